@@ -1,0 +1,68 @@
+# make setup   create .venv and install; done once, and again when the requirements change
+# make run     the main job: draw a data set, train on it, evaluate, export, draw what the model finds
+# make test    the tests that take seconds     make slow    those that take minutes
+# make pythons the same as make test on each supported Python found here
+# make lint    ruff and mypy                   make bench   every benchmark, one after the other
+#
+# PYTHON=python3.9 VENV=.venv39 choose another interpreter and place; REQUIREMENTS=requirements-gpu.txt the GPU wheels.
+
+PYTHON ?= python3
+VENV ?= .venv
+REQUIREMENTS ?= requirements.txt
+
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
+LISTS := $(REQUIREMENTS) requirements-dev.txt
+# The stamp's name holds the lists' checksum, so a change of content, and not of a file's date, calls for pip.
+STAMP := $(VENV)/set-up-$(shell cat $(LISTS) pyproject.toml | cksum | cut -d' ' -f1)
+# The name and version of the mxnet package in the list: mxnet==1.9.1 or mxnet-cu112==1.9.1.
+MXNET := $(shell grep -o '^mxnet[a-z0-9-]*==[0-9.]*' $(REQUIREMENTS))
+OTHER_MXNET := $(filter-out $(firstword $(subst =, ,$(MXNET))),mxnet mxnet-cu112)
+
+.PHONY: setup run test pythons slow lint bench
+
+setup: $(STAMP)
+
+$(STAMP):
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 9) <= v <= (3, 13) or sys.exit("error: Python 3.9 to 3.13 is needed, and $(PYTHON) is %d.%d: make PYTHON=python3.11" % v)'
+	@echo "installing into $(VENV) (a few minutes the first time)"
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@# The CPU and the GPU package own the same files: the one that is not asked for has to go first.
+	@$(PIP) uninstall --yes -qq $(OTHER_MXNET)
+	@$(PIP) install --quiet $(addprefix -r ,$(LISTS))
+	@# mxnet says numpy<2 and runs on NumPy 2, the only one there is from Python 3.13 on: pip must not look at that.
+	@if $(PY) -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then $(PIP) install --quiet --no-deps $(MXNET); fi
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@rm -f $(VENV)/set-up-*
+	@touch $@
+
+run: setup
+	$(PY) -m gluon_yolo quickstart --out runs/quickstart
+
+test: setup
+	$(PY) -m pytest -q -m "not slow"
+
+slow: setup
+	$(PY) -m pytest -q -m slow
+
+# Each interpreter is taken from the PATH or from pyenv, and gets an environment of its own.
+pythons:
+	@failed=; tried=; \
+	for version in 3.9 3.10 3.11 3.12 3.13; do \
+	  for python in python$$version $$HOME/.pyenv/versions/$$version.*/bin/python; do \
+	    $$python -c 'import venv' 2>/dev/null || continue; \
+	    echo "== Python $$version"; \
+	    tried="$$tried $$version"; \
+	    $(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv$$version || failed="$$failed $$version"; \
+	    break; \
+	  done; \
+	done; \
+	echo "tried:$${tried:- none}; failed:$${failed:- none}"; \
+	test -n "$$tried" && test -z "$$failed"
+
+lint: setup
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+bench: setup
+	@for script in benchmarks/*.py; do echo "== $$script"; $(PY) $$script || exit 1; done

@@ -1,0 +1,38 @@
+"""Light YOLO detectors in MXNet: train, evaluate, demonstrate, export.
+
+Importing this package is quick and imports no mxnet: each public name is fetched from its module when first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gluon_yolo.inference.predictor import Predictor
+    from gluon_yolo.nn.zoo import build
+    from gluon_yolo.spec import DetectionSpec
+    from gluon_yolo.structures import Detections
+
+__version__ = "0.1.0"
+__all__ = ["DetectionSpec", "Detections", "Predictor", "__version__", "build"]
+
+_HOMES = {
+    "DetectionSpec": "gluon_yolo.spec",
+    "Detections": "gluon_yolo.structures",
+    "Predictor": "gluon_yolo.inference.predictor",
+    "build": "gluon_yolo.nn.zoo",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Fetch a public name from the module that defines it (PEP 562) and keep it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(_HOMES))

@@ -1,0 +1,99 @@
+"""NumPy box arithmetic: convert, overlap, clip, suppress.
+
+Boxes are (N, 4) corners ``x1, y1, x2, y2`` unless a name says otherwise; widths are ``x2 - x1`` without the
+"+1" of integer pixels.
+"""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+import numpy as np
+
+from gluon_yolo.structures import Detections
+
+
+def area(boxes: np.ndarray) -> np.ndarray:
+    """Return the areas (N,) of boxes (N, 4), in squared units of the boxes."""
+    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+
+
+def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the intersection over union (N, M) of boxes (N, 4) and (M, 4); 0 where both are empty."""
+    width = np.minimum(a[:, None, 2], b[None, :, 2]) - np.maximum(a[:, None, 0], b[None, :, 0])
+    height = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1])
+    intersection = np.clip(width, 0, None) * np.clip(height, 0, None)
+    union = area(a)[:, None] + area(b)[None, :] - intersection
+    return intersection / np.maximum(union, np.finfo(np.float32).tiny)
+
+
+def clip(boxes: np.ndarray, size_hw: Tuple[int, int]) -> np.ndarray:
+    """Return boxes (N, 4) in pixels with every corner moved inside a picture of ``size_hw``."""
+    height, width = size_hw
+    return np.clip(boxes, 0, np.array([width, height, width, height], dtype=boxes.dtype))
+
+
+def xyxy_to_cxcywh(boxes: np.ndarray) -> np.ndarray:
+    """Turn corners (N, 4) into centre x, centre y, width, height (N, 4), same unit."""
+    return np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1)
+
+
+def cxcywh_to_xyxy(boxes: np.ndarray) -> np.ndarray:
+    """Turn centre x, centre y, width, height (N, 4) into corners (N, 4), same unit."""
+    half = boxes[:, 2:] / 2
+    return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
+
+
+def nms(boxes: np.ndarray, scores: np.ndarray, class_ids: np.ndarray, iou_threshold: float) -> np.ndarray:
+    """Return the indices that greedy non-maximum suppression keeps within each class, best score first.
+
+    A box falls when its overlap with a better kept box of its class exceeds ``iou_threshold``; equal scores keep
+    their order.
+    """
+    order = np.argsort(-scores, kind="stable")
+    boxes, class_ids = boxes[order], class_ids[order]
+    overlaps = iou_matrix(boxes, boxes) > iou_threshold
+    overlaps &= class_ids[:, None] == class_ids[None, :]
+    alive = np.ones(len(order), dtype=bool)
+    for i in range(len(order)):
+        if alive[i]:
+            alive[i + 1 :] &= ~overlaps[i, i + 1 :]
+    return order[alive]
+
+
+def select(
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    score_threshold: float = 0.01,
+    nms_threshold: float = 0.45,
+    max_candidates: int = 400,
+    max_detections: int = 100,
+) -> Detections:
+    """Turn every anchor's box and class scores into the final detections of one picture.
+
+    The best ``max_candidates`` (anchor, class) pairs are taken first, so that suppression never sees all N * C.
+
+    Args:
+        boxes: (N, 4) decoded corners, any unit.
+        scores: (N, C) score of each class.
+        score_threshold: pairs at or below it are left out.
+        nms_threshold: overlap above which a worse box of the same class falls; outside (0, 1) nothing falls.
+        max_candidates: pairs that enter suppression.
+        max_detections: detections returned at most, best first.
+
+    Returns:
+        Detections in the unit of ``boxes``, best score first.
+    """
+    anchors, class_ids = np.nonzero(scores > score_threshold)
+    candidates = scores[anchors, class_ids]
+    if len(candidates) > max_candidates:
+        best = np.argpartition(-candidates, max_candidates - 1)[:max_candidates]
+        best.sort()
+        anchors, class_ids, candidates = anchors[best], class_ids[best], candidates[best]
+    chosen = boxes[anchors]
+    if 0 < nms_threshold < 1:
+        keep = nms(chosen, candidates, class_ids, nms_threshold)
+    else:
+        keep = np.argsort(-candidates, kind="stable")
+    keep = keep[:max_detections]
+    return Detections(chosen[keep], class_ids[keep], candidates[keep])

@@ -1,0 +1,90 @@
+"""The command line: one command, one file; only the chosen command's module is imported.
+
+A command's module has ``HELP: str`` (its description), ``add_arguments(parser)`` and ``run(args) -> int``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+
+from gluon_yolo import __version__
+from gluon_yolo.errors import UserError
+from gluon_yolo.missing import explain
+
+# Kept here and not in the commands' modules, so that listing the commands imports none of them.
+COMMANDS = {
+    "doctor": "say what is installed, what is missing, and what to install for it",
+    "quickstart": "the whole road on drawn pictures: make data, train, evaluate, export, demo",
+    "synth": "draw a small detection data set to try things with",
+    "train": "train a detector on a folder of pictures and boxes",
+    "eval": "score a run, a checkpoint or an exported model on a data set",
+    "demo": "draw the boxes a model finds in pictures, a video or a webcam",
+    "export": "write a trained model as files that stand alone",
+    "summary": "print a network's layers, parameters and FLOPs",
+}
+
+_INTRODUCTION = "Light YOLO detectors in MXNet: train on your pictures, measure, look, export."
+_EXAMPLES = """\
+a first walk, on drawn pictures:
+  gluon-yolo doctor                                      is this machine ready?
+  gluon-yolo synth --out shapes                          a data set in VOC layout
+  gluon-yolo train --network mobilenet0.25 --dataset voc --data-root shapes --gpus "" --epochs 10
+  gluon-yolo eval --model runs/NAME --data-root shapes
+  gluon-yolo demo --model runs/NAME shapes/JPEGImages --out seen
+  gluon-yolo export runs/NAME --out model
+
+`gluon-yolo COMMAND --help` explains one command. Without the installed command, write `python -m gluon_yolo`.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 2 for what the user can put right, 130 for Ctrl-C.
+
+    Args:
+        argv: the words after the program's name; None takes them from ``sys.argv``.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] not in COMMANDS:
+        _top_parser().parse_args(argv or ["--help"])  # exits: help, version, or the list of commands after an error
+    command = argv[0]
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("gluon_yolo").setLevel(logging.INFO)
+    try:
+        module = importlib.import_module(f"gluon_yolo.cli.{command}")
+        parser = argparse.ArgumentParser(
+            prog=f"gluon-yolo {command}",
+            description=module.HELP,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(parser)
+        return module.run(parser.parse_args(argv[1:]))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except ImportError as error:
+        if (error.name or "gluon_yolo").partition(".")[0] == "gluon_yolo":
+            raise  # a fault of this package, which deserves its traceback
+        print(f"error: {explain(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def _top_parser() -> argparse.ArgumentParser:
+    """Return the parser that knows the commands' names and one line on each, and none of their arguments."""
+    parser = argparse.ArgumentParser(
+        prog="gluon-yolo",
+        description=_INTRODUCTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"gluon_yolo {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    for name, line in COMMANDS.items():
+        commands.add_parser(name, help=line, add_help=False)
+    return parser

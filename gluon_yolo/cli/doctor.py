@@ -1,0 +1,144 @@
+"""``doctor``: what is installed, what this machine has, what is missing and what to install for it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import subprocess
+import sys
+from types import ModuleType
+
+import gluon_yolo
+from gluon_yolo import cores, cuda
+from gluon_yolo.errors import UserError
+from gluon_yolo.missing import explain
+
+HELP = """\
+Print the versions of what is installed, the processor cores and GPUs, the runtimes for exported models, and what to
+install for what is missing. The last line is the verdict. Exit status 0 when this machine can train on its CPU, else 1."""
+
+# Import name, name for pip, and what is lost without it; nothing lost means that training needs it.
+_PACKAGES = (
+    ("numpy", "numpy", ""),
+    ("cv2", "opencv-python", ""),
+    ("tqdm", "tqdm", ""),
+    ("matplotlib", "matplotlib", ""),
+    ("mxnet", "mxnet", ""),
+    ("gluoncv", "gluoncv", "weights from GluonCV's model store"),
+    ("pycocotools", "pycocotools", "COCO's twelve numbers"),
+)
+_RUNTIMES = ("onnxruntime", "openvino", "ncnn")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Doctor takes no arguments."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the report and return 0 when training on the CPU is possible, else 1."""
+    threads_asked = os.environ.get("OMP_NUM_THREADS")  # read before compat sets it
+    print(f"gluon_yolo {gluon_yolo.__version__}, Python {platform.python_version()}, {platform.platform()}")
+
+    print("\npackages")
+    problems = {}
+    for module, pip_name, purpose in _PACKAGES:
+        needs_mxnet = module == "gluoncv" and "mxnet" in problems
+        problem = "needs mxnet, see above" if needs_mxnet else _problem_of(module)
+        if problem is None:
+            _row(pip_name, _version(module, pip_name))
+        else:
+            problems[module] = problem
+            _row(pip_name, problem + (f" (without it: no {purpose})" if purpose else " (needed to train)"))
+
+    print("\nprocessor")
+    here = cores.look()
+    _row("cores", str(here))
+    chosen = "as OMP_NUM_THREADS says" if threads_asked else "physical cores; OMP_NUM_THREADS=N overrides"
+    _row("threads", f"{threads_asked or here.usable} ({chosen})")
+
+    print("\nGPUs")
+    lines = _gpu_lines("mxnet" not in problems)
+    for line in lines:
+        print(f"  {line}")
+
+    print("\nruntimes for exported models")
+    _row("mxnet", "see above" if "mxnet" in problems else "ready")
+    for runtime in _RUNTIMES:
+        _row(runtime, _runtime_state(runtime))
+
+    blocking = [pip_name for module, pip_name, purpose in _PACKAGES if module in problems and not purpose]
+    print()
+    if blocking:
+        print(f"verdict: not ready to train: put right what is said above of {', '.join(blocking)}")
+        return 1
+    ready = [line for line in lines if line.endswith(cuda.READY)]
+    where = f"the CPU and {len(ready)} GPU(s)" if ready else "the CPU"
+    print(f"verdict: ready to train on {where}")
+    return 0
+
+
+def _problem_of(module: str) -> str | None:
+    """Import a package for real, and say in one sentence why that failed; None when it did not."""
+    try:
+        if module == "mxnet":
+            _try_convolution(importlib.import_module("gluon_yolo.compat"))
+        elif module == "gluoncv":
+            importlib.import_module("gluon_yolo.compat").gluoncv()
+        else:
+            importlib.import_module(module)
+    except UserError as error:
+        return str(error)
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        return explain(error, module)
+    return None
+
+
+def _try_convolution(compat: ModuleType) -> None:
+    """Run a convolution forward and backward on the CPU: the engine itself must work, not only its import."""
+    nd = compat.nd
+    picture, weight = nd.ones((1, 1, 4, 4)), nd.ones((1, 1, 3, 3))
+    weight.attach_grad()
+    with compat.autograd.record():
+        out = nd.Convolution(picture, weight, kernel=(3, 3), num_filter=1, no_bias=True)
+    out.backward()
+    if weight.grad.sum().asscalar() != 36:
+        raise RuntimeError("a small convolution gave a wrong gradient")
+
+
+def _version(module: str, pip_name: str) -> str:
+    """Return an imported package's version, and for mxnet which build it is."""
+    found = sys.modules[module]
+    if module == "mxnet":
+        wheel = cuda.wheel()
+        build = f"{wheel}, CUDA" if wheel else "CPU"
+        return f"{found.__version__} ({build} build; a small convolution ran)"
+    try:
+        return importlib.metadata.version(pip_name)
+    except importlib.metadata.PackageNotFoundError:  # under another name, as opencv-python-headless
+        return getattr(found, "__version__", "installed")
+
+
+def _gpu_lines(mxnet_loads: bool) -> list[str]:
+    if mxnet_loads:
+        return importlib.import_module("gluon_yolo.compat").gpu_report()
+    return cuda.gpu_report(cuda_build=cuda.wheel() is not None)
+
+
+def _runtime_state(runtime: str) -> str:
+    """Say whether a runtime works; it is imported in a process of its own, where it can disturb nothing."""
+    if importlib.util.find_spec(runtime) is None:
+        return f"not installed: pip install {runtime}"
+    code = f"import importlib.metadata as m, {runtime}; print(m.version('{runtime}'))"
+    tried = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if tried.returncode == 0:
+        return f"{tried.stdout.strip()} ready"
+    last = (tried.stderr.strip().splitlines() or [f"exit status {tried.returncode}"])[-1]
+    return f"installed and does not load: {last}"
+
+
+def _row(label: str, text: str) -> None:
+    print(f"  {label:14} {text}")

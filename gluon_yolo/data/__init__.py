@@ -1,0 +1,1 @@
+"""Data sets: readers that give (picture, Detections), and what training does to them; no mxnet in here."""

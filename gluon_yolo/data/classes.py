@@ -1,0 +1,72 @@
+"""Class names: read from a file, and matched exactly."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from gluon_yolo.errors import UserError
+
+_NAMES_SHOWN = 30
+
+
+def read_class_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Read class names from a text file: one name a line, blanks at its end and empty last lines ignored.
+
+    Raises:
+        UserError: the file cannot be read, is empty, has an empty line between names, or a name twice.
+    """
+    path = os.fspath(path)
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            names = [line.rstrip() for line in file.read().rstrip().splitlines()]
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the class names: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: the class names are not UTF-8 text; save the file as UTF-8") from error
+    if not names:
+        raise UserError(f"{path}: no class names; write one a line")
+    for number, name in enumerate(names, 1):
+        if not name:
+            raise UserError(f"{path}: line {number} is empty; write one class name a line")
+        if name in names[: number - 1]:
+            first = names.index(name) + 1
+            raise UserError(f"{path}: line {number} names {name!r} again, as line {first} does")
+    return tuple(names)
+
+
+def lookalikes(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return the groups of names that differ only in case or blanks, and so are probably one class."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        groups[_plain(name)].append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def unknown_classes(found_in: Mapping[str, str], class_names: Sequence[str]) -> UserError:
+    """Return the error about classes that are in the annotations and not among the known ones.
+
+    Args:
+        found_in: for each unknown class the place where it was first seen.
+        class_names: the known classes.
+    """
+    known = ", ".join(repr(name) for name in class_names[:_NAMES_SHOWN])
+    if len(class_names) > _NAMES_SHOWN:
+        known += f" and {len(class_names) - _NAMES_SHOWN} more"
+    lines = [f"{place}: unknown class {name!r}{_hint(name, class_names)}" for name, place in found_in.items()]
+    advice = "Name every class in the file given with --classes, or correct the annotations"
+    return UserError("\n".join([*lines, f"The known classes are {known}. {advice}"]))
+
+
+def _hint(name: str, class_names: Sequence[str]) -> str:
+    """Return a hint where ``name`` differs from a known class only in case or blanks."""
+    for known in class_names:
+        if _plain(known) == _plain(name):
+            return f" (it differs from {known!r} only in case or blanks, but names must match exactly)"
+    return ""
+
+
+def _plain(name: str) -> str:
+    """Return a name without case and blanks."""
+    return "".join(name.split()).casefold()

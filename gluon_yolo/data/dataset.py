@@ -1,0 +1,105 @@
+"""Dataset: the one interface through which training and evaluation see pictures and their ground truth."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+
+import numpy as np
+
+from gluon_yolo.data.pictures import read_picture
+from gluon_yolo.data.report import Report
+from gluon_yolo.structures import Detections
+
+__all__ = ["Dataset", "PictureFiles", "read_picture"]
+
+
+class Dataset(abc.ABC):
+    """Pictures with their ground truth; what every reader gives, whatever its format.
+
+    A data set is read once, when it is opened: ground truth and sizes are held in memory, pictures are decoded
+    when asked for. It can be pickled, and read from several threads and processes at once.
+
+    Args:
+        class_names: C names; a truth's ``class_ids`` are indices into them.
+        report: counts and findings of the reading.
+    """
+
+    def __init__(self, class_names: Sequence[str], report: Report) -> None:
+        self.class_names = tuple(class_names)
+        self.report = report
+
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+
+    @abc.abstractmethod
+    def name(self, index: int) -> str:
+        """Return the file path or the record key of a picture, as messages name it."""
+
+    @abc.abstractmethod
+    def picture(self, index: int) -> np.ndarray:
+        """Return a picture as (H, W, 3) uint8 RGB, a fresh array.
+
+        Raises:
+            BadFile: the picture can no longer be read.
+        """
+
+    @abc.abstractmethod
+    def truth(self, index: int) -> Detections:
+        """Return a picture's ground truth, boxes in pixels of the picture; shared, not to be written into."""
+
+    @abc.abstractmethod
+    def size_hw(self, index: int) -> tuple[int, int]:
+        """Return a picture's (height, width) in pixels, without reading it."""
+
+
+class PictureFiles(Dataset):
+    """A data set whose pictures are files.
+
+    Args:
+        class_names: C names.
+        paths: N picture files.
+        sizes_hw: N sizes (height, width) in pixels.
+        truths: N ground truths.
+        report: findings of the reading; its counts are filled in here.
+
+    Raises:
+        ValueError: the lists differ in length.
+    """
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        paths: Sequence[str],
+        sizes_hw: Sequence[tuple[int, int]],
+        truths: Sequence[Detections],
+        report: Report,
+    ) -> None:
+        super().__init__(class_names, report)
+        if not len(paths) == len(sizes_hw) == len(truths):
+            raise ValueError(f"expected equal lengths, got {len(paths)}, {len(sizes_hw)}, {len(truths)}")
+        self._paths = list(paths)
+        self._sizes_hw = list(sizes_hw)
+        self._truths = list(truths)
+        report.count(self._truths, self.class_names)
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self._paths)
+
+    def name(self, index: int) -> str:
+        """Return a picture's file path."""
+        return self._paths[index]
+
+    def picture(self, index: int) -> np.ndarray:
+        """Return a picture as (H, W, 3) uint8 RGB, read from its file."""
+        return read_picture(self._paths[index])
+
+    def truth(self, index: int) -> Detections:
+        """Return a picture's ground truth, boxes in pixels of the picture."""
+        return self._truths[index]
+
+    def size_hw(self, index: int) -> tuple[int, int]:
+        """Return a picture's (height, width) in pixels."""
+        return self._sizes_hw[index]

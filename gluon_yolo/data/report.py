@@ -1,0 +1,161 @@
+"""Report: what a data set holds, and what was found wrong with it while reading."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.structures import Detections
+
+_CLASSES_SHOWN = 20
+
+
+class BadFile(UserError):
+    """A picture or annotation that cannot be used; a reader collects them into one :class:`Report`.
+
+    Args:
+        file: path of the file.
+        problem: what is wrong with it.
+    """
+
+    def __init__(self, file: str, problem: str) -> None:
+        super().__init__(file, problem)  # both, so that the error survives pickling between processes
+        self.file = file
+        self.problem = problem
+
+    def __str__(self) -> str:
+        """Return the problem after the file's name."""
+        return f"{self.file}: {self.problem}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong in a data set.
+
+    Args:
+        severity: ``"error"`` where a picture cannot be used, ``"warning"`` where it can.
+        file: the file that is at fault.
+        where: the place within it, such as ``"object 13"``; empty for the whole file.
+        message: what is wrong there.
+    """
+
+    severity: str
+    file: str
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return the finding as one line that starts with the file."""
+        return ": ".join(part for part in (self.file, self.where, self.message) if part)
+
+
+@dataclasses.dataclass
+class Report:
+    """Counts and findings of one data set.
+
+    Args:
+        title: the data set and its split, such as ``"BCCD trainval"``.
+        pictures: pictures that can be used.
+        boxes: boxes of all of them.
+        per_class: boxes of each class, in the order of the class names.
+        empty_pictures: pictures without an object.
+        difficult: boxes marked difficult.
+        broken_boxes: boxes dropped for having no area, no place in the picture, or no numbers.
+        crowd_boxes: boxes left out because they stand for a crowd (COCO).
+        skipped: pictures left out because they or their annotation cannot be read.
+        findings: everything found wrong, in the order of reading.
+        notes: what the user should know that is not wrong, such as how a split was chosen.
+    """
+
+    title: str
+    pictures: int = 0
+    boxes: int = 0
+    per_class: dict[str, int] = dataclasses.field(default_factory=dict)
+    empty_pictures: int = 0
+    difficult: int = 0
+    broken_boxes: int = 0
+    crowd_boxes: int = 0
+    skipped: int = 0
+    findings: list[Finding] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that make a picture unusable."""
+        return [finding for finding in self.findings if finding.severity == "error"]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        """The findings that training can live with."""
+        return [finding for finding in self.findings if finding.severity == "warning"]
+
+    def skip(self, bad_files: Sequence[BadFile]) -> None:
+        """Note pictures that cannot be used, one for each bad file."""
+        self.skipped += len(bad_files)
+        self.findings += [Finding("error", bad.file, "", bad.problem) for bad in bad_files]
+
+    def warn(self, file: str, message: str, where: str = "") -> None:
+        """Note that something in ``file`` is wrong, but does not keep it from being used."""
+        self.findings.append(Finding("warning", str(file), where, message))
+
+    def count(self, truths: Iterable[Detections], class_names: Sequence[str]) -> None:
+        """Fill in the counts of pictures and boxes from the ground truth of every picture."""
+        totals = np.zeros(len(class_names), dtype=np.int64)
+        for truth in truths:
+            totals += np.bincount(truth.class_ids, minlength=len(class_names))
+            self.pictures += 1
+            self.empty_pictures += len(truth) == 0
+            self.difficult += 0 if truth.difficult is None else int(truth.difficult.sum())
+        self.boxes = int(totals.sum())
+        self.per_class = {name: int(total) for name, total in zip(class_names, totals)}
+
+    def summary_line(self) -> str:
+        """Return the one line about the data that every run prints at its start."""
+        parts = [f"{self.pictures:,} pictures", f"{self.boxes:,} boxes{self._class_counts()}"]
+        parts.append(f"{self.empty_pictures:,} without objects")
+        if self.difficult:
+            parts.append(f"{self.difficult:,} marked difficult")
+        if self.crowd_boxes:
+            parts.append(f"{self.crowd_boxes:,} crowd boxes left out")
+        parts.append(f"{self.broken_boxes:,} broken boxes dropped")
+        if self.skipped:
+            parts.append(f"{self.skipped:,} unreadable pictures left out")
+        return f"{self.title}: {', '.join(parts)}"
+
+    def _class_counts(self) -> str:
+        """Return `` (RBC 3,406, WBC 300)``, cut short for many classes."""
+        names = list(self.per_class)
+        shown = [f"{name} {self.per_class[name]:,}" for name in names[:_CLASSES_SHOWN]]
+        if len(names) > _CLASSES_SHOWN:
+            shown.append(f"{len(names) - _CLASSES_SHOWN} more classes")
+        return f" ({', '.join(shown)})" if shown else ""
+
+    def log(self, limit: int = 20) -> None:
+        """Log the summary line, the notes, and at most ``limit`` warnings, each on its line."""
+        logger = logging.getLogger("gluon_yolo")
+        logger.info(self.summary_line())
+        for note in self.notes:
+            logger.info("%s: %s", self.title, note)
+        findings = self.findings if self.skipped else self.warnings
+        for finding in findings[:limit]:
+            logger.warning("%s", finding)
+        if len(findings) > limit:
+            logger.warning("%s: %d more findings like these", self.title, len(findings) - limit)
+
+    def raise_if_errors(self, skip_bad: bool = False) -> None:
+        """Stop before training when a file cannot be used, unless such files are to be left out.
+
+        Raises:
+            UserError: there are errors and ``skip_bad`` is off; the message lists every one of them.
+        """
+        errors = self.errors
+        if skip_bad or not errors:
+            return
+        count = "1 file" if len(errors) == 1 else f"{len(errors)} files"
+        lines = "".join(f"\n  {finding}" for finding in errors)
+        advice = "Repair them, or leave them out with --skip-bad"
+        raise UserError(f"{self.title}: {count} cannot be used:{lines}\n{advice}")

@@ -1,0 +1,69 @@
+"""ColorDistort: brightness, contrast, saturation and hue as one matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gluon_yolo.data.transforms.base import Transform
+from gluon_yolo.data.transforms.view import View
+
+# Luma weights of ITU-R BT.601, and the NTSC colour space in which hue is an angle.
+_LUMA = np.array([0.299, 0.587, 0.114])
+_RGB_TO_YIQ = np.array([_LUMA, [0.596, -0.274, -0.321], [0.211, -0.523, 0.311]])
+_YIQ_TO_RGB = np.linalg.inv(_RGB_TO_YIQ)
+
+
+class ColorDistort(Transform):
+    """Change brightness, contrast, saturation and hue, each by itself with probability 0.5.
+
+    All four are affine in RGB, and contrast commutes with saturation and hue, whose order GluonCV draws: one
+    matrix says it all, and values are rounded and clipped to 0..255 once. (GluonCV's float pictures go
+    unclipped.)
+
+    Args:
+        brightness: largest shift, in levels of 0..255, either way.
+        contrast: range of the factor on all levels.
+        saturation: range of the factor on the distance from grey.
+        hue_degrees: largest turn in the chroma plane, either way; 180 makes all hues equally likely.
+    """
+
+    def __init__(
+        self,
+        brightness: float = 32,
+        contrast: tuple[float, float] = (0.5, 1.5),
+        saturation: tuple[float, float] = (0.5, 1.5),
+        hue_degrees: float = 180,
+    ) -> None:
+        self.brightness = brightness
+        self.contrast = contrast
+        self.saturation = saturation
+        self.hue_degrees = hue_degrees
+
+    def edit(self, view: View, rng: np.random.Generator) -> None:
+        """Put a random colour matrix after the view's own."""
+        chosen = rng.random(4) < 0.5
+        if not chosen.any():
+            return
+        shift, linear = 0.0, np.eye(3)
+        if chosen[0]:
+            shift = rng.uniform(-self.brightness, self.brightness)
+        if chosen[1]:
+            linear *= rng.uniform(*self.contrast)
+        if chosen[2]:
+            linear = saturation_matrix(rng.uniform(*self.saturation)) @ linear
+        if chosen[3]:
+            linear = hue_matrix(np.deg2rad(rng.uniform(-self.hue_degrees, self.hue_degrees))) @ linear
+        before = np.eye(3, 4) if view.color is None else view.color
+        before = before + np.array([0, 0, 0, shift])
+        view.color = linear @ before
+
+
+def saturation_matrix(factor: float) -> np.ndarray:
+    """Return the (3, 3) matrix that multiplies a colour's distance from its grey by ``factor``."""
+    return factor * np.eye(3) + (1 - factor) * _LUMA
+
+
+def hue_matrix(angle: float) -> np.ndarray:
+    """Return the (3, 3) matrix that turns chroma by ``angle`` radians and keeps luma."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return _YIQ_TO_RGB @ np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]]) @ _RGB_TO_YIQ

@@ -1,0 +1,150 @@
+"""Geometry: expand, affine, flip, resize, letterbox; each edits the view's matrix and frame only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gluon_yolo.data.transforms.base import Transform
+from gluon_yolo.data.transforms.view import AREA, AUTO, CUBIC, LANCZOS, LINEAR, NEAREST, View
+
+# The ImageNet mean colour, which the networks take for "nothing there".
+MEAN_COLOR = (124, 116, 104)
+
+_SAME = np.ones(2)
+
+
+class RandomExpand(Transform):
+    """Put the frame at a random place on a larger one of the same shape.
+
+    What then lies outside the picture is filled; what an earlier crop cut off is seen again, boxes and all.
+
+    Args:
+        max_ratio: sides grow by a factor of 1 to this.
+        probability: how often.
+        fill: colour around the picture.
+    """
+
+    def __init__(
+        self, max_ratio: float = 4, probability: float = 0.5, fill: tuple[int, int, int] = MEAN_COLOR
+    ) -> None:
+        self.max_ratio = max_ratio
+        self.probability = probability
+        self.fill = fill
+
+    def edit(self, view: View, rng: np.random.Generator) -> None:
+        """Grow the frame."""
+        if rng.random() >= self.probability:
+            return
+        height, width = view.size_hw
+        ratio = rng.uniform(1, self.max_ratio)
+        size_hw = int(height * ratio), int(width * ratio)
+        left, top = rng.integers(size_hw[1] - width + 1), rng.integers(size_hw[0] - height + 1)
+        view.fill = self.fill
+        view.move(_SAME, (left, top), size_hw)
+
+
+class RandomAffine(Transform):
+    """Scale, shift, turn and shear about the middle of the frame, which keeps its size.
+
+    Without turn and shear it is drawn as a crop and a resize, several times faster than a warp.
+
+    Args:
+        scale: range of the factor; log-uniform, so that twice and half are equally likely.
+        translate: largest shift, as a share of the frame's width and height, either way.
+        degrees: largest turn, either way.
+        shear_degrees: largest slant of the vertical, either way.
+        fill: colour around the picture.
+    """
+
+    def __init__(
+        self,
+        scale: tuple[float, float] = (0.7, 1.4),
+        translate: float = 0.1,
+        degrees: float = 0,
+        shear_degrees: float = 0,
+        fill: tuple[int, int, int] = MEAN_COLOR,
+    ) -> None:
+        self.scale = scale
+        self.translate = translate
+        self.degrees = degrees
+        self.shear_degrees = shear_degrees
+        self.fill = fill
+
+    def edit(self, view: View, rng: np.random.Generator) -> None:
+        """Move the picture in its frame."""
+        size_wh = np.array(view.size_hw[::-1])
+        linear = np.eye(2) * np.exp(rng.uniform(*np.log(self.scale)))
+        if self.shear_degrees:
+            slant = np.tan(np.deg2rad(rng.uniform(-self.shear_degrees, self.shear_degrees)))
+            linear = np.array([[1, slant], [0, 1]]) @ linear
+        if self.degrees:
+            angle = np.deg2rad(rng.uniform(-self.degrees, self.degrees))
+            cos, sin = np.cos(angle), np.sin(angle)
+            linear = np.array([[cos, -sin], [sin, cos]]) @ linear
+        shift = rng.uniform(-self.translate, self.translate, size=2) * size_wh
+        offset = size_wh / 2 - linear @ (size_wh / 2) + shift
+        view.fill = self.fill
+        view.move(linear, (offset[0], offset[1]), view.size_hw)
+
+
+class RandomFlip(Transform):
+    """Mirror the frame left to right, upside down, or both.
+
+    Args:
+        horizontal: how often left to right.
+        vertical: how often upside down; right where pictures have no upper side (microscopes, from above).
+    """
+
+    def __init__(self, horizontal: float = 0.5, vertical: float = 0.0) -> None:
+        self.horizontal = horizontal
+        self.vertical = vertical
+
+    def edit(self, view: View, rng: np.random.Generator) -> None:
+        """Mirror the frame."""
+        height, width = view.size_hw
+        x, y = rng.random(2) < (self.horizontal, self.vertical)
+        sign = np.array([-1.0 if x else 1.0, -1.0 if y else 1.0])
+        view.move(sign, (width if x else 0, height if y else 0), view.size_hw)
+
+
+class Resize(Transform):
+    """Stretch the frame to the size asked for, as GluonCV's validation does by default."""
+
+    def __init__(self, interpolation: int = AUTO) -> None:
+        self.interpolation = interpolation
+
+    def edit(self, view: View, rng: np.random.Generator) -> None:
+        """Scale the frame."""
+        view.interpolation = self.interpolation
+        (height, width), (new_height, new_width) = view.size_hw, view.target_hw
+        view.move(np.array([new_width / width, new_height / height]), (0, 0), view.target_hw)
+
+
+class ResizeRandomInterp(Transform):
+    """Stretch the frame to the size asked for, by an interpolation drawn from ``interpolations``."""
+
+    def __init__(self, interpolations: Sequence[int] = (NEAREST, LINEAR, CUBIC, AREA, LANCZOS)) -> None:
+        self.interpolations = tuple(interpolations)
+
+    def edit(self, view: View, rng: np.random.Generator) -> None:
+        """Scale the frame."""
+        Resize(self.interpolations[rng.integers(len(self.interpolations))]).edit(view, rng)
+
+
+class LetterBox(Transform):
+    """Scale the frame, its shape kept, to fit the middle of the size asked for; fill the rest."""
+
+    def __init__(self, interpolation: int = AUTO, fill: tuple[int, int, int] = MEAN_COLOR) -> None:
+        self.interpolation = interpolation
+        self.fill = fill
+
+    def edit(self, view: View, rng: np.random.Generator) -> None:
+        """Scale and centre the frame."""
+        (height, width), (new_height, new_width) = view.size_hw, view.target_hw
+        scale = min(new_width / width, new_height / height)
+        margin = (new_width - scale * width) / 2, (new_height - scale * height) / 2
+        view.interpolation = self.interpolation
+        view.fill = self.fill
+        view.move(np.array([scale, scale]), margin, view.target_hw)

@@ -1,0 +1,222 @@
+"""View: a picture as it will be drawn, with geometry and colour decided and no pixel touched yet.
+
+Transforms edit a view; it is drawn once at the end. So any chain of expand, crop, flip, scale and resize
+costs one resize of the part that is seen, a chain of colour changes costs one matrix product, and boxes are
+mapped once by the very matrix that draws the pixels.
+
+Coordinates are continuous: pixel ``i`` covers ``[i, i + 1)``. "Source" is the picture as read, "frame" is
+what the transforms so far would show of it.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from gluon_yolo.boxes import clip
+from gluon_yolo.structures import Detections
+
+# OpenCV's numbers, and GluonCV's: 9 picks by the two sizes.
+NEAREST, LINEAR, CUBIC, AREA, LANCZOS, AUTO = 0, 1, 2, 3, 4, 9
+
+# A box with a shorter side than this, in pixels of what is drawn, is no object to learn any more.
+MIN_SIDE = 1.0
+
+# The pixels of one axis, drawn from source [start, stop) into frame [start, stop), mirrored or not.
+Span = tuple[int, int, int, int, bool]
+
+
+def auto_interpolation(old_hw: tuple[int, int], new_hw: tuple[int, int]) -> int:
+    """Return GluonCV's choice: cubic when both sides grow, area when both shrink, else linear."""
+    if new_hw[0] > old_hw[0] and new_hw[1] > old_hw[1]:
+        return CUBIC
+    if new_hw[0] < old_hw[0] and new_hw[1] < old_hw[1]:
+        return AREA
+    return LINEAR
+
+
+def resize(picture: np.ndarray, size_hw: tuple[int, int], interpolation: int = AUTO) -> np.ndarray:
+    """Return ``picture`` (H, W, 3) uint8 stretched to ``size_hw``; the same array when that is its size."""
+    old_hw = (picture.shape[0], picture.shape[1])
+    if old_hw == tuple(size_hw):
+        return picture
+    if interpolation == AUTO:
+        interpolation = auto_interpolation(old_hw, size_hw)
+    return cv2.resize(picture, (size_hw[1], size_hw[0]), interpolation=interpolation)
+
+
+class View:
+    """What is to be drawn of one picture.
+
+    Args:
+        source_hw: height and width of the picture as read.
+        truth: its boxes in source pixels; scores, where given, are the objects' mixup weights and ride along.
+        target_hw: height and width asked for, for the transforms that resize.
+
+    Attributes:
+        matrix: (2, 3) float64, takes source points (x, y, 1) to frame points.
+        size_hw: height and width of the frame, whole pixels.
+        color: (3, 4) float64, takes (r, g, b, 1) of 0..255 to the drawn colour; None changes nothing.
+        fill: colour of what lies outside the picture.
+        interpolation: one of this module's numbers.
+    """
+
+    def __init__(self, source_hw: tuple[int, int], truth: Detections, target_hw: tuple[int, int]) -> None:
+        self.source_hw = source_hw
+        self.target_hw = target_hw
+        self.size_hw = source_hw
+        self.matrix = np.eye(2, 3)
+        self.color: np.ndarray | None = None
+        self.fill: tuple[int, int, int] = (0, 0, 0)
+        self.interpolation = LINEAR
+        self._truth = truth
+
+    @property
+    def upright(self) -> bool:
+        """Whether the axes of source and frame are parallel, so that drawing is a crop and a resize."""
+        return bool(self.matrix[0, 1] == 0 and self.matrix[1, 0] == 0)
+
+    def move(self, linear: np.ndarray, offset_xy: tuple[float, float], size_hw: tuple[int, int]) -> None:
+        """Take the frame's points p to ``linear @ p + offset_xy`` in a new frame of ``size_hw``.
+
+        Args:
+            linear: (2, 2), or (2,) for a scale of x and y.
+            offset_xy: pixels of the new frame.
+            size_hw: the new frame.
+        """
+        self.matrix = linear[:, None] * self.matrix if linear.ndim == 1 else linear @ self.matrix
+        self.matrix[:, 2] += offset_xy
+        self.size_hw = size_hw
+
+    def boxes(self) -> np.ndarray:
+        """Return all boxes (N, 4) float64 in the frame, unclipped; of a turned box, the box around it."""
+        corners = self._truth.boxes.astype(np.float64)
+        if self.upright:
+            scale, offset = self.matrix[[0, 1], [0, 1]], self.matrix[:, 2]
+            ends = corners.reshape(-1, 2, 2) * scale + offset
+        else:
+            ends = corners[:, [0, 1, 2, 1, 0, 3, 2, 3]].reshape(-1, 4, 2)
+            ends = ends @ self.matrix[:, :2].T + self.matrix[:, 2]
+        return np.concatenate([ends.min(axis=1), ends.max(axis=1)], axis=1)
+
+    def truth(self) -> Detections:
+        """Return the boxes that are seen, clipped to the frame, every column with them.
+
+        The one rule by which a box is lost: its centre is outside the frame, or what is left of it inside is
+        narrower or lower than ``MIN_SIDE``.
+        """
+        boxes = self.boxes()
+        seen = clip(boxes, self.size_hw)
+        keep = centers_inside(boxes, self.size_hw) & (seen[:, 2:] - seen[:, :2] >= MIN_SIDE).all(axis=1)
+        kept = self._truth[keep]
+        return kept.replace(boxes=seen[keep])
+
+    def settle(self) -> None:
+        """Move the geometry by less than a pixel to where a crop and a resize can draw it exactly.
+
+        The seen part is rounded to whole source pixels and whole frame pixels, and the matrix becomes the one
+        between these, so that boxes lie where pixels do. A turned view is drawn as it is.
+        """
+        if not self.upright:
+            return
+        for axis in (0, 1):
+            span = self._span(axis)
+            if span is None:
+                continue
+            start, stop, first, last, mirrored = span
+            scale = (last - first) / (stop - start)
+            offset = first - scale * start
+            frame = self.size_hw[1 - axis]
+            self.matrix[axis, axis] = -scale if mirrored else scale
+            self.matrix[axis, 2] = frame - offset if mirrored else offset
+
+    def draw(self, picture: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """Draw the settled view.
+
+        Args:
+            picture: (H, W, 3) uint8 RGB of ``source_hw``.
+            out: (h, w, 3) uint8 of ``size_hw`` to draw into, rows contiguous; None makes a new array.
+
+        Returns:
+            ``out``.
+
+        Raises:
+            ValueError: when ``picture`` or ``out`` have another shape.
+        """
+        if picture.shape != (*self.source_hw, 3):
+            raise ValueError(f"picture: expected shape {(*self.source_hw, 3)}, got {picture.shape}")
+        if out is None:
+            out = np.empty((*self.size_hw, 3), dtype=np.uint8)
+        elif out.shape != (*self.size_hw, 3):
+            raise ValueError(f"out: the transform ends at shape {(*self.size_hw, 3)}, got {out.shape}")
+        if self.upright:
+            self._draw_upright(picture, out)
+        else:
+            self._draw_turned(picture, out)
+        return out
+
+    def _span(self, axis: int) -> Span | None:
+        """Return the seen pixels of axis 0 (x) or 1 (y); None when less than half a pixel is seen."""
+        source, frame = self.source_hw[1 - axis], self.size_hw[1 - axis]
+        scale, offset = float(self.matrix[axis, axis]), float(self.matrix[axis, 2])
+        mirrored = scale < 0
+        if mirrored:
+            scale, offset = -scale, frame - offset
+        first, last = round(max(0.0, offset)), round(min(float(frame), offset + scale * source))
+        if last <= first:
+            return None
+        start = min(round(max(0.0, -offset / scale)), source - 1)
+        stop = max(round(min(float(source), (frame - offset) / scale)), start + 1)
+        return start, stop, first, last, mirrored
+
+    def _draw_upright(self, picture: np.ndarray, out: np.ndarray) -> None:
+        columns, rows = self._span(0), self._span(1)
+        if columns is None or rows is None:
+            _fill(out, self.fill)
+            return
+        left, right, x1, x2, mirror_x = columns
+        top, bottom, y1, y2, mirror_y = rows
+        part = picture[top:bottom, left:right]
+        # Colour goes where there are fewer pixels; but for rounding it commutes with a resize.
+        color_first = part.shape[0] * part.shape[1] < (y2 - y1) * (x2 - x1)
+        if color_first:
+            part = _recolor(part, self.color)
+        part = resize(part, (y2 - y1, x2 - x1), self.interpolation)
+        if not color_first:
+            part = _recolor(part, self.color)
+        if mirror_x or mirror_y:
+            part = cv2.flip(part, -1 if mirror_x and mirror_y else int(mirror_x))
+        if part.shape != out.shape:
+            _fill(out, self.fill)
+        out[y1:y2, x1:x2] = part
+
+    def _draw_turned(self, picture: np.ndarray, out: np.ndarray) -> None:
+        # OpenCV places pixel i at i, not at i + 0.5; it knows no area average here.
+        matrix = self.matrix.copy()
+        matrix[:, 2] += matrix[:, :2].sum(axis=1) / 2 - 0.5
+        flags = self.interpolation if self.interpolation in (NEAREST, CUBIC) else LINEAR
+        height, width = self.size_hw
+        out[:] = cv2.warpAffine(
+            _recolor(picture, self.color),
+            matrix,
+            (width, height),
+            flags=flags,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=self.fill,
+        )
+
+
+def centers_inside(boxes: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+    """Return which boxes (N, 4) have their centre inside a frame of ``size_hw``: (N,) bool."""
+    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
+    return ((centers >= 0) & (centers < (size_hw[1], size_hw[0]))).all(axis=1)
+
+
+def _recolor(picture: np.ndarray, color: np.ndarray | None) -> np.ndarray:
+    """Return ``picture`` with its colours mapped, rounded and clipped to 0..255 once, at the end."""
+    return picture if color is None else cv2.transform(picture, color)
+
+
+def _fill(out: np.ndarray, color: tuple[int, int, int]) -> None:
+    # By rows: NumPy copies a row at once, but a colour pixel by pixel, a hundred times slower.
+    out[:] = np.tile(np.array(color, dtype=np.uint8), (out.shape[1], 1))

@@ -1,0 +1,76 @@
+"""Truth: the boxes of one picture as an annotation gives them, made into Detections to rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gluon_yolo import boxes as box_maths
+from gluon_yolo.data.report import Report
+from gluon_yolo.structures import Detections
+
+# One-based and zero-based tools differ by a pixel: a box that far outside is nobody's mistake.
+_PIXELS_OF_GRACE = 1.0
+
+
+class Truth:
+    """Gathers the objects of one picture: clips boxes to it, drops broken ones, and reports both.
+
+    Args:
+        file: the annotation, as messages name it.
+        size_hw: the picture's (height, width) in pixels.
+        report: where findings go, and the count of broken boxes.
+    """
+
+    def __init__(self, file: str, size_hw: tuple[int, int], report: Report) -> None:
+        self._file = file
+        self._size_hw = size_hw
+        self._report = report
+        self._boxes: list[np.ndarray] = []
+        self._class_ids: list[int] = []
+        self._difficult: list[bool] = []
+
+    def add(self, box_xyxy: Sequence[float], class_id: int, difficult: bool = False, where: str = "") -> None:
+        """Take one object, or report why its box is broken and drop it.
+
+        Args:
+            box_xyxy: corners in pixels, not necessarily finite, ordered or inside the picture.
+            class_id: index of its class.
+            difficult: VOC's mark.
+            where: the object's place in the file and its box as written there, for messages.
+        """
+        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is reported
+            corners = np.asarray(box_xyxy, dtype=np.float64).astype(np.float32)
+        clipped = box_maths.clip(corners[None], self._size_hw)[0]
+        problem = self._problem(corners, clipped)
+        if problem:
+            self._report.broken_boxes += 1
+            self._report.warn(self._file, f"box {problem}; dropped", where)
+            return
+        if np.abs(corners - clipped).max() > _PIXELS_OF_GRACE:
+            size = f"{self._size_hw[1]}x{self._size_hw[0]}"
+            self._report.warn(self._file, f"box reaches out of the {size} picture; clipped", where)
+        self._boxes.append(clipped)
+        self._class_ids.append(class_id)
+        self._difficult.append(difficult)
+
+    def _problem(self, corners: np.ndarray, clipped: np.ndarray) -> str:
+        """Say what is wrong with a box, or nothing."""
+        if not np.isfinite(corners).all():
+            return "has a corner that is no finite number"
+        if corners[2] < corners[0] or corners[3] < corners[1]:
+            return "has its corners swapped"
+        if corners[2] == corners[0] or corners[3] == corners[1]:
+            return "has no area"
+        if clipped[2] <= clipped[0] or clipped[3] <= clipped[1]:
+            return f"lies outside of the {self._size_hw[1]}x{self._size_hw[0]} picture"
+        return ""
+
+    def detections(self) -> Detections:
+        """Return the objects taken so far."""
+        return Detections(
+            np.array(self._boxes, dtype=np.float32).reshape(-1, 4),
+            np.array(self._class_ids, dtype=np.int64),
+            difficult=np.array(self._difficult, dtype=bool),
+        )

@@ -1,0 +1,179 @@
+"""Pascal VOC's folders: which pictures and annotations a root and a split name."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from gluon_yolo.data.pictures import PictureFolder
+from gluon_yolo.data.report import Report
+from gluon_yolo.errors import UserError
+
+LAYOUTS = (
+    "accepted are a VOCdevkit (with VOC2007/, VOC2012/ ... in it), one folder like VOC2007, and any folder "
+    "with Annotations/, JPEGImages/ and perhaps ImageSets/Main/"
+)
+_ANNOTATIONS = ("Annotations", "annotations")
+_PICTURES = ("JPEGImages", "images")
+_EVERYTHING = ("all", "trainval")
+_HOLD_OUT = 10
+_HOLD_OUT_NOTE = f"no ImageSets/Main lists: every {_HOLD_OUT}th picture is val, the others are train"
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One picture that a split names.
+
+    Args:
+        stem: its name without extension.
+        annotation: path of its XML file, which need not exist.
+        pictures: the folder to look for the picture in.
+    """
+
+    stem: str
+    annotation: str
+    pictures: PictureFolder
+
+
+class VOCFolder:
+    """One folder with annotations and pictures, and perhaps lists.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        UserError: annotations or pictures are not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        annotations, pictures = _first_folder(path, _ANNOTATIONS), _first_folder(path, _PICTURES)
+        if annotations is None or pictures is None:
+            raise UserError(f"{path}: expected Annotations/ and JPEGImages/ in it; {LAYOUTS}")
+        self.path = path
+        self.annotations = annotations
+        self.pictures = PictureFolder(str(pictures))
+        self.lists = {file.stem: file for file in sorted((path / "ImageSets" / "Main").glob("*.txt"))}
+
+    def entries(self, split: str) -> list[Entry]:
+        """Return the pictures of one split, in the order of its list or of their names.
+
+        Raises:
+            UserError: there is no such list, or it names no picture.
+        """
+        stems = self._listed(self.lists[split]) if split in self.lists else self._unlisted(split)
+        return [Entry(stem, f"{self.annotations}{os.sep}{stem}.xml", self.pictures) for stem in stems]
+
+    def _listed(self, path: Path) -> list[str]:
+        """Read a list: a name a line, its extension or a class list's ``1``/``-1`` after it taken off."""
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{path}: cannot read the list: {error}") from error
+        stems = [self._stem(line.strip()) for line in lines if line.strip()]
+        if not stems:
+            raise UserError(f"{path}: the list names no picture; write one name a line")
+        return stems
+
+    def _stem(self, name: str) -> str:
+        if (self.annotations / f"{name}.xml").is_file():
+            return name
+        name = re.sub(r"\s+(-1|0|1)$", "", name)
+        return re.sub(r"\.(jpe?g|png|bmp|webp|xml)$", "", name, flags=re.IGNORECASE)
+
+    def _unlisted(self, split: str) -> list[str]:
+        """Return a split that no list gives: everything, or a part where the folder has no lists at all."""
+        if self.lists and split != "all":
+            raise UserError(
+                f"{self.path / 'ImageSets' / 'Main'}: no list {split}.txt; there are {', '.join(self.lists)}"
+            )
+        stems = sorted(file.stem for file in self.annotations.glob("*.xml"))
+        if not stems:
+            raise UserError(f"{self.annotations}: no .xml annotation in it; {LAYOUTS}")
+        if split in _EVERYTHING:
+            return stems
+        if split not in ("train", "val"):
+            raise UserError(
+                f"{self.path}: no ImageSets/Main/{split}.txt; without lists there are the splits all, train "
+                f"and val (every {_HOLD_OUT}th picture)"
+            )
+        parts: dict[str, list[str]] = {"train": [], "val": []}
+        for position, stem in enumerate(stems, 1):
+            parts["train" if position % _HOLD_OUT else "val"].append(stem)
+        if not parts[split]:
+            raise UserError(f"{self.path}: too few pictures to hold some out; write ImageSets/Main lists")
+        return parts[split]
+
+
+def find_entries(
+    root: str | os.PathLike[str], split: str | Sequence[str] | None = None
+) -> tuple[list[Entry], Report]:
+    """Return the pictures of one or several splits, each once, and a report with a title and notes.
+
+    Args:
+        root: a folder in one of the accepted layouts.
+        split: names of lists such as ``"trainval"``, several as a sequence or with commas between; in a
+            VOCdevkit ``"2007_trainval"`` picks the year. None and ``"all"`` mean every annotation.
+
+    Raises:
+        UserError: the root or a list is missing, or a list is empty.
+    """
+    folders = _folders(Path(root))
+    names = _split_names(split)
+    shown = folders[0].path if len(folders) == 1 else folders[0].path.parent
+    report = Report(f"{shown.resolve().name} {','.join(names)}")
+    entries: list[Entry] = []
+    for name in names:
+        for folder, list_name in _pick(folders, name):
+            entries += folder.entries(list_name)
+            if list_name in ("train", "val") and not folder.lists:
+                report.notes.append(_HOLD_OUT_NOTE)
+    unique = {entry.annotation: entry for entry in entries}
+    if len(unique) < len(entries):
+        report.notes.append(f"{len(entries) - len(unique)} names are listed more than once, and taken once")
+    return list(unique.values()), report
+
+
+def _split_names(split: str | Sequence[str] | None) -> list[str]:
+    """Return the splits asked for: ``"2007_trainval,2012_trainval"`` are two, None is everything."""
+    parts = split.split(",") if isinstance(split, str) else split or ()
+    return [part.strip() for part in parts if part.strip()] or ["all"]
+
+
+def _pick(folders: list[VOCFolder], name: str) -> list[tuple[VOCFolder, str]]:
+    """Return the folders, and the list's name within them, that ``2007_trainval`` or ``trainval`` means."""
+    if any(name in folder.lists for folder in folders):
+        return [(folder, name) for folder in folders if name in folder.lists]
+    match = re.fullmatch(r"(\d{4})_(.+)", name)
+    if match:
+        year, rest = match.groups()
+        chosen = [folder for folder in folders if folder.path.resolve().name.endswith(year)]
+        if not chosen:
+            there = ", ".join(str(folder.path) for folder in folders)
+            raise UserError(f"split {name!r}: no folder VOC{year}; there is {there}")
+        return [(folder, rest) for folder in chosen]
+    return [(folder, name) for folder in folders]
+
+
+def _folders(root: Path) -> list[VOCFolder]:
+    """Return the VOC folders under a root: itself, those of a VOCdevkit by year, or the only one it holds."""
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder, so no data; {LAYOUTS}")
+    if _first_folder(root, _ANNOTATIONS):
+        return [VOCFolder(root)]
+    if (root / "VOCdevkit").is_dir():
+        root = root / "VOCdevkit"
+    children = [child for child in sorted(root.iterdir()) if _first_folder(child, _ANNOTATIONS)]
+    years = [child for child in children if re.fullmatch(r"VOC\d{4}", child.name)]
+    if not years and len(children) == 1:
+        years = children
+    if not years:
+        raise UserError(f"{root}: no Annotations/ in it, nor in one folder below it; {LAYOUTS}")
+    return [VOCFolder(child) for child in years]
+
+
+def _first_folder(path: Path, names: Sequence[str]) -> Path | None:
+    """Return the first of the named folders that exists."""
+    return next((path / name for name in names if (path / name).is_dir()), None)

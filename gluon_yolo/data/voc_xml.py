@@ -1,0 +1,148 @@
+"""Pascal VOC's annotation of one picture: an XML file, read and written.
+
+VOC counts pixels from one; everything else here counts from zero. This file is the only place that converts,
+as GluonCV does: one is taken off each of the four corners, ``xmax`` and ``ymax`` too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import xml.etree.ElementTree as ElementTree
+
+from gluon_yolo.data.report import BadFile
+from gluon_yolo.structures import Detections
+
+_ONE_BASED = 1.0
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+@dataclasses.dataclass(frozen=True)
+class AnnotatedObject:
+    """One object as its file gives it, unchecked.
+
+    Args:
+        name: class name, exactly as written.
+        box_xyxy: corners in zero-based pixels; NaN for one that is missing or no number.
+        difficult: VOC's mark.
+        written: the corners as the file has them, for messages.
+    """
+
+    name: str
+    box_xyxy: tuple[float, float, float, float]
+    difficult: bool
+    written: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Annotation:
+    """The content of one annotation file.
+
+    Args:
+        filename: the picture's file name as written, or empty.
+        size_hw: the picture's (height, width) as written, or None where absent or not positive.
+        objects: the objects in the order of the file; messages count them from 1.
+    """
+
+    filename: str
+    size_hw: tuple[int, int] | None
+    objects: tuple[AnnotatedObject, ...]
+
+    def class_names(self) -> set[str]:
+        """Return the class names of its objects."""
+        return {thing.name for thing in self.objects}
+
+
+def read_annotation(path: str | os.PathLike[str]) -> Annotation:
+    """Read an annotation file.
+
+    Raises:
+        BadFile: the file is missing, is no well-formed XML, has a DOCTYPE, or an object without a name.
+    """
+    path = os.fspath(path)
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise BadFile(path, f"cannot read the annotation: {error.strerror or error}") from error
+    root = _parse(path, data)
+    objects = tuple(_object(path, number, node) for number, node in enumerate(root.findall("object"), 1))
+    return Annotation(root.findtext("filename", "").strip(), _size_hw(root), objects)
+
+
+def write_annotation(
+    path: str | os.PathLike[str],
+    filename: str,
+    size_hw: tuple[int, int],
+    truth: Detections,
+    class_names: tuple[str, ...],
+) -> None:
+    """Write an annotation file that :func:`read_annotation` reads back to 1e-3 pixels.
+
+    Args:
+        path: the file to write.
+        filename: the picture's file name.
+        size_hw: the picture's (height, width) in pixels.
+        truth: the objects, boxes in zero-based pixels.
+        class_names: names that the class ids stand for.
+    """
+    root = ElementTree.Element("annotation")
+    _add(root, "filename", filename)
+    size = ElementTree.SubElement(root, "size")
+    for tag, value in zip(("width", "height", "depth"), (size_hw[1], size_hw[0], 3)):
+        _add(size, tag, str(value))
+    difficult = [False] * len(truth) if truth.difficult is None else truth.difficult.tolist()
+    for box, class_id, is_difficult in zip(truth.boxes.tolist(), truth.class_ids.tolist(), difficult):
+        node = ElementTree.SubElement(root, "object")
+        _add(node, "name", class_names[class_id])
+        _add(node, "difficult", str(int(is_difficult)))
+        corners = ElementTree.SubElement(node, "bndbox")
+        for tag, value in zip(_CORNERS, box):
+            _add(corners, tag, f"{value + _ONE_BASED:.4f}".rstrip("0").rstrip("."))
+    ElementTree.indent(root)
+    ElementTree.ElementTree(root).write(path, encoding="utf-8")
+
+
+def _add(parent: ElementTree.Element, tag: str, text: str) -> None:
+    ElementTree.SubElement(parent, tag).text = text
+
+
+def _parse(path: str, data: bytes) -> ElementTree.Element:
+    """Parse without entities: an annotation needs no DOCTYPE, and without one XML can declare none to expand.
+
+    Zero bytes are left out of the look, so that UTF-16 hides nothing; the parser knows no other wide encoding.
+    """
+    if b"<!DOCTYPE" in data.replace(b"\0", b""):
+        raise BadFile(path, "the annotation has a DOCTYPE, which could declare entities; take it out")
+    try:
+        root = ElementTree.fromstring(data)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise BadFile(path, f"the annotation is no well-formed XML: {error}") from error
+    if root.tag != "annotation":
+        raise BadFile(path, f"the annotation's outermost element is <{root.tag}>, expected <annotation>")
+    return root
+
+
+def _size_hw(root: ElementTree.Element) -> tuple[int, int] | None:
+    """Return the size that the file gives, None where it gives none."""
+    height, width = _number(root.findtext("size/height")), _number(root.findtext("size/width"))
+    return (int(height), int(width)) if height >= 1 and width >= 1 else None
+
+
+def _object(path: str, number: int, node: ElementTree.Element) -> AnnotatedObject:
+    """Read one ``<object>``; its parts' boxes (VOC's person layout) lie deeper and are not looked at."""
+    name = node.findtext("name") or ""
+    if not name.strip():
+        raise BadFile(path, f"object {number} has no class <name>")
+    texts = [node.findtext(f"bndbox/{tag}") for tag in _CORNERS]
+    x1, y1, x2, y2 = (_number(text) - _ONE_BASED for text in texts)
+    written = " ".join(f"{tag} {(text or 'missing').strip()}" for tag, text in zip(_CORNERS, texts))
+    return AnnotatedObject(name, (x1, y1, x2, y2), _number(node.findtext("difficult")) > 0, written)
+
+
+def _number(text: str | None) -> float:
+    """Return a number, NaN for what is none."""
+    try:
+        return float(text or "")
+    except ValueError:
+        return float("nan")

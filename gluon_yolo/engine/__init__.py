@@ -1,0 +1,1 @@
+"""Training and its parts: schedule, devices, checkpoints, the run's folder, evaluation."""

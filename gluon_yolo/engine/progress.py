@@ -1,0 +1,71 @@
+"""Progress: how far a training has come, and of what it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo.errors import UserError
+
+
+@dataclasses.dataclass
+class Progress:
+    """How far a training has come, and of what it is.
+
+    Args:
+        network: the network's canonical name.
+        class_names: C names, in the order of the class channels.
+        seed: the run's seed.
+        epoch: the epoch to go on in.
+        batch: the first batch of that epoch that is not trained yet.
+        step: batches trained since the training's start.
+        best_score: the best validation score up to here; None before the first.
+        best_epoch: the epoch that gave it.
+        schedule: ``Schedule.to_dict()`` of the run.
+    """
+
+    network: str
+    class_names: Sequence[str]
+    seed: int
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    best_score: float | None = None
+    best_epoch: int | None = None
+    schedule: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Settle the class names as a tuple."""
+        self.class_names = tuple(self.class_names)
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the fields' names."""
+        return [field.name for field in dataclasses.fields(cls)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists and numbers, fit for JSON."""
+        return {**dataclasses.asdict(self), "class_names": list(self.class_names)}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Progress:
+        """Rebuild what :meth:`to_dict` wrote, from a record that may hold more."""
+        return cls(**{name: record[name] for name in cls.names()})
+
+    def refuse_other(self, path: Path, network: str, class_names: Sequence[str]) -> None:
+        """Raise UserError when this, read from ``path``, is of another network or of other classes."""
+        if self.network != network:
+            raise UserError(
+                f"{path}: holds the network {self.network}, not {network}; ask for the same network"
+            )
+        if len(self.class_names) != len(class_names):
+            raise UserError(
+                f"{path}: holds {len(self.class_names)} classes, not {len(class_names)}; "
+                "resume with the run's own data set, or start a run that fine-tunes from its weights"
+            )
+        pairs = zip(self.class_names, class_names)
+        different = ", ".join(f"{saved!r} is now {other!r}" for saved, other in pairs if saved != other)
+        if different:
+            raise UserError(f"{path}: holds other class names: {different}; keep the names and their order")

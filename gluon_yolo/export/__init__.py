@@ -1,0 +1,1 @@
+"""Writing trained models as files that other programs run."""

@@ -1,0 +1,138 @@
+"""Export a network for mxnet: three files that say all there is to know, tried before they count."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from gluon_yolo.compat import gluon, mx
+from gluon_yolo.errors import UserError
+from gluon_yolo.export import graph
+from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.nn.decode import Decode, Detect
+from gluon_yolo.nn.detector import Detector, EndToEnd
+
+CUTS = ("nms", "decoded", "raw")
+TOLERANCE = 1e-5
+
+
+def export(
+    net: Detector,
+    out_dir: str | os.PathLike[str],
+    name: str | None = None,
+    size_hw: tuple[int, int] = (416, 416),
+    cut: str = "nms",
+    nms_threshold: float = 0.45,
+    score_threshold: float = 0.01,
+    max_candidates: int = 400,
+    max_detections: int = 100,
+) -> Path:
+    """Write ``NAME-symbol.json``, ``NAME-0000.params`` and ``NAME.json``, and try them on a random picture.
+
+    The graph's input is ``data``: (B, H, W, 3) RGB pixels in 0..255, uint8 or float32, any batch, H and W multiples of
+    the largest stride. The files appear under their names only after they gave the network's own results.
+
+    Args:
+        net: the network with its weights.
+        out_dir: made when absent.
+        name: stem of the files; the network's zoo name by default.
+        size_hw: input size that the record names, and that the trial uses.
+        cut: ``nms`` ends with ids (B, K, 1), scores (B, K, 1) and bboxes (B, K, 4) in input pixels, rows of -1
+            filling up; ``decoded`` with boxes (B, N, 4) and scores (B, N, C); ``raw`` with the raw maps.
+        nms_threshold: written into the graph by ``nms``: overlap above which a worse box of a class falls.
+        score_threshold: likewise: pairs of anchor and class at or below it are left out.
+        max_candidates: likewise: pairs that enter suppression.
+        max_detections: likewise: K.
+
+    Returns:
+        The path of ``NAME.json``, which ``Predictor.load`` takes.
+
+    Raises:
+        UserError: when the folder cannot be written, the size does not suit the network, or its weights are broken.
+        RuntimeError: when the files do not give the network's results.
+    """
+    name = net.zoo_name if name is None else name
+    _check(net, name, size_hw, cut)
+    nms = {
+        "nms_threshold": nms_threshold,
+        "score_threshold": score_threshold,
+        "max_candidates": max_candidates,
+        "max_detections": max_detections,
+    }
+    tail = {"nms": lambda: Detect(net.spec, **nms), "decoded": lambda: Decode(net.spec), "raw": lambda: None}[cut]()
+    if tail is not None:
+        tail.initialize(ctx=_context(net))
+    symbol = graph.trace(net, tail)
+    record = ModelFile(
+        name=name,
+        network=net.zoo_name,
+        spec=net.spec,
+        size_hw=(int(size_hw[0]), int(size_hw[1])),
+        cut=cut,
+        outputs=tuple(symbol.list_outputs()),
+        decoded=tuple(f"{node}_output" for node in graph.DECODED) if tail is not None else (),
+        nms=nms if cut == "nms" else None,
+    )
+    folder = Path(out_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as trial:
+            files = _write(Path(trial), record, symbol, graph.parameters(net, tail))
+            _compare(files, net, tail, record.size_hw)
+            (folder / files[-1].name).unlink(missing_ok=True)  # no record may stand between old files and new
+            for file in files:
+                os.replace(file, folder / file.name)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another folder with --out") from error
+    return folder / f"{name}.json"
+
+
+def _check(net: Detector, name: str, size_hw: tuple[int, int], cut: str) -> None:
+    if cut not in CUTS:
+        raise UserError(f"cut {cut!r}: expected one of {', '.join(CUTS)}")
+    if not name or Path(name).name != name:
+        raise UserError(f"name {name!r}: expected a plain file name without a folder")
+    if any(side <= 0 or side % net.spec.max_stride for side in size_hw):
+        raise UserError(f"size {size_hw[0]}x{size_hw[1]}: both sides must be multiples of {net.spec.max_stride}")
+
+
+def _context(net: Detector) -> mx.Context:
+    return next(iter(net.collect_params().values())).list_ctx()[0]
+
+
+def _write(
+    folder: Path, record: ModelFile, symbol: mx.sym.Symbol, parameters: dict[str, gluon.Parameter]
+) -> tuple[Path, ...]:
+    """Write symbol, parameters and record, and return their paths in this order."""
+    files = tuple(folder / f"{record.name}{ending}" for ending in ("-symbol.json", "-0000.params", ".json"))
+    symbol.save(str(files[0]))
+    kinds = [("arg", name) for name in symbol.list_arguments() if name != graph.INPUT]
+    kinds += [("aux", name) for name in symbol.list_auxiliary_states()]
+    arrays = {f"{kind}:{name}": parameters[name].list_data()[0].as_in_context(mx.cpu()) for kind, name in kinds}
+    mx.nd.save(str(files[1]), arrays)
+    record.write(files[2])
+    return files
+
+
+def _compare(files: tuple[Path, ...], net: Detector, tail: gluon.HybridBlock | None, size_hw: tuple[int, int]) -> None:
+    """Run the files and the network on a random picture.
+
+    Raises:
+        UserError: when the network gives numbers that are not finite.
+        RuntimeError: when the two differ by more than ``TOLERANCE``, relative to the largest number of an output.
+    """
+    context = _context(net)
+    picture = np.random.default_rng(0).integers(0, 256, (1, *size_hw, 3), dtype=np.uint8)
+    pixels = mx.nd.array(picture, ctx=context, dtype="float32")
+    expected = net(pixels) if tail is None else EndToEnd(net, tail)(pixels)
+    loaded = gluon.SymbolBlock.imports(str(files[0]), [graph.INPUT], str(files[1]), ctx=context)(pixels)
+    for ours, theirs in zip(expected, loaded):
+        ours, theirs = ours.asnumpy(), theirs.asnumpy()
+        if not np.isfinite(ours).all():
+            raise UserError("the network's outputs are not finite numbers: its weights are damaged; nothing was written")
+        error = np.abs(ours - theirs).max() / max(1.0, np.abs(ours).max())
+        if error > TOLERANCE:
+            raise RuntimeError(f"the exported files differ from the network by {error:.1e}; nothing was written")

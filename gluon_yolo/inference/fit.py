@@ -1,0 +1,94 @@
+"""Fit: any picture -> the network's input size, and boxes on it -> boxes on the picture.
+
+Evaluation, demo and the exported models all go through this file, so that a score and a drawing of the same
+model come from the same pixels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import cv2
+import numpy as np
+
+from gluon_yolo.boxes import clip
+
+MODES = ("resize", "letterbox")
+GREY = 127
+
+
+@dataclasses.dataclass(frozen=True)
+class Undo:
+    """Turns boxes in input pixels into boxes in the pixels of the picture that was fitted.
+
+    Args:
+        scale_xy: input pixels per picture pixel, along x and y.
+        offset_xy: where the picture's top left corner lies on the input, in input pixels.
+        picture_hw: the picture's own size.
+    """
+
+    scale_xy: tuple[float, float]
+    offset_xy: tuple[float, float]
+    picture_hw: tuple[int, int]
+
+    def __call__(self, boxes: np.ndarray) -> np.ndarray:
+        """Turn boxes (N, 4) in input pixels into float32 (N, 4) in the picture's pixels, clipped to it."""
+        moved = (np.asarray(boxes, dtype=np.float64) - np.tile(self.offset_xy, 2)) / np.tile(self.scale_xy, 2)
+        return clip(moved, self.picture_hw).astype(np.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """Brings pictures to the network's input size.
+
+    Args:
+        mode: ``"resize"`` stretches each side on its own, as the networks are trained and validated;
+            ``"letterbox"`` keeps the picture's proportions and fills the two margins with grey.
+
+    Raises:
+        ValueError: when the mode is another.
+    """
+
+    mode: str = "resize"
+
+    def __post_init__(self) -> None:
+        """Check the mode."""
+        if self.mode not in MODES:
+            raise ValueError(f"mode: expected one of {MODES}, got {self.mode!r}")
+
+    def __call__(self, picture: np.ndarray, size_hw: tuple[int, int]) -> tuple[np.ndarray, Undo]:
+        """Turn one picture into the network's input.
+
+        Args:
+            picture: (H, W, 3) uint8.
+            size_hw: height and width of the input, in pixels.
+
+        Returns:
+            The input (h, w, 3) uint8, and the ``Undo`` that takes boxes on it back to the picture.
+        """
+        height, width = picture.shape[:2]
+        if self.mode == "resize":
+            scale_xy = (size_hw[1] / width, size_hw[0] / height)
+            return resize(picture, size_hw), Undo(scale_xy, (0.0, 0.0), (height, width))
+        scale = min(size_hw[0] / height, size_hw[1] / width)
+        inner_hw = (max(1, round(height * scale)), max(1, round(width * scale)))
+        top, left = (size_hw[0] - inner_hw[0]) // 2, (size_hw[1] - inner_hw[1]) // 2
+        canvas = np.full((*size_hw, 3), GREY, dtype=np.uint8)
+        canvas[top : top + inner_hw[0], left : left + inner_hw[1]] = resize(picture, inner_hw)
+        scale_xy = (inner_hw[1] / width, inner_hw[0] / height)
+        return canvas, Undo(scale_xy, (float(left), float(top)), (height, width))
+
+
+def resize(picture: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+    """Stretch a picture (H, W, 3) to (h, w, 3) with the interpolation that suits the change.
+
+    Area where both sides shrink, cubic where both grow, linear otherwise: GluonCV's ``interp=9``.
+    """
+    old_hw, new_hw = picture.shape[:2], tuple(size_hw)
+    if new_hw[0] > old_hw[0] and new_hw[1] > old_hw[1]:
+        interpolation = cv2.INTER_CUBIC
+    elif new_hw[0] < old_hw[0] and new_hw[1] < old_hw[1]:
+        interpolation = cv2.INTER_AREA
+    else:
+        interpolation = cv2.INTER_LINEAR
+    return cv2.resize(picture, (new_hw[1], new_hw[0]), interpolation=interpolation)

@@ -1,0 +1,1 @@
+"""The HybridBlocks: backbones, neck, heads, the detector, and decoding."""

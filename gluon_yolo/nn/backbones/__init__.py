@@ -1,0 +1,1 @@
+"""Feature extractors; each publishes the channels and strides of the maps it returns."""

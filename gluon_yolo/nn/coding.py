@@ -1,0 +1,72 @@
+"""Box codings: how a box is written relative to an anchor in a cell, and read back.
+
+Anchors are counted flat, level by level, and within a level by anchor, then row, then column:
+``offset(level) + (anchor * H + row) * W + column``.
+"""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+import numpy as np
+
+from gluon_yolo.boxes import cxcywh_to_xyxy
+
+
+class YOLOv3Coding:
+    """Centre by sigmoid within the cell, size by exponential of the anchor (Redmon & Farhadi 2018, section 2.1).
+
+    ``encode`` gives what the loss compares: the centre's place in the cell in 0..1 (the sigmoid's value, not its
+    argument), and the logarithm of the size over the anchor's. ``decode`` reads raw predictions.
+    """
+
+    name = "yolo3"
+
+    @staticmethod
+    def encode(cxcywh: np.ndarray, cells: np.ndarray, anchors: np.ndarray, strides: np.ndarray) -> np.ndarray:
+        """Turn boxes into targets.
+
+        Args:
+            cxcywh: (M, 4) boxes in input pixels; sides under one pixel count as one.
+            cells: (M, 2) column and row of each box's cell.
+            anchors: (M, 2) width and height in input pixels.
+            strides: (M,) input pixels per cell.
+
+        Returns:
+            (M, 4): place in the cell along x and y in 0..1, log of width and height over the anchor's.
+        """
+        place = cxcywh[:, :2] / strides[:, None] - cells
+        scale = np.log(np.maximum(cxcywh[:, 2:], 1) / anchors)
+        return np.concatenate([place, scale], axis=1).astype(np.float32)
+
+    @staticmethod
+    def decode_array(deltas: np.ndarray, cells: np.ndarray, anchors: np.ndarray, strides: np.ndarray) -> np.ndarray:
+        """Turn raw deltas (M, 4) into corners (M, 4) in input pixels; the NumPy twin of :meth:`decode`."""
+        centre = (1 / (1 + np.exp(-deltas[:, :2])) + cells) * strides[:, None]
+        return cxcywh_to_xyxy(np.concatenate([centre, np.exp(deltas[:, 2:]) * anchors], axis=1))
+
+    @staticmethod
+    def decode(F, deltas, anchors, stride: int) -> Tuple:
+        """Turn one level's raw deltas into corners.
+
+        Args:
+            F: ``mx.nd`` or ``mx.sym``.
+            deltas: (B, A, 4, H, W) raw tx, ty, tw, th.
+            anchors: (1, A, 2, 1, 1) width and height in input pixels.
+            stride: input pixels per cell.
+
+        Returns:
+            x1, y1, x2, y2, each (B, A, 1, H, W), in input pixels.
+        """
+        column = F.reshape(F.contrib.arange_like(deltas, axis=4), (1, 1, 1, 1, -1))
+        row = F.reshape(F.contrib.arange_like(deltas, axis=3), (1, 1, 1, -1, 1))
+        place = F.sigmoid(F.slice_axis(deltas, axis=2, begin=0, end=2))
+        half = F.broadcast_mul(F.exp(F.slice_axis(deltas, axis=2, begin=2, end=4)), anchors * 0.5)
+        x = F.broadcast_add(F.slice_axis(place, axis=2, begin=0, end=1), column) * stride
+        y = F.broadcast_add(F.slice_axis(place, axis=2, begin=1, end=2), row) * stride
+        half_w = F.slice_axis(half, axis=2, begin=0, end=1)
+        half_h = F.slice_axis(half, axis=2, begin=1, end=2)
+        return x - half_w, y - half_h, x + half_w, y + half_h
+
+
+CODINGS = {coding.name: coding for coding in (YOLOv3Coding,)}

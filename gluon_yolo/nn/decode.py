@@ -1,0 +1,135 @@
+"""Decode: raw maps to boxes and scores, and on to final detections, as graphs that can be exported."""
+
+from __future__ import annotations
+
+from gluon_yolo.compat import gluon, mx
+from gluon_yolo.nn.coding import CODINGS
+from gluon_yolo.nn.heads import BOX_CHANNELS, OBJECTNESS
+from gluon_yolo.spec import DetectionSpec
+
+
+class LevelDecoder(gluon.HybridBlock):
+    """Read one level's raw map.
+
+    Args:
+        spec: of the whole detector.
+        level: which of its levels.
+    """
+
+    def __init__(self, spec: DetectionSpec, level: int, **kwargs):
+        """Store the level's anchors as a constant of the graph."""
+        super().__init__(**kwargs)
+        self.coding = CODINGS[spec.box_coding]
+        self.stride = spec.strides[level]
+        self.num_anchors = len(spec.anchors[level])
+        with self.name_scope():
+            anchors = mx.nd.array(spec.anchors[level]).reshape((1, -1, 2, 1, 1))
+            self.anchors = self.params.get_constant("anchors", anchors)
+
+    def hybrid_forward(self, F, raw, anchors):
+        """Turn a raw map (B, A * (5 + C), H, W) into its parts.
+
+        Returns:
+            Corners x1, y1, x2, y2, each (B, A * H * W) in input pixels; objectness logits (B, A * H * W); the map
+            split by anchor (B, A, 5 + C, H * W).
+        """
+        split = F.reshape(raw, (0, -4, self.num_anchors, -1, 0, 0))
+        deltas = F.slice_axis(split, axis=2, begin=0, end=OBJECTNESS)
+        corners = [F.reshape(side, (0, -1)) for side in self.coding.decode(F, deltas, anchors, self.stride)]
+        objectness = F.reshape(F.slice_axis(split, axis=2, begin=OBJECTNESS, end=BOX_CHANNELS), (0, -1))
+        return (*corners, objectness, F.reshape(split, (0, 0, 0, -1)))
+
+
+def level_decoders(spec: DetectionSpec) -> gluon.nn.HybridSequential:
+    """Return one :class:`LevelDecoder` per level, by ascending stride."""
+    decoders = gluon.nn.HybridSequential(prefix="")
+    decoders.add(*(LevelDecoder(spec, level) for level in range(spec.num_levels)))
+    return decoders
+
+
+class Decode(gluon.HybridBlock):
+    """Turn raw maps into a box and class scores per anchor.
+
+    Args:
+        spec: anchors, strides, box coding, score rule.
+    """
+
+    def __init__(self, spec: DetectionSpec, **kwargs):
+        """Build a decoder per level."""
+        super().__init__(**kwargs)
+        if spec.score_rule != "objectness_times_class":
+            raise ValueError(f"score_rule: expected 'objectness_times_class', got {spec.score_rule!r}")
+        self.decoders = level_decoders(spec)
+
+    def hybrid_forward(self, F, *maps):
+        """Turn raw maps into boxes (B, N, 4), corners in input pixels, and scores (B, N, C)."""
+        boxes, scores = [], []
+        for decoder, raw in zip(self.decoders, maps):
+            *corners, objectness, split = decoder(raw)
+            boxes.append(F.stack(*corners, axis=2))
+            logits = F.transpose(F.slice_axis(split, axis=2, begin=BOX_CHANNELS, end=None), axes=(0, 1, 3, 2))
+            classes = F.sigmoid(F.reshape(logits, (0, -3, 0)))
+            scores.append(F.broadcast_mul(classes, F.expand_dims(F.sigmoid(objectness), axis=2)))
+        return F.concat(*boxes, dim=1, name="boxes"), F.concat(*scores, dim=1, name="scores")
+
+
+class Detect(gluon.HybridBlock):
+    """Decode and suppress: raw maps to final detections, in GluonCV's convention.
+
+    Suppression never sees all N * C pairs of anchor and class: the best anchors come first, then the best pairs
+    among them, which are the best pairs of all.
+
+    Args:
+        spec: as for :class:`Decode`.
+        nms_threshold: overlap above which a worse box of the same class falls.
+        score_threshold: pairs at or below it are left out.
+        max_candidates: pairs that enter suppression.
+        max_detections: K, rows returned per picture.
+    """
+
+    def __init__(
+        self,
+        spec: DetectionSpec,
+        nms_threshold: float = 0.45,
+        score_threshold: float = 0.01,
+        max_candidates: int = 400,
+        max_detections: int = 100,
+        **kwargs,
+    ):
+        """Store the thresholds, which become attributes of the exported graph."""
+        super().__init__(**kwargs)
+        self.decode = Decode(spec)
+        self.num_classes = spec.num_classes
+        self.nms_threshold = nms_threshold
+        self.score_threshold = score_threshold
+        self.max_candidates = max_candidates
+        self.max_detections = max_detections
+
+    def hybrid_forward(self, F, *maps):
+        """Return ids (B, K, 1), scores (B, K, 1), bboxes (B, K, 4) in input pixels; rows of -1 fill up."""
+        boxes, scores = self.decode(*maps)
+        best_anchors = F.topk(F.max(scores, axis=2), k=self.max_candidates, axis=1)
+        boxes = _take_rows(F, boxes, best_anchors)
+        scores = F.reshape(_take_rows(F, scores, best_anchors), (0, -1))
+        pairs = F.topk(scores, k=self.max_candidates, axis=1)
+        scores = _take_rows(F, F.expand_dims(scores, axis=2), pairs)
+        anchor = F.floor((pairs + 0.5) / self.num_classes)
+        ids = F.expand_dims(pairs - anchor * self.num_classes, axis=2)
+        rows = F.concat(ids, scores, _take_rows(F, boxes, anchor), dim=2)
+        kept = F.contrib.box_nms(
+            rows,
+            overlap_thresh=self.nms_threshold,
+            valid_thresh=self.score_threshold,
+            topk=self.max_candidates,
+            id_index=0,
+            score_index=1,
+            coord_start=2,
+        )
+        kept = F.slice_axis(kept, axis=1, begin=0, end=self.max_detections)
+        return tuple(F.slice_axis(kept, axis=2, begin=begin, end=end) for begin, end in ((0, 1), (1, 2), (2, 6)))
+
+
+def _take_rows(F, table, index):
+    """Pick rows (B, K, D) of a table (B, N, D) by row numbers (B, K)."""
+    picture = F.broadcast_like(F.reshape(F.contrib.arange_like(index, axis=0), (-1, 1)), index)
+    return F.gather_nd(table, F.stack(picture, index, axis=0))

@@ -1,0 +1,46 @@
+"""Heads: feature maps in, raw maps out."""
+
+from __future__ import annotations
+
+import math
+from typing import Sequence
+
+from gluon_yolo.compat import gluon, mx
+
+BOX_CHANNELS = 5  # tx, ty, tw, th, objectness come before the class logits
+OBJECTNESS = 4
+
+
+class YOLOv3Heads(gluon.HybridBlock):
+    """One 1x1 convolution per level predicts, for each of A anchors, 4 deltas, objectness and C class logits.
+
+    Args:
+        in_channels: of each level's map, ascending stride.
+        anchors_per_level: A of each level.
+        num_classes: C.
+    """
+
+    def __init__(self, in_channels: Sequence[int], anchors_per_level: Sequence[int], num_classes: int, **kwargs):
+        """Build the convolutions."""
+        super().__init__(**kwargs)
+        self.channels_per_anchor = BOX_CHANNELS + num_classes
+        self.levels = gluon.nn.HybridSequential(prefix="")
+        for width, anchors in zip(in_channels, anchors_per_level):
+            channels = anchors * self.channels_per_anchor
+            self.levels.add(
+                gluon.nn.Conv2D(channels, 1, in_channels=width, weight_initializer=mx.init.Normal(0.01))
+            )
+
+    def set_prior(self, probability: float) -> None:
+        """Make a fresh head give every anchor this objectness, so that the many negatives start near their target.
+
+        Source: Lin et al. 2017, Focal Loss, section 4.1.
+        """
+        for level in self.levels:
+            bias = level.bias.data(level.bias.list_ctx()[0]).asnumpy()
+            bias[OBJECTNESS :: self.channels_per_anchor] = -math.log(1 / probability - 1)
+            level.bias.set_data(mx.nd.array(bias))
+
+    def hybrid_forward(self, F, *maps):
+        """Turn maps (B, K, H, W) into raw maps (B, A * (5 + C), H, W)."""
+        return tuple(level(x) for level, x in zip(self.levels, maps))

@@ -1,0 +1,110 @@
+"""The small cells that every network here is made of."""
+
+from __future__ import annotations
+
+from typing import Callable, Sequence
+
+from gluon_yolo.compat import gluon, mx
+
+nn = gluon.nn
+NormFactory = Callable[[int], gluon.HybridBlock]
+NORMS = ("bn", "sync", "frozen")
+
+
+def make_norm(kind: str = "bn", num_devices: int = 1) -> NormFactory:
+    """Turn the name of a batch normalisation into a factory: channels in, layer out.
+
+    All three kinds hold the same parameters, so weights move freely between them.
+
+    Args:
+        kind: ``bn`` normalises over the device's own batch; ``sync`` over the batch of all devices (Zhang et al.
+            2018, section 3); ``frozen`` uses the stored statistics and trains neither them nor scale and shift.
+        num_devices: devices that share one ``sync`` layer.
+
+    Raises:
+        ValueError: for another kind.
+    """
+    if kind == "bn":
+        return lambda channels: nn.BatchNorm(in_channels=channels)
+    if kind == "sync":
+        return lambda channels: gluon.contrib.nn.SyncBatchNorm(channels, num_devices)
+    if kind == "frozen":
+        return _frozen_norm
+    raise ValueError(f"norm: expected one of {NORMS}, got {kind!r}")
+
+
+def _frozen_norm(channels: int) -> gluon.HybridBlock:
+    norm = nn.BatchNorm(in_channels=channels, use_global_stats=True)
+    for parameter in (norm.gamma, norm.beta):
+        parameter.grad_req = "null"
+    return norm
+
+
+class ReLU6(gluon.HybridBlock):
+    """Clip activations to 0..6 (Sandler et al. 2018, MobileNetV2)."""
+
+    def hybrid_forward(self, F, x):
+        """Return ``min(max(x, 0), 6)``, same shape."""
+        return F.clip(x, 0, 6)
+
+
+ACTIVATIONS: dict[str, Callable[[], gluon.HybridBlock]] = {
+    "relu": lambda: nn.Activation("relu"),
+    "relu6": ReLU6,
+    "leaky": lambda: nn.LeakyReLU(0.1),
+}
+
+
+def conv_cell(
+    channels: int,
+    kernel: int,
+    norm: NormFactory,
+    stride: int = 1,
+    groups: int = 1,
+    activation: str = "relu",
+    in_channels: int = 0,
+) -> gluon.HybridBlock:
+    """Build convolution, normalisation, activation; (B, C, H, W) to (B, channels, H/stride, W/stride).
+
+    Args:
+        channels: output channels.
+        kernel: side of the square kernel; the padding keeps the map's size at stride 1.
+        norm: from :func:`make_norm`.
+        stride: step of the convolution.
+        groups: ``groups == channels`` makes it depthwise.
+        activation: a key of ``ACTIVATIONS``, or ``linear`` for none.
+        in_channels: input channels; 0 takes them from the first input.
+    """
+    cell = nn.HybridSequential(prefix="")
+    cell.add(
+        nn.Conv2D(
+            channels, kernel, stride, (kernel - 1) // 2, groups=groups, use_bias=False, in_channels=in_channels
+        ),
+        norm(channels),
+    )
+    if activation != "linear":
+        cell.add(ACTIVATIONS[activation]())
+    return cell
+
+
+class Normalize(gluon.HybridBlock):
+    """Turn plain RGB pixels into the network's input: (B, H, W, 3) in 0..255 to (B, 3, H, W) standardised.
+
+    Args:
+        mean: of each colour channel, on pixels scaled to 0..1.
+        std: likewise.
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], **kwargs):
+        """Store the statistics as constants of the graph."""
+        super().__init__(**kwargs)
+        with self.name_scope():
+            scale = mx.nd.array([1 / (255 * s) for s in std]).reshape((1, 3, 1, 1))
+            shift = mx.nd.array([-m / s for m, s in zip(mean, std)]).reshape((1, 3, 1, 1))
+            self.scale = self.params.get_constant("scale", scale)
+            self.shift = self.params.get_constant("shift", shift)
+
+    def hybrid_forward(self, F, pixels, scale, shift):
+        """Return the standardised picture, channels first, float32."""
+        planes = F.transpose(F.cast(pixels, "float32"), axes=(0, 3, 1, 2))
+        return F.broadcast_add(F.broadcast_mul(planes, scale), shift)

@@ -1,0 +1,94 @@
+"""DetectionSpec: what decode, assignment, loss, export and inference must agree on."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, Tuple
+
+import numpy as np
+
+Anchors = Tuple[Tuple[Tuple[float, float], ...], ...]
+
+# YOLOv3's nine COCO anchors (Redmon & Farhadi 2018, section 2.3), width and height in input pixels.
+YOLOV3_ANCHORS: Anchors = (
+    ((10, 13), (16, 30), (33, 23)),
+    ((30, 61), (62, 45), (59, 119)),
+    ((116, 90), (156, 198), (373, 326)),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class DetectionSpec:
+    """Classes, anchors and coding of a detector; the only record that its parts read.
+
+    Args:
+        class_names: C names, in the order of the class channels.
+        anchors: per level a tuple of (width, height) in input pixels; levels by ascending stride.
+        strides: input pixels per cell of each level, ascending.
+        box_coding: name of the box coding (:mod:`gluon_yolo.nn.coding`).
+        score_rule: how a detection's score comes from objectness and class logits.
+        ignore_iou: a prediction that overlaps a ground-truth box more than this is no negative.
+
+    Raises:
+        ValueError: when levels disagree, anchors are not positive, or class names are empty or repeated.
+    """
+
+    class_names: Tuple[str, ...]
+    anchors: Anchors = YOLOV3_ANCHORS
+    strides: Tuple[int, ...] = (8, 16, 32)
+    box_coding: str = "yolo3"
+    score_rule: str = "objectness_times_class"
+    ignore_iou: float = 0.7
+
+    def __post_init__(self) -> None:
+        """Freeze nested sequences into tuples and check the record."""
+        names = tuple(str(name) for name in self.class_names)
+        anchors = tuple(tuple((float(w), float(h)) for w, h in level) for level in self.anchors)
+        strides = tuple(int(stride) for stride in self.strides)
+        if not names or len(set(names)) != len(names):
+            raise ValueError(f"class_names: expected distinct names, got {names}")
+        if len(anchors) != len(strides):
+            raise ValueError(f"anchors: expected {len(strides)} levels (one per stride), got {len(anchors)}")
+        if list(strides) != sorted(set(strides)):
+            raise ValueError(f"strides: expected ascending, got {strides}")
+        if any(not level for level in anchors) or min(min(wh) for level in anchors for wh in level) <= 0:
+            raise ValueError(f"anchors: expected at least one per level, all positive, got {anchors}")
+        if not 0 < self.ignore_iou <= 1:
+            raise ValueError(f"ignore_iou: expected within (0, 1], got {self.ignore_iou}")
+        object.__setattr__(self, "class_names", names)
+        object.__setattr__(self, "anchors", anchors)
+        object.__setattr__(self, "strides", strides)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes C."""
+        return len(self.class_names)
+
+    @property
+    def num_levels(self) -> int:
+        """Number of raw maps."""
+        return len(self.strides)
+
+    @property
+    def anchors_per_level(self) -> Tuple[int, ...]:
+        """Anchors per cell A of each level."""
+        return tuple(len(level) for level in self.anchors)
+
+    @property
+    def max_stride(self) -> int:
+        """Input sides must be multiples of this."""
+        return self.strides[-1]
+
+    @property
+    def flat_anchors(self) -> np.ndarray:
+        """All anchors (sum of A, 2) as width, height in input pixels, levels in order."""
+        return np.array([wh for level in self.anchors for wh in level], dtype=np.float32)
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Return plain lists and numbers, fit for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: Dict[str, Any]) -> DetectionSpec:
+        """Rebuild the spec that :meth:`to_dict` wrote."""
+        return cls(**record)

@@ -1,0 +1,48 @@
+"""Fit: pictures to the input's size as GluonCV validates, and boxes back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gluon_yolo.inference.fit import GREY, Fit, resize
+
+
+@pytest.mark.parametrize("mode", ["resize", "letterbox"])
+@pytest.mark.parametrize("picture_hw", [(50, 100), (100, 50), (64, 64), (200, 640), (1, 1)])
+def test_boxes_come_back(mode: str, picture_hw: tuple[int, int]) -> None:
+    height, width = picture_hw
+    fitted, undo = Fit(mode)(np.full((*picture_hw, 3), 200, dtype=np.uint8), (64, 96))
+    assert fitted.shape == (64, 96, 3) and fitted.dtype == np.uint8
+    rows, columns = np.nonzero(fitted[:, :, 0] != GREY)
+    whole = np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]])
+    assert undo(whole) == pytest.approx(np.array([[0, 0, width, height]]), abs=1e-4)
+    middle = (whole[:, :2] + whole[:, 2:]) / 2
+    expected = np.array([[width / 2, height / 2, width, height]])
+    # A corner outside of the picture comes back on its edge.
+    assert undo(np.concatenate([middle, [[500, 500]]], axis=1)) == pytest.approx(expected, abs=1e-4)
+    assert undo(np.zeros((0, 4))).shape == (0, 4)
+
+
+def test_letterbox_keeps_proportions() -> None:
+    fitted, undo = Fit("letterbox")(np.zeros((50, 100, 3), dtype=np.uint8), (100, 100))
+    assert (fitted[:25] == GREY).all() and (fitted[75:] == GREY).all() and (fitted[25:75] == 0).all()
+    assert undo(np.array([[0, 25, 100, 75]])).tolist() == [[0, 0, 100, 50]]
+
+
+@pytest.mark.parametrize("new_hw", [(40, 60), (160, 200), (40, 200), (100, 130), (100, 60)])
+def test_equals_what_gluoncv_validates_with(new_hw: tuple[int, int]) -> None:
+    compat = pytest.importorskip("gluon_yolo.compat")
+    compat.gluoncv()
+    from gluoncv.data.transforms.image import imresize
+
+    picture = np.random.default_rng(0).integers(0, 256, (100, 130, 3)).astype(np.uint8)
+    pixels = compat.nd.array(picture, dtype="uint8")
+    theirs = imresize(pixels, new_hw[1], new_hw[0], interp=9).asnumpy()
+    difference = np.abs(resize(picture, new_hw).astype(int) - theirs)
+    assert difference.max() <= 2 and difference.mean() < 0.1
+
+
+def test_refuses_an_unknown_mode() -> None:
+    with pytest.raises(ValueError, match="letterbox"):
+        Fit("squeeze")
