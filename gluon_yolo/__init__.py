@@ -1,6 +1,7 @@
 """Light YOLO detectors in MXNet: train, evaluate, demonstrate, export.
 
-Importing this package is quick and imports no mxnet: each public name is fetched from its module when first asked for.
+Importing this package is quick and imports no mxnet: each public name is fetched from its module when first
+asked for.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The one place that imports mxnet and gluoncv, after preparing the ground they need.
 
-Everything else writes ``from gluon_yolo.compat import mx, gluon, nd, autograd`` and ``compat.gluoncv()``. Importing this
-module: gives NumPy's removed names back to mxnet and gluoncv alone, sets threads and temp space unless the user did,
-loads pip's CUDA libraries for a CUDA wheel, and turns each way in which the import can fail into one clear sentence.
+Everything else writes ``from gluon_yolo.compat import mx, gluon, nd, autograd`` and ``compat.gluoncv()``.
+Importing this module: gives NumPy's removed names back to mxnet and gluoncv alone, sets threads and temp
+space unless the user did, loads pip's CUDA libraries for a CUDA wheel, and turns each way in which the import
+can fail into one clear sentence.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 from gluon_yolo import cuda, numpy_names
 from gluon_yolo.cores import physical_cores
@@ -28,7 +30,8 @@ def _prepare() -> None:
     numpy_names.restore()
     # mxnet takes half of the logical CPUs otherwise, which halves the speed where there are no hyper-threads.
     os.environ.setdefault("OMP_NUM_THREADS", str(physical_cores()))
-    # Several CPU contexts with SyncBatchNorm wait for one another for ever on the default, a single temp space.
+    # Several CPU contexts with SyncBatchNorm wait for one another for ever on the default, a single temp
+    # space.
     os.environ.setdefault("MXNET_CPU_TEMP_COPY", "64")
     if sys.version_info >= (3, 12):
         _provide_distutils()
@@ -64,8 +67,9 @@ def gluoncv() -> ModuleType:
     Raises:
         MissingDependency: gluoncv, or a library that it needs, is absent.
     """
-    if "gluoncv" in sys.modules:
-        return sys.modules["gluoncv"]
+    loaded = sys.modules.get("gluoncv")
+    if loaded is not None:
+        return loaded
     try:
         with _quiet(), _without_torch():
             return importlib.import_module("gluoncv")
@@ -81,17 +85,31 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+class _NoTorch:
+    """A finder that stands before all others and finds no torch.
+
+    ``sys.modules["torch"] = None`` would do for ``import torch``, and trip those who look torch up in
+    ``sys.modules``.
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> None:
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 @contextlib.contextmanager
 def _without_torch() -> Iterator[None]:
     """Make ``import torch`` fail: gluoncv refuses to start beside torch 2, and takes an absent one calmly."""
     hidden = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "torch"}
     for name in hidden:
         del sys.modules[name]
-    sys.modules["torch"] = None  # type: ignore[assignment]
+    blocker = _NoTorch()
+    sys.meta_path.insert(0, blocker)  # type: ignore[arg-type]
     try:
         yield
     finally:
-        del sys.modules["torch"]
+        sys.meta_path.remove(blocker)  # type: ignore[arg-type]
         sys.modules.update(hidden)
 
 

@@ -81,7 +81,9 @@ def _quota_of(folder: Path) -> float | None:
     """Return one control group's limit in CPUs, None when it has none or does not exist."""
     v2 = _read(folder / "cpu.max")
     words = v2.split() if v2 else [_read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")]
-    if len(words) != 2 or not all(word and word.isdigit() for word in words):  # "max", "-1" or no file: no limit
+    if len(words) != 2 or not all(
+        word and word.isdigit() for word in words
+    ):  # "max", "-1" or no file: no limit
         return None
     return float(words[0] or 0) / max(1.0, float(words[1] or 0))
 

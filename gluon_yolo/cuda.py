@@ -1,4 +1,5 @@
-"""What mxnet's CUDA wheels need of a machine: pip's CUDA libraries, the driver, and a GPU that their kernels run on.
+"""What mxnet's CUDA wheels need of a machine: pip's CUDA libraries, the driver, and a GPU that their kernels
+run on.
 
 Asks pip and the driver only, never mxnet, and starts no kernel.
 """
@@ -29,16 +30,14 @@ _LIBRARIES = (
     "cudnn/lib/libcudnn.so.8",
 )
 
-# Compute capabilities the wheels hold kernels for. They hold no PTX, so a GPU runs what was built for its own major
-# number and for its minor number or a lower one: 8.9 runs the kernels for 8.6, 9.0 has none.
+# Compute capabilities the wheels hold kernels for. They hold no PTX, so a GPU runs what was built for its own
+# major number and for its minor number or a lower one: 8.9 runs the kernels for 8.6, 9.0 has none.
 KERNELS = ((5, 0), (6, 0), (7, 0), (8, 0), (8, 6))
 
 READY = "ready"
 """The end of a line of ``gpu_report`` about a GPU that mxnet can compute on."""
 _CPU_INSTEAD = 'or train on the CPU with --gpus ""'
-_CPU_BUILD = (
-    "the installed mxnet computes on the CPU only: pip uninstall mxnet, then pip install -r requirements-gpu.txt"
-)
+_CPU_BUILD = "the installed mxnet computes on the CPU only: pip uninstall mxnet, then pip install -r requirements-gpu.txt"
 _NONE_SHOWN = "the driver shows no GPU to this process (see nvidia-smi and CUDA_VISIBLE_DEVICES)"
 
 
@@ -65,7 +64,8 @@ def wheel() -> str | None:
 
 
 def load_libraries() -> list[str]:
-    """Load pip's CUDA libraries for the wheel to find, and return the names of those that pip has not installed.
+    """Load pip's CUDA libraries for the wheel to find, and return the names of those that pip has not
+    installed.
 
     Without a CUDA wheel nothing is loaded. A missing one is no error yet: mxnet may find the system's own.
     """
@@ -100,7 +100,9 @@ def gpus() -> list[Gpu]:
     if status == 100:  # CUDA_ERROR_NO_DEVICE: a driver, and no GPU shown
         return []
     if status != 0:
-        raise MissingDependency(f"the NVIDIA driver does not start (cuInit gave error {status}): try nvidia-smi")
+        raise MissingDependency(
+            f"the NVIDIA driver does not start (cuInit gave error {status}): try nvidia-smi"
+        )
     count = ctypes.c_int()
     driver.cuDeviceGetCount(ctypes.byref(count))
     return [_describe(driver, index) for index in range(count.value)]
@@ -112,7 +114,9 @@ def _describe(driver: ctypes.CDLL, index: int) -> Gpu:
     name = ctypes.create_string_buffer(256)
     driver.cuDeviceGet(ctypes.byref(device), index)
     driver.cuDeviceGetName(name, len(name), device)
-    driver.cuDeviceGetAttribute(ctypes.byref(major), 75, device)  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
+    driver.cuDeviceGetAttribute(
+        ctypes.byref(major), 75, device
+    )  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
     driver.cuDeviceGetAttribute(ctypes.byref(minor), 76, device)  # ..._MINOR
     return Gpu(index, name.value.decode(errors="replace"), (major.value, minor.value))
 
@@ -125,7 +129,8 @@ def check_gpu(index: int, cuda_build: bool) -> None:
         cuda_build: whether the installed mxnet was built with CUDA.
 
     Raises:
-        UserError: it cannot; the message says why, which GPUs there are, and what to do. No kernel was started.
+        UserError: it cannot; the message says why, which GPUs there are, and what to do. No kernel was
+        started.
     """
     asked = f"GPU {index} was asked for"
     if not cuda_build:
@@ -137,7 +142,9 @@ def check_gpu(index: int, cuda_build: bool) -> None:
     if not 0 <= index < len(present):
         if not present:
             raise UserError(f"{asked}, and {_NONE_SHOWN}: make it visible, {_CPU_INSTEAD}")
-        raise UserError(f"{asked}, and there are only: {', '.join(map(str, present))}; name one of these, {_CPU_INSTEAD}")
+        raise UserError(
+            f"{asked}, and there are only: {', '.join(map(str, present))}; name one of these, {_CPU_INSTEAD}"
+        )
     if lacks_kernels(present[index]):
         raise UserError(f"{_no_kernels(present[index])}: use another GPU, {_CPU_INSTEAD}")
 

@@ -13,5 +13,6 @@ class UserError(Exception):
 class MissingDependency(UserError, ImportError):
     """A package, library or driver that the work needs is absent; the message says what to install.
 
-    It is an ImportError too, so that ``try: ... except ImportError`` and pytest's ``importorskip`` understand it.
+    It is an ImportError too, so that ``try: ... except ImportError`` and pytest's ``importorskip`` understand
+    it.
     """

@@ -43,7 +43,9 @@ def explain(error: BaseException, package: str | None = None) -> str:
 
 
 def _explain_library(library: str, package: str) -> str:
-    if library.startswith(("libGL.", "libGLX", "libEGL", "libgthread", "libglib", "libSM", "libXext", "libXrender")):
+    if library.startswith(
+        ("libGL.", "libGLX", "libEGL", "libgthread", "libglib", "libSM", "libXext", "libXrender")
+    ):
         return (
             f"OpenCV does not load, since {library} is missing: on a machine without a display, pip uninstall "
             "opencv-python, then pip install opencv-python-headless; or apt-get install libgl1 libglib2.0-0"

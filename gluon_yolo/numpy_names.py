@@ -1,7 +1,8 @@
 """The names that NumPy removed, answered again to mxnet's and gluoncv's own modules and to nobody else.
 
-mxnet 1.9.1 and gluoncv 0.10.5 were written for NumPy 1.19 and will not be mended upstream. Putting ``numpy.bool`` back
-for everyone would change what other packages see of NumPy, so the answer depends on who asks.
+mxnet 1.9.1 and gluoncv 0.10.5 were written for NumPy 1.19 and will not be mended upstream. Putting
+``numpy.bool`` back for everyone would change what other packages see of NumPy, so the answer depends on who
+asks.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ _ASKERS = ("mxnet", "gluoncv")
 
 def _removed_names() -> dict[str, Any]:
     """Return the removed names, each with what NumPy advises in its place."""
-    names: dict[str, Any] = {name: getattr(builtins, name) for name in ("bool", "float", "int", "object", "str")}
+    names: dict[str, Any] = {
+        name: getattr(builtins, name) for name in ("bool", "float", "int", "object", "str")
+    }
     names.update(float_=np.float64, unicode_=np.str_)
     names.update(dict.fromkeys(("NAN", "NaN"), np.nan))
     names.update(dict.fromkeys(("Inf", "infty", "PINF"), np.inf))
@@ -26,7 +29,8 @@ def _removed_names() -> dict[str, Any]:
     names.update(product=np.prod, cumproduct=np.cumprod, alltrue=np.all, sometrue=np.any)
     names.update(in1d=_in1d, row_stack=np.vstack, msort=_msort, round_=np.round)
     names["trapz"] = np.trapezoid if hasattr(np, "trapezoid") else np.trapz
-    # mxnet.numpy.fallback reads these at import, and calls them only when a user asks for mxnet.np.npv and the like.
+    # mxnet.numpy.fallback reads these at import, and calls them only when a user asks for mxnet.np.npv and
+    # the like.
     names.update({name: _financial(name) for name in ("mirr", "npv", "pmt", "ppmt", "pv", "rate")})
     return names
 
@@ -50,7 +54,8 @@ def _financial(name: str) -> Callable[..., Any]:
 def restore() -> None:
     """Make NumPy answer its removed names to mxnet and gluoncv; calling it again changes nothing.
 
-    Names that the installed NumPy still has are found before a module's ``__getattr__`` is asked, so they stay its own.
+    Names that the installed NumPy still has are found before a module's ``__getattr__`` is asked, so they
+    stay its own.
     """
     own = np.__dict__.get("__getattr__")
     if getattr(own, "answers_removed_names", False):

@@ -18,8 +18,9 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.missing import explain
 
 HELP = """\
-Print the versions of what is installed, the processor cores and GPUs, the runtimes for exported models, and what to
-install for what is missing. The last line is the verdict. Exit status 0 when this machine can train on its CPU, else 1."""
+Print the versions of what is installed, the processor cores and GPUs, the runtimes for exported models, and
+what to install for what is missing. The last line is the verdict. Exit status 0 when this machine can train
+on its CPU, else 1."""
 
 # Import name, name for pip, and what is lost without it; nothing lost means that training needs it.
 _PACKAGES = (

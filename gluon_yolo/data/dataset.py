@@ -17,7 +17,7 @@ __all__ = ["Dataset", "PictureFiles", "read_picture"]
 class Dataset(abc.ABC):
     """Pictures with their ground truth; what every reader gives, whatever its format.
 
-    A data set is read once, when it is opened: ground truth and sizes are held in memory, pictures are decoded
+    A data set is read once, when it is opened: ground truth and sizes are held in memory, pictures are read
     when asked for. It can be pickled, and read from several threads and processes at once.
 
     Args:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from gluon_yolo.data.classes import lookalikes, unknown_classes
 from gluon_yolo.data.dataset import PictureFiles
@@ -20,9 +21,16 @@ from gluon_yolo.structures import Detections
 
 
 class VOCDataset(PictureFiles):
-    """Pictures with VOC annotations, as :func:`open_voc` reads them; ``annotations`` are their XML files."""
+    """Pictures with VOC annotations, as :func:`open_voc` reads them.
 
-    annotations: tuple[str, ...] = ()
+    Args:
+        annotations: N paths of XML files.
+        pictures: the arguments of :class:`PictureFiles`.
+    """
+
+    def __init__(self, annotations: Sequence[str], **pictures: Any) -> None:
+        super().__init__(**pictures)
+        self.annotations = tuple(annotations)
 
 
 def gluoncv_voc_root() -> Path:
@@ -41,16 +49,16 @@ def open_voc(
 
     Args:
         root: a VOCdevkit, one folder like VOC2007, or any folder with ``Annotations/`` and ``JPEGImages/``.
-        split: names of lists in ``ImageSets/Main``, several as a sequence or with commas between; in a VOCdevkit
-            ``"2007_trainval"`` picks the year. None means every annotation. A folder without lists has the splits
-            all, train and val, the last every tenth picture.
+        split: names of lists in ``ImageSets/Main``, several as a sequence or with commas between; in a
+            VOCdevkit ``"2007_trainval"`` picks the year. None means every annotation. A folder without lists
+            has the splits all, train and val, the last being every tenth picture.
         class_names: names that the class ids stand for, matched exactly; None takes the annotations', sorted.
         skip_bad: leave out, and count, pictures that cannot be read or have a broken annotation.
         check_pictures: decode every picture once; without it the sizes in the annotations are believed.
 
     Raises:
-        UserError: the root or a list is missing; pictures or annotations are missing or broken (all of them in
-            one message); or a class is unknown.
+        UserError: the root or a list is missing; pictures or annotations are missing or broken (all of them
+            in one message); or a class is unknown.
     """
     entries, report = find_entries(root, split)
     records = threaded_map(_Reader(check_pictures), entries, f"reading {report.title}")
@@ -65,10 +73,14 @@ def open_voc(
             names = " and ".join(repr(name) for name in group)
             report.warn(str(root), f"the classes {names} differ only in case or blanks; they are kept apart")
     truths = _truths(usable, tuple(class_names), report)
-    pictures = [record.picture for record in usable]
-    dataset = VOCDataset(class_names, pictures, [record.size_hw for record in usable], truths, report)
-    dataset.annotations = tuple(record.entry.annotation for record in usable)
-    return dataset
+    return VOCDataset(
+        annotations=[record.entry.annotation for record in usable],
+        class_names=class_names,
+        paths=[record.picture for record in usable],
+        sizes_hw=[record.size_hw for record in usable],
+        truths=truths,
+        report=report,
+    )
 
 
 def find_class_names(

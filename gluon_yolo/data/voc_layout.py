@@ -136,6 +136,15 @@ def find_entries(
     return list(unique.values()), report
 
 
+def list_names(root: str | os.PathLike[str]) -> set[str]:
+    """Return the names of the lists in ``ImageSets/Main`` of all the years of a root; empty where it has none.
+
+    Raises:
+        UserError: the root is missing, or is in no accepted layout.
+    """
+    return {name for folder in _folders(Path(root)) for name in folder.lists}
+
+
 def _split_names(split: str | Sequence[str] | None) -> list[str]:
     """Return the splits asked for: ``"2007_trainval,2012_trainval"`` are two, None is everything."""
     parts = split.split(",") if isinstance(split, str) else split or ()

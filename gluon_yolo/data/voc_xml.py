@@ -110,7 +110,7 @@ def _add(parent: ElementTree.Element, tag: str, text: str) -> None:
 def _parse(path: str, data: bytes) -> ElementTree.Element:
     """Parse without entities: an annotation needs no DOCTYPE, and without one XML can declare none to expand.
 
-    Zero bytes are left out of the look, so that UTF-16 hides nothing; the parser knows no other wide encoding.
+    Zero bytes are left out of the look, so that UTF-16 hides nothing; the parser knows no other wide coding.
     """
     if b"<!DOCTYPE" in data.replace(b"\0", b""):
         raise BadFile(path, "the annotation has a DOCTYPE, which could declare entities; take it out")

@@ -4,7 +4,7 @@
 
     net-a.params      the network, as ``net.load_parameters`` reads it
     trainer-a.states  the optimizer: momenta, update counts, learning rate
-    random-a.json     the states of Python's and NumPy's global generators
+    extra-a.json      the order of the optimizer's states; the states of Python's and NumPy's generators
     devices-a.params  several devices only: the running statistics of the second device and on
 
 The next save writes ``*-b.*`` beside them, then renames a new ``state.json`` over the old one, and drops
@@ -23,12 +23,12 @@ from typing import Any
 
 from gluon_yolo import __version__
 from gluon_yolo.compat import gluon, mx, nd
-from gluon_yolo.engine import atomic, generators
+from gluon_yolo.engine import atomic, generators, optimizer_state
 from gluon_yolo.engine.progress import Progress
 from gluon_yolo.errors import UserError
 
 FORMAT = 1
-_SUFFIX = {"net": ".params", "devices": ".params", "trainer": ".states", "random": ".json"}
+_SUFFIX = {"net": ".params", "devices": ".params", "trainer": ".states", "extra": ".json"}
 _AFRESH = "start again, or fine-tune from weights/best.params"
 
 
@@ -58,8 +58,11 @@ class Checkpoint:
             for path in paths.values():
                 path.unlink(missing_ok=True)  # left by a save that was stopped
             _save_network(net, paths["net"], paths["devices"])
-            trainer.save_states(str(paths["trainer"]))
-            paths["random"].write_text(json.dumps(generators.states()), encoding="ascii")
+            extra = {
+                "places": optimizer_state.save(net, trainer, paths["trainer"]),
+                "random": generators.states(),
+            }
+            paths["extra"].write_text(json.dumps(extra), encoding="utf-8")
             record = {
                 "format": FORMAT,
                 "package": f"gluon_yolo {__version__}",
@@ -102,9 +105,10 @@ class Checkpoint:
         progress = Progress.from_dict(record)
         progress.refuse_other(self.last, network, class_names)
         paths = {kind: self.last / sealed["name"] for kind, sealed in record["files"].items()}
+        extra = json.loads(paths["extra"].read_text(encoding="utf-8"))
         try:
             net.load_parameters(str(paths["net"]))
-            trainer.load_states(str(paths["trainer"]))
+            optimizer_state.load(net, trainer, paths["trainer"], extra["places"])
             # After the trainer: its key-value store, when it starts, copies the first device over the others.
             if "devices" in paths:
                 _load_devices(net, paths["devices"])
@@ -113,8 +117,7 @@ class Checkpoint:
                 f"{self.last}: does not fit {network} on these devices: {_first_line(error)}; "
                 "resume with the settings and devices that the run was started with"
             ) from error
-        saved = json.loads(paths["random"].read_text(encoding="ascii"))
-        generators.restore(saved, progress.seed, progress.step)
+        generators.restore(extra["random"], progress.seed, progress.step)
         return progress
 
     def read(self) -> Progress:
@@ -161,7 +164,7 @@ class Checkpoint:
                 f"{self._state}: not of format {FORMAT}, which gluon_yolo {__version__} reads; {_AFRESH}"
             )
         required = set(Progress.names())
-        missing = (required - set(record)) | ({"net", "trainer", "random"} - set(record.get("files", {})))
+        missing = (required - set(record)) | ({"net", "trainer", "extra"} - set(record.get("files", {})))
         if missing:
             raise UserError(f"{self._state}: damaged: {', '.join(sorted(missing))} missing; {_AFRESH}")
         return record

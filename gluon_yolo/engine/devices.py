@@ -68,8 +68,8 @@ def split_batch(arrays: Sequence[np.ndarray], contexts: Sequence[mx.Context]) ->
         contexts: D devices.
 
     Returns:
-        D tuples with one NDArray (B / D, ...) per array, in the order of ``arrays``: the first device gets the
-        batch's first part.
+        D tuples with one NDArray (B / D, ...) per array, in the order of ``arrays``. The batch's first part
+        goes to the first device.
 
     Raises:
         ValueError: when a batch cannot be split so.

@@ -60,6 +60,7 @@ def _renamed(graph: mx.sym.Symbol, renames: dict[str, str]) -> str:
             attributes.pop(key, None)
         if node["op"] == _SYNC_NORM:
             node["op"] = "BatchNorm"
+            attributes["axis"] = "1"
             for key in ("key", "ndev"):
                 attributes.pop(key, None)
         if node["name"] in renames:
@@ -68,4 +69,4 @@ def _renamed(graph: mx.sym.Symbol, renames: dict[str, str]) -> str:
             kind = node["op"].strip("_").lower()
             node["name"] = f"{kind}{numbers[kind]}"
             numbers[kind] += 1
-    return json.dumps(record, indent=2)
+    return json.dumps(record)

@@ -13,7 +13,8 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.export import graph
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.nn.decode import Decode, Detect
-from gluon_yolo.nn.detector import Detector, EndToEnd
+from gluon_yolo.nn.detector import Detector
+from gluon_yolo.spec import DetectionSpec
 
 CUTS = ("nms", "decoded", "raw")
 TOLERANCE = 1e-5
@@ -44,7 +45,8 @@ def export(
             filling up; ``decoded`` with boxes (B, N, 4) and scores (B, N, C); ``raw`` with the raw maps.
         nms_threshold: written into the graph by ``nms``: overlap above which a worse box of a class falls.
         score_threshold: likewise: pairs of anchor and class at or below it are left out.
-        max_candidates: likewise: pairs that enter suppression.
+        max_candidates: likewise: pairs that enter suppression; at most the anchors that ``size_hw`` has, which is then
+            the least that an input of this graph must have.
         max_detections: likewise: K.
 
     Returns:
@@ -56,11 +58,12 @@ def export(
     """
     name = net.zoo_name if name is None else name
     _check(net, name, size_hw, cut)
+    max_candidates = min(max_candidates, _num_anchors(net.spec, size_hw))
     nms = {
         "nms_threshold": nms_threshold,
         "score_threshold": score_threshold,
         "max_candidates": max_candidates,
-        "max_detections": max_detections,
+        "max_detections": min(max_detections, max_candidates),
     }
     tail = {"nms": lambda: Detect(net.spec, **nms), "decoded": lambda: Decode(net.spec), "raw": lambda: None}[cut]()
     if tail is not None:
@@ -99,6 +102,11 @@ def _check(net: Detector, name: str, size_hw: tuple[int, int], cut: str) -> None
         raise UserError(f"size {size_hw[0]}x{size_hw[1]}: both sides must be multiples of {net.spec.max_stride}")
 
 
+def _num_anchors(spec: DetectionSpec, size_hw: tuple[int, int]) -> int:
+    height, width = size_hw
+    return sum(a * (height // s) * (width // s) for a, s in zip(spec.anchors_per_level, spec.strides))
+
+
 def _context(net: Detector) -> mx.Context:
     return next(iter(net.collect_params().values())).list_ctx()[0]
 
@@ -127,12 +135,13 @@ def _compare(files: tuple[Path, ...], net: Detector, tail: gluon.HybridBlock | N
     context = _context(net)
     picture = np.random.default_rng(0).integers(0, 256, (1, *size_hw, 3), dtype=np.uint8)
     pixels = mx.nd.array(picture, ctx=context, dtype="float32")
-    expected = net(pixels) if tail is None else EndToEnd(net, tail)(pixels)
+    expected = net(pixels)
+    if not all(np.isfinite(raw.asnumpy()).all() for raw in expected):
+        raise UserError("the network's outputs are not finite numbers: its weights are damaged; nothing was written")
+    expected = expected if tail is None else tail(*expected)
     loaded = gluon.SymbolBlock.imports(str(files[0]), [graph.INPUT], str(files[1]), ctx=context)(pixels)
     for ours, theirs in zip(expected, loaded):
         ours, theirs = ours.asnumpy(), theirs.asnumpy()
-        if not np.isfinite(ours).all():
-            raise UserError("the network's outputs are not finite numbers: its weights are damaged; nothing was written")
         error = np.abs(ours - theirs).max() / max(1.0, np.abs(ours).max())
         if error > TOLERANCE:
             raise RuntimeError(f"the exported files differ from the network by {error:.1e}; nothing was written")

@@ -99,12 +99,10 @@ class Normalize(gluon.HybridBlock):
         """Store the statistics as constants of the graph."""
         super().__init__(**kwargs)
         with self.name_scope():
-            scale = mx.nd.array([1 / (255 * s) for s in std]).reshape((1, 3, 1, 1))
-            shift = mx.nd.array([-m / s for m, s in zip(mean, std)]).reshape((1, 3, 1, 1))
-            self.scale = self.params.get_constant("scale", scale)
-            self.shift = self.params.get_constant("shift", shift)
+            self.mean = self.params.get_constant("mean", mx.nd.array(mean).reshape((1, 3, 1, 1)))
+            self.std = self.params.get_constant("std", mx.nd.array(std).reshape((1, 3, 1, 1)))
 
-    def hybrid_forward(self, F, pixels, scale, shift):
-        """Return the standardised picture, channels first, float32."""
-        planes = F.transpose(F.cast(pixels, "float32"), axes=(0, 3, 1, 2))
-        return F.broadcast_add(F.broadcast_mul(planes, scale), shift)
+    def hybrid_forward(self, F, pixels, mean, std):
+        """Return the standardised picture, channels first, float32; rounded exactly as GluonCV's transforms do."""
+        planes = F.transpose(F.cast(pixels, "float32"), axes=(0, 3, 1, 2)) / 255
+        return F.broadcast_div(F.broadcast_sub(planes, mean), std)

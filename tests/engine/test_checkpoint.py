@@ -26,11 +26,14 @@ NETWORK, CLASSES = "tiny", ("cat", "dog")
 class Training:
     """A small network with batch norm, its trainer, and one batch per step."""
 
-    def __init__(self, devices=1, kvstore="device", update_on_kvstore=None, channels=4, optimizer="sgd"):
+    def __init__(
+        self, devices=1, kvstore="device", update_on_kvstore=None, channels=4, optimizer="sgd", names="ab"
+    ):
         self.contexts = [mx.cpu(i) for i in range(devices)]
         mx.random.seed(7)
         self.net = gluon.nn.HybridSequential()
         self.net.add(gluon.nn.Conv2D(channels, 3), gluon.nn.BatchNorm(), gluon.nn.Dense(2))
+        self.net.add(*[gluon.nn.Dense(2, prefix=name) for name in names])
         self.net.initialize(mx.init.Xavier(), ctx=self.contexts)
         settings = {"learning_rate": 0.1, "wd": 0.01}
         if optimizer == "sgd":
@@ -108,6 +111,20 @@ def test_resumed_equals_uninterrupted_bit_by_bit(tmp_path, settings, fresh):
     assert_same(resumed.parameters(), whole.parameters())
 
 
+@pytest.mark.parametrize("update_on_kvstore", [False, True])
+def test_states_reach_their_parameters_under_other_names(tmp_path, update_on_kvstore):
+    """gluon numbers parameters by name: "ab" and "ba" are one network, numbered in two ways."""
+    whole = Training(devices=2, update_on_kvstore=update_on_kvstore, names="ab")
+    resumed = Training(devices=2, update_on_kvstore=update_on_kvstore, names="ba")
+    for number in range(2):
+        whole.step(number)
+    Checkpoint(tmp_path).save(whole.net, whole.trainer, progress())
+    Checkpoint(tmp_path).load(resumed.net, resumed.trainer, NETWORK, CLASSES)
+    for training in (whole, resumed):
+        training.step(2)
+    assert_same(resumed.parameters(), whole.parameters())
+
+
 def test_devices_keep_running_statistics_of_their_own(tmp_path):
     training = Training(devices=2)
     training.step(0)  # ends as the store starts, with the first device's statistics on both
@@ -162,7 +179,7 @@ def test_saves_leave_one_generation(tmp_path):
     for step in range(3):
         Checkpoint(tmp_path).save(training.net, training.trainer, progress(step=step))
     names = sorted(path.name for path in (tmp_path / "last").iterdir())
-    assert names == ["net-a.params", "random-a.json", "state.json", "trainer-a.states"]
+    assert names == ["net-a.params", "extra-a.json", "state.json", "trainer-a.states"]
 
 
 class Stop(BaseException):
@@ -260,7 +277,7 @@ def load(saved, network=NETWORK, class_names=CLASSES):
     return checkpoint.load(training.net, training.trainer, network, class_names)
 
 
-@pytest.mark.parametrize("kind", ["net", "trainer", "random"])
+@pytest.mark.parametrize("kind", ["net", "trainer", "extra"])
 @pytest.mark.parametrize(
     "damage, said",
     [

@@ -8,6 +8,7 @@ from gluon_yolo import compat
 from gluon_yolo.compat import autograd, mx, nd
 from gluon_yolo.nn import weights, zoo
 from gluon_yolo.nn.detector import MEAN, STD
+from gluon_yolo.nn.gluoncv_names import translate
 
 
 def make_pair(name: str, folder, seed: int, class_names=None):
@@ -16,22 +17,56 @@ def make_pair(name: str, folder, seed: int, class_names=None):
     options = {"classes": list(class_names)} if class_names else {}
     theirs = compat.gluoncv().model_zoo.get_model(name, pretrained=False, pretrained_base=False, **options)
     theirs.initialize(mx.init.MSRAPrelu(factor_type="in", slope=0.1))
-    theirs(nd.zeros((1, 3, 64, 64)))
     rng = np.random.default_rng(seed)
+    sample = nd.array(rng.normal(size=(4, 3, 160, 160)))
+    theirs(sample)
     for parameter in theirs.collect_params().values():
         # beta 0 before a depthwise convolution would make gamma's true gradient 0, and noise the rest of it
-        if parameter.name.endswith(("running_mean", "beta")):
+        if parameter.name.endswith("beta"):
             parameter.set_data(nd.array(rng.normal(0, 0.2, parameter.shape)))
-        elif parameter.name.endswith(("running_var", "gamma")):
+        elif parameter.name.endswith("gamma"):
             parameter.set_data(nd.array(rng.uniform(0.5, 1.5, parameter.shape)))
-        elif parameter.name.endswith(("conv0_weight",)) and "yolooutput" in parameter.name:
-            parameter.set_data(0.1 * parameter.data())  # logits of a trained network's size
+        elif "yolooutput" in parameter.name and parameter.name.endswith("weight"):
+            parameter.set_data(0.03 * parameter.data())  # logits of order 1, so that tolerances mean something
     path = str(folder / f"{name}-{seed}.params")
     theirs.save_parameters(path)
     ours = zoo.build(name, class_names)
     ours.initialize_weights(seed=seed + 1)
     weights.load(ours, path)
+    _copy_statistics(_with_statistics_of(ours, sample), theirs)
+    theirs.save_parameters(path)
+    ours.initialize_weights(seed=seed + 2)
+    weights.load(ours, path)
     return theirs, ours
+
+
+def batch_norms(block):
+    """Yield every batch normalisation within a block."""
+    for child in block._children.values():
+        if hasattr(child, "running_mean"):
+            yield child
+        yield from batch_norms(child)
+
+
+def _with_statistics_of(net, sample):
+    """Set the running statistics to those of a batch, as a trained network's fit its data."""
+    norms = list(batch_norms(net))
+    for norm in norms:
+        norm._kwargs["momentum"] = 0
+    with autograd.record():  # mxnet updates them in the backward pass
+        loss = sum(raw.sum() for raw in net.heads(*net.neck(*net.backbone(sample))))
+    loss.backward()
+    for norm in norms:
+        norm._kwargs["momentum"] = 0.9
+    return net
+
+
+def _copy_statistics(ours, theirs):
+    their_parameters = theirs._collect_params_with_prefix()
+    our_parameters = weights.structural_parameters(ours)
+    for their_name, our_name in translate(their_parameters).items():
+        if "running_" in their_name:
+            their_parameters[their_name].set_data(our_parameters[our_name].data())
 
 
 def random_pictures(batch: int, size_hw, seed: int):

@@ -12,7 +12,7 @@ from gluon_yolo.nn.decode import Decode, Detect
 from gluon_yolo.nn.weights import structural_parameters
 from gluon_yolo.nn.gluoncv_names import translate
 from gluon_yolo.structures import Detections
-from tests.nn.gluoncv_peer import in_our_order, make_pair, random_pictures, their_targets
+from tests.nn.gluoncv_peer import batch_norms, in_our_order, make_pair, random_pictures, their_targets
 
 FORWARD_TOLERANCE = 1e-4  # absolute, on raw maps, boxes relative to the picture's side, and scores
 LOSS_TOLERANCE = 1e-3  # relative
@@ -30,12 +30,12 @@ FORWARD_CASES = [
 def test_forward_equals_gluoncv(name, seed, size_hw, batch, tmp_path):
     theirs, ours = make_pair(name, tmp_path, seed)
     pixels, tensors = random_pictures(batch, size_hw, seed)
+    np.testing.assert_array_equal(ours.normalize(pixels).asnumpy(), tensors.asnumpy())
     maps = ours(pixels)
 
     with autograd.train_mode():  # GluonCV shows raw predictions in training mode only; statistics stay frozen
-        for parameter in theirs.collect_params(".*batchnorm.*").values():
-            parameter.grad_req = "null"
-        _freeze_statistics(theirs)
+        for norm in batch_norms(theirs):
+            norm._kwargs["use_global_stats"] = True
         boxes, _, _, _, centres, scales, objectness, classes = theirs(tensors)
     expected = np.concatenate([a.asnumpy() for a in (centres, scales, objectness, classes)], axis=2)
     actual = np.concatenate(
@@ -57,13 +57,6 @@ def test_forward_equals_gluoncv(name, seed, size_hw, batch, tmp_path):
     for got, wanted in zip(detect(*maps), theirs(tensors)):
         scale = side if got.shape[2] == 4 else 1
         np.testing.assert_allclose(got.asnumpy() / scale, wanted.asnumpy() / scale, atol=FORWARD_TOLERANCE)
-
-
-def _freeze_statistics(block):
-    for child in block._children.values():
-        if hasattr(child, "running_mean"):
-            child._kwargs["use_global_stats"] = True
-        _freeze_statistics(child)
 
 
 # seed, (height, width), mixup weights, label smoothing

@@ -125,10 +125,8 @@ class View:
                 continue
             start, stop, first, last, mirrored = span
             scale = (last - first) / (stop - start)
-            offset = first - scale * start
-            frame = self.size_hw[1 - axis]
             self.matrix[axis, axis] = -scale if mirrored else scale
-            self.matrix[axis, 2] = frame - offset if mirrored else offset
+            self.matrix[axis, 2] = last + scale * start if mirrored else first - scale * start
 
     def draw(self, picture: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Draw the settled view.
@@ -167,6 +165,8 @@ class View:
             return None
         start = min(round(max(0.0, -offset / scale)), source - 1)
         stop = max(round(min(float(source), (frame - offset) / scale)), start + 1)
+        if mirrored:
+            first, last = frame - last, frame - first
         return start, stop, first, last, mirrored
 
     def _draw_upright(self, picture: np.ndarray, out: np.ndarray) -> None:

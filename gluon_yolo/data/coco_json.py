@@ -1,0 +1,105 @@
+"""COCO's annotation file: one JSON file for all pictures, read and checked."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gluon_yolo.errors import UserError
+
+# What a detection file must have, and what is needed of each record in it.
+_LISTS = {
+    "images": ("id", "file_name"),
+    "annotations": ("image_id", "category_id"),
+    "categories": ("id", "name"),
+}
+
+
+class CocoFile:
+    """The content of an annotation file, checked as far as reading needs.
+
+    Attributes:
+        path: the JSON file.
+        images: its image records by ascending id.
+        categories: class names by category id, ascending.
+        annotations: its annotation records by image id.
+
+    Args:
+        path: the JSON file.
+
+    Raises:
+        UserError: it cannot be read, or is no COCO detection file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        content = self._load()
+        self.images: list[dict[str, Any]] = sorted(content["images"], key=lambda image: image["id"])
+        categories = sorted(content["categories"], key=lambda category: category["id"])
+        self.categories: dict[int, str] = {category["id"]: category["name"] for category in categories}
+        self.annotations: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        for annotation in content["annotations"]:
+            self.annotations[annotation["image_id"]].append(annotation)
+        if len({image["id"] for image in self.images}) < len(self.images):
+            raise UserError(f"{path}: two images have the same id; every image needs its own")
+        if len(set(self.categories.values())) < len(categories):
+            raise UserError(f"{path}: two categories have the same id or name; every category needs its own")
+
+    def _load(self) -> dict[str, Any]:
+        """Read the file and make sure that its lists and their records are there."""
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                content = json.load(file)
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot read the annotations: {error.strerror or error}") from error
+        except ValueError as error:
+            raise UserError(f"{self.path}: the annotations are no valid JSON: {error}") from error
+        for key, fields in _LISTS.items():
+            records = content.get(key) if isinstance(content, dict) else None
+            if not isinstance(records, list):
+                raise UserError(f"{self.path}: no list {key!r}; expected COCO's {', '.join(_LISTS)}")
+            for number, record in enumerate(records):
+                if not isinstance(record, dict) or any(field not in record for field in fields):
+                    wanted = " and ".join(fields)
+                    raise UserError(f"{self.path}: {key}[{number}]: expected a record with {wanted}")
+        for key in ("images", "categories"):
+            if not content[key]:
+                raise UserError(f"{self.path}: the list {key!r} is empty; nothing can be read")
+        return content
+
+    def category_ids(self, class_names: Sequence[str]) -> list[int]:
+        """Return the category id of each class.
+
+        Raises:
+            UserError: a class is not among the categories.
+        """
+        ids = {name: category_id for category_id, name in self.categories.items()}
+        missing = [name for name in class_names if name not in ids]
+        if missing:
+            raise UserError(
+                f"{self.path}: no category {', '.join(map(repr, missing))}; its categories are "
+                f"{', '.join(map(repr, ids))}. Names must match exactly, case and blanks included"
+            )
+        return [ids[name] for name in class_names]
+
+    def stray_annotations(self) -> int:
+        """Return the number of annotations whose image is not in the file."""
+        known = {image["id"] for image in self.images}
+        return sum(len(records) for image_id, records in self.annotations.items() if image_id not in known)
+
+
+def corners(bbox: Any) -> tuple[float, float, float, float]:
+    """Turn ``[x, y, w, h]`` into ``x, y, x + w, y + h``, all NaN where it is not four numbers."""
+    try:
+        x, y, width, height = (float(number) for number in bbox)
+    except (TypeError, ValueError):
+        return (float("nan"),) * 4
+    return x, y, x + width, y + height
+
+
+def size_hw(image: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return the (height, width) that an image record gives, None where it gives none."""
+    height, width = image.get("height"), image.get("width")
+    return (int(height), int(width)) if height and width else None

@@ -1,0 +1,101 @@
+"""The dispatcher, as a user meets it."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import types
+
+import pytest
+
+from gluon_yolo import cli
+from gluon_yolo.errors import UserError
+
+
+def command(monkeypatch, run):
+    """Put a command in the place of ``synth``."""
+    module = types.ModuleType("gluon_yolo.cli.synth")
+    module.HELP, module.add_arguments, module.run = (
+        "A stand-in.",
+        lambda parser: parser.add_argument("--n", type=int),
+        run,
+    )
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+
+def test_a_command_gets_its_arguments_and_gives_its_status(monkeypatch):
+    command(monkeypatch, lambda args: args.n)
+    assert cli.main(["synth", "--n", "7"]) == 7
+
+
+def test_a_users_error_is_one_line_and_status_2(monkeypatch, capsys):
+    def run(args):
+        raise UserError("classes.txt: line 3 is empty; remove it")
+
+    command(monkeypatch, run)
+    assert cli.main(["synth"]) == 2
+    assert capsys.readouterr().err == "error: classes.txt: line 3 is empty; remove it\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ModuleNotFoundError("No module named 'cv2'", name="cv2"),
+            "error: cv2 is not installed: pip install opencv-python",
+        ),
+        (
+            ImportError("libGL.so.1: cannot open shared object file: No such file or directory", name="cv2"),
+            "error: OpenCV does not load, since libGL.so.1 is missing: on a machine without a display, ",
+        ),
+    ],
+)
+def test_a_missing_package_is_one_line(monkeypatch, capsys, error, said):
+    def run(args):
+        raise error
+
+    command(monkeypatch, run)
+    assert cli.main(["synth"]) == 2
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_our_own_broken_import_keeps_its_traceback(monkeypatch):
+    def run(args):
+        raise ImportError("cannot import name 'x'", name="gluon_yolo.boxes")
+
+    command(monkeypatch, run)
+    with pytest.raises(ImportError):
+        cli.main(["synth"])
+
+
+def test_ctrl_c_is_status_130(monkeypatch, capsys):
+    def run(args):
+        raise KeyboardInterrupt
+
+    command(monkeypatch, run)
+    assert cli.main(["synth"]) == 130
+
+
+@pytest.mark.parametrize("argv", [[], ["--help"]])
+def test_help_lists_each_command(capsys, argv):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(argv)
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    assert all(f"  {name} " in said or f"  {name}\n" in said for name in cli.COMMANDS)
+
+
+def test_an_unknown_command_names_the_known(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["trian"])
+    assert stop.value.code == 2
+    assert "'train'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
+def test_each_command_is_there_and_explains_itself(capsys, name):
+    assert importlib.util.find_spec(f"gluon_yolo.cli.{name}") is not None
+    with pytest.raises(SystemExit) as stop:
+        cli.main([name, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: gluon-yolo {name}" in capsys.readouterr().out

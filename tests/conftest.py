@@ -1,0 +1,36 @@
+"""What all tests share: where the shared data is, and threads that do not fight over the processor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of shared test data: ``GLUON_YOLO_DATA``, or ``../shared/data`` beside the project.
+
+    Where it is absent the test is skipped; with ``GLUON_YOLO_REQUIRE_DATA=1``, as in CI, it fails.
+    """
+    folder = Path(os.environ.get("GLUON_YOLO_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        message = f"no shared data in {folder}: set GLUON_YOLO_DATA"
+        if os.environ.get("GLUON_YOLO_REQUIRE_DATA", "0") not in ("", "0"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_opencv_thread() -> Iterator[None]:
+    """Keep OpenCV's own pool out of the way of mxnet's OpenMP threads and of the loader's."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    yield
+    cv2.setNumThreads(before)

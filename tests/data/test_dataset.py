@@ -1,0 +1,271 @@
+"""The base of all readers: pictures, truth, class names, reports."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import struct
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_yolo.data.classes import lookalikes, read_class_names, unknown_classes
+from gluon_yolo.data.dataset import PictureFiles, read_picture
+from gluon_yolo.data.parallel import threaded_map
+from gluon_yolo.data.pictures import PictureFolder, picture_size_hw
+from gluon_yolo.data.report import BadFile, Report
+from gluon_yolo.data.truth import Truth
+from gluon_yolo.errors import UserError
+from gluon_yolo.structures import Detections
+
+RED = (255, 0, 0)
+
+
+def encoded(extension=".jpg", size_hw=(20, 30), color=RED):
+    """Return a picture file's bytes; the picture is of one colour, given as RGB."""
+    picture = np.full((*size_hw, 3), color[::-1], dtype=np.uint8)
+    return cv2.imencode(extension, picture)[1].tobytes()
+
+
+def with_orientation(jpeg: bytes, orientation: int) -> bytes:
+    """Put an EXIF block with an orientation tag behind a JPEG's first marker."""
+    tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+    body = b"Exif\0\0" + tiff
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
+
+
+class TestReadPicture:
+    @pytest.mark.parametrize("extension", [".jpg", ".png", ".bmp", ".webp"])
+    def test_gives_rgb(self, tmp_path, extension):
+        path = tmp_path / f"red{extension}"
+        path.write_bytes(encoded(extension))
+        picture = read_picture(path)
+        assert picture.shape == (20, 30, 3) and picture.dtype == np.uint8
+        assert np.abs(picture[10, 15].astype(int) - RED).max() <= 4
+        assert picture_size_hw(str(path)) == (20, 30)
+
+    def test_is_turned_upright(self, tmp_path):
+        path = tmp_path / "turned.jpg"
+        path.write_bytes(with_orientation(encoded(), 6))
+        assert read_picture(path).shape == (30, 20, 3)
+        assert picture_size_hw(path) == (30, 20)
+
+    @pytest.mark.parametrize("path", ["grey.png", "Grüße 1.png"])
+    def test_grey_and_odd_names(self, tmp_path, path):
+        (tmp_path / path).write_bytes(cv2.imencode(".png", np.full((4, 5), 7, dtype=np.uint8))[1].tobytes())
+        np.testing.assert_array_equal(read_picture(tmp_path / path), np.full((4, 5, 3), 7))
+
+    @pytest.mark.parametrize(
+        ("content", "why"),
+        [
+            (None, "No such file"),
+            (b"", "empty"),
+            (b"GIF and other stories", "damaged"),
+            (encoded(size_hw=(200, 200))[:-2], "cut short"),  # only the end marker is gone
+            (encoded(size_hw=(200, 200))[:800], "cut short"),
+            (encoded(".png", (200, 200))[:-20], "cut short"),
+        ],
+        ids=["missing", "empty", "no picture", "no end", "half", "half png"],
+    )
+    @pytest.mark.parametrize("read", [read_picture, picture_size_hw])
+    def test_names_the_bad_file(self, tmp_path, read, content, why):
+        path = tmp_path / "bad.jpg"
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(UserError, match=f"bad.jpg: cannot read the picture: .*{why}"):
+            read(path)
+
+
+class TestPictureFolder:
+    FILES = ("a.JPG", "b.png", "b.jpeg", "c.txt", "day 1/d.webp", "IMG_7.bmp")
+
+    @pytest.mark.parametrize(
+        ("stem", "filename", "found"),
+        [
+            ("a", None, "a.JPG"),  # any case
+            ("b", None, "b.jpeg"),  # several: by the order of EXTENSIONS
+            ("b", "b.png", "b.png"),  # several: the annotation decides
+            ("b", "C:\\pictures\\b.png", "b.png"),
+            ("c", None, None),  # no picture
+            ("day 1/d", "", "day 1/d.webp"),
+            ("0001", "IMG_7.bmp", "IMG_7.bmp"),  # the annotation has another name than the picture
+            ("0001", "../elsewhere.bmp", None),
+            ("a.b", None, None),
+        ],
+    )
+    def test_find(self, tmp_path, stem, filename, found):
+        for name in self.FILES:
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).touch()
+        path = PictureFolder(str(tmp_path)).find(stem, filename)
+        assert path == (found and str(tmp_path / found))
+
+
+class TestTruth:
+    @pytest.mark.parametrize(
+        ("box", "kept", "message"),
+        [
+            ((10, 20, 30, 40), (10, 20, 30, 40), ""),
+            ((-1, -1, 10, 10), (0, 0, 10, 10), ""),  # a zero-based file read as one-based
+            ((50, 50, 101, 81), (50, 50, 100, 80), ""),  # within a pixel
+            ((50, 50, 120, 60), (50, 50, 100, 60), "reaches out of the 100x80 picture; clipped"),
+            ((0, 0, 0.5, 0.5), (0, 0, 0.5, 0.5), ""),
+            ((10, 20, 10, 40), None, "box has no area; dropped"),
+            ((10, 20, 10, 20), None, "box has no area; dropped"),
+            ((30, 20, 10, 40), None, "box has its corners swapped; dropped"),
+            ((100, 10, 130, 20), None, "box lies outside of the 100x80 picture; dropped"),
+            ((-20, 10, -5, 20), None, "box lies outside of the 100x80 picture; dropped"),
+            ((float("nan"), 1, 2, 3), None, "box has a corner that is no finite number; dropped"),
+            ((1, 1, 1e300, 3), None, "box has a corner that is no finite number; dropped"),
+        ],
+    )
+    def test_add(self, box, kept, message):
+        report = Report("table")
+        truth = Truth("a.xml", (80, 100), report)
+        truth.add(box, 1, True, "object 1")
+        found = truth.detections()
+        np.testing.assert_array_equal(found.boxes, np.array([kept] if kept else np.zeros((0, 4)), np.float32))
+        assert found.class_ids.tolist() == ([1] if kept else [])
+        assert found.difficult.tolist() == ([True] if kept else [])
+        assert report.broken_boxes == (kept is None)
+        assert [str(finding) for finding in report.warnings] == (
+            [f"a.xml: object 1: {'box ' if kept else ''}{message}"] if message else []
+        )
+
+
+def small_dataset():
+    truths = [
+        Detections([[0, 0, 5, 5], [1, 1, 3, 3]], [0, 2], difficult=[True, False]),
+        Detections.empty(),
+        Detections([[0, 0, 5, 5]], [0]),
+    ]
+    paths = ["a.jpg", "b.jpg", "c.jpg"]
+    return PictureFiles(("cat", "Dog", "cow"), paths, [(8, 9)] * 3, truths, Report("pets train"))
+
+
+class TestPictureFiles:
+    def test_interface(self):
+        dataset = small_dataset()
+        assert len(dataset) == 3
+        assert dataset.name(1) == "b.jpg"
+        assert dataset.size_hw(2) == (8, 9)
+        assert len(dataset.truth(0)) == 2
+        with pytest.raises(BadFile, match="a.jpg: cannot read"):
+            dataset.picture(0)
+
+    def test_survives_pickling(self):
+        copy = pickle.loads(pickle.dumps(small_dataset()))
+        assert copy.class_names == ("cat", "Dog", "cow")
+        assert copy.report == small_dataset().report
+        np.testing.assert_array_equal(copy.truth(0).boxes, [[0, 0, 5, 5], [1, 1, 3, 3]])
+
+    def test_lists_must_agree(self):
+        with pytest.raises(ValueError, match="equal lengths"):
+            PictureFiles((), ["a.jpg"], [], [], Report(""))
+
+
+class TestReport:
+    def test_summary_line(self):
+        report = small_dataset().report
+        assert report.summary_line() == (
+            "pets train: 3 pictures, 3 boxes (cat 2, Dog 0, cow 1), 1 without objects, 1 marked difficult, "
+            "0 broken boxes dropped"
+        )
+        report.broken_boxes, report.crowd_boxes, report.skipped, report.boxes = 2, 4, 5, 12345
+        assert report.summary_line().endswith(
+            "12,345 boxes (cat 2, Dog 0, cow 1), 1 without objects, 1 marked difficult, 4 crowd boxes left out, "
+            "2 broken boxes dropped, 5 unreadable pictures left out"
+        )
+
+    def test_many_classes_are_cut_short(self):
+        report = Report("coco", per_class={f"c{i}": i for i in range(80)})
+        assert report.summary_line().count(",") < 30
+        assert "60 more classes" in report.summary_line()
+
+    def test_errors_are_listed_all_at_once(self):
+        report = Report("pets train")
+        report.raise_if_errors()
+        report.skip([BadFile(f"{i}.jpg", "damaged") for i in range(30)])
+        report.raise_if_errors(skip_bad=True)
+        with pytest.raises(UserError, match="pets train: 30 files cannot be used") as caught:
+            report.raise_if_errors()
+        assert all(f"\n  {i}.jpg: damaged" in str(caught.value) for i in range(30))
+        assert "--skip-bad" in str(caught.value)
+
+    def test_log_is_bounded(self, caplog):
+        report = Report("pets", notes=["a note"])
+        for number in range(50):
+            report.warn("a.xml", "box has no area", f"object {number}")
+        with caplog.at_level(logging.INFO, "gluon_yolo"):
+            report.log(limit=3)
+        assert len(caplog.messages) == 6
+        assert caplog.messages[2] == "a.xml: object 0: box has no area"
+        assert caplog.messages[-1] == "pets: 47 more findings like these"
+
+    def test_bad_file_survives_pickling(self):
+        assert str(pickle.loads(pickle.dumps(BadFile("a.jpg", "damaged")))) == "a.jpg: damaged"
+
+
+class TestClassNames:
+    @pytest.mark.parametrize(
+        ("text", "names"),
+        [
+            ("RBC\nWBC\n", ("RBC", "WBC")),
+            ("RBC  \r\ndining table\t\r\n\r\n\n", ("RBC", "dining table")),  # blanks and lines at the end
+            ("\ufeffcat\nCat", ("cat", "Cat")),  # byte order mark; case is kept
+        ],
+    )
+    def test_read(self, tmp_path, text, names):
+        path = tmp_path / "classes.txt"
+        path.write_text(text, encoding="utf-8", newline="")
+        assert read_class_names(path) == names
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (None, "cannot read the class names"),
+            (b" \n\n", "no class names"),
+            (b"cat\n\ndog\n", "line 2 is empty"),
+            (b"cat\ndog\ncat\n", "line 3 names 'cat' again, as line 1 does"),
+            (b"c\xe4t\n", "not UTF-8"),
+        ],
+    )
+    def test_errors(self, tmp_path, content, message):
+        path = tmp_path / "classes.txt"
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(UserError, match=f"classes.txt.*{message}"):
+            read_class_names(path)
+
+    def test_lookalikes(self):
+        assert lookalikes(["RBC", "cat", "rbc", " RBC", "dining table", "diningtable"]) == [
+            ("RBC", "rbc", " RBC"),
+            ("dining table", "diningtable"),
+        ]
+
+    def test_unknown_classes(self):
+        message = str(unknown_classes({"rbc": "a.xml: object 2", "cell": "b.xml: object 1"}, ("RBC", "WBC")))
+        first, second, last = message.splitlines()
+        assert first.startswith("a.xml: object 2: unknown class 'rbc' (it differs from 'RBC' only in case")
+        assert second == "b.xml: object 1: unknown class 'cell'"
+        assert "'RBC', 'WBC'" in last and "--classes" in last
+
+
+class TestThreadedMap:
+    def test_keeps_order(self):
+        assert threaded_map(lambda item: item * item, range(50), "squares") == [i * i for i in range(50)]
+
+    def test_an_exception_cancels_the_rest(self):
+        done = []
+
+        def slow(item):
+            if item == 0:
+                raise KeyboardInterrupt
+            time.sleep(0.001)
+            done.append(item)
+
+        with pytest.raises(KeyboardInterrupt):
+            threaded_map(slow, range(10_000), "long")
+        assert len(done) < 9_000
