@@ -4,7 +4,8 @@
 # make pythons the same as make test on each supported Python found here
 # make lint    ruff and mypy                   make bench   every benchmark, one after the other
 #
-# PYTHON=python3.9 VENV=.venv39 choose another interpreter and place; REQUIREMENTS=requirements-gpu.txt the GPU wheels.
+# PYTHON=python3.9 VENV=.venv3.9 choose another interpreter and place; REQUIREMENTS=requirements-gpu.txt the GPU
+# wheels; ARGS="tests/data -x" goes to pytest.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -40,10 +41,10 @@ run: setup
 	$(PY) -m gluon_yolo quickstart --out runs/quickstart
 
 test: setup
-	$(PY) -m pytest -q -m "not slow"
+	$(PY) -m pytest -q -m "not slow" $(ARGS)
 
 slow: setup
-	$(PY) -m pytest -q -m slow
+	$(PY) -m pytest -q -m slow $(ARGS)
 
 # Each interpreter is taken from the PATH or from pyenv, and gets an environment of its own.
 pythons:

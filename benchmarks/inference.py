@@ -23,7 +23,8 @@ sys.path.insert(0, str(ROOT))
 
 PICTURES = 8
 SCORE_THRESHOLD = 0.01  # GluonCV's own
-OBJECTNESS_BIAS = -3.0  # about as few candidates as a trained network has; GluonCV's NMS is quickest then
+HEAD_SCALE = 0.3
+OBJECTNESS_BIAS = -4.0  # about as few candidates as a trained network has; GluonCV's NMS is quickest then
 
 
 def main() -> int:
@@ -137,11 +138,12 @@ def gluoncv_side(network: str, size: int, folder: Path):
     net = gluoncv.model_zoo.get_model(network, pretrained_base=False)
     net.load_parameters(str(folder / "weights.params"))
     net.hybridize()
+    resize = gluoncv.data.transforms.image.imresize
 
     def detect(picture: str) -> list[list[float]]:
         pixels = mx.image.imread(picture)
         height, width = pixels.shape[:2]
-        pixels = mx.nd.image.to_tensor(mx.image.imresize(pixels, size, size, interp=2))
+        pixels = mx.nd.image.to_tensor(resize(pixels, size, size, interp=9))
         pixels = mx.nd.image.normalize(pixels, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
         ids, scores, boxes = (output[0].asnumpy() for output in net(pixels.expand_dims(0)))
         kept = scores[:, 0] > SCORE_THRESHOLD
@@ -168,12 +170,14 @@ def write_weights(network: str, size: int, folder: Path):
     mx, gluoncv = import_gluoncv()
     mx.random.seed(0)
     net = gluoncv.model_zoo.get_model(network, pretrained_base=False)
-    net.initialize(mx.init.Xavier(magnitude=2.5))
-    net(mx.nd.zeros((1, 3, size, size)))
+    net.initialize(mx.init.MSRAPrelu(factor_type="in", slope=0.1))  # signals keep their size to the end
+    net(mx.nd.zeros((1, 3, 64, 64)))
     for output in net.yolo_outputs:
-        bias = output.prediction.bias.data().reshape((3, -1))
-        bias[:, 4] = OBJECTNESS_BIAS
-        output.prediction.bias.set_data(bias.reshape(-1))
+        weight, bias = output.prediction.weight, output.prediction.bias
+        weight.set_data(weight.data() * HEAD_SCALE)
+        channels = bias.data().reshape((3, -1))
+        channels[:, 4] = OBJECTNESS_BIAS
+        bias.set_data(channels.reshape(-1))
     net.save_parameters(str(folder / "weights.params"))
     return lambda picture: []
 

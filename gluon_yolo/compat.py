@@ -15,7 +15,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gluon_yolo import cuda, numpy_names
 from gluon_yolo.cores import physical_cores
@@ -79,7 +79,7 @@ def gluoncv() -> ModuleType:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back the warnings that mxnet and gluoncv raise at import on a modern Python: nobody can act on them."""
+    """Hold back the warnings that mxnet and gluoncv raise at import: nobody can act on them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -113,15 +113,19 @@ def _without_torch() -> Iterator[None]:
         sys.modules.update(hidden)
 
 
-_prepare()
-mx = _import_mxnet()
-gluon = mx.gluon
-nd = mx.nd
-autograd = mx.autograd
+if TYPE_CHECKING:
+    import mxnet as mx
+    from mxnet import autograd, gluon, nd
+else:
+    _prepare()
+    mx = _import_mxnet()
+    gluon = mx.gluon
+    nd = mx.nd
+    autograd = mx.autograd
 
 
 def check_gpu(index: int) -> None:
-    """Return when mxnet can compute on GPU ``index``; raise UserError saying why not, before any kernel starts."""
+    """Raise UserError when mxnet cannot compute on GPU ``index``, saying why; no kernel is started."""
     cuda.check_gpu(index, _cuda_build())
 
 

@@ -48,7 +48,7 @@ def physical_cores() -> int:
 
 
 def count_physical(cpus: list[int], system: Path = Path("/")) -> int:
-    """Count the cores behind some logical CPUs; where the system does not tell, each CPU is a core of its own."""
+    """Count the cores behind some logical CPUs; where the system does not tell, each CPU is a core."""
     cores = set()
     for cpu in cpus:
         topology = system / f"sys/devices/system/cpu/cpu{cpu}/topology"

@@ -1,5 +1,4 @@
-"""What mxnet's CUDA wheels need of a machine: pip's CUDA libraries, the driver, and a GPU that their kernels
-run on.
+"""What mxnet's CUDA wheels need of a machine: pip's CUDA libraries, a driver, a GPU they have kernels for.
 
 Asks pip and the driver only, never mxnet, and starts no kernel.
 """
@@ -37,7 +36,10 @@ KERNELS = ((5, 0), (6, 0), (7, 0), (8, 0), (8, 6))
 READY = "ready"
 """The end of a line of ``gpu_report`` about a GPU that mxnet can compute on."""
 _CPU_INSTEAD = 'or train on the CPU with --gpus ""'
-_CPU_BUILD = "the installed mxnet computes on the CPU only: pip uninstall mxnet, then pip install -r requirements-gpu.txt"
+_CPU_BUILD = (
+    "the installed mxnet computes on the CPU only: "
+    "pip uninstall mxnet, then pip install -r requirements-gpu.txt"
+)
 _NONE_SHOWN = "the driver shows no GPU to this process (see nvidia-smi and CUDA_VISIBLE_DEVICES)"
 
 
@@ -64,8 +66,7 @@ def wheel() -> str | None:
 
 
 def load_libraries() -> list[str]:
-    """Load pip's CUDA libraries for the wheel to find, and return the names of those that pip has not
-    installed.
+    """Load pip's CUDA libraries for the wheel to find, and return the names of those that are absent.
 
     Without a CUDA wheel nothing is loaded. A missing one is no error yet: mxnet may find the system's own.
     """
@@ -93,8 +94,8 @@ def gpus() -> list[Gpu]:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError as error:
         raise MissingDependency(
-            "no NVIDIA driver was found (libcuda.so.1): install the driver; in a container, start it with its GPUs "
-            "(docker run --gpus all)"
+            "no NVIDIA driver was found (libcuda.so.1): install the driver; "
+            "in a container, start it with its GPUs (docker run --gpus all)"
         ) from error
     status = driver.cuInit(0)
     if status == 100:  # CUDA_ERROR_NO_DEVICE: a driver, and no GPU shown
@@ -114,10 +115,9 @@ def _describe(driver: ctypes.CDLL, index: int) -> Gpu:
     name = ctypes.create_string_buffer(256)
     driver.cuDeviceGet(ctypes.byref(device), index)
     driver.cuDeviceGetName(name, len(name), device)
-    driver.cuDeviceGetAttribute(
-        ctypes.byref(major), 75, device
-    )  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
-    driver.cuDeviceGetAttribute(ctypes.byref(minor), 76, device)  # ..._MINOR
+    # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
+    driver.cuDeviceGetAttribute(ctypes.byref(major), 75, device)
+    driver.cuDeviceGetAttribute(ctypes.byref(minor), 76, device)
     return Gpu(index, name.value.decode(errors="replace"), (major.value, minor.value))
 
 
@@ -129,8 +129,7 @@ def check_gpu(index: int, cuda_build: bool) -> None:
         cuda_build: whether the installed mxnet was built with CUDA.
 
     Raises:
-        UserError: it cannot; the message says why, which GPUs there are, and what to do. No kernel was
-        started.
+        UserError: it cannot; the message says why and what to do. No kernel was started.
     """
     asked = f"GPU {index} was asked for"
     if not cuda_build:
@@ -150,7 +149,7 @@ def check_gpu(index: int, cuda_build: bool) -> None:
 
 
 def gpu_report(cuda_build: bool) -> list[str]:
-    """Return one line for each GPU with whether mxnet can use it, or one line on why there is none; never raises."""
+    """Return a line for each GPU with whether mxnet can use it, or one line on why there is none."""
     try:
         present = gpus()
     except MissingDependency as error:
@@ -165,7 +164,7 @@ def gpu_report(cuda_build: bool) -> list[str]:
 
 
 def lacks_kernels(gpu: Gpu) -> bool:
-    """Tell whether the installed mxnet wheel holds no kernels for a GPU; of one built from source nothing is known."""
+    """Tell whether the installed mxnet wheel holds no kernels for a GPU; False of an mxnet from source."""
     same_major = [minor for major, minor in KERNELS if major == gpu.capability[0]]
     return wheel() is not None and not any(minor <= gpu.capability[1] for minor in same_major)
 

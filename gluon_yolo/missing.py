@@ -29,8 +29,8 @@ def explain(error: BaseException, package: str | None = None) -> str:
         return _explain_library(library.group(1), package or name)
     if isinstance(error, ModuleNotFoundError) and name == "mxnet":
         return (
-            "mxnet is not installed: run `make setup`, or pip install -r requirements.txt (on Python 3.13 also: "
-            "pip install --no-deps mxnet==1.9.1)"
+            "mxnet is not installed: run `make setup`, or pip install -r requirements.txt "
+            "(on Python 3.13 also: pip install --no-deps mxnet==1.9.1)"
         )
     if isinstance(error, ModuleNotFoundError) and name:
         return f"{name} is not installed: pip install {_PIP_NAMES.get(name, name)}"
@@ -47,19 +47,21 @@ def _explain_library(library: str, package: str) -> str:
         ("libGL.", "libGLX", "libEGL", "libgthread", "libglib", "libSM", "libXext", "libXrender")
     ):
         return (
-            f"OpenCV does not load, since {library} is missing: on a machine without a display, pip uninstall "
-            "opencv-python, then pip install opencv-python-headless; or apt-get install libgl1 libglib2.0-0"
+            f"OpenCV does not load, since {library} is missing: apt-get install libgl1 libglib2.0-0, "
+            "or, on a machine without a display, pip uninstall opencv-python, "
+            "then pip install opencv-python-headless"
         )
     if library == "libcuda.so.1":
         return (
-            "the installed mxnet is a CUDA build and finds no NVIDIA driver (libcuda.so.1): install the driver (in a "
-            "container: docker run --gpus all), or train on the CPU: pip uninstall mxnet-cu112, then pip install "
-            "-r requirements.txt"
+            "the installed mxnet is a CUDA build and finds no NVIDIA driver (libcuda.so.1): "
+            "install the driver (in a container: docker run --gpus all), or train on the CPU: "
+            "pip uninstall mxnet-cu112, then pip install -r requirements.txt"
         )
     if library in _DEBIAN_PACKAGES:
-        return f"{package} does not load, since {library} is missing: apt-get install {_DEBIAN_PACKAGES[library]}"
+        wanted = _DEBIAN_PACKAGES[library]
+        return f"{package} does not load, since {library} is missing: apt-get install {wanted}"
     if package == "mxnet":
-        return f"the installed mxnet is a CUDA build and {library} is missing: pip install -r requirements-gpu.txt"
+        return f"mxnet is a CUDA build, and {library} is missing: pip install -r requirements-gpu.txt"
     return f"{package or 'a package'} does not load, since the system's {library} is missing: install it"
 
 

@@ -16,11 +16,12 @@ from typing import Any
 import cv2
 import numpy as np
 
+from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.structures import Detections
 
 LOSSES = ("total", "objectness", "centre", "scale", "class")
-SCORES = ("VOC07_mAP50", "VOC_mAP50")
+SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")  # those that the table has; the first of them decides
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 WHITE = 255
 
@@ -122,6 +123,22 @@ def sheet(
     return canvas
 
 
+def write_picture(path: str | Path, picture: np.ndarray) -> None:
+    """Write a picture (H, W, 3) as the file that its name's ending says, ``.jpg`` or ``.png``.
+
+    Raises:
+        UserError: when the place cannot be written, or OpenCV knows no such ending.
+    """
+    path = Path(path)
+    try:
+        data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
+        path.write_bytes(data.tobytes())
+    except cv2.error as error:
+        raise UserError(f"{path}: no picture format ends with {path.suffix!r}; use .jpg or .png") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}); name another place") from error
+
+
 def plot_curves(metrics_csv: str | Path, png: str | Path) -> None:
     """Draw a run's losses, mAP and learning rate over its epochs, from its ``metrics.csv``, into a PNG file.
 
@@ -153,9 +170,9 @@ def plot_curves(metrics_csv: str | Path, png: str | Path) -> None:
 def _finish_scores(axes: Any, table: dict[str, list[tuple[float, float]]]) -> None:
     """Give the mAP axes their range, and mark the best epoch of the first score."""
     axes.set_ylim(0, 1)
-    points = table.get(SCORES[0], [])
-    if points:
-        epoch, best = max(points, key=lambda point: point[1])
+    deciding = next((table[name] for name in SCORES if name in table), None)
+    if deciding:
+        epoch, best = max(deciding, key=lambda point: point[1])
         axes.annotate(f"best {best:.3f} at epoch {epoch:.0f}", (0.02, 0.95), xycoords="axes fraction")
         axes.plot(epoch, best, "o", markersize=9, fillstyle="none", color="black")
 

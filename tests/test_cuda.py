@@ -35,7 +35,7 @@ class Driver:
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Return a function that gives this machine GPUs (None: no driver) and an mxnet wheel (None: the CPU's)."""
+    """Return a function that gives this machine GPUs (None: no driver) and an mxnet wheel (None: CPU)."""
 
     def become(gpus, wheel="mxnet-cu112", status=0):
         def load(name, mode=None):
@@ -92,7 +92,8 @@ def test_an_absent_gpu_names_those_that_are_there(machine):
     with pytest.raises(UserError) as caught:
         cuda.check_gpu(2, cuda_build=True)
     assert str(caught.value) == (
-        "GPU 2 was asked for, and there are only: 0 (First, compute capability 7.5), 1 (Second, compute capability 8.6); "
+        "GPU 2 was asked for, and there are only: "
+        "0 (First, compute capability 7.5), 1 (Second, compute capability 8.6); "
         'name one of these, or train on the CPU with --gpus ""'
     )
 

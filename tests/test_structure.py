@@ -22,7 +22,7 @@ FLOORS = (
     ("nn.layers", "nn.coding"),
     ("nn.backbones", "nn.necks", "nn.heads", "assign"),
     ("nn.detector", "nn.decode", "data"),
-    ("nn.zoo", "nn.weights", "nn.gluoncv_names", "darknet", "losses", "metrics"),
+    ("nn.zoo", "nn.weights", "nn.gluoncv_names", "nn.summary", "darknet", "losses", "metrics"),
     ("inference",),
     ("visualize", "export"),
     ("engine",),
@@ -84,7 +84,7 @@ def imported(path: Path, everywhere: bool) -> set[str]:
 
 
 def own_modules(path: Path, everywhere: bool = True) -> set[str]:
-    """Return the modules of this package that a file imports: ``gluon_yolo.boxes.iou_matrix`` is ``boxes``."""
+    """Return which modules of this package a file imports: ``gluon_yolo.boxes.iou_matrix`` is ``boxes``."""
     found = set()
     for name in imported(path, everywhere):
         top, _, rest = name.partition(".")

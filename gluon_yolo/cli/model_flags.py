@@ -1,4 +1,4 @@
-"""Model flags: the arguments that name a model, and the predictor they load; shared by the commands that use models."""
+"""Model flags: the arguments that name a model, and the predictor they load; for commands that use one."""
 
 from __future__ import annotations
 
@@ -19,14 +19,26 @@ def add_model_arguments(parser: argparse.ArgumentParser, score_threshold: float)
         score_threshold: the default of ``--score-threshold``.
     """
     group = parser.add_argument_group("model")
-    group.add_argument("--model", metavar="PATH", help="an exported model (folder or NAME.json), or a run's folder")
-    group.add_argument("--network", metavar="NAME", help="a network of the zoo, with --weights in the place of --model")
+    group.add_argument("--model", metavar="PATH", help="an exported model (folder or NAME.json), or a run")
+    group.add_argument("--network", metavar="NAME", help="a network of the zoo, with --weights")
     group.add_argument("--weights", metavar="FILE", help="weights for --network, ours or GluonCV's")
-    group.add_argument("--size", metavar="N|HxW", help="input size in pixels (default: the model's own; 416 for --network)")
-    group.add_argument("--score-threshold", type=float, default=score_threshold, metavar="S",
-                       help="leave out detections that score less (default: %(default)s)")
-    group.add_argument("--nms-threshold", type=float, default=0.45, metavar="IOU",
-                       help="drop the worse of two boxes of a class that overlap more (default: %(default)s)")
+    group.add_argument(
+        "--size", metavar="N|HxW", help="input size in pixels (default: the model's own; 416 with --network)"
+    )
+    group.add_argument(
+        "--score-threshold",
+        type=float,
+        default=score_threshold,
+        metavar="S",
+        help="leave out detections that score less (default: %(default)s)",
+    )
+    group.add_argument(
+        "--nms-threshold",
+        type=float,
+        default=0.45,
+        metavar="IOU",
+        help="drop the worse of two boxes of a class that overlap more (default: %(default)s)",
+    )
     group.add_argument("--gpu", type=int, metavar="N", help="run on this GPU (default: the processor)")
 
 
@@ -45,6 +57,8 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
     if args.model or not (args.network and args.weights):
         raise UserError("name one model: --model PATH, or --network NAME with --weights FILE")
     class_names = read_class_names(args.classes) if args.classes else None
+    if class_names is None and args.network.endswith("_custom"):
+        raise UserError(f"{args.network}: has no classes of its own; name them with --classes FILE")
     size_hw = parse_size(args.size or "416")
     return Predictor.from_network(args.network, args.weights, class_names, size_hw, **options)
 

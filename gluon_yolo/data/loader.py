@@ -151,7 +151,7 @@ class TrainLoader:
                 pictures, targets = zip(*islice(samples, self.batch_size))
                 indices = order[number * self.batch_size : (number + 1) * self.batch_size]
                 batch = Batch(
-                    pictures=pictures[0].base,
+                    pictures=pictures[0].base,  # the array whose slots the samples are
                     targets=pad_targets(list(targets)),
                     names=[self.dataset.name(index) for index in indices],
                     indices=indices,

@@ -1,8 +1,8 @@
 """A trainer's optimizer on disk, tied to the network's parameters by their place in it.
 
-gluon's trainer numbers parameters by the alphabetical order of names such as ``conv10_weight``, which count up through
-the process: the same network, built second, is numbered in another way. States that are loaded by number alone then
-reach other parameters, in silence where the shapes agree.
+gluon's trainer numbers parameters by the alphabetical order of names such as ``conv10_weight``, whose numbers
+count up through the process: the same network, built second, is ordered in another way. States that are loaded
+by number alone then reach other parameters, in silence where the shapes agree.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gluon_yolo.compat import gluon
 
 
 def save(net: gluon.Block, trainer: gluon.Trainer, path: Path) -> list[str]:
-    """Write momenta, update counts and settings as gluon does (a pickle); return what :func:`load` needs beside.
+    """Write momenta, update counts and settings as gluon does (a pickle); return what :func:`load` needs too.
 
     Returns:
         For each of the trainer's numbers, its parameter's place in the network.

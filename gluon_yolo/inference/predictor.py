@@ -22,6 +22,7 @@ from gluon_yolo.structures import Detections
 
 # Each runtime is a module with load(record, folder, gpu=None) -> Network.
 RUNTIMES = {"mxnet": "gluon_yolo.inference.mxnet_runtime"}
+FARTHEST = 1e6  # pixels from the picture; a box beyond is nowhere, and its area would overflow
 Network = Callable[[np.ndarray], "tuple[np.ndarray, np.ndarray]"]
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -190,9 +191,9 @@ class Predictor:
         return found
 
     def _select(self, boxes: np.ndarray, scores: np.ndarray) -> Detections:
-        if not np.isfinite(boxes).all():  # an exponential overflowed: such a box is nowhere
-            finite = np.isfinite(boxes).all(axis=1)
-            boxes, scores = boxes[finite], scores[finite]
+        near = (np.abs(boxes) < FARTHEST).all(axis=1)  # an untrained network's exponentials overflow
+        if not near.all():
+            boxes, scores = boxes[near], scores[near]
         return select(
             boxes,
             scores,

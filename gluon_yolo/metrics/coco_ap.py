@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.boxes import area
+from gluon_yolo.data.coco import COCODataset
+from gluon_yolo.data.coco_json import corners
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
@@ -62,11 +64,9 @@ class COCOMetric:
     @classmethod
     def from_dataset(cls, dataset: Dataset) -> COCOMetric:
         """Return the metric of a data set, over its own COCO file or over annotations made from its boxes."""
-        image_id = getattr(dataset, "image_id", None)
-        if image_id is None:
-            return cls(truth_of(dataset))
-        image_ids = [image_id(i) for i in range(len(dataset))]
-        return cls(dataset.annotations_file, dataset.category_ids, image_ids)
+        if isinstance(dataset, COCODataset):
+            return cls(dataset.annotations_file, dataset.category_ids, dataset.image_ids)
+        return cls(truth_of(dataset))
 
     def reset(self) -> None:
         """Forget all predictions."""
@@ -182,7 +182,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _complete(content: dict[str, Any]) -> dict[str, Any]:
     """Add what pycocotools needs and exporters forget: ``iscrowd``, ``area``, ids it can count with."""
-    annotations = content["annotations"]
+    # A box that is not four numbers is no box; the data set's reader has reported it.
+    annotations = [a for a in content["annotations"] if np.isfinite(corners(a.get("bbox"))).all()]
+    content["annotations"] = annotations
     for annotation in annotations:
         annotation.setdefault("iscrowd", 0)
         annotation.setdefault("area", annotation["bbox"][2] * annotation["bbox"][3])

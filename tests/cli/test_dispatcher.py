@@ -46,7 +46,7 @@ def test_a_users_error_is_one_line_and_status_2(monkeypatch, capsys):
         ),
         (
             ImportError("libGL.so.1: cannot open shared object file: No such file or directory", name="cv2"),
-            "error: OpenCV does not load, since libGL.so.1 is missing: on a machine without a display, ",
+            "error: OpenCV does not load, since libGL.so.1 is missing: apt-get install libgl1 ",
         ),
     ],
 )

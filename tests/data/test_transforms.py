@@ -1,9 +1,6 @@
-"""Transforms: pixels and boxes move together, nothing else about a box changes, and colours are what they say."""
+"""Transforms: pixels and boxes move together, nothing else of a box changes."""
 
 from __future__ import annotations
-
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -27,14 +24,20 @@ from gluon_yolo.data.transforms import (
     resize,
     yolo3_train,
 )
-from gluon_yolo.data.transforms.color import hue_matrix, saturation_matrix
 from gluon_yolo.data.transforms.view import AREA, CUBIC, LANCZOS, LINEAR, NEAREST, View
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
 
-# Two sides by three, in a picture of 120 x 180: each rectangle has a grey of its own, which is its class.
+# Six rectangles in a picture 180 wide and 120 high; each has a grey of its own, which is its class.
 BOXES = np.array(
-    [[5, 8, 45, 50], [70, 4, 100, 55], [130, 10, 172, 30], [10, 70, 30, 115], [60, 66, 125, 110], [140, 60, 176, 118]]
+    [
+        [5, 8, 45, 50],
+        [70, 4, 100, 55],
+        [130, 10, 172, 30],
+        [10, 70, 30, 115],
+        [60, 66, 125, 110],
+        [140, 60, 176, 118],
+    ]
 )
 GREYS = np.array([60, 95, 130, 165, 200, 235])
 GEOMETRY = {
@@ -50,7 +53,9 @@ GEOMETRY = {
 }
 TURNS = {
     "turn": Compose(RandomAffine((0.8, 1.3), 0.1, degrees=180), Resize(LINEAR)),
-    "shear": Compose(RandomAffine((0.8, 1.3), 0.1, degrees=20, shear_degrees=30), RandomFlip(), Resize(LINEAR)),
+    "shear": Compose(
+        RandomAffine((0.8, 1.3), 0.1, degrees=20, shear_degrees=30), RandomFlip(), Resize(LINEAR)
+    ),
 }
 
 
@@ -195,7 +200,7 @@ def test_crop_holds_the_centre_of_a_box_and_expand_all_of_them() -> None:
         sides.append(view.size_hw)
         assert len(RandomExpand()(picture, truth, rng(seed), (0, 0))[1]) == 6
     assert len(set(sides)) > 10
-    # All boxes overlapping the crop by 0.9 leave it no choice: the whole frame is always there to take.
+    # No crop overlaps every box by 0.99: the whole frame is what is left to take.
     whole = RandomCrop(min_ious=(0.99,)).plan((120, 180), truth, rng(0), (0, 0))
     assert whole.size_hw == (120, 180)
 
@@ -220,50 +225,6 @@ def test_same_seed_same_sample_whatever_it_is_drawn_into(name: str) -> None:
     np.testing.assert_array_equal(batch[1], drawn)
     np.testing.assert_array_equal(kept.boxes, kept_again.boxes)
     np.testing.assert_array_equal(picture, before)
-
-
-def test_saturation_and_hue_keep_what_they_must() -> None:
-    grey = np.array([80.0, 80.0, 80.0])
-    red = np.array([200.0, 20.0, 40.0])
-    luma = np.array([0.299, 0.587, 0.114])
-    np.testing.assert_allclose(saturation_matrix(0) @ red, np.full(3, luma @ red))
-    np.testing.assert_allclose(saturation_matrix(1), np.eye(3), atol=1e-12)
-    np.testing.assert_allclose(saturation_matrix(1.5) @ grey, grey)
-    np.testing.assert_allclose(hue_matrix(0), np.eye(3), atol=1e-12)
-    np.testing.assert_allclose(hue_matrix(1.0) @ hue_matrix(-1.0), np.eye(3), atol=1e-12)
-    assert luma @ hue_matrix(2.0) @ red == pytest.approx(luma @ red)
-    np.testing.assert_allclose(hue_matrix(2.0) @ grey, grey, atol=0.5)  # NTSC's rounded numbers
-
-
-def test_color_is_the_float_formula_rounded_once() -> None:
-    picture = rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    changed = 0
-    for seed in range(60):
-        view = ColorDistort(brightness=32, contrast=(1.4, 1.4), saturation=(0.6, 0.6), hue_degrees=0).plan(
-            (40, 50), Detections.empty(), rng(seed), (0, 0)
-        )
-        if view.color is None:
-            continue
-        # With contrast and saturation fixed, the matrix tells which were chosen, and the shift.
-        contrast = 1.4 if view.color[:, :3].sum(axis=1)[0] > 1.2 else 1.0
-        saturation = 1.0 if abs(view.color[0, 1]) < 1e-9 else 0.6
-        shift = view.color[0, 3] / contrast
-        assert abs(shift) <= 32
-        expected = (picture + shift) * contrast
-        expected = expected * saturation + (1 - saturation) * (expected @ [0.299, 0.587, 0.114])[..., None]
-        np.testing.assert_allclose(view.draw(picture), expected.clip(0, 255), atol=1)
-        changed += 1
-    assert changed > 40
-
-
-def test_color_commutes_with_the_resize() -> None:
-    picture = cv2.GaussianBlur(rng(0).integers(0, 256, (120, 180, 3), dtype=np.uint8), (5, 5), 0)
-    for target_hw in ((60, 90), (300, 400)):  # colour after, and before
-        view = Compose(ColorDistort(), Resize(LINEAR)).plan((120, 180), Detections.empty(), rng(3), target_hw)
-        small = cv2.resize(picture.astype(np.float32), target_hw[::-1])
-        assert view.color is not None
-        expected = (small @ view.color[:, :3].T + view.color[:, 3]).clip(0, 255)
-        assert np.abs(view.draw(picture) - expected).mean() < 1
 
 
 def test_resize_picks_the_interpolation_of_gluoncv() -> None:
@@ -304,8 +265,3 @@ def test_wrong_use_is_said() -> None:
         Resize().plan((10, 10), truth, rng(0), (64, 64)).draw(picture)
     with pytest.raises(NotImplementedError):
         Transform()(picture, truth, rng(0), (64, 64))
-
-
-def test_data_imports_no_mxnet() -> None:
-    code = "import sys, gluon_yolo.data.loader; sys.exit('mxnet' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

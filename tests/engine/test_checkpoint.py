@@ -113,7 +113,7 @@ def test_resumed_equals_uninterrupted_bit_by_bit(tmp_path, settings, fresh):
 
 @pytest.mark.parametrize("update_on_kvstore", [False, True])
 def test_states_reach_their_parameters_under_other_names(tmp_path, update_on_kvstore):
-    """gluon numbers parameters by name: "ab" and "ba" are one network, numbered in two ways."""
+    """Gluon numbers parameters by name: "ab" and "ba" are one network, numbered in two ways."""
     whole = Training(devices=2, update_on_kvstore=update_on_kvstore, names="ab")
     resumed = Training(devices=2, update_on_kvstore=update_on_kvstore, names="ba")
     for number in range(2):
@@ -179,7 +179,7 @@ def test_saves_leave_one_generation(tmp_path):
     for step in range(3):
         Checkpoint(tmp_path).save(training.net, training.trainer, progress(step=step))
     names = sorted(path.name for path in (tmp_path / "last").iterdir())
-    assert names == ["net-a.params", "extra-a.json", "state.json", "trainer-a.states"]
+    assert names == ["extra-a.json", "net-a.params", "state.json", "trainer-a.states"]
 
 
 class Stop(BaseException):

@@ -18,7 +18,7 @@ from gluon_yolo.data.transforms.view import AREA, CUBIC, LINEAR
 from gluon_yolo.errors import UserError
 
 
-def yolo3_train() -> Transform:
+def yolo3_train() -> Compose:
     """Return GluonCV's YOLOv3 training augmentation, with its ranges.
 
     Strong: hues are drawn from the whole circle (GluonCV multiplies its "18 degrees" by pi, which makes nine
@@ -28,7 +28,7 @@ def yolo3_train() -> Transform:
     return Compose(ColorDistort(), RandomExpand(), RandomCrop(), ResizeRandomInterp(), RandomFlip())
 
 
-def light_train(vertical_flip: bool = False) -> Transform:
+def light_train(vertical_flip: bool = False) -> Compose:
     """Return a gentle augmentation, for a few hundred pictures of one's own or a few dozen epochs.
 
     Colours stay near the truth, since on own data colour often tells classes apart; objects change in size by

@@ -1,0 +1,36 @@
+"""Recipes: defaults for the flags of training that fit a situation."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Flag values for a purpose.
+
+    Args:
+        purpose: what it is for, in a few words.
+        flags: names of the command line's flags, with underscores, to the values that become their defaults.
+    """
+
+    purpose: str
+    flags: Dict[str, Any]
+
+
+RECIPES = {
+    "small-data": Recipe(
+        "a few hundred pictures of one's own, a few dozen epochs",
+        {
+            "epochs": 30,
+            "batch_size": 8,
+            "data_shape": "320",
+            "no_random_shape": True,
+            "augment": "light",
+            "lr_mode": "cosine",
+            "warmup_epochs": 2,
+            "lr": 0.001,
+        },
+    ),
+}

@@ -1,0 +1,113 @@
+"""TrainStep: one batch through network, losses, gradients and update, on one device or several."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import numpy as np
+
+from gluon_yolo.compat import autograd, gluon, mx, nd
+from gluon_yolo.data.loader import Batch
+from gluon_yolo.engine.devices import split_batch
+from gluon_yolo.losses import YOLOv3Loss
+from gluon_yolo.nn.detector import Detector
+from gluon_yolo.nn.weights import structural_parameters
+
+LOSSES = ("objectness", "centre", "scale", "class")
+_NO_DECAY = (".gamma", ".beta", ".bias")
+
+
+class NotFinite(Exception):
+    """A batch gave a loss that is no number; the weights were not touched by it."""
+
+    def __init__(self, batch: Batch, losses: np.ndarray):
+        """Keep the batch's names and losses for the message."""
+        numbers = ", ".join(f"{name} {value:g}" for name, value in zip(LOSSES, losses))
+        super().__init__(f"the loss is not finite ({numbers}) on the batch of: {', '.join(batch.names)}")
+
+
+class TrainStep:
+    """Trains a network by stochastic gradient descent, a batch at a time.
+
+    Args:
+        net: initialized on all devices.
+        contexts: the devices; a batch is split evenly over them.
+        momentum: of the descent.
+        wd: weight decay.
+        no_wd: spare biases and batch normalisation from weight decay.
+        label_smooth: as :class:`gluon_yolo.losses.YOLOv3Loss` takes it.
+    """
+
+    def __init__(
+        self,
+        net: Detector,
+        contexts: Sequence[mx.Context],
+        momentum: float = 0.9,
+        wd: float = 0.0005,
+        no_wd: bool = False,
+        label_smooth: bool = False,
+    ):
+        """Make one graph of network and losses, so that mxnet plans their memory together."""
+        self.net = net
+        self.contexts = list(contexts)
+        self._graph = _WithLoss(net, YOLOv3Loss(net.spec, label_smooth))
+        self._graph.loss.initialize(ctx=self.contexts)
+        self._graph.hybridize(static_alloc=True)
+        parameters = structural_parameters(net)
+        if no_wd:
+            for name, parameter in parameters.items():
+                if name.endswith(_NO_DECAY):
+                    parameter.wd_mult = 0.0
+        self.trainer = gluon.Trainer(
+            {p.name: p for p in parameters.values() if p.grad_req != "null"},
+            "sgd",
+            {"learning_rate": 0.0, "momentum": momentum, "wd": wd},
+            kvstore="device" if self.contexts[0].device_type == "gpu" else "local",
+        )
+
+    def __call__(self, batch: Batch, learning_rate: float) -> np.ndarray:
+        """Train on one batch.
+
+        Args:
+            batch: its size divides by the number of devices.
+            learning_rate: of this step.
+
+        Returns:
+            The four losses of ``LOSSES``, means over the batch's pictures.
+
+        Raises:
+            NotFinite: before anything is changed.
+        """
+        with autograd.record():
+            losses = [
+                self._graph(pixels, targets)
+                for pixels, targets in split_batch((batch.pictures, batch.targets), self.contexts)
+            ]
+        numbers = np.concatenate([nd.stack(*parts).asnumpy() for parts in losses], axis=1).mean(axis=1)
+        if not np.isfinite(numbers).all():
+            raise NotFinite(batch, numbers)
+        autograd.backward([part for parts in losses for part in parts])
+        self.trainer.set_learning_rate(learning_rate)
+        self.trainer.step(len(batch.pictures))
+        return numbers
+
+    def share_statistics(self) -> None:
+        """Give every device the mean of the devices' running statistics, so that what is scored is what is saved."""
+        if len(self.contexts) == 1:
+            return
+        for name, parameter in structural_parameters(self.net).items():
+            if name.endswith((".running_mean", ".running_var")):
+                copies = [copy.asnumpy() for copy in parameter.list_data()]
+                parameter.set_data(nd.array(np.mean(copies, axis=0)))
+
+
+class _WithLoss(gluon.HybridBlock):
+    """Pixels and targets to losses, as one graph."""
+
+    def __init__(self, net: Detector, loss: YOLOv3Loss, **kwargs):
+        super().__init__(**kwargs)
+        self.net = net
+        self.loss = loss
+
+    def hybrid_forward(self, F, pixels, targets):
+        return self.loss(*self.net(pixels), targets)

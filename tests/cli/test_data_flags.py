@@ -1,0 +1,113 @@
+"""Data flags: what is opened when little is said, and what is said when nothing can be opened."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_yolo.class_names import VOC_CLASSES
+from gluon_yolo.cli.data_flags import add_data_arguments, open_datasets
+from gluon_yolo.errors import UserError
+
+
+def parsed(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_data_arguments(parser)
+    return parser.parse_args(list(words))
+
+
+def write_voc(folder: Path, lists: dict[str, list[str]], classes: list[str]) -> None:
+    """A VOC folder whose picture n holds one object of class n."""
+    for name in ("Annotations", "JPEGImages", "ImageSets/Main"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name, stems in lists.items():
+        (folder / "ImageSets" / "Main" / f"{name}.txt").write_text("".join(f"{stem}\n" for stem in stems))
+    for stem, class_name in zip(sorted({stem for stems in lists.values() for stem in stems}), classes):
+        cv2.imwrite(str(folder / "JPEGImages" / f"{stem}.png"), np.zeros((40, 50, 3), dtype=np.uint8))
+        (folder / "Annotations" / f"{stem}.xml").write_text(
+            f"<annotation><filename>{stem}.png</filename><size><width>50</width><height>40</height></size>"
+            f"<object><name>{class_name}</name><bndbox><xmin>3</xmin><ymin>4</ymin><xmax>20</xmax><ymax>30</ymax>"
+            "</bndbox></object></annotation>"
+        )
+
+
+@pytest.mark.parametrize(
+    ("lists", "words", "expected"),
+    [
+        # lists in the folder, what the user says, (training pictures, validation pictures)
+        ({"train": ["a"], "val": ["b"]}, [], (1, 1)),
+        ({"train": ["a"], "val": ["b"], "trainval": ["a", "b"]}, [], (1, 1)),
+        ({"train": ["a"], "val": ["b"], "trainval": ["a", "b"], "test": ["c"]}, [], (2, 1)),
+        ({"train": ["a", "b"], "test": ["c"]}, [], (2, 1)),
+        ({"train": ["a"], "val": ["b"], "mine": ["b", "c"]}, ["--val-split", "val,mine"], (1, 2)),
+    ],
+)
+def test_voc_splits(
+    tmp_path: Path, lists: dict[str, list[str]], words: list[str], expected: tuple[int, int]
+) -> None:
+    write_voc(tmp_path, lists, ["ant", "bee", "cat"])
+    train, val, _ = open_datasets(parsed("--data-root", str(tmp_path), *words))
+    assert train is not None and val is not None
+    assert (len(train), len(val)) == expected
+
+
+def test_class_names_are_of_both_parts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_voc(tmp_path, {"train": ["a"], "val": ["b"]}, ["bee", "Bee"])
+    train, val, names = open_datasets(parsed("--data-root", str(tmp_path)))
+    assert names == ("Bee", "bee") and train.class_names == val.class_names == names
+    assert "'Bee' and 'bee' differ in case" in caplog.text
+    assert open_datasets(parsed("--data-root", str(tmp_path)), need_val=False)[1:] == (None, ("bee",))
+
+
+def test_vocs_own_classes_are_in_the_order_of_published_weights(tmp_path: Path) -> None:
+    stems = [f"{i:02d}" for i in range(20)]
+    write_voc(tmp_path, {"train": stems, "val": ["00"]}, list(reversed(VOC_CLASSES)))
+    assert open_datasets(parsed("--data-root", str(tmp_path)))[2] == VOC_CLASSES
+
+
+def test_class_file_rules(tmp_path: Path) -> None:
+    write_voc(tmp_path, {"train": ["a"], "val": ["b"]}, ["bee", "ant"])
+    (tmp_path / "names.txt").write_text("wasp\nbee\nant\n")
+    words = ["--data-root", str(tmp_path), "--classes", str(tmp_path / "names.txt")]
+    train, _, names = open_datasets(parsed(*words))
+    assert names == ("wasp", "bee", "ant") and train.truth(0).class_ids.tolist() == [1]
+    (tmp_path / "names.txt").write_text("bee\n")
+    with pytest.raises(UserError, match=r"b\.xml.*ant"):
+        open_datasets(parsed(*words))
+
+
+def test_warns_of_pictures_in_both_parts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_voc(tmp_path, {"train": ["a", "b"], "val": ["b"]}, ["ant", "bee"])
+    open_datasets(parsed("--data-root", str(tmp_path)))
+    assert "1 of 1 validation pictures are training pictures too" in caplog.text
+
+
+def test_coco_layout(tmp_path: Path) -> None:
+    (tmp_path / "annotations").mkdir()
+    for split in ("train2017", "val2017"):
+        (tmp_path / split).mkdir()
+        cv2.imwrite(str(tmp_path / split / "1.png"), np.zeros((40, 50, 3), dtype=np.uint8))
+        content = {
+            "images": [{"id": 5, "file_name": "1.png", "width": 50, "height": 40}],
+            "annotations": [{"id": 1, "image_id": 5, "category_id": 9, "bbox": [1, 2, 10, 20]}],
+            "categories": [{"id": 9, "name": "bee"}, {"id": 4, "name": "wasp"}],
+        }
+        (tmp_path / "annotations" / f"instances_{split}.json").write_text(json.dumps(content))
+    train, val, names = open_datasets(parsed("--dataset", "coco", "--data-root", str(tmp_path)))
+    assert names == ("wasp", "bee") and (len(train), len(val)) == (1, 1)
+    assert val.truth(0).boxes.tolist() == [[1, 2, 11, 22]]
+
+
+@pytest.mark.parametrize("dataset", ["voc", "coco"])
+def test_says_where_the_standard_data_would_be(
+    dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    with pytest.raises(UserError, match=rf"datasets.{dataset}: no such folder.*--data-root"):
+        open_datasets(parsed("--dataset", dataset))

@@ -1,0 +1,120 @@
+"""eval: from arguments to tables, with a network that sees bright squares in the place of a trained one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gluon_yolo.cli import eval as command
+from gluon_yolo.cli import main
+from gluon_yolo.data.pictures import read_picture
+from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.visualize import write_picture
+
+pytest.importorskip("pycocotools")
+
+MODEL_NAMES = ("circle", "square", "star")
+SPEC = DetectionSpec(MODEL_NAMES, anchors=(((10, 10),),), strides=(32,))
+SQUARES = {"a": (10, 20, 50, 60), "b": (40, 8, 110, 78), "c": (5, 5, 95, 95)}
+
+
+def bright_squares(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The bounds of the bright pixels as a square, and a star that no data set has."""
+    boxes, scores = np.zeros((len(pixels), 2, 4), np.float32), np.zeros((len(pixels), 2, 3), np.float32)
+    for i, picture in enumerate(pixels):
+        rows, columns = np.nonzero(picture[:, :, 0] > 150)
+        boxes[i] = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        scores[i, 0, 1], scores[i, 1, 2] = 0.9, 0.95
+    return boxes, scores
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three pictures with a bright square each, in VOC's layout and COCO's; the predictor sees them."""
+    for name in ("Annotations", "JPEGImages", "ImageSets/Main"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "ImageSets" / "Main" / "val.txt").write_text("".join(f"{stem}\n" for stem in SQUARES))
+    content: dict = {"images": [], "annotations": [], "categories": [{"id": 3, "name": "square"}]}
+    for number, (stem, (x1, y1, x2, y2)) in enumerate(SQUARES.items(), 1):
+        picture = np.full((100, 120, 3), 40, dtype=np.uint8)
+        picture[y1:y2, x1:x2] = 250
+        write_picture(tmp_path / "JPEGImages" / f"{stem}.png", picture)
+        (tmp_path / "Annotations" / f"{stem}.xml").write_text(
+            f"<annotation><filename>{stem}.png</filename><size><width>120</width><height>100</height></size>"
+            f"<object><name>square</name><bndbox><xmin>{x1 + 1}</xmin><ymin>{y1 + 1}</ymin><xmax>{x2}</xmax>"
+            f"<ymax>{y2}</ymax></bndbox></object></annotation>"
+        )
+        content["images"].append({"id": number, "file_name": f"{stem}.png", "width": 120, "height": 100})
+        box = {"id": number, "image_id": number, "category_id": 3, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+        content["annotations"].append(box)
+    (tmp_path / "instances.json").write_text(json.dumps(content))
+
+    def seeing(args: object) -> Predictor:
+        return Predictor(bright_squares, SPEC, (96, 128), score_threshold=0.01)
+
+    monkeypatch.setattr(command, "open_predictor", seeing)
+    return tmp_path
+
+
+def test_scores_voc(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = data / "out"
+    words = ["--model", "m", "--data-root", str(data), "--batch-size", "2"]
+    words += ["--json", str(out / "scores.json"), "--save-pictures", str(out / "pictures")]
+    assert main(["eval", *words]) == 0
+    printed = capsys.readouterr().out
+    numbers = json.loads((out / "scores.json").read_text())
+    assert numbers["VOC07_mAP50"] == numbers["VOC_mAP50"] == pytest.approx(1.0)
+    assert numbers["AP50"] == pytest.approx(1.0) and numbers["AP"] > 0.7
+    assert numbers["APs"] is None and numbers["APm"] > 0.7  # no object is small
+    assert list(numbers["per_class"]) == ["square"]  # the model's other classes are not in the data
+    assert numbers["per_class"]["square"]["truths"] == 3
+    assert printed.splitlines()[-1].startswith("VOC07 mAP50 1.0000  VOC mAP50 1.0000  COCO AP 0.")
+    assert "square" in printed and "AR100" in printed
+    pictures = sorted((out / "pictures").iterdir())
+    assert [picture.name for picture in pictures] == ["00000_a.jpg", "00001_b.jpg", "00002_c.jpg"]
+    assert read_picture(pictures[0]).shape == (108, 252, 3)
+
+
+def test_scores_coco_files(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = ["--annotations", str(data / "instances.json"), "--images", str(data / "JPEGImages")]
+    assert main(["eval", "--model", "m", *files, "--json", str(data / "scores.json")]) == 0
+    numbers = json.loads((data / "scores.json").read_text())
+    assert numbers["AP"] > 0.9 and numbers["VOC_mAP50"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        # what the user says, what the answer must name
+        (["--model", "m", "--data-root", "ROOT", "--batch-size", "0"], "--batch-size 0"),
+        (["--model", "m", "--annotations", "ROOT/instances.json"], "go together"),
+        (["--model", "m", "--annotations", "A", "--images", "B", "--data-root", "ROOT"], "the data once"),
+        (["--model", "m", "--data-root", "ROOT", "--json", "ROOT/instances.json/x"], "cannot be written"),
+        (["--model", "m", "--data-root", "ROOT/nowhere"], "nowhere"),
+    ],
+)
+def test_says_what_is_wrong(
+    data: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", *(word.replace("ROOT", str(data)) for word in words)]) == 2
+    printed = capsys.readouterr().err
+    assert printed.splitlines()[-1].startswith("error: ") and message in printed
+
+
+def test_names_both_when_classes_disagree(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    xml = data / "Annotations" / "a.xml"
+    xml.write_text(xml.read_text().replace("square", "Square"))
+    assert main(["eval", "--model", "runs/mine", "--data-root", str(data)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    for part in ("runs/mine", "3 (circle, square, star)", "2 (Square, square)", "does not know Square"):
+        assert part in error
+
+
+def test_needs_one_model(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["--network", "yolo3_mobilenet1.0_voc"], ["--model", "m", "--weights", "w"]):
+        assert main(["eval", *words]) == 2
+        assert "error: name one model: --model PATH" in capsys.readouterr().err
