@@ -1,9 +1,11 @@
 """Picture file in, boxes out: this package against GluonCV, same weights, same pictures, same input size.
 
-Each side runs in a process of its own with its own defaults, thread count included; a third process is GluonCV with
-our thread count. They take turns, a few pictures at a time, so that whatever else the machine does hits all alike.
-GluonCV's side is its demo's way: read, resize, to_tensor, normalize, hybridized network with its own NMS, results as
-NumPy arrays. Run it as: python benchmarks/inference.py [--rounds N] [--network NAME] [--size N]
+Each side runs in a process of its own with its own defaults, thread count included; a third process is
+GluonCV with our thread count. They take turns, a few pictures at a time, so that whatever else the machine
+does hits all alike. GluonCV's side is its demo's way: read, resize, to_tensor, normalize, hybridized network
+with its own NMS, results as NumPy arrays.
+
+Run it as: python benchmarks/inference.py [--rounds N] [--network NAME] [--size N]
 """
 
 from __future__ import annotations
@@ -29,10 +31,14 @@ OBJECTNESS_BIAS = -4.0  # about as few candidates as a trained network has; Gluo
 
 def main() -> int:
     """Measure, and print a table and the ratio."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--network", default="yolo3_mobilenet1.0_voc", help="a detector that GluonCV has too")
     parser.add_argument("--size", type=int, default=416, help="side of the square input, in pixels")
-    parser.add_argument("--rounds", type=int, default=10, help=f"turns of each side, {PICTURES} pictures each")
+    parser.add_argument(
+        "--rounds", type=int, default=10, help=f"turns of each side, {PICTURES} pictures each"
+    )
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -60,23 +66,29 @@ def main() -> int:
             for worker in workers.values():
                 worker.stdin.close()
                 worker.wait()
-    print(f"\n{args.network} at {args.size}x{args.size}, {len(times['ours'])} pictures of 640x480 for each side")
+    print(
+        f"\n{args.network} at {args.size}x{args.size}, {len(times['ours'])} pictures of 640x480 for each side"
+    )
     print(f"{'':24}{'median ms':>10}{'fastest':>10}{'pictures/s':>12}{'ours faster':>13}")
     medians = {name: statistics.median(values) for name, values in times.items()}
     for name, values in times.items():
-        print(f"{name:24}{medians[name]:10.1f}{min(values):10.1f}{1e3 / medians[name]:12.2f}"
-              f"{medians[name] / medians['ours']:12.2f}x")
+        print(
+            f"{name:24}{medians[name]:10.1f}{min(values):10.1f}{1e3 / medians[name]:12.2f}"
+            f"{medians[name] / medians['ours']:12.2f}x"
+        )
     ratio = medians["GluonCV"] / medians["ours"]
     print(f"ratio {ratio:.2f}x (ours over GluonCV, pictures per second, each side's own defaults)")
     return 0
 
 
 def start(args: argparse.Namespace, folder: str, side: str, threads: str | None) -> subprocess.Popen:
-    """Start one side's process; without ``threads`` it chooses by itself, or by the caller's OMP_NUM_THREADS."""
+    """Start one side's process; without ``threads`` it takes its own default, or OMP_NUM_THREADS."""
     command = [sys.executable, __file__, "--side", side, "--folder", folder]
     command += ["--network", args.network, "--size", str(args.size)]
     environment = {**os.environ, **({"OMP_NUM_THREADS": threads} if threads else {})}
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    )
 
 
 def ask(worker: subprocess.Popen, question: str):
@@ -90,7 +102,7 @@ def ask(worker: subprocess.Popen, question: str):
 
 
 def serve(detect, folder: Path) -> int:
-    """Answer ``time`` with the milliseconds of each picture, ``boxes`` with the first picture's best detections."""
+    """Answer ``time`` with each picture's milliseconds, ``boxes`` with the first one's best detections."""
     pictures = sorted(str(path) for path in (folder / "pictures").glob("*.jpg"))
     detect(pictures[0])
     detect(pictures[0])
@@ -112,7 +124,10 @@ def compare(found: list[list[list[float]]]) -> None:
     pairs = list(zip(*found))
     score = max(abs(a[1] - b[1]) for a, b in pairs)
     corner = max(abs(p - q) for a, b in pairs for p, q in zip(a[2:], b[2:]))
-    print(f"best {len(pairs)} detections of one picture: scores differ by {score:.1e} at most, corners by {corner:.1e} px")
+    print(
+        f"best {len(pairs)} detections of one picture: "
+        f"scores differ by {score:.1e} at most, corners by {corner:.1e} px"
+    )
 
 
 def our_side(network: str, size: int, folder: Path):
@@ -126,7 +141,8 @@ def our_side(network: str, size: int, folder: Path):
     def detect(picture: str) -> list[list[float]]:
         found = predictor(picture)
         return [
-            [int(c), float(s), *map(float, box)] for c, s, box in zip(found.class_ids, found.scores, found.boxes)
+            [int(c), float(s), *map(float, box)]
+            for c, s, box in zip(found.class_ids, found.scores, found.boxes)
         ]
 
     return detect
@@ -156,7 +172,7 @@ def gluoncv_side(network: str, size: int, folder: Path):
 
 
 def prepare(network: str, folder: Path) -> None:
-    """Write random weights with GluonCV, and pictures; in a process of its own, so that none here loads mxnet."""
+    """Write pictures, and random weights with GluonCV: in a process of its own, so none here loads mxnet."""
     from gluon_yolo.data.synthetic import generate
 
     scenes = generate(folder / "scenes", pictures=PICTURES, size_hw=(480, 640))

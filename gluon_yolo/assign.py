@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple
-
 import numpy as np
 
 from gluon_yolo.boxes import xyxy_to_cxcywh
@@ -17,7 +15,7 @@ COLUMNS = 12
 
 
 def assign(
-    truth: Detections, weights: Optional[np.ndarray], spec: DetectionSpec, size_hw: Tuple[int, int]
+    truth: Detections, weights: np.ndarray | None, spec: DetectionSpec, size_hw: tuple[int, int]
 ) -> np.ndarray:
     """Give each ground-truth box the anchor whose shape overlaps it most, in the cell that holds its centre.
 
@@ -49,7 +47,9 @@ def assign(
     offset = np.cumsum(np.concatenate([[0], np.array(spec.anchors_per_level) * grid_h * grid_w]))[:-1]
     last_cell = np.stack([grid_w[level], grid_h[level]], axis=1) - 1
     cells = np.clip((cxcywh[:, :2] / strides[level, None]).astype(np.int64), 0, last_cell)
-    index = offset[level] + ((best - first[level]) * grid_h[level] + cells[:, 1]) * grid_w[level] + cells[:, 0]
+    index = (
+        offset[level] + ((best - first[level]) * grid_h[level] + cells[:, 1]) * grid_w[level] + cells[:, 0]
+    )
 
     rows[:, INDEX] = index
     rows[:, DELTAS] = CODINGS[spec.box_coding].encode(cxcywh, cells, anchors[best], strides[level])
@@ -71,7 +71,7 @@ def _best_shape(sizes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
     return (shared / union).argmax(axis=1)
 
 
-def pad_targets(targets: List[np.ndarray], multiple: int = 8) -> np.ndarray:
+def pad_targets(targets: list[np.ndarray], multiple: int = 8) -> np.ndarray:
     """Stack per-picture targets into (B, M, 12), M the largest count rounded up; padding rows are zero.
 
     Rounding keeps the number of different shapes small, which a hybridized loss has to plan for.

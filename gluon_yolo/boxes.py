@@ -6,8 +6,6 @@ Boxes are (N, 4) corners ``x1, y1, x2, y2`` unless a name says otherwise; widths
 
 from __future__ import annotations
 
-from typing import Tuple
-
 import numpy as np
 
 from gluon_yolo.structures import Detections
@@ -27,7 +25,7 @@ def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return intersection / np.maximum(union, np.finfo(np.float32).tiny)
 
 
-def clip(boxes: np.ndarray, size_hw: Tuple[int, int]) -> np.ndarray:
+def clip(boxes: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     """Return boxes (N, 4) in pixels with every corner moved inside a picture of ``size_hw``."""
     height, width = size_hw
     return np.clip(boxes, 0, np.array([width, height, width, height], dtype=boxes.dtype))

@@ -52,12 +52,17 @@ class YOLOv3Loss(gluon.HybridBlock):
         place = F.stack(picture, index, axis=0)
         chosen = F.gather_nd(rows, place)
 
-        counted = F.BlockGrad(_overlap_at_most(F, corners, F.slice_axis(targets, axis=2, begin=BOX.start, end=BOX.stop),
-                                               self.ignore_iou))
+        counted = F.BlockGrad(
+            _overlap_at_most(
+                F, corners, F.slice_axis(targets, axis=2, begin=BOX.start, end=BOX.stop), self.ignore_iou
+            )
+        )
         negative = F.sum(_softplus(F, objectness) * counted, axis=1)
         logit = F.reshape(F.slice_axis(chosen, axis=2, begin=OBJECTNESS, end=BOX_CHANNELS), (0, -1))
         is_positive = weight > 0
-        positive = weight * _softplus(F, -logit) - is_positive * F.gather_nd(counted, place) * _softplus(F, logit)
+        positive = weight * _softplus(F, -logit) - is_positive * F.gather_nd(counted, place) * _softplus(
+            F, logit
+        )
         objectness_loss = negative + F.sum(positive, axis=1)
 
         box_weight = column["weight"] * column["box_weight"]
@@ -66,11 +71,16 @@ class YOLOv3Loss(gluon.HybridBlock):
         scale = F.slice_axis(chosen, axis=2, begin=2, end=4)
         scale_target = F.slice_axis(targets, axis=2, begin=DELTAS.start + 2, end=DELTAS.stop)
         logits = F.slice_axis(chosen, axis=2, begin=BOX_CHANNELS, end=None)
-        one_hot = F.one_hot(F.reshape(column["class"], (0, -1)), self.num_classes, 1 - self.smooth, self.smooth)
+        one_hot = F.one_hot(
+            F.reshape(column["class"], (0, -1)), self.num_classes, 1 - self.smooth, self.smooth
+        )
         centre_loss = F.broadcast_mul(_cross_entropy(F, centre, centre_target), box_weight)
         scale_loss = F.broadcast_mul(F.abs(scale - scale_target), box_weight)
         class_loss = F.broadcast_mul(_cross_entropy(F, logits, one_hot), column["weight"])
-        return (objectness_loss, *(F.sum(loss, axis=(1, 2)) for loss in (centre_loss, scale_loss, class_loss)))
+        return (
+            objectness_loss,
+            *(F.sum(loss, axis=(1, 2)) for loss in (centre_loss, scale_loss, class_loss)),
+        )
 
 
 _COLUMNS = {"index": INDEX, "class": CLASS, "weight": WEIGHT, "box_weight": BOX_WEIGHT}
@@ -94,8 +104,9 @@ def _cross_entropy(F, logit, target):
 def _overlap_at_most(F, corners, truth, threshold):
     """Return 1 where a box (B, N) overlaps no truth (B, M, 4) by more than ``threshold``, else 0."""
     x1, y1, x2, y2 = (F.expand_dims(side, axis=2) for side in corners)
-    tx1, ty1, tx2, ty2 = (F.expand_dims(F.squeeze(side, axis=2), axis=1)
-                          for side in F.split(truth, num_outputs=4, axis=2))
+    tx1, ty1, tx2, ty2 = (
+        F.expand_dims(F.squeeze(side, axis=2), axis=1) for side in F.split(truth, num_outputs=4, axis=2)
+    )
     width = F.relu(F.broadcast_minimum(x2, tx2) - F.broadcast_maximum(x1, tx1))
     height = F.relu(F.broadcast_minimum(y2, ty2) - F.broadcast_maximum(y1, ty1))
     both_areas = F.broadcast_add((x2 - x1) * (y2 - y1), (tx2 - tx1) * (ty2 - ty1))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Tuple
+from typing import Any
 
 import numpy as np
 
-Anchors = Tuple[Tuple[Tuple[float, float], ...], ...]
+Anchors = tuple[tuple[tuple[float, float], ...], ...]
 
 # YOLOv3's nine COCO anchors (Redmon & Farhadi 2018, section 2.3), width and height in input pixels.
 YOLOV3_ANCHORS: Anchors = (
@@ -33,9 +33,9 @@ class DetectionSpec:
         ValueError: when levels disagree, anchors are not positive, or class names are empty or repeated.
     """
 
-    class_names: Tuple[str, ...]
+    class_names: tuple[str, ...]
     anchors: Anchors = YOLOV3_ANCHORS
-    strides: Tuple[int, ...] = (8, 16, 32)
+    strides: tuple[int, ...] = (8, 16, 32)
     box_coding: str = "yolo3"
     score_rule: str = "objectness_times_class"
     ignore_iou: float = 0.7
@@ -70,7 +70,7 @@ class DetectionSpec:
         return len(self.strides)
 
     @property
-    def anchors_per_level(self) -> Tuple[int, ...]:
+    def anchors_per_level(self) -> tuple[int, ...]:
         """Anchors per cell A of each level."""
         return tuple(len(level) for level in self.anchors)
 
@@ -84,11 +84,11 @@ class DetectionSpec:
         """All anchors (sum of A, 2) as width, height in input pixels, levels in order."""
         return np.array([wh for level in self.anchors for wh in level], dtype=np.float32)
 
-    def to_dict(self) -> Dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, fit for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, record: Dict[str, Any]) -> DetectionSpec:
+    def from_dict(cls, record: dict[str, Any]) -> DetectionSpec:
         """Rebuild the spec that :meth:`to_dict` wrote."""
         return cls(**record)

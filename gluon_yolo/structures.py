@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +24,8 @@ class Detections:
 
     boxes: np.ndarray
     class_ids: np.ndarray
-    scores: Optional[np.ndarray] = None
-    difficult: Optional[np.ndarray] = None
+    scores: np.ndarray | None = None
+    difficult: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Normalise dtypes and check the record."""

@@ -10,7 +10,9 @@ from gluon_yolo.nn import zoo
 CLASSES = ("circle", "square", "star")
 
 
-def random_detector(name: str = "yolo3_mobilenet0.25_custom", class_names=CLASSES, norm: str = "bn", seed: int = 0):
+def random_detector(
+    name: str = "yolo3_mobilenet0.25_custom", class_names=CLASSES, norm: str = "bn", seed: int = 0
+):
     """Build a network whose batch norms and heads are no identities, so that a mistake with either shows."""
     net = zoo.build(name, class_names=class_names, norm=norm)
     net.initialize_weights(seed=seed)

@@ -32,7 +32,7 @@ _EXAMPLES = """\
 a first walk, on drawn pictures:
   gluon-yolo doctor                                      is this machine ready?
   gluon-yolo synth shapes                                a data set in VOC layout
-  gluon-yolo train --network mobilenet0.25 --dataset voc --data-root shapes --gpus "" --epochs 10
+  gluon-yolo train --network mobilenet0_25 --data-root shapes --gpus "" --recipe small-data --epochs 10
   gluon-yolo eval --model runs/NAME --data-root shapes
   gluon-yolo demo --model runs/NAME shapes/JPEGImages --out seen
   gluon-yolo export runs/NAME --out model
@@ -49,9 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] not in COMMANDS:
-        _top_parser().parse_args(
-            argv or ["--help"]
-        )  # exits: help, version, or the list of commands after an error
+        # exits: help, version, or the list of commands after an error
+        _top_parser().parse_args(argv or ["--help"])
     command = argv[0]
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("gluon_yolo").setLevel(logging.INFO)

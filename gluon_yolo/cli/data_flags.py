@@ -52,7 +52,7 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
 def open_datasets(
     args: argparse.Namespace, need_train: bool = True, need_val: bool = True
 ) -> tuple[Dataset | None, Dataset | None, tuple[str, ...]]:
-    """Open the data that the arguments name, and log a summary of each part.
+    """Open the data that the arguments name.
 
     Args:
         args: parsed with the flags of :func:`add_data_arguments`.
@@ -70,12 +70,16 @@ def open_datasets(
         splits["val"] = args.val_split
     class_names = read_class_names(args.classes) if args.classes else None
     parts = FORMATS[args.dataset](args.data_root, splits, class_names, args.skip_bad)
-    for dataset in parts.values():
-        dataset.report.log()
-    train, val = parts.get("train"), parts.get("val")
+    return parts.get("train"), parts.get("val"), next(iter(parts.values())).class_names
+
+
+def log_reports(train: Dataset | None, val: Dataset | None) -> None:
+    """Log what each part holds and what is wrong with it."""
+    for dataset in (train, val):
+        if dataset is not None:
+            dataset.report.log()
     if train is not None and val is not None:
         _warn_of_shared_pictures(train, val)
-    return train, val, next(iter(parts.values())).class_names
 
 
 def open_voc_parts(

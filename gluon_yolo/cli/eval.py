@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gluon_yolo.cli.data_flags import add_data_arguments, open_datasets
+from gluon_yolo.cli.data_flags import add_data_arguments, log_reports, open_datasets
 from gluon_yolo.cli.model_flags import add_model_arguments, open_predictor
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.coco import open_coco
@@ -104,6 +104,7 @@ def _open_data(args: argparse.Namespace) -> Dataset:
     """
     if not (args.annotations or args.images):
         _, dataset, _ = open_datasets(args, need_train=False)
+        log_reports(None, dataset)
         return dataset
     if not (args.annotations and args.images):
         raise UserError("--annotations FILE and --images DIR go together")
@@ -111,7 +112,7 @@ def _open_data(args: argparse.Namespace) -> Dataset:
         raise UserError("name the data once: --annotations and --images, or --data-root and --val-split")
     class_names = read_class_names(args.classes) if args.classes else None
     dataset = open_coco(args.annotations, args.images, class_names, args.skip_bad)
-    dataset.report.log()
+    log_reports(None, dataset)
     return dataset
 
 

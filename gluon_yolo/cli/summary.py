@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from gluon_yolo.cli.model_flags import parse_size
 from gluon_yolo.errors import UserError
 
 HELP = "Print a network's layers, parameters and FLOPs. Activations and the like are left out."
@@ -34,16 +35,8 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"{name} has no number of classes of its own: add --classes N")
     classes = None if args.classes is None else [f"class {index}" for index in range(args.classes)]
     net = zoo.build(name, classes)
-    size_hw = _size_hw(args.size)
+    size_hw = parse_size(args.size)
     if any(side % net.spec.max_stride for side in size_hw):
         raise UserError(f"--size: expected multiples of {net.spec.max_stride}, got {args.size}")
     print(summarize(net, size_hw))
     return 0
-
-
-def _size_hw(text: str) -> tuple[int, int]:
-    """Turn ``416`` or ``320x416`` into height and width."""
-    words = text.lower().split("x")
-    if len(words) > 2 or not all(word.isdecimal() and int(word) for word in words):
-        raise UserError(f"--size: expected pixels as 416 or, height first, 320x416, got {text!r}")
-    return int(words[0]), int(words[-1])

@@ -16,8 +16,12 @@ The same numbers give the same files. A folder that holds something else is not 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``synth`` takes."""
     parser.add_argument("out", metavar="OUT", help="folder to make")
-    parser.add_argument("--pictures", type=int, default=400, metavar="N", help="how many (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="another data set (default: %(default)s)")
+    parser.add_argument(
+        "--pictures", type=int, default=400, metavar="N", help="how many (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="another data set (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,13 +6,14 @@ import argparse
 import dataclasses
 import logging
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
-from gluon_yolo.cli.data_flags import add_data_arguments, open_datasets
+from gluon_yolo.cli.data_flags import add_data_arguments, log_reports, open_datasets
 from gluon_yolo.cli.model_flags import parse_size
 from gluon_yolo.engine.recipes import RECIPES
 from gluon_yolo.engine.settings import BACKBONE_WEIGHTS, TrainSettings
 from gluon_yolo.errors import UserError
+from gluon_yolo.metrics.table import class_table
 
 log = logging.getLogger("gluon_yolo")
 
@@ -49,32 +50,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         group.add_argument(name, help=help, **options)
 
     network = parser.add_argument_group("network")
-    network.add_argument("--network", default="mobilenet1_0", metavar="NAME",
-                         help="mobilenet1_0, mobilenet0_25, mobilenetv2_1_0, darknet53, ... (default: %(default)s)")
-    network.add_argument("--data-shape", default="416", metavar="N|HxW",
-                         help="input size, of training and validation (default: %(default)s)")
-    network.add_argument("--no-random-shape", action="store_true",
-                         help="train at --data-shape only, not at 320..608 in steps of 32, a new one every 10 batches")
+    network.add_argument(
+        "--network",
+        default="mobilenet1_0",
+        metavar="NAME",
+        help="mobilenet1_0, mobilenet0_25, mobilenetv2_1_0, darknet53, ... (default: %(default)s)",
+    )
+    network.add_argument(
+        "--data-shape",
+        default="416",
+        metavar="N|HxW",
+        help="input size, of training and validation (default: %(default)s)",
+    )
+    network.add_argument(
+        "--no-random-shape",
+        action="store_true",
+        help="train at --data-shape only, not at 320..608 in steps of 32, a new one every 10 batches",
+    )
     flag(network, "--syncbn", "normalise over the batch of all devices")
     flag(network, "--freeze-bn", "keep batch normalisation as the loaded weights have it")
-    flag(network, "--pretrained", "start from GluonCV's weights of the whole detector (needs them, or the network)")
-    flag(network, "--pretrained-base", "start the backbone from GluonCV's ImageNet weights; auto: if they can be had",
-         choices=BACKBONE_WEIGHTS)
+    flag(
+        network,
+        "--pretrained",
+        "start from GluonCV's weights of the whole detector (needs them, or the network)",
+    )
+    flag(
+        network,
+        "--pretrained-base",
+        "start the backbone from GluonCV's ImageNet weights; auto: if they can be had",
+        choices=BACKBONE_WEIGHTS,
+    )
     network.add_argument("--weights", metavar="FILE|RUN", help="start from these weights, as far as they fit")
 
     run = parser.add_argument_group("run")
-    run.add_argument("--recipe", choices=sorted(RECIPES),
-                     help="defaults that fit a situation; other flags still win. "
-                     + "; ".join(f"{name}: {recipe.purpose}" for name, recipe in RECIPES.items()))
-    run.add_argument("--gpus", metavar="0,1", help='GPUs to train on; "" is the CPU (default: GPU 0 if it can be used)')
-    run.add_argument("--cpu-devices", type=int, default=0, metavar="N",
-                     help="use N CPU contexts in the place of GPUs, to try multi-device training without them")
-    run.add_argument("-j", "--num-workers", type=int, default=default["num_workers"], metavar="N",
-                     help="threads that prepare pictures (default: %(default)s)")
-    run.add_argument("--save-prefix", default="runs/", metavar="PREFIX",
-                     help="the run's folder is PREFIX and the network's name and a number (default: %(default)s)")
-    run.add_argument("--resume", metavar="RUN|FILE",
-                     help="go on with a run, with its own settings; or start from a .params file at --start-epoch")
+    run.add_argument(
+        "--recipe",
+        choices=sorted(RECIPES),
+        help="defaults that fit a situation; other flags still win. "
+        + "; ".join(f"{name}: {recipe.purpose}" for name, recipe in RECIPES.items()),
+    )
+    run.add_argument(
+        "--gpus", metavar="0,1", help='GPUs to train on; "" is the CPU (default: GPU 0 if it can be used)'
+    )
+    run.add_argument(
+        "--cpu-devices",
+        type=int,
+        default=0,
+        metavar="N",
+        help="use N CPU contexts in the place of GPUs, to try multi-device training without them",
+    )
+    run.add_argument(
+        "-j",
+        "--num-workers",
+        type=int,
+        default=default["num_workers"],
+        metavar="N",
+        help="threads that prepare pictures (default: %(default)s)",
+    )
+    run.add_argument(
+        "--save-prefix",
+        default="runs/",
+        metavar="PREFIX",
+        help="the run's folder is PREFIX and the network's name and a number (default: %(default)s)",
+    )
+    run.add_argument(
+        "--resume",
+        metavar="RUN|FILE",
+        help="go on with a run, with its own settings; or start from a .params file at --start-epoch",
+    )
     flag(run, "--start-epoch", "first epoch, with --resume FILE", type=int)
     flag(run, "--seed", "of everything random", type=int)
     flag(run, "--log-interval", "batches between log lines", type=int)
@@ -88,8 +131,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     flag(learning, "--lr", "learning rate after the warm-up", type=float)
     flag(learning, "--lr-mode", "how it falls", choices=("step", "poly", "cosine"))
     flag(learning, "--lr-decay", "factor at each decay epoch", type=float)
-    learning.add_argument("--lr-decay-epoch", default="160,180", metavar="E,E",
-                          help="epochs at which it decays (default: %(default)s)")
+    learning.add_argument(
+        "--lr-decay-epoch",
+        default="160,180",
+        metavar="E,E",
+        help="epochs at which it decays (default: %(default)s)",
+    )
     flag(learning, "--lr-decay-period", "decay every so many epochs instead; 0: not", type=int)
     flag(learning, "--warmup-lr", "learning rate that the warm-up starts from", type=float)
     flag(learning, "--warmup-epochs", "epochs of linear warm-up", type=int)
@@ -99,7 +146,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     flag(learning, "--mixup", "mix pairs of pictures")
     flag(learning, "--no-mixup-epochs", "epochs without mixup at the end", type=int)
     flag(learning, "--label-smooth", "soften class targets")
-    flag(learning, "--augment", "yolo3: GluonCV's, for large data; light, overhead: gentler; none", metavar="NAME")
+    flag(
+        learning,
+        "--augment",
+        "yolo3: GluonCV's, for large data; light, overhead: gentler; none",
+        metavar="NAME",
+    )
     _let_recipes_set_defaults(parser)
 
 
@@ -139,7 +191,9 @@ def run(args: argparse.Namespace) -> int:
         folder.write_args(vars(args))
     stop_log = start_log(folder.log)
     try:
-        training = _training(settings, train_data, val_data, class_names, folder, contexts, args.dataset, resuming)
+        training = _training(
+            settings, train_data, val_data, class_names, folder, contexts, args.dataset, resuming
+        )
         result = training.run()
         if result is not None:
             _report(training, result)
@@ -158,14 +212,13 @@ def _training(settings, train_data, val_data, class_names, folder, contexts, dat
     log.info("devices: %s; batch size %d; input %s", ", ".join(map(str, contexts)), settings.batch_size,
              "320..608, a new size every 10 batches" if settings.random_shape
              else "x".join(map(str, settings.data_shape)))  # fmt: skip
-    for data in (train_data, val_data):
-        log.info("%s", data.report.summary_line())
+    log_reports(train_data, val_data)
     net = start_network(settings, class_names, contexts, fresh=resuming)
     model = ModelFile(settings.network, settings.network, net.spec, settings.data_shape)
     if not resuming:
         folder.write_model(model.to_dict())
-    make_metrics, score_key = _scoring(dataset, val_data, class_names)
-    training = Training(settings, net, train_data, val_data, make_metrics, score_key, folder, contexts)
+    metrics, score_key = _scoring(dataset, val_data, class_names)
+    training = Training(settings, net, train_data, val_data, metrics, score_key, folder, contexts)
     if resuming:
         training.resume()
     return training
@@ -210,26 +263,25 @@ def _contexts(args: argparse.Namespace) -> List[Any]:
     return parse_devices(gpus or "", args.cpu_devices)
 
 
-def _scoring(dataset: str, val_data: Any, class_names: Tuple[str, ...]) -> Tuple[Callable[[], List[Any]], str]:
-    """Return what makes the metrics of one validation, and the key of the score that decides."""
+def _scoring(dataset: str, val_data: Any, class_names: Tuple[str, ...]) -> Tuple[List[Any], str]:
+    """Return what validation measures, and the key of the score that decides."""
     from gluon_yolo.metrics.coco_ap import COCOMetric
     from gluon_yolo.metrics.voc_ap import VOCMetric
 
     if dataset == "coco":
-        return lambda: [COCOMetric.from_dataset(val_data)], "AP"
-    return lambda: [VOCMetric(class_names)], "VOC07_mAP50"
+        return [COCOMetric.from_dataset(val_data)], "AP"
+    return [VOCMetric(class_names)], "VOC07_mAP50"
 
 
 def _report(training: Any, result: Dict[str, Any]) -> None:
     """Log the last validation's table, the best epoch, and where things are."""
     progress, folder = training.progress, training.folder
-    width = max(len(name) for name in result["per_class"])
-    log.info("average precision by class, at the last epoch:")
-    for name, numbers in result["per_class"].items():
-        log.info("  %-*s  %s", width, name, "  ".join(f"{key} {value:.4g}" for key, value in numbers.items()))
+    log.info("average precision by class, at the last epoch:\n%s", class_table(result))
     log.info("best: %s %.4f at epoch %d", training.score_key, progress.best_score, progress.best_epoch)
     log.info("log, curves and pictures: %s", folder.path)
     log.info("see it work:  python demo.py --model %s PICTURES", folder.path)
     log.info("ship it:      python -m gluon_yolo export %s --out model", folder.path)
-    print(f"done: best weights {folder.weights / 'best.params'} "
-          f"({training.score_key} {progress.best_score:.4f}, epoch {progress.best_epoch})")
+    print(
+        f"done: best weights {folder.weights / 'best.params'} "
+        f"({training.score_key} {progress.best_score:.4f}, epoch {progress.best_epoch})"
+    )

@@ -1,4 +1,4 @@
-"""Loaders: batches of pictures and targets for training, batches of pictures for validation.
+"""Loader: batches of pictures and targets for training.
 
 Every random number of training comes from (seed, epoch, picture), never from a worker: any number of workers
 gives the same batches, and a resumed epoch goes on as it would have.
@@ -18,7 +18,7 @@ import numpy as np
 from gluon_yolo.assign import assign, pad_targets
 from gluon_yolo.data.mixup import mix
 from gluon_yolo.data.prefetch import prefetch
-from gluon_yolo.data.transforms import Transform, resize
+from gluon_yolo.data.transforms import Transform
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.structures import Detections
@@ -193,46 +193,6 @@ class TrainLoader:
     def _read(self, index: int) -> tuple[np.ndarray, Detections]:
         with _naming(self.dataset, index):
             return self.dataset.picture(index), self.dataset.truth(index)
-
-
-class ValLoader:
-    """Gives all pictures once, in order, stretched to one size.
-
-    Args:
-        dataset: the pictures.
-        size_hw: height and width of the network's input.
-        batch_size: B; the last batch may be shorter.
-        workers: threads; 0 works in the caller's thread.
-    """
-
-    def __init__(
-        self, dataset: Dataset, size_hw: tuple[int, int], batch_size: int = 8, workers: int = 2
-    ) -> None:
-        self.dataset = dataset
-        self.size_hw = (int(size_hw[0]), int(size_hw[1]))
-        self.batch_size = batch_size
-        self.workers = workers
-
-    def __len__(self) -> int:
-        """Return the number of batches."""
-        return -(-len(self.dataset) // self.batch_size)
-
-    def __iter__(self) -> Iterator[tuple[np.ndarray, list[int]]]:
-        """Yield pictures (B, H, W, 3) uint8 RGB and their B places in the data set.
-
-        Raises:
-            UserError: a picture cannot be read; names it.
-        """
-        indices = range(len(self.dataset))
-        pictures = prefetch(self._picture, indices, self.workers, _BATCHES_AHEAD * self.batch_size)
-        with contextlib.closing(pictures):
-            for start in range(0, len(self.dataset), self.batch_size):
-                places = list(indices[start : start + self.batch_size])
-                yield np.stack(list(islice(pictures, len(places)))), places
-
-    def _picture(self, index: int) -> np.ndarray:
-        with _naming(self.dataset, index):
-            return resize(self.dataset.picture(index), self.size_hw)
 
 
 @contextlib.contextmanager

@@ -63,8 +63,8 @@ def check_batch_size(batch_size: int, devices: int) -> None:
 def split_batch(arrays: Sequence[np.ndarray], contexts: Sequence[mx.Context]) -> list[tuple[nd.NDArray, ...]]:
     """Copy each device's part of a batch onto it.
 
-    Copy all parts before the first forward pass: with SyncBN on CPU contexts, the first device's pass holds the
-    thread that a later copy needs until the second device's pass begins, which then never comes.
+    Copy all parts before the first forward pass: with SyncBN on CPU contexts, the first device's pass holds
+    the thread that a later copy needs until the second device's pass begins, which then never comes.
 
     Args:
         arrays: NumPy arrays (B, ...) of any type, which is kept; B divides by the number of contexts.

@@ -1,8 +1,8 @@
 """A trainer's optimizer on disk, tied to the network's parameters by their place in it.
 
 gluon's trainer numbers parameters by the alphabetical order of names such as ``conv10_weight``, whose numbers
-count up through the process: the same network, built second, is ordered in another way. States that are loaded
-by number alone then reach other parameters, in silence where the shapes agree.
+count up through the process: the same network, built second, is ordered in another way. States loaded by
+number alone would reach other parameters, in silence where the shapes agree.
 """
 
 from __future__ import annotations

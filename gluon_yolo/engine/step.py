@@ -47,12 +47,14 @@ class TrainStep:
         no_wd: bool = False,
         label_smooth: bool = False,
     ):
-        """Make one graph of network and losses, so that mxnet plans their memory together."""
+        """Hybridize network and losses, and make the optimizer."""
         self.net = net
         self.contexts = list(contexts)
-        self._graph = _WithLoss(net, YOLOv3Loss(net.spec, label_smooth))
-        self._graph.loss.initialize(ctx=self.contexts)
-        self._graph.hybridize(static_alloc=True)
+        self.loss = YOLOv3Loss(net.spec, label_smooth)
+        self.loss.initialize(ctx=self.contexts)
+        # Two graphs: the number of objects changes from batch to batch, and only the losses have to plan anew for it.
+        net.hybridize(static_alloc=True)
+        self.loss.hybridize()
         parameters = structural_parameters(net)
         if no_wd:
             for name, parameter in parameters.items():
@@ -80,7 +82,7 @@ class TrainStep:
         """
         with autograd.record():
             losses = [
-                self._graph(pixels, targets)
+                self.loss(*self.net(pixels), targets)
                 for pixels, targets in split_batch((batch.pictures, batch.targets), self.contexts)
             ]
         numbers = np.concatenate([nd.stack(*parts).asnumpy() for parts in losses], axis=1).mean(axis=1)
@@ -100,14 +102,3 @@ class TrainStep:
                 copies = [copy.asnumpy() for copy in parameter.list_data()]
                 parameter.set_data(nd.array(np.mean(copies, axis=0)))
 
-
-class _WithLoss(gluon.HybridBlock):
-    """Pixels and targets to losses, as one graph."""
-
-    def __init__(self, net: Detector, loss: YOLOv3Loss, **kwargs):
-        super().__init__(**kwargs)
-        self.net = net
-        self.loss = loss
-
-    def hybrid_forward(self, F, pixels, targets):
-        return self.loss(*self.net(pixels), targets)

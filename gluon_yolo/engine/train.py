@@ -7,7 +7,6 @@ import logging
 import signal
 import time
 from itertools import islice
-from pathlib import Path
 from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
@@ -35,6 +34,7 @@ from gluon_yolo.nn.detector import Detector
 from gluon_yolo.structures import Detections
 
 log = logging.getLogger("gluon_yolo")
+SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")  # what metrics.csv keeps of a validation
 SHOWN = 8  # pictures on a sheet of validation results
 SHOWN_BATCHES = 3
 SHOWN_SCORE = 0.3
@@ -48,7 +48,7 @@ class Training:
         net: initialized on ``contexts``, with its starting weights.
         train_data: what to train on.
         val_data: what to score on.
-        metrics: makes fresh metrics for one validation.
+        metrics: what validation measures.
         score_key: the metric that decides which epoch is best.
         folder: where everything goes.
         contexts: the devices.
@@ -60,7 +60,7 @@ class Training:
         net: Detector,
         train_data: Dataset,
         val_data: Dataset,
-        metrics,
+        metrics: Sequence[Metric],
         score_key: str,
         folder: RunFolder,
         contexts: Sequence[mx.Context],
@@ -147,7 +147,7 @@ class Training:
                 self.step.share_statistics()
                 if last or (epoch + 1) % self.settings.val_interval == 0:
                     result = self._validate(epoch)
-                    row.update({key: value for key, value in result.items() if isinstance(value, float)})
+                    row.update({key: result[key] for key in SCORES if key in result})
                 self._finish_epoch(epoch, row)
         return result
 
@@ -184,7 +184,7 @@ class Training:
         log.info("epoch %d  lr %.3g  %s  %.1f pictures/s, %.0f s of which %.1f %% waiting for data", epoch, rate,
                  _told(means), pictures / seconds, seconds, 100 * waited / seconds)
         row = {"epoch": epoch, "lr": rate, **dict(zip(LOSSES, means.tolist())), "total": float(means.sum())}
-        return {**row, "seconds": seconds, "train_pictures_per_second": pictures / seconds}
+        return {**row, "seconds": seconds, "pictures_per_second": pictures / seconds}
 
     def _validate(self, epoch: int) -> Dict[str, Any]:
         """Score the present weights; keep them when they are the best so far."""
@@ -197,11 +197,13 @@ class Training:
             if index < SHOWN:
                 seen.append(visualize.draw(picture, found, self.net.spec.class_names, SHOWN_SCORE))
 
+        for metric in self.metrics:
+            metric.reset()
         result = evaluate(
-            predictor.detect_batch, self.val_data, self.settings.data_shape, 8, self.metrics(),
+            predictor.detect_batch, self.val_data, self.settings.data_shape, 8, self.metrics,
             workers=self.settings.num_workers, progress=True, watch=watch,
         )  # fmt: skip
-        _write_picture(self.folder.pictures / "validation.jpg", visualize.sheet(seen))
+        visualize.write_picture(self.folder.pictures / "validation.jpg", visualize.sheet(seen))
         score = float(result[self.score_key])
         progress = self.progress
         if progress.best_score is None or score > progress.best_score:
@@ -227,7 +229,7 @@ class Training:
             rows = rows[(rows[:, BOX.start + 2] > rows[:, BOX.start]) & (rows[:, BOX.start + 3] > rows[:, BOX.start + 1])]
             truth = Detections(rows[:, BOX], rows[:, CLASS])
             shown.append(visualize.draw(picture, truth, self.net.spec.class_names))
-        _write_picture(self.folder.pictures / f"train-batch-{number}.jpg", visualize.sheet(shown[:16]))
+        visualize.write_picture(self.folder.pictures / f"train-batch-{number}.jpg", visualize.sheet(shown[:16]))
 
     def _after_not_finite(self, error: NotFinite, epoch: int) -> str:
         kept = f"the weights of epoch {self.progress.epoch - 1} are kept in {self.checkpoint.last}"
@@ -239,12 +241,6 @@ class Training:
 
 def _told(losses: np.ndarray) -> str:
     return "loss %.3f (%s)" % (losses.sum(), ", ".join(f"{n} {v:.3f}" for n, v in zip(LOSSES, losses)))
-
-
-def _write_picture(path: Path, picture: np.ndarray) -> None:
-    import cv2
-
-    cv2.imwrite(str(path), picture[:, :, ::-1])
 
 
 class _Stop:

@@ -1,4 +1,4 @@
-"""The exported graph: traced from the network, and named so that the same network always gives the same file."""
+"""The exported graph: traced from the network, and named so that the same network gives the same file."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _SYNC_NORM = "_contrib_SyncBatchNorm"
 def trace(net: Detector, tail: Decode | Detect | None) -> mx.sym.Symbol:
     """Turn a network and what follows it into a symbol with stable names.
 
-    Variables are called by their place in the network (``backbone_stages_0_0_0_weight``), outputs ``ids scores bboxes``,
-    ``boxes scores`` or ``raw_0 raw_1 ...``, decoded boxes and scores within the graph as ``DECODED``, other nodes by
-    their operator and a number. Batch norm over several devices becomes plain batch norm, which infers the same.
+    Variables are called by their place in the network (``backbone_stages_0_0_0_weight``), outputs ``ids``,
+    ``scores``, ``bboxes``, or ``boxes``, ``scores``, or ``raw_0``, ``raw_1``, ...; decoded boxes and scores
+    within the graph as ``DECODED`` says; other nodes by their operator and a number. Batch norm over several
+    devices becomes plain batch norm, which infers the same.
 
     Args:
         net: the network.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -33,27 +34,29 @@ def export(
 ) -> Path:
     """Write ``NAME-symbol.json``, ``NAME-0000.params`` and ``NAME.json``, and try them on a random picture.
 
-    The graph's input is ``data``: (B, H, W, 3) RGB pixels in 0..255, uint8 or float32, any batch, H and W multiples of
-    the largest stride. The files appear under their names only after they gave the network's own results.
+    The graph's input is ``data``: (B, H, W, 3) RGB pixels in 0..255, uint8 or float32, any batch, H and W
+    multiples of the largest stride. The files appear under their names only after they gave the network's own
+    results.
 
     Args:
         net: the network with its weights.
         out_dir: made when absent.
         name: stem of the files; the network's zoo name by default.
         size_hw: input size that the record names, and that the trial uses.
-        cut: ``nms`` ends with ids (B, K, 1), scores (B, K, 1) and bboxes (B, K, 4) in input pixels, rows of -1
-            filling up; ``decoded`` with boxes (B, N, 4) and scores (B, N, C); ``raw`` with the raw maps.
+        cut: ``nms`` ends with ids (B, K, 1), scores (B, K, 1) and bboxes (B, K, 4) in input pixels, rows of
+            -1 filling up; ``decoded`` with boxes (B, N, 4) and scores (B, N, C); ``raw`` with the raw maps.
         nms_threshold: written into the graph by ``nms``: overlap above which a worse box of a class falls.
         score_threshold: likewise: pairs of anchor and class at or below it are left out.
-        max_candidates: likewise: pairs that enter suppression; at most the anchors that ``size_hw`` has, which is then
-            the least that an input of this graph must have.
+        max_candidates: likewise: pairs that enter suppression; at most the anchors that ``size_hw`` has, and
+            the graph takes no input that has fewer.
         max_detections: likewise: K.
 
     Returns:
         The path of ``NAME.json``, which ``Predictor.load`` takes.
 
     Raises:
-        UserError: when the folder cannot be written, the size does not suit the network, or its weights are broken.
+        UserError: when the folder cannot be written, the size does not suit the network, or its weights are
+            damaged.
         RuntimeError: when the files do not give the network's results.
     """
     name = net.zoo_name if name is None else name
@@ -65,7 +68,9 @@ def export(
         "max_candidates": max_candidates,
         "max_detections": min(max_detections, max_candidates),
     }
-    tail = {"nms": lambda: Detect(net.spec, **nms), "decoded": lambda: Decode(net.spec), "raw": lambda: None}[cut]()
+    tail = {"nms": lambda: Detect(net.spec, **nms), "decoded": lambda: Decode(net.spec), "raw": lambda: None}[
+        cut
+    ]()
     if tail is not None:
         tail.initialize(ctx=_context(net))
     symbol = graph.trace(net, tail)
@@ -89,7 +94,9 @@ def export(
             for file in files:
                 os.replace(file, folder / file.name)
     except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another folder with --out") from error
+        raise UserError(
+            f"{folder}: cannot be written ({error.strerror}); choose another folder with --out"
+        ) from error
     return folder / f"{name}.json"
 
 
@@ -99,7 +106,9 @@ def _check(net: Detector, name: str, size_hw: tuple[int, int], cut: str) -> None
     if not name or Path(name).name != name:
         raise UserError(f"name {name!r}: expected a plain file name without a folder")
     if any(side <= 0 or side % net.spec.max_stride for side in size_hw):
-        raise UserError(f"size {size_hw[0]}x{size_hw[1]}: both sides must be multiples of {net.spec.max_stride}")
+        raise UserError(
+            f"size {size_hw[0]}x{size_hw[1]}: both sides must be multiples of {net.spec.max_stride}"
+        )
 
 
 def _num_anchors(spec: DetectionSpec, size_hw: tuple[int, int]) -> int:
@@ -119,29 +128,39 @@ def _write(
     symbol.save(str(files[0]))
     kinds = [("arg", name) for name in symbol.list_arguments() if name != graph.INPUT]
     kinds += [("aux", name) for name in symbol.list_auxiliary_states()]
-    arrays = {f"{kind}:{name}": parameters[name].list_data()[0].as_in_context(mx.cpu()) for kind, name in kinds}
+    arrays = {
+        f"{kind}:{name}": parameters[name].list_data()[0].as_in_context(mx.cpu()) for kind, name in kinds
+    }
     mx.nd.save(str(files[1]), arrays)
     record.write(files[2])
     return files
 
 
-def _compare(files: tuple[Path, ...], net: Detector, tail: gluon.HybridBlock | None, size_hw: tuple[int, int]) -> None:
+def _compare(
+    files: tuple[Path, ...], net: Detector, tail: gluon.HybridBlock | None, size_hw: tuple[int, int]
+) -> None:
     """Run the files and the network on a random picture.
 
     Raises:
         UserError: when the network gives numbers that are not finite.
-        RuntimeError: when the two differ by more than ``TOLERANCE``, relative to the largest number of an output.
+        RuntimeError: when they differ by more than ``TOLERANCE``, relative to an output's largest number.
     """
     context = _context(net)
     picture = np.random.default_rng(0).integers(0, 256, (1, *size_hw, 3), dtype=np.uint8)
     pixels = mx.nd.array(picture, ctx=context, dtype="float32")
     expected = net(pixels)
     if not all(np.isfinite(raw.asnumpy()).all() for raw in expected):
-        raise UserError("the network's outputs are not finite numbers: its weights are damaged; nothing was written")
+        raise UserError(
+            "the network's outputs are not finite numbers: its weights are damaged; nothing was written"
+        )
     expected = expected if tail is None else tail(*expected)
-    loaded = gluon.SymbolBlock.imports(str(files[0]), [graph.INPUT], str(files[1]), ctx=context)(pixels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of every import of a graph, about its input's type
+        loaded = gluon.SymbolBlock.imports(str(files[0]), [graph.INPUT], str(files[1]), ctx=context)(pixels)
     for ours, theirs in zip(expected, loaded):
         ours, theirs = ours.asnumpy(), theirs.asnumpy()
         error = np.abs(ours - theirs).max() / max(1.0, np.abs(ours).max())
         if error > TOLERANCE:
-            raise RuntimeError(f"the exported files differ from the network by {error:.1e}; nothing was written")
+            raise RuntimeError(
+                f"the exported files differ from the network by {error:.1e}; nothing was written"
+            )

@@ -26,7 +26,7 @@ class ModelFile:
         network: the zoo's name of the network.
         spec: class names, anchors, strides and coding.
         size_hw: height and width of the input in pixels; other multiples of the largest stride work as well.
-        cut: where the exported graph ends: ``nms``, ``decoded`` or ``raw``; None for a run, which has no graph.
+        cut: where an exported graph ends: ``nms``, ``decoded`` or ``raw``; None for a run, which has none.
         outputs: the graph's output names.
         decoded: names of the graph's decoded boxes and scores; empty where the graph ends before them.
         nms: the thresholds written into a graph cut at ``nms``.
@@ -68,12 +68,18 @@ class ModelFile:
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror})") from error
         except ValueError as error:
-            raise UserError(f"{path}: is not JSON ({error}); write the model again with `gluon_yolo export`") from error
+            raise UserError(
+                f"{path}: is not JSON ({error}); write the model again with `gluon_yolo export`"
+            ) from error
         if not _is_record(record):
-            raise UserError(f"{path}: is not the record of a model; expected NAME.json as `gluon_yolo export` writes it")
+            raise UserError(
+                f"{path}: is not the record of a model; expected NAME.json as `gluon_yolo export` writes it"
+            )
         if record["format"] > FORMAT:
-            raise UserError(f"{path}: format {record['format']} comes from {record.get('package')}; "
-                            f"this package reads up to {FORMAT}: update it")
+            raise UserError(
+                f"{path}: format {record['format']} comes from {record.get('package')}; "
+                f"this package reads up to {FORMAT}: update it"
+            )
         try:
             height, width = record["input"]["size_hw"]
             return cls(
@@ -88,15 +94,17 @@ class ModelFile:
                 package=record.get("package", ""),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path}: a field is missing or wrong ({error}); write the model again") from error
+            raise UserError(
+                f"{path}: a field is missing or wrong ({error}); write the model again"
+            ) from error
 
 
 def find_model_file(path: Path) -> Path:
     """Return the record of the model that ``path`` means.
 
     Args:
-        path: an export's folder, its ``NAME.json`` or one of the files beside it; a run's folder, or a weights file
-            in it.
+        path: an export's folder, its ``NAME.json`` or one of the files beside it; a run's folder, or a
+            weights file in it.
 
     Raises:
         UserError: when there is no model, or a folder holds several.
@@ -112,17 +120,41 @@ def find_model_file(path: Path) -> Path:
         for folder in path.resolve().parents[:3]:
             if (folder / RUN_RECORD).is_file():
                 return folder / RUN_RECORD
-        raise UserError(f"{path}: weights alone do not say of which network; keep them in their run's folder, "
-                        "or export them with `export --network NAME --weights FILE`")
+        raise UserError(
+            f"{path}: weights alone do not say of which network; keep them in their run's folder, "
+            "or export them with `export --network NAME --weights FILE`"
+        )
     return path
+
+
+def weights_of(path: Path) -> Path:
+    """Return the weights of the run that ``path`` means: a weights file itself, else the best, else the last.
+
+    Raises:
+        UserError: when the run has saved none.
+    """
+    if path.suffix == ".params":
+        return path
+    weights = find_model_file(path).parent / "weights"
+    best, state = weights / "best.params", weights / "last" / "state.json"
+    if best.is_file():
+        return best
+    try:
+        return state.parent / _read_json(state)["files"]["net"]["name"]
+    except (TypeError, KeyError) as error:
+        raise UserError(f"{path}: has no weights yet (neither {best} nor a whole {state.parent})") from error
 
 
 def _in_folder(path: Path) -> Path:
     records = [file for file in sorted(path.glob("*.json")) if _is_record(_read_json(file))]
     if not records:
-        raise UserError(f"{path}: holds no model (a NAME.json written by `gluon_yolo export`, or a run's {RUN_RECORD})")
+        raise UserError(
+            f"{path}: holds no model (a NAME.json written by `gluon_yolo export`, or a run's {RUN_RECORD})"
+        )
     if len(records) > 1:
-        raise UserError(f"{path}: holds several models; name one of {', '.join(file.name for file in records)}")
+        raise UserError(
+            f"{path}: holds several models; name one of {', '.join(file.name for file in records)}"
+        )
     return records[0]
 
 

@@ -1,4 +1,4 @@
-"""The mxnet runtime: an exported graph, or a network in memory, to a function from pixels to boxes and scores."""
+"""The mxnet runtime: an exported graph or a network in memory, as a function from pixels to boxes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class MXNetRuntime:
         """Run the network.
 
         Args:
-            pixels: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride. Any B, h and w at any time.
+            pixels: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride. Calls may differ in size.
 
         Returns:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
@@ -50,7 +50,7 @@ class MXNetRuntime:
         return boxes.asnumpy(), scores.asnumpy()
 
     def _block(self, shape: tuple[int, ...]) -> gluon.SymbolBlock:
-        """Return the block that is planned for this input shape: planning anew for each call costs half a call."""
+        """Return the block planned for this input shape: planning anew for each call costs half a call."""
         if shape not in self._blocks:
             block = gluon.SymbolBlock(self._symbol, _data(), params=self._parameters)
             block.hybridize(static_alloc=True, static_shape=True)
@@ -87,8 +87,10 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MXNetRuntim
     parameters = {name.split(":", 1)[1]: value for name, value in _read(params_file, mx.nd.load).items()}
     missing = set(symbol.list_inputs()) - set(parameters) - {"data"}
     if missing:
-        raise UserError(f"{params_file}: lacks {len(missing)} of the arrays that {symbol_file.name} reads "
-                        f"({sorted(missing)[0]}, ...): the two files are of different models")
+        raise UserError(
+            f"{params_file}: lacks {len(missing)} of the arrays that {symbol_file.name} reads "
+            f"({sorted(missing)[0]}, ...): the two files are of different models"
+        )
     if record.decoded:
         internals = symbol.get_internals()
         return MXNetRuntime(mx.sym.Group([internals[name] for name in record.decoded]), parameters, gpu)
@@ -139,7 +141,9 @@ def _read(path: Path, reader: Any) -> Any:
         UserError: when it is absent, or mxnet cannot read it.
     """
     if not path.is_file():
-        raise UserError(f"{path}: no such file; an exported model is NAME.json, NAME-symbol.json and NAME-0000.params")
+        raise UserError(
+            f"{path}: no such file; an exported model is NAME.json, NAME-symbol.json and NAME-0000.params"
+        )
     try:
         return reader(str(path))
     except mx.MXNetError as error:

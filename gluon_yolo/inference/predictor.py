@@ -1,9 +1,8 @@
-"""Predictor: a model, wherever it comes from, as one call from a picture to its detections. Imports no mxnet itself."""
+"""Predictor: a model, wherever it comes from, as one call from picture to detections. Imports no mxnet."""
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from gluon_yolo.boxes import select
 from gluon_yolo.data.pictures import read_picture
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
-from gluon_yolo.inference.model_file import ModelFile, find_model_file
+from gluon_yolo.inference.model_file import ModelFile, find_model_file, weights_of
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.structures import Detections
 
@@ -28,7 +27,7 @@ PathLike = Union[str, "os.PathLike[str]"]
 
 
 class Predictor:
-    """Finds objects in pictures: fit to the input size, network, threshold and suppression, back to the picture.
+    """Finds objects in pictures: fit to the input size, network, threshold, suppression, back to the picture.
 
     Args:
         network: pixels (B, h, w, 3) uint8 RGB to boxes (B, N, 4) in input pixels and scores (B, N, C).
@@ -54,7 +53,9 @@ class Predictor:
         fit: Fit | None = None,
     ):
         if min(size_hw) < spec.max_stride or any(side % spec.max_stride for side in size_hw):
-            raise UserError(f"size {size_hw[0]}x{size_hw[1]}: both sides must be multiples of {spec.max_stride}")
+            raise UserError(
+                f"size {size_hw[0]}x{size_hw[1]}: both sides must be multiples of {spec.max_stride}"
+            )
         for name, value in (("score threshold", score_threshold), ("NMS threshold", nms_threshold)):
             if not 0 <= value <= 1:
                 raise UserError(f"{name} {value}: must lie within 0 and 1")
@@ -79,8 +80,8 @@ class Predictor:
         """Load a model from disk.
 
         Args:
-            path: an exported model (its folder, or its ``NAME.json``), or a run (its folder, whose best weights are
-                taken, or a weights file in it).
+            path: an exported model (its folder, or its ``NAME.json``), or a run (its folder, whose best
+                weights are taken, or a weights file in it).
             runtime: one of ``RUNTIMES``; a run needs ``mxnet``.
             size_hw: another input size than the model's own.
             gpu: index of a GPU; None runs on the processor.
@@ -96,10 +97,13 @@ class Predictor:
         if record.cut is not None:
             network = module.load(record, file.parent, gpu=gpu)
         elif runtime != "mxnet":
-            raise UserError(f"{path}: is a run, which only mxnet reads; export it, then load the export with {runtime}")
+            raise UserError(
+                f"{path}: is a run, which only mxnet reads; export it, then load the export with {runtime}"
+            )
         else:
-            weights = path if path.suffix == ".params" else _run_weights(file.parent)
-            net = module.from_weights(record.network, weights, record.spec.class_names, record.spec.anchors)
+            net = module.from_weights(
+                record.network, weights_of(path), record.spec.class_names, record.spec.anchors
+            )
             network = module.from_block(net, gpu=gpu)
         return cls(network, record.spec, size_hw or record.size_hw, **options)
 
@@ -133,7 +137,7 @@ class Predictor:
     def from_block(
         cls, net: Any, size_hw: tuple[int, int] = (416, 416), gpu: int | None = None, **options: Any
     ) -> Predictor:
-        """Take a network in memory (:class:`gluon_yolo.nn.detector.Detector`) with its weights as they are now."""
+        """Take a :class:`gluon_yolo.nn.detector.Detector` in memory with its weights as they are now."""
         return cls(_runtime("mxnet").from_block(net, gpu=gpu), net.spec, size_hw, **options)
 
     @property
@@ -166,7 +170,7 @@ class Predictor:
         """Find the objects in pictures that already have one size; ``timings`` counts the whole batch.
 
         Args:
-            pictures: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride, not necessarily ``size_hw``.
+            pictures: (B, h, w, 3) uint8 RGB; h and w any multiples of the largest stride.
 
         Returns:
             B Detections in input pixels, best score first.
@@ -181,7 +185,9 @@ class Predictor:
         boxes, scores = self._network(pictures)
         ran = time.perf_counter()
         if not np.isfinite(scores).all():
-            raise UserError("the network's scores are not finite numbers: its weights are damaged, or training diverged")
+            raise UserError(
+                "the network's scores are not finite numbers: its weights are damaged, or training diverged"
+            )
         found = [self._select(boxes[i], scores[i]) for i in range(len(pictures))]
         self.timings = {
             "preprocess": 0.0,
@@ -207,19 +213,3 @@ def _runtime(name: str) -> Any:
     if name not in RUNTIMES:
         raise UserError(f"runtime {name!r}: unknown; known are {', '.join(RUNTIMES)}")
     return importlib.import_module(RUNTIMES[name])
-
-
-def _run_weights(run: Path) -> Path:
-    """Return the run's best weights, or its last where validation has not chosen any yet.
-
-    Raises:
-        UserError: when the run has saved none.
-    """
-    best = run / "weights" / "best.params"
-    if best.is_file():
-        return best
-    state = run / "weights" / "last" / "state.json"
-    try:
-        return state.parent / json.loads(state.read_text(encoding="utf-8"))["files"]["net"]["name"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{run}: has no weights yet (neither {best.name} nor a whole {state.parent})") from error

@@ -18,5 +18,8 @@ class Metric(Protocol):
     def observe(self, index: int, predicted: Detections, truth: Detections) -> None:
         """Take in picture ``index`` of the data set."""
 
+    def reset(self) -> None:
+        """Forget all that was taken in."""
+
     def compute(self) -> dict[str, Any]:
         """Return the numbers over all that was taken in."""

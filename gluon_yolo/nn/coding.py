@@ -6,8 +6,6 @@ Anchors are counted flat, level by level, and within a level by anchor, then row
 
 from __future__ import annotations
 
-from typing import Tuple
-
 import numpy as np
 
 from gluon_yolo.boxes import cxcywh_to_xyxy
@@ -40,13 +38,15 @@ class YOLOv3Coding:
         return np.concatenate([place, scale], axis=1).astype(np.float32)
 
     @staticmethod
-    def decode_array(deltas: np.ndarray, cells: np.ndarray, anchors: np.ndarray, strides: np.ndarray) -> np.ndarray:
+    def decode_array(
+        deltas: np.ndarray, cells: np.ndarray, anchors: np.ndarray, strides: np.ndarray
+    ) -> np.ndarray:
         """Turn raw deltas (M, 4) into corners (M, 4) in input pixels; the NumPy twin of :meth:`decode`."""
         centre = (1 / (1 + np.exp(-deltas[:, :2])) + cells) * strides[:, None]
         return cxcywh_to_xyxy(np.concatenate([centre, np.exp(deltas[:, 2:]) * anchors], axis=1))
 
     @staticmethod
-    def decode(F, deltas, anchors, stride: int) -> Tuple:
+    def decode(F, deltas, anchors, stride: int) -> tuple:
         """Turn one level's raw deltas into corners.
 
         Args:

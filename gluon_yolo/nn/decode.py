@@ -126,7 +126,9 @@ class Detect(gluon.HybridBlock):
             coord_start=2,
         )
         kept = F.slice_axis(kept, axis=1, begin=0, end=self.max_detections)
-        return tuple(F.slice_axis(kept, axis=2, begin=begin, end=end) for begin, end in ((0, 1), (1, 2), (2, 6)))
+        return tuple(
+            F.slice_axis(kept, axis=2, begin=begin, end=end) for begin, end in ((0, 1), (1, 2), (2, 6))
+        )
 
 
 def _take_rows(F, table, index):

@@ -42,7 +42,9 @@ class Detector(gluon.HybridBlock):
         """
         if seed is not None:
             mx.random.seed(seed)
-        self.initialize(mx.init.MSRAPrelu(factor_type="in", slope=0.1), ctx=ctx or mx.cpu(), force_reinit=True)
+        self.initialize(
+            mx.init.MSRAPrelu(factor_type="in", slope=0.1), ctx=ctx or mx.cpu(), force_reinit=True
+        )
         self.heads.set_prior(OBJECTNESS_PRIOR)
 
     def hybrid_forward(self, F, pixels):

@@ -7,7 +7,7 @@ cells, and the parts within a cell: its layer 7 is part 1 of our cell 2.
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterable, List, Optional, Tuple
+from collections.abc import Iterable
 
 # First of GluonCV's `features` in each of our stages, for its MobileNet (layers), MobileNetV2 (layers), DarkNet-53.
 MOBILENET_STAGES = (0, 33, 69)
@@ -22,7 +22,7 @@ def is_gluoncv(names: Iterable[str]) -> bool:
     return any(name.startswith(("yolo_outputs.", "features.")) for name in names)
 
 
-def translate(names: Iterable[str], levels: int = 3) -> Dict[str, str]:
+def translate(names: Iterable[str], levels: int = 3) -> dict[str, str]:
     """Map GluonCV's names to ours; classifier and grid constants, which have no place here, are absent.
 
     Args:
@@ -30,7 +30,9 @@ def translate(names: Iterable[str], levels: int = 3) -> Dict[str, str]:
         levels: of the detector; GluonCV counts them from the coarsest, we from the finest.
     """
     names = list(names)
-    rules = _backbone_rules(names) if any(n.startswith("features.") for n in names) else _detector_rules(levels)
+    rules = (
+        _backbone_rules(names) if any(n.startswith("features.") for n in names) else _detector_rules(levels)
+    )
     translated = {}
     for name in names:
         for pattern, rule in rules:
@@ -41,7 +43,7 @@ def translate(names: Iterable[str], levels: int = 3) -> Dict[str, str]:
     return translated
 
 
-Rules = List[Tuple[str, "object"]]
+Rules = list[tuple[str, "object"]]
 
 
 def _detector_rules(levels: int) -> Rules:
@@ -54,18 +56,23 @@ def _detector_rules(levels: int) -> Rules:
     ]
 
 
-def _backbone_rules(names: List[str]) -> Rules:
+def _backbone_rules(names: list[str]) -> Rules:
     if any(".out." in name for name in names):
         return [
             (r"features\.(\d+)\.out\.(\d+)", lambda m: _v2_bottleneck(int(m[1]), int(m[2]))),
             (r"features\.(\d+)(?=\.[a-z]+(_[a-z]+)?$)", lambda m: _v2_plain(int(m[1]))),
         ]
     if any(".body." in name for name in names):
-        return [(r"features\.(\d+)", lambda m: "backbone.stages.{}.{}".format(*_stage(int(m[1]), DARKNET53_STAGES)))]
+        return [
+            (
+                r"features\.(\d+)",
+                lambda m: "backbone.stages.{}.{}".format(*_stage(int(m[1]), DARKNET53_STAGES)),
+            )
+        ]
     return [(r"features\.(\d+)", lambda m: _cell(*_stage(int(m[1]), MOBILENET_STAGES)))]
 
 
-def _stage(layer: int, starts: Tuple[int, ...]) -> Tuple[int, int]:
+def _stage(layer: int, starts: tuple[int, ...]) -> tuple[int, int]:
     stage = max(i for i, start in enumerate(starts) if layer >= start)
     return stage, layer - starts[stage]
 
@@ -80,7 +87,7 @@ def _v2_bottleneck(layer: int, part: int) -> str:
     return f"backbone.stages.{stage}.{block}.body.{part // 3}.{part % 3}"
 
 
-def _v2_plain(layer: int) -> Optional[str]:
+def _v2_plain(layer: int) -> str | None:
     if layer < _V2_STEM:
         return f"backbone.stages.0.0.{layer}"
     return f"backbone.stages.2.{_V2_LAST - MOBILENETV2_STAGES[2]}.{layer - _V2_LAST}"

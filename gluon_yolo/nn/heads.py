@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Sequence
+from collections.abc import Sequence
 
 from gluon_yolo.compat import gluon, mx
 
@@ -20,7 +20,9 @@ class YOLOv3Heads(gluon.HybridBlock):
         num_classes: C.
     """
 
-    def __init__(self, in_channels: Sequence[int], anchors_per_level: Sequence[int], num_classes: int, **kwargs):
+    def __init__(
+        self, in_channels: Sequence[int], anchors_per_level: Sequence[int], num_classes: int, **kwargs
+    ):
         """Build the convolutions."""
         super().__init__(**kwargs)
         self.channels_per_anchor = BOX_CHANNELS + num_classes

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Callable, Sequence
+from collections.abc import Sequence
+from typing import Callable
 
 from gluon_yolo.compat import gluon, mx
 
@@ -78,7 +79,13 @@ def conv_cell(
     cell = nn.HybridSequential(prefix="")
     cell.add(
         nn.Conv2D(
-            channels, kernel, stride, (kernel - 1) // 2, groups=groups, use_bias=False, in_channels=in_channels
+            channels,
+            kernel,
+            stride,
+            (kernel - 1) // 2,
+            groups=groups,
+            use_bias=False,
+            in_channels=in_channels,
         ),
         norm(channels),
     )

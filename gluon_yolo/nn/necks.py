@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 from gluon_yolo.compat import gluon
 from gluon_yolo.nn.layers import NormFactory, conv_cell
@@ -56,7 +56,9 @@ class YOLOv3Neck(gluon.HybridBlock):
             self.blocks.add(YOLOv3Block(in_channels[level] + carried, channels[level], norm))
             if level:
                 carried = channels[level - 1]
-                self.transitions.add(conv_cell(carried, 1, norm, activation="leaky", in_channels=channels[level]))
+                self.transitions.add(
+                    conv_cell(carried, 1, norm, activation="leaky", in_channels=channels[level])
+                )
 
     def hybrid_forward(self, F, *maps):
         """Turn the backbone's maps into the heads' inputs, both by ascending stride."""

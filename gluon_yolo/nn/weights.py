@@ -6,8 +6,8 @@ import dataclasses
 import json
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -37,11 +37,11 @@ class Loaded:
     """
 
     source: str
-    taken: Tuple[str, ...]
-    adapted: Tuple[str, ...]
-    left_out: Tuple[str, ...]
-    fresh: Tuple[str, ...]
-    shared_classes: Tuple[str, ...]
+    taken: tuple[str, ...]
+    adapted: tuple[str, ...]
+    left_out: tuple[str, ...]
+    fresh: tuple[str, ...]
+    shared_classes: tuple[str, ...]
 
     @property
     def whole(self) -> bool:
@@ -65,13 +65,13 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def structural_parameters(net: gluon.Block) -> Dict[str, gluon.Parameter]:
+def structural_parameters(net: gluon.Block) -> dict[str, gluon.Parameter]:
     """Return a network's trainable parameters and statistics by their place in it, without graph constants."""
     parameters = net._collect_params_with_prefix()
     return {name: p for name, p in parameters.items() if not isinstance(p, gluon.Constant)}
 
 
-def load(net: Detector, source, partial: bool = False, class_names: Optional[Sequence[str]] = None) -> Loaded:
+def load(net: Detector, source, partial: bool = False, class_names: Sequence[str] | None = None) -> Loaded:
     """Set an initialised network's weights from a file.
 
     Args:
@@ -130,12 +130,14 @@ def _params_file(path: Path) -> Path:
     return path
 
 
-def _read(path: Path, levels: int) -> Tuple[Dict[str, np.ndarray], bool]:
+def _read(path: Path, levels: int) -> tuple[dict[str, np.ndarray], bool]:
     """Return a file's values under our names, untranslatable ones under their own, and if GluonCV wrote it."""
     try:
         arrays = mx.nd.load(str(path))
     except (mx.MXNetError, ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a whole MXNet parameter file (truncated, or of another kind)") from error
+        raise UserError(
+            f"{path}: not a whole MXNet parameter file (truncated, or of another kind)"
+        ) from error
     if not isinstance(arrays, dict) or not arrays:
         raise UserError(f"{path}: holds no named parameters")
     gluoncv = gluoncv_names.is_gluoncv(arrays)
@@ -143,7 +145,7 @@ def _read(path: Path, levels: int) -> Tuple[Dict[str, np.ndarray], bool]:
     return {ours.get(name, name): array.asnumpy() for name, array in arrays.items()}, gluoncv
 
 
-def _stored_class_names(path: Path) -> Optional[List[str]]:
+def _stored_class_names(path: Path) -> list[str] | None:
     """Return the class names of the run that a parameter file lies in."""
     for folder in list(path.resolve().parents)[:3]:
         record = folder / "model.json"
@@ -152,7 +154,7 @@ def _stored_class_names(path: Path) -> Optional[List[str]]:
     return None
 
 
-def _usual_class_names(values: Dict[str, np.ndarray], net: Detector, gluoncv: bool) -> Optional[Sequence[str]]:
+def _usual_class_names(values: dict[str, np.ndarray], net: Detector, gluoncv: bool) -> Sequence[str] | None:
     count = _num_classes(values, net)
     usual = {len(names): names for names in (VOC_CLASSES, COCO_CLASSES)}.get(count or 0) if gluoncv else None
     if usual is None and count == net.spec.num_classes:
@@ -160,12 +162,14 @@ def _usual_class_names(values: Dict[str, np.ndarray], net: Detector, gluoncv: bo
     return usual
 
 
-def _num_classes(values: Dict[str, np.ndarray], net: Detector) -> Optional[int]:
+def _num_classes(values: dict[str, np.ndarray], net: Detector) -> int | None:
     bias = values.get(f"{_HEAD}0.bias")
     return None if bias is None else len(bias) // net.spec.anchors_per_level[0] - BOX_CHANNELS
 
 
-def _set(net: Detector, values: Dict[str, np.ndarray], source: str, class_names: Optional[Sequence[str]]) -> Loaded:
+def _set(
+    net: Detector, values: dict[str, np.ndarray], source: str, class_names: Sequence[str] | None
+) -> Loaded:
     parameters = structural_parameters(net)
     taken, adapted, left_out = [], [], []
     shared = [name for name in net.spec.class_names if class_names and name in class_names]
@@ -190,7 +194,9 @@ def _set(net: Detector, values: Dict[str, np.ndarray], source: str, class_names:
     return Loaded(source, tuple(taken), tuple(adapted), tuple(left_out), tuple(fresh), tuple(shared))
 
 
-def _merge_head(parameter, value: np.ndarray, anchors: int, ours: Sequence[str], theirs: Optional[Sequence[str]]):
+def _merge_head(
+    parameter, value: np.ndarray, anchors: int, ours: Sequence[str], theirs: Sequence[str] | None
+):
     """Return our head's values with box, objectness and the classes of the same name taken from theirs."""
     merged = parameter.data(parameter.list_ctx()[0]).asnumpy()
     new = merged.reshape((anchors, BOX_CHANNELS + len(ours)) + merged.shape[1:])
@@ -202,7 +208,7 @@ def _merge_head(parameter, value: np.ndarray, anchors: int, ours: Sequence[str],
     return new.reshape(merged.shape)
 
 
-def _misfit(net: Detector, path: Path, values: Dict[str, np.ndarray], report: Loaded) -> str:
+def _misfit(net: Detector, path: Path, values: dict[str, np.ndarray], report: Loaded) -> str:
     count = _num_classes(values, net)
     if report.adapted and not report.fresh and count != net.spec.num_classes:
         return f"{path}: weights for {count} classes, but the network has {net.spec.num_classes}"

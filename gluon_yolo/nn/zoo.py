@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Callable
 
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.errors import UserError
@@ -19,7 +20,7 @@ from gluon_yolo.spec import YOLOV3_ANCHORS, Anchors, DetectionSpec
 
 DATASET_CLASSES = {"voc": VOC_CLASSES, "coco": COCO_CLASSES, "custom": None}
 Builder = Callable[[str, DetectionSpec, NormFactory], Detector]
-_BUILDERS: Dict[str, Builder] = {}
+_BUILDERS: dict[str, Builder] = {}
 
 
 def register(*architectures: str) -> Callable[[Builder], Builder]:
@@ -35,7 +36,9 @@ def register(*architectures: str) -> Callable[[Builder], Builder]:
     return enter
 
 
-def _yolo3(name: str, spec: DetectionSpec, norm: NormFactory, backbone, neck_channels: Sequence[int]) -> Detector:
+def _yolo3(
+    name: str, spec: DetectionSpec, norm: NormFactory, backbone, neck_channels: Sequence[int]
+) -> Detector:
     neck = YOLOv3Neck(backbone.channels, neck_channels, norm)
     heads = YOLOv3Heads(neck.channels, spec.anchors_per_level, spec.num_classes)
     return Detector(name, spec, backbone, neck, heads)
@@ -51,7 +54,9 @@ def _yolo3_mobilenet(name: str, spec: DetectionSpec, norm: NormFactory) -> Detec
     return _yolo3(name, spec, norm, mobilenet(multiplier, norm), _neck_channels(multiplier))
 
 
-@register("yolo3_mobilenetv2_1.0", "yolo3_mobilenetv2_0.75", "yolo3_mobilenetv2_0.5", "yolo3_mobilenetv2_0.25")
+@register(
+    "yolo3_mobilenetv2_1.0", "yolo3_mobilenetv2_0.75", "yolo3_mobilenetv2_0.5", "yolo3_mobilenetv2_0.25"
+)
 def _yolo3_mobilenetv2(name: str, spec: DetectionSpec, norm: NormFactory) -> Detector:
     multiplier = _multiplier(name)
     return _yolo3(name, spec, norm, mobilenetv2(multiplier, norm), _neck_channels(multiplier))
@@ -62,12 +67,12 @@ def _yolo3_darknet53(name: str, spec: DetectionSpec, norm: NormFactory) -> Detec
     return _yolo3(name, spec, norm, darknet53(norm), (128, 256, 512))
 
 
-def _neck_channels(multiplier: float) -> Tuple[int, int, int]:
+def _neck_channels(multiplier: float) -> tuple[int, int, int]:
     """Return the neck's route widths, ascending stride: GluonCV's for 1.0 and 0.25, the nearer of them between."""
     return (128, 256, 512) if multiplier > 0.5 else (128, 128, 256)
 
 
-def names() -> List[str]:
+def names() -> list[str]:
     """Return every name that :func:`build` takes, in full form."""
     return [f"{architecture}_{dataset}" for architecture in _BUILDERS for dataset in DATASET_CLASSES]
 
@@ -102,8 +107,8 @@ def _squeezed(name: str) -> str:
 
 def build(
     name: str,
-    class_names: Optional[Sequence[str]] = None,
-    anchors: Optional[Anchors] = None,
+    class_names: Sequence[str] | None = None,
+    anchors: Anchors | None = None,
     norm: str = "bn",
     num_devices: int = 1,
 ) -> Detector:

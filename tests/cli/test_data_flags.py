@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gluon_yolo.class_names import VOC_CLASSES
-from gluon_yolo.cli.data_flags import add_data_arguments, open_datasets
+from gluon_yolo.cli.data_flags import add_data_arguments, log_reports, open_datasets
 from gluon_yolo.errors import UserError
 
 
@@ -83,7 +83,7 @@ def test_class_file_rules(tmp_path: Path) -> None:
 
 def test_warns_of_pictures_in_both_parts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_voc(tmp_path, {"train": ["a", "b"], "val": ["b"]}, ["ant", "bee"])
-    open_datasets(parsed("--data-root", str(tmp_path)))
+    log_reports(*open_datasets(parsed("--data-root", str(tmp_path)))[:2])
     assert "1 of 1 validation pictures are training pictures too" in caplog.text
 
 

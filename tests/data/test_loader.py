@@ -10,7 +10,7 @@ import pytest
 
 from gluon_yolo.assign import COLUMNS, assign
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.loader import Batch, TrainLoader, ValLoader
+from gluon_yolo.data.loader import Batch, TrainLoader
 from gluon_yolo.data.mixup import mix
 from gluon_yolo.data.report import Report
 from gluon_yolo.data.transforms import Resize, light_train, yolo3_train
@@ -182,8 +182,6 @@ def test_errors_name_the_picture_and_stop_the_workers() -> None:
                 with pytest.raises(expected, match=message):
                     list(loader(Memory(8, {5: raised}), workers=workers, mixup=mixup).epoch(0))
                 assert not worker_threads()
-        with pytest.raises(expected, match=message):
-            list(ValLoader(Memory(8, {5: raised}), (32, 32), 4))
 
     def broken(*_):
         raise KeyError("anchor")
@@ -232,18 +230,6 @@ def test_time_waiting_is_the_consumers() -> None:
         next(batches)
     assert patient.time_waiting - before < 0.3
     batches.close()
-
-
-def test_validation_gives_every_picture_once_in_order() -> None:
-    dataset = Memory(7)
-    for workers in (0, 2):
-        batches = list(ValLoader(dataset, (32, 64), 3, workers))
-        assert [places for _, places in batches] == [[0, 1, 2], [3, 4, 5], [6]]
-        assert [pictures.shape for pictures, _ in batches] == [(3, 32, 64, 3), (3, 32, 64, 3), (1, 32, 64, 3)]
-        expected, _ = Resize()(dataset.picture(4), Detections.empty(), np.random.default_rng(0), (32, 64))
-        np.testing.assert_array_equal(batches[1][0][1], expected)
-    assert len(ValLoader(dataset, (32, 64), 3)) == 3
-    assert not worker_threads()
 
 
 def test_wrong_use_is_said() -> None:

@@ -27,7 +27,9 @@ def make_pair(name: str, folder, seed: int, class_names=None):
         elif parameter.name.endswith("gamma"):
             parameter.set_data(nd.array(rng.uniform(0.5, 1.5, parameter.shape)))
         elif "yolooutput" in parameter.name and parameter.name.endswith("weight"):
-            parameter.set_data(0.03 * parameter.data())  # logits of order 1, so that tolerances mean something
+            parameter.set_data(
+                0.03 * parameter.data()
+            )  # logits of order 1, so that tolerances mean something
     path = str(folder / f"{name}-{seed}.params")
     theirs.save_parameters(path)
     ours = zoo.build(name, class_names)
@@ -72,7 +74,9 @@ def _copy_statistics(ours, theirs):
 def random_pictures(batch: int, size_hw, seed: int):
     """Return pixels (B, H, W, 3) uint8 and the same pictures as GluonCV wants them (B, 3, H, W)."""
     pixels = np.random.default_rng(seed).integers(0, 256, (batch, *size_hw, 3), dtype=np.uint8)
-    tensors = mx.nd.image.normalize(mx.nd.image.to_tensor(nd.array(pixels, dtype="uint8")), mean=MEAN, std=STD)
+    tensors = mx.nd.image.normalize(
+        mx.nd.image.to_tensor(nd.array(pixels, dtype="uint8")), mean=MEAN, std=STD
+    )
     return nd.array(pixels, dtype="uint8"), tensors
 
 
@@ -97,8 +101,15 @@ def their_targets(theirs, boxes, ids, size_hw, mix=None, label_smooth=False):
     with autograd.train_mode():
         _, anchors, offsets, maps, *_ = theirs(blank)
     targets = [
-        generator(blank, maps, anchors, offsets, nd.array(boxes[b : b + 1]), nd.array(ids[b : b + 1]),
-                  None if mix is None else nd.array(mix[b : b + 1]))
+        generator(
+            blank,
+            maps,
+            anchors,
+            offsets,
+            nd.array(boxes[b : b + 1]),
+            nd.array(ids[b : b + 1]),
+            None if mix is None else nd.array(mix[b : b + 1]),
+        )
         for b in range(len(boxes))
     ]
     return [nd.array(boxes)] + [nd.concat(*parts, dim=0) for parts in zip(*targets)]

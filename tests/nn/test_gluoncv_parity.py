@@ -9,8 +9,8 @@ from gluon_yolo.assign import assign, pad_targets
 from gluon_yolo.compat import autograd, nd
 from gluon_yolo.losses import YOLOv3Loss
 from gluon_yolo.nn.decode import Decode, Detect
-from gluon_yolo.nn.weights import structural_parameters
 from gluon_yolo.nn.gluoncv_names import translate
+from gluon_yolo.nn.weights import structural_parameters
 from gluon_yolo.structures import Detections
 from tests.nn.gluoncv_peer import batch_norms, in_our_order, make_pair, random_pictures, their_targets
 
@@ -39,18 +39,28 @@ def test_forward_equals_gluoncv(name, seed, size_hw, batch, tmp_path):
         boxes, _, _, _, centres, scales, objectness, classes = theirs(tensors)
     expected = np.concatenate([a.asnumpy() for a in (centres, scales, objectness, classes)], axis=2)
     actual = np.concatenate(
-        [raw.asnumpy().reshape(batch, 3, expected.shape[2], -1).transpose(0, 1, 3, 2).reshape(batch, -1, expected.shape[2])
-         for raw in maps], axis=1)
+        [
+            raw.asnumpy()
+            .reshape(batch, 3, expected.shape[2], -1)
+            .transpose(0, 1, 3, 2)
+            .reshape(batch, -1, expected.shape[2])
+            for raw in maps
+        ],
+        axis=1,
+    )
     np.testing.assert_allclose(actual, in_our_order(expected, size_hw), atol=FORWARD_TOLERANCE)
 
     decode = Decode(ours.spec)
     decode.initialize()
     our_boxes, our_scores = (a.asnumpy() for a in decode(*maps))
     side = max(size_hw)
-    np.testing.assert_allclose(our_boxes / side, in_our_order(boxes.asnumpy(), size_hw) / side, atol=FORWARD_TOLERANCE)
+    np.testing.assert_allclose(
+        our_boxes / side, in_our_order(boxes.asnumpy(), size_hw) / side, atol=FORWARD_TOLERANCE
+    )
     probability = 1 / (1 + np.exp(-expected[..., 4:]))
     np.testing.assert_allclose(
-        our_scores, in_our_order(probability[..., 1:] * probability[..., :1], size_hw), atol=FORWARD_TOLERANCE)
+        our_scores, in_our_order(probability[..., 1:] * probability[..., :1], size_hw), atol=FORWARD_TOLERANCE
+    )
 
     detect = Detect(ours.spec)
     detect.initialize()

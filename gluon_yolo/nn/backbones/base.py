@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 from gluon_yolo.compat import gluon
 
@@ -16,7 +16,9 @@ class Backbone(gluon.HybridBlock):
         strides: input pixels per cell of each published map.
     """
 
-    def __init__(self, stages: Sequence[gluon.HybridBlock], channels: Sequence[int], strides: Sequence[int], **kwargs):
+    def __init__(
+        self, stages: Sequence[gluon.HybridBlock], channels: Sequence[int], strides: Sequence[int], **kwargs
+    ):
         """Register the stages."""
         super().__init__(**kwargs)
         self.channels = tuple(channels)

@@ -26,7 +26,9 @@ class Bottleneck(gluon.HybridBlock):
         norm: from :func:`gluon_yolo.nn.layers.make_norm`.
     """
 
-    def __init__(self, in_channels: int, channels: int, expansion: int, stride: int, norm: NormFactory, **kwargs):
+    def __init__(
+        self, in_channels: int, channels: int, expansion: int, stride: int, norm: NormFactory, **kwargs
+    ):
         """Build the two or three convolutions."""
         super().__init__(**kwargs)
         self.residual = stride == 1 and in_channels == channels

@@ -1,0 +1,117 @@
+"""Video: frames out of a file or a webcam, and frames into an MP4 file. Frames are (H, W, 3) uint8 RGB."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+import numpy as np
+
+from gluon_yolo.errors import UserError
+
+USUAL_FPS = 25.0  # where a video or a webcam does not say
+
+
+class VideoReader:
+    """Reads a video's frames in order; a context manager.
+
+    Args:
+        source: a file, or the index of a webcam.
+
+    Attributes:
+        fps: frames per second.
+        frames: how many the file says it has; None when it does not say, and for a webcam.
+
+    Raises:
+        UserError: when it cannot be opened.
+    """
+
+    def __init__(self, source: Path | int) -> None:
+        self._source = source
+        self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
+        if not self._capture.isOpened():
+            if isinstance(source, int):
+                raise UserError(f"webcam {source}: cannot be opened; is it connected, and free?")
+            raise UserError(
+                f"{source}: cannot be read as a video (damaged, or of a kind that OpenCV does not know)"
+            )
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        self.fps = fps if math.isfinite(fps) and 1 <= fps <= 1000 else USUAL_FPS
+        frames = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.frames = int(frames) if isinstance(source, Path) and 0 < frames < 1e9 else None
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield the frames.
+
+        Raises:
+            UserError: when there is not a single one.
+        """
+        count = 0
+        while True:
+            there, frame = self._capture.read()
+            if not there:
+                break
+            count += 1
+            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+        if not count:
+            raise UserError(f"{self._source}: gives no frame that can be read")
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._capture.release()
+
+
+class VideoWriter:
+    """Writes frames to an MP4 file, which has its name only once it is closed; a context manager.
+
+    What was written until an interruption is kept; after any other error the file is dropped.
+
+    Args:
+        path: the file.
+        fps: frames per second.
+    """
+
+    def __init__(self, path: Path, fps: float) -> None:
+        self._path = path
+        self._part = path.with_name(f"{path.stem}.part{path.suffix}")
+        self._fps = fps
+        self._writer: cv2.VideoWriter | None = None
+
+    def write(self, frame: np.ndarray) -> None:
+        """Append a frame (H, W, 3); all have the first one's size.
+
+        Raises:
+            UserError: when the file cannot be written.
+        """
+        if self._writer is None:
+            size_wh = (frame.shape[1], frame.shape[0])
+            self._writer = cv2.VideoWriter(
+                str(self._part), cv2.VideoWriter.fourcc(*"mp4v"), self._fps, size_wh
+            )
+            if not self._writer.isOpened():
+                raise UserError(
+                    f"{self._path}: cannot be written as MP4; check the folder, and OpenCV's video support"
+                )
+        self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is None:
+            return
+        self._writer.release()
+        if kind is None or issubclass(kind, KeyboardInterrupt):
+            os.replace(self._part, self._path)
+        else:
+            self._part.unlink(missing_ok=True)

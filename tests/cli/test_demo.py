@@ -1,0 +1,183 @@
+"""demo: pictures, folders, patterns and videos in; drawings, lines and JSON out; sources never touched."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_yolo.cli import demo as command
+from gluon_yolo.cli import main
+from gluon_yolo.data.pictures import read_picture
+from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.spec import DetectionSpec
+from tests.random_model import random_picture
+
+SPEC = DetectionSpec(("circle", "square"))
+LINE = (
+    r"(.+): (\d+) objects? \((.*)\); pre-process [\d.]+ ms, network [\d.]+ ms, post-process [\d.]+ ms -> (.+)"
+)
+
+
+def two_boxes(pixels):
+    """A network that sees a square, and less surely a circle, wherever it looks."""
+    boxes = np.tile(np.array([[16, 24, 48, 72], [64, 0, 96, 96]], np.float32), (len(pixels), 1, 1))
+    return boxes, np.tile(np.array([[0.0, 0.9], [0.4, 0.0]], np.float32), (len(pixels), 1, 1))
+
+
+@pytest.fixture(autouse=True)
+def fake_model(monkeypatch):
+    monkeypatch.setattr(command, "open_predictor", lambda args: Predictor(two_boxes, SPEC, (96, 96)))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder ``in`` with two pictures, from the folder that holds it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    for name, seed in (("a.png", 1), ("b.jpg", 2)):
+        cv2.imwrite(f"in/{name}", random_picture(192, 96, seed))
+    return tmp_path
+
+
+def write_video(path, frames=7, fps=10):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, (128, 96))
+    assert writer.isOpened()
+    for seed in range(frames):
+        writer.write(random_picture(96, 128, seed))
+    writer.release()
+
+
+def count_frames(path):
+    capture = cv2.VideoCapture(str(path))
+    count = 0
+    while capture.read()[0]:
+        count += 1
+    return count
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_folder_to_drawings_lines_and_json(folder, capsys):
+    before = contents(folder / "in")
+    assert main(["demo", "in", "--json", "found.json"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for line, name in zip(lines, ("a.png", "b.jpg")):
+        match = re.fullmatch(LINE, line)
+        assert match and match.groups() == (f"in/{name}", "2", "square 1, circle 1", f"demo_out/{name}")
+        drawn, picture = read_picture(f"demo_out/{name}"), read_picture(f"in/{name}")
+        assert drawn.shape == picture.shape and (drawn != picture).any()
+    assert lines[2:] == ["2 done, 4 objects; results are in demo_out and found.json"]
+    # The network sees 96x96, the pictures are twice as high.
+    assert json.loads((folder / "found.json").read_text())[:2] == [
+        {"image": "in/a.png", "class": "square", "score": 0.9, "box": [16, 48, 48, 144]},
+        {"image": "in/a.png", "class": "circle", "score": 0.4, "box": [64, 0, 96, 192]},
+    ]
+    assert contents(folder / "in") == before
+    assert sorted(path.name for path in (folder / "demo_out").iterdir()) == ["a.png", "b.jpg"]
+
+
+def test_patterns_and_repeats_count_once(folder, capsys):
+    assert main(["demo", "in/*.png", "in/a.png", "in/../in/a.png", "in/**/b.jpg"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "2 done, 4 objects; results are in demo_out"
+
+
+def test_sources_are_never_overwritten(folder):
+    """Not when results go to their own folder, and not through a link that waits at the result's place."""
+    (folder / "demo_out").mkdir()
+    (folder / "demo_out" / "a.png").symlink_to(folder / "in" / "a.png")
+    before = contents(folder / "in")
+    assert main(["demo", "in", "--out", "in"]) == 0
+    assert main(["demo", "in/a.png", "in/b.jpg"]) == 0
+    after = contents(folder / "in")
+    assert {path: after[path] for path in before} == before
+    assert sorted(path.name for path in after) == ["a.png", "a_2.png", "b.jpg", "b_2.jpg"]
+    assert sorted(path.name for path in (folder / "demo_out").iterdir()) == ["a.png", "a_2.png", "b.jpg"]
+
+
+def test_sources_of_one_name_get_a_result_each(folder):
+    """In both spellings of a name that some file systems take for one."""
+    (folder / "more").mkdir()
+    cv2.imwrite("more/A.png", random_picture(96, 96, 5))
+    cv2.imwrite("more/a.jpg", random_picture(96, 96, 6))
+    assert main(["demo", "in/a.png", "more"]) == 0
+    assert sorted(path.name for path in (folder / "demo_out").iterdir()) == ["A_2.png", "a.jpg", "a.png"]
+
+
+def test_what_cannot_be_read_is_named_and_passed_over(folder, capsys):
+    (folder / "in" / "aa.png").write_bytes((folder / "in" / "a.png").read_bytes()[:60])
+    (folder / "in" / "clip.avi").write_bytes(b"no video")
+    assert main(["demo", "in", "nowhere", "none*.jpg"]) == 1
+    said = capsys.readouterr()
+    for name in (
+        "nowhere: no such file",
+        "none*.jpg: no file fits",
+        "in/aa.png: cannot read",
+        "in/clip.avi: cannot",
+    ):
+        assert f"error: {name}" in said.err
+    assert said.out.splitlines()[-1] == (
+        "2 done, 4 objects; 4 could not be read, see above; results are in demo_out"
+    )
+    assert sorted(path.name for path in (folder / "demo_out").iterdir()) == ["a.png", "b.jpg"]
+
+
+def test_video(folder, capsys):
+    write_video("in/clip.avi")
+    assert main(["demo", "in/clip.avi", "--json", "found.json"]) == 0
+    line, last = capsys.readouterr().out.splitlines()
+    assert line.startswith("in/clip.avi: 7 frames, 14 objects (square 7, circle 7); pre-process ")
+    assert line.endswith(" a frame -> demo_out/clip.mp4") and last.startswith("1 done, 14 objects")
+    records = json.loads((folder / "found.json").read_text())
+    assert [record["frame"] for record in records] == [number // 2 for number in range(14)]
+    assert count_frames("demo_out/clip.mp4") == 7
+    assert cv2.VideoCapture("demo_out/clip.mp4").get(cv2.CAP_PROP_FPS) == 10
+    assert [path.name for path in (folder / "demo_out").iterdir()] == ["clip.mp4"]
+
+
+def test_video_stops_after_frames(folder):
+    write_video("in/clip.avi")
+    assert main(["demo", "in/clip.avi", "--frames", "3"]) == 0
+    assert count_frames("demo_out/clip.mp4") == 3
+
+
+def test_interrupted_video_keeps_what_is_done(folder, monkeypatch, capsys):
+    write_video("in/clip.avi")
+    calls = []
+
+    def interrupted(pixels):
+        calls.append(1)
+        if len(calls) == 5:  # the warm-up is the first
+            raise KeyboardInterrupt
+        return two_boxes(pixels)
+
+    monkeypatch.setattr(command, "open_predictor", lambda args: Predictor(interrupted, SPEC, (96, 96)))
+    assert main(["demo", "in/clip.avi", "--json", "found.json"]) == 130
+    assert count_frames("demo_out/clip.mp4") == 3
+    assert (folder / "found.json").is_file()
+
+
+def test_webcam_that_is_not_there(folder, capsys):
+    assert main(["demo", "57"]) == 1
+    assert "error: webcam 57: cannot be opened" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["nowhere.jpg"], "nowhere.jpg: no such file"),
+        (["in", "--json", "in/a.png"], "--json in/a.png: is one of the sources"),
+        (["in", "--out", "in/a.png/out"], "in/a.png/out: cannot be written"),
+        (["in", "--frames", "0"], "--frames 0: expected 1 or more"),
+    ],
+)
+def test_bad_requests(folder, capsys, words, message):
+    before = contents(folder)
+    assert main(["demo", *words]) == 2
+    assert message in capsys.readouterr().err
+    assert contents(folder) == before

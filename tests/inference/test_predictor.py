@@ -1,0 +1,266 @@
+"""Predictor: one call from a picture to detections, whatever the model on disk is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_yolo.boxes import select
+from gluon_yolo.compat import mx
+from gluon_yolo.errors import UserError
+from gluon_yolo.export.symbol import export
+from gluon_yolo.inference import mxnet_runtime
+from gluon_yolo.inference.fit import Fit
+from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.nn.decode import Decode
+from gluon_yolo.spec import DetectionSpec
+from tests.random_model import CLASSES, random_detector, random_picture
+
+SIZE_HW = (96, 128)
+SPEC = DetectionSpec(CLASSES)
+
+
+@pytest.fixture(scope="module")
+def net():
+    return random_detector()
+
+
+@pytest.fixture(scope="module", params=["nms", "decoded", "raw", "run", "last", "weights file"])
+def model(request, net, tmp_path_factory):
+    """The path of a model on disk, of every kind that ``Predictor.load`` takes."""
+    folder = tmp_path_factory.mktemp("model")
+    if request.param in ("nms", "decoded", "raw"):
+        export(net, folder, "toy", SIZE_HW, request.param)
+        return folder
+    ModelFile("toy", net.zoo_name, net.spec, SIZE_HW).write(folder / "model.json")
+    (folder / "weights" / "last").mkdir(parents=True)
+    if request.param == "last":
+        net.save_parameters(str(folder / "weights" / "last" / "net-a.params"))
+        state = {"files": {"net": {"name": "net-a.params"}}}
+        (folder / "weights" / "last" / "state.json").write_text(json.dumps(state))
+        return folder
+    weights = folder / "weights" / "best.params"
+    net.save_parameters(str(weights))
+    return folder if request.param == "run" else weights
+
+
+def reference(net, pixels):
+    """What the Gluon network and its decoder say, unfused."""
+    decode = Decode(net.spec)
+    decode.initialize()
+    return [output.asnumpy() for output in decode(*net(mx.nd.array(pixels)))]
+
+
+def assert_close(ours, theirs):
+    assert np.abs(ours - theirs).max() <= 1e-5 * max(1, np.abs(theirs).max())
+
+
+def test_every_model_gives_the_networks_numbers(net, model):
+    """Fusion included; for an export with NMS inside too, whose thresholds stay free."""
+    predictor = Predictor.load(model, score_threshold=0.2, nms_threshold=0.6)
+    pixels = np.stack([random_picture(*SIZE_HW, seed=seed) for seed in (1, 2)])
+    boxes, scores = reference(net, pixels)
+    for found, own_boxes, own_scores in zip(predictor.detect_batch(pixels), boxes, scores):
+        expected = select(own_boxes, own_scores, 0.2, 0.6)
+        assert len(expected) > 20 and found.class_ids.tolist() == expected.class_ids.tolist()
+        assert_close(found.boxes, expected.boxes)
+        assert_close(found.scores, expected.scores)
+    assert predictor.class_names == CLASSES and predictor.size_hw == SIZE_HW
+
+
+def test_shapes_may_change_at_every_call(net):
+    """More shapes than the runtime keeps, each twice, and again after the first were forgotten."""
+    runtime = mxnet_runtime.from_block(net)
+    shapes = [(1, 96, 128), (2, 96, 128), (1, 64, 64), (1, 128, 96), (3, 32, 32), (1, 96, 128), (1, 64, 64)]
+    assert len(set(shapes)) > mxnet_runtime.KEPT_SHAPES
+    for seed, shape in enumerate(shapes):
+        pixels = np.stack([random_picture(*shape[1:], seed=seed + i) for i in range(shape[0])])
+        for _ in range(2):
+            for ours, theirs in zip(runtime(pixels), reference(net, pixels)):
+                assert ours.shape == theirs.shape
+                assert_close(ours, theirs)
+
+
+def test_later_training_does_not_reach_into_a_predictor(net):
+    other = random_detector(seed=5)
+    runtime = mxnet_runtime.from_block(other)
+    pixels = random_picture(64, 64)[None]
+    before = runtime(pixels)[1]
+    for parameter in other.collect_params().values():
+        parameter.set_data(parameter.data() * 0.5)
+    assert np.array_equal(runtime(pixels)[1], before)
+
+
+def test_from_network_reads_weights_of_the_zoo(net, tmp_path):
+    net.save_parameters(str(tmp_path / "toy.params"))
+    predictor = Predictor.from_network(
+        net.zoo_name, tmp_path / "toy.params", CLASSES, SIZE_HW, score_threshold=0.2
+    )
+    pixels = random_picture(*SIZE_HW)
+    (expected,) = Predictor.from_block(net, SIZE_HW, score_threshold=0.2).detect_batch(pixels[None])
+    assert np.array_equal(predictor(pixels).boxes, np.clip(expected.boxes, 0, [128, 96, 128, 96]))
+
+
+def one_box(pixels):
+    """A network that sees one circle at (32, 24, 64, 48) of its input."""
+    scores = np.zeros((len(pixels), 1, len(CLASSES)), np.float32)
+    scores[:, 0, 0] = 0.9
+    return np.full((len(pixels), 1, 4), [32, 24, 64, 48], np.float32), scores
+
+
+def test_boxes_come_back_in_the_pictures_pixels(tmp_path):
+    """Stretched by 1.5 down and 2 across on the way in; a path gives what the array gives."""
+    predictor = Predictor(one_box, SPEC, SIZE_HW)
+    picture = random_picture(144, 256)
+    cv2.imwrite(str(tmp_path / "a.png"), picture[:, :, ::-1])
+    for found in (predictor(picture), predictor(tmp_path / "a.png"), predictor(str(tmp_path / "a.png"))):
+        assert found.boxes.tolist() == [[64, 36, 128, 72]] and found.class_ids.tolist() == [0]
+    assert set(predictor.timings) == {"preprocess", "network", "postprocess"}
+    assert predictor.timings["preprocess"] > 0
+    assert predictor.detect_batch(np.zeros((2, *SIZE_HW, 3), np.uint8))[1].boxes.tolist() == [
+        [32, 24, 64, 48]
+    ]
+
+
+def test_letterbox():
+    """A picture of 128x64 keeps its proportions between bands of 16 rows."""
+    predictor = Predictor(one_box, SPEC, SIZE_HW, fit=Fit("letterbox"))
+    assert predictor(random_picture(64, 128)).boxes.tolist() == [[32, 8, 64, 32]]
+
+
+def test_boxes_without_end_are_dropped_and_broken_scores_refused():
+    def overflowing(pixels):
+        boxes, scores = (np.concatenate([array, array], axis=1) for array in one_box(pixels))
+        boxes[:, 1, 2] = np.inf
+        return boxes, scores
+
+    assert len(Predictor(overflowing, SPEC, SIZE_HW)(random_picture(96, 128))) == 1
+    broken = Predictor(lambda pixels: (one_box(pixels)[0], one_box(pixels)[1] * np.nan), SPEC, SIZE_HW)
+    with pytest.raises(UserError, match="not finite"):
+        broken(random_picture(96, 128))
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"size_hw": (100, 128)}, "multiples of 32"),
+        ({"size_hw": (0, 128)}, "multiples of 32"),
+        ({"score_threshold": 1.5}, "score threshold 1.5"),
+        ({"nms_threshold": -1}, "NMS threshold -1"),
+    ],
+)
+def test_bad_options(options, message):
+    with pytest.raises(UserError, match=message):
+        Predictor(one_box, SPEC, **{"size_hw": SIZE_HW, **options})
+
+
+def test_wrong_arrays_are_refused():
+    predictor = Predictor(one_box, SPEC, SIZE_HW)
+    for pictures in (np.zeros((96, 128, 3), np.uint8), np.zeros((1, 96, 128, 3), np.float32)):
+        with pytest.raises(ValueError, match=r"expected \(B, h, w, 3\) uint8"):
+            predictor.detect_batch(pictures)
+
+
+def damage_nothing(folder):
+    return folder / "absent"
+
+
+def damage_record(folder):
+    (folder / "toy.json").write_text('{"format": 1, "spec": {}}')
+    return folder
+
+
+def damage_json(folder):
+    (folder / "toy.json").write_text("{")
+    return folder / "toy.json"
+
+
+def newer_format(folder):
+    record = json.loads((folder / "toy.json").read_text())
+    (folder / "toy.json").write_text(json.dumps({**record, "format": 99}))
+    return folder
+
+
+def drop_params(folder):
+    (folder / "toy-0000.params").unlink()
+    return folder
+
+
+def cut_params(folder):
+    data = (folder / "toy-0000.params").read_bytes()
+    (folder / "toy-0000.params").write_bytes(data[: len(data) // 2])
+    return folder
+
+
+def cut_symbol(folder):
+    data = (folder / "toy-symbol.json").read_text()
+    (folder / "toy-symbol.json").write_text(data[: len(data) // 2])
+    return folder
+
+
+def other_params(folder):
+    mx.nd.save(str(folder / "toy-0000.params"), {"arg:weight": mx.nd.zeros(3)})
+    return folder
+
+
+def add_second(folder):
+    (folder / "second.json").write_text((folder / "toy.json").read_text())
+    return folder
+
+
+def empty_run(folder):
+    run = folder / "run"
+    run.mkdir()
+    ModelFile("toy", "yolo3_mobilenet0.25_custom", SPEC, SIZE_HW).write(run / "model.json")
+    return run
+
+
+def lone_weights(folder):
+    (folder / "lone.params").write_bytes(b"")
+    return folder / "lone.params"
+
+
+def empty_folder(folder):
+    (folder / "empty").mkdir()
+    return folder / "empty"
+
+
+@pytest.mark.parametrize(
+    "damage, message",
+    [
+        (damage_nothing, "no such file or folder"),
+        (empty_folder, "holds no model"),
+        (damage_record, "missing or wrong"),
+        (damage_json, "is not JSON"),
+        (newer_format, "format 99"),
+        (drop_params, "toy-0000.params: no such file"),
+        (cut_params, "toy-0000.params: is damaged"),
+        (cut_symbol, "toy-symbol.json: is damaged"),
+        (other_params, "different models"),
+        (add_second, "second.json, toy.json"),
+        (empty_run, "no weights yet"),
+        (lone_weights, "weights alone"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_wrong_with_a_model_is_said(net, tmp_path, damage, message):
+    export(net, tmp_path, "toy", (64, 64), "raw")
+    with pytest.raises(UserError, match=message):
+        Predictor.load(damage(tmp_path))
+
+
+def test_unknown_runtime(net, tmp_path):
+    export(net, tmp_path, "toy", (64, 64), "raw")
+    with pytest.raises(UserError, match="known are mxnet"):
+        Predictor.load(tmp_path, runtime="abacus")
+
+
+def test_importing_it_imports_no_mxnet():
+    code = "import sys, gluon_yolo; gluon_yolo.Predictor; print('mxnet' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
