@@ -75,7 +75,7 @@ def _ask(worker: subprocess.Popen):
 
 
 def import_gluoncv():
-    """Import mxnet and GluonCV with nothing of this package but NumPy's removed names; threads are left to mxnet."""
+    """Import mxnet and GluonCV with only NumPy's removed names prepared; threads are left to mxnet."""
     from gluon_yolo import numpy_names
 
     numpy_names.restore()

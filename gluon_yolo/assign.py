@@ -19,8 +19,8 @@ def assign(
 ) -> np.ndarray:
     """Give each ground-truth box the anchor whose shape overlaps it most, in the cell that holds its centre.
 
-    Where two boxes claim the same anchor the later one has it; the earlier keeps its row, so that predictions on it
-    still go unpunished, with weight 0 (Redmon & Farhadi 2018, section 2.1).
+    Where two boxes claim the same anchor the later one has it; the earlier keeps its row, so that predictions
+    on it still go unpunished, with weight 0 (Redmon & Farhadi 2018, section 2.1).
 
     Args:
         truth: M boxes in input pixels.
@@ -29,8 +29,8 @@ def assign(
         size_hw: height and width of the network's input.
 
     Returns:
-        (M, 12) float32: flat anchor index, encoded box (4), class id, weight, box weight ``2 - area/picture area``
-        (small boxes count more), corners in input pixels (4).
+        (M, 12) float32: flat anchor index, encoded box (4), class id, weight, box weight ``2 - area/picture
+        area`` (small boxes count more), corners in input pixels (4).
     """
     rows = np.zeros((len(truth), COLUMNS), dtype=np.float32)
     if not len(truth):

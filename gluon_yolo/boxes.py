@@ -45,8 +45,8 @@ def cxcywh_to_xyxy(boxes: np.ndarray) -> np.ndarray:
 def nms(boxes: np.ndarray, scores: np.ndarray, class_ids: np.ndarray, iou_threshold: float) -> np.ndarray:
     """Return the indices that greedy non-maximum suppression keeps within each class, best score first.
 
-    A box falls when its overlap with a better kept box of its class exceeds ``iou_threshold``; equal scores keep
-    their order.
+    A box falls when its overlap with a better kept box of its class exceeds ``iou_threshold``; equal scores
+    keep their order.
     """
     order = np.argsort(-scores, kind="stable")
     boxes, class_ids = boxes[order], class_ids[order]
@@ -69,7 +69,8 @@ def select(
 ) -> Detections:
     """Turn every anchor's box and class scores into the final detections of one picture.
 
-    The best ``max_candidates`` (anchor, class) pairs are taken first, so that suppression never sees all N * C.
+    The best ``max_candidates`` (anchor, class) pairs are taken first, so that suppression never sees all N *
+    C.
 
     Args:
         boxes: (N, 4) decoded corners, any unit.

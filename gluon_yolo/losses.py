@@ -12,8 +12,8 @@ from gluon_yolo.spec import DetectionSpec
 class YOLOv3Loss(gluon.HybridBlock):
     """Objectness, centre, scale and class loss of each picture (Redmon & Farhadi 2018, sections 2.1 and 2.2).
 
-    Only objectness looks at every anchor; the others gather the predictions at the positives. A negative whose
-    decoded box overlaps any ground truth more than ``spec.ignore_iou`` is left alone.
+    Only objectness looks at every anchor; the others gather the predictions at the positives. A negative
+    whose decoded box overlaps any ground truth more than ``spec.ignore_iou`` is left alone.
 
     Args:
         spec: anchors, strides, coding.

@@ -15,7 +15,8 @@ class Detections:
     Args:
         boxes: (N, 4) float32 corners ``x1, y1, x2, y2`` in pixels of the picture they accompany.
         class_ids: (N,) integers, indices into the class names in force.
-        scores: (N,) float32; None for plain ground truth. Training transforms carry each object's mixup weight here.
+        scores: (N,) float32; None for plain ground truth. Training transforms carry each object's mixup
+            weight here.
         difficult: (N,) bool; None where the data set has no such mark.
 
     Raises:

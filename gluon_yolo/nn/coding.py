@@ -12,10 +12,10 @@ from gluon_yolo.boxes import cxcywh_to_xyxy
 
 
 class YOLOv3Coding:
-    """Centre by sigmoid within the cell, size by exponential of the anchor (Redmon & Farhadi 2018, section 2.1).
+    """Centre by sigmoid in the cell, size by exponential of the anchor (Redmon & Farhadi 2018, section 2.1).
 
-    ``encode`` gives what the loss compares: the centre's place in the cell in 0..1 (the sigmoid's value, not its
-    argument), and the logarithm of the size over the anchor's. ``decode`` reads raw predictions.
+    ``encode`` gives what the loss compares: the centre's place in the cell in 0..1 (the sigmoid's value, not
+    its argument), and the logarithm of the size over the anchor's. ``decode`` reads raw predictions.
     """
 
     name = "yolo3"

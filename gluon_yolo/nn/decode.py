@@ -30,8 +30,8 @@ class LevelDecoder(gluon.HybridBlock):
         """Turn a raw map (B, A * (5 + C), H, W) into its parts.
 
         Returns:
-            Corners x1, y1, x2, y2, each (B, A * H * W) in input pixels; objectness logits (B, A * H * W); the map
-            split by anchor (B, A, 5 + C, H * W).
+            Corners x1, y1, x2, y2, each (B, A * H * W) in input pixels; objectness logits (B, A * H * W); the
+            map split by anchor (B, A, 5 + C, H * W).
         """
         split = F.reshape(raw, (0, -4, self.num_anchors, -1, 0, 0))
         deltas = F.slice_axis(split, axis=2, begin=0, end=OBJECTNESS)
@@ -76,8 +76,8 @@ class Decode(gluon.HybridBlock):
 class Detect(gluon.HybridBlock):
     """Decode and suppress: raw maps to final detections, in GluonCV's convention.
 
-    Suppression never sees all N * C pairs of anchor and class: the best anchors come first, then the best pairs
-    among them, which are the best pairs of all.
+    Suppression never sees all N * C pairs of anchor and class: the best anchors come first, then the best
+    pairs among them, which are the best pairs of all.
 
     Args:
         spec: as for :class:`Decode`.

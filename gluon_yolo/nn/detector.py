@@ -34,7 +34,7 @@ class Detector(gluon.HybridBlock):
         self.heads = heads
 
     def initialize_weights(self, ctx=None, seed: int | None = None) -> None:
-        """Draw fresh weights: He et al. 2015 for convolutions by fan-in, a low objectness prior for the heads.
+        """Draw fresh weights: He et al. 2015 for convolutions by fan-in, a low objectness prior for heads.
 
         Args:
             ctx: a context or a list of them; the CPU by default.
@@ -55,8 +55,8 @@ class Detector(gluon.HybridBlock):
             pixels: (B, H, W, 3) in 0..255, uint8 or float32; H and W multiples of the spec's largest stride.
 
         Returns:
-            A tuple of (B, A * (5 + C), H/s, W/s), one per level by ascending stride; the channels of an anchor are
-            tx, ty, tw, th, objectness, class logits.
+            A tuple of (B, A * (5 + C), H/s, W/s), one per level by ascending stride; the channels of an
+            anchor are tx, ty, tw, th, objectness, class logits.
         """
         return self.heads(*self.neck(*self.backbone(self.normalize(pixels))))
 

@@ -1,7 +1,7 @@
 """GluonCV's parameter names, said in ours: its YOLOv3 detectors and its ImageNet backbones.
 
-GluonCV numbers convolution, normalisation and activation one after the other through a whole MobileNet; we number
-cells, and the parts within a cell: its layer 7 is part 1 of our cell 2.
+GluonCV numbers convolution, normalisation and activation one after the other through a whole MobileNet; we
+number cells, and the parts within a cell: its layer 7 is part 1 of our cell 2.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-# First of GluonCV's `features` in each of our stages, for its MobileNet (layers), MobileNetV2 (layers), DarkNet-53.
+# First of GluonCV's `features` in each of our stages, for its MobileNet (layers), MobileNetV2 (layers),
+# DarkNet-53.
 MOBILENET_STAGES = (0, 33, 69)
 MOBILENETV2_STAGES = (0, 9, 16)
 DARKNET53_STAGES = (0, 15, 24)

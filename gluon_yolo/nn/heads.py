@@ -34,7 +34,7 @@ class YOLOv3Heads(gluon.HybridBlock):
             )
 
     def set_prior(self, probability: float) -> None:
-        """Make a fresh head give every anchor this objectness, so that the many negatives start near their target.
+        """Make a fresh head give every anchor this objectness, so that negatives start near their target.
 
         Source: Lin et al. 2017, Focal Loss, section 4.1.
         """

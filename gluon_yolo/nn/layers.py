@@ -18,8 +18,9 @@ def make_norm(kind: str = "bn", num_devices: int = 1) -> NormFactory:
     All three kinds hold the same parameters, so weights move freely between them.
 
     Args:
-        kind: ``bn`` normalises over the device's own batch; ``sync`` over the batch of all devices (Zhang et al.
-            2018, section 3); ``frozen`` uses the stored statistics and trains neither them nor scale and shift.
+        kind: ``bn`` normalises over the device's own batch; ``sync`` over the batch of all devices (Zhang et
+            al. 2018, section 3); ``frozen`` uses the stored statistics and trains neither them nor scale and
+            shift.
         num_devices: devices that share one ``sync`` layer.
 
     Raises:
@@ -110,6 +111,6 @@ class Normalize(gluon.HybridBlock):
             self.std = self.params.get_constant("std", mx.nd.array(std).reshape((1, 3, 1, 1)))
 
     def hybrid_forward(self, F, pixels, mean, std):
-        """Return the standardised picture, channels first, float32; rounded exactly as GluonCV's transforms do."""
+        """Return the standardised picture, channels first, float32; rounded as GluonCV's transforms do."""
         planes = F.transpose(F.cast(pixels, "float32"), axes=(0, 3, 1, 2)) / 255
         return F.broadcast_div(F.broadcast_sub(planes, mean), std)

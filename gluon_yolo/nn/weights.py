@@ -1,4 +1,4 @@
-"""Weights in: our own files, GluonCV's detectors, GluonCV's ImageNet backbones; whole, or as far as they fit."""
+"""Weights in: our own files, GluonCV's detectors and ImageNet backbones; whole, or as far as they fit."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _few(names: Sequence[str]) -> str:
 
 
 def structural_parameters(net: gluon.Block) -> dict[str, gluon.Parameter]:
-    """Return a network's trainable parameters and statistics by their place in it, without graph constants."""
+    """Return a network's parameters and statistics by their place in it, without graph constants."""
     parameters = net._collect_params_with_prefix()
     return {name: p for name, p in parameters.items() if not isinstance(p, gluon.Constant)}
 
@@ -78,8 +78,8 @@ def load(net: Detector, source, partial: bool = False, class_names: Sequence[str
         net: gets the weights, on all its devices.
         source: a ``.params`` file of ours or of GluonCV's (detector or backbone), or a run's folder.
         partial: take what fits and report the rest, for fine-tuning; else the file must fit whole.
-        class_names: of the network in the file, to carry classes over by name; None finds them beside the file, or
-            by their number in a GluonCV file (20 are VOC's, 80 are COCO's).
+        class_names: of the network in the file, to carry classes over by name; None finds them beside the
+            file, or by their number in a GluonCV file (20 are VOC's, 80 are COCO's).
 
     Raises:
         UserError: when the file is missing, is no parameter file, or does not fit.
@@ -131,7 +131,7 @@ def _params_file(path: Path) -> Path:
 
 
 def _read(path: Path, levels: int) -> tuple[dict[str, np.ndarray], bool]:
-    """Return a file's values under our names, untranslatable ones under their own, and if GluonCV wrote it."""
+    """Return a file's values under our names, others under their own, and whether GluonCV wrote it."""
     try:
         arrays = mx.nd.load(str(path))
     except (mx.MXNetError, ValueError, UnicodeDecodeError) as error:
@@ -215,4 +215,5 @@ def _misfit(net: Detector, path: Path, values: dict[str, np.ndarray], report: Lo
     if report.adapted and not report.fresh:
         return f"{path}: weights for other class names than {', '.join(net.spec.class_names)}"
     missing = _few(report.fresh or report.left_out)
-    return f"{path}: not the weights of {net.zoo_name}: {len(report.fresh)} of its parameters are not in it ({missing})"
+    count = len(report.fresh)
+    return f"{path}: not the weights of {net.zoo_name}: {count} of its parameters are not in it ({missing})"

@@ -68,7 +68,7 @@ def _yolo3_darknet53(name: str, spec: DetectionSpec, norm: NormFactory) -> Detec
 
 
 def _neck_channels(multiplier: float) -> tuple[int, int, int]:
-    """Return the neck's route widths, ascending stride: GluonCV's for 1.0 and 0.25, the nearer of them between."""
+    """Return the neck's route widths, ascending stride: GluonCV's for 1.0 and for 0.25, no others between."""
     return (128, 256, 512) if multiplier > 0.5 else (128, 128, 256)
 
 
@@ -80,7 +80,8 @@ def names() -> list[str]:
 def canonical(name: str, dataset: str = "custom") -> str:
     """Turn any accepted spelling into the zoo's full name.
 
-    ``mobilenet1_0``, ``mobilenet1.0``, ``yolo3_mobilenet1.0`` and ``yolo3_mobilenet1.0_custom`` are one network.
+    ``mobilenet1_0``, ``mobilenet1.0``, ``yolo3_mobilenet1.0`` and ``yolo3_mobilenet1.0_custom`` are one
+    network.
 
     Args:
         name: as the user wrote it.

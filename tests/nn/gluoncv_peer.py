@@ -92,7 +92,7 @@ def in_our_order(array: np.ndarray, size_hw, strides=(8, 16, 32), anchors=3) -> 
 
 
 def their_targets(theirs, boxes, ids, size_hw, mix=None, label_smooth=False):
-    """Return the inputs of GluonCV's training forward for ground truth (B, M, 4), (B, M, 1) padded with -1."""
+    """Return what GluonCV's training forward wants for truth (B, M, 4), (B, M, 1) padded with -1."""
     from gluoncv.model_zoo.yolo.yolo_target import YOLOV3PrefetchTargetGenerator
 
     theirs._target_generator._label_smooth = label_smooth

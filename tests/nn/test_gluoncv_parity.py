@@ -124,7 +124,7 @@ def gradient_differences(theirs, ours) -> dict:
 
 
 def _random_truth(batch, size_hw, num_classes, seed, most=9):
-    """Return boxes (B, M, 4), ids (B, M, 1), mixup weights (B, M, 1), padded with -1; two share one anchor."""
+    """Return boxes (B, M, 4), ids and mixup weights (B, M, 1), padded with -1; two share one anchor."""
     rng = np.random.default_rng(seed)
     boxes, ids, mix = (np.full((batch, most, n), -1.0, dtype=np.float32) for n in (4, 1, 1))
     height, width = size_hw

@@ -6,7 +6,8 @@ from gluon_yolo.compat import gluon
 from gluon_yolo.nn.backbones.base import Backbone
 from gluon_yolo.nn.layers import NormFactory, conv_cell
 
-# (channels after the pointwise convolution, stride of the depthwise one) of the 13 blocks, by published stage.
+# (channels after the pointwise convolution, stride of the depthwise one) of the 13 blocks, by published
+# stage.
 STAGES = (
     ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1)),
     ((512, 2), (512, 1), (512, 1), (512, 1), (512, 1), (512, 1)),

@@ -6,7 +6,8 @@ from gluon_yolo.compat import gluon
 from gluon_yolo.nn.backbones.base import Backbone
 from gluon_yolo.nn.layers import NormFactory, conv_cell
 
-# (expansion, channels, stride) of the 17 bottlenecks, by published stage. A stage ends before the next stride.
+# (expansion, channels, stride) of the 17 bottlenecks, by published stage. A stage ends before the next
+# stride.
 STAGES = (
     ((1, 16, 1), (6, 24, 2), (6, 24, 1), (6, 32, 2), (6, 32, 1), (6, 32, 1)),
     ((6, 64, 2), (6, 64, 1), (6, 64, 1), (6, 64, 1), (6, 96, 1), (6, 96, 1), (6, 96, 1)),
@@ -16,7 +17,7 @@ LAST_CHANNELS = 1280
 
 
 class Bottleneck(gluon.HybridBlock):
-    """Inverted residual with a linear bottleneck: expand, filter depthwise, project; add the input where it fits.
+    """Inverted residual with a linear bottleneck: expand, filter depthwise, project; add the input if it fits.
 
     Args:
         in_channels: channels of the input.

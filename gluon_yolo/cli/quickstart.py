@@ -1,0 +1,107 @@
+"""``quickstart``: the whole road on drawn pictures, by way of the other commands."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from gluon_yolo.engine.atomic import writing
+from gluon_yolo.errors import UserError
+
+HELP = """\
+Walk the whole road on drawn pictures: draw a data set, train a narrow network on it, export the model, score it, and
+draw what it finds. Each step is one of the other commands, printed before it runs, so that it can be repeated with
+one's own folder. Exit status 1 when the model is worse than it should be."""
+
+PICTURES = 400
+SIZE = "128x160"
+TRAINING = {
+    "--network": "mobilenet0_25",
+    "--gpus": "",
+    "--pretrained-base": "no",
+    "--data-shape": SIZE,
+    "--epochs": "24",
+    "--batch-size": "8",
+    "--lr": "0.005",
+    "--lr-mode": "cosine",
+    "--warmup-epochs": "2",
+    "--augment": "light",
+    "--val-interval": "4",
+    "--save-interval": "0",
+}
+SHOWN = "scene_000?4.jpg"  # ten of the validation pictures: every fifth scene is one
+WANTED = 0.9
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what ``quickstart`` takes."""
+    out_help = "folder for data, run, model and pictures (default: %(default)s)"
+    parser.add_argument("--out", default="runs/quickstart", metavar="DIR", help=out_help)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw, train, export, score, look; return 1 when the score is not above ``WANTED``."""
+    started = time.perf_counter()
+    out = Path(args.out)
+    with writing(out, "name another folder with --out"):
+        out.mkdir(parents=True, exist_ok=True)
+    data, model, pictures, scores = out / "data", out / "model", out / "pictures", out / "scores.json"
+
+    step("synth", data, "--pictures", PICTURES)
+    earlier = set(out.glob("*/args.json"))
+    step("train", "--data-root", data, *(word for flag in TRAINING.items() for word in flag),
+         "--no-random-shape", "--save-prefix", f"{out}/")  # fmt: skip
+    (made,) = set(out.glob("*/args.json")) - earlier
+    trained = made.parent
+    step("export", trained, "--out", model)
+    step("eval", "--model", model, "--data-root", data, "--json", scores)
+    step("demo", "--model", model, data / "JPEGImages" / SHOWN, "--out", pictures)
+
+    score = json.loads(scores.read_text(encoding="utf-8"))["VOC_mAP50"]
+    python = this_python()
+    minutes, seconds = divmod(round(time.perf_counter() - started), 60)
+    print(f"""
+the run, with its log, curves and weights   {trained}
+the exported model                          {model}
+its scores on the validation pictures       {scores}
+pictures with what it found                 {pictures}
+
+with your own pictures, in a folder with JPEGImages/ and Annotations/ (Pascal VOC's XML):
+  {python} train_yolo3_mobilenet.py --network mobilenet1_0 --data-root FOLDER --gpus "" --recipe small-data
+""")
+    good = score is not None and score > WANTED
+    verdict = "done" if good else f"NOT GOOD ENOUGH, mAP50 should be above {WANTED}"
+    print(f"{verdict}: mAP50 {score if score is None else format(score, '.4f')}, {minutes} min {seconds:02d} s")
+    return 0 if good else 1
+
+
+def step(*words: object) -> None:
+    """Print a command and run it.
+
+    Raises:
+        UserError: when it does not succeed.
+        KeyboardInterrupt: when it was stopped.
+    """
+    from gluon_yolo.cli import main
+
+    argv = [str(word) for word in words]
+    print(f"\n$ {this_python()} -m gluon_yolo {shlex.join(argv)}", flush=True)
+    status = main(argv)
+    if status == 130:
+        raise KeyboardInterrupt
+    if status:
+        raise UserError(f"the road ends here: `{argv[0]}` did not succeed, see above")
+
+
+def this_python() -> str:
+    """Return what to type for the running interpreter from here."""
+    if shutil.which("python") == sys.executable:
+        return "python"
+    near = os.path.relpath(sys.executable)
+    return shlex.quote(sys.executable if near.startswith(os.pardir) else near)
