@@ -24,6 +24,7 @@ from peers import Sides, import_gluoncv
 
 NUM_CLASSES = 20
 OBJECTS = 14  # of a picture, as BCCD's
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 MOMENTUM, WEIGHT_DECAY, LEARNING_RATE = 0.9, 0.0005, 1e-5
 
 
@@ -45,7 +46,7 @@ def main() -> int:
     words = ["--network", args.network, "--size", str(args.size), "--batch-size", str(args.batch_size)]
     times, threads = Sides(__file__, words).take_turns(args.rounds)
     print(
-        f"{args.network} at {args.size}x{args.size}, batch {args.batch_size}, {args.rounds} steps of each side; "
+        f"{args.network} at {args.size}x{args.size}, batch {args.batch_size}, {args.rounds} steps each; "
         f"threads: {', '.join(f'{name} {count}' for name, count in threads.items())}"
     )
     print(f"{'':28}{'targets ms':>11}{'step ms':>10}{'whole ms':>10}{'pictures/s':>12}{'ours faster':>13}")
@@ -53,8 +54,8 @@ def main() -> int:
     for name, rows in times.items():
         parts = [statistics.median(column) for column in zip(*rows)]
         print(
-            f"{name:28}{parts[0]:11.1f}{parts[1]:10.0f}{middle[name]:10.0f}{1e3 * args.batch_size / middle[name]:12.2f}"
-            f"{middle[name] / middle['ours']:12.2f}x"
+            f"{name:28}{parts[0]:11.1f}{parts[1]:10.0f}{middle[name]:10.0f}"
+            f"{1e3 * args.batch_size / middle[name]:12.2f}{middle[name] / middle['ours']:12.2f}x"
         )
     equal = next(value for name, value in middle.items() if name not in ("ours", "GluonCV")) / middle["ours"]
     print(f"at equal threads {equal:.2f}x")
@@ -126,9 +127,7 @@ def gluoncv_side(args: argparse.Namespace):
     def step() -> list[float]:
         pixels, boxes, ids = next(source)
         tensors = mx.nd.image.normalize(
-            mx.nd.image.to_tensor(nd.array(pixels, dtype="uint8")),
-            mean=(0.485, 0.456, 0.406),
-            std=(0.229, 0.224, 0.225),
+            mx.nd.image.to_tensor(nd.array(pixels, dtype="uint8")), mean=MEAN, std=STD
         )
         tensors.wait_to_read()  # its data workers deliver these
         begin = time.perf_counter()

@@ -17,7 +17,7 @@ LAST_CHANNELS = 1280
 
 
 class Bottleneck(gluon.HybridBlock):
-    """Inverted residual with a linear bottleneck: expand, filter depthwise, project; add the input if it fits.
+    """Inverted residual with a linear bottleneck: expand, filter depthwise, project, add the input.
 
     Args:
         in_channels: channels of the input.
