@@ -118,10 +118,8 @@ def gluoncv_side(args: argparse.Namespace):
         _, anchors, offsets, maps, *_ = net(blank)
     generator = YOLOV3PrefetchTargetGenerator(len(net.classes))
     net.hybridize()
-    trainer = gluon.Trainer(
-        net.collect_params(), "sgd", {"learning_rate": LEARNING_RATE, "momentum": MOMENTUM, "wd": WEIGHT_DECAY},
-        kvstore="local",
-    )  # fmt: skip
+    descent = {"learning_rate": LEARNING_RATE, "momentum": MOMENTUM, "wd": WEIGHT_DECAY}
+    trainer = gluon.Trainer(net.collect_params(), "sgd", descent, kvstore="local")
     source = batches(args)
 
     def step() -> list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gluon_yolo.boxes import xyxy_to_cxcywh
-from gluon_yolo.nn.coding import CODINGS
+from gluon_yolo.nn.coding import coding_of
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.structures import Detections
 
@@ -31,10 +31,15 @@ def assign(
     Returns:
         (M, 12) float32: flat anchor index, encoded box (4), class id, weight, box weight ``2 - area/picture
         area`` (small boxes count more), corners in input pixels (4).
+
+    Raises:
+        ValueError: when a class id is none of the spec's.
     """
     rows = np.zeros((len(truth), COLUMNS), dtype=np.float32)
     if not len(truth):
         return rows
+    if truth.class_ids.min() < 0 or truth.class_ids.max() >= spec.num_classes:
+        raise ValueError(f"class_ids: expected 0 to {spec.num_classes - 1}, got {truth.class_ids.tolist()}")
     height, width = size_hw
     cxcywh = xyxy_to_cxcywh(truth.boxes)
     anchors = spec.flat_anchors
@@ -52,7 +57,7 @@ def assign(
     )
 
     rows[:, INDEX] = index
-    rows[:, DELTAS] = CODINGS[spec.box_coding].encode(cxcywh, cells, anchors[best], strides[level])
+    rows[:, DELTAS] = coding_of(spec).encode(cxcywh, cells, anchors[best], strides[level])
     rows[:, CLASS] = truth.class_ids
     rows[:, WEIGHT] = 1 if weights is None else weights
     rows[:, BOX_WEIGHT] = 2 - cxcywh[:, 2] * cxcywh[:, 3] / (width * height)

@@ -69,14 +69,13 @@ def select(
 ) -> Detections:
     """Turn every anchor's box and class scores into the final detections of one picture.
 
-    The best ``max_candidates`` (anchor, class) pairs are taken first, so that suppression never sees all N *
-    C.
+    The best ``max_candidates`` (anchor, class) pairs are taken first: suppression never sees all N * C.
 
     Args:
         boxes: (N, 4) decoded corners, any unit.
         scores: (N, C) score of each class.
         score_threshold: pairs at or below it are left out.
-        nms_threshold: overlap above which a worse box of the same class falls; outside (0, 1) nothing falls.
+        nms_threshold: overlap above which a worse box of the same class falls; outside 0..1 nothing falls.
         max_candidates: pairs that enter suppression.
         max_detections: detections returned at most, best first.
 

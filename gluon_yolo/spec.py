@@ -42,6 +42,10 @@ class DetectionSpec:
 
     def __post_init__(self) -> None:
         """Freeze nested sequences into tuples and check the record."""
+        if isinstance(self.class_names, str):
+            raise ValueError(
+                f"class_names: expected a sequence of names, got the string {self.class_names!r}"
+            )
         names = tuple(str(name) for name in self.class_names)
         anchors = tuple(tuple((float(w), float(h)) for w, h in level) for level in self.anchors)
         strides = tuple(int(stride) for stride in self.strides)
@@ -49,9 +53,9 @@ class DetectionSpec:
             raise ValueError(f"class_names: expected distinct names, got {names}")
         if len(anchors) != len(strides):
             raise ValueError(f"anchors: expected {len(strides)} levels (one per stride), got {len(anchors)}")
-        if list(strides) != sorted(set(strides)):
-            raise ValueError(f"strides: expected ascending, got {strides}")
-        if any(not level for level in anchors) or min(min(wh) for level in anchors for wh in level) <= 0:
+        if not strides or strides[0] < 1 or list(strides) != sorted(set(strides)):
+            raise ValueError(f"strides: expected ascending, from 1 up, got {strides}")
+        if not all(level and all(w > 0 and h > 0 for w, h in level) for level in anchors):
             raise ValueError(f"anchors: expected at least one per level, all positive, got {anchors}")
         if not 0 < self.ignore_iou <= 1:
             raise ValueError(f"ignore_iou: expected within (0, 1], got {self.ignore_iou}")
@@ -85,10 +89,10 @@ class DetectionSpec:
         return np.array([wh for level in self.anchors for wh in level], dtype=np.float32)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain lists and numbers, fit for JSON."""
+        """Return a record of plain strings, numbers and tuples, fit for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> DetectionSpec:
-        """Rebuild the spec that :meth:`to_dict` wrote."""
+        """Rebuild the spec that :meth:`to_dict` wrote, also after a way through JSON."""
         return cls(**record)

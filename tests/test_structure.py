@@ -22,7 +22,16 @@ FLOORS = (
     ("nn.layers", "nn.coding"),
     ("nn.backbones", "nn.necks", "nn.heads", "assign"),
     ("nn.detector", "nn.decode", "data"),
-    ("nn.zoo", "nn.weights", "nn.gluoncv_names", "nn.summary", "darknet", "losses", "metrics"),
+    (
+        "nn.zoo",
+        "nn.weights",
+        "nn.params_file",
+        "nn.gluoncv_names",
+        "nn.summary",
+        "darknet",
+        "losses",
+        "metrics",
+    ),
     ("inference",),
     ("visualize", "export"),
     ("engine",),
@@ -30,7 +39,7 @@ FLOORS = (
     ("__main__",),
 )
 # Several files that belong together share a floor's area under one name.
-SAME_AREA = {"nn.gluoncv_names": "nn.weights"}
+SAME_AREA = dict.fromkeys(("nn.gluoncv_names", "nn.params_file"), "nn.weights")
 
 # What runs where no mxnet is installed, and in the loader's workers. A runtime of ``inference`` is loaded
 # when asked for.

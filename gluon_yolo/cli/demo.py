@@ -38,6 +38,7 @@ source could not be read.
   gluon-yolo demo --model exported 0 --frames 300
 """
 SECONDS_BETWEEN_LINES = 10
+Record = dict[str, Any]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,22 +69,22 @@ def run(args: argparse.Namespace) -> int:
     names = ResultNames(out, sources)
     if args.json and not names.reserve(Path(args.json)):
         raise UserError(f"--json {args.json}: is one of the sources; name another file")
-    with writing(out, "name another folder with --out"):
-        out.mkdir(parents=True, exist_ok=True)
+    for folder in [out, *([Path(args.json).parent] if args.json else [])]:
+        with writing(folder, "name another place"):
+            folder.mkdir(parents=True, exist_ok=True)
     predictor = open_predictor(args)
-    predictor.detect_batch(
-        np.zeros((1, *predictor.size_hw, 3), dtype=np.uint8)
-    )  # first calls plan: not to be timed
+    # The first call plans the network's memory, which no picture's time should show.
+    predictor.detect_batch(np.zeros((1, *predictor.size_hw, 3), dtype=np.uint8))
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
 
     failed = len(problems)
-    found: list[dict[str, Any]] = []
+    found: list[Record] = []
     try:
         for source in sources:
             try:
                 look = look_at_video if source.moving else look_at_picture
-                found += look(predictor, source, names.result_of(source), args.frames)
+                look(predictor, source, names.result_of(source), found, args.frames)
             except UserError as error:
                 print(f"error: {error}", file=sys.stderr)
                 failed += 1
@@ -98,12 +99,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def look_at_picture(
-    predictor: Predictor, source: Source, result: Path, frames: int | None
-) -> list[dict[str, Any]]:
+    predictor: Predictor, source: Source, result: Path, found: list[Record], frames: int | None
+) -> None:
     """Find, draw, write and print one picture; ``frames`` is for videos.
-
-    Returns:
-        A record of each object.
 
     Raises:
         UserError: when the picture cannot be read, or the result not written.
@@ -117,12 +115,12 @@ def look_at_picture(
     write_picture(result, draw(picture, detections, predictor.class_names))
     objects = summary(detections.class_ids, predictor.class_names)
     print(f"{source.name}: {objects}; {milliseconds(timings)} -> {result}")
-    return records(source.name, detections, predictor.class_names)
+    found += records(source.name, detections, predictor.class_names)
 
 
 def look_at_video(
-    predictor: Predictor, source: Source, result: Path, frames: int | None
-) -> list[dict[str, Any]]:
+    predictor: Predictor, source: Source, result: Path, found: list[Record], frames: int | None
+) -> None:
     """Find, draw and write each frame of a video or a webcam, and print one line at its end.
 
     Ctrl-C ends a webcam as a matter of course; of a video it keeps what is done and stops the whole run.
@@ -131,15 +129,12 @@ def look_at_video(
         predictor: finds the objects.
         source: a video or a webcam.
         result: the MP4 to write.
+        found: gets a record of each object, with its ``frame`` counted from 0.
         frames: stop after so many; None goes on to the end.
-
-    Returns:
-        A record of each object, with its ``frame`` counted from 0.
 
     Raises:
         UserError: when the video cannot be read, or the result not written.
     """
-    found: list[dict[str, Any]] = []
     classes: list[np.ndarray] = []
     totals = dict.fromkeys(predictor.timings, 0.0)
     with VideoReader(source.path if source.camera is None else source.camera) as video:
@@ -159,7 +154,6 @@ def look_at_video(
     means = {part: spent / len(classes) for part, spent in totals.items()}
     objects = summary(np.concatenate(classes), predictor.class_names)
     print(f"{source.name}: {len(classes)} frames, {objects}; {milliseconds(means)} a frame -> {result}")
-    return found
 
 
 class Progress:
@@ -190,9 +184,7 @@ class Progress:
         self._bar.close()
 
 
-def records(
-    name: str, detections: Detections, class_names: Sequence[str], **more: int
-) -> list[dict[str, Any]]:
+def records(name: str, detections: Detections, class_names: Sequence[str], **more: int) -> list[Record]:
     """Return one plain record per detection, best first."""
     assert detections.scores is not None
     return [
@@ -225,7 +217,7 @@ def milliseconds(timings: dict[str, float]) -> str:
     return ", ".join(f"{name} {timings[part]:.1f} ms" for part, name in names.items())
 
 
-def write_json(path: Path, found: list[dict[str, Any]]) -> None:
+def write_json(path: Path, found: list[Record]) -> None:
     """Write the records, whole or not at all.
 
     Raises:

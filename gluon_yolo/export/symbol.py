@@ -15,7 +15,6 @@ from gluon_yolo.export import graph
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.nn.decode import Decode, Detect
 from gluon_yolo.nn.detector import Detector
-from gluon_yolo.spec import DetectionSpec
 
 CUTS = ("nms", "decoded", "raw")
 TOLERANCE = 1e-5
@@ -47,9 +46,8 @@ def export(
             -1 filling up; ``decoded`` with boxes (B, N, 4) and scores (B, N, C); ``raw`` with the raw maps.
         nms_threshold: written into the graph by ``nms``: overlap above which a worse box of a class falls.
         score_threshold: likewise: pairs of anchor and class at or below it are left out.
-        max_candidates: likewise: pairs that enter suppression; at most the anchors that ``size_hw`` has, and
-            the graph takes no input that has fewer.
-        max_detections: likewise: K.
+        max_candidates: likewise: pairs that enter suppression.
+        max_detections: likewise: K; at most ``max_candidates``.
 
     Returns:
         The path of ``NAME.json``, which ``Predictor.load`` takes.
@@ -61,7 +59,6 @@ def export(
     """
     name = net.zoo_name if name is None else name
     _check(net, name, size_hw, cut)
-    max_candidates = min(max_candidates, _num_anchors(net.spec, size_hw))
     nms = {
         "nms_threshold": nms_threshold,
         "score_threshold": score_threshold,
@@ -109,11 +106,6 @@ def _check(net: Detector, name: str, size_hw: tuple[int, int], cut: str) -> None
         raise UserError(
             f"size {size_hw[0]}x{size_hw[1]}: both sides must be multiples of {net.spec.max_stride}"
         )
-
-
-def _num_anchors(spec: DetectionSpec, size_hw: tuple[int, int]) -> int:
-    height, width = size_hw
-    return sum(a * (height // s) * (width // s) for a, s in zip(spec.anchors_per_level, spec.strides))
 
 
 def _context(net: Detector) -> mx.Context:

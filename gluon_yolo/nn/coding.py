@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from gluon_yolo.boxes import cxcywh_to_xyxy
+from gluon_yolo.spec import DetectionSpec
 
 
 class YOLOv3Coding:
@@ -25,7 +26,8 @@ class YOLOv3Coding:
         """Turn boxes into targets.
 
         Args:
-            cxcywh: (M, 4) boxes in input pixels; sides under one pixel count as one.
+            cxcywh: (M, 4) boxes in input pixels; sides under one pixel count as one, a centre outside its
+                cell as on the cell's edge.
             cells: (M, 2) column and row of each box's cell.
             anchors: (M, 2) width and height in input pixels.
             strides: (M,) input pixels per cell.
@@ -33,7 +35,7 @@ class YOLOv3Coding:
         Returns:
             (M, 4): place in the cell along x and y in 0..1, log of width and height over the anchor's.
         """
-        place = cxcywh[:, :2] / strides[:, None] - cells
+        place = np.clip(cxcywh[:, :2] / strides[:, None] - cells, 0, 1)
         scale = np.log(np.maximum(cxcywh[:, 2:], 1) / anchors)
         return np.concatenate([place, scale], axis=1).astype(np.float32)
 
@@ -70,3 +72,14 @@ class YOLOv3Coding:
 
 
 CODINGS = {coding.name: coding for coding in (YOLOv3Coding,)}
+
+
+def coding_of(spec: DetectionSpec) -> type[YOLOv3Coding]:
+    """Return the box coding that a spec names.
+
+    Raises:
+        ValueError: when there is none of that name.
+    """
+    if spec.box_coding not in CODINGS:
+        raise ValueError(f"box_coding: expected one of {', '.join(CODINGS)}, got {spec.box_coding!r}")
+    return CODINGS[spec.box_coding]

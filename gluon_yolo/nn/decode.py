@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gluon_yolo.compat import gluon, mx
-from gluon_yolo.nn.coding import CODINGS
+from gluon_yolo.nn.coding import coding_of
 from gluon_yolo.nn.heads import BOX_CHANNELS, OBJECTNESS
 from gluon_yolo.spec import DetectionSpec
 
@@ -19,7 +19,7 @@ class LevelDecoder(gluon.HybridBlock):
     def __init__(self, spec: DetectionSpec, level: int, **kwargs):
         """Store the level's anchors as a constant of the graph."""
         super().__init__(**kwargs)
-        self.coding = CODINGS[spec.box_coding]
+        self.coding = coding_of(spec)
         self.stride = spec.strides[level]
         self.num_anchors = len(spec.anchors[level])
         with self.name_scope():
@@ -81,10 +81,10 @@ class Detect(gluon.HybridBlock):
 
     Args:
         spec: as for :class:`Decode`.
-        nms_threshold: overlap above which a worse box of the same class falls.
-        score_threshold: pairs at or below it are left out.
+        nms_threshold: overlap above which a worse box of the same class falls; outside 0..1 nothing falls.
+        score_threshold: pairs at or below it are left out; 0 or more.
         max_candidates: pairs that enter suppression.
-        max_detections: K, rows returned per picture.
+        max_detections: rows returned per picture; at most ``max_candidates``.
     """
 
     def __init__(
@@ -100,17 +100,18 @@ class Detect(gluon.HybridBlock):
         super().__init__(**kwargs)
         self.decode = Decode(spec)
         self.num_classes = spec.num_classes
-        self.nms_threshold = nms_threshold
+        self.nms_threshold = nms_threshold if 0 < nms_threshold < 1 else 1
         self.score_threshold = score_threshold
         self.max_candidates = max_candidates
-        self.max_detections = max_detections
+        self.max_detections = min(max_detections, max_candidates)
 
     def hybrid_forward(self, F, *maps):
         """Return ids (B, K, 1), scores (B, K, 1), bboxes (B, K, 4) in input pixels; rows of -1 fill up."""
         boxes, scores = self.decode(*maps)
-        best_anchors = F.topk(F.max(scores, axis=2), k=self.max_candidates, axis=1)
-        boxes = _take_rows(F, boxes, best_anchors)
-        scores = F.reshape(_take_rows(F, scores, best_anchors), (0, -1))
+        anchors, is_real = self._best_anchors(F, scores)
+        boxes = _take_rows(F, boxes, anchors)
+        scores = F.broadcast_mul(_take_rows(F, scores, anchors), F.expand_dims(is_real, axis=2))
+        scores = F.reshape(scores, (0, -1))
         pairs = F.topk(scores, k=self.max_candidates, axis=1)
         scores = _take_rows(F, F.expand_dims(scores, axis=2), pairs)
         anchor = F.floor((pairs + 0.5) / self.num_classes)
@@ -129,6 +130,18 @@ class Detect(gluon.HybridBlock):
         return tuple(
             F.slice_axis(kept, axis=2, begin=begin, end=end) for begin, end in ((0, 1), (1, 2), (2, 6))
         )
+
+    def _best_anchors(self, F, scores):
+        """Return the anchors with the best scores (B, max_candidates), and 0 where there were too few.
+
+        topk fails on a row shorter than what it is to take, and a small picture has few anchors: blanks stand
+        before them.
+        """
+        best = F.max(scores, axis=2)
+        blank = F.zeros_like(F.slice_axis(best, axis=1, begin=0, end=1)) - 1
+        blanks = F.broadcast_axis(blank, axis=1, size=self.max_candidates)
+        index = F.topk(F.concat(blanks, best, dim=1), k=self.max_candidates, axis=1) - self.max_candidates
+        return F.relu(index), index >= 0
 
 
 def _take_rows(F, table, index):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Callable
 
 # First of GluonCV's `features` in each of our stages, for its MobileNet (layers), MobileNetV2 (layers),
 # DarkNet-53.
@@ -44,7 +45,7 @@ def translate(names: Iterable[str], levels: int = 3) -> dict[str, str]:
     return translated
 
 
-Rules = list[tuple[str, "object"]]
+Rules = list[tuple[str, Callable[[re.Match], str]]]  # how a name begins, and what takes that place
 
 
 def _detector_rules(levels: int) -> Rules:
@@ -88,7 +89,7 @@ def _v2_bottleneck(layer: int, part: int) -> str:
     return f"backbone.stages.{stage}.{block}.body.{part // 3}.{part % 3}"
 
 
-def _v2_plain(layer: int) -> str | None:
+def _v2_plain(layer: int) -> str:
     if layer < _V2_STEM:
         return f"backbone.stages.0.0.{layer}"
     return f"backbone.stages.2.{_V2_LAST - MOBILENETV2_STAGES[2]}.{layer - _V2_LAST}"

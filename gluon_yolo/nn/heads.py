@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from gluon_yolo.compat import gluon, mx
 
 BOX_CHANNELS = 5  # tx, ty, tw, th, objectness come before the class logits
@@ -46,3 +48,28 @@ class YOLOv3Heads(gluon.HybridBlock):
     def hybrid_forward(self, F, *maps):
         """Turn maps (B, K, H, W) into raw maps (B, A * (5 + C), H, W)."""
         return tuple(level(x) for level, x in zip(self.levels, maps))
+
+
+def take_over_classes(
+    fresh: np.ndarray,
+    trained: np.ndarray,
+    anchors: int,
+    class_names: Sequence[str],
+    trained_names: Sequence[str],
+) -> np.ndarray:
+    """Return a fresh level's weight or bias with the trained one's box part and classes of the same name.
+
+    Args:
+        fresh: (A * (5 + C), ...) of the head to come.
+        trained: (A * (5 + D), ...) of another head.
+        anchors: A, of both.
+        class_names: the fresh head's C names.
+        trained_names: the trained head's D names; empty when they are not known.
+    """
+    new = fresh.reshape((anchors, -1) + fresh.shape[1:]).copy()
+    old = trained.reshape((anchors, -1) + trained.shape[1:])
+    new[:, :BOX_CHANNELS] = old[:, :BOX_CHANNELS]
+    for index, name in enumerate(class_names):
+        if name in trained_names:
+            new[:, BOX_CHANNELS + index] = old[:, BOX_CHANNELS + list(trained_names).index(name)]
+    return new.reshape(fresh.shape)

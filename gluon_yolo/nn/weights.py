@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +13,11 @@ from gluon_yolo import compat
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.compat import gluon, mx
 from gluon_yolo.errors import UserError
-from gluon_yolo.nn import gluoncv_names
 from gluon_yolo.nn.detector import Detector
-from gluon_yolo.nn.heads import BOX_CHANNELS
+from gluon_yolo.nn.heads import BOX_CHANNELS, take_over_classes
+from gluon_yolo.nn.params_file import ParamsFile
+from gluon_yolo.spec import Anchors
 
-log = logging.getLogger("gluon_yolo")
 _HEAD = "heads.levels."
 
 
@@ -72,26 +70,35 @@ def structural_parameters(net: gluon.Block) -> dict[str, gluon.Parameter]:
 
 
 def load(net: Detector, source, partial: bool = False, class_names: Sequence[str] | None = None) -> Loaded:
-    """Set an initialised network's weights from a file.
+    """Set an initialised network's weights from a file; one that does not fit changes nothing.
 
     Args:
         net: gets the weights, on all its devices.
         source: a ``.params`` file of ours or of GluonCV's (detector or backbone), or a run's folder.
         partial: take what fits and report the rest, for fine-tuning; else the file must fit whole.
         class_names: of the network in the file, to carry classes over by name; None finds them beside the
-            file, or by their number in a GluonCV file (20 are VOC's, 80 are COCO's).
+            file. Where none are found, a file with as many classes as the network has the network's, but for
+            fine-tuning a GluonCV file's 20 classes are VOC's, and its 80 are COCO's.
 
     Raises:
         UserError: when the file is missing, is no parameter file, or does not fit.
     """
-    path = _params_file(Path(source))
-    values, gluoncv = _read(path, net.spec.num_levels)
-    names = class_names or _stored_class_names(path) or _usual_class_names(values, net, gluoncv)
-    report = _set(net, values, str(path), names)
+    path = Path(source).expanduser()
+    file = ParamsFile.read(path / "weights" / "best.params" if path.is_dir() else path, net.spec.num_levels)
+    count = _num_classes(net, file)
+    names = class_names or file.class_names or _likely_class_names(net, count, file.from_gluoncv and partial)
+    if names is not None and count is not None and len(names) != count:
+        raise UserError(f"{file.path}: weights for {count} classes, but {len(names)} class names go with it")
+    report, fitting = _fit(net, file, names)
     if not report.taken:
-        raise UserError(f"{path}: holds no weights of {net.zoo_name}; is it another network's file?")
-    if not partial and not report.whole:
-        raise UserError(_misfit(net, path, values, report))
+        raise UserError(
+            f"{file.path}: holds no weights of {net.zoo_name}; name the network that it came from"
+        )
+    if not partial:
+        _check_whole(net, file, report, count)
+    parameters = structural_parameters(net)
+    for name, value in fitting.items():
+        parameters[name].set_data(mx.nd.array(value))
     return report
 
 
@@ -114,106 +121,88 @@ def load_pretrained(net: Detector, backbone_only: bool = False) -> Loaded:
     try:
         path = store.get_model_file(name)
     except Exception as error:  # any of requests', urllib3's, portalocker's and GluonCV's own failures
-        folder = os.path.join(os.environ.get("MXNET_HOME", "~/.mxnet"), "models")
+        home = os.environ.get("MXNET_HOME", "~/.mxnet")
+        wanted = os.path.join(home, "models", f"{name}-{store.short_hash(name)}.params")
         raise UserError(
-            f"{name}: GluonCV's weights are not in {folder} and could not be downloaded "
-            f"({type(error).__name__}); put the .params file there, or start without: --pretrained-base no"
+            f"{wanted}: not there and could not be downloaded ({type(error).__name__}); "
+            "put it there, name a file with --weights, or start without: --pretrained-base no"
         ) from error
     return load(net, path, partial=True)
 
 
-def _params_file(path: Path) -> Path:
-    if path.is_dir():
-        path = path / "weights" / "best.params"
-    if not path.is_file():
-        raise UserError(f"{path}: no such weights file; give a .params file or a run's folder")
-    return path
-
-
-def _read(path: Path, levels: int) -> tuple[dict[str, np.ndarray], bool]:
-    """Return a file's values under our names, others under their own, and whether GluonCV wrote it."""
-    try:
-        arrays = mx.nd.load(str(path))
-    except (mx.MXNetError, ValueError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path}: not a whole MXNet parameter file (truncated, or of another kind)"
-        ) from error
-    if not isinstance(arrays, dict) or not arrays:
-        raise UserError(f"{path}: holds no named parameters")
-    gluoncv = gluoncv_names.is_gluoncv(arrays)
-    ours = gluoncv_names.translate(arrays, levels) if gluoncv else {}
-    return {ours.get(name, name): array.asnumpy() for name, array in arrays.items()}, gluoncv
-
-
-def _stored_class_names(path: Path) -> list[str] | None:
-    """Return the class names of the run that a parameter file lies in."""
-    for folder in list(path.resolve().parents)[:3]:
-        record = folder / "model.json"
-        if record.is_file():
-            return json.loads(record.read_text())["spec"]["class_names"]
-    return None
-
-
-def _usual_class_names(values: dict[str, np.ndarray], net: Detector, gluoncv: bool) -> Sequence[str] | None:
-    count = _num_classes(values, net)
-    usual = {len(names): names for names in (VOC_CLASSES, COCO_CLASSES)}.get(count or 0) if gluoncv else None
-    if usual is None and count == net.spec.num_classes:
-        return net.spec.class_names
-    return usual
-
-
-def _num_classes(values: dict[str, np.ndarray], net: Detector) -> int | None:
-    bias = values.get(f"{_HEAD}0.bias")
+def _num_classes(net: Detector, file: ParamsFile) -> int | None:
+    """Return how many classes the head in the file has, None when it has no head."""
+    bias = file.values.get(f"{_HEAD}0.bias")
     return None if bias is None else len(bias) // net.spec.anchors_per_level[0] - BOX_CHANNELS
 
 
-def _set(
-    net: Detector, values: dict[str, np.ndarray], source: str, class_names: Sequence[str] | None
-) -> Loaded:
+def _likely_class_names(net: Detector, count: int | None, published: bool) -> Sequence[str] | None:
+    """Return the class names that a head of so many classes stands for, if any."""
+    for names in (VOC_CLASSES, COCO_CLASSES) if published else ():
+        if len(names) == count:
+            return names
+    return net.spec.class_names if count == net.spec.num_classes else None
+
+
+def _fit(
+    net: Detector, file: ParamsFile, class_names: Sequence[str] | None
+) -> tuple[Loaded, dict[str, np.ndarray]]:
+    """Return what would become of a file's values, and the new values of our parameters."""
+    spec = net.spec
     parameters = structural_parameters(net)
-    taken, adapted, left_out = [], [], []
-    shared = [name for name in net.spec.class_names if class_names and name in class_names]
-    renamed = class_names is not None and tuple(class_names) != net.spec.class_names
-    for name, value in values.items():
+    level_of = {name: int(name.split(".")[2]) for name in parameters if name.startswith(_HEAD)}
+    taken, adapted, left_out = {}, {}, []
+    shared = [name for name in spec.class_names if class_names and name in class_names]
+    renamed = class_names is not None and tuple(class_names) != spec.class_names
+    for name, value in file.values.items():
         parameter = parameters.get(name)
-        is_head = name.startswith(_HEAD)
+        anchors = spec.anchors_per_level[level_of[name]] if name in level_of else 0
         if parameter is None:
-            if "normalize." not in name and not name.endswith((".anchors", ".offsets")):
+            if not _is_constant(name):
                 left_out.append(f"{name}: no such part here")
-        elif parameter.shape == value.shape and not (is_head and renamed):
-            parameter.set_data(mx.nd.array(value))
-            taken.append(name)
-        elif is_head and value.shape[1:] == parameter.shape[1:]:
-            anchors = net.spec.anchors_per_level[int(name[len(_HEAD) :].split(".")[0])]
-            merged = _merge_head(parameter, value, anchors, net.spec.class_names, class_names)
-            parameter.set_data(mx.nd.array(merged))
-            adapted.append(name)
+        elif parameter.shape == value.shape and not (anchors and renamed):
+            taken[name] = value
+        elif anchors and parameter.shape[1:] == value.shape[1:] and len(value) % anchors == 0:
+            ours = parameter.data(parameter.list_ctx()[0]).asnumpy()
+            adapted[name] = take_over_classes(ours, value, anchors, spec.class_names, class_names or ())
         else:
             left_out.append(f"{name}: shape {value.shape}, here {parameter.shape}")
-    fresh = [name for name in parameters if name not in taken and name not in adapted]
-    return Loaded(source, tuple(taken), tuple(adapted), tuple(left_out), tuple(fresh), tuple(shared))
+    if file.anchors and not _same_anchors(file.anchors, spec.anchors):
+        left_out.append(f"anchors: {file.anchors}, here {spec.anchors}")
+    fitting = {**taken, **adapted}
+    fresh = [name for name in parameters if name not in fitting]
+    report = Loaded(
+        str(file.path), tuple(taken), tuple(adapted), tuple(left_out), tuple(fresh), tuple(shared)
+    )
+    return report, fitting
 
 
-def _merge_head(
-    parameter, value: np.ndarray, anchors: int, ours: Sequence[str], theirs: Sequence[str] | None
-):
-    """Return our head's values with box, objectness and the classes of the same name taken from theirs."""
-    merged = parameter.data(parameter.list_ctx()[0]).asnumpy()
-    new = merged.reshape((anchors, BOX_CHANNELS + len(ours)) + merged.shape[1:])
-    old = value.reshape((anchors, -1) + value.shape[1:])
-    new[:, :BOX_CHANNELS] = old[:, :BOX_CHANNELS]
-    for index, name in enumerate(ours):
-        if theirs and name in theirs:
-            new[:, BOX_CHANNELS + index] = old[:, BOX_CHANNELS + list(theirs).index(name)]
-    return new.reshape(merged.shape)
+def _is_constant(name: str) -> bool:
+    """Say whether a name is a constant's, ours or GluonCV's, which the network's record determines."""
+    return name.startswith("normalize.") or name.endswith((".anchors", ".offsets"))
 
 
-def _misfit(net: Detector, path: Path, values: dict[str, np.ndarray], report: Loaded) -> str:
-    count = _num_classes(values, net)
-    if report.adapted and not report.fresh and count != net.spec.num_classes:
-        return f"{path}: weights for {count} classes, but the network has {net.spec.num_classes}"
-    if report.adapted and not report.fresh:
-        return f"{path}: weights for other class names than {', '.join(net.spec.class_names)}"
-    missing = _few(report.fresh or report.left_out)
-    count = len(report.fresh)
-    return f"{path}: not the weights of {net.zoo_name}: {count} of its parameters are not in it ({missing})"
+def _same_anchors(a: Anchors, b: Anchors) -> bool:
+    return len(a) == len(b) and all(np.shape(x) == np.shape(y) and np.allclose(x, y) for x, y in zip(a, b))
+
+
+def _check_whole(net: Detector, file: ParamsFile, report: Loaded, count: int | None) -> None:
+    """Raise UserError unless the file is that of this very network."""
+    if report.fresh:
+        raise UserError(
+            f"{file.path}: not the weights of {net.zoo_name}: {len(report.fresh)} of its parameters are "
+            f"absent or of another shape ({_few(report.fresh)}); name the network that it came from"
+        )
+    if report.adapted:
+        classes = net.spec.num_classes
+        text = (
+            f"weights for {count} classes, but the network has {classes}"
+            if count != classes
+            else f"weights for other class names, or in another order, than {_few(net.spec.class_names)}"
+        )
+        raise UserError(f"{file.path}: {text}; give the class names that it was trained on")
+    if file.anchors and not _same_anchors(file.anchors, net.spec.anchors):
+        raise UserError(
+            f"{file.path}: trained with the anchors {file.anchors}, but the network has {net.spec.anchors}; "
+            "build the network with the file's anchors"
+        )

@@ -95,9 +95,10 @@ def canonical(name: str, dataset: str = "custom") -> str:
     for candidate in (given, f"yolo3{given}", f"{given}{dataset}", f"yolo3{given}{dataset}"):
         if candidate in spellings:
             return spellings[candidate]
-    near = difflib.get_close_matches(f"yolo3_{name}_{dataset}", names(), n=3)
+    near = difflib.get_close_matches(name.lower(), [*_BUILDERS, *names()], n=3)
+    guess = f"did you mean {', '.join(near)}? " if near else ""
     raise UserError(
-        f"unknown network {name!r}; did you mean {', '.join(near)}? "
+        f"unknown network {name!r}; {guess}"
         f"Architectures: {', '.join(_BUILDERS)}; endings: {', '.join(DATASET_CLASSES)}"
     )
 
@@ -130,5 +131,5 @@ def build(
     classes = tuple(class_names) if class_names is not None else DATASET_CLASSES[dataset]
     if classes is None:
         raise UserError(f"{full}: a custom network needs class names")
-    spec = DetectionSpec(classes, anchors or YOLOV3_ANCHORS)
+    spec = DetectionSpec(classes, YOLOV3_ANCHORS if anchors is None else anchors)
     return _BUILDERS[architecture](full, spec, make_norm(norm, num_devices))
