@@ -11,7 +11,6 @@ Run it as: python benchmarks/inference.py [--rounds N] [--network NAME] [--size 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -20,8 +19,9 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from peers import OURS, THEIRS, THEIRS_OUR_THREADS, Sides, import_gluoncv, serve
 
 PICTURES = 8
 SCORE_THRESHOLD = 0.01  # GluonCV's own
@@ -39,84 +39,50 @@ def main() -> int:
     parser.add_argument(
         "--rounds", type=int, default=10, help=f"turns of each side, {PICTURES} pictures each"
     )
-    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    parser.add_argument("--side", choices=("ours", "gluoncv", "weights"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.side == "weights":
+        return write_weights(args.network, Path(args.folder))
     if args.side:
-        return serve(SIDES[args.side](args.network, args.size, Path(args.folder)), Path(args.folder))
+        make = {"ours": our_side, "gluoncv": gluoncv_side}[args.side]
+        return answer(make(args.network, args.size, Path(args.folder)), Path(args.folder))
 
-    from gluon_yolo.cores import physical_cores
-
-    ours = os.environ.get("OMP_NUM_THREADS", str(physical_cores()))
-    contenders = {
-        "ours": ("ours", None),
-        "GluonCV": ("gluoncv", None),
-        f"GluonCV, {ours} thread(s)": ("gluoncv", ours),
-    }
     with tempfile.TemporaryDirectory() as folder:
         prepare(args.network, Path(folder))
-        workers = {name: start(args, folder, *how) for name, how in contenders.items()}
-        try:
-            compare([ask(workers[name], "boxes") for name in ("ours", "GluonCV")])
-            times: dict[str, list[float]] = {name: [] for name in workers}
-            for _ in range(args.rounds):
-                for name, worker in workers.items():
-                    times[name] += ask(worker, "time")
-        finally:
-            for worker in workers.values():
-                worker.stdin.close()
-                worker.wait()
-    print(
-        f"\n{args.network} at {args.size}x{args.size}, {len(times['ours'])} pictures of 640x480 for each side"
-    )
+        words = ["--network", args.network, "--size", str(args.size), "--folder", folder]
+        with Sides(__file__, words) as sides:
+            compare([sides.ask(name, "boxes") for name in (OURS, THEIRS)])
+            turns = sides.take_turns(args.rounds)
+    times = {name: [value for turn in rows for value in turn] for name, rows in turns.items()}
+    print(f"{args.network} at {args.size}x{args.size}, {len(times[OURS])} pictures of 640x480 for each side")
+    print(f"threads: {', '.join(f'{name} {count}' for name, count in sides.threads.items())}")
     print(f"{'':24}{'median ms':>10}{'fastest':>10}{'pictures/s':>12}{'ours faster':>13}")
     medians = {name: statistics.median(values) for name, values in times.items()}
     for name, values in times.items():
         print(
             f"{name:24}{medians[name]:10.1f}{min(values):10.1f}{1e3 / medians[name]:12.2f}"
-            f"{medians[name] / medians['ours']:12.2f}x"
+            f"{medians[name] / medians[OURS]:12.2f}x"
         )
-    ratio = medians["GluonCV"] / medians["ours"]
+    print(f"at equal threads {medians[THEIRS_OUR_THREADS] / medians[OURS]:.2f}x")
+    ratio = medians[THEIRS] / medians[OURS]
     print(f"ratio {ratio:.2f}x (ours over GluonCV, pictures per second, each side's own defaults)")
     return 0
 
 
-def start(args: argparse.Namespace, folder: str, side: str, threads: str | None) -> subprocess.Popen:
-    """Start one side's process; without ``threads`` it takes its own default, or OMP_NUM_THREADS."""
-    command = [sys.executable, __file__, "--side", side, "--folder", folder]
-    command += ["--network", args.network, "--size", str(args.size)]
-    environment = {**os.environ, **({"OMP_NUM_THREADS": threads} if threads else {})}
-    return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    )
-
-
-def ask(worker: subprocess.Popen, question: str):
-    """Send a question to a side's process and wait for the answer."""
-    worker.stdin.write(question + "\n")
-    worker.stdin.flush()
-    answer = worker.stdout.readline()
-    if not answer:
-        raise SystemExit("a side's process ended; its error is printed above")
-    return json.loads(answer)
-
-
-def serve(detect, folder: Path) -> int:
+def answer(detect, folder: Path) -> int:
     """Answer ``time`` with each picture's milliseconds, ``boxes`` with the first one's best detections."""
     pictures = sorted(str(path) for path in (folder / "pictures").glob("*.jpg"))
-    detect(pictures[0])
-    detect(pictures[0])
-    for line in sys.stdin:
-        if line.strip() == "boxes":
-            print(json.dumps(detect(pictures[0])[:20]), flush=True)
-            continue
-        times = []
-        for picture in pictures:
-            begin = time.perf_counter()
-            detect(picture)
-            times.append((time.perf_counter() - begin) * 1e3)
-        print(json.dumps(times), flush=True)
-    return 0
+
+    def milliseconds(picture: str) -> float:
+        begin = time.perf_counter()
+        detect(picture)
+        return (time.perf_counter() - begin) * 1e3
+
+    return serve({
+        "time": lambda: [milliseconds(picture) for picture in pictures],
+        "boxes": lambda: detect(pictures[0])[:20],
+    })  # fmt: skip
 
 
 def compare(found: list[list[list[float]]]) -> None:
@@ -181,7 +147,7 @@ def prepare(network: str, folder: Path) -> None:
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 
-def write_weights(network: str, size: int, folder: Path):
+def write_weights(network: str, folder: Path) -> int:
     """Let GluonCV draw weights and write them."""
     mx, gluoncv = import_gluoncv()
     mx.random.seed(0)
@@ -195,23 +161,8 @@ def write_weights(network: str, size: int, folder: Path):
         channels[:, 4] = OBJECTNESS_BIAS
         bias.set_data(channels.reshape(-1))
     net.save_parameters(str(folder / "weights.params"))
-    return lambda picture: []
+    return 0
 
-
-def import_gluoncv():
-    """Import mxnet and gluoncv without this package's ``compat``, which would choose the threads."""
-    from gluon_yolo import numpy_names
-
-    numpy_names.restore()
-    import mxnet
-
-    sys.modules.setdefault("torch", None)
-    import gluoncv
-
-    return mxnet, gluoncv
-
-
-SIDES = {"ours": our_side, "gluoncv": gluoncv_side, "weights": write_weights}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,55 +6,73 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 WARM_UP = 2
+OURS, THEIRS, THEIRS_OUR_THREADS = "ours", "GluonCV", "GluonCV, our threads"
 
 
 class Sides:
     """Us, GluonCV with its own defaults, and GluonCV with our number of threads.
 
     Args:
-        script: the benchmark's file, which serves a side when called with ``--side NAME``.
+        script: the benchmark's file, which serves a side when called with ``--side ours`` or ``gluoncv``.
         words: the arguments that every side gets.
     """
 
-    def __init__(self, script: str, words: list[str]):
-        """Start the three processes."""
+    def __init__(self, script: str, words: list[str]) -> None:
         from gluon_yolo.cores import physical_cores
 
         ours = os.environ.get("OMP_NUM_THREADS", str(physical_cores()))
-        theirs = os.environ.get("OMP_NUM_THREADS", "mxnet's own")
-        self.threads = {"ours": ours, "GluonCV": theirs, "GluonCV, our threads": ours}
+        self.threads = {
+            OURS: ours,
+            THEIRS: os.environ.get("OMP_NUM_THREADS", "mxnet's own"),
+            THEIRS_OUR_THREADS: ours,
+        }
         self._workers = {
-            "ours": _start(script, "ours", words),
-            "GluonCV": _start(script, "gluoncv", words),
-            "GluonCV, our threads": _start(script, "gluoncv", words, ours),
+            OURS: _start(script, "ours", words),
+            THEIRS: _start(script, "gluoncv", words),
+            THEIRS_OUR_THREADS: _start(script, "gluoncv", words, ours),
         }
 
-    def take_turns(self, rounds: int) -> tuple[dict[str, list], dict[str, str]]:
-        """Let each side answer once a round; return the answers by side, and the sides' threads."""
-        answers: dict[str, list] = {name: [] for name in self._workers}
-        try:
-            for _ in range(rounds):
-                for name, worker in self._workers.items():
-                    answers[name].append(_ask(worker))
-        finally:
-            for worker in self._workers.values():
-                worker.stdin.close()
-                worker.wait()
-        return answers, self.threads
+    def ask(self, name: str, question: str = "time") -> Any:
+        """Have one side answer a question."""
+        worker = self._workers[name]
+        worker.stdin.write(question + "\n")
+        worker.stdin.flush()
+        answer = worker.stdout.readline()
+        if not answer:
+            raise SystemExit(f"{name}: the process ended; its error is printed above")
+        return json.loads(answer)
 
-    @staticmethod
-    def serve(work) -> int:
-        """Be a side: for each line on standard input, do the work once and print what it returned as JSON."""
-        for _ in range(WARM_UP):
-            work()
-        for _ in sys.stdin:
-            print(json.dumps(work()), flush=True)
-        return 0
+    def take_turns(self, rounds: int) -> dict[str, list[Any]]:
+        """Have each side answer ``time`` once a round; return the answers by side."""
+        answers: dict[str, list[Any]] = {name: [] for name in self._workers}
+        for _ in range(rounds):
+            for name in self._workers:
+                answers[name].append(self.ask(name))
+        return answers
+
+    def __enter__(self) -> Sides:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers.values():
+            worker.stdin.close()
+            worker.wait()
+
+
+def serve(answers: dict[str, Callable[[], Any]]) -> int:
+    """Be a side: for each question on standard input print its answer as JSON."""
+    for _ in range(WARM_UP):
+        answers["time"]()
+    for line in sys.stdin:
+        print(json.dumps(answers[line.strip()]()), flush=True)
+    return 0
 
 
 def _start(script: str, side: str, words: list[str], threads: str | None = None) -> subprocess.Popen:
@@ -63,15 +81,6 @@ def _start(script: str, side: str, words: list[str], threads: str | None = None)
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     )
-
-
-def _ask(worker: subprocess.Popen):
-    worker.stdin.write("go\n")
-    worker.stdin.flush()
-    answer = worker.stdout.readline()
-    if not answer:
-        raise SystemExit("a side's process ended; its error is printed above")
-    return json.loads(answer)
 
 
 def import_gluoncv():

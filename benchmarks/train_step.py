@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np
-from peers import Sides, import_gluoncv
+from peers import OURS, THEIRS, THEIRS_OUR_THREADS, Sides, import_gluoncv, serve
 
 NUM_CLASSES = 20
 OBJECTS = 14  # of a picture, as BCCD's
@@ -41,10 +41,11 @@ def main() -> int:
     args = parser.parse_args()
     if args.side:
         make = {"ours": our_side, "gluoncv": gluoncv_side}[args.side]
-        return Sides.serve(make(args))
+        return serve({"time": make(args)})
 
     words = ["--network", args.network, "--size", str(args.size), "--batch-size", str(args.batch_size)]
-    times, threads = Sides(__file__, words).take_turns(args.rounds)
+    with Sides(__file__, words) as sides:
+        times, threads = sides.take_turns(args.rounds), sides.threads
     print(
         f"{args.network} at {args.size}x{args.size}, batch {args.batch_size}, {args.rounds} steps each; "
         f"threads: {', '.join(f'{name} {count}' for name, count in threads.items())}"
@@ -55,12 +56,11 @@ def main() -> int:
         parts = [statistics.median(column) for column in zip(*rows)]
         print(
             f"{name:28}{parts[0]:11.1f}{parts[1]:10.0f}{middle[name]:10.0f}"
-            f"{1e3 * args.batch_size / middle[name]:12.2f}{middle[name] / middle['ours']:12.2f}x"
+            f"{1e3 * args.batch_size / middle[name]:12.2f}{middle[name] / middle[OURS]:12.2f}x"
         )
-    equal = next(value for name, value in middle.items() if name not in ("ours", "GluonCV")) / middle["ours"]
-    print(f"at equal threads {equal:.2f}x")
+    print(f"at equal threads {middle[THEIRS_OUR_THREADS] / middle[OURS]:.2f}x")
     print(
-        f"ratio {middle['GluonCV'] / middle['ours']:.2f}x "
+        f"ratio {middle[THEIRS] / middle[OURS]:.2f}x "
         "(ours over GluonCV, training pictures per second, each side's own defaults)"
     )
     return 0

@@ -23,6 +23,7 @@ class YOLOv3Loss(gluon.HybridBlock):
     def __init__(self, spec: DetectionSpec, label_smooth: bool = False, **kwargs):
         """Build a decoder per level."""
         super().__init__(**kwargs)
+        self.anchors = spec.anchors
         self.ignore_iou = spec.ignore_iou
         self.num_classes = spec.num_classes
         self.smooth = min(1 / spec.num_classes, 1 / 40) if label_smooth else 0.0
@@ -40,10 +41,11 @@ class YOLOv3Loss(gluon.HybridBlock):
             Objectness, centre, scale and class loss, each (B,), summed over a picture.
         """
         *maps, targets = inputs
-        decoded = [decoder(raw) for decoder, raw in zip(self.decoders, maps)]
-        corners = [F.BlockGrad(F.concat(*parts, dim=1)) for parts in list(zip(*decoded))[:4]]
-        objectness = F.concat(*(parts[4] for parts in decoded), dim=1)
-        rows = F.concat(*(_rows(F, parts[5]) for parts in decoded), dim=1)
+        # Blocked before decoding: a gradient of 0 times an exponential that overflowed would be no number.
+        decoded = [decoder(F.BlockGrad(raw)) for decoder, raw in zip(self.decoders, maps)]
+        corners = [F.concat(*sides, dim=1) for sides in list(zip(*decoded))[:4]]
+        rows = F.concat(*(_rows(F, raw, len(level)) for raw, level in zip(maps, self.anchors)), dim=1)
+        objectness = F.reshape(F.slice_axis(rows, axis=2, begin=OBJECTNESS, end=BOX_CHANNELS), (0, -1))
 
         column = {name: F.slice_axis(targets, axis=2, begin=at, end=at + 1) for name, at in _COLUMNS.items()}
         index = F.reshape(column["index"], (0, -1))
@@ -86,8 +88,9 @@ class YOLOv3Loss(gluon.HybridBlock):
 _COLUMNS = {"index": INDEX, "class": CLASS, "weight": WEIGHT, "box_weight": BOX_WEIGHT}
 
 
-def _rows(F, split):
-    """Turn a map split by anchor (B, A, 5 + C, H * W) into one row per anchor (B, A * H * W, 5 + C)."""
+def _rows(F, raw, anchors):
+    """Turn a map (B, A * (5 + C), H, W) into one row per anchor (B, A * H * W, 5 + C)."""
+    split = F.reshape(raw, (0, -4, anchors, -1, -3))
     return F.reshape(F.transpose(split, axes=(0, 1, 3, 2)), (0, -3, 0))
 
 

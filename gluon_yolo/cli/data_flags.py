@@ -27,7 +27,7 @@ logger = logging.getLogger("gluon_yolo")
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags that name a data set."""
     group = parser.add_argument_group("data")
-    group.add_argument("--dataset", choices=sorted(FORMATS), default="voc", help="(default: %(default)s)")
+    group.add_argument("--dataset", choices=sorted(FORMATS), default="voc", help="(default: voc)")
     group.add_argument(
         "--data-root",
         metavar="DIR",

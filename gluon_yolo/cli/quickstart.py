@@ -15,9 +15,9 @@ from gluon_yolo.engine.atomic import writing
 from gluon_yolo.errors import UserError
 
 HELP = """\
-Walk the whole road on drawn pictures: draw a data set, train a narrow network on it, export the model, score it, and
-draw what it finds. Each step is one of the other commands, printed before it runs, so that it can be repeated with
-one's own folder. Exit status 1 when the model is worse than it should be."""
+Walk the whole road on drawn pictures: draw a data set, train a narrow network on it, export the model, score
+it, and draw what it finds. Each step is one of the other commands, printed before it runs, so that it can be
+repeated with one's own folder. Exit status 1 when the model is worse than it should be."""
 
 PICTURES = 400
 SIZE = "128x160"
@@ -75,9 +75,9 @@ pictures with what it found                 {pictures}
 with your own pictures, in a folder with JPEGImages/ and Annotations/ (Pascal VOC's XML):
   {python} train_yolo3_mobilenet.py --network mobilenet1_0 --data-root FOLDER --gpus "" --recipe small-data
 """)
-    good = score is not None and score > WANTED
+    good = (score or 0) > WANTED
     verdict = "done" if good else f"NOT GOOD ENOUGH, mAP50 should be above {WANTED}"
-    print(f"{verdict}: mAP50 {score if score is None else format(score, '.4f')}, {minutes} min {seconds:02d} s")
+    print(f"{verdict}: mAP50 {score or 0:.4f}, {minutes} min {seconds:02d} s")
     return 0 if good else 1
 
 

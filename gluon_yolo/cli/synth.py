@@ -8,9 +8,10 @@ from gluon_yolo.data.scene import CLASS_NAMES
 from gluon_yolo.data.synthetic import generate
 
 HELP = f"""\
-Draw pictures of coloured shapes ({", ".join(CLASS_NAMES)}) on uneven backgrounds, and write them with their boxes as a
-data set in Pascal VOC layout: JPEGImages/, Annotations/, and the lists train, val and trainval in ImageSets/Main/.
-The same numbers give the same files. A folder that holds something else is not touched."""
+Draw pictures of coloured shapes ({", ".join(CLASS_NAMES)}) on uneven backgrounds, and
+write them with their boxes as a data set in Pascal VOC layout: JPEGImages/, Annotations/, and the lists
+train, val and trainval in ImageSets/Main/. The same numbers give the same files. A folder that holds
+something else is not touched."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -30,7 +30,7 @@ def draw_scene(rng: np.random.Generator, size_hw: tuple[int, int]) -> tuple[np.n
         size_hw: the picture's (height, width) in pixels.
 
     Returns:
-        The picture (H, W, 3) uint8 RGB, and its shapes: boxes in pixels, from the first pixel drawn to the last.
+        The picture (H, W, 3) uint8 RGB, and its shapes; a box goes from the first pixel drawn to the last.
     """
     picture = _background(rng, size_hw)
     _draw_clutter(rng, picture)
@@ -67,11 +67,11 @@ def _draw_clutter(rng: np.random.Generator, picture: np.ndarray) -> None:
         color = (picture.mean(axis=(0, 1)) + rng.uniform(-50, 50, size=3)).tolist()
         points = (rng.uniform(-0.1, 1.1, size=(3, 2)) * (width, height)).astype(int)
         if rng.random() < 0.7:
-            cv2.line(picture, tuple(points[0].tolist()), tuple(points[1].tolist()), color, 1 + rng.integers(2))
+            cv2.line(picture, points[0].tolist(), points[1].tolist(), color, 1 + int(rng.integers(2)))
         else:
             axes = (np.abs(points[2]) // 2 + 1).tolist()
             start = float(rng.uniform(0, 360))
-            cv2.ellipse(picture, tuple(points[0].tolist()), axes, 0, start, start + 100, color, 1)
+            cv2.ellipse(picture, points[0].tolist(), axes, 0, start, start + 100, color, 1)
 
 
 def _outline(rng: np.random.Generator, class_id: int) -> np.ndarray:
@@ -103,7 +103,8 @@ def _place(
 
 def _box(outline: np.ndarray) -> np.ndarray:
     """Return the box (1, 4) from the first to the last pixel that an outline (K, 2) touches."""
-    return np.concatenate([np.floor(outline.min(axis=0)), np.ceil(outline.max(axis=0))])[None].astype(np.float32)
+    ends = np.concatenate([np.floor(outline.min(axis=0)), np.ceil(outline.max(axis=0))])
+    return ends[None].astype(np.float32)
 
 
 def _draw_shape(rng: np.random.Generator, picture: np.ndarray, outline: np.ndarray) -> None:
@@ -126,15 +127,15 @@ def _draw_shape(rng: np.random.Generator, picture: np.ndarray, outline: np.ndarr
 def _mask(outline: np.ndarray, size_hw: tuple[int, ...]) -> np.ndarray:
     """Return how much of each pixel lies inside an outline (K, 2) in pixels: (H, W) float32, 0 to 1."""
     mask = np.zeros(size_hw, dtype=np.uint8)
-    cv2.fillPoly(mask, [np.round(outline * 2**_SHIFT).astype(np.int32)], 255, cv2.LINE_AA, _SHIFT)
+    cv2.fillPoly(mask, [np.round(outline * 2**_SHIFT).astype(np.int32)], (255,), cv2.LINE_AA, _SHIFT)
     return mask.astype(np.float32) / 255
 
 
 def _contrasting(rng: np.random.Generator, under: np.ndarray) -> np.ndarray:
     """Return a bright colour (3,) well away from the colour ``under`` it."""
     while True:
-        hue_saturation_value = np.array([[[rng.integers(180), rng.integers(110, 256), rng.integers(120, 256)]]])
-        color = cv2.cvtColor(hue_saturation_value.astype(np.uint8), cv2.COLOR_HSV2RGB)[0, 0].astype(np.float32)
+        hue_saturation_value = rng.integers((0, 110, 120), (180, 256, 256)).astype(np.uint8)
+        color = cv2.cvtColor(hue_saturation_value[None, None], cv2.COLOR_HSV2RGB)[0, 0].astype(np.float32)
         if np.linalg.norm(color - under) > 90:
             return color
 

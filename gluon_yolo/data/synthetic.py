@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from gluon_yolo.errors import UserError
 _MARKER = "synthetic.json"
 _VAL_EVERY = 5
 _SMALLEST_SIDE = 64
+_JPEG_QUALITY = 92
 
 
 def generate(
@@ -28,8 +29,8 @@ def generate(
 ) -> Path:
     """Draw a data set with the lists ``train`` (four pictures in five), ``val`` and ``trainval``.
 
-    Picture i depends on the seed and on i alone. A folder that already holds the very same data set is left as it
-    is; one that was interrupted is begun again.
+    Picture i depends on the seed and on i alone. A folder that already holds the very same data set is left
+    as it is; one that was interrupted is begun again.
 
     Args:
         root: the folder to make.
@@ -41,15 +42,14 @@ def generate(
         The folder.
 
     Raises:
-        UserError: the folder holds something else, cannot be written, or too few or too small pictures are asked.
+        UserError: the folder holds something else or cannot be written; or a number is out of range.
     """
     if pictures < _VAL_EVERY or min(size_hw) < _SMALLEST_SIDE or seed < 0:
         raise UserError(
-            f"expected at least {_VAL_EVERY} pictures, sides of at least {_SMALLEST_SIDE} pixels and a seed from 0, "
-            f"got {pictures} pictures of {size_hw[1]}x{size_hw[0]}, seed {seed}"
+            f"expected at least {_VAL_EVERY} pictures, sides of at least {_SMALLEST_SIDE} pixels and a seed "
+            f"from 0, got {pictures} pictures of {size_hw[1]}x{size_hw[0]}, seed {seed}"
         )
-    root = Path(root)
-    recipe = {"pictures": pictures, "size_hw": list(size_hw), "seed": seed, "classes": list(CLASS_NAMES)}
+    root, recipe = Path(root), _Recipe(pictures, (int(size_hw[0]), int(size_hw[1])), seed)
     try:
         if not _is_complete(root, recipe):
             _write(root, recipe)
@@ -58,40 +58,49 @@ def generate(
     return root
 
 
-def _is_complete(root: Path, recipe: dict[str, Any]) -> bool:
+@dataclasses.dataclass(frozen=True)
+class _Recipe:
+    """What makes the files what they are; ``drawing`` counts up when scenes are drawn another way."""
+
+    pictures: int
+    size_hw: tuple[int, int]
+    seed: int
+    drawing: int = 1
+
+    def marker(self, complete: bool) -> str:
+        """Return the content of the marker file."""
+        return json.dumps({**dataclasses.asdict(self), "complete": complete})
+
+
+def _is_complete(root: Path, recipe: _Recipe) -> bool:
     """Say whether the folder holds this data set whole.
 
     Raises:
         UserError: it holds something else.
     """
-    marker = root / _MARKER
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
-    try:
-        found = json.loads(marker.read_text(encoding="utf-8")) if marker.is_file() else {}
-    except ValueError:
-        found = {}
-    complete = found.pop("complete", False)
-    if found != recipe:
+    marker = root / _MARKER
+    found = marker.read_text(encoding="utf-8") if marker.is_file() else ""
+    if found not in (recipe.marker(True), recipe.marker(False)):
         raise UserError(f"{root}: holds something else already; give another folder, or remove this one")
-    return complete
+    return found == recipe.marker(True)
 
 
-def _write(root: Path, recipe: dict[str, Any]) -> None:
-    """Write all files, the marker with ``complete`` last."""
+def _write(root: Path, recipe: _Recipe) -> None:
+    """Write all files, the marker that says so last."""
     for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    marker = root / _MARKER
-    marker.write_text(json.dumps({**recipe, "complete": False}), encoding="utf-8")
-    stems = [f"scene_{index:05d}" for index in range(recipe["pictures"])]
+    (root / _MARKER).write_text(recipe.marker(False), encoding="utf-8")
+    stems = [f"scene_{index:05d}" for index in range(recipe.pictures)]
 
     def write_one(index: int) -> None:
-        rng = np.random.default_rng((recipe["seed"], index))
-        picture, truth = draw_scene(rng, tuple(recipe["size_hw"]))
-        encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
-        (root / "JPEGImages" / f"{stems[index]}.jpg").write_bytes(encoded.tobytes())
+        rng = np.random.default_rng((recipe.seed, index))
+        picture, truth = draw_scene(rng, recipe.size_hw)
+        _, jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        (root / "JPEGImages" / f"{stems[index]}.jpg").write_bytes(jpeg.tobytes())
         annotation = root / "Annotations" / f"{stems[index]}.xml"
-        write_annotation(annotation, f"{stems[index]}.jpg", picture.shape[:2], truth, CLASS_NAMES)
+        write_annotation(annotation, f"{stems[index]}.jpg", recipe.size_hw, truth, CLASS_NAMES)
 
     threaded_map(write_one, range(len(stems)), "drawing scenes")
     lists = {
@@ -101,4 +110,4 @@ def _write(root: Path, recipe: dict[str, Any]) -> None:
     }
     for name, members in lists.items():
         (root / "ImageSets" / "Main" / f"{name}.txt").write_text("\n".join(members) + "\n", encoding="utf-8")
-    marker.write_text(json.dumps({**recipe, "complete": True}), encoding="utf-8")
+    (root / _MARKER).write_text(recipe.marker(True), encoding="utf-8")

@@ -137,7 +137,7 @@ def find_entries(
 
 
 def list_names(root: str | os.PathLike[str]) -> set[str]:
-    """Return the names of the lists in ``ImageSets/Main`` of all the years of a root; empty where it has none.
+    """Return the names of the lists in ``ImageSets/Main``, of all the years of a root; empty without lists.
 
     Raises:
         UserError: the root is missing, or is in no accepted layout.

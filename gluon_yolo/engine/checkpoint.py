@@ -80,9 +80,21 @@ class Checkpoint:
         Raises:
             UserError: when the folder cannot be written.
         """
-        with _writing(self.best):
-            self.best.parent.mkdir(parents=True, exist_ok=True)
-            with atomic.replacing(self.best) as part:
+        self._save_parameters(net, self.best)
+
+    def save_snapshot(self, net: gluon.Block, epoch: int) -> None:
+        """Keep the parameters after an epoch as ``epoch-0009.params``, beside ``best.params``.
+
+        Raises:
+            UserError: when the folder cannot be written.
+        """
+        self._save_parameters(net, self.best.with_name(f"epoch-{epoch:04d}.params"))
+
+    @staticmethod
+    def _save_parameters(net: gluon.Block, path: Path) -> None:
+        with _writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic.replacing(path) as part:
                 net.save_parameters(str(part))
 
     def load(

@@ -18,7 +18,9 @@ class _Console(logging.Handler):
     """Show plain messages on standard error, above any progress bar that is there."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show one message; a warning or an error says that it is one."""
+        """Show one message, unless marked ``file_only``; a warning or an error says that it is one."""
+        if getattr(record, "file_only", False):
+            return
         name = f"{record.levelname.lower()}: " if record.levelno > logging.INFO else ""
         tqdm.write(name + self.format(record), file=sys.stderr)
 

@@ -21,6 +21,7 @@ class Progress:
         epoch: the epoch to go on in.
         batch: the first batch of that epoch that is not trained yet.
         step: batches trained since the training's start.
+        losses: each loss added up over the trained batches of that epoch, so that its means come out right.
         best_score: the best validation score up to here; None before the first.
         best_epoch: the epoch that gave it.
         schedule: ``Schedule.to_dict()`` of the run.
@@ -32,13 +33,15 @@ class Progress:
     epoch: int = 0
     batch: int = 0
     step: int = 0
+    losses: Sequence[float] = ()
     best_score: float | None = None
     best_epoch: int | None = None
     schedule: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Settle the class names as a tuple."""
+        """Settle sequences as tuples, which JSON does not know."""
         self.class_names = tuple(self.class_names)
+        self.losses = tuple(self.losses)
 
     @classmethod
     def names(cls) -> list[str]:
@@ -47,7 +50,8 @@ class Progress:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, fit for JSON."""
-        return {**dataclasses.asdict(self), "class_names": list(self.class_names)}
+        lists = {"class_names": list(self.class_names), "losses": list(self.losses)}
+        return {**dataclasses.asdict(self), **lists}
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Recipe:
     """
 
     purpose: str
-    flags: Dict[str, Any]
+    flags: dict[str, Any]
 
 
 RECIPES = {

@@ -1,15 +1,26 @@
-"""TrainSettings: all that a training is asked for, as plain values, and the recipes that choose them well."""
+"""TrainSettings: all that a training is asked for, as plain values."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Optional, Tuple
+import math
 
+from gluon_yolo.data.transforms import preset
+from gluon_yolo.engine.schedule import Schedule
 from gluon_yolo.errors import UserError
 
 STRIDE = 32
 RANDOM_SHAPES = tuple(range(320, 609, 32))
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
+
+# Smallest legal values; infinity and what is not a number are illegal everywhere.
+_AT_LEAST = {
+    **dict.fromkeys(("epochs", "batch_size", "log_interval", "val_interval"), 1),
+    **dict.fromkeys(("start_epoch", "seed", "num_workers", "save_interval", "no_mixup_epochs"), 0),
+    **dict.fromkeys(("warmup_epochs", "warmup_lr", "lr_decay_period", "momentum", "wd"), 0),
+    "num_samples": -1,
+}
+_CONTRADICTIONS = (("syncbn", "freeze_bn"), ("weights", "pretrained"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,27 +50,30 @@ class TrainSettings:
         label_smooth: soften class targets.
         augment: name of a preset of :mod:`gluon_yolo.data.transforms`.
         pretrained: start from GluonCV's published weights of the whole detector.
-        pretrained_base: start the backbone from GluonCV's ImageNet weights: ``yes``, ``no``, or ``auto``, which goes
-            on without them, and says so, where they can be neither found nor downloaded.
+        pretrained_base: start the backbone from GluonCV's ImageNet weights: ``yes``, ``no``, or ``auto``,
+            which goes on without them, and says so, where they can be neither found nor downloaded.
         weights: start from this file or run, as far as it fits.
         start_epoch: first epoch to train.
-        num_samples: pictures per epoch; all when 0.
+        num_samples: pictures per epoch; all when 0 or -1.
         num_workers: threads that prepare pictures.
         seed: of everything random.
         log_interval: batches between log lines.
-        val_interval: epochs between validations.
+        val_interval: epochs between validations; the last epoch is always validated.
         save_interval: epochs between kept snapshots; 0 keeps none.
+
+    Raises:
+        UserError: for a value that cannot be meant so.
     """
 
     network: str
     epochs: int = 200
     batch_size: int = 64
-    data_shape: Tuple[int, int] = (416, 416)
+    data_shape: tuple[int, int] = (416, 416)
     random_shape: bool = True
     lr: float = 0.001
     lr_mode: str = "step"
     lr_decay: float = 0.1
-    lr_decay_epoch: Tuple[int, ...] = (160, 180)
+    lr_decay_epoch: tuple[int, ...] = (160, 180)
     lr_decay_period: int = 0
     warmup_epochs: int = 0
     warmup_lr: float = 0.0
@@ -74,7 +88,7 @@ class TrainSettings:
     augment: str = "yolo3"
     pretrained: bool = False
     pretrained_base: str = "auto"
-    weights: Optional[str] = None
+    weights: str | None = None
     start_epoch: int = 0
     num_samples: int = 0
     num_workers: int = 2
@@ -84,30 +98,57 @@ class TrainSettings:
     save_interval: int = 10
 
     def __post_init__(self) -> None:
-        """Freeze lists that came from JSON, and check what only training can."""
-        object.__setattr__(self, "data_shape", tuple(self.data_shape))
-        object.__setattr__(self, "lr_decay_epoch", tuple(self.lr_decay_epoch))
+        """Check every value."""
+        for name, least in _AT_LEAST.items():
+            self._require(name, least <= getattr(self, name) < math.inf, f"must be {least} or more")
+        self._require("lr", 0 < self.lr < math.inf, "must be above 0")
+        self._require("lr_decay", 0 < self.lr_decay <= 1, "must be above 0 and at most 1")
+        self._require("momentum", self.momentum < 1, "must be below 1")
+        choices = ", ".join(BACKBONE_WEIGHTS)
+        self._require("pretrained_base", self.pretrained_base in BACKBONE_WEIGHTS, f"choose from {choices}")
+        last = self.epochs - 1
+        self._require("start_epoch", self.start_epoch <= last, f"training ends with epoch {last}")
         if any(side < STRIDE or side % STRIDE for side in self.data_shape):
-            raise UserError(f"--data-shape {_shape(self.data_shape)}: both sides must be multiples of {STRIDE}")
-        at_least = dict(epochs=1, batch_size=1, num_workers=0, num_samples=0, start_epoch=0, seed=0)
-        at_least.update(log_interval=1, val_interval=1, save_interval=0, momentum=0, wd=0, no_mixup_epochs=0)
-        for name, least in at_least.items():
-            if not getattr(self, name) >= least:
-                raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be {least} or more")
-        if self.start_epoch >= self.epochs:
-            raise UserError(f"--start-epoch {self.start_epoch}: training ends after epoch {self.epochs - 1}")
-        if self.pretrained_base not in BACKBONE_WEIGHTS:
-            raise UserError(f"--pretrained-base {self.pretrained_base}: choose from {', '.join(BACKBONE_WEIGHTS)}")
+            shape = "x".join(map(str, self.data_shape))
+            raise UserError(f"--data-shape {shape}: both sides must be multiples of {STRIDE}")
+        for one, other in _CONTRADICTIONS:
+            if getattr(self, one) and getattr(self, other):
+                raise UserError(f"{_flag(one)} and {_flag(other)} exclude each other: give one of them")
+        preset(self.augment)  # raises for an unknown name
+
+    def _require(self, name: str, fulfilled: bool, rule: str) -> None:
+        if not fulfilled:
+            raise UserError(f"{_flag(name)} {getattr(self, name)}: {rule}")
 
     @property
-    def sizes_hw(self) -> List[Tuple[int, int]]:
+    def sizes_hw(self) -> list[tuple[int, int]]:
         """Return the sizes that training batches are drawn in."""
         return [(side, side) for side in RANDOM_SHAPES] if self.random_shape else [self.data_shape]
 
-    def to_dict(self) -> Dict[str, Any]:
-        """Return plain values, fit for JSON; ``TrainSettings(**record)`` rebuilds it."""
-        return dataclasses.asdict(self)
+    def batches(self, available: int) -> int:
+        """Return the batches of an epoch, of so many that the data offers."""
+        if self.num_samples <= 0:
+            return available
+        return min(available, max(1, self.num_samples // self.batch_size))
+
+    def mixup_in(self, epoch: int) -> bool:
+        """Say whether an epoch mixes pictures."""
+        return self.mixup and epoch < self.epochs - self.no_mixup_epochs
+
+    def schedule(self, batches_per_epoch: int) -> Schedule:
+        """Return the learning rates that are asked for."""
+        return Schedule(
+            base_lr=self.lr,
+            total_epochs=self.epochs,
+            batches_per_epoch=batches_per_epoch,
+            mode=self.lr_mode,
+            decay=self.lr_decay,
+            decay_epochs=self.lr_decay_epoch,
+            decay_period=self.lr_decay_period,
+            warmup_epochs=self.warmup_epochs,
+            warmup_lr=self.warmup_lr,
+        )
 
 
-def _shape(size_hw: Tuple[int, ...]) -> str:
-    return "x".join(str(side) for side in size_hw)
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

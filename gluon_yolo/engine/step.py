@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable
 
 import numpy as np
 
 from gluon_yolo.compat import autograd, gluon, mx, nd
 from gluon_yolo.data.loader import Batch
 from gluon_yolo.engine.devices import split_batch
+from gluon_yolo.engine.tally import LOSSES
 from gluon_yolo.losses import YOLOv3Loss
 from gluon_yolo.nn.detector import Detector
+from gluon_yolo.nn.layers import fuse_for_training
 from gluon_yolo.nn.weights import structural_parameters
 
-LOSSES = ("objectness", "centre", "scale", "class")
 _NO_DECAY = (".gamma", ".beta", ".bias")
 
 
@@ -52,7 +55,10 @@ class TrainStep:
         self.contexts = list(contexts)
         self.loss = YOLOv3Loss(net.spec, label_smooth)
         self.loss.initialize(ctx=self.contexts)
-        # Two graphs: the number of objects changes from batch to batch, and only the losses have to plan anew for it.
+        # Two graphs: the number of objects changes from batch to batch, and only the losses have to plan anew
+        # for it.
+        if self.contexts[0].device_type == "cpu":
+            fuse_for_training(net)
         net.hybridize(static_alloc=True)
         self.loss.hybridize()
         parameters = structural_parameters(net)
@@ -66,6 +72,7 @@ class TrainStep:
             {"learning_rate": 0.0, "momentum": momentum, "wd": wd},
             kvstore="device" if self.contexts[0].device_type == "gpu" else "local",
         )
+        self._threads = [ThreadPoolExecutor(1) for _ in self.contexts[1:]]
 
     def __call__(self, batch: Batch, learning_rate: float) -> np.ndarray:
         """Train on one batch.
@@ -80,25 +87,43 @@ class TrainStep:
         Raises:
             NotFinite: before anything is changed.
         """
-        with autograd.record():
-            losses = [
-                self.loss(*self.net(pixels), targets)
-                for pixels, targets in split_batch((batch.pictures, batch.targets), self.contexts)
-            ]
-        numbers = np.concatenate([nd.stack(*parts).asnumpy() for parts in losses], axis=1).mean(axis=1)
+        parts = split_batch((batch.pictures, batch.targets), self.contexts)
+        losses = self._on_each_device(self._forward, parts)
+        numbers = np.concatenate([nd.stack(*part).asnumpy() for part in losses], axis=1).mean(axis=1)
         if not np.isfinite(numbers).all():
             raise NotFinite(batch, numbers)
-        autograd.backward([part for parts in losses for part in parts])
+        self._on_each_device(autograd.backward, [(part,) for part in losses])
         self.trainer.set_learning_rate(learning_rate)
         self.trainer.step(len(batch.pictures))
         return numbers
 
+    def _forward(self, pixels: nd.NDArray, targets: nd.NDArray) -> list[nd.NDArray]:
+        """Return one device's four losses, each (B / D,), ready for the backward pass."""
+        with autograd.record():
+            return list(self.loss(*self.net(pixels), targets))
+
+    def _on_each_device(self, function: Callable[..., Any], parts: Sequence[Sequence[Any]]) -> list[Any]:
+        """Call ``function(*part)`` for the part of each device in turn, each device from a thread of its own.
+
+        mxnet keeps temporary space by calling thread. CPU devices that are driven by one thread share it, and
+        a SyncBN that waits for the other device then holds what the other needs to get there: both wait for
+        ever.
+        """
+        results = [function(*parts[0])]
+        for thread, part in zip(self._threads, parts[1:]):
+            results.append(thread.submit(function, *part).result())
+        return results
+
+    def is_finite(self) -> bool:
+        """Say whether every parameter and statistic is made of finite numbers."""
+        arrays = (p.list_data()[0].asnumpy() for p in structural_parameters(self.net).values())
+        return all(np.isfinite(array).all() for array in arrays)
+
     def share_statistics(self) -> None:
-        """Give every device the mean of the devices' running statistics, so that what is scored is what is saved."""
+        """Give every device the mean of the devices' running statistics: what is scored is what is saved."""
         if len(self.contexts) == 1:
             return
         for name, parameter in structural_parameters(self.net).items():
             if name.endswith((".running_mean", ".running_var")):
                 copies = [copy.asnumpy() for copy in parameter.list_data()]
                 parameter.set_data(nd.array(np.mean(copies, axis=0)))
-

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Callable
 
+Rules = list[tuple[str, Callable[[re.Match], str]]]  # how a name begins, and what takes that place
+
 # First of GluonCV's `features` in each of our stages, for its MobileNet (layers), MobileNetV2 (layers),
 # DarkNet-53.
 MOBILENET_STAGES = (0, 33, 69)
@@ -43,9 +45,6 @@ def translate(names: Iterable[str], levels: int = 3) -> dict[str, str]:
                 translated[name] = rule(match) + name[match.end() :]
                 break
     return translated
-
-
-Rules = list[tuple[str, Callable[[re.Match], str]]]  # how a name begins, and what takes that place
 
 
 def _detector_rules(levels: int) -> Rules:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Callable
 
-from gluon_yolo.compat import gluon, mx
+from gluon_yolo.compat import autograd, gluon, mx
 
 nn = gluon.nn
 NormFactory = Callable[[int], gluon.HybridBlock]
@@ -31,15 +31,50 @@ def make_norm(kind: str = "bn", num_devices: int = 1) -> NormFactory:
     if kind == "sync":
         return lambda channels: gluon.contrib.nn.SyncBatchNorm(channels, num_devices)
     if kind == "frozen":
-        return _frozen_norm
+        return FrozenBatchNorm
     raise ValueError(f"norm: expected one of {NORMS}, got {kind!r}")
 
 
-def _frozen_norm(channels: int) -> gluon.HybridBlock:
-    norm = nn.BatchNorm(in_channels=channels, use_global_stats=True)
-    for parameter in (norm.gamma, norm.beta):
-        parameter.grad_req = "null"
-    return norm
+class FrozenBatchNorm(nn.BatchNorm):
+    """Batch normalisation by the stored statistics, which nothing changes, with scale and shift kept too.
+
+    Args:
+        channels: of input and output.
+    """
+
+    def __init__(self, channels: int, **kwargs):
+        super().__init__(in_channels=channels, use_global_stats=True, **kwargs)
+        for parameter in (self.gamma, self.beta):
+            parameter.grad_req = "null"
+
+
+class BatchNormReLU(nn.BatchNorm):
+    """Batch normalisation, then ReLU.
+
+    While a training step is recorded with ``fused`` set, both are one kernel, which saves a pass over the
+    maps each way; mxnet has it for the CPU alone. At all other times they are the two plain operators, which
+    every engine and mxnet's own graph passes know. The values are the same.
+
+    Attributes:
+        fused: set by what trains on the CPU (:func:`fuse_for_training`).
+    """
+
+    fused = False
+
+    def hybrid_forward(self, F, x, gamma, beta, running_mean, running_var):
+        """Return the normalised map, negative values at 0, same shape."""
+        arrays = (x, gamma, beta, running_mean, running_var)
+        if self.fused and autograd.is_recording():
+            return F.contrib.BatchNormWithReLU(*arrays, name="fwd", **self._kwargs)
+        return F.Activation(F.BatchNorm(*arrays, name="fwd", **self._kwargs), act_type="relu", name="relu")
+
+
+def fuse_for_training(block: gluon.Block) -> None:
+    """Let every :class:`BatchNormReLU` within a block train as one kernel, on the CPU, where mxnet has it."""
+    for child in block._children.values():
+        if isinstance(child, BatchNormReLU):
+            child.fused = mx.runtime.Features().is_enabled("MKLDNN")
+        fuse_for_training(child)
 
 
 class ReLU6(gluon.HybridBlock):
@@ -78,20 +113,15 @@ def conv_cell(
         in_channels: input channels; 0 takes them from the first input.
     """
     cell = nn.HybridSequential(prefix="")
+    padding = (kernel - 1) // 2
     cell.add(
-        nn.Conv2D(
-            channels,
-            kernel,
-            stride,
-            (kernel - 1) // 2,
-            groups=groups,
-            use_bias=False,
-            in_channels=in_channels,
-        ),
-        norm(channels),
+        nn.Conv2D(channels, kernel, stride, padding, groups=groups, use_bias=False, in_channels=in_channels)
     )
-    if activation != "linear":
-        cell.add(ACTIVATIONS[activation]())
+    layer = norm(channels)
+    if activation == "relu" and type(layer) is nn.BatchNorm:
+        cell.add(BatchNormReLU(in_channels=channels))
+    else:
+        cell.add(layer, *([] if activation == "linear" else [ACTIVATIONS[activation]()]))
     return cell
 
 

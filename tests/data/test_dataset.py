@@ -175,8 +175,8 @@ class TestReport:
         )
         report.broken_boxes, report.crowd_boxes, report.skipped, report.boxes = 2, 4, 5, 12345
         assert report.summary_line().endswith(
-            "12,345 boxes (cat 2, Dog 0, cow 1), 1 without objects, 1 marked difficult, 4 crowd boxes left out, "
-            "2 broken boxes dropped, 5 unreadable pictures left out"
+            "12,345 boxes (cat 2, Dog 0, cow 1), 1 without objects, 1 marked difficult, "
+            "4 crowd boxes left out, 2 broken boxes dropped, 5 unreadable pictures left out"
         )
 
     def test_many_classes_are_cut_short(self):

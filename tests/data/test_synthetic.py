@@ -40,8 +40,7 @@ class TestGenerate:
 
     def test_other_seed_other_pictures(self, drawn, tmp_path):
         other = files_of(generate(tmp_path / "other", pictures=20, seed=4))
-        same = [path for path, data in files_of(drawn).items() if path.suffix == ".jpg" and other[path] == data]
-        assert same == []
+        assert all(other[path] != data for path, data in files_of(drawn).items() if path.suffix == ".jpg")
 
     def test_a_picture_does_not_depend_on_the_number(self, drawn, tmp_path):
         fewer = files_of(generate(tmp_path / "fewer", pictures=5, seed=3))
@@ -90,7 +89,8 @@ class TestScene:
             assert truth.boxes.min() >= 0
             assert (truth.boxes[:, 2:] < (size_hw[1], size_hw[0])).all()
             np.testing.assert_array_equal(truth.boxes, np.round(truth.boxes))
-            assert iou_matrix(truth.boxes, truth.boxes)[~np.eye(len(truth), dtype=bool)].max(initial=0) <= 0.05
+            overlaps = iou_matrix(truth.boxes, truth.boxes) - np.eye(len(truth))
+            assert overlaps.max(initial=0) <= 0.05
 
     def test_a_box_ends_where_its_shape_does(self, monkeypatch):
         """Draw one flat white shape on black, and find it again by its pixels."""
@@ -109,5 +109,5 @@ class TestScene:
 def test_command(tmp_path, capsys):
     assert main(["synth", str(tmp_path / "shapes"), "--pictures", "5", "--seed", "1"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last == f"5 pictures of circle, square, triangle, star with their boxes are in {tmp_path / 'shapes'}"
+    assert last.startswith("5 pictures of circle, ") and last.endswith(f" are in {tmp_path / 'shapes'}")
     assert len(open_voc(tmp_path / "shapes", "val")) == 1

@@ -32,13 +32,13 @@ def test_pixels_are_counted_from_zero(tmp_path):
 @pytest.mark.parametrize(
     ("inside", "name", "box", "difficult"),
     [
-        (f"<name> rBc</name><difficult>1</difficult>{BOX}", " rBc", (0, 1, 9, 19), True),  # exactly as written
+        (f"<name> rBc</name><difficult>1</difficult>{BOX}", " rBc", (0, 1, 9, 19), True),  # as written
         (f"<difficult></difficult><name>a</name>{BOX}", "a", (0, 1, 9, 19), False),
         # decimals, blanks and another order
         (
-            "<name>a</name><bndbox><ymax> 4.5 </ymax><ymin>2</ymin><xmin>1.25</xmin><xmax>\n3</xmax></bndbox>",
+            "<bndbox><ymax> 4.5 </ymax><ymin>2</ymin><xmin>1.5</xmin><xmax>\n3</xmax></bndbox><name>a</name>",
             "a",
-            (0.25, 1, 2, 3.5),
+            (0.5, 1, 2, 3.5),
             False,
         ),
         ("<name>a</name>", "a", (math.nan,) * 4, False),  # no box
@@ -62,7 +62,7 @@ def test_objects(tmp_path, inside, name, box, difficult):
 @pytest.mark.parametrize(
     ("inside", "size_hw", "filename"),
     [
-        ("<size><width>640</width><height>480</height></size><filename>x.jpg\n</filename>", (480, 640), "x.jpg"),
+        ("<size><width>64</width><height>48</height></size><filename>x.jpg\n</filename>", (48, 64), "x.jpg"),
         ("<size><width>0</width><height>0</height></size>", None, ""),  # some tools write zeros
         ("<size><width>wide</width></size><filename/>", None, ""),
         ("", None, ""),

@@ -246,7 +246,7 @@ while True:
 
 
 def test_sigkill_while_saving(tmp_path):
-    for delay in (0.0, 0.0037, 0.0091):
+    for delay in (0.0, 0.0061):
         saver = subprocess.Popen(
             [sys.executable, "-c", SAVER, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
         )

@@ -67,8 +67,8 @@ def test_command_takes_voc_when_nothing_is_said(capsys):
         (["mobilnet9"], "unknown network"),
         (["yolo3_mobilenet1.0_custom"], "add --classes N"),
         (["mobilenet1_0", "--classes", "0"], "--classes: expected 1 or more"),
-        (["mobilenet1_0", "--size", "large"], "--size: expected pixels"),
-        (["mobilenet1_0", "--size", "0"], "--size: expected pixels"),
+        (["mobilenet1_0", "--size", "large"], "expected pixels as 416"),
+        (["mobilenet1_0", "--size", "0"], "expected pixels as 416"),
         (["mobilenet1_0", "--size", "416x400"], "--size: expected multiples of 32"),
     ],
 )

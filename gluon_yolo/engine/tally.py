@@ -1,0 +1,80 @@
+"""Tally: what an epoch of training has come to so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+LOSSES = ("objectness", "centre", "scale", "class")
+
+
+class Tally:
+    """Adds up an epoch's batches; it can go on from what an interrupted run had added up.
+
+    Args:
+        batches: of the whole epoch.
+        done: batches that are in ``sums`` already.
+        sums: of each of ``LOSSES`` over those batches; zeros when empty.
+    """
+
+    def __init__(self, batches: int, done: int = 0, sums: Sequence[float] = ()):
+        """Start the clock."""
+        self.batches = batches
+        self.done = done
+        self._sums = np.array(sums or [0.0] * len(LOSSES), dtype=np.float64)
+        self._new_batches = 0
+        self._new_pictures = 0
+        self._began = time.perf_counter()
+
+    def add(self, losses: np.ndarray, pictures: int) -> None:
+        """Count a batch of so many pictures with its four mean losses."""
+        self._sums += losses
+        self.done += 1
+        self._new_batches += 1
+        self._new_pictures += pictures
+
+    @property
+    def sums(self) -> list[float]:
+        """The sums to go on from."""
+        return self._sums.tolist()
+
+    @property
+    def means(self) -> np.ndarray:
+        """The four losses' means over the batches; NaN before the first."""
+        return self._sums / self.done if self.done else np.full(len(LOSSES), np.nan)
+
+    @property
+    def seconds(self) -> float:
+        """How long this process has worked on the epoch."""
+        return time.perf_counter() - self._began
+
+    @property
+    def pictures_per_second(self) -> float:
+        """The speed of this process."""
+        return self._new_pictures / self.seconds
+
+    @property
+    def minutes_left(self) -> float:
+        """How long the rest of the epoch will take at this process's speed; NaN before its first batch."""
+        if not self._new_batches:
+            return float("nan")
+        return (self.batches - self.done) * self.seconds / self._new_batches / 60
+
+    def short(self) -> str:
+        """Return the losses' total and parts and the speed in a few letters, for a progress bar."""
+        parts = " ".join(f"{mean:.2f}" for mean in self.means)
+        return f"loss {self.means.sum():.2f} ({parts}) {self.pictures_per_second:.1f} pic/s"
+
+    def __str__(self) -> str:
+        """Return the losses' total and parts by name, speed and time, for the log."""
+        parts = ", ".join(f"{name} {mean:.3f}" for name, mean in zip(LOSSES, self.means))
+        speed = f"{self.pictures_per_second:.1f} pictures/s, {self.seconds:.0f} s"
+        return f"loss {self.means.sum():.3f} ({parts})  {speed}"
+
+    def row(self) -> dict[str, float]:
+        """Return the epoch's columns of ``metrics.csv``."""
+        losses = dict(zip(LOSSES, self.means.tolist()))
+        speed = {"seconds": self.seconds, "pictures_per_second": self.pictures_per_second}
+        return {**losses, "total": float(self.means.sum()), **speed}

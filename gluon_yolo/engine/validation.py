@@ -1,0 +1,76 @@
+"""Validation: a network's score on pictures that it is not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.engine.evaluate import evaluate
+from gluon_yolo.engine.sheets import ValidationSheet
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.metrics import Metric
+from gluon_yolo.nn.detector import Detector
+
+BATCH_SIZE = 8
+LEAST_SCORE = 0.01  # detections below it say nothing to the metrics
+
+
+class Validation:
+    """Scores a network, as often as asked, on the same pictures.
+
+    Args:
+        dataset: the pictures and their truths.
+        metrics: what is measured.
+        score_key: the number among theirs by which networks are compared.
+        size_hw: height and width of the network's input.
+        workers: threads that read pictures.
+
+    Raises:
+        UserError: when there is nothing to find in the pictures.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        metrics: Sequence[Metric],
+        score_key: str,
+        size_hw: tuple[int, int],
+        workers: int = 2,
+    ) -> None:
+        """Check that there is something to score."""
+        if not dataset.report.boxes:
+            raise UserError(f"{dataset.report.title}: no object in any picture, so nothing to validate on")
+        self.dataset = dataset
+        self.metrics = metrics
+        self.score_key = score_key
+        self.size_hw = size_hw
+        self.workers = workers
+
+    def __call__(self, net: Detector) -> tuple[dict[str, Any], np.ndarray]:
+        """Score a network's present weights.
+
+        Returns:
+            What :func:`gluon_yolo.engine.evaluate.evaluate` returns, and a sheet of pictures with what was
+            found.
+        """
+        context = next(iter(net.collect_params().values())).list_ctx()[0]
+        gpu = context.device_id if context.device_type == "gpu" else None
+        predictor = Predictor.from_block(net, self.size_hw, gpu=gpu, score_threshold=LEAST_SCORE)
+        seen = ValidationSheet(net.spec.class_names)
+        for metric in self.metrics:
+            metric.reset()
+        numbers = evaluate(
+            predictor.detect_batch,
+            self.dataset,
+            self.size_hw,
+            BATCH_SIZE,
+            self.metrics,
+            workers=self.workers,
+            progress=True,
+            watch=seen,
+        )
+        return numbers, seen.sheet()

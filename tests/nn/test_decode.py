@@ -1,0 +1,137 @@
+"""Decode against a NumPy twin, and Detect against Decode and ``boxes.select``, whatever the size of the input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gluon_yolo.boxes import select
+from gluon_yolo.compat import mx, nd
+from gluon_yolo.nn.coding import YOLOv3Coding
+from gluon_yolo.nn.decode import Decode, Detect
+from gluon_yolo.spec import DetectionSpec
+
+YOLO3 = DetectionSpec(("cat", "dog", "bird"))
+UNEVEN = DetectionSpec(("cat",), (((10, 13), (16, 30)), ((40, 40),)), (8, 16))  # two levels, one class
+
+
+def random_maps(spec: DetectionSpec, size_hw, batch: int = 2, seed: int = 0):
+    """Draw raw maps with scores over all of 0..1, no two alike."""
+    rng = np.random.default_rng(seed)
+    shapes = [
+        (batch, len(anchors) * (5 + spec.num_classes), size_hw[0] // stride, size_hw[1] // stride)
+        for anchors, stride in zip(spec.anchors, spec.strides)
+    ]
+    return [nd.array(rng.normal(0, 1, shape)) for shape in shapes]
+
+
+def ready(block, hybridize: bool = False):
+    block.initialize()
+    if hybridize:
+        block.hybridize()
+    return block
+
+
+def decoded(spec: DetectionSpec, maps):
+    return [array.asnumpy() for array in ready(Decode(spec))(*maps)]
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+@pytest.mark.parametrize("spec", [YOLO3, UNEVEN], ids=["yolo3", "uneven"])
+def test_decode_equals_a_plain_loop(spec):
+    size_hw = (64, 96)
+    maps = random_maps(spec, size_hw)
+    boxes, scores = decoded(spec, maps)
+    n = 0
+    for raw, anchors, stride in zip(maps, spec.anchors, spec.strides):
+        height, width = size_hw[0] // stride, size_hw[1] // stride
+        split = raw.asnumpy().reshape(2, len(anchors), -1, height, width)
+        for a, row, column in np.ndindex(len(anchors), height, width):
+            prediction = split[:, a, :, row, column]
+            cell, stride_of = np.array([[column, row]]), np.array([stride])
+            expected = YOLOv3Coding.decode_array(prediction[:, :4], cell, np.array([anchors[a]]), stride_of)
+            np.testing.assert_allclose(boxes[:, n], expected, rtol=1e-4, atol=1e-3)
+            np.testing.assert_allclose(scores[:, n], sigmoid(prediction[:, 4:5]) * sigmoid(prediction[:, 5:]), 1e-4)
+            n += 1
+    assert boxes.shape == (2, n, 4) and scores.shape == (2, n, spec.num_classes)
+
+
+# limits of Detect
+LIMITS = [
+    {},
+    {"nms_threshold": 0.2, "score_threshold": 0.3},
+    {"max_candidates": 50, "max_detections": 20},
+    {"max_candidates": 30, "max_detections": 100},  # no more can come out than went in
+    {"nms_threshold": 0, "max_candidates": 40},  # nothing is suppressed
+    {"nms_threshold": 1, "max_candidates": 40},
+]
+
+
+@pytest.mark.parametrize("limits", LIMITS, ids=str)
+@pytest.mark.parametrize("hybridize", [False, True])
+def test_detect_equals_decode_and_select(limits, hybridize):
+    maps = random_maps(YOLO3, (96, 64))
+    outputs = [array.asnumpy() for array in ready(Detect(YOLO3, **limits), hybridize)(*maps)]
+    check(outputs, decoded(YOLO3, maps), limits)
+
+
+def check(outputs, boxes_and_scores, limits):
+    """Compare ids, scores and boxes of a batch with what ``select`` finds; -1 fills up."""
+    rows = min(limits.get("max_detections", 100), limits.get("max_candidates", 400))
+    ids, scores, corners = outputs
+    assert [output.shape[1:] for output in outputs] == [(rows, 1), (rows, 1), (rows, 4)]
+    for b, (boxes, class_scores) in enumerate(zip(*boxes_and_scores)):
+        expected = select(boxes, class_scores, **limits)
+        count = len(expected)
+        np.testing.assert_array_equal(ids[b, :count, 0], expected.class_ids)
+        np.testing.assert_allclose(scores[b, :count, 0], expected.scores, rtol=1e-5)
+        np.testing.assert_allclose(corners[b, :count], expected.boxes, rtol=1e-5, atol=1e-4)
+        assert all((output[b, count:] == -1).all() for output in outputs)
+
+
+@pytest.mark.parametrize("spec", [YOLO3, UNEVEN], ids=["yolo3", "uneven"])
+def test_detect_of_fewer_anchors_than_candidates(spec):
+    """A picture of 32x32 has 63 anchors; topk of 400 would fail."""
+    maps = random_maps(spec, (32, 32))
+    for limits in ({}, {"nms_threshold": 1, "score_threshold": 0}):
+        outputs = [array.asnumpy() for array in ready(Detect(spec, **limits))(*maps)]
+        check(outputs, decoded(spec, maps), limits)
+
+
+def test_one_hybridized_block_takes_every_size():
+    detect, decode = ready(Detect(YOLO3), True), ready(Decode(YOLO3), True)
+    for seed, (size_hw, batch) in enumerate([((32, 32), 1), ((96, 160), 3), ((160, 64), 2), ((32, 32), 1)]):
+        maps = random_maps(YOLO3, size_hw, batch, seed)
+        check([a.asnumpy() for a in detect(*maps)], [a.asnumpy() for a in decode(*maps)], {})
+
+
+def test_nothing_found():
+    maps = [nd.full(raw.shape, -20) for raw in random_maps(YOLO3, (64, 64))]
+    assert all((output.asnumpy() == -1).all() for output in ready(Detect(YOLO3))(*maps))
+
+
+def test_the_graph_has_no_size_in_it():
+    """One symbol, bound to two sizes."""
+    names = [f"raw{level}" for level in range(3)]
+    for tail in (ready(Decode(YOLO3)), ready(Detect(YOLO3))):
+        symbol = mx.sym.Group(list(tail(*map(mx.sym.var, names))))
+        for size_hw in ((64, 96), (32, 32)):
+            maps = random_maps(YOLO3, size_hw, batch=1)
+            shapes = symbol.infer_shape(**{name: raw.shape for name, raw in zip(names, maps)})[1]
+            assert [tuple(shape) for shape in shapes] == [array.shape for array in tail(*maps)]
+
+
+@pytest.mark.parametrize("tail", [Decode, Detect])
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("score_rule", "score_rule: expected 'objectness_times_class', got 'other'"),
+        ("box_coding", "box_coding: expected one of yolo3, got 'other'"),
+    ],
+)
+def test_a_rule_that_is_not_there(tail, field, message):
+    with pytest.raises(ValueError, match=message):
+        tail(DetectionSpec(("cat",), **{field: "other"}))
