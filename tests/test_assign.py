@@ -23,7 +23,7 @@ def around(*cxcywh) -> list[list[float]]:
 
 def test_one_box_by_hand():
     truth = Detections(around((100, 50, 60, 120)), [1])
-    # Nearest in shape: 59x119, the third of stride 16. Cell: column 100 // 16 = 6 of 26, row 50 // 16 = 3 of 16.
+    # Nearest in shape: 59x119, the third of stride 16. Cell: column 100 // 16 = 6 of 26, row 50 // 16 = 3.
     expected = [
         SECOND_LEVEL + (2 * 16 + 3) * 26 + 6,
         100 / 16 - 6,
@@ -91,7 +91,9 @@ def test_the_later_of_two_claims_holds():
     rows = assign(truth, None, SPEC, SIZE_HW)
     assert len(set(rows[:3, INDEX])) == 1 and rows[3, INDEX] != rows[0, INDEX]
     assert rows[:, WEIGHT].tolist() == [0, 0, 1, 1]  # another anchor of the cell is another claim
-    np.testing.assert_array_equal(rows[:, BOX], truth.boxes)  # all four still keep predictions from punishment
+    np.testing.assert_array_equal(
+        rows[:, BOX], truth.boxes
+    )  # all four still keep predictions from punishment
     assert rows[:, CLASS].tolist() == [0, 1, 2, 0]
 
 
@@ -99,7 +101,9 @@ def test_mixup_weights():
     truth = Detections(around((100, 50, 60, 120), (101, 51, 58, 118), (300, 200, 10, 10)), [0, 1, 2])
     rows = assign(truth, np.array([0.25, 0.75, 0]), SPEC, SIZE_HW)
     assert rows[:, WEIGHT].tolist() == [0, 0.75, 0]
-    np.testing.assert_allclose(rows[:, BOX_WEIGHT], 2 - np.array([7200, 58 * 118, 100]) / (256 * 416), rtol=1e-6)
+    np.testing.assert_allclose(
+        rows[:, BOX_WEIGHT], 2 - np.array([7200, 58 * 118, 100]) / (256 * 416), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("size_hw", [(416, 416), (256, 416), (608, 320)])

@@ -14,7 +14,9 @@ def array(*rows) -> np.ndarray:
 
 def random_boxes(rng: np.random.Generator, count: int, side: float = 100) -> np.ndarray:
     corners = rng.uniform(0, side, (count, 2))
-    return np.concatenate([corners, corners + rng.uniform(1, side / 2, (count, 2))], axis=1).astype(np.float32)
+    return np.concatenate([corners, corners + rng.uniform(1, side / 2, (count, 2))], axis=1).astype(
+        np.float32
+    )
 
 
 def plain_iou(a, b) -> float:
@@ -81,16 +83,24 @@ NMS_CASES = [
     ([[0, 0, 10, 10], [0, 0, 10, 9]], [0.8, 0.9], [0, 0], 0.5, [1]),  # the better one stays
     ([[0, 0, 10, 10], [0, 0, 10, 9]], [0.8, 0.9], [0, 1], 0.5, [1, 0]),  # another class is no rival
     ([[0, 0, 10, 10], [0, 0, 10, 5]], [0.8, 0.9], [0, 0], 0.5, [1, 0]),  # exactly the threshold: stays
-    # what a fallen box overlaps is not its victim: the first beats the second, which would have beaten the third
+    # a fallen box has no victims: the first beats the second, which would have beaten the third
     ([[0, 0, 10, 10], [0, 4, 10, 14], [0, 8, 10, 18]], [0.9, 0.8, 0.7], [0, 0, 0], 0.4, [0, 2]),
-    ([[0, 0, 9, 9], [50, 0, 59, 9], [90, 0, 99, 9]], [0.5, 0.5, 0.5], [0, 0, 0], 0.4, [0, 1, 2]),  # equal: in order
+    (
+        [[0, 0, 9, 9], [50, 0, 59, 9], [90, 0, 99, 9]],
+        [0.5, 0.5, 0.5],
+        [0, 0, 0],
+        0.4,
+        [0, 1, 2],
+    ),  # equal: in order
     ([], [], [], 0.5, []),
 ]
 
 
 @pytest.mark.parametrize(("rows", "scores", "class_ids", "threshold", "kept"), NMS_CASES)
 def test_nms_by_hand(rows, scores, class_ids, threshold, kept):
-    given = boxes.nms(array(*rows), np.array(scores, dtype=np.float32), np.array(class_ids, dtype=int), threshold)
+    given = boxes.nms(
+        array(*rows), np.array(scores, dtype=np.float32), np.array(class_ids, dtype=int), threshold
+    )
     assert given.tolist() == kept
 
 
@@ -143,8 +153,10 @@ def test_select_equals_the_plain_way(score_threshold, nms_threshold, max_candida
 
 
 def test_select_gives_one_box_two_classes():
-    """Multi-label: an anchor may be reported under each class that it scores for; a score at the threshold is out."""
-    found = boxes.select(array([0, 0, 9, 9]), np.array([[0.5, 0.25, 0.75]], dtype=np.float32), score_threshold=0.25)
+    """An anchor may be reported under each class that it scores for; a score at the threshold is out."""
+    found = boxes.select(
+        array([0, 0, 9, 9]), np.array([[0.5, 0.25, 0.75]], dtype=np.float32), score_threshold=0.25
+    )
     assert found.class_ids.tolist() == [2, 0]
 
 

@@ -9,6 +9,8 @@ from gluon_yolo import boxes as box_maths
 from gluon_yolo.structures import Detections
 
 CLASS_NAMES = ("circle", "square", "triangle", "star")
+_HUES = {"circle": 0, "square": 110, "triangle": 60, "star": 27}  # in OpenCV's 0..180
+_HUE_SPREAD = 11
 _RADIUS_RANGE = (0.075, 0.23)  # of the picture's shorter side
 _OBJECTS_RANGE = (2, 7)
 _MARGIN = 2
@@ -21,9 +23,10 @@ _SHIFT = 4  # OpenCV draws at 1/16 pixel
 
 
 def draw_scene(rng: np.random.Generator, size_hw: tuple[int, int]) -> tuple[np.ndarray, Detections]:
-    """Draw up to seven shapes of any colour, size and turn on an uneven background.
+    """Draw up to seven shapes of any size, turn and shade on an uneven background.
 
-    The shape alone makes the class. Boxes hardly overlap and lie inside the picture.
+    A class has its shape and its family of hues, as road signs do. Boxes hardly overlap and lie inside the
+    picture.
 
     Args:
         rng: where every choice comes from.
@@ -40,7 +43,7 @@ def draw_scene(rng: np.random.Generator, size_hw: tuple[int, int]) -> tuple[np.n
         class_id = int(rng.integers(len(CLASS_NAMES)))
         outline = _place(rng, _outline(rng, class_id), boxes, size_hw)
         if outline is not None:
-            _draw_shape(rng, picture, outline)
+            _draw_shape(rng, picture, outline, _HUES[CLASS_NAMES[class_id]])
             boxes = np.concatenate([boxes, _box(outline)])
             class_ids.append(class_id)
     return _with_noise(rng, picture), Detections(boxes, np.array(class_ids, dtype=np.int64))
@@ -107,10 +110,10 @@ def _box(outline: np.ndarray) -> np.ndarray:
     return ends[None].astype(np.float32)
 
 
-def _draw_shape(rng: np.random.Generator, picture: np.ndarray, outline: np.ndarray) -> None:
-    """Fill an outline with a shaded colour that differs from what lies under it, over a soft shadow."""
+def _draw_shape(rng: np.random.Generator, picture: np.ndarray, outline: np.ndarray, hue: int) -> None:
+    """Fill an outline with a shade near a hue that differs from what lies under it, over a soft shadow."""
     x1, y1, x2, y2 = _box(outline)[0].astype(int).tolist()
-    color = _contrasting(rng, picture[y1 : y2 + 1, x1 : x2 + 1].mean(axis=(0, 1)))
+    color = _contrasting(rng, hue, picture[y1 : y2 + 1, x1 : x2 + 1].mean(axis=(0, 1)))
     left, top = max(x1 - _HALO, 0), max(y1 - _HALO, 0)
     patch = picture[top : y2 + _HALO, left : x2 + _HALO]  # a view: what is drawn here is drawn in the picture
     corners = outline - (left, top)
@@ -131,13 +134,16 @@ def _mask(outline: np.ndarray, size_hw: tuple[int, ...]) -> np.ndarray:
     return mask.astype(np.float32) / 255
 
 
-def _contrasting(rng: np.random.Generator, under: np.ndarray) -> np.ndarray:
-    """Return a bright colour (3,) well away from the colour ``under`` it."""
-    while True:
-        hue_saturation_value = rng.integers((0, 110, 120), (180, 256, 256)).astype(np.uint8)
+def _contrasting(rng: np.random.Generator, hue: int, under: np.ndarray) -> np.ndarray:
+    """Return a bright colour (3,) near a hue, well away from the colour ``under`` it if tries find one."""
+    for _ in range(_TRIES):
+        near = (hue + rng.integers(-_HUE_SPREAD, _HUE_SPREAD + 1)) % 180
+        shade = rng.integers(120, 256, size=2)
+        hue_saturation_value = np.array([near, *shade], dtype=np.uint8)
         color = cv2.cvtColor(hue_saturation_value[None, None], cv2.COLOR_HSV2RGB)[0, 0].astype(np.float32)
         if np.linalg.norm(color - under) > 90:
-            return color
+            break
+    return color
 
 
 def _with_noise(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:

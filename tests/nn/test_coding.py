@@ -52,7 +52,9 @@ def test_decoding_undoes_encoding():
     targets = YOLOv3Coding.encode(boxes, *where).astype(float)
     raw = targets.copy()
     raw[:, :2] = np.log(targets[:, :2] / (1 - targets[:, :2]))  # targets hold the sigmoid's value
-    np.testing.assert_allclose(YOLOv3Coding.decode_array(raw, *where), cxcywh_to_xyxy(boxes), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(
+        YOLOv3Coding.decode_array(raw, *where), cxcywh_to_xyxy(boxes), rtol=1e-4, atol=1e-3
+    )
 
 
 def test_both_decoders_are_one():
@@ -65,7 +67,10 @@ def test_both_decoders_are_one():
     corners = np.stack([side.asnumpy()[:, :, 0] for side in sides], axis=-1)
     for b, a, row, column in np.ndindex(batch, 2, height, width):
         expected = YOLOv3Coding.decode_array(
-            deltas[b, a, :, row, column][None], np.array([[column, row]]), anchors[a : a + 1], np.array([stride])
+            deltas[b, a, :, row, column][None],
+            np.array([[column, row]]),
+            anchors[a : a + 1],
+            np.array([stride]),
         )
         np.testing.assert_allclose(corners[b, a, row, column], expected[0], rtol=1e-5, atol=1e-4)
 

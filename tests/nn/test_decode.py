@@ -1,4 +1,4 @@
-"""Decode against a NumPy twin, and Detect against Decode and ``boxes.select``, whatever the size of the input."""
+"""Decode against a NumPy twin, and Detect against Decode and ``boxes.select``, at every size of input."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def test_decode_equals_a_plain_loop(spec):
             cell, stride_of = np.array([[column, row]]), np.array([stride])
             expected = YOLOv3Coding.decode_array(prediction[:, :4], cell, np.array([anchors[a]]), stride_of)
             np.testing.assert_allclose(boxes[:, n], expected, rtol=1e-4, atol=1e-3)
-            np.testing.assert_allclose(scores[:, n], sigmoid(prediction[:, 4:5]) * sigmoid(prediction[:, 5:]), 1e-4)
+            np.testing.assert_allclose(
+                scores[:, n], sigmoid(prediction[:, 4:5]) * sigmoid(prediction[:, 5:]), 1e-4
+            )
             n += 1
     assert boxes.shape == (2, n, 4) and scores.shape == (2, n, spec.num_classes)
 

@@ -22,7 +22,9 @@ def net():
 
 
 def pictures(*sizes_hw, dtype="uint8"):
-    return nd.array(np.stack([random_picture(*size_hw, seed=i) for i, size_hw in enumerate(sizes_hw)]), dtype=dtype)
+    return nd.array(
+        np.stack([random_picture(*size_hw, seed=i) for i, size_hw in enumerate(sizes_hw)]), dtype=dtype
+    )
 
 
 def arrays(outputs) -> list[np.ndarray]:
@@ -100,7 +102,9 @@ def test_frozen_norms_train_nothing(kind, moving):
     loss.backward()
     trainer.step(1)
     changed = {name for name, p in parameters.items() if (p.data().asnumpy() != before[name]).any()}
-    norms = {name for name in parameters if name.endswith((".gamma", ".beta", ".running_mean", ".running_var"))}
+    norms = {
+        name for name in parameters if name.endswith((".gamma", ".beta", ".running_mean", ".running_var"))
+    }
     assert changed == set(parameters) - (set() if moving else norms)
 
 

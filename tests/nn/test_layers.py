@@ -1,4 +1,4 @@
-"""The cells that networks are made of: normalisations that share their parameters, convolutions, pixels in."""
+"""The cells of all networks: normalisations that share their parameters, convolutions, pixels in."""
 
 from __future__ import annotations
 
