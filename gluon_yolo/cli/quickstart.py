@@ -93,7 +93,7 @@ def step(*words: object) -> None:
     argv = [str(word) for word in words]
     print(f"\n$ {this_python()} -m gluon_yolo {shlex.join(argv)}", flush=True)
     status = main(argv)
-    if status == 130:
+    if status >= 128:  # by a signal
         raise KeyboardInterrupt
     if status:
         raise UserError(f"the road ends here: `{argv[0]}` did not succeed, see above")

@@ -88,7 +88,7 @@ def load(net: Detector, source, partial: bool = False, class_names: Sequence[str
     count = _num_classes(net, file)
     names = class_names or file.class_names or _likely_class_names(net, count, file.from_gluoncv and partial)
     if names is not None and count is not None and len(names) != count:
-        raise UserError(f"{file.path}: weights for {count} classes, but {len(names)} class names go with them")
+        raise UserError(f"{file.path}: weights for {count} classes, with {len(names)} class names to them")
     report, fitting = _fit(net, file, names)
     if not report.taken:
         raise UserError(

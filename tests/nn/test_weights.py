@@ -293,7 +293,7 @@ def test_another_number_of_classes(net, voc_file):
 
 def test_class_names_that_are_not_the_files(net, our_file):
     said = refused(net, our_file, partial=True, class_names=("a", "b", "c"))
-    assert "weights for 2 classes, but 3 class names go with them" in said
+    assert "weights for 2 classes, with 3 class names to them" in said
 
 
 def test_other_anchors(voc_file, tmp_path):
