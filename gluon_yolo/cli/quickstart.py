@@ -20,17 +20,16 @@ it, and draw what it finds. Each step is one of the other commands, printed befo
 repeated with one's own folder. Exit status 1 when the model is worse than it should be."""
 
 PICTURES = 400
-SIZE = "128x160"
 TRAINING = {
-    "--network": "mobilenet0_25",
+    "--network": "mobilenet0_5",
     "--gpus": "",
     "--pretrained-base": "no",
-    "--data-shape": SIZE,
-    "--epochs": "24",
-    "--batch-size": "8",
-    "--lr": "0.005",
+    "--data-shape": "128x160",
+    "--epochs": "16",
+    "--batch-size": "4",
+    "--lr": "0.004",
     "--lr-mode": "cosine",
-    "--warmup-epochs": "2",
+    "--warmup-epochs": "1",
     "--augment": "light",
     "--val-interval": "4",
     "--save-interval": "0",

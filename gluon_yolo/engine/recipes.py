@@ -24,13 +24,14 @@ RECIPES = {
         "a few hundred pictures of one's own, a few dozen epochs",
         {
             "epochs": 30,
-            "batch_size": 8,
+            "batch_size": 4,
             "data_shape": "320",
             "no_random_shape": True,
             "augment": "light",
             "lr_mode": "cosine",
             "warmup_epochs": 2,
-            "lr": 0.001,
+            "no_wd": True,
+            "lr": 0.0015,
         },
     ),
 }
