@@ -1,9 +1,9 @@
 """The one place that imports mxnet and gluoncv, after preparing the ground they need.
 
 Everything else writes ``from gluon_yolo.compat import mx, gluon, nd, autograd`` and ``compat.gluoncv()``.
-Importing this module: gives NumPy's removed names back to mxnet and gluoncv alone, sets threads and temp
-space unless the user did, loads pip's CUDA libraries for a CUDA wheel, and turns each way in which the import
-can fail into one clear sentence.
+Importing this module: gives NumPy's removed names back to mxnet and gluoncv alone, sets threads unless the
+user did, loads pip's CUDA libraries for a CUDA wheel, and turns each way in which the import can fail into
+one clear sentence.
 """
 
 from __future__ import annotations
@@ -30,9 +30,6 @@ def _prepare() -> None:
     numpy_names.restore()
     # mxnet takes half of the logical CPUs otherwise, which halves the speed where there are no hyper-threads.
     os.environ.setdefault("OMP_NUM_THREADS", str(physical_cores()))
-    # Several CPU contexts with SyncBatchNorm wait for one another for ever on the default, a single temp
-    # space.
-    os.environ.setdefault("MXNET_CPU_TEMP_COPY", "64")
     if sys.version_info >= (3, 12):
         _provide_distutils()
     cuda.load_libraries()

@@ -66,8 +66,9 @@ class Detections:
 
     def __getitem__(self, index: Any) -> Detections:
         """Return the boxes that a mask, an index array or a slice picks; every column follows."""
-        columns = (self.boxes, self.class_ids, self.scores, self.difficult)
-        return Detections(*(None if column is None else column[index] for column in columns))
+        scores = None if self.scores is None else self.scores[index]
+        difficult = None if self.difficult is None else self.difficult[index]
+        return Detections(self.boxes[index], self.class_ids[index], scores, difficult)
 
     def replace(self, **columns: Any) -> Detections:
         """Return a copy with the named columns replaced."""

@@ -30,16 +30,12 @@ def test_mxnet_computes_and_gluoncv_builds_a_network():
 
 def test_settings_are_made_and_the_users_are_kept(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setenv("MXNET_CPU_TEMP_COPY", "8")
     compat._prepare()
     assert os.environ["OMP_NUM_THREADS"] == str(compat.physical_cores())
-    assert os.environ["MXNET_CPU_TEMP_COPY"] == "8"
 
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    monkeypatch.delenv("MXNET_CPU_TEMP_COPY")
     compat._prepare()
     assert os.environ["OMP_NUM_THREADS"] == "7"
-    assert os.environ["MXNET_CPU_TEMP_COPY"] == "64"
 
 
 def test_torch_is_hidden_and_comes_back_as_it_was(monkeypatch):

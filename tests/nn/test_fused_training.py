@@ -1,4 +1,4 @@
-"""Batch norm and ReLU as one kernel: the same numbers as apart, in training only, never in an exported graph."""
+"""Batch norm and ReLU as one kernel: the same numbers as apart, in training only, never in an export."""
 
 from __future__ import annotations
 

@@ -341,6 +341,19 @@ def test_published_backbone(store, tmp_path):
     assert asked == ["mobilenet0.25"] and all(name.startswith("backbone.") for name in report.taken)
 
 
+def test_published_backbone_of_the_old_kind(store, tmp_path):
+    """Files from before mxnet 1.3 name their arrays by prefix, not by place in the network."""
+    theirs, path = gluoncv_net("mobilenet0.25"), tmp_path / "mobilenet0.25-f0046a3d.params"
+    theirs.collect_params().save(str(path), strip_prefix=theirs.prefix)
+    assert not any("." in name for name in nd.load(str(path)))
+    store(path)
+    net = our_net()
+    assert weights.load_pretrained(net, backbone_only=True).taken
+    pictures = nd.random.uniform(-2, 2, (1, 3, 64, 64))
+    expected = theirs.features[:-2](pictures).asnumpy()
+    np.testing.assert_allclose(net.backbone(pictures)[-1].asnumpy(), expected, atol=1e-5)
+
+
 # network, backbone alone, the name that GluonCV publishes it under
 PUBLISHED = [
     ("yolo3_mobilenet1.0_voc", False, "yolo3_mobilenet1.0_voc"),
@@ -355,6 +368,7 @@ PUBLISHED = [
 def test_names_in_the_store(store, name, backbone_only, published, monkeypatch):
     asked = store("the.params")
     monkeypatch.setattr(weights, "load", lambda net, path, partial: (path, partial))
+    monkeypatch.setattr(weights, "_with_places", lambda name, path, rewritten: path)
     net = zoo.build(name, ["cat"])
     assert weights.load_pretrained(net, backbone_only) == ("the.params", True)
     assert asked == [published]

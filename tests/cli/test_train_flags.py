@@ -1,0 +1,171 @@
+"""The flags of training: the published commands, recipes, and what a resumed run keeps."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
+from gluon_yolo.cli.train_flags import (
+    DEFAULTS,
+    add_train_arguments,
+    fresh_flags,
+    given_flags,
+    resumed_flags,
+    settings_of,
+)
+from gluon_yolo.engine.recipes import RECIPES
+from gluon_yolo.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+VOC = (
+    "--network mobilenet1_0 --dataset voc --gpus 0,1,2,3,4,5,6,7 --batch-size 64 -j 16 --log-interval 100 "
+    "--lr-decay-epoch 160,180 --epochs 200 --syncbn --warmup-epochs 4"
+)
+COCO = (
+    "--network mobilenet1_0 --dataset coco --gpus 0,1,2,3,4,5,6,7 --batch-size 64 -j 32 --log-interval 100 "
+    "--lr-decay-epoch 220,250 --epochs 280 --syncbn --warmup-epochs 2 --mixup --no-mixup-epochs 20 "
+    "--label-smooth --no-wd"
+)
+
+
+def given(words: str) -> dict:
+    parser = argparse.ArgumentParser()
+    add_train_arguments(parser)
+    return given_flags(parser.parse_args(shlex.split(words)))
+
+
+def changed(words: str, class_names: tuple[str, ...]) -> dict:
+    """Return the settings that a command line makes, where they are not the defaults."""
+    settings = settings_of(fresh_flags(given(words)), class_names)
+    plain = settings_of(dict(DEFAULTS), class_names)
+    return {name: value for name, value in vars(settings).items() if value != getattr(plain, name)}
+
+
+def test_the_published_commands_parse_as_written():
+    assert changed(VOC, VOC_CLASSES) == {"num_workers": 16, "syncbn": True, "warmup_epochs": 4}
+    assert changed(COCO, COCO_CLASSES) == {
+        "network": "yolo3_mobilenet1.0_coco",
+        "num_workers": 32,
+        "lr_decay_epoch": (220, 250),
+        "epochs": 280,
+        "syncbn": True,
+        "warmup_epochs": 2,
+        "mixup": True,
+        "label_smooth": True,
+        "no_wd": True,
+    }
+    assert given(VOC)["gpus"] == given(COCO)["gpus"] == "0,1,2,3,4,5,6,7"
+
+
+def test_every_other_flag_of_the_original_is_taken():
+    words = (
+        "--data-shape 320 --start-epoch 3 --lr 0.01 --lr-mode poly --lr-decay 0.2 --lr-decay-period 5 "
+        "--warmup-lr 0.001 --momentum 0.8 --wd 0.001 --save-prefix out/my- --save-interval 5 --val-interval 2 "
+        "--seed 7 --num-samples -1 --no-random-shape --resume some.params"
+    )
+    assert changed(words, ("cat",)) == {
+        "data_shape": (320, 320),
+        "start_epoch": 3,
+        "lr": 0.01,
+        "lr_mode": "poly",
+        "lr_decay": 0.2,
+        "lr_decay_period": 5,
+        "warmup_lr": 0.001,
+        "momentum": 0.8,
+        "wd": 0.001,
+        "save_interval": 5,
+        "val_interval": 2,
+        "seed": 7,
+        "num_samples": -1,
+        "random_shape": False,
+        "weights": str(Path("some.params").absolute()),
+    }
+
+
+@pytest.mark.parametrize(
+    "words, class_names, network",
+    [
+        ("--network mobilenet1_0", VOC_CLASSES, "yolo3_mobilenet1.0_voc"),
+        ("--network mobilenet1_0", ("cat", "dog"), "yolo3_mobilenet1.0_custom"),
+        ("--network mobilenet1_0", VOC_CLASSES[:19], "yolo3_mobilenet1.0_custom"),
+        ("--network mobilenet1_0 --dataset coco", COCO_CLASSES, "yolo3_mobilenet1.0_coco"),
+        ("--network yolo3_mobilenet1.0_voc", ("cat", "dog"), "yolo3_mobilenet1.0_voc"),
+    ],
+)
+def test_the_network_is_named_for_its_classes(words, class_names, network):
+    assert settings_of(fresh_flags(given(words)), class_names).network == network
+
+
+def test_flags_win_over_a_recipe_and_a_recipe_over_defaults():
+    recipe = RECIPES["small-data"].flags
+    for words in (
+        "--recipe small-data --epochs 7 --lr-mode poly",
+        "--epochs 7 --lr-mode poly --recipe small-data",
+    ):
+        expected = {**DEFAULTS, **recipe, "epochs": 7, "lr_mode": "poly", "recipe": "small-data"}
+        assert fresh_flags(given(words)) == expected
+    assert recipe["augment"] != DEFAULTS["augment"]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_name_flags_and_are_legal(name):
+    assert set(RECIPES[name].flags) <= set(DEFAULTS)
+    settings_of(fresh_flags({"recipe": name}), ("cat",))
+
+
+def test_a_flag_given_its_default_value_wins_too():
+    assert fresh_flags(given("--recipe small-data --epochs 200 --augment yolo3"))["epochs"] == 200
+
+
+def test_paths_hold_from_any_folder():
+    flags = fresh_flags(given("--data-root data --classes names.txt --weights w.params"))
+    assert [flags[name] for name in ("data_root", "classes", "weights")] == [
+        str(Path(name).absolute()) for name in ("data", "names.txt", "w.params")
+    ]
+
+
+def test_a_resumed_run_keeps_its_settings_but_not_its_devices(caplog):
+    kept = fresh_flags(given("--data-root data --epochs 5 --gpus 0,1 -j 8"))
+    with caplog.at_level(logging.WARNING, "gluon_yolo"):
+        flags = resumed_flags(given("--resume runs/x-1"), kept)
+        assert flags == kept and not caplog.records
+        flags = resumed_flags(given("--resume runs/x-1 --data-root data --epochs 5"), kept)
+        assert flags == kept and not caplog.records
+    flags = resumed_flags(given('--resume runs/x-1 --gpus "" --cpu-devices 2 -j 1 --lr 1 --mixup'), kept)
+    assert flags == {**kept, "gpus": "", "cpu_devices": 2, "num_workers": 1}
+    assert [record.getMessage() for record in caplog.records] == [
+        "a resumed run keeps its own settings; ignored: --lr 1.0 (the run's: 0.001), --mixup True (the run's: False)"
+    ]
+
+
+def test_gpus_given_anew_take_the_place_of_cpu_devices():
+    kept = fresh_flags(given("--cpu-devices 2"))
+    assert resumed_flags(given("--resume r --gpus 0"), kept)["cpu_devices"] == 0
+
+
+def test_two_sources_of_weights_are_refused():
+    with pytest.raises(UserError, match="--resume FILE and --weights both name weights"):
+        fresh_flags(given("--resume a.params --weights b.params"))
+
+
+@pytest.mark.parametrize("text", ["160,x", "1.5", "-3"])
+def test_decay_epochs_are_whole_numbers(text):
+    with pytest.raises(UserError, match="--lr-decay-epoch .*: expected epochs with commas between"):
+        settings_of({**DEFAULTS, "lr_decay_epoch": text}, ("cat",))
+
+
+def test_help_needs_no_mxnet_and_explains_resume():
+    code = "import sys; from gluon_yolo.cli import main\ntry: main(['train', '--help'])\nfinally: print('mxnet' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    text = " ".join(done.stdout.split())
+    assert (
+        "Its settings are those of its args.json; only --gpus, --cpu-devices and -j may be given anew" in text
+    )
+    assert text.endswith("False")
