@@ -25,13 +25,13 @@ TRAINING = {
     "--gpus": "",
     "--pretrained-base": "no",
     "--data-shape": "128x160",
-    "--epochs": "16",
+    "--epochs": "20",
     "--batch-size": "4",
     "--lr": "0.004",
     "--lr-mode": "cosine",
     "--warmup-epochs": "1",
     "--augment": "light",
-    "--val-interval": "4",
+    "--val-interval": "5",
     "--save-interval": "0",
 }
 SHOWN = "scene_000?4.jpg"  # ten of the validation pictures: every fifth scene is one

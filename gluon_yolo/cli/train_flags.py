@@ -143,7 +143,7 @@ def fresh_flags(given: Flags) -> Flags:
 def resumed_flags(given: Flags, kept: Flags) -> Flags:
     """Return all flags of a run that goes on: those that it kept, and the devices that are given anew."""
     ignored = [
-        f"--{name.replace('_', '-')} {value} (the run's: {kept.get(name)})"
+        f"--{name.replace('_', '-')} {value} (the run has {kept.get(name)})"
         for name, value in given.items()
         if name not in (*DEVICES, "resume") and kept.get(name) != value
     ]

@@ -67,8 +67,8 @@ def test_the_published_commands_parse_as_written():
 def test_every_other_flag_of_the_original_is_taken():
     words = (
         "--data-shape 320 --start-epoch 3 --lr 0.01 --lr-mode poly --lr-decay 0.2 --lr-decay-period 5 "
-        "--warmup-lr 0.001 --momentum 0.8 --wd 0.001 --save-prefix out/my- --save-interval 5 --val-interval 2 "
-        "--seed 7 --num-samples -1 --no-random-shape --resume some.params"
+        "--warmup-lr 0.001 --momentum 0.8 --wd 0.001 --save-prefix out/my- --save-interval 5 "
+        "--val-interval 2 --seed 7 --num-samples -1 --no-random-shape --resume some.params"
     )
     assert changed(words, ("cat",)) == {
         "data_shape": (320, 320),
@@ -141,7 +141,8 @@ def test_a_resumed_run_keeps_its_settings_but_not_its_devices(caplog):
     flags = resumed_flags(given('--resume runs/x-1 --gpus "" --cpu-devices 2 -j 1 --lr 1 --mixup'), kept)
     assert flags == {**kept, "gpus": "", "cpu_devices": 2, "num_workers": 1}
     assert [record.getMessage() for record in caplog.records] == [
-        "a resumed run keeps its own settings; ignored: --lr 1.0 (the run's: 0.001), --mixup True (the run's: False)"
+        "a resumed run keeps its own settings; ignored: --lr 1.0 (the run has 0.001), "
+        "--mixup True (the run has False)"
     ]
 
 
@@ -162,7 +163,14 @@ def test_decay_epochs_are_whole_numbers(text):
 
 
 def test_help_needs_no_mxnet_and_explains_resume():
-    code = "import sys; from gluon_yolo.cli import main\ntry: main(['train', '--help'])\nfinally: print('mxnet' in sys.modules)"
+    code = """
+import sys
+from gluon_yolo.cli import main
+try:
+    main(["train", "--help"])
+finally:
+    print("mxnet" in sys.modules)
+"""
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     text = " ".join(done.stdout.split())
     assert (

@@ -76,9 +76,7 @@ def test_scores_in_the_pictures_own_pixels(mode: str, workers: int) -> None:
 
     pytest.importorskip("pycocotools")
     metrics = [VOCMetric(dataset.class_names), COCOMetric.from_dataset(dataset)]
-    numbers = evaluate(
-        detect, dataset, SIZE_HW, 4, metrics, workers=workers, fit=Fit(mode), watch=watch
-    )
+    numbers = evaluate(detect, dataset, SIZE_HW, 4, metrics, workers=workers, fit=Fit(mode), watch=watch)
     assert seen == list(range(11)) and sizes == [4, 4, 3]
     assert numbers["VOC07_mAP50"] == numbers["VOC_mAP50"] == pytest.approx(1.0)
     assert numbers["AP50"] == pytest.approx(1.0) and numbers["AP"] > 0.8

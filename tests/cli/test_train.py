@@ -1,0 +1,240 @@
+"""The command train: the published commands on small data, and what it says to what it cannot use."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gluon_yolo import compat
+from gluon_yolo.cli import main
+from gluon_yolo.cuda import READY
+from gluon_yolo.data.voc import open_voc
+from gluon_yolo.metrics.coco_ap import truth_of
+from gluon_yolo.nn import zoo
+from tests.cli.test_train_flags import COCO, VOC
+from tests.small_training import DOOR, NAME, ROOT, SMALL, draw_data, start_run
+
+# What makes a published command a matter of seconds.
+TINY = shlex.split(
+    '--gpus "" --network mobilenet0_25 --batch-size 4 -j 2 --epochs 1 --data-shape 64 --no-random-shape '
+    "--pretrained-base no"
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    return draw_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory) -> Path:
+    """A run of one epoch."""
+    status, run = start_run(data, tmp_path_factory.mktemp("runs"), "--epochs", "1")
+    assert status == 0
+    return run
+
+
+@pytest.fixture
+def refused(tmp_path, capsys) -> Callable[..., str]:
+    """Return a function that runs a training that must not begin, and returns what the error says."""
+
+    def refused(*words: object, lines: int = 1) -> str:
+        out = tmp_path / "out"
+        flags = [*SMALL, "--epochs", "2", "--save-prefix", f"{out}/", *map(str, words)]
+        assert main(["train", *flags]) == 2
+        said = capsys.readouterr()
+        assert not said.out and "Traceback" not in said.err
+        last = said.err.splitlines()[-lines:]
+        assert [line.startswith("error: ") for line in last] == [True] + [False] * (lines - 1)
+        assert not list(out.glob("*")), "no run's folder is left behind"
+        return "\n".join(last)[len("error: ") :]
+
+    return refused
+
+
+def test_the_published_voc_command_trains(data, tmp_path, capsys):
+    words = [*shlex.split(VOC), *TINY, "--data-root", str(data), "--save-prefix", f"{tmp_path}/"]
+    assert main(["train", *words]) == 0
+    assert f"done: best weights {tmp_path}/{NAME}-1/weights/best.params" in capsys.readouterr().out
+
+
+def test_the_published_coco_command_trains(data, tmp_path, capsys):
+    root = coco_of(data, tmp_path / "coco")
+    words = [*shlex.split(COCO), *TINY, "--data-root", str(root), "--save-prefix", f"{tmp_path}/"]
+    assert main(["train", *words]) == 0
+    said = capsys.readouterr()
+    assert f"done: best weights {tmp_path}/{NAME}-1/weights/best.params (AP " in said.out
+    assert "COCO AP50" in said.err
+
+
+def coco_of(voc: Path, root: Path) -> Path:
+    """Write the same pictures and boxes in COCO's layout."""
+    (root / "annotations").mkdir(parents=True)
+    for part in ("train", "val"):
+        content = truth_of(open_voc(voc, part))
+        (root / f"{part}2017").mkdir()
+        for image in content["images"]:
+            shutil.copy(image["file_name"], root / f"{part}2017")
+            image["file_name"] = Path(image["file_name"]).name
+        (root / "annotations" / f"instances_{part}2017.json").write_text(json.dumps(content))
+    return root
+
+
+@pytest.mark.parametrize("command", [VOC, COCO], ids=["voc", "coco"])
+def test_gpus_that_are_not_there(refused, data, command):
+    if any(line.endswith(READY) for line in compat.gpu_report()):
+        pytest.skip("this machine has a GPU that mxnet can use")
+    assert refused(*shlex.split(command), "--data-root", data).endswith('train on the CPU with --gpus ""')
+
+
+def test_the_door_prints_one_line_and_exits_with_2(tmp_path):
+    done = subprocess.run(
+        [*DOOR, *SMALL, "--data-root", str(tmp_path / "nowhere")], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 2 and not done.stdout
+    assert done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
+
+
+def test_data_that_is_not_there(refused, data, tmp_path):
+    nowhere = tmp_path / "nowhere"
+    assert refused("--data-root", nowhere).startswith(f"{nowhere}: ")
+    assert f"{data}" in refused("--data-root", data, "--train-split", "tarin")
+    (tmp_path / "names.txt").write_text("circle\nsquare\nstar\n")
+    said = refused("--data-root", data, "--classes", tmp_path / "names.txt", lines=2)
+    assert said.startswith(f"{data}/Annotations/scene_00000.xml: ") and "unknown class 'triangle'" in said
+
+
+def test_an_empty_split(refused, data, tmp_path):
+    root = shutil.copytree(data, tmp_path / "copy")
+    for part in ("train", "val"):
+        path = root / "ImageSets" / "Main" / f"{part}.txt"
+        before = path.read_text()
+        path.write_text("\n")
+        assert str(path) in refused("--data-root", root)
+        path.write_text(before)
+
+
+def test_nothing_to_find_in_the_validation_pictures(refused, data, tmp_path):
+    root = shutil.copytree(data, tmp_path / "copy")
+    for stem in (root / "ImageSets" / "Main" / "val.txt").read_text().split():
+        path = root / "Annotations" / f"{stem}.xml"
+        text = path.read_text()
+        path.write_text(text[: text.index("<object>")] + "</annotation>")
+    assert refused("--data-root", root) == "copy val: no object in any picture, so nothing to validate on"
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        ("--network mobilenet9", "unknown network 'mobilenet9'; did you mean"),
+        ("--data-shape 60", "--data-shape 60x60: both sides must be multiples of 32"),
+        ("--data-shape big", "--data-shape 'big': expected pixels as 416"),
+        ("--lr 0", "--lr 0.0: must be above 0"),
+        ("--lr-decay-epoch 1;2", "--lr-decay-epoch '1;2': expected epochs with commas between"),
+        ("--cpu-devices 3", "--batch-size: 4 pictures cannot be split evenly over 3 devices; use 3 or 6"),
+        ("--gpus a", '--gpus: expected numbers as 0,1 or "" for the CPU'),
+        ("--syncbn --freeze-bn", "--syncbn and --freeze-bn exclude each other"),
+        ("--start-epoch 2", "--start-epoch 2: training ends with epoch 1"),
+        ("--weights nowhere.params", "{cwd}/nowhere.params: no such weights file"),
+        ("--resume nowhere.params", "{cwd}/nowhere.params: no such weights file"),
+        ("--resume nowhere", "nowhere: no such run"),
+    ],
+)
+def test_flags_that_cannot_be_meant(refused, data, words, said):
+    assert refused("--data-root", data, *shlex.split(words)).startswith(said.format(cwd=Path.cwd()))
+
+
+def test_a_file_in_the_place_of_the_output_folder(data, tmp_path, capsys):
+    (tmp_path / "runs").write_text("in the way")
+    status, _ = start_run(data, tmp_path / "runs")
+    assert status == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert (
+        error
+        == f"error: {tmp_path}/runs: cannot be written: File exists; choose a folder that can be written"
+    )
+
+
+def test_weights_that_are_none_or_of_another_network(refused, data, finished, tmp_path):
+    damaged = tmp_path / "damaged.params"
+    damaged.write_bytes((finished / "weights" / "best.params").read_bytes()[:5000])
+    assert refused("--data-root", data, "--weights", damaged).startswith(f"{damaged}: not a whole MXNet")
+
+    other = tmp_path / "other.params"
+    net = zoo.build("yolo3_mobilenetv2_0.25_custom", ("circle", "square", "star", "triangle"))
+    net.initialize_weights(seed=0)
+    net.save_parameters(str(other))
+    said = refused("--data-root", data, "--weights", other)
+    assert said.startswith(f"{other}: weights of another network than {NAME}: ")
+
+    wider = refused("--data-root", data, "--weights", finished, "--network", "mobilenet1_0")
+    assert "weights of another network than yolo3_mobilenet1.0_custom: 0 of its backbone's" in wider
+
+
+@pytest.fixture
+def copied(finished, data, tmp_path) -> tuple[Path, Path]:
+    """Return an interrupted run and its data, to be spoilt."""
+    root = shutil.copytree(data, tmp_path / "data")
+    run = shutil.copytree(finished, tmp_path / "run")
+    args = json.loads((run / "args.json").read_text())
+    (run / "args.json").write_text(json.dumps({**args, "data_root": str(root), "epochs": 2}))
+    return run, root
+
+
+def spoil_net(run: Path, root: Path) -> None:
+    path = next((run / "weights" / "last").glob("net-*"))
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def spoil_state(run: Path, root: Path) -> None:
+    (run / "weights" / "last" / "state.json").write_text("{")
+
+
+def lose_checkpoint(run: Path, root: Path) -> None:
+    shutil.rmtree(run / "weights" / "last")
+
+
+def take_other_network(run: Path, root: Path) -> None:
+    path = run / "weights" / "last" / "state.json"
+    path.write_text(path.read_text().replace(NAME, "yolo3_mobilenet1.0_custom"))
+
+
+def lose_a_class(run: Path, root: Path) -> None:
+    for path in (root / "Annotations").iterdir():
+        path.write_text(path.read_text().replace("triangle", "star"))
+
+
+def lose_pictures(run: Path, root: Path) -> None:
+    path = root / "ImageSets" / "Main" / "train.txt"
+    path.write_text("\n".join(path.read_text().split()[:8]))
+
+
+@pytest.mark.parametrize(
+    "spoil, said",
+    [
+        (
+            spoil_net,
+            r"{run}/weights/last/net-\w.params: damaged: it has \d+ bytes, \d+ were written; start again",
+        ),
+        (spoil_state, "{run}/weights/last/state.json: cannot be read: "),
+        (lose_checkpoint, "{run}/weights/last/state.json: no checkpoint there"),
+        (take_other_network, "{run}/weights/last: holds the network yolo3_mobilenet1.0_custom, not " + NAME),
+        (lose_a_class, "{run}/weights/last: holds 4 classes, not 3; resume with the run's own data set"),
+        (lose_pictures, "{run}: its epochs had 3 batches, the data now gives 2: restore the data, or start"),
+    ],
+)
+def test_a_run_that_cannot_go_on(copied, capsys, spoil, said):
+    run, root = copied
+    spoil(run, root)
+    rows = (run / "metrics.csv").read_text()
+    assert main(["train", "--resume", str(run)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.match("error: " + said.format(run=re.escape(str(run))), error), error
+    assert (run / "metrics.csv").read_text() == rows

@@ -1,0 +1,43 @@
+"""Tally: means that go on where an interrupted epoch had come to."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gluon_yolo.engine.tally import LOSSES, Tally
+
+BATCHES = np.arange(20, dtype=np.float32).reshape(5, len(LOSSES)) / 7
+
+
+def test_an_interrupted_epoch_has_the_means_of_a_whole_one():
+    whole, first = Tally(5), Tally(5)
+    for losses in BATCHES:
+        whole.add(losses, 4)
+    for losses in BATCHES[:3]:
+        first.add(losses, 4)
+    second = Tally(5, first.done, tuple(first.sums))
+    for losses in BATCHES[3:]:
+        second.add(losses, 4)
+    assert second.means.tolist() == whole.means.tolist()
+    np.testing.assert_allclose(whole.means, BATCHES.mean(axis=0), rtol=1e-6)
+    assert (whole.done, whole.minutes_left) == (5, 0)
+
+
+def test_it_tells():
+    tally = Tally(4)
+    assert math.isnan(tally.minutes_left) and np.isnan(tally.means).all()
+    tally.add(np.array([1.0, 2.0, 3.0, 4.0]), 8)
+    assert str(tally).startswith("loss 10.000 (objectness 1.000, centre 2.000, scale 3.000, class 4.000)  ")
+    assert tally.short().startswith("loss 10.00 (1.00 2.00 3.00 4.00) ")
+    assert tally.row().keys() == {*LOSSES, "total", "seconds", "pictures_per_second"}
+    assert tally.row()["total"] == 10
+    assert tally.minutes_left > 0
+
+
+def test_an_epoch_that_was_whole_before_needs_no_batch():
+    tally = Tally(2, 2, (2.0, 4.0, 6.0, 8.0))
+    assert tally.means.tolist() == [1, 2, 3, 4]
+    assert tally.pictures_per_second == 0
+    assert "loss 10.000" in str(tally)
