@@ -9,6 +9,10 @@ from pathlib import Path
 import cv2
 import pytest
 
+from gluon_yolo import cpu_devices
+
+cpu_devices.prepare()  # here, since mxnet is imported once for all tests
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "gluon_yolo"
 # Each area of the package, from the ground up: a module imports from lower floors and from its own area only.
 # The first floor's "" is the package itself (its version).
 FLOORS = (
-    ("", "errors", "cores", "missing", "numpy_names", "class_names"),
+    ("", "errors", "cores", "cpu_devices", "missing", "numpy_names", "class_names"),
     ("cuda", "structures", "spec"),
     ("compat", "boxes"),
     ("nn.layers", "nn.coding"),
@@ -53,6 +53,7 @@ NUMPY_ONLY = (
     "visualize",
     "inference",
     "cores",
+    "cpu_devices",
     "cuda",
 )
 

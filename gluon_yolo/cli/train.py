@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from gluon_yolo import cpu_devices
 from gluon_yolo.cli.data_flags import log_reports, open_datasets
 from gluon_yolo.cli.train_flags import (
     Flags,
@@ -85,6 +86,8 @@ def _is_finished(folder: RunFolder, flags: Flags) -> bool:
 
 def _train(flags: Flags, resumed: RunFolder | None) -> int:
     """Do all that can be refused before a new run's folder is made; then train."""
+    if flags["cpu_devices"] > 1:
+        cpu_devices.prepare()
     from gluon_yolo.engine.devices import check_batch_size
     from gluon_yolo.engine.start import build_network, load_starting_weights
     from gluon_yolo.engine.train import Training

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from typing import Any
 
@@ -73,4 +74,7 @@ class Validation:
             progress=True,
             watch=seen,
         )
+        # Its blocks refer to one another in rings, and hold the memory of a batch until these are found.
+        del predictor
+        gc.collect()
         return numbers, seen.sheet()
