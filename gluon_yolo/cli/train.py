@@ -123,8 +123,8 @@ def _contexts(flags: Flags) -> list[Any]:
         try:
             compat.check_gpu(0)
             gpus = "0"
-        except UserError as error:
-            log.info("training on the CPU: %s", error)
+        except UserError:
+            log.info("training on the CPU: mxnet can use no GPU here; `python -m gluon_yolo doctor` says why")
     return parse_devices(gpus or "", flags["cpu_devices"])
 
 
