@@ -159,7 +159,7 @@ class Training:
                 if epoch == self.settings.start_epoch and tally.done < SHOWN_BATCHES:
                     self._show(f"train-batch-{tally.done}.jpg", batch_sheet(batch, self.net.spec.class_names))
                 rate = self._train_batch(batch, tally)
-                bar.set_postfix_str(f"{tally.short()} lr {rate:.2g}")
+                bar.set_postfix_str(f"{tally.short()} lr {rate:.2g}", refresh=False)
                 bar.update()
                 if tally.done % self.settings.log_interval == 0 and tally.done < self.batches:
                     self._log_batches(tally, rate)
