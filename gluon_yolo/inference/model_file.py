@@ -117,7 +117,7 @@ def find_model_file(path: Path) -> Path:
         if path.name.endswith(ending) and path.with_name(f"{path.name[: -len(ending)]}.json").is_file():
             return path.with_name(f"{path.name[: -len(ending)]}.json")
     if path.suffix == ".params":
-        for folder in path.resolve().parents[:3]:
+        for folder in list(path.resolve().parents)[:3]:
             if (folder / RUN_RECORD).is_file():
                 return folder / RUN_RECORD
         raise UserError(

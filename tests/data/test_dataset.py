@@ -219,7 +219,7 @@ class TestClassNames:
     )
     def test_read(self, tmp_path, text, names):
         path = tmp_path / "classes.txt"
-        path.write_text(text, encoding="utf-8", newline="")
+        path.write_bytes(text.encode("utf-8"))
         assert read_class_names(path) == names
 
     @pytest.mark.parametrize(
