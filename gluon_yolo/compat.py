@@ -102,11 +102,11 @@ def _without_torch() -> Iterator[None]:
     for name in hidden:
         del sys.modules[name]
     blocker = _NoTorch()
-    sys.meta_path.insert(0, blocker)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, blocker)
     try:
         yield
     finally:
-        sys.meta_path.remove(blocker)  # type: ignore[arg-type]
+        sys.meta_path.remove(blocker)
         sys.modules.update(hidden)
 
 

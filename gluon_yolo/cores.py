@@ -80,12 +80,10 @@ def cgroup_quota(system: Path = Path("/")) -> float | None:
 def _quota_of(folder: Path) -> float | None:
     """Return one control group's limit in CPUs, None when it has none or does not exist."""
     v2 = _read(folder / "cpu.max")
-    words = v2.split() if v2 else [_read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")]
-    if len(words) != 2 or not all(
-        word and word.isdigit() for word in words
-    ):  # "max", "-1" or no file: no limit
+    words = v2.split() if v2 else [_read(folder / f"cpu.cfs_{name}_us") or "" for name in ("quota", "period")]
+    if len(words) != 2 or not all(word.isdigit() for word in words):  # "max", "-1" or no file: no limit
         return None
-    return float(words[0] or 0) / max(1.0, float(words[1] or 0))
+    return float(words[0]) / max(1.0, float(words[1]))
 
 
 def _read(path: Path) -> str | None:

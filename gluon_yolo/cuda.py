@@ -6,10 +6,10 @@ Asks pip and the driver only, never mxnet, and starts no kernel.
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import importlib.metadata
 import importlib.util
 from pathlib import Path
-from typing import NamedTuple
 
 from gluon_yolo.errors import MissingDependency, UserError
 
@@ -43,7 +43,8 @@ _CPU_BUILD = (
 _NONE_SHOWN = "the driver shows no GPU to this process (see nvidia-smi and CUDA_VISIBLE_DEVICES)"
 
 
-class Gpu(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Gpu:
     """One GPU as the driver describes it; ``index`` counts as ``mx.gpu(index)`` does."""
 
     index: int

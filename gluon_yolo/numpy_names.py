@@ -28,7 +28,7 @@ def _removed_names() -> dict[str, Any]:
     names.update(NINF=-np.inf, PZERO=0.0, NZERO=-0.0)
     names.update(product=np.prod, cumproduct=np.cumprod, alltrue=np.all, sometrue=np.any)
     names.update(in1d=_in1d, row_stack=np.vstack, msort=_msort, round_=np.round)
-    names["trapz"] = np.trapezoid if hasattr(np, "trapezoid") else np.trapz
+    names["trapz"] = vars(np).get("trapezoid") or vars(np)["trapz"]
     # mxnet.numpy.fallback reads these at import, and calls them only when a user asks for mxnet.np.npv and
     # the like.
     names.update({name: _financial(name) for name in ("mirr", "npv", "pmt", "ppmt", "pv", "rate")})
@@ -71,5 +71,5 @@ def restore() -> None:
             raise AttributeError(f"module 'numpy' has no attribute {name!r}")
         return own(name)
 
-    answer.answers_removed_names = True  # type: ignore[attr-defined]
-    np.__getattr__ = answer  # type: ignore[attr-defined]
+    vars(answer)["answers_removed_names"] = True
+    vars(np)["__getattr__"] = answer

@@ -55,11 +55,12 @@ class ParamsFile:
             raise UserError(f"{path}: holds no named parameters; give a file saved with save_parameters")
         from_gluoncv = gluoncv_names.is_gluoncv(arrays)
         ours = gluoncv_names.translate(arrays, levels) if from_gluoncv else {}
-        values = {ours.get(name, name): array.asnumpy() for name, array in arrays.items()}
+        values: dict[str, np.ndarray]
+        values = {ours.get(name) or name: array.asnumpy() for name, array in arrays.items()}
         if from_gluoncv:
             return cls(path, values, True, None, _gluoncv_anchors(values, levels))
         spec = _spec_of_run(path)
-        return cls(path, values, False, spec and spec.class_names, spec and spec.anchors)
+        return cls(path, values, False, spec.class_names if spec else None, spec.anchors if spec else None)
 
 
 def _spec_of_run(path: Path) -> DetectionSpec | None:

@@ -40,7 +40,7 @@ class RandomExpand(Transform):
         height, width = view.size_hw
         ratio = rng.uniform(1, self.max_ratio)
         size_hw = int(height * ratio), int(width * ratio)
-        left, top = rng.integers(size_hw[1] - width + 1), rng.integers(size_hw[0] - height + 1)
+        left, top = (int(rng.integers(limit)) for limit in (size_hw[1] - width + 1, size_hw[0] - height + 1))
         view.fill = self.fill
         view.move(_SAME, (left, top), size_hw)
 
