@@ -167,7 +167,7 @@ def _truths(
         written = coco_json.size_hw(image)
         if written is not None and written != size_hw:
             text = "says {1}x{0}, but the picture has {3}x{2} pixels".format(*written, *size_hw)
-            report.warn(file.path, text, f"image {image['file_name']}")
+            report.warn("wrong-size", file.path, text, f"image {image['file_name']}")
         truth = Truth(file.path, size_hw, report)
         for annotation in file.annotations.get(image["id"], ()):
             name = file.categories.get(annotation["category_id"])
@@ -186,5 +186,6 @@ def _truths(
     if unknown:
         raise unknown_classes(unknown, class_names)
     if file.stray_annotations():
-        report.warn(file.path, f"{file.stray_annotations()} annotations are of no image in the file; ignored")
+        strays = f"{file.stray_annotations()} annotations are of no image in the file; ignored"
+        report.warn("stray-label", file.path, strays)
     return truths

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gluon_yolo.data.pictures import read_picture
+from gluon_yolo.data.pictures import decode_picture, read_bytes, read_picture
 from gluon_yolo.data.report import Report
 from gluon_yolo.structures import Detections
 
@@ -37,13 +37,28 @@ class Dataset(abc.ABC):
     def name(self, index: int) -> str:
         """Return the file path or the record key of a picture, as messages name it."""
 
-    @abc.abstractmethod
-    def picture(self, index: int) -> np.ndarray:
+    def encoded(self, index: int) -> bytes:
+        """Return a picture as the bytes of its file: JPEG, PNG, or what else OpenCV decodes.
+
+        A subclass writes this, or :meth:`picture` where its pictures are no files.
+
+        Raises:
+            BadFile: it can no longer be read.
+        """
+        raise NotImplementedError
+
+    def picture(self, index: int, reduction: int = 1) -> np.ndarray:
         """Return a picture as (H, W, 3) uint8 RGB, a fresh array.
+
+        Args:
+            index: which.
+            reduction: 2, 4 or 8 ask for half, a quarter or an eighth of the sides, rounded up, which is faster
+                to decode; a data set may give the whole picture all the same.
 
         Raises:
             BadFile: the picture can no longer be read.
         """
+        return decode_picture(self.encoded(index), self.name(index), reduction)
 
     @abc.abstractmethod
     def truth(self, index: int) -> Detections:
@@ -92,9 +107,9 @@ class PictureFiles(Dataset):
         """Return a picture's file path."""
         return self._paths[index]
 
-    def picture(self, index: int) -> np.ndarray:
-        """Return a picture as (H, W, 3) uint8 RGB, read from its file."""
-        return read_picture(self._paths[index])
+    def encoded(self, index: int) -> bytes:
+        """Return the bytes of a picture's file."""
+        return read_bytes(self._paths[index])
 
     def truth(self, index: int) -> Detections:
         """Return a picture's ground truth, boxes in pixels of the picture."""

@@ -10,15 +10,41 @@ import numpy as np
 from gluon_yolo.data.report import BadFile
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+REDUCTIONS = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+"""The scales at which a picture can be decoded, 1 over these, with OpenCV's flags."""
 
 
-def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
+def read_picture(path: str | os.PathLike[str], reduction: int = 1) -> np.ndarray:
     """Read a picture file into (H, W, 3) uint8 RGB, turned upright as its EXIF orientation says.
+
+    Args:
+        path: the file.
+        reduction: one of ``REDUCTIONS``, as for :func:`decode_picture`.
 
     Raises:
         BadFile: the file is missing, is no picture, or is cut short.
     """
-    picture = _decode(path, cv2.IMREAD_COLOR)
+    return decode_picture(read_bytes(path), os.fspath(path), reduction)
+
+
+def decode_picture(data: bytes, name: str, reduction: int = 1) -> np.ndarray:
+    """Decode a picture file's content into (H, W, 3) uint8 RGB, turned upright as its EXIF orientation says.
+
+    Args:
+        data: the file's bytes.
+        name: what messages call it.
+        reduction: one of ``REDUCTIONS``: sides are divided by it and rounded up. A JPEG is decoded at that
+            scale, several times faster than in full.
+
+    Raises:
+        BadFile: it is no picture, or is cut short.
+    """
+    picture = _decode(data, name, REDUCTIONS[reduction])
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=picture)
 
 
@@ -30,26 +56,46 @@ def picture_size_hw(path: str | os.PathLike[str]) -> tuple[int, int]:
     Raises:
         BadFile: as :func:`read_picture`.
     """
-    height, width = _decode(path, cv2.IMREAD_GRAYSCALE).shape
+    return encoded_size_hw(read_bytes(path), os.fspath(path))
+
+
+def encoded_size_hw(data: bytes, name: str) -> tuple[int, int]:
+    """Return the (height, width) of a picture file's content, as :func:`picture_size_hw` does of a file."""
+    height, width = _decode(data, name, cv2.IMREAD_GRAYSCALE).shape
     return height, width
 
 
-def _decode(path: str | os.PathLike[str], flags: int) -> np.ndarray:
-    """Decode from memory: OpenCV's own file reader mangles some paths, and pads a file that was cut short."""
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Return a picture file's content.
+
+    Raises:
+        BadFile: it cannot be read, or is empty.
+    """
     try:
         with open(path, "rb") as file:
-            data = np.frombuffer(file.read(), dtype=np.uint8)
+            return file.read()
+    except FileNotFoundError as error:
+        missing = f"cannot read the picture: {error.strerror}"
+        raise BadFile(os.fspath(path), missing, "missing-picture") from error
     except OSError as error:
-        raise BadFile(os.fspath(path), f"cannot read the picture: {error.strerror or error}") from error
-    if not len(data):
-        raise BadFile(os.fspath(path), "cannot read the picture: the file is empty")
+        raise _unreadable(os.fspath(path), error.strerror or str(error)) from error
+
+
+def _decode(data: bytes, name: str, flags: int) -> np.ndarray:
+    """Decode from memory: OpenCV's own file reader mangles some paths, and pads a file that was cut short."""
+    if not data:
+        raise _unreadable(name, "the file is empty")
     try:
-        picture = cv2.imdecode(data, flags)
+        picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:
-        raise BadFile(os.fspath(path), f"cannot read the picture: {str(error).strip()}") from error
+        raise _unreadable(name, str(error).strip()) from error
     if picture is None:
-        raise BadFile(os.fspath(path), "cannot read the picture: damaged, cut short, or no picture at all")
+        raise _unreadable(name, "damaged, cut short, or no picture at all")
     return picture
+
+
+def _unreadable(name: str, why: str) -> BadFile:
+    return BadFile(name, f"cannot read the picture: {why}", "unreadable-picture")
 
 
 class PictureFolder:

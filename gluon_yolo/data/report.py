@@ -13,6 +13,26 @@ from gluon_yolo.structures import Detections
 
 _CLASSES_SHOWN = 20
 
+# What can be wrong with a data set, by the names that `data check --json` uses, and what to do about it.
+ADVICE = {
+    "unreadable-picture": "save the picture anew or get it again, or take it out of the data",
+    "missing-picture": "put the picture back, or take its label and its line in the list out",
+    "missing-label": "label the picture; if it shows no object, give it a label without objects",
+    "broken-label": "correct the label at the place named, or take it and its picture out",
+    "unknown-class": "correct the class, or add it to the class names",
+    "lookalike-classes": "write the class the same way everywhere",
+    "wrong-size": "correct the size in the label, unless the picture was changed after it was labelled",
+    "not-finite": "correct the numbers of the box, or delete the box",
+    "swapped-corners": "draw the box anew: its right or lower edge comes first",
+    "no-area": "delete the box, or draw it anew",
+    "outside": "delete the box, or draw it anew: no part of it is in the picture",
+    "reaches-out": "draw the box within the picture; training clips it",
+    "duplicate-box": "delete one of the two boxes",
+    "shared-picture": "keep the picture in one split: scores on pictures that were trained on flatter",
+    "stray-label": "take the label out, or add its picture to the data",
+    "unused-picture": "add the picture to a list, or take it out of the folder",
+}
+
 
 class BadFile(UserError):
     """A picture or annotation that cannot be used; a reader collects them into one :class:`Report`.
@@ -20,12 +40,14 @@ class BadFile(UserError):
     Args:
         file: path of the file.
         problem: what is wrong with it.
+        kind: a key of :data:`ADVICE`.
     """
 
-    def __init__(self, file: str, problem: str) -> None:
-        super().__init__(file, problem)  # both, so that the error survives pickling between processes
+    def __init__(self, file: str, problem: str, kind: str) -> None:
+        super().__init__(file, problem, kind)  # all, so that the error survives pickling between processes
         self.file = file
         self.problem = problem
+        self.kind = kind
 
     def __str__(self) -> str:
         """Return the problem after the file's name."""
@@ -41,12 +63,19 @@ class Finding:
         file: the file that is at fault.
         where: the place within it, such as ``"object 13"``; empty for the whole file.
         message: what is wrong there.
+        kind: a key of :data:`ADVICE`.
     """
 
     severity: str
     file: str
     where: str
     message: str
+    kind: str
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        return ADVICE[self.kind]
 
     def __str__(self) -> str:
         """Return the finding as one line that starts with the file."""
@@ -96,11 +125,11 @@ class Report:
     def skip(self, bad_files: Sequence[BadFile]) -> None:
         """Note pictures that cannot be used, one for each bad file."""
         self.skipped += len(bad_files)
-        self.findings += [Finding("error", bad.file, "", bad.problem) for bad in bad_files]
+        self.findings += [Finding("error", bad.file, "", bad.problem, bad.kind) for bad in bad_files]
 
-    def warn(self, file: str, message: str, where: str = "") -> None:
+    def warn(self, kind: str, file: str, message: str, where: str = "") -> None:
         """Note that something in ``file`` is wrong, but does not keep it from being used."""
-        self.findings.append(Finding("warning", str(file), where, message))
+        self.findings.append(Finding("warning", str(file), where, message, kind))
 
     def count(self, truths: Iterable[Detections], class_names: Sequence[str]) -> None:
         """Fill in the counts of pictures and boxes from the ground truth of every picture."""

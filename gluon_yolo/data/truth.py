@@ -43,29 +43,31 @@ class Truth:
         with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is reported
             corners = np.asarray(box_xyxy, dtype=np.float64).astype(np.float32)
         clipped = box_maths.clip(corners[None], self._size_hw)[0]
-        problem = self._problem(corners, clipped)
+        kind, problem = self._problem(corners, clipped)
         if problem:
             self._report.broken_boxes += 1
-            self._report.warn(self._file, f"box {problem}; dropped", where)
+            self._report.warn(kind, self._file, f"box {problem}; dropped", where)
             return
         if np.abs(corners - clipped).max() > _PIXELS_OF_GRACE:
             size = f"{self._size_hw[1]}x{self._size_hw[0]}"
-            self._report.warn(self._file, f"box reaches out of the {size} picture; clipped", where)
+            self._report.warn(
+                "reaches-out", self._file, f"box reaches out of the {size} picture; clipped", where
+            )
         self._boxes.append(clipped)
         self._class_ids.append(class_id)
         self._difficult.append(difficult)
 
-    def _problem(self, corners: np.ndarray, clipped: np.ndarray) -> str:
-        """Say what is wrong with a box, or nothing."""
+    def _problem(self, corners: np.ndarray, clipped: np.ndarray) -> tuple[str, str]:
+        """Return the kind of what is wrong with a box, and say it; two empty strings for a good one."""
         if not np.isfinite(corners).all():
-            return "has a corner that is no finite number"
+            return "not-finite", "has a corner that is no finite number"
         if corners[2] < corners[0] or corners[3] < corners[1]:
-            return "has its corners swapped"
+            return "swapped-corners", "has its corners swapped"
         if corners[2] == corners[0] or corners[3] == corners[1]:
-            return "has no area"
+            return "no-area", "has no area"
         if clipped[2] <= clipped[0] or clipped[3] <= clipped[1]:
-            return f"lies outside of the {self._size_hw[1]}x{self._size_hw[0]} picture"
-        return ""
+            return "outside", f"lies outside of the {self._size_hw[1]}x{self._size_hw[0]} picture"
+        return "", ""
 
     def detections(self) -> Detections:
         """Return the objects taken so far."""

@@ -71,7 +71,8 @@ def open_voc(
         class_names = _sorted_names((record.annotation.class_names() for record in usable), root)
         for group in lookalikes(class_names):
             names = " and ".join(repr(name) for name in group)
-            report.warn(str(root), f"the classes {names} differ only in case or blanks; they are kept apart")
+            kept = f"the classes {names} differ only in case or blanks; they are kept apart"
+            report.warn("lookalike-classes", str(root), kept)
     truths = _truths(usable, tuple(class_names), report)
     return VOCDataset(
         annotations=[record.entry.annotation for record in usable],
@@ -119,7 +120,11 @@ class _Reader:
             picture = entry.pictures.find(entry.stem, annotation.filename)
             if picture is None:
                 missing = f"{entry.stem}.jpg (or .png ...)"
-                raise BadFile(entry.annotation, f"there is no picture {missing} in {entry.pictures.path}")
+                raise BadFile(
+                    entry.annotation,
+                    f"there is no picture {missing} in {entry.pictures.path}",
+                    "missing-picture",
+                )
             if self._check_pictures or annotation.size_hw is None:
                 return _Record(entry, picture, picture_size_hw(picture), annotation)
             return _Record(entry, picture, annotation.size_hw, annotation)
@@ -130,7 +135,11 @@ class _Reader:
 def _annotation(entry: Entry) -> Annotation:
     """Read an entry's annotation; a missing one is blamed on the split that names it."""
     if not os.path.exists(entry.annotation):
-        raise BadFile(entry.annotation, f"the split names {entry.stem}, but there is no such annotation")
+        raise BadFile(
+            entry.annotation,
+            f"the split names {entry.stem}, but there is no such annotation",
+            "missing-label",
+        )
     return read_annotation(entry.annotation)
 
 
@@ -162,7 +171,8 @@ def _truths(records: Sequence[_Record], class_names: tuple[str, ...], report: Re
     for record in records:
         file, written = record.entry.annotation, record.annotation.size_hw
         if written is not None and written != record.size_hw:
-            report.warn(file, f"says {_size(written)}, but the picture has {_size(record.size_hw)} pixels")
+            text = f"says {_size(written)}, but the picture has {_size(record.size_hw)} pixels"
+            report.warn("wrong-size", file, text)
         truth = Truth(file, record.size_hw, report)
         for number, thing in enumerate(record.annotation.objects, 1):
             if thing.name in class_ids:

@@ -64,7 +64,9 @@ def read_annotation(path: str | os.PathLike[str]) -> Annotation:
         with open(path, "rb") as file:
             data = file.read()
     except OSError as error:
-        raise BadFile(path, f"cannot read the annotation: {error.strerror or error}") from error
+        raise BadFile(
+            path, f"cannot read the annotation: {error.strerror or error}", "broken-label"
+        ) from error
     root = _parse(path, data)
     objects = tuple(_object(path, number, node) for number, node in enumerate(root.findall("object"), 1))
     return Annotation(root.findtext("filename", "").strip(), _size_hw(root), objects)
@@ -113,13 +115,17 @@ def _parse(path: str, data: bytes) -> ElementTree.Element:
     Zero bytes are left out of the look, so that UTF-16 hides nothing; the parser knows no other wide coding.
     """
     if b"<!DOCTYPE" in data.replace(b"\0", b""):
-        raise BadFile(path, "the annotation has a DOCTYPE, which could declare entities; take it out")
+        raise BadFile(
+            path, "the annotation has a DOCTYPE, which could declare entities; take it out", "broken-label"
+        )
     try:
         root = ElementTree.fromstring(data)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise BadFile(path, f"the annotation is no well-formed XML: {error}") from error
+        raise BadFile(path, f"the annotation is no well-formed XML: {error}", "broken-label") from error
     if root.tag != "annotation":
-        raise BadFile(path, f"the annotation's outermost element is <{root.tag}>, expected <annotation>")
+        raise BadFile(
+            path, f"the annotation's outermost element is <{root.tag}>, expected <annotation>", "broken-label"
+        )
     return root
 
 
@@ -133,7 +139,7 @@ def _object(path: str, number: int, node: ElementTree.Element) -> AnnotatedObjec
     """Read one ``<object>``; its parts' boxes (VOC's person layout) lie deeper and are not looked at."""
     name = node.findtext("name") or ""
     if not name.strip():
-        raise BadFile(path, f"object {number} has no class <name>")
+        raise BadFile(path, f"object {number} has no class <name>", "broken-label")
     texts = [node.findtext(f"bndbox/{tag}") for tag in _CORNERS]
     x1, y1, x2, y2 = (_number(text) - _ONE_BASED for text in texts)
     written = " ".join(f"{tag} {(text or 'missing').strip()}" for tag, text in zip(_CORNERS, texts))

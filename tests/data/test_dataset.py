@@ -187,7 +187,7 @@ class TestReport:
     def test_errors_are_listed_all_at_once(self):
         report = Report("pets train")
         report.raise_if_errors()
-        report.skip([BadFile(f"{i}.jpg", "damaged") for i in range(30)])
+        report.skip([BadFile(f"{i}.jpg", "damaged", "unreadable-picture") for i in range(30)])
         report.raise_if_errors(skip_bad=True)
         with pytest.raises(UserError, match="pets train: 30 files cannot be used") as caught:
             report.raise_if_errors()
@@ -197,7 +197,7 @@ class TestReport:
     def test_log_is_bounded(self, caplog):
         report = Report("pets", notes=["a note"])
         for number in range(50):
-            report.warn("a.xml", "box has no area", f"object {number}")
+            report.warn("no-area", "a.xml", "box has no area", f"object {number}")
         with caplog.at_level(logging.INFO, "gluon_yolo"):
             report.log(limit=3)
         assert len(caplog.messages) == 6
@@ -205,7 +205,10 @@ class TestReport:
         assert caplog.messages[-1] == "pets: 47 more findings like these"
 
     def test_bad_file_survives_pickling(self):
-        assert str(pickle.loads(pickle.dumps(BadFile("a.jpg", "damaged")))) == "a.jpg: damaged"
+        assert (
+            str(pickle.loads(pickle.dumps(BadFile("a.jpg", "damaged", "unreadable-picture"))))
+            == "a.jpg: damaged"
+        )
 
 
 class TestClassNames:

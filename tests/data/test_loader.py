@@ -40,7 +40,7 @@ class Memory(Dataset):
     def size_hw(self, index: int) -> tuple[int, int]:
         return 60 + index % 3 * 20, 90 - index % 4 * 10
 
-    def picture(self, index: int) -> np.ndarray:
+    def picture(self, index: int, reduction: int = 1) -> np.ndarray:
         self.read.append(index)
         time.sleep(self.delay)
         if index in self.bad:

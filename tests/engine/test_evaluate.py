@@ -39,7 +39,7 @@ class Squares(Dataset):
         left, top, side = 20 + 3 * index, 10 + 2 * index, 40 + index
         return Detections([[left, top, left + side, top + side]], [0])
 
-    def picture(self, index: int) -> np.ndarray:
+    def picture(self, index: int, reduction: int = 1) -> np.ndarray:
         if index == self.broken:
             raise UserError(f"{self.name(index)}: cannot be read")
         picture = np.full((*self.size_hw(index), 3), 60, dtype=np.uint8)
