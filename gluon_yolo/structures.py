@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,21 @@ class Detections:
     def empty(cls, scored: bool = False) -> Detections:
         """Return a record of no boxes; ``scored`` gives it an empty score column."""
         return cls(np.zeros((0, 4)), np.zeros(0), np.zeros(0) if scored else None)
+
+    @classmethod
+    def concatenate(cls, records: Sequence[Detections]) -> Detections:
+        """Return the boxes of all records, in order; where some have a column, the others get 1, or False."""
+        columns: dict[str, np.ndarray] = {}
+        for name, missing in (("scores", np.float32(1)), ("difficult", np.bool_(False))):
+            if any(getattr(record, name) is not None for record in records):
+                parts = [getattr(record, name) for record in records]
+                parts = [
+                    np.full(len(record), missing) if part is None else part
+                    for part, record in zip(parts, records)
+                ]
+                columns[name] = np.concatenate(parts)
+        boxes = np.concatenate([record.boxes for record in records])
+        return cls(boxes, np.concatenate([record.class_ids for record in records]), **columns)
 
     def __len__(self) -> int:
         """Return the number of boxes."""

@@ -1,7 +1,7 @@
 """Loader: batches of pictures and targets for training.
 
-Every random number of training comes from (seed, epoch, picture), never from a worker: any number of workers
-gives the same batches, and a resumed epoch goes on as it would have.
+Every random number of training comes from (seed, epoch, picture), never from a worker: any number of workers,
+threads or processes, gives the same batches, and a resumed epoch goes on as it would have.
 """
 
 from __future__ import annotations
@@ -9,27 +9,24 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gluon_yolo.assign import assign, pad_targets
-from gluon_yolo.data.mixup import mix
 from gluon_yolo.data.prefetch import prefetch
+from gluon_yolo.data.processes import ProcessWorkers
+from gluon_yolo.data.sampler import ORDER, SIZE, Assigner, Job, Sampler
 from gluon_yolo.data.transforms import Transform
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import DetectionSpec
-from gluon_yolo.structures import Detections
 
 if TYPE_CHECKING:
     from gluon_yolo.data.dataset import Dataset
 
-Assigner = Callable[[Detections, Optional[np.ndarray], DetectionSpec, "tuple[int, int]"], np.ndarray]
-
-# What a random stream is for; first among its seeds, since to NumPy (1, 2) and (1, 2, 0) are one seed.
-_ORDER, _SIZE, _SAMPLE = 1, 2, 3
+WORKER_TYPES = ("thread", "process")
 
 # Batches finished or in work while the consumer holds one: a slow picture then never stops the device.
 _BATCHES_AHEAD = 2
@@ -54,22 +51,13 @@ class Batch:
     size_hw: tuple[int, int]
 
 
-@dataclasses.dataclass(frozen=True)
-class _Slot:
-    """One sample to make: which picture, the how-manieth of it in this epoch, and where it goes."""
-
-    epoch: int
-    index: int
-    repeat: int
-    mixup: bool
-    out: np.ndarray
-
-
 class TrainLoader:
-    """Gives the batches of any epoch, prepared ahead by threads.
+    """Gives the batches of any epoch, prepared ahead by threads or processes.
 
     All batches are full: the last, short one is left out (each epoch leaves out others), and a data set
     smaller than a batch is repeated, with other random numbers, until it fills one.
+
+    Used as a context manager, or closed, it leaves no process behind.
 
     Args:
         dataset: pictures and truths.
@@ -79,7 +67,9 @@ class TrainLoader:
         sizes_hw: the (height, width) that batches are drawn in; one is chosen at random every
             ``resize_interval`` batches.
         seed: not negative.
-        workers: threads; 0 works in the caller's thread.
+        workers: threads or processes; 0 works in the caller's thread.
+        worker_type: ``thread``: decoding and drawing release Python's lock, and nothing is copied; or
+            ``process``, for data sets and transforms of one's own that hold the lock.
         mixup: whether epochs use mixup unless they say otherwise.
         mixup_alpha: both parameters of the Beta distribution that the shares are drawn from.
         resize_interval: batches of one size in a row.
@@ -106,6 +96,7 @@ class TrainLoader:
         mixup_alpha: float = 1.5,
         resize_interval: int = 10,
         assigner: Assigner = assign,
+        worker_type: str = "thread",
     ) -> None:
         if not len(dataset):
             raise UserError("the training data has no pictures: check its folder and the name of its split")
@@ -113,18 +104,33 @@ class TrainLoader:
             raise ValueError("expected batch_size, resize_interval >= 1, seed, workers >= 0, mixup_alpha > 0")
         if not sizes_hw or any(side < 1 or side % spec.max_stride for size in sizes_hw for side in size):
             raise ValueError(f"sizes_hw: expected multiples of {spec.max_stride}, got {list(sizes_hw)}")
+        if worker_type not in WORKER_TYPES:
+            raise ValueError(f"worker_type: expected one of {WORKER_TYPES}, got {worker_type!r}")
         self.dataset = dataset
-        self.transform = transform
-        self.spec = spec
+        self.sampler = Sampler(dataset, transform, spec, seed, mixup_alpha, assigner)
         self.batch_size = batch_size
         self.sizes_hw = [(int(height), int(width)) for height, width in sizes_hw]
         self.seed = seed
         self.workers = workers
+        self.worker_type = worker_type
         self.mixup = mixup
-        self.mixup_alpha = mixup_alpha
         self.resize_interval = resize_interval
-        self.assigner = assigner
         self.time_waiting = 0.0
+        self._processes: ProcessWorkers | None = None
+
+    def __enter__(self) -> TrainLoader:
+        """Return the loader."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """End the worker processes, if there are any; another epoch would start them anew."""
+        if self._processes is not None:
+            self._processes.close()
+            self._processes = None
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -142,8 +148,8 @@ class TrainLoader:
             UserError: a picture cannot be read; names it.
             RuntimeError: anything else went wrong with a picture; names it.
         """
-        slots = self._slots(epoch, start_batch, self.mixup if mixup is None else mixup)
-        samples = prefetch(self._sample, slots, self.workers, _BATCHES_AHEAD * self.batch_size)
+        jobs = self._jobs(epoch, start_batch, self.mixup if mixup is None else mixup)
+        samples = self._samples(jobs)
         order = self._order(epoch)
         with contextlib.closing(samples):
             for number in range(start_batch, len(self)):
@@ -151,7 +157,7 @@ class TrainLoader:
                 pictures, targets = zip(*islice(samples, self.batch_size))
                 indices = order[number * self.batch_size : (number + 1) * self.batch_size]
                 batch = Batch(
-                    pictures=pictures[0].base,  # the array whose slots the samples are
+                    pictures=pictures[0].base,  # the array that the samples were drawn into
                     targets=pad_targets(list(targets)),
                     names=[self.dataset.name(index) for index in indices],
                     indices=indices,
@@ -160,50 +166,36 @@ class TrainLoader:
                 self.time_waiting += time.perf_counter() - start
                 yield batch
 
+    def _samples(
+        self, jobs: Iterator[tuple[Job, np.ndarray]]
+    ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+        """Yield each job's pixels and targets, in order, worked out ahead."""
+        ahead = _BATCHES_AHEAD * self.batch_size
+        if self.worker_type == "process" and self.workers:
+            if self._processes is None or not self._processes.pids:
+                sample_bytes = max(3 * height * width for height, width in self.sizes_hw)
+                self._processes = ProcessWorkers(self.sampler, self.workers, ahead, sample_bytes)
+            return self._processes.run(jobs)
+        return prefetch(self._sample, jobs, self.workers, ahead)
+
+    def _sample(self, job: tuple[Job, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        return job[1], self.sampler(*job)
+
     def _order(self, epoch: int) -> list[int]:
         """Return the places in the data set that the epoch's batches take in turn."""
-        order = np.random.default_rng((_ORDER, self.seed, epoch)).permutation(len(self.dataset))
+        order = np.random.default_rng((ORDER, self.seed, epoch)).permutation(len(self.dataset))
         return np.resize(order, len(self) * self.batch_size).tolist()
 
-    def _slots(self, epoch: int, start_batch: int, mixup: bool) -> Iterator[_Slot]:
+    def _jobs(self, epoch: int, start_batch: int, mixup: bool) -> Iterator[tuple[Job, np.ndarray]]:
+        """Yield the jobs of an epoch, each with its place in its batch's array."""
         order = self._order(epoch)
         for number in range(start_batch, len(self)):
-            rng = np.random.default_rng((_SIZE, self.seed, epoch, number // self.resize_interval))
+            rng = np.random.default_rng((SIZE, self.seed, epoch, number // self.resize_interval))
             size_hw = self.sizes_hw[rng.integers(len(self.sizes_hw))]
             # Samples are drawn into their batch's array, which saves stacking them. It is fresh for every
             # batch: the consumer may still hold the last one (an asynchronous engine reads it later).
             pictures = np.empty((self.batch_size, *size_hw, 3), dtype=np.uint8)
             for place in range(self.batch_size):
                 position = number * self.batch_size + place
-                yield _Slot(epoch, order[position], position // len(self.dataset), mixup, pictures[place])
-
-    def _sample(self, slot: _Slot) -> tuple[np.ndarray, np.ndarray]:
-        """Make one sample: the picture in its slot (H, W, 3), and its targets (M, 12)."""
-        rng = np.random.default_rng((_SAMPLE, self.seed, slot.epoch, slot.index, slot.repeat))
-        picture, truth = self._read(slot.index)
-        if slot.mixup and len(self.dataset) > 1:
-            share = float(rng.beta(self.mixup_alpha, self.mixup_alpha))
-            partner = (slot.index + 1 + int(rng.integers(len(self.dataset) - 1))) % len(self.dataset)
-            picture, truth = mix((picture, truth), self._read(partner), share)
-        with _naming(self.dataset, slot.index):
-            size_hw = (slot.out.shape[0], slot.out.shape[1])
-            _, truth = self.transform(picture, truth, rng, size_hw, out=slot.out)
-            return slot.out, self.assigner(truth, truth.scores, self.spec, size_hw)
-
-    def _read(self, index: int) -> tuple[np.ndarray, Detections]:
-        with _naming(self.dataset, index):
-            return self.dataset.picture(index), self.dataset.truth(index)
-
-
-@contextlib.contextmanager
-def _naming(dataset: Dataset, index: int) -> Iterator[None]:
-    """Put the picture's name into whatever goes wrong inside, unless it is there."""
-    name = dataset.name(index)
-    try:
-        yield
-    except UserError as error:
-        if name in str(error):
-            raise
-        raise UserError(f"{name}: {error}") from error
-    except Exception as error:
-        raise RuntimeError(f"{name}: {type(error).__name__}: {error}") from error
+                repeat = position // len(self.dataset)
+                yield Job(epoch, order[position], repeat, mixup, size_hw), pictures[place]

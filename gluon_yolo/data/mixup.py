@@ -27,12 +27,9 @@ def mix(
     (picture, truth), (other, other_truth) = first, second
     size_hw = max(picture.shape[0], other.shape[0]), max(picture.shape[1], other.shape[1])
     blend = cv2.addWeighted(_pad(picture, size_hw), share, _pad(other, size_hw), 1 - share, 0)
-    return blend, Detections(
-        np.concatenate([truth.boxes, other_truth.boxes]),
-        np.concatenate([truth.class_ids, other_truth.class_ids]),
-        np.repeat([share, 1 - share], [len(truth), len(other_truth)]),
-        np.concatenate([_difficult(truth), _difficult(other_truth)]),
-    )
+    shares = (share, 1 - share)
+    weighted = [t.replace(scores=np.full(len(t), w)) for t, w in zip((truth, other_truth), shares)]
+    return blend, Detections.concatenate(weighted)
 
 
 def _pad(picture: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
@@ -40,7 +37,3 @@ def _pad(picture: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     if not below and not right:
         return picture
     return cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(0, 0, 0))
-
-
-def _difficult(truth: Detections) -> np.ndarray:
-    return np.zeros(len(truth), dtype=bool) if truth.difficult is None else truth.difficult

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from gluon_yolo.data.transforms import preset
+from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.engine.schedule import Schedule
 from gluon_yolo.errors import UserError
 
@@ -114,7 +114,7 @@ class TrainSettings:
         for one, other in _CONTRADICTIONS:
             if getattr(self, one) and getattr(self, other):
                 raise UserError(f"{_flag(one)} and {_flag(other)} exclude each other: give one of them")
-        preset(self.augment)  # raises for an unknown name
+        augmentation(self.augment)  # raises for an unknown name
 
     def _require(self, name: str, fulfilled: bool, rule: str) -> None:
         if not fulfilled:

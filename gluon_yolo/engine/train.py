@@ -14,7 +14,7 @@ from gluon_yolo import visualize
 from gluon_yolo.compat import mx
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loader import TrainLoader
-from gluon_yolo.data.transforms import preset
+from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.engine import atomic, generators
 from gluon_yolo.engine.checkpoint import Checkpoint
 from gluon_yolo.engine.devices import check_batch_size
@@ -71,7 +71,7 @@ class Training:
         self.stop = Stop()
         self.loader = TrainLoader(
             train_data,
-            preset(settings.augment),
+            augmentation(settings.augment),
             net.spec,
             settings.batch_size,
             settings.sizes_hw,

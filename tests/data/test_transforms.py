@@ -18,9 +18,9 @@ from gluon_yolo.data.transforms import (
     Resize,
     ResizeRandomInterp,
     Transform,
+    augmentation,
     auto_interpolation,
     light_train,
-    preset,
     resize,
     yolo3_train,
 )
@@ -210,7 +210,7 @@ def test_crop_holds_the_centre_of_a_box_and_expand_all_of_them() -> None:
 def test_presets_take_any_picture_without_boxes(name: str, source_hw: tuple[int, int]) -> None:
     picture = np.full((*source_hw, 3), 77, dtype=np.uint8)
     for seed in range(20):
-        drawn, kept = preset(name)(picture, Detections.empty(), rng(seed), (32, 64))
+        drawn, kept = augmentation(name)(picture, Detections.empty(), rng(seed), (32, 64))
         assert drawn.shape == (32, 64, 3) and len(kept) == 0
 
 
@@ -218,9 +218,9 @@ def test_presets_take_any_picture_without_boxes(name: str, source_hw: tuple[int,
 def test_same_seed_same_sample_whatever_it_is_drawn_into(name: str) -> None:
     picture, truth = scene()
     before = picture.copy()
-    drawn, kept = preset(name)(picture, truth, rng(5), (96, 96))
+    drawn, kept = augmentation(name)(picture, truth, rng(5), (96, 96))
     batch = np.full((3, 96, 96, 3), 7, dtype=np.uint8)
-    again, kept_again = preset(name)(picture, truth, rng(5), (96, 96), out=batch[1])
+    again, kept_again = augmentation(name)(picture, truth, rng(5), (96, 96), out=batch[1])
     assert again.base is batch and (batch[[0, 2]] == 7).all()
     np.testing.assert_array_equal(batch[1], drawn)
     np.testing.assert_array_equal(kept.boxes, kept_again.boxes)
@@ -258,7 +258,7 @@ def test_light_keeps_sizes_and_colours_near_the_truth() -> None:
 def test_wrong_use_is_said() -> None:
     picture, truth = scene()
     with pytest.raises(UserError, match="no augmentation is called 'moasic'.*yolo3, light"):
-        preset("moasic")
+        augmentation("moasic")
     with pytest.raises(ValueError, match="out: the transform ends at shape"):
         RandomFlip()(picture, truth, rng(0), (64, 64), out=np.zeros((64, 64, 3), dtype=np.uint8))
     with pytest.raises(ValueError, match="picture: expected shape"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gluon_yolo.data.transforms.base import Compose, Transform
+from gluon_yolo.data.transforms.base import Compose, Transform, Unread
 from gluon_yolo.data.transforms.color import ColorDistort
 from gluon_yolo.data.transforms.crop import RandomCrop
 from gluon_yolo.data.transforms.geometry import (
@@ -13,14 +13,18 @@ from gluon_yolo.data.transforms.geometry import (
     Resize,
     ResizeRandomInterp,
 )
-from gluon_yolo.data.transforms.presets import PRESETS, light_train, preset, yolo3_train
+from gluon_yolo.data.transforms.mosaic import Mosaic
+from gluon_yolo.data.transforms.named import TRANSFORMS, augmentation, keeps_shape
+from gluon_yolo.data.transforms.presets import PRESETS, light_train, yolo3_train
 from gluon_yolo.data.transforms.view import View, auto_interpolation, resize
 
 __all__ = [
     "PRESETS",
+    "TRANSFORMS",
     "ColorDistort",
     "Compose",
     "LetterBox",
+    "Mosaic",
     "RandomAffine",
     "RandomCrop",
     "RandomExpand",
@@ -28,10 +32,12 @@ __all__ = [
     "Resize",
     "ResizeRandomInterp",
     "Transform",
+    "Unread",
     "View",
+    "augmentation",
     "auto_interpolation",
+    "keeps_shape",
     "light_train",
-    "preset",
     "resize",
     "yolo3_train",
 ]

@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from gluon_yolo.data.transforms.view import View
 from gluon_yolo.structures import Detections
+
+
+@dataclasses.dataclass(frozen=True)
+class Unread:
+    """A picture that nobody has read yet: what is seen of it, and at what scale, is decided before.
+
+    Args:
+        size_hw: its height and width in pixels.
+        truth: its boxes in pixels; scores, where given, are the objects' mixup weights and stay matched.
+        read: returns its pixels (H, W, 3) uint8 RGB, or, asked for a reduction of 2, 4 or 8, a picture whose
+            sides are about that much shorter.
+    """
+
+    size_hw: tuple[int, int]
+    truth: Detections
+    read: Callable[[int], np.ndarray]
+
+    @classmethod
+    def of(cls, picture: np.ndarray, truth: Detections) -> Unread:
+        """Return a picture that is at hand."""
+        return cls((picture.shape[0], picture.shape[1]), truth, lambda reduction: picture)
 
 
 class Transform:
@@ -15,6 +39,10 @@ class Transform:
         """Change ``view``; every random number comes from ``rng``."""
         raise NotImplementedError
 
+    def count(self, rng: np.random.Generator) -> int:
+        """Return how many pictures the next sample is made of; asked before :meth:`render`."""
+        return 1
+
     def plan(
         self,
         source_hw: tuple[int, int],
@@ -22,20 +50,34 @@ class Transform:
         rng: np.random.Generator,
         size_hw: tuple[int, int],
     ) -> View:
-        """Return the settled view of a picture that nobody has read yet.
-
-        What is seen of the picture, and at what scale, is known before it is decoded.
-
-        Args:
-            source_hw: height and width of the picture.
-            truth: its boxes in pixels; scores, where given, are the objects' mixup weights.
-            rng: the only source of randomness.
-            size_hw: height and width that the resizing transforms end at.
-        """
+        """Return the settled view of a picture of ``source_hw``; the arguments are :meth:`__call__`'s."""
         view = View(source_hw, truth, size_hw)
         self.edit(view, rng)
         view.settle()
         return view
+
+    def render(
+        self,
+        pictures: Sequence[Unread],
+        rng: np.random.Generator,
+        size_hw: tuple[int, int],
+        out: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, Detections]:
+        """Decide what is seen of the pictures, read them no larger than that needs, and draw.
+
+        Args:
+            pictures: as many as :meth:`count` said.
+            rng: the only source of randomness.
+            size_hw: height and width that the resizing transforms end at.
+            out: array to draw into; its shape must be what the transform ends at.
+
+        Returns:
+            The drawn picture (h, w, 3) uint8, and its boxes in its pixels.
+        """
+        (picture,) = pictures
+        view = View(picture.size_hw, picture.truth, size_hw)
+        self.edit(view, rng)
+        return draw_view(view, picture, out)
 
     def __call__(
         self,
@@ -54,8 +96,24 @@ class Transform:
             size_hw: height and width that the resizing transforms end at.
             out: array to draw into; its shape must be what the transform ends at.
         """
-        view = self.plan((picture.shape[0], picture.shape[1]), truth, rng, size_hw)
-        return view.draw(picture, out), view.truth()
+        return self.render([Unread.of(picture, truth)], rng, size_hw, out)
+
+
+def draw_view(view: View, picture: Unread, out: np.ndarray | None = None) -> tuple[np.ndarray, Detections]:
+    """Read a picture at the scale that its view needs, and draw it.
+
+    Args:
+        view: of the picture, not settled yet.
+        picture: what it is a view of.
+        out: array to draw into.
+
+    Returns:
+        What was drawn, and the boxes that are seen.
+    """
+    pixels = picture.read(view.reduction())
+    view.adopt((pixels.shape[0], pixels.shape[1]))
+    view.settle()
+    return view.draw(pixels, out), view.truth()
 
 
 class Compose(Transform):

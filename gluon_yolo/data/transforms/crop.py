@@ -8,6 +8,7 @@ import numpy as np
 
 from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.data.transforms.base import Transform
+from gluon_yolo.data.transforms.geometry import check_range
 from gluon_yolo.data.transforms.view import View, centers_inside
 
 
@@ -32,6 +33,7 @@ class RandomCrop(Transform):
         min_ious: Sequence[float] = (0.1, 0.3, 0.5, 0.7, 0.9, 0.0),
         trials: int = 50,
     ) -> None:
+        check_range("scale", scale, most=1)
         self.scale = scale
         self.max_aspect_ratio = max_aspect_ratio
         self.min_ious = np.array(min_ious)

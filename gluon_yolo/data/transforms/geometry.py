@@ -11,8 +11,16 @@ from gluon_yolo.data.transforms.view import AREA, AUTO, CUBIC, LANCZOS, LINEAR, 
 
 # The ImageNet mean colour, which the networks take for "nothing there".
 MEAN_COLOR = (124, 116, 104)
+# What letterboxing fills with, in training and in use.
+GREY = (127, 127, 127)
 
 _SAME = np.ones(2)
+
+
+def check_range(name: str, limits: tuple[float, float], most: float = np.inf) -> None:
+    """Raise ValueError unless ``limits`` are two ascending numbers above 0 and up to ``most``."""
+    if len(limits) != 2 or not 0 < limits[0] <= limits[1] <= most:
+        raise ValueError(f"{name}: expected two ascending numbers above 0 and up to {most}, got {limits}")
 
 
 class RandomExpand(Transform):
@@ -29,6 +37,8 @@ class RandomExpand(Transform):
     def __init__(
         self, max_ratio: float = 4, probability: float = 0.5, fill: tuple[int, int, int] = MEAN_COLOR
     ) -> None:
+        if max_ratio < 1:
+            raise ValueError(f"max_ratio: expected 1 or more, got {max_ratio}")
         self.max_ratio = max_ratio
         self.probability = probability
         self.fill = fill
@@ -66,6 +76,7 @@ class RandomAffine(Transform):
         shear_degrees: float = 0,
         fill: tuple[int, int, int] = MEAN_COLOR,
     ) -> None:
+        check_range("scale", scale)
         self.scale = scale
         self.translate = translate
         self.degrees = degrees
@@ -134,9 +145,12 @@ class ResizeRandomInterp(Transform):
 
 
 class LetterBox(Transform):
-    """Scale the frame, its shape kept, to fit the middle of the size asked for; fill the rest."""
+    """Scale the frame, its shape kept, to fit the middle of the size asked for; fill the rest with grey.
 
-    def __init__(self, interpolation: int = AUTO, fill: tuple[int, int, int] = MEAN_COLOR) -> None:
+    The same pixels as the evaluation's letterbox, :class:`gluon_yolo.inference.fit.Fit`.
+    """
+
+    def __init__(self, interpolation: int = AUTO, fill: tuple[int, int, int] = GREY) -> None:
         self.interpolation = interpolation
         self.fill = fill
 
@@ -144,7 +158,8 @@ class LetterBox(Transform):
         """Scale and centre the frame."""
         (height, width), (new_height, new_width) = view.size_hw, view.target_hw
         scale = min(new_width / width, new_height / height)
-        margin = (new_width - scale * width) / 2, (new_height - scale * height) / 2
+        inner_h, inner_w = max(1, round(height * scale)), max(1, round(width * scale))
         view.interpolation = self.interpolation
         view.fill = self.fill
-        view.move(np.array([scale, scale]), margin, view.target_hw)
+        margin = ((new_width - inner_w) // 2, (new_height - inner_h) // 2)
+        view.move(np.array([inner_w / width, inner_h / height]), margin, view.target_hw)

@@ -1,4 +1,4 @@
-"""Presets: training transforms ready made, by name."""
+"""Presets: training augmentations ready made, by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from gluon_yolo.data.transforms.geometry import (
     ResizeRandomInterp,
 )
 from gluon_yolo.data.transforms.view import AREA, CUBIC, LINEAR
-from gluon_yolo.errors import UserError
 
 
 def yolo3_train() -> Compose:
@@ -51,14 +50,3 @@ PRESETS: dict[str, Callable[[], Transform]] = {
     "overhead": lambda: light_train(vertical_flip=True),
     "none": Resize,
 }
-
-
-def preset(name: str) -> Transform:
-    """Return the training transform of that name.
-
-    Raises:
-        UserError: when there is none; the message lists the names.
-    """
-    if name not in PRESETS:
-        raise UserError(f"no augmentation is called {name!r}; there are: {', '.join(PRESETS)}")
-    return PRESETS[name]()

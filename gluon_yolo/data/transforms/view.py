@@ -71,6 +71,24 @@ class View:
         self.interpolation = LINEAR
         self._truth = truth
 
+    def reduction(self) -> int:
+        """Return the largest of 8, 4, 2, 1 by which the picture may be reduced with no pixel drawn larger.
+
+        A picture of which little is left after drawing can be decoded at a part of its size, which saves most
+        of the decoding.
+        """
+        largest = float(np.linalg.norm(self.matrix[:, :2], ord=2))  # the most that any direction is stretched
+        return next(reduction for reduction in (8, 4, 2, 1) if largest * reduction <= 1 or reduction == 1)
+
+    def adopt(self, picture_hw: tuple[int, int]) -> None:
+        """Go on with the picture as it was read: its boxes and the matrix change over to its pixels."""
+        if picture_hw == self.source_hw:
+            return
+        scale_xy = np.array([picture_hw[1] / self.source_hw[1], picture_hw[0] / self.source_hw[0]])
+        self._truth = self._truth.replace(boxes=self._truth.boxes * np.tile(scale_xy, 2))
+        self.matrix[:, :2] /= scale_xy
+        self.source_hw = picture_hw
+
     @property
     def upright(self) -> bool:
         """Whether the axes of source and frame are parallel, so that drawing is a crop and a resize."""

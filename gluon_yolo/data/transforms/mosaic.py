@@ -1,0 +1,93 @@
+"""Mosaic: four pictures around a point, as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gluon_yolo.data.transforms.base import Transform, Unread, draw_view
+from gluon_yolo.data.transforms.geometry import check_range
+from gluon_yolo.data.transforms.view import View
+from gluon_yolo.structures import Detections
+
+
+class Mosaic(Transform):
+    """Put four pictures together around a random point (Bochkovskiy et al. 2020, YOLOv4, section 3.4).
+
+    Each picture is changed by ``tile`` as if it were alone, then shrunk and cut to its quarter: objects
+    become smaller, and stand beside those of other pictures. Where a shrunk picture is smaller than its
+    quarter it lies at the common point, and the rest is filled.
+
+    A box stays as long as its quarter holds its centre, so at least a quarter of its area.
+
+    Args:
+        tile: changes each of the four pictures, and alone the others; ends at the size asked for.
+        probability: how often.
+        scale: range of the factor by which a changed picture shrinks.
+        center: range of the common point, as a share of the width and of the height.
+    """
+
+    def __init__(
+        self,
+        tile: Transform,
+        probability: float = 0.5,
+        scale: tuple[float, float] = (0.4, 1.0),
+        center: tuple[float, float] = (0.25, 0.75),
+    ) -> None:
+        check_range("scale", scale, most=1)
+        check_range("center", center, most=1)
+        self.tile = tile
+        self.probability = probability
+        self.scale = scale
+        self.center = center
+
+    def edit(self, view: View, rng: np.random.Generator) -> None:
+        """Change the view of a picture that stands alone."""
+        self.tile.edit(view, rng)
+
+    def count(self, rng: np.random.Generator) -> int:
+        """Return 4 with the mosaic's probability, else 1."""
+        return 4 if rng.random() < self.probability else 1
+
+    def render(
+        self,
+        pictures: Sequence[Unread],
+        rng: np.random.Generator,
+        size_hw: tuple[int, int],
+        out: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, Detections]:
+        """Draw one picture alone, or four around a point; see the base class."""
+        if len(pictures) == 1:
+            return super().render(pictures, rng, size_hw, out)
+        if out is None:
+            out = np.empty((*size_hw, 3), dtype=np.uint8)
+        height, width = size_hw
+        x, y = (round(side * rng.uniform(*self.center)) for side in (width, height))
+        truths = []
+        for place, picture in enumerate(pictures):
+            left, right = (x, width) if place % 2 else (0, x)
+            top, bottom = (y, height) if place // 2 else (0, y)
+            view = self._tile(picture, place, (bottom - top, right - left), size_hw, rng)
+            _, truth = draw_view(view, picture, out[top:bottom, left:right])
+            truths.append(truth.replace(boxes=truth.boxes + np.array([left, top, left, top])))
+        return out, Detections.concatenate(truths)
+
+    def _tile(
+        self,
+        picture: Unread,
+        place: int,
+        tile_hw: tuple[int, int],
+        size_hw: tuple[int, int],
+        rng: np.random.Generator,
+    ) -> View:
+        """Return the view of a picture in its quarter: 0 and 1 at the top, 2 and 3 below, left and right."""
+        view = View(picture.size_hw, picture.truth, size_hw)
+        self.tile.edit(view, rng)
+        scale = rng.uniform(*self.scale)
+        slack_x, slack_y = (tile_hw[1] - scale * view.size_hw[1], tile_hw[0] - scale * view.size_hw[0])
+        # What is too large shows a random part; what is too small lies at the common point.
+        x = slack_x * (rng.random() if slack_x < 0 else 1 - place % 2)
+        y = slack_y * (rng.random() if slack_y < 0 else 1 - place // 2)
+        view.move(np.array([scale, scale]), (x, y), tile_hw)
+        return view

@@ -1,0 +1,130 @@
+"""Worker processes: the same batches as threads, an error with its cause when one dies, none left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gluon_yolo.data.loader import TrainLoader
+from gluon_yolo.data.transforms import Mosaic, light_train
+from gluon_yolo.errors import UserError
+from gluon_yolo.spec import DetectionSpec
+from tests.data.test_loader import Memory, assert_equal, loader
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def is_running(pid: int) -> bool:
+    """Say whether a process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until_gone(pids: list[int], seconds: float = 10) -> list[int]:
+    """Return those of the processes that are still there after so many seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and any(map(is_running, pids)):
+        time.sleep(0.02)
+    return [pid for pid in pids if is_running(pid)]
+
+
+def test_processes_give_the_batches_of_threads_and_end_with_the_loader() -> None:
+    options = {"sizes_hw": [(64, 64), (96, 64)], "resize_interval": 1, "seed": 3, "mixup": True}
+    options["transform"] = Mosaic(light_train(), probability=0.5)
+    wanted = [list(loader(Memory(17), workers=0, **options).epoch(epoch)) for epoch in (0, 1)]
+    with loader(Memory(17), workers=2, worker_type="process", **options) as processes:
+        assert_equal(wanted[0], list(processes.epoch(0)))
+        pids = processes._processes.pids
+        assert len(set(pids)) == 2 and all(map(is_running, pids))
+        # An epoch that is left early leaves nothing of itself in the next one.
+        batches = processes.epoch(0)
+        next(batches)
+        batches.close()
+        assert_equal(wanted[1], list(processes.epoch(1)))
+        assert_equal(wanted[1][2:], list(processes.epoch(1, start_batch=2)))
+        assert processes._processes.pids == pids
+    assert not any(map(is_running, pids))
+
+
+def test_batches_are_the_consumers_to_keep() -> None:
+    with loader(Memory(32), workers=1, worker_type="process") as processes:
+        kept = [(batch.pictures, batch.pictures.copy()) for batch in processes.epoch(0)]
+    for pictures, copy in kept:
+        np.testing.assert_array_equal(pictures, copy)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_killed_worker_is_an_error_with_its_cause_within_seconds(number: signal.Signals) -> None:
+    with loader(Memory(400, delay=0.002), workers=2, worker_type="process") as processes:
+        batches = processes.epoch(0)
+        next(batches)
+        pids = processes._processes.pids
+        os.kill(pids[1], number)
+        start = time.monotonic()
+        with pytest.raises(UserError, match=rf"number {pids[1]}\) was killed by {number.name}.*-j"):
+            for _ in batches:
+                pass
+        assert time.monotonic() - start < 10
+        assert wait_until_gone(pids) == []
+        # What went wrong once is not for ever.
+        assert len(next(processes.epoch(1)).names) == 4
+
+
+def test_errors_name_the_picture() -> None:
+    cases = [
+        # what the picture raises, what the consumer gets
+        (UserError("cut short"), UserError, r"^folder/005\.jpg: cut short$"),
+        (ValueError("no colour"), RuntimeError, r"^folder/005\.jpg: ValueError: no colour$"),
+    ]
+    for raised, expected, message in cases:
+        with loader(Memory(8, {5: raised}), workers=1, worker_type="process") as processes:
+            with pytest.raises(expected, match=message):
+                list(processes.epoch(0))
+
+
+SCRIPT = """
+import sys, time
+sys.path.insert(0, {root!r})
+from tests.data.test_loader import Memory, loader
+if __name__ == "__main__":
+    processes = loader(Memory(4000, delay=0.001), workers=2, worker_type="process")
+    for batch in processes.epoch(0):
+        print(*processes._processes.pids, flush=True)
+        time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
+def test_no_worker_outlives_its_parent(tmp_path: Path, number: signal.Signals) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(SCRIPT.format(root=str(ROOT)))
+    parent = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    pids = [int(word) for word in parent.stdout.readline().split()]
+    assert len(pids) == 2 and all(map(is_running, pids))
+    if number == signal.SIGINT:  # as a terminal does: to the whole group
+        os.killpg(parent.pid, number)
+    else:
+        parent.send_signal(number)
+    _, errors = parent.communicate(timeout=30)
+    assert wait_until_gone(pids) == []
+    assert errors.count("Traceback") == (1 if number == signal.SIGINT else 0)  # the parent's own, no worker's
+
+
+def test_wrong_use_is_said() -> None:
+    with pytest.raises(ValueError, match="worker_type: expected one of"):
+        TrainLoader(Memory(3), light_train(), DetectionSpec(("a",)), 1, [(64, 64)], worker_type="fork")
