@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--max-detections {args.max_detections}: expected 1 or more")
     size_hw = parse_size(args.size) if args.size else None
 
-    net, own_size_hw = _load(args)
+    net, own_size_hw, fit = _load(args)
     from gluon_yolo.export.symbol import export
 
     size_hw = size_hw or own_size_hw
@@ -87,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         nms_threshold=args.nms_threshold,
         score_threshold=args.score_threshold,
         max_detections=args.max_detections,
+        fit=fit,
     )
     files = ", ".join(f"{record.stem}{ending}" for ending in ("-symbol.json", "-0000.params", ".json"))
     size = f"{size_hw[0]}x{size_hw[1]}"
@@ -99,8 +100,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load(args: argparse.Namespace) -> tuple[Any, tuple[int, int]]:
-    """Return the network that the arguments name, with its weights, and its usual input size.
+def _load(args: argparse.Namespace) -> tuple[Any, tuple[int, int], str]:
+    """Return the network that the arguments name, with its weights, its usual input size and its fit.
 
     Raises:
         UserError: when they name none or two, or it cannot be loaded.
@@ -114,13 +115,13 @@ def _load(args: argparse.Namespace) -> tuple[Any, tuple[int, int]]:
         from gluon_yolo.inference.mxnet_runtime import from_weights
 
         net = from_weights(record.network, weights_of(path), record.spec.class_names, record.spec.anchors)
-        return net, record.size_hw
+        return net, record.size_hw, record.fit
     if args.run or not (args.network and args.weights):
         raise UserError("name one model: RUN, or --network NAME with --weights FILE")
     from gluon_yolo.inference.mxnet_runtime import from_weights
 
     class_names = read_class_names(args.classes) if args.classes else None
-    return from_weights(args.network, args.weights, class_names), USUAL_SIZE_HW
+    return from_weights(args.network, args.weights, class_names), USUAL_SIZE_HW, "resize"
 
 
 def _holds_several(folder: Path) -> bool:

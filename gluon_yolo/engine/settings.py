@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from gluon_yolo.data.transforms import augmentation
+from gluon_yolo.data.loader import WORKER_TYPES
+from gluon_yolo.data.transforms import augmentation, keeps_shape
 from gluon_yolo.engine.schedule import Schedule
 from gluon_yolo.errors import UserError
+from gluon_yolo.spec import Anchors
 
 STRIDE = 32
-RANDOM_SHAPES = tuple(range(320, 609, 32))
+RANDOM_SHAPES = tuple((side, side) for side in range(320, 609, 32))
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
 
 # Smallest legal values; infinity and what is not a number are illegal everywhere.
 _AT_LEAST = {
-    **dict.fromkeys(("epochs", "batch_size", "log_interval", "val_interval"), 1),
+    **dict.fromkeys(("epochs", "batch_size", "log_interval", "val_interval", "shape_interval"), 1),
     **dict.fromkeys(("start_epoch", "seed", "num_workers", "save_interval", "no_mixup_epochs"), 0),
     **dict.fromkeys(("warmup_epochs", "warmup_lr", "lr_decay_period", "momentum", "wd"), 0),
     "num_samples": -1,
@@ -32,7 +34,11 @@ class TrainSettings:
         epochs: of the whole training, warm-up included.
         batch_size: over all devices.
         data_shape: height and width of the input, and of validation.
-        random_shape: draw 320..608 in steps of 32 instead, a new one every 10 batches.
+        random_shape: train at sizes drawn from ``random_shapes`` instead.
+        random_shapes: heights and widths to draw from.
+        shape_interval: batches of one drawn size in a row.
+        anchors: of each level, ascending stride, (width, height) in pixels of the input; None takes the
+            network's own.
         lr: learning rate after the warm-up.
         lr_mode: ``step``, ``poly`` or ``cosine``.
         lr_decay: factor at each decay epoch.
@@ -48,14 +54,15 @@ class TrainSettings:
         mixup: mix pairs of pictures.
         no_mixup_epochs: at the end of training.
         label_smooth: soften class targets.
-        augment: name of a preset of :mod:`gluon_yolo.data.transforms`.
+        augment: as :func:`gluon_yolo.data.transforms.augmentation` reads it.
         pretrained: start from GluonCV's published weights of the whole detector.
         pretrained_base: start the backbone from GluonCV's ImageNet weights: ``yes``, ``no``, or ``auto``,
             which goes on without them, and says so, where they can be neither found nor downloaded.
         weights: start from this file or run, as far as it fits.
         start_epoch: first epoch to train.
         num_samples: pictures per epoch; all when 0 or -1.
-        num_workers: threads that prepare pictures.
+        num_workers: threads or processes that prepare pictures.
+        worker_type: ``thread`` or ``process``.
         seed: of everything random.
         log_interval: batches between log lines.
         val_interval: epochs between validations; the last epoch is always validated.
@@ -70,6 +77,9 @@ class TrainSettings:
     batch_size: int = 64
     data_shape: tuple[int, int] = (416, 416)
     random_shape: bool = True
+    random_shapes: tuple[tuple[int, int], ...] = RANDOM_SHAPES
+    shape_interval: int = 10
+    anchors: Anchors | None = None
     lr: float = 0.001
     lr_mode: str = "step"
     lr_decay: float = 0.1
@@ -92,6 +102,7 @@ class TrainSettings:
     start_epoch: int = 0
     num_samples: int = 0
     num_workers: int = 2
+    worker_type: str = "thread"
     seed: int = 233
     log_interval: int = 100
     val_interval: int = 1
@@ -108,9 +119,13 @@ class TrainSettings:
         self._require("pretrained_base", self.pretrained_base in BACKBONE_WEIGHTS, f"choose from {choices}")
         last = self.epochs - 1
         self._require("start_epoch", self.start_epoch <= last, f"training ends with epoch {last}")
-        if any(side < STRIDE or side % STRIDE for side in self.data_shape):
-            shape = "x".join(map(str, self.data_shape))
-            raise UserError(f"--data-shape {shape}: both sides must be multiples of {STRIDE}")
+        self._check_size("--data-shape", self.data_shape)
+        for size_hw in self.random_shapes:
+            self._check_size("--random-shapes", size_hw)
+        self._require("random_shapes", bool(self.random_shapes), "needs at least one size")
+        self._require(
+            "worker_type", self.worker_type in WORKER_TYPES, f"choose from {', '.join(WORKER_TYPES)}"
+        )
         for one, other in _CONTRADICTIONS:
             if getattr(self, one) and getattr(self, other):
                 raise UserError(f"{_flag(one)} and {_flag(other)} exclude each other: give one of them")
@@ -120,10 +135,20 @@ class TrainSettings:
         if not fulfilled:
             raise UserError(f"{_flag(name)} {getattr(self, name)}: {rule}")
 
+    def _check_size(self, flag: str, size_hw: tuple[int, int]) -> None:
+        if any(side < STRIDE or side % STRIDE for side in size_hw):
+            shape = "x".join(map(str, size_hw))
+            raise UserError(f"{flag} {shape}: both sides must be multiples of {STRIDE}")
+
+    @property
+    def fit(self) -> str:
+        """Return how pictures are brought to the input's size after training: as in training."""
+        return "letterbox" if keeps_shape(augmentation(self.augment)) else "resize"
+
     @property
     def sizes_hw(self) -> list[tuple[int, int]]:
         """Return the sizes that training batches are drawn in."""
-        return [(side, side) for side in RANDOM_SHAPES] if self.random_shape else [self.data_shape]
+        return list(self.random_shapes) if self.random_shape else [self.data_shape]
 
     def batches(self, available: int) -> int:
         """Return the batches of an epoch, of so many that the data offers."""

@@ -77,6 +77,8 @@ class Training:
             settings.sizes_hw,
             seed=settings.seed,
             workers=settings.num_workers,
+            resize_interval=settings.shape_interval,
+            worker_type=settings.worker_type,
         )
         self.batches = settings.batches(len(self.loader))
         self.schedule = settings.schedule(self.batches)
@@ -123,7 +125,7 @@ class Training:
             UserError: when a loss is not finite, or a picture can no longer be read.
         """
         result = None
-        with self.stop:
+        with self.stop, self.loader:
             for epoch in range(self.progress.epoch, self.settings.epochs):
                 tally = self._train_epoch(epoch)
                 if self.stop.asked:

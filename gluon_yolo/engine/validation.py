@@ -12,6 +12,7 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.engine.evaluate import evaluate
 from gluon_yolo.engine.sheets import ValidationSheet
 from gluon_yolo.errors import UserError
+from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.metrics import Metric
 from gluon_yolo.nn.detector import Detector
@@ -29,6 +30,7 @@ class Validation:
         score_key: the number among theirs by which networks are compared.
         size_hw: height and width of the network's input.
         workers: threads that read pictures.
+        fit: how pictures are brought to the input's size; stretched when None.
 
     Raises:
         UserError: when there is nothing to find in the pictures.
@@ -41,6 +43,7 @@ class Validation:
         score_key: str,
         size_hw: tuple[int, int],
         workers: int = 2,
+        fit: Fit | None = None,
     ) -> None:
         """Check that there is something to score."""
         if not dataset.report.boxes:
@@ -50,6 +53,7 @@ class Validation:
         self.score_key = score_key
         self.size_hw = size_hw
         self.workers = workers
+        self.fit = fit
 
     def __call__(self, net: Detector) -> tuple[dict[str, Any], np.ndarray]:
         """Score a network's present weights.
@@ -71,6 +75,7 @@ class Validation:
             BATCH_SIZE,
             self.metrics,
             workers=self.workers,
+            fit=self.fit,
             progress=True,
             watch=seen,
         )

@@ -30,6 +30,7 @@ def export(
     score_threshold: float = 0.01,
     max_candidates: int = 400,
     max_detections: int = 100,
+    fit: str = "resize",
 ) -> Path:
     """Write ``NAME-symbol.json``, ``NAME-0000.params`` and ``NAME.json``, and try them on a random picture.
 
@@ -48,6 +49,8 @@ def export(
         score_threshold: likewise: pairs of anchor and class at or below it are left out.
         max_candidates: likewise: pairs that enter suppression.
         max_detections: likewise: K; at most ``max_candidates``.
+        fit: how the network's pictures were brought to its size, a mode of
+            :class:`gluon_yolo.inference.fit.Fit`; goes into the record.
 
     Returns:
         The path of ``NAME.json``, which ``Predictor.load`` takes.
@@ -80,6 +83,7 @@ def export(
         outputs=tuple(symbol.list_outputs()),
         decoded=tuple(f"{node}_output" for node in graph.DECODED) if tail is not None else (),
         nms=nms if cut == "nms" else None,
+        fit=fit,
     )
     folder = Path(out_dir)
     try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from gluon_yolo import __version__
 from gluon_yolo.errors import UserError
+from gluon_yolo.inference.fit import Fit
 from gluon_yolo.spec import DetectionSpec
 
 FORMAT = 1
@@ -30,6 +31,7 @@ class ModelFile:
         outputs: the graph's output names.
         decoded: names of the graph's decoded boxes and scores; empty where the graph ends before them.
         nms: the thresholds written into a graph cut at ``nms``.
+        fit: how pictures are brought to the input's size, a mode of :class:`gluon_yolo.inference.fit.Fit`.
         package: who wrote it.
     """
 
@@ -41,13 +43,14 @@ class ModelFile:
     outputs: tuple[str, ...] = ()
     decoded: tuple[str, ...] = ()
     nms: dict[str, float] | None = None
+    fit: str = "resize"
     package: str = f"gluon_yolo {__version__}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, fit for JSON."""
         record = dataclasses.asdict(self)
         record["spec"] = self.spec.to_dict()
-        record["input"] = {**INPUT, "size_hw": list(record.pop("size_hw"))}
+        record["input"] = {**INPUT, "size_hw": list(record.pop("size_hw")), "fit": record.pop("fit")}
         return {"format": FORMAT, **record}
 
     def write(self, path: Path) -> None:
@@ -91,6 +94,7 @@ class ModelFile:
                 outputs=tuple(record.get("outputs", ())),
                 decoded=tuple(record.get("decoded", ())),
                 nms=record.get("nms"),
+                fit=Fit(record["input"].get("fit", "resize")).mode,
                 package=record.get("package", ""),
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -85,7 +85,7 @@ class Predictor:
             runtime: one of ``RUNTIMES``; a run needs ``mxnet``.
             size_hw: another input size than the model's own.
             gpu: index of a GPU; None runs on the processor.
-            **options: thresholds and fit, as the class takes them.
+            **options: thresholds, and another fit than the model's own, as the class takes them.
 
         Raises:
             UserError: when there is no model, or it is damaged.
@@ -105,6 +105,7 @@ class Predictor:
                 record.network, weights_of(path), record.spec.class_names, record.spec.anchors
             )
             network = module.from_block(net, gpu=gpu)
+        options.setdefault("fit", Fit(record.fit))
         return cls(network, record.spec, size_hw or record.size_hw, **options)
 
     @classmethod

@@ -35,7 +35,7 @@ def settings(**values) -> TrainSettings:
         (dict(syncbn=True, freeze_bn=True), "--syncbn and --freeze-bn exclude each other: give one of them"),
         (dict(weights="a", pretrained=True), "--weights and --pretrained exclude each other: give one"),
         (dict(pretrained_base="maybe"), "--pretrained-base maybe: choose from auto, yes, no"),
-        (dict(augment="strong"), "no augmentation is called 'strong'; there are: yolo3, light"),
+        (dict(augment="strong"), "no augmentation is called 'strong'; the presets are yolo3, light"),
         (dict(lr_decay_epoch=(-1,)), "decay_epochs: expected epochs of 0 or more"),
     ],
 )

@@ -79,15 +79,15 @@ def keeps_shape(transform: Transform) -> bool:
 
 def _words(text: str) -> Iterator[tuple[str, str]]:
     """Yield each name of a text with what stands in its brackets."""
-    place = 0
-    while place < len(text):
-        match = _STEP.match(text, place)
-        if match is None:
-            raise UserError(f"--augment {text!r}: {text[place:]!r} is not understood; {_SYNTAX}")
-        yield match[1], match[2] or ""
-        place = match.end()
-    if not text.strip():
+    rest = text.strip(" ,")
+    if not rest:
         raise UserError(f"--augment {text!r}: {_SYNTAX}")
+    while rest:
+        match = _STEP.match(rest)
+        if match is None:
+            raise UserError(f"--augment {text!r}: {rest!r} is not understood; {_SYNTAX}")
+        yield match[1], match[2] or ""
+        rest = rest[match.end() :]
 
 
 def _steps(text: str, name: str, arguments: str) -> tuple[Transform, ...]:
