@@ -16,10 +16,10 @@ VALIDATION_PICTURES = 8
 VALIDATION_SCORE = 0.3
 
 
-def batch_sheet(batch: Batch, class_names: Sequence[str]) -> np.ndarray:
-    """Return the first pictures of a training batch on one sheet, with the boxes that the losses are told."""
+def batch_sheet(batch: Batch, class_names: Sequence[str], most: int = BATCH_PICTURES) -> np.ndarray:
+    """Return up to ``most`` pictures of a training batch on one sheet, with the boxes that the losses get."""
     drawn = []
-    for picture, rows in zip(batch.pictures[:BATCH_PICTURES], batch.targets):
+    for picture, rows in zip(batch.pictures[:most], batch.targets):
         boxes = rows[:, BOX]
         rows = rows[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]  # what fills the rows up has no area
         drawn.append(visualize.draw(picture, Detections(rows[:, BOX], rows[:, CLASS]), class_names))

@@ -1,0 +1,80 @@
+"""``data show``: a sheet of pictures with their boxes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from gluon_yolo.cli.data_flags import add_source_arguments, source_of
+from gluon_yolo.cli.model_flags import parse_size
+from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.loader import TrainLoader
+from gluon_yolo.data.transforms import augmentation
+from gluon_yolo.engine.sheets import batch_sheet
+from gluon_yolo.errors import UserError
+from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.visualize import draw, sheet, write_picture
+
+HELP = """\
+Draw a sheet of pictures with their boxes: as they are, or, with --augment, as training would see them. The
+pictures are drawn at random by --seed; the augmented ones are those of training's own loader.
+
+  gluon-yolo data show my_data
+  gluon-yolo data show my_data --augment mosaic,light --size 416 --out mosaic.jpg
+  gluon-yolo data show my_data --augment "color(hue_degrees=9),affine(scale=0.5:1.5),flip,letterbox" --mixup
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what ``data show`` takes."""
+    add_source_arguments(parser)
+    parser.add_argument("--split", metavar="NAME", help="of which pictures (default: those to train on)")
+    parser.add_argument("--classes", metavar="FILE", help="class names, one a line (default: the data's)")
+    parser.add_argument("--augment", metavar="NAMES", help="as `train --augment` takes it")
+    parser.add_argument("--mixup", action="store_true", help="mix pairs of pictures, with --augment")
+    size = "what the augmentation ends at, in pixels, height first (default: %(default)s)"
+    parser.add_argument("--size", default="416", metavar="N|HxW", help=size)
+    num = "pictures on the sheet (default: %(default)s)"
+    parser.add_argument("--num", type=int, default=16, metavar="N", help=num)
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="other pictures (default: %(default)s)"
+    )
+    out = "the sheet, .jpg or .png (default: %(default)s)"
+    parser.add_argument("--out", default="show.jpg", metavar="FILE", help=out)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw, write, and say where it is."""
+    for name, value, least in (("--num", args.num, 1), ("--seed", args.seed, 0)):
+        if value < least:
+            raise UserError(f"{name} {value}: expected {least} or more")
+    if args.mixup and not args.augment:
+        raise UserError("--mixup needs --augment: pictures are mixed as they are drawn for training")
+    source = source_of(args)
+    class_names = read_class_names(args.classes) if args.classes else None
+    dataset = source.open(args.split or source.parts()["train"], class_names, skip_bad=True)
+    dataset.report.log()
+    picture = _augmented(dataset, args) if args.augment else _plain(dataset, args.num, args.seed)
+    write_picture(Path(args.out), picture)
+    what = f"as `--augment {args.augment}` makes them" if args.augment else "as they are"
+    print(f"{min(args.num, len(dataset))} pictures with their boxes, {what}: {args.out}")
+    return 0
+
+
+def _plain(dataset: Dataset, num: int, seed: int) -> np.ndarray:
+    """Return a sheet of pictures as they are."""
+    chosen = np.random.default_rng(seed).permutation(len(dataset))[:num].tolist()
+    return sheet([draw(dataset.picture(i), dataset.truth(i), dataset.class_names) for i in chosen])
+
+
+def _augmented(dataset: Dataset, args: argparse.Namespace) -> np.ndarray:
+    """Return a sheet of the first pictures that training with this seed would see."""
+    size_hw, spec = parse_size(args.size), DetectionSpec(dataset.class_names)
+    if any(side % spec.max_stride for side in size_hw):
+        raise UserError(f"--size {args.size}: both sides must be multiples of {spec.max_stride}")
+    transform, num = augmentation(args.augment), min(args.num, len(dataset))
+    loader = TrainLoader(dataset, transform, spec, num, [size_hw], seed=args.seed, mixup=args.mixup)
+    return batch_sheet(next(iter(loader.epoch(0))), dataset.class_names, num)
