@@ -26,9 +26,10 @@ import cv2
 import numpy as np
 from gluon_yolo.data.record_source import RecordSource
 
-from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.dataset import Dataset, PictureFiles
 from gluon_yolo.data.loader import TrainLoader
 from gluon_yolo.data.record_writer import RecordWriter
+from gluon_yolo.data.report import Report
 from gluon_yolo.data.sampler import Job, Sampler
 from gluon_yolo.data.synthetic import generate
 from gluon_yolo.data.transforms import augmentation
@@ -36,6 +37,7 @@ from gluon_yolo.data.voc import open_voc
 from gluon_yolo.spec import DetectionSpec
 
 PICTURES = 96  # of the data set, in a timed round
+Sample = Callable[[int, int], object]  # a round's number and a picture's: makes its sample
 CLASSES = 20  # what the bytes are told for: GluonCV's dense targets grow with them
 BCCD = (
     Path(os.environ.get("GLUON_YOLO_DATA", Path(__file__).resolve().parents[2] / "shared/data")) / "bccd/BCCD"
@@ -57,7 +59,10 @@ def main() -> int:
         records = _packed(dataset, Path(folder) / "packed")
         size_hw = (args.size, args.size)
         print(f"{dataset.report.title}: {PICTURES} pictures of {len(dataset)}, to {args.size}, one thread")
-        ratio = _one_worker(dataset, records, size_hw, args.rounds)
+        ratio = _one_worker(_sides(dataset, records, size_hw), PICTURES, args.rounds)
+        photographs = _photographs(dataset, Path(folder))
+        print(f"\n{len(photographs)} photographs of 12 megapixels")
+        _one_worker(_both(photographs, size_hw), len(photographs), args.rounds)
         _workers(dataset, size_hw)
         _bytes(dataset, size_hw)
     print(f"ratio {ratio:.2f}x (GluonCV's transform with targets over ours, milliseconds a picture)")
@@ -77,11 +82,30 @@ def _packed(dataset: Dataset, folder: Path) -> Dataset:
     return RecordSource(folder).open("train")
 
 
-def _one_worker(dataset: Dataset, records: Dataset, size_hw: tuple[int, int], rounds: int) -> float:
-    """Time one sample after the other, the sides by turns; return GluonCV's time over ours."""
-    sides: dict[str, Callable[[int, int], object]] = {
+def _photographs(dataset: Dataset, folder: Path) -> Dataset:
+    """Return some pictures as a telephone would have taken them: 4000x3000, with noise."""
+    random, paths, truths, size_hw = np.random.default_rng(0), [], [], (3000, 4000)
+    for index in range(4):
+        small = dataset.picture(index)
+        large = cv2.resize(small, size_hw[::-1], interpolation=cv2.INTER_CUBIC)
+        large = np.clip(large + random.normal(0, 4, large.shape), 0, 255).astype(np.uint8)
+        paths.append(str(folder / f"photograph-{index}.jpg"))
+        cv2.imwrite(paths[-1], large, [cv2.IMWRITE_JPEG_QUALITY, 90])
+        scale = np.tile([size_hw[1] / small.shape[1], size_hw[0] / small.shape[0]], 2)
+        truths.append(dataset.truth(index).replace(boxes=dataset.truth(index).boxes * scale))
+    return PictureFiles(dataset.class_names, paths, [size_hw] * 4, truths, Report("photographs"))
+
+
+def _both(dataset: Dataset, size_hw: tuple[int, int]) -> dict[str, Sample]:
+    return {
         "ours, GluonCV's preset": _ours(dataset, "yolo3", size_hw),
         "GluonCV, its preset": _gluoncv(dataset, size_hw),
+    }
+
+
+def _sides(dataset: Dataset, records: Dataset, size_hw: tuple[int, int]) -> dict[str, Sample]:
+    return {
+        **_both(dataset, size_hw),
         "ours, the preset, from packed records": _ours(records, "yolo3", size_hw),
         "ours, light": _ours(dataset, "light", size_hw),
         "ours, mosaic of four, preset": _ours(dataset, "mosaic(probability=1),yolo3", size_hw),
@@ -89,28 +113,32 @@ def _one_worker(dataset: Dataset, records: Dataset, size_hw: tuple[int, int], ro
         "ours, turned and sheared": _ours(dataset, "color,affine(degrees=10,shear_degrees=5),flip", size_hw),
         "ours, letterbox only": _ours(dataset, "letterbox", size_hw),
     }
+
+
+def _one_worker(sides: dict[str, Sample], count: int, rounds: int) -> float:
+    """Time one sample after the other, the sides by turns; return the second side's time over the first's."""
     times: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(rounds + 1):  # the first warms up
         for name, sample in sides.items():
             start = time.perf_counter()
-            for index in range(PICTURES):
+            for index in range(count):
                 sample(turn, index)
             if turn:
-                times[name].append(1e3 * (time.perf_counter() - start) / PICTURES)
-    print("\nmilliseconds a picture, median of rounds (fastest .. slowest)")
+                times[name].append(1e3 * (time.perf_counter() - start) / count)
+    print("milliseconds a picture, median of rounds (fastest .. slowest)")
     for name, seen in times.items():
         print(f"  {name:40} {statistics.median(seen):7.2f}   ({min(seen):.2f} .. {max(seen):.2f})")
     ours, theirs = list(times)[:2]
     return statistics.median(times[theirs]) / statistics.median(times[ours])
 
 
-def _ours(dataset: Dataset, augment: str, size_hw: tuple[int, int]) -> Callable[[int, int], object]:
+def _ours(dataset: Dataset, augment: str, size_hw: tuple[int, int]) -> Sample:
     sampler = Sampler(dataset, augmentation(augment), DetectionSpec(dataset.class_names))
     out = np.empty((*size_hw, 3), dtype=np.uint8)
     return lambda turn, index: sampler(Job(turn, index % len(dataset), 0, False, size_hw), out)
 
 
-def _gluoncv(dataset: Dataset, size_hw: tuple[int, int]) -> Callable[[int, int], object]:
+def _gluoncv(dataset: Dataset, size_hw: tuple[int, int]) -> Sample:
     """Return GluonCV's way of a sample, as its train_yolo3.py's loader works it out in a worker."""
     from peers import import_gluoncv
 

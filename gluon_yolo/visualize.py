@@ -60,7 +60,7 @@ def draw(
         cv2.rectangle(canvas, (x1, y1), (x2, y2), colour_of(class_id), thickness)
     for i in range(len(detections) if labels else 0):
         class_id = int(detections.class_ids[i])
-        text = _printable(class_names[class_id], class_id)
+        text = printable(class_names[class_id], class_id)
         if detections.scores is not None:
             text = f"{text} {detections.scores[i]:.2f}"
         _write_label(canvas, text, corners[i].tolist(), colour_of(class_id), thickness)
@@ -86,7 +86,7 @@ def _write_label(
     cv2.putText(canvas, text, origin, FONT, scale, ink, stroke, cv2.LINE_AA)
 
 
-def _printable(name: str, class_id: int) -> str:
+def printable(name: str, class_id: int) -> str:
     """Return the name in letters that OpenCV's font has, or the class's number when it has none of them."""
     letters = [letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter)]
     plain = "".join(letters).encode("ascii", "replace").decode()

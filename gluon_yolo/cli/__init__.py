@@ -20,6 +20,7 @@ COMMANDS = {
     "doctor": "say what is installed, what is missing, and what to install for it",
     "quickstart": "the whole road on drawn pictures: make data, train, evaluate, export, demo",
     "synth": "draw a small detection data set to try things with",
+    "data": "check, convert, split, pack and look at a data set; find anchors for it",
     "train": "train a detector on a folder of pictures and boxes",
     "eval": "score a run, a checkpoint or an exported model on a data set",
     "demo": "draw the boxes a model finds in pictures, a video or a webcam",
@@ -55,14 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("gluon_yolo").setLevel(logging.INFO)
     try:
-        module = importlib.import_module(f"gluon_yolo.cli.{command}")
-        parser = argparse.ArgumentParser(
-            prog=f"gluon-yolo {command}",
-            description=module.HELP,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(parser)
-        return module.run(parser.parse_args(argv[1:]))
+        return run_command(command, argv[1:])
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -74,6 +68,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+
+
+def run_command(name: str, words: Sequence[str]) -> int:
+    """Import a command's module, give it the words that follow its name, and return its exit status.
+
+    Args:
+        name: such as ``"train"``; ``"data check"`` is the module ``check`` of the package ``data``.
+        words: its arguments.
+    """
+    module = importlib.import_module(f"gluon_yolo.cli.{name.replace(' ', '.')}")
+    parser = argparse.ArgumentParser(
+        prog=f"gluon-yolo {name}",
+        description=module.HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    return module.run(parser.parse_args(list(words)))
 
 
 def _top_parser() -> argparse.ArgumentParser:

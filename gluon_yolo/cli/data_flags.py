@@ -1,25 +1,34 @@
-"""Data flags: the arguments that name a data set, and the data sets they open; shared by train and eval.
+"""Data flags: the arguments that name a data set, and the data sets they open.
 
-A format is one entry of ``FORMATS``: a function that opens the parts asked for, ``"train"`` and ``"val"``.
+Training and evaluation name theirs with ``--data``, or as published with ``--dataset`` and ``--data-root``;
+the commands of ``data`` take a path. All of them open a :class:`~gluon_yolo.data.source.Source`.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional
 
-from gluon_yolo.class_names import VOC_CLASSES
 from gluon_yolo.data.classes import lookalikes, read_class_names
-from gluon_yolo.data.coco import gluoncv_coco_root, open_coco_root
+from gluon_yolo.data.coco import gluoncv_coco_root
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.voc import find_class_names, gluoncv_voc_root, open_voc
-from gluon_yolo.data.voc_layout import list_names
+from gluon_yolo.data.formats import SOURCES, open_source
+from gluon_yolo.data.source import Source
+from gluon_yolo.data.voc import gluoncv_voc_root
 from gluon_yolo.errors import UserError
 
-ClassNames = Optional[Sequence[str]]
+# The data sets of the published commands: GluonCV's place, what should be there, and the parts as published.
+_PUBLISHED = {
+    "voc": (
+        gluoncv_voc_root,
+        "VOC2007 and VOC2012",
+        {"train": "2007_trainval,2012_trainval", "val": "2007_test"},
+    ),
+    "coco": (gluoncv_coco_root, "annotations/ and val2017/", {"train": "train2017", "val": "val2017"}),
+}
+_PURPOSE = {"train": "for training", "val": "for validation"}
+_FORMAT_HELP = "what PATH is (default: found from what is there)"
 
 logger = logging.getLogger("gluon_yolo")
 
@@ -27,30 +36,63 @@ logger = logging.getLogger("gluon_yolo")
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags that name a data set."""
     group = parser.add_argument_group("data")
-    group.add_argument("--dataset", choices=sorted(FORMATS), default="voc", help="(default: voc)")
+    group.add_argument(
+        "--data",
+        metavar="PATH",
+        help="your data: a folder or file in Pascal VOC's, COCO's, YOLO's or RecordIO's format",
+    )
+    group.add_argument("--format", choices=tuple(SOURCES), help=_FORMAT_HELP)
+    group.add_argument(
+        "--dataset", choices=sorted(_PUBLISHED), help="the published data, or its format (default: voc)"
+    )
     group.add_argument(
         "--data-root",
         metavar="DIR",
-        help="voc: a VOCdevkit, a folder like VOC2007, or any with Annotations/ and JPEGImages/; coco: the "
-        "folder with annotations/ (default: GluonCV's place in ~/.mxnet/datasets)",
+        help="the folder of --dataset (default: GluonCV's place in ~/.mxnet/datasets)",
     )
     group.add_argument(
         "--train-split",
-        metavar="LISTS",
-        help="training pictures: voc: lists in ImageSets/Main, with commas between, such as "
-        "2007_trainval,2012_trainval; coco: such as train2017 (default: what the folder offers)",
+        metavar="NAMES",
+        help="training pictures: lists of voc, with commas between, such as 2007_trainval,2012_trainval; a "
+        "split of coco such as train2017; and so on (default: what the data offers)",
     )
-    group.add_argument("--val-split", metavar="LISTS", help="validation pictures, likewise")
+    group.add_argument("--val-split", metavar="NAMES", help="validation pictures, likewise")
     group.add_argument(
-        "--classes", metavar="FILE", help="class names, one a line (default: those in the annotations)"
+        "--classes", metavar="FILE", help="class names, one a line (default: those that the data gives)"
     )
     group.add_argument(
         "--skip-bad", action="store_true", help="leave out pictures and annotations that cannot be read"
     )
 
 
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the commands of ``data`` take: the path of a data set, and its format."""
+    parser.add_argument("data", metavar="PATH", help="the data set: a folder or a file")
+    parser.add_argument("--format", choices=tuple(SOURCES), help=_FORMAT_HELP)
+
+
+def source_of(args: argparse.Namespace) -> Source:
+    """Return the data set that the arguments name.
+
+    Args:
+        args: parsed with the flags of :func:`add_data_arguments` or of :func:`add_source_arguments`.
+
+    Raises:
+        UserError: they name none, or two, or it is of no format.
+    """
+    dataset, root = getattr(args, "dataset", None), getattr(args, "data_root", None)
+    if args.data:
+        if dataset or root:
+            raise UserError("name the data once: --data PATH, or --dataset with --data-root DIR")
+        return open_source(args.data, args.format)
+    if args.format:
+        raise UserError("--format says what --data PATH is; with --data-root, --dataset does")
+    dataset = dataset or "voc"
+    return SOURCES[dataset](Path(root) if root else _standard_place(dataset))
+
+
 def open_datasets(
-    args: argparse.Namespace, need_train: bool = True, need_val: bool = True
+    args: argparse.Namespace, need_train: bool = True, need_val: bool = True, source: Source | None = None
 ) -> tuple[Dataset | None, Dataset | None, tuple[str, ...]]:
     """Open the data that the arguments name.
 
@@ -58,6 +100,7 @@ def open_datasets(
         args: parsed with the flags of :func:`add_data_arguments`.
         need_train: open the training pictures.
         need_val: open the validation pictures.
+        source: the data set, where it is known already.
 
     Returns:
         The training data, the validation data (None where not needed), and the class names of both.
@@ -65,12 +108,20 @@ def open_datasets(
     Raises:
         UserError: when there is no such data, or it is broken.
     """
-    splits = {"train": args.train_split} if need_train else {}
-    if need_val:
-        splits["val"] = args.val_split
-    class_names = read_class_names(args.classes) if args.classes else None
-    parts = FORMATS[args.dataset](args.data_root, splits, class_names, args.skip_bad)
-    return parts.get("train"), parts.get("val"), next(iter(parts.values())).class_names
+    source = source or source_of(args)
+    needed = [part for part, need in (("train", need_train), ("val", need_val)) if need]
+    splits = {
+        part: getattr(args, f"{part}_split") or _split_for(part, source, needed, args) for part in needed
+    }
+    if args.classes:
+        class_names = read_class_names(args.classes)
+    else:
+        class_names = source.class_names(tuple(splits.values()))
+        for group in lookalikes(class_names):
+            message = "%s: the classes %s differ in case or blanks only; they are kept apart"
+            logger.warning(message, source.path, " and ".join(map(repr, group)))
+    opened = {part: source.open(split, class_names, args.skip_bad) for part, split in splits.items()}
+    return opened.get("train"), opened.get("val"), class_names
 
 
 def log_reports(train: Dataset | None, val: Dataset | None) -> None:
@@ -82,69 +133,37 @@ def log_reports(train: Dataset | None, val: Dataset | None) -> None:
         _warn_of_shared_pictures(train, val)
 
 
-def open_voc_parts(
-    root: str | None, splits: dict[str, str | None], class_names: ClassNames, skip_bad: bool
-) -> dict[str, Dataset]:
-    """Open parts of a data set in Pascal VOC's layout.
+def _split_for(part: str, source: Source, needed: list[str], args: argparse.Namespace) -> str:
+    """Return the split that the data offers for a part.
 
-    Args:
-        root: its folder; GluonCV's place for VOC 2007 and 2012 when None.
-        splits: for each part the names of its lists; what the folder offers when None.
-        class_names: the names; when None those in the annotations of all parts: VOC's own twenty in the order
-            of published weights, others sorted.
-        skip_bad: leave out what cannot be read.
+    Raises:
+        UserError: it offers none.
     """
-    if root is None:
-        place = _standard_place(gluoncv_voc_root(), "voc", "VOC2007 and VOC2012")
-        offered = {"train": "2007_trainval,2012_trainval", "val": "2007_test"}
-    else:
-        place, offered = Path(root), _offered_splits(list_names(root))
-    chosen = {part: split or offered[part] for part, split in splits.items()}
-    if class_names is None:
-        class_names = find_class_names(place, ",".join(chosen.values()))
-        if set(class_names) == set(VOC_CLASSES):
-            class_names = VOC_CLASSES
-        for group in lookalikes(class_names):
-            message = "%s: the classes %s differ in case or blanks only; they are kept apart"
-            logger.warning(message, place, " and ".join(map(repr, group)))
-    return {part: open_voc(place, split, class_names, skip_bad) for part, split in chosen.items()}
+    if not (args.data or args.data_root):
+        return _PUBLISHED[args.dataset or "voc"][2][part]
+    offered, splits = source.parts(), source.splits()
+    if part in offered:
+        return offered[part]
+    if len(splits) == 1 and needed == [part]:
+        return splits[0]  # what is evaluated on data that has no division
+    advice = f"name some with --{part}-split"
+    if part == "val" and "train" in offered:
+        advice = f"hold some out with `gluon-yolo data split {source.path}`, or {advice}"
+    raise UserError(f"{source.path}: no pictures {_PURPOSE[part]}; there is {', '.join(splits)}: {advice}")
 
 
-def open_coco_parts(
-    root: str | None, splits: dict[str, str | None], class_names: ClassNames, skip_bad: bool
-) -> dict[str, Dataset]:
-    """Open parts of a data set in COCO's layout; the arguments are those of :func:`open_voc_parts`.
-
-    The splits default to those of 2017, and the class names to the first part's categories by ascending id.
-    """
-    place = Path(root) if root else _standard_place(gluoncv_coco_root(), "coco", "annotations/ and val2017/")
-    parts: dict[str, Dataset] = {}
-    for part, split in splits.items():
-        parts[part] = open_coco_root(place, split or f"{part}2017", class_names, skip_bad)
-        class_names = parts[part].class_names
-    return parts
-
-
-FORMATS = {"voc": open_voc_parts, "coco": open_coco_parts}
-
-
-def _offered_splits(lists: set[str]) -> dict[str, str]:
-    """Return the lists to train and validate on: trainval and test where both exist, else train and val."""
-    if {"trainval", "test"} <= lists:
-        return {"train": "trainval", "val": "test"}
-    return {"train": "train", "val": "test" if "test" in lists and "val" not in lists else "val"}
-
-
-def _standard_place(place: Path, dataset: str, content: str) -> Path:
+def _standard_place(dataset: str) -> Path:
     """Return GluonCV's place for a data set.
 
     Raises:
         UserError: when it does not exist.
     """
+    root, content, _ = _PUBLISHED[dataset]
+    place = root()
     if not place.is_dir():
         raise UserError(
             f"{place}: no such folder; --dataset {dataset} without --data-root reads {content} there. "
-            "Put them there, or name your own data with --data-root DIR"
+            "Put them there, or name your own data with --data PATH"
         )
     return place
 

@@ -32,7 +32,7 @@ HELP = """\
 Score a model (a run, an exported model, or a network with weights) on the validation pictures of a data set:
 average precision per class as Pascal VOC counts it, both ways, and COCO's twelve numbers.
 
-  gluon-yolo eval --model runs/cells --data-root BCCD --val-split test
+  gluon-yolo eval --model runs/cells --data BCCD --val-split test
   gluon-yolo eval --model exported --annotations instances_val2017.json --images val2017 --json scores.json
   gluon-yolo eval --network yolo3_mobilenet1.0_voc --weights FILE.params --dataset voc
 """
@@ -108,8 +108,8 @@ def _open_data(args: argparse.Namespace) -> Dataset:
         return dataset
     if not (args.annotations and args.images):
         raise UserError("--annotations FILE and --images DIR go together")
-    if args.data_root or args.val_split:
-        raise UserError("name the data once: --annotations and --images, or --data-root and --val-split")
+    if args.data or args.data_root or args.val_split:
+        raise UserError("name the data once: --annotations and --images, or --data and --val-split")
     class_names = read_class_names(args.classes) if args.classes else None
     dataset = open_coco(args.annotations, args.images, class_names, args.skip_bad)
     log_reports(None, dataset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 import os
 from collections.abc import Iterator
@@ -10,10 +11,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gluon_yolo import cpu_devices
-from gluon_yolo.cli.data_flags import log_reports, open_datasets
+from gluon_yolo.cli.data_flags import log_reports, open_datasets, source_of
 from gluon_yolo.cli.train_flags import (
     Flags,
     add_train_arguments,
+    flags_taken,
     fresh_flags,
     given_flags,
     resumed_flags,
@@ -23,6 +25,7 @@ from gluon_yolo.errors import UserError
 
 if TYPE_CHECKING:
     from gluon_yolo.data.dataset import Dataset
+    from gluon_yolo.data.source import Source
     from gluon_yolo.engine.run_folder import RunFolder
     from gluon_yolo.engine.settings import TrainSettings
     from gluon_yolo.engine.train import Training
@@ -34,8 +37,8 @@ log = logging.getLogger("gluon_yolo")
 HELP = """\
 Train a detector on pictures and boxes, validate it after every epoch, and keep everything in runs/NAME.
 
-On your own pictures in Pascal VOC layout (Annotations/ and JPEGImages/), on the CPU:
-  python train_yolo3_mobilenet.py --network mobilenet1_0 --data-root my_data --gpus "" --recipe small-data
+On your own pictures, on the CPU; the data may be Pascal VOC's XML, COCO's JSON, YOLO's text, or RecordIO:
+  python train_yolo3_mobilenet.py --network mobilenet1_0 --data my_data --gpus "" --recipe small-data
 
 As published for VOC and COCO, on eight GPUs:
   python train_yolo3_mobilenet.py --network mobilenet1_0 --dataset voc --gpus 0,1,2,3,4,5,6,7 \\
@@ -59,7 +62,9 @@ def run(args: argparse.Namespace) -> int:
 
     given = given_flags(args)
     if "resume" not in given or given["resume"].endswith(".params"):
-        return _train(fresh_flags(given), None)
+        source = source_of(argparse.Namespace(**fresh_flags(given)))
+        taken = flags_taken(given, source.settings())
+        return _train(fresh_flags(given, taken), source=source, taken=taken)
     folder = RunFolder.open(given["resume"])
     flags = resumed_flags(given, folder.args())
     if _is_finished(folder, flags):
@@ -84,25 +89,32 @@ def _is_finished(folder: RunFolder, flags: Flags) -> bool:
     return True
 
 
-def _train(flags: Flags, resumed: RunFolder | None) -> int:
+def _train(
+    flags: Flags, resumed: RunFolder | None = None, source: Source | None = None, taken: Flags | None = None
+) -> int:
     """Do all that can be refused before a new run's folder is made; then train."""
     if flags["cpu_devices"] > 1:
         cpu_devices.prepare()
     from gluon_yolo.engine.devices import check_batch_size
-    from gluon_yolo.engine.start import build_network, load_starting_weights
+    from gluon_yolo.engine.start import anchor_lines, build_network, load_starting_weights
     from gluon_yolo.engine.train import Training
 
     contexts = _contexts(flags)
-    train_data, val_data, class_names = open_datasets(argparse.Namespace(**flags))
-    settings = settings_of(flags, class_names)
+    train_data, val_data, class_names = open_datasets(argparse.Namespace(**flags), source=source)
+    flags, settings = _with_anchors(flags, settings_of(flags, class_names), train_data)
     check_batch_size(settings.batch_size, len(contexts))
-    validation = _validation(flags["dataset"], val_data, settings)
+    validation = _validation(val_data, settings)
     net = build_network(settings, class_names, contexts)
     origin = f"weights: those of {resumed.path}" if resumed else load_starting_weights(net, settings)
     folder = resumed or _new_folder(flags, settings, net)
     with _logging_to(folder):
         _log_start(folder, settings, net, contexts, origin)
+        if taken:
+            words = ", ".join(f"--{name.replace('_', '-')} {value}" for name, value in taken.items())
+            log.info("settings of %s: %s; flags that are given count more", flags["data"], words)
         log_reports(train_data, val_data)
+        for line in anchor_lines(net.spec, train_data, settings):
+            log.info("%s", line)
         training = Training(settings, net, train_data, validation, folder, contexts)
         if resumed:
             training.resume()
@@ -111,6 +123,18 @@ def _train(flags: Flags, resumed: RunFolder | None) -> int:
             _report(training, result)
             return 0
     return 128 + training.stop.asked
+
+
+def _with_anchors(flags: Flags, settings: TrainSettings, train_data: Dataset) -> tuple[Flags, TrainSettings]:
+    """Put found anchors in the place of ``--anchors auto``; the run keeps them, and does not find others."""
+    from gluon_yolo.data.anchors import format_anchors
+    from gluon_yolo.engine.start import found_anchors
+
+    if flags["anchors"] != "auto":
+        return flags, settings
+    anchors = found_anchors(train_data, settings)
+    text = format_anchors([anchor for level in anchors for anchor in level])
+    return {**flags, "anchors": text}, dataclasses.replace(settings, anchors=anchors)
 
 
 def _contexts(flags: Flags) -> list[Any]:
@@ -128,17 +152,20 @@ def _contexts(flags: Flags) -> list[Any]:
     return parse_devices(gpus or "", flags["cpu_devices"])
 
 
-def _validation(dataset: str, val_data: Dataset, settings: TrainSettings) -> Validation:
-    """Return what validates: by COCO's AP on COCO, by VOC's on all others."""
+def _validation(val_data: Dataset, settings: TrainSettings) -> Validation:
+    """Return what validates: by COCO's AP on COCO annotations, by VOC's on all others."""
+    from gluon_yolo.data.coco import COCODataset
     from gluon_yolo.engine.validation import Validation
+    from gluon_yolo.inference.fit import Fit
     from gluon_yolo.metrics.coco_ap import COCOMetric
     from gluon_yolo.metrics.voc_ap import VOCMetric
 
-    if dataset == "coco":
+    if isinstance(val_data, COCODataset):
         metric, score_key = COCOMetric.from_dataset(val_data), "AP"
     else:
         metric, score_key = VOCMetric(val_data.class_names), "VOC07_mAP50"
-    return Validation(val_data, [metric], score_key, settings.data_shape, settings.num_workers)
+    fit = Fit(settings.fit)
+    return Validation(val_data, [metric], score_key, settings.data_shape, settings.num_workers, fit)
 
 
 def _new_folder(flags: Flags, settings: TrainSettings, net: Detector) -> RunFolder:
@@ -149,7 +176,8 @@ def _new_folder(flags: Flags, settings: TrainSettings, net: Detector) -> RunFold
     root, prefix = os.path.split(flags["save_prefix"])
     folder = RunFolder.create(root or ".", prefix + settings.network)
     folder.write_args(flags)
-    folder.write_model(ModelFile(settings.network, settings.network, net.spec, settings.data_shape).to_dict())
+    record = ModelFile(settings.network, settings.network, net.spec, settings.data_shape, fit=settings.fit)
+    folder.write_model(record.to_dict())
     return folder
 
 
@@ -175,7 +203,10 @@ def _log_start(
     names = net.spec.class_names
     shape = "x".join(map(str, settings.data_shape))
     if settings.random_shape:
-        shape = f"320..608, a new size every 10 batches; validated at {shape}"
+        sizes = [f"{height}x{width}" for height, width in settings.random_shapes]
+        shown = sizes if len(sizes) < 4 else [sizes[0], "...", sizes[-1]]
+        every = f"a new size every {settings.shape_interval} batches"
+        shape = f"{', '.join(shown)}, {every}; validated at {shape}"
     log.info("run: %s; its settings: args.json there", folder.path)
     log.info("network: %s, %d classes: %s", net.zoo_name, len(names), ", ".join(names))
     log.info("%s", origin)

@@ -11,11 +11,14 @@ from typing import Any
 
 from gluon_yolo.cli.data_flags import add_data_arguments
 from gluon_yolo.cli.model_flags import parse_size
-from gluon_yolo.data.transforms import PRESETS
+from gluon_yolo.data.anchors import by_level, format_anchors, named_anchors, parse_anchors
+from gluon_yolo.data.loader import WORKER_TYPES
+from gluon_yolo.data.transforms import TRANSFORMS
 from gluon_yolo.engine.recipes import RECIPES
 from gluon_yolo.engine.schedule import MODES
 from gluon_yolo.engine.settings import BACKBONE_WEIGHTS, TrainSettings
 from gluon_yolo.errors import UserError
+from gluon_yolo.spec import YOLOV3_ANCHORS, Anchors
 
 log = logging.getLogger("gluon_yolo")
 
@@ -26,17 +29,31 @@ _SETTINGS = {field.name: field.default for field in dataclasses.fields(TrainSett
 DEFAULTS: Mapping[str, Any] = {
     **{name: value for name, value in _SETTINGS.items() if name != "random_shape"},
     **{"network": "mobilenet1_0", "data_shape": "416", "lr_decay_epoch": "160,180", "no_random_shape": False},
-    **{"dataset": "voc", "data_root": None, "train_split": None, "val_split": None, "classes": None},
-    **{"skip_bad": False, "recipe": None, "gpus": None, "cpu_devices": 0, "save_prefix": "runs/"},
+    **{"random_shapes": "320,352,384,416,448,480,512,544,576,608"},
+    **{
+        "data": None,
+        "format": None,
+        "dataset": "voc",
+        "data_root": None,
+        "train_split": None,
+        "val_split": None,
+    },
+    **{
+        "classes": None,
+        "skip_bad": False,
+        "recipe": None,
+        "gpus": None,
+        "cpu_devices": 0,
+        "save_prefix": "runs/",
+    },
 }
-DEVICES = ("gpus", "cpu_devices", "num_workers")
-_PATHS = ("data_root", "classes", "weights")
+DEVICES = ("gpus", "cpu_devices", "num_workers", "worker_type")
+_PATHS = ("data", "data_root", "classes", "weights")
 
 
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags, each None until given: a recipe and a resumed run must know which were."""
     add_data_arguments(parser)
-    parser.set_defaults(dataset=None)
     _add_network(parser.add_argument_group("network"))
     _add_run(parser.add_argument_group("run"))
     _add_learning(parser.add_argument_group("learning"))
@@ -56,10 +73,18 @@ def _add(group: Any, *names: str, help: str, **options: Any) -> None:
 
 def _add_network(group: Any) -> None:
     names = "mobilenet1_0, mobilenet0_25, mobilenetv2_1_0, darknet53, ..."
-    sizes = "train at --data-shape only, not at 320..608 in steps of 32, a new one every 10 batches"
+    sizes = "train at --data-shape only"
+    anchors = (
+        "auto: found on the training pictures at --data-shape, as `data anchors` finds them; or its file; or "
+        "a list such as 10,13,16,30,33,23 (default: YOLOv3's nine)"
+    )
+    shapes = "train at these sizes, multiples of 32, drawn at random; such as 320,416,320x480 (height first)"
     _add(group, "--network", metavar="NAME", help=names)
     _add(group, "--data-shape", metavar="N|HxW", help="input size, of training and validation")
+    _add(group, "--random-shapes", metavar="N,HxW", help=shapes)
+    _add(group, "--shape-interval", help="batches of one drawn size in a row")
     _add(group, "--no-random-shape", help=sizes)
+    _add(group, "--anchors", metavar="auto|FILE|LIST", help=anchors)
     _add(group, "--syncbn", help="normalise over the batch of all devices")
     _add(group, "--freeze-bn", help="keep batch normalisation as the loaded weights have it")
     _add(group, "--weights", metavar="FILE|RUN", help="start from these weights, as far as they fit")
@@ -77,13 +102,15 @@ def _add_run(group: Any) -> None:
     cpus = "use N CPU contexts in the place of GPUs, to try training on several devices without them"
     resume = (
         "go on with a run, to the same weights as without the break. Its settings are those of its "
-        "args.json; only --gpus, --cpu-devices and -j may be given anew. With FILE, a .params file: "
-        "start a run from it, at --start-epoch"
+        "args.json; only --gpus, --cpu-devices, -j and --worker-type may be given anew. With FILE, a .params "
+        "file: start a run from it, at --start-epoch"
     )
     _add(group, "--recipe", choices=sorted(RECIPES), help=f"other defaults, for a purpose. {purposes}")
     _add(group, "--gpus", metavar="0,1", help='GPUs to train on; "" is the CPU (default: GPU 0 if usable)')
     _add(group, "--cpu-devices", help=cpus)
-    _add(group, "-j", "--num-workers", help="threads that prepare pictures")
+    _add(group, "-j", "--num-workers", help="threads or processes that prepare pictures")
+    kinds = "what these are: threads share one memory; processes suit transforms that hold Python's lock"
+    _add(group, "--worker-type", choices=WORKER_TYPES, help=kinds)
     _add(group, "--save-prefix", metavar="PREFIX", help="the run's folder is PREFIX, the network, a number")
     _add(group, "--resume", metavar="RUN|FILE", help=resume)
     _add(group, "--start-epoch", help="first epoch, with --resume FILE")
@@ -110,17 +137,22 @@ def _add_learning(group: Any) -> None:
     _add(group, "--mixup", help="mix pairs of pictures")
     _add(group, "--no-mixup-epochs", help="epochs without mixup at the end")
     _add(group, "--label-smooth", help="soften class targets")
-    _add(
-        group,
-        "--augment",
-        choices=sorted(PRESETS),
-        help="yolo3: GluonCV's, for large data; light, overhead: gentler; none",
+    augment = (
+        "presets and transforms with commas between, such as mosaic,light or "
+        "color(hue_degrees=9),affine(scale=0.5:1.5,degrees=10),flip,letterbox. Presets: yolo3 (GluonCV's, "
+        "for large data), light and overhead (gentler, the second for pictures without an upper side), none. "
+        f"Transforms: {', '.join(TRANSFORMS)}. See them: gluon-yolo data show"
     )
+    _add(group, "--augment", metavar="NAMES", help=augment)
 
 
 def given_flags(args: argparse.Namespace) -> Flags:
-    """Return the flags that were on the command line; paths are made absolute, to hold from any folder."""
+    """Return the flags that were on the command line; paths and anchors are made to hold from any folder."""
     given = {name: value for name, value in vars(args).items() if value is not None and value is not False}
+    if given.get("anchors", "auto") != "auto":
+        anchors = named_anchors(given["anchors"])
+        by_level(anchors, len(YOLOV3_ANCHORS))  # raises for too few, before any data is read
+        given["anchors"] = format_anchors(anchors)
     return {name: _absolute(value) if name in _PATHS else value for name, value in given.items()}
 
 
@@ -128,16 +160,33 @@ def _absolute(path: str) -> str:
     return str(Path(path).expanduser().absolute())
 
 
-def fresh_flags(given: Flags) -> Flags:
-    """Return all flags of a new run: the defaults, over them the recipe's, over them the given ones."""
+def fresh_flags(given: Flags, from_data: Mapping[str, Any] | None = None) -> Flags:
+    """Return all flags of a new run, each from the last of these that has it.
+
+    The defaults; the recipe; what the data's own file says of training; the flags that were given.
+    """
     recipe = RECIPES[given["recipe"]].flags if "recipe" in given else {}
-    flags = {**DEFAULTS, **recipe, **given}
+    if "random_shapes" in given or "shape_interval" in given:
+        if given.get("no_random_shape"):
+            raise UserError("--no-random-shape excludes --random-shapes and --shape-interval: give one")
+        given = {**given, "no_random_shape": False}  # over a recipe's
+    flags = {**DEFAULTS, **recipe, **flags_taken(given, from_data or {}), **given}
+    if "data" in given:
+        flags["dataset"] = given.get("dataset")
     start = flags.pop("resume", None)
     if start is not None:
         if flags["weights"]:
             raise UserError("--resume FILE and --weights both name weights to start from: give one of them")
         flags["weights"] = _absolute(start)
     return flags
+
+
+def flags_taken(given: Flags, from_data: Mapping[str, Any]) -> Flags:
+    """Return those flags of a data set's own that no given one takes the place of."""
+    replaced = set(given)
+    if replaced & {"resume", "pretrained"}:
+        replaced.add("weights")
+    return {name: value for name, value in from_data.items() if name not in replaced}
 
 
 def resumed_flags(given: Flags, kept: Flags) -> Flags:
@@ -163,13 +212,23 @@ def settings_of(flags: Flags, class_names: tuple[str, ...]) -> TrainSettings:
     """
     from gluon_yolo.nn import zoo
 
-    usual = zoo.DATASET_CLASSES.get(flags["dataset"]) == tuple(class_names)
+    known = [flags["dataset"]] if flags["dataset"] else list(zoo.DATASET_CLASSES)
+    usual = [name for name in known if zoo.DATASET_CLASSES[name] == tuple(class_names)]
     values = {name: flags[name] for name in _SETTINGS if name in flags}
-    values["network"] = zoo.canonical(flags["network"], flags["dataset"] if usual else "custom")
+    values["network"] = zoo.canonical(flags["network"], *usual)
     values["data_shape"] = parse_size(flags["data_shape"], "--data-shape")
+    values["anchors"] = _anchors(flags["anchors"])
     values["random_shape"] = not flags["no_random_shape"]
+    values["random_shapes"] = tuple(
+        parse_size(word, "--random-shapes") for word in flags["random_shapes"].split(",") if word.strip()
+    )
     values["lr_decay_epoch"] = _epochs(flags["lr_decay_epoch"])
     return TrainSettings(**values)
+
+
+def _anchors(text: str | None) -> Anchors | None:
+    """Return a list's anchors by level; None for the network's own and for ``auto``, which needs the data."""
+    return None if text in (None, "auto") else by_level(parse_anchors(text), len(YOLOV3_ANCHORS))
 
 
 def _epochs(text: str) -> tuple[int, ...]:

@@ -107,6 +107,30 @@ def open_coco(
     if not os.path.isdir(images):
         raise UserError(f"{os.fspath(images)}: no such folder; it should hold the pictures of {file.path}")
     report = Report(Path(file.path).stem)
+    return read_coco(file, images, report, class_names, skip_bad, check_pictures)
+
+
+def read_coco(
+    file: coco_json.CocoFile,
+    images: str | os.PathLike[str],
+    report: Report,
+    class_names: Sequence[str] | None = None,
+    skip_bad: bool = False,
+    check_pictures: bool = True,
+) -> COCODataset:
+    """Do what :func:`open_coco` does, with an annotation file that has been read.
+
+    Args:
+        file: the annotation file.
+        images: the folder that its file names are relative to.
+        report: where counts and findings go.
+        class_names: as for :func:`open_coco`, like the other arguments.
+        skip_bad: see there.
+        check_pictures: see there.
+
+    Raises:
+        UserError: as :func:`open_coco`.
+    """
     reader = _Reader(os.fspath(images), check_pictures)
     sizes = threaded_map(reader, file.images, f"reading {report.title}")
     report.skip([size for size in sizes if isinstance(size, BadFile)])
@@ -137,7 +161,7 @@ class _Reader:
 
     def path(self, image: Mapping[str, Any]) -> str:
         """Return the path of an image's file."""
-        return os.path.join(self._folder, image["file_name"])
+        return coco_json.picture_path(self._folder, image)
 
     def __call__(self, image: Mapping[str, Any]) -> tuple[int, int] | BadFile:
         written = coco_json.size_hw(image)
@@ -181,7 +205,8 @@ def _truths(
                 unknown.setdefault(name, f"{file.path}: {where}")
             else:
                 bbox = annotation.get("bbox")
-                truth.add(coco_json.corners(bbox), class_ids[name], where=f"{where} ({name}, {bbox})")
+                difficult = bool(annotation.get("difficult"))  # which VOC has, and our own files keep
+                truth.add(coco_json.corners(bbox), class_ids[name], difficult, f"{where} ({name}, {bbox})")
         truths.append(truth.detections())
     if unknown:
         raise unknown_classes(unknown, class_names)

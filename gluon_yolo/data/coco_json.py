@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,9 +36,9 @@ class CocoFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        content = self._load()
-        self.images: list[dict[str, Any]] = sorted(content["images"], key=lambda image: image["id"])
-        categories = sorted(content["categories"], key=lambda category: category["id"])
+        content = self.content()
+        self.images: list[dict[str, Any]] = self._by_id(content["images"], "images")
+        categories = self._by_id(content["categories"], "categories")
         self.categories: dict[int, str] = {category["id"]: category["name"] for category in categories}
         self.annotations: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for annotation in content["annotations"]:
@@ -47,8 +48,8 @@ class CocoFile:
         if len(set(self.categories.values())) < len(categories):
             raise UserError(f"{path}: two categories have the same id or name; every category needs its own")
 
-    def _load(self) -> dict[str, Any]:
-        """Read the file and make sure that its lists and their records are there."""
+    def content(self) -> dict[str, Any]:
+        """Read the file anew, make sure that its lists and their records are there, and return all of it."""
         try:
             with open(self.path, encoding="utf-8") as file:
                 content = json.load(file)
@@ -64,10 +65,28 @@ class CocoFile:
                 if not isinstance(record, dict) or any(field not in record for field in fields):
                     wanted = " and ".join(fields)
                     raise UserError(f"{self.path}: {key}[{number}]: expected a record with {wanted}")
+                name = record[fields[-1]]
+                if key != "annotations" and not isinstance(name, str):
+                    raise UserError(f"{self.path}: {key}[{number}]: {fields[-1]} {name!r} is no text")
         for key in ("images", "categories"):
             if not content[key]:
                 raise UserError(f"{self.path}: the list {key!r} is empty; nothing can be read")
         return content
+
+    def _by_id(self, records: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+        """Return records by ascending id."""
+        try:
+            return sorted(records, key=lambda record: record["id"])
+        except TypeError as error:
+            raise UserError(
+                f"{self.path}: {key}: ids are of several kinds; make all of them numbers"
+            ) from error
+
+    def add_categories(self, class_names: Sequence[str]) -> None:
+        """Take in classes that the file does not know, under ids that are still free."""
+        missing = [name for name in class_names if name not in self.categories.values()]
+        ids = [category_id for category_id in self.categories if isinstance(category_id, int)]
+        self.categories.update(enumerate(missing, max(ids, default=0) + 1))
 
     def category_ids(self, class_names: Sequence[str]) -> list[int]:
         """Return the category id of each class.
@@ -101,5 +120,13 @@ def corners(bbox: Any) -> tuple[float, float, float, float]:
 
 def size_hw(image: Mapping[str, Any]) -> tuple[int, int] | None:
     """Return the (height, width) that an image record gives, None where it gives none."""
-    height, width = image.get("height"), image.get("width")
-    return (int(height), int(width)) if height and width else None
+    try:
+        height, width = int(float(image["height"])), int(float(image["width"]))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return (height, width) if height > 0 and width > 0 else None
+
+
+def picture_path(folder: str, image: Mapping[str, Any]) -> str:
+    """Return the path of an image's file; its name may have been written on Windows."""
+    return os.path.join(folder, image["file_name"].replace("\\", "/"))

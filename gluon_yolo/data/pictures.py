@@ -17,6 +17,7 @@ REDUCTIONS = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
 """The scales at which a picture can be decoded, 1 over these, with OpenCV's flags."""
+_JPEG_BEGIN, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
 
 def read_picture(path: str | os.PathLike[str], reduction: int = 1) -> np.ndarray:
@@ -89,9 +90,31 @@ def _decode(data: bytes, name: str, flags: int) -> np.ndarray:
         picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:
         raise _unreadable(name, str(error).strip()) from error
-    if picture is None:
+    if picture is None or not _is_whole(data):
         raise _unreadable(name, "damaged, cut short, or no picture at all")
     return picture
+
+
+def _is_whole(data: bytes) -> bool:
+    """Say whether a decoded file has its end; only JPEG is looked at, where old OpenCVs pad what is missing.
+
+    The end marker is the last thing in most files. Where something comes after it, it is looked for behind
+    the headers, which may hold a thumbnail with an end of its own; a JPEG's pixels never contain one.
+    """
+    if not data.startswith(_JPEG_BEGIN) or data.endswith(_JPEG_END):
+        return True
+    return data.rfind(_JPEG_END) > _end_of_headers(data)
+
+
+def _end_of_headers(data: bytes) -> int:
+    """Return where a JPEG's pixels begin: behind its segments, each a marker, a length and content."""
+    place = len(_JPEG_BEGIN)
+    while data[place : place + 1] == b"\xff" and data[place : place + 2] != _JPEG_SCAN:
+        if data[place + 1 : place + 2] == b"\xff":
+            place += 1  # a marker may have fill bytes before it
+        else:
+            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+    return place
 
 
 def _unreadable(name: str, why: str) -> BadFile:

@@ -28,7 +28,7 @@ ADVICE = {
     "outside": "delete the box, or draw it anew: no part of it is in the picture",
     "reaches-out": "draw the box within the picture; training clips it",
     "duplicate-box": "delete one of the two boxes",
-    "shared-picture": "keep the picture in one split: scores on pictures that were trained on flatter",
+    "shared-picture": "keep the picture in one place: scores on pictures that were trained on flatter",
     "stray-label": "take the label out, or add its picture to the data",
     "unused-picture": "add the picture to a list, or take it out of the folder",
 }
@@ -64,6 +64,7 @@ class Finding:
         where: the place within it, such as ``"object 13"``; empty for the whole file.
         message: what is wrong there.
         kind: a key of :data:`ADVICE`.
+        box_xyxy: the corners of the box at fault, as its file gives them, in pixels; None for all else.
     """
 
     severity: str
@@ -71,6 +72,7 @@ class Finding:
     where: str
     message: str
     kind: str
+    box_xyxy: tuple[float, ...] | None = dataclasses.field(default=None, compare=False)
 
     @property
     def advice(self) -> str:
@@ -127,9 +129,12 @@ class Report:
         self.skipped += len(bad_files)
         self.findings += [Finding("error", bad.file, "", bad.problem, bad.kind) for bad in bad_files]
 
-    def warn(self, kind: str, file: str, message: str, where: str = "") -> None:
+    def warn(
+        self, kind: str, file: str, message: str, where: str = "", box_xyxy: Iterable[float] | None = None
+    ) -> None:
         """Note that something in ``file`` is wrong, but does not keep it from being used."""
-        self.findings.append(Finding("warning", str(file), where, message, kind))
+        corners = None if box_xyxy is None else tuple(float(corner) for corner in box_xyxy)
+        self.findings.append(Finding("warning", str(file), where, message, kind, corners))
 
     def count(self, truths: Iterable[Detections], class_names: Sequence[str]) -> None:
         """Fill in the counts of pictures and boxes from the ground truth of every picture."""

@@ -17,6 +17,8 @@ _PIXELS_OF_GRACE = 1.0
 class Truth:
     """Gathers the objects of one picture: clips boxes to it, drops broken ones, and reports both.
 
+    A box that is there twice, with the same class and corners, is reported and kept.
+
     Args:
         file: the annotation, as messages name it.
         size_hw: the picture's (height, width) in pixels.
@@ -30,6 +32,7 @@ class Truth:
         self._boxes: list[np.ndarray] = []
         self._class_ids: list[int] = []
         self._difficult: list[bool] = []
+        self._places: dict[tuple[float, ...], str] = {}
 
     def add(self, box_xyxy: Sequence[float], class_id: int, difficult: bool = False, where: str = "") -> None:
         """Take one object, or report why its box is broken and drop it.
@@ -46,13 +49,16 @@ class Truth:
         kind, problem = self._problem(corners, clipped)
         if problem:
             self._report.broken_boxes += 1
-            self._report.warn(kind, self._file, f"box {problem}; dropped", where)
+            self._report.warn(kind, self._file, f"box {problem}; dropped", where, corners)
             return
         if np.abs(corners - clipped).max() > _PIXELS_OF_GRACE:
-            size = f"{self._size_hw[1]}x{self._size_hw[0]}"
-            self._report.warn(
-                "reaches-out", self._file, f"box reaches out of the {size} picture; clipped", where
-            )
+            text = f"box reaches out of the {self._size_hw[1]}x{self._size_hw[0]} picture; clipped"
+            self._report.warn("reaches-out", self._file, text, where, corners)
+        same = (class_id, *corners.tolist())
+        if same in self._places:
+            text = f"box is there twice: {self._places[same]} has the same corners and class"
+            self._report.warn("duplicate-box", self._file, text, where, corners)
+        self._places.setdefault(same, where)
         self._boxes.append(clipped)
         self._class_ids.append(class_id)
         self._difficult.append(difficult)

@@ -19,8 +19,10 @@ LAYOUTS = (
 _ANNOTATIONS = ("Annotations", "annotations")
 _PICTURES = ("JPEGImages", "images")
 _EVERYTHING = ("all", "trainval")
-_HOLD_OUT = 10
-_HOLD_OUT_NOTE = f"no ImageSets/Main lists: every {_HOLD_OUT}th picture is val, the others are train"
+_CLASS_MARK = r"\s+(-1|0|1)$"
+HOLD_OUT = 10
+"""Without lists, each picture of this many is held out for validation."""
+_HOLD_OUT_NOTE = f"no ImageSets/Main lists: every {HOLD_OUT}th picture is val, the others are train"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +57,28 @@ class VOCFolder:
         self.path = path
         self.annotations = annotations
         self.pictures = PictureFolder(str(pictures))
-        self.lists = {file.stem: file for file in sorted((path / "ImageSets" / "Main").glob("*.txt"))}
+        self.lists = {file.stem: file for file in sorted(self.lists_folder.glob("*.txt"))}
+
+    @property
+    def lists_folder(self) -> Path:
+        """The folder where the lists are, or would be."""
+        return self.path / "ImageSets" / "Main"
+
+    def splits(self) -> list[str]:
+        """Return the names of the lists, but for those of one class, such as VOC's ``dog_train``."""
+        return [name for name, path in self.lists.items() if not self._is_of_one_class(path)]
+
+    def labelled(self) -> list[str]:
+        """Return the stems of all annotations, those in folders below with the folder's name, sorted.
+
+        Hidden files are none, such as macOS's ``._1.xml``.
+        """
+        files = [file for file in self.annotations.rglob("*.xml") if not file.name.startswith(".")]
+        return sorted(file.relative_to(self.annotations).with_suffix("").as_posix() for file in files)
+
+    def listed(self) -> set[str]:
+        """Return the stems that any list names."""
+        return {stem for path in self.lists.values() for stem in self._stems_in(path)}
 
     def entries(self, split: str) -> list[Entry]:
         """Return the pictures of one split, in the order of its list or of their names.
@@ -67,29 +90,40 @@ class VOCFolder:
         return [Entry(stem, f"{self.annotations}{os.sep}{stem}.xml", self.pictures) for stem in stems]
 
     def _listed(self, path: Path) -> list[str]:
+        """Return the stems that a list names, at least one."""
+        stems = self._stems_in(path)
+        if not stems:
+            raise UserError(f"{path}: the list names no picture; write one name a line")
+        return stems
+
+    def _stems_in(self, path: Path) -> list[str]:
         """Read a list: a name a line, its extension or a class list's ``1``/``-1`` after it taken off."""
         try:
             lines = path.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"{path}: cannot read the list: {error}") from error
-        stems = [self._stem(line.strip()) for line in lines if line.strip()]
-        if not stems:
-            raise UserError(f"{path}: the list names no picture; write one name a line")
-        return stems
+        return [self._stem(line.strip()) for line in lines if line.strip()]
+
+    def _is_of_one_class(self, path: Path) -> bool:
+        """Say whether a list has ``1``, ``0`` or ``-1`` after its first name."""
+        with open(path, encoding="utf-8-sig", errors="replace") as file:
+            line = next(file, "").strip()
+        return re.search(_CLASS_MARK, line) is not None and not self._has_annotation(line)
+
+    def _has_annotation(self, name: str) -> bool:
+        return (self.annotations / f"{name}.xml").is_file()
 
     def _stem(self, name: str) -> str:
-        if (self.annotations / f"{name}.xml").is_file():
+        if self._has_annotation(name):
             return name
-        name = re.sub(r"\s+(-1|0|1)$", "", name)
+        name = re.sub(_CLASS_MARK, "", name)
         return re.sub(r"\.(jpe?g|png|bmp|webp|xml)$", "", name, flags=re.IGNORECASE)
 
     def _unlisted(self, split: str) -> list[str]:
         """Return a split that no list gives: everything, or a part where the folder has no lists at all."""
         if self.lists and split != "all":
-            raise UserError(
-                f"{self.path / 'ImageSets' / 'Main'}: no list {split}.txt; there are {', '.join(self.lists)}"
-            )
-        stems = sorted(file.stem for file in self.annotations.glob("*.xml"))
+            raise UserError(f"{self.lists_folder}: no list {split}.txt; there are {', '.join(self.lists)}")
+        stems = self.labelled()
         if not stems:
             raise UserError(f"{self.annotations}: no .xml annotation in it; {LAYOUTS}")
         if split in _EVERYTHING:
@@ -97,13 +131,16 @@ class VOCFolder:
         if split not in ("train", "val"):
             raise UserError(
                 f"{self.path}: no ImageSets/Main/{split}.txt; without lists there are the splits all, train "
-                f"and val (every {_HOLD_OUT}th picture)"
+                f"and val (every {HOLD_OUT}th picture)"
             )
         parts: dict[str, list[str]] = {"train": [], "val": []}
         for position, stem in enumerate(stems, 1):
-            parts["train" if position % _HOLD_OUT else "val"].append(stem)
+            parts["train" if position % HOLD_OUT else "val"].append(stem)
         if not parts[split]:
-            raise UserError(f"{self.path}: too few pictures to hold some out; write ImageSets/Main lists")
+            raise UserError(
+                f"{self.path}: too few pictures to hold some out; write ImageSets/Main lists, or "
+                "let `gluon-yolo data split` do so"
+            )
         return parts[split]
 
 
@@ -120,7 +157,7 @@ def find_entries(
     Raises:
         UserError: the root or a list is missing, or a list is empty.
     """
-    folders = _folders(Path(root))
+    folders = voc_folders(Path(root))
     names = _split_names(split)
     shown = folders[0].path if len(folders) == 1 else folders[0].path.parent
     report = Report(f"{shown.resolve().name} {','.join(names)}")
@@ -134,15 +171,6 @@ def find_entries(
     if len(unique) < len(entries):
         report.notes.append(f"{len(entries) - len(unique)} names are listed more than once, and taken once")
     return list(unique.values()), report
-
-
-def list_names(root: str | os.PathLike[str]) -> set[str]:
-    """Return the names of the lists in ``ImageSets/Main``, of all the years of a root; empty without lists.
-
-    Raises:
-        UserError: the root is missing, or is in no accepted layout.
-    """
-    return {name for folder in _folders(Path(root)) for name in folder.lists}
 
 
 def _split_names(split: str | Sequence[str] | None) -> list[str]:
@@ -166,8 +194,12 @@ def _pick(folders: list[VOCFolder], name: str) -> list[tuple[VOCFolder, str]]:
     return [(folder, name) for folder in folders]
 
 
-def _folders(root: Path) -> list[VOCFolder]:
-    """Return the VOC folders under a root: itself, those of a VOCdevkit by year, or the only one it holds."""
+def voc_folders(root: Path) -> list[VOCFolder]:
+    """Return the VOC folders under a root: itself, those of a VOCdevkit by year, or the only one it holds.
+
+    Raises:
+        UserError: the root is missing, or is in no accepted layout.
+    """
     if not root.is_dir():
         raise UserError(f"{root}: no such folder, so no data; {LAYOUTS}")
     if _first_folder(root, _ANNOTATIONS):

@@ -87,7 +87,7 @@ def found_anchors(data: Dataset, settings: TrainSettings) -> Anchors:
 
 
 def anchor_lines(spec: DetectionSpec, data: Dataset, settings: TrainSettings) -> list[str]:
-    """Say how well a network's anchors suit the data it trains on, and how to get better ones where they do not.
+    """Say how well a network's anchors suit the data, and, where they do not, how to get better ones.
 
     Poor is a mean best IoU below 0.6, about what hand-picked anchors gave Redmon & Farhadi (2017, table 1:
     60.9 for nine, 67.2 for as many found by k-means), or a recall below 0.9.

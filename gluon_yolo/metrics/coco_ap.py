@@ -65,7 +65,15 @@ class COCOMetric:
     def from_dataset(cls, dataset: Dataset) -> COCOMetric:
         """Return the metric of a data set, over its own COCO file or over annotations made from its boxes."""
         if isinstance(dataset, COCODataset):
-            return cls(dataset.annotations_file, dataset.category_ids, dataset.image_ids)
+            content = _read(Path(dataset.annotations_file))
+            known = {category["id"] for category in content["categories"]}
+            # Classes of the training data that the file does not know; nothing of them is to be found.
+            content["categories"] += [
+                {"id": category_id, "name": name}
+                for category_id, name in zip(dataset.category_ids, dataset.class_names)
+                if category_id not in known
+            ]
+            return cls(content, dataset.category_ids, dataset.image_ids)
         return cls(truth_of(dataset))
 
     def reset(self) -> None:
@@ -187,6 +195,8 @@ def _complete(content: dict[str, Any]) -> dict[str, Any]:
     content["annotations"] = annotations
     for annotation in annotations:
         annotation.setdefault("iscrowd", 0)
+        if annotation.get("difficult"):
+            annotation["iscrowd"] = 1  # COCO's word for objects that count neither way
         annotation.setdefault("area", annotation["bbox"][2] * annotation["bbox"][3])
     ids = {annotation.get("id") for annotation in annotations}
     if len(ids) < len(annotations) or not ids.isdisjoint({0, None}):

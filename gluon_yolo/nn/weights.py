@@ -146,7 +146,14 @@ def _with_places(name: str, path: str, rewritten: Path) -> str | Path:
 def _num_classes(net: Detector, file: ParamsFile) -> int | None:
     """Return how many classes the head in the file has, None when it has no head."""
     bias = file.values.get(f"{_HEAD}0.bias")
-    return None if bias is None else len(bias) // net.spec.anchors_per_level[0] - BOX_CHANNELS
+    return None if bias is None else len(bias) // _anchor_counts(net, file)[0] - BOX_CHANNELS
+
+
+def _anchor_counts(net: Detector, file: ParamsFile) -> tuple[int, ...]:
+    """Return the anchors per cell of each level in the file; where nothing tells them, the network's."""
+    if file.anchors and len(file.anchors) == net.spec.num_levels:
+        return tuple(len(level) for level in file.anchors)
+    return net.spec.anchors_per_level
 
 
 def _likely_class_names(net: Detector, count: int | None, published: bool) -> Sequence[str] | None:
@@ -167,12 +174,15 @@ def _fit(
     taken, adapted, left_out = {}, {}, []
     shared = [name for name in spec.class_names if class_names and name in class_names]
     renamed = class_names is not None and tuple(class_names) != spec.class_names
+    their_anchors = _anchor_counts(net, file)
     for name, value in file.values.items():
         parameter = parameters.get(name)
         anchors = spec.anchors_per_level[level_of[name]] if name in level_of else 0
         if parameter is None:
             if not _is_constant(name):
                 left_out.append(f"{name}: no such part here")
+        elif anchors and their_anchors[level_of[name]] != anchors:
+            left_out.append(f"{name}: {their_anchors[level_of[name]]} anchors a cell, here {anchors}")
         elif parameter.shape == value.shape and not (anchors and renamed):
             taken[name] = value
         elif anchors and parameter.shape[1:] == value.shape[1:] and len(value) % anchors == 0:
@@ -201,6 +211,8 @@ def _same_anchors(a: Anchors, b: Anchors) -> bool:
 
 def _check_whole(net: Detector, file: ParamsFile, report: Loaded, count: int | None) -> None:
     """Raise UserError unless the file is that of this very network."""
+    if file.anchors and _anchor_counts(net, file) != net.spec.anchors_per_level:
+        raise _other_anchors(net, file)
     if report.fresh:
         raise UserError(
             f"{file.path}: not the weights of {net.zoo_name}: {len(report.fresh)} of its parameters are "
@@ -215,7 +227,11 @@ def _check_whole(net: Detector, file: ParamsFile, report: Loaded, count: int | N
         )
         raise UserError(f"{file.path}: {text}; give the class names that it was trained on")
     if file.anchors and not _same_anchors(file.anchors, net.spec.anchors):
-        raise UserError(
-            f"{file.path}: trained with the anchors {file.anchors}, but the network has {net.spec.anchors}; "
-            "build the network with the file's anchors"
-        )
+        raise _other_anchors(net, file)
+
+
+def _other_anchors(net: Detector, file: ParamsFile) -> UserError:
+    return UserError(
+        f"{file.path}: trained with the anchors {file.anchors}, but the network has {net.spec.anchors}; "
+        "build the network with the file's anchors"
+    )

@@ -15,7 +15,10 @@ import pytest
 from gluon_yolo import compat
 from gluon_yolo.cli import main
 from gluon_yolo.cuda import READY
+from gluon_yolo.data.anchors import box_sizes, by_level, find_anchors, format_anchors
 from gluon_yolo.data.voc import open_voc
+from gluon_yolo.engine import start
+from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.metrics.coco_ap import truth_of
 from gluon_yolo.nn import zoo
 from tests.cli.test_train_flags import COCO, VOC
@@ -176,6 +179,26 @@ def test_weights_that_are_none_or_of_another_network(refused, data, finished, tm
 
     wider = refused("--data-root", data, "--weights", finished, "--network", "mobilenet1_0")
     assert "weights of another network than yolo3_mobilenet1.0_custom: 0 of its backbone's" in wider
+
+
+def test_the_log_says_how_well_the_anchors_suit(finished):
+    lines = (finished / "log.txt").read_text().splitlines()
+    (line,) = [line for line in lines if "anchors: 9, mean best IoU 0." in line]
+    assert line.endswith(" on the training boxes at 64x64")
+
+
+def test_found_anchors_stay_with_the_run(data, tmp_path, monkeypatch):
+    status, run = start_run(data, tmp_path, "--anchors", "auto", "--epochs", "1")
+    assert status == 0
+    found = find_anchors(box_sizes(open_voc(data, "train"), (64, 64)))
+    args = json.loads((run / "args.json").read_text())
+    assert args["anchors"] == format_anchors(found)
+    assert Predictor.load(run).spec.anchors == by_level(found, 3)
+
+    monkeypatch.setattr(start, "found_anchors", lambda *words: pytest.fail("anchors are found once"))
+    (run / "args.json").write_text(json.dumps({**args, "epochs": 2}))
+    assert main(["train", "--resume", str(run)]) == 0
+    assert Predictor.load(run).spec.anchors == by_level(found, 3)
 
 
 @pytest.fixture

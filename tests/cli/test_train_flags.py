@@ -162,6 +162,24 @@ def test_decay_epochs_are_whole_numbers(text):
         settings_of({**DEFAULTS, "lr_decay_epoch": text}, ("cat",))
 
 
+def test_anchors_of_a_file_are_kept_as_a_list(tmp_path):
+    (tmp_path / "anchors3.txt").write_text("1,2, 30,40, 5,6\n0.7\n")
+    flags = fresh_flags(given(f"--anchors {tmp_path}/anchors3.txt"))
+    assert flags["anchors"] == "1,2, 30,40, 5,6"
+    assert settings_of(flags, ("cat",)).anchors == (((1, 2),), ((5, 6),), ((30, 40),))
+    assert settings_of(fresh_flags(given("--anchors auto")), ("cat",)).anchors is None  # the data is needed
+    assert settings_of(fresh_flags({}), ("cat",)).anchors is None
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [("1,2,3,4", "got 2, but the network has 3 levels"), ("none.txt", "none.txt: cannot read the anchors")],
+)
+def test_anchors_that_cannot_be_used_are_refused_before_the_data_is_read(text, said):
+    with pytest.raises(UserError, match=said):
+        given(f"--anchors {text}")
+
+
 def test_help_needs_no_mxnet_and_explains_resume():
     code = """
 import sys

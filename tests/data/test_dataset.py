@@ -14,7 +14,7 @@ import pytest
 from gluon_yolo.data.classes import lookalikes, read_class_names, unknown_classes
 from gluon_yolo.data.dataset import PictureFiles, read_picture
 from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.pictures import PictureFolder, picture_size_hw
+from gluon_yolo.data.pictures import PictureFolder, decode_picture, encoded_size_hw, picture_size_hw
 from gluon_yolo.data.report import BadFile, Report
 from gluon_yolo.data.truth import Truth
 from gluon_yolo.errors import UserError
@@ -78,6 +78,62 @@ class TestReadPicture:
             read(path)
 
 
+def noisy(extension, *options):
+    """Return a picture file's bytes, with as much in it as a photograph has."""
+    picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    return cv2.imencode(extension, picture, options)[1].tobytes()
+
+
+# A thumbnail in a header has an end of its own.
+WITH_THUMBNAIL = b"\xff\xd8\xff\xe1\x00\x0a..\xff\xd9....\xff" + noisy(".jpg")[2:]
+ENDS = (0.1, 0.3, 0.5, 0.9, -100, -3, -2, -1)
+
+
+class TestCutShort:
+    KINDS = {
+        "jpeg": noisy(".jpg"),
+        "progressive": noisy(".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+        "restarts": noisy(".jpg", cv2.IMWRITE_JPEG_RST_INTERVAL, 4),
+        "thumbnail": WITH_THUMBNAIL,
+        "png": noisy(".png"),
+        "webp": noisy(".webp"),
+        "bmp": noisy(".bmp"),
+    }
+
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("end", ENDS)
+    def test_anywhere(self, kind, end):
+        whole = self.KINDS[kind]
+        cut = whole[: int(end * len(whole)) if end > 0 else end]
+        for reduction in (1, 2, 8):
+            assert decode_picture(whole, "whole", reduction).shape[2] == 3
+            with pytest.raises(BadFile, match="cut: cannot read the picture: .*cut short"):
+                decode_picture(cut, "cut", reduction)
+        with pytest.raises(BadFile, match="cut short"):
+            encoded_size_hw(cut, "cut")
+
+    @pytest.mark.parametrize("kind", ["jpeg", "progressive", "restarts", "thumbnail"])
+    @pytest.mark.parametrize("end", ENDS)
+    def test_where_opencv_fills_up_what_is_missing(self, monkeypatch, kind, end):
+        """As OpenCV 4.5 does with JPEG."""
+        monkeypatch.setattr(cv2, "imdecode", lambda data, flags: np.zeros((60, 80, 3), dtype=np.uint8))
+        whole = self.KINDS[kind]
+        decode_picture(whole, "whole")
+        with pytest.raises(BadFile, match="cut short"):
+            decode_picture(whole[: int(end * len(whole)) if end > 0 else end], "cut")
+
+    @pytest.mark.parametrize("tail", [b"\0" * 20, b"made by a telephone"])
+    def test_what_comes_after_the_end_is_no_matter(self, tail):
+        for kind in ("jpeg", "progressive", "thumbnail", "png"):
+            assert decode_picture(self.KINDS[kind] + tail, "whole").shape == (60, 80, 3)
+
+    def test_a_download_that_left_zeros(self):
+        for kind in ("jpeg", "png"):
+            whole = self.KINDS[kind]
+            with pytest.raises(BadFile, match="cut short"):
+                decode_picture(whole[: len(whole) // 2] + bytes(len(whole) // 2), "half")
+
+
 class TestPictureFolder:
     FILES = ("a.JPG", "b.png", "b.jpeg", "c.txt", "day 1/d.webp", "IMG_7.bmp")
 
@@ -133,6 +189,28 @@ class TestTruth:
         assert [str(finding) for finding in report.warnings] == (
             [f"a.xml: object 1: {'box ' if kept else ''}{message}"] if message else []
         )
+        assert [finding.box_xyxy is not None for finding in report.warnings] == [True] * bool(message)
+
+    def test_a_box_that_is_there_twice_is_kept_and_reported(self):
+        report = Report("table")
+        truth = Truth("a.xml", (80, 100), report)
+        for number, (box, class_id) in enumerate(
+            [((1, 2, 9, 9), 0), ((1, 2, 9, 9), 1), ((1, 2, 9, 9), 0)], 1
+        ):
+            truth.add(box, class_id, where=f"object {number}")
+        truth.add((1, 2, 9, 9.5), 0, where="object 4")
+        assert len(truth.detections()) == 4 and report.broken_boxes == 0
+        assert list(map(str, report.warnings)) == [
+            "a.xml: object 3: box is there twice: object 1 has the same corners and class"
+        ]
+        assert report.warnings[0].kind == "duplicate-box" and report.warnings[0].box_xyxy == (1, 2, 9, 9)
+
+    def test_places_without_names_are_told_apart(self):
+        report = Report("table")
+        truth = Truth("a.json", (80, 100), report)
+        truth.add((1, 2, 9, 9), 0)
+        truth.add((1, 2, 9, 9), 0)
+        assert [finding.kind for finding in report.warnings] == ["duplicate-box"]
 
 
 def small_dataset():

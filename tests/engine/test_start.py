@@ -1,4 +1,4 @@
-"""Start: which weights a run begins from, and what it says of them."""
+"""Start: the network, its anchors and weights that a run begins from, and what is said of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from gluon_yolo.compat import mx
+from gluon_yolo.data.anchors import by_level
 from gluon_yolo.engine.settings import TrainSettings
-from gluon_yolo.engine.start import build_network, load_starting_weights
+from gluon_yolo.engine.start import anchor_lines, build_network, found_anchors, load_starting_weights
 from gluon_yolo.errors import UserError
 from gluon_yolo.nn import weights
+from gluon_yolo.spec import DetectionSpec
+from tests.data.test_anchors import Boxes
 
 NETWORK, CLASSES = "yolo3_mobilenet0.25_custom", ("cat", "dog")
 
@@ -58,3 +61,52 @@ def test_auto_goes_on_without_what_cannot_be_had(monkeypatch):
     assert load_starting_weights(net, settings(pretrained_base="auto")) == said
     with pytest.raises(UserError, match="no network here"):
         load_starting_weights(net, settings(pretrained_base="yes"))
+
+
+def squares(*sides, hw=(416, 416)):
+    """Return data with one picture that has square boxes of these sides in pixels."""
+    return Boxes((hw, [[0, 0, side, side] for side in sides]))
+
+
+class TestAnchors:
+    # Worked out by hand: of YOLOv3's nine, 10x13 fits a square of 10 best (100 / 130), 116x90 one of 100
+    # (9,000 / 11,440), 373x326 one of 350 (114,100 / 129,998).
+    def test_good_ones_get_one_line(self):
+        lines = anchor_lines(DetectionSpec(CLASSES), squares(10, 100, 350), settings())
+        assert lines == ["anchors: 9, mean best IoU 0.811, recall 1.000 on the training boxes at 416x416"]
+
+    def test_poor_ones_get_a_hint(self):
+        data = squares(*[2, 3, 4] * 20, *range(5, 12))
+        first, hint = anchor_lines(DetectionSpec(CLASSES), data, settings())
+        assert first.startswith("anchors: 9, mean best IoU 0.1")
+        assert hint.startswith("anchors: these suit the data poorly; found ones would have 0.9")
+        assert "--anchors auto" in hint
+
+    def test_no_hint_where_none_would_be_better(self):
+        data = squares(*[2, 3, 4] * 20, *range(5, 12))
+        found = found_anchors(data, settings())
+        assert len(anchor_lines(DetectionSpec(CLASSES, found), data, settings())) == 1
+        assert (
+            len(anchor_lines(DetectionSpec(CLASSES), squares(3, 3, 4), settings())) == 1
+        )  # too few to find 9
+
+    def test_data_without_boxes_has_nothing_to_say(self):
+        assert anchor_lines(DetectionSpec(CLASSES), Boxes(((64, 64), np.zeros((0, 4)))), settings()) == []
+
+    def test_they_are_found_at_the_runs_size_and_fit(self):
+        data = squares(*range(10, 100, 10), hw=(100, 200))
+        found = found_anchors(data, settings(data_shape=(32, 32)))
+        assert found[0][0] == pytest.approx((1.6, 3.2)) and tuple(map(len, found)) == (3, 3, 3)
+        found = found_anchors(data, settings(data_shape=(32, 32), augment="flip,letterbox"))
+        assert found[0][0] == pytest.approx((1.6, 1.6))
+
+    @pytest.mark.parametrize("count, each", [(6, (2, 2, 2)), (12, (4, 4, 4)), (10, (4, 3, 3))])
+    def test_the_network_is_built_with_them(self, count, each):
+        anchors = by_level(np.array([[k, k + 1] for k in range(1, count + 1)], dtype=float), 3)
+        net = build_network(settings(anchors=anchors), CLASSES, [mx.cpu()])
+        assert net.spec.anchors == anchors and net.spec.anchors_per_level == each
+        channels = [raw.shape[1] for raw in net(mx.nd.zeros((1, 32, 32, 3)))]
+        assert channels == [number * (5 + 2) for number in each]
+
+    def test_without_any_it_has_its_own(self):
+        assert build_network(settings(), CLASSES, [mx.cpu()]).spec == DetectionSpec(CLASSES)

@@ -206,6 +206,23 @@ def test_the_same_classes_in_another_order_are_sorted_out(tmp_path):
     np.testing.assert_array_equal(head_rows(net)[:, 5:], head_rows(first)[:, [6, 5]])
 
 
+def test_a_run_with_another_number_of_anchors_gives_all_but_its_heads(tmp_path):
+    """Heads of 2 x (5 + 9) channels and of 4 x (5 + 2): the shapes are the same, and their meaning is not."""
+    wide, narrow = (((1, 2),) * 4,) * 3, (((1, 2),) * 2,) * 3
+    save_run(tmp_path / "run", our_net(class_names=tuple("abcdefghi"), anchors=narrow))
+    net = our_net(anchors=wide, seed=8)
+    before = values(net)
+    report = weights.load(net, tmp_path / "run", partial=True)
+    heads = [name for name in before if name.startswith("heads.")]
+    assert list(report.fresh) == heads and not report.adapted
+    assert "heads.levels.0.weight: 2 anchors a cell, here 4" in report.left_out
+    assert "heads.levels.0.weight: 2 anchors a cell, here 4" in str(report)
+    assert all((values(net)[name] == before[name]).all() for name in heads)
+
+    with pytest.raises(UserError, match=r"trained with the anchors .*; build the network with the file's"):
+        weights.load(net, tmp_path / "run")
+
+
 def test_class_names_may_be_given(our_file, net_of_our_file):
     net = our_net(class_names=["fox"], seed=8)
     weights.load(net, our_file, partial=True, class_names=("fox", "hare"))

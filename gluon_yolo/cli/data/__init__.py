@@ -1,0 +1,46 @@
+"""``data``: the commands about data sets, one file each; only the chosen one is imported.
+
+A command's module has ``HELP``, ``add_arguments(parser)`` and ``run(args) -> int``, like those of
+:mod:`gluon_yolo.cli`.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from gluon_yolo.cli import run_command
+
+# Kept here and not in the commands' modules, so that listing the commands imports none of them.
+COMMANDS = {
+    "check": "find what is wrong in a data set: pictures, labels, boxes, names, splits",
+    "convert": "write a data set in another format",
+    "split": "divide a data set into train and val lists, stratified by class",
+    "pack": "pack a data set into RecordIO files, which are read fastest",
+    "anchors": "find anchors for a data set, and say how well it is covered",
+    "show": "draw a sheet of pictures with their boxes, as they are or as training sees them",
+}
+
+_LINES = "\n".join(f"  {name:9} {line}" for name, line in COMMANDS.items())
+HELP = f"""\
+Work on a data set of any format: Pascal VOC, COCO, YOLO text, RecordIO. The format is found from what is there;
+--format NAME says it.
+
+commands:
+{_LINES}
+
+  gluon-yolo data check my_data
+  gluon-yolo data split my_data --val 0.2
+  gluon-yolo data convert my_data --to coco my_data_coco
+
+`gluon-yolo data COMMAND --help` explains one command."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's name; all words after it are its own."""
+    parser.add_argument("command", choices=tuple(COMMANDS), metavar="COMMAND", help="one of those above")
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="...", help="its arguments")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the chosen command."""
+    return run_command(f"data {args.command}", args.words)

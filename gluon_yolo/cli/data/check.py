@@ -1,0 +1,165 @@
+"""``data check``: what a data set holds, and everything that is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo.cli.data.check_sheet import check_sheet
+from gluon_yolo.cli.data_flags import add_source_arguments, source_of
+from gluon_yolo.data.check import Check, check
+from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.data.counts import BOX_SIZES
+from gluon_yolo.data.formats import TITLES
+from gluon_yolo.data.report import Finding
+from gluon_yolo.errors import UserError
+from gluon_yolo.visualize import write_picture
+
+HELP = """\
+Open every picture and every label of a data set, and say what it holds and what is wrong. Nothing is changed.
+
+Errors are wrong data:
+  pictures  that cannot be read or are cut short, are missing, or have another size than their label says
+  labels    that are missing or broken, have no picture, or name an unknown class
+  boxes     without area, out of their picture, with swapped corners, or with what is no number
+  splits    with a picture that another split has as well (byte by byte)
+Warnings may be meant so: boxes that reach out of their picture, boxes and pictures that are there twice,
+classes that differ only in case or blanks, pictures that no split uses.
+
+Exit status: 0 without errors, 1 with errors, 2 when the data cannot be opened at all.
+
+  gluon-yolo data check my_data
+  gluon-yolo data check my_data --json check.json --sheet check.jpg
+"""
+SHOWN = 10
+CLASSES_SHOWN = 40
+SIZES_SHOWN = 5
+_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what ``data check`` takes."""
+    add_source_arguments(parser)
+    parser.add_argument("--classes", metavar="FILE", help="class names, one a line (default: the data's)")
+    parser.add_argument("--all", action="store_true", help=f"print every finding, not {SHOWN} of each kind")
+    parser.add_argument("--json", metavar="FILE", help="write counts and all findings to this file")
+    sheet = "draw the worst cases and a sample of each class on one picture, .jpg or .png"
+    parser.add_argument("--sheet", metavar="FILE", help=sheet)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, print, write; return 1 when there are errors."""
+    if args.sheet and Path(args.sheet).suffix.lower() not in _SUFFIXES:
+        raise UserError(f"--sheet {args.sheet}: the name must end with .jpg or .png")
+    class_names = read_class_names(args.classes) if args.classes else None
+    result = check(source_of(args), class_names)
+    for line in (*_counts(result, args.all), *_findings(result, args.all)):
+        print(line)
+    written = []
+    if args.json:
+        _write_json(Path(args.json), result)
+        written.append(f"all counts and findings: {args.json}")
+    if args.sheet:
+        write_picture(args.sheet, check_sheet(result))
+        written.append(f"the worst cases, and samples of each class: {args.sheet}")
+    hint = "keep the findings with --json check.json, see them with --sheet check.jpg"
+    verdict = f"{_count(result.errors, 'error')}, {_count(result.warnings, 'warning')}"
+    print(f"{verdict}; {'; '.join(written) or hint}")
+    return 1 if result.errors else 0
+
+
+def _counts(result: Check, everything: bool) -> Iterator[str]:
+    """Say what the data set holds: a table with a column for each part, and what the readers note."""
+    splits, counts = result.source.parts(), list(result.counts.values())
+    yield f"{result.source.path} ({TITLES[result.source.format]})"
+    yield _row("", [part if split == part else f"{part} ({split})" for part, split in splits.items()])
+    yield _row("pictures", [each.pictures for each in counts])
+    yield _row("  without objects", [each.empty_pictures for each in counts])
+    yield _row("  that cannot be used", [each.skipped for each in counts])
+    yield _row("boxes", [each.boxes for each in counts])
+    class_names = list(counts[0].per_class)
+    shown = class_names if everything else class_names[:CLASSES_SHOWN]
+    for name in shown:
+        yield _row(f"  {name}", [each.per_class[name] for each in counts])
+    if len(shown) < len(class_names):
+        yield f"  ... and {len(class_names) - len(shown)} more classes (--all)"
+    for size, label in zip(BOX_SIZES, ("small (below 32x32 pixels)", "medium", "large (from 96x96)")):
+        yield _row(label, [each.per_size[size] for each in counts])
+    for label, name in (("difficult", "difficult"), ("crowds, left out", "crowd_boxes")):
+        if any(getattr(each, name) for each in counts):
+            yield _row(label, [getattr(each, name) for each in counts])
+    yield _row("dropped for being broken", [each.broken_boxes for each in counts])
+    yield _row("boxes in a picture", ["{0}..{3}".format(*each.objects) for each in counts])
+    yield _row("  median", [f"{each.objects[1]:g}" for each in counts])
+    for part, each in result.counts.items():
+        sizes = [f"{width}x{height} {count:,}" for (height, width), count in each.picture_sizes_hw.items()]
+        more = f" and {len(sizes) - SIZES_SHOWN} more" if len(sizes) > SIZES_SHOWN else ""
+        yield f"picture sizes of {part}: {', '.join(sizes[:SIZES_SHOWN])}{more}"
+    for note in result.notes:
+        yield f"note: {note}"
+
+
+def _row(label: str, cells: Sequence[int | str]) -> str:
+    """Return a line of the table."""
+    texts = [cell if isinstance(cell, str) else f"{cell:,}" for cell in cells]
+    return f"{label:28}" + "".join(f" {text:>18}" for text in texts)
+
+
+def _findings(result: Check, everything: bool) -> Iterator[str]:
+    """Say what is wrong, kind by kind, and what to do about it."""
+    kinds: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    for finding in result.findings:
+        kinds[finding.severity, finding.kind].append(finding)
+    for (severity, kind), findings in kinds.items():
+        yield ""
+        yield f"{kind}: {_count(len(findings), severity)}"
+        shown = findings if everything else findings[:SHOWN]
+        yield from (f"  {finding}" for finding in shown)
+        if len(shown) < len(findings):
+            yield f"  ... and {len(findings) - len(shown):,} more (--all, or --json FILE)"
+        yield f"  what to do: {findings[0].advice}"
+    yield ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _write_json(path: Path, result: Check) -> None:
+    """Write what was found for programs.
+
+    Raises:
+        UserError: the place cannot be written.
+    """
+    content = {
+        "data": str(result.source.path),
+        "format": result.source.format,
+        "errors": result.errors,
+        "warnings": result.warnings,
+        "counts": {part: counts.to_dict() for part, counts in result.counts.items()},
+        "notes": list(result.notes),
+        "findings": [_record(finding) for finding in result.findings],
+    }
+    try:
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}); name another place") from error
+
+
+def _record(finding: Finding) -> dict[str, Any]:
+    """Return a finding as plain values; JSON has no NaN, so such a corner is null."""
+    corners = finding.box_xyxy
+    return {
+        "severity": finding.severity,
+        "kind": finding.kind,
+        "file": finding.file,
+        "where": finding.where,
+        "message": finding.message,
+        "advice": finding.advice,
+        "box_xyxy": corners and [corner if math.isfinite(corner) else None for corner in corners],
+    }

@@ -1,0 +1,177 @@
+"""The sheet of ``data check``: the worst cases with the places marked, then samples of each class."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from gluon_yolo.data.check import Check
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.pictures import EXTENSIONS, read_picture
+from gluon_yolo.data.report import BadFile, Finding
+from gluon_yolo.inference.fit import Fit
+from gluon_yolo.structures import Detections
+from gluon_yolo.visualize import FONT, WHITE, draw, printable, sheet
+
+WORST = 36
+SAMPLES = 48
+_MOST_PER_CLASS = 6
+_COLUMNS = 6
+_TILE_HW = (236, 300)
+_LINE = 18  # pixels of a line of a caption
+_LETTERS = 36  # that usually fit on it
+_SCALE = 0.42  # of the font
+_GREY, _INK, _MARK = 225, (0, 0, 0), (255, 0, 0)
+
+
+def check_sheet(result: Check) -> np.ndarray:
+    """Return one picture (H, W, 3) of what a check found, and of what the data set is made of."""
+    tiles = [*_worst(result), *_samples(result.parts)]
+    if not tiles:
+        tiles = [_tile(None, ("no findings, and no boxes",))]
+    return sheet(tiles, _COLUMNS, _TILE_HW)
+
+
+def _worst(result: Check) -> Iterator[np.ndarray]:
+    """Draw the pictures that findings are about, errors first, each kind in turn."""
+    index = _Index(result.parts)
+    cases: dict[str, dict[tuple[str, str], list[Finding]]] = {"error": {}, "warning": {}}
+    for finding in result.findings:
+        cases[finding.severity].setdefault((finding.kind, index.name(finding)), []).append(finding)
+    ordered = [case for severity in cases.values() for case in _in_turn(severity)]
+    for findings in ordered[:WORST]:
+        first = findings[0]
+        place = index.find(first)
+        picture = _read(first.file) if place is None else place[0].picture(place[1])
+        if picture is not None:
+            picture = _marked(picture, [f.box_xyxy for f in findings if f.box_xyxy is not None])
+        count = f" ({len(findings)})" if len(findings) > 1 else ""
+        yield _tile(picture, (f"{first.severity}: {first.kind}{count}", index.name(first)), first.message)
+
+
+def _in_turn(cases: Mapping[tuple[str, str], list[Finding]]) -> list[list[Finding]]:
+    """Return the cases so that every kind comes soon: the first of each, the second of each, and so on."""
+    kinds: dict[str, list[list[Finding]]] = defaultdict(list)
+    for (kind, _), findings in cases.items():
+        kinds[kind].append(findings)
+    return [case for row in zip_longest(*kinds.values()) for case in row if case is not None]
+
+
+class _Index:
+    """Finds the picture that a finding is about: that it names, or that has the stem of the label it names.
+
+    Args:
+        parts: where to look.
+    """
+
+    def __init__(self, parts: Mapping[str, Dataset]) -> None:
+        self._places: dict[str, tuple[Dataset, int]] = {}
+        self._names: dict[str, set[str]] = defaultdict(set)  # by every key: what may be meant by it
+        for dataset in parts.values():
+            for index in range(len(dataset)):
+                name = dataset.name(index)
+                self._places.setdefault(name, (dataset, index))
+                for key in (name, Path(name).name, Path(name).stem):
+                    self._names[key].add(name)
+
+    def find(self, finding: Finding) -> tuple[Dataset, int] | None:
+        """Return the data set and the index of the picture, None where it cannot be used or told."""
+        path = Path(finding.file)
+        words = finding.where.split() if path.suffix == ".json" else [path.stem]
+        for key in (finding.file, *(Path(word).name for word in words)):
+            if len(self._names.get(key, ())) == 1:  # two pictures of one name: either could be meant
+                return self._places[min(self._names[key])]
+        return None
+
+    def name(self, finding: Finding) -> str:
+        """Return the name of the picture, or of the file where there is none."""
+        place = self.find(finding)
+        return finding.file if place is None else place[0].name(place[1])
+
+
+def _read(file: str) -> np.ndarray | None:
+    """Return a picture that no part has, None where the file is none or cannot be read."""
+    try:
+        return read_picture(file) if Path(file).suffix.lower() in EXTENSIONS else None
+    except BadFile:
+        return None
+
+
+def _marked(picture: np.ndarray, boxes: Sequence[Sequence[float]]) -> np.ndarray:
+    """Return the picture, at the size that it is shown in, with boxes marked; a circle shows where one is."""
+    shown, undo = Fit("letterbox")(picture, _body_hw())
+    shown = np.ascontiguousarray(shown)
+    for box in boxes:
+        if not np.isfinite(box).all():
+            continue
+        corners = np.clip(np.array(box), 0, np.tile(picture.shape[1::-1], 2)) * np.tile(undo.scale_xy, 2)
+        x1, y1, x2, y2 = np.round(corners + np.tile(undo.offset_xy, 2)).astype(int).tolist()
+        cv2.rectangle(shown, (x1, y1), (x2, y2), _MARK, 2)
+        if abs(x2 - x1) < _LINE or abs(y2 - y1) < _LINE:
+            cv2.circle(shown, ((x1 + x2) // 2, (y1 + y2) // 2), _LINE, _MARK, 2, cv2.LINE_AA)
+    return shown
+
+
+def _samples(parts: Mapping[str, Dataset]) -> Iterator[np.ndarray]:
+    """Draw boxes of each class with what is around them, evenly spread over the data."""
+    pictures = [(dataset, index) for dataset in parts.values() for index in range(len(dataset))]
+    truths = [dataset.truth(index) for dataset, index in pictures]
+    owners = np.repeat(np.arange(len(truths)), [len(truth) for truth in truths])
+    class_ids = np.concatenate([np.zeros(0, dtype=np.int64), *(truth.class_ids for truth in truths)])
+    used = np.unique(class_ids).tolist()
+    each = max(1, min(_MOST_PER_CLASS, SAMPLES // max(1, len(used))))
+    for class_id in used[:SAMPLES]:
+        found = np.nonzero(class_ids == class_id)[0]
+        for box in found[np.linspace(0, len(found) - 1, min(each, len(found)), dtype=int)].tolist():
+            dataset, index = pictures[owners[box]]
+            number = box - int(np.searchsorted(owners, owners[box]))  # within its picture
+            name = printable(dataset.class_names[class_id], class_id)
+            caption = (f"{name}, boxes: {len(found):,}", dataset.name(index))
+            yield _tile(_crop(dataset, index, number), caption)
+
+
+def _crop(dataset: Dataset, index: int, number: int) -> np.ndarray:
+    """Return one box of a picture with as much around it again."""
+    picture, truth = dataset.picture(index), dataset.truth(index)[[number]]
+    x1, y1, x2, y2 = truth.boxes[0].tolist()
+    margin = max(x2 - x1, y2 - y1, 32) / 2
+    left, top = max(0, round(x1 - margin)), max(0, round(y1 - margin))
+    part = picture[top : round(y2 + margin), left : round(x2 + margin)]
+    shown, undo = Fit("letterbox")(part, _body_hw())
+    box = (truth.boxes - np.tile((left, top), 2)) * np.tile(undo.scale_xy, 2) + np.tile(undo.offset_xy, 2)
+    return draw(shown, Detections(box, truth.class_ids), dataset.class_names, labels=False)
+
+
+def _body_hw() -> tuple[int, int]:
+    """Return the size of a tile without its caption of two lines."""
+    return _TILE_HW[0] - 2 * _LINE, _TILE_HW[1]
+
+
+def _tile(body: np.ndarray | None, caption: Sequence[str], text: str = "") -> np.ndarray:
+    """Return a tile: the caption's two lines on a white plate, below them a picture, or a text on grey."""
+    tile = np.full((*_TILE_HW, 3), WHITE, dtype=np.uint8)
+    if body is not None:
+        tile[2 * _LINE :] = Fit("letterbox")(body, _body_hw())[0]
+        text = ""
+    else:
+        tile[2 * _LINE :] = _GREY
+    lines = [*caption, *textwrap.wrap(text, _LETTERS)][: _TILE_HW[0] // _LINE]
+    for number, line in enumerate(lines, 1):
+        cv2.putText(tile, _fitting(line), (3, number * _LINE - 5), FONT, _SCALE, _INK, 1, cv2.LINE_AA)
+    return tile
+
+
+def _fitting(text: str) -> str:
+    """Return as much of a text's end, which says most of a path, as fits on a tile; in the font's letters."""
+    letters = text.encode("ascii", "replace").decode()
+    for begin in range(len(letters)):
+        shown = f"...{letters[begin + 3 :]}" if begin else letters
+        if cv2.getTextSize(shown, FONT, _SCALE, 1)[0][0] <= _TILE_HW[1] - 6:
+            return shown
+    return letters[:1]

@@ -1,0 +1,184 @@
+"""``data split``: divide a data set into lists for training, validation and test."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gluon_yolo.cli.data_flags import add_source_arguments, source_of
+from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.source import Source
+from gluon_yolo.data.split import stratify
+from gluon_yolo.data.split_lists import OLD, Members, standing_lists, write_lists
+from gluon_yolo.errors import UserError
+
+HELP = """\
+Divide all pictures of a data set into train and val, and test if asked for, so that each class has its share
+in each; pictures without objects too. The same seed gives the same division. No picture is moved; written are
+
+  Pascal VOC  ImageSets/Main/train.txt, val.txt, test.txt
+  YOLO        train.txt, val.txt, test.txt, and split.data, which names them
+  COCO        annotations/instances_train.json, instances_val.json, instances_test.json
+
+  gluon-yolo data split my_data
+  gluon-yolo data split my_data --val 0.15 --test 0.15 --seed 7
+
+A data set that is divided already is left as it is, unless --force is given.
+"""
+
+
+logger = logging.getLogger("gluon_yolo")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what ``data split`` takes."""
+    add_source_arguments(parser)
+    parser.add_argument(
+        "--val", type=float, default=0.2, metavar="X", help="share for validation (default: %(default)s)"
+    )
+    parser.add_argument("--test", type=float, default=0.0, metavar="X", help="share for test (default: none)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="another division (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", help="write the lists there, with whole paths; YOLO and COCO only"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="put what divides the data now aside, as NAME.old"
+    )
+    parser.add_argument("--classes", metavar="FILE", help="class names, one a line, where the data has none")
+    parser.add_argument(
+        "--skip-bad", action="store_true", help="leave pictures that cannot be used out of all lists"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open all splits, divide their pictures anew, write, and show the division."""
+    shares = _shares(args.val, args.test)
+    if args.seed < 0:
+        raise UserError(f"--seed {args.seed}: must be 0 or more")
+    source, out = source_of(args), Path(args.out) if args.out else None
+    _refuse(source, out, args.force)
+    datasets = _open(source, args)
+    pictures = _each_once(datasets)
+    parts = _divided(pictures, shares, args.seed)
+    try:
+        place = write_lists(source, parts, out)
+    except OSError as error:
+        raise UserError(f"{error.filename}: cannot be written: {error.strerror or error}") from error
+    if source.settings():
+        logger.warning("%s: its settings for training are not in %s", source.path, place)
+    print(_table(parts, datasets[0].class_names))
+    print(
+        f"{len(pictures)} pictures divided; train on them: gluon-yolo train --data {shlex.quote(str(place))}"
+    )
+    return 0
+
+
+def _refuse(source: Source, out: Path | None, force: bool) -> None:
+    """Raise a UserError where a division cannot be written, before the pictures are read."""
+    if source.format == "record":
+        raise UserError(
+            f"{source.path}: pictures in a .rec file stay there: divide the data first, then pack it"
+        )
+    if source.format == "voc" and out:
+        raise UserError(
+            "--out: the lists of Pascal VOC have their place, ImageSets/Main in the data's folder"
+        )
+    standing = standing_lists(source, out)
+    if standing and not force:
+        names = ", ".join(file.name for file in standing)
+        raise UserError(
+            f"{standing[0].parent}: is divided already, by {names}; with --force a new division is written, "
+            f"and these are kept with {OLD} after their names"
+        )
+
+
+def _shares(val: float, test: float) -> dict[str, float]:
+    """Return the share of each part that is asked for.
+
+    Raises:
+        UserError: they are no shares, or leave nothing to train on.
+    """
+    if not (0 < val < 1 and 0 <= test < 1 and val + test < 1):
+        raise UserError(
+            f"--val {val} --test {test}: expected shares such as 0.2, val above 0, both together below 1"
+        )
+    shares = {"train": 1 - val - test, "val": val, "test": test}
+    return {part: share for part, share in shares.items() if share}
+
+
+def _open(source: Source, args: argparse.Namespace) -> list[Dataset]:
+    """Open all splits, as one where the format can."""
+    splits = source.splits()
+    try:
+        names = source.class_names(splits)
+    except UserError:
+        if not args.classes:
+            raise
+        names = read_class_names(args.classes)
+    if source.format != "coco":
+        splits = ("all",) if "all" in splits else (",".join(splits),)
+    datasets = [source.open(split, names, args.skip_bad) for split in splits]
+    for dataset in datasets:
+        dataset.report.log()
+    return datasets
+
+
+def _each_once(datasets: Sequence[Dataset]) -> Members:
+    """Return every picture once, as data set and index, by name: the last division leaves no trace."""
+    first = {}
+    for dataset in datasets:
+        for index in range(len(dataset)):
+            first.setdefault(os.path.realpath(dataset.name(index)), (dataset, index))
+    return [first[path] for path in sorted(first, key=lambda path: (os.path.basename(path), path))]
+
+
+def _divided(pictures: Members, shares: Mapping[str, float], seed: int) -> dict[str, Members]:
+    """Return the pictures of each part, in their order.
+
+    Raises:
+        UserError: there are too few for that many parts.
+    """
+    class_count = len(pictures[0][0].class_names)
+    number = stratify(_counts(pictures, class_count) > 0, tuple(shares.values()), seed)
+    parts = {part: [pictures[i] for i in np.flatnonzero(number == n)] for n, part in enumerate(shares)}
+    empty = [part for part, members in parts.items() if not members]
+    if empty:
+        raise UserError(
+            f"{len(pictures)} pictures are too few: none is left for {empty[0]}; raise --{empty[0]}"
+        )
+    return parts
+
+
+def _counts(pictures: Members, class_count: int) -> np.ndarray:
+    """Return the boxes of each class in each picture: (N, C)."""
+    rows = [np.bincount(dataset.truth(i).class_ids, minlength=class_count) for dataset, i in pictures]
+    return np.array(rows).reshape(-1, class_count)
+
+
+def _table(parts: Mapping[str, Members], class_names: Sequence[str]) -> str:
+    """Return a table: for each class and part the pictures that have it, and its boxes."""
+    rows = [["", *(f"{part} {what}" for part in parts for what in ("pictures", "boxes"))]]
+    counts = {part: _counts(members, len(class_names)) for part, members in parts.items()}
+    for class_id, name in enumerate(class_names):
+        columns = [count[:, class_id] for count in counts.values()]
+        rows.append(
+            [name, *(f"{n:,}" for column in columns for n in (np.count_nonzero(column), column.sum()))]
+        )
+    empty = [np.count_nonzero(~count.any(axis=1)) for count in counts.values()]
+    rows.append(["without objects", *(text for n in empty for text in (f"{n:,}", ""))])
+    rows.append(["all", *(f"{n:,}" for count in counts.values() for n in (len(count), count.sum()))])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *(text.rjust(w) for text, w in zip(row[1:], widths[1:]))])
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)

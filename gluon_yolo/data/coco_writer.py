@@ -1,0 +1,63 @@
+"""COCOWriter: a data set as annotation files in COCO's form, and their pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.writer import PictureStore, Writer
+from gluon_yolo.structures import Detections
+
+
+class COCOWriter(Writer):
+    """Writes ``annotations/instances_<split>.json`` and the split's pictures in ``<split>/``.
+
+    Ids count from 1: those of images in the order of the data set, those of categories in that of the class
+    names. An object that is marked difficult keeps that as a key of its own, ``difficult``.
+    """
+
+    format = "coco"
+
+    def write(self, split: str, dataset: Dataset, copy: bool = True) -> None:
+        """Write pictures and the annotation file of a split."""
+        names = PictureStore(self.out / split).put(dataset, copy, f"writing {split}")
+        images: list[dict[str, Any]] = []
+        annotations: list[dict[str, Any]] = []
+        for image_id, name in enumerate(names, 1):
+            height, width = dataset.size_hw(image_id - 1)
+            images.append({"id": image_id, "file_name": name, "width": width, "height": height})
+            for record in _records(dataset.truth(image_id - 1)):
+                annotations.append({"id": len(annotations) + 1, "image_id": image_id, **record})
+        categories = [{"id": i, "name": name} for i, name in enumerate(self.class_names, 1)]
+        content = {"images": images, "annotations": annotations, "categories": categories}
+        write_content(self.out / "annotations" / f"instances_{split}.json", content)
+
+
+def write_content(path: Path, content: dict[str, Any]) -> None:
+    """Write an annotation file, its folder too; numbers come back as they are."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _records(truth: Detections) -> list[dict[str, Any]]:
+    """Return what COCO says of each object, but for ids."""
+    records = []
+    difficult = [False] * len(truth) if truth.difficult is None else truth.difficult.tolist()
+    for corners, class_id, is_difficult in zip(truth.boxes.tolist(), truth.class_ids.tolist(), difficult):
+        x1, y1, x2, y2 = corners
+        width, height = x2 - x1, y2 - y1
+        record = {
+            "category_id": class_id + 1,
+            "bbox": [_number(value) for value in (x1, y1, width, height)],
+            "area": _number(width * height),
+            "iscrowd": 0,
+        }
+        records.append({**record, "difficult": 1} if is_difficult else record)
+    return records
+
+
+def _number(value: float) -> float:
+    """Return a whole number without its ``.0``."""
+    return int(value) if value.is_integer() else value

@@ -1,0 +1,84 @@
+"""Counts: how many pictures and boxes a data set holds, of which classes and sizes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.boxes import area
+from gluon_yolo.data.dataset import Dataset
+
+BOX_SIZES = ("small", "medium", "large")
+"""COCO's: areas below 32 x 32, below 96 x 96, and from there up, in pixels of the picture."""
+_LIMITS = (32**2, 96**2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """What one part of a data set holds, of those pictures that can be used.
+
+    Args:
+        pictures: how many.
+        empty_pictures: those without an object.
+        skipped: pictures that cannot be used, and are not counted here.
+        boxes: how many, broken ones left out.
+        broken_boxes: those.
+        crowd_boxes: boxes that stand for a crowd (COCO), left out too.
+        difficult: boxes marked difficult.
+        per_class: boxes of each class, in the order of the class names.
+        per_size: boxes of each of ``BOX_SIZES``.
+        picture_sizes_hw: how many pictures have which (height, width), the most common first.
+        objects: the numbers of boxes in a picture: least, median, mean, most.
+    """
+
+    pictures: int
+    empty_pictures: int
+    skipped: int
+    boxes: int
+    broken_boxes: int
+    crowd_boxes: int
+    difficult: int
+    per_class: dict[str, int]
+    per_size: dict[str, int]
+    picture_sizes_hw: dict[tuple[int, int], int]
+    objects: tuple[int, float, float, int]
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Counts:
+        """Count."""
+        truths = [dataset.truth(index) for index in range(len(dataset))]
+        sizes_hw = Counter(dataset.size_hw(index) for index in range(len(dataset)))
+        areas = np.concatenate([np.zeros(0, np.float32), *(area(truth.boxes) for truth in truths)])
+        per_size = np.bincount(np.digitize(areas, _LIMITS), minlength=len(BOX_SIZES))
+        objects = np.array([len(truth) for truth in truths] or [0])
+        report = dataset.report
+        return cls(
+            pictures=report.pictures,
+            empty_pictures=report.empty_pictures,
+            skipped=report.skipped,
+            boxes=report.boxes,
+            broken_boxes=report.broken_boxes,
+            crowd_boxes=report.crowd_boxes,
+            difficult=report.difficult,
+            per_class=dict(report.per_class),
+            per_size={name: int(count) for name, count in zip(BOX_SIZES, per_size)},
+            picture_sizes_hw=dict(sizes_hw.most_common()),
+            objects=(
+                int(objects.min()),
+                float(np.median(objects)),
+                float(objects.mean()),
+                int(objects.max()),
+            ),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts as plain values, fit for JSON; picture sizes as ``"640x480"``, width first."""
+        record = dataclasses.asdict(self)
+        sizes = {f"{width}x{height}": count for (height, width), count in self.picture_sizes_hw.items()}
+        least, median, mean, most = self.objects
+        objects = {"least": least, "median": median, "mean": round(mean, 3), "most": most}
+        del record["picture_sizes_hw"], record["objects"]
+        return {**record, "picture_sizes": sizes, "objects_per_picture": objects}

@@ -1,0 +1,92 @@
+"""Formats: which there are, and which one is at a path."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from gluon_yolo.data.coco_source import COCOSource
+from gluon_yolo.data.coco_writer import COCOWriter
+from gluon_yolo.data.record import RecordSource
+from gluon_yolo.data.record_writer import RecordWriter
+from gluon_yolo.data.source import Source
+from gluon_yolo.data.voc_source import VOCSource
+from gluon_yolo.data.voc_writer import VOCWriter
+from gluon_yolo.data.writer import Writer
+from gluon_yolo.data.yolo import YOLOSource
+from gluon_yolo.data.yolo_writer import YOLOWriter
+from gluon_yolo.errors import UserError
+
+SOURCES: dict[str, type[Source]] = {
+    "voc": VOCSource,
+    "coco": COCOSource,
+    "yolo": YOLOSource,
+    "record": RecordSource,
+}
+WRITERS: dict[str, type[Writer]] = {
+    "voc": VOCWriter,
+    "coco": COCOWriter,
+    "yolo": YOLOWriter,
+    "record": RecordWriter,
+}
+TITLES = {"voc": "Pascal VOC", "coco": "COCO annotations", "yolo": "YOLO text", "record": "RecordIO"}
+"""What each format is called in a sentence."""
+
+_SHOWN = 8
+
+logger = logging.getLogger("gluon_yolo")
+
+
+def open_source(path: str | os.PathLike[str], format: str | None = None) -> Source:
+    """Return the data set at a path, and log what was found there.
+
+    Where a path can be read in several formats none of them is preferred: which one holds the truth is for
+    the user to say.
+
+    Args:
+        path: a file or folder.
+        format: a key of ``SOURCES``; None finds it from what is there.
+
+    Raises:
+        UserError: there is no such path, or it is of no format or of several.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder, so no data")
+    found = [format] if format else [name for name in SOURCES if SOURCES[name].recognises(path)]
+    if len(found) != 1:
+        raise _several(path, found) if found else _unknown(path)
+    source = SOURCES[found[0]](path)
+    splits = source.splits()
+    plural = "s" if len(splits) > 1 else ""
+    logger.info("data: %s, split%s %s: %s", TITLES[source.format], plural, _listed(splits), path)
+    return source
+
+
+def _several(path: Path, formats: Sequence[str]) -> UserError:
+    """Return the error about a path that is of several formats."""
+    titles = " and ".join(TITLES[name] for name in formats)
+    ways = " or ".join(f"--format {name}" for name in formats)
+    return UserError(f"{path}: can be read as {titles}; say which with {ways}")
+
+
+def _unknown(path: Path) -> UserError:
+    """Return the error about a path that is of no format: what was looked for, what is there, what to say."""
+    looked = "".join(f"\n  {name:7} {source.accepts}" for name, source in SOURCES.items())
+    if path.is_dir():
+        entries = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in path.iterdir())
+        there = f"the folder holds {_listed(entries)}" if entries else "the folder is empty"
+    else:
+        there = f"the file has {path.stat().st_size:,} bytes"
+    return UserError(
+        f"{path}: cannot tell in which format this data is; {there}. Looked for:{looked}\n"
+        "Name another path, or say the format with --format NAME to learn what is missing"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names with commas between, and how many more there are."""
+    more = [f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
+    return ", ".join([*names[:_SHOWN], *more])

@@ -1,0 +1,181 @@
+"""Writer: what writes a data set in one format; and PictureStore, which puts its pictures into a folder."""
+
+from __future__ import annotations
+
+import abc
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.parallel import threaded_map
+from gluon_yolo.data.pictures import EXTENSIONS
+from gluon_yolo.errors import UserError
+
+_MARKER = ".gluon_yolo"
+_BEGUN, _COMPLETE = "begun", "complete"
+_MAGIC = ((b"\xff\xd8\xff", ".jpg"), (b"\x89PNG", ".png"), (b"BM", ".bmp"), (b"RIFF", ".webp"))
+
+
+class Writer(abc.ABC):
+    """Writes a data set into a folder: one call of :meth:`write` for each split, then :meth:`finish`.
+
+    The folder must be new or empty, or hold what a writer began and did not finish, which is begun again. A
+    hidden file in it says which; so nobody's data is ever overwritten.
+
+    Args:
+        out: the folder to make.
+        class_names: C names; those of every data set that is written.
+
+    Raises:
+        UserError: the folder holds something else.
+        OSError: it cannot be made.
+    """
+
+    format: str
+    """The format's name on the command line."""
+    resumes = False
+    """Whether what was begun, or finished, in the folder is gone on with, and not begun again."""
+
+    def __init__(self, out: str | os.PathLike[str], class_names: Sequence[str]) -> None:
+        self.out = Path(out)
+        self.class_names = tuple(class_names)
+        self._claim()
+
+    @abc.abstractmethod
+    def write(self, split: str, dataset: Dataset, copy: bool = True) -> None:
+        """Write one split: pictures, labels, and what lists them, in the order of the data set.
+
+        Args:
+            split: its name, such as ``"train"``; each once.
+            dataset: its pictures and ground truth.
+            copy: copy the picture files; False makes hard links of them where that can be.
+
+        Raises:
+            BadFile: a picture can no longer be read.
+            OSError: a file cannot be written.
+        """
+
+    def finish(self) -> Path:
+        """Write what stands for all splits, mark the folder as complete, and return what to give to --data.
+
+        A subclass that has something to write does so, then calls this.
+        """
+        self._mark(_COMPLETE)
+        return self.out
+
+    @classmethod
+    def check_free(cls, out: str | os.PathLike[str]) -> None:
+        """Make sure that a folder may be written to: a quick look before data is read for long.
+
+        Raises:
+            UserError: it holds something that is not ours to touch.
+        """
+        folder = Path(out)
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder}: is a file; name a folder to make")
+        state = _state(folder)
+        ours = state == f"{cls.format} {_BEGUN}" or (cls.resumes and state.startswith(f"{cls.format} "))
+        if not ours and folder.is_dir() and any(folder.iterdir()):
+            content = "a finished data set" if state else "something else"
+            raise UserError(f"{folder}: holds {content} already; name another folder, or remove it")
+
+    def _claim(self) -> None:
+        """Make the folder, and mark it as ours and not complete; what was begun there before is removed."""
+        self.check_free(self.out)
+        state = _state(self.out)
+        if state and self.resumes:
+            return
+        if state:
+            # Emptied and not written over: a picture in it may be a hard link to somebody's only copy.
+            for child in self.out.iterdir():
+                if child.is_dir() and not child.is_symlink():
+                    shutil.rmtree(child)
+                elif child.name != _MARKER:
+                    child.unlink()
+        self.out.mkdir(parents=True, exist_ok=True)
+        self._mark(_BEGUN)
+
+    def _mark(self, state: str) -> None:
+        part = self.out / f"{_MARKER}.part"  # a full disk must not leave an empty marker
+        try:
+            part.write_text(f"{self.format} {state}\n", encoding="utf-8")
+            part.replace(self.out / _MARKER)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+class PictureStore:
+    """Puts picture files into one folder, each under a name, and a stem, that no other in it has.
+
+    A name stays as it is; the second picture of the same stem (whatever the case, since some file systems do
+    not tell it) gets ``_2`` after the stem. A picture that is no file is named after what messages call it.
+
+    Args:
+        folder: where they go; made when it is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._stems: set[str] = set()
+
+    def put(self, dataset: Dataset, copy: bool = True, title: str = "writing pictures") -> list[str]:
+        """Write the pictures of a data set byte by byte, with a progress bar, and return their names.
+
+        Args:
+            dataset: the pictures.
+            copy: False makes hard links to the files that the data set names, where that can be.
+            title: of the progress bar.
+
+        Returns:
+            The file name of each picture within the folder, in the order of the data set.
+
+        Raises:
+            BadFile: a picture can no longer be read.
+            OSError: a file cannot be written.
+        """
+        names = [self._new_name(dataset, index) for index in range(len(dataset))]
+
+        def put_one(index: int) -> None:
+            target = self.folder / names[index]
+            if copy or not _link(dataset.name(index), target):
+                target.write_bytes(dataset.encoded(index))
+
+        threaded_map(put_one, range(len(names)), title)
+        return names
+
+    def _new_name(self, dataset: Dataset, index: int) -> str:
+        """Return a name that is still free, and take it."""
+        base = re.split(r"[/\\]", dataset.name(index))[-1]
+        stem, extension = os.path.splitext(base)
+        if extension.lower() not in EXTENSIONS:
+            stem, extension = re.sub(r"[^\w-]+", "_", base), _extension_of(dataset.encoded(index))
+        free, number = stem, 1
+        while free.casefold() in self._stems:
+            number += 1
+            free = f"{stem}_{number}"
+        self._stems.add(free.casefold())
+        return free + extension
+
+
+def _state(folder: Path) -> str:
+    """Return what the marker in a folder says, nothing where there is none."""
+    marker = folder / _MARKER
+    return marker.read_text(encoding="utf-8").strip() if marker.is_file() else ""
+
+
+def _extension_of(data: bytes) -> str:
+    """Return the extension that a picture file's first bytes call for."""
+    return next((extension for magic, extension in _MAGIC if data.startswith(magic)), ".jpg")
+
+
+def _link(file: str, target: Path) -> bool:
+    """Make a hard link, and say whether that could be done."""
+    try:
+        os.link(os.path.realpath(file), target)
+    except OSError:
+        return False
+    return True

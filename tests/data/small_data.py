@@ -1,0 +1,46 @@
+"""A small data set with all that formats could stumble over, and its comparison with what was read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from gluon_yolo.data.dataset import Dataset, PictureFiles
+from gluon_yolo.data.report import Report
+from gluon_yolo.structures import Detections
+
+NAMES = ("wasp", "Bee", "grey ant")  # not sorted; nothing is an ant
+SIZES_HW = ((40, 50), (61, 333), (300, 127), (40, 50))
+TRUTHS = (
+    Detections([[3, 4, 20, 30], [0, 0, 50, 40]], [1, 0], difficult=[False, True]),
+    Detections([[0.1, 7.37, 332.9, 60.05]], [0], difficult=[False]),
+    Detections([[1 / 3, 2 / 3, 126.75, 299.999], [17, 18, 19, 20]], [0, 1], difficult=[False, False]),
+    Detections(np.zeros((0, 4)), [], difficult=[]),
+)
+
+
+def small_data(folder: Path, names: tuple[str, ...] = NAMES) -> PictureFiles:
+    """Write pictures of several sizes and kinds, two of them with one name, and return them with boxes."""
+    paths = [folder / file for file in ("b/one.png", "a/one.png", "a/two.JPEG", "a/zero v1.5.png")]
+    for number, (path, (height, width)) in enumerate(zip(paths, SIZES_HW)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture = np.full((height, width, 3), 40 * number, dtype=np.uint8)
+        path.write_bytes(cv2.imencode(path.suffix, picture)[1].tobytes())
+    return PictureFiles(names, [str(path) for path in paths], SIZES_HW, TRUTHS, Report("small"))
+
+
+def assert_same(found: Dataset, expected: Dataset, difficult: bool) -> None:
+    """Compare all but names of pictures: whole pixels exactly, others to 1e-3, marks if asked."""
+    assert (len(found), found.class_names) == (len(expected), expected.class_names)
+    for index in range(len(expected)):
+        assert found.encoded(index) == expected.encoded(index)
+        assert found.size_hw(index) == expected.size_hw(index)
+        here, there = found.truth(index), expected.truth(index)
+        np.testing.assert_array_equal(here.class_ids, there.class_ids)
+        np.testing.assert_allclose(here.boxes, there.boxes, rtol=0, atol=1e-3)
+        whole = there.boxes == there.boxes.round()
+        np.testing.assert_array_equal(here.boxes[whole], there.boxes[whole])
+        if difficult:
+            np.testing.assert_array_equal(here.difficult, there.difficult)

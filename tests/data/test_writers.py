@@ -1,0 +1,182 @@
+"""Writers: what comes back from every format, the pictures' names, and folders that are not theirs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.formats import SOURCES, WRITERS, open_source
+from gluon_yolo.data.report import Report
+from gluon_yolo.data.voc import open_voc
+from gluon_yolo.data.voc_writer import VOCWriter
+from gluon_yolo.data.writer import PictureStore
+from gluon_yolo.errors import UserError
+from tests.data.small_data import NAMES, TRUTHS, assert_same, small_data
+
+MARKS = {"voc", "coco", "record"}  # formats that have a place for VOC's mark of difficult objects
+
+
+def written(format, out, parts, copy=True):
+    """Write data sets by their splits, and return what ``--data`` finds there."""
+    writer = WRITERS[format](out, next(iter(parts.values())).class_names)
+    for split, dataset in parts.items():
+        writer.write(split, dataset, copy)
+    return open_source(writer.finish())
+
+
+@pytest.mark.parametrize("second", WRITERS)
+@pytest.mark.parametrize("first", WRITERS)
+def test_there_and_on(tmp_path, first, second):
+    data = small_data(tmp_path / "pictures")
+    source = written(first, tmp_path / "first", {"train": data, "val": data})
+    assert source.format == first
+    names = source.class_names(source.splits())
+    read = {part: source.open(split, names) for part, split in source.parts().items()}
+    assert list(read) == ["train", "val"]
+    again = written(second, tmp_path / "second", read)
+    assert again.format == second and again.class_names(again.splits()) == NAMES
+    for part, split in again.parts().items():
+        assert_same(again.open(split, NAMES), data, difficult={first, second} <= MARKS)
+        assert again.open(split, NAMES).report.broken_boxes == 0, part
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_bccd_comes_back(tmp_path, shared_data, format):
+    whole = open_voc(shared_data / "bccd" / "BCCD", "trainval", check_pictures=False)
+    some = range(0, 200, 10)
+    lists = ([whole.name(i) for i in some], [whole.size_hw(i) for i in some], [whole.truth(i) for i in some])
+    data = PictureFiles(whole.class_names, *lists, Report("20 of BCCD"))
+    between = written(format, tmp_path / "between", {"train": data})
+    back = written("voc", tmp_path / "back", {"train": between.open(between.parts()["train"])}).open("train")
+    assert_same(back, data, difficult=True)
+    for index, place in enumerate(some):
+        np.testing.assert_array_equal(back.truth(index).boxes, whole.truth(place).boxes)  # all whole pixels
+    if format != "record":
+        assert [Path(back.name(i)).name for i in range(20)] == [Path(path).name for path in lists[0]]
+
+
+def test_names_of_classes_that_a_list_cannot_hold(tmp_path):
+    names = ("bee", "bee ", "Bee")
+    source = written("voc", tmp_path / "out", {"train": small_data(tmp_path, names)})
+    assert source.class_names(["train"]) == ("bee", "bee ")  # those that are used, sorted
+    assert (
+        written("coco", tmp_path / "out2", {"train": small_data(tmp_path, names)}).class_names(["train"])
+        == names
+    )
+
+
+def test_coco_files_are_as_pycocotools_wants_them(tmp_path):
+    pycocotools = pytest.importorskip("pycocotools.coco")
+    written("coco", tmp_path / "out", {"val": small_data(tmp_path / "pictures")})
+    api = pycocotools.COCO(str(tmp_path / "out" / "annotations" / "instances_val.json"))
+    assert [category["name"] for category in api.loadCats(api.getCatIds())] == list(NAMES)
+    first, second = api.loadAnns(api.getAnnIds(imgIds=1))
+    assert (first["bbox"], first["area"], first["category_id"]) == ([3, 4, 17, 26], 442, 2)
+    assert (first.get("difficult"), second.get("difficult")) == (None, 1)
+    assert [image["file_name"] for image in api.loadImgs([1, 2])] == ["one.png", "one_2.png"]
+    assert json.dumps(first["bbox"]) == "[3, 4, 17, 26]"
+
+
+class TestPictures:
+    def test_names_stay_and_none_is_lost(self, tmp_path):
+        files = ["x/a.jpg", "y/a.jpg", "z/A.PNG", "x/b c.jpg"]
+        data = pictures(tmp_path, files)
+        store = PictureStore(tmp_path / "out")
+        assert store.put(data) == ["a.jpg", "a_2.jpg", "A_3.PNG", "b c.jpg"]
+        assert store.put(data)[0] == "a_4.jpg"  # another split's
+        for index, name in enumerate(["a.jpg", "a_2.jpg", "A_3.PNG", "b c.jpg"]):
+            assert (tmp_path / "out" / name).read_bytes() == files[index].encode()
+
+    @pytest.mark.parametrize(
+        ("content", "extension"),
+        [(b"\xff\xd8\xff\xe0", ".jpg"), (b"\x89PNG\r\n", ".png"), (b"BM", ".bmp"), (b"RIFF", ".webp")],
+    )
+    def test_a_picture_without_a_files_name_gets_one(self, tmp_path, content, extension):
+        (tmp_path / "some.rec:12").write_bytes(content)
+        data = PictureFiles(
+            ("a",), [str(tmp_path / "some.rec:12")], [(1, 1)], TRUTHS[3:], Report("x")
+        )
+        assert PictureStore(tmp_path / "out").put(data) == [f"some_rec_12{extension}"]
+
+    def test_links(self, tmp_path):
+        data = pictures(tmp_path, ["a.jpg"])
+        (tmp_path / "b.jpg").symlink_to(tmp_path / "a.jpg")
+        data._paths[0] = str(tmp_path / "b.jpg")
+        PictureStore(tmp_path / "linked").put(data, copy=False)
+        PictureStore(tmp_path / "copied").put(data)
+        assert (tmp_path / "linked" / "b.jpg").samefile(tmp_path / "a.jpg")
+        assert not (tmp_path / "linked" / "b.jpg").is_symlink()
+        assert not (tmp_path / "copied" / "b.jpg").samefile(tmp_path / "a.jpg")
+
+    def test_copies_where_no_link_can_be_made(self, tmp_path, monkeypatch):
+        def refuse(*args):
+            raise OSError("another disk")
+
+        monkeypatch.setattr(os, "link", refuse)
+        PictureStore(tmp_path / "out").put(pictures(tmp_path, ["a.jpg"]), copy=False)
+        assert (tmp_path / "out" / "a.jpg").read_bytes() == b"a.jpg"
+
+
+def pictures(folder, files):
+    """Files that hold their own names, as a data set."""
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(file.encode())
+    truths = TRUTHS[3:] * len(files)
+    return PictureFiles(
+        ("a",), [str(folder / file) for file in files], [(1, 1)] * len(files), truths, Report("x")
+    )
+
+
+class TestFolders:
+    @pytest.mark.parametrize("format", WRITERS)
+    def test_others_are_not_touched(self, tmp_path, format):
+        (tmp_path / "mine.txt").write_text("mine")
+        for out, why in ((tmp_path, "holds something else already"), (tmp_path / "mine.txt", "is a file")):
+            with pytest.raises(UserError, match=why):
+                WRITERS[format].check_free(out)
+            with pytest.raises(UserError, match=why):
+                WRITERS[format](out, NAMES)
+        assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+
+    def test_a_finished_one_is_left(self, tmp_path):
+        data = small_data(tmp_path / "pictures")
+        written("voc", tmp_path / "out", {"train": data})
+        for format in ("voc", "coco"):
+            with pytest.raises(
+                UserError, match="out: holds a finished data set already; name another folder"
+            ):
+                WRITERS[format](tmp_path / "out", NAMES)
+        assert len(open_voc(tmp_path / "out", "train")) == 4
+
+    def test_an_unfinished_one_is_begun_again(self, tmp_path):
+        data = small_data(tmp_path / "pictures")
+        VOCWriter(tmp_path / "out", NAMES).write("test", data, copy=False)
+        with pytest.raises(UserError, match="holds a"):
+            WRITERS["coco"](tmp_path / "out", NAMES)
+        before = data.encoded(0)
+        written("voc", tmp_path / "out", {"train": data})
+        assert SOURCES["voc"](tmp_path / "out").splits() == ("train",)
+        assert len(list((tmp_path / "out" / "JPEGImages").iterdir())) == 4
+        assert data.encoded(0) == before
+
+    def test_an_empty_one_is_taken(self, tmp_path):
+        (tmp_path / "out").mkdir()
+        assert written("voc", tmp_path / "out", {"train": small_data(tmp_path)}).format == "voc"
+
+
+def test_voc_counts_pixels_from_one(tmp_path):
+    written("voc", tmp_path / "out", {"train": small_data(tmp_path / "pictures")})
+    xml = (tmp_path / "out" / "Annotations" / "one.xml").read_text()
+    assert re.findall(r"<(x|y)(min|max)>(\d+)<", xml)[:4] == [
+        ("x", "min", "4"),
+        ("y", "min", "5"),
+        ("x", "max", "21"),
+        ("y", "max", "31"),
+    ]
