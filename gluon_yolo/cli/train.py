@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import logging
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,6 @@ from gluon_yolo.cli.data_flags import log_reports, open_datasets, source_of
 from gluon_yolo.cli.train_flags import (
     Flags,
     add_train_arguments,
-    flags_taken,
     fresh_flags,
     given_flags,
     resumed_flags,
@@ -63,8 +63,10 @@ def run(args: argparse.Namespace) -> int:
     given = given_flags(args)
     if "resume" not in given or given["resume"].endswith(".params"):
         source = source_of(argparse.Namespace(**fresh_flags(given)))
-        taken = flags_taken(given, source.settings())
-        return _train(fresh_flags(given, taken), source=source, taken=taken)
+        own = source.settings()
+        flags = fresh_flags(given, own)
+        taken = {name: value for name, value in own.items() if name not in given and flags[name] == value}
+        return _train(flags, source=source, taken=taken)
     folder = RunFolder.open(given["resume"])
     flags = resumed_flags(given, folder.args())
     if _is_finished(folder, flags):
@@ -110,8 +112,7 @@ def _train(
     with _logging_to(folder):
         _log_start(folder, settings, net, contexts, origin)
         if taken:
-            words = ", ".join(f"--{name.replace('_', '-')} {value}" for name, value in taken.items())
-            log.info("settings of %s: %s; flags that are given count more", flags["data"], words)
+            log.info("settings of %s: %s; flags that are given count more", flags["data"], _words(taken))
         log_reports(train_data, val_data)
         for line in anchor_lines(net.spec, train_data, settings):
             log.info("%s", line)
@@ -123,6 +124,12 @@ def _train(
             _report(training, result)
             return 0
     return 128 + training.stop.asked
+
+
+def _words(flags: Flags) -> str:
+    """Return flags as they are written on the command line."""
+    words = ((f"--{name.replace('_', '-')}", value) for name, value in flags.items())
+    return " ".join(flag if value is True else f"{flag} {shlex.quote(str(value))}" for flag, value in words)
 
 
 def _with_anchors(flags: Flags, settings: TrainSettings, train_data: Dataset) -> tuple[Flags, TrainSettings]:

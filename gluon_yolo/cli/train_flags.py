@@ -161,16 +161,21 @@ def _absolute(path: str) -> str:
 
 
 def fresh_flags(given: Flags, from_data: Mapping[str, Any] | None = None) -> Flags:
-    """Return all flags of a new run, each from the last of these that has it.
+    """Return all flags of a new run.
 
-    The defaults; the recipe; what the data's own file says of training; the flags that were given.
+    Args:
+        given: the flags on the command line; they count more than all else.
+        from_data: what the data's own file says of training; more than the recipe, which is more than the
+            defaults.
     """
     recipe = RECIPES[given["recipe"]].flags if "recipe" in given else {}
     if "random_shapes" in given or "shape_interval" in given:
         if given.get("no_random_shape"):
             raise UserError("--no-random-shape excludes --random-shapes and --shape-interval: give one")
         given = {**given, "no_random_shape": False}  # over a recipe's
-    flags = {**DEFAULTS, **recipe, **flags_taken(given, from_data or {}), **given}
+    flags = {**DEFAULTS, **recipe, **(from_data or {}), **given}
+    if given.keys() & {"resume", "pretrained"}:
+        flags["weights"] = given.get("weights")  # given ones take the place of the data file's
     if "data" in given:
         flags["dataset"] = given.get("dataset")
     start = flags.pop("resume", None)
@@ -179,14 +184,6 @@ def fresh_flags(given: Flags, from_data: Mapping[str, Any] | None = None) -> Fla
             raise UserError("--resume FILE and --weights both name weights to start from: give one of them")
         flags["weights"] = _absolute(start)
     return flags
-
-
-def flags_taken(given: Flags, from_data: Mapping[str, Any]) -> Flags:
-    """Return those flags of a data set's own that no given one takes the place of."""
-    replaced = set(given)
-    if replaced & {"resume", "pretrained"}:
-        replaced.add("weights")
-    return {name: value for name, value in from_data.items() if name not in replaced}
 
 
 def resumed_flags(given: Flags, kept: Flags) -> Flags:

@@ -51,7 +51,7 @@ class CocoFile:
     def content(self) -> dict[str, Any]:
         """Read the file anew, make sure that its lists and their records are there, and return all of it."""
         try:
-            with open(self.path, encoding="utf-8") as file:
+            with open(self.path, encoding="utf-8-sig") as file:
                 content = json.load(file)
         except OSError as error:
             raise UserError(f"{self.path}: cannot read the annotations: {error.strerror or error}") from error

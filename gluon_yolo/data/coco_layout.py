@@ -40,7 +40,8 @@ def find_annotations(path: Path) -> dict[str, Path]:
     other files in ``annotations/``, one file in each split's folder, one file for each split in the folder.
     """
     if path.is_file():
-        return {_split_of(path): path} if looks_like_coco(path) else {}
+        split = _folder_of(path) if path.name == _IN_SPLITS[0] else _stem(path)
+        return {split: path} if looks_like_coco(path) else {}
     for files in (
         sorted(path.glob("annotations/instances_*.json")),
         [file for file in sorted(path.glob("annotations/*.json")) if not file.name.startswith("captions_")],
@@ -89,6 +90,12 @@ def find_pictures(annotations: Path, split: str, images: Sequence[Mapping[str, A
 
 def _split_of(file: Path) -> str:
     """Return an annotation file's split: its own name, or its folder's where all are called alike."""
-    if file.name in _IN_SPLITS:
-        return file.resolve().parent.name
+    return _folder_of(file) if file.name in _IN_SPLITS else _stem(file)
+
+
+def _folder_of(file: Path) -> str:
+    return file.resolve().parent.name
+
+
+def _stem(file: Path) -> str:
     return file.stem.replace("instances_", "", 1)

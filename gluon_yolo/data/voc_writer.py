@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.parallel import threaded_map
 from gluon_yolo.data.voc_source import CLASSES_FILE
 from gluon_yolo.data.voc_xml import write_annotation
 from gluon_yolo.data.writer import PictureStore, Writer
@@ -37,9 +38,12 @@ class VOCWriter(Writer):
         """Write pictures, an annotation for each, and the split's list."""
         names = self._pictures.put(dataset, copy, f"writing {split}")
         stems = [os.path.splitext(name)[0] for name in names]
-        for index, (name, stem) in enumerate(zip(names, stems)):
-            file = self._annotations / f"{stem}.xml"
-            write_annotation(file, name, dataset.size_hw(index), dataset.truth(index), self.class_names)
+
+        def write_one(index: int) -> None:
+            file, size_hw = self._annotations / f"{stems[index]}.xml", dataset.size_hw(index)
+            write_annotation(file, names[index], size_hw, dataset.truth(index), self.class_names)
+
+        threaded_map(write_one, range(len(names)), f"labelling {split}")
         (self._lists / f"{split}.txt").write_text("".join(f"{stem}\n" for stem in stems), encoding="utf-8")
 
     def finish(self) -> Path:

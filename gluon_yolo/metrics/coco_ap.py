@@ -178,7 +178,7 @@ def truth_of(dataset: Dataset) -> dict[str, Any]:
 def _read(path: Path) -> dict[str, Any]:
     """Return the content of an annotation file."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         message = f"{path}: cannot be read as COCO annotations ({error}); give an instances_*.json file"
         raise UserError(message) from error

@@ -11,8 +11,16 @@ import numpy as np
 import pytest
 
 from gluon_yolo.class_names import VOC_CLASSES
-from gluon_yolo.cli.data_flags import add_data_arguments, log_reports, open_datasets
+from gluon_yolo.cli.data_flags import (
+    add_data_arguments,
+    add_source_arguments,
+    log_reports,
+    open_datasets,
+    source_of,
+)
+from gluon_yolo.data.formats import WRITERS
 from gluon_yolo.errors import UserError
+from tests.data.small_data import NAMES, small_data
 
 
 def parsed(*words: str) -> argparse.Namespace:
@@ -111,3 +119,68 @@ def test_says_where_the_standard_data_would_be(
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     with pytest.raises(UserError, match=rf"datasets.{dataset}: no such folder.*--data-root"):
         open_datasets(parsed("--dataset", dataset))
+
+
+@pytest.fixture
+def homes(tmp_path: Path) -> Path:
+    """The same pictures for training and validation in every format."""
+    data = small_data(tmp_path / "pictures")
+    for name, kind in WRITERS.items():
+        writer = kind(tmp_path / name, NAMES)
+        writer.write("train", data)
+        writer.write("val", data)
+        writer.finish()
+    return tmp_path
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_data_of_every_format(homes: Path, format: str) -> None:
+    path = str(homes / format)
+    for words in (["--data", path], ["--data", path, "--format", format]):
+        train, val, names = open_datasets(parsed(*words))
+        assert names == train.class_names == val.class_names == NAMES
+        np.testing.assert_array_equal(train.truth(0).boxes, [[3, 4, 20, 30], [0, 0, 50, 40]])
+        assert (len(train), len(val)) == (4, 4)
+    only = open_datasets(parsed("--data", path, "--val-split", "train"), need_train=False)
+    assert only[0] is None and len(only[1]) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--data", "D", "--data-root", "D"],
+            "name the data once: --data PATH, or --dataset with --data-root",
+        ),
+        (["--data", "D", "--dataset", "voc"], "name the data once"),
+        (["--format", "coco", "--data-root", "D"], "--format says what --data PATH is"),
+        (["--data", "nowhere"], "nowhere: no such file or folder"),
+        (["--data-root", "nowhere"], "nowhere: no such folder"),
+        (["--dataset", "coco", "--data-root", "nowhere"], "nowhere: no such file or folder"),
+    ],
+)
+def test_data_is_named_once(words: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        open_datasets(parsed(*words))
+
+
+def test_data_without_a_validation_part(tmp_path: Path) -> None:
+    write_voc(tmp_path, {"train": ["a", "b"]}, ["ant", "bee"])
+    message = (
+        "no pictures for validation; there is train: hold some out with `gluon-yolo data split .*--val-split"
+    )
+    for words in (["--data", str(tmp_path)], ["--data-root", str(tmp_path)]):
+        with pytest.raises(UserError, match=message):
+            open_datasets(parsed(*words))
+    _, val, _ = open_datasets(parsed("--data", str(tmp_path)), need_train=False)
+    assert val is not None and len(val) == 2  # what is evaluated needs no division
+    train, val, _ = open_datasets(parsed("--data", str(tmp_path), "--val-split", "train"))
+    assert train is not None and val is not None
+
+
+def test_data_commands_take_a_path(homes: Path) -> None:
+    parser = argparse.ArgumentParser()
+    add_source_arguments(parser)
+    assert source_of(parser.parse_args([str(homes / "coco")])).format == "coco"
+    with pytest.raises(UserError, match="expected Annotations/"):
+        source_of(parser.parse_args([str(homes / "coco"), "--format", "voc"]))

@@ -114,6 +114,29 @@ def test_flags_win_over_a_recipe_and_a_recipe_over_defaults():
     assert recipe["augment"] != DEFAULTS["augment"]
 
 
+def test_the_data_files_settings_win_over_a_recipe_and_lose_to_flags():
+    recipe = RECIPES["small-data"].flags
+    own = {"epochs": 3, "lr": 0.5, "data_shape": "96x64", "no_random_shape": True, "weights": "old.params"}
+    flags = fresh_flags(given("--recipe small-data --lr 0.25 --data my.data"), own)
+    expected = {**DEFAULTS, **recipe, **own, "lr": 0.25, "recipe": "small-data", "dataset": None}
+    assert flags == {**expected, "data": str(Path("my.data").absolute())}
+    assert not fresh_flags(given("--random-shapes 64,96"), own)["no_random_shape"]
+    assert fresh_flags(given("--resume new.params"), own)["weights"] == str(Path("new.params").absolute())
+    assert fresh_flags(given("--pretrained"), own)["weights"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "class_names", "network"),
+    [
+        ("--data D", VOC_CLASSES, "yolo3_mobilenet1.0_voc"),
+        ("--data D", COCO_CLASSES, "yolo3_mobilenet1.0_coco"),
+        ("--data D", ("cat",), "yolo3_mobilenet1.0_custom"),
+    ],
+)
+def test_the_network_of_any_data_is_named_for_its_classes(words, class_names, network):
+    assert settings_of(fresh_flags(given(words)), class_names).network == network
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_name_flags_and_are_legal(name):
     assert set(RECIPES[name].flags) <= set(DEFAULTS)
@@ -125,9 +148,9 @@ def test_a_flag_given_its_default_value_wins_too():
 
 
 def test_paths_hold_from_any_folder():
-    flags = fresh_flags(given("--data-root data --classes names.txt --weights w.params"))
-    assert [flags[name] for name in ("data_root", "classes", "weights")] == [
-        str(Path(name).absolute()) for name in ("data", "names.txt", "w.params")
+    flags = fresh_flags(given("--data-root data --classes names.txt --weights w.params --data d.yaml"))
+    assert [flags[name] for name in ("data_root", "classes", "weights", "data")] == [
+        str(Path(name).absolute()) for name in ("data", "names.txt", "w.params", "d.yaml")
     ]
 
 
@@ -191,7 +214,6 @@ finally:
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     text = " ".join(done.stdout.split())
-    assert (
-        "Its settings are those of its args.json; only --gpus, --cpu-devices and -j may be given anew" in text
-    )
+    anew = "only --gpus, --cpu-devices, -j and --worker-type may be given anew"
+    assert f"Its settings are those of its args.json; {anew}" in text
     assert text.endswith("False")

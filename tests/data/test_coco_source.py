@@ -1,4 +1,4 @@
-"""COCOSource: layouts, splits, classes of several files, records of all kinds, pictures that no file names."""
+"""COCOSource: layouts, splits, classes of several files, records of all kinds, unused pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from gluon_yolo.data.coco_source import COCOSource
+from gluon_yolo.data.coco_writer import COCOWriter
 from gluon_yolo.errors import UserError
+from tests.data.small_data import small_data
 
 
 def record(file="a.png", categories=("bee",), **annotation):
@@ -114,6 +116,12 @@ def test_files_that_are_not_for_detection_are_passed_over(tmp_path):
     add_file(tmp_path / "annotations" / "captions_val2017.json", record())
     add_file(tmp_path / "annotations" / "person_keypoints_val2017.json", record())
     assert COCOSource(tmp_path).splits() == ("val2017",)
+
+
+def test_a_byte_order_mark_is_no_hindrance(tmp_path):
+    add_picture(tmp_path / "a.png")
+    (tmp_path / "x.json").write_text(json.dumps(record()), encoding="utf-8-sig")
+    assert len(COCOSource(tmp_path).open("x")) == 1
 
 
 @pytest.mark.parametrize("content", [{"shapes": []}, {"pictures": 3, "categories": "none"}, [{"images": []}]])
@@ -250,3 +258,22 @@ def test_strays(tmp_path):
         str(tmp_path / "train/deep/c.jpg"),
     ]
     assert {(finding.kind, finding.severity) for finding in found} == {("unused-picture", "warning")}
+
+
+def test_difficult_objects_of_converted_data_count_neither_way(tmp_path):
+    """As they do in the data set that was converted: finding them or not changes no number."""
+    pytest.importorskip("pycocotools")
+    from gluon_yolo.metrics.coco_ap import COCOMetric
+
+    data = small_data(tmp_path / "pictures")
+    writer = COCOWriter(tmp_path / "out", data.class_names)
+    writer.write("val", data)
+    scores = []
+    for dataset in (data, COCOSource(writer.finish()).open("val")):
+        metric = COCOMetric.from_dataset(dataset)
+        for index in range(len(dataset)):
+            truth = dataset.truth(index)
+            found = truth[~truth.difficult]
+            metric.observe(index, found.replace(scores=np.ones(len(found))), truth)
+        scores.append(metric.compute()["AP"])
+    assert scores[0] == scores[1] == pytest.approx(1)

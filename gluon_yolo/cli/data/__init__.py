@@ -22,7 +22,7 @@ COMMANDS = {
 
 _LINES = "\n".join(f"  {name:9} {line}" for name, line in COMMANDS.items())
 HELP = f"""\
-Work on a data set of any format: Pascal VOC, COCO, YOLO text, RecordIO. The format is found from what is there;
+Work on a data set in the format of Pascal VOC, COCO, YOLO or RecordIO. It is found from what is there;
 --format NAME says it.
 
 commands:

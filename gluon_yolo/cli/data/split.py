@@ -72,7 +72,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         place = write_lists(source, parts, out)
     except OSError as error:
-        raise UserError(f"{error.filename}: cannot be written: {error.strerror or error}") from error
+        raise UserError(
+            f"{error.filename or source.path}: cannot be written: {error.strerror or error}"
+        ) from error
     if source.settings():
         logger.warning("%s: its settings for training are not in %s", source.path, place)
     print(_table(parts, datasets[0].class_names))

@@ -1,0 +1,83 @@
+"""data convert: from a path to a folder in another format, and what is said on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gluon_yolo.cli import main
+from gluon_yolo.data.formats import open_source
+from gluon_yolo.data.synthetic import generate
+from tests.data.test_coco_source import add_file, add_picture, record
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    return generate(tmp_path_factory.mktemp("shapes") / "data", pictures=10, size_hw=(64, 96))
+
+
+@pytest.mark.parametrize("format", ["voc", "coco", "yolo", "record"])
+def test_all_parts_are_written(shapes, tmp_path, format, capsys, caplog):
+    out = tmp_path / "my out"
+    assert main(["data", "convert", str(shapes), "--to", format, str(out)]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert f"8 train, 2 val pictures: {out}; train on it: gluon-yolo train --data '" in last
+    assert caplog.messages[0] == f"data: Pascal VOC, splits train, trainval, val: {shapes}"
+    place = Path(last.rpartition(" --data ")[2].strip("'"))
+    found, expected = open_source(place), open_source(shapes)
+    for part, count in (("train", 8), ("val", 2)):
+        ours, theirs = found.open(found.parts()[part]), expected.open(part)
+        assert (len(ours), ours.class_names) == (count, theirs.class_names)
+        for index in range(count):
+            assert ours.encoded(index) == theirs.encoded(index)
+            np.testing.assert_allclose(ours.truth(index).boxes, theirs.truth(index).boxes, atol=1e-3)
+
+
+def test_chosen_splits_keep_their_names(shapes, tmp_path, capsys):
+    words = ["--split", "val", "--split", "trainval", "--link", "--format", "voc"]
+    assert main(["data", "convert", str(shapes), "--to", "coco", str(tmp_path / "out"), *words]) == 0
+    assert open_source(tmp_path / "out").splits() == ("trainval", "val")
+    assert "2 val, 10 trainval pictures" in capsys.readouterr().out
+    first = next((tmp_path / "out" / "val").iterdir())
+    assert first.samefile(shapes / "JPEGImages" / first.name)
+
+
+def test_what_is_not_written_is_said(tmp_path, capsys, caplog):
+    for name in "ab":
+        add_picture(tmp_path / "in" / f"{name}.png")
+    content = record()
+    content["images"].append({"id": 8, "file_name": "b.png"})
+    box = content["annotations"][0]
+    content["annotations"] += [{**box, "bbox": [5, 5, 0, 2]}, {**box, "iscrowd": 1}]
+    add_file(tmp_path / "in" / "x.json", content)
+    (tmp_path / "in" / "b.png").write_bytes(b"no picture")
+    words = ["data", "convert", str(tmp_path / "in"), "--to", "voc", str(tmp_path / "out")]
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert "b.png: cannot read the picture" in error and "--skip-bad" in error
+    assert not (tmp_path / "out").exists()
+    assert main([*words, "--skip-bad"]) == 0
+    lost = "not written: 1 broken boxes dropped, 1 crowd boxes left out, 1 unreadable pictures left out"
+    assert caplog.messages[-1] == lost and "1 train pictures" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        # what the user says, what the answer must name
+        (["SHAPES", "--to", "coco", "SHAPES"], "holds something else already; name another folder"),
+        (["SHAPES", "--to", "coco", "OUT", "--split", "tset"], "no list tset.txt; there are"),
+        (["NOWHERE", "--to", "coco", "OUT"], "NOWHERE: no such file or folder"),
+        (["SHAPES", "--to", "coco", "OUT", "--format", "record"], "no .rec file"),
+        (["SHAPES", "--to", "coco", "SHAPES/synthetic.json/out"], "cannot be written: Not a directory"),
+    ],
+)
+def test_mistakes(shapes, tmp_path, words, message, capsys):
+    places = {"SHAPES": str(shapes), "OUT": str(tmp_path / "out"), "NOWHERE": str(tmp_path / "NOWHERE")}
+    for name, place in places.items():
+        words = [word.replace(name, place) if word.startswith(name) else word for word in words]
+    assert main(["data", "convert", *words]) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,118 @@
+"""data split: from a path to lists, a table, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gluon_yolo.cli import main
+from gluon_yolo.data.formats import WRITERS, open_source
+from gluon_yolo.data.synthetic import generate
+from tests.data.small_data import NAMES, small_data
+from tests.data.test_voc import add
+
+
+def names(source):
+    """The pictures' names of each part."""
+    parts = {part: source.open(split) for part, split in source.parts().items()}
+    return {part: [Path(data.name(i)).name for i in range(len(data))] for part, data in parts.items()}
+
+
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory):
+    """Twenty drawn pictures in three formats, all of them for training."""
+    root = tmp_path_factory.mktemp("homes")
+    source = open_source(generate(root / "shapes", pictures=20, size_hw=(64, 96)))
+    data = source.open("trainval")
+    for format in ("voc", "coco", "yolo"):
+        writer = WRITERS[format](root / format, data.class_names)
+        writer.write("train", data)
+        writer.finish()
+    return root
+
+
+def test_the_same_division_in_every_format(homes, capsys):
+    divisions = []
+    for format in ("voc", "coco", "yolo"):
+        assert main(["data", "split", str(homes / format), "--val", "0.25", "--test", "0.1", "--force"]) == 0
+        *_, last = capsys.readouterr().out.splitlines()
+        assert last.startswith("20 pictures divided; train on them: gluon-yolo train --data ")
+        divisions.append(names(open_source(last.rpartition(" ")[2])))
+    assert divisions[0] == divisions[1] == divisions[2]
+    sizes = {part: len(pictures) for part, pictures in divisions[0].items()}
+    assert sizes["train"] in (12, 13, 14) and sizes["val"] in (4, 5, 6) and sum(sizes.values()) == 20
+    assert len(set().union(*divisions[0].values())) == 20
+
+
+def test_again_gives_the_same_and_another_seed_another(homes):
+    found = []
+    for words in ([], [], ["--seed", "1"]):
+        assert main(["data", "split", str(homes / "voc"), "--force", *words]) == 0
+        found.append(names(open_source(homes / "voc")))
+    assert found[0] == found[1] != found[2]
+
+
+def test_the_table_counts_pictures_and_boxes(tmp_path, capsys):
+    writer = WRITERS["coco"](tmp_path / "coco", NAMES)
+    writer.write("all", small_data(tmp_path / "pictures"))
+    root = writer.finish()
+    assert main(["data", "split", str(root), "--val", "0.5"]) == 0
+    lines = [line.split("  ") for line in capsys.readouterr().out.splitlines()]
+    table = {line[0]: [word.strip() for word in line[1:] if word.strip()] for line in lines[:-1]}
+    header, wasp, bee, ant, empty, everything = table.values()
+    assert header == ["train pictures", "train boxes", "val pictures", "val boxes"]
+    assert ant == ["0"] * 4
+    sums = [
+        [int(a) + int(b) for a, b in ((row[0], row[2]), (row[1], row[3]))] for row in (wasp, bee, everything)
+    ]
+    assert sums == [[3, 3], [2, 2], [4, 5]]
+    assert sum(map(int, empty)) == 1
+    content = json.loads((root / "annotations" / "instances_val.json").read_text())
+    assert len(content["images"]) == int(everything[2]) and len(content["annotations"]) == int(everything[3])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--val", "0"], "--val 0.0 --test 0.0: expected shares"),
+        (["--val", "0.5", "--test", "0.5"], "expected shares"),
+        (["--val", "nan"], "expected shares"),
+        (["--seed", "-1"], "--seed -1: must be 0 or more"),
+        (["--out", "x"], "the lists of Pascal VOC have their place"),
+        ([], "1 pictures are too few: none is left for val"),
+    ],
+)
+def test_mistakes(tmp_path, words, message, capsys):
+    add(tmp_path, "a")
+    assert main(["data", "split", str(tmp_path), *words]) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "ImageSets").exists()
+
+
+def test_a_divided_data_set_is_left_as_it_is(tmp_path, capsys):
+    generate(tmp_path / "shapes", pictures=5, size_hw=(64, 64))
+    before = {file: file.read_bytes() for file in (tmp_path / "shapes").rglob("*") if file.is_file()}
+    assert main(["data", "split", str(tmp_path / "shapes")]) == 2
+    assert "is divided already, by train.txt, val.txt, trainval.txt; with --force" in capsys.readouterr().err
+    assert {file: file.read_bytes() for file in before} == before
+
+
+def test_records_cannot_be_divided(tmp_path, capsys):
+    writer = WRITERS["record"](tmp_path / "record", NAMES)
+    writer.write("train", small_data(tmp_path / "pictures"))
+    assert main(["data", "split", str(writer.finish())]) == 2
+    assert "divide the data first, then pack it" in capsys.readouterr().err
+
+
+def test_yolo_without_names_takes_those_given(tmp_path, capsys):
+    writer = WRITERS["yolo"](tmp_path / "yolo", NAMES)
+    writer.write("train", small_data(tmp_path / "pictures"))
+    writer.finish()
+    folder = tmp_path / "yolo" / "train"
+    assert main(["data", "split", str(folder), "--val", "0.5"]) == 2
+    assert "no class names" in capsys.readouterr().err
+    (tmp_path / "n.txt").write_text("".join(f"{name}\n" for name in NAMES))
+    assert main(["data", "split", str(folder), "--val", "0.5", "--classes", str(tmp_path / "n.txt")]) == 0
+    assert open_source(folder).class_names(()) == NAMES

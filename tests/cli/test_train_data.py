@@ -1,0 +1,65 @@
+"""The command train on data of other formats: what the data itself sets, and what validates."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from gluon_yolo.cli import main
+from gluon_yolo.cli.train import _validation
+from gluon_yolo.cli.train_flags import DEFAULTS, settings_of
+from gluon_yolo.data.formats import WRITERS, open_source
+from tests.data.small_data import NAMES, small_data
+
+
+@pytest.mark.parametrize(
+    ("format", "score"),
+    [("voc", "VOC07_mAP50"), ("coco", "AP"), ("yolo", "VOC07_mAP50"), ("record", "VOC07_mAP50")],
+)
+def test_what_validates(tmp_path, format, score):
+    pytest.importorskip("pycocotools")
+    writer = WRITERS[format](tmp_path / "out", NAMES)
+    writer.write("val", small_data(tmp_path / "pictures"))
+    source = open_source(writer.finish())
+    val = source.open(source.splits()[0])
+    assert _validation(val, settings_of(dict(DEFAULTS), NAMES)).score_key == score
+
+
+def test_a_data_file_sets_flags_and_given_ones_count_more(tmp_path, monkeypatch, capsys):
+    writer = WRITERS["yolo"](tmp_path / "out", NAMES)
+    for split in ("train", "val"):
+        writer.write(split, small_data(tmp_path / "pictures"))
+    path = writer.finish()
+    lines = "epochs=1\nbatch_size=2\nsteps=3,4\nlearning_rate=0.0625\nwidth=96\nheight=64\n"
+    path.write_text(path.read_text() + lines)
+    monkeypatch.chdir(tmp_path)
+    words = [
+        "--data",
+        os.path.relpath(path),
+        "--gpus",
+        "",
+        "--network",
+        "mobilenet0_25",
+        "--pretrained-base",
+        "no",
+    ]
+    words += ["--lr", "0.001", "-j", "1", "--save-prefix", "runs/", "--num-samples", "2"]
+    assert main(["train", *words]) == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    flags = json.loads((run / "args.json").read_text())
+    kept = (
+        "epochs",
+        "batch_size",
+        "lr_decay_epoch",
+        "data_shape",
+        "no_random_shape",
+        "lr",
+        "data",
+        "dataset",
+    )
+    assert [flags[name] for name in kept] == [1, 2, "3,4", "64x96", True, 0.001, str(path), None]
+    said = "--epochs 1 --batch-size 2 --lr-decay-epoch 3,4 --data-shape 64x96 --no-random-shape"
+    told = f"settings of {path}: {said}; flags that are given count more"
+    assert told in capsys.readouterr().err
