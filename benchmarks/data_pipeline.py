@@ -28,12 +28,12 @@ from gluon_yolo.data.record_source import RecordSource
 
 from gluon_yolo.data.dataset import Dataset, PictureFiles
 from gluon_yolo.data.loader import TrainLoader
-from gluon_yolo.data.record_writer import RecordWriter
+from gluon_yolo.data.record.writer import RecordWriter
 from gluon_yolo.data.report import Report
 from gluon_yolo.data.sampler import Job, Sampler
 from gluon_yolo.data.synthetic import generate
 from gluon_yolo.data.transforms import augmentation
-from gluon_yolo.data.voc import open_voc
+from gluon_yolo.data.voc.dataset import open_voc
 from gluon_yolo.spec import DetectionSpec
 
 PICTURES = 96  # of the data set, in a timed round

@@ -3,9 +3,8 @@
     python -m pip install grain        (Python 3.10 or later; not a requirement of this package)
     python benchmarks/loader_library.py [--data-root BCCD]
 
-Both sides shuffle, make each sample with the same Sampler (decode, augment, targets), and stack batches of 8 at
-416; pictures a second over an epoch, the first ones not counted. grain's threads run the sampler as ours do; its
-processes pickle the batch's pixels through shared memory.
+Both sides shuffle, make each sample with the same Sampler (decode, augment, targets), and stack batches of 8
+at 416; pictures a second over an epoch, the first batches not counted.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from gluon_yolo.assign import pad_targets
 from gluon_yolo.data.loader import TrainLoader
 from gluon_yolo.data.sampler import Job, Sampler
 from gluon_yolo.data.transforms import augmentation
-from gluon_yolo.data.voc import open_voc
+from gluon_yolo.data.voc.dataset import open_voc
 from gluon_yolo.spec import DetectionSpec
 
 BATCH, SIZE_HW, SKIPPED = 8, (416, 416), 4

@@ -11,11 +11,11 @@ import logging
 from pathlib import Path
 
 from gluon_yolo.data.classes import lookalikes, read_class_names
-from gluon_yolo.data.coco import gluoncv_coco_root
+from gluon_yolo.data.coco.dataset import gluoncv_coco_root
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.formats import SOURCES, open_source
 from gluon_yolo.data.source import Source
-from gluon_yolo.data.voc import gluoncv_voc_root
+from gluon_yolo.data.voc.dataset import gluoncv_voc_root
 from gluon_yolo.errors import UserError
 
 # The data sets of the published commands: GluonCV's place, what should be there, and the parts as published.

@@ -161,7 +161,7 @@ def _contexts(flags: Flags) -> list[Any]:
 
 def _validation(val_data: Dataset, settings: TrainSettings) -> Validation:
     """Return what validates: by COCO's AP on COCO annotations, by VOC's on all others."""
-    from gluon_yolo.data.coco import COCODataset
+    from gluon_yolo.data.coco.dataset import COCODataset
     from gluon_yolo.engine.validation import Validation
     from gluon_yolo.inference.fit import Fit
     from gluon_yolo.metrics.coco_ap import COCOMetric

@@ -52,8 +52,8 @@ class Dataset(abc.ABC):
 
         Args:
             index: which.
-            reduction: 2, 4 or 8 ask for half, a quarter or an eighth of the sides, rounded up, which is faster
-                to decode; a data set may give the whole picture all the same.
+            reduction: 2, 4 or 8 ask for half, a quarter or an eighth of the sides, rounded up, which is
+                faster to decode; a data set may give the whole picture all the same.
 
         Raises:
             BadFile: the picture can no longer be read.

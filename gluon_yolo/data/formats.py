@@ -7,16 +7,16 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_yolo.data.coco_source import COCOSource
-from gluon_yolo.data.coco_writer import COCOWriter
-from gluon_yolo.data.record import RecordSource
-from gluon_yolo.data.record_writer import RecordWriter
+from gluon_yolo.data.coco.source import COCOSource
+from gluon_yolo.data.coco.writer import COCOWriter
+from gluon_yolo.data.record.source import RecordSource
+from gluon_yolo.data.record.writer import RecordWriter
 from gluon_yolo.data.source import Source
-from gluon_yolo.data.voc_source import VOCSource
-from gluon_yolo.data.voc_writer import VOCWriter
+from gluon_yolo.data.voc.source import VOCSource
+from gluon_yolo.data.voc.writer import VOCWriter
 from gluon_yolo.data.writer import Writer
-from gluon_yolo.data.yolo import YOLOSource
-from gluon_yolo.data.yolo_writer import YOLOWriter
+from gluon_yolo.data.yolo.source import YOLOSource
+from gluon_yolo.data.yolo.writer import YOLOWriter
 from gluon_yolo.errors import UserError
 
 SOURCES: dict[str, type[Source]] = {

@@ -121,6 +121,21 @@ def _unreadable(name: str, why: str) -> BadFile:
     return BadFile(name, f"cannot read the picture: {why}", "unreadable-picture")
 
 
+def is_picture(path: str | os.PathLike[str]) -> bool:
+    """Say whether a file's name is a picture's; hidden ones are none, such as macOS's ``._1.jpg``."""
+    name = os.path.basename(path)
+    return os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith(".")
+
+
+def pictures_below(folder: str | os.PathLike[str]) -> list[str]:
+    """Return the pictures in a folder and below it, sorted; hidden folders are left out."""
+    found: list[str] = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [os.path.join(parent, name) for name in names if is_picture(name)]
+    return sorted(found)
+
+
 class PictureFolder:
     """Finds pictures by stem in a folder, whatever the extension and its case.
 

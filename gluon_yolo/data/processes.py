@@ -31,8 +31,8 @@ class ProcessWorkers:
     pipe closes ends, so none outlives a parent that was killed.
 
     Args:
-        make: makes a sample, and raises what can be pickled, as :class:`gluon_yolo.data.sampler.Sampler` does;
-            it is pickled itself.
+        make: makes a sample, and raises what can be pickled, as does
+            :class:`gluon_yolo.data.sampler.Sampler`; it is pickled itself.
         workers: number of processes.
         ahead: samples at most that are finished or in work beyond the one that the consumer holds.
         sample_bytes: size of the largest sample's pixels.

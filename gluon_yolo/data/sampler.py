@@ -127,8 +127,8 @@ def _check_size(picture: np.ndarray, size_hw: tuple[int, int], reduction: int) -
     if found_hw != tuple(size_hw) and not reduced:
         found, known = (f"{width}x{height}" for height, width in (found_hw, size_hw))
         raise UserError(
-            f"has {found} pixels (read at 1/{reduction}) where its boxes are for {known}: the file was changed "
-            "after the data was opened, or its label gives another size"
+            f"has {found} pixels (read at 1/{reduction}) where its boxes are for {known}: the file was "
+            "changed after the data was opened, or its label gives another size"
         )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from gluon_yolo.data.parallel import threaded_map
 from gluon_yolo.data.scene import CLASS_NAMES, draw_scene
-from gluon_yolo.data.voc_xml import write_annotation
+from gluon_yolo.data.voc.xml_file import write_annotation
 from gluon_yolo.errors import UserError
 
 _MARKER = "synthetic.json"

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.boxes import area
-from gluon_yolo.data.coco import COCODataset
-from gluon_yolo.data.coco_json import corners
+from gluon_yolo.data.coco.dataset import COCODataset
+from gluon_yolo.data.coco.json_file import corners
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections

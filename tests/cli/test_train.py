@@ -16,7 +16,7 @@ from gluon_yolo import compat
 from gluon_yolo.cli import main
 from gluon_yolo.cuda import READY
 from gluon_yolo.data.anchors import box_sizes, by_level, find_anchors, format_anchors
-from gluon_yolo.data.voc import open_voc
+from gluon_yolo.data.voc.dataset import open_voc
 from gluon_yolo.engine import start
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.metrics.coco_ap import truth_of

@@ -137,6 +137,18 @@ def test_the_network_of_any_data_is_named_for_its_classes(words, class_names, ne
     assert settings_of(fresh_flags(given(words)), class_names).network == network
 
 
+def test_random_shapes_that_are_given_win_over_a_recipes_single_size():
+    def sizes_hw(words: str) -> list[tuple[int, int]]:
+        return settings_of(fresh_flags(given(words)), ("a",)).sizes_hw
+
+    assert sizes_hw("--recipe small-data") == [(320, 320)]
+    assert sizes_hw("--recipe small-data --random-shapes 320,64x96") == [(320, 320), (64, 96)]
+    with pytest.raises(UserError, match="--no-random-shape excludes --random-shapes"):
+        sizes_hw("--random-shapes 320 --no-random-shape")
+    with pytest.raises(UserError, match="--random-shapes '320;416': expected pixels"):
+        sizes_hw("--random-shapes 320;416".replace(";", "\\;"))
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_name_flags_and_are_legal(name):
     assert set(RECIPES[name].flags) <= set(DEFAULTS)

@@ -18,7 +18,7 @@ from gluon_yolo.data.duplicates import shared_pictures
 from gluon_yolo.data.formats import open_source
 from gluon_yolo.data.report import ADVICE, Report
 from gluon_yolo.data.synthetic import generate
-from gluon_yolo.data.voc_xml import write_annotation
+from gluon_yolo.data.voc.xml_file import write_annotation
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
 

@@ -9,9 +9,9 @@ import pytest
 
 from gluon_yolo.data.formats import SOURCES, TITLES, WRITERS, open_source
 from gluon_yolo.errors import UserError
+from tests.data.coco.test_source import add_file, record
 from tests.data.small_data import NAMES, small_data
-from tests.data.test_coco_source import add_file, record
-from tests.data.test_voc import add, add_list
+from tests.data.voc.test_dataset import add, add_list
 
 
 def test_every_format_is_read_written_and_named():

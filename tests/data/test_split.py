@@ -7,14 +7,14 @@ import json
 import numpy as np
 import pytest
 
-from gluon_yolo.data.coco_source import COCOSource
+from gluon_yolo.data.coco.source import COCOSource
 from gluon_yolo.data.formats import WRITERS, open_source
-from gluon_yolo.data.split import stratify
-from gluon_yolo.data.split_lists import standing_lists, write_lists
-from gluon_yolo.data.voc_source import VOCSource
+from gluon_yolo.data.split.lists import standing_lists, write_lists
+from gluon_yolo.data.split.stratify import stratify
+from gluon_yolo.data.voc.source import VOCSource
+from tests.data.coco.test_source import add_file, add_picture, record
 from tests.data.small_data import NAMES, small_data
-from tests.data.test_coco_source import add_file, add_picture, record
-from tests.data.test_voc import add
+from tests.data.voc.test_dataset import add
 
 
 class TestStratify:

@@ -13,8 +13,8 @@ import pytest
 from gluon_yolo.data.dataset import PictureFiles
 from gluon_yolo.data.formats import SOURCES, WRITERS, open_source
 from gluon_yolo.data.report import Report
-from gluon_yolo.data.voc import open_voc
-from gluon_yolo.data.voc_writer import VOCWriter
+from gluon_yolo.data.voc.dataset import open_voc
+from gluon_yolo.data.voc.writer import VOCWriter
 from gluon_yolo.data.writer import PictureStore
 from gluon_yolo.errors import UserError
 from tests.data.small_data import NAMES, TRUTHS, assert_same, small_data
@@ -99,9 +99,7 @@ class TestPictures:
     )
     def test_a_picture_without_a_files_name_gets_one(self, tmp_path, content, extension):
         (tmp_path / "some.rec:12").write_bytes(content)
-        data = PictureFiles(
-            ("a",), [str(tmp_path / "some.rec:12")], [(1, 1)], TRUTHS[3:], Report("x")
-        )
+        data = PictureFiles(("a",), [str(tmp_path / "some.rec:12")], [(1, 1)], TRUTHS[3:], Report("x"))
         assert PictureStore(tmp_path / "out").put(data) == [f"some_rec_12{extension}"]
 
     def test_links(self, tmp_path):

@@ -32,6 +32,10 @@ def settings(**values) -> TrainSettings:
         (dict(epochs=3, start_epoch=3), "--start-epoch 3: training ends with epoch 2"),
         (dict(data_shape=(320, 330)), "--data-shape 320x330: both sides must be multiples of 32"),
         (dict(data_shape=(0, 32)), "--data-shape 0x32: both sides must be multiples of 32"),
+        (dict(random_shapes=((64, 64), (64, 70))), "--random-shapes 64x70: both sides must be multiples of 32"),
+        (dict(random_shapes=()), "--random-shapes (): needs at least one size"),
+        (dict(shape_interval=0), "--shape-interval 0: must be 1 or more"),
+        (dict(worker_type="fork"), "--worker-type fork: choose from thread, process"),
         (dict(syncbn=True, freeze_bn=True), "--syncbn and --freeze-bn exclude each other: give one of them"),
         (dict(weights="a", pretrained=True), "--weights and --pretrained exclude each other: give one"),
         (dict(pretrained_base="maybe"), "--pretrained-base maybe: choose from auto, yes, no"),
@@ -50,6 +54,12 @@ def test_random_shapes_are_those_of_the_paper():
     assert settings().sizes_hw[-1] == (608, 608)
     assert len(settings().sizes_hw) == 10
     assert settings(random_shape=False, data_shape=(64, 96)).sizes_hw == [(64, 96)]
+    assert settings(random_shapes=((32, 64), (96, 32))).sizes_hw == [(32, 64), (96, 32)]
+
+
+def test_pictures_are_fitted_after_training_as_in_it():
+    assert settings().fit == settings(augment="mosaic,light").fit == "resize"
+    assert settings(augment="mosaic,light,letterbox").fit == "letterbox"
 
 
 def test_num_samples_limits_an_epoch():

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.engine import settings
 from gluon_yolo.engine.checkpoint import Checkpoint
 from gluon_yolo.engine.metrics_csv import MetricsCSV
 from gluon_yolo.engine.schedule import Schedule
@@ -233,19 +232,19 @@ def test_a_huge_learning_rate_of_the_users(train, capsys):
     assert not Checkpoint(run / "weights").exists()
 
 
-def test_random_shapes_change_every_ten_batches(train, monkeypatch):
+def test_random_shapes_are_any_and_change_by_the_interval(train, monkeypatch):
     seen = []
     step = TrainStep.__call__
-    monkeypatch.setattr(settings, "RANDOM_SHAPES", (32, 64, 96))
     monkeypatch.setattr(TrainStep, "__call__", lambda *args: seen.append(args[1].size_hw) or step(*args))
-    flags = "--batch-size 1 --epochs 2 --val-interval 2"
+    flags = "--batch-size 1 --epochs 2 --val-interval 2 --random-shapes 32,64x96,96x32 --shape-interval 7"
     status, run = train(*shlex.split(flags), base=RANDOM_SHAPE)
     assert status == 0
-    # twelve batches an epoch: ten of one size, two of another
-    parts = [seen[start:stop] for start, stop in ((0, 10), (10, 12), (12, 22), (22, 24))]
+    # twelve batches an epoch: seven of one size, five of another
+    parts = [seen[start:stop] for start, stop in ((0, 7), (7, 12), (12, 19), (19, 24))]
     assert [len(set(part)) for part in parts] == [1] * 4
-    assert len(seen) == 24 and len(set(seen)) > 1
-    assert "input 320..608, a new size every 10 batches; validated at 64x64" in (run / "log.txt").read_text()
+    assert len(seen) == 24 and len(set(seen)) > 1 and set(seen) <= {(32, 32), (64, 96), (96, 32)}
+    sizes = "input 32x32, 64x96, 96x32, a new size every 7 batches; validated at 64x64"
+    assert sizes in (run / "log.txt").read_text()
 
 
 def test_two_devices_train_and_validate(train, capsys):
@@ -253,3 +252,11 @@ def test_two_devices_train_and_validate(train, capsys):
     assert status == 0
     assert "devices: cpu(0), cpu(1); batch size 4" in capsys.readouterr().err
     assert len(rows(run)) == 1
+
+
+def test_processes_train_as_threads_do_and_a_letterboxed_run_is_used_so(train):
+    flags = shlex.split('--epochs 2 --mixup --augment "mosaic,light,letterbox" --data-shape 64x96 -j 2')
+    threads, processes = (train(*flags, "--worker-type", kind) for kind in ("thread", "process"))
+    assert threads[0] == processes[0] == 0
+    assert_equal_runs(threads[1], processes[1])
+    assert Predictor.load(threads[1]).fit.mode == "letterbox"

@@ -123,6 +123,7 @@ def test_record_says_what_the_model_is(exported):
         "colour": "RGB",
         "range": [0, 255],
         "size_hw": list(SIZE_HW),
+        "fit": "resize",
     }
     assert record["spec"]["class_names"] == list(CLASSES)
     assert record["outputs"] == OUTPUTS[record["cut"]]

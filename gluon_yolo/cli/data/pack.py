@@ -7,7 +7,7 @@ import shlex
 
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
 from gluon_yolo.data.classes import read_class_names
-from gluon_yolo.data.record_writer import RecordWriter
+from gluon_yolo.data.record.writer import RecordWriter
 from gluon_yolo.errors import UserError
 
 HELP = """\

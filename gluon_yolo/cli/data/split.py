@@ -15,8 +15,8 @@ from gluon_yolo.cli.data_flags import add_source_arguments, source_of
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.source import Source
-from gluon_yolo.data.split import stratify
-from gluon_yolo.data.split_lists import OLD, Members, standing_lists, write_lists
+from gluon_yolo.data.split.lists import OLD, Members, standing_lists, write_lists
+from gluon_yolo.data.split.stratify import stratify
 from gluon_yolo.errors import UserError
 
 HELP = """\

@@ -9,7 +9,7 @@ import pytest
 from gluon_yolo.cli import main
 from gluon_yolo.data import anchors
 from gluon_yolo.data.synthetic import generate
-from gluon_yolo.data.voc import open_voc
+from gluon_yolo.data.voc.dataset import open_voc
 
 
 @pytest.fixture(scope="module")

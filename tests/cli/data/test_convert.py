@@ -10,7 +10,7 @@ import pytest
 from gluon_yolo.cli import main
 from gluon_yolo.data.formats import open_source
 from gluon_yolo.data.synthetic import generate
-from tests.data.test_coco_source import add_file, add_picture, record
+from tests.data.coco.test_source import add_file, add_picture, record
 
 
 @pytest.fixture(scope="module")

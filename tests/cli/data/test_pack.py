@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.data.record import RecordSource
+from gluon_yolo.data.record.source import RecordSource
 from gluon_yolo.data.synthetic import generate
-from gluon_yolo.data.voc import open_voc
+from gluon_yolo.data.voc.dataset import open_voc
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from gluon_yolo.cli import main
 from gluon_yolo.data.formats import WRITERS, open_source
 from gluon_yolo.data.synthetic import generate
 from tests.data.small_data import NAMES, small_data
-from tests.data.test_voc import add
+from tests.data.voc.test_dataset import add
 
 
 def names(source):

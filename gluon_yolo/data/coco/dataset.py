@@ -1,0 +1,216 @@
+"""COCO data sets: one JSON file of annotations, and a folder of pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo.data.classes import unknown_classes
+from gluon_yolo.data.coco import json_file
+from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.parallel import threaded_map
+from gluon_yolo.data.pictures import picture_size_hw
+from gluon_yolo.data.report import BadFile, Report
+from gluon_yolo.data.truth import Truth
+from gluon_yolo.errors import UserError
+from gluon_yolo.structures import Detections
+
+
+class COCODataset(PictureFiles):
+    """Pictures with COCO annotations, as :func:`open_coco` reads them; ordered by image id.
+
+    Args:
+        annotations_file: the JSON file, for COCO's own evaluation.
+        category_ids: for each class index the category id in that file.
+        image_ids: N image ids in that file.
+        pictures: the arguments of :class:`PictureFiles`.
+    """
+
+    def __init__(
+        self, annotations_file: str, category_ids: Sequence[int], image_ids: Sequence[int], **pictures: Any
+    ) -> None:
+        super().__init__(**pictures)
+        self.annotations_file = annotations_file
+        self.category_ids = tuple(category_ids)
+        self.image_ids = tuple(image_ids)
+
+    def image_id(self, index: int) -> int:
+        """Return a picture's id in the annotation file."""
+        return self.image_ids[index]
+
+
+def gluoncv_coco_root() -> Path:
+    """Return the folder where GluonCV's scripts put COCO; it need not exist."""
+    return Path.home() / ".mxnet" / "datasets" / "coco"
+
+
+def open_coco_root(
+    root: str | os.PathLike[str],
+    split: str,
+    class_names: Sequence[str] | None = None,
+    skip_bad: bool = False,
+    check_pictures: bool = True,
+) -> COCODataset:
+    """Open one split of a folder in COCO's layout: ``annotations/instances_<split>.json`` and ``<split>/``.
+
+    Args:
+        root: the folder that holds ``annotations/``.
+        split: such as ``"train2017"``; a leading ``instances_`` is ignored. The pictures may lie in
+            ``images/<split>/`` or ``images/`` as well.
+        class_names: as for :func:`open_coco`, like the other arguments.
+        skip_bad: see there.
+        check_pictures: see there.
+
+    Raises:
+        UserError: the layout is another one, or as :func:`open_coco`.
+    """
+    base, split = Path(root), split.replace("instances_", "", 1)
+    annotations = base / "annotations" / f"instances_{split}.json"
+    if not annotations.is_file():
+        there = sorted(file.name for file in base.glob("annotations/*.json"))
+        raise UserError(
+            f"{annotations}: no such file; expected COCO's layout, annotations/instances_<split>.json and "
+            f"<split>/ with pictures in it. In annotations/ there is {', '.join(there) or 'no .json file'}"
+        )
+    folders = [base / split, base / "images" / split, base / "images"]
+    images = next((folder for folder in folders if folder.is_dir()), folders[0])
+    return open_coco(annotations, images, class_names, skip_bad, check_pictures)
+
+
+def open_coco(
+    annotations: str | os.PathLike[str],
+    images: str | os.PathLike[str],
+    class_names: Sequence[str] | None = None,
+    skip_bad: bool = False,
+    check_pictures: bool = True,
+) -> COCODataset:
+    """Open a COCO annotation file: read it, and make sure that every picture can be read.
+
+    A box ``[x, y, w, h]`` becomes the corners ``x, y, x + w, y + h``. Crowds are left out and counted; a
+    picture without objects is kept.
+
+    Args:
+        annotations: the JSON file (``images``, ``annotations``, ``categories``).
+        images: the folder that its file names are relative to.
+        class_names: names that the class ids stand for, each of them a category, matched exactly; None takes
+            all categories by ascending id.
+        skip_bad: leave out, and count, pictures that cannot be read.
+        check_pictures: decode every picture once; without it the sizes in the file are believed.
+
+    Raises:
+        UserError: the file or the folder is missing or broken; pictures are (all of them in one message); or
+            a class is unknown.
+    """
+    file = json_file.CocoFile(os.fspath(annotations))
+    if not os.path.isdir(images):
+        raise UserError(f"{os.fspath(images)}: no such folder; it should hold the pictures of {file.path}")
+    report = Report(Path(file.path).stem)
+    return read_coco(file, images, report, class_names, skip_bad, check_pictures)
+
+
+def read_coco(
+    file: json_file.CocoFile,
+    images: str | os.PathLike[str],
+    report: Report,
+    class_names: Sequence[str] | None = None,
+    skip_bad: bool = False,
+    check_pictures: bool = True,
+) -> COCODataset:
+    """Do what :func:`open_coco` does, with an annotation file that has been read.
+
+    Args:
+        file: the annotation file.
+        images: the folder that its file names are relative to.
+        report: where counts and findings go.
+        class_names: as for :func:`open_coco`, like the other arguments.
+        skip_bad: see there.
+        check_pictures: see there.
+
+    Raises:
+        UserError: as :func:`open_coco`.
+    """
+    reader = _Reader(os.fspath(images), check_pictures)
+    sizes = threaded_map(reader, file.images, f"reading {report.title}")
+    report.skip([size for size in sizes if isinstance(size, BadFile)])
+    report.raise_if_errors(skip_bad)
+    usable = [(image, size) for image, size in zip(file.images, sizes) if not isinstance(size, BadFile)]
+    if not usable:
+        raise UserError(f"{report.title}: not one picture can be read, the first: {report.errors[0]}")
+    if class_names is None:
+        class_names = list(file.categories.values())
+    return COCODataset(
+        annotations_file=file.path,
+        category_ids=file.category_ids(class_names),
+        image_ids=[image["id"] for image, _ in usable],
+        class_names=class_names,
+        paths=[reader.path(image) for image, _ in usable],
+        sizes_hw=[size for _, size in usable],
+        truths=_truths(file, usable, class_names, report),
+        report=report,
+    )
+
+
+class _Reader:
+    """Finds an image's size, or why it cannot be used."""
+
+    def __init__(self, folder: str, check_pictures: bool) -> None:
+        self._folder = folder
+        self._check_pictures = check_pictures
+
+    def path(self, image: Mapping[str, Any]) -> str:
+        """Return the path of an image's file."""
+        return json_file.picture_path(self._folder, image)
+
+    def __call__(self, image: Mapping[str, Any]) -> tuple[int, int] | BadFile:
+        written = json_file.size_hw(image)
+        try:
+            if self._check_pictures or written is None:
+                return picture_size_hw(self.path(image))
+            return written
+        except BadFile as error:
+            return error
+
+
+def _truths(
+    file: json_file.CocoFile,
+    usable: Sequence[tuple[Mapping[str, Any], tuple[int, int]]],
+    class_names: Sequence[str],
+    report: Report,
+) -> list[Detections]:
+    """Turn the annotations of the usable images into ground truth.
+
+    Raises:
+        UserError: an annotation's category is not among ``class_names``, or not in the file.
+    """
+    class_ids = {name: class_id for class_id, name in enumerate(class_names)}
+    unknown: dict[str, str] = {}
+    truths = []
+    for image, size_hw in usable:
+        written = json_file.size_hw(image)
+        if written is not None and written != size_hw:
+            text = "says {1}x{0}, but the picture has {3}x{2} pixels".format(*written, *size_hw)
+            report.warn("wrong-size", file.path, text, f"image {image['file_name']}")
+        truth = Truth(file.path, size_hw, report)
+        for annotation in file.annotations.get(image["id"], ()):
+            name = file.categories.get(annotation["category_id"])
+            where = f"annotation {annotation.get('id')} of {image['file_name']}"
+            if name is None:
+                wrong = annotation["category_id"]
+                raise UserError(f"{file.path}: {where}: no category has its category_id {wrong!r}")
+            if annotation.get("iscrowd"):
+                report.crowd_boxes += 1
+            elif name not in class_ids:
+                unknown.setdefault(name, f"{file.path}: {where}")
+            else:
+                bbox = annotation.get("bbox")
+                difficult = bool(annotation.get("difficult"))  # which VOC has, and our own files keep
+                truth.add(json_file.corners(bbox), class_ids[name], difficult, f"{where} ({name}, {bbox})")
+        truths.append(truth.detections())
+    if unknown:
+        raise unknown_classes(unknown, class_names)
+    if file.stray_annotations():
+        strays = f"{file.stray_annotations()} annotations are of no image in the file; ignored"
+        report.warn("stray-label", file.path, strays)
+    return truths

@@ -1,0 +1,141 @@
+"""COCOSource: one or several annotation files in COCO's form, and their pictures."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from gluon_yolo.data.coco import json_file
+from gluon_yolo.data.coco.dataset import read_coco
+from gluon_yolo.data.coco.layout import LAYOUTS, find_annotations, find_pictures
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.pictures import pictures_below
+from gluon_yolo.data.report import Finding, Report
+from gluon_yolo.data.source import Source
+from gluon_yolo.errors import UserError
+
+# What a word in a split's name says it is for: train2017, my_val, valid, test-dev2017.
+_PARTS = {"train": r"train(ing)?\d*", "val": r"val(id|idation)?\d*", "test": r"test(ing)?\d*"}
+
+
+class COCOSource(Source):
+    """A folder with annotation files in COCO's form, or one such file.
+
+    A file's split is its name, without ``instances_`` at the beginning; or the name of its folder where all
+    of them are called alike. Where splits know different classes, all are known to each.
+    """
+
+    format = "coco"
+    accepts = LAYOUTS
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._files: dict[str, json_file.CocoFile] = {}
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Say whether there is a file that begins like COCO annotations."""
+        return bool(find_annotations(path))
+
+    def splits(self) -> tuple[str, ...]:
+        """Return the names of the annotation files, or of their folders."""
+        return tuple(self.annotations())
+
+    def annotations(self) -> dict[str, Path]:
+        """Return each split's annotation file.
+
+        Raises:
+            UserError: there is none.
+        """
+        found = find_annotations(self.path)
+        if not found:
+            problem = "no COCO annotations" if self.path.exists() else "no such file or folder, so no data"
+            raise UserError(f"{self.path}: {problem}; accepted are {LAYOUTS}")
+        return found
+
+    def parts(self) -> dict[str, str]:
+        """Return the splits by what their names say they are for; the last of several years.
+
+        Raises:
+            UserError: there are several, and their names say nothing.
+        """
+        splits = self.splits()
+        if len(splits) == 1:
+            return {"train": splits[0]}
+        named = {part: [s for s in sorted(splits) if _has_word(s, word)] for part, word in _PARTS.items()}
+        parts = {part: names[-1] for part, names in named.items() if names}
+        if not parts:
+            shown = ", ".join(map(str, self.annotations().values()))
+            raise UserError(
+                f"{self.path}: which is for training? Name one file of {shown}; or call them train and val"
+            )
+        if "val" not in parts and "test" in parts:
+            parts["val"] = parts.pop("test")
+        return parts
+
+    def class_names(self, splits: Sequence[str]) -> tuple[str, ...]:
+        """Return the categories of the first split by ascending id, then those that only later ones have."""
+        files = [self._read(split) for split in splits]
+        return tuple(dict.fromkeys(name for file in files for name in file.categories.values()))
+
+    def open(self, split: str, class_names: Sequence[str] | None = None, skip_bad: bool = False) -> Dataset:
+        """Open one split."""
+        split = _without_prefix(split)
+        file = self._read(split)
+        if class_names is None or not set(class_names) <= set(file.categories.values()):
+            known = self.class_names(self.splits())
+            file.add_categories(known)
+            class_names = known if class_names is None else class_names
+        folder = find_pictures(Path(file.path), split, file.images)
+        self._files.pop(split)  # it can be large, and is seldom needed twice
+        report = Report(f"{self._name()} {split}")
+        return read_coco(file, folder, report, class_names, skip_bad)
+
+    def strays(self) -> list[Finding]:
+        """Return pictures, in the folders where pictures are, that no annotation file names."""
+        used: dict[Path, set[str]] = defaultdict(set)
+        for split, path in self.annotations().items():
+            file = self._read(split)
+            folder = find_pictures(path, split, file.images)
+            used[folder] |= {_real(json_file.picture_path(str(folder), image)) for image in file.images}
+        named = set().union(*used.values())
+        there = dict.fromkeys(file for folder in used for file in pictures_below(folder))
+        text = "no annotation file names the picture"
+        return [
+            Finding("warning", file, "", text, "unused-picture") for file in there if _real(file) not in named
+        ]
+
+    def _read(self, split: str) -> json_file.CocoFile:
+        """Return a split's annotation file, read once.
+
+        Raises:
+            UserError: there is no such split, or the file is broken.
+        """
+        split = _without_prefix(split)
+        if split not in self._files:
+            there = self.annotations()
+            if split not in there:
+                raise UserError(f"{self.path}: no split {split!r}; there are {', '.join(there)}")
+            self._files[split] = json_file.CocoFile(str(there[split]))
+        return self._files[split]
+
+    def _name(self) -> str:
+        """Return what titles call the data set."""
+        path = self.path.resolve()
+        return path.parent.name if path.is_file() else path.name
+
+
+def _has_word(split: str, word: str) -> bool:
+    """Say whether one of the words in a split's name is of this form."""
+    return any(re.fullmatch(word, part) for part in re.split(r"[^a-z0-9]+", split.lower()))
+
+
+def _without_prefix(split: str) -> str:
+    return split.replace("instances_", "", 1)
+
+
+def _real(path: str) -> str:
+    return os.path.realpath(path)

@@ -1,0 +1,1 @@
+"""RecordIO data sets: MXNet's packed pictures and labels."""

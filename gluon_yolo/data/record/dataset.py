@@ -1,0 +1,192 @@
+"""RecordDataset: pictures and their boxes packed into ``.rec`` files, as mxnet's ImageDetIter reads them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.parallel import threaded_map
+from gluon_yolo.data.pictures import encoded_size_hw
+from gluon_yolo.data.record.file import Frame, RecordFile
+from gluon_yolo.data.record.index import open_index
+from gluon_yolo.data.record.label import RecordLabel
+from gluon_yolo.data.record.picture import Place, read_label
+from gluon_yolo.data.report import BadFile, Report
+from gluon_yolo.data.truth import Truth
+from gluon_yolo.errors import UserError
+from gluon_yolo.structures import Detections
+
+# Shares of the sides end at 1; a box that reaches beyond twice the picture must be meant in pixels.
+_LARGEST_SHARE = 2.0
+_IN_PIXELS = "its boxes are in pixels, not in shares of the sides, and taken as such"
+_NAMES_SHOWN = 30
+
+
+class RecordDataset(Dataset):
+    """Pictures packed into ``.rec`` files, as :func:`open_record` reads them.
+
+    Args:
+        class_names: C names.
+        places: N places of pictures.
+        sizes_hw: N sizes (height, width) in pixels.
+        truths: N ground truths.
+        report: findings of the reading; its counts are filled in here.
+    """
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        places: Sequence[Place],
+        sizes_hw: Sequence[tuple[int, int]],
+        truths: Sequence[Detections],
+        report: Report,
+    ) -> None:
+        super().__init__(class_names, report)
+        self._places = list(places)
+        self._sizes_hw = list(sizes_hw)
+        self._truths = list(truths)
+        report.count(self._truths, self.class_names)
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self._places)
+
+    def name(self, index: int) -> str:
+        """Return the file and the key of a picture's record."""
+        return self._places[index].name
+
+    def encoded(self, index: int) -> bytes:
+        """Return a picture as it was packed."""
+        return self._places[index].picture_bytes()
+
+    def truth(self, index: int) -> Detections:
+        """Return a picture's ground truth, boxes in pixels of the picture."""
+        return self._truths[index]
+
+    def size_hw(self, index: int) -> tuple[int, int]:
+        """Return a picture's (height, width) in pixels."""
+        return self._sizes_hw[index]
+
+
+def open_record(
+    paths: Sequence[str | os.PathLike[str]],
+    class_names: Sequence[str],
+    skip_bad: bool = False,
+    title: str | None = None,
+) -> RecordDataset:
+    """Open ``.rec`` files as one data set: read every label, and make sure that every picture can be read.
+
+    Args:
+        paths: the files, whose pictures follow one another.
+        class_names: C names; the class ids in the labels are indices into them.
+        skip_bad: leave out, and report, records that cannot be used.
+        title: what messages call the data set; None takes the files' names.
+
+    Raises:
+        UserError: a file is missing or none, its ``.idx`` does not fit it, or records are broken or have
+            class ids without a name (all of them in one message).
+    """
+    report = Report(title or ", ".join(os.path.basename(path) for path in paths))
+    usable: list[_Record] = []
+    for path in paths:
+        index = open_index(path)
+        report.notes += index.notes
+        report.skip(index.bad)
+        items = [(index.file, key, frame) for key, frame in index.frames.items()]
+        read = threaded_map(_read, items, f"reading {report.title}")
+        report.skip([record for record in read if isinstance(record, BadFile)])
+        usable += _named(
+            [record for record in read if isinstance(record, _Record)], class_names, skip_bad, report
+        )
+    report.raise_if_errors(skip_bad)
+    if not usable:
+        raise UserError(f"{report.title}: not one picture can be read, the first: {report.errors[0]}")
+    truths = list(_truths(usable, class_names, report))
+    return RecordDataset(
+        class_names,
+        [record.place for record in usable],
+        [record.size_hw for record in usable],
+        truths,
+        report,
+    )
+
+
+class _Record(NamedTuple):
+    """What was read of one record."""
+
+    place: Place
+    size_hw: tuple[int, int]
+    label: RecordLabel
+
+
+def _read(item: tuple[RecordFile, int, Frame]) -> _Record | BadFile:
+    """Read one record, decoding its picture, or return why it cannot be used."""
+    try:
+        label, place = read_label(*item)
+        return _Record(place, encoded_size_hw(place.picture_bytes(), place.name), label)
+    except BadFile as error:
+        return error
+
+
+def _named(
+    records: Sequence[_Record], class_names: Sequence[str], skip_bad: bool, report: Report
+) -> list[_Record]:
+    """Return the records whose class ids all have a name; report the others, which are then left out.
+
+    Raises:
+        UserError: there are others, and ``skip_bad`` is off; names the first of each class id.
+    """
+    named, unknown = [], []
+    first: dict[int, BadFile] = {}
+    for record in records:
+        ids = record.label.class_ids
+        wrong = np.flatnonzero(ids >= len(class_names))
+        if not len(wrong):
+            named.append(record)
+            continue
+        problem = (
+            f"object {wrong[0] + 1} has the class id {ids[wrong[0]]}, but there are {len(class_names)} names"
+        )
+        unknown.append(BadFile(record.place.name, problem, "unknown-class"))
+        first.setdefault(int(ids[wrong[0]]), unknown[-1])
+    if unknown and not skip_bad:
+        names = ", ".join(f"{number} {name!r}" for number, name in enumerate(class_names[:_NAMES_SHOWN]))
+        lines = "\n".join(str(first[class_id]) for class_id in sorted(first))
+        advice = "Class ids count from 0. Name every class, one a line, in the file given with --classes"
+        raise UserError(f"{lines}\nThe names are {names}. {advice}")
+    report.skip(unknown)
+    return named
+
+
+def _truths(records: Sequence[_Record], class_names: Sequence[str], report: Report) -> Iterator[Detections]:
+    """Turn labels into ground truth."""
+    pixels = _files_in_pixels(records, report)
+    for place, size_hw, label in records:
+        written = label.size_hw
+        if written is not None and written != size_hw:
+            text = "says {1}x{0}, but the picture has {3}x{2} pixels".format(*written, *size_hw)
+            report.warn("wrong-size", place.file.path, text, f"record {place.key}")
+        truth = Truth(place.file.path, size_hw, report)
+        boxes = label.corners if place.file.path in pixels else label.boxes_px(size_hw)
+        for number, (box, class_id) in enumerate(zip(boxes, label.class_ids)):
+            numbers = " ".join(f"{corner:g}" for corner in label.corners[number])
+            where = f"record {place.key}, object {number + 1} ({class_names[class_id]}, {numbers})"
+            truth.add(box, int(class_id), bool(label.difficult[number]), where)
+        yield truth.detections()
+
+
+def _files_in_pixels(records: Sequence[_Record], report: Report) -> set[str]:
+    """Return the files most of whose boxes can only be meant in pixels, and note so."""
+    reaches: dict[str, list[float]] = {}
+    for record in records:
+        reaches.setdefault(record.place.file.path, []).extend(
+            record.label.corners.max(axis=1, initial=0).tolist()
+        )
+    far = {path: sum(end > _LARGEST_SHARE for end in ends) for path, ends in reaches.items()}
+    pixels = {path for path, ends in reaches.items() if far[path] > len(ends) / 2}
+    report.notes += [f"{os.path.basename(path)}: {_IN_PIXELS}" for path in sorted(pixels)]
+    return pixels

@@ -1,0 +1,153 @@
+"""RecordSource: a ``.rec`` file, or a folder of them, as a data set with splits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.data.record.dataset import RecordDataset, open_record
+from gluon_yolo.data.record.picture import class_id_count
+from gluon_yolo.data.report import Finding
+from gluon_yolo.data.source import Source
+from gluon_yolo.errors import UserError
+
+NAMES_FILE = "classes.names"
+_PARTS = {
+    "train": ("train", "training"),
+    "trainval": ("trainval",),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+
+
+class RecordSource(Source):
+    """RecordIO: each ``.rec`` file is a split, named by its stem; several with commas between are one.
+
+    The files know their classes by number only; the names come from ``STEM.names``, ``classes.names`` or the
+    only ``.names`` file beside them, one name a line.
+
+    Args:
+        path: a ``.rec`` file or a folder with some.
+    """
+
+    format = "record"
+    accepts = "a .rec file, or a folder with .rec files (train.rec, val.rec) and classes.names"
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Say whether this is a ``.rec`` file, or a folder with one."""
+        return bool(_rec_files(path))
+
+    def splits(self) -> tuple[str, ...]:
+        """Return the stems of the ``.rec`` files, sorted."""
+        return tuple(self._files())
+
+    def parts(self) -> dict[str, str]:
+        """Return what to train and validate on by the words in the names: ``bccd_train.rec`` is for train.
+
+        Files whose names say nothing are for training. Where there are trainval and test, these are it.
+        """
+        by_part: dict[str, list[str]] = {}
+        for stem in self._files():
+            by_part.setdefault(_part_of(stem), []).append(stem)
+        names = {part: ",".join(stems) for part, stems in by_part.items()}
+        if "trainval" in names and ("test" in names or "train" not in names):
+            return _without_none({"train": names["trainval"], "val": names.get("test")})
+        train = names.get("train") or names.get("")
+        held_out = [names[part] for part in ("val", "test") if part in names]
+        if train is None:
+            return {"train": held_out[0]}
+        return {"train": train, **dict(zip(("val", "test"), held_out))}
+
+    def class_names(self, splits: Sequence[str]) -> tuple[str, ...]:
+        """Return the class names in the ``.names`` file beside the records.
+
+        Raises:
+            UserError: there is no such file, or several that differ.
+        """
+        paths = self._chosen(",".join(splits))
+        files = [_names_file(path) for path in paths]
+        missing = [path for path, file in zip(paths, files) if file is None]
+        if missing:
+            raise self._no_names(missing)
+        found = {file: read_class_names(file) for file in files if file is not None}
+        first, *others = found
+        for other in others:
+            if found[other] != found[first]:
+                raise UserError(f"{other}: other class names than in {first}; say which with --classes FILE")
+        return found[first]
+
+    def open(
+        self, split: str, class_names: Sequence[str] | None = None, skip_bad: bool = False
+    ) -> RecordDataset:
+        """Open a split, or several with commas between as one; see :class:`Source`."""
+        paths = self._chosen(split)
+        names = self.class_names([split]) if class_names is None else class_names
+        folder = (self.path if self.path.is_dir() else self.path.parent).resolve()
+        dataset = open_record(paths, names, skip_bad, f"{folder.name} {split}")
+        for part in sorted(folder.glob("*.rec.part")):
+            dataset.report.notes.append(f"{part.name} was not packed to its end; give `data pack` again")
+        return dataset
+
+    def strays(self) -> list[Finding]:
+        """Return a warning for each ``.idx`` file in the folder that has no ``.rec`` file."""
+        files = self.path.glob("*.idx") if self.path.is_dir() else ()
+        alone = sorted(file for file in files if not file.with_suffix(".rec").is_file())
+        return [
+            Finding("warning", str(file), "", f"there is no {file.stem}.rec beside it", "stray-label")
+            for file in alone
+        ]
+
+    def _files(self) -> dict[str, Path]:
+        """Return the ``.rec`` files by their stems."""
+        files = _rec_files(self.path)
+        if not files:
+            raise UserError(f"{self.path}: no .rec file; expected {self.accepts}")
+        return {file.stem: file for file in files}
+
+    def _chosen(self, split: str) -> list[Path]:
+        """Return the files of one split, or of several with commas between."""
+        files = self._files()
+        stems = [split] if split in files else [stem.strip() for stem in split.split(",") if stem.strip()]
+        for stem in stems or [split]:
+            if stem not in files:
+                raise UserError(f"{self.path}: no split {stem!r}; there is {', '.join(files)}")
+        return [files[stem] for stem in dict.fromkeys(stems)]
+
+    def _no_names(self, paths: Sequence[Path]) -> UserError:
+        """Return the error about class names that are not there."""
+        count = class_id_count(paths)
+        number = f"{count} names" if count != 1 else "1 name"
+        return UserError(
+            f"{paths[0]}: no class names: records know their classes by number only. These labels call for "
+            f"{number}: write them one a line, in the order of the class ids, to "
+            f"{paths[0].parent / NAMES_FILE}, or to any file that you give with --classes FILE"
+        )
+
+
+def _rec_files(path: Path) -> list[Path]:
+    """Return the ``.rec`` file that a path is, or those in the folder that it is."""
+    if path.is_dir():
+        return sorted(file for file in path.glob("*.rec") if file.is_file())
+    return [path] if path.suffix == ".rec" and path.is_file() else []
+
+
+def _part_of(stem: str) -> str:
+    """Return the part that a file is for by the words of its name; empty where they say nothing."""
+    words = re.findall("[a-z]+", stem.lower())
+    return next((part for part, known in _PARTS.items() if set(words) & set(known)), "")
+
+
+def _names_file(path: Path) -> Path | None:
+    """Return the file of class names that belongs to a ``.rec`` file, or None."""
+    for file in (path.with_suffix(".names"), path.with_name(NAMES_FILE)):
+        if file.is_file():
+            return file
+    only = sorted(path.parent.glob("*.names"))
+    return only[0] if len(only) == 1 else None
+
+
+def _without_none(parts: dict[str, str | None]) -> dict[str, str]:
+    return {part: split for part, split in parts.items() if split is not None}

@@ -1,0 +1,103 @@
+"""Divide COCO annotation files: new ones with some images of one or several, their records as they were."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo.data.coco.dataset import COCODataset
+from gluon_yolo.data.coco.json_file import CocoFile, picture_path
+from gluon_yolo.data.coco.layout import find_pictures
+from gluon_yolo.errors import UserError
+
+
+class CocoDivider:
+    """Makes the content of new annotation files out of the images of opened data sets.
+
+    Images of one file keep their ids; those of several are numbered anew, and so are their annotations, while
+    categories of one name become one. A picture's name stays where the picture is found by it from the new
+    place; else it is the path from the root, or the whole path for one that is not below the root.
+
+    Args:
+        datasets: what the images are from.
+        root: the folder that has ``annotations/``; None for files elsewhere, which name whole paths.
+    """
+
+    def __init__(self, datasets: Sequence[COCODataset], root: Path | None) -> None:
+        paths = list(dict.fromkeys(dataset.annotations_file for dataset in datasets))
+        self._files = {path: CocoFile(path) for path in paths}
+        self._contents = {path: file.content() for path, file in self._files.items()}
+        self._images = {
+            path: {image["id"]: image for image in file.images} for path, file in self._files.items()
+        }
+        self._root = root
+        self._one = len(paths) == 1
+        first = self._images[paths[0]][datasets[0].image_id(0)]
+        self._keeps_names = self._one and root is not None and _finds_pictures(datasets[0], root, first)
+        self._ids, self._annotation_ids = itertools.count(1), itertools.count(1)
+        self._categories, self._category_ids = _merged_categories(self._contents)
+
+    def content(self, members: Sequence[tuple[COCODataset, int]]) -> dict[str, Any]:
+        """Return the content of the file of one part.
+
+        Args:
+            members: data sets and indices in them.
+        """
+        images, annotations = [], []
+        for dataset, index in members:
+            path, image_id = dataset.annotations_file, dataset.image_id(index)
+            image = dict(self._images[path][image_id])
+            if not self._one:
+                image["id"] = next(self._ids)
+            if not self._keeps_names:
+                image["file_name"] = path_from(self._root, dataset.name(index))
+            images.append(image)
+            annotations += [
+                self._annotation(path, record, image["id"])
+                for record in self._files[path].annotations[image_id]
+            ]
+        common = {**next(iter(self._contents.values())), "categories": self._categories}
+        return {**common, "images": images, "annotations": annotations}
+
+    def _annotation(self, path: str, record: Mapping[str, Any], image_id: int) -> dict[str, Any]:
+        if self._one:
+            return dict(record)
+        category_id = self._category_ids[path][record["category_id"]]
+        return {**record, "id": next(self._annotation_ids), "image_id": image_id, "category_id": category_id}
+
+
+def path_from(folder: Path | None, picture: str) -> str:
+    """Return a picture's path from a folder that it is below, else its whole path."""
+    path = os.path.abspath(picture)
+    if folder is not None and path.startswith(os.path.abspath(folder) + os.sep):
+        return Path(os.path.relpath(path, folder)).as_posix()
+    return path
+
+
+def _finds_pictures(dataset: COCODataset, root: Path, image: Mapping[str, Any]) -> bool:
+    """Say whether the data set's first picture is found by the same name from ``root/annotations``."""
+    try:
+        folder = find_pictures(root / "annotations" / "any.json", "", [image])
+    except UserError:
+        return False
+    return os.path.samefile(picture_path(str(folder), image), dataset.name(0))
+
+
+def _merged_categories(
+    contents: Mapping[str, Mapping[str, Any]],
+) -> tuple[list[dict[str, Any]], dict[str, dict[int, int]]]:
+    """Return the categories of all files, each name once, and for each file its ids to those."""
+    merged: dict[str, dict[str, Any]] = {}
+    ids: dict[str, dict[int, int]] = {}
+    for path, content in contents.items():
+        for category in content["categories"]:
+            free = max((known["id"] for known in merged.values()), default=0) + 1
+            taken = {known["id"] for known in merged.values()}
+            own = category["id"]
+            record = {**category, "id": free if own in taken else own}
+            merged.setdefault(category["name"], record)
+        ids[path] = {category["id"]: merged[category["name"]]["id"] for category in content["categories"]}
+    return list(merged.values()), ids

@@ -1,0 +1,121 @@
+"""Write a division of a data set as what its format has for it: lists, or annotation files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from gluon_yolo.data.coco.dataset import COCODataset
+from gluon_yolo.data.coco.writer import write_content
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.source import Source
+from gluon_yolo.data.split.coco import CocoDivider, path_from
+from gluon_yolo.data.voc.dataset import VOCDataset
+from gluon_yolo.data.voc.layout import voc_folders
+
+Members = Sequence[tuple[Dataset, int]]
+"""Pictures of a part: data sets, and indices in them."""
+
+OLD = ".old"
+"""What is put after the name of a file that is put aside."""
+_PARTS = ("train", "val", "test")
+_KEYS = {"train": "train", "val": "valid", "test": "test"}
+
+
+def standing_lists(source: Source, out: Path | None = None) -> list[Path]:
+    """Return the files that divide a data set now, in the place where a new division would be written.
+
+    Args:
+        source: of VOC's, YOLO's or COCO's format.
+        out: another place.
+    """
+    folder = _folder(source, out)
+    if source.format == "voc":
+        # With test, trainval would be preferred to train and val.
+        named = [(part, each) for each in voc_folders(source.path) for part in (*_PARTS, "trainval")]
+        return [each.lists[part] for part, each in named if part in each.lists]
+    if source.format == "coco":
+        files = sorted(folder.glob("instances_*.json"))
+        return [file for file in files if any(part in file.stem for part in _PARTS)]
+    lists = [folder / f"{part}.txt" for part in _PARTS]
+    return [
+        file for file in (*lists, folder / "split.names", *sorted(folder.glob("*.data"))) if file.is_file()
+    ]
+
+
+def write_lists(source: Source, parts: Mapping[str, Members], out: Path | None = None) -> Path:
+    """Write a division, and return what to give to --data; what divides the data now is put aside.
+
+    Args:
+        source: of VOC's, YOLO's or COCO's format.
+        parts: the pictures of each part, all of them from the source.
+        out: another folder for YOLO's lists and COCO's files, which then name pictures by their whole paths.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    write = {"voc": _write_voc, "coco": _write_coco, "yolo": _write_yolo}[source.format]
+    return write(source, parts, out)
+
+
+def _write_voc(source: Source, parts: Mapping[str, Members], out: Path | None) -> Path:
+    """Write ``ImageSets/Main/train.txt`` and so on, in the folder of each year."""
+    _put_aside(standing_lists(source, out))
+    for folder in voc_folders(source.path):
+        folder.lists_folder.mkdir(parents=True, exist_ok=True)
+        for part, members in parts.items():
+            labels = [Path(data.annotations[i]) for data, i in members if isinstance(data, VOCDataset)]
+            mine = [
+                file.relative_to(folder.annotations) for file in labels if folder.annotations in file.parents
+            ]
+            if mine:
+                stems = [file.with_suffix("").as_posix() for file in mine]
+                _write_lines(folder.lists_folder / f"{part}.txt", stems)
+    return source.path
+
+
+def _write_yolo(source: Source, parts: Mapping[str, Members], out: Path | None) -> Path:
+    """Write ``train.txt`` and so on, the class names, and ``split.data``, which names all of them."""
+    folder = _folder(source, out)
+    folder.mkdir(parents=True, exist_ok=True)
+    _put_aside(standing_lists(source, out))
+    for part, members in parts.items():
+        _write_lines(folder / f"{part}.txt", [path_from(folder, dataset.name(i)) for dataset, i in members])
+    class_names = next(iter(parts.values()))[0][0].class_names
+    _write_lines(folder / "split.names", class_names)
+    lists = [f"{_KEYS[part]}={part}.txt" for part in parts]
+    _write_lines(folder / "split.data", [f"classes={len(class_names)}", *lists, "names=split.names"])
+    return folder / "split.data"
+
+
+def _write_coco(source: Source, parts: Mapping[str, Members], out: Path | None) -> Path:
+    """Write ``annotations/instances_train.json`` and so on; all is read before old files are put aside."""
+    folder = _folder(source, out)
+    chosen = {
+        part: [(dataset, index) for dataset, index in members if isinstance(dataset, COCODataset)]
+        for part, members in parts.items()
+    }
+    datasets = [dataset for members in chosen.values() for dataset, _ in members]
+    divider = CocoDivider(datasets, None if out else folder.parent)
+    contents = {part: divider.content(members) for part, members in chosen.items()}
+    _put_aside(standing_lists(source, out))
+    for part, content in contents.items():
+        write_content(folder / f"instances_{part}.json", content)
+    return out or folder.parent
+
+
+def _folder(source: Source, out: Path | None) -> Path:
+    """Return the folder that YOLO's lists or COCO's annotation files are written to."""
+    root = source.path if source.path.is_dir() else source.path.parent
+    if out or source.format == "yolo":
+        return out or root
+    return root if source.path.is_file() and root.name == "annotations" else root / "annotations"
+
+
+def _put_aside(files: Iterable[Path]) -> None:
+    for file in files:
+        file.replace(file.with_name(file.name + OLD))
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -1,0 +1,191 @@
+"""Pascal VOC data sets: a folder of pictures, an XML annotation for each, and lists that name the splits."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo.data.classes import lookalikes, unknown_classes
+from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.parallel import threaded_map
+from gluon_yolo.data.pictures import picture_size_hw
+from gluon_yolo.data.report import BadFile, Report
+from gluon_yolo.data.truth import Truth
+from gluon_yolo.data.voc.layout import Entry, find_entries
+from gluon_yolo.data.voc.xml_file import Annotation, read_annotation
+from gluon_yolo.errors import UserError
+from gluon_yolo.structures import Detections
+
+
+class VOCDataset(PictureFiles):
+    """Pictures with VOC annotations, as :func:`open_voc` reads them.
+
+    Args:
+        annotations: N paths of XML files.
+        pictures: the arguments of :class:`PictureFiles`.
+    """
+
+    def __init__(self, annotations: Sequence[str], **pictures: Any) -> None:
+        super().__init__(**pictures)
+        self.annotations = tuple(annotations)
+
+
+def gluoncv_voc_root() -> Path:
+    """Return the folder where GluonCV's scripts put Pascal VOC; it need not exist."""
+    return Path.home() / ".mxnet" / "datasets" / "voc"
+
+
+def open_voc(
+    root: str | os.PathLike[str],
+    split: str | Sequence[str] | None = None,
+    class_names: Sequence[str] | None = None,
+    skip_bad: bool = False,
+    check_pictures: bool = True,
+) -> VOCDataset:
+    """Open a data set in VOC layout: read every annotation, and make sure that every picture can be read.
+
+    Args:
+        root: a VOCdevkit, one folder like VOC2007, or any folder with ``Annotations/`` and ``JPEGImages/``.
+        split: names of lists in ``ImageSets/Main``, several as a sequence or with commas between; in a
+            VOCdevkit ``"2007_trainval"`` picks the year. None means every annotation. A folder without lists
+            has the splits all, train and val, the last being every tenth picture.
+        class_names: names that the class ids stand for, matched exactly; None takes the annotations', sorted.
+        skip_bad: leave out, and count, pictures that cannot be read or have a broken annotation.
+        check_pictures: decode every picture once; without it the sizes in the annotations are believed.
+
+    Raises:
+        UserError: the root or a list is missing; pictures or annotations are missing or broken (all of them
+            in one message); or a class is unknown.
+    """
+    entries, report = find_entries(root, split)
+    records = threaded_map(_Reader(check_pictures), entries, f"reading {report.title}")
+    usable = [record for record in records if isinstance(record, _Record)]
+    report.skip([record for record in records if isinstance(record, BadFile)])
+    report.raise_if_errors(skip_bad)
+    if not usable:
+        raise UserError(f"{report.title}: not one picture can be read, the first: {report.errors[0]}")
+    if class_names is None:
+        class_names = _sorted_names((record.annotation.class_names() for record in usable), root)
+        for group in lookalikes(class_names):
+            names = " and ".join(repr(name) for name in group)
+            kept = f"the classes {names} differ only in case or blanks; they are kept apart"
+            report.warn("lookalike-classes", str(root), kept)
+    truths = _truths(usable, tuple(class_names), report)
+    return VOCDataset(
+        annotations=[record.entry.annotation for record in usable],
+        class_names=class_names,
+        paths=[record.picture for record in usable],
+        sizes_hw=[record.size_hw for record in usable],
+        truths=truths,
+        report=report,
+    )
+
+
+def find_class_names(
+    root: str | os.PathLike[str], splits: str | Sequence[str] | None = None
+) -> tuple[str, ...]:
+    """Return the class names in the annotations of one or several splits, sorted.
+
+    Annotations that cannot be read are passed over: :func:`open_voc` will report them.
+
+    Raises:
+        UserError: the root or a list is missing, or no annotation has an object.
+    """
+    entries, _ = find_entries(root, splits)
+    return _sorted_names(threaded_map(_class_names_of, entries, "reading class names"), root)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Record:
+    """What was read of one picture; ``size_hw`` is the picture's own where it was checked."""
+
+    entry: Entry
+    picture: str
+    size_hw: tuple[int, int]
+    annotation: Annotation
+
+
+class _Reader:
+    """Reads one entry into a record, or into a problem where it cannot be used."""
+
+    def __init__(self, check_pictures: bool) -> None:
+        self._check_pictures = check_pictures
+
+    def __call__(self, entry: Entry) -> _Record | BadFile:
+        try:
+            annotation = _annotation(entry)
+            picture = entry.pictures.find(entry.stem, annotation.filename)
+            if picture is None:
+                missing = f"{entry.stem}.jpg (or .png ...)"
+                raise BadFile(
+                    entry.annotation,
+                    f"there is no picture {missing} in {entry.pictures.path}",
+                    "missing-picture",
+                )
+            if self._check_pictures or annotation.size_hw is None:
+                return _Record(entry, picture, picture_size_hw(picture), annotation)
+            return _Record(entry, picture, annotation.size_hw, annotation)
+        except BadFile as error:
+            return error
+
+
+def _annotation(entry: Entry) -> Annotation:
+    """Read an entry's annotation; a missing one is blamed on the split that names it."""
+    if not os.path.exists(entry.annotation):
+        raise BadFile(
+            entry.annotation,
+            f"the split names {entry.stem}, but there is no such annotation",
+            "missing-label",
+        )
+    return read_annotation(entry.annotation)
+
+
+def _class_names_of(entry: Entry) -> set[str]:
+    """Return the class names that one annotation uses, none for one that cannot be read."""
+    try:
+        return _annotation(entry).class_names()
+    except BadFile:
+        return set()
+
+
+def _sorted_names(names: Iterable[set[str]], root: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return every class name once, sorted."""
+    union: set[str] = set().union(*names)
+    if not union:
+        raise UserError(f"{root}: no annotation has an object, so no class names; give --classes")
+    return tuple(sorted(union))
+
+
+def _truths(records: Sequence[_Record], class_names: tuple[str, ...], report: Report) -> list[Detections]:
+    """Turn annotations into ground truth.
+
+    Raises:
+        UserError: an annotation names a class that is not among ``class_names``.
+    """
+    class_ids = {name: class_id for class_id, name in enumerate(class_names)}
+    unknown: dict[str, str] = {}
+    truths = []
+    for record in records:
+        file, written = record.entry.annotation, record.annotation.size_hw
+        if written is not None and written != record.size_hw:
+            text = f"says {_size(written)}, but the picture has {_size(record.size_hw)} pixels"
+            report.warn("wrong-size", file, text)
+        truth = Truth(file, record.size_hw, report)
+        for number, thing in enumerate(record.annotation.objects, 1):
+            if thing.name in class_ids:
+                where = f"object {number} ({thing.name}, {thing.written})"
+                truth.add(thing.box_xyxy, class_ids[thing.name], thing.difficult, where)
+            else:
+                unknown.setdefault(thing.name, f"{file}: object {number}")
+        truths.append(truth.detections())
+    if unknown:
+        raise unknown_classes(unknown, class_names)
+    return truths
+
+
+def _size(size_hw: tuple[int, int]) -> str:
+    """Write a size as people say it: width x height."""
+    return f"{size_hw[1]}x{size_hw[0]}"

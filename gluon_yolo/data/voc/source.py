@@ -1,0 +1,138 @@
+"""VOCSource: a folder in Pascal VOC's layout."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from gluon_yolo.class_names import VOC_CLASSES
+from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.pictures import pictures_below
+from gluon_yolo.data.report import BadFile, Finding
+from gluon_yolo.data.source import Source
+from gluon_yolo.data.voc.dataset import find_class_names, open_voc
+from gluon_yolo.data.voc.layout import HOLD_OUT, VOCFolder, voc_folders
+from gluon_yolo.data.voc.xml_file import read_annotation
+from gluon_yolo.errors import UserError
+
+CLASSES_FILE = "classes.txt"
+"""A file beside ``Annotations/`` that gives the classes an order, as `data convert` writes it."""
+
+logger = logging.getLogger("gluon_yolo")
+
+
+class VOCSource(Source):
+    """A VOCdevkit, a folder like VOC2007, or any folder with ``Annotations/`` and ``JPEGImages/``.
+
+    Its splits are the lists in ``ImageSets/Main``; without lists there are ``all``, ``train`` and ``val``,
+    the last being every tenth picture. Several can be opened as one, with commas between.
+    """
+
+    format = "voc"
+    accepts = "a VOCdevkit, a folder like VOC2007, or any folder with Annotations/*.xml and JPEGImages/"
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Say whether the path is such a folder with an XML file in it."""
+        try:
+            return any(next(folder.annotations.rglob("*.xml"), None) for folder in voc_folders(path))
+        except (UserError, OSError):
+            return False
+
+    def splits(self) -> tuple[str, ...]:
+        """Return the names of the lists, of all years."""
+        lists = self._lists()
+        if lists:
+            return lists
+        return ("all", "train", "val") if self._can_hold_out() else ("all",)
+
+    def parts(self) -> dict[str, str]:
+        """Return trainval and test where both exist; else train, val and test, as far as they exist.
+
+        Lists of other names are for training, all together.
+        """
+        lists = self._lists()
+        if not lists:
+            return {"train": "train", "val": "val"} if self._can_hold_out() else {"train": "all"}
+        if {"trainval", "test"} <= set(lists):
+            return {"train": "trainval", "val": "test"}
+        parts = {part: part for part in ("train", "val", "test") if part in lists}
+        if "trainval" in lists and not {"train", "val"} & parts.keys():
+            parts["train"] = "trainval"
+        if not parts or len(lists) == 1:
+            return {"train": ",".join(lists)}
+        if "val" not in parts and "test" in parts:
+            parts["val"] = parts.pop("test")
+        return parts
+
+    def class_names(self, splits: Sequence[str]) -> tuple[str, ...]:
+        """Return the names in the annotations: as ``classes.txt`` orders them, as VOC does, or sorted."""
+        names = find_class_names(self.path, ",".join(splits))
+        return self._ordered(names) or (VOC_CLASSES if set(names) == set(VOC_CLASSES) else names)
+
+    def open(self, split: str, class_names: Sequence[str] | None = None, skip_bad: bool = False) -> Dataset:
+        """Open one list, or several with commas between."""
+        return open_voc(self.path, split, class_names or self.class_names(self.splits()), skip_bad)
+
+    def strays(self) -> list[Finding]:
+        """Return labels without a picture, pictures without a label, and what no list names."""
+        return [finding for folder in voc_folders(self.path) for finding in _strays(folder)]
+
+    def _lists(self) -> tuple[str, ...]:
+        return tuple(sorted({name for folder in voc_folders(self.path) for name in folder.splits()}))
+
+    def _can_hold_out(self) -> bool:
+        """Say whether each folder has enough pictures for a validation split without lists."""
+        return all(len(folder.labelled()) >= HOLD_OUT for folder in voc_folders(self.path))
+
+    def _ordered(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of ``classes.txt``, none where it is absent or does not know all that are used."""
+        path = voc_folders(self.path)[0].path / CLASSES_FILE
+        if not path.is_file():
+            return ()
+        try:
+            ordered = read_class_names(path)
+        except UserError as error:
+            logger.warning("%s; ignored: classes are sorted by name", error)
+            return ()
+        unknown = sorted(set(names) - set(ordered))
+        if unknown:
+            message = "%s: ignored, since it lacks the class %s; classes are sorted by name"
+            logger.warning(message, path, ", ".join(map(repr, unknown)))
+            return ()
+        return ordered
+
+
+def _strays(folder: VOCFolder) -> list[Finding]:
+    """Return what is in a folder and in none of its lists, or has no counterpart."""
+    pictures = {stem: _picture_of(folder, stem) for stem in folder.labelled()}
+    listed = folder.listed() if folder.lists else set(pictures)  # what opening a split tells about
+    findings = []
+    for stem in pictures.keys() - listed:
+        picture = pictures[stem]
+        if picture is None:
+            label = str(folder.annotations / f"{stem}.xml")
+            findings.append(Finding("warning", label, "", "the label has no picture", "stray-label"))
+        else:
+            findings.append(Finding("warning", picture, "", "no list names the picture", "unused-picture"))
+    used = {os.path.normpath(picture) for picture in pictures.values() if picture}
+    for file in pictures_below(folder.pictures.path):
+        stem = Path(file).relative_to(folder.pictures.path).with_suffix("").as_posix()
+        if not (file in used or stem in listed or stem in pictures):
+            findings.append(Finding("warning", file, "", "the picture has no label", "missing-label"))
+    return sorted(findings, key=lambda finding: finding.file)
+
+
+def _picture_of(folder: VOCFolder, stem: str) -> str | None:
+    """Return the picture of a label, by its stem or, failing that, by the name that the label gives."""
+    picture = folder.pictures.find(stem)
+    if picture is None:
+        try:
+            filename = read_annotation(folder.annotations / f"{stem}.xml").filename
+        except BadFile:
+            return None
+        picture = folder.pictures.find(stem, filename)
+    return picture

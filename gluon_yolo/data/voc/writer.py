@@ -1,0 +1,54 @@
+"""VOCWriter: a data set as a folder in Pascal VOC's layout."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.parallel import threaded_map
+from gluon_yolo.data.voc.source import CLASSES_FILE
+from gluon_yolo.data.voc.xml_file import write_annotation
+from gluon_yolo.data.writer import PictureStore, Writer
+
+
+class VOCWriter(Writer):
+    """Writes ``JPEGImages/``, ``Annotations/``, ``ImageSets/Main/<split>.txt``, and ``classes.txt``.
+
+    The last is ours: VOC's layout itself says nothing of the order of classes, nor of those without objects.
+    It is left out where a name has blanks at its end or a line break, which such a file cannot hold.
+
+    Args:
+        out: the folder to make.
+        class_names: C names.
+    """
+
+    format = "voc"
+
+    def __init__(self, out: str | os.PathLike[str], class_names: Sequence[str]) -> None:
+        super().__init__(out, class_names)
+        self._annotations = self.out / "Annotations"
+        self._lists = self.out / "ImageSets" / "Main"
+        for folder in (self._annotations, self._lists):
+            folder.mkdir(parents=True)
+        self._pictures = PictureStore(self.out / "JPEGImages")
+
+    def write(self, split: str, dataset: Dataset, copy: bool = True) -> None:
+        """Write pictures, an annotation for each, and the split's list."""
+        names = self._pictures.put(dataset, copy, f"writing {split}")
+        stems = [os.path.splitext(name)[0] for name in names]
+
+        def write_one(index: int) -> None:
+            file, size_hw = self._annotations / f"{stems[index]}.xml", dataset.size_hw(index)
+            write_annotation(file, names[index], size_hw, dataset.truth(index), self.class_names)
+
+        threaded_map(write_one, range(len(names)), f"labelling {split}")
+        (self._lists / f"{split}.txt").write_text("".join(f"{stem}\n" for stem in stems), encoding="utf-8")
+
+    def finish(self) -> Path:
+        """Write the class names."""
+        names = "".join(f"{name}\n" for name in self.class_names)
+        if [name.rstrip() for name in self.class_names] == names.splitlines():
+            (self.out / CLASSES_FILE).write_text(names, encoding="utf-8")
+        return super().finish()

@@ -1,0 +1,1 @@
+"""YOLO data sets: darknet's text labels, their lists, .data files and data.yaml."""

@@ -1,0 +1,251 @@
+"""The ``.data`` file of darknet and of Yolo-FastestV2: which lists and names, and how to train on them.
+
+Darknet's is ``key=value`` lines: ``classes train valid names backup``. Yolo-FastestV2's has sections such as
+``[train-configure]`` and more keys. Both are read alike: sections only group the keys, ``#`` and ``;`` begin
+a comment, blanks around ``=`` do not matter.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo.data.yolo.text_file import read_text
+from gluon_yolo.errors import UserError
+
+_SECTIONS = ("name", "train-configure", "model-configure", "data-configure")
+_SPLITS = ("train", "val", "test")
+_ALIASES = {"valid": "val"}  # darknet's word
+_TEXTS = ("model_name", "pre_weights", "names", "backup", *_SPLITS)
+_COUNTS = ("epochs", "batch_size", "subdivisions", "classes", "width", "height", "anchor_num")
+_LISTS = ("steps", "anchors")
+# What darknet knows beside these, for its own commands.
+_IDLE = ("results", "eval", "map", "difficult", "labels", "top")
+_KEYS = (*_TEXTS, *_ALIASES, *_COUNTS, *_LISTS, "learning_rate", *_IDLE)
+
+logger = logging.getLogger("gluon_yolo")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataFile:
+    """The content of a ``.data`` file; what it does not say is None, or empty.
+
+    Args:
+        path: the file.
+        lists: the list file or folder of ``"train"``, ``"val"``, ``"test"``, as written.
+        names: the file of class names, as written.
+        classes: how many classes there are.
+        model_name: what the model is called.
+        epochs: of the whole training.
+        steps: epochs at which the learning rate falls.
+        batch_size: pictures of a step.
+        learning_rate: after the warm-up.
+        size_hw: input (height, width) in pixels.
+        anchors_wh: anchors (width, height) in input pixels, smallest first.
+        anchor_num: anchors of each output.
+        pre_weights: weights to start from, as written.
+        backup: where darknet puts weights, as written.
+        idle: keys that have no use here, with their values.
+        lines: the line number of every key that is there.
+    """
+
+    path: Path
+    lists: Mapping[str, str]
+    names: str | None
+    classes: int | None
+    model_name: str | None
+    epochs: int | None
+    steps: tuple[int, ...]
+    batch_size: int | None
+    learning_rate: float | None
+    size_hw: tuple[int, int] | None
+    anchors_wh: tuple[tuple[float, float], ...]
+    anchor_num: int | None
+    pre_weights: str | None
+    backup: str | None
+    idle: Mapping[str, str]
+    lines: Mapping[str, int]
+
+    def place(self, key: str) -> str:
+        """Return the file and the line where a key is set, as messages begin."""
+        return f"{self.path}: line {self.lines[key]}"
+
+    def settings(self) -> dict[str, Any]:
+        """Return the defaults for the flags of training that the file gives, by their names in Python.
+
+        A size turns random sizes off, as the anchors belong to it. What has no use here is logged.
+
+        Raises:
+            UserError: the weights to start from are not there.
+        """
+        given: dict[str, Any] = {
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "lr": self.learning_rate,
+        }
+        if self.steps:
+            given["lr_decay_epoch"] = ",".join(map(str, self.steps))
+        if self.size_hw:
+            given.update(data_shape="{}x{}".format(*self.size_hw), no_random_shape=True)
+        if self.anchors_wh:
+            given["anchors"] = ", ".join(f"{width:.10g},{height:.10g}" for width, height in self.anchors_wh)
+        given["weights"] = self._weights()
+        if self.backup:
+            given["save_prefix"] = f"{self.backup.rstrip('/')}/"
+        elif self.model_name:
+            given["save_prefix"] = f"runs/{self.model_name}-"
+        for key, text in self.idle.items():
+            logger.info("%s: %s=%s has no use here; ignored", self.place(key), key, text)
+        return {flag: value for flag, value in given.items() if value is not None}
+
+    def _weights(self) -> str | None:
+        """Return the weights to start from, looked for beside the file and in the current folder."""
+        if self.pre_weights is None or self.pre_weights.lower() == "none":
+            return None
+        candidates = [self.path.parent / self.pre_weights, Path(self.pre_weights)]
+        found = next((path for path in candidates if path.exists()), None)
+        if found is None:
+            looked = " nor ".join(dict.fromkeys(str(path.absolute()) for path in candidates))
+            raise UserError(
+                f"{self.place('pre_weights')}: pre_weights: there is no {looked}; correct the path, or write "
+                "None to start from nothing"
+            )
+        return str(found.absolute())
+
+
+def read_data_file(path: str | os.PathLike[str]) -> DataFile:
+    """Read a ``.data`` file and check every value.
+
+    Raises:
+        UserError: it cannot be read; a line is no ``key=value``, names an unknown section or key, or one
+            twice; or a value cannot be meant so. Names file and line.
+    """
+    values = _Values(Path(path))
+    height, width = values.count("height"), values.count("width")
+    if (height is None) != (width is None):
+        there, absent = ("width", "height") if height is None else ("height", "width")
+        raise UserError(f"{values.place(there)}: {there} is given without {absent}; give both")
+    idle = ("subdivisions", *_IDLE)
+    values.count("subdivisions")
+    return DataFile(
+        path=values.path,
+        lists={split: text for split in _SPLITS if (text := values.text(split))},
+        names=values.text("names"),
+        classes=values.count("classes"),
+        model_name=values.text("model_name"),
+        epochs=values.count("epochs"),
+        steps=values.steps(),
+        batch_size=values.count("batch_size"),
+        learning_rate=values.learning_rate(),
+        size_hw=(height, width) if height is not None and width is not None else None,
+        anchors_wh=values.anchors_wh(),
+        anchor_num=values.count("anchor_num"),
+        pre_weights=values.text("pre_weights"),
+        backup=values.text("backup"),
+        idle={key: text for key in idle if (text := values.text(key))},
+        lines=values.lines,
+    )
+
+
+class _Values:
+    """The values of a file as text, and how each kind of them is understood."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines: dict[str, int] = {}
+        self._texts: dict[str, str] = {}
+        for number, line in enumerate(read_text(path, "the .data file").splitlines(), 1):
+            # A path may hold the sign of a comment, so that needs a blank before it.
+            line = re.sub(r"(^|(?<=[\s=]))[#;].*", "", line).strip()
+            if line:
+                self._take(number, line)
+
+    def _take(self, number: int, line: str) -> None:
+        place = f"{self.path}: line {number}"
+        section = re.fullmatch(r"\[\s*(.*?)\s*\]", line)
+        if section:
+            if section.group(1) not in _SECTIONS:
+                known = " ".join(f"[{name}]" for name in _SECTIONS)
+                raise UserError(f"{place}: unknown section {line}; known are {known}")
+            return
+        key, equals, text = (part.strip() for part in line.partition("="))
+        if not equals:
+            raise UserError(f"{place}: expected key=value or a [section], got {line!r}")
+        if key not in _KEYS:
+            raise UserError(f"{place}: unknown key {key!r}; known are {', '.join(_KEYS)}")
+        key = _ALIASES.get(key, key)
+        if key in self.lines:
+            raise UserError(f"{place}: {key} is set again, as in line {self.lines[key]}; keep one of them")
+        self.lines[key] = number
+        self._texts[key] = text
+
+    def place(self, key: str) -> str:
+        """Return the file and the line where a key is set."""
+        return f"{self.path}: line {self.lines[key]}"
+
+    def text(self, key: str) -> str | None:
+        """Return a value as written, None for an absent or empty one."""
+        return self._texts.get(key) or None
+
+    def count(self, key: str) -> int | None:
+        """Return a whole number above 0."""
+        word = self._number_text(key)
+        if word is None:
+            return None
+        if not (word.isdecimal() and int(word)):
+            raise self._wrong(key, "a whole number above 0")
+        return int(word)
+
+    def learning_rate(self) -> float | None:
+        """Return the learning rate, above 0."""
+        word = self._number_text("learning_rate")
+        numbers = _numbers(word or "")
+        if word is not None and (len(numbers) != 1 or not 0 < numbers[0] < math.inf):
+            raise self._wrong("learning_rate", "a number above 0")
+        return numbers[0] if numbers else None
+
+    def steps(self) -> tuple[int, ...]:
+        """Return the epochs at which the learning rate falls."""
+        words = [word.strip() for word in (self._number_text("steps") or "").split(",")]
+        if words == [""]:
+            return ()
+        if not all(word.isdecimal() for word in words):
+            raise self._wrong("steps", "epochs with commas between, as 150,250")
+        return tuple(map(int, words))
+
+    def anchors_wh(self) -> tuple[tuple[float, float], ...]:
+        """Return the anchors as pairs, of a number that every output can have its share of."""
+        word = self._number_text("anchors")
+        if word is None:
+            return ()
+        numbers = _numbers(word)
+        if not numbers or len(numbers) % 2 or not all(0 < number < math.inf for number in numbers):
+            raise self._wrong("anchors", "pairs width,height above 0 with commas between, as 10,14, 23,27")
+        each = self.count("anchor_num")
+        if each and len(numbers) // 2 % each:
+            share = f"anchor_num={each} (line {self.lines['anchor_num']}), which every output has"
+            raise UserError(
+                f"{self.place('anchors')}: {len(numbers) // 2} anchors are no multiple of {share}"
+            )
+        return tuple(zip(numbers[::2], numbers[1::2]))
+
+    def _number_text(self, key: str) -> str | None:
+        """Return a value in which ``#`` begins a comment without a blank before it, too."""
+        return re.sub(r"#.*", "", self._texts.get(key, "")).strip() or None
+
+    def _wrong(self, key: str, expected: str) -> UserError:
+        return UserError(f"{self.place(key)}: {key}: expected {expected}, got {self._texts[key]!r}")
+
+
+def _numbers(text: str) -> list[float]:
+    """Return the numbers of a list with commas; empty where one is none."""
+    try:
+        return [float(word) for word in text.split(",") if word.strip()]
+    except ValueError:
+        return []

@@ -1,0 +1,126 @@
+"""The ``data.yaml`` that comes with most YOLO data sets: which folders or lists, and the class names."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gluon_yolo.data.yolo.text_file import read_text
+from gluon_yolo.errors import UserError
+
+_SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_MEANT = re.compile(r"^(train|val|valid|validation|names)\s*:", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataYaml:
+    """The content of a ``data.yaml``.
+
+    Args:
+        path: the file.
+        root: the folder that the places are relative to, as written; None where the file does not say.
+        places: for ``"train"``, ``"val"``, ``"test"`` the folders and list files, as written.
+        names: the class names by class id; None where the file has none.
+        classes: the number of classes that the file gives beside them.
+    """
+
+    path: Path
+    root: str | None
+    places: Mapping[str, tuple[str, ...]]
+    names: tuple[str, ...] | None
+    classes: int | None
+
+
+def is_data_yaml(path: Path) -> bool:
+    """Say whether a file looks like one, by its extension and its keys; it may still be broken."""
+    if path.suffix.lower() not in (".yaml", ".yml") or not path.is_file():
+        return False
+    try:
+        return bool(_MEANT.search(path.read_text(encoding="utf-8-sig", errors="replace")))
+    except OSError:
+        return False
+
+
+def read_data_yaml(path: str | os.PathLike[str]) -> DataYaml:
+    """Read a ``data.yaml`` and check what it says.
+
+    Raises:
+        UserError: it cannot be read, is no YAML, describes key points, or a value cannot be meant so.
+    """
+    path = Path(path)
+    content = _load(path)
+    if "kpt_shape" in content:
+        raise UserError(
+            f"{path}: kpt_shape: this is a data set of key points; only boxes and outlines are read"
+        )
+    places: dict[str, tuple[str, ...]] = {}
+    for key, split in _SPLITS.items():
+        if content.get(key):
+            if split in places:
+                raise UserError(
+                    f"{path}: {key} names the validation data a second time; keep one of the keys"
+                )
+            places[split] = _places(path, key, content[key])
+    root = content.get("path") or None
+    if root is not None and not isinstance(root, str):
+        raise UserError(f"{path}: path: expected a folder, got {root!r}")
+    return DataYaml(path, root, places, _names(path, content.get("names")), _count(path, content.get("nc")))
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """Load every scalar as the text it is: a class called ``no`` or ``010`` keeps its name."""
+    try:
+        content = yaml.load(read_text(path, "the data set's description"), Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}: line {mark.line + 1}" if mark else str(path)
+        problem = getattr(error, "problem", None) or "it cannot be understood"
+        raise UserError(f"{place}: this is no valid YAML: {problem}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected keys such as train, val and names, each with a colon after it")
+    return content
+
+
+def _places(path: Path, key: str, value: Any) -> tuple[str, ...]:
+    """Return the folders and list files of a split: one, or a list of them."""
+    places = value if isinstance(value, list) else [value]
+    if not all(isinstance(place, str) and place for place in places):
+        raise UserError(f"{path}: {key}: expected a folder, a list file, or several of them, got {value!r}")
+    return tuple(places)
+
+
+def _names(path: Path, value: Any) -> tuple[str, ...] | None:
+    """Return the class names, of a list or of a mapping from class ids.
+
+    Raises:
+        UserError: it is neither, a class id is missing, or a name is empty or there twice.
+    """
+    if not value:
+        return None
+    if isinstance(value, dict):
+        ids = {int(key): name for key, name in value.items() if isinstance(key, str) and key.isdecimal()}
+        if sorted(ids) != list(range(len(value))):
+            given = ", ".join(map(str, value))
+            raise UserError(f"{path}: names: expected the class ids 0 to {len(value) - 1}, got {given}")
+        value = [ids[class_id] for class_id in sorted(ids)]
+    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
+        raise UserError(f"{path}: names: expected a list of names, or names by class id, got {value!r}")
+    for class_id, name in enumerate(value):
+        if name in value[:class_id]:
+            raise UserError(f"{path}: names: {name!r} is both class {value.index(name)} and class {class_id}")
+    return tuple(value)
+
+
+def _count(path: Path, value: Any) -> int | None:
+    """Return the number of classes, None where there is none."""
+    if value in (None, ""):
+        return None
+    if not isinstance(value, str) or not value.isdecimal():
+        raise UserError(f"{path}: nc: expected the number of classes, got {value!r}")
+    return int(value)

@@ -1,0 +1,134 @@
+"""Where YOLO's files lie: the pictures that lists and folders name, and their labels."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from gluon_yolo.data.pictures import is_picture, pictures_below
+from gluon_yolo.data.report import BadFile
+from gluon_yolo.data.yolo.text_file import first_line, read_text
+
+_LISTS = (".txt", ".list")
+_LABELS = {"images": "labels", "JPEGImages": "labels"}
+
+
+@dataclasses.dataclass
+class Listing:
+    """The pictures of a split.
+
+    Args:
+        pictures: their paths, each once, in the order of the lists, those of a folder by name.
+        missing: for each listed picture that is not there, where it is listed.
+        notes: what the user should know of the lists.
+    """
+
+    pictures: list[str] = dataclasses.field(default_factory=list)
+    missing: list[BadFile] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+
+class PathFinder:
+    """Finds what a list or description names, also where the data set was moved since.
+
+    Args:
+        bases: folders that a relative path may be relative to, in this order, the current one after them.
+            Of a path that is not there, the end is looked for in these folders: ``/old/place/train/1.jpg`` is
+            found as ``train/1.jpg``.
+        exists: says whether a path is what is looked for.
+    """
+
+    def __init__(self, bases: Iterable[Path], exists: Callable[[str], bool] = os.path.exists) -> None:
+        self.bases = list(dict.fromkeys(str(base) for base in bases))
+        self._exists = exists
+        self.moved: dict[str, str] = {}
+        """The folders that were not where they were said to be, and where they were found."""
+
+    def find(self, written: str) -> str | None:
+        """Return the path that is meant, or None where there is none."""
+        candidates = [written] if os.path.isabs(written) else [self._join(b, written) for b in self.bases]
+        found = next((path for path in (*candidates, written) if self._exists(path)), None)
+        return found or self._find_moved(written.replace("\\", "/"))
+
+    def _find_moved(self, written: str) -> str | None:
+        folder, _, name = written.rpartition("/")
+        if folder in self.moved and self._exists(self._join(self.moved[folder], name)):
+            return self._join(self.moved[folder], name)
+        parts = [part for part in written.split("/") if part not in ("", ".", "..")]
+        for start in range(len(parts)):
+            for base in self.bases:
+                path = self._join(base, *parts[start:])
+                if self._exists(path):
+                    self.moved[folder] = os.path.dirname(path)
+                    return path
+        return None
+
+    @staticmethod
+    def _join(base: str, *parts: str) -> str:
+        return str(Path(base, *parts))
+
+
+def is_picture_list(path: Path) -> bool:
+    """Say whether a file is a list of pictures: its first line names one."""
+    return path.suffix.lower() in _LISTS and path.is_file() and is_picture(first_line(path))
+
+
+def label_paths(picture: str) -> list[str]:
+    """Return the places where a picture's label may lie, the usual one first.
+
+    ``images/train/1.jpg`` has ``labels/train/1.txt``: the last folder called ``images`` (or ``JPEGImages``)
+    becomes ``labels``. Otherwise the label lies beside the picture.
+    """
+    beside = f"{os.path.splitext(picture)[0]}.txt"
+    parts = beside.split(os.sep)
+    last = max((i for i, part in enumerate(parts[:-1]) if part in _LABELS), default=None)
+    if last is None:
+        return [beside]
+    return [os.sep.join([*parts[:last], _LABELS[parts[last]], *parts[last + 1 :]]), beside]
+
+
+def list_pictures(places: Sequence[Path], bases: Sequence[Path]) -> Listing:
+    """Return the pictures that list files name, or that lie in folders.
+
+    Args:
+        places: list files, one path a line, and folders.
+        bases: folders that relative paths may be relative to, beside a list's own and the current one.
+
+    Raises:
+        UserError: a list cannot be read.
+    """
+    listing = Listing()
+    for place in places:
+        if place.is_dir():
+            listing.pictures += pictures_below(place)
+        else:
+            _read_list(place, bases, listing)
+    unique: dict[str, str] = {}
+    for picture in listing.pictures:
+        unique.setdefault(os.path.abspath(picture), picture)
+    again = len(listing.pictures) - len(unique)
+    if again:
+        listing.notes.append(f"{again:,} lines name a picture that is listed before; it is taken once")
+    listing.pictures = list(unique.values())
+    return listing
+
+
+def _read_list(path: Path, bases: Sequence[Path], listing: Listing) -> None:
+    """Add the pictures of one list file."""
+    finder = PathFinder([path.parent, *bases], os.path.isfile)
+    for number, line in enumerate(read_text(path, "the list").splitlines(), 1):
+        written = line.strip()
+        if not written:
+            continue
+        picture = finder.find(written)
+        if picture is None:
+            problem = f"line {number}: there is no picture {written}"
+            if not os.path.isabs(written):
+                problem += f", seen from {path.absolute().parent} or the current folder"
+            listing.missing.append(BadFile(str(path), problem, "missing-picture"))
+        else:
+            listing.pictures.append(picture)
+    for written, found in finder.moved.items():
+        listing.notes.append(f"{path.name} names pictures in {written or '.'}; they were found in {found}")

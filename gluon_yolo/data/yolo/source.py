@@ -1,0 +1,232 @@
+"""YOLO data sets: pictures, and beside each, or in a folder of labels, a text file with its boxes."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo.data.classes import unknown_classes
+from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.parallel import threaded_map
+from gluon_yolo.data.pictures import picture_size_hw
+from gluon_yolo.data.report import BadFile, Finding, Report
+from gluon_yolo.data.source import Source
+from gluon_yolo.data.truth import Truth
+from gluon_yolo.data.yolo.label import LabelLine, read_label
+from gluon_yolo.data.yolo.layout import ACCEPTS, Layout, find_layout, looks_like_yolo, parts_of
+from gluon_yolo.data.yolo.paths import Listing, label_paths, list_pictures
+from gluon_yolo.data.yolo.strays import find_strays
+from gluon_yolo.errors import UserError
+from gluon_yolo.structures import Detections
+
+
+class YOLODataset(PictureFiles):
+    """Pictures with YOLO labels, as :class:`YOLOSource` opens them.
+
+    Args:
+        labels: N paths of label files; that of a picture without one is where it was looked for first.
+        pictures: the arguments of :class:`PictureFiles`.
+    """
+
+    def __init__(self, labels: Sequence[str], **pictures: Any) -> None:
+        super().__init__(**pictures)
+        self.labels = tuple(labels)
+
+
+class YOLOSource(Source):
+    """A YOLO data set at a path: a description (``.data``, ``data.yaml``), a list, or a folder."""
+
+    format = "yolo"
+    accepts = ACCEPTS
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Say whether an existing path looks like this format."""
+        try:
+            return looks_like_yolo(path)
+        except OSError:
+            return False
+
+    def splits(self) -> tuple[str, ...]:
+        """Return the splits: those of the description, or the lists' or folders' names."""
+        return tuple(self._layout.places)
+
+    def parts(self) -> dict[str, str]:
+        """Return the splits meant for training, validation and test."""
+        return parts_of(self.splits())
+
+    def class_names(self, splits: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return the class names, which all splits share.
+
+        Raises:
+            UserError: there are none, or they contradict the description.
+        """
+        names = self._layout.names.read()
+        if names is None:
+            raise UserError(self._layout.names.missing)
+        return names
+
+    def open(
+        self, split: str, class_names: Sequence[str] | None = None, skip_bad: bool = False
+    ) -> YOLODataset:
+        """Open a split, or several with commas between: read every label, decode every picture once.
+
+        Args:
+            split: one of :meth:`splits`, or of ``train``, ``val`` and ``test`` where :meth:`parts` has it.
+            class_names: names that the class ids of the result stand for, matched exactly with the data set's
+                own; where it has none, they are what its class ids count.
+            skip_bad: leave out, and count, pictures and labels that cannot be used.
+
+        Raises:
+            UserError: there is no such split; pictures or labels are missing or broken (all of them in one
+                message); or a class is unknown.
+        """
+        listing = self._list(split)
+        class_names = self.class_names() if class_names is None else tuple(class_names)
+        own = self._layout.names.read()
+        if own is None:
+            self._layout.names.check_count(class_names, "the list of class names")
+            own = class_names
+        report = Report(f"{self._layout.root.resolve().name} {split}", notes=listing.notes)
+        reader = _Reader(own, self._layout.names.origin)
+        records = threaded_map(reader, listing.pictures, f"reading {report.title}")
+        usable = [record for record in records if isinstance(record, _Record)]
+        report.skip([*listing.missing, *(record for record in records if isinstance(record, BadFile))])
+        report.raise_if_errors(skip_bad)
+        if not usable:
+            raise UserError(f"{report.title}: not one picture can be read, the first: {report.errors[0]}")
+        return YOLODataset(
+            labels=[record.label for record in usable],
+            class_names=class_names,
+            paths=[record.picture for record in usable],
+            sizes_hw=[record.size_hw for record in usable],
+            truths=_truths(usable, own, class_names, report),
+            report=report,
+        )
+
+    def strays(self) -> list[Finding]:
+        """Return labels without a picture and pictures in no split, in the folders that the splits use.
+
+        Splits that cannot be listed are passed over: :meth:`open` says why.
+        """
+        used: list[str] = []
+        places: list[Path] = []
+        for split in self.splits():
+            try:
+                used += self._list(split).pictures
+            except UserError:
+                continue
+            places += self._layout.places[split]
+        return find_strays(used, places)
+
+    def settings(self) -> dict[str, Any]:
+        """Return what a ``.data`` file says about training."""
+        return self._layout.data_file.settings() if self._layout.data_file else {}
+
+    @functools.cached_property
+    def _layout(self) -> Layout:
+        return find_layout(self.path)
+
+    def _list(self, split: str) -> Listing:
+        """Return the pictures of one or several splits.
+
+        Raises:
+            UserError: there is no such split, its list or folder is not there, or it names no picture.
+        """
+        places: list[Path] = []
+        for word in split.split(","):
+            name = word.strip()
+            name = name if name in self.splits() else self.parts().get(name, name)
+            if name not in self.splits():
+                raise UserError(f"{self.path}: no split {name!r}; there is {', '.join(self.splits())}")
+            if name in self._layout.absent:
+                raise UserError(self._layout.absent[name])
+            places += self._layout.places[name]
+        listing = list_pictures(places, [self._layout.root])
+        if not listing.pictures and not listing.missing:
+            raise UserError(
+                f"{' '.join(map(str, places))}: no picture in it; a list names one picture a line"
+            )
+        return listing
+
+
+@dataclasses.dataclass(frozen=True)
+class _Record:
+    """What was read of one picture; ``objects`` is None where it has no label file."""
+
+    picture: str
+    label: str
+    size_hw: tuple[int, int]
+    objects: tuple[LabelLine, ...] | None
+
+
+class _Reader:
+    """Reads one picture and its label into a record, or into a problem where they cannot be used."""
+
+    def __init__(self, class_names: Sequence[str], origin: str) -> None:
+        self._count = len(class_names)
+        self._origin = origin
+
+    def __call__(self, picture: str) -> _Record | BadFile:
+        places = label_paths(picture)
+        label = next((place for place in places if os.path.isfile(place)), None)
+        try:
+            objects = self._objects(label) if label else None
+            return _Record(picture, label or places[0], picture_size_hw(picture), objects)
+        except BadFile as error:
+            return error
+
+    def _objects(self, label: str) -> tuple[LabelLine, ...]:
+        objects = read_label(label)
+        for thing in objects:
+            if thing.class_id >= self._count:
+                known = f"there are {self._count} classes, 0 to {self._count - 1} ({self._origin})"
+                problem = f"line {thing.number}: class id {thing.class_id}, but {known}"
+                raise BadFile(label, problem, "unknown-class")
+        return objects
+
+
+def _truths(
+    records: Sequence[_Record], own: Sequence[str], class_names: Sequence[str], report: Report
+) -> list[Detections]:
+    """Turn labels into ground truth.
+
+    Args:
+        records: what was read.
+        own: the names that the labels' class ids stand for.
+        class_names: the names that the truth's class ids stand for.
+        report: where findings go.
+
+    Raises:
+        UserError: a class that has objects is not among ``class_names``.
+    """
+    class_ids = {name: class_id for class_id, name in enumerate(class_names)}
+    unknown: dict[str, str] = {}
+    truths = []
+    for record in records:
+        if record.objects is None:
+            missing = f"has no label file {record.label}; taken as a picture without objects"
+            report.warn("missing-label", record.picture, missing)
+        truth = Truth(record.label, record.size_hw, report)
+        for thing in record.objects or ():
+            name = own[thing.class_id]
+            if name in class_ids:
+                where = f"line {thing.number} ({name}, {thing.written})"
+                truth.add(thing.box_xyxy(record.size_hw).tolist(), class_ids[name], where=where)
+            else:
+                unknown.setdefault(name, f"{record.label}: line {thing.number}")
+        truths.append(truth.detections())
+    if unknown:
+        raise unknown_classes(unknown, class_names)
+    _note_polygons(records, report)
+    return truths
+
+
+def _note_polygons(records: Sequence[_Record], report: Report) -> None:
+    polygons = sum(thing.is_polygon for record in records for thing in record.objects or ())
+    if polygons:
+        report.notes.append(f"{polygons:,} objects are outlined by polygons; their bounding boxes are taken")

@@ -1,0 +1,53 @@
+"""Files in a YOLO data set that nothing uses: labels without a picture, pictures that no split has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Iterable
+from pathlib import Path
+
+from gluon_yolo.data.pictures import is_picture, pictures_below
+from gluon_yolo.data.report import Finding
+from gluon_yolo.data.yolo.label import looks_like_label
+from gluon_yolo.data.yolo.paths import label_paths
+from gluon_yolo.data.yolo.text_file import first_line
+
+_NO_LABELS = ("classes.txt",)
+
+
+def find_strays(used: Iterable[str], places: Iterable[Path]) -> list[Finding]:
+    """Return warnings about the files of the folders in use that nothing uses.
+
+    Args:
+        used: the pictures of all splits.
+        places: list files and folders of the splits; a folder counts as in use though it has no picture.
+    """
+    taken = {os.path.abspath(picture) for picture in used}
+    roots = {os.path.abspath(place) for place in places if place.is_dir()}
+    there = {picture for root in roots for picture in pictures_below(root)} | taken
+    for folder in {os.path.dirname(picture) for picture in taken}:
+        there |= {os.path.join(folder, name) for name in os.listdir(folder) if is_picture(name)}
+    labels = {label for picture in there for label in label_paths(picture)}
+    folders = {os.path.dirname(label) for label in labels}
+    for root in roots:
+        for label in label_paths(os.path.join(root, "any")):
+            folders |= {parent for parent, _, _ in os.walk(os.path.dirname(label))}
+    files = {file for folder in folders for file in _label_files(folder, labels)}
+    strays = [Finding("warning", file, "", "a label without a picture", "stray-label") for file in files]
+    for picture in there - taken:
+        strays.append(Finding("warning", picture, "", "a picture that no split has", "unused-picture"))
+    return sorted(strays, key=lambda finding: finding.file)
+
+
+def _label_files(folder: str, known: Container[str]) -> list[str]:
+    """Return the files of a folder that are labels by their first line, or are empty, and are not known."""
+    if not os.path.isdir(folder):
+        return []
+    found = []
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if name.endswith(".txt") and name not in _NO_LABELS and path not in known and os.path.isfile(path):
+            line = first_line(path)
+            if not line or looks_like_label(line):
+                found.append(path)
+    return found

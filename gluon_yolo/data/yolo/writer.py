@@ -1,0 +1,123 @@
+"""Write a data set as YOLO text, in the one layout that all three kinds of its readers understand.
+
+::
+
+    OUT/category.names             class names, one a line
+    OUT/OUT.data                   darknet's description: what to give to --data
+    OUT/data.yaml                  Ultralytics' description
+    OUT/train.txt  OUT/val.txt     lists, in the order of the data set
+    OUT/train/1.jpg  OUT/train/1.txt ...
+
+- Labels lie beside the pictures, and no folder is called ``images``. Yolo-FastestV2 only swaps the extension;
+  darknet (AlexeyAB's) does the same but for ``images/train2017`` and a few more; Ultralytics, and darknet's
+  first version, look in ``labels`` where the path has ``images``. A label beside its picture suits all.
+- Lists name ``train/1.jpg``, not ``./train/1.jpg``: Yolo-FastestV2 ends a path at its first dot. It and
+  darknet take such paths from the current folder, so they are to be started in OUT.
+- ``data.yaml`` names the folders, since Ultralytics takes lines of a list from the current folder unless they
+  begin with ``./``; and has no ``path``, since a relative one may mean its own folder of data sets, and an
+  absolute one would not survive a move. Without it, the folder of the file counts.
+- The ``.data`` file has no blanks around ``=``, which Yolo-FastestV2 does not expect, and no ``backup``:
+  where darknet is to put its weights is nothing that a data set knows, and would move the run's folder here.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.writer import PictureStore, Writer
+from gluon_yolo.data.yolo.label import write_label
+from gluon_yolo.data.yolo.layout import parts_of
+from gluon_yolo.errors import UserError
+
+_NAMES = "category.names"
+_BACKUP = "# darknet puts weights into the folder of a line backup=FOLDER\n"
+_KEYS = {"train": "train", "val": "valid", "test": "test"}
+
+logger = logging.getLogger("gluon_yolo")
+
+
+class YOLOWriter(Writer):
+    """Writes pictures, a label beside each, lists, class names, and a description for each kind of reader.
+
+    Args:
+        out: the folder to make.
+        class_names: C names.
+
+    Raises:
+        UserError: the folder holds something else, or a names file cannot hold a name.
+        OSError: the folder cannot be made.
+    """
+
+    format = "yolo"
+
+    def __init__(self, out: str | os.PathLike[str], class_names: Sequence[str]) -> None:
+        for name in class_names:
+            if not name.strip() or name != name.rstrip() or len(name.splitlines()) > 1:
+                raise UserError(
+                    f"the class name {name!r} cannot be a line of a .names file; rename the class"
+                )
+        super().__init__(out, class_names)
+        self._lists: dict[str, str] = {}
+        self._difficult = 0
+
+    def write(self, split: str, dataset: Dataset, copy: bool = True) -> None:
+        """Write one split: its pictures and labels in a folder, its list beside it.
+
+        Args:
+            split: its name.
+            dataset: its pictures and ground truth.
+            copy: copy the picture files; False makes hard links of them where that can be.
+
+        Raises:
+            BadFile: a picture can no longer be read.
+            OSError: a file cannot be written.
+            ValueError: its classes are not those of the writer.
+        """
+        if dataset.class_names != self.class_names:
+            raise ValueError(f"expected the classes {self.class_names}, got {dataset.class_names}")
+        # Readers end a path at a dot, and take blanks out of it.
+        name = re.sub(r"[^\w-]+", "_", split)
+        folder = self.out / name
+        pictures = PictureStore(folder).put(dataset, copy, f"writing {split}")
+        for index, picture in enumerate(pictures):
+            truth = dataset.truth(index)
+            write_label((folder / picture).with_suffix(".txt"), dataset.size_hw(index), truth)
+            self._difficult += 0 if truth.difficult is None else int(truth.difficult.sum())
+        lines = "".join(f"{name}/{picture}\n" for picture in pictures)
+        (self.out / f"{name}.txt").write_text(lines, encoding="utf-8")
+        self._lists[split] = name
+
+    def finish(self) -> Path:
+        """Write the class names and the descriptions, and return the ``.data`` file.
+
+        It and not the folder or ``data.yaml``, since its lists keep the order of the pictures.
+        """
+        (self.out / _NAMES).write_text("".join(f"{name}\n" for name in self.class_names), encoding="utf-8")
+        parts = {part: self._lists[split] for part, split in parts_of(tuple(self._lists)).items()}
+        path = self.out / f"{self.out.resolve().name or 'yolo'}.data"
+        lists = "".join(f"{_KEYS[part]}={name}.txt\n" for part, name in parts.items())
+        text = f"classes={len(self.class_names)}\n{lists}names={_NAMES}\n{_BACKUP}"
+        path.write_text(text, encoding="utf-8")
+        description = {**parts, "names": dict(enumerate(self.class_names))}
+        text = yaml.safe_dump(description, sort_keys=False, allow_unicode=True)
+        (self.out / "data.yaml").write_text(text, encoding="utf-8")
+        self._log_losses(set(self._lists.values()) - set(parts.values()))
+        super().finish()
+        return path
+
+    def _log_losses(self, unnamed: set[str]) -> None:
+        """Say what the format could not take."""
+        if self._difficult:
+            logger.warning(
+                "%s: YOLO labels have no mark for difficult: %d lost it", self.out, self._difficult
+            )
+        if unnamed:
+            lists = ", ".join(sorted(f"{name}.txt" for name in unnamed))
+            logger.info("%s: %s: written, but no description has a key for more lists", self.out, lists)

@@ -1,0 +1,211 @@
+"""COCO data sets: boxes, ids, crowds, and what is wrong in them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_yolo.data.coco.dataset import gluoncv_coco_root, open_coco, open_coco_root
+from gluon_yolo.errors import UserError
+
+NAN = float("nan")
+
+# Ids are neither ordered nor dense, as in the real files.
+CONTENT = {
+    "images": [
+        {"id": 9, "file_name": "nine.jpg", "height": 24, "width": 32},
+        {"id": 4, "file_name": "sub/four.png", "height": 24, "width": 32},
+        {"id": 7, "file_name": "seven.jpg"},
+    ],
+    "categories": [{"id": 18, "name": "dog"}, {"id": 1, "name": "person"}],
+    "annotations": [
+        {"id": 1, "image_id": 9, "category_id": 18, "bbox": [1, 2, 10.5, 12], "iscrowd": 0},
+        {"id": 2, "image_id": 9, "category_id": 1, "bbox": [0, 0, 32, 24], "iscrowd": 1},
+        {"id": 3, "image_id": 9, "category_id": 1, "bbox": [3, 3, 4, 4], "segmentation": [[3, 3, 7, 7]]},
+        {"id": 5, "image_id": 4, "category_id": 1, "bbox": [5, 5, 0, 10]},
+        {"id": 6, "image_id": 4, "category_id": 1, "bbox": [30, 20, 10, 10]},
+    ],
+}
+
+
+@pytest.fixture
+def content():
+    return copy.deepcopy(CONTENT)
+
+
+def write(root, content, split="val"):
+    """Write a data set in COCO's layout, every picture 24x32."""
+    picture = np.full((24, 32, 3), 200, dtype=np.uint8)
+    for image in content.get("images", []):
+        path = root / split / image["file_name"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(cv2.imencode(path.suffix, picture)[1].tobytes())
+    (root / "annotations").mkdir(exist_ok=True)
+    (root / "annotations" / f"instances_{split}.json").write_text(json.dumps(content))
+    return root
+
+
+class TestReading:
+    def test_everything(self, tmp_path, content):
+        dataset = open_coco_root(write(tmp_path, content), "val")
+        assert dataset.class_names == ("person", "dog")  # by category id
+        assert dataset.category_ids == (1, 18)
+        assert [dataset.image_id(i) for i in range(3)] == [4, 7, 9]
+        assert dataset.annotations_file == str(tmp_path / "annotations" / "instances_val.json")
+        assert dataset.name(0) == str(tmp_path / "val" / "sub/four.png")
+        assert dataset.picture(1).shape == (24, 32, 3)
+        np.testing.assert_array_equal(dataset.truth(0).boxes, [[30, 20, 32, 24]])  # clipped
+        np.testing.assert_array_equal(dataset.truth(1).boxes, np.zeros((0, 4)))
+        np.testing.assert_array_equal(dataset.truth(2).boxes, [[1, 2, 11.5, 14], [3, 3, 7, 7]])
+        assert dataset.truth(2).class_ids.tolist() == [1, 0]
+
+    def test_report(self, tmp_path, content):
+        report = open_coco_root(write(tmp_path, content), "val").report
+        assert report.summary_line() == (
+            "instances_val: 3 pictures, 3 boxes (person 2, dog 1), 1 without objects, "
+            "1 crowd boxes left out, 1 broken boxes dropped"
+        )
+        assert [(finding.where, finding.message) for finding in report.warnings] == [
+            ("annotation 5 of sub/four.png (person, [5, 5, 0, 10])", "box has no area; dropped"),
+            (
+                "annotation 6 of sub/four.png (person, [30, 20, 10, 10])",
+                "box reaches out of the 32x24 picture; clipped",
+            ),
+        ]
+
+    def test_class_names_give_the_order(self, tmp_path, content):
+        dataset = open_coco_root(write(tmp_path, content), "val", class_names=["dog", "person"])
+        assert dataset.category_ids == (18, 1)
+        assert dataset.truth(2).class_ids.tolist() == [0, 1]
+
+    @pytest.mark.parametrize("images", ["val", "images/val", "images"])
+    @pytest.mark.parametrize("split", ["val", "instances_val"])
+    def test_layouts(self, tmp_path, content, images, split):
+        write(tmp_path, content)
+        (tmp_path / "val").rename(tmp_path / "elsewhere")
+        (tmp_path / images).parent.mkdir(exist_ok=True)
+        (tmp_path / "elsewhere").rename(tmp_path / images)
+        assert len(open_coco_root(tmp_path, split)) == 3
+
+    @pytest.mark.parametrize(
+        "bbox", [None, "wide", [1, 2, 3], [1, 2, 3, None], [1, 2, 3, NAN], [1, 2, -3, 4], [50, 2, 3, 4]]
+    )
+    def test_broken_boxes_are_dropped(self, tmp_path, content, bbox):
+        content["annotations"] = [{"id": 3, "image_id": 9, "category_id": 1, "bbox": bbox}]
+        dataset = open_coco_root(write(tmp_path, content), "val")
+        assert (dataset.report.boxes, dataset.report.broken_boxes, len(dataset.report.warnings)) == (0, 1, 1)
+
+    def test_annotations_of_no_image(self, tmp_path, content):
+        content["annotations"][0]["image_id"] = 1000
+        dataset = open_coco_root(write(tmp_path, content), "val")
+        assert "1 annotations are of no image" in dataset.report.warnings[-1].message
+
+    def test_survives_pickling(self, tmp_path, content):
+        dataset = pickle.loads(pickle.dumps(open_coco_root(write(tmp_path, content), "val")))
+        assert dataset.image_id(2) == 9
+        np.testing.assert_array_equal(dataset.truth(0).boxes, [[30, 20, 32, 24]])
+
+    def test_sizes(self, tmp_path, content):
+        content["images"][0].update(height=32, width=24)
+        root = write(tmp_path, content)
+        checked = open_coco_root(root, "val")
+        assert checked.size_hw(2) == (24, 32)
+        assert checked.report.warnings[-1].message == "says 24x32, but the picture has 32x24 pixels"
+        believed = open_coco_root(root, "val", check_pictures=False)
+        assert (believed.size_hw(2), believed.size_hw(1)) == ((32, 24), (24, 32))
+
+    def test_gluoncv_root(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("USERPROFILE", str(tmp_path))
+        assert gluoncv_coco_root() == tmp_path / ".mxnet" / "datasets" / "coco"
+
+
+class TestPycocotoolsAgrees:
+    def test_boxes(self, tmp_path, content):
+        pycocotools = pytest.importorskip("pycocotools.coco")
+        for annotation in content["annotations"]:
+            annotation.setdefault("iscrowd", 0)  # which pycocotools insists on
+        dataset = open_coco_root(write(tmp_path, content), "val")
+        api = pycocotools.COCO(dataset.annotations_file)
+        for index in (1, 2):
+            ids = api.getAnnIds(imgIds=dataset.image_id(index), iscrowd=False)
+            theirs = [annotation["bbox"] for annotation in api.loadAnns(ids)]
+            ours = dataset.truth(index).boxes.copy()
+            ours[:, 2:] -= ours[:, :2]
+            np.testing.assert_array_equal(ours, np.reshape(theirs, (-1, 4)))
+
+
+def edited(content, edit):
+    edit(content)
+    return content
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("edit", "message"),
+        [
+            (lambda c: c.pop("categories"), "no list 'categories'"),
+            (lambda c: c.update(annotations={}), "no list 'annotations'"),
+            (lambda c: c.update(images=[]), "the list 'images' is empty"),
+            (lambda c: c.update(categories=[]), "the list 'categories' is empty"),
+            (lambda c: c["images"].append({"id": 9, "file_name": "x.jpg"}), "two images have the same id"),
+            (lambda c: c["categories"].append({"id": 2, "name": "dog"}), "two categories have the same"),
+            (lambda c: c["categories"].append({"id": 18, "name": "cow"}), "two categories have the same"),
+            (
+                lambda c: c["annotations"].append({"id": 1, "image_id": 9, "caption": "a dog"}),
+                r"annotations\[5\]: expected a record with image_id and category_id",
+            ),
+            (lambda c: c["annotations"][0].update(category_id=99), "1 of nine.jpg: no category .* 99"),
+        ],
+    )
+    def test_content(self, tmp_path, content, edit, message):
+        write(tmp_path, content)
+        write(tmp_path, edited(content, edit))
+        with pytest.raises(UserError, match=f"instances_val.json: .*{message}"):
+            open_coco_root(tmp_path, "val")
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [("{", "no valid JSON"), ("[]", "no list 'images'"), ("\xff", "no valid JSON"), (None, "No such")],
+    )
+    def test_file(self, tmp_path, text, message):
+        path = tmp_path / "a.json"
+        if text is not None:
+            path.write_bytes(text.encode("latin-1"))
+        with pytest.raises(UserError, match=f"a.json: .*{message}"):
+            open_coco(path, tmp_path)
+
+    def test_unknown_classes(self, tmp_path, content):
+        root = write(tmp_path, content)
+        with pytest.raises(UserError, match="annotation 5 of sub/four.png: unknown class 'person'"):
+            open_coco_root(root, "val", class_names=["dog"])
+        with pytest.raises(UserError, match="no category 'Dog'; its categories are 'person', 'dog'"):
+            open_coco_root(root, "val", class_names=["Dog", "person"])
+
+    def test_layout(self, tmp_path, content):
+        write(tmp_path, content)
+        with pytest.raises(UserError, match="train.json: no such file; .* there is instances_val.json"):
+            open_coco_root(tmp_path, "train")
+        with pytest.raises(UserError, match="no .json file"):
+            open_coco_root(tmp_path / "nowhere", "train")
+        (tmp_path / "val").rename(tmp_path / "elsewhere")
+        with pytest.raises(UserError, match="val: no such folder; it should hold the pictures of .*val.json"):
+            open_coco_root(tmp_path, "val")
+
+    def test_bad_pictures(self, tmp_path, content):
+        root = write(tmp_path, content)
+        (root / "val" / "nine.jpg").unlink()
+        (root / "val" / "seven.jpg").write_bytes(b"no picture")
+        with pytest.raises(UserError, match="2 files cannot be used") as caught:
+            open_coco_root(root, "val")
+        assert "seven.jpg: cannot read" in str(caught.value) and "nine.jpg: cannot read" in str(caught.value)
+        dataset = open_coco_root(root, "val", skip_bad=True)
+        assert (dataset.image_ids, dataset.report.skipped) == ((4,), 2)
+        (root / "val" / "sub/four.png").unlink()
+        with pytest.raises(UserError, match="not one picture can be read"):
+            open_coco_root(root, "val", skip_bad=True)

@@ -1,0 +1,279 @@
+"""COCOSource: layouts, splits, classes of several files, records of all kinds, unused pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_yolo.data.coco.source import COCOSource
+from gluon_yolo.data.coco.writer import COCOWriter
+from gluon_yolo.errors import UserError
+from tests.data.small_data import small_data
+
+
+def record(file="a.png", categories=("bee",), **annotation):
+    """The content of an annotation file with one picture of 24x32 and one box."""
+    box = {"id": 1, "image_id": 7, "category_id": 3, "bbox": [1, 2, 10, 12], **annotation}
+    return {
+        "info": {"year": 2020},
+        "images": [{"id": 7, "file_name": file, "height": 24, "width": 32}],
+        "annotations": [box],
+        "categories": [{"id": 3 * number, "name": name} for number, name in enumerate(categories, 1)],
+    }
+
+
+def add_picture(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(path.suffix, np.full((24, 32, 3), 200, np.uint8))[1].tobytes())
+
+
+def add_file(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+LAYOUTS = {
+    # a name: {annotation file: picture}, the path, the parts
+    "coco": (
+        {
+            "annotations/instances_train2017.json": "train2017/a.png",
+            "annotations/instances_val2017.json": "val2017/a.png",
+        },
+        "",
+        {"train": "train2017", "val": "val2017"},
+    ),
+    "images": (
+        {"annotations/train.json": "images/a.png", "annotations/val.json": "images/sub/a.png"},
+        "",
+        {"train": "train", "val": "val"},
+    ),
+    "images by split": (
+        {
+            "annotations/instances_train.json": "images/train/a.png",
+            "annotations/instances_test.json": "images/test/a.png",
+        },
+        "",
+        {"train": "train", "val": "test"},
+    ),
+    "roboflow": (
+        {f"{split}/_annotations.coco.json": f"{split}/a.png" for split in ("train", "valid", "test")},
+        "",
+        {"train": "train", "val": "valid", "test": "test"},
+    ),
+    "a file a split": (
+        {"my_train.json": "my_train/a.png", "my_val.json": "images/a.png"},
+        "",
+        {"train": "my_train", "val": "my_val"},
+    ),
+    "one file": ({"all.json": "images/a.png"}, "", {"train": "all"}),
+    "fiftyone": ({"labels.json": "data/a.png"}, "labels.json", {"train": "labels"}),
+    "named, beside": ({"x/all.json": "x/a.png"}, "x/all.json", {"train": "all"}),
+    "named, of one split": (
+        {"annotations/instances_val2017.json": "val2017/a.png"},
+        "annotations/instances_val2017.json",
+        {"train": "val2017"},
+    ),
+    "named, a folder up": ({"labels/val.json": "val/a.png"}, "labels/val.json", {"train": "val"}),
+    "years": (
+        {
+            f"annotations/instances_{split}.json": f"{split}/a.png"
+            for split in ("train2014", "train2017", "val2014")
+        },
+        "",
+        {"train": "train2017", "val": "val2014"},
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts(tmp_path, layout):
+    files, path, parts = LAYOUTS[layout]
+    for file, picture in files.items():
+        add_picture(tmp_path / picture)
+        add_file(tmp_path / file, record("sub/a.png" if "/sub/" in picture else "a.png"))
+    assert COCOSource.recognises(tmp_path / path)
+    source = COCOSource(tmp_path / path)
+    assert source.parts() == parts and len(source.splits()) == len(files)
+    opened = {str(Path(source.open(split).name(0)).relative_to(tmp_path)) for split in source.splits()}
+    assert opened == set(files.values())
+
+
+def test_pictures_of_the_right_split(tmp_path):
+    """Both folders have pictures of these names; the split's own is taken."""
+    for split in ("train", "val"):
+        add_picture(tmp_path / split / "a.png")
+        add_file(tmp_path / "annotations" / f"{split}.json", record())
+    assert COCOSource(tmp_path).open("val").name(0) == str(tmp_path / "val" / "a.png")
+
+
+def test_files_that_are_not_for_detection_are_passed_over(tmp_path):
+    add_picture(tmp_path / "val2017" / "a.png")
+    add_file(tmp_path / "annotations" / "instances_val2017.json", record())
+    add_file(tmp_path / "annotations" / "captions_val2017.json", record())
+    add_file(tmp_path / "annotations" / "person_keypoints_val2017.json", record())
+    assert COCOSource(tmp_path).splits() == ("val2017",)
+
+
+def test_a_byte_order_mark_is_no_hindrance(tmp_path):
+    add_picture(tmp_path / "a.png")
+    (tmp_path / "x.json").write_text(json.dumps(record()), encoding="utf-8-sig")
+    assert len(COCOSource(tmp_path).open("x")) == 1
+
+
+@pytest.mark.parametrize("content", [{"shapes": []}, {"pictures": 3, "categories": "none"}, [{"images": []}]])
+def test_other_json_is_not_recognised(tmp_path, content):
+    add_file(tmp_path / "synthetic.json", content)
+    for path in (tmp_path, tmp_path / "synthetic.json"):
+        assert not COCOSource.recognises(path)
+        with pytest.raises(UserError, match="no COCO annotations; accepted are"):
+            COCOSource(path).splits()
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        {"segmentation": {"counts": [10, 5, 753], "size": [24, 32]}, "iscrowd": 0},
+        {"segmentation": {"counts": "abc", "size": [24, 32]}},
+        {"segmentation": [[1, 2, 11, 2, 11, 14]], "attributes": {"occluded": True}},
+        {"keypoints": [0] * 51, "score": 0.5, "id": 0},
+    ],
+)
+def test_what_else_an_annotation_has_is_ignored(tmp_path, annotation):
+    add_picture(tmp_path / "a.png")
+    add_file(tmp_path / "x.json", record(**annotation))
+    assert COCOSource(tmp_path).open("x").truth(0).boxes.tolist() == [[1, 2, 11, 14]]
+
+
+def test_crowds_missing_boxes_and_names_from_windows(tmp_path):
+    add_picture(tmp_path / "images" / "day 1" / "a.png")
+    content = record("day 1\\a.png", bbox=None, segmentation=[[1, 2, 3, 4, 5, 6]])
+    content["annotations"].append({**content["annotations"][0], "bbox": [0, 0, 5, 5], "iscrowd": 1})
+    add_file(tmp_path / "x.json", content)
+    dataset = COCOSource(tmp_path).open("x")
+    report = dataset.report
+    assert (len(dataset), report.boxes, report.broken_boxes, report.crowd_boxes) == (1, 0, 1, 1)
+    assert report.title == f"{tmp_path.name} x"
+
+
+class TestClassesOfSeveralFiles:
+    @pytest.fixture
+    def source(self, tmp_path):
+        for split, categories in {"train": ("wasp", "bee"), "val": ("bee", "ant")}.items():
+            add_picture(tmp_path / split / "a.png")
+            add_file(tmp_path / f"{split}.json", record(categories=categories))
+        return COCOSource(tmp_path)
+
+    def test_all_know_all(self, source):
+        names = ("wasp", "bee", "ant")
+        assert source.class_names(("train", "val")) == names
+        assert source.class_names(("val",)) == ("bee", "ant")
+        val = source.open("val")
+        assert (val.class_names, val.truth(0).class_ids.tolist()) == (names, [1])
+        assert val.category_ids == (7, 3, 6)  # wasp under an id that is free
+        assert source.open("train", names).truth(0).class_ids.tolist() == [0]
+
+    def test_a_name_that_none_knows_is_an_error(self, source):
+        with pytest.raises(UserError, match="val.json: no category 'Bee'"):
+            source.open("val", ("Bee", "wasp", "ant"))
+
+    def test_coco_counts_them(self, source):
+        pytest.importorskip("pycocotools")
+        from gluon_yolo.metrics.coco_ap import COCOMetric
+
+        val = source.open("val")
+        metric = COCOMetric.from_dataset(val)
+        truth = val.truth(0)
+        metric.observe(0, truth.replace(scores=np.ones(1)), truth)
+        numbers = metric.compute()
+        assert numbers["AP"] == pytest.approx(1) and set(numbers["per_class"]) == {"wasp", "bee", "ant"}
+
+
+class TestErrors:
+    def test_no_such_split(self, tmp_path):
+        add_picture(tmp_path / "a.png")
+        add_file(tmp_path / "annotations" / "instances_x.json", record())
+        assert len(COCOSource(tmp_path).open("instances_x")) == 1
+        with pytest.raises(UserError, match="no split 'y'; there are x"):
+            COCOSource(tmp_path).open("y")
+
+    def test_names_that_say_nothing(self, tmp_path):
+        for name in ("x", "y"):
+            add_file(tmp_path / f"{name}.json", record())
+        with pytest.raises(UserError, match="which is for training.* of .*x.json, .*y.json"):
+            COCOSource(tmp_path).parts()
+
+    def test_pictures_that_are_nowhere(self, tmp_path):
+        (tmp_path / "images").mkdir()
+        add_file(tmp_path / "x.json", record())
+        with pytest.raises(
+            UserError, match=r"x.json: cannot find its pictures, such as a.png; looked in .*images"
+        ):
+            COCOSource(tmp_path).open("x")
+
+    @pytest.mark.parametrize(
+        ("key", "value", "why"),
+        [
+            ("images", {"id": 8, "file_name": None}, r"images\[1\]: file_name None is no text"),
+            ("images", {"id": "8", "file_name": "b.png"}, "images: ids are of several kinds"),
+            ("categories", {"id": 8, "name": 5}, r"categories\[1\]: name 5 is no text"),
+        ],
+    )
+    def test_records(self, tmp_path, key, value, why):
+        content = record()
+        content[key].append(value)
+        add_file(tmp_path / "x.json", content)
+        with pytest.raises(UserError, match=f"x.json: {why}"):
+            COCOSource(tmp_path).open("x")
+
+    @pytest.mark.parametrize("size", [{"width": "wide"}, {"width": None}, {"width": -4}, {"height": 0}])
+    def test_sizes_that_are_none_are_measured(self, tmp_path, size):
+        add_picture(tmp_path / "a.png")
+        content = record()
+        content["images"][0].update(size)
+        add_file(tmp_path / "x.json", content)
+        dataset = COCOSource(tmp_path).open("x")
+        assert dataset.size_hw(0) == (24, 32) and not dataset.report.warnings
+
+
+def test_strays(tmp_path):
+    for picture in (
+        "train/a.png",
+        "train/b.png",
+        "train/deep/c.jpg",
+        "val/a.png",
+        "val/._a.png",
+        "other/z.png",
+    ):
+        add_picture(tmp_path / picture)
+    (tmp_path / "train" / "notes.txt").write_text("")
+    for split in ("train", "val"):
+        add_file(tmp_path / "annotations" / f"{split}.json", record())
+    found = COCOSource(tmp_path).strays()
+    assert [finding.file for finding in found] == [
+        str(tmp_path / "train/b.png"),
+        str(tmp_path / "train/deep/c.jpg"),
+    ]
+    assert {(finding.kind, finding.severity) for finding in found} == {("unused-picture", "warning")}
+
+
+def test_difficult_objects_of_converted_data_count_neither_way(tmp_path):
+    """As they do in the data set that was converted: finding them or not changes no number."""
+    pytest.importorskip("pycocotools")
+    from gluon_yolo.metrics.coco_ap import COCOMetric
+
+    data = small_data(tmp_path / "pictures")
+    writer = COCOWriter(tmp_path / "out", data.class_names)
+    writer.write("val", data)
+    scores = []
+    for dataset in (data, COCOSource(writer.finish()).open("val")):
+        metric = COCOMetric.from_dataset(dataset)
+        for index in range(len(dataset)):
+            truth = dataset.truth(index)
+            found = truth[~truth.difficult]
+            metric.observe(index, found.replace(scores=np.ones(len(found))), truth)
+        scores.append(metric.compute()["AP"])
+    assert scores[0] == scores[1] == pytest.approx(1)

@@ -1,0 +1,119 @@
+"""One VOC annotation: what is read, what is refused, and that writing is reading's inverse."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from gluon_yolo.data.voc.xml_file import read_annotation, write_annotation
+from gluon_yolo.errors import UserError
+from gluon_yolo.structures import Detections
+
+BOX = "<bndbox><xmin>1</xmin><ymin>2</ymin><xmax>10</xmax><ymax>20</ymax></bndbox>"
+
+
+def read(tmp_path, text):
+    path = tmp_path / "a.xml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_annotation(path)
+
+
+def test_pixels_are_counted_from_zero(tmp_path):
+    text = f"<annotation><object><name>Cat</name>{BOX}</object></annotation>"
+    (thing,) = read(tmp_path, text).objects
+    assert thing.box_xyxy == (0, 1, 9, 19)  # one less than written, all four
+    assert thing.name == "Cat"
+    assert thing.difficult is False
+    assert thing.written == "xmin 1 ymin 2 xmax 10 ymax 20"
+
+
+@pytest.mark.parametrize(
+    ("inside", "name", "box", "difficult"),
+    [
+        (f"<name> rBc</name><difficult>1</difficult>{BOX}", " rBc", (0, 1, 9, 19), True),  # as written
+        (f"<difficult></difficult><name>a</name>{BOX}", "a", (0, 1, 9, 19), False),
+        # decimals, blanks and another order
+        (
+            "<bndbox><ymax> 4.5 </ymax><ymin>2</ymin><xmin>1.5</xmin><xmax>\n3</xmax></bndbox><name>a</name>",
+            "a",
+            (0.5, 1, 2, 3.5),
+            False,
+        ),
+        ("<name>a</name>", "a", (math.nan,) * 4, False),  # no box
+        (
+            "<name>a</name><bndbox><xmin>x</xmin><ymin>2</ymin><xmax/><ymax>nan</ymax></bndbox>",
+            "a",
+            (math.nan, 1, math.nan, math.nan),
+            False,
+        ),
+        # the boxes of a person's parts are not the person's
+        (f"<name>person</name><part><name>head</name>{BOX}</part>", "person", (math.nan,) * 4, False),
+    ],
+)
+def test_objects(tmp_path, inside, name, box, difficult):
+    (thing,) = read(tmp_path, f"<annotation><object>{inside}</object></annotation>").objects
+    assert thing.name == name
+    np.testing.assert_array_equal(thing.box_xyxy, box)
+    assert thing.difficult is difficult
+
+
+@pytest.mark.parametrize(
+    ("inside", "size_hw", "filename"),
+    [
+        ("<size><width>64</width><height>48</height></size><filename>x.jpg\n</filename>", (48, 64), "x.jpg"),
+        ("<size><width>0</width><height>0</height></size>", None, ""),  # some tools write zeros
+        ("<size><width>wide</width></size><filename/>", None, ""),
+        ("", None, ""),
+    ],
+)
+def test_size_and_filename(tmp_path, inside, size_hw, filename):
+    annotation = read(tmp_path, f"<annotation>{inside}</annotation>")
+    assert (annotation.size_hw, annotation.filename, annotation.objects) == (size_hw, filename, ())
+
+
+LAUGHS = "<!DOCTYPE a [<!ENTITY b 'ha'><!ENTITY c '&b;&b;'>]><annotation>&c;</annotation>"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no well-formed XML"),
+        (b"<annotation><object></annotation>", "no well-formed XML: mismatched tag"),
+        (b"<annotation>\xff</annotation>", "no well-formed XML"),
+        (b"<?xml version='1.0' encoding='nonsense'?><annotation/>", "no well-formed XML"),
+        (b"<html/>", "<html>, expected <annotation>"),
+        (LAUGHS.encode(), "DOCTYPE"),
+        (LAUGHS.encode("utf-16"), "DOCTYPE"),
+        (b"<annotation>&b;</annotation>", "undefined entity"),
+        (f"<annotation><object/><object>{BOX}</object></annotation>".encode(), "object 1 has no class"),
+        (f"<annotation><object><name> </name>{BOX}</object></annotation>".encode(), "object 1 has no class"),
+    ],
+)
+def test_what_is_refused(tmp_path, content, message):
+    with pytest.raises(UserError, match=f"a.xml: .*{message}"):
+        read(tmp_path, content)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(UserError, match="a.xml: cannot read the annotation: No such file"):
+        read_annotation(tmp_path / "a.xml")
+
+
+def test_writing_is_the_inverse(tmp_path):
+    boxes = np.random.default_rng(0).uniform(0, 500, size=(50, 2, 2))
+    boxes = np.sort(boxes, axis=1).reshape(-1, 4)[:, [0, 1, 2, 3]]
+    truth = Detections(boxes, np.arange(50) % 3, difficult=np.arange(50) % 2 == 0)
+    names = ("a <b> & c", "Größe", "plain")
+    write_annotation(tmp_path / "a.xml", "a & b.jpg", (500, 600), truth, names)
+    annotation = read_annotation(tmp_path / "a.xml")
+    assert (annotation.filename, annotation.size_hw) == ("a & b.jpg", (500, 600))
+    assert [thing.name for thing in annotation.objects] == [names[i % 3] for i in range(50)]
+    assert [thing.difficult for thing in annotation.objects] == truth.difficult.tolist()
+    np.testing.assert_allclose([thing.box_xyxy for thing in annotation.objects], truth.boxes, atol=1e-4)
+
+
+def test_whole_pixels_are_written_whole(tmp_path):
+    write_annotation(tmp_path / "a.xml", "a.jpg", (9, 9), Detections([[0, 1, 9, 100]], [0]), ("a",))
+    assert read_annotation(tmp_path / "a.xml").objects[0].written == "xmin 1 ymin 2 xmax 10 ymax 101"

@@ -1,0 +1,497 @@
+"""YOLO data sets: every way to lay them out, their class names, and what is wrong in them."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_yolo.data.report import ADVICE
+from gluon_yolo.data.yolo.layout import parts_of
+from gluon_yolo.data.yolo.source import YOLOSource
+from gluon_yolo.errors import UserError
+
+LABEL = "1 0.5 0.5 0.5 0.25\n"
+BOX = [8, 9, 24, 15]  # of LABEL, in a picture of 24x32
+JPEG = cv2.imencode(".jpg", np.full((24, 32, 3), 200, dtype=np.uint8))[1].tobytes()
+
+
+def add(root, picture, label=LABEL, label_path=None):
+    """Write a picture of 24x32 and its label, beside it or elsewhere, or none."""
+    path = root / picture
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(JPEG)
+    if label is not None:
+        place = root / label_path if label_path else path.with_suffix(".txt")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(label)
+
+
+def put(root, name, text):
+    root.mkdir(parents=True, exist_ok=True)
+    (root / name).write_text(text)
+    return root / name
+
+
+def names_of(dataset, root):
+    return [Path(dataset.name(i)).relative_to(root).as_posix() for i in range(len(dataset))]
+
+
+def open_part(path, part="train", **options):
+    source = YOLOSource(path)
+    return source.open(source.parts()[part], **options)
+
+
+@pytest.fixture
+def document(tmp_path):
+    """The layout that the document of Yolo-FastestV2 shows; lists say where it was made."""
+    root = tmp_path / "dataset"
+    for split, stems in (("train", ("000002", "000001", "000003")), ("val", ("000070", "000043"))):
+        for stem in stems:
+            add(root, f"{split}/{stem}.jpg")
+        put(
+            root,
+            f"{split}.txt",
+            "".join(f"/home/qiuqiu/Desktop/dataset/{split}/{stem}.jpg\n" for stem in stems),
+        )
+    put(root, "category.names", "person\nbicycle\n")
+    return root
+
+
+class TestDocument:
+    def test_folder(self, document):
+        source = YOLOSource(document)
+        assert YOLOSource.recognises(document)
+        assert source.splits() == ("train", "val")
+        assert source.parts() == {"train": "train", "val": "val"}
+        assert source.class_names(("train",)) == ("person", "bicycle")
+        assert source.settings() == {}
+        assert source.strays() == []
+
+    def test_list_keeps_its_order(self, document):
+        dataset = open_part(document)
+        assert names_of(dataset, document) == ["train/000002.jpg", "train/000001.jpg", "train/000003.jpg"]
+        assert dataset.labels[0] == str(document / "train" / "000002.txt")
+        assert dataset.class_names == ("person", "bicycle")
+        assert dataset.size_hw(0) == (24, 32)
+        assert dataset.encoded(0) == JPEG
+        np.testing.assert_array_equal(dataset.truth(0).boxes, [BOX])
+        np.testing.assert_array_equal(dataset.truth(0).class_ids, [1])
+
+    def test_report(self, document):
+        report = open_part(document, "val").report
+        assert report.summary_line() == (
+            "dataset val: 2 pictures, 2 boxes (person 0, bicycle 2), 0 without objects, "
+            "0 broken boxes dropped"
+        )
+        assert report.findings == []
+        assert report.notes == [
+            "val.txt names pictures in /home/qiuqiu/Desktop/dataset/val; they were found in "
+            f"{document / 'val'}"
+        ]
+
+    def test_list_alone_offers_its_siblings(self, document):
+        source = YOLOSource(document / "train.txt")
+        assert YOLOSource.recognises(source.path)
+        assert source.splits() == ("train", "val")
+        assert len(source.open("val")) == 2
+        assert YOLOSource(document / "val.txt").splits() == ("train",)
+        assert len(YOLOSource(document / "val.txt").open("train")) == 2
+
+    def test_survives_pickling(self, document):
+        dataset = pickle.loads(pickle.dumps(open_part(document)))
+        np.testing.assert_array_equal(dataset.truth(0).boxes, [BOX])
+
+    def test_several_splits(self, document):
+        dataset = YOLOSource(document).open("val, train")
+        assert names_of(dataset, document)[1:3] == ["val/000043.jpg", "train/000002.jpg"]
+
+    def test_no_such_split(self, document):
+        with pytest.raises(UserError, match=r"dataset: no split 'test'; there is train, val"):
+            YOLOSource(document).open("test")
+
+    def test_data_file(self, document, tmp_path):
+        text = "[name]\nmodel_name=a\n[train-configure]\nepochs=30\n[model-configure]\nclasses=2\n"
+        text += "[data-configure]\ntrain=/media/qiuqiu/D/train.txt  # list\nval=/media/qiuqiu/D/val.txt\n"
+        text += "names=./data/category.names\n"
+        put(document, "my.data", text)
+        for path in (document, document / "my.data"):
+            source = YOLOSource(path)
+            assert YOLOSource.recognises(path)
+            assert source.splits() == ("train", "val")
+            assert source.class_names() == ("person", "bicycle")
+            assert source.settings() == {"epochs": 30, "save_prefix": "runs/a-"}
+            assert len(source.open("train")) == 3
+
+
+class TestLists:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "{root}/pictures/a.jpg",
+            "pictures/a.jpg",
+            "./pictures/a.jpg",
+            "  pictures/a.jpg \t",
+            "data/pictures/a.jpg",  # from the folder above, as darknet's own examples
+            "/elsewhere/data/pictures/a.jpg",
+            "C:\\Users\\me\\data\\pictures\\a.jpg",
+            "/elsewhere/a.jpg",
+        ],
+    )
+    def test_where_a_picture_may_be(self, tmp_path, line):
+        root = tmp_path / "data"
+        add(root, "a.jpg" if line == "/elsewhere/a.jpg" else "pictures/a.jpg")
+        put(root, "train.txt", f"\n{line.format(root=root)}\n")
+        put(root, "my.names", "cat\ndog")
+        assert Path(open_part(root).name(0)).read_bytes() == JPEG
+
+    def test_from_the_current_folder(self, tmp_path, monkeypatch):
+        add(tmp_path, "here/pictures/a.jpg")
+        put(tmp_path / "lists", "train.txt", "pictures/a.jpg")
+        put(tmp_path / "lists", "my.names", "cat\ndog")
+        monkeypatch.chdir(tmp_path / "here")
+        assert len(open_part(tmp_path / "lists")) == 1
+
+    def test_from_the_folder_of_the_data_file(self, tmp_path):
+        add(tmp_path, "pictures/a.jpg")
+        put(tmp_path / "lists", "t.txt", "pictures/a.jpg")
+        put(tmp_path, "my.data", "train = lists/t.txt\nnames = my.names\nclasses = 2")
+        put(tmp_path, "my.names", "cat\ndog")
+        assert names_of(open_part(tmp_path / "my.data"), tmp_path) == ["pictures/a.jpg"]
+
+    def test_missing_pictures_are_all_named(self, document):
+        put(document, "train.txt", "train/000001.jpg\n\ntrain/9.jpg\n/far/8.jpg\n")
+        with pytest.raises(UserError) as caught:
+            open_part(document)
+        message = str(caught.value)
+        here = document.absolute()
+        assert (
+            f"{here}/train.txt: line 3: there is no picture train/9.jpg, seen from {here} or the" in message
+        )
+        assert f"{here}/train.txt: line 4: there is no picture /far/8.jpg\n" in message
+        assert "2 files cannot be used" in message
+
+    def test_missing_pictures_can_be_skipped(self, document):
+        put(document, "train.txt", "train/9.jpg\ntrain/000001.jpg")
+        report = open_part(document, skip_bad=True).report
+        assert (report.pictures, report.skipped, report.errors[0].kind) == (1, 1, "missing-picture")
+
+    def test_twice(self, document):
+        put(document, "train.txt", f"train/000001.jpg\ntrain/000003.jpg\n{document}/train/000001.jpg\n")
+        dataset = open_part(document)
+        assert names_of(dataset, document) == ["train/000001.jpg", "train/000003.jpg"]
+        assert dataset.report.notes == ["1 lines name a picture that is listed before; it is taken once"]
+
+    def test_empty(self, document):
+        put(document, "train.txt", "\n")
+        with pytest.raises(UserError, match=r"train\.txt: no picture in it; a list names one picture a line"):
+            YOLOSource(document / "train.txt").open("train")
+
+    @pytest.mark.parametrize(
+        ("splits", "parts"),
+        [
+            (("train",), {"train": "train"}),
+            (("val",), {"train": "val"}),
+            (("all",), {"train": "all"}),
+            (("test", "train", "val"), {"train": "train", "val": "val", "test": "test"}),
+            (("test", "train"), {"train": "train", "val": "test"}),
+            (("train2017", "val2017"), {"train": "train2017", "val": "val2017"}),
+            (("2007_train", "2007_test"), {"train": "2007_train", "val": "2007_test"}),
+            (("train", "valid"), {"train": "train", "val": "valid"}),
+            (("test", "train", "trainval", "val"), {"train": "train", "val": "val", "test": "test"}),
+            (("test", "trainval", "val"), {"train": "trainval", "val": "test"}),  # val is in trainval
+            (("all", "val"), {"train": "all", "val": "val"}),
+        ],
+    )
+    def test_parts(self, splits, parts):
+        assert parts_of(splits) == parts
+
+
+class TestFolders:
+    def test_beside(self, tmp_path):
+        for name in ("b.jpg", "a.PNG", "sub/c.jpeg"):
+            add(tmp_path, name)
+        put(tmp_path, "classes.txt", "cat\ndog\n")  # as labelImg leaves it
+        add(tmp_path, "._b.jpg", None)  # as macOS does
+        source = YOLOSource(tmp_path)
+        assert YOLOSource.recognises(tmp_path)
+        assert source.parts() == {"train": "train"}
+        assert names_of(source.open("train"), tmp_path) == ["a.PNG", "b.jpg", "sub/c.jpeg"]
+        assert source.class_names() == ("cat", "dog")
+        assert source.strays() == []
+
+    def test_ultralytics(self, tmp_path):
+        root = tmp_path / "images" / "coco8"  # a folder called images further up is not the one that counts
+        for split in ("train", "val"):
+            add(root, f"images/{split}/a.jpg", LABEL, f"labels/{split}/a.txt")
+        put(root, "my.names", "cat\ndog")
+        source = YOLOSource(root)
+        assert YOLOSource.recognises(root)
+        assert source.parts() == {"train": "train", "val": "val"}
+        dataset = source.open("val")
+        assert dataset.labels == (str(root / "labels" / "val" / "a.txt"),)
+        np.testing.assert_array_equal(dataset.truth(0).boxes, [BOX])
+        assert source.strays() == []
+
+    def test_images_without_splits(self, tmp_path):
+        add(tmp_path, "images/a.jpg", LABEL, "labels/a.txt")
+        put(tmp_path / "labels", "classes.txt", "cat\ndog")
+        assert YOLOSource.recognises(tmp_path)
+        assert len(open_part(tmp_path).truth(0)) == 1
+
+    def test_roboflow(self, tmp_path):
+        for split in ("train", "valid"):
+            add(tmp_path, f"{split}/images/a.jpg", LABEL, f"{split}/labels/a.txt")
+        put(tmp_path, "README.roboflow.txt", "See https://example.org")
+        put(tmp_path, "my.names", "cat\ndog")
+        source = YOLOSource(tmp_path)
+        assert YOLOSource.recognises(tmp_path)
+        assert source.parts() == {"train": "train", "val": "valid"}
+        assert len(source.open("val").truth(0)) == 1  # the part's name will do
+        assert source.strays() == []
+
+    def test_roboflow_yaml(self, tmp_path, caplog):
+        for split in ("train", "valid"):
+            add(tmp_path, f"{split}/images/a.jpg", LABEL, f"{split}/labels/a.txt")
+        text = (
+            "train: ../train/images\nval: ../valid/images\ntest: ../test/images\nnc: 2\nnames: [cat, dog]\n"
+        )
+        path = put(tmp_path, "data.yaml", text)
+        source = YOLOSource(tmp_path)
+        assert YOLOSource.recognises(tmp_path)
+        assert YOLOSource.recognises(path)
+        assert source.parts() == {"train": "train", "val": "val"}
+        assert "data.yaml: test: there is no list or folder ../test/images" in caplog.text
+        assert source.class_names() == ("cat", "dog")
+        assert names_of(source.open("val"), tmp_path) == ["valid/images/a.jpg"]
+        assert source.strays() == []
+
+    @pytest.mark.parametrize("root", ["path: ../datasets/my\n", "path: my\n", "path: /content/my\n", ""])
+    def test_ultralytics_yaml(self, tmp_path, root):
+        add(tmp_path / "my", "images/train/a.jpg", LABEL, "labels/train/a.txt")
+        add(tmp_path / "my", "images/extra/b.jpg", LABEL, "labels/extra/b.txt")
+        put(tmp_path / "my", "more.txt", "./images/extra/b.jpg")
+        text = f"{root}train: [images/train, more.txt]\nval: images/val\nnames: {{1: dog, 0: cat}}"
+        source = YOLOSource(put(tmp_path if root == "path: my\n" else tmp_path / "my", "data.yaml", text))
+        assert names_of(source.open("train"), tmp_path / "my") == ["images/train/a.jpg", "images/extra/b.jpg"]
+        assert source.class_names() == ("cat", "dog")
+        with pytest.raises(
+            UserError, match=r"data\.yaml: val: there is no list or folder images/val, seen from"
+        ):
+            source.open("val")
+
+    def test_both_descriptions(self, document):
+        """The .data file counts: its lists have an order, folders have not."""
+        put(document, "my.data", "train=train.txt\nnames=category.names")
+        put(document, "data.yaml", "train: train\nnames: [a, b]")
+        assert names_of(open_part(document), document)[0] == "train/000002.jpg"
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("Main/train.txt", "000001\n000002\n"),  # VOC's
+            ("notes.txt", "no pictures here"),
+            ("annotations.json", "{}"),
+            ("conf.yaml", "key: value"),
+        ],
+    )
+    def test_not_ours(self, tmp_path, name, text):
+        put((tmp_path / name).parent, Path(name).name, text)
+        add(tmp_path, "a.jpg", None)  # and a picture without a label
+        assert not YOLOSource.recognises(tmp_path)
+        assert not YOLOSource.recognises(tmp_path / name)
+        assert not YOLOSource.recognises(tmp_path / "none")
+
+    def test_nothing(self, tmp_path):
+        with pytest.raises(
+            UserError, match="no YOLO data in it, neither lists nor pictures; accepted is a darknet"
+        ):
+            YOLOSource(tmp_path).splits()
+        with pytest.raises(UserError, match=r"none: no such file or folder, so no data"):
+            YOLOSource(tmp_path / "none").splits()
+
+    def test_empty_descriptions(self, tmp_path):
+        with pytest.raises(UserError, match="names no data; it needs a line train=LIST"):
+            YOLOSource(put(tmp_path, "my.data", "classes=2")).splits()
+        with pytest.raises(UserError, match="names no data; it needs train: and val:"):
+            YOLOSource(put(tmp_path, "my.yaml", "names: [a]")).splits()
+        with pytest.raises(UserError, match=r"my\.data: line 2: train: there is no list or folder a\.txt"):
+            YOLOSource(put(tmp_path, "my.data", "\ntrain=a.txt\nnames=b")).open("train", ("cat",))
+
+
+class TestClassNames:
+    def test_none(self, document):
+        (document / "category.names").unlink()
+        advice = r"dataset: no class names: give them with --classes FILE, or put a \.names file there"
+        with pytest.raises(UserError, match=advice):
+            YOLOSource(document).class_names()
+        with pytest.raises(UserError, match=advice):
+            open_part(document)
+        assert open_part(document, class_names=("a", "b")).class_names == ("a", "b")
+
+    def test_several_files(self, document):
+        put(document, "other.names", "a\nb")
+        with pytest.raises(
+            UserError, match=r"several files of class names: .*category\.names, .*other\.names"
+        ):
+            YOLOSource(document).class_names()
+
+    def test_file_of_the_description_is_missing(self, document):
+        path = put(document, "my.data", "train=train.txt\nnames=none.names")
+        with pytest.raises(
+            UserError, match=r"my\.data: line 2: names: there is no file none\.names: give them"
+        ):
+            YOLOSource(path).class_names()
+
+    @pytest.mark.parametrize(
+        ("name", "text", "place"),
+        [
+            ("my.data", "train=train.txt\nclasses=3\nnames=category.names", "my.data: line 2"),
+            ("data.yaml", "train: train\nnc: 3\nnames: [person, bicycle]", "data.yaml: nc"),
+        ],
+    )
+    def test_other_number_than_declared(self, document, name, text, place):
+        source = YOLOSource(put(document, name, text))
+        pattern = rf"{re.escape(place)}: says 3 classes, but .*names has 2 \(person, bicycle\)"
+        with pytest.raises(UserError, match=pattern):
+            source.class_names()
+        with pytest.raises(UserError, match=pattern):
+            source.open("train")
+
+    def test_given_number_against_the_declared(self, document):
+        source = YOLOSource(put(document, "my.data", "train=train.txt\nclasses=2"))
+        with pytest.raises(UserError, match="line 2: says 2 classes, but the list of class names has 1"):
+            source.open("train", ("person",))
+
+    def test_given_names_are_matched(self, document):
+        """A model may count the classes in another order; ids follow the names, not the numbers."""
+        dataset = open_part(document, class_names=("bicycle", "car", "person"))
+        assert dataset.truth(0).class_ids.tolist() == [0]
+        with pytest.raises(UserError, match=r"000002\.txt: line 1: unknown class 'bicycle'"):
+            open_part(document, class_names=("person", "Bike"))
+
+
+class TestFaults:
+    @pytest.fixture
+    def root(self, tmp_path):
+        put(tmp_path, "my.names", "cat\ndog")
+        add(tmp_path, "train/good.jpg")
+        return tmp_path
+
+    def test_all_bad_files_in_one_message(self, root):
+        add(root, "train/broken.jpg", "0 0.5 0.5 0.1 0.1\n0 0.5 0.5 0.1")
+        add(root, "train/class.jpg", "0 0.5 0.5 0.1 0.1\n\n7 0.5 0.5 0.1 0.1")
+        add(root, "train/cut.jpg")
+        (root / "train" / "cut.jpg").write_bytes(JPEG[: len(JPEG) // 2])
+        with pytest.raises(UserError) as caught:
+            open_part(root)
+        lines = str(caught.value).splitlines()
+        folder = f"  {root}/train"
+        assert lines[0].endswith(": 3 files cannot be used:")
+        assert lines[1].startswith(f"{folder}/broken.txt: line 2: expected 'class cx cy w h'")
+        assert lines[2] == (
+            f"{folder}/class.txt: line 3: class id 7, but there are 2 classes, 0 to 1 ({root}/my.names)"
+        )
+        assert lines[3].startswith(f"{folder}/cut.jpg: cannot read the picture")
+        report = open_part(root, skip_bad=True).report
+        assert (report.pictures, report.skipped) == (1, 3)
+        assert [finding.kind for finding in report.errors] == [
+            "broken-label",
+            "unknown-class",
+            "unreadable-picture",
+        ]
+
+    def test_nothing_left(self, root):
+        (root / "train" / "good.jpg").write_bytes(b"")
+        with pytest.raises(UserError, match=r"not one picture can be read, the first: .*good\.jpg"):
+            open_part(root, skip_bad=True)
+
+    def test_missing_label(self, root):
+        add(root, "images/a.jpg", None)
+        put(root, "train.txt", "train/good.jpg\nimages/a.jpg")
+        dataset = open_part(root)
+        (finding,) = dataset.report.warnings
+        assert (finding.kind, finding.file) == ("missing-label", str(root / "images" / "a.jpg"))
+        assert finding.message == f"has no label file {root}/labels/a.txt; taken as a picture without objects"
+        assert len(dataset.truth(1)) == 0
+        assert dataset.report.empty_pictures == 1
+
+    def test_empty_label_is_no_fault(self, root):
+        add(root, "train/good.jpg", "")
+        report = open_part(root).report
+        assert (report.empty_pictures, report.findings) == (1, [])
+
+    @pytest.mark.parametrize(
+        ("line", "kind"),
+        [
+            ("0 0.5 0.5 0 0.1", "no-area"),
+            ("0 nan 0.5 0.1 0.1", "not-finite"),
+            ("0 1e300 0.5 1e300 0.1", "not-finite"),
+            ("0 0.5 0.5 -0.1 0.1", "swapped-corners"),
+            ("0 1.5 0.5 0.1 0.1", "outside"),
+        ],
+    )
+    def test_broken_box(self, root, line, kind):
+        add(root, "train/good.jpg", f"{LABEL}{line}\n")
+        dataset = open_part(root)
+        (finding,) = dataset.report.warnings
+        assert (finding.kind, finding.file) == (kind, str(root / "train" / "good.txt"))
+        assert finding.where == f"line 2 (cat, {line[2:]})"
+        assert (len(dataset.truth(0)), dataset.report.broken_boxes) == (1, 1)
+
+    def test_reaching_out_is_clipped(self, root):
+        add(root, "train/good.jpg", "1 0.9 0.5 0.4 0.5\n")
+        dataset = open_part(root)
+        assert [finding.kind for finding in dataset.report.warnings] == ["reaches-out"]
+        np.testing.assert_allclose(dataset.truth(0).boxes, [[22.4, 6, 32, 18]], atol=1e-5)
+
+    def test_polygons_are_noted_once(self, root):
+        add(root, "train/a.jpg", "0 0 0 0.5 0 0.5 0.5\n0 0.5 0.5 1 0.5 1 1\n")
+        add(root, "train/b.jpg", "0 0 0 0.5 0 0.5 0.5\n")
+        dataset = open_part(root)
+        assert dataset.report.notes == ["3 objects are outlined by polygons; their bounding boxes are taken"]
+        np.testing.assert_array_equal(dataset.truth(0).boxes, [[0, 0, 16, 12], [16, 12, 32, 24]])
+
+
+class TestStrays:
+    def test_labels_and_pictures(self, document):
+        put(document / "train", "lost.txt", LABEL)
+        put(document / "train", "empty.txt", "")
+        put(document / "train", "named.txt", "cat 0.5 0.5 0.1 0.1")
+        put(document / "train", "classes.txt", "1 2 3 4 5")
+        put(document / "train", "README.txt", "Pictures of a street, 1 2 3 4 5")
+        add(document, "val/new.jpg")
+        strays = [
+            (Path(f.file).relative_to(document).as_posix(), f.kind) for f in YOLOSource(document).strays()
+        ]
+        assert strays == [
+            ("train/empty.txt", "stray-label"),
+            ("train/lost.txt", "stray-label"),
+            ("train/named.txt", "stray-label"),
+            ("val/new.jpg", "unused-picture"),
+        ]
+        assert all(finding.kind in ADVICE for finding in YOLOSource(document).strays())
+
+    def test_folder_of_labels(self, tmp_path):
+        add(tmp_path, "images/train/a.jpg", LABEL, "labels/train/a.txt")
+        put(tmp_path / "labels" / "train" / "day2", "b.txt", LABEL)
+        (stray,) = YOLOSource(tmp_path).strays()
+        assert stray.file == str(tmp_path / "labels" / "train" / "day2" / "b.txt")
+        assert str(stray) == f"{stray.file}: a label without a picture"
+
+    def test_lists_beside_pictures(self, tmp_path):
+        add(tmp_path, "a.jpg")
+        put(tmp_path, "train.txt", "a.jpg")
+        put(tmp_path, "anchors6.txt", "12.64,19.39, 37.88,51.48\n0.63")
+        assert YOLOSource(tmp_path).strays() == []
+
+    def test_broken_split_is_passed_over(self, document, caplog):
+        caplog.set_level(logging.INFO)
+        put(document, "my.data", "train=train.txt\nval=none.txt")
+        put(document / "train", "lost.txt", LABEL)
+        assert [finding.kind for finding in YOLOSource(document).strays()] == ["stray-label"]
