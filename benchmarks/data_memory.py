@@ -61,10 +61,17 @@ def _epochs(args: argparse.Namespace) -> list[float]:
     from gluon_yolo.spec import DetectionSpec
 
     dataset = open_voc(args.data_root, "trainval")
-    spec, sizes_hw = DetectionSpec(dataset.class_names), [(side, side) for side in (320, 416, 512)]
+    spec = DetectionSpec(dataset.class_names)
     seen = []
     with TrainLoader(
-        dataset, augmentation(args.augment), spec, 8, sizes_hw, workers=2, worker_type=args.side, mixup=True
+        dataset,
+        augmentation(args.augment),
+        spec,
+        8,
+        [(416, 416)],
+        workers=2,
+        worker_type=args.side,
+        mixup=True,
     ) as loader:
         for epoch in range(args.epochs):
             for _ in loader.epoch(epoch):
