@@ -10,12 +10,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from gluon_yolo import visualize
+from gluon_yolo import atomic, visualize
 from gluon_yolo.compat import mx
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loader import TrainLoader
 from gluon_yolo.data.transforms import augmentation
-from gluon_yolo.engine import atomic, generators
+from gluon_yolo.engine import generators
 from gluon_yolo.engine.checkpoint import Checkpoint
 from gluon_yolo.engine.devices import check_batch_size
 from gluon_yolo.engine.progress import Progress
@@ -95,6 +95,9 @@ class Training:
             schedule=self.schedule.to_dict(),
         )
         generators.seed(settings.seed)
+        if settings.mixup and not settings.mixup_in(0):
+            never = "mixup: never on: the last %d of %d epochs go without; give fewer --no-mixup-epochs"
+            log.warning(never, settings.no_mixup_epochs, settings.epochs)
 
     def resume(self) -> None:
         """Restore what the run's last checkpoint holds.

@@ -260,3 +260,9 @@ def test_processes_train_as_threads_do_and_a_letterboxed_run_is_used_so(train):
     assert threads[0] == processes[0] == 0
     assert_equal_runs(threads[1], processes[1])
     assert Predictor.load(threads[1]).fit.mode == "letterbox"
+
+
+def test_mixup_that_is_never_on_is_said(train):
+    status, run = train("--epochs", "1", "--mixup")
+    assert status == 0
+    assert "mixup: never on: the last 20 of 1 epochs go without" in (run / "log.txt").read_text()
