@@ -10,19 +10,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gluon_yolo.data.formats import open_source
     from gluon_yolo.inference.predictor import Predictor
     from gluon_yolo.nn.zoo import build
     from gluon_yolo.spec import DetectionSpec
     from gluon_yolo.structures import Detections
 
 __version__ = "0.1.0"
-__all__ = ["DetectionSpec", "Detections", "Predictor", "__version__", "build"]
+__all__ = ["DetectionSpec", "Detections", "Predictor", "__version__", "build", "open_source"]
 
 _HOMES = {
     "DetectionSpec": "gluon_yolo.spec",
     "Detections": "gluon_yolo.structures",
     "Predictor": "gluon_yolo.inference.predictor",
     "build": "gluon_yolo.nn.zoo",
+    "open_source": "gluon_yolo.data.formats",
 }
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from gluon_yolo.atomic import writing
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.structures import Detections
@@ -132,11 +133,10 @@ def write_picture(path: str | Path, picture: np.ndarray) -> None:
     path = Path(path)
     try:
         data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
-        path.write_bytes(data.tobytes())
     except cv2.error as error:
         raise UserError(f"{path}: no picture format ends with {path.suffix!r}; use .jpg or .png") from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); name another place") from error
+    with writing(path, "name another place"):
+        path.write_bytes(data.tobytes())
 
 
 def plot_curves(metrics_csv: str | Path, png: str | Path) -> None:

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "gluon_yolo"
 # The first floor's "" is the package itself (its version).
 FLOORS = (
     ("", "errors", "cores", "cpu_devices", "missing", "numpy_names", "class_names"),
-    ("cuda", "structures", "spec"),
+    ("cuda", "structures", "spec", "atomic"),
     ("compat", "boxes"),
     ("nn.layers", "nn.coding"),
     ("nn.backbones", "nn.necks", "nn.heads", "assign"),

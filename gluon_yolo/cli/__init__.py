@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -33,8 +34,9 @@ _EXAMPLES = """\
 a first walk, on drawn pictures:
   gluon-yolo doctor                                      is this machine ready?
   gluon-yolo synth shapes                                a data set in VOC layout
-  gluon-yolo train --network mobilenet0_25 --data-root shapes --gpus "" --recipe small-data --epochs 10
-  gluon-yolo eval --model runs/NAME --data-root shapes
+  gluon-yolo data check shapes                           what is in it, and what is wrong with it?
+  gluon-yolo train --network mobilenet0_25 --data shapes --gpus "" --recipe small-data --epochs 10
+  gluon-yolo eval --model runs/NAME --data shapes
   gluon-yolo demo --model runs/NAME shapes/JPEGImages --out seen
   gluon-yolo export runs/NAME --out model
 
@@ -53,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # exits: help, version, or the list of commands after an error
         _top_parser().parse_args(argv or ["--help"])
     command = argv[0]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files and classes may be any
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("gluon_yolo").setLevel(logging.INFO)
     try:

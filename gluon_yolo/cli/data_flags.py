@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shlex
 from pathlib import Path
 
 from gluon_yolo.data.classes import lookalikes, read_class_names
@@ -27,7 +28,6 @@ _PUBLISHED = {
     ),
     "coco": (gluoncv_coco_root, "annotations/ and val2017/", {"train": "train2017", "val": "val2017"}),
 }
-_PURPOSE = {"train": "for training", "val": "for validation"}
 _FORMAT_HELP = "what PATH is (default: found from what is there)"
 
 logger = logging.getLogger("gluon_yolo")
@@ -124,6 +124,35 @@ def open_datasets(
     return opened.get("train"), opened.get("val"), class_names
 
 
+def what_next(format: str, place: Path, source: Source) -> str:
+    """Return what to type next with data that was just written.
+
+    Args:
+        format: the format it was written in.
+        place: what to give to ``--data``.
+        source: what it was made from.
+    """
+    try:
+        parts = SOURCES[format](place).parts()
+    except UserError:  # the names of the splits say nothing
+        parts = {}
+    if {"train", "val"} <= parts.keys():
+        return f"train on it: gluon-yolo train --data {shlex.quote(str(place))}"
+    divide = source.path if format == "record" else place
+    again = ", then pack it anew" if format == "record" else ""
+    return f"to train, divide it: gluon-yolo data split {shlex.quote(str(divide))}{again}"
+
+
+def refuse_inside(out: str, source: Path) -> None:
+    """Raise a UserError where what is to be written would lie in the very folder that is read.
+
+    Each picture would be in it twice then.
+    """
+    inner, outer = Path(out).resolve(), source.resolve()
+    if outer.is_dir() and outer in inner.parents:
+        raise UserError(f"{out}: lies in the data itself, {source}; name a folder outside of it")
+
+
 def log_reports(train: Dataset | None, val: Dataset | None) -> None:
     """Log what each part holds and what is wrong with it."""
     for dataset in (train, val):
@@ -141,15 +170,15 @@ def _split_for(part: str, source: Source, needed: list[str], args: argparse.Name
     """
     if not (args.data or args.data_root):
         return _PUBLISHED[args.dataset or "voc"][2][part]
-    offered, splits = source.parts(), source.splits()
-    if part in offered:
-        return offered[part]
+    splits = source.splits()
     if len(splits) == 1 and needed == [part]:
         return splits[0]  # what is evaluated on data that has no division
     advice = f"name some with --{part}-split"
-    if part == "val" and "train" in offered:
+    if part == "val" and source.format == "record":
+        advice = f"divide with `gluon-yolo data split` what it was packed from, and pack it anew, or {advice}"
+    elif part == "val":
         advice = f"hold some out with `gluon-yolo data split {source.path}`, or {advice}"
-    raise UserError(f"{source.path}: no pictures {_PURPOSE[part]}; there is {', '.join(splits)}: {advice}")
+    return source.split_for(part, advice)
 
 
 def _standard_place(dataset: str) -> Path:

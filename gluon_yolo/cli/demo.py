@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
+from gluon_yolo.atomic import replacing, writing
 from gluon_yolo.cli.model_flags import add_model_arguments, open_predictor
 from gluon_yolo.data.pictures import read_picture
-from gluon_yolo.engine.atomic import replacing, writing
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.sources import ResultNames, Source, find_sources
 from gluon_yolo.inference.video import VideoReader, VideoWriter

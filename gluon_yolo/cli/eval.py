@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gluon_yolo.atomic import replacing, writing
 from gluon_yolo.cli.data_flags import add_data_arguments, log_reports, open_datasets
 from gluon_yolo.cli.model_flags import add_model_arguments, open_predictor
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.coco.dataset import open_coco
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.engine.atomic import replacing, writing
 from gluon_yolo.engine.evaluate import Watch, evaluate
 from gluon_yolo.errors import UserError
 from gluon_yolo.metrics.coco_ap import COCOMetric

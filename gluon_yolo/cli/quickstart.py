@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from gluon_yolo.engine.atomic import writing
+from gluon_yolo.atomic import writing
 from gluon_yolo.errors import UserError
 
 HELP = """\
@@ -54,12 +54,12 @@ def run(args: argparse.Namespace) -> int:
 
     step("synth", data, "--pictures", PICTURES)
     earlier = set(out.glob("*/args.json"))
-    step("train", "--data-root", data, *(word for flag in TRAINING.items() for word in flag),
+    step("train", "--data", data, *(word for flag in TRAINING.items() for word in flag),
          "--no-random-shape", "--save-prefix", f"{out}/")  # fmt: skip
     (made,) = set(out.glob("*/args.json")) - earlier
     trained = made.parent
     step("export", trained, "--out", model)
-    step("eval", "--model", model, "--data-root", data, "--json", scores)
+    step("eval", "--model", model, "--data", data, "--json", scores)
     step("demo", "--model", model, data / "JPEGImages" / SHOWN, "--out", pictures)
 
     score = json.loads(scores.read_text(encoding="utf-8"))["VOC_mAP50"]
@@ -72,7 +72,7 @@ its scores on the validation pictures       {scores}
 pictures with what it found                 {pictures}
 
 with your own pictures, in a folder with JPEGImages/ and Annotations/ (Pascal VOC's XML):
-  {python} train_yolo3_mobilenet.py --network mobilenet1_0 --data-root FOLDER --gpus "" --recipe small-data
+  {python} train_yolo3_mobilenet.py --network mobilenet1_0 --data FOLDER --gpus "" --recipe small-data
 """)
     good = (score or 0) > WANTED
     verdict = "done" if good else f"NOT GOOD ENOUGH, mAP50 should be above {WANTED}"

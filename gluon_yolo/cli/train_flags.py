@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import logging
+import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from gluon_yolo.cli.data_flags import add_data_arguments
@@ -157,7 +157,7 @@ def given_flags(args: argparse.Namespace) -> Flags:
 
 
 def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def fresh_flags(given: Flags, from_data: Mapping[str, Any] | None = None) -> Flags:

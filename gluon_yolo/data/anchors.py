@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
+from gluon_yolo.atomic import writing
 from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.text_file import read_text
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import Anchors
 
@@ -154,13 +157,7 @@ def read_anchors(path: str | os.PathLike[str]) -> np.ndarray:
         UserError: there is no such file, or it holds something else.
     """
     path = os.fspath(path)
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            lines = [line.partition("#")[0].strip() for line in file]
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the anchors: {error.strerror or error}; {_FORM}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not a file of anchors; {_FORM}") from error
+    lines = [line.partition("#")[0].strip() for line in read_text(path, "the anchors").splitlines()]
     try:
         return parse_anchors(next((line for line in lines if line), ""))
     except UserError as error:
@@ -181,11 +178,8 @@ def write_anchors(path: str | os.PathLike[str], anchors: np.ndarray, iou: float)
             read_anchors(path)
         except UserError as error:
             raise UserError(f"{path}: holds something else than anchors; name another file") from error
-    try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(f"{format_anchors(anchors)}\n{iou:.6f}\n")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); name another place") from error
+    with writing(Path(path), "name another place"):
+        Path(path).write_text(f"{format_anchors(anchors)}\n{iou:.6f}\n", encoding="utf-8")
 
 
 def _iou(sizes: np.ndarray, anchor: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from gluon_yolo.data.text_file import read_text
 from gluon_yolo.errors import UserError
 
 _NAMES_SHOWN = 30
@@ -18,13 +19,7 @@ def read_class_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
         UserError: the file cannot be read, is empty, has an empty line between names, or a name twice.
     """
     path = os.fspath(path)
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            names = [line.rstrip() for line in file.read().rstrip().splitlines()]
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the class names: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: the class names are not UTF-8 text; save the file as UTF-8") from error
+    names = [line.rstrip() for line in read_text(path, "the class names").rstrip().splitlines()]
     if not names:
         raise UserError(f"{path}: no class names; write one a line")
     for number, name in enumerate(names, 1):

@@ -11,7 +11,7 @@ from gluon_yolo.data.pictures import decode_picture, read_bytes, read_picture
 from gluon_yolo.data.report import Report
 from gluon_yolo.structures import Detections
 
-__all__ = ["Dataset", "PictureFiles", "read_picture"]
+__all__ = ["Dataset", "ListedPictures", "PictureFiles", "read_picture"]
 
 
 class Dataset(abc.ABC):
@@ -69,12 +69,12 @@ class Dataset(abc.ABC):
         """Return a picture's (height, width) in pixels, without reading it."""
 
 
-class PictureFiles(Dataset):
-    """A data set whose pictures are files.
+class ListedPictures(Dataset):
+    """A data set of lists, one entry for each picture; a subclass writes :meth:`encoded`.
 
     Args:
         class_names: C names.
-        paths: N picture files.
+        names: N file paths or record keys.
         sizes_hw: N sizes (height, width) in pixels.
         truths: N ground truths.
         report: findings of the reading; its counts are filled in here.
@@ -86,30 +86,26 @@ class PictureFiles(Dataset):
     def __init__(
         self,
         class_names: Sequence[str],
-        paths: Sequence[str],
+        names: Sequence[str],
         sizes_hw: Sequence[tuple[int, int]],
         truths: Sequence[Detections],
         report: Report,
     ) -> None:
         super().__init__(class_names, report)
-        if not len(paths) == len(sizes_hw) == len(truths):
-            raise ValueError(f"expected equal lengths, got {len(paths)}, {len(sizes_hw)}, {len(truths)}")
-        self._paths = list(paths)
+        if not len(names) == len(sizes_hw) == len(truths):
+            raise ValueError(f"expected equal lengths, got {len(names)}, {len(sizes_hw)}, {len(truths)}")
+        self._names = list(names)
         self._sizes_hw = list(sizes_hw)
         self._truths = list(truths)
         report.count(self._truths, self.class_names)
 
     def __len__(self) -> int:
         """Return the number of pictures."""
-        return len(self._paths)
+        return len(self._names)
 
     def name(self, index: int) -> str:
-        """Return a picture's file path."""
-        return self._paths[index]
-
-    def encoded(self, index: int) -> bytes:
-        """Return the bytes of a picture's file."""
-        return read_bytes(self._paths[index])
+        """Return the file path or the record key of a picture."""
+        return self._names[index]
 
     def truth(self, index: int) -> Detections:
         """Return a picture's ground truth, boxes in pixels of the picture."""
@@ -118,3 +114,11 @@ class PictureFiles(Dataset):
     def size_hw(self, index: int) -> tuple[int, int]:
         """Return a picture's (height, width) in pixels."""
         return self._sizes_hw[index]
+
+
+class PictureFiles(ListedPictures):
+    """A data set whose pictures are files; ``names`` are their paths."""
+
+    def encoded(self, index: int) -> bytes:
+        """Return the bytes of a picture's file."""
+        return read_bytes(self._names[index])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gluon_yolo.data.coco.source import COCOSource
 from gluon_yolo.data.coco.writer import COCOWriter
+from gluon_yolo.data.pictures import is_picture, visible_files
 from gluon_yolo.data.record.source import RecordSource
 from gluon_yolo.data.record.writer import RecordWriter
 from gluon_yolo.data.source import Source
@@ -31,10 +32,10 @@ WRITERS: dict[str, type[Writer]] = {
     "yolo": YOLOWriter,
     "record": RecordWriter,
 }
-TITLES = {"voc": "Pascal VOC", "coco": "COCO annotations", "yolo": "YOLO text", "record": "RecordIO"}
-"""What each format is called in a sentence."""
 
 _SHOWN = 8
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+_LABELME = "These are labelme's files, which are not read: export them as Pascal VOC, COCO or YOLO first"
 
 logger = logging.getLogger("gluon_yolo")
 
@@ -50,24 +51,26 @@ def open_source(path: str | os.PathLike[str], format: str | None = None) -> Sour
         format: a key of ``SOURCES``; None finds it from what is there.
 
     Raises:
-        UserError: there is no such path, or it is of no format or of several.
+        UserError: there is no such path or format, or the path is of no format or of several.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     if not path.exists():
         raise UserError(f"{path}: no such file or folder, so no data")
+    if format is not None and format not in SOURCES:
+        raise UserError(f"no format is called {format!r}; there are {', '.join(SOURCES)}")
     found = [format] if format else [name for name in SOURCES if SOURCES[name].recognises(path)]
     if len(found) != 1:
         raise _several(path, found) if found else _unknown(path)
     source = SOURCES[found[0]](path)
     splits = source.splits()
     plural = "s" if len(splits) > 1 else ""
-    logger.info("data: %s, split%s %s: %s", TITLES[source.format], plural, _listed(splits), path)
+    logger.info("data: %s, split%s %s: %s", source.title, plural, _listed(splits), path)
     return source
 
 
 def _several(path: Path, formats: Sequence[str]) -> UserError:
     """Return the error about a path that is of several formats."""
-    titles = " and ".join(TITLES[name] for name in formats)
+    titles = " and ".join(SOURCES[name].title for name in formats)
     ways = " or ".join(f"--format {name}" for name in formats)
     return UserError(f"{path}: can be read as {titles}; say which with {ways}")
 
@@ -80,10 +83,32 @@ def _unknown(path: Path) -> UserError:
         there = f"the folder holds {_listed(entries)}" if entries else "the folder is empty"
     else:
         there = f"the file has {path.stat().st_size:,} bytes"
-    return UserError(
-        f"{path}: cannot tell in which format this data is; {there}. Looked for:{looked}\n"
-        "Name another path, or say the format with --format NAME to learn what is missing"
+    remedy = (
+        _remedy(path) or "Name another path, or say the format with --format NAME to learn what is missing"
     )
+    return UserError(
+        f"{path}: cannot tell in which format this data is; {there}. Looked for:{looked}\n{remedy}"
+    )
+
+
+def _remedy(path: Path) -> str:
+    """Return what to do about data that is often brought and in no format, empty for all else."""
+    if path.suffix.lower() in _ARCHIVES:
+        return "This is an archive: unpack it, and name the folder"
+    if path.is_file():
+        is_labelme = path.suffix.lower() == ".json" and b'"shapes"' in path.read_bytes()
+        return _LABELME if is_labelme else "This is a picture: name a folder" if is_picture(path) else ""
+    below = sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
+    data = [child for child in below if any(source.recognises(child) for source in SOURCES.values())]
+    if data:
+        return f"There is data one folder below; name one of: {_listed([str(child) for child in data])}"
+    jsons = sorted(path.glob("*.json"))
+    if jsons and b'"shapes"' in jsons[0].read_bytes():
+        return _LABELME
+    files = [name for _, names in visible_files(path) for name in names]
+    if files and all(map(is_picture, files)):
+        return "There are pictures and no labels: draw boxes with a tool that writes one of these formats"
+    return ""
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from tqdm import tqdm
 
 from gluon_yolo.cores import physical_cores
+from gluon_yolo.data.prefetch import prefetch
+
+_AHEAD = 64  # items for each thread: what is waiting takes room, too
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -20,9 +23,6 @@ def threaded_map(function: Callable[[Item], Result], items: Sequence[Item], titl
     A bar called ``title`` shows the progress where standard error is a terminal. An exception, Ctrl-C too,
     cancels what has not begun.
     """
-    executor = ThreadPoolExecutor(max_workers=physical_cores())
-    try:
-        results = executor.map(function, items)
+    workers = physical_cores()
+    with contextlib.closing(prefetch(function, items, workers, _AHEAD * workers)) as results:
         return list(tqdm(results, total=len(items), desc=title, leave=False, disable=None))
-    finally:
-        executor.shutdown(cancel_futures=True)

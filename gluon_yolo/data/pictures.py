@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -78,8 +79,8 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     except FileNotFoundError as error:
         missing = f"cannot read the picture: {error.strerror}"
         raise BadFile(os.fspath(path), missing, "missing-picture") from error
-    except OSError as error:
-        raise _unreadable(os.fspath(path), error.strerror or str(error)) from error
+    except (OSError, ValueError) as error:  # the latter for a name with a zero byte
+        raise _unreadable(os.fspath(path), getattr(error, "strerror", None) or str(error)) from error
 
 
 def _decode(data: bytes, name: str, flags: int) -> np.ndarray:
@@ -124,16 +125,22 @@ def _unreadable(name: str, why: str) -> BadFile:
 def is_picture(path: str | os.PathLike[str]) -> bool:
     """Say whether a file's name is a picture's; hidden ones are none, such as macOS's ``._1.jpg``."""
     name = os.path.basename(path)
-    return os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith(".")
+    return name.lower().endswith(EXTENSIONS) and not name.startswith(".")
 
 
 def pictures_below(folder: str | os.PathLike[str]) -> list[str]:
     """Return the pictures in a folder and below it, sorted; hidden folders are left out."""
     found: list[str] = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for parent, names in visible_files(folder):
         found += [os.path.join(parent, name) for name in names if is_picture(name)]
     return sorted(found)
+
+
+def visible_files(folder: str | os.PathLike[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield a folder and those below it, in order, each with the names of its files; none that is hidden."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield parent, [name for name in names if not name.startswith(".")]
 
 
 class PictureFolder:
@@ -173,9 +180,8 @@ class PictureFolder:
             listing: dict[str, list[str]] = {}
             path = os.path.join(self.path, folder)
             for name in sorted(os.listdir(path)) if os.path.isdir(path) else []:
-                stem, extension = os.path.splitext(name)
-                if extension.lower() in EXTENSIONS:
-                    listing.setdefault(stem, []).append(name)
+                if is_picture(name):
+                    listing.setdefault(os.path.splitext(name)[0], []).append(name)
             for names in listing.values():
                 names.sort(key=lambda name: EXTENSIONS.index(os.path.splitext(name)[1].lower()))
             self._listings[folder] = listing

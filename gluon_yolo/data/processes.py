@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import pickle
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from itertools import islice
 from multiprocessing.connection import Connection, wait
+from queue import SimpleQueue
 from typing import Any
 
 import cv2
@@ -162,6 +165,10 @@ def _serve(connection: Connection, make: Make, memory: Any, sample_bytes: int) -
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
     cv2.setNumThreads(0)
     pixels = np.frombuffer(memory, dtype=np.uint8)
+    # A pipe holds little. Were answers sent from here, a worker could wait for its parent to read one, and
+    # the parent for the worker to read a job.
+    answers: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_send_all, args=(connection, answers), daemon=True).start()
     while True:
         try:
             job, slot = connection.recv()
@@ -171,7 +178,11 @@ def _serve(connection: Connection, make: Make, memory: Any, sample_bytes: int) -
             answer: Any = make(job, _slot(pixels, slot, sample_bytes, (*job.size_hw, 3)))
         except Exception as error:
             answer = error
-        try:
-            connection.send(answer)
-        except OSError:
-            return
+        answers.put(pickle.dumps(answer))
+
+
+def _send_all(connection: Connection, answers: SimpleQueue[bytes]) -> None:
+    """Send what is put into the queue until nobody reads it any more."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection.send_bytes(answers.get())

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from gluon_yolo.data.units import Units
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
 
 _CLASSES_SHOWN = 20
+_ERRORS_SHOWN = 50
 
 # What can be wrong with a data set, by the names that `data check --json` uses, and what to do about it.
 ADVICE = {
@@ -27,6 +29,8 @@ ADVICE = {
     "no-area": "delete the box, or draw it anew",
     "outside": "delete the box, or draw it anew: no part of it is in the picture",
     "reaches-out": "draw the box within the picture; training clips it",
+    "wrong-units": "write the boxes anew: VOC has corners in pixels, COCO x y width height in pixels, YOLO "
+    "centre and size as shares of the picture's sides",
     "duplicate-box": "delete one of the two boxes",
     "shared-picture": "keep the picture in one place: scores on pictures that were trained on flatter",
     "stray-label": "take the label out, or add its picture to the data",
@@ -97,9 +101,10 @@ class Report:
         difficult: boxes marked difficult.
         broken_boxes: boxes dropped for having no area, no place in the picture, or no numbers.
         crowd_boxes: boxes left out because they stand for a crowd (COCO).
-        skipped: pictures left out because they or their annotation cannot be read.
+        skipped: pictures left out because they or their annotation cannot be used.
         findings: everything found wrong, in the order of reading.
         notes: what the user should know that is not wrong, such as how a split was chosen.
+        units: whether the boxes look as if they were in other units.
     """
 
     title: str
@@ -113,6 +118,7 @@ class Report:
     skipped: int = 0
     findings: list[Finding] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
+    units: Units = dataclasses.field(default_factory=Units, repr=False, compare=False)
 
     @property
     def errors(self) -> list[Finding]:
@@ -146,6 +152,9 @@ class Report:
             self.difficult += 0 if truth.difficult is None else int(truth.difficult.sum())
         self.boxes = int(totals.sum())
         self.per_class = {name: int(total) for name, total in zip(class_names, totals)}
+        doubt = self.units.doubt()
+        if doubt:  # before all that follows from it
+            self.findings.insert(0, Finding("warning", doubt[0], "", doubt[1], "wrong-units"))
 
     def summary_line(self) -> str:
         """Return the one line about the data that every run prints at its start."""
@@ -157,7 +166,7 @@ class Report:
             parts.append(f"{self.crowd_boxes:,} crowd boxes left out")
         parts.append(f"{self.broken_boxes:,} broken boxes dropped")
         if self.skipped:
-            parts.append(f"{self.skipped:,} unreadable pictures left out")
+            parts.append(f"{self.skipped:,} pictures left out that cannot be used")
         return f"{self.title}: {', '.join(parts)}"
 
     def _class_counts(self) -> str:
@@ -180,16 +189,26 @@ class Report:
         if len(findings) > limit:
             logger.warning("%s: %d more findings like these", self.title, len(findings) - limit)
 
-    def raise_if_errors(self, skip_bad: bool = False) -> None:
+    def raise_if_errors(self, skip_bad: bool, usable: int) -> None:
         """Stop before training when a file cannot be used, unless such files are to be left out.
 
+        Args:
+            skip_bad: leave them out.
+            usable: how many pictures are left then.
+
         Raises:
-            UserError: there are errors and ``skip_bad`` is off; the message lists every one of them.
+            UserError: there are errors and ``skip_bad`` is off, when the message lists them; or nothing is
+                left.
         """
         errors = self.errors
-        if skip_bad or not errors:
+        if not errors or (skip_bad and usable):
             return
-        count = "1 file" if len(errors) == 1 else f"{len(errors)} files"
-        lines = "".join(f"\n  {finding}" for finding in errors)
+        if skip_bad:
+            raise UserError(f"{self.title}: not one picture can be used, the first: {errors[0]}")
+        count = "1 file" if len(errors) == 1 else f"{len(errors):,} files"
+        lines = "".join(f"\n  {finding}" for finding in errors[:_ERRORS_SHOWN])
+        if len(errors) > _ERRORS_SHOWN:
+            more = f"{len(errors) - _ERRORS_SHOWN:,} more"
+            lines += f"\n  and {more}; `gluon-yolo data check PATH --all` lists every one"
         advice = "Repair them, or leave them out with --skip-bad"
         raise UserError(f"{self.title}: {count} cannot be used:{lines}\n{advice}")

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.parts import parts_of
 from gluon_yolo.data.report import Finding
+from gluon_yolo.errors import UserError
+
+_PURPOSE = {"train": "for training", "val": "for validation"}
 
 
 class Source(abc.ABC):
@@ -23,8 +27,12 @@ class Source(abc.ABC):
 
     format: str
     """The format's name on the command line."""
+    title: str
+    """What the format is called in a sentence: ``"Pascal VOC"``."""
     accepts: str
     """What such a path looks like, for messages: ``"a folder with Annotations/ and JPEGImages/"``."""
+    joins = True
+    """Whether :meth:`open` takes several splits, with commas between, as one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -42,12 +50,49 @@ class Source(abc.ABC):
             UserError: the path is broken beyond opening any split.
         """
 
-    @abc.abstractmethod
     def parts(self) -> dict[str, str]:
-        """Return the split meant for each of ``"train"``, ``"val"`` and, where there is a third, ``"test"``.
+        """Return the split meant for each of ``"train"``, ``"val"`` and ``"test"``, as far as there are any.
 
-        Parts share no picture on purpose. A source without a division has ``"train"`` alone.
+        Parts share no picture on purpose. Names decide: see :func:`gluon_yolo.data.parts.parts_of`.
+
+        Raises:
+            UserError: the names say nothing.
         """
+        parts = parts_of(self.splits(), self.joins)
+        if not parts:
+            raise UserError(
+                f"{self.path}: which split is for training? There is {', '.join(self.splits())}; name one of "
+                "them, or call them train and val"
+            )
+        return parts
+
+    def split_for(self, part: str, advice: str) -> str:
+        """Return the split meant for ``"train"`` or ``"val"``.
+
+        Args:
+            part: which.
+            advice: what to do where there is none, for the message.
+
+        Raises:
+            UserError: there is none.
+        """
+        parts = self.parts()
+        if part not in parts:
+            there = ", ".join(self.splits())
+            raise UserError(f"{self.path}: no pictures {_PURPOSE[part]}; there is {there}: {advice}")
+        return parts[part]
+
+    def resolve(self, split: str) -> str:
+        """Return a split, or several with commas between, by their own names.
+
+        ``train``, ``val`` and ``test`` are what :meth:`parts` has for them, where no split is called so.
+        """
+        splits = self.splits()
+        if split in splits:
+            return split
+        parts = parts_of(splits, self.joins)
+        words = [word.strip() for word in split.split(",")]
+        return ",".join(word if word in splits else parts.get(word, word) for word in words)
 
     @abc.abstractmethod
     def class_names(self, splits: Sequence[str]) -> tuple[str, ...]:
@@ -58,7 +103,8 @@ class Source(abc.ABC):
         """Open a split.
 
         Args:
-            split: one of :meth:`splits`; some formats take several, with commas between.
+            split: one of :meth:`splits`, or what :meth:`resolve` knows; several with commas between where
+                the format joins them.
             class_names: names that the class ids stand for; None takes the source's own.
             skip_bad: leave out, and report, pictures that cannot be used.
 

@@ -45,6 +45,7 @@ class Truth:
         """
         with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is reported
             corners = np.asarray(box_xyxy, dtype=np.float64).astype(np.float32)
+        self._report.units.add(self._file, corners, self._size_hw)
         clipped = box_maths.clip(corners[None], self._size_hw)[0]
         kind, problem = self._problem(corners, clipped)
         if problem:

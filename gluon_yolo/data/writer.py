@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from gluon_yolo.atomic import replacing
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.parallel import threaded_map
 from gluon_yolo.data.pictures import EXTENSIONS
@@ -99,12 +100,8 @@ class Writer(abc.ABC):
         self._mark(_BEGUN)
 
     def _mark(self, state: str) -> None:
-        part = self.out / f"{_MARKER}.part"  # a full disk must not leave an empty marker
-        try:
+        with replacing(self.out / _MARKER) as part:  # a full disk must not leave an empty marker
             part.write_text(f"{self.format} {state}\n", encoding="utf-8")
-            part.replace(self.out / _MARKER)
-        finally:
-            part.unlink(missing_ok=True)
 
 
 class PictureStore:
@@ -120,7 +117,7 @@ class PictureStore:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._stems: set[str] = set()
+        self._numbers: dict[str, int] = {}  # the last number that a stem got
 
     def put(self, dataset: Dataset, copy: bool = True, title: str = "writing pictures") -> list[str]:
         """Write the pictures of a data set byte by byte, with a progress bar, and return their names.
@@ -137,28 +134,43 @@ class PictureStore:
             BadFile: a picture can no longer be read.
             OSError: a file cannot be written.
         """
-        names = [self._new_name(dataset, index) for index in range(len(dataset))]
+        stems = [self._new_stem(dataset.name(index)) for index in range(len(dataset))]
 
-        def put_one(index: int) -> None:
-            target = self.folder / names[index]
-            if copy or not _link(dataset.name(index), target):
-                target.write_bytes(dataset.encoded(index))
+        def put_one(index: int) -> str:
+            file = dataset.name(index)
+            extension = os.path.splitext(file)[1]
+            is_file = extension.lower() in EXTENSIONS
+            if is_file and not copy and _link(file, self.folder / f"{stems[index]}{extension}"):
+                return f"{stems[index]}{extension}"
+            data = dataset.encoded(index)
+            name = f"{stems[index]}{extension if is_file else _extension_of(data)}"
+            (self.folder / name).write_bytes(data)
+            return name
 
-        threaded_map(put_one, range(len(names)), title)
-        return names
+        return threaded_map(put_one, range(len(stems)), title)
 
-    def _new_name(self, dataset: Dataset, index: int) -> str:
-        """Return a name that is still free, and take it."""
-        base = re.split(r"[/\\]", dataset.name(index))[-1]
+    def _new_stem(self, name: str) -> str:
+        """Return a stem for a picture that is still free, and take it."""
+        base = re.split(r"[/\\]", name)[-1]
         stem, extension = os.path.splitext(base)
         if extension.lower() not in EXTENSIONS:
-            stem, extension = re.sub(r"[^\w-]+", "_", base), _extension_of(dataset.encoded(index))
-        free, number = stem, 1
-        while free.casefold() in self._stems:
+            stem = re.sub(r"[^\w-]+", "_", base)
+        stem = stem.encode("utf-8", "replace").decode().replace("?", "_")  # a name that is not UTF-8
+        stem = stem.strip() or "picture"  # lines of lists end at blanks
+        key = stem.casefold()
+        number = self._numbers.get(key, 0) + 1
+        free = stem if number == 1 else f"{stem}_{number}"
+        while free.casefold() in self._numbers:
             number += 1
             free = f"{stem}_{number}"
-        self._stems.add(free.casefold())
-        return free + extension
+        self._numbers[key] = number
+        self._numbers.setdefault(free.casefold(), 1)
+        return free
+
+
+def file_stem(split: str) -> str:
+    """Return what a split's files and folders are called: some readers stop at dots, commas and blanks."""
+    return re.sub(r"[^\w-]+", "_", split)
 
 
 def _state(folder: Path) -> str:

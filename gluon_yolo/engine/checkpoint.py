@@ -21,9 +21,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo import __version__
+from gluon_yolo import __version__, atomic
 from gluon_yolo.compat import gluon, mx, nd
-from gluon_yolo.engine import atomic, generators, optimizer_state
+from gluon_yolo.engine import generators, optimizer_state
 from gluon_yolo.engine.progress import Progress
 from gluon_yolo.errors import UserError
 

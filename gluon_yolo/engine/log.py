@@ -9,7 +9,7 @@ from typing import Callable
 
 from tqdm import tqdm
 
-from gluon_yolo.engine import atomic
+from gluon_yolo import atomic
 
 _logger = logging.getLogger("gluon_yolo")
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo.engine import atomic
+from gluon_yolo import atomic
 
 _FREE = "free space there or allow writing"
 

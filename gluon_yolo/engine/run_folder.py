@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo.engine import atomic
+from gluon_yolo import atomic
 from gluon_yolo.engine.metrics_csv import MetricsCSV
 from gluon_yolo.errors import UserError
 

@@ -47,7 +47,10 @@ class Validation:
     ) -> None:
         """Check that there is something to score."""
         if not dataset.report.boxes:
-            raise UserError(f"{dataset.report.title}: no object in any picture, so nothing to validate on")
+            why = f"; the first finding: {dataset.report.findings[0]}" if dataset.report.findings else ""
+            raise UserError(
+                f"{dataset.report.title}: no object in any picture, so nothing to validate on{why}"
+            )
         self.dataset = dataset
         self.metrics = metrics
         self.score_key = score_key

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gluon_yolo.class_names import VOC_CLASSES
+from gluon_yolo.cli import main
 from gluon_yolo.cli.data_flags import (
     add_data_arguments,
     add_source_arguments,
@@ -176,6 +177,16 @@ def test_data_without_a_validation_part(tmp_path: Path) -> None:
     assert val is not None and len(val) == 2  # what is evaluated needs no division
     train, val, _ = open_datasets(parsed("--data", str(tmp_path), "--val-split", "train"))
     assert train is not None and val is not None
+
+
+def test_records_without_a_validation_part(tmp_path: Path) -> None:
+    write_voc(tmp_path / "voc", {"train": ["a", "b"]}, ["ant", "bee"])
+    assert main(["data", "pack", str(tmp_path / "voc"), str(tmp_path / "rec")]) == 0
+    message = (
+        "divide with `gluon-yolo data split` what it was packed from, and pack it anew, or name some with"
+    )
+    with pytest.raises(UserError, match=message):
+        open_datasets(parsed("--data", str(tmp_path / "rec")))
 
 
 def test_data_commands_take_a_path(homes: Path) -> None:

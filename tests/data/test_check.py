@@ -26,7 +26,7 @@ HEIGHT, WIDTH = 48, 64
 GOOD = (4, 4, 20, 30)
 ERRORS = frozenset(
     "unreadable-picture missing-picture missing-label broken-label unknown-class wrong-size not-finite "
-    "swapped-corners no-area outside shared-picture stray-label".split()
+    "swapped-corners no-area outside wrong-units shared-picture stray-label".split()
 )
 
 
@@ -326,9 +326,16 @@ class TestCOCO:
             }
             (tmp_path / "annotations").mkdir(exist_ok=True)
             (tmp_path / "annotations" / f"instances_{part}.json").write_text(json.dumps(content))
+            if part == "val":
+                wrong = {"id": 9, "image_id": 3, "category_id": 7, "bbox": [4, 4, 16, 26]}
+                (tmp_path / part / "2.jpg").write_bytes(noise(shift + 2))
+                content["images"].append({"id": 3, "file_name": "2.jpg"})
+                content["annotations"].append(wrong)
+                (tmp_path / "annotations" / "instances_val.json").write_text(json.dumps(content))
         (tmp_path / "train" / "left.jpg").write_bytes(noise(50))
         assert found(check(open_source(tmp_path))) == [
             ("error", "no-area", "instances_train.json"),
+            ("error", "unknown-class", "instances_val.json"),
             ("error", "wrong-size", "instances_val.json"),
             ("warning", "duplicate-box", "instances_train.json"),
             ("warning", "unused-picture", "left.jpg"),

@@ -254,7 +254,7 @@ class TestReport:
         report.broken_boxes, report.crowd_boxes, report.skipped, report.boxes = 2, 4, 5, 12345
         assert report.summary_line().endswith(
             "12,345 boxes (cat 2, Dog 0, cow 1), 1 without objects, 1 marked difficult, "
-            "4 crowd boxes left out, 2 broken boxes dropped, 5 unreadable pictures left out"
+            "4 crowd boxes left out, 2 broken boxes dropped, 5 pictures left out that cannot be used"
         )
 
     def test_many_classes_are_cut_short(self):
@@ -264,13 +264,17 @@ class TestReport:
 
     def test_errors_are_listed_all_at_once(self):
         report = Report("pets train")
-        report.raise_if_errors()
-        report.skip([BadFile(f"{i}.jpg", "damaged", "unreadable-picture") for i in range(30)])
-        report.raise_if_errors(skip_bad=True)
-        with pytest.raises(UserError, match="pets train: 30 files cannot be used") as caught:
-            report.raise_if_errors()
-        assert all(f"\n  {i}.jpg: damaged" in str(caught.value) for i in range(30))
-        assert "--skip-bad" in str(caught.value)
+        report.raise_if_errors(skip_bad=False, usable=1)
+        report.skip([BadFile(f"{i}.jpg", "damaged", "unreadable-picture") for i in range(60)])
+        report.raise_if_errors(skip_bad=True, usable=1)
+        with pytest.raises(UserError, match="pets train: 60 files cannot be used") as caught:
+            report.raise_if_errors(skip_bad=False, usable=1)
+        _, *lines, more, advice = str(caught.value).splitlines()
+        assert lines == [f"  {i}.jpg: damaged" for i in range(50)]
+        assert more == "  and 10 more; `gluon-yolo data check PATH --all` lists every one"
+        assert "--skip-bad" in advice
+        with pytest.raises(UserError, match="not one picture can be used, the first: 0.jpg: damaged"):
+            report.raise_if_errors(skip_bad=True, usable=0)
 
     def test_log_is_bounded(self, caplog):
         report = Report("pets", notes=["a note"])

@@ -7,18 +7,19 @@ import logging
 
 import pytest
 
-from gluon_yolo.data.formats import SOURCES, TITLES, WRITERS, open_source
+import gluon_yolo
+from gluon_yolo.data.formats import SOURCES, WRITERS, open_source
 from gluon_yolo.errors import UserError
-from tests.data.coco.test_source import add_file, record
+from tests.data.coco.test_source import add_file, add_picture, record
 from tests.data.small_data import NAMES, small_data
 from tests.data.voc.test_dataset import add, add_list
 
 
 def test_every_format_is_read_written_and_named():
-    assert list(SOURCES) == list(WRITERS) == list(TITLES) == ["voc", "coco", "yolo", "record"]
+    assert list(SOURCES) == list(WRITERS) == ["voc", "coco", "yolo", "record"]
     for name in SOURCES:
         assert SOURCES[name].format == WRITERS[name].format == name
-        assert SOURCES[name].accepts
+        assert SOURCES[name].accepts and SOURCES[name].title
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,43 @@ def test_finds_the_format(homes, path, format):
     assert [name for name in SOURCES if SOURCES[name].recognises(homes / path)] == [format]
 
 
+@pytest.mark.parametrize("format", SOURCES)
+def test_the_public_way(homes, format):
+    """Parts are opened by what they are for, and by their own names."""
+    source = gluon_yolo.open_source(homes / format)
+    assert len(source.open("train")) == len(source.open("val")) == 4
+    with pytest.raises(UserError, match="no (split|list|ImageSets/Main/).*nothing"):
+        source.open("nothing")
+    with pytest.raises(UserError, match="nobody.*: no such file or folder"):
+        gluon_yolo.open_source("~nobody-of-this-name")
+
+
+def test_no_such_format(tmp_path):
+    with pytest.raises(UserError, match="no format is called 'darknet'; there are voc, coco, yolo, record"):
+        gluon_yolo.open_source(tmp_path, "darknet")
+
+
+def test_parts_that_splits_are_not_called_after(tmp_path):
+    for split in ("train2017", "val2017"):
+        add_file(tmp_path / "annotations" / f"instances_{split}.json", record(f"{split}.png"))
+        add_picture(tmp_path / split / f"{split}.png")
+    source = gluon_yolo.open_source(tmp_path)
+    for split in ("val", "val2017", "instances_val2017"):
+        assert source.open(split).name(0).endswith("val2017.png")
+    assert source.class_names(["train", "val"]) == ("bee",)
+    with pytest.raises(UserError, match="no split 'test'; there are train2017, val2017"):
+        source.open("test")
+
+
+def test_no_pictures_for_training(tmp_path):
+    for part in ("val", "test"):
+        add_file(tmp_path / "annotations" / f"{part}.json", record())
+    source = gluon_yolo.open_source(tmp_path)
+    assert source.split_for("val", "") == "val"
+    with pytest.raises(UserError, match="no pictures for training; there is test, val: name one"):
+        source.split_for("train", "name one with --split")
+
+
 def test_says_what_it_found(homes, caplog):
     with caplog.at_level(logging.INFO, "gluon_yolo"):
         open_source(homes / "coco")
@@ -80,6 +118,27 @@ def test_says_what_it_looked_for(tmp_path):
         open_source(tmp_path / "notes.md")
     with pytest.raises(UserError, match="nowhere: no such file or folder"):
         open_source(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("files", "path", "remedy"),
+    [
+        (["x.zip"], "x.zip", "This is an archive: unpack it"),
+        (["a.png"], "a.png", "This is a picture: name a folder"),
+        (["a.png", "b/c.JPG", ".DS_Store"], "", "There are pictures and no labels: draw boxes"),
+        (["a.png", "a.json"], "", "These are labelme's files, which are not read: export them as"),
+        (["a.png", "a.json"], "a.json", "These are labelme's files"),
+        (["a.png", "notes.csv"], "", "Name another path, or say the format"),
+        (["mine/train.txt", "mine/1.txt", "other/a.md"], "", "data one folder below; name one of: {}/mine"),
+    ],
+)
+def test_says_what_to_do_about_what_is_often_brought(tmp_path, files, path, remedy):
+    for file in files:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text("1.jpg" if file.endswith(".txt") else '{"shapes": []}')
+    with pytest.raises(UserError) as caught:
+        open_source(tmp_path / path)
+    assert remedy.format(tmp_path) in str(caught.value).splitlines()[-1]
 
 
 def test_many_entries_are_cut_short(tmp_path):

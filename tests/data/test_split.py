@@ -101,6 +101,11 @@ class TestVOC:
             *("mine.txt", "test.txt.old", "train.txt", "trainval.txt.old", "val.txt")
         }
         assert opened(VOCSource(tmp_path)) == {"train": "abd", "val": "c"}
+        for train in ("bcd", "acd"):  # no division is lost, the first least of all
+            source = VOCSource(tmp_path)
+            write_lists(source, divided(source, train=train, val="a"))
+        old = {number: (folder / f"train.txt.old{number}").read_text().split() for number in ("", "2")}
+        assert old == {"": ["a", "b", "d"], "2": ["b", "c", "d"]}
 
     def test_of_a_devkit_each_year_gets_its_own(self, tmp_path):
         for year, stems in {"VOC2007": "ab", "VOC2012": "cd"}.items():

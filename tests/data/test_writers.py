@@ -89,7 +89,7 @@ class TestPictures:
         data = pictures(tmp_path, files)
         store = PictureStore(tmp_path / "out")
         assert store.put(data) == ["a.jpg", "a_2.jpg", "A_3.PNG", "b c.jpg"]
-        assert store.put(data)[0] == "a_4.jpg"  # another split's
+        assert store.put(data)[:2] == ["a_4.jpg", "a_5.jpg"]  # another split's
         for index, name in enumerate(["a.jpg", "a_2.jpg", "A_3.PNG", "b c.jpg"]):
             assert (tmp_path / "out" / name).read_bytes() == files[index].encode()
 
@@ -102,10 +102,25 @@ class TestPictures:
         data = PictureFiles(("a",), [str(tmp_path / "some.rec:12")], [(1, 1)], TRUTHS[3:], Report("x"))
         assert PictureStore(tmp_path / "out").put(data) == [f"some_rec_12{extension}"]
 
+    def test_a_stem_that_many_have(self, tmp_path):
+        class Counting(dict):
+            looks = 0
+
+            def __contains__(self, key):
+                self.looks += 1
+                return super().__contains__(key)
+
+        store = PictureStore(tmp_path / "out")
+        store._numbers = Counting()
+        stems = [store._new_stem(f"{number}/ image.jpg") for number in range(1000)]
+        assert (stems[0], stems[-1], len(set(stems))) == ("image", "image_1000", 1000)
+        assert store._numbers.looks == 1000  # and not for each from the first number on
+        assert store._new_stem("image_7.jpg") == "image_7_2"
+
     def test_links(self, tmp_path):
         data = pictures(tmp_path, ["a.jpg"])
         (tmp_path / "b.jpg").symlink_to(tmp_path / "a.jpg")
-        data._paths[0] = str(tmp_path / "b.jpg")
+        data._names[0] = str(tmp_path / "b.jpg")
         PictureStore(tmp_path / "linked").put(data, copy=False)
         PictureStore(tmp_path / "copied").put(data)
         assert (tmp_path / "linked" / "b.jpg").samefile(tmp_path / "a.jpg")
@@ -178,3 +193,9 @@ def test_voc_counts_pixels_from_one(tmp_path):
         ("x", "max", "21"),
         ("y", "max", "31"),
     ]
+
+
+@pytest.mark.parametrize("format", WRITERS)
+def test_a_splits_name_may_be_any(tmp_path, format):
+    source = written(format, tmp_path / "out", {"2007_train, 2012.train": small_data(tmp_path / "pictures")})
+    assert len(source.open("train")) == 4

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gluon_yolo import atomic
 from gluon_yolo.compat import autograd, gluon, mx, nd
-from gluon_yolo.engine import atomic, generators
+from gluon_yolo.engine import generators
 from gluon_yolo.engine.checkpoint import Checkpoint, Progress
 from gluon_yolo.errors import UserError
 

@@ -37,10 +37,15 @@ commands:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's name; all words after it are its own."""
-    parser.add_argument("command", choices=tuple(COMMANDS), metavar="COMMAND", help="one of those above")
+    command = "one of those above"
+    parser.add_argument("command", nargs="?", choices=tuple(COMMANDS), metavar="COMMAND", help=command)
+    parser.set_defaults(help=parser.format_help)
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="...", help="its arguments")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the chosen command."""
+    """Run the chosen command; without one, say which there are."""
+    if args.command is None:
+        print(args.help(), end="")
+        return 0
     return run_command(f"data {args.command}", args.words)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from gluon_yolo.cli.data.opening import add_split_arguments, open_split
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
 from gluon_yolo.cli.model_flags import parse_size
 from gluon_yolo.data import anchors
-from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import YOLOV3_ANCHORS, DetectionSpec
 
@@ -41,9 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--anchors", metavar="FILE|LIST", help=compare)
     seed = "of the search's starts (default: %(default)s, as `train --anchors auto` has it)"
     parser.add_argument("--seed", type=int, default=0, metavar="S", help=seed)
-    parser.add_argument("--split", metavar="NAME", help="of which pictures (default: those to train on)")
-    parser.add_argument("--classes", metavar="FILE", help="class names, one a line (default: the data's)")
-    parser.add_argument("--skip-bad", action="store_true", help="leave out what cannot be read")
+    add_split_arguments(parser)
     parser.add_argument("--out", metavar="FILE", help="where to write them (default: anchorsN.txt)")
 
 
@@ -54,10 +52,7 @@ def run(args: argparse.Namespace) -> int:
     title, others = "YOLOv3's", DetectionSpec(("any",)).flat_anchors
     if args.anchors:
         title, others = "those given", anchors.named_anchors(args.anchors)
-    source = source_of(args)
-    class_names = read_class_names(args.classes) if args.classes else None
-    data = source.open(args.split or source.parts()["train"], class_names, args.skip_bad)
-    data.report.log()
+    data = open_split(source_of(args), args)
     sizes = anchors.box_sizes(data, size_hw, fit)
     found = anchors.find_anchors(sizes, args.num, args.seed)
     print(f"{args.num} anchors at {size_hw[0]}x{size_hw[1]}: {anchors.format_anchors(found)}")

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo.atomic import writing
 from gluon_yolo.cli.data.check_sheet import check_sheet
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
 from gluon_yolo.data.check import Check, check
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.counts import BOX_SIZES
-from gluon_yolo.data.formats import TITLES
 from gluon_yolo.data.report import Finding
 from gluon_yolo.errors import UserError
 from gluon_yolo.visualize import write_picture
@@ -26,7 +26,8 @@ Open every picture and every label of a data set, and say what it holds and what
 Errors are wrong data:
   pictures  that cannot be read or are cut short, are missing, or have another size than their label says
   labels    that are missing or broken, have no picture, or name an unknown class
-  boxes     without area, out of their picture, with swapped corners, or with what is no number
+  boxes     without area, out of their picture, with swapped corners, or with what is no number; most of them
+            in other units, such as pixels in YOLO's labels
   splits    with a picture that another split has as well (byte by byte)
 Warnings may be meant so: boxes that reach out of their picture, boxes and pictures that are there twice,
 classes that differ only in case or blanks, pictures that no split uses.
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
 def _counts(result: Check, everything: bool) -> Iterator[str]:
     """Say what the data set holds: a table with a column for each part, and what the readers note."""
     splits, counts = result.source.parts(), list(result.counts.values())
-    yield f"{result.source.path} ({TITLES[result.source.format]})"
+    yield f"{result.source.path} ({result.source.title})"
     yield _row("", [part if split == part else f"{part} ({split})" for part, split in splits.items()])
     yield _row("pictures", [each.pictures for each in counts])
     yield _row("  without objects", [each.empty_pictures for each in counts])
@@ -131,11 +132,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _write_json(path: Path, result: Check) -> None:
-    """Write what was found for programs.
-
-    Raises:
-        UserError: the place cannot be written.
-    """
+    """Write what was found for programs."""
     content = {
         "data": str(result.source.path),
         "format": result.source.format,
@@ -145,10 +142,10 @@ def _write_json(path: Path, result: Check) -> None:
         "notes": list(result.notes),
         "findings": [_record(finding) for finding in result.findings],
     }
-    try:
-        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); name another place") from error
+    with writing(path, "name another place"):
+        # A file's name that is not UTF-8 becomes an escape, which JSON reads back as Python has it.
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _record(finding: Finding) -> dict[str, Any]:

@@ -26,6 +26,7 @@ pictures are drawn at random by --seed; the augmented ones are those of training
   gluon-yolo data show my_data --augment mosaic,light --size 416 --out mosaic.jpg
   gluon-yolo data show my_data --augment "color(hue_degrees=9),affine(scale=0.5:1.5),flip,letterbox" --mixup
 """
+_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,14 +54,26 @@ def run(args: argparse.Namespace) -> int:
             raise UserError(f"{name} {value}: expected {least} or more")
     if args.mixup and not args.augment:
         raise UserError("--mixup needs --augment: pictures are mixed as they are drawn for training")
+    if Path(args.out).suffix.lower() not in _SUFFIXES:
+        raise UserError(f"--out {args.out}: the name must end with .jpg or .png")
+    transform, size_hw = augmentation(args.augment or "none"), parse_size(args.size)
+    stride = DetectionSpec(("any",)).max_stride
+    if any(side % stride for side in size_hw):
+        raise UserError(f"--size {args.size}: both sides must be multiples of {stride}")
     source = source_of(args)
     class_names = read_class_names(args.classes) if args.classes else None
-    dataset = source.open(args.split or source.parts()["train"], class_names, skip_bad=True)
+    split = args.split or source.split_for("train", "name one with --split")
+    dataset = source.open(split, class_names, skip_bad=True)
     dataset.report.log()
-    picture = _augmented(dataset, args) if args.augment else _plain(dataset, args.num, args.seed)
-    write_picture(Path(args.out), picture)
+    num, spec = min(args.num, len(dataset)), DetectionSpec(dataset.class_names)
+    if args.augment:
+        loader = TrainLoader(dataset, transform, spec, num, [size_hw], seed=args.seed, mixup=args.mixup)
+        picture = batch_sheet(next(iter(loader.epoch(0))), dataset.class_names, num)
+    else:
+        picture = _plain(dataset, num, args.seed)
+    write_picture(args.out, picture)
     what = f"as `--augment {args.augment}` makes them" if args.augment else "as they are"
-    print(f"{min(args.num, len(dataset))} pictures with their boxes, {what}: {args.out}")
+    print(f"{num} pictures with their boxes, {what}: {args.out}")
     return 0
 
 
@@ -68,13 +81,3 @@ def _plain(dataset: Dataset, num: int, seed: int) -> np.ndarray:
     """Return a sheet of pictures as they are."""
     chosen = np.random.default_rng(seed).permutation(len(dataset))[:num].tolist()
     return sheet([draw(dataset.picture(i), dataset.truth(i), dataset.class_names) for i in chosen])
-
-
-def _augmented(dataset: Dataset, args: argparse.Namespace) -> np.ndarray:
-    """Return a sheet of the first pictures that training with this seed would see."""
-    size_hw, spec = parse_size(args.size), DetectionSpec(dataset.class_names)
-    if any(side % spec.max_stride for side in size_hw):
-        raise UserError(f"--size {args.size}: both sides must be multiples of {spec.max_stride}")
-    transform, num = augmentation(args.augment), min(args.num, len(dataset))
-    loader = TrainLoader(dataset, transform, spec, num, [size_hw], seed=args.seed, mixup=args.mixup)
-    return batch_sheet(next(iter(loader.epoch(0))), dataset.class_names, num)

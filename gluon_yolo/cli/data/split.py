@@ -15,7 +15,7 @@ from gluon_yolo.cli.data_flags import add_source_arguments, source_of
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.source import Source
-from gluon_yolo.data.split.lists import OLD, Members, standing_lists, write_lists
+from gluon_yolo.data.split.lists import FORMATS, OLD, Members, standing_lists, write_lists
 from gluon_yolo.data.split.stratify import stratify
 from gluon_yolo.errors import UserError
 
@@ -86,9 +86,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _refuse(source: Source, out: Path | None, force: bool) -> None:
     """Raise a UserError where a division cannot be written, before the pictures are read."""
-    if source.format == "record":
+    if source.format not in FORMATS:
         raise UserError(
-            f"{source.path}: pictures in a .rec file stay there: divide the data first, then pack it"
+            f"{source.path}: pictures in {source.title} stay there: divide the data first, then pack it"
         )
     if source.format == "voc" and out:
         raise UserError(
@@ -100,6 +100,12 @@ def _refuse(source: Source, out: Path | None, force: bool) -> None:
         raise UserError(
             f"{standing[0].parent}: is divided already, by {names}; with --force a new division is written, "
             f"and these are kept with {OLD} after their names"
+        )
+    splits = source.splits()
+    if len(splits) > 1 and "all" not in splits and not out and not force:
+        raise UserError(
+            f"{source.path}: is divided already, into {', '.join(splits)}; with --force a new division is "
+            "written, and counts from then on"
         )
 
 
@@ -126,7 +132,7 @@ def _open(source: Source, args: argparse.Namespace) -> list[Dataset]:
         if not args.classes:
             raise
         names = read_class_names(args.classes)
-    if source.format != "coco":
+    if source.joins:
         splits = ("all",) if "all" in splits else (",".join(splits),)
     datasets = [source.open(split, names, args.skip_bad) for split in splits]
     for dataset in datasets:
@@ -153,6 +159,8 @@ def _divided(pictures: Members, shares: Mapping[str, float], seed: int) -> dict[
     number = stratify(_counts(pictures, class_count) > 0, tuple(shares.values()), seed)
     parts = {part: [pictures[i] for i in np.flatnonzero(number == n)] for n, part in enumerate(shares)}
     empty = [part for part, members in parts.items() if not members]
+    if len(pictures) < len(shares):
+        raise UserError(f"pictures: {len(pictures)}, too few to divide into {', '.join(shares)}; add some")
     if empty:
         raise UserError(
             f"{len(pictures)} pictures are too few: none is left for {empty[0]}; raise --{empty[0]}"

@@ -46,39 +46,6 @@ def gluoncv_coco_root() -> Path:
     return Path.home() / ".mxnet" / "datasets" / "coco"
 
 
-def open_coco_root(
-    root: str | os.PathLike[str],
-    split: str,
-    class_names: Sequence[str] | None = None,
-    skip_bad: bool = False,
-    check_pictures: bool = True,
-) -> COCODataset:
-    """Open one split of a folder in COCO's layout: ``annotations/instances_<split>.json`` and ``<split>/``.
-
-    Args:
-        root: the folder that holds ``annotations/``.
-        split: such as ``"train2017"``; a leading ``instances_`` is ignored. The pictures may lie in
-            ``images/<split>/`` or ``images/`` as well.
-        class_names: as for :func:`open_coco`, like the other arguments.
-        skip_bad: see there.
-        check_pictures: see there.
-
-    Raises:
-        UserError: the layout is another one, or as :func:`open_coco`.
-    """
-    base, split = Path(root), split.replace("instances_", "", 1)
-    annotations = base / "annotations" / f"instances_{split}.json"
-    if not annotations.is_file():
-        there = sorted(file.name for file in base.glob("annotations/*.json"))
-        raise UserError(
-            f"{annotations}: no such file; expected COCO's layout, annotations/instances_<split>.json and "
-            f"<split>/ with pictures in it. In annotations/ there is {', '.join(there) or 'no .json file'}"
-        )
-    folders = [base / split, base / "images" / split, base / "images"]
-    images = next((folder for folder in folders if folder.is_dir()), folders[0])
-    return open_coco(annotations, images, class_names, skip_bad, check_pictures)
-
-
 def open_coco(
     annotations: str | os.PathLike[str],
     images: str | os.PathLike[str],
@@ -131,13 +98,11 @@ def read_coco(
     Raises:
         UserError: as :func:`open_coco`.
     """
-    reader = _Reader(os.fspath(images), check_pictures)
+    reader = _Reader(file, os.fspath(images), check_pictures)
     sizes = threaded_map(reader, file.images, f"reading {report.title}")
     report.skip([size for size in sizes if isinstance(size, BadFile)])
-    report.raise_if_errors(skip_bad)
     usable = [(image, size) for image, size in zip(file.images, sizes) if not isinstance(size, BadFile)]
-    if not usable:
-        raise UserError(f"{report.title}: not one picture can be read, the first: {report.errors[0]}")
+    report.raise_if_errors(skip_bad, len(usable))
     if class_names is None:
         class_names = list(file.categories.values())
     return COCODataset(
@@ -145,7 +110,7 @@ def read_coco(
         category_ids=file.category_ids(class_names),
         image_ids=[image["id"] for image, _ in usable],
         class_names=class_names,
-        paths=[reader.path(image) for image, _ in usable],
+        names=[reader.path(image) for image, _ in usable],
         sizes_hw=[size for _, size in usable],
         truths=_truths(file, usable, class_names, report),
         report=report,
@@ -155,7 +120,8 @@ def read_coco(
 class _Reader:
     """Finds an image's size, or why it cannot be used."""
 
-    def __init__(self, folder: str, check_pictures: bool) -> None:
+    def __init__(self, file: json_file.CocoFile, folder: str, check_pictures: bool) -> None:
+        self._file = file
         self._folder = folder
         self._check_pictures = check_pictures
 
@@ -166,11 +132,19 @@ class _Reader:
     def __call__(self, image: Mapping[str, Any]) -> tuple[int, int] | BadFile:
         written = json_file.size_hw(image)
         try:
+            self._check_categories(image)
             if self._check_pictures or written is None:
                 return picture_size_hw(self.path(image))
             return written
         except BadFile as error:
             return error
+
+    def _check_categories(self, image: Mapping[str, Any]) -> None:
+        """Raise BadFile when an object of the image is of a category that is not there."""
+        for annotation in self._file.annotations.get(image["id"], ()):
+            if annotation["category_id"] not in self._file.categories:
+                problem = f"no category has its category_id {annotation['category_id']!r}"
+                raise BadFile(self._file.path, f"{_where(annotation, image)}: {problem}", "unknown-class")
 
 
 def _truths(
@@ -182,7 +156,7 @@ def _truths(
     """Turn the annotations of the usable images into ground truth.
 
     Raises:
-        UserError: an annotation's category is not among ``class_names``, or not in the file.
+        UserError: an annotation's category is not among ``class_names``.
     """
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
     unknown: dict[str, str] = {}
@@ -194,11 +168,8 @@ def _truths(
             report.warn("wrong-size", file.path, text, f"image {image['file_name']}")
         truth = Truth(file.path, size_hw, report)
         for annotation in file.annotations.get(image["id"], ()):
-            name = file.categories.get(annotation["category_id"])
-            where = f"annotation {annotation.get('id')} of {image['file_name']}"
-            if name is None:
-                wrong = annotation["category_id"]
-                raise UserError(f"{file.path}: {where}: no category has its category_id {wrong!r}")
+            name = file.categories[annotation["category_id"]]
+            where = _where(annotation, image)
             if annotation.get("iscrowd"):
                 report.crowd_boxes += 1
             elif name not in class_ids:
@@ -210,7 +181,12 @@ def _truths(
         truths.append(truth.detections())
     if unknown:
         raise unknown_classes(unknown, class_names)
-    if file.stray_annotations():
-        strays = f"{file.stray_annotations()} annotations are of no image in the file; ignored"
-        report.warn("stray-label", file.path, strays)
+    strays = file.stray_annotations()
+    if strays:
+        report.warn("stray-label", file.path, f"{strays} annotations are of no image in the file; ignored")
     return truths
+
+
+def _where(annotation: Mapping[str, Any], image: Mapping[str, Any]) -> str:
+    """Return the place of an annotation in the file, for messages."""
+    return f"annotation {annotation.get('id')} of {image['file_name']}"

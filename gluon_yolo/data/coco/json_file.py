@@ -18,6 +18,62 @@ _LISTS = {
 }
 
 
+_USED = {*_LISTS, *(field for fields in _LISTS.values() for field in fields)} | {
+    "bbox",
+    "difficult",
+    "height",
+    "iscrowd",
+    "width",
+}
+
+
+def read_content(path: str, whole: bool = False) -> dict[str, Any]:
+    """Read an annotation file, and make sure that its lists are there, and what is needed of their records.
+
+    Args:
+        path: the JSON file.
+        whole: return all that is in it; else what is not used is left out, such as outlines, which are most
+            of a large file.
+
+    Raises:
+        UserError: it cannot be read, or is no COCO detection file.
+    """
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            content = json.load(file, object_pairs_hook=None if whole else _used)
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the annotations: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UserError(f"{path}: the annotations are no valid JSON: {error}") from error
+    for key, fields in _LISTS.items():
+        records = content.get(key) if isinstance(content, dict) else None
+        if not isinstance(records, list):
+            raise UserError(f"{path}: no list {key!r}; expected COCO's {', '.join(_LISTS)}")
+        if not records and key != "annotations":
+            raise UserError(f"{path}: the list {key!r} is empty; nothing can be read")
+        for number, record in enumerate(records):
+            problem = _problem(record, fields)
+            if problem:
+                raise UserError(f"{path}: {key}[{number}]: {problem}")
+    return content
+
+
+def _used(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return what is used of a record."""
+    return {key: value for key, value in pairs if key in _USED}
+
+
+def _problem(record: Any, fields: Sequence[str]) -> str:
+    """Return what is wrong with a record that needs these fields; empty where nothing is."""
+    if not isinstance(record, dict) or any(field not in record for field in fields):
+        return f"expected a record with {' and '.join(fields)}"
+    for field in fields:
+        is_text = field in ("file_name", "name")
+        if not isinstance(record[field], str if is_text else (int, float, str)):
+            return f"{field} {record[field]!r} is no {'text' if is_text else 'number'}"
+    return ""
+
+
 class CocoFile:
     """The content of an annotation file, checked as far as reading needs.
 
@@ -36,7 +92,7 @@ class CocoFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        content = self.content()
+        content = read_content(path)
         self.images: list[dict[str, Any]] = self._by_id(content["images"], "images")
         categories = self._by_id(content["categories"], "categories")
         self.categories: dict[int, str] = {category["id"]: category["name"] for category in categories}
@@ -47,31 +103,6 @@ class CocoFile:
             raise UserError(f"{path}: two images have the same id; every image needs its own")
         if len(set(self.categories.values())) < len(categories):
             raise UserError(f"{path}: two categories have the same id or name; every category needs its own")
-
-    def content(self) -> dict[str, Any]:
-        """Read the file anew, make sure that its lists and their records are there, and return all of it."""
-        try:
-            with open(self.path, encoding="utf-8-sig") as file:
-                content = json.load(file)
-        except OSError as error:
-            raise UserError(f"{self.path}: cannot read the annotations: {error.strerror or error}") from error
-        except ValueError as error:
-            raise UserError(f"{self.path}: the annotations are no valid JSON: {error}") from error
-        for key, fields in _LISTS.items():
-            records = content.get(key) if isinstance(content, dict) else None
-            if not isinstance(records, list):
-                raise UserError(f"{self.path}: no list {key!r}; expected COCO's {', '.join(_LISTS)}")
-            for number, record in enumerate(records):
-                if not isinstance(record, dict) or any(field not in record for field in fields):
-                    wanted = " and ".join(fields)
-                    raise UserError(f"{self.path}: {key}[{number}]: expected a record with {wanted}")
-                name = record[fields[-1]]
-                if key != "annotations" and not isinstance(name, str):
-                    raise UserError(f"{self.path}: {key}[{number}]: {fields[-1]} {name!r} is no text")
-        for key in ("images", "categories"):
-            if not content[key]:
-                raise UserError(f"{self.path}: the list {key!r} is empty; nothing can be read")
-        return content
 
     def _by_id(self, records: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
         """Return records by ascending id."""
@@ -113,7 +144,7 @@ def corners(bbox: Any) -> tuple[float, float, float, float]:
     """Turn ``[x, y, w, h]`` into ``x, y, x + w, y + h``, all NaN where it is not four numbers."""
     try:
         x, y, width, height = (float(number) for number in bbox)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return (float("nan"),) * 4
     return x, y, x + width, y + height
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import re
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +16,6 @@ from gluon_yolo.data.report import Finding, Report
 from gluon_yolo.data.source import Source
 from gluon_yolo.errors import UserError
 
-# What a word in a split's name says it is for: train2017, my_val, valid, test-dev2017.
-_PARTS = {"train": r"train(ing)?\d*", "val": r"val(id|idation)?\d*", "test": r"test(ing)?\d*"}
-
 
 class COCOSource(Source):
     """A folder with annotation files in COCO's form, or one such file.
@@ -29,11 +25,15 @@ class COCOSource(Source):
     """
 
     format = "coco"
+    title = "COCO annotations"
+    joins = False
     accepts = LAYOUTS
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._files: dict[str, json_file.CocoFile] = {}
+        # For each file that was read: the folder of its pictures, and their paths.
+        self._named: dict[str, tuple[Path, list[str]]] = {}
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -56,26 +56,6 @@ class COCOSource(Source):
             raise UserError(f"{self.path}: {problem}; accepted are {LAYOUTS}")
         return found
 
-    def parts(self) -> dict[str, str]:
-        """Return the splits by what their names say they are for; the last of several years.
-
-        Raises:
-            UserError: there are several, and their names say nothing.
-        """
-        splits = self.splits()
-        if len(splits) == 1:
-            return {"train": splits[0]}
-        named = {part: [s for s in sorted(splits) if _has_word(s, word)] for part, word in _PARTS.items()}
-        parts = {part: names[-1] for part, names in named.items() if names}
-        if not parts:
-            shown = ", ".join(map(str, self.annotations().values()))
-            raise UserError(
-                f"{self.path}: which is for training? Name one file of {shown}; or call them train and val"
-            )
-        if "val" not in parts and "test" in parts:
-            parts["val"] = parts.pop("test")
-        return parts
-
     def class_names(self, splits: Sequence[str]) -> tuple[str, ...]:
         """Return the categories of the first split by ascending id, then those that only later ones have."""
         files = [self._read(split) for split in splits]
@@ -83,30 +63,38 @@ class COCOSource(Source):
 
     def open(self, split: str, class_names: Sequence[str] | None = None, skip_bad: bool = False) -> Dataset:
         """Open one split."""
-        split = _without_prefix(split)
+        split = self.resolve(_without_prefix(split))
         file = self._read(split)
         if class_names is None or not set(class_names) <= set(file.categories.values()):
             known = self.class_names(self.splits())
             file.add_categories(known)
             class_names = known if class_names is None else class_names
         folder = find_pictures(Path(file.path), split, file.images)
-        self._files.pop(split)  # it can be large, and is seldom needed twice
+        self._forget(split, file, folder)
         report = Report(f"{self._name()} {split}")
         return read_coco(file, folder, report, class_names, skip_bad)
 
     def strays(self) -> list[Finding]:
-        """Return pictures, in the folders where pictures are, that no annotation file names."""
-        used: dict[Path, set[str]] = defaultdict(set)
+        """Return pictures, in the folders where pictures are, that no annotation file names.
+
+        Files that cannot be read, or whose pictures are nowhere, are passed over: :meth:`open` says why.
+        """
         for split, path in self.annotations().items():
-            file = self._read(split)
-            folder = find_pictures(path, split, file.images)
-            used[folder] |= {_real(json_file.picture_path(str(folder), image)) for image in file.images}
-        named = set().union(*used.values())
-        there = dict.fromkeys(file for folder in used for file in pictures_below(folder))
+            if split not in self._named:
+                with contextlib.suppress(UserError):
+                    file = self._read(split)
+                    self._forget(split, file, find_pictures(path, split, file.images))
+        named = {os.path.realpath(file) for _, files in self._named.values() for file in files}
+        folders = dict.fromkeys(folder for folder, _ in self._named.values())
+        there = dict.fromkeys(file for folder in folders for file in pictures_below(folder))
+        unused = [file for file in there if os.path.realpath(file) not in named]
         text = "no annotation file names the picture"
-        return [
-            Finding("warning", file, "", text, "unused-picture") for file in there if _real(file) not in named
-        ]
+        return [Finding("warning", file, "", text, "unused-picture") for file in unused]
+
+    def _forget(self, split: str, file: json_file.CocoFile, folder: Path) -> None:
+        """Keep of a file, which can be large and is seldom needed twice, only what pictures it names."""
+        self._named[split] = folder, [json_file.picture_path(str(folder), image) for image in file.images]
+        self._files.pop(split)
 
     def _read(self, split: str) -> json_file.CocoFile:
         """Return a split's annotation file, read once.
@@ -114,7 +102,7 @@ class COCOSource(Source):
         Raises:
             UserError: there is no such split, or the file is broken.
         """
-        split = _without_prefix(split)
+        split = self.resolve(_without_prefix(split))
         if split not in self._files:
             there = self.annotations()
             if split not in there:
@@ -128,14 +116,5 @@ class COCOSource(Source):
         return path.parent.name if path.is_file() else path.name
 
 
-def _has_word(split: str, word: str) -> bool:
-    """Say whether one of the words in a split's name is of this form."""
-    return any(re.fullmatch(word, part) for part in re.split(r"[^a-z0-9]+", split.lower()))
-
-
 def _without_prefix(split: str) -> str:
     return split.replace("instances_", "", 1)
-
-
-def _real(path: str) -> str:
-    return os.path.realpath(path)

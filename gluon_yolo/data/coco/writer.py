@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo.atomic import replacing
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.writer import PictureStore, Writer
+from gluon_yolo.data.writer import PictureStore, Writer, file_stem
 from gluon_yolo.structures import Detections
 
 
@@ -22,23 +23,25 @@ class COCOWriter(Writer):
 
     def write(self, split: str, dataset: Dataset, copy: bool = True) -> None:
         """Write pictures and the annotation file of a split."""
-        names = PictureStore(self.out / split).put(dataset, copy, f"writing {split}")
+        name = file_stem(split)
+        names = PictureStore(self.out / name).put(dataset, copy, f"writing {split}")
         images: list[dict[str, Any]] = []
         annotations: list[dict[str, Any]] = []
-        for image_id, name in enumerate(names, 1):
+        for image_id, file in enumerate(names, 1):
             height, width = dataset.size_hw(image_id - 1)
-            images.append({"id": image_id, "file_name": name, "width": width, "height": height})
+            images.append({"id": image_id, "file_name": file, "width": width, "height": height})
             for record in _records(dataset.truth(image_id - 1)):
                 annotations.append({"id": len(annotations) + 1, "image_id": image_id, **record})
         categories = [{"id": i, "name": name} for i, name in enumerate(self.class_names, 1)]
         content = {"images": images, "annotations": annotations, "categories": categories}
-        write_content(self.out / "annotations" / f"instances_{split}.json", content)
+        write_content(self.out / "annotations" / f"instances_{name}.json", content)
 
 
 def write_content(path: Path, content: dict[str, Any]) -> None:
     """Write an annotation file, its folder too; numbers come back as they are."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+    with replacing(path) as part:
+        part.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _records(truth: Detections) -> list[dict[str, Any]]:

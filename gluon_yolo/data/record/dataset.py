@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.dataset import ListedPictures
 from gluon_yolo.data.parallel import threaded_map
 from gluon_yolo.data.pictures import encoded_size_hw
 from gluon_yolo.data.record.file import Frame, RecordFile
@@ -26,50 +26,21 @@ _IN_PIXELS = "its boxes are in pixels, not in shares of the sides, and taken as 
 _NAMES_SHOWN = 30
 
 
-class RecordDataset(Dataset):
+class RecordDataset(ListedPictures):
     """Pictures packed into ``.rec`` files, as :func:`open_record` reads them.
 
     Args:
-        class_names: C names.
         places: N places of pictures.
-        sizes_hw: N sizes (height, width) in pixels.
-        truths: N ground truths.
-        report: findings of the reading; its counts are filled in here.
+        pictures: the arguments of :class:`ListedPictures`, but for the names.
     """
 
-    def __init__(
-        self,
-        class_names: Sequence[str],
-        places: Sequence[Place],
-        sizes_hw: Sequence[tuple[int, int]],
-        truths: Sequence[Detections],
-        report: Report,
-    ) -> None:
-        super().__init__(class_names, report)
+    def __init__(self, places: Sequence[Place], **pictures: Any) -> None:
+        super().__init__(names=[place.name for place in places], **pictures)
         self._places = list(places)
-        self._sizes_hw = list(sizes_hw)
-        self._truths = list(truths)
-        report.count(self._truths, self.class_names)
-
-    def __len__(self) -> int:
-        """Return the number of pictures."""
-        return len(self._places)
-
-    def name(self, index: int) -> str:
-        """Return the file and the key of a picture's record."""
-        return self._places[index].name
 
     def encoded(self, index: int) -> bytes:
         """Return a picture as it was packed."""
         return self._places[index].picture_bytes()
-
-    def truth(self, index: int) -> Detections:
-        """Return a picture's ground truth, boxes in pixels of the picture."""
-        return self._truths[index]
-
-    def size_hw(self, index: int) -> tuple[int, int]:
-        """Return a picture's (height, width) in pixels."""
-        return self._sizes_hw[index]
 
 
 def open_record(
@@ -102,16 +73,13 @@ def open_record(
         usable += _named(
             [record for record in read if isinstance(record, _Record)], class_names, skip_bad, report
         )
-    report.raise_if_errors(skip_bad)
-    if not usable:
-        raise UserError(f"{report.title}: not one picture can be read, the first: {report.errors[0]}")
-    truths = list(_truths(usable, class_names, report))
+    report.raise_if_errors(skip_bad, len(usable))
     return RecordDataset(
-        class_names,
-        [record.place for record in usable],
-        [record.size_hw for record in usable],
-        truths,
-        report,
+        places=[record.place for record in usable],
+        class_names=class_names,
+        sizes_hw=[record.size_hw for record in usable],
+        truths=list(_truths(usable, class_names, report)),
+        report=report,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gluon_yolo.atomic import replacing
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.record.file import Frame, NoRecord, RecordFile, TornRecord
 from gluon_yolo.data.record.index import write_index
@@ -45,9 +46,8 @@ class PartFile:
         if self.path.exists():
             self._check_journal()
             return len(self.cut_torn_tail())
-        part = self._journal.with_name(f"{self._journal.name}.part")
-        part.write_text(json.dumps(self._recipe, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(part, self._journal)
+        with replacing(self._journal) as part:
+            part.write_text(json.dumps(self._recipe, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         self.path.touch()
         return 0
 

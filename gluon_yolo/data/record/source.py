@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,12 +13,6 @@ from gluon_yolo.data.source import Source
 from gluon_yolo.errors import UserError
 
 NAMES_FILE = "classes.names"
-_PARTS = {
-    "train": ("train", "training"),
-    "trainval": ("trainval",),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
 
 
 class RecordSource(Source):
@@ -33,6 +26,7 @@ class RecordSource(Source):
     """
 
     format = "record"
+    title = "RecordIO"
     accepts = "a .rec file, or a folder with .rec files (train.rec, val.rec) and classes.names"
 
     @classmethod
@@ -43,23 +37,6 @@ class RecordSource(Source):
     def splits(self) -> tuple[str, ...]:
         """Return the stems of the ``.rec`` files, sorted."""
         return tuple(self._files())
-
-    def parts(self) -> dict[str, str]:
-        """Return what to train and validate on by the words in the names: ``bccd_train.rec`` is for train.
-
-        Files whose names say nothing are for training. Where there are trainval and test, these are it.
-        """
-        by_part: dict[str, list[str]] = {}
-        for stem in self._files():
-            by_part.setdefault(_part_of(stem), []).append(stem)
-        names = {part: ",".join(stems) for part, stems in by_part.items()}
-        if "trainval" in names and ("test" in names or "train" not in names):
-            return _without_none({"train": names["trainval"], "val": names.get("test")})
-        train = names.get("train") or names.get("")
-        held_out = [names[part] for part in ("val", "test") if part in names]
-        if train is None:
-            return {"train": held_out[0]}
-        return {"train": train, **dict(zip(("val", "test"), held_out))}
 
     def class_names(self, splits: Sequence[str]) -> tuple[str, ...]:
         """Return the class names in the ``.names`` file beside the records.
@@ -109,9 +86,9 @@ class RecordSource(Source):
 
     def _chosen(self, split: str) -> list[Path]:
         """Return the files of one split, or of several with commas between."""
-        files = self._files()
-        stems = [split] if split in files else [stem.strip() for stem in split.split(",") if stem.strip()]
-        for stem in stems or [split]:
+        files, split = self._files(), self.resolve(split)
+        stems = [split] if split in files else split.split(",")
+        for stem in stems:
             if stem not in files:
                 raise UserError(f"{self.path}: no split {stem!r}; there is {', '.join(files)}")
         return [files[stem] for stem in dict.fromkeys(stems)]
@@ -134,12 +111,6 @@ def _rec_files(path: Path) -> list[Path]:
     return [path] if path.suffix == ".rec" and path.is_file() else []
 
 
-def _part_of(stem: str) -> str:
-    """Return the part that a file is for by the words of its name; empty where they say nothing."""
-    words = re.findall("[a-z]+", stem.lower())
-    return next((part for part, known in _PARTS.items() if set(words) & set(known)), "")
-
-
 def _names_file(path: Path) -> Path | None:
     """Return the file of class names that belongs to a ``.rec`` file, or None."""
     for file in (path.with_suffix(".names"), path.with_name(NAMES_FILE)):
@@ -147,7 +118,3 @@ def _names_file(path: Path) -> Path | None:
             return file
     only = sorted(path.parent.glob("*.names"))
     return only[0] if len(only) == 1 else None
-
-
-def _without_none(parts: dict[str, str | None]) -> dict[str, str]:
-    return {part: split for part, split in parts.items() if split is not None}

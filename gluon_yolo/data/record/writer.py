@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from gluon_yolo.atomic import replacing
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.record.check import differences
@@ -21,7 +21,7 @@ from gluon_yolo.data.record.index import write_index
 from gluon_yolo.data.record.label import encode_label
 from gluon_yolo.data.record.part import PartFile
 from gluon_yolo.data.record.source import NAMES_FILE
-from gluon_yolo.data.writer import Writer
+from gluon_yolo.data.writer import Writer, file_stem
 from gluon_yolo.errors import UserError
 
 _BUFFER_BYTES = 1 << 20
@@ -66,8 +66,7 @@ class RecordWriter(Writer):
                 and holds other data.
             BadFile: a picture can no longer be read.
         """
-        stem = re.sub(r"[^\w.+-]+", "_", split)
-        target = self.out / f"{stem}.rec"
+        target = self.out / f"{file_stem(split)}.rec"
         part = PartFile(target, split, dataset)
         if target.exists() and not self._force:
             self._find_whole(part, dataset)
@@ -123,9 +122,8 @@ class RecordWriter(Writer):
         with self._telling(part, dataset):
             index = part.target.with_suffix(".idx")
             if not index.is_file():  # killed between the two renamings
-                index_part = index.with_name(f"{index.name}.part")
-                write_index(index_part, frames)
-                index_part.replace(index)
+                with replacing(index) as new:
+                    write_index(new, frames)
             part.discard()
 
     def _name_classes(self) -> None:
@@ -133,15 +131,13 @@ class RecordWriter(Writer):
         path = self.out / NAMES_FILE
         names = ", ".join(map(repr, self.class_names)) or "(none)"
         if not path.is_file():
-            part = path.with_name(f"{path.name}.part")
-            part.write_text("".join(f"{name}\n" for name in self.class_names), encoding="utf-8")
-            if _names_in(part) != self.class_names:
-                part.unlink()
-                raise UserError(
-                    f"{path}: cannot hold the class names {names}, one a line; none may be empty, be there "
-                    "twice, end in a blank, or hold a line break"
-                )
-            part.replace(path)
+            with replacing(path) as part:
+                part.write_text("".join(f"{name}\n" for name in self.class_names), encoding="utf-8")
+                if _names_in(part) != self.class_names:
+                    raise UserError(
+                        f"{path}: cannot hold the class names {names}, one a line; none may be empty, be "
+                        "there twice, end in a blank, or hold a line break"
+                    )
         if _names_in(path) != self.class_names:
             raise UserError(
                 f"{path}: holds other class names than {names}; name another folder, or remove it"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gluon_yolo.data.coco.dataset import COCODataset
-from gluon_yolo.data.coco.json_file import CocoFile, picture_path
+from gluon_yolo.data.coco.json_file import picture_path, read_content
 from gluon_yolo.data.coco.layout import find_pictures
 from gluon_yolo.errors import UserError
 
@@ -28,10 +29,13 @@ class CocoDivider:
 
     def __init__(self, datasets: Sequence[COCODataset], root: Path | None) -> None:
         paths = list(dict.fromkeys(dataset.annotations_file for dataset in datasets))
-        self._files = {path: CocoFile(path) for path in paths}
-        self._contents = {path: file.content() for path, file in self._files.items()}
+        self._contents = {path: read_content(path, whole=True) for path in paths}
         self._images = {
-            path: {image["id"]: image for image in file.images} for path, file in self._files.items()
+            path: {image["id"]: image for image in content["images"]}
+            for path, content in self._contents.items()
+        }
+        self._annotations = {
+            path: _by_image(content["annotations"]) for path, content in self._contents.items()
         }
         self._root = root
         self._one = len(paths) == 1
@@ -56,8 +60,7 @@ class CocoDivider:
                 image["file_name"] = path_from(self._root, dataset.name(index))
             images.append(image)
             annotations += [
-                self._annotation(path, record, image["id"])
-                for record in self._files[path].annotations[image_id]
+                self._annotation(path, record, image["id"]) for record in self._annotations[path][image_id]
             ]
         common = {**next(iter(self._contents.values())), "categories": self._categories}
         return {**common, "images": images, "annotations": annotations}
@@ -67,6 +70,14 @@ class CocoDivider:
             return dict(record)
         category_id = self._category_ids[path][record["category_id"]]
         return {**record, "id": next(self._annotation_ids), "image_id": image_id, "category_id": category_id}
+
+
+def _by_image(annotations: Sequence[Mapping[str, Any]]) -> Mapping[Any, list[Mapping[str, Any]]]:
+    """Return annotations by the ids of their images."""
+    found: defaultdict[Any, list[Mapping[str, Any]]] = defaultdict(list)
+    for annotation in annotations:
+        found[annotation["image_id"]].append(annotation)
+    return found
 
 
 def path_from(folder: Path | None, picture: str) -> str:
@@ -94,10 +105,10 @@ def _merged_categories(
     ids: dict[str, dict[int, int]] = {}
     for path, content in contents.items():
         for category in content["categories"]:
-            free = max((known["id"] for known in merged.values()), default=0) + 1
-            taken = {known["id"] for known in merged.values()}
-            own = category["id"]
-            record = {**category, "id": free if own in taken else own}
-            merged.setdefault(category["name"], record)
+            if category["name"] not in merged:
+                taken = [known["id"] for known in merged.values()]
+                free = max((number for number in taken if not isinstance(number, str)), default=0) + 1
+                own = category["id"]
+                merged[category["name"]] = {**category, "id": free if own in taken else own}
         ids[path] = {category["id"]: merged[category["name"]]["id"] for category in content["categories"]}
     return list(merged.values()), ids

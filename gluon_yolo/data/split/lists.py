@@ -8,18 +8,19 @@ from pathlib import Path
 from gluon_yolo.data.coco.dataset import COCODataset
 from gluon_yolo.data.coco.writer import write_content
 from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.parts import PARTS, part_of
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.split.coco import CocoDivider, path_from
 from gluon_yolo.data.voc.dataset import VOCDataset
 from gluon_yolo.data.voc.layout import voc_folders
+from gluon_yolo.data.yolo.writer import data_file_text
+from gluon_yolo.errors import UserError
 
 Members = Sequence[tuple[Dataset, int]]
 """Pictures of a part: data sets, and indices in them."""
 
 OLD = ".old"
-"""What is put after the name of a file that is put aside."""
-_PARTS = ("train", "val", "test")
-_KEYS = {"train": "train", "val": "valid", "test": "test"}
+"""What is put after the name of a file that is put aside; a number behind it for the second, and so on."""
 
 
 def standing_lists(source: Source, out: Path | None = None) -> list[Path]:
@@ -32,12 +33,12 @@ def standing_lists(source: Source, out: Path | None = None) -> list[Path]:
     folder = _folder(source, out)
     if source.format == "voc":
         # With test, trainval would be preferred to train and val.
-        named = [(part, each) for each in voc_folders(source.path) for part in (*_PARTS, "trainval")]
+        named = [(part, each) for each in voc_folders(source.path) for part in (*PARTS, "trainval")]
         return [each.lists[part] for part, each in named if part in each.lists]
     if source.format == "coco":
         files = sorted(folder.glob("instances_*.json"))
-        return [file for file in files if any(part in file.stem for part in _PARTS)]
-    lists = [folder / f"{part}.txt" for part in _PARTS]
+        return [file for file in files if part_of(file.stem)]
+    lists = [folder / f"{part}.txt" for part in PARTS]
     return [
         file for file in (*lists, folder / "split.names", *sorted(folder.glob("*.data"))) if file.is_file()
     ]
@@ -52,10 +53,13 @@ def write_lists(source: Source, parts: Mapping[str, Members], out: Path | None =
         out: another folder for YOLO's lists and COCO's files, which then name pictures by their whole paths.
 
     Raises:
+        UserError: a picture's name cannot be written.
         OSError: a file cannot be written.
     """
-    write = {"voc": _write_voc, "coco": _write_coco, "yolo": _write_yolo}[source.format]
-    return write(source, parts, out)
+    for name in (dataset.name(index) for members in parts.values() for dataset, index in members):
+        if any("\ud800" <= letter <= "\udfff" for letter in name):  # as Python reads what is not UTF-8
+            raise UserError(f"{name!r}: the name is not UTF-8, so no list can hold it; rename the picture")
+    return _WRITERS[source.format](source, parts, out)
 
 
 def _write_voc(source: Source, parts: Mapping[str, Members], out: Path | None) -> Path:
@@ -83,9 +87,10 @@ def _write_yolo(source: Source, parts: Mapping[str, Members], out: Path | None) 
         _write_lines(folder / f"{part}.txt", [path_from(folder, dataset.name(i)) for dataset, i in members])
     class_names = next(iter(parts.values()))[0][0].class_names
     _write_lines(folder / "split.names", class_names)
-    lists = [f"{_KEYS[part]}={part}.txt" for part in parts]
-    _write_lines(folder / "split.data", [f"classes={len(class_names)}", *lists, "names=split.names"])
-    return folder / "split.data"
+    place = folder / "split.data"
+    lists = {part: f"{part}.txt" for part in parts}
+    place.write_text(data_file_text(len(class_names), lists, "split.names"), encoding="utf-8")
+    return place
 
 
 def _write_coco(source: Source, parts: Mapping[str, Members], out: Path | None) -> Path:
@@ -114,8 +119,17 @@ def _folder(source: Source, out: Path | None) -> Path:
 
 def _put_aside(files: Iterable[Path]) -> None:
     for file in files:
-        file.replace(file.with_name(file.name + OLD))
+        aside, number = file.with_name(f"{file.name}{OLD}"), 1
+        while aside.exists():  # perhaps the only ones that were made by hand
+            number += 1
+            aside = file.with_name(f"{file.name}{OLD}{number}")
+        file.replace(aside)
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+_WRITERS = {"voc": _write_voc, "coco": _write_coco, "yolo": _write_yolo}
+FORMATS = tuple(_WRITERS)
+"""The formats whose data sets are divided by files beside the pictures."""

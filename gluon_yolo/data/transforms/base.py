@@ -117,9 +117,17 @@ def draw_view(view: View, picture: Unread, out: np.ndarray | None = None) -> tup
 
 
 class Compose(Transform):
-    """Several transforms, in order, drawn once."""
+    """Several transforms, in order, drawn once.
+
+    Raises:
+        ValueError: one puts several pictures together, such as a mosaic: it holds what changes each of them.
+    """
 
     def __init__(self, *transforms: Transform) -> None:
+        for transform in transforms:
+            if type(transform).render is not Transform.render:
+                name = type(transform).__name__
+                raise ValueError(f"{name} cannot be one of several; give it the others: {name}(Compose(...))")
         self.transforms = transforms
 
     def edit(self, view: View, rng: np.random.Generator) -> None:

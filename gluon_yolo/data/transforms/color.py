@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gluon_yolo.data.transforms.base import Transform
+from gluon_yolo.data.transforms.limits import check_between, check_range
 from gluon_yolo.data.transforms.view import View
 
 # Luma weights of ITU-R BT.601, and the NTSC colour space in which hue is an angle.
@@ -34,6 +35,9 @@ class ColorDistort(Transform):
         saturation: tuple[float, float] = (0.5, 1.5),
         hue_degrees: float = 180,
     ) -> None:
+        check_between(0, brightness=brightness, hue_degrees=hue_degrees)
+        check_range("contrast", contrast, zero=True)
+        check_range("saturation", saturation, zero=True)
         self.brightness = brightness
         self.contrast = contrast
         self.saturation = saturation

@@ -8,7 +8,7 @@ import numpy as np
 
 from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.data.transforms.base import Transform
-from gluon_yolo.data.transforms.geometry import check_range
+from gluon_yolo.data.transforms.limits import check_between, check_range, check_whole
 from gluon_yolo.data.transforms.view import View, centers_inside
 
 
@@ -34,6 +34,8 @@ class RandomCrop(Transform):
         trials: int = 50,
     ) -> None:
         check_range("scale", scale, most=1)
+        check_between(1, max_aspect_ratio=max_aspect_ratio, trials=trials)
+        check_whole("trials", (trials,), 10_000)
         self.scale = scale
         self.max_aspect_ratio = max_aspect_ratio
         self.min_ious = np.array(min_ious)

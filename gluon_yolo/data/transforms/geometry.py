@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gluon_yolo.data.transforms.base import Transform
+from gluon_yolo.data.transforms.limits import check_between, check_color, check_range, check_whole
 from gluon_yolo.data.transforms.view import AREA, AUTO, CUBIC, LANCZOS, LINEAR, NEAREST, View
 
 # The ImageNet mean colour, which the networks take for "nothing there".
@@ -15,12 +16,6 @@ MEAN_COLOR = (124, 116, 104)
 GREY = (127, 127, 127)
 
 _SAME = np.ones(2)
-
-
-def check_range(name: str, limits: tuple[float, float], most: float = np.inf) -> None:
-    """Raise ValueError unless ``limits`` are two ascending numbers above 0 and up to ``most``."""
-    if len(limits) != 2 or not 0 < limits[0] <= limits[1] <= most:
-        raise ValueError(f"{name}: expected two ascending numbers above 0 and up to {most}, got {limits}")
 
 
 class RandomExpand(Transform):
@@ -37,8 +32,9 @@ class RandomExpand(Transform):
     def __init__(
         self, max_ratio: float = 4, probability: float = 0.5, fill: tuple[int, int, int] = MEAN_COLOR
     ) -> None:
-        if max_ratio < 1:
-            raise ValueError(f"max_ratio: expected 1 or more, got {max_ratio}")
+        check_between(1, max_ratio=max_ratio)
+        check_between(0, 1, probability=probability)
+        check_color("fill", fill)
         self.max_ratio = max_ratio
         self.probability = probability
         self.fill = fill
@@ -77,6 +73,8 @@ class RandomAffine(Transform):
         fill: tuple[int, int, int] = MEAN_COLOR,
     ) -> None:
         check_range("scale", scale)
+        check_between(0, translate=translate, degrees=degrees, shear_degrees=shear_degrees)
+        check_color("fill", fill)
         self.scale = scale
         self.translate = translate
         self.degrees = degrees
@@ -109,6 +107,7 @@ class RandomFlip(Transform):
     """
 
     def __init__(self, horizontal: float = 0.5, vertical: float = 0.0) -> None:
+        check_between(0, 1, horizontal=horizontal, vertical=vertical)
         self.horizontal = horizontal
         self.vertical = vertical
 
@@ -124,6 +123,7 @@ class Resize(Transform):
     """Stretch the frame to the size asked for, as GluonCV's validation does by default."""
 
     def __init__(self, interpolation: int = AUTO) -> None:
+        check_whole("interpolation", (interpolation,), AUTO)
         self.interpolation = interpolation
 
     def edit(self, view: View, rng: np.random.Generator) -> None:
@@ -138,6 +138,7 @@ class ResizeRandomInterp(Transform):
 
     def __init__(self, interpolations: Sequence[int] = (NEAREST, LINEAR, CUBIC, AREA, LANCZOS)) -> None:
         self.interpolations = tuple(interpolations)
+        check_whole("interpolations", self.interpolations, AUTO)
 
     def edit(self, view: View, rng: np.random.Generator) -> None:
         """Scale the frame."""
@@ -151,6 +152,8 @@ class LetterBox(Transform):
     """
 
     def __init__(self, interpolation: int = AUTO, fill: tuple[int, int, int] = GREY) -> None:
+        check_whole("interpolation", (interpolation,), AUTO)
+        check_color("fill", fill)
         self.interpolation = interpolation
         self.fill = fill
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gluon_yolo.data.transforms.base import Transform, Unread, draw_view
-from gluon_yolo.data.transforms.geometry import check_range
+from gluon_yolo.data.transforms.limits import check_between, check_range
 from gluon_yolo.data.transforms.view import View
 from gluon_yolo.structures import Detections
 
@@ -35,6 +35,7 @@ class Mosaic(Transform):
         scale: tuple[float, float] = (0.4, 1.0),
         center: tuple[float, float] = (0.25, 0.75),
     ) -> None:
+        check_between(0, 1, probability=probability)
         check_range("scale", scale, most=1)
         check_range("center", center, most=1)
         self.tile = tile

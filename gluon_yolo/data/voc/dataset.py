@@ -64,9 +64,7 @@ def open_voc(
     records = threaded_map(_Reader(check_pictures), entries, f"reading {report.title}")
     usable = [record for record in records if isinstance(record, _Record)]
     report.skip([record for record in records if isinstance(record, BadFile)])
-    report.raise_if_errors(skip_bad)
-    if not usable:
-        raise UserError(f"{report.title}: not one picture can be read, the first: {report.errors[0]}")
+    report.raise_if_errors(skip_bad, len(usable))
     if class_names is None:
         class_names = _sorted_names((record.annotation.class_names() for record in usable), root)
         for group in lookalikes(class_names):
@@ -77,7 +75,7 @@ def open_voc(
     return VOCDataset(
         annotations=[record.entry.annotation for record in usable],
         class_names=class_names,
-        paths=[record.picture for record in usable],
+        names=[record.picture for record in usable],
         sizes_hw=[record.size_hw for record in usable],
         truths=truths,
         report=report,
@@ -117,7 +115,7 @@ class _Reader:
     def __call__(self, entry: Entry) -> _Record | BadFile:
         try:
             annotation = _annotation(entry)
-            picture = entry.pictures.find(entry.stem, annotation.filename)
+            picture = entry.picture(annotation.filename)
             if picture is None:
                 missing = f"{entry.stem}.jpg (or .png ...)"
                 raise BadFile(

@@ -8,18 +8,21 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_yolo.data.pictures import PictureFolder
+from gluon_yolo.data.pictures import PictureFolder, is_picture, visible_files
 from gluon_yolo.data.report import Report
+from gluon_yolo.data.text_file import first_line, read_text
 from gluon_yolo.errors import UserError
 
 LAYOUTS = (
-    "accepted are a VOCdevkit (with VOC2007/, VOC2012/ ... in it), one folder like VOC2007, and any folder "
-    "with Annotations/, JPEGImages/ and perhaps ImageSets/Main/"
+    "accepted are a VOCdevkit (with VOC2007/, VOC2012/ ... in it), one folder like VOC2007, any folder with "
+    "Annotations/, JPEGImages/ and perhaps ImageSets/Main/, and pictures with an .xml annotation beside each"
 )
 _ANNOTATIONS = ("Annotations", "annotations")
 _PICTURES = ("JPEGImages", "images")
 _EVERYTHING = ("all", "trainval")
+_XML = ".xml"
 _CLASS_MARK = r"\s+(-1|0|1)$"
+_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 HOLD_OUT = 10
 """Without lists, each picture of this many is held out for validation."""
 _HOLD_OUT_NOTE = f"no ImageSets/Main lists: every {HOLD_OUT}th picture is val, the others are train"
@@ -39,25 +42,41 @@ class Entry:
     annotation: str
     pictures: PictureFolder
 
+    def picture(self, filename: str | None = None) -> str | None:
+        """Return its picture's path: called as itself, or as its annotation says; None where there is none.
+
+        A picture of another name that has an annotation of its own is not meant: the annotation is a copy.
+        """
+        path = self.pictures.find(self.stem, filename)
+        if path is None:
+            return None
+        name = os.path.splitext(os.path.basename(path))[0]
+        own = os.path.join(os.path.dirname(self.annotation), f"{name}.xml")
+        return path if name == os.path.basename(self.stem) or not os.path.exists(own) else None
+
 
 class VOCFolder:
     """One folder with annotations and pictures, and perhaps lists.
+
+    Without ``Annotations/`` they lie beside the pictures, in the folder or below it; folders called train,
+    valid and test are then its splits.
 
     Args:
         path: the folder.
 
     Raises:
-        UserError: annotations or pictures are not there.
+        UserError: there are annotations and no place of pictures.
     """
 
     def __init__(self, path: Path) -> None:
         annotations, pictures = _first_folder(path, _ANNOTATIONS), _first_folder(path, _PICTURES)
-        if annotations is None or pictures is None:
+        if annotations and pictures is None:
             raise UserError(f"{path}: expected Annotations/ and JPEGImages/ in it; {LAYOUTS}")
         self.path = path
-        self.annotations = annotations
-        self.pictures = PictureFolder(str(pictures))
+        self.annotations = annotations or path
+        self.pictures = PictureFolder(str(pictures if annotations else path))
         self.lists = {file.stem: file for file in sorted(self.lists_folder.glob("*.txt"))}
+        self.by_folder = {} if annotations or self.lists else self._folders()
 
     @property
     def lists_folder(self) -> Path:
@@ -66,15 +85,21 @@ class VOCFolder:
 
     def splits(self) -> list[str]:
         """Return the names of the lists, but for those of one class, such as VOC's ``dog_train``."""
-        return [name for name, path in self.lists.items() if not self._is_of_one_class(path)]
+        return [name for name, path in self.lists.items() if not self._is_of_one_class(path)] or [
+            *self.by_folder
+        ]
 
     def labelled(self) -> list[str]:
         """Return the stems of all annotations, those in folders below with the folder's name, sorted.
 
-        Hidden files are none, such as macOS's ``._1.xml``.
+        Hidden files are none, such as macOS's ``._1.xml``, nor are those in hidden folders.
         """
-        files = [file for file in self.annotations.rglob("*.xml") if not file.name.startswith(".")]
-        return sorted(file.relative_to(self.annotations).with_suffix("").as_posix() for file in files)
+        stems: list[str] = []
+        for parent, names in visible_files(self.annotations):
+            below = Path(parent).relative_to(self.annotations)
+            prefix = f"{below.as_posix()}/" if below.parts else ""
+            stems += [f"{prefix}{name[: -len(_XML)]}" for name in names if name.endswith(_XML)]
+        return sorted(stems)
 
     def listed(self) -> set[str]:
         """Return the stems that any list names."""
@@ -86,8 +111,22 @@ class VOCFolder:
         Raises:
             UserError: there is no such list, or it names no picture.
         """
-        stems = self._listed(self.lists[split]) if split in self.lists else self._unlisted(split)
-        return [Entry(stem, f"{self.annotations}{os.sep}{stem}.xml", self.pictures) for stem in stems]
+        if split in self.lists:
+            stems = self._listed(self.lists[split])
+        else:
+            stems = self.by_folder.get(split) or self._unlisted(split)
+        return [self.entry(stem) for stem in stems]
+
+    def entry(self, stem: str) -> Entry:
+        """Return a picture by its stem."""
+        return Entry(stem, f"{self.annotations}{os.sep}{stem}.xml", self.pictures)
+
+    def _folders(self) -> dict[str, list[str]]:
+        """Return the stems in folders called train, valid and test; none unless all are in such folders."""
+        splits: dict[str, list[str]] = {}
+        for stem in self.labelled():
+            splits.setdefault(_FOLDERS.get(Path(stem).parent.name.lower(), ""), []).append(stem)
+        return {} if "" in splits else splits
 
     def _listed(self, path: Path) -> list[str]:
         """Return the stems that a list names, at least one."""
@@ -98,20 +137,16 @@ class VOCFolder:
 
     def _stems_in(self, path: Path) -> list[str]:
         """Read a list: a name a line, its extension or a class list's ``1``/``-1`` after it taken off."""
-        try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"{path}: cannot read the list: {error}") from error
+        lines = read_text(path, "the list").splitlines()
         return [self._stem(line.strip()) for line in lines if line.strip()]
 
     def _is_of_one_class(self, path: Path) -> bool:
         """Say whether a list has ``1``, ``0`` or ``-1`` after its first name."""
-        with open(path, encoding="utf-8-sig", errors="replace") as file:
-            line = next(file, "").strip()
+        line = first_line(path)
         return re.search(_CLASS_MARK, line) is not None and not self._has_annotation(line)
 
     def _has_annotation(self, name: str) -> bool:
-        return (self.annotations / f"{name}.xml").is_file()
+        return os.path.isfile(f"{self.annotations}{os.sep}{name}.xml")
 
     def _stem(self, name: str) -> str:
         if self._has_annotation(name):
@@ -128,6 +163,8 @@ class VOCFolder:
             raise UserError(f"{self.annotations}: no .xml annotation in it; {LAYOUTS}")
         if split in _EVERYTHING:
             return stems
+        if self.by_folder:
+            raise UserError(f"{self.path}: no split {split!r}; there is {', '.join(self.by_folder)}")
         if split not in ("train", "val"):
             raise UserError(
                 f"{self.path}: no ImageSets/Main/{split}.txt; without lists there are the splits all, train "
@@ -165,7 +202,7 @@ def find_entries(
     for name in names:
         for folder, list_name in _pick(folders, name):
             entries += folder.entries(list_name)
-            if list_name in ("train", "val") and not folder.lists:
+            if list_name in ("train", "val") and not (folder.lists or folder.by_folder):
                 report.notes.append(_HOLD_OUT_NOTE)
     unique = {entry.annotation: entry for entry in entries}
     if len(unique) < len(entries):
@@ -197,22 +234,37 @@ def _pick(folders: list[VOCFolder], name: str) -> list[tuple[VOCFolder, str]]:
 def voc_folders(root: Path) -> list[VOCFolder]:
     """Return the VOC folders under a root: itself, those of a VOCdevkit by year, or the only one it holds.
 
+    A root without ``Annotations/`` anywhere is one itself where annotations lie beside pictures.
+
     Raises:
         UserError: the root is missing, or is in no accepted layout.
     """
     if not root.is_dir():
-        raise UserError(f"{root}: no such folder, so no data; {LAYOUTS}")
+        problem = "is a file, no folder" if root.exists() else "no such folder, so no data"
+        raise UserError(f"{root}: {problem}; {LAYOUTS}")
     if _first_folder(root, _ANNOTATIONS):
         return [VOCFolder(root)]
     if (root / "VOCdevkit").is_dir():
         root = root / "VOCdevkit"
-    children = [child for child in sorted(root.iterdir()) if _first_folder(child, _ANNOTATIONS)]
+    folders = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
+    children = [root / name for name in folders if _first_folder(root / name, _ANNOTATIONS)]
     years = [child for child in children if re.fullmatch(r"VOC\d{4}", child.name)]
     if not years and len(children) == 1:
         years = children
+    if not years and _has_pairs(root):
+        return [VOCFolder(root)]
     if not years:
         raise UserError(f"{root}: no Annotations/ in it, nor in one folder below it; {LAYOUTS}")
     return [VOCFolder(child) for child in years]
+
+
+def _has_pairs(root: Path) -> bool:
+    """Say whether a picture with an XML file beside it is in a folder or below it."""
+    for _, names in visible_files(root):
+        stems = {name[: -len(_XML)] for name in names if name.endswith(_XML)}
+        if stems and any(is_picture(name) and os.path.splitext(name)[0] in stems for name in names):
+            return True
+    return False
 
 
 def _first_folder(path: Path, names: Sequence[str]) -> Path | None:

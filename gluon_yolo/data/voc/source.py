@@ -25,14 +25,19 @@ logger = logging.getLogger("gluon_yolo")
 
 
 class VOCSource(Source):
-    """A VOCdevkit, a folder like VOC2007, or any folder with ``Annotations/`` and ``JPEGImages/``.
+    """A VOCdevkit, a folder like VOC2007, any with ``Annotations/`` and ``JPEGImages/``, or XML by pictures.
 
-    Its splits are the lists in ``ImageSets/Main``; without lists there are ``all``, ``train`` and ``val``,
-    the last being every tenth picture. Several can be opened as one, with commas between.
+    Its splits are the lists in ``ImageSets/Main``, or folders called train, valid and test; without there are
+    ``all``, ``train`` and ``val``, the last being every tenth picture. Several can be opened as one, with
+    commas between.
     """
 
     format = "voc"
-    accepts = "a VOCdevkit, a folder like VOC2007, or any folder with Annotations/*.xml and JPEGImages/"
+    title = "Pascal VOC"
+    accepts = (
+        "a VOCdevkit, a folder like VOC2007, any folder with Annotations/*.xml and JPEGImages/, or pictures "
+        "with an .xml annotation beside each"
+    )
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -49,33 +54,15 @@ class VOCSource(Source):
             return lists
         return ("all", "train", "val") if self._can_hold_out() else ("all",)
 
-    def parts(self) -> dict[str, str]:
-        """Return trainval and test where both exist; else train, val and test, as far as they exist.
-
-        Lists of other names are for training, all together.
-        """
-        lists = self._lists()
-        if not lists:
-            return {"train": "train", "val": "val"} if self._can_hold_out() else {"train": "all"}
-        if {"trainval", "test"} <= set(lists):
-            return {"train": "trainval", "val": "test"}
-        parts = {part: part for part in ("train", "val", "test") if part in lists}
-        if "trainval" in lists and not {"train", "val"} & parts.keys():
-            parts["train"] = "trainval"
-        if not parts or len(lists) == 1:
-            return {"train": ",".join(lists)}
-        if "val" not in parts and "test" in parts:
-            parts["val"] = parts.pop("test")
-        return parts
-
     def class_names(self, splits: Sequence[str]) -> tuple[str, ...]:
         """Return the names in the annotations: as ``classes.txt`` orders them, as VOC does, or sorted."""
-        names = find_class_names(self.path, ",".join(splits))
+        names = find_class_names(self.path, self.resolve(",".join(splits)))
         return self._ordered(names) or (VOC_CLASSES if set(names) == set(VOC_CLASSES) else names)
 
     def open(self, split: str, class_names: Sequence[str] | None = None, skip_bad: bool = False) -> Dataset:
         """Open one list, or several with commas between."""
-        return open_voc(self.path, split, class_names or self.class_names(self.splits()), skip_bad)
+        class_names = class_names or self.class_names(self.splits())
+        return open_voc(self.path, self.resolve(split), class_names, skip_bad)
 
     def strays(self) -> list[Finding]:
         """Return labels without a picture, pictures without a label, and what no list names."""
@@ -128,11 +115,11 @@ def _strays(folder: VOCFolder) -> list[Finding]:
 
 def _picture_of(folder: VOCFolder, stem: str) -> str | None:
     """Return the picture of a label, by its stem or, failing that, by the name that the label gives."""
-    picture = folder.pictures.find(stem)
+    entry = folder.entry(stem)
+    picture = entry.picture()
     if picture is None:
         try:
-            filename = read_annotation(folder.annotations / f"{stem}.xml").filename
+            picture = entry.picture(read_annotation(entry.annotation).filename)
         except BadFile:
             return None
-        picture = folder.pictures.find(stem, filename)
     return picture

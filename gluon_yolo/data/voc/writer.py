@@ -10,7 +10,7 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.parallel import threaded_map
 from gluon_yolo.data.voc.source import CLASSES_FILE
 from gluon_yolo.data.voc.xml_file import write_annotation
-from gluon_yolo.data.writer import PictureStore, Writer
+from gluon_yolo.data.writer import PictureStore, Writer, file_stem
 
 
 class VOCWriter(Writer):
@@ -44,7 +44,8 @@ class VOCWriter(Writer):
             write_annotation(file, names[index], size_hw, dataset.truth(index), self.class_names)
 
         threaded_map(write_one, range(len(names)), f"labelling {split}")
-        (self._lists / f"{split}.txt").write_text("".join(f"{stem}\n" for stem in stems), encoding="utf-8")
+        lines = "".join(f"{stem}\n" for stem in stems)
+        (self._lists / f"{file_stem(split)}.txt").write_text(lines, encoding="utf-8")
 
     def finish(self) -> Path:
         """Write the class names."""

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo.data.yolo.text_file import read_text
+from gluon_yolo.data.text_file import read_text
 from gluon_yolo.errors import UserError
 
 _SECTIONS = ("name", "train-configure", "model-configure", "data-configure")

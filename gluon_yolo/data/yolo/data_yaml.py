@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from gluon_yolo.data.yolo.text_file import read_text
+from gluon_yolo.data.text_file import read_text
 from gluon_yolo.errors import UserError
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}

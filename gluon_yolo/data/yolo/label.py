@@ -19,6 +19,7 @@ from gluon_yolo.structures import Detections
 _BOX_NUMBERS = 4
 _POLYGON_NUMBERS = 6  # at least: three corners
 _SHOWN = 60
+_CLASS_DIGITS = 9
 _SHAPE = "expected 'class cx cy w h', or a class and a polygon of three corners or more"
 # Corners are rounded to this many steps a pixel, so that 0 comes back as 0: 12 decimals carry one to 1e-8.
 # From the eighth pixel on, float32 has no finer steps.
@@ -102,7 +103,7 @@ def _line(path: str, number: int, line: str) -> LabelLine:
     count = len(words) - 1
     if count != _BOX_NUMBERS and (count < _POLYGON_NUMBERS or count % 2):
         raise BadFile(path, f"line {number}: {_SHAPE}, got {count + 1} words: {shown!r}", "broken-label")
-    if not (words[0].isascii() and words[0].isdecimal()):
+    if not (words[0].isascii() and words[0].isdecimal() and len(words[0]) <= _CLASS_DIGITS):
         problem = f"line {number}: the class id {words[0]!r} is no whole number from 0 on: {shown!r}"
         raise BadFile(path, problem, "broken-label")
     numbers: list[float] = []

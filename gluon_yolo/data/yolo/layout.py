@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gluon_yolo.data.pictures import is_picture
+from gluon_yolo.data.parts import part_of
+from gluon_yolo.data.pictures import is_picture, visible_files
 from gluon_yolo.data.yolo.data_file import DataFile, read_data_file
 from gluon_yolo.data.yolo.data_yaml import is_data_yaml, read_data_yaml
 from gluon_yolo.data.yolo.names import ADVICE, Names, find_names
@@ -20,7 +20,6 @@ ACCEPTS = (
     "a darknet or Yolo-FastestV2 .data file, a data.yaml, a list of pictures such as train.txt, or a folder "
     "with one of these, with images/ and labels/, or with pictures and a .txt label beside each"
 )
-_ROLE = re.compile(r"(?<![a-z])(train|val|test)")
 _SIBLINGS = ("val", "valid", "test")
 
 logger = logging.getLogger("gluon_yolo")
@@ -87,29 +86,6 @@ def find_layout(path: Path) -> Layout:
     if path.suffix.lower() in (".yaml", ".yml"):
         return _of_data_yaml(path)
     return _plain(path.parent, {"train": (path,), **_siblings(path)})
-
-
-def role_of(split: str) -> str:
-    """Return ``"train"``, ``"val"`` or ``"test"`` for a split's name such as ``2007_valid``, else empty."""
-    match = _ROLE.search(split.lower())
-    return match.group(1) if match else ""
-
-
-def parts_of(splits: Sequence[str]) -> dict[str, str]:
-    """Return the split meant for training, validation and test, as :meth:`Source.parts` does."""
-    parts: dict[str, str] = {}
-    for role in ("train", "val", "test"):
-        fitting = [split for split in splits if role_of(split) == role]
-        if fitting:
-            parts[role] = min(fitting, key=lambda name: ("trainval" in name.lower(), len(name), name))
-    if "trainval" in parts.get("train", "").lower():
-        parts.pop("val", None)  # it is within trainval
-    if "val" not in parts and "test" in parts and "train" in parts:
-        parts["val"] = parts.pop("test")
-    others = [split for split in splits if not role_of(split)]
-    if "train" not in parts and others:
-        parts["train"] = min(others, key=lambda name: (len(name), name))
-    return parts if len(splits) > 1 else {"train": splits[0]}
 
 
 def _plain(root: Path, places: Mapping[str, tuple[Path, ...]]) -> Layout:
@@ -189,7 +165,11 @@ def _data_yamls(folder: Path) -> list[Path]:
 
 def _lists(folder: Path) -> dict[str, Path]:
     """Return the lists of pictures in a folder by their names."""
-    return {file.stem: file for file in sorted(folder.iterdir()) if is_picture_list(file)}
+    names = sorted(os.listdir(folder))
+    pictures = {os.path.splitext(name)[0] for name in names if is_picture(name)}
+    # A text beside a picture is its label; there may be very many, and none needs to be opened.
+    files = [folder / name for name in names if os.path.splitext(name)[0] not in pictures]
+    return {file.stem: file for file in files if is_picture_list(file)}
 
 
 def _folders(root: Path) -> dict[str, tuple[Path, ...]]:
@@ -197,17 +177,16 @@ def _folders(root: Path) -> dict[str, tuple[Path, ...]]:
     images = root / "images"
     top = images if images.is_dir() and _some(images) else root
     splits: dict[str, tuple[Path, ...]] = {}
-    for child in sorted(top.iterdir()):
-        if role_of(child.name) and child.is_dir() and _some(child):
-            splits[child.name] = (child / "images" if (child / "images").is_dir() else child,)
+    for name in sorted(entry.name for entry in os.scandir(top) if part_of(entry.name) and entry.is_dir()):
+        if _some(top / name):
+            splits[name] = (top / name / "images" if (top / name / "images").is_dir() else top / name,)
     return splits or ({"train": (top,)} if _some(top) else {})
 
 
 def _some(folder: Path) -> list[str]:
     """Return pictures below a folder, those of the first folder that has any: enough to see what it is."""
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if any(is_picture(name) for name in names):
+    for parent, names in visible_files(folder):
+        if any(map(is_picture, names)):
             return [os.path.join(parent, name) for name in names if is_picture(name)]
     return []
 
@@ -215,11 +194,11 @@ def _some(folder: Path) -> list[str]:
 def _siblings(path: Path) -> dict[str, tuple[Path, ...]]:
     """Return the lists of validation and test beside a list of training."""
     found: dict[str, tuple[Path, ...]] = {}
-    if role_of(path.stem) in ("val", "test"):
+    if part_of(path.stem) in ("val", "test"):
         return found
     for word in _SIBLINGS:
         names = dict.fromkeys((path.stem.replace("train", word), word))
         files = [file for name in names if is_picture_list(file := path.with_name(f"{name}{path.suffix}"))]
         if files and files[0] != path:
-            found.setdefault(role_of(word), (files[0],))
+            found.setdefault(part_of(word), (files[0],))
     return found

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from gluon_yolo.data.pictures import is_picture, pictures_below
 from gluon_yolo.data.report import BadFile
-from gluon_yolo.data.yolo.text_file import first_line, read_text
+from gluon_yolo.data.text_file import first_line, read_text
 
 _LISTS = (".txt", ".list")
+_MOVED_SHOWN = 3
 _LABELS = {"images": "labels", "JPEGImages": "labels"}
 
 
@@ -130,5 +131,7 @@ def _read_list(path: Path, bases: Sequence[Path], listing: Listing) -> None:
             listing.missing.append(BadFile(str(path), problem, "missing-picture"))
         else:
             listing.pictures.append(picture)
-    for written, found in finder.moved.items():
+    for written, found in [*finder.moved.items()][:_MOVED_SHOWN]:
         listing.notes.append(f"{path.name} names pictures in {written or '.'}; they were found in {found}")
+    if len(finder.moved) > _MOVED_SHOWN:
+        listing.notes.append(f"{path.name}: so in {len(finder.moved) - _MOVED_SHOWN:,} more folders")

@@ -17,7 +17,7 @@ from gluon_yolo.data.report import BadFile, Finding, Report
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.truth import Truth
 from gluon_yolo.data.yolo.label import LabelLine, read_label
-from gluon_yolo.data.yolo.layout import ACCEPTS, Layout, find_layout, looks_like_yolo, parts_of
+from gluon_yolo.data.yolo.layout import ACCEPTS, Layout, find_layout, looks_like_yolo
 from gluon_yolo.data.yolo.paths import Listing, label_paths, list_pictures
 from gluon_yolo.data.yolo.strays import find_strays
 from gluon_yolo.errors import UserError
@@ -41,6 +41,7 @@ class YOLOSource(Source):
     """A YOLO data set at a path: a description (``.data``, ``data.yaml``), a list, or a folder."""
 
     format = "yolo"
+    title = "YOLO text"
     accepts = ACCEPTS
 
     @classmethod
@@ -54,10 +55,6 @@ class YOLOSource(Source):
     def splits(self) -> tuple[str, ...]:
         """Return the splits: those of the description, or the lists' or folders' names."""
         return tuple(self._layout.places)
-
-    def parts(self) -> dict[str, str]:
-        """Return the splits meant for training, validation and test."""
-        return parts_of(self.splits())
 
     def class_names(self, splits: Sequence[str] = ()) -> tuple[str, ...]:
         """Return the class names, which all splits share.
@@ -87,22 +84,21 @@ class YOLOSource(Source):
         """
         listing = self._list(split)
         class_names = self.class_names() if class_names is None else tuple(class_names)
-        own = self._layout.names.read()
+        own, origin = self._layout.names.read(), self._layout.names.origin
         if own is None:
-            self._layout.names.check_count(class_names, "the list of class names")
+            origin = "the list of class names"
+            self._layout.names.check_count(class_names, origin)
             own = class_names
         report = Report(f"{self._layout.root.resolve().name} {split}", notes=listing.notes)
-        reader = _Reader(own, self._layout.names.origin)
+        reader = _Reader(own, origin)
         records = threaded_map(reader, listing.pictures, f"reading {report.title}")
         usable = [record for record in records if isinstance(record, _Record)]
         report.skip([*listing.missing, *(record for record in records if isinstance(record, BadFile))])
-        report.raise_if_errors(skip_bad)
-        if not usable:
-            raise UserError(f"{report.title}: not one picture can be read, the first: {report.errors[0]}")
+        report.raise_if_errors(skip_bad, len(usable))
         return YOLODataset(
             labels=[record.label for record in usable],
             class_names=class_names,
-            paths=[record.picture for record in usable],
+            names=[record.picture for record in usable],
             sizes_hw=[record.size_hw for record in usable],
             truths=_truths(usable, own, class_names, report),
             report=report,
@@ -138,9 +134,7 @@ class YOLOSource(Source):
             UserError: there is no such split, its list or folder is not there, or it names no picture.
         """
         places: list[Path] = []
-        for word in split.split(","):
-            name = word.strip()
-            name = name if name in self.splits() else self.parts().get(name, name)
+        for name in self.resolve(split).split(","):
             if name not in self.splits():
                 raise UserError(f"{self.path}: no split {name!r}; there is {', '.join(self.splits())}")
             if name in self._layout.absent:
@@ -184,7 +178,7 @@ class _Reader:
         objects = read_label(label)
         for thing in objects:
             if thing.class_id >= self._count:
-                known = f"there are {self._count} classes, 0 to {self._count - 1} ({self._origin})"
+                known = f"the {self._count} classes count from 0 to {self._count - 1} ({self._origin})"
                 problem = f"line {thing.number}: class id {thing.class_id}, but {known}"
                 raise BadFile(label, problem, "unknown-class")
         return objects

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from gluon_yolo.data.pictures import is_picture, pictures_below
 from gluon_yolo.data.report import Finding
+from gluon_yolo.data.text_file import first_line
 from gluon_yolo.data.yolo.label import looks_like_label
 from gluon_yolo.data.yolo.paths import label_paths
-from gluon_yolo.data.yolo.text_file import first_line
 
 _NO_LABELS = ("classes.txt",)
 

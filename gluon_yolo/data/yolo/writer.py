@@ -24,16 +24,15 @@ from __future__ import annotations
 
 import logging
 import os
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
 
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.writer import PictureStore, Writer
+from gluon_yolo.data.parts import parts_of
+from gluon_yolo.data.writer import PictureStore, Writer, file_stem
 from gluon_yolo.data.yolo.label import write_label
-from gluon_yolo.data.yolo.layout import parts_of
 from gluon_yolo.errors import UserError
 
 _NAMES = "category.names"
@@ -41,6 +40,18 @@ _BACKUP = "# darknet puts weights into the folder of a line backup=FOLDER\n"
 _KEYS = {"train": "train", "val": "valid", "test": "test"}
 
 logger = logging.getLogger("gluon_yolo")
+
+
+def data_file_text(classes: int, lists: Mapping[str, str], names: str) -> str:
+    """Return darknet's description of a data set.
+
+    Args:
+        classes: how many classes there are.
+        lists: the list file of each part, such as ``"train"``.
+        names: the file of class names.
+    """
+    keys = "".join(f"{_KEYS[part]}={file}\n" for part, file in lists.items())
+    return f"classes={classes}\n{keys}names={names}\n"
 
 
 class YOLOWriter(Writer):
@@ -82,8 +93,7 @@ class YOLOWriter(Writer):
         """
         if dataset.class_names != self.class_names:
             raise ValueError(f"expected the classes {self.class_names}, got {dataset.class_names}")
-        # Readers end a path at a dot, and take blanks out of it.
-        name = re.sub(r"[^\w-]+", "_", split)
+        name = file_stem(split)
         folder = self.out / name
         pictures = PictureStore(folder).put(dataset, copy, f"writing {split}")
         for index, picture in enumerate(pictures):
@@ -100,11 +110,12 @@ class YOLOWriter(Writer):
         It and not the folder or ``data.yaml``, since its lists keep the order of the pictures.
         """
         (self.out / _NAMES).write_text("".join(f"{name}\n" for name in self.class_names), encoding="utf-8")
-        parts = {part: self._lists[split] for part, split in parts_of(tuple(self._lists)).items()}
+        splits = tuple(self._lists)
+        chosen = parts_of(splits, joins=False) or {"train": splits[0]}
+        parts = {part: self._lists[split] for part, split in chosen.items()}
         path = self.out / f"{self.out.resolve().name or 'yolo'}.data"
-        lists = "".join(f"{_KEYS[part]}={name}.txt\n" for part, name in parts.items())
-        text = f"classes={len(self.class_names)}\n{lists}names={_NAMES}\n{_BACKUP}"
-        path.write_text(text, encoding="utf-8")
+        lists = {part: f"{name}.txt" for part, name in parts.items()}
+        path.write_text(data_file_text(len(self.class_names), lists, _NAMES) + _BACKUP, encoding="utf-8")
         description = {**parts, "names": dict(enumerate(self.class_names))}
         text = yaml.safe_dump(description, sort_keys=False, allow_unicode=True)
         (self.out / "data.yaml").write_text(text, encoding="utf-8")

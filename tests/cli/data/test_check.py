@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import cv2
@@ -12,7 +14,7 @@ import pytest
 
 from gluon_yolo.cli import main
 from gluon_yolo.data.synthetic import generate
-from tests.data.test_check import VOC, plant_all
+from tests.data.test_check import VOC, noise, plant_all
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +121,8 @@ def test_sheet_of_a_sound_data_set_and_of_one_without_boxes(sound, tmp_path):
     [
         (["--sheet", "check.gif"], "--sheet check.gif: the name must end with .jpg or .png"),
         (["--classes", "none.txt"], "none.txt: cannot read the class names"),
-        (["--json", "none/check.json"], "none/check.json: cannot be written (No such file or directory)"),
-        (["--sheet", "none/check.jpg"], "none/check.jpg: cannot be written (No such file or directory)"),
+        (["--json", "none/check.json"], "none/check.json: cannot be written: No such file or directory"),
+        (["--sheet", "none/check.jpg"], "none/check.jpg: cannot be written: No such file or directory"),
     ],
 )
 def test_what_cannot_be_meant(sound, capsys, words, said):
@@ -131,3 +133,20 @@ def test_what_cannot_be_meant(sound, capsys, words, said):
 def test_what_is_no_data(tmp_path, capsys):
     assert main(["data", "check", str(tmp_path)]) == 2
     assert str(tmp_path) in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_not_utf8(tmp_path, capsys):
+    """Linux has them; nothing of them ends in a traceback."""
+    for number in range(2):
+        stem = os.fsencode(tmp_path) + b"/b\xe4r%d" % number
+        Path(os.fsdecode(stem + b".jpg")).write_bytes(noise(number))
+        Path(os.fsdecode(stem + b".txt")).write_text("0 2 2 .1 .1\n")
+    (tmp_path / "classes.txt").write_text("bear\n")
+    data, report = str(tmp_path), tmp_path / "check.json"
+    assert main(["data", "check", data, "--json", str(report)]) == 1
+    assert json.loads(report.read_text())["findings"][0]["file"] == f"{data}/b\udce4r0.txt"
+    assert main(["data", "convert", data, "--to", "voc", f"{data}-voc"]) == 0
+    assert sorted(os.listdir(f"{data}-voc/JPEGImages")) == ["b_r0.jpg", "b_r1.jpg"]
+    assert main(["data", "split", data, "--val", "0.5"]) == 2
+    assert "the name is not UTF-8, so no list can hold it; rename" in capsys.readouterr().err

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.data.formats import open_source
+from gluon_yolo.data.formats import WRITERS, open_source
 from gluon_yolo.data.synthetic import generate
 from tests.data.coco.test_source import add_file, add_picture, record
+from tests.data.small_data import NAMES, small_data
+from tests.data.voc.test_dataset import add
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,9 @@ def test_what_is_not_written_is_said(tmp_path, capsys, caplog):
     assert "b.png: cannot read the picture" in error and "--skip-bad" in error
     assert not (tmp_path / "out").exists()
     assert main([*words, "--skip-bad"]) == 0
-    lost = "not written: 1 broken boxes dropped, 1 crowd boxes left out, 1 unreadable pictures left out"
+    lost = (
+        "not written: 1 broken boxes dropped, 1 crowd boxes left out, 1 pictures left out that cannot be used"
+    )
     assert caplog.messages[-1] == lost and "1 train pictures" in capsys.readouterr().out
 
 
@@ -71,13 +75,41 @@ def test_what_is_not_written_is_said(tmp_path, capsys, caplog):
         (["SHAPES", "--to", "coco", "OUT", "--split", "tset"], "no list tset.txt; there are"),
         (["NOWHERE", "--to", "coco", "OUT"], "NOWHERE: no such file or folder"),
         (["SHAPES", "--to", "coco", "OUT", "--format", "record"], "no .rec file"),
-        (["SHAPES", "--to", "coco", "SHAPES/synthetic.json/out"], "cannot be written: Not a directory"),
+        (["SHAPES", "--to", "coco", "FILE/out"], "cannot be written: Not a directory"),
     ],
 )
 def test_mistakes(shapes, tmp_path, words, message, capsys):
-    places = {"SHAPES": str(shapes), "OUT": str(tmp_path / "out"), "NOWHERE": str(tmp_path / "NOWHERE")}
+    places = {"SHAPES": str(shapes), **{name: str(tmp_path / name) for name in ("OUT", "FILE", "NOWHERE")}}
+    (tmp_path / "FILE").write_text("")
     for name, place in places.items():
         words = [word.replace(name, place) if word.startswith(name) else word for word in words]
     assert main(["data", "convert", *words]) == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "OUT").exists()
+
+
+@pytest.mark.parametrize(
+    ("format", "said"),
+    [("voc", "divide it: gluon-yolo data split {out}"), ("record", "split {data}, then pack it anew")],
+)
+def test_data_without_validation_is_to_be_divided(tmp_path, format, said, capsys):
+    add(tmp_path / "data", "a")
+    assert main(["data", "convert", str(tmp_path / "data"), "--to", format, str(tmp_path / "out")]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.endswith(said.format(out=tmp_path / "out", data=tmp_path / "data"))
+
+
+def test_settings_that_get_lost_are_said(tmp_path, capsys, caplog):
+    writer = WRITERS["yolo"](tmp_path / "yolo", NAMES)
+    for part in ("train", "val"):
+        writer.write(part, small_data(tmp_path / "pictures"))
+    file = writer.finish()
+    text = (
+        "[train-configure]\nepochs=7\n[data-configure]\ntrain=train.txt\nval=val.txt\nnames=category.names\n"
+    )
+    file.write_text(text)
+    for command in (["convert", "--to", "coco"], ["pack"]):
+        out = tmp_path / command[0]
+        caplog.clear()
+        assert main(["data", command[0], str(file), str(out), *command[1:]]) == 0
+        assert f"{file}: its settings for training are not in {out}" in caplog.messages

@@ -81,7 +81,7 @@ def test_the_table_counts_pictures_and_boxes(tmp_path, capsys):
         (["--val", "nan"], "expected shares"),
         (["--seed", "-1"], "--seed -1: must be 0 or more"),
         (["--out", "x"], "the lists of Pascal VOC have their place"),
-        ([], "1 pictures are too few: none is left for val"),
+        ([], "pictures: 1, too few to divide into train, val; add some"),
     ],
 )
 def test_mistakes(tmp_path, words, message, capsys):
@@ -97,6 +97,22 @@ def test_a_divided_data_set_is_left_as_it_is(tmp_path, capsys):
     assert main(["data", "split", str(tmp_path / "shapes")]) == 2
     assert "is divided already, by train.txt, val.txt, trainval.txt; with --force" in capsys.readouterr().err
     assert {file: file.read_bytes() for file in before} == before
+
+
+def test_folders_and_descriptions_divide_too(tmp_path, capsys):
+    writer = WRITERS["yolo"](tmp_path / "yolo", NAMES)
+    for part in ("train", "valid"):
+        writer.write(part, small_data(tmp_path / "pictures"))
+    writer.finish()
+    for file in ("train.txt", "valid.txt", "yolo.data"):
+        (tmp_path / "yolo" / file).unlink()
+    before = sorted((tmp_path / "yolo").iterdir())
+    assert main(["data", "split", str(tmp_path / "yolo"), "--val", "0.5"]) == 2
+    assert "yolo: is divided already, into train, val; with --force a new" in capsys.readouterr().err
+    assert sorted((tmp_path / "yolo").iterdir()) == before
+    assert main(["data", "split", str(tmp_path / "yolo"), "--val", "0.5", "--force"]) == 0
+    assert open_source(tmp_path / "yolo").splits() == ("train", "val")
+    assert (tmp_path / "yolo" / "split.data").is_file()
 
 
 def test_records_cannot_be_divided(tmp_path, capsys):

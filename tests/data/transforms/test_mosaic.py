@@ -91,3 +91,8 @@ def test_what_cannot_be_meant_is_refused() -> None:
         Mosaic(Resize(), scale=(0, 1))
     with pytest.raises(ValueError, match="center: expected two ascending"):
         Mosaic(Resize(), center=(0.7, 1.2))
+
+
+def test_a_mosaic_holds_the_others_and_is_none_of_them() -> None:
+    with pytest.raises(ValueError, match=r"Mosaic cannot be one of several; give it the others: Mosaic\("):
+        Compose(Mosaic(Resize()), RandomFlip())

@@ -73,6 +73,13 @@ def test_what_is_not_understood_is_said() -> None:
         ("affine(degrees=nan)", "degrees=nan: expected one number"),
         ("affine(scale=0.5)", "scale=0.5: expected numbers with colons between"),
         ("affine(scale=2:1)", "affine: scale: expected two ascending numbers"),
+        ("color(contrast=1.5:0.5)", "color: contrast: expected two ascending numbers"),
+        ("color(hue_degrees=-9)", "color: hue_degrees: expected a number from 0 on, got -9"),
+        ("affine(fill=1:2)", "affine: fill: expected three levels"),
+        ("crop(trials=0)", "crop: trials: expected a number from 1 on, got 0"),
+        ("crop(trials=2.5)", "crop: trials: expected whole numbers"),
+        ("flip(vertical=1.5)", "flip: vertical: expected a number from 0 to 1"),
+        ("resize(interpolation=10)", "resize: interpolation: expected whole numbers from 0 to 9"),
         ("mosaic(tile=light)", "mosaic has no 'tile'"),
         ("mosaic,mosaic", "mosaic is there twice"),
     ]

@@ -281,12 +281,12 @@ class TestBadFiles:
         dataset = open_voc(root, "train", skip_bad=True)
         assert stems(dataset) == ["good"]
         assert dataset.report.skipped == 4
-        assert dataset.report.summary_line().endswith("4 unreadable pictures left out")
+        assert dataset.report.summary_line().endswith("4 pictures left out that cannot be used")
         assert [finding.file.rpartition("/")[2] for finding in dataset.report.errors][0] == "cut.jpg"
 
     def test_nothing_left(self, root):
         add_list(root, "train", "cut\n")
-        with pytest.raises(UserError, match="not one picture can be read, the first: .*cut.jpg"):
+        with pytest.raises(UserError, match="not one picture can be used, the first: .*cut.jpg"):
             open_voc(root, "train", skip_bad=True)
 
     def test_unchecked_pictures_are_believed(self, root):

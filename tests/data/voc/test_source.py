@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -12,29 +13,15 @@ from gluon_yolo.errors import UserError
 from tests.data.voc.test_dataset import add, add_list
 
 
-@pytest.mark.parametrize(
-    ("lists", "parts"),
-    [
-        ("train val", {"train": "train", "val": "val"}),
-        ("train val trainval", {"train": "train", "val": "val"}),
-        ("train val trainval test", {"train": "trainval", "val": "test"}),
-        ("train val test", {"train": "train", "val": "val", "test": "test"}),
-        ("train test", {"train": "train", "val": "test"}),
-        ("trainval test", {"train": "trainval", "val": "test"}),
-        ("trainval", {"train": "trainval"}),
-        ("test", {"train": "test"}),  # without a division
-        ("default", {"train": "default"}),
-        ("mine yours", {"train": "mine,yours"}),
-        ("trainval val", {"val": "val"}),  # trainval has val within it
-    ],
-)
-def test_parts(tmp_path, lists, parts):
+def test_parts_are_lists(tmp_path):
     add(tmp_path, "a")
-    for name in lists.split():
+    for name in ("val", "yours", "mine"):
         add_list(tmp_path, name, "a\n")
     source = VOCSource(tmp_path)
-    assert source.parts() == parts and source.splits() == tuple(sorted(lists.split()))
     assert VOCSource.recognises(tmp_path)
+    assert source.splits() == ("mine", "val", "yours")
+    assert source.parts() == {"train": "mine,yours", "val": "val"}
+    assert len(source.open("train")) == 1  # both lists have it
 
 
 def test_without_lists(tmp_path):
@@ -132,6 +119,67 @@ def test_strays_without_lists(tmp_path):
     assert [(finding.kind, finding.file) for finding in VOCSource(tmp_path).strays()] == [
         ("missing-label", str(tmp_path / "JPEGImages" / "b.jpg"))
     ]
+
+
+def add_beside(folder, stem, **settings):
+    """Write a picture and its annotation into one folder, as labelling tools leave them."""
+    add(folder, stem, **settings)
+    for kind, extension in (("JPEGImages", settings.get("extension", ".jpg")), ("Annotations", ".xml")):
+        (folder / kind / f"{stem}{extension}").rename(folder / f"{stem}{extension}")
+        (folder / kind).rmdir()
+
+
+def test_annotations_beside_pictures(tmp_path):
+    add_beside(tmp_path, "Größe 1", extension=".JPG", class_name="wasp")
+    add_beside(tmp_path, "b.rf.12", class_name="bee")
+    (tmp_path / "lonely.png").write_bytes((tmp_path / "b.rf.12.jpg").read_bytes())
+    (tmp_path / ".hidden").mkdir()
+    add_beside(tmp_path / ".hidden", "x")
+    source = VOCSource(tmp_path)
+    assert VOCSource.recognises(tmp_path) and source.parts() == {"train": "all"}
+    data = source.open("all")
+    assert [Path(data.name(i)).name for i in range(len(data))] == ["Größe 1.JPG", "b.rf.12.jpg"]
+    assert data.class_names == ("bee", "wasp") and data.truth(0).boxes.tolist() == [[1, 2, 11, 12]]
+    assert [(each.kind, each.file) for each in source.strays()] == [
+        ("missing-label", str(tmp_path / "lonely.png"))
+    ]
+    add_list(tmp_path, "train", "b.rf.12\n")  # as `data split` writes it
+    add_list(tmp_path, "val", "Größe 1\n")
+    assert VOCSource(tmp_path).parts() == {"train": "train", "val": "val"}
+    assert not VOCSource.recognises(tmp_path / "ImageSets")
+
+
+def test_folders_called_as_splits(tmp_path):
+    for name in ("train/a", "train/b", "valid/a", "test/c"):
+        add_beside(tmp_path / name[:-2], name[-1], class_name=name[0])
+    source = VOCSource(tmp_path)
+    assert source.parts() == {"train": "train", "val": "val", "test": "test"}
+    assert [len(source.open(split)) for split in ("train", "val", "test", "train,val", "all")] == [
+        2,
+        1,
+        1,
+        3,
+        4,
+    ]
+    assert source.open("val").name(0) == str(tmp_path / "valid" / "a.jpg")
+    assert not source.open("val").report.notes and not source.strays()
+    with pytest.raises(UserError, match="no split 'dev'; there is test, train, val"):
+        source.open("dev", ["t", "v"])
+    add_beside(tmp_path, "more")  # is in none of them
+    assert VOCSource(tmp_path).splits() == ("all",)
+
+
+def test_a_copied_annotation_has_no_picture(tmp_path):
+    for stem in ("a", "b"):
+        add(tmp_path, stem)
+    copy = tmp_path / "Annotations" / "a (copy).xml"
+    copy.write_bytes((tmp_path / "Annotations" / "a.xml").read_bytes())  # says that its picture is a.jpg
+    source = VOCSource(tmp_path)
+    data = source.open("all", skip_bad=True)
+    assert [Path(data.name(i)).name for i in range(len(data))] == ["a.jpg", "b.jpg"]
+    assert [(each.kind, each.file) for each in data.report.findings] == [("missing-picture", str(copy))]
+    add_list(tmp_path, "train", "a\nb\n")
+    assert [(each.kind, each.file) for each in source.strays()] == [("stray-label", str(copy))]
 
 
 def test_what_is_no_voc_folder(tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gluon_yolo.data.report import ADVICE
-from gluon_yolo.data.yolo.layout import parts_of
+from gluon_yolo.data.yolo import paths
 from gluon_yolo.data.yolo.source import YOLOSource
 from gluon_yolo.errors import UserError
 
@@ -164,6 +164,14 @@ class TestLists:
         put(tmp_path, "my.names", "cat\ndog")
         assert names_of(open_part(tmp_path / "my.data"), tmp_path) == ["pictures/a.jpg"]
 
+    def test_many_folders_that_were_moved_are_not_all_named(self, tmp_path):
+        for number in range(6):
+            add(tmp_path, f"{number}/a.jpg")
+        put(tmp_path, "x.names", "cat\ndog\n")
+        put(tmp_path, "train.txt", "".join(f"/old/place/{number}/a.jpg\n" for number in range(6)))
+        *_, last = notes = open_part(tmp_path / "train.txt").report.notes
+        assert len(notes) == 4 and last == "train.txt: so in 3 more folders"
+
     def test_missing_pictures_are_all_named(self, document):
         put(document, "train.txt", "train/000001.jpg\n\ntrain/9.jpg\n/far/8.jpg\n")
         with pytest.raises(UserError) as caught:
@@ -192,25 +200,6 @@ class TestLists:
         with pytest.raises(UserError, match=r"train\.txt: no picture in it; a list names one picture a line"):
             YOLOSource(document / "train.txt").open("train")
 
-    @pytest.mark.parametrize(
-        ("splits", "parts"),
-        [
-            (("train",), {"train": "train"}),
-            (("val",), {"train": "val"}),
-            (("all",), {"train": "all"}),
-            (("test", "train", "val"), {"train": "train", "val": "val", "test": "test"}),
-            (("test", "train"), {"train": "train", "val": "test"}),
-            (("train2017", "val2017"), {"train": "train2017", "val": "val2017"}),
-            (("2007_train", "2007_test"), {"train": "2007_train", "val": "2007_test"}),
-            (("train", "valid"), {"train": "train", "val": "valid"}),
-            (("test", "train", "trainval", "val"), {"train": "train", "val": "val", "test": "test"}),
-            (("test", "trainval", "val"), {"train": "trainval", "val": "test"}),  # val is in trainval
-            (("all", "val"), {"train": "all", "val": "val"}),
-        ],
-    )
-    def test_parts(self, splits, parts):
-        assert parts_of(splits) == parts
-
 
 class TestFolders:
     def test_beside(self, tmp_path):
@@ -224,6 +213,15 @@ class TestFolders:
         assert names_of(source.open("train"), tmp_path) == ["a.PNG", "b.jpg", "sub/c.jpeg"]
         assert source.class_names() == ("cat", "dog")
         assert source.strays() == []
+
+    def test_labels_beside_pictures_are_not_opened_to_see_what_they_are(self, tmp_path, monkeypatch):
+        for number in range(3):
+            add(tmp_path, f"{number}.jpg")
+        put(tmp_path, "classes.txt", "cat\ndog\n")
+        opened = []
+        monkeypatch.setattr(paths, "first_line", lambda path: opened.append(path.name) or "")
+        assert YOLOSource.recognises(tmp_path)
+        assert set(opened) == {"classes.txt"}
 
     def test_ultralytics(self, tmp_path):
         root = tmp_path / "images" / "coco8"  # a folder called images further up is not the one that counts
@@ -395,7 +393,7 @@ class TestFaults:
         assert lines[0].endswith(": 3 files cannot be used:")
         assert lines[1].startswith(f"{folder}/broken.txt: line 2: expected 'class cx cy w h'")
         assert lines[2] == (
-            f"{folder}/class.txt: line 3: class id 7, but there are 2 classes, 0 to 1 ({root}/my.names)"
+            f"{folder}/class.txt: line 3: class id 7, but the 2 classes count from 0 to 1 ({root}/my.names)"
         )
         assert lines[3].startswith(f"{folder}/cut.jpg: cannot read the picture")
         report = open_part(root, skip_bad=True).report
@@ -408,7 +406,7 @@ class TestFaults:
 
     def test_nothing_left(self, root):
         (root / "train" / "good.jpg").write_bytes(b"")
-        with pytest.raises(UserError, match=r"not one picture can be read, the first: .*good\.jpg"):
+        with pytest.raises(UserError, match=r"not one picture can be used, the first: .*good\.jpg"):
             open_part(root, skip_bad=True)
 
     def test_missing_label(self, root):

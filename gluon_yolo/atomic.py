@@ -14,12 +14,19 @@ from gluon_yolo.errors import UserError
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; flush what was written there to disk and rename it over ``path``."""
+    """Yield a path to write to; flush what was written there to disk and rename it over ``path``.
+
+    When writing fails nothing is left of it.
+    """
     part = path.with_name(f"{path.name}.part")
     part.touch()  # a folder that cannot be written gives Python's short error, whoever the writer is
-    yield part
-    flush(part)
-    os.replace(part, path)
+    try:
+        yield part
+        flush(part)
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     _flush_folder(path.parent)
 
 

@@ -1,4 +1,4 @@
-"""Small text files that describe a data set: read whole, with one way to say that they cannot be."""
+"""Text files of a data set: read whole, with one way to say that they cannot be."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def read_text(path: str | os.PathLike[str], what: str) -> str:
     except OSError as error:
         raise UserError(f"{os.fspath(path)}: cannot read {what}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{os.fspath(path)}: {what} is not UTF-8 text; save it as UTF-8") from error
+        problem = "not UTF-8 text; save the file as UTF-8"
+        raise UserError(f"{os.fspath(path)}: cannot read {what}: {problem}") from error
 
 
 def first_line(path: str | os.PathLike[str]) -> str:

@@ -1,0 +1,66 @@
+"""Opening: the flags that choose pictures of a data set, and what they open, for several commands."""
+
+from __future__ import annotations
+
+import argparse
+
+from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.source import Source
+
+
+def add_parts_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of a command that takes all parts of a data set."""
+    split = "take this split only, under its own name; may be given several times"
+    parser.add_argument("--split", action="append", metavar="NAME", help=split)
+    add_opening_arguments(parser)
+
+
+def add_split_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of a command that takes one split."""
+    parser.add_argument("--split", metavar="NAME", help="of which pictures (default: those to train on)")
+    add_opening_arguments(parser)
+
+
+def add_opening_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags that say how pictures are opened."""
+    parser.add_argument("--classes", metavar="FILE", help="class names, one a line (default: the data's)")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out pictures that cannot be used")
+
+
+def open_parts(source: Source, args: argparse.Namespace) -> dict[str, Dataset]:
+    """Open the parts of a data set, or the splits that are named; log what each holds and what is wrong.
+
+    Args:
+        source: the data set.
+        args: parsed with the flags of :func:`add_parts_arguments`.
+
+    Returns:
+        The data sets, all with the same classes, by ``"train"`` and so on or the splits' names.
+
+    Raises:
+        UserError: one cannot be opened.
+    """
+    splits = {split: split for split in args.split} if args.split else source.parts()
+    names = read_class_names(args.classes) if args.classes else source.class_names(tuple(splits.values()))
+    parts = {}
+    for part, split in splits.items():
+        parts[part] = source.open(split, names, args.skip_bad)
+        parts[part].report.log()
+    return parts
+
+
+def open_split(source: Source, args: argparse.Namespace) -> Dataset:
+    """Open the split that is named, else that for training; log what it holds and what is wrong.
+
+    Args:
+        source: the data set.
+        args: parsed with the flags of :func:`add_split_arguments`.
+
+    Raises:
+        UserError: it cannot be opened.
+    """
+    split = args.split or source.split_for("train", "name one with --split")
+    dataset = source.open(split, read_class_names(args.classes) if args.classes else None, args.skip_bad)
+    dataset.report.log()
+    return dataset

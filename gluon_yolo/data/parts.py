@@ -1,0 +1,50 @@
+"""Parts: which splits of a data set are for training, for validation and for test, by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+PARTS = ("train", "val", "test")
+_WORD = re.compile(r"(?<![a-z])(trainval|train|val|test)")
+
+
+def part_of(split: str) -> str:
+    """Return what the first such word in a split's name says: ``train``, ``val``, ``test`` or ``trainval``.
+
+    It may go on (``valid``, ``train2017``), but not begin within a word (``retrained``); empty where there is
+    none.
+    """
+    match = _WORD.search(split.lower())
+    return match.group(1) if match else ""
+
+
+def parts_of(splits: Sequence[str], joins: bool) -> dict[str, str]:
+    """Return the split meant for each of :data:`PARTS`, as far as there are any.
+
+    A single split is for training, whatever its name. ``trainval`` and ``test`` count more than ``train`` and
+    ``val``. Without a split for training those whose names say nothing are it; without one for validation
+    that for test is. Of several for one part the one that is called just so counts, else all of them, joined
+    by commas, or, where the format opens one at a time, the last by name, such as the latest year.
+
+    Args:
+        splits: names of splits.
+        joins: whether several can be opened as one.
+    """
+    if len(splits) == 1:
+        return {"train": splits[0]}
+    named: dict[str, list[str]] = {}
+    for split in sorted(splits):
+        named.setdefault(part_of(split), []).append(split)
+    chosen = {
+        part: part if part in found else ",".join(found) if joins else found[-1]
+        for part, found in named.items()
+    }
+    if "trainval" in chosen and ("test" in chosen or "train" not in chosen):
+        chosen.pop("val", None)  # it is within trainval
+        chosen["train"] = chosen["trainval"]
+    elif "train" not in chosen and (joins or len(named.get("", ())) == 1):
+        chosen["train"] = chosen.get("", "")
+    if "val" not in chosen and "train" in chosen and "test" in chosen:
+        chosen["val"] = chosen.pop("test")
+    return {part: chosen[part] for part in PARTS if chosen.get(part)}

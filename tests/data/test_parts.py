@@ -1,0 +1,69 @@
+"""What splits are for, by their names."""
+
+from __future__ import annotations
+
+import pytest
+
+from gluon_yolo.data.parts import part_of, parts_of
+
+
+@pytest.mark.parametrize(
+    ("split", "part"),
+    [
+        ("train", "train"),
+        ("my_Train2017", "train"),
+        ("2007_trainval", "trainval"),
+        ("valid", "val"),
+        ("test-dev2017", "test"),
+        ("retrained", ""),
+        ("interval", ""),
+        ("latest", ""),
+        ("default", ""),
+    ],
+)
+def test_part_of(split, part):
+    assert part_of(split) == part
+
+
+@pytest.mark.parametrize(
+    ("splits", "parts"),
+    [
+        ("train", {"train": "train"}),
+        ("val", {"train": "val"}),  # a single split is what there is to train on
+        ("mine", {"train": "mine"}),
+        ("train val", {"train": "train", "val": "val"}),
+        ("train val test", {"train": "train", "val": "val", "test": "test"}),
+        ("train validation test", {"train": "train", "val": "validation", "test": "test"}),
+        ("train test", {"train": "train", "val": "test"}),
+        ("train2017 val2017", {"train": "train2017", "val": "val2017"}),
+        ("bccd_train bccd_val", {"train": "bccd_train", "val": "bccd_val"}),
+        ("trainval test", {"train": "trainval", "val": "test"}),
+        ("train val trainval test", {"train": "trainval", "val": "test"}),
+        ("train val trainval", {"train": "train", "val": "val"}),
+        ("trainval val", {"train": "trainval"}),  # val is within it
+        ("val test", {"val": "val", "test": "test"}),
+        ("all train val", {"train": "train", "val": "val"}),
+        ("mine val", {"train": "mine", "val": "val"}),
+        ("train my_train val", {"train": "train", "val": "val"}),  # darknet's lists of years, and their union
+    ],
+)
+@pytest.mark.parametrize("joins", [True, False])
+def test_parts_of(splits, parts, joins):
+    assert parts_of(splits.split(), joins) == parts
+
+
+@pytest.mark.parametrize(
+    ("splits", "joined", "single"),
+    [
+        ("b a", {"train": "a,b"}, {}),
+        ("a b val", {"train": "a,b", "val": "val"}, {"val": "val"}),
+        (
+            "train2017 train2014 val",
+            {"train": "train2014,train2017", "val": "val"},
+            {"train": "train2017", "val": "val"},
+        ),
+    ],
+)
+def test_several_for_one_part(splits, joined, single):
+    assert parts_of(splits.split(), joins=True) == joined
+    assert parts_of(splits.split(), joins=False) == single
