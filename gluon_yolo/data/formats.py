@@ -54,8 +54,10 @@ def open_source(path: str | os.PathLike[str], format: str | None = None) -> Sour
         UserError: there is no such path or format, or the path is of no format or of several.
     """
     path = Path(os.path.expanduser(path))
-    if not path.exists():
+    if not os.path.exists(path):  # which is False, and no error, for what no file can be called
         raise UserError(f"{path}: no such file or folder, so no data")
+    if not os.access(path, os.R_OK):
+        raise UserError(f"{path}: may not be read; change its permissions")
     if format is not None and format not in SOURCES:
         raise UserError(f"no format is called {format!r}; there are {', '.join(SOURCES)}")
     found = [format] if format else [name for name in SOURCES if SOURCES[name].recognises(path)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 
 import pytest
 
@@ -63,6 +64,14 @@ def test_the_public_way(homes, format):
         source.open("nothing")
     with pytest.raises(UserError, match="nobody.*: no such file or folder"):
         gluon_yolo.open_source("~nobody-of-this-name")
+
+
+def test_what_cannot_be_looked_at(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="a: no such file or folder"):
+        open_source(tmp_path / ("a" * 300))  # longer than a name can be
+    monkeypatch.setattr(os, "access", lambda *args: False)  # root may do all
+    with pytest.raises(UserError, match="may not be read; change its permissions"):
+        open_source(tmp_path)
 
 
 def test_no_such_format(tmp_path):
