@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 from gluon_yolo.data.classes import lookalikes, read_class_names
@@ -61,7 +61,9 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         "--classes", metavar="FILE", help="class names, one a line (default: those that the data gives)"
     )
     group.add_argument(
-        "--skip-bad", action="store_true", help="leave out pictures and annotations that cannot be read"
+        "--skip-bad",
+        action="store_true",
+        help="leave out what cannot be used, and go on with what is doubtful",
     )
 
 
@@ -121,36 +123,9 @@ def open_datasets(
             message = "%s: the classes %s differ in case or blanks only; they are kept apart"
             logger.warning(message, source.path, " and ".join(map(repr, group)))
     opened = {part: source.open(split, class_names, args.skip_bad) for part, split in splits.items()}
+    if not args.skip_bad:
+        _refuse_wrong_units(opened.values())
     return opened.get("train"), opened.get("val"), class_names
-
-
-def what_next(format: str, place: Path, source: Source) -> str:
-    """Return what to type next with data that was just written.
-
-    Args:
-        format: the format it was written in.
-        place: what to give to ``--data``.
-        source: what it was made from.
-    """
-    try:
-        parts = SOURCES[format](place).parts()
-    except UserError:  # the names of the splits say nothing
-        parts = {}
-    if {"train", "val"} <= parts.keys():
-        return f"train on it: gluon-yolo train --data {shlex.quote(str(place))}"
-    divide = source.path if format == "record" else place
-    again = ", then pack it anew" if format == "record" else ""
-    return f"to train, divide it: gluon-yolo data split {shlex.quote(str(divide))}{again}"
-
-
-def refuse_inside(out: str, source: Path) -> None:
-    """Raise a UserError where what is to be written would lie in the very folder that is read.
-
-    Each picture would be in it twice then.
-    """
-    inner, outer = Path(out).resolve(), source.resolve()
-    if outer.is_dir() and outer in inner.parents:
-        raise UserError(f"{out}: lies in the data itself, {source}; name a folder outside of it")
 
 
 def log_reports(train: Dataset | None, val: Dataset | None) -> None:
@@ -160,6 +135,14 @@ def log_reports(train: Dataset | None, val: Dataset | None) -> None:
             dataset.report.log()
     if train is not None and val is not None:
         _warn_of_shared_pictures(train, val)
+
+
+def _refuse_wrong_units(datasets: Iterable[Dataset]) -> None:
+    """Raise a UserError where most boxes seem to be in other units than the format has: no training helps."""
+    for dataset in datasets:
+        for finding in dataset.report.warnings:
+            if finding.kind == "wrong-units":
+                raise UserError(f"{finding}. Repair: {finding.advice}. If it is right so: --skip-bad")
 
 
 def _split_for(part: str, source: Source, needed: list[str], args: argparse.Namespace) -> str:

@@ -20,6 +20,7 @@ from gluon_yolo.cli.data_flags import (
     source_of,
 )
 from gluon_yolo.data.formats import WRITERS
+from gluon_yolo.data.synthetic import generate
 from gluon_yolo.errors import UserError
 from tests.data.small_data import NAMES, small_data
 
@@ -195,3 +196,17 @@ def test_data_commands_take_a_path(homes: Path) -> None:
     assert source_of(parser.parse_args([str(homes / "coco")])).format == "coco"
     with pytest.raises(UserError, match="expected Annotations/"):
         source_of(parser.parse_args([str(homes / "coco"), "--format", "voc"]))
+
+
+def test_boxes_in_other_units_stop_a_training_unless_it_is_to_go_on(tmp_path: Path) -> None:
+    """YOLO labels that hold pixels: nothing would be learnt."""
+    root = generate(tmp_path / "drawn", pictures=10, size_hw=(96, 96))
+    assert main(["data", "convert", str(root), "--to", "yolo", str(tmp_path / "yolo")]) == 0
+    for label in tmp_path.glob("yolo/*/*.txt"):
+        lines = [line.split() for line in label.read_text().splitlines()]
+        pixels = [" ".join([line[0], *(str(96 * float(word)) for word in line[1:])]) for line in lines]
+        label.write_text("\n".join(pixels))
+    with pytest.raises(UserError, match=r"\.txt: .* boxes.*many times as large.*Repair: write.*--skip-bad"):
+        open_datasets(parsed("--data", str(tmp_path / "yolo")))
+    train, _, _ = open_datasets(parsed("--data", str(tmp_path / "yolo"), "--skip-bad"))
+    assert train is not None and train.report.boxes == 0

@@ -32,7 +32,7 @@ def settings(**values) -> TrainSettings:
         (dict(epochs=3, start_epoch=3), "--start-epoch 3: training ends with epoch 2"),
         (dict(data_shape=(320, 330)), "--data-shape 320x330: both sides must be multiples of 32"),
         (dict(data_shape=(0, 32)), "--data-shape 0x32: both sides must be multiples of 32"),
-        (dict(random_shapes=((64, 64), (64, 70))), "--random-shapes 64x70: both sides must be multiples of 32"),
+        (dict(random_shapes=((64, 64), (64, 70))), "--random-shapes 64x70: both sides must be multiples"),
         (dict(random_shapes=()), "--random-shapes (): needs at least one size"),
         (dict(shape_interval=0), "--shape-interval 0: must be 1 or more"),
         (dict(worker_type="fork"), "--worker-type fork: choose from thread, process"),

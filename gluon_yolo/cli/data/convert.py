@@ -9,7 +9,8 @@ from pathlib import Path
 
 from gluon_yolo.atomic import writing
 from gluon_yolo.cli.data.opening import add_parts_arguments, open_parts
-from gluon_yolo.cli.data_flags import add_source_arguments, refuse_inside, source_of, what_next
+from gluon_yolo.cli.data.writing import refuse_inside, what_next
+from gluon_yolo.cli.data_flags import add_source_arguments, source_of
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.formats import SOURCES, WRITERS
 

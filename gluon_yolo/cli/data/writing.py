@@ -1,0 +1,39 @@
+"""Writing: what the commands that write a data set have in common."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from gluon_yolo.data.formats import SOURCES
+from gluon_yolo.data.source import Source
+from gluon_yolo.errors import UserError
+
+
+def what_next(format: str, place: Path, source: Source) -> str:
+    """Return what to type next with data that was just written.
+
+    Args:
+        format: the format it was written in.
+        place: what to give to ``--data``.
+        source: what it was made from.
+    """
+    try:
+        parts = SOURCES[format](place).parts()
+    except UserError:  # the names of the splits say nothing
+        parts = {}
+    if {"train", "val"} <= parts.keys():
+        return f"train on it: gluon-yolo train --data {shlex.quote(str(place))}"
+    divide = source.path if format == "record" else place
+    again = ", then pack it anew" if format == "record" else ""
+    return f"to train, divide it: gluon-yolo data split {shlex.quote(str(divide))}{again}"
+
+
+def refuse_inside(out: str, source: Path) -> None:
+    """Raise a UserError where what is to be written would lie in the very folder that is read.
+
+    Each picture would be in it twice then.
+    """
+    inner, outer = Path(out).resolve(), source.resolve()
+    if outer.is_dir() and outer in inner.parents:
+        raise UserError(f"{out}: lies in the data itself, {source}; name a folder outside of it")
