@@ -1,0 +1,64 @@
+"""The ``[yolo]`` sections of a plan as the DetectionSpec that everything downstream reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gluon_yolo.darknet.layers import Yolo
+from gluon_yolo.darknet.plan import Plan
+from gluon_yolo.errors import UserError
+from gluon_yolo.spec import DetectionSpec
+
+IGNORE_IOU = 0.5  # darknet's, where ignore_thresh is not given
+
+
+def make_spec(plan: Plan, class_names: Sequence[str] | None = None) -> DetectionSpec:
+    """Return classes, anchors and strides of a darknet network.
+
+    Args:
+        plan: the network.
+        class_names: in the order of the class channels; None calls them ``class 0``, ``class 1``, ...
+
+    Raises:
+        UserError: for a wrong number of names or names twice, two heads of one stride, an input size that is
+            no multiple of the strides, or heads whose boxes are coded in a way that is not built yet.
+    """
+    heads = plan.heads
+    for head in heads:
+        _check_coding(head)
+    count = heads[0].num_classes
+    names = tuple(class_names) if class_names is not None else tuple(f"class {i}" for i in range(count))
+    if len(names) != count:
+        raise UserError(
+            f"{plan.cfg.path}: its [yolo] sections have {count} classes, but {len(names)} names are given"
+        )
+    strides = tuple(_stride(plan, head) for head in heads)
+    if len(set(strides)) != len(strides):
+        raise heads[-1].section.error(f"two heads of one stride, {strides}, are not supported here")
+    ignore_iou = heads[0].section.get_float("ignore_thresh", IGNORE_IOU)
+    try:
+        return DetectionSpec(names, tuple(head.anchors for head in heads), strides, ignore_iou=ignore_iou)
+    except ValueError as error:
+        raise UserError(f"{plan.cfg.path}: {error}") from error
+
+
+def _check_coding(head: Yolo) -> None:
+    """Raise UserError unless :class:`gluon_yolo.nn.coding.YOLOv3Coding` reads the head's maps."""
+    if head.scale_x_y != 1:
+        raise head.section.error(
+            f"scale_x_y={head.scale_x_y:g}: no box coding here stretches the centre yet", "scale_x_y"
+        )
+    if head.new_coords:
+        raise head.section.error("new_coords=1: no box coding here reads such maps yet", "new_coords")
+
+
+def _stride(plan: Plan, head: Yolo) -> int:
+    """Return input pixels per cell."""
+    down, rest_down = divmod(plan.picture.height, head.output.height)
+    across, rest_across = divmod(plan.picture.width, head.output.width)
+    if rest_down or rest_across or down != across:
+        raise head.section.error(
+            f"its map has {head.output.height}x{head.output.width} cells for an input of "
+            f"{plan.picture.height}x{plan.picture.width}; [net] needs a size that the stride divides"
+        )
+    return down

@@ -1,0 +1,153 @@
+"""From sections to layers: sizes, references, and every way in which a cfg can be wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from gluon_yolo.darknet.cfg import read_cfg
+from gluon_yolo.darknet.layers import Shape
+from gluon_yolo.darknet.levels import make_spec
+from gluon_yolo.darknet.plan import make_plan
+from gluon_yolo.darknet.settings import net_settings
+from gluon_yolo.errors import UserError
+from tests.darknet.small import BACKBONE, NET, SMALL, YOLO, parsed, planned
+
+# Input of the network, and height, width, channels that darknet prints for some of its layers.
+PRINTED = {
+    "yolov3": {0: (416, 416, 32), 36: (52, 52, 256), 61: (26, 26, 512), 82: (13, 13, 255), 98: (52, 52, 384)},
+    "yolov3-tiny": {10: (13, 13, 512), 11: (13, 13, 512), 20: (26, 26, 384), 23: (26, 26, 255)},
+    "yolov3-spp": {83: (19, 19, 2048), 113: (76, 76, 255)},
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_shapes(name, shared_data):
+    plan = make_plan(read_cfg(shared_data / "darknet" / "cfg" / f"{name}.cfg"))
+    for index, (height, width, channels) in PRINTED[name].items():
+        assert plan.layers[index].output == Shape(channels, height, width)
+
+
+def test_idle_keys_are_listed_once():
+    plan = planned(SMALL.replace("channels=3", "channels=3\nburn_in=9").replace("num=3", "num=3\njitter=.1"))
+    assert plan.idle == ("burn_in", "jitter")
+
+
+def test_reading_settings_hides_no_key():
+    cfg = parsed(SMALL.replace("channels=3", "channels=3\nburn_in=9"))
+    net_settings(cfg)
+    assert make_plan(cfg).idle == make_plan(cfg).idle == ("burn_in",)
+
+
+def test_training_keys_are_kept():
+    (head,) = planned(SMALL + "iou_loss=ciou\niou_normalizer=0.07\n").heads
+    assert dict(head.training) == {"ignore_thresh": ".7", "iou_loss": "ciou", "iou_normalizer": "0.07"}
+
+
+def test_spec():
+    spec = make_spec(planned(SMALL), ["cat", "dog"])
+    assert (spec.class_names, spec.strides, spec.ignore_iou) == (("cat", "dog"), (2,), 0.7)
+    assert spec.anchors == (((10, 14), (23, 27)),)
+
+
+def test_levels_come_by_ascending_stride(shared_data):
+    plan = make_plan(read_cfg(shared_data / "darknet" / "cfg" / "yolov3.cfg"))
+    spec = make_spec(plan)
+    assert spec.strides == (8, 16, 32)
+    assert spec.anchors[0][0] == (10, 13)
+    assert spec.class_names[79] == "class 79"
+
+
+CONV = "[convolutional]\nfilters=8\nsize=1\nstride=1\nactivation=linear\n"
+WRONG = [
+    # sections and keys
+    ("[yolo]", "[region]", ":21: [region] is a section that is not supported"),
+    ("pad=1\nbatch", "pad=1\npet=1\nbatch", ":11: [convolutional] pet: unknown here"),
+    ("channels=3", "chanels=3", ":4: [net] chanels: unknown here"),
+    (
+        "pad=1\nbatch",
+        "pad=1\nantialiasing=1\nbatch",
+        ":11: [convolutional] antialiasing=1: changes the result",
+    ),
+    ("pad=1\nbatch", "pad=1\nxnor=1\nbatch", ":11: [convolutional] xnor=1: changes the result"),
+    ("channels=3", "channels=1", ":4: [net] channels=1: only colour pictures"),
+    # values
+    ("activation=leaky", "activation=lea", ":12: [convolutional] activation=lea: unknown"),
+    ("filters=8", "filters=0", ":7: [convolutional] filters=0: expected 1 or more"),
+    ("filters=8", "filters=eight", ":7: [convolutional] filters=eight: expected a whole number"),
+    ("filters=8", "filters=8\ngroups=2", ":8: [convolutional] groups=2: does not divide 3 channels"),
+    ("size=3\nstride=2\npad=1", "size=99\nstride=1\npadding=1", "is larger than the padded map"),
+    # the head
+    ("mask=1,2", "mask=1,3", ":22: [yolo] mask=1,3: expected anchors from 0 to 2"),
+    ("num=3", "num=4", ":23: [yolo] anchors: 6 numbers, where num=4 wants 8"),
+    ("classes=2", "classes=3", ":21: [yolo] reads 14 channels, where 2 anchors and 3 classes want 16"),
+    # references
+    (YOLO, f"[route]\nlayers=-2\n{YOLO}", "[route] layers=-2: this is layer 1"),
+    (YOLO, f"[route]\nlayers=1\n{YOLO}", "[route] layers=1: this is layer 1"),
+    (YOLO, f"[route]\nlayers=-1\ngroups=3\n{YOLO}", "groups=3, group_id=0: do not suit 8 channels"),
+    (YOLO, f"[route]\nlayers=-1\ngroups=2\ngroup_id=2\n{YOLO}", "groups=2, group_id=2: do not suit"),
+    (YOLO, f"{BACKBONE}[route]\nlayers=0,1\n{YOLO}", "joins maps of different sizes, 16x32x8, 8x16x8"),
+    (YOLO, f"{BACKBONE}[shortcut]\nfrom=-2\nactivation=linear\n{YOLO}", "joins maps of different sizes"),
+    (YOLO, f"{CONV}[scale_channels]\nfrom=0\n{YOLO}", "from=0: 16x32x8 does not scale 16x32x8"),
+    (YOLO, f"[maxpool]\nsize=3\nstride=1\nmaxpool_depth=1\n{YOLO}", "maxpool_depth=1: changes the result"),
+    (
+        YOLO,
+        f"{CONV}[shortcut]\nfrom=0\nactivation=linear\nweights_type=per_feature\n{YOLO}",
+        "weights_type=per_feature: is not supported here",
+    ),
+    (YOLO, f"[maxpool]\nsize=2\nstride=1\npadding=3\n{YOLO}", "padding=3: leaves windows of 2 cells without"),
+    (YOLO, f"{YOLO}{CONV}{YOLO}", ":27: [convolutional] reads the [yolo] on line 21, whose output is no map"),
+    (YOLO, f"{YOLO}[route]\nlayers=-1\n{YOLO}", ":27: [route] reads the [yolo] on line 21"),
+    (YOLO, f"[dropout]\nprobability=1\n{YOLO}", "[dropout] probability=1.0: expected from 0 to under 1"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), WRONG)
+def test_wrong_cfgs_name_file_and_line(old, new, message):
+    text = SMALL.replace(old, new, 1)
+    assert text != SMALL
+    with pytest.raises(UserError) as error:
+        planned(text)
+    assert str(error.value).startswith("small.cfg:")
+    assert message in str(error.value)
+
+
+def test_harmless_values_are_no_error():
+    plan = planned(SMALL.replace("pad=1\nbatch", "pad=1\nantialiasing=0\nstopbackward=1\nbatch"))
+    assert plan.idle == ("antialiasing", "stopbackward")
+
+
+def test_a_network_ends_in_yolo():
+    with pytest.raises(UserError, match=r"small.cfg:6: \[convolutional\] is the last section"):
+        planned(NET + BACKBONE)
+
+
+def test_a_head_cut_before_scale_x_y():
+    first = YOLO + "scale_x_y=1.05\n"
+    with pytest.raises(UserError, match="has no scale_x_y, as line 21 has"):
+        planned(NET + BACKBONE + first + "[route]\nlayers=0\n" + BACKBONE + YOLO)
+
+
+def test_heads_that_disagree():
+    other = YOLO.replace("filters=14", "filters=16").replace("classes=2", "classes=3")
+    with pytest.raises(UserError, match=r"classes: the \[yolo\] sections disagree, \[2, 3\]"):
+        planned(NET + BACKBONE + YOLO + "[route]\nlayers=0\n" + BACKBONE + other)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "message"),
+    [
+        (SMALL, ["cat"], "small.cfg: its .yolo. sections have 2 classes, but 1 names are given"),
+        (SMALL, ["cat", "cat"], "small.cfg: class_names: expected distinct names"),
+        (SMALL.replace("width=64", "width=63"), None, "its map has 16x32 cells for an input of 32x63"),
+        (SMALL + "[route]\nlayers=0\n" + YOLO, None, "two heads of one stride"),
+    ],
+)
+def test_no_spec(text, names, message):
+    with pytest.raises(UserError, match=message):
+        make_spec(planned(text), names)
+
+
+@pytest.mark.parametrize("line", ["scale_x_y=1.05", "new_coords=1"])
+def test_codings_that_are_not_there_yet(line):
+    with pytest.raises(UserError, match=f"small.cfg:27: .yolo. {line}: no box coding here"):
+        make_spec(planned(SMALL + line + "\n"))
