@@ -57,7 +57,9 @@ def assign(
     )
 
     rows[:, INDEX] = index
-    rows[:, DELTAS] = coding_of(spec).encode(cxcywh, cells, anchors[best], strides[level])
+    rows[:, DELTAS] = coding_of(spec).encode(
+        cxcywh, cells, anchors[best], strides[level], np.array(spec.xy_scales)[level]
+    )
     rows[:, CLASS] = truth.class_ids
     rows[:, WEIGHT] = 1 if weights is None else weights
     rows[:, BOX_WEIGHT] = 2 - cxcywh[:, 2] * cxcywh[:, 3] / (width * height)

@@ -28,6 +28,9 @@ class DetectionSpec:
         box_coding: name of the box coding (:mod:`gluon_yolo.nn.coding`).
         score_rule: how a detection's score comes from objectness and class logits.
         ignore_iou: a prediction that overlaps a ground-truth box more than this is no negative.
+        xy_scales: per level how far a centre reaches, in cells: 1 is its own cell, 1.1 also a twentieth of a
+            cell beyond each edge (Bochkovskiy et al. 2020, section 3.4; darknet's ``scale_x_y``). Empty is 1
+            everywhere.
 
     Raises:
         ValueError: when levels disagree, anchors are not positive, or class names are empty or repeated.
@@ -39,6 +42,7 @@ class DetectionSpec:
     box_coding: str = "yolo3"
     score_rule: str = "objectness_times_class"
     ignore_iou: float = 0.7
+    xy_scales: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Freeze nested sequences into tuples and check the record."""
@@ -49,6 +53,7 @@ class DetectionSpec:
         names = tuple(str(name) for name in self.class_names)
         anchors = tuple(tuple((float(w), float(h)) for w, h in level) for level in self.anchors)
         strides = tuple(int(stride) for stride in self.strides)
+        xy_scales = tuple(float(scale) for scale in self.xy_scales) or (1.0,) * len(strides)
         if not names or len(set(names)) != len(names):
             raise ValueError(f"class_names: expected distinct names, got {names}")
         if len(anchors) != len(strides):
@@ -57,11 +62,14 @@ class DetectionSpec:
             raise ValueError(f"strides: expected ascending, from 1 up, got {strides}")
         if not all(level and all(w > 0 and h > 0 for w, h in level) for level in anchors):
             raise ValueError(f"anchors: expected at least one per level, all positive, got {anchors}")
+        if len(xy_scales) != len(strides) or not all(scale >= 1 for scale in xy_scales):
+            raise ValueError(f"xy_scales: expected {len(strides)} numbers from 1 up, got {xy_scales}")
         if not 0 < self.ignore_iou <= 1:
             raise ValueError(f"ignore_iou: expected within (0, 1], got {self.ignore_iou}")
         object.__setattr__(self, "class_names", names)
         object.__setattr__(self, "anchors", anchors)
         object.__setattr__(self, "strides", strides)
+        object.__setattr__(self, "xy_scales", xy_scales)
 
     @property
     def num_classes(self) -> int:

@@ -22,13 +22,20 @@ def test_yolov3_is_what_nothing_said_means():
     spec = DetectionSpec(("cat",))
     assert (spec.anchors, spec.strides) == (YOLOV3_ANCHORS, (8, 16, 32))
     assert (spec.box_coding, spec.score_rule, spec.ignore_iou) == ("yolo3", "objectness_times_class", 0.7)
+    assert spec.xy_scales == (1, 1, 1)
 
 
 @pytest.mark.parametrize(
     "spec",
     [
         DetectionSpec(("cat",)),
-        DetectionSpec(("Pferd", "Кот", "猫"), (((10.5, 13.25),), ((99, 1),)), (4, 64), ignore_iou=0.5),
+        DetectionSpec(
+            ("Pferd", "Кот", "猫"),
+            (((10.5, 13.25),), ((99, 1),)),
+            (4, 64),
+            ignore_iou=0.5,
+            xy_scales=(1, 1.05),
+        ),
     ],
 )
 def test_json_and_back(spec):
@@ -55,6 +62,8 @@ ONE_LEVEL = {"anchors": [[[10, 10]]], "strides": [8]}
         ({**ONE_LEVEL, "anchors": [[[float("nan"), 10]]]}, "all positive"),
         ({"ignore_iou": 0}, r"ignore_iou: expected within \(0, 1\], got 0"),
         ({"ignore_iou": 1.01}, "ignore_iou"),
+        ({"xy_scales": (1, 1.1)}, "xy_scales: expected 3 numbers from 1 up"),
+        ({"xy_scales": (1, 1.1, 0.9)}, "xy_scales: expected 3 numbers from 1 up"),
     ],
 )
 def test_a_wrong_record_is_refused(changes, message):

@@ -37,17 +37,21 @@ def make_spec(plan: Plan, class_names: Sequence[str] | None = None) -> Detection
         raise heads[-1].section.error(f"two heads of one stride, {strides}, are not supported here")
     ignore_iou = heads[0].section.get_float("ignore_thresh", IGNORE_IOU)
     try:
-        return DetectionSpec(names, tuple(head.anchors for head in heads), strides, ignore_iou=ignore_iou)
+        return DetectionSpec(
+            names,
+            tuple(head.anchors for head in heads),
+            strides,
+            ignore_iou=ignore_iou,
+            xy_scales=tuple(head.scale_x_y for head in heads),
+        )
     except ValueError as error:
         raise UserError(f"{plan.cfg.path}: {error}") from error
 
 
 def _check_coding(head: Yolo) -> None:
     """Raise UserError unless :class:`gluon_yolo.nn.coding.YOLOv3Coding` reads the head's maps."""
-    if head.scale_x_y != 1:
-        raise head.section.error(
-            f"scale_x_y={head.scale_x_y:g}: no box coding here stretches the centre yet", "scale_x_y"
-        )
+    if head.scale_x_y < 1:
+        raise head.section.error(f"scale_x_y={head.scale_x_y:g}: expected 1 or more", "scale_x_y")
     if head.new_coords:
         raise head.section.error("new_coords=1: no box coding here reads such maps yet", "new_coords")
 

@@ -21,6 +21,7 @@ class LevelDecoder(gluon.HybridBlock):
         super().__init__(**kwargs)
         self.coding = coding_of(spec)
         self.stride = spec.strides[level]
+        self.xy_scale = spec.xy_scales[level]
         self.num_anchors = len(spec.anchors[level])
         with self.name_scope():
             anchors = mx.nd.array(spec.anchors[level]).reshape((1, -1, 2, 1, 1))
@@ -35,7 +36,8 @@ class LevelDecoder(gluon.HybridBlock):
         """
         split = F.reshape(raw, (0, -4, self.num_anchors, -1, 0, 0))
         deltas = F.slice_axis(split, axis=2, begin=0, end=OBJECTNESS)
-        corners = [F.reshape(side, (0, -1)) for side in self.coding.decode(F, deltas, anchors, self.stride)]
+        sides = self.coding.decode(F, deltas, anchors, self.stride, self.xy_scale)
+        corners = [F.reshape(side, (0, -1)) for side in sides]
         objectness = F.reshape(F.slice_axis(split, axis=2, begin=OBJECTNESS, end=BOX_CHANNELS), (0, -1))
         return (*corners, objectness, F.reshape(split, (0, 0, 0, -1)))
 

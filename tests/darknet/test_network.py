@@ -165,7 +165,6 @@ COUNTS = {
 @pytest.mark.parametrize("name", COUNTS)
 def test_size_and_cost(name, shared_data):
     cfg = read_cfg(shared_data / "darknet" / f"{name}.cfg")
-    cfg = cfg.replaced([(place, {"scale_x_y": "1"}) for place in small.yolo_places(cfg)])
     net = build(make_plan(cfg))
     counts = summarize(net, (net.plan.picture.height, net.plan.picture.width))
     parameters, gflops = COUNTS[name]

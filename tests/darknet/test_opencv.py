@@ -12,7 +12,6 @@ import pytest
 from gluon_yolo.compat import nd
 from gluon_yolo.darknet import transfer
 from gluon_yolo.darknet.cfg import Cfg, read_cfg
-from gluon_yolo.darknet.levels import make_spec
 from gluon_yolo.darknet.network import DarknetNetwork, build
 from gluon_yolo.darknet.plan import make_plan
 from gluon_yolo.darknet.weights import read_weights
@@ -66,33 +65,14 @@ def our_outputs(net: DarknetNetwork, decode: Decode, picture: np.ndarray):
     for raw, anchors in zip(maps, net.spec.anchors_per_level):
         logits = raw.asnumpy()[0].reshape(anchors, 5 + net.spec.num_classes, -1)[:, 4]
         objectness.append(1 / (1 + np.exp(-logits.reshape(-1))))
-    boxes = stretched(boxes, net) / np.array([width, height, width, height])
+    boxes = boxes / np.array([width, height, width, height])
     return boxes, np.concatenate(objectness), np.where(scores > THRESHOLD, scores, 0)
-
-
-def stretched(boxes: np.ndarray, net: DarknetNetwork) -> np.ndarray:
-    """Move centres as scale_x_y says, away from the middles of their cells; Decode does not know it yet."""
-    shifts = []
-    for head, stride in zip(net.plan.heads, net.spec.strides):
-        rows, columns = np.indices((head.output.height, head.output.width))
-        middles = (np.stack([columns, rows], axis=-1).reshape(-1, 2) + 0.5) * stride
-        shifts.append((head.scale_x_y - 1) * np.tile(middles, (len(head.anchors), 1)))
-    factors = np.repeat([head.scale_x_y for head in net.plan.heads], [len(shift) for shift in shifts])[
-        :, None
-    ]
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    return boxes + np.tile((factors - 1) * centres - np.concatenate(shifts), (1, 2))
-
-
-def unstretched(cfg: Cfg) -> Cfg:
-    """Return the cfg with scale_x_y=1 in every head, which Decode knows."""
-    return cfg.replaced([(place, {"scale_x_y": "1.0"}) for place in small.yolo_places(cfg)])
 
 
 def compare(cfg: Cfg, weights, pictures, tmp_path):
     """Build both, run both on RGB pictures of any size, and demand that they agree."""
     plan = make_plan(cfg)
-    net = DarknetNetwork(plan, make_spec(make_plan(unstretched(cfg))))
+    net = build(plan)
     net.initialize_weights()
     transfer.set_weights(net, read_weights(weights, plan))
     decode = Decode(net.spec)
@@ -119,7 +99,7 @@ def test_trained_networks(folder, shared_data, tmp_path):
 @pytest.mark.parametrize(("name", "side"), WITHOUT_WEIGHTS)
 def test_untrained_networks(name, side, shared_data, tmp_path):
     cfg = small.resized(read_cfg(shared_data / "darknet" / "cfg" / f"{name}.cfg"), side)
-    net = build(make_plan(unstretched(cfg)))
+    net = build(make_plan(cfg))
     dog = cv2.imread(str(shared_data / "images" / "dog.jpg"))[..., ::-1]
     pictures = [cv2.resize(picture, (side, side)) for picture in (dog, random_picture(96, 128))]
     small.fill(net, nd.array(np.stack(pictures), dtype="uint8"))

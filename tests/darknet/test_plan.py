@@ -147,7 +147,11 @@ def test_no_spec(text, names, message):
         make_spec(planned(text), names)
 
 
-@pytest.mark.parametrize("line", ["scale_x_y=1.05", "new_coords=1"])
+def test_stretched_centres():
+    assert make_spec(planned(SMALL + "scale_x_y=1.05\n")).xy_scales == (1.05,)
+
+
+@pytest.mark.parametrize("line", ["new_coords=1"])
 def test_codings_that_are_not_there_yet(line):
     with pytest.raises(UserError, match=f"small.cfg:27: .yolo. {line}: no box coding here"):
         make_spec(planned(SMALL + line + "\n"))

@@ -47,8 +47,23 @@ def random_boxes(count: int):
     return boxes, cells, rng.uniform(5, 300, (count, 2)), strides
 
 
-def test_decoding_undoes_encoding():
+def test_a_stretched_sigmoid_by_hand():
+    # reach 1.2: logit 0 stays the middle; the cell's edges are 1/12 inside the sigmoid's range
+    centres = np.array([[8, 8, 10, 13], [0, 16, 10, 13], [-1.6, 17.6, 10, 13], [-9, 40, 10, 13]], float)
+    cell, anchor, stride = np.zeros((4, 2)), np.tile([10, 13], (4, 1)), np.full(4, 16)
+    encoded = YOLOv3Coding.encode(centres, cell, anchor, stride, np.full(4, 1.2))
+    places = [[0.5, 0.5], [1 / 12, 11 / 12], [0, 1], [0, 1]]
+    np.testing.assert_allclose(encoded[:, :2], places, atol=1e-6)
+    corners = YOLOv3Coding.decode_array(
+        np.array([[0, np.log(11), 0, 0]]), cell[:1], anchor[:1], stride[:1], 1.2
+    )
+    np.testing.assert_allclose(corners, [[8 - 5, 16 - 6.5, 8 + 5, 16 + 6.5]])
+
+
+@pytest.mark.parametrize("reach", [1, 1.2, 2])
+def test_decoding_undoes_encoding(reach):
     boxes, *where = random_boxes(100)
+    where.append(np.full(100, float(reach)))
     targets = YOLOv3Coding.encode(boxes, *where).astype(float)
     raw = targets.copy()
     raw[:, :2] = np.log(targets[:, :2] / (1 - targets[:, :2]))  # targets hold the sigmoid's value
@@ -57,12 +72,13 @@ def test_decoding_undoes_encoding():
     )
 
 
-def test_both_decoders_are_one():
+@pytest.mark.parametrize("reach", [1, 1.05])
+def test_both_decoders_are_one(reach):
     rng = np.random.default_rng(1)
     batch, height, width, stride = 2, 3, 5, 16
     anchors = np.array([[10, 13], [59, 119]], dtype=np.float32)
     deltas = rng.normal(0, 1, (batch, 2, 4, height, width)).astype(np.float32)
-    sides = YOLOv3Coding.decode(nd, nd.array(deltas), nd.array(anchors.reshape(1, 2, 2, 1, 1)), stride)
+    sides = YOLOv3Coding.decode(nd, nd.array(deltas), nd.array(anchors.reshape(1, 2, 2, 1, 1)), stride, reach)
     assert all(side.shape == (batch, 2, 1, height, width) for side in sides)
     corners = np.stack([side.asnumpy()[:, :, 0] for side in sides], axis=-1)
     for b, a, row, column in np.ndindex(batch, 2, height, width):
@@ -71,6 +87,7 @@ def test_both_decoders_are_one():
             np.array([[column, row]]),
             anchors[a : a + 1],
             np.array([stride]),
+            reach,
         )
         np.testing.assert_allclose(corners[b, a, row, column], expected[0], rtol=1e-5, atol=1e-4)
 
