@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import cv2
 import numpy as np
-from gluon_yolo.data.record_source import RecordSource
 
 from gluon_yolo.data.dataset import Dataset, PictureFiles
 from gluon_yolo.data.loader import TrainLoader
+from gluon_yolo.data.record.source import RecordSource
 from gluon_yolo.data.record.writer import RecordWriter
 from gluon_yolo.data.report import Report
 from gluon_yolo.data.sampler import Job, Sampler

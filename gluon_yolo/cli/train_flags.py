@@ -12,11 +12,10 @@ from typing import Any
 from gluon_yolo.cli.data_flags import add_data_arguments
 from gluon_yolo.cli.model_flags import parse_size
 from gluon_yolo.data.anchors import by_level, format_anchors, named_anchors, parse_anchors
-from gluon_yolo.data.loader import WORKER_TYPES
 from gluon_yolo.data.transforms import TRANSFORMS
 from gluon_yolo.engine.recipes import RECIPES
 from gluon_yolo.engine.schedule import MODES
-from gluon_yolo.engine.settings import BACKBONE_WEIGHTS, TrainSettings
+from gluon_yolo.engine.settings import BACKBONE_WEIGHTS, WORKER_TYPES, TrainSettings
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import YOLOV3_ANCHORS, Anchors
 
@@ -109,7 +108,7 @@ def _add_run(group: Any) -> None:
     _add(group, "--gpus", metavar="0,1", help='GPUs to train on; "" is the CPU (default: GPU 0 if usable)')
     _add(group, "--cpu-devices", help=cpus)
     _add(group, "-j", "--num-workers", help="threads or processes that prepare pictures")
-    kinds = "what these are: threads share one memory; processes suit transforms that hold Python's lock"
+    kinds = "what these are; auto: threads up to two, which share one memory, else processes, which scale"
     _add(group, "--worker-type", choices=WORKER_TYPES, help=kinds)
     _add(group, "--save-prefix", metavar="PREFIX", help="the run's folder is PREFIX, the network, a number")
     _add(group, "--resume", metavar="RUN|FILE", help=resume)

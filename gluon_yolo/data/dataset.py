@@ -96,8 +96,13 @@ class ListedPictures(Dataset):
             raise ValueError(f"expected equal lengths, got {len(names)}, {len(sizes_hw)}, {len(truths)}")
         self._names = list(names)
         self._sizes_hw = list(sizes_hw)
-        self._truths = list(truths)
-        report.count(self._truths, self.class_names)
+        report.count(truths, self.class_names)
+        self._keep(truths)
+
+    def _keep(self, truths: Sequence[Detections]) -> None:
+        # One record for all: a hundred thousand small ones take long to pickle for each worker process.
+        self._objects = Detections.concatenate([Detections.empty(), *truths])
+        self._starts = np.cumsum([0, *map(len, truths)])
 
     def __len__(self) -> int:
         """Return the number of pictures."""
@@ -109,7 +114,7 @@ class ListedPictures(Dataset):
 
     def truth(self, index: int) -> Detections:
         """Return a picture's ground truth, boxes in pixels of the picture."""
-        return self._truths[index]
+        return self._objects[self._starts[index] : self._starts[index + 1]]
 
     def size_hw(self, index: int) -> tuple[int, int]:
         """Return a picture's (height, width) in pixels."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from gluon_yolo.data.loader import WORKER_TYPES
 from gluon_yolo.data.transforms import augmentation, keeps_shape
 from gluon_yolo.engine.schedule import Schedule
 from gluon_yolo.errors import UserError
@@ -14,6 +13,8 @@ from gluon_yolo.spec import Anchors
 STRIDE = 32
 RANDOM_SHAPES = tuple((side, side) for side in range(320, 609, 32))
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
+WORKER_TYPES = ("auto", "thread", "process")
+MOST_THREADS = 2  # that Python's lock lets work side by side
 
 # Smallest legal values; infinity and what is not a number are illegal everywhere.
 _AT_LEAST = {
@@ -62,7 +63,7 @@ class TrainSettings:
         start_epoch: first epoch to train.
         num_samples: pictures per epoch; all when 0 or -1.
         num_workers: threads or processes that prepare pictures.
-        worker_type: ``thread`` or ``process``.
+        worker_type: ``thread``, ``process``, or ``auto``: processes where there are more than two of them.
         seed: of everything random.
         log_interval: batches between log lines.
         val_interval: epochs between validations; the last epoch is always validated.
@@ -102,7 +103,7 @@ class TrainSettings:
     start_epoch: int = 0
     num_samples: int = 0
     num_workers: int = 2
-    worker_type: str = "thread"
+    worker_type: str = "auto"
     seed: int = 233
     log_interval: int = 100
     val_interval: int = 1
@@ -139,6 +140,13 @@ class TrainSettings:
         if any(side < STRIDE or side % STRIDE for side in size_hw):
             shape = "x".join(map(str, size_hw))
             raise UserError(f"{flag} {shape}: both sides must be multiples of {STRIDE}")
+
+    @property
+    def loader_worker_type(self) -> str:
+        """Return what prepares pictures: ``thread`` or ``process``."""
+        if self.worker_type == "auto":
+            return "thread" if self.num_workers <= MOST_THREADS else "process"
+        return self.worker_type
 
     @property
     def fit(self) -> str:

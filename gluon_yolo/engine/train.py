@@ -78,7 +78,7 @@ class Training:
             seed=settings.seed,
             workers=settings.num_workers,
             resize_interval=settings.shape_interval,
-            worker_type=settings.worker_type,
+            worker_type=settings.loader_worker_type,
         )
         self.batches = settings.batches(len(self.loader))
         self.schedule = settings.schedule(self.batches)

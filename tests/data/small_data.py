@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gluon_yolo.data.dataset import Dataset, PictureFiles
+from gluon_yolo.data.dataset import Dataset, ListedPictures, PictureFiles
 from gluon_yolo.data.report import Report
 from gluon_yolo.structures import Detections
 
@@ -44,3 +44,9 @@ def assert_same(found: Dataset, expected: Dataset, difficult: bool) -> None:
         np.testing.assert_array_equal(here.boxes[whole], there.boxes[whole])
         if difficult:
             np.testing.assert_array_equal(here.difficult, there.difficult)
+
+
+def replace_truth(dataset: ListedPictures, index: int, truth: Detections) -> None:
+    """Give one picture of a data set other objects."""
+    truths = [dataset.truth(place) for place in range(len(dataset))]
+    dataset._keep([*truths[:index], truth, *truths[index + 1 :]])

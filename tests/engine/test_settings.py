@@ -35,7 +35,7 @@ def settings(**values) -> TrainSettings:
         (dict(random_shapes=((64, 64), (64, 70))), "--random-shapes 64x70: both sides must be multiples"),
         (dict(random_shapes=()), "--random-shapes (): needs at least one size"),
         (dict(shape_interval=0), "--shape-interval 0: must be 1 or more"),
-        (dict(worker_type="fork"), "--worker-type fork: choose from thread, process"),
+        (dict(worker_type="fork"), "--worker-type fork: choose from auto, thread, process"),
         (dict(syncbn=True, freeze_bn=True), "--syncbn and --freeze-bn exclude each other: give one of them"),
         (dict(weights="a", pretrained=True), "--weights and --pretrained exclude each other: give one"),
         (dict(pretrained_base="maybe"), "--pretrained-base maybe: choose from auto, yes, no"),
@@ -55,6 +55,13 @@ def test_random_shapes_are_those_of_the_paper():
     assert len(settings().sizes_hw) == 10
     assert settings(random_shape=False, data_shape=(64, 96)).sizes_hw == [(64, 96)]
     assert settings(random_shapes=((32, 64), (96, 32))).sizes_hw == [(32, 64), (96, 32)]
+
+
+def test_more_workers_than_pythons_lock_lets_run_are_processes():
+    kinds = [settings(num_workers=n).loader_worker_type for n in (0, 1, 2, 3, 16)]
+    assert kinds == ["thread"] * 3 + ["process"] * 2
+    assert settings(num_workers=16, worker_type="thread").loader_worker_type == "thread"
+    assert settings(num_workers=1, worker_type="process").loader_worker_type == "process"
 
 
 def test_pictures_are_fitted_after_training_as_in_it():

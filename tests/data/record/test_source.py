@@ -16,6 +16,7 @@ from gluon_yolo.data.record.source import RecordSource
 from gluon_yolo.data.record.writer import RecordWriter
 from gluon_yolo.data.voc.dataset import open_voc
 from gluon_yolo.errors import UserError
+from tests.data.small_data import replace_truth
 
 NAMES = ("cat", "dog")
 LABEL = (4, 6, 32, 24, 1, 0.25, 0.5, 0.75, 1, 0)
@@ -285,7 +286,7 @@ class TestJudges:
     @pytest.fixture(scope="class")
     def bccd(self, shared_data):
         dataset = open_voc(shared_data / "bccd" / "BCCD", "test")
-        dataset._truths[3] = dataset.truth(3)[:0]
+        replace_truth(dataset, 3, dataset.truth(3)[:0])
         return dataset
 
     @pytest.fixture(scope="class")

@@ -21,6 +21,7 @@ from gluon_yolo.data.record.writer import RecordWriter
 from gluon_yolo.data.report import Report
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
+from tests.data.small_data import replace_truth
 
 NAMES = ("cat", "Dog")
 # A process that packs and is killed when it comes to the picture of a number.
@@ -81,9 +82,8 @@ def begun(folder, dataset, whole, size):
     def stop(index):
         raise KeyboardInterrupt
 
-    stopped = PictureFiles(
-        NAMES, dataset._names, dataset._sizes_hw, dataset._truths, Report(dataset.report.title)
-    )
+    truths = [dataset.truth(index) for index in range(len(dataset))]
+    stopped = PictureFiles(NAMES, dataset._names, dataset._sizes_hw, truths, Report(dataset.report.title))
     stopped.encoded = stop
     with pytest.raises(KeyboardInterrupt):
         pack(folder, stopped)
@@ -128,13 +128,17 @@ class TestWhole:
 
     def test_other_data(self, whole, tmp_path, dataset):
         other = PictureFiles(
-            NAMES, dataset._names[:2], [(24, 32), (25, 32)], dataset._truths[:2], Report("two")
+            NAMES,
+            dataset._names[:2],
+            [(24, 32), (25, 32)],
+            [dataset.truth(0), dataset.truth(1)],
+            Report("two"),
         )
         with pytest.raises(
             UserError, match="it has 6 records, the data has 2 pictures\n--force packs it anew"
         ):
             pack(tmp_path / "whole", other)
-        dataset._truths[4] = Detections([(0, 2.25, 9.002, 20)], [0])
+        replace_truth(dataset, 4, Detections([(0, 2.25, 9.002, 20)], [0]))
         with pytest.raises(
             UserError, match=r"\n  record 4 \(.*p4.png\): its boxes are others by more than 0.001"
         ):
@@ -233,7 +237,7 @@ class TestInterrupted:
     def test_other_data_had_been_begun(self, tmp_path, dataset, whole):
         begun(tmp_path / "out", dataset, whole, 100)
         before = content(tmp_path / "out")
-        dataset._truths[5] = Detections.empty()
+        replace_truth(dataset, 5, Detections.empty())
         with pytest.raises(UserError) as caught:
             pack(tmp_path / "out", dataset)
         assert str(caught.value) == (
@@ -298,7 +302,7 @@ class TestVerified:
         ],
     )
     def test_labels(self, tmp_path, dataset, whole, change, what):
-        dataset._truths[2] = change(dataset.truth(2))
+        replace_truth(dataset, 2, change(dataset.truth(2)))
         with pytest.raises(UserError, match=rf"is not this data: \n  record 2 \(.*p2.png\): {what}"):
             pack(tmp_path / "whole", dataset)
 

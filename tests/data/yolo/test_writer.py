@@ -15,6 +15,7 @@ from gluon_yolo.data.voc.dataset import open_voc
 from gluon_yolo.data.yolo.source import YOLOSource
 from gluon_yolo.data.yolo.writer import YOLOWriter
 from gluon_yolo.errors import UserError
+from tests.data.small_data import replace_truth
 
 
 def write(out, splits, copy=True):
@@ -107,7 +108,7 @@ def test_others_find_the_labels_from_its_folder(written, drawn, monkeypatch, lab
 def test_difficult_marks_are_said_to_be_lost(drawn, tmp_path, caplog):
     dataset = open_voc(Path(drawn["train"].annotations[0]).parent.parent, "train")
     truth = dataset.truth(0)
-    dataset._truths[0] = truth.replace(difficult=np.ones(len(truth), dtype=bool))
+    replace_truth(dataset, 0, truth.replace(difficult=np.ones(len(truth), dtype=bool)))
     write(tmp_path / "out", {"train": dataset})
     assert f"have no mark for difficult: {len(truth)} lost it" in caplog.text
 
