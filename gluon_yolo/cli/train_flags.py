@@ -108,7 +108,7 @@ def _add_run(group: Any) -> None:
     _add(group, "--gpus", metavar="0,1", help='GPUs to train on; "" is the CPU (default: GPU 0 if usable)')
     _add(group, "--cpu-devices", help=cpus)
     _add(group, "-j", "--num-workers", help="threads or processes that prepare pictures")
-    kinds = "what these are; auto: threads up to two, which share one memory, else processes, which scale"
+    kinds = "what these are; auto: threads up to four, which share one memory, else processes, which scale"
     _add(group, "--worker-type", choices=WORKER_TYPES, help=kinds)
     _add(group, "--save-prefix", metavar="PREFIX", help="the run's folder is PREFIX, the network, a number")
     _add(group, "--resume", metavar="RUN|FILE", help=resume)

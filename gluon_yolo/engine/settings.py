@@ -14,7 +14,7 @@ STRIDE = 32
 RANDOM_SHAPES = tuple((side, side) for side in range(320, 609, 32))
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
 WORKER_TYPES = ("auto", "thread", "process")
-MOST_THREADS = 2  # that Python's lock lets work side by side
+MOST_THREADS = 4  # Python's lock lets few work side by side; two gave 1.65 times one (benchmarks/loader_library.py)
 
 # Smallest legal values; infinity and what is not a number are illegal everywhere.
 _AT_LEAST = {
@@ -63,7 +63,7 @@ class TrainSettings:
         start_epoch: first epoch to train.
         num_samples: pictures per epoch; all when 0 or -1.
         num_workers: threads or processes that prepare pictures.
-        worker_type: ``thread``, ``process``, or ``auto``: processes where there are more than two of them.
+        worker_type: ``thread``, ``process``, or ``auto``: processes where there are more than four of them.
         seed: of everything random.
         log_interval: batches between log lines.
         val_interval: epochs between validations; the last epoch is always validated.
