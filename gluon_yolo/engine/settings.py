@@ -14,7 +14,7 @@ STRIDE = 32
 RANDOM_SHAPES = tuple((side, side) for side in range(320, 609, 32))
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
 WORKER_TYPES = ("auto", "thread", "process")
-MOST_THREADS = 4  # Python's lock lets few work side by side; two gave 1.65 times one (benchmarks/loader_library.py)
+MOST_THREADS = 4  # Python's lock lets few work side by side: two give 1.65 times one
 
 # Smallest legal values; infinity and what is not a number are illegal everywhere.
 _AT_LEAST = {
