@@ -108,10 +108,12 @@ def test_errors_name_the_picture() -> None:
 
 
 SCRIPT = """
-import sys, time
+import signal, sys, time
 sys.path.insert(0, {root!r})
 from tests.data.test_loader import Memory, loader
 if __name__ == "__main__":
+    # A job that a shell has in the background ignores Ctrl-C, and so would its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     processes = loader(Memory(4000, delay=0.001), workers=2, worker_type="process")
     for batch in processes.epoch(0):
         print(*processes._processes.pids, flush=True)
