@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Callable
 
 from gluon_yolo.compat import gluon
 from gluon_yolo.darknet import layers
 from gluon_yolo.darknet.activations import activation_block
-from gluon_yolo.nn.layers import NORMS, BatchNormReLU, FrozenBatchNorm
+from gluon_yolo.nn.layers import NormFactory, joined_with_relu
 
 nn = gluon.nn
 # Added to the variance, as in OpenCV. AlexeyAB's darknet adds 1e-5, which moves the scores of trained
@@ -16,48 +15,15 @@ nn = gluon.nn
 EPSILON = 1e-6
 
 
-@dataclasses.dataclass(frozen=True)
-class Norm:
-    """Which batch norm the convolutions get.
-
-    Args:
-        kind: ``bn``, ``sync`` or ``frozen``, as in :func:`gluon_yolo.nn.layers.make_norm`.
-        num_devices: devices that share one ``sync`` layer.
-
-    Raises:
-        ValueError: for another kind.
-    """
-
-    kind: str = "bn"
-    num_devices: int = 1
-
-    def __post_init__(self) -> None:
-        """Check the kind."""
-        if self.kind not in NORMS:
-            raise ValueError(f"norm: expected one of {NORMS}, got {self.kind!r}")
-
-    def block(self, channels: int, activation: str) -> tuple[gluon.HybridBlock, gluon.HybridBlock | None]:
-        """Return batch norm, and the activation's block if it is not within the first."""
-        if self.kind == "bn" and activation == "relu":
-            return BatchNormReLU(in_channels=channels, epsilon=EPSILON), None
-        if self.kind == "sync":
-            norm = gluon.contrib.nn.SyncBatchNorm(channels, self.num_devices, epsilon=EPSILON)
-        elif self.kind == "frozen":
-            norm = FrozenBatchNorm(channels, epsilon=EPSILON)
-        else:
-            norm = nn.BatchNorm(in_channels=channels, epsilon=EPSILON)
-        return norm, activation_block(activation)
-
-
 class ConvolutionBlock(gluon.HybridBlock):
     """Convolution with a bias or batch norm, then an activation.
 
     Args:
         layer: its numbers.
-        norm: the kind of its batch norm.
+        norm: from :func:`gluon_yolo.nn.layers.make_norm`.
     """
 
-    def __init__(self, layer: layers.Convolution, norm: Norm, **kwargs):
+    def __init__(self, layer: layers.Convolution, norm: NormFactory, **kwargs):
         super().__init__(**kwargs)
         channels = layer.output.channels
         self.convolution = nn.Conv2D(
@@ -70,10 +36,10 @@ class ConvolutionBlock(gluon.HybridBlock):
             use_bias=not layer.normalized,
             in_channels=layer.in_channels,
         )
-        if layer.normalized:
-            self.norm, self.activation = norm.block(channels, layer.activation)
-        else:
-            self.norm, self.activation = None, activation_block(layer.activation)
+        plain = norm(channels) if layer.normalized else None
+        joined = joined_with_relu(plain, channels) if layer.activation == "relu" else None
+        self.norm = plain if joined is None else joined
+        self.activation = activation_block(layer.activation) if joined is None else None
 
     def hybrid_forward(self, F, x):
         """Return the convolved, normalised, activated map."""
@@ -192,13 +158,13 @@ class ScaleBlock(gluon.HybridBlock):
         return x if self.activation is None else self.activation(x)
 
 
-def make_block(layer: layers.Layer, widths: list[int], norm: Norm) -> gluon.HybridBlock | None:
+def make_block(layer: layers.Layer, widths: list[int], norm: NormFactory) -> gluon.HybridBlock | None:
     """Return a layer's block, None where it hands its input on.
 
     Args:
         layer: of a plan.
         widths: channels of each of its inputs.
-        norm: the kind of its batch norm.
+        norm: from :func:`gluon_yolo.nn.layers.make_norm`.
     """
     makers: dict[type, Callable[[Any], gluon.HybridBlock | None]] = {
         layers.Convolution: lambda layer: ConvolutionBlock(layer, norm),

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_yolo.compat import gluon, mx
-from gluon_yolo.darknet.blocks import ConvolutionBlock, Norm, make_block
+from gluon_yolo.compat import gluon
+from gluon_yolo.darknet.blocks import EPSILON, ConvolutionBlock, make_block
 from gluon_yolo.darknet.layers import PICTURE, Convolution
 from gluon_yolo.darknet.levels import make_spec
 from gluon_yolo.darknet.plan import Plan
-from gluon_yolo.nn.heads import OBJECTNESS
-from gluon_yolo.nn.layers import Normalize
+from gluon_yolo.nn.detector import OBJECTNESS_PRIOR, draw_weights
+from gluon_yolo.nn.heads import BOX_CHANNELS, set_bias_prior
+from gluon_yolo.nn.layers import Normalize, make_norm
 from gluon_yolo.spec import DetectionSpec
-
-OBJECTNESS_PRIOR = 0.01
 
 
 class DarknetNetwork(gluon.HybridBlock):
@@ -41,11 +39,11 @@ class DarknetNetwork(gluon.HybridBlock):
         self.plan = plan
         self.spec = spec
         self.normalize = Normalize((0, 0, 0), (1, 1, 1))
-        kind = Norm(norm, num_devices)
+        factory = make_norm(norm, num_devices, EPSILON)
         self._blocks: list[gluon.HybridBlock | None] = []
         for layer in plan.layers:
             widths = [plan.shape(source).channels for source in layer.inputs]
-            block = make_block(layer, widths, kind)
+            block = make_block(layer, widths, factory)
             self._blocks.append(block)
             if block is not None:
                 self.register_child(block, f"layer{layer.index}")
@@ -62,13 +60,12 @@ class DarknetNetwork(gluon.HybridBlock):
             ctx: a context or a list of them; the CPU by default.
             seed: of the draw; None leaves mxnet's generator as it is.
         """
-        if seed is not None:
-            mx.random.seed(seed)
-        self.initialize(
-            mx.init.MSRAPrelu(factor_type="in", slope=0.1), ctx=ctx or mx.cpu(), force_reinit=True
-        )
+        draw_weights(self, ctx, seed)
         for head in self.plan.heads:
-            self._set_prior(head.inputs[0], len(head.anchors), OBJECTNESS_PRIOR)
+            block = self._blocks[head.inputs[0]]
+            # A head that is no plain convolution is left as it is.
+            if isinstance(block, ConvolutionBlock) and block.convolution.bias is not None:
+                set_bias_prior(block.convolution.bias, BOX_CHANNELS + self.spec.num_classes, OBJECTNESS_PRIOR)
 
     def hybrid_forward(self, F, pixels):
         """Turn plain RGB pixels into raw maps.
@@ -86,19 +83,6 @@ class DarknetNetwork(gluon.HybridBlock):
             inputs = [maps[source] for source in layer.inputs]
             maps[layer.index] = inputs[0] if block is None else block(*inputs)
         return tuple(maps[head.index] for head in self.plan.heads)
-
-    def _set_prior(self, index: int, anchors: int, probability: float) -> None:
-        """Make a fresh head give every anchor this objectness (Lin et al. 2017, section 4.1).
-
-        A head that is no plain convolution is left as it is.
-        """
-        block = self._blocks[index]
-        if not isinstance(block, ConvolutionBlock) or block.convolution.bias is None:
-            return
-        parameter = block.convolution.bias
-        bias = parameter.data(parameter.list_ctx()[0]).asnumpy().reshape(anchors, -1)
-        bias[:, OBJECTNESS] = -math.log(1 / probability - 1)
-        parameter.set_data(mx.nd.array(bias.reshape(-1)))
 
 
 def build(

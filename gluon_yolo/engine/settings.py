@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from gluon_yolo.data import loader
 from gluon_yolo.data.transforms import augmentation, keeps_shape
 from gluon_yolo.engine.schedule import Schedule
 from gluon_yolo.errors import UserError
@@ -13,7 +14,7 @@ from gluon_yolo.spec import Anchors
 STRIDE = 32
 RANDOM_SHAPES = tuple((side, side) for side in range(320, 609, 32))
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
-WORKER_TYPES = ("auto", "thread", "process")
+WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
 MOST_THREADS = 4  # Python's lock lets few work side by side: two give 1.65 times one
 
 # Smallest legal values; infinity and what is not a number are illegal everywhere.

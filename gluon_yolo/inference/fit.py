@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 
-import cv2
 import numpy as np
 
 from gluon_yolo.boxes import clip
+from gluon_yolo.data.transforms.view import GREY, letterbox_place, resize
 
 MODES = ("resize", "letterbox")
-GREY = 127
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,25 +69,8 @@ class Fit:
         if self.mode == "resize":
             scale_xy = (size_hw[1] / width, size_hw[0] / height)
             return resize(picture, size_hw), Undo(scale_xy, (0.0, 0.0), (height, width))
-        scale = min(size_hw[0] / height, size_hw[1] / width)
-        inner_hw = (max(1, round(height * scale)), max(1, round(width * scale)))
-        top, left = (size_hw[0] - inner_hw[0]) // 2, (size_hw[1] - inner_hw[1]) // 2
+        inner_hw, (top, left) = letterbox_place((height, width), size_hw)
         canvas = np.full((*size_hw, 3), GREY, dtype=np.uint8)
         canvas[top : top + inner_hw[0], left : left + inner_hw[1]] = resize(picture, inner_hw)
         scale_xy = (inner_hw[1] / width, inner_hw[0] / height)
         return canvas, Undo(scale_xy, (float(left), float(top)), (height, width))
-
-
-def resize(picture: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Stretch a picture (H, W, 3) to (h, w, 3) with the interpolation that suits the change.
-
-    Area where both sides shrink, cubic where both grow, linear otherwise: GluonCV's ``interp=9``.
-    """
-    old_hw, new_hw = picture.shape[:2], tuple(size_hw)
-    if new_hw[0] > old_hw[0] and new_hw[1] > old_hw[1]:
-        interpolation = cv2.INTER_CUBIC
-    elif new_hw[0] < old_hw[0] and new_hw[1] < old_hw[1]:
-        interpolation = cv2.INTER_AREA
-    else:
-        interpolation = cv2.INTER_LINEAR
-    return cv2.resize(picture, (new_hw[1], new_hw[0]), interpolation=interpolation)

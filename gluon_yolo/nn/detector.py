@@ -40,11 +40,7 @@ class Detector(gluon.HybridBlock):
             ctx: a context or a list of them; the CPU by default.
             seed: of the draw; None leaves mxnet's generator as it is.
         """
-        if seed is not None:
-            mx.random.seed(seed)
-        self.initialize(
-            mx.init.MSRAPrelu(factor_type="in", slope=0.1), ctx=ctx or mx.cpu(), force_reinit=True
-        )
+        draw_weights(self, ctx, seed)
         self.heads.set_prior(OBJECTNESS_PRIOR)
 
     def hybrid_forward(self, F, pixels):
@@ -59,6 +55,13 @@ class Detector(gluon.HybridBlock):
             anchor are tx, ty, tw, th, objectness, class logits.
         """
         return self.heads(*self.neck(*self.backbone(self.normalize(pixels))))
+
+
+def draw_weights(net: gluon.Block, ctx=None, seed: int | None = None) -> None:
+    """Draw fresh weights for any network; the arguments are those of :meth:`Detector.initialize_weights`."""
+    if seed is not None:
+        mx.random.seed(seed)
+    net.initialize(mx.init.MSRAPrelu(factor_type="in", slope=0.1), ctx=ctx or mx.cpu(), force_reinit=True)
 
 
 class EndToEnd(gluon.HybridBlock):

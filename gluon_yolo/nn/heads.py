@@ -41,13 +41,18 @@ class YOLOv3Heads(gluon.HybridBlock):
         Source: Lin et al. 2017, Focal Loss, section 4.1.
         """
         for level in self.levels:
-            bias = level.bias.data(level.bias.list_ctx()[0]).asnumpy()
-            bias[OBJECTNESS :: self.channels_per_anchor] = -math.log(1 / probability - 1)
-            level.bias.set_data(mx.nd.array(bias))
+            set_bias_prior(level.bias, self.channels_per_anchor, probability)
 
     def hybrid_forward(self, F, *maps):
         """Turn maps (B, K, H, W) into raw maps (B, A * (5 + C), H, W)."""
         return tuple(level(x) for level, x in zip(self.levels, maps))
+
+
+def set_bias_prior(bias: gluon.Parameter, channels_per_anchor: int, probability: float) -> None:
+    """Set a level's bias so that zero features give every anchor this objectness; the rest stays."""
+    values = bias.data(bias.list_ctx()[0]).asnumpy()
+    values[OBJECTNESS::channels_per_anchor] = -math.log(1 / probability - 1)
+    bias.set_data(mx.nd.array(values))
 
 
 def take_over_classes(

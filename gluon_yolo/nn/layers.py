@@ -12,7 +12,7 @@ NormFactory = Callable[[int], gluon.HybridBlock]
 NORMS = ("bn", "sync", "frozen")
 
 
-def make_norm(kind: str = "bn", num_devices: int = 1) -> NormFactory:
+def make_norm(kind: str = "bn", num_devices: int = 1, epsilon: float = 1e-5) -> NormFactory:
     """Turn the name of a batch normalisation into a factory: channels in, layer out.
 
     All three kinds hold the same parameters, so weights move freely between them.
@@ -22,16 +22,17 @@ def make_norm(kind: str = "bn", num_devices: int = 1) -> NormFactory:
             al. 2018, section 3); ``frozen`` uses the stored statistics and trains neither them nor scale and
             shift.
         num_devices: devices that share one ``sync`` layer.
+        epsilon: added to the variance.
 
     Raises:
         ValueError: for another kind.
     """
     if kind == "bn":
-        return lambda channels: nn.BatchNorm(in_channels=channels)
+        return lambda channels: nn.BatchNorm(in_channels=channels, epsilon=epsilon)
     if kind == "sync":
-        return lambda channels: gluon.contrib.nn.SyncBatchNorm(channels, num_devices)
+        return lambda channels: gluon.contrib.nn.SyncBatchNorm(channels, num_devices, epsilon=epsilon)
     if kind == "frozen":
-        return FrozenBatchNorm
+        return lambda channels: FrozenBatchNorm(channels, epsilon=epsilon)
     raise ValueError(f"norm: expected one of {NORMS}, got {kind!r}")
 
 
@@ -67,6 +68,18 @@ class BatchNormReLU(nn.BatchNorm):
         if self.fused and autograd.is_recording():
             return F.contrib.BatchNormWithReLU(*arrays, name="fwd", **self._kwargs)
         return F.Activation(F.BatchNorm(*arrays, name="fwd", **self._kwargs), act_type="relu", name="relu")
+
+
+def joined_with_relu(layer: gluon.HybridBlock, channels: int) -> BatchNormReLU | None:
+    """Return what does a fresh plain batch normalisation's work and ReLU's in one; None for other kinds.
+
+    Args:
+        layer: from a factory of :func:`make_norm`.
+        channels: that it normalises.
+    """
+    if type(layer) is not nn.BatchNorm:
+        return None
+    return BatchNormReLU(in_channels=channels, epsilon=layer._kwargs["eps"])
 
 
 def fuse_for_training(block: gluon.Block) -> None:
@@ -118,8 +131,9 @@ def conv_cell(
         nn.Conv2D(channels, kernel, stride, padding, groups=groups, use_bias=False, in_channels=in_channels)
     )
     layer = norm(channels)
-    if activation == "relu" and type(layer) is nn.BatchNorm:
-        cell.add(BatchNormReLU(in_channels=channels))
+    joined = joined_with_relu(layer, channels) if activation == "relu" else None
+    if joined is not None:
+        cell.add(joined)
     else:
         cell.add(layer, *([] if activation == "linear" else [ACTIVATIONS[activation]()]))
     return cell

@@ -8,12 +8,20 @@ import numpy as np
 
 from gluon_yolo.data.transforms.base import Transform
 from gluon_yolo.data.transforms.limits import check_between, check_color, check_range, check_whole
-from gluon_yolo.data.transforms.view import AREA, AUTO, CUBIC, LANCZOS, LINEAR, NEAREST, View
+from gluon_yolo.data.transforms.view import (
+    AREA,
+    AUTO,
+    CUBIC,
+    GREY,
+    LANCZOS,
+    LINEAR,
+    NEAREST,
+    View,
+    letterbox_place,
+)
 
 # The ImageNet mean colour, which the networks take for "nothing there".
 MEAN_COLOR = (124, 116, 104)
-# What letterboxing fills with, in training and in use.
-GREY = (127, 127, 127)
 
 _SAME = np.ones(2)
 
@@ -151,7 +159,7 @@ class LetterBox(Transform):
     The same pixels as the evaluation's letterbox, :class:`gluon_yolo.inference.fit.Fit`.
     """
 
-    def __init__(self, interpolation: int = AUTO, fill: tuple[int, int, int] = GREY) -> None:
+    def __init__(self, interpolation: int = AUTO, fill: tuple[int, int, int] = (GREY,) * 3) -> None:
         check_whole("interpolation", (interpolation,), AUTO)
         check_color("fill", fill)
         self.interpolation = interpolation
@@ -159,10 +167,8 @@ class LetterBox(Transform):
 
     def edit(self, view: View, rng: np.random.Generator) -> None:
         """Scale and centre the frame."""
-        (height, width), (new_height, new_width) = view.size_hw, view.target_hw
-        scale = min(new_width / width, new_height / height)
-        inner_h, inner_w = max(1, round(height * scale)), max(1, round(width * scale))
+        height, width = view.size_hw
+        (inner_h, inner_w), (top, left) = letterbox_place(view.size_hw, view.target_hw)
         view.interpolation = self.interpolation
         view.fill = self.fill
-        margin = ((new_width - inner_w) // 2, (new_height - inner_h) // 2)
-        view.move(np.array([inner_w / width, inner_h / height]), margin, view.target_hw)
+        view.move(np.array([inner_w / width, inner_h / height]), (left, top), view.target_hw)

@@ -19,6 +19,9 @@ from gluon_yolo.structures import Detections
 # OpenCV's numbers, and GluonCV's: 9 picks by the two sizes.
 NEAREST, LINEAR, CUBIC, AREA, LANCZOS, AUTO = 0, 1, 2, 3, 4, 9
 
+# What letterboxing fills with, in training and in use.
+GREY = 127
+
 # A box with a shorter side than this, in pixels of what is drawn, is no object to learn any more.
 MIN_SIDE = 1.0
 
@@ -43,6 +46,15 @@ def resize(picture: np.ndarray, size_hw: tuple[int, int], interpolation: int = A
     if interpolation == AUTO:
         interpolation = auto_interpolation(old_hw, size_hw)
     return cv2.resize(picture, (size_hw[1], size_hw[0]), interpolation=interpolation)
+
+
+def letterbox_place(
+    picture_hw: tuple[int, int], size_hw: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the (height, width) of a picture fitted whole into the middle of a size, and its (top, left)."""
+    scale = min(size_hw[0] / picture_hw[0], size_hw[1] / picture_hw[1])
+    height, width = (max(1, round(side * scale)) for side in picture_hw)
+    return (height, width), ((size_hw[0] - height) // 2, (size_hw[1] - width) // 2)
 
 
 class View:
