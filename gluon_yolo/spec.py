@@ -26,7 +26,8 @@ class DetectionSpec:
         anchors: per level a tuple of (width, height) in input pixels; levels by ascending stride.
         strides: input pixels per cell of each level, ascending.
         box_coding: name of the box coding (:mod:`gluon_yolo.nn.coding`).
-        score_rule: how a detection's score comes from objectness and class logits.
+        score_rule: what a raw map holds, and how it gives scores (:mod:`gluon_yolo.nn.scores`).
+        assigner: which anchors answer for an object in training (:mod:`gluon_yolo.assign`).
         ignore_iou: a prediction that overlaps a ground-truth box more than this is no negative.
         xy_scales: per level how far a centre reaches, in cells: 1 is its own cell, 1.1 also a twentieth of a
             cell beyond each edge (Bochkovskiy et al. 2020, section 3.4; darknet's ``scale_x_y``). Empty is 1
@@ -41,6 +42,7 @@ class DetectionSpec:
     strides: tuple[int, ...] = (8, 16, 32)
     box_coding: str = "yolo3"
     score_rule: str = "objectness_times_class"
+    assigner: str = "best_shape"
     ignore_iou: float = 0.7
     xy_scales: tuple[float, ...] = ()
 

@@ -21,7 +21,7 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.structures import Detections
 
-LOSSES = ("total", "objectness", "centre", "scale", "class")
+LOSSES = ("total", "objectness", "centre", "scale", "box", "class")
 SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")  # those that the table has; the first of them decides
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 WHITE = 255

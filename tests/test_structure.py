@@ -22,16 +22,10 @@ FLOORS = (
     ("nn.layers", "nn.coding"),
     ("nn.backbones", "nn.necks", "nn.heads", "assign"),
     ("nn.detector", "nn.decode", "data"),
-    (
-        "nn.zoo",
-        "nn.weights",
-        "nn.params_file",
-        "nn.gluoncv_names",
-        "nn.summary",
-        "darknet",
-        "losses",
-        "metrics",
-    ),
+    ("nn.weights", "nn.weights_file", "nn.gluoncv_names", "nn.summary", "losses", "metrics"),
+    ("darknet",),
+    ("nn.zoo",),
+    ("nn.architecture",),
     ("inference",),
     ("visualize", "export"),
     ("engine",),
@@ -39,7 +33,7 @@ FLOORS = (
     ("__main__",),
 )
 # Several files that belong together share a floor's area under one name.
-SAME_AREA = dict.fromkeys(("nn.gluoncv_names", "nn.params_file"), "nn.weights")
+SAME_AREA = dict.fromkeys(("nn.gluoncv_names", "nn.weights_file"), "nn.weights")
 
 # What runs where no mxnet is installed, and in the loader's workers. A runtime of ``inference`` is loaded
 # when asked for.

@@ -7,15 +7,15 @@ import dataclasses
 import logging
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gluon_yolo import cpu_devices
 from gluon_yolo.cli.data_flags import log_reports, open_datasets, source_of
+from gluon_yolo.cli.train_arguments import DEFAULTS, Flags, add_train_arguments
 from gluon_yolo.cli.train_flags import (
-    Flags,
-    add_train_arguments,
+    decided_flags,
     fresh_flags,
     given_flags,
     resumed_flags,
@@ -25,12 +25,12 @@ from gluon_yolo.errors import UserError
 
 if TYPE_CHECKING:
     from gluon_yolo.data.dataset import Dataset
-    from gluon_yolo.data.source import Source
     from gluon_yolo.engine.run_folder import RunFolder
     from gluon_yolo.engine.settings import TrainSettings
     from gluon_yolo.engine.train import Training
     from gluon_yolo.engine.validation import Validation
-    from gluon_yolo.nn.detector import Detector
+    from gluon_yolo.nn.architecture import Architecture
+    from gluon_yolo.nn.detector import DetectionNetwork
 
 log = logging.getLogger("gluon_yolo")
 
@@ -62,16 +62,31 @@ def run(args: argparse.Namespace) -> int:
 
     given = given_flags(args)
     if "resume" not in given or given["resume"].endswith(".params"):
-        source = source_of(argparse.Namespace(**fresh_flags(given)))
-        own = source.settings()
-        flags = fresh_flags(given, own)
-        taken = {name: value for name, value in own.items() if name not in given and flags[name] == value}
-        return _train(flags, source=source, taken=taken)
+        return _train_anew(given)
     folder = RunFolder.open(given["resume"])
     flags = resumed_flags(given, folder.args())
     if _is_finished(folder, flags):
         return 0
-    return _train(flags, folder)
+    data = open_datasets(argparse.Namespace(**flags))
+    return _train(flags, _architecture(flags, data[2], folder), data, resumed=folder)
+
+
+def _train_anew(given: Flags) -> int:
+    """Train a new run; what its data's and its network's own files say of training are its defaults."""
+    source = source_of(argparse.Namespace(**fresh_flags(given)))
+    from_data = source.settings()
+    flags = fresh_flags(given, from_data)
+    data = open_datasets(argparse.Namespace(**flags), source=source)
+    architecture = _architecture(flags, data[2])
+    from_network = architecture.training_flags(len(data[0]), decided_flags(given, from_data))
+    from_network = {name: value for name, value in from_network.items() if value != DEFAULTS[name]}
+    flags = fresh_flags(given, from_data, from_network)
+    taken = [
+        f"settings of {place}: {_words(used)}; flags that are given count more"
+        for place, own in ((flags["data"], from_data), (flags["network"], from_network))
+        if (used := {name: own[name] for name in own if name not in given and flags[name] == own[name]})
+    ]
+    return _train(flags, architecture, data, taken)
 
 
 def _is_finished(folder: RunFolder, flags: Flags) -> bool:
@@ -91,28 +106,48 @@ def _is_finished(folder: RunFolder, flags: Flags) -> bool:
     return True
 
 
+def _architecture(
+    flags: Flags, class_names: tuple[str, ...], resumed: RunFolder | None = None
+) -> Architecture:
+    """Return what builds the run's network; a run that goes on has it in its folder."""
+    if flags["cpu_devices"] > 1:
+        cpu_devices.prepare()  # before mxnet is imported
+    from gluon_yolo.nn import architecture, zoo
+
+    if resumed:
+        return architecture.find(resumed.model()["network"], resumed.path)
+    known = [flags["dataset"]] if flags["dataset"] else list(zoo.DATASET_CLASSES)
+    usual = [name for name in known if zoo.DATASET_CLASSES[name] == tuple(class_names)]
+    return architecture.find(flags["network"], datasets=usual)
+
+
 def _train(
-    flags: Flags, resumed: RunFolder | None = None, source: Source | None = None, taken: Flags | None = None
+    flags: Flags,
+    architecture: Architecture,
+    data: tuple[Dataset, Dataset, tuple[str, ...]],
+    taken: Sequence[str] = (),
+    resumed: RunFolder | None = None,
 ) -> int:
     """Do all that can be refused before a new run's folder is made; then train."""
-    if flags["cpu_devices"] > 1:
-        cpu_devices.prepare()
     from gluon_yolo.engine.devices import check_batch_size
+    from gluon_yolo.engine.freeze import freeze
     from gluon_yolo.engine.start import anchor_lines, build_network, load_starting_weights
     from gluon_yolo.engine.train import Training
 
     contexts = _contexts(flags)
-    train_data, val_data, class_names = open_datasets(argparse.Namespace(**flags), source=source)
-    flags, settings = _with_anchors(flags, settings_of(flags, class_names), train_data)
+    train_data, val_data, class_names = data
+    settings = settings_of(flags, architecture.name, architecture.spec.num_levels)
+    flags, settings = _with_anchors(flags, settings, architecture, train_data)
     check_batch_size(settings.batch_size, len(contexts))
     validation = _validation(val_data, settings)
-    net = build_network(settings, class_names, contexts)
+    net = build_network(architecture, settings, class_names, contexts)
     origin = f"weights: those of {resumed.path}" if resumed else load_starting_weights(net, settings)
+    frozen = freeze(net, settings.frozen)
     folder = resumed or _new_folder(flags, settings, net)
     with _logging_to(folder):
         _log_start(folder, settings, net, contexts, origin)
-        if taken:
-            log.info("settings of %s: %s; flags that are given count more", flags["data"], _words(taken))
+        for line in (*frozen, *taken):
+            log.info("%s", line)
         log_reports(train_data, val_data)
         for line in anchor_lines(net.spec, train_data, settings):
             log.info("%s", line)
@@ -132,14 +167,16 @@ def _words(flags: Flags) -> str:
     return " ".join(flag if value is True else f"{flag} {shlex.quote(str(value))}" for flag, value in words)
 
 
-def _with_anchors(flags: Flags, settings: TrainSettings, train_data: Dataset) -> tuple[Flags, TrainSettings]:
+def _with_anchors(
+    flags: Flags, settings: TrainSettings, architecture: Architecture, train_data: Dataset
+) -> tuple[Flags, TrainSettings]:
     """Put found anchors in the place of ``--anchors auto``; the run keeps them, and does not find others."""
     from gluon_yolo.data.anchors import format_anchors
     from gluon_yolo.engine.start import found_anchors
 
     if flags["anchors"] != "auto":
         return flags, settings
-    anchors = found_anchors(train_data, settings)
+    anchors = found_anchors(architecture, train_data, settings)
     text = format_anchors([anchor for level in anchors for anchor in level])
     return {**flags, "anchors": text}, dataclasses.replace(settings, anchors=anchors)
 
@@ -160,22 +197,17 @@ def _contexts(flags: Flags) -> list[Any]:
 
 
 def _validation(val_data: Dataset, settings: TrainSettings) -> Validation:
-    """Return what validates: by COCO's AP on COCO annotations, by VOC's on all others."""
-    from gluon_yolo.data.coco.dataset import COCODataset
+    """Return what validates."""
+    from gluon_yolo.engine.score import score
     from gluon_yolo.engine.validation import Validation
     from gluon_yolo.inference.fit import Fit
-    from gluon_yolo.metrics.coco_ap import COCOMetric
-    from gluon_yolo.metrics.voc_ap import VOCMetric
 
-    if isinstance(val_data, COCODataset):
-        metric, score_key = COCOMetric.from_dataset(val_data), "AP"
-    else:
-        metric, score_key = VOCMetric(val_data.class_names), "VOC07_mAP50"
+    metric, score_key = score(val_data, settings.val_metric)
     fit = Fit(settings.fit)
     return Validation(val_data, [metric], score_key, settings.data_shape, settings.num_workers, fit)
 
 
-def _new_folder(flags: Flags, settings: TrainSettings, net: Detector) -> RunFolder:
+def _new_folder(flags: Flags, settings: TrainSettings, net: DetectionNetwork) -> RunFolder:
     """Make a run's folder, with what was asked for and what the network is."""
     from gluon_yolo.engine.run_folder import RunFolder
     from gluon_yolo.inference.model_file import ModelFile
@@ -185,6 +217,7 @@ def _new_folder(flags: Flags, settings: TrainSettings, net: Detector) -> RunFold
     folder.write_args(flags)
     record = ModelFile(settings.network, settings.network, net.spec, settings.data_shape, fit=settings.fit)
     folder.write_model(record.to_dict())
+    net.keep(folder.path)
     return folder
 
 
@@ -205,7 +238,7 @@ def _logging_to(folder: RunFolder) -> Iterator[None]:
 
 
 def _log_start(
-    folder: RunFolder, settings: TrainSettings, net: Detector, contexts: list[Any], origin: str
+    folder: RunFolder, settings: TrainSettings, net: DetectionNetwork, contexts: list[Any], origin: str
 ) -> None:
     names = net.spec.class_names
     shape = "x".join(map(str, settings.data_shape))

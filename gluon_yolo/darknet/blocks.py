@@ -7,7 +7,7 @@ from typing import Any, Callable
 from gluon_yolo.compat import gluon
 from gluon_yolo.darknet import layers
 from gluon_yolo.darknet.activations import activation_block
-from gluon_yolo.nn.layers import NormFactory, joined_with_relu
+from gluon_yolo.nn.layers import NormFactory
 
 nn = gluon.nn
 # Added to the variance, as in OpenCV. AlexeyAB's darknet adds 1e-5, which moves the scores of trained
@@ -36,10 +36,9 @@ class ConvolutionBlock(gluon.HybridBlock):
             use_bias=not layer.normalized,
             in_channels=layer.in_channels,
         )
-        plain = norm(channels) if layer.normalized else None
-        joined = joined_with_relu(plain, channels) if layer.activation == "relu" else None
-        self.norm = plain if joined is None else joined
-        self.activation = activation_block(layer.activation) if joined is None else None
+        # Never a BatchNormReLU: with the widths that these networks have, its kernel's backward pass fails.
+        self.norm = norm(channels) if layer.normalized else None
+        self.activation = activation_block(layer.activation)
 
     def hybrid_forward(self, F, x):
         """Return the convolved, normalised, activated map."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gluon_yolo.darknet.layers import Yolo
+from gluon_yolo.darknet.layers import Convolution, Yolo
 from gluon_yolo.darknet.plan import Plan
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import DetectionSpec
@@ -24,8 +24,6 @@ def make_spec(plan: Plan, class_names: Sequence[str] | None = None) -> Detection
             no multiple of the strides, or heads whose boxes are coded in a way that is not built yet.
     """
     heads = plan.heads
-    for head in heads:
-        _check_coding(head)
     count = heads[0].num_classes
     names = tuple(class_names) if class_names is not None else tuple(f"class {i}" for i in range(count))
     if len(names) != count:
@@ -41,6 +39,7 @@ def make_spec(plan: Plan, class_names: Sequence[str] | None = None) -> Detection
             names,
             tuple(head.anchors for head in heads),
             strides,
+            box_coding=_box_coding(plan),
             ignore_iou=ignore_iou,
             xy_scales=tuple(head.scale_x_y for head in heads),
         )
@@ -48,12 +47,28 @@ def make_spec(plan: Plan, class_names: Sequence[str] | None = None) -> Detection
         raise UserError(f"{plan.cfg.path}: {error}") from error
 
 
-def _check_coding(head: Yolo) -> None:
-    """Raise UserError unless :class:`gluon_yolo.nn.coding.YOLOv3Coding` reads the head's maps."""
-    if head.scale_x_y < 1:
-        raise head.section.error(f"scale_x_y={head.scale_x_y:g}: expected 1 or more", "scale_x_y")
-    if head.new_coords:
-        raise head.section.error("new_coords=1: no box coding here reads such maps yet", "new_coords")
+def _box_coding(plan: Plan) -> str:
+    """Return the name of the coding that reads the heads' maps.
+
+    Raises:
+        UserError: for a coding that none here reads.
+    """
+    for head in plan.heads:
+        section, source = head.section, head.inputs[0]
+        if head.scale_x_y < 1:
+            raise section.error(f"scale_x_y={head.scale_x_y:g}: expected 1 or more", "scale_x_y")
+        if head.new_coords != plan.heads[0].new_coords:
+            raise section.error("new_coords: the [yolo] sections disagree", "new_coords")
+        if head.new_coords:
+            readers = [layer.index for layer in plan.layers if source in layer.inputs]
+            layer = plan.layers[source]
+            if not (isinstance(layer, Convolution) and layer.activation == "logistic" and len(readers) == 1):
+                raise section.error(
+                    "new_coords=1: expected a [convolutional] with activation=logistic before it, which "
+                    "nothing else reads",
+                    "new_coords",
+                )
+    return "squared_sigmoid" if plan.heads[0].new_coords else "yolo3"
 
 
 def _stride(plan: Plan, head: Yolo) -> int:

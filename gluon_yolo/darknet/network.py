@@ -1,71 +1,92 @@
-"""A darknet network as a block: a picture in, raw maps out, with the face of our own Detector."""
+"""A darknet network as a block: a picture in, raw maps out."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_yolo.compat import gluon
 from gluon_yolo.darknet.blocks import EPSILON, ConvolutionBlock, make_block
 from gluon_yolo.darknet.layers import PICTURE, Convolution
 from gluon_yolo.darknet.levels import make_spec
 from gluon_yolo.darknet.plan import Plan
-from gluon_yolo.nn.detector import OBJECTNESS_PRIOR, draw_weights
-from gluon_yolo.nn.heads import BOX_CHANNELS, set_bias_prior
+from gluon_yolo.darknet.transfer import named_arrays
+from gluon_yolo.darknet.weights import read_weights
+from gluon_yolo.nn.detector import DetectionNetwork
+from gluon_yolo.nn.heads import BOX_CHANNELS, ClassChannels, set_bias_prior
 from gluon_yolo.nn.layers import Normalize, make_norm
 from gluon_yolo.spec import DetectionSpec
 
+CFG = "network.cfg"  # what a model's folder calls it
 
-class DarknetNetwork(gluon.HybridBlock):
+
+class DarknetNetwork(DetectionNetwork):
     """Scale pixels to 0..1 and run the layers of a cfg.
 
     The block of layer N is the child ``layerN``, by darknet's own count, so that its parameters are called
     ``layerN.convolution.weight``, ``layerN.norm.gamma`` and so on.
 
     Args:
+        name: of the network.
         plan: the layers.
         spec: classes, anchors, strides.
         norm: ``bn``, ``sync`` or ``frozen`` (:func:`gluon_yolo.nn.layers.make_norm`).
         num_devices: devices that share ``sync`` statistics.
-
-    Attributes:
-        zoo_name: the cfg's name without its ending.
+        weights_plan: of the cfg that darknet weights to come were made for, where it has other classes.
     """
 
-    def __init__(self, plan: Plan, spec: DetectionSpec, norm: str = "bn", num_devices: int = 1, **kwargs):
+    def __init__(
+        self,
+        name: str,
+        plan: Plan,
+        spec: DetectionSpec,
+        norm: str = "bn",
+        num_devices: int = 1,
+        weights_plan: Plan | None = None,
+        **kwargs,
+    ):
         """Build every layer."""
-        super().__init__(**kwargs)
-        self.zoo_name = Path(plan.cfg.path).stem
+        super().__init__(name, spec, **kwargs)
         self.plan = plan
-        self.spec = spec
+        self.readers["darknet"] = lambda path: named_arrays(read_weights(path, weights_plan or plan))
         self.normalize = Normalize((0, 0, 0), (1, 1, 1))
         factory = make_norm(norm, num_devices, EPSILON)
-        self._blocks: list[gluon.HybridBlock | None] = []
+        self._blocks: list = []
+        probabilities = {head.inputs[0] for head in plan.heads if head.new_coords}
         for layer in plan.layers:
+            if layer.index in probabilities:  # the raw map is what goes into their sigmoid
+                layer = dataclasses.replace(layer, activation="linear")
             widths = [plan.shape(source).channels for source in layer.inputs]
             block = make_block(layer, widths, factory)
             self._blocks.append(block)
             if block is not None:
                 self.register_child(block, f"layer{layer.index}")
+        self.layer_names = tuple(f"layer{layer.index}" for layer in plan.layers)
+        self.class_channels = {
+            f"layer{head.inputs[0]}.convolution.{kind}": ClassChannels(level, len(head.anchors))
+            for level, head in enumerate(plan.heads)
+            for kind in ("weight", "bias")
+        }
 
     @property
     def convolutions(self) -> tuple[tuple[Convolution, ConvolutionBlock], ...]:
         """The layers that hold weights, each with its block, in the order of a weights file."""
         return tuple((layer, self._blocks[layer.index]) for layer in self.plan.convolutions)
 
-    def initialize_weights(self, ctx=None, seed: int | None = None) -> None:
-        """Draw fresh weights: He et al. 2015 for convolutions by fan-in, a low objectness prior for heads.
-
-        Args:
-            ctx: a context or a list of them; the CPU by default.
-            seed: of the draw; None leaves mxnet's generator as it is.
-        """
-        draw_weights(self, ctx, seed)
+    def set_prior(self, probability: float) -> None:
+        """Make the fresh heads give every anchor this objectness; one that is no plain convolution stays."""
         for head in self.plan.heads:
             block = self._blocks[head.inputs[0]]
-            # A head that is no plain convolution is left as it is.
             if isinstance(block, ConvolutionBlock) and block.convolution.bias is not None:
-                set_bias_prior(block.convolution.bias, BOX_CHANNELS + self.spec.num_classes, OBJECTNESS_PRIOR)
+                set_bias_prior(block.convolution.bias, BOX_CHANNELS + self.spec.num_classes, probability)
+
+    def keep(self, folder: Path) -> None:
+        """Write the cfg beside a model's record.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        self.plan.cfg.write(folder / CFG)
 
     def hybrid_forward(self, F, pixels):
         """Turn plain RGB pixels into raw maps.
@@ -75,8 +96,7 @@ class DarknetNetwork(gluon.HybridBlock):
             pixels: (B, H, W, 3) in 0..255, uint8 or float32; H and W multiples of the spec's largest stride.
 
         Returns:
-            A tuple of (B, A * (5 + C), H/s, W/s), one per level by ascending stride; the channels of an
-            anchor are tx, ty, tw, th, objectness, class logits.
+            A tuple of (B, A * (5 + C), H/s, W/s), one per level by ascending stride.
         """
         maps = {PICTURE: self.normalize(pixels)}
         for layer, block in zip(self.plan.layers, self._blocks):
@@ -99,4 +119,5 @@ def build(
     Raises:
         UserError: as :func:`gluon_yolo.darknet.levels.make_spec` does.
     """
-    return DarknetNetwork(plan, make_spec(plan, class_names), norm, num_devices)
+    spec = make_spec(plan, class_names)
+    return DarknetNetwork(Path(plan.cfg.path).stem, plan, spec, norm, num_devices)

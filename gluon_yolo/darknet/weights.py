@@ -8,9 +8,10 @@ file (``*.conv.57``, ``darknet53.conv.74``) ends after some layer.
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from gluon_yolo.darknet.plan import Plan
 from gluon_yolo.errors import UserError
 
 ROUNDING = 1e-6
+NEWEST = 9999  # far above every version's number, and far below what four letters of a text make
 _FLOAT = np.dtype("<f4")
 
 
@@ -118,58 +120,112 @@ class Weights:
             raise UserError(f"{os.fspath(path)}: cannot be written ({error.strerror or error})") from error
 
 
+@dataclasses.dataclass(frozen=True)
+class LayerShape:
+    """What a file holds of a layer, and what the layer is called in messages.
+
+    Args:
+        index: darknet's of the layer.
+        kernel: output channels, input channels of a group, height and width.
+        normalized: whether it has batch norm.
+        name: where it stands.
+    """
+
+    index: int
+    kernel: tuple[int, int, int, int]
+    normalized: bool
+    name: str
+
+    @property
+    def count(self) -> int:
+        """How many numbers the file has of it."""
+        return (4 if self.normalized else 1) * self.kernel[0] + math.prod(self.kernel)
+
+    def cut(self, numbers: np.ndarray) -> LayerWeights:
+        """Turn the layer's numbers into its arrays."""
+        length = len(numbers) - math.prod(self.kernel)
+        bias, *norm = numbers[:length].reshape(-1, self.kernel[0])
+        return LayerWeights(bias, numbers[length:].reshape(self.kernel), *norm)
+
+
 def read_weights(path: str | os.PathLike[str], plan: Plan) -> Weights:
     """Read a weights file, whole or partial.
 
     Raises:
-        UserError: it cannot be read, ends within a layer, goes on behind the last one, or its numbers cannot
-            be weights.
+        UserError: as :func:`read_numbers` and :func:`cut_layers` do.
     """
-    path = os.fspath(path)
+    header, numbers = read_numbers(path)
+    shapes = [_shape(layer) for layer in plan.convolutions]
+    layers = cut_layers(path, numbers, shapes, plan.cfg.path)
+    return Weights(header, layers, whole=len(layers) == len(shapes))
+
+
+def read_numbers(path: str | os.PathLike[str]) -> tuple[Header, bytes]:
+    """Return a weights file's header, and the bytes of the numbers behind it.
+
+    Raises:
+        UserError: it cannot be read, or is shorter than a header.
+    """
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise UserError(f"{os.fspath(path)}: cannot be read ({error.strerror or error})") from error
     try:
         header = Header.from_bytes(data)
     except struct.error:
-        raise UserError(f"{path}: {len(data)} bytes are too few for a darknet weights file") from None
-    place = len(header.to_bytes())
+        raise UserError(
+            f"{os.fspath(path)}: {len(data)} bytes are too few for a darknet weights file"
+        ) from None
+    if not all(0 <= part <= NEWEST for part in (header.major, header.minor, header.revision)):
+        raise UserError(
+            f"{os.fspath(path)}: is no darknet weights file: it does not begin with a version; "
+            "its name usually ends in .weights"
+        )
+    return header, data[len(header.to_bytes()) :]
+
+
+def cut_layers(
+    path: str | os.PathLike[str], data: bytes, shapes: Sequence[LayerShape], network: str
+) -> dict[int, LayerWeights]:
+    """Cut a file's numbers into layers by their index, as far as they go.
+
+    Args:
+        path: of the file, for messages.
+        data: its numbers.
+        shapes: of the layers that it may hold, in its order.
+        network: whose layers they are, for messages.
+
+    Raises:
+        UserError: the file ends within a layer, goes on behind the last one, holds none, or its numbers
+            cannot be weights.
+    """
+    path, place = os.fspath(path), 0
     layers: dict[int, LayerWeights] = {}
-    for layer in plan.convolutions:
+    for shape in shapes:
         if place == len(data):
             break
-        wanted = 4 * count_numbers(layer)
+        wanted = _FLOAT.itemsize * shape.count
         if len(data) - place < wanted:
-            raise _too_short(path, layer, wanted, len(data) - place)
-        numbers = np.frombuffer(data, _FLOAT, wanted // 4, place)
-        layers[layer.index] = _checked(path, layer, _cut(layer, numbers))
+            raise _too_short(path, shape, wanted, len(data) - place)
+        numbers = np.frombuffer(data, _FLOAT, shape.count, place)
+        layers[shape.index] = _checked(path, shape, shape.cut(numbers))
         place += wanted
     if place < len(data):
         raise UserError(
-            f"{path}: goes on for {len(data) - place} bytes after the last layer of {plan.cfg.path}: "
+            f"{path}: goes on for {len(data) - place} bytes after the last layer of {network}: "
             "these are the weights of another cfg"
         )
     if not layers:
         raise UserError(f"{path}: holds a header and no weights")
-    return Weights(header, layers, whole=len(layers) == len(plan.convolutions))
+    return layers
 
 
-def count_numbers(layer: Convolution) -> int:
-    """Return how many numbers a layer has in a weights file."""
-    vectors = 4 if layer.normalized else 1
-    return vectors * layer.output.channels + int(np.prod(layer.weight_shape))
+def _shape(layer: Convolution) -> LayerShape:
+    name = f"[{layer.section.name}] on line {layer.section.line} of {layer.section.path}"
+    return LayerShape(layer.index, layer.weight_shape, layer.normalized, name)
 
 
-def _cut(layer: Convolution, numbers: np.ndarray) -> LayerWeights:
-    """Turn a layer's numbers into its arrays."""
-    channels, vectors = layer.output.channels, 4 if layer.normalized else 1
-    bias, *norm = numbers[: vectors * channels].reshape(vectors, channels)
-    kernel = numbers[vectors * channels :].reshape(layer.weight_shape)
-    return LayerWeights(bias, kernel, *norm)
-
-
-def _checked(path: str, layer: Convolution, found: LayerWeights) -> LayerWeights:
+def _checked(path: str, shape: LayerShape, found: LayerWeights) -> LayerWeights:
     """Return weights that can be such, as those of another cfg seldom can.
 
     Raises:
@@ -180,19 +236,14 @@ def _checked(path: str, layer: Convolution, found: LayerWeights) -> LayerWeights
     if not finite or (found.variance is not None and (found.variance < -ROUNDING).any()):
         what = "a negative variance" if finite else "numbers that are not finite"
         raise UserError(
-            f"{path}: layer {layer.index}, the {_place(layer)}, would have {what}: "
+            f"{path}: layer {shape.index}, the {shape.name}, would have {what}: "
             "these are the weights of another cfg, or damaged"
         )
     return found
 
 
-def _too_short(path: str, layer: Convolution, wanted: int, there: int) -> UserError:
+def _too_short(path: str, shape: LayerShape, wanted: int, there: int) -> UserError:
     return UserError(
-        f"{path}: ends within layer {layer.index}, the {_place(layer)}: "
+        f"{path}: ends within layer {shape.index}, the {shape.name}: "
         f"it wants {wanted} bytes, {there} are there; the file is cut short, or of another cfg"
     )
-
-
-def _place(layer: Convolution) -> str:
-    section = layer.section
-    return f"[{section.name}] on line {section.line} of {section.path}"

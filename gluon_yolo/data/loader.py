@@ -73,7 +73,7 @@ class TrainLoader:
         mixup: whether epochs use mixup unless they say otherwise.
         mixup_alpha: both parameters of the Beta distribution that the shares are drawn from.
         resize_interval: batches of one size in a row.
-        assigner: makes the targets of a picture.
+        assigner: makes the targets of a picture; by default as the spec says.
 
     Attributes:
         time_waiting: seconds that the consumer has waited for batches, over all epochs.

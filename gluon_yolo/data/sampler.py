@@ -55,7 +55,7 @@ class Sampler:
         spec: what targets are made for.
         seed: not negative.
         mixup_alpha: both parameters of the Beta distribution that mixup's shares are drawn from.
-        assigner: makes the targets of a picture.
+        assigner: makes the targets of a picture; by default as the spec says.
     """
 
     def __init__(

@@ -10,31 +10,42 @@ from typing import Any
 
 from gluon_yolo.errors import UserError
 
-MODES = ("step", "poly", "cosine")
+MODES = ("step", "poly", "cosine", "exponential", "constant")
+
+NEGLIGIBLE = 1e-6  # a share of the learning rate with which nothing is learned any more
 
 _log = logging.getLogger("gluon_yolo")
 
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """Map a step's number to its learning rate: a linear warm-up, then steps, a polynomial or a half cosine.
+    """Map a step's number to its learning rate: a warm-up, then one of ``MODES``.
 
-    It holds no state, so a resumed run needs only its step. Its values are those of GluonCV's schedulers as
-    GluonCV's YOLOv3 script composes them. That script's trainer counts the first update as 1, and so asks for
-    ``schedule(1)`` first.
+    It holds no state, so a resumed run needs only its step. The values of ``step``, ``poly`` and ``cosine``
+    are those of GluonCV's schedulers as GluonCV's YOLOv3 script composes them. That script's trainer counts
+    the first update as 1, and so asks for ``schedule(1)`` first.
+
+    A cosine of ``cosine_epochs`` is the other kind, of PyTorch's CosineAnnealingLR and of MindSpore's YOLOv3:
+    it counts whole epochs from the training's start, warm-up included, changes once an epoch, and reaches
+    ``target_lr`` at epoch ``cosine_epochs``. There it stays (PyTorch's would rise again; MindSpore's script
+    never gets that far, as it raises T_max to the number of epochs).
 
     Args:
         base_lr: the learning rate that the warm-up reaches and the decay starts from.
         total_epochs: epochs of the whole training, warm-up included.
         batches_per_epoch: steps in one epoch.
         mode: one of ``MODES``.
-        decay: what the learning rate is multiplied by at each decay epoch (mode ``step``).
-        decay_epochs: epochs, counted from the training's start, at whose first step it decays (``step``).
+        decay: what the learning rate is multiplied by at each decay epoch (mode ``step``), one factor for all
+            or one for each; or in an epoch, spread evenly over its steps (mode ``exponential``).
+        decay_epochs: epochs, counted from the training's start, at whose first step it decays (``step``); a
+            part of an epoch counts too.
         decay_period: when above 0, decay every so many epochs in the place of ``decay_epochs``.
-        warmup_epochs: epochs of linear warm-up.
+        warmup_epochs: epochs of warm-up, perhaps a part of one.
         warmup_lr: the learning rate of the warm-up's first step.
         target_lr: the learning rate of the last step (modes ``poly`` and ``cosine``).
         power: exponent of mode ``poly``.
+        warmup_power: exponent of the warm-up; 1 is a straight line, 4 is darknet's.
+        cosine_epochs: when above 0, the epoch at which mode ``cosine`` is at ``target_lr``, as said above.
 
     Raises:
         UserError: when a setting cannot be meant so. What is only doubtful is logged as a warning.
@@ -44,36 +55,54 @@ class Schedule:
     total_epochs: int
     batches_per_epoch: int
     mode: str = "step"
-    decay: float = 0.1
-    decay_epochs: Sequence[int] = ()
+    decay: float | Sequence[float] = 0.1
+    decay_epochs: Sequence[float] = ()
     decay_period: int = 0
-    warmup_epochs: int = 0
+    warmup_epochs: float = 0
     warmup_lr: float = 0.0
     target_lr: float = 0.0
     power: float = 2.0
+    warmup_power: float = 1.0
+    cosine_epochs: int = 0
 
     def __post_init__(self) -> None:
         """Check the settings and settle the decay epochs."""
         for name in ("total_epochs", "batches_per_epoch"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name}: expected 1 or more, got {getattr(self, name)}")
-        for name in ("base_lr", "decay", "power"):
+        for name in ("base_lr", "power", "warmup_power"):
             if not 0 < getattr(self, name) < math.inf:
                 raise UserError(f"{name}: expected a number above 0, got {getattr(self, name)}")
-        for name in ("decay_period", "warmup_epochs", "warmup_lr", "target_lr"):
+        for name in ("decay_period", "warmup_epochs", "warmup_lr", "target_lr", "cosine_epochs"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name}: expected 0 or more, got {getattr(self, name)}")
-        if self.decay > 1:
-            raise UserError(f"decay: expected at most 1 (it multiplies the learning rate), got {self.decay}")
         if self.mode not in MODES:
             raise UserError(f"mode: expected one of {', '.join(MODES)}, got {self.mode!r}")
-        epochs = tuple(int(epoch) for epoch in self.decay_epochs)
+        epochs = tuple(int(epoch) if epoch == int(epoch) else float(epoch) for epoch in self.decay_epochs)
         if any(epoch < 0 for epoch in epochs):
             raise UserError(f"decay_epochs: expected epochs of 0 or more, got {list(epochs)}")
         if self.decay_period:
             epochs = tuple(range(self.decay_period, self.total_epochs, self.decay_period))
         object.__setattr__(self, "decay_epochs", epochs)
+        self._settle_decay()
         self._warn()
+
+    def _settle_decay(self) -> None:
+        """Check the factors; of several, some may be above 1, as darknet has them after a slow start."""
+        factors = _factors(self.decay)
+        if not all(0 < factor < math.inf for factor in factors):
+            raise UserError(f"decay: expected numbers above 0, got {self.decay}")
+        if len(factors) == 1:
+            object.__setattr__(self, "decay", factors[0])
+            if factors[0] > 1:
+                raise UserError(
+                    f"decay: expected at most 1 (it multiplies the learning rate), got {self.decay}"
+                )
+            return
+        object.__setattr__(self, "decay", factors)
+        wanted = {"step": len(self.decay_epochs), "exponential": 1}.get(self.mode, len(factors))
+        if len(factors) != wanted:
+            raise UserError(f"decay: expected 1 factor or {wanted}, got {len(factors)}")
 
     def _warn(self) -> None:
         """Log what is legal and yet unlikely to be meant."""
@@ -82,42 +111,68 @@ class Schedule:
             _log.warning("learning rate: no decay at epoch %s: training ends after %d epochs",
                          ", ".join(map(str, late)), self.total_epochs)  # fmt: skip
         if self.warmup_epochs >= self.total_epochs:
-            _log.warning("learning rate: %d epochs of warm-up fill all %d epochs of training",
+            _log.warning("learning rate: %g epochs of warm-up fill all %d epochs of training",
                          self.warmup_epochs, self.total_epochs)  # fmt: skip
+        if self.mode == "cosine" and 0 < self.cosine_epochs < self.total_epochs:
+            _log.warning("learning rate: the cosine ends at epoch %d of %d; from there it stays at %g",
+                         self.cosine_epochs, self.total_epochs, self.target_lr)  # fmt: skip
+        last = self(self.total_steps - 1) / self.base_lr if self.mode == "exponential" else 1
+        if last < NEGLIGIBLE:
+            _log.warning("learning rate: a factor of %g an epoch leaves %.2g of it after %d epochs",
+                         self.decay, last, self.total_epochs)  # fmt: skip
 
     @property
     def warmup_steps(self) -> int:
         """Steps of the warm-up."""
-        return self.warmup_epochs * self.batches_per_epoch
+        return round(self.warmup_epochs * self.batches_per_epoch)
 
     @property
     def total_steps(self) -> int:
         """Steps of the whole training; a later step keeps the last one's learning rate."""
-        return max(self.total_epochs, self.warmup_epochs) * self.batches_per_epoch
+        return max(self.total_epochs * self.batches_per_epoch, self.warmup_steps)
 
     def __call__(self, step: int) -> float:
         """Return the learning rate of a step, counted from the training's start and not from a resume."""
         step = min(max(0, step), self.total_steps - 1)
         if step < self.warmup_steps:
-            left = 1 - _part(step, self.warmup_steps)
+            left = 1 - _part(step, self.warmup_steps) ** self.warmup_power
             return self.base_lr + (self.warmup_lr - self.base_lr) * left
-        step -= self.warmup_steps
+        since = step - self.warmup_steps
+        if self.mode == "constant":
+            return self.base_lr
         if self.mode == "step":
-            return self.base_lr * self.decay ** self._decays(step)
-        part = _part(step, self.total_steps - self.warmup_steps)
+            return self.base_lr * self._decayed(step)
+        if self.mode == "exponential":
+            return self.base_lr * _factors(self.decay)[0] ** (since / self.batches_per_epoch)
+        part = _part(since, self.total_steps - self.warmup_steps)
+        if self.mode == "cosine" and self.cosine_epochs:
+            part = min(1.0, step // self.batches_per_epoch / self.cosine_epochs)
         left = (1 - part) ** self.power if self.mode == "poly" else (1 + math.cos(math.pi * part)) / 2
         return self.target_lr + (self.base_lr - self.target_lr) * left
 
-    def _decays(self, step: int) -> int:
-        """Count the decay epochs that have begun at a step counted from the warm-up's end."""
-        begun = self.warmup_epochs + step // self.batches_per_epoch
-        return sum(epoch <= begun for epoch in self.decay_epochs)
+    def _decayed(self, step: int) -> float:
+        """Return the product of the factors of the decay epochs that have begun at a step."""
+        begun = [round(epoch * self.batches_per_epoch) <= step for epoch in self.decay_epochs]
+        factors = _factors(self.decay)
+        if len(factors) == 1:
+            return factors[0] ** sum(begun)
+        return math.prod(factor for factor, has_begun in zip(factors, begun) if has_begun)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain numbers, fit for JSON: ``Schedule(**record)`` rebuilds it."""
-        return {**dataclasses.asdict(self), "decay_epochs": list(self.decay_epochs)}
+        decay = _factors(self.decay)
+        return {
+            **dataclasses.asdict(self),
+            "decay": decay[0] if len(decay) == 1 else list(decay),
+            "decay_epochs": list(self.decay_epochs),
+        }
 
 
 def _part(step: int, steps: int) -> float:
     """Return how much of a stretch lies behind a step: 0 at its first, 1 at its last."""
     return step / (steps - 1) if steps > 1 else 0.0
+
+
+def _factors(decay: float | Sequence[float]) -> tuple[float, ...]:
+    """Return one factor, or several, as a tuple."""
+    return tuple(decay) if isinstance(decay, Sequence) else (decay,)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
+from collections.abc import Sequence
 
 from gluon_yolo.data import loader
 from gluon_yolo.data.transforms import augmentation, keeps_shape
-from gluon_yolo.engine.schedule import Schedule
+from gluon_yolo.engine.schedule import MODES, Schedule
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import Anchors
 
-STRIDE = 32
 RANDOM_SHAPES = tuple((side, side) for side in range(320, 609, 32))
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
 WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
+BOX_LOSSES = ("auto", "yolo3", "giou", "diou", "ciou")
+VAL_METRICS = ("auto", "voc07", "voc", "coco")
 MOST_THREADS = 4  # Python's lock lets few work side by side: two give 1.65 times one
 
 # Smallest legal values; infinity and what is not a number are illegal everywhere.
@@ -22,9 +25,14 @@ _AT_LEAST = {
     **dict.fromkeys(("epochs", "batch_size", "log_interval", "val_interval", "shape_interval"), 1),
     **dict.fromkeys(("start_epoch", "seed", "num_workers", "save_interval", "no_mixup_epochs"), 0),
     **dict.fromkeys(("warmup_epochs", "warmup_lr", "lr_decay_period", "momentum", "wd"), 0),
+    **dict.fromkeys(("target_lr", "cosine_epochs", "profile"), 0),
     "num_samples": -1,
 }
+_ABOVE_0 = ("lr", "lr_power", "warmup_power", "loss_scale")
+_CHOICES = {"worker_type": WORKER_TYPES, "box_loss": BOX_LOSSES, "val_metric": VAL_METRICS, "lr_mode": MODES}
 _CONTRADICTIONS = (("syncbn", "freeze_bn"), ("weights", "pretrained"))
+# What has a meaning in some modes of the learning rate only.
+_OF_MODES = {"cosine_epochs": ("cosine",), "target_lr": ("poly", "cosine")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,12 +50,17 @@ class TrainSettings:
         anchors: of each level, ascending stride, (width, height) in pixels of the input; None takes the
             network's own.
         lr: learning rate after the warm-up.
-        lr_mode: ``step``, ``poly`` or ``cosine``.
-        lr_decay: factor at each decay epoch.
+        lr_mode: one of :data:`gluon_yolo.engine.schedule.MODES`; this and what follows up to the warm-up is
+            told there.
+        lr_decay: factor at each decay epoch, or one for each of them, or that of an epoch (``exponential``).
         lr_decay_epoch: epochs at which it decays.
         lr_decay_period: decay every so many epochs instead, when above 0.
-        warmup_epochs: epochs of linear warm-up.
+        lr_power: exponent of ``poly``.
+        target_lr: where ``poly`` and ``cosine`` end.
+        cosine_epochs: epoch at which ``cosine`` ends, when above 0, else the last.
+        warmup_epochs: epochs of warm-up.
         warmup_lr: where the warm-up starts.
+        warmup_power: exponent of the warm-up; 1 is a straight line.
         momentum: of stochastic gradient descent.
         wd: weight decay.
         no_wd: spare biases and batch normalisation from it.
@@ -55,12 +68,18 @@ class TrainSettings:
         freeze_bn: keep batch normalisation as loaded.
         mixup: mix pairs of pictures.
         no_mixup_epochs: at the end of training.
+        box_loss: of the boxes: ``yolo3`` (centre and size apart), ``giou``, ``diou``, ``ciou``, or ``auto``,
+            which takes the network's own.
+        loss_scale: the losses are multiplied by it before the backward pass, and the gradients divided.
         label_smooth: soften class targets.
+        label_smooth_factor: by how much; None is GluonCV's.
         augment: as :func:`gluon_yolo.data.transforms.augmentation` reads it.
         pretrained: start from GluonCV's published weights of the whole detector.
         pretrained_base: start the backbone from GluonCV's ImageNet weights: ``yes``, ``no``, or ``auto``,
-            which goes on without them, and says so, where they can be neither found nor downloaded.
+            which goes on without them, and says so, where they can be neither found nor downloaded; or from
+            this file.
         weights: start from this file or run, as far as it fits.
+        freeze: what is not trained, as :func:`gluon_yolo.engine.freeze.freeze` takes it, commas between.
         start_epoch: first epoch to train.
         num_samples: pictures per epoch; all when 0 or -1.
         num_workers: threads or processes that prepare pictures.
@@ -68,7 +87,9 @@ class TrainSettings:
         seed: of everything random.
         log_interval: batches between log lines.
         val_interval: epochs between validations; the last epoch is always validated.
+        val_metric: what decides which epoch is best, as :func:`gluon_yolo.engine.score.score` takes it.
         save_interval: epochs between kept snapshots; 0 keeps none.
+        profile: steps of the first epoch to record (:mod:`gluon_yolo.engine.profiler`).
 
     Raises:
         UserError: for a value that cannot be meant so.
@@ -84,11 +105,15 @@ class TrainSettings:
     anchors: Anchors | None = None
     lr: float = 0.001
     lr_mode: str = "step"
-    lr_decay: float = 0.1
-    lr_decay_epoch: tuple[int, ...] = (160, 180)
+    lr_decay: float | Sequence[float] = 0.1
+    lr_decay_epoch: tuple[float, ...] = (160, 180)
     lr_decay_period: int = 0
-    warmup_epochs: int = 0
+    lr_power: float = 2.0
+    target_lr: float = 0.0
+    cosine_epochs: int = 0
+    warmup_epochs: float = 0
     warmup_lr: float = 0.0
+    warmup_power: float = 1.0
     momentum: float = 0.9
     wd: float = 0.0005
     no_wd: bool = False
@@ -96,11 +121,15 @@ class TrainSettings:
     freeze_bn: bool = False
     mixup: bool = False
     no_mixup_epochs: int = 20
+    box_loss: str = "auto"
+    loss_scale: float = 1.0
     label_smooth: bool = False
+    label_smooth_factor: float | None = None
     augment: str = "yolo3"
     pretrained: bool = False
     pretrained_base: str = "auto"
     weights: str | None = None
+    freeze: str | None = None
     start_epoch: int = 0
     num_samples: int = 0
     num_workers: int = 2
@@ -108,26 +137,29 @@ class TrainSettings:
     seed: int = 233
     log_interval: int = 100
     val_interval: int = 1
+    val_metric: str = "auto"
     save_interval: int = 10
+    profile: int = 0
 
     def __post_init__(self) -> None:
         """Check every value."""
         for name, least in _AT_LEAST.items():
             self._require(name, least <= getattr(self, name) < math.inf, f"must be {least} or more")
-        self._require("lr", 0 < self.lr < math.inf, "must be above 0")
-        self._require("lr_decay", 0 < self.lr_decay <= 1, "must be above 0 and at most 1")
+        for name in _ABOVE_0:
+            self._require(name, 0 < getattr(self, name) < math.inf, "must be above 0")
+        for name, choices in _CHOICES.items():
+            self._require(name, getattr(self, name) in choices, f"choose from {', '.join(choices)}")
         self._require("momentum", self.momentum < 1, "must be below 1")
-        choices = ", ".join(BACKBONE_WEIGHTS)
-        self._require("pretrained_base", self.pretrained_base in BACKBONE_WEIGHTS, f"choose from {choices}")
+        self._check_learning()
+        # A file is named with its whole path.
+        known = self.pretrained_base in BACKBONE_WEIGHTS or os.path.isabs(self.pretrained_base)
+        self._require("pretrained_base", known, f"choose from {', '.join(BACKBONE_WEIGHTS)}, or name a file")
         last = self.epochs - 1
         self._require("start_epoch", self.start_epoch <= last, f"training ends with epoch {last}")
         self._check_size("--data-shape", self.data_shape)
         for size_hw in self.random_shapes:
             self._check_size("--random-shapes", size_hw)
         self._require("random_shapes", bool(self.random_shapes), "needs at least one size")
-        self._require(
-            "worker_type", self.worker_type in WORKER_TYPES, f"choose from {', '.join(WORKER_TYPES)}"
-        )
         for one, other in _CONTRADICTIONS:
             if getattr(self, one) and getattr(self, other):
                 raise UserError(f"{_flag(one)} and {_flag(other)} exclude each other: give one of them")
@@ -138,9 +170,26 @@ class TrainSettings:
             raise UserError(f"{_flag(name)} {getattr(self, name)}: {rule}")
 
     def _check_size(self, flag: str, size_hw: tuple[int, int]) -> None:
-        if any(side < STRIDE or side % STRIDE for side in size_hw):
-            shape = "x".join(map(str, size_hw))
-            raise UserError(f"{flag} {shape}: both sides must be multiples of {STRIDE}")
+        if any(side < 1 for side in size_hw):
+            raise UserError(f"{flag} {'x'.join(map(str, size_hw))}: both sides must be 1 or more")
+
+    def _check_learning(self) -> None:
+        """Check the factors, what belongs to one mode only, and the strength of the smoothing."""
+        if isinstance(self.lr_decay, Sequence):
+            object.__setattr__(self, "lr_decay", tuple(self.lr_decay))
+            self._require("lr_decay", all(0 < x < math.inf for x in self.lr_decay), "must be above 0")
+            wanted = {"step": len(self.lr_decay_epoch), "exponential": 1}.get(self.lr_mode)
+            rule = "as many as --lr-decay-epoch has, for --lr-mode step; or one"
+            self._require("lr_decay", wanted in (None, len(self.lr_decay)), rule)
+        else:
+            self._require("lr_decay", 0 < self.lr_decay <= 1, "must be above 0 and at most 1")
+        for name, modes in _OF_MODES.items():
+            needed = f"needs --lr-mode {' or '.join(modes)}"
+            self._require(name, not getattr(self, name) or self.lr_mode in modes, needed)
+        if self.label_smooth_factor is not None:
+            self._require("label_smooth_factor", self.label_smooth, "needs --label-smooth")
+            within = 0 < self.label_smooth_factor < 0.5
+            self._require("label_smooth_factor", within, "must be above 0 and below 0.5")
 
     @property
     def loader_worker_type(self) -> str:
@@ -158,6 +207,16 @@ class TrainSettings:
     def sizes_hw(self) -> list[tuple[int, int]]:
         """Return the sizes that training batches are drawn in."""
         return list(self.random_shapes) if self.random_shape else [self.data_shape]
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """Return what :func:`gluon_yolo.engine.freeze.freeze` is to freeze."""
+        return tuple(word.strip() for word in (self.freeze or "").split(",") if word.strip())
+
+    @property
+    def smoothing(self) -> float | bool:
+        """Return by how much class targets are softened, as :func:`gluon_yolo.losses.make_loss` takes it."""
+        return self.label_smooth if self.label_smooth_factor is None else self.label_smooth_factor
 
     def batches(self, available: int) -> int:
         """Return the batches of an epoch, of so many that the data offers."""
@@ -181,6 +240,10 @@ class TrainSettings:
             decay_period=self.lr_decay_period,
             warmup_epochs=self.warmup_epochs,
             warmup_lr=self.warmup_lr,
+            target_lr=self.target_lr,
+            power=self.lr_power,
+            warmup_power=self.warmup_power,
+            cosine_epochs=self.cosine_epochs,
         )
 
 

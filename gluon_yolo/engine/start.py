@@ -9,37 +9,45 @@ import numpy as np
 from gluon_yolo.compat import mx
 from gluon_yolo.data import anchors
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.engine.settings import TrainSettings
+from gluon_yolo.engine.settings import BACKBONE_WEIGHTS, TrainSettings
 from gluon_yolo.errors import UserError
-from gluon_yolo.nn import weights, zoo
-from gluon_yolo.nn.detector import Detector
-from gluon_yolo.spec import YOLOV3_ANCHORS, Anchors, DetectionSpec
+from gluon_yolo.nn import weights
+from gluon_yolo.nn.architecture import Architecture
+from gluon_yolo.nn.detector import DetectionNetwork
+from gluon_yolo.spec import Anchors, DetectionSpec
 
-_BACKBONE = "backbone."
 _POOR_IOU, _POOR_RECALL = 0.6, 0.9
 _GAIN = 0.03  # what other anchors must promise to be worth a word
 
 
 def build_network(
-    settings: TrainSettings, class_names: Sequence[str], contexts: Sequence[mx.Context]
-) -> Detector:
+    architecture: Architecture,
+    settings: TrainSettings,
+    class_names: Sequence[str],
+    contexts: Sequence[mx.Context],
+) -> DetectionNetwork:
     """Build the network that a run asks for, with random weights drawn from the run's seed.
 
     Args:
-        settings: network, anchors, normalisation and seed.
+        architecture: of the network.
+        settings: anchors, normalisation and seed.
         class_names: of the data.
         contexts: the devices to initialize on.
 
     Raises:
-        UserError: for an unknown network.
+        UserError: for anchors that do not suit the network, or an input size that does not.
     """
     norm = "sync" if settings.syncbn else "frozen" if settings.freeze_bn else "bn"
-    net = zoo.build(settings.network, class_names, settings.anchors, norm, len(contexts))
+    net = architecture.build(class_names, settings.anchors, norm, len(contexts))
+    for size_hw in (settings.data_shape, *settings.sizes_hw):
+        if any(side % net.spec.max_stride for side in size_hw):
+            size = "x".join(map(str, size_hw))
+            raise UserError(f"input {size}: {net.zoo_name} takes multiples of {net.spec.max_stride}")
     net.initialize_weights(ctx=list(contexts), seed=settings.seed)
     return net
 
 
-def load_starting_weights(net: Detector, settings: TrainSettings) -> str:
+def load_starting_weights(net: DetectionNetwork, settings: TrainSettings) -> str:
     """Give a network the weights that a run starts from; return a line on what was taken from where.
 
     Raises:
@@ -51,6 +59,9 @@ def load_starting_weights(net: Detector, settings: TrainSettings) -> str:
         return f"weights: {weights.load_pretrained(net)}"
     if settings.pretrained_base == "no":
         return "weights: random"
+    if settings.pretrained_base not in BACKBONE_WEIGHTS:
+        loaded = weights.load(net, settings.pretrained_base, partial=True, backbone_only=True)
+        return f"backbone: {_same_network(net, loaded)}"
     try:
         return f"backbone: {weights.load_pretrained(net, backbone_only=True)}"
     except UserError as error:
@@ -59,31 +70,30 @@ def load_starting_weights(net: Detector, settings: TrainSettings) -> str:
         return f"weights: random, which takes more epochs: {error}"
 
 
-def _same_network(net: Detector, loaded: weights.Loaded) -> weights.Loaded:
+def _same_network(net: DetectionNetwork, loaded: weights.Loaded) -> weights.Loaded:
     """Return the report of weights that were loaded as far as they fit.
 
     Raises:
-        UserError: when most of the backbone did not fit: what did, fits by accident.
+        UserError: when most of the file did not fit: what did, fits by accident.
     """
-    backbone = [name for name in weights.structural_parameters(net) if name.startswith(_BACKBONE)]
-    taken = sum(name.startswith(_BACKBONE) for name in loaded.taken)
-    if 2 * taken < len(backbone):
+    used, unused = len(loaded.taken) + len(loaded.adapted), len(loaded.left_out)
+    if used < unused:
         raise UserError(
-            f"{loaded.source}: weights of another network than {net.zoo_name}: {taken} of its backbone's "
-            f"{len(backbone)} parameters fit; ask for that network with --network, or start without --weights"
+            f"{loaded.source}: weights of another network than {net.zoo_name}: {used} of its {used + unused} "
+            "parameters fit; ask for that network with --network, or start without --weights"
         )
     return loaded
 
 
-def found_anchors(data: Dataset, settings: TrainSettings) -> Anchors:
-    """Return anchors found by k-means on the training pictures at the run's size, as many as networks have.
+def found_anchors(architecture: Architecture, data: Dataset, settings: TrainSettings) -> Anchors:
+    """Return anchors found by k-means on the training pictures at the run's size, as many as the network has.
 
     Raises:
         UserError: the pictures have too few different boxes.
     """
     sizes = anchors.box_sizes(data, settings.data_shape, settings.fit)
-    count = sum(map(len, YOLOV3_ANCHORS))
-    return anchors.by_level(anchors.find_anchors(sizes, count), len(YOLOV3_ANCHORS))
+    spec = architecture.spec
+    return anchors.by_level(anchors.find_anchors(sizes, sum(spec.anchors_per_level)), spec.num_levels)
 
 
 def anchor_lines(spec: DetectionSpec, data: Dataset, settings: TrainSettings) -> list[str]:

@@ -11,8 +11,7 @@ import numpy as np
 from gluon_yolo.compat import autograd, gluon, mx, nd
 from gluon_yolo.data.loader import Batch
 from gluon_yolo.engine.devices import split_batch
-from gluon_yolo.engine.tally import LOSSES
-from gluon_yolo.losses import YOLOv3Loss
+from gluon_yolo.losses import make_loss
 from gluon_yolo.nn.detector import Detector
 from gluon_yolo.nn.layers import fuse_for_training
 from gluon_yolo.nn.weights import structural_parameters
@@ -23,9 +22,9 @@ _NO_DECAY = (".gamma", ".beta", ".bias")
 class NotFinite(Exception):
     """A batch gave a loss that is no number; the weights were not touched by it."""
 
-    def __init__(self, batch: Batch, losses: np.ndarray):
-        """Keep the batch's names and losses for the message."""
-        numbers = ", ".join(f"{name} {value:g}" for name, value in zip(LOSSES, losses))
+    def __init__(self, batch: Batch, names: Sequence[str], losses: np.ndarray):
+        """Put the losses by name and the batch's pictures into the message."""
+        numbers = ", ".join(f"{name} {value:g}" for name, value in zip(names, losses))
         super().__init__(f"the loss is not finite ({numbers}) on the batch of: {', '.join(batch.names)}")
 
 
@@ -38,7 +37,17 @@ class TrainStep:
         momentum: of the descent.
         wd: weight decay.
         no_wd: spare biases and batch normalisation from weight decay.
-        label_smooth: as :class:`gluon_yolo.losses.YOLOv3Loss` takes it.
+        label_smooth: as :func:`gluon_yolo.losses.make_loss` takes it.
+        box_loss: as :func:`gluon_yolo.losses.make_loss` takes it.
+        loss_scale: factor of the gradients on their way back, undone in the update: keeps small ones from
+            vanishing in a network of half precision.
+
+    Attributes:
+        loss: of the network's spec; its ``names`` are those of the losses.
+
+    Raises:
+        UserError: for a box loss that does not fit the network.
+        ValueError: when ``loss_scale`` is not above 0.
     """
 
     def __init__(
@@ -48,12 +57,17 @@ class TrainStep:
         momentum: float = 0.9,
         wd: float = 0.0005,
         no_wd: bool = False,
-        label_smooth: bool = False,
+        label_smooth: float = 0.0,
+        box_loss: str = "auto",
+        loss_scale: float = 1.0,
     ):
         """Hybridize network and losses, and make the optimizer."""
+        if not 0 < loss_scale < float("inf"):
+            raise ValueError(f"loss_scale: expected a number above 0, got {loss_scale}")
         self.net = net
         self.contexts = list(contexts)
-        self.loss = YOLOv3Loss(net.spec, label_smooth)
+        self.loss_scale = loss_scale
+        self.loss = make_loss(net.spec, box_loss, label_smooth)
         self.loss.initialize(ctx=self.contexts)
         # Two graphs: the number of objects changes from batch to batch, and only the losses have to plan anew
         # for it.
@@ -82,7 +96,7 @@ class TrainStep:
             learning_rate: of this step.
 
         Returns:
-            The four losses of ``LOSSES``, means over the batch's pictures.
+            The losses of ``loss.names``, means over the batch's pictures.
 
         Raises:
             NotFinite: before anything is changed.
@@ -91,16 +105,20 @@ class TrainStep:
         losses = self._on_each_device(self._forward, parts)
         numbers = np.concatenate([nd.stack(*part).asnumpy() for part in losses], axis=1).mean(axis=1)
         if not np.isfinite(numbers).all():
-            raise NotFinite(batch, numbers)
-        self._on_each_device(autograd.backward, [(part,) for part in losses])
+            raise NotFinite(batch, self.loss.names, numbers)
+        self._on_each_device(self._backward, [(part,) for part in losses])
         self.trainer.set_learning_rate(learning_rate)
-        self.trainer.step(len(batch.pictures))
+        self.trainer.step(len(batch.pictures) * self.loss_scale)
         return numbers
 
     def _forward(self, pixels: nd.NDArray, targets: nd.NDArray) -> list[nd.NDArray]:
-        """Return one device's four losses, each (B / D,), ready for the backward pass."""
+        """Return one device's losses, each (B / D,), ready for the backward pass."""
         with autograd.record():
             return list(self.loss(*self.net(pixels), targets))
+
+    def _backward(self, losses: list[nd.NDArray]) -> None:
+        """Send one device's losses back through the network, ``loss_scale`` times."""
+        autograd.backward(losses, [nd.full(loss.shape, self.loss_scale, ctx=loss.context) for loss in losses])
 
     def _on_each_device(self, function: Callable[..., Any], parts: Sequence[Sequence[Any]]) -> list[Any]:
         """Call ``function(*part)`` for the part of each device in turn, each device from a thread of its own.

@@ -7,29 +7,34 @@ from collections.abc import Sequence
 
 import numpy as np
 
-LOSSES = ("objectness", "centre", "scale", "class")
-
 
 class Tally:
     """Adds up an epoch's batches; it can go on from what an interrupted run had added up.
 
     Args:
+        names: of the losses.
         batches: of the whole epoch.
         done: batches that are in ``sums`` already.
-        sums: of each of ``LOSSES`` over those batches; zeros when empty.
+        sums: of each loss over those batches; zeros when empty.
+
+    Raises:
+        ValueError: when there are not as many sums as names.
     """
 
-    def __init__(self, batches: int, done: int = 0, sums: Sequence[float] = ()):
+    def __init__(self, names: Sequence[str], batches: int, done: int = 0, sums: Sequence[float] = ()):
         """Start the clock."""
+        if sums and len(sums) != len(names):
+            raise ValueError(f"sums: expected {len(names)} ({', '.join(names)}), got {len(sums)}")
+        self.names = tuple(names)
         self.batches = batches
         self.done = done
-        self._sums = np.array(sums or [0.0] * len(LOSSES), dtype=np.float64)
+        self._sums = np.array(sums or [0.0] * len(names), dtype=np.float64)
         self._new_batches = 0
         self._new_pictures = 0
         self._began = time.perf_counter()
 
     def add(self, losses: np.ndarray, pictures: int) -> None:
-        """Count a batch of so many pictures with its four mean losses."""
+        """Count a batch of so many pictures with its mean losses."""
         self._sums += losses
         self.done += 1
         self._new_batches += 1
@@ -42,8 +47,8 @@ class Tally:
 
     @property
     def means(self) -> np.ndarray:
-        """The four losses' means over the batches; NaN before the first."""
-        return self._sums / self.done if self.done else np.full(len(LOSSES), np.nan)
+        """The losses' means over the batches; NaN before the first."""
+        return self._sums / self.done if self.done else np.full(len(self.names), np.nan)
 
     @property
     def seconds(self) -> float:
@@ -69,12 +74,12 @@ class Tally:
 
     def __str__(self) -> str:
         """Return the losses' total and parts by name, speed and time, for the log."""
-        parts = ", ".join(f"{name} {mean:.3f}" for name, mean in zip(LOSSES, self.means))
+        parts = ", ".join(f"{name} {mean:.3f}" for name, mean in zip(self.names, self.means))
         speed = f"{self.pictures_per_second:.1f} pictures/s, {self.seconds:.0f} s"
         return f"loss {self.means.sum():.3f} ({parts})  {speed}"
 
     def row(self) -> dict[str, float]:
         """Return the epoch's columns of ``metrics.csv``."""
-        losses = dict(zip(LOSSES, self.means.tolist()))
+        losses = dict(zip(self.names, self.means.tolist()))
         speed = {"seconds": self.seconds, "pictures_per_second": self.pictures_per_second}
         return {**losses, "total": float(self.means.sum()), **speed}

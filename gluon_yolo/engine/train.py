@@ -18,6 +18,7 @@ from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.engine import generators
 from gluon_yolo.engine.checkpoint import Checkpoint
 from gluon_yolo.engine.devices import check_batch_size
+from gluon_yolo.engine.profiler import Profiler
 from gluon_yolo.engine.progress import Progress
 from gluon_yolo.engine.run_folder import RunFolder
 from gluon_yolo.engine.settings import TrainSettings
@@ -83,7 +84,14 @@ class Training:
         self.batches = settings.batches(len(self.loader))
         self.schedule = settings.schedule(self.batches)
         self.step = TrainStep(
-            net, contexts, settings.momentum, settings.wd, settings.no_wd, settings.label_smooth
+            net,
+            contexts,
+            settings.momentum,
+            settings.wd,
+            settings.no_wd,
+            settings.smoothing,
+            settings.box_loss,
+            settings.loss_scale,
         )
         self.checkpoint = Checkpoint(folder.weights)
         self.progress = Progress(
@@ -148,9 +156,11 @@ class Training:
     def _train_epoch(self, epoch: int) -> Tally:
         """Train an epoch's batches that are not trained yet, or, when asked to stop, some of them."""
         progress = self.progress
-        tally = Tally(self.batches, progress.batch, progress.losses)
+        tally = Tally(self.step.loss.names, self.batches, progress.batch, progress.losses)
         batches = self.loader.epoch(epoch, progress.batch, self.settings.mixup_in(epoch))
         waited = self.loader.time_waiting
+        first = epoch == self.settings.start_epoch
+        profiler = Profiler(self.folder.path, self.settings.profile if first else 0)
         bar = tqdm(
             total=self.batches,
             initial=progress.batch,
@@ -159,11 +169,12 @@ class Training:
             disable=None,
             leave=False,
         )
-        with contextlib.closing(batches), bar:
+        with contextlib.closing(batches), bar, profiler:
             for batch in islice(batches, self.batches - progress.batch):
-                if epoch == self.settings.start_epoch and tally.done < SHOWN_BATCHES:
+                if first and tally.done < SHOWN_BATCHES:
                     self._show(f"train-batch-{tally.done}.jpg", batch_sheet(batch, self.net.spec.class_names))
                 rate = self._train_batch(batch, tally)
+                profiler.step()
                 bar.set_postfix_str(f"{tally.short()} lr {rate:.2g}", refresh=False)
                 bar.update()
                 if tally.done % self.settings.log_interval == 0 and tally.done < self.batches:

@@ -24,7 +24,7 @@ class ModelFile:
 
     Args:
         name: stem of the files beside the record, ``NAME-symbol.json`` and ``NAME-0000.params``.
-        network: the zoo's name of the network.
+        network: its name; where that is none of the zoo's, its cfg lies beside the record.
         spec: class names, anchors, strides and coding.
         size_hw: height and width of the input in pixels; other multiples of the largest stride work as well.
         cut: where an exported graph ends: ``nms``, ``decoded`` or ``raw``; None for a run, which has none.
@@ -32,6 +32,7 @@ class ModelFile:
         decoded: names of the graph's decoded boxes and scores; empty where the graph ends before them.
         nms: the thresholds written into a graph cut at ``nms``.
         fit: how pictures are brought to the input's size, a mode of :class:`gluon_yolo.inference.fit.Fit`.
+        origin: of an imported model, the files it came from, and what writing them again takes.
         package: who wrote it.
     """
 
@@ -44,6 +45,7 @@ class ModelFile:
     decoded: tuple[str, ...] = ()
     nms: dict[str, float] | None = None
     fit: str = "resize"
+    origin: dict[str, Any] | None = None
     package: str = f"gluon_yolo {__version__}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -95,6 +97,7 @@ class ModelFile:
                 decoded=tuple(record.get("decoded", ())),
                 nms=record.get("nms"),
                 fit=Fit(record["input"].get("fit", "resize")).mode,
+                origin=record.get("origin"),
                 package=record.get("package", ""),
             )
         except (KeyError, TypeError, ValueError) as error:

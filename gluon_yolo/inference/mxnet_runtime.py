@@ -11,7 +11,7 @@ import numpy as np
 from gluon_yolo.compat import check_gpu, gluon, mx
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.model_file import ModelFile
-from gluon_yolo.nn import weights, zoo
+from gluon_yolo.nn import architecture, weights
 from gluon_yolo.nn.decode import Decode
 
 FUSION = "MKLDNN"  # mxnet's subgraph pass that joins convolution, batch norm and activation
@@ -105,19 +105,36 @@ def from_block(net: Any, gpu: int | None = None) -> MXNetRuntime:
     return MXNetRuntime(mx.sym.Group(decode(*net(_data()))), {**parameters, **constants}, gpu)
 
 
-def from_weights(network: str, path: Any, class_names: Any = None, anchors: Any = None) -> Any:
-    """Build a network of the zoo and give it the weights of a file, ours or GluonCV's.
+def from_record(record: ModelFile, folder: Path, path: Any) -> Any:
+    """Build the network of a run or an imported model.
 
     Args:
-        network: as :func:`gluon_yolo.nn.zoo.build` takes it.
+        record: of the model.
+        folder: where it lies.
         path: the weights.
+
+    Raises:
+        UserError: the network is unknown, or the weights do not fit it.
+    """
+    known = architecture.find(record.network, folder)
+    net = known.build(record.spec.class_names, record.spec.anchors)
+    net.initialize_weights()
+    weights.load(net, path)
+    return net
+
+
+def from_weights(network: str, path: Any, class_names: Any = None) -> Any:
+    """Build a network and give it the weights of a file.
+
+    Args:
+        network: as :func:`gluon_yolo.nn.architecture.find` takes it.
+        path: the weights, of any kind that the network reads.
         class_names: the classes; None takes those that the network's name stands for.
-        anchors: per level (width, height) in input pixels; None takes the network's own.
 
     Raises:
         UserError: for an unknown network, or weights that do not fit it.
     """
-    net = zoo.build(network, class_names=class_names, anchors=anchors)
+    net = architecture.find(network).build(class_names)
     net.initialize_weights()
     weights.load(net, path)
     return net

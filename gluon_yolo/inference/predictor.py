@@ -101,9 +101,7 @@ class Predictor:
                 f"{path}: is a run, which only mxnet reads; export it, then load the export with {runtime}"
             )
         else:
-            net = module.from_weights(
-                record.network, weights_of(path), record.spec.class_names, record.spec.anchors
-            )
+            net = module.from_record(record, file.parent, weights_of(path))
             network = module.from_block(net, gpu=gpu)
         options.setdefault("fit", Fit(record.fit))
         return cls(network, record.spec, size_hw or record.size_hw, **options)
@@ -118,11 +116,11 @@ class Predictor:
         gpu: int | None = None,
         **options: Any,
     ) -> Predictor:
-        """Build a network of the zoo and load weights into it, ours or GluonCV's.
+        """Build a network of the zoo, or of a darknet cfg, and load weights into it.
 
         Args:
-            name: the network, as :func:`gluon_yolo.nn.zoo.build` takes it.
-            weights: a weights file.
+            name: the network, as :func:`gluon_yolo.nn.architecture.find` takes it.
+            weights: a weights file, of any kind that the network reads.
             class_names: the classes; None takes those that the name's ending stands for.
             size_hw: input size in pixels.
             gpu: index of a GPU; None runs on the processor.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gluon_yolo.compat import gluon, mx
-from gluon_yolo.nn.coding import coding_of
-from gluon_yolo.nn.heads import BOX_CHANNELS, OBJECTNESS
+from gluon_yolo.nn.coding import PLACE_COLUMNS, coding_of
+from gluon_yolo.nn.scores import score_rule_of
 from gluon_yolo.spec import DetectionSpec
 
 
@@ -20,6 +20,7 @@ class LevelDecoder(gluon.HybridBlock):
         """Store the level's anchors as a constant of the graph."""
         super().__init__(**kwargs)
         self.coding = coding_of(spec)
+        self.rule = score_rule_of(spec)
         self.stride = spec.strides[level]
         self.xy_scale = spec.xy_scales[level]
         self.num_anchors = len(spec.anchors[level])
@@ -28,18 +29,15 @@ class LevelDecoder(gluon.HybridBlock):
             self.anchors = self.params.get_constant("anchors", anchors)
 
     def hybrid_forward(self, F, raw, anchors):
-        """Turn a raw map (B, A * (5 + C), H, W) into its parts.
+        """Turn a raw map (B, K, H, W) of the spec's score rule into its parts.
 
         Returns:
-            Corners x1, y1, x2, y2, each (B, A * H * W) in input pixels; objectness logits (B, A * H * W); the
-            map split by anchor (B, A, 5 + C, H * W).
+            Corners x1, y1, x2, y2, each (B, A * H * W) in input pixels; objectness logits (B, A * H * W);
+            class logits as :meth:`gluon_yolo.nn.scores.ScoreRule.split` gives them.
         """
-        split = F.reshape(raw, (0, -4, self.num_anchors, -1, 0, 0))
-        deltas = F.slice_axis(split, axis=2, begin=0, end=OBJECTNESS)
+        deltas, objectness, classes = self.rule.split(F, raw, self.num_anchors)
         sides = self.coding.decode(F, deltas, anchors, self.stride, self.xy_scale)
-        corners = [F.reshape(side, (0, -1)) for side in sides]
-        objectness = F.reshape(F.slice_axis(split, axis=2, begin=OBJECTNESS, end=BOX_CHANNELS), (0, -1))
-        return (*corners, objectness, F.reshape(split, (0, 0, 0, -1)))
+        return (*(F.reshape(side, (0, -1)) for side in sides), objectness, classes)
 
 
 def level_decoders(spec: DetectionSpec) -> gluon.nn.HybridSequential:
@@ -47,6 +45,58 @@ def level_decoders(spec: DetectionSpec) -> gluon.nn.HybridSequential:
     decoders = gluon.nn.HybridSequential(prefix="")
     decoders.add(*(LevelDecoder(spec, level) for level in range(spec.num_levels)))
     return decoders
+
+
+class LevelPlaces(gluon.HybridBlock):
+    """Say where each anchor of a level is, for :meth:`gluon_yolo.nn.coding.BoxCoding.decode_rows`.
+
+    Args:
+        spec: of the whole detector.
+        level: which of its levels.
+    """
+
+    def __init__(self, spec: DetectionSpec, level: int, **kwargs):
+        """Store half of each anchor as a constant of the graph."""
+        super().__init__(**kwargs)
+        self.stride = spec.strides[level]
+        self.xy_scale = spec.xy_scales[level]
+        with self.name_scope():
+            halves = mx.nd.array(spec.anchors[level]).reshape((-1, 2, 1, 1)) / 2
+            self.halves = self.params.get_constant("halves", halves)
+
+    def hybrid_forward(self, F, raw, halves):
+        """Turn a raw map (B, K, H, W), of which only the size is looked at, into (A * H * W, 6)."""
+        cell = F.zeros_like(F.slice_axis(F.slice_axis(F.BlockGrad(raw), axis=0, begin=0, end=1), 1, 0, 1))
+        cells = F.broadcast_add(F.slice_axis(halves, axis=1, begin=0, end=1) * 0, cell)  # (A, 1, H, W)
+        column = F.reshape(F.contrib.arange_like(cell, axis=3), (1, 1, 1, -1))
+        row = F.reshape(F.contrib.arange_like(cell, axis=2), (1, 1, -1, 1))
+        parts = (
+            F.broadcast_add(cells, column),
+            F.broadcast_add(cells, row),
+            cells + self.stride,
+            cells + self.xy_scale,
+            F.broadcast_add(halves, cell),
+        )
+        planes = F.reshape(F.concat(*parts, dim=1), (0, 0, -1))
+        return F.reshape(F.transpose(planes, axes=(0, 2, 1)), (-1, PLACE_COLUMNS))
+
+
+class Places(gluon.HybridBlock):
+    """Say where every anchor is, in the order of the flat index.
+
+    Args:
+        spec: anchors, strides, reach of centres.
+    """
+
+    def __init__(self, spec: DetectionSpec, **kwargs):
+        """Build a part per level."""
+        super().__init__(**kwargs)
+        self.levels = gluon.nn.HybridSequential(prefix="")
+        self.levels.add(*(LevelPlaces(spec, level) for level in range(spec.num_levels)))
+
+    def hybrid_forward(self, F, *maps):
+        """Turn raw maps into (N, 6), columns as at ``gluon_yolo.nn.coding.PLACE_COLUMNS``."""
+        return F.concat(*(level(raw) for level, raw in zip(self.levels, maps)), dim=0)
 
 
 class Decode(gluon.HybridBlock):
@@ -59,19 +109,16 @@ class Decode(gluon.HybridBlock):
     def __init__(self, spec: DetectionSpec, **kwargs):
         """Build a decoder per level."""
         super().__init__(**kwargs)
-        if spec.score_rule != "objectness_times_class":
-            raise ValueError(f"score_rule: expected 'objectness_times_class', got {spec.score_rule!r}")
+        self.rule = score_rule_of(spec)
         self.decoders = level_decoders(spec)
 
     def hybrid_forward(self, F, *maps):
         """Turn raw maps into boxes (B, N, 4), corners in input pixels, and scores (B, N, C)."""
         boxes, scores = [], []
         for decoder, raw in zip(self.decoders, maps):
-            *corners, objectness, split = decoder(raw)
+            *corners, objectness, classes = decoder(raw)
             boxes.append(F.stack(*corners, axis=2))
-            logits = F.transpose(F.slice_axis(split, axis=2, begin=BOX_CHANNELS, end=None), axes=(0, 1, 3, 2))
-            classes = F.sigmoid(F.reshape(logits, (0, -3, 0)))
-            scores.append(F.broadcast_mul(classes, F.expand_dims(F.sigmoid(objectness), axis=2)))
+            scores.append(self.rule.scores(F, objectness, classes, decoder.num_anchors))
         return F.concat(*boxes, dim=1, name="boxes"), F.concat(*scores, dim=1, name="scores")
 
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+
 from gluon_yolo.compat import gluon, mx
+from gluon_yolo.nn.heads import ClassChannels
 from gluon_yolo.nn.layers import Normalize
 from gluon_yolo.spec import DetectionSpec
 
@@ -12,26 +19,36 @@ STD = (0.229, 0.224, 0.225)
 OBJECTNESS_PRIOR = 0.01
 
 
-class Detector(gluon.HybridBlock):
-    """Normalise, extract features, join them, predict.
+class DetectionNetwork(gluon.HybridBlock):
+    """What every network here is: pixels in, raw maps out, and all that others must know of it.
 
     Args:
-        name: the zoo's name of this network.
-        spec: classes, anchors, strides.
-        backbone: picture to feature maps, ascending stride.
-        neck: feature maps to the heads' inputs.
-        heads: to raw maps.
+        name: of the network, as the zoo or its file calls it.
+        spec: classes, anchors, strides, codings.
+
+    Attributes:
+        zoo_name: the name.
+        class_channels: by the name of a head's parameter, where its classes are.
+        layer_names: the places of the layers, in the order of computation.
+        backbone_prefix: how the names of its backbone's parameters begin; empty where all but the heads is
+            one.
+        readers: by kind of a foreign weights file (``darknet``, ``pth``), what turns one into arrays under
+            the network's own names.
+        published: the names of GluonCV's weights for the whole network and for its backbone; None where there
+            are none.
     """
 
-    def __init__(self, name: str, spec: DetectionSpec, backbone, neck, heads, **kwargs):
-        """Register the parts."""
+    class_channels: Mapping[str, ClassChannels]
+    layer_names: tuple[str, ...]
+    backbone_prefix = ""
+
+    def __init__(self, name: str, spec: DetectionSpec, **kwargs):
+        """Store name and spec."""
         super().__init__(**kwargs)
         self.zoo_name = name
         self.spec = spec
-        self.normalize = Normalize(MEAN, STD)
-        self.backbone = backbone
-        self.neck = neck
-        self.heads = heads
+        self.readers: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {}
+        self.published: tuple[str | None, str | None] = (None, None)
 
     def initialize_weights(self, ctx=None, seed: int | None = None) -> None:
         """Draw fresh weights: He et al. 2015 for convolutions by fan-in, a low objectness prior for heads.
@@ -40,8 +57,48 @@ class Detector(gluon.HybridBlock):
             ctx: a context or a list of them; the CPU by default.
             seed: of the draw; None leaves mxnet's generator as it is.
         """
-        draw_weights(self, ctx, seed)
-        self.heads.set_prior(OBJECTNESS_PRIOR)
+        if seed is not None:
+            mx.random.seed(seed)
+        draw = mx.init.MSRAPrelu(factor_type="in", slope=0.1)
+        self.initialize(draw, ctx=ctx or mx.cpu(), force_reinit=True)
+        self.set_prior(OBJECTNESS_PRIOR)
+
+    def set_prior(self, probability: float) -> None:
+        """Make the fresh heads give every anchor this objectness."""
+        raise NotImplementedError
+
+    def keep(self, folder: Path) -> None:
+        """Write beside a model's record what is needed, besides it, to build the network again."""
+
+
+class Detector(DetectionNetwork):
+    """Normalise, extract features, join them, predict.
+
+    Args:
+        name: the zoo's name of this network.
+        spec: classes, anchors, strides.
+        backbone: picture to feature maps, ascending stride.
+        neck: feature maps to the heads' inputs.
+        heads: to raw maps.
+        normalize: of the input; None standardises colours as GluonCV does.
+    """
+
+    backbone_prefix = "backbone."
+
+    def __init__(self, name: str, spec: DetectionSpec, backbone, neck, heads, normalize=None, **kwargs):
+        """Register the parts."""
+        super().__init__(name, spec, **kwargs)
+        self.normalize = normalize or Normalize(MEAN, STD)
+        self.backbone = backbone
+        self.neck = neck
+        self.heads = heads
+        self.class_channels = {f"heads.{name}": place for name, place in heads.class_channels.items()}
+        weights = (name for name in self._collect_params_with_prefix() if name.endswith(".weight"))
+        self.layer_names = tuple(name[: -len(".weight")] for name in weights)
+
+    def set_prior(self, probability: float) -> None:
+        """Make the fresh heads give every anchor this objectness."""
+        self.heads.set_prior(probability)
 
     def hybrid_forward(self, F, pixels):
         """Turn plain RGB pixels into raw maps.
@@ -51,17 +108,10 @@ class Detector(gluon.HybridBlock):
             pixels: (B, H, W, 3) in 0..255, uint8 or float32; H and W multiples of the spec's largest stride.
 
         Returns:
-            A tuple of (B, A * (5 + C), H/s, W/s), one per level by ascending stride; the channels of an
-            anchor are tx, ty, tw, th, objectness, class logits.
+            A tuple of maps (B, K, H/s, W/s), one per level by ascending stride; what the K channels hold is
+            the spec's score rule (:mod:`gluon_yolo.nn.scores`).
         """
         return self.heads(*self.neck(*self.backbone(self.normalize(pixels))))
-
-
-def draw_weights(net: gluon.Block, ctx=None, seed: int | None = None) -> None:
-    """Draw fresh weights for any network; the arguments are those of :meth:`Detector.initialize_weights`."""
-    if seed is not None:
-        mx.random.seed(seed)
-    net.initialize(mx.init.MSRAPrelu(factor_type="in", slope=0.1), ctx=ctx or mx.cpu(), force_reinit=True)
 
 
 class EndToEnd(gluon.HybridBlock):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -20,6 +21,9 @@ class YOLOv3Heads(gluon.HybridBlock):
         in_channels: of each level's map, ascending stride.
         anchors_per_level: A of each level.
         num_classes: C.
+
+    Attributes:
+        class_channels: by parameter name, where the classes are.
     """
 
     def __init__(
@@ -28,6 +32,11 @@ class YOLOv3Heads(gluon.HybridBlock):
         """Build the convolutions."""
         super().__init__(**kwargs)
         self.channels_per_anchor = BOX_CHANNELS + num_classes
+        self.class_channels = {
+            f"levels.{level}.{kind}": ClassChannels(level, anchors)
+            for level, anchors in enumerate(anchors_per_level)
+            for kind in ("weight", "bias")
+        }
         self.levels = gluon.nn.HybridSequential(prefix="")
         for width, anchors in zip(in_channels, anchors_per_level):
             channels = anchors * self.channels_per_anchor
@@ -55,26 +64,44 @@ def set_bias_prior(bias: gluon.Parameter, channels_per_anchor: int, probability:
     bias.set_data(mx.nd.array(values))
 
 
-def take_over_classes(
-    fresh: np.ndarray,
-    trained: np.ndarray,
-    anchors: int,
-    class_names: Sequence[str],
-    trained_names: Sequence[str],
-) -> np.ndarray:
-    """Return a fresh level's weight or bias with the trained one's box part and classes of the same name.
+@dataclasses.dataclass(frozen=True)
+class ClassChannels:
+    """How the rows of a head's weight or bias hold classes: for each anchor, box channels, then C classes.
 
     Args:
-        fresh: (A * (5 + C), ...) of the head to come.
-        trained: (A * (5 + D), ...) of another head.
-        anchors: A, of both.
-        class_names: the fresh head's C names.
-        trained_names: the trained head's D names; empty when they are not known.
+        level: whose map it makes.
+        anchors: A; 1 where all anchors of a cell share their classes.
+        box_channels: rows of an anchor before its classes; 0 where it holds classes alone.
     """
-    new = fresh.reshape((anchors, -1) + fresh.shape[1:]).copy()
-    old = trained.reshape((anchors, -1) + trained.shape[1:])
-    new[:, :BOX_CHANNELS] = old[:, :BOX_CHANNELS]
-    for index, name in enumerate(class_names):
-        if name in trained_names:
-            new[:, BOX_CHANNELS + index] = old[:, BOX_CHANNELS + list(trained_names).index(name)]
-    return new.reshape(fresh.shape)
+
+    level: int
+    anchors: int
+    box_channels: int = BOX_CHANNELS
+
+    def count(self, array: np.ndarray, anchors: int) -> int:
+        """Return how many classes the array of a head with so many anchors a cell has."""
+        return len(array) // (anchors if self.box_channels else 1) - self.box_channels
+
+    def take_over(
+        self,
+        fresh: np.ndarray,
+        trained: np.ndarray,
+        class_names: Sequence[str],
+        trained_names: Sequence[str],
+    ) -> np.ndarray:
+        """Return a fresh weight or bias with the trained one's box part and classes of the same name.
+
+        Args:
+            fresh: (A * (box channels + C), ...) of the head to come.
+            trained: (A * (box channels + D), ...) of another head.
+            class_names: the fresh head's C names.
+            trained_names: the trained head's D names; empty when they are not known.
+        """
+        new = fresh.reshape((self.anchors, -1) + fresh.shape[1:]).copy()
+        old = trained.reshape((self.anchors, -1) + trained.shape[1:])
+        new[:, : self.box_channels] = old[:, : self.box_channels]
+        for index, name in enumerate(class_names):
+            if name in trained_names:
+                there = list(trained_names).index(name)
+                new[:, self.box_channels + index] = old[:, self.box_channels + there]
+        return new.reshape(fresh.shape)

@@ -71,13 +71,16 @@ class BatchNormReLU(nn.BatchNorm):
 
 
 def joined_with_relu(layer: gluon.HybridBlock, channels: int) -> BatchNormReLU | None:
-    """Return what does a fresh plain batch normalisation's work and ReLU's in one; None for other kinds.
+    """Return what does a fresh plain batch normalisation's work and ReLU's in one; None where nothing can.
+
+    Other kinds have no such kernel. With channels that are no power of two its backward pass fails in mxnet
+    1.9.1, "could not create a primitive descriptor": map and gradient come to it in different layouts.
 
     Args:
         layer: from a factory of :func:`make_norm`.
         channels: that it normalises.
     """
-    if type(layer) is not nn.BatchNorm:
+    if type(layer) is not nn.BatchNorm or channels & (channels - 1):
         return None
     return BatchNormReLU(in_channels=channels, epsilon=layer._kwargs["eps"])
 
@@ -88,6 +91,17 @@ def fuse_for_training(block: gluon.Block) -> None:
         if isinstance(child, BatchNormReLU):
             child.fused = mx.runtime.Features().is_enabled("MKLDNN")
         fuse_for_training(child)
+
+
+def hold_statistics(norm: nn.BatchNorm) -> None:
+    """Let a batch normalisation of any kind use its stored statistics in training too, and keep them.
+
+    Scale and shift are parameters like others, and are left as they are.
+
+    Args:
+        norm: any of :func:`make_norm`'s, also one joined with ReLU; not yet part of a hybridized graph.
+    """
+    norm._kwargs["use_global_stats"] = True
 
 
 class ReLU6(gluon.HybridBlock):

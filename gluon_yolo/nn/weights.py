@@ -1,4 +1,4 @@
-"""Weights in: our own files, GluonCV's detectors and ImageNet backbones; whole, or as far as they fit."""
+"""Weights in: our own files, GluonCV's, darknet's, PyTorch's; whole, or as far as they fit."""
 
 from __future__ import annotations
 
@@ -14,12 +14,9 @@ from gluon_yolo import compat
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.compat import gluon, mx
 from gluon_yolo.errors import UserError
-from gluon_yolo.nn.detector import Detector
-from gluon_yolo.nn.heads import BOX_CHANNELS, take_over_classes
-from gluon_yolo.nn.params_file import ParamsFile
+from gluon_yolo.nn.detector import DetectionNetwork
+from gluon_yolo.nn.weights_file import WeightsFile
 from gluon_yolo.spec import Anchors
-
-_HEAD = "heads.levels."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,24 +67,34 @@ def structural_parameters(net: gluon.Block) -> dict[str, gluon.Parameter]:
     return {name: p for name, p in parameters.items() if not isinstance(p, gluon.Constant)}
 
 
-def load(net: Detector, source, partial: bool = False, class_names: Sequence[str] | None = None) -> Loaded:
+def load(
+    net: DetectionNetwork,
+    source,
+    partial: bool = False,
+    class_names: Sequence[str] | None = None,
+    backbone_only: bool = False,
+) -> Loaded:
     """Set an initialised network's weights from a file; one that does not fit changes nothing.
 
     Args:
         net: gets the weights, on all its devices.
-        source: a ``.params`` file of ours or of GluonCV's (detector or backbone), or a run's folder.
+        source: a ``.params`` file of ours or of GluonCV's (detector or backbone), a file of a kind that the
+            network has a reader for, or a run's folder.
         partial: take what fits and report the rest, for fine-tuning; else the file must fit whole.
         class_names: of the network in the file, to carry classes over by name; None finds them beside the
             file. Where none are found, a file with as many classes as the network has the network's, but for
-            fine-tuning a GluonCV file's 20 classes are VOC's, and its 80 are COCO's.
+            fine-tuning another program's 20 classes are VOC's, and its 80 are COCO's.
+        backbone_only: leave all but the backbone's weights out; with ``partial``.
 
     Raises:
         UserError: when the file is missing, is no parameter file, or does not fit.
     """
     path = Path(source).expanduser()
-    file = ParamsFile.read(path / "weights" / "best.params" if path.is_dir() else path, net.spec.num_levels)
+    file = WeightsFile.read(path / "weights" / "best.params" if path.is_dir() else path, net)
+    if backbone_only:
+        file = _backbone_of(net, file)
     count = _num_classes(net, file)
-    names = class_names or file.class_names or _likely_class_names(net, count, file.from_gluoncv and partial)
+    names = class_names or file.class_names or _likely_class_names(net, count, file.is_foreign and partial)
     if names is not None and count is not None and len(names) != count:
         raise UserError(f"{file.path}: weights for {count} classes, with {len(names)} class names to them")
     report, fitting = _fit(net, file, names)
@@ -103,7 +110,7 @@ def load(net: Detector, source, partial: bool = False, class_names: Sequence[str
     return report
 
 
-def load_pretrained(net: Detector, backbone_only: bool = False) -> Loaded:
+def load_pretrained(net: DetectionNetwork, backbone_only: bool = False) -> Loaded:
     """Load GluonCV's published weights through its model store (``~/.mxnet/models``, downloaded when absent).
 
     Args:
@@ -113,9 +120,10 @@ def load_pretrained(net: Detector, backbone_only: bool = False) -> Loaded:
     Raises:
         UserError: when GluonCV has no such weights, or they can be neither found nor downloaded.
     """
-    name = net.zoo_name
-    if backbone_only:
-        name = name[len("yolo3_") :].rsplit("_", 1)[0]
+    name = net.published[backbone_only]
+    if name is None:
+        what = "its backbone" if backbone_only else "it"
+        raise UserError(f"{net.zoo_name}: GluonCV publishes no weights of {what}; give a file with --weights")
     store = compat.gluoncv().model_zoo.model_store
     if name not in store._model_sha1:
         raise UserError(f"GluonCV publishes no weights named {name}; give a file with --weights")
@@ -143,20 +151,33 @@ def _with_places(name: str, path: str, rewritten: Path) -> str | Path:
     return rewritten
 
 
-def _num_classes(net: Detector, file: ParamsFile) -> int | None:
-    """Return how many classes the head in the file has, None when it has no head."""
-    bias = file.values.get(f"{_HEAD}0.bias")
-    return None if bias is None else len(bias) // _anchor_counts(net, file)[0] - BOX_CHANNELS
+def _backbone_of(net: DetectionNetwork, file: WeightsFile) -> WeightsFile:
+    """Return a file's content as far as it belongs to the backbone."""
+    values = {
+        name: value
+        for name, value in file.values.items()
+        if name.startswith(net.backbone_prefix) and name not in net.class_channels
+    }
+    return dataclasses.replace(file, values=values, anchors=None)
 
 
-def _anchor_counts(net: Detector, file: ParamsFile) -> tuple[int, ...]:
+def _num_classes(net: DetectionNetwork, file: WeightsFile) -> int | None:
+    """Return how many classes the heads in the file have, None when it has none."""
+    counts = _anchor_counts(net, file)
+    for name, place in net.class_channels.items():
+        if name in file.values:
+            return place.count(file.values[name], counts[place.level])
+    return None
+
+
+def _anchor_counts(net: DetectionNetwork, file: WeightsFile) -> tuple[int, ...]:
     """Return the anchors per cell of each level in the file; where nothing tells them, the network's."""
     if file.anchors and len(file.anchors) == net.spec.num_levels:
         return tuple(len(level) for level in file.anchors)
     return net.spec.anchors_per_level
 
 
-def _likely_class_names(net: Detector, count: int | None, published: bool) -> Sequence[str] | None:
+def _likely_class_names(net: DetectionNetwork, count: int | None, published: bool) -> Sequence[str] | None:
     """Return the class names that a head of so many classes stands for, if any."""
     for names in (VOC_CLASSES, COCO_CLASSES) if published else ():
         if len(names) == count:
@@ -165,29 +186,28 @@ def _likely_class_names(net: Detector, count: int | None, published: bool) -> Se
 
 
 def _fit(
-    net: Detector, file: ParamsFile, class_names: Sequence[str] | None
+    net: DetectionNetwork, file: WeightsFile, class_names: Sequence[str] | None
 ) -> tuple[Loaded, dict[str, np.ndarray]]:
     """Return what would become of a file's values, and the new values of our parameters."""
     spec = net.spec
     parameters = structural_parameters(net)
-    level_of = {name: int(name.split(".")[2]) for name in parameters if name.startswith(_HEAD)}
     taken, adapted, left_out = {}, {}, []
     shared = [name for name in spec.class_names if class_names and name in class_names]
     renamed = class_names is not None and tuple(class_names) != spec.class_names
     their_anchors = _anchor_counts(net, file)
     for name, value in file.values.items():
         parameter = parameters.get(name)
-        anchors = spec.anchors_per_level[level_of[name]] if name in level_of else 0
+        head = net.class_channels.get(name)
         if parameter is None:
             if not _is_constant(name):
                 left_out.append(f"{name}: no such part here")
-        elif anchors and their_anchors[level_of[name]] != anchors:
-            left_out.append(f"{name}: {their_anchors[level_of[name]]} anchors a cell, here {anchors}")
-        elif parameter.shape == value.shape and not (anchors and renamed):
+        elif head and head.box_channels and their_anchors[head.level] != head.anchors:
+            left_out.append(f"{name}: {their_anchors[head.level]} anchors a cell, here {head.anchors}")
+        elif parameter.shape == value.shape and not (head and renamed):
             taken[name] = value
-        elif anchors and parameter.shape[1:] == value.shape[1:] and len(value) % anchors == 0:
+        elif head and parameter.shape[1:] == value.shape[1:] and len(value) % head.anchors == 0:
             ours = parameter.data(parameter.list_ctx()[0]).asnumpy()
-            adapted[name] = take_over_classes(ours, value, anchors, spec.class_names, class_names or ())
+            adapted[name] = head.take_over(ours, value, spec.class_names, class_names or ())
         else:
             left_out.append(f"{name}: shape {value.shape}, here {parameter.shape}")
     if file.anchors and not _same_anchors(file.anchors, spec.anchors):
@@ -209,7 +229,7 @@ def _same_anchors(a: Anchors, b: Anchors) -> bool:
     return len(a) == len(b) and all(np.shape(x) == np.shape(y) and np.allclose(x, y) for x, y in zip(a, b))
 
 
-def _check_whole(net: Detector, file: ParamsFile, report: Loaded, count: int | None) -> None:
+def _check_whole(net: DetectionNetwork, file: WeightsFile, report: Loaded, count: int | None) -> None:
     """Raise UserError unless the file is that of this very network."""
     if file.anchors and _anchor_counts(net, file) != net.spec.anchors_per_level:
         raise _other_anchors(net, file)
@@ -230,7 +250,7 @@ def _check_whole(net: Detector, file: ParamsFile, report: Loaded, count: int | N
         raise _other_anchors(net, file)
 
 
-def _other_anchors(net: Detector, file: ParamsFile) -> UserError:
+def _other_anchors(net: DetectionNetwork, file: WeightsFile) -> UserError:
     return UserError(
         f"{file.path}: trained with the anchors {file.anchors}, but the network has {net.spec.anchors}; "
         "build the network with the file's anchors"

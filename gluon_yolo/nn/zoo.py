@@ -2,46 +2,92 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import functools
 import re
-from collections.abc import Sequence
-from typing import Callable
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Callable
 
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.errors import UserError
+from gluon_yolo.nn import darknet53_names, fastestv2_names
 from gluon_yolo.nn.backbones.darknet53 import darknet53
 from gluon_yolo.nn.backbones.mobilenet import mobilenet
 from gluon_yolo.nn.backbones.mobilenetv2 import mobilenetv2
-from gluon_yolo.nn.detector import Detector
+from gluon_yolo.nn.backbones.shufflenetv2 import shufflenetv2
+from gluon_yolo.nn.decoupled_heads import DecoupledHeads
+from gluon_yolo.nn.detector import DetectionNetwork, Detector
 from gluon_yolo.nn.heads import YOLOv3Heads
-from gluon_yolo.nn.layers import NormFactory, make_norm
+from gluon_yolo.nn.layers import Normalize, NormFactory, make_norm
+from gluon_yolo.nn.light_fpn import LightFPN
 from gluon_yolo.nn.necks import YOLOv3Neck
-from gluon_yolo.spec import YOLOV3_ANCHORS, Anchors, DetectionSpec
+from gluon_yolo.spec import Anchors, DetectionSpec
 
 DATASET_CLASSES = {"voc": VOC_CLASSES, "coco": COCO_CLASSES, "custom": None}
-Builder = Callable[[str, DetectionSpec, NormFactory], Detector]
-_BUILDERS: dict[str, Builder] = {}
+Builder = Callable[[str, DetectionSpec, NormFactory], DetectionNetwork]
 
 
-def register(*architectures: str) -> Callable[[Builder], Builder]:
-    """Enter a builder under one or several architecture names; a name that is taken raises."""
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """What the zoo knows of an architecture.
+
+    Args:
+        builder: makes its network.
+        spec: of its usual form, all but the class names.
+        size_hw: usual height and width of its input.
+        flags: of ``train``, where its usual training has others.
+    """
+
+    builder: Builder
+    spec: DetectionSpec
+    size_hw: tuple[int, int]
+    flags: Mapping[str, Any]
+
+
+_ENTRIES: dict[str, Entry] = {}
+
+
+def register(
+    *architectures: str,
+    size_hw: tuple[int, int] = (416, 416),
+    flags: Mapping[str, Any] = MappingProxyType({}),
+    **spec: Any,
+) -> Callable[[Builder], Builder]:
+    """Enter a builder under one or several architecture names; a name that is taken raises.
+
+    Args:
+        architectures: the names.
+        size_hw: usual height and width of the input.
+        flags: of ``train``, where its usual training has others.
+        **spec: fields of the usual :class:`DetectionSpec` that are not YOLOv3's.
+    """
 
     def enter(builder: Builder) -> Builder:
         for architecture in architectures:
-            if architecture in _BUILDERS:
+            if architecture in _ENTRIES:
                 raise ValueError(f"zoo: {architecture} is registered twice")
-            _BUILDERS[architecture] = builder
+            _ENTRIES[architecture] = Entry(builder, DetectionSpec(("object",), **spec), size_hw, flags)
         return builder
 
     return enter
 
 
+def entry(name: str) -> Entry:
+    """Return what is known of a network, by its full name."""
+    return _ENTRIES[name.rsplit("_", 1)[0]]
+
+
 def _yolo3(
     name: str, spec: DetectionSpec, norm: NormFactory, backbone, neck_channels: Sequence[int]
 ) -> Detector:
+    """Put a YOLOv3 together; GluonCV publishes weights of such networks and backbones by the same names."""
     neck = YOLOv3Neck(backbone.channels, neck_channels, norm)
     heads = YOLOv3Heads(neck.channels, spec.anchors_per_level, spec.num_classes)
-    return Detector(name, spec, backbone, neck, heads)
+    net = Detector(name, spec, backbone, neck, heads)
+    net.published = (name, name[len("yolo3_") :].rsplit("_", 1)[0])
+    return net
 
 
 def _multiplier(name: str) -> float:
@@ -64,7 +110,36 @@ def _yolo3_mobilenetv2(name: str, spec: DetectionSpec, norm: NormFactory) -> Det
 
 @register("yolo3_darknet53")
 def _yolo3_darknet53(name: str, spec: DetectionSpec, norm: NormFactory) -> Detector:
-    return _yolo3(name, spec, norm, darknet53(norm), (128, 256, 512))
+    net = _yolo3(name, spec, norm, darknet53(norm), (128, 256, 512))
+    net.readers["darknet"] = functools.partial(darknet53_names.read, net=net)
+    return net
+
+
+# Anchors, input and training of the published COCO model (https://github.com/dog-qiuqiu/Yolo-FastestV2).
+@register(
+    "yolo_fastestv2",
+    size_hw=(352, 352),
+    flags={
+        **{"data_shape": "352", "no_random_shape": True, "epochs": 300, "lr_decay_epoch": "150,250"},
+        **{"momentum": 0.949, "warmup_epochs": 5, "warmup_power": 4.0},
+    },
+    anchors=(
+        ((12.64, 19.39), (37.88, 51.48), (55.71, 138.31)),
+        ((126.91, 78.23), (131.57, 214.55), (279.92, 258.87)),
+    ),
+    strides=(16, 32),
+    box_coding="squared_sigmoid",
+    score_rule="objectness_times_softmax",
+    assigner="size_ratio",
+    xy_scales=(2, 2),
+)
+def _yolo_fastestv2(name: str, spec: DetectionSpec, norm: NormFactory) -> Detector:
+    backbone = shufflenetv2(norm)
+    neck = LightFPN(backbone.channels, 72, norm)
+    heads = DecoupledHeads(neck.channels, spec.anchors_per_level, spec.num_classes)
+    net = Detector(name, spec, backbone, neck, heads, Normalize((0, 0, 0), (1, 1, 1)))
+    net.readers["pth"] = fastestv2_names.read
+    return net
 
 
 def _neck_channels(multiplier: float) -> tuple[int, int, int]:
@@ -74,7 +149,7 @@ def _neck_channels(multiplier: float) -> tuple[int, int, int]:
 
 def names() -> list[str]:
     """Return every name that :func:`build` takes, in full form."""
-    return [f"{architecture}_{dataset}" for architecture in _BUILDERS for dataset in DATASET_CLASSES]
+    return [f"{architecture}_{dataset}" for architecture in _ENTRIES for dataset in DATASET_CLASSES]
 
 
 def canonical(name: str, dataset: str = "custom") -> str:
@@ -92,14 +167,14 @@ def canonical(name: str, dataset: str = "custom") -> str:
     """
     spellings = {_squeezed(full): full for full in names()}
     given = _squeezed(name)
-    for candidate in (given, f"yolo3{given}", f"{given}{dataset}", f"yolo3{given}{dataset}"):
+    for candidate in (f"{start}{given}{end}" for start in ("", "yolo3", "yolo") for end in ("", dataset)):
         if candidate in spellings:
             return spellings[candidate]
-    near = difflib.get_close_matches(name.lower(), [*_BUILDERS, *names()], n=3)
+    near = difflib.get_close_matches(name.lower(), [*_ENTRIES, *names()], n=3)
     guess = f"did you mean {', '.join(near)}? " if near else ""
     raise UserError(
         f"unknown network {name!r}; {guess}"
-        f"Architectures: {', '.join(_BUILDERS)}; endings: {', '.join(DATASET_CLASSES)}"
+        f"Architectures: {', '.join(_ENTRIES)}; endings: {', '.join(DATASET_CLASSES)}"
     )
 
 
@@ -113,13 +188,13 @@ def build(
     anchors: Anchors | None = None,
     norm: str = "bn",
     num_devices: int = 1,
-) -> Detector:
+) -> DetectionNetwork:
     """Build a detector by name, its weights not yet set.
 
     Args:
         name: any spelling that :func:`canonical` takes.
         class_names: of the data; None takes those that the name's ending stands for.
-        anchors: per level (width, height) in input pixels; None takes YOLOv3's.
+        anchors: per level (width, height) in input pixels; None takes the architecture's own.
         norm: ``bn``, ``sync`` or ``frozen`` (:func:`gluon_yolo.nn.layers.make_norm`).
         num_devices: devices that share ``sync`` statistics.
 
@@ -131,5 +206,10 @@ def build(
     classes = tuple(class_names) if class_names is not None else DATASET_CLASSES[dataset]
     if classes is None:
         raise UserError(f"{full}: a custom network needs class names")
-    spec = DetectionSpec(classes, YOLOV3_ANCHORS if anchors is None else anchors)
-    return _BUILDERS[architecture](full, spec, make_norm(norm, num_devices))
+    known = _ENTRIES[architecture]
+    wanted = known.spec.anchors if anchors is None else anchors
+    try:
+        spec = dataclasses.replace(known.spec, class_names=classes, anchors=wanted)
+    except ValueError as error:
+        raise UserError(f"{full}: {error}") from error
+    return known.builder(full, spec, make_norm(norm, num_devices))

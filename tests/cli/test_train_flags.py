@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import shlex
 import subprocess
@@ -12,15 +13,16 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
+from gluon_yolo.cli.train import _architecture
+from gluon_yolo.cli.train_arguments import DEFAULTS, PROFILED, add_train_arguments
 from gluon_yolo.cli.train_flags import (
-    DEFAULTS,
-    add_train_arguments,
     fresh_flags,
     given_flags,
     resumed_flags,
     settings_of,
 )
 from gluon_yolo.engine.recipes import RECIPES
+from gluon_yolo.engine.settings import TrainSettings
 from gluon_yolo.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,10 +43,15 @@ def given(words: str) -> dict:
     return given_flags(parser.parse_args(shlex.split(words)))
 
 
+def settings_for(flags: dict, class_names: tuple[str, ...]) -> TrainSettings:
+    architecture = _architecture(flags, class_names)
+    return settings_of(flags, architecture.name, architecture.spec.num_levels)
+
+
 def changed(words: str, class_names: tuple[str, ...]) -> dict:
     """Return the settings that a command line makes, where they are not the defaults."""
-    settings = settings_of(fresh_flags(given(words)), class_names)
-    plain = settings_of(dict(DEFAULTS), class_names)
+    settings = settings_for(fresh_flags(given(words)), class_names)
+    plain = settings_for(dict(DEFAULTS), class_names)
     return {name: value for name, value in vars(settings).items() if value != getattr(plain, name)}
 
 
@@ -100,7 +107,7 @@ def test_every_other_flag_of_the_original_is_taken():
     ],
 )
 def test_the_network_is_named_for_its_classes(words, class_names, network):
-    assert settings_of(fresh_flags(given(words)), class_names).network == network
+    assert settings_for(fresh_flags(given(words)), class_names).network == network
 
 
 def test_flags_win_over_a_recipe_and_a_recipe_over_defaults():
@@ -134,12 +141,12 @@ def test_the_data_files_settings_win_over_a_recipe_and_lose_to_flags():
     ],
 )
 def test_the_network_of_any_data_is_named_for_its_classes(words, class_names, network):
-    assert settings_of(fresh_flags(given(words)), class_names).network == network
+    assert settings_for(fresh_flags(given(words)), class_names).network == network
 
 
 def test_random_shapes_that_are_given_win_over_a_recipes_single_size():
     def sizes_hw(words: str) -> list[tuple[int, int]]:
-        return settings_of(fresh_flags(given(words)), ("a",)).sizes_hw
+        return settings_for(fresh_flags(given(words)), ("a",)).sizes_hw
 
     assert sizes_hw("--recipe small-data") == [(320, 320)]
     assert sizes_hw("--recipe small-data --random-shapes 320,64x96") == [(320, 320), (64, 96)]
@@ -152,7 +159,7 @@ def test_random_shapes_that_are_given_win_over_a_recipes_single_size():
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_name_flags_and_are_legal(name):
     assert set(RECIPES[name].flags) <= set(DEFAULTS)
-    settings_of(fresh_flags({"recipe": name}), ("cat",))
+    settings_for(fresh_flags({"recipe": name}), ("cat",))
 
 
 def test_a_flag_given_its_default_value_wins_too():
@@ -191,19 +198,19 @@ def test_two_sources_of_weights_are_refused():
         fresh_flags(given("--resume a.params --weights b.params"))
 
 
-@pytest.mark.parametrize("text", ["160,x", "1.5", "-3"])
-def test_decay_epochs_are_whole_numbers(text):
+@pytest.mark.parametrize("text", ["160,x", "1.", "-3", "1e2"])
+def test_decay_epochs_are_numbers(text):
     with pytest.raises(UserError, match="--lr-decay-epoch .*: expected epochs with commas between"):
-        settings_of({**DEFAULTS, "lr_decay_epoch": text}, ("cat",))
+        settings_for({**DEFAULTS, "lr_decay_epoch": text}, ("cat",))
 
 
 def test_anchors_of_a_file_are_kept_as_a_list(tmp_path):
     (tmp_path / "anchors3.txt").write_text("1,2, 30,40, 5,6\n0.7\n")
     flags = fresh_flags(given(f"--anchors {tmp_path}/anchors3.txt"))
     assert flags["anchors"] == "1,2, 30,40, 5,6"
-    assert settings_of(flags, ("cat",)).anchors == (((1, 2),), ((5, 6),), ((30, 40),))
-    assert settings_of(fresh_flags(given("--anchors auto")), ("cat",)).anchors is None  # the data is needed
-    assert settings_of(fresh_flags({}), ("cat",)).anchors is None
+    assert settings_for(flags, ("cat",)).anchors == (((1, 2),), ((5, 6),), ((30, 40),))
+    assert settings_for(fresh_flags(given("--anchors auto")), ("cat",)).anchors is None  # the data is needed
+    assert settings_for(fresh_flags({}), ("cat",)).anchors is None
 
 
 @pytest.mark.parametrize(
@@ -212,7 +219,7 @@ def test_anchors_of_a_file_are_kept_as_a_list(tmp_path):
 )
 def test_anchors_that_cannot_be_used_are_refused_before_the_data_is_read(text, said):
     with pytest.raises(UserError, match=said):
-        given(f"--anchors {text}")
+        settings_for(fresh_flags(given(f"--anchors {text}")), ("cat",))
 
 
 def test_help_needs_no_mxnet_and_explains_resume():
@@ -229,3 +236,69 @@ finally:
     anew = "only --gpus, --cpu-devices, -j and --worker-type may be given anew"
     assert f"Its settings are those of its args.json; {anew}" in text
     assert text.endswith("False")
+
+
+@pytest.mark.parametrize(
+    "words, settings",
+    [
+        ("--lr-decay 0.5", {"lr_decay": 0.5}),
+        ("--lr-decay 0.5,0.2", {"lr_decay": (0.5, 0.2)}),
+        ("--lr-decay-epoch 2,3.5", {"lr_decay_epoch": (2, 3.5)}),
+        (
+            "--lr-mode poly --lr-power 4 --target-lr 1e-5",
+            {"lr_mode": "poly", "lr_power": 4, "target_lr": 1e-5},
+        ),
+        ("--lr-mode cosine --cosine-epochs 320", {"lr_mode": "cosine", "cosine_epochs": 320}),
+        ("--lr-mode exponential --lr-decay .98", {"lr_mode": "exponential", "lr_decay": 0.98}),
+        ("--warmup-epochs 0.5 --warmup-power 4", {"warmup_epochs": 0.5, "warmup_power": 4}),
+        ("--loss-scale 1024 --box-loss ciou", {"loss_scale": 1024, "box_loss": "ciou"}),
+        ("--label-smooth --label-smooth-factor .1", {"label_smooth": True, "label_smooth_factor": 0.1}),
+        ("--val-metric voc", {"val_metric": "voc"}),
+        ("--profile", {"profile": PROFILED}),
+        ("--profile 3", {"profile": 3}),
+        ("--freeze 57", {"freeze": "57"}),
+        ("--freeze backbone,neck --freeze 3", {"freeze": "backbone,neck,3"}),
+        ("--pretrained", {"pretrained": True}),
+        ("--pretrained-base no", {"pretrained_base": "no"}),
+    ],
+)
+def test_flags_reach_the_settings(words, settings):
+    assert changed(words, VOC_CLASSES) == settings
+    flags = fresh_flags(given(words))
+    assert json.loads(json.dumps(flags)) == flags  # as args.json keeps them
+    assert resumed_flags({"resume": "run"}, flags) == flags
+
+
+def test_whole_warm_up_epochs_stay_whole_numbers():
+    assert repr(given("--warmup-epochs 4")["warmup_epochs"]) == "4"
+
+
+def test_files_in_the_place_of_words(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.params").touch()
+    path = str(tmp_path / "mine.params")
+    flags = fresh_flags(given("--pretrained mine.params"))
+    assert (flags["pretrained"], flags["weights"]) == (False, path)
+    flags = fresh_flags(given("--pretrained-base mine.params"))
+    assert (flags["pretrained_base"], flags["weights"]) == (path, None)
+    assert settings_for(flags, VOC_CLASSES).pretrained_base == path
+    with pytest.raises(UserError, match="--pretrained none.params: expected a file, and there is none there"):
+        fresh_flags(given("--pretrained none.params"))
+    with pytest.raises(
+        UserError, match="--pretrained-base maybe: expected auto, yes, no, or a file, and there"
+    ):
+        fresh_flags(given("--pretrained-base maybe"))
+    for other in ("--weights mine.params", "--resume mine.params"):
+        with pytest.raises(UserError, match="both name weights to start from"):
+            fresh_flags(given(f"--pretrained mine.params {other}"))
+    with pytest.raises(UserError, match="--weights and --pretrained exclude each other"):
+        changed("--weights mine.params --pretrained", VOC_CLASSES)
+
+
+@pytest.mark.parametrize(
+    "words", ["--lr-decay x", "--lr-decay 0.1,", "--warmup-epochs x", "--profile x", "--freeze"]
+)
+def test_what_is_no_number_is_refused_by_the_parser(words, capsys):
+    with pytest.raises(SystemExit):
+        given(words)
+    assert f"error: argument {words.split()[0]}" in capsys.readouterr().err

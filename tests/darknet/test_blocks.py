@@ -10,8 +10,8 @@ from gluon_yolo.compat import nd
 from gluon_yolo.darknet import transfer
 from gluon_yolo.darknet.network import DarknetNetwork
 from tests.darknet import small
+from tests.darknet.judge import compare
 from tests.darknet.small import BACKBONE, NET, YOLO
-from tests.darknet.test_opencv import compare
 
 THIN = NET.replace("64", "27").replace("32", "22")  # odd sizes; nothing but the layer under test is run
 
@@ -19,7 +19,7 @@ THIN = NET.replace("64", "27").replace("32", "22")  # odd sizes; nothing but the
 def block_of(section: str, before: str = "") -> tuple:
     """Return the record and the block of a section, its weights drawn."""
     plan = small.plan_of(THIN + before + section)
-    net = DarknetNetwork(plan, spec=None)
+    net = DarknetNetwork("part", plan, spec=None)
     net.initialize(force_reinit=True)
     layer = plan.layers[-1]
     return layer, net._blocks[layer.index]

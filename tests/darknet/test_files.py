@@ -14,7 +14,7 @@ from gluon_yolo.darknet.weights import Header
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.predictor import Predictor
 from tests.darknet import small
-from tests.darknet.test_opencv import compare
+from tests.darknet.judge import compare
 from tests.random_model import random_picture
 
 
@@ -24,7 +24,8 @@ def test_saved_and_loaded_it_is_the_same(tmp_path, caplog):
     assert cfg == tmp_path / "out" / "net.cfg"
     assert (tmp_path / "out" / "net.names").read_text() == "cat\ndog\n"
     with caplog.at_level(logging.INFO, "gluon_yolo"):
-        again = load(cfg, cfg.with_suffix(".weights"), ["cat", "dog"])
+        again, header = load(cfg, cfg.with_suffix(".weights"), ["cat", "dog"])
+    assert header == Header(seen=640)
     assert f"{cfg}: no part in what the network computes: burn_in" in caplog.text
     assert again.spec == net.spec
     picture = nd.array(random_picture(32, 64)[None], dtype="uint8")
@@ -40,7 +41,7 @@ def test_opencv_reads_what_is_saved(tmp_path):
 def test_faces_are_found(shared_data):
     """With published weights it finds 50 faces of some 55, of one size, in the picture's upper half."""
     folder = shared_data / "darknet" / "yoloface-500k"
-    net = load(small.only(folder, "*.cfg"), small.only(folder, "*.weights"), ["face"])
+    net, _ = load(small.only(folder, "*.cfg"), small.only(folder, "*.weights"), ["face"])
     found = Predictor.from_block(net, (256, 320))(shared_data / "images" / "faces.jpg")
     assert len(found) >= 45
     sides = found.boxes[:, 2:] - found.boxes[:, :2]

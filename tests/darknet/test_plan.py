@@ -151,7 +151,34 @@ def test_stretched_centres():
     assert make_spec(planned(SMALL + "scale_x_y=1.05\n")).xy_scales == (1.05,)
 
 
-@pytest.mark.parametrize("line", ["new_coords=1"])
-def test_codings_that_are_not_there_yet(line):
-    with pytest.raises(UserError, match=f"small.cfg:27: .yolo. {line}: no box coding here"):
-        make_spec(planned(SMALL + line + "\n"))
+LOGISTIC = SMALL.replace("linear", "logistic")
+
+
+def test_new_coords():
+    spec = make_spec(planned(LOGISTIC + "new_coords=1\nscale_x_y=2.0\n"))
+    assert (spec.box_coding, spec.xy_scales) == ("squared_sigmoid", (2.0,))
+    assert make_spec(planned(SMALL + "new_coords=0\n")).box_coding == "yolo3"
+
+
+OTHER_HEAD = "[route]\nlayers=0\n" + BACKBONE + YOLO.replace("linear", "logistic")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (SMALL + "new_coords=1\n", ":27: .yolo. new_coords=1: expected a .convolutional. with activation=log"),
+        (
+            LOGISTIC.replace("[yolo]", "[dropout]\n[yolo]") + "new_coords=1\n",
+            ":28: .yolo. new_coords=1: expected a .convolutional. with activation=logistic before it",
+        ),
+        (
+            LOGISTIC + "new_coords=1\n[route]\nlayers=1\n" + OTHER_HEAD + "new_coords=1\n",
+            ":27: .yolo. new_coords=1: .*, which nothing else reads",
+        ),
+        (LOGISTIC + "new_coords=1\n" + OTHER_HEAD + "new_coords=0\n", "new_coords: the .yolo. sections disag"),
+        (SMALL + "scale_x_y=0.9\n", ":27: .yolo. scale_x_y=0.9: expected 1 or more"),
+    ],
+)
+def test_codings_that_are_not_read(text, message):
+    with pytest.raises(UserError, match=f"small.cfg{message}" if message[0] == ":" else message):
+        make_spec(planned(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 
@@ -55,7 +56,7 @@ class Memory(Dataset):
 
 def loader(dataset: Dataset, batch_size: int = 4, **options) -> TrainLoader:
     options = {"transform": yolo3_train(), "sizes_hw": [(64, 96)], **options}
-    return TrainLoader(dataset, spec=SPEC, batch_size=batch_size, **options)
+    return TrainLoader(dataset, batch_size=batch_size, **{"spec": SPEC, **options})
 
 
 def assert_equal(first: list[Batch], second: list[Batch]) -> None:
@@ -94,6 +95,23 @@ def test_pictures_and_targets_are_the_transforms_and_the_assigners() -> None:
             np.testing.assert_array_equal(batch.pictures[place], picture)
             np.testing.assert_array_equal(batch.targets[place, : len(rows)], rows)
             assert not batch.targets[place, len(rows) :].any()
+
+
+def test_the_spec_says_which_assigner_makes_the_targets() -> None:
+    """With several anchors for an object, targets grow, and each picture's are still whole."""
+    spec = dataclasses.replace(SPEC, assigner="size_ratio")
+    dataset = Memory(8)
+    lengths = []
+    for batch in loader(dataset, batch_size=2, transform=Resize(), sizes_hw=[(192, 192)], spec=spec).epoch(0):
+        lengths.append(batch.targets.shape[1])
+        for rows, index in zip(batch.targets, batch.indices):
+            _, truth = Resize()(
+                dataset.picture(index), dataset.truth(index), np.random.default_rng(0), (192, 192)
+            )
+            expected = assign(truth, None, spec, (192, 192))
+            np.testing.assert_array_equal(rows[: len(expected)], expected)
+            assert not rows[len(expected) :].any()
+    assert max(lengths) > 8 and not any(length % 8 for length in lengths)
 
 
 @pytest.mark.parametrize("mixup", [False, True])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 
 import pytest
 
@@ -84,6 +86,56 @@ def test_by_hand():
     assert [schedule(step) for step in range(15)] == pytest.approx(expected)
 
 
+def test_cosine_of_epochs_is_that_of_the_published_darknet53_training():
+    # From the log of MindSpore's YOLOv3-DarkNet53: 320 epochs, T_max 320, 4 epochs of warm-up, 8 devices.
+    logged = {318: 9.63797575082026e-08, 319: 2.409552052995423e-08}
+    schedule = Schedule(0.001, 320, 320, mode="cosine", cosine_epochs=320, warmup_epochs=4)
+    for epoch, rate in logged.items():
+        steps = (320 * epoch, 320 * epoch + 319)  # it changes once an epoch
+        assert [schedule(step) for step in steps] == pytest.approx([rate, rate], rel=1e-4)
+    assert schedule(4 * 320) == pytest.approx(0.001 * (1 + math.cos(math.pi * 4 / 320)) / 2, rel=1e-12)
+
+
+# Each case: settings of a schedule with a base of 1, and its rates by hand.
+BY_HAND = {
+    "a cosine of fewer epochs stays at its end": (
+        dict(total_epochs=6, batches_per_epoch=1, mode="cosine", cosine_epochs=2, target_lr=0.2),
+        [1, 0.6, 0.2, 0.2, 0.2, 0.2],
+    ),
+    "a cosine of more epochs is cut off": (
+        dict(total_epochs=2, batches_per_epoch=2, mode="cosine", cosine_epochs=2),
+        [1, 1, 0.5, 0.5],
+    ),
+    "exponential: a factor of a quarter an epoch of two steps, after the warm-up": (
+        dict(total_epochs=4, batches_per_epoch=2, mode="exponential", decay=0.25, warmup_epochs=1),
+        [0, 1, 1, 0.5, 0.25, 0.125, 0.0625, 0.03125],
+    ),
+    "constant": (
+        dict(total_epochs=2, batches_per_epoch=2, mode="constant", decay_epochs=[1], decay=0.5),
+        [1, 1, 1, 1],
+    ),
+    "darknet's warm-up, squared": (
+        dict(total_epochs=2, batches_per_epoch=5, warmup_epochs=1, warmup_power=2),
+        [0, 1 / 16, 4 / 16, 9 / 16, 1, 1, 1, 1, 1, 1],
+    ),
+    "a factor for each epoch, the first above 1": (
+        dict(total_epochs=4, batches_per_epoch=1, decay=[10, 0.5, 0.1], decay_epochs=[1, 2, 3]),
+        [1, 10, 5, 0.5],
+    ),
+    "parts of an epoch": (
+        dict(total_epochs=2, batches_per_epoch=4, warmup_epochs=0.5, decay=0.5, decay_epochs=[1.25]),
+        [0, 1, 1, 1, 1, 0.5, 0.5, 0.5],
+    ),
+}
+
+
+@pytest.mark.parametrize("settings, rates", BY_HAND.values(), ids=BY_HAND.keys())
+def test_rates_by_hand(settings, rates):
+    schedule = Schedule(1.0, **settings)
+    assert [schedule(step) for step in range(len(rates))] == pytest.approx(rates, abs=1e-12)
+    assert Schedule(**json.loads(json.dumps(schedule.to_dict()))) == schedule
+
+
 def test_a_stretch_of_one_step_divides_by_nothing():
     assert Schedule(0.1, 2, 1, warmup_epochs=1, warmup_lr=0.01)(0) == pytest.approx(0.01)
     assert Schedule(0.1, 1, 1, mode="cosine")(0) == pytest.approx(0.1)
@@ -111,6 +163,11 @@ def test_to_dict_rebuilds_it():
         dict(warmup_lr=-0.1),
         dict(target_lr=-0.1),
         dict(power=0),
+        dict(warmup_power=0),
+        dict(cosine_epochs=-1),
+        dict(decay=(0.1, 0)),
+        dict(decay=(0.1, 0.1), decay_epochs=[1, 2, 3]),
+        dict(decay=(0.1, 0.1), mode="exponential"),
     ],
     ids=str,
 )
@@ -123,11 +180,17 @@ def test_doubtful_settings_are_warned_of(caplog):
     with caplog.at_level(logging.WARNING, logger="gluon_yolo"):
         Schedule(0.1, 10, 3, decay_epochs=[8, 12])
         Schedule(0.1, 2, 3, warmup_epochs=4)
+        Schedule(0.1, 5, 3, mode="cosine", cosine_epochs=4)
+        Schedule(0.1, 200, 3, mode="exponential")
     assert "no decay at epoch 12" in caplog.text
     assert "4 epochs of warm-up fill all 2" in caplog.text
+    assert "the cosine ends at epoch 4 of 5; from there it stays at 0" in caplog.text
+    assert "a factor of 0.1 an epoch leaves 2.2e-200 of it after 200 epochs" in caplog.text
 
 
 def test_no_warning_where_decay_epochs_play_no_part(caplog):
     with caplog.at_level(logging.WARNING, logger="gluon_yolo"):
         Schedule(0.1, 10, 3, mode="cosine", decay_epochs=[160, 180])
+        Schedule(0.1, 10, 3, mode="cosine", cosine_epochs=10)
+        Schedule(0.1, 200, 3, mode="exponential", decay=0.98)
     assert caplog.text == ""

@@ -6,7 +6,9 @@ import math
 
 import pytest
 
-from gluon_yolo.engine.settings import TrainSettings
+from gluon_yolo import losses
+from gluon_yolo.engine.schedule import Schedule
+from gluon_yolo.engine.settings import BOX_LOSSES, TrainSettings
 from gluon_yolo.errors import UserError
 
 
@@ -30,15 +32,29 @@ def settings(**values) -> TrainSettings:
         (dict(num_samples=-2), "--num-samples -2: must be -1 or more"),
         (dict(seed=-1), "--seed -1: must be 0 or more"),
         (dict(epochs=3, start_epoch=3), "--start-epoch 3: training ends with epoch 2"),
-        (dict(data_shape=(320, 330)), "--data-shape 320x330: both sides must be multiples of 32"),
-        (dict(data_shape=(0, 32)), "--data-shape 0x32: both sides must be multiples of 32"),
-        (dict(random_shapes=((64, 64), (64, 70))), "--random-shapes 64x70: both sides must be multiples"),
+        (dict(data_shape=(0, 32)), "--data-shape 0x32: both sides must be 1 or more"),
+        (dict(random_shapes=((64, 64), (64, 0))), "--random-shapes 64x0: both sides must be 1 or more"),
         (dict(random_shapes=()), "--random-shapes (): needs at least one size"),
         (dict(shape_interval=0), "--shape-interval 0: must be 1 or more"),
         (dict(worker_type="fork"), "--worker-type fork: choose from auto, thread, process"),
         (dict(syncbn=True, freeze_bn=True), "--syncbn and --freeze-bn exclude each other: give one of them"),
         (dict(weights="a", pretrained=True), "--weights and --pretrained exclude each other: give one"),
-        (dict(pretrained_base="maybe"), "--pretrained-base maybe: choose from auto, yes, no"),
+        (dict(pretrained_base="maybe"), "--pretrained-base maybe: choose from auto, yes, no, or name a file"),
+        (dict(lr_mode="linear"), "--lr-mode linear: choose from step, poly, cosine, exponential, constant"),
+        (dict(lr_decay=(0.1, 0.0)), "--lr-decay (0.1, 0.0): must be above 0"),
+        (dict(lr_decay=(0.1,) * 3), "--lr-decay (0.1, 0.1, 0.1): as many as --lr-decay-epoch has"),
+        (dict(lr_decay=(0.1,) * 2, lr_mode="exponential"), "--lr-decay (0.1, 0.1): as many as"),
+        (dict(lr_power=0.0), "--lr-power 0.0: must be above 0"),
+        (dict(warmup_power=-1.0), "--warmup-power -1.0: must be above 0"),
+        (dict(target_lr=-1.0, lr_mode="poly"), "--target-lr -1.0: must be 0 or more"),
+        (dict(target_lr=0.1), "--target-lr 0.1: needs --lr-mode poly or cosine"),
+        (dict(cosine_epochs=9, lr_mode="poly"), "--cosine-epochs 9: needs --lr-mode cosine"),
+        (dict(loss_scale=0.0), "--loss-scale 0.0: must be above 0"),
+        (dict(box_loss="iou"), "--box-loss iou: choose from auto, yolo3, giou, diou, ciou"),
+        (dict(val_metric="map"), "--val-metric map: choose from auto, voc07, voc, coco"),
+        (dict(label_smooth_factor=0.1), "--label-smooth-factor 0.1: needs --label-smooth"),
+        (dict(label_smooth=True, label_smooth_factor=0.5), "--label-smooth-factor 0.5: must be above 0 and"),
+        (dict(profile=-1), "--profile -1: must be 0 or more"),
         (dict(augment="strong"), "no augmentation is called 'strong'; the presets are yolo3, light"),
         (dict(lr_decay_epoch=(-1,)), "decay_epochs: expected epochs of 0 or more"),
     ],
@@ -88,3 +104,50 @@ def test_mixup_ends_before_the_last_epochs():
 def test_schedule_is_that_of_the_flags():
     schedule = settings(lr=0.01, epochs=4, lr_decay_epoch=(2,), warmup_epochs=1).schedule(5)
     assert [round(schedule(step), 6) for step in (0, 4, 5, 9, 10, 19)] == [0, 0.01, 0.01, 0.01, 0.001, 0.001]
+
+
+def test_schedule_takes_every_flag_of_the_learning_rate():
+    chosen = dict(
+        lr=0.4,
+        epochs=8,
+        lr_mode="cosine",
+        target_lr=0.1,
+        cosine_epochs=4,
+        lr_power=3.0,
+        lr_decay=0.3,
+        lr_decay_epoch=(5,),
+        warmup_epochs=0.5,
+        warmup_lr=0.2,
+        warmup_power=4.0,
+    )
+    expected = Schedule(
+        base_lr=0.4,
+        total_epochs=8,
+        batches_per_epoch=5,
+        mode="cosine",
+        decay=0.3,
+        decay_epochs=(5,),
+        warmup_epochs=0.5,
+        warmup_lr=0.2,
+        target_lr=0.1,
+        power=3.0,
+        warmup_power=4.0,
+        cosine_epochs=4,
+    )
+    assert settings(**chosen).schedule(5) == expected
+    assert settings(lr_decay=[10, 0.1]).schedule(5).decay == (10, 0.1)
+
+
+def test_smoothing_is_what_the_losses_take():
+    assert settings().smoothing is False
+    assert settings(label_smooth=True).smoothing is True
+    assert settings(label_smooth=True, label_smooth_factor=0.05).smoothing == 0.05
+
+
+def test_box_losses_are_those_there_are():
+    assert BOX_LOSSES == losses.BOX_LOSSES
+
+
+@pytest.mark.parametrize("text, words", [(None, ()), ("57", ("57",)), ("3, backbone ,", ("3", "backbone"))])
+def test_frozen_parts_are_named_with_commas_between(text, words):
+    assert settings(freeze=text).frozen == words

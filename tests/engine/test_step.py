@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from gluon_yolo.assign import DELTAS, assign, pad_targets
+from gluon_yolo.assign import DELTAS, WEIGHT, assign, pad_targets
 from gluon_yolo.compat import mx, nd
 from gluon_yolo.data.loader import Batch
 from gluon_yolo.engine.step import NotFinite, TrainStep
@@ -161,6 +161,40 @@ def test_not_finite_is_raised_before_anything_changed(devices, norm):
     for each in (step, untouched):  # momenta, gradients and update counts were not changed either
         each(make_batch(each.net.spec, 2), LEARNING_RATE)
     assert_identical(values(step), values(untouched))
+
+
+def test_not_finite_names_the_losses_own_names():
+    step = make_step(box_loss="ciou")
+    bad = make_batch(step.net.spec)
+    bad.targets[0, 0, WEIGHT] = np.nan
+    with pytest.raises(NotFinite, match=r"\(objectness nan, box nan, class nan\)"):
+        step(bad, LEARNING_RATE)
+
+
+def test_a_loss_scale_changes_nothing():
+    """A power of two is exact in every float; so are the steps that it scales."""
+    plain, scaled = make_step(), make_step(loss_scale=1024.0)
+    for number in range(2):
+        batch = make_batch(plain.net.spec, number)
+        np.testing.assert_array_equal(plain(batch, LEARNING_RATE), scaled(batch, LEARNING_RATE))
+    gradients = [structural_parameters(step.net)["heads.levels.0.bias"].grad() for step in (plain, scaled)]
+    np.testing.assert_array_equal(1024 * gradients[0].asnumpy(), gradients[1].asnumpy())
+    assert_identical(values(plain), values(scaled))
+
+
+@pytest.mark.parametrize("loss_scale", [0, -1, float("inf"), float("nan")])
+def test_a_loss_scale_that_cannot_be(loss_scale):
+    with pytest.raises(ValueError, match="loss_scale: expected a number above 0"):
+        make_step(loss_scale=loss_scale)
+
+
+@pytest.mark.parametrize("box_loss", ["giou", "diou", "ciou"])
+def test_a_network_learns_from_overlaps(box_loss):
+    step = make_step(box_loss=box_loss)
+    batch = make_batch(step.net.spec)
+    first, *_, last = [step(batch, LEARNING_RATE) for _ in range(12)]
+    assert step.loss.names == ("objectness", "box", "class")
+    assert last[1] < 0.9 * first[1] and last.sum() < first.sum()
 
 
 @pytest.mark.parametrize("ending", [".weight", ".running_var"])

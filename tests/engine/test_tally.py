@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 
-from gluon_yolo.engine.tally import LOSSES, Tally
+from gluon_yolo.engine.tally import Tally
 
-BATCHES = np.arange(20, dtype=np.float32).reshape(5, len(LOSSES)) / 7
+NAMES = ("objectness", "centre", "scale", "class")
+BATCHES = np.arange(20, dtype=np.float32).reshape(5, len(NAMES)) / 7
 
 
 def test_an_interrupted_epoch_has_the_means_of_a_whole_one():
-    whole, first = Tally(5), Tally(5)
+    whole, first = Tally(NAMES, 5), Tally(NAMES, 5)
     for losses in BATCHES:
         whole.add(losses, 4)
     for losses in BATCHES[:3]:
         first.add(losses, 4)
-    second = Tally(5, first.done, tuple(first.sums))
+    second = Tally(NAMES, 5, first.done, tuple(first.sums))
     for losses in BATCHES[3:]:
         second.add(losses, 4)
     assert second.means.tolist() == whole.means.tolist()
@@ -26,18 +28,30 @@ def test_an_interrupted_epoch_has_the_means_of_a_whole_one():
 
 
 def test_it_tells():
-    tally = Tally(4)
+    tally = Tally(NAMES, 4)
     assert math.isnan(tally.minutes_left) and np.isnan(tally.means).all()
     tally.add(np.array([1.0, 2.0, 3.0, 4.0]), 8)
     assert str(tally).startswith("loss 10.000 (objectness 1.000, centre 2.000, scale 3.000, class 4.000)  ")
     assert tally.short().startswith("loss 10.00 (1.00 2.00 3.00 4.00) ")
-    assert tally.row().keys() == {*LOSSES, "total", "seconds", "pictures_per_second"}
+    assert tally.row().keys() == {*NAMES, "total", "seconds", "pictures_per_second"}
     assert tally.row()["total"] == 10
     assert tally.minutes_left > 0
 
 
 def test_an_epoch_that_was_whole_before_needs_no_batch():
-    tally = Tally(2, 2, (2.0, 4.0, 6.0, 8.0))
+    tally = Tally(NAMES, 2, 2, (2.0, 4.0, 6.0, 8.0))
     assert tally.means.tolist() == [1, 2, 3, 4]
     assert tally.pictures_per_second == 0
     assert "loss 10.000" in str(tally)
+
+
+def test_the_names_are_the_losses_own():
+    tally = Tally(("objectness", "box", "class"), 1)
+    tally.add(np.array([1.0, 2.0, 3.0]), 8)
+    assert str(tally).startswith("loss 6.000 (objectness 1.000, box 2.000, class 3.000)  ")
+    assert list(tally.row())[:4] == ["objectness", "box", "class", "total"]
+
+
+def test_sums_of_other_losses():
+    with pytest.raises(ValueError, match="sums: expected 3 .objectness, box, class., got 4"):
+        Tally(("objectness", "box", "class"), 2, 1, (1.0, 2.0, 3.0, 4.0))

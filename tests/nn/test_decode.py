@@ -7,19 +7,35 @@ import pytest
 
 from gluon_yolo.boxes import select
 from gluon_yolo.compat import mx, nd
-from gluon_yolo.nn.coding import YOLOv3Coding
-from gluon_yolo.nn.decode import Decode, Detect
+from gluon_yolo.nn.coding import coding_of
+from gluon_yolo.nn.decode import Decode, Detect, Places
+from gluon_yolo.nn.scores import score_rule_of
 from gluon_yolo.spec import DetectionSpec
 
 YOLO3 = DetectionSpec(("cat", "dog", "bird"))
-UNEVEN = DetectionSpec(("cat",), (((10, 13), (16, 30)), ((40, 40),)), (8, 16))  # two levels, one class
+UNEVEN_ANCHORS = (((10, 13), (16, 30)), ((40, 40),))
+UNEVEN = DetectionSpec(("cat",), UNEVEN_ANCHORS, (8, 16))  # two levels, one class
+BY_CELL = DetectionSpec(  # Yolo-FastestV2's rules
+    ("cat", "dog", "bird"),
+    UNEVEN_ANCHORS,
+    (8, 16),
+    box_coding="squared_sigmoid",
+    score_rule="objectness_times_softmax",
+    xy_scales=(2, 2),
+)
+SPECS = pytest.mark.parametrize("spec", [YOLO3, UNEVEN, BY_CELL], ids=["yolo3", "uneven", "by cell"])
 
 
 def random_maps(spec: DetectionSpec, size_hw, batch: int = 2, seed: int = 0):
     """Draw raw maps with scores over all of 0..1, no two alike."""
     rng = np.random.default_rng(seed)
     shapes = [
-        (batch, len(anchors) * (5 + spec.num_classes), size_hw[0] // stride, size_hw[1] // stride)
+        (
+            batch,
+            score_rule_of(spec).channels(len(anchors), spec.num_classes),
+            size_hw[0] // stride,
+            size_hw[1] // stride,
+        )
         for anchors, stride in zip(spec.anchors, spec.strides)
     ]
     return [nd.array(rng.normal(0, 1, shape)) for shape in shapes]
@@ -40,25 +56,57 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-@pytest.mark.parametrize("spec", [YOLO3, UNEVEN], ids=["yolo3", "uneven"])
+def softmax(x):
+    powers = np.exp(x - x.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def parts_of(raw: np.ndarray, a: int, spec: DetectionSpec, anchors: int):
+    """Return deltas (B, 4), objectness logit (B, 1) and class probabilities (B, C) of a cell (B, K)."""
+    if spec.score_rule == "objectness_times_class":
+        own = raw[:, a * (5 + spec.num_classes) :][:, : 5 + spec.num_classes]
+        return own[:, :4], own[:, 4:5], sigmoid(own[:, 5:])
+    deltas, objectness = raw[:, 4 * a : 4 * a + 4], raw[:, 4 * anchors + a : 4 * anchors + a + 1]
+    return deltas, objectness, softmax(raw[:, 5 * anchors :])
+
+
+@SPECS
 def test_decode_equals_a_plain_loop(spec):
     size_hw = (64, 96)
     maps = random_maps(spec, size_hw)
     boxes, scores = decoded(spec, maps)
     n = 0
-    for raw, anchors, stride in zip(maps, spec.anchors, spec.strides):
-        height, width = size_hw[0] // stride, size_hw[1] // stride
-        split = raw.asnumpy().reshape(2, len(anchors), -1, height, width)
-        for a, row, column in np.ndindex(len(anchors), height, width):
-            prediction = split[:, a, :, row, column]
-            cell, stride_of = np.array([[column, row]]), np.array([stride])
-            expected = YOLOv3Coding.decode_array(prediction[:, :4], cell, np.array([anchors[a]]), stride_of)
+    for raw, anchors, stride, reach in zip(maps, spec.anchors, spec.strides, spec.xy_scales):
+        cells = raw.asnumpy()
+        for a, row, column in np.ndindex(len(anchors), *cells.shape[2:]):
+            deltas, objectness, classes = parts_of(cells[:, :, row, column], a, spec, len(anchors))
+            cell, anchor = np.array([[column, row]]), np.array([anchors[a]])
+            expected = coding_of(spec).decode_array(deltas, cell, anchor, np.array([stride]), reach)
             np.testing.assert_allclose(boxes[:, n], expected, rtol=1e-4, atol=1e-3)
-            np.testing.assert_allclose(
-                scores[:, n], sigmoid(prediction[:, 4:5]) * sigmoid(prediction[:, 5:]), 1e-4
-            )
+            np.testing.assert_allclose(scores[:, n], sigmoid(objectness) * classes, 1e-4)
             n += 1
     assert boxes.shape == (2, n, 4) and scores.shape == (2, n, spec.num_classes)
+
+
+@SPECS
+@pytest.mark.parametrize("hybridize", [False, True])
+def test_places_of_all_anchors(spec, hybridize):
+    places = ready(Places(spec), hybridize)
+    for size_hw in ((64, 96), (32, 32)):
+        found = places(*random_maps(spec, size_hw)).asnumpy()
+        expected = [
+            [column, row, stride, reach, w / 2, h / 2]
+            for anchors, stride, reach in zip(spec.anchors, spec.strides, spec.xy_scales)
+            for w, h in anchors
+            for row in range(size_hw[0] // stride)
+            for column in range(size_hw[1] // stride)
+        ]
+        np.testing.assert_allclose(found, expected)
+
+
+def test_places_are_there_whatever_is_predicted():
+    maps = [nd.full(raw.shape, np.nan) for raw in random_maps(UNEVEN, (32, 32))]
+    assert np.isfinite(ready(Places(UNEVEN))(*maps).asnumpy()).all()
 
 
 # limits of Detect
@@ -73,11 +121,11 @@ LIMITS = [
 
 
 @pytest.mark.parametrize("limits", LIMITS, ids=str)
-@pytest.mark.parametrize("hybridize", [False, True])
-def test_detect_equals_decode_and_select(limits, hybridize):
-    maps = random_maps(YOLO3, (96, 64))
-    outputs = [array.asnumpy() for array in ready(Detect(YOLO3, **limits), hybridize)(*maps)]
-    check(outputs, decoded(YOLO3, maps), limits)
+@pytest.mark.parametrize(("spec", "hybridize"), [(YOLO3, False), (YOLO3, True), (BY_CELL, True)])
+def test_detect_equals_decode_and_select(limits, spec, hybridize):
+    maps = random_maps(spec, (96, 64))
+    outputs = [array.asnumpy() for array in ready(Detect(spec, **limits), hybridize)(*maps)]
+    check(outputs, decoded(spec, maps), limits)
 
 
 def check(outputs, boxes_and_scores, limits):
@@ -94,7 +142,7 @@ def check(outputs, boxes_and_scores, limits):
         assert all((output[b, count:] == -1).all() for output in outputs)
 
 
-@pytest.mark.parametrize("spec", [YOLO3, UNEVEN], ids=["yolo3", "uneven"])
+@SPECS
 def test_detect_of_fewer_anchors_than_candidates(spec):
     """A picture of 32x32 has 63 anchors; topk of 400 would fail."""
     maps = random_maps(spec, (32, 32))
@@ -115,13 +163,14 @@ def test_nothing_found():
     assert all((output.asnumpy() == -1).all() for output in ready(Detect(YOLO3))(*maps))
 
 
-def test_the_graph_has_no_size_in_it():
+@SPECS
+def test_the_graph_has_no_size_in_it(spec):
     """One symbol, bound to two sizes."""
-    names = [f"raw{level}" for level in range(3)]
-    for tail in (ready(Decode(YOLO3)), ready(Detect(YOLO3))):
+    names = [f"raw{level}" for level in range(spec.num_levels)]
+    for tail in (ready(Decode(spec)), ready(Detect(spec))):
         symbol = mx.sym.Group(list(tail(*map(mx.sym.var, names))))
         for size_hw in ((64, 96), (32, 32)):
-            maps = random_maps(YOLO3, size_hw, batch=1)
+            maps = random_maps(spec, size_hw, batch=1)
             shapes = symbol.infer_shape(**{name: raw.shape for name, raw in zip(names, maps)})[1]
             assert [tuple(shape) for shape in shapes] == [array.shape for array in tail(*maps)]
 
@@ -130,8 +179,8 @@ def test_the_graph_has_no_size_in_it():
 @pytest.mark.parametrize(
     ("field", "message"),
     [
-        ("score_rule", "score_rule: expected 'objectness_times_class', got 'other'"),
-        ("box_coding", "box_coding: expected one of yolo3, got 'other'"),
+        ("score_rule", "score_rule: expected one of objectness_times_class, objectness.*, got 'other'"),
+        ("box_coding", "box_coding: expected one of yolo3, squared_sigmoid, got 'other'"),
     ],
 )
 def test_a_rule_that_is_not_there(tail, field, message):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from gluon_yolo.compat import autograd, mx, nd
+from gluon_yolo.nn import zoo
 from gluon_yolo.nn.layers import fuse_for_training
 from gluon_yolo.nn.weights import structural_parameters
 from tests.random_model import random_detector
@@ -44,3 +46,17 @@ def test_only_plain_batch_norm_is_fused():
         fuse_for_training(net)
         with autograd.record():
             assert KERNEL not in mx.sym.Group(net(mx.sym.var("data"))).tojson()
+
+
+@pytest.mark.parametrize("architecture", ["yolo3_mobilenet1.0", "yolo3_mobilenet0.75", "yolo3_mobilenet0.5"])
+def test_backward_pass_of_every_width(architecture):
+    """The kernel refuses some widths, and only in its backward pass; mobilenet0.75's are such."""
+    net = zoo.build(f"{architecture}_custom", ["cell", "star", "egg"])
+    net.initialize_weights(seed=0)
+    fuse_for_training(net)
+    with autograd.record():
+        total = sum(raw.mean() for raw in net(nd.random.uniform(0, 255, (1, 96, 96, 3))))
+    total.backward()
+    for name, parameter in structural_parameters(net).items():
+        if parameter.grad_req != "null":
+            assert np.isfinite(parameter.grad().asnumpy()).all(), name

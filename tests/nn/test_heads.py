@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gluon_yolo.compat import nd
-from gluon_yolo.nn.heads import YOLOv3Heads, take_over_classes
+from gluon_yolo.nn.heads import ClassChannels, YOLOv3Heads
 
 
 def test_levels_may_differ_in_anchors():
@@ -29,7 +29,7 @@ def test_rows_by_class_name():
     """Two anchors; the trained head knows dog and cat, the fresh one wants cat and bird."""
     trained = np.array([1, 2, 3, 4, 5, 60, 70, 11, 12, 13, 14, 15, 160, 170], dtype=np.float32)
     fresh = np.full(14, -1, dtype=np.float32)
-    merged = take_over_classes(fresh, trained, 2, ("cat", "bird"), ("dog", "cat"))
+    merged = ClassChannels(0, 2).take_over(fresh, trained, ("cat", "bird"), ("dog", "cat"))
     assert merged.tolist() == [1, 2, 3, 4, 5, 70, -1, 11, 12, 13, 14, 15, 170, -1]
     assert (fresh == -1).all()
 
@@ -37,7 +37,16 @@ def test_rows_by_class_name():
 def test_rows_of_a_weight_with_other_and_unknown_classes():
     trained = np.arange(16, dtype=np.float32).reshape(8, 2, 1, 1)  # one anchor, three classes
     fresh = np.full((6, 2, 1, 1), -1, dtype=np.float32)  # one class
-    by_name = take_over_classes(fresh, trained, 1, ["cat"], ["dog", "bird", "cat"])
+    by_name = ClassChannels(0, 1).take_over(fresh, trained, ["cat"], ["dog", "bird", "cat"])
     assert by_name[:, :, 0, 0].tolist() == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9], [14, 15]]
-    unknown = take_over_classes(fresh, trained, 1, ["cat"], ())
+    unknown = ClassChannels(0, 1).take_over(fresh, trained, ["cat"], ())
     assert unknown[:, :, 0, 0].tolist() == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9], [-1, -1]]
+
+
+def test_rows_of_classes_that_all_anchors_share():
+    trained = np.array([[6], [7]], dtype=np.float32)
+    fresh = np.full((3, 1), -1, dtype=np.float32)
+    shared = ClassChannels(0, 1, box_channels=0)
+    assert shared.take_over(fresh, trained, ("ox", "cat", "dog"), ("dog", "cat")).tolist() == [[-1], [7], [6]]
+    assert shared.count(trained, anchors=3) == 2
+    assert ClassChannels(0, 2).count(np.zeros(14), anchors=2) == 2

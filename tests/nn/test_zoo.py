@@ -109,7 +109,7 @@ def test_own_classes_and_anchors():
     assert net.spec.class_names == ("cat",) and net.spec.anchors == anchors
     assert zoo.build("yolo3_mobilenet0.25_voc").spec.anchors == YOLOV3_ANCHORS
     assert [level.weight.shape[0] for level in net.heads.levels] == [2 * 6] * 3
-    with pytest.raises(ValueError, match="anchors: expected 3 levels"):
+    with pytest.raises(UserError, match="anchors: expected 3 levels"):
         zoo.build("yolo3_mobilenet0.25_voc", anchors=())
 
 

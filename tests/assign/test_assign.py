@@ -1,4 +1,4 @@
-"""Assignment: which anchor gets a box and what its row says, by hand and against the plainest loop."""
+"""Assignment by best shape: which anchor gets a box what its row says, by hand and against a plain loop."""
 
 from __future__ import annotations
 
@@ -162,8 +162,15 @@ def test_a_class_the_spec_has_not(class_id):
 
 def test_a_coding_that_is_not_there():
     spec = DetectionSpec(("cat",), box_coding="polar")
-    with pytest.raises(ValueError, match="box_coding: expected one of yolo3, got 'polar'"):
+    with pytest.raises(ValueError, match="box_coding: expected one of yolo3, squared_sigmoid, got 'polar'"):
         assign(Detections([[0, 0, 9, 9]], [0]), None, spec, SIZE_HW)
+
+
+@pytest.mark.parametrize("boxes", [[], [[0, 0, 9, 9]]])
+def test_an_assigner_that_is_not_there(boxes):
+    spec = DetectionSpec(("cat",), assigner="auction")
+    with pytest.raises(ValueError, match="assigner: expected one of best_shape, size_ratio, got 'auction'"):
+        assign(Detections(np.reshape(boxes, (-1, 4)), [0] * len(boxes)), None, spec, SIZE_HW)
 
 
 # objects of each picture, padded length

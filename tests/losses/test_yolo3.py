@@ -1,6 +1,8 @@
-"""The four losses against a plain NumPy loop over every anchor; what must not count does not."""
+"""YOLOv3's losses against a plain NumPy loop over every anchor; what must not count does not."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import numpy as np
 import pytest
@@ -8,12 +10,14 @@ import pytest
 from gluon_yolo.assign import BOX, BOX_WEIGHT, CLASS, COLUMNS, DELTAS, INDEX, WEIGHT, assign, pad_targets
 from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.compat import autograd, nd
-from gluon_yolo.losses import YOLOv3Loss
-from gluon_yolo.nn.coding import YOLOv3Coding
+from gluon_yolo.losses.yolo3 import IOU_GAIN, YOLOv3Loss
+from gluon_yolo.nn.coding import coding_of
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.structures import Detections
+from tests.losses.test_iou import plain
 
 SPEC = DetectionSpec(("cat", "dog", "bird"), (((10, 13), (16, 30)), ((40, 40),)), (8, 16), ignore_iou=0.3)
+SQUARED = dataclasses.replace(SPEC, box_coding="squared_sigmoid", xy_scales=(2, 2))
 SIZE_HW = (48, 80)
 
 
@@ -24,7 +28,7 @@ def sigmoid_cross_entropy(logit, target):
 def anchor_rows(maps, spec=SPEC, size_hw=SIZE_HW):
     """Return every anchor's raw prediction (B, N, 5 + C) and decoded box (B, N, 4), in assignment's order."""
     predictions, corners = [], []
-    for raw, anchors, stride in zip(maps, spec.anchors, spec.strides):
+    for raw, anchors, stride, reach in zip(maps, spec.anchors, spec.strides, spec.xy_scales):
         height, width = size_hw[0] // stride, size_hw[1] // stride
         split = raw.reshape(len(raw), len(anchors), -1, height, width)
         for a, anchor in enumerate(anchors):
@@ -32,15 +36,20 @@ def anchor_rows(maps, spec=SPEC, size_hw=SIZE_HW):
                 for column in range(width):
                     prediction = split[:, a, :, row, column].astype(float)
                     cell, wh = np.array([[column, row]]), np.array([anchor])
-                    corners.append(YOLOv3Coding.decode_array(prediction[:, :4], cell, wh, np.array([stride])))
+                    corners.append(
+                        coding_of(spec).decode_array(prediction[:, :4], cell, wh, np.array([stride]), reach)
+                    )
                     predictions.append(prediction)
     return np.stack(predictions, axis=1), np.stack(corners, axis=1)
 
 
-def plain_losses(maps, targets, smooth=0.0, spec=SPEC):
-    """Return objectness, centre, scale and class loss (4, B), and which anchors are left alone (B, N)."""
+def plain_losses(maps, targets, smooth=0.0, spec=SPEC, box_loss="yolo3"):
+    """Return each loss of each picture, and which anchors are left alone (B, N).
+
+    The losses are objectness, centre, scale and class (4, B), or objectness, box and class (3, B).
+    """
     predictions, corners = anchor_rows(maps, spec)
-    losses = np.zeros((4, len(targets)))
+    losses = np.zeros((4 if box_loss == "yolo3" else 3, len(targets)))
     ignored = np.zeros(predictions.shape[:2], dtype=bool)
     for b, rows in enumerate(targets):
         positives = {int(row[INDEX]): row for row in rows if row[WEIGHT] > 0}
@@ -55,9 +64,13 @@ def plain_losses(maps, targets, smooth=0.0, spec=SPEC):
             one_hot[int(row[CLASS])] = 1 - smooth
             box_weight = row[WEIGHT] * row[BOX_WEIGHT]
             losses[0, b] += row[WEIGHT] * sigmoid_cross_entropy(prediction[4], 1)
-            losses[1, b] += box_weight * sigmoid_cross_entropy(prediction[:2], row[DELTAS][:2]).sum()
-            losses[2, b] += box_weight * np.abs(prediction[2:4] - row[DELTAS][2:]).sum()
-            losses[3, b] += row[WEIGHT] * sigmoid_cross_entropy(prediction[5:], one_hot).sum()
+            if box_loss == "yolo3":
+                losses[1, b] += box_weight * sigmoid_cross_entropy(prediction[:2], row[DELTAS][:2]).sum()
+                losses[2, b] += box_weight * np.abs(prediction[2:4] - row[DELTAS][2:]).sum()
+            else:
+                overlap = plain(box_loss, corners[b, n], row[BOX].astype(float))
+                losses[1, b] += IOU_GAIN * box_weight * (1 - overlap)
+            losses[-1, b] += row[WEIGHT] * sigmoid_cross_entropy(prediction[5:], one_hot).sum()
     return losses, ignored
 
 
@@ -78,9 +91,9 @@ def random_case(seed: int, mixup: bool = False, spread: float = 1.0):
     return maps, pad_targets(targets)
 
 
-def run(maps, targets, label_smooth=False, hybridize=False, spec=SPEC):
-    """Return the losses (4, B) and the gradients of the raw maps."""
-    loss = YOLOv3Loss(spec, label_smooth)
+def run(maps, targets, smooth=0.0, hybridize=False, spec=SPEC, box_loss="auto"):
+    """Return the losses (4, B) or (3, B) and the gradients of the raw maps."""
+    loss = YOLOv3Loss(spec, smooth, box_loss)
     loss.initialize()
     if hybridize:
         loss.hybridize()
@@ -94,24 +107,56 @@ def run(maps, targets, label_smooth=False, hybridize=False, spec=SPEC):
 
 
 @pytest.mark.parametrize(
-    ("seed", "mixup", "label_smooth", "hybridize"),
-    [(0, False, False, False), (1, True, False, True), (2, False, True, True), (3, True, True, False)],
+    ("seed", "mixup", "smooth", "hybridize"),
+    [(0, False, 0.0, False), (1, True, 0.0, True), (2, False, 1 / 40, True), (3, True, 0.1, False)],
 )
-def test_equals_the_plain_loop(seed, mixup, label_smooth, hybridize):
+def test_equals_the_plain_loop(seed, mixup, smooth, hybridize):
     maps, targets = random_case(seed, mixup)
-    losses, _ = run(maps, targets, label_smooth, hybridize)
-    expected, ignored = plain_losses(maps, targets, 1 / 40 if label_smooth else 0.0)
+    losses, _ = run(maps, targets, smooth, hybridize)
+    expected, ignored = plain_losses(maps, targets, smooth)
     assert ignored.any(), "the case shows nothing of the ignore mask"
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
 
 
-def test_smoothing_of_few_and_of_many_classes():
-    assert [YOLOv3Loss(DetectionSpec(list(map(str, range(c)))), True).smooth for c in (1, 40, 80)] == [
-        1 / 40,
-        1 / 40,
-        1 / 80,
-    ]
-    assert YOLOv3Loss(SPEC).smooth == 0
+@pytest.mark.parametrize("spec", [SPEC, SQUARED], ids=["yolo3", "squared_sigmoid"])
+@pytest.mark.parametrize(
+    ("box_loss", "mixup", "hybridize"), [("giou", False, True), ("diou", True, False), ("ciou", True, True)]
+)
+def test_overlaps_in_the_place_of_centre_and_scale(spec, box_loss, mixup, hybridize):
+    maps, targets = random_case(11, mixup)
+    losses, gradients = run(maps, targets, 0.0, hybridize, spec, box_loss)
+    expected, _ = plain_losses(maps, targets, spec=spec, box_loss=box_loss)
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
+    positive = np.zeros(anchor_rows(maps, spec)[0].shape[:2], dtype=bool)
+    for b, rows in enumerate(targets):
+        positive[b, rows[rows[:, WEIGHT] > 0, INDEX].astype(int)] = True
+    slopes = anchor_rows(gradients, spec)[0][..., :4]
+    assert (np.abs(slopes[positive]).sum(axis=1) > 0).all() and not slopes[~positive].any()
+
+
+@pytest.mark.parametrize("spec", [SPEC, SQUARED], ids=["yolo3", "squared_sigmoid"])
+@pytest.mark.parametrize("box_loss", ["giou", "diou"])  # CIoU's weight has a slope of its own, left out
+def test_an_overlaps_gradient_is_the_plain_losses_slope(spec, box_loss):
+    maps, targets = random_case(12, mixup=True)
+    _, gradients = run(maps, targets, spec=spec, box_loss=box_loss)
+    step = 1e-5
+    at = [(b, int(row[INDEX])) for b, rows in enumerate(targets) for row in rows if row[WEIGHT] > 0]
+    slopes = anchor_rows(gradients, spec)[0]
+    numbers = np.arange(sum(raw.size for raw in maps), dtype=float)  # to see where a row's are in the maps
+    ends = np.cumsum([raw.size for raw in maps])[:-1]
+    with np.errstate(over="ignore"):  # they are no predictions
+        places = anchor_rows([p.reshape(m.shape) for p, m in zip(np.split(numbers, ends), maps)], spec)[0]
+    for b, n in at:
+        for channel in range(4):
+            place = int(places[b, n, channel])
+            totals = []
+            for sign in (1, -1):
+                flat = np.concatenate([raw.ravel().astype(float) for raw in maps])
+                flat[place] += sign * step
+                nudged = [part.reshape(raw.shape) for part, raw in zip(np.split(flat, ends), maps)]
+                totals.append(plain_losses(nudged, targets, spec=spec, box_loss=box_loss)[0][1].sum())
+            slope = (totals[0] - totals[1]) / (2 * step)
+            assert slopes[b, n, channel] == pytest.approx(slope, abs=2e-4)
 
 
 def test_gradient_is_the_plain_losses_slope():
@@ -187,9 +232,9 @@ def test_a_weight_of_zero_is_no_object_but_keeps_from_punishment():
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize("hybridize", [False, True])
-def test_sizes_batches_and_counts_may_change(hybridize):
-    loss = YOLOv3Loss(SPEC)
+@pytest.mark.parametrize(("hybridize", "box_loss"), [(False, "yolo3"), (True, "yolo3"), (True, "ciou")])
+def test_sizes_batches_and_counts_may_change(hybridize, box_loss):
+    loss = YOLOv3Loss(SPEC, box_loss=box_loss)
     loss.initialize()
     if hybridize:
         loss.hybridize()
@@ -204,8 +249,10 @@ def test_sizes_batches_and_counts_may_change(hybridize):
         assert all(part.shape == (batch,) and not part.asnumpy().any() for part in others)
 
 
-def test_far_off_predictions_stay_finite():
-    """Exponentials of sizes overflow to infinite boxes; those are negatives, and the losses stay numbers."""
-    maps, targets = random_case(10, spread=200)
-    losses, gradients = run(maps, targets)
+@pytest.mark.parametrize("box_loss", ["yolo3", "giou", "diou", "ciou"])
+@pytest.mark.parametrize("spread", [10, 200, 1e4])
+def test_far_off_predictions_stay_finite(box_loss, spread):
+    """Exponentials of sizes overflow to infinite boxes, also at positives, and the losses stay numbers."""
+    maps, targets = random_case(10, spread=spread)
+    losses, gradients = run(maps, targets, box_loss=box_loss)
     assert np.isfinite(losses).all() and all(np.isfinite(gradient).all() for gradient in gradients)

@@ -1,4 +1,4 @@
-"""ParamsFile: what a ``.params`` file holds, and what it and its folder say of the network it came from."""
+"""WeightsFile: what a weights file of any kind holds, and what it says of the network it came from."""
 
 from __future__ import annotations
 
@@ -11,40 +11,54 @@ import numpy as np
 from gluon_yolo.compat import mx
 from gluon_yolo.errors import UserError
 from gluon_yolo.nn import gluoncv_names
+from gluon_yolo.nn.detector import DetectionNetwork
 from gluon_yolo.spec import Anchors, DetectionSpec
 
 
 @dataclasses.dataclass(frozen=True)
-class ParamsFile:
-    """The contents of a parameter file.
+class WeightsFile:
+    """The contents of a file.
 
     Args:
         path: the file.
         values: arrays under our names; those that have no place here, under their own.
-        from_gluoncv: whether GluonCV wrote it.
+        is_foreign: whether another program wrote it.
         class_names: of the network in it; None when nothing tells them.
         anchors: of the network in it, by ascending stride; None when nothing tells them.
     """
 
     path: Path
     values: dict[str, np.ndarray]
-    from_gluoncv: bool
+    is_foreign: bool
     class_names: tuple[str, ...] | None
     anchors: Anchors | None
 
     @classmethod
-    def read(cls, path: Path, levels: int) -> ParamsFile:
-        """Read a file of ours or of GluonCV's.
+    def read(cls, path: Path, net: DetectionNetwork) -> WeightsFile:
+        """Read a file: ours, GluonCV's, or of a kind that the network has a reader for.
 
         Args:
             path: the file.
-            levels: of the detector; GluonCV counts them from the coarsest.
+            net: what it is to be for.
 
         Raises:
-            UserError: when it is absent, damaged, or holds no named arrays.
+            UserError: when it is absent, damaged, holds no named arrays, or is of a kind that this network
+                cannot read.
         """
         if not path.is_file():
-            raise UserError(f"{path}: no such weights file; give a .params file or a run's folder")
+            raise UserError(f"{path}: no such weights file; give a weights file or a run's folder")
+        kind = _kind(path)
+        if kind == "params":
+            return cls._read_params(path, net.spec.num_levels)
+        if kind not in net.readers:
+            raise UserError(
+                f"{path}: looks like {_KINDS[kind]}, which is no use to {net.zoo_name}; {_ADVICE[kind]}"
+            )
+        return cls(path, net.readers[kind](path), True, None, None)
+
+    @classmethod
+    def _read_params(cls, path: Path, levels: int) -> WeightsFile:
+        """Read a file of mxnet's; GluonCV counts levels from the coarsest."""
         try:
             arrays = mx.nd.load(str(path))
         except (mx.MXNetError, ValueError) as error:
@@ -61,6 +75,23 @@ class ParamsFile:
             return cls(path, values, True, None, _gluoncv_anchors(values, levels))
         spec = _spec_of_run(path)
         return cls(path, values, False, spec.class_names if spec else None, spec.anchors if spec else None)
+
+
+def _kind(path: Path) -> str:
+    """Return what a file is by its first bytes, and where they say nothing, by its name."""
+    with open(path, "rb") as file:
+        start = file.read(8)
+    if start.startswith((b"PK\x03\x04", b"\x80\x02")):  # a zip file, a bare pickle
+        return "pth"
+    return "params" if start == _PARAMS or path.suffix in ("", ".params") else "darknet"
+
+
+_PARAMS = (0x112).to_bytes(8, "little")  # how mxnet's lists of arrays begin
+_KINDS = {"pth": "a PyTorch file", "darknet": "darknet weights"}
+_ADVICE = {
+    "pth": "such files are read for yolo_fastestv2",
+    "darknet": "name its cfg with --network FILE.cfg, or yolo3_darknet53",
+}
 
 
 def _spec_of_run(path: Path) -> DetectionSpec | None:

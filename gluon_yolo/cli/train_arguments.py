@@ -1,0 +1,192 @@
+"""Training arguments: how the flags of training are declared, and their defaults."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from gluon_yolo.cli.data_flags import add_data_arguments
+from gluon_yolo.data.transforms import TRANSFORMS
+from gluon_yolo.engine.recipes import RECIPES
+from gluon_yolo.engine.schedule import MODES
+from gluon_yolo.engine.settings import BOX_LOSSES, VAL_METRICS, WORKER_TYPES, TrainSettings
+
+Flags = dict[str, Any]  # a flag's name, with underscores, to its value: what args.json holds
+
+# What the flags are when neither the command line nor a recipe says; most are the settings' own defaults.
+SETTINGS = {field.name: field.default for field in dataclasses.fields(TrainSettings)}
+DEFAULTS: Mapping[str, Any] = {
+    **{name: value for name, value in SETTINGS.items() if name != "random_shape"},
+    **{"network": "mobilenet1_0", "data_shape": "416", "lr_decay_epoch": "160,180", "no_random_shape": False},
+    **{"random_shapes": "320,352,384,416,448,480,512,544,576,608"},
+    **{
+        "data": None,
+        "format": None,
+        "dataset": "voc",
+        "data_root": None,
+        "train_split": None,
+        "val_split": None,
+    },
+    **{
+        "classes": None,
+        "skip_bad": False,
+        "recipe": None,
+        "gpus": None,
+        "cpu_devices": 0,
+        "save_prefix": "runs/",
+    },
+}
+PROFILED = 10  # steps that are enough for a profile
+
+
+def add_train_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags, each None until given: a recipe and a resumed run must know which were."""
+    add_data_arguments(parser)
+    _add_network(parser.add_argument_group("network"))
+    _add_run(parser.add_argument_group("run"))
+    _add_learning(parser.add_argument_group("learning"))
+
+
+def _add(group: Any, *names: str, help: str, **options: Any) -> None:
+    """Add a flag; ``help`` gets its default at the end, except for switches."""
+    default = DEFAULTS.get(names[-1].lstrip("-").replace("-", "_"))
+    if default is False and "nargs" not in options:
+        options.update(action="store_true", default=None)
+    elif default is not None and default is not False:
+        help += f" (default: {default})"
+        if isinstance(default, (int, float)):
+            options = {"type": type(default), "metavar": "N", **options}
+    group.add_argument(*names, help=help, **options)
+
+
+def _number(text: str) -> float:
+    """Return a whole number as one, and any other as a float."""
+    return int(text) if text.isdecimal() else float(text)
+
+
+def _factors(text: str) -> float | str:
+    """Return one factor as a number, and several, with commas between, as they are."""
+    factors = [float(word) for word in text.split(",")]
+    return factors[0] if len(factors) == 1 else text
+
+
+class _Joined(argparse.Action):
+    """Joins what a repeated flag is given, with commas between."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """Add what came."""
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, values if before is None else f"{before},{values}")
+
+
+def _add_network(group: Any) -> None:
+    names = (
+        "mobilenet1_0, mobilenet0_25, mobilenetv2_1_0, darknet53, fastestv2, ..., or a darknet .cfg, whose "
+        "[net] then gives the defaults of the run"
+    )
+    sizes = "train at --data-shape only"
+    anchors = (
+        "auto: found on the training pictures at --data-shape, as `data anchors` finds them; or its file; or "
+        "a list such as 10,13,16,30,33,23 (default: YOLOv3's nine)"
+    )
+    shapes = "train at these sizes, multiples of 32, drawn at random; such as 320,416,320x480 (height first)"
+    _add(group, "--network", metavar="NAME|CFG", help=names)
+    _add(group, "--data-shape", metavar="N|HxW", help="input size, of training and validation")
+    _add(group, "--random-shapes", metavar="N,HxW", help=shapes)
+    _add(group, "--shape-interval", help="batches of one drawn size in a row")
+    _add(group, "--no-random-shape", help=sizes)
+    _add(group, "--anchors", metavar="auto|FILE|LIST", help=anchors)
+    _add(group, "--syncbn", help="normalise over the batch of all devices")
+    _add(group, "--freeze-bn", help="keep batch normalisation as the loaded weights have it")
+    _add(group, "--weights", metavar="FILE|RUN", help="start from these weights, as far as they fit")
+    whole = "start from GluonCV's weights of the whole detector, or, with FILE, as --weights FILE"
+    _add(group, "--pretrained", nargs="?", const=True, metavar="FILE", help=whole)
+    base = (
+        "start the backbone from GluonCV's ImageNet weights; auto: if they can be had. Or from the backbone "
+        "in FILE, of any kind that --weights takes"
+    )
+    _add(group, "--pretrained-base", metavar="auto|yes|no|FILE", help=base)
+    frozen = (
+        "keep these as they are loaded: the first N layers (of a darknet network by darknet's count, so that "
+        "57 goes with NAME.conv.57), or all whose names begin so, such as backbone; several with commas "
+        "between"
+    )
+    _add(group, "--freeze", action=_Joined, metavar="N|NAME", help=frozen)
+
+
+def _add_run(group: Any) -> None:
+    purposes = "; ".join(f"{name}: {recipe.purpose}" for name, recipe in RECIPES.items())
+    cpus = "use N CPU contexts in the place of GPUs, to try training on several devices without them"
+    resume = (
+        "go on with a run, to the same weights as without the break. Its settings are those of its "
+        "args.json; only --gpus, --cpu-devices, -j and --worker-type may be given anew. With FILE, a .params "
+        "file: start a run from it, at --start-epoch"
+    )
+    _add(group, "--recipe", choices=sorted(RECIPES), help=f"other defaults, for a purpose. {purposes}")
+    _add(group, "--gpus", metavar="0,1", help='GPUs to train on; "" is the CPU (default: GPU 0 if usable)')
+    _add(group, "--cpu-devices", help=cpus)
+    _add(group, "-j", "--num-workers", help="threads or processes that prepare pictures")
+    kinds = "what these are; auto: threads up to four, which share one memory, else processes, which scale"
+    _add(group, "--worker-type", choices=WORKER_TYPES, help=kinds)
+    _add(group, "--save-prefix", metavar="PREFIX", help="the run's folder is PREFIX, the network, a number")
+    _add(group, "--resume", metavar="RUN|FILE", help=resume)
+    _add(group, "--start-epoch", help="first epoch, with --resume FILE")
+    _add(group, "--seed", help="of everything random")
+    _add(group, "--log-interval", help="batches between log lines")
+    _add(group, "--val-interval", help="epochs between validations; the last epoch has one in any case")
+    best = (
+        "which score decides the best epoch: Pascal VOC's over eleven recalls, or (voc) the area under the "
+        "curve, as darknet's map, both at IoU 0.5; or COCO's AP. auto: coco on COCO annotations, else voc07"
+    )
+    _add(group, "--val-metric", choices=VAL_METRICS, help=best)
+    _add(group, "--save-interval", help="epochs between kept snapshots, 0: none")
+    profile = f"record N steps of the first epoch ({PROFILED} if not said) with mxnet's profiler"
+    _add(group, "--profile", nargs="?", const=PROFILED, metavar="N", help=profile)
+
+
+def _add_learning(group: Any) -> None:
+    _add(group, "--epochs", help="of the whole training")
+    _add(group, "--batch-size", help="pictures per step, over all devices")
+    _add(group, "--num-samples", help="pictures per epoch; 0 or -1: all")
+    _add(group, "--lr", metavar="X", help="learning rate after the warm-up")
+    _add(group, "--lr-mode", choices=MODES, help="how it falls; exponential: by --lr-decay an epoch")
+    decay = "factor at each decay epoch; or, with commas between, one for each"
+    _add(group, "--lr-decay", type=_factors, metavar="X,X", help=decay)
+    _add(group, "--lr-decay-epoch", metavar="E,E", help="epochs at which it decays")
+    _add(group, "--lr-decay-period", help="decay every so many epochs instead; 0: not")
+    _add(group, "--lr-power", metavar="X", help="exponent of --lr-mode poly")
+    _add(group, "--target-lr", metavar="X", help="where --lr-mode poly and cosine end")
+    cosine = (
+        "epoch, of those from the start, at which --lr-mode cosine ends and stays, as T_max of PyTorch and "
+        "MindSpore: the rate changes once an epoch then; 0: the last step, and it changes every step"
+    )
+    _add(group, "--cosine-epochs", help=cosine)
+    _add(group, "--warmup-lr", metavar="X", help="learning rate that the warm-up starts from")
+    _add(group, "--warmup-epochs", type=_number, help="epochs of warm-up, perhaps a part of one")
+    _add(
+        group, "--warmup-power", metavar="X", help="exponent of the warm-up; 1: a straight line, 4: darknet's"
+    )
+    _add(group, "--momentum", metavar="X", help="of stochastic gradient descent")
+    _add(group, "--wd", metavar="X", help="weight decay")
+    _add(group, "--no-wd", help="no weight decay on biases and batch normalisation")
+    _add(group, "--mixup", help="mix pairs of pictures")
+    _add(group, "--no-mixup-epochs", help="epochs without mixup at the end")
+    _add(group, "--label-smooth", help="soften class targets")
+    smooth = (
+        "how much: an object's own class is told 1 - S, every other one S, which those of a softmax share "
+        "(default: GluonCV's, the smaller of 1/40 and one over the classes)"
+    )
+    _add(group, "--label-smooth-factor", type=float, metavar="S", help=smooth)
+    boxes = "of boxes: YOLOv3's, centre and size apart, or by overlap; auto: the network's own"
+    _add(group, "--box-loss", choices=BOX_LOSSES, help=boxes)
+    scale = "multiply the losses by it before the backward pass, and divide the gradients, against underflow"
+    _add(group, "--loss-scale", metavar="X", help=scale)
+    augment = (
+        "presets and transforms with commas between, such as mosaic,light or "
+        "color(hue_degrees=9),affine(scale=0.5:1.5,degrees=10),flip,letterbox. Presets: yolo3 (GluonCV's, "
+        "for large data), light and overhead (gentler, the second for pictures without an upper side), none. "
+        f"Transforms: {', '.join(TRANSFORMS)}. See them: gluon-yolo data show"
+    )
+    _add(group, "--augment", metavar="NAMES", help=augment)

@@ -1,0 +1,146 @@
+"""Yolo-FastestV2's loss: raw maps with classes by cell, and sparse targets, to three losses."""
+
+from __future__ import annotations
+
+from gluon_yolo.compat import gluon
+from gluon_yolo.losses.positives import (
+    box_distance,
+    check_smoothing,
+    choose_box_loss,
+    positions,
+    read_columns,
+    softplus,
+    truth_boxes,
+)
+from gluon_yolo.nn.coding import coding_of
+from gluon_yolo.nn.decode import Places
+from gluon_yolo.nn.scores import score_rule_of
+from gluon_yolo.spec import DetectionSpec
+
+BOX_GAIN, OBJECTNESS_GAIN, CLASS_GAIN = 3.2, 64.0, 32.0
+LEVEL_BALANCE = (1.0, 0.4)  # of objectness, by ascending stride
+
+
+class YoloFastestV2Loss(gluon.HybridBlock):
+    """Objectness, box and class loss of each picture, as Yolo-FastestV2 is trained.
+
+    The original gives one number per batch of B pictures, a sum over the levels of
+
+    - objectness: 64 * balance * mean over all B * N anchors of the level of the binary cross-entropy, no
+      negative left alone; balance is 1 at the finer level and 0.4 at the coarser,
+    - box: 3.2 * mean over the level's positives of ``1 - CIoU``,
+    - class: 32 / C * mean over the level's positives of the softmax's cross-entropy.
+
+    Here each picture has its share of that, times B: the mean of the losses over the batch, which the
+    trainer descends, is the original's number. Means over positives are weighted by the rows' weights, all 1
+    without mixup, and taken over the pictures of one device, as everything that a loss sees; over D devices
+    the trainer so descends the mean of D means. Rows that a later one overruled (weight 0) have no part in
+    them; the original counts an anchor that two objects claim twice.
+
+    Source: github.com/dog-qiuqiu/Yolo-FastestV2, ``utils/loss.py``.
+
+    Args:
+        spec: anchors, strides, coding; two levels.
+        label_smooth: ``s``, 0 to 0.5: class targets become ``1 - s`` and, shared by the others, ``s``.
+        box_loss: ``ciou``, which ``auto`` is, or ``giou`` or ``diou`` in its place.
+
+    Attributes:
+        names: of the losses, in order.
+
+    Raises:
+        UserError: as :func:`gluon_yolo.losses.positives.choose_box_loss`.
+        ValueError: when there are not two levels.
+    """
+
+    names = ("objectness", "box", "class")
+
+    def __init__(self, spec: DetectionSpec, label_smooth: float = 0.0, box_loss: str = "auto", **kwargs):
+        """Settle the rules and build the anchors' places."""
+        super().__init__(**kwargs)
+        if spec.num_levels != len(LEVEL_BALANCE):
+            raise ValueError(f"strides: expected {len(LEVEL_BALANCE)} levels, got {spec.strides}")
+        self.box_loss = choose_box_loss(spec, box_loss)
+        self.coding = coding_of(spec)
+        self.rule = score_rule_of(spec)
+        self.strides = spec.strides
+        self.anchors_per_level = spec.anchors_per_level
+        self.num_classes = spec.num_classes
+        self.smooth = check_smoothing(label_smooth)
+        self.places = Places(spec)
+
+    def hybrid_forward(self, F, *inputs):
+        """Turn raw maps and targets into losses.
+
+        Args:
+            F: ``mx.nd`` or ``mx.sym``.
+            inputs: the raw maps (B, 5 * A + C, H, W), ascending stride, and last the targets (B, M, 12) of
+                :func:`gluon_yolo.assign.pad_targets`.
+
+        Returns:
+            The losses of ``names``, each (B,).
+        """
+        *maps, targets = inputs
+        levels = [self.rule.split(F, raw, count) for raw, count in zip(maps, self.anchors_per_level)]
+        deltas = F.concat(*(_delta_rows(F, level[0]) for level in levels), dim=1)
+        objectness = [level[1] for level in levels]
+        classes = F.concat(
+            *(
+                self.rule.class_rows(F, level[2], count)
+                for level, count in zip(levels, self.anchors_per_level)
+            ),
+            dim=1,
+        )
+        column = {name: F.reshape(value, (0, -1)) for name, value in read_columns(F, targets).items()}
+        place = positions(F, column["index"])
+        places = F.take(self.places(*maps), column["index"])
+        stride = F.reshape(F.slice_axis(places, axis=2, begin=2, end=3), (0, -1))
+        on_level = [stride == level_stride for level_stride in self.strides]
+        share = _shares(F, column["weight"], on_level)
+
+        distance = box_distance(
+            F, self.box_loss, self.coding, F.gather_nd(deltas, place), places, truth_boxes(F, targets)
+        )
+        off = self.smooth / max(1, self.num_classes - 1)
+        one_hot = F.one_hot(column["class"], self.num_classes, 1 - self.smooth, off)
+        surprise = -F.sum(F.log_softmax(F.gather_nd(classes, place), axis=2) * one_hot, axis=2)
+        return (
+            _objectness_loss(F, objectness, place, column["weight"], on_level),
+            F.sum(distance * share, axis=1) * BOX_GAIN,
+            F.sum(surprise * share, axis=1) * (CLASS_GAIN / self.num_classes),
+        )
+
+
+def _delta_rows(F, deltas):
+    """Turn deltas (B, A, 4, H, W) into one row per anchor (B, A * H * W, 4)."""
+    return F.reshape(F.transpose(F.reshape(deltas, (0, 0, 0, -3)), axes=(0, 1, 3, 2)), (0, -3, 0))
+
+
+def _shares(F, weight, on_level):
+    """Return each row's weight (B, M) over the mean picture's sum of weights on the row's level.
+
+    The mean over the batch of the pictures' sums of ``share * x`` is the sum over levels of the mean x.
+    """
+    pictures = F.sum(F.ones_like(F.slice_axis(weight, axis=1, begin=0, end=1)))
+    weights = [weight * here for here in on_level]
+    means = [F.broadcast_div(here, F.broadcast_maximum(F.sum(here), F.full((1,), 1e-12))) for here in weights]
+    return F.broadcast_mul(F.add_n(*means), pictures)
+
+
+def _objectness_loss(F, objectness, place, weight, on_level):
+    """Return the objectness loss (B,).
+
+    Args:
+        F: ``mx.nd`` or ``mx.sym``.
+        objectness: logits of each level (B, N of the level).
+        place: (2, B, M) of the positives among all levels' anchors.
+        weight: (B, M) of the positives.
+        on_level: of each level (B, M), 1 where a positive is on it.
+    """
+    negative = [F.mean(softplus(F, logits), axis=1) * gain for logits, gain in zip(objectness, LEVEL_BALANCE)]
+    gains = [
+        F.broadcast_div(here * gain, F.sum(F.ones_like(F.slice_axis(logits, axis=0, begin=0, end=1))))
+        for here, logits, gain in zip(on_level, objectness, LEVEL_BALANCE)
+    ]
+    logit = F.gather_nd(F.concat(*objectness, dim=1), place)
+    positive = (weight * softplus(F, -logit) - (weight > 0) * softplus(F, logit)) * F.add_n(*gains)
+    return (F.add_n(*negative) + F.sum(positive, axis=1)) * OBJECTNESS_GAIN

@@ -1,0 +1,154 @@
+"""YOLOv3's loss: raw maps and sparse targets to objectness, box and class losses."""
+
+from __future__ import annotations
+
+from gluon_yolo.assign import DELTAS
+from gluon_yolo.compat import gluon
+from gluon_yolo.losses.positives import (
+    box_distance,
+    check_smoothing,
+    choose_box_loss,
+    cross_entropy,
+    positions,
+    read_columns,
+    softplus,
+    truth_boxes,
+)
+from gluon_yolo.nn.coding import coding_of
+from gluon_yolo.nn.decode import Places, level_decoders
+from gluon_yolo.nn.scores import BOX_CHANNELS
+from gluon_yolo.nn.scores import DELTAS as OBJECTNESS
+from gluon_yolo.spec import DetectionSpec
+
+IOU_GAIN = 2.0
+
+
+class YOLOv3Loss(gluon.HybridBlock):
+    """Objectness, box and class loss of each picture (Redmon & Farhadi 2018, sections 2.1 and 2.2).
+
+    Only objectness looks at every anchor; the others gather the predictions at the positives. A negative
+    whose decoded box overlaps any ground truth more than ``spec.ignore_iou`` is left alone.
+
+    Args:
+        spec: anchors, strides, coding; its score rule is ``objectness_times_class``.
+        label_smooth: ``s``, 0 to 0.5: class targets become ``1 - s`` and ``s``.
+        box_loss: ``yolo3``: cross-entropy of the centre, and distance of the logarithm of the size;
+            ``giou``, ``diou``, ``ciou``: one minus that overlap, times ``IOU_GAIN``; ``auto``: what suits the
+            coding. Each is weighted by the row's weight and box weight.
+
+    Attributes:
+        names: of the losses, in order.
+
+    Raises:
+        UserError: as :func:`gluon_yolo.losses.positives.choose_box_loss`.
+    """
+
+    def __init__(self, spec: DetectionSpec, label_smooth: float = 0.0, box_loss: str = "auto", **kwargs):
+        """Build a decoder per level."""
+        super().__init__(**kwargs)
+        self.box_loss = choose_box_loss(spec, box_loss)
+        self.names = (
+            ("objectness", "centre", "scale", "class")
+            if self.box_loss == "yolo3"
+            else ("objectness", "box", "class")
+        )
+        self.anchors = spec.anchors
+        self.coding = coding_of(spec)
+        self.ignore_iou = spec.ignore_iou
+        self.num_classes = spec.num_classes
+        self.smooth = check_smoothing(label_smooth)
+        self.decoders = level_decoders(spec)
+        if self.box_loss != "yolo3":
+            self.places = Places(spec)
+
+    def hybrid_forward(self, F, *inputs):
+        """Turn raw maps and targets into losses.
+
+        Args:
+            F: ``mx.nd`` or ``mx.sym``.
+            inputs: the raw maps (B, A * (5 + C), H, W), ascending stride, and last the targets (B, M, 12) of
+                :func:`gluon_yolo.assign.pad_targets`.
+
+        Returns:
+            The losses of ``names``, each (B,), summed over a picture.
+        """
+        *maps, targets = inputs
+        # Blocked before decoding: a gradient of 0 times an exponential that overflowed would be no number.
+        decoded = [decoder(F.BlockGrad(raw)) for decoder, raw in zip(self.decoders, maps)]
+        corners = [F.concat(*sides, dim=1) for sides in list(zip(*decoded))[:4]]
+        rows = F.concat(*(_rows(F, raw, len(level)) for raw, level in zip(maps, self.anchors)), dim=1)
+        objectness = F.reshape(F.slice_axis(rows, axis=2, begin=OBJECTNESS, end=BOX_CHANNELS), (0, -1))
+
+        column, truth = read_columns(F, targets), truth_boxes(F, targets)
+        index = F.reshape(column["index"], (0, -1))
+        place = positions(F, index)
+        chosen = F.gather_nd(rows, place)
+        counted = F.BlockGrad(_overlap_at_most(F, corners, truth, self.ignore_iou))
+        objectness_loss = _objectness_loss(F, objectness, chosen, counted, place, column["weight"])
+
+        deltas = F.slice_axis(chosen, axis=2, begin=0, end=OBJECTNESS)
+        box_weight = column["weight"] * column["box_weight"]
+        if self.box_loss == "yolo3":
+            box_losses = _yolo3_box_losses(F, deltas, targets)
+        else:
+            places = F.take(self.places(*maps), index)
+            distance = box_distance(F, self.box_loss, self.coding, deltas, places, truth)
+            box_losses = (F.expand_dims(distance, axis=2) * IOU_GAIN,)
+        logits = F.slice_axis(chosen, axis=2, begin=BOX_CHANNELS, end=None)
+        one_hot = F.one_hot(
+            F.reshape(column["class"], (0, -1)), self.num_classes, 1 - self.smooth, self.smooth
+        )
+        class_loss = F.broadcast_mul(cross_entropy(F, logits, one_hot), column["weight"])
+        return (
+            objectness_loss,
+            *(F.sum(F.broadcast_mul(loss, box_weight), axis=(1, 2)) for loss in box_losses),
+            F.sum(class_loss, axis=(1, 2)),
+        )
+
+
+def _rows(F, raw, anchors):
+    """Turn a map (B, A * (5 + C), H, W) into one row per anchor (B, A * H * W, 5 + C)."""
+    split = F.reshape(raw, (0, -4, anchors, -1, -3))
+    return F.reshape(F.transpose(split, axes=(0, 1, 3, 2)), (0, -3, 0))
+
+
+def _objectness_loss(F, objectness, chosen, counted, place, weight):
+    """Return the objectness loss (B,).
+
+    Args:
+        F: ``mx.nd`` or ``mx.sym``.
+        objectness: (B, N) logits.
+        chosen: (B, M, 5 + C) rows at the positives.
+        counted: (B, N) 1 where a negative is none to leave alone.
+        place: (2, B, M) of the positives.
+        weight: (B, M, 1) of the positives.
+    """
+    negative = F.sum(softplus(F, objectness) * counted, axis=1)
+    logit = F.reshape(F.slice_axis(chosen, axis=2, begin=OBJECTNESS, end=BOX_CHANNELS), (0, -1))
+    weight = F.reshape(weight, (0, -1))
+    is_positive = weight > 0
+    positive = weight * softplus(F, -logit) - is_positive * F.gather_nd(counted, place) * softplus(F, logit)
+    return negative + F.sum(positive, axis=1)
+
+
+def _yolo3_box_losses(F, deltas, targets):
+    """Return centre and scale losses, each (B, M, 2), of raw deltas (B, M, 4)."""
+    centre = F.slice_axis(deltas, axis=2, begin=0, end=2)
+    centre_target = F.slice_axis(targets, axis=2, begin=DELTAS.start, end=DELTAS.start + 2)
+    scale = F.slice_axis(deltas, axis=2, begin=2, end=4)
+    scale_target = F.slice_axis(targets, axis=2, begin=DELTAS.start + 2, end=DELTAS.stop)
+    return cross_entropy(F, centre, centre_target), F.abs(scale - scale_target)
+
+
+def _overlap_at_most(F, corners, truth, threshold):
+    """Return 1 where a box (B, N) overlaps no truth (B, M, 4) by more than ``threshold``, else 0."""
+    x1, y1, x2, y2 = (F.expand_dims(side, axis=2) for side in corners)
+    tx1, ty1, tx2, ty2 = (
+        F.expand_dims(F.squeeze(side, axis=2), axis=1) for side in F.split(truth, num_outputs=4, axis=2)
+    )
+    width = F.relu(F.broadcast_minimum(x2, tx2) - F.broadcast_maximum(x1, tx1))
+    height = F.relu(F.broadcast_minimum(y2, ty2) - F.broadcast_maximum(y1, ty1))
+    both_areas = F.broadcast_add((x2 - x1) * (y2 - y1), (tx2 - tx1) * (ty2 - ty1))
+    # intersection / union > t, with union = both_areas - intersection, and without a division
+    exceeds = width * height * (1 + threshold) - both_areas * threshold
+    return F.max(exceeds, axis=2) <= 0

@@ -1,0 +1,137 @@
+"""Architecture: what builds a network, by a name of the zoo, a darknet cfg, or a model's folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo.darknet.cfg import Cfg, read_cfg
+from gluon_yolo.darknet.changes import with_heads
+from gluon_yolo.darknet.levels import make_spec
+from gluon_yolo.darknet.network import CFG, DarknetNetwork
+from gluon_yolo.darknet.plan import make_plan
+from gluon_yolo.darknet.training import run_flags
+from gluon_yolo.nn import zoo
+from gluon_yolo.nn.detector import DetectionNetwork
+from gluon_yolo.spec import Anchors, DetectionSpec
+
+log = logging.getLogger("gluon_yolo")
+
+
+class Architecture:
+    """A network of the zoo, not yet built.
+
+    Args:
+        name: as :func:`gluon_yolo.nn.zoo.canonical` returns it.
+
+    Attributes:
+        name: of the network.
+        spec: of its usual form; the class names are no real ones.
+        size_hw: usual height and width of its input in pixels.
+        fit: how pictures are brought to that size, a mode of :class:`gluon_yolo.inference.fit.Fit`.
+    """
+
+    name: str
+    spec: DetectionSpec
+    size_hw: tuple[int, int]
+    fit = "resize"
+
+    def __init__(self, name: str):
+        self.name = name
+        self.spec, self.size_hw = zoo.entry(name).spec, zoo.entry(name).size_hw
+
+    def build(
+        self,
+        class_names: Sequence[str] | None = None,
+        anchors: Anchors | None = None,
+        norm: str = "bn",
+        num_devices: int = 1,
+    ) -> DetectionNetwork:
+        """Build the network, its weights not yet set.
+
+        Args:
+            class_names: of the data; None takes the network's own.
+            anchors: per level (width, height) in input pixels; None takes the network's own.
+            norm: ``bn``, ``sync`` or ``frozen`` (:func:`gluon_yolo.nn.layers.make_norm`).
+            num_devices: devices that share ``sync`` statistics.
+
+        Raises:
+            UserError: without class names for a network that has none, or with anchors that do not suit it.
+        """
+        return zoo.build(self.name, class_names, anchors, norm, num_devices)
+
+    def training_flags(self, pictures: int, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the network's own file says of training, as flags of ``train``.
+
+        Args:
+            pictures: to train on.
+            given: flags that are decided already.
+        """
+        flags = zoo.entry(self.name).flags
+        decays = given.get("lr_mode", "step") == "step"
+        return {name: value for name, value in flags.items() if decays or name != "lr_decay_epoch"}
+
+
+class CfgArchitecture(Architecture):
+    """The network of a darknet cfg.
+
+    Args:
+        cfg: its content.
+        name: None takes the file's.
+
+    Raises:
+        UserError: the cfg is wrong.
+    """
+
+    def __init__(self, cfg: Cfg, name: str | None = None):
+        self.plan = make_plan(cfg)
+        self.name = name or Path(cfg.path).stem
+        self.spec = make_spec(self.plan)
+        self.size_hw = (self.plan.picture.height, self.plan.picture.width)
+        self.fit = "letterbox" if self.plan.letterbox else "resize"
+
+    def build(
+        self,
+        class_names: Sequence[str] | None = None,
+        anchors: Anchors | None = None,
+        norm: str = "bn",
+        num_devices: int = 1,
+    ) -> DetectionNetwork:
+        """Build the network, as the base class says; without class names they are called ``class 0``, ..."""
+        plan = self.plan
+        count = self.spec.num_classes if class_names is None else len(class_names)
+        other_anchors = anchors if anchors and anchors != self.spec.anchors else None
+        if count != self.spec.num_classes or other_anchors:
+            plan = make_plan(with_heads(plan.cfg, count, other_anchors))
+        spec = make_spec(plan, class_names)
+        return DarknetNetwork(self.name, plan, spec, norm, num_devices, weights_plan=self.plan)
+
+    def training_flags(self, pictures: int, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what ``[net]`` and the heads say of training, as the base class says."""
+        flags, notes = run_flags(self.plan, pictures, given)
+        for note in notes:
+            log.info("%s: %s", self.plan.cfg.path, note)
+        return flags
+
+
+def find(network: str, folder: Path | None = None, datasets: Sequence[str] = ()) -> Architecture:
+    """Return the architecture that a name means.
+
+    Args:
+        network: a name of the zoo in any spelling, the path of a darknet cfg, or the name of a network whose
+            cfg lies in ``folder``.
+        folder: of a model.
+        datasets: the ending, ``voc`` or ``coco``, of a zoo's name that is given without one.
+
+    Raises:
+        UserError: there is none, or its cfg is wrong.
+    """
+    if folder is not None and (folder / CFG).is_file():
+        return CfgArchitecture(read_cfg(folder / CFG), network)
+    if network.endswith(".cfg") or os.sep in network:
+        path = Path(network).expanduser()
+        return CfgArchitecture(read_cfg(path), path.resolve().parent.name if path.name == CFG else None)
+    return Architecture(zoo.canonical(network, *datasets))

@@ -1,0 +1,144 @@
+"""Score rules: how a raw map holds boxes, objectness and classes, and what makes a score of them.
+
+A score rule is named by ``spec.score_rule``. Every rule has its own layout of a raw map (B, K, H, W); behind
+:meth:`ScoreRule.split` all are alike. Anchors A of a map are counted by anchor, then row, then column.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from gluon_yolo.spec import DetectionSpec
+
+DELTAS = 4  # tx, ty, tw, th
+BOX_CHANNELS = 5  # and objectness
+
+
+class ScoreRule(ABC):
+    """What one layout of raw maps means."""
+
+    name: str
+
+    @staticmethod
+    @abstractmethod
+    def channels(anchors: int, classes: int) -> int:
+        """Return how many channels K a raw map has for A anchors and C classes."""
+
+    @staticmethod
+    @abstractmethod
+    def split(F, raw, anchors: int) -> tuple:
+        """Take a raw map apart.
+
+        Args:
+            F: ``mx.nd`` or ``mx.sym``.
+            raw: (B, K, H, W).
+            anchors: A.
+
+        Returns:
+            Deltas tx, ty, tw, th (B, A, 4, H, W); objectness logits (B, A * H * W); class logits
+            (B, S, C, H * W), where S is A, or 1 when the anchors of a cell share them.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def scores(F, objectness, classes, anchors: int):
+        """Turn what :meth:`split` gives into scores (B, A * H * W, C) in 0..1."""
+
+    @staticmethod
+    @abstractmethod
+    def class_rows(F, classes, anchors: int):
+        """Turn the class logits that :meth:`split` gives into a row per anchor (B, A * H * W, C)."""
+
+
+class ObjectnessTimesClass(ScoreRule):
+    """Each anchor has classes of its own, which do not exclude one another: sigmoids (YOLOv3).
+
+    Channels (B, A * (5 + C), H, W): of each anchor tx, ty, tw, th, objectness, class logits. A score is
+    ``sigmoid(objectness) * sigmoid(class logit)``.
+
+    Source: Redmon & Farhadi 2018, sections 2.1 and 2.2.
+    """
+
+    name = "objectness_times_class"
+
+    @staticmethod
+    def channels(anchors: int, classes: int) -> int:
+        """Return A * (5 + C)."""
+        return anchors * (BOX_CHANNELS + classes)
+
+    @staticmethod
+    def split(F, raw, anchors: int) -> tuple:
+        """Take a raw map apart; class logits come as (B, A, C, H * W)."""
+        by_anchor = F.reshape(raw, (0, -4, anchors, -1, 0, 0))
+        deltas = F.slice_axis(by_anchor, axis=2, begin=0, end=DELTAS)
+        objectness = F.reshape(F.slice_axis(by_anchor, axis=2, begin=DELTAS, end=BOX_CHANNELS), (0, -1))
+        classes = F.slice_axis(F.reshape(by_anchor, (0, 0, 0, -1)), axis=2, begin=BOX_CHANNELS, end=None)
+        return deltas, objectness, classes
+
+    @staticmethod
+    def scores(F, objectness, classes, anchors: int):
+        """Return products of sigmoids (B, A * H * W, C)."""
+        probabilities = F.sigmoid(ObjectnessTimesClass.class_rows(F, classes, anchors))
+        return F.broadcast_mul(probabilities, F.expand_dims(F.sigmoid(objectness), axis=2))
+
+    @staticmethod
+    def class_rows(F, classes, anchors: int):
+        """Return the logits with the classes last (B, A * H * W, C)."""
+        return F.reshape(F.transpose(classes, axes=(0, 1, 3, 2)), (0, -3, 0))
+
+
+class ObjectnessTimesSoftmax(ScoreRule):
+    """The anchors of a cell share their classes, of which one is true: a softmax (Yolo-FastestV2).
+
+    Channels (B, 5 * A + C, H, W): of each anchor tx, ty, tw, th; then of each anchor objectness; then C class
+    logits. A score is ``sigmoid(objectness) * softmax(class logits)``.
+
+    Source: github.com/dog-qiuqiu/Yolo-FastestV2, ``model/detector.py`` and ``handel_preds``.
+    """
+
+    name = "objectness_times_softmax"
+
+    @staticmethod
+    def channels(anchors: int, classes: int) -> int:
+        """Return 5 * A + C."""
+        return anchors * BOX_CHANNELS + classes
+
+    @staticmethod
+    def split(F, raw, anchors: int) -> tuple:
+        """Take a raw map apart; class logits come as (B, 1, C, H * W)."""
+        objectness, classes = anchors * DELTAS, anchors * BOX_CHANNELS
+        deltas = F.reshape(F.slice_axis(raw, axis=1, begin=0, end=objectness), (0, -4, anchors, DELTAS, 0, 0))
+        return (
+            deltas,
+            F.reshape(F.slice_axis(raw, axis=1, begin=objectness, end=classes), (0, -1)),
+            F.reshape(F.slice_axis(raw, axis=1, begin=classes, end=None), (0, -4, 1, -1, -3)),
+        )
+
+    @staticmethod
+    def scores(F, objectness, classes, anchors: int):
+        """Return products of sigmoid and softmax (B, A * H * W, C)."""
+        probabilities = F.transpose(F.softmax(classes, axis=2), axes=(0, 1, 3, 2))
+        by_anchor = F.expand_dims(F.reshape(F.sigmoid(objectness), (0, -4, anchors, -1)), axis=3)
+        return F.reshape(F.broadcast_mul(by_anchor, probabilities), (0, -3, 0))
+
+    @staticmethod
+    def class_rows(F, classes, anchors: int):
+        """Return each cell's logits once for each of its anchors (B, A * H * W, C)."""
+        by_cell = F.transpose(classes, axes=(0, 1, 3, 2))
+        return F.reshape(F.broadcast_axis(by_cell, axis=1, size=anchors), (0, -3, 0))
+
+
+SCORE_RULES: dict[str, type[ScoreRule]] = {
+    rule.name: rule for rule in (ObjectnessTimesClass, ObjectnessTimesSoftmax)
+}
+
+
+def score_rule_of(spec: DetectionSpec) -> type[ScoreRule]:
+    """Return the score rule that a spec names.
+
+    Raises:
+        ValueError: when there is none of that name.
+    """
+    if spec.score_rule not in SCORE_RULES:
+        raise ValueError(f"score_rule: expected one of {', '.join(SCORE_RULES)}, got {spec.score_rule!r}")
+    return SCORE_RULES[spec.score_rule]
