@@ -19,11 +19,15 @@ FLOORS = (
     ("", "errors", "cores", "cpu_devices", "missing", "numpy_names", "class_names"),
     ("cuda", "structures", "spec", "atomic"),
     ("compat", "boxes"),
-    ("nn.layers", "nn.coding"),
-    ("nn.backbones", "nn.necks", "nn.heads", "assign"),
+    ("nn.layers", "nn.coding", "nn.scores"),
+    ("nn.backbones", "nn.necks", "nn.light_fpn", "nn.heads", "nn.decoupled_heads", "assign"),
     ("nn.detector", "nn.decode", "data"),
-    ("nn.weights", "nn.weights_file", "nn.gluoncv_names", "nn.summary", "losses", "metrics"),
+    (
+        *("nn.weights", "nn.weights_file", "nn.gluoncv_names", "nn.pth_file", "nn.pth_pickle"),
+        *("nn.fastestv2_names", "nn.summary", "losses", "metrics"),
+    ),
     ("darknet",),
+    ("nn.darknet53_names",),
     ("nn.zoo",),
     ("nn.architecture",),
     ("inference",),
@@ -33,7 +37,11 @@ FLOORS = (
     ("__main__",),
 )
 # Several files that belong together share a floor's area under one name.
-SAME_AREA = dict.fromkeys(("nn.gluoncv_names", "nn.weights_file"), "nn.weights")
+SAME_AREA = {
+    **dict.fromkeys(("nn.gluoncv_names", "nn.weights_file"), "nn.weights"),
+    **dict.fromkeys(("nn.pth_pickle", "nn.fastestv2_names"), "nn.pth_file"),
+    "nn.decoupled_heads": "nn.heads",
+}
 
 # What runs where no mxnet is installed, and in the loader's workers. A runtime of ``inference`` is loaded
 # when asked for.

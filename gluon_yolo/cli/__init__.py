@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
+import keyword
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gluon_yolo import __version__
 from gluon_yolo.errors import UserError
@@ -26,6 +27,7 @@ COMMANDS = {
     "eval": "score a run, a checkpoint or an exported model on a data set",
     "demo": "draw the boxes a model finds in pictures, a video or a webcam",
     "export": "write a trained model as files that stand alone",
+    "import": "take over a model of darknet's or of Yolo-FastestV2's",
     "summary": "print a network's layers, parameters and FLOPs",
 }
 
@@ -78,10 +80,10 @@ def run_command(name: str, words: Sequence[str]) -> int:
     """Import a command's module, give it the words that follow its name, and return its exit status.
 
     Args:
-        name: such as ``"train"``; ``"data check"`` is the module ``check`` of the package ``data``.
+        name: such as ``"train"``, or ``"data check"``.
         words: its arguments.
     """
-    module = importlib.import_module(f"gluon_yolo.cli.{name.replace(' ', '.')}")
+    module = importlib.import_module(module_of(name))
     parser = argparse.ArgumentParser(
         prog=f"gluon-yolo {name}",
         description=module.HELP,
@@ -89,6 +91,46 @@ def run_command(name: str, words: Sequence[str]) -> int:
     )
     module.add_arguments(parser)
     return module.run(parser.parse_args(list(words)))
+
+
+def module_of(name: str) -> str:
+    """Return the module of a command.
+
+    ``"data check"`` is the module ``check`` of the package ``data``; a name that is a word of Python's, as
+    ``"import"``, has an underscore behind it there.
+    """
+    parts = (f"{part}_" if keyword.iskeyword(part) else part for part in name.split())
+    return ".".join(["gluon_yolo.cli", *parts])
+
+
+def add_sub_commands(
+    parser: argparse.ArgumentParser, commands: Mapping[str, str], metavar: str = "COMMAND"
+) -> None:
+    """Declare the name of a command's own command; all words after it are that one's.
+
+    Args:
+        parser: the command's.
+        commands: by name, what each does.
+        metavar: what they are called.
+    """
+    parser.add_argument(
+        "command", nargs="?", choices=tuple(commands), metavar=metavar, help="one of those above"
+    )
+    parser.set_defaults(help=parser.format_help)
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="...", help="its arguments")
+
+
+def run_sub_command(name: str, args: argparse.Namespace) -> int:
+    """Run the command that follows another's name; without one, print which there are.
+
+    Args:
+        name: such as ``"data"``.
+        args: parsed with :func:`add_sub_commands`.
+    """
+    if args.command is None:
+        print(args.help(), end="")
+        return 0
+    return run_command(f"{name} {args.command}", args.words)
 
 
 def _top_parser() -> argparse.ArgumentParser:

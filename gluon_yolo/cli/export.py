@@ -3,63 +3,75 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
-from gluon_yolo.cli.model_flags import parse_size
-from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.cli.model_flags import (
+    add_network_arguments,
+    add_threshold_arguments,
+    check_one_model,
+    class_names_of,
+    parse_size,
+)
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.model_file import ModelFile, find_model_file, weights_of
 
 HELP = """\
-Write a trained network as NAME-symbol.json and NAME-0000.params, which mxnet runs without this package, and
-NAME.json, which says what they are. Pixels go in as plain RGB, 0..255, (B, H, W, 3); what comes out is
-chosen by --cut:
+Write a trained or imported network as files for other programs, in one of these formats:
+
+symbol   NAME-symbol.json and NAME-0000.params, which mxnet runs without this package, and NAME.json, which says
+         what they are. Pixels go in as plain RGB, 0..255, (B, H, W, 3); what comes out is chosen by --cut:
 
   nms       class ids (B, K, 1), scores (B, K, 1), boxes (B, K, 4) in input pixels, rows of -1 filling up
   decoded   a box (B, N, 4) and class scores (B, N, C) for each anchor, for suppression elsewhere
   raw       the network's maps, for decoding elsewhere
 
+darknet  NAME.cfg, NAME.weights and NAME.names, of a network that came from a cfg
+
 The files are tried on a random picture before they appear.
 
   gluon-yolo export runs/cells --out exported
+  gluon-yolo export models/nano --format darknet --out for_darknet
   gluon-yolo export --network yolo3_mobilenet1.0_voc --weights FILE.params --size 320x416 --out exported
 """
-USUAL_SIZE_HW = (416, 416)
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """What is to be exported.
+
+    Args:
+        net: the network with its weights.
+        size_hw: of its input in pixels.
+        fit: how pictures are brought to that size.
+        origin: of an imported model, where it comes from.
+    """
+
+    net: Any
+    size_hw: tuple[int, int]
+    fit: str
+    origin: dict[str, Any] | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``export`` takes."""
-    parser.add_argument(
-        "run", nargs="?", metavar="RUN", help="a run's folder (its best weights), or a weights file in it"
-    )
-    parser.add_argument(
-        "--network", metavar="NAME", help="a network of the zoo in the place of a run, with --weights"
-    )
-    parser.add_argument("--weights", metavar="FILE", help="weights for --network, ours or GluonCV's")
-    parser.add_argument("--classes", metavar="FILE", help="class names, one a line, for a custom --network")
+    run_help = "a run's or an imported model's folder (its best weights), or a weights file in it"
+    parser.add_argument("run", nargs="?", metavar="RUN", help=run_help)
+    add_network_arguments(parser)
+    parser.add_argument("--classes", metavar="FILE", help="class names of --network, one a line")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--format", choices=tuple(FORMATS), default="symbol", help="(default: %(default)s)")
     parser.add_argument("--name", help="stem of the files (default: the network's name)")
-    size_help = "input size that the model suggests (default: the run's; 416 with --network)"
-    parser.add_argument("--size", metavar="N|HxW", help=size_help)
     parser.add_argument(
-        "--cut", choices=("nms", "decoded", "raw"), default="nms", help="(default: %(default)s)"
+        "--size", metavar="N|HxW", help="input size that the files suggest (default: the model's own)"
     )
-    group = parser.add_argument_group("written into the graph with --cut nms")
-    group.add_argument(
-        "--nms-threshold",
-        type=float,
-        default=0.45,
-        metavar="IOU",
-        help="drop the worse of two boxes of a class that overlap more (default: %(default)s)",
+    parser.add_argument(
+        "--cut", choices=("nms", "decoded", "raw"), default="nms", help="of a symbol (default: %(default)s)"
     )
-    group.add_argument(
-        "--score-threshold",
-        type=float,
-        default=0.01,
-        metavar="S",
-        help="leave out detections that score less (default: %(default)s)",
-    )
+    group = parser.add_argument_group("written into the symbol with --cut nms")
+    add_threshold_arguments(group, 0.01)
     group.add_argument(
         "--max-detections", type=int, default=100, metavar="K", help="rows per picture (default: %(default)s)"
     )
@@ -73,55 +85,79 @@ def run(args: argparse.Namespace) -> int:
     if args.max_detections < 1:
         raise UserError(f"--max-detections {args.max_detections}: expected 1 or more")
     size_hw = parse_size(args.size) if args.size else None
+    check_one_model(args, args.run, "RUN")
+    model = _load(args)
+    FORMATS[args.format](args, dataclasses.replace(model, size_hw=size_hw or model.size_hw))
+    return 0
 
-    net, own_size_hw, fit = _load(args)
+
+def _load(args: argparse.Namespace) -> Model:
+    """Load the model that the arguments name.
+
+    Raises:
+        UserError: when it cannot be loaded, or cannot be exported.
+    """
+    if not args.run:
+        from gluon_yolo.inference.mxnet_runtime import from_weights
+
+        net, known = from_weights(args.network, args.weights, class_names_of(args))
+        return Model(net, known.size_hw, known.fit)
+    path = Path(args.run)
+    file = find_model_file(path)
+    record = ModelFile.read(file)
+    if record.cut is not None:
+        raise UserError(f"{path}: is exported already; export the run that it came from")
+    from gluon_yolo.inference.mxnet_runtime import from_record
+
+    net = from_record(record, file.parent, weights_of(path))
+    return Model(net, record.size_hw, record.fit, record.origin)
+
+
+def _export_symbol(args: argparse.Namespace, model: Model) -> None:
     from gluon_yolo.export.symbol import export
 
-    size_hw = size_hw or own_size_hw
+    net = model.net
     record = export(
         net,
         args.out,
         name=args.name,
-        size_hw=size_hw,
+        size_hw=model.size_hw,
         cut=args.cut,
         nms_threshold=args.nms_threshold,
         score_threshold=args.score_threshold,
         max_detections=args.max_detections,
-        fit=fit,
+        fit=model.fit,
     )
     files = ", ".join(f"{record.stem}{ending}" for ending in ("-symbol.json", "-0000.params", ".json"))
-    size = f"{size_hw[0]}x{size_hw[1]}"
-    print(f"{net.zoo_name}, {net.spec.num_classes} classes, input {size}, cut {args.cut}: {files}")
+    print(f"{_about(model)}, cut {args.cut}: {files}")
     use = record if _holds_several(record.parent) else record.parent
     print(
-        f"the model is in {record.parent}; use it with: gluon-yolo demo --model {use} PICTURES, "
-        f"or in Python: gluon_yolo.Predictor.load({str(use)!r})(picture)"
+        f"the model is in {record.parent}; use it with: gluon-yolo demo --model {shlex.quote(str(use))} "
+        f"PICTURES, or in Python: gluon_yolo.Predictor.load({str(use)!r})(picture)"
     )
-    return 0
 
 
-def _load(args: argparse.Namespace) -> tuple[Any, tuple[int, int], str]:
-    """Return the network that the arguments name, with its weights, its usual input size and its fit.
+def _export_darknet(args: argparse.Namespace, model: Model) -> None:
+    from gluon_yolo.darknet.files import header_of
+    from gluon_yolo.export.darknet import export
 
-    Raises:
-        UserError: when they name none or two, or it cannot be loaded.
-    """
-    if args.run and not (args.network or args.weights or args.classes):
-        path = Path(args.run)
-        file = find_model_file(path)
-        record = ModelFile.read(file)
-        if record.cut is not None:
-            raise UserError(f"{path}: is exported already; export the run that it came from")
-        from gluon_yolo.inference.mxnet_runtime import from_weights
+    cfg = export(model.net, args.out, model.size_hw, args.name, model.fit, header_of(model.origin))
+    weights, names = (cfg.with_name(f"{cfg.name[: -len('.cfg')]}{end}") for end in (".weights", ".names"))
+    print(f"{_about(model)}: {cfg.name}, {weights.name}, {names.name}")
+    words = " ".join(shlex.quote(str(path)) for path in (cfg, weights))
+    print(f"the model is in {cfg.parent}; darknet takes it: darknet detector test FILE.data {words} PICTURE")
 
-        net = from_weights(record.network, weights_of(path), record.spec.class_names, record.spec.anchors)
-        return net, record.size_hw, record.fit
-    if args.run or not (args.network and args.weights):
-        raise UserError("name one model: RUN, or --network NAME with --weights FILE")
-    from gluon_yolo.inference.mxnet_runtime import from_weights
 
-    class_names = read_class_names(args.classes) if args.classes else None
-    return from_weights(args.network, args.weights, class_names), USUAL_SIZE_HW, "resize"
+FORMATS: dict[str, Callable[[argparse.Namespace, Model], None]] = {
+    "symbol": _export_symbol,
+    "darknet": _export_darknet,
+}
+
+
+def _about(model: Model) -> str:
+    """Say what is exported."""
+    count, (height, width) = model.net.spec.num_classes, model.size_hw
+    return f"{model.net.zoo_name}, {count} class{'es' if count > 1 else ''}, input {height}x{width}"
 
 
 def _holds_several(folder: Path) -> bool:

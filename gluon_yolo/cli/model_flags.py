@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from gluon_yolo.errors import UserError
 
 if TYPE_CHECKING:
     from gluon_yolo.inference.predictor import Predictor
+
+# What other programs' files want, where a model of ours is expected.
+_FOREIGN = {
+    ".weights": "darknet's weights do not say of which network they are: import both, `gluon-yolo import darknet "
+    "FILE.cfg {path} --names NAMES --out DIR`, or give --network FILE.cfg --weights {path} --classes NAMES",
+    ".cfg": "a cfg has no weights: import both, `gluon-yolo import darknet {path} FILE.weights --names NAMES "
+    "--out DIR`, or give --network {path} --weights FILE.weights --classes NAMES",
+    ".pth": "import it: `gluon-yolo import fastestv2 {path} --names NAMES --out DIR`",
+}
 
 
 def add_model_arguments(parser: argparse.ArgumentParser, score_threshold: float) -> None:
@@ -19,12 +29,24 @@ def add_model_arguments(parser: argparse.ArgumentParser, score_threshold: float)
         score_threshold: the default of ``--score-threshold``.
     """
     group = parser.add_argument_group("model")
-    group.add_argument("--model", metavar="PATH", help="an exported model (folder or NAME.json), or a run")
-    group.add_argument("--network", metavar="NAME", help="a network of the zoo, with --weights")
-    group.add_argument("--weights", metavar="FILE", help="weights for --network, ours or GluonCV's")
-    group.add_argument(
-        "--size", metavar="N|HxW", help="input size in pixels (default: the model's own; 416 with --network)"
-    )
+    model_help = "an exported model (folder or NAME.json), a run, or an imported model"
+    group.add_argument("--model", metavar="PATH", help=model_help)
+    add_network_arguments(group)
+    group.add_argument("--size", metavar="N|HxW", help="input size in pixels (default: the model's own)")
+    add_threshold_arguments(group, score_threshold)
+    group.add_argument("--gpu", type=int, metavar="N", help="run on this GPU (default: the processor)")
+
+
+def add_network_arguments(group: Any) -> None:
+    """Declare ``--network`` and ``--weights``, which name a model in the place of its folder."""
+    network_help = "a network of the zoo, or a darknet .cfg, with --weights"
+    group.add_argument("--network", metavar="NAME|CFG", help=network_help)
+    weights_help = "weights for --network: ours, GluonCV's, darknet's (.weights), Yolo-FastestV2's (.pth)"
+    group.add_argument("--weights", metavar="FILE", help=weights_help)
+
+
+def add_threshold_arguments(group: Any, score_threshold: float) -> None:
+    """Declare ``--score-threshold``, with this default, and ``--nms-threshold``."""
     group.add_argument(
         "--score-threshold",
         type=float,
@@ -39,7 +61,6 @@ def add_model_arguments(parser: argparse.ArgumentParser, score_threshold: float)
         metavar="IOU",
         help="drop the worse of two boxes of a class that overlap more (default: %(default)s)",
     )
-    group.add_argument("--gpu", type=int, metavar="N", help="run on this GPU (default: the processor)")
 
 
 def open_predictor(args: argparse.Namespace) -> Predictor:
@@ -48,19 +69,49 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
     Raises:
         UserError: when they name none or two, or it cannot be loaded.
     """
-    from gluon_yolo.data.classes import read_class_names
     from gluon_yolo.inference.predictor import Predictor
 
     options = {"gpu": args.gpu, "score_threshold": args.score_threshold, "nms_threshold": args.nms_threshold}
-    if args.model and not (args.network or args.weights):
-        return Predictor.load(args.model, size_hw=parse_size(args.size) if args.size else None, **options)
-    if args.model or not (args.network and args.weights):
-        raise UserError("name one model: --model PATH, or --network NAME with --weights FILE")
-    class_names = read_class_names(args.classes) if args.classes else None
-    if class_names is None and args.network.endswith("_custom"):
+    options["size_hw"] = parse_size(args.size) if args.size else None
+    check_one_model(args, args.model, "--model PATH")
+    if args.model:
+        return Predictor.load(args.model, **options)
+    return Predictor.from_network(args.network, args.weights, class_names_of(args), **options)
+
+
+def check_one_model(args: argparse.Namespace, path: str | None, word: str) -> None:
+    """Demand that the arguments name a model in one of the two ways.
+
+    Args:
+        args: parsed with :func:`add_network_arguments`.
+        path: of a model of ours; None where ``--network`` and ``--weights`` are to name it.
+        word: how the user gives the path.
+
+    Raises:
+        UserError: they name none or two, or the path is another program's file.
+    """
+    given = path or (args.weights if not args.network else None)
+    advice = _FOREIGN.get(Path(given).suffix) if given else None
+    if given and advice:
+        raise UserError(f"{given}: {advice.format(path=given)}")
+    if bool(path) == bool(args.network or args.weights) or bool(args.network) != bool(args.weights):
+        raise UserError(f"name one model: {word}, or --network NAME (or FILE.cfg) with --weights FILE")
+
+
+def class_names_of(args: argparse.Namespace) -> tuple[str, ...] | None:
+    """Return the class names of ``--network`` that ``--classes`` gives; None takes the network's own.
+
+    Raises:
+        UserError: they cannot be read, or the network has none of its own.
+    """
+    from gluon_yolo.data.classes import read_class_names
+    from gluon_yolo.nn import zoo
+
+    if args.classes:
+        return read_class_names(args.classes)
+    if not args.network.endswith(".cfg") and zoo.canonical(args.network).endswith("_custom"):
         raise UserError(f"{args.network}: has no classes of its own; name them with --classes FILE")
-    size_hw = parse_size(args.size or "416")
-    return Predictor.from_network(args.network, args.weights, class_names, size_hw, **options)
+    return None
 
 
 def parse_size(text: str, flag: str = "--size") -> tuple[int, int]:

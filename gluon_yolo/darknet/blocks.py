@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from gluon_yolo.compat import gluon
+from gluon_yolo.compat import autograd, gluon
 from gluon_yolo.darknet import layers
 from gluon_yolo.darknet.activations import activation_block
 from gluon_yolo.nn.layers import NormFactory
@@ -103,12 +103,20 @@ class RouteBlock(gluon.HybridBlock):
             (layer.group_id * width // layer.groups, (layer.group_id + 1) * width // layer.groups)
             for width in widths
         ]
+        self.uneven = len(widths) > 1 and any((end - begin) % 16 for begin, end in self.parts)
 
     def hybrid_forward(self, F, *maps):
         """Return the maps' channels one after the other."""
         if self.groups > 1:
             maps = [F.slice_axis(x, axis=1, begin=a, end=b) for x, (a, b) in zip(maps, self.parts)]
-        return maps[0] if len(maps) == 1 else F.concat(*maps, dim=1)
+        if len(maps) == 1:
+            return maps[0]
+        if not (self.uneven and autograd.is_recording()):
+            return F.concat(*maps, dim=1)
+        # mxnet 1.9.1 cannot part a gradient that lies in blocks of 16 channels at other widths ("could not
+        # construct a sub-memory"). Flat maps do not lie in blocks.
+        joined = F.concat(*(F.reshape(x, (0, 0, -1)) for x in maps), dim=1)
+        return F.reshape_like(joined, maps[0], lhs_begin=2, lhs_end=3, rhs_begin=2, rhs_end=4)
 
 
 class ShortcutBlock(gluon.HybridBlock):

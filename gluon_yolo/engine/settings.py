@@ -213,10 +213,10 @@ class TrainSettings:
         """Return what :func:`gluon_yolo.engine.freeze.freeze` is to freeze."""
         return tuple(word.strip() for word in (self.freeze or "").split(",") if word.strip())
 
-    @property
-    def smoothing(self) -> float | bool:
-        """Return by how much class targets are softened, as :func:`gluon_yolo.losses.make_loss` takes it."""
-        return self.label_smooth if self.label_smooth_factor is None else self.label_smooth_factor
+    def smoothing(self, num_classes: int) -> float:
+        """Return by how much class targets of C classes are softened: where not said, GluonCV's choice."""
+        usual = min(1 / num_classes, 1 / 40) if self.label_smooth else 0.0
+        return usual if self.label_smooth_factor is None else self.label_smooth_factor
 
     def batches(self, available: int) -> int:
         """Return the batches of an epoch, of so many that the data offers."""

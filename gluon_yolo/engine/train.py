@@ -89,7 +89,7 @@ class Training:
             settings.momentum,
             settings.wd,
             settings.no_wd,
-            settings.smoothing,
+            settings.smoothing(net.spec.num_classes),
             settings.box_loss,
             settings.loss_scale,
         )

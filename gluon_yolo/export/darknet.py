@@ -63,7 +63,7 @@ def export(
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as aside:
             written = files.save(net, aside, name, header, cfg)
-            again, _ = files.read(written, written.with_suffix(".weights"), net.spec.class_names)
+            again, _ = files.load(written, written.with_suffix(".weights"), net.spec.class_names)
             check_same(net, again, size_hw)
             for file in sorted(Path(aside).iterdir()):
                 os.replace(file, folder / file.name)

@@ -123,7 +123,7 @@ def from_record(record: ModelFile, folder: Path, path: Any) -> Any:
     return net
 
 
-def from_weights(network: str, path: Any, class_names: Any = None) -> Any:
+def from_weights(network: str, path: Any, class_names: Any = None) -> tuple[Any, architecture.Architecture]:
     """Build a network and give it the weights of a file.
 
     Args:
@@ -131,13 +131,17 @@ def from_weights(network: str, path: Any, class_names: Any = None) -> Any:
         path: the weights, of any kind that the network reads.
         class_names: the classes; None takes those that the network's name stands for.
 
+    Returns:
+        The network, and what built it, which knows its usual input.
+
     Raises:
         UserError: for an unknown network, or weights that do not fit it.
     """
-    net = architecture.find(network).build(class_names)
+    known = architecture.find(network)
+    net = known.build(class_names)
     net.initialize_weights()
     weights.load(net, path)
-    return net
+    return net, known
 
 
 def _data() -> mx.sym.Symbol:

@@ -112,7 +112,7 @@ class Predictor:
         name: str,
         weights: PathLike,
         class_names: Sequence[str] | None = None,
-        size_hw: tuple[int, int] = (416, 416),
+        size_hw: tuple[int, int] | None = None,
         gpu: int | None = None,
         **options: Any,
     ) -> Predictor:
@@ -122,15 +122,16 @@ class Predictor:
             name: the network, as :func:`gluon_yolo.nn.architecture.find` takes it.
             weights: a weights file, of any kind that the network reads.
             class_names: the classes; None takes those that the name's ending stands for.
-            size_hw: input size in pixels.
+            size_hw: input size in pixels; None takes the network's usual one.
             gpu: index of a GPU; None runs on the processor.
-            **options: thresholds and fit, as the class takes them.
+            **options: thresholds, and another fit than the network's usual one, as the class takes them.
 
         Raises:
             UserError: for an unknown network, or weights that do not fit it.
         """
-        module = _runtime("mxnet")
-        return cls.from_block(module.from_weights(name, weights, class_names), size_hw, gpu, **options)
+        net, known = _runtime("mxnet").from_weights(name, weights, class_names)
+        options.setdefault("fit", Fit(known.fit))
+        return cls.from_block(net, size_hw or known.size_hw, gpu, **options)
 
     @classmethod
     def from_block(

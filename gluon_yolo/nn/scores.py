@@ -11,7 +11,8 @@ from abc import ABC, abstractmethod
 from gluon_yolo.spec import DetectionSpec
 
 DELTAS = 4  # tx, ty, tw, th
-BOX_CHANNELS = 5  # and objectness
+OBJECTNESS = 4  # where it is among an anchor's channels, after the deltas
+BOX_CHANNELS = 5  # of an anchor before its class logits
 
 
 class ScoreRule(ABC):
@@ -71,7 +72,7 @@ class ObjectnessTimesClass(ScoreRule):
         """Take a raw map apart; class logits come as (B, A, C, H * W)."""
         by_anchor = F.reshape(raw, (0, -4, anchors, -1, 0, 0))
         deltas = F.slice_axis(by_anchor, axis=2, begin=0, end=DELTAS)
-        objectness = F.reshape(F.slice_axis(by_anchor, axis=2, begin=DELTAS, end=BOX_CHANNELS), (0, -1))
+        objectness = F.reshape(F.slice_axis(by_anchor, axis=2, begin=OBJECTNESS, end=BOX_CHANNELS), (0, -1))
         classes = F.slice_axis(F.reshape(by_anchor, (0, 0, 0, -1)), axis=2, begin=BOX_CHANNELS, end=None)
         return deltas, objectness, classes
 

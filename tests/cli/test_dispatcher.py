@@ -94,7 +94,7 @@ def test_an_unknown_command_names_the_known(capsys):
 
 @pytest.mark.parametrize("name", sorted(cli.COMMANDS))
 def test_each_command_is_there_and_explains_itself(capsys, name):
-    assert importlib.util.find_spec(f"gluon_yolo.cli.{name}") is not None
+    assert importlib.util.find_spec(cli.module_of(name)) is not None
     with pytest.raises(SystemExit) as stop:
         cli.main([name, "--help"])
     assert stop.value.code == 0

@@ -9,7 +9,8 @@ import pytest
 
 from gluon_yolo.cli import main
 from gluon_yolo.cli.train import _validation
-from gluon_yolo.cli.train_flags import DEFAULTS, settings_of
+from gluon_yolo.cli.train_arguments import DEFAULTS
+from gluon_yolo.cli.train_flags import settings_of
 from gluon_yolo.data.formats import WRITERS, open_source
 from tests.data.small_data import NAMES, small_data
 
@@ -24,7 +25,7 @@ def test_what_validates(tmp_path, format, score):
     writer.write("val", small_data(tmp_path / "pictures"))
     source = open_source(writer.finish())
     val = source.open(source.splits()[0])
-    assert _validation(val, settings_of(dict(DEFAULTS), NAMES)).score_key == score
+    assert _validation(val, settings_of(dict(DEFAULTS), "yolo3_mobilenet1.0_custom", 3)).score_key == score
 
 
 def test_a_data_file_sets_flags_and_given_ones_count_more(tmp_path, monkeypatch, capsys):

@@ -79,7 +79,9 @@ def test_a_partial_file_leaves_the_rest_fresh(trained, tmp_path):
     Weights(whole.header, {0: whole.layers[0]}, whole=False).write(tmp_path / "small.conv.1")
     net = fresh(tmp_path)
     before = values(net)
-    with pytest.raises(UserError, match=r"small.conv.1: not the weights of small: 2 of its parameters are abs"):
+    with pytest.raises(
+        UserError, match=r"small.conv.1: not the weights of small: 2 of its parameters are abs"
+    ):
         weights.load(net, tmp_path / "small.conv.1")
     report = weights.load(net, tmp_path / "small.conv.1", partial=True)
     assert report.fresh == HEAD and len(report.taken) == 5

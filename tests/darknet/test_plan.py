@@ -166,7 +166,10 @@ OTHER_HEAD = "[route]\nlayers=0\n" + BACKBONE + YOLO.replace("linear", "logistic
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (SMALL + "new_coords=1\n", ":27: .yolo. new_coords=1: expected a .convolutional. with activation=log"),
+        (
+            SMALL + "new_coords=1\n",
+            ":27: .yolo. new_coords=1: expected a .convolutional. with activation=log",
+        ),
         (
             LOGISTIC.replace("[yolo]", "[dropout]\n[yolo]") + "new_coords=1\n",
             ":28: .yolo. new_coords=1: expected a .convolutional. with activation=logistic before it",
@@ -175,7 +178,10 @@ OTHER_HEAD = "[route]\nlayers=0\n" + BACKBONE + YOLO.replace("linear", "logistic
             LOGISTIC + "new_coords=1\n[route]\nlayers=1\n" + OTHER_HEAD + "new_coords=1\n",
             ":27: .yolo. new_coords=1: .*, which nothing else reads",
         ),
-        (LOGISTIC + "new_coords=1\n" + OTHER_HEAD + "new_coords=0\n", "new_coords: the .yolo. sections disag"),
+        (
+            LOGISTIC + "new_coords=1\n" + OTHER_HEAD + "new_coords=0\n",
+            "new_coords: the .yolo. sections disag",
+        ),
         (SMALL + "scale_x_y=0.9\n", ":27: .yolo. scale_x_y=0.9: expected 1 or more"),
     ],
 )

@@ -138,10 +138,11 @@ def test_schedule_takes_every_flag_of_the_learning_rate():
     assert settings(lr_decay=[10, 0.1]).schedule(5).decay == (10, 0.1)
 
 
-def test_smoothing_is_what_the_losses_take():
-    assert settings().smoothing is False
-    assert settings(label_smooth=True).smoothing is True
-    assert settings(label_smooth=True, label_smooth_factor=0.05).smoothing == 0.05
+@pytest.mark.parametrize("num_classes, usual", [(1, 1 / 40), (20, 1 / 40), (80, 1 / 80)])
+def test_smoothing_is_gluoncvs_where_not_said(num_classes, usual):
+    assert settings().smoothing(num_classes) == 0
+    assert settings(label_smooth=True).smoothing(num_classes) == usual
+    assert settings(label_smooth=True, label_smooth_factor=0.05).smoothing(num_classes) == 0.05
 
 
 def test_box_losses_are_those_there_are():

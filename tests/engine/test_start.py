@@ -10,10 +10,11 @@ from gluon_yolo.data.anchors import by_level
 from gluon_yolo.engine.settings import TrainSettings
 from gluon_yolo.engine.start import anchor_lines, build_network, found_anchors, load_starting_weights
 from gluon_yolo.errors import UserError
-from gluon_yolo.nn import weights
+from gluon_yolo.nn import architecture, weights
 from gluon_yolo.spec import DetectionSpec
 from tests.data.test_anchors import Boxes
 
+ARCHITECTURE = architecture.find("yolo3_mobilenet0.25_custom")
 NETWORK, CLASSES = "yolo3_mobilenet0.25_custom", ("cat", "dog")
 
 
@@ -27,7 +28,7 @@ def values(net) -> dict[str, np.ndarray]:
 
 def test_the_seed_decides_the_random_weights():
     one, same, other = (
-        values(build_network(settings(seed=seed), CLASSES, contexts))
+        values(build_network(ARCHITECTURE, settings(seed=seed), CLASSES, contexts))
         for seed, contexts in ((1, [mx.cpu()]), (1, [mx.cpu(0), mx.cpu(1)]), (2, [mx.cpu()]))
     )
     assert all(np.array_equal(one[name], same[name]) for name in one)
@@ -35,10 +36,10 @@ def test_the_seed_decides_the_random_weights():
 
 
 def test_weights_of_other_classes_are_taken_as_far_as_they_fit(tmp_path):
-    source = build_network(settings(seed=1), ("dog", "cow", "cat"), [mx.cpu()])
+    source = build_network(ARCHITECTURE, settings(seed=1), ("dog", "cow", "cat"), [mx.cpu()])
     source.save_parameters(str(tmp_path / "source.params"))
     chosen = settings(weights=str(tmp_path / "source.params"), seed=2)
-    net = build_network(chosen, CLASSES, [mx.cpu()])
+    net = build_network(ARCHITECTURE, chosen, CLASSES, [mx.cpu()])
     assert load_starting_weights(net, chosen).startswith(f"weights: {tmp_path}/source.params: ")
     expected, found = values(source), values(net)
     body = [name for name in expected if not name.startswith("heads.")]
@@ -47,7 +48,10 @@ def test_weights_of_other_classes_are_taken_as_far_as_they_fit(tmp_path):
 
 def test_without_weights_it_says_so():
     chosen = settings(pretrained_base="no")
-    assert load_starting_weights(build_network(chosen, CLASSES, [mx.cpu()]), chosen) == "weights: random"
+    assert (
+        load_starting_weights(build_network(ARCHITECTURE, chosen, CLASSES, [mx.cpu()]), chosen)
+        == "weights: random"
+    )
 
 
 def test_auto_goes_on_without_what_cannot_be_had(monkeypatch):
@@ -56,7 +60,7 @@ def test_auto_goes_on_without_what_cannot_be_had(monkeypatch):
         raise UserError("no network here")
 
     monkeypatch.setattr(weights, "load_pretrained", absent)
-    net = build_network(settings(), CLASSES, [mx.cpu()])
+    net = build_network(ARCHITECTURE, settings(), CLASSES, [mx.cpu()])
     said = "weights: random, which takes more epochs: no network here"
     assert load_starting_weights(net, settings(pretrained_base="auto")) == said
     with pytest.raises(UserError, match="no network here"):
@@ -84,7 +88,7 @@ class TestAnchors:
 
     def test_no_hint_where_none_would_be_better(self):
         data = squares(*[2, 3, 4] * 20, *range(5, 12))
-        found = found_anchors(data, settings())
+        found = found_anchors(ARCHITECTURE, data, settings())
         assert len(anchor_lines(DetectionSpec(CLASSES, found), data, settings())) == 1
         assert (
             len(anchor_lines(DetectionSpec(CLASSES), squares(3, 3, 4), settings())) == 1
@@ -95,18 +99,18 @@ class TestAnchors:
 
     def test_they_are_found_at_the_runs_size_and_fit(self):
         data = squares(*range(10, 100, 10), hw=(100, 200))
-        found = found_anchors(data, settings(data_shape=(32, 32)))
+        found = found_anchors(ARCHITECTURE, data, settings(data_shape=(32, 32)))
         assert found[0][0] == pytest.approx((1.6, 3.2)) and tuple(map(len, found)) == (3, 3, 3)
-        found = found_anchors(data, settings(data_shape=(32, 32), augment="flip,letterbox"))
+        found = found_anchors(ARCHITECTURE, data, settings(data_shape=(32, 32), augment="flip,letterbox"))
         assert found[0][0] == pytest.approx((1.6, 1.6))
 
     @pytest.mark.parametrize("count, each", [(6, (2, 2, 2)), (12, (4, 4, 4)), (10, (4, 3, 3))])
     def test_the_network_is_built_with_them(self, count, each):
         anchors = by_level(np.array([[k, k + 1] for k in range(1, count + 1)], dtype=float), 3)
-        net = build_network(settings(anchors=anchors), CLASSES, [mx.cpu()])
+        net = build_network(ARCHITECTURE, settings(anchors=anchors), CLASSES, [mx.cpu()])
         assert net.spec.anchors == anchors and net.spec.anchors_per_level == each
         channels = [raw.shape[1] for raw in net(mx.nd.zeros((1, 32, 32, 3)))]
         assert channels == [number * (5 + 2) for number in each]
 
     def test_without_any_it_has_its_own(self):
-        assert build_network(settings(), CLASSES, [mx.cpu()]).spec == DetectionSpec(CLASSES)
+        assert build_network(ARCHITECTURE, settings(), CLASSES, [mx.cpu()]).spec == DetectionSpec(CLASSES)

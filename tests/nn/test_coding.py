@@ -174,6 +174,13 @@ def test_a_squared_sigmoid_is_never_more_than_four_anchors():
     np.testing.assert_allclose(corners, [[24 - 80, -8, 24 + 80, -8]])
 
 
+def test_the_same_in_a_graph():
+    deltas = nd.array([1e6, -1e6, 1e6, -1e6]).reshape((1, 1, 4, 1, 1))
+    anchors = nd.array([40, 20]).reshape((1, 1, 2, 1, 1))
+    sides = SquaredSigmoidCoding.decode(nd, deltas, anchors, 16, 2)
+    assert [side.asscalar() for side in sides] == [24 - 80, -8, 24 + 80, -8]
+
+
 def test_codings_by_name():
     assert CODINGS == {"yolo3": YOLOv3Coding, "squared_sigmoid": SquaredSigmoidCoding}
     assert coding_of(DetectionSpec(("cat",))) is YOLOv3Coding

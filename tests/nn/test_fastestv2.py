@@ -7,40 +7,18 @@ import pytest
 
 from gluon_yolo import boxes
 from gluon_yolo.class_names import COCO_CLASSES
-from gluon_yolo.compat import autograd, mx, nd
+from gluon_yolo.compat import autograd, nd
 from gluon_yolo.errors import UserError
-from gluon_yolo.nn import fastestv2_names, pth_file
-from gluon_yolo.nn.backbones.shufflenetv2 import shufflenetv2
+from gluon_yolo.nn import fastestv2_names, pth_file, weights, zoo
 from gluon_yolo.nn.decode import Decode
-from gluon_yolo.nn.decoupled_heads import DecoupledHeads
-from gluon_yolo.nn.detector import Detector
-from gluon_yolo.nn.layers import Normalize, make_norm
-from gluon_yolo.nn.light_fpn import LightFPN
 from gluon_yolo.nn.summary import summarize
 from gluon_yolo.nn.weights import structural_parameters
-from gluon_yolo.spec import DetectionSpec
 
-ANCHORS = (
-    ((12.64, 19.39), (37.88, 51.48), (55.71, 138.31)),
-    ((126.91, 78.23), (131.57, 214.55), (279.92, 258.87)),
-)
 MODEL = "coco2017-0.241078ap-model.pth"
 
 
-def built(class_names=COCO_CLASSES) -> Detector:
-    spec = DetectionSpec(
-        class_names,
-        ANCHORS,
-        strides=(16, 32),
-        box_coding="squared_sigmoid",
-        score_rule="objectness_times_softmax",
-        assigner="size_ratio",
-        xy_scales=(2, 2),
-    )
-    backbone = shufflenetv2(make_norm())
-    neck = LightFPN(backbone.channels, 72, make_norm())
-    heads = DecoupledHeads(neck.channels, spec.anchors_per_level, spec.num_classes)
-    net = Detector("yolo_fastestv2", spec, backbone, neck, heads, normalize=Normalize((0, 0, 0), (1, 1, 1)))
+def built(class_names=None):
+    net = zoo.build("yolo_fastestv2_custom" if class_names else "yolo_fastestv2_coco", class_names)
     net.initialize_weights()
     return net
 
@@ -52,12 +30,10 @@ def published(shared_data):
 
 
 @pytest.fixture(scope="module")
-def judged(shared_data, published):
+def judged(shared_data):
     """Return the network with the published weights, its raw maps of the dog, and what they should be."""
     net = built()
-    parameters = structural_parameters(net)
-    for name, array in published.items():
-        parameters[name].set_data(nd.array(array))
+    assert weights.load(net, shared_data / "fastestv2" / MODEL).whole
     net.hybridize()
     with np.load(shared_data / "fastestv2" / "expected_dog.npz") as file:
         expected = dict(file)
@@ -159,13 +135,29 @@ def test_a_backbone_with_a_hole():
         fastestv2_names.translate(arrays_for(names), "w.pth")
 
 
+def test_the_backbone_starts_a_training_of_other_classes(shared_data):
+    net = built(("cat", "dog"))
+    report = weights.load(net, shared_data / "fastestv2" / "backbone.pth", partial=True)
+    assert len(report.taken) == 275 and not report.adapted and not report.left_out
+    assert all(name.startswith(("neck.", "heads.")) for name in report.fresh)
+
+
+def test_classes_of_the_same_name_are_taken_over(shared_data, published):
+    net = built(("cat", "robot"))
+    report = weights.load(net, shared_data / "fastestv2" / MODEL, partial=True, class_names=COCO_CLASSES)
+    assert set(report.adapted) == {"heads.classes.weight", "heads.classes.bias"} and not report.fresh
+    bias = net.heads.classes.bias.data().asnumpy()
+    assert bias[0] == published["heads.classes.bias"][COCO_CLASSES.index("cat")]
+    boxes_bias = net.heads.boxes.bias.data().asnumpy()
+    np.testing.assert_array_equal(boxes_bias, published["heads.boxes.bias"])
+
+
 def test_any_size_and_number_of_classes():
     net = built(("cat", "dog"))
     net.hybridize()
     for size_hw in ((64, 96), (32, 64)):
         maps = net(nd.zeros((2, *size_hw, 3), dtype="uint8"))
         assert [raw.shape for raw in maps] == [(2, 17, size_hw[0] // s, size_hw[1] // s) for s in (16, 32)]
-    mx.nd.waitall()
 
 
 def test_every_parameter_trains_on_the_cpu():

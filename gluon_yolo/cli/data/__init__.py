@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from gluon_yolo.cli import run_command
+from gluon_yolo.cli import add_sub_commands, run_sub_command
 
 # Kept here and not in the commands' modules, so that listing the commands imports none of them.
 COMMANDS = {
@@ -37,15 +37,9 @@ commands:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's name; all words after it are its own."""
-    command = "one of those above"
-    parser.add_argument("command", nargs="?", choices=tuple(COMMANDS), metavar="COMMAND", help=command)
-    parser.set_defaults(help=parser.format_help)
-    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="...", help="its arguments")
+    add_sub_commands(parser, COMMANDS)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the chosen command; without one, say which there are."""
-    if args.command is None:
-        print(args.help(), end="")
-        return 0
-    return run_command(f"data {args.command}", args.words)
+    return run_sub_command("data", args)

@@ -25,6 +25,7 @@ _ALIASES = {"valid": "val"}  # darknet's word
 _TEXTS = ("model_name", "pre_weights", "names", "backup", *_SPLITS)
 _COUNTS = ("epochs", "batch_size", "subdivisions", "classes", "width", "height", "anchor_num")
 _LISTS = ("steps", "anchors")
+NETWORK = "yolo_fastestv2"
 # What darknet knows beside these, for its own commands.
 _IDLE = ("results", "eval", "map", "difficult", "labels", "top")
 _KEYS = (*_TEXTS, *_ALIASES, *_COUNTS, *_LISTS, "learning_rate", *_IDLE)
@@ -79,7 +80,8 @@ class DataFile:
     def settings(self) -> dict[str, Any]:
         """Return the defaults for the flags of training that the file gives, by their names in Python.
 
-        A size turns random sizes off, as the anchors belong to it. What has no use here is logged.
+        A size turns random sizes off, as the anchors belong to it. What has no use here is logged. A file
+        that says how many anchors an output has is Yolo-FastestV2's, and asks for that network.
 
         Raises:
             UserError: the weights to start from are not there.
@@ -89,6 +91,8 @@ class DataFile:
             "batch_size": self.batch_size,
             "lr": self.learning_rate,
         }
+        if self.anchor_num:
+            given["network"] = NETWORK
         if self.steps:
             given["lr_decay_epoch"] = ",".join(map(str, self.steps))
         if self.size_hw:

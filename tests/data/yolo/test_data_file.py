@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gluon_yolo.cli.train_flags import DEFAULTS
+from gluon_yolo.cli.train_arguments import DEFAULTS
 from gluon_yolo.data.yolo.data_file import read_data_file
 from gluon_yolo.errors import UserError
+from gluon_yolo.nn import zoo
 
 # As the document of Yolo-FastestV2 shows it.
 SECTIONED = """[name]
@@ -126,6 +127,7 @@ class TestSettings:
     def test_sectioned(self, write):
         settings = read_data_file(write(SECTIONED)).settings()
         assert settings == {
+            "network": "yolo_fastestv2",
             "epochs": 300,
             "batch_size": 64,
             "lr": 0.001,
@@ -135,6 +137,9 @@ class TestSettings:
             "anchors": "12.64,19.39, 37.88,51.48, 55.71,138.31, 126.91,78.23, 131.57,214.55, 279.92,258.87",
             "save_prefix": "runs/coco-",
         }
+
+    def test_the_network_is_in_the_zoo(self, write):
+        assert zoo.canonical(read_data_file(write(SECTIONED)).settings()["network"], "coco")
 
     def test_names_are_those_of_the_flags(self, write, tmp_path):
         (tmp_path / "w.params").write_bytes(b"")

@@ -1,0 +1,53 @@
+"""Writing: what the commands that import a model have in common."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gluon_yolo.nn.architecture import Architecture
+    from gluon_yolo.nn.detector import DetectionNetwork
+
+
+def write_model(
+    net: DetectionNetwork,
+    architecture: Architecture,
+    out: str,
+    size_hw: tuple[int, int],
+    origin: dict[str, Any],
+) -> None:
+    """Write a network as a folder; say what it is, where it is and how to use it.
+
+    Args:
+        net: the network with its weights.
+        architecture: what built it.
+        out: the folder.
+        size_hw: of its input in pixels.
+        origin: for the record.
+
+    Raises:
+        UserError: the folder holds something or cannot be written, or the weights are damaged.
+    """
+    from gluon_yolo.darknet.network import CFG
+    from gluon_yolo.export.folder import write_folder
+    from gluon_yolo.nn.summary import summarize
+
+    folder = write_folder(net, out, size_hw, architecture.fit, origin)
+    counts = summarize(net, size_hw)
+    spec = net.spec
+    classes = f"{spec.num_classes} classes" if spec.num_classes > 1 else f"1 class ({spec.class_names[0]})"
+    strides = ", ".join(map(str, spec.strides))
+    print(
+        f"{net.zoo_name}: {counts.parameters:,} parameters, {counts.flops / 1e9:.3f} GFLOPs, {classes}, "
+        f"input {size_hw[0]}x{size_hw[1]} by {architecture.fit}, strides {strides}"
+    )
+    place = shlex.quote(str(folder))
+    network = shlex.quote(str(folder / CFG)) if (folder / CFG).is_file() else architecture.name
+    print(
+        f"the model is in {folder}; it was read back, and gives the same. Use it:\n"
+        f"  gluon-yolo demo --model {place} PICTURES\n"
+        f"  gluon-yolo eval --model {place} --data DATA\n"
+        f"  gluon-yolo export {place} --out FOLDER\n"
+        f"  gluon-yolo train --network {network} --weights {place} --data DATA"
+    )
