@@ -9,6 +9,9 @@ import numpy as np
 
 Anchors = tuple[tuple[tuple[float, float], ...], ...]
 
+# What boxes can be trained by: the choice that suits the coding, centre and size apart, or an overlap.
+BOX_LOSSES = ("auto", "yolo3", "giou", "diou", "ciou")
+
 # YOLOv3's nine COCO anchors (Redmon & Farhadi 2018, section 2.3), width and height in input pixels.
 YOLOV3_ANCHORS: Anchors = (
     ((10, 13), (16, 30), (33, 23)),

@@ -46,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sources_help = "pictures, videos, folders, patterns in quotes, or the index of a webcam (Ctrl-C ends it)"
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help=sources_help)
     add_model_arguments(parser, score_threshold=0.3)
+    data_help = "Yolo-FastestV2's .data file, which says all of the model but its --weights"
+    parser.add_argument("--data", metavar="FILE", help=data_help)
     parser.add_argument("--classes", metavar="FILE", help="class names, one a line, for a custom --network")
     parser.add_argument(
         "--out", default="demo_out", metavar="DIR", help="results go there (default: %(default)s)"

@@ -73,10 +73,51 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
 
     options = {"gpu": args.gpu, "score_threshold": args.score_threshold, "nms_threshold": args.nms_threshold}
     options["size_hw"] = parse_size(args.size) if args.size else None
+    if getattr(args, "data", None) and not (args.model or args.network):
+        described = model_of_data(args)
+        if described:
+            return Predictor.from_network(
+                **{**described, **{k: v for k, v in options.items() if v is not None}}
+            )
     check_one_model(args, args.model, "--model PATH")
     if args.model:
         return Predictor.load(args.model, **options)
     return Predictor.from_network(args.network, args.weights, class_names_of(args), **options)
+
+
+def model_of_data(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what the data's own file says of the model, as ``Predictor.from_network`` takes it.
+
+    Yolo-FastestV2's ``.data`` file does: network, input size, anchors, class names, ``pre_weights``.
+
+    Args:
+        args: parsed with ``--data`` and ``--weights``; a ``--format`` and ``--classes`` count if there are any.
+
+    Returns:
+        Nothing where it says nothing of a network.
+
+    Raises:
+        UserError: there is no such data, or no weights are named.
+    """
+    from gluon_yolo.data.anchors import by_level, parse_anchors
+    from gluon_yolo.data.formats import open_source
+    from gluon_yolo.nn import architecture
+
+    source = open_source(args.data, getattr(args, "format", None))
+    settings = source.settings()
+    if "network" not in settings:
+        return {}
+    weights = args.weights or settings.get("weights")
+    if weights is None:
+        raise UserError(f"{args.data}: names no weights (pre_weights); give them with --weights FILE")
+    levels = architecture.find(settings["network"]).spec.num_levels
+    return {
+        "name": settings["network"],
+        "weights": weights,
+        "class_names": class_names_of(args) if args.classes else source.class_names(),
+        "size_hw": parse_size(settings["data_shape"]) if "data_shape" in settings else None,
+        "anchors": by_level(parse_anchors(settings["anchors"]), levels) if "anchors" in settings else None,
+    }
 
 
 def check_one_model(args: argparse.Namespace, path: str | None, word: str) -> None:

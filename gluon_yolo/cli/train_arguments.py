@@ -11,7 +11,8 @@ from gluon_yolo.cli.data_flags import add_data_arguments
 from gluon_yolo.data.transforms import TRANSFORMS
 from gluon_yolo.engine.recipes import RECIPES
 from gluon_yolo.engine.schedule import MODES
-from gluon_yolo.engine.settings import BOX_LOSSES, VAL_METRICS, WORKER_TYPES, TrainSettings
+from gluon_yolo.engine.settings import VAL_METRICS, WORKER_TYPES, TrainSettings
+from gluon_yolo.spec import BOX_LOSSES
 
 Flags = dict[str, Any]  # a flag's name, with underscores, to its value: what args.json holds
 

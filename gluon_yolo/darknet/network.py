@@ -13,8 +13,9 @@ from gluon_yolo.darknet.plan import Plan
 from gluon_yolo.darknet.transfer import named_arrays
 from gluon_yolo.darknet.weights import read_weights
 from gluon_yolo.nn.detector import DetectionNetwork
-from gluon_yolo.nn.heads import BOX_CHANNELS, ClassChannels, set_bias_prior
+from gluon_yolo.nn.heads import ClassChannels, set_bias_prior
 from gluon_yolo.nn.layers import Normalize, make_norm
+from gluon_yolo.nn.scores import BOX_CHANNELS
 from gluon_yolo.spec import DetectionSpec
 
 CFG = "network.cfg"  # what a model's folder calls it
@@ -54,7 +55,8 @@ class DarknetNetwork(DetectionNetwork):
         self._blocks: list = []
         probabilities = {head.inputs[0] for head in plan.heads if head.new_coords}
         for layer in plan.layers:
-            if layer.index in probabilities:  # the raw map is what goes into their sigmoid
+            # The raw map is what goes into their sigmoid.
+            if isinstance(layer, Convolution) and layer.index in probabilities:
                 layer = dataclasses.replace(layer, activation="linear")
             widths = [plan.shape(source).channels for source in layer.inputs]
             block = make_block(layer, widths, factory)

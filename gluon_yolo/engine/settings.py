@@ -11,12 +11,11 @@ from gluon_yolo.data import loader
 from gluon_yolo.data.transforms import augmentation, keeps_shape
 from gluon_yolo.engine.schedule import MODES, Schedule
 from gluon_yolo.errors import UserError
-from gluon_yolo.spec import Anchors
+from gluon_yolo.spec import BOX_LOSSES, Anchors
 
 RANDOM_SHAPES = tuple((side, side) for side in range(320, 609, 32))
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
 WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
-BOX_LOSSES = ("auto", "yolo3", "giou", "diou", "ciou")
 VAL_METRICS = ("auto", "voc07", "voc", "coco")
 MOST_THREADS = 4  # Python's lock lets few work side by side: two give 1.65 times one
 

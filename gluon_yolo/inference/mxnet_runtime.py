@@ -123,13 +123,16 @@ def from_record(record: ModelFile, folder: Path, path: Any) -> Any:
     return net
 
 
-def from_weights(network: str, path: Any, class_names: Any = None) -> tuple[Any, architecture.Architecture]:
+def from_weights(
+    network: str, path: Any, class_names: Any = None, anchors: Any = None
+) -> tuple[Any, architecture.Architecture]:
     """Build a network and give it the weights of a file.
 
     Args:
         network: as :func:`gluon_yolo.nn.architecture.find` takes it.
         path: the weights, of any kind that the network reads.
         class_names: the classes; None takes those that the network's name stands for.
+        anchors: per level (width, height) in input pixels; None takes the network's own.
 
     Returns:
         The network, and what built it, which knows its usual input.
@@ -138,7 +141,7 @@ def from_weights(network: str, path: Any, class_names: Any = None) -> tuple[Any,
         UserError: for an unknown network, or weights that do not fit it.
     """
     known = architecture.find(network)
-    net = known.build(class_names)
+    net = known.build(class_names, anchors)
     net.initialize_weights()
     weights.load(net, path)
     return net, known

@@ -16,7 +16,7 @@ from gluon_yolo.data.pictures import read_picture
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.model_file import ModelFile, find_model_file, weights_of
-from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.spec import Anchors, DetectionSpec
 from gluon_yolo.structures import Detections
 
 # Each runtime is a module with load(record, folder, gpu=None) -> Network.
@@ -114,6 +114,7 @@ class Predictor:
         class_names: Sequence[str] | None = None,
         size_hw: tuple[int, int] | None = None,
         gpu: int | None = None,
+        anchors: Anchors | None = None,
         **options: Any,
     ) -> Predictor:
         """Build a network of the zoo, or of a darknet cfg, and load weights into it.
@@ -124,12 +125,13 @@ class Predictor:
             class_names: the classes; None takes those that the name's ending stands for.
             size_hw: input size in pixels; None takes the network's usual one.
             gpu: index of a GPU; None runs on the processor.
+            anchors: per level (width, height) in input pixels; None takes the network's own.
             **options: thresholds, and another fit than the network's usual one, as the class takes them.
 
         Raises:
             UserError: for an unknown network, or weights that do not fit it.
         """
-        net, known = _runtime("mxnet").from_weights(name, weights, class_names)
+        net, known = _runtime("mxnet").from_weights(name, weights, class_names, anchors)
         options.setdefault("fit", Fit(known.fit))
         return cls.from_block(net, size_hw or known.size_hw, gpu, **options)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from gluon_yolo.compat import gluon
 from gluon_yolo.losses.fastestv2 import YoloFastestV2Loss
-from gluon_yolo.losses.positives import BOX_LOSSES
 from gluon_yolo.losses.yolo3 import YOLOv3Loss
 from gluon_yolo.nn.scores import score_rule_of
 from gluon_yolo.spec import DetectionSpec
 
-__all__ = ["BOX_LOSSES", "YOLOv3Loss", "YoloFastestV2Loss", "make_loss"]
+__all__ = ["YOLOv3Loss", "YoloFastestV2Loss", "make_loss"]
 
 # By the name of the score rule: it says what objectness and classes are.
 _LOSSES = {"objectness_times_class": YOLOv3Loss, "objectness_times_softmax": YoloFastestV2Loss}
@@ -23,7 +22,7 @@ def make_loss(spec: DetectionSpec, box_loss: str = "auto", label_smooth: float =
 
     Args:
         spec: anchors, strides, box coding, score rule.
-        box_loss: of ``BOX_LOSSES``; ``auto`` is what suits the coding.
+        box_loss: of :data:`gluon_yolo.spec.BOX_LOSSES`; ``auto`` is what suits the coding.
         label_smooth: by how much class targets are softened, 0 to 0.5.
 
     Raises:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from gluon_yolo.assign import BOX, BOX_WEIGHT, CLASS, INDEX, WEIGHT
 from gluon_yolo.errors import UserError
 from gluon_yolo.losses.iou import OVERLAPS
-from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.spec import BOX_LOSSES, DetectionSpec
 
-BOX_LOSSES = ("auto", "yolo3", *OVERLAPS)
 _COLUMNS = {"index": INDEX, "class": CLASS, "weight": WEIGHT, "box_weight": BOX_WEIGHT}
 
 

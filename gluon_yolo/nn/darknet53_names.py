@@ -21,7 +21,7 @@ import numpy as np
 from gluon_yolo.darknet.blocks import EPSILON
 from gluon_yolo.darknet.weights import LayerShape, LayerWeights, cut_layers, read_numbers
 from gluon_yolo.nn.detector import Detector
-from gluon_yolo.nn.heads import BOX_CHANNELS
+from gluon_yolo.nn.scores import BOX_CHANNELS
 
 OUR_EPSILON = 1e-5
 _BLOCK = (*(f"body.{index}.0" for index in range(5)), "tip.0")

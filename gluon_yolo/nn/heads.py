@@ -9,9 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gluon_yolo.compat import gluon, mx
-
-BOX_CHANNELS = 5  # tx, ty, tw, th, objectness come before the class logits
-OBJECTNESS = 4
+from gluon_yolo.nn.scores import BOX_CHANNELS, OBJECTNESS
 
 
 class YOLOv3Heads(gluon.HybridBlock):

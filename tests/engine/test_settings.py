@@ -6,9 +6,8 @@ import math
 
 import pytest
 
-from gluon_yolo import losses
 from gluon_yolo.engine.schedule import Schedule
-from gluon_yolo.engine.settings import BOX_LOSSES, TrainSettings
+from gluon_yolo.engine.settings import TrainSettings
 from gluon_yolo.errors import UserError
 
 
@@ -143,10 +142,6 @@ def test_smoothing_is_gluoncvs_where_not_said(num_classes, usual):
     assert settings().smoothing(num_classes) == 0
     assert settings(label_smooth=True).smoothing(num_classes) == usual
     assert settings(label_smooth=True, label_smooth_factor=0.05).smoothing(num_classes) == 0.05
-
-
-def test_box_losses_are_those_there_are():
-    assert BOX_LOSSES == losses.BOX_LOSSES
 
 
 @pytest.mark.parametrize("text, words", [(None, ()), ("57", ("57",)), ("3, backbone ,", ("3", "backbone"))])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.losses import BOX_LOSSES, YoloFastestV2Loss, YOLOv3Loss, make_loss
-from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.losses import YoloFastestV2Loss, YOLOv3Loss, make_loss
+from gluon_yolo.losses.iou import OVERLAPS
+from gluon_yolo.spec import BOX_LOSSES, DetectionSpec
 
 YOLO3 = DetectionSpec(("cat", "dog"))
 SQUARED = DetectionSpec(("cat", "dog"), box_coding="squared_sigmoid", xy_scales=(2, 2, 2))
@@ -62,3 +63,7 @@ def test_yolo_fastestv2_has_two_levels():
     spec = DetectionSpec(("cat",), (((20, 20),),), (16,), score_rule="objectness_times_softmax")
     with pytest.raises(ValueError, match="expected 2 levels"):
         make_loss(spec)
+
+
+def test_every_overlap_has_a_name_among_the_box_losses():
+    assert set(BOX_LOSSES) == {"auto", "yolo3", *OVERLAPS}

@@ -65,7 +65,9 @@ def _class_names(path: str | None, plan: Plan) -> tuple[str, ...]:
         names = read_class_names(path)
         if len(names) == classes:
             return names
-        problem = f"{path}: has {len(names)} names, where the [yolo] sections of {plan.cfg.path} have {classes}"
+        problem = (
+            f"{path}: has {len(names)} names, where the [yolo] sections of {plan.cfg.path} have {classes}"
+        )
     suiting = _suiting_names(Path(plan.cfg.path), classes)
     raise UserError(f"{problem}; {f'is it --names {suiting}?' if suiting else 'give that file'}")
 

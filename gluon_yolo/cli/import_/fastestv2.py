@@ -22,9 +22,13 @@ takes. No torch is needed, and nothing in the file is run.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``import fastestv2`` takes."""
     parser.add_argument("weights", metavar="FILE", help="the whole model's .pth, as its training writes them")
-    parser.add_argument("--names", required=True, metavar="FILE", help="its class names, one a line, in order")
+    parser.add_argument(
+        "--names", required=True, metavar="FILE", help="its class names, one a line, in order"
+    )
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder to write; new, or empty")
-    anchors = "the anchors of its .data file: a file, or a list w,h,w,h,... (default: those of its COCO model)"
+    anchors = (
+        "the anchors of its .data file: a file, or a list w,h,w,h,... (default: those of its COCO model)"
+    )
     parser.add_argument("--anchors", metavar="FILE|LIST", help=anchors)
     parser.add_argument("--size", metavar="N|HxW", help="input size in pixels (default: 352)")
 
