@@ -172,14 +172,16 @@ def read_cfg(path: str | os.PathLike[str]) -> Cfg:
     ``#`` and ``;`` begin comments, blanks do not matter, a section's name may come again and again.
 
     Raises:
-        UserError: it cannot be read, does not begin with ``[net]``, a line is no ``key=value``, or a section
-            says a key twice with different values.
+        UserError: it cannot be read, is no text, does not begin with ``[net]``, a line is no ``key=value``,
+            or a section says a key twice with different values.
     """
     path = os.fspath(path)
     try:
         data = Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if b"\0" in data:
+        raise UserError(f"{path}: is no text; expected a darknet cfg file")
     # Comments come in any encoding; what counts is ASCII.
     return parse_cfg(data.decode("utf-8-sig", errors="replace").splitlines(), path)
 

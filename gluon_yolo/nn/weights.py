@@ -236,7 +236,8 @@ def _check_whole(net: DetectionNetwork, file: WeightsFile, report: Loaded, count
     if report.fresh:
         raise UserError(
             f"{file.path}: not the weights of {net.zoo_name}: {len(report.fresh)} of its parameters are "
-            f"absent or of another shape ({_few(report.fresh)}); name the network that it came from"
+            f"absent or of another shape ({_few(report.fresh)}); name the network that it came from "
+            "(a part of one can only start a training)"
         )
     if report.adapted:
         classes = net.spec.num_classes

@@ -74,6 +74,12 @@ def test_wrong_values_name_their_line(method, value, message):
         getattr(net, method)("other")
 
 
+def test_a_file_that_is_no_text(tmp_path):
+    (tmp_path / "a.cfg").write_bytes(b"\x00\x02[net]\n")
+    with pytest.raises(UserError, match="a.cfg: is no text; expected a darknet cfg file"):
+        read_cfg(tmp_path / "a.cfg")
+
+
 def test_comments_in_any_encoding(tmp_path):
     path = tmp_path / "gbk.cfg"
     path.write_bytes("[net]\nwidth=64 # 宽\n".encode("gbk"))

@@ -257,7 +257,7 @@ def refused(net, source, **options) -> str:
 
 
 def test_missing_files(net, tmp_path):
-    said = "no such weights file; give a .params file or a run's folder"
+    said = "no such weights file; give a weights file or a run's folder"
     assert said in refused(net, tmp_path / "none.params")
     assert f"best.params: {said}" in refused(net, tmp_path)
 

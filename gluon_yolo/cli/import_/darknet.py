@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,13 +43,15 @@ def run(args: argparse.Namespace) -> int:
     known = architecture.CfgArchitecture(architecture.read_cfg(args.cfg))
     class_names = _class_names(args.names, known.plan)
     net, header = files.load(args.cfg, args.weights, class_names)
-    plan = net.plan
-    print(f"{args.cfg}: {len(plan.layers)} layers, {len(plan.convolutions)} of them convolutional")
+    plan, version = net.plan, f"{header.major}.{header.minor}.{header.revision}"
+    report = [
+        f"{args.cfg}: {len(plan.layers)} layers, {len(plan.convolutions)} of them convolutional",
+        f"{args.weights}: all of its weights, by darknet {version} after {header.seen:,} pictures",
+    ]
     if plan.idle:
-        print(f"{args.cfg}: no part in what the network computes: {', '.join(plan.idle)}")
-    version = f"{header.major}.{header.minor}.{header.revision}"
-    print(f"{args.weights}: all of its weights, by darknet {version} after {header.seen:,} pictures")
-    write_model(net, known, args.out, known.size_hw, files.make_origin(args.cfg, args.weights, header))
+        report.insert(1, f"{args.cfg}: no part in what the network computes: {', '.join(plan.idle)}")
+    origin = files.make_origin(args.cfg, args.weights, header)
+    write_model(net, known, args.out, known.size_hw, origin, report)
     return 0
 
 
@@ -74,7 +77,8 @@ def _class_names(path: str | None, plan: Plan) -> tuple[str, ...]:
 
 def _suiting_names(cfg: Path, classes: int) -> Path | None:
     """Return a file beside the cfg, or beside its folder, that has so many class names."""
-    for folder in (cfg.absolute().parent, cfg.absolute().parent.parent):
+    beside = Path(os.path.abspath(cfg)).parent
+    for folder in (beside, beside.parent):
         for path in sorted(folder.glob("*.names")):
             try:
                 if len(read_class_names(path)) == classes:

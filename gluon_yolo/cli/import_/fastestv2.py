@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     known = architecture.find("yolo_fastestv2")
     net = known.build(class_names, None if given is None else by_level(given, known.spec.num_levels))
     net.initialize_weights()
-    print(weights.load(net, args.weights, class_names=class_names))
+    report = weights.load(net, args.weights, class_names=class_names)
     origin = {"kind": "fastestv2", "weights": os.path.abspath(args.weights)}
-    write_model(net, known, args.out, size_hw or known.size_hw, origin)
+    write_model(net, known, args.out, size_hw or known.size_hw, origin, [str(report)])
     return 0

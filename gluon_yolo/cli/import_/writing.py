@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ def write_model(
     out: str,
     size_hw: tuple[int, int],
     origin: dict[str, Any],
+    report: Sequence[str],
 ) -> None:
-    """Write a network as a folder; say what it is, where it is and how to use it.
+    """Write a network as a folder; say what was read, what it is, where it is and how to use it.
 
     Args:
         net: the network with its weights.
@@ -25,6 +27,7 @@ def write_model(
         out: the folder.
         size_hw: of its input in pixels.
         origin: for the record.
+        report: lines on what was read.
 
     Raises:
         UserError: the folder holds something or cannot be written, or the weights are damaged.
@@ -38,6 +41,7 @@ def write_model(
     spec = net.spec
     classes = f"{spec.num_classes} classes" if spec.num_classes > 1 else f"1 class ({spec.class_names[0]})"
     strides = ", ".join(map(str, spec.strides))
+    print(*report, sep="\n")
     print(
         f"{net.zoo_name}: {counts.parameters:,} parameters, {counts.flops / 1e9:.3f} GFLOPs, {classes}, "
         f"input {size_hw[0]}x{size_hw[1]} by {architecture.fit}, strides {strides}"
