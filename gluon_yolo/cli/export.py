@@ -21,8 +21,8 @@ from gluon_yolo.inference.model_file import ModelFile, find_model_file, weights_
 HELP = """\
 Write a trained or imported network as files for other programs, in one of these formats:
 
-symbol   NAME-symbol.json and NAME-0000.params, which mxnet runs without this package, and NAME.json, which says
-         what they are. Pixels go in as plain RGB, 0..255, (B, H, W, 3); what comes out is chosen by --cut:
+symbol   NAME-symbol.json and NAME-0000.params, which mxnet runs without this package, and NAME.json, which
+         says what they are. Pixels go in as plain RGB, 0..255, (B, H, W, 3); what comes out is up to --cut:
 
   nms       class ids (B, K, 1), scores (B, K, 1), boxes (B, K, 4) in input pixels, rows of -1 filling up
   decoded   a box (B, N, 4) and class scores (B, N, C) for each anchor, for suppression elsewhere

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 # What other programs' files want, where a model of ours is expected.
 _FOREIGN = {
-    ".weights": "darknet's weights do not say of which network they are: import both, `gluon-yolo import darknet "
-    "FILE.cfg {path} --names NAMES --out DIR`, or give --network FILE.cfg --weights {path} --classes NAMES",
+    ".weights": "darknet's weights do not say of which network they are: import both, `gluon-yolo import "
+    "darknet FILE.cfg {path} --names NAMES --out DIR`, or give --network FILE.cfg --weights {path} "
+    "--classes NAMES",
     ".cfg": "a cfg has no weights: import both, `gluon-yolo import darknet {path} FILE.weights --names NAMES "
     "--out DIR`, or give --network {path} --weights FILE.weights --classes NAMES",
     ".pth": "import it: `gluon-yolo import fastestv2 {path} --names NAMES --out DIR`",
@@ -91,7 +92,7 @@ def model_of_data(args: argparse.Namespace) -> dict[str, Any]:
     Yolo-FastestV2's ``.data`` file does: network, input size, anchors, class names, ``pre_weights``.
 
     Args:
-        args: parsed with ``--data`` and ``--weights``; a ``--format`` and ``--classes`` count if there are any.
+        args: parsed with ``--data`` and ``--weights``; ``--format`` and ``--classes`` count if there are any.
 
     Returns:
         Nothing where it says nothing of a network.

@@ -27,7 +27,7 @@ def check_same(net: DetectionNetwork, again: DetectionNetwork, size_hw: tuple[in
     expected = [raw.asnumpy() for raw in net(mx.nd.array(picture, ctx=context, dtype="uint8"))]
     if not all(np.isfinite(raw).all() for raw in expected):
         raise UserError(
-            f"{net.zoo_name}: gives numbers that are not finite: its weights are damaged, or those of another "
+            f"{net.zoo_name}: gives numbers that are not finite: its weights are damaged, or of another "
             "network; nothing was written"
         )
     for ours, raw in zip(expected, again(mx.nd.array(picture, dtype="uint8"))):

@@ -114,7 +114,8 @@ class CfgArchitecture(Architecture):
         flags, notes = run_flags(self.plan, pictures, given)
         for note in notes:
             log.info("%s: %s", self.plan.cfg.path, note)
-        return flags
+        height, width = self.size_hw
+        return {"data_shape": str(height) if height == width else f"{height}x{width}", **flags}
 
 
 def find(network: str, folder: Path | None = None, datasets: Sequence[str] = ()) -> Architecture:

@@ -10,7 +10,12 @@ import pytest
 
 from gluon_yolo import Predictor
 from gluon_yolo.cli import main
+from gluon_yolo.compat import mx
+from gluon_yolo.darknet.files import load, save
+from gluon_yolo.darknet.weights import Header
 from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.nn import architecture
+from tests.darknet import small
 from tests.random_model import CLASSES, random_detector, random_picture
 
 
@@ -101,3 +106,125 @@ def test_an_export_is_not_exported_again(run, tmp_path, capsys):
     assert main(["export", str(run), "--out", str(tmp_path)]) == 0
     assert main(["export", str(tmp_path), "--out", str(tmp_path / "again")]) == 2
     assert "is exported already" in capsys.readouterr().err
+
+
+# --- darknet ---
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """A small darknet network's files in ``net`` and its folder ``model``."""
+    net = small.built(small.SMALL, class_names=["cat", "dog"])
+    cfg = save(net, tmp_path / "net", "small", Header(0, 1, 0, 77))
+    words = [str(cfg), str(cfg.with_suffix(".weights")), "--names", str(cfg.with_suffix(".names"))]
+    assert main(["import", "darknet", *words, "--out", str(tmp_path / "model")]) == 0
+    return tmp_path
+
+
+def test_darknets_files_again(imported, capsys):
+    """The weights' header is kept in the model's record."""
+    out = imported / "out"
+    assert main(["export", str(imported / "model"), "--format", "darknet", "--out", str(out)]) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["small.cfg", "small.names", "small.weights"]
+    for name in ("small.weights", "small.names", "small.cfg"):
+        assert (out / name).read_bytes() == (imported / "net" / name).read_bytes()
+    said = capsys.readouterr().out.splitlines()
+    assert said[-2] == "small, 2 classes, input 32x64: small.cfg, small.weights, small.names"
+    assert said[-1].endswith(f"darknet detector test FILE.data {out}/small.cfg {out}/small.weights PICTURE")
+
+
+def test_an_imported_model_as_a_symbol(imported, capsys):
+    assert main(["export", str(imported / "model"), "--out", str(imported / "out")]) == 0
+    assert ModelFile.read(imported / "out" / "small.json").size_hw == (32, 64)
+    picture = random_picture(64, 64)
+    one, two = (Predictor.load(imported / name, score_threshold=0.1)(picture) for name in ("model", "out"))
+    assert len(one) == len(two) > 0
+    np.testing.assert_allclose(one.boxes, two.boxes, atol=1e-3)
+
+
+def test_fine_tuned_for_other_classes_and_anchors(imported):
+    """The cfg has what the run has: classes, anchors, input size, fit."""
+    folder = imported / "run"
+    net = architecture.find(str(imported / "net" / "small.cfg")).build(["a", "b", "c"], (((3, 4), (5.5, 6)),))
+    net.initialize_weights(seed=3)
+    (folder / "weights").mkdir(parents=True)
+    net.save_parameters(str(folder / "weights" / "best.params"))
+    ModelFile("run", "small", net.spec, (64, 96), fit="letterbox").write(folder / "model.json")
+    net.keep(folder)
+    words = ["--format", "darknet", "--name", "mine", "--out", str(imported / "out")]
+    assert main(["export", str(folder), *words]) == 0
+    again, header = load(*(imported / "out" / f"mine.{end}" for end in ("cfg", "weights")), ["a", "b", "c"])
+    assert again.spec == net.spec and header == Header()
+    assert (again.plan.picture.height, again.plan.picture.width, again.plan.letterbox) == (64, 96, True)
+    assert (imported / "out" / "mine.names").read_text() == "a\nb\nc\n"
+    pixels = mx.nd.array(random_picture(64, 96)[None], dtype="uint8")
+    np.testing.assert_array_equal(again(pixels)[0].asnumpy(), net(pixels)[0].asnumpy())
+
+
+def test_darknet_without_an_import(imported):
+    """The input is the cfg's own, and so is how pictures are brought to it."""
+    files = [str(imported / "net" / f"small.{end}") for end in ("cfg", "weights", "names")]
+    words = ["--network", files[0], "--weights", files[1], "--classes", files[2]]
+    assert main(["export", *words, "--out", str(imported / "symbol")]) == 0
+    record = ModelFile.read(imported / "symbol" / "small.json")
+    assert record.size_hw == (32, 64) and record.spec.class_names == ("cat", "dog")
+    assert main(["export", *words, "--format", "darknet", "--out", str(imported / "again")]) == 0
+    again = (imported / "again" / "small.weights").read_bytes()
+    original = (imported / "net" / "small.weights").read_bytes()
+    assert again[20:] == original[16:]  # behind the headers; in version 0.1 it is shorter
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--size", "33"], "size 33x33: both sides must be multiples of 2"),
+        (["--name", "a/b"], "name 'a/b': expected a plain file name"),
+    ],
+)
+def test_bad_requests_for_darknet(imported, capsys, words, message):
+    out = imported / "out"
+    assert main(["export", str(imported / "model"), "--format", "darknet", "--out", str(out), *words]) == 2
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_network_that_is_no_darknet_network(run, tmp_path, capsys):
+    assert main(["export", str(run), "--format", "darknet", "--out", str(tmp_path / "out")]) == 2
+    message = (
+        "yolo3_mobilenet0.25_custom: is no darknet network, so that no cfg describes it; export it with "
+    )
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_that_do_not_give_the_network_are_not_written(imported, monkeypatch):
+    def other(*args):
+        net, header = load(*args)
+        net._blocks[1].convolution.bias.set_data(mx.nd.ones(14))
+        return net, header
+
+    monkeypatch.setattr("gluon_yolo.export.darknet.files.load", other)
+    with pytest.raises(RuntimeError, match="what was written differs"):
+        main(["export", str(imported / "model"), "--format", "darknet", "--out", str(imported / "out")])
+    assert not list((imported / "out").iterdir())
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        (
+            "small.weights",
+            "small.weights: darknet's weights do not say of which network they are: import both",
+        ),
+        ("small.cfg", "small.cfg: a cfg has no weights: import both"),
+        ("small.pth", "small.pth: import it: `gluon-yolo import fastestv2"),
+    ],
+)
+def test_other_programs_files_in_the_place_of_a_model(imported, capsys, name, message):
+    path = str(imported / "net" / name)
+    assert main(["export", path, "--out", str(imported / "out")]) == 2
+    assert message in capsys.readouterr().err
+    cv2.imwrite(str(imported / "a.png"), random_picture(32, 32))
+    for words in (["--model", path], ["--weights", path]):
+        assert main(["demo", str(imported / "a.png"), *words, "--out", str(imported / "seen")]) == 2
+        assert message in capsys.readouterr().err

@@ -393,7 +393,8 @@ def test_names_in_the_store(store, name, backbone_only, published, monkeypatch):
 
 def test_every_zoo_backbone_is_published():
     published = compat.gluoncv().model_zoo.model_store._model_sha1
-    assert {name[len("yolo3_") :].rsplit("_", 1)[0] for name in zoo.names()} <= set(published)
+    yolo3 = [name for name in zoo.names() if name.startswith("yolo3_")]
+    assert yolo3 and {name[len("yolo3_") :].rsplit("_", 1)[0] for name in yolo3} <= set(published)
 
 
 def test_store_cannot_be_reached(net, store, monkeypatch):
@@ -410,4 +411,15 @@ def test_nothing_published_under_the_name(net, store):
     asked = store("the.params")
     with pytest.raises(UserError, match=f"GluonCV publishes no weights named {SMALL}_custom"):
         weights.load_pretrained(net)
+    assert not asked
+
+
+@pytest.mark.parametrize(("backbone_only", "what"), [(False, "it"), (True, "its backbone")])
+def test_a_network_that_gluoncv_does_not_have(store, backbone_only, what):
+    asked = store("the.params")
+    fastest = our_net("yolo_fastestv2_custom")
+    with pytest.raises(
+        UserError, match=f"GluonCV publishes no weights of {what}; give a file with --weights"
+    ):
+        weights.load_pretrained(fastest, backbone_only)
     assert not asked

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from gluon_yolo.darknet.plan import Plan
 
 HELP = """\
-Turn a darknet network into a folder that every command here takes. Darknet's own and AlexeyAB's cfgs are read;
-a section or key that would change the result and is not known here is an error, with its line.
+Turn a darknet network into a folder that every command here takes. Darknet's own and AlexeyAB's cfgs are
+read; a section or key that would change the result and is not known here is an error, with its line.
 
   gluon-yolo import darknet yolov3-tiny.cfg yolov3-tiny.weights --names coco.names --out models/tiny
   gluon-yolo demo --model models/tiny street.jpg
@@ -68,9 +68,8 @@ def _class_names(path: str | None, plan: Plan) -> tuple[str, ...]:
         names = read_class_names(path)
         if len(names) == classes:
             return names
-        problem = (
-            f"{path}: has {len(names)} names, where the [yolo] sections of {plan.cfg.path} have {classes}"
-        )
+        count = "1 name" if len(names) == 1 else f"{len(names)} names"
+        problem = f"{path}: has {count}, where the [yolo] sections of {plan.cfg.path} have {classes} classes"
     suiting = _suiting_names(Path(plan.cfg.path), classes)
     raise UserError(f"{problem}; {f'is it --names {suiting}?' if suiting else 'give that file'}")
 
