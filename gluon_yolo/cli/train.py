@@ -7,8 +7,7 @@ import dataclasses
 import logging
 import os
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gluon_yolo import cpu_devices
@@ -21,13 +20,13 @@ from gluon_yolo.cli.train_flags import (
     resumed_flags,
     settings_of,
 )
+from gluon_yolo.cli.train_log import log_result, log_start, logging_to
 from gluon_yolo.errors import UserError
 
 if TYPE_CHECKING:
     from gluon_yolo.data.dataset import Dataset
     from gluon_yolo.engine.run_folder import RunFolder
     from gluon_yolo.engine.settings import TrainSettings
-    from gluon_yolo.engine.train import Training
     from gluon_yolo.engine.validation import Validation
     from gluon_yolo.nn.architecture import Architecture
     from gluon_yolo.nn.detector import DetectionNetwork
@@ -67,8 +66,9 @@ def run(args: argparse.Namespace) -> int:
     flags = resumed_flags(given, folder.args())
     if _is_finished(folder, flags):
         return 0
+    contexts = _contexts(flags)
     data = open_datasets(argparse.Namespace(**flags))
-    return _train(flags, _architecture(flags, data[2], folder), data, resumed=folder)
+    return _train(flags, contexts, _architecture(flags, data[2], folder), data, resumed=folder)
 
 
 def _train_anew(given: Flags) -> int:
@@ -76,6 +76,7 @@ def _train_anew(given: Flags) -> int:
     source = source_of(argparse.Namespace(**fresh_flags(given)))
     from_data = source.settings()
     flags = fresh_flags(given, from_data)
+    contexts = _contexts(flags)
     data = open_datasets(argparse.Namespace(**flags), source=source)
     architecture = _architecture(flags, data[2])
     from_network = architecture.training_flags(len(data[0]), decided_flags(given, from_data))
@@ -86,7 +87,7 @@ def _train_anew(given: Flags) -> int:
         for place, own in ((flags["data"], from_data), (flags["network"], from_network))
         if (used := {name: own[name] for name in own if name not in given and flags[name] == own[name]})
     ]
-    return _train(flags, architecture, data, taken)
+    return _train(flags, contexts, architecture, data, taken)
 
 
 def _is_finished(folder: RunFolder, flags: Flags) -> bool:
@@ -110,8 +111,6 @@ def _architecture(
     flags: Flags, class_names: tuple[str, ...], resumed: RunFolder | None = None
 ) -> Architecture:
     """Return what builds the run's network; a run that goes on has it in its folder."""
-    if flags["cpu_devices"] > 1:
-        cpu_devices.prepare()  # before mxnet is imported
     from gluon_yolo.nn import architecture, zoo
 
     if resumed:
@@ -123,6 +122,7 @@ def _architecture(
 
 def _train(
     flags: Flags,
+    contexts: list[Any],
     architecture: Architecture,
     data: tuple[Dataset, Dataset, tuple[str, ...]],
     taken: Sequence[str] = (),
@@ -134,7 +134,6 @@ def _train(
     from gluon_yolo.engine.start import anchor_lines, build_network, load_starting_weights
     from gluon_yolo.engine.train import Training
 
-    contexts = _contexts(flags)
     train_data, val_data, class_names = data
     settings = settings_of(flags, architecture.name, architecture.spec.num_levels)
     flags, settings = _with_anchors(flags, settings, architecture, train_data)
@@ -144,8 +143,8 @@ def _train(
     origin = f"weights: those of {resumed.path}" if resumed else load_starting_weights(net, settings)
     frozen = freeze(net, settings.frozen)
     folder = resumed or _new_folder(flags, settings, net)
-    with _logging_to(folder):
-        _log_start(folder, settings, net, contexts, origin)
+    with logging_to(folder):
+        log_start(folder, settings, net, contexts, origin)
         for line in (*frozen, *taken):
             log.info("%s", line)
         log_reports(train_data, val_data)
@@ -156,7 +155,7 @@ def _train(
             training.resume()
         result = training.run()
         if result is not None:
-            _report(training, result)
+            log_result(training, result)
             return 0
     return 128 + training.stop.asked
 
@@ -183,6 +182,8 @@ def _with_anchors(
 
 def _contexts(flags: Flags) -> list[Any]:
     """Return the devices: those that are asked for, or else GPU 0 where it can be used."""
+    if flags["cpu_devices"] > 1:
+        cpu_devices.prepare()  # before mxnet is imported
     from gluon_yolo import compat
     from gluon_yolo.engine.devices import parse_devices
 
@@ -219,50 +220,3 @@ def _new_folder(flags: Flags, settings: TrainSettings, net: DetectionNetwork) ->
     folder.write_model(record.to_dict())
     net.keep(folder.path)
     return folder
-
-
-@contextmanager
-def _logging_to(folder: RunFolder) -> Iterator[None]:
-    """Write the log into a run's folder, and last what ended the run, if something did."""
-    from gluon_yolo.engine.log import start_log
-
-    stop_log = start_log(folder.log)
-    try:
-        yield
-    except Exception as error:
-        # The file alone: the console gets it from whoever catches it.
-        log.error("%s", error, exc_info=not isinstance(error, UserError), extra={"file_only": True})
-        raise
-    finally:
-        stop_log()
-
-
-def _log_start(
-    folder: RunFolder, settings: TrainSettings, net: DetectionNetwork, contexts: list[Any], origin: str
-) -> None:
-    names = net.spec.class_names
-    shape = "x".join(map(str, settings.data_shape))
-    if settings.random_shape:
-        sizes = [f"{height}x{width}" for height, width in settings.random_shapes]
-        shown = sizes if len(sizes) < 4 else [sizes[0], "...", sizes[-1]]
-        every = f"a new size every {settings.shape_interval} batches"
-        shape = f"{', '.join(shown)}, {every}; validated at {shape}"
-    log.info("run: %s; its settings: args.json there", folder.path)
-    log.info("network: %s, %d classes: %s", net.zoo_name, len(names), ", ".join(names))
-    log.info("%s", origin)
-    devices = ", ".join(map(str, contexts))
-    log.info("devices: %s; batch size %d; input %s", devices, settings.batch_size, shape)
-
-
-def _report(training: Training, result: dict[str, Any]) -> None:
-    """Log the last validation's table, the best epoch, and where things are."""
-    from gluon_yolo.metrics.table import class_table
-
-    progress, folder = training.progress, training.folder
-    best = f"{training.validation.score_key} {progress.best_score:.4f}"
-    log.info("average precision by class, at the last epoch:\n%s", class_table(result))
-    log.info("best: %s at epoch %d", best, progress.best_epoch)
-    log.info("log, curves and pictures: %s", folder.path)
-    log.info("see it work:  python demo.py --model %s PICTURES", folder.path)
-    log.info("ship it:      python -m gluon_yolo export %s --out model", folder.path)
-    print(f"done: best weights {folder.weights / 'best.params'} ({best}, epoch {progress.best_epoch})")

@@ -39,12 +39,18 @@ def build_network(
     """
     norm = "sync" if settings.syncbn else "frozen" if settings.freeze_bn else "bn"
     net = architecture.build(class_names, settings.anchors, norm, len(contexts))
-    for size_hw in (settings.data_shape, *settings.sizes_hw):
-        if any(side % net.spec.max_stride for side in size_hw):
-            size = "x".join(map(str, size_hw))
-            raise UserError(f"input {size}: {net.zoo_name} takes multiples of {net.spec.max_stride}")
+    _check_sizes(net, "--data-shape", [settings.data_shape])
+    _check_sizes(net, "--random-shapes", settings.random_shapes if settings.random_shape else [])
     net.initialize_weights(ctx=list(contexts), seed=settings.seed)
     return net
+
+
+def _check_sizes(net: DetectionNetwork, flag: str, sizes_hw: Sequence[tuple[int, int]]) -> None:
+    stride = net.spec.max_stride
+    for size_hw in sizes_hw:
+        if any(side % stride for side in size_hw):
+            size = "x".join(map(str, size_hw))
+            raise UserError(f"{flag} {size}: both sides must be multiples of {stride} for {net.zoo_name}")
 
 
 def load_starting_weights(net: DetectionNetwork, settings: TrainSettings) -> str:

@@ -1,0 +1,66 @@
+"""Train log: what a training says before its first epoch and after its last."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from gluon_yolo.errors import UserError
+
+if TYPE_CHECKING:
+    from gluon_yolo.engine.run_folder import RunFolder
+    from gluon_yolo.engine.settings import TrainSettings
+    from gluon_yolo.engine.train import Training
+    from gluon_yolo.nn.detector import DetectionNetwork
+
+log = logging.getLogger("gluon_yolo")
+
+
+@contextmanager
+def logging_to(folder: RunFolder) -> Iterator[None]:
+    """Write the log into a run's folder, and last what ended the run, if something did."""
+    from gluon_yolo.engine.log import start_log
+
+    stop_log = start_log(folder.log)
+    try:
+        yield
+    except Exception as error:
+        # The file alone: the console gets it from whoever catches it.
+        log.error("%s", error, exc_info=not isinstance(error, UserError), extra={"file_only": True})
+        raise
+    finally:
+        stop_log()
+
+
+def log_start(
+    folder: RunFolder, settings: TrainSettings, net: DetectionNetwork, contexts: list[Any], origin: str
+) -> None:
+    """Log where the run is, what it trains from which weights, and on what."""
+    names = net.spec.class_names
+    shape = "x".join(map(str, settings.data_shape))
+    if settings.random_shape:
+        sizes = [f"{height}x{width}" for height, width in settings.random_shapes]
+        shown = sizes if len(sizes) < 4 else [sizes[0], "...", sizes[-1]]
+        every = f"a new size every {settings.shape_interval} batches"
+        shape = f"{', '.join(shown)}, {every}; validated at {shape}"
+    log.info("run: %s; its settings: args.json there", folder.path)
+    log.info("network: %s, %d classes: %s", net.zoo_name, len(names), ", ".join(names))
+    log.info("%s", origin)
+    devices = ", ".join(map(str, contexts))
+    log.info("devices: %s; batch size %d; input %s", devices, settings.batch_size, shape)
+
+
+def log_result(training: Training, result: dict[str, Any]) -> None:
+    """Log the last validation's table, the best epoch, and where things are."""
+    from gluon_yolo.metrics.table import class_table
+
+    progress, folder = training.progress, training.folder
+    best = f"{training.validation.score_key} {progress.best_score:.4f}"
+    log.info("average precision by class, at the last epoch:\n%s", class_table(result))
+    log.info("best: %s at epoch %d", best, progress.best_epoch)
+    log.info("log, curves and pictures: %s", folder.path)
+    log.info("see it work:  python demo.py --model %s PICTURES", folder.path)
+    log.info("ship it:      python -m gluon_yolo export %s --out model", folder.path)
+    print(f"done: best weights {folder.weights / 'best.params'} ({best}, epoch {progress.best_epoch})")
