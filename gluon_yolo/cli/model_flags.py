@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gluon_yolo.errors import UserError
+from gluon_yolo.inference.fit import MODES, Fit
 
 if TYPE_CHECKING:
     from gluon_yolo.inference.predictor import Predictor
@@ -34,6 +35,11 @@ def add_model_arguments(parser: argparse.ArgumentParser, score_threshold: float)
     group.add_argument("--model", metavar="PATH", help=model_help)
     add_network_arguments(group)
     group.add_argument("--size", metavar="N|HxW", help="input size in pixels (default: the model's own)")
+    fit_help = (
+        "how pictures are brought to that size (default: the model's own); resize: stretched; letterbox: "
+        "with grey margins; darknet: stretched exactly as darknet does, to hold its published scores against"
+    )
+    group.add_argument("--fit", choices=MODES, help=fit_help)
     add_threshold_arguments(group, score_threshold)
     group.add_argument("--gpu", type=int, metavar="N", help="run on this GPU (default: the processor)")
 
@@ -72,8 +78,14 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
     """
     from gluon_yolo.inference.predictor import Predictor
 
-    options = {"gpu": args.gpu, "score_threshold": args.score_threshold, "nms_threshold": args.nms_threshold}
+    options: dict[str, Any] = {
+        "gpu": args.gpu,
+        "score_threshold": args.score_threshold,
+        "nms_threshold": args.nms_threshold,
+    }
     options["size_hw"] = parse_size(args.size) if args.size else None
+    if args.fit:
+        options["fit"] = Fit(args.fit)
     if getattr(args, "data", None) and not (args.model or args.network):
         described = model_of_data(args)
         if described:

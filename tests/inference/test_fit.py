@@ -8,7 +8,7 @@ import pytest
 from gluon_yolo.inference.fit import GREY, Fit, resize
 
 
-@pytest.mark.parametrize("mode", ["resize", "letterbox"])
+@pytest.mark.parametrize("mode", ["resize", "letterbox", "darknet"])
 @pytest.mark.parametrize("picture_hw", [(50, 100), (100, 50), (64, 64), (200, 640), (1, 1)])
 def test_boxes_come_back(mode: str, picture_hw: tuple[int, int]) -> None:
     height, width = picture_hw
@@ -41,6 +41,21 @@ def test_equals_what_gluoncv_validates_with(new_hw: tuple[int, int]) -> None:
     theirs = imresize(pixels, new_hw[1], new_hw[0], interp=9).asnumpy()
     difference = np.abs(resize(picture, new_hw).astype(int) - theirs)
     assert difference.max() <= 2 and difference.mean() < 0.1
+
+
+def test_darknets_stretch_is_worked_out_by_hand() -> None:
+    """Corners lie on corners: 3 columns from 5 take every other one, 4 rows from 2 go in thirds."""
+    picture = np.repeat(np.array([[0, 10, 20, 30, 40], [90, 100, 110, 120, 130]], np.uint8)[..., None], 3, 2)
+    fitted, undo = Fit("darknet")(picture, (4, 3))
+    assert fitted[..., 1].tolist() == [[0, 20, 40], [30, 50, 70], [60, 80, 100], [90, 110, 130]]
+    assert undo(np.array([[0, 0, 3, 4]])).tolist() == [[0, 0, 5, 2]]
+
+
+def test_darknet_does_not_smooth_what_it_shrinks() -> None:
+    stripes = np.zeros((9, 9, 3), np.uint8)
+    stripes[:, ::2] = 255
+    assert (Fit("darknet")(stripes, (5, 5))[0] == 255).all()
+    assert 0 < Fit("resize")(stripes, (5, 5))[0].mean() < 255
 
 
 def test_refuses_an_unknown_mode() -> None:
