@@ -130,8 +130,8 @@ def _train(
 ) -> int:
     """Do all that can be refused before a new run's folder is made; then train."""
     from gluon_yolo.engine.devices import check_batch_size
-    from gluon_yolo.engine.freeze import freeze
-    from gluon_yolo.engine.start import anchor_lines, build_network, load_starting_weights
+    from gluon_yolo.engine.freeze import freeze, frozen_at_random
+    from gluon_yolo.engine.start import Origin, anchor_lines, build_network, load_starting_weights
     from gluon_yolo.engine.train import Training
 
     train_data, val_data, class_names = data
@@ -140,13 +140,20 @@ def _train(
     check_batch_size(settings.batch_size, len(contexts))
     validation = _validation(val_data, settings)
     net = build_network(architecture, settings, class_names, contexts)
-    origin = f"weights: those of {resumed.path}" if resumed else load_starting_weights(net, settings)
+    origin = Origin(f"weights: those of {resumed.path}") if resumed else load_starting_weights(net, settings)
     frozen = freeze(net, settings.frozen)
+    random = frozen_at_random(net, origin.fresh)
     folder = resumed or _new_folder(flags, settings, net)
     with logging_to(folder):
-        log_start(folder, settings, net, contexts, origin)
+        log_start(folder, settings, net, contexts, origin.line)
         for line in (*frozen, *taken):
             log.info("%s", line)
+        if random:
+            log.warning(
+                "--freeze %s: %d of the frozen weights are random and stay so (%s, ...): start from a file "
+                "that has them, with --weights, or freeze less",
+                settings.freeze, len(random), random[0],
+            )  # fmt: skip
         log_reports(train_data, val_data)
         for line in anchor_lines(net.spec, train_data, settings):
             log.info("%s", line)

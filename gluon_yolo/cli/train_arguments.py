@@ -64,13 +64,21 @@ def _add(group: Any, *names: str, help: str, **options: Any) -> None:
 
 def _number(text: str) -> float:
     """Return a whole number as one, and any other as a float."""
-    return int(text) if text.isdecimal() else float(text)
+    return int(text) if text.isdecimal() else _floats(text)[0]
 
 
 def _factors(text: str) -> float | str:
     """Return one factor as a number, and several, with commas between, as they are."""
-    factors = [float(word) for word in text.split(",")]
+    factors = _floats(*text.split(","))
     return factors[0] if len(factors) == 1 else text
+
+
+def _floats(*words: str) -> list[float]:
+    """Return words as numbers; argparse says what is wrong with one that is none."""
+    try:
+        return [float(word) for word in words]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected numbers, got {','.join(words)!r}") from error
 
 
 class _Joined(argparse.Action):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from gluon_yolo.compat import gluon
 from gluon_yolo.errors import UserError
@@ -55,6 +55,20 @@ def freeze(net: DetectionNetwork, selectors: Sequence[str]) -> list[str]:
         raise UserError(f"--freeze {','.join(selectors)}: nothing is left to train; freeze less")
     net.hybridize(False)  # a graph that was made before would go on as before
     return [*lines, f"frozen: {trained} parameters are left to train"]
+
+
+def frozen_at_random(net: DetectionNetwork, fresh: Collection[str]) -> list[str]:
+    """Return the weights that are frozen though nothing was loaded into them, by their place.
+
+    Args:
+        net: as :func:`freeze` left it.
+        fresh: the parameters that hold what they were initialized with.
+    """
+    return [
+        name
+        for name, parameter in structural_parameters(net).items()
+        if name.endswith(".weight") and parameter.grad_req == "null" and name in fresh
+    ]
 
 
 def _first(net: DetectionNetwork, names: Sequence[str], selector: str) -> list[str]:

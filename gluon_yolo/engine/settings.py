@@ -39,7 +39,7 @@ class TrainSettings:
     """What a run is asked for; the names are those of the command line's flags.
 
     Args:
-        network: the zoo's full name.
+        network: the zoo's full name, or the stem of a cfg's.
         epochs: of the whole training, warm-up included.
         batch_size: over all devices.
         data_shape: height and width of the input, and of validation.

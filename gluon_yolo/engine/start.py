@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from gluon_yolo.data import anchors
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.engine.settings import BACKBONE_WEIGHTS, TrainSettings
 from gluon_yolo.errors import UserError
+from gluon_yolo.losses.positives import choose_box_loss
 from gluon_yolo.nn import weights
 from gluon_yolo.nn.architecture import Architecture
 from gluon_yolo.nn.detector import DetectionNetwork
@@ -30,17 +32,18 @@ def build_network(
 
     Args:
         architecture: of the network.
-        settings: anchors, normalisation and seed.
+        settings: anchors, normalisation and seed; its sizes and its box loss are held to the network.
         class_names: of the data.
         contexts: the devices to initialize on.
 
     Raises:
-        UserError: for anchors that do not suit the network, or an input size that does not.
+        UserError: for anchors, an input size or a box loss that do not suit the network.
     """
     norm = "sync" if settings.syncbn else "frozen" if settings.freeze_bn else "bn"
     net = architecture.build(class_names, settings.anchors, norm, len(contexts))
     _check_sizes(net, "--data-shape", [settings.data_shape])
     _check_sizes(net, "--random-shapes", settings.random_shapes if settings.random_shape else [])
+    choose_box_loss(net.spec, settings.box_loss)
     net.initialize_weights(ctx=list(contexts), seed=settings.seed)
     return net
 
@@ -53,27 +56,43 @@ def _check_sizes(net: DetectionNetwork, flag: str, sizes_hw: Sequence[tuple[int,
             raise UserError(f"{flag} {size}: both sides must be multiples of {stride} for {net.zoo_name}")
 
 
-def load_starting_weights(net: DetectionNetwork, settings: TrainSettings) -> str:
-    """Give a network the weights that a run starts from; return a line on what was taken from where.
+class Origin(NamedTuple):
+    """Where the weights that a training begins from are from.
+
+    Args:
+        line: says what was taken from where.
+        fresh: the parameters, by their place in the network, that hold what they were initialized with.
+    """
+
+    line: str
+    fresh: tuple[str, ...] = ()
+
+
+def load_starting_weights(net: DetectionNetwork, settings: TrainSettings) -> Origin:
+    """Give a network the weights that a run starts from.
 
     Raises:
         UserError: for weights that are missing, or are of another network.
     """
     if settings.weights:
-        return f"weights: {_same_network(net, weights.load(net, settings.weights, partial=True))}"
+        loaded = _same_network(net, weights.load(net, settings.weights, partial=True))
+        return Origin(f"weights: {loaded}", loaded.fresh)
     if settings.pretrained:
-        return f"weights: {weights.load_pretrained(net)}"
+        loaded = weights.load_pretrained(net)
+        return Origin(f"weights: {loaded}", loaded.fresh)
+    everything = tuple(weights.structural_parameters(net))
     if settings.pretrained_base == "no":
-        return "weights: random"
+        return Origin("weights: random", everything)
     if settings.pretrained_base not in BACKBONE_WEIGHTS:
         loaded = weights.load(net, settings.pretrained_base, partial=True, backbone_only=True)
-        return f"backbone: {_same_network(net, loaded)}"
+        return Origin(f"backbone: {_same_network(net, loaded)}", loaded.fresh)
     try:
-        return f"backbone: {weights.load_pretrained(net, backbone_only=True)}"
+        loaded = weights.load_pretrained(net, backbone_only=True)
     except UserError as error:
         if settings.pretrained_base == "yes":
             raise
-        return f"weights: random, which takes more epochs: {error}"
+        return Origin(f"weights: random, which takes more epochs: {error}", everything)
+    return Origin(f"backbone: {loaded}", loaded.fresh)
 
 
 def _same_network(net: DetectionNetwork, loaded: weights.Loaded) -> weights.Loaded:

@@ -12,7 +12,7 @@ from gluon_yolo.compat import autograd, gluon, mx, nd
 from gluon_yolo.data.loader import Batch
 from gluon_yolo.engine.devices import split_batch
 from gluon_yolo.losses import make_loss
-from gluon_yolo.nn.detector import Detector
+from gluon_yolo.nn.detector import DetectionNetwork
 from gluon_yolo.nn.layers import fuse_for_training
 from gluon_yolo.nn.weights import structural_parameters
 
@@ -52,7 +52,7 @@ class TrainStep:
 
     def __init__(
         self,
-        net: Detector,
+        net: DetectionNetwork,
         contexts: Sequence[mx.Context],
         momentum: float = 0.9,
         wd: float = 0.0005,

@@ -28,7 +28,7 @@ from gluon_yolo.engine.stop import Stop
 from gluon_yolo.engine.tally import Tally
 from gluon_yolo.engine.validation import Validation
 from gluon_yolo.errors import UserError
-from gluon_yolo.nn.detector import Detector
+from gluon_yolo.nn.detector import DetectionNetwork
 
 log = logging.getLogger("gluon_yolo")
 SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")  # what metrics.csv keeps of a validation
@@ -57,7 +57,7 @@ class Training:
     def __init__(
         self,
         settings: TrainSettings,
-        net: Detector,
+        net: DetectionNetwork,
         train_data: Dataset,
         validation: Validation,
         folder: RunFolder,

@@ -15,7 +15,7 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.metrics import Metric
-from gluon_yolo.nn.detector import Detector
+from gluon_yolo.nn.detector import DetectionNetwork
 
 BATCH_SIZE = 8
 LEAST_SCORE = 0.01  # detections below it say nothing to the metrics
@@ -58,7 +58,7 @@ class Validation:
         self.workers = workers
         self.fit = fit
 
-    def __call__(self, net: Detector) -> tuple[dict[str, Any], np.ndarray]:
+    def __call__(self, net: DetectionNetwork) -> tuple[dict[str, Any], np.ndarray]:
         """Score a network's present weights.
 
         Returns:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gluon_yolo.compat import gluon, mx
 from gluon_yolo.nn.heads import ClassChannels
-from gluon_yolo.nn.layers import Normalize
+from gluon_yolo.nn.layers import Normalize, weighted_layers
 from gluon_yolo.spec import DetectionSpec
 
 # ImageNet's colour statistics, on pixels scaled to 0..1; GluonCV's weights expect them.
@@ -78,7 +78,7 @@ class Detector(DetectionNetwork):
         name: the zoo's name of this network.
         spec: classes, anchors, strides.
         backbone: picture to feature maps, ascending stride.
-        neck: feature maps to the heads' inputs.
+        neck: feature maps to the heads' inputs; it has ``layer_names`` of its own.
         heads: to raw maps.
         normalize: of the input; None standardises colours as GluonCV does.
     """
@@ -93,8 +93,11 @@ class Detector(DetectionNetwork):
         self.neck = neck
         self.heads = heads
         self.class_channels = {f"heads.{name}": place for name, place in heads.class_channels.items()}
-        weights = (name for name in self._collect_params_with_prefix() if name.endswith(".weight"))
-        self.layer_names = tuple(name[: -len(".weight")] for name in weights)
+        self.layer_names = (
+            *(f"backbone.{name}" for name in weighted_layers(backbone)),
+            *(f"neck.{name}" for name in neck.layer_names),
+            *(f"heads.{name}" for name in weighted_layers(heads)),
+        )
 
     def set_prior(self, probability: float) -> None:
         """Make the fresh heads give every anchor this objectness."""
@@ -118,11 +121,11 @@ class EndToEnd(gluon.HybridBlock):
     """A detector with a tail behind it, as one graph: pixels to whatever the tail makes of the raw maps.
 
     Args:
-        net: a :class:`Detector`.
+        net: the detector.
         tail: a block that takes its raw maps, as those of :mod:`gluon_yolo.nn.decode`.
     """
 
-    def __init__(self, net: Detector, tail: gluon.HybridBlock, **kwargs):
+    def __init__(self, net: DetectionNetwork, tail: gluon.HybridBlock, **kwargs):
         """Register both."""
         super().__init__(**kwargs)
         self.net = net

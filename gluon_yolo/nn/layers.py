@@ -104,6 +104,13 @@ def hold_statistics(norm: nn.BatchNorm) -> None:
     norm._kwargs["use_global_stats"] = True
 
 
+def weighted_layers(block: gluon.Block) -> list[str]:
+    """Return the places in a block of the layers that hold weights, in the order in which they were added."""
+    ending = ".weight"
+    names = block._collect_params_with_prefix()
+    return [name[: -len(ending)] for name in names if name.endswith(ending)]
+
+
 class ReLU6(gluon.HybridBlock):
     """Clip activations to 0..6 (Sandler et al. 2018, MobileNetV2)."""
 

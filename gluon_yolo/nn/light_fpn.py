@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gluon_yolo.compat import gluon
-from gluon_yolo.nn.layers import NormFactory, conv_cell
+from gluon_yolo.nn.layers import NormFactory, conv_cell, weighted_layers
 
 
 class Towers(gluon.HybridBlock):
@@ -53,6 +53,7 @@ class LightFPN(gluon.HybridBlock):
 
     Attributes:
         channels: of every map returned.
+        layer_names: the places of the convolutions, in the order of computation.
     """
 
     def __init__(self, in_channels: Sequence[int], channels: int, norm: NormFactory, **kwargs):
@@ -64,6 +65,7 @@ class LightFPN(gluon.HybridBlock):
         for width in reversed(in_channels):
             joined += width
             self.levels.add(Towers(joined, channels, norm))
+        self.layer_names = weighted_layers(self)
 
     def hybrid_forward(self, F, *maps):
         """Turn the backbone's maps into a class and a box map per level, flat, by ascending stride."""

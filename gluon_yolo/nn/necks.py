@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gluon_yolo.compat import gluon
-from gluon_yolo.nn.layers import NormFactory, conv_cell
+from gluon_yolo.nn.layers import NormFactory, conv_cell, weighted_layers
 
 
 class YOLOv3Block(gluon.HybridBlock):
@@ -43,6 +43,7 @@ class YOLOv3Neck(gluon.HybridBlock):
 
     Attributes:
         channels: of the maps returned, ascending stride.
+        layer_names: the places of the convolutions, in the order of computation.
     """
 
     def __init__(self, in_channels: Sequence[int], channels: Sequence[int], norm: NormFactory, **kwargs):
@@ -59,6 +60,8 @@ class YOLOv3Neck(gluon.HybridBlock):
                 self.transitions.add(
                     conv_cell(carried, 1, norm, activation="leaky", in_channels=channels[level])
                 )
+        # blocks.0..., transitions.0..., blocks.1...: the sort keeps what is of one depth as it is.
+        self.layer_names = sorted(weighted_layers(self), key=lambda name: int(name.split(".")[1]))
 
     def hybrid_forward(self, F, *maps):
         """Turn the backbone's maps into the heads' inputs, both by ascending stride."""

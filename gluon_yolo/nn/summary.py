@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 from gluon_yolo.compat import gluon, mx
-from gluon_yolo.nn.detector import Detector
+from gluon_yolo.nn.detector import DetectionNetwork
 
 INPUT = "data"
 Shape = tuple[int, ...]
@@ -96,7 +96,7 @@ class Summary:
         )
 
 
-def summarize(net: Detector, size_hw: tuple[int, int]) -> Summary:
+def summarize(net: DetectionNetwork, size_hw: tuple[int, int]) -> Summary:
     """Count a detector's parameters and multiply-adds; its weights need not be set.
 
     Args:

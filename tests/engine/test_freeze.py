@@ -8,7 +8,7 @@ import pytest
 from gluon_yolo.compat import mx
 from gluon_yolo.darknet.network import build
 from gluon_yolo.engine.checkpoint import Checkpoint, Progress
-from gluon_yolo.engine.freeze import freeze
+from gluon_yolo.engine.freeze import freeze, frozen_at_random
 from gluon_yolo.engine.step import TrainStep
 from gluon_yolo.errors import UserError
 from gluon_yolo.nn import zoo
@@ -94,6 +94,31 @@ def test_a_number_counts_layers_with_the_norms_behind_them():
     kinds = [name.rpartition(".")[2] for name in frozen]
     assert kinds == ["weight", "gamma", "beta"] * 2
     assert parameters[f"{third}.weight"].grad_req == "write"
+
+
+def test_a_number_counts_the_neck_as_it_is_computed():
+    """A level's transition goes on from its block, before the block of the next finer one."""
+    net = make_net()
+    neck = [name for name in net.layer_names if name.startswith("neck.")]
+    assert neck[5:8] == ["neck.blocks.0.tip.0", "neck.transitions.0.0", "neck.blocks.1.body.0.0"]
+    assert neck[13:15] == ["neck.transitions.1.0", "neck.blocks.2.body.0.0"]
+    freeze(net, [str(net.layer_names.index("neck.blocks.1.body.0.0") + 1)])
+    parameters = structural_parameters(net)
+    frozen = ("neck.transitions.0.0", "neck.transitions.0.1.gamma", "neck.blocks.1.body.0.1.beta")
+    assert {parameters.get(name, parameters.get(f"{name}.weight")).grad_req for name in frozen} == {"null"}
+    assert parameters["neck.blocks.1.body.1.0.weight"].grad_req == "write"
+    assert parameters["neck.transitions.1.0.weight"].grad_req == "write"
+
+
+@pytest.mark.parametrize("norm", ["bn", "frozen"])
+def test_weights_that_are_frozen_as_they_were_drawn_are_named(norm):
+    net = make_net(norm=norm)
+    freeze(net, ["1", "heads.levels.0"])
+    names = list(structural_parameters(net))
+    first = f"{net.layer_names[0]}.weight"
+    assert frozen_at_random(net, names) == [first, "heads.levels.0.weight"]
+    assert frozen_at_random(net, [name for name in names if name != first]) == ["heads.levels.0.weight"]
+    assert frozen_at_random(net, ()) == []
 
 
 @pytest.mark.parametrize("count, layers", [("1", {"layer0"}), ("2", {"layer0"}), ("3", {"layer0", "layer2"})])

@@ -40,7 +40,8 @@ def test_weights_of_other_classes_are_taken_as_far_as_they_fit(tmp_path):
     source.save_parameters(str(tmp_path / "source.params"))
     chosen = settings(weights=str(tmp_path / "source.params"), seed=2)
     net = build_network(ARCHITECTURE, chosen, CLASSES, [mx.cpu()])
-    assert load_starting_weights(net, chosen).startswith(f"weights: {tmp_path}/source.params: ")
+    origin = load_starting_weights(net, chosen)
+    assert origin.line.startswith(f"weights: {tmp_path}/source.params: ") and origin.fresh == ()
     expected, found = values(source), values(net)
     body = [name for name in expected if not name.startswith("heads.")]
     assert all(np.array_equal(found[name], expected[name]) for name in body)
@@ -48,10 +49,8 @@ def test_weights_of_other_classes_are_taken_as_far_as_they_fit(tmp_path):
 
 def test_without_weights_it_says_so():
     chosen = settings(pretrained_base="no")
-    assert (
-        load_starting_weights(build_network(ARCHITECTURE, chosen, CLASSES, [mx.cpu()]), chosen)
-        == "weights: random"
-    )
+    net = build_network(ARCHITECTURE, chosen, CLASSES, [mx.cpu()])
+    assert load_starting_weights(net, chosen) == ("weights: random", tuple(values(net)))
 
 
 def test_auto_goes_on_without_what_cannot_be_had(monkeypatch):
@@ -62,9 +61,26 @@ def test_auto_goes_on_without_what_cannot_be_had(monkeypatch):
     monkeypatch.setattr(weights, "load_pretrained", absent)
     net = build_network(ARCHITECTURE, settings(), CLASSES, [mx.cpu()])
     said = "weights: random, which takes more epochs: no network here"
-    assert load_starting_weights(net, settings(pretrained_base="auto")) == said
+    assert load_starting_weights(net, settings(pretrained_base="auto")) == (said, tuple(values(net)))
     with pytest.raises(UserError, match="no network here"):
         load_starting_weights(net, settings(pretrained_base="yes"))
+
+
+def test_a_backbone_alone_leaves_the_rest_fresh(tmp_path):
+    source = build_network(ARCHITECTURE, settings(seed=1), CLASSES, [mx.cpu()])
+    source.save_parameters(str(tmp_path / "source.params"))
+    chosen = settings(pretrained_base=str(tmp_path / "source.params"), seed=2)
+    net = build_network(ARCHITECTURE, chosen, CLASSES, [mx.cpu()])
+    rest = tuple(name for name in values(net) if not name.startswith("backbone."))
+    origin = load_starting_weights(net, chosen)
+    assert origin.line.startswith(f"backbone: {tmp_path}/source.params: ") and origin.fresh == rest
+
+
+def test_a_box_loss_that_does_not_fit_is_refused_with_the_network():
+    fastest = architecture.find("yolo_fastestv2_custom")
+    chosen = settings(box_loss="yolo3", data_shape=(352, 352))
+    with pytest.raises(UserError, match="box loss 'yolo3': does not fit"):
+        build_network(fastest, chosen, CLASSES, [mx.cpu()])
 
 
 def squares(*sides, hw=(416, 416)):

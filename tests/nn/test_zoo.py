@@ -14,8 +14,16 @@ ARCHITECTURES = [
     *(f"yolo3_mobilenet{width}" for width in ("1.0", "0.75", "0.5", "0.25")),
     *(f"yolo3_mobilenetv2_{width}" for width in ("1.0", "0.75", "0.5", "0.25")),
     "yolo3_darknet53",
+    "yolo_fastestv2",
 ]
 CLASSES = {"voc": VOC_CLASSES, "coco": COCO_CLASSES, "custom": ("cat", "dog")}
+
+
+def promised(architecture: str, classes: int) -> dict[int, int]:
+    """Return the channels of each raw map by its stride, three anchors a cell."""
+    if architecture == "yolo_fastestv2":
+        return dict.fromkeys((16, 32), 5 * 3 + classes)
+    return dict.fromkeys((8, 16, 32), 3 * (5 + classes))
 
 
 def test_names():
@@ -28,11 +36,11 @@ def test_every_name_gives_the_maps_it_promises(architecture, ending):
     name = f"{architecture}_{ending}"
     net = zoo.build(name, CLASSES["custom"] if ending == "custom" else None)
     assert net.zoo_name == name and net.spec.class_names == CLASSES[ending]
-    assert net.backbone.strides == net.spec.strides
+    expected = promised(architecture, len(CLASSES[ending]))
+    assert net.backbone.strides == net.spec.strides == tuple(expected)
     graph = mx.sym.Group(list(net(mx.sym.var("data"))))
-    channels = 3 * (5 + len(CLASSES[ending]))
     shapes = graph.infer_shape(data=(2, 64, 96, 3))[1]
-    assert shapes == [(2, channels, 64 // stride, 96 // stride) for stride in (8, 16, 32)]
+    assert shapes == [(2, channels, 64 // stride, 96 // stride) for stride, channels in expected.items()]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -42,7 +50,10 @@ def test_every_architecture_runs_hybridized(architecture):
     net.hybridize()
     for size_hw in ((32, 64), (64, 32)):
         maps = net(nd.zeros((1, *size_hw, 3), dtype="uint8"))
-        assert [raw.shape for raw in maps] == [(1, 18, size_hw[0] // s, size_hw[1] // s) for s in (8, 16, 32)]
+        assert [raw.shape for raw in maps] == [
+            (1, channels, size_hw[0] // stride, size_hw[1] // stride)
+            for stride, channels in promised(architecture, 1).items()
+        ]
 
 
 # spelling, data set that completes it, full name
@@ -62,6 +73,8 @@ SPELLINGS = [
     ("YOLO3 MobileNetV2 0.25", "custom", "yolo3_mobilenetv2_0.25_custom"),
     ("darknet53", "coco", "yolo3_darknet53_coco"),
     ("YOLO3_DarkNet53_VOC", "custom", "yolo3_darknet53_voc"),
+    ("fastestv2", "coco", "yolo_fastestv2_coco"),
+    ("Yolo-FastestV2", "custom", "yolo_fastestv2_custom"),
 ]
 
 
