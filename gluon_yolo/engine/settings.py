@@ -185,6 +185,7 @@ class TrainSettings:
         for name, modes in _OF_MODES.items():
             needed = f"needs --lr-mode {' or '.join(modes)}"
             self._require(name, not getattr(self, name) or self.lr_mode in modes, needed)
+        self._require("freeze", self.freeze is None or bool(self.frozen), "names nothing")
         if self.label_smooth_factor is not None:
             self._require("label_smooth_factor", self.label_smooth, "needs --label-smooth")
             within = 0 < self.label_smooth_factor < 0.5

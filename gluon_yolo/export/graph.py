@@ -8,7 +8,7 @@ from typing import Any
 
 from gluon_yolo.compat import gluon, mx
 from gluon_yolo.nn.decode import Decode, Detect
-from gluon_yolo.nn.detector import Detector
+from gluon_yolo.nn.detector import DetectionNetwork
 
 DECODED = ("decoded_boxes", "decoded_scores")
 INPUT = "data"
@@ -17,7 +17,7 @@ _TRAINING_ONLY = ("__init__", "__lr_mult__", "__wd_mult__")
 _SYNC_NORM = "_contrib_SyncBatchNorm"
 
 
-def trace(net: Detector, tail: Decode | Detect | None) -> mx.sym.Symbol:
+def trace(net: DetectionNetwork, tail: Decode | Detect | None) -> mx.sym.Symbol:
     """Turn a network and what follows it into a symbol with stable names.
 
     Variables are called by their place in the network (``backbone_stages_0_0_0_weight``), outputs ``ids``,
@@ -44,7 +44,7 @@ def trace(net: Detector, tail: Decode | Detect | None) -> mx.sym.Symbol:
     return mx.sym.load_json(_renamed(graph, renames))
 
 
-def parameters(net: Detector, tail: gluon.HybridBlock | None) -> dict[str, gluon.Parameter]:
+def parameters(net: DetectionNetwork, tail: gluon.HybridBlock | None) -> dict[str, gluon.Parameter]:
     """Return the parameters of network and tail under the names that the graph gives them."""
     found = dict(net._collect_params_with_prefix())
     found.update(tail._collect_params_with_prefix("tail") if tail is not None else {})

@@ -14,14 +14,14 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.export import graph
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.nn.decode import Decode, Detect
-from gluon_yolo.nn.detector import Detector
+from gluon_yolo.nn.detector import DetectionNetwork
 
 CUTS = ("nms", "decoded", "raw")
 TOLERANCE = 1e-5
 
 
 def export(
-    net: Detector,
+    net: DetectionNetwork,
     out_dir: str | os.PathLike[str],
     name: str | None = None,
     size_hw: tuple[int, int] = (416, 416),
@@ -101,7 +101,7 @@ def export(
     return folder / f"{name}.json"
 
 
-def _check(net: Detector, name: str, size_hw: tuple[int, int], cut: str) -> None:
+def _check(net: DetectionNetwork, name: str, size_hw: tuple[int, int], cut: str) -> None:
     if cut not in CUTS:
         raise UserError(f"cut {cut!r}: expected one of {', '.join(CUTS)}")
     if not name or Path(name).name != name:
@@ -112,7 +112,7 @@ def _check(net: Detector, name: str, size_hw: tuple[int, int], cut: str) -> None
         )
 
 
-def _context(net: Detector) -> mx.Context:
+def _context(net: DetectionNetwork) -> mx.Context:
     return next(iter(net.collect_params().values())).list_ctx()[0]
 
 
@@ -133,7 +133,7 @@ def _write(
 
 
 def _compare(
-    files: tuple[Path, ...], net: Detector, tail: gluon.HybridBlock | None, size_hw: tuple[int, int]
+    files: tuple[Path, ...], net: DetectionNetwork, tail: gluon.HybridBlock | None, size_hw: tuple[int, int]
 ) -> None:
     """Run the files and the network on a random picture.
 

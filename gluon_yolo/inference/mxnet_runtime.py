@@ -99,7 +99,7 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MXNetRuntim
 
 
 def from_block(net: Any, gpu: int | None = None) -> MXNetRuntime:
-    """Take a :class:`gluon_yolo.nn.detector.Detector` with its weights as they are now (copied)."""
+    """Take a :class:`gluon_yolo.nn.detector.DetectionNetwork` with its weights as they are now (copied)."""
     decode, constants = _decode(net.spec)
     parameters = {p.name: p.data(p.list_ctx()[0]).copyto(mx.cpu()) for p in net.collect_params().values()}
     return MXNetRuntime(mx.sym.Group(decode(*net(_data()))), {**parameters, **constants}, gpu)

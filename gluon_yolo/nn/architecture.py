@@ -70,9 +70,16 @@ class Architecture:
             pictures: to train on.
             given: flags that are decided already.
         """
-        flags = zoo.entry(self.name).flags
-        decays = given.get("lr_mode", "step") == "step"
-        return {name: value for name, value in flags.items() if decays or name != "lr_decay_epoch"}
+        flags = dict(zoo.entry(self.name).flags)
+        if given.get("lr_mode", "step") != "step":
+            flags.pop("lr_decay_epoch", None)
+        if "epochs" in flags and "epochs" in given:  # decays and warm-up keep their share of the training
+            part = given["epochs"] / flags["epochs"]
+            flags["warmup_epochs"] = round(flags["warmup_epochs"] * part, 2)
+            if "lr_decay_epoch" in flags:
+                decays = (round(float(epoch) * part, 2) for epoch in flags["lr_decay_epoch"].split(","))
+                flags["lr_decay_epoch"] = ",".join(f"{epoch:g}" for epoch in decays)
+        return flags
 
 
 class CfgArchitecture(Architecture):
@@ -122,8 +129,8 @@ def find(network: str, folder: Path | None = None, datasets: Sequence[str] = ())
     """Return the architecture that a name means.
 
     Args:
-        network: a name of the zoo in any spelling, the path of a darknet cfg, or the name of a network whose
-            cfg lies in ``folder``.
+        network: a name of the zoo in any spelling, the path of a darknet cfg or of a model's folder that has
+            one, or the name of a network whose cfg lies in ``folder``.
         folder: of a model.
         datasets: the ending, ``voc`` or ``coco``, of a zoo's name that is given without one.
 
@@ -132,7 +139,8 @@ def find(network: str, folder: Path | None = None, datasets: Sequence[str] = ())
     """
     if folder is not None and (folder / CFG).is_file():
         return CfgArchitecture(read_cfg(folder / CFG), network)
-    if network.endswith(".cfg") or os.sep in network:
-        path = Path(network).expanduser()
+    path = Path(network).expanduser()
+    path = path / CFG if (path / CFG).is_file() else path
+    if path.suffix == ".cfg" or os.sep in network:
         return CfgArchitecture(read_cfg(path), path.resolve().parent.name if path.name == CFG else None)
     return Architecture(zoo.canonical(network, *datasets))

@@ -145,6 +145,9 @@ def test_nothing_to_find_in_the_validation_pictures(refused, data, tmp_path):
         ("--gpus a", '--gpus: expected numbers as 0,1 or "" for the CPU'),
         ("--syncbn --freeze-bn", "--syncbn and --freeze-bn exclude each other"),
         ("--start-epoch 2", "--start-epoch 2: training ends with epoch 1"),
+        ("--box-loss ciou --freeze ,", "--freeze ,: names nothing"),
+        ("--freeze nothing.here", "--freeze nothing.here: "),
+        ("--network fastestv2 --box-loss yolo3", "box loss 'yolo3'"),
         ("--weights nowhere.params", "{cwd}/nowhere.params: no such weights file"),
         ("--resume nowhere.params", "{cwd}/nowhere.params: no such weights file"),
         ("--resume nowhere", "nowhere: no such run"),
@@ -261,3 +264,10 @@ def test_a_run_that_cannot_go_on(copied, capsys, spoil, said):
     error = capsys.readouterr().err.splitlines()[-1]
     assert re.match("error: " + said.format(run=re.escape(str(run))), error), error
     assert (run / "metrics.csv").read_text() == rows
+
+
+def test_what_is_frozen_at_random_is_said(data, tmp_path, capsys):
+    words = ["--network", "mobilenet0_25", *TINY, "--data-root", str(data), "--freeze", "backbone"]
+    assert main(["train", *words, "--save-prefix", f"{tmp_path}/"]) == 0
+    said = capsys.readouterr().err
+    assert "frozen: backbone: " in said and "of the frozen weights are random and stay so" in said

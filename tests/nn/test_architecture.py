@@ -67,6 +67,14 @@ def test_what_a_folder_keeps_builds_the_same_network(cfg, tmp_path):
     assert {name: p.shape for name, p in again._collect_params_with_prefix().items()} == shapes
 
 
+def test_a_models_folder_stands_for_its_cfg(cfg, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    architecture.find(str(cfg)).build().keep(folder)
+    found = architecture.find(str(folder))
+    assert found.name == "run" and found.build().spec == architecture.find(str(cfg)).build().spec
+
+
 def test_a_network_of_the_zoo_keeps_nothing(tmp_path):
     architecture.find("mobilenet0_25").build(("cat",)).keep(tmp_path)
     assert not list(tmp_path.iterdir())
@@ -83,6 +91,8 @@ def test_flags_of_the_usual_training():
     flags = found.training_flags(100, {})
     assert (flags["data_shape"], flags["lr_decay_epoch"], found.size_hw) == ("352", "150,250", (352, 352))
     assert "lr_decay_epoch" not in found.training_flags(100, {"lr_mode": "cosine"})
+    shorter = found.training_flags(100, {"epochs": 30})
+    assert (shorter["lr_decay_epoch"], shorter["warmup_epochs"]) == ("15,25", 0.5)
     assert architecture.find("mobilenet1_0").training_flags(100, {}) == {}
 
 
