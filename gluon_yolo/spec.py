@@ -35,6 +35,8 @@ class DetectionSpec:
         xy_scales: per level how far a centre reaches, in cells: 1 is its own cell, 1.1 also a twentieth of a
             cell beyond each edge (Bochkovskiy et al. 2020, section 3.4; darknet's ``scale_x_y``). Empty is 1
             everywhere.
+        size_divisor: input sides must be multiples of this, where the network shrinks its maps by more than
+            the largest stride on the way; 0 is the largest stride.
 
     Raises:
         ValueError: when levels disagree, anchors are not positive, or class names are empty or repeated.
@@ -48,6 +50,7 @@ class DetectionSpec:
     assigner: str = "best_shape"
     ignore_iou: float = 0.7
     xy_scales: tuple[float, ...] = ()
+    size_divisor: int = 0
 
     def __post_init__(self) -> None:
         """Freeze nested sequences into tuples and check the record."""
@@ -94,7 +97,7 @@ class DetectionSpec:
     @property
     def max_stride(self) -> int:
         """Input sides must be multiples of this."""
-        return self.strides[-1]
+        return max(self.strides[-1], self.size_divisor)
 
     @property
     def flat_anchors(self) -> np.ndarray:

@@ -16,7 +16,7 @@ from gluon_yolo.cli.model_flags import (
     parse_size,
 )
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.model_file import ModelFile, find_model_file, weights_of
+from gluon_yolo.inference.model_file import RUN_RECORD, ModelFile, find_model_file, weights_of
 
 HELP = """\
 Write a trained or imported network as files for other programs, in one of these formats:
@@ -86,6 +86,12 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--max-detections {args.max_detections}: expected 1 or more")
     size_hw = parse_size(args.size) if args.size else None
     check_one_model(args, args.run, "RUN")
+    if (Path(args.out) / RUN_RECORD).is_file():
+        raise UserError(
+            f"{args.out}: is the folder of a run or of an imported model; choose another with --out"
+        )
+    if args.format != "symbol" and args.cut != "nms":
+        raise UserError(f"--cut {args.cut} is of --format symbol, not of {args.format}")
     model = _load(args)
     FORMATS[args.format](args, dataclasses.replace(model, size_hw=size_hw or model.size_hw))
     return 0

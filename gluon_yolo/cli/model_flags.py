@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from gluon_yolo.inference.fit import MODES, Fit
 
 if TYPE_CHECKING:
     from gluon_yolo.inference.predictor import Predictor
+
+log = logging.getLogger("gluon_yolo")
 
 # What other programs' files want, where a model of ours is expected.
 _FOREIGN = {
@@ -165,6 +168,10 @@ def class_names_of(args: argparse.Namespace) -> tuple[str, ...] | None:
         return read_class_names(args.classes)
     if not args.network.endswith(".cfg") and zoo.canonical(args.network).endswith("_custom"):
         raise UserError(f"{args.network}: has no classes of its own; name them with --classes FILE")
+    if args.network.endswith(".cfg"):
+        log.warning(
+            "a cfg names no classes, so they are called class 0, class 1, ...; name them: --classes FILE"
+        )
     return None
 
 

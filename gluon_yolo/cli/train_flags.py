@@ -58,11 +58,18 @@ def fresh_flags(
             raise UserError("--no-random-shape excludes --random-shapes and --shape-interval: give one")
         given = {**given, "no_random_shape": False}  # over a recipe's
     given = _with_pretrained_file(given)
+    if "weights" in given and given.get("pretrained_base") not in (None, *BACKBONE_WEIGHTS):
+        raise UserError(
+            "--weights and --pretrained-base FILE both name weights to start from: give one of them"
+        )
     flags = {**DEFAULTS, **(from_network or {}), **decided_flags(given, from_data or {})}
     if flags["pretrained_base"] not in BACKBONE_WEIGHTS:
         flags["pretrained_base"] = _file("pretrained_base", flags["pretrained_base"])
     if given.keys() & {"resume", "pretrained"}:
         flags["weights"] = given.get("weights")  # given ones take the place of the data file's
+    for name in ("lr_decay_epoch", "lr_decay_period"):
+        if name in given and flags["lr_mode"] != "step":
+            log.warning("--%s has no effect with --lr-mode %s", name.replace("_", "-"), flags["lr_mode"])
     if "data" in given:
         flags["dataset"] = given.get("dataset")
     start = flags.pop("resume", None)

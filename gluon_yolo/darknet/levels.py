@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gluon_yolo.darknet.layers import Convolution, Yolo
+from gluon_yolo.darknet.layers import PICTURE, Convolution, MaxPool, Upsample, Yolo
 from gluon_yolo.darknet.plan import Plan
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import DetectionSpec
@@ -42,6 +42,7 @@ def make_spec(plan: Plan, class_names: Sequence[str] | None = None) -> Detection
             box_coding=_box_coding(plan),
             ignore_iou=ignore_iou,
             xy_scales=tuple(head.scale_x_y for head in heads),
+            size_divisor=_size_divisor(plan),
         )
     except ValueError as error:
         raise UserError(f"{plan.cfg.path}: {error}") from error
@@ -69,6 +70,20 @@ def _box_coding(plan: Plan) -> str:
                     "new_coords",
                 )
     return "squared_sigmoid" if plan.heads[0].new_coords else "yolo3"
+
+
+def _size_divisor(plan: Plan) -> int:
+    """Return what input sides must be multiples of, so that what is enlarged again has its old size."""
+    shrunk = {PICTURE: 1.0}
+    divisor = 1.0
+    for layer in plan.layers:
+        shrunk[layer.index] = shrunk[layer.inputs[0]]
+        if isinstance(layer, (Convolution, MaxPool)):
+            shrunk[layer.index] *= max(layer.stride_hw)
+        elif isinstance(layer, Upsample):
+            divisor = max(divisor, shrunk[layer.index])
+            shrunk[layer.index] /= layer.factor
+    return round(divisor)
 
 
 def _stride(plan: Plan, head: Yolo) -> int:

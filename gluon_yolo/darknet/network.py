@@ -12,7 +12,7 @@ from gluon_yolo.darknet.levels import make_spec
 from gluon_yolo.darknet.plan import Plan
 from gluon_yolo.darknet.transfer import named_arrays
 from gluon_yolo.darknet.weights import read_weights
-from gluon_yolo.nn.detector import DetectionNetwork
+from gluon_yolo.nn.detector import DetectionNetwork, ForeignWeights
 from gluon_yolo.nn.heads import ClassChannels, set_bias_prior
 from gluon_yolo.nn.layers import Normalize, make_norm
 from gluon_yolo.nn.scores import BOX_CHANNELS
@@ -49,7 +49,8 @@ class DarknetNetwork(DetectionNetwork):
         """Build every layer."""
         super().__init__(name, spec, **kwargs)
         self.plan = plan
-        self.readers["darknet"] = lambda path: named_arrays(read_weights(path, weights_plan or plan))
+        self._weights_plan = weights_plan or plan
+        self.readers["darknet"] = self._read_weights
         self.normalize = Normalize((0, 0, 0), (1, 1, 1))
         factory = make_norm(norm, num_devices, EPSILON)
         self._blocks: list = []
@@ -69,6 +70,11 @@ class DarknetNetwork(DetectionNetwork):
             for level, head in enumerate(plan.heads)
             for kind in ("weight", "bias")
         }
+
+    def _read_weights(self, path: Path) -> ForeignWeights:
+        anchors = tuple(head.anchors for head in self._weights_plan.heads)
+        values = named_arrays(read_weights(path, self._weights_plan))
+        return ForeignWeights(values, tuple(map(len, anchors)), anchors)
 
     @property
     def convolutions(self) -> tuple[tuple[Convolution, ConvolutionBlock], ...]:

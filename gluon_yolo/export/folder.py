@@ -39,9 +39,14 @@ def write_folder(
         The folder.
 
     Raises:
-        UserError: when the folder holds something or cannot be written, or the weights are damaged.
+        UserError: when the folder holds something or cannot be written, the size does not suit the network,
+            or the weights are damaged.
         RuntimeError: when what was written is not the network.
     """
+    stride = net.spec.max_stride
+    if any(side % stride for side in size_hw):
+        size = "x".join(map(str, size_hw))
+        raise UserError(f"--size {size}: both sides must be multiples of {stride} for {net.zoo_name}")
     folder = Path(out_dir)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         what = "holds files already" if folder.is_dir() else "is a file"

@@ -139,7 +139,7 @@ class Predictor:
     def from_block(
         cls, net: Any, size_hw: tuple[int, int] = (416, 416), gpu: int | None = None, **options: Any
     ) -> Predictor:
-        """Take a :class:`gluon_yolo.nn.detector.DetectionNetwork` in memory with its weights as they are now."""
+        """Take a :class:`gluon_yolo.nn.detector.DetectionNetwork` in memory with its weights as now."""
         return cls(_runtime("mxnet").from_block(net, gpu=gpu), net.spec, size_hw, **options)
 
     @property

@@ -120,7 +120,7 @@ class CfgArchitecture(Architecture):
         """Return what ``[net]`` and the heads say of training, as the base class says."""
         flags, notes = run_flags(self.plan, pictures, given)
         for note in notes:
-            log.info("%s: %s", self.plan.cfg.path, note)
+            log.info("%s: %s", Path(self.plan.cfg.path).name, note)
         height, width = self.size_hw
         return {"data_shape": str(height) if height == width else f"{height}x{width}", **flags}
 

@@ -24,6 +24,7 @@ from gluon_yolo.nn.detector import Detector
 from gluon_yolo.nn.scores import BOX_CHANNELS
 
 OUR_EPSILON = 1e-5
+ANCHORS = 3  # of a cell, at every level of yolov3.cfg
 _BLOCK = (*(f"body.{index}.0" for index in range(5)), "tip.0")
 
 
@@ -70,8 +71,7 @@ def _shapes(net: Detector, num_classes: int) -> list[LayerShape]:
     for index, name in enumerate(layer_names(net)):
         kernel = parameters[f"{name}.weight"].shape
         if name.startswith("heads."):
-            anchors = net.spec.anchors_per_level[int(name.rpartition(".")[2])]
-            kernel = (anchors * (BOX_CHANNELS + num_classes), *kernel[1:])
+            kernel = (ANCHORS * (BOX_CHANNELS + num_classes), *kernel[1:])
         shapes.append(LayerShape(index, kernel, not name.startswith("heads."), f"convolution {name}"))
     return shapes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Callable
@@ -11,12 +12,27 @@ import numpy as np
 from gluon_yolo.compat import gluon, mx
 from gluon_yolo.nn.heads import ClassChannels
 from gluon_yolo.nn.layers import Normalize, weighted_layers
-from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.spec import Anchors, DetectionSpec
 
 # ImageNet's colour statistics, on pixels scaled to 0..1; GluonCV's weights expect them.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 OBJECTNESS_PRIOR = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class ForeignWeights:
+    """What another program's weights file holds.
+
+    Args:
+        values: arrays under a network's own names; those that have no place in it, under their own.
+        anchors_per_level: how many anchors a cell has at each level, ascending stride.
+        anchors: which, as far as the file tells.
+    """
+
+    values: dict[str, np.ndarray]
+    anchors_per_level: tuple[int, ...] | None = None
+    anchors: Anchors | None = None
 
 
 class DetectionNetwork(gluon.HybridBlock):
@@ -32,8 +48,7 @@ class DetectionNetwork(gluon.HybridBlock):
         layer_names: the places of the layers, in the order of computation.
         backbone_prefix: how the names of its backbone's parameters begin; empty where all but the heads is
             one.
-        readers: by kind of a foreign weights file (``darknet``, ``pth``), what turns one into arrays under
-            the network's own names.
+        readers: by kind of a foreign weights file (``darknet``, ``pth``), what reads one for this network.
         published: the names of GluonCV's weights for the whole network and for its backbone; None where there
             are none.
     """
@@ -47,7 +62,7 @@ class DetectionNetwork(gluon.HybridBlock):
         super().__init__(**kwargs)
         self.zoo_name = name
         self.spec = spec
-        self.readers: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {}
+        self.readers: dict[str, Callable[[Path], ForeignWeights]] = {}
         self.published: tuple[str | None, str | None] = (None, None)
 
     def initialize_weights(self, ctx=None, seed: int | None = None) -> None:

@@ -49,7 +49,9 @@ class Loaded:
         text = f"{self.source}: {len(self.taken)} parameters taken"
         if self.adapted:
             shared = ", ".join(self.shared_classes) or "none"
-            text += f", {len(self.adapted)} of the heads adapted (classes taken over: {shared})"
+            text += (
+                f", {len(self.adapted)} of the heads adapted (classes taken over: {shared}; others are fresh)"
+            )
         if self.fresh:
             text += f", {len(self.fresh)} left fresh ({_few(self.fresh)})"
         if self.left_out:
@@ -90,6 +92,8 @@ def load(
         UserError: when the file is missing, is no parameter file, or does not fit.
     """
     path = Path(source).expanduser()
+    if path.is_dir() and not (path / "weights" / "best.params").is_file():
+        raise UserError(f"{path}: has no weights/best.params; name a model's folder, or a weights file")
     file = WeightsFile.read(path / "weights" / "best.params" if path.is_dir() else path, net)
     if backbone_only:
         file = _backbone_of(net, file)
@@ -158,7 +162,7 @@ def _backbone_of(net: DetectionNetwork, file: WeightsFile) -> WeightsFile:
         for name, value in file.values.items()
         if name.startswith(net.backbone_prefix) and name not in net.class_channels
     }
-    return dataclasses.replace(file, values=values, anchors=None)
+    return dataclasses.replace(file, values=values, anchors=None, anchors_per_level=None)
 
 
 def _num_classes(net: DetectionNetwork, file: WeightsFile) -> int | None:
@@ -172,9 +176,8 @@ def _num_classes(net: DetectionNetwork, file: WeightsFile) -> int | None:
 
 def _anchor_counts(net: DetectionNetwork, file: WeightsFile) -> tuple[int, ...]:
     """Return the anchors per cell of each level in the file; where nothing tells them, the network's."""
-    if file.anchors and len(file.anchors) == net.spec.num_levels:
-        return tuple(len(level) for level in file.anchors)
-    return net.spec.anchors_per_level
+    counts = tuple(len(level) for level in file.anchors) if file.anchors else file.anchors_per_level
+    return counts if counts and len(counts) == net.spec.num_levels else net.spec.anchors_per_level
 
 
 def _likely_class_names(net: DetectionNetwork, count: int | None, published: bool) -> Sequence[str] | None:
@@ -231,8 +234,15 @@ def _same_anchors(a: Anchors, b: Anchors) -> bool:
 
 def _check_whole(net: DetectionNetwork, file: WeightsFile, report: Loaded, count: int | None) -> None:
     """Raise UserError unless the file is that of this very network."""
-    if file.anchors and _anchor_counts(net, file) != net.spec.anchors_per_level:
-        raise _other_anchors(net, file)
+    counts = _anchor_counts(net, file)
+    if counts != net.spec.anchors_per_level:
+        if file.anchors:
+            raise _other_anchors(net, file)
+        theirs, ours = (", ".join(map(str, some)) for some in (counts, net.spec.anchors_per_level))
+        raise UserError(
+            f"{file.path}: weights of {theirs} anchors a level, but the network has {ours}; give it the "
+            "anchors that the weights were trained with"
+        )
     if report.fresh:
         raise UserError(
             f"{file.path}: not the weights of {net.zoo_name}: {len(report.fresh)} of its parameters are "

@@ -25,6 +25,7 @@ class WeightsFile:
         is_foreign: whether another program wrote it.
         class_names: of the network in it; None when nothing tells them.
         anchors: of the network in it, by ascending stride; None when nothing tells them.
+        anchors_per_level: how many these are, which more files tell.
     """
 
     path: Path
@@ -32,6 +33,7 @@ class WeightsFile:
     is_foreign: bool
     class_names: tuple[str, ...] | None
     anchors: Anchors | None
+    anchors_per_level: tuple[int, ...] | None = None
 
     @classmethod
     def read(cls, path: Path, net: DetectionNetwork) -> WeightsFile:
@@ -54,7 +56,8 @@ class WeightsFile:
             raise UserError(
                 f"{path}: looks like {_KINDS[kind]}, which is no use to {net.zoo_name}; {_ADVICE[kind]}"
             )
-        return cls(path, net.readers[kind](path), True, None, None)
+        foreign = net.readers[kind](path)
+        return cls(path, foreign.values, True, None, foreign.anchors, foreign.anchors_per_level)
 
     @classmethod
     def _read_params(cls, path: Path, levels: int) -> WeightsFile:
@@ -81,7 +84,8 @@ def _kind(path: Path) -> str:
     """Return what a file is by its first bytes, and where they say nothing, by its name."""
     with open(path, "rb") as file:
         start = file.read(8)
-    if start.startswith((b"PK\x03\x04", b"\x80\x02")):  # a zip file, a bare pickle
+    is_pth = start.startswith((b"PK\x03\x04", b"\x80\x02"))  # a zip file, a bare pickle
+    if is_pth or path.suffix in (".pth", ".pt"):
         return "pth"
     return "params" if start == _PARAMS or path.suffix in ("", ".params") else "darknet"
 

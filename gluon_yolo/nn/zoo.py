@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import functools
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Callable
 
@@ -18,11 +18,12 @@ from gluon_yolo.nn.backbones.mobilenet import mobilenet
 from gluon_yolo.nn.backbones.mobilenetv2 import mobilenetv2
 from gluon_yolo.nn.backbones.shufflenetv2 import shufflenetv2
 from gluon_yolo.nn.decoupled_heads import DecoupledHeads
-from gluon_yolo.nn.detector import DetectionNetwork, Detector
+from gluon_yolo.nn.detector import DetectionNetwork, Detector, ForeignWeights
 from gluon_yolo.nn.heads import YOLOv3Heads
 from gluon_yolo.nn.layers import Normalize, NormFactory, make_norm
 from gluon_yolo.nn.light_fpn import LightFPN
 from gluon_yolo.nn.necks import YOLOv3Neck
+from gluon_yolo.nn.scores import DELTAS
 from gluon_yolo.spec import Anchors, DetectionSpec
 
 DATASET_CLASSES = {"voc": VOC_CLASSES, "coco": COCO_CLASSES, "custom": None}
@@ -111,7 +112,8 @@ def _yolo3_mobilenetv2(name: str, spec: DetectionSpec, norm: NormFactory) -> Det
 @register("yolo3_darknet53")
 def _yolo3_darknet53(name: str, spec: DetectionSpec, norm: NormFactory) -> Detector:
     net = _yolo3(name, spec, norm, darknet53(norm), (128, 256, 512))
-    net.readers["darknet"] = functools.partial(darknet53_names.read, net=net)
+    counts = (darknet53_names.ANCHORS,) * spec.num_levels
+    net.readers["darknet"] = lambda path: ForeignWeights(darknet53_names.read(path, net), counts)
     return net
 
 
@@ -138,8 +140,14 @@ def _yolo_fastestv2(name: str, spec: DetectionSpec, norm: NormFactory) -> Detect
     neck = LightFPN(backbone.channels, 72, norm)
     heads = DecoupledHeads(neck.channels, spec.anchors_per_level, spec.num_classes)
     net = Detector(name, spec, backbone, neck, heads, Normalize((0, 0, 0), (1, 1, 1)))
-    net.readers["pth"] = fastestv2_names.read
+    net.readers["pth"] = _read_fastestv2
     return net
+
+
+def _read_fastestv2(path: Path) -> ForeignWeights:
+    values = fastestv2_names.read(path)
+    boxes = values.get("heads.boxes.bias")  # a backbone by itself has none
+    return ForeignWeights(values, None if boxes is None else (len(boxes) // DELTAS,) * 2)
 
 
 def _neck_channels(multiplier: float) -> tuple[int, int, int]:

@@ -88,6 +88,7 @@ def test_second_model_in_a_folder_is_named(run, tmp_path, capsys):
         (["nowhere"], "nowhere: no such file or folder"),
         (["RUN", "--size", "100"], "multiples of 32"),
         (["RUN", "--size", "big"], "--size 'big'"),
+        (["RUN", "--format", "darknet", "--cut", "raw"], "--cut raw is of --format symbol, not of darknet"),
         (["RUN", "--nms-threshold", "2"], "--nms-threshold 2.0: must lie within 0 and 1"),
         (["RUN", "--max-detections", "0"], "--max-detections 0"),
         (["--network", "yolo3_mobilenet1.0_voc", "--weights", "RUN/weights/best.params"], "best.params"),
@@ -100,6 +101,13 @@ def test_bad_requests(run, tmp_path, capsys, words, message):
     )
     assert message in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.json"))
+
+
+def test_a_models_own_folder_is_not_written_into(run, capsys):
+    before = sorted(run.rglob("*"))
+    assert main(["export", str(run), "--out", str(run)]) == 2
+    assert f"{run}: is the folder of a run or of an imported model" in capsys.readouterr().err
+    assert sorted(run.rglob("*")) == before
 
 
 def test_an_export_is_not_exported_again(run, tmp_path, capsys):

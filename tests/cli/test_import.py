@@ -229,6 +229,34 @@ def test_a_fastestv2_of_other_anchors(shared_data, tmp_path, capsys):
     assert "backbone.pth: not the weights of yolo_fastestv2" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        ("--size 350", "--size 350x350: both sides must be multiples of 32"),
+        ("--size 336", "--size 336x336: both sides must be multiples of 32"),
+        ("--anchors 10,13,16,30", "weights of 3, 3 anchors a level, but the network has 1, 1"),
+        ("--anchors 10,10,20,20,30,30,40,40,50,50,60,60,70,70,80,80", "but the network has 4, 4"),
+    ],
+)
+def test_a_fastestv2_that_does_not_suit_its_flags(shared_data, tmp_path, capsys, words, said):
+    folder = shared_data / "fastestv2"
+    (file,) = folder.glob("coco*.pth")
+    command = ["import", "fastestv2", str(file), "--names", str(folder / "coco.names")]
+    assert main([*command, "--out", str(tmp_path / "out"), *words.split()]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no tensors here\n" * 9])
+def test_what_is_called_pth_and_is_none(shared_data, tmp_path, capsys, content):
+    (tmp_path / "a.pth").write_bytes(content)
+    names = str(shared_data / "fastestv2" / "coco.names")
+    words = ["import", "fastestv2", str(tmp_path / "a.pth"), "--names", names, "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'a.pth'}: " in said and "darknet" not in said
+
+
 def test_numbers_are_kept_exactly(place):
     assert imported(*FILES, *NAMES, "--out", "model") == 0
     expected = structural_parameters(small.built(TEXT))

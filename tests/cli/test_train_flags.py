@@ -196,6 +196,13 @@ def test_gpus_given_anew_take_the_place_of_cpu_devices():
 def test_two_sources_of_weights_are_refused():
     with pytest.raises(UserError, match="--resume FILE and --weights both name weights"):
         fresh_flags(given("--resume a.params --weights b.params"))
+    with pytest.raises(UserError, match="--weights and --pretrained-base FILE both name weights"):
+        fresh_flags(given("--weights a.params --pretrained-base b.params"))
+
+
+def test_decay_without_steps_is_told_to_have_no_effect(caplog):
+    fresh_flags(given("--lr-mode cosine --lr-decay-epoch 3"))
+    assert "--lr-decay-epoch has no effect with --lr-mode cosine" in caplog.text
 
 
 @pytest.mark.parametrize("text", ["160,x", "1.", "-3", "1e2"])

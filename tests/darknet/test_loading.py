@@ -134,21 +134,25 @@ def test_published_numbers_of_classes_have_their_names(names, tmp_path):
     np.testing.assert_array_equal(rows(net)[:, 6], rows(trained)[:, 5 + names.index("dog")])
 
 
-def test_other_anchors_change_no_weight(trained, tmp_path):
-    """A cfg's weights say nothing of anchors, so that as many others are the user's to know."""
+def test_other_anchors_are_named(trained, tmp_path):
     net = fresh(tmp_path, anchors=(((5, 6), (7, 8)),))
-    assert weights.load(net, tmp_path / "small.weights").whole
-
-
-def test_a_level_of_more_anchors_starts_fresh(trained, tmp_path):
-    net = fresh(tmp_path, anchors=(((5, 6), (7, 8), (9, 10)),))
     report = weights.load(net, tmp_path / "small.weights", partial=True)
-    assert report.fresh == HEAD
-    assert sorted(report.left_out, reverse=True) == [
-        f"{name}: shape {(14, 8, 1, 1)[: 4 if 'weight' in name else 1]}, here "
-        f"{(21, 8, 1, 1)[: 4 if 'weight' in name else 1]}"
-        for name in HEAD
-    ]
+    assert report.whole and report.left_out[0].startswith("anchors: (((10.0, 14.0), (23.0, 27.0)),), here")
+    with pytest.raises(UserError, match="trained with the anchors"):
+        weights.load(net, tmp_path / "small.weights")
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("sides", [(5, 6, 7), (5,), (5, 6, 7, 8)])
+def test_a_level_of_more_or_fewer_anchors_starts_fresh(trained, tmp_path, classes, sides):
+    """Not a row of the old head may land in the new one, however the numbers divide."""
+    names = [f"thing {index}" for index in range(classes)]
+    net = fresh(tmp_path, names, anchors=(tuple((side, side + 1) for side in sides),))
+    before = values(net)[HEAD[0]]
+    report = weights.load(net, tmp_path / "small.weights", partial=True)
+    assert report.fresh == HEAD and not report.adapted
+    assert set(report.left_out) >= {f"{name}: 2 anchors a cell, here {len(sides)}" for name in HEAD}
+    np.testing.assert_array_equal(values(net)[HEAD[0]], before)
 
 
 @pytest.mark.parametrize("partial", [False, True])

@@ -105,4 +105,4 @@ def test_flags_of_a_cfg(tmp_path, caplog):
     flags = architecture.find(str(path)).training_flags(80, {})
     assert (flags["batch_size"], flags["lr"], flags["epochs"]) == (8, 0.01, 10)
     assert flags["data_shape"] == "32x64"
-    assert f"{path}: subdivisions=4" in caplog.text
+    assert "net.cfg: subdivisions=4" in caplog.text

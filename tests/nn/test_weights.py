@@ -160,7 +160,10 @@ def test_finetuning_carries_classes_over_by_name(voc_file):
         np.testing.assert_array_equal(ours[:, 7], theirs[:, 5 + VOC_CLASSES.index("cat")])
     np.testing.assert_array_equal(head_rows(net)[:, 6], robot)
     text = str(report)
-    assert "6 of the heads adapted (classes taken over: dog, cat)" in text and "left" not in text
+    assert (
+        "6 of the heads adapted (classes taken over: dog, cat; others are fresh)" in text
+        and "left" not in text
+    )
 
 
 def test_finetuning_to_no_known_class(voc_file):
@@ -259,7 +262,7 @@ def refused(net, source, **options) -> str:
 def test_missing_files(net, tmp_path):
     said = "no such weights file; give a weights file or a run's folder"
     assert said in refused(net, tmp_path / "none.params")
-    assert f"best.params: {said}" in refused(net, tmp_path)
+    assert f"{tmp_path}: has no weights/best.params; name a model's folder" in refused(net, tmp_path)
 
 
 @pytest.mark.parametrize("content", ["nothing", "text", "front", "most"])

@@ -25,7 +25,7 @@ _ALIASES = {"valid": "val"}  # darknet's word
 _TEXTS = ("model_name", "pre_weights", "names", "backup", *_SPLITS)
 _COUNTS = ("epochs", "batch_size", "subdivisions", "classes", "width", "height", "anchor_num")
 _LISTS = ("steps", "anchors")
-NETWORK = "yolo_fastestv2"
+NETWORK, OUTPUTS, STRIDE = "yolo_fastestv2", 2, 32
 # What darknet knows beside these, for its own commands.
 _IDLE = ("results", "eval", "map", "difficult", "labels", "top")
 _KEYS = (*_TEXTS, *_ALIASES, *_COUNTS, *_LISTS, "learning_rate", *_IDLE)
@@ -135,6 +135,15 @@ def read_data_file(path: str | os.PathLike[str]) -> DataFile:
     if (height is None) != (width is None):
         there, absent = ("width", "height") if height is None else ("height", "width")
         raise UserError(f"{values.place(there)}: {there} is given without {absent}; give both")
+    for key, side in (("height", height), ("width", width)):
+        if side is not None and side % STRIDE:
+            raise UserError(f"{values.place(key)}: {key}: expected a multiple of {STRIDE}, got {side}")
+    each, anchors = values.count("anchor_num"), values.anchors_wh()
+    if each and anchors and len(anchors) != OUTPUTS * each:
+        raise UserError(
+            f"{values.place('anchors')}: {len(anchors)} anchors, where Yolo-FastestV2 has {OUTPUTS} outputs "
+            f"of anchor_num={each}"
+        )
     idle = ("subdivisions", *_IDLE)
     values.count("subdivisions")
     return DataFile(
@@ -148,8 +157,8 @@ def read_data_file(path: str | os.PathLike[str]) -> DataFile:
         batch_size=values.count("batch_size"),
         learning_rate=values.learning_rate(),
         size_hw=(height, width) if height is not None and width is not None else None,
-        anchors_wh=values.anchors_wh(),
-        anchor_num=values.count("anchor_num"),
+        anchors_wh=anchors,
+        anchor_num=each,
         pre_weights=values.text("pre_weights"),
         backup=values.text("backup"),
         idle={key: text for key in idle if (text := values.text(key))},

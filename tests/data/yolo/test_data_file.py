@@ -104,6 +104,8 @@ class TestReading:
             ("anchors=1,2 3,4", "line 1: anchors: expected pairs width,height"),
             ("anchors=1,0", "line 1: anchors: expected pairs width,height"),
             ("anchor_num=3\nanchors=1,2,3,4", "line 2: 2 anchors are no multiple of anchor_num=3 (line 1)"),
+            ("anchor_num=1\nanchors=1,2,3,4,5,6", "line 2: 3 anchors, where Yolo-FastestV2 has 2 outputs of"),
+            ("width=352\nheight=350", "line 2: height: expected a multiple of 32, got 350"),
             ("width=352", "line 1: width is given without height; give both"),
             ("\nheight=352", "line 2: height is given without width; give both"),
             ("train=a\ntrain=b", "line 2: train is set again, as in line 1"),
