@@ -13,7 +13,7 @@ REQUIREMENTS ?= requirements.txt
 
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
-LISTS := $(REQUIREMENTS) requirements-dev.txt
+LISTS := $(REQUIREMENTS) requirements-runtimes.txt requirements-dev.txt
 # The stamp's name holds the lists' checksum, so a change of content, and not of a file's date, calls for pip.
 STAMP := $(VENV)/set-up-$(shell cat $(LISTS) pyproject.toml | cksum | cut -d' ' -f1)
 # The name and version of the mxnet package in the list: mxnet==1.9.1 or mxnet-cu112==1.9.1.

@@ -28,6 +28,9 @@ symbol   NAME-symbol.json and NAME-0000.params, which mxnet runs without this pa
   decoded   a box (B, N, 4) and class scores (B, N, C) for each anchor, for suppression elsewhere
   raw       the network's maps, for decoding elsewhere
 
+onnx     NAME.onnx and NAME.json, for ONNX Runtime, OpenVINO and whatever reads ONNX (opset 13); the same
+         input, outputs and cuts; any batch and size. Prints how far its boxes are from the network's
+
 darknet  NAME.cfg, NAME.weights and NAME.names, of a network that came from a cfg
 
 The files are tried on a random picture before they appear.
@@ -68,9 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", metavar="N|HxW", help="input size that the files suggest (default: the model's own)"
     )
     parser.add_argument(
-        "--cut", choices=("nms", "decoded", "raw"), default="nms", help="of a symbol (default: %(default)s)"
+        "--cut", choices=("nms", "decoded", "raw"), default="nms", help="(default: %(default)s)"
     )
-    group = parser.add_argument_group("written into the symbol with --cut nms")
+    group = parser.add_argument_group("written into the graph with --cut nms")
     add_threshold_arguments(group, 0.01)
     group.add_argument(
         "--max-detections", type=int, default=100, metavar="K", help="rows per picture (default: %(default)s)"
@@ -90,8 +93,8 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(
             f"{args.out}: is the folder of a run or of an imported model; choose another with --out"
         )
-    if args.format != "symbol" and args.cut != "nms":
-        raise UserError(f"--cut {args.cut} is of --format symbol, not of {args.format}")
+    if args.format == "darknet" and args.cut != "nms":
+        raise UserError(f"--cut {args.cut} is of --format symbol and onnx, not of darknet")
     model = _load(args)
     FORMATS[args.format](args, dataclasses.replace(model, size_hw=size_hw or model.size_hw))
     return 0
@@ -154,8 +157,25 @@ def _export_darknet(args: argparse.Namespace, model: Model) -> None:
     print(f"the model is in {cfg.parent}; darknet takes it: darknet detector test FILE.data {words} PICTURE")
 
 
+def _export_onnx(args: argparse.Namespace, model: Model) -> None:
+    from gluon_yolo.export.onnx import export
+    from gluon_yolo.export.onnx_suppression import Suppression
+
+    suppression = Suppression(
+        args.nms_threshold, args.score_threshold, max_detections=min(args.max_detections, 400)
+    )
+    record, parity = export(model.net, args.out, args.name, model.size_hw, args.cut, suppression, model.fit)
+    print(f"{_about(model)}, cut {args.cut}: {record.stem}.onnx, {record.name}")
+    print(parity)
+    print(
+        f"the model is in {record.parent}; use it with: gluon-yolo demo --model {shlex.quote(str(record))} "
+        "PICTURES, or any program that runs ONNX"
+    )
+
+
 FORMATS: dict[str, Callable[[argparse.Namespace, Model], None]] = {
     "symbol": _export_symbol,
+    "onnx": _export_onnx,
     "darknet": _export_darknet,
 }
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import MODES, Fit
-
-if TYPE_CHECKING:
-    from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.inference.predictor import AUTO, RUNTIMES, Predictor
 
 log = logging.getLogger("gluon_yolo")
 
@@ -44,6 +42,8 @@ def add_model_arguments(parser: argparse.ArgumentParser, score_threshold: float)
     )
     group.add_argument("--fit", choices=MODES, help=fit_help)
     add_threshold_arguments(group, score_threshold)
+    runtime_help = "what runs an exported model (default: what is installed and has a file of it)"
+    group.add_argument("--runtime", choices=tuple(RUNTIMES), help=runtime_help)
     group.add_argument("--gpu", type=int, metavar="N", help="run on this GPU (default: the processor)")
 
 
@@ -79,8 +79,6 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
     Raises:
         UserError: when they name none or two, or it cannot be loaded.
     """
-    from gluon_yolo.inference.predictor import Predictor
-
     options: dict[str, Any] = {
         "gpu": args.gpu,
         "score_threshold": args.score_threshold,
@@ -97,7 +95,9 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
             )
     check_one_model(args, args.model, "--model PATH")
     if args.model:
-        return Predictor.load(args.model, **options)
+        return Predictor.load(args.model, args.runtime or AUTO, **options)
+    if args.runtime not in (None, "mxnet"):
+        raise UserError(f"--runtime {args.runtime}: runs exported models; --network is for mxnet")
     return Predictor.from_network(args.network, args.weights, class_names_of(args), **options)
 
 

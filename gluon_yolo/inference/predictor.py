@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import time
 from collections.abc import Sequence
@@ -20,7 +21,14 @@ from gluon_yolo.spec import Anchors, DetectionSpec
 from gluon_yolo.structures import Detections
 
 # Each runtime is a module with load(record, folder, gpu=None) -> Network.
-RUNTIMES = {"mxnet": "gluon_yolo.inference.mxnet_runtime"}
+RUNTIMES = {
+    "mxnet": "gluon_yolo.inference.mxnet_runtime",
+    "onnxruntime": "gluon_yolo.inference.onnxruntime_runtime",
+    "openvino": "gluon_yolo.inference.openvino_runtime",
+}
+# The file, after the model's name, that each reads.
+_READS = {"mxnet": "-symbol.json", "onnxruntime": ".onnx", "openvino": ".onnx"}
+AUTO = "auto"
 FARTHEST = 1e6  # pixels from the picture; a box beyond is nowhere, and its area would overflow
 Network = Callable[[np.ndarray], "tuple[np.ndarray, np.ndarray]"]
 PathLike = Union[str, "os.PathLike[str]"]
@@ -72,7 +80,7 @@ class Predictor:
     def load(
         cls,
         path: PathLike,
-        runtime: str = "mxnet",
+        runtime: str = AUTO,
         size_hw: tuple[int, int] | None = None,
         gpu: int | None = None,
         **options: Any,
@@ -82,7 +90,8 @@ class Predictor:
         Args:
             path: an exported model (its folder, or its ``NAME.json``), or a run (its folder, whose best
                 weights are taken, or a weights file in it).
-            runtime: one of ``RUNTIMES``; a run needs ``mxnet``.
+            runtime: one of ``RUNTIMES``; a run needs ``mxnet``. ``auto`` takes the first of them for which
+                the model has a file and which is installed.
             size_hw: another input size than the model's own.
             gpu: index of a GPU; None runs on the processor.
             **options: thresholds, and another fit than the model's own, as the class takes them.
@@ -93,6 +102,7 @@ class Predictor:
         path = Path(path)
         file = find_model_file(path)
         record = ModelFile.read(file)
+        runtime = _choose(runtime, record, file.parent)
         module = _runtime(runtime)
         if record.cut is not None:
             network = module.load(record, file.parent, gpu=gpu)
@@ -209,6 +219,17 @@ class Predictor:
             nms_threshold=self.nms_threshold,
             max_detections=self.max_detections,
         )
+
+
+def _choose(runtime: str, record: ModelFile, folder: Path) -> str:
+    """Return the runtime that ``auto`` means for a model, and any other as it is."""
+    if runtime != AUTO:
+        return runtime
+    if record.cut is None:
+        return "mxnet"
+    fitting = [name for name, end in _READS.items() if (folder / f"{record.name}{end}").is_file()]
+    installed = [name for name in fitting if importlib.util.find_spec(name) is not None]
+    return [*installed, *fitting, "mxnet"][0]
 
 
 def _runtime(name: str) -> Any:

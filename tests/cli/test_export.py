@@ -88,7 +88,10 @@ def test_second_model_in_a_folder_is_named(run, tmp_path, capsys):
         (["nowhere"], "nowhere: no such file or folder"),
         (["RUN", "--size", "100"], "multiples of 32"),
         (["RUN", "--size", "big"], "--size 'big'"),
-        (["RUN", "--format", "darknet", "--cut", "raw"], "--cut raw is of --format symbol, not of darknet"),
+        (
+            ["RUN", "--format", "darknet", "--cut", "raw"],
+            "--cut raw is of --format symbol and onnx, not of darknet",
+        ),
         (["RUN", "--nms-threshold", "2"], "--nms-threshold 2.0: must lie within 0 and 1"),
         (["RUN", "--max-detections", "0"], "--max-detections 0"),
         (["--network", "yolo3_mobilenet1.0_voc", "--weights", "RUN/weights/best.params"], "best.params"),
@@ -236,3 +239,36 @@ def test_other_programs_files_in_the_place_of_a_model(imported, capsys, name, me
     for words in (["--model", path], ["--weights", path]):
         assert main(["demo", str(imported / "a.png"), *words, "--out", str(imported / "seen")]) == 2
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("cut", ["nms", "decoded", "raw"])
+def test_onnx(run, tmp_path, capsys, cut):
+    """Both runtimes that read the file find what the run itself finds."""
+    for package in ("onnx", "onnxruntime", "openvino"):
+        pytest.importorskip(package, reason=f"package {package} is not installed")
+    out = tmp_path / "out"
+    words = ["--format", "onnx", "--cut", cut, "--nms-threshold", "0.5", "--score-threshold", "0.2"]
+    assert main(["export", str(run), "--out", str(out), *words]) == 0
+    said = capsys.readouterr().out
+    assert "largest difference from the network on 3 pictures: boxes " in said
+    assert sorted(path.suffix for path in out.iterdir()) == [".json", ".onnx"]
+    picture = random_picture(90, 140, seed=2)
+    thresholds = {"score_threshold": 0.25, "nms_threshold": 0.5}
+    expected = Predictor.load(run, **thresholds)(picture)
+    assert len(expected) > 3
+    for runtime in ("auto", "onnxruntime", "openvino"):
+        found = Predictor.load(out, runtime, **thresholds)(picture)
+        assert found.class_ids.tolist() == expected.class_ids.tolist()
+        np.testing.assert_allclose(found.boxes, expected.boxes, atol=0.05)
+        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
+    (onnx_file,) = out.glob("*.onnx")
+    assert len(Predictor.load(onnx_file, **thresholds)(picture)) == len(expected)
+
+
+def test_a_runtime_that_has_no_file(run, tmp_path, capsys):
+    assert main(["export", str(run), "--out", str(tmp_path)]) == 0
+    picture = tmp_path / "a.png"
+    cv2.imwrite(str(picture), random_picture(60, 60))
+    words = ["demo", "--model", str(tmp_path), "--runtime", "onnxruntime", str(picture)]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 2
+    assert ".onnx: no such file" in capsys.readouterr().err

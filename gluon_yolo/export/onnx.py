@@ -1,0 +1,90 @@
+"""Export a network as an ONNX file, held to the network's own boxes and scores before it counts."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from gluon_yolo.atomic import writing
+from gluon_yolo.errors import UserError
+from gluon_yolo.export.onnx_file import make_model, write_model
+from gluon_yolo.export.onnx_suppression import Suppression
+from gluon_yolo.export.parity import Parity, compare
+from gluon_yolo.export.symbol_reader import read_network
+from gluon_yolo.inference import onnxruntime_runtime
+from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.nn.detector import DetectionNetwork
+
+BATCHES = (1, 2)  # pictures of each trial
+
+
+def export(
+    net: DetectionNetwork,
+    out_dir: str | os.PathLike[str],
+    name: str | None = None,
+    size_hw: tuple[int, int] = (416, 416),
+    cut: str = "nms",
+    suppression: Suppression | None = None,
+    fit: str = "resize",
+) -> tuple[Path, Parity]:
+    """Write ``NAME.onnx`` and ``NAME.json``.
+
+    The model takes any batch, and any height and width that are multiples of the network's largest stride.
+    The files appear only after ONNX Runtime gave the network's own boxes and scores with them; a cut at
+    ``nms`` is compared where it is decoded, as suppression is a choice between equals.
+
+    Args:
+        net: the network with its weights.
+        out_dir: made when absent.
+        name: stem of the files; the network's name by default.
+        size_hw: input size that the record names, and that the trial uses.
+        cut: ``nms``, ``decoded`` or ``raw`` (:func:`gluon_yolo.export.onnx_file.make_model`).
+        suppression: the thresholds of ``nms``.
+        fit: how pictures are brought to the input, for the record.
+
+    Returns:
+        The path of ``NAME.json``, and the largest differences.
+
+    Raises:
+        UserError: when an operator has no counterpart, the size does not suit the network, its weights are
+            damaged, or the folder cannot be written.
+        RuntimeError: when the file does not give the network's results.
+    """
+    name = net.zoo_name if name is None else name
+    if not name or Path(name).name != name:
+        raise UserError(f"name {name!r}: expected a plain file name without a folder")
+    if any(side <= 0 or side % net.spec.max_stride for side in size_hw):
+        size = "x".join(map(str, size_hw))
+        raise UserError(f"size {size}: both sides must be multiples of {net.spec.max_stride}")
+    suppression = suppression or Suppression()
+    graph = read_network(net)
+    model = make_model(graph, net.spec, name, cut, suppression, metadata={"fit": fit})
+    outputs = tuple(output.name for output in model.graph.output)
+    nms = vars(suppression) if cut == "nms" else None
+    record = ModelFile(name, net.zoo_name, net.spec, size_hw, cut=cut, outputs=outputs, nms=nms, fit=fit)
+    folder = Path(out_dir)
+    with writing(folder, "choose another folder with --out"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as aside:
+            files = [Path(aside) / f"{name}{ending}" for ending in (".onnx", ".json")]
+            write_model(model, files[0])
+            record.write(files[1])
+            tried = files[0]
+            if cut == "nms":
+                tried = Path(aside) / "decoded.onnx"
+                write_model(make_model(graph, net.spec, name, "decoded"), tried)
+            parity = compare(net, onnxruntime_runtime.OnnxRuntime(tried, net.spec), _pictures(size_hw))
+            if not parity.holds:
+                raise RuntimeError(f"{files[0].name}: {parity}; nothing was written")
+            for file in files:
+                os.replace(file, folder / file.name)
+    return folder / f"{name}.json", parity
+
+
+def _pictures(size_hw: tuple[int, int]) -> list[np.ndarray]:
+    """Return random pictures of the model's size, one alone and two together."""
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (count, *size_hw, 3), dtype=np.uint8) for count in BATCHES]

@@ -1,0 +1,118 @@
+"""ONNX file: an InferenceGraph -> NAME.onnx, for any batch and size."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from gluon_yolo import __version__
+from gluon_yolo.atomic import replacing
+from gluon_yolo.export.decoding import BOXES, SCORES, with_decoding
+from gluon_yolo.export.inference_graph import INPUT, InferenceGraph
+from gluon_yolo.export.onnx_operators import OPSET, OnnxBuilder, add_step, helper, onnx
+from gluon_yolo.export.onnx_suppression import Suppression, add_suppression
+from gluon_yolo.nn.scores import score_rule_of
+from gluon_yolo.spec import DetectionSpec
+
+IR_VERSION = 7  # the one of operator set 13: runtimes since the end of 2020 read it, and so do today's
+CUTS = ("nms", "decoded", "raw")
+PIXELS = {"uint8": onnx.TensorProto.UINT8, "float32": onnx.TensorProto.FLOAT}
+
+
+def make_model(
+    graph: InferenceGraph,
+    spec: DetectionSpec,
+    name: str,
+    cut: str = "decoded",
+    suppression: Suppression | None = None,
+    pixels: str = "uint8",
+    fixed: tuple[int, int, int] | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> onnx.ModelProto:
+    """Turn a graph into an ONNX model.
+
+    Its input is ``data``, (B, H, W, 3) RGB in 0..255, H and W multiples of the largest stride. Its outputs:
+
+    - ``raw``: the graph's own, (B, K, H / s, W / s);
+    - ``decoded``: ``boxes`` (B, N, 4), corners in input pixels, ``scores`` (B, N, C);
+    - ``nms``: ``ids`` (B, K, 1), ``scores`` (B, K, 1), ``bboxes`` (B, K, 4), best first, rows of -1 filling
+      up, as the symbol of that cut gives them.
+
+    Args:
+        graph: it ends at the raw maps.
+        spec: of the network.
+        name: of the model.
+        cut: where the model ends.
+        suppression: the thresholds of ``nms``.
+        pixels: type of the input, ``uint8`` or ``float32``.
+        fixed: batch, height and width where they are to be fixed; None leaves them open.
+        metadata: for the file's own record, beside package, spec and class names.
+
+    Raises:
+        ValueError: when the cut or the type is unknown.
+        onnx.checker.ValidationError: when the model breaks ONNX's rules.
+    """
+    if cut not in CUTS or pixels not in PIXELS:
+        raise ValueError(f"expected one of {CUTS} and of {tuple(PIXELS)}, got {cut!r} and {pixels!r}")
+    whole = graph if cut == "raw" else with_decoding(graph, spec)
+    build = OnnxBuilder()
+    for weight, array in whole.weights.items():
+        build.constant(array, weight)
+    names = {} if cut == "nms" else {node: output for output, node in whole.outputs.items()}
+    for node in whole.nodes:
+        add_step(
+            build, node, [names.get(name, name) for name in node.inputs], names.get(node.name, node.name)
+        )
+    batch, height, width = fixed or ("batch", "height", "width")
+    outputs = _outputs(whole, spec, batch)
+    if cut == "nms":
+        decoded = [whole.outputs[BOXES], whole.outputs[SCORES]]
+        outputs = add_suppression(build, *decoded, suppression or Suppression(), batch)
+    model = helper.make_model(
+        helper.make_graph(
+            build.nodes,
+            name,
+            [helper.make_tensor_value_info(INPUT, PIXELS[pixels], (batch, height, width, 3))],
+            [
+                helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, shape)
+                for output, shape in outputs.items()
+            ],
+            list(build.initializers.values()),
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="gluon_yolo",
+        producer_version=__version__,
+    )
+    helper.set_model_props(model, {**_metadata(spec, cut), **(metadata or {})})
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def write_model(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
+    """Write a model to a file, whole or not at all."""
+    with replacing(Path(path)) as part:
+        part.write_bytes(model.SerializeToString())
+
+
+def _outputs(graph: InferenceGraph, spec: DetectionSpec, batch: int | str) -> dict[str, tuple]:
+    """Return the shapes of raw maps, or of boxes and scores, by their names."""
+    if set(graph.outputs) == {BOXES, SCORES}:
+        return {BOXES: (batch, "anchors", 4), SCORES: (batch, "anchors", spec.num_classes)}
+    rule = score_rule_of(spec)
+    return {
+        name: (batch, rule.channels(count, spec.num_classes), f"rows_{level}", f"columns_{level}")
+        for level, (name, count) in enumerate(zip(graph.outputs, spec.anchors_per_level))
+    }
+
+
+def _metadata(spec: DetectionSpec, cut: str) -> dict[str, str]:
+    return {
+        "package": f"gluon_yolo {__version__}",
+        "cut": cut,
+        "input": "data: (B, H, W, 3) RGB pixels 0..255",
+        "class_names": json.dumps(spec.class_names, ensure_ascii=False),
+        "spec": json.dumps(spec.to_dict(), ensure_ascii=False),
+    }

@@ -1,0 +1,89 @@
+"""The ONNX Runtime runtime: NAME.onnx as a function from pixels to boxes. Imports no mxnet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference import onnx_model
+from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.spec import DetectionSpec
+
+
+class OnnxRuntime:
+    """Runs an ONNX file from pixels to boxes and scores, wherever it was cut. Several threads may call it.
+
+    Args:
+        path: the file.
+        spec: of the model.
+        gpu: index of an NVIDIA GPU; None runs on the processor.
+
+    Raises:
+        MissingDependency: onnxruntime is not installed.
+        UserError: when the file is damaged, or there is no such GPU.
+    """
+
+    def __init__(self, path: Path, spec: DetectionSpec, gpu: int | None = None):
+        runtime = onnx_model.import_package("onnxruntime")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = onnx_model.threads()
+        options.log_severity_level = 3  # errors; warnings are of no use to whom runs a model
+        try:
+            session = runtime.InferenceSession(str(path), options, providers=_providers(runtime, gpu))
+        except Exception as error:  # its errors have no other common base
+            raise UserError(f"{path}: {onnx_model.BROKEN} ({_first_line(error)})") from error
+        if gpu is not None and session.get_providers()[0] != "CUDAExecutionProvider":
+            raise UserError(f"GPU {gpu}: cannot be used by onnxruntime; are CUDA and cuDNN installed?")
+        self._session = session
+        self._spec = spec
+        self._names = [output.name for output in session.get_outputs()]
+        pixels = session.get_inputs()[0]
+        self._input = pixels.name
+        self._type = np.uint8 if pixels.type == "tensor(uint8)" else np.float32
+
+    def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Run the network.
+
+        Args:
+            pixels: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride. Calls may differ in size.
+
+        Returns:
+            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
+        """
+        onnx_model.check_size(pixels, self._spec)
+        outputs = self._session.run(self._names, {self._input: pixels.astype(self._type, copy=False)})
+        return onnx_model.to_boxes(dict(zip(self._names, outputs)), self._spec)
+
+
+def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OnnxRuntime:
+    """Load an exported model's ONNX file.
+
+    Args:
+        record: the model's record.
+        folder: where the file lies.
+        gpu: index of an NVIDIA GPU (package onnxruntime-gpu); None runs on the processor.
+
+    Raises:
+        MissingDependency: onnxruntime is not installed.
+        UserError: when the file is absent or damaged, or there is no such GPU.
+    """
+    return OnnxRuntime(onnx_model.path_of(record, folder), record.spec, gpu)
+
+
+def _providers(runtime: Any, gpu: int | None) -> list[Any]:
+    """Return what is to compute, first choice first."""
+    if gpu is None:
+        return ["CPUExecutionProvider"]
+    if "CUDAExecutionProvider" not in runtime.get_available_providers():
+        raise UserError(
+            f"GPU {gpu}: the installed onnxruntime has no CUDA; pip uninstall onnxruntime, then "
+            "pip install onnxruntime-gpu"
+        )
+    return [("CUDAExecutionProvider", {"device_id": gpu}), "CPUExecutionProvider"]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

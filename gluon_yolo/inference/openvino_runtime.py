@@ -1,0 +1,111 @@
+"""The OpenVINO runtime: NAME.onnx, which it reads as it is, as a function from pixels to boxes.
+
+Imports no mxnet.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference import onnx_model
+from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.spec import DetectionSpec
+
+KEPT_SHAPES = 4
+
+
+class OpenVINORuntime:
+    """Runs an ONNX file from pixels to boxes and scores, wherever it was cut. Several threads may call it.
+
+    Each shape of input is compiled for itself, once: a graph of fixed shapes runs faster.
+
+    Args:
+        path: the file.
+        spec: of the model.
+        gpu: index of an Intel GPU; None runs on the processor.
+        precision: ``f32``, or ``bf16`` or ``f16`` where the device computes so.
+
+    Raises:
+        MissingDependency: openvino is not installed.
+        UserError: when the file is damaged, or there is no such GPU.
+    """
+
+    def __init__(self, path: Path, spec: DetectionSpec, gpu: int | None = None, precision: str = "f32"):
+        openvino = onnx_model.import_package("openvino")
+        self._core = openvino.Core()
+        self._device = _device(self._core, gpu)
+        self._options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+        if gpu is None:
+            self._options["INFERENCE_NUM_THREADS"] = onnx_model.threads()
+        try:
+            self._model = self._core.read_model(path)
+        except RuntimeError as error:
+            raise UserError(f"{path}: {onnx_model.BROKEN}") from error
+        self._spec = spec
+        self._names = [output.any_name for output in self._model.outputs]
+        element = self._model.inputs[0].element_type.get_type_name()
+        self._type = np.uint8 if element == "u8" else np.float32
+        self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Run the network.
+
+        Args:
+            pixels: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride. Calls may differ in size.
+
+        Returns:
+            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
+        """
+        onnx_model.check_size(pixels, self._spec)
+        compiled, free = self._compile(pixels.shape)
+        request = free.pop() if free else compiled.create_infer_request()
+        request.infer([np.ascontiguousarray(pixels, dtype=self._type)], share_inputs=True)
+        outputs = [request.get_output_tensor(place).data.copy() for place in range(len(self._names))]
+        free.append(request)
+        return onnx_model.to_boxes(dict(zip(self._names, outputs)), self._spec)
+
+    def _compile(self, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
+        """Return the model compiled for an input shape, and those of its requests that nobody uses now."""
+        with self._lock:
+            if shape not in self._compiled:
+                model = self._model.clone()
+                model.reshape(list(shape))
+                compiled = self._core.compile_model(model, self._device, self._options)
+                self._compiled[shape] = (compiled, [])
+                if len(self._compiled) > KEPT_SHAPES:
+                    self._compiled.popitem(last=False)
+            self._compiled.move_to_end(shape)
+            return self._compiled[shape]
+
+
+def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OpenVINORuntime:
+    """Load an exported model's ONNX file.
+
+    Args:
+        record: the model's record.
+        folder: where the file lies.
+        gpu: index of an Intel GPU; None runs on the processor.
+
+    Raises:
+        MissingDependency: openvino is not installed.
+        UserError: when the file is absent or damaged, or there is no such GPU.
+    """
+    return OpenVINORuntime(onnx_model.path_of(record, folder), record.spec, gpu)
+
+
+def _device(core: Any, gpu: int | None) -> str:
+    """Return OpenVINO's name of the device."""
+    if gpu is None:
+        return "CPU"
+    known = [name for name in core.available_devices if name.startswith("GPU")]
+    wanted = f"GPU.{gpu}"
+    if wanted in known or (gpu == 0 and "GPU" in known):
+        return wanted if wanted in known else "GPU"
+    raise UserError(f"GPU {gpu}: OpenVINO, which knows Intel's, finds {', '.join(known) or 'none'}")

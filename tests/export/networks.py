@@ -1,0 +1,64 @@
+"""Networks of every family with weights that keep their maps near one in size, as trained ones do."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gluon_yolo.compat import autograd, gluon, mx
+from gluon_yolo.darknet.network import DarknetNetwork
+from gluon_yolo.nn import architecture
+from gluon_yolo.nn.detector import DetectionNetwork
+from tests.darknet import small
+from tests.random_model import random_picture
+
+ZOO = (
+    *("yolo3_mobilenet1.0", "yolo3_mobilenet0.75", "yolo3_mobilenet0.5", "yolo3_mobilenet0.25"),
+    *("yolo3_mobilenetv2_1.0", "yolo3_mobilenetv2_0.75", "yolo3_mobilenetv2_0.5", "yolo3_mobilenetv2_0.25"),
+    *("yolo3_darknet53", "yolo_fastestv2"),
+)
+
+
+def settled(name: str, class_names=None, seed: int = 0) -> DetectionNetwork:
+    """Build a network with random weights, and with a picture's statistics in its batch norms.
+
+    Args:
+        name: as ``architecture.find`` takes it.
+        class_names: as ``Architecture.build`` takes them.
+        seed: of the weights.
+    """
+    net = architecture.find(name).build(class_names)
+    picture = mx.nd.array(random_picture(96, 128, seed)[None], dtype="uint8")
+    if isinstance(net, DarknetNetwork):
+        small.fill(net, picture, seed)
+        return net
+    net.initialize_weights(seed=seed)
+    rng = np.random.default_rng(seed)
+    for place, parameter in net._collect_params_with_prefix().items():
+        if place.endswith("gamma"):
+            parameter.set_data(mx.nd.array(rng.uniform(0.8, 1.2, parameter.shape)))
+        elif place.endswith("beta"):
+            parameter.set_data(mx.nd.array(rng.uniform(-0.2, 0.2, parameter.shape)))
+        elif place.startswith("heads.") and place.endswith("bias"):
+            parameter.set_data(mx.nd.array(rng.normal(0, 0.5, parameter.shape)))
+        elif place.startswith("heads."):
+            scale = 0.5 * np.prod(parameter.shape[1:]) ** -0.5
+            parameter.set_data(mx.nd.array(rng.normal(0, scale, parameter.shape)))
+    _settle(net, picture)
+    return net
+
+
+def _settle(net: DetectionNetwork, pictures: mx.nd.NDArray) -> None:
+    """Give batch norms these pictures' statistics; a channel that hardly varies gets the others' variance."""
+    norms: list = []
+    net.apply(lambda block: norms.append(block) if isinstance(block, gluon.nn.BatchNorm) else None)
+    momenta = [norm._kwargs["momentum"] for norm in norms]
+    for norm in norms:
+        norm._kwargs["momentum"] = 0
+    with autograd.record():
+        total = sum(raw.mean() for raw in net(pictures))
+    total.backward()  # which is when mxnet writes the statistics
+    mx.nd.waitall()
+    for norm, momentum in zip(norms, momenta):
+        norm._kwargs["momentum"] = momentum
+        variance = norm.running_var.data()
+        norm.running_var.set_data(mx.nd.maximum(variance, variance.mean()))

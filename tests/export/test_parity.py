@@ -1,0 +1,94 @@
+"""Parity sees what differs, in pixels and scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gluon_yolo.compat import mx
+from gluon_yolo.errors import UserError
+from gluon_yolo.export.parity import Bound, compare
+from gluon_yolo.inference import mxnet_runtime
+from tests.random_model import random_detector, random_picture
+
+PICTURES = np.stack([random_picture(64, 96, seed) for seed in range(2)])
+
+
+@pytest.fixture(scope="module")
+def net():
+    return random_detector()
+
+
+def changed(net, change):
+    """Return the network with something done to its boxes and scores."""
+    network = mxnet_runtime.from_block(net)
+
+    def run(pixels):
+        boxes, scores = network(pixels)
+        change(boxes, scores)
+        return boxes, scores
+
+    return run
+
+
+def test_the_network_itself(net):
+    found = compare(net, mxnet_runtime.from_block(net), [PICTURES, PICTURES[:1]])
+    assert found.holds and (found.boxes, found.scores, found.pictures) == (0, 0, 3)
+    assert "on 3 pictures: boxes 0 pixels (bound 0.05), scores 0.0e+00 (bound 1e-04)" in str(found)
+
+
+def nudge_box(boxes, scores):
+    place = np.abs(boxes[1]).max(axis=1).argmin()  # within the picture, where a pixel is a pixel
+    boxes[1, place, 2] += 0.25
+
+
+def nudge_score(boxes, scores):
+    scores[0, 5, 1] += 0.125
+
+
+@pytest.mark.parametrize(
+    ("change", "boxes", "scores"), [(nudge_box, 0.25, 0), (nudge_score, 0, 0.125)], ids=["box", "score"]
+)
+def test_one_number_off(net, change, boxes, scores):
+    found = compare(net, changed(net, change), [PICTURES])
+    assert not found.holds
+    assert found.boxes == pytest.approx(boxes, abs=1e-5) and found.scores == pytest.approx(scores, abs=1e-6)
+    assert compare(net, changed(net, change), [PICTURES], Bound(0.3, 0.2)).holds
+
+
+def test_box_beyond_the_picture_counts_in_proportion(net):
+    """A side ten times as far off as the picture is long: a tenth of its difference."""
+    boxes, scores = mxnet_runtime.from_block(net)(PICTURES)
+    assert np.abs(boxes).max() > 96  # the random network has such boxes
+    place = np.unravel_index(np.abs(boxes).argmax(), boxes.shape)
+
+    def shift(boxes, scores):
+        boxes[place] += 1
+
+    expected = 96 / np.abs(boxes[place])
+    assert compare(net, changed(net, shift), [PICTURES]).boxes == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_what_is_no_number_never_holds(net, number):
+    def spoil(boxes, scores):
+        scores[0, 0, 0] = number
+
+    assert not compare(net, changed(net, spoil), [PICTURES]).holds
+
+
+def test_other_shapes(net):
+    with pytest.raises(ValueError, match=r"expected shapes \(2, .*got \(1, "):
+        compare(net, lambda pixels: mxnet_runtime.from_block(net)(pixels[:1]), [PICTURES])
+
+
+def test_no_picture(net):
+    with pytest.raises(ValueError, match="no picture"):
+        compare(net, mxnet_runtime.from_block(net), [])
+
+
+def test_damaged_weights():
+    net = random_detector()
+    net.heads.levels[0].bias.set_data(mx.nd.full(net.heads.levels[0].bias.shape, np.nan))
+    with pytest.raises(UserError, match="not finite"):
+        compare(net, mxnet_runtime.from_block(net), [PICTURES])

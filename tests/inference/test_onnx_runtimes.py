@@ -1,0 +1,177 @@
+"""ONNX Runtime and OpenVINO read one file and give the same boxes; they say what is wrong with one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gluon_yolo.errors import MissingDependency, UserError
+from gluon_yolo.export.parity import compare
+from gluon_yolo.export.symbol_reader import read_network
+from gluon_yolo.inference import onnx_model, onnxruntime_runtime, openvino_runtime
+from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.predictor import Predictor
+from tests.random_model import random_detector, random_picture
+
+pytest.importorskip("onnx", reason="package onnx is not installed")
+
+from gluon_yolo.export import onnx_file  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNTIMES = {"onnxruntime": onnxruntime_runtime, "openvino": openvino_runtime}
+SIZE_HW = (96, 128)
+
+
+@pytest.fixture(scope="module")
+def net():
+    return random_detector()
+
+
+@pytest.fixture(scope="module", params=list(onnx_file.CUTS))
+def folder(net, request, tmp_path_factory):
+    """One file of each cut."""
+    folder = tmp_path_factory.mktemp(request.param)
+    write(net, folder, request.param)
+    return folder
+
+
+@pytest.fixture(params=list(RUNTIMES))
+def runtime(request):
+    pytest.importorskip(request.param, reason=f"package {request.param} is not installed")
+    return RUNTIMES[request.param]
+
+
+def write(net, folder, cut):
+    model = onnx_file.make_model(read_network(net), net.spec, "toy", cut)
+    onnx_file.write_model(model, folder / "toy.onnx")
+
+
+def record_of(net):
+    return ModelFile("toy", net.zoo_name, net.spec, SIZE_HW)
+
+
+def pictures(count, height, width):
+    return np.stack([random_picture(height, width, seed) for seed in range(count)])
+
+
+def test_boxes(net, folder, runtime):
+    """Behind suppression too, a Predictor finds what it finds with the network itself."""
+    network = runtime.load(record_of(net), folder)
+    batches = [pictures(1, 96, 128), pictures(2, 64, 96)]
+    if folder.name.startswith("nms"):
+        ours, theirs = Predictor(network, net.spec, SIZE_HW), Predictor.from_block(net, SIZE_HW)
+        for batch in batches:
+            for given, expected in zip(ours.detect_batch(batch), theirs.detect_batch(batch)):
+                assert len(given) == len(expected) > 0
+                assert (given.class_ids == expected.class_ids).all()
+                assert np.allclose(given.boxes, expected.boxes, rtol=1e-4, atol=1e-2)
+                assert np.allclose(given.scores, expected.scores, atol=1e-5)
+    else:
+        found = compare(net, network, batches)
+        assert found.holds, found
+
+
+def test_several_threads(net, tmp_path, runtime):
+    write(net, tmp_path, "decoded")
+    network = runtime.load(record_of(net), tmp_path)
+    batches = [pictures(1, *hw) for hw in ((64, 64), (96, 64), (64, 64), (96, 128))]
+    expected = [network(batch) for batch in batches]
+    wrong = []
+
+    def work(place):
+        for _ in range(5):
+            given = network(batches[place])
+            wrong.extend(a for a, b in zip(given, expected[place]) if not np.allclose(a, b, atol=1e-4))
+
+    workers = [threading.Thread(target=work, args=(place,)) for place in range(len(batches))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
+
+
+def test_results_stay_when_the_next_picture_comes(net, tmp_path, runtime):
+    write(net, tmp_path, "decoded")
+    network = runtime.load(record_of(net), tmp_path)
+    first = network(pictures(1, 64, 64))
+    before = [array.copy() for array in first]
+    network(255 - pictures(1, 64, 64))
+    assert all((array == kept).all() for array, kept in zip(first, before))
+
+
+def test_size_that_suits_no_grid(net, tmp_path, runtime):
+    write(net, tmp_path, "decoded")
+    with pytest.raises(UserError, match="size 64x50: both sides must be multiples of 32"):
+        runtime.load(record_of(net), tmp_path)(pictures(1, 64, 50))
+
+
+def test_no_file(net, tmp_path, runtime):
+    with pytest.raises(UserError, match=r"toy.onnx: no such file; .*--format onnx"):
+        runtime.load(record_of(net), tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0, 1000, -1000])
+def test_damaged_file(net, tmp_path, runtime, kept):
+    write(net, tmp_path, "decoded")
+    whole = (tmp_path / "toy.onnx").read_bytes()
+    (tmp_path / "toy.onnx").write_bytes(whole[:kept])
+    with pytest.raises(UserError, match="toy.onnx: is damaged or no ONNX file"):
+        runtime.load(record_of(net), tmp_path)
+
+
+def test_no_gpu(net, tmp_path, runtime):
+    write(net, tmp_path, "decoded")
+    with pytest.raises(UserError, match="GPU 7"):
+        runtime.load(record_of(net), tmp_path, gpu=7)
+
+
+def test_package_that_is_not_there():
+    with pytest.raises(MissingDependency, match="nowhere is not installed: pip install nowhere"):
+        onnx_model.import_package("nowhere")
+
+
+@pytest.mark.parametrize(("asked", "expected"), [("3", 3), ("", None), ("0", None), ("many", None)])
+def test_threads(monkeypatch, asked, expected):
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    monkeypatch.setattr(onnx_model, "physical_cores", lambda: 5)
+    assert onnx_model.threads() == (expected or 5)
+
+
+def test_outputs_of_something_else(net):
+    with pytest.raises(UserError, match="its outputs are logits"):
+        onnx_model.to_boxes({"logits": np.zeros(1)}, net.spec)
+
+
+def test_what_suppression_let_stand():
+    """Two boxes of two classes and a blank row: each has its own class's score alone."""
+    spec = random_detector().spec
+    rows = {
+        "ids": np.array([[[2], [0], [-1]]], np.float32),
+        "scores": np.array([[[0.75], [0.5], [-1]]], np.float32),
+        "bboxes": np.array([[[0, 0, 4, 4], [1, 1, 2, 2], [-1] * 4]], np.float32),
+    }
+    boxes, scores = onnx_model.to_boxes(rows, spec)
+    assert (boxes == rows["bboxes"]).all() and scores.tolist() == [[[0, 0, 0.75], [0.5, 0, 0], [0, 0, 0]]]
+    assert scores.dtype == np.float32
+
+
+def test_mxnet_stays_away(net, tmp_path, runtime):
+    write(net, tmp_path, "decoded")
+    record_of(net).write(tmp_path / "toy.json")
+    code = (
+        "import sys, pathlib, numpy as np\n"
+        "sys.modules['mxnet'] = None\n"
+        f"from {runtime.__name__} import load\n"
+        "from gluon_yolo.inference.model_file import ModelFile\n"
+        f"folder = pathlib.Path({str(tmp_path)!r})\n"
+        "network = load(ModelFile.read(folder / 'toy.json'), folder)\n"
+        "print([array.shape for array in network(np.zeros((1, 64, 64, 3), np.uint8))])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[(1, 252, 4), (1, 252, 3)]"
