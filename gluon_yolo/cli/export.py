@@ -31,6 +31,9 @@ symbol   NAME-symbol.json and NAME-0000.params, which mxnet runs without this pa
 onnx     NAME.onnx and NAME.json, for ONNX Runtime, OpenVINO and whatever reads ONNX (opset 13); the same
          input, outputs and cuts; any batch and size. Prints how far its boxes are from the network's
 
+ncnn     NAME.param, NAME.bin and NAME.json, for phones and boards: float32 RGB planes 0..255 in, as
+         Mat::from_pixels makes them, the raw maps out; gluon_yolo/inference/decode.py decodes them
+
 darknet  NAME.cfg, NAME.weights and NAME.names, of a network that came from a cfg
 
 The files are tried on a random picture before they appear.
@@ -73,6 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cut", choices=("nms", "decoded", "raw"), default="nms", help="(default: %(default)s)"
     )
+    parser.add_argument(
+        "--storage",
+        choices=("float32", "float16"),
+        default="float32",
+        help="of ncnn's weights; float16 halves the file (default: %(default)s)",
+    )
     group = parser.add_argument_group("written into the graph with --cut nms")
     add_threshold_arguments(group, 0.01)
     group.add_argument(
@@ -93,8 +102,10 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(
             f"{args.out}: is the folder of a run or of an imported model; choose another with --out"
         )
-    if args.format == "darknet" and args.cut != "nms":
-        raise UserError(f"--cut {args.cut} is of --format symbol and onnx, not of darknet")
+    if args.format not in ("symbol", "onnx") and args.cut != "nms":
+        raise UserError(f"--cut {args.cut} is of --format symbol and onnx, not of {args.format}")
+    if args.format != "ncnn" and args.storage != "float32":
+        raise UserError(f"--storage {args.storage} is of --format ncnn, not of {args.format}")
     model = _load(args)
     FORMATS[args.format](args, dataclasses.replace(model, size_hw=size_hw or model.size_hw))
     return 0
@@ -166,16 +177,29 @@ def _export_onnx(args: argparse.Namespace, model: Model) -> None:
     )
     record, parity = export(model.net, args.out, args.name, model.size_hw, args.cut, suppression, model.fit)
     print(f"{_about(model)}, cut {args.cut}: {record.stem}.onnx, {record.name}")
+    _say_parity(record, parity, "any program that runs ONNX")
+
+
+def _export_ncnn(args: argparse.Namespace, model: Model) -> None:
+    from gluon_yolo.export.ncnn import export
+
+    record, parity = export(model.net, args.out, args.name, model.size_hw, args.storage, model.fit)
+    print(f"{_about(model)}: {record.stem}.param, {record.stem}.bin, {record.name}")
+    _say_parity(record, parity, "any program with ncnn")
+
+
+def _say_parity(record: Path, parity: Any, others: str) -> None:
     print(parity)
+    place = shlex.quote(str(record))
     print(
-        f"the model is in {record.parent}; use it with: gluon-yolo demo --model {shlex.quote(str(record))} "
-        "PICTURES, or any program that runs ONNX"
+        f"the model is in {record.parent}; use it with: gluon-yolo demo --model {place} PICTURES, or {others}"
     )
 
 
 FORMATS: dict[str, Callable[[argparse.Namespace, Model], None]] = {
     "symbol": _export_symbol,
     "onnx": _export_onnx,
+    "ncnn": _export_ncnn,
     "darknet": _export_darknet,
 }
 

@@ -12,6 +12,7 @@ from gluon_yolo.darknet.changes import with_input
 from gluon_yolo.darknet.network import DarknetNetwork
 from gluon_yolo.darknet.weights import Header
 from gluon_yolo.errors import UserError
+from gluon_yolo.export.request import checked_name
 from gluon_yolo.export.trial import check_same
 from gluon_yolo.nn.detector import DetectionNetwork
 
@@ -50,13 +51,7 @@ def export(
             f"{net.zoo_name}: is no darknet network, so that no cfg describes it; export it with "
             "--format symbol"
         )
-    name = net.zoo_name if name is None else name
-    if not name or Path(name).name != name:
-        raise UserError(f"name {name!r}: expected a plain file name without a folder")
-    if any(side <= 0 or side % net.spec.max_stride for side in size_hw):
-        raise UserError(
-            f"size {size_hw[0]}x{size_hw[1]}: both sides must be multiples of {net.spec.max_stride}"
-        )
+    name = checked_name(net, name, size_hw)
     cfg = with_input(net.plan.cfg, size_hw, fit == "letterbox")
     folder = Path(out_dir)
     with writing(folder, "choose another folder with --out"):

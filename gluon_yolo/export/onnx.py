@@ -6,19 +6,15 @@ import os
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from gluon_yolo.atomic import writing
-from gluon_yolo.errors import UserError
 from gluon_yolo.export.onnx_file import make_model, write_model
 from gluon_yolo.export.onnx_suppression import Suppression
 from gluon_yolo.export.parity import Parity, compare
+from gluon_yolo.export.request import checked_name, trial_pictures
 from gluon_yolo.export.symbol_reader import read_network
 from gluon_yolo.inference import onnxruntime_runtime
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.nn.detector import DetectionNetwork
-
-BATCHES = (1, 2)  # pictures of each trial
 
 
 def export(
@@ -53,12 +49,7 @@ def export(
             damaged, or the folder cannot be written.
         RuntimeError: when the file does not give the network's results.
     """
-    name = net.zoo_name if name is None else name
-    if not name or Path(name).name != name:
-        raise UserError(f"name {name!r}: expected a plain file name without a folder")
-    if any(side <= 0 or side % net.spec.max_stride for side in size_hw):
-        size = "x".join(map(str, size_hw))
-        raise UserError(f"size {size}: both sides must be multiples of {net.spec.max_stride}")
+    name = checked_name(net, name, size_hw)
     suppression = suppression or Suppression()
     graph = read_network(net)
     model = make_model(graph, net.spec, name, cut, suppression, metadata={"fit": fit})
@@ -76,15 +67,9 @@ def export(
             if cut == "nms":
                 tried = Path(aside) / "decoded.onnx"
                 write_model(make_model(graph, net.spec, name, "decoded"), tried)
-            parity = compare(net, onnxruntime_runtime.OnnxRuntime(tried, net.spec), _pictures(size_hw))
+            parity = compare(net, onnxruntime_runtime.OnnxRuntime(tried, net.spec), trial_pictures(size_hw))
             if not parity.holds:
                 raise RuntimeError(f"{files[0].name}: {parity}; nothing was written")
             for file in files:
                 os.replace(file, folder / file.name)
     return folder / f"{name}.json", parity
-
-
-def _pictures(size_hw: tuple[int, int]) -> list[np.ndarray]:
-    """Return random pictures of the model's size, one alone and two together."""
-    rng = np.random.default_rng(0)
-    return [rng.integers(0, 256, (count, *size_hw, 3), dtype=np.uint8) for count in BATCHES]

@@ -12,6 +12,7 @@ import numpy as np
 from gluon_yolo.compat import gluon, mx
 from gluon_yolo.errors import UserError
 from gluon_yolo.export import graph
+from gluon_yolo.export.request import checked_name
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.nn.decode import Decode, Detect
 from gluon_yolo.nn.detector import DetectionNetwork
@@ -60,8 +61,9 @@ def export(
             damaged.
         RuntimeError: when the files do not give the network's results.
     """
-    name = net.zoo_name if name is None else name
-    _check(net, name, size_hw, cut)
+    if cut not in CUTS:
+        raise UserError(f"cut {cut!r}: expected one of {', '.join(CUTS)}")
+    name = checked_name(net, name, size_hw)
     nms = {
         "nms_threshold": nms_threshold,
         "score_threshold": score_threshold,
@@ -99,17 +101,6 @@ def export(
             f"{folder}: cannot be written ({error.strerror}); choose another folder with --out"
         ) from error
     return folder / f"{name}.json"
-
-
-def _check(net: DetectionNetwork, name: str, size_hw: tuple[int, int], cut: str) -> None:
-    if cut not in CUTS:
-        raise UserError(f"cut {cut!r}: expected one of {', '.join(CUTS)}")
-    if not name or Path(name).name != name:
-        raise UserError(f"name {name!r}: expected a plain file name without a folder")
-    if any(side <= 0 or side % net.spec.max_stride for side in size_hw):
-        raise UserError(
-            f"size {size_hw[0]}x{size_hw[1]}: both sides must be multiples of {net.spec.max_stride}"
-        )
 
 
 def _context(net: DetectionNetwork) -> mx.Context:

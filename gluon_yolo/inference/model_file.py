@@ -120,7 +120,7 @@ def find_model_file(path: Path) -> Path:
         return _in_folder(path)
     if not path.is_file():
         raise UserError(f"{path}: no such file or folder; give an exported model's folder or a run's folder")
-    for ending in ("-symbol.json", "-0000.params", ".onnx"):
+    for ending in ("-symbol.json", "-0000.params", ".onnx", ".param"):
         if path.name.endswith(ending) and path.with_name(f"{path.name[: -len(ending)]}.json").is_file():
             return path.with_name(f"{path.name[: -len(ending)]}.json")
     if path.suffix == ".params":

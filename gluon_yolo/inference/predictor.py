@@ -25,9 +25,10 @@ RUNTIMES = {
     "mxnet": "gluon_yolo.inference.mxnet_runtime",
     "onnxruntime": "gluon_yolo.inference.onnxruntime_runtime",
     "openvino": "gluon_yolo.inference.openvino_runtime",
+    "ncnn": "gluon_yolo.inference.ncnn_runtime",
 }
 # The file, after the model's name, that each reads.
-_READS = {"mxnet": "-symbol.json", "onnxruntime": ".onnx", "openvino": ".onnx"}
+_READS = {"mxnet": "-symbol.json", "onnxruntime": ".onnx", "openvino": ".onnx", "ncnn": ".param"}
 AUTO = "auto"
 FARTHEST = 1e6  # pixels from the picture; a box beyond is nowhere, and its area would overflow
 Network = Callable[[np.ndarray], "tuple[np.ndarray, np.ndarray]"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gluon_yolo import Predictor
+from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.cli import main
 from gluon_yolo.compat import mx
 from gluon_yolo.darknet.files import load, save
@@ -263,6 +264,25 @@ def test_onnx(run, tmp_path, capsys, cut):
         np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
     (onnx_file,) = out.glob("*.onnx")
     assert len(Predictor.load(onnx_file, **thresholds)(picture)) == len(expected)
+
+
+@pytest.mark.parametrize("storage, pixels, score", [("float32", 0.05, 1e-4), ("float16", 2.0, 0.03)])
+def test_ncnn(run, tmp_path, capsys, storage, pixels, score):
+    pytest.importorskip("ncnn", reason="package ncnn is not installed")
+    words = ["--format", "ncnn", "--storage", storage, "--out", str(tmp_path)]
+    assert main(["export", str(run), *words]) == 0
+    assert "largest difference from the network on 3 pictures: boxes " in capsys.readouterr().out
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".bin", ".json", ".param"]
+    picture = random_picture(90, 140, seed=2)
+    expected = Predictor.load(run, score_threshold=0.4)(picture)
+    assert len(expected) > 2
+    for path in (tmp_path, *tmp_path.glob("*.param")):
+        found = Predictor.load(path, score_threshold=0.4)(picture)
+        if storage == "float32":
+            assert found.class_ids.tolist() == expected.class_ids.tolist()
+        best = iou_matrix(expected.boxes, found.boxes).argmax(axis=1)
+        np.testing.assert_allclose(found.boxes[best][:2], expected.boxes[:2], atol=pixels)
+        np.testing.assert_allclose(found.scores[best][:2], expected.scores[:2], atol=score)
 
 
 def test_a_runtime_that_has_no_file(run, tmp_path, capsys):
