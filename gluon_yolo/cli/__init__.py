@@ -10,6 +10,7 @@ import importlib
 import io
 import keyword
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -47,7 +48,9 @@ a first walk, on drawn pictures:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 2 for what the user can put right, 130 for Ctrl-C.
+    """Run one command and return its exit status.
+
+    It is 2 for what the user can put right, 130 for Ctrl-C, 141 when nobody reads the output any more.
 
     Args:
         argv: the words after the program's name; None takes them from ``sys.argv``.
@@ -71,6 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise  # a fault of this package, which deserves its traceback
         print(f"error: {explain(error)}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read the output, as `head` does, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
 from gluon_yolo import cli
 from gluon_yolo.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def command(monkeypatch, run):
@@ -99,3 +103,18 @@ def test_each_command_is_there_and_explains_itself(capsys, name):
         cli.main([name, "--help"])
     assert stop.value.code == 0
     assert f"usage: gluon-yolo {name}" in capsys.readouterr().out
+
+
+def test_output_that_nobody_reads_any_more_ends_quietly():
+    code = (
+        "import sys, gluon_yolo.cli as cli; from gluon_yolo.cli import main; "
+        "cli.run_command = lambda *words: [print('x' * 100) for _ in range(100_000)] and 0; "
+        "sys.exit(main(['doctor']))"
+    )
+    made = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    )
+    assert made.stdout is not None and made.stderr is not None
+    made.stdout.readline()
+    made.stdout.close()
+    assert made.stderr.read() == b"" and made.wait(30) == 141
