@@ -172,9 +172,8 @@ def _export_onnx(args: argparse.Namespace, model: Model) -> None:
     from gluon_yolo.export.onnx import export
     from gluon_yolo.export.onnx_suppression import Suppression
 
-    suppression = Suppression(
-        args.nms_threshold, args.score_threshold, max_detections=min(args.max_detections, 400)
-    )
+    most = min(args.max_detections, Suppression.max_candidates)
+    suppression = Suppression(args.nms_threshold, args.score_threshold, max_detections=most)
     record, parity = export(model.net, args.out, args.name, model.size_hw, args.cut, suppression, model.fit)
     print(f"{_about(model)}, cut {args.cut}: {record.stem}.onnx, {record.name}")
     _say_parity(record, parity, "any program that runs ONNX")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
-from gluon_yolo.atomic import writing
 from gluon_yolo.darknet import files
 from gluon_yolo.darknet.changes import with_input
 from gluon_yolo.darknet.network import DarknetNetwork
 from gluon_yolo.darknet.weights import Header
 from gluon_yolo.errors import UserError
+from gluon_yolo.export.publish import published
 from gluon_yolo.export.request import checked_name
 from gluon_yolo.export.trial import check_same
 from gluon_yolo.nn.detector import DetectionNetwork
@@ -53,13 +52,8 @@ def export(
         )
     name = checked_name(net, name, size_hw)
     cfg = with_input(net.plan.cfg, size_hw, fit == "letterbox")
-    folder = Path(out_dir)
-    with writing(folder, "choose another folder with --out"):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as aside:
-            written = files.save(net, aside, name, header, cfg)
-            again, _ = files.load(written, written.with_suffix(".weights"), net.spec.class_names)
-            check_same(net, again, size_hw)
-            for file in sorted(Path(aside).iterdir()):
-                os.replace(file, folder / file.name)
-    return folder / written.name
+    with published(out_dir, [f"{name}{ending}" for ending in (".weights", ".names", ".cfg")]) as aside:
+        written = files.save(net, aside, name, header, cfg)
+        again, _ = files.load(written, aside / f"{name}.weights", net.spec.class_names)
+        check_same(net, again, size_hw)
+    return Path(out_dir) / written.name

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
-from gluon_yolo.atomic import writing
 from gluon_yolo.export import ncnn_file
 from gluon_yolo.export.parity import Bound, Parity, compare
+from gluon_yolo.export.publish import published
 from gluon_yolo.export.request import checked_name, trial_pictures
 from gluon_yolo.export.symbol_reader import read_network
 from gluon_yolo.inference import ncnn_runtime
@@ -48,17 +47,12 @@ def export(
     layers = ncnn_file.make_layers(read_network(net))
     outputs = tuple(f"raw_{level}" for level in range(net.spec.num_levels))
     record = ModelFile(name, net.zoo_name, net.spec, size_hw, cut="raw", outputs=outputs, fit=fit)
-    folder = Path(out_dir)
-    with writing(folder, "choose another folder with --out"):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as aside:
-            ncnn_file.write_model(layers, aside, name, storage)
-            record.write(Path(aside) / f"{name}.json")
-            runtime = ncnn_runtime.NcnnRuntime(Path(aside), name, net.spec)
-            bound = Bound(*ncnn_file.BOUNDS[storage])
-            parity = compare(net, runtime, trial_pictures(size_hw), bound)
-            if not parity.holds:
-                raise RuntimeError(f"{name}: {parity}; nothing was written")
-            for ending in (".bin", ".param", ".json"):
-                os.replace(Path(aside) / f"{name}{ending}", folder / f"{name}{ending}")
-    return folder / f"{name}.json", parity
+    files = tuple(f"{name}{ending}" for ending in (".bin", ".param", ".json"))
+    with published(out_dir, files) as aside:
+        ncnn_file.write_model(layers, aside, name, storage)
+        record.write(aside / files[-1])
+        runtime = ncnn_runtime.NcnnRuntime(aside, name, net.spec)
+        parity = compare(net, runtime, trial_pictures(size_hw), Bound(*ncnn_file.BOUNDS[storage]))
+        if not parity.holds:
+            raise RuntimeError(f"{name}: {parity}; nothing was written")
+    return Path(out_dir) / files[-1], parity

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
-from gluon_yolo.atomic import writing
 from gluon_yolo.export.onnx_file import make_model, write_model
 from gluon_yolo.export.onnx_suppression import Suppression
 from gluon_yolo.export.parity import Parity, compare
+from gluon_yolo.export.publish import published
 from gluon_yolo.export.request import checked_name, trial_pictures
 from gluon_yolo.export.symbol_reader import read_network
 from gluon_yolo.inference import onnxruntime_runtime
@@ -56,20 +55,15 @@ def export(
     outputs = tuple(output.name for output in model.graph.output)
     nms = vars(suppression) if cut == "nms" else None
     record = ModelFile(name, net.zoo_name, net.spec, size_hw, cut=cut, outputs=outputs, nms=nms, fit=fit)
-    folder = Path(out_dir)
-    with writing(folder, "choose another folder with --out"):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as aside:
-            files = [Path(aside) / f"{name}{ending}" for ending in (".onnx", ".json")]
-            write_model(model, files[0])
-            record.write(files[1])
-            tried = files[0]
-            if cut == "nms":
-                tried = Path(aside) / "decoded.onnx"
-                write_model(make_model(graph, net.spec, name, "decoded"), tried)
-            parity = compare(net, onnxruntime_runtime.OnnxRuntime(tried, net.spec), trial_pictures(size_hw))
-            if not parity.holds:
-                raise RuntimeError(f"{files[0].name}: {parity}; nothing was written")
-            for file in files:
-                os.replace(file, folder / file.name)
-    return folder / f"{name}.json", parity
+    files = (f"{name}.onnx", f"{name}.json")
+    with published(out_dir, files) as aside:
+        tried = aside / files[0]
+        write_model(model, tried)
+        record.write(aside / files[1])
+        if cut == "nms":
+            tried = aside / "decoded.onnx"
+            write_model(make_model(graph, net.spec, name, "decoded"), tried)
+        parity = compare(net, onnxruntime_runtime.OnnxRuntime(tried, net.spec), trial_pictures(size_hw))
+        if not parity.holds:
+            raise RuntimeError(f"{files[0]}: {parity}; nothing was written")
+    return Path(out_dir) / files[1], parity

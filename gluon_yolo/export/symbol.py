@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -12,12 +11,14 @@ import numpy as np
 from gluon_yolo.compat import gluon, mx
 from gluon_yolo.errors import UserError
 from gluon_yolo.export import graph
+from gluon_yolo.export.publish import published
 from gluon_yolo.export.request import checked_name
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.nn.decode import Decode, Detect
 from gluon_yolo.nn.detector import DetectionNetwork
 
 CUTS = ("nms", "decoded", "raw")
+ENDINGS = ("-symbol.json", "-0000.params", ".json")
 TOLERANCE = 1e-5
 
 
@@ -87,20 +88,11 @@ def export(
         nms=nms if cut == "nms" else None,
         fit=fit,
     )
-    folder = Path(out_dir)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as trial:
-            files = _write(Path(trial), record, symbol, graph.parameters(net, tail))
-            _compare(files, net, tail, record.size_hw)
-            (folder / files[-1].name).unlink(missing_ok=True)  # no record may stand between old files and new
-            for file in files:
-                os.replace(file, folder / file.name)
-    except OSError as error:
-        raise UserError(
-            f"{folder}: cannot be written ({error.strerror}); choose another folder with --out"
-        ) from error
-    return folder / f"{name}.json"
+    names = [f"{name}{ending}" for ending in ENDINGS]
+    with published(out_dir, names) as aside:
+        files = _write(aside, record, symbol, graph.parameters(net, tail))
+        _compare(files, net, tail, record.size_hw)
+    return Path(out_dir) / names[-1]
 
 
 def _context(net: DetectionNetwork) -> mx.Context:
@@ -111,7 +103,7 @@ def _write(
     folder: Path, record: ModelFile, symbol: mx.sym.Symbol, parameters: dict[str, gluon.Parameter]
 ) -> tuple[Path, ...]:
     """Write symbol, parameters and record, and return their paths in this order."""
-    files = tuple(folder / f"{record.name}{ending}" for ending in ("-symbol.json", "-0000.params", ".json"))
+    files = tuple(folder / f"{record.name}{ending}" for ending in ENDINGS)
     symbol.save(str(files[0]))
     kinds = [("arg", name) for name in symbol.list_arguments() if name != graph.INPUT]
     kinds += [("aux", name) for name in symbol.list_auxiliary_states()]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference import onnx_model
 from gluon_yolo.inference.decode import decode
 from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.runtime import check_size, import_package, threads
 from gluon_yolo.spec import DetectionSpec
 
 INPUT = "data"
@@ -46,12 +46,12 @@ class NcnnRuntime:
     ):
         if precision not in PRECISIONS:
             raise ValueError(f"expected one of {', '.join(PRECISIONS)}, got {precision!r}")
-        self._ncnn = onnx_model.import_package("ncnn")
+        self._ncnn = import_package("ncnn")
         self._spec = spec
         self._names = [f"raw_{level}" for level in range(spec.num_levels)]
         self._net = self._ncnn.Net()
         options = self._net.opt
-        options.num_threads = onnx_model.threads()
+        options.num_threads = threads()
         for option in {option for names in PRECISIONS.values() for option in names}:
             setattr(options, option, option in PRECISIONS[precision])
         if gpu is not None:
@@ -69,7 +69,7 @@ class NcnnRuntime:
         Returns:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
         """
-        onnx_model.check_size(pixels, self._spec)
+        check_size(pixels, self._spec)
         maps = [self.maps(picture) for picture in pixels]
         return decode([np.stack(level) for level in zip(*maps)], self._spec)
 

@@ -10,6 +10,7 @@ import numpy as np
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference import onnx_model
 from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.runtime import check_size, import_package, threads
 from gluon_yolo.spec import DetectionSpec
 
 
@@ -27,9 +28,9 @@ class OnnxRuntime:
     """
 
     def __init__(self, path: Path, spec: DetectionSpec, gpu: int | None = None):
-        runtime = onnx_model.import_package("onnxruntime")
+        runtime = import_package("onnxruntime")
         options = runtime.SessionOptions()
-        options.intra_op_num_threads = onnx_model.threads()
+        options.intra_op_num_threads = threads()
         options.log_severity_level = 3  # errors; warnings are of no use to whom runs a model
         try:
             session = runtime.InferenceSession(str(path), options, providers=_providers(runtime, gpu))
@@ -53,7 +54,7 @@ class OnnxRuntime:
         Returns:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
         """
-        onnx_model.check_size(pixels, self._spec)
+        check_size(pixels, self._spec)
         outputs = self._session.run(self._names, {self._input: pixels.astype(self._type, copy=False)})
         return onnx_model.to_boxes(dict(zip(self._names, outputs)), self._spec)
 

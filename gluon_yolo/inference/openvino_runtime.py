@@ -15,6 +15,7 @@ import numpy as np
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference import onnx_model
 from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.runtime import check_size, import_package, threads
 from gluon_yolo.spec import DetectionSpec
 
 KEPT_SHAPES = 4
@@ -37,12 +38,12 @@ class OpenVINORuntime:
     """
 
     def __init__(self, path: Path, spec: DetectionSpec, gpu: int | None = None, precision: str = "f32"):
-        openvino = onnx_model.import_package("openvino")
+        openvino = import_package("openvino")
         self._core = openvino.Core()
         self._device = _device(self._core, gpu)
         self._options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
         if gpu is None:
-            self._options["INFERENCE_NUM_THREADS"] = onnx_model.threads()
+            self._options["INFERENCE_NUM_THREADS"] = threads()
         try:
             self._model = self._core.read_model(path)
         except RuntimeError as error:
@@ -63,7 +64,7 @@ class OpenVINORuntime:
         Returns:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
         """
-        onnx_model.check_size(pixels, self._spec)
+        check_size(pixels, self._spec)
         compiled, free = self._compile(pixels.shape)
         request = free.pop() if free else compiled.create_infer_request()
         request.infer([np.ascontiguousarray(pixels, dtype=self._type)], share_inputs=True)

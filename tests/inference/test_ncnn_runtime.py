@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import cv2
@@ -25,6 +24,7 @@ from gluon_yolo.nn import architecture, weights  # noqa: E402
 from tests.darknet import small  # noqa: E402
 from tests.export.networks import ZOO, settled  # noqa: E402
 from tests.export.test_symbol_reader import MIDDLES, raw_maps  # noqa: E402
+from tests.inference.several_threads import assert_threads_agree, pictures
 from tests.random_model import CLASSES, random_detector, random_picture  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,10 +41,6 @@ def write(net, folder, storage="float32"):
 
 def record_of(net):
     return ModelFile("toy", net.zoo_name, net.spec, (96, 128))
-
-
-def pictures(count, height, width):
-    return np.stack([random_picture(height, width, seed) for seed in range(count)])
 
 
 def check(net, folder, bound, batches=None):
@@ -153,21 +149,7 @@ def test_threads_to_compute_with(net, folder, monkeypatch):
 
 def test_several_threads(net, folder):
     network = load(record_of(net), folder)
-    batches = [pictures(1, *hw) for hw in ((64, 64), (96, 64), (64, 64), (96, 128))]
-    expected = [network(batch) for batch in batches]
-    wrong = []
-
-    def work(place):
-        for _ in range(5):
-            given = network(batches[place])
-            wrong.extend(a for a, b in zip(given, expected[place]) if not np.allclose(a, b, atol=1e-4))
-
-    workers = [threading.Thread(target=work, args=(place,)) for place in range(len(batches))]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert not wrong
+    assert_threads_agree(network)
 
 
 def test_results_stay_when_the_next_picture_comes(net, folder):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,11 @@ from gluon_yolo.errors import MissingDependency, UserError
 from gluon_yolo.export.parity import compare
 from gluon_yolo.export.symbol_reader import read_network
 from gluon_yolo.inference import onnx_model, onnxruntime_runtime, openvino_runtime
+from gluon_yolo.inference import runtime as runtime_parts
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.predictor import Predictor
-from tests.random_model import random_detector, random_picture
+from tests.inference.several_threads import assert_threads_agree, pictures
+from tests.random_model import random_detector
 
 pytest.importorskip("onnx", reason="package onnx is not installed")
 
@@ -55,10 +56,6 @@ def record_of(net):
     return ModelFile("toy", net.zoo_name, net.spec, SIZE_HW)
 
 
-def pictures(count, height, width):
-    return np.stack([random_picture(height, width, seed) for seed in range(count)])
-
-
 def test_boxes(net, folder, runtime):
     """Behind suppression too, a Predictor finds what it finds with the network itself."""
     network = runtime.load(record_of(net), folder)
@@ -79,21 +76,7 @@ def test_boxes(net, folder, runtime):
 def test_several_threads(net, tmp_path, runtime):
     write(net, tmp_path, "decoded")
     network = runtime.load(record_of(net), tmp_path)
-    batches = [pictures(1, *hw) for hw in ((64, 64), (96, 64), (64, 64), (96, 128))]
-    expected = [network(batch) for batch in batches]
-    wrong = []
-
-    def work(place):
-        for _ in range(5):
-            given = network(batches[place])
-            wrong.extend(a for a, b in zip(given, expected[place]) if not np.allclose(a, b, atol=1e-4))
-
-    workers = [threading.Thread(target=work, args=(place,)) for place in range(len(batches))]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert not wrong
+    assert_threads_agree(network)
 
 
 def test_results_stay_when_the_next_picture_comes(net, tmp_path, runtime):
@@ -133,14 +116,14 @@ def test_no_gpu(net, tmp_path, runtime):
 
 def test_package_that_is_not_there():
     with pytest.raises(MissingDependency, match="nowhere is not installed: pip install nowhere"):
-        onnx_model.import_package("nowhere")
+        runtime_parts.import_package("nowhere")
 
 
 @pytest.mark.parametrize(("asked", "expected"), [("3", 3), ("", None), ("0", None), ("many", None)])
 def test_threads(monkeypatch, asked, expected):
     monkeypatch.setenv("OMP_NUM_THREADS", asked)
-    monkeypatch.setattr(onnx_model, "physical_cores", lambda: 5)
-    assert onnx_model.threads() == (expected or 5)
+    monkeypatch.setattr(runtime_parts, "physical_cores", lambda: 5)
+    assert runtime_parts.threads() == (expected or 5)
 
 
 def test_outputs_of_something_else(net):

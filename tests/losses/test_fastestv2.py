@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from gluon_yolo.assign import BOX, CLASS, COLUMNS, INDEX, WEIGHT, assign, pad_targets
-from gluon_yolo.compat import autograd, nd
+from gluon_yolo.compat import nd
 from gluon_yolo.losses import YoloFastestV2Loss
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.structures import Detections
+from tests.losses.gradients import losses_and_gradients
 from tests.losses.test_iou import plain, weight
 
 SPEC = DetectionSpec(
@@ -91,17 +92,7 @@ def decode(deltas, x, y, level, anchor):
 
 def run(maps, targets, smooth=0.0, hybridize=False):
     """Return the losses (3, B) and the gradients of the raw maps."""
-    loss = YoloFastestV2Loss(SPEC, smooth)
-    loss.initialize()
-    if hybridize:
-        loss.hybridize()
-    arrays = [nd.array(raw) for raw in maps]
-    for array in arrays:
-        array.attach_grad()
-    with autograd.record():
-        parts = loss(*arrays, nd.array(targets))
-    autograd.backward(list(parts))
-    return np.stack([part.asnumpy() for part in parts]), [array.grad.asnumpy() for array in arrays]
+    return losses_and_gradients(YoloFastestV2Loss(SPEC, smooth), maps, targets, hybridize)
 
 
 @pytest.mark.parametrize(

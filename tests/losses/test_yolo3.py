@@ -9,11 +9,12 @@ import pytest
 
 from gluon_yolo.assign import BOX, BOX_WEIGHT, CLASS, COLUMNS, DELTAS, INDEX, WEIGHT, assign, pad_targets
 from gluon_yolo.boxes import iou_matrix
-from gluon_yolo.compat import autograd, nd
+from gluon_yolo.compat import nd
 from gluon_yolo.losses.yolo3 import IOU_GAIN, YOLOv3Loss
 from gluon_yolo.nn.coding import coding_of
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.structures import Detections
+from tests.losses.gradients import losses_and_gradients
 from tests.losses.test_iou import plain
 
 SPEC = DetectionSpec(("cat", "dog", "bird"), (((10, 13), (16, 30)), ((40, 40),)), (8, 16), ignore_iou=0.3)
@@ -93,17 +94,7 @@ def random_case(seed: int, mixup: bool = False, spread: float = 1.0):
 
 def run(maps, targets, smooth=0.0, hybridize=False, spec=SPEC, box_loss="auto"):
     """Return the losses (4, B) or (3, B) and the gradients of the raw maps."""
-    loss = YOLOv3Loss(spec, smooth, box_loss)
-    loss.initialize()
-    if hybridize:
-        loss.hybridize()
-    arrays = [nd.array(raw) for raw in maps]
-    for array in arrays:
-        array.attach_grad()
-    with autograd.record():
-        parts = loss(*arrays, nd.array(targets))
-    autograd.backward(list(parts))
-    return np.stack([part.asnumpy() for part in parts]), [array.grad.asnumpy() for array in arrays]
+    return losses_and_gradients(YOLOv3Loss(spec, smooth, box_loss), maps, targets, hybridize)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,43 @@
+"""What the runtimes beside mxnet share: the package that runs a model, threads, sizes that it can take."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.cores import physical_cores
+from gluon_yolo.errors import MissingDependency, UserError
+from gluon_yolo.missing import explain
+from gluon_yolo.spec import DetectionSpec
+
+
+def import_package(name: str) -> Any:
+    """Import a runtime's package and return it.
+
+    Raises:
+        MissingDependency: it is not installed, or does not load.
+    """
+    try:
+        return importlib.import_module(name)
+    except (ImportError, OSError) as error:
+        raise MissingDependency(explain(error, name)) from error
+
+
+def threads() -> int:
+    """Return how many threads to compute with: as ``OMP_NUM_THREADS`` says, else the physical cores."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdecimal() and int(asked) else physical_cores()
+
+
+def check_size(pixels: np.ndarray, spec: DetectionSpec) -> None:
+    """Raise a UserError unless height and width of (B, h, w, 3) suit the network's grids.
+
+    mxnet says so where two maps do not fit together; other engines may stretch one instead.
+    """
+    if any(side % spec.max_stride for side in pixels.shape[1:3]):
+        raise UserError(
+            f"size {pixels.shape[1]}x{pixels.shape[2]}: both sides must be multiples of {spec.max_stride}"
+        )

@@ -1,0 +1,32 @@
+"""A runtime that several threads call at once."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from tests.random_model import random_picture
+
+
+def pictures(count: int, height: int, width: int) -> np.ndarray:
+    return np.stack([random_picture(height, width, seed) for seed in range(count)])
+
+
+def assert_threads_agree(network) -> None:
+    """Run pictures of several sizes from four threads, and demand what one thread gives."""
+    batches = [pictures(1, *hw) for hw in ((64, 64), (96, 64), (64, 64), (96, 128))]
+    expected = [network(batch) for batch in batches]
+    wrong = []
+
+    def work(place):
+        for _ in range(5):
+            given = network(batches[place])
+            wrong.extend(a for a, b in zip(given, expected[place]) if not np.allclose(a, b, atol=1e-4))
+
+    workers = [threading.Thread(target=work, args=(place,)) for place in range(len(batches))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong

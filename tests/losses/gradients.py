@@ -1,0 +1,21 @@
+"""A loss with the gradients that it sends back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gluon_yolo.compat import autograd, nd
+
+
+def losses_and_gradients(loss, maps, targets, hybridize: bool) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the losses, one row of (B,) for each of its names, and the gradients of the raw maps."""
+    loss.initialize()
+    if hybridize:
+        loss.hybridize()
+    arrays = [nd.array(raw) for raw in maps]
+    for array in arrays:
+        array.attach_grad()
+    with autograd.record():
+        parts = loss(*arrays, nd.array(targets))
+    autograd.backward(list(parts))
+    return np.stack([part.asnumpy() for part in parts]), [array.grad.asnumpy() for array in arrays]
