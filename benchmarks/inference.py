@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from peers import OURS, THEIRS, THEIRS_OUR_THREADS, Sides, import_gluoncv, serve
+from peers import OURS, THEIRS, THEIRS_OUR_THREADS, GluonCVDetector, Sides, import_gluoncv, serve
 
 PICTURES = 8
 SCORE_THRESHOLD = 0.01  # GluonCV's own
@@ -114,27 +114,9 @@ def our_side(network: str, size: int, folder: Path):
     return detect
 
 
-def gluoncv_side(network: str, size: int, folder: Path):
-    """Return GluonCV's way, as its demo goes it; of this package only NumPy's removed names are used."""
-    mx, gluoncv = import_gluoncv()
-    net = gluoncv.model_zoo.get_model(network, pretrained_base=False)
-    net.load_parameters(str(folder / "weights.params"))
-    net.hybridize()
-    resize = gluoncv.data.transforms.image.imresize
-
-    def detect(picture: str) -> list[list[float]]:
-        pixels = mx.image.imread(picture)
-        height, width = pixels.shape[:2]
-        pixels = mx.nd.image.to_tensor(resize(pixels, size, size, interp=9))
-        pixels = mx.nd.image.normalize(pixels, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-        ids, scores, boxes = (output[0].asnumpy() for output in net(pixels.expand_dims(0)))
-        kept = scores[:, 0] > SCORE_THRESHOLD
-        boxes[:, 0::2] *= width / size
-        boxes[:, 1::2] *= height / size
-        rows = zip(ids[kept, 0], scores[kept, 0], boxes[kept].clip(0, [width, height] * 2))
-        return [[int(c), float(s), *map(float, box)] for c, s, box in rows]
-
-    return detect
+def gluoncv_side(network: str, size: int, folder: Path) -> GluonCVDetector:
+    """Return GluonCV's way to the same rows."""
+    return GluonCVDetector(network, folder / "weights.params", size, SCORE_THRESHOLD)
 
 
 def prepare(network: str, folder: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,53 @@ WARM_UP = 2
 OURS, THEIRS, THEIRS_OUR_THREADS = "ours", "GluonCV", "GluonCV, our threads"
 
 
-class Sides:
+class Workers:
+    """Processes that each answer questions, one at a time.
+
+    Args:
+        commands: by name, the words of the process's command line and what its environment has besides ours.
+    """
+
+    def __init__(self, commands: Mapping[str, tuple[Sequence[str], Mapping[str, str]]]) -> None:
+        self._workers = {
+            name: subprocess.Popen(
+                [sys.executable, *words],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env={**os.environ, **environment},
+            )
+            for name, (words, environment) in commands.items()
+        }
+
+    def ask(self, name: str, question: str = "time") -> Any:
+        """Have one process answer a question."""
+        worker = self._workers[name]
+        worker.stdin.write(question + "\n")
+        worker.stdin.flush()
+        answer = worker.stdout.readline()
+        if not answer:
+            raise SystemExit(f"{name}: the process ended; its error is printed above")
+        return json.loads(answer)
+
+    def take_turns(self, rounds: int) -> dict[str, list[Any]]:
+        """Have each process answer ``time`` once a round; return the answers by name."""
+        answers: dict[str, list[Any]] = {name: [] for name in self._workers}
+        for _ in range(rounds):
+            for name in self._workers:
+                answers[name].append(self.ask(name))
+        return answers
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers.values():
+            worker.stdin.close()
+            worker.wait()
+
+
+class Sides(Workers):
     """Us, GluonCV with its own defaults, and GluonCV with our number of threads.
 
     Args:
@@ -33,37 +79,11 @@ class Sides:
             THEIRS: os.environ.get("OMP_NUM_THREADS", "mxnet's own"),
             THEIRS_OUR_THREADS: ours,
         }
-        self._workers = {
-            OURS: _start(script, "ours", words),
-            THEIRS: _start(script, "gluoncv", words),
-            THEIRS_OUR_THREADS: _start(script, "gluoncv", words, ours),
-        }
-
-    def ask(self, name: str, question: str = "time") -> Any:
-        """Have one side answer a question."""
-        worker = self._workers[name]
-        worker.stdin.write(question + "\n")
-        worker.stdin.flush()
-        answer = worker.stdout.readline()
-        if not answer:
-            raise SystemExit(f"{name}: the process ended; its error is printed above")
-        return json.loads(answer)
-
-    def take_turns(self, rounds: int) -> dict[str, list[Any]]:
-        """Have each side answer ``time`` once a round; return the answers by side."""
-        answers: dict[str, list[Any]] = {name: [] for name in self._workers}
-        for _ in range(rounds):
-            for name in self._workers:
-                answers[name].append(self.ask(name))
-        return answers
-
-    def __enter__(self) -> Sides:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for worker in self._workers.values():
-            worker.stdin.close()
-            worker.wait()
+        super().__init__({
+            OURS: ([script, "--side", "ours", *words], {}),
+            THEIRS: ([script, "--side", "gluoncv", *words], {}),
+            THEIRS_OUR_THREADS: ([script, "--side", "gluoncv", *words], {"OMP_NUM_THREADS": ours}),
+        })  # fmt: skip
 
 
 def serve(answers: dict[str, Callable[[], Any]]) -> int:
@@ -73,14 +93,6 @@ def serve(answers: dict[str, Callable[[], Any]]) -> int:
     for line in sys.stdin:
         print(json.dumps(answers[line.strip()]()), flush=True)
     return 0
-
-
-def _start(script: str, side: str, words: list[str], threads: str | None = None) -> subprocess.Popen:
-    environment = {**os.environ, **({"OMP_NUM_THREADS": threads} if threads else {})}
-    command = [sys.executable, script, "--side", side, *words]
-    return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    )
 
 
 def import_gluoncv():
@@ -94,3 +106,45 @@ def import_gluoncv():
     import gluoncv
 
     return mxnet, gluoncv
+
+
+class GluonCVDetector:
+    """GluonCV's way from a picture file to boxes, as its demo goes it; of this package, NumPy's names only.
+
+    Args:
+        network: a detector of its zoo.
+        weights: a ``.params`` file.
+        size: side of the square input, in pixels.
+        score_threshold: detections at or below it are left out.
+    """
+
+    def __init__(self, network: str, weights: Path, size: int, score_threshold: float) -> None:
+        self._mx, gluoncv = import_gluoncv()
+        self._net = gluoncv.model_zoo.get_model(network, pretrained_base=False)
+        self._net.load_parameters(str(weights))
+        self._net.hybridize()
+        self._resize = gluoncv.data.transforms.image.imresize
+        self._size, self._threshold = size, score_threshold
+
+    def fit(self, picture: str) -> tuple[Any, tuple[int, int]]:
+        """Return a picture file as the network's input, and the picture's width and height."""
+        image = self._mx.nd.image
+        pixels = self._mx.image.imread(picture)
+        height, width = pixels.shape[:2]
+        pixels = image.to_tensor(self._resize(pixels, self._size, self._size, interp=9))
+        pixels = image.normalize(pixels, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+        return pixels.expand_dims(0), (width, height)
+
+    def network(self, pixels: Any) -> tuple[Any, Any, Any]:
+        """Return ids, scores and boxes as arrays: its network decodes and suppresses."""
+        return tuple(output[0].asnumpy() for output in self._net(pixels))
+
+    def __call__(self, picture: str) -> list[list[float]]:
+        """Return rows of class, score, corners in the picture's pixels."""
+        pixels, (width, height) = self.fit(picture)
+        ids, scores, boxes = self.network(pixels)
+        kept = scores[:, 0] > self._threshold
+        boxes[:, 0::2] *= width / self._size
+        boxes[:, 1::2] *= height / self._size
+        rows = zip(ids[kept, 0], scores[kept, 0], boxes[kept].clip(0, [width, height] * 2))
+        return [[int(c), float(s), *map(float, box)] for c, s, box in rows]

@@ -70,7 +70,7 @@ def _build(network: str, class_names: tuple[str, ...] | None) -> tuple[Detection
     if path.is_dir():
         file = find_model_file(path)
         record = ModelFile.read(file)
-        if record.cut is not None:
+        if not record.is_run:
             raise UserError(f"{path}: is an exported graph; name the run or the network that it came from")
         known = architecture.find(record.network, file.parent)
         return known.build(class_names or record.spec.class_names, record.spec.anchors), record.size_hw

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from gluon_yolo.data.report import BadFile
+from gluon_yolo.errors import UserError
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 REDUCTIONS = {
     1: cv2.IMREAD_COLOR,
     2: cv2.IMREAD_REDUCED_COLOR_2,
@@ -18,6 +19,7 @@ REDUCTIONS = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
 """The scales at which a picture can be decoded, 1 over these, with OpenCV's flags."""
+_TIFF_BEGINS = (b"II*\0", b"MM\0*")
 _JPEG_BEGIN, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
 
@@ -47,7 +49,53 @@ def decode_picture(data: bytes, name: str, reduction: int = 1) -> np.ndarray:
         BadFile: it is no picture, or is cut short.
     """
     picture = _decode(data, name, REDUCTIONS[reduction])
+    if picture.dtype != np.uint8:
+        picture = as_picture(picture, name)
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=picture)
+
+
+def as_picture(array: np.ndarray, name: str = "the picture") -> np.ndarray:
+    """Turn an array of pixels of any usual kind into (H, W, 3) uint8.
+
+    Args:
+        array: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), whose fourth channel, opacity, is left out; uint8,
+            uint16 (65535 is white), bool, or floating-point numbers in 0..1.
+        name: what messages call it.
+
+    Returns:
+        The picture, colours in the order given; the array itself where it is one already.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    wrong = f"{name} is an array {array.shape} of {array.dtype}"
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
+        hint = "; its channels come first: transpose it to (1, 2, 0)" if _channels_first(array) else ""
+        raise UserError(f"{wrong}; expected (H, W), (H, W, 1), (H, W, 3) or (H, W, 4){hint}")
+    if not array.size:
+        raise UserError(f"{wrong}: it has no pixels")
+    array = array[:, :, :3]
+    if array.dtype == np.uint16:
+        array = (array >> 8).astype(np.uint8)
+    elif array.dtype == np.bool_:
+        array = array.astype(np.uint8) * 255
+    elif array.dtype.kind == "f":
+        low, high = float(array.min()), float(array.max())
+        if not (low >= 0 and high <= 1):
+            raise UserError(
+                f"{wrong} with values {low:g} to {high:g}; floating-point pixels must be within 0 and 1: "
+                "divide them by their white, or give uint8 of 0..255"
+            )
+        array = np.rint(array * 255).astype(np.uint8)
+    elif array.dtype != np.uint8:
+        raise UserError(f"{wrong}; expected uint8, uint16, bool, or floating-point numbers within 0 and 1")
+    return array if array.shape[2] == 3 else np.repeat(array, 3, axis=2)
+
+
+def _channels_first(array: np.ndarray) -> bool:
+    return array.ndim == 3 and array.shape[0] in (1, 3, 4)
 
 
 def picture_size_hw(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -87,6 +135,8 @@ def _decode(data: bytes, name: str, flags: int) -> np.ndarray:
     """Decode from memory: OpenCV's own file reader mangles some paths, and pads a file that was cut short."""
     if not data:
         raise _unreadable(name, "the file is empty")
+    if data.startswith(_TIFF_BEGINS) and flags == cv2.IMREAD_COLOR:
+        flags |= cv2.IMREAD_ANYDEPTH  # OpenCV's own way from floating-point numbers to 0..255 is no scale
     try:
         picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:

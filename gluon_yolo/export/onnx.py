@@ -1,69 +1,45 @@
-"""Export a network as an ONNX file, held to the network's own boxes and scores before it counts."""
+"""Write a network as an ONNX file, held to the network's own boxes and scores."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from gluon_yolo.export.onnx_file import make_model, write_model
-from gluon_yolo.export.onnx_suppression import Suppression
-from gluon_yolo.export.parity import Parity, compare
-from gluon_yolo.export.publish import published
-from gluon_yolo.export.request import checked_name, trial_pictures
-from gluon_yolo.export.symbol_reader import read_network
-from gluon_yolo.inference import onnxruntime_runtime
-from gluon_yolo.inference.model_file import ModelFile
-from gluon_yolo.nn.detector import DetectionNetwork
+from gluon_yolo.export.parity import Parity
+from gluon_yolo.export.request import Request
+from gluon_yolo.inference.graph import Graph
+from gluon_yolo.inference.onnxruntime_runtime import OnnxRuntime
 
 
-def export(
-    net: DetectionNetwork,
-    out_dir: str | os.PathLike[str],
-    name: str | None = None,
-    size_hw: tuple[int, int] = (416, 416),
-    cut: str = "nms",
-    suppression: Suppression | None = None,
-    fit: str = "resize",
-) -> tuple[Path, Parity]:
-    """Write ``NAME.onnx`` and ``NAME.json``.
+def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
+    """Write ``NAME.onnx``, as :func:`gluon_yolo.export.onnx_file.make_model` makes it, and run it.
 
-    The model takes any batch, and any height and width that are multiples of the network's largest stride.
-    The files appear only after ONNX Runtime gave the network's own boxes and scores with them; a cut at
-    ``nms`` is compared where it is decoded, as suppression is a choice between equals.
-
-    Args:
-        net: the network with its weights.
-        out_dir: made when absent.
-        name: stem of the files; the network's name by default.
-        size_hw: input size that the record names, and that the trial uses.
-        cut: ``nms``, ``decoded`` or ``raw`` (:func:`gluon_yolo.export.onnx_file.make_model`).
-        suppression: the thresholds of ``nms``.
-        fit: how pictures are brought to the input, for the record.
-
-    Returns:
-        The path of ``NAME.json``, and the largest differences.
+    The model takes any batch, and any height and width that are multiples of the network's largest stride. A
+    cut at ``nms`` is compared where it is decoded, as suppression is a choice between equals.
 
     Raises:
-        UserError: when an operator has no counterpart, the size does not suit the network, its weights are
-            damaged, or the folder cannot be written.
-        RuntimeError: when the file does not give the network's results.
+        UserError: when an operator has no counterpart, or the network's weights are damaged.
+        WrongResults: when ONNX Runtime gives other boxes and scores with it.
     """
-    name = checked_name(net, name, size_hw)
-    suppression = suppression or Suppression()
-    graph = read_network(net)
-    model = make_model(graph, net.spec, name, cut, suppression, metadata={"fit": fit})
+    cut, file = request.cut or "nms", f"{request.name}.onnx"
+    graph = write_cut(request, folder / file, cut)
+    tried = folder / file
+    if cut == "nms":
+        tried = folder / "decoded.onnx"
+        write_cut(request, tried, "decoded")
+    return graph, request.reference.demand(OnnxRuntime(tried, request.net.spec), file)
+
+
+def write_cut(request: Request, path: Path, cut: str) -> Graph:
+    """Write the model with this end to a file, and return what a record says of it."""
+    model = make_model(
+        request.graph,
+        request.net.spec,
+        request.name,
+        cut,
+        request.suppression,
+        metadata={"fit": request.fit},
+    )
+    write_model(model, path)
     outputs = tuple(output.name for output in model.graph.output)
-    nms = vars(suppression) if cut == "nms" else None
-    record = ModelFile(name, net.zoo_name, net.spec, size_hw, cut=cut, outputs=outputs, nms=nms, fit=fit)
-    files = (f"{name}.onnx", f"{name}.json")
-    with published(out_dir, files) as aside:
-        tried = aside / files[0]
-        write_model(model, tried)
-        record.write(aside / files[1])
-        if cut == "nms":
-            tried = aside / "decoded.onnx"
-            write_model(make_model(graph, net.spec, name, "decoded"), tried)
-        parity = compare(net, onnxruntime_runtime.OnnxRuntime(tried, net.spec), trial_pictures(size_hw))
-        if not parity.holds:
-            raise RuntimeError(f"{files[0]}: {parity}; nothing was written")
-    return Path(out_dir) / files[1], parity
+    return Graph((path.name,), cut, outputs, (), dict(vars(request.suppression)) if cut == "nms" else None)

@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from gluon_yolo.export.onnx_operators import OnnxBuilder, helper, onnx
-
-
-@dataclasses.dataclass(frozen=True)
-class Suppression:
-    """The thresholds, with the meaning and the defaults of :class:`gluon_yolo.nn.decode.Detect`.
-
-    Args:
-        nms_threshold: overlap above which a worse box of the same class falls; outside 0..1 nothing falls.
-        score_threshold: pairs of anchor and class at or below it are left out; 0 or more.
-        max_candidates: pairs that enter suppression.
-        max_detections: rows returned per picture.
-    """
-
-    nms_threshold: float = 0.45
-    score_threshold: float = 0.01
-    max_candidates: int = 400
-    max_detections: int = 100
+from gluon_yolo.export.request import Suppression
 
 
 def add_suppression(

@@ -7,15 +7,16 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from gluon_yolo.compat import mx
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference import mxnet_runtime
 from gluon_yolo.inference.predictor import FARTHEST, Network
+from gluon_yolo.nn.decode import Decode
 from gluon_yolo.nn.detector import DetectionNetwork
 
 
 @dataclasses.dataclass(frozen=True)
 class Bound:
-    """What a format in single precision keeps to.
+    """What a file keeps to; as it stands, one in single precision.
 
     Args:
         boxes: pixels.
@@ -24,6 +25,11 @@ class Bound:
 
     boxes: float = 0.05
     scores: float = 1e-4
+
+
+# By precision of the weights. Rounded to eleven bits (float16) or eight (bfloat16), boxes with no object in
+# them show it most.
+BOUNDS = {"float32": Bound(), "float16": Bound(8.0, 0.03)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,40 +63,79 @@ class Parity:
         )
 
 
-def compare(
-    net: DetectionNetwork, other: Network, batches: Iterable[np.ndarray], bound: Bound | None = None
-) -> Parity:
-    """Run a network and what was written of it on the same pictures.
+class WrongResults(RuntimeError):
+    """What was written does not give the network's results; nothing of it is left."""
+
+
+class Reference:
+    """What a network says of pictures, to hold against what is written of it.
 
     Args:
-        net: the network.
-        other: what was written, as a runtime loads it: pixels to boxes (B, N, 4) and scores (B, N, C).
+        net: the network; it and its decoding run as Gluon runs them, an operator at a time.
         batches: arrays (B, h, w, 3) uint8 RGB, h and w multiples of the largest stride.
-        bound: None takes that of single precision.
+
+    Attributes:
+        pictures: how many there are.
 
     Raises:
         UserError: when the network gives numbers that are not finite.
-        ValueError: when there is no picture, or the arrays differ in shape.
+        ValueError: when there is no picture.
     """
-    reference = mxnet_runtime.from_block(net)
-    boxes, scores, pictures = [], [], 0
-    for batch in batches:
-        expected, given = reference(batch), other(batch)
-        if [array.shape for array in expected] != [array.shape for array in given]:
-            raise ValueError(f"expected shapes {_shapes(expected)}, got {_shapes(given)}")
-        if np.isnan(expected[0]).any() or not np.isfinite(expected[1]).all():
-            raise UserError(
-                f"{net.zoo_name}: gives numbers that are not finite: its weights are damaged, or those of "
-                "another network"
-            )
-        # An untrained network's exponentials may overflow: what lies beyond all pictures is one place.
-        sides, own = (np.clip(array, -FARTHEST, FARTHEST) for array in (expected[0], given[0]))
-        boxes.append(_largest(np.abs(sides - own) / _magnitude(sides, batch.shape[1:3])))
-        scores.append(_largest(np.abs(expected[1] - given[1])))
-        pictures += len(batch)
-    if not pictures:
-        raise ValueError("no picture to compare on")
-    return Parity(float(np.max(boxes)), float(np.max(scores)), pictures, bound or Bound())
+
+    def __init__(self, net: DetectionNetwork, batches: Iterable[np.ndarray]):
+        self._batches = list(batches)
+        self.pictures = sum(len(batch) for batch in self._batches)
+        if not self.pictures:
+            raise ValueError("no picture to compare on")
+        context = next(iter(net.collect_params().values())).list_ctx()[0]
+        decode = Decode(net.spec)
+        decode.initialize(ctx=context)
+        self._expected = []
+        for batch in self._batches:
+            maps = net(mx.nd.array(batch, ctx=context, dtype="uint8"))
+            boxes, scores = (array.asnumpy() for array in decode(*maps))
+            if np.isnan(boxes).any() or not np.isfinite(scores).all():
+                raise UserError(
+                    f"{net.zoo_name}: gives numbers that are not finite: its weights are damaged, or those "
+                    "of another network; nothing was written"
+                )
+            self._expected.append((boxes, scores))
+
+    def compare(self, other: Network, bound: Bound | None = None) -> Parity:
+        """Run what was written on the pictures.
+
+        Args:
+            other: as a runtime loads it: pixels to boxes (B, N, 4) and scores (B, N, C).
+            bound: None takes that of single precision.
+
+        Raises:
+            ValueError: when the arrays differ in shape.
+        """
+        differences = []
+        for batch, expected in zip(self._batches, self._expected):
+            given = other(batch)
+            if [array.shape for array in expected] != [array.shape for array in given]:
+                raise ValueError(f"expected shapes {_shapes(expected)}, got {_shapes(given)}")
+            # An untrained network's exponentials may overflow: what lies beyond all pictures is one place.
+            sides, own = (np.clip(array, -FARTHEST, FARTHEST) for array in (expected[0], given[0]))
+            boxes = np.abs(sides - own) / _magnitude(sides, batch.shape[1:3])
+            differences.append((_largest(boxes), _largest(np.abs(expected[1] - given[1]))))
+        worst = np.max(differences, axis=0)
+        return Parity(float(worst[0]), float(worst[1]), self.pictures, bound or Bound())
+
+    def demand(self, other: Network, file: str, bound: Bound | None = None) -> Parity:
+        """As :meth:`compare`, and raise WrongResults, naming the file, where the bound does not hold."""
+        parity = self.compare(other, bound)
+        if not parity.holds:
+            raise WrongResults(f"{file}: {parity}; nothing was written")
+        return parity
+
+
+def compare(
+    net: DetectionNetwork, other: Network, batches: Iterable[np.ndarray], bound: Bound | None = None
+) -> Parity:
+    """Run a network and what was written of it on the same pictures, as :class:`Reference` does."""
+    return Reference(net, batches).compare(other, bound)
 
 
 def _magnitude(boxes: np.ndarray, size_hw: Sequence[int]) -> np.ndarray:

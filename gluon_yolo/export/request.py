@@ -1,15 +1,89 @@
-"""What every format asks of a request before it writes, and the pictures that what it wrote is tried on."""
+"""What an export is asked for: a network and how it is to be written, checked before anything is."""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from gluon_yolo.darknet.weights import Header
 from gluon_yolo.errors import UserError
+from gluon_yolo.export.inference_graph import InferenceGraph
+from gluon_yolo.export.parity import Reference
+from gluon_yolo.export.symbol_reader import read_network
+from gluon_yolo.inference.graph import Graph
 from gluon_yolo.nn.detector import DetectionNetwork
 
 BATCHES = (1, 2)  # pictures of each trial
+
+
+@dataclasses.dataclass(frozen=True)
+class Suppression:
+    """The thresholds, with the meaning and the defaults of :class:`gluon_yolo.nn.decode.Detect`.
+
+    Args:
+        nms_threshold: overlap above which a worse box of the same class falls; outside 0..1 nothing falls.
+        score_threshold: pairs of anchor and class at or below it are left out; 0 or more.
+        max_candidates: pairs that enter suppression.
+        max_detections: rows returned per picture; at most ``max_candidates``.
+    """
+
+    nms_threshold: float = 0.45
+    score_threshold: float = 0.01
+    max_candidates: int = 400
+    max_detections: int = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What each format writes, and what it is held to.
+
+    Args:
+        net: the network with its weights.
+        name: stem of the files.
+        size_hw: height and width of the input in pixels.
+        cut: where the graph is to end; None leaves it to the format.
+        precision: of the weights.
+        fuse: whether a symbol's batch norms are folded.
+        suppression: the thresholds of the cut ``nms``.
+        fit: how pictures are brought to the input, a mode of :class:`gluon_yolo.inference.fit.Fit`.
+        header: of darknet's weights; None takes version 0.2.5 with no pictures seen.
+    """
+
+    net: DetectionNetwork
+    name: str
+    size_hw: tuple[int, int]
+    cut: str | None = None
+    precision: str = "float32"
+    fuse: bool = False
+    suppression: Suppression = Suppression()
+    fit: str = "resize"
+    header: Header | None = None
+
+    @cached_property
+    def graph(self) -> InferenceGraph:
+        """The network as the graph that other runtimes' files are written from; read once for all of them.
+
+        Raises:
+            UserError: an operator has no counterpart there.
+        """
+        return read_network(self.net)
+
+    @cached_property
+    def reference(self) -> Reference:
+        """What the network itself says of the trial's pictures; computed once for all formats.
+
+        Raises:
+            UserError: numbers that are not finite.
+        """
+        return Reference(self.net, trial_pictures(self.size_hw))
+
+    def raw(self, *files: str) -> Graph:
+        """Return the graph of files that end at the raw maps."""
+        return Graph(files, "raw", tuple(f"raw_{level}" for level in range(self.net.spec.num_levels)))
 
 
 def checked_name(net: DetectionNetwork, name: str | None, size_hw: tuple[int, int]) -> str:
@@ -30,6 +104,16 @@ def checked_name(net: DetectionNetwork, name: str | None, size_hw: tuple[int, in
         size = "x".join(map(str, size_hw))
         raise UserError(f"size {size}: both sides must be multiples of {net.spec.max_stride}")
     return name
+
+
+def digest(net: DetectionNetwork) -> str:
+    """Return the SHA-256 of a network's numbers, which is the same for the same weights wherever they lie."""
+    state = hashlib.sha256()
+    for name, parameter in sorted(net._collect_params_with_prefix().items()):
+        array = parameter.list_data()[0].asnumpy()
+        state.update(f"{name} {array.dtype} {array.shape}".encode())
+        state.update(np.ascontiguousarray(array).tobytes())
+    return state.hexdigest()
 
 
 def trial_pictures(size_hw: tuple[int, int]) -> list[np.ndarray]:

@@ -5,13 +5,57 @@ The twin of :mod:`gluon_yolo.nn.decode`, which is the network's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from gluon_yolo.nn.coding import coding_of
-from gluon_yolo.nn.scores import BOX_CHANNELS, DELTAS, ObjectnessTimesSoftmax, score_rule_of
+from gluon_yolo.nn.scores import BOX_CHANNELS, DELTAS, OBJECTNESS, ObjectnessTimesSoftmax, score_rule_of
 from gluon_yolo.spec import DetectionSpec
+
+_MARGIN = 1e-3  # of a logit, for rounding: an anchor on the threshold is decoded and then compared exactly
+
+
+class RawMaps(Sequence[np.ndarray]):
+    """A runtime's boxes and scores, not decoded yet; as a pair it is what any runtime gives.
+
+    A network has tens of thousands of anchors, of which a threshold leaves a few: who has one asks
+    :meth:`above`, and the others' exponentials are never computed.
+
+    Args:
+        maps: (B, K, H, W) per level, ascending stride, K as the spec's score rule says.
+        spec: of the network.
+    """
+
+    def __init__(self, maps: Sequence[np.ndarray], spec: DetectionSpec) -> None:
+        self._maps = maps
+        self._spec = spec
+        self._pair: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        """Return 2: boxes and scores."""
+        return 2
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return boxes (B, N, 4) for 0 and scores (B, N, C) for 1, of all anchors."""
+        if self._pair is None:
+            self._pair = decode(self._maps, self._spec)
+        return self._pair[index]
+
+    def above(self, score_threshold: float, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Decode one picture's anchors, but for some of those that score no class over a threshold.
+
+        Args:
+            score_threshold: within 0..1.
+            index: of the picture in the batch.
+
+        Returns:
+            Boxes (M, 4) float32, corners in input pixels, and scores (M, C) float32, in the order of the
+            anchors. Scores that are no numbers are there whatever the threshold.
+        """
+        return _decode_picture(self._maps, index, self._spec, _logit(score_threshold) - _MARGIN)
 
 
 def decode(maps: Sequence[np.ndarray], spec: DetectionSpec) -> tuple[np.ndarray, np.ndarray]:
@@ -24,39 +68,57 @@ def decode(maps: Sequence[np.ndarray], spec: DetectionSpec) -> tuple[np.ndarray,
     Returns:
         Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
     """
-    levels = [_level(raw, spec, level) for level, raw in enumerate(maps)]
-    boxes, scores = (np.concatenate(parts, axis=1) for parts in zip(*levels))
+    pictures = [_decode_picture(maps, index, spec, -math.inf) for index in range(len(maps[0]))]
+    boxes, scores = (np.stack(parts) for parts in zip(*pictures))
     return boxes, scores
 
 
-def _level(raw: np.ndarray, spec: DetectionSpec, level: int) -> tuple[np.ndarray, np.ndarray]:
-    """Decode one level's map."""
-    batch, _, height, width = raw.shape
+def _decode_picture(
+    maps: Sequence[np.ndarray], index: int, spec: DetectionSpec, least: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Decode the anchors of one picture whose objectness logit is above ``least``, or is no number."""
+    levels = [_decode_level(raw[index], spec, level, least) for level, raw in enumerate(maps)]
+    boxes, scores = (np.concatenate(parts) for parts in zip(*levels))
+    return boxes, scores
+
+
+def _decode_level(
+    raw: np.ndarray, spec: DetectionSpec, level: int, least: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Decode some anchors of one level's map (K, H, W).
+
+    A score is objectness times something in 0..1 by each score rule, so that objectness alone says which
+    anchors cannot reach a threshold.
+    """
+    _, height, width = raw.shape
     anchors = np.asarray(spec.anchors[level], dtype=np.float32)
-    count, classes = len(anchors), spec.num_classes
-    if score_rule_of(spec) is ObjectnessTimesSoftmax:
-        parts = np.split(
-            raw.reshape(batch, -1, height * width), (DELTAS * count, BOX_CHANNELS * count), axis=1
-        )
-        deltas = parts[0].reshape(batch, count, DELTAS, -1)
-        probabilities = _softmax(parts[2])[:, None]
-        objectness = _sigmoid(parts[1])[:, :, None]
+    count, cells = len(anchors), height * width
+    shared = score_rule_of(spec) is ObjectnessTimesSoftmax
+    if shared:
+        parts = np.split(raw.reshape(-1, cells), (DELTAS * count, BOX_CHANNELS * count))
+        by_anchor, objectness = parts[0].reshape(count, DELTAS, cells), parts[1]
     else:
-        by_anchor = raw.reshape(batch, count, BOX_CHANNELS + classes, -1)
-        deltas = by_anchor[:, :, :DELTAS]
-        objectness = _sigmoid(by_anchor[:, :, DELTAS:BOX_CHANNELS])
-        probabilities = _sigmoid(by_anchor[:, :, BOX_CHANNELS:])
-    places = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).reshape(-1, 2)
-    rows = len(places) * count
+        by_anchor = raw.reshape(count, BOX_CHANNELS + spec.num_classes, cells)
+        objectness = by_anchor[:, OBJECTNESS]
+    anchor, cell = np.divmod(np.flatnonzero(~(objectness <= least)), cells)
+    rows = by_anchor[anchor, :, cell]
+    probabilities = _softmax(parts[2].T[cell]) if shared else _sigmoid(rows[:, BOX_CHANNELS:])
+    scores = _sigmoid(objectness[anchor, cell])[:, None] * probabilities
     boxes = coding_of(spec).decode_array(
-        np.ascontiguousarray(deltas.transpose(0, 1, 3, 2)).reshape(-1, DELTAS),
-        np.tile(places.astype(np.float32), (batch * count, 1)),
-        np.tile(anchors.repeat(len(places), axis=0), (batch, 1)),
-        np.full(batch * rows, spec.strides[level], dtype=np.float32),
+        rows[:, :DELTAS],
+        np.stack([cell % width, cell // width], axis=1).astype(np.float32),
+        anchors[anchor],
+        np.full(len(cell), spec.strides[level], dtype=np.float32),
         spec.xy_scales[level],
     )
-    scores = (objectness * probabilities).transpose(0, 1, 3, 2).reshape(batch, rows, classes)
-    return boxes.reshape(batch, rows, 4).astype(np.float32), np.ascontiguousarray(scores, dtype=np.float32)
+    return boxes.astype(np.float32, copy=False), scores.astype(np.float32, copy=False)
+
+
+def _logit(probability: float) -> float:
+    """Return the inverse of the sigmoid."""
+    if probability <= 0 or probability >= 1:
+        return math.copysign(math.inf, probability - 0.5)
+    return math.log(probability / (1 - probability))
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gluon_yolo import __version__
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
+from gluon_yolo.inference.graph import ENDINGS, Graph, read_graphs
 from gluon_yolo.spec import DetectionSpec
 
-FORMAT = 1
+FORMAT = 2  # 1, which described one graph and named no files, is still read
 RUN_RECORD = "model.json"
 INPUT = {"name": "data", "layout": "NHWC", "colour": "RGB", "range": [0, 255]}
 
@@ -22,15 +24,17 @@ INPUT = {"name": "data", "layout": "NHWC", "colour": "RGB", "range": [0, 255]}
 class ModelFile:
     """What a model on disk is: ``NAME.json`` of an export, and ``model.json`` of a run.
 
+    A folder holds one model at one precision, in one format or several.
+
     Args:
-        name: stem of the files beside the record, ``NAME-symbol.json`` and ``NAME-0000.params``.
+        name: stem of the files beside the record, as ``ENDINGS`` goes on.
         network: its name; where that is none of the zoo's, its cfg lies beside the record.
         spec: class names, anchors, strides and coding.
         size_hw: height and width of the input in pixels; other multiples of the largest stride work as well.
-        cut: where an exported graph ends: ``nms``, ``decoded`` or ``raw``; None for a run, which has none.
-        outputs: the graph's output names.
-        decoded: names of the graph's decoded boxes and scores; empty where the graph ends before them.
-        nms: the thresholds written into a graph cut at ``nms``.
+        graphs: what was exported, by format; empty for a run.
+        precision: of the exported weights: ``float32``, ``bfloat16``, ``float16`` or ``int8``.
+        weights: SHA-256 of the network's weights that were exported, which shows later whether two formats
+            are of one model; None for a run.
         fit: how pictures are brought to the input's size, a mode of :class:`gluon_yolo.inference.fit.Fit`.
         origin: of an imported model, the files it came from, and what writing them again takes.
         package: who wrote it.
@@ -40,20 +44,55 @@ class ModelFile:
     network: str
     spec: DetectionSpec
     size_hw: tuple[int, int]
-    cut: str | None = None
-    outputs: tuple[str, ...] = ()
-    decoded: tuple[str, ...] = ()
-    nms: dict[str, float] | None = None
+    graphs: Mapping[str, Graph] = dataclasses.field(default_factory=dict)
+    precision: str = "float32"
+    weights: str | None = None
     fit: str = "resize"
     origin: dict[str, Any] | None = None
     package: str = f"gluon_yolo {__version__}"
 
+    @property
+    def is_run(self) -> bool:
+        """Whether this is a run's or an imported model's record, which has weights and no graph."""
+        return not self.graphs
+
+    def graph(self, kind: str, folder: Path) -> Graph:
+        """Return the graph of one format, all of whose files are there.
+
+        Args:
+            kind: the format, a key of ``ENDINGS``.
+            folder: where the record lies.
+
+        Raises:
+            UserError: the model was not exported in this format, or a file is missing.
+        """
+        if kind not in self.graphs:
+            held = f"is there as {', '.join(self.graphs)}" if self.graphs else "is a run"
+            raise UserError(
+                f"{folder}: model {self.name} {held}, and not as {kind}; add that with "
+                f"`gluon_yolo export RUN --format {kind} --out {folder}`"
+            )
+        for file in self.graphs[kind].files:
+            if not (folder / file).is_file():
+                raise UserError(
+                    f"{folder / file}: no such file; write it again with `gluon_yolo export --format {kind}`"
+                )
+        return self.graphs[kind]
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, fit for JSON."""
-        record = dataclasses.asdict(self)
-        record["spec"] = self.spec.to_dict()
-        record["input"] = {**INPUT, "size_hw": list(record.pop("size_hw")), "fit": record.pop("fit")}
-        return {"format": FORMAT, **record}
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "network": self.network,
+            "spec": self.spec.to_dict(),
+            "input": {**INPUT, "size_hw": list(self.size_hw), "fit": self.fit},
+            "precision": self.precision,
+            "weights": self.weights,
+            "graphs": {kind: dataclasses.asdict(graph) for kind, graph in self.graphs.items()},
+            "origin": self.origin,
+            "package": self.package,
+        }
 
     def write(self, path: Path) -> None:
         """Write the record to a file, whole or not at all."""
@@ -92,15 +131,14 @@ class ModelFile:
                 network=record["network"],
                 spec=DetectionSpec.from_dict(record["spec"]),
                 size_hw=(int(height), int(width)),
-                cut=record.get("cut"),
-                outputs=tuple(record.get("outputs", ())),
-                decoded=tuple(record.get("decoded", ())),
-                nms=record.get("nms"),
+                graphs=read_graphs(record, path.parent),
+                precision=record.get("precision", "float32"),
+                weights=record.get("weights"),
                 fit=Fit(record["input"].get("fit", "resize")).mode,
                 origin=record.get("origin"),
                 package=record.get("package", ""),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(
                 f"{path}: a field is missing or wrong ({error}); write the model again"
             ) from error
@@ -120,7 +158,7 @@ def find_model_file(path: Path) -> Path:
         return _in_folder(path)
     if not path.is_file():
         raise UserError(f"{path}: no such file or folder; give an exported model's folder or a run's folder")
-    for ending in ("-symbol.json", "-0000.params", ".onnx", ".param"):
+    for ending in sorted(sum(ENDINGS.values(), ()), key=len, reverse=True):
         if path.name.endswith(ending) and path.with_name(f"{path.name[: -len(ending)]}.json").is_file():
             return path.with_name(f"{path.name[: -len(ending)]}.json")
     if path.suffix == ".params":

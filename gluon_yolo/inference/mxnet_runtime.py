@@ -82,7 +82,8 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MXNetRuntim
     Raises:
         UserError: when a file is absent or damaged, or the two do not fit each other.
     """
-    symbol_file, params_file = folder / f"{record.name}-symbol.json", folder / f"{record.name}-0000.params"
+    graph = record.graph("symbol", folder)
+    symbol_file, params_file = (folder / file for file in graph.files)
     symbol = _read(symbol_file, mx.sym.load)
     parameters = {name.split(":", 1)[1]: value for name, value in _read(params_file, mx.nd.load).items()}
     missing = set(symbol.list_inputs()) - set(parameters) - {"data"}
@@ -91,9 +92,9 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MXNetRuntim
             f"{params_file}: lacks {len(missing)} of the arrays that {symbol_file.name} reads "
             f"({sorted(missing)[0]}, ...): the two files are of different models"
         )
-    if record.decoded:
+    if graph.decoded:
         internals = symbol.get_internals()
-        return MXNetRuntime(mx.sym.Group([internals[name] for name in record.decoded]), parameters, gpu)
+        return MXNetRuntime(mx.sym.Group([internals[name] for name in graph.decoded]), parameters, gpu)
     decode, constants = _decode(record.spec)
     return MXNetRuntime(mx.sym.Group(decode(*symbol)), {**parameters, **constants}, gpu)
 
@@ -162,12 +163,8 @@ def _read(path: Path, reader: Any) -> Any:
     """Read a file with one of mxnet's loaders.
 
     Raises:
-        UserError: when it is absent, or mxnet cannot read it.
+        UserError: when mxnet cannot read it.
     """
-    if not path.is_file():
-        raise UserError(
-            f"{path}: no such file; an exported model is NAME.json, NAME-symbol.json and NAME-0000.params"
-        )
     try:
         return reader(str(path))
     except mx.MXNetError as error:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.decode import decode
+from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.runtime import check_size, import_package, threads
 from gluon_yolo.spec import DetectionSpec
@@ -60,18 +60,19 @@ class NcnnRuntime:
             self._net.set_vulkan_device(gpu)
         self._read(*(_path(folder, name, ending) for ending in ENDINGS))
 
-    def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, pixels: np.ndarray) -> RawMaps:
         """Run the network.
 
         Args:
             pixels: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride. Calls may differ in size.
 
         Returns:
-            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
+            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32, decoded when asked
+            for.
         """
         check_size(pixels, self._spec)
         maps = [self.maps(picture) for picture in pixels]
-        return decode([np.stack(level) for level in zip(*maps)], self._spec)
+        return RawMaps([np.stack(level) for level in zip(*maps)], self._spec)
 
     def maps(self, picture: np.ndarray) -> list[np.ndarray]:
         """Return the raw maps (K, H / s, W / s), by ascending stride s, of pixels (H, W, 3) uint8 RGB."""
@@ -120,6 +121,7 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> NcnnRuntime
         MissingDependency: ncnn is not installed.
         UserError: when a file is absent or damaged, or there is no such GPU.
     """
+    record.graph("ncnn", folder)
     return NcnnRuntime(folder, record.name, record.spec, gpu)
 
 

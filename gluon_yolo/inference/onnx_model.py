@@ -1,33 +1,19 @@
-"""What the runtimes of NAME.onnx share: its place and its outputs."""
+"""What the runtimes of NAME.onnx, and of what is made of it, share: its outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.decode import decode
-from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.spec import DetectionSpec
 
 BROKEN = "is damaged or no ONNX file; export the model again with --format onnx"
 
 
-def path_of(record: ModelFile, folder: Path) -> Path:
-    """Return the path of a model's ONNX file.
-
-    Raises:
-        UserError: when there is none.
-    """
-    path = folder / f"{record.name}.onnx"
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; write it with `gluon_yolo export --format onnx`")
-    return path
-
-
-def to_boxes(outputs: Mapping[str, np.ndarray], spec: DetectionSpec) -> tuple[np.ndarray, np.ndarray]:
+def to_boxes(outputs: Mapping[str, np.ndarray], spec: DetectionSpec) -> Sequence[np.ndarray]:
     """Turn a model's outputs, wherever it was cut, into boxes and scores.
 
     Of a model that ends behind suppression only what that let stand can be given, at most K boxes; each has a
@@ -38,7 +24,8 @@ def to_boxes(outputs: Mapping[str, np.ndarray], spec: DetectionSpec) -> tuple[np
         spec: of the model.
 
     Returns:
-        Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
+        Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32; of raw maps the
+        :class:`gluon_yolo.inference.decode.RawMaps` that give them.
 
     Raises:
         UserError: when these are no model's outputs.
@@ -51,7 +38,7 @@ def to_boxes(outputs: Mapping[str, np.ndarray], spec: DetectionSpec) -> tuple[np
         return outputs["bboxes"], np.where(ids == np.arange(spec.num_classes), scores, np.float32(0))
     raw = [f"raw_{level}" for level in range(spec.num_levels)]
     if names == set(raw):
-        return decode([outputs[name] for name in raw], spec)
+        return RawMaps([outputs[name] for name in raw], spec)
     raise UserError(
         f"its outputs are {', '.join(sorted(names))}, which are no detector's; export the model again"
     )

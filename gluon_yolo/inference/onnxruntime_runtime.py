@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class OnnxRuntime:
         self._input = pixels.name
         self._type = np.uint8 if pixels.type == "tensor(uint8)" else np.float32
 
-    def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
         """Run the network.
 
         Args:
@@ -71,7 +72,7 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OnnxRuntime
         MissingDependency: onnxruntime is not installed.
         UserError: when the file is absent or damaged, or there is no such GPU.
     """
-    return OnnxRuntime(onnx_model.path_of(record, folder), record.spec, gpu)
+    return OnnxRuntime(folder / record.graph("onnx", folder).files[0], record.spec, gpu)
 
 
 def _providers(runtime: Any, gpu: int | None) -> list[Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class OpenVINORuntime:
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
         """Run the network.
 
         Args:
@@ -98,7 +99,8 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OpenVINORun
         MissingDependency: openvino is not installed.
         UserError: when the file is absent or damaged, or there is no such GPU.
     """
-    return OpenVINORuntime(onnx_model.path_of(record, folder), record.spec, gpu)
+    kind = "openvino" if "openvino" in record.graphs else "onnx"
+    return OpenVINORuntime(folder / record.graph(kind, folder).files[0], record.spec, gpu)
 
 
 def _device(core: Any, gpu: int | None) -> str:

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable, Union
+from typing import Any, Union, overload
 
 import numpy as np
 
 from gluon_yolo.boxes import select
-from gluon_yolo.data.pictures import read_picture
+from gluon_yolo.data.pictures import as_picture, read_picture
 from gluon_yolo.errors import UserError
+from gluon_yolo.inference import fastest, runtimes
+from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.model_file import ModelFile, find_model_file, weights_of
+from gluon_yolo.inference.runtimes import RUNTIMES, Network
 from gluon_yolo.spec import Anchors, DetectionSpec
 from gluon_yolo.structures import Detections
 
-# Each runtime is a module with load(record, folder, gpu=None) -> Network.
-RUNTIMES = {
-    "mxnet": "gluon_yolo.inference.mxnet_runtime",
-    "onnxruntime": "gluon_yolo.inference.onnxruntime_runtime",
-    "openvino": "gluon_yolo.inference.openvino_runtime",
-    "ncnn": "gluon_yolo.inference.ncnn_runtime",
-}
-# The file, after the model's name, that each reads.
-_READS = {"mxnet": "-symbol.json", "onnxruntime": ".onnx", "openvino": ".onnx", "ncnn": ".param"}
+__all__ = ["AUTO", "FARTHEST", "RUNTIMES", "Network", "Predictor"]
+
 AUTO = "auto"
 FARTHEST = 1e6  # pixels from the picture; a box beyond is nowhere, and its area would overflow
-Network = Callable[[np.ndarray], "tuple[np.ndarray, np.ndarray]"]
 PathLike = Union[str, "os.PathLike[str]"]
+Picture = Union[np.ndarray, PathLike]
 
 
 class Predictor:
     """Finds objects in pictures: fit to the input size, network, threshold, suppression, back to the picture.
+
+    Several threads may call one predictor, whatever its runtime, and get what one thread gets. ONNX Runtime,
+    OpenVINO, ncnn and MNN then compute side by side, each call with as many threads as ``OMP_NUM_THREADS``
+    says; mxnet computes one call after the other. A network of one's own must allow it.
 
     Args:
         network: pixels (B, h, w, 3) uint8 RGB to boxes (B, N, 4) in input pixels and scores (B, N, C).
@@ -46,6 +45,8 @@ class Predictor:
         nms_threshold: overlap above which the worse of two boxes of a class falls.
         max_detections: detections per picture at most.
         fit: how a picture is brought to ``size_hw``.
+        batch_size: pictures that the network takes at once, of a list of them.
+        runtime: name of what computes; None for a network of one's own.
 
     Raises:
         UserError: when the size suits no grid of the model, or a threshold lies outside 0..1.
@@ -60,6 +61,8 @@ class Predictor:
         nms_threshold: float = 0.45,
         max_detections: int = 100,
         fit: Fit | None = None,
+        batch_size: int = 8,
+        runtime: str | None = None,
     ):
         if min(size_hw) < spec.max_stride or any(side % spec.max_stride for side in size_hw):
             raise UserError(
@@ -68,14 +71,18 @@ class Predictor:
         for name, value in (("score threshold", score_threshold), ("NMS threshold", nms_threshold)):
             if not 0 <= value <= 1:
                 raise UserError(f"{name} {value}: must lie within 0 and 1")
+        if batch_size < 1:
+            raise UserError(f"batch size {batch_size}: expected 1 or more")
         self.spec = spec
         self.size_hw = (int(size_hw[0]), int(size_hw[1]))
         self.score_threshold = score_threshold
         self.nms_threshold = nms_threshold
         self.max_detections = max_detections
         self.fit = fit or Fit()
-        self.timings = {"preprocess": 0.0, "network": 0.0, "postprocess": 0.0}
+        self.batch_size = batch_size
+        self.runtime = runtime
         self._network = network
+        self._last = threading.local()
 
     @classmethod
     def load(
@@ -91,8 +98,9 @@ class Predictor:
         Args:
             path: an exported model (its folder, or its ``NAME.json``), or a run (its folder, whose best
                 weights are taken, or a weights file in it).
-            runtime: one of ``RUNTIMES``; a run needs ``mxnet``. ``auto`` takes the first of them for which
-                the model has a file and which is installed.
+            runtime: one of ``RUNTIMES``; a run needs ``mxnet``. ``auto`` takes the fastest of those that are
+                installed and for which the model has a file, as measured here once
+                (:mod:`gluon_yolo.inference.fastest`); ``predictor.runtime`` is its name.
             size_hw: another input size than the model's own.
             gpu: index of a GPU; None runs on the processor.
             **options: thresholds, and another fit than the model's own, as the class takes them.
@@ -103,19 +111,23 @@ class Predictor:
         path = Path(path)
         file = find_model_file(path)
         record = ModelFile.read(file)
-        runtime = _choose(runtime, record, file.parent)
-        module = _runtime(runtime)
-        if record.cut is not None:
-            network = module.load(record, file.parent, gpu=gpu)
-        elif runtime != "mxnet":
-            raise UserError(
-                f"{path}: is a run, which only mxnet reads; export it, then load the export with {runtime}"
-            )
-        else:
-            net = module.from_record(record, file.parent, weights_of(path))
-            network = module.from_block(net, gpu=gpu)
+        size_hw = size_hw or record.size_hw
         options.setdefault("fit", Fit(record.fit))
-        return cls(network, record.spec, size_hw or record.size_hw, **options)
+        network: Network
+        if record.is_run:
+            if runtime not in (AUTO, "mxnet"):
+                runtimes.known(runtime)
+                raise UserError(
+                    f"{path}: is a run, which only mxnet reads; export it, then load the export with {runtime}"
+                )
+            module = runtimes.module_of("mxnet")
+            runtime = "mxnet"
+            network = module.from_block(module.from_record(record, file.parent, weights_of(path)), gpu=gpu)
+        elif runtime == AUTO:
+            runtime, network = fastest.choose(record, file.parent, size_hw, gpu)
+        else:
+            network = runtimes.load(runtime, record, file.parent, gpu)
+        return cls(network, record.spec, size_hw, runtime=runtime, **options)
 
     @classmethod
     def from_network(
@@ -142,7 +154,7 @@ class Predictor:
         Raises:
             UserError: for an unknown network, or weights that do not fit it.
         """
-        net, known = _runtime("mxnet").from_weights(name, weights, class_names, anchors)
+        net, known = runtimes.module_of("mxnet").from_weights(name, weights, class_names, anchors)
         options.setdefault("fit", Fit(known.fit))
         return cls.from_block(net, size_hw or known.size_hw, gpu, **options)
 
@@ -151,33 +163,62 @@ class Predictor:
         cls, net: Any, size_hw: tuple[int, int] = (416, 416), gpu: int | None = None, **options: Any
     ) -> Predictor:
         """Take a :class:`gluon_yolo.nn.detector.DetectionNetwork` in memory with its weights as now."""
-        return cls(_runtime("mxnet").from_block(net, gpu=gpu), net.spec, size_hw, **options)
+        network = runtimes.module_of("mxnet").from_block(net, gpu=gpu)
+        return cls(network, net.spec, size_hw, runtime="mxnet", **options)
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names that the detections' class ids index."""
         return self.spec.class_names
 
-    def __call__(self, picture: np.ndarray | PathLike) -> Detections:
-        """Find the objects in one picture; ``timings`` then holds this call's milliseconds by part.
+    @property
+    def timings(self) -> dict[str, float]:
+        """Milliseconds of this thread's last call: ``preprocess``, ``network``, ``postprocess``."""
+        return dict(getattr(self._last, "timings", {"preprocess": 0.0, "network": 0.0, "postprocess": 0.0}))
+
+    @overload
+    def __call__(self, picture: Picture) -> Detections: ...
+
+    @overload
+    def __call__(self, picture: Sequence[Picture]) -> list[Detections]: ...
+
+    def __call__(self, picture: Any) -> Any:
+        """Find the objects in a picture, or in each of several; ``timings`` then holds what the call took.
 
         Args:
-            picture: (H, W, 3) uint8 RGB of any size, or the path of a picture file.
+            picture: the path of a picture file, or an array of it as
+                :func:`gluon_yolo.data.pictures.as_picture` takes it, (H, W, 3) uint8 RGB or grey, RGBA, 16
+                bit, 0..1. A list or tuple of such, of any sizes, goes through the network in batches.
 
         Returns:
-            Detections in the picture's own pixels, best score first.
+            Detections in the picture's own pixels, best score first; for a list, a list of them.
 
         Raises:
-            UserError: when the file cannot be read.
+            UserError: when a file cannot be read, or an array is no picture.
         """
+        if not isinstance(picture, (list, tuple)):
+            return self._detect([picture])[0]
+        batches = [picture[i : i + self.batch_size] for i in range(0, len(picture), self.batch_size)]
+        found: list[Detections] = []
+        total = dict.fromkeys(("preprocess", "network", "postprocess"), 0.0)
+        for batch in batches:
+            found += self._detect(batch)
+            total = {part: spent + self.timings[part] for part, spent in total.items()}
+        self._last.timings = total
+        return found
+
+    def _detect(self, pictures: Sequence[Picture]) -> list[Detections]:
+        """Find the objects in some pictures by one call of the network."""
         start = time.perf_counter()
-        if not isinstance(picture, np.ndarray):
-            picture = read_picture(picture)
-        pixels, undo = self.fit(picture, self.size_hw)
-        fitted = time.perf_counter()
-        (detections,) = self.detect_batch(pixels[None])
-        self.timings["preprocess"] = (fitted - start) * 1e3
-        return detections.replace(boxes=undo(detections.boxes))
+        fitted = [
+            self.fit(as_picture(one) if isinstance(one, np.ndarray) else read_picture(one), self.size_hw)
+            for one in pictures
+        ]
+        pixels = fitted[0][0][None] if len(fitted) == 1 else np.stack([pixels for pixels, _ in fitted])
+        ready = time.perf_counter()
+        found = self.detect_batch(pixels)
+        self._last.timings["preprocess"] = (ready - start) * 1e3
+        return [one.replace(boxes=undo(one.boxes)) for one, (_, undo) in zip(found, fitted)]
 
     def detect_batch(self, pictures: np.ndarray) -> list[Detections]:
         """Find the objects in pictures that already have one size; ``timings`` counts the whole batch.
@@ -195,45 +236,31 @@ class Predictor:
         if pictures.ndim != 4 or pictures.shape[3] != 3 or pictures.dtype != np.uint8:
             raise ValueError(f"pictures: expected (B, h, w, 3) uint8, got {pictures.shape} {pictures.dtype}")
         start = time.perf_counter()
-        boxes, scores = self._network(pictures)
+        given = self._network(pictures)
         ran = time.perf_counter()
-        if not np.isfinite(scores).all():
-            raise UserError(
-                "the network's scores are not finite numbers: its weights are damaged, or training diverged"
-            )
-        found = [self._select(boxes[i], scores[i]) for i in range(len(pictures))]
-        self.timings = {
+        found = [self._select(given, index) for index in range(len(pictures))]
+        self._last.timings = {
             "preprocess": 0.0,
             "network": (ran - start) * 1e3,
             "postprocess": (time.perf_counter() - ran) * 1e3,
         }
         return found
 
-    def _select(self, boxes: np.ndarray, scores: np.ndarray) -> Detections:
-        near = (np.abs(boxes) < FARTHEST).all(axis=1)  # an untrained network's exponentials overflow
-        if not near.all():
-            boxes, scores = boxes[near], scores[near]
+    def _select(self, given: Sequence[np.ndarray], index: int) -> Detections:
+        """Return one picture's detections, of what the network gave for its batch."""
+        if isinstance(given, RawMaps):
+            boxes, scores = given.above(self.score_threshold, index)
+        else:
+            boxes, scores = given[0][index], given[1][index]
+        if not np.isfinite(scores.max(initial=0)):
+            raise UserError(
+                "the network's scores are not finite numbers: its weights are damaged, or training diverged"
+            )
         return select(
             boxes,
             scores,
             score_threshold=self.score_threshold,
             nms_threshold=self.nms_threshold,
             max_detections=self.max_detections,
+            farthest=FARTHEST,  # an untrained network's exponentials overflow
         )
-
-
-def _choose(runtime: str, record: ModelFile, folder: Path) -> str:
-    """Return the runtime that ``auto`` means for a model, and any other as it is."""
-    if runtime != AUTO:
-        return runtime
-    if record.cut is None:
-        return "mxnet"
-    fitting = [name for name, end in _READS.items() if (folder / f"{record.name}{end}").is_file()]
-    installed = [name for name in fitting if importlib.util.find_spec(name) is not None]
-    return [*installed, *fitting, "mxnet"][0]
-
-
-def _runtime(name: str) -> Any:
-    if name not in RUNTIMES:
-        raise UserError(f"runtime {name!r}: unknown; known are {', '.join(RUNTIMES)}")
-    return importlib.import_module(RUNTIMES[name])

@@ -63,13 +63,14 @@ def test_network_with_weights(run, tmp_path, cut, outputs):
     words += ["--classes", str(run / "classes.txt"), "--size", "64x96", "--cut", cut, "--out", str(tmp_path)]
     assert main(["export", *words]) == 0
     record = ModelFile.read(tmp_path / "yolo3_mobilenet0.25_custom.json")
-    assert record.size_hw == (64, 96) and record.cut == cut and len(record.outputs) == outputs
+    graph = record.graphs["symbol"]
+    assert record.size_hw == (64, 96) and graph.cut == cut and len(graph.outputs) == outputs
 
 
 def test_thresholds_are_written(run, tmp_path):
     words = ["--nms-threshold", "0.6", "--score-threshold", "0.2", "--max-detections", "7"]
     assert main(["export", str(run), "--out", str(tmp_path), *words]) == 0
-    nms = ModelFile.read(tmp_path / "yolo3_mobilenet0.25_custom.json").nms
+    nms = ModelFile.read(tmp_path / "yolo3_mobilenet0.25_custom.json").graphs["symbol"].nms
     assert nms == {"nms_threshold": 0.6, "score_threshold": 0.2, "max_candidates": 400, "max_detections": 7}
 
 
@@ -291,4 +292,4 @@ def test_a_runtime_that_has_no_file(run, tmp_path, capsys):
     cv2.imwrite(str(picture), random_picture(60, 60))
     words = ["demo", "--model", str(tmp_path), "--runtime", "onnxruntime", str(picture)]
     assert main([*words, "--out", str(tmp_path / "out")]) == 2
-    assert ".onnx: no such file" in capsys.readouterr().err
+    assert "is there as symbol, and not as onnx; add that with" in capsys.readouterr().err

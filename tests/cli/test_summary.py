@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.model_file import Graph, ModelFile
 from gluon_yolo.nn import zoo
 from tests.darknet import small
 
@@ -73,7 +73,8 @@ def test_refused(cfg, tmp_path, capsys, words, message):
     (tmp_path / "folder").mkdir()
     (tmp_path / "export").mkdir()
     spec = small.built(small.SMALL).spec
-    ModelFile("small", "small", spec, (32, 64), cut="nms").write(tmp_path / "export" / "small.json")
+    graphs = {"onnx": Graph(("small.onnx",), "raw", ("raw_0",))}
+    ModelFile("small", "small", spec, (32, 64), graphs).write(tmp_path / "export" / "small.json")
     places = {"SMALL": cfg, "FOLDER": str(tmp_path / "folder"), "EXPORT": str(tmp_path / "export")}
     assert main(["summary", *(places.get(word, word) for word in words)]) == 2
     assert message in capsys.readouterr().err

@@ -14,7 +14,7 @@ from gluon_yolo.compat import mx  # noqa: E402
 from gluon_yolo.export import onnx_file, parity  # noqa: E402
 from gluon_yolo.export.onnx_suppression import Suppression  # noqa: E402
 from gluon_yolo.export.symbol_reader import read_network  # noqa: E402
-from gluon_yolo.inference.model_file import ModelFile  # noqa: E402
+from gluon_yolo.inference.model_file import Graph, ModelFile  # noqa: E402
 from gluon_yolo.inference.onnxruntime_runtime import load  # noqa: E402
 from gluon_yolo.nn import architecture, weights  # noqa: E402
 from gluon_yolo.nn.decode import Detect  # noqa: E402
@@ -36,7 +36,8 @@ def written(net, folder, **options):
     onnx_file.write_model(
         onnx_file.make_model(read_network(net), net.spec, "toy", **options), folder / "toy.onnx"
     )
-    return load(ModelFile("toy", net.zoo_name, net.spec, (64, 64)), folder)
+    graphs = {"onnx": Graph(("toy.onnx",), "raw", ("raw_0",))}
+    return load(ModelFile("toy", net.zoo_name, net.spec, (64, 64), graphs), folder)
 
 
 def dims_of(value):

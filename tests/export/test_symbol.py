@@ -113,7 +113,7 @@ def test_record_says_what_the_model_is(exported):
     path, _, expected = exported
     record = json.loads(path.read_text())
     assert (
-        record["format"] == 1
+        record["format"] == 2
         and record["name"] == "toy"
         and record["network"] == "yolo3_mobilenet0.25_custom"
     )
@@ -126,7 +126,8 @@ def test_record_says_what_the_model_is(exported):
         "fit": "resize",
     }
     assert record["spec"]["class_names"] == list(CLASSES)
-    assert record["outputs"] == OUTPUTS[record["cut"]]
+    graph = record["graphs"]["symbol"]
+    assert graph["outputs"] == OUTPUTS[graph["cut"]]
     assert sorted(file.name for file in path.parent.iterdir()) == [
         "toy-0000.params",
         "toy-symbol.json",

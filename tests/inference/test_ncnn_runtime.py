@@ -17,7 +17,7 @@ from gluon_yolo.errors import UserError  # noqa: E402
 from gluon_yolo.export.ncnn_file import BOUNDS, make_layers, write_model  # noqa: E402
 from gluon_yolo.export.parity import Bound, compare  # noqa: E402
 from gluon_yolo.export.symbol_reader import read_network  # noqa: E402
-from gluon_yolo.inference.model_file import ModelFile  # noqa: E402
+from gluon_yolo.inference.model_file import Graph, ModelFile  # noqa: E402
 from gluon_yolo.inference.ncnn_runtime import NcnnRuntime, load  # noqa: E402
 from gluon_yolo.inference.predictor import Predictor  # noqa: E402
 from gluon_yolo.nn import architecture, weights  # noqa: E402
@@ -40,7 +40,8 @@ def write(net, folder, storage="float32"):
 
 
 def record_of(net):
-    return ModelFile("toy", net.zoo_name, net.spec, (96, 128))
+    graph = Graph(("toy.param", "toy.bin"), "raw", ("raw_0", "raw_1", "raw_2"))
+    return ModelFile("toy", net.zoo_name, net.spec, (96, 128), {"ncnn": graph})
 
 
 def check(net, folder, bound, batches=None):

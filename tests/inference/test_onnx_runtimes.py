@@ -14,7 +14,7 @@ from gluon_yolo.export.parity import compare
 from gluon_yolo.export.symbol_reader import read_network
 from gluon_yolo.inference import onnx_model, onnxruntime_runtime, openvino_runtime
 from gluon_yolo.inference import runtime as runtime_parts
-from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.model_file import Graph, ModelFile
 from gluon_yolo.inference.predictor import Predictor
 from tests.inference.several_threads import assert_threads_agree, pictures
 from tests.random_model import random_detector
@@ -53,7 +53,9 @@ def write(net, folder, cut):
 
 
 def record_of(net):
-    return ModelFile("toy", net.zoo_name, net.spec, SIZE_HW)
+    return ModelFile(
+        "toy", net.zoo_name, net.spec, SIZE_HW, {"onnx": Graph(("toy.onnx",), "raw", ("raw_0",))}
+    )
 
 
 def test_boxes(net, folder, runtime):

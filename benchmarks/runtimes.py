@@ -1,0 +1,389 @@
+"""The same weights in every runtime and precision, and in the peers': network alone, and picture to boxes.
+
+Each row is a process of its own with its own threads; they take turns, a few pictures at a time, so that
+whatever else the machine does hits all alike. Figures are medians. "network" is from pixels of the input's
+size to boxes and scores in NumPy (GluonCV's network suppresses as well), "picture" from a picture file to its
+boxes. "found" is how many of the boxes of the first row, mxnet in float32, the row finds as well (same class,
+IoU at least 0.9), over all pictures. Runtimes that are not installed have no row.
+
+MobileNet1.0-YOLOv3 has GluonCV's random weights, and GluonCV as its peer; the darknet networks of the shared
+data have their own, and OpenCV 4's darknet reader. A folder, of a run or an imported model, has no peer.
+
+Run it as: python benchmarks/runtimes.py [--threads 1,2] [--rounds N] [--json FILE] [NAME|FOLDER ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib
+import importlib.util
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from peers import GluonCVDetector, Workers, serve
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
+MOBILENET = "yolo3_mobilenet1.0_voc"
+MOBILENET_SIZE = 416
+FASTESTV2 = "yolo_fastestv2"
+DARKNET = {
+    "nano-coco": "coco.names",
+    "fastest-voc": "voc.names",
+    "yoloface-500k": "face.names",
+}
+PICTURES = 8
+SCORE_THRESHOLD = 0.3
+NMS_THRESHOLD = 0.45
+SAME_IOU = 0.9
+LEAST_MS = 150  # of work in a turn, so that small networks have many measurements
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One way to run a model.
+
+    Args:
+        runtime: of the package, or a peer's name.
+        precision: that it computes in.
+        folder: of the exported model, under the model's own folder.
+        hint: what the runtime's class is asked for, where it is not the file that decides.
+    """
+
+    runtime: str
+    precision: str
+    folder: str = ""
+    hint: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.runtime} {self.precision}"
+
+
+OURS = (
+    Row("mxnet", "float32", "float32"),
+    Row("mxnet", "float32 fused", "fused"),
+    Row("mxnet", "bfloat16", "bfloat16"),
+    Row("mxnet", "int8", "int8"),
+    Row("onnxruntime", "float32", "float32"),
+    Row("onnxruntime", "int8", "int8"),
+    Row("openvino", "float32", "float32"),
+    Row("openvino", "bfloat16", "float32", "bf16"),
+    Row("openvino", "int8", "int8"),
+    Row("ncnn", "float32", "float32"),
+    Row("ncnn", "bfloat16", "float32", "bf16"),
+    Row("ncnn", "float16", "float16"),
+    Row("mnn", "float32", "float32"),
+)
+PACKAGES = {"mnn": "MNN"}  # where a runtime's package has another name
+GLUONCV = Row("GluonCV", "float32")
+OPENCV = Row("OpenCV DNN", "float32")
+
+
+def main() -> int:
+    """Prepare, measure, and print a table for each model."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    known = (MOBILENET, *DARKNET, FASTESTV2)
+    parser.add_argument(
+        "models", nargs="*", metavar="NAME|FOLDER", help=f"of {', '.join(known)} (default: all)"
+    )
+    parser.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="the shared data")
+    parser.add_argument("--threads", default="1,2", metavar="N,...", help="(default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=12, help="turns of each row (default: %(default)s)")
+    parser.add_argument("--only", metavar="TEXT", help="rows whose name holds this, and the first")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="make the models there, or take those there")
+    parser.add_argument("--side", metavar="JSON", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.side:
+        return serve_side(json.loads(args.side))
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        kept = args.keep or Path(scratch)
+        pictures = prepare_pictures(args.data, kept / "pictures")
+        for name in args.models or known:
+            folder = kept / Path(name).name
+            rows = prepare(name, folder, args.data, kept / "pictures")
+            rows = [row for place, row in enumerate(rows) if not place or (args.only or "") in row.name]
+            for threads in args.threads.split(","):
+                figures[f"{name}, {threads}"] = measure(name, folder, rows, pictures, threads, args.rounds)
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def measure(
+    name: str, folder: Path, rows: Sequence[Row], pictures: Path, threads: str, rounds: int
+) -> dict[str, dict[str, float]]:
+    """Have the rows take turns, print their table, and return its figures by row."""
+    commands = {}
+    for row in rows:
+        task = {
+            "row": dataclasses.asdict(row),
+            "folder": str(folder),
+            "pictures": str(pictures),
+            "threads": threads,
+        }
+        commands[row.name] = ([__file__, "--side", json.dumps(task)], {"OMP_NUM_THREADS": threads})
+    with Workers(commands) as workers:
+        boxes = {row: workers.ask(row, "boxes") for row in commands}
+        size = workers.ask(rows[0].name, "size")
+        auto = workers.ask(rows[0].name, "auto")
+        turns = workers.take_turns(rounds)
+    first = rows[0].name
+    figures = {}
+    for row, answers in turns.items():
+        network, picture = (
+            statistics.median(ms for turn in answers for ms in turn[kind]) for kind in range(2)
+        )
+        found = sum(matches(ours, theirs) for ours, theirs in zip(boxes[first], boxes[row]))
+        figures[row] = {"network_ms": network, "picture_ms": picture, "found": found}
+    total = sum(map(len, boxes[first]))
+    plural = "s" * (threads != "1")
+    print(f"\n{name} at {size}, {threads} thread{plural}, {rounds} turns; auto takes {auto}\n")
+    print("| runtime | precision | network ms | picture ms | faster than the first | found |")
+    print("|---|---|---|---|---|---|")
+    for row in rows:
+        own = figures[row.name]
+        faster = figures[first]["network_ms"] / own["network_ms"]
+        print(
+            f"| {row.runtime} | {row.precision} | {own['network_ms']:.2f} | {own['picture_ms']:.2f} "
+            f"| {faster:.2f}x | {own['found']} of {total} |",
+            flush=True,
+        )
+    return figures
+
+
+def matches(expected: list[list[float]], found: list[list[float]]) -> int:
+    """Return how many of one picture's boxes another row has too."""
+    import numpy as np
+
+    from gluon_yolo.boxes import iou_matrix
+
+    if not expected or not found:
+        return 0
+    ours, theirs = np.array(expected), np.array(found)
+    same = (iou_matrix(ours[:, 2:], theirs[:, 2:]) >= SAME_IOU) & (ours[:, :1] == theirs[:, 0])
+    return int(same.any(axis=1).sum())
+
+
+def prepare_pictures(data: Path, folder: Path) -> Path:
+    """Copy the shared pictures, or draw some where there are none; return their folder."""
+    if folder.is_dir():
+        return folder
+    folder.mkdir(parents=True)
+    shared = sorted((data / "images").glob("*.jpg"))
+    for path in shared:
+        shutil.copy(path, folder)
+    if not shared:
+        from gluon_yolo.data.synthetic import generate
+
+        scenes = generate(folder.parent / "scenes", pictures=PICTURES, size_hw=(480, 640))
+        for path in (scenes / "JPEGImages").iterdir():
+            shutil.copy(path, folder)
+    return folder
+
+
+def prepare(name: str, folder: Path, data: Path, pictures: Path) -> list[Row]:
+    """Make a model and all its exports in a folder, where they are not there yet; return its rows."""
+    model = folder / "model"
+    if not model.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        if Path(name).is_dir():
+            model = Path(name)
+        elif name == MOBILENET:
+            benchmark = str(Path(__file__).with_name("inference.py"))
+            words = ["--side", "weights", "--folder", str(folder), "--network", MOBILENET]
+            subprocess.run([sys.executable, benchmark, *words], check=True, stdin=subprocess.DEVNULL)
+            write_model(MOBILENET, folder / "weights.params", model, MOBILENET_SIZE)
+        elif name == FASTESTV2:
+            weights = next((data / "fastestv2").glob("coco*.pth"))
+            gluon_yolo(
+                "import", "fastestv2", weights, "--names", data / "darknet" / "coco.names", "--out", model
+            )
+        else:
+            shutil.copytree(data / "darknet" / name, folder / "darknet")
+            cfg, weights = darknet_files(folder)
+            names = data / "darknet" / DARKNET[name]
+            gluon_yolo("import", "darknet", cfg, weights, "--names", names, "--out", model)
+    installed = [row for row in OURS if importlib.util.find_spec(PACKAGES.get(row.runtime, row.runtime))]
+    formats = {"mxnet": "symbol", "onnxruntime": "onnx", "ncnn": "ncnn", "mnn": "mnn"}
+    wanted = ",".join(
+        form for runtime, form in formats.items() if any(row.runtime == runtime for row in installed)
+    )
+    jobs = {
+        "float32": ("export", model, "--format", wanted),
+        "fused": ("export", model, "--format", "symbol", "--fuse"),
+        "bfloat16": ("export", model, "--format", "symbol", "--precision", "bfloat16"),
+        "float16": ("export", model, "--format", "ncnn", "--precision", "float16"),
+        "int8": ("quantize", model, "--data", pictures),
+    }
+    for kind, words in jobs.items():
+        if not (folder / kind).is_dir():
+            gluon_yolo(*words, "--out", folder / kind)
+    peers = {MOBILENET: [GLUONCV]}.get(name, [OPENCV] if name in DARKNET else [])
+    return [*installed, *peers]
+
+
+def darknet_files(folder: Path) -> tuple[Path, Path]:
+    """Return the cfg and the weights that a model came from."""
+    cfg, weights = (next((folder / "darknet").glob(f"*.{kind}")) for kind in ("cfg", "weights"))
+    return cfg, weights
+
+
+def gluon_yolo(*words: object) -> None:
+    """Run one of the package's commands."""
+    print(f"gluon_yolo {' '.join(map(str, words))}", file=sys.stderr, flush=True)
+    command = [sys.executable, "-m", "gluon_yolo", *map(str, words)]
+    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def write_model(network: str, weights: Path, folder: Path, size: int) -> None:
+    """Write a network of the zoo with weights as a folder that every command takes."""
+    code = (
+        "import sys; from gluon_yolo.export.folder import write_folder; "
+        "from gluon_yolo.inference.mxnet_runtime import from_weights; "
+        "net, known = from_weights(sys.argv[1], sys.argv[2]); size = int(sys.argv[4]); "
+        "write_folder(net, sys.argv[3], (size, size), known.fit)"
+    )
+    words = [network, str(weights), str(folder), str(size)]
+    subprocess.run([sys.executable, "-c", code, *words], check=True, cwd=ROOT)
+
+
+def serve_side(task: dict[str, Any]) -> int:
+    """Be one row: load its model, and answer."""
+    row, folder = Row(**task["row"]), Path(task["folder"])
+    pictures = sorted(str(path) for path in Path(task["pictures"]).iterdir())
+    makers = {GLUONCV: gluoncv_side, OPENCV: opencv_side}
+    fit, network, detect = makers.get(row, our_side)(row, folder, int(task["threads"]))
+    inputs = [fit(picture) for picture in pictures]
+
+    def milliseconds(work: Callable[[Any], Any], values: Sequence[Any]) -> list[float]:
+        times: list[float] = []
+        while sum(times) < LEAST_MS:
+            for value in values:
+                begin = time.perf_counter()
+                work(value)
+                times.append((time.perf_counter() - begin) * 1e3)
+        return times
+
+    return serve({
+        "time": lambda: [milliseconds(network, inputs), milliseconds(detect, pictures)],
+        "boxes": lambda: [detect(picture) for picture in pictures],
+        "size": lambda: "x".join(map(str, model_record(folder / "float32").size_hw)),
+        "auto": lambda: auto(folder / "float32"),
+    })  # fmt: skip
+
+
+def model_record(folder: Path) -> Any:
+    """Return the record of an exported model."""
+    from gluon_yolo.inference.model_file import ModelFile, find_model_file
+
+    return ModelFile.read(find_model_file(folder))
+
+
+def auto(folder: Path) -> str:
+    """Return the runtime that the package would take by itself."""
+    from gluon_yolo import Predictor
+
+    return Predictor.load(folder).runtime
+
+
+def our_side(row: Row, folder: Path, threads: int) -> tuple[Callable, Callable, Callable]:
+    """Return a runtime's ways from a file to the input, from that to boxes, and from the file to rows."""
+    from gluon_yolo.data.pictures import read_picture
+    from gluon_yolo.inference.predictor import RUNTIMES, Predictor
+
+    place = next(path.parent for path in sorted((folder / row.folder).rglob("*.json")) if _fits(path, row))
+    record = model_record(place)
+    module = importlib.import_module(RUNTIMES[row.runtime])
+    network = module.load(record, place, **({"precision": row.hint} if row.hint else {}))
+    predictor = Predictor(
+        network, record.spec, record.size_hw, score_threshold=SCORE_THRESHOLD, nms_threshold=NMS_THRESHOLD
+    )
+
+    def detect(picture: str) -> list[list[float]]:
+        found = predictor(picture)
+        rows = zip(found.class_ids, found.scores, found.boxes)
+        return [[int(c), float(s), *map(float, box)] for c, s, box in rows]
+
+    return lambda picture: predictor.fit(read_picture(picture), record.size_hw)[0][None], network, detect
+
+
+def _fits(path: Path, row: Row) -> bool:
+    """Whether a JSON file is the record of the row's model."""
+    record = json.loads(path.read_text(encoding="utf-8"))
+    return (
+        isinstance(record, dict)
+        and "spec" in record
+        and (row.precision != "int8" or record["precision"] == "int8")
+    )
+
+
+def gluoncv_side(row: Row, folder: Path, threads: int) -> tuple[Callable, Callable, Callable]:
+    """Return GluonCV's ways."""
+    detector = GluonCVDetector(MOBILENET, folder / "weights.params", MOBILENET_SIZE, SCORE_THRESHOLD)
+    return lambda picture: detector.fit(picture)[0], detector.network, detector
+
+
+def opencv_side(row: Row, folder: Path, threads: int) -> tuple[Callable, Callable, Callable]:
+    """Return the ways of OpenCV's samples: its own reader of darknet's files, thresholds and suppression."""
+    import cv2
+    import numpy as np
+
+    cv2.setNumThreads(threads)
+    model = model_record(folder / "float32")
+    net = cv2.dnn.readNetFromDarknet(*map(str, darknet_files(folder)))
+    outputs = net.getUnconnectedOutLayersNames()
+    height, width = model.size_hw
+
+    def fit(picture: str) -> np.ndarray:
+        return cv2.dnn.blobFromImage(cv2.imread(picture), 1 / 255, (width, height), swapRB=True)
+
+    def network(blob: np.ndarray) -> Sequence[np.ndarray]:
+        net.setInput(blob)
+        return net.forward(outputs)
+
+    def detect(picture: str) -> list[list[float]]:
+        pixels = cv2.imread(picture)
+        high, wide = pixels.shape[:2]
+        blob = cv2.dnn.blobFromImage(pixels, 1 / 255, (width, height), swapRB=True)
+        found = np.concatenate(network(blob))
+        classes = found[:, 5:].argmax(axis=1)
+        scores = found[np.arange(len(found)), 5 + classes]
+        kept = scores > SCORE_THRESHOLD
+        centres, classes, scores = found[kept, :4] * [wide, high, wide, high], classes[kept], scores[kept]
+        corners = centres[:, :2] - centres[:, 2:] / 2
+        boxes = np.hstack([corners, centres[:, 2:]])
+        stay = cv2.dnn.NMSBoxesBatched(
+            boxes.tolist(), scores.tolist(), classes.tolist(), SCORE_THRESHOLD, NMS_THRESHOLD
+        )
+        return [
+            [
+                int(classes[i]),
+                float(scores[i]),
+                *boxes[i, :2].tolist(),
+                *(boxes[i, :2] + boxes[i, 2:]).tolist(),
+            ]
+            for i in stay
+        ]
+
+    return fit, network, detect
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+#include "picture.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "error.h"
+#include "record.h"
+
+namespace gluon_yolo {
+namespace {
+
+// Says whether a JPEG has its end, of which OpenCV pads what is missing; of other files, true.
+bool is_whole(const std::string& bytes) {
+    const std::string begin = "\xff\xd8", end = "\xff\xd9";
+    if (bytes.compare(0, 2, begin) != 0) return true;
+    // The end marker is looked for behind the headers, which may hold a thumbnail with an end of its own.
+    std::size_t place = 2;
+    const auto byte = [&](std::size_t i) { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U; };
+    while (byte(place) == 0xff && byte(place + 1) != 0xda) {
+        place += byte(place + 1) == 0xff ? 1 : 2 + (byte(place + 2) << 8) + byte(place + 3);
+    }
+    const std::size_t last = bytes.rfind(end);
+    return last != std::string::npos && last > place;
+}
+
+cv::Scalar colour_of(int class_id) {
+    cv::Mat hsv(1, 1, CV_8UC3, cv::Scalar(class_id * 47 % 180, 220, 255)), rgb;
+    cv::cvtColor(hsv, rgb, cv::COLOR_HSV2RGB);
+    const auto colour = rgb.at<cv::Vec3b>(0, 0);
+    return {static_cast<double>(colour[0]), static_cast<double>(colour[1]), static_cast<double>(colour[2])};
+}
+
+}  // namespace
+
+cv::Mat read_picture(const std::filesystem::path& path) {
+    const std::string bytes = read_file(path);
+    if (bytes.empty()) throw UserError(path.string() + ": the file is empty");
+    cv::Mat picture;
+    try {
+        picture = cv::imdecode(std::vector<char>(bytes.begin(), bytes.end()), cv::IMREAD_COLOR);
+    } catch (const cv::Exception& error) {  // more pixels than OpenCV takes
+        throw UserError(path.string() + ": cannot be read (" + error.err + ")");
+    }
+    if (picture.empty() || !is_whole(bytes)) {
+        throw UserError(path.string() + ": damaged, cut short, or no picture at all");
+    }
+    cv::cvtColor(picture, picture, cv::COLOR_BGR2RGB);
+    return picture;
+}
+
+void write_drawn(const std::filesystem::path& path, const cv::Mat& picture, const std::vector<Detection>& boxes,
+                 const std::vector<std::string>& class_names) {
+    cv::Mat drawn = picture.clone();
+    const int thick = std::max(1, std::min(picture.rows, picture.cols) / 250);
+    for (const Detection& box : boxes) {
+        const auto pixel = [](float side) { return static_cast<int>(std::lround(side)); };
+        const cv::Point corner(pixel(box.x1), pixel(box.y1));
+        char score[8];
+        std::snprintf(score, sizeof score, " %.2f", box.score);
+        const cv::Scalar colour = colour_of(box.class_id);
+        cv::rectangle(drawn, corner, {pixel(box.x2), pixel(box.y2)}, colour, thick);
+        cv::putText(drawn, class_names[static_cast<std::size_t>(box.class_id)] + score,
+                    {corner.x + 2 * thick, std::max(corner.y - 3 * thick, 12 * thick)}, cv::FONT_HERSHEY_SIMPLEX,
+                    0.4 * thick, colour, thick, cv::LINE_AA);
+    }
+    cv::cvtColor(drawn, drawn, cv::COLOR_RGB2BGR);
+    bool written = false;
+    try {
+        written = cv::imwrite(path.string(), drawn);
+    } catch (const cv::Exception&) {  // an ending that OpenCV does not know
+    }
+    if (!written) throw UserError(path.string() + ": cannot be written");
+}
+
+}  // namespace gluon_yolo

@@ -1,0 +1,22 @@
+// Picture files: read one, draw boxes on it, write it. Needs OpenCV's imgcodecs and imgproc.
+#pragma once
+
+#include <filesystem>
+#include <opencv2/core.hpp>
+#include <string>
+#include <vector>
+
+#include "detection.h"
+
+namespace gluon_yolo {
+
+// Reads a picture file of any depth and number of channels into 8-bit RGB (CV_8UC3), upright as its EXIF says.
+// Throws UserError: it is missing, no picture, or cut short.
+cv::Mat read_picture(const std::filesystem::path& path);
+
+// Draws boxes, in the picture's pixels, on an RGB picture and writes it; the name's ending says the format.
+// Throws UserError: the file cannot be written.
+void write_drawn(const std::filesystem::path& path, const cv::Mat& picture, const std::vector<Detection>& boxes,
+                 const std::vector<std::string>& class_names);
+
+}  // namespace gluon_yolo

@@ -1,0 +1,163 @@
+#include "program.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <vector>
+
+#include "error.h"
+#include "fit.h"
+#include "picture.h"
+
+namespace gluon_yolo {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kUsage = R"(usage: detect MODEL PICTURE... [--threshold 0.3] [--nms 0.45] [--draw DIR]
+
+Finds objects in pictures. MODEL is a folder that `gluon_yolo export` wrote, or the NAME.json in it.
+One line of JSON for each object goes to the standard output, the picture's best first, boxes in its own pixels:
+  {"image": "street.jpg", "class": "car", "score": 0.91234, "box": [x1, y1, x2, y2]}
+
+  --threshold T  leave out what scores T or less
+  --nms T        of two boxes of a class that overlap by more than T, keep the better one
+  --draw DIR     write the pictures with the boxes drawn on them into this folder
+
+Exit status: 0; 1 when the model or a picture could not be read, which the standard error stream tells; 2 when the
+command line is wrong.
+)";
+
+struct UsageError : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+struct Arguments {
+    fs::path model;
+    std::vector<std::string> pictures;
+    float threshold = 0.3F, nms = 0.45F;
+    fs::path draw;
+    bool help = false;
+};
+
+float share(const std::string& flag, const std::string& text) {
+    char* end = nullptr;
+    const float value = std::strtof(text.c_str(), &end);
+    if (text.empty() || *end || !(value >= 0 && value <= 1)) {
+        throw UsageError(flag + " " + text + ": expected a number within 0 and 1");
+    }
+    return value;
+}
+
+Arguments parse(const std::vector<std::string>& words) {
+    Arguments arguments;
+    std::vector<std::string> plain;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        const std::string& word = words[i];
+        if (word == "--help" || word == "-h") {
+            arguments.help = true;
+            return arguments;
+        }
+        if (word.rfind("--", 0) != 0) {
+            plain.push_back(word);
+            continue;
+        }
+        if (word != "--threshold" && word != "--nms" && word != "--draw") throw UsageError(word + ": unknown");
+        if (i + 1 == words.size()) throw UsageError(word + ": expected a value after it");
+        const std::string& value = words[++i];
+        if (word == "--threshold") arguments.threshold = share(word, value);
+        if (word == "--nms") arguments.nms = share(word, value);
+        if (word == "--draw") arguments.draw = value;
+    }
+    if (plain.size() < 2) throw UsageError("expected a model and at least one picture");
+    arguments.model = plain.front();
+    arguments.pictures.assign(plain.begin() + 1, plain.end());
+    return arguments;
+}
+
+// The digits that Python's round() leaves: the shortest that mean the rounded number.
+std::string rounded(float value, double parts) { return nlohmann::json(std::round(value * parts) / parts).dump(); }
+
+std::string quoted(const std::string& text) {
+    return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void print(const std::string& image, const std::string& class_name, const Detection& found) {
+    std::printf("{\"image\": %s, \"class\": %s, \"score\": %s, \"box\": [%s, %s, %s, %s]}\n", quoted(image).c_str(),
+                quoted(class_name).c_str(), rounded(found.score, 1e5).c_str(), rounded(found.x1, 1e2).c_str(),
+                rounded(found.y1, 1e2).c_str(), rounded(found.x2, 1e2).c_str(), rounded(found.y2, 1e2).c_str());
+}
+
+// Where the picture with its boxes goes: its own name, or name-2 and so on where pictures share one.
+fs::path result_of(const fs::path& folder, const fs::path& picture, std::set<fs::path>& taken) {
+    fs::path result = folder / picture.filename();
+    for (int i = 2; !taken.insert(result).second; ++i) {
+        result = folder / (picture.stem().string() + "-" + std::to_string(i) + picture.extension().string());
+    }
+    std::error_code none;
+    if (fs::equivalent(result, picture, none)) throw UserError(result.string() + ": is the picture; name another --draw");
+    return result;
+}
+
+// Finds, prints and draws one picture.
+void look(const std::string& name, const Record& record, Detector& detector, const Arguments& arguments,
+          std::set<fs::path>& taken) {
+    using Clock = std::chrono::steady_clock;
+    const cv::Mat picture = read_picture(name);
+    const auto begin = Clock::now();
+    const Fitted fitted = fit(picture, record);
+    std::vector<Detection> found = detector.detect(fitted.pixels.data, arguments.threshold, arguments.nms);
+    for (Detection& box : found) box = fitted.undo(box);
+    const double spent = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
+    for (const Detection& box : found) print(name, record.class_names[static_cast<std::size_t>(box.class_id)], box);
+    std::fflush(stdout);
+    std::fprintf(stderr, "%s: %zu found in %.1f ms\n", name.c_str(), found.size(), spent);
+    if (!arguments.draw.empty()) {
+        write_drawn(result_of(arguments.draw, name, taken), picture, found, record.class_names);
+    }
+}
+
+int detect(const Arguments& arguments, const std::string& format, const Opener& open) {
+    const Record record = read_record(arguments.model, format);
+    const std::unique_ptr<Detector> detector = open(record);
+    std::error_code failed;
+    if (!arguments.draw.empty()) fs::create_directories(arguments.draw, failed);
+    if (failed) throw UserError(arguments.draw.string() + ": cannot be made (" + failed.message() + ")");
+    std::set<fs::path> taken;
+    int status = 0;
+    for (const std::string& name : arguments.pictures) {
+        try {
+            look(name, record, *detector, arguments, taken);
+        } catch (const UserError& error) {
+            std::fprintf(stderr, "error: %s\n", error.what());
+            status = 1;
+        }
+    }
+    return status;
+}
+
+}  // namespace
+
+int run(int argc, char** argv, const std::string& format, const Opener& open) {
+    try {
+        const Arguments arguments = parse({argv + 1, argv + argc});
+        if (arguments.help) {
+            std::fputs(kUsage, stdout);
+            return 0;
+        }
+        return detect(arguments, format, open);
+    } catch (const UsageError& error) {
+        std::fprintf(stderr, "error: %s\n%s", error.what(), kUsage);
+        return 2;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "error: %s\n", error.what());
+        return 1;
+    }
+}
+
+}  // namespace gluon_yolo

@@ -1,0 +1,22 @@
+// Program: the command line that the samples share, around a detector.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "detector.h"
+#include "record.h"
+
+namespace gluon_yolo {
+
+using Opener = std::function<std::unique_ptr<Detector>(const Record&)>;
+
+// Runs `detect MODEL PICTURE... [--threshold T] [--nms T] [--draw DIR]`.
+//
+// format: which of the model's files the detector reads, "ncnn" or "symbol".
+// open:   makes the detector.
+// Returns the exit status: 0; 1 when the model or a picture could not be read; 2 for a wrong command line.
+int run(int argc, char** argv, const std::string& format, const Opener& open);
+
+}  // namespace gluon_yolo

@@ -1,0 +1,137 @@
+#include "record.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+
+#include "error.h"
+
+namespace gluon_yolo {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr int kFormat = 2;  // the version of the record that this file reads
+
+const std::map<std::string, FitMode> kFits = {
+    {"resize", FitMode::resize}, {"letterbox", FitMode::letterbox}, {"darknet", FitMode::darknet}};
+const std::map<std::string, BoxCoding> kBoxCodings = {{"yolo3", BoxCoding::yolo3},
+                                                      {"squared_sigmoid", BoxCoding::squared_sigmoid}};
+const std::map<std::string, ScoreRule> kScoreRules = {
+    {"objectness_times_class", ScoreRule::objectness_times_class},
+    {"objectness_times_softmax", ScoreRule::objectness_times_softmax}};
+
+template <typename Value>
+Value named(const std::map<std::string, Value>& known, const std::string& name, const std::string& field) {
+    const auto found = known.find(name);
+    if (found == known.end()) throw UserError(field + " \"" + name + "\" is not known to this program");
+    return found->second;
+}
+
+// Returns the record in a JSON file; nothing where it holds no record.
+std::optional<json> parse(const fs::path& file) {
+    const json content = json::parse(read_file(file), nullptr, false);
+    if (!content.is_object() || !content.contains("spec") || !content.contains("format")) return std::nullopt;
+    return content.at("format").is_number_integer() ? std::optional(content) : std::nullopt;
+}
+
+fs::path find(const fs::path& model) {
+    if (fs::is_regular_file(model)) return model;
+    if (!fs::is_directory(model)) throw UserError(model.string() + ": no such file or folder");
+    std::vector<fs::path> records;
+    for (const auto& entry : fs::directory_iterator(model)) {
+        if (entry.path().extension() == ".json" && entry.is_regular_file() && parse(entry.path())) {
+            records.push_back(entry.path());
+        }
+    }
+    if (records.empty()) throw UserError(model.string() + ": holds no model (a NAME.json of `gluon_yolo export`)");
+    if (records.size() > 1) throw UserError(model.string() + ": holds several models; name one's NAME.json");
+    return records.front();
+}
+
+std::vector<Level> read_levels(const json& spec) {
+    const json& strides = spec.at("strides");
+    const json& anchors = spec.at("anchors");
+    const json& scales = spec.at("xy_scales");
+    if (strides.empty() || anchors.size() != strides.size() || scales.size() != strides.size()) {
+        throw UserError("strides, anchors and xy_scales differ in length");
+    }
+    std::vector<Level> levels;
+    for (std::size_t i = 0; i < strides.size(); ++i) {
+        Level level{strides.at(i).get<int>(), scales.at(i).get<float>(), {}};
+        for (const json& anchor : anchors.at(i)) {
+            level.anchors.push_back({anchor.at(0).get<float>(), anchor.at(1).get<float>()});
+        }
+        levels.push_back(level);
+    }
+    return levels;
+}
+
+void read_graph(const json& graphs, const std::string& format, const fs::path& folder, Record& record) {
+    if (!graphs.contains(format)) {
+        std::string held;
+        for (const auto& graph : graphs.items()) held += (held.empty() ? "" : ", ") + graph.key();
+        throw UserError("the model is there as " + (held.empty() ? "a training run" : held) + ", and not as " +
+                        format + "; write it with `gluon_yolo export --format " + format + "`");
+    }
+    const json& graph = graphs.at(format);
+    record.cut = graph.at("cut").get<std::string>();
+    record.outputs = graph.at("outputs").get<std::vector<std::string>>();
+    record.decoded = graph.at("decoded").get<std::vector<std::string>>();
+    for (const json& file : graph.at("files")) record.files.push_back(folder / file.get<std::string>());
+    if (record.files.size() != 2) throw UserError("expected two files of " + format);
+}
+
+}  // namespace
+
+Record read_record(const fs::path& model, const std::string& format) {
+    const fs::path file = find(model);
+    const std::optional<json> content = parse(file);
+    if (!content) throw UserError(file.string() + ": is no model's record (a NAME.json of `gluon_yolo export`)");
+    if (const auto version = content->at("format").get<int>(); version != kFormat) {
+        throw UserError(file.string() + ": is of format " + std::to_string(version) + ", and this program reads " +
+                        std::to_string(kFormat) + "; export the model again, or update this program");
+    }
+    try {
+        const json& spec = content->at("spec");
+        const json& input = content->at("input");
+        Record record;
+        record.name = content->at("name").get<std::string>();
+        record.class_names = spec.at("class_names").get<std::vector<std::string>>();
+        record.height = input.at("size_hw").at(0).get<int>();
+        record.width = input.at("size_hw").at(1).get<int>();
+        record.fit = named(kFits, input.at("fit").get<std::string>(), "fit");
+        record.box_coding = named(kBoxCodings, spec.at("box_coding").get<std::string>(), "box_coding");
+        record.score_rule = named(kScoreRules, spec.at("score_rule").get<std::string>(), "score_rule");
+        record.levels = read_levels(spec);
+        const int stride = record.levels.back().stride;
+        if (std::min(record.height, record.width) < 1 || record.height % stride || record.width % stride) {
+            throw UserError("size_hw is no multiple of the largest stride");
+        }
+        read_graph(content->at("graphs"), format, file.parent_path(), record);
+        return record;
+    } catch (const json::exception& error) {
+        throw UserError(file.string() + ": a field is missing or wrong (" + error.what() + ")");
+    } catch (const UserError& error) {
+        throw UserError(file.string() + ": " + error.what());
+    }
+}
+
+std::string read_file(const fs::path& path) {
+    errno = 0;
+    std::ifstream stream(path, std::ios::binary);
+    std::ostringstream bytes;
+    if (!stream || fs::is_directory(path)) {
+        throw UserError(path.string() + ": cannot be read (" + std::strerror(errno ? errno : EISDIR) + ")");
+    }
+    bytes << stream.rdbuf();
+    return bytes.str();
+}
+
+}  // namespace gluon_yolo

@@ -1,0 +1,57 @@
+// Record: what NAME.json says of an exported model, for one of its formats.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace gluon_yolo {
+
+// How the raw maps hold a box's size: anchor * exp(t), or anchor * (2 sigmoid(t))^2.
+enum class BoxCoding { yolo3, squared_sigmoid };
+
+// How a score comes about: sigmoid(objectness) times each anchor's own sigmoid(class), or times a softmax over the
+// classes that a cell's anchors share.
+enum class ScoreRule { objectness_times_class, objectness_times_softmax };
+
+// How a picture is brought to the input's size.
+enum class FitMode { resize, letterbox, darknet };
+
+struct Anchor {
+    float width, height;  // input pixels
+};
+
+// One raw map.
+struct Level {
+    int stride;      // input pixels per cell
+    float xy_scale;  // cells that a centre reaches over
+    std::vector<Anchor> anchors;
+};
+
+struct Record {
+    std::string name;
+    std::vector<std::string> class_names;
+    int height, width;  // of the input, in pixels
+    FitMode fit;
+    BoxCoding box_coding;
+    ScoreRule score_rule;
+    std::vector<Level> levels;  // by ascending stride
+
+    // Of the format asked for:
+    std::string cut;                           // nms, decoded or raw
+    std::vector<std::string> outputs;          // the graph's outputs
+    std::vector<std::string> decoded;          // in a symbol: its decoded boxes and scores, wherever it ends
+    std::vector<std::filesystem::path> files;  // the one to open first
+};
+
+// Reads the record of an exported model.
+//
+// model:   the folder that `gluon_yolo export` wrote, or the NAME.json in it.
+// format:  "ncnn" or "symbol".
+// Throws UserError: there is no such model, it is of another version, or lacks this format.
+Record read_record(const std::filesystem::path& model, const std::string& format);
+
+// Returns a file's bytes. Throws UserError: it cannot be read.
+std::string read_file(const std::filesystem::path& path);
+
+}  // namespace gluon_yolo

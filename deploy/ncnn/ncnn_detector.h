@@ -1,0 +1,26 @@
+// NcnnDetector: the model's NAME.param and NAME.bin, run by ncnn. What a phone's app takes over: this class, and of
+// ../common what it includes (record, detection, decode, detector, error), none of which needs OpenCV.
+#pragma once
+
+#include <net.h>
+
+#include "../common/detector.h"
+#include "../common/record.h"
+
+namespace gluon_yolo {
+
+// Several threads may call one detector: each call has an extractor of its own.
+class NcnnDetector : public Detector {
+public:
+    // threads: that each call computes with; 0 takes ncnn's own choice, the big cores.
+    // Throws UserError: a file is missing or damaged, or the graph does not end at its raw maps.
+    explicit NcnnDetector(const Record& record, int threads = 0);
+
+    std::vector<Detection> detect(const std::uint8_t* rgb, float score_threshold, float nms_threshold) override;
+
+private:
+    Record record_;
+    ncnn::Net net_;
+};
+
+}  // namespace gluon_yolo

@@ -1,0 +1,44 @@
+"""Write a network as OpenVINO's files, by its own converter, held to the network's own boxes and scores."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from gluon_yolo.export.onnx import write_cut
+from gluon_yolo.export.parity import BOUNDS, Parity
+from gluon_yolo.export.request import Request
+from gluon_yolo.inference.graph import ENDINGS, Graph
+from gluon_yolo.inference.openvino_runtime import OpenVINORuntime
+from gluon_yolo.inference.runtime import import_package
+
+
+def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
+    """Convert our ONNX model to ``NAME-openvino.xml`` and ``NAME-openvino.bin``, and run them.
+
+    Weights are stored as the precision says; OpenVINO computes with either in float32 unless it is asked not
+    to. A cut at ``nms`` is compared where it is decoded.
+
+    Raises:
+        UserError: when an operator has no counterpart, or the network's weights are damaged.
+        WrongResults: when OpenVINO gives other boxes and scores with them.
+    """
+    files = tuple(f"{request.name}{ending}" for ending in ENDINGS["openvino"])
+    graph = _convert(request, folder / files[0], request.cut or "nms")
+    tried = folder / files[0]
+    if graph.cut == "nms":
+        tried = folder / "decoded.xml"
+        _convert(request, tried, "decoded")
+    runtime = OpenVINORuntime(tried, request.net.spec)
+    parity = request.reference.demand(runtime, files[0], BOUNDS[request.precision])
+    return dataclasses.replace(graph, files=files), parity
+
+
+def _convert(request: Request, path: Path, cut: str) -> Graph:
+    """Write the model with this end, its weights beside it with the ending ``.bin``."""
+    openvino = import_package("openvino")
+    source = path.with_suffix(".onnx")
+    graph = write_cut(request, source, cut)
+    model = openvino.convert_model(source)
+    openvino.save_model(model, path, compress_to_fp16=request.precision == "float16")
+    return graph

@@ -1,0 +1,243 @@
+"""A symbol in int8: mxnet's own quantization of its convolutions, calibrated on pictures.
+
+What runs in int8 is every convolution with the batch norm, activation and sum that oneDNN joins to it, and
+the joins and pools between two of them. The pixels' normalisation and the decode stay in float32. mxnet turns
+weights into int8, channel by channel, when the graph first runs: in a file they are float32.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, Callable
+
+import numpy as np
+
+from gluon_yolo.compat import gluon, mx
+from gluon_yolo.errors import UserError
+from gluon_yolo.export.activation_ranges import METHODS
+from gluon_yolo.export.graph import INPUT
+
+FUSION = "MKLDNN_QUANTIZE"  # mxnet's subgraph pass that joins what one int8 kernel does
+SMALLEST_RANGE = 1e-6  # of a layer that gives nothing but zeros; int8's step would be zero
+Ranges = Mapping[str, "tuple[float, float]"]
+Progress = Callable[[str, int, "int | None"], None]
+_CONVOLUTION = "Convolution"
+_LOWERABLE = ("_sg_mkldnn_conv", "Concat", "Pooling", "elemwise_add", "Activation", "Flatten")
+_JOINED = "_sg_mkldnn_conv"
+_LOWERED = (_JOINED, "amp_cast", "amp_multicast", "_contrib_quantize_v2")
+_WEIGHT = "_weight"
+
+
+def layers(symbol: mx.sym.Symbol) -> tuple[str, ...]:
+    """Return the layers that int8 can leave in float: a graph's convolutions, in the order of computation.
+
+    A layer is called by its weight's place in the network: ``heads_levels_0`` has ``heads_levels_0_weight``.
+
+    Args:
+        symbol: a float32 graph, as ``export`` makes it, or of :mod:`gluon_yolo.export.symbol_fused`.
+    """
+    return tuple(_layers(_nodes(symbol)).values())
+
+
+def quantize(
+    symbol: mx.sym.Symbol,
+    parameters: Mapping[str, mx.nd.NDArray],
+    batches: Iterable[np.ndarray],
+    method: str = "minmax",
+    excluded: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray]]:
+    """Turn a float32 graph into one that computes in int8: :func:`calibrate`, then :func:`lower`."""
+    ranges = calibrate(symbol, parameters, batches, method, progress)
+    return lower(symbol, parameters, ranges, excluded)
+
+
+def calibrate(
+    symbol: mx.sym.Symbol,
+    parameters: Mapping[str, mx.nd.NDArray],
+    batches: Iterable[np.ndarray],
+    method: str = "minmax",
+    progress: Progress | None = None,
+) -> Ranges:
+    """Run pictures through a graph and return the range of every array that int8 may have to hold.
+
+    Pictures go through one at a time, and nothing of one is kept: memory is what one picture needs with all
+    its maps, about twice what prediction takes.
+
+    Args:
+        symbol: a float32 graph whose input is ``data``, cut anywhere.
+        parameters: values of all else that it reads, by name.
+        batches: of pictures (B, h, w, 3) uint8 RGB as the network is to see them; read once, in order.
+        method: ``minmax``: all that was seen; ``entropy``: clipped, see
+            :class:`gluon_yolo.export.activation_ranges.Histogram`.
+        progress: called with ``pictures``, how many are done, None; with ``entropy`` also with ``ranges``,
+            how many are found, of how many.
+
+    Returns:
+        The least and the greatest number by the array's name in the graph that mxnet quantizes.
+
+    Raises:
+        UserError: an unknown method, no pictures, a graph that is no float32 graph, numbers that are not
+            finite, or an mxnet without oneDNN.
+    """
+    if method not in METHODS:
+        raise UserError(f"method {method!r}: expected one of {', '.join(METHODS)}")
+    joined = _joined(symbol)
+    internals = joined.get_internals()
+    names = _to_be_held(joined)
+    block = _block(mx.sym.Group([internals[name] for name in names]), parameters)
+    seen = {name: METHODS[method]() for name in names}
+    done = 0
+    for batch in batches:
+        for picture in batch:
+            arrays = block(mx.nd.array(picture[None], dtype="uint8"))
+            for collector, array in zip(seen.values(), arrays if len(names) > 1 else [arrays]):
+                collector.observe(array.asnumpy())
+            done += 1
+            if progress is not None:
+                progress("pictures", done, None)
+    if not done:
+        raise UserError("calibration: no pictures; give some of the kind that the network is to see")
+    ranges = {}
+    for number, (name, collector) in enumerate(seen.items(), start=1):
+        ranges[name] = collector.range()
+        if not np.isfinite(ranges[name]).all():
+            raise UserError(f"calibration: {name} is not finite: the network's weights are damaged")
+        if progress is not None and method == "entropy":
+            progress("ranges", number, len(seen))
+    return ranges
+
+
+def lower(
+    symbol: mx.sym.Symbol,
+    parameters: Mapping[str, mx.nd.NDArray],
+    ranges: Ranges,
+    excluded: Sequence[str] = (),
+) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray]]:
+    """Turn a float32 graph into one that computes in int8, by ranges that are known.
+
+    Args:
+        symbol: as :func:`calibrate` took it.
+        parameters: likewise.
+        ranges: from there.
+        excluded: layers that stay in float32, out of :func:`layers`.
+
+    Returns:
+        The graph, which any mxnet 1.9 built with oneDNN runs as it is, and the values of what it reads. Its
+        input, outputs and the names of its decoded boxes and scores are the same.
+
+    Raises:
+        UserError: an unknown layer, or as for :func:`calibrate`.
+    """
+    joined = _joined(symbol)
+    arguments = {name: parameters[name] for name in joined.list_arguments() if name != INPUT}
+    states = {name: parameters[name] for name in joined.list_auxiliary_states()}
+    quantized, arguments, states, _ = mx.contrib.quantization.quantize_graph(
+        joined,
+        arguments,
+        states,
+        excluded_sym_names=_float_nodes(_nodes(joined), excluded),
+        calib_mode="none",
+        quantized_dtype="auto",
+        quantize_mode="smart",
+    )
+    known = {name: _widened(low, high) for name, (low, high) in ranges.items()}
+    quantized, arguments, states = mx.contrib.quantization.calib_graph(
+        quantized,
+        arguments,
+        states,
+        SimpleNamespace(min_max_dict=known),
+        calib_mode="customize",
+        quantized_dtype="auto",
+    )
+    return quantized.get_backend_symbol(FUSION), {**arguments, **states}
+
+
+def _joined(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
+    """Return a float32 graph with what one int8 kernel does joined to one node."""
+    if not mx.runtime.Features().is_enabled("MKLDNN"):
+        raise UserError("int8: this mxnet is built without oneDNN, whose kernels it needs")
+    found = {node["op"] for node in _nodes(symbol)}.intersection(_LOWERED)
+    if found:
+        raise UserError(
+            f"int8: the graph is in another precision already ({min(found)}); start from a float32 export"
+        )
+    return symbol.get_backend_symbol(FUSION)
+
+
+def _block(symbol: mx.sym.Symbol, parameters: Mapping[str, mx.nd.NDArray]) -> gluon.SymbolBlock:
+    block = gluon.SymbolBlock(symbol, mx.sym.var(INPUT, dtype="uint8"))
+    for name, parameter in block.collect_params().items():
+        parameter.shape = parameters[name].shape
+        parameter.grad_req = "null"
+        parameter.initialize(ctx=mx.cpu())
+        parameter.set_data(parameters[name])
+    block.hybridize(static_alloc=True, static_shape=True)
+    return block
+
+
+def _nodes(symbol: mx.sym.Symbol) -> list[dict[str, Any]]:
+    return json.loads(symbol.tojson())["nodes"]
+
+
+def _layers(nodes: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Return the layers by the names of their nodes, joined or plain."""
+    found = {}
+    for node in nodes:
+        if node["op"] in (_CONVOLUTION, _JOINED):
+            weight = nodes[node["inputs"][_weight_input(node)][0]]["name"]
+            found[node["name"]] = weight[: -len(_WEIGHT)] if weight.endswith(_WEIGHT) else weight
+    return found
+
+
+def _weight_input(node: dict[str, Any]) -> int:
+    """Return which of a convolution's inputs is its weight."""
+    if node["op"] == _CONVOLUTION:
+        return 1
+    inner = node["subgraphs"][0]
+    (convolution,) = (part for part in inner["nodes"] if part["op"] == _CONVOLUTION)
+    return inner["arg_nodes"].index(convolution["inputs"][1][0])
+
+
+def _float_nodes(nodes: Sequence[dict[str, Any]], excluded: Sequence[str]) -> list[str]:
+    """Return the names of the nodes that stay in float: the excluded layers, and all behind the last ones."""
+    names = {layer: node for node, layer in _layers(nodes).items()}
+    unknown = [layer for layer in excluded if layer not in names]
+    if unknown:
+        raise UserError(
+            f"excluded layer {unknown[0]!r}: the network has none of that name; its layers are "
+            f"{', '.join(names)}"
+        )
+    before = _before_convolutions(nodes)
+    behind = [node["name"] for node, kept in zip(nodes, before) if node["op"] != "null" and not kept]
+    return [*behind, *(names[layer] for layer in excluded)]
+
+
+def _before_convolutions(nodes: Sequence[dict[str, Any]]) -> list[bool]:
+    """Return, for each node, whether it is a convolution or a convolution comes of it."""
+    before = [node["op"] == _JOINED for node in nodes]
+    for place in reversed(range(len(nodes))):
+        if before[place]:
+            for source, *_ in nodes[place]["inputs"]:
+                before[source] = True
+    return before
+
+
+def _to_be_held(symbol: mx.sym.Symbol) -> list[str]:
+    """Return the names of the arrays that what mxnet may run in int8 reads and gives."""
+    nodes = _nodes(symbol)
+    known = set(symbol.get_internals().list_outputs())
+    held: dict[str, None] = {}
+    for place, (node, before) in enumerate(zip(nodes, _before_convolutions(nodes))):
+        if before and node["op"] in _LOWERABLE:
+            for source, output, *_ in (*node["inputs"], (place, 0)):
+                name = nodes[source]["name"]
+                ours = {f"{name}_output", f"{name}_output{output}"} & known
+                held.update(dict.fromkeys(ours))
+    return list(held)
+
+
+def _widened(low: float, high: float) -> tuple[float, float]:
+    return (low, high) if max(-low, high) > SMALLEST_RANGE else (0.0, SMALLEST_RANGE)

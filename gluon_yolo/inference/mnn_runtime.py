@@ -1,0 +1,97 @@
+"""The MNN runtime: NAME.mnn as a function from pixels to boxes. Imports no mxnet."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference import onnx_model
+from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.runtime import check_size, import_package, threads
+from gluon_yolo.spec import DetectionSpec
+
+INPUT = "data"
+# What MNN calls them: "normal" computes in float32 too, but with approximations.
+PRECISIONS = {"f32": "high", "f16": "low", "bf16": "lowBF"}
+
+
+class MNNRuntime:
+    """Runs an MNN file from pixels to boxes and scores. Several threads may call it; one at a time computes.
+
+    Args:
+        path: the file.
+        spec: of the model.
+        outputs: the graph's outputs, as the record names them.
+        gpu: MNN's GPUs are not used here; anything but None is refused.
+        precision: ``f32``, or ``bf16`` or ``f16``, which take effect where the processor computes so.
+
+    Raises:
+        MissingDependency: MNN is not installed.
+        UserError: when the file is damaged, or a GPU is asked for.
+        ValueError: when the precision is unknown.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        spec: DetectionSpec,
+        outputs: Sequence[str],
+        gpu: int | None = None,
+        precision: str = "f32",
+    ):
+        if precision not in PRECISIONS:
+            raise ValueError(f"expected one of {', '.join(PRECISIONS)}, got {precision!r}")
+        if gpu is not None:
+            raise UserError(f"GPU {gpu}: MNN runs on the processor here; leave --gpu away")
+        package = import_package("MNN")
+        self._expr = package.expr
+        self._spec = spec
+        self._names = list(outputs)
+        self._lock = threading.Lock()
+        options = {"backend": 0, "numThread": threads(), "precision": PRECISIONS[precision]}
+        try:
+            self._manager = package.nn.create_runtime_manager((options,))
+            self._net = package.nn.load_module_from_file(
+                str(path), [INPUT], self._names, runtime_manager=self._manager, shape_mutable=True
+            )
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise UserError(
+                f"{path}: is damaged or no file of MNN's; export the model again with --format mnn"
+            ) from error
+
+    def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Run the network.
+
+        Args:
+            pixels: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride. Calls may differ in size.
+
+        Returns:
+            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
+        """
+        check_size(pixels, self._spec)
+        pixels = np.ascontiguousarray(pixels)
+        with self._lock:
+            given = self._expr.const(pixels, list(pixels.shape), self._expr.NCHW, self._expr.uint8)
+            found = self._net.forward([given])
+            arrays = [self._expr.convert(array, self._expr.NCHW).read().copy() for array in found]
+        return onnx_model.to_boxes(dict(zip(self._names, arrays)), self._spec)
+
+
+def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MNNRuntime:
+    """Load an exported model's MNN file.
+
+    Args:
+        record: the model's record.
+        folder: where the file lies.
+        gpu: None; MNN runs on the processor here.
+
+    Raises:
+        MissingDependency: MNN is not installed.
+        UserError: when the file is absent or damaged, or a GPU is asked for.
+    """
+    graph = record.graph("mnn", folder)
+    return MNNRuntime(folder / graph.files[0], record.spec, graph.outputs, gpu)

@@ -1,0 +1,97 @@
+"""Runtimes: the names of what runs models, and which of them can run a given one. Imports none of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference.model_file import ModelFile
+
+Network = Callable[[np.ndarray], Sequence[np.ndarray]]
+"""Pixels (B, h, w, 3) uint8 RGB to a pair: boxes (B, N, 4) in input pixels and scores (B, N, C)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Runtime:
+    """One runtime: ``NAME_runtime.py`` beside this file, with ``load(record, folder, gpu=None) -> Network``.
+
+    Args:
+        package: what it imports.
+        formats: that it reads, of the keys of ``graph.ENDINGS``; the first that a model has is taken.
+    """
+
+    package: str
+    formats: tuple[str, ...]
+
+    @property
+    def installed(self) -> bool:
+        """Whether its package is there; importing it may still fail."""
+        return importlib.util.find_spec(self.package) is not None
+
+
+RUNTIMES = {
+    "mxnet": Runtime("mxnet", ("symbol",)),
+    "onnxruntime": Runtime("onnxruntime", ("onnx",)),
+    "openvino": Runtime("openvino", ("openvino", "onnx")),
+    "ncnn": Runtime("ncnn", ("ncnn",)),
+    "mnn": Runtime("MNN", ("mnn",)),
+}
+
+
+def known(name: str) -> Runtime:
+    """Return the runtime of a name.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name not in RUNTIMES:
+        raise UserError(f"runtime {name!r}: unknown; known are {', '.join(RUNTIMES)}")
+    return RUNTIMES[name]
+
+
+def module_of(name: str) -> Any:
+    """Import a runtime's module and return it.
+
+    Raises:
+        UserError: there is no runtime of this name.
+        MissingDependency: its package is not installed.
+    """
+    known(name)
+    return importlib.import_module(f"gluon_yolo.inference.{name}_runtime")
+
+
+def load(name: str, record: ModelFile, folder: Path, gpu: int | None = None) -> Network:
+    """Load an exported model.
+
+    Args:
+        name: of the runtime.
+        record: the model's record.
+        folder: where its files lie.
+        gpu: index of a GPU; None runs on the processor.
+
+    Raises:
+        UserError: there is no such runtime, or the model was not exported for it, or is damaged.
+        MissingDependency: the runtime's package is not installed.
+    """
+    return module_of(name).load(record, folder, gpu=gpu)
+
+
+def candidates(record: ModelFile) -> list[str]:
+    """Return the runtimes that are installed and for which a model was exported.
+
+    Where none is installed it is one that is not, whose loading then says what to install.
+
+    Raises:
+        UserError: the model is in no format that any of them reads.
+    """
+    fitting = [name for name, runtime in RUNTIMES.items() if set(runtime.formats) & set(record.graphs)]
+    if not fitting:
+        raise UserError(f"model {record.name} is there as {', '.join(record.graphs)}, which nothing here runs")
+    return [name for name in fitting if RUNTIMES[name].installed] or fitting[-1:]

@@ -1,0 +1,136 @@
+"""The record beside a model: what is written is read again, records of before too, and damage is named."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference.model_file import Graph, ModelFile, find_model_file
+from gluon_yolo.spec import DetectionSpec
+
+SPEC = DetectionSpec(("cat", "dog"))
+NMS = {"nms_threshold": 0.5, "score_threshold": 0.01, "max_candidates": 400, "max_detections": 100}
+SYMBOL = Graph(
+    ("toy-symbol.json", "toy-0000.params"),
+    "nms",
+    ("ids_output", "scores_output", "bboxes_output"),
+    ("decoded_boxes_output", "decoded_scores_output"),
+    NMS,
+)
+RAW = ("raw_0", "raw_1", "raw_2")
+NCNN = Graph(("toy.param", "toy.bin"), "raw", RAW)
+RECORD = ModelFile(
+    "toy", "yolo3_toy", SPEC, (96, 128), {"symbol": SYMBOL, "ncnn": NCNN}, "float16", "ab" * 32, "letterbox"
+)
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).touch()
+
+
+def test_written_and_read(tmp_path):
+    RECORD.write(tmp_path / "toy.json")
+    assert ModelFile.read(tmp_path / "toy.json") == RECORD and not RECORD.is_run
+    record = json.loads((tmp_path / "toy.json").read_text())
+    assert record["format"] == 2 and record["precision"] == "float16" and record["weights"] == "ab" * 32
+    assert record["input"]["size_hw"] == [96, 128] and record["input"]["fit"] == "letterbox"
+    assert record["graphs"]["ncnn"] == {
+        "files": ["toy.param", "toy.bin"],
+        "cut": "raw",
+        "outputs": list(RAW),
+        "decoded": [],
+        "nms": None,
+    }
+
+
+def test_a_run(tmp_path):
+    ModelFile("toy", "yolo3_toy", SPEC, (96, 128)).write(tmp_path / "model.json")
+    assert ModelFile.read(tmp_path / "model.json").is_run
+
+
+def old(folder, **fields):
+    """Write a record as format 1 had it."""
+    record = RECORD.to_dict()
+    for name in ("graphs", "precision", "weights"):
+        del record[name]
+    (folder / "toy.json").write_text(json.dumps({**record, "format": 1, **fields}))
+    return folder / "toy.json"
+
+
+OLD_SYMBOL = {
+    "cut": SYMBOL.cut,
+    "outputs": SYMBOL.outputs,
+    "decoded": SYMBOL.decoded,
+    "nms": NMS,
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "fields", "graphs"),
+    [
+        (SYMBOL.files, OLD_SYMBOL, {"symbol": SYMBOL}),
+        ((), OLD_SYMBOL, {"symbol": SYMBOL}),  # its files were lost: who loads it is told which
+        (NCNN.files, {"cut": "raw", "outputs": RAW, "decoded": (), "nms": None}, {"ncnn": NCNN}),
+        (
+            ("toy.onnx", *NCNN.files),  # ncnn's graphs ended at the raw maps, whatever the record says
+            {"cut": "decoded", "outputs": ("boxes", "scores"), "decoded": (), "nms": None},
+            {"onnx": Graph(("toy.onnx",), "decoded", ("boxes", "scores")), "ncnn": NCNN},
+        ),
+        ((), {"cut": None, "outputs": (), "decoded": (), "nms": None}, {}),  # a run
+    ],
+)
+def test_format_1(tmp_path, files, fields, graphs):
+    touch(tmp_path, *files)
+    record = ModelFile.read(old(tmp_path, **fields))
+    assert record.graphs == graphs
+    assert (record.precision, record.weights, record.fit) == ("float32", None, "letterbox")
+
+
+def test_a_format_that_the_model_has_not(tmp_path):
+    message = "model toy is there as symbol, ncnn, and not as onnx; add that with .*--format onnx --out"
+    with pytest.raises(UserError, match=message):
+        RECORD.graph("onnx", tmp_path)
+    with pytest.raises(UserError, match="model toy is a run, and not as onnx"):
+        ModelFile("toy", "yolo3_toy", SPEC, (96, 128)).graph("onnx", tmp_path)
+
+
+def test_a_part_that_is_missing(tmp_path):
+    touch(tmp_path, "toy.param")
+    with pytest.raises(UserError, match="toy.bin: no such file; write it again with .*--format ncnn"):
+        RECORD.graph("ncnn", tmp_path)
+    touch(tmp_path, "toy.bin")
+    assert RECORD.graph("ncnn", tmp_path) == NCNN
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 3, "package": "gluon_yolo 9.9"}, "format 3 comes from gluon_yolo 9.9; .*up to 2: update"),
+        ({"graphs": {"onnx": {"files": [], "cut": "raw", "outputs": []}}}, "missing or wrong .files"),
+        ({"graphs": {"onnx": {"files": ["../a"], "cut": "raw", "outputs": []}}}, "missing or wrong .files"),
+        ({"graphs": {"onnx": {"files": ["a"], "cut": "end", "outputs": []}}}, "missing or wrong .cut 'end'"),
+        ({"graphs": {"onnx": {"files": ["a"], "cut": "raw"}}}, "missing or wrong .'outputs'"),
+        ({"graphs": ["onnx"]}, "missing or wrong"),
+        ({"spec": {}}, "missing or wrong"),
+    ],
+)
+def test_damaged(tmp_path, change, message):
+    path = tmp_path / "toy.json"
+    path.write_text(json.dumps({**RECORD.to_dict(), **change}))
+    with pytest.raises(UserError, match=f"toy.json: .*{message}"):
+        ModelFile.read(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["toy.json", "toy-symbol.json", "toy-0000.params", "toy.onnx", "toy.param", "toy.bin", "toy.mnn"]
+    + ["toy-openvino.xml", "toy-openvino.bin"],
+)
+def test_a_file_means_its_model(tmp_path, name):
+    RECORD.write(tmp_path / "toy.json")
+    RECORD.write(tmp_path / "other.json")
+    (tmp_path / name).touch()
+    assert find_model_file(tmp_path / name) == tmp_path / "toy.json"
