@@ -3,6 +3,8 @@
 # make test    the tests that take seconds     make slow    those that take minutes
 # make pythons the same as make test on each supported Python found here
 # make lint    ruff and mypy                   make bench   every benchmark, one after the other
+# make samples build the C++ programs of deploy/ (docs/deploy.md)    make samples-test   hold them to Python
+#              make samples-packages   install what they need, on Debian and Ubuntu, as root
 #
 # PYTHON=python3.9 VENV=.venv3.9 choose another interpreter and place; REQUIREMENTS=requirements-gpu.txt the GPU
 # wheels; ARGS="tests/data -x" goes to pytest.
@@ -20,7 +22,12 @@ STAMP := $(VENV)/set-up-$(shell cat $(LISTS) pyproject.toml | cksum | cut -d' ' 
 MXNET := $(shell grep -o '^mxnet[a-z0-9-]*==[0-9.]*' $(REQUIREMENTS))
 OTHER_MXNET := $(filter-out $(firstword $(subst =, ,$(MXNET))),mxnet mxnet-cu112)
 
-.PHONY: setup run test pythons slow lint bench
+# Where the C++ samples are built, and what Debian and Ubuntu call what they need. libncnn-dev is not in all of them: where
+# it is missing, deploy/build.sh builds ncnn.
+SAMPLES := $(CURDIR)/build/deploy
+SAMPLE_PACKAGES := cmake g++ libopencv-dev nlohmann-json3-dev
+
+.PHONY: setup run test pythons slow lint bench samples samples-test samples-packages
 
 setup: $(STAMP)
 
@@ -67,3 +74,16 @@ lint: setup
 
 bench: setup
 	@for script in $(filter-out benchmarks/peers.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(PY) $$script || exit 1; done
+
+samples: setup
+	@deploy/build.sh "$(SAMPLES)" $(PY)
+
+samples-test: samples
+	GLUON_YOLO_SAMPLES="$(SAMPLES)" $(PY) -m pytest -q tests/deploy $(ARGS)
+
+samples-packages:
+	@dpkg -s $(SAMPLE_PACKAGES) >/dev/null 2>&1 || { \
+	  echo "installing $(SAMPLE_PACKAGES), and libncnn-dev where there is one"; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get -qq update && \
+	  apt-get -qq install --yes --no-install-recommends $(SAMPLE_PACKAGES) $$(apt-cache pkgnames libncnn-dev) >/dev/null; }

@@ -16,13 +16,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import importlib
-import importlib.util
 import json
-import os
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,18 +28,19 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from peers import GluonCVDetector, Workers, serve
+from runtime_models import (
+    DARKNET,
+    DATA,
+    MOBILENET,
+    MOBILENET_SIZE,
+    NAMES,
+    darknet_files,
+    prepare,
+    prepare_pictures,
+)
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
-MOBILENET = "yolo3_mobilenet1.0_voc"
-MOBILENET_SIZE = 416
-FASTESTV2 = "yolo_fastestv2"
-DARKNET = {
-    "nano-coco": "coco.names",
-    "fastest-voc": "voc.names",
-    "yoloface-500k": "face.names",
-}
-PICTURES = 8
+from gluon_yolo.inference.runtimes import RUNTIMES, module_of
+
 SCORE_THRESHOLD = 0.3
 NMS_THRESHOLD = 0.45
 SAME_IOU = 0.9
@@ -76,18 +72,17 @@ OURS = (
     Row("mxnet", "float32", "float32"),
     Row("mxnet", "float32 fused", "fused"),
     Row("mxnet", "bfloat16", "bfloat16"),
-    Row("mxnet", "int8", "int8"),
+    Row("mxnet", "int8", "quantized/int8"),
     Row("onnxruntime", "float32", "float32"),
-    Row("onnxruntime", "int8", "int8"),
+    Row("onnxruntime", "int8", "quantized/int8"),
     Row("openvino", "float32", "float32"),
     Row("openvino", "bfloat16", "float32", "bf16"),
-    Row("openvino", "int8", "int8"),
+    Row("openvino", "int8", "quantized/int8"),
     Row("ncnn", "float32", "float32"),
     Row("ncnn", "bfloat16", "float32", "bf16"),
     Row("ncnn", "float16", "float16"),
     Row("mnn", "float32", "float32"),
 )
-PACKAGES = {"mnn": "MNN"}  # where a runtime's package has another name
 GLUONCV = Row("GluonCV", "float32")
 OPENCV = Row("OpenCV DNN", "float32")
 
@@ -97,9 +92,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    known = (MOBILENET, *DARKNET, FASTESTV2)
     parser.add_argument(
-        "models", nargs="*", metavar="NAME|FOLDER", help=f"of {', '.join(known)} (default: all)"
+        "models", nargs="*", metavar="NAME|FOLDER", help=f"of {', '.join(NAMES)} (default: all)"
     )
     parser.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="the shared data")
     parser.add_argument("--threads", default="1,2", metavar="N,...", help="(default: %(default)s)")
@@ -115,15 +109,23 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         kept = args.keep or Path(scratch)
         pictures = prepare_pictures(args.data, kept / "pictures")
-        for name in args.models or known:
+        for name in args.models or NAMES:
             folder = kept / Path(name).name
-            rows = prepare(name, folder, args.data, kept / "pictures")
-            rows = [row for place, row in enumerate(rows) if not place or (args.only or "") in row.name]
+            rows = rows_of(name, args.only or "")
+            formats = {RUNTIMES[row.runtime].formats[-1] for row in rows if row.runtime in RUNTIMES}
+            prepare(name, folder, args.data, pictures, ",".join(sorted(formats)))
             for threads in args.threads.split(","):
                 figures[f"{name}, {threads}"] = measure(name, folder, rows, pictures, threads, args.rounds)
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def rows_of(name: str, text: str) -> list[Row]:
+    """Return the rows of a model whose name holds a text, and the first one, as far as they are installed."""
+    peers = {MOBILENET: (GLUONCV,), **dict.fromkeys(DARKNET, (OPENCV,))}.get(name, ())
+    rows = [row for row in (*OURS, *peers) if row.runtime not in RUNTIMES or RUNTIMES[row.runtime].installed]
+    return [row for place, row in enumerate(rows) if not place or text in row.name]
 
 
 def measure(
@@ -181,89 +183,6 @@ def matches(expected: list[list[float]], found: list[list[float]]) -> int:
     return int(same.any(axis=1).sum())
 
 
-def prepare_pictures(data: Path, folder: Path) -> Path:
-    """Copy the shared pictures, or draw some where there are none; return their folder."""
-    if folder.is_dir():
-        return folder
-    folder.mkdir(parents=True)
-    shared = sorted((data / "images").glob("*.jpg"))
-    for path in shared:
-        shutil.copy(path, folder)
-    if not shared:
-        from gluon_yolo.data.synthetic import generate
-
-        scenes = generate(folder.parent / "scenes", pictures=PICTURES, size_hw=(480, 640))
-        for path in (scenes / "JPEGImages").iterdir():
-            shutil.copy(path, folder)
-    return folder
-
-
-def prepare(name: str, folder: Path, data: Path, pictures: Path) -> list[Row]:
-    """Make a model and all its exports in a folder, where they are not there yet; return its rows."""
-    model = folder / "model"
-    if not model.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        if Path(name).is_dir():
-            model = Path(name)
-        elif name == MOBILENET:
-            benchmark = str(Path(__file__).with_name("inference.py"))
-            words = ["--side", "weights", "--folder", str(folder), "--network", MOBILENET]
-            subprocess.run([sys.executable, benchmark, *words], check=True, stdin=subprocess.DEVNULL)
-            write_model(MOBILENET, folder / "weights.params", model, MOBILENET_SIZE)
-        elif name == FASTESTV2:
-            weights = next((data / "fastestv2").glob("coco*.pth"))
-            gluon_yolo(
-                "import", "fastestv2", weights, "--names", data / "darknet" / "coco.names", "--out", model
-            )
-        else:
-            shutil.copytree(data / "darknet" / name, folder / "darknet")
-            cfg, weights = darknet_files(folder)
-            names = data / "darknet" / DARKNET[name]
-            gluon_yolo("import", "darknet", cfg, weights, "--names", names, "--out", model)
-    installed = [row for row in OURS if importlib.util.find_spec(PACKAGES.get(row.runtime, row.runtime))]
-    formats = {"mxnet": "symbol", "onnxruntime": "onnx", "ncnn": "ncnn", "mnn": "mnn"}
-    wanted = ",".join(
-        form for runtime, form in formats.items() if any(row.runtime == runtime for row in installed)
-    )
-    jobs = {
-        "float32": ("export", model, "--format", wanted),
-        "fused": ("export", model, "--format", "symbol", "--fuse"),
-        "bfloat16": ("export", model, "--format", "symbol", "--precision", "bfloat16"),
-        "float16": ("export", model, "--format", "ncnn", "--precision", "float16"),
-        "int8": ("quantize", model, "--data", pictures),
-    }
-    for kind, words in jobs.items():
-        if not (folder / kind).is_dir():
-            gluon_yolo(*words, "--out", folder / kind)
-    peers = {MOBILENET: [GLUONCV]}.get(name, [OPENCV] if name in DARKNET else [])
-    return [*installed, *peers]
-
-
-def darknet_files(folder: Path) -> tuple[Path, Path]:
-    """Return the cfg and the weights that a model came from."""
-    cfg, weights = (next((folder / "darknet").glob(f"*.{kind}")) for kind in ("cfg", "weights"))
-    return cfg, weights
-
-
-def gluon_yolo(*words: object) -> None:
-    """Run one of the package's commands."""
-    print(f"gluon_yolo {' '.join(map(str, words))}", file=sys.stderr, flush=True)
-    command = [sys.executable, "-m", "gluon_yolo", *map(str, words)]
-    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
-
-
-def write_model(network: str, weights: Path, folder: Path, size: int) -> None:
-    """Write a network of the zoo with weights as a folder that every command takes."""
-    code = (
-        "import sys; from gluon_yolo.export.folder import write_folder; "
-        "from gluon_yolo.inference.mxnet_runtime import from_weights; "
-        "net, known = from_weights(sys.argv[1], sys.argv[2]); size = int(sys.argv[4]); "
-        "write_folder(net, sys.argv[3], (size, size), known.fit)"
-    )
-    words = [network, str(weights), str(folder), str(size)]
-    subprocess.run([sys.executable, "-c", code, *words], check=True, cwd=ROOT)
-
-
 def serve_side(task: dict[str, Any]) -> int:
     """Be one row: load its model, and answer."""
     row, folder = Row(**task["row"]), Path(task["folder"])
@@ -306,12 +225,12 @@ def auto(folder: Path) -> str:
 def our_side(row: Row, folder: Path, threads: int) -> tuple[Callable, Callable, Callable]:
     """Return a runtime's ways from a file to the input, from that to boxes, and from the file to rows."""
     from gluon_yolo.data.pictures import read_picture
-    from gluon_yolo.inference.predictor import RUNTIMES, Predictor
+    from gluon_yolo.inference.predictor import Predictor
 
-    place = next(path.parent for path in sorted((folder / row.folder).rglob("*.json")) if _fits(path, row))
-    record = model_record(place)
-    module = importlib.import_module(RUNTIMES[row.runtime])
-    network = module.load(record, place, **({"precision": row.hint} if row.hint else {}))
+    record = model_record(folder / row.folder)
+    network = module_of(row.runtime).load(
+        record, folder / row.folder, **({"precision": row.hint} if row.hint else {})
+    )
     predictor = Predictor(
         network, record.spec, record.size_hw, score_threshold=SCORE_THRESHOLD, nms_threshold=NMS_THRESHOLD
     )
@@ -322,16 +241,6 @@ def our_side(row: Row, folder: Path, threads: int) -> tuple[Callable, Callable, 
         return [[int(c), float(s), *map(float, box)] for c, s, box in rows]
 
     return lambda picture: predictor.fit(read_picture(picture), record.size_hw)[0][None], network, detect
-
-
-def _fits(path: Path, row: Row) -> bool:
-    """Whether a JSON file is the record of the row's model."""
-    record = json.loads(path.read_text(encoding="utf-8"))
-    return (
-        isinstance(record, dict)
-        and "spec" in record
-        and (row.precision != "int8" or record["precision"] == "int8")
-    )
 
 
 def gluoncv_side(row: Row, folder: Path, threads: int) -> tuple[Callable, Callable, Callable]:

@@ -38,3 +38,15 @@ def _one_opencv_thread() -> Iterator[None]:
     cv2.setNumThreads(1)
     yield
     cv2.setNumThreads(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what the package remembers of this machine out of the user's own cache."""
+    before = os.environ.get("GLUON_YOLO_CACHE")
+    os.environ["GLUON_YOLO_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["GLUON_YOLO_CACHE"]
+    else:
+        os.environ["GLUON_YOLO_CACHE"] = before

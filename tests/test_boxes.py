@@ -164,3 +164,25 @@ def test_select_gives_one_box_two_classes():
 def test_select_of_nothing(shape):
     found = boxes.select(np.zeros((shape[0], 4), np.float32), np.zeros(shape, np.float32))
     assert len(found) == 0 and found.boxes.shape == (0, 4) and found.scores is not None
+
+
+def test_select_leaves_out_what_is_nowhere():
+    """Before it counts candidates: boxes far off or without numbers displace none."""
+    rows = array([0, 0, 9, 9], [0, 0, 1e30, 9], [0, np.nan, 9, 9], [20, 0, np.inf, 9], [20, 20, 30, 30])
+    scores = np.array([[0.5], [0.9], [0.8], [0.7], [0.4]], dtype=np.float32)
+    found = boxes.select(rows, scores, max_candidates=2, farthest=1e6)
+    assert found.boxes.tolist() == [[0, 0, 9, 9], [20, 20, 30, 30]]
+
+
+@pytest.mark.parametrize("most", [None, 1, 7, 40, 1000])
+@pytest.mark.parametrize("classes", [1, 5])
+def test_nms_of_many_boxes(classes, most):
+    """More than are compared at once, crowded so that most fall."""
+    rng = np.random.default_rng(1)
+    corner = rng.uniform(0, 60, (350, 2))
+    rows = np.concatenate([corner, corner + rng.uniform(10, 30, (350, 2))], axis=1).astype(np.float32)
+    scores = (rng.integers(0, 50, 350) / 50).astype(np.float32)  # many alike, which keep their order
+    class_ids = rng.integers(0, classes, 350)
+    expected = plain_nms(rows, scores, class_ids, 0.3)
+    assert 20 < len(expected) < 250
+    assert boxes.nms(rows, scores, class_ids, 0.3, most).tolist() == expected[:most]

@@ -4,6 +4,7 @@
 
 int main(int argc, char** argv) {
     return gluon_yolo::run(argc, argv, "symbol", [](const gluon_yolo::Record& record) {
-        return std::make_unique<gluon_yolo::MXNetDetector>(record);
+        const auto library = std::make_shared<const gluon_yolo::MXNetLibrary>(MXNET_LIBRARY);
+        return std::make_unique<gluon_yolo::MXNetDetector>(record, library);
     });
 }

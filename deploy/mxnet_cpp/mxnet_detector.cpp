@@ -1,9 +1,8 @@
 #include "mxnet_detector.h"
 
-#include <cstdint>  // which c_predict_api.h uses and does not include
 #include <limits>
-#include <mxnet/c_predict_api.h>
 #include <string>
+#include <utility>
 
 #include "../common/decode.h"
 #include "../common/error.h"
@@ -12,90 +11,77 @@ namespace gluon_yolo {
 namespace {
 
 constexpr const char* kInput = "data";
-constexpr int kCpu = 1;
+constexpr int kCpu = 1;  // 2 is a GPU
 
-// Returns a graph's node by the name of its only output.
-std::string node_of(const std::string& output) {
-    const std::string ending = "_output";
-    return output.substr(0, output.rfind(ending));
-}
-
-// mxnet's own account of the last failure, without its stack.
-std::string last_error() {
-    const std::string message = MXGetLastError();
-    const std::size_t trace = message.find("Stack trace");
-    const std::string line = message.substr(0, trace).substr(0, 400);
-    return line.substr(0, line.find_last_not_of(" \n") + 1);
-}
+// Returns a graph's node by the name of its only output, NODE_output.
+std::string node_of(const std::string& output) { return output.substr(0, output.rfind("_output")); }
 
 }  // namespace
 
-MXNetDetector::MXNetDetector(const Record& record) : record_(record) {
-    if (record.decoded.size() != 2 && record.outputs.size() != record.levels.size()) {
-        throw UserError(record.name + ": the record names neither decoded boxes and scores nor a raw map for each level");
+MXNetDetector::MXNetDetector(const Record& record, std::shared_ptr<const MXNetLibrary> library)
+    : record_(record),
+      library_(std::move(library)),
+      predictor_(nullptr, library_->free),
+      pixels_(static_cast<std::size_t>(record.height) * static_cast<std::size_t>(record.width) * 3) {
+    const std::vector<std::string>& outputs = record.decoded.empty() ? record.outputs : record.decoded;
+    if (outputs.size() != (record.decoded.empty() ? record.levels.size() : 2)) {
+        throw UserError(record.name + ": names neither decoded boxes and scores nor a raw map for each level");
     }
+    std::vector<std::string> nodes;
+    std::vector<const char*> names;
+    for (const std::string& output : outputs) nodes.push_back(node_of(output));
+    for (const std::string& node : nodes) names.push_back(node.c_str());
+
     const std::string symbol = read_file(record.files[0]), parameters = read_file(record.files[1]);
     if (parameters.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
         throw UserError(record.files[1].string() + ": is larger than the C predict API takes");
     }
-    std::vector<std::string> nodes;
-    for (const std::string& output : record.decoded.empty() ? record.outputs : record.decoded) {
-        nodes.push_back(node_of(output));
-    }
-    std::vector<const char*> names;
-    for (const std::string& node : nodes) names.push_back(node.c_str());
     const char* inputs[] = {kInput};
-    const std::uint32_t dimensions[] = {0, 4};
-    const std::uint32_t shape[] = {1, static_cast<std::uint32_t>(record.height), static_cast<std::uint32_t>(record.width), 3};
+    const std::uint32_t dimensions[] = {0, 4};  // of the only input's shape, from and to
+    const std::uint32_t shape[] = {1, static_cast<std::uint32_t>(record.height),
+                                   static_cast<std::uint32_t>(record.width), 3};
     PredictorHandle predictor = nullptr;
-    if (MXPredCreatePartialOut(symbol.c_str(), parameters.data(), static_cast<int>(parameters.size()), kCpu, 0, 1, inputs,
-                               dimensions, shape, static_cast<std::uint32_t>(names.size()), names.data(),
-                               &predictor) != 0) {
-        throw UserError(record.files[0].string() + " and " + record.files[1].filename().string() +
-                        ": damaged, or of different models (" + last_error() + ")");
+    if (library_->create(symbol.c_str(), parameters.data(), static_cast<int>(parameters.size()), kCpu, 0, 1, inputs,
+                        dimensions, shape, static_cast<std::uint32_t>(names.size()), names.data(), &predictor) != 0) {
+        throw UserError(record.files[0].string() + ", " + record.files[1].filename().string() +
+                        ": damaged, or of different models; mxnet says: " + library_->last_error());
     }
     predictor_.reset(predictor);
-    pixels_.resize(static_cast<std::size_t>(record.height) * static_cast<std::size_t>(record.width) * 3);
 }
 
 std::vector<Detection> MXNetDetector::detect(const std::uint8_t* rgb, float score_threshold, float nms_threshold) {
     pixels_.assign(rgb, rgb + pixels_.size());
-    if (MXPredSetInput(predictor_.get(), kInput, pixels_.data(), static_cast<std::uint32_t>(pixels_.size())) != 0 ||
-        MXPredForward(predictor_.get()) != 0) {
-        throw UserError(record_.name + ": mxnet cannot compute it (" + last_error() + ")");
-    }
+    check(library_->set_input(predictor_.get(), kInput, pixels_.data(), static_cast<std::uint32_t>(pixels_.size())));
+    check(library_->forward(predictor_.get()));
     if (!record_.decoded.empty()) {
         const Output boxes = output(0), scores = output(1);  // (1, N, 4) and (1, N, C)
-        return select(candidates(boxes.values.data(), scores.values.data(), boxes.shape.at(1),
+        return select(candidates(boxes.values.data(), scores.values.data(), static_cast<std::size_t>(boxes.shape.at(1)),
                                  static_cast<int>(record_.class_names.size()), score_threshold),
                       nms_threshold);
     }
     std::vector<Output> outputs;  // (1, K, H, W), which own what the raw maps point to
-    for (unsigned i = 0; i < record_.outputs.size(); ++i) outputs.push_back(output(i));
+    for (unsigned i = 0; i < record_.levels.size(); ++i) outputs.push_back(output(i));
     std::vector<RawMap> maps;
     for (const Output& map : outputs) {
-        const int height = static_cast<int>(map.shape.at(2)), width = static_cast<int>(map.shape.at(3));
-        maps.push_back({map.values.data(), static_cast<int>(map.shape.at(1)), height, width,
-                        static_cast<std::size_t>(height) * static_cast<std::size_t>(width)});
+        const int height = map.shape.at(2), width = map.shape.at(3);
+        maps.push_back({map.values.data(), map.shape.at(1), height, width, static_cast<std::size_t>(height * width)});
     }
     return select(decode(maps, record_, score_threshold), nms_threshold);
 }
 
 MXNetDetector::Output MXNetDetector::output(unsigned index) const {
     std::uint32_t *shape = nullptr, dimensions = 0;
-    Output result;
+    check(library_->output_shape(predictor_.get(), index, &shape, &dimensions));
+    Output result{{shape, shape + dimensions}, {}};
     std::size_t size = 1;
-    if (MXPredGetOutputShape(predictor_.get(), index, &shape, &dimensions) == 0) {
-        result.shape.assign(shape, shape + dimensions);
-        for (const unsigned side : result.shape) size *= side;
-        result.values.resize(size);
-        if (MXPredGetOutput(predictor_.get(), index, result.values.data(), static_cast<std::uint32_t>(size)) == 0) {
-            return result;
-        }
-    }
-    throw UserError(record_.name + ": mxnet cannot compute it (" + last_error() + ")");
+    for (const int side : result.shape) size *= static_cast<std::size_t>(side);
+    result.values.resize(size);
+    check(library_->get_output(predictor_.get(), index, result.values.data(), static_cast<std::uint32_t>(size)));
+    return result;
 }
 
-void MXNetDetector::Free::operator()(void* predictor) const { MXPredFree(predictor); }
+void MXNetDetector::check(int status) const {
+    if (status != 0) throw UserError(record_.name + ": mxnet cannot compute it: " + library_->last_error());
+}
 
 }  // namespace gluon_yolo

@@ -5,31 +5,31 @@
 
 #include "../common/detector.h"
 #include "../common/record.h"
+#include "mxnet_library.h"
 
 namespace gluon_yolo {
 
-// Takes graphs of every cut. Of one cut at its suppression ("nms") it reads the decoded boxes inside and chooses itself,
-// so that the thresholds are the caller's. Not for several threads at once.
+// Takes graphs of every cut. In one that ends with its suppression ("nms") it reads the decoded boxes on the way and
+// chooses itself, so that the thresholds are the caller's. Not for several threads at once.
 class MXNetDetector : public Detector {
 public:
     // Throws UserError: a file is missing or damaged, or mxnet cannot run the graph.
-    explicit MXNetDetector(const Record& record);
+    MXNetDetector(const Record& record, std::shared_ptr<const MXNetLibrary> library);
 
     std::vector<Detection> detect(const std::uint8_t* rgb, float score_threshold, float nms_threshold) override;
 
 private:
     struct Output {
-        std::vector<unsigned> shape;
+        std::vector<int> shape;
         std::vector<float> values;
-    };
-    struct Free {
-        void operator()(void* predictor) const;
     };
 
     Output output(unsigned index) const;
+    void check(int status) const;
 
     Record record_;
-    std::unique_ptr<void, Free> predictor_;
+    std::shared_ptr<const MXNetLibrary> library_;
+    std::unique_ptr<void, decltype(MXNetLibrary::free)> predictor_;
     std::vector<float> pixels_;
 };
 

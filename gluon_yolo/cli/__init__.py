@@ -28,6 +28,7 @@ COMMANDS = {
     "eval": "score a run, a checkpoint or an exported model on a data set",
     "demo": "draw the boxes a model finds in pictures, a video or a webcam",
     "export": "write a trained model as files that stand alone",
+    "quantize": "write a trained model in int8 and bfloat16, and say what that costs",
     "import": "take over a model of darknet's or of Yolo-FastestV2's",
     "summary": "print a network's layers, parameters and FLOPs",
 }

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import itertools
-import json
 import sys
 import time
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
-from gluon_yolo.atomic import replacing, writing
+from gluon_yolo.atomic import writing
+from gluon_yolo.cli.demo_results import Record, counted, milliseconds, records, summary, write_json
+from gluon_yolo.cli.demo_video import look_at_video
 from gluon_yolo.cli.model_flags import add_model_arguments, open_predictor
 from gluon_yolo.data.pictures import read_picture
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.sources import ResultNames, Source, find_sources
-from gluon_yolo.inference.video import VideoReader, VideoWriter
-from gluon_yolo.structures import Detections
 from gluon_yolo.visualize import draw, write_picture
 
 if TYPE_CHECKING:
@@ -37,8 +32,6 @@ source could not be read.
   gluon-yolo demo --model runs/cells clip.mp4 --json found.json
   gluon-yolo demo --model exported 0 --frames 300
 """
-SECONDS_BETWEEN_LINES = 10
-Record = dict[str, Any]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
     predictor = open_predictor(args)
     # The first call plans the network's memory, which no picture's time should show.
     predictor.detect_batch(np.zeros((1, *predictor.size_hw, 3), dtype=np.uint8))
+    if predictor.runtime:
+        print(f"runtime: {predictor.runtime}")
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
 
@@ -118,115 +113,3 @@ def look_at_picture(
     objects = summary(detections.class_ids, predictor.class_names)
     print(f"{source.name}: {objects}; {milliseconds(timings)} -> {result}")
     found += records(source.name, detections, predictor.class_names)
-
-
-def look_at_video(
-    predictor: Predictor, source: Source, result: Path, found: list[Record], frames: int | None
-) -> None:
-    """Find, draw and write each frame of a video or a webcam, and print one line at its end.
-
-    Ctrl-C ends a webcam as a matter of course; of a video it keeps what is done and stops the whole run.
-
-    Args:
-        predictor: finds the objects.
-        source: a video or a webcam.
-        result: the MP4 to write.
-        found: gets a record of each object, with its ``frame`` counted from 0.
-        frames: stop after so many; None goes on to the end.
-
-    Raises:
-        UserError: when the video cannot be read, or the result not written.
-    """
-    classes: list[np.ndarray] = []
-    totals = dict.fromkeys(predictor.timings, 0.0)
-    with VideoReader(source.path if source.camera is None else source.camera) as video:
-        total = frames if video.frames is None else min(frames or video.frames, video.frames)
-        with VideoWriter(result, video.fps) as writer, Progress(source.name, total) as progress:
-            try:
-                for number, frame in enumerate(itertools.islice(video, frames)):
-                    detections = predictor(frame)
-                    writer.write(draw(frame, detections, predictor.class_names))
-                    found += records(source.name, detections, predictor.class_names, frame=number)
-                    classes.append(detections.class_ids)
-                    totals = {part: totals[part] + spent for part, spent in predictor.timings.items()}
-                    progress.step()
-            except KeyboardInterrupt:
-                if source.camera is None or not classes:
-                    raise
-    means = {part: spent / len(classes) for part, spent in totals.items()}
-    objects = summary(np.concatenate(classes), predictor.class_names)
-    print(f"{source.name}: {len(classes)} frames, {objects}; {milliseconds(means)} a frame -> {result}")
-
-
-class Progress:
-    """Says how far a video is: a bar on a terminal, else a line every ten seconds; a context manager.
-
-    Args:
-        name: of the video.
-        total: frames to come; None when nobody knows.
-    """
-
-    def __init__(self, name: str, total: int | None) -> None:
-        self._bar = tqdm(total=total, desc=name, unit="frame", disable=None)
-        self._line = f"{name}: frame {{}}" + (f" of {total}" if total else "")
-        self._done, self._said = 0, time.monotonic()
-
-    def step(self) -> None:
-        """Count a frame."""
-        self._bar.update()
-        self._done += 1
-        if self._bar.disable and time.monotonic() - self._said > SECONDS_BETWEEN_LINES:
-            print(self._line.format(self._done), flush=True)
-            self._said = time.monotonic()
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.close()
-
-
-def records(name: str, detections: Detections, class_names: Sequence[str], **more: int) -> list[Record]:
-    """Return one plain record per detection, best first."""
-    assert detections.scores is not None
-    return [
-        {
-            "image": name,
-            **more,
-            "class": class_names[class_id],
-            "score": round(float(score), 5),
-            "box": [round(float(side), 2) for side in box],
-        }
-        for class_id, score, box in zip(detections.class_ids, detections.scores, detections.boxes)
-    ]
-
-
-def summary(class_ids: np.ndarray, class_names: Sequence[str]) -> str:
-    """Say how many objects there are, and of which classes, the most frequent first."""
-    counts = Counter(class_ids.tolist()).most_common()
-    named = ", ".join(f"{class_names[class_id]} {count}" for class_id, count in counts)
-    return counted(len(class_ids)) + (f" ({named})" if named else "")
-
-
-def counted(number: int) -> str:
-    """Say a number of objects."""
-    return "1 object" if number == 1 else f"{number} objects"
-
-
-def milliseconds(timings: dict[str, float]) -> str:
-    """Say a predictor's timings."""
-    names = {"preprocess": "pre-process", "network": "network", "postprocess": "post-process"}
-    return ", ".join(f"{name} {timings[part]:.1f} ms" for part, name in names.items())
-
-
-def write_json(path: Path, found: list[Record]) -> None:
-    """Write the records, whole or not at all.
-
-    Raises:
-        UserError: when the file cannot be written.
-    """
-    with writing(path, "name another file with --json"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part:
-            lines = ",\n".join(json.dumps(record, ensure_ascii=False) for record in found)
-            part.write_text(f"[\n{lines}\n]\n", encoding="utf-8")

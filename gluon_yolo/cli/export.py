@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gluon_yolo.export.formats import Exported
 
 HELP = """\
-Write a trained or imported network as files for other programs, in one format or, separated by commas, several:
+Write a trained or imported network as files for other programs, in one format or several (A,B,C):
 
 symbol    NAME-symbol.json, NAME-0000.params: mxnet runs them without this package
 onnx      NAME.onnx (opset 13), for ONNX Runtime, OpenVINO and whatever reads ONNX
@@ -95,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=("float32", "bfloat16", "float16"),
         default="float32",
-        help="of the weights: bfloat16 for symbol; float16, which halves the file, for ncnn, openvino and mnn "
+        help="of the weights: bfloat16 for symbol; float16, which halves the file, for ncnn, openvino, mnn "
         "(default: %(default)s)",
     )
     parser.add_argument(
@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--max-detections {args.max_detections}: expected 1 or more")
     size_hw = parse_size(args.size) if args.size else None
     check_one_model(args, args.run, "RUN")
-    model = _load(args)
+    model = load_model(args)
     model = dataclasses.replace(model, size_hw=size_hw or model.size_hw)
     from gluon_yolo.darknet.files import header_of
     from gluon_yolo.export.formats import export
@@ -147,8 +147,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load(args: argparse.Namespace) -> Model:
-    """Load the model that the arguments name.
+def load_model(args: argparse.Namespace) -> Model:
+    """Load the model that the arguments name: ``run``, or ``network`` and ``weights`` with ``classes``.
 
     Raises:
         UserError: when it cannot be loaded, or cannot be exported.

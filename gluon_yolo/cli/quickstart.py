@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import shlex
@@ -15,9 +16,10 @@ from gluon_yolo.atomic import writing
 from gluon_yolo.errors import UserError
 
 HELP = """\
-Walk the whole road on drawn pictures: draw a data set, train a narrow network on it, export the model, score
-it, and draw what it finds. Each step is one of the other commands, printed before it runs, so that it can be
-repeated with one's own folder. Exit status 1 when the model is worse than it should be."""
+Walk the whole road on drawn pictures: draw a data set, train a narrow network on it, export the model for
+mxnet, ONNX Runtime and ncnn, as far as they are installed, score it, and draw what it finds. Each step is
+one of the other commands, printed before it runs, so that it can be repeated with one's own folder. Exit
+status 1 when the model is worse than it should be."""
 
 PICTURES = 400
 TRAINING = {
@@ -34,6 +36,7 @@ TRAINING = {
     "--val-interval": "5",
     "--save-interval": "0",
 }
+FORMATS = ("symbol", "onnx", "ncnn")
 SHOWN = "scene_000?4.jpg"  # ten of the validation pictures: every fifth scene is one
 WANTED = 0.9
 
@@ -58,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
          "--no-random-shape", "--save-prefix", f"{out}/")  # fmt: skip
     (made,) = set(out.glob("*/args.json")) - earlier
     trained = made.parent
-    step("export", trained, "--out", model)
+    formats = ",".join(kind for kind in FORMATS if installed(kind))
+    step("export", trained, "--format", formats, "--out", model)
     step("eval", "--model", model, "--data", data, "--json", scores)
     step("demo", "--model", model, data / "JPEGImages" / SHOWN, "--out", pictures)
 
@@ -67,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     minutes, seconds = divmod(round(time.perf_counter() - started), 60)
     print(f"""
 the run, with its log, curves and weights   {trained}
-the exported model                          {model}
+the exported model ({formats}){" " * (24 - len(formats))}{model}
 its scores on the validation pictures       {scores}
 pictures with what it found                 {pictures}
 
@@ -78,6 +82,13 @@ with your own pictures, in a folder with JPEGImages/ and Annotations/ (Pascal VO
     verdict = "done" if good else f"NOT GOOD ENOUGH, mAP50 should be above {WANTED}"
     print(f"{verdict}: mAP50 {score or 0:.4f}, {minutes} min {seconds:02d} s")
     return 0 if good else 1
+
+
+def installed(kind: str) -> bool:
+    """Whether what a format needs beside mxnet is there."""
+    from gluon_yolo.export.formats import FORMATS as KNOWN
+
+    return all(importlib.util.find_spec(package) for package in KNOWN[kind].packages)
 
 
 def step(*words: object) -> None:

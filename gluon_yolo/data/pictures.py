@@ -19,7 +19,6 @@ REDUCTIONS = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
 """The scales at which a picture can be decoded, 1 over these, with OpenCV's flags."""
-_TIFF_BEGINS = (b"II*\0", b"MM\0*")
 _JPEG_BEGIN, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
 
@@ -49,8 +48,6 @@ def decode_picture(data: bytes, name: str, reduction: int = 1) -> np.ndarray:
         BadFile: it is no picture, or is cut short.
     """
     picture = _decode(data, name, REDUCTIONS[reduction])
-    if picture.dtype != np.uint8:
-        picture = as_picture(picture, name)
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=picture)
 
 
@@ -135,8 +132,6 @@ def _decode(data: bytes, name: str, flags: int) -> np.ndarray:
     """Decode from memory: OpenCV's own file reader mangles some paths, and pads a file that was cut short."""
     if not data:
         raise _unreadable(name, "the file is empty")
-    if data.startswith(_TIFF_BEGINS) and flags == cv2.IMREAD_COLOR:
-        flags |= cv2.IMREAD_ANYDEPTH  # OpenCV's own way from floating-point numbers to 0..255 is no scale
     try:
         picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:

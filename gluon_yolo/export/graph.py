@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from gluon_yolo.compat import gluon, mx
+from gluon_yolo.inference.graph import RAW_MAP
 from gluon_yolo.nn.decode import Decode, Detect
 from gluon_yolo.nn.detector import DetectionNetwork
 
@@ -21,22 +22,24 @@ def trace(net: DetectionNetwork, tail: Decode | Detect | None) -> mx.sym.Symbol:
     """Turn a network and what follows it into a symbol with stable names.
 
     Variables are called by their place in the network (``backbone_stages_0_0_0_weight``), outputs ``ids``,
-    ``scores``, ``bboxes``, or ``boxes``, ``scores``, or ``raw_0``, ``raw_1``, ...; decoded boxes and scores
-    within the graph as ``DECODED`` says; other nodes by their operator and a number. Batch norm over several
-    devices becomes plain batch norm, which infers the same.
+    ``scores``, ``bboxes``, or ``boxes``, ``scores``, or ``raw_0``, ``raw_1``, ...; within the graph, what
+    gives a raw map is ``raw_map_0``, ``raw_map_1``, ..., decoded boxes and scores are as ``DECODED`` says;
+    other nodes are called by their operator and a number. Batch norm over several devices becomes plain batch
+    norm, which infers the same.
 
     Args:
         net: the network.
         tail: :class:`Decode`, :class:`Detect`, or None to end at the raw maps.
     """
     outputs = net(mx.sym.var(INPUT))
+    renames = {output.name: f"{RAW_MAP}{level}" for level, output in enumerate(outputs)}
     if tail is not None:
         outputs = tail(*outputs)
     kind = {Decode: "decoded", Detect: "nms"}.get(type(tail))
     names = _OUTPUTS[kind] if kind else tuple(f"raw_{level}" for level in range(net.spec.num_levels))
     graph = mx.sym.Group([mx.sym.identity(output, name=name) for output, name in zip(outputs, names)])
 
-    renames = {parameter.name: name for name, parameter in parameters(net, tail).items()}
+    renames.update({parameter.name: name for name, parameter in parameters(net, tail).items()})
     renames.update({name: name for name in (INPUT, *names)})
     if tail is not None:
         decode = tail.decode if isinstance(tail, Detect) else tail

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from gluon_yolo.darknet.weights import Header
+from gluon_yolo.data.scene import draw_scene
+from gluon_yolo.data.transforms.view import resize
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.inference_graph import InferenceGraph
 from gluon_yolo.export.parity import Reference
@@ -17,7 +19,7 @@ from gluon_yolo.export.symbol_reader import read_network
 from gluon_yolo.inference.graph import Graph
 from gluon_yolo.nn.detector import DetectionNetwork
 
-BATCHES = (1, 2)  # pictures of each trial
+_SCENE_HW = (320, 320)  # smaller ones have no room for what is drawn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +119,8 @@ def digest(net: DetectionNetwork) -> str:
 
 
 def trial_pictures(size_hw: tuple[int, int]) -> list[np.ndarray]:
-    """Return random pictures of the model's size, (B, H, W, 3) uint8: one alone, and two together."""
+    """Return pictures of the model's size, (B, H, W, 3) uint8: noise alone, and two drawn scenes together."""
     rng = np.random.default_rng(0)
-    return [rng.integers(0, 256, (count, *size_hw, 3), dtype=np.uint8) for count in BATCHES]
+    noise = rng.integers(0, 256, (1, *size_hw, 3), dtype=np.uint8)
+    scenes = [resize(draw_scene(rng, _SCENE_HW)[0], size_hw) for _ in range(2)]
+    return [noise, np.stack(scenes)]

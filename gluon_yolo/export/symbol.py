@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Callable
 
 import numpy as np
 
 from gluon_yolo.compat import gluon, mx
+from gluon_yolo.errors import UserError
 from gluon_yolo.export import graph
 from gluon_yolo.export.parity import BOUNDS, Parity, WrongResults
 from gluon_yolo.export.request import Request, trial_pictures
+from gluon_yolo.export.symbol_bfloat16 import convert
+from gluon_yolo.export.symbol_fused import fuse
 from gluon_yolo.inference.decode import decode
 from gluon_yolo.inference.graph import ENDINGS, Graph
 from gluon_yolo.nn.decode import Decode, Detect
@@ -48,13 +52,21 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
         decoded=tuple(f"{node}_output" for node in graph.DECODED) if tail is not None else (),
         nms=nms,
     )
-    files = [folder / file for file in written.files]
-    save(symbol, parameters, files[0], files[1])
-    run = _Executor(*files)
-    decoded = _decoded(run, written, request.net.spec)
-    parity = request.reference.demand(decoded, files[0].name, BOUNDS[request.precision])
+    paths = [folder / file for file in written.files]
+    save(symbol, parameters, *paths)
+    files, name = _Files(*paths), paths[0].name
+    decoded = _decoded(files, written, request.net.spec)
+    try:
+        parity = request.reference.demand(decoded, name, BOUNDS[request.precision])
+    except mx.MXNetError as error:
+        if request.precision != "bfloat16":
+            raise
+        raise UserError(
+            "precision bfloat16: mxnet cannot run it on this processor, which lacks AVX-512; nothing was "
+            "written"
+        ) from error
     if request.precision == "float32" and not request.fuse:
-        _check_outputs(request, tail, run, files[0].name)
+        _check_outputs(request, tail, files, name)
     return written, parity
 
 
@@ -62,7 +74,7 @@ def save(symbol: mx.sym.Symbol, parameters: Parameters, symbol_file: Path, param
     """Write a symbol, and of these parameters those that it reads, as mxnet's loaders want them."""
     kinds = [("arg", name) for name in symbol.list_arguments() if name != graph.INPUT]
     kinds += [("aux", name) for name in symbol.list_auxiliary_states()]
-    symbol.save(str(symbol_file))
+    symbol.save(str(symbol_file), remove_amp_cast=False)  # mxnet leaves out the casts of bfloat16 otherwise
     mx.nd.save(str(params_file), {f"{kind}:{name}": parameters[name] for kind, name in kinds})
 
 
@@ -80,18 +92,12 @@ def _lowered(
     request: Request, symbol: mx.sym.Symbol, parameters: Parameters
 ) -> tuple[mx.sym.Symbol, Parameters]:
     """Return the graph fused and in the precision that are asked for."""
-    if request.fuse:
-        from gluon_yolo.export.symbol_fused import fuse
-
-        symbol, parameters = fuse(symbol, parameters)
     if request.precision == "bfloat16":
-        from gluon_yolo.export.symbol_bfloat16 import convert
-
-        symbol, parameters = convert(symbol, parameters)
-    return symbol, parameters
+        return convert(symbol, parameters)
+    return fuse(symbol, parameters) if request.fuse else (symbol, parameters)
 
 
-class _Executor:
+class _Files:
     """Runs a symbol's files as they are, with nothing but mxnet.
 
     Args:
@@ -101,37 +107,43 @@ class _Executor:
 
     def __init__(self, symbol_file: Path, params_file: Path):
         self.symbol = mx.sym.load(str(symbol_file))
-        arrays = mx.nd.load(str(params_file))
-        self._kinds = {
-            kind: {name[4:]: array for name, array in arrays.items() if name.startswith(f"{kind}:")}
-            for kind in ("arg", "aux")
-        }
+        self._params_file = params_file
 
-    def __call__(self, symbol: mx.sym.Symbol, pixels: np.ndarray) -> list[np.ndarray]:
-        """Return the outputs of a symbol, which is the file's or of its internals, for (B, H, W, 3)."""
-        data = {graph.INPUT: mx.nd.array(pixels, dtype="float32")}
-        arguments = {**self._kinds["arg"], **data}
-        executor = symbol.bind(mx.cpu(), arguments, grad_req="null", aux_states=self._kinds["aux"])
-        return [output.asnumpy() for output in executor.forward(is_train=False)]
+    def block(self, symbol: mx.sym.Symbol) -> gluon.SymbolBlock:
+        """Return what runs a symbol, which is the file's, or of its internals."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about the type of every graph's input
+            block = gluon.SymbolBlock(symbol, mx.sym.var(graph.INPUT))
+            block.collect_params().load(
+                str(self._params_file), mx.cpu(), ignore_extra=True, cast_dtype=True, dtype_source="saved"
+            )
+        return block
+
+
+def _run(block: gluon.SymbolBlock, pixels: np.ndarray) -> list[np.ndarray]:
+    """Return the outputs for pixels (B, H, W, 3)."""
+    outputs = block(mx.nd.array(pixels, dtype="float32"))
+    return [output.asnumpy() for output in (outputs if isinstance(outputs, list) else [outputs])]
 
 
 def _decoded(
-    run: _Executor, written: Graph, spec: DetectionSpec
+    files: _Files, written: Graph, spec: DetectionSpec
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Return what turns pixels into the boxes and scores of the file's graph, wherever it ends."""
+    """Return what turns pixels into the boxes and scores of the files' graph, wherever it ends."""
     if not written.decoded:
-        return lambda pixels: decode(run(run.symbol, pixels), spec)
-    internals = run.symbol.get_internals()
-    decoded = mx.sym.Group([internals[name] for name in written.decoded])
+        whole = files.block(files.symbol)
+        return lambda pixels: decode(_run(whole, pixels), spec)
+    internals = files.symbol.get_internals()
+    block = files.block(mx.sym.Group([internals[name] for name in written.decoded]))
 
     def boxes_and_scores(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        boxes, scores = run(decoded, pixels)
+        boxes, scores = _run(block, pixels)
         return boxes, scores
 
     return boxes_and_scores
 
 
-def _check_outputs(request: Request, tail: gluon.HybridBlock | None, run: _Executor, file: str) -> None:
+def _check_outputs(request: Request, tail: gluon.HybridBlock | None, files: _Files, name: str) -> None:
     """Hold the outputs of a graph that is the network's own, operator for operator, to the network's.
 
     Raises:
@@ -141,10 +153,10 @@ def _check_outputs(request: Request, tail: gluon.HybridBlock | None, run: _Execu
     context = next(iter(request.net.collect_params().values())).list_ctx()[0]
     expected = request.net(mx.nd.array(picture, ctx=context, dtype="float32"))
     expected = expected if tail is None else tail(*expected)
-    for ours, theirs in zip(expected, run(run.symbol, picture)):
+    for ours, theirs in zip(expected, _run(files.block(files.symbol), picture)):
         ours = ours.asnumpy()
         error = np.abs(ours - theirs).max() / max(1.0, np.abs(ours).max())
         if not error <= TOLERANCE:
             raise WrongResults(
-                f"{file}: its outputs differ from the network's by {error:.1e}; nothing was written"
+                f"{name}: its outputs differ from the network's by {error:.1e}; nothing was written"
             )

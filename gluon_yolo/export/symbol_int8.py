@@ -1,8 +1,10 @@
 """A symbol in int8: mxnet's own quantization of its convolutions, calibrated on pictures.
 
-What runs in int8 is every convolution with the batch norm, activation and sum that oneDNN joins to it, and
-the joins and pools between two of them. The pixels' normalisation and the decode stay in float32. mxnet turns
-weights into int8, channel by channel, when the graph first runs: in a file they are float32.
+What runs in int8 is every convolution before another one, with the batch norm, activation and sum that oneDNN
+joins to it, and the joins and pools between two of them. The pixels' normalisation, the convolutions that
+give the raw maps, and the decode stay in float32: a raw map reaches over dozens of units, of which int8 would
+leave steps of a third, and sizes are exponentials of that. mxnet turns weights into int8, channel by channel,
+when the graph first runs: in a file they are float32.
 """
 
 from __future__ import annotations
@@ -31,14 +33,17 @@ _WEIGHT = "_weight"
 
 
 def layers(symbol: mx.sym.Symbol) -> tuple[str, ...]:
-    """Return the layers that int8 can leave in float: a graph's convolutions, in the order of computation.
+    """Return what int8 can leave in float: the convolutions before others, in the order of computation.
 
-    A layer is called by its weight's place in the network: ``heads_levels_0`` has ``heads_levels_0_weight``.
+    A layer is called by its weight's place in the network: ``neck_transitions_0_0`` has
+    ``neck_transitions_0_0_weight``.
 
     Args:
         symbol: a float32 graph, as ``export`` makes it, or of :mod:`gluon_yolo.export.symbol_fused`.
     """
-    return tuple(_layers(_nodes(symbol)).values())
+    nodes = _nodes(symbol)
+    kept = {node["name"] for node, before in zip(nodes, _before_convolutions(nodes)) if before}
+    return tuple(layer for node, layer in _layers(nodes).items() if node in kept)
 
 
 def quantize(
@@ -152,7 +157,7 @@ def lower(
         calib_mode="customize",
         quantized_dtype="auto",
     )
-    return quantized.get_backend_symbol(FUSION), {**arguments, **states}
+    return _named(quantized.get_backend_symbol(FUSION)), {**arguments, **states}
 
 
 def _joined(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
@@ -216,10 +221,10 @@ def _float_nodes(nodes: Sequence[dict[str, Any]], excluded: Sequence[str]) -> li
 
 
 def _before_convolutions(nodes: Sequence[dict[str, Any]]) -> list[bool]:
-    """Return, for each node, whether it is a convolution or a convolution comes of it."""
-    before = [node["op"] == _JOINED for node in nodes]
+    """Return, for each node, whether a convolution comes of it."""
+    before = [False] * len(nodes)
     for place in reversed(range(len(nodes))):
-        if before[place]:
+        if before[place] or nodes[place]["op"] in (_CONVOLUTION, _JOINED):
             for source, *_ in nodes[place]["inputs"]:
                 before[source] = True
     return before
@@ -237,6 +242,16 @@ def _to_be_held(symbol: mx.sym.Symbol) -> list[str]:
                 ours = {f"{name}_output", f"{name}_output{output}"} & known
                 held.update(dict.fromkeys(ours))
     return list(held)
+
+
+def _named(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
+    """Call joined nodes by the last of what they join: whoever looks for that finds what it gives."""
+    record = json.loads(symbol.tojson())
+    for node in record["nodes"]:
+        if node["op"] == _JOINED:
+            inner = node["subgraphs"][0]
+            node["name"] = inner["nodes"][inner["heads"][0][0]]["name"]
+    return mx.sym.load_json(json.dumps(record))
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:

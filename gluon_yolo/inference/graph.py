@@ -16,6 +16,7 @@ ENDINGS = {
     "mnn": (".mnn",),
 }
 CUTS = ("nms", "decoded", "raw")
+RAW_MAP = "raw_map_"  # with a level's number, the name within a symbol of what gives its raw map
 
 
 @dataclasses.dataclass(frozen=True)

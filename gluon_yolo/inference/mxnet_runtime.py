@@ -2,73 +2,93 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gluon_yolo.compat import check_gpu, gluon, mx
+from gluon_yolo.compat import check_gpu, mx
 from gluon_yolo.errors import UserError
+from gluon_yolo.inference.decode import RawMaps
+from gluon_yolo.inference.graph import RAW_MAP
 from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.mxnet_precision import as_float32, has_bfloat16, is_bfloat16, is_int8
 from gluon_yolo.nn import architecture, weights
-from gluon_yolo.nn.decode import Decode
+from gluon_yolo.spec import DetectionSpec
 
-FUSION = "MKLDNN"  # mxnet's subgraph pass that joins convolution, batch norm and activation
+FUSION = "MKLDNN"  # mxnet's subgraph pass that joins convolution, batch norm, activation and sum
+INPUT = "data"
 KEPT_SHAPES = 4
 
 
 class MXNetRuntime:
-    """Runs a graph from pixels to decoded boxes and scores. Not for several threads at once.
+    """Runs a graph, in whichever precision, from pixels to boxes and scores.
+
+    Several threads may call it; it computes one call after the other. A bfloat16 graph computes in float32
+    where that is faster, or where nothing else can be: on a GPU, and on a processor without AVX-512 BF16.
 
     Args:
-        decoded: symbol with two outputs, boxes (B, N, 4) and scores (B, N, C), and one input, ``data``.
+        symbol: its input is ``data``; its outputs are raw maps, or boxes (B, N, 4) and scores (B, N, C).
         parameters: values of everything else that the symbol reads, by name.
+        spec: of a network whose raw maps the symbol gives; None for boxes and scores.
         gpu: index of a GPU; None runs on the processor.
+
+    Raises:
+        UserError: the GPU cannot be used, or not for this graph.
     """
 
-    def __init__(self, decoded: mx.sym.Symbol, parameters: dict[str, mx.nd.NDArray], gpu: int | None = None):
+    def __init__(
+        self,
+        symbol: mx.sym.Symbol,
+        parameters: Mapping[str, mx.nd.NDArray],
+        spec: DetectionSpec | None,
+        gpu: int | None = None,
+    ):
         """Fuse the graph for the processor and place the parameters."""
         if gpu is not None:
             check_gpu(gpu)
         self._context = mx.cpu() if gpu is None else mx.gpu(gpu)
-        fuse = gpu is None and mx.runtime.Features().is_enabled(FUSION)
-        self._symbol = decoded.get_backend_symbol(FUSION) if fuse else decoded
-        self._parameters = self._place(parameters)
-        self._blocks: OrderedDict[tuple[int, ...], gluon.SymbolBlock] = OrderedDict()
+        self._spec = spec
+        self._symbol, values = _prepared(symbol, parameters, gpu)
+        names = self._symbol.list_inputs()
+        self._input = names.index(INPUT)
+        self._arrays = [
+            None if name == INPUT else values[name].as_in_context(self._context) for name in names
+        ]
+        self._plans: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
         """Run the network.
 
         Args:
             pixels: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride. Calls may differ in size.
 
         Returns:
-            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
+            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32; of a graph that
+            ends at its raw maps, the :class:`gluon_yolo.inference.decode.RawMaps` that give them.
         """
-        boxes, scores = self._block(pixels.shape)(mx.nd.array(pixels, ctx=self._context, dtype="uint8"))
-        return boxes.asnumpy(), scores.asnumpy()
+        with self._lock:
+            arrays = list(self._arrays)
+            arrays[self._input] = mx.nd.array(pixels, ctx=self._context, dtype="uint8")
+            outputs = self._plan(pixels.shape)(*arrays)
+            maps = [output.asnumpy() for output in (outputs if isinstance(outputs, list) else [outputs])]
+        return maps if self._spec is None else RawMaps(maps, self._spec)
 
-    def _block(self, shape: tuple[int, ...]) -> gluon.SymbolBlock:
-        """Return the block planned for this input shape: planning anew for each call costs half a call."""
-        if shape not in self._blocks:
-            block = gluon.SymbolBlock(self._symbol, _data(), params=self._parameters)
-            block.hybridize(static_alloc=True, static_shape=True)
-            self._blocks[shape] = block
-            if len(self._blocks) > KEPT_SHAPES:
-                self._blocks.popitem(last=False)
-        self._blocks.move_to_end(shape)
-        return self._blocks[shape]
-
-    def _place(self, parameters: dict[str, mx.nd.NDArray]) -> gluon.ParameterDict:
-        """Return the graph's parameters, filled, on this runtime's device."""
-        placed = gluon.SymbolBlock(self._symbol, _data()).collect_params()
-        for name, parameter in placed.items():
-            parameter.shape = parameters[name].shape
-            parameter.grad_req = "null"
-            parameter.initialize(ctx=self._context)
-            parameter.set_data(parameters[name])
-        return placed
+    def _plan(self, shape: tuple[int, ...]) -> Any:
+        """Return the graph planned for this input shape: planning anew for each call costs half a call."""
+        if shape not in self._plans:
+            others = [place for place in range(len(self._arrays)) if place != self._input]
+            flags = {"data_indices": [self._input], "param_indices": others}
+            flags.update(static_alloc=True, static_shape=True)
+            self._plans[shape] = mx.nd.CachedOp(self._symbol, list(flags.items()))
+            if len(self._plans) > KEPT_SHAPES:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(shape)
+        return self._plans[shape]
 
 
 def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MXNetRuntime:
@@ -86,24 +106,26 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MXNetRuntim
     symbol_file, params_file = (folder / file for file in graph.files)
     symbol = _read(symbol_file, mx.sym.load)
     parameters = {name.split(":", 1)[1]: value for name, value in _read(params_file, mx.nd.load).items()}
-    missing = set(symbol.list_inputs()) - set(parameters) - {"data"}
+    missing = set(symbol.list_inputs()) - set(parameters) - {INPUT}
     if missing:
         raise UserError(
             f"{params_file}: lacks {len(missing)} of the arrays that {symbol_file.name} reads "
             f"({sorted(missing)[0]}, ...): the two files are of different models"
         )
-    if graph.decoded:
-        internals = symbol.get_internals()
-        return MXNetRuntime(mx.sym.Group([internals[name] for name in graph.decoded]), parameters, gpu)
-    decode, constants = _decode(record.spec)
-    return MXNetRuntime(mx.sym.Group(decode(*symbol)), {**parameters, **constants}, gpu)
+    if not graph.decoded:
+        return MXNetRuntime(symbol, parameters, record.spec, gpu)
+    internals = symbol.get_internals()
+    known = set(internals.list_outputs())
+    raw = [f"{RAW_MAP}{level}_output" for level in range(record.spec.num_levels)]
+    if known.issuperset(raw):  # not so in files of an older package
+        return MXNetRuntime(mx.sym.Group([internals[name] for name in raw]), parameters, record.spec, gpu)
+    return MXNetRuntime(mx.sym.Group([internals[name] for name in graph.decoded]), parameters, None, gpu)
 
 
 def from_block(net: Any, gpu: int | None = None) -> MXNetRuntime:
     """Take a :class:`gluon_yolo.nn.detector.DetectionNetwork` with its weights as they are now (copied)."""
-    decode, constants = _decode(net.spec)
     parameters = {p.name: p.data(p.list_ctx()[0]).copyto(mx.cpu()) for p in net.collect_params().values()}
-    return MXNetRuntime(mx.sym.Group(decode(*net(_data()))), {**parameters, **constants}, gpu)
+    return MXNetRuntime(mx.sym.Group(net(mx.sym.var(INPUT))), parameters, net.spec, gpu)
 
 
 def from_record(record: ModelFile, folder: Path, path: Any) -> Any:
@@ -148,15 +170,22 @@ def from_weights(
     return net, known
 
 
-def _data() -> mx.sym.Symbol:
-    return mx.sym.var("data", dtype="uint8")
-
-
-def _decode(spec: Any) -> tuple[Decode, dict[str, mx.nd.NDArray]]:
-    """Return a decoding tail and the values of its constants."""
-    decode = Decode(spec)
-    decode.initialize()
-    return decode, {p.name: p.data() for p in decode.collect_params().values()}
+def _prepared(
+    symbol: mx.sym.Symbol, parameters: Mapping[str, mx.nd.NDArray], gpu: int | None
+) -> tuple[mx.sym.Symbol, Mapping[str, mx.nd.NDArray]]:
+    """Return a graph as it runs best here, with its outputs in float32."""
+    if is_int8(symbol):
+        if gpu is not None:
+            raise UserError(f"GPU {gpu}: an int8 model of mxnet's runs on the processor; leave --gpu away")
+        return symbol, parameters
+    if is_bfloat16(parameters):
+        if gpu is not None or not has_bfloat16():
+            symbol, parameters = as_float32(symbol, parameters)
+        else:
+            symbol = mx.sym.Group([mx.sym.amp_cast(output, dtype="float32") for output in symbol])
+    if gpu is None and mx.runtime.Features().is_enabled(FUSION):
+        symbol = symbol.get_backend_symbol(FUSION)
+    return symbol, parameters
 
 
 def _read(path: Path, reader: Any) -> Any:
@@ -167,5 +196,5 @@ def _read(path: Path, reader: Any) -> Any:
     """
     try:
         return reader(str(path))
-    except mx.MXNetError as error:
+    except (mx.MXNetError, UnicodeDecodeError) as error:  # mxnet's message may quote what it could not read
         raise UserError(f"{path}: is damaged or no mxnet file; export the model again") from error

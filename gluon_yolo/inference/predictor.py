@@ -118,7 +118,7 @@ class Predictor:
             if runtime not in (AUTO, "mxnet"):
                 runtimes.known(runtime)
                 raise UserError(
-                    f"{path}: is a run, which only mxnet reads; export it, then load the export with {runtime}"
+                    f"{path}: is a run, which only mxnet reads; export it, then load that with {runtime}"
                 )
             module = runtimes.module_of("mxnet")
             runtime = "mxnet"
@@ -180,7 +180,7 @@ class Predictor:
     def __call__(self, picture: Picture) -> Detections: ...
 
     @overload
-    def __call__(self, picture: Sequence[Picture]) -> list[Detections]: ...
+    def __call__(self, picture: list[Picture] | tuple[Picture, ...]) -> list[Detections]: ...
 
     def __call__(self, picture: Any) -> Any:
         """Find the objects in a picture, or in each of several; ``timings`` then holds what the call took.

@@ -93,5 +93,8 @@ def candidates(record: ModelFile) -> list[str]:
     """
     fitting = [name for name, runtime in RUNTIMES.items() if set(runtime.formats) & set(record.graphs)]
     if not fitting:
-        raise UserError(f"model {record.name} is there as {', '.join(record.graphs)}, which nothing here runs")
-    return [name for name in fitting if RUNTIMES[name].installed] or fitting[-1:]
+        raise UserError(
+            f"model {record.name} is there as {', '.join(record.graphs)}, which nothing here runs"
+        )
+    smallest_first = sorted(fitting, key="mxnet".__eq__)  # of what can be installed
+    return [name for name in fitting if RUNTIMES[name].installed] or smallest_first[:1]

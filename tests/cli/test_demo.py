@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 
 import cv2
 import numpy as np
@@ -109,6 +110,40 @@ def test_sources_of_one_name_get_a_result_each(folder):
     assert sorted(path.name for path in (folder / "demo_out").iterdir()) == ["A_2.png", "a.jpg", "a.png"]
 
 
+def test_pictures_of_any_kind(folder, capsys):
+    """Grey, with opacity, of 16 bits, of one pixel, large: each gets a drawing of its own size."""
+    picture = random_picture(192, 96, 1)
+    kinds = {
+        "grey.png": picture[:, :, 0],
+        "opacity.png": np.dstack([picture, picture[:, :, 0]]),
+        "16bit.png": picture.astype(np.uint16) * 257,
+        "16bit.tiff": picture.astype(np.uint16) * 257,
+        "one.png": picture[:1, :1],
+        "wide.jpg": random_picture(16, 3000, 2),
+    }
+    (folder / "kinds").mkdir()
+    for name, pixels in kinds.items():
+        assert cv2.imwrite(f"kinds/{name}", pixels)
+    (folder / "kinds" / "zero.png").write_bytes(b"")
+    assert main(["demo", "kinds", "--json", "found.json"]) == 1
+    said = capsys.readouterr()
+    assert said.err == "error: kinds/zero.png: cannot read the picture: the file is empty\n"
+    assert said.out.splitlines()[-1].startswith("6 done, 12 objects; 1 could not be read")
+    found = json.loads((folder / "found.json").read_text())
+    for name, pixels in kinds.items():
+        height, width = pixels.shape[:2]
+        assert read_picture(f"demo_out/{name}").shape == (height, width, 3)
+        box = next(record["box"] for record in found if record["image"] == f"kinds/{name}")
+        assert box == pytest.approx([width / 6, height / 4, width / 2, height * 3 / 4], abs=0.01)
+
+
+def test_the_runtime_is_named(folder, monkeypatch, capsys):
+    named = Predictor(two_boxes, SPEC, (96, 96), runtime="abacus")
+    monkeypatch.setattr(command, "open_predictor", lambda args: named)
+    assert main(["demo", "in/a.png"]) == 0
+    assert capsys.readouterr().out.startswith("runtime: abacus\nin/a.png: ")
+
+
 def test_what_cannot_be_read_is_named_and_passed_over(folder, capsys):
     (folder / "in" / "aa.png").write_bytes((folder / "in" / "a.png").read_bytes()[:60])
     (folder / "in" / "clip.avi").write_bytes(b"no video")
@@ -132,7 +167,8 @@ def test_video(folder, capsys):
     assert main(["demo", "in/clip.avi", "--json", "found.json"]) == 0
     line, last = capsys.readouterr().out.splitlines()
     assert line.startswith("in/clip.avi: 7 frames, 14 objects (square 7, circle 7); pre-process ")
-    assert line.endswith(" a frame -> demo_out/clip.mp4") and last.startswith("1 done, 14 objects")
+    assert re.search(r" ms a frame, [\d.]+ frames a second -> demo_out/clip.mp4$", line)
+    assert last.startswith("1 done, 14 objects")
     records = json.loads((folder / "found.json").read_text())
     assert [record["frame"] for record in records] == [number // 2 for number in range(14)]
     assert count_frames("demo_out/clip.mp4") == 7
@@ -144,6 +180,32 @@ def test_video_stops_after_frames(folder):
     write_video("in/clip.avi")
     assert main(["demo", "in/clip.avi", "--frames", "3"]) == 0
     assert count_frames("demo_out/clip.mp4") == 3
+
+
+def test_video_that_breaks_off_keeps_what_it_has(folder, capsys):
+    write_video("in/clip.avi", frames=20)
+    data = (folder / "in" / "clip.avi").read_bytes()
+    (folder / "in" / "clip.avi").write_bytes(data[: len(data) * 3 // 5])
+    assert main(["demo", "in/clip.avi", "--json", "found.json"]) == 0
+    said = capsys.readouterr()
+    count = count_frames("demo_out/clip.mp4")
+    assert 5 < count < 15 and f"in/clip.avi: {count} frames, {2 * count} objects" in said.out
+    assert f"warning: in/clip.avi: ends after {count} of 20 frames: the file is cut short" in said.err
+    assert len(json.loads((folder / "found.json").read_text())) == 2 * count
+
+
+def test_error_in_a_video_leaves_no_file_and_no_thread(folder, monkeypatch, capsys):
+    write_video("in/clip.avi")
+
+    def broken(pixels):
+        boxes, scores = two_boxes(pixels)
+        return boxes, scores * (np.nan if pixels.any() else 1)
+
+    monkeypatch.setattr(command, "open_predictor", lambda args: Predictor(broken, SPEC, (96, 96)))
+    assert main(["demo", "in/clip.avi", "in/a.png"]) == 1
+    assert "error: the network's scores are not finite" in capsys.readouterr().err
+    assert list((folder / "demo_out").iterdir()) == []
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("gluon_yolo-")]
 
 
 def test_interrupted_video_keeps_what_is_done(folder, monkeypatch, capsys):

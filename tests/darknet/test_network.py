@@ -10,7 +10,7 @@ from gluon_yolo.darknet import transfer
 from gluon_yolo.darknet.cfg import read_cfg
 from gluon_yolo.darknet.network import build
 from gluon_yolo.darknet.plan import make_plan
-from gluon_yolo.export.symbol import export
+from gluon_yolo.export.formats import export
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.nn import weights
 from gluon_yolo.nn.layers import NORMS
@@ -143,7 +143,7 @@ def test_several_devices(tmp_path):
 @pytest.mark.parametrize("cut", ["raw", "decoded", "nms"])
 def test_export(cut, tmp_path):
     net = small.built(MIXED, class_names=["cat", "dog"])
-    record = export(net, tmp_path, size_hw=(32, 64), cut=cut)
+    record = export(net, tmp_path, size_hw=(32, 64), cut=cut).record
     options = {"score_threshold": 0.1, "nms_threshold": 0.9}
     picture = random_picture(32, 64, seed=5)
     exported = Predictor.load(record, **options)(picture)

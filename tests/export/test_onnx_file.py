@@ -12,7 +12,7 @@ runtime = pytest.importorskip("onnxruntime", reason="package onnxruntime is not 
 
 from gluon_yolo.compat import mx  # noqa: E402
 from gluon_yolo.export import onnx_file, parity  # noqa: E402
-from gluon_yolo.export.onnx_suppression import Suppression  # noqa: E402
+from gluon_yolo.export.request import Suppression  # noqa: E402
 from gluon_yolo.export.symbol_reader import read_network  # noqa: E402
 from gluon_yolo.inference.model_file import Graph, ModelFile  # noqa: E402
 from gluon_yolo.inference.onnxruntime_runtime import load  # noqa: E402

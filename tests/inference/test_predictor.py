@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from gluon_yolo.boxes import select
 from gluon_yolo.compat import mx
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.symbol import export
+from gluon_yolo.export.formats import export
 from gluon_yolo.inference import mxnet_runtime
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.model_file import ModelFile
@@ -36,7 +37,7 @@ def model(request, net, tmp_path_factory):
     """The path of a model on disk, of every kind that ``Predictor.load`` takes."""
     folder = tmp_path_factory.mktemp("model")
     if request.param in ("nms", "decoded", "raw"):
-        export(net, folder, "toy", SIZE_HW, request.param)
+        export(net, folder, name="toy", size_hw=SIZE_HW, cut=request.param)
         return folder
     ModelFile("toy", net.zoo_name, net.spec, SIZE_HW).write(folder / "model.json")
     (folder / "weights" / "last").mkdir(parents=True)
@@ -128,6 +129,93 @@ def test_boxes_come_back_in_the_pictures_pixels(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("fit", ["resize", "letterbox", "darknet"])
+def test_several_pictures_at_once(net, fit, tmp_path):
+    """Of different sizes and kinds, three at a time: each as if alone, in its own pixels, in order."""
+    calls = []
+    runtime = mxnet_runtime.from_block(net)
+
+    def network(pixels):
+        calls.append(len(pixels))
+        return runtime(pixels)
+
+    predictor = Predictor(network, net.spec, SIZE_HW, fit=Fit(fit), batch_size=3)
+    pictures = [random_picture(*hw, seed) for seed, hw in enumerate([(144, 256), (64, 64), (300, 100)])]
+    cv2.imwrite(str(tmp_path / "a.png"), pictures[1][:, :, ::-1])
+    several = [*pictures, tmp_path / "a.png", pictures[0][:, :, 0]]
+    found = predictor(several)
+    assert calls == [3, 2] and all(spent > 0 for spent in predictor.timings.values())
+    for together, picture in zip(found, several):
+        alone = predictor(picture)
+        assert len(alone) > 5 and together.class_ids.tolist() == alone.class_ids.tolist()
+        assert np.allclose(together.boxes, alone.boxes, atol=1e-3)
+        assert np.allclose(together.scores, alone.scores, atol=1e-6)
+    assert np.array_equal(found[1].boxes, found[3].boxes) and calls == [3, 2, 1, 1, 1, 1, 1]
+    assert predictor([]) == [] and len(predictor(tuple(several))) == 5
+
+
+@pytest.mark.parametrize("kind", ["grey", "opacity", "16 bit", "0..1"])
+def test_arrays_of_any_kind(kind):
+    """The network sees the same pixels, and the boxes lie on the same picture."""
+    seen = []
+
+    def network(pixels):
+        seen.append(pixels)
+        return one_box(pixels)
+
+    picture = np.repeat(random_picture(64, 96)[:, :, :1], 3, axis=2)
+    kinds = {
+        "grey": picture[:, :, 0],
+        "opacity": np.dstack([picture, picture[:, :, 0]]),
+        "16 bit": picture.astype(np.uint16) * 257,
+        "0..1": picture / 255,
+    }
+    predictor = Predictor(network, SPEC, SIZE_HW)
+    expected, given = predictor(picture), predictor(kinds[kind])
+    assert (seen[0] == seen[1]).all() and (expected.boxes == given.boxes).all()
+
+
+def test_an_array_that_is_no_picture_is_refused():
+    with pytest.raises(UserError, match="channels come first"):
+        Predictor(one_box, SPEC, SIZE_HW)(np.zeros((3, 96, 128), np.uint8))
+
+
+def test_pictures_of_the_least_and_a_great_size():
+    predictor = Predictor(one_box, SPEC, SIZE_HW)
+    assert np.allclose(predictor(np.zeros((1, 1, 3), np.uint8)).boxes, [[0.25, 0.25, 0.5, 0.5]])
+    assert predictor(np.zeros((6000, 8000, 3), np.uint8)).boxes.tolist() == [[2000, 1500, 4000, 3000]]
+    letterboxed = Predictor(one_box, SPEC, SIZE_HW, fit=Fit("letterbox"))
+    assert letterboxed(np.zeros((1, 8000, 3), np.uint8)).boxes.tolist() == [[2000, 0, 4000, 1]]
+
+
+def test_several_threads(net):
+    """With the runtime that cannot compute two calls at once; timings are each thread's own."""
+    predictor = Predictor.from_block(net, SIZE_HW, score_threshold=0.2)
+    pictures = [random_picture(100 + 10 * seed, 150, seed) for seed in range(4)]
+    expected = [predictor(picture) for picture in pictures]
+    problems, totals = [], {}
+
+    def work(place):
+        for _ in range(10):
+            found = predictor(pictures[place])
+            if not np.array_equal(found.boxes, expected[place].boxes):
+                problems.append(place)
+        totals[place] = predictor.timings
+
+    threads = [threading.Thread(target=work, args=(place,)) for place in range(len(pictures))]
+    before = predictor.timings
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems and len(totals) == 4 and predictor.timings == before
+    assert all(spent > 0 for timings in totals.values() for spent in timings.values())
+
+
+def test_no_call_no_timings():
+    assert set(Predictor(one_box, SPEC, SIZE_HW).timings.values()) == {0.0}
+
+
 def test_letterbox():
     """A picture of 128x64 keeps its proportions between bands of 16 rows."""
     predictor = Predictor(one_box, SPEC, SIZE_HW, fit=Fit("letterbox"))
@@ -153,6 +241,7 @@ def test_boxes_without_end_are_dropped_and_broken_scores_refused():
         ({"size_hw": (0, 128)}, "multiples of 32"),
         ({"score_threshold": 1.5}, "score threshold 1.5"),
         ({"nms_threshold": -1}, "NMS threshold -1"),
+        ({"batch_size": 0}, "batch size 0"),
     ],
 )
 def test_bad_options(options, message):
@@ -250,13 +339,13 @@ def empty_folder(folder):
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_what_is_wrong_with_a_model_is_said(net, tmp_path, damage, message):
-    export(net, tmp_path, "toy", (64, 64), "raw")
+    export(net, tmp_path, name="toy", size_hw=(64, 64), cut="raw")
     with pytest.raises(UserError, match=message):
         Predictor.load(damage(tmp_path))
 
 
 def test_unknown_runtime(net, tmp_path):
-    export(net, tmp_path, "toy", (64, 64), "raw")
+    export(net, tmp_path, name="toy", size_hw=(64, 64), cut="raw")
     with pytest.raises(UserError, match="known are mxnet"):
         Predictor.load(tmp_path, runtime="abacus")
 

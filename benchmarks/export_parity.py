@@ -1,0 +1,257 @@
+"""Every family x every format x every precision: how far exported files are from the Gluon network.
+
+Each model is exported as the command does it and run by the format's own runtime; it and the Gluon network,
+an operator at a time, see the pictures of the shared data, brought to the model's size as it was trained.
+Networks whose trained weights are there have those; the others random ones, with batch norms that keep maps
+near one.
+
+boxes    largest difference of a side over all anchors, in input pixels; of a box that is larger than the
+         input, in proportion. Most anchors see nothing, and a side is an exponential: where weights are
+         rounded it says little, and
+best     is that of the 100 anchors of each picture that score best
+scores   largest difference of a score, over all anchors and classes, of 0..1
+MB       of the format's files
+
+The table is Markdown. What a network has no form of (a cfg of one that is not darknet's) has no row; formats
+whose package is not installed are named. `--also FOLDER=RUN` adds each format of an exported folder, such as
+`quantize` writes, beside the run or imported model that it came from.
+
+Run it as: python benchmarks/export_parity.py [--also FOLDER=RUN ...] [--data DIR] [NAME ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
+sys.path.insert(0, str(ROOT))  # for the tests' random networks
+
+from gluon_yolo.data.pictures import read_picture  # noqa: E402
+from gluon_yolo.errors import MissingDependency  # noqa: E402
+from gluon_yolo.export.formats import FORMATS, export  # noqa: E402
+from gluon_yolo.export.parity import Bound, Parity, Reference, WrongResults  # noqa: E402
+from gluon_yolo.inference import mxnet_runtime, runtimes  # noqa: E402
+from gluon_yolo.inference.fit import Fit  # noqa: E402
+from gluon_yolo.inference.model_file import ModelFile, find_model_file, weights_of  # noqa: E402
+from gluon_yolo.nn import architecture, weights  # noqa: E402
+from tests.export.networks import settled  # noqa: E402
+
+ZOO = (
+    "yolo3_mobilenet1.0_voc",
+    "yolo3_mobilenet0.25_voc",
+    "yolo3_mobilenetv2_1.0_voc",
+    "yolo3_darknet53_voc",
+)
+FASTESTV2 = "yolo_fastestv2_coco"
+RUNTIME = {kind: name for name, runtime in runtimes.RUNTIMES.items() for kind in runtime.formats[:1]}
+BEST = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A network to export.
+
+    Args:
+        name: as the table calls it.
+        net: with its weights.
+        trained: whether these are.
+        size_hw: of its input in pixels.
+        fit: how pictures are brought to it.
+    """
+
+    name: str
+    net: Any
+    trained: bool
+    size_hw: tuple[int, int]
+    fit: str
+
+
+def main() -> int:
+    """Export, compare, print a row for each; return 1 where a file is out of its bound."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="of the zoo, a cfg's stem, a run (default: all)"
+    )
+    parser.add_argument(
+        "--also", action="append", default=[], metavar="FOLDER=RUN", help="an exported folder"
+    )
+    parser.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="the shared data")
+    args = parser.parse_args()
+    pictures = [read_picture(path) for path in sorted((args.data / "images").glob("*.jpg"))]
+    table = Table(len(pictures))
+    known = known_models(args.data)
+    wanted = args.names or ([] if args.also else list(known))
+    for name in tqdm([*wanted, *args.also], unit="model", disable=None):
+        if name in args.also:
+            folder, _, run = name.partition("=")
+            compare_folder(table, Path(folder), Path(run), pictures)
+        else:
+            compare_model(table, load_model(name, known), pictures)
+    table.end()
+    return 1 if table.failed else 0
+
+
+def known_models(data: Path) -> dict[str, tuple[str, Path | None]]:
+    """Return by name what builds each network of the shared data, and its trained weights if any."""
+    known: dict[str, tuple[str, Path | None]] = {name: (name, None) for name in ZOO}
+    for path in sorted((data / "darknet").glob("*/*.cfg")):
+        trained = path.with_suffix(".weights")
+        known[path.stem] = (str(path), trained if trained.is_file() else None)
+    known[FASTESTV2] = (FASTESTV2, next((data / "fastestv2").glob("coco*.pth"), None))
+    return known
+
+
+def load_model(name: str, known: dict[str, tuple[str, Path | None]]) -> Model:
+    """Build a network and give it its weights: by its name, or a run's folder."""
+    if name not in known:
+        path = Path(name)
+        file = find_model_file(path)
+        record = ModelFile.read(file)
+        net = mxnet_runtime.from_record(record, file.parent, weights_of(path))
+        return Model(path.name, net, True, record.size_hw, record.fit)
+    source, trained = known[name]
+    found = architecture.find(source)
+    if trained is None:
+        return Model(name, settled(source), False, found.size_hw, found.fit)
+    net = found.build()
+    net.initialize_weights()
+    weights.load(net, trained)
+    return Model(name, net, True, found.size_hw, found.fit)
+
+
+def compare_model(table: Table, model: Model, pictures: list[np.ndarray]) -> None:
+    """Export a model in every format and precision, and add their rows."""
+    reference = Reference(model.net, fitted(model, pictures))
+    for kind, precision, fuse in variants(model.net):
+        with tempfile.TemporaryDirectory() as folder:
+            label = f"{precision}, fused" if fuse else precision
+            try:
+                done = export(
+                    model.net,
+                    folder,
+                    [kind],
+                    "model",
+                    model.size_hw,
+                    precision=precision,
+                    fuse=fuse,
+                    cut="decoded" if "decoded" in FORMATS[kind].cuts else None,
+                    fit=model.fit,
+                )
+            except MissingDependency as error:
+                table.lack(kind, str(error))
+                continue
+            except WrongResults as error:
+                table.fail(model, kind, label, str(error))
+                continue
+            size = sum((Path(folder) / file).stat().st_size for file in done.files[kind])
+            table.add(model, kind, label, reference, run(done, kind, model), size)
+
+
+def run(done: Any, kind: str, model: Model) -> Any:
+    """Return what runs an export: pixels to boxes and scores."""
+    if done.record is not None:
+        return runtimes.load(RUNTIME[kind], ModelFile.read(done.record), done.folder)
+    from gluon_yolo.darknet import files
+
+    weights_file, _, cfg = (done.folder / file for file in done.files[kind])
+    return mxnet_runtime.from_block(files.load(cfg, weights_file, model.net.spec.class_names)[0])
+
+
+def compare_folder(table: Table, folder: Path, run: Path, pictures: list[np.ndarray]) -> None:
+    """Add a row for each format of an exported folder."""
+    file = find_model_file(folder)
+    record = ModelFile.read(file)
+    model = dataclasses.replace(load_model(str(run), {}), size_hw=record.size_hw, fit=record.fit)
+    reference = Reference(model.net, fitted(model, pictures))
+    for kind, graph in record.graphs.items():
+        network = runtimes.load(RUNTIME[kind], record, file.parent)
+        size = sum((file.parent / name).stat().st_size for name in graph.files)
+        table.add(model, kind, record.precision, reference, network, size)
+
+
+def fitted(model: Model, pictures: list[np.ndarray]) -> list[np.ndarray]:
+    """Return the pictures at the model's size, each a batch of its own."""
+    fit = Fit(model.fit)
+    return [fit(picture, model.size_hw)[0][None] for picture in pictures]
+
+
+def variants(net: Any) -> Iterator[tuple[str, str, bool]]:
+    """Yield format, precision, and whether a symbol is fused, of all that a network can be exported as."""
+    for kind, known in FORMATS.items():
+        if kind == "darknet" and not hasattr(net, "plan"):
+            continue
+        for precision in known.precisions:
+            yield kind, precision, False
+            if kind == "symbol" and precision == "float32":
+                yield kind, precision, True
+
+
+class Table:
+    """Prints rows as they come.
+
+    Args:
+        pictures: how many are compared.
+    """
+
+    def __init__(self, pictures: int) -> None:
+        self.failed: list[str] = []
+        self._lacking: dict[str, str] = {}
+        tqdm.write(f"largest differences from the Gluon network on {pictures} pictures\n")
+        tqdm.write("| network | weights | input | format | precision | boxes px | best px | scores | MB |")
+        tqdm.write("|---|---|---|---|---|--:|--:|--:|--:|")
+
+    def add(
+        self, model: Model, kind: str, precision: str, reference: Reference, network: Any, size: int
+    ) -> None:
+        """Run a network, which is asked twice and computes once, and print its row."""
+        held: dict[int, Any] = {}
+
+        def once(batch: np.ndarray) -> Any:
+            if id(batch) not in held:
+                boxes, scores = network(batch)
+                held[id(batch)] = (boxes, scores)
+            return held[id(batch)]
+
+        every, best = reference.compare(once), reference.compare(once, Bound(best=BEST))
+        tqdm.write(f"{self._start(model, kind, precision)} {_figures(every, best)} | {size / 1e6:.2f} |")
+
+    def fail(self, model: Model, kind: str, precision: str, reason: str) -> None:
+        """Print the row of a file that was out of its bound."""
+        self.failed.append(reason)
+        tqdm.write(f"{self._start(model, kind, precision)} out of bound: {reason} | | | |")
+
+    def lack(self, kind: str, reason: str) -> None:
+        """Remember why a format has no rows."""
+        self._lacking[kind] = reason
+
+    def end(self) -> None:
+        """Say what is missing, and what failed."""
+        for kind, reason in self._lacking.items():
+            tqdm.write(f"\nno rows of {kind}: {reason}")
+        tqdm.write(f"\nout of bound: {len(self.failed)}" if self.failed else "\nall within their bounds")
+
+    def _start(self, model: Model, kind: str, precision: str) -> str:
+        height, width = model.size_hw
+        weights = "trained" if model.trained else "random"
+        return f"| {model.name} | {weights} | {height}x{width} | {kind} | {precision} |"
+
+
+def _figures(every: Parity, best: Parity) -> str:
+    return f"{every.boxes:.2g} | {best.boxes:.2g} | {every.scores:.1e}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

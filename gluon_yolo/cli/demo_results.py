@@ -1,0 +1,62 @@
+"""What ``demo`` says and writes of detections: lines for people, records for programs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.atomic import replacing, writing
+from gluon_yolo.structures import Detections
+
+Record = dict[str, Any]
+
+
+def records(name: str, detections: Detections, class_names: Sequence[str], **more: int) -> list[Record]:
+    """Return one plain record per detection, best first."""
+    assert detections.scores is not None
+    return [
+        {
+            "image": name,
+            **more,
+            "class": class_names[class_id],
+            "score": round(float(score), 5),
+            "box": [round(float(side), 2) for side in box],
+        }
+        for class_id, score, box in zip(detections.class_ids, detections.scores, detections.boxes)
+    ]
+
+
+def summary(class_ids: np.ndarray, class_names: Sequence[str]) -> str:
+    """Say how many objects there are, and of which classes, the most frequent first."""
+    counts = Counter(class_ids.tolist()).most_common()
+    named = ", ".join(f"{class_names[class_id]} {count}" for class_id, count in counts)
+    return counted(len(class_ids)) + (f" ({named})" if named else "")
+
+
+def counted(number: int) -> str:
+    """Say a number of objects."""
+    return "1 object" if number == 1 else f"{number} objects"
+
+
+def milliseconds(timings: dict[str, float]) -> str:
+    """Say a predictor's timings."""
+    names = {"preprocess": "pre-process", "network": "network", "postprocess": "post-process"}
+    return ", ".join(f"{name} {timings[part]:.1f} ms" for part, name in names.items())
+
+
+def write_json(path: Path, found: list[Record]) -> None:
+    """Write the records, whole or not at all.
+
+    Raises:
+        UserError: when the file cannot be written.
+    """
+    with writing(path, "name another file with --json"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part:
+            lines = ",\n".join(json.dumps(record, ensure_ascii=False) for record in found)
+            part.write_text(f"[\n{lines}\n]\n", encoding="utf-8")

@@ -1,0 +1,247 @@
+"""``quantize``: write a trained model in int8 and bfloat16, and say what that costs."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gluon_yolo.cli import quantize_data
+from gluon_yolo.cli.export import Model, load_model
+from gluon_yolo.cli.model_flags import (
+    add_network_arguments,
+    add_threshold_arguments,
+    check_one_model,
+    parse_size,
+)
+from gluon_yolo.cli.quantize_report import Row, table, time_side_by_side, write_report
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference.fit import Fit
+from gluon_yolo.inference.model_file import ModelFile, find_model_file
+from gluon_yolo.inference.runtime import import_package
+
+if TYPE_CHECKING:
+    from gluon_yolo.engine.judge import Judge
+    from gluon_yolo.export.request import Request
+
+HELP = """\
+Write a trained or imported model in fewer bits, calibrated and scored on pictures, one folder a precision:
+
+  DIR/int8      symbol: by mxnet's own quantization; onnx: by ONNX Runtime's, which OpenVINO reads as well
+  DIR/bfloat16  symbol, where the processor has bfloat16
+
+Predictor.load, eval and demo take either folder. Printed at the end, and written to DIR/report.json: what
+each form scores, its size and its time beside the network in float32. What costs more than --max-drop points
+is found layer by layer and left in float, and listed.
+
+The pictures that calibrate are drawn from those for training, the others from those for validation or test;
+data of one part is divided. --data may be a folder of pictures without labels: then what the model finds in
+float, from a score of 0.3 on, is what it should find in int8.
+
+  gluon-yolo quantize runs/cells --data BCCD --out small
+  gluon-yolo quantize models/nano --data holiday_pictures --precision int8 --format onnx --out small
+"""
+FORMATS = ("symbol", "onnx")
+PRECISIONS = ("int8", "bfloat16")
+FOUND_FROM = 0.3  # what the model in float finds from this score on stands in for labels
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what ``quantize`` takes."""
+    run_help = "a run's or an imported model's folder (its best weights), or a weights file in it"
+    parser.add_argument("run", nargs="?", metavar="MODEL", help=run_help)
+    add_network_arguments(parser)
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument(
+        "--precision", default=",".join(PRECISIONS), metavar="P[,P]", help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "--format",
+        default=",".join(FORMATS),
+        metavar="FORMAT[,FORMAT]",
+        help="of int8 (default: %(default)s)",
+    )
+    method_help = (
+        "what int8 reaches over: minmax, all that was seen; entropy, what loses least of it; best, whichever "
+        "of the two scores better (default: %(default)s)"
+    )
+    parser.add_argument("--method", choices=("minmax", "entropy", "best"), default="minmax", help=method_help)
+    drop_help = "points of mAP that may be lost before layers stay in float (default: %(default)s)"
+    parser.add_argument("--max-drop", type=float, default=1.0, metavar="POINTS", help=drop_help)
+    parser.add_argument("--name", help="stem of the files (default: the network's name)")
+    parser.add_argument("--size", metavar="N|HxW", help="input size in pixels (default: the model's own)")
+    quantize_data.add_arguments(parser)
+    group = parser.add_argument_group("written into the graphs")
+    add_threshold_arguments(group, 0.01)
+    group.add_argument(
+        "--max-detections", type=int, default=100, metavar="K", help="rows per picture (default: %(default)s)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Calibrate, score, write, compare; return 1 when a form could not be kept within ``--max-drop``."""
+    started = time.perf_counter()
+    precisions = _listed("--precision", args.precision, PRECISIONS)
+    formats = _listed("--format", args.format, FORMATS)
+    _check(args, formats if "int8" in precisions else [])
+    model = load_model(args)
+    data = quantize_data.open_data(args, model.net.spec.class_names)
+    print(data.note)
+
+    from gluon_yolo.cli import quantize_forms as forms
+    from gluon_yolo.export.calibration import read
+    from gluon_yolo.export.parity import WrongResults
+    from gluon_yolo.inference.mxnet_runtime import from_block
+
+    request = _request(args, model)
+    reference = from_block(model.net)
+    judge = _judge(data, reference, request)
+    baseline = judge(reference)
+    wanted = 100 * baseline[judge.key] - args.max_drop
+    score = "agreement with itself" if judge.agreement else "mAP"
+    print(f"float32: {score} {100 * baseline[judge.key]:.2f}; wanted: at least {wanted:.2f}")
+
+    out, missed = Path(args.out), []
+    try:
+        made = forms.in_float(request, formats if "int8" in precisions else ["symbol"], judge, baseline)
+        if "int8" in precisions:
+            pictures = read(data.calibration, range(len(data.calibration)), request.size_hw, Fit(request.fit))
+            more, missed = forms.in_int8(
+                request, formats, reference, pictures, judge, wanted, args.method, out / "int8"
+            )
+            made += more
+        if "bfloat16" in precisions and forms.computes_bfloat16():
+            made += forms.in_bfloat16(request, judge, out / "bfloat16")
+        elif "bfloat16" in precisions:
+            print("bfloat16 is not written: this processor does not compute in it (avx512_bf16)")
+    except WrongResults as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    rows = [row for row, _ in made]
+    for row, took in zip(rows, time_side_by_side([network for _, network in made], request.size_hw)):
+        row.milliseconds = took
+    about = _about(args, data, judge, request)
+    write_report(out / "report.json", {**about, "seconds": time.perf_counter() - started}, rows)
+    _say(out, rows, judge, data, missed, wanted, time.perf_counter() - started)
+    return 1 if missed else 0
+
+
+def _listed(flag: str, text: str, known: Sequence[str]) -> list[str]:
+    """Return the words of a flag with commas between, each once.
+
+    Raises:
+        UserError: one of them is unknown.
+    """
+    words = list(dict.fromkeys(text.split(",")))
+    for word in words:
+        if word not in known:
+            raise UserError(f"{flag} {word}: expected {' or '.join(known)}, or both with a comma between")
+    return words
+
+
+def _check(args: argparse.Namespace, formats: Sequence[str]) -> None:
+    """Check what can be wrong before anything is loaded.
+
+    Raises:
+        UserError: something is.
+        MissingDependency: a package is absent that a format needs.
+    """
+    for name, value in (("--nms-threshold", args.nms_threshold), ("--score-threshold", args.score_threshold)):
+        if not 0 <= value <= 1:
+            raise UserError(f"{name} {value}: must lie within 0 and 1")
+    if args.max_detections < 1:
+        raise UserError(f"--max-detections {args.max_detections}: expected 1 or more")
+    if not 0 <= args.max_drop <= 100:
+        raise UserError(f"--max-drop {args.max_drop}: expected points of mAP, 0 to 100")
+    check_one_model(args, args.run, "MODEL")
+    if args.run:
+        record = ModelFile.read(find_model_file(Path(args.run)))
+        if not record.is_run:
+            raise UserError(
+                f"{args.run}: is exported already; give the run or the imported model that it came from, "
+                f"the folder with model.json and weights/ (of network {record.network})"
+            )
+    if Path(args.out).is_file():
+        raise UserError(f"{args.out}: is a file; choose a folder with --out")
+    for package in ("onnx", "onnxruntime") if "onnx" in formats else ():
+        import_package(package)
+
+
+def _request(args: argparse.Namespace, model: Model) -> Request:
+    from gluon_yolo.export.request import Request, Suppression, checked_name
+
+    size_hw = parse_size(args.size) if args.size else model.size_hw
+    numbers = Suppression(args.nms_threshold, args.score_threshold)
+    most = min(args.max_detections, numbers.max_candidates)
+    numbers = Suppression(args.nms_threshold, args.score_threshold, max_detections=most)
+    name = checked_name(model.net, args.name, size_hw)
+    return Request(model.net, name, size_hw, suppression=numbers, fit=model.fit)
+
+
+def _judge(data: quantize_data.Data, reference: Any, request: Request) -> Judge:
+    """Return what scores the forms: the data's labels, or what the network in float finds."""
+    from gluon_yolo.engine.judge import Judge, found_by
+    from gluon_yolo.inference.predictor import Predictor
+
+    spec, size_hw, fit = request.net.spec, request.size_hw, Fit(request.fit)
+    scoring, threshold = data.scoring, request.suppression.nms_threshold
+    if not data.labelled:
+        print(
+            f"no labels in {scoring.report.title.removesuffix(', without labels')}: int8 is held to what the "
+            f"model in float finds from a score of {FOUND_FROM} on (mAP50 of the one against the other)"
+        )
+        predictor = Predictor(reference, spec, size_hw, FOUND_FROM, threshold, fit=fit)
+        scoring = found_by(predictor, scoring)
+    return Judge(scoring, spec, size_hw, fit, threshold, agreement=not data.labelled, coco=data.coco)
+
+
+def _about(
+    args: argparse.Namespace, data: quantize_data.Data, judge: Judge, request: Request
+) -> dict[str, Any]:
+    """Return what the report is about."""
+    return {
+        "model": args.run or f"{args.network} {args.weights}",
+        "data": args.data,
+        "pictures": {"calibration": len(data.calibration), "scoring": len(data.scoring), "drawn": data.note},
+        "size_hw": list(request.size_hw),
+        "score": "VOC mAP50 against what the model in float finds" if judge.agreement else judge.key,
+        "max_drop": args.max_drop,
+    }
+
+
+def _say(
+    out: Path,
+    rows: Sequence[Row],
+    judge: Judge,
+    data: quantize_data.Data,
+    missed: Sequence[str],
+    wanted: float,
+    seconds: float,
+) -> None:
+    """Print the table, what stayed in float, what is too far from float, and how to go on."""
+    keys = ["VOC_mAP50"] if judge.agreement else ["VOC07_mAP50", "AP"]
+    print(f"\n{table(rows, keys)}\n")
+    for row in rows:
+        if row.precision == "int8":
+            print(f"{row.format} int8, layers left in float: {', '.join(row.in_float) or 'none'}")
+    for row in rows[1:]:
+        if 100 * row.numbers[judge.key] < wanted:
+            print(
+                f"{row.format} {row.precision} scores {100 * row.numbers[judge.key]:.2f}, under {wanted:.2f}"
+            )
+    for sentence in missed:
+        print(sentence)
+    folders = sorted({row.precision for row in rows if row.precision != "float32"}, reverse=True)
+    print(
+        f"{len(data.scoring)} pictures scored, {seconds:.0f} s in all; the table is in {out / 'report.json'}"
+    )
+    if folders:
+        first = shlex.quote(str(out / folders[0]))
+        print(
+            f"{' and '.join(folders)} in {out}; use it with: gluon-yolo demo --model {first} PICTURES, or in "
+            f"Python: gluon_yolo.Predictor.load({str(out / folders[0])!r})(picture)"
+        )

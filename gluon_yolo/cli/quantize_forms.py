@@ -1,0 +1,144 @@
+"""The forms of a model that ``quantize`` compares: written, loaded as anybody would, and scored."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.cli.quantize_report import Row
+from gluon_yolo.engine.judge import Judge
+from gluon_yolo.export import quantize
+from gluon_yolo.export.formats import export
+from gluon_yolo.export.int8_formats import INT8
+from gluon_yolo.export.request import Request
+from gluon_yolo.inference import runtimes
+from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.runtimes import Network
+
+SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")
+Form = tuple[Row, Network]
+
+
+def in_float(
+    request: Request, formats: Sequence[str], judge: Judge, baseline: Mapping[str, Any]
+) -> list[Form]:
+    """Return the network in float32 in these formats, written to a folder that is gone afterwards.
+
+    Args:
+        request: the network, its name, size and thresholds.
+        formats: of :data:`gluon_yolo.export.formats.FORMATS`.
+        judge: scores them.
+        baseline: the numbers of the network itself, which the symbol is.
+    """
+    forms = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = _export(request, Path(folder), formats, "float32")
+        for kind in formats:
+            row, network = _loaded(path, kind, "float32", "")
+            row.numbers = _scores(baseline if kind == "symbol" else judge(network))
+            forms.append((row, network))
+    return forms
+
+
+def in_int8(
+    request: Request,
+    formats: Sequence[str],
+    reference: Network,
+    pictures: np.ndarray,
+    judge: Judge,
+    wanted: float,
+    method: str,
+    folder: Path,
+) -> tuple[list[Form], list[str]]:
+    """Write the network in int8 where it scores what is wanted.
+
+    Args:
+        request: the network, its name, size and thresholds.
+        formats: keys of ``INT8``.
+        reference: the network in float.
+        pictures: to calibrate on, (B, h, w, 3) uint8 RGB.
+        judge: scores it.
+        wanted: what is enough, in percent.
+        method: of calibration, or ``best``.
+        folder: to write to.
+
+    Returns:
+        What was written, and a sentence for each format that was not.
+    """
+    made, missed = [], []
+    for kind in formats:
+        int8 = INT8[kind](request)
+        chosen = quantize.choose(int8, reference, pictures, judge.score, wanted, method)
+        if chosen.holds:
+            made.append((int8, chosen))
+        else:
+            missed.append(
+                f"{kind} int8 is not written: with {len(chosen.excluded)} of {len(int8.layers)} layers in "
+                f"float, the best that was found, it scores {chosen.score:.2f}, and {wanted:.2f} are wanted; "
+                "other pictures, --method best or a larger --max-drop may help"
+            )
+    if not made:
+        return [], missed
+    path, removed = quantize.write(request, folder, made)
+    if removed:
+        print(f"removed {', '.join(removed)}: of another model")
+    forms = []
+    for int8, chosen in made:
+        row, network = _loaded(path, int8.kind, "int8", chosen.method)
+        row.numbers, row.in_float = _scores(judge(network)), chosen.excluded
+        forms.append((row, network))
+    return forms, missed
+
+
+def in_bfloat16(request: Request, judge: Judge, folder: Path) -> list[Form]:
+    """Write the network in bfloat16 and score it."""
+    row, network = _loaded(_export(request, folder, ["symbol"], "bfloat16"), "symbol", "bfloat16", "")
+    row.numbers = _scores(judge(network))
+    return [(row, network)]
+
+
+def computes_bfloat16() -> bool:
+    """Say whether the processor multiplies bfloat16 itself; on others it is slower than float32, or fails."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return "avx512_bf16" in text or "amx_bf16" in text
+
+
+def _export(request: Request, folder: Path, formats: Sequence[str], precision: str) -> Path:
+    done = export(
+        request.net,
+        folder,
+        formats,
+        request.name,
+        request.size_hw,
+        precision=precision,
+        suppression=request.suppression,
+        fit=request.fit,
+    )
+    if done.removed:
+        print(f"removed {', '.join(done.removed)}: {done.reason}")
+    assert done.record is not None
+    return done.record
+
+
+def _loaded(path: Path, kind: str, precision: str, method: str) -> Form:
+    """Return a row without its numbers, and the network as it is read from its files."""
+    record, runtime = ModelFile.read(path), RUNS_IN[kind]
+    files = record.graph(kind, path.parent).files
+    size = sum(os.path.getsize(path.parent / file) for file in files)
+    network = runtimes.load(runtime, record, path.parent)
+    return Row(kind, runtime, precision, method, {}, size), network
+
+
+def _scores(numbers: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(numbers[name]) for name in SCORES if name in numbers}
+
+
+RUNS_IN = {kind: int8.runtime for kind, int8 in INT8.items()}

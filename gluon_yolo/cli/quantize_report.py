@@ -1,0 +1,112 @@
+"""What ``quantize`` says in the end: a table, and the same as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.atomic import replacing, writing
+from gluon_yolo.inference.runtimes import Network
+
+ROUNDS, SECONDS = 20, 30.0  # calls of each network at most, and time for all of them
+SHOWN = {"VOC07_mAP50": "VOC07 mAP50", "AP": "COCO AP", "VOC_mAP50": "agreement"}
+
+
+@dataclasses.dataclass
+class Row:
+    """One form of a model.
+
+    Args:
+        format: of its files.
+        runtime: what ran it.
+        precision: in which it computes.
+        method: of calibration; empty where there was none.
+        numbers: its scores, 0..1, by name.
+        files: their size in bytes.
+        in_float: the layers that int8 left in float beside those that always are.
+        milliseconds: of the network alone on one picture, the median.
+    """
+
+    format: str
+    runtime: str
+    precision: str
+    method: str
+    numbers: Mapping[str, float]
+    files: int
+    in_float: tuple[str, ...] = ()
+    milliseconds: float = float("nan")
+
+
+def time_side_by_side(networks: Sequence[Network], size_hw: tuple[int, int]) -> list[float]:
+    """Return the median milliseconds of networks on one picture, taken in turn."""
+    pixels = np.random.default_rng(0).integers(0, 256, (1, *size_hw, 3), dtype=np.uint8)
+    for network in networks:
+        for _ in range(2):
+            network(pixels)
+    spent: list[list[float]] = [[] for _ in networks]
+    end = time.perf_counter() + SECONDS
+    for number in range(ROUNDS):
+        if number >= 3 and time.perf_counter() > end:
+            break
+        for network, times in zip(networks, spent):
+            start = time.perf_counter()
+            network(pixels)
+            times.append((time.perf_counter() - start) * 1e3)
+    return [float(np.median(times)) for times in spent]
+
+
+def table(rows: Sequence[Row], keys: Sequence[str]) -> str:
+    """Return the rows as a table: each score with what was lost against the first row.
+
+    Args:
+        rows: the first is the network in float.
+        keys: of the scores to show, out of ``SHOWN``.
+    """
+    titles = ["format", "runs in", "precision", "method"]
+    for key in keys:
+        titles += [SHOWN[key], "lost"]
+    cells = [[*titles, "MB", "ms", "layers in float"]]
+    for row in rows:
+        scores = []
+        for key in keys:
+            lost = 100 * (rows[0].numbers[key] - row.numbers[key])
+            scores += [f"{100 * row.numbers[key]:.2f}", "" if row is rows[0] else f"{lost:.2f}"]
+        name = [row.format, row.runtime, row.precision, row.method or "-"]
+        kept = str(len(row.in_float)) if row.precision == "int8" else "-"
+        cells.append([*name, *scores, f"{row.files / 1e6:.2f}", f"{row.milliseconds:.1f}", kept])
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    text = [
+        "  ".join(
+            cell.ljust(width) if column < 4 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths))
+        ).rstrip()
+        for line in cells
+    ]
+    return "\n".join([text[0], "-" * len(text[0]), *text[1:]])
+
+
+def write_report(path: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    """Write the rows, and what they are about, as JSON.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    content = {**about, "rows": [dataclasses.asdict(row) for row in rows]}
+    with writing(path, "name another folder with --out"), replacing(path) as part:
+        part.write_text(json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON knows it; null for what is no number."""
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,79 @@
+"""Chosen: some of a data set's pictures, with their own ground truth or another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from gluon_yolo.data.dataset import Dataset, PictureFiles
+from gluon_yolo.data.pictures import picture_size_hw, pictures_below
+from gluon_yolo.data.report import Report
+from gluon_yolo.structures import Detections
+
+
+class Chosen(Dataset):
+    """Some of a data set's pictures.
+
+    Args:
+        dataset: the data set.
+        indices: of the pictures in it, in the order in which they are to come.
+        truths: one for each of them; None takes the data set's own.
+        class_names: of these truths; None takes the data set's own.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        indices: Sequence[int],
+        truths: Sequence[Detections] | None = None,
+        class_names: Sequence[str] | None = None,
+    ) -> None:
+        names = dataset.class_names if class_names is None else tuple(class_names)
+        super().__init__(names, Report(dataset.report.title))
+        self._dataset, self._indices = dataset, [int(index) for index in indices]
+        self._truths = [dataset.truth(index) for index in self._indices] if truths is None else list(truths)
+        if len(self._truths) != len(self._indices):
+            raise ValueError(f"expected {len(self._indices)} truths, got {len(self._truths)}")
+        self.report.count(self._truths, self.class_names)
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self._indices)
+
+    def name(self, index: int) -> str:
+        """Return the file path or the record key of a picture."""
+        return self._dataset.name(self._indices[index])
+
+    def encoded(self, index: int) -> bytes:
+        """Return the bytes of a picture's file."""
+        return self._dataset.encoded(self._indices[index])
+
+    def picture(self, index: int, reduction: int = 1) -> np.ndarray:
+        """Return a picture as (H, W, 3) uint8 RGB."""
+        return self._dataset.picture(self._indices[index], reduction)
+
+    def truth(self, index: int) -> Detections:
+        """Return a picture's ground truth, boxes in pixels of the picture."""
+        return self._truths[index]
+
+    def size_hw(self, index: int) -> tuple[int, int]:
+        """Return a picture's (height, width) in pixels."""
+        return self._dataset.size_hw(self._indices[index])
+
+
+def open_unlabelled(folder: str | os.PathLike[str], class_names: Sequence[str]) -> PictureFiles:
+    """Return the pictures in a folder and below it as a data set without ground truth.
+
+    Args:
+        folder: the folder.
+        class_names: what the data set's classes are called, though none is seen.
+
+    Raises:
+        BadFile: a picture cannot be read.
+    """
+    names = pictures_below(folder)
+    sizes = [picture_size_hw(name) for name in names]
+    title = f"{os.fspath(folder)}, without labels"
+    return PictureFiles(class_names, names, sizes, [Detections.empty()] * len(names), Report(title))

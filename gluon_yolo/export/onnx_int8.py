@@ -1,0 +1,242 @@
+"""An ONNX model in int8: ONNX Runtime's own quantizer on our graph, calibrated on pictures.
+
+What runs in int8 is every convolution before another one, and the activations, sums, joins, pools and
+shuffles between two of them. The pixels' normalisation, the convolutions that give the raw maps, and the decode
+stay in float32, for a raw map reaches over dozens of units. Weights are int8, channel by channel; activations
+uint8, which is what processors with VNNI multiply fastest. The file holds pairs of QuantizeLinear and
+DequantizeLinear, plain ONNX of operator set 13, which ONNX Runtime and OpenVINO join with what is between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, Callable
+
+import numpy as np
+
+from gluon_yolo.errors import MissingDependency, UserError
+from gluon_yolo.export.activation_ranges import METHODS
+from gluon_yolo.export.inference_graph import INPUT, InferenceGraph, Node
+from gluon_yolo.export.onnx_file import make_model
+from gluon_yolo.export.onnx_operators import helper, onnx
+from gluon_yolo.inference.runtime import import_package, threads
+from gluon_yolo.missing import explain
+from gluon_yolo.spec import DetectionSpec
+
+Ranges = Mapping[str, "tuple[float, float]"]
+Progress = Callable[[str, int, "int | None"], None]
+CONVOLUTION = "convolution"
+# What can stay in uint8 between two convolutions: the operator, and what it is called in ONNX.
+_BETWEEN = {
+    "relu": "Relu",
+    "clip": "Clip",
+    "leaky_relu": "LeakyRelu",
+    "add": "Add",
+    "concat": "Concat",
+    "upsample": "Resize",
+    "max_pool": "MaxPool",
+    "slice": "Slice",
+    "reshape": "Reshape",
+    "transpose": "Transpose",
+}
+_OPERATORS = ("Conv", *_BETWEEN.values())
+
+
+def layers(graph: InferenceGraph) -> tuple[str, ...]:
+    """Return the layers that int8 can leave in float: convolutions before others, in order of computation.
+
+    They are called as :func:`gluon_yolo.export.symbol_int8.layers` calls them.
+
+    Args:
+        graph: it ends at the raw maps.
+    """
+    before = _before_convolutions(graph)
+    return tuple(node.name for node in graph.nodes if node.op == CONVOLUTION and node.name in before)
+
+
+def calibrate(
+    graph: InferenceGraph,
+    spec: DetectionSpec,
+    batches: Iterable[np.ndarray],
+    method: str = "minmax",
+    progress: Progress | None = None,
+) -> Ranges:
+    """Run pictures through a graph and return the range of every array that int8 may have to hold.
+
+    Pictures go through one at a time, and nothing of one is kept.
+
+    Args:
+        graph: it ends at the raw maps.
+        spec: of the network.
+        batches: of pictures (B, h, w, 3) uint8 RGB as the network is to see them; read once, in order.
+        method: a key of :data:`gluon_yolo.export.activation_ranges.METHODS`.
+        progress: called with ``pictures``, how many are done, None; with ``entropy`` also with ``ranges``,
+            how many are found, of how many.
+
+    Returns:
+        The least and the greatest number by the array's name.
+
+    Raises:
+        MissingDependency: onnxruntime is not installed.
+        UserError: an unknown method, no pictures, or numbers that are not finite.
+    """
+    if method not in METHODS:
+        raise UserError(f"method {method!r}: expected one of {', '.join(METHODS)}")
+    names = _to_be_held(graph)
+    session = _session(graph, spec, names)
+    seen = {name: METHODS[method]() for name in names}
+    done = 0
+    for batch in batches:
+        for picture in batch:
+            for name, array in zip(names, session.run(names, {INPUT: picture[None]})):
+                seen[name].observe(array)
+            done += 1
+            if progress is not None:
+                progress("pictures", done, None)
+    if not done:
+        raise UserError("calibration: no pictures; give some of the kind that the network is to see")
+    ranges = {}
+    for number, (name, collector) in enumerate(seen.items(), start=1):
+        ranges[name] = collector.range()
+        if not np.isfinite(ranges[name]).all():
+            raise UserError(f"calibration: {name} is not finite: the network's weights are damaged")
+        if progress is not None and method == "entropy":
+            progress("ranges", number, len(seen))
+    return ranges
+
+
+def quantize(
+    model: onnx.ModelProto, graph: InferenceGraph, ranges: Ranges, excluded: Sequence[str] = ()
+) -> onnx.ModelProto:
+    """Turn a float32 model into one that computes in int8.
+
+    Args:
+        model: of :func:`gluon_yolo.export.onnx_file.make_model`, cut anywhere; left as it is. Shapes that
+            were inferred before need not be inferred again.
+        graph: what it was made of.
+        ranges: of :func:`calibrate`.
+        excluded: layers that stay in float32, out of :func:`layers`.
+
+    Returns:
+        The model with the same inputs, outputs and metadata.
+
+    Raises:
+        MissingDependency: onnxruntime is not installed.
+        UserError: an unknown layer.
+    """
+    tools = _tools()
+    known = layers(graph)
+    unknown = [layer for layer in excluded if layer not in known]
+    if unknown:
+        raise UserError(
+            f"excluded layer {unknown[0]!r}: the network has none of that name; its layers are "
+            f"{', '.join(known)}"
+        )
+    chosen = _in_int8(graph, excluded)
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    if not chosen:
+        return copy
+    limits = {name: tuple(np.float32(side) for side in sides) for name, sides in ranges.items()}
+    if not copy.graph.value_info:
+        copy = onnx.shape_inference.infer_shapes(copy)
+    quantizer = tools.QDQQuantizer(
+        copy,
+        True,  # weights channel by channel
+        False,  # in all eight bits
+        tools.QuantType.QInt8,
+        tools.QuantType.QUInt8,
+        tools.TensorsData(tools.CalibrationMethod.MinMax, limits),
+        chosen,
+        [],
+        list(_OPERATORS),
+        {},
+    )
+    quantizer.quantize_model()
+    quantizer.model.topological_sort()
+    made = quantizer.model.model
+    del made.graph.value_info[:]  # of shapes that were inferred on the way
+    standard = [opset for opset in made.opset_import if opset.domain in ("", "ai.onnx")]
+    del made.opset_import[:]
+    made.opset_import.extend(standard)
+    made.ir_version = model.ir_version
+    made.producer_name, made.producer_version = model.producer_name, model.producer_version
+    del made.metadata_props[:]
+    properties = {prop.key: prop.value for prop in model.metadata_props}
+    helper.set_model_props(made, {**properties, "precision": "int8"})
+    return made
+
+
+def _tools() -> SimpleNamespace:
+    """Return ONNX Runtime's quantization tools.
+
+    Raises:
+        MissingDependency: they do not load.
+    """
+    import_package("onnxruntime")
+    try:
+        from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
+        from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+        from onnxruntime.quantization.quant_utils import QuantType
+    except ImportError as error:
+        raise MissingDependency(explain(error, "onnxruntime")) from error
+    return SimpleNamespace(
+        QDQQuantizer=QDQQuantizer,
+        QuantType=QuantType,
+        TensorsData=TensorsData,
+        CalibrationMethod=CalibrationMethod,
+    )
+
+
+def _session(graph: InferenceGraph, spec: DetectionSpec, names: Sequence[str]) -> Any:
+    """Return a session that gives these arrays."""
+    runtime = import_package("onnxruntime")
+    model = onnx.shape_inference.infer_shapes(make_model(graph, spec, "calibration", "raw"))
+    infos = {info.name: info for info in model.graph.value_info}
+    del model.graph.output[:]
+    model.graph.output.extend(infos[name] for name in names)
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads()
+    options.log_severity_level = 3  # errors
+    return runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def _before_convolutions(graph: InferenceGraph) -> set[str]:
+    """Return the nodes of which a convolution comes."""
+    before: set[str] = set()
+    for node in reversed(graph.nodes):
+        if node.op == CONVOLUTION or node.name in before:
+            before.update(node.inputs)
+    return before
+
+
+def _in_int8(graph: InferenceGraph, excluded: Sequence[str]) -> list[str]:
+    """Return the nodes that compute in int8: convolutions, and what reads nothing but what is in int8."""
+    left = set(excluded)
+    before = _before_convolutions(graph)
+    chosen: dict[str, None] = {}
+    for node in graph.nodes:
+        if node.name not in before:
+            continue
+        if node.op == CONVOLUTION:
+            fits = node.name not in left
+        else:
+            fits = node.op in _BETWEEN and all(name in chosen for name in _arrays(node, graph))
+        if fits:
+            chosen[node.name] = None
+    return list(chosen)
+
+
+def _arrays(node: Node, graph: InferenceGraph) -> list[str]:
+    return [name for name in node.inputs if name not in graph.weights]
+
+
+def _to_be_held(graph: InferenceGraph) -> list[str]:
+    """Return the names of the arrays that what may compute in int8 reads and gives."""
+    held: dict[str, None] = {}
+    nodes = {node.name: node for node in graph.nodes}
+    for name in _in_int8(graph, ()):
+        held.update(dict.fromkeys([*_arrays(nodes[name], graph), name]))
+    held.pop(INPUT, None)
+    return list(held)

@@ -1,0 +1,162 @@
+"""Quantize: a network in int8 that scores nearly what it did in float, with layers in float where it must."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+from tqdm import tqdm
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.export.activation_ranges import METHODS
+from gluon_yolo.export.int8_formats import Int8
+from gluon_yolo.export.publish import earlier, published
+from gluon_yolo.export.request import Request, digest
+from gluon_yolo.export.sensitivity import rank, search
+from gluon_yolo.export.symbol_int8 import Ranges
+from gluon_yolo.inference.graph import ENDINGS, Graph
+from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.runtimes import Network
+
+BEST = "best"
+LOOKED_AT = 4  # calibration pictures on which each layer's own error is measured
+Score = Callable[[Network], float]
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """How a network is to be quantized in one format.
+
+    Args:
+        method: of calibration.
+        ranges: of the arrays.
+        excluded: layers that stay in float, the worst first.
+        score: with these, in percent.
+        holds: whether that is near enough to float's.
+        methods: the score of each method that was tried, with every layer in int8.
+        errors: what each layer does when quantized alone, the worst first; empty where it was not asked.
+    """
+
+    method: str
+    ranges: Ranges
+    excluded: tuple[str, ...]
+    score: float
+    holds: bool
+    methods: Mapping[str, float]
+    errors: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+def choose(
+    int8: Int8,
+    reference: Network,
+    pictures: np.ndarray,
+    score: Score,
+    wanted: float,
+    method: str = "minmax",
+    say: Say = print,
+) -> Chosen:
+    """Find how a network is to be quantized so that its score is at least what is wanted.
+
+    Every layer goes into int8 first. Where that is too many, each layer's own error is measured, and the
+    worst are left in float, twice as many each time, until the score is reached.
+
+    Args:
+        int8: the network in a format.
+        reference: the network in float.
+        pictures: to calibrate on, (B, h, w, 3) uint8 RGB.
+        score: of a network from pixels to boxes and scores, in percent.
+        wanted: what is enough, in percent.
+        method: of calibration, a key of ``METHODS``, or ``best``: all of them, and the best is taken.
+        say: takes lines for the user.
+
+    Raises:
+        UserError: an unknown method, or a network without a layer that int8 can have.
+    """
+    tried: dict[str, float] = {}
+    ranges: dict[str, Ranges] = {}
+    if not int8.layers:
+        raise UserError(f"{int8.kind}: the network has no convolution before another, so nothing for int8")
+    for name in METHODS if method == BEST else (method,):
+        ranges[name] = _calibrate(int8, pictures, name)
+        tried[name] = score(int8.network(ranges[name], ()))
+        say(f"{int8.kind} int8, {name}, all {len(int8.layers)} layers: {tried[name]:.2f}")
+    best = max(tried, key=lambda name: (tried[name] >= wanted, tried[name]))
+    if tried[best] >= wanted:
+        return Chosen(best, ranges[best], (), tried[best], True, tried)
+
+    say(f"{int8.kind} int8: under {wanted:.2f}; measuring each layer by itself")
+    shown = pictures[:: max(1, len(pictures) // LOOKED_AT)][:LOOKED_AT]
+    with tqdm(total=len(int8.layers), desc="layers", unit="layer", disable=None) as bar:
+        errors = rank(
+            int8.layers,
+            lambda layer: int8.network(ranges[best], [other for other in int8.layers if other != layer]),
+            reference,
+            shown,
+            bar.update,
+        )
+
+    def score_without(excluded: tuple[str, ...]) -> float:
+        reached = score(int8.network(ranges[best], excluded))
+        say(f"{int8.kind} int8, {len(excluded)} of {len(int8.layers)} layers in float: {reached:.2f}")
+        return reached
+
+    found = search(errors, score_without, wanted)
+    return Chosen(best, ranges[best], found.excluded, found.score, found.holds, tried, errors)
+
+
+def write(
+    request: Request, out_dir: str | os.PathLike[str], made: Sequence[tuple[Int8, Chosen]]
+) -> tuple[Path, tuple[str, ...]]:
+    """Write a network in int8, in one format or several, and its record; all of it or nothing.
+
+    Formats of the same model in int8 that lie there stay, those of another of the same name are removed.
+
+    Args:
+        request: the network, its name, size and thresholds.
+        out_dir: made when absent.
+        made: the formats, and how each is quantized.
+
+    Returns:
+        The path of ``NAME.json``, and the files that were removed.
+
+    Raises:
+        UserError: when the folder cannot be written.
+    """
+    record = ModelFile(
+        request.name,
+        request.net.zoo_name,
+        request.net.spec,
+        request.size_hw,
+        precision="int8",
+        weights=digest(request.net),
+        fit=request.fit,
+    )
+    kinds = [int8.kind for int8, _ in made]
+    before = earlier(out_dir, record, kinds)
+    names = [f"{request.name}{ending}" for kind in kinds for ending in ENDINGS[kind]]
+    names.append(f"{request.name}.json")
+    graphs: dict[str, Graph] = dict(before.kept)
+    with published(out_dir, names, before.removed) as aside:
+        for int8, chosen in made:
+            graphs[int8.kind] = int8.write(chosen.ranges, chosen.excluded, aside)
+        in_order = {kind: graphs[kind] for kind in ENDINGS if kind in graphs}
+        dataclasses.replace(record, graphs=in_order).write(aside / names[-1])
+    return Path(out_dir) / names[-1], tuple(file for file in before.removed if file not in names)
+
+
+def _calibrate(int8: Int8, pictures: np.ndarray, method: str) -> Ranges:
+    """Return the ranges, with a bar for the pictures and one for what entropy seeks afterwards."""
+    with tqdm(total=len(pictures), desc=f"calibrate {int8.kind}", unit="pic", disable=None) as bar:
+
+        def progress(stage: str, done: int, total: int | None) -> None:
+            if stage != "pictures" and bar.total != total:
+                bar.reset(total)
+                bar.set_description(f"calibrate {int8.kind}, {stage}")
+            bar.update(done - bar.n)
+
+        return int8.calibrate([pictures], method, progress)

@@ -1,0 +1,130 @@
+"""Stages: reading ahead and writing behind, each in a thread of its own, beside the thread that computes.
+
+Both keep the order, hold a few items at most, hand an error over to the thread that uses them, and have
+ended their thread when their ``with`` block is left.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any, Callable, Generic, TypeVar
+
+Item = TypeVar("Item")
+HELD = 4
+_PATIENCE = 0.1  # seconds between looks at whether the other side has stopped
+_END = object()
+
+
+class _Failure:
+    """An exception on its way to another thread."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class ReadAhead(Generic[Item]):
+    """Iterates over what a thread reads ahead of its use; a context manager.
+
+    Args:
+        items: what is read; its error is raised in the place of the item that it prevented.
+        held: items at most that wait to be used.
+    """
+
+    def __init__(self, items: Iterable[Item], held: int = HELD) -> None:
+        self._items = items
+        self._queue: queue.Queue[Any] = queue.Queue(held)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._read, name="gluon_yolo-read", daemon=True)
+
+    def __iter__(self) -> Iterator[Item]:
+        """Yield the items in order."""
+        while True:
+            item = self._queue.get()
+            if item is _END:
+                return
+            if isinstance(item, _Failure):
+                raise item.error
+            yield item
+
+    def __enter__(self) -> ReadAhead[Item]:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _read(self) -> None:
+        try:
+            for item in self._items:
+                if not self._put(item):
+                    return
+            self._put(_END)
+        except BaseException as error:
+            self._put(_Failure(error))
+
+    def _put(self, item: Any) -> bool:
+        """Hand an item over; False when nobody wants it any more."""
+        while not self._stopped.is_set():
+            try:
+                self._queue.put(item, timeout=_PATIENCE)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+
+class WriteBehind(Generic[Item]):
+    """Takes items that a thread writes in order; a context manager.
+
+    What was put is written when the block is left, after Ctrl-C too; after another error what waits is
+    dropped.
+
+    Args:
+        write: called with each item, in that thread. Its error is raised by the next :meth:`put`, or at the
+            end of the block.
+        held: items at most that wait to be written.
+    """
+
+    def __init__(self, write: Callable[[Item], Any], held: int = HELD) -> None:
+        self._write = write
+        self._queue: queue.Queue[Any] = queue.Queue(held)
+        self._failure: BaseException | None = None
+        self._dropping = False
+        self._thread = threading.Thread(target=self._work, name="gluon_yolo-write", daemon=True)
+
+    def put(self, item: Item) -> None:
+        """Hand over an item, as soon as there is room for it."""
+        self._raise()
+        self._queue.put(item)
+
+    def __enter__(self) -> WriteBehind[Item]:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._dropping = kind is not None and not issubclass(kind, KeyboardInterrupt)
+        self._queue.put(_END)
+        self._thread.join()
+        if kind is None:
+            self._raise()
+
+    def _work(self) -> None:
+        """Write until the end; after an error go on taking, so that nobody waits for room."""
+        while (item := self._queue.get()) is not _END:
+            if self._failure is None and not self._dropping:
+                try:
+                    self._write(item)
+                except BaseException as error:
+                    self._failure = error
+
+    def _raise(self) -> None:
+        if self._failure is not None:
+            raise self._failure

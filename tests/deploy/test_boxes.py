@@ -1,0 +1,157 @@
+"""The C++ samples find what Python finds, with the same files on the same pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_yolo.data.pictures import read_picture
+from gluon_yolo.inference.fit import MODES
+from gluon_yolo.inference.predictor import Predictor
+from tests.deploy.conftest import FIGURES
+from tests.random_model import random_picture
+
+# What is printed has two digits of a pixel and five of a score.
+PIXELS, SCORE = 0.02, 2e-5
+# Two versions of libjpeg may decode to other levels by one.
+JPEG_PIXELS, JPEG_SCORE = 0.5, 5e-3
+
+
+@dataclasses.dataclass
+class Difference:
+    """The largest differences seen, and how many objects were compared."""
+
+    pixels: float = 0.0
+    score: float = 0.0
+    objects: int = 0
+
+    def add(self, ours: list[dict], predictor: Predictor, path: Path) -> None:
+        """Compare what a sample found in a picture with what Python finds."""
+        found = predictor(path)
+        names = [predictor.class_names[class_id] for class_id in found.class_ids]
+        assert sorted(one["class"] for one in ours) == sorted(names), path
+        for name, box, score in zip(names, found.boxes, found.scores):
+            # Two scores that are almost one may have changed places.
+            nearest = min(
+                (one for one in ours if one["class"] == name), key=lambda one: np.abs(one["box"] - box).max()
+            )
+            ours.remove(nearest)
+            self.pixels = max(self.pixels, float(np.abs(nearest["box"] - box).max()))
+            self.score = max(self.score, abs(nearest["score"] - float(score)))
+            self.objects += 1
+
+
+def check(
+    sample, model: Path, pictures: list[Path], limits: tuple[float, float], what: str, **thresholds: float
+) -> None:
+    """Hold a sample to Python on pictures, and take down the figures.
+
+    Args:
+        sample: the sample.
+        model: an exported model's folder.
+        pictures: files.
+        limits: of the difference, in pixels and in score.
+        what: the figures' name.
+        **thresholds: as ``Predictor`` takes them; the rest have its defaults on both sides.
+    """
+    predictor = Predictor.load(model, runtime=sample.runtime, **thresholds)
+    flags = {"score_threshold": "--threshold", "nms_threshold": "--nms"}
+    words = [word for name, value in thresholds.items() for word in (flags[name], value)]
+    found = sample.detect(model, *pictures, *words)
+    assert {one["image"] for one in found} <= {str(path) for path in pictures}
+    difference = Difference()
+    for path in pictures:
+        difference.add([one for one in found if one["image"] == str(path)], predictor, path)
+    FIGURES.append(
+        f"{sample.runtime} sample, {what}: {difference.objects} objects in {len(pictures)} pictures, largest "
+        f"difference from Python {difference.pixels:.3f} pixels, score {difference.score:.1e}"
+    )
+    assert difference.objects > 0
+    assert difference.pixels <= limits[0] and difference.score <= limits[1], FIGURES[-1]
+
+
+@pytest.fixture(autouse=True)
+def _no_ipp():
+    """Resize by OpenCV's own code, as in Debian: with Intel's IPP, as pip's has, levels differ by one."""
+    before = cv2.ipp.useIPP()
+    cv2.ipp.setUseIPP(False)
+    yield
+    cv2.ipp.setUseIPP(before)
+
+
+def write(folder: Path, name: str, picture: np.ndarray) -> Path:
+    """Write a picture, RGB where it has colours, as PNG."""
+    path = folder / f"{name}.png"
+    order = (
+        {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}.get(picture.shape[-1]) if picture.ndim == 3 else None
+    )
+    assert cv2.imwrite(str(path), picture if order is None else cv2.cvtColor(picture, order))
+    return path
+
+
+def kinds(folder: Path, photograph: np.ndarray) -> list[Path]:
+    """Write a photograph as pictures of every kind and of many sizes."""
+    height, width = photograph.shape[:2]
+    grey = cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY)
+    return [
+        write(folder, "colour", photograph),
+        write(folder, "grey", grey),
+        write(folder, "alpha", np.dstack([photograph, grey])),
+        write(folder, "16-bit", photograph.astype(np.uint16) * 257),
+        write(folder, "large", cv2.resize(photograph, (2300, 1900))),
+        write(folder, "small", cv2.resize(photograph, (150, 120), interpolation=cv2.INTER_AREA)),
+        write(folder, "narrow", photograph[:, width // 8 : width // 2]),
+        write(folder, "flat", photograph[height // 4 : height // 2]),
+        write(folder, "pixel", photograph[:1, :1]),
+    ]
+
+
+def test_pixels_of_the_inputs_size(sample, models, tmp_path):
+    pictures = [write(tmp_path, str(seed), random_picture(192, 256, seed)) for seed in range(4)]
+    limits = (PIXELS, SCORE)
+    check(sample, models.random(), pictures, limits, "random weights")
+    check(sample, models.random(), pictures, limits, "random weights, no suppression", nms_threshold=0)
+
+
+@pytest.mark.parametrize("fit", MODES)
+def test_pictures_of_every_kind(sample, models, shared_data, fit, tmp_path):
+    model = models.changed(models.darknet(shared_data, "nano-coco"), fit, fit=fit)
+    pictures = kinds(tmp_path, read_picture(shared_data / "images" / "dog.jpg"))
+    check(sample, model, pictures, (PIXELS, SCORE), f"nano-coco, {fit}")
+
+
+@pytest.mark.parametrize("name", ("nano-coco", "yoloface-500k", "fastestv2"))
+def test_trained_models_on_photographs(sample, models, shared_data, name, tmp_path):
+    model = models.fastestv2(shared_data) if name == "fastestv2" else models.darknet(shared_data, name)
+    photographs = sorted((shared_data / "images").glob("*.jpg"))
+    pictures = [write(tmp_path, path.stem, read_picture(path)) for path in photographs]
+    check(sample, model, pictures, (PIXELS, SCORE), f"{name}, PNG")
+    check(
+        sample,
+        model,
+        photographs,
+        (JPEG_PIXELS, JPEG_SCORE),
+        f"{name}, JPEG",
+        score_threshold=0.2,
+        nms_threshold=0.6,
+    )
+
+
+@pytest.mark.parametrize("cut", ("raw", "decoded"))
+def test_symbols_of_other_cuts(sample, models, cut, tmp_path):
+    if sample.runtime != "mxnet":
+        pytest.skip("ncnn's graphs are cut raw, which the other tests run")
+    model = models.random(cut)
+    picture = write(tmp_path, "picture", random_picture(192, 256, seed=9))
+    check(
+        sample,
+        model,
+        [picture],
+        (PIXELS, SCORE),
+        f"random weights, cut {cut}",
+        score_threshold=0.5,
+    )

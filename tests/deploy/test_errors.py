@@ -1,0 +1,150 @@
+"""What the C++ samples say of a wrong command line, a model that they cannot run, and bad pictures."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_yolo.inference.model_file import find_model_file
+from tests.deploy.conftest import Sample
+from tests.random_model import random_picture
+
+
+def said(sample: Sample, status: int, *words: object) -> str:
+    """Return the one error that a call of the program gives, after its exit status was looked at."""
+    done = sample.run(*words)
+    assert done.returncode == status, done.stderr
+    return next(line for line in done.stderr.splitlines() if line.startswith("error: "))
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "picture.png"
+    cv2.imwrite(str(path), random_picture(60, 80))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    (
+        ((), "expected a model and at least one picture"),
+        (("model",), "expected a model and at least one picture"),
+        (("model", "picture", "--treshold", "0.3"), "--treshold: unknown"),
+        (("model", "picture", "--threshold"), "--threshold: expected a value"),
+        (("model", "picture", "--threshold", "30"), "--threshold 30: expected a number within 0 and 1"),
+        (("model", "picture", "--nms", "0,5"), "--nms 0,5: expected a number within 0 and 1"),
+    ),
+)
+def test_command_line(sample, words, expected):
+    done = sample.run(*words)
+    assert done.returncode == 2
+    assert expected in done.stderr and "usage: detect" in done.stderr and not done.stdout
+
+
+def test_help(sample):
+    done = sample.run("--help")
+    assert done.returncode == 0 and done.stdout.startswith("usage: detect") and not done.stderr
+
+
+def edited(models, label, edit, model=None):
+    """Return a copy of a model whose record was edited as JSON."""
+    folder = models.changed(model or models.random(), label)
+    file = find_model_file(folder)
+    record = json.loads(file.read_text())
+    edit(record)
+    file.write_text(json.dumps(record))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("label", "edit", "expected"),
+    (
+        ("newer", lambda record: record.update(format=3), "is of format 3, and this program reads 2"),
+        ("older", lambda record: record.update(format=1), "is of format 1, .*export the model again"),
+        ("run", lambda record: record.update(graphs={}), "a training run, .*gluon_yolo export --format"),
+        (
+            "coding",
+            lambda record: record["spec"].update(box_coding="polar"),
+            'box_coding "polar" is not known',
+        ),
+        ("rule", lambda record: record["spec"].pop("score_rule"), "a field is missing or wrong .*score_rule"),
+        (
+            "size",
+            lambda record: record["input"].update(size_hw=[100, 100]),
+            "no multiple of the largest stride",
+        ),
+    ),
+)
+def test_records(sample, models, picture, label, edit, expected):
+    message = said(sample, 1, edited(models, f"{label}-{sample.runtime}", edit), picture)
+    assert re.search(expected, message), message
+
+
+def test_no_model(sample, models, picture, tmp_path):
+    assert "no such file or folder" in said(sample, 1, tmp_path / "absent", picture)
+    assert "holds no model" in said(sample, 1, tmp_path, picture)
+    assert "is no model's record" in said(sample, 1, picture, picture)
+    both = tmp_path / "both"
+    both.mkdir()
+    for name in ("one", "other"):
+        (both / f"{name}.json").write_text(find_model_file(models.random()).read_text())
+    assert "holds several models" in said(sample, 1, both, picture)
+
+
+def test_damaged_files(sample, models, picture):
+    names = {"ncnn": (".param", ".bin"), "mxnet": ("-symbol.json", "-0000.params")}[sample.runtime]
+    for ending in names:
+        folder = models.changed(models.random(), f"without{ending}")
+        (file,) = folder.glob(f"*{ending}")
+        content = file.read_bytes()
+        file.write_bytes(content[: len(content) // 2])
+        message = said(sample, 1, folder, picture)
+        assert file.name in message and "damaged" in message
+        file.unlink()
+        message = said(sample, 1, folder, picture)
+        assert file.name in message and re.search("no such file", message, re.IGNORECASE)
+
+
+def test_a_cut_that_ncnn_graphs_do_not_have(sample, models, picture):
+    if sample.runtime != "ncnn":
+        pytest.skip("mxnet's graphs are taken whatever their cut")
+    folder = edited(models, "cut", lambda record: record["graphs"]["ncnn"].update(cut="nms"))
+    assert "takes ncnn graphs cut raw" in said(sample, 1, folder, picture)
+
+
+def test_maps_of_another_model(sample, models, picture):
+    model = models.random("raw") if sample.runtime == "mxnet" else models.random()
+    folder = edited(models, "classes", lambda record: record["spec"].update(class_names=["a", "b"]), model)
+    assert "the files are of different models" in said(sample, 1, folder, picture)
+
+
+def test_bad_pictures_do_not_stop_the_others(sample, models, picture, tmp_path):
+    empty, text, cut = tmp_path / "empty.jpg", tmp_path / "text.png", tmp_path / "cut.jpg"
+    empty.touch()
+    text.write_text("no picture")
+    cv2.imwrite(str(cut), random_picture(300, 300))
+    cut.write_bytes(cut.read_bytes()[:2000])
+    done = sample.run(models.random(), tmp_path / "absent.png", empty, text, cut, tmp_path, picture)
+    assert done.returncode == 1
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    expected = ("No such file", "the file is empty", "no picture at all", "cut short", "cannot be read")
+    assert len(errors) == len(expected)
+    assert all(words in line for words, line in zip(expected, errors)), errors
+    assert f"{picture}: " in done.stderr
+
+
+def test_draw(sample, models, picture, tmp_path):
+    (tmp_path / "other").mkdir()
+    twin = tmp_path / "other" / picture.name
+    twin.write_bytes(picture.read_bytes())
+    assert sample.detect(models.random(), picture, twin, "--threshold", "0.5", "--draw", tmp_path / "drawn")
+    drawn = cv2.imread(str(tmp_path / "drawn" / "picture.png"))
+    assert drawn.shape == (60, 80, 3) and (drawn != cv2.imread(str(picture))).any()
+    assert np.array_equal(drawn, cv2.imread(str(tmp_path / "drawn" / "picture-2.png")))
+    before = picture.read_bytes()
+    assert "is the picture" in said(sample, 1, models.random(), picture, "--draw", tmp_path)
+    assert picture.read_bytes() == before

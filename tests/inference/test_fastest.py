@@ -1,0 +1,198 @@
+"""Which runtime `auto` takes: the fastest that works, found once and remembered."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+
+import numpy as np
+import pytest
+
+from gluon_yolo.errors import MissingDependency, UserError
+from gluon_yolo.inference import fastest, runtimes
+from gluon_yolo.inference.graph import Graph
+from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.inference.runtimes import RUNTIMES
+from gluon_yolo.spec import DetectionSpec
+
+SPEC = DetectionSpec(("circle",))
+SIZE_HW = (32, 32)
+SPEEDS = {"mxnet": 0.02, "onnxruntime": 0.004, "openvino": 0.008, "ncnn": 0.012}
+GRAPHS = {"symbol": "toy-symbol.json", "onnx": "toy.onnx", "ncnn": "toy.param"}
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache."""
+    monkeypatch.setenv("GLUON_YOLO_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "fastest"
+
+
+@pytest.fixture
+def speeds():
+    return dict(SPEEDS)
+
+
+@pytest.fixture
+def loaded(speeds, monkeypatch):
+    """Runtimes that take the time that ``speeds`` says, or raise it; the list of those that were loaded."""
+    names = []
+
+    def load(name, record, folder, gpu=None):
+        names.append(name)
+        if isinstance(speeds[name], Exception):
+            raise speeds[name]
+
+        def network(pixels):
+            assert pixels.shape == (1, *SIZE_HW, 3) and pixels.dtype == np.uint8
+            if callable(speeds[name]):
+                speeds[name]()
+            time.sleep(speeds[name])
+            return np.zeros((1, 1, 4), np.float32), np.zeros((1, 1, 1), np.float32)
+
+        return network
+
+    monkeypatch.setattr(runtimes, "load", load)
+    monkeypatch.setattr(fastest, "TURN_SECONDS", 0.01)
+    monkeypatch.setattr(runtimes.Runtime, "installed", property(lambda self: self.package != "MNN"))
+    return names
+
+
+def record_of(formats=tuple(GRAPHS), **changes):
+    graphs = {kind: Graph((GRAPHS[kind],), "raw", ("raw_0", "raw_1", "raw_2")) for kind in formats}
+    return ModelFile("toy", "toy", SPEC, SIZE_HW, **{"graphs": graphs, "weights": "a1", **changes})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in GRAPHS.values():
+        (tmp_path / name).write_text("weights")
+    return tmp_path
+
+
+def chosen(folder, record=None, size_hw=SIZE_HW):
+    return fastest.choose(record or record_of(), folder, size_hw)[0]
+
+
+def test_the_fastest_is_taken_and_named(folder, cache, loaded, caplog):
+    caplog.set_level(logging.INFO, "gluon_yolo")
+    record_of().write(folder / "toy.json")
+    predictor = Predictor.load(folder)
+    assert predictor.runtime == "onnxruntime" and sorted(loaded) == sorted(SPEEDS)
+    assert "fastest runtime here: onnxruntime (onnxruntime 4." in caplog.text
+    assert Predictor.load(folder, runtime="ncnn").runtime == "ncnn"
+
+
+def test_it_is_measured_once(folder, cache, loaded, speeds):
+    assert chosen(folder) == "onnxruntime"
+    speeds["ncnn"] = 0.0
+    loaded.clear()
+    assert chosen(folder) == "onnxruntime" and loaded == ["onnxruntime"]
+    (file,) = cache.iterdir()
+    assert json.loads(file.read_text())["runtime"] == "onnxruntime"
+
+
+def test_what_it_depends_on_is_measured_anew(folder, cache, loaded, monkeypatch):
+    """Each change gives another file; the same again gives none."""
+    cases = [
+        {},
+        {"record": record_of(weights="b2")},
+        {"record": record_of(precision="int8")},
+        {"record": record_of(("symbol", "onnx"))},
+    ]
+    for number, case in enumerate(cases, 1):
+        for _ in range(2):
+            chosen(folder, **case)
+            assert len(list(cache.iterdir())) == number
+    monkeypatch.setenv("OMP_NUM_THREADS", "17")
+    chosen(folder)
+    assert len(list(cache.iterdir())) == 5
+    monkeypatch.setattr(fastest, "_version", lambda package: "99")
+    chosen(folder)
+    assert len(list(cache.iterdir())) == 6
+    (folder / "toy.onnx").write_text("other weights")
+    chosen(folder)
+    assert len(list(cache.iterdir())) == 7
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"runtime": "abacus"}'])
+def test_a_cache_of_something_else_is_written_anew(folder, cache, loaded, content):
+    chosen(folder)
+    (file,) = cache.iterdir()
+    file.write_text(content)
+    assert chosen(folder) == "onnxruntime"
+    assert json.loads(file.read_text())["runtime"] == "onnxruntime"
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(folder, loaded, monkeypatch):
+    (folder / "file").write_text("no folder")
+    monkeypatch.setenv("GLUON_YOLO_CACHE", str(folder / "file"))
+    assert chosen(folder) == "onnxruntime"
+
+
+def test_the_cache_lies_where_the_system_keeps_them(folder, loaded, monkeypatch):
+    monkeypatch.delenv("GLUON_YOLO_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "xdg"))
+    chosen(folder)
+    assert len(list((folder / "xdg" / "gluon_yolo" / "fastest").iterdir())) == 1
+
+
+def test_a_single_candidate_is_not_measured(folder, cache, loaded, speeds):
+    def never():
+        raise AssertionError
+
+    speeds["ncnn"] = never
+    assert chosen(folder, record_of(("ncnn",))) == "ncnn"
+    assert not cache.exists()
+
+
+def broken_run():
+    raise RuntimeError("illegal instruction")
+
+
+@pytest.mark.parametrize(
+    "failure, said",
+    [(UserError("toy.onnx: is damaged"), "toy.onnx: is damaged"), (broken_run, "illegal instruction")],
+    ids=["load", "run"],
+)
+def test_one_that_fails_is_said_and_passed_over(folder, cache, loaded, speeds, caplog, failure, said):
+    speeds["onnxruntime"] = failure
+    assert chosen(folder) == "openvino"
+    assert f"runtime onnxruntime is passed over: {said}" in caplog.text
+
+
+def test_one_that_was_remembered_and_fails_now_is_passed_over(folder, cache, loaded, speeds, caplog):
+    chosen(folder)
+    speeds["onnxruntime"] = UserError("toy.onnx: is damaged")
+    assert chosen(folder) == "openvino"
+    assert "runtime onnxruntime is passed over: toy.onnx: is damaged" in caplog.text
+
+
+def test_when_all_fail(folder, cache, loaded, speeds):
+    speeds.update(dict.fromkeys(speeds, UserError("damaged")))
+    with pytest.raises(UserError, match="toy runs in none of mxnet, onnxruntime, openvino, ncnn"):
+        chosen(folder)
+    with pytest.raises(UserError, match="^damaged$"):
+        chosen(folder, record_of(("ncnn",)))
+
+
+def test_who_is_a_candidate(monkeypatch):
+    monkeypatch.setattr(runtimes.Runtime, "installed", property(lambda self: self.package in ("ncnn", "MNN")))
+    assert runtimes.candidates(record_of()) == ["ncnn"]
+    assert runtimes.candidates(record_of(("symbol",))) == ["mxnet"]  # whose loading says what to install
+    monkeypatch.setattr(runtimes.Runtime, "installed", False)
+    assert runtimes.candidates(record_of()) == ["onnxruntime"]
+    foreign = record_of(graphs={"tflite": Graph(("toy.tflite",), "raw", ("raw_0",))})
+    with pytest.raises(UserError, match="toy is there as tflite, which nothing here runs"):
+        runtimes.candidates(foreign)
+
+
+def test_a_runtime_that_is_not_installed_is_named(folder, monkeypatch):
+    monkeypatch.setitem(RUNTIMES, "mnn", runtimes.Runtime("MNN", ("mnn",)))
+    monkeypatch.setitem(__import__("sys").modules, "MNN", None)
+    graph = Graph(("toy.mnn",), "decoded", ("boxes", "scores"))
+    (folder / "toy.mnn").write_text("weights")
+    with pytest.raises(MissingDependency, match="MNN"):
+        runtimes.load("mnn", record_of(graphs={"mnn": graph}), folder)
