@@ -22,8 +22,8 @@ STAMP := $(VENV)/set-up-$(shell cat $(LISTS) pyproject.toml | cksum | cut -d' ' 
 MXNET := $(shell grep -o '^mxnet[a-z0-9-]*==[0-9.]*' $(REQUIREMENTS))
 OTHER_MXNET := $(filter-out $(firstword $(subst =, ,$(MXNET))),mxnet mxnet-cu112)
 
-# Where the C++ samples are built, and what Debian and Ubuntu call what they need. libncnn-dev is not in all of them: where
-# it is missing, deploy/build.sh builds ncnn.
+# Where the C++ samples are built, and what Debian and Ubuntu call what they need. Where they have no libncnn-dev,
+# deploy/build.sh builds ncnn.
 SAMPLES := $(CURDIR)/build/deploy
 SAMPLE_PACKAGES := cmake g++ libopencv-dev nlohmann-json3-dev
 
@@ -48,7 +48,7 @@ run: setup
 	$(PY) -m gluon_yolo quickstart --out runs/quickstart
 
 test: setup
-	$(PY) -m pytest -q -m "not slow" $(ARGS)
+	$(PY) -m pytest -q -m "not slow" --ignore tests/deploy $(ARGS)
 
 slow: setup
 	$(PY) -m pytest -q -m slow $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 WARM_UP = 2
+ANSWER = "answer: "  # before what is one: some runtimes print lines of their own
 OURS, THEIRS, THEIRS_OUR_THREADS = "ours", "GluonCV", "GluonCV, our threads"
 
 
@@ -40,10 +42,10 @@ class Workers:
         worker = self._workers[name]
         worker.stdin.write(question + "\n")
         worker.stdin.flush()
-        answer = worker.stdout.readline()
-        if not answer:
-            raise SystemExit(f"{name}: the process ended; its error is printed above")
-        return json.loads(answer)
+        for line in worker.stdout:
+            if line.startswith(ANSWER):
+                return json.loads(line[len(ANSWER) :])
+        raise SystemExit(f"{name}: the process ended; its error is printed above")
 
     def take_turns(self, rounds: int) -> dict[str, list[Any]]:
         """Have each process answer ``time`` once a round; return the answers by name."""
@@ -58,7 +60,8 @@ class Workers:
 
     def __exit__(self, *_: object) -> None:
         for worker in self._workers.values():
-            worker.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # of one that ended by itself
+                worker.stdin.close()
             worker.wait()
 
 
@@ -91,7 +94,7 @@ def serve(answers: dict[str, Callable[[], Any]]) -> int:
     for _ in range(WARM_UP):
         answers["time"]()
     for line in sys.stdin:
-        print(json.dumps(answers[line.strip()]()), flush=True)
+        print(ANSWER + json.dumps(answers[line.strip()]()), flush=True)
     return 0
 
 

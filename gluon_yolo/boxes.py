@@ -10,7 +10,7 @@ import numpy as np
 
 from gluon_yolo.structures import Detections
 
-_BLOCK = 100  # boxes that suppression compares with one another at once
+_BLOCK = 128  # boxes that suppression compares with one another at once
 _WORSE = np.triu(np.ones((_BLOCK, _BLOCK), dtype=bool), 1)
 
 
@@ -21,10 +21,15 @@ def area(boxes: np.ndarray) -> np.ndarray:
 
 def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the intersection over union (N, M) of boxes (N, 4) and (M, 4); 0 where both are empty."""
-    width = np.minimum(a[:, None, 2], b[None, :, 2]) - np.maximum(a[:, None, 0], b[None, :, 0])
-    height = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1])
-    intersection = np.maximum(width, 0) * np.maximum(height, 0)
-    union = area(a)[:, None] + area(b)[None, :] - intersection
+    left, top, right, bottom = np.ascontiguousarray(b.T)
+    width = np.minimum(a[:, 2:3], right)
+    width -= np.maximum(a[:, 0:1], left)
+    height = np.minimum(a[:, 3:4], bottom)
+    height -= np.maximum(a[:, 1:2], top)
+    intersection = np.maximum(width, 0, out=width)
+    intersection *= np.maximum(height, 0, out=height)
+    union = area(a)[:, None] + area(b)
+    union -= intersection
     return intersection / np.maximum(union, np.finfo(np.float32).tiny)
 
 

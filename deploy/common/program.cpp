@@ -100,7 +100,9 @@ fs::path result_of(const fs::path& folder, const fs::path& picture, std::set<fs:
         result = folder / (picture.stem().string() + "-" + std::to_string(i) + picture.extension().string());
     }
     std::error_code none;
-    if (fs::equivalent(result, picture, none)) throw UserError(result.string() + ": is the picture; name another --draw");
+    if (fs::equivalent(result, picture, none)) {
+        throw UserError(result.string() + ": is the picture; name another folder with --draw");
+    }
     return result;
 }
 

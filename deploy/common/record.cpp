@@ -68,6 +68,7 @@ std::vector<Level> read_levels(const json& spec) {
         for (const json& anchor : anchors.at(i)) {
             level.anchors.push_back({anchor.at(0).get<float>(), anchor.at(1).get<float>()});
         }
+        if (level.stride < 1) throw UserError("a stride is below 1");
         levels.push_back(level);
     }
     return levels;

@@ -54,9 +54,13 @@ std::vector<Detection> MXNetDetector::detect(const std::uint8_t* rgb, float scor
     check(library_->set_input(predictor_.get(), kInput, pixels_.data(), static_cast<std::uint32_t>(pixels_.size())));
     check(library_->forward(predictor_.get()));
     if (!record_.decoded.empty()) {
-        const Output boxes = output(0), scores = output(1);  // (1, N, 4) and (1, N, C)
-        return select(candidates(boxes.values.data(), scores.values.data(), static_cast<std::size_t>(boxes.shape.at(1)),
-                                 static_cast<int>(record_.class_names.size()), score_threshold),
+        const Output boxes = output(0), scores = output(1);
+        const int anchors = boxes.shape.at(1), classes = static_cast<int>(record_.class_names.size());
+        if (boxes.shape != std::vector<int>{1, anchors, 4} || scores.shape != std::vector<int>{1, anchors, classes}) {
+            throw UserError(record_.name + ": gives other outputs than the record says: they are of different models");
+        }
+        return select(candidates(boxes.values.data(), scores.values.data(), static_cast<std::size_t>(anchors), classes,
+                                 score_threshold),
                       nms_threshold);
     }
     std::vector<Output> outputs;  // (1, K, H, W), which own what the raw maps point to

@@ -45,15 +45,17 @@ PYTHONPATH=$work/clock "$python" -m pip --disable-pip-version-check download --q
 tar -xf "$work/fetched"/ncnn-*.tar.gz -C "$work/source" --strip-components=1
 
 off=()
-for layer in $(sed -n 's/^ncnn_add_layer(\([A-Za-z0-9_]*\).*/\1/p' "$work/source/src/CMakeLists.txt" | tr '[:upper:]' '[:lower:]'); do
+names=$(sed -n 's/^ncnn_add_layer(\([A-Za-z0-9_]*\).*/\1/p' "$work/source/src/CMakeLists.txt")
+for layer in $(echo "$names" | tr '[:upper:]' '[:lower:]'); do
     [[ " $(echo $LAYERS) " == *" $layer "* ]] || off+=("-DWITH_LAYER_$layer=OFF")
 done
 echo "building ncnn $version into $prefix (some minutes, once)"
 {
     cmake -S "$work/source" -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" \
-        -DNCNN_VERSION="${version##*.}" -DNCNN_VULKAN=OFF -DNCNN_INT8=OFF -DNCNN_BF16=OFF \
-        -DNCNN_AVX512=OFF -DNCNN_AVXVNNI=OFF -DNCNN_FMA4=OFF -DNCNN_XOP=OFF -DNCNN_C_API=OFF \
-        -DNCNN_PIXEL_ROTATE=OFF -DNCNN_PIXEL_AFFINE=OFF -DNCNN_PIXEL_DRAWING=OFF -DNCNN_PYTHON=OFF -DNCNN_BUILD_TOOLS=OFF -DNCNN_BUILD_EXAMPLES=OFF -DNCNN_BUILD_TESTS=OFF \
+        -DNCNN_VERSION="${version##*.}" -DNCNN_VULKAN=OFF -DNCNN_INT8=OFF -DNCNN_BF16=OFF -DNCNN_C_API=OFF \
+        -DNCNN_AVX512=OFF -DNCNN_AVXVNNI=OFF -DNCNN_FMA4=OFF -DNCNN_XOP=OFF \
+        -DNCNN_PIXEL_ROTATE=OFF -DNCNN_PIXEL_AFFINE=OFF -DNCNN_PIXEL_DRAWING=OFF \
+        -DNCNN_PYTHON=OFF -DNCNN_BUILD_TOOLS=OFF -DNCNN_BUILD_EXAMPLES=OFF -DNCNN_BUILD_TESTS=OFF \
         -DNCNN_BUILD_BENCHMARK=OFF "${off[@]}" "$@"
     cmake --build "$work/build" --parallel "$(nproc)"
     cmake --install "$work/build"

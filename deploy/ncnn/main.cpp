@@ -1,4 +1,12 @@
-// detect: finds objects in pictures with an exported model's ncnn files. `detect --help` says how.
+// detect: finds objects in pictures with an exported model, on ncnn.
+//
+//   python -m gluon_yolo export RUN --format ncnn --out model     NAME.json, NAME.param, NAME.bin
+//   cmake -S deploy/ncnn -B build/ncnn && cmake --build build/ncnn
+//   build/ncnn/detect model street.jpg --draw seen                boxes as lines of JSON; --help says the rest
+//
+// A picture's way: read_picture (../common/picture.cpp), fit to the input (fit.cpp), network (ncnn_detector.cpp), raw
+// maps to boxes (decode.cpp), the best of them (detection.cpp), back to the picture (fit.cpp). docs/deploy.md: other
+// devices, what to take over into an app, and what the record's fields mean.
 #include <cstdlib>
 
 #include "../common/program.h"

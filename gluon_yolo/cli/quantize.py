@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gluon_yolo.atomic import writing
 from gluon_yolo.cli import quantize_data
 from gluon_yolo.cli.export import Model, load_model
 from gluon_yolo.cli.model_flags import (
@@ -18,7 +18,7 @@ from gluon_yolo.cli.model_flags import (
     check_one_model,
     parse_size,
 )
-from gluon_yolo.cli.quantize_report import Row, table, time_side_by_side, write_report
+from gluon_yolo.cli.quantize_report import say, time_side_by_side, write_report
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.model_file import ModelFile, find_model_file
@@ -95,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
     from gluon_yolo.cli import quantize_forms as forms
     from gluon_yolo.export.calibration import read
     from gluon_yolo.export.parity import WrongResults
+    from gluon_yolo.inference.mxnet_precision import has_bfloat16
     from gluon_yolo.inference.mxnet_runtime import from_block
 
     request = _request(args, model)
@@ -105,7 +106,10 @@ def run(args: argparse.Namespace) -> int:
     score = "agreement with itself" if judge.agreement else "mAP"
     print(f"float32: {score} {100 * baseline[judge.key]:.2f}; wanted: at least {wanted:.2f}")
 
-    out, missed = Path(args.out), []
+    out = Path(args.out)
+    with writing(out, "choose another folder with --out"):
+        out.mkdir(parents=True, exist_ok=True)
+    missed: list[str] = []
     try:
         made = forms.in_float(request, formats if "int8" in precisions else ["symbol"], judge, baseline)
         if "int8" in precisions:
@@ -114,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
                 request, formats, reference, pictures, judge, wanted, args.method, out / "int8"
             )
             made += more
-        if "bfloat16" in precisions and forms.computes_bfloat16():
+        if "bfloat16" in precisions and has_bfloat16():
             made += forms.in_bfloat16(request, judge, out / "bfloat16")
         elif "bfloat16" in precisions:
             print("bfloat16 is not written: this processor does not compute in it (avx512_bf16)")
@@ -124,9 +128,9 @@ def run(args: argparse.Namespace) -> int:
     rows = [row for row, _ in made]
     for row, took in zip(rows, time_side_by_side([network for _, network in made], request.size_hw)):
         row.milliseconds = took
-    about = _about(args, data, judge, request)
-    write_report(out / "report.json", {**about, "seconds": time.perf_counter() - started}, rows)
-    _say(out, rows, judge, data, missed, wanted, time.perf_counter() - started)
+    about = {**_about(args, data, judge, request), "seconds": time.perf_counter() - started}
+    write_report(out / "report.json", about, rows)
+    say(out, about, rows, judge.key, wanted, missed)
     return 1 if missed else 0
 
 
@@ -191,8 +195,8 @@ def _judge(data: quantize_data.Data, reference: Any, request: Request) -> Judge:
     scoring, threshold = data.scoring, request.suppression.nms_threshold
     if not data.labelled:
         print(
-            f"no labels in {scoring.report.title.removesuffix(', without labels')}: int8 is held to what the "
-            f"model in float finds from a score of {FOUND_FROM} on (mAP50 of the one against the other)"
+            f"{scoring.report.title}: every form is held to what the model in float32 finds from a score of "
+            f"{FOUND_FROM} on (mAP50 of the one against the other)"
         )
         predictor = Predictor(reference, spec, size_hw, FOUND_FROM, threshold, fit=fit)
         scoring = found_by(predictor, scoring)
@@ -211,37 +215,3 @@ def _about(
         "score": "VOC mAP50 against what the model in float finds" if judge.agreement else judge.key,
         "max_drop": args.max_drop,
     }
-
-
-def _say(
-    out: Path,
-    rows: Sequence[Row],
-    judge: Judge,
-    data: quantize_data.Data,
-    missed: Sequence[str],
-    wanted: float,
-    seconds: float,
-) -> None:
-    """Print the table, what stayed in float, what is too far from float, and how to go on."""
-    keys = ["VOC_mAP50"] if judge.agreement else ["VOC07_mAP50", "AP"]
-    print(f"\n{table(rows, keys)}\n")
-    for row in rows:
-        if row.precision == "int8":
-            print(f"{row.format} int8, layers left in float: {', '.join(row.in_float) or 'none'}")
-    for row in rows[1:]:
-        if 100 * row.numbers[judge.key] < wanted:
-            print(
-                f"{row.format} {row.precision} scores {100 * row.numbers[judge.key]:.2f}, under {wanted:.2f}"
-            )
-    for sentence in missed:
-        print(sentence)
-    folders = sorted({row.precision for row in rows if row.precision != "float32"}, reverse=True)
-    print(
-        f"{len(data.scoring)} pictures scored, {seconds:.0f} s in all; the table is in {out / 'report.json'}"
-    )
-    if folders:
-        first = shlex.quote(str(out / folders[0]))
-        print(
-            f"{' and '.join(folders)} in {out}; use it with: gluon-yolo demo --model {first} PICTURES, or in "
-            f"Python: gluon_yolo.Predictor.load({str(out / folders[0])!r})(picture)"
-        )

@@ -84,9 +84,11 @@ def in_int8(
             )
     if not made:
         return [], missed
-    path, removed = quantize.write(request, folder, made)
-    if removed:
-        print(f"removed {', '.join(removed)}: of another model")
+    path, before = quantize.write(request, folder, made)
+    if before.removed:
+        print(f"removed {', '.join(before.removed)}: {before.reason}")
+    if before.kept:
+        print(f"{folder}: there before, of the same weights, and not scored now: {', '.join(before.kept)}")
     forms = []
     for int8, chosen in made:
         row, network = _loaded(path, int8.kind, "int8", chosen.method)
@@ -100,15 +102,6 @@ def in_bfloat16(request: Request, judge: Judge, folder: Path) -> list[Form]:
     row, network = _loaded(_export(request, folder, ["symbol"], "bfloat16"), "symbol", "bfloat16", "")
     row.numbers = _scores(judge(network))
     return [(row, network)]
-
-
-def computes_bfloat16() -> bool:
-    """Say whether the processor multiplies bfloat16 itself; on others it is slower than float32, or fails."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return "avx512_bf16" in text or "amx_bf16" in text
 
 
 def _export(request: Request, folder: Path, formats: Sequence[str], precision: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -90,6 +91,45 @@ def table(rows: Sequence[Row], keys: Sequence[str]) -> str:
         for line in cells
     ]
     return "\n".join([text[0], "-" * len(text[0]), *text[1:]])
+
+
+def say(
+    out: Path, about: Mapping[str, Any], rows: Sequence[Row], key: str, wanted: float, missed: Sequence[str]
+) -> None:
+    """Print the table, what stayed in float, what is too far from float, and how to go on.
+
+    Args:
+        out: where all was written.
+        about: what is in the report beside the rows.
+        rows: the forms of the model, first float32.
+        key: of the score that decides.
+        wanted: what of it is enough, in percent.
+        missed: a sentence for each form that was not written.
+    """
+    print(f"\n{table(rows, ['VOC_mAP50'] if key == 'VOC_mAP50' else ['VOC07_mAP50', 'AP'])}\n")
+    int8 = [row for row in rows if row.precision == "int8"]
+    for row in int8:
+        print(f"{row.format} int8, layers left in float: {', '.join(row.in_float) or 'none'}")
+    if any(row.format == "symbol" for row in int8):
+        print("(mxnet's files hold int8's weights as float32; it turns them into int8 when it first runs)")
+    for row in rows[1:]:
+        reached = 100 * row.numbers[key]
+        if reached < wanted:
+            print(f"{row.format} {row.precision} scores {reached:.2f}, under {wanted:.2f}")
+    for sentence in missed:
+        print(sentence)
+    print(
+        f"{about['pictures']['scoring']} pictures scored, {about['seconds']:.0f} s in all; the table is in "
+        f"{out / 'report.json'}"
+    )
+    folders = [out / precision for precision in dict.fromkeys(row.precision for row in rows[1:])]
+    folders = [folder for folder in folders if folder.name != "float32"]
+    if folders:
+        first = str(folders[0])
+        print(
+            f"the model is in {' and '.join(map(str, folders))}; use it with: gluon-yolo demo --model "
+            f"{shlex.quote(first)} PICTURES, or in Python: gluon_yolo.Predictor.load({first!r})(picture)"
+        )
 
 
 def write_report(path: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> None:

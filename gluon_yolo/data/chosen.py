@@ -75,5 +75,5 @@ def open_unlabelled(folder: str | os.PathLike[str], class_names: Sequence[str]) 
     """
     names = pictures_below(folder)
     sizes = [picture_size_hw(name) for name in names]
-    title = f"{os.fspath(folder)}, without labels"
+    title = f"{os.fspath(folder)} (no labels)"
     return PictureFiles(class_names, names, sizes, [Detections.empty()] * len(names), Report(title))

@@ -22,8 +22,8 @@ class Extremes:
 
     def observe(self, array: np.ndarray) -> None:
         """Take an array into account."""
-        self._low = min(self._low, float(array.min()))
-        self._high = max(self._high, float(array.max()))
+        self._low = float(np.minimum(self._low, array.min()))  # which keeps what is no number
+        self._high = float(np.maximum(self._high, array.max()))
 
     def range(self) -> tuple[float, float]:
         """Return the two numbers."""
@@ -63,7 +63,7 @@ class Histogram:
     def range(self) -> tuple[float, float]:
         """Return the range: from zero where nothing was below it, else as far below as above."""
         low, high = self._extremes.range()
-        if not self._reach:
+        if not (self._reach and np.isfinite([low, high]).all()):
             return low, high
         edges = np.linspace(-self._reach, self._reach, BINS + 1, dtype=np.float32)
         threshold, _ = mx.nd.contrib.calibrate_entropy(

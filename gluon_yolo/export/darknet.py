@@ -8,7 +8,7 @@ from gluon_yolo.darknet import files
 from gluon_yolo.darknet.changes import with_input
 from gluon_yolo.darknet.network import DarknetNetwork
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.parity import Parity
+from gluon_yolo.export.parity import BOUNDS, Parity
 from gluon_yolo.export.request import Request
 from gluon_yolo.inference import mxnet_runtime
 from gluon_yolo.inference.graph import Graph
@@ -33,4 +33,4 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
     written = files.save(net, folder, name, request.header, cfg)
     again, _ = files.load(written, folder / f"{name}.weights", net.spec.class_names)
     graph = request.raw(*(f"{name}{ending}" for ending in (".weights", ".names", ".cfg")))
-    return graph, request.reference.demand(mxnet_runtime.from_block(again), written.name)
+    return graph, request.reference.demand(mxnet_runtime.from_block(again), written.name, BOUNDS["float32"])

@@ -34,6 +34,10 @@ class Int8(abc.ABC):
     layers: tuple[str, ...]
 
     @abc.abstractmethod
+    def __init__(self, request: Request):
+        """Take the network, its name and its thresholds."""
+
+    @abc.abstractmethod
     def calibrate(self, batches: Iterable[np.ndarray], method: str, progress: Progress) -> Ranges:
         """Run pictures (B, h, w, 3) uint8 RGB through it and return the ranges of its arrays."""
 
@@ -75,7 +79,7 @@ class SymbolInt8(Int8):
         """Return it in int8 as a function."""
         symbol, parameters = self._lowered(ranges, excluded)
         internals = symbol.get_internals()
-        return MXNetRuntime(mx.sym.Group([internals[name] for name in self._outputs]), parameters)
+        return MXNetRuntime(mx.sym.Group([internals[name] for name in self._outputs]), parameters, None)
 
     def write(self, ranges: Ranges, excluded: Sequence[str], folder: Path) -> Graph:
         """Write ``NAME-symbol.json`` and ``NAME-0000.params``."""
@@ -85,7 +89,9 @@ class SymbolInt8(Int8):
         outputs = tuple(symbol.list_outputs())
         return Graph(files, "nms", outputs, self._outputs, dict(vars(self._request.suppression)))
 
-    def _lowered(self, ranges: Ranges, excluded: Sequence[str]) -> tuple[mx.sym.Symbol, Mapping]:
+    def _lowered(
+        self, ranges: Ranges, excluded: Sequence[str]
+    ) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray]]:
         return symbol_int8.lower(self._symbol, self._parameters, ranges, excluded)
 
 

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
+from gluon_yolo.errors import UserError
 from gluon_yolo.export.onnx import write_cut
 from gluon_yolo.export.parity import BOUNDS, Parity, WrongResults
 from gluon_yolo.export.request import Request
@@ -21,13 +24,15 @@ _CONVERT = "import sys, _tools; sys.exit(not _tools.mnnconvert(sys.argv))"
 def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
     """Convert our ONNX model to ``NAME.mnn`` and run it.
 
+    float16 is the nearest one; the converter would take the next towards zero, and boxes drift.
+
     Raises:
         UserError: when an operator has no counterpart, or the network's weights are damaged.
         WrongResults: when MNN's converter fails, or MNN gives other boxes and scores with its file.
     """
     file = f"{request.name}.mnn"
     source = folder / "for_mnn.onnx"
-    graph = write_cut(request, source, request.cut or "decoded")
+    graph = write_cut(_rounded(request), source, request.cut or "decoded")
     words = [
         "-f",
         "ONNX",
@@ -43,6 +48,20 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
     if done.returncode or not (folder / file).is_file():
         said = (done.stdout + done.stderr).strip().splitlines() or ["it said nothing"]
         raise WrongResults(f"{file}: MNN's converter failed: {said[-1]}; nothing was written")
-    runtime = MNNRuntime(folder / file, request.net.spec, graph.outputs)
+    source.unlink()
+    try:
+        runtime = MNNRuntime(folder / file, request.net.spec, graph.outputs)
+    except UserError as error:  # the converter does not look whether it could write all of its file
+        raise OSError("MNN could not write all of it; is the disk full?") from error
     parity = request.reference.demand(runtime, file, BOUNDS[request.precision])
     return dataclasses.replace(graph, files=(file,)), parity
+
+
+def _rounded(request: Request) -> Request:
+    """Return the request with its graph's weights as the precision can hold them."""
+    if request.precision != "float16":
+        return request
+    weights = {
+        name: array.astype(np.float16).astype(np.float32) for name, array in request.graph.weights.items()
+    }
+    return request.of(dataclasses.replace(request.graph, weights=weights))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gluon_yolo.export import ncnn_file
-from gluon_yolo.export.parity import Bound, Parity
+from gluon_yolo.export.parity import BOUNDS, Parity
 from gluon_yolo.export.request import Request
 from gluon_yolo.inference.graph import Graph
 from gluon_yolo.inference.ncnn_runtime import NcnnRuntime
@@ -21,5 +21,5 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
     name = request.name
     ncnn_file.write_model(ncnn_file.make_layers(request.graph), folder, name, request.precision)
     runtime = NcnnRuntime(folder, name, request.net.spec)
-    bound = Bound(*ncnn_file.BOUNDS[request.precision])
-    return request.raw(f"{name}.param", f"{name}.bin"), request.reference.demand(runtime, name, bound)
+    graph = request.raw(f"{name}.param", f"{name}.bin")
+    return graph, request.reference.demand(runtime, name, BOUNDS[request.precision])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gluon_yolo.export.onnx_file import make_model, write_model
-from gluon_yolo.export.parity import Parity
+from gluon_yolo.export.parity import BOUNDS, Parity
 from gluon_yolo.export.request import Request
 from gluon_yolo.inference.graph import Graph
 from gluon_yolo.inference.onnxruntime_runtime import OnnxRuntime
@@ -27,7 +27,7 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
     if cut == "nms":
         tried = folder / "decoded.onnx"
         write_cut(request, tried, "decoded")
-    return graph, request.reference.demand(OnnxRuntime(tried, request.net.spec), file)
+    return graph, request.reference.demand(OnnxRuntime(tried, request.net.spec), file, BOUNDS["float32"])
 
 
 def write_cut(request: Request, path: Path, cut: str) -> Graph:

@@ -1,10 +1,11 @@
 """An ONNX model in int8: ONNX Runtime's own quantizer on our graph, calibrated on pictures.
 
 What runs in int8 is every convolution before another one, and the activations, sums, joins, pools and
-shuffles between two of them. The pixels' normalisation, the convolutions that give the raw maps, and the decode
-stay in float32, for a raw map reaches over dozens of units. Weights are int8, channel by channel; activations
-uint8, which is what processors with VNNI multiply fastest. The file holds pairs of QuantizeLinear and
-DequantizeLinear, plain ONNX of operator set 13, which ONNX Runtime and OpenVINO join with what is between.
+shuffles between two of them. The pixels' normalisation, the convolutions that give the raw maps, and the
+decode stay in float32, for a raw map reaches over dozens of units. Weights are int8, channel by channel;
+activations uint8, which is what processors with VNNI multiply fastest. The file holds pairs of
+QuantizeLinear and DequantizeLinear, plain ONNX of operator set 13, which ONNX Runtime and OpenVINO join with
+what is between.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Callable
 import numpy as np
 
 from gluon_yolo.errors import MissingDependency, UserError
-from gluon_yolo.export.activation_ranges import METHODS
+from gluon_yolo.export.activation_ranges import METHODS, Extremes
 from gluon_yolo.export.inference_graph import INPUT, InferenceGraph, Node
 from gluon_yolo.export.onnx_file import make_model
 from gluon_yolo.export.onnx_operators import helper, onnx
@@ -85,20 +86,23 @@ def calibrate(
         raise UserError(f"method {method!r}: expected one of {', '.join(METHODS)}")
     names = _to_be_held(graph)
     session = _session(graph, spec, names)
-    seen = {name: METHODS[method]() for name in names}
+    seen = {name: (Extremes(), METHODS[method]()) for name in names}
     done = 0
     for batch in batches:
         for picture in batch:
             for name, array in zip(names, session.run(names, {INPUT: picture[None]})):
-                seen[name].observe(array)
+                for collector in seen[name]:
+                    collector.observe(array)
             done += 1
             if progress is not None:
                 progress("pictures", done, None)
     if not done:
         raise UserError("calibration: no pictures; give some of the kind that the network is to see")
     ranges = {}
-    for number, (name, collector) in enumerate(seen.items(), start=1):
-        ranges[name] = collector.range()
+    for number, (name, (extremes, collector)) in enumerate(seen.items(), start=1):
+        # uint8 has a zero of its own, so nothing is given away below the least and above the greatest number.
+        (least, greatest), (low, high) = extremes.range(), collector.range()
+        ranges[name] = max(least, low), min(greatest, high)
         if not np.isfinite(ranges[name]).all():
             raise UserError(f"calibration: {name} is not finite: the network's weights are damaged")
         if progress is not None and method == "entropy":

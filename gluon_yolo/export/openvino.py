@@ -35,10 +35,18 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
 
 
 def _convert(request: Request, path: Path, cut: str) -> Graph:
-    """Write the model with this end, its weights beside it with the ending ``.bin``."""
+    """Write the model with this end, its weights beside it with the ending ``.bin``.
+
+    Raises:
+        OSError: OpenVINO cannot write them.
+    """
     openvino = import_package("openvino")
     source = path.with_suffix(".onnx")
     graph = write_cut(request, source, cut)
     model = openvino.convert_model(source)
-    openvino.save_model(model, path, compress_to_fp16=request.precision == "float16")
+    source.unlink()
+    try:
+        openvino.save_model(model, path, compress_to_fp16=request.precision == "float16")
+    except RuntimeError as error:
+        raise OSError("OpenVINO could not write all of it; is the disk full?") from error
     return graph

@@ -16,7 +16,7 @@ from gluon_yolo.nn.detector import DetectionNetwork
 
 @dataclasses.dataclass(frozen=True)
 class Bound:
-    """What a file keeps to; as it stands, one in single precision.
+    """What a file keeps to; as it stands, one in single precision on pictures that suit the network.
 
     Args:
         boxes: pixels.
@@ -30,9 +30,14 @@ class Bound:
     best: int | None = None
 
 
-# By precision of the weights: eleven bits (float16) or eight (bfloat16), where boxes that see nothing show it
-# most, since a side is an exponential.
-BOUNDS = {"float32": Bound(), "float16": Bound(8.0, 0.03), "bfloat16": Bound(64.0, 0.3, 100)}
+# What exports keep to, by precision of the weights. Pictures unlike those that a network was trained on drive
+# its maps up, and rounding with them; a side is an exponential of them. With eleven bits (float16) or eight
+# (bfloat16) only boxes that may be seen are held to pixels.
+BOUNDS = {
+    "float32": Bound(0.2, 1e-3),
+    "float16": Bound(16.0, 0.1, 100),
+    "bfloat16": Bound(64.0, 0.3, 100),
+}
 
 
 @dataclasses.dataclass(frozen=True)

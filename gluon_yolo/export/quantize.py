@@ -14,7 +14,7 @@ from tqdm import tqdm
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.activation_ranges import METHODS
 from gluon_yolo.export.int8_formats import Int8
-from gluon_yolo.export.publish import earlier, published
+from gluon_yolo.export.publish import Earlier, earlier, published
 from gluon_yolo.export.request import Request, digest
 from gluon_yolo.export.sensitivity import rank, search
 from gluon_yolo.export.symbol_int8 import Ranges
@@ -111,7 +111,7 @@ def choose(
 
 def write(
     request: Request, out_dir: str | os.PathLike[str], made: Sequence[tuple[Int8, Chosen]]
-) -> tuple[Path, tuple[str, ...]]:
+) -> tuple[Path, Earlier]:
     """Write a network in int8, in one format or several, and its record; all of it or nothing.
 
     Formats of the same model in int8 that lie there stay, those of another of the same name are removed.
@@ -122,7 +122,7 @@ def write(
         made: the formats, and how each is quantized.
 
     Returns:
-        The path of ``NAME.json``, and the files that were removed.
+        The path of ``NAME.json``, and what became of what lay there.
 
     Raises:
         UserError: when the folder cannot be written.
@@ -146,7 +146,7 @@ def write(
             graphs[int8.kind] = int8.write(chosen.ranges, chosen.excluded, aside)
         in_order = {kind: graphs[kind] for kind in ENDINGS if kind in graphs}
         dataclasses.replace(record, graphs=in_order).write(aside / names[-1])
-    return Path(out_dir) / names[-1], tuple(file for file in before.removed if file not in names)
+    return Path(out_dir) / names[-1], before
 
 
 def _calibrate(int8: Int8, pictures: np.ndarray, method: str) -> Ranges:

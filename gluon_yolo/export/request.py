@@ -83,6 +83,12 @@ class Request:
         """
         return Reference(self.net, trial_pictures(self.size_hw))
 
+    def of(self, graph: InferenceGraph) -> Request:
+        """Return the same request of another graph."""
+        request = dataclasses.replace(self)
+        request.__dict__["graph"] = graph
+        return request
+
     def raw(self, *files: str) -> Graph:
         """Return the graph of files that end at the raw maps."""
         return Graph(files, "raw", tuple(f"raw_{level}" for level in range(self.net.spec.num_levels)))

@@ -71,11 +71,21 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
 
 
 def save(symbol: mx.sym.Symbol, parameters: Parameters, symbol_file: Path, params_file: Path) -> None:
-    """Write a symbol, and of these parameters those that it reads, as mxnet's loaders want them."""
+    """Write a symbol, and of these parameters those that it reads, as mxnet's loaders want them.
+
+    Raises:
+        OSError: mxnet cannot write them.
+    """
     kinds = [("arg", name) for name in symbol.list_arguments() if name != graph.INPUT]
     kinds += [("aux", name) for name in symbol.list_auxiliary_states()]
-    symbol.save(str(symbol_file), remove_amp_cast=False)  # mxnet leaves out the casts of bfloat16 otherwise
-    mx.nd.save(str(params_file), {f"{kind}:{name}": parameters[name] for kind, name in kinds})
+    arrays = {f"{kind}:{name}": parameters[name] for kind, name in kinds}
+    try:
+        symbol.save(
+            str(symbol_file), remove_amp_cast=False
+        )  # mxnet leaves out the casts of bfloat16 otherwise
+        mx.nd.save(str(params_file), arrays)
+    except mx.MXNetError as error:
+        raise OSError("mxnet could not write all of it; is the disk full?") from error
 
 
 def _tail(request: Request, cut: str) -> Decode | Detect | None:

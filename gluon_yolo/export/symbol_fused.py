@@ -49,8 +49,8 @@ class _Work:
         for node in self.nodes:
             node["inputs"] = [(self.nodes[place], *rest) for place, *rest in node["inputs"]]
         self._heads = [(self.nodes[place], *rest) for place, *rest in self._record["heads"]]
-        self._readers = Counter(id(edge[0]) for node in self.nodes for edge in node["inputs"])
-        self._readers.update(id(edge[0]) for edge in self._heads)
+        self._readers = Counter(edge[0]["name"] for node in self.nodes for edge in node["inputs"])
+        self._readers.update(edge[0]["name"] for edge in self._heads)
         self._values = dict(parameters)
 
     def can_fold(self, norm: Node) -> bool:
@@ -59,7 +59,7 @@ class _Work:
         if convolution["op"] != "Convolution" or _setting(norm, "axis") != "1":
             return False
         own = [convolution, *(edge[0] for edge in convolution["inputs"][1:])]
-        return all(self._readers[id(node)] == 1 for node in own) and not any(
+        return all(self._readers[node["name"]] == 1 for node in own) and not any(
             edge[0] is norm for edge in self._heads
         )
 

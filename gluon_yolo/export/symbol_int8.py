@@ -20,30 +20,23 @@ from gluon_yolo.compat import gluon, mx
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.activation_ranges import METHODS
 from gluon_yolo.export.graph import INPUT
+from gluon_yolo.export.symbol_layers import (
+    JOINED,
+    before_convolutions,
+    held_arrays,
+    layers,
+    layers_by_node,
+    nodes_of,
+)
+
+__all__ = ["calibrate", "layers", "lower", "quantize"]
 
 FUSION = "MKLDNN_QUANTIZE"  # mxnet's subgraph pass that joins what one int8 kernel does
 SMALLEST_RANGE = 1e-6  # of a layer that gives nothing but zeros; int8's step would be zero
 Ranges = Mapping[str, "tuple[float, float]"]
 Progress = Callable[[str, int, "int | None"], None]
-_CONVOLUTION = "Convolution"
-_LOWERABLE = ("_sg_mkldnn_conv", "Concat", "Pooling", "elemwise_add", "Activation", "Flatten")
-_JOINED = "_sg_mkldnn_conv"
-_LOWERED = (_JOINED, "amp_cast", "amp_multicast", "_contrib_quantize_v2")
-_WEIGHT = "_weight"
-
-
-def layers(symbol: mx.sym.Symbol) -> tuple[str, ...]:
-    """Return what int8 can leave in float: the convolutions before others, in the order of computation.
-
-    A layer is called by its weight's place in the network: ``neck_transitions_0_0`` has
-    ``neck_transitions_0_0_weight``.
-
-    Args:
-        symbol: a float32 graph, as ``export`` makes it, or of :mod:`gluon_yolo.export.symbol_fused`.
-    """
-    nodes = _nodes(symbol)
-    kept = {node["name"] for node, before in zip(nodes, _before_convolutions(nodes)) if before}
-    return tuple(layer for node, layer in _layers(nodes).items() if node in kept)
+_LOWERED = (JOINED, "amp_cast", "amp_multicast", "_contrib_quantize_v2")
+_OUTPUT = "_output"
 
 
 def quantize(
@@ -91,7 +84,7 @@ def calibrate(
         raise UserError(f"method {method!r}: expected one of {', '.join(METHODS)}")
     joined = _joined(symbol)
     internals = joined.get_internals()
-    names = _to_be_held(joined)
+    names = held_arrays(joined)
     block = _block(mx.sym.Group([internals[name] for name in names]), parameters)
     seen = {name: METHODS[method]() for name in names}
     done = 0
@@ -143,7 +136,7 @@ def lower(
         joined,
         arguments,
         states,
-        excluded_sym_names=_float_nodes(_nodes(joined), excluded),
+        excluded_sym_names=_float_nodes(nodes_of(joined), excluded),
         calib_mode="none",
         quantized_dtype="auto",
         quantize_mode="smart",
@@ -157,14 +150,14 @@ def lower(
         calib_mode="customize",
         quantized_dtype="auto",
     )
-    return _named(quantized.get_backend_symbol(FUSION)), {**arguments, **states}
+    return _named(quantized.get_backend_symbol(FUSION), symbol), {**arguments, **states}
 
 
 def _joined(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
     """Return a float32 graph with what one int8 kernel does joined to one node."""
     if not mx.runtime.Features().is_enabled("MKLDNN"):
         raise UserError("int8: this mxnet is built without oneDNN, whose kernels it needs")
-    found = {node["op"] for node in _nodes(symbol)}.intersection(_LOWERED)
+    found = {node["op"] for node in nodes_of(symbol)}.intersection(_LOWERED)
     if found:
         raise UserError(
             f"int8: the graph is in another precision already ({min(found)}); start from a float32 export"
@@ -183,75 +176,38 @@ def _block(symbol: mx.sym.Symbol, parameters: Mapping[str, mx.nd.NDArray]) -> gl
     return block
 
 
-def _nodes(symbol: mx.sym.Symbol) -> list[dict[str, Any]]:
-    return json.loads(symbol.tojson())["nodes"]
-
-
-def _layers(nodes: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Return the layers by the names of their nodes, joined or plain."""
-    found = {}
-    for node in nodes:
-        if node["op"] in (_CONVOLUTION, _JOINED):
-            weight = nodes[node["inputs"][_weight_input(node)][0]]["name"]
-            found[node["name"]] = weight[: -len(_WEIGHT)] if weight.endswith(_WEIGHT) else weight
-    return found
-
-
-def _weight_input(node: dict[str, Any]) -> int:
-    """Return which of a convolution's inputs is its weight."""
-    if node["op"] == _CONVOLUTION:
-        return 1
-    inner = node["subgraphs"][0]
-    (convolution,) = (part for part in inner["nodes"] if part["op"] == _CONVOLUTION)
-    return inner["arg_nodes"].index(convolution["inputs"][1][0])
-
-
 def _float_nodes(nodes: Sequence[dict[str, Any]], excluded: Sequence[str]) -> list[str]:
     """Return the names of the nodes that stay in float: the excluded layers, and all behind the last ones."""
-    names = {layer: node for node, layer in _layers(nodes).items()}
+    names = {layer: node for node, layer in layers_by_node(nodes).items()}
     unknown = [layer for layer in excluded if layer not in names]
     if unknown:
         raise UserError(
             f"excluded layer {unknown[0]!r}: the network has none of that name; its layers are "
             f"{', '.join(names)}"
         )
-    before = _before_convolutions(nodes)
+    before = before_convolutions(nodes)
     behind = [node["name"] for node, kept in zip(nodes, before) if node["op"] != "null" and not kept]
     return [*behind, *(names[layer] for layer in excluded)]
 
 
-def _before_convolutions(nodes: Sequence[dict[str, Any]]) -> list[bool]:
-    """Return, for each node, whether a convolution comes of it."""
-    before = [False] * len(nodes)
-    for place in reversed(range(len(nodes))):
-        if before[place] or nodes[place]["op"] in (_CONVOLUTION, _JOINED):
-            for source, *_ in nodes[place]["inputs"]:
-                before[source] = True
-    return before
+def _named(quantized: mx.sym.Symbol, symbol: mx.sym.Symbol) -> mx.sym.Symbol:
+    """Give a graph the names that mxnet took from it.
 
-
-def _to_be_held(symbol: mx.sym.Symbol) -> list[str]:
-    """Return the names of the arrays that what mxnet may run in int8 reads and gives."""
-    nodes = _nodes(symbol)
-    known = set(symbol.get_internals().list_outputs())
-    held: dict[str, None] = {}
-    for place, (node, before) in enumerate(zip(nodes, _before_convolutions(nodes))):
-        if before and node["op"] in _LOWERABLE:
-            for source, output, *_ in (*node["inputs"], (place, 0)):
-                name = nodes[source]["name"]
-                ours = {f"{name}_output", f"{name}_output{output}"} & known
-                held.update(dict.fromkeys(ours))
-    return list(held)
-
-
-def _named(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
-    """Call joined nodes by the last of what they join: whoever looks for that finds what it gives."""
-    record = json.loads(symbol.tojson())
+    A joined node is called by the last of what it joins: whoever looks for that finds what it gives. mxnet
+    leaves out the copies by which outputs have their names.
+    """
+    record = json.loads(quantized.tojson())
     for node in record["nodes"]:
-        if node["op"] == _JOINED:
+        if node["op"] == JOINED:
             inner = node["subgraphs"][0]
             node["name"] = inner["nodes"][inner["heads"][0][0]]["name"]
-    return mx.sym.load_json(json.dumps(record))
+    outputs = zip(mx.sym.load_json(json.dumps(record)), symbol.list_outputs())
+    return mx.sym.Group(
+        [
+            output if output.list_outputs() == [name] else mx.sym.identity(output, name=name[: -len(_OUTPUT)])
+            for output, name in outputs
+        ]
+    )
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:

@@ -104,13 +104,14 @@ def _decode_level(
     rows = by_anchor[anchor, :, cell]
     probabilities = _softmax(parts[2].T[cell]) if shared else _sigmoid(rows[:, BOX_CHANNELS:])
     scores = _sigmoid(objectness[anchor, cell])[:, None] * probabilities
-    boxes = coding_of(spec).decode_array(
-        rows[:, :DELTAS],
-        np.stack([cell % width, cell // width], axis=1).astype(np.float32),
-        anchors[anchor],
-        np.full(len(cell), spec.strides[level], dtype=np.float32),
-        spec.xy_scales[level],
-    )
+    with np.errstate(over="ignore"):  # an untrained network's exponentials: such a box is nowhere
+        boxes = coding_of(spec).decode_array(
+            rows[:, :DELTAS],
+            np.stack([cell % width, cell // width], axis=1).astype(np.float32),
+            anchors[anchor],
+            np.full(len(cell), spec.strides[level], dtype=np.float32),
+            spec.xy_scales[level],
+        )
     return boxes.astype(np.float32, copy=False), scores.astype(np.float32, copy=False)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from gluon_yolo.compat import mx
 
+CPUINFO = Path("/proc/cpuinfo")
 BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # as mxnet knows it
 _DTYPE, _BFLOAT16_CODE, _FLOAT32_CODE = "__dtype__", "12", "0"
 
@@ -24,15 +25,28 @@ def is_int8(symbol: mx.sym.Symbol) -> bool:
     return any(node["op"] == "_contrib_quantize_v2" for node in json.loads(symbol.tojson())["nodes"])
 
 
-def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+def has_bfloat16(cpuinfo: Path = CPUINFO) -> bool:
     """Return whether this processor computes in bfloat16 faster than in float32; False where none can tell.
 
     oneDNN emulates it on a processor with AVX-512 alone, at half of float32's speed, and fails on others.
     """
+    return "avx512_bf16" in _flags(cpuinfo)
+
+
+def has_vnni(cpuinfo: Path = CPUINFO) -> bool:
+    """Return whether this processor sums products in int8 without overflow; False where none can tell.
+
+    Others sum pairs in 16 bits, which saturate: Nano's mAP on BCCD falls from 0.872 to 0.82, at a third of
+    the speed.
+    """
+    return not _flags(cpuinfo).isdisjoint({"avx512_vnni", "avx_vnni"})
+
+
+def _flags(cpuinfo: Path) -> set[str]:
     try:
-        return "avx512_bf16" in cpuinfo.read_text(errors="replace").split()
+        return set(cpuinfo.read_text(errors="replace").split())
     except OSError:
-        return False
+        return set()
 
 
 def as_float32(

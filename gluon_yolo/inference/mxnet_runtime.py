@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -15,9 +16,11 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.graph import RAW_MAP
 from gluon_yolo.inference.model_file import ModelFile
-from gluon_yolo.inference.mxnet_precision import as_float32, has_bfloat16, is_bfloat16, is_int8
+from gluon_yolo.inference.mxnet_precision import as_float32, has_bfloat16, has_vnni, is_bfloat16, is_int8
 from gluon_yolo.nn import architecture, weights
 from gluon_yolo.spec import DetectionSpec
+
+log = logging.getLogger("gluon_yolo")
 
 FUSION = "MKLDNN"  # mxnet's subgraph pass that joins convolution, batch norm, activation and sum
 INPUT = "data"
@@ -82,9 +85,9 @@ class MXNetRuntime:
         """Return the graph planned for this input shape: planning anew for each call costs half a call."""
         if shape not in self._plans:
             others = [place for place in range(len(self._arrays)) if place != self._input]
-            flags = {"data_indices": [self._input], "param_indices": others}
-            flags.update(static_alloc=True, static_shape=True)
-            self._plans[shape] = mx.nd.CachedOp(self._symbol, list(flags.items()))
+            flags = [("data_indices", [self._input]), ("param_indices", others)]
+            planned = [("static_alloc", True), ("static_shape", True)]
+            self._plans[shape] = mx.nd.CachedOp(self._symbol, [*flags, *planned])
             if len(self._plans) > KEPT_SHAPES:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(shape)
@@ -177,6 +180,10 @@ def _prepared(
     if is_int8(symbol):
         if gpu is not None:
             raise UserError(f"GPU {gpu}: an int8 model of mxnet's runs on the processor; leave --gpu away")
+        if not has_vnni():
+            log.warning(
+                "this processor has no VNNI: the int8 model runs slower, and finds less, than elsewhere"
+            )
         return symbol, parameters
     if is_bfloat16(parameters):
         if gpu is not None or not has_bfloat16():

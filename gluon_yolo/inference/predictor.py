@@ -17,7 +17,7 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.inference import fastest, runtimes
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.fit import Fit
-from gluon_yolo.inference.model_file import ModelFile, find_model_file, weights_of
+from gluon_yolo.inference.model_file import ModelFile, find_model_file
 from gluon_yolo.inference.runtimes import RUNTIMES, Network
 from gluon_yolo.spec import Anchors, DetectionSpec
 from gluon_yolo.structures import Detections
@@ -25,6 +25,7 @@ from gluon_yolo.structures import Detections
 __all__ = ["AUTO", "FARTHEST", "RUNTIMES", "Network", "Predictor"]
 
 AUTO = "auto"
+PARTS = ("preprocess", "network", "postprocess")  # of a call's time
 FARTHEST = 1e6  # pixels from the picture; a box beyond is nowhere, and its area would overflow
 PathLike = Union[str, "os.PathLike[str]"]
 Picture = Union[np.ndarray, PathLike]
@@ -34,8 +35,8 @@ class Predictor:
     """Finds objects in pictures: fit to the input size, network, threshold, suppression, back to the picture.
 
     Several threads may call one predictor, whatever its runtime, and get what one thread gets. ONNX Runtime,
-    OpenVINO, ncnn and MNN then compute side by side, each call with as many threads as ``OMP_NUM_THREADS``
-    says; mxnet computes one call after the other. A network of one's own must allow it.
+    OpenVINO and ncnn then compute side by side, each call with as many threads as ``OMP_NUM_THREADS`` says;
+    mxnet and MNN compute one call after the other. A network of one's own must allow it.
 
     Args:
         network: pixels (B, h, w, 3) uint8 RGB to boxes (B, N, 4) in input pixels and scores (B, N, C).
@@ -115,14 +116,8 @@ class Predictor:
         options.setdefault("fit", Fit(record.fit))
         network: Network
         if record.is_run:
-            if runtime not in (AUTO, "mxnet"):
-                runtimes.known(runtime)
-                raise UserError(
-                    f"{path}: is a run, which only mxnet reads; export it, then load that with {runtime}"
-                )
-            module = runtimes.module_of("mxnet")
+            network = runtimes.load_run("mxnet" if runtime == AUTO else runtime, record, path, gpu)
             runtime = "mxnet"
-            network = module.from_block(module.from_record(record, file.parent, weights_of(path)), gpu=gpu)
         elif runtime == AUTO:
             runtime, network = fastest.choose(record, file.parent, size_hw, gpu)
         else:
@@ -174,14 +169,12 @@ class Predictor:
     @property
     def timings(self) -> dict[str, float]:
         """Milliseconds of this thread's last call: ``preprocess``, ``network``, ``postprocess``."""
-        return dict(getattr(self._last, "timings", {"preprocess": 0.0, "network": 0.0, "postprocess": 0.0}))
+        return dict(getattr(self._last, "timings", dict.fromkeys(PARTS, 0.0)))
 
     @overload
     def __call__(self, picture: Picture) -> Detections: ...
-
     @overload
     def __call__(self, picture: list[Picture] | tuple[Picture, ...]) -> list[Detections]: ...
-
     def __call__(self, picture: Any) -> Any:
         """Find the objects in a picture, or in each of several; ``timings`` then holds what the call took.
 
@@ -198,11 +191,10 @@ class Predictor:
         """
         if not isinstance(picture, (list, tuple)):
             return self._detect([picture])[0]
-        batches = [picture[i : i + self.batch_size] for i in range(0, len(picture), self.batch_size)]
         found: list[Detections] = []
-        total = dict.fromkeys(("preprocess", "network", "postprocess"), 0.0)
-        for batch in batches:
-            found += self._detect(batch)
+        total = dict.fromkeys(PARTS, 0.0)
+        for start in range(0, len(picture), self.batch_size):
+            found += self._detect(picture[start : start + self.batch_size])
             total = {part: spent + self.timings[part] for part, spent in total.items()}
         self._last.timings = total
         return found
@@ -239,11 +231,8 @@ class Predictor:
         given = self._network(pictures)
         ran = time.perf_counter()
         found = [self._select(given, index) for index in range(len(pictures))]
-        self._last.timings = {
-            "preprocess": 0.0,
-            "network": (ran - start) * 1e3,
-            "postprocess": (time.perf_counter() - ran) * 1e3,
-        }
+        spent = (0.0, ran - start, time.perf_counter() - ran)
+        self._last.timings = {part: seconds * 1e3 for part, seconds in zip(PARTS, spent)}
         return found
 
     def _select(self, given: Sequence[np.ndarray], index: int) -> Detections:

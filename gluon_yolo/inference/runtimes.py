@@ -12,7 +12,7 @@ from typing import Any, Callable
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.model_file import ModelFile, find_model_file, weights_of
 
 Network = Callable[[np.ndarray], Sequence[np.ndarray]]
 """Pixels (B, h, w, 3) uint8 RGB to a pair: boxes (B, N, 4) in input pixels and scores (B, N, C)."""
@@ -81,6 +81,27 @@ def load(name: str, record: ModelFile, folder: Path, gpu: int | None = None) -> 
         MissingDependency: the runtime's package is not installed.
     """
     return module_of(name).load(record, folder, gpu=gpu)
+
+
+def load_run(name: str, record: ModelFile, path: Path, gpu: int | None = None) -> Network:
+    """Build the network of a run or an imported model, with its weights.
+
+    Args:
+        name: of the runtime.
+        record: the run's record.
+        path: the run's folder, whose best weights are taken, or a weights file in it.
+        gpu: index of a GPU; None runs on the processor.
+
+    Raises:
+        UserError: the runtime is not mxnet, or there are no weights, or they do not fit.
+        MissingDependency: mxnet is not installed.
+    """
+    known(name)
+    if name != "mxnet":
+        raise UserError(f"{path}: is a run, which only mxnet reads; export it, then load that with {name}")
+    module = module_of(name)
+    net = module.from_record(record, find_model_file(path).parent, weights_of(path))
+    return module.from_block(net, gpu=gpu)
 
 
 def candidates(record: ModelFile) -> list[str]:

@@ -37,7 +37,7 @@ class VideoReader:
             if isinstance(source, int):
                 raise UserError(f"webcam {source}: cannot be opened; is it connected, and free?")
             empty = source.is_file() and not source.stat().st_size
-            why = "the file is empty" if empty else "damaged, or of a kind that OpenCV does not know"
+            why = "the file is empty" if empty else "damaged, cut short, or of a kind unknown to OpenCV"
             raise UserError(f"{source}: cannot be read as a video ({why})")
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if math.isfinite(fps) and 1 <= fps <= 1000 else USUAL_FPS

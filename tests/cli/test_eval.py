@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -58,6 +61,50 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(command, "open_predictor", seeing)
     return tmp_path
+
+
+def grey(picture: np.ndarray) -> np.ndarray:
+    return picture[:, :, 0]
+
+
+def see_through(picture: np.ndarray) -> np.ndarray:
+    return np.dstack([picture, picture[:, :, :1]])
+
+
+def wide(picture: np.ndarray) -> np.ndarray:
+    return picture.astype(np.uint16) * 257
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("kind", [grey, see_through, wide])
+def test_pictures_of_any_kind_have_the_same_scores(data: Path, kind: Any, suffix: str) -> None:
+    words = ["--model", "m", "--data-root", str(data), "--json"]
+    assert main(["eval", *words, str(data / "plain.json")]) == 0
+    for path in list((data / "JPEGImages").iterdir()):
+        picture = kind(read_picture(path))
+        path.unlink()
+        assert cv2.imwrite(str(path.with_suffix(suffix)), picture)
+    assert main(["eval", *words, str(data / "kind.json")]) == 0
+    plain, other = (json.loads((data / f"{name}.json").read_text()) for name in ("plain", "kind"))
+    assert plain["AP"] == other["AP"] > 0.7 and plain["VOC_mAP50"] == other["VOC_mAP50"] == 1
+
+
+def test_without_pycocotools(
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """VOC's numbers alone, and a word on the others."""
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "pycocotools" else find_spec(name)
+    )
+    assert main(["eval", "--model", "m", "--data-root", str(data), "--json", str(data / "s.json")]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1] == "VOC07 mAP50 1.0000  VOC mAP50 1.0000"
+    assert "AP" not in json.loads((data / "s.json").read_text())
+    assert "COCO's numbers are left out, since they need pycocotools" in caplog.text
 
 
 def test_scores_voc(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -20,6 +20,7 @@ from tests.random_model import CLASSES, random_detector
 
 BUILT = "GLUON_YOLO_SAMPLES"  # names the folder that deploy/build.sh wrote; `make samples-test` sets it
 SAMPLES = {"ncnn": "ncnn", "mxnet": "mxnet_cpp"}  # a runtime's name in Python, and its sample's folder
+BOTH = ("--format", "symbol,ncnn")
 FIGURES: list[str] = []
 
 
@@ -66,11 +67,13 @@ class Models:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def random(self, cut: str | None = None) -> Path:
-        """Export a MobileNet1.0-YOLOv3 with random weights: both formats, or a symbol of another cut."""
-        if cut is None:
-            return self._exported("random", self._random_network)
-        return self._exported(f"random-{cut}", self._random_network, "--format", "symbol", "--cut", cut)
+    def random(self) -> Path:
+        """Export a MobileNet1.0-YOLOv3 with random weights."""
+        return self._exported("random", lambda: self._random_network("yolo3_mobilenet1.0_custom"), *BOTH)
+
+    def variant(self, label: str, *words: str) -> Path:
+        """Export a smaller one in another way, which the words tell the command."""
+        return self._exported(label, lambda: self._random_network("yolo3_mobilenet0.25_custom"), *words)
 
     def darknet(self, data: Path, name: str) -> Path:
         """Export one of the darknet models of the shared data."""
@@ -78,13 +81,13 @@ class Models:
         (cfg,), (weights,) = folder.glob("*.cfg"), folder.glob("*.weights")
         names = {"yoloface-500k": "face", "nano-coco": "coco"}[name]
         imported = ("import", "darknet", cfg, weights, "--names", data / "darknet" / f"{names}.names")
-        return self._exported(name, lambda: self._imported(name, *imported))
+        return self._exported(name, lambda: self._imported(name, *imported), *BOTH)
 
     def fastestv2(self, data: Path) -> Path:
         """Export Yolo-FastestV2 of the shared data."""
         (weights,), names = (data / "fastestv2").glob("coco*.pth"), data / "fastestv2" / "coco.names"
         imported = ("import", "fastestv2", weights, "--names", names)
-        return self._exported("fastestv2", lambda: self._imported("fastestv2", *imported))
+        return self._exported("fastestv2", lambda: self._imported("fastestv2", *imported), *BOTH)
 
     def changed(self, model: Path, label: str, **fields: Any) -> Path:
         """Return a copy of an exported model whose record says something else."""
@@ -95,19 +98,17 @@ class Models:
             dataclasses.replace(ModelFile.read(file), **fields).write(file)
         return folder
 
-    def _exported(self, label: str, source: Any, *words: object) -> Path:
+    def _exported(self, label: str, source: Callable[[], tuple[object, ...]], *words: object) -> Path:
         folder = self._folder / label
         if not folder.is_dir():
-            command("export", *source(), *(words or ("--format", "symbol,ncnn")), "--out", folder)
+            command("export", *source(), *words, "--out", folder)
         return folder
 
-    def _random_network(self) -> tuple[object, ...]:
-        weights, classes = self._folder / "random.params", self._folder / "classes.txt"
-        if not weights.is_file():
-            random_detector("yolo3_mobilenet1.0_custom").save_parameters(str(weights))
-            classes.write_text("\n".join(CLASSES))
-        network = "yolo3_mobilenet1.0_custom"
-        return ("--network", network, "--weights", weights, "--classes", classes, "--size", "192x256")
+    def _random_network(self, name: str) -> tuple[object, ...]:
+        weights, classes = self._folder / f"{name}.params", self._folder / "classes.txt"
+        random_detector(name).save_parameters(str(weights))
+        classes.write_text("\n".join(CLASSES))
+        return ("--network", name, "--weights", weights, "--classes", classes, "--size", "192x256")
 
     def _imported(self, label: str, *words: object) -> tuple[Path]:
         folder = self._folder / f"{label}-run"

@@ -141,17 +141,16 @@ def test_trained_models_on_photographs(sample, models, shared_data, name, tmp_pa
     )
 
 
-@pytest.mark.parametrize("cut", ("raw", "decoded"))
-def test_symbols_of_other_cuts(sample, models, cut, tmp_path):
-    if sample.runtime != "mxnet":
-        pytest.skip("ncnn's graphs are cut raw, which the other tests run")
-    model = models.random(cut)
-    picture = write(tmp_path, "picture", random_picture(192, 256, seed=9))
-    check(
-        sample,
-        model,
-        [picture],
-        (PIXELS, SCORE),
-        f"random weights, cut {cut}",
-        score_threshold=0.5,
-    )
+@pytest.mark.parametrize(
+    ("sample", "label", "words"),
+    (
+        ("mxnet", "cut raw", ("--cut", "raw")),
+        ("mxnet", "cut decoded", ("--cut", "decoded")),
+        ("mxnet", "fused", ("--fuse",)),
+        ("ncnn", "float16", ("--format", "ncnn", "--precision", "float16")),
+    ),
+    indirect=["sample"],
+)
+def test_other_exports(sample, models, label, words, tmp_path):
+    pictures = [write(tmp_path, "picture", random_picture(192, 256, seed=9))]
+    check(sample, models.variant(label, *words), pictures, (PIXELS, SCORE), f"random weights, {label}")

@@ -109,17 +109,25 @@ def test_damaged_files(sample, models, picture):
         assert file.name in message and re.search("no such file", message, re.IGNORECASE)
 
 
+@pytest.mark.parametrize("sample", ("ncnn",), indirect=True)
 def test_a_cut_that_ncnn_graphs_do_not_have(sample, models, picture):
-    if sample.runtime != "ncnn":
-        pytest.skip("mxnet's graphs are taken whatever their cut")
     folder = edited(models, "cut", lambda record: record["graphs"]["ncnn"].update(cut="nms"))
     assert "takes ncnn graphs cut raw" in said(sample, 1, folder, picture)
 
 
 def test_maps_of_another_model(sample, models, picture):
-    model = models.random("raw") if sample.runtime == "mxnet" else models.random()
-    folder = edited(models, "classes", lambda record: record["spec"].update(class_names=["a", "b"]), model)
-    assert "the files are of different models" in said(sample, 1, folder, picture)
+    kinds = [models.random()] + [models.variant("cut raw", "--cut", "raw")] * (sample.runtime == "mxnet")
+    for model in kinds:
+        folder = edited(
+            models, "classes", lambda record: record["spec"].update(class_names=["a", "b"]), model
+        )
+        assert "are of different models" in said(sample, 1, folder, picture)
+
+
+@pytest.mark.parametrize("sample", ("mxnet",), indirect=True)
+def test_no_library(sample, models, picture, monkeypatch):
+    monkeypatch.setenv("MXNET_LIBRARY", "absent/libmxnet.so")
+    assert "absent/libmxnet.so: cannot open shared object file" in said(sample, 1, models.random(), picture)
 
 
 def test_bad_pictures_do_not_stop_the_others(sample, models, picture, tmp_path):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import os
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from gluon_yolo.compat import mx
 from gluon_yolo.errors import MissingDependency, UserError
 from gluon_yolo.export import formats, publish
 from gluon_yolo.export.formats import FORMATS, export
-from gluon_yolo.export.parity import Bound, Reference, WrongResults
+from gluon_yolo.export.parity import BOUNDS, Reference, WrongResults
 from gluon_yolo.export.request import Suppression, digest
 from gluon_yolo.inference import runtimes
 from gluon_yolo.inference.model_file import ModelFile
@@ -107,7 +110,7 @@ def test_converted_family(name, precision, kind, tmp_path):
     found = Reference(net, batches).compare(network, done.parities[kind].bound)
     assert found.holds, found
     if precision == "float16":
-        assert done.parities[kind].bound == Bound(8, 0.03) and done.parities[kind].scores > 2e-5
+        assert done.parities[kind].bound == BOUNDS[precision] and done.parities[kind].scores > 2e-5
         (file, *_), size = (
             done.files[kind][-1:],
             sum(array.size for array in (p.data() for p in net.collect_params().values())),
@@ -291,6 +294,51 @@ def test_a_disk_that_fails_as_the_files_are_moved(dark, tmp_path, monkeypatch):
         export(another(seed=9), tmp_path, ["symbol", "ncnn"], "toy", (32, 64))
     monkeypatch.undo()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def fill_disk_of_mxnet(monkeypatch):
+    def save(*args):
+        raise mx.MXNetError("Check failed: FileStream.Write incomplete")
+
+    monkeypatch.setattr(mx.nd, "save", save)
+
+
+def fill_disk_of_openvino(monkeypatch):
+    def save_model(*args, **options):
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr(importlib.import_module("openvino"), "save_model", save_model)
+
+
+def fill_disk_of_mnn(monkeypatch):
+    """Its converter says that all is well."""
+    run = subprocess.run
+
+    def convert(words, **options):
+        done = run(words, **options)
+        path = Path(words[words.index("--MNNModel") + 1])
+        path.write_bytes(path.read_bytes()[:5000])
+        return done
+
+    monkeypatch.setattr(subprocess, "run", convert)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fill", "who"),
+    [
+        ("symbol", fill_disk_of_mxnet, "mxnet"),
+        ("openvino", fill_disk_of_openvino, "OpenVINO"),
+        ("mnn", fill_disk_of_mnn, "MNN"),
+    ],
+)
+def test_a_full_disk(dark, tmp_path, monkeypatch, kind, fill, who):
+    """What others' writers make of it is said in the same words."""
+    need(kind)
+    fill(monkeypatch)
+    message = f"out: cannot be written: {who} could not write all of it; is the disk full.; choose another"
+    with pytest.raises(UserError, match=message):
+        export(dark, tmp_path / "out", [kind], "toy", (32, 64))
+    assert not names(tmp_path)
 
 
 def test_folder_that_cannot_be_made(net, tmp_path):

@@ -199,3 +199,12 @@ def test_simplifies(net, cut, tmp_path):
     written(net, tmp_path, cut=cut)
     _, valid = simplify(onnx.load(str(tmp_path / "toy.onnx")))
     assert valid
+
+
+@pytest.mark.parametrize("cut", ["nms", "decoded", "raw"])
+def test_simplifier(net, cut):
+    """It accepts the file, and finds nothing in it that could be simpler."""
+    onnxsim = pytest.importorskip("onnxsim", reason="package onnxsim is not installed")
+    model = onnx_file.make_model(read_network(net), net.spec, "toy", cut)
+    simplified, same = onnxsim.simplify(model)
+    assert same and len(simplified.graph.node) == len(model.graph.node)

@@ -57,7 +57,7 @@ def test_by_hand():
 @pytest.mark.parametrize("threshold", [0, 0.01, 0.3, 0.9, 1])
 @pytest.mark.parametrize("name", SPECS)
 def test_what_is_above_a_threshold(name, threshold):
-    """Of all anchors, in their order, those that count are there, the same to the last bit; few others are."""
+    """Those that count are there, in the order of all, the same to the last bit; few others are."""
     spec = spec_of(name)
     maps = random_maps(spec)
     boxes, scores = decode(maps, spec)

@@ -68,7 +68,7 @@ def test_a_file_that_is_no_video(name, tmp_path):
     with pytest.raises(UserError, match=rf"{name}: cannot be read as a video \(the file is empty\)"):
         VideoReader(path)
     path.write_bytes(b"no video, but something")
-    with pytest.raises(UserError, match=rf"{name}: cannot be read as a video \(damaged, or of a kind"):
+    with pytest.raises(UserError, match=rf"{name}: cannot be read as a video \(damaged, cut short, or of"):
         VideoReader(path)
 
 

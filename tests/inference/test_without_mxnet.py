@@ -48,6 +48,7 @@ found = {}
 for runtime in RUNTIMES:
     predictor = Predictor.load(MODEL, runtime=runtime)
     rows = predictor(PICTURE)
+    assert predictor.fit.mode == "letterbox"
     found[runtime] = [predictor.runtime, rows.class_ids.tolist(), rows.scores.tolist(), rows.boxes.tolist()]
 assert not {"mxnet", "gluoncv"} & set(sys.modules)
 print(json.dumps(found))
@@ -66,8 +67,8 @@ def place(tmp_path_factory):
     place = tmp_path_factory.mktemp("place")
     net = random_detector(class_names=CLASS_NAMES)
     formats = ["symbol", *dict.fromkeys(FORMATS[name] for name in OTHERS)]
-    export(net, place / "model", formats, name="toy", size_hw=SIZE_HW)
-    cv2.imwrite(str(place / "a.png"), random_picture(150, 200))
+    export(net, place / "model", formats, name="toy", size_hw=SIZE_HW, fit="letterbox")
+    cv2.imwrite(str(place / "a.png"), random_picture(150, 100))
     generate(place / "shapes", pictures=6, size_hw=(96, 128))
     return place
 

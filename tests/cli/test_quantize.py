@@ -1,0 +1,143 @@
+"""quantize: from a run and data to folders that eval and demo take, and to a table."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from gluon_yolo import Predictor
+from gluon_yolo.cli import main
+from gluon_yolo.data.scene import CLASS_NAMES
+from gluon_yolo.data.synthetic import generate
+from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.mxnet_precision import has_bfloat16
+from tests.random_model import random_detector
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("pycocotools")
+
+NAME = "yolo3_mobilenet0.25_custom"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run's folder, as far as quantizing reads it."""
+    folder = tmp_path_factory.mktemp("run")
+    net = random_detector(class_names=CLASS_NAMES)
+    (folder / "weights").mkdir()
+    net.save_parameters(str(folder / "weights" / "best.params"))
+    ModelFile("run", net.zoo_name, net.spec, (64, 64)).write(folder / "model.json")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return generate(tmp_path_factory.mktemp("data") / "shapes", pictures=10, size_hw=(96, 96))
+
+
+def test_labelled_data(run, data, tmp_path, capsys):
+    """The whole road, with all that is written by default."""
+    words = ["quantize", str(run), "--data", str(data), "--num", "5", "--out", str(tmp_path / "out")]
+    assert main(words) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert "calibration: 5 of 8 pictures" in said[0] and "score: 2 pictures" in said[0]
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    forms = [(row["format"], row["runtime"], row["precision"]) for row in report["rows"]]
+    expected = [("symbol", "mxnet", "float32"), ("onnx", "onnxruntime", "float32")]
+    expected += [("symbol", "mxnet", "int8"), ("onnx", "onnxruntime", "int8")]
+    assert forms == expected + [("symbol", "mxnet", "bfloat16")] * has_bfloat16()
+    by_form = {(row["format"], row["precision"]): row for row in report["rows"]}
+    assert by_form["onnx", "int8"]["files"] < by_form["onnx", "float32"]["files"] / 2
+    assert all(row["milliseconds"] > 0 and "VOC07_mAP50" in row["numbers"] for row in report["rows"])
+    record = ModelFile.read(tmp_path / "out" / "int8" / f"{NAME}.json")
+    assert record.precision == "int8" and list(record.graphs) == ["symbol", "onnx"]
+    assert any(line.startswith("onnx    onnxruntime  int8       minmax") for line in said)
+    assert f"gluon-yolo demo --model {tmp_path / 'out' / 'int8'} PICTURES" in said[-1]
+
+    picture = sorted((data / "JPEGImages").iterdir())[0]
+    for runtime in ("mxnet", "onnxruntime"):
+        found = Predictor.load(tmp_path / "out" / "int8", runtime, score_threshold=0.2)(picture)
+        wanted = Predictor.load(run, score_threshold=0.2)(picture)
+        assert len(found) > 5 and abs(len(found) - len(wanted)) < 0.3 * len(wanted)
+    model = ["--model", str(tmp_path / "out" / "int8"), "--runtime", "onnxruntime"]
+    assert main(["eval", *model, "--data", str(data)]) == 0
+
+
+def test_pictures_without_labels(run, data, tmp_path, capsys, caplog):
+    """What float finds is what int8 should find; a bound of nothing is missed, or layers stay in float."""
+    pictures = tmp_path / "pictures"
+    shutil.copytree(data / "JPEGImages", pictures / "day1")
+    words = ["quantize", str(run), "--data", str(pictures), "--precision", "int8", "--format", "onnx"]
+    status = main([*words, "--max-drop", "0", "--out", str(tmp_path / "out")])
+    printed = capsys.readouterr()
+    assert (
+        f"{pictures} (no labels) has no second part: 5 of its 10 pictures calibrate, 5 others" in printed.out
+    )
+    assert "is held to what the model in float32 finds from a score of 0.3 on" in printed.out
+    assert "float32: agreement with itself 100.00; wanted: at least 100.00" in printed.out
+    assert "measuring each layer by itself" in printed.out and "--num 200: 5 of the 10" in caplog.text
+    rows = json.loads((tmp_path / "out" / "report.json").read_text())["rows"]
+    if status:
+        assert "onnx int8 is not written: with" in printed.out and len(rows) == 1
+    else:
+        assert rows[1]["in_float"] and rows[1]["numbers"]["VOC_mAP50"] == 1
+
+
+def test_method_best_says_which(run, data, tmp_path, capsys):
+    words = ["quantize", str(run), "--data", str(data), "--precision", "int8", "--format", "symbol"]
+    assert main([*words, "--method", "best", "--num", "2", "--max-drop", "100", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "symbol int8, minmax, all " in said and "symbol int8, entropy, all " in said
+    assert [row["method"] for row in json.loads((tmp_path / "report.json").read_text())["rows"]][1] in (
+        "minmax",
+        "entropy",
+    )
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["RUN", "--data", "DATA", "--num", "0"], "--num 0: expected 1 or more"),
+        (["RUN", "--data", "DATA", "--precision", "int4"], "--precision int4: expected int8 or bfloat16"),
+        (["RUN", "--data", "DATA", "--format", "onnx,ncnn"], "--format ncnn: expected symbol or onnx"),
+        (["RUN", "--data", "DATA", "--max-drop", "-1"], "--max-drop -1.0"),
+        (["RUN", "--data", "DATA", "--size", "100"], "multiples of 32"),
+        (["RUN", "--data", "nowhere"], "nowhere: no such file or folder, so no data"),
+        (["RUN", "--data", "EMPTY"], "the folder is empty"),
+        (["RUN", "--data", "DATA", "--val-split", "night"], "night"),
+        (["RUN", "--data", "DATA", "--train-split", "val"], "no picture is left to calibrate on"),
+        (["--data", "DATA"], "name one model: MODEL"),
+        (["nowhere", "--data", "DATA"], "nowhere: no such file or folder"),
+        (["EXPORT", "--data", "DATA"], "is exported already; give the run or the imported model"),
+        (["RUN", "--data", "DATA", "--classes", "CLASSES"], "classes that the model does not know (bird)"),
+    ],
+)
+def test_bad_requests(run, data, tmp_path, capsys, words, message):
+    places = {"RUN": run, "DATA": data, "EMPTY": tmp_path / "empty", "EXPORT": tmp_path / "export"}
+    places["CLASSES"] = tmp_path / "classes.txt"
+    places["CLASSES"].write_text("\n".join([*CLASS_NAMES, "bird"]))
+    places["EMPTY"].mkdir()
+    if "EXPORT" in words:
+        assert main(["export", str(run), "--out", str(places["EXPORT"])]) == 0
+    words = [str(places.get(word, word)) for word in words]
+    assert main(["quantize", *words, "--out", str(tmp_path / "out")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_picture_is_too_few(run, data, tmp_path, capsys):
+    (tmp_path / "one").mkdir()
+    shutil.copy(sorted((data / "JPEGImages").iterdir())[0], tmp_path / "one")
+    assert main(["quantize", str(run), "--data", str(tmp_path / "one"), "--out", str(tmp_path / "out")]) == 2
+    assert "one picture; at least two are needed" in capsys.readouterr().err
+
+
+def test_without_onnxruntime(run, data, tmp_path, capsys, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    words = ["quantize", str(run), "--data", str(data), "--out", str(tmp_path / "out")]
+    assert main([*words, "--precision", "int8", "--format", "onnx"]) == 2
+    assert "pip install onnxruntime" in capsys.readouterr().err

@@ -1,0 +1,170 @@
+"""An ONNX model in int8: what is in it, and how near it comes to the network in float."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.export import onnx_int8, symbol_int8
+from gluon_yolo.export.graph import trace
+from gluon_yolo.export.onnx_file import make_model
+from gluon_yolo.export.sensitivity import disagreement
+from gluon_yolo.export.symbol_reader import read_network
+from gluon_yolo.inference.onnxruntime_runtime import OnnxRuntime
+from gluon_yolo.inference.openvino_runtime import OpenVINORuntime
+from tests.random_model import random_detector, random_picture
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+PICTURES = np.stack([random_picture(64, 96, seed) for seed in range(4)])
+
+
+@pytest.fixture(scope="module")
+def net():
+    return random_detector()
+
+
+@pytest.fixture(scope="module")
+def graph(net):
+    return read_network(net)
+
+
+@pytest.fixture(scope="module")
+def ranges(net, graph):
+    return onnx_int8.calibrate(graph, net.spec, [PICTURES[:3], PICTURES[3:]])
+
+
+@pytest.fixture(scope="module")
+def decoded(net, graph):
+    return make_model(graph, net.spec, "toy", "decoded", metadata={"fit": "letterbox"})
+
+
+def loaded(model, net, folder, runtime=OnnxRuntime):
+    path = folder / "toy.onnx"
+    path.write_bytes(model.SerializeToString())
+    return runtime(path, net.spec)
+
+
+def convolutions(model):
+    """By name of a convolution, whether its weight is int8."""
+    produced = {output: node for node in model.graph.node for output in node.output}
+    return {
+        node.name: node.input[1] in produced and produced[node.input[1]].op_type == "DequantizeLinear"
+        for node in model.graph.node
+        if node.op_type == "Conv"
+    }
+
+
+def test_near_the_network_in_float(net, graph, decoded, ranges, tmp_path):
+    float32 = loaded(decoded, net, tmp_path)(PICTURES)
+    int8 = loaded(onnx_int8.quantize(decoded, graph, ranges), net, tmp_path)(PICTURES)
+    assert 0 < disagreement(float32, int8) < 0.15
+    narrow = {name: (low / 8, high / 8) for name, (low, high) in ranges.items()}
+    clipped = loaded(onnx_int8.quantize(decoded, graph, narrow), net, tmp_path)(PICTURES)
+    assert disagreement(float32, clipped) > 3 * disagreement(float32, int8)
+
+
+def test_other_batches_and_sizes(net, graph, decoded, ranges, tmp_path):
+    network = loaded(onnx_int8.quantize(decoded, graph, ranges), net, tmp_path)
+    boxes, scores = network(np.stack([random_picture(32, 64)] * 3))
+    assert boxes.shape == (3, 126, 4) and scores.shape == (3, 126, 3)
+    np.testing.assert_array_equal(boxes[0], boxes[2])
+
+
+def test_openvino_reads_it(net, graph, decoded, ranges, tmp_path):
+    pytest.importorskip("openvino")
+    model = onnx_int8.quantize(decoded, graph, ranges)
+    one, two = (loaded(model, net, tmp_path, runtime)(PICTURES) for runtime in (OnnxRuntime, OpenVINORuntime))
+    assert disagreement(one, two) < 0.1
+
+
+def test_layers_are_called_as_in_the_symbol(net, graph):
+    assert onnx_int8.layers(graph) == symbol_int8.layers(trace(net, None))
+
+
+@pytest.mark.parametrize("cut", ["nms", "decoded", "raw"])
+def test_file(net, graph, ranges, cut):
+    """Plain ONNX with the inputs, outputs and metadata of the model in float; only the heads are float."""
+    float32 = make_model(graph, net.spec, "toy", cut, metadata={"fit": "letterbox"})
+    before = float32.SerializeToString()
+    model = onnx_int8.quantize(float32, graph, ranges)
+    assert float32.SerializeToString() == before
+    onnx.checker.check_model(model, full_check=True)
+    assert model.ir_version == 7 and [(o.domain, o.version) for o in model.opset_import] == [("", 13)]
+    assert not [node.op_type for node in model.graph.node if node.domain]
+    assert list(model.graph.input) == list(float32.graph.input)
+    assert list(model.graph.output) == list(float32.graph.output)
+    properties = {prop.key: prop.value for prop in model.metadata_props}
+    assert properties == {**{p.key: p.value for p in float32.metadata_props}, "precision": "int8"}
+    heads = {f"heads_levels_{level}" if cut != "raw" else f"raw_{level}" for level in range(3)}
+    assert {name for name, int8 in convolutions(model).items() if not int8} == heads
+    assert len(before) > 3 * len(model.SerializeToString())
+
+
+def test_weights_have_a_scale_a_channel(graph, decoded, ranges):
+    model = onnx_int8.quantize(decoded, graph, ranges)
+    first = onnx_int8.layers(graph)[0]
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    (quantized,) = (tensor for name, tensor in weights.items() if name == f"{first}_weight_quantized")
+    assert quantized.data_type == onnx.TensorProto.INT8
+    assert list(weights[f"{first}_weight_scale"].dims) == [quantized.dims[0]]
+
+
+def test_layers_left_in_float(net, graph, decoded, ranges, tmp_path):
+    layers = onnx_int8.layers(graph)
+    some = onnx_int8.quantize(decoded, graph, ranges, layers[3:5])
+    assert [name for name in layers if not convolutions(some)[name]] == list(layers[3:5])
+    float32 = loaded(decoded, net, tmp_path)(PICTURES)
+    none = loaded(onnx_int8.quantize(decoded, graph, ranges, layers), net, tmp_path)(PICTURES)
+    np.testing.assert_array_equal(none[0], float32[0])
+
+
+def test_only_what_touches_a_layer_is_in_int8(graph, decoded, ranges):
+    """One convolution alone: its input, and its output behind the activation."""
+    layers = onnx_int8.layers(graph)
+    model = onnx_int8.quantize(decoded, graph, ranges, [name for name in layers if name != layers[2]])
+    assert [name for name, int8 in convolutions(model).items() if int8] == [layers[2]]
+    assert sum(node.op_type == "QuantizeLinear" for node in model.graph.node) == 2
+
+
+def test_entropy_is_within_what_was_seen(net, graph, ranges):
+    stages = []
+    clipped = onnx_int8.calibrate(graph, net.spec, [PICTURES], "entropy", lambda *step: stages.append(step))
+    assert clipped.keys() == ranges.keys()
+    width = {name: high - low for name, (low, high) in clipped.items()}
+    for name, (low, high) in ranges.items():
+        assert low <= clipped[name][0] < clipped[name][1] <= high
+    assert any(width[name] < 0.9 * (high - low) for name, (low, high) in ranges.items())
+    assert stages[:4] == [("pictures", number, None) for number in (1, 2, 3, 4)]
+    assert stages[-1] == ("ranges", len(ranges), len(ranges))
+
+
+def test_pictures_one_by_one_are_the_pictures_together(net, graph, ranges):
+    assert onnx_int8.calibrate(graph, net.spec, ([picture] for picture in PICTURES)) == ranges
+
+
+@pytest.mark.parametrize(
+    "batches, method, message",
+    [
+        ([], "minmax", "calibration: no pictures"),
+        ([PICTURES], "mean", "method 'mean': expected one of minmax, entropy"),
+    ],
+)
+def test_bad_requests(net, graph, batches, method, message):
+    with pytest.raises(UserError, match=message):
+        onnx_int8.calibrate(graph, net.spec, batches, method)
+
+
+def test_unknown_layer(graph, decoded, ranges):
+    with pytest.raises(UserError, match="excluded layer 'nothing': the network has none of that name"):
+        onnx_int8.quantize(decoded, graph, ranges, ["nothing"])
+
+
+def test_damaged_weights():
+    net = random_detector()
+    broken = next(iter(net.collect_params(".*weight").values()))
+    broken.set_data(broken.data() * float("inf"))
+    with pytest.raises(UserError, match="is not finite: the network's weights are damaged"):
+        onnx_int8.calibrate(read_network(net), net.spec, [PICTURES[:1]])

@@ -1,0 +1,128 @@
+"""Choosing and writing int8: with a format that is made up, whose scores are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.export import quantize
+from gluon_yolo.export.int8_formats import Int8
+from gluon_yolo.export.request import Request
+from gluon_yolo.inference.graph import Graph
+from gluon_yolo.inference.model_file import ModelFile
+from tests.random_model import random_detector
+
+PICTURES = np.zeros((6, 32, 32, 3), dtype=np.uint8)
+BOXES = np.array([[[0, 0, 10, 10]]], dtype=np.float32)
+
+
+class MadeUp(Int8):
+    """Loses 10 points with minmax and 4 with entropy, all of them in layer "c" and half of them in "b" too.
+
+    A network is called with pixels and gives the score's distance from 90 as its own score.
+    """
+
+    kind, runtime = "onnx", "onnxruntime"
+    layers = ("a", "b", "c", "d")
+
+    def __init__(self, request: Request | None = None):
+        self.written: list = []
+
+    def calibrate(self, batches, method, progress):
+        pictures = np.concatenate(list(batches))
+        for number in range(len(pictures)):
+            progress("pictures", number + 1, None)
+        return {"method": method, "pictures": len(pictures)}
+
+    def network(self, ranges, excluded):
+        lost = {"minmax": 10.0, "entropy": 4.0}[ranges["method"]]
+        left = {"c": 0.5, "b": 0.5}
+        share = sum(part for layer, part in left.items() if layer not in excluded)
+
+        def network(pixels):
+            scores = np.full((1, 1, 1), 0.9 - lost * share / 100, dtype=np.float32)
+            return BOXES, scores
+
+        return network
+
+    def write(self, ranges, excluded, folder):
+        (folder / "toy.onnx").write_text(f"{ranges['method']} {','.join(excluded)}")
+        return Graph(("toy.onnx",), "nms", ("ids", "scores", "bboxes"))
+
+
+def reference(pixels):
+    return BOXES, np.full((1, 1, 1), 0.9, dtype=np.float32)
+
+
+def score(network):
+    return 100 * float(network(PICTURES[:1])[1][0, 0, 0])
+
+
+def chosen(wanted, method="minmax"):
+    said: list[str] = []
+    return quantize.choose(MadeUp(), reference, PICTURES, score, wanted, method, said.append), said
+
+
+def test_all_layers_where_that_is_enough():
+    found, said = chosen(80)
+    assert (found.method, found.excluded, found.holds) == ("minmax", (), True)
+    assert found.score == pytest.approx(80) and not found.errors
+    assert said == ["onnx int8, minmax, all 4 layers: 80.00"]
+
+
+@pytest.mark.parametrize("wanted, count", [(84, 1), (89, 2)])
+def test_the_worst_layers_stay_in_float(wanted, count):
+    """Of these b and c are equally bad, a and d cost nothing."""
+    found, said = chosen(wanted)
+    assert found.holds and len(found.excluded) == count and set(found.excluded) <= {"b", "c"}
+    assert found.score == pytest.approx(80 + 5 * count) and list(found.errors)[2:] == ["a", "d"]
+    assert said[1] == f"onnx int8: under {wanted}.00; measuring each layer by itself"
+    assert said[2] == "onnx int8, 1 of 4 layers in float: 85.00"
+
+
+def test_the_best_method_is_taken():
+    found, said = chosen(85, "best")
+    assert (found.method, found.excluded, found.holds) == ("entropy", (), True)
+    assert {name: round(reached) for name, reached in found.methods.items()} == {"minmax": 80, "entropy": 86}
+    assert len(said) == 2
+
+
+def test_it_says_when_nothing_is_enough():
+    found, _ = chosen(95)
+    assert not found.holds and found.score == pytest.approx(90) and len(found.excluded) == 2
+
+
+def test_nothing_to_quantize():
+    class Nothing(MadeUp):
+        layers = ()
+
+    with pytest.raises(UserError, match="no convolution before another"):
+        quantize.choose(Nothing(), reference, PICTURES, score, 0)
+
+
+def test_write_and_write_again(tmp_path):
+    """A format of the same model stays beside the new one; other weights take the model's place."""
+    request = Request(random_detector(), "toy", (64, 64), fit="letterbox")
+    found, _ = chosen(84)
+    path, before = quantize.write(request, tmp_path / "int8", [(MadeUp(), found)])
+    record = ModelFile.read(path)
+    assert (record.precision, record.fit, record.size_hw) == ("int8", "letterbox", (64, 64))
+    assert list(record.graphs) == ["onnx"] and not before.kept
+    assert (path.parent / "toy.onnx").read_text() == f"minmax {found.excluded[0]}"
+
+    class Other(MadeUp):
+        kind = "ncnn"
+
+        def write(self, ranges, excluded, folder):
+            for file in ("toy.param", "toy.bin"):
+                (folder / file).write_text("other")
+            return Graph(("toy.param", "toy.bin"), "raw", ("raw_0",))
+
+    _, before = quantize.write(request, tmp_path / "int8", [(Other(), found)])
+    assert list(before.kept) == ["onnx"] and list(ModelFile.read(path).graphs) == ["onnx", "ncnn"]
+
+    again = Request(random_detector(seed=1), "toy", (64, 64), fit="letterbox")
+    _, before = quantize.write(again, tmp_path / "int8", [(Other(), found)])
+    assert before.removed and before.reason == "of other weights"
+    assert sorted(file.name for file in path.parent.iterdir()) == ["toy.bin", "toy.json", "toy.param"]
