@@ -14,9 +14,9 @@ MB       of the format's files
 
 The table is Markdown. What a network has no form of (a cfg of one that is not darknet's) has no row; formats
 whose package is not installed are named. `--also FOLDER=RUN` adds each format of an exported folder, such as
-`quantize` writes, beside the run or imported model that it came from.
+`quantize` writes (its OUT/int8), beside the run or imported model that it came from.
 
-Run it as: python benchmarks/export_parity.py [--also FOLDER=RUN ...] [--data DIR] [NAME ...]
+Run it as: python benchmarks/export_parity.py [--also FOLDER=RUN ...] [--images DIR] [--data DIR] [NAME ...]
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
 sys.path.insert(0, str(ROOT))  # for the tests' random networks
 
 from gluon_yolo.data.pictures import read_picture  # noqa: E402
-from gluon_yolo.errors import MissingDependency  # noqa: E402
+from gluon_yolo.errors import MissingDependency, UserError  # noqa: E402
 from gluon_yolo.export.formats import FORMATS, export  # noqa: E402
 from gluon_yolo.export.parity import Bound, Parity, Reference, WrongResults  # noqa: E402
 from gluon_yolo.inference import mxnet_runtime, runtimes  # noqa: E402
@@ -56,6 +56,7 @@ ZOO = (
 FASTESTV2 = "yolo_fastestv2_coco"
 RUNTIME = {kind: name for name, runtime in runtimes.RUNTIMES.items() for kind in runtime.formats[:1]}
 BEST = 100
+PICTURES = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,8 +90,12 @@ def main() -> int:
         "--also", action="append", default=[], metavar="FOLDER=RUN", help="an exported folder"
     )
     parser.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="the shared data")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="other pictures, the first 20 of a folder")
     args = parser.parse_args()
-    pictures = [read_picture(path) for path in sorted((args.data / "images").glob("*.jpg"))]
+    images = sorted((args.images or args.data / "images").glob("*.jpg"))[:PICTURES]
+    if not images:
+        raise UserError(f"{args.images or args.data / 'images'}: holds no .jpg")
+    pictures = [read_picture(path) for path in images]
     table = Table(len(pictures))
     known = known_models(args.data)
     wanted = args.names or ([] if args.also else list(known))
@@ -151,7 +156,7 @@ def compare_model(table: Table, model: Model, pictures: list[np.ndarray]) -> Non
                     fit=model.fit,
                 )
             except MissingDependency as error:
-                table.lack(kind, str(error))
+                table.leave_out(kind, str(error))
                 continue
             except WrongResults as error:
                 table.fail(model, kind, label, str(error))
@@ -177,6 +182,9 @@ def compare_folder(table: Table, folder: Path, run: Path, pictures: list[np.ndar
     model = dataclasses.replace(load_model(str(run), {}), size_hw=record.size_hw, fit=record.fit)
     reference = Reference(model.net, fitted(model, pictures))
     for kind, graph in record.graphs.items():
+        if graph.cut == "nms" and not graph.decoded:
+            table.leave_out(f"{folder} as {kind}", "ends behind suppression; write it with --cut decoded")
+            continue
         network = runtimes.load(RUNTIME[kind], record, file.parent)
         size = sum((file.parent / name).stat().st_size for name in graph.files)
         table.add(model, kind, record.precision, reference, network, size)
@@ -208,7 +216,7 @@ class Table:
 
     def __init__(self, pictures: int) -> None:
         self.failed: list[str] = []
-        self._lacking: dict[str, str] = {}
+        self._left_out: dict[str, str] = {}
         tqdm.write(f"largest differences from the Gluon network on {pictures} pictures\n")
         tqdm.write("| network | weights | input | format | precision | boxes px | best px | scores | MB |")
         tqdm.write("|---|---|---|---|---|--:|--:|--:|--:|")
@@ -233,14 +241,14 @@ class Table:
         self.failed.append(reason)
         tqdm.write(f"{self._start(model, kind, precision)} out of bound: {reason} | | | |")
 
-    def lack(self, kind: str, reason: str) -> None:
-        """Remember why a format has no rows."""
-        self._lacking[kind] = reason
+    def leave_out(self, what: str, reason: str) -> None:
+        """Remember why something has no rows."""
+        self._left_out[what] = reason
 
     def end(self) -> None:
         """Say what is missing, and what failed."""
-        for kind, reason in self._lacking.items():
-            tqdm.write(f"\nno rows of {kind}: {reason}")
+        for what, reason in self._left_out.items():
+            tqdm.write(f"\nno rows of {what}: {reason}")
         tqdm.write(f"\nout of bound: {len(self.failed)}" if self.failed else "\nall within their bounds")
 
     def _start(self, model: Model, kind: str, precision: str) -> str:
@@ -254,4 +262,7 @@ def _figures(every: Parity, best: Parity) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from None

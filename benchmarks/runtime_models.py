@@ -52,7 +52,7 @@ def prepare(name: str, folder: Path, data: Path, pictures: Path, formats: str) -
         "float32": ("export", model, "--format", formats),
         "fused": ("export", model, "--format", "symbol", "--fuse"),
         "float16": ("export", model, "--format", "ncnn", "--precision", "float16"),
-        "bfloat16": ("export", model, "--format", "symbol", "--precision", "bfloat16"),
+        "bfloat16": ("export", model, "--format", "symbol,openvino", "--precision", "bfloat16"),
         # However much random weights lose: what is left in float is not what is measured here.
         "quantized": ("quantize", model, "--precision", "int8", "--data", pictures, "--max-drop", 100),
     }

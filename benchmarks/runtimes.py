@@ -2,8 +2,8 @@
 
 Each row is a process of its own with its own threads; they take turns, a few pictures at a time, so that
 whatever else the machine does hits all alike. Figures are medians. "network" is from pixels of the input's
-size to boxes and scores in NumPy (GluonCV's network suppresses as well), "picture" from a picture file to its
-boxes. "found" is how many of the boxes of the first row, mxnet in float32, the row finds as well (same class,
+size to what the runtime gives in NumPy: raw maps, or where the graph holds more (onnxruntime, openvino, the peers),
+decoded or even suppressed boxes; "picture" from a picture file to its boxes. "found" is how many of the boxes of the first row, mxnet in float32, the row finds as well (same class,
 IoU at least 0.9), over all pictures. Runtimes that are not installed have no row.
 
 MobileNet1.0-YOLOv3 has GluonCV's random weights, and GluonCV as its peer; the darknet networks of the shared
@@ -39,7 +39,7 @@ from runtime_models import (
     prepare_pictures,
 )
 
-from gluon_yolo.inference.runtimes import RUNTIMES, module_of
+from gluon_yolo.inference.runtimes import RUNTIMES
 
 SCORE_THRESHOLD = 0.3
 NMS_THRESHOLD = 0.45
@@ -55,13 +55,11 @@ class Row:
         runtime: of the package, or a peer's name.
         precision: that it computes in.
         folder: of the exported model, under the model's own folder.
-        hint: what the runtime's class is asked for, where it is not the file that decides.
     """
 
     runtime: str
     precision: str
     folder: str = ""
-    hint: str = ""
 
     @property
     def name(self) -> str:
@@ -76,10 +74,9 @@ OURS = (
     Row("onnxruntime", "float32", "float32"),
     Row("onnxruntime", "int8", "quantized/int8"),
     Row("openvino", "float32", "float32"),
-    Row("openvino", "bfloat16", "float32", "bf16"),
+    Row("openvino", "bfloat16", "bfloat16"),
     Row("openvino", "int8", "quantized/int8"),
     Row("ncnn", "float32", "float32"),
-    Row("ncnn", "bfloat16", "float32", "bf16"),
     Row("ncnn", "float16", "float16"),
     Row("mnn", "float32", "float32"),
 )

@@ -21,7 +21,7 @@ def area(boxes: np.ndarray) -> np.ndarray:
 
 def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the intersection over union (N, M) of boxes (N, 4) and (M, 4); 0 where both are empty."""
-    left, top, right, bottom = np.ascontiguousarray(b.T)
+    left, top, right, bottom = np.ascontiguousarray(b.T)  # in rows and in place, for suppression is in haste
     width = np.minimum(a[:, 2:3], right)
     width -= np.maximum(a[:, 0:1], left)
     height = np.minimum(a[:, 3:4], bottom)

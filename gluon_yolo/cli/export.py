@@ -71,7 +71,10 @@ class Model:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``export`` takes."""
-    run_help = "a run's or an imported model's folder (its best weights), or a weights file in it"
+    run_help = (
+        "a run's or an imported model's folder (its best weights), a weights file in it, or an exported "
+        "model's folder that holds a symbol in float32"
+    )
     parser.add_argument("run", nargs="?", metavar="RUN", help=run_help)
     add_network_arguments(parser)
     parser.add_argument("--classes", metavar="FILE", help="class names of --network, one a line")
@@ -162,7 +165,9 @@ def load_model(args: argparse.Namespace) -> Model:
     file = find_model_file(path)
     record = ModelFile.read(file)
     if not record.is_run:
-        raise UserError(f"{path}: is exported already; export the run that it came from")
+        from gluon_yolo.export import exported
+
+        return Model(exported.load(record, file.parent), record.size_hw, record.fit, record.origin)
     from gluon_yolo.inference.mxnet_runtime import from_record
 
     net = from_record(record, file.parent, weights_of(path))

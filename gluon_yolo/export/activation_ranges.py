@@ -71,7 +71,7 @@ class Histogram:
             hist_edges=mx.nd.array(edges),
             num_quantized_bins=2 * _LEVELS + 1 if low >= 0 else _LEVELS,
         )
-        furthest = float(threshold.asnumpy().item())
+        furthest = min(float(threshold.asnumpy().item()), max(-low, high))
         return (0.0 if low >= 0 else -furthest), furthest
 
 

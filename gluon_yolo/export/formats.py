@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gluon_yolo.darknet.weights import Header
 from gluon_yolo.errors import UserError
+from gluon_yolo.export.exported import origin_of
 from gluon_yolo.export.parity import Parity
 from gluon_yolo.export.publish import earlier, published
 from gluon_yolo.export.request import Request, Suppression, checked_name, digest
@@ -39,16 +40,16 @@ class Format:
     packages: tuple[str, ...] = ()
 
 
+PRECISIONS = ("float32", "bfloat16", "float16")
 _HALF = ("float32", "float16")
 FORMATS: Mapping[str, Format] = {
     "symbol": Format("symbol", ENDINGS["symbol"], CUTS, ("float32", "bfloat16")),
     "onnx": Format("onnx", ENDINGS["onnx"], packages=("onnx", "onnxruntime")),
     "ncnn": Format("ncnn", ENDINGS["ncnn"], ("raw",), _HALF, ("ncnn",)),
-    "openvino": Format("openvino", ENDINGS["openvino"], CUTS, _HALF, ("onnx", "openvino")),
+    "openvino": Format("openvino", ENDINGS["openvino"], CUTS, PRECISIONS, ("onnx", "openvino")),
     "mnn": Format("mnn", ENDINGS["mnn"], ("decoded", "raw"), _HALF, ("onnx", "MNN")),
     "darknet": Format("darknet", (".weights", ".names", ".cfg"), ()),
 }
-PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +123,7 @@ def export(
     record = ModelFile(
         request.name, net.zoo_name, net.spec, size_hw, precision=precision, weights=digest(net), fit=fit
     )
+    record = dataclasses.replace(record, origin=origin_of(net, header))
     recorded = [kind for kind in formats if kind in ENDINGS]
     before = earlier(out_dir, record, recorded)
     files = {kind: tuple(f"{request.name}{end}" for end in FORMATS[kind].endings) for kind in formats}

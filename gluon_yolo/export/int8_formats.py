@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_yolo.compat import mx
-from gluon_yolo.export import graph, symbol_int8
+from gluon_yolo.export import graph, int8_nodes, symbol_int8
 from gluon_yolo.export.request import Request
 from gluon_yolo.export.symbol import save
 from gluon_yolo.export.symbol_int8 import Progress, Ranges
@@ -116,7 +116,7 @@ class OnnxInt8(Int8):
         self._request, self._int8 = request, onnx_int8
         decoded = make_model(request.graph, request.net.spec, request.name, "decoded")
         self._decoded = onnx.shape_inference.infer_shapes(decoded)
-        self.layers = onnx_int8.layers(request.graph)
+        self.layers = int8_nodes.layers(request.graph)
 
     def calibrate(self, batches: Iterable[np.ndarray], method: str, progress: Progress) -> Ranges:
         """Run pictures through it and return the ranges of its arrays."""

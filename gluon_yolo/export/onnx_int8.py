@@ -18,7 +18,8 @@ import numpy as np
 
 from gluon_yolo.errors import MissingDependency, UserError
 from gluon_yolo.export.activation_ranges import METHODS, Extremes
-from gluon_yolo.export.inference_graph import INPUT, InferenceGraph, Node
+from gluon_yolo.export.inference_graph import INPUT, InferenceGraph
+from gluon_yolo.export.int8_nodes import BETWEEN, in_int8, layers, to_be_held
 from gluon_yolo.export.onnx_file import make_model
 from gluon_yolo.export.onnx_operators import helper, onnx
 from gluon_yolo.inference.runtime import import_package, threads
@@ -27,33 +28,8 @@ from gluon_yolo.spec import DetectionSpec
 
 Ranges = Mapping[str, "tuple[float, float]"]
 Progress = Callable[[str, int, "int | None"], None]
-CONVOLUTION = "convolution"
-# What can stay in uint8 between two convolutions: the operator, and what it is called in ONNX.
-_BETWEEN = {
-    "relu": "Relu",
-    "clip": "Clip",
-    "leaky_relu": "LeakyRelu",
-    "add": "Add",
-    "concat": "Concat",
-    "upsample": "Resize",
-    "max_pool": "MaxPool",
-    "slice": "Slice",
-    "reshape": "Reshape",
-    "transpose": "Transpose",
-}
-_OPERATORS = ("Conv", *_BETWEEN.values())
-
-
-def layers(graph: InferenceGraph) -> tuple[str, ...]:
-    """Return the layers that int8 can leave in float: convolutions before others, in order of computation.
-
-    They are called as :func:`gluon_yolo.export.symbol_int8.layers` calls them.
-
-    Args:
-        graph: it ends at the raw maps.
-    """
-    before = _before_convolutions(graph)
-    return tuple(node.name for node in graph.nodes if node.op == CONVOLUTION and node.name in before)
+_OPERATORS = ("Conv", *BETWEEN.values())
+_LOWEST = "lowest_float"
 
 
 def calibrate(
@@ -84,7 +60,7 @@ def calibrate(
     """
     if method not in METHODS:
         raise UserError(f"method {method!r}: expected one of {', '.join(METHODS)}")
-    names = _to_be_held(graph)
+    names = to_be_held(graph)
     session = _session(graph, spec, names)
     seen = {name: (Extremes(), METHODS[method]()) for name in names}
     done = 0
@@ -137,7 +113,7 @@ def quantize(
             f"excluded layer {unknown[0]!r}: the network has none of that name; its layers are "
             f"{', '.join(known)}"
         )
-    chosen = _in_int8(graph, excluded)
+    chosen = in_int8(graph, excluded)
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     if not chosen:
@@ -160,6 +136,7 @@ def quantize(
     quantizer.quantize_model()
     quantizer.model.topological_sort()
     made = quantizer.model.model
+    _keep_in_float(made.graph, excluded)
     del made.graph.value_info[:]  # of shapes that were inferred on the way
     standard = [opset for opset in made.opset_import if opset.domain in ("", "ai.onnx")]
     del made.opset_import[:]
@@ -193,6 +170,28 @@ def _tools() -> SimpleNamespace:
     )
 
 
+def _keep_in_float(graph: onnx.GraphProto, excluded: Sequence[str]) -> None:
+    """Set a step that changes nothing behind each excluded convolution between two int8 ones.
+
+    ONNX Runtime else quantizes such a convolution itself when it loads the file, with one scale for all
+    channels of the weight (its ``WeightBiasQuantization``), which can be the end of a depthwise one.
+    """
+    producers = {output: node.op_type for node in graph.node for output in node.output}
+    steps = []
+    for node in graph.node:
+        steps.append(node)
+        if node.name in excluded and producers.get(node.input[0]) == "DequantizeLinear":
+            output, node.output[0] = node.output[0], f"{node.output[0]}_in_float"
+            steps.append(
+                helper.make_node("Max", [node.output[0], _LOWEST], [output], name=f"{node.name}_in_float")
+            )
+    if len(steps) > len(graph.node):
+        lowest = np.array(np.finfo(np.float32).min)
+        graph.initializer.append(onnx.numpy_helper.from_array(lowest, _LOWEST))
+        del graph.node[:]
+        graph.node.extend(steps)
+
+
 def _session(graph: InferenceGraph, spec: DetectionSpec, names: Sequence[str]) -> Any:
     """Return a session that gives these arrays."""
     runtime = import_package("onnxruntime")
@@ -204,43 +203,3 @@ def _session(graph: InferenceGraph, spec: DetectionSpec, names: Sequence[str]) -
     options.intra_op_num_threads = threads()
     options.log_severity_level = 3  # errors
     return runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-
-
-def _before_convolutions(graph: InferenceGraph) -> set[str]:
-    """Return the nodes of which a convolution comes."""
-    before: set[str] = set()
-    for node in reversed(graph.nodes):
-        if node.op == CONVOLUTION or node.name in before:
-            before.update(node.inputs)
-    return before
-
-
-def _in_int8(graph: InferenceGraph, excluded: Sequence[str]) -> list[str]:
-    """Return the nodes that compute in int8: convolutions, and what reads nothing but what is in int8."""
-    left = set(excluded)
-    before = _before_convolutions(graph)
-    chosen: dict[str, None] = {}
-    for node in graph.nodes:
-        if node.name not in before:
-            continue
-        if node.op == CONVOLUTION:
-            fits = node.name not in left
-        else:
-            fits = node.op in _BETWEEN and all(name in chosen for name in _arrays(node, graph))
-        if fits:
-            chosen[node.name] = None
-    return list(chosen)
-
-
-def _arrays(node: Node, graph: InferenceGraph) -> list[str]:
-    return [name for name in node.inputs if name not in graph.weights]
-
-
-def _to_be_held(graph: InferenceGraph) -> list[str]:
-    """Return the names of the arrays that what may compute in int8 reads and gives."""
-    held: dict[str, None] = {}
-    nodes = {node.name: node for node in graph.nodes}
-    for name in _in_int8(graph, ()):
-        held.update(dict.fromkeys([*_arrays(nodes[name], graph), name]))
-    held.pop(INPUT, None)
-    return list(held)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -16,11 +15,9 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.graph import RAW_MAP
 from gluon_yolo.inference.model_file import ModelFile
-from gluon_yolo.inference.mxnet_precision import as_float32, has_bfloat16, has_vnni, is_bfloat16, is_int8
+from gluon_yolo.inference.mxnet_precision import as_float32, has_bfloat16, is_bfloat16, is_int8
 from gluon_yolo.nn import architecture, weights
 from gluon_yolo.spec import DetectionSpec
-
-log = logging.getLogger("gluon_yolo")
 
 FUSION = "MKLDNN"  # mxnet's subgraph pass that joins convolution, batch norm, activation and sum
 INPUT = "data"
@@ -180,10 +177,6 @@ def _prepared(
     if is_int8(symbol):
         if gpu is not None:
             raise UserError(f"GPU {gpu}: an int8 model of mxnet's runs on the processor; leave --gpu away")
-        if not has_vnni():
-            log.warning(
-                "this processor has no VNNI: the int8 model runs slower, and finds less, than elsewhere"
-            )
         return symbol, parameters
     if is_bfloat16(parameters):
         if gpu is not None or not has_bfloat16():

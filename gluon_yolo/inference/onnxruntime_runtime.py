@@ -33,6 +33,8 @@ class OnnxRuntime:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads()
         options.log_severity_level = 3  # errors; warnings are of no use to whom runs a model
+        if not has_vnni():  # an int8 model's sums of products overflow there, unless asked not to
+            options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             session = runtime.InferenceSession(str(path), options, providers=_providers(runtime, gpu))
         except Exception as error:  # its errors have no other common base
@@ -73,6 +75,14 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OnnxRuntime
         UserError: when the file is absent or damaged, or there is no such GPU.
     """
     return OnnxRuntime(folder / record.graph("onnx", folder).files[0], record.spec, gpu)
+
+
+def has_vnni(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Return whether this processor sums products of int8 exactly and fast; False where none can tell."""
+    try:
+        return not {"avx512_vnni", "avx_vnni"}.isdisjoint(cpuinfo.read_text(errors="replace").split())
+    except OSError:
+        return False
 
 
 def _providers(runtime: Any, gpu: int | None) -> list[Any]:

@@ -31,18 +31,20 @@ class OpenVINORuntime:
         path: the file.
         spec: of the model.
         gpu: index of an Intel GPU; None runs on the processor.
-        precision: ``f32``, or ``bf16`` or ``f16`` where the device computes so.
+        precision: of the model's record; ``bfloat16`` is computed in where the device can, all others in float32
+            (or int8, where the file says so).
 
     Raises:
         MissingDependency: openvino is not installed.
         UserError: when the file is damaged, or there is no such GPU.
     """
 
-    def __init__(self, path: Path, spec: DetectionSpec, gpu: int | None = None, precision: str = "f32"):
+    def __init__(self, path: Path, spec: DetectionSpec, gpu: int | None = None, precision: str = "float32"):
         openvino = import_package("openvino")
         self._core = openvino.Core()
         self._device = _device(self._core, gpu)
-        self._options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+        hint = "bf16" if precision == "bfloat16" else "f32"
+        self._options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
         if gpu is None:
             self._options["INFERENCE_NUM_THREADS"] = threads()
         try:
@@ -100,7 +102,8 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OpenVINORun
         UserError: when the file is absent or damaged, or there is no such GPU.
     """
     kind = "openvino" if "openvino" in record.graphs else "onnx"
-    return OpenVINORuntime(folder / record.graph(kind, folder).files[0], record.spec, gpu)
+    path = folder / record.graph(kind, folder).files[0]
+    return OpenVINORuntime(path, record.spec, gpu, record.precision)
 
 
 def _device(core: Any, gpu: int | None) -> str:

@@ -156,10 +156,33 @@ def test_a_models_own_folder_is_not_written_into(run, capsys):
     assert sorted(run.rglob("*")) == before
 
 
-def test_an_export_is_not_exported_again(run, tmp_path, capsys):
-    assert main(["export", str(run), "--out", str(tmp_path)]) == 0
-    assert main(["export", str(tmp_path), "--out", str(tmp_path / "again")]) == 2
-    assert "is exported already" in capsys.readouterr().err
+def test_an_export_is_exported_again(run, tmp_path):
+    """It is the same files; another format of it joins the first."""
+    assert main(["export", str(run), "--out", str(tmp_path / "one")]) == 0
+    assert main(["export", str(tmp_path / "one"), "--out", str(tmp_path / "again")]) == 0
+    for path in (tmp_path / "one").iterdir():
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+    pytest.importorskip("ncnn", reason="package ncnn is not installed")
+    assert main(["export", str(tmp_path / "one"), "--format", "ncnn", "--out", str(tmp_path / "one")]) == 0
+    assert list(ModelFile.read(find_model_file(tmp_path / "one")).graphs) == ["symbol", "ncnn"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--fuse"], "-0000.params: its weights are folded, or of another network; export the run"),
+        (
+            ["--format", "ncnn"],
+            "holds ncnn in float32, of which no network can be made again; export the run",
+        ),
+    ],
+)
+def test_an_export_without_its_weights(run, tmp_path, capsys, words, message):
+    pytest.importorskip("ncnn", reason="package ncnn is not installed")
+    assert main(["export", str(run), "--out", str(tmp_path / "one"), *words]) == 0
+    assert main(["export", str(tmp_path / "one"), "--out", str(tmp_path / "again")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "again").exists()
 
 
 # --- darknet ---
@@ -194,6 +217,15 @@ def test_an_imported_model_as_a_symbol(imported, capsys):
     one, two = (Predictor.load(imported / name, score_threshold=0.1)(picture) for name in ("model", "out"))
     assert len(one) == len(two) > 0
     np.testing.assert_allclose(one.boxes, two.boxes, atol=1e-3)
+
+
+def test_a_darknet_networks_symbol_as_darknets_files(imported):
+    """The record of the export keeps the cfg, and the header of the weights."""
+    for source, kind in (("model", "symbol"), ("symbol", "darknet")):
+        words = ["--format", kind, "--out", str(imported / kind)]
+        assert main(["export", str(imported / source), *words]) == 0
+    for name in ("small.weights", "small.names", "small.cfg"):
+        assert (imported / "darknet" / name).read_bytes() == (imported / "net" / name).read_bytes()
 
 
 def test_fine_tuned_for_other_classes_and_anchors(imported):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
+import sys
 
 import pytest
 
@@ -135,9 +137,33 @@ def test_one_picture_is_too_few(run, data, tmp_path, capsys):
 
 
 def test_without_onnxruntime(run, data, tmp_path, capsys, monkeypatch):
-    import sys
-
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     words = ["quantize", str(run), "--data", str(data), "--out", str(tmp_path / "out")]
     assert main([*words, "--precision", "int8", "--format", "onnx"]) == 2
     assert "pip install onnxruntime" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_trained_weights_lose_at_most_a_point(tmp_path, capsys):
+    """A network trained for a minute is worse off in int8 than a good one: layers must stay in float."""
+    data = generate(tmp_path / "shapes", pictures=200)
+    words = shlex.split(
+        '--network mobilenet0_25 --gpus "" --pretrained-base no --data-shape 96x128 --epochs 12 '
+        "--batch-size 4 --lr 0.004 --lr-mode cosine --warmup-epochs 1 --augment light "
+        "--val-interval 12 --save-interval 0 --no-random-shape"
+    )
+    assert main(["train", "--data", str(data), *words, "--save-prefix", f"{tmp_path}/"]) == 0
+    run = tmp_path / f"{NAME}-1"
+    assert main(["quantize", str(run), "--data", str(data), "--out", str(tmp_path / "out")]) == 0
+    rows = json.loads((tmp_path / "out" / "report.json").read_text())["rows"]
+    scores = {(row["format"], row["precision"]): row["numbers"]["VOC07_mAP50"] for row in rows}
+    assert scores["symbol", "float32"] > 0.2
+    for form in (("symbol", "int8"), ("onnx", "int8")):
+        assert scores[form] >= scores["symbol", "float32"] - 0.0101
+    capsys.readouterr()
+    assert (
+        main(["eval", "--model", str(tmp_path / "out" / "int8"), "--runtime", "mxnet", "--data", str(data)])
+        == 0
+    )
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith(f"VOC07 mAP50 {scores['symbol', 'int8']:.4f}")

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.compat import mx
 from gluon_yolo.errors import MissingDependency, UserError
 from gluon_yolo.export import formats, publish
@@ -136,7 +137,8 @@ def test_cuts(dark, cut, kind, tmp_path):
     expected = Predictor.from_block(dark, (32, 64), **options)(random_picture(50, 90, seed=2))
     found = Predictor.load(tmp_path, RUNTIME[kind], **options)(random_picture(50, 90, seed=2))
     assert len(found) == len(expected) > 3
-    np.testing.assert_allclose(found.boxes, expected.boxes, atol=0.05)
+    overlaps = iou_matrix(expected.boxes, found.boxes)  # some score alike, and stand in any order
+    assert overlaps.max(axis=0).min() > 0.99 and overlaps.max(axis=1).min() > 0.99
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
 
 

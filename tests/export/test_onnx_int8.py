@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.export import onnx_int8, symbol_int8
 from gluon_yolo.export.graph import trace
+from gluon_yolo.export.int8_nodes import layers as layers_of
 from gluon_yolo.export.onnx_file import make_model
 from gluon_yolo.export.sensitivity import disagreement
 from gluon_yolo.export.symbol_reader import read_network
-from gluon_yolo.inference.onnxruntime_runtime import OnnxRuntime
+from gluon_yolo.inference import onnxruntime_runtime
+from gluon_yolo.inference.onnxruntime_runtime import OnnxRuntime, has_vnni
 from gluon_yolo.inference.openvino_runtime import OpenVINORuntime
 from tests.random_model import random_detector, random_picture
 
 onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+runtime = pytest.importorskip("onnxruntime")
 
 PICTURES = np.stack([random_picture(64, 96, seed) for seed in range(4)])
 
@@ -81,7 +85,7 @@ def test_openvino_reads_it(net, graph, decoded, ranges, tmp_path):
 
 
 def test_layers_are_called_as_in_the_symbol(net, graph):
-    assert onnx_int8.layers(graph) == symbol_int8.layers(trace(net, None))
+    assert layers_of(graph) == symbol_int8.layers(trace(net, None))
 
 
 @pytest.mark.parametrize("cut", ["nms", "decoded", "raw"])
@@ -105,7 +109,7 @@ def test_file(net, graph, ranges, cut):
 
 def test_weights_have_a_scale_a_channel(graph, decoded, ranges):
     model = onnx_int8.quantize(decoded, graph, ranges)
-    first = onnx_int8.layers(graph)[0]
+    first = layers_of(graph)[0]
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     (quantized,) = (tensor for name, tensor in weights.items() if name == f"{first}_weight_quantized")
     assert quantized.data_type == onnx.TensorProto.INT8
@@ -113,7 +117,7 @@ def test_weights_have_a_scale_a_channel(graph, decoded, ranges):
 
 
 def test_layers_left_in_float(net, graph, decoded, ranges, tmp_path):
-    layers = onnx_int8.layers(graph)
+    layers = layers_of(graph)
     some = onnx_int8.quantize(decoded, graph, ranges, layers[3:5])
     assert [name for name in layers if not convolutions(some)[name]] == list(layers[3:5])
     float32 = loaded(decoded, net, tmp_path)(PICTURES)
@@ -121,9 +125,56 @@ def test_layers_left_in_float(net, graph, decoded, ranges, tmp_path):
     np.testing.assert_array_equal(none[0], float32[0])
 
 
+def test_onnx_runtime_does_not_quantize_what_is_to_stay_in_float(net, graph, ranges):
+    """Left to itself it does, with one scale for all channels, where a float layer lies between int8 ones."""
+    layer = layers_of(graph)[1]
+    (weight,) = (node.inputs[1] for node in graph.nodes if node.name == layer)
+    uneven = graph.weights[weight].copy()
+    uneven[0] *= 1000  # of the eight channels, which each have a plane of their own
+    graph = dataclasses.replace(graph, weights={**graph.weights, weight: uneven})
+    decoded = make_model(graph, net.spec, "toy", "decoded")
+    model = onnx_int8.quantize(decoded, graph, ranges, [layer]).SerializeToString()
+    outputs = []
+    for level in ("ORT_ENABLE_ALL", "ORT_DISABLE_ALL"):
+        options = runtime.SessionOptions()
+        options.graph_optimization_level = getattr(runtime.GraphOptimizationLevel, level)
+        session = runtime.InferenceSession(model, options, ["CPUExecutionProvider"])
+        outputs.append(session.run(["boxes", "scores"], {"data": PICTURES}))
+    assert disagreement(*outputs) < 0.02
+
+
+@pytest.mark.parametrize(
+    "flags, there", [("fma avx512_vnni", True), ("avx2 avx_vnni", True), ("avx2 fma", False), (None, False)]
+)
+def test_processors_that_sum_int8_exactly(flags, there, tmp_path):
+    if flags is not None:
+        (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : fpu {flags}\n")
+    assert has_vnni(tmp_path / "cpuinfo") is there
+
+
+def test_exact_on_any_processor(net, graph, decoded, ranges, tmp_path, monkeypatch):
+    """Where the processor has no VNNI the runtime asks for exact sums; the boxes are the same."""
+    entries = []
+    options = runtime.SessionOptions
+
+    class Watched(options):
+        def add_session_config_entry(self, *entry):
+            entries.append(entry)
+            super().add_session_config_entry(*entry)
+
+    monkeypatch.setattr(runtime, "SessionOptions", Watched)
+    model = onnx_int8.quantize(decoded, graph, ranges)
+    found = []
+    for there in (True, False):
+        monkeypatch.setattr(onnxruntime_runtime, "has_vnni", lambda there=there: there)
+        found.append(loaded(model, net, tmp_path)(PICTURES))
+    assert entries == [("session.x64quantprecision", "1")]
+    assert disagreement(*found) < 0.02
+
+
 def test_only_what_touches_a_layer_is_in_int8(graph, decoded, ranges):
     """One convolution alone: its input, and its output behind the activation."""
-    layers = onnx_int8.layers(graph)
+    layers = layers_of(graph)
     model = onnx_int8.quantize(decoded, graph, ranges, [name for name in layers if name != layers[2]])
     assert [name for name, int8 in convolutions(model).items() if int8] == [layers[2]]
     assert sum(node.op_type == "QuantizeLinear" for node in model.graph.node) == 2

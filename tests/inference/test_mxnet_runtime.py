@@ -135,27 +135,13 @@ def test_bfloat16_on_a_processor_that_cannot(tmp_path, net):
 
 
 @pytest.mark.parametrize(
-    "text, bfloat16, vnni",
-    [
-        ("flags : avx512f avx512_bf16 avx512_vnni\n", True, True),
-        ("flags : avx512f avx512_vnni\n", False, True),
-        ("flags : avx2 avx_vnni\n", False, True),
-        ("flags : avx512f avx2\n", False, False),
-        (None, False, False),
-    ],
+    "text, expected",
+    [("flags : avx512f avx512_bf16 amx\n", True), ("flags : avx512f avx512_vnni\n", False), (None, False)],
 )
-def test_what_the_processor_has(tmp_path, text, bfloat16, vnni):
-    file = tmp_path / "cpuinfo"
+def test_has_bfloat16(tmp_path, text, expected):
     if text is not None:
-        file.write_text(text)
-    assert mxnet_precision.has_bfloat16(file) is bfloat16 and mxnet_precision.has_vnni(file) is vnni
-
-
-@pytest.mark.parametrize("vnni", [True, False])
-def test_int8_without_vnni_is_said(net, monkeypatch, caplog, vnni):
-    monkeypatch.setattr(mxnet_runtime, "has_vnni", lambda: vnni)
-    mxnet_runtime.MXNetRuntime(*lowered("int8", *traced(net)), net.spec)
-    assert ("no VNNI" in caplog.text) is not vnni
+        (tmp_path / "cpuinfo").write_text(text)
+    assert mxnet_precision.has_bfloat16(tmp_path / "cpuinfo") is expected
 
 
 def test_int8_runs_on_the_processor_alone(net):
