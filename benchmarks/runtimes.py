@@ -3,9 +3,9 @@
 Each row is a process of its own with its own threads; they take turns, a few pictures at a time, so that
 whatever else the machine does hits all alike. Figures are medians. "network" is from pixels of the input's
 size to what the runtime gives in NumPy: raw maps, or boxes where the graph holds them (onnxruntime, openvino,
-mnn, the peers); "picture" from a picture file to its boxes. "found" is how many of the boxes of the first row,
-mxnet in float32, the row finds as well (same class, IoU at least 0.9), over all pictures. A runtime that is
-not installed has no row.
+mnn, the peers); "picture" from a picture file to its boxes. "found" is how many of the boxes of the first
+row, mxnet in float32, the row finds as well (same class, IoU at least 0.9), over all pictures. A runtime that
+is not installed has no row.
 
 MobileNet1.0-YOLOv3 has GluonCV's random weights, and GluonCV as its peer; the darknet networks of the shared
 data have their own, and OpenCV 4's darknet reader. A folder, of a run or an imported model, has no peer.
@@ -40,7 +40,7 @@ from runtime_models import (
     prepare_pictures,
 )
 
-from gluon_yolo.inference import runtimes
+from gluon_yolo.inference.runtimes import RUNTIMES, load
 
 SCORE_THRESHOLD = 0.3
 NMS_THRESHOLD = 0.45
@@ -110,9 +110,7 @@ def main() -> int:
         for name in args.models or NAMES:
             folder = kept / Path(name).name
             rows = rows_of(name, args.only or "")
-            formats = {
-                runtimes.RUNTIMES[row.runtime].formats[-1] for row in rows if row.runtime in runtimes.RUNTIMES
-            }
+            formats = {RUNTIMES[row.runtime].formats[-1] for row in rows if row.runtime in RUNTIMES}
             prepare(name, folder, args.data, pictures, ",".join(sorted(formats)))
             for threads in args.threads.split(","):
                 figures[f"{name}, {threads}"] = measure(name, folder, rows, pictures, threads, args.rounds)
@@ -124,11 +122,7 @@ def main() -> int:
 def rows_of(name: str, text: str) -> list[Row]:
     """Return the rows of a model whose name holds a text, and the first one, as far as they are installed."""
     peers = {MOBILENET: (GLUONCV,), **dict.fromkeys(DARKNET, (OPENCV,))}.get(name, ())
-    rows = [
-        row
-        for row in (*OURS, *peers)
-        if row.runtime not in runtimes.RUNTIMES or runtimes.RUNTIMES[row.runtime].installed
-    ]
+    rows = [row for row in (*OURS, *peers) if row.runtime not in RUNTIMES or RUNTIMES[row.runtime].installed]
     return [row for place, row in enumerate(rows) if not place or text in row.name]
 
 
@@ -232,7 +226,7 @@ def our_side(row: Row, folder: Path, threads: int) -> tuple[Callable, Callable, 
     from gluon_yolo.inference.predictor import Predictor
 
     record = model_record(folder / row.folder)
-    network = runtimes.load(row.runtime, record, folder / row.folder)
+    network = load(row.runtime, record, folder / row.folder)
     predictor = Predictor(
         network, record.spec, record.size_hw, score_threshold=SCORE_THRESHOLD, nms_threshold=NMS_THRESHOLD
     )
