@@ -82,6 +82,7 @@ OURS = (
     Row("mnn", "float32", "float32"),
 )
 GLUONCV = Row("GluonCV", "float32")
+GLUONCV_OWN = Row("GluonCV, its own threads", "float32")
 OPENCV = Row("OpenCV DNN", "float32")
 
 
@@ -121,7 +122,7 @@ def main() -> int:
 
 def rows_of(name: str, text: str) -> list[Row]:
     """Return the rows of a model whose name holds a text, and the first one, as far as they are installed."""
-    peers = {MOBILENET: (GLUONCV,), **dict.fromkeys(DARKNET, (OPENCV,))}.get(name, ())
+    peers = {MOBILENET: (GLUONCV, GLUONCV_OWN), **dict.fromkeys(DARKNET, (OPENCV,))}.get(name, ())
     rows = [row for row in (*OURS, *peers) if row.runtime not in RUNTIMES or RUNTIMES[row.runtime].installed]
     return [row for place, row in enumerate(rows) if not place or text in row.name]
 
@@ -138,7 +139,8 @@ def measure(
             "pictures": str(pictures),
             "threads": threads,
         }
-        commands[row.name] = ([__file__, "--side", json.dumps(task)], {"OMP_NUM_THREADS": threads})
+        environment = {} if row is GLUONCV_OWN else {"OMP_NUM_THREADS": threads}
+        commands[row.name] = ([__file__, "--side", json.dumps(task)], environment)
     with Workers(commands) as workers:
         boxes = {row: workers.ask(row, "boxes") for row in commands}
         size = workers.ask(rows[0].name, "size")
@@ -185,7 +187,7 @@ def serve_side(task: dict[str, Any]) -> int:
     """Be one row: load its model, and answer."""
     row, folder = Row(**task["row"]), Path(task["folder"])
     pictures = sorted(str(path) for path in Path(task["pictures"]).iterdir())
-    makers = {GLUONCV: gluoncv_side, OPENCV: opencv_side}
+    makers = {GLUONCV: gluoncv_side, GLUONCV_OWN: gluoncv_side, OPENCV: opencv_side}
     fit, network, detect = makers.get(row, our_side)(row, folder, int(task["threads"]))
     inputs = [fit(picture) for picture in pictures]
 
@@ -223,13 +225,13 @@ def auto(folder: Path) -> str:
 def our_side(row: Row, folder: Path, threads: int) -> tuple[Callable, Callable, Callable]:
     """Return a runtime's ways from a file to the input, from that to boxes, and from the file to rows."""
     from gluon_yolo.data.pictures import read_picture
+    from gluon_yolo.inference.fit import Fit
     from gluon_yolo.inference.predictor import Predictor
 
     record = model_record(folder / row.folder)
     network = load(row.runtime, record, folder / row.folder)
-    predictor = Predictor(
-        network, record.spec, record.size_hw, score_threshold=SCORE_THRESHOLD, nms_threshold=NMS_THRESHOLD
-    )
+    thresholds = {"score_threshold": SCORE_THRESHOLD, "nms_threshold": NMS_THRESHOLD}
+    predictor = Predictor(network, record.spec, record.size_hw, fit=Fit(record.fit), **thresholds)
 
     def detect(picture: str) -> list[list[float]]:
         found = predictor(picture)

@@ -94,14 +94,19 @@ void print(const std::string& image, const std::string& class_name, const Detect
 }
 
 // Where the picture with its boxes goes: its own name, or name-2 and so on where pictures share one.
-fs::path result_of(const fs::path& folder, const fs::path& picture, std::set<fs::path>& taken) {
+//
+// Throws UserError: that is one of the pictures that are to be read.
+fs::path result_of(const Arguments& arguments, const fs::path& picture, std::set<fs::path>& taken) {
+    const fs::path& folder = arguments.draw;
     fs::path result = folder / picture.filename();
     for (int i = 2; !taken.insert(result).second; ++i) {
         result = folder / (picture.stem().string() + "-" + std::to_string(i) + picture.extension().string());
     }
-    std::error_code none;
-    if (fs::equivalent(result, picture, none)) {
-        throw UserError(result.string() + ": is the picture; name another folder with --draw");
+    for (const std::string& source : arguments.pictures) {
+        std::error_code none;
+        if (fs::equivalent(result, source, none)) {
+            throw UserError(result.string() + ": is one of the pictures; name another folder with --draw");
+        }
     }
     return result;
 }
@@ -120,7 +125,7 @@ void look(const std::string& name, const Record& record, Detector& detector, con
     std::fflush(stdout);
     std::fprintf(stderr, "%s: %zu found in %.1f ms\n", name.c_str(), found.size(), spent);
     if (!arguments.draw.empty()) {
-        write_drawn(result_of(arguments.draw, name, taken), picture, found, record.class_names);
+        write_drawn(result_of(arguments, name, taken), picture, found, record.class_names);
     }
 }
 
@@ -137,6 +142,9 @@ int detect(const Arguments& arguments, const std::string& format, const Opener& 
             look(name, record, *detector, arguments, taken);
         } catch (const UserError& error) {
             std::fprintf(stderr, "error: %s\n", error.what());
+            status = 1;
+        } catch (const std::exception& error) {  // OpenCV's, or no memory: the next picture may do
+            std::fprintf(stderr, "error: %s: %s\n", name.c_str(), error.what());
             status = 1;
         }
     }

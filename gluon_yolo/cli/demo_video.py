@@ -75,7 +75,7 @@ def look_at_video(
     if source.camera is None and total is not None and len(classes) < total:
         print(
             f"warning: {source.name}: ends after {len(classes)} of {video.frames} frames: the file is cut "
-            f"short or damaged; {result} has those that could be read",
+            f"short or damaged, or counts them wrongly; {result} has those that could be read",
             file=sys.stderr,
         )
 

@@ -7,7 +7,6 @@ import importlib.util
 import json
 import logging
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from gluon_yolo.atomic import replacing, writing
 from gluon_yolo.cli.data_flags import add_data_arguments, log_reports, open_datasets
 from gluon_yolo.cli.model_flags import add_model_arguments, open_predictor
+from gluon_yolo.data.class_map import ClassMap
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.coco.dataset import open_coco
 from gluon_yolo.data.dataset import Dataset
@@ -67,10 +67,10 @@ def run(args: argparse.Namespace) -> int:
             Path(path).mkdir(parents=True, exist_ok=True)
     predictor = open_predictor(args)
     dataset = _open_data(args)
-    renumber = _class_map(predictor.class_names, dataset.class_names, args.model or args.network, dataset)
+    renumbered = ClassMap(predictor.class_names, dataset, args.model or args.network)
 
     def detect(pictures: np.ndarray) -> list[Detections]:
-        return [_renumbered(found, renumber) for found in predictor.detect_batch(pictures)]
+        return [renumbered(found) for found in predictor.detect_batch(pictures)]
 
     numbers = evaluate(
         detect,
@@ -132,37 +132,6 @@ def _open_data(args: argparse.Namespace) -> Dataset:
     dataset = open_coco(args.annotations, args.images, class_names, args.skip_bad)
     log_reports(None, dataset)
     return dataset
-
-
-def _class_map(
-    model_names: Sequence[str], data_names: Sequence[str], model: str, dataset: Dataset
-) -> np.ndarray:
-    """Return, for each class id of the model, the class id of the data; -1 where the data has no such class.
-
-    Raises:
-        UserError: when the data has a class that the model does not know.
-    """
-    unknown = [name for name in data_names if name not in model_names]
-    if unknown:
-        raise UserError(
-            f"{model} and {dataset.report.title} disagree on the classes: the model knows {len(model_names)} "
-            f"({_listed(model_names)}), the data has {len(data_names)} ({_listed(data_names)}), of which the "
-            f"model does not know {_listed(unknown)}. Names must match exactly"
-        )
-    places = {name: class_id for class_id, name in enumerate(data_names)}
-    return np.array([places.get(name, -1) for name in model_names])
-
-
-def _renumbered(found: Detections, renumber: np.ndarray) -> Detections:
-    """Return detections with the data's class ids; those of classes that the data has not are left out."""
-    class_ids = renumber[found.class_ids]
-    return found.replace(class_ids=class_ids)[class_ids >= 0]
-
-
-def _listed(names: Sequence[str], most: int = 8) -> str:
-    """Return names with commas between, and how many more there are."""
-    more = [f"and {len(names) - most} more"] if len(names) > most else []
-    return ", ".join([*map(str, names[:most]), *more])
 
 
 def _saver(folder: Path, dataset: Dataset) -> Watch:

@@ -21,6 +21,7 @@ from gluon_yolo.inference.model_file import ModelFile, find_model_file, weights_
 
 if TYPE_CHECKING:
     from gluon_yolo.export.formats import Exported
+    from gluon_yolo.export.request import Suppression
 
 HELP = """\
 Write a trained or imported network as files for other programs, in one format or several (A,B,C):
@@ -61,12 +62,14 @@ class Model:
         size_hw: of its input in pixels.
         fit: how pictures are brought to that size.
         origin: of an imported model, where it comes from.
+        name: of an exported model, its files' stem.
     """
 
     net: Any
     size_hw: tuple[int, int]
     fit: str
     origin: dict[str, Any] | None = None
+    name: str | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +88,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FORMAT[,FORMAT...]",
         help="one or several of those above (default: %(default)s)",
     )
-    parser.add_argument("--name", help="stem of the files (default: the network's name)")
+    parser.add_argument(
+        "--name", help="stem of the files (default: the exported model's, else the network's)"
+    )
     parser.add_argument(
         "--size", metavar="N|HxW", help="input size that the files suggest (default: the model's own)"
     )
@@ -98,26 +103,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=("float32", "bfloat16", "float16"),
         default="float32",
-        help="of the weights: bfloat16 for symbol; float16, which halves the file, for ncnn, openvino, mnn "
-        "(default: %(default)s)",
+        help="of the weights: bfloat16 for symbol and openvino (which stores float32 and computes in it); "
+        "float16, which halves the file, for ncnn, openvino, mnn (default: %(default)s)",
     )
     parser.add_argument(
         "--fuse", action="store_true", help="fold a symbol's batch norms into its convolutions"
     )
-    group = parser.add_argument_group("written into the graph with --cut nms")
+    add_suppression_arguments(parser.add_argument_group("written into the graph with --cut nms"))
+
+
+def add_suppression_arguments(group: Any) -> None:
+    """Declare what a graph's own suppression has for thresholds."""
     add_threshold_arguments(group, 0.01)
     group.add_argument(
         "--max-detections", type=int, default=100, metavar="K", help="rows per picture (default: %(default)s)"
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Load, export, and say how near the files are to the network and how to use them."""
+def check_suppression(args: argparse.Namespace) -> None:
+    """Check what :func:`add_suppression_arguments` declared, before anything is loaded.
+
+    Raises:
+        UserError: a threshold or a number is out of its range.
+    """
     for name, value in (("--nms-threshold", args.nms_threshold), ("--score-threshold", args.score_threshold)):
         if not 0 <= value <= 1:
             raise UserError(f"{name} {value}: must lie within 0 and 1")
     if args.max_detections < 1:
         raise UserError(f"--max-detections {args.max_detections}: expected 1 or more")
+
+
+def suppression_of(args: argparse.Namespace) -> Suppression:
+    """Return the thresholds that the arguments name."""
+    from gluon_yolo.export.request import Suppression
+
+    return Suppression(args.nms_threshold, args.score_threshold, max_detections=args.max_detections)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load, export, and say how near the files are to the network and how to use them."""
+    check_suppression(args)
     size_hw = parse_size(args.size) if args.size else None
     check_one_model(args, args.run, "RUN")
     model = load_model(args)
@@ -125,21 +150,18 @@ def run(args: argparse.Namespace) -> int:
     from gluon_yolo.darknet.files import header_of
     from gluon_yolo.export.formats import export
     from gluon_yolo.export.parity import WrongResults
-    from gluon_yolo.export.request import Suppression
 
     try:
         done = export(
             model.net,
             args.out,
             formats=args.format.split(","),
-            name=args.name,
+            name=args.name or model.name,
             size_hw=model.size_hw,
             cut=args.cut,
             precision=args.precision,
             fuse=args.fuse,
-            suppression=Suppression(
-                args.nms_threshold, args.score_threshold, max_detections=args.max_detections
-            ),
+            suppression=suppression_of(args),
             fit=model.fit,
             header=header_of(model.origin),
         )
@@ -167,7 +189,8 @@ def load_model(args: argparse.Namespace) -> Model:
     if not record.is_run:
         from gluon_yolo.export import exported
 
-        return Model(exported.load(record, file.parent), record.size_hw, record.fit, record.origin)
+        net = exported.load(record, file.parent)
+        return Model(net, record.size_hw, record.fit, record.origin, record.name)
     from gluon_yolo.inference.mxnet_runtime import from_record
 
     net = from_record(record, file.parent, weights_of(path))

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from gluon_yolo.atomic import writing
 from gluon_yolo.cli import quantize_data
-from gluon_yolo.cli.export import Model, load_model
-from gluon_yolo.cli.model_flags import (
-    add_network_arguments,
-    add_threshold_arguments,
-    check_one_model,
-    parse_size,
+from gluon_yolo.cli.export import (
+    Model,
+    add_suppression_arguments,
+    check_suppression,
+    load_model,
+    suppression_of,
 )
+from gluon_yolo.cli.model_flags import add_network_arguments, check_one_model, parse_size
 from gluon_yolo.cli.quantize_report import say, time_side_by_side, write_report
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
-from gluon_yolo.inference.model_file import ModelFile, find_model_file
 from gluon_yolo.inference.runtime import import_package
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ FOUND_FROM = 0.3  # what the model in float finds from this score on stands in f
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``quantize`` takes."""
-    run_help = "a run's or an imported model's folder (its best weights), or a weights file in it"
+    run_help = (
+        "a run's or an imported model's folder (its best weights), a weights file in it, or an exported "
+        "model's folder that holds a symbol in float32"
+    )
     parser.add_argument("run", nargs="?", metavar="MODEL", help=run_help)
     add_network_arguments(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
@@ -72,18 +75,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", choices=("minmax", "entropy", "best"), default="minmax", help=method_help)
     drop_help = "points of mAP that may be lost before layers stay in float (default: %(default)s)"
     parser.add_argument("--max-drop", type=float, default=1.0, metavar="POINTS", help=drop_help)
-    parser.add_argument("--name", help="stem of the files (default: the network's name)")
+    parser.add_argument(
+        "--name", help="stem of the files (default: the exported model's, else the network's)"
+    )
     parser.add_argument("--size", metavar="N|HxW", help="input size in pixels (default: the model's own)")
     quantize_data.add_arguments(parser)
-    group = parser.add_argument_group("written into the graphs")
-    add_threshold_arguments(group, 0.01)
-    group.add_argument(
-        "--max-detections", type=int, default=100, metavar="K", help="rows per picture (default: %(default)s)"
-    )
+    add_suppression_arguments(parser.add_argument_group("written into the graphs"))
 
 
 def run(args: argparse.Namespace) -> int:
-    """Calibrate, score, write, compare; return 1 when a form could not be kept within ``--max-drop``."""
+    """Calibrate, score, write, compare; return 1 when a form is not within ``--max-drop``."""
     started = time.perf_counter()
     precisions = _listed("--precision", args.precision, PRECISIONS)
     formats = _listed("--format", args.format, FORMATS)
@@ -128,9 +129,14 @@ def run(args: argparse.Namespace) -> int:
     rows = [row for row, _ in made]
     for row, took in zip(rows, time_side_by_side([network for _, network in made], request.size_hw)):
         row.milliseconds = took
+    missed += [
+        f"{row.format} {row.precision} scores {100 * row.numbers[judge.key]:.2f}, under {wanted:.2f}"
+        for row in rows
+        if row.precision != "float32" and 100 * row.numbers[judge.key] < wanted
+    ]
     about = {**_about(args, data, judge, request), "seconds": time.perf_counter() - started}
     write_report(out / "report.json", about, rows)
-    say(out, about, rows, judge.key, wanted, missed)
+    say(out, about, rows, judge.key, missed)
     return 1 if missed else 0
 
 
@@ -154,21 +160,10 @@ def _check(args: argparse.Namespace, formats: Sequence[str]) -> None:
         UserError: something is.
         MissingDependency: a package is absent that a format needs.
     """
-    for name, value in (("--nms-threshold", args.nms_threshold), ("--score-threshold", args.score_threshold)):
-        if not 0 <= value <= 1:
-            raise UserError(f"{name} {value}: must lie within 0 and 1")
-    if args.max_detections < 1:
-        raise UserError(f"--max-detections {args.max_detections}: expected 1 or more")
+    check_suppression(args)
     if not 0 <= args.max_drop <= 100:
         raise UserError(f"--max-drop {args.max_drop}: expected points of mAP, 0 to 100")
     check_one_model(args, args.run, "MODEL")
-    if args.run:
-        record = ModelFile.read(find_model_file(Path(args.run)))
-        if not record.is_run:
-            raise UserError(
-                f"{args.run}: is exported already; give the run or the imported model that it came from, "
-                f"the folder with model.json and weights/ (of network {record.network})"
-            )
     if Path(args.out).is_file():
         raise UserError(f"{args.out}: is a file; choose a folder with --out")
     for package in ("onnx", "onnxruntime") if "onnx" in formats else ():
@@ -176,14 +171,11 @@ def _check(args: argparse.Namespace, formats: Sequence[str]) -> None:
 
 
 def _request(args: argparse.Namespace, model: Model) -> Request:
-    from gluon_yolo.export.request import Request, Suppression, checked_name
+    from gluon_yolo.export.request import Request, checked_name
 
     size_hw = parse_size(args.size) if args.size else model.size_hw
-    numbers = Suppression(args.nms_threshold, args.score_threshold)
-    most = min(args.max_detections, numbers.max_candidates)
-    numbers = Suppression(args.nms_threshold, args.score_threshold, max_detections=most)
-    name = checked_name(model.net, args.name, size_hw)
-    return Request(model.net, name, size_hw, suppression=numbers, fit=model.fit)
+    name = checked_name(model.net, args.name or model.name, size_hw)
+    return Request(model.net, name, size_hw, suppression=suppression_of(args), fit=model.fit)
 
 
 def _judge(data: quantize_data.Data, reference: Any, request: Request) -> Judge:

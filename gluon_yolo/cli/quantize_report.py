@@ -93,9 +93,7 @@ def table(rows: Sequence[Row], keys: Sequence[str]) -> str:
     return "\n".join([text[0], "-" * len(text[0]), *text[1:]])
 
 
-def say(
-    out: Path, about: Mapping[str, Any], rows: Sequence[Row], key: str, wanted: float, missed: Sequence[str]
-) -> None:
+def say(out: Path, about: Mapping[str, Any], rows: Sequence[Row], key: str, missed: Sequence[str]) -> None:
     """Print the table, what stayed in float, what is too far from float, and how to go on.
 
     Args:
@@ -103,8 +101,7 @@ def say(
         about: what is in the report beside the rows.
         rows: the forms of the model, first float32.
         key: of the score that decides.
-        wanted: what of it is enough, in percent.
-        missed: a sentence for each form that was not written.
+        missed: a sentence for each form that was not written, or scores too little.
     """
     print(f"\n{table(rows, ['VOC_mAP50'] if key == 'VOC_mAP50' else ['VOC07_mAP50', 'AP'])}\n")
     int8 = [row for row in rows if row.precision == "int8"]
@@ -112,10 +109,6 @@ def say(
         print(f"{row.format} int8, layers left in float: {', '.join(row.in_float) or 'none'}")
     if any(row.format == "symbol" for row in int8):
         print("(mxnet's files hold int8's weights as float32; it turns them into int8 when it first runs)")
-    for row in rows[1:]:
-        reached = 100 * row.numbers[key]
-        if reached < wanted:
-            print(f"{row.format} {row.precision} scores {reached:.2f}, under {wanted:.2f}")
     for sentence in missed:
         print(sentence)
     print(

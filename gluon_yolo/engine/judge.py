@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gluon_yolo.data.chosen import Chosen
-from gluon_yolo.data.coco.dataset import COCODataset
+from gluon_yolo.data.class_map import ClassMap
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.engine.evaluate import evaluate
 from gluon_yolo.errors import UserError
@@ -34,9 +33,10 @@ class Judge:
         nms_threshold: overlap above which the worse of two boxes of a class falls.
         agreement: whether the ground truth is what the network in float finds
             (:func:`found_by`), which is scored by the area under VOC's curve alone.
+        coco: whether the ground truth is COCO's annotations, for which COCO's AP decides.
 
     Attributes:
-        key: which of the numbers decides: COCO's AP for COCO's annotations, else VOC07's mean.
+        key: which of the numbers decides: COCO's AP, VOC07's mean, or VOC's for an agreement.
 
     Raises:
         UserError: when there is nothing to find in the pictures, or the data has a class that the network
@@ -51,15 +51,14 @@ class Judge:
         fit: Fit,
         nms_threshold: float = 0.45,
         agreement: bool = False,
-        coco: bool | None = None,
+        coco: bool = False,
     ) -> None:
         self.dataset, self.agreement = dataset, agreement
         if not any(len(dataset.truth(index)) for index in range(len(dataset))):
             raise UserError(f"{dataset.report.title}: none of its {len(dataset)} pictures has an object")
-        coco = isinstance(dataset, COCODataset) if coco is None else coco
         self.key = "VOC_mAP50" if agreement else "AP" if coco else "VOC07_mAP50"
         self._spec, self._size_hw, self._fit, self._nms_threshold = spec, size_hw, fit, nms_threshold
-        self._renumber = class_map(spec.class_names, dataset.class_names, dataset.report.title)
+        self._renumbered = ClassMap(spec.class_names, dataset)
 
     def __call__(self, network: Network) -> dict[str, Any]:
         """Return all numbers of a network from pixels to boxes and scores, as ``evaluate`` gives them."""
@@ -83,27 +82,6 @@ class Judge:
     def score(self, network: Network) -> float:
         """Return the number that decides, in percent."""
         return 100 * float(self(network)[self.key])
-
-    def _renumbered(self, found: Detections) -> Detections:
-        class_ids = self._renumber[found.class_ids]
-        return found.replace(class_ids=class_ids)[class_ids >= 0]
-
-
-def class_map(model_names: Sequence[str], data_names: Sequence[str], title: str) -> np.ndarray:
-    """Return, for each class id of a model, the class id of the data; -1 where the data has no such class.
-
-    Raises:
-        UserError: when the data has a class that the model does not know.
-    """
-    unknown = [name for name in data_names if name not in model_names]
-    if unknown:
-        raise UserError(
-            f"{title}: has {len(unknown)} of {len(data_names)} classes that the model does not know "
-            f"({', '.join(unknown[:8])}); it knows {len(model_names)} ({', '.join(model_names[:8])}). Names "
-            "must match exactly. Without labels, name a folder with nothing but pictures"
-        )
-    places = {name: class_id for class_id, name in enumerate(data_names)}
-    return np.array([places.get(name, -1) for name in model_names])
 
 
 def found_by(predictor: Predictor, dataset: Dataset) -> Chosen:

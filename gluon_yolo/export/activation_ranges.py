@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Callable, Union
 
 import numpy as np
 
 from gluon_yolo.compat import mx
+from gluon_yolo.errors import UserError
 
 BINS = 4095  # odd, and so is its third: see Histogram
+Ranges = Mapping[str, "tuple[float, float]"]
+Progress = Callable[[str, int, "int | None"], None]
 _LEVELS = 255  # of int8, in both directions
+_NOTHING = 1e-30  # what is no larger is zero: bins as narrow as that overflow float32
 
 
 class Extremes:
@@ -28,6 +33,8 @@ class Extremes:
     def range(self) -> tuple[float, float]:
         """Return the two numbers."""
         return self._low, self._high
+
+    extremes = range
 
 
 class Histogram:
@@ -49,7 +56,7 @@ class Histogram:
         self._extremes.observe(array)
         low, high = self._extremes.range()
         furthest = max(abs(low), abs(high))
-        if not (0 < furthest < np.inf):
+        if not (_NOTHING < furthest < np.inf):
             return
         if not self._reach:
             self._reach = furthest
@@ -59,6 +66,10 @@ class Histogram:
             self._reach *= 3
         places = (array.ravel() * np.float32(BINS / 2 / self._reach) + np.float32(BINS / 2)).astype(np.int64)
         self._counts += np.bincount(np.minimum(places, BINS - 1), minlength=BINS)
+
+    def extremes(self) -> tuple[float, float]:
+        """Return the least and the greatest number seen."""
+        return self._extremes.range()
 
     def range(self) -> tuple[float, float]:
         """Return the range: from zero where nothing was below it, else as far below as above."""
@@ -78,3 +89,51 @@ class Histogram:
 METHODS: Mapping[str, type[Extremes] | type[Histogram]] = MappingProxyType(
     {"minmax": Extremes, "entropy": Histogram}
 )
+Collector = Union[Extremes, Histogram]
+
+
+def measure(
+    names: Sequence[str],
+    arrays_of: Callable[[np.ndarray], Iterable[np.ndarray]],
+    batches: Iterable[np.ndarray],
+    method: str,
+    progress: Progress | None = None,
+    range_of: Callable[[Collector], tuple[float, float]] = lambda collector: collector.range(),
+) -> Ranges:
+    """Run pictures through a graph and return the range of each of its arrays.
+
+    Pictures go through one at a time, and nothing of one is kept.
+
+    Args:
+        names: of the arrays.
+        arrays_of: returns them, in this order, for a picture (1, h, w, 3) uint8 RGB.
+        batches: of pictures (B, h, w, 3) uint8 RGB; read once, in order.
+        method: a key of ``METHODS``.
+        progress: called with ``pictures``, how many are done, None; with ``entropy`` also with ``ranges``,
+            how many are found, of how many.
+        range_of: the range of what saw one array.
+
+    Raises:
+        UserError: an unknown method, no pictures, or numbers that are not finite.
+    """
+    if method not in METHODS:
+        raise UserError(f"method {method!r}: expected one of {', '.join(METHODS)}")
+    seen: dict[str, Collector] = {name: METHODS[method]() for name in names}
+    done = 0
+    for batch in batches:
+        for picture in batch:
+            for collector, array in zip(seen.values(), arrays_of(picture[None])):
+                collector.observe(array)
+            done += 1
+            if progress is not None:
+                progress("pictures", done, None)
+    if not done:
+        raise UserError("calibration: no pictures; give some of the kind that the network is to see")
+    ranges = {}
+    for number, (name, collector) in enumerate(seen.items(), start=1):
+        ranges[name] = range_of(collector)
+        if not np.isfinite(ranges[name]).all():
+            raise UserError(f"calibration: {name} is not finite: the network's weights are damaged")
+        if progress is not None and method == "entropy":
+            progress("ranges", number, len(seen))
+    return ranges

@@ -7,12 +7,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo.compat import mx
 from gluon_yolo.darknet.network import CFG
 from gluon_yolo.darknet.weights import Header
 from gluon_yolo.errors import UserError
 from gluon_yolo.export import graph
 from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.mxnet_runtime import read_parameters
 from gluon_yolo.nn import architecture
 from gluon_yolo.nn.detector import DetectionNetwork
 
@@ -51,10 +51,7 @@ def load(record: ModelFile, folder: Path) -> DetectionNetwork:
         held = f"{', '.join(record.graphs)} in {record.precision}"
         raise UserError(f"{folder}: holds {held}, of which no network can be made again; {advice}")
     params_file = folder / record.graph("symbol", folder).files[1]
-    try:
-        arrays = {name.split(":", 1)[-1]: array for name, array in mx.nd.load(str(params_file)).items()}
-    except mx.MXNetError as error:
-        raise UserError(f"{params_file}: is damaged or no mxnet file; {advice}") from error
+    arrays = read_parameters(params_file)
     net = _build(record)
     net.initialize_weights()
     wanted = graph.parameters(net, None)

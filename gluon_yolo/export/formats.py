@@ -115,7 +115,6 @@ def export(
     """
     _check(formats, cut, precision, fuse)
     numbers = suppression or Suppression()
-    numbers = dataclasses.replace(numbers, max_detections=min(numbers.max_detections, numbers.max_candidates))
     size_hw = (int(size_hw[0]), int(size_hw[1]))
     request = Request(
         net, checked_name(net, name, size_hw), size_hw, cut, precision, fuse, numbers, fit, header

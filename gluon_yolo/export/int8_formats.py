@@ -11,9 +11,9 @@ import numpy as np
 
 from gluon_yolo.compat import mx
 from gluon_yolo.export import graph, int8_nodes, symbol_int8
+from gluon_yolo.export.activation_ranges import Progress, Ranges
 from gluon_yolo.export.request import Request
 from gluon_yolo.export.symbol import save
-from gluon_yolo.export.symbol_int8 import Progress, Ranges
 from gluon_yolo.inference.graph import ENDINGS, Graph
 from gluon_yolo.inference.mxnet_runtime import MXNetRuntime
 from gluon_yolo.inference.runtimes import Network

@@ -31,18 +31,10 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
         WrongResults: when MNN's converter fails, or MNN gives other boxes and scores with its file.
     """
     file = f"{request.name}.mnn"
-    source = folder / "for_mnn.onnx"
+    source = folder / f"{request.name}-mnn.onnx"
     graph = write_cut(_rounded(request), source, request.cut or "decoded")
-    words = [
-        "-f",
-        "ONNX",
-        "--modelFile",
-        str(source),
-        "--MNNModel",
-        str(folder / file),
-        "--bizCode",
-        "gluon_yolo",
-    ]
+    words = ["-f", "ONNX", "--modelFile", str(source), "--MNNModel", str(folder / file)]
+    words += ["--bizCode", "gluon_yolo"]
     words += ["--fp16"] if request.precision == "float16" else []
     done = subprocess.run([sys.executable, "-c", _CONVERT, *words], capture_output=True, text=True)
     if done.returncode or not (folder / file).is_file():

@@ -25,7 +25,7 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
     graph = write_cut(request, folder / file, cut)
     tried = folder / file
     if cut == "nms":
-        tried = folder / "decoded.onnx"
+        tried = folder / f"{request.name}-decoded.onnx"
         write_cut(request, tried, "decoded")
     return graph, request.reference.demand(OnnxRuntime(tried, request.net.spec), file, BOUNDS["float32"])
 

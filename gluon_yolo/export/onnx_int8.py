@@ -10,14 +10,14 @@ what is between.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
 from gluon_yolo.errors import MissingDependency, UserError
-from gluon_yolo.export.activation_ranges import METHODS, Extremes
+from gluon_yolo.export.activation_ranges import Collector, Progress, Ranges, measure
 from gluon_yolo.export.inference_graph import INPUT, InferenceGraph
 from gluon_yolo.export.int8_nodes import BETWEEN, in_int8, layers, to_be_held
 from gluon_yolo.export.onnx_file import make_model
@@ -26,8 +26,6 @@ from gluon_yolo.inference.runtime import import_package, threads
 from gluon_yolo.missing import explain
 from gluon_yolo.spec import DetectionSpec
 
-Ranges = Mapping[str, "tuple[float, float]"]
-Progress = Callable[[str, int, "int | None"], None]
 _OPERATORS = ("Conv", *BETWEEN.values())
 _LOWEST = "lowest_float"
 
@@ -58,32 +56,17 @@ def calibrate(
         MissingDependency: onnxruntime is not installed.
         UserError: an unknown method, no pictures, or numbers that are not finite.
     """
-    if method not in METHODS:
-        raise UserError(f"method {method!r}: expected one of {', '.join(METHODS)}")
     names = to_be_held(graph)
     session = _session(graph, spec, names)
-    seen = {name: (Extremes(), METHODS[method]()) for name in names}
-    done = 0
-    for batch in batches:
-        for picture in batch:
-            for name, array in zip(names, session.run(names, {INPUT: picture[None]})):
-                for collector in seen[name]:
-                    collector.observe(array)
-            done += 1
-            if progress is not None:
-                progress("pictures", done, None)
-    if not done:
-        raise UserError("calibration: no pictures; give some of the kind that the network is to see")
-    ranges = {}
-    for number, (name, (extremes, collector)) in enumerate(seen.items(), start=1):
-        # uint8 has a zero of its own, so nothing is given away below the least and above the greatest number.
-        (least, greatest), (low, high) = extremes.range(), collector.range()
-        ranges[name] = max(least, low), min(greatest, high)
-        if not np.isfinite(ranges[name]).all():
-            raise UserError(f"calibration: {name} is not finite: the network's weights are damaged")
-        if progress is not None and method == "entropy":
-            progress("ranges", number, len(seen))
-    return ranges
+    return measure(
+        names, lambda picture: session.run(names, {INPUT: picture}), batches, method, progress, _seen_within
+    )
+
+
+def _seen_within(collector: Collector) -> tuple[float, float]:
+    """Return a range without what was never seen: uint8 has a zero of its own, so ends need not be alike."""
+    (least, greatest), (low, high) = collector.extremes(), collector.range()
+    return max(least, low), min(greatest, high)
 
 
 def quantize(

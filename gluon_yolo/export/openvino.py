@@ -16,8 +16,8 @@ from gluon_yolo.inference.runtime import import_package
 def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
     """Convert our ONNX model to ``NAME-openvino.xml`` and ``NAME-openvino.bin``, and run them.
 
-    float16 is how the weights are stored, and bfloat16 how the runtime is asked to compute, which stores them in
-    float32. A cut at ``nms`` is compared where it is decoded.
+    float16 is how the weights are stored; bfloat16 how the runtime is asked to compute, with weights stored
+    in float32. A cut at ``nms`` is compared where it is decoded.
 
     Raises:
         UserError: when an operator has no counterpart, or the network's weights are damaged.
@@ -27,7 +27,7 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
     graph = _convert(request, folder / files[0], request.cut or "nms")
     tried = folder / files[0]
     if graph.cut == "nms":
-        tried = folder / "decoded.xml"
+        tried = folder / f"{request.name}-decoded.xml"
         _convert(request, tried, "decoded")
     runtime = OpenVINORuntime(tried, request.net.spec, precision=request.precision)
     parity = request.reference.demand(runtime, files[0], BOUNDS[request.precision])

@@ -12,12 +12,11 @@ import numpy as np
 from tqdm import tqdm
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.activation_ranges import METHODS
+from gluon_yolo.export.activation_ranges import METHODS, Ranges
 from gluon_yolo.export.int8_formats import Int8
 from gluon_yolo.export.publish import Earlier, earlier, published
 from gluon_yolo.export.request import Request, digest
 from gluon_yolo.export.sensitivity import rank, search
-from gluon_yolo.export.symbol_int8 import Ranges
 from gluon_yolo.inference.graph import ENDINGS, Graph
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.runtimes import Network
@@ -29,7 +28,7 @@ Say = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
-class Chosen:
+class Choice:
     """How a network is to be quantized in one format.
 
     Args:
@@ -59,7 +58,7 @@ def choose(
     wanted: float,
     method: str = "minmax",
     say: Say = print,
-) -> Chosen:
+) -> Choice:
     """Find how a network is to be quantized so that its score is at least what is wanted.
 
     Every layer goes into int8 first. Where that is too many, each layer's own error is measured, and the
@@ -87,7 +86,7 @@ def choose(
         say(f"{int8.kind} int8, {name}, all {len(int8.layers)} layers: {tried[name]:.2f}")
     best = max(tried, key=lambda name: (tried[name] >= wanted, tried[name]))
     if tried[best] >= wanted:
-        return Chosen(best, ranges[best], (), tried[best], True, tried)
+        return Choice(best, ranges[best], (), tried[best], True, tried)
 
     say(f"{int8.kind} int8: under {wanted:.2f}; measuring each layer by itself")
     shown = pictures[:: max(1, len(pictures) // LOOKED_AT)][:LOOKED_AT]
@@ -106,11 +105,13 @@ def choose(
         return reached
 
     found = search(errors, score_without, wanted)
-    return Chosen(best, ranges[best], found.excluded, found.score, found.holds, tried, errors)
+    if not found.score >= tried[best]:  # nothing was tried, or it did harm
+        return Choice(best, ranges[best], (), tried[best], False, tried, errors)
+    return Choice(best, ranges[best], found.excluded, found.score, found.holds, tried, errors)
 
 
 def write(
-    request: Request, out_dir: str | os.PathLike[str], made: Sequence[tuple[Int8, Chosen]]
+    request: Request, out_dir: str | os.PathLike[str], made: Sequence[tuple[Int8, Choice]]
 ) -> tuple[Path, Earlier]:
     """Write a network in int8, in one format or several, and its record; all of it or nothing.
 

@@ -30,13 +30,17 @@ class Suppression:
         nms_threshold: overlap above which a worse box of the same class falls; outside 0..1 nothing falls.
         score_threshold: pairs of anchor and class at or below it are left out; 0 or more.
         max_candidates: pairs that enter suppression.
-        max_detections: rows returned per picture; at most ``max_candidates``.
+        max_detections: rows returned per picture; of more than ``max_candidates`` only these.
     """
 
     nms_threshold: float = 0.45
     score_threshold: float = 0.01
     max_candidates: int = 400
     max_detections: int = 100
+
+    def __post_init__(self) -> None:
+        """Keep the rows to what can be in them."""
+        object.__setattr__(self, "max_detections", min(self.max_detections, self.max_candidates))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -92,6 +92,8 @@ class Found:
 def search(worst_first: Iterable[str], score_of: Callable[[tuple[str, ...]], float], wanted: float) -> Found:
     """Leave the worst layers in float, 1, 2, 4, ... of them, until the score is enough; then as few as are.
 
+    The last number is of all layers but one, where no smaller one is enough.
+
     All layers in float are no quantization and are not tried.
 
     Args:
@@ -109,10 +111,11 @@ def search(worst_first: Iterable[str], score_of: Callable[[tuple[str, ...]], flo
         tried[count] = score_of(order[:count])
         return tried[count] >= wanted
 
-    few, many = 0, 1
-    while many < len(order) and not enough(many):
-        few, many = many, 2 * many
-    if many >= len(order):
+    most = len(order) - 1
+    few, many = 0, min(1, most)
+    while few < most and not enough(many):
+        few, many = many, min(2 * many, most)
+    if few >= most:
         if not tried:
             return Found((), float("nan"), False, tried)
         best = max(tried, key=lambda count: tried[count])

@@ -80,9 +80,8 @@ def save(symbol: mx.sym.Symbol, parameters: Parameters, symbol_file: Path, param
     kinds += [("aux", name) for name in symbol.list_auxiliary_states()]
     arrays = {f"{kind}:{name}": parameters[name] for kind, name in kinds}
     try:
-        symbol.save(
-            str(symbol_file), remove_amp_cast=False
-        )  # mxnet leaves out the casts of bfloat16 otherwise
+        # As it comes, mxnet leaves out the casts of bfloat16.
+        symbol.save(str(symbol_file), remove_amp_cast=False)
         mx.nd.save(str(params_file), arrays)
     except mx.MXNetError as error:
         raise OSError("mxnet could not write all of it; is the disk full?") from error

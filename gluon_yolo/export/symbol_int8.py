@@ -10,15 +10,15 @@ when the graph first runs: in a file they are float32.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
 from gluon_yolo.compat import gluon, mx
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.activation_ranges import METHODS
+from gluon_yolo.export.activation_ranges import Progress, Ranges, measure
 from gluon_yolo.export.graph import INPUT
 from gluon_yolo.export.symbol_layers import (
     JOINED,
@@ -37,8 +37,6 @@ FUSION = "MKLDNN_QUANTIZE"  # mxnet's subgraph pass that joins what one int8 ker
 # then, in place of 0.87.
 ACTIVATIONS = "int8"
 SMALLEST_RANGE = 1e-6  # of a layer that gives nothing but zeros; int8's step would be zero
-Ranges = Mapping[str, "tuple[float, float]"]
-Progress = Callable[[str, int, "int | None"], None]
 _LOWERED = (JOINED, "amp_cast", "amp_multicast", "_contrib_quantize_v2")
 _OUTPUT = "_output"
 
@@ -84,32 +82,17 @@ def calibrate(
         UserError: an unknown method, no pictures, a graph that is no float32 graph, numbers that are not
             finite, or an mxnet without oneDNN.
     """
-    if method not in METHODS:
-        raise UserError(f"method {method!r}: expected one of {', '.join(METHODS)}")
     joined = _joined(symbol)
     internals = joined.get_internals()
     names = held_arrays(joined)
     block = _block(mx.sym.Group([internals[name] for name in names]), parameters)
-    seen = {name: METHODS[method]() for name in names}
-    done = 0
-    for batch in batches:
-        for picture in batch:
-            arrays = block(mx.nd.array(picture[None], dtype="uint8"))
-            for collector, array in zip(seen.values(), arrays if len(names) > 1 else [arrays]):
-                collector.observe(array.asnumpy())
-            done += 1
-            if progress is not None:
-                progress("pictures", done, None)
-    if not done:
-        raise UserError("calibration: no pictures; give some of the kind that the network is to see")
-    ranges = {}
-    for number, (name, collector) in enumerate(seen.items(), start=1):
-        ranges[name] = collector.range()
-        if not np.isfinite(ranges[name]).all():
-            raise UserError(f"calibration: {name} is not finite: the network's weights are damaged")
-        if progress is not None and method == "entropy":
-            progress("ranges", number, len(seen))
-    return ranges
+
+    def arrays_of(picture: np.ndarray) -> Iterator[np.ndarray]:
+        arrays = block(mx.nd.array(picture, dtype="uint8"))
+        for array in arrays if len(names) > 1 else [arrays]:
+            yield array.asnumpy()
+
+    return measure(names, arrays_of, batches, method, progress)
 
 
 def lower(

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
-import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +36,7 @@ class MNNRuntime:
     def __init__(self, path: Path, spec: DetectionSpec, outputs: Sequence[str], gpu: int | None = None):
         if gpu is not None:
             raise UserError(f"GPU {gpu}: MNN runs on the processor here; leave --gpu away")
-        with _standard_output_kept():
-            package = import_package("MNN")
+        package = import_package("MNN")
         self._expr = package.expr
         self._spec = spec
         self._names = list(outputs)
@@ -90,18 +85,3 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MNNRuntime:
     """
     graph = record.graph("mnn", folder)
     return MNNRuntime(folder / graph.files[0], record.spec, graph.outputs, gpu)
-
-
-@contextlib.contextmanager
-def _standard_output_kept() -> Iterator[None]:
-    """Send to the standard error stream what MNN says of the processor when it is imported."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError, TypeError):  # no C library by that name: Windows
-            ctypes.CDLL(None).fflush(None)
-        os.dup2(kept, 1)
-        os.close(kept)

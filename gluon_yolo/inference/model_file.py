@@ -69,8 +69,7 @@ class ModelFile:
         if kind not in self.graphs:
             held = f"is there as {', '.join(self.graphs)}" if self.graphs else "is a run"
             raise UserError(
-                f"{folder}: model {self.name} {held}, and not as {kind}; add that with "
-                f"`gluon_yolo export RUN --format {kind} --out {folder}`"
+                f"{folder}: model {self.name} {held}, and not as {kind}; {self._remedy(kind, folder)}"
             )
         for file in self.graphs[kind].files:
             if not (folder / file).is_file():
@@ -78,6 +77,14 @@ class ModelFile:
                     f"{folder / file}: no such file; write it again with `gluon_yolo export --format {kind}`"
                 )
         return self.graphs[kind]
+
+    def _remedy(self, kind: str, folder: Path) -> str:
+        """Say how to get a format that is not there."""
+        export = f"`gluon_yolo export RUN --format {kind}"
+        if self.is_run or self.precision != "float32":  # whose place a model in float32 would take
+            return f"write that with {export} --out ANOTHER_FOLDER`"
+        name = "" if self.name == self.network else f" --name {self.name}"
+        return f"add that with {export}{name} --out {folder}`"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, fit for JSON."""

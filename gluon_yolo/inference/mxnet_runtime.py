@@ -105,7 +105,7 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MXNetRuntim
     graph = record.graph("symbol", folder)
     symbol_file, params_file = (folder / file for file in graph.files)
     symbol = _read(symbol_file, mx.sym.load)
-    parameters = {name.split(":", 1)[1]: value for name, value in _read(params_file, mx.nd.load).items()}
+    parameters = read_parameters(params_file)
     missing = set(symbol.list_inputs()) - set(parameters) - {INPUT}
     if missing:
         raise UserError(
@@ -120,6 +120,18 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MXNetRuntim
     if known.issuperset(raw):  # not so in files of an older package
         return MXNetRuntime(mx.sym.Group([internals[name] for name in raw]), parameters, record.spec, gpu)
     return MXNetRuntime(mx.sym.Group([internals[name] for name in graph.decoded]), parameters, None, gpu)
+
+
+def read_parameters(path: Path) -> dict[str, mx.nd.NDArray]:
+    """Return the arrays of an exported ``.params`` file by name, without mxnet's ``arg:`` and ``aux:``.
+
+    Raises:
+        UserError: when it is absent, damaged, or holds arrays without names.
+    """
+    arrays = _read(path, mx.nd.load)
+    if not isinstance(arrays, dict):
+        raise UserError(f"{path}: its arrays have no names; export the model again")
+    return {name.split(":", 1)[-1]: array for name, array in arrays.items()}
 
 
 def from_block(net: Any, gpu: int | None = None) -> MXNetRuntime:

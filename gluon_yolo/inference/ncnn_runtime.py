@@ -9,12 +9,12 @@ import numpy as np
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.decode import RawMaps
+from gluon_yolo.inference.graph import ENDINGS
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.runtime import check_size, import_package, threads
 from gluon_yolo.spec import DetectionSpec
 
 INPUT = "data"
-ENDINGS = ("param", "bin")
 # What each precision switches on, of the options of ncnn that trade accuracy for speed.
 PRECISIONS = {
     "f32": (),
@@ -58,7 +58,7 @@ class NcnnRuntime:
             _check_gpu(self._ncnn, gpu)
             options.use_vulkan_compute = True
             self._net.set_vulkan_device(gpu)
-        self._read(*(_path(folder, name, ending) for ending in ENDINGS))
+        self._read(*(_path(folder, name, ending) for ending in ENDINGS["ncnn"]))
 
     def __call__(self, pixels: np.ndarray) -> RawMaps:
         """Run the network.
@@ -126,7 +126,7 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> NcnnRuntime
 
 
 def _path(folder: Path, name: str, ending: str) -> Path:
-    path = folder / f"{name}.{ending}"
+    path = folder / f"{name}{ending}"
     if not path.is_file():
         raise UserError(f"{path}: no such file; write it with `gluon_yolo export --format ncnn`")
     return path

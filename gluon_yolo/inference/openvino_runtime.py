@@ -1,4 +1,4 @@
-"""The OpenVINO runtime: NAME.onnx, which it reads as it is, as a function from pixels to boxes.
+"""The OpenVINO runtime: its own files, or NAME.onnx as it is, as a function from pixels to boxes.
 
 Imports no mxnet.
 """
@@ -23,16 +23,16 @@ KEPT_SHAPES = 4
 
 
 class OpenVINORuntime:
-    """Runs an ONNX file from pixels to boxes and scores, wherever it was cut. Several threads may call it.
+    """Runs a file from pixels to boxes and scores, wherever it was cut. Several threads may call it.
 
     Each shape of input is compiled for itself, once: a graph of fixed shapes runs faster.
 
     Args:
-        path: the file.
+        path: an ONNX file, or the ``.xml`` of OpenVINO's own, whose ``.bin`` lies beside it.
         spec: of the model.
         gpu: index of an Intel GPU; None runs on the processor.
-        precision: of the model's record; ``bfloat16`` is computed in where the device can, all others in float32
-            (or int8, where the file says so).
+        precision: of the model's record; ``bfloat16`` is computed in where the device can, all others in
+            float32 (or int8, where the file says so).
 
     Raises:
         MissingDependency: openvino is not installed.
@@ -47,10 +47,13 @@ class OpenVINORuntime:
         self._options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
         if gpu is None:
             self._options["INFERENCE_NUM_THREADS"] = threads()
+            self._options["ENABLE_CPU_PINNING"] = (
+                False  # else whoever calls stays on one core, with its threads
+            )
         try:
             self._model = self._core.read_model(path)
         except RuntimeError as error:
-            raise UserError(f"{path}: {onnx_model.BROKEN}") from error
+            raise UserError(f"{path}: {_broken(path)}") from error
         self._spec = spec
         self._names = [output.any_name for output in self._model.outputs]
         element = self._model.inputs[0].element_type.get_type_name()
@@ -69,7 +72,10 @@ class OpenVINORuntime:
         """
         check_size(pixels, self._spec)
         compiled, free = self._compile(pixels.shape)
-        request = free.pop() if free else compiled.create_infer_request()
+        try:
+            request = free.pop()
+        except IndexError:  # asking before would not do: another thread may be quicker
+            request = compiled.create_infer_request()
         request.infer([np.ascontiguousarray(pixels, dtype=self._type)], share_inputs=True)
         outputs = [request.get_output_tensor(place).data.copy() for place in range(len(self._names))]
         free.append(request)
@@ -90,20 +96,27 @@ class OpenVINORuntime:
 
 
 def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OpenVINORuntime:
-    """Load an exported model's ONNX file.
+    """Load an exported model: OpenVINO's own files where there are some, else the ONNX file.
 
     Args:
         record: the model's record.
-        folder: where the file lies.
+        folder: where its files lie.
         gpu: index of an Intel GPU; None runs on the processor.
 
     Raises:
         MissingDependency: openvino is not installed.
-        UserError: when the file is absent or damaged, or there is no such GPU.
+        UserError: when a file is absent or damaged, or there is no such GPU.
     """
     kind = "openvino" if "openvino" in record.graphs else "onnx"
     path = folder / record.graph(kind, folder).files[0]
     return OpenVINORuntime(path, record.spec, gpu, record.precision)
+
+
+def _broken(path: Path) -> str:
+    """Say what is wrong with a file that OpenVINO cannot read."""
+    if path.suffix == ".onnx":
+        return onnx_model.BROKEN
+    return "it or the .bin beside it is damaged; export the model again with --format openvino"
 
 
 def _device(core: Any, gpu: int | None) -> str:

@@ -119,7 +119,7 @@ class Predictor:
             network = runtimes.load_run("mxnet" if runtime == AUTO else runtime, record, path, gpu)
             runtime = "mxnet"
         elif runtime == AUTO:
-            runtime, network = fastest.choose(record, file.parent, size_hw, gpu)
+            runtime, network = fastest.choose(record, file, size_hw, gpu)
         else:
             network = runtimes.load(runtime, record, file.parent, gpu)
         return cls(network, record.spec, size_hw, runtime=runtime, **options)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib
 import os
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,15 +17,19 @@ from gluon_yolo.errors import MissingDependency, UserError
 from gluon_yolo.missing import explain
 from gluon_yolo.spec import DetectionSpec
 
+TALKATIVE = ("MNN",)  # packages that print a line about the processor when they are imported
+
 
 def import_package(name: str) -> Any:
-    """Import a runtime's package and return it.
+    """Import a runtime's package and return it; the standard output stays as it is.
 
     Raises:
         MissingDependency: it is not installed, or does not load.
     """
+    talks = name in TALKATIVE and name not in sys.modules
     try:
-        return importlib.import_module(name)
+        with _standard_output_kept() if talks else contextlib.nullcontext():
+            return importlib.import_module(name)
     except (ImportError, OSError) as error:
         raise MissingDependency(explain(error, name)) from error
 
@@ -41,3 +49,18 @@ def check_size(pixels: np.ndarray, spec: DetectionSpec) -> None:
         raise UserError(
             f"size {pixels.shape[1]}x{pixels.shape[2]}: both sides must be multiples of {spec.max_stride}"
         )
+
+
+@contextlib.contextmanager
+def _standard_output_kept() -> Iterator[None]:
+    """Send to the standard error stream what a C library prints meanwhile."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, TypeError):  # no C library by that name: Windows
+            ctypes.CDLL(None).fflush(None)
+        os.dup2(kept, 1)
+        os.close(kept)

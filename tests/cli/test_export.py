@@ -167,6 +167,15 @@ def test_an_export_is_exported_again(run, tmp_path):
     assert list(ModelFile.read(find_model_file(tmp_path / "one")).graphs) == ["symbol", "ncnn"]
 
 
+def test_an_export_keeps_its_name(run, tmp_path):
+    """So that a further format joins it under whichever name it was written."""
+    pytest.importorskip("ncnn", reason="package ncnn is not installed")
+    assert main(["export", str(run), "--name", "cells", "--out", str(tmp_path)]) == 0
+    assert main(["export", str(tmp_path), "--format", "ncnn", "--out", str(tmp_path)]) == 0
+    record = ModelFile.read(find_model_file(tmp_path))
+    assert record.name == "cells" and list(record.graphs) == ["symbol", "ncnn"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -88,9 +88,13 @@ def test_pictures_without_labels(run, data, tmp_path, capsys, caplog):
 
 
 def test_method_best_says_which(run, data, tmp_path, capsys):
-    words = ["quantize", str(run), "--data", str(data), "--precision", "int8", "--format", "symbol"]
+    """Here of an exported model, whose name is kept."""
+    exported = tmp_path / "exported"
+    assert main(["export", str(run), "--name", "cells", "--out", str(exported)]) == 0
+    words = ["quantize", str(exported), "--data", str(data), "--precision", "int8", "--format", "symbol"]
     assert main([*words, "--method", "best", "--num", "2", "--max-drop", "100", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
+    assert ModelFile.read(tmp_path / "int8" / "cells.json").network == NAME
     assert "symbol int8, minmax, all " in said and "symbol int8, entropy, all " in said
     assert [row["method"] for row in json.loads((tmp_path / "report.json").read_text())["rows"]][1] in (
         "minmax",
@@ -112,8 +116,8 @@ def test_method_best_says_which(run, data, tmp_path, capsys):
         (["RUN", "--data", "DATA", "--train-split", "val"], "no picture is left to calibrate on"),
         (["--data", "DATA"], "name one model: MODEL"),
         (["nowhere", "--data", "DATA"], "nowhere: no such file or folder"),
-        (["EXPORT", "--data", "DATA"], "is exported already; give the run or the imported model"),
-        (["RUN", "--data", "DATA", "--classes", "CLASSES"], "classes that the model does not know (bird)"),
+        (["EXPORT", "--data", "DATA"], "its weights are folded"),
+        (["RUN", "--data", "DATA", "--classes", "CLASSES"], "of which the model does not know bird"),
     ],
 )
 def test_bad_requests(run, data, tmp_path, capsys, words, message):
@@ -122,7 +126,7 @@ def test_bad_requests(run, data, tmp_path, capsys, words, message):
     places["CLASSES"].write_text("\n".join([*CLASS_NAMES, "bird"]))
     places["EMPTY"].mkdir()
     if "EXPORT" in words:
-        assert main(["export", str(run), "--out", str(places["EXPORT"])]) == 0
+        assert main(["export", str(run), "--fuse", "--out", str(places["EXPORT"])]) == 0
     words = [str(places.get(word, word)) for word in words]
     assert main(["quantize", *words, "--out", str(tmp_path / "out")]) == 2
     assert message in capsys.readouterr().err

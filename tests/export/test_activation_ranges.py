@@ -49,6 +49,12 @@ def test_nothing_but_zeros(method):
     assert seen(METHODS[method](), np.zeros(9)) == (0, 0)
 
 
+def test_next_to_nothing_is_no_range_for_bins():
+    """Bins as narrow as that would overflow float32, and places among them be no numbers."""
+    low, high = seen(Histogram(), [1e-38, 0.0], np.linspace(-1, 1, 99))
+    assert -1 <= low < 0 < high <= 1
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
 def test_numbers_that_are_none_show(method, broken):

@@ -142,6 +142,21 @@ def test_cuts(dark, cut, kind, tmp_path):
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["decoded", "for_mnn"])
+def test_a_name_that_is_a_word_of_the_export(dark, tmp_path, name):
+    """Files that are made for the trial alone have other names than those that are written."""
+    kinds = ["onnx", "openvino", "mnn"]
+    need(*kinds)
+    done = export(dark, tmp_path, kinds, name, (32, 64))
+    assert names(tmp_path) == sorted([f"{name}.json", *(file for kind in kinds for file in done.files[kind])])
+    assert Predictor.load(tmp_path, "onnxruntime")._network._names == ["ids", "scores", "bboxes"]
+
+
+def test_no_more_rows_than_candidates():
+    assert Suppression(max_candidates=50).max_detections == 50
+    assert Suppression(max_detections=500).max_detections == 400
+
+
 # --- a folder holds one model ---
 
 

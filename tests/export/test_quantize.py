@@ -93,6 +93,16 @@ def test_it_says_when_nothing_is_enough():
     assert not found.holds and found.score == pytest.approx(90) and len(found.excluded) == 2
 
 
+def test_float_layers_that_do_harm_are_not_taken():
+    class Worse(MadeUp):
+        def network(self, ranges, excluded):
+            scores = np.full((1, 1, 1), 0.8 - 0.1 * bool(excluded), dtype=np.float32)
+            return lambda pixels: (BOXES, scores)
+
+    found = quantize.choose(Worse(), reference, PICTURES, score, 85, say=lambda line: None)
+    assert not found.holds and found.excluded == () and found.score == pytest.approx(80)
+
+
 def test_nothing_to_quantize():
     class Nothing(MadeUp):
         layers = ()

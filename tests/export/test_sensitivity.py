@@ -70,6 +70,7 @@ def test_rank_puts_the_worst_first():
         (5, 10, [1, 2, 4, 8, 6, 5]),
         (8, 10, [1, 2, 4, 8, 6, 7]),
         (1, 2, [1]),
+        (9, 10, [1, 2, 4, 8, 9]),  # all but one
     ],
 )
 def test_search_finds_the_fewest(needed, layers, tried):

@@ -83,6 +83,13 @@ def test_damaged_file(model, tmp_path, kept):
         load(record, tmp_path)
 
 
+def test_its_import_leaves_the_standard_output_alone():
+    """MNN says what the processor has, whoever imports it first."""
+    code = "from gluon_yolo.inference.runtime import import_package\nimport_package('MNN')\nprint('done')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "done\n"
+
+
 def test_mxnet_stays_away(model):
     code = (
         "import sys, pathlib, numpy as np\n"

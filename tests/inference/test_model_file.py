@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -90,9 +91,11 @@ def test_format_1(tmp_path, files, fields, graphs):
 
 
 def test_a_format_that_the_model_has_not(tmp_path):
-    message = "model toy is there as symbol, ncnn, and not as onnx; add that with .*--format onnx --out"
-    with pytest.raises(UserError, match=message):
-        RECORD.graph("onnx", tmp_path)
+    message = "model toy is there as symbol, ncnn, and not as onnx; "
+    with pytest.raises(UserError, match=f"{message}write that with .*--format onnx --out ANOTHER_FOLDER"):
+        RECORD.graph("onnx", tmp_path)  # in this one it would take the place of what is there in float16
+    with pytest.raises(UserError, match=f"{message}add that .*--format onnx --name toy --out {tmp_path}"):
+        dataclasses.replace(RECORD, precision="float32").graph("onnx", tmp_path)
     with pytest.raises(UserError, match="model toy is a run, and not as onnx"):
         ModelFile("toy", "yolo3_toy", SPEC, (96, 128)).graph("onnx", tmp_path)
 

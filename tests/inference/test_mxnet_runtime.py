@@ -180,3 +180,17 @@ def test_one_call_at_a_time(net, monkeypatch):
 def test_raw_maps_have_names(net):
     names = trace(net, Detect(net.spec)).get_internals().list_outputs()
     assert {f"{RAW_MAP}{level}_output" for level in range(3)} <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ([mx.nd.zeros(1)], "its arrays have no names"),
+        ({"backbone.weight": mx.nd.zeros(1)}, r"lacks \d+ of the arrays"),  # of Gluon's save_parameters
+    ],
+)
+def test_parameters_of_another_kind(net, tmp_path, arrays, message):
+    record = exported(tmp_path, net, "float32", "raw")
+    mx.nd.save(str(tmp_path / "toy-0000.params"), arrays)
+    with pytest.raises(UserError, match=f"toy-0000.params: {message}"):
+        mxnet_runtime.load(record, tmp_path)

@@ -81,6 +81,30 @@ def test_several_threads(net, tmp_path, runtime):
     assert_threads_agree(network)
 
 
+def test_openvino_request_that_another_thread_took(net, tmp_path, monkeypatch):
+    """Between a look at the free requests and the taking of one, another thread may take it."""
+    pytest.importorskip("openvino", reason="package openvino is not installed")
+
+    class TakenMeanwhile(list):
+        def __bool__(self):
+            return True
+
+    write(net, tmp_path, "decoded")
+    network = openvino_runtime.load(record_of(net), tmp_path)
+    compiled, _ = network._compile((1, 64, 64, 3))
+    monkeypatch.setattr(network, "_compile", lambda shape: (compiled, TakenMeanwhile()))
+    assert network(pictures(1, 64, 64))[0].shape == (1, 252, 4)
+
+
+def test_openvino_files_that_are_damaged(net, tmp_path):
+    openvino = pytest.importorskip("openvino", reason="package openvino is not installed")
+    write(net, tmp_path, "decoded")
+    openvino.save_model(openvino.convert_model(tmp_path / "toy.onnx"), tmp_path / "toy.xml")
+    (tmp_path / "toy.bin").write_bytes((tmp_path / "toy.bin").read_bytes()[:1000])
+    with pytest.raises(UserError, match="toy.xml: it or the .bin beside it is damaged; .*--format openvino"):
+        openvino_runtime.OpenVINORuntime(tmp_path / "toy.xml", net.spec)
+
+
 def test_results_stay_when_the_next_picture_comes(net, tmp_path, runtime):
     write(net, tmp_path, "decoded")
     network = runtime.load(record_of(net), tmp_path)

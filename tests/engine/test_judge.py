@@ -1,0 +1,72 @@
+"""Judge: one number for a network, against labels or against what the network in float finds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gluon_yolo.data.chosen import Chosen
+from gluon_yolo.engine.judge import Judge, found_by
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference.fit import Fit
+from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.structures import Detections
+from tests.engine.test_evaluate import SIZE_HW, Squares, find_the_bright_part
+
+pytest.importorskip("pycocotools")
+
+SPEC = DetectionSpec(("circle", "square"))  # the data's, in another order
+SQUARE = SPEC.class_names.index("square")
+
+
+def network(class_id: int, shift: float = 0.0, score: float = 0.9):
+    """A network that sees the bright part of each picture, takes it for a class, and puts it somewhere."""
+
+    def see(pixels):
+        boxes = np.stack([one.boxes for one in find_the_bright_part(pixels)]) + np.float32(shift)
+        scores = np.zeros((len(pixels), 1, SPEC.num_classes), np.float32)
+        scores[:, 0, class_id] = score
+        return boxes, scores
+
+    return see
+
+
+@pytest.mark.parametrize(
+    ("class_id", "shift", "expected"),
+    [
+        (SQUARE, 0, 100.0),
+        (SQUARE, 100, 0.0),  # beside the squares
+        (1 - SQUARE, 0, 0.0),  # all for circles
+    ],
+)
+@pytest.mark.parametrize("mode", ["resize", "letterbox"])
+def test_score(class_id, shift, expected, mode):
+    judge = Judge(Squares(6), SPEC, SIZE_HW, Fit(mode))
+    assert judge.key == "VOC07_mAP50" and judge.score(network(class_id, shift)) == pytest.approx(expected)
+
+
+def test_which_number_decides():
+    """A box that is a little off counts at an IoU of 0.5, and less for COCO, which asks for up to 0.95."""
+    off = network(SQUARE, 2.0)
+    assert Judge(Squares(6), SPEC, SIZE_HW, Fit()).score(off) == pytest.approx(100)
+    judge = Judge(Squares(6), SPEC, SIZE_HW, Fit(), coco=True)
+    assert judge.key == "AP" and 20 < judge.score(off) < 95
+
+
+def test_agreement_with_what_was_found():
+    predictor = Predictor(network(SQUARE, 100), SPEC, SIZE_HW)
+    found = found_by(predictor, Squares(6))
+    judge = Judge(found, SPEC, SIZE_HW, Fit(), agreement=True)
+    assert judge.key == "VOC_mAP50" and judge.score(network(SQUARE, 100)) == pytest.approx(100)
+    assert judge.score(network(SQUARE)) == 0
+
+
+def test_nothing_to_go_by():
+    with pytest.raises(UserError, match="squares: the model in float finds nothing from a score of 0.3 on"):
+        found_by(Predictor(network(SQUARE, score=0.2), SPEC, SIZE_HW), Squares(3))
+    empty = Chosen(Squares(3), range(3), [Detections.empty()] * 3)
+    with pytest.raises(UserError, match="squares: none of its 3 pictures has an object"):
+        Judge(empty, SPEC, SIZE_HW, Fit())
+    with pytest.raises(UserError, match="does not know square"):
+        Judge(Squares(3), DetectionSpec(("circle",)), SIZE_HW, Fit())
