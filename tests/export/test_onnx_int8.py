@@ -7,20 +7,20 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gluon_yolo.errors import UserError
-from gluon_yolo.export import onnx_int8, symbol_int8
-from gluon_yolo.export.graph import trace
-from gluon_yolo.export.int8_nodes import layers as layers_of
-from gluon_yolo.export.onnx_file import make_model
-from gluon_yolo.export.sensitivity import disagreement
-from gluon_yolo.export.symbol_reader import read_network
-from gluon_yolo.inference import onnxruntime_runtime
-from gluon_yolo.inference.onnxruntime_runtime import OnnxRuntime, has_vnni
-from gluon_yolo.inference.openvino_runtime import OpenVINORuntime
-from tests.random_model import random_detector, random_picture
+onnx = pytest.importorskip("onnx", reason="package onnx is not installed")
+runtime = pytest.importorskip("onnxruntime", reason="package onnxruntime is not installed")
 
-onnx = pytest.importorskip("onnx")
-runtime = pytest.importorskip("onnxruntime")
+from gluon_yolo.errors import UserError  # noqa: E402
+from gluon_yolo.export import onnx_int8, symbol_int8  # noqa: E402
+from gluon_yolo.export.graph import trace  # noqa: E402
+from gluon_yolo.export.int8_nodes import layers as layers_of  # noqa: E402
+from gluon_yolo.export.onnx_file import make_model  # noqa: E402
+from gluon_yolo.export.sensitivity import disagreement  # noqa: E402
+from gluon_yolo.export.symbol_reader import read_network  # noqa: E402
+from gluon_yolo.inference import onnxruntime_runtime  # noqa: E402
+from gluon_yolo.inference.onnxruntime_runtime import OnnxRuntime, has_vnni  # noqa: E402
+from gluon_yolo.inference.openvino_runtime import OpenVINORuntime  # noqa: E402
+from tests.random_model import random_detector, random_picture  # noqa: E402
 
 PICTURES = np.stack([random_picture(64, 96, seed) for seed in range(4)])
 
