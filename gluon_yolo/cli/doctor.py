@@ -32,7 +32,7 @@ _PACKAGES = (
     ("gluoncv", "gluoncv", "weights from GluonCV's model store"),
     ("pycocotools", "pycocotools", "COCO's twelve numbers"),
 )
-_RUNTIMES = ("onnxruntime", "openvino", "ncnn")
+_RUNTIMES = ("onnxruntime", "openvino", "ncnn", "MNN")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -90,6 +90,10 @@ def run(args: argparse.Namespace) -> int:
     speed = f"{numbers['seconds']:.1f} s, {numbers['pictures_per_second']:.1f} a second"
     print(f"{numbers['pictures']} pictures in {speed}, input {height}x{width}, runtime {predictor.runtime}")
     print(headline(numbers))
+    places = {"scores": args.json, "pictures": args.save_pictures}
+    written = [f"the {what} are in {place}" for what, place in places.items() if place]
+    if written:
+        print("; ".join(written))
     return 0
 
 

@@ -217,6 +217,11 @@ def _say(model: Model, done: Exported, args: argparse.Namespace) -> None:
         words = " ".join(shlex.quote(str(path)) for path in (cfg, weights))
         print(f"darknet takes it: darknet detector test FILE.data {words} PICTURE")
     if done.record is None:
+        files = [shlex.quote(str(done.folder / file)) for file in done.files["darknet"]]
+        print(
+            f"the model is in {done.folder}; use it with: gluon-yolo demo --network {files[2]} --weights "
+            f"{files[0]} --classes {files[1]} PICTURES"
+        )
         return
     use = done.record if _holds_several(done.folder) else done.folder
     print(

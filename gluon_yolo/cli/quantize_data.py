@@ -77,7 +77,7 @@ def open_data(args: argparse.Namespace, class_names: Sequence[str]) -> Data:
     if args.seed < 0:
         raise UserError(f"--seed {args.seed}: expected 0 or more")
     if _without_labels(args):
-        pictures = open_unlabelled(os.path.expanduser(args.data), class_names)
+        pictures = open_unlabelled(os.path.expanduser(args.data), class_names, args.skip_bad)
         return _halves(pictures, args, labelled=False, coco=False)
     train, val = _open(args)
     if val is None:

@@ -71,12 +71,12 @@ def run(args: argparse.Namespace) -> int:
     minutes, seconds = divmod(round(time.perf_counter() - started), 60)
     print(f"""
 the run, with its log, curves and weights   {trained}
-the exported model ({formats}){" " * (24 - len(formats))}{model}
+the exported model ({formats}){" " * (23 - len(formats))}{model}
 its scores on the validation pictures       {scores}
 pictures with what it found                 {pictures}
 
 with your own pictures, in a folder with JPEGImages/ and Annotations/ (Pascal VOC's XML):
-  {python} train_yolo3_mobilenet.py --network mobilenet1_0 --data FOLDER --gpus "" --recipe small-data
+  {python} -m gluon_yolo train --network mobilenet1_0 --data FOLDER --gpus "" --recipe small-data
 """)
     good = (score or 0) > WANTED
     verdict = "done" if good else f"NOT GOOD ENOUGH, mAP50 should be above {WANTED}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 
@@ -10,7 +11,10 @@ import numpy as np
 from gluon_yolo.data.dataset import Dataset, PictureFiles
 from gluon_yolo.data.pictures import picture_size_hw, pictures_below
 from gluon_yolo.data.report import Report
+from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
+
+log = logging.getLogger("gluon_yolo")
 
 
 class Chosen(Dataset):
@@ -63,17 +67,32 @@ class Chosen(Dataset):
         return self._dataset.size_hw(self._indices[index])
 
 
-def open_unlabelled(folder: str | os.PathLike[str], class_names: Sequence[str]) -> PictureFiles:
+def open_unlabelled(
+    folder: str | os.PathLike[str], class_names: Sequence[str], skip_bad: bool = False
+) -> PictureFiles:
     """Return the pictures in a folder and below it as a data set without ground truth.
 
     Args:
         folder: the folder.
         class_names: what the data set's classes are called, though none is seen.
+        skip_bad: leave out pictures that cannot be read, and warn of each.
 
     Raises:
-        BadFile: a picture cannot be read.
+        UserError: pictures cannot be read.
     """
-    names = pictures_below(folder)
-    sizes = [picture_size_hw(name) for name in names]
+    names, sizes, bad = [], [], []
+    for name in pictures_below(folder):
+        try:
+            size_hw = picture_size_hw(name)
+        except UserError as error:
+            bad.append(str(error))
+            continue
+        names.append(name)
+        sizes.append(size_hw)
     title = f"{os.fspath(folder)} (no labels)"
+    if bad and not skip_bad:
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        raise UserError(f"{bad[0]}{more}; mend or remove it, or leave out such pictures with --skip-bad")
+    for problem in bad:
+        log.warning("%s; left out", problem)
     return PictureFiles(class_names, names, sizes, [Detections.empty()] * len(names), Report(title))

@@ -8,6 +8,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tqdm import tqdm
+
 from gluon_yolo.darknet.weights import Header
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.exported import origin_of
@@ -131,7 +133,9 @@ def export(
     removed = before.removed if recorded else ()
     graphs, parities = dict(before.kept), {}
     with published(out_dir, names, removed) as aside:
-        for kind in formats:
+        bar = tqdm(formats, desc="export", unit="format", leave=False, disable=None)
+        for kind in bar:
+            bar.set_postfix_str(kind)
             graph, parities[kind] = _writer(kind).write(request, aside)
             graphs[kind] = graph
         if recorded:

@@ -43,7 +43,7 @@ def _convert(request: Request, path: Path, cut: str) -> Graph:
     openvino = import_package("openvino")
     source = path.with_suffix(".onnx")
     graph = write_cut(request, source, cut)
-    model = openvino.convert_model(source)
+    model = openvino.Core().read_model(source)
     source.unlink()
     try:
         openvino.save_model(model, path, compress_to_fp16=request.precision == "float16")

@@ -200,9 +200,12 @@ def weights_of(path: Path) -> Path:
 def _in_folder(path: Path) -> Path:
     records = [file for file in sorted(path.glob("*.json")) if _is_record(_read_json(file))]
     if not records:
-        raise UserError(
-            f"{path}: holds no model (a NAME.json written by `gluon_yolo export`, or a run's {RUN_RECORD})"
-        )
+        wanted = f"a NAME.json written by `gluon_yolo export`, or a run's {RUN_RECORD}"
+        damaged = [file.name for file in sorted(path.glob("*.json")) if _read_json(file) is None]
+        below = sorted({str(file.parent) for file in path.glob("*/*.json") if _is_record(_read_json(file))})
+        hint = f"; {', '.join(damaged)} there is damaged" if damaged else ""
+        hint += f"; there is one in {' and in '.join(below)}" if below else ""
+        raise UserError(f"{path}: holds no model ({wanted}){hint}")
     if len(records) > 1:
         raise UserError(
             f"{path}: holds several models; name one of {', '.join(file.name for file in records)}"

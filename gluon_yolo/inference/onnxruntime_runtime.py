@@ -35,8 +35,9 @@ class OnnxRuntime:
         options.log_severity_level = 3  # errors; warnings are of no use to whom runs a model
         if not has_vnni():  # an int8 model's sums of products overflow there, unless asked not to
             options.add_session_config_entry("session.x64quantprecision", "1")
+        providers = _providers(runtime, gpu)
         try:
-            session = runtime.InferenceSession(str(path), options, providers=_providers(runtime, gpu))
+            session = runtime.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # its errors have no other common base
             raise UserError(f"{path}: {onnx_model.BROKEN} ({_first_line(error)})") from error
         if gpu is not None and session.get_providers()[0] != "CUDAExecutionProvider":

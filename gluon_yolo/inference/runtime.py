@@ -18,17 +18,18 @@ from gluon_yolo.missing import explain
 from gluon_yolo.spec import DetectionSpec
 
 TALKATIVE = ("MNN",)  # packages that print a line about the processor when they are imported
+REPORTERS = {"openvino": "openvino_telemetry"}  # what sends to a package's maker how it is used
 
 
 def import_package(name: str) -> Any:
-    """Import a runtime's package and return it; the standard output stays as it is.
+    """Import a runtime's package and return it; the standard output stays as it is, and nobody is told.
 
     Raises:
         MissingDependency: it is not installed, or does not load.
     """
     talks = name in TALKATIVE and name not in sys.modules
     try:
-        with _standard_output_kept() if talks else contextlib.nullcontext():
+        with _standard_output_kept() if talks else contextlib.nullcontext(), _without(REPORTERS.get(name)):
             return importlib.import_module(name)
     except (ImportError, OSError) as error:
         raise MissingDependency(explain(error, name)) from error
@@ -49,6 +50,19 @@ def check_size(pixels: np.ndarray, spec: DetectionSpec) -> None:
         raise UserError(
             f"size {pixels.shape[1]}x{pixels.shape[2]}: both sides must be multiples of {spec.max_stride}"
         )
+
+
+@contextlib.contextmanager
+def _without(reporter: str | None) -> Iterator[None]:
+    """Hide a package that sends reports, which the one that is imported meanwhile can do without."""
+    if reporter is None or reporter in sys.modules:
+        yield
+        return
+    sys.modules[reporter] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[reporter]
 
 
 @contextlib.contextmanager

@@ -11,8 +11,10 @@ import pytest
 
 from gluon_yolo import Predictor
 from gluon_yolo.cli import main
+from gluon_yolo.data.chosen import open_unlabelled
 from gluon_yolo.data.scene import CLASS_NAMES
 from gluon_yolo.data.synthetic import generate
+from gluon_yolo.errors import UserError
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.mxnet_precision import has_bfloat16
 from tests.random_model import random_detector
@@ -85,6 +87,17 @@ def test_pictures_without_labels(run, data, tmp_path, capsys, caplog):
         assert "onnx int8 is not written: with" in printed.out and len(rows) == 1
     else:
         assert rows[1]["in_float"] and rows[1]["numbers"]["VOC_mAP50"] == 1
+
+
+def test_a_bad_picture_without_labels(data, tmp_path, caplog):
+    """It ends the command, unless it is to be left out, which is said."""
+    pictures = tmp_path / "pictures"
+    shutil.copytree(data / "JPEGImages", pictures)
+    (pictures / "bad.jpg").write_bytes(b"no picture")
+    with pytest.raises(UserError, match="bad.jpg: .*; mend or remove it, or leave out .* with --skip-bad$"):
+        open_unlabelled(pictures, ["circle"])
+    assert len(open_unlabelled(pictures, ["circle"], skip_bad=True)) == 10
+    assert "bad.jpg" in caplog.text and "left out" in caplog.text
 
 
 def test_method_best_says_which(run, data, tmp_path, capsys):

@@ -137,3 +137,14 @@ def test_a_file_means_its_model(tmp_path, name):
     RECORD.write(tmp_path / "other.json")
     (tmp_path / name).touch()
     assert find_model_file(tmp_path / name) == tmp_path / "toy.json"
+
+
+def test_a_folder_without_a_model_says_what_is_near(tmp_path):
+    """The folder that `quantize` wrote to holds one below; a record that was cut short is named."""
+    (tmp_path / "int8").mkdir()
+    (tmp_path / "int8" / "net.json").write_text('{"format": 2, "spec": {}}')
+    with pytest.raises(UserError, match="holds no model .*; there is one in .*int8$"):
+        find_model_file(tmp_path)
+    (tmp_path / "int8" / "net.json").write_text('{"format": 2, "spe')
+    with pytest.raises(UserError, match="holds no model .*; net.json there is damaged$"):
+        find_model_file(tmp_path / "int8")
