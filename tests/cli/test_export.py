@@ -219,8 +219,6 @@ def test_darknets_files_again(imported, capsys):
     assert said[-2].endswith(f"darknet detector test FILE.data {out}/small.cfg {out}/small.weights PICTURE")
     use = f"the model is in {out}; use it with: gluon-yolo demo --network {out}/small.cfg "
     assert said[-1].startswith(use)
-        f"the model is in {out}; use it with: gluon-yolo demo --network {out}/small.cfg "
-    )
     words = said[-1].split("gluon-yolo ")[1].replace("PICTURES", str(imported / "none.jpg")).split()
     assert main(words) == 2 and "none.jpg: no such file" in capsys.readouterr().err
 
