@@ -114,7 +114,9 @@ def main() -> int:
             formats = {RUNTIMES[row.runtime].formats[-1] for row in rows if row.runtime in RUNTIMES}
             prepare(name, folder, args.data, pictures, ",".join(sorted(formats)))
             for threads in args.threads.split(","):
-                figures[f"{name}, {threads}"] = measure(name, folder, rows, pictures, threads, args.rounds)
+                figures[f"{name}, {threads}"] = measure(
+                    name, folder, rows, pictures, threads, args.rounds, Path(scratch)
+                )
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return 0
@@ -128,7 +130,13 @@ def rows_of(name: str, text: str) -> list[Row]:
 
 
 def measure(
-    name: str, folder: Path, rows: Sequence[Row], pictures: Path, threads: str, rounds: int
+    name: str,
+    folder: Path,
+    rows: Sequence[Row],
+    pictures: Path,
+    threads: str,
+    rounds: int,
+    scratch: Path,
 ) -> dict[str, dict[str, float]]:
     """Have the rows take turns, print their table, and return its figures by row."""
     commands = {}
@@ -140,6 +148,7 @@ def measure(
             "threads": threads,
         }
         environment = {} if row is GLUONCV_OWN else {"OMP_NUM_THREADS": threads}
+        environment["GLUON_YOLO_CACHE"] = str(scratch)  # `auto` measures here, whatever it remembers
         commands[row.name] = ([__file__, "--side", json.dumps(task)], environment)
     with Workers(commands) as workers:
         boxes = {row: workers.ask(row, "boxes") for row in commands}
