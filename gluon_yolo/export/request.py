@@ -17,6 +17,7 @@ from gluon_yolo.export.inference_graph import InferenceGraph
 from gluon_yolo.export.parity import Reference
 from gluon_yolo.export.symbol_reader import read_network
 from gluon_yolo.inference.graph import Graph
+from gluon_yolo.inference.runtime import check_size
 from gluon_yolo.nn.detector import DetectionNetwork
 
 _SCENE_HW = (320, 320)  # smaller ones have no room for what is drawn
@@ -112,9 +113,7 @@ def checked_name(net: DetectionNetwork, name: str | None, size_hw: tuple[int, in
     name = net.zoo_name if name is None else name
     if not name or Path(name).name != name:
         raise UserError(f"name {name!r}: expected a plain file name without a folder")
-    if any(side <= 0 or side % net.spec.max_stride for side in size_hw):
-        size = "x".join(map(str, size_hw))
-        raise UserError(f"size {size}: both sides must be multiples of {net.spec.max_stride}")
+    check_size(size_hw, net.spec)
     return name
 
 

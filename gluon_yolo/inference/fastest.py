@@ -19,7 +19,7 @@ from gluon_yolo.cores import look
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference import runtimes, stopwatch
 from gluon_yolo.inference.model_file import ModelFile
-from gluon_yolo.inference.runtime import threads
+from gluon_yolo.inference.runtime import CPUINFO, threads
 from gluon_yolo.inference.runtimes import RUNTIMES, Network
 
 log = logging.getLogger("gluon_yolo")
@@ -120,7 +120,7 @@ def _version(package: str) -> str:
 def _processor() -> str:
     """Return the processor's name."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+        lines = CPUINFO.read_text(errors="replace").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

@@ -62,7 +62,7 @@ class MNNRuntime:
         Returns:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
         """
-        check_size(pixels, self._spec)
+        check_size(pixels.shape[1:3], self._spec)
         pixels = np.ascontiguousarray(pixels)
         with self._lock:
             given = self._expr.const(pixels, list(pixels.shape), self._expr.NCHW, self._expr.uint8)

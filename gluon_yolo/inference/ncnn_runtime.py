@@ -70,7 +70,7 @@ class NcnnRuntime:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32, decoded when asked
             for.
         """
-        check_size(pixels, self._spec)
+        check_size(pixels.shape[1:3], self._spec)
         maps = [self.maps(picture) for picture in pixels]
         return RawMaps([np.stack(level) for level in zip(*maps)], self._spec)
 

@@ -11,7 +11,7 @@ import numpy as np
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference import onnx_model
 from gluon_yolo.inference.model_file import ModelFile
-from gluon_yolo.inference.runtime import check_size, import_package, threads
+from gluon_yolo.inference.runtime import CPUINFO, check_size, import_package, processor_has, threads
 from gluon_yolo.spec import DetectionSpec
 
 
@@ -58,7 +58,7 @@ class OnnxRuntime:
         Returns:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
         """
-        check_size(pixels, self._spec)
+        check_size(pixels.shape[1:3], self._spec)
         outputs = self._session.run(self._names, {self._input: pixels.astype(self._type, copy=False)})
         return onnx_model.to_boxes(dict(zip(self._names, outputs)), self._spec)
 
@@ -78,12 +78,9 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OnnxRuntime
     return OnnxRuntime(folder / record.graph("onnx", folder).files[0], record.spec, gpu)
 
 
-def has_vnni(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+def has_vnni(cpuinfo: Path = CPUINFO) -> bool:
     """Return whether this processor sums products of int8 exactly and fast; False where none can tell."""
-    try:
-        return not {"avx512_vnni", "avx_vnni"}.isdisjoint(cpuinfo.read_text(errors="replace").split())
-    except OSError:
-        return False
+    return processor_has({"avx512_vnni", "avx_vnni"}, cpuinfo)
 
 
 def _providers(runtime: Any, gpu: int | None) -> list[Any]:

@@ -70,7 +70,7 @@ class OpenVINORuntime:
         Returns:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
         """
-        check_size(pixels, self._spec)
+        check_size(pixels.shape[1:3], self._spec)
         compiled, free = self._compile(pixels.shape)
         try:
             request = free.pop()

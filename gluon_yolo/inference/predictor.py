@@ -18,6 +18,7 @@ from gluon_yolo.inference import fastest, runtimes
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.model_file import ModelFile, find_model_file
+from gluon_yolo.inference.runtime import check_size
 from gluon_yolo.inference.runtimes import RUNTIMES, Network
 from gluon_yolo.spec import Anchors, DetectionSpec
 from gluon_yolo.structures import Detections
@@ -65,7 +66,7 @@ class Predictor:
         batch_size: int = 8,
         runtime: str | None = None,
     ):
-        _check_size(spec, size_hw)
+        check_size(size_hw, spec)
         for name, value in (("score threshold", score_threshold), ("NMS threshold", nms_threshold)):
             if not 0 <= value <= 1:
                 raise UserError(f"{name} {value}: must lie within 0 and 1")
@@ -110,7 +111,7 @@ class Predictor:
         file = find_model_file(path)
         record = ModelFile.read(file)
         size_hw = size_hw or record.size_hw
-        _check_size(record.spec, size_hw)
+        check_size(size_hw, record.spec)
         options.setdefault("fit", Fit(record.fit))
         network: Network
         if record.is_run:
@@ -251,9 +252,3 @@ class Predictor:
             max_detections=self.max_detections,
             farthest=FARTHEST,  # an untrained network's exponentials overflow
         )
-
-
-def _check_size(spec: DetectionSpec, size_hw: tuple[int, int]) -> None:
-    """Raise a UserError unless an input of this size suits the model's grids."""
-    if min(size_hw) < spec.max_stride or any(side % spec.max_stride for side in size_hw):
-        raise UserError(f"size {size_hw[0]}x{size_hw[1]}: both sides must be multiples of {spec.max_stride}")

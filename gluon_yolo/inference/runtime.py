@@ -7,16 +7,16 @@ import ctypes
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from gluon_yolo.cores import physical_cores
 from gluon_yolo.errors import MissingDependency, UserError
 from gluon_yolo.missing import explain
 from gluon_yolo.spec import DetectionSpec
 
+CPUINFO = Path("/proc/cpuinfo")
 TALKATIVE = ("MNN",)  # packages that print a line about the processor when they are imported
 REPORTERS = {"openvino": "openvino_telemetry"}  # what sends to a package's maker how it is used
 
@@ -41,15 +41,21 @@ def threads() -> int:
     return int(asked) if asked.isdecimal() and int(asked) else physical_cores()
 
 
-def check_size(pixels: np.ndarray, spec: DetectionSpec) -> None:
-    """Raise a UserError unless height and width of (B, h, w, 3) suit the network's grids.
+def processor_has(features: Collection[str], cpuinfo: Path = CPUINFO) -> bool:
+    """Return whether the processor's flags hold one of these; False where none can tell."""
+    try:
+        return not set(features).isdisjoint(cpuinfo.read_text(errors="replace").split())
+    except OSError:
+        return False
+
+
+def check_size(size_hw: Sequence[int], spec: DetectionSpec) -> None:
+    """Raise a UserError unless an input of this height and width suits the network's grids.
 
     mxnet says so where two maps do not fit together; other engines may stretch one instead.
     """
-    if any(side % spec.max_stride for side in pixels.shape[1:3]):
-        raise UserError(
-            f"size {pixels.shape[1]}x{pixels.shape[2]}: both sides must be multiples of {spec.max_stride}"
-        )
+    if any(side < spec.max_stride or side % spec.max_stride for side in size_hw):
+        raise UserError(f"size {size_hw[0]}x{size_hw[1]}: both sides must be multiples of {spec.max_stride}")
 
 
 @contextlib.contextmanager
