@@ -19,6 +19,7 @@ FLOORS = (
     ("", "errors", "cores", "cpu_devices", "missing", "numpy_names", "class_names"),
     ("cuda", "structures", "spec", "atomic"),
     ("compat", "boxes"),
+    ("settled",),
     ("nn.layers", "nn.coding", "nn.scores"),
     ("nn.backbones", "nn.necks", "nn.light_fpn", "nn.heads", "nn.decoupled_heads", "assign"),
     ("nn.detector", "nn.decode", "data"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gluon_yolo import settled
 from gluon_yolo.darknet.weights import Header, LayerWeights, Weights
 
 if TYPE_CHECKING:
@@ -51,4 +52,4 @@ def _layer_weights(block: ConvolutionBlock) -> LayerWeights:
 
 
 def _array(parameter: gluon.Parameter) -> np.ndarray:
-    return parameter.data(parameter.list_ctx()[0]).asnumpy()
+    return settled.array(parameter)

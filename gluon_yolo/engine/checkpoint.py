@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo import __version__, atomic
+from gluon_yolo import __version__, atomic, settled
 from gluon_yolo.compat import gluon, mx, nd
 from gluon_yolo.engine import generators, optimizer_state
 from gluon_yolo.engine.progress import Progress
@@ -95,6 +95,7 @@ class Checkpoint:
         with _writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic.replacing(path) as part:
+                settled.wait()
                 net.save_parameters(str(part))
 
     def load(
@@ -224,7 +225,7 @@ def _save_network(net: gluon.Block, path: Path, devices_path: Path) -> None:
 
 def _save_arrays(path: Path, arrays: dict[str, nd.NDArray]) -> None:
     path.touch()  # a folder that cannot be written gives Python's short error, where mxnet's is long
-    nd.save(str(path), {name: array.as_in_context(mx.cpu()) for name, array in arrays.items()})
+    settled.save(str(path), {name: array.as_in_context(mx.cpu()) for name, array in arrays.items()})
 
 
 def _load_devices(net: gluon.Block, path: Path) -> None:

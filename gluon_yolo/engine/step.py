@@ -8,6 +8,7 @@ from typing import Any, Callable
 
 import numpy as np
 
+from gluon_yolo import settled
 from gluon_yolo.compat import autograd, gluon, mx, nd
 from gluon_yolo.data.loader import Batch
 from gluon_yolo.engine.devices import split_batch
@@ -134,7 +135,7 @@ class TrainStep:
 
     def is_finite(self) -> bool:
         """Say whether every parameter and statistic is made of finite numbers."""
-        arrays = (p.list_data()[0].asnumpy() for p in structural_parameters(self.net).values())
+        arrays = map(settled.array, structural_parameters(self.net).values())
         return all(np.isfinite(array).all() for array in arrays)
 
     def share_statistics(self) -> None:

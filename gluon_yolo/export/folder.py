@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo import settled
 from gluon_yolo.atomic import writing
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.trial import check_same
@@ -57,6 +58,7 @@ def write_folder(
         with tempfile.TemporaryDirectory(prefix=".import-", dir=folder.parent) as aside:
             made = Path(aside) / "model"
             (made / "weights").mkdir(parents=True)
+            settled.wait()
             net.save_parameters(str(made / "weights" / "best.params"))
             net.keep(made)
             record.write(made / RUN_RECORD)

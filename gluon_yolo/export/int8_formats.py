@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gluon_yolo import settled
 from gluon_yolo.compat import mx
 from gluon_yolo.export import graph, int8_nodes, symbol_int8
 from gluon_yolo.export.activation_ranges import Progress, Ranges
@@ -61,13 +62,10 @@ class SymbolInt8(Int8):
 
     def __init__(self, request: Request):
         tail = Detect(request.net.spec, **vars(request.suppression))
-        parameters = graph.parameters(request.net, tail)
         tail.initialize(ctx=next(iter(request.net.collect_params().values())).list_ctx()[0])
         self._request = request
         self._symbol = graph.trace(request.net, tail)
-        self._parameters = {
-            name: parameter.list_data()[0].as_in_context(mx.cpu()) for name, parameter in parameters.items()
-        }
+        self._parameters = settled.on_cpu(graph.parameters(request.net, tail))
         self._outputs = tuple(f"{node}_output" for node in graph.DECODED)
         self.layers = symbol_int8.layers(self._symbol)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gluon_yolo import settled
 from gluon_yolo.darknet.weights import Header
 from gluon_yolo.data.scene import draw_scene
 from gluon_yolo.data.transforms.view import resize
@@ -121,7 +122,7 @@ def digest(net: DetectionNetwork) -> str:
     """Return the SHA-256 of a network's numbers, which is the same for the same weights wherever they lie."""
     state = hashlib.sha256()
     for name, parameter in sorted(net._collect_params_with_prefix().items()):
-        array = parameter.list_data()[0].asnumpy()
+        array = settled.array(parameter)
         state.update(f"{name} {array.dtype} {array.shape}".encode())
         state.update(np.ascontiguousarray(array).tobytes())
     return state.hexdigest()

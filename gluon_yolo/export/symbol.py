@@ -8,6 +8,7 @@ from typing import Callable
 
 import numpy as np
 
+from gluon_yolo import settled
 from gluon_yolo.compat import gluon, mx
 from gluon_yolo.errors import UserError
 from gluon_yolo.export import graph
@@ -40,11 +41,7 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
     nms = dict(vars(request.suppression)) if cut == "nms" else None
     tail = _tail(request, cut)
     symbol = graph.trace(request.net, tail)
-    parameters = {
-        name: parameter.list_data()[0].as_in_context(mx.cpu())
-        for name, parameter in graph.parameters(request.net, tail).items()
-    }
-    symbol, parameters = _lowered(request, symbol, parameters)
+    symbol, arrays = _lowered(request, symbol, settled.on_cpu(graph.parameters(request.net, tail)))
     written = Graph(
         files=tuple(f"{request.name}{ending}" for ending in ENDINGS["symbol"]),
         cut=cut,
@@ -53,7 +50,7 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
         nms=nms,
     )
     paths = [folder / file for file in written.files]
-    save(symbol, parameters, *paths)
+    save(symbol, arrays, *paths)
     files, name = _Files(*paths), paths[0].name
     decoded = _decoded(files, written, request.net.spec)
     try:
@@ -70,7 +67,7 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
     return written, parity
 
 
-def save(symbol: mx.sym.Symbol, parameters: Parameters, symbol_file: Path, params_file: Path) -> None:
+def save(symbol: mx.sym.Symbol, arrays: Parameters, symbol_file: Path, params_file: Path) -> None:
     """Write a symbol, and of these parameters those that it reads, as mxnet's loaders want them.
 
     Raises:
@@ -78,11 +75,11 @@ def save(symbol: mx.sym.Symbol, parameters: Parameters, symbol_file: Path, param
     """
     kinds = [("arg", name) for name in symbol.list_arguments() if name != graph.INPUT]
     kinds += [("aux", name) for name in symbol.list_auxiliary_states()]
-    arrays = {f"{kind}:{name}": parameters[name] for kind, name in kinds}
+    chosen = {f"{kind}:{name}": arrays[name] for kind, name in kinds}
     try:
         # As it comes, mxnet leaves out the casts of bfloat16.
         symbol.save(str(symbol_file), remove_amp_cast=False)
-        mx.nd.save(str(params_file), arrays)
+        settled.save(str(params_file), chosen)
     except mx.MXNetError as error:
         raise OSError("mxnet could not write all of it; is the disk full?") from error
 

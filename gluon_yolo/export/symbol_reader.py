@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from gluon_yolo import settled
 from gluon_yolo.errors import UserError
 from gluon_yolo.export import graph
 from gluon_yolo.export.folding import fold
@@ -28,10 +29,7 @@ def read_network(net: DetectionNetwork) -> InferenceGraph:
     Raises:
         UserError: when it holds an operator that has no place in a graph.
     """
-    parameters = {
-        name: parameter.data(parameter.list_ctx()[0]).asnumpy()
-        for name, parameter in graph.parameters(net, None).items()
-    }
+    parameters = {name: settled.array(parameter) for name, parameter in graph.parameters(net, None).items()}
     return read_symbol(graph.trace(net, None).tojson(), parameters, net.zoo_name)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gluon_yolo import settled
 from gluon_yolo.compat import gluon, mx
 from gluon_yolo.nn.scores import BOX_CHANNELS, OBJECTNESS
 
@@ -57,7 +58,7 @@ class YOLOv3Heads(gluon.HybridBlock):
 
 def set_bias_prior(bias: gluon.Parameter, channels_per_anchor: int, probability: float) -> None:
     """Set a level's bias so that zero features give every anchor this objectness; the rest stays."""
-    values = bias.data(bias.list_ctx()[0]).asnumpy()
+    values = settled.array(bias)
     values[OBJECTNESS::channels_per_anchor] = -math.log(1 / probability - 1)
     bias.set_data(mx.nd.array(values))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gluon_yolo import compat
+from gluon_yolo import compat, settled
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.compat import gluon, mx
 from gluon_yolo.errors import UserError
@@ -209,7 +209,7 @@ def _fit(
         elif parameter.shape == value.shape and not (head and renamed):
             taken[name] = value
         elif head and parameter.shape[1:] == value.shape[1:] and len(value) % head.anchors == 0:
-            ours = parameter.data(parameter.list_ctx()[0]).asnumpy()
+            ours = settled.array(parameter)
             adapted[name] = head.take_over(ours, value, spec.class_names, class_names or ())
         else:
             left_out.append(f"{name}: shape {value.shape}, here {parameter.shape}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gluon_yolo import settled
 from gluon_yolo.compat import autograd, gluon, mx, nd
 from gluon_yolo.darknet import transfer
 from gluon_yolo.darknet.cfg import read_cfg
@@ -105,14 +106,14 @@ def test_an_unknown_norm():
 def test_it_trains():
     net = small.built(MIXED)
     parameters = structural_parameters(net)
-    before = {name: p.data().asnumpy().copy() for name, p in parameters.items()}
+    before = {name: settled.array(p) for name, p in parameters.items()}
     trained = {name: p for name, p in parameters.items() if p.grad_req != "null"}
     trainer = gluon.Trainer(trained, "sgd", {"learning_rate": 0.1}, kvstore=None)
     with autograd.record():
         loss = sum((raw**2).mean() for raw in net(batch((32, 64), (32, 64))))
     loss.backward()
     trainer.step(1)
-    assert all((p.data().asnumpy() != before[name]).any() for name, p in parameters.items())
+    assert all((settled.array(p) != before[name]).any() for name, p in parameters.items())
 
 
 def test_fresh_weights():

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluon_yolo import atomic
+from gluon_yolo import atomic, settled
 from gluon_yolo.compat import autograd, gluon, mx, nd
 from gluon_yolo.engine import generators
 from gluon_yolo.engine.checkpoint import Checkpoint, Progress
@@ -62,6 +62,7 @@ class Training:
 
     def parameters(self):
         """Return every parameter of every device."""
+        settled.wait()
         params = self.net._collect_params_with_prefix()
         return {(k, i): a.asnumpy() for k, p in params.items() for i, a in enumerate(p.list_data())}
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from gluon_yolo import settled
 from gluon_yolo.assign import DELTAS, WEIGHT, assign, pad_targets
 from gluon_yolo.compat import mx, nd
 from gluon_yolo.data.loader import Batch
@@ -53,6 +54,7 @@ def make_batch(spec: DetectionSpec, number: int = 0, size: int = SIZE) -> Batch:
 
 
 def values(step: TrainStep, device: int = 0) -> dict[str, np.ndarray]:
+    settled.wait()
     parameters = structural_parameters(step.net)
     return {name: parameter.list_data()[device].asnumpy() for name, parameter in parameters.items()}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gluon_yolo import settled
 from gluon_yolo.compat import autograd, gluon, mx, nd
 from gluon_yolo.nn import zoo
 from gluon_yolo.nn.decode import Decode, Detect
@@ -94,14 +95,14 @@ def test_weights_move_between_norms(tmp_path):
 def test_frozen_norms_train_nothing(kind, moving):
     net = random_detector(norm=kind)
     parameters = structural_parameters(net)
-    before = {name: p.data().asnumpy().copy() for name, p in parameters.items()}
+    before = {name: settled.array(p) for name, p in parameters.items()}
     trained = {name: p for name, p in parameters.items() if p.grad_req != "null"}
     trainer = gluon.Trainer(trained, "sgd", {"learning_rate": 0.1, "wd": 0.1}, kvstore=None)
     with autograd.record():
         loss = sum((raw**2).mean() for raw in net(pictures((64, 64))))
     loss.backward()
     trainer.step(1)
-    changed = {name for name, p in parameters.items() if (p.data().asnumpy() != before[name]).any()}
+    changed = {name for name, p in parameters.items() if (settled.array(p) != before[name]).any()}
     norms = {
         name for name in parameters if name.endswith((".gamma", ".beta", ".running_mean", ".running_var"))
     }
@@ -112,7 +113,7 @@ def test_fresh_weights_come_from_the_seed():
     def drawn(seed):
         net = zoo.build(NAME, ["cat", "dog"])
         net.initialize_weights(seed=seed)
-        return {name: p.data().asnumpy() for name, p in structural_parameters(net).items()}
+        return {name: settled.array(p) for name, p in structural_parameters(net).items()}
 
     first, same, other = drawn(3), drawn(3), drawn(4)
     assert all((first[name] == same[name]).all() for name in first)
@@ -135,9 +136,9 @@ def test_fresh_weights_are_sane():
 def test_initializing_again_draws_again():
     net = zoo.build(NAME, ["cat"])
     net.initialize_weights(seed=0)
-    before = net.heads.levels[0].weight.data().asnumpy()
+    before = settled.array(net.heads.levels[0].weight)
     net.initialize_weights(seed=1)
-    assert (net.heads.levels[0].weight.data().asnumpy() != before).any()
+    assert (settled.array(net.heads.levels[0].weight) != before).any()
 
 
 def test_several_devices_start_alike():
