@@ -35,7 +35,7 @@ KERNELS = ((5, 0), (6, 0), (7, 0), (8, 0), (8, 6))
 
 READY = "ready"
 """The end of a line of ``gpu_report`` about a GPU that mxnet can compute on."""
-_CPU_INSTEAD = 'or train on the CPU with --gpus ""'
+_CPU_INSTEAD = 'or compute on the CPU: leave out --gpu, and for training give --gpus ""'
 _CPU_BUILD = (
     "the installed mxnet computes on the CPU only: "
     "pip uninstall mxnet, then pip install -r requirements-gpu.txt"

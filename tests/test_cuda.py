@@ -94,7 +94,7 @@ def test_an_absent_gpu_names_those_that_are_there(machine):
     assert str(caught.value) == (
         "GPU 2 was asked for, and there are only: "
         "0 (First, compute capability 7.5), 1 (Second, compute capability 8.6); "
-        'name one of these, or train on the CPU with --gpus ""'
+        'name one of these, or compute on the CPU: leave out --gpu, and for training give --gpus ""'
     )
 
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 
 from gluon_yolo import settled
 from gluon_yolo.compat import gluon, mx, nd
-
-ROOT = Path(__file__).parents[1]
+from tests.child import python
 
 # A late picture keeps the convolution waiting until the reader waits too; then it wants the plain layout.
 # By ``asnumpy`` or ``nd.save`` alone one round in five reads numbers out of place, or ends the process.
@@ -45,9 +40,7 @@ for attempt in range(30):
 
 
 def test_a_weight_read_behind_a_step_is_whole(tmp_path):
-    command = [sys.executable, "-c", READER, str(tmp_path / "weight.params")]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stderr
+    python("-c", READER, tmp_path / "weight.params")
 
 
 def test_every_device_but_the_first_is_left_out(tmp_path):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.child import python
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "gluon_yolo"
@@ -171,7 +171,7 @@ def test_numpy_side_never_reaches_the_network():
 
 def test_importing_the_package_imports_no_mxnet():
     code = "import sys, gluon_yolo; print(sorted({'mxnet', 'gluoncv', 'numpy', 'cv2'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = python("-c", code)
     assert done.stdout.strip() == "[]"
 
 

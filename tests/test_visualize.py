@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 
 from gluon_yolo.structures import Detections
 from gluon_yolo.visualize import colour_of, draw, plot_curves, sheet
+from tests.child import python
 
 NAMES = ("cat", "straßenbahn", "犬")
 
@@ -90,5 +89,5 @@ def test_plots_curves(rows: str, tmp_path: Path) -> None:
 
 def test_importing_does_not_import_matplotlib_or_mxnet() -> None:
     code = "import sys, gluon_yolo.visualize; print('matplotlib' in sys.modules, 'mxnet' in sys.modules)"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    answer = python("-c", code)
     assert answer.stdout.split() == ["False", "False"]

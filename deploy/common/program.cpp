@@ -68,7 +68,7 @@ Arguments parse(const std::vector<std::string>& words) {
             continue;
         }
         if (word != "--threshold" && word != "--nms" && word != "--draw") throw UsageError(word + ": unknown");
-        if (i + 1 == words.size()) throw UsageError(word + ": expected a value after it");
+        if (i + 1 == words.size() || words[i + 1].empty()) throw UsageError(word + ": expected a value after it");
         const std::string& value = words[++i];
         if (word == "--threshold") arguments.threshold = share(word, value);
         if (word == "--nms") arguments.nms = share(word, value);
@@ -125,7 +125,9 @@ void look(const std::string& name, const Record& record, Detector& detector, con
     std::fflush(stdout);
     std::fprintf(stderr, "%s: %zu found in %.1f ms\n", name.c_str(), found.size(), spent);
     if (!arguments.draw.empty()) {
-        write_drawn(result_of(arguments, name, taken), picture, found, record.class_names);
+        const fs::path result = result_of(arguments, name, taken);
+        write_drawn(result, picture, found, record.class_names);
+        std::fprintf(stderr, "%s: drawn -> %s\n", name.c_str(), result.c_str());
     }
 }
 

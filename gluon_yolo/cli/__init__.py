@@ -6,6 +6,7 @@ A command's module has ``HELP: str`` (its description), ``add_arguments(parser)`
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import io
 import keyword
@@ -66,7 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("gluon_yolo").setLevel(logging.INFO)
     try:
-        return run_command(command, argv[1:])
+        status = run_command(command, argv[1:])
+        print(end="", flush=True)  # what cannot be printed is an error here, and not in Python's own end
+        return status
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -76,11 +79,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {explain(error)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # whoever read the output, as `head` does, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say_no_more()
         return 141
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _say_no_more()  # it may be the output itself that is on the full disk
+        print(f"error: {error.filename or 'the output'}: the disk is full; make room", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as error:
+        print(f"stopped: {error}" if str(error) else "stopped", file=sys.stderr)
         return 130
+
+
+def _say_no_more() -> None:
+    """Let what is still to be printed go nowhere."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run_command(name: str, words: Sequence[str]) -> int:

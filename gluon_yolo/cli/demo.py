@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gluon_yolo.atomic import writing
 from gluon_yolo.cli.demo_results import Record, counted, milliseconds, records, summary, write_json
 from gluon_yolo.cli.demo_video import look_at_video
-from gluon_yolo.cli.model_flags import add_model_arguments, open_predictor
+from gluon_yolo.cli.model_flags import add_model_arguments, model_files, open_predictor
+from gluon_yolo.cli.number_flags import Within
+from gluon_yolo.cli.outputs import check_outputs, make_folder
+from gluon_yolo.cli.stopped import saying
 from gluon_yolo.data.pictures import read_picture
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.sources import ResultNames, Source, find_sources
@@ -50,13 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", metavar="FILE", help=json_help)
     frames_help = "stop each video or webcam after so many frames"
-    parser.add_argument("--frames", type=int, metavar="N", help=frames_help)
+    parser.add_argument("--frames", type=int, action=Within, least=1, metavar="N", help=frames_help)
 
 
 def run(args: argparse.Namespace) -> int:
     """Look at each source; return 1 when one could not be read."""
-    if args.frames is not None and args.frames < 1:
-        raise UserError(f"--frames {args.frames}: expected 1 or more")
     sources, problems = find_sources(args.sources)
     if not sources:
         raise UserError("\n".join(problems))
@@ -64,35 +64,45 @@ def run(args: argparse.Namespace) -> int:
     names = ResultNames(out, sources)
     if args.json and not names.reserve(Path(args.json)):
         raise UserError(f"--json {args.json}: is one of the sources; name another file")
-    for folder in [out, *([Path(args.json).parent] if args.json else [])]:
-        with writing(folder, "name another place"):
-            folder.mkdir(parents=True, exist_ok=True)
-    predictor = open_predictor(args)
-    # The first call plans the network's memory, which no picture's time should show.
-    predictor.detect_batch(np.zeros((1, *predictor.size_hw, 3), dtype=np.uint8))
-    if predictor.runtime:
-        print(f"runtime: {predictor.runtime}")
-    for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)
-
-    failed = len(problems)
+    check_outputs({"--json": args.json}, {"--out": args.out}, model_files(args))
     found: list[Record] = []
-    try:
-        for source in sources:
-            try:
+    looked: list[Path] = []
+    with saying(lambda: f"demo, {_until_then(args, len(sources), looked, found)}"):
+        predictor = open_predictor(args)
+        # The first call plans the network's memory, which no picture's time should show.
+        predictor.detect_batch(np.zeros((1, *predictor.size_hw, 3), dtype=np.uint8))
+        if predictor.runtime:
+            print(f"runtime: {predictor.runtime}")
+        for problem in problems:
+            print(f"error: {problem}", file=sys.stderr)
+        failed = len(problems)
+        try:
+            for source in sources:
                 look = look_at_video if source.moving else look_at_picture
-                look(predictor, source, names.result_of(source), found, args.frames)
-            except UserError as error:
-                print(f"error: {error}", file=sys.stderr)
-                failed += 1
-    finally:
-        if args.json:
-            write_json(Path(args.json), found)
+                looked.append(names.result_of(source))
+                try:
+                    look(predictor, source, looked[-1], found, args.frames)
+                except UserError as error:
+                    print(f"error: {error}", file=sys.stderr)
+                    failed += 1
+        finally:
+            if args.json:
+                write_json(Path(args.json), found)
     done = len(sources) + len(problems) - failed
-    where = f"{out} and {args.json}" if args.json else str(out)
+    written = [place for place in (str(out) if done else "", args.json) if place]
+    where = f"results are in {' and '.join(written)}" if written else "nothing is written"
     trouble = f"; {failed} could not be read, see above" if failed else ""
-    print(f"{done} done, {counted(len(found))}{trouble}; results are in {where}")
+    print(f"{done} done, {counted(len(found))}{trouble}; {where}")
     return 1 if failed else 0
+
+
+def _until_then(args: argparse.Namespace, sources: int, looked: list[Path], found: list[Record]) -> str:
+    """Say where a stopped run was, and what is left of it."""
+    if not looked:
+        return "before the first source; nothing is written"
+    left = [f"what was drawn until then is in {args.out}"] if any(path.exists() for path in looked) else []
+    left += [f"{counted(len(found))} in {args.json}"] if args.json else []
+    return f"at source {len(looked)} of {sources}; {', '.join(left) or 'nothing is written'}"
 
 
 def look_at_picture(
@@ -109,6 +119,7 @@ def look_at_picture(
     reading = (time.perf_counter() - begin) * 1e3
     detections = predictor(picture)
     timings = {**predictor.timings, "preprocess": reading + predictor.timings["preprocess"]}
+    make_folder("--out", result.parent)
     write_picture(result, draw(picture, detections, predictor.class_names))
     objects = summary(detections.class_ids, predictor.class_names)
     print(f"{source.name}: {objects}; {milliseconds(timings)} -> {result}")

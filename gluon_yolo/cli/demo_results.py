@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon_yolo.atomic import replacing, writing
+from gluon_yolo.cli.outputs import write_file
 from gluon_yolo.structures import Detections
 
 Record = dict[str, Any]
@@ -55,8 +55,5 @@ def write_json(path: Path, found: list[Record]) -> None:
     Raises:
         UserError: when the file cannot be written.
     """
-    with writing(path, "name another file with --json"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part:
-            lines = ",\n".join(json.dumps(record, ensure_ascii=False) for record in found)
-            part.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    lines = ",\n".join(json.dumps(record, ensure_ascii=False) for record in found)
+    write_file("--json", path, f"[\n{lines}\n]\n")

@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gluon_yolo.cli.demo_results import Record, milliseconds, records, summary
+from gluon_yolo.cli.outputs import make_folder
 from gluon_yolo.inference.sources import Source
 from gluon_yolo.inference.stages import ReadAhead, WriteBehind
 from gluon_yolo.inference.video import VideoReader, VideoWriter
@@ -52,6 +53,7 @@ def look_at_video(
         with VideoWriter(result, video.fps) as writer, Progress(source.name, total) as progress:
 
             def write(drawing: tuple[np.ndarray, Detections]) -> None:
+                make_folder("--out", result.parent)
                 writer.write(draw(*drawing, names))
 
             begin = time.perf_counter()

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gluon_yolo.atomic import replacing, writing
 from gluon_yolo.cli.data_flags import add_data_arguments, log_reports, open_datasets
-from gluon_yolo.cli.model_flags import add_model_arguments, open_predictor
+from gluon_yolo.cli.model_flags import add_model_arguments, model_files, open_predictor
+from gluon_yolo.cli.number_flags import Within
+from gluon_yolo.cli.outputs import check_outputs, make_folder, write_file
+from gluon_yolo.cli.stopped import saying
 from gluon_yolo.data.class_map import ClassMap
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.coco.dataset import open_coco
@@ -50,9 +52,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(parser)
     parser.add_argument("--annotations", metavar="FILE", help="a COCO annotation file, with --images")
     parser.add_argument("--images", metavar="DIR", help="the folder of its pictures")
-    parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="(default: %(default)s)")
+    batch_help = "(default: %(default)s)"
+    parser.add_argument(
+        "--batch-size", type=int, action=Within, least=1, default=8, metavar="B", help=batch_help
+    )
     workers_help = "threads that read pictures (default: %(default)s)"
-    parser.add_argument("-j", "--workers", type=int, default=2, metavar="N", help=workers_help)
+    parser.add_argument(
+        "-j", "--workers", type=int, action=Within, least=0, default=2, metavar="N", help=workers_help
+    )
     parser.add_argument("--json", metavar="FILE", help="write all numbers to this file")
     pictures_help = "write the pictures, the truth on the left and what was found on the right"
     parser.add_argument("--save-pictures", metavar="DIR", help=pictures_help)
@@ -60,29 +67,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load, score, print."""
-    if args.batch_size < 1:
-        raise UserError(f"--batch-size {args.batch_size}: expected 1 or more")
-    for path in filter(None, [args.json and Path(args.json).parent, args.save_pictures]):
-        with writing(Path(path), "name another place"):
-            Path(path).mkdir(parents=True, exist_ok=True)
-    predictor = open_predictor(args)
-    dataset = _open_data(args)
-    renumbered = ClassMap(predictor.class_names, dataset, args.model or args.network)
+    read = {**model_files(args), "--annotations": args.annotations}
+    check_outputs({"--json": args.json}, {"--save-pictures": args.save_pictures}, read)
+    shown: list[Path] = []
+    with saying(lambda: f"eval; no scores are written{_so_far(args, shown)}"):
+        predictor = open_predictor(args)
+        dataset = _open_data(args)
+        renumbered = ClassMap(predictor.class_names, dataset, args.model or args.network)
 
-    def detect(pictures: np.ndarray) -> list[Detections]:
-        return [renumbered(found) for found in predictor.detect_batch(pictures)]
+        def detect(pictures: np.ndarray) -> list[Detections]:
+            return [renumbered(found) for found in predictor.detect_batch(pictures)]
 
-    numbers = evaluate(
-        detect,
-        dataset,
-        predictor.size_hw,
-        args.batch_size,
-        _metrics(dataset),
-        workers=args.workers,
-        fit=predictor.fit,
-        progress=True,
-        watch=_saver(Path(args.save_pictures), dataset) if args.save_pictures else None,
-    )
+        numbers = evaluate(
+            detect,
+            dataset,
+            predictor.size_hw,
+            args.batch_size,
+            _metrics(dataset),
+            workers=args.workers,
+            fit=predictor.fit,
+            progress=True,
+            watch=_saver(Path(args.save_pictures), dataset, shown) if args.save_pictures else None,
+        )
     if args.json:
         _write_json(Path(args.json), {**_about(args, predictor, dataset), **numbers})
     print(class_table(numbers), *([coco_table(numbers)] if "AP" in numbers else []), sep="\n\n", end="\n\n")
@@ -138,14 +144,28 @@ def _open_data(args: argparse.Namespace) -> Dataset:
     return dataset
 
 
-def _saver(folder: Path, dataset: Dataset) -> Watch:
-    """Return what writes each picture with its truth on the left and what was found on the right."""
+def _so_far(args: argparse.Namespace, shown: list[Path]) -> str:
+    """Say which pictures a stopped run leaves."""
+    return f"; {len(shown)} of the pictures are in {args.save_pictures}" if shown else ""
+
+
+def _saver(folder: Path, dataset: Dataset, shown: list[Path]) -> Watch:
+    """Return what writes each picture with its truth on the left and what was found on the right.
+
+    Args:
+        folder: to write to; made when absent, as the first is written.
+        dataset: has the pictures.
+        shown: gets the path of each that was written.
+    """
 
     def save(index: int, picture: np.ndarray, predicted: Detections) -> None:
         truth = draw(picture, dataset.truth(index), dataset.class_names)
         found = draw(picture, predicted, dataset.class_names, score_threshold=SHOWN_FROM)
         stem = Path(dataset.name(index)).stem
-        write_picture(folder / f"{index:05d}_{stem}.jpg", sheet([truth, found], cell_hw=picture.shape[:2]))
+        make_folder("--save-pictures", folder)
+        path = folder / f"{index:05d}_{stem}.jpg"
+        write_picture(path, sheet([truth, found], cell_hw=picture.shape[:2]))
+        shown.append(path)
 
     return save
 
@@ -164,8 +184,7 @@ def _about(args: argparse.Namespace, predictor: Predictor, dataset: Dataset) -> 
 
 def _write_json(path: Path, numbers: dict[str, Any]) -> None:
     """Write the numbers, null for those that do not exist (NaN, or COCO's -1)."""
-    with writing(path, "name another file with --json"), replacing(path) as part:
-        part.write_text(json.dumps(_plain(numbers), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_file("--json", path, json.dumps(_plain(numbers), indent=2, ensure_ascii=False) + "\n")
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,9 @@ from gluon_yolo.cli.model_flags import (
     class_names_of,
     parse_size,
 )
+from gluon_yolo.cli.number_flags import Within
+from gluon_yolo.cli.outputs import check_outputs
+from gluon_yolo.cli.stopped import saying
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.model_file import ModelFile, find_model_file, weights_of
 
@@ -115,22 +118,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_suppression_arguments(group: Any) -> None:
     """Declare what a graph's own suppression has for thresholds."""
     add_threshold_arguments(group, 0.01)
+    rows_help = "rows per picture (default: %(default)s)"
     group.add_argument(
-        "--max-detections", type=int, default=100, metavar="K", help="rows per picture (default: %(default)s)"
+        "--max-detections", type=int, action=Within, least=1, default=100, metavar="K", help=rows_help
     )
-
-
-def check_suppression(args: argparse.Namespace) -> None:
-    """Check what :func:`add_suppression_arguments` declared, before anything is loaded.
-
-    Raises:
-        UserError: a threshold or a number is out of its range.
-    """
-    for name, value in (("--nms-threshold", args.nms_threshold), ("--score-threshold", args.score_threshold)):
-        if not 0 <= value <= 1:
-            raise UserError(f"{name} {value}: must lie within 0 and 1")
-    if args.max_detections < 1:
-        raise UserError(f"--max-detections {args.max_detections}: expected 1 or more")
 
 
 def suppression_of(args: argparse.Namespace) -> Suppression:
@@ -142,34 +133,41 @@ def suppression_of(args: argparse.Namespace) -> Suppression:
 
 def run(args: argparse.Namespace) -> int:
     """Load, export, and say how near the files are to the network and how to use them."""
-    check_suppression(args)
     size_hw = parse_size(args.size) if args.size else None
     check_one_model(args, args.run, "RUN")
-    model = load_model(args)
-    model = dataclasses.replace(model, size_hw=size_hw or model.size_hw)
-    from gluon_yolo.darknet.files import header_of
-    from gluon_yolo.export.formats import export
+    check_outputs({}, {"--out": args.out})
     from gluon_yolo.export.parity import WrongResults
 
     try:
-        done = export(
-            model.net,
-            args.out,
-            formats=args.format.split(","),
-            name=args.name or model.name,
-            size_hw=model.size_hw,
-            cut=args.cut,
-            precision=args.precision,
-            fuse=args.fuse,
-            suppression=suppression_of(args),
-            fit=model.fit,
-            header=header_of(model.origin),
-        )
+        with saying(lambda: f"export; nothing is written to {args.out}"):
+            model, done = _export(args, size_hw)
     except WrongResults as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     _say(model, done, args)
     return 0
+
+
+def _export(args: argparse.Namespace, size_hw: tuple[int, int] | None) -> tuple[Model, Exported]:
+    from gluon_yolo.darknet.files import header_of
+    from gluon_yolo.export.formats import export
+
+    model = load_model(args)
+    model = dataclasses.replace(model, size_hw=size_hw or model.size_hw)
+    done = export(
+        model.net,
+        args.out,
+        formats=args.format.split(","),
+        name=args.name or model.name,
+        size_hw=model.size_hw,
+        cut=args.cut,
+        precision=args.precision,
+        fuse=args.fuse,
+        suppression=suppression_of(args),
+        fit=model.fit,
+        header=header_of(model.origin),
+    )
+    return model, done
 
 
 def load_model(args: argparse.Namespace) -> Model:

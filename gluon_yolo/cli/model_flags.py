@@ -7,11 +7,14 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo.cli.number_flags import Within
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import MODES, Fit
 from gluon_yolo.inference.predictor import AUTO, RUNTIMES, Predictor
 
 log = logging.getLogger("gluon_yolo")
+
+LONGEST = 8192  # pixels of an input's side
 
 # What other programs' files want, where a model of ours is expected.
 _FOREIGN = {
@@ -47,7 +50,8 @@ def add_model_arguments(parser: argparse.ArgumentParser, score_threshold: float)
         "measured here once)"
     )
     group.add_argument("--runtime", choices=(AUTO, *RUNTIMES), help=runtime_help)
-    group.add_argument("--gpu", type=int, metavar="N", help="run on this GPU (default: the processor)")
+    gpu_help = "run on this GPU (default: the processor)"
+    group.add_argument("--gpu", type=int, action=Within, least=0, metavar="N", help=gpu_help)
 
 
 def add_network_arguments(group: Any) -> None:
@@ -63,6 +67,9 @@ def add_threshold_arguments(group: Any, score_threshold: float) -> None:
     group.add_argument(
         "--score-threshold",
         type=float,
+        action=Within,
+        least=0,
+        most=1,
         default=score_threshold,
         metavar="S",
         help="leave out detections that score less (default: %(default)s)",
@@ -70,10 +77,19 @@ def add_threshold_arguments(group: Any, score_threshold: float) -> None:
     group.add_argument(
         "--nms-threshold",
         type=float,
+        action=Within,
+        least=0,
+        most=1,
         default=0.45,
         metavar="IOU",
         help="drop the worse of two boxes of a class that overlap more (default: %(default)s)",
     )
+
+
+def model_files(args: argparse.Namespace) -> dict[str, str | None]:
+    """Return what the flags of a model name to be read, by flag."""
+    names = ("model", "network", "weights", "classes", "data")
+    return {f"--{name}": getattr(args, name, None) for name in names}
 
 
 def open_predictor(args: argparse.Namespace) -> Predictor:
@@ -182,9 +198,11 @@ def parse_size(text: str, flag: str = "--size") -> tuple[int, int]:
     """Turn ``416`` or ``320x416`` into (height, width) in pixels.
 
     Raises:
-        UserError: when it is neither.
+        UserError: when it is neither, or longer than any machine's memory is made for.
     """
     words = text.lower().split("x")
     if len(words) > 2 or not all(word.isdecimal() and int(word) for word in words):
         raise UserError(f"{flag} {text!r}: expected pixels as 416 or, height first, 320x416")
+    if max(map(int, words)) > LONGEST:
+        raise UserError(f"{flag} {text}: expected {LONGEST} pixels a side at most")
     return int(words[0]), int(words[-1])

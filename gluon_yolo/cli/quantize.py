@@ -9,18 +9,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gluon_yolo.atomic import writing
 from gluon_yolo.cli import quantize_data
 from gluon_yolo.cli.export import (
     Model,
     add_suppression_arguments,
-    check_suppression,
     load_model,
     suppression_of,
 )
 from gluon_yolo.cli.model_flags import add_network_arguments, check_one_model, parse_size
-from gluon_yolo.cli.quantize_report import say, time_side_by_side, write_report
+from gluon_yolo.cli.number_flags import Within
+from gluon_yolo.cli.outputs import check_outputs
+from gluon_yolo.cli.quantize_report import SHOWN, say, time_side_by_side, write_report
+from gluon_yolo.cli.quantize_stopped import left, written
+from gluon_yolo.cli.stopped import saying
 from gluon_yolo.errors import UserError
+from gluon_yolo.export.hold import held
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.runtime import import_package
 
@@ -73,8 +76,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of the two scores better (default: %(default)s)"
     )
     parser.add_argument("--method", choices=("minmax", "entropy", "best"), default="minmax", help=method_help)
-    drop_help = "points of mAP that may be lost before layers stay in float (default: %(default)s)"
-    parser.add_argument("--max-drop", type=float, default=1.0, metavar="POINTS", help=drop_help)
+    drop_help = (
+        "points of VOC07's mAP, or of COCO's AP, that may be lost before layers stay in float (default: "
+        "%(default)s)"
+    )
+    parser.add_argument(
+        "--max-drop",
+        type=float,
+        action=Within,
+        least=0,
+        most=100,
+        default=1.0,
+        metavar="POINTS",
+        help=drop_help,
+    )
     parser.add_argument(
         "--name", help="stem of the files (default: the exported model's, else the network's)"
     )
@@ -85,10 +100,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Calibrate, score, write, compare; return 1 when a form is not within ``--max-drop``."""
-    started = time.perf_counter()
     precisions = _listed("--precision", args.precision, PRECISIONS)
     formats = _listed("--format", args.format, FORMATS)
     _check(args, formats if "int8" in precisions else [])
+    out = Path(args.out)
+    before = written(out)
+    with saying(lambda: f"quantize; {left(out, before)}"), held(out):
+        return _quantize(args, out, precisions, formats)
+
+
+def _quantize(args: argparse.Namespace, out: Path, precisions: list[str], formats: list[str]) -> int:
+    started = time.perf_counter()
     model = load_model(args)
     data = quantize_data.open_data(args, model.net.spec.class_names)
     print(data.note)
@@ -102,21 +124,16 @@ def run(args: argparse.Namespace) -> int:
     request = _request(args, model)
     reference = from_block(model.net)
     judge = _judge(data, reference, request)
-    baseline = judge(reference)
-    wanted = 100 * baseline[judge.key] - args.max_drop
-    score = "agreement with itself" if judge.agreement else "mAP"
-    print(f"float32: {score} {100 * baseline[judge.key]:.2f}; wanted: at least {wanted:.2f}")
+    scores = ", ".join(f"{SHOWN[key]} {100 * judge.baseline[key]:.2f}" for key in judge.keys)
+    print(f"float32: {scores}; at most {args.max_drop:.2f} points may be lost")
 
-    out = Path(args.out)
-    with writing(out, "choose another folder with --out"):
-        out.mkdir(parents=True, exist_ok=True)
     missed: list[str] = []
     try:
-        made = forms.in_float(request, formats if "int8" in precisions else ["symbol"], judge, baseline)
+        made = forms.in_float(request, formats if "int8" in precisions else ["symbol"], judge)
         if "int8" in precisions:
             pictures = read(data.calibration, range(len(data.calibration)), request.size_hw, Fit(request.fit))
             more, missed = forms.in_int8(
-                request, formats, reference, pictures, judge, wanted, args.method, out / "int8"
+                request, formats, reference, pictures, judge, args.max_drop, args.method, out / "int8"
             )
             made += more
         if "bfloat16" in precisions and has_bfloat16():
@@ -130,13 +147,14 @@ def run(args: argparse.Namespace) -> int:
     for row, took in zip(rows, time_side_by_side([network for _, network in made], request.size_hw)):
         row.milliseconds = took
     missed += [
-        f"{row.format} {row.precision} scores {100 * row.numbers[judge.key]:.2f}, under {wanted:.2f}"
+        f"{row.format} {row.precision} loses {judge.lost(row.numbers):.2f} points, more than --max-drop "
+        f"{args.max_drop:.2f}"
         for row in rows
-        if row.precision != "float32" and 100 * row.numbers[judge.key] < wanted
+        if row.precision != "float32" and judge.lost(row.numbers) > args.max_drop
     ]
     about = {**_about(args, data, judge, request), "seconds": time.perf_counter() - started}
     write_report(out / "report.json", about, rows)
-    say(out, about, rows, judge.key, missed)
+    say(out, about, rows, judge.keys, missed)
     return 1 if missed else 0
 
 
@@ -160,12 +178,10 @@ def _check(args: argparse.Namespace, formats: Sequence[str]) -> None:
         UserError: something is.
         MissingDependency: a package is absent that a format needs.
     """
-    check_suppression(args)
-    if not 0 <= args.max_drop <= 100:
-        raise UserError(f"--max-drop {args.max_drop}: expected points of mAP, 0 to 100")
+    if args.size:
+        parse_size(args.size)
     check_one_model(args, args.run, "MODEL")
-    if Path(args.out).is_file():
-        raise UserError(f"{args.out}: is a file; choose a folder with --out")
+    check_outputs({}, {"--out": args.out})
     for package in ("onnx", "onnxruntime") if "onnx" in formats else ():
         import_package(package)
 
@@ -192,7 +208,10 @@ def _judge(data: quantize_data.Data, reference: Any, request: Request) -> Judge:
         )
         predictor = Predictor(reference, spec, size_hw, FOUND_FROM, threshold, fit=fit)
         scoring = found_by(predictor, scoring)
-    return Judge(scoring, spec, size_hw, fit, threshold, agreement=not data.labelled, coco=data.coco)
+    quantize_data.warn_of_few(scoring)
+    return Judge(
+        reference, scoring, spec, size_hw, fit, threshold, agreement=not data.labelled, coco=data.coco
+    )
 
 
 def _about(
@@ -204,6 +223,6 @@ def _about(
         "data": args.data,
         "pictures": {"calibration": len(data.calibration), "scoring": len(data.scoring), "drawn": data.note},
         "size_hw": list(request.size_hw),
-        "score": "VOC mAP50 against what the model in float finds" if judge.agreement else judge.key,
+        "scores": "VOC mAP50 against what the model in float finds" if judge.agreement else judge.keys,
         "max_drop": args.max_drop,
     }

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gluon_yolo.cli.data_flags import log_reports, open_datasets, source_of
+from gluon_yolo.cli.number_flags import Within
 from gluon_yolo.data.chosen import Chosen, open_unlabelled
 from gluon_yolo.data.coco.dataset import COCODataset
 from gluon_yolo.data.dataset import Dataset
@@ -19,6 +20,9 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.export.calibration import divided, drawn
 
 log = logging.getLogger("gluon_yolo")
+
+FEW_PICTURES = 20
+FEW_OBJECTS = 100  # each of which is a point of mAP, the usual --max-drop
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,10 +59,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--classes", metavar="FILE", help="class names, one a line, of the data or --network")
     group.add_argument("--skip-bad", action="store_true", help="leave out what cannot be used")
     num_help = "pictures to calibrate on (default: %(default)s)"
-    group.add_argument("--num", type=int, default=200, metavar="N", help=num_help)
+    group.add_argument("--num", type=int, action=Within, least=1, default=200, metavar="N", help=num_help)
     eval_help = "pictures to score on at most (default: %(default)s)"
-    group.add_argument("--eval-num", type=int, default=500, metavar="N", help=eval_help)
-    group.add_argument("--seed", type=int, default=0, metavar="S", help="of drawing them (default: 0)")
+    group.add_argument(
+        "--eval-num", type=int, action=Within, least=1, default=500, metavar="N", help=eval_help
+    )
+    seed_help = "of drawing them (default: 0)"
+    group.add_argument("--seed", type=int, action=Within, least=0, default=0, metavar="S", help=seed_help)
 
 
 def open_data(args: argparse.Namespace, class_names: Sequence[str]) -> Data:
@@ -71,11 +78,6 @@ def open_data(args: argparse.Namespace, class_names: Sequence[str]) -> Data:
     Raises:
         UserError: there is no such data, it is broken, or there are too few pictures.
     """
-    for flag, value in (("--num", args.num), ("--eval-num", args.eval_num)):
-        if value < 1:
-            raise UserError(f"{flag} {value}: expected 1 or more")
-    if args.seed < 0:
-        raise UserError(f"--seed {args.seed}: expected 0 or more")
     if _without_labels(args):
         pictures = open_unlabelled(os.path.expanduser(args.data), class_names, args.skip_bad)
         return _halves(pictures, args, labelled=False, coco=False)
@@ -97,6 +99,21 @@ def open_data(args: argparse.Namespace, class_names: Sequence[str]) -> Data:
     note = f"calibration: {_drawn(calibration, len(train))} of {train.report.title}; "
     note += f"score: {_drawn(scoring, len(val))} of {val.report.title}"
     return Data(calibration, scoring, True, isinstance(val, COCODataset), note)
+
+
+def warn_of_few(scoring: Dataset) -> None:
+    """Warn where so little is scored that the mAP says little.
+
+    Args:
+        scoring: pictures with what is to be found in them.
+    """
+    pictures, objects = len(scoring), sum(len(scoring.truth(index)) for index in range(len(scoring)))
+    if objects and (pictures < FEW_PICTURES or objects < FEW_OBJECTS):
+        message = (
+            "only %d pictures with %d objects are scored: the mAP means little (one object is about %.1f "
+            "points of it); give %d pictures and %d objects at least"
+        )
+        log.warning(message, pictures, objects, 100 / objects, FEW_PICTURES, FEW_OBJECTS)
 
 
 def _without_labels(args: argparse.Namespace) -> bool:

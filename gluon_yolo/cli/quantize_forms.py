@@ -24,23 +24,20 @@ SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")
 Form = tuple[Row, Network]
 
 
-def in_float(
-    request: Request, formats: Sequence[str], judge: Judge, baseline: Mapping[str, Any]
-) -> list[Form]:
+def in_float(request: Request, formats: Sequence[str], judge: Judge) -> list[Form]:
     """Return the network in float32 in these formats, written to a folder that is gone afterwards.
 
     Args:
         request: the network, its name, size and thresholds.
         formats: of :data:`gluon_yolo.export.formats.FORMATS`.
-        judge: scores them.
-        baseline: the numbers of the network itself, which the symbol is.
+        judge: scores them; the symbol is its reference.
     """
     forms = []
     with tempfile.TemporaryDirectory() as folder:
         path = _export(request, Path(folder), formats, "float32")
         for kind in formats:
             row, network = _loaded(path, kind, "float32", "")
-            row.numbers = _scores(baseline if kind == "symbol" else judge(network))
+            row.numbers = _scores(judge.baseline if kind == "symbol" else judge(network))
             forms.append((row, network))
     return forms
 
@@ -51,11 +48,11 @@ def in_int8(
     reference: Network,
     pictures: np.ndarray,
     judge: Judge,
-    wanted: float,
+    max_drop: float,
     method: str,
     folder: Path,
 ) -> tuple[list[Form], list[str]]:
-    """Write the network in int8 where it scores what is wanted.
+    """Write the network in int8 where it loses little enough.
 
     Args:
         request: the network, its name, size and thresholds.
@@ -63,7 +60,7 @@ def in_int8(
         reference: the network in float.
         pictures: to calibrate on, (B, h, w, 3) uint8 RGB.
         judge: scores it.
-        wanted: what is enough, in percent.
+        max_drop: the points that may be lost.
         method: of calibration, or ``best``.
         folder: to write to.
 
@@ -73,14 +70,16 @@ def in_int8(
     made, missed = [], []
     for kind in formats:
         int8 = INT8[kind](request)
-        chosen = quantize.choose(int8, reference, pictures, judge.score, wanted, method)
+        chosen = quantize.choose(
+            int8, reference, pictures, lambda network: judge.lost(judge(network)), max_drop, method
+        )
         if chosen.holds:
             made.append((int8, chosen))
         else:
             missed.append(
                 f"{kind} int8 is not written: with {len(chosen.excluded)} of {len(int8.layers)} layers in "
-                f"float, the best that was found, it scores {chosen.score:.2f}, and {wanted:.2f} are wanted; "
-                "other pictures, --method best or a larger --max-drop may help"
+                f"float, the best that was found, it loses {chosen.lost:.2f} points, more than "
+                f"--max-drop {max_drop:.2f}; other pictures, --method best or a larger --max-drop may help"
             )
     if not made:
         return [], missed

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon_yolo.atomic import replacing, writing
+from gluon_yolo.cli.outputs import write_file
 from gluon_yolo.inference.runtimes import Network
 
 ROUNDS, SECONDS = 20, 30.0  # calls of each network at most, and time for all of them
@@ -93,17 +93,19 @@ def table(rows: Sequence[Row], keys: Sequence[str]) -> str:
     return "\n".join([text[0], "-" * len(text[0]), *text[1:]])
 
 
-def say(out: Path, about: Mapping[str, Any], rows: Sequence[Row], key: str, missed: Sequence[str]) -> None:
+def say(
+    out: Path, about: Mapping[str, Any], rows: Sequence[Row], keys: Sequence[str], missed: Sequence[str]
+) -> None:
     """Print the table, what stayed in float, what is too far from float, and how to go on.
 
     Args:
         out: where all was written.
         about: what is in the report beside the rows.
         rows: the forms of the model, first float32.
-        key: of the score that decides.
+        keys: of the scores that decide.
         missed: a sentence for each form that was not written, or scores too little.
     """
-    print(f"\n{table(rows, ['VOC_mAP50'] if key == 'VOC_mAP50' else ['VOC07_mAP50', 'AP'])}\n")
+    print(f"\n{table(rows, keys if 'VOC_mAP50' in keys else ('VOC07_mAP50', 'AP'))}\n")
     int8 = [row for row in rows if row.precision == "int8"]
     for row in int8:
         print(f"{row.format} int8, layers left in float: {', '.join(row.in_float) or 'none'}")
@@ -132,8 +134,7 @@ def write_report(path: Path, about: Mapping[str, Any], rows: Sequence[Row]) -> N
         UserError: the file cannot be written.
     """
     content = {**about, "rows": [dataclasses.asdict(row) for row in rows]}
-    with writing(path, "name another folder with --out"), replacing(path) as part:
-        part.write_text(json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_file("--out", path, json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n")
 
 
 def _plain(value: Any) -> Any:

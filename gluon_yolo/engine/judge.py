@@ -1,7 +1,8 @@
-"""Judge: what a network scores on pictures, for choosing between forms of one model."""
+"""Judge: what a form of a network loses against the network in float, on pictures."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,10 @@ LOWEST_SCORE = 0.01  # detections from here on serve the curves
 
 
 class Judge:
-    """Scores networks that differ in nothing but how they compute.
+    """Scores networks that differ from a first one in nothing but how they compute.
 
     Args:
+        reference: the network in float; scored at once.
         dataset: pictures and ground truth.
         spec: of the networks.
         size_hw: height and width of their input in pixels.
@@ -33,10 +35,12 @@ class Judge:
         nms_threshold: overlap above which the worse of two boxes of a class falls.
         agreement: whether the ground truth is what the network in float finds
             (:func:`found_by`), which is scored by the area under VOC's curve alone.
-        coco: whether the ground truth is COCO's annotations, for which COCO's AP decides.
+        coco: whether the ground truth is COCO's annotations, for which COCO's AP alone decides.
 
     Attributes:
-        key: which of the numbers decides: COCO's AP, VOC07's mean, or VOC's for an agreement.
+        keys: the numbers that decide: VOC07's mean and COCO's AP, which sees boxes that are a little off; or
+            VOC's for an agreement.
+        baseline: all numbers of the reference.
 
     Raises:
         UserError: when there is nothing to find in the pictures, or the data has a class that the network
@@ -45,6 +49,7 @@ class Judge:
 
     def __init__(
         self,
+        reference: Network,
         dataset: Dataset,
         spec: DetectionSpec,
         size_hw: tuple[int, int],
@@ -56,9 +61,12 @@ class Judge:
         self.dataset, self.agreement = dataset, agreement
         if not any(len(dataset.truth(index)) for index in range(len(dataset))):
             raise UserError(f"{dataset.report.title}: none of its {len(dataset)} pictures has an object")
-        self.key = "VOC_mAP50" if agreement else "AP" if coco else "VOC07_mAP50"
+        self.keys: tuple[str, ...] = ("AP",) if coco else ("VOC07_mAP50", "AP")
+        if agreement:
+            self.keys = ("VOC_mAP50",)
         self._spec, self._size_hw, self._fit, self._nms_threshold = spec, size_hw, fit, nms_threshold
         self._renumbered = ClassMap(spec.class_names, dataset)
+        self.baseline = self(reference)
 
     def __call__(self, network: Network) -> dict[str, Any]:
         """Return all numbers of a network from pixels to boxes and scores, as ``evaluate`` gives them."""
@@ -79,9 +87,9 @@ class Judge:
             metrics.append(COCOMetric.from_dataset(self.dataset))
         return evaluate(detect, self.dataset, self._size_hw, 1, metrics, fit=self._fit, progress=True)
 
-    def score(self, network: Network) -> float:
-        """Return the number that decides, in percent."""
-        return 100 * float(self(network)[self.key])
+    def lost(self, numbers: Mapping[str, Any]) -> float:
+        """Return the points, in percent, that numbers lost: the most of those that decide."""
+        return max(100 * float(self.baseline[key] - numbers[key]) for key in self.keys)
 
 
 def found_by(predictor: Predictor, dataset: Dataset) -> Chosen:

@@ -126,13 +126,14 @@ def export(
     )
     record = dataclasses.replace(record, origin=origin_of(net, header))
     recorded = [kind for kind in formats if kind in ENDINGS]
-    before = earlier(out_dir, record, recorded)
     files = {kind: tuple(f"{request.name}{end}" for end in FORMATS[kind].endings) for kind in formats}
     names = [file for kind in formats for file in files[kind]]
     names += [f"{request.name}.json"] if recorded else []
-    removed = before.removed if recorded else ()
-    graphs, parities = dict(before.kept), {}
+    removed: list[str] = []
     with published(out_dir, names, removed) as aside:
+        before = earlier(out_dir, record, recorded)
+        removed += before.removed if recorded else ()
+        graphs, parities = dict(before.kept), {}
         bar = tqdm(formats, desc="export", unit="format", leave=False, disable=None)
         for kind in bar:
             bar.set_postfix_str(kind)

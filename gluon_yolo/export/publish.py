@@ -11,10 +11,10 @@ from pathlib import Path
 
 from gluon_yolo.atomic import writing
 from gluon_yolo.errors import UserError
+from gluon_yolo.export.hold import ADVICE, held
 from gluon_yolo.inference.graph import Graph
 from gluon_yolo.inference.model_file import RUN_RECORD, ModelFile
 
-_ADVICE = "choose another folder with --out"
 # What has to agree for two formats to be of one model; else the later export takes the earlier one's place.
 _SAME = {"network": "of another network", "weights": "of other weights", "precision": "in another precision"}
 _SAME.update(spec="of other classes or anchors", size_hw="for another size", fit="for another fit")
@@ -26,18 +26,19 @@ def published(
 ) -> Iterator[Path]:
     """Yield a folder to write files into and to try them in; at the end, move those that are named.
 
-    When writing, trying or moving fails, all is as it was.
+    When writing, trying or moving fails, all is as it was. While the block lasts no other run publishes
+    there, so that what it finds there (:func:`earlier`) stays.
 
     Args:
         out_dir: where they are to appear; made when absent.
         names: of the files, last the one that speaks for the others and stands only beside its own.
-        removed: files there that are to go as these come.
+        removed: files there that are to go as these come; the block may still add to them.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the folder cannot be written, or another run publishes there now.
     """
     folder = Path(out_dir)
-    with writing(folder, _ADVICE), _made(folder):
+    with writing(folder, ADVICE), held(folder):
         with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as aside:
             yield Path(aside)
             before = Path(aside) / "before"
@@ -78,7 +79,7 @@ def earlier(out_dir: str | os.PathLike[str], record: ModelFile, kinds: Sequence[
     path = folder / f"{record.name}.json"
     for there in {folder / RUN_RECORD, path}:
         if there.exists() and _read(there).is_run:
-            raise UserError(f"{folder}: is the folder of a run or of an imported model; {_ADVICE}")
+            raise UserError(f"{folder}: is the folder of a run or of an imported model; {ADVICE}")
     if not path.exists():
         return Earlier()
     old = _read(path)
@@ -97,21 +98,7 @@ def _read(path: Path) -> ModelFile:
     try:
         return ModelFile.read(path)
     except UserError as error:
-        raise UserError(f"{error}; it is in the way: remove it, or {_ADVICE}") from error
-
-
-@contextlib.contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """Make a folder and those above it; on an error remove those that were not there before."""
-    new = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    except BaseException:
-        for path in new:
-            with contextlib.suppress(OSError):  # somebody else has put something there
-                path.rmdir()
-        raise
+        raise UserError(f"{error}; it is in the way: remove it, or {ADVICE}") from error
 
 
 def _move(source: Path, folder: Path, names: Sequence[str], removed: Sequence[str], aside: Path) -> None:

@@ -1,4 +1,4 @@
-"""Quantize: a network in int8 that scores nearly what it did in float, with layers in float where it must."""
+"""Quantize: a network in int8 that finds nearly what it does in float, with layers in float where it must."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gluon_yolo.inference.runtimes import Network
 
 BEST = "best"
 LOOKED_AT = 4  # calibration pictures on which each layer's own error is measured
-Score = Callable[[Network], float]
+Lost = Callable[[Network], float]
 Say = Callable[[str], None]
 
 
@@ -35,16 +35,16 @@ class Choice:
         method: of calibration.
         ranges: of the arrays.
         excluded: layers that stay in float, the worst first.
-        score: with these, in percent.
-        holds: whether that is near enough to float's.
-        methods: the score of each method that was tried, with every layer in int8.
+        lost: points against the network in float, with these.
+        holds: whether that is little enough.
+        methods: what each method lost that was tried, with every layer in int8.
         errors: what each layer does when quantized alone, the worst first; empty where it was not asked.
     """
 
     method: str
     ranges: Ranges
     excluded: tuple[str, ...]
-    score: float
+    lost: float
     holds: bool
     methods: Mapping[str, float]
     errors: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -54,22 +54,22 @@ def choose(
     int8: Int8,
     reference: Network,
     pictures: np.ndarray,
-    score: Score,
-    wanted: float,
+    lost: Lost,
+    allowed: float,
     method: str = "minmax",
     say: Say = print,
 ) -> Choice:
-    """Find how a network is to be quantized so that its score is at least what is wanted.
+    """Find how a network is to be quantized so that it loses no more than is allowed.
 
     Every layer goes into int8 first. Where that is too many, each layer's own error is measured, and the
-    worst are left in float, twice as many each time, until the score is reached.
+    worst are left in float, twice as many each time, until little enough is lost.
 
     Args:
         int8: the network in a format.
         reference: the network in float.
         pictures: to calibrate on, (B, h, w, 3) uint8 RGB.
-        score: of a network from pixels to boxes and scores, in percent.
-        wanted: what is enough, in percent.
+        lost: by a network from pixels to boxes and scores, in points against the one in float.
+        allowed: how many points may be.
         method: of calibration, a key of ``METHODS``, or ``best``: all of them, and the best is taken.
         say: takes lines for the user.
 
@@ -82,13 +82,13 @@ def choose(
         raise UserError(f"{int8.kind}: the network has no convolution before another, so nothing for int8")
     for name in METHODS if method == BEST else (method,):
         ranges[name] = _calibrate(int8, pictures, name)
-        tried[name] = score(int8.network(ranges[name], ()))
-        say(f"{int8.kind} int8, {name}, all {len(int8.layers)} layers: {tried[name]:.2f}")
-    best = max(tried, key=lambda name: (tried[name] >= wanted, tried[name]))
-    if tried[best] >= wanted:
+        tried[name] = lost(int8.network(ranges[name], ()))
+        say(f"{int8.kind} int8, {name}, all {len(int8.layers)} layers: {tried[name]:.2f} points lost")
+    best = min(tried, key=lambda name: tried[name])
+    if tried[best] <= allowed:
         return Choice(best, ranges[best], (), tried[best], True, tried)
 
-    say(f"{int8.kind} int8: under {wanted:.2f}; measuring each layer by itself")
+    say(f"{int8.kind} int8: more than {allowed:.2f}; measuring each layer by itself")
     shown = pictures[:: max(1, len(pictures) // LOOKED_AT)][:LOOKED_AT]
     with tqdm(total=len(int8.layers), desc="layers", unit="layer", disable=None) as bar:
         errors = rank(
@@ -99,15 +99,16 @@ def choose(
             bar.update,
         )
 
-    def score_without(excluded: tuple[str, ...]) -> float:
-        reached = score(int8.network(ranges[best], excluded))
-        say(f"{int8.kind} int8, {len(excluded)} of {len(int8.layers)} layers in float: {reached:.2f}")
-        return reached
+    def lost_with(excluded: tuple[str, ...]) -> float:
+        points = lost(int8.network(ranges[best], excluded))
+        kept = f"{len(excluded)} of {len(int8.layers)}"
+        say(f"{int8.kind} int8, {kept} layers in float: {points:.2f} points lost")
+        return points
 
-    found = search(errors, score_without, wanted)
-    if not found.score >= tried[best]:  # nothing was tried, or it did harm
+    found = search(errors, lost_with, allowed)
+    if not found.lost <= tried[best]:  # nothing was tried, or it did harm
         return Choice(best, ranges[best], (), tried[best], False, tried, errors)
-    return Choice(best, ranges[best], found.excluded, found.score, found.holds, tried, errors)
+    return Choice(best, ranges[best], found.excluded, found.lost, found.holds, tried, errors)
 
 
 def write(
@@ -138,11 +139,13 @@ def write(
         fit=request.fit,
     )
     kinds = [int8.kind for int8, _ in made]
-    before = earlier(out_dir, record, kinds)
     names = [f"{request.name}{ending}" for kind in kinds for ending in ENDINGS[kind]]
     names.append(f"{request.name}.json")
-    graphs: dict[str, Graph] = dict(before.kept)
-    with published(out_dir, names, before.removed) as aside:
+    removed: list[str] = []
+    with published(out_dir, names, removed) as aside:
+        before = earlier(out_dir, record, kinds)
+        removed += before.removed
+        graphs: dict[str, Graph] = dict(before.kept)
         for int8, chosen in made:
             graphs[int8.kind] = int8.write(chosen.ranges, chosen.excluded, aside)
         in_order = {kind: graphs[kind] for kind in ENDINGS if kind in graphs}

@@ -78,38 +78,39 @@ class Found:
 
     Args:
         excluded: the layers that stay in float.
-        score: with them.
-        holds: whether that is enough.
-        tried: the score by how many layers stayed in float, in the order of trying.
+        lost: with them.
+        holds: whether that is little enough.
+        tried: what was lost by how many layers stayed in float, in the order of trying.
     """
 
     excluded: tuple[str, ...]
-    score: float
+    lost: float
     holds: bool
     tried: dict[int, float]
 
 
-def search(worst_first: Iterable[str], score_of: Callable[[tuple[str, ...]], float], wanted: float) -> Found:
-    """Leave the worst layers in float, 1, 2, 4, ... of them, until the score is enough; then as few as are.
+def search(
+    worst_first: Iterable[str], lost_with: Callable[[tuple[str, ...]], float], allowed: float
+) -> Found:
+    """Leave the worst layers in float, 1, 2, 4, ... of them, until little is lost; then as few as that takes.
 
-    The last number is of all layers but one, where no smaller one is enough.
-
-    All layers in float are no quantization and are not tried.
+    The last number is of all layers but one, where no smaller one is enough. All layers in float are no
+    quantization and are not tried.
 
     Args:
         worst_first: the layers in that order.
-        score_of: the score with these layers in float.
-        wanted: what is enough.
+        lost_with: what is lost with these layers in float.
+        allowed: what may be.
 
     Returns:
-        The fewest that were found to be enough; where none are, those with the best score.
+        The fewest that were found to be enough; where none are, those that lose least.
     """
     order = tuple(worst_first)
     tried: dict[int, float] = {}
 
     def enough(count: int) -> bool:
-        tried[count] = score_of(order[:count])
-        return tried[count] >= wanted
+        tried[count] = lost_with(order[:count])
+        return tried[count] <= allowed
 
     most = len(order) - 1
     few, many = 0, min(1, most)
@@ -118,7 +119,7 @@ def search(worst_first: Iterable[str], score_of: Callable[[tuple[str, ...]], flo
     if few >= most:
         if not tried:
             return Found((), float("nan"), False, tried)
-        best = max(tried, key=lambda count: tried[count])
+        best = min(tried, key=lambda count: tried[count])
         return Found(order[:best], tried[best], False, tried)
     while many - few > 1:
         middle = (few + many) // 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.graph import ENDINGS, Graph, read_graphs
 from gluon_yolo.spec import DetectionSpec
+
+log = logging.getLogger("gluon_yolo")
 
 FORMAT = 2  # 1, which described one graph and named no files, is still read
 RUN_RECORD = "model.json"
@@ -192,9 +195,11 @@ def weights_of(path: Path) -> Path:
     if best.is_file():
         return best
     try:
-        return state.parent / _read_json(state)["files"]["net"]["name"]
+        last = state.parent / _read_json(state)["files"]["net"]["name"]
     except (TypeError, KeyError) as error:
         raise UserError(f"{path}: has no weights yet (neither {best} nor a whole {state.parent})") from error
+    log.info("%s: there are no best weights, so the last are taken: %s", path, last)
+    return last
 
 
 def _in_folder(path: Path) -> Path:

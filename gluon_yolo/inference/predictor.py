@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Union, overload
+from typing import Any, overload
 
 import numpy as np
 
 from gluon_yolo.boxes import select
-from gluon_yolo.data.pictures import as_picture, read_picture
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference import fastest, runtimes
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.fit import Fit
+from gluon_yolo.inference.given import PathLike, Picture, picture_of
 from gluon_yolo.inference.model_file import ModelFile, find_model_file
 from gluon_yolo.inference.runtime import check_size
 from gluon_yolo.inference.runtimes import RUNTIMES, Network
@@ -28,8 +27,6 @@ __all__ = ["AUTO", "FARTHEST", "RUNTIMES", "Network", "Predictor"]
 AUTO = "auto"
 PARTS = ("preprocess", "network", "postprocess")  # of a call's time
 FARTHEST = 1e6  # pixels from the picture; a box beyond is nowhere, and its area would overflow
-PathLike = Union[str, "os.PathLike[str]"]
-Picture = Union[np.ndarray, PathLike]
 
 
 class Predictor:
@@ -178,15 +175,15 @@ class Predictor:
         """Find the objects in a picture, or in each of several; ``timings`` then holds what the call took.
 
         Args:
-            picture: the path of a picture file, or an array of it as
-                :func:`gluon_yolo.data.pictures.as_picture` takes it, (H, W, 3) uint8 RGB or grey, RGBA, 16
-                bit, 0..1. A list or tuple of such, of any sizes, goes through the network in batches.
+            picture: as :func:`gluon_yolo.inference.given.picture_of` takes it: the path of a picture file; an
+                array, (H, W, 3) uint8 RGB or grey, RGBA, 16 bit, 0..1; or PIL's image. A list or tuple of
+                such, of any sizes, goes through the network in batches.
 
         Returns:
             Detections in the picture's own pixels, best score first; for a list, a list of them.
 
         Raises:
-            UserError: when a file cannot be read, or an array is no picture.
+            UserError: when a file cannot be read, or what was given is no picture.
         """
         if not isinstance(picture, (list, tuple)):
             return self._detect([picture])[0]
@@ -201,10 +198,7 @@ class Predictor:
     def _detect(self, pictures: Sequence[Picture]) -> list[Detections]:
         """Find the objects in some pictures by one call of the network."""
         start = time.perf_counter()
-        fitted = [
-            self.fit(as_picture(one) if isinstance(one, np.ndarray) else read_picture(one), self.size_hw)
-            for one in pictures
-        ]
+        fitted = [self.fit(picture_of(one), self.size_hw) for one in pictures]
         pixels = fitted[0][0][None] if len(fitted) == 1 else np.stack([pixels for pixels, _ in fitted])
         ready = time.perf_counter()
         found = self.detect_batch(pixels)

@@ -204,7 +204,7 @@ def test_error_in_a_video_leaves_no_file_and_no_thread(folder, monkeypatch, caps
     monkeypatch.setattr(command, "open_predictor", lambda args: Predictor(broken, SPEC, (96, 96)))
     assert main(["demo", "in/clip.avi", "in/a.png"]) == 1
     assert "error: the network's scores are not finite" in capsys.readouterr().err
-    assert list((folder / "demo_out").iterdir()) == []
+    assert list(folder.glob("demo_out/*")) == []
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("gluon_yolo-")]
 
 
@@ -224,6 +224,42 @@ def test_interrupted_video_keeps_what_is_done(folder, monkeypatch, capsys):
     assert len(json.loads((folder / "found.json").read_text())) == 6
 
 
+def test_a_stopped_demo_says_what_it_leaves(folder, monkeypatch, capsys):
+    calls = []
+
+    def stopped(pixels):
+        calls.append(1)
+        if len(calls) == 3:  # the warm-up is the first
+            raise KeyboardInterrupt
+        return two_boxes(pixels)
+
+    monkeypatch.setattr(command, "open_predictor", lambda args: Predictor(stopped, SPEC, (96, 96)))
+    assert main(["demo", "in", "--json", "found.json"]) == 130
+    line = "demo, at source 2 of 2; what was drawn until then is in demo_out, 2 objects in found.json"
+    assert capsys.readouterr().err == f"stopped: {line}\n"
+    assert [path.name for path in (folder / "demo_out").iterdir()] == ["a.png"]
+    assert len(json.loads((folder / "found.json").read_text())) == 2
+
+
+def test_a_demo_that_is_stopped_while_it_loads_leaves_nothing(folder, monkeypatch, capsys):
+    before = list(folder.iterdir())
+
+    def stopped(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "open_predictor", stopped)
+    assert main(["demo", "in", "--json", "new/found.json"]) == 130
+    assert capsys.readouterr().err == "stopped: demo, before the first source; nothing is written\n"
+    assert list(folder.iterdir()) == before
+
+
+def test_nothing_but_what_cannot_be_read(folder, capsys):
+    (folder / "text.jpg").write_text("no picture")
+    assert main(["demo", "text.jpg"]) == 1
+    line = "0 done, 0 objects; 1 could not be read, see above; nothing is written\n"
+    assert capsys.readouterr().out == line and not (folder / "demo_out").exists()
+
+
 def test_webcam_that_is_not_there(folder, capsys):
     assert main(["demo", "57"]) == 1
     assert "error: webcam 57: cannot be opened" in capsys.readouterr().err
@@ -235,11 +271,20 @@ def test_webcam_that_is_not_there(folder, capsys):
         (["nowhere.jpg"], "nowhere.jpg: no such file"),
         (["in", "--json", "in/a.png"], "--json in/a.png: is one of the sources"),
         (["in", "--out", "in/a.png/out"], "in/a.png/out: cannot be written"),
-        (["in", "--frames", "0"], "--frames 0: expected 1 or more"),
+        (["in", "--json", "in"], "--json in: is a folder"),
+        (["in", "--json", "/dev/null"], "--json /dev/null: is a device or pipe"),
+        (["in", "--json", "in/a.png/x"], "--json in/a.png/x: cannot be written: Not a directory"),
+        (["in", "--json", "new/out", "--out", "new/out/in"], "is the folder of --out new/out/in"),
+        (["in", "--json", ""], "--json: is empty"),
+        (["in", "--classes", "names", "--json", "names"], "--json names: is what --classes reads"),
+        (["in", "--out", "/proc/there"], "--out /proc/there: cannot be written"),
     ],
 )
-def test_bad_requests(folder, capsys, words, message):
+def test_bad_requests(folder, capsys, words, message, monkeypatch):
+    """All of them before the model is loaded, and with nothing made."""
+    (folder / "names").write_text("cat")
     before = contents(folder)
+    monkeypatch.setattr(command, "open_predictor", lambda args: pytest.fail("the model is loaded"))
     assert main(["demo", *words]) == 2
     assert message in capsys.readouterr().err
     assert contents(folder) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo import cli
+from gluon_yolo.cli.stopped import saying
 from gluon_yolo.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,3 +120,40 @@ def test_output_that_nobody_reads_any_more_ends_quietly():
     made.stdout.readline()
     made.stdout.close()
     assert made.stderr.read() == b"" and made.wait(30) == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_one_line():
+    """Here the output's own."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "gluon_yolo", "data"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+    assert (done.returncode, done.stderr) == (2, "error: the output: the disk is full; make room\n")
+
+
+def test_other_errors_of_the_system_keep_their_traceback(monkeypatch):
+    def run(args):
+        raise OSError(5, "Input/output error")
+
+    command(monkeypatch, run)
+    with pytest.raises(OSError, match="Input/output error"):
+        cli.main(["synth"])
+
+
+def test_ctrl_c_may_say_more(monkeypatch, capsys):
+    """What is said is asked for after the block's own cleaning up."""
+    left = ["a file"]
+
+    def run(args):
+        with saying(lambda: f"synth; {len(left)} files are left"), contextlib.ExitStack() as stack:
+            stack.callback(left.clear)
+            raise KeyboardInterrupt
+
+    command(monkeypatch, run)
+    assert cli.main(["synth"]) == 130
+    assert capsys.readouterr().err == "stopped: synth; 0 files are left\n"

@@ -139,10 +139,8 @@ def test_scores_coco_files(data: Path, capsys: pytest.CaptureFixture[str]) -> No
     ("words", "message"),
     [
         # what the user says, what the answer must name
-        (["--model", "m", "--data-root", "ROOT", "--batch-size", "0"], "--batch-size 0"),
         (["--model", "m", "--annotations", "ROOT/instances.json"], "go together"),
         (["--model", "m", "--annotations", "A", "--images", "B", "--data-root", "ROOT"], "the data once"),
-        (["--model", "m", "--data-root", "ROOT", "--json", "ROOT/instances.json/x"], "cannot be written"),
         (["--model", "m", "--data-root", "ROOT/nowhere"], "nowhere"),
     ],
 )
@@ -152,6 +150,52 @@ def test_says_what_is_wrong(
     assert main(["eval", *(word.replace("ROOT", str(data)) for word in words)]) == 2
     printed = capsys.readouterr().err
     assert printed.splitlines()[-1].startswith("error: ") and message in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--json", "ROOT/instances.json/x"], "cannot be written"),
+        (["--json", "ROOT/JPEGImages"], "JPEGImages: is a folder"),
+        (["--json", "ROOT/instances.json"], "is what --annotations reads"),
+        (["--save-pictures", "ROOT/instances.json"], "instances.json: is a file"),
+    ],
+)
+def test_places_are_looked_at_before_the_model_is_loaded(
+    data: Path,
+    words: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(command, "open_predictor", lambda args: pytest.fail("the model is loaded"))
+    before = sorted(data.rglob("*"))
+    files = ["--annotations", "ROOT/instances.json", "--images", "ROOT/JPEGImages", *words]
+    assert main(["eval", "--model", "m", *(word.replace("ROOT", str(data)) for word in files)]) == 2
+    assert message in capsys.readouterr().err and sorted(data.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("calls", "kept"), [(1, ""), (3, "; 2 of the pictures are in ROOT/seen")])
+def test_a_stopped_eval_says_what_it_leaves(
+    data: Path,
+    calls: int,
+    kept: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    left = iter(range(calls - 1))
+
+    def stopped(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return bright_squares(pixels)
+
+    monkeypatch.setattr(command, "open_predictor", lambda args: Predictor(stopped, SPEC, (96, 128)))
+    words = ["--json", str(data / "s.json"), "--save-pictures", str(data / "seen"), "--batch-size", "1"]
+    assert main(["eval", "--model", "m", "--data-root", str(data), *words]) == 130
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == f"stopped: eval; no scores are written{kept.replace('ROOT', str(data))}"
+    assert not (data / "s.json").exists() and (data / "seen").exists() == bool(kept)
 
 
 def test_names_both_when_classes_disagree(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

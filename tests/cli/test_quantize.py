@@ -7,16 +7,22 @@ import shlex
 import shutil
 import sys
 
+import numpy as np
 import pytest
 
 from gluon_yolo import Predictor
-from gluon_yolo.cli import main
+from gluon_yolo.cli import main, quantize_data
+from gluon_yolo.cli.quantize_stopped import left, written
 from gluon_yolo.data.chosen import open_unlabelled
+from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.report import Report
 from gluon_yolo.data.scene import CLASS_NAMES
 from gluon_yolo.data.synthetic import generate
 from gluon_yolo.errors import UserError
+from gluon_yolo.export.hold import held
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.mxnet_precision import has_bfloat16
+from gluon_yolo.structures import Detections
 from tests.random_model import random_detector
 
 pytest.importorskip("onnxruntime")
@@ -80,7 +86,7 @@ def test_pictures_without_labels(run, data, tmp_path, capsys, caplog):
         f"{pictures} (no labels) has no second part: 5 of its 10 pictures calibrate, 5 others" in printed.out
     )
     assert "is held to what the model in float32 finds from a score of 0.3 on" in printed.out
-    assert "float32: agreement with itself 100.00; wanted: at least 100.00" in printed.out
+    assert "float32: agreement 100.00; at most 0.00 points may be lost" in printed.out
     assert "measuring each layer by itself" in printed.out and "--num 200: 5 of the 10" in caplog.text
     rows = json.loads((tmp_path / "out" / "report.json").read_text())["rows"]
     if status:
@@ -118,10 +124,8 @@ def test_method_best_says_which(run, data, tmp_path, capsys):
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["RUN", "--data", "DATA", "--num", "0"], "--num 0: expected 1 or more"),
         (["RUN", "--data", "DATA", "--precision", "int4"], "--precision int4: expected int8 or bfloat16"),
         (["RUN", "--data", "DATA", "--format", "onnx,ncnn"], "--format ncnn: expected symbol or onnx"),
-        (["RUN", "--data", "DATA", "--max-drop", "-1"], "--max-drop -1.0"),
         (["RUN", "--data", "DATA", "--size", "100"], "multiples of 32"),
         (["RUN", "--data", "nowhere"], "nowhere: no such file or folder, so no data"),
         (["RUN", "--data", "EMPTY"], "the folder is empty"),
@@ -144,6 +148,66 @@ def test_bad_requests(run, data, tmp_path, capsys, words, message):
     assert main(["quantize", *words, "--out", str(tmp_path / "out")]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for out, message in (("file", "is a file"), ("file/out", "cannot be written: Not a directory")):
+        assert main(["quantize", "nowhere", "--data", "nothing", "--out", str(tmp_path / out)]) == 2
+        assert f"--out {tmp_path / out}: {message}" in capsys.readouterr().err
+
+
+def test_another_run_that_writes_there(tmp_path, capsys):
+    with held(tmp_path / "out"):
+        assert main(["quantize", "nowhere", "--data", "nothing", "--out", str(tmp_path / "out")]) == 2
+    assert "out: another run is writing there; wait until it has ended" in capsys.readouterr().err
+    assert main(["quantize", "nowhere", "--data", "nothing", "--out", str(tmp_path / "out")]) == 2
+    assert "nowhere: no such file or folder" in capsys.readouterr().err
+
+
+def test_a_stopped_run_leaves_nothing(tmp_path, capsys, monkeypatch):
+    def stopped(args):
+        assert (tmp_path / "out").is_dir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gluon_yolo.cli.quantize.load_model", stopped)
+    assert main(["quantize", "run", "--data", "data", "--out", str(tmp_path / "out")]) == 130
+    assert capsys.readouterr().err == f"stopped: quantize; nothing is written to {tmp_path / 'out'}\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_stopped_run_leaves(tmp_path):
+    """Each precision's folder appears at once, the report last; an earlier run's may lie there."""
+    (tmp_path / "int8").mkdir()
+    before = written(tmp_path)
+    (tmp_path / "int8" / "a.json").touch()
+    whole = f"what is in {tmp_path / 'int8'} is whole; {tmp_path / 'report.json'}"
+    assert left(tmp_path, before) == f"{whole} is missing"
+    (tmp_path / "report.json").touch()
+    before = written(tmp_path)
+    assert left(tmp_path, before) == f"nothing is written to {tmp_path}"
+    (tmp_path / "int8" / "a.json").write_text("new")
+    assert left(tmp_path, before) == f"{whole} is an earlier run's"
+    (tmp_path / "report.json").write_text("new")
+    assert left(tmp_path, before) == f"{whole} is new too"
+
+
+@pytest.mark.parametrize(
+    ("pictures", "each", "said"),
+    [
+        # few pictures, few objects, enough of both, nothing to find (which is refused elsewhere)
+        (19, 10, "only 19 pictures with 190 objects are scored: the mAP means little (one object is "),
+        (33, 3, "only 33 pictures with 99 objects"),
+        (20, 5, ""),
+        (5, 0, ""),
+    ],
+)
+def test_few_pictures_are_warned_of(pictures, each, said, caplog):
+    truth = Detections(np.tile(np.float32([[0, 0, 9, 9]]), (each, 1)), np.zeros(each, int))
+    files = [f"{number}.jpg" for number in range(pictures)]
+    scored = PictureFiles(["cat"], files, [(9, 9)] * pictures, [truth] * pictures, Report("few"))
+    quantize_data.warn_of_few(scored)
+    assert said in caplog.text and bool(said) == bool(caplog.text)
 
 
 def test_one_picture_is_too_few(run, data, tmp_path, capsys):

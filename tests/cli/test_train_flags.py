@@ -6,8 +6,6 @@ import argparse
 import json
 import logging
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,8 +22,8 @@ from gluon_yolo.cli.train_flags import (
 from gluon_yolo.engine.recipes import RECIPES
 from gluon_yolo.engine.settings import TrainSettings
 from gluon_yolo.errors import UserError
+from tests.child import python
 
-ROOT = Path(__file__).resolve().parents[2]
 VOC = (
     "--network mobilenet1_0 --dataset voc --gpus 0,1,2,3,4,5,6,7 --batch-size 64 -j 16 --log-interval 100 "
     "--lr-decay-epoch 160,180 --epochs 200 --syncbn --warmup-epochs 4"
@@ -238,7 +236,7 @@ try:
 finally:
     print("mxnet" in sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = python("-c", code)
     text = " ".join(done.stdout.split())
     anew = "only --gpus, --cpu-devices, -j and --worker-type may be given anew"
     assert f"Its settings are those of its args.json; {anew}" in text

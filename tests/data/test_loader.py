@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from gluon_yolo.assign import COLUMNS, assign
+from gluon_yolo.data import loader as loading
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loader import Batch, TrainLoader
 from gluon_yolo.data.mixup import mix
@@ -18,6 +20,7 @@ from gluon_yolo.data.transforms import Resize, light_train, yolo3_train
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.structures import Detections
+from tests.waiting import wait_until
 
 SPEC = DetectionSpec(("a", "b", "c"))
 
@@ -227,26 +230,28 @@ def test_reading_ahead_is_bounded() -> None:
     dataset = Memory(100)
     batches = loader(dataset, workers=2).epoch(0)
     next(batches)
+    assert wait_until(lambda: len(dataset.read) >= 12)  # the batch in hand and two more
     time.sleep(0.1)
-    assert len(dataset.read) == 12  # the batch in hand and two more
+    assert len(dataset.read) == 12
     batches.close()
 
 
-def test_time_waiting_is_the_consumers() -> None:
-    slow = loader(Memory(16, delay=0.01), workers=1)
-    start = time.perf_counter()
-    assert len(list(slow.epoch(0))) == 4
-    elapsed = time.perf_counter() - start
-    assert 0.1 < slow.time_waiting <= elapsed
+def test_time_waiting_is_the_consumers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that nothing but reading and the consumer's own work moves."""
+    seconds = 0.0
 
-    patient = loader(Memory(16, delay=0.002), workers=1)
-    batches = patient.epoch(0)
-    start = time.perf_counter()
-    for _ in range(4):
-        next(batches)
-        time.sleep(0.05)  # the consumer's own work, which is no waiting
-    assert patient.time_waiting <= time.perf_counter() - start - 4 * 0.05
-    batches.close()
+    class Timed(Memory):
+        def picture(self, index: int, reduction: int = 1) -> np.ndarray:
+            nonlocal seconds
+            seconds += 1
+            return super().picture(index, reduction)
+
+    monkeypatch.setattr(loading, "time", SimpleNamespace(perf_counter=lambda: seconds))
+    timed = loader(Timed(16), workers=0)
+    for number, _ in enumerate(timed.epoch(0), 1):
+        assert timed.time_waiting == 4 * number
+        seconds += 50
+    assert len(list(timed.epoch(1))) == 4 and timed.time_waiting == 32
 
 
 def test_wrong_use_is_said() -> None:

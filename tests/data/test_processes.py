@@ -19,6 +19,7 @@ from gluon_yolo.data.transforms import Mosaic, light_train
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import DetectionSpec
 from tests.data.test_loader import Memory, assert_equal, loader
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,11 +32,9 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def wait_until_gone(pids: list[int], seconds: float = 10) -> list[int]:
-    """Return those of the processes that are still there after so many seconds."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and any(map(is_running, pids)):
-        time.sleep(0.02)
+def wait_until_gone(pids: list[int]) -> list[int]:
+    """Return those of the processes that are still there after much more time than they need to end."""
+    wait_until(lambda: not any(map(is_running, pids)))
     return [pid for pid in pids if is_running(pid)]
 
 
@@ -89,7 +88,7 @@ def test_a_killed_worker_is_an_error_with_its_cause_within_seconds() -> None:
         with pytest.raises(UserError, match=rf"number {pids[1]}\) was killed by SIGKILL.*memory.*-j"):
             for _ in batches:
                 pass
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < 60
         assert wait_until_gone(pids) == []
         # What went wrong once is not for ever.
         assert len(next(processes.epoch(1)).names) == 4
@@ -133,14 +132,15 @@ def test_no_worker_outlives_its_parent(tmp_path: Path, number: signal.Signals) -
         start_new_session=True,
     )
     pids = [int(word) for word in parent.stdout.readline().split()]
-    assert len(pids) == 2 and all(map(is_running, pids))
+    assert len(pids) == 2 and all(map(is_running, pids)), parent.stderr.read() if not pids else pids
     if number == signal.SIGINT:  # as a terminal does: to the whole group
         os.killpg(parent.pid, number)
     else:
         parent.send_signal(number)
-    _, errors = parent.communicate(timeout=30)
+    _, errors = parent.communicate(timeout=120)
     assert wait_until_gone(pids) == []
-    assert errors.count("Traceback") == (1 if number == signal.SIGINT else 0)  # the parent's own, no worker's
+    # The parent's own, no worker's.
+    assert errors.count("Traceback") == (1 if number == signal.SIGINT else 0), errors
 
 
 def test_wrong_use_is_said() -> None:

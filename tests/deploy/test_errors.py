@@ -35,6 +35,7 @@ def picture(tmp_path):
         (("model",), "expected a model and at least one picture"),
         (("model", "picture", "--treshold", "0.3"), "--treshold: unknown"),
         (("model", "picture", "--threshold"), "--threshold: expected a value"),
+        (("model", "picture", "--draw", ""), "--draw: expected a value"),
         (("model", "picture", "--threshold", "30"), "--threshold 30: expected a number within 0 and 1"),
         (("model", "picture", "--nms", "0,5"), "--nms 0,5: expected a number within 0 and 1"),
     ),
@@ -149,7 +150,10 @@ def test_draw(sample, models, picture, tmp_path):
     (tmp_path / "other").mkdir()
     twin = tmp_path / "other" / picture.name
     twin.write_bytes(picture.read_bytes())
-    assert sample.detect(models.random(), picture, twin, "--threshold", "0.5", "--draw", tmp_path / "drawn")
+    done = sample.run(models.random(), picture, twin, "--threshold", "0.5", "--draw", tmp_path / "drawn")
+    assert done.returncode == 0 and [json.loads(line) for line in done.stdout.splitlines()]
+    for source, name in ((picture, "picture.png"), (twin, "picture-2.png")):
+        assert f"{source}: drawn -> {tmp_path / 'drawn' / name}\n" in done.stderr
     drawn = cv2.imread(str(tmp_path / "drawn" / "picture.png"))
     assert drawn.shape == (60, 80, 3) and (drawn != cv2.imread(str(picture))).any()
     assert np.array_equal(drawn, cv2.imread(str(tmp_path / "drawn" / "picture-2.png")))

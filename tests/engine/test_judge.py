@@ -1,4 +1,4 @@
-"""Judge: one number for a network, against labels or against what the network in float finds."""
+"""Judge: what a network loses against another, by labels or by what the network in float finds."""
 
 from __future__ import annotations
 
@@ -35,31 +35,39 @@ def network(class_id: int, shift: float = 0.0, score: float = 0.9):
 @pytest.mark.parametrize(
     ("class_id", "shift", "expected"),
     [
-        (SQUARE, 0, 100.0),
-        (SQUARE, 100, 0.0),  # beside the squares
-        (1 - SQUARE, 0, 0.0),  # all for circles
+        (SQUARE, 0, 0.0),
+        (SQUARE, 100, 100.0),  # beside the squares
+        (1 - SQUARE, 0, 100.0),  # all for circles
     ],
 )
 @pytest.mark.parametrize("mode", ["resize", "letterbox"])
-def test_score(class_id, shift, expected, mode):
-    judge = Judge(Squares(6), SPEC, SIZE_HW, Fit(mode))
-    assert judge.key == "VOC07_mAP50" and judge.score(network(class_id, shift)) == pytest.approx(expected)
+def test_lost(class_id, shift, expected, mode):
+    judge = Judge(network(SQUARE), Squares(6), SPEC, SIZE_HW, Fit(mode))
+    assert judge.lost(judge(network(class_id, shift))) == pytest.approx(expected)
 
 
-def test_which_number_decides():
+def test_which_numbers_decide():
     """A box that is a little off counts at an IoU of 0.5, and less for COCO, which asks for up to 0.95."""
     off = network(SQUARE, 2.0)
-    assert Judge(Squares(6), SPEC, SIZE_HW, Fit()).score(off) == pytest.approx(100)
-    judge = Judge(Squares(6), SPEC, SIZE_HW, Fit(), coco=True)
-    assert judge.key == "AP" and 20 < judge.score(off) < 95
+    judge = Judge(network(SQUARE), Squares(6), SPEC, SIZE_HW, Fit())
+    numbers = judge(off)
+    assert judge.keys == ("VOC07_mAP50", "AP") and numbers["VOC07_mAP50"] == 1
+    lost = 100 * (judge.baseline["AP"] - numbers["AP"])
+    assert judge.lost(numbers) == pytest.approx(lost) and 5 < lost < 80
+    worse = {**numbers, "VOC07_mAP50": 0.1}
+    assert judge.lost(worse) == pytest.approx(90)
+    judge = Judge(network(SQUARE), Squares(6), SPEC, SIZE_HW, Fit(), coco=True)
+    assert judge.keys == ("AP",) and judge.lost(worse) < 80
+    better = Judge(off, Squares(6), SPEC, SIZE_HW, Fit(), coco=True)
+    assert better.lost(better(network(SQUARE))) < -5
 
 
 def test_agreement_with_what_was_found():
     predictor = Predictor(network(SQUARE, 100), SPEC, SIZE_HW)
     found = found_by(predictor, Squares(6))
-    judge = Judge(found, SPEC, SIZE_HW, Fit(), agreement=True)
-    assert judge.key == "VOC_mAP50" and judge.score(network(SQUARE, 100)) == pytest.approx(100)
-    assert judge.score(network(SQUARE)) == 0
+    judge = Judge(network(SQUARE, 100), found, SPEC, SIZE_HW, Fit(), agreement=True)
+    assert judge.keys == ("VOC_mAP50",) and judge.baseline["VOC_mAP50"] == 1
+    assert judge.lost(judge(network(SQUARE))) == pytest.approx(100)
 
 
 def test_nothing_to_go_by():
@@ -67,6 +75,6 @@ def test_nothing_to_go_by():
         found_by(Predictor(network(SQUARE, score=0.2), SPEC, SIZE_HW), Squares(3))
     empty = Chosen(Squares(3), range(3), [Detections.empty()] * 3)
     with pytest.raises(UserError, match="squares: none of its 3 pictures has an object"):
-        Judge(empty, SPEC, SIZE_HW, Fit())
+        Judge(network(SQUARE), empty, SPEC, SIZE_HW, Fit())
     with pytest.raises(UserError, match="does not know square"):
-        Judge(Squares(3), DetectionSpec(("circle",)), SIZE_HW, Fit())
+        Judge(network(SQUARE), Squares(3), DetectionSpec(("circle",)), SIZE_HW, Fit())

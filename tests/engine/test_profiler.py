@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from gluon_yolo.engine.profiler import TABLE, TRACE, Profiler
-from tests.small_training import DOOR, NAME, ROOT, SMALL, draw_data
+from tests.child import python
+from tests.small_training import DOOR, NAME, SMALL, draw_data
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +20,7 @@ def data(tmp_path_factory) -> Path:
 
 def test_steps_of_the_first_epoch_are_recorded(data, tmp_path):
     flags = [*SMALL, *shlex.split("--epochs 2 --profile 1"), "--data-root", str(data)]
-    done = subprocess.run(
-        [*DOOR, *flags, "--save-prefix", f"{tmp_path}/"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = python(*DOOR[1:], *flags, "--save-prefix", f"{tmp_path}/")
     run = tmp_path / f"{NAME}-1"
     assert f"profile of 1 steps: {run / TABLE}" in done.stderr and str(run / TRACE) in done.stderr
     assert done.stderr.count("profile of") == 1
@@ -58,7 +55,7 @@ for steps in (1, 3, 3):
             nd.ones((2, 2)).asnumpy()
             profiler.step()
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = python("-c", code)
     said = done.stderr.splitlines()
     assert said[0] == "profile: none: the first step is left out, and there was no other"
     assert said[1].startswith("profile of 2 steps: ")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from gluon_yolo.export.folding import fold
 from gluon_yolo.export.inference_graph import Builder, InferenceGraph, Node, pruned
+from tests.child import python
 from tests.export import numpy_engine
 
-ROOT = Path(__file__).resolve().parents[2]
 ONE = np.ones(1, np.float32)
 RELU = Node("relu", "a", ("data",))
 
@@ -62,7 +58,7 @@ def test_importing_needs_numpy_alone():
         "import sys, gluon_yolo.export.decoding, gluon_yolo.export.folding; "
         "print(sorted({'mxnet', 'onnx'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = python("-c", code)
     assert done.stdout.strip() == "[]"
 
 

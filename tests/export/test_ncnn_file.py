@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +13,9 @@ from gluon_yolo.export.inference_graph import Builder, InferenceGraph
 from gluon_yolo.export.ncnn_file import make_layers, write_model
 from gluon_yolo.export.ncnn_layers import param_text
 from gluon_yolo.export.symbol_reader import read_network
+from tests.child import python
 from tests.export.networks import settled
 from tests.random_model import CLASSES, random_detector
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def convolution(build, source, channels, outputs, kernel=(1, 1), groups=1, **attributes):
@@ -248,5 +244,5 @@ def test_importing_needs_numpy_alone():
     code = (
         "import sys, gluon_yolo.export.ncnn_file; print(sorted({'mxnet', 'onnx', 'ncnn'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = python("-c", code)
     assert done.stdout.strip() == "[]"

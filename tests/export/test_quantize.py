@@ -1,4 +1,4 @@
-"""Choosing and writing int8: with a format that is made up, whose scores are known."""
+"""Choosing and writing int8: with a format that is made up, whose losses are known."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BOXES = np.array([[[0, 0, 10, 10]]], dtype=np.float32)
 class MadeUp(Int8):
     """Loses 10 points with minmax and 4 with entropy, all of them in layer "c" and half of them in "b" too.
 
-    A network is called with pixels and gives the score's distance from 90 as its own score.
+    A network is called with pixels and gives what it did not lose of 90 as its only score.
     """
 
     kind, runtime = "onnx", "onnxruntime"
@@ -55,42 +55,42 @@ def reference(pixels):
     return BOXES, np.full((1, 1, 1), 0.9, dtype=np.float32)
 
 
-def score(network):
-    return 100 * float(network(PICTURES[:1])[1][0, 0, 0])
+def lost(network):
+    return 90 - 100 * float(network(PICTURES[:1])[1][0, 0, 0])
 
 
-def chosen(wanted, method="minmax"):
+def chosen(allowed, method="minmax"):
     said: list[str] = []
-    return quantize.choose(MadeUp(), reference, PICTURES, score, wanted, method, said.append), said
+    return quantize.choose(MadeUp(), reference, PICTURES, lost, allowed, method, said.append), said
 
 
 def test_all_layers_where_that_is_enough():
-    found, said = chosen(80)
+    found, said = chosen(10.1)
     assert (found.method, found.excluded, found.holds) == ("minmax", (), True)
-    assert found.score == pytest.approx(80) and not found.errors
-    assert said == ["onnx int8, minmax, all 4 layers: 80.00"]
+    assert found.lost == pytest.approx(10) and not found.errors
+    assert said == ["onnx int8, minmax, all 4 layers: 10.00 points lost"]
 
 
-@pytest.mark.parametrize("wanted, count", [(84, 1), (89, 2)])
-def test_the_worst_layers_stay_in_float(wanted, count):
+@pytest.mark.parametrize("allowed, count", [(6, 1), (1, 2)])
+def test_the_worst_layers_stay_in_float(allowed, count):
     """Of these b and c are equally bad, a and d cost nothing."""
-    found, said = chosen(wanted)
+    found, said = chosen(allowed)
     assert found.holds and len(found.excluded) == count and set(found.excluded) <= {"b", "c"}
-    assert found.score == pytest.approx(80 + 5 * count) and list(found.errors)[2:] == ["a", "d"]
-    assert said[1] == f"onnx int8: under {wanted}.00; measuring each layer by itself"
-    assert said[2] == "onnx int8, 1 of 4 layers in float: 85.00"
+    assert found.lost == pytest.approx(10 - 5 * count, abs=1e-4) and list(found.errors)[2:] == ["a", "d"]
+    assert said[1] == f"onnx int8: more than {allowed}.00; measuring each layer by itself"
+    assert said[2] == "onnx int8, 1 of 4 layers in float: 5.00 points lost"
 
 
 def test_the_best_method_is_taken():
-    found, said = chosen(85, "best")
+    found, said = chosen(5, "best")
     assert (found.method, found.excluded, found.holds) == ("entropy", (), True)
-    assert {name: round(reached) for name, reached in found.methods.items()} == {"minmax": 80, "entropy": 86}
+    assert {name: round(points) for name, points in found.methods.items()} == {"minmax": 10, "entropy": 4}
     assert len(said) == 2
 
 
 def test_it_says_when_nothing_is_enough():
-    found, _ = chosen(95)
-    assert not found.holds and found.score == pytest.approx(90) and len(found.excluded) == 2
+    found, _ = chosen(-5)
+    assert not found.holds and found.lost == pytest.approx(0, abs=1e-4) and len(found.excluded) == 2
 
 
 def test_float_layers_that_do_harm_are_not_taken():
@@ -99,8 +99,8 @@ def test_float_layers_that_do_harm_are_not_taken():
             scores = np.full((1, 1, 1), 0.8 - 0.1 * bool(excluded), dtype=np.float32)
             return lambda pixels: (BOXES, scores)
 
-    found = quantize.choose(Worse(), reference, PICTURES, score, 85, say=lambda line: None)
-    assert not found.holds and found.excluded == () and found.score == pytest.approx(80)
+    found = quantize.choose(Worse(), reference, PICTURES, lost, 5, say=lambda line: None)
+    assert not found.holds and found.excluded == () and found.lost == pytest.approx(10)
 
 
 def test_nothing_to_quantize():
@@ -108,13 +108,13 @@ def test_nothing_to_quantize():
         layers = ()
 
     with pytest.raises(UserError, match="no convolution before another"):
-        quantize.choose(Nothing(), reference, PICTURES, score, 0)
+        quantize.choose(Nothing(), reference, PICTURES, lost, 0)
 
 
 def test_write_and_write_again(tmp_path):
     """A format of the same model stays beside the new one; other weights take the model's place."""
     request = Request(random_detector(), "toy", (64, 64), fit="letterbox")
-    found, _ = chosen(84)
+    found, _ = chosen(6)
     path, before = quantize.write(request, tmp_path / "int8", [(MadeUp(), found)])
     record = ModelFile.read(path)
     assert (record.precision, record.fit, record.size_hw) == ("int8", "letterbox", (64, 64))

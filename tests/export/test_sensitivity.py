@@ -77,20 +77,20 @@ def test_search_finds_the_fewest(needed, layers, tried):
     names = [f"layer{number}" for number in range(layers)]
     asked = []
 
-    def score_of(excluded):
+    def lost_with(excluded):
         asked.append(excluded)
-        return 80.0 if len(excluded) >= needed else 70.0
+        return 1.0 if len(excluded) >= needed else 11.0
 
-    found = search(names, score_of, 79.0)
-    assert found.holds and found.excluded == tuple(names[:needed]) and found.score == 80.0
+    found = search(names, lost_with, 2.0)
+    assert found.holds and found.excluded == tuple(names[:needed]) and found.lost == 1.0
     assert list(found.tried) == tried and [len(excluded) for excluded in asked] == tried
 
 
 def test_search_says_when_nothing_is_enough():
-    scores = {1: 10.0, 2: 30.0, 4: 20.0}
-    found = search(list("abcde"), lambda excluded: scores[len(excluded)], 50.0)
-    assert not found.holds and found.excluded == ("a", "b") and found.score == 30.0
-    assert found.tried == scores
+    lost = {1: 30.0, 2: 10.0, 4: 20.0}
+    found = search(list("abcde"), lambda excluded: lost[len(excluded)], 5.0)
+    assert not found.holds and found.excluded == ("a", "b") and found.lost == 10.0
+    assert found.tried == lost
 
 
 def test_search_among_one_layer_has_nothing_to_try():

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("MNN", reason="package MNN is not installed")
@@ -16,10 +12,9 @@ from gluon_yolo.export.formats import export  # noqa: E402
 from gluon_yolo.export.parity import Bound, compare  # noqa: E402
 from gluon_yolo.inference.mnn_runtime import load  # noqa: E402
 from gluon_yolo.inference.model_file import ModelFile  # noqa: E402
+from tests.child import python  # noqa: E402
 from tests.inference.several_threads import assert_threads_agree, pictures  # noqa: E402
 from tests.random_model import random_detector  # noqa: E402
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +81,7 @@ def test_damaged_file(model, tmp_path, kept):
 def test_its_import_leaves_the_standard_output_alone():
     """MNN says what the processor has, whoever imports it first."""
     code = "from gluon_yolo.inference.runtime import import_package\nimport_package('MNN')\nprint('done')"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = python("-c", code)
     assert done.stdout == "done\n"
 
 
@@ -100,5 +95,5 @@ def test_mxnet_stays_away(model):
         "network = load(ModelFile.read(folder / 'toy.json'), folder)\n"
         "print([array.shape for array in network(np.zeros((1, 64, 64, 3), np.uint8))])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = python("-c", code)
     assert done.stdout.strip() == "[(1, 252, 4), (1, 252, 3)]"  # and nothing of what MNN says

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 
 import pytest
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.model_file import Graph, ModelFile, find_model_file
+from gluon_yolo.inference.model_file import Graph, ModelFile, find_model_file, weights_of
 from gluon_yolo.spec import DetectionSpec
 
 SPEC = DetectionSpec(("cat", "dog"))
@@ -148,3 +149,13 @@ def test_a_folder_without_a_model_says_what_is_near(tmp_path):
     (tmp_path / "int8" / "net.json").write_text('{"format": 2, "spe')
     with pytest.raises(UserError, match="holds no model .*; net.json there is damaged$"):
         find_model_file(tmp_path / "int8")
+
+
+def test_a_run_without_best_weights_says_which_are_taken(tmp_path, caplog):
+    ModelFile("toy", "yolo3_toy", SPEC, (96, 128)).write(tmp_path / "model.json")
+    last = tmp_path / "weights" / "last"
+    last.mkdir(parents=True)
+    (last / "state.json").write_text(json.dumps({"files": {"net": {"name": "net-b.params"}}}))
+    with caplog.at_level(logging.INFO, "gluon_yolo"):
+        assert weights_of(tmp_path) == last / "net-b.params"
+    assert f"no best weights, so the last are taken: {last / 'net-b.params'}" in caplog.text

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -21,13 +17,13 @@ from gluon_yolo.inference.model_file import Graph, ModelFile  # noqa: E402
 from gluon_yolo.inference.ncnn_runtime import NcnnRuntime, load  # noqa: E402
 from gluon_yolo.inference.predictor import Predictor  # noqa: E402
 from gluon_yolo.nn import architecture, weights  # noqa: E402
+from tests.child import python  # noqa: E402
 from tests.darknet import small  # noqa: E402
 from tests.export.networks import ZOO, settled  # noqa: E402
 from tests.export.test_symbol_reader import MIDDLES, raw_maps  # noqa: E402
 from tests.inference.several_threads import assert_threads_agree, pictures
 from tests.random_model import CLASSES, random_detector, random_picture  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
 SIZES_HW = ((160, 128), (96, 224))
 DARKNET = ("nano-coco", "nano-voc", "fastest-voc", "yoloface-50k", "yoloface-100k", "yoloface-500k")
 FAST = tuple(name for name in ZOO if name.endswith(("0.25", "v2")))
@@ -217,5 +213,5 @@ def test_mxnet_stays_away(net, folder):
         "network = load(ModelFile.read(folder / 'toy.json'), folder)\n"
         "print([array.shape for array in network(np.zeros((1, 64, 64, 3), np.uint8))])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = python("-c", code)
     assert done.stdout.strip() == "[(1, 252, 4), (1, 252, 3)]"

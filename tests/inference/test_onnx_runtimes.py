@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -22,8 +18,8 @@ from tests.random_model import random_detector
 pytest.importorskip("onnx", reason="package onnx is not installed")
 
 from gluon_yolo.export import onnx_file  # noqa: E402
+from tests.child import python  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
 RUNTIMES = {"onnxruntime": onnxruntime_runtime, "openvino": openvino_runtime}
 SIZE_HW = (96, 128)
 
@@ -182,5 +178,5 @@ def test_mxnet_stays_away(net, tmp_path, runtime):
         "network = load(ModelFile.read(folder / 'toy.json'), folder)\n"
         "print([array.shape for array in network(np.zeros((1, 64, 64, 3), np.uint8))])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = python("-c", code)
     assert done.stdout.strip() == "[(1, 252, 4), (1, 252, 3)]"

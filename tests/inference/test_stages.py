@@ -8,6 +8,7 @@ import time
 import pytest
 
 from gluon_yolo.inference.stages import HELD, ReadAhead, WriteBehind
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -25,12 +26,11 @@ def counting(count, made, error=None):
         raise error
 
 
-def settled(read):
-    """Return a number that a thread changes once it stands still."""
-    before = -1
-    while before != (before := read()):
-        time.sleep(0.05)
-    return before
+def stops_at(items, count):
+    """Say whether a thread fills a list up to a length, and then no further."""
+    reached = wait_until(lambda: len(items) >= count)
+    time.sleep(0.1)
+    return reached and len(items) == count
 
 
 def test_items_come_in_order_out_of_another_thread():
@@ -49,9 +49,9 @@ def test_items_come_in_order_out_of_another_thread():
 def test_reading_waits_when_enough_is_there():
     made = []
     with ReadAhead(counting(100, made)) as ahead:
-        assert settled(lambda: len(made)) == HELD + 1  # the last one is in the thread's hand
+        assert stops_at(made, HELD + 1)  # the last one is in the thread's hand
         assert next(iter(ahead)) == 0
-        assert settled(lambda: len(made)) == HELD + 2
+        assert stops_at(made, HELD + 2)
 
 
 def test_an_error_comes_in_the_place_of_its_item():
@@ -114,17 +114,17 @@ def test_an_error_of_writing_reaches_who_puts_or_leaves():
 
 @pytest.mark.parametrize("stop, kept", [(KeyboardInterrupt, [0, 1, 2]), (ValueError, [0])])
 def test_what_waits_is_written_after_an_interruption_and_dropped_after_an_error(stop, kept):
-    began, free, written = threading.Event(), threading.Event(), []
+    began, written = threading.Event(), []
 
     def write(item):
         began.set()
-        free.wait()
+        # Two items wait behind this one. The end comes behind them when the block is left.
+        assert item or wait_until(lambda: behind._queue.qsize() == 3)
         written.append(item)
 
     with pytest.raises(stop), WriteBehind(write) as behind:
         for number in range(3):
             behind.put(number)
         began.wait()
-        threading.Timer(0.1, free.set).start()
         raise stop
     assert written == kept

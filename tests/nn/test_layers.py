@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gluon_yolo import settled
 from gluon_yolo.compat import autograd, gluon, nd
 from gluon_yolo.nn.detector import MEAN, STD
 from gluon_yolo.nn.layers import ACTIVATIONS, NORMS, Normalize, conv_cell, make_norm
@@ -17,7 +18,7 @@ def cell_of(kind: str):
 
 
 def values(block) -> dict[str, np.ndarray]:
-    return {name: p.data().asnumpy().copy() for name, p in block._collect_params_with_prefix().items()}
+    return {name: settled.array(p) for name, p in block._collect_params_with_prefix().items()}
 
 
 def test_every_norm_holds_the_same_parameters():

@@ -1,0 +1,46 @@
+"""Numbers on the command line: one out of its range is refused while the words are read, before any work."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import Any
+
+from gluon_yolo.errors import UserError
+
+
+class Within(argparse.Action):
+    """Takes a flag's number: ``add_argument("--num", type=int, action=Within, least=1)``.
+
+    Args:
+        *args: as argparse gives them.
+        least: what it may be at least.
+        most: what it may be at most.
+        **options: as argparse gives them.
+    """
+
+    def __init__(self, *args: Any, least: float, most: float = math.inf, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.least, self.most = least, most
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Keep the number.
+
+        Raises:
+            UserError: it is out of its range, or NaN.
+        """
+        if not self.least <= values <= self.most:
+            endless = math.isinf(self.most)
+            wanted = (
+                f"expected {self.least} or more"
+                if endless
+                else f"must lie within {self.least} and {self.most}"
+            )
+            raise UserError(f"{self.option_strings[-1]} {values}: {wanted}")
+        setattr(namespace, self.dest, values)
