@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 REPORT = "report.json"
-Written = Mapping[Path, tuple[int, int]]
+Written = Mapping[Path, tuple[int, int, int]]
 
 
 def written(out: Path) -> Written:
     """Return the report's and the forms' files in a folder, with what changes when one is written anew."""
-    files = [path for path in (out / REPORT, *out.glob("*/*")) if path.is_file()]
-    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
+    states = {path: path.stat() for path in (out / REPORT, *out.glob("*/*")) if path.is_file()}
+    return {path: (state.st_ino, state.st_mtime_ns, state.st_size) for path, state in states.items()}
 
 
 def left(out: Path, before: Written) -> str:

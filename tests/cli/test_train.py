@@ -94,7 +94,7 @@ def coco_of(voc: Path, root: Path) -> Path:
 def test_gpus_that_are_not_there(refused, data, command):
     if any(line.endswith(READY) for line in compat.gpu_report()):
         pytest.skip("this machine has a GPU that mxnet can use")
-    assert refused(*shlex.split(command), "--data-root", data).endswith('train on the CPU with --gpus ""')
+    assert refused(*shlex.split(command), "--data-root", data).endswith('for training give --gpus ""')
 
 
 def test_the_door_prints_one_line_and_exits_with_2(tmp_path):

@@ -192,9 +192,10 @@ def test_a_loss_scale_that_cannot_be(loss_scale):
 
 @pytest.mark.parametrize("box_loss", ["giou", "diou", "ciou"])
 def test_a_network_learns_from_overlaps(box_loss):
-    step = make_step(box_loss=box_loss)
+    """With norms that stand still: those of four small pictures make noise of what rounds differently."""
+    step = make_step(norm="frozen", box_loss=box_loss)
     batch = make_batch(step.net.spec)
-    first, *_, last = [step(batch, LEARNING_RATE) for _ in range(12)]
+    first, *_, last = [step(batch, LEARNING_RATE) for _ in range(10)]
     assert step.loss.names == ("objectness", "box", "class")
     assert last[1] < 0.9 * first[1] and last.sum() < first.sum()
 
