@@ -83,11 +83,11 @@ def in_int8(
             )
     if not made:
         return [], missed
-    path, before = quantize.write(request, folder, made)
-    if before.removed:
-        print(f"removed {', '.join(before.removed)}: {before.reason}")
-    if before.kept:
-        print(f"{folder}: there before, of the same weights, and not scored now: {', '.join(before.kept)}")
+    path, published = quantize.write(request, folder, made)
+    if published.removed:
+        print(f"removed {', '.join(published.removed)}: {published.reason}")
+    if published.kept:
+        print(f"{folder}: there before, of the same weights, and not scored now: {', '.join(published.kept)}")
     forms = []
     for int8, chosen in made:
         row, network = _loaded(path, int8.kind, "int8", chosen.method)

@@ -14,7 +14,7 @@ from gluon_yolo.darknet.weights import Header
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.exported import origin_of
 from gluon_yolo.export.parity import Parity
-from gluon_yolo.export.publish import earlier, published
+from gluon_yolo.export.publish import published
 from gluon_yolo.export.request import Request, Suppression, checked_name, digest
 from gluon_yolo.inference.graph import CUTS, ENDINGS
 from gluon_yolo.inference.model_file import ModelFile
@@ -125,27 +125,16 @@ def export(
         request.name, net.zoo_name, net.spec, size_hw, precision=precision, weights=digest(net), fit=fit
     )
     record = dataclasses.replace(record, origin=origin_of(net, header))
-    recorded = [kind for kind in formats if kind in ENDINGS]
     files = {kind: tuple(f"{request.name}{end}" for end in FORMATS[kind].endings) for kind in formats}
-    names = [file for kind in formats for file in files[kind]]
-    names += [f"{request.name}.json"] if recorded else []
-    removed: list[str] = []
-    with published(out_dir, names, removed) as aside:
-        before = earlier(out_dir, record, recorded)
-        removed += before.removed if recorded else ()
-        graphs, parities = dict(before.kept), {}
+    parities = {}
+    with published(out_dir, record, files) as coming:
         bar = tqdm(formats, desc="export", unit="format", leave=False, disable=None)
         for kind in bar:
             bar.set_postfix_str(kind)
-            graph, parities[kind] = _writer(kind).write(request, aside)
-            graphs[kind] = graph
-        if recorded:
-            in_order = {kind: graphs[kind] for kind in ENDINGS if kind in graphs}
-            dataclasses.replace(record, graphs=in_order).write(aside / names[-1])
+            coming.graphs[kind], parities[kind] = _writer(kind).write(request, coming.aside)
     folder = Path(out_dir)
-    path = folder / names[-1] if recorded else None
-    gone = tuple(file for file in removed if file not in names)
-    return Exported(folder, path, files, parities, tuple(before.kept), gone, before.reason)
+    path = folder / f"{request.name}.json" if any(kind in ENDINGS for kind in formats) else None
+    return Exported(folder, path, files, parities, coming.kept, coming.removed, coming.reason)
 
 
 def _writer(kind: str):

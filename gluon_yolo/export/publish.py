@@ -1,4 +1,4 @@
-"""Publish: files that appear under their names together, after they were tried."""
+"""Publish: a model's files, which appear in a folder together and with its record, after they were tried."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from gluon_yolo.atomic import writing
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.hold import ADVICE, held
-from gluon_yolo.inference.graph import Graph
+from gluon_yolo.inference.graph import ENDINGS, Graph
 from gluon_yolo.inference.model_file import RUN_RECORD, ModelFile
 
 # What has to agree for two formats to be of one model; else the later export takes the earlier one's place.
@@ -20,78 +20,96 @@ _SAME = {"network": "of another network", "weights": "of other weights", "precis
 _SAME.update(spec="of other classes or anchors", size_hw="for another size", fit="for another fit")
 
 
-@contextlib.contextmanager
-def published(
-    out_dir: str | os.PathLike[str], names: Sequence[str], removed: Sequence[str] = ()
-) -> Iterator[Path]:
-    """Yield a folder to write files into and to try them in; at the end, move those that are named.
-
-    When writing, trying or moving fails, all is as it was. While the block lasts no other run publishes
-    there, so that what it finds there (:func:`earlier`) stays.
-
-    Args:
-        out_dir: where they are to appear; made when absent.
-        names: of the files, last the one that speaks for the others and stands only beside its own.
-        removed: files there that are to go as these come; the block may still add to them.
-
-    Raises:
-        UserError: the folder cannot be written, or another run publishes there now.
-    """
-    folder = Path(out_dir)
-    with writing(folder, ADVICE), held(folder):
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as aside:
-            yield Path(aside)
-            before = Path(aside) / "before"
-            before.mkdir()
-            _move(Path(aside), folder, names, removed, before)
-
-
 @dataclasses.dataclass(frozen=True)
-class Earlier:
-    """What becomes of the exports that lie where a model is to be written.
+class Publication:
+    """A model on its way into a folder.
 
     Args:
-        kept: the formats of the same model that stay.
-        removed: files of another model that go.
+        aside: where its files are to be written.
+        graphs: what the record is to say of each format: those that stay, to which the new ones are added.
+        kept: the formats of the same model that lie there and stay.
+        removed: files of another model that go as these come.
         reason: what makes it another; empty where none goes.
     """
 
-    kept: Mapping[str, Graph] = dataclasses.field(default_factory=dict)
-    removed: tuple[str, ...] = ()
-    reason: str = ""
+    aside: Path
+    graphs: dict[str, Graph]
+    kept: tuple[str, ...]
+    removed: tuple[str, ...]
+    reason: str
 
 
-def earlier(out_dir: str | os.PathLike[str], record: ModelFile, kinds: Sequence[str]) -> Earlier:
-    """Say what becomes of what lies in a folder when a model is written there.
+@contextlib.contextmanager
+def published(
+    out_dir: str | os.PathLike[str], record: ModelFile, files: Mapping[str, Sequence[str]]
+) -> Iterator[Publication]:
+    """Take a model's files and put them into a folder at the end of the block, with its record.
 
-    Formats of the same model stay, but for those that are written anew; the files of another model of this
-    name go.
+    Formats of the same model that lie there stay, but for those that are written anew; the files of another
+    model of this name go. When writing, trying or moving fails, all is as it was. While the block lasts no
+    other run publishes there.
 
     Args:
-        out_dir: the folder, which may be absent.
-        record: of the model, but for its graphs.
+        out_dir: where they are to appear; made when absent.
+        record: of the model, but for its graphs; written where one of the formats stands in it.
+        files: the names of each format's files.
+
+    Raises:
+        UserError: the folder cannot be written, is a run's, or another run publishes there now; or what bears
+            the record's name cannot be read.
+    """
+    folder = Path(out_dir)
+    names = [name for kind in files for name in files[kind]]
+    recorded = [kind for kind in files if kind in ENDINGS]
+    if recorded:
+        names.append(f"{record.name}.json")
+    with writing(folder, ADVICE), held(folder):
+        kept, others, reason = _earlier(folder, record, recorded)
+        removed = [name for name in others if recorded and name not in names]
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as made:
+            aside = Path(made)
+            graphs = dict(kept)
+            yield Publication(aside, graphs, tuple(kept), tuple(removed), reason)
+            if recorded:
+                in_order = {kind: graphs[kind] for kind in ENDINGS if kind in graphs}
+                dataclasses.replace(record, graphs=in_order).write(aside / names[-1])
+            before = aside / "before"
+            before.mkdir()
+            _move(aside, folder, names, removed, before)
+
+
+def _earlier(
+    folder: Path, record: ModelFile, kinds: Sequence[str]
+) -> tuple[dict[str, Graph], tuple[str, ...], str]:
+    """Say what becomes of what lies in a folder when a model is written there.
+
+    Args:
+        folder: where.
+        record: of the model.
         kinds: the formats to be written.
+
+    Returns:
+        The graphs of the same model that stay; the files of another model; what makes it another.
 
     Raises:
         UserError: the folder is a run's, or what bears the record's name cannot be read.
     """
-    folder = Path(out_dir)
     path = folder / f"{record.name}.json"
     for there in {folder / RUN_RECORD, path}:
         if there.exists() and _read(there).is_run:
             raise UserError(f"{folder}: is the folder of a run or of an imported model; {ADVICE}")
     if not path.exists():
-        return Earlier()
+        return {}, (), ""
     old = _read(path)
     reasons = [words for field, words in _SAME.items() if getattr(old, field) != getattr(record, field)]
     if reasons:
-        return Earlier({}, tuple(file for graph in old.graphs.values() for file in graph.files), reasons[0])
+        return {}, tuple(file for graph in old.graphs.values() for file in graph.files), reasons[0]
     whole = {
         kind: graph
         for kind, graph in old.graphs.items()
         if kind not in kinds and all((folder / file).is_file() for file in graph.files)
     }
-    return Earlier(whole)
+    return whole, (), ""
 
 
 def _read(path: Path) -> ModelFile:

@@ -14,10 +14,10 @@ from tqdm import tqdm
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.activation_ranges import METHODS, Ranges
 from gluon_yolo.export.int8_formats import Int8
-from gluon_yolo.export.publish import Earlier, earlier, published
+from gluon_yolo.export.publish import Publication, published
 from gluon_yolo.export.request import Request, digest
 from gluon_yolo.export.sensitivity import rank, search
-from gluon_yolo.inference.graph import ENDINGS, Graph
+from gluon_yolo.inference.graph import ENDINGS
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.runtimes import Network
 
@@ -113,7 +113,7 @@ def choose(
 
 def write(
     request: Request, out_dir: str | os.PathLike[str], made: Sequence[tuple[Int8, Choice]]
-) -> tuple[Path, Earlier]:
+) -> tuple[Path, Publication]:
     """Write a network in int8, in one format or several, and its record; all of it or nothing.
 
     Formats of the same model in int8 that lie there stay, those of another of the same name are removed.
@@ -138,19 +138,11 @@ def write(
         weights=digest(request.net),
         fit=request.fit,
     )
-    kinds = [int8.kind for int8, _ in made]
-    names = [f"{request.name}{ending}" for kind in kinds for ending in ENDINGS[kind]]
-    names.append(f"{request.name}.json")
-    removed: list[str] = []
-    with published(out_dir, names, removed) as aside:
-        before = earlier(out_dir, record, kinds)
-        removed += before.removed
-        graphs: dict[str, Graph] = dict(before.kept)
+    files = {int8.kind: [f"{request.name}{ending}" for ending in ENDINGS[int8.kind]] for int8, _ in made}
+    with published(out_dir, record, files) as coming:
         for int8, chosen in made:
-            graphs[int8.kind] = int8.write(chosen.ranges, chosen.excluded, aside)
-        in_order = {kind: graphs[kind] for kind in ENDINGS if kind in graphs}
-        dataclasses.replace(record, graphs=in_order).write(aside / names[-1])
-    return Path(out_dir) / names[-1], before
+            coming.graphs[int8.kind] = int8.write(chosen.ranges, chosen.excluded, coming.aside)
+    return Path(out_dir) / f"{request.name}.json", coming
 
 
 def _calibrate(int8: Int8, pictures: np.ndarray, method: str) -> Ranges:

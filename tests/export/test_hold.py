@@ -10,6 +10,9 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.export import hold
 from gluon_yolo.export.hold import held
 from gluon_yolo.export.publish import published
+from gluon_yolo.inference.graph import Graph
+from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.spec import DetectionSpec
 
 fcntl = pytest.importorskip("fcntl", reason="this system has no flock")
 
@@ -67,13 +70,15 @@ def test_a_disk_without_locks(tmp_path, monkeypatch):
 def test_of_runs_that_publish_at_once_one_is_whole_and_the_others_are_refused(tmp_path):
     """All begin together and write for as long as another is at it."""
     refused, begun = [], threading.Barrier(4)
+    record = ModelFile("toy", "yolo3_toy", DetectionSpec(("cat",)), (64, 64))
 
     def publish(who):
         begun.wait()
         try:
-            with published(tmp_path / "out", ["a", "b", "c"]) as aside:
+            with published(tmp_path / "out", record, {"darknet": ["a", "b"], "onnx": ["c"]}) as coming:
                 for name in "abc":
-                    (aside / name).write_text(who)
+                    (coming.aside / name).write_text(who)
+                coming.graphs["onnx"] = Graph(("c",), "raw", (who,))
                 while len(refused) < 3:
                     threading.Event().wait(0.001)
         except UserError as error:
@@ -85,5 +90,6 @@ def test_of_runs_that_publish_at_once_one_is_whole_and_the_others_are_refused(tm
     for thread in threads:
         thread.join(timeout=60)
     assert len(refused) == 3 and all("another run is writing there" in said for said in refused)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a", "b", "c"]
-    assert len({(tmp_path / "out" / name).read_text() for name in "abc"}) == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a", "b", "c", "toy.json"]
+    (who,) = {(tmp_path / "out" / name).read_text() for name in "abc"}
+    assert ModelFile.read(tmp_path / "out" / "toy.json").graph("onnx", tmp_path / "out").outputs == (who,)
