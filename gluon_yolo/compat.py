@@ -68,7 +68,7 @@ def gluoncv() -> ModuleType:
     if loaded is not None:
         return loaded
     try:
-        with _quiet(), _without_torch():
+        with _quiet(), _without_torch(), _pil_as_it_was():
             return importlib.import_module("gluoncv")
     except (ImportError, OSError, AttributeError) as error:
         raise MissingDependency(explain(error, "gluoncv")) from error
@@ -108,6 +108,21 @@ def _without_torch() -> Iterator[None]:
     finally:
         sys.meta_path.remove(blocker)
         sys.modules.update(hidden)
+
+
+@contextlib.contextmanager
+def _pil_as_it_was() -> Iterator[None]:
+    """Let PIL go on refusing pictures that are cut short: gluoncv tells it, for the whole process, not to."""
+    try:
+        from PIL import ImageFile
+    except ImportError:
+        yield
+        return
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 if TYPE_CHECKING:

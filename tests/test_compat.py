@@ -14,6 +14,7 @@ import pytest
 
 from gluon_yolo import compat
 from gluon_yolo.errors import MissingDependency, UserError
+from tests.child import python
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -76,6 +77,17 @@ def test_gluoncv_loads_beside_torch_2(tmp_path):
         text=True,
     )
     assert done.stdout == "loaded\n", done.stderr
+
+
+def test_gluoncv_leaves_pil_as_it_was():
+    """By itself it has PIL take a picture that is cut short for a whole one, grey where it ends."""
+    done = python(
+        "-c",
+        "from gluon_yolo import compat\n"
+        "compat.gluoncv()\n"
+        "from PIL import ImageFile; print(ImageFile.LOAD_TRUNCATED_IMAGES)",
+    )
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.parametrize(
