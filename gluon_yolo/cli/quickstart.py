@@ -104,7 +104,7 @@ def step(*words: object) -> None:
     print(f"\n$ {this_python()} -m gluon_yolo {shlex.join(argv)}", flush=True)
     status = main(argv)
     if status >= 128:  # by a signal
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(f"quickstart, at `{argv[0]}`")
     if status:
         raise UserError(f"the road ends here: `{argv[0]}` did not succeed, see above")
 

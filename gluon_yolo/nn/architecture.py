@@ -14,6 +14,7 @@ from gluon_yolo.darknet.levels import make_spec
 from gluon_yolo.darknet.network import CFG, DarknetNetwork
 from gluon_yolo.darknet.plan import make_plan
 from gluon_yolo.darknet.training import run_flags
+from gluon_yolo.errors import UserError
 from gluon_yolo.nn import zoo
 from gluon_yolo.nn.detector import DetectionNetwork
 from gluon_yolo.spec import Anchors, DetectionSpec
@@ -143,4 +144,10 @@ def find(network: str, folder: Path | None = None, datasets: Sequence[str] = ())
     path = path / CFG if (path / CFG).is_file() else path
     if path.suffix == ".cfg" or os.sep in network:
         return CfgArchitecture(read_cfg(path), path.resolve().parent.name if path.name == CFG else None)
-    return Architecture(zoo.canonical(network, *datasets))
+    try:
+        return Architecture(zoo.canonical(network, *datasets))
+    except UserError as error:
+        if folder is None:
+            raise
+        missing = f"{folder / CFG}: no such file, and the zoo has no network of the model's name either"
+        raise UserError(f"{missing}: {error}") from error

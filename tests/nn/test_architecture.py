@@ -106,3 +106,9 @@ def test_flags_of_a_cfg(tmp_path, caplog):
     assert (flags["batch_size"], flags["lr"], flags["epochs"]) == (8, 0.01, 10)
     assert flags["data_shape"] == "32x64"
     assert "net.cfg: subdivisions=4" in caplog.text
+
+
+def test_a_models_folder_without_its_cfg(tmp_path):
+    with pytest.raises(UserError, match=r"network.cfg: no such file, .*: unknown network 'cells'"):
+        architecture.find("cells", tmp_path)
+    assert architecture.find("mobilenet0_25", tmp_path).name == "yolo3_mobilenet0.25_custom"
