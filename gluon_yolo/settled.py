@@ -33,6 +33,16 @@ def on_cpu(parameters: Mapping[str, gluon.Parameter]) -> dict[str, nd.NDArray]:
     return {name: parameter.list_data()[0].as_in_context(mx.cpu()) for name, parameter in parameters.items()}
 
 
+def save_network(net: gluon.Block, path: str) -> None:
+    """Write a network's parameters as ``net.save_parameters`` does, their mean where devices differ.
+
+    Raises:
+        MXNetError: mxnet cannot write the file.
+    """
+    wait()
+    net.save_parameters(path)
+
+
 def save(path: str, arrays: Mapping[str, nd.NDArray]) -> None:
     """Write arrays as ``nd.save`` does.
 

@@ -53,7 +53,6 @@ def look_at_video(
         with VideoWriter(result, video.fps) as writer, Progress(source.name, total) as progress:
 
             def write(drawing: tuple[np.ndarray, Detections]) -> None:
-                make_folder("--out", result.parent)
                 writer.write(draw(*drawing, names))
 
             begin = time.perf_counter()
@@ -61,6 +60,8 @@ def look_at_video(
                 with ReadAhead(itertools.islice(video, frames)) as ahead, WriteBehind(write) as behind:
                     for number, frame in enumerate(ahead):
                         detections = predictor(frame)
+                        if number == 0:
+                            make_folder("--out", result.parent)
                         behind.put((frame, detections))
                         found += records(source.name, detections, names, frame=number)
                         classes.append(detections.class_ids)

@@ -162,7 +162,8 @@ def _saver(folder: Path, dataset: Dataset, shown: list[Path]) -> Watch:
         truth = draw(picture, dataset.truth(index), dataset.class_names)
         found = draw(picture, predicted, dataset.class_names, score_threshold=SHOWN_FROM)
         stem = Path(dataset.name(index)).stem
-        make_folder("--save-pictures", folder)
+        if not shown:
+            make_folder("--save-pictures", folder)
         path = folder / f"{index:05d}_{stem}.jpg"
         write_picture(path, sheet([truth, found], cell_hw=picture.shape[:2]))
         shown.append(path)

@@ -10,7 +10,6 @@ from gluon_yolo import settled
 from gluon_yolo.darknet.weights import Header, LayerWeights, Weights
 
 if TYPE_CHECKING:
-    from gluon_yolo.compat import gluon
     from gluon_yolo.darknet.blocks import ConvolutionBlock
     from gluon_yolo.darknet.network import DarknetNetwork
 
@@ -48,8 +47,4 @@ def get_weights(net: DarknetNetwork, header: Header | None = None) -> Weights:
 def _layer_weights(block: ConvolutionBlock) -> LayerWeights:
     places = PLAIN if block.norm is None else NORMALIZED
     parameters = block._collect_params_with_prefix()
-    return LayerWeights(**{field: _array(parameters[place]) for field, place in places.items()})
-
-
-def _array(parameter: gluon.Parameter) -> np.ndarray:
-    return settled.array(parameter)
+    return LayerWeights(**{field: settled.array(parameters[place]) for field, place in places.items()})

@@ -95,8 +95,7 @@ class Checkpoint:
         with _writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic.replacing(path) as part:
-                settled.wait()
-                net.save_parameters(str(part))
+                settled.save_network(net, str(part))
 
     def load(
         self, net: gluon.Block, trainer: gluon.Trainer, network: str, class_names: Sequence[str]

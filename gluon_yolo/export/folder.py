@@ -58,8 +58,7 @@ def write_folder(
         with tempfile.TemporaryDirectory(prefix=".import-", dir=folder.parent) as aside:
             made = Path(aside) / "model"
             (made / "weights").mkdir(parents=True)
-            settled.wait()
-            net.save_parameters(str(made / "weights" / "best.params"))
+            settled.save_network(net, str(made / "weights" / "best.params"))
             net.keep(made)
             record.write(made / RUN_RECORD)
             check_same(net, from_record(ModelFile.read(made / RUN_RECORD), made, weights_of(made)), size_hw)

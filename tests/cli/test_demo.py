@@ -208,32 +208,29 @@ def test_error_in_a_video_leaves_no_file_and_no_thread(folder, monkeypatch, caps
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("gluon_yolo-")]
 
 
-def test_interrupted_video_keeps_what_is_done(folder, monkeypatch, capsys):
-    write_video("in/clip.avi")
+def interrupt(monkeypatch, call):
+    """Press Ctrl-C while the network is called for the n-th time; the warm-up is the first."""
     calls = []
 
     def interrupted(pixels):
         calls.append(1)
-        if len(calls) == 5:  # the warm-up is the first
+        if len(calls) == call:
             raise KeyboardInterrupt
         return two_boxes(pixels)
 
     monkeypatch.setattr(command, "open_predictor", lambda args: Predictor(interrupted, SPEC, (96, 96)))
+
+
+def test_interrupted_video_keeps_what_is_done(folder, monkeypatch, capsys):
+    write_video("in/clip.avi")
+    interrupt(monkeypatch, call=5)
     assert main(["demo", "in/clip.avi", "--json", "found.json"]) == 130
     assert count_frames("demo_out/clip.mp4") == 3
     assert len(json.loads((folder / "found.json").read_text())) == 6
 
 
 def test_a_stopped_demo_says_what_it_leaves(folder, monkeypatch, capsys):
-    calls = []
-
-    def stopped(pixels):
-        calls.append(1)
-        if len(calls) == 3:  # the warm-up is the first
-            raise KeyboardInterrupt
-        return two_boxes(pixels)
-
-    monkeypatch.setattr(command, "open_predictor", lambda args: Predictor(stopped, SPEC, (96, 96)))
+    interrupt(monkeypatch, call=3)
     assert main(["demo", "in", "--json", "found.json"]) == 130
     line = "demo, at source 2 of 2; what was drawn until then is in demo_out, 2 objects in found.json"
     assert capsys.readouterr().err == f"stopped: {line}\n"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -13,6 +10,7 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.inference.given import picture_of
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.spec import DetectionSpec
+from tests.child import python
 
 Image = pytest.importorskip("PIL.Image")
 ImageFile = pytest.importorskip("PIL.ImageFile")
@@ -109,4 +107,4 @@ def test_a_file_that_pil_cannot_read_on(tmp_path, monkeypatch):
 
 def test_pil_is_not_imported():
     code = "import sys, gluon_yolo.inference.given as _; print('PIL' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+    assert python("-c", code).stdout == "False\n"

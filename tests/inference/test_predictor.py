@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 
 import cv2
@@ -21,6 +19,7 @@ from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.nn.decode import Decode
 from gluon_yolo.spec import DetectionSpec
+from tests.child import python
 from tests.random_model import CLASSES, random_detector, random_picture
 
 SIZE_HW = (96, 128)
@@ -352,4 +351,4 @@ def test_unknown_runtime(net, tmp_path):
 
 def test_importing_it_imports_no_mxnet():
     code = "import sys, gluon_yolo; gluon_yolo.Predictor; print('mxnet' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+    assert python("-c", code).stdout == "False\n"
