@@ -37,6 +37,7 @@ class Chosen(Dataset):
         names = dataset.class_names if class_names is None else tuple(class_names)
         super().__init__(names, Report(dataset.report.title))
         self._dataset, self._indices = dataset, [int(index) for index in indices]
+        self._has_own_truths = truths is not None
         self._truths = [dataset.truth(index) for index in self._indices] if truths is None else list(truths)
         if len(self._truths) != len(self._indices):
             raise ValueError(f"expected {len(self._indices)} truths, got {len(self._truths)}")
@@ -65,6 +66,14 @@ class Chosen(Dataset):
     def size_hw(self, index: int) -> tuple[int, int]:
         """Return a picture's (height, width) in pixels."""
         return self._dataset.size_hw(self._indices[index])
+
+    def areas(self, index: int) -> np.ndarray:
+        """Return the areas (N,) of a picture's objects in square pixels."""
+        return super().areas(index) if self._has_own_truths else self._dataset.areas(self._indices[index])
+
+    def crowds(self, index: int) -> Detections:
+        """Return a picture's crowds, which belong to the data set's own ground truth."""
+        return super().crowds(index) if self._has_own_truths else self._dataset.crowds(self._indices[index])
 
 
 def open_unlabelled(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gluon_yolo.boxes import area
 from gluon_yolo.data.pictures import decode_picture, read_bytes, read_picture
 from gluon_yolo.data.report import Report
 from gluon_yolo.structures import Detections
@@ -67,6 +68,17 @@ class Dataset(abc.ABC):
     @abc.abstractmethod
     def size_hw(self, index: int) -> tuple[int, int]:
         """Return a picture's (height, width) in pixels, without reading it."""
+
+    def areas(self, index: int) -> np.ndarray:
+        """Return the areas (N,) of a picture's objects in square pixels, by which COCO's numbers tell sizes.
+
+        They are those of the outlines where the data set gives them, else of the boxes.
+        """
+        return area(self.truth(index).boxes.astype(np.float64))
+
+    def crowds(self, index: int) -> Detections:
+        """Return a picture's crowds: regions with many objects of a class, where detections do not count."""
+        return Detections.empty()
 
 
 class ListedPictures(Dataset):

@@ -34,8 +34,8 @@ class Truth:
         self._difficult: list[bool] = []
         self._places: dict[tuple[float, ...], str] = {}
 
-    def add(self, box_xyxy: Sequence[float], class_id: int, difficult: bool = False, where: str = "") -> None:
-        """Take one object, or report why its box is broken and drop it.
+    def add(self, box_xyxy: Sequence[float], class_id: int, difficult: bool = False, where: str = "") -> bool:
+        """Take one object, or report why its box is broken and drop it; say whether it is taken.
 
         Args:
             box_xyxy: corners in pixels, not necessarily finite, ordered or inside the picture.
@@ -51,7 +51,7 @@ class Truth:
         if problem:
             self._report.broken_boxes += 1
             self._report.warn(kind, self._file, f"box {problem}; dropped", where, corners)
-            return
+            return False
         if np.abs(corners - clipped).max() > _PIXELS_OF_GRACE:
             text = f"box reaches out of the {self._size_hw[1]}x{self._size_hw[0]} picture; clipped"
             self._report.warn("reaches-out", self._file, text, where, corners)
@@ -63,6 +63,7 @@ class Truth:
         self._boxes.append(clipped)
         self._class_ids.append(class_id)
         self._difficult.append(difficult)
+        return True
 
     def _problem(self, corners: np.ndarray, clipped: np.ndarray) -> tuple[str, str]:
         """Return the kind of what is wrong with a box, and say it; two empty strings for a good one."""

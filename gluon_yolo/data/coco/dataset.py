@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from gluon_yolo import boxes as box_maths
 from gluon_yolo.data.classes import unknown_classes
 from gluon_yolo.data.coco import json_file
+from gluon_yolo.data.coco.pictures import locate
+from gluon_yolo.data.coco.values import Identity, corners, mark, positive
 from gluon_yolo.data.dataset import PictureFiles
 from gluon_yolo.data.parallel import threaded_map
 from gluon_yolo.data.pictures import picture_size_hw
@@ -17,28 +22,48 @@ from gluon_yolo.data.truth import Truth
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
 
+_SMALLEST_AREA = 1e-6  # square pixels; 0 and what is smaller is written where nobody knew
+
 
 class COCODataset(PictureFiles):
     """Pictures with COCO annotations, as :func:`open_coco` reads them; ordered by image id.
 
     Args:
-        annotations_file: the JSON file, for COCO's own evaluation.
+        annotations_file: the JSON file.
         category_ids: for each class index the category id in that file.
         image_ids: N image ids in that file.
+        areas: for each image the areas of its objects in square pixels, as the file gives them.
+        crowds: for each image its crowds.
         pictures: the arguments of :class:`PictureFiles`.
     """
 
     def __init__(
-        self, annotations_file: str, category_ids: Sequence[int], image_ids: Sequence[int], **pictures: Any
+        self,
+        annotations_file: str,
+        category_ids: Sequence[Identity],
+        image_ids: Sequence[Identity],
+        areas: Sequence[np.ndarray],
+        crowds: Sequence[Detections],
+        **pictures: Any,
     ) -> None:
         super().__init__(**pictures)
         self.annotations_file = annotations_file
         self.category_ids = tuple(category_ids)
         self.image_ids = tuple(image_ids)
+        self._areas = np.concatenate([np.zeros(0), *areas])
+        self._crowds = {index: each for index, each in enumerate(crowds) if len(each)}
 
-    def image_id(self, index: int) -> int:
+    def image_id(self, index: int) -> Identity:
         """Return a picture's id in the annotation file."""
         return self.image_ids[index]
+
+    def areas(self, index: int) -> np.ndarray:
+        """Return the areas (N,) of a picture's objects in square pixels, as the file gives them."""
+        return self._areas[self._starts[index] : self._starts[index + 1]]
+
+    def crowds(self, index: int) -> Detections:
+        """Return a picture's crowds."""
+        return self._crowds.get(index) or Detections.empty()
 
 
 def gluoncv_coco_root() -> Path:
@@ -55,8 +80,8 @@ def open_coco(
 ) -> COCODataset:
     """Open a COCO annotation file: read it, and make sure that every picture can be read.
 
-    A box ``[x, y, w, h]`` becomes the corners ``x, y, x + w, y + h``. Crowds are left out and counted; a
-    picture without objects is kept.
+    A box ``[x, y, w, h]`` becomes the corners ``x, y, x + w, y + h``. Crowds are no objects: they are
+    counted, and kept for COCO's numbers. A picture without objects is kept.
 
     Args:
         annotations: the JSON file (``images``, ``annotations``, ``categories``).
@@ -98,93 +123,137 @@ def read_coco(
     Raises:
         UserError: as :func:`open_coco`.
     """
-    reader = _Reader(file, os.fspath(images), check_pictures)
-    sizes = threaded_map(reader, file.images, f"reading {report.title}")
+    paths, notes = locate(file.path, images, file.images)
+    report.notes += notes
+    reader = _Reader(file, check_pictures)
+    sizes = threaded_map(reader, [*zip(file.images, paths)], f"reading {report.title}")
     report.skip([size for size in sizes if isinstance(size, BadFile)])
-    usable = [(image, size) for image, size in zip(file.images, sizes) if not isinstance(size, BadFile)]
+    usable = [
+        _Image(image, path, size)
+        for image, path, size in zip(file.images, paths, sizes)
+        if not isinstance(path, BadFile) and not isinstance(size, BadFile)
+    ]
     report.raise_if_errors(skip_bad, len(usable))
     if class_names is None:
         class_names = list(file.categories.values())
+    category_ids = file.category_ids(class_names)
+    objects = _objects(file, usable, class_names, report)
     return COCODataset(
         annotations_file=file.path,
-        category_ids=file.category_ids(class_names),
-        image_ids=[image["id"] for image, _ in usable],
+        category_ids=category_ids,
+        image_ids=[image.record["id"] for image in usable],
+        areas=[each.areas for each in objects],
+        crowds=[each.crowds for each in objects],
         class_names=class_names,
-        names=[reader.path(image) for image, _ in usable],
-        sizes_hw=[size for _, size in usable],
-        truths=_truths(file, usable, class_names, report),
+        names=[image.path for image in usable],
+        sizes_hw=[image.size_hw for image in usable],
+        truths=[each.truth for each in objects],
         report=report,
     )
+
+
+class _Image(NamedTuple):
+    """An image that can be used: its record, its picture's path and size."""
+
+    record: Mapping[str, Any]
+    path: str
+    size_hw: tuple[int, int]
 
 
 class _Reader:
     """Finds an image's size, or why it cannot be used."""
 
-    def __init__(self, file: json_file.CocoFile, folder: str, check_pictures: bool) -> None:
+    def __init__(self, file: json_file.CocoFile, check_pictures: bool) -> None:
         self._file = file
-        self._folder = folder
         self._check_pictures = check_pictures
 
-    def path(self, image: Mapping[str, Any]) -> str:
-        """Return the path of an image's file."""
-        return json_file.picture_path(self._folder, image)
-
-    def __call__(self, image: Mapping[str, Any]) -> tuple[int, int] | BadFile:
+    def __call__(self, item: tuple[Mapping[str, Any], str | BadFile]) -> tuple[int, int] | BadFile:
+        image, path = item
+        if isinstance(path, BadFile):
+            return path
         written = json_file.size_hw(image)
         try:
-            self._check_categories(image)
-            if self._check_pictures or written is None:
-                return picture_size_hw(self.path(image))
-            return written
+            for annotation in self._file.annotations.get(image["id"], ()):
+                self._check(annotation, image)
+            return picture_size_hw(path) if self._check_pictures or written is None else written
         except BadFile as error:
             return error
 
-    def _check_categories(self, image: Mapping[str, Any]) -> None:
-        """Raise BadFile when an object of the image is of a category that is not there."""
-        for annotation in self._file.annotations.get(image["id"], ()):
-            if annotation["category_id"] not in self._file.categories:
-                problem = f"no category has its category_id {annotation['category_id']!r}"
-                raise BadFile(self._file.path, f"{_where(annotation, image)}: {problem}", "unknown-class")
+    def _check(self, annotation: Mapping[str, Any], image: Mapping[str, Any]) -> None:
+        """Raise BadFile when an object is of a category that is not there, or a mark cannot be told."""
+        where = _where(annotation, image)
+        if annotation["category_id"] not in self._file.categories:
+            problem = f"no category has its category_id {annotation['category_id']!r}"
+            raise BadFile(self._file.path, f"{where}: {problem}", "unknown-class")
+        for name in ("iscrowd", "difficult"):
+            try:
+                mark(annotation.get(name))
+            except ValueError as error:
+                raise BadFile(self._file.path, f"{where}: {name}: {error}", "broken-label") from error
 
 
-def _truths(
-    file: json_file.CocoFile,
-    usable: Sequence[tuple[Mapping[str, Any], tuple[int, int]]],
-    class_names: Sequence[str],
-    report: Report,
-) -> list[Detections]:
-    """Turn the annotations of the usable images into ground truth.
+class _Objects(NamedTuple):
+    """What an image has: objects, their areas (N,) in square pixels, crowds."""
+
+    truth: Detections
+    areas: np.ndarray
+    crowds: Detections
+
+
+def _objects(
+    file: json_file.CocoFile, images: Sequence[_Image], class_names: Sequence[str], report: Report
+) -> list[_Objects]:
+    """Turn the annotations of images into ground truth.
 
     Raises:
         UserError: an annotation's category is not among ``class_names``.
     """
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
     unknown: dict[str, str] = {}
-    truths = []
-    for image, size_hw in usable:
-        written = json_file.size_hw(image)
-        if written is not None and written != size_hw:
-            text = "says {1}x{0}, but the picture has {3}x{2} pixels".format(*written, *size_hw)
-            report.warn("wrong-size", file.path, text, f"image {image['file_name']}")
-        truth = Truth(file.path, size_hw, report)
-        for annotation in file.annotations.get(image["id"], ()):
-            name = file.categories[annotation["category_id"]]
-            where = _where(annotation, image)
-            if annotation.get("iscrowd"):
-                report.crowd_boxes += 1
-            elif name not in class_ids:
-                unknown.setdefault(name, f"{file.path}: {where}")
-            else:
-                bbox = annotation.get("bbox")
-                difficult = bool(annotation.get("difficult"))  # which VOC has, and our own files keep
-                truth.add(json_file.corners(bbox), class_ids[name], difficult, f"{where} ({name}, {bbox})")
-        truths.append(truth.detections())
+    found = [_objects_of(file, image, class_ids, unknown, report) for image in images]
     if unknown:
         raise unknown_classes(unknown, class_names)
     strays = file.stray_annotations()
     if strays:
         report.warn("stray-label", file.path, f"{strays} annotations are of no image in the file; ignored")
-    return truths
+    return found
+
+
+def _objects_of(
+    file: json_file.CocoFile,
+    image: _Image,
+    class_ids: Mapping[str, int],
+    unknown: dict[str, str],
+    report: Report,
+) -> _Objects:
+    """Turn the annotations of one image into ground truth; ``unknown`` gets the places of unknown classes."""
+    written = json_file.size_hw(image.record)
+    if written is not None and written != image.size_hw:
+        text = "says {1}x{0}, but the picture has {3}x{2} pixels".format(*written, *image.size_hw)
+        report.warn("wrong-size", file.path, text, f"image {image.record['file_name']}")
+    truth, crowds = Truth(file.path, image.size_hw, report), Truth(file.path, image.size_hw, report)
+    areas: list[float] = []
+    for annotation in file.annotations.get(image.record["id"], ()):
+        name, bbox = file.categories[annotation["category_id"]], annotation.get("bbox")
+        is_crowd, where = mark(annotation.get("iscrowd")), _where(annotation, image.record)
+        report.crowd_boxes += is_crowd
+        if name in class_ids:
+            difficult = mark(annotation.get("difficult"))  # which VOC has, and our own files keep
+            place = f"{where} ({name}, {bbox})"
+            taken = (crowds if is_crowd else truth).add(corners(bbox), class_ids[name], difficult, place)
+            if taken and not is_crowd:
+                areas.append(_area(annotation, image.size_hw))
+        elif not is_crowd:
+            unknown.setdefault(name, f"{file.path}: {where}")
+    objects = truth.detections()
+    of_boxes = box_maths.area(objects.boxes.astype(np.float64))
+    return _Objects(objects, np.where(np.isnan(areas), of_boxes, areas), crowds.detections())
+
+
+def _area(annotation: Mapping[str, Any], size_hw: tuple[int, int]) -> float:
+    """Return the area that the file gives an object, in square pixels; NaN where it is that of no object."""
+    area = positive(annotation.get("area"), _SMALLEST_AREA)
+    return float("nan") if area is None or area > size_hw[0] * size_hw[1] else area
 
 
 def _where(annotation: Mapping[str, Any], image: Mapping[str, Any]) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gluon_yolo.data.coco.values import Identity, identity, order
 from gluon_yolo.errors import UserError
 
 # What a detection file must have, and what is needed of each record in it.
@@ -16,9 +16,9 @@ _LISTS = {
     "annotations": ("image_id", "category_id"),
     "categories": ("id", "name"),
 }
-
-
+_TEXTS = ("file_name", "name")
 _USED = {*_LISTS, *(field for fields in _LISTS.values() for field in fields)} | {
+    "area",
     "bbox",
     "difficult",
     "height",
@@ -68,14 +68,21 @@ def _problem(record: Any, fields: Sequence[str]) -> str:
     if not isinstance(record, dict) or any(field not in record for field in fields):
         return f"expected a record with {' and '.join(fields)}"
     for field in fields:
-        is_text = field in ("file_name", "name")
-        if not isinstance(record[field], str if is_text else (int, float, str)):
-            return f"{field} {record[field]!r} is no {'text' if is_text else 'number'}"
+        value = record[field]
+        if field in _TEXTS and not isinstance(value, str):
+            return f"{field} {value!r} is no text"
+        if field not in _TEXTS:
+            try:
+                identity(value)
+            except ValueError:
+                return f"{field} {value!r} is no number: ids are whole numbers, or texts"
     return ""
 
 
 class CocoFile:
     """The content of an annotation file, checked as far as reading needs.
+
+    Ids are those of :func:`gluon_yolo.data.coco.values.identity`, in all records alike.
 
     Attributes:
         path: the JSON file.
@@ -93,25 +100,17 @@ class CocoFile:
     def __init__(self, path: str) -> None:
         self.path = path
         content = read_content(path)
-        self.images: list[dict[str, Any]] = self._by_id(content["images"], "images")
-        categories = self._by_id(content["categories"], "categories")
-        self.categories: dict[int, str] = {category["id"]: category["name"] for category in categories}
-        self.annotations: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        self.images: list[dict[str, Any]] = _by_id(content["images"])
+        categories = _by_id(content["categories"])
+        self.categories: dict[Identity, str] = {category["id"]: category["name"] for category in categories}
+        self.annotations: dict[Identity, list[dict[str, Any]]] = defaultdict(list)
         for annotation in content["annotations"]:
-            self.annotations[annotation["image_id"]].append(annotation)
+            annotation["category_id"] = identity(annotation["category_id"])
+            self.annotations[identity(annotation["image_id"])].append(annotation)
         if len({image["id"] for image in self.images}) < len(self.images):
             raise UserError(f"{path}: two images have the same id; every image needs its own")
         if len(set(self.categories.values())) < len(categories):
             raise UserError(f"{path}: two categories have the same id or name; every category needs its own")
-
-    def _by_id(self, records: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
-        """Return records by ascending id."""
-        try:
-            return sorted(records, key=lambda record: record["id"])
-        except TypeError as error:
-            raise UserError(
-                f"{self.path}: {key}: ids are of several kinds; make all of them numbers"
-            ) from error
 
     def add_categories(self, class_names: Sequence[str]) -> None:
         """Take in classes that the file does not know, under ids that are still free."""
@@ -119,7 +118,7 @@ class CocoFile:
         ids = [category_id for category_id in self.categories if isinstance(category_id, int)]
         self.categories.update(enumerate(missing, max(ids, default=0) + 1))
 
-    def category_ids(self, class_names: Sequence[str]) -> list[int]:
+    def category_ids(self, class_names: Sequence[str]) -> list[Identity]:
         """Return the category id of each class.
 
         Raises:
@@ -140,13 +139,11 @@ class CocoFile:
         return sum(len(records) for image_id, records in self.annotations.items() if image_id not in known)
 
 
-def corners(bbox: Any) -> tuple[float, float, float, float]:
-    """Turn ``[x, y, w, h]`` into ``x, y, x + w, y + h``, all NaN where it is not four numbers."""
-    try:
-        x, y, width, height = (float(number) for number in bbox)
-    except (TypeError, ValueError, OverflowError):
-        return (float("nan"),) * 4
-    return x, y, x + width, y + height
+def _by_id(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Make the ids of records comparable, and return the records by ascending id."""
+    for record in records:
+        record["id"] = identity(record["id"])
+    return sorted(records, key=lambda record: order(record["id"]))
 
 
 def size_hw(image: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -156,8 +153,3 @@ def size_hw(image: Mapping[str, Any]) -> tuple[int, int] | None:
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return (height, width) if height > 0 and width > 0 else None
-
-
-def picture_path(folder: str, image: Mapping[str, Any]) -> str:
-    """Return the path of an image's file; its name may have been written on Windows."""
-    return os.path.join(folder, image["file_name"].replace("\\", "/"))

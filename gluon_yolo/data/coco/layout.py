@@ -1,26 +1,18 @@
-"""COCO's folders: which annotation files a path holds, for which splits, and where their pictures are."""
+"""COCO's folders: which annotation files a path holds, and for which splits."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from gluon_yolo.data.coco import json_file
-from gluon_yolo.errors import UserError
 
 LAYOUTS = (
     "a .json file of annotations, or a folder with annotations/*.json, with one .json file a split, or with "
     "_annotations.coco.json in folders train/, valid/, test/"
 )
 _IN_SPLITS = ("_annotations.coco.json", "annotations.json", "labels.json")
-_PICTURES = ("{split}", "images/{split}", "{split}/images", "images", "data", "JPEGImages", "")
 _HEAD = 1 << 16
 _KEYS = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[')
 _MOST_FILES = 50
-_SAMPLE = 20
 
 
 def looks_like_coco(file: Path) -> bool:
@@ -53,39 +45,6 @@ def find_annotations(path: Path) -> dict[str, Path]:
         if found:
             return {_split_of(file): file for file in found}
     return {}
-
-
-def find_pictures(annotations: Path, split: str, images: Sequence[Mapping[str, Any]]) -> Path:
-    """Return the folder that an annotation file's picture names are relative to.
-
-    Looked at are the folder of the file and the one above: in each a folder called as the split, ``images``
-    and the like, and the folder itself. The one that holds most of a sample of the pictures is taken.
-
-    Args:
-        annotations: the annotation file.
-        split: its split.
-        images: its image records.
-
-    Raises:
-        UserError: not one picture of the sample is in any of them.
-    """
-    beside = annotations.parent
-    bases = (beside.parent, beside) if beside.name == "annotations" else (beside, beside.parent)
-    places = [base / place.format(split=split) for base in bases for place in _PICTURES]
-    folders = [folder for folder in dict.fromkeys(places) if folder.is_dir()]
-    sample = images[:: max(1, len(images) // _SAMPLE)]
-
-    def pictures_in(folder: Path) -> int:
-        return sum(os.path.isfile(json_file.picture_path(str(folder), image)) for image in sample)
-
-    best = max(folders, key=pictures_in)
-    if not pictures_in(best):
-        looked = ", ".join(str(folder) for folder in folders)
-        raise UserError(
-            f"{annotations}: cannot find its pictures, such as {sample[0]['file_name']}; looked in {looked}. "
-            f"Put them into one of these, or into {bases[0] / split}"
-        )
-    return best
 
 
 def _split_of(file: Path) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from gluon_yolo.data.coco import json_file
 from gluon_yolo.data.coco.dataset import read_coco
-from gluon_yolo.data.coco.layout import LAYOUTS, find_annotations, find_pictures
+from gluon_yolo.data.coco.layout import LAYOUTS, find_annotations
+from gluon_yolo.data.coco.pictures import find_folder, locate
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.pictures import pictures_below
 from gluon_yolo.data.report import Finding, Report
@@ -69,7 +70,7 @@ class COCOSource(Source):
             known = self.class_names(self.splits())
             file.add_categories(known)
             class_names = known if class_names is None else class_names
-        folder = find_pictures(Path(file.path), split, file.images)
+        folder = find_folder(Path(file.path), split, file.images)
         self._forget(split, file, folder)
         report = Report(f"{self._name()} {split}")
         return read_coco(file, folder, report, class_names, skip_bad)
@@ -83,7 +84,7 @@ class COCOSource(Source):
             if split not in self._named:
                 with contextlib.suppress(UserError):
                     file = self._read(split)
-                    self._forget(split, file, find_pictures(path, split, file.images))
+                    self._forget(split, file, find_folder(path, split, file.images))
         named = {os.path.realpath(file) for _, files in self._named.values() for file in files}
         folders = dict.fromkeys(folder for folder, _ in self._named.values())
         there = dict.fromkeys(file for folder in folders for file in pictures_below(folder))
@@ -93,7 +94,8 @@ class COCOSource(Source):
 
     def _forget(self, split: str, file: json_file.CocoFile, folder: Path) -> None:
         """Keep of a file, which can be large and is seldom needed twice, only what pictures it names."""
-        self._named[split] = folder, [json_file.picture_path(str(folder), image) for image in file.images]
+        found, _ = locate(file.path, folder, file.images)
+        self._named[split] = folder, [path for path in found if isinstance(path, str)]
         self._files.pop(split)
 
     def _read(self, split: str) -> json_file.CocoFile:

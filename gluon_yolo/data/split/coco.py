@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.data.coco.dataset import COCODataset
-from gluon_yolo.data.coco.json_file import picture_path, read_content
-from gluon_yolo.data.coco.layout import find_pictures
+from gluon_yolo.data.coco.json_file import read_content
+from gluon_yolo.data.coco.pictures import find_folder, locate
+from gluon_yolo.data.coco.values import Identity, identity
 from gluon_yolo.errors import UserError
 
 
@@ -31,7 +32,7 @@ class CocoDivider:
         paths = list(dict.fromkeys(dataset.annotations_file for dataset in datasets))
         self._contents = {path: read_content(path, whole=True) for path in paths}
         self._images = {
-            path: {image["id"]: image for image in content["images"]}
+            path: {identity(image["id"]): image for image in content["images"]}
             for path, content in self._contents.items()
         }
         self._annotations = {
@@ -68,15 +69,15 @@ class CocoDivider:
     def _annotation(self, path: str, record: Mapping[str, Any], image_id: int) -> dict[str, Any]:
         if self._one:
             return dict(record)
-        category_id = self._category_ids[path][record["category_id"]]
+        category_id = self._category_ids[path][identity(record["category_id"])]
         return {**record, "id": next(self._annotation_ids), "image_id": image_id, "category_id": category_id}
 
 
-def _by_image(annotations: Sequence[Mapping[str, Any]]) -> Mapping[Any, list[Mapping[str, Any]]]:
+def _by_image(annotations: Sequence[Mapping[str, Any]]) -> Mapping[Identity, list[Mapping[str, Any]]]:
     """Return annotations by the ids of their images."""
-    found: defaultdict[Any, list[Mapping[str, Any]]] = defaultdict(list)
+    found: defaultdict[Identity, list[Mapping[str, Any]]] = defaultdict(list)
     for annotation in annotations:
-        found[annotation["image_id"]].append(annotation)
+        found[identity(annotation["image_id"])].append(annotation)
     return found
 
 
@@ -90,25 +91,28 @@ def path_from(folder: Path | None, picture: str) -> str:
 
 def _finds_pictures(dataset: COCODataset, root: Path, image: Mapping[str, Any]) -> bool:
     """Say whether the data set's first picture is found by the same name from ``root/annotations``."""
+    annotations = root / "annotations" / "any.json"
     try:
-        folder = find_pictures(root / "annotations" / "any.json", "", [image])
+        ((found,), _) = locate(str(annotations), find_folder(annotations, "", [image]), [image])
     except UserError:
         return False
-    return os.path.samefile(picture_path(str(folder), image), dataset.name(0))
+    return isinstance(found, str) and os.path.samefile(found, dataset.name(0))
 
 
 def _merged_categories(
     contents: Mapping[str, Mapping[str, Any]],
-) -> tuple[list[dict[str, Any]], dict[str, dict[int, int]]]:
+) -> tuple[list[dict[str, Any]], dict[str, dict[Identity, Identity]]]:
     """Return the categories of all files, each name once, and for each file its ids to those."""
     merged: dict[str, dict[str, Any]] = {}
-    ids: dict[str, dict[int, int]] = {}
+    ids: dict[str, dict[Identity, Identity]] = {}
     for path, content in contents.items():
         for category in content["categories"]:
             if category["name"] not in merged:
                 taken = [known["id"] for known in merged.values()]
                 free = max((number for number in taken if not isinstance(number, str)), default=0) + 1
-                own = category["id"]
+                own = identity(category["id"])
                 merged[category["name"]] = {**category, "id": free if own in taken else own}
-        ids[path] = {category["id"]: merged[category["name"]]["id"] for category in content["categories"]}
+        ids[path] = {
+            identity(category["id"]): merged[category["name"]]["id"] for category in content["categories"]
+        }
     return list(merged.values()), ids

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gluon_yolo.data.parts import part_of
+from gluon_yolo.data.path_finder import PathFinder
 from gluon_yolo.data.pictures import is_picture, visible_files
 from gluon_yolo.data.yolo.data_file import DataFile, read_data_file
 from gluon_yolo.data.yolo.data_yaml import is_data_yaml, read_data_yaml
 from gluon_yolo.data.yolo.names import ADVICE, Names, find_names
-from gluon_yolo.data.yolo.paths import PathFinder, is_picture_list, label_paths
+from gluon_yolo.data.yolo.paths import is_picture_list, label_paths
 from gluon_yolo.errors import UserError
 
 ACCEPTS = (

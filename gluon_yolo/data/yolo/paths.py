@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from gluon_yolo.data.path_finder import PathFinder
 from gluon_yolo.data.pictures import is_picture, pictures_below
 from gluon_yolo.data.report import BadFile
 from gluon_yolo.data.text_file import first_line, read_text
 
 _LISTS = (".txt", ".list")
-_MOVED_SHOWN = 3
 _LABELS = {"images": "labels", "JPEGImages": "labels"}
 
 
@@ -29,46 +29,6 @@ class Listing:
     pictures: list[str] = dataclasses.field(default_factory=list)
     missing: list[BadFile] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
-
-
-class PathFinder:
-    """Finds what a list or description names, also where the data set was moved since.
-
-    Args:
-        bases: folders that a relative path may be relative to, in this order, the current one after them.
-            Of a path that is not there, the end is looked for in these folders: ``/old/place/train/1.jpg`` is
-            found as ``train/1.jpg``.
-        exists: says whether a path is what is looked for.
-    """
-
-    def __init__(self, bases: Iterable[Path], exists: Callable[[str], bool] = os.path.exists) -> None:
-        self.bases = list(dict.fromkeys(str(base) for base in bases))
-        self._exists = exists
-        self.moved: dict[str, str] = {}
-        """The folders that were not where they were said to be, and where they were found."""
-
-    def find(self, written: str) -> str | None:
-        """Return the path that is meant, or None where there is none."""
-        candidates = [written] if os.path.isabs(written) else [self._join(b, written) for b in self.bases]
-        found = next((path for path in (*candidates, written) if self._exists(path)), None)
-        return found or self._find_moved(written.replace("\\", "/"))
-
-    def _find_moved(self, written: str) -> str | None:
-        folder, _, name = written.rpartition("/")
-        if folder in self.moved and self._exists(self._join(self.moved[folder], name)):
-            return self._join(self.moved[folder], name)
-        parts = [part for part in written.split("/") if part not in ("", ".", "..")]
-        for start in range(len(parts)):
-            for base in self.bases:
-                path = self._join(base, *parts[start:])
-                if self._exists(path):
-                    self.moved[folder] = os.path.dirname(path)
-                    return path
-        return None
-
-    @staticmethod
-    def _join(base: str, *parts: str) -> str:
-        return str(Path(base, *parts))
 
 
 def is_picture_list(path: Path) -> bool:
@@ -125,13 +85,8 @@ def _read_list(path: Path, bases: Sequence[Path], listing: Listing) -> None:
             continue
         picture = finder.find(written)
         if picture is None:
-            problem = f"line {number}: there is no picture {written}"
-            if not os.path.isabs(written):
-                problem += f", seen from {path.absolute().parent} or the current folder"
+            problem = f"line {number}: {finder.problem(written)}"
             listing.missing.append(BadFile(str(path), problem, "missing-picture"))
         else:
             listing.pictures.append(picture)
-    for written, found in [*finder.moved.items()][:_MOVED_SHOWN]:
-        listing.notes.append(f"{path.name} names pictures in {written or '.'}; they were found in {found}")
-    if len(finder.moved) > _MOVED_SHOWN:
-        listing.notes.append(f"{path.name}: so in {len(finder.moved) - _MOVED_SHOWN:,} more folders")
+    listing.notes += finder.notes(path.name)

@@ -219,7 +219,8 @@ class TestErrors:
         ("key", "value", "why"),
         [
             ("images", {"id": 8, "file_name": None}, r"images\[1\]: file_name None is no text"),
-            ("images", {"id": "8", "file_name": "b.png"}, "images: ids are of several kinds"),
+            ("images", {"id": "7", "file_name": "b.png"}, "two images have the same id"),
+            ("images", {"id": 7.5, "file_name": "b.png"}, r"images\[1\]: id 7.5 is no number"),
             ("categories", {"id": 8, "name": 5}, r"categories\[1\]: name 5 is no text"),
         ],
     )
@@ -287,3 +288,57 @@ def test_difficult_objects_of_converted_data_count_neither_way(tmp_path):
             metric.observe(index, found.replace(scores=np.ones(len(found))), truth)
         scores.append(metric.compute()["AP"])
     assert scores[0] == scores[1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "train/",
+        "images/train/",
+        "/home/u/data/train/",
+        "C:\\data\\train\\",
+        "http://images.example.org/train2017/",
+        "../../",
+    ],
+)
+def test_names_from_another_machine(tmp_path, prefix):
+    """CVAT's names have folders, others are whole paths or URLs: pictures are found by the ends."""
+    for picture in ("train/a.png", "val/a.png"):
+        add_picture(tmp_path / picture)
+    add_file(tmp_path / "annotations" / "instances_train.json", record(f"{prefix}a.png"))
+    add_file(tmp_path / "annotations" / "instances_val.json", record())
+    source = COCOSource(tmp_path)
+    dataset = source.open("train")
+    assert Path(dataset.name(0)).samefile(tmp_path / "train" / "a.png")
+    assert source.strays() == []
+    moved = [] if prefix in ("train/", "../../") else dataset.report.notes
+    assert all(note.startswith("instances_train.json names pictures in ") for note in moved)
+
+
+def test_names_with_one_end_are_told_apart(tmp_path):
+    add_picture(tmp_path / "images" / "a.png")
+    content = record("monday/a.png")
+    content["images"].append({"id": 8, "file_name": "tuesday/a.png"})
+    add_file(tmp_path / "x.json", content)
+    with pytest.raises(
+        UserError, match="image 8: there is no picture tuesday/a.png, and its end is that of mo"
+    ):
+        COCOSource(tmp_path).open("x")
+
+
+def test_names_are_not_looked_for_in_the_current_folder(tmp_path, monkeypatch):
+    add_picture(tmp_path / "here" / "b.png")
+    add_picture(tmp_path / "data" / "a.png")
+    content = record()
+    content["images"].append({"id": 8, "file_name": "b.png"})
+    add_file(tmp_path / "data" / "x.json", content)
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(UserError, match="b.png: cannot read the picture: no such file; image 8 of .*x.json"):
+        COCOSource(tmp_path / "data").open("x")
+
+
+def test_marks_that_cannot_be_told(tmp_path):
+    add_picture(tmp_path / "a.png")
+    add_file(tmp_path / "x.json", record(iscrowd="perhaps"))
+    with pytest.raises(UserError, match="annotation 1 of a.png: iscrowd: 'perhaps' is neither 0 nor 1"):
+        COCOSource(tmp_path).open("x")

@@ -1,0 +1,83 @@
+"""Where the pictures of a COCO annotation file lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo.data.path_finder import PathFinder
+from gluon_yolo.data.report import BadFile
+from gluon_yolo.errors import UserError
+
+_PLACES = ("{split}", "images/{split}", "{split}/images", "images", "data", "JPEGImages", "")
+_SAMPLE = 20
+
+
+def find_folder(annotations: Path, split: str, images: Sequence[Mapping[str, Any]]) -> Path:
+    """Return the folder that an annotation file's picture names are relative to.
+
+    Looked at are the folder of the file and the one above: in each a folder called as the split, ``images``
+    and the like, and the folder itself. The one that holds most of a sample of the pictures is taken; where
+    none does, the one that holds most of them by the ends of their names.
+
+    Args:
+        annotations: the annotation file.
+        split: its split.
+        images: its image records.
+
+    Raises:
+        UserError: not one picture of the sample is in any of them.
+    """
+    beside = annotations.parent
+    bases = (beside.parent, beside) if beside.name == "annotations" else (beside, beside.parent)
+    places = [base / place.format(split=split) for base in bases for place in _PLACES]
+    folders = [folder for folder in dict.fromkeys(places) if folder.is_dir()]
+    sample = images[:: max(1, len(images) // _SAMPLE)]
+
+    def pictures_in(folder: Path) -> tuple[int, int]:
+        finder = PathFinder([folder], os.path.isfile, from_here=False)
+        found = [finder.find(image["file_name"]) for image in sample]
+        there = sum(path is not None for path in found)
+        return (0 if finder.moved else there), there
+
+    counts = {folder: pictures_in(folder) for folder in folders}
+    best = max(folders, key=counts.__getitem__)
+    if not any(counts[best]):
+        looked = ", ".join(str(folder) for folder in folders)
+        raise UserError(
+            f"{annotations}: cannot find its pictures, such as {sample[0]['file_name']}; looked in {looked}. "
+            f"Put them into one of these, or into {bases[0] / split}"
+        )
+    return best
+
+
+def locate(
+    annotations: str, folder: str | os.PathLike[str], images: Sequence[Mapping[str, Any]]
+) -> tuple[list[str | BadFile], list[str]]:
+    """Find the pictures of an annotation file.
+
+    Args:
+        annotations: the annotation file, as messages name it.
+        folder: that the pictures' names are relative to.
+        images: its image records.
+
+    Returns:
+        For each image the path of its picture, or why there is none; and notes on names that were followed
+        by their ends.
+    """
+    finder = PathFinder([Path(folder)], os.path.isfile, from_here=False)
+    found: list[str | BadFile] = []
+    for image in images:
+        name = image["file_name"]
+        path = finder.find(name)
+        if path is not None:
+            found.append(path)
+        elif finder.rival(name):
+            problem = f"image {image['id']}: {finder.problem(name)}"
+            found.append(BadFile(annotations, problem, "missing-picture"))
+        else:
+            problem = f"cannot read the picture: no such file; image {image['id']} of {annotations} names it"
+            found.append(BadFile(os.path.join(folder, name), problem, "missing-picture"))
+    return found, finder.notes(os.path.basename(annotations))

@@ -1,0 +1,164 @@
+"""PathFinder: finds the files and folders that a data set names, also where it was moved since."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePath
+from urllib.parse import unquote, urlsplit
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # a drive of Windows has one letter
+_DRIVE = re.compile(r"^[A-Za-z]:(?=[\\/])")
+_SHOWN = 3
+# Folders that most data sets have: by such a name alone none of them is known again.
+_COMMON = frozenset({"images", "image", "imgs", "img", "jpegimages", "pictures", "data", "dataset", "labels"})
+
+
+class PathFinder:
+    r"""Finds what a list or description names, also where the data set was moved since.
+
+    A path that is not there is looked for by its end, in each base: ``/old/place/train/1.jpg``,
+    ``C:\old\train\1.jpg`` and ``https://host/train/1.jpg`` are found as ``train/1.jpg``, else as ``1.jpg``;
+    the longest end counts. Two different paths are never found in one place, and a folder is not found by a
+    name alone that most data sets have, such as ``images``.
+
+    Args:
+        bases: folders that a relative path may be relative to, in this order.
+        exists: says whether a path is what is looked for.
+        from_here: whether a relative path may also be relative to the current folder, which comes last.
+    """
+
+    def __init__(
+        self,
+        bases: Iterable[Path],
+        exists: Callable[[str], bool] = os.path.exists,
+        from_here: bool = True,
+    ) -> None:
+        self.bases = list(dict.fromkeys(str(base) for base in bases))
+        self._exists = exists
+        self._from_here = from_here
+        self.moved: dict[str, str] = {}
+        """The folders that were not where they were said to be, and where they were found."""
+        self._folders: dict[str, str] = {}  # the same by their portable names
+        self._taken: dict[str, str] = {}  # what was found by its end: the path that was looked for
+        self._listings: dict[str, dict[str, list[str]]] = {}
+
+    def find(self, written: str) -> str | None:
+        """Return the path that is meant; None where there is none, or it was taken for another one."""
+        here = [written] if self._from_here or os.path.isabs(written) else []
+        candidates = () if os.path.isabs(written) else (self._join(base, written) for base in self.bases)
+        found = next((path for path in (*candidates, *here) if self._exists(path)), None)
+        if found:
+            return found
+        plain = portable(written)
+        found = self._by_its_end(plain) or self._by_its_end(unquote(plain))
+        if found is None or self.rival(written, found):
+            return None
+        self._taken.setdefault(found, written)
+        place = self._folders[plain.rpartition("/")[0]] = os.path.dirname(found)
+        self.moved[written.replace("\\", "/").rpartition("/")[0]] = place
+        return found
+
+    def rival(self, written: str, found: str | None = None) -> str | None:
+        """Return another path that was found where this one would be; None where there is none.
+
+        Args:
+            written: the path that is looked for.
+            found: where it would be; None finds that.
+        """
+        plain = portable(written)
+        found = found or self._by_its_end(plain) or self._by_its_end(unquote(plain))
+        other = self._taken.get(found) if found else None
+        if other is None or _is_end_of(portable(other), plain) or _is_end_of(plain, portable(other)):
+            return None
+        return other
+
+    def notes(self, name: str) -> list[str]:
+        """Say where the pictures were found that a file names in folders that are not there.
+
+        Args:
+            name: of the file.
+        """
+        moved = [*self.moved.items()]
+        notes = [
+            f"{name} names pictures in {written or '.'}; they were found in {found}"
+            for written, found in moved[:_SHOWN]
+        ]
+        if len(moved) > _SHOWN:
+            notes.append(f"{name}: so in {len(moved) - _SHOWN:,} more folders")
+        return notes
+
+    def problem(self, written: str) -> str:
+        """Say why a picture is not found."""
+        problem = f"there is no picture {written}"
+        rival = self.rival(written)
+        if rival:
+            return (
+                f"{problem}, and its end is that of {rival} as well: it cannot be told which of them is meant"
+            )
+        if os.path.isabs(written) or _URL.match(written) or _DRIVE.match(written):
+            return problem
+        here = " or the current folder" if self._from_here else ""
+        return f"{problem}, seen from {os.path.abspath(self.bases[0])}{here}"
+
+    def _by_its_end(self, plain: str) -> str | None:
+        """Return the path that has the longest end of a path, its last name in any letter case."""
+        folder, _, name = plain.rpartition("/")
+        if folder in self._folders and self._exists(self._join(self._folders[folder], name)):
+            return self._join(self._folders[folder], name)
+        parts = [part for part in plain.split("/") if part not in ("", ".", "..")]
+        for search in (self._exactly, self._in_any_case):
+            for start in range(len(parts)):
+                for base in self.bases:
+                    path = search(base, parts[start:])
+                    if path and not (os.path.isdir(path) and self._says_nothing(base, parts, start)):
+                        return path
+        return None
+
+    def _exactly(self, base: str, parts: list[str]) -> str | None:
+        path = self._join(base, *parts)
+        return path if self._exists(path) else None
+
+    def _in_any_case(self, base: str, parts: list[str]) -> str | None:
+        """Return the only path whose last name differs in nothing but letter case."""
+        folder = self._join(base, *parts[:-1])
+        names = self._listing(folder).get(parts[-1].casefold(), [])
+        path = self._join(folder, names[0]) if len(names) == 1 else ""
+        return path if path and self._exists(path) else None
+
+    def _listing(self, folder: str) -> dict[str, list[str]]:
+        """Return a folder's names by what they are in small letters."""
+        if folder not in self._listings:
+            names: dict[str, list[str]] = {}
+            for name in os.listdir(folder) if os.path.isdir(folder) else ():
+                names.setdefault(name.casefold(), []).append(name)
+            self._listings[folder] = names
+        return self._listings[folder]
+
+    @staticmethod
+    def _says_nothing(base: str, parts: list[str], start: int) -> bool:
+        """Say whether the end of a folder's path could be any data set's.
+
+        ``/old/cells/images`` is found as ``images`` in a folder called ``cells``, and in no other.
+        """
+        if any(part.lower() not in _COMMON for part in parts[start:]):
+            return False
+        return not start or parts[start - 1] != os.path.basename(os.path.abspath(base))
+
+    @staticmethod
+    def _join(base: str, *parts: str) -> str:
+        return str(Path(base, *parts))
+
+
+def portable(written: str) -> str:
+    """Return a path of any system, or a URL's path, with ``/`` between its parts and no drive or host."""
+    if _URL.match(written):
+        return urlsplit(written).path
+    return _DRIVE.sub("", written, count=1).replace("\\", "/")
+
+
+def _is_end_of(short: str, long: str) -> bool:
+    """Say whether a path is the end of another, or both are the same."""
+    ends = [part for part in PurePath(short.lstrip("/")).parts if part != "."]
+    return PurePath(long).parts[-len(ends) :] == tuple(ends) if ends else False
