@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gluon_yolo.data.report import BadFile
+from gluon_yolo.data.yolo.other_lines import Outline, look_at
 from gluon_yolo.structures import Detections
 
 _BOX_NUMBERS = 4
@@ -34,15 +35,20 @@ class LabelLine:
         number: of the line in the file, from 1.
         class_id: the class, from 0.
         shares_xyxy: corners as shares of the picture's width and height, not necessarily finite or ordered.
-        is_polygon: the line gives an outline, of which this is the bounding box.
         written: the numbers as the file has them, for messages.
+        outline: where the line gives one, of which this is the bounding box: what it may be instead.
     """
 
     number: int
     class_id: int
     shares_xyxy: tuple[float, ...]
-    is_polygon: bool
     written: str
+    outline: Outline | None = None
+
+    @property
+    def is_polygon(self) -> bool:
+        """Whether the line gives an outline, of which this is the bounding box."""
+        return self.outline is not None
 
     def box_xyxy(self, size_hw: tuple[int, int]) -> np.ndarray:
         """Return the corners (4,) float64 in pixels of a picture of ``size_hw``."""
@@ -102,7 +108,9 @@ def _line(path: str, number: int, line: str) -> LabelLine:
     shown = line.strip() if len(line) <= _SHOWN else f"{line.strip()[:_SHOWN]}..."
     count = len(words) - 1
     if count != _BOX_NUMBERS and (count < _POLYGON_NUMBERS or count % 2):
-        raise BadFile(path, f"line {number}: {_SHAPE}, got {count + 1} words: {shown!r}", "broken-label")
+        meant = " (the last may be a confidence: take it off)" if count == _BOX_NUMBERS + 1 else ""
+        problem = f"line {number}: {_SHAPE}, got {count + 1} words{meant}: {shown!r}"
+        raise BadFile(path, problem, "broken-label")
     if not (words[0].isascii() and words[0].isdecimal() and len(words[0]) <= _CLASS_DIGITS):
         problem = f"line {number}: the class id {words[0]!r} is no whole number from 0 on: {shown!r}"
         raise BadFile(path, problem, "broken-label")
@@ -113,10 +121,11 @@ def _line(path: str, number: int, line: str) -> LabelLine:
             raise BadFile(path, f"line {number}: {word!r} is no number: {shown!r}", "broken-label")
         numbers.append(value)
     if count == _BOX_NUMBERS:
-        return LabelLine(number, int(words[0]), _corners(numbers), False, " ".join(words[1:]))
+        return LabelLine(number, int(words[0]), _corners(numbers), " ".join(words[1:]))
     points = np.array(numbers).reshape(-1, 2)
     shares = (*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
-    return LabelLine(number, int(words[0]), shares, True, f"a polygon of {len(points)} corners")
+    written = f"a polygon of {len(points)} corners"
+    return LabelLine(number, int(words[0]), shares, written, look_at(number, numbers))
 
 
 def _corners(box_cxcywh: Sequence[float]) -> tuple[float, ...]:

@@ -18,6 +18,7 @@ from gluon_yolo.data.source import Source
 from gluon_yolo.data.truth import Truth
 from gluon_yolo.data.yolo.label import LabelLine, read_label
 from gluon_yolo.data.yolo.layout import ACCEPTS, Layout, find_layout, looks_like_yolo
+from gluon_yolo.data.yolo.other_lines import Outline, refused
 from gluon_yolo.data.yolo.paths import Listing, label_paths, list_pictures
 from gluon_yolo.data.yolo.strays import find_strays
 from gluon_yolo.errors import UserError
@@ -89,11 +90,15 @@ class YOLOSource(Source):
             origin = "the list of class names"
             self._layout.names.check_count(class_names, origin)
             own = class_names
-        report = Report(f"{self._layout.root.resolve().name} {split}", notes=listing.notes)
+        notes = [*self._layout.notes, *listing.notes]
+        report = Report(f"{self._layout.root.resolve().name} {split}", notes=notes)
         reader = _Reader(own, origin)
         records = threaded_map(reader, listing.pictures, f"reading {report.title}")
         usable = [record for record in records if isinstance(record, _Record)]
-        report.skip([*listing.missing, *(record for record in records if isinstance(record, BadFile))])
+        no_labels = refused({record.label: record.outlines for record in usable})
+        usable = [record for record in usable if record.label not in {bad.file for bad in no_labels}]
+        bad = [record for record in records if isinstance(record, BadFile)]
+        report.skip([*listing.missing, *bad, *no_labels])
         report.raise_if_errors(skip_bad, len(usable))
         return YOLODataset(
             labels=[record.label for record in usable],
@@ -157,6 +162,11 @@ class _Record:
     size_hw: tuple[int, int]
     objects: tuple[LabelLine, ...] | None
 
+    @property
+    def outlines(self) -> list[Outline]:
+        """The lines that give outlines."""
+        return [thing.outline for thing in self.objects or () if thing.outline is not None]
+
 
 class _Reader:
     """Reads one picture and its label into a record, or into a problem where they cannot be used."""
@@ -167,10 +177,16 @@ class _Reader:
 
     def __call__(self, picture: str) -> _Record | BadFile:
         places = label_paths(picture)
-        label = next((place for place in places if os.path.isfile(place)), None)
+        labels = [place for place in places if os.path.isfile(place)]
         try:
-            objects = self._objects(label) if label else None
-            return _Record(picture, label or places[0], picture_size_hw(picture), objects)
+            objects = self._objects(labels[0]) if labels else None
+            for other in labels[1:]:
+                if read_label(other) != objects:
+                    problem = (
+                        f"differs from {other}, which is a label of the same picture; remove one of them"
+                    )
+                    raise BadFile(labels[0], problem, "broken-label")
+            return _Record(picture, labels[0] if labels else places[0], picture_size_hw(picture), objects)
         except BadFile as error:
             return error
 

@@ -334,10 +334,49 @@ class TestClassNames:
 
     def test_several_files(self, document):
         put(document, "other.names", "a\nb")
-        with pytest.raises(
-            UserError, match=r"several files of class names: .*category\.names, .*other\.names"
-        ):
+        both = r"names disagree.*category\.names \(2 \(person, bicycle\)\), .*other\.names \(2 \(a, b\)\)"
+        with pytest.raises(UserError, match=both):
             YOLOSource(document).class_names()
+        put(document, "other.names", "person\nbicycle\n")
+        assert YOLOSource(document).class_names() == ("person", "bicycle")
+
+    def test_tools_leave_one_in_each_folder(self, tmp_path):
+        """Each counts the classes in the order in which its own user drew them."""
+        for split, text in (("train", "cat\ndog\n"), ("val", "dog\ncat\n")):
+            add(tmp_path, f"{split}/a.jpg")
+            put(tmp_path / split, "classes.txt", text)
+        source = YOLOSource(tmp_path)
+        both = r"train/classes\.txt \(2 \(cat, dog\)\), .*val/classes\.txt \(2 \(dog, cat\)\)"
+        for read in (lambda: source.class_names(), lambda: source.open("val")):
+            with pytest.raises(UserError, match=both):
+                read()
+        assert source.open("val", ("cat", "dog")).truth(0).class_ids.tolist() == [1]
+
+    @pytest.mark.parametrize(
+        ("left", "agrees"),
+        [
+            ("person\nbicycle", True),
+            ("person\nbicycle\ncar", True),
+            ("person", True),
+            ("bicycle\nperson", False),
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("name", "text", "origin"),
+        [
+            ("my.data", "train=train.txt\nnames=category.names", r"category\.names"),
+            ("data.yaml", "train: train\nnames: [person, bicycle]", r"data\.yaml: names"),
+        ],
+    )
+    def test_a_description_against_what_tools_left(self, document, name, text, origin, left, agrees):
+        put(document, "classes.txt", left)
+        source = YOLOSource(put(document, name, text))
+        if agrees:
+            assert source.class_names() == ("person", "bicycle")
+        else:
+            with pytest.raises(UserError, match=rf"disagree.*{origin} \(.*classes\.txt \("):
+                source.class_names()
+        assert source.open("train", ("person", "bicycle")).class_names == ("person", "bicycle")
 
     def test_file_of_the_description_is_missing(self, document):
         path = put(document, "my.data", "train=train.txt\nnames=none.names")
@@ -455,6 +494,22 @@ class TestFaults:
         assert dataset.report.notes == ["3 objects are outlined by polygons; their bounding boxes are taken"]
         np.testing.assert_array_equal(dataset.truth(0).boxes, [[0, 0, 16, 12], [16, 12, 32, 24]])
 
+    def test_labels_of_a_tracker(self, root):
+        """A box with confidence and track id has the count of numbers of a triangle, and is none."""
+        for stem, text in (("a", "0 0.5 0.5 0.2 0.1 0.87 1\n"), ("b", f"{LABEL}1 0.5 0.5 0.2 0.1 0.4 2\n")):
+            add(root, f"train/{stem}.jpg", text)
+        with pytest.raises(UserError, match=r"2 files cannot be used") as caught:
+            open_part(root)
+        for place in ("a.txt: line 1", "b.txt: line 2"):
+            assert f"{place}: 7 words: a confidence and a track id seem to end them" in str(caught.value)
+        report = open_part(root, skip_bad=True).report
+        assert (report.pictures, report.skipped) == (1, 2)
+
+    def test_confidence_alone(self, root):
+        add(root, "train/a.jpg", "0 0.5 0.5 0.2 0.1 0.87")
+        with pytest.raises(UserError, match=r"got 6 words \(the last may be a confidence: take it off\)"):
+            open_part(root)
+
 
 class TestStrays:
     def test_labels_and_pictures(self, document):
@@ -493,3 +548,86 @@ class TestStrays:
         put(document, "my.data", "train=train.txt\nval=none.txt")
         put(document / "train", "lost.txt", LABEL)
         assert [finding.kind for finding in YOLOSource(document).strays()] == ["stray-label"]
+
+
+class TestNothingIsTakenForAnother:
+    """Two splits never become one folder, and what could be meant otherwise is said."""
+
+    @pytest.fixture
+    def root(self, tmp_path):
+        for split, stems in (("train", "abc"), ("val", "de")):
+            for stem in stems:
+                add(tmp_path / "cells", f"images/{split}/{stem}.jpg", LABEL, f"labels/{split}/{stem}.txt")
+        return tmp_path / "cells"
+
+    def test_folders_of_another_layout(self, root):
+        put(root, "data.yaml", "train: ../train/images\nval: ../valid/images\nnames: [cat, dog]")
+        source = YOLOSource(root)
+        for split in ("train", "val"):
+            with pytest.raises(UserError) as caught:
+                source.open(split)
+            assert f"there is no list or folder ../{'valid' if split == 'val' else split}/images" in str(
+                caught.value
+            )
+            assert f"({root}/images/{split} is)" in str(caught.value)
+
+    @pytest.mark.parametrize("train", ["images", "./images/", "/elsewhere/cells/images"])
+    def test_a_folder_within_another(self, root, train):
+        put(root, "data.yaml", f"train: {train}\nval: images/val\nnames: [cat, dog]")
+        source = YOLOSource(root)
+        with pytest.raises(
+            UserError, match="train: .*/images holds .*/images/val as well, which val names: its"
+        ):
+            source.open("train")
+        assert len(source.open("val")) == 2
+
+    def test_one_place_on_purpose(self, root):
+        """As in the small data sets that come with other programs."""
+        put(root, "data.yaml", "train: images/train\nval: images/train\nnames: [cat, dog]")
+        source = YOLOSource(root)
+        assert len(source.open("train")) == len(source.open("val")) == 3
+
+    def test_two_lists_that_were_moved_to_one_place(self, root):
+        put(root, "list.txt", "images/train/a.jpg\n")
+        put(root, "data.yaml", "train: /old/train/list.txt\nval: /old/val/list.txt\nnames: [cat, dog]")
+        with pytest.raises(
+            UserError, match="val: .*; what has the end of its name was found for /old/train/list"
+        ):
+            YOLOSource(root).open("val")
+
+    def test_two_descriptions(self, root):
+        for name, train in (("data.yaml", "images/train"), ("old.yaml", "images/val")):
+            put(root, name, f"train: {train}\nval: images/val\nnames: [cat, dog]")
+        with pytest.raises(
+            UserError, match=r"several files describe its data: data\.yaml, old\.yaml; name one"
+        ):
+            YOLOSource(root).splits()
+        assert len(YOLOSource(root / "data.yaml").open("train")) == 3
+
+    def test_pictures_beside_the_folder_for_validation(self, tmp_path):
+        put(tmp_path, "my.names", "cat\ndog")
+        add(tmp_path, "images/a.jpg", LABEL, "labels/a.txt")
+        add(tmp_path, "images/val/b.jpg", LABEL, "labels/val/b.txt")
+        with pytest.raises(
+            UserError, match=r"labelled pictures lie elsewhere too, as .*images/a\.jpg: put those for"
+        ):
+            YOLOSource(tmp_path).splits()
+
+    def test_pictures_beside_both_folders(self, root):
+        put(root, "my.names", "cat\ndog")
+        add(root, "images/preview.jpg", None)
+        assert open_part(root).report.notes == []
+        add(root, "images/backup/a.jpg", LABEL, "labels/backup/a.txt")
+        (note,) = open_part(root).report.notes
+        assert note.endswith("labelled pictures lie elsewhere too, as "
+                             f"{root}/images/backup/a.jpg; they are left out")  # fmt: skip
+
+    def test_two_labels_of_one_picture(self, root):
+        put(root, "my.names", "cat\ndog")
+        put(root / "images" / "train", "a.txt", "0 0.1 0.1 0.1 0.1")
+        with pytest.raises(
+            UserError, match=r"labels/train/a\.txt: differs from .*images/train/a\.txt, which is a la"
+        ):
+            open_part(root)
+        put(root / "images" / "train", "a.txt", LABEL)
+        assert len(open_part(root)) == 3

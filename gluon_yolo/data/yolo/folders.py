@@ -1,0 +1,64 @@
+"""Folders of a YOLO data set that nothing describes: which of them are splits, by their names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gluon_yolo.data.parts import part_of
+from gluon_yolo.data.pictures import is_picture, pictures_below, visible_files
+from gluon_yolo.data.yolo.paths import label_paths
+from gluon_yolo.errors import UserError
+
+
+def split_folders(root: Path) -> dict[str, tuple[Path, ...]]:
+    """Return the splits of a folder without lists: folders with such names, else everything as train.
+
+    The pictures lie in ``images/`` or in the folder itself; a split's in its folder, or in ``images/`` there.
+    """
+    top = _top(root)
+    splits: dict[str, tuple[Path, ...]] = {}
+    for name in sorted(entry.name for entry in os.scandir(top) if part_of(entry.name) and entry.is_dir()):
+        if some_pictures(top / name):
+            splits[name] = (top / name / "images" if (top / name / "images").is_dir() else top / name,)
+    return splits or ({"train": (top,)} if some_pictures(top) else {})
+
+
+def outside_of_splits(root: Path) -> str:
+    """Return what to note of labelled pictures that lie in none of the splits' folders; empty without such.
+
+    Raises:
+        UserError: there are such, and no split is for training: they must be meant.
+    """
+    top, splits = _top(root), split_folders(root)
+    if splits == {"train": (top,)}:
+        return ""
+    folders = [top / name for name in splits]
+    inside = tuple(f"{folder}{os.sep}" for folder in folders)
+    for picture in pictures_below(top):
+        if not picture.startswith(inside) and any(map(os.path.isfile, label_paths(picture))):
+            break
+    else:
+        return ""
+    found = (
+        f"the splits are {', '.join(map(str, folders))}; labelled pictures lie elsewhere too, as {picture}"
+    )
+    if not any(part_of(name).startswith("train") for name in splits):
+        raise UserError(
+            f"{root}: {found}: put those for training into {top / 'train'}, or name the folders of each "
+            "split in a data.yaml"
+        )
+    return f"{found}; they are left out"
+
+
+def some_pictures(folder: Path) -> list[str]:
+    """Return pictures below a folder, those of the first folder that has any: enough to see what it is."""
+    for parent, names in visible_files(folder):
+        if any(map(is_picture, names)):
+            return [os.path.join(parent, name) for name in names if is_picture(name)]
+    return []
+
+
+def _top(root: Path) -> Path:
+    images = root / "images"
+    return images if images.is_dir() and some_pictures(images) else root
