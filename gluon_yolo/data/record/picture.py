@@ -78,18 +78,24 @@ def read_label(file: RecordFile, key: int, frame: Frame) -> tuple[RecordLabel, P
 def class_id_count(paths: Sequence[str | os.PathLike[str]]) -> int:
     """Return how many class names the labels of ``.rec`` files call for: the highest class id and one.
 
-    Records that cannot be read are passed over: :func:`open_record` will report them.
+    Records that cannot be read are passed over where others can: :func:`open_record` will report them.
 
     Raises:
-        UserError: a file is missing or none, or its ``.idx`` does not fit it.
+        UserError: a file is missing or none, its ``.idx`` does not fit it, or no record can be read.
     """
     indexes = [open_index(path) for path in paths]
     items = [(index.file, key, frame) for index in indexes for key, frame in index.frames.items()]
-    return max(threaded_map(_class_id_count, items, "reading class ids"), default=0)
+    found = threaded_map(_class_id_count, items, "reading class ids")
+    counts = [count for count in found if not isinstance(count, BadFile)]
+    bad = [torn for index in indexes for torn in index.bad]
+    bad += [each for each in found if isinstance(each, BadFile)]
+    if bad and not counts:
+        raise bad[0]
+    return max(counts, default=0)
 
 
-def _class_id_count(item: tuple[RecordFile, int, Frame]) -> int:
+def _class_id_count(item: tuple[RecordFile, int, Frame]) -> int | BadFile:
     try:
         return int(read_label(*item)[0].class_ids.max(initial=-1)) + 1
-    except BadFile:
-        return 0
+    except BadFile as error:
+        return error

@@ -87,13 +87,17 @@ def find_class_names(
 ) -> tuple[str, ...]:
     """Return the class names in the annotations of one or several splits, sorted.
 
-    Annotations that cannot be read are passed over: :func:`open_voc` will report them.
+    Annotations that cannot be read are passed over where others can: :func:`open_voc` will report them.
 
     Raises:
-        UserError: the root or a list is missing, or no annotation has an object.
+        UserError: the root or a list is missing, no annotation can be read, or none has an object.
     """
     entries, _ = find_entries(root, splits)
-    return _sorted_names(threaded_map(_class_names_of, entries, "reading class names"), root)
+    found = threaded_map(_class_names_of, entries, "reading class names")
+    bad = [names for names in found if isinstance(names, BadFile)]
+    if bad and len(bad) == len(found):
+        raise UserError(f"{root}: none of its {len(bad):,} annotations can be read; the first: {bad[0]}")
+    return _sorted_names((names for names in found if not isinstance(names, BadFile)), root)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,12 +145,12 @@ def _annotation(entry: Entry) -> Annotation:
     return read_annotation(entry.annotation)
 
 
-def _class_names_of(entry: Entry) -> set[str]:
-    """Return the class names that one annotation uses, none for one that cannot be read."""
+def _class_names_of(entry: Entry) -> set[str] | BadFile:
+    """Return the class names that one annotation uses, or why it cannot be read."""
     try:
         return _annotation(entry).class_names()
-    except BadFile:
-        return set()
+    except BadFile as error:
+        return error
 
 
 def _sorted_names(names: Iterable[set[str]], root: str | os.PathLike[str]) -> tuple[str, ...]:

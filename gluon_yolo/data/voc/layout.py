@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from gluon_yolo.data.path_finder import PathFinder
 from gluon_yolo.data.pictures import PictureFolder, is_picture, visible_files
 from gluon_yolo.data.report import Report
 from gluon_yolo.data.text_file import first_line, read_text
@@ -22,6 +23,7 @@ _PICTURES = ("JPEGImages", "images")
 _EVERYTHING = ("all", "trainval")
 _XML = ".xml"
 _CLASS_MARK = r"\s+(-1|0|1)$"
+_PAIR = re.compile(r"\S.*\.\w+\s+(\S.*\.xml)", re.IGNORECASE)  # a picture, then its annotation
 _FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 HOLD_OUT = 10
 """Without lists, each picture of this many is held out for validation."""
@@ -75,7 +77,8 @@ class VOCFolder:
         self.path = path
         self.annotations = annotations or path
         self.pictures = PictureFolder(str(pictures if annotations else path))
-        self.lists = {file.stem: file for file in sorted(self.lists_folder.glob("*.txt"))}
+        self.lists = _lists(self.lists_folder) or _lists(path, of_pairs=True)
+        self.finder = PathFinder([self.annotations], os.path.isfile, from_here=False)
         self.by_folder = {} if annotations or self.lists else self._folders()
 
     @property
@@ -136,7 +139,7 @@ class VOCFolder:
         return stems
 
     def _stems_in(self, path: Path) -> list[str]:
-        """Read a list: a name a line, its extension or a class list's ``1``/``-1`` after it taken off."""
+        """Read a list: a name or a path a line, or a picture and its annotation."""
         lines = read_text(path, "the list").splitlines()
         return [self._stem(line.strip()) for line in lines if line.strip()]
 
@@ -148,11 +151,20 @@ class VOCFolder:
     def _has_annotation(self, name: str) -> bool:
         return os.path.isfile(f"{self.annotations}{os.sep}{name}.xml")
 
-    def _stem(self, name: str) -> str:
-        if self._has_annotation(name):
-            return name
-        name = re.sub(_CLASS_MARK, "", name)
-        return re.sub(r"\.(jpe?g|png|bmp|webp|xml)$", "", name, flags=re.IGNORECASE)
+    def _stem(self, line: str) -> str:
+        """Return the stem that a line means, found by the end of a path that is another machine's.
+
+        A class list's ``1`` or ``-1``, the extension, and a picture before its annotation are taken off.
+        """
+        if self._has_annotation(line):
+            return line
+        pair = _PAIR.fullmatch(line)
+        name = pair.group(1) if pair else re.sub(_CLASS_MARK, "", line)
+        stem = os.path.splitext(name)[0] if is_picture(name) or name.lower().endswith(_XML) else name
+        found = self.finder.find(f"{stem}{_XML}")
+        if found is None:
+            return stem
+        return Path(found).relative_to(self.annotations).with_suffix("").as_posix()
 
     def _unlisted(self, split: str) -> list[str]:
         """Return a split that no list gives: everything, or a part where the folder has no lists at all."""
@@ -202,6 +214,7 @@ def find_entries(
     for name in names:
         for folder, list_name in _pick(folders, name):
             entries += folder.entries(list_name)
+            report.notes += folder.finder.notes(f"{list_name}.txt")
             if list_name in ("train", "val") and not (folder.lists or folder.by_folder):
                 report.notes.append(_HOLD_OUT_NOTE)
     unique = {entry.annotation: entry for entry in entries}
@@ -265,6 +278,12 @@ def _has_pairs(root: Path) -> bool:
         if stems and any(is_picture(name) and os.path.splitext(name)[0] in stems for name in names):
             return True
     return False
+
+
+def _lists(folder: Path, of_pairs: bool = False) -> dict[str, Path]:
+    """Return the lists in a folder by their names; those of pictures with annotations alone, if asked."""
+    files = sorted(folder.glob("*.txt"))
+    return {file.stem: file for file in files if not of_pairs or _PAIR.fullmatch(first_line(file))}
 
 
 def _first_folder(path: Path, names: Sequence[str]) -> Path | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import xml.etree.ElementTree as ElementTree
 
 from gluon_yolo.data.report import BadFile
@@ -15,6 +16,17 @@ from gluon_yolo.structures import Detections
 
 _ONE_BASED = 1.0
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_DECLARATION = re.compile(r"""\s*<\?xml\b[^>]*?(?:encoding\s*=\s*["']([\w.:-]+)["'][^>]*?)?\?>""")
+_HEAD = 400  # bytes in which a declaration ends
+_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+# What is called one of these may hold letters of the wider one, as tools on Windows write it.
+_WIDER = {
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "cp950",
+    "shift_jis": "cp932",
+    "iso-8859-1": "cp1252",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,23 +122,47 @@ def _add(parent: ElementTree.Element, tag: str, text: str) -> None:
 
 
 def _parse(path: str, data: bytes) -> ElementTree.Element:
-    """Parse without entities: an annotation needs no DOCTYPE, and without one XML can declare none to expand.
-
-    Zero bytes are left out of the look, so that UTF-16 hides nothing; the parser knows no other wide coding.
-    """
-    if b"<!DOCTYPE" in data.replace(b"\0", b""):
+    """Parse without entities: an annotation needs no DOCTYPE, and without one XML can declare none."""
+    text = _decode(path, data)
+    if "<!DOCTYPE" in text:
         raise BadFile(
             path, "the annotation has a DOCTYPE, which could declare entities; take it out", "broken-label"
         )
     try:
-        root = ElementTree.fromstring(data)
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError) as error:
         raise BadFile(path, f"the annotation is no well-formed XML: {error}", "broken-label") from error
+    if root.tag != "annotation" and [child.tag for child in root] == ["annotation"]:
+        root = root[0]  # some tools wrap it
     if root.tag != "annotation":
         raise BadFile(
             path, f"the annotation's outermost element is <{root.tag}>, expected <annotation>", "broken-label"
         )
     return root
+
+
+def _decode(path: str, data: bytes) -> str:
+    """Return the text of an XML file without its declaration.
+
+    It is in the encoding that it declares, any that Python knows: the XML parser itself knows none with
+    several bytes a letter, such as GB2312, in which Chinese tools write.
+    """
+    mark = next((mark for mark in _MARKS if data.startswith(mark)), b"")
+    head = data[: len(mark) + _HEAD].decode(_MARKS.get(mark, "latin-1"), "replace")
+    declared = _DECLARATION.match(head)
+    encoding = _MARKS.get(mark) or (declared and declared.group(1)) or "utf-8"
+    encoding = _WIDER.get(encoding.lower(), encoding)
+    try:
+        text = data[len(mark) :].decode(encoding)
+    except LookupError as error:
+        problem = f"the annotation's encoding {encoding} is not known; save it as UTF-8"
+        raise BadFile(path, problem, "broken-label") from error
+    except UnicodeError as error:
+        says = "says that it is" if mark or (declared and declared.group(1)) else "says no encoding, so it is"
+        place = f" at byte {error.start + 1}" if isinstance(error, UnicodeDecodeError) else ""
+        problem = f"the annotation {says} {encoding}, and is something else{place}; save it as UTF-8"
+        raise BadFile(path, problem, "broken-label") from error
+    return _DECLARATION.sub("", text, count=1)
 
 
 def _size_hw(root: ElementTree.Element) -> tuple[int, int] | None:

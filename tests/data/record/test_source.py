@@ -260,6 +260,12 @@ class TestSource:
         assert "call for 7 names: write them" in text and "--classes FILE" in text
         assert len(RecordSource(path).open("a", class_names=list("abcdefg"))) == 2
 
+    def test_labels_of_which_none_can_be_read(self, tmp_path):
+        """They call for no names: the fault of the first is the message."""
+        path = write_rec(tmp_path / "a.rec", [(3.0, picture()), (4.0, picture())], names=())
+        with pytest.raises(UserError, match="a.rec: record 0: no label of boxes .*is it of classification"):
+            RecordSource(path).open("a")
+
     def test_class_names_that_differ(self, tmp_path):
         for stem in "ab":
             write_rec(tmp_path / f"{stem}.rec", [(LABEL, picture())], names=())

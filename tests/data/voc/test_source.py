@@ -189,3 +189,76 @@ def test_what_is_no_voc_folder(tmp_path):
     assert not VOCSource.recognises(tmp_path / "nowhere")
     with pytest.raises(UserError, match="no such folder"):
         VOCSource(tmp_path / "nowhere").splits()
+
+
+class TestListsFromElsewhere:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "/home/u/VOCdevkit/JPEGImages/{}.jpg",
+            "C:\\data\\JPEGImages\\{}.jpg",
+            "JPEGImages/{}.jpg",
+            "/home/u/VOCdevkit/Annotations/{}.xml",
+            "./JPEGImages/{0}.jpg ./Annotations/{0}.xml",
+            "images/{0}.jpg\tannotations/{0}.xml",
+            "/a b/JPEGImages/{0}.jpg /a b/Annotations/{0}.xml",
+            "https://host.example/{}.jpg",
+        ],
+    )
+    def test_lines(self, tmp_path, line):
+        for stem in ("a", "b 1", "v1.5"):
+            add(tmp_path, stem)
+        add_list(tmp_path, "train", "".join(f"{line.format(stem)}\n" for stem in ("b 1", "v1.5")))
+        dataset = VOCSource(tmp_path).open("train")
+        assert [Path(dataset.name(i)).stem for i in range(len(dataset))] == ["b 1", "v1.5"]
+        assert all(note.startswith("train.txt names pictures in ") for note in dataset.report.notes)
+
+    def test_annotations_in_folders(self, tmp_path):
+        for stem in ("day1/a", "day2/a"):
+            add(tmp_path, stem)
+        add_list(tmp_path, "train", "/x/JPEGImages/day2/a.jpg\nday1/a\n")
+        dataset = VOCSource(tmp_path).open("train")
+        assert [Path(name).parent.name for name in dataset.annotations] == ["day2", "day1"]
+
+    def test_two_paths_are_not_one_picture(self, tmp_path):
+        add(tmp_path, "a")
+        add_list(tmp_path, "train", "/monday/a.jpg\n/tuesday/a.jpg\n")
+        with pytest.raises(UserError, match="the split names /tuesday/a, but there is no such annotation"):
+            VOCSource(tmp_path).open("train")
+
+    def test_lists_of_pairs_beside_the_folders(self, tmp_path):
+        """As PaddleDetection has them."""
+        for stem in ("a", "b", "c"):
+            add(tmp_path, stem)
+        pairs = {
+            name: "".join(f"./JPEGImages/{stem}.jpg ./Annotations/{stem}.xml\n" for stem in stems)
+            for name, stems in {"train": "ca", "valid": "b"}.items()
+        }
+        for name, text in pairs.items():
+            (tmp_path / f"{name}.txt").write_text(text)
+        (tmp_path / "label_list.txt").write_text("cat\n")
+        source = VOCSource(tmp_path)
+        assert source.parts() == {"train": "train", "val": "valid"}
+        assert [Path(source.open("train").name(i)).stem for i in range(2)] == ["c", "a"]
+
+
+class TestNothingCanBeRead:
+    def test_the_first_fault_is_the_message(self, tmp_path):
+        for stem in ("a", "b"):
+            add(tmp_path, stem)
+            (tmp_path / "Annotations" / f"{stem}.xml").write_text("<annotations/>")
+        for read in (VOCSource(tmp_path).open, VOCSource(tmp_path).class_names):
+            with pytest.raises(
+                UserError,
+                match=r"none of its 2 annotations can be read; the first: .*a\.xml: .*<annotations>, exp",
+            ):
+                read("all" if read.__name__ == "open" else ("all",))
+
+    def test_one_that_can_is_enough(self, tmp_path):
+        for stem in ("a", "b"):
+            add(tmp_path, stem)
+        (tmp_path / "Annotations" / "a.xml").write_text("<annotations/>")
+        source = VOCSource(tmp_path)
+        assert source.class_names(("all",)) == ("cat",)
+        with pytest.raises(UserError, match=r"1 file cannot be used:\n  .*a\.xml: .*<annotations>"):
+            source.open("all")

@@ -73,6 +73,23 @@ def test_size_and_filename(tmp_path, inside, size_hw, filename):
     assert (annotation.size_hw, annotation.filename, annotation.objects) == (size_hw, filename, ())
 
 
+@pytest.mark.parametrize(
+    "encoding", ["gb2312", "GBK", "gb18030", "big5", "shift_jis", "utf-8", "utf-16", "euc-jp"]
+)
+@pytest.mark.parametrize("declaration", ["<?xml version='1.0' encoding='{}' ?>\n", '<?xml encoding="{}"?>'])
+def test_encodings(tmp_path, encoding, declaration):
+    """Tools write in the encoding of their country, of which the XML parser itself knows few."""
+    text = f"{declaration.format(encoding)}<annotation><object><name>車</name>{BOX}</object></annotation>"
+    written = {"gb2312": "gb18030"}.get(encoding, encoding)  # of which it has not all letters
+    (thing,) = read(tmp_path, text.encode(written)).objects
+    assert (thing.name, thing.box_xyxy) == ("車", (0, 1, 9, 19))
+
+
+def test_an_annotation_within_another_element(tmp_path):
+    text = f"<annotations><annotation><object><name>a</name>{BOX}</object></annotation></annotations>"
+    assert read(tmp_path, text).class_names() == {"a"}
+
+
 LAUGHS = "<!DOCTYPE a [<!ENTITY b 'ha'><!ENTITY c '&b;&b;'>]><annotation>&c;</annotation>"
 
 
@@ -81,8 +98,21 @@ LAUGHS = "<!DOCTYPE a [<!ENTITY b 'ha'><!ENTITY c '&b;&b;'>]><annotation>&c;</an
     [
         (b"", "no well-formed XML"),
         (b"<annotation><object></annotation>", "no well-formed XML: mismatched tag"),
-        (b"<annotation>\xff</annotation>", "no well-formed XML"),
-        (b"<?xml version='1.0' encoding='nonsense'?><annotation/>", "no well-formed XML"),
+        (
+            b"<annotation>\xff</annotation>",
+            "says no encoding, so it is utf-8, and is something else at byte 13;",
+        ),
+        (
+            b"<?xml version='1.0' encoding='nonsense'?><annotation/>",
+            "encoding nonsense is not known; save it",
+        ),
+        (b"<?xml version='1.0' encoding='hex'?><annotation/>", "encoding hex is not known"),
+        (
+            b"<?xml version='1.0' encoding='big5'?><annotation>\xff</annotation>",
+            "says that it is cp950, and is",
+        ),
+        (b"<annotations><annotation/><annotation/></annotations>", "<annotations>, expected <annotation>"),
+        (LAUGHS.encode("utf-7"), "DOCTYPE|no well-formed"),
         (b"<html/>", "<html>, expected <annotation>"),
         (LAUGHS.encode(), "DOCTYPE"),
         (LAUGHS.encode("utf-16"), "DOCTYPE"),
