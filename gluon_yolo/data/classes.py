@@ -31,6 +31,17 @@ def read_class_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def check_lines(names: Iterable[str]) -> None:
+    """Demand that a text file of class names, one a line, can hold each of these.
+
+    Raises:
+        UserError: one is empty, ends in a blank, or holds a line break.
+    """
+    for name in names:
+        if not name.strip() or name != name.rstrip() or len(name.splitlines()) > 1:
+            raise UserError(f"the class name {name!r} cannot be a line of a .names file; rename the class")
+
+
 def lookalikes(names: Iterable[str]) -> list[tuple[str, ...]]:
     """Return the groups of names that differ only in case or blanks, and so are probably one class."""
     groups: dict[str, list[str]] = defaultdict(list)

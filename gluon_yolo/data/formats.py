@@ -9,6 +9,8 @@ from pathlib import Path
 
 from gluon_yolo.data.coco.source import COCOSource
 from gluon_yolo.data.coco.writer import COCOWriter
+from gluon_yolo.data.keras.source import KerasSource
+from gluon_yolo.data.keras.writer import KerasWriter
 from gluon_yolo.data.pictures import is_picture, visible_files
 from gluon_yolo.data.record.source import RecordSource
 from gluon_yolo.data.record.writer import RecordWriter
@@ -25,12 +27,14 @@ SOURCES: dict[str, type[Source]] = {
     "coco": COCOSource,
     "yolo": YOLOSource,
     "record": RecordSource,
+    "keras": KerasSource,
 }
 WRITERS: dict[str, type[Writer]] = {
     "voc": VOCWriter,
     "coco": COCOWriter,
     "yolo": YOLOWriter,
     "record": RecordWriter,
+    "keras": KerasWriter,
 }
 
 _SHOWN = 8

@@ -17,7 +17,7 @@ from tests.data.voc.test_dataset import add, add_list
 
 
 def test_every_format_is_read_written_and_named():
-    assert list(SOURCES) == list(WRITERS) == ["voc", "coco", "yolo", "record"]
+    assert list(SOURCES) == list(WRITERS) == ["voc", "coco", "yolo", "record", "keras"]
     for name in SOURCES:
         assert SOURCES[name].format == WRITERS[name].format == name
         assert SOURCES[name].accepts and SOURCES[name].title
@@ -48,6 +48,8 @@ def homes(tmp_path_factory):
         ("yolo/train.txt", "yolo"),
         ("record", "record"),
         ("record/train.rec", "record"),
+        ("keras", "keras"),
+        ("keras/train.txt", "keras"),
     ],
 )
 def test_finds_the_format(homes, path, format):
@@ -75,7 +77,9 @@ def test_what_cannot_be_looked_at(tmp_path, monkeypatch):
 
 
 def test_no_such_format(tmp_path):
-    with pytest.raises(UserError, match="no format is called 'darknet'; there are voc, coco, yolo, record"):
+    with pytest.raises(
+        UserError, match="no format is called 'darknet'; there are voc, coco, yolo, record, keras"
+    ):
         gluon_yolo.open_source(tmp_path, "darknet")
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from gluon_yolo.data.coco.dataset import COCODataset
 from gluon_yolo.data.coco.writer import write_content
 from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.keras.source import KerasDataset
+from gluon_yolo.data.keras.writer import NAMES_FILE
 from gluon_yolo.data.parts import PARTS, part_of
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.split.coco import CocoDivider, path_from
@@ -27,7 +29,7 @@ def standing_lists(source: Source, out: Path | None = None) -> list[Path]:
     """Return the files that divide a data set now, in the place where a new division would be written.
 
     Args:
-        source: of VOC's, YOLO's or COCO's format.
+        source: of one of :data:`FORMATS`.
         out: another place.
     """
     folder = _folder(source, out)
@@ -39,6 +41,8 @@ def standing_lists(source: Source, out: Path | None = None) -> list[Path]:
         files = sorted(folder.glob("instances_*.json"))
         return [file for file in files if part_of(file.stem)]
     lists = [folder / f"{part}.txt" for part in PARTS]
+    if source.format == "keras":
+        return [file for file in lists if file.is_file()]
     return [
         file for file in (*lists, folder / "split.names", *sorted(folder.glob("*.data"))) if file.is_file()
     ]
@@ -48,9 +52,9 @@ def write_lists(source: Source, parts: Mapping[str, Members], out: Path | None =
     """Write a division, and return what to give to --data; what divides the data now is put aside.
 
     Args:
-        source: of VOC's, YOLO's or COCO's format.
+        source: of one of :data:`FORMATS`.
         parts: the pictures of each part, all of them from the source.
-        out: another folder for YOLO's lists and COCO's files, which then name pictures by their whole paths.
+        out: another folder for the lists or files, which then name pictures by their whole paths; not VOC's.
 
     Raises:
         UserError: a picture's name cannot be written.
@@ -93,6 +97,26 @@ def _write_yolo(source: Source, parts: Mapping[str, Members], out: Path | None) 
     return place
 
 
+def _write_keras(source: Source, parts: Mapping[str, Members], out: Path | None) -> Path:
+    """Write ``train.txt`` and so on, with the boxes as they were."""
+    folder = _folder(source, out)
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = {
+        part: [
+            " ".join([path_from(folder, dataset.name(index)), *dataset.written[index]])
+            for dataset, index in members
+            if isinstance(dataset, KerasDataset)
+        ]
+        for part, members in parts.items()
+    }
+    _put_aside(standing_lists(source, out))
+    for part, of_part in lines.items():
+        _write_lines(folder / f"{part}.txt", of_part)
+    if out:
+        _write_lines(folder / NAMES_FILE, next(iter(parts.values()))[0][0].class_names)
+    return folder
+
+
 def _write_coco(source: Source, parts: Mapping[str, Members], out: Path | None) -> Path:
     """Write ``annotations/instances_train.json`` and so on; all is read before old files are put aside."""
     folder = _folder(source, out)
@@ -110,9 +134,9 @@ def _write_coco(source: Source, parts: Mapping[str, Members], out: Path | None) 
 
 
 def _folder(source: Source, out: Path | None) -> Path:
-    """Return the folder that YOLO's lists or COCO's annotation files are written to."""
+    """Return the folder that lists or COCO's annotation files are written to."""
     root = source.path if source.path.is_dir() else source.path.parent
-    if out or source.format == "yolo":
+    if out or source.format in ("yolo", "keras"):
         return out or root
     return root if source.path.is_file() and root.name == "annotations" else root / "annotations"
 
@@ -130,6 +154,6 @@ def _write_lines(path: Path, lines: Iterable[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-_WRITERS = {"voc": _write_voc, "coco": _write_coco, "yolo": _write_yolo}
+_WRITERS = {"voc": _write_voc, "coco": _write_coco, "yolo": _write_yolo, "keras": _write_keras}
 FORMATS = tuple(_WRITERS)
 """The formats whose data sets are divided by files beside the pictures."""

@@ -7,13 +7,15 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from gluon_yolo.data.keras.lines import has_boxes
+from gluon_yolo.data.names import ADVICE, Names
 from gluon_yolo.data.parts import part_of
 from gluon_yolo.data.path_finder import PathFinder
 from gluon_yolo.data.pictures import is_picture
 from gluon_yolo.data.yolo.data_file import DataFile, read_data_file
 from gluon_yolo.data.yolo.data_yaml import is_data_yaml, read_data_yaml
 from gluon_yolo.data.yolo.folders import outside_of_splits, some_pictures, split_folders
-from gluon_yolo.data.yolo.names import ADVICE, Names, find_names
+from gluon_yolo.data.yolo.names import find_names, held_against_tools
 from gluon_yolo.data.yolo.paths import is_picture_list, label_paths
 from gluon_yolo.data.yolo.places import find_places
 from gluon_yolo.errors import UserError
@@ -128,7 +130,8 @@ def _of_data_file(file: DataFile) -> Layout:
     if file.names and not found:
         missing = f"{file.place('names')}: names: there is no file {file.names}: {ADVICE}"
     declared = (file.classes, file.place("classes")) if file.classes else None
-    names = Names(Path(found) if found else None, missing, declared).beside(root, _all(places))
+    names = Names(Path(found) if found else None, missing, declared)
+    names = held_against_tools(names, root, _all(places))
     return Layout(root, places, names, absent, data_file=file)
 
 
@@ -145,7 +148,8 @@ def _of_data_yaml(path: Path) -> Layout:
         )
     missing = f"{path}: no class names: give them here as names:, or with --classes FILE"
     declared = (content.classes, f"{path}: nc") if content.classes is not None else None
-    names = Names(content.names, missing, declared, f"{path}: names").beside(root, _all(places))
+    names = Names(content.names, missing, declared, f"{path}: names")
+    names = held_against_tools(names, root, _all(places))
     return Layout(root, places, names, absent)
 
 
@@ -168,6 +172,8 @@ def _lists(folder: Path) -> dict[str, Path]:
     pictures = {os.path.splitext(name)[0] for name in names if is_picture(name)}
     # A text beside a picture is its label; there may be very many, and none needs to be opened.
     files = [folder / name for name in names if os.path.splitext(name)[0] not in pictures]
+    if any(map(has_boxes, files)):
+        return {}
     return {file.stem: file for file in files if is_picture_list(file)}
 
 

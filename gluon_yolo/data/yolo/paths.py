@@ -7,12 +7,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from gluon_yolo.data.keras.lines import LISTS, has_boxes
 from gluon_yolo.data.path_finder import PathFinder
 from gluon_yolo.data.pictures import is_picture, pictures_below
 from gluon_yolo.data.report import BadFile
 from gluon_yolo.data.text_file import first_line, read_text
 
-_LISTS = (".txt", ".list")
 _LABELS = {"images": "labels", "JPEGImages": "labels"}
 
 
@@ -32,8 +32,10 @@ class Listing:
 
 
 def is_picture_list(path: Path) -> bool:
-    """Say whether a file is a list of pictures: its first line names one."""
-    return path.suffix.lower() in _LISTS and path.is_file() and is_picture(first_line(path))
+    """Say whether a file is a list of pictures: its first line names one, and none has boxes behind it."""
+    if path.suffix.lower() not in LISTS or not path.is_file() or not is_picture(first_line(path)):
+        return False
+    return not has_boxes(path)
 
 
 def label_paths(picture: str) -> list[str]:

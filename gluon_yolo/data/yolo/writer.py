@@ -29,11 +29,11 @@ from pathlib import Path
 
 import yaml
 
+from gluon_yolo.data.classes import check_lines
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.parts import parts_of
 from gluon_yolo.data.writer import PictureStore, Writer, file_stem
 from gluon_yolo.data.yolo.label import write_label
-from gluon_yolo.errors import UserError
 
 _NAMES = "category.names"
 _BACKUP = "# darknet puts weights into the folder of a line backup=FOLDER\n"
@@ -69,11 +69,7 @@ class YOLOWriter(Writer):
     format = "yolo"
 
     def __init__(self, out: str | os.PathLike[str], class_names: Sequence[str]) -> None:
-        for name in class_names:
-            if not name.strip() or name != name.rstrip() or len(name.splitlines()) > 1:
-                raise UserError(
-                    f"the class name {name!r} cannot be a line of a .names file; rename the class"
-                )
+        check_lines(class_names)
         super().__init__(out, class_names)
         self._lists: dict[str, str] = {}
         self._difficult = 0

@@ -1,0 +1,92 @@
+"""A line of keras-yolo3's list: a picture's path, and its boxes behind it.
+
+``path x1,y1,x2,y2,class x1,y1,x2,y2,class ...``: corners in pixels, and class ids, both counted from zero.
+pytorch-YOLOv4 has the same. A path may hold blanks; a picture without objects stands alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from itertools import islice
+from pathlib import Path
+
+from gluon_yolo.data.pictures import is_picture
+from gluon_yolo.data.report import BadFile
+
+LISTS = (".txt", ".list")
+"""How the names of lists end."""
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_BOX = re.compile(rf"({_NUMBER}),({_NUMBER}),({_NUMBER}),({_NUMBER}),(\d{{1,9}})")
+_EXPECTED = "expected a picture and boxes x1,y1,x2,y2,class with blanks between"
+_LOOKED_AT = 1000  # lines, of which one that has boxes says what a list is
+_SHOWN = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """One picture and its objects as a list gives them, unchecked.
+
+    Args:
+        number: of the line in the list, from 1.
+        picture: the path, as written.
+        boxes: for each object its corners in pixels and its class id.
+        written: the boxes as the list has them.
+    """
+
+    number: int
+    picture: str
+    boxes: tuple[tuple[tuple[float, ...], int], ...]
+    written: tuple[str, ...]
+
+
+def read_line(path: str, number: int, text: str) -> Line:
+    """Read a line that is not blank.
+
+    Args:
+        path: the list, as messages name it.
+        number: of the line.
+        text: the line.
+
+    Raises:
+        BadFile: it names no picture, or has something else behind it than boxes.
+    """
+    words = text.split()
+    first = next((place for place, word in enumerate(words) if _BOX.fullmatch(word)), len(words))
+    boxes = words[first:]
+    behind = re.search(rf"(^|\s){re.escape(boxes[0])}(?=\s|$)", text) if boxes else None
+    picture = text[: behind.start()].strip() if behind else text.strip()
+    wrong = next((word for word in boxes if not _BOX.fullmatch(word)), None)
+    if wrong is not None or not is_picture(picture):
+        shown = text.strip() if len(text) <= _SHOWN else f"{text.strip()[:_SHOWN]}..."
+        problem = f"line {number}: {_EXPECTED}, got {wrong or picture[-_SHOWN:]!r} in {shown!r}"
+        raise BadFile(path, problem, "broken-label")
+    matches = [_BOX.fullmatch(word) for word in boxes]
+    objects = tuple((tuple(map(float, m.groups()[:4])), int(m.group(5))) for m in matches if m)
+    return Line(number, picture, objects, tuple(boxes))
+
+
+def has_boxes(path: Path) -> bool:
+    """Say whether a file is such a list: its first line names a picture, and one has boxes behind it."""
+    lines = _lines(path)
+    return names_pictures(path) and any(_BOX.fullmatch(line.split()[-1]) for line in lines)
+
+
+def names_pictures(path: Path) -> bool:
+    """Say whether the first line of a file names a picture, with boxes behind it or without."""
+    lines = _lines(path)
+    try:
+        return bool(lines) and bool(read_line(str(path), 1, lines[0]))
+    except BadFile:
+        return False
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the first lines of a text list that are not blank; none of any other file."""
+    if path.suffix.lower() not in LISTS or not path.is_file():
+        return []
+    try:
+        with open(path, encoding="utf-8-sig", errors="replace") as file:
+            return [line for line in islice(file, _LOOKED_AT) if line.strip()]
+    except OSError:
+        return []

@@ -1,0 +1,229 @@
+"""KerasSource: keras-yolo3's lists as a data set."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gluon_yolo.data.classes import unknown_classes
+from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.keras.lines import Line, has_boxes, names_pictures, read_line
+from gluon_yolo.data.names import ADVICE, Names, of_files
+from gluon_yolo.data.parallel import threaded_map
+from gluon_yolo.data.path_finder import PathFinder
+from gluon_yolo.data.pictures import picture_size_hw
+from gluon_yolo.data.report import BadFile, Report
+from gluon_yolo.data.source import Source
+from gluon_yolo.data.text_file import read_text
+from gluon_yolo.data.truth import Truth
+from gluon_yolo.errors import UserError
+from gluon_yolo.structures import Detections
+
+_NAMES = ("*.names", "*classes.txt")
+_PLACES = (".", "model_data", "data")
+
+
+class KerasDataset(PictureFiles):
+    """Pictures with the boxes of keras-yolo3's lists, as :class:`KerasSource` opens them.
+
+    Args:
+        written: for each picture its boxes as its list has them.
+        pictures: the arguments of :class:`PictureFiles`.
+    """
+
+    def __init__(self, written: Sequence[tuple[str, ...]], **pictures: Any) -> None:
+        super().__init__(**pictures)
+        self.written = tuple(written)
+
+
+class KerasSource(Source):
+    """A list in keras-yolo3's form, or a folder with some: each is a split, named by its stem.
+
+    The lists know their classes by number only; the names come from the ``.names`` or ``classes.txt`` file
+    beside them, or in ``model_data/``.
+    """
+
+    format = "keras"
+    title = "keras-yolo3's list"
+    accepts = "a list of pictures with boxes behind each (path x1,y1,x2,y2,class ...), or a folder with some"
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Say whether this is such a list, or a folder with one."""
+        return bool(_lists(path))
+
+    def splits(self) -> tuple[str, ...]:
+        """Return the stems of the lists."""
+        return tuple(self._by_split)
+
+    def class_names(self, splits: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return the class names, which all lists share.
+
+        Raises:
+            UserError: there are none, or files of them disagree.
+        """
+        names = self._names.read()
+        if names is None:
+            raise UserError(self._names.missing)
+        return names
+
+    def open(
+        self, split: str, class_names: Sequence[str] | None = None, skip_bad: bool = False
+    ) -> KerasDataset:
+        """Open a split, or several with commas between; see :class:`Source`."""
+        lists = self._chosen(split)
+        class_names = self.class_names() if class_names is None else tuple(class_names)
+        own = self._names.read() or class_names
+        report = Report(f"{self._folder.resolve().name} {split}")
+        entries = _entries(lists, self._folder, report)
+        read = threaded_map(_Reader(len(own), self._names.origin), entries, f"reading {report.title}")
+        report.skip([each for each in read if isinstance(each, BadFile)])
+        usable = [each for each in read if isinstance(each, _Record)]
+        report.raise_if_errors(skip_bad, len(usable))
+        return KerasDataset(
+            written=[record.entry.line.written for record in usable],
+            class_names=class_names,
+            names=[record.entry.picture for record in usable],
+            sizes_hw=[record.size_hw for record in usable],
+            truths=_truths(usable, own, class_names, report),
+            report=report,
+        )
+
+    @property
+    def _folder(self) -> Path:
+        return self.path if self.path.is_dir() else self.path.parent
+
+    @functools.cached_property
+    def _by_split(self) -> dict[str, Path]:
+        found = _lists(self.path)
+        if not found:
+            raise UserError(f"{self.path}: no list in it; expected {self.accepts}")
+        return found
+
+    @functools.cached_property
+    def _names(self) -> Names:
+        for pattern in _NAMES:
+            files = [file for place in _PLACES for file in sorted((self._folder / place).glob(pattern))]
+            found = of_files(files)
+            if found:
+                return found
+        return Names(None, f"{self._folder}: no class names: {ADVICE}")
+
+    def _chosen(self, split: str) -> list[Path]:
+        """Return the lists of one split, or of several with commas between."""
+        stems = self.resolve(split).split(",")
+        for stem in stems:
+            if stem not in self._by_split:
+                raise UserError(f"{self.path}: no split {stem!r}; there is {', '.join(self._by_split)}")
+        return [self._by_split[stem] for stem in dict.fromkeys(stems)]
+
+
+class _Entry(NamedTuple):
+    """A line of a list, and the picture that it means."""
+
+    path: str
+    line: Line
+    picture: str
+
+
+class _Record(NamedTuple):
+    """What can be used of an entry."""
+
+    entry: _Entry
+    size_hw: tuple[int, int]
+
+
+class _Reader:
+    """Reads an entry's picture, or says why it cannot be used."""
+
+    def __init__(self, classes: int, origin: str) -> None:
+        self._classes = classes
+        self._origin = origin
+
+    def __call__(self, entry: _Entry | BadFile) -> _Record | BadFile:
+        if isinstance(entry, BadFile):
+            return entry
+        unknown = next((class_id for _, class_id in entry.line.boxes if class_id >= self._classes), None)
+        if unknown is not None:
+            known = f"the {self._classes} classes count from 0 to {self._classes - 1} ({self._origin})"
+            problem = f"line {entry.line.number}: class id {unknown}, but {known}"
+            return BadFile(entry.path, problem, "unknown-class")
+        try:
+            return _Record(entry, picture_size_hw(entry.picture))
+        except BadFile as error:
+            return error
+
+
+def _lists(path: Path) -> dict[str, Path]:
+    """Return the list that a path is, or those in the folder that it is, by their stems; one has boxes."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return {file.stem: file for file in files if names_pictures(file)} if any(map(has_boxes, files)) else {}
+
+
+def _entries(lists: Sequence[Path], folder: Path, report: Report) -> list[_Entry | BadFile]:
+    """Return the lines of lists, each picture once; or what is wrong with a line."""
+    entries: list[_Entry | BadFile] = []
+    first: dict[str, _Entry] = {}
+    for path in lists:
+        finder = PathFinder([path.parent, folder], os.path.isfile)
+        for number, text in enumerate(read_text(path, "the list").splitlines(), 1):
+            if not text.strip():
+                continue
+            entry = _entry(str(path), number, text, finder)
+            if isinstance(entry, BadFile):
+                entries.append(entry)
+                continue
+            before = first.setdefault(os.path.abspath(entry.picture), entry)
+            if before is entry:
+                entries.append(entry)
+            elif before.line.written != entry.line.written:
+                problem = f"line {number}: has other boxes than line {before.line.number} of {before.path} "
+                problem += "for the same picture: put all on one line"
+                entries.append(BadFile(str(path), problem, "broken-label"))
+        report.notes += finder.notes(path.name)
+    return entries
+
+
+def _entry(path: str, number: int, text: str, finder: PathFinder) -> _Entry | BadFile:
+    try:
+        line = read_line(path, number, text)
+    except BadFile as error:
+        return error
+    picture = finder.find(line.picture)
+    if picture is None:
+        return BadFile(path, f"line {number}: {finder.problem(line.picture)}", "missing-picture")
+    return _Entry(path, line, picture)
+
+
+def _truths(
+    records: Sequence[_Record], own: Sequence[str], class_names: Sequence[str], report: Report
+) -> list[Detections]:
+    """Turn lines into ground truth.
+
+    Args:
+        records: what was read.
+        own: the names that the lists' class ids stand for.
+        class_names: the names that the truth's class ids stand for.
+        report: where findings go.
+
+    Raises:
+        UserError: a class that has objects is not among ``class_names``.
+    """
+    class_ids = {name: class_id for class_id, name in enumerate(class_names)}
+    unknown: dict[str, str] = {}
+    truths = []
+    for entry, size_hw in records:
+        truth = Truth(entry.path, size_hw, report)
+        for (corners, class_id), written in zip(entry.line.boxes, entry.line.written):
+            name, place = own[class_id], f"line {entry.line.number}"
+            if name in class_ids:
+                truth.add(corners, class_ids[name], where=f"{place} ({name}, {written})")
+            else:
+                unknown.setdefault(name, f"{entry.path}: {place}")
+        truths.append(truth.detections())
+    if unknown:
+        raise unknown_classes(unknown, class_names)
+    return truths

@@ -1,0 +1,84 @@
+"""Names: the class names of a data set whose labels know their classes by number, or where to read them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.errors import UserError
+
+ADVICE = "give them with --classes FILE, or put a .names file there, one name a line"
+_NAMES_SHOWN = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Names:
+    """The class names of a data set, in the order of the class ids, or where to read them.
+
+    Args:
+        source: the names, or the file that has them; None where there are none, or it cannot be told which.
+        missing: what to say then.
+        declared: how many classes a description says there are, and where it does.
+        described: the description that has the names.
+    """
+
+    source: tuple[str, ...] | Path | None
+    missing: str
+    declared: tuple[int, str] | None = None
+    described: str = "names"
+
+    @property
+    def origin(self) -> str:
+        """Where the names are from, for messages."""
+        return str(self.source) if isinstance(self.source, Path) else self.described
+
+    def read(self) -> tuple[str, ...] | None:
+        """Return the names, None where there are none.
+
+        Raises:
+            UserError: their file is broken, or they are not as many as the description declares.
+        """
+        if self.source is None:
+            return None
+        names = read_class_names(self.source) if isinstance(self.source, Path) else self.source
+        self.check_count(names, self.origin)
+        return names
+
+    def check_count(self, names: Sequence[str], origin: str) -> None:
+        """Raise a UserError when there are not as many names as the description declares."""
+        if self.declared is None or self.declared[0] == len(names):
+            return
+        count, place = self.declared
+        raise UserError(
+            f"{place}: says {count} classes, but {origin} has {_shown(names)}; correct one of them"
+        )
+
+
+def of_files(files: Sequence[Path]) -> Names | None:
+    """Return the names of files that must agree; None without files."""
+    if not files:
+        return None
+    if len(files) > 1:
+        try:
+            names = {str(file): read_class_names(file) for file in files}
+        except UserError as error:
+            return Names(None, str(error))
+        if len(set(names.values())) > 1:
+            return Names(None, disagreement(names))
+    return Names(files[0], "")
+
+
+def disagreement(names: dict[str, tuple[str, ...]]) -> str:
+    """Say which files have other class names than others."""
+    lists = ", ".join(f"{file} ({_shown(each)})" for file, each in names.items())
+    return (
+        f"several files of class names disagree, so class ids can mean one thing or the other: {lists}. Make "
+        "them equal, or say with --classes FILE which counts for all labels"
+    )
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = ", ..." if len(names) > _NAMES_SHOWN else ""
+    return f"{len(names)} ({', '.join(names[:_NAMES_SHOWN])}{more})"

@@ -1,0 +1,104 @@
+"""KerasSource: lists with boxes, their names, and what is wrong in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gluon_yolo.data.formats import SOURCES, open_source
+from gluon_yolo.data.keras.source import KerasSource
+from gluon_yolo.errors import UserError
+from tests.data.yolo.test_source import add, put
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Pictures of 24x32; the second has no object."""
+    for name in ("one.jpg", "more/two.jpg", "three 3.jpg"):
+        add(tmp_path, name, None)
+    put(tmp_path, "train.txt", "more/two.jpg\none.jpg 1,2,11,12,1 0,0,32,24,0\n")
+    put(tmp_path, "val.txt", "three 3.jpg 4,5,40,20,1\n")
+    put(tmp_path / "model_data", "my_classes.txt", "cat\ndog\n")
+    return tmp_path
+
+
+def test_everything(root):
+    assert [name for name in SOURCES if SOURCES[name].recognises(root)] == ["keras"]
+    source = open_source(root)
+    assert source.parts() == {"train": "train", "val": "val"}
+    assert source.class_names(("train",)) == ("cat", "dog")
+    train, val = source.open("train"), source.open("val")
+    assert [Path(train.name(i)).name for i in range(2)] == ["two.jpg", "one.jpg"]
+    assert train.truth(0).boxes.tolist() == []
+    assert train.truth(1).boxes.tolist() == [[1, 2, 11, 12], [0, 0, 32, 24]]
+    assert train.truth(1).class_ids.tolist() == [1, 0]
+    assert val.truth(0).boxes.tolist() == [[4, 5, 32, 20]]
+    assert [finding.kind for finding in val.report.warnings] == ["reaches-out"]
+    assert val.report.warnings[0].where == "line 1 (dog, 4,5,40,20,1)"
+    assert len(source.open("train,val")) == 3
+
+
+def test_one_list(root):
+    source = open_source(root / "train.txt")
+    assert (source.format, source.splits()) == ("keras", ("train",))
+    assert len(source.open("train", ("dog", "cat", "cow"))) == 2
+    assert source.open("train", ("dog", "cat")).truth(1).class_ids.tolist() == [0, 1]
+
+
+def test_a_list_of_pictures_alone_is_yolos(root):
+    (root / "train.txt").unlink()
+    put(root, "val.txt", "one.jpg\n")
+    assert not KerasSource.recognises(root) and SOURCES["yolo"].recognises(root)
+
+
+def test_lists_of_another_machine(root):
+    put(root, "train.txt", "/home/u/data/one.jpg 1,2,11,12,1\nD:\\data\\more\\two.jpg 1,2,3,4,0\n")
+    dataset = open_source(root).open("train")
+    assert [Path(dataset.name(i)).name for i in range(2)] == ["one.jpg", "two.jpg"]
+    assert dataset.report.notes[0].startswith("train.txt names pictures in /home/u/data; they were found in ")
+
+
+def test_class_names(root):
+    (root / "model_data" / "my_classes.txt").unlink()
+    with pytest.raises(UserError, match="no class names: give them with --classes FILE"):
+        open_source(root).open("train")
+    assert open_source(root).open("train", ("a", "b")).class_names == ("a", "b")
+    put(root, "classes.txt", "cat\ndog")
+    put(root / "model_data", "coco_classes.txt", "dog\ncat")
+    with pytest.raises(UserError, match=r"disagree.*/classes\.txt \(2 \(cat, dog\)\), .*coco_classes\.txt"):
+        open_source(root).open("train")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("one.jpg 1,2,3,4,0\nnone.jpg 1,2,3,4,0", "line 2: there is no picture none.jpg, seen from"),
+        (
+            "one.jpg 1,2,3,4,0\none.jpg 5,6,7,8,0",
+            "line 2: has other boxes than line 1 of .* for the same pict",
+        ),
+        (
+            "one.jpg 1,2,3,4,2",
+            r"line 1: class id 2, but the 2 classes count from 0 to 1 \(.*my_classes.txt\)",
+        ),
+        ("one.jpg 1,2,3,4,0\nx 1,2,3,4,0", "line 2: expected a picture and boxes"),
+    ],
+)
+def test_faults(root, text, problem):
+    put(root, "train.txt", text)
+    with pytest.raises(UserError, match=f"train.txt: {problem}"):
+        open_source(root).open("train")
+    if "\n" in text:
+        report = open_source(root).open("train", skip_bad=True).report
+        assert (report.pictures, report.skipped) == (1, 1)
+
+
+def test_the_same_line_twice_is_taken_once(root):
+    put(root, "train.txt", "one.jpg 1,2,3,4,0\n" * 2)
+    assert len(open_source(root).open("train")) == 1
+
+
+def test_no_such_split(root):
+    with pytest.raises(UserError, match="no split 'test'; there is train, val"):
+        open_source(root).open("test")
