@@ -107,3 +107,13 @@ COCO_CLASSES = (
     "hair drier",
     "toothbrush",
 )
+
+OTHER_SPELLINGS = (
+    ("motorcycle", "motorbike"),
+    ("airplane", "aeroplane"),
+    ("couch", "sofa"),
+    ("potted plant", "pottedplant"),
+    ("dining table", "diningtable"),
+    ("tv", "tvmonitor"),
+)
+"""What COCO's annotations call a class, and what Pascal VOC and darknet's ``coco.names`` call it."""

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from gluon_yolo.data.classes import lookalikes, read_class_names
 from gluon_yolo.data.coco.dataset import gluoncv_coco_root
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.formats import SOURCES, open_source
+from gluon_yolo.data.selection import Classes, open_parts
 from gluon_yolo.data.source import Source
+from gluon_yolo.data.spellings import Spellings
 from gluon_yolo.data.voc.dataset import gluoncv_voc_root
 from gluon_yolo.errors import UserError
 
@@ -60,10 +64,47 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--classes", metavar="FILE", help="class names, one a line (default: those that the data gives)"
     )
+    add_class_arguments(group)
     group.add_argument(
         "--skip-bad",
         action="store_true",
         help="leave out what cannot be used, and go on with what is doubtful",
+    )
+
+
+def add_class_arguments(group: Any) -> None:
+    """Declare the flags that leave classes out, and that say what they are called elsewhere."""
+    group.add_argument(
+        "--only",
+        metavar="CLASS,CLASS",
+        help="use these classes alone; boxes of the others are left out, and counted",
+    )
+    group.add_argument(
+        "--class-map",
+        metavar="FILE",
+        help="lines NAME = OTHER NAME: what the data calls NAME counts as OTHER NAME, several perhaps as "
+        "one. What VOC, COCO and darknet spell otherwise (sofa, couch) is known",
+    )
+
+
+def classes_of(args: argparse.Namespace) -> Classes:
+    """Return the classes that the arguments ask for.
+
+    Args:
+        args: parsed with ``--classes`` and the flags of :func:`add_class_arguments`.
+
+    Raises:
+        UserError: a file cannot be read, or ``--only`` names nothing.
+    """
+    only = getattr(args, "only", None)
+    names = tuple(word.strip() for word in (only or "").split(",") if word.strip())
+    if only is not None and not names:
+        raise UserError("--only: names no class; give names with commas between")
+    class_map = getattr(args, "class_map", None)
+    return Classes(
+        read_class_names(args.classes) if args.classes else None,
+        names,
+        Spellings.read(class_map) if class_map else Spellings(),
     )
 
 
@@ -115,16 +156,16 @@ def open_datasets(
     splits = {
         part: getattr(args, f"{part}_split") or _split_for(part, source, needed, args) for part in needed
     }
-    if args.classes:
-        class_names = read_class_names(args.classes)
-    else:
-        class_names = source.class_names(tuple(splits.values()))
-        for group in lookalikes(class_names):
-            message = "%s: the classes %s differ in case or blanks only; they are kept apart"
-            logger.warning(message, source.path, " and ".join(map(repr, group)))
-    opened = {part: source.open(split, class_names, args.skip_bad) for part, split in splits.items()}
+    classes = classes_of(args)
+    opened = open_parts(source, splits, classes, args.skip_bad)
+    class_names = next(iter(opened.values())).class_names
+    for group in lookalikes(class_names) if classes.names is None else ():
+        message = "%s: the classes %s differ in case or blanks only; they are kept apart"
+        logger.warning(message, source.path, " and ".join(map(repr, group)))
     if not args.skip_bad:
         _refuse_wrong_units(opened.values())
+        if len(opened) > 1 and not (args.train_split or args.val_split):
+            _refuse_shared_pictures(opened["train"], opened["val"])
     return opened.get("train"), opened.get("val"), class_names
 
 
@@ -180,10 +221,26 @@ def _standard_place(dataset: str) -> Path:
     return place
 
 
+def _refuse_shared_pictures(train: Dataset, val: Dataset) -> None:
+    """Raise a UserError where some pictures are in both parts; where all are, it is meant so."""
+    shared = _shared(train, val)
+    if shared and not len(shared) == len(val) == len(train):
+        raise UserError(
+            f"{train.report.title}: {len(shared):,} of {len(val):,} validation pictures are training pictures "
+            f"too, such as {shared[0]}; the scores would flatter: take them out of one part, or divide anew "
+            "with `gluon-yolo data split --force`. If it is right so: --skip-bad"
+        )
+
+
 def _warn_of_shared_pictures(train: Dataset, val: Dataset) -> None:
     """Warn when pictures are both trained and validated on: the score would say nothing about new ones."""
-    names = {train.name(i) for i in range(len(train))}
-    shared = sum(val.name(i) in names for i in range(len(val)))
+    shared = _shared(train, val)
     if shared:
         message = "%d of %d validation pictures are training pictures too; the scores will flatter"
-        logger.warning(message, shared, len(val))
+        logger.warning(message, len(shared), len(val))
+
+
+def _shared(train: Dataset, val: Dataset) -> list[str]:
+    """Return the validation pictures that are training pictures too, by whatever path."""
+    names = {os.path.realpath(train.name(index)) for index in range(len(train))}
+    return [name for index in range(len(val)) if os.path.realpath(name := val.name(index)) in names]

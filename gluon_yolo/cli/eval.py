@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gluon_yolo.cli.data_flags import add_data_arguments, log_reports, open_datasets
+from gluon_yolo.cli.data_flags import add_data_arguments, classes_of, log_reports, open_datasets
 from gluon_yolo.cli.model_flags import add_model_arguments, model_files, open_predictor
 from gluon_yolo.cli.number_flags import Within
 from gluon_yolo.cli.outputs import check_outputs, make_folder, write_file
 from gluon_yolo.cli.stopped import saying
 from gluon_yolo.data.class_map import ClassMap
-from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.coco.dataset import open_coco
 from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.selection import select
 from gluon_yolo.engine.evaluate import Watch, evaluate
 from gluon_yolo.errors import UserError
 from gluon_yolo.metrics import Metric
@@ -73,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
     with saying(lambda: f"eval; no scores are written{_so_far(args, shown)}"):
         predictor = open_predictor(args)
         dataset = _open_data(args)
-        renumbered = ClassMap(predictor.class_names, dataset, args.model or args.network)
+        spellings = classes_of(args).spellings
+        renumbered = ClassMap(predictor.class_names, dataset, args.model or args.network, spellings)
 
         def detect(pictures: np.ndarray) -> list[Detections]:
             return [renumbered(found) for found in predictor.detect_batch(pictures)]
@@ -138,8 +139,7 @@ def _open_data(args: argparse.Namespace) -> Dataset:
         raise UserError("--annotations FILE and --images DIR go together")
     if args.data or args.data_root or args.val_split:
         raise UserError("name the data once: --annotations and --images, or --data and --val-split")
-    class_names = read_class_names(args.classes) if args.classes else None
-    dataset = open_coco(args.annotations, args.images, class_names, args.skip_bad)
+    dataset = select(open_coco(args.annotations, args.images, skip_bad=args.skip_bad), classes_of(args))
     log_reports(None, dataset)
     return dataset
 

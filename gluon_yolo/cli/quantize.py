@@ -210,7 +210,15 @@ def _judge(data: quantize_data.Data, reference: Any, request: Request) -> Judge:
         scoring = found_by(predictor, scoring)
     quantize_data.warn_of_few(scoring)
     return Judge(
-        reference, scoring, spec, size_hw, fit, threshold, agreement=not data.labelled, coco=data.coco
+        reference,
+        scoring,
+        spec,
+        size_hw,
+        fit,
+        threshold,
+        agreement=not data.labelled,
+        coco=data.coco,
+        spellings=data.spellings,
     )
 
 

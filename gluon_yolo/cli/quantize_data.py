@@ -9,13 +9,19 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_yolo.cli.data_flags import log_reports, open_datasets, source_of
+from gluon_yolo.cli.data_flags import (
+    add_class_arguments,
+    classes_of,
+    log_reports,
+    open_datasets,
+    source_of,
+)
 from gluon_yolo.cli.number_flags import Within
 from gluon_yolo.data.chosen import Chosen, open_unlabelled
-from gluon_yolo.data.coco.dataset import COCODataset
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.formats import SOURCES
 from gluon_yolo.data.pictures import pictures_below
+from gluon_yolo.data.spellings import Spellings
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.calibration import divided, drawn
 
@@ -35,6 +41,7 @@ class Data:
         labelled: whether they have ground truth.
         coco: whether it is COCO's.
         note: how they were chosen.
+        spellings: what else the data may call the model's classes.
     """
 
     calibration: Dataset
@@ -42,6 +49,7 @@ class Data:
     labelled: bool
     coco: bool
     note: str
+    spellings: Spellings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     score_help = "split to score on (default: the data's for validation or test)"
     group.add_argument("--val-split", metavar="NAMES", help=score_help)
     group.add_argument("--classes", metavar="FILE", help="class names, one a line, of the data or --network")
+    add_class_arguments(group)
     group.add_argument("--skip-bad", action="store_true", help="leave out what cannot be used")
     num_help = "pictures to calibrate on (default: %(default)s)"
     group.add_argument("--num", type=int, action=Within, least=1, default=200, metavar="N", help=num_help)
@@ -83,7 +92,7 @@ def open_data(args: argparse.Namespace, class_names: Sequence[str]) -> Data:
         return _halves(pictures, args, labelled=False, coco=False)
     train, val = _open(args)
     if val is None:
-        return _halves(train, args, labelled=True, coco=isinstance(train, COCODataset))
+        return _halves(train, args, labelled=True, coco=train.is_coco)
     scored = {val.name(index) for index in range(len(val))}
     free = [index for index in range(len(train)) if train.name(index) not in scored]
     if not (free and len(val)):
@@ -98,7 +107,7 @@ def open_data(args: argparse.Namespace, class_names: Sequence[str]) -> Data:
     scoring = val if whole else Chosen(val, drawn(len(val), args.eval_num, args.seed))
     note = f"calibration: {_drawn(calibration, len(train))} of {train.report.title}; "
     note += f"score: {_drawn(scoring, len(val))} of {val.report.title}"
-    return Data(calibration, scoring, True, isinstance(val, COCODataset), note)
+    return Data(calibration, scoring, True, val.is_coco, note, classes_of(args).spellings)
 
 
 def warn_of_few(scoring: Dataset) -> None:
@@ -149,7 +158,8 @@ def _halves(dataset: Dataset, args: argparse.Namespace, labelled: bool, coco: bo
         log.warning("--num %d: %d of the %d pictures calibrate", args.num, len(calibrated), count)
     scored = [scored[place] for place in drawn(len(scored), args.eval_num, args.seed)]
     note = f"{title} has no second part: {len(calibrated)} of its {count} pictures calibrate, {len(scored)} "
-    return Data(Chosen(dataset, calibrated), Chosen(dataset, scored), labelled, coco, f"{note}others score")
+    parts, spellings = (Chosen(dataset, calibrated), Chosen(dataset, scored)), classes_of(args).spellings
+    return Data(*parts, labelled, coco, f"{note}others score", spellings)
 
 
 def _drawn(part: Dataset, count: int) -> str:

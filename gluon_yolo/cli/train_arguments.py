@@ -32,6 +32,8 @@ DEFAULTS: Mapping[str, Any] = {
     },
     **{
         "classes": None,
+        "only": None,
+        "class_map": None,
         "skip_bad": False,
         "recipe": None,
         "gpus": None,

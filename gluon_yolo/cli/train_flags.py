@@ -20,7 +20,7 @@ from gluon_yolo.spec import Anchors
 log = logging.getLogger("gluon_yolo")
 
 DEVICES = ("gpus", "cpu_devices", "num_workers", "worker_type")
-_PATHS = ("data", "data_root", "classes", "weights")
+_PATHS = ("data", "data_root", "classes", "class_map", "weights")
 
 
 def given_flags(args: argparse.Namespace) -> Flags:

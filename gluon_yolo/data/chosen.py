@@ -43,6 +43,11 @@ class Chosen(Dataset):
             raise ValueError(f"expected {len(self._indices)} truths, got {len(self._truths)}")
         self.report.count(self._truths, self.class_names)
 
+    @property
+    def is_coco(self) -> bool:
+        """Whether the data set that it is made of is COCO's."""
+        return self._dataset.is_coco
+
     def __len__(self) -> int:
         """Return the number of pictures."""
         return len(self._indices)

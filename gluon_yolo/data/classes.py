@@ -46,7 +46,7 @@ def lookalikes(names: Iterable[str]) -> list[tuple[str, ...]]:
     """Return the groups of names that differ only in case or blanks, and so are probably one class."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        groups[_plain(name)].append(name)
+        groups[plain(name)].append(name)
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
@@ -57,22 +57,29 @@ def unknown_classes(found_in: Mapping[str, str], class_names: Sequence[str]) -> 
         found_in: for each unknown class the place where it was first seen.
         class_names: the known classes.
     """
-    known = ", ".join(repr(name) for name in class_names[:_NAMES_SHOWN])
-    if len(class_names) > _NAMES_SHOWN:
-        known += f" and {len(class_names) - _NAMES_SHOWN} more"
+    known = listed([repr(name) for name in class_names], _NAMES_SHOWN)
     lines = [f"{place}: unknown class {name!r}{_hint(name, class_names)}" for name, place in found_in.items()]
-    advice = "Name every class in the file given with --classes, or correct the annotations"
+    advice = (
+        "Name every class in the file given with --classes, leave classes out with --only, or correct the "
+        "annotations"
+    )
     return UserError("\n".join([*lines, f"The known classes are {known}. {advice}"]))
 
 
 def _hint(name: str, class_names: Sequence[str]) -> str:
     """Return a hint where ``name`` differs from a known class only in case or blanks."""
     for known in class_names:
-        if _plain(known) == _plain(name):
+        if plain(known) == plain(name):
             return f" (it differs from {known!r} only in case or blanks, but names must match exactly)"
     return ""
 
 
-def _plain(name: str) -> str:
-    """Return a name without case and blanks."""
+def plain(name: str) -> str:
+    """Return a name without case and blanks, in which lookalikes are equal."""
     return "".join(name.split()).casefold()
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Return names with commas between, and how many more there are than these."""
+    more = [f"and {len(names) - most} more"] if len(names) > most else []
+    return ", ".join([*map(str, names[:most]), *more])

@@ -30,6 +30,11 @@ class Dataset(abc.ABC):
         self.class_names = tuple(class_names)
         self.report = report
 
+    @property
+    def is_coco(self) -> bool:
+        """Whether its objects are annotated as COCO's, which COCO's numbers are meant for."""
+        return False
+
     @abc.abstractmethod
     def __len__(self) -> int:
         """Return the number of pictures."""

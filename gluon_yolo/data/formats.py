@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from gluon_yolo.data.classes import listed
 from gluon_yolo.data.coco.source import COCOSource
 from gluon_yolo.data.coco.writer import COCOWriter
 from gluon_yolo.data.keras.source import KerasSource
@@ -37,7 +38,6 @@ WRITERS: dict[str, type[Writer]] = {
     "keras": KerasWriter,
 }
 
-_SHOWN = 8
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _LABELME = "These are labelme's files, which are not read: export them as Pascal VOC, COCO or YOLO first"
 
@@ -70,7 +70,7 @@ def open_source(path: str | os.PathLike[str], format: str | None = None) -> Sour
     source = SOURCES[found[0]](path)
     splits = source.splits()
     plural = "s" if len(splits) > 1 else ""
-    logger.info("data: %s, split%s %s: %s", source.title, plural, _listed(splits), path)
+    logger.info("data: %s, split%s %s: %s", source.title, plural, listed(splits), path)
     return source
 
 
@@ -86,7 +86,7 @@ def _unknown(path: Path) -> UserError:
     looked = "".join(f"\n  {name:7} {source.accepts}" for name, source in SOURCES.items())
     if path.is_dir():
         entries = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in path.iterdir())
-        there = f"the folder holds {_listed(entries)}" if entries else "the folder is empty"
+        there = f"the folder holds {listed(entries)}" if entries else "the folder is empty"
     else:
         there = f"the file has {path.stat().st_size:,} bytes"
     remedy = (
@@ -107,7 +107,7 @@ def _remedy(path: Path) -> str:
     below = sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
     data = [child for child in below if any(source.recognises(child) for source in SOURCES.values())]
     if data:
-        return f"There is data one folder below; name one of: {_listed([str(child) for child in data])}"
+        return f"There is data one folder below; name one of: {listed([str(child) for child in data])}"
     jsons = sorted(path.glob("*.json"))
     if jsons and b'"shapes"' in jsons[0].read_bytes():
         return _LABELME
@@ -115,9 +115,3 @@ def _remedy(path: Path) -> str:
     if files and all(map(is_picture, files)):
         return "There are pictures and no labels: draw boxes with a tool that writes one of these formats"
     return ""
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return names with commas between, and how many more there are."""
-    more = [f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
-    return ", ".join([*names[:_SHOWN], *more])

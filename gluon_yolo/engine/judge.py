@@ -10,6 +10,7 @@ import numpy as np
 from gluon_yolo.data.chosen import Chosen
 from gluon_yolo.data.class_map import ClassMap
 from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.spellings import Spellings
 from gluon_yolo.engine.evaluate import evaluate
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
@@ -36,6 +37,7 @@ class Judge:
         agreement: whether the ground truth is what the network in float finds
             (:func:`found_by`), which is scored by the area under VOC's curve alone.
         coco: whether the ground truth is COCO's annotations, for which COCO's AP alone decides.
+        spellings: what else the data may call the classes.
 
     Attributes:
         keys: the numbers that decide: VOC07's mean and COCO's AP, which sees boxes that are a little off; or
@@ -57,6 +59,7 @@ class Judge:
         nms_threshold: float = 0.45,
         agreement: bool = False,
         coco: bool = False,
+        spellings: Spellings | None = None,
     ) -> None:
         self.dataset, self.agreement = dataset, agreement
         if not any(len(dataset.truth(index)) for index in range(len(dataset))):
@@ -65,7 +68,7 @@ class Judge:
         if agreement:
             self.keys = ("VOC_mAP50",)
         self._spec, self._size_hw, self._fit, self._nms_threshold = spec, size_hw, fit, nms_threshold
-        self._renumbered = ClassMap(spec.class_names, dataset)
+        self._renumbered = ClassMap(spec.class_names, dataset, spellings=spellings)
         self.baseline = self(reference)
 
     def __call__(self, network: Network) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gluon_yolo.data.coco.dataset import COCODataset
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.metrics import Metric
 from gluon_yolo.metrics.coco_ap import COCOMetric
@@ -21,6 +20,6 @@ def score(dataset: Dataset, kind: str = "auto") -> tuple[Metric, str]:
             annotations, else ``voc07``.
     """
     if kind == "auto":
-        kind = "coco" if isinstance(dataset, COCODataset) else "voc07"
+        kind = "coco" if dataset.is_coco else "voc07"
     metric = COCOMetric.from_dataset(dataset) if kind == "coco" else VOCMetric(dataset.class_names)
     return metric, _KEYS[kind]

@@ -76,7 +76,7 @@ def test_class_names_are_of_both_parts(tmp_path: Path, caplog: pytest.LogCapture
 
 def test_vocs_own_classes_are_in_the_order_of_published_weights(tmp_path: Path) -> None:
     stems = [f"{i:02d}" for i in range(20)]
-    write_voc(tmp_path, {"train": stems, "val": ["00"]}, list(reversed(VOC_CLASSES)))
+    write_voc(tmp_path, {"train": stems[1:], "val": stems[:1]}, list(reversed(VOC_CLASSES)))
     assert open_datasets(parsed("--data-root", str(tmp_path)))[2] == VOC_CLASSES
 
 
@@ -93,8 +93,51 @@ def test_class_file_rules(tmp_path: Path) -> None:
 
 def test_warns_of_pictures_in_both_parts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_voc(tmp_path, {"train": ["a", "b"], "val": ["b"]}, ["ant", "bee"])
-    log_reports(*open_datasets(parsed("--data-root", str(tmp_path)))[:2])
-    assert "1 of 1 validation pictures are training pictures too" in caplog.text
+    for words in (["--skip-bad"], ["--val-split", "val"]):
+        log_reports(*open_datasets(parsed("--data-root", str(tmp_path), *words))[:2])
+        assert "1 of 1 validation pictures are training pictures too" in caplog.text
+        caplog.clear()
+
+
+def test_refuses_some_pictures_in_both_parts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """That is a slip in a list; where both are one and the same it is meant so."""
+    write_voc(tmp_path, {"train": ["a", "b"], "val": ["b", "c"]}, ["ant", "bee", "cat"])
+    words = parsed("--data-root", str(tmp_path))
+    with pytest.raises(
+        UserError, match=r"1 of 2 validation pictures are training pictures too, such as .*b\.png;"
+    ):
+        open_datasets(words)
+    write_voc(tmp_path, {"train": ["a", "b"], "val": ["a", "b"]}, ["ant", "bee"])
+    log_reports(*open_datasets(words)[:2])
+    assert "2 of 2 validation pictures are training pictures too" in caplog.text
+
+
+def test_a_link_is_the_same_picture(tmp_path: Path) -> None:
+    write_voc(tmp_path, {"train": ["a", "c"], "val": ["b"]}, ["ant", "bee", "cat"])
+    (tmp_path / "JPEGImages" / "b.png").unlink()
+    (tmp_path / "JPEGImages" / "b.png").symlink_to("a.png")
+    with pytest.raises(UserError, match="1 of 1 validation pictures are training pictures too"):
+        open_datasets(parsed("--data-root", str(tmp_path)))
+
+
+def test_classes_alone_and_by_other_names(tmp_path: Path) -> None:
+    write_voc(tmp_path, {"train": ["a", "b"], "val": ["c"]}, ["sofa", "bee", "sofa"])
+    (tmp_path / "coco.names").write_text("person\ncouch\nbee\n")
+    (tmp_path / "map.txt").write_text("bee = insect\n")
+    words = ["--data-root", str(tmp_path)]
+    coco = ["--classes", str(tmp_path / "coco.names")]
+    for more, expected in (
+        (["--only", "sofa"], ("sofa",)),
+        (["--only", " bee , sofa"], ("bee", "sofa")),
+        (coco, ("person", "couch", "bee")),
+        ([*coco, "--only", "couch"], ("couch",)),
+        (["--class-map", str(tmp_path / "map.txt")], ("insect", "sofa")),
+    ):
+        train, val, names = open_datasets(parsed(*words, *more))
+        assert names == train.class_names == val.class_names == expected
+        assert [name for name, count in val.report.per_class.items() if count] in (["sofa"], ["couch"])
+    with pytest.raises(UserError, match="--only: names no class; give names with commas between"):
+        open_datasets(parsed(*words, "--only", ","))
 
 
 def test_coco_layout(tmp_path: Path) -> None:

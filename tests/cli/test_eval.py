@@ -211,3 +211,24 @@ def test_needs_one_model(capsys: pytest.CaptureFixture[str]) -> None:
     for words in ([], ["--network", "yolo3_mobilenet1.0_voc"], ["--model", "m", "--weights", "w"]):
         assert main(["eval", *words]) == 2
         assert "error: name one model: --model PATH" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("way", ["annotations", "data"])
+def test_a_class_under_another_name(data: Path, way: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Refused with the ways on; a written map, or leaving it out, is one."""
+    content = json.loads((data / "instances.json").read_text())
+    content["categories"] = [{"id": 3, "name": "quadrat"}, {"id": 4, "name": "couch"}]
+    (data / "instances.json").write_text(json.dumps(content))
+    named = ["--annotations", str(data / "instances.json"), "--images", str(data / "JPEGImages")]
+    words = [
+        "eval",
+        "--model",
+        "m",
+        *(named if way == "annotations" else ["--data", str(data / "instances.json")]),
+    ]
+    (data / "map.txt").write_text("quadrat = square\n")
+    assert main([*words, "--class-map", str(data / "map.txt")]) == 2  # it knows no couch
+    only = ["--only", "square", "--class-map", str(data / "map.txt"), "--json", str(data / "s.json")]
+    assert main([*words, *only]) == 0
+    numbers = json.loads((data / "s.json").read_text())
+    assert list(numbers["per_class"]) == ["square"] and numbers["VOC_mAP50"] == 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from gluon_yolo.cli.data_flags import add_class_arguments, classes_of
+from gluon_yolo.data import selection
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.source import Source
@@ -13,6 +15,7 @@ def add_parts_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of a command that takes all parts of a data set."""
     split = "take this split only, under its own name; may be given several times"
     parser.add_argument("--split", action="append", metavar="NAME", help=split)
+    add_class_arguments(parser)
     add_opening_arguments(parser)
 
 
@@ -42,11 +45,9 @@ def open_parts(source: Source, args: argparse.Namespace) -> dict[str, Dataset]:
         UserError: one cannot be opened.
     """
     splits = {split: split for split in args.split} if args.split else source.parts()
-    names = read_class_names(args.classes) if args.classes else source.class_names(tuple(splits.values()))
-    parts = {}
-    for part, split in splits.items():
-        parts[part] = source.open(split, names, args.skip_bad)
-        parts[part].report.log()
+    parts = selection.open_parts(source, splits, classes_of(args), args.skip_bad)
+    for dataset in parts.values():
+        dataset.report.log()
     return parts
 
 

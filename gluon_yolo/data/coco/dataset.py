@@ -53,6 +53,11 @@ class COCODataset(PictureFiles):
         self._areas = np.concatenate([np.zeros(0), *areas])
         self._crowds = {index: each for index, each in enumerate(crowds) if len(each)}
 
+    @property
+    def is_coco(self) -> bool:
+        """True."""
+        return True
+
     def image_id(self, index: int) -> Identity:
         """Return a picture's id in the annotation file."""
         return self.image_ids[index]

@@ -1,0 +1,104 @@
+"""Selection: parts of a data set opened with the classes that are asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping, Sequence
+
+from gluon_yolo.data.classes import unknown_classes
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.relabelled import Relabelled
+from gluon_yolo.data.source import Source
+from gluon_yolo.data.spellings import Spellings
+from gluon_yolo.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Classes:
+    """The classes that are asked for.
+
+    Args:
+        names: all of them, in order; None takes the data's own.
+        only: those of them to keep; empty keeps all.
+        spellings: what else the data may call them.
+    """
+
+    names: tuple[str, ...] | None = None
+    only: tuple[str, ...] = ()
+    spellings: Spellings = dataclasses.field(default_factory=Spellings)
+
+
+def open_parts(
+    source: Source, splits: Mapping[str, str], classes: Classes, skip_bad: bool = False
+) -> dict[str, Dataset]:
+    """Open splits of a data set, all with the same classes.
+
+    Args:
+        source: the data set.
+        splits: by part, such as ``"train"``.
+        classes: that are asked for.
+        skip_bad: as :meth:`Source.open` takes it.
+
+    Raises:
+        UserError: a split cannot be opened, has objects of a class that is not asked for, or ``only`` names a
+            class that there is not.
+    """
+    own = _own_names(source, tuple(splits.values()), classes.names)
+    wanted, renamed = _renamed(own, classes)
+    if not classes.only and all(new in (name, None) for name, new in renamed.items()):
+        return {part: source.open(split, wanted, skip_bad) for part, split in splits.items()}
+    return {part: select(source.open(split, own, skip_bad), classes) for part, split in splits.items()}
+
+
+def select(dataset: Dataset, classes: Classes) -> Dataset:
+    """Return a data set that has its own classes with those that are asked for.
+
+    Raises:
+        UserError: it has objects of a class that is not asked for, or ``only`` names one that there is not.
+    """
+    wanted, renamed = _renamed(dataset.class_names, classes)
+    kept = _kept(wanted, classes.only)
+    unknown = [name for name, new in renamed.items() if new is None and dataset.report.per_class.get(name)]
+    if unknown and not classes.only:
+        raise unknown_classes({name: dataset.report.title for name in unknown}, wanted)
+    others = ", ".join(f"{name} is {new}" for name, new in renamed.items() if new not in (name, None))
+    if not others and kept == dataset.class_names:
+        return dataset
+    class_ids = [kept.index(str(new)) if new in kept else -1 for new in renamed.values()]
+    return Relabelled(dataset, class_ids, kept, f"classes by another name: {others}" if others else "")
+
+
+def _own_names(source: Source, splits: Sequence[str], given: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return the data's own class names; those that are given where it has none."""
+    try:
+        return source.class_names(splits)
+    except UserError:
+        if given is None:
+            raise
+        return given
+
+
+def _renamed(own: Sequence[str], classes: Classes) -> tuple[tuple[str, ...], dict[str, str | None]]:
+    """Return the names of all classes, and for each of the data's own which of them it is, None for none."""
+    spellings = classes.spellings
+    if classes.names is None:
+        spellings.check_used(own)
+        renamed: dict[str, str | None] = {name: spellings.rename(name) for name in own}
+        return tuple(dict.fromkeys(name for name in renamed.values() if name)), renamed
+    spellings.check_used((*own, *classes.names))
+    return classes.names, {name: spellings.find(name, classes.names) for name in own}
+
+
+def _kept(names: tuple[str, ...], only: Sequence[str]) -> tuple[str, ...]:
+    """Return the names to keep, in the order of all.
+
+    Raises:
+        UserError: there is no class of a name.
+    """
+    for name in only:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=3)
+            hint = f"; is it {' or '.join(near)}?" if near else ""
+            raise UserError(f"--only {name}: there is no such class; there are {', '.join(names)}{hint}")
+    return tuple(name for name in names if name in only) if only else names
