@@ -226,9 +226,9 @@ def _refuse_shared_pictures(train: Dataset, val: Dataset) -> None:
     shared = _shared(train, val)
     if shared and not len(shared) == len(val) == len(train):
         raise UserError(
-            f"{train.report.title}: {len(shared):,} of {len(val):,} validation pictures are training pictures "
-            f"too, such as {shared[0]}; the scores would flatter: take them out of one part, or divide anew "
-            "with `gluon-yolo data split --force`. If it is right so: --skip-bad"
+            f"{train.report.title}: {len(shared):,} of {len(val):,} validation pictures are training "
+            f"pictures too, such as {shared[0]}; the scores would flatter: take them out of one part, or "
+            "divide anew with `gluon-yolo data split --force`. If it is right so: --skip-bad"
         )
 
 

@@ -14,7 +14,9 @@ from gluon_yolo.data.report import Finding
 from gluon_yolo.data.source import Source
 
 # What training can live with, or may be meant so; every other kind of finding is wrong data.
-WARNINGS = frozenset({"reaches-out", "duplicate-box", "lookalike-classes", "unused-picture"})
+WARNINGS = frozenset(
+    {"reaches-out", "duplicate-box", "lookalike-classes", "unused-picture", "similar-picture"}
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,6 +17,7 @@ from gluon_yolo.data.dataset import PictureFiles
 from gluon_yolo.data.duplicates import shared_pictures
 from gluon_yolo.data.formats import open_source
 from gluon_yolo.data.report import ADVICE, Report
+from gluon_yolo.data.scene import draw_scene
 from gluon_yolo.data.synthetic import generate
 from gluon_yolo.data.voc.xml_file import write_annotation
 from gluon_yolo.errors import UserError
@@ -342,13 +343,17 @@ class TestCOCO:
         ]
 
 
-def data_of(folder: Path, contents, truths=None, sizes_hw=None) -> PictureFiles:
-    """Return a data set of files with these bytes."""
+def data_of(folder: Path, seeds, truths=None, sizes_hw=None) -> PictureFiles:
+    """Return a data set of drawn pictures; a seed with a half is the picture of the whole one, scaled."""
     folder.mkdir()
     paths = []
-    for number, content in enumerate(contents):
+    for number, seed in enumerate(seeds):
         paths.append(str(folder / f"{number}.jpg"))
-        Path(paths[-1]).write_bytes(content)
+        picture, _ = draw_scene(np.random.default_rng(int(seed)), (240, 320))
+        scaled = (
+            picture if seed == int(seed) else cv2.resize(picture, (240, 180), interpolation=cv2.INTER_AREA)
+        )
+        cv2.imwrite(paths[-1], scaled)
     truths = truths or [Detections.empty()] * len(paths)
     return PictureFiles(("cat",), paths, sizes_hw or [(8, 8)] * len(paths), truths, Report("made up"))
 
@@ -356,9 +361,9 @@ def data_of(folder: Path, contents, truths=None, sizes_hw=None) -> PictureFiles:
 class TestSharedPictures:
     def test_the_first_place_is_named(self, tmp_path):
         parts = {
-            "train": data_of(tmp_path / "a", [b"one", b"two", b"one", b"one"]),
-            "val": data_of(tmp_path / "b", [b"three", b"one", b"one"]),
-            "test": data_of(tmp_path / "c", [b"three", b"four"]),
+            "train": data_of(tmp_path / "a", [1, 2, 1, 1]),
+            "val": data_of(tmp_path / "b", [3, 1, 1]),
+            "test": data_of(tmp_path / "c", [3, 4]),
         }
         where = [(f.severity, f.file[-7:], f.message.split(": ")[-1][-7:]) for f in shared_pictures(parts)]
         assert where == [
@@ -370,10 +375,21 @@ class TestSharedPictures:
         ]
 
     def test_a_picture_that_is_gone_is_said(self, tmp_path):
-        data = data_of(tmp_path / "a", [b"one", b"two"])
+        data = data_of(tmp_path / "a", [1, 2])
         (tmp_path / "a" / "1.jpg").unlink()
-        (finding,) = shared_pictures({"train": data, "val": data_of(tmp_path / "b", [b"two"])})
+        (finding,) = shared_pictures({"train": data, "val": data_of(tmp_path / "b", [2])})
         assert (finding.severity, finding.kind, finding.file[-7:]) == ("error", "missing-picture", "a/1.jpg")
+
+    def test_a_picture_that_looks_the_same_in_another_part(self, tmp_path):
+        parts = {
+            "train": data_of(tmp_path / "a", [1, 1.5, 2.5]),
+            "val": data_of(tmp_path / "b", [1.5, 2, 3]),
+        }
+        found = [(f.severity, f.kind, f.file[-7:], f.message[-7:]) for f in shared_pictures(parts)]
+        assert found == [
+            ("error", "shared-picture", "b/0.jpg", "a/1.jpg"),
+            ("warning", "similar-picture", "b/1.jpg", "a/2.jpg"),
+        ]
 
 
 class TestCounts:
@@ -381,7 +397,7 @@ class TestCounts:
         # Areas 31 x 32 and 32 x 32, 96 x 95 and 96 x 96: each just below and at a limit.
         boxes = [[0, 0, 31, 32], [0, 0, 32, 32], [0, 0, 96, 95], [0, 0, 96, 96]]
         truths = [Detections(boxes, [0] * 4), Detections.empty(), Detections(boxes[:1], [0])]
-        data = data_of(tmp_path / "a", [b"", b"", b""], truths, [(100, 200), (100, 200), (120, 120)])
+        data = data_of(tmp_path / "a", [1, 2, 3], truths, [(100, 200), (100, 200), (120, 120)])
         counts = Counts.of(data)
         assert counts.per_size == {"small": 2, "medium": 2, "large": 1}
         assert counts.picture_sizes_hw == {(100, 200): 2, (120, 120): 1}

@@ -50,6 +50,25 @@ class TestStratify:
         lots = [rng.permutation(300)[:60] for _ in range(50)]
         assert worst < min(np.abs(has_class[lot].sum(axis=0) - wanted).max() for lot in lots)
 
+    def test_groups_stay_together(self):
+        rng = np.random.default_rng(2)
+        has_class = rng.random((300, 4)) < 0.3
+        groups = rng.integers(0, 120, 300)
+        parts = stratify(has_class, (0.8, 0.2), groups=groups)
+        assert all(len(set(parts[groups == group])) == 1 for group in np.unique(groups))
+        assert abs((parts == 1).sum() - 60) <= 3
+        for column in has_class.T:
+            assert abs(parts[column].sum() - 0.2 * column.sum()) <= 3
+
+    def test_pictures_alone_are_groups_of_one(self):
+        has_class = np.random.default_rng(1).random((100, 3)) < 0.4
+        alone = stratify(has_class, (0.8, 0.2), 7, 5 * np.arange(100))
+        np.testing.assert_array_equal(alone, stratify(has_class, (0.8, 0.2), 7))
+
+    def test_a_group_as_large_as_the_rest(self):
+        parts = stratify(np.ones((10, 1), bool), (0.5, 0.5), groups=np.array([0] * 5 + [1, 2, 3, 4, 5]))
+        assert sorted((parts[:5].sum(), parts[5:].sum())) == [0, 5]
+
     def test_the_seed_decides(self):
         has_class = np.random.default_rng(1).random((100, 3)) < 0.4
         first, again, other = (stratify(has_class, (0.8, 0.2), seed) for seed in (7, 7, 8))
@@ -101,11 +120,11 @@ class TestVOC:
             *("mine.txt", "test.txt.old", "train.txt", "trainval.txt.old", "val.txt")
         }
         assert opened(VOCSource(tmp_path)) == {"train": "abd", "val": "c"}
-        for train in ("bcd", "acd"):  # no division is lost, the first least of all
+        for train in ("bcd", "acd", "ad"):  # the first is never lost, and they do not pile up
             source = VOCSource(tmp_path)
             write_lists(source, divided(source, train=train, val="a"))
-        old = {number: (folder / f"train.txt.old{number}").read_text().split() for number in ("", "2")}
-        assert old == {"": ["a", "b", "d"], "2": ["b", "c", "d"]}
+        old = {file.name: file.read_text().split() for file in folder.glob("train.txt.old*")}
+        assert old == {"train.txt.old": ["a", "b", "d"], "train.txt.old2": ["a", "c", "d"]}
 
     def test_of_a_devkit_each_year_gets_its_own(self, tmp_path):
         for year, stems in {"VOC2007": "ab", "VOC2012": "cd"}.items():

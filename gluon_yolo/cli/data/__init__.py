@@ -15,6 +15,7 @@ COMMANDS = {
     "check": "find what is wrong in a data set: pictures, labels, boxes, names, splits",
     "convert": "write a data set in another format",
     "split": "divide a data set into train and val lists, stratified by class",
+    "dedupe": "list the pictures that a data set has twice, or write it without them",
     "pack": "pack a data set into RecordIO files, which are read fastest",
     "anchors": "find anchors for a data set, and say how well it is covered",
     "show": "draw a sheet of pictures with their boxes, as they are or as training sees them",

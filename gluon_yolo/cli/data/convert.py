@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gluon_yolo.atomic import writing
 from gluon_yolo.cli.data.opening import add_parts_arguments, open_parts
-from gluon_yolo.cli.data.writing import refuse_inside, what_next
+from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, what_next
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.formats import SOURCES, WRITERS
@@ -26,8 +26,6 @@ pixels exactly, others to a thousandth of a pixel.
 
 OUT must be new or empty. `data pack` makes RecordIO too, goes on where it was interrupted, and verifies it.
 """
-
-ADVICE = "make room, or name another folder"
 
 logger = logging.getLogger("gluon_yolo")
 

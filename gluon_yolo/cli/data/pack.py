@@ -7,9 +7,8 @@ import logging
 from pathlib import Path
 
 from gluon_yolo.atomic import writing
-from gluon_yolo.cli.data.convert import ADVICE
 from gluon_yolo.cli.data.opening import add_parts_arguments, open_parts
-from gluon_yolo.cli.data.writing import refuse_inside, what_next
+from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, what_next
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
 from gluon_yolo.data.record.writer import RecordWriter
 

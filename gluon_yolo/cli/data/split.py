@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
+from gluon_yolo.data import similar
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.source import Source
@@ -21,7 +22,8 @@ from gluon_yolo.errors import UserError
 
 HELP = """\
 Divide all pictures of a data set into train and val, and test if asked for, so that each class has its share
-in each; pictures without objects too. The same seed gives the same division. No picture is moved; written are
+in each; pictures without objects too. A picture that is there twice, perhaps compressed or scaled anew, stays
+in one part. The same seed gives the same division. No picture is moved; written are
 
   Pascal VOC  ImageSets/Main/train.txt, val.txt, test.txt
   YOLO        train.txt, val.txt, test.txt, and split.data, which names them
@@ -68,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
     _refuse(source, out, args.force)
     datasets = _open(source, args)
     pictures = _each_once(datasets)
-    parts = _divided(pictures, shares, args.seed)
+    together = _together(pictures)
+    parts = _divided(pictures, shares, args.seed, together)
     try:
         place = write_lists(source, parts, out)
     except OSError as error:
@@ -149,14 +152,28 @@ def _each_once(datasets: Sequence[Dataset]) -> Members:
     return [first[path] for path in sorted(first, key=lambda path: (os.path.basename(path), path))]
 
 
-def _divided(pictures: Members, shares: Mapping[str, float], seed: int) -> dict[str, Members]:
+def _together(pictures: Members) -> np.ndarray:
+    """Return for each picture the first that shows the same: they stay together, or scores would flatter."""
+    found = similar.groups(similar.look_at(pictures, "comparing pictures"))
+    again = int((found != np.arange(len(found))).sum())
+    if again:
+        message = (
+            "%d pictures are there before, or nearly so: they stay in one part (`gluon-yolo data dedupe`)"
+        )
+        logger.info(message, again)
+    return found
+
+
+def _divided(
+    pictures: Members, shares: Mapping[str, float], seed: int, together: np.ndarray
+) -> dict[str, Members]:
     """Return the pictures of each part, in their order.
 
     Raises:
         UserError: there are too few for that many parts.
     """
     class_count = len(pictures[0][0].class_names)
-    number = stratify(_counts(pictures, class_count) > 0, tuple(shares.values()), seed)
+    number = stratify(_counts(pictures, class_count) > 0, tuple(shares.values()), seed, together)
     parts = {part: [pictures[i] for i in np.flatnonzero(number == n)] for n, part in enumerate(shares)}
     empty = [part for part, members in parts.items() if not members]
     if len(pictures) < len(shares):

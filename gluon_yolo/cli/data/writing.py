@@ -9,6 +9,8 @@ from gluon_yolo.data.formats import SOURCES
 from gluon_yolo.data.source import Source
 from gluon_yolo.errors import UserError
 
+ADVICE = "make room, or name another folder"
+
 
 def what_next(format: str, place: Path, source: Source) -> str:
     """Return what to type next with data that was just written.

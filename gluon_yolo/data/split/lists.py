@@ -22,7 +22,7 @@ Members = Sequence[tuple[Dataset, int]]
 """Pictures of a part: data sets, and indices in them."""
 
 OLD = ".old"
-"""What is put after the name of a file that is put aside; a number behind it for the second, and so on."""
+"""What is put after the name of a file that is put aside; a 2 behind it for the last of several."""
 
 
 def standing_lists(source: Source, out: Path | None = None) -> list[Path]:
@@ -142,12 +142,13 @@ def _folder(source: Source, out: Path | None) -> Path:
 
 
 def _put_aside(files: Iterable[Path]) -> None:
+    """Rename what divides the data now: the first time to ``NAME.old``, which may be made by hand and stays.
+
+    Later ones are divisions of ours, which a seed gives again: the last is kept, as ``NAME.old2``.
+    """
     for file in files:
-        aside, number = file.with_name(f"{file.name}{OLD}"), 1
-        while aside.exists():  # perhaps the only ones that were made by hand
-            number += 1
-            aside = file.with_name(f"{file.name}{OLD}{number}")
-        file.replace(aside)
+        first, last = (file.with_name(f"{file.name}{OLD}{number}") for number in ("", "2"))
+        file.replace(last if first.exists() else first)
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> None:

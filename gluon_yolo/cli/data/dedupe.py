@@ -1,0 +1,118 @@
+"""``data dedupe``: list pictures that a data set has twice, or write it without them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gluon_yolo.atomic import writing
+from gluon_yolo.cli.data.opening import add_parts_arguments, open_parts
+from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, what_next
+from gluon_yolo.cli.data_flags import add_source_arguments, source_of
+from gluon_yolo.cli.outputs import check_outputs, write_file
+from gluon_yolo.data.chosen import Chosen
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.duplicates import Copy, find_groups
+from gluon_yolo.data.formats import WRITERS
+
+HELP = """\
+List the pictures that a data set has several times: the same bytes; and the same picture compressed or scaled
+anew. Nothing is changed. With --out DIR the data is written there without the copies, in its own format.
+
+Of each group one picture is kept: of the first part that has one (train before val before test), that with
+the most objects. A copy whose label has another number of objects is marked: look at both.
+
+  gluon-yolo data dedupe my_data
+  gluon-yolo data dedupe my_data --out my_data_once --link
+"""
+
+logger = logging.getLogger("gluon_yolo")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what ``data dedupe`` takes."""
+    add_source_arguments(parser)
+    parser.add_argument("--identical", action="store_true", help="look for the same bytes alone")
+    parser.add_argument("--json", metavar="FILE", help="write the groups to this file")
+    parser.add_argument("--out", metavar="DIR", help="write the data without the copies to this new folder")
+    parser.add_argument(
+        "--link", action="store_true", help="with --out: hard links of the pictures, no copies"
+    )
+    add_parts_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Find, list, write."""
+    check_outputs({"--json": args.json}, {"--out": args.out})
+    source = source_of(args)
+    if args.out:
+        with writing(Path(args.out), ADVICE):
+            WRITERS[source.format].check_free(args.out)
+        refuse_inside(args.out, source.path)
+    parts = open_parts(source, args)
+    groups, bad = find_groups(parts, args.identical)
+    for problem in bad:
+        logger.warning("%s", problem)
+    ordered = [_kept_first(group, list(parts)) for group in groups]
+    for group in ordered:
+        print("\n".join(_lines(group)))
+    copies = sum(len(group) - 1 for group in ordered)
+    across = sum(len({copy.part for copy in group}) > 1 for group in ordered)
+    total = sum(map(len, parts.values()))
+    found = f"{copies:,} of {total:,} pictures are copies, in {len(ordered):,} groups"
+    print(f"{found}, {across:,} of them over several parts" if across else found)
+    if args.json:
+        write_file("--json", Path(args.json), json.dumps([_record(group) for group in ordered], indent=1))
+        print(f"the groups are in {args.json}")
+    if args.out:
+        place = _write(args, source.format, parts, ordered)
+        print(f"{total - copies:,} pictures are in {args.out}; {what_next(source.format, place, source)}")
+    elif copies:
+        print("to have the data without them: --out DIR (with --link it takes no room)")
+    return 0
+
+
+def _kept_first(group: Sequence[Copy], parts: Sequence[str]) -> list[Copy]:
+    """Return a group with the picture that is kept before the others."""
+    return sorted(group, key=lambda copy: (parts.index(copy.part), -copy.boxes))
+
+
+def _lines(group: Sequence[Copy]) -> list[str]:
+    """Return what to print of a group."""
+    kept, *others = group
+    lines = [f"{kept.part}: {kept.name} (objects: {kept.boxes})"]
+    for copy in others:
+        how = "the same bytes" if copy.digest == kept.digest else "the same picture"
+        label = "" if copy.boxes == kept.boxes else f"; its label has other objects: {copy.boxes}"
+        lines.append(f"  {copy.part}: {copy.name}: {how}{label}")
+    return lines
+
+
+def _record(group: Sequence[Copy]) -> list[dict[str, object]]:
+    return [
+        {
+            "picture": copy.name,
+            "part": copy.part,
+            "objects": copy.boxes,
+            "identical": copy.digest == group[0].digest,
+            "kept": copy is group[0],
+        }
+        for copy in group
+    ]
+
+
+def _write(
+    args: argparse.Namespace, format: str, parts: Mapping[str, Dataset], groups: Sequence[Sequence[Copy]]
+) -> Path:
+    """Write the data without the copies; return what to give to ``--data``."""
+    dropped = {(copy.part, copy.index) for group in groups for copy in group[1:]}
+    with writing(Path(args.out), ADVICE):
+        writer = WRITERS[format](args.out, next(iter(parts.values())).class_names)
+        for part, dataset in parts.items():
+            kept = [index for index in range(len(dataset)) if (part, index) not in dropped]
+            if kept:
+                writer.write(part, Chosen(dataset, kept), copy=not args.link)
+        return writer.finish()

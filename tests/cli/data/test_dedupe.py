@@ -1,0 +1,78 @@
+"""data dedupe: which pictures are there twice, which is kept, and the data without the others."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import pytest
+
+from gluon_yolo.cli import main
+from gluon_yolo.data.formats import open_source
+from gluon_yolo.data.synthetic import generate
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Ten scenes; one of train again, byte by byte, with no objects; one of val in train, compressed anew."""
+    root = generate(tmp_path / "data", pictures=10)
+    pictures, labels = root / "JPEGImages", root / "Annotations"
+    for extension, folder in ((".jpg", pictures), (".xml", labels)):
+        shutil.copy(folder / f"scene_00000{extension}", folder / f"again{extension}")
+        shutil.copy(folder / f"scene_00004{extension}", folder / f"small{extension}")
+    (labels / "again.xml").write_text("<annotation><filename>again.jpg</filename></annotation>")
+    picture = cv2.imread(str(pictures / "scene_00004.jpg"))
+    cv2.imwrite(str(pictures / "small.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 40])
+    with (root / "ImageSets" / "Main" / "train.txt").open("a") as file:
+        file.write("again\nsmall\n")
+    return root
+
+
+def test_lists(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = data.parent / "groups.json"
+    assert main(["data", "dedupe", str(data), "--json", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    first, label, second, small, count, place, hint = [
+        line.replace(f"{data}/JPEGImages/", "") for line in lines
+    ]
+    assert first.startswith("train: scene_00000.jpg (objects: ")
+    assert label == "  train: again.jpg: the same bytes; its label has other objects: 0"
+    assert second.startswith("train: small.jpg") and small == "  val: scene_00004.jpg: the same picture"
+    assert place == f"the groups are in {out}" and hint.startswith("to have the data without them: --out DIR")
+    assert count == "2 of 12 pictures are copies, in 2 groups, 1 of them over several parts"
+    groups = json.loads(out.read_text())
+    assert [[entry["kept"] for entry in group] for group in groups] == [[True, False], [True, False]]
+    assert main(["data", "dedupe", str(data), "--identical"]) == 0
+    assert "1 of 12 pictures are copies, in 1 groups" in capsys.readouterr().out
+
+
+def test_writes_the_data_without_copies(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = data.parent / "once"
+    assert main(["data", "dedupe", str(data), "--out", str(out), "--link"]) == 0
+    assert f"10 pictures are in {out}; train on it: gluon-yolo train --data {out}" in capsys.readouterr().out
+    source = open_source(out)
+    names = {part: {Path(data.name(i)).stem for i in range(len(data))} for part, data in
+             ((part, source.open(split)) for part, split in source.parts().items())}  # fmt: skip
+    assert names["val"] == {"scene_00009"} and {"small", "scene_00000"} < names["train"]
+    assert "again" not in names["train"]
+    assert main(["data", "dedupe", str(out)]) == 0
+    assert "0 of 10 pictures are copies" in capsys.readouterr().out
+
+
+def test_refuses_before_it_reads(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "dedupe", str(data), "--out", str(data)]) == 2
+    assert main(["data", "dedupe", str(data), "--out", str(data / "once")]) == 2
+    assert "lies in the data itself" in capsys.readouterr().err
+
+
+def test_a_division_keeps_copies_together(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in ("0", "1", "2"):
+        assert main(["data", "split", str(data), "--val", "0.4", "--seed", seed, "--force"]) == 0
+        source = open_source(data)
+        train = source.open("train")
+        stems = {Path(train.name(index)).stem for index in range(len(train))}
+        for pair in (("scene_00000", "again"), ("scene_00004", "small")):
+            assert len(stems & set(pair)) in (0, 2)
+        assert main(["data", "check", str(data)]) == 0

@@ -1,0 +1,79 @@
+"""Similar pictures: the same in other files, and what is another picture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.report import BadFile, Report
+from gluon_yolo.data.scene import draw_scene
+from gluon_yolo.data.similar import groups, look_at
+from gluon_yolo.structures import Detections
+
+
+def scene(seed, size_hw=(300, 400)):
+    return draw_scene(np.random.default_rng(seed), size_hw)[0]
+
+
+def scaled(picture, scale):
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def jpeg(picture, quality=92):
+    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def png(picture):
+    return cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+
+
+def grouped(folder, files, **options):
+    """Write the files, and return for each the first that it is the same as."""
+    names, sizes = [], []
+    for number, data in enumerate(files):
+        (folder / str(number)).write_bytes(data)
+        names.append(str(folder / str(number)))
+        sizes.append(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape[:2])
+    data = PictureFiles(("a",), names, sizes, [Detections.empty()] * len(names), Report("files"))
+    return groups(look_at([(data, index) for index in range(len(data))], "looking"), **options).tolist()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_picture_in_other_files(tmp_path, seed):
+    picture, large = scene(seed), scene(seed + 50, (900, 1300))
+    files = [jpeg(picture), jpeg(picture), png(picture), jpeg(picture, 25), jpeg(scaled(picture, 0.5), 80)]
+    files += [jpeg(large), jpeg(scaled(large, 0.4)), png(large)]
+    assert grouped(tmp_path, files) == [0, 0, 0, 0, 0, 5, 5, 5]
+    assert grouped(tmp_path, files, identical_only=True) == [0, 0, 2, 3, 4, 5, 6, 7]
+
+
+def test_other_pictures(tmp_path):
+    picture = scene(3)
+    moved = picture.copy()
+    moved[100:130, 200:230] = (250, 20, 20)  # something came before a still camera
+    brighter = np.clip(picture.astype(int) + 30, 0, 255).astype(np.uint8)
+    wide = cv2.resize(picture, (600, 300))
+    others = [picture, moved, brighter, picture[:, ::-1], np.ascontiguousarray(picture[20:, 20:]), wide]
+    assert grouped(tmp_path, [png(other) for other in others]) == [0, 1, 2, 3, 4, 5]
+    assert grouped(tmp_path, [png(scene(seed)) for seed in range(30)]) == list(range(30))
+
+
+def test_pictures_without_contrast_are_compared_by_their_bytes(tmp_path):
+    grey = np.full((80, 80, 3), 100, dtype=np.uint8)
+    other = grey.copy()
+    other[40, 40] = 103
+    assert grouped(tmp_path, [png(grey), png(other), png(grey)]) == [0, 1, 0]
+
+
+def test_by_way_of_others(tmp_path):
+    """A is like B, and B is C's bytes."""
+    picture = scene(4)
+    assert grouped(tmp_path, [jpeg(picture, 30), jpeg(picture), png(picture), jpeg(picture)]) == [0] * 4
+
+
+def test_what_cannot_be_read_is_like_nothing():
+    bad = BadFile("a.jpg", "gone", "missing-picture")
+    assert groups([bad, bad]).tolist() == [0, 1]
+    assert groups([]).tolist() == []
