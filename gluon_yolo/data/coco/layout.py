@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from gluon_yolo.data.parts import part_of
+from gluon_yolo.errors import UserError
 
 LAYOUTS = (
     "a .json file of annotations, or a folder with annotations/*.json, with one .json file a split, or with "
@@ -13,6 +17,8 @@ _IN_SPLITS = ("_annotations.coco.json", "annotations.json", "labels.json")
 _HEAD = 1 << 16
 _KEYS = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[')
 _MOST_FILES = 50
+# What COCO has beside objects, in the same form.
+_OTHERS = ("captions_", "person_keypoints_", "panoptic_", "stuff_", "image_info_")
 
 
 def looks_like_coco(file: Path) -> bool:
@@ -25,26 +31,64 @@ def looks_like_coco(file: Path) -> bool:
     return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and _KEYS.search(head) is not None
 
 
-def find_annotations(path: Path) -> dict[str, Path]:
-    """Return the annotation file of each split that a path holds, by the splits' names; perhaps none.
+def find_annotations(path: Path) -> list[Path]:
+    """Return the annotation files that a path holds, perhaps none.
 
     Of the layouts that a folder may have, the first that is there counts: ``annotations/instances_*.json``,
     other files in ``annotations/``, one file in each split's folder, one file for each split in the folder.
     """
     if path.is_file():
-        split = _folder_of(path) if path.name == _IN_SPLITS[0] else _stem(path)
-        return {split: path} if looks_like_coco(path) else {}
-    for files in (
-        sorted(path.glob("annotations/instances_*.json")),
-        [file for file in sorted(path.glob("annotations/*.json")) if not file.name.startswith("captions_")],
-        [file for name in _IN_SPLITS for file in sorted(path.glob(f"*/{name}"))],
-        sorted(path.glob("*.json")),
-    ):
-        # Some tools write a file for each picture; nobody has that many splits.
-        found = [file for file in files[:_MOST_FILES] if looks_like_coco(file)]
-        if found:
-            return {_split_of(file): file for file in found}
-    return {}
+        return [path] if looks_like_coco(path) else []
+    return next(filter(None, map(_annotations_among, _layouts(path))), [])
+
+
+def passed_over(path: Path) -> list[Path]:
+    """Return the annotation files of a folder's other layouts, which :func:`find_annotations` leaves out."""
+    found = set(find_annotations(path))
+    if path.is_file():
+        return []
+    others = [file for files in _layouts(path) for file in _annotations_among(files)]
+    return [file for file in dict.fromkeys(others) if file not in found]
+
+
+def by_split(path: Path) -> dict[str, Path]:
+    """Return the annotation files that a path holds by the names of their splits.
+
+    Raises:
+        UserError: two are of one split.
+    """
+    if path.is_file() and path.name != _IN_SPLITS[0]:
+        return {_stem(path): path for path in find_annotations(path)}
+    found: dict[str, Path] = {}
+    for file in find_annotations(path):
+        split = _split_of(file)
+        if split in found:
+            raise UserError(
+                f"{file}: has annotations of the split {split}, and so has {found[split]}; name one of the "
+                "files, or move the other away"
+            )
+        found[split] = file
+    return found
+
+
+def _layouts(path: Path) -> Iterator[list[Path]]:
+    """Yield the files that may be annotations in each layout, in the order in which layouts count."""
+    beside = [file for file in sorted(path.glob("annotations/*.json")) if not file.name.startswith(_OTHERS)]
+    yield [file for file in beside if file.name.startswith("instances_")]
+    yield beside
+    yield [file for name in _IN_SPLITS for file in sorted(path.glob(f"*/{name}"))]
+    yield sorted(path.glob("*.json"))
+
+
+def _annotations_among(files: Sequence[Path]) -> list[Path]:
+    """Return the files that are annotations; of very many those are looked at that are called as splits.
+
+    Some tools write a file for each picture; nobody has that many splits.
+    """
+    named_first = (
+        sorted(files, key=lambda file: not part_of(file.stem)) if len(files) > _MOST_FILES else files
+    )
+    return sorted(file for file in named_first[:_MOST_FILES] if looks_like_coco(file))
 
 
 def _split_of(file: Path) -> str:

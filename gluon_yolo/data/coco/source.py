@@ -7,9 +7,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from gluon_yolo.data.classes import listed
 from gluon_yolo.data.coco import json_file
 from gluon_yolo.data.coco.dataset import read_coco
-from gluon_yolo.data.coco.layout import LAYOUTS, find_annotations
+from gluon_yolo.data.coco.layout import LAYOUTS, by_split, find_annotations, passed_over
 from gluon_yolo.data.coco.pictures import find_folder, locate
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.pictures import pictures_below
@@ -49,9 +50,9 @@ class COCOSource(Source):
         """Return each split's annotation file.
 
         Raises:
-            UserError: there is none.
+            UserError: there is none, or there are two of one split.
         """
-        found = find_annotations(self.path)
+        found = by_split(self.path)
         if not found:
             problem = "no COCO annotations" if self.path.exists() else "no such file or folder, so no data"
             raise UserError(f"{self.path}: {problem}; accepted are {LAYOUTS}")
@@ -73,6 +74,10 @@ class COCOSource(Source):
         folder = find_folder(Path(file.path), split, file.images)
         self._forget(split, file, folder)
         report = Report(f"{self._name()} {split}")
+        others = passed_over(self.path)
+        if others:
+            named = listed([str(other) for other in others])
+            report.notes.append(f"annotation files of another layout are not read: {named}")
         return read_coco(file, folder, report, class_names, skip_bad)
 
     def strays(self) -> list[Finding]:

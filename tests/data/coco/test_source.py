@@ -342,3 +342,42 @@ def test_marks_that_cannot_be_told(tmp_path):
     add_file(tmp_path / "x.json", record(iscrowd="perhaps"))
     with pytest.raises(UserError, match="annotation 1 of a.png: iscrowd: 'perhaps' is neither 0 nor 1"):
         COCOSource(tmp_path).open("x")
+
+
+def test_files_of_another_layout_are_noted(tmp_path):
+    for split in ("train", "val"):
+        add_picture(tmp_path / split / "a.png")
+        add_file(tmp_path / "annotations" / f"instances_{split}.json", record())
+    assert COCOSource(tmp_path).open("val").report.notes == []
+    add_file(tmp_path / "annotations" / "person_keypoints_val.json", record())
+    add_file(tmp_path / "train" / "_annotations.coco.json", record())
+    source = COCOSource(tmp_path)
+    (note,) = source.open("val").report.notes
+    assert note == f"annotation files of another layout are not read: {tmp_path}/train/_annotations.coco.json"
+    assert source.splits() == ("train", "val")
+
+
+def test_two_files_of_one_split(tmp_path):
+    add_picture(tmp_path / "train" / "a.png")
+    for name in ("_annotations.coco.json", "labels.json"):
+        add_file(tmp_path / "train" / name, record())
+    with pytest.raises(
+        UserError, match="labels.json: has annotations of the split train, and so has .*_annot"
+    ):
+        COCOSource(tmp_path).splits()
+    assert COCOSource(tmp_path / "train" / "labels.json").splits() == ("labels",)
+
+
+def test_splits_among_a_file_for_each_picture(tmp_path):
+    for number in range(60):
+        add_file(tmp_path / f"a{number:02}.json", {"shapes": []})
+    add_picture(tmp_path / "a.png")
+    add_file(tmp_path / "my_train.json", record())
+    assert COCOSource.recognises(tmp_path) and COCOSource(tmp_path).splits() == ("my_train",)
+
+
+def test_one_file_in_the_folder_of_its_split(tmp_path):
+    add_picture(tmp_path / "train" / "a.png")
+    add_file(tmp_path / "train" / "annotations.json", record())
+    assert COCOSource(tmp_path).splits() == ("train",)
+    assert COCOSource(tmp_path / "train" / "annotations.json").splits() == ("annotations",)
