@@ -9,9 +9,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def python(*words: object) -> subprocess.CompletedProcess[str]:
-    """Run Python with these words in the checkout, and demand success; what it said is shown otherwise."""
+def python(*words: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run Python with these words in the checkout, or elsewhere, and demand success, or show what it said."""
     command = [sys.executable, *map(str, words)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
     assert done.returncode == 0, f"ended with {done.returncode}:\n{done.stdout}{done.stderr}"
     return done
