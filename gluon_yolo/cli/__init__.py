@@ -16,6 +16,8 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from gluon_yolo import __version__
+from gluon_yolo.cli.calling import translate_log, typed
+from gluon_yolo.cli.parser import Parser
 from gluon_yolo.errors import UserError
 from gluon_yolo.missing import explain
 
@@ -36,16 +38,17 @@ COMMANDS = {
 
 _INTRODUCTION = "Light YOLO detectors in MXNet: train on your pictures, measure, look, export."
 _EXAMPLES = """\
-a first walk, on drawn pictures:
-  gluon-yolo doctor                                      is this machine ready?
-  gluon-yolo synth shapes                                a data set in VOC layout
-  gluon-yolo data check shapes                           what is in it, and what is wrong with it?
+a first walk, on drawn pictures: is this machine ready; a data set; what is in it, and what is wrong with it
+  gluon-yolo doctor
+  gluon-yolo synth shapes
+  gluon-yolo data check shapes
+train on it, score the best weights, look at what they find, and write them for other programs
   gluon-yolo train --network mobilenet0_25 --data shapes --gpus "" --recipe small-data --epochs 10
-  gluon-yolo eval --model runs/NAME --data shapes
-  gluon-yolo demo --model runs/NAME shapes/JPEGImages --out seen
-  gluon-yolo export runs/NAME --out model
+  gluon-yolo eval --model runs/yolo3_mobilenet0.25_custom-1 --data shapes
+  gluon-yolo demo --model runs/yolo3_mobilenet0.25_custom-1 shapes/JPEGImages --out seen
+  gluon-yolo export runs/yolo3_mobilenet0.25_custom-1 --out model
 
-`gluon-yolo COMMAND --help` explains one command. Without the installed command, write `python -m gluon_yolo`.
+`gluon-yolo train --help` explains one command.
 """
 
 
@@ -58,20 +61,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; None takes them from ``sys.argv``.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    if not argv or argv[0] not in COMMANDS:
-        # exits: help, version, or the list of commands after an error
-        _top_parser().parse_args(argv or ["--help"])
-    command = argv[0]
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files and classes may be any
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("gluon_yolo").setLevel(logging.INFO)
+    logger = logging.getLogger("gluon_yolo")
+    logger.setLevel(logging.INFO)
+    translate_log(logger)
     try:
-        status = run_command(command, argv[1:])
+        if not argv or argv[0] not in COMMANDS:
+            # exits after help or version; else a mistake, which is an error
+            _top_parser().parse_args(argv or ["--help"])
+        status = run_command(argv[0], argv[1:])
         print(end="", flush=True)  # what cannot be printed is an error here, and not in Python's own end
         return status
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {typed(str(error))}", file=sys.stderr)
         return 2
     except ImportError as error:
         if (error.name or "gluon_yolo").partition(".")[0] == "gluon_yolo":
@@ -106,11 +110,7 @@ def run_command(name: str, words: Sequence[str]) -> int:
         words: its arguments.
     """
     module = importlib.import_module(module_of(name))
-    parser = argparse.ArgumentParser(
-        prog=f"gluon-yolo {name}",
-        description=module.HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser(prog=f"gluon-yolo {name}", description=module.HELP)
     module.add_arguments(parser)
     return module.run(parser.parse_args(list(words)))
 
@@ -157,12 +157,7 @@ def run_sub_command(name: str, args: argparse.Namespace) -> int:
 
 def _top_parser() -> argparse.ArgumentParser:
     """Return the parser that knows the commands' names and one line on each, and none of their arguments."""
-    parser = argparse.ArgumentParser(
-        prog="gluon-yolo",
-        description=_INTRODUCTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser(prog="gluon-yolo", description=_INTRODUCTION, epilog=_EXAMPLES)
     parser.add_argument("--version", action="version", version=f"gluon_yolo {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     for name, line in COMMANDS.items():

@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
 import shlex
-import shutil
-import sys
 import time
 from pathlib import Path
 
 from gluon_yolo.atomic import writing
+from gluon_yolo.cli.calling import command
 from gluon_yolo.errors import UserError
 
 HELP = """\
@@ -67,7 +65,6 @@ def run(args: argparse.Namespace) -> int:
     step("demo", "--model", model, data / "JPEGImages" / SHOWN, "--out", pictures)
 
     score = json.loads(scores.read_text(encoding="utf-8"))["VOC_mAP50"]
-    python = this_python()
     minutes, seconds = divmod(round(time.perf_counter() - started), 60)
     print(f"""
 the run, with its log, curves and weights   {trained}
@@ -76,7 +73,7 @@ its scores on the validation pictures       {scores}
 pictures with what it found                 {pictures}
 
 with your own pictures, in a folder with JPEGImages/ and Annotations/ (Pascal VOC's XML):
-  {python} -m gluon_yolo train --network mobilenet1_0 --data FOLDER --gpus "" --recipe small-data
+  {command("train")} --network mobilenet1_0 --data FOLDER --gpus "" --recipe small-data
 """)
     good = (score or 0) > WANTED
     verdict = "done" if good else f"NOT GOOD ENOUGH, mAP50 should be above {WANTED}"
@@ -101,17 +98,9 @@ def step(*words: object) -> None:
     from gluon_yolo.cli import main
 
     argv = [str(word) for word in words]
-    print(f"\n$ {this_python()} -m gluon_yolo {shlex.join(argv)}", flush=True)
+    print(f"\n$ {command(argv[0])} {shlex.join(argv[1:])}", flush=True)
     status = main(argv)
     if status >= 128:  # by a signal
         raise KeyboardInterrupt(f"quickstart, at `{argv[0]}`")
     if status:
         raise UserError(f"the road ends here: `{argv[0]}` did not succeed, see above")
-
-
-def this_python() -> str:
-    """Return what to type for the running interpreter from here."""
-    if shutil.which("python") == sys.executable:
-        return "python"
-    near = os.path.relpath(sys.executable)
-    return shlex.quote(sys.executable if near.startswith(os.pardir) else near)

@@ -37,12 +37,12 @@ HELP = """\
 Train a detector on pictures and boxes, validate it after every epoch, and keep everything in runs/NAME.
 
 On your own pictures, on the CPU; the data may be Pascal VOC's XML, COCO's JSON, YOLO's text, or RecordIO:
-  python train_yolo3_mobilenet.py --network mobilenet1_0 --data my_data --gpus "" --recipe small-data
+  gluon-yolo train --network mobilenet1_0 --data my_data --gpus "" --recipe small-data
 
 As published for VOC and COCO, on eight GPUs:
-  python train_yolo3_mobilenet.py --network mobilenet1_0 --dataset voc --gpus 0,1,2,3,4,5,6,7 \\
+  gluon-yolo train --network mobilenet1_0 --dataset voc --gpus 0,1,2,3,4,5,6,7 \\
       --batch-size 64 -j 16 --lr-decay-epoch 160,180 --epochs 200 --syncbn --warmup-epochs 4
-  python train_yolo3_mobilenet.py --network mobilenet1_0 --dataset coco --gpus 0,1,2,3,4,5,6,7 \\
+  gluon-yolo train --network mobilenet1_0 --dataset coco --gpus 0,1,2,3,4,5,6,7 \\
       --batch-size 64 -j 32 --lr-decay-epoch 220,250 --epochs 280 --syncbn --warmup-epochs 2 \\
       --mixup --no-mixup-epochs 20 --label-smooth --no-wd
 
@@ -200,7 +200,7 @@ def _contexts(flags: Flags) -> list[Any]:
             compat.check_gpu(0)
             gpus = "0"
         except UserError:
-            log.info("training on the CPU: mxnet can use no GPU here; `python -m gluon_yolo doctor` says why")
+            log.info("training on the CPU: mxnet can use no GPU here; `gluon-yolo doctor` says why")
     return parse_devices(gpus or "", flags["cpu_devices"])
 
 

@@ -61,6 +61,6 @@ def log_result(training: Training, result: dict[str, Any]) -> None:
     log.info("average precision by class, at the last epoch:\n%s", class_table(result))
     log.info("best: %s at epoch %d", best, progress.best_epoch)
     log.info("log, curves and pictures: %s", folder.path)
-    log.info("see it work:  python demo.py --model %s PICTURES", folder.path)
-    log.info("ship it:      python -m gluon_yolo export %s --out model", folder.path)
+    log.info("see it work:  gluon-yolo demo --model %s PICTURES", folder.path)
+    log.info("ship it:      gluon-yolo export %s --out model", folder.path)
     print(f"done: best weights {folder.weights / 'best.params'} ({best}, epoch {progress.best_epoch})")

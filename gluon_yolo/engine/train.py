@@ -150,7 +150,7 @@ class Training:
 
     def _say_stopped(self) -> None:
         at = f"epoch {self.progress.epoch}, batch {self.progress.batch}"
-        command = f"python train_yolo3_mobilenet.py --resume {self.folder.path}"
+        command = f"gluon-yolo train --resume {self.folder.path}"
         log.info("stopped by %s at %s; go on with: %s", self.stop.asked.name, at, command)
 
     def _train_epoch(self, epoch: int) -> Tally:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gluon_yolo.atomic import writing
+from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data.opening import add_parts_arguments, open_parts
 from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, what_next
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
@@ -71,8 +73,15 @@ def run(args: argparse.Namespace) -> int:
         place = _write(args, source.format, parts, ordered)
         print(f"{total - copies:,} pictures are in {args.out}; {what_next(source.format, place, source)}")
     elif copies:
-        print("to have the data without them: --out DIR (with --link it takes no room)")
+        data = shlex.quote(str(args.data))
+        print(typed(f"the data without them: gluon-yolo data dedupe {data} --link --out {_once(args.data)}"))
     return 0
+
+
+def _once(data: str) -> str:
+    """Return a place for the data without copies."""
+    path = Path(data)
+    return shlex.quote(str(path.with_name(f"{path.resolve().name}_once")))
 
 
 def _kept_first(group: Sequence[Copy], parts: Sequence[str]) -> list[Copy]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
 from gluon_yolo.data import similar
 from gluon_yolo.data.classes import read_class_names
@@ -81,9 +82,8 @@ def run(args: argparse.Namespace) -> int:
     if source.settings():
         logger.warning("%s: its settings for training are not in %s", source.path, place)
     print(_table(parts, datasets[0].class_names))
-    print(
-        f"{len(pictures)} pictures divided; train on them: gluon-yolo train --data {shlex.quote(str(place))}"
-    )
+    next_step = typed(f"train on them: gluon-yolo train --data {shlex.quote(str(place))}")
+    print(f"{len(pictures)} pictures divided; {next_step}")
     return 0
 
 

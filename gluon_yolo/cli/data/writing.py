@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from gluon_yolo.cli.calling import typed
 from gluon_yolo.data.formats import SOURCES
 from gluon_yolo.data.source import Source
 from gluon_yolo.errors import UserError
@@ -25,10 +26,10 @@ def what_next(format: str, place: Path, source: Source) -> str:
     except UserError:  # the names of the splits say nothing
         parts = {}
     if {"train", "val"} <= parts.keys():
-        return f"train on it: gluon-yolo train --data {shlex.quote(str(place))}"
+        return typed(f"train on it: gluon-yolo train --data {shlex.quote(str(place))}")
     divide = source.path if format == "record" else place
     again = ", then pack it anew" if format == "record" else ""
-    return f"to train, divide it: gluon-yolo data split {shlex.quote(str(divide))}{again}"
+    return typed(f"to train, divide it: gluon-yolo data split {shlex.quote(str(divide))}{again}")
 
 
 def refuse_inside(out: str, source: Path) -> None:

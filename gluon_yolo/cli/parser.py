@@ -1,0 +1,85 @@
+"""Parser: argparse's, with errors of one line that name the slip and the way out."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+from gluon_yolo.cli.calling import typed
+from gluon_yolo.errors import UserError
+
+_KINDS = {"int": "a whole number", "float": "a number"}
+
+
+class Parser(argparse.ArgumentParser):
+    """Reads a command's words; a mistake in them is a ``UserError``, and flags are not abbreviated."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(allow_abbrev=False, **options)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Return the arguments.
+
+        Raises:
+            UserError: for a word that there is no place for, and all else that is wrong.
+        """
+        found, extra = self.parse_known_args(args, namespace)
+        if extra:
+            self._refuse(extra)
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        """Raise a UserError in the place of printing the usage."""
+        raise UserError(f"{_plain(message)}; {self._see()}")
+
+    def format_help(self) -> str:
+        """Return the help, in which examples are written as the user calls the program."""
+        return typed(super().format_help())
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            name = action.option_strings[-1] if action.option_strings else str(action.metavar or action.dest)
+            known = [str(choice) for choice in action.choices]
+            raise UserError(f"{name} {value}: {did_you_mean(str(value), known)}there is {', '.join(known)}")
+
+    def _refuse(self, extra: Sequence[str]) -> NoReturn:
+        """Raise the error about words that fit nothing."""
+        first = extra[0]
+        if not first.startswith("-"):
+            raise UserError(f"{' '.join(extra)}: no place for this; {self._see()}")
+        flag = first.partition("=")[0]
+        flags = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
+        longer = [name for name in flags if flag.startswith("--") and name.startswith(flag)]
+        if longer:
+            raise UserError(f"{flag}: flags are not shortened; give the whole name: {' or '.join(longer)}")
+        raise UserError(f"{flag}: there is no such flag; {did_you_mean(flag, flags)}{self._see()}")
+
+    def _see(self) -> str:
+        return typed(f"see {self.prog} --help")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``did you mean X? `` for a word that is nearly a known one, in whatever case; else nothing."""
+    plain = {name.lower().replace("_", "-"): name for name in known}
+    near = difflib.get_close_matches(word.lower().replace("_", "-"), plain, n=1, cutoff=0.6)
+    return f"did you mean {plain[near[0]]}? " if near else ""
+
+
+def _plain(message: str) -> str:
+    """Return argparse's message in the words of this program."""
+    for pattern, replacement in (
+        (r"argument (\S+?/)?(-\S+): expected one argument", r"\2: a value is missing behind it"),
+        (r"argument (\S+?/)?(-\S+): expected at least one argument", r"\2: a value is missing behind it"),
+        (r"argument (\S+?/)?(\S+): invalid (int|float) value: '(.*)'", r"\2 \4: expected {\3}"),
+        (r"argument (\S+?/)?(\S+): (.*)", r"\2: \3"),
+        (r"the following arguments are required: (.*)", r"missing: \1"),
+    ):
+        match = re.fullmatch(pattern, message, re.DOTALL)
+        if match:
+            plain = match.expand(replacement)
+            return re.sub(r"\{(int|float)\}", lambda kind: _KINDS[kind.group(1)], plain)
+    return message

@@ -1,0 +1,66 @@
+"""Mistakes in the words of a command: one line each, with the slip and the way out."""
+
+from __future__ import annotations
+
+import pytest
+
+from gluon_yolo.cli import COMMANDS, main
+from gluon_yolo.cli.parser import did_you_mean
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("train --batch 8", "--batch: flags are not shortened; give the whole name: --batch-size"),
+        (
+            "train --lr-d=2",
+            "--lr-d: flags are not shortened; give the whole name: --lr-decay or --lr-decay-epoch or ",
+        ),
+        (
+            "train --recepie small-data",
+            "--recepie: there is no such flag; did you mean --recipe? see gluon-yolo tr",
+        ),
+        (
+            "train --Batch_Size 8",
+            "--Batch_Size: there is no such flag; did you mean --batch-size? see gluon-yolo ",
+        ),
+        ("train --zzz", "--zzz: there is no such flag; see gluon-yolo train --help"),
+        ("train --epochs", "--epochs: a value is missing behind it; see gluon-yolo train --help"),
+        ("train --epochs three", "--epochs three: expected a whole number; see gluon-yolo train --help"),
+        ("train -j three", "--num-workers three: expected a whole number"),
+        ("train --lr x", "--lr x: expected a number"),
+        ("train --lr-decay 0.1,x", "--lr-decay: expected numbers, got '0.1,x'"),
+        ("train --format VOC --data x", "--format VOC: did you mean voc? there is voc, coco, yolo, record"),
+        ("train my_data", "my_data: no place for this; see gluon-yolo train --help"),
+        ("export", "missing: --out; see gluon-yolo export --help"),
+        ("demo --model m", "missing: SOURCE; see gluon-yolo demo --help"),
+        ("data chek d", "COMMAND chek: did you mean check? there is check, convert, split"),
+        ("import darknett", "KIND darknett: did you mean darknet? there is darknet, fastestv2"),
+        ("Train", "COMMAND Train: did you mean train? there is doctor"),
+    ],
+)
+def test_mistakes(words, said, capsys):
+    assert main(words.split()) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"error: {said}")
+    assert printed.err.count("\n") == 1 and printed.out == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "hint"),
+    [
+        ("Mosaik", ["mosaic", "flip"], "did you mean mosaic? "),
+        ("SMALL_DATA", ["small-data"], "did you mean small-data? "),
+        ("quite else", ["mosaic", "flip"], ""),
+        ("x", [], ""),
+    ],
+)
+def test_did_you_mean(word, known, hint):
+    assert did_you_mean(word, known) == hint
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_flags_are_never_taken_for_longer_ones(name, capsys):
+    """A flag that is added later must not change what a shorter word meant."""
+    assert main([name, "--s"]) == 2
+    capsys.readouterr()
