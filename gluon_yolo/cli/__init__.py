@@ -109,10 +109,15 @@ def run_command(name: str, words: Sequence[str]) -> int:
         name: such as ``"train"``, or ``"data check"``.
         words: its arguments.
     """
+    return importlib.import_module(module_of(name)).run(parser_of(name).parse_args(list(words)))
+
+
+def parser_of(name: str) -> Parser:
+    """Import a command's module, and return the parser of the words that follow its name."""
     module = importlib.import_module(module_of(name))
     parser = Parser(prog=f"gluon-yolo {name}", description=module.HELP)
     module.add_arguments(parser)
-    return module.run(parser.parse_args(list(words)))
+    return parser
 
 
 def module_of(name: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gluon_yolo.data.classes import listed
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.units import Units
 from gluon_yolo.structures import Detections
@@ -46,7 +47,7 @@ class Relabelled(Dataset):
         self._class_ids = np.array(class_ids, dtype=np.int64)
         report.count((self.truth(index) for index in range(len(self))), self.class_names)
         if left_out:
-            classes = ", ".join(f"{name} {count:,}" for name, count in left_out.most_common())
+            classes = listed([f"{name} {count:,}" for name, count in left_out.most_common()])
             emptied = report.empty_pictures - dataset.report.empty_pictures
             text = f"{sum(left_out.values()):,} boxes of other classes are left out ({classes})"
             report.notes.append(
