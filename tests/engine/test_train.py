@@ -173,7 +173,7 @@ def test_stopped_by_a_signal_and_resumed_it_ends_the_same(
     said = capfd.readouterr()
     assert found == status
     assert f"{number.name}: finishing what is under way, then saving" in said.err
-    command = f"go on with: python train_yolo3_mobilenet.py --resume {run}"
+    command = f"go on with: gluon-yolo train --resume {run}"
     assert f"stopped by {number.name} at epoch {at[0]}, batch {at[1]}; {command}" in said.err
     assert "done:" not in said.out and "Traceback" not in said.err
     progress = Checkpoint(run / "weights").read()
