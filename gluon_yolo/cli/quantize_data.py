@@ -15,7 +15,7 @@ from gluon_yolo.data.chosen import Chosen, open_unlabelled
 from gluon_yolo.data.coco.dataset import COCODataset
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.formats import SOURCES
-from gluon_yolo.data.pictures import pictures_below
+from gluon_yolo.data.picture_files import pictures_below
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.calibration import divided, drawn
 

@@ -14,7 +14,8 @@ import pytest
 from gluon_yolo.data.classes import lookalikes, read_class_names, unknown_classes
 from gluon_yolo.data.dataset import PictureFiles, read_picture
 from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.pictures import PictureFolder, decode_picture, encoded_size_hw, picture_size_hw
+from gluon_yolo.data.picture_files import PictureFolder
+from gluon_yolo.data.pictures import decode_picture, encoded_size_hw, picture_size_hw
 from gluon_yolo.data.report import BadFile, Report
 from gluon_yolo.data.truth import Truth
 from gluon_yolo.errors import UserError

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.data.pictures import as_picture, read_picture
+from gluon_yolo.data.arrays import as_picture
+from gluon_yolo.data.pictures import read_picture
 from gluon_yolo.data.report import BadFile
 from gluon_yolo.errors import UserError
 from tests.random_model import random_picture
@@ -22,7 +23,7 @@ ARRAYS = {
     "grey with an axis": (GREY[:, :, None], OF_GREY),
     "with opacity": (np.dstack([RGB, GREY]), RGB),
     "16 bit": (RGB.astype(np.uint16) * 257, RGB),
-    "16 bit, rounded down": (np.full((2, 2), 511, np.uint16), np.full((2, 2, 3), 1, np.uint8)),
+    "16 bit, rounded down": (np.full((2, 2), 0x12FF, np.uint16), np.full((2, 2, 3), 0x12, np.uint8)),
     "16 bit grey": (GREY.astype(np.uint16) * 256, OF_GREY),
     "float": (RGB.astype(np.float32) / 255, RGB),
     "double": (GREY / 255.0, OF_GREY),

@@ -10,10 +10,10 @@ from typing import Any
 from gluon_yolo.data.classes import unknown_classes
 from gluon_yolo.data.coco import json_file
 from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.labels import Labels
 from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.pictures import picture_size_hw
+from gluon_yolo.data.pictures import Measure, measure
 from gluon_yolo.data.report import BadFile, Report
-from gluon_yolo.data.truth import Truth
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
 
@@ -99,9 +99,9 @@ def read_coco(
         UserError: as :func:`open_coco`.
     """
     reader = _Reader(file, os.fspath(images), check_pictures)
-    sizes = threaded_map(reader, file.images, f"reading {report.title}")
-    report.skip([size for size in sizes if isinstance(size, BadFile)])
-    usable = [(image, size) for image, size in zip(file.images, sizes) if not isinstance(size, BadFile)]
+    read = threaded_map(reader, file.images, f"reading {report.title}")
+    report.skip([problem for problem in read if isinstance(problem, BadFile)])
+    usable = [(image, found) for image, found in zip(file.images, read) if not isinstance(found, BadFile)]
     report.raise_if_errors(skip_bad, len(usable))
     if class_names is None:
         class_names = list(file.categories.values())
@@ -111,14 +111,14 @@ def read_coco(
         image_ids=[image["id"] for image, _ in usable],
         class_names=class_names,
         names=[reader.path(image) for image, _ in usable],
-        sizes_hw=[size for _, size in usable],
-        truths=_truths(file, usable, class_names, report),
+        sizes_hw=[found.size_hw for _, found in usable],
+        truths=_truths(file, reader, usable, class_names, report),
         report=report,
     )
 
 
 class _Reader:
-    """Finds an image's size, or why it cannot be used."""
+    """Measures an image, or says why it cannot be used."""
 
     def __init__(self, file: json_file.CocoFile, folder: str, check_pictures: bool) -> None:
         self._file = file
@@ -129,13 +129,13 @@ class _Reader:
         """Return the path of an image's file."""
         return json_file.picture_path(self._folder, image)
 
-    def __call__(self, image: Mapping[str, Any]) -> tuple[int, int] | BadFile:
+    def __call__(self, image: Mapping[str, Any]) -> Measure | BadFile:
         written = json_file.size_hw(image)
         try:
             self._check_categories(image)
             if self._check_pictures or written is None:
-                return picture_size_hw(self.path(image))
-            return written
+                return measure(self.path(image))
+            return Measure(written)
         except BadFile as error:
             return error
 
@@ -149,7 +149,8 @@ class _Reader:
 
 def _truths(
     file: json_file.CocoFile,
-    usable: Sequence[tuple[Mapping[str, Any], tuple[int, int]]],
+    reader: _Reader,
+    usable: Sequence[tuple[Mapping[str, Any], Measure]],
     class_names: Sequence[str],
     report: Report,
 ) -> list[Detections]:
@@ -160,13 +161,10 @@ def _truths(
     """
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
     unknown: dict[str, str] = {}
-    truths = []
-    for image, size_hw in usable:
-        written = json_file.size_hw(image)
-        if written is not None and written != size_hw:
-            text = "says {1}x{0}, but the picture has {3}x{2} pixels".format(*written, *size_hw)
-            report.warn("wrong-size", file.path, text, f"image {image['file_name']}")
-        truth = Truth(file.path, size_hw, report)
+    labels, truths = Labels(report), []
+    for image, found in usable:
+        written, place = json_file.size_hw(image), f"image {image['file_name']}"
+        truth = labels.truth(file.path, reader.path(image), found, written, place)
         for annotation in file.annotations.get(image["id"], ()):
             name = file.categories[annotation["category_id"]]
             where = _where(annotation, image)
@@ -181,6 +179,7 @@ def _truths(
         truths.append(truth.detections())
     if unknown:
         raise unknown_classes(unknown, class_names)
+    labels.note(file.path)
     strays = file.stray_annotations()
     if strays:
         report.warn("stray-label", file.path, f"{strays} annotations are of no image in the file; ignored")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.data.coco import json_file
+from gluon_yolo.data.picture_files import files_ending
 from gluon_yolo.errors import UserError
 
 LAYOUTS = (
@@ -40,13 +41,21 @@ def find_annotations(path: Path) -> dict[str, Path]:
     other files in ``annotations/``, one file in each split's folder, one file for each split in the folder.
     """
     if path.is_file():
-        split = _folder_of(path) if path.name == _IN_SPLITS[0] else _stem(path)
+        split = _folder_of(path) if _is_called(path, _IN_SPLITS[0]) else _stem(path)
         return {split: path} if looks_like_coco(path) else {}
+    jsons = _jsons(path / "annotations")
+    folders = sorted(child for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
     for files in (
-        sorted(path.glob("annotations/instances_*.json")),
-        [file for file in sorted(path.glob("annotations/*.json")) if not file.name.startswith("captions_")],
-        [file for name in _IN_SPLITS for file in sorted(path.glob(f"*/{name}"))],
-        sorted(path.glob("*.json")),
+        [file for file in jsons if file.name.startswith("instances_")],
+        [file for file in jsons if not file.name.startswith("captions_")],
+        [
+            file
+            for name in _IN_SPLITS
+            for folder in folders
+            for file in _jsons(folder)
+            if _is_called(file, name)
+        ],
+        _jsons(path),
     ):
         # Some tools write a file for each picture; nobody has that many splits.
         found = [file for file in files[:_MOST_FILES] if looks_like_coco(file)]
@@ -90,7 +99,17 @@ def find_pictures(annotations: Path, split: str, images: Sequence[Mapping[str, A
 
 def _split_of(file: Path) -> str:
     """Return an annotation file's split: its own name, or its folder's where all are called alike."""
-    return _folder_of(file) if file.name in _IN_SPLITS else _stem(file)
+    return _folder_of(file) if any(_is_called(file, name) for name in _IN_SPLITS) else _stem(file)
+
+
+def _jsons(folder: Path) -> list[Path]:
+    """Return a folder's JSON files, whatever the letter case of their ending."""
+    return files_ending(folder, ".json")
+
+
+def _is_called(file: Path, name: str) -> bool:
+    """Say whether a file has a name, whatever the letter case of its ending."""
+    return f"{file.stem}{file.suffix.lower()}" == name
 
 
 def _folder_of(file: Path) -> str:

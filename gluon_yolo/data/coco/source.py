@@ -11,7 +11,7 @@ from gluon_yolo.data.coco import json_file
 from gluon_yolo.data.coco.dataset import read_coco
 from gluon_yolo.data.coco.layout import LAYOUTS, find_annotations, find_pictures
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.pictures import pictures_below
+from gluon_yolo.data.picture_files import left_out, pictures_below
 from gluon_yolo.data.report import Finding, Report
 from gluon_yolo.data.source import Source
 from gluon_yolo.errors import UserError
@@ -72,6 +72,8 @@ class COCOSource(Source):
         folder = find_pictures(Path(file.path), split, file.images)
         self._forget(split, file, folder)
         report = Report(f"{self._name()} {split}")
+        note = left_out(folder, set(self._named[split][1]))
+        report.notes += [note] if note else []
         return read_coco(file, folder, report, class_names, skip_bad)
 
     def strays(self) -> list[Finding]:

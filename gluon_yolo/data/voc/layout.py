@@ -8,7 +8,15 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_yolo.data.pictures import PictureFolder, is_picture, visible_files
+from gluon_yolo.data.picture_files import (
+    EXTENSIONS,
+    UNREAD,
+    PictureFolder,
+    StemFolder,
+    files_ending,
+    is_picture,
+    visible_files,
+)
 from gluon_yolo.data.report import Report
 from gluon_yolo.data.text_file import first_line, read_text
 from gluon_yolo.errors import UserError
@@ -20,7 +28,8 @@ LAYOUTS = (
 _ANNOTATIONS = ("Annotations", "annotations")
 _PICTURES = ("JPEGImages", "images")
 _EVERYTHING = ("all", "trainval")
-_XML = ".xml"
+XML = ".xml"
+_LISTED = (XML, *EXTENSIONS, *UNREAD)  # what a list's names may end with
 _CLASS_MARK = r"\s+(-1|0|1)$"
 _FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 HOLD_OUT = 10
@@ -36,11 +45,13 @@ class Entry:
         stem: its name without extension.
         annotation: path of its XML file, which need not exist.
         pictures: the folder to look for the picture in.
+        annotations: the folder of all annotations.
     """
 
     stem: str
     annotation: str
     pictures: PictureFolder
+    annotations: StemFolder
 
     def picture(self, filename: str | None = None) -> str | None:
         """Return its picture's path: called as itself, or as its annotation says; None where there is none.
@@ -51,8 +62,8 @@ class Entry:
         if path is None:
             return None
         name = os.path.splitext(os.path.basename(path))[0]
-        own = os.path.join(os.path.dirname(self.annotation), f"{name}.xml")
-        return path if name == os.path.basename(self.stem) or not os.path.exists(own) else None
+        own = self.annotations.find_all(os.path.join(os.path.dirname(self.stem), name))
+        return path if name == os.path.basename(self.stem) or not own else None
 
 
 class VOCFolder:
@@ -75,7 +86,8 @@ class VOCFolder:
         self.path = path
         self.annotations = annotations or path
         self.pictures = PictureFolder(str(pictures if annotations else path))
-        self.lists = {file.stem: file for file in sorted(self.lists_folder.glob("*.txt"))}
+        self._labels = StemFolder(str(self.annotations), (XML,))
+        self.lists = {file.stem: file for file in files_ending(self.lists_folder, ".txt")}
         self.by_folder = {} if annotations or self.lists else self._folders()
 
     @property
@@ -98,7 +110,7 @@ class VOCFolder:
         for parent, names in visible_files(self.annotations):
             below = Path(parent).relative_to(self.annotations)
             prefix = f"{below.as_posix()}/" if below.parts else ""
-            stems += [f"{prefix}{name[: -len(_XML)]}" for name in names if name.endswith(_XML)]
+            stems += [f"{prefix}{os.path.splitext(name)[0]}" for name in names if _is_xml(name)]
         return sorted(stems)
 
     def listed(self) -> set[str]:
@@ -119,7 +131,9 @@ class VOCFolder:
 
     def entry(self, stem: str) -> Entry:
         """Return a picture by its stem."""
-        return Entry(stem, f"{self.annotations}{os.sep}{stem}.xml", self.pictures)
+        found = self._labels.find_all(stem)
+        missing = f"{self.annotations}{os.sep}{stem}{XML}"
+        return Entry(stem, found[0] if found else missing, self.pictures, self._labels)
 
     def _folders(self) -> dict[str, list[str]]:
         """Return the stems in folders called train, valid and test; none unless all are in such folders."""
@@ -146,13 +160,14 @@ class VOCFolder:
         return re.search(_CLASS_MARK, line) is not None and not self._has_annotation(line)
 
     def _has_annotation(self, name: str) -> bool:
-        return os.path.isfile(f"{self.annotations}{os.sep}{name}.xml")
+        return bool(self._labels.find_all(name))
 
     def _stem(self, name: str) -> str:
         if self._has_annotation(name):
             return name
         name = re.sub(_CLASS_MARK, "", name)
-        return re.sub(r"\.(jpe?g|png|bmp|webp|xml)$", "", name, flags=re.IGNORECASE)
+        stem, ending = os.path.splitext(name)
+        return stem if ending.lower() in _LISTED else name
 
     def _unlisted(self, split: str) -> list[str]:
         """Return a split that no list gives: everything, or a part where the folder has no lists at all."""
@@ -261,10 +276,14 @@ def voc_folders(root: Path) -> list[VOCFolder]:
 def _has_pairs(root: Path) -> bool:
     """Say whether a picture with an XML file beside it is in a folder or below it."""
     for _, names in visible_files(root):
-        stems = {name[: -len(_XML)] for name in names if name.endswith(_XML)}
+        stems = {os.path.splitext(name)[0] for name in names if _is_xml(name)}
         if stems and any(is_picture(name) and os.path.splitext(name)[0] in stems for name in names):
             return True
     return False
+
+
+def _is_xml(name: str) -> bool:
+    return name.lower().endswith(XML)
 
 
 def _first_folder(path: Path, names: Sequence[str]) -> Path | None:

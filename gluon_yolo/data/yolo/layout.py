@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gluon_yolo.data.parts import part_of
-from gluon_yolo.data.pictures import is_picture, visible_files
+from gluon_yolo.data.picture_files import files_ending, is_picture, visible_files
 from gluon_yolo.data.yolo.data_file import DataFile, read_data_file
 from gluon_yolo.data.yolo.data_yaml import is_data_yaml, read_data_yaml
 from gluon_yolo.data.yolo.names import ADVICE, Names, find_names
-from gluon_yolo.data.yolo.paths import PathFinder, is_picture_list, label_paths
+from gluon_yolo.data.yolo.paths import LABEL, PathFinder, is_picture_list, label_paths
 from gluon_yolo.errors import UserError
 
 ACCEPTS = (
@@ -56,7 +56,7 @@ def looks_like_yolo(path: Path) -> bool:
     labels = {label for picture in pictures for label in label_paths(picture)}
     folders = {os.path.dirname(label) for label in labels}
     return any(
-        os.path.join(folder, name) in labels
+        name.lower().endswith(LABEL) and f"{os.path.splitext(os.path.join(folder, name))[0]}{LABEL}" in labels
         for folder in folders
         if os.path.isdir(folder)
         for name in os.listdir(folder)  # quicker than a look for each label of a large folder
@@ -156,11 +156,11 @@ def _only(paths: list[Path]) -> Path | None:
 
 
 def _data_files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.glob("*.data") if file.is_file())
+    return files_ending(folder, ".data")
 
 
 def _data_yamls(folder: Path) -> list[Path]:
-    return sorted(file for file in (*folder.glob("*.yaml"), *folder.glob("*.yml")) if is_data_yaml(file))
+    return [file for file in files_ending(folder, ".yaml", ".yml") if is_data_yaml(file)]
 
 
 def _lists(folder: Path) -> dict[str, Path]:

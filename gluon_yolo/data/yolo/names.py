@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.data.picture_files import files_ending
 from gluon_yolo.data.yolo.paths import label_paths
 from gluon_yolo.errors import UserError
 
@@ -68,10 +69,16 @@ def find_names(root: Path, places: Iterable[Path]) -> Names:
         if place.is_dir():
             folders += [place, Path(label_paths(str(place / "any"))[0]).parent]
     for pattern in ("*.names", "classes.txt"):
-        found = [file for folder in dict.fromkeys(folders) for file in sorted(folder.glob(pattern))]
+        found = [file for folder in dict.fromkeys(folders) for file in _named(folder, pattern)]
         if len(found) > 1 and pattern == "*.names":
             files = ", ".join(map(str, found))
             return Names(None, f"{root}: several files of class names: {files}; choose with --classes FILE")
         if found:
             return Names(found[0], "")
     return Names(None, f"{root}: no class names: {ADVICE}")
+
+
+def _named(folder: Path, pattern: str) -> list[Path]:
+    """Return the files that fit ``*.ending`` or ``stem.ending``, the ending in any letter case."""
+    stem, ending = pattern.split(".")
+    return [file for file in files_ending(folder, f".{ending}") if stem in ("*", file.stem)]
