@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from gluon_yolo.data import tiff
-from gluon_yolo.data.segments import JPEG, PNG, RIFF, jpeg_segments, png_chunks, riff_chunks
+from gluon_yolo.data.segments import JPEG, PNG, RIFF, START_OF_FRAME, jpeg_segments, png_chunks, riff_chunks
 
 UPRIGHT = 1
 """The orientation of pixels that need no turning."""
@@ -36,7 +36,10 @@ def orientation_of(data: bytes) -> int:
 
     JPEG (its EXIF segment), PNG (``eXIf``), WebP (``EXIF``) and TIFF are known; EXIF's own byte order counts.
     """
-    number = tiff.first_number(next(tiff.directories(_exif(data)), {}), tiff.ORIENTATION, UPRIGHT)
+    exif = _exif(data)
+    if not exif:
+        return UPRIGHT
+    number = tiff.first_number(next(tiff.directories(exif), {}), tiff.ORIENTATION, UPRIGHT)
     return number if number in _TURNS else UPRIGHT
 
 
@@ -82,6 +85,8 @@ def _exif(data: bytes) -> bytes:
         for marker, start, end in jpeg_segments(data):
             if marker == _APP1 and data.startswith(_HEAD, start):
                 return data[start + len(_HEAD) : end]
+            if marker in START_OF_FRAME:
+                break
         return b""
     if data.startswith(PNG):
         found = next((part for part in png_chunks(data) if part[0] == b"eXIf"), None)

@@ -15,7 +15,7 @@ _TELLING = 1024
 """Bytes at the beginning of a file that tell its kind."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Kind:
     """A kind of file.
 

@@ -66,19 +66,23 @@ class Labels:
             split: the split to name there; None for the one that it takes itself.
         """
         named = f" --split {shlex.quote(split)}" if split else ""
-        look = f"see whether they fit: gluon-yolo data show {shlex.quote(os.fspath(path))}{named} --turned"
+        look = f"; see whether they fit: gluon-yolo data show {shlex.quote(os.fspath(path))}{named} --turned"
         if self._turned:
-            taken = "whose labels give the size before turning: their boxes are turned with them"
-            self._add(self._turned, f"turned by EXIF, {taken}", look)
+            self._note(self._turned, "labelled at the size before turning: the boxes are turned too", look)
         if self._unclear:
-            taken = "whose labels do not tell so: their boxes are taken as those of the upright picture"
-            self._add(self._unclear, f"turned by EXIF, {taken}", look)
-        if self._dim:
-            self._add(
-                self._dim, "of 16 bits a sample with none above a quarter of white, and read as they are", ""
+            though = ", unlike others here" if self._turned else ""
+            what = (
+                "where no size tells whether it was labelled so: the boxes are taken as of the turned picture"
             )
+            self._note(self._unclear, f"{what}{though}", look)
+        if self._dim:
+            what = "of 16 bits a sample, none above a quarter of white: read as it is, which is dark"
+            self._report.notes.append(f"{_counted(self._dim)} {what}; the first: {self._dim[0]}")
 
-    def _add(self, pictures: list[str], what: str, look: str) -> None:
-        number = "1 picture is" if len(pictures) == 1 else f"{len(pictures):,} pictures are"
-        note = f"{number} {what}; the first: {pictures[0]}"
-        self._report.notes.append(f"{note}; {look}" if look else note)
+    def _note(self, pictures: list[str], what: str, look: str) -> None:
+        note = f"{_counted(pictures)} turned by EXIF, {what}; the first: {pictures[0]}{look}"
+        self._report.notes.append(note)
+
+
+def _counted(pictures: list[str]) -> str:
+    return "1 picture" if len(pictures) == 1 else f"{len(pictures):,} pictures"

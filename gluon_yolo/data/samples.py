@@ -10,7 +10,7 @@ import dataclasses
 
 from gluon_yolo.data import tiff
 from gluon_yolo.data.kinds import JPEG, JPEG2000, PNG, TIFF, WEBP, Kind
-from gluon_yolo.data.segments import jpeg_segments, png_chunks, riff_chunks
+from gluon_yolo.data.segments import START_OF_FRAME, jpeg_segments, png_chunks, riff_chunks
 
 _SAVE = "save it with 8 bits a sample, as PNG or JPEG"
 _SAVE_RGB = "save it in RGB, as PNG or JPEG"
@@ -20,7 +20,6 @@ _PALETTE, _LOG = 3, (32844, 32845)
 _MOST_SAMPLES = {0: 2, 1: 2, 2: 4, 3: 1, 5: 4, 6: 3}  # of the colour spaces of TIFF that are read
 _TIFF_COLOURS = {4: "a mask", 8: "CIE Lab", 9: "ICC Lab", 10: "ITU Lab"}
 _REDUCED, _MASK, _REDUCED_BEFORE = 1, 4, 2
-_START_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _JPEG_LS = 0xF7
 _PNG_RGB = (2, 3, 6)
 _JPEG2000_COLOURS = {12: "CMYK", 14: "CIE Lab", 18: "YCbCr (sYCC)"}
@@ -45,19 +44,24 @@ class Samples:
     as_stored: bool = False
 
 
+_PLAIN = Samples()
+
+
 def samples_of(data: bytes, kind: Kind) -> Samples:
     """Return what the header of a picture file of a kind that is read says of its samples."""
-    look = {JPEG: _jpeg, PNG: _png, WEBP: _webp, TIFF: _tiff, JPEG2000: _jpeg2000}.get(kind)
-    return look(data) if look else Samples()
+    look = _LOOKS.get(kind)
+    return look(data) if look else _PLAIN
 
 
 def _jpeg(data: bytes) -> Samples:
     for marker, start, _ in jpeg_segments(data):
-        if marker in _START_OF_FRAME and data[start : start + 1] not in (b"\x08", b""):
+        if marker in START_OF_FRAME and data[start : start + 1] not in (b"\x08", b""):
             return Samples(f"of {data[start]} bits a sample, which is not read: {_SAVE}")
         if marker == _JPEG_LS:
             return Samples(f"of the kind JPEG-LS, which is not read: {_SAVE}")
-    return Samples()
+        if marker in START_OF_FRAME:
+            break
+    return _PLAIN
 
 
 def _png(data: bytes) -> Samples:
@@ -79,7 +83,7 @@ def _webp(data: bytes) -> Samples:
     names = [name for name, _, _ in riff_chunks(data)]
     if b"ANIM" in names or b"ANMF" in names:
         return Samples(f"with {names.count(b'ANMF')} frames, which is not read: {_ONE_FRAME}")
-    return Samples()
+    return _PLAIN
 
 
 def _tiff(data: bytes) -> Samples:
@@ -136,3 +140,6 @@ def _jpeg2000(data: bytes) -> Samples:
         named = _JPEG2000_COLOURS.get(number, f"space {number}")
         problem = f"of colours in {named}, which are not read: {_SAVE_RGB}"
     return Samples(problem, bits, as_stored=bits not in (8, 16))
+
+
+_LOOKS = {JPEG: _jpeg, PNG: _png, WEBP: _webp, TIFF: _tiff, JPEG2000: _jpeg2000}

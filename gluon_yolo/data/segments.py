@@ -7,6 +7,8 @@ from collections.abc import Iterator
 JPEG, PNG, RIFF = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF"
 """What JPEG files, PNG files, and those made of RIFF's chunks begin with."""
 JPEG_SCAN, JPEG_END = 0xDA, 0xD9
+START_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+"""The markers of a JPEG's size and kind of coding."""
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
 
 Segment = tuple[int, int, int]
@@ -17,9 +19,9 @@ Chunk = tuple[bytes, int, int]
 
 def jpeg_segments(data: bytes) -> Iterator[Segment]:
     """Yield the segments in front of a JPEG's pixels; the last one is the scan's own header."""
-    place = len(JPEG)
-    while data[place : place + 1] == b"\xff":
-        marker = data[place + 1] if place + 1 < len(data) else JPEG_END
+    place, last = len(JPEG), len(data) - 4
+    while place <= last and data[place] == 0xFF:
+        marker = data[place + 1]
         if marker == 0xFF:  # a marker may have fill bytes before it
             place += 1
         elif marker in _ALONE:
@@ -27,11 +29,11 @@ def jpeg_segments(data: bytes) -> Iterator[Segment]:
         elif marker == JPEG_END:
             return
         else:
-            end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+            end = place + 2 + (data[place + 2] << 8 | data[place + 3])
             yield marker, place + 4, end
             if marker == JPEG_SCAN:
                 return
-            place = max(end, place + 2)  # a length below 2 is none
+            place = end
 
 
 def png_chunks(data: bytes) -> Iterator[Chunk]:
