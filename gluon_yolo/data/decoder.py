@@ -28,9 +28,9 @@ REDUCTIONS = {
 """The scales at which a picture can be decoded, 1 over these, with OpenCV's flags."""
 DIM_BITS = 12
 """16 bits that these would hold are such that were not scaled up, or a picture that is all but black."""
-# OpenCV turns a TIFF whatever it is told, and wrongly where it reduces one or reads tiles; and it darkens
-# colours by opacity that they are not premultiplied by, but not by a fourth plane of no meaning.
-_PLAIN_TIFF = {tiff.ORIENTATION: UPRIGHT, tiff.EXTRA_SAMPLES: 0}
+# OpenCV turns a TIFF whatever it is told, and wrongly where it reduces one or reads tiles. It darkens colours
+# by opacity, but not by a fourth plane of no meaning. Samples of no format are whole numbers.
+_PLAIN_TIFF = {tiff.ORIENTATION: UPRIGHT, tiff.EXTRA_SAMPLES: 0, tiff.SAMPLE_FORMAT: 1}
 _JPEG_BEGIN, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _OPTIONAL = {WEBP: ".webp", TIFF: ".tif", JPEG2000: ".jp2"}  # what OpenCV may have been built without
 _NOTHING = "damaged, cut short, or no picture at all"

@@ -71,12 +71,10 @@ class Labels:
             self._note(self._turned, "labelled at the size before turning: the boxes are turned too", look)
         if self._unclear:
             though = ", unlike others here" if self._turned else ""
-            what = (
-                "where no size tells whether it was labelled so: the boxes are taken as of the turned picture"
-            )
+            what = "where no size tells whether the boxes are turned too: they are taken to be"
             self._note(self._unclear, f"{what}{though}", look)
         if self._dim:
-            what = "of 16 bits a sample, none above a quarter of white: read as it is, which is dark"
+            what = "of 16 bits a sample, none above a quarter of white: read as stored, dark"
             self._report.notes.append(f"{_counted(self._dim)} {what}; the first: {self._dim[0]}")
 
     def _note(self, pictures: list[str], what: str, look: str) -> None:

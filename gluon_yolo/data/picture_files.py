@@ -128,7 +128,8 @@ def _kind_of_file(path: str) -> str | None:
 
 
 def _counted(endings: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {ending}" for ending, count in endings.most_common())
+    ordered = sorted(endings.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count:,} {ending}" for ending, count in ordered)
 
 
 def files_ending(folder: Path, *endings: str) -> list[Path]:

@@ -13,7 +13,16 @@ EXTRA_SAMPLES, SAMPLE_FORMAT, DNG_VERSION = 338, 339, 50706
 
 Order = Literal["little", "big"]
 _ORDERS: Mapping[bytes, Order] = {b"II": "little", b"MM": "big"}
-_WIDTHS = {1: 1, 3: 2, 4: 4, 13: 4, 16: 8, 18: 8}  # bytes of a number, by its type; others are none
+_WIDTHS = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    7: 1,
+    13: 4,
+    16: 8,
+    18: 8,
+}  # bytes of a number, by its type, if it is whole
 _MOST_ENTRIES, _MOST_NUMBERS, _MOST_DIRECTORIES = 4096, 16, 4096
 
 

@@ -45,6 +45,13 @@ class Truth:
         """The (height, width) of the picture that the boxes to add are of: upright, or as it is stored."""
         return turned_hw(self._size_hw, self._orientation)
 
+    def upright(self, box_xyxy: Sequence[float]) -> np.ndarray:
+        """Return a box of the picture that the label is of as corners (4,) float64 of the upright one."""
+        corners = np.asarray(box_xyxy, dtype=np.float64)
+        if self._orientation == UPRIGHT:
+            return corners
+        return turn_boxes(corners[None], self._orientation, self.labelled_hw)[0]
+
     def add(self, box_xyxy: Sequence[float], class_id: int, difficult: bool = False, where: str = "") -> None:
         """Take one object, or report why its box is broken and drop it.
 
@@ -56,10 +63,7 @@ class Truth:
             where: the object's place in the file and its box as written there, for messages.
         """
         with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is reported
-            corners = np.asarray(box_xyxy, dtype=np.float64)
-            if self._orientation != UPRIGHT:
-                corners = turn_boxes(corners[None], self._orientation, self.labelled_hw)[0]
-            corners = corners.astype(np.float32)
+            corners = self.upright(box_xyxy).astype(np.float32)
         self._report.units.add(self._file, corners, self._size_hw)
         clipped = box_maths.clip(corners[None], self._size_hw)[0]
         kind, problem = self._problem(corners, clipped)
