@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import glob
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from gluon_yolo.data.picture_files import is_picture, left_out
+from gluon_yolo.data.picture_files import EXTENSIONS, is_picture, left_out
 
 WRITTEN = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff")
 """The endings of pictures that results keep."""
@@ -39,7 +40,8 @@ def find_sources(words: Iterable[str]) -> tuple[list[Source], list[str]]:
 
     Args:
         words: each a picture, a video, a folder of them (not the folders in it), a pattern such as
-            ``day*/*.jpg`` (``**`` goes down), or the index of a webcam.
+            ``day*/*.jpg`` (``**`` goes down, the ending counts in any letter case), or the index of a
+            webcam.
 
     Returns:
         The sources, and a sentence for each word that named none.
@@ -78,8 +80,17 @@ def _files(word: str) -> tuple[list[Path], str]:
         return [path], ""
     if not glob.has_magic(word):
         return [], f"{word}: no such file, folder or webcam index"
-    found = [file for file in map(Path, sorted(glob.glob(word, recursive=True))) if file.is_file()]
+    names = sorted(glob.glob(_in_any_case(word), recursive=True))
+    found = [file for file in map(Path, names) if file.is_file()]
     return found, "" if found else f"{word}: no file fits this pattern"
+
+
+def _in_any_case(pattern: str) -> str:
+    """Return a pattern that takes the ending of pictures or videos in any letter case."""
+    stem, ending = os.path.splitext(pattern)
+    if ending.lower() not in EXTENSIONS + VIDEO_EXTENSIONS:
+        return pattern
+    return stem + "".join(f"[{letter.lower()}{letter.upper()}]" for letter in ending)
 
 
 class ResultNames:

@@ -161,6 +161,12 @@ def test_a_folder_of_pictures_with_any_ending(folder, capsys):
     assert sorted(path.name for path in (folder / "demo_out").iterdir()) == written
 
 
+def test_a_pattern_takes_endings_in_any_letter_case(folder):
+    (folder / "in" / "b.jpg").rename(folder / "in" / "b.JPG")
+    assert main(["demo", "in/*.jpg", "in/a.p[n]g"]) == 0
+    assert sorted(path.name for path in (folder / "demo_out").iterdir()) == ["a.png", "b.JPG"]
+
+
 def test_a_picture_turned_by_exif(folder, capsys):
     """Its boxes and its drawing are of the upright picture."""
     (folder / "in" / "turned.webp").write_bytes(webp(random_picture(96, 192, 1), exif(6)))
