@@ -26,6 +26,37 @@ bool is_whole(const std::string& bytes) {
     return last != std::string::npos && last > place;
 }
 
+// Says why a file is not read, as Python's gluon_yolo/data/kinds.py and samples.py do: what OpenCV reads of other kinds,
+// which frame it takes, and whether it turns a WebP by its EXIF depends on its version. Empty where it is read.
+std::string refusal(const std::string& bytes) {
+    const auto has = [&](std::size_t at, const std::string& words) { return bytes.compare(at, words.size(), words) == 0; };
+    const bool is_webp = bytes.size() > 20 && has(0, "RIFF") && has(8, "WEBP");
+    if (is_webp && has(12, "VP8X")) {
+        if (bytes[20] & 2) return "is a WebP with frames, which is not read: save one of them as PNG or JPEG";
+        if (bytes[20] & 8) return "is a WebP with EXIF data, which is not read: save it as PNG or JPEG";
+    }
+    if (has(0, "\x89PNG")) {
+        const std::size_t frames = bytes.find("acTL"), pixels = bytes.find("IDAT");
+        if (frames < pixels && bytes.compare(frames + 4, 4, std::string("\0\0\0\1", 4)) > 0) {
+            return "is a PNG with several frames, which is not read: save one of them as a PNG of its own";
+        }
+    } else if (!is_webp && !has(0, "\xff\xd8\xff") && !has(0, "BM")) {
+        return "is no picture at all, or of a kind that is not read: save it as PNG or JPEG";
+    }
+    return "";
+}
+
+// Throws UserError: a PNG of 16 bits is all but black, as one of 12 bits is that nobody scaled up.
+void refuse_dim(const std::string& name, const std::vector<char>& bytes, const cv::Mat& picture) {
+    const bool has_16_bits = bytes.size() > 24 && bytes[1] == 'P' && bytes[24] == 16;
+    double most = 0;
+    cv::minMaxLoc(picture.reshape(1), nullptr, &most);
+    if (!has_16_bits || most >= 16) return;
+    const cv::Mat stored = cv::imdecode(bytes, cv::IMREAD_COLOR | cv::IMREAD_ANYDEPTH);
+    cv::minMaxLoc(stored.reshape(1), nullptr, &most);
+    if (most > 0 && most < 4096) throw UserError(name + ": has 16 bits a sample and is all but black; save it with 8 bits");
+}
+
 cv::Scalar colour_of(int class_id) {
     cv::Mat hsv(1, 1, CV_8UC3, cv::Scalar(class_id * 47 % 180, 220, 255)), rgb;
     cv::cvtColor(hsv, rgb, cv::COLOR_HSV2RGB);
@@ -35,18 +66,27 @@ cv::Scalar colour_of(int class_id) {
 
 }  // namespace
 
+std::string drawn_ending(const std::filesystem::path& picture) {
+    const std::string ending = picture.extension().string();
+    return cv::haveImageWriter("any" + ending) ? ending : ".jpg";
+}
+
 cv::Mat read_picture(const std::filesystem::path& path) {
     const std::string bytes = read_file(path);
     if (bytes.empty()) throw UserError(path.string() + ": the file is empty");
+    const std::string problem = refusal(bytes);
+    if (!problem.empty()) throw UserError(path.string() + ": " + problem);
+    const std::vector<char> buffer(bytes.begin(), bytes.end());
     cv::Mat picture;
     try {
-        picture = cv::imdecode(std::vector<char>(bytes.begin(), bytes.end()), cv::IMREAD_COLOR);
+        picture = cv::imdecode(buffer, cv::IMREAD_COLOR);
     } catch (const cv::Exception& error) {  // more pixels than OpenCV takes
         throw UserError(path.string() + ": cannot be read (" + error.err + ")");
     }
     if (picture.empty() || !is_whole(bytes)) {
         throw UserError(path.string() + ": damaged, cut short, or no picture at all");
     }
+    refuse_dim(path.string(), buffer, picture);
     cv::cvtColor(picture, picture, cv::COLOR_BGR2RGB);
     return picture;
 }

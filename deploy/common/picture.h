@@ -10,9 +10,12 @@
 
 namespace gluon_yolo {
 
-// Reads a picture file of any depth and number of channels into 8-bit RGB (CV_8UC3), upright as its EXIF says.
-// Throws UserError: it is missing, no picture, or cut short.
+// Reads a JPEG, PNG, BMP or WebP of any depth and number of channels into 8-bit RGB (CV_8UC3), upright as its EXIF says.
+// Throws UserError: it is missing, no picture of these kinds, or cut short.
 cv::Mat read_picture(const std::filesystem::path& path);
+
+// Returns the ending of a picture's name, or .jpg where OpenCV writes no such pictures.
+std::string drawn_ending(const std::filesystem::path& picture);
 
 // Draws boxes, in the picture's pixels, on an RGB picture and writes it; the name's ending says the format.
 // Throws UserError: the file cannot be written.

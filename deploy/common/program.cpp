@@ -98,10 +98,9 @@ void print(const std::string& image, const std::string& class_name, const Detect
 // Throws UserError: that is one of the pictures that are to be read.
 fs::path result_of(const Arguments& arguments, const fs::path& picture, std::set<fs::path>& taken) {
     const fs::path& folder = arguments.draw;
-    fs::path result = folder / picture.filename();
-    for (int i = 2; !taken.insert(result).second; ++i) {
-        result = folder / (picture.stem().string() + "-" + std::to_string(i) + picture.extension().string());
-    }
+    const std::string stem = picture.stem().string(), ending = drawn_ending(picture);
+    fs::path result = folder / (stem + ending);
+    for (int i = 2; !taken.insert(result).second; ++i) result = folder / (stem + "-" + std::to_string(i) + ending);
     for (const std::string& source : arguments.pictures) {
         std::error_code none;
         if (fs::equivalent(result, source, none)) {

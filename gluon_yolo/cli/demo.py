@@ -18,7 +18,7 @@ from gluon_yolo.cli.outputs import check_outputs, make_folder
 from gluon_yolo.cli.stopped import saying
 from gluon_yolo.data.pictures import read_picture
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.sources import ResultNames, Source, find_sources
+from gluon_yolo.inference.sources import ResultNames, Source, find_sources, left_out_of
 from gluon_yolo.visualize import draw, write_picture
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
         predictor.detect_batch(np.zeros((1, *predictor.size_hw, 3), dtype=np.uint8))
         if predictor.runtime:
             print(f"runtime: {predictor.runtime}")
+        for note in left_out_of(args.sources):
+            print(f"note: {note}", file=sys.stderr)
         for problem in problems:
             print(f"error: {problem}", file=sys.stderr)
         failed = len(problems)

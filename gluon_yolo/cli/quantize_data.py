@@ -20,7 +20,7 @@ from gluon_yolo.cli.number_flags import Within
 from gluon_yolo.data.chosen import Chosen, open_unlabelled
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.formats import SOURCES
-from gluon_yolo.data.pictures import pictures_below
+from gluon_yolo.data.picture_files import pictures_below
 from gluon_yolo.data.spellings import Spellings
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.calibration import divided, drawn

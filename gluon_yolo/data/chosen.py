@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from gluon_yolo.data.dataset import Dataset, PictureFiles
-from gluon_yolo.data.pictures import picture_size_hw, pictures_below
+from gluon_yolo.data.picture_files import left_out, pictures_below
+from gluon_yolo.data.pictures import measure
 from gluon_yolo.data.report import Report
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
@@ -97,7 +98,7 @@ def open_unlabelled(
     names, sizes, bad = [], [], []
     for name in pictures_below(folder):
         try:
-            size_hw = picture_size_hw(name)
+            size_hw = measure(name).size_hw
         except UserError as error:
             bad.append(str(error))
             continue
@@ -109,4 +110,6 @@ def open_unlabelled(
         raise UserError(f"{bad[0]}{more}; mend or remove it, or leave out such pictures with --skip-bad")
     for problem in bad:
         log.warning("%s; left out", problem)
+    if more := left_out(folder):
+        log.info("%s", more)
     return PictureFiles(class_names, names, sizes, [Detections.empty()] * len(names), Report(title))

@@ -12,7 +12,7 @@ from gluon_yolo.data.coco.source import COCOSource
 from gluon_yolo.data.coco.writer import COCOWriter
 from gluon_yolo.data.keras.source import KerasSource
 from gluon_yolo.data.keras.writer import KerasWriter
-from gluon_yolo.data.pictures import is_picture, visible_files
+from gluon_yolo.data.picture_files import files_ending, is_picture, is_unread_picture, left_out, visible_files
 from gluon_yolo.data.record.source import RecordSource
 from gluon_yolo.data.record.writer import RecordWriter
 from gluon_yolo.data.source import Source
@@ -103,15 +103,16 @@ def _remedy(path: Path) -> str:
         return "This is an archive: unpack it, and name the folder"
     if path.is_file():
         is_labelme = path.suffix.lower() == ".json" and b'"shapes"' in path.read_bytes()
-        return _LABELME if is_labelme else "This is a picture: name a folder" if is_picture(path) else ""
+        is_file_of_pixels = is_picture(path) or is_unread_picture(path)
+        return _LABELME if is_labelme else "This is a picture: name a folder" if is_file_of_pixels else ""
     below = sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
     data = [child for child in below if any(source.recognises(child) for source in SOURCES.values())]
     if data:
         return f"There is data one folder below; name one of: {listed([str(child) for child in data])}"
-    jsons = sorted(path.glob("*.json"))
+    jsons = files_ending(path, ".json")
     if jsons and b'"shapes"' in jsons[0].read_bytes():
         return _LABELME
     files = [name for _, names in visible_files(path) for name in names]
     if files and all(map(is_picture, files)):
         return "There are pictures and no labels: draw boxes with a tool that writes one of these formats"
-    return ""
+    return left_out(path) if any(map(is_unread_picture, files)) else ""

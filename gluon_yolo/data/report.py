@@ -23,7 +23,8 @@ ADVICE = {
     "broken-label": "correct the label at the place named, or take it and its picture out",
     "unknown-class": "correct the class, or add it to the class names",
     "lookalike-classes": "write the class the same way everywhere",
-    "wrong-size": "correct the size in the label, unless the picture was changed after it was labelled",
+    "wrong-size": "see whether the boxes fit the picture (`gluon-yolo data show`): if so, only the size is "
+    "wrong, else the picture was changed after it was labelled: get the old one back, or label it anew",
     "not-finite": "correct the numbers of the box, or delete the box",
     "swapped-corners": "draw the box anew: its right or lower edge comes first",
     "no-area": "delete the box, or draw it anew",

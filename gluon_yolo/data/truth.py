@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gluon_yolo import boxes as box_maths
+from gluon_yolo.data.exif import UPRIGHT, turn_boxes, turned_hw
 from gluon_yolo.data.report import Report
 from gluon_yolo.structures import Detections
 
@@ -21,30 +22,52 @@ class Truth:
 
     Args:
         file: the annotation, as messages name it.
-        size_hw: the picture's (height, width) in pixels.
+        size_hw: the picture's (height, width) in pixels, upright.
         report: where findings go, and the count of broken boxes.
+        orientation: EXIF's, of a picture whose boxes are given as its pixels are stored: they are turned
+            with it, before anything else is done with them. 1 for boxes of the upright picture.
     """
 
-    def __init__(self, file: str, size_hw: tuple[int, int], report: Report) -> None:
+    def __init__(
+        self, file: str, size_hw: tuple[int, int], report: Report, orientation: int = UPRIGHT
+    ) -> None:
         self._file = file
         self._size_hw = size_hw
+        self._orientation = orientation
         self._report = report
         self._boxes: list[np.ndarray] = []
         self._class_ids: list[int] = []
         self._difficult: list[bool] = []
         self._places: dict[tuple[float, ...], str] = {}
 
+    def another(self) -> Truth:
+        """Return an empty truth for other boxes of the same label."""
+        return Truth(self._file, self._size_hw, self._report, self._orientation)
+
+    @property
+    def labelled_hw(self) -> tuple[int, int]:
+        """The (height, width) of the picture that the boxes to add are of: upright, or as it is stored."""
+        return turned_hw(self._size_hw, self._orientation)
+
+    def upright(self, box_xyxy: Sequence[float]) -> np.ndarray:
+        """Return a box of the picture that the label is of as corners (4,) float64 of the upright one."""
+        corners = np.asarray(box_xyxy, dtype=np.float64)
+        if self._orientation == UPRIGHT:
+            return corners
+        return turn_boxes(corners[None], self._orientation, self.labelled_hw)[0]
+
     def add(self, box_xyxy: Sequence[float], class_id: int, difficult: bool = False, where: str = "") -> bool:
         """Take one object, or report why its box is broken and drop it; say whether it is taken.
 
         Args:
-            box_xyxy: corners in pixels, not necessarily finite, ordered or inside the picture.
+            box_xyxy: corners in pixels of what :attr:`labelled_hw` is the size of, not necessarily finite,
+                ordered or inside the picture.
             class_id: index of its class.
             difficult: VOC's mark.
             where: the object's place in the file and its box as written there, for messages.
         """
         with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is reported
-            corners = np.asarray(box_xyxy, dtype=np.float64).astype(np.float32)
+            corners = self.upright(box_xyxy).astype(np.float32)
         self._report.units.add(self._file, corners, self._size_hw)
         clipped = box_maths.clip(corners[None], self._size_hw)[0]
         kind, problem = self._problem(corners, clipped)

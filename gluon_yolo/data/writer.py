@@ -11,13 +11,13 @@ from pathlib import Path
 
 from gluon_yolo.atomic import replacing
 from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.kinds import ending_of
 from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.pictures import EXTENSIONS
+from gluon_yolo.data.picture_files import EXTENSIONS
 from gluon_yolo.errors import UserError
 
 _MARKER = ".gluon_yolo"
 _BEGUN, _COMPLETE = "begun", "complete"
-_MAGIC = ((b"\xff\xd8\xff", ".jpg"), (b"\x89PNG", ".png"), (b"BM", ".bmp"), (b"RIFF", ".webp"))
 
 
 class Writer(abc.ABC):
@@ -143,7 +143,7 @@ class PictureStore:
             if is_file and not copy and _link(file, self.folder / f"{stems[index]}{extension}"):
                 return f"{stems[index]}{extension}"
             data = dataset.encoded(index)
-            name = f"{stems[index]}{extension if is_file else _extension_of(data)}"
+            name = f"{stems[index]}{extension if is_file else ending_of(data)}"
             (self.folder / name).write_bytes(data)
             return name
 
@@ -177,11 +177,6 @@ def _state(folder: Path) -> str:
     """Return what the marker in a folder says, nothing where there is none."""
     marker = folder / _MARKER
     return marker.read_text(encoding="utf-8").strip() if marker.is_file() else ""
-
-
-def _extension_of(data: bytes) -> str:
-    """Return the extension that a picture file's first bytes call for."""
-    return next((extension for magic, extension in _MAGIC if data.startswith(magic)), ".jpg")
 
 
 def _link(file: str, target: Path) -> bool:

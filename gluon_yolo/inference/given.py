@@ -7,7 +7,8 @@ from typing import Any, Protocol, Union
 
 import numpy as np
 
-from gluon_yolo.data.pictures import as_picture, read_picture
+from gluon_yolo.data.arrays import as_picture
+from gluon_yolo.data.pictures import read_picture
 from gluon_yolo.errors import UserError
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import glob
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from gluon_yolo.data.pictures import EXTENSIONS
+from gluon_yolo.data.picture_files import EXTENSIONS, is_picture, left_out
 
+WRITTEN = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff")
+"""The endings of pictures that results keep."""
 VIDEO_EXTENSIONS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
 
 
@@ -29,7 +32,7 @@ class Source:
     @property
     def moving(self) -> bool:
         """Whether it is a video or a webcam rather than a picture."""
-        return self.path is None or self.path.suffix.lower() in VIDEO_EXTENSIONS
+        return self.path is None or _is_video(self.path)
 
 
 def find_sources(words: Iterable[str]) -> tuple[list[Source], list[str]]:
@@ -37,7 +40,8 @@ def find_sources(words: Iterable[str]) -> tuple[list[Source], list[str]]:
 
     Args:
         words: each a picture, a video, a folder of them (not the folders in it), a pattern such as
-            ``day*/*.jpg`` (``**`` goes down), or the index of a webcam.
+            ``day*/*.jpg`` (``**`` goes down, the ending counts in any letter case), or the index of a
+            webcam.
 
     Returns:
         The sources, and a sentence for each word that named none.
@@ -56,20 +60,37 @@ def find_sources(words: Iterable[str]) -> tuple[list[Source], list[str]]:
     return list(sources.values()), problems
 
 
+def left_out_of(words: Iterable[str]) -> list[str]:
+    """Return a sentence for each word that is a folder with pictures that are not read for their names."""
+    sentences = (left_out(word, below=False) for word in words if Path(word).is_dir())
+    return [sentence for sentence in sentences if sentence]
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_EXTENSIONS
+
+
 def _files(word: str) -> tuple[list[Path], str]:
     """Return the files that a word means, or none and the reason."""
     path = Path(word)
     if path.is_dir():
-        known = [
-            file for file in sorted(path.iterdir()) if file.suffix.lower() in EXTENSIONS + VIDEO_EXTENSIONS
-        ]
+        known = [file for file in sorted(path.iterdir()) if is_picture(file) or _is_video(file)]
         return known, "" if known else f"{word}: no pictures or videos in this folder"
     if path.exists():
         return [path], ""
     if not glob.has_magic(word):
         return [], f"{word}: no such file, folder or webcam index"
-    found = [file for file in map(Path, sorted(glob.glob(word, recursive=True))) if file.is_file()]
+    names = sorted(glob.glob(_in_any_case(word), recursive=True))
+    found = [file for file in map(Path, names) if file.is_file()]
     return found, "" if found else f"{word}: no file fits this pattern"
+
+
+def _in_any_case(pattern: str) -> str:
+    """Return a pattern that takes the ending of pictures or videos in any letter case."""
+    stem, ending = os.path.splitext(pattern)
+    if ending.lower() not in EXTENSIONS + VIDEO_EXTENSIONS:
+        return pattern
+    return stem + "".join(f"[{letter.lower()}{letter.upper()}]" for letter in ending)
 
 
 class ResultNames:
@@ -87,14 +108,17 @@ class ResultNames:
         self._taken = {_key(source.path) for source in sources if source.path is not None}
 
     def result_of(self, source: Source) -> Path:
-        """Return a path for a source's result: an ``.mp4`` for a video, else a picture of the same kind."""
+        """Return a path for a source's result: an ``.mp4`` for a video, else a picture of the same kind.
+
+        A picture whose kind is not written for others to see, such as a PGM, becomes a JPEG.
+        """
         if source.path is None:
             stem, suffix = f"camera{source.camera}", ".mp4"
         elif source.moving:
             stem, suffix = source.path.stem, ".mp4"
         else:
             stem, suffix = source.path.stem, source.path.suffix
-            if suffix.lower() not in EXTENSIONS:
+            if suffix.lower() not in WRITTEN:
                 suffix = ".jpg"
         path, number = self._folder / f"{stem}{suffix}", 1
         while _key(path) in self._taken:

@@ -15,6 +15,7 @@ from gluon_yolo.cli import main
 from gluon_yolo.data.pictures import read_picture
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.spec import DetectionSpec
+from tests.data.picture_content import exif, webp
 from tests.random_model import random_picture
 
 SPEC = DetectionSpec(("circle", "square"))
@@ -135,6 +136,43 @@ def test_pictures_of_any_kind(folder, capsys):
         assert read_picture(f"demo_out/{name}").shape == (height, width, 3)
         box = next(record["box"] for record in found if record["image"] == f"kinds/{name}")
         assert box == pytest.approx([width / 6, height / 4, width / 2, height * 3 / 4], abs=0.01)
+
+
+def test_a_folder_of_pictures_with_any_ending(folder, capsys):
+    """All that are read are; what is left out for its name is counted, and what is no picture is named."""
+    jpeg = (folder / "in" / "b.jpg").read_bytes()
+    (folder / "in" / "a.png").unlink()
+    for name in ("c.JFIF", "d.jpe", "e.mpo", "f.Tif", "g.gif", "h.gif", "i.HEIC", "noending", "labels.txt"):
+        (folder / "in" / name).write_bytes(jpeg)
+    (folder / "in" / "j.jpg").write_bytes(b"GIF89a")
+    (folder / "in" / "k.jpg").write_bytes(b"<html><body>Log in")
+    cv2.imwrite("in/l.pgm", random_picture(192, 96, 1)[:, :, 0])
+    assert main(["demo", "in"]) == 1
+    said = capsys.readouterr()
+    assert said.err.splitlines() == [
+        "note: in: left out: 2 .gif, 1 .heic, which are not read: save them as PNG or JPEG; and 1 without an "
+        "ending (a JPEG by its content): give them the ending of what they are",
+        "error: in/j.jpg: is a GIF, which is not read: save it as PNG or JPEG",
+        "error: in/k.jpg: cannot read the picture: damaged, or no picture at all: it is a web page (HTML); "
+        "such as a login page, saved in the picture's place; get it again",
+    ]
+    assert said.out.splitlines()[-1].startswith("6 done, 12 objects; 2 could not be read")
+    written = ["b.jpg", "c.jpg", "d.jpe", "e.jpg", "f.Tif", "l.jpg"]
+    assert sorted(path.name for path in (folder / "demo_out").iterdir()) == written
+
+
+def test_a_pattern_takes_endings_in_any_letter_case(folder):
+    (folder / "in" / "b.jpg").rename(folder / "in" / "b.JPG")
+    assert main(["demo", "in/*.jpg", "in/a.p[n]g"]) == 0
+    assert sorted(path.name for path in (folder / "demo_out").iterdir()) == ["a.png", "b.JPG"]
+
+
+def test_a_picture_turned_by_exif(folder, capsys):
+    """Its boxes and its drawing are of the upright picture."""
+    (folder / "in" / "turned.webp").write_bytes(webp(random_picture(96, 192, 1), exif(6)))
+    assert main(["demo", "in/turned.webp", "--json", "found.json"]) == 0
+    assert json.loads((folder / "found.json").read_text())[0]["box"] == [16, 48, 48, 144]
+    assert read_picture("demo_out/turned.webp").shape == (192, 96, 3)
 
 
 def test_the_runtime_is_named(folder, monkeypatch, capsys):

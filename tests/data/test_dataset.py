@@ -14,7 +14,8 @@ import pytest
 from gluon_yolo.data.classes import lookalikes, read_class_names, unknown_classes
 from gluon_yolo.data.dataset import PictureFiles, read_picture
 from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.pictures import PictureFolder, decode_picture, encoded_size_hw, picture_size_hw
+from gluon_yolo.data.picture_files import PictureFolder
+from gluon_yolo.data.pictures import decode_picture, measure, measure_encoded
 from gluon_yolo.data.report import BadFile, Report
 from gluon_yolo.data.truth import Truth
 from gluon_yolo.errors import UserError
@@ -44,13 +45,13 @@ class TestReadPicture:
         picture = read_picture(path)
         assert picture.shape == (20, 30, 3) and picture.dtype == np.uint8
         assert np.abs(picture[10, 15].astype(int) - RED).max() <= 4
-        assert picture_size_hw(str(path)) == (20, 30)
+        assert measure(str(path)).size_hw == (20, 30)
 
     def test_is_turned_upright(self, tmp_path):
         path = tmp_path / "turned.jpg"
         path.write_bytes(with_orientation(encoded(), 6))
         assert read_picture(path).shape == (30, 20, 3)
-        assert picture_size_hw(path) == (30, 20)
+        assert measure(path).size_hw == (30, 20)
 
     @pytest.mark.parametrize("path", ["grey.png", "Grüße 1.png"])
     def test_grey_and_odd_names(self, tmp_path, path):
@@ -69,7 +70,7 @@ class TestReadPicture:
         ],
         ids=["missing", "empty", "no picture", "no end", "half", "half png"],
     )
-    @pytest.mark.parametrize("read", [read_picture, picture_size_hw])
+    @pytest.mark.parametrize("read", [read_picture, measure])
     def test_names_the_bad_file(self, tmp_path, read, content, why):
         path = tmp_path / "bad.jpg"
         if content is not None:
@@ -110,7 +111,7 @@ class TestCutShort:
             with pytest.raises(BadFile, match="cut: cannot read the picture: .*cut short"):
                 decode_picture(cut, "cut", reduction)
         with pytest.raises(BadFile, match="cut short"):
-            encoded_size_hw(cut, "cut")
+            measure_encoded(cut, "cut")
 
     @pytest.mark.parametrize("kind", ["jpeg", "progressive", "restarts", "thumbnail"])
     @pytest.mark.parametrize("end", ENDS)

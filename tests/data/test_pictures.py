@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.data.pictures import as_picture, read_picture
+from gluon_yolo.data.arrays import as_picture
+from gluon_yolo.data.pictures import read_picture
 from gluon_yolo.data.report import BadFile
 from gluon_yolo.errors import UserError
 from tests.random_model import random_picture
@@ -22,10 +23,12 @@ ARRAYS = {
     "grey with an axis": (GREY[:, :, None], OF_GREY),
     "with opacity": (np.dstack([RGB, GREY]), RGB),
     "16 bit": (RGB.astype(np.uint16) * 257, RGB),
-    "16 bit, rounded down": (np.full((2, 2), 511, np.uint16), np.full((2, 2, 3), 1, np.uint8)),
+    "16 bit, rounded down": (np.full((2, 2), 0x12FF, np.uint16), np.full((2, 2, 3), 0x12, np.uint8)),
     "16 bit grey": (GREY.astype(np.uint16) * 256, OF_GREY),
     "float": (RGB.astype(np.float32) / 255, RGB),
     "double": (GREY / 255.0, OF_GREY),
+    "16 bit, opaque": (np.dstack([RGB, GREY]).astype(np.uint16) * 257, RGB),
+    "16 bit, black": (np.zeros((2, 2), np.uint16), np.zeros((2, 2, 3), np.uint8)),
     "bits": (BITS, OF_GREY * 0 + (BITS * 255).astype(np.uint8)[:, :, None]),
     "one pixel": (RGB[:1, :1], RGB[:1, :1]),
     "a view": (RGB[::-2, ::3], RGB[::-2, ::3]),
@@ -58,6 +61,12 @@ def test_a_picture_is_not_copied():
         (RGB / -255.0, "must be within 0 and 1"),
         (np.full((2, 2), np.nan), "with values nan to nan"),
         (np.full((2, 2), "red"), "expected uint8"),
+        (RGB.astype(np.int32), r"of int32; .*; of 0..255 give array.astype\(np.uint8\)"),
+        (
+            RGB.astype(np.uint16) * 16,
+            r"with values up to 3760, where 65535 is white: all but black. Of 12 bits give",
+        ),
+        (RGB.astype(np.uint16), r"of uint16 with values up to 235, where 65535 is white"),
     ],
 )
 def test_what_is_no_picture(array, message):
@@ -129,6 +138,7 @@ def test_cut_short(suffix, kept, tmp_path):
     data = encoded(suffix, random_picture(96, 96)[:, :, ::-1])
     path = tmp_path / f"cut{suffix}"
     path.write_bytes(data[: int(len(data) * kept)])
-    message = "the file is empty" if not kept else "damaged, cut short, or no picture at all"
+    named = "(no picture at all|a (WebP|TIFF) of a sort that OpenCV)"
+    message = "the file is empty" if not kept else f"damaged, cut short, or {named}"
     with pytest.raises(BadFile, match=f"cut{suffix}: cannot read the picture: {message}"):
         read_picture(path)

@@ -95,7 +95,15 @@ class TestPictures:
 
     @pytest.mark.parametrize(
         ("content", "extension"),
-        [(b"\xff\xd8\xff\xe0", ".jpg"), (b"\x89PNG\r\n", ".png"), (b"BM", ".bmp"), (b"RIFF", ".webp")],
+        [
+            (b"\xff\xd8\xff\xe0", ".jpg"),
+            (b"\x89PNG\r\n", ".png"),
+            (b"BM" + bytes(12) + b"\x28", ".bmp"),
+            (b"RIFF\0\0\0\0WEBP", ".webp"),
+            (b"MM\0*", ".tif"),
+            (b"P5\n1 1\n255\n\0", ".pnm"),
+            (b"whatever", ".jpg"),
+        ],
     )
     def test_a_picture_without_a_files_name_gets_one(self, tmp_path, content, extension):
         (tmp_path / "some.rec:12").write_bytes(content)

@@ -12,6 +12,7 @@ import pytest
 from gluon_yolo.data.pictures import read_picture
 from gluon_yolo.inference.fit import MODES
 from gluon_yolo.inference.predictor import Predictor
+from tests.data.picture_content import chunk, exif, jpeg, png
 from tests.deploy.conftest import FIGURES
 from tests.random_model import random_picture
 
@@ -122,6 +123,22 @@ def test_pictures_of_every_kind(sample, models, shared_data, fit, tmp_path):
     model = models.changed(models.darknet(shared_data, "nano-coco"), fit, fit=fit)
     pictures = kinds(tmp_path, read_picture(shared_data / "images" / "dog.jpg"))
     check(sample, model, pictures, (PIXELS, SCORE), f"nano-coco, {fit}")
+
+
+@pytest.mark.parametrize("orientation", (3, 6, 7))
+def test_pictures_turned_by_exif(sample, models, shared_data, orientation, tmp_path):
+    photograph = cv2.resize(read_picture(shared_data / "images" / "dog.jpg"), (384, 288))
+    contents = {
+        "a.jpg": jpeg(photograph, exif(orientation)),
+        "b.png": png(photograph, after=chunk(b"eXIf", exif(orientation, ">"))),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    pictures = [tmp_path / name for name in contents]
+    model = models.darknet(shared_data, "nano-coco")
+    check(sample, model, pictures[1:], (PIXELS, SCORE), "nano-coco, PNG turned by EXIF")
+    limits = (JPEG_PIXELS, JPEG_SCORE)
+    check(sample, model, pictures[:1], limits, "nano-coco, JPEG turned by EXIF", score_threshold=0.2)
 
 
 @pytest.mark.parametrize("name", ("nano-coco", "yoloface-500k", "fastestv2"))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gluon_yolo.inference.model_file import find_model_file
+from tests.data.picture_content import chunk, exif, jpeg, png, tiff, webp
 from tests.deploy.conftest import Sample
 from tests.random_model import random_picture
 
@@ -144,6 +145,36 @@ def test_bad_pictures_do_not_stop_the_others(sample, models, picture, tmp_path):
     assert len(errors) == len(expected)
     assert all(words in line for words, line in zip(expected, errors)), errors
     assert f"{picture}: " in done.stderr
+
+
+def test_pictures_of_kinds_that_are_not_read(sample, models, picture, tmp_path):
+    """What OpenCV makes of them depends on its version; Python refuses them too, but for turned WebPs."""
+    rgb = random_picture(60, 80)
+    contents = {
+        "gif.jpg": (b"GIF89a" + bytes(99), "or of a kind that is not read: save it as PNG or JPEG"),
+        "floats.tif": (tiff(rgb.astype(np.float32)), "or of a kind that is not read"),
+        "frames.webp": (webp(rgb, animated=2), "is a WebP with frames, which is not read"),
+        "turned.webp": (webp(rgb, exif(6)), "is a WebP with EXIF data, which is not read"),
+        "frames.png": (
+            png(rgb, before=chunk(b"acTL", b"\0\0\0\2" + bytes(4))),
+            "is a PNG with several frames",
+        ),
+        "twelve.png": (
+            png(rgb[:, :, 0].astype(np.uint16) * 16, 16, 0),
+            "has 16 bits a sample and is all but black",
+        ),
+    }
+    for name, (content, message) in contents.items():
+        (tmp_path / name).write_bytes(content)
+        assert f"{tmp_path / name}: " in (said_so := said(sample, 1, models.random(), tmp_path / name))
+        assert message in said_so
+
+
+def test_a_drawing_of_an_ending_that_opencv_does_not_write(sample, models, tmp_path):
+    (tmp_path / "a.jfif").write_bytes(jpeg(random_picture(60, 80), exif(6)))
+    done = sample.run(models.random(), tmp_path / "a.jfif", "--draw", tmp_path / "drawn")
+    assert done.returncode == 0, done.stderr
+    assert cv2.imread(str(tmp_path / "drawn" / "a.jpg")).shape == (80, 60, 3)
 
 
 def test_draw(sample, models, picture, tmp_path):

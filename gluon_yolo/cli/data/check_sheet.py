@@ -13,7 +13,8 @@ import numpy as np
 
 from gluon_yolo.data.check import Check
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.pictures import EXTENSIONS, read_picture
+from gluon_yolo.data.picture_files import is_picture
+from gluon_yolo.data.pictures import read_picture
 from gluon_yolo.data.report import BadFile, Finding
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.structures import Detections
@@ -83,7 +84,7 @@ class _Index:
     def find(self, finding: Finding) -> tuple[Dataset, int] | None:
         """Return the data set and the index of the picture, None where it cannot be used or told."""
         path = Path(finding.file)
-        words = finding.where.split() if path.suffix == ".json" else [path.stem]
+        words = finding.where.split() if path.suffix.lower() == ".json" else [path.stem]
         for key in (finding.file, *(Path(word).name for word in words)):
             if len(self._names.get(key, ())) == 1:  # two pictures of one name: either could be meant
                 return self._places[min(self._names[key])]
@@ -98,7 +99,7 @@ class _Index:
 def _read(file: str) -> np.ndarray | None:
     """Return a picture that no part has, None where the file is none or cannot be read."""
     try:
-        return read_picture(file) if Path(file).suffix.lower() in EXTENSIONS else None
+        return read_picture(file) if is_picture(file) else None
     except BadFile:
         return None
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
 from gluon_yolo.cli.model_flags import parse_size
+from gluon_yolo.data.chosen import Chosen
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.exif import UPRIGHT, orientation_of
 from gluon_yolo.data.loader import TrainLoader
 from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.engine.sheets import batch_sheet
@@ -23,6 +25,7 @@ Draw a sheet of pictures with their boxes: as they are, or, with --augment, as t
 pictures are drawn at random by --seed; the augmented ones are those of training's own loader.
 
   gluon-yolo data show my_data
+  gluon-yolo data show my_data --turned
   gluon-yolo data show my_data --augment mosaic,light --size 416 --out mosaic.jpg
   gluon-yolo data show my_data --augment "color(hue_degrees=9),affine(scale=0.5:1.5),flip,letterbox" --mixup
 """
@@ -34,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_arguments(parser)
     parser.add_argument("--split", metavar="NAME", help="of which pictures (default: those to train on)")
     parser.add_argument("--classes", metavar="FILE", help="class names, one a line (default: the data's)")
+    turned = "of the pictures that are turned by EXIF only, such as photographs of a telephone"
+    parser.add_argument("--turned", action="store_true", help=turned)
     parser.add_argument("--augment", metavar="NAMES", help="as `train --augment` takes it")
     parser.add_argument("--mixup", action="store_true", help="mix pairs of pictures, with --augment")
     size = "what the augmentation ends at, in pixels, height first (default: %(default)s)"
@@ -65,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
     split = args.split or source.split_for("train", "name one with --split")
     dataset = source.open(split, class_names, skip_bad=True)
     dataset.report.log()
+    if args.turned:
+        dataset = _turned(dataset, args.data)
     num, spec = min(args.num, len(dataset)), DetectionSpec(dataset.class_names)
     if args.augment:
         loader = TrainLoader(dataset, transform, spec, num, [size_hw], seed=args.seed, mixup=args.mixup)
@@ -75,6 +82,18 @@ def run(args: argparse.Namespace) -> int:
     what = f"as `--augment {args.augment}` makes them" if args.augment else "as they are"
     print(f"{num} pictures with their boxes, {what}: {args.out}")
     return 0
+
+
+def _turned(dataset: Dataset, path: str) -> Dataset:
+    """Return the pictures that EXIF turns.
+
+    Raises:
+        UserError: there are none.
+    """
+    indices = [i for i in range(len(dataset)) if orientation_of(dataset.encoded(i)) != UPRIGHT]
+    if not indices:
+        raise UserError(f"{path}: --turned: not one picture is turned by EXIF; another --split may have some")
+    return Chosen(dataset, indices)
 
 
 def _plain(dataset: Dataset, num: int, seed: int) -> np.ndarray:

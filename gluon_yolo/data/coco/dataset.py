@@ -15,10 +15,10 @@ from gluon_yolo.data.coco import json_file
 from gluon_yolo.data.coco.pictures import locate
 from gluon_yolo.data.coco.values import Identity, corners, mark, positive
 from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.labels import Labels
 from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.pictures import picture_size_hw
+from gluon_yolo.data.pictures import Measure, measure
 from gluon_yolo.data.report import BadFile, Report
-from gluon_yolo.data.truth import Truth
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
 
@@ -131,12 +131,12 @@ def read_coco(
     paths, notes = locate(file.path, images, file.images)
     report.notes += notes
     reader = _Reader(file, check_pictures)
-    sizes = threaded_map(reader, [*zip(file.images, paths)], f"reading {report.title}")
-    report.skip([size for size in sizes if isinstance(size, BadFile)])
+    read = threaded_map(reader, [*zip(file.images, paths)], f"reading {report.title}")
+    report.skip([found for found in read if isinstance(found, BadFile)])
     usable = [
-        _Image(image, path, size)
-        for image, path, size in zip(file.images, paths, sizes)
-        if not isinstance(path, BadFile) and not isinstance(size, BadFile)
+        _Image(image, path, found)
+        for image, path, found in zip(file.images, paths, read)
+        if not isinstance(path, BadFile) and not isinstance(found, BadFile)
     ]
     report.raise_if_errors(skip_bad, len(usable))
     if class_names is None:
@@ -151,28 +151,28 @@ def read_coco(
         crowds=[each.crowds for each in objects],
         class_names=class_names,
         names=[image.path for image in usable],
-        sizes_hw=[image.size_hw for image in usable],
+        sizes_hw=[image.measure.size_hw for image in usable],
         truths=[each.truth for each in objects],
         report=report,
     )
 
 
 class _Image(NamedTuple):
-    """An image that can be used: its record, its picture's path and size."""
+    """An image that can be used: its record, its picture's path, and what reading that told."""
 
     record: Mapping[str, Any]
     path: str
-    size_hw: tuple[int, int]
+    measure: Measure
 
 
 class _Reader:
-    """Finds an image's size, or why it cannot be used."""
+    """Measures an image, or says why it cannot be used."""
 
     def __init__(self, file: json_file.CocoFile, check_pictures: bool) -> None:
         self._file = file
         self._check_pictures = check_pictures
 
-    def __call__(self, item: tuple[Mapping[str, Any], str | BadFile]) -> tuple[int, int] | BadFile:
+    def __call__(self, item: tuple[Mapping[str, Any], str | BadFile]) -> Measure | BadFile:
         image, path = item
         if isinstance(path, BadFile):
             return path
@@ -180,7 +180,7 @@ class _Reader:
         try:
             for annotation in self._file.annotations.get(image["id"], ()):
                 self._check(annotation, image)
-            return picture_size_hw(path) if self._check_pictures or written is None else written
+            return measure(path) if self._check_pictures or written is None else Measure(written)
         except BadFile as error:
             return error
 
@@ -215,9 +215,11 @@ def _objects(
     """
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
     unknown: dict[str, str] = {}
-    found = [_objects_of(file, image, class_ids, unknown, report) for image in images]
+    labels = Labels(report)
+    found = [_objects_of(file, image, class_ids, unknown, labels, report) for image in images]
     if unknown:
         raise unknown_classes(unknown, class_names)
+    labels.note(file.path)
     strays = file.stray_annotations()
     if strays:
         report.warn("stray-label", file.path, f"{strays} annotations are of no image in the file; ignored")
@@ -229,14 +231,13 @@ def _objects_of(
     image: _Image,
     class_ids: Mapping[str, int],
     unknown: dict[str, str],
+    labels: Labels,
     report: Report,
 ) -> _Objects:
     """Turn the annotations of one image into ground truth; ``unknown`` gets the places of unknown classes."""
-    written = json_file.size_hw(image.record)
-    if written is not None and written != image.size_hw:
-        text = "says {1}x{0}, but the picture has {3}x{2} pixels".format(*written, *image.size_hw)
-        report.warn("wrong-size", file.path, text, f"image {image.record['file_name']}")
-    truth, crowds = Truth(file.path, image.size_hw, report), Truth(file.path, image.size_hw, report)
+    written, place = json_file.size_hw(image.record), f"image {image.record['file_name']}"
+    truth = labels.truth(file.path, image.path, image.measure, written, place)
+    crowds = truth.another()
     areas: list[float] = []
     for annotation in file.annotations.get(image.record["id"], ()):
         name, bbox = file.categories[annotation["category_id"]], annotation.get("bbox")
@@ -247,7 +248,7 @@ def _objects_of(
             place = f"{where} ({name}, {bbox})"
             taken = (crowds if is_crowd else truth).add(corners(bbox), class_ids[name], difficult, place)
             if taken and not is_crowd:
-                areas.append(_area(annotation, image.size_hw))
+                areas.append(_area(annotation, image.measure.size_hw))
         elif not is_crowd:
             unknown.setdefault(name, f"{file.path}: {where}")
     objects = truth.detections()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gluon_yolo.data.parts import part_of
+from gluon_yolo.data.picture_files import files_ending
 from gluon_yolo.errors import UserError
 
 LAYOUTS = (
@@ -57,7 +58,7 @@ def by_split(path: Path) -> dict[str, Path]:
     Raises:
         UserError: two are of one split.
     """
-    if path.is_file() and path.name != _IN_SPLITS[0]:
+    if path.is_file() and not _is_called(path, _IN_SPLITS[0]):
         return {_stem(path): path for path in find_annotations(path)}
     found: dict[str, Path] = {}
     for file in find_annotations(path):
@@ -73,11 +74,13 @@ def by_split(path: Path) -> dict[str, Path]:
 
 def _layouts(path: Path) -> Iterator[list[Path]]:
     """Yield the files that may be annotations in each layout, in the order in which layouts count."""
-    beside = [file for file in sorted(path.glob("annotations/*.json")) if not file.name.startswith(_OTHERS)]
+    beside = [file for file in _jsons(path / "annotations") if not file.name.startswith(_OTHERS)]
     yield [file for file in beside if file.name.startswith("instances_")]
     yield beside
-    yield [file for name in _IN_SPLITS for file in sorted(path.glob(f"*/{name}"))]
-    yield sorted(path.glob("*.json"))
+    folders = sorted(child for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
+    within = [file for folder in folders for file in _jsons(folder)]
+    yield [file for name in _IN_SPLITS for file in within if _is_called(file, name)]
+    yield _jsons(path)
 
 
 def _annotations_among(files: Sequence[Path]) -> list[Path]:
@@ -93,7 +96,17 @@ def _annotations_among(files: Sequence[Path]) -> list[Path]:
 
 def _split_of(file: Path) -> str:
     """Return an annotation file's split: its own name, or its folder's where all are called alike."""
-    return _folder_of(file) if file.name in _IN_SPLITS else _stem(file)
+    return _folder_of(file) if any(_is_called(file, name) for name in _IN_SPLITS) else _stem(file)
+
+
+def _jsons(folder: Path) -> list[Path]:
+    """Return a folder's JSON files, whatever the letter case of their ending."""
+    return files_ending(folder, ".json")
+
+
+def _is_called(file: Path, name: str) -> bool:
+    """Say whether a file has a name, whatever the letter case of its ending."""
+    return f"{file.stem}{file.suffix.lower()}" == name
 
 
 def _folder_of(file: Path) -> str:

@@ -13,7 +13,7 @@ from gluon_yolo.data.coco.dataset import read_coco
 from gluon_yolo.data.coco.layout import LAYOUTS, by_split, find_annotations, passed_over
 from gluon_yolo.data.coco.pictures import find_folder, locate
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.pictures import pictures_below
+from gluon_yolo.data.picture_files import left_out, pictures_below
 from gluon_yolo.data.report import Finding, Report
 from gluon_yolo.data.source import Source
 from gluon_yolo.errors import UserError
@@ -78,6 +78,8 @@ class COCOSource(Source):
         if others:
             named = listed([str(other) for other in others])
             report.notes.append(f"annotation files of another layout are not read: {named}")
+        note = left_out(folder, set(self._named[split][1]))
+        report.notes += [note] if note else []
         return read_coco(file, folder, report, class_names, skip_bad)
 
     def strays(self) -> list[Finding]:

@@ -11,7 +11,7 @@ import re
 from itertools import islice
 from pathlib import Path
 
-from gluon_yolo.data.pictures import is_picture
+from gluon_yolo.data.picture_files import is_picture
 from gluon_yolo.data.report import BadFile
 
 LISTS = (".txt", ".list")

@@ -11,18 +11,19 @@ from typing import Any, NamedTuple
 from gluon_yolo.data.classes import unknown_classes
 from gluon_yolo.data.dataset import PictureFiles
 from gluon_yolo.data.keras.lines import Line, has_boxes, names_pictures, read_line
+from gluon_yolo.data.labels import Labels
 from gluon_yolo.data.names import ADVICE, Names, of_files
 from gluon_yolo.data.parallel import threaded_map
 from gluon_yolo.data.path_finder import PathFinder
-from gluon_yolo.data.pictures import picture_size_hw
+from gluon_yolo.data.picture_files import files_ending
+from gluon_yolo.data.pictures import Measure, measure
 from gluon_yolo.data.report import BadFile, Report
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.text_file import read_text
-from gluon_yolo.data.truth import Truth
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
 
-_NAMES = ("*.names", "*classes.txt")
+_NAMES = (".names", "classes.txt")
 _PLACES = (".", "model_data", "data")
 
 
@@ -83,12 +84,15 @@ class KerasSource(Source):
         report.skip([each for each in read if isinstance(each, BadFile)])
         usable = [each for each in read if isinstance(each, _Record)]
         report.raise_if_errors(skip_bad, len(usable))
+        labels = Labels(report)
+        truths = _truths(usable, own, class_names, labels)
+        labels.note(self.path, split)
         return KerasDataset(
             written=[record.entry.line.written for record in usable],
             class_names=class_names,
             names=[record.entry.picture for record in usable],
-            sizes_hw=[record.size_hw for record in usable],
-            truths=_truths(usable, own, class_names, report),
+            sizes_hw=[record.measure.size_hw for record in usable],
+            truths=truths,
             report=report,
         )
 
@@ -105,8 +109,8 @@ class KerasSource(Source):
 
     @functools.cached_property
     def _names(self) -> Names:
-        for pattern in _NAMES:
-            files = [file for place in _PLACES for file in sorted((self._folder / place).glob(pattern))]
+        for ending in _NAMES:
+            files = [file for place in _PLACES for file in files_ending(self._folder / place, ending)]
             found = of_files(files)
             if found:
                 return found
@@ -133,7 +137,7 @@ class _Record(NamedTuple):
     """What can be used of an entry."""
 
     entry: _Entry
-    size_hw: tuple[int, int]
+    measure: Measure
 
 
 class _Reader:
@@ -152,7 +156,7 @@ class _Reader:
             problem = f"line {entry.line.number}: class id {unknown}, but {known}"
             return BadFile(entry.path, problem, "unknown-class")
         try:
-            return _Record(entry, picture_size_hw(entry.picture))
+            return _Record(entry, measure(entry.picture))
         except BadFile as error:
             return error
 
@@ -199,7 +203,7 @@ def _entry(path: str, number: int, text: str, finder: PathFinder) -> _Entry | Ba
 
 
 def _truths(
-    records: Sequence[_Record], own: Sequence[str], class_names: Sequence[str], report: Report
+    records: Sequence[_Record], own: Sequence[str], class_names: Sequence[str], labels: Labels
 ) -> list[Detections]:
     """Turn lines into ground truth.
 
@@ -207,7 +211,7 @@ def _truths(
         records: what was read.
         own: the names that the lists' class ids stand for.
         class_names: the names that the truth's class ids stand for.
-        report: where findings go.
+        labels: begins the truth of each.
 
     Raises:
         UserError: a class that has objects is not among ``class_names``.
@@ -215,8 +219,8 @@ def _truths(
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
     unknown: dict[str, str] = {}
     truths = []
-    for entry, size_hw in records:
-        truth = Truth(entry.path, size_hw, report)
+    for entry, measured in records:
+        truth = labels.truth(entry.path, entry.picture, measured)
         for (corners, class_id), written in zip(entry.line.boxes, entry.line.written):
             name, place = own[class_id], f"line {entry.line.number}"
             if name in class_ids:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gluon_yolo.data.dataset import ListedPictures
+from gluon_yolo.data.labels import Labels
 from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.pictures import encoded_size_hw
+from gluon_yolo.data.pictures import Measure, measure_encoded
 from gluon_yolo.data.record.file import Frame, RecordFile
 from gluon_yolo.data.record.index import open_index
 from gluon_yolo.data.record.label import RecordLabel
 from gluon_yolo.data.record.picture import Place, read_label
 from gluon_yolo.data.report import BadFile, Report
-from gluon_yolo.data.truth import Truth
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
 
@@ -74,11 +74,14 @@ def open_record(
             [record for record in read if isinstance(record, _Record)], class_names, skip_bad, report
         )
     report.raise_if_errors(skip_bad, len(usable))
+    labels = Labels(report)
+    truths = _truths(usable, class_names, labels, _files_in_pixels(usable, report))
+    labels.note(paths[0] if len(paths) == 1 else os.path.dirname(paths[0]) or ".")
     return RecordDataset(
         places=[record.place for record in usable],
         class_names=class_names,
-        sizes_hw=[record.size_hw for record in usable],
-        truths=list(_truths(usable, class_names, report)),
+        sizes_hw=[record.measure.size_hw for record in usable],
+        truths=truths,
         report=report,
     )
 
@@ -87,7 +90,7 @@ class _Record(NamedTuple):
     """What was read of one record."""
 
     place: Place
-    size_hw: tuple[int, int]
+    measure: Measure
     label: RecordLabel
 
 
@@ -95,7 +98,7 @@ def _read(item: tuple[RecordFile, int, Frame]) -> _Record | BadFile:
     """Read one record, decoding its picture, or return why it cannot be used."""
     try:
         label, place = read_label(*item)
-        return _Record(place, encoded_size_hw(place.picture_bytes(), place.name), label)
+        return _Record(place, measure_encoded(place.picture_bytes(), place.name), label)
     except BadFile as error:
         return error
 
@@ -130,21 +133,20 @@ def _named(
     return named
 
 
-def _truths(records: Sequence[_Record], class_names: Sequence[str], report: Report) -> Iterator[Detections]:
-    """Turn labels into ground truth."""
-    pixels = _files_in_pixels(records, report)
-    for place, size_hw, label in records:
-        written = label.size_hw
-        if written is not None and written != size_hw:
-            text = "says {1}x{0}, but the picture has {3}x{2} pixels".format(*written, *size_hw)
-            report.warn("wrong-size", place.file.path, text, f"record {place.key}")
-        truth = Truth(place.file.path, size_hw, report)
-        boxes = label.corners if place.file.path in pixels else label.boxes_px(size_hw)
+def _truths(
+    records: Sequence[_Record], class_names: Sequence[str], labels: Labels, pixels: Container[str]
+) -> list[Detections]:
+    """Turn labels into ground truth; ``pixels`` are the files whose boxes are in pixels."""
+    truths = []
+    for place, measure, label in records:
+        truth = labels.truth(place.file.path, place.name, measure, label.size_hw, f"record {place.key}")
+        boxes = label.corners if place.file.path in pixels else label.boxes_px(truth.labelled_hw)
         for number, (box, class_id) in enumerate(zip(boxes, label.class_ids)):
             numbers = " ".join(f"{corner:g}" for corner in label.corners[number])
             where = f"record {place.key}, object {number + 1} ({class_names[class_id]}, {numbers})"
             truth.add(box, int(class_id), bool(label.difficult[number]), where)
-        yield truth.detections()
+        truths.append(truth.detections())
+    return truths
 
 
 def _files_in_pixels(records: Sequence[_Record], report: Report) -> set[str]:

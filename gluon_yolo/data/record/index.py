@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from gluon_yolo.data.picture_files import files_ending
 from gluon_yolo.data.record.file import Frame, NoRecord, RecordFile, TornRecord
 from gluon_yolo.data.report import BadFile
 from gluon_yolo.errors import UserError
@@ -45,13 +46,19 @@ def open_index(path: str | os.PathLike[str]) -> RecordIndex:
     """
     file = RecordFile(path)
     try:
-        index_path = Path(file.path).with_suffix(".idx")
+        index_path = _index_path(Path(file.path))
         index = _indexed(file, index_path) if index_path.is_file() else _scanned(file, index_path)
     except OSError as error:
         raise UserError(f"{file.path}: cannot be read: {error.strerror or error}") from error
     if not index.frames and not index.bad:
         raise UserError(f"{file.path}: there is no record in it; pack it again")
     return index
+
+
+def _index_path(path: Path) -> Path:
+    """Return the ``.idx`` file beside a ``.rec``, its ending in any letter case; it need not be there."""
+    named = [file for file in files_ending(path.parent, ".idx") if file.stem == path.stem]
+    return named[0] if named else path.with_suffix(".idx")
 
 
 def write_index(path: Path, frames: Iterable[Frame]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.data.picture_files import files_ending
 from gluon_yolo.data.record.dataset import RecordDataset, open_record
 from gluon_yolo.data.record.picture import class_id_count
 from gluon_yolo.data.report import Finding
@@ -70,8 +71,8 @@ class RecordSource(Source):
 
     def strays(self) -> list[Finding]:
         """Return a warning for each ``.idx`` file in the folder that has no ``.rec`` file."""
-        files = self.path.glob("*.idx") if self.path.is_dir() else ()
-        alone = sorted(file for file in files if not file.with_suffix(".rec").is_file())
+        stems = {file.stem for file in files_ending(self.path, ".rec")}
+        alone = [file for file in files_ending(self.path, ".idx") if file.stem not in stems]
         return [
             Finding("warning", str(file), "", f"there is no {file.stem}.rec beside it", "stray-label")
             for file in alone
@@ -107,14 +108,15 @@ class RecordSource(Source):
 def _rec_files(path: Path) -> list[Path]:
     """Return the ``.rec`` file that a path is, or those in the folder that it is."""
     if path.is_dir():
-        return sorted(file for file in path.glob("*.rec") if file.is_file())
-    return [path] if path.suffix == ".rec" and path.is_file() else []
+        return files_ending(path, ".rec")
+    return [path] if path.suffix.lower() == ".rec" and path.is_file() else []
 
 
 def _names_file(path: Path) -> Path | None:
     """Return the file of class names that belongs to a ``.rec`` file, or None."""
-    for file in (path.with_suffix(".names"), path.with_name(NAMES_FILE)):
-        if file.is_file():
-            return file
-    only = sorted(path.parent.glob("*.names"))
-    return only[0] if len(only) == 1 else None
+    files = files_ending(path.parent, ".names")
+    for stem in (path.stem, Path(NAMES_FILE).stem):
+        named = [file for file in files if file.stem == stem]
+        if named:
+            return named[0]
+    return files[0] if len(files) == 1 else None

@@ -11,6 +11,7 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.keras.source import KerasDataset
 from gluon_yolo.data.keras.writer import NAMES_FILE
 from gluon_yolo.data.parts import PARTS, part_of
+from gluon_yolo.data.picture_files import files_ending
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.split.coco import CocoDivider, path_from
 from gluon_yolo.data.voc.dataset import VOCDataset
@@ -38,13 +39,13 @@ def standing_lists(source: Source, out: Path | None = None) -> list[Path]:
         named = [(part, each) for each in voc_folders(source.path) for part in (*PARTS, "trainval")]
         return [each.lists[part] for part, each in named if part in each.lists]
     if source.format == "coco":
-        files = sorted(folder.glob("instances_*.json"))
-        return [file for file in files if part_of(file.stem)]
+        files = files_ending(folder, ".json")
+        return [file for file in files if file.name.startswith("instances_") and part_of(file.stem)]
     lists = [folder / f"{part}.txt" for part in PARTS]
     if source.format == "keras":
         return [file for file in lists if file.is_file()]
     return [
-        file for file in (*lists, folder / "split.names", *sorted(folder.glob("*.data"))) if file.is_file()
+        file for file in (*lists, folder / "split.names", *files_ending(folder, ".data")) if file.is_file()
     ]
 
 

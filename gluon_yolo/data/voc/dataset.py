@@ -10,10 +10,11 @@ from typing import Any
 
 from gluon_yolo.data.classes import lookalikes, unknown_classes
 from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.labels import Labels
 from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.pictures import picture_size_hw
-from gluon_yolo.data.report import BadFile, Report
-from gluon_yolo.data.truth import Truth
+from gluon_yolo.data.picture_files import left_out
+from gluon_yolo.data.pictures import Measure, measure
+from gluon_yolo.data.report import BadFile
 from gluon_yolo.data.voc.layout import Entry, find_entries
 from gluon_yolo.data.voc.xml_file import Annotation, read_annotation
 from gluon_yolo.errors import UserError
@@ -71,12 +72,16 @@ def open_voc(
             names = " and ".join(repr(name) for name in group)
             kept = f"the classes {names} differ only in case or blanks; they are kept apart"
             report.warn("lookalike-classes", str(root), kept)
-    truths = _truths(usable, tuple(class_names), report)
+    labels = Labels(report)
+    truths = _truths(usable, tuple(class_names), labels)
+    folders = dict.fromkeys(record.entry.pictures.path for record in usable)
+    report.notes += [note for note in map(left_out, folders) if note]
+    labels.note(root, split if isinstance(split, str) else ",".join(split or ()))
     return VOCDataset(
         annotations=[record.entry.annotation for record in usable],
         class_names=class_names,
         names=[record.picture for record in usable],
-        sizes_hw=[record.size_hw for record in usable],
+        sizes_hw=[record.measure.size_hw for record in usable],
         truths=truths,
         report=report,
     )
@@ -102,11 +107,11 @@ def find_class_names(
 
 @dataclasses.dataclass(frozen=True)
 class _Record:
-    """What was read of one picture; ``size_hw`` is the picture's own where it was checked."""
+    """What was read of one picture; ``measure`` is of the picture itself where it was checked."""
 
     entry: Entry
     picture: str
-    size_hw: tuple[int, int]
+    measure: Measure
     annotation: Annotation
 
 
@@ -121,15 +126,15 @@ class _Reader:
             annotation = _annotation(entry)
             picture = entry.picture(annotation.filename)
             if picture is None:
-                missing = f"{entry.stem}.jpg (or .png ...)"
-                raise BadFile(
-                    entry.annotation,
-                    f"there is no picture {missing} in {entry.pictures.path}",
-                    "missing-picture",
-                )
+                missing = f"there is no picture {entry.stem}.jpg (or .png ...) in {entry.pictures.path}"
+                unread = entry.pictures.unread(entry.stem)
+                if unread:
+                    ending = os.path.splitext(unread)[1]
+                    missing += f"; {unread} is there, but {ending} is not read: save it as PNG or JPEG"
+                raise BadFile(entry.annotation, missing, "missing-picture")
             if self._check_pictures or annotation.size_hw is None:
-                return _Record(entry, picture, picture_size_hw(picture), annotation)
-            return _Record(entry, picture, annotation.size_hw, annotation)
+                return _Record(entry, picture, measure(picture), annotation)
+            return _Record(entry, picture, Measure(annotation.size_hw), annotation)
         except BadFile as error:
             return error
 
@@ -161,7 +166,7 @@ def _sorted_names(names: Iterable[set[str]], root: str | os.PathLike[str]) -> tu
     return tuple(sorted(union))
 
 
-def _truths(records: Sequence[_Record], class_names: tuple[str, ...], report: Report) -> list[Detections]:
+def _truths(records: Sequence[_Record], class_names: tuple[str, ...], labels: Labels) -> list[Detections]:
     """Turn annotations into ground truth.
 
     Raises:
@@ -171,11 +176,8 @@ def _truths(records: Sequence[_Record], class_names: tuple[str, ...], report: Re
     unknown: dict[str, str] = {}
     truths = []
     for record in records:
-        file, written = record.entry.annotation, record.annotation.size_hw
-        if written is not None and written != record.size_hw:
-            text = f"says {_size(written)}, but the picture has {_size(record.size_hw)} pixels"
-            report.warn("wrong-size", file, text)
-        truth = Truth(file, record.size_hw, report)
+        file = record.entry.annotation
+        truth = labels.truth(file, record.picture, record.measure, record.annotation.size_hw)
         for number, thing in enumerate(record.annotation.objects, 1):
             if thing.name in class_ids:
                 where = f"object {number} ({thing.name}, {thing.written})"
@@ -186,8 +188,3 @@ def _truths(records: Sequence[_Record], class_names: tuple[str, ...], report: Re
     if unknown:
         raise unknown_classes(unknown, class_names)
     return truths
-
-
-def _size(size_hw: tuple[int, int]) -> str:
-    """Write a size as people say it: width x height."""
-    return f"{size_hw[1]}x{size_hw[0]}"

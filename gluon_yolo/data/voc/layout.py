@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gluon_yolo.data.path_finder import PathFinder
-from gluon_yolo.data.pictures import PictureFolder, is_picture, visible_files
+from gluon_yolo.data.picture_files import (
+    EXTENSIONS,
+    UNREAD,
+    PictureFolder,
+    StemFolder,
+    files_ending,
+    is_picture,
+    visible_files,
+)
 from gluon_yolo.data.report import Report
 from gluon_yolo.data.text_file import first_line, read_text
 from gluon_yolo.errors import UserError
@@ -21,7 +29,8 @@ LAYOUTS = (
 _ANNOTATIONS = ("Annotations", "annotations")
 _PICTURES = ("JPEGImages", "images")
 _EVERYTHING = ("all", "trainval")
-_XML = ".xml"
+XML = ".xml"
+_LISTED = (XML, *EXTENSIONS, *UNREAD)  # what a list's names may end with
 _CLASS_MARK = r"\s+(-1|0|1)$"
 _PAIR = re.compile(r"\S.*\.\w+\s+(\S.*\.xml)", re.IGNORECASE)  # a picture, then its annotation
 _FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -38,11 +47,13 @@ class Entry:
         stem: its name without extension.
         annotation: path of its XML file, which need not exist.
         pictures: the folder to look for the picture in.
+        annotations: the folder of all annotations.
     """
 
     stem: str
     annotation: str
     pictures: PictureFolder
+    annotations: StemFolder
 
     def picture(self, filename: str | None = None) -> str | None:
         """Return its picture's path: called as itself, or as its annotation says; None where there is none.
@@ -53,8 +64,8 @@ class Entry:
         if path is None:
             return None
         name = os.path.splitext(os.path.basename(path))[0]
-        own = os.path.join(os.path.dirname(self.annotation), f"{name}.xml")
-        return path if name == os.path.basename(self.stem) or not os.path.exists(own) else None
+        own = self.annotations.find_all(os.path.join(os.path.dirname(self.stem), name))
+        return path if name == os.path.basename(self.stem) or not own else None
 
 
 class VOCFolder:
@@ -77,6 +88,7 @@ class VOCFolder:
         self.path = path
         self.annotations = annotations or path
         self.pictures = PictureFolder(str(pictures if annotations else path))
+        self._labels = StemFolder(str(self.annotations), (XML,))
         self.lists = _lists(self.lists_folder) or _lists(path, of_pairs=True)
         self.finder = PathFinder([self.annotations], os.path.isfile, from_here=False)
         self.by_folder = {} if annotations or self.lists else self._folders()
@@ -101,7 +113,7 @@ class VOCFolder:
         for parent, names in visible_files(self.annotations):
             below = Path(parent).relative_to(self.annotations)
             prefix = f"{below.as_posix()}/" if below.parts else ""
-            stems += [f"{prefix}{name[: -len(_XML)]}" for name in names if name.endswith(_XML)]
+            stems += [f"{prefix}{os.path.splitext(name)[0]}" for name in names if _is_xml(name)]
         return sorted(stems)
 
     def listed(self) -> set[str]:
@@ -122,7 +134,9 @@ class VOCFolder:
 
     def entry(self, stem: str) -> Entry:
         """Return a picture by its stem."""
-        return Entry(stem, f"{self.annotations}{os.sep}{stem}.xml", self.pictures)
+        found = self._labels.find_all(stem)
+        missing = f"{self.annotations}{os.sep}{stem}{XML}"
+        return Entry(stem, found[0] if found else missing, self.pictures, self._labels)
 
     def _folders(self) -> dict[str, list[str]]:
         """Return the stems in folders called train, valid and test; none unless all are in such folders."""
@@ -149,7 +163,7 @@ class VOCFolder:
         return re.search(_CLASS_MARK, line) is not None and not self._has_annotation(line)
 
     def _has_annotation(self, name: str) -> bool:
-        return os.path.isfile(f"{self.annotations}{os.sep}{name}.xml")
+        return bool(self._labels.find_all(name))
 
     def _stem(self, line: str) -> str:
         """Return the stem that a line means, found by the end of a path that is another machine's.
@@ -160,8 +174,9 @@ class VOCFolder:
             return line
         pair = _PAIR.fullmatch(line)
         name = pair.group(1) if pair else re.sub(_CLASS_MARK, "", line)
-        stem = os.path.splitext(name)[0] if is_picture(name) or name.lower().endswith(_XML) else name
-        found = self.finder.find(f"{stem}{_XML}")
+        stem, ending = os.path.splitext(name)
+        stem = stem if ending.lower() in _LISTED else name
+        found = self.finder.find(f"{stem}{XML}")
         if found is None:
             return stem
         return Path(found).relative_to(self.annotations).with_suffix("").as_posix()
@@ -274,7 +289,7 @@ def voc_folders(root: Path) -> list[VOCFolder]:
 def _has_pairs(root: Path) -> bool:
     """Say whether a picture with an XML file beside it is in a folder or below it."""
     for _, names in visible_files(root):
-        stems = {name[: -len(_XML)] for name in names if name.endswith(_XML)}
+        stems = {os.path.splitext(name)[0] for name in names if _is_xml(name)}
         if stems and any(is_picture(name) and os.path.splitext(name)[0] in stems for name in names):
             return True
     return False
@@ -282,8 +297,12 @@ def _has_pairs(root: Path) -> bool:
 
 def _lists(folder: Path, of_pairs: bool = False) -> dict[str, Path]:
     """Return the lists in a folder by their names; those of pictures with annotations alone, if asked."""
-    files = sorted(folder.glob("*.txt"))
+    files = files_ending(folder, ".txt")
     return {file.stem: file for file in files if not of_pairs or _PAIR.fullmatch(first_line(file))}
+
+
+def _is_xml(name: str) -> bool:
+    return name.lower().endswith(XML)
 
 
 def _first_folder(path: Path, names: Sequence[str]) -> Path | None:

@@ -10,11 +10,11 @@ from pathlib import Path
 from gluon_yolo.class_names import VOC_CLASSES
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.pictures import pictures_below
+from gluon_yolo.data.picture_files import pictures_below
 from gluon_yolo.data.report import BadFile, Finding
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.voc.dataset import find_class_names, open_voc
-from gluon_yolo.data.voc.layout import HOLD_OUT, VOCFolder, voc_folders
+from gluon_yolo.data.voc.layout import HOLD_OUT, XML, VOCFolder, voc_folders
 from gluon_yolo.data.voc.xml_file import read_annotation
 from gluon_yolo.errors import UserError
 
@@ -43,7 +43,7 @@ class VOCSource(Source):
     def recognises(cls, path: Path) -> bool:
         """Say whether the path is such a folder with an XML file in it."""
         try:
-            return any(next(folder.annotations.rglob("*.xml"), None) for folder in voc_folders(path))
+            return any(_has_xml(folder) for folder in voc_folders(path))
         except (UserError, OSError):
             return False
 
@@ -93,6 +93,12 @@ class VOCSource(Source):
         return ordered
 
 
+def _has_xml(folder: VOCFolder) -> bool:
+    """Say whether there is an annotation in a folder or below it, with a quick look."""
+    files = (name for _, _, names in os.walk(folder.annotations) for name in names)
+    return any(name.lower().endswith(XML) for name in files)
+
+
 def _strays(folder: VOCFolder) -> list[Finding]:
     """Return what is in a folder and in none of its lists, or has no counterpart."""
     pictures = {stem: _picture_of(folder, stem) for stem in folder.labelled()}
@@ -101,7 +107,7 @@ def _strays(folder: VOCFolder) -> list[Finding]:
     for stem in pictures.keys() - listed:
         picture = pictures[stem]
         if picture is None:
-            label = str(folder.annotations / f"{stem}.xml")
+            label = folder.entry(stem).annotation
             findings.append(Finding("warning", label, "", "the label has no picture", "stray-label"))
         else:
             findings.append(Finding("warning", picture, "", "no list names the picture", "unused-picture"))

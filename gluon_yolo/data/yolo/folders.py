@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from gluon_yolo.data.parts import part_of
-from gluon_yolo.data.pictures import is_picture, pictures_below, visible_files
+from gluon_yolo.data.picture_files import is_picture, pictures_below, visible_files
 from gluon_yolo.data.yolo.paths import label_paths
 from gluon_yolo.errors import UserError
 

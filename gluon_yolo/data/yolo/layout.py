@@ -11,12 +11,12 @@ from gluon_yolo.data.keras.lines import has_boxes
 from gluon_yolo.data.names import ADVICE, Names
 from gluon_yolo.data.parts import part_of
 from gluon_yolo.data.path_finder import PathFinder
-from gluon_yolo.data.pictures import is_picture
+from gluon_yolo.data.picture_files import files_ending, is_picture
 from gluon_yolo.data.yolo.data_file import DataFile, read_data_file
 from gluon_yolo.data.yolo.data_yaml import is_data_yaml, read_data_yaml
 from gluon_yolo.data.yolo.folders import outside_of_splits, some_pictures, split_folders
 from gluon_yolo.data.yolo.names import find_names, held_against_tools
-from gluon_yolo.data.yolo.paths import is_picture_list, label_paths
+from gluon_yolo.data.yolo.paths import LABEL, is_picture_list, label_paths
 from gluon_yolo.data.yolo.places import find_places
 from gluon_yolo.errors import UserError
 
@@ -60,7 +60,7 @@ def looks_like_yolo(path: Path) -> bool:
     pictures = [picture for folder in folders for picture in some_pictures(folder)]
     labels = {label for picture in pictures for label in label_paths(picture)}
     return any(
-        os.path.join(place, name) in labels
+        name.lower().endswith(LABEL) and f"{os.path.splitext(os.path.join(place, name))[0]}{LABEL}" in labels
         for place in {os.path.dirname(label) for label in labels}
         if os.path.isdir(place)
         for name in os.listdir(place)  # quicker than a look for each label of a large folder
@@ -159,11 +159,11 @@ def _only(paths: list[Path]) -> Path | None:
 
 
 def _data_files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.glob("*.data") if file.is_file())
+    return files_ending(folder, ".data")
 
 
 def _data_yamls(folder: Path) -> list[Path]:
-    return sorted(file for file in (*folder.glob("*.yaml"), *folder.glob("*.yml")) if is_data_yaml(file))
+    return [file for file in files_ending(folder, ".yaml", ".yml") if is_data_yaml(file)]
 
 
 def _lists(folder: Path) -> dict[str, Path]:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from gluon_yolo.data.keras.lines import LISTS, has_boxes
 from gluon_yolo.data.path_finder import PathFinder
-from gluon_yolo.data.pictures import is_picture, pictures_below
+from gluon_yolo.data.picture_files import StemFolder, is_picture, is_unread_picture, left_out, pictures_below
 from gluon_yolo.data.report import BadFile
 from gluon_yolo.data.text_file import first_line, read_text
 
+LABEL = ".txt"
 _LABELS = {"images": "labels", "JPEGImages": "labels"}
 
 
@@ -33,23 +34,44 @@ class Listing:
 
 def is_picture_list(path: Path) -> bool:
     """Say whether a file is a list of pictures: its first line names one, and none has boxes behind it."""
-    if path.suffix.lower() not in LISTS or not path.is_file() or not is_picture(first_line(path)):
+    if path.suffix.lower() not in LISTS or not path.is_file():
         return False
-    return not has_boxes(path)
+    line = first_line(path)
+    return (is_picture(line) or is_unread_picture(line)) and not has_boxes(path)
 
 
 def label_paths(picture: str) -> list[str]:
     """Return the places where a picture's label may lie, the usual one first.
 
     ``images/train/1.jpg`` has ``labels/train/1.txt``: the last folder called ``images`` (or ``JPEGImages``)
-    becomes ``labels``. Otherwise the label lies beside the picture.
+    becomes ``labels``. Otherwise the label lies beside the picture. Its ending may be in any letter case.
     """
-    beside = f"{os.path.splitext(picture)[0]}.txt"
+    beside = f"{os.path.splitext(picture)[0]}{LABEL}"
     parts = beside.split(os.sep)
     last = max((i for i, part in enumerate(parts[:-1]) if part in _LABELS), default=None)
     if last is None:
         return [beside]
     return [os.sep.join([*parts[:last], _LABELS[parts[last]], *parts[last + 1 :]]), beside]
+
+
+class LabelFinder:
+    """Finds the labels of pictures, whatever the letter case of their ending."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, StemFolder] = {}
+
+    def find_all(self, picture: str) -> list[str]:
+        """Return the paths of a picture's label files, the usual one first; more than one must be alike."""
+        found = [
+            place if os.path.isfile(place) else self._other_case(place) for place in label_paths(picture)
+        ]
+        return [label for label in found if label]
+
+    def _other_case(self, place: str) -> str | None:
+        folder, name = os.path.split(place)
+        if folder not in self._folders:
+            self._folders[folder] = StemFolder(folder, (LABEL,))
+        return next(iter(self._folders[folder].find_all(os.path.splitext(name)[0])), None)
 
 
 def list_pictures(places: Sequence[Path], bases: Sequence[Path]) -> Listing:
@@ -66,6 +88,7 @@ def list_pictures(places: Sequence[Path], bases: Sequence[Path]) -> Listing:
     for place in places:
         if place.is_dir():
             listing.pictures += pictures_below(place)
+            listing.notes += [note for note in [left_out(place)] if note]
         else:
             _read_list(place, bases, listing)
     unique: dict[str, str] = {}

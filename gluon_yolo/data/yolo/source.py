@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from gluon_yolo.data.classes import unknown_classes
 from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.labels import Labels
 from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.pictures import picture_size_hw
+from gluon_yolo.data.pictures import Measure, measure
 from gluon_yolo.data.report import BadFile, Finding, Report
 from gluon_yolo.data.source import Source
-from gluon_yolo.data.truth import Truth
 from gluon_yolo.data.yolo.label import LabelLine, read_label
 from gluon_yolo.data.yolo.layout import ACCEPTS, Layout, find_layout, looks_like_yolo
 from gluon_yolo.data.yolo.other_lines import Outline, refused
-from gluon_yolo.data.yolo.paths import Listing, label_paths, list_pictures
+from gluon_yolo.data.yolo.paths import LabelFinder, Listing, label_paths, list_pictures
 from gluon_yolo.data.yolo.strays import find_strays
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
@@ -100,12 +99,15 @@ class YOLOSource(Source):
         bad = [record for record in records if isinstance(record, BadFile)]
         report.skip([*listing.missing, *bad, *no_labels])
         report.raise_if_errors(skip_bad, len(usable))
+        labels = Labels(report)
+        truths = _truths(usable, own, class_names, labels, report)
+        labels.note(self.path, split)
         return YOLODataset(
             labels=[record.label for record in usable],
             class_names=class_names,
             names=[record.picture for record in usable],
-            sizes_hw=[record.size_hw for record in usable],
-            truths=_truths(usable, own, class_names, report),
+            sizes_hw=[record.measure.size_hw for record in usable],
+            truths=truths,
             report=report,
         )
 
@@ -159,7 +161,7 @@ class _Record:
 
     picture: str
     label: str
-    size_hw: tuple[int, int]
+    measure: Measure
     objects: tuple[LabelLine, ...] | None
 
     @property
@@ -174,10 +176,10 @@ class _Reader:
     def __init__(self, class_names: Sequence[str], origin: str) -> None:
         self._count = len(class_names)
         self._origin = origin
+        self._labels = LabelFinder()
 
     def __call__(self, picture: str) -> _Record | BadFile:
-        places = label_paths(picture)
-        labels = [place for place in places if os.path.isfile(place)]
+        labels = self._labels.find_all(picture)
         try:
             objects = self._objects(labels[0]) if labels else None
             for other in labels[1:]:
@@ -186,7 +188,7 @@ class _Reader:
                         f"differs from {other}, which is a label of the same picture; remove one of them"
                     )
                     raise BadFile(labels[0], problem, "broken-label")
-            return _Record(picture, labels[0] if labels else places[0], picture_size_hw(picture), objects)
+            return _Record(picture, (labels or label_paths(picture))[0], measure(picture), objects)
         except BadFile as error:
             return error
 
@@ -201,7 +203,7 @@ class _Reader:
 
 
 def _truths(
-    records: Sequence[_Record], own: Sequence[str], class_names: Sequence[str], report: Report
+    records: Sequence[_Record], own: Sequence[str], class_names: Sequence[str], labels: Labels, report: Report
 ) -> list[Detections]:
     """Turn labels into ground truth.
 
@@ -209,6 +211,7 @@ def _truths(
         records: what was read.
         own: the names that the labels' class ids stand for.
         class_names: the names that the truth's class ids stand for.
+        labels: begins the truth of each.
         report: where findings go.
 
     Raises:
@@ -221,12 +224,12 @@ def _truths(
         if record.objects is None:
             missing = f"has no label file {record.label}; taken as a picture without objects"
             report.warn("missing-label", record.picture, missing)
-        truth = Truth(record.label, record.size_hw, report)
+        truth = labels.truth(record.label, record.picture, record.measure)
         for thing in record.objects or ():
             name = own[thing.class_id]
             if name in class_ids:
                 where = f"line {thing.number} ({name}, {thing.written})"
-                truth.add(thing.box_xyxy(record.size_hw).tolist(), class_ids[name], where=where)
+                truth.add(thing.box_xyxy(record.measure.size_hw).tolist(), class_ids[name], where=where)
             else:
                 unknown.setdefault(name, f"{record.label}: line {thing.number}")
         truths.append(truth.detections())

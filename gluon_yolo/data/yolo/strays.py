@@ -6,11 +6,11 @@ import os
 from collections.abc import Container, Iterable
 from pathlib import Path
 
-from gluon_yolo.data.pictures import is_picture, pictures_below
+from gluon_yolo.data.picture_files import is_picture, pictures_below
 from gluon_yolo.data.report import Finding
 from gluon_yolo.data.text_file import first_line
 from gluon_yolo.data.yolo.label import looks_like_label
-from gluon_yolo.data.yolo.paths import label_paths
+from gluon_yolo.data.yolo.paths import LABEL, label_paths
 
 _NO_LABELS = ("classes.txt",)
 
@@ -46,7 +46,10 @@ def _label_files(folder: str, known: Container[str]) -> list[str]:
     found = []
     for name in os.listdir(folder):
         path = os.path.join(folder, name)
-        if name.endswith(".txt") and name not in _NO_LABELS and path not in known and os.path.isfile(path):
+        stem, ending = os.path.splitext(path)
+        if ending.lower() != LABEL or name.lower() in _NO_LABELS or f"{stem}{LABEL}" in known:
+            continue
+        if os.path.isfile(path):
             line = first_line(path)
             if not line or looks_like_label(line):
                 found.append(path)

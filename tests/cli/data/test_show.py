@@ -50,6 +50,11 @@ def test_what_cannot_be_meant_is_said_before_data_is_read(tmp_path, words, said,
     assert said in capsys.readouterr().err
 
 
+def test_no_turned_pictures(data, capsys):
+    assert main(["data", "show", data, "--turned"]) == 2
+    assert f"{data}: --turned: not one picture is turned by EXIF" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["show", "anchors"])
 def test_data_without_a_part_for_training(tmp_path, command, capsys):
     add(tmp_path, "a")

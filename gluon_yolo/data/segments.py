@@ -1,0 +1,56 @@
+"""Segments: the parts that a picture file's headers are made of, and where each one's content lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+JPEG, PNG, RIFF = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF"
+"""What JPEG files, PNG files, and those made of RIFF's chunks begin with."""
+JPEG_SCAN, JPEG_END = 0xDA, 0xD9
+START_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+"""The markers of a JPEG's size and kind of coding."""
+_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
+
+Segment = tuple[int, int, int]
+"""A JPEG's marker, and where its content begins and ends."""
+Chunk = tuple[bytes, int, int]
+"""A chunk's name, and where its content begins and ends."""
+
+
+def jpeg_segments(data: bytes) -> Iterator[Segment]:
+    """Yield the segments in front of a JPEG's pixels; the last one is the scan's own header."""
+    place, last = len(JPEG), len(data) - 4
+    while place <= last and data[place] == 0xFF:
+        marker = data[place + 1]
+        if marker == 0xFF:  # a marker may have fill bytes before it
+            place += 1
+        elif marker in _ALONE:
+            place += 2
+        elif marker == JPEG_END:
+            return
+        else:
+            end = place + 2 + (data[place + 2] << 8 | data[place + 3])
+            yield marker, place + 4, end
+            if marker == JPEG_SCAN:
+                return
+            place = end
+
+
+def png_chunks(data: bytes) -> Iterator[Chunk]:
+    """Yield the chunks of a PNG, as far as the file goes."""
+    place = len(PNG)
+    while place + 8 <= len(data):
+        start = place + 8
+        end = start + int.from_bytes(data[place : place + 4], "big")
+        yield data[place + 4 : start], start, end
+        place = end + 4  # behind the check sum
+
+
+def riff_chunks(data: bytes) -> Iterator[Chunk]:
+    """Yield the chunks of a RIFF file such as WebP, as far as the file goes."""
+    place = 12
+    while place + 8 <= len(data):
+        start = place + 8
+        end = start + int.from_bytes(data[place + 4 : start], "little")
+        yield data[place : place + 4], start, end
+        place = end + (end & 1)
