@@ -116,6 +116,8 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
         options["fit"] = Fit(args.fit)
     if args.max_detections:
         options["max_detections"] = args.max_detections
+    if getattr(args, "classes_only", None):
+        options["classes_only"] = [name.strip() for name in args.classes_only.split(",") if name.strip()]
     if getattr(args, "data", None) and not (args.model or args.network):
         described = model_of_data(args)
         if described:

@@ -93,7 +93,7 @@ class Predictor:
         self.max_candidates = max_candidates
         self.name = name
         self._wanted = choice.class_ids_of(classes_only, spec.class_names)
-        self._network_limit = network_limit
+        self.network_limit = network_limit
         self._network = network
         self._last = threading.local()
 
@@ -279,7 +279,7 @@ class Predictor:
             given,
             index,
             self.score_threshold,
-            self._network_limit,
+            self.network_limit,
             nms_threshold=self.nms_threshold,
             max_candidates=self.max_candidates,
             max_detections=self.max_detections,
