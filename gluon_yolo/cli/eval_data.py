@@ -1,0 +1,102 @@
+"""The pictures that ``eval`` scores on: those that its flags name, else a run's own validation part."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo.cli.data_flags import add_data_arguments, log_reports, open_datasets
+from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.data.coco.dataset import open_coco
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference.model_file import ModelFile, find_model_file
+
+log = logging.getLogger("gluon_yolo")
+
+ARGS = "args.json"
+NAMED_BY = ("data", "dataset", "data_root", "annotations", "images")  # flags that name the data
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags that name the data."""
+    add_data_arguments(parser)
+    parser.add_argument("--annotations", metavar="FILE", help="a COCO annotation file, with --images")
+    parser.add_argument("--images", metavar="DIR", help="the folder of its pictures")
+
+
+def open_data(args: argparse.Namespace) -> Dataset:
+    """Open the pictures to score on.
+
+    Raises:
+        UserError: when neither the arguments nor the model's run name them, or they are broken or gone.
+    """
+    run = None if any(getattr(args, name) for name in NAMED_BY) else _run_of(args.model)
+    if run is not None:
+        return _own(run, args)
+    if not (args.annotations or args.images):
+        _, dataset, _ = open_datasets(args, need_train=False)
+        assert dataset is not None
+        log_reports(None, dataset)
+        return dataset
+    if not (args.annotations and args.images):
+        raise UserError("--annotations FILE and --images DIR go together")
+    if args.data or args.data_root or args.val_split:
+        raise UserError("name the data once: --annotations and --images, or --data and --val-split")
+    class_names = read_class_names(args.classes) if args.classes else None
+    dataset = open_coco(args.annotations, args.images, class_names, args.skip_bad)
+    log_reports(None, dataset)
+    return dataset
+
+
+def _run_of(model: str | None) -> Path | None:
+    """Return the folder of the run that a model is of; None where it is of none that was trained here."""
+    if model is None:
+        return None
+    try:
+        file = find_model_file(Path(model))
+        trained = ModelFile.read(file).is_run and (file.parent / ARGS).is_file()
+    except UserError:  # which was said when the model was loaded
+        return None
+    return file.parent if trained else None
+
+
+def _own(run: Path, args: argparse.Namespace) -> Dataset:
+    """Open what a run was validated on, and say so.
+
+    Args:
+        run: its folder.
+        args: flags that are given count more than those that the run kept.
+
+    Raises:
+        UserError: it is gone or broken.
+    """
+    from gluon_yolo.engine.run_folder import RunFolder
+
+    flags = _data_flags(RunFolder(run).args())
+    given = {name: value for name, value in vars(args).items() if value not in (None, False)}
+    place = flags.get("data") or flags.get("data_root")
+    advice = "name the data to score on with --data PATH"
+    if place and not os.path.exists(place):
+        split = f", split {flags['val_split']}" if flags.get("val_split") else ""
+        raise UserError(f"{run}: was validated on {place}{split}, and there is nothing now; {advice}")
+    try:
+        _, dataset, _ = open_datasets(
+            argparse.Namespace(**{**vars(args), **flags, **given}), need_train=False
+        )
+    except UserError as error:
+        raise UserError(f"{error}. It is what {run} was validated on; {advice}") from error
+    assert dataset is not None
+    log.info("no --data is given: scored on what the run was validated on, %s", dataset.report.title)
+    log_reports(None, dataset)
+    return dataset
+
+
+def _data_flags(kept: dict[str, Any]) -> dict[str, Any]:
+    """Return those of a run's flags that name its data."""
+    parser = argparse.ArgumentParser(add_help=False)
+    add_data_arguments(parser)
+    return {action.dest: kept[action.dest] for action in parser._actions if action.dest in kept}
