@@ -116,7 +116,8 @@ def run(args: argparse.Namespace) -> int:
         print(_limit_said(limited, predictor))
     height, width = predictor.size_hw
     speed = f"{numbers['seconds']:.1f} s, {numbers['pictures_per_second']:.1f} a second"
-    print(f"{numbers['pictures']} pictures in {speed}, input {height}x{width}, runtime {predictor.runtime}")
+    pictures = counted(numbers["pictures"], "picture")
+    print(f"{pictures} in {speed}, input {height}x{width}, runtime {predictor.runtime}")
     print(f1_line(numbers))
     print(headline(numbers))
     places = {"scores": args.json, "pictures": args.save_pictures}

@@ -21,6 +21,7 @@ from gluon_yolo.cli.outputs import check_outputs
 from gluon_yolo.cli.stopped import saying
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.model_file import ModelFile, find_model_file, weights_of
+from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
     from gluon_yolo.export.formats import Exported
@@ -196,11 +197,9 @@ def load_model(args: argparse.Namespace) -> Model:
 
 def _say(model: Model, done: Exported, args: argparse.Namespace) -> None:
     """Print what was written, how near it is, and how to use it."""
-    count, (height, width) = model.net.spec.num_classes, model.size_hw
+    classes, (height, width) = counted(model.net.spec.num_classes, "class"), model.size_hw
     precision = "" if args.precision == "float32" else f", {args.precision}"
-    print(
-        f"{model.net.zoo_name}, {count} class{'es' if count > 1 else ''}, input {height}x{width}{precision}"
-    )
+    print(f"{model.net.zoo_name}, {classes}, input {height}x{width}{precision}")
     if done.removed:
         print(f"removed {', '.join(done.removed)}: {done.reason}")
     wide = max(map(len, done.files))

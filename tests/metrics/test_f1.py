@@ -35,8 +35,8 @@ def objects(*rows: tuple[int, int], difficult: tuple[int, ...] = ()) -> Detectio
     return Detections([AT[row[0]] for row in rows], [row[1] for row in rows], difficult=marks)
 
 
-# Two pictures. Ants: four objects, found at 0.9, 0.6 and 0.2, wrong at 0.8 and 0.1. Bees: one object, which is
-# missed, and one wrong at 0.4. There are no cats.
+# Two pictures. Ants: four objects, found at 0.9, 0.6 and 0.2, wrong at 0.8 and 0.1. Bees: one object, which
+# is missed, and one wrong at 0.4. There are no cats.
 TWO = (
     (found((0, 0, 0.9), (5, 0, 0.8), (1, 0, 0.6), (6, 1, 0.4)), objects((0, 0), (1, 0), (2, 1))),
     (found((0, 0, 0.2), (7, 0, 0.1)), objects((0, 0), (3, 0))),
