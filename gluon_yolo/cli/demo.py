@@ -22,6 +22,7 @@ from gluon_yolo.cli.stopped import saying
 from gluon_yolo.data.pictures import decode_picture, read_picture
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.sources import ResultNames, Source, find_sources, looked_up
+from gluon_yolo.inference.web import SECONDS
 from gluon_yolo.text import counted
 from gluon_yolo.visualize import write_picture
 
@@ -60,6 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reconnect", type=int, action=Within, least=0, default=5, metavar="N", help=again_help
     )
+    wait_help = "seconds to wait for a URL to answer, and for a stream's next frame (default: %(default)s)"
+    parser.add_argument(
+        "--timeout", type=float, action=Within, least=0.1, default=SECONDS, metavar="S", help=wait_help
+    )
     add_output_arguments(parser)
 
 
@@ -89,10 +94,10 @@ def run(args: argparse.Namespace) -> int:
             for source in sources:
                 try:
                     with _scratch(source) as scratch:
-                        source = looked_up(source, Path(scratch))
+                        source = looked_up(source, Path(scratch), args.timeout)
                         looked.append(names.result_of(source))
                         if source.moving:
-                            more = (args.frames, args.reconnect)
+                            more = (args.frames, args.reconnect, args.timeout)
                             look_at_video(predictor, source, looked[-1], found, outputs, *more)
                         else:
                             look_at_picture(predictor, source, looked[-1], found, outputs)

@@ -16,7 +16,7 @@ from gluon_yolo.cli.demo_results import Record, limit_note, milliseconds, record
 from gluon_yolo.cli.outputs import make_folder
 from gluon_yolo.inference.sources import Source
 from gluon_yolo.inference.stages import ReadAhead, WriteBehind
-from gluon_yolo.inference.streams import StreamReader
+from gluon_yolo.inference.streams import SECONDS, StreamReader
 from gluon_yolo.inference.video import VideoReader, VideoWriter
 from gluon_yolo.structures import Detections
 from gluon_yolo.text import counted
@@ -35,6 +35,7 @@ def look_at_video(
     outputs: Outputs,
     frames: int | None = None,
     reconnect: int = 5,
+    timeout: float = SECONDS,
 ) -> None:
     """Find, draw and write each frame of a video, a webcam or a stream, and print some lines at its end.
 
@@ -53,6 +54,7 @@ def look_at_video(
         outputs: draws, and writes what else is asked for.
         frames: stop after so many; None goes on to the end.
         reconnect: tries to open a stream again.
+        timeout: seconds to wait for a stream to open, and for its next frame.
 
     Raises:
         UserError: when the video cannot be read, or the result not written.
@@ -60,7 +62,7 @@ def look_at_video(
     classes: list[np.ndarray] = []
     totals = dict.fromkeys(predictor.timings, 0.0)
     names, limited, ending = predictor.class_names, 0, ""
-    with _reader(source, reconnect) as video:
+    with _reader(source, reconnect, timeout) as video:
         total = frames if video.frames is None else min(frames or video.frames, video.frames)
         with VideoWriter(result, video.fps) as writer, Progress(source.name, total) as progress:
 
@@ -107,10 +109,10 @@ def look_at_video(
         )
 
 
-def _reader(source: Source, reconnect: int) -> VideoReader | StreamReader:
+def _reader(source: Source, reconnect: int, timeout: float) -> VideoReader | StreamReader:
     """Open a video, a webcam or a stream."""
     if source.url is not None and source.path is None:
-        return StreamReader(source.url, source.whole, reconnect, say=_warn)
+        return StreamReader(source.url, source.whole, reconnect, say=_warn, seconds=timeout)
     place = source.path if source.camera is None else source.camera
     assert place is not None
     return VideoReader(place)

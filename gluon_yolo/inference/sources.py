@@ -101,12 +101,13 @@ def _files(word: str) -> tuple[list[Path], str]:
     return found, "" if found else f"{word}: no file fits this pattern"
 
 
-def looked_up(source: Source, folder: Path) -> Source:
+def looked_up(source: Source, folder: Path, seconds: float = web.SECONDS) -> Source:
     """Ask a URL's server what it gives; other sources are what they are.
 
     Args:
         source: of any kind.
         folder: to put a video into that cannot be read where it is.
+        seconds: to wait for an answer.
 
     Returns:
         The source with its picture's bytes, or with whether it is a file; of a video whose server cannot
@@ -117,10 +118,10 @@ def looked_up(source: Source, folder: Path) -> Source:
     """
     if source.url is None or scheme_of(source.url) not in ("http", "https"):
         return source
-    answer = web.ask(source.url)
+    answer = web.ask(source.url, seconds)
     if answer.picture is None and answer.whole and not answer.seekable:
         path = folder / f"{source.stem}.mp4"
-        web.download(source.url, path)
+        web.download(source.url, path, seconds)
         return dataclasses.replace(source, path=path, whole=True)
     return dataclasses.replace(source, picture=answer.picture, whole=answer.whole)
 

@@ -16,10 +16,10 @@ import numpy as np
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.urls import shown, why_silent
 from gluon_yolo.inference.video import fps_of
+from gluon_yolo.inference.web import SECONDS
 from gluon_yolo.text import counted
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds before each try to open a stream again; the last goes on
-SECONDS = 10.0  # to wait for a stream to open, and for its next frame
 STEADY = 60.0  # seconds after which a stream is well again, and may break off as often as at first
 # What OpenCV reads from the environment: of what FFmpeg says nothing is shown, since it may hold the URL, and
 # the reasons are found otherwise; RTSP goes by TCP first, since by UDP what is lost is seen in the frames.

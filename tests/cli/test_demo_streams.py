@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 
 import pytest
 
@@ -12,22 +13,22 @@ from gluon_yolo.data.pictures import read_picture
 from gluon_yolo.inference import streams
 from tests.cli.fake_demo import three_boxes, use
 from tests.cli.test_demo import count_frames
-from tests.inference.stream_servers import files, free_port, jpeg, mjpeg, rtsp, running
+from tests.inference.stream_servers import files, free_port, http_server, jpeg, mjpeg, rtsp, running
 from tests.inference.test_streams import write_video
 
 
 @pytest.fixture(autouse=True)
 def quick(tmp_path, monkeypatch):
-    """Let pauses be short, and wait for a stream a second at most."""
+    """Let the pauses be short."""
     monkeypatch.chdir(tmp_path)
     use(monkeypatch)
     defaults = list(streams.StreamReader.__init__.__defaults__)
-    defaults[-2:] = [(0.01, 0.02), 1.0]
-    monkeypatch.setattr(streams.StreamReader.__init__, "__defaults__", tuple(defaults))
+    assert defaults[-2] == streams.PAUSES
+    monkeypatch.setattr(streams.StreamReader.__init__, "__defaults__", (*defaults[:-2], (0.01, 0.02), 1.0))
 
 
 def demo(*words: object) -> int:
-    return main(["demo", "--model", "m", *map(str, words)])
+    return main(["demo", "--model", "m", "--timeout", "1", *map(str, words)])
 
 
 def results(folder) -> list[str]:
@@ -130,3 +131,13 @@ def test_two_streams_of_one_host(tmp_path):
         urls = [f"http://127.0.0.1:{port}/live?camera={number}" for number in (1, 2)]
         assert demo(*urls, urls[0], "--reconnect", 0) == 0
     assert results(tmp_path) == [f"127.0.0.1_{port}_live.mp4", f"127.0.0.1_{port}_live_2.mp4"]
+
+
+def test_a_server_that_says_nothing(capsys):
+    """As long as is asked for, which may be longer than usual, for cameras that wake up slowly."""
+    over = threading.Event()
+    with running(http_server(lambda handler: over.wait(5))) as port:
+        assert demo(f"http://127.0.0.1:{port}/live", "--timeout", 0.2) == 1
+    over.set()
+    assert "/live: cannot be opened: timed out\n" in capsys.readouterr().err
+    assert demo("rtsp://127.0.0.1:1/live", "--timeout", 0) == 2
