@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gluon_yolo.cli import eval_data
-from gluon_yolo.cli.eval_data import open_data
+from gluon_yolo.cli.eval_data import open_data, with_own_data
 from gluon_yolo.cli.model_flags import add_model_arguments, model_files, open_predictor
 from gluon_yolo.cli.number_flags import Within
 from gluon_yolo.cli.outputs import check_outputs, make_folder, write_file
@@ -88,8 +88,9 @@ def run(args: argparse.Namespace) -> int:
     limited: list[float] = []
     args.shown_threshold = max(args.shown_threshold, args.score_threshold)
     with saying(lambda: f"eval; no scores are written{_so_far(args, shown)}"):
+        named = with_own_data(args)
         predictor = open_predictor(args)
-        dataset = open_data(args)
+        dataset = open_data(named)
         renumbered = ClassMap(predictor.class_names, dataset, args.model or args.network)
 
         def detect(pictures: np.ndarray) -> list[Detections]:

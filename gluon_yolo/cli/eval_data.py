@@ -18,6 +18,7 @@ from gluon_yolo.inference.model_file import ModelFile, find_model_file
 log = logging.getLogger("gluon_yolo")
 
 ARGS = "args.json"
+_ADVICE = "name the data to score on with --data PATH"
 NAMED_BY = ("data", "dataset", "data_root", "annotations", "images")  # flags that name the data
 
 
@@ -28,28 +29,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", metavar="DIR", help="the folder of its pictures")
 
 
+def with_own_data(args: argparse.Namespace) -> argparse.Namespace:
+    """Return flags that name the data to score on: those that are given, or what a run was validated on.
+
+    Args:
+        args: parsed with the flags of :func:`add_arguments` and ``--model``. Where none of them names data and
+            the model is a run's, the run's own flags do; what is given beside them counts more.
+
+    Raises:
+        UserError: the run's data is gone.
+    """
+    run = None if any(getattr(args, name) for name in NAMED_BY) else _run_of(args.model)
+    if run is None:
+        return argparse.Namespace(**vars(args), run=None)
+    from gluon_yolo.engine.run_folder import RunFolder
+
+    flags = _data_flags(RunFolder(run).args())
+    place = flags.get("data") or flags.get("data_root")
+    if place and not os.path.exists(place):
+        split = f", split {flags['val_split']}" if flags.get("val_split") else ""
+        raise UserError(f"{run}: was validated on {place}{split}, and there is nothing now; {_ADVICE}")
+    given = {name: value for name, value in vars(args).items() if value not in (None, False)}
+    return argparse.Namespace(**{**vars(args), **flags, **given, "run": run})
+
+
 def open_data(args: argparse.Namespace) -> Dataset:
     """Open the pictures to score on.
 
+    Args:
+        args: as :func:`with_own_data` returns them.
+
     Raises:
-        UserError: when neither the arguments nor the model's run name them, or they are broken or gone.
+        UserError: when they do not name any, or these are broken.
     """
-    run = None if any(getattr(args, name) for name in NAMED_BY) else _run_of(args.model)
-    if run is not None:
-        return _own(run, args)
-    if not (args.annotations or args.images):
-        _, dataset, _ = open_datasets(args, need_train=False)
-        assert dataset is not None
-        log_reports(None, dataset)
-        return dataset
+    if args.annotations or args.images:
+        dataset = _open_files(args)
+    else:
+        try:
+            _, dataset, _ = open_datasets(args, need_train=False)
+        except UserError as error:
+            if args.run is None:
+                raise
+            raise UserError(f"{error}. It is what {args.run} was validated on; {_ADVICE}") from error
+    if args.run is not None:
+        log.info("no --data is given: scored on what the run was validated on, %s", dataset.report.title)
+    log_reports(None, dataset)
+    return dataset
+
+
+def _open_files(args: argparse.Namespace) -> Dataset:
+    """Open COCO's annotations and pictures that are named each by itself."""
     if not (args.annotations and args.images):
         raise UserError("--annotations FILE and --images DIR go together")
     if args.data or args.data_root or args.val_split:
         raise UserError("name the data once: --annotations and --images, or --data and --val-split")
     class_names = read_class_names(args.classes) if args.classes else None
-    dataset = open_coco(args.annotations, args.images, class_names, args.skip_bad)
-    log_reports(None, dataset)
-    return dataset
+    return open_coco(args.annotations, args.images, class_names, args.skip_bad)
 
 
 def _run_of(model: str | None) -> Path | None:
@@ -59,40 +94,9 @@ def _run_of(model: str | None) -> Path | None:
     try:
         file = find_model_file(Path(model))
         trained = ModelFile.read(file).is_run and (file.parent / ARGS).is_file()
-    except UserError:  # which was said when the model was loaded
+    except UserError:  # which is said when the model is loaded
         return None
     return file.parent if trained else None
-
-
-def _own(run: Path, args: argparse.Namespace) -> Dataset:
-    """Open what a run was validated on, and say so.
-
-    Args:
-        run: its folder.
-        args: flags that are given count more than those that the run kept.
-
-    Raises:
-        UserError: it is gone or broken.
-    """
-    from gluon_yolo.engine.run_folder import RunFolder
-
-    flags = _data_flags(RunFolder(run).args())
-    given = {name: value for name, value in vars(args).items() if value not in (None, False)}
-    place = flags.get("data") or flags.get("data_root")
-    advice = "name the data to score on with --data PATH"
-    if place and not os.path.exists(place):
-        split = f", split {flags['val_split']}" if flags.get("val_split") else ""
-        raise UserError(f"{run}: was validated on {place}{split}, and there is nothing now; {advice}")
-    try:
-        _, dataset, _ = open_datasets(
-            argparse.Namespace(**{**vars(args), **flags, **given}), need_train=False
-        )
-    except UserError as error:
-        raise UserError(f"{error}. It is what {run} was validated on; {advice}") from error
-    assert dataset is not None
-    log.info("no --data is given: scored on what the run was validated on, %s", dataset.report.title)
-    log_reports(None, dataset)
-    return dataset
 
 
 def _data_flags(kept: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from gluon_yolo.data.source import Source
 from gluon_yolo.data.split.lists import FORMATS, OLD, Members, standing_lists, write_lists
 from gluon_yolo.data.split.stratify import stratify
 from gluon_yolo.errors import UserError
-from gluon_yolo.text import counted
 
 HELP = """\
 Divide all pictures of a data set into train and val, and test if asked for, so that each class has its share
@@ -79,8 +78,9 @@ def run(args: argparse.Namespace) -> int:
     if source.settings():
         logger.warning("%s: its settings for training are not in %s", source.path, place)
     print(_table(parts, datasets[0].class_names))
-    divided = counted(len(pictures), "picture")
-    print(f"{divided} divided; train on them: gluon-yolo train --data {shlex.quote(str(place))}")
+    print(
+        f"{len(pictures)} pictures divided; train on them: gluon-yolo train --data {shlex.quote(str(place))}"
+    )
     return 0
 
 

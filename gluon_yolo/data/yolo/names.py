@@ -9,7 +9,6 @@ from pathlib import Path
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.yolo.paths import label_paths
 from gluon_yolo.errors import UserError
-from gluon_yolo.text import counted
 
 ADVICE = "give them with --classes FILE, or put a .names file there, one name a line"
 _NAMES_SHOWN = 10
@@ -53,8 +52,7 @@ class Names:
         count, place = self.declared
         shown = ", ".join(names[:_NAMES_SHOWN]) + (", ..." if len(names) > _NAMES_SHOWN else "")
         raise UserError(
-            f"{place}: says {counted(count, 'class')}, but {origin} has {len(names)} ({shown}); correct one "
-            "of them"
+            f"{place}: says {count} classes, but {origin} has {len(names)} ({shown}); correct one of them"
         )
 
 
