@@ -33,8 +33,8 @@ def with_own_data(args: argparse.Namespace) -> argparse.Namespace:
     """Return flags that name the data to score on: those that are given, or what a run was validated on.
 
     Args:
-        args: parsed with the flags of :func:`add_arguments` and ``--model``. Where none of them names data and
-            the model is a run's, the run's own flags do; what is given beside them counts more.
+        args: parsed with the flags of :func:`add_arguments`, and ``--model``. Where none of them names data,
+            and the model is a run's, the run's own flags do; what is given beside them counts more.
 
     Raises:
         UserError: the run's data is gone.
