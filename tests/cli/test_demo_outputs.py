@@ -27,6 +27,14 @@ def demo(*words: object) -> int:
     return main(["demo", "--model", "m", *map(str, words)])
 
 
+def refused(*words: object) -> bool:
+    """Say whether words are no command line, whoever says so."""
+    try:
+        return demo(*words) == 2
+    except SystemExit as end:
+        return end.code == 2
+
+
 def test_classes_only(folder, capsys):
     make_pictures(folder, "in/a.png")
     assert demo("in", "--json", "found.json", "--classes-only", "circle, star/blue") == 0
@@ -44,8 +52,7 @@ def test_suppression_between_classes(folder, capsys):
     for nms, count in (("class", 3), ("agnostic", 2)):
         assert demo("in", "--nms", nms) == 0
         assert f"in/a.png: {count} objects (square 1, " in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        demo("in", "--nms", "soft")
+    assert refused("in", "--nms", "soft")
 
 
 def test_as_many_as_are_asked_for(folder, capsys, monkeypatch):
@@ -71,9 +78,7 @@ def test_as_many_as_are_asked_for(folder, capsys, monkeypatch):
     write_video("clip.avi", frames=3)
     assert demo("clip.avi") == 0
     assert "clip.avi: in 3 of 3 frames --max-detections 100 cut something off\n" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        demo("in", "--max-detections", "many")
-    assert demo("in", "--max-detections", 0) == 2
+    assert refused("in", "--max-detections", "many") and refused("in", "--max-detections", 0)
 
 
 def test_crops(folder):
