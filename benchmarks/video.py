@@ -21,9 +21,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from gluon_yolo.cli.demo_outputs import Outputs
 from gluon_yolo.cli.demo_video import look_at_video
 from gluon_yolo.inference.predictor import Predictor
-from gluon_yolo.inference.sources import Source
+from gluon_yolo.inference.sources import ResultNames, Source
 from gluon_yolo.inference.video import VideoReader, VideoWriter
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.visualize import draw
@@ -88,7 +89,9 @@ def plain(predictor: Predictor, video: Path, out: Path) -> None:
 def side_by_side(predictor: Predictor, video: Path, out: Path) -> None:
     """Do as ``demo`` does."""
     with contextlib.redirect_stdout(io.StringIO()):
-        look_at_video(predictor, Source(str(video), video), out, [], None)
+        source = Source(str(video), video)
+        outputs = Outputs(predictor.class_names, ResultNames(out.parent, [source]), out.parent)
+        look_at_video(predictor, source, out, [], outputs)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,12 @@
-"""Pictures for people: boxes drawn on a picture, pictures laid out on a sheet, curves of a training run.
+"""Pictures for people: pictures laid out on a sheet, curves of a training run; ``drawing`` draws boxes.
 
 Pictures are (H, W, 3) uint8 RGB throughout.
 """
 
 from __future__ import annotations
 
-import colorsys
 import csv
 import math
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,81 +15,14 @@ import cv2
 import numpy as np
 
 from gluon_yolo.atomic import writing
+from gluon_yolo.drawing import FONT, WHITE, colour_of, draw, printable
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
-from gluon_yolo.structures import Detections
+
+__all__ = ["FONT", "WHITE", "colour_of", "draw", "plot_curves", "printable", "sheet", "write_picture"]
 
 LOSSES = ("total", "objectness", "centre", "scale", "box", "class")
 SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")  # those that the table has; the first of them decides
-FONT = cv2.FONT_HERSHEY_SIMPLEX
-WHITE = 255
-
-
-def colour_of(class_id: int) -> tuple[int, int, int]:
-    """Return the class's own RGB colour; neighbours are a golden section of the colour wheel apart."""
-    hue = (0.02 + class_id * 0.61803398875) % 1.0
-    saturation, value = (0.9, 0.65)[class_id // 8 % 2], (0.95, 0.8)[class_id // 16 % 2]
-    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
-    return round(255 * red), round(255 * green), round(255 * blue)
-
-
-def draw(
-    picture: np.ndarray,
-    detections: Detections,
-    class_names: Sequence[str],
-    score_threshold: float = 0.0,
-    labels: bool = True,
-) -> np.ndarray:
-    """Return a copy of the picture with a box and a label for each detection, the best on top.
-
-    Args:
-        picture: (H, W, 3) uint8 RGB; lines and letters grow with it.
-        detections: boxes in the picture's pixels; with scores, the label shows them.
-        class_names: one name per class id.
-        score_threshold: detections below it are not drawn.
-        labels: False draws the boxes alone.
-    """
-    canvas = np.ascontiguousarray(picture).copy()
-    if detections.scores is not None:
-        rising = np.argsort(detections.scores, kind="stable")
-        detections = detections[rising[detections.scores[rising] >= score_threshold]]
-    thickness = max(1, round(math.hypot(*canvas.shape[:2]) / 400))
-    corners = np.round(detections.boxes).astype(int)
-    for (x1, y1, x2, y2), class_id in zip(corners.tolist(), detections.class_ids.tolist()):
-        cv2.rectangle(canvas, (x1, y1), (x2, y2), colour_of(class_id), thickness)
-    for i in range(len(detections) if labels else 0):
-        class_id = int(detections.class_ids[i])
-        text = printable(class_names[class_id], class_id)
-        if detections.scores is not None:
-            text = f"{text} {detections.scores[i]:.2f}"
-        _write_label(canvas, text, corners[i].tolist(), colour_of(class_id), thickness)
-    return canvas
-
-
-def _write_label(
-    canvas: np.ndarray, text: str, corners: list[int], colour: tuple[int, int, int], thickness: int
-) -> None:
-    """Write a label on a plate in the box's colour: above the box where there is room, else in its top."""
-    scale = max(0.4, 0.22 + 0.18 * thickness)
-    stroke = max(1, round(scale * 1.6))
-    (width, height), below = cv2.getTextSize(text, FONT, scale, stroke)
-    margin = max(2, thickness)
-    plate_w, plate_h = width + 2 * margin, height + below + margin
-    left = max(0, min(corners[0] - thickness // 2, canvas.shape[1] - plate_w))
-    top = corners[1] - plate_h if corners[1] >= plate_h else max(0, corners[1])
-    top = max(0, min(top, canvas.shape[0] - plate_h))
-    cv2.rectangle(canvas, (left, top), (left + plate_w - 1, top + plate_h - 1), colour, cv2.FILLED)
-    bright = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 140
-    ink = (0, 0, 0) if bright else (WHITE, WHITE, WHITE)
-    origin = (left + margin, top + margin // 2 + height)
-    cv2.putText(canvas, text, origin, FONT, scale, ink, stroke, cv2.LINE_AA)
-
-
-def printable(name: str, class_id: int) -> str:
-    """Return the name in letters that OpenCV's font has, or the class's number when it has none of them."""
-    letters = [letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter)]
-    plain = "".join(letters).encode("ascii", "replace").decode()
-    return plain if any(letter.isalnum() for letter in plain) else f"#{class_id}"
 
 
 def sheet(

@@ -186,3 +186,52 @@ def test_nms_of_many_boxes(classes, most):
     expected = plain_nms(rows, scores, class_ids, 0.3)
     assert 20 < len(expected) < 250
     assert boxes.nms(rows, scores, class_ids, 0.3, most).tolist() == expected[:most]
+
+
+@pytest.mark.parametrize(
+    ("detections", "candidates"), [(1, 400), (100, 400), (101, 808), (300, 2400), (1000, 8000)]
+)
+def test_candidates_follow_the_detections(detections, candidates):
+    assert boxes.candidates_for(detections) == candidates
+
+
+def crowd(objects: int, each: int) -> tuple[np.ndarray, np.ndarray]:
+    """Objects in a row, each seen by so many anchors that overlap; the best anchors of all come first."""
+    left = np.tile(np.arange(objects) * 40.0, each) + np.repeat(np.arange(each) * 0.5, objects)
+    rows = np.stack([left, np.zeros_like(left), left + 20, np.full_like(left, 20)], axis=1)
+    return rows.astype(np.float32), np.linspace(0.99, 0.5, len(rows), dtype=np.float32)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("objects", "each", "limits", "found", "left_out"),
+    [
+        (300, 4, {}, 100, 0.99 - 0.49 * 100 / 1199),  # the 101st object's best anchor
+        (300, 4, {"max_detections": 300}, 300, 0),
+        (300, 8, {"max_detections": 1000}, 300, 0),
+        (100, 4, {}, 100, 0),  # just as many as may be
+        (60, 7, {}, 60, 0.99 - 0.49 * 400 / 419),  # anchors were not compared, all objects are there
+        (9, 1, {"max_detections": 4, "nms_threshold": 0}, 4, 0.99 - 0.49 * 4 / 8),
+        (9, 3, {"max_candidates": 5}, 5, 0.99 - 0.49 * 5 / 26),
+    ],
+)
+def test_choose_says_what_a_limit_left_out(objects, each, limits, found, left_out):
+    chosen = boxes.choose(*crowd(objects, each), **limits)
+    assert len(chosen.found) == found and chosen.left_out == pytest.approx(left_out, abs=1e-6)
+
+
+def test_agnostic_suppression_is_between_all_classes():
+    """A cat and a dog in one place, and the dog's box again a little off; a bird elsewhere."""
+    rows = array([0, 0, 10, 10], [0, 0, 10, 9], [50, 0, 60, 10])
+    scores = np.array([[0.9, 0.8, 0], [0, 0.7, 0], [0, 0, 0.4]], dtype=np.float32)
+    apart, together = (boxes.select(rows, scores, agnostic=agnostic) for agnostic in (False, True))
+    assert list(zip(apart.class_ids.tolist(), apart.boxes[:, 0])) == [(0, 0), (1, 0), (2, 50)]
+    assert list(zip(together.class_ids.tolist(), together.boxes[:, 0])) == [(0, 0), (2, 50)]
+
+
+def test_classes_that_are_not_wanted_take_no_part():
+    """They take no other's place, neither by suppression nor by their number."""
+    rows = array([0, 0, 10, 10], [0, 0, 10, 9], [50, 0, 60, 10])
+    scores = np.array([[0.9, 0, 0.5], [0.8, 0, 0.3], [0.7, 0.2, 0.6]], dtype=np.float32)
+    found = boxes.select(rows, scores, max_detections=2, agnostic=True, wanted=np.array([1, 2]))
+    assert found.class_ids.tolist() == [2, 2] and found.boxes[:, 0].tolist() == [50, 0]
+    np.testing.assert_allclose(found.scores, [0.6, 0.5])

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "gluon_yolo"
 # Each area of the package, from the ground up: a module imports from lower floors and from its own area only.
 # The first floor's "" is the package itself (its version).
 FLOORS = (
-    ("", "errors", "cores", "cpu_devices", "missing", "numpy_names", "class_names"),
+    ("", "errors", "cores", "cpu_devices", "missing", "numpy_names", "class_names", "text"),
     ("cuda", "structures", "spec", "atomic"),
     ("compat", "boxes"),
     ("settled",),
@@ -32,6 +32,8 @@ FLOORS = (
     ("nn.zoo",),
     ("nn.architecture",),
     ("inference",),
+    ("placement",),
+    ("drawing",),
     ("visualize", "export"),
     ("engine",),
     ("cli",),
@@ -53,6 +55,8 @@ NUMPY_ONLY = (
     "assign",
     "data",
     "metrics",
+    "placement",
+    "drawing",
     "visualize",
     "inference",
     "cores",

@@ -1,4 +1,4 @@
-"""Drawing: what is asked for is on the picture, nothing else is touched, matplotlib serves curves alone."""
+"""Sheets show each picture whole; matplotlib serves curves alone."""
 
 from __future__ import annotations
 
@@ -7,55 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluon_yolo.structures import Detections
-from gluon_yolo.visualize import colour_of, draw, plot_curves, sheet
+from gluon_yolo.visualize import plot_curves, sheet
 from tests.child import python
-
-NAMES = ("cat", "straßenbahn", "犬")
-
-
-def blank(height: int = 120, width: int = 160) -> np.ndarray:
-    return np.full((height, width, 3), 90, dtype=np.uint8)
-
-
-def test_draws_boxes_on_a_copy() -> None:
-    picture = blank()
-    drawn = draw(picture, Detections([[30, 40, 100, 90]], [0]), NAMES, labels=False)
-    assert (picture == 90).all()
-    changed = np.argwhere((drawn != 90).any(axis=2))
-    assert np.abs([*changed.min(axis=0), *changed.max(axis=0)] - np.array([40, 30, 90, 100])).max() <= 1
-    assert tuple(drawn[40, 60]) == colour_of(0) and tuple(drawn[65, 65]) == (90, 90, 90)
-
-
-@pytest.mark.parametrize("box", [[0, 0, 9, 9], [150, 110, 160, 120], [-50, -50, 400, 400], [80, 60, 80, 60]])
-@pytest.mark.parametrize("class_id", [0, 1, 2])
-def test_labels_stay_in_the_picture(box: list[float], class_id: int) -> None:
-    bare = draw(blank(), Detections([box], [class_id], [0.87]), NAMES, labels=False)
-    labelled = draw(blank(), Detections([box], [class_id], [0.87]), NAMES)
-    assert labelled.shape == (120, 160, 3)
-    assert (labelled != bare).any(axis=2).sum() > 300  # the whole plate, not a corner of it
-
-
-def test_leaves_out_what_scores_low_and_draws_the_best_on_top() -> None:
-    box = [30, 40, 100, 90]
-    drawn = draw(blank(), Detections([box, box, box], [0, 1, 2], [0.9, 0.5, 0.1]), NAMES, 0.3, labels=False)
-    assert tuple(drawn[40, 60]) == colour_of(0)
-    nothing = draw(blank(), Detections([box], [0], [0.2]), NAMES, score_threshold=0.3)
-    assert (nothing == 90).all()
-    assert (draw(blank(), Detections.empty(scored=True), NAMES) == 90).all()
-
-
-def test_lines_grow_with_the_picture() -> None:
-    box = np.array([[0.2, 0.2, 0.8, 0.8]])
-    small = draw(blank(100, 100), Detections(box * 100, [0]), NAMES, labels=False)
-    large = draw(blank(2000, 2000), Detections(box * 2000, [0]), NAMES, labels=False)
-    assert (large[1000] != 90).any(axis=1).sum() > 3 * (small[50] != 90).any(axis=1).sum()
-
-
-def test_colours_of_a_hundred_classes_differ() -> None:
-    assert len({colour_of(i) for i in range(100)}) > 95
-    near = [np.abs(np.subtract(colour_of(i), colour_of(j))).sum() for i in range(8) for j in range(i)]
-    assert min(near) > 60
 
 
 def test_sheet_shows_each_picture_whole() -> None:

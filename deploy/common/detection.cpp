@@ -36,22 +36,33 @@ std::vector<Detection> candidates(const float* boxes, const float* scores, std::
     return found;
 }
 
-std::vector<Detection> select(std::vector<Detection> candidates, float nms_threshold, std::size_t max_candidates,
-                              std::size_t max_detections) {
+std::size_t candidates_for(std::size_t max_detections) { return max_detections <= 100 ? 400 : 8 * max_detections; }
+
+Selection select(std::vector<Detection> candidates, const Choice& choice) {
     // Equal scores keep their order, which is that of the anchors, so that every run and runtime chooses alike.
     std::stable_sort(candidates.begin(), candidates.end(),
                      [](const Detection& a, const Detection& b) { return a.score > b.score; });
-    if (candidates.size() > max_candidates) candidates.resize(max_candidates);
-    const bool suppress = nms_threshold > 0 && nms_threshold < 1;
-    std::vector<Detection> kept;
-    for (const Detection& next : candidates) {
-        if (kept.size() == max_detections) break;
-        const bool falls = suppress && std::any_of(kept.begin(), kept.end(), [&](const Detection& better) {
-                               return better.class_id == next.class_id && overlap(better, next) > nms_threshold;
-                           });
-        if (!falls) kept.push_back(next);
+    Selection chosen;
+    const std::size_t most = candidates_for(choice.max_detections);
+    if (candidates.size() > most) {
+        chosen.left_out = candidates[most].score;
+        candidates.resize(most);
     }
-    return kept;
+    const bool suppress = choice.nms_threshold > 0 && choice.nms_threshold < 1;
+    for (const Detection& next : candidates) {
+        const bool falls =
+            suppress && std::any_of(chosen.found.begin(), chosen.found.end(), [&](const Detection& better) {
+                return (choice.agnostic || better.class_id == next.class_id) &&
+                       overlap(better, next) > choice.nms_threshold;
+            });
+        if (falls) continue;
+        if (chosen.found.size() == choice.max_detections) {
+            chosen.left_out = next.score;
+            break;
+        }
+        chosen.found.push_back(next);
+    }
+    return chosen;
 }
 
 }  // namespace gluon_yolo

@@ -23,11 +23,25 @@ constexpr float kFarthest = 1e6F;  // pixels; a box that reaches beyond is nowhe
 std::vector<Detection> candidates(const float* boxes, const float* scores, std::size_t anchors, int classes,
                                   float score_threshold);
 
-// Chooses among candidates: the best `max_candidates` by score; of these, within each class, a box falls when it
-// overlaps a better one by more than `nms_threshold`; the best `max_detections` remain, best first.
-//
-// nms_threshold: intersection over union; at 0, and from 1 up, nothing falls.
-std::vector<Detection> select(std::vector<Detection> candidates, float nms_threshold,
-                              std::size_t max_candidates = 400, std::size_t max_detections = 100);
+// What is asked of a picture's detections; the defaults are those of Python's `Predictor`.
+struct Choice {
+    float score_threshold = 0.3F;      // what scores this or less is left out
+    float nms_threshold = 0.45F;       // intersection over union; at 0, and from 1 up, nothing falls
+    std::size_t max_detections = 100;  // the best remain
+    bool agnostic = false;             // a box falls to better ones of any class, and not of its own alone
+};
+
+// The detections of a picture, best first, and the best score among what a limit left out, 0 where nothing was.
+struct Selection {
+    std::vector<Detection> found;
+    float left_out = 0;
+};
+
+// Returns how many candidates are compared, so that so many detections can come out: 400 up to 100, then 8 for each.
+std::size_t candidates_for(std::size_t max_detections);
+
+// Chooses among candidates: the best by score; of these a box falls when it overlaps a better one of its class by
+// more than the threshold; the best `max_detections` remain.
+Selection select(std::vector<Detection> candidates, const Choice& choice);
 
 }  // namespace gluon_yolo

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "detection.h"
 
@@ -14,7 +13,7 @@ public:
 
     // rgb: (height, width, 3) of the record's size, plain 0..255.
     // Returns detections in input pixels, best first. Throws UserError: the runtime fails, or the weights are damaged.
-    virtual std::vector<Detection> detect(const std::uint8_t* rgb, float score_threshold, float nms_threshold) = 0;
+    virtual Selection detect(const std::uint8_t* rgb, const Choice& choice) = 0;
 };
 
 }  // namespace gluon_yolo

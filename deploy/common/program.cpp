@@ -19,19 +19,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kUsage = R"(usage: detect MODEL PICTURE... [--threshold 0.3] [--nms 0.45] [--draw DIR]
+constexpr const char* kUsage = R"(usage: detect MODEL PICTURE... [--threshold 0.3] [--nms 0.45] [--agnostic]
+              [--max-detections K] [--draw DIR]
 
 Finds objects in pictures. MODEL is a folder that `gluon_yolo export` wrote, or the NAME.json in it.
 One line of JSON for each object goes to the standard output, the picture's best first, boxes in its own pixels:
   {"image": "street.jpg", "class": "car", "score": 0.91234, "box": [x1, y1, x2, y2]}
 
-  --threshold T  leave out what scores T or less
-  --nms T        of two boxes of a class that overlap by more than T, keep the better one
-  --draw DIR     write the pictures with the boxes drawn on them into this folder
+  --threshold T       leave out what scores T or less
+  --nms T             of two boxes of a class that overlap by more than T, keep the better one
+  --agnostic          of any two boxes, and not of a class alone
+  --max-detections K  detections of a picture at most (default: the model's own, 100 where its record says none)
+  --draw DIR          write the pictures with the boxes drawn on them into this folder
 
 Exit status: 0; 1 when the model or a picture could not be read, which the standard error stream tells; 2 when the
 command line is wrong.
 )";
+
+const std::set<std::string> kValued = {"--threshold", "--nms", "--max-detections", "--draw"};
 
 struct UsageError : std::runtime_error {
     using std::runtime_error::runtime_error;
@@ -40,7 +45,8 @@ struct UsageError : std::runtime_error {
 struct Arguments {
     fs::path model;
     std::vector<std::string> pictures;
-    float threshold = 0.3F, nms = 0.45F;
+    Choice choice;
+    bool limited = false;  // whether the command line says how many detections there may be
     fs::path draw;
     bool help = false;
 };
@@ -51,6 +57,13 @@ float share(const std::string& flag, const std::string& text) {
     if (text.empty() || *end || !(value >= 0 && value <= 1)) {
         throw UsageError(flag + " " + text + ": expected a number within 0 and 1");
     }
+    return value;
+}
+
+std::size_t count(const std::string& flag, const std::string& text) {
+    const bool digits = text.find_first_not_of("0123456789") == std::string::npos && text.size() <= 9;
+    const unsigned long value = digits ? std::strtoul(text.c_str(), nullptr, 10) : 0;
+    if (!value) throw UsageError(flag + " " + text + ": expected a number from 1 up");
     return value;
 }
 
@@ -67,11 +80,19 @@ Arguments parse(const std::vector<std::string>& words) {
             plain.push_back(word);
             continue;
         }
-        if (word != "--threshold" && word != "--nms" && word != "--draw") throw UsageError(word + ": unknown");
+        if (word == "--agnostic") {
+            arguments.choice.agnostic = true;
+            continue;
+        }
+        if (!kValued.count(word)) throw UsageError(word + ": unknown");
         if (i + 1 == words.size() || words[i + 1].empty()) throw UsageError(word + ": expected a value after it");
         const std::string& value = words[++i];
-        if (word == "--threshold") arguments.threshold = share(word, value);
-        if (word == "--nms") arguments.nms = share(word, value);
+        if (word == "--threshold") arguments.choice.score_threshold = share(word, value);
+        if (word == "--nms") arguments.choice.nms_threshold = share(word, value);
+        if (word == "--max-detections") {
+            arguments.choice.max_detections = count(word, value);
+            arguments.limited = true;
+        }
         if (word == "--draw") arguments.draw = value;
     }
     if (plain.size() < 2) throw UsageError("expected a model and at least one picture");
@@ -110,6 +131,17 @@ fs::path result_of(const Arguments& arguments, const fs::path& picture, std::set
     return result;
 }
 
+// Says what a limit left out; nothing where it left out nothing.
+std::string limit_said(const Selection& chosen, const Choice& choice) {
+    if (chosen.left_out <= 0) return "";
+    if (chosen.found.size() >= choice.max_detections) {
+        return ", the most that --max-detections " + std::to_string(choice.max_detections) +
+               " allows; there were more";
+    }
+    return "; only the best " + std::to_string(candidates_for(choice.max_detections)) +
+           " boxes were compared, so there may be more: raise --max-detections";
+}
+
 // Finds, prints and draws one picture.
 void look(const std::string& name, const Record& record, Detector& detector, const Arguments& arguments,
           std::set<fs::path>& taken) {
@@ -117,12 +149,16 @@ void look(const std::string& name, const Record& record, Detector& detector, con
     const cv::Mat picture = read_picture(name);
     const auto begin = Clock::now();
     const Fitted fitted = fit(picture, record);
-    std::vector<Detection> found = detector.detect(fitted.pixels.data, arguments.threshold, arguments.nms);
+    Choice choice = arguments.choice;
+    if (!arguments.limited) choice.max_detections = record.max_detections;
+    Selection chosen = detector.detect(fitted.pixels.data, choice);
+    std::vector<Detection>& found = chosen.found;
     for (Detection& box : found) box = fitted.undo(box);
     const double spent = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
     for (const Detection& box : found) print(name, record.class_names[static_cast<std::size_t>(box.class_id)], box);
     std::fflush(stdout);
-    std::fprintf(stderr, "%s: %zu found in %.1f ms\n", name.c_str(), found.size(), spent);
+    std::fprintf(stderr, "%s: %zu found in %.1f ms%s\n", name.c_str(), found.size(), spent,
+                 limit_said(chosen, choice).c_str());
     if (!arguments.draw.empty()) {
         const fs::path result = result_of(arguments, name, taken);
         write_drawn(result, picture, found, record.class_names);

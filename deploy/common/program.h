@@ -12,7 +12,7 @@ namespace gluon_yolo {
 
 using Opener = std::function<std::unique_ptr<Detector>(const Record&)>;
 
-// Runs `detect MODEL PICTURE... [--threshold T] [--nms T] [--draw DIR]`.
+// Runs `detect MODEL PICTURE... [--threshold T] [--nms T] [--agnostic] [--max-detections K] [--draw DIR]`.
 //
 // format: which of the model's files the detector reads, "ncnn" or "symbol".
 // open:   makes the detector.

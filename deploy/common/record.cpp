@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <map>
@@ -111,6 +112,9 @@ Record read_record(const fs::path& model, const std::string& format) {
         record.box_coding = named(kBoxCodings, spec.at("box_coding").get<std::string>(), "box_coding");
         record.score_rule = named(kScoreRules, spec.at("score_rule").get<std::string>(), "score_rule");
         record.levels = read_levels(spec);
+        const auto most = content->value("max_detections", std::int64_t{100});  // records of before do not say
+        if (most < 1) throw UserError("max_detections is below 1");
+        record.max_detections = static_cast<std::size_t>(most);
         const int stride = record.levels.back().stride;
         if (std::min(record.height, record.width) < 1 || record.height % stride || record.width % stride) {
             throw UserError("size_hw is no multiple of the largest stride");

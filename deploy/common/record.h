@@ -1,6 +1,7 @@
 // Record: what NAME.json says of an exported model, for one of its formats.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -36,6 +37,7 @@ struct Record {
     BoxCoding box_coding;
     ScoreRule score_rule;
     std::vector<Level> levels;  // by ascending stride
+    std::size_t max_detections;  // of a picture, that the model was trained or exported for
 
     // Of the format asked for:
     std::string cut;                           // nms, decoded or raw

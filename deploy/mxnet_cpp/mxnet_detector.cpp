@@ -49,7 +49,7 @@ MXNetDetector::MXNetDetector(const Record& record, std::shared_ptr<const MXNetLi
     predictor_.reset(predictor);
 }
 
-std::vector<Detection> MXNetDetector::detect(const std::uint8_t* rgb, float score_threshold, float nms_threshold) {
+Selection MXNetDetector::detect(const std::uint8_t* rgb, const Choice& choice) {
     pixels_.assign(rgb, rgb + pixels_.size());
     check(library_->set_input(predictor_.get(), kInput, pixels_.data(), static_cast<std::uint32_t>(pixels_.size())));
     check(library_->forward(predictor_.get()));
@@ -60,8 +60,8 @@ std::vector<Detection> MXNetDetector::detect(const std::uint8_t* rgb, float scor
             throw UserError(record_.name + ": gives other outputs than the record says: they are of different models");
         }
         return select(candidates(boxes.values.data(), scores.values.data(), static_cast<std::size_t>(anchors), classes,
-                                 score_threshold),
-                      nms_threshold);
+                                 choice.score_threshold),
+                      choice);
     }
     std::vector<Output> outputs;  // (1, K, H, W), which own what the raw maps point to
     for (unsigned i = 0; i < record_.levels.size(); ++i) outputs.push_back(output(i));
@@ -70,7 +70,7 @@ std::vector<Detection> MXNetDetector::detect(const std::uint8_t* rgb, float scor
         const int height = map.shape.at(2), width = map.shape.at(3);
         maps.push_back({map.values.data(), map.shape.at(1), height, width, static_cast<std::size_t>(height * width)});
     }
-    return select(decode(maps, record_, score_threshold), nms_threshold);
+    return select(decode(maps, record_, choice.score_threshold), choice);
 }
 
 MXNetDetector::Output MXNetDetector::output(unsigned index) const {

@@ -16,7 +16,7 @@ public:
     // Throws UserError: a file is missing or damaged, or mxnet cannot run the graph.
     MXNetDetector(const Record& record, std::shared_ptr<const MXNetLibrary> library);
 
-    std::vector<Detection> detect(const std::uint8_t* rgb, float score_threshold, float nms_threshold) override;
+    Selection detect(const std::uint8_t* rgb, const Choice& choice) override;
 
 private:
     struct Output {

@@ -26,7 +26,7 @@ NcnnDetector::NcnnDetector(const Record& record, int threads) : record_(record) 
     if (net_.load_model(weights.c_str()) != 0) throw UserError(weights.string() + ": damaged, or of another model");
 }
 
-std::vector<Detection> NcnnDetector::detect(const std::uint8_t* rgb, float score_threshold, float nms_threshold) {
+Selection NcnnDetector::detect(const std::uint8_t* rgb, const Choice& choice) {
     ncnn::Extractor extractor = net_.create_extractor();
     extractor.input("data", ncnn::Mat::from_pixels(rgb, ncnn::Mat::PIXEL_RGB, record_.width, record_.height));
     std::vector<ncnn::Mat> outputs(record_.outputs.size());  // they own what the raw maps point to
@@ -38,7 +38,7 @@ std::vector<Detection> NcnnDetector::detect(const std::uint8_t* rgb, float score
         const ncnn::Mat& map = outputs[i];
         maps.push_back({static_cast<const float*>(map.data), map.c, map.h, map.w, map.cstep});
     }
-    return select(decode(maps, record_, score_threshold), nms_threshold);
+    return select(decode(maps, record_, choice.score_threshold), choice);
 }
 
 }  // namespace gluon_yolo

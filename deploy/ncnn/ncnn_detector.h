@@ -16,7 +16,7 @@ public:
     // Throws UserError: a file is missing or damaged, or the graph does not end at its raw maps.
     explicit NcnnDetector(const Record& record, int threads = 0);
 
-    std::vector<Detection> detect(const std::uint8_t* rgb, float score_threshold, float nms_threshold) override;
+    Selection detect(const std::uint8_t* rgb, const Choice& choice) override;
 
 private:
     Record record_;

@@ -1,58 +1,71 @@
-"""``demo``: draw what a model finds in pictures, videos or a webcam's frames."""
+"""``demo``: draw what a model finds in pictures, videos, a webcam's or a stream's frames."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gluon_yolo.cli.demo_results import Record, counted, milliseconds, records, summary, write_json
+from gluon_yolo.cli.demo_outputs import Outputs, add_output_arguments, output_folders
+from gluon_yolo.cli.demo_results import Record, limit_note, milliseconds, records, summary, write_json
 from gluon_yolo.cli.demo_video import look_at_video
 from gluon_yolo.cli.model_flags import add_model_arguments, model_files, open_predictor
 from gluon_yolo.cli.number_flags import Within
 from gluon_yolo.cli.outputs import check_outputs, make_folder
 from gluon_yolo.cli.stopped import saying
-from gluon_yolo.data.pictures import read_picture
+from gluon_yolo.data.pictures import decode_picture, read_picture
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.sources import ResultNames, Source, find_sources, left_out_of
-from gluon_yolo.visualize import draw, write_picture
+from gluon_yolo.inference.sources import ResultNames, Source, find_sources, left_out_of, looked_up
+from gluon_yolo.inference.web import SECONDS
+from gluon_yolo.text import counted
+from gluon_yolo.visualize import write_picture
 
 if TYPE_CHECKING:
     from gluon_yolo.inference.predictor import Predictor
 
 HELP = """\
-Draw the boxes that a model finds in pictures, folders of pictures, patterns, videos or a webcam. Needs no
-display: the drawn pictures (for videos an MP4) go to --out; no source is overwritten. One line per picture
-says what was found, and the milliseconds of pre-process, network and post-process. Exit status 1 when a
-source could not be read.
+Draw the boxes that a model finds in pictures, folders of pictures, patterns, videos, a webcam or a stream.
+Needs no display: the drawn pictures (for videos and streams an MP4) go to --out; no source is overwritten.
+One line per picture says what was found, and the milliseconds of pre-process, network and post-process. A
+stream that breaks off is opened again, with growing pauses. Exit status 1 when a source could not be read.
 
   gluon-yolo demo --model exported street.jpg more_pictures/ 'day*/*.png'
   gluon-yolo demo --model runs/cells clip.mp4 --json found.json
   gluon-yolo demo --model exported 0 --frames 300
+  gluon-yolo demo --model exported rtsp://USER:PASSWORD@10.0.0.9/live --classes-only person,dog --save-crops
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``demo`` takes."""
-    sources_help = "pictures, videos, folders, patterns in quotes, or the index of a webcam (Ctrl-C ends it)"
+    sources_help = (
+        "pictures, videos, folders, patterns in quotes, the index of a webcam, or URLs (rtsp, rtmp, http, "
+        "udp, ...) of streams, videos or pictures; Ctrl-C ends a webcam or a stream"
+    )
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help=sources_help)
     add_model_arguments(parser, score_threshold=0.3)
+    only_help = "look for these classes alone; the others take no part"
+    parser.add_argument("--classes-only", metavar="NAME,NAME", help=only_help)
     data_help = "Yolo-FastestV2's .data file, which says all of the model but its --weights"
     parser.add_argument("--data", metavar="FILE", help=data_help)
     parser.add_argument("--classes", metavar="FILE", help="class names, one a line, for a custom --network")
-    parser.add_argument(
-        "--out", default="demo_out", metavar="DIR", help="results go there (default: %(default)s)"
-    )
-    json_help = (
-        'write a list of {"image", "class", "score", "box": [x1, y1, x2, y2]}, boxes in the picture\'s pixels'
-    )
-    parser.add_argument("--json", metavar="FILE", help=json_help)
-    frames_help = "stop each video or webcam after so many frames"
+    frames_help = "stop each video, webcam or stream after so many frames"
     parser.add_argument("--frames", type=int, action=Within, least=1, metavar="N", help=frames_help)
+    again_help = "tries to open a stream again that broke off, in a row (default: %(default)s)"
+    parser.add_argument(
+        "--reconnect", type=int, action=Within, least=0, default=5, metavar="N", help=again_help
+    )
+    wait_help = "seconds to wait for a URL to answer, and for a stream's next frame (default: %(default)s)"
+    parser.add_argument(
+        "--timeout", type=float, action=Within, least=0.1, default=SECONDS, metavar="S", help=wait_help
+    )
+    add_output_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,10 +74,10 @@ def run(args: argparse.Namespace) -> int:
     if not sources:
         raise UserError("\n".join(problems))
     out = Path(args.out)
-    names = ResultNames(out, sources)
+    names = ResultNames(out, sources, own_stems=args.save_txt or args.save_crops)
     if args.json and not names.reserve(Path(args.json)):
         raise UserError(f"--json {args.json}: is one of the sources; name another file")
-    check_outputs({"--json": args.json}, {"--out": args.out}, model_files(args))
+    check_outputs({"--json": args.json}, output_folders(args), model_files(args))
     found: list[Record] = []
     looked: list[Path] = []
     with saying(lambda: f"demo, {_until_then(args, len(sources), looked, found)}"):
@@ -78,12 +91,18 @@ def run(args: argparse.Namespace) -> int:
         for problem in problems:
             print(f"error: {problem}", file=sys.stderr)
         failed = len(problems)
+        outputs = _outputs(args, predictor, names)
         try:
             for source in sources:
-                look = look_at_video if source.moving else look_at_picture
-                looked.append(names.result_of(source))
                 try:
-                    look(predictor, source, looked[-1], found, args.frames)
+                    with _scratch(source) as scratch:
+                        source = looked_up(source, Path(scratch), args.timeout)
+                        looked.append(names.result_of(source))
+                        if source.moving:
+                            more = (args.frames, args.reconnect, args.timeout)
+                            look_at_video(predictor, source, looked[-1], found, outputs, *more)
+                        else:
+                            look_at_picture(predictor, source, looked[-1], found, outputs)
                 except UserError as error:
                     print(f"error: {error}", file=sys.stderr)
                     failed += 1
@@ -94,8 +113,29 @@ def run(args: argparse.Namespace) -> int:
     written = [place for place in (str(out) if done else "", args.json) if place]
     where = f"results are in {' and '.join(written)}" if written else "nothing is written"
     trouble = f"; {failed} could not be read, see above" if failed else ""
-    print(f"{done} done, {counted(len(found))}{trouble}; {where}")
+    print(f"{done} done, {counted(len(found), 'object')}{trouble}; {where}")
     return 1 if failed else 0
+
+
+def _scratch(source: Source) -> contextlib.AbstractContextManager[str]:
+    """Return a folder for what a URL gives, which is gone afterwards; other sources need none."""
+    if source.url is None:
+        return contextlib.nullcontext("")
+    return tempfile.TemporaryDirectory(prefix="gluon_yolo-")
+
+
+def _outputs(args: argparse.Namespace, predictor: Predictor, names: ResultNames) -> Outputs:
+    """Return what draws and writes, as the arguments say."""
+    return Outputs(
+        predictor.class_names,
+        names,
+        Path(args.out),
+        crops=args.save_crops,
+        txt=args.save_txt,
+        labels=not args.hide_labels,
+        scores=not args.hide_scores,
+        line_width=args.line_width,
+    )
 
 
 def _until_then(args: argparse.Namespace, sources: int, looked: list[Path], found: list[Record]) -> str:
@@ -103,26 +143,32 @@ def _until_then(args: argparse.Namespace, sources: int, looked: list[Path], foun
     if not looked:
         return "before the first source; nothing is written"
     left = [f"what was drawn until then is in {args.out}"] if any(path.exists() for path in looked) else []
-    left += [f"{counted(len(found))} in {args.json}"] if args.json else []
+    left += [f"{counted(len(found), 'object')} in {args.json}"] if args.json else []
     return f"at source {len(looked)} of {sources}; {', '.join(left) or 'nothing is written'}"
 
 
 def look_at_picture(
-    predictor: Predictor, source: Source, result: Path, found: list[Record], frames: int | None
+    predictor: Predictor, source: Source, result: Path, found: list[Record], outputs: Outputs
 ) -> None:
-    """Find, draw, write and print one picture; ``frames`` is for videos.
+    """Find, draw, write and print one picture.
 
     Raises:
         UserError: when the picture cannot be read, or the result not written.
     """
-    assert source.path is not None
     begin = time.perf_counter()
-    picture = read_picture(source.path)
+    if source.picture is not None:
+        picture = decode_picture(source.picture, source.name)
+    else:
+        assert source.path is not None
+        picture = read_picture(source.path)
     reading = (time.perf_counter() - begin) * 1e3
     detections = predictor(picture)
     timings = {**predictor.timings, "preprocess": reading + predictor.timings["preprocess"]}
     make_folder("--out", result.parent)
-    write_picture(result, draw(picture, detections, predictor.class_names))
+    write_picture(result, outputs.drawn(picture, detections))
+    outputs.write_beside(result, picture, detections)
     objects = summary(detections.class_ids, predictor.class_names)
     print(f"{source.name}: {objects}; {milliseconds(timings)} -> {result}")
+    if note := limit_note(len(detections), predictor):
+        print(f"{source.name}: {note}")
     found += records(source.name, detections, predictor.class_names)

@@ -1,4 +1,4 @@
-"""``demo`` of a video or a webcam: read, find, draw and write, side by side."""
+"""``demo`` of a video, a webcam or a stream: read, find, draw and write, side by side."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from gluon_yolo.cli.demo_results import Record, milliseconds, records, summary
+from gluon_yolo.cli.demo_outputs import Outputs
+from gluon_yolo.cli.demo_results import Record, limit_note, milliseconds, records, summary
 from gluon_yolo.cli.outputs import make_folder
 from gluon_yolo.inference.sources import Source
 from gluon_yolo.inference.stages import ReadAhead, WriteBehind
+from gluon_yolo.inference.streams import SECONDS, StreamReader
 from gluon_yolo.inference.video import VideoReader, VideoWriter
 from gluon_yolo.structures import Detections
-from gluon_yolo.visualize import draw
+from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
     from gluon_yolo.inference.predictor import Predictor
@@ -26,61 +28,98 @@ SECONDS_BETWEEN_LINES = 10
 
 
 def look_at_video(
-    predictor: Predictor, source: Source, result: Path, found: list[Record], frames: int | None
+    predictor: Predictor,
+    source: Source,
+    result: Path,
+    found: list[Record],
+    outputs: Outputs,
+    frames: int | None = None,
+    reconnect: int = 5,
+    timeout: float = SECONDS,
 ) -> None:
-    """Find, draw and write each frame of a video or a webcam, and print one line at its end.
+    """Find, draw and write each frame of a video, a webcam or a stream, and print some lines at its end.
 
     Frames are read, and drawn and written, by two threads beside the one that finds, some frames ahead and
-    behind. Of a video that breaks off, what could be read is kept, and said.
+    behind. Of a video that breaks off, what could be read is kept, and said. A stream that breaks off is
+    opened again.
 
-    Ctrl-C ends a webcam as a matter of course; of a video it keeps what is done and stops the whole run.
+    Ctrl-C ends a webcam or a stream as a matter of course; of a video it keeps what is done and stops the
+    whole run.
 
     Args:
         predictor: finds the objects.
-        source: a video or a webcam.
+        source: a video, a webcam or a stream.
         result: the MP4 to write.
         found: gets a record of each object, with its ``frame`` counted from 0.
+        outputs: draws, and writes what else is asked for.
         frames: stop after so many; None goes on to the end.
+        reconnect: tries to open a stream again.
+        timeout: seconds to wait for a stream to open, and for its next frame.
 
     Raises:
         UserError: when the video cannot be read, or the result not written.
     """
     classes: list[np.ndarray] = []
     totals = dict.fromkeys(predictor.timings, 0.0)
-    names = predictor.class_names
-    with VideoReader(source.path if source.camera is None else source.camera) as video:
+    names, limited, ending = predictor.class_names, 0, ""
+    with _reader(source, reconnect, timeout) as video:
         total = frames if video.frames is None else min(frames or video.frames, video.frames)
         with VideoWriter(result, video.fps) as writer, Progress(source.name, total) as progress:
 
-            def write(drawing: tuple[np.ndarray, Detections]) -> None:
-                writer.write(draw(*drawing, names))
+            def write(item: tuple[int, np.ndarray, Detections]) -> None:
+                number, frame, detections = item
+                writer.write(outputs.drawn(frame, detections))
+                outputs.write_beside(result, frame, detections, number)
 
             begin = time.perf_counter()
             try:
-                with ReadAhead(itertools.islice(video, frames)) as ahead, WriteBehind(write) as behind:
+                read = ReadAhead(itertools.islice(video, frames), stop=video.stop)
+                with read as ahead, WriteBehind(write) as behind:
                     for number, frame in enumerate(ahead):
                         detections = predictor(frame)
+                        limited += bool(limit_note(len(detections), predictor))
                         if number == 0:
                             make_folder("--out", result.parent)
-                        behind.put((frame, detections))
+                        behind.put((number, frame, detections))
                         found += records(source.name, detections, names, frame=number)
                         classes.append(detections.class_ids)
                         totals = {part: totals[part] + spent for part, spent in predictor.timings.items()}
                         progress.step()
             except KeyboardInterrupt:
-                if source.camera is None or not classes:
+                if not source.live or not classes:
                     raise
+                ending = "Ctrl-C"
             seconds = time.perf_counter() - begin
     means = milliseconds({part: spent / len(classes) for part, spent in totals.items()})
     objects = summary(np.concatenate(classes), names)
     speed = f"{len(classes) / seconds:.1f} frames a second"
-    print(f"{source.name}: {len(classes)} frames, {objects}; {means} a frame, {speed} -> {result}")
+    print(f"{source.name}: {counted(len(classes), 'frame')}, {objects}; {means} a frame, {speed} -> {result}")
+    if limited:
+        print(
+            f"{source.name}: in {limited} of {counted(len(classes), 'frame')} --max-detections "
+            f"{predictor.max_detections} cut something off"
+        )
+    if source.url is not None:
+        print(f"{source.name}: ended: {ending or video.ending or f'--frames {frames}'}")
     if source.camera is None and total is not None and len(classes) < total:
         print(
             f"warning: {source.name}: ends after {len(classes)} of {video.frames} frames: the file is cut "
             f"short or damaged, or counts them wrongly; {result} has those that could be read",
             file=sys.stderr,
         )
+
+
+def _reader(source: Source, reconnect: int, timeout: float) -> VideoReader | StreamReader:
+    """Open a video, a webcam or a stream."""
+    if source.url is not None and source.path is None:
+        return StreamReader(source.url, source.whole, reconnect, say=_warn, seconds=timeout)
+    place = source.path if source.camera is None else source.camera
+    assert place is not None
+    return VideoReader(place)
+
+
+def _warn(line: str) -> None:
+    tqdm.write(f"warning: {line}", file=sys.stderr)
 
 
 class Progress:

@@ -12,22 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gluon_yolo.cli.data_flags import add_data_arguments, classes_of, log_reports, open_datasets
+from gluon_yolo.cli import eval_data
+from gluon_yolo.cli.data_flags import classes_of
+from gluon_yolo.cli.eval_data import open_data, with_own_data
 from gluon_yolo.cli.model_flags import add_model_arguments, model_files, open_predictor
 from gluon_yolo.cli.number_flags import Within
 from gluon_yolo.cli.outputs import check_outputs, make_folder, write_file
 from gluon_yolo.cli.stopped import saying
 from gluon_yolo.data.class_map import ClassMap
-from gluon_yolo.data.coco.dataset import open_coco
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.selection import select
 from gluon_yolo.engine.evaluate import Watch, evaluate
-from gluon_yolo.errors import UserError
 from gluon_yolo.metrics import Metric
 from gluon_yolo.metrics.coco_ap import COCOMetric
-from gluon_yolo.metrics.table import class_table, coco_table
+from gluon_yolo.metrics.f1 import F1Metric
+from gluon_yolo.metrics.table import class_table, coco_table, f1_line, f1_table
 from gluon_yolo.metrics.voc_ap import VOCMetric
 from gluon_yolo.structures import Detections
+from gluon_yolo.text import counted
 from gluon_yolo.visualize import draw, sheet, write_picture
 
 if TYPE_CHECKING:
@@ -37,21 +38,22 @@ log = logging.getLogger("gluon_yolo")
 
 HELP = """\
 Score a model (a run, an exported model, or a network with weights) on the validation pictures of a data set:
-average precision per class as Pascal VOC counts it, both ways, and COCO's twelve numbers.
+average precision per class as Pascal VOC counts it, both ways, COCO's twelve numbers, and precision, recall
+and F1 at the score from which demo shows what it finds. A run that is given no data set is scored on its own
+validation part.
 
+  gluon-yolo eval --model runs/cells
   gluon-yolo eval --model runs/cells --data BCCD --val-split test
   gluon-yolo eval --model exported --annotations instances_val2017.json --images val2017 --json scores.json
   gluon-yolo eval --network yolo3_mobilenet1.0_voc --weights FILE.params --dataset voc
 """
-SHOWN_FROM = 0.3  # pictures show detections from this score on; the others only serve the curves
+SHOWN_FROM = 0.3  # demo shows detections from this score on; the others only serve the curves
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``eval`` takes."""
     add_model_arguments(parser, score_threshold=0.01)
-    add_data_arguments(parser)
-    parser.add_argument("--annotations", metavar="FILE", help="a COCO annotation file, with --images")
-    parser.add_argument("--images", metavar="DIR", help="the folder of its pictures")
+    eval_data.add_arguments(parser)
     batch_help = "(default: %(default)s)"
     parser.add_argument(
         "--batch-size", type=int, action=Within, least=1, default=8, metavar="B", help=batch_help
@@ -59,6 +61,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     workers_help = "threads that read pictures (default: %(default)s)"
     parser.add_argument(
         "-j", "--workers", type=int, action=Within, least=0, default=2, metavar="N", help=workers_help
+    )
+    shown_help = (
+        "score above which detections count for precision, recall and F1, and are seen in --save-pictures; "
+        "--score-threshold where that is higher (default: %(default)s, demo's)"
+    )
+    parser.add_argument(
+        "--shown-threshold",
+        type=float,
+        action=Within,
+        least=0,
+        most=1,
+        default=SHOWN_FROM,
+        metavar="S",
+        help=shown_help,
     )
     parser.add_argument("--json", metavar="FILE", help="write all numbers to this file")
     pictures_help = "write the pictures, the truth on the left and what was found on the right"
@@ -70,32 +86,42 @@ def run(args: argparse.Namespace) -> int:
     read = {**model_files(args), "--annotations": args.annotations}
     check_outputs({"--json": args.json}, {"--save-pictures": args.save_pictures}, read)
     shown: list[Path] = []
+    limited: list[float] = []
+    args.shown_threshold = max(args.shown_threshold, args.score_threshold)
     with saying(lambda: f"eval; no scores are written{_so_far(args, shown)}"):
+        named = with_own_data(args)
         predictor = open_predictor(args)
-        dataset = _open_data(args)
-        spellings = classes_of(args).spellings
+        dataset = open_data(named)
+        spellings = classes_of(named).spellings
         renumbered = ClassMap(predictor.class_names, dataset, args.model or args.network, spellings)
 
         def detect(pictures: np.ndarray) -> list[Detections]:
-            return [renumbered(found) for found in predictor.detect_batch(pictures)]
+            found = predictor.detect_batch(pictures)
+            limited.extend(score for score in predictor.left_out if score > 0)
+            return [renumbered(one) for one in found]
 
         numbers = evaluate(
             detect,
             dataset,
             predictor.size_hw,
             args.batch_size,
-            _metrics(dataset),
+            _metrics(dataset, args),
             workers=args.workers,
             fit=predictor.fit,
             progress=True,
-            watch=_saver(Path(args.save_pictures), dataset, shown) if args.save_pictures else None,
+            watch=_saver(args, dataset, shown) if args.save_pictures else None,
         )
     if args.json:
         _write_json(Path(args.json), {**_about(args, predictor, dataset), **numbers})
-    print(class_table(numbers), *([coco_table(numbers)] if "AP" in numbers else []), sep="\n\n", end="\n\n")
+    tables = [class_table(numbers), *([coco_table(numbers)] if "AP" in numbers else []), f1_table(numbers)]
+    print(*tables, sep="\n\n", end="\n\n")
+    if limited:
+        print(_limit_said(limited, predictor))
     height, width = predictor.size_hw
     speed = f"{numbers['seconds']:.1f} s, {numbers['pictures_per_second']:.1f} a second"
-    print(f"{numbers['pictures']} pictures in {speed}, input {height}x{width}, runtime {predictor.runtime}")
+    pictures = counted(numbers["pictures"], "picture")
+    print(f"{pictures} in {speed}, input {height}x{width}, runtime {predictor.runtime}")
+    print(f1_line(numbers))
     print(headline(numbers))
     places = {"scores": args.json, "pictures": args.save_pictures}
     written = [f"the {what} are in {place}" for what, place in places.items() if place]
@@ -115,9 +141,18 @@ def headline(numbers: dict[str, Any]) -> str:
     return "  ".join(f"{name} {numbers[key]:.4f}" for key, name in names.items() if key in numbers)
 
 
-def _metrics(dataset: Dataset) -> list[Metric]:
+def _limit_said(limited: list[float], predictor: Predictor) -> str:
+    """Say in how many pictures a limit cut something off, and how good that was at most."""
+    return (
+        f"in {counted(len(limited), 'picture')} --max-detections {predictor.max_detections} cut off "
+        f"detections, which score {max(limited):.3f} at most"
+    )
+
+
+def _metrics(dataset: Dataset, args: argparse.Namespace) -> list[Metric]:
     """Return what is to be computed; without COCO's numbers, which is said, where pycocotools is missing."""
-    metrics: list[Metric] = [VOCMetric(dataset.class_names)]
+    shares = F1Metric(dataset.class_names, args.shown_threshold, args.score_threshold)
+    metrics: list[Metric] = [VOCMetric(dataset.class_names), shares]
     if importlib.util.find_spec("pycocotools"):
         metrics.append(COCOMetric.from_dataset(dataset))
     else:
@@ -125,42 +160,24 @@ def _metrics(dataset: Dataset) -> list[Metric]:
     return metrics
 
 
-def _open_data(args: argparse.Namespace) -> Dataset:
-    """Open the pictures to score on.
-
-    Raises:
-        UserError: when the arguments do not name them, or they are broken.
-    """
-    if not (args.annotations or args.images):
-        _, dataset, _ = open_datasets(args, need_train=False)
-        log_reports(None, dataset)
-        return dataset
-    if not (args.annotations and args.images):
-        raise UserError("--annotations FILE and --images DIR go together")
-    if args.data or args.data_root or args.val_split:
-        raise UserError("name the data once: --annotations and --images, or --data and --val-split")
-    dataset = select(open_coco(args.annotations, args.images, skip_bad=args.skip_bad), classes_of(args))
-    log_reports(None, dataset)
-    return dataset
-
-
 def _so_far(args: argparse.Namespace, shown: list[Path]) -> str:
     """Say which pictures a stopped run leaves."""
     return f"; {len(shown)} of the pictures are in {args.save_pictures}" if shown else ""
 
 
-def _saver(folder: Path, dataset: Dataset, shown: list[Path]) -> Watch:
+def _saver(args: argparse.Namespace, dataset: Dataset, shown: list[Path]) -> Watch:
     """Return what writes each picture with its truth on the left and what was found on the right.
 
     Args:
-        folder: to write to; made when absent, as the first is written.
+        args: name the folder, which is made when absent, as the first is written.
         dataset: has the pictures.
         shown: gets the path of each that was written.
     """
+    folder = Path(args.save_pictures)
 
     def save(index: int, picture: np.ndarray, predicted: Detections) -> None:
         truth = draw(picture, dataset.truth(index), dataset.class_names)
-        found = draw(picture, predicted, dataset.class_names, score_threshold=SHOWN_FROM)
+        found = draw(picture, predicted, dataset.class_names, score_threshold=args.shown_threshold)
         stem = Path(dataset.name(index)).stem
         if not shown:
             make_folder("--save-pictures", folder)
@@ -180,6 +197,8 @@ def _about(args: argparse.Namespace, predictor: Predictor, dataset: Dataset) -> 
         "runtime": predictor.runtime,
         "score_threshold": args.score_threshold,
         "nms_threshold": args.nms_threshold,
+        "nms": predictor.nms,
+        "max_detections": predictor.max_detections,
     }
 
 

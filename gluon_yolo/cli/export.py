@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gluon_yolo.boxes import USUAL_DETECTIONS
 from gluon_yolo.cli.model_flags import (
     add_network_arguments,
     add_threshold_arguments,
@@ -16,11 +17,11 @@ from gluon_yolo.cli.model_flags import (
     class_names_of,
     parse_size,
 )
-from gluon_yolo.cli.number_flags import Within
 from gluon_yolo.cli.outputs import check_outputs
 from gluon_yolo.cli.stopped import saying
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.model_file import ModelFile, find_model_file, weights_of
+from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
     from gluon_yolo.export.formats import Exported
@@ -66,6 +67,7 @@ class Model:
         fit: how pictures are brought to that size.
         origin: of an imported model, where it comes from.
         name: of an exported model, its files' stem.
+        max_detections: detections of a picture at most that it was trained or exported for.
     """
 
     net: Any
@@ -73,6 +75,7 @@ class Model:
     fit: str
     origin: dict[str, Any] | None = None
     name: str | None = None
+    max_detections: int = USUAL_DETECTIONS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,17 +121,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_suppression_arguments(group: Any) -> None:
     """Declare what a graph's own suppression has for thresholds."""
     add_threshold_arguments(group, 0.01)
-    rows_help = "rows per picture (default: %(default)s)"
-    group.add_argument(
-        "--max-detections", type=int, action=Within, least=1, default=100, metavar="K", help=rows_help
-    )
 
 
-def suppression_of(args: argparse.Namespace) -> Suppression:
-    """Return the thresholds that the arguments name."""
+def suppression_of(args: argparse.Namespace, model: Model) -> Suppression:
+    """Return the thresholds that the arguments name, and the rows, which are else the model's own."""
     from gluon_yolo.export.request import Suppression
 
-    return Suppression(args.nms_threshold, args.score_threshold, max_detections=args.max_detections)
+    rows = args.max_detections or model.max_detections
+    return Suppression(args.nms_threshold, args.score_threshold, max_detections=rows)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -163,7 +163,7 @@ def _export(args: argparse.Namespace, size_hw: tuple[int, int] | None) -> tuple[
         cut=args.cut,
         precision=args.precision,
         fuse=args.fuse,
-        suppression=suppression_of(args),
+        suppression=suppression_of(args, model),
         fit=model.fit,
         header=header_of(model.origin),
     )
@@ -188,20 +188,18 @@ def load_model(args: argparse.Namespace) -> Model:
         from gluon_yolo.export import exported
 
         net = exported.load(record, file.parent)
-        return Model(net, record.size_hw, record.fit, record.origin, record.name)
+        return Model(net, record.size_hw, record.fit, record.origin, record.name, record.max_detections)
     from gluon_yolo.inference.mxnet_runtime import from_record
 
     net = from_record(record, file.parent, weights_of(path))
-    return Model(net, record.size_hw, record.fit, record.origin)
+    return Model(net, record.size_hw, record.fit, record.origin, max_detections=record.max_detections)
 
 
 def _say(model: Model, done: Exported, args: argparse.Namespace) -> None:
     """Print what was written, how near it is, and how to use it."""
-    count, (height, width) = model.net.spec.num_classes, model.size_hw
+    classes, (height, width) = counted(model.net.spec.num_classes, "class"), model.size_hw
     precision = "" if args.precision == "float32" else f", {args.precision}"
-    print(
-        f"{model.net.zoo_name}, {count} class{'es' if count > 1 else ''}, input {height}x{width}{precision}"
-    )
+    print(f"{model.net.zoo_name}, {classes}, input {height}x{width}{precision}")
     if done.removed:
         print(f"removed {', '.join(done.removed)}: {done.reason}")
     wide = max(map(len, done.files))

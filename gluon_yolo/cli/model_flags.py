@@ -10,7 +10,7 @@ from typing import Any
 from gluon_yolo.cli.number_flags import Within
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import MODES, Fit
-from gluon_yolo.inference.predictor import AUTO, RUNTIMES, Predictor
+from gluon_yolo.inference.predictor import AUTO, NMS, RUNTIMES, Predictor
 
 log = logging.getLogger("gluon_yolo")
 
@@ -45,6 +45,11 @@ def add_model_arguments(parser: argparse.ArgumentParser, score_threshold: float)
     )
     group.add_argument("--fit", choices=MODES, help=fit_help)
     add_threshold_arguments(group, score_threshold)
+    nms_help = (
+        "between which boxes one falls: those of one class, or any two, so that an object has one class "
+        "(default: %(default)s)"
+    )
+    group.add_argument("--nms", choices=NMS, default=NMS[0], help=nms_help)
     runtime_help = (
         "what runs an exported model (default: auto, the fastest that is installed and has a file of it, as "
         "measured here once)"
@@ -63,7 +68,7 @@ def add_network_arguments(group: Any) -> None:
 
 
 def add_threshold_arguments(group: Any, score_threshold: float) -> None:
-    """Declare ``--score-threshold``, with this default, and ``--nms-threshold``."""
+    """Declare ``--score-threshold``, with this default, ``--nms-threshold`` and ``--max-detections``."""
     group.add_argument(
         "--score-threshold",
         type=float,
@@ -84,6 +89,8 @@ def add_threshold_arguments(group: Any, score_threshold: float) -> None:
         metavar="IOU",
         help="drop the worse of two boxes of a class that overlap more (default: %(default)s)",
     )
+    most_help = "detections of a picture at most (default: the model's own, 100 where nobody said more)"
+    group.add_argument("--max-detections", type=int, action=Within, least=1, metavar="K", help=most_help)
 
 
 def model_files(args: argparse.Namespace) -> dict[str, str | None]:
@@ -102,10 +109,15 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
         "gpu": args.gpu,
         "score_threshold": args.score_threshold,
         "nms_threshold": args.nms_threshold,
+        "nms": args.nms,
     }
     options["size_hw"] = parse_size(args.size) if args.size else None
     if args.fit:
         options["fit"] = Fit(args.fit)
+    if args.max_detections:
+        options["max_detections"] = args.max_detections
+    if getattr(args, "classes_only", None):
+        options["classes_only"] = [name.strip() for name in args.classes_only.split(",") if name.strip()]
     if getattr(args, "data", None) and not (args.model or args.network):
         described = model_of_data(args)
         if described:

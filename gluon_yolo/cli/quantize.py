@@ -191,7 +191,7 @@ def _request(args: argparse.Namespace, model: Model) -> Request:
 
     size_hw = parse_size(args.size) if args.size else model.size_hw
     name = checked_name(model.net, args.name or model.name, size_hw)
-    return Request(model.net, name, size_hw, suppression=suppression_of(args), fit=model.fit)
+    return Request(model.net, name, size_hw, suppression=suppression_of(args, model), fit=model.fit)
 
 
 def _judge(data: quantize_data.Data, reference: Any, request: Request) -> Judge:
@@ -200,13 +200,17 @@ def _judge(data: quantize_data.Data, reference: Any, request: Request) -> Judge:
     from gluon_yolo.inference.predictor import Predictor
 
     spec, size_hw, fit = request.net.spec, request.size_hw, Fit(request.fit)
-    scoring, threshold = data.scoring, request.suppression.nms_threshold
+    scoring, threshold, most = (
+        data.scoring,
+        request.suppression.nms_threshold,
+        request.suppression.max_detections,
+    )
     if not data.labelled:
         print(
             f"{scoring.report.title}: every form is held to what the model in float32 finds from a score of "
             f"{FOUND_FROM} on (mAP50 of the one against the other)"
         )
-        predictor = Predictor(reference, spec, size_hw, FOUND_FROM, threshold, fit=fit)
+        predictor = Predictor(reference, spec, size_hw, FOUND_FROM, threshold, most, fit)
         scoring = found_by(predictor, scoring)
     quantize_data.warn_of_few(scoring)
     return Judge(
@@ -219,6 +223,7 @@ def _judge(data: quantize_data.Data, reference: Any, request: Request) -> Judge:
         agreement=not data.labelled,
         coco=data.coco,
         spellings=data.spellings,
+        max_detections=most,
     )
 
 

@@ -24,6 +24,7 @@ from gluon_yolo.data.picture_files import pictures_below
 from gluon_yolo.data.spellings import Spellings
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.calibration import divided, drawn
+from gluon_yolo.text import counted
 
 log = logging.getLogger("gluon_yolo")
 
@@ -101,7 +102,8 @@ def open_data(args: argparse.Namespace, class_names: Sequence[str]) -> Data:
             "--train-split and --val-split"
         )
     if len(free) < args.num:
-        log.warning("--num %d: there are %d pictures to calibrate on", args.num, len(free))
+        there = f"is {counted(1, 'picture')}" if len(free) == 1 else f"are {len(free)} pictures"
+        log.warning("--num %d: there %s to calibrate on", args.num, there)
     calibration = Chosen(train, [free[place] for place in drawn(len(free), args.num, args.seed)])
     whole = len(val) <= args.eval_num
     scoring = val if whole else Chosen(val, drawn(len(val), args.eval_num, args.seed))
@@ -117,12 +119,15 @@ def warn_of_few(scoring: Dataset) -> None:
         scoring: pictures with what is to be found in them.
     """
     pictures, objects = len(scoring), sum(len(scoring.truth(index)) for index in range(len(scoring)))
-    if objects and (pictures < FEW_PICTURES or objects < FEW_OBJECTS):
+    wanted = [f"{FEW_PICTURES} pictures"] if pictures < FEW_PICTURES else []
+    wanted += [f"{FEW_OBJECTS} objects"] if objects < FEW_OBJECTS else []
+    if objects and wanted:
         message = (
-            "only %d pictures with %d objects are scored: the mAP means little (one object is about %.1f "
-            "points of it); give %d pictures and %d objects at least"
+            "only %s with %s %s scored: the mAP means little (one object is about %.1f points of it); give "
+            "%s at least"
         )
-        log.warning(message, pictures, objects, 100 / objects, FEW_PICTURES, FEW_OBJECTS)
+        there = (counted(pictures, "picture"), counted(objects, "object"), "is" if pictures == 1 else "are")
+        log.warning(message, *there, 100 / objects, " and ".join(wanted))
 
 
 def _without_labels(args: argparse.Namespace) -> bool:
@@ -163,4 +168,4 @@ def _halves(dataset: Dataset, args: argparse.Namespace, labelled: bool, coco: bo
 
 
 def _drawn(part: Dataset, count: int) -> str:
-    return f"{len(part)} pictures" if len(part) == count else f"{len(part)} of {count} pictures"
+    return counted(count, "picture") if len(part) == count else f"{len(part)} of {count} pictures"

@@ -15,6 +15,7 @@ import numpy as np
 
 from gluon_yolo.cli.outputs import write_file
 from gluon_yolo.inference.runtimes import Network
+from gluon_yolo.text import counted
 
 ROUNDS, SECONDS = 20, 30.0  # calls of each network at most, and time for all of them
 SHOWN = {"VOC07_mAP50": "VOC07 mAP50", "AP": "COCO AP", "VOC_mAP50": "agreement"}
@@ -113,10 +114,8 @@ def say(
         print("(mxnet's files hold int8's weights as float32; it turns them into int8 when it first runs)")
     for sentence in missed:
         print(sentence)
-    print(
-        f"{about['pictures']['scoring']} pictures scored, {about['seconds']:.0f} s in all; the table is in "
-        f"{out / 'report.json'}"
-    )
+    scored = counted(about["pictures"]["scoring"], "picture")
+    print(f"{scored} scored, {about['seconds']:.0f} s in all; the table is in {out / 'report.json'}")
     folders = [out / precision for precision in dict.fromkeys(row.precision for row in rows[1:])]
     folders = [folder for folder in folders if folder.name != "float32"]
     if folders:

@@ -157,6 +157,8 @@ def _train(
         log_reports(train_data, val_data)
         for line in anchor_lines(net.spec, train_data, settings):
             log.info("%s", line)
+        if crowded := validation.crowded():
+            log.warning("%s", crowded)
         training = Training(settings, net, train_data, validation, folder, contexts)
         if resumed:
             training.resume()
@@ -212,7 +214,8 @@ def _validation(val_data: Dataset, settings: TrainSettings) -> Validation:
 
     metric, score_key = score(val_data, settings.val_metric)
     fit = Fit(settings.fit)
-    return Validation(val_data, [metric], score_key, settings.data_shape, settings.num_workers, fit)
+    most = settings.max_detections
+    return Validation(val_data, [metric], score_key, settings.data_shape, settings.num_workers, fit, most)
 
 
 def _new_folder(flags: Flags, settings: TrainSettings, net: DetectionNetwork) -> RunFolder:
@@ -223,7 +226,14 @@ def _new_folder(flags: Flags, settings: TrainSettings, net: DetectionNetwork) ->
     root, prefix = os.path.split(flags["save_prefix"])
     folder = RunFolder.create(root or ".", prefix + settings.network)
     folder.write_args(flags)
-    record = ModelFile(settings.network, settings.network, net.spec, settings.data_shape, fit=settings.fit)
+    record = ModelFile(
+        settings.network,
+        settings.network,
+        net.spec,
+        settings.data_shape,
+        fit=settings.fit,
+        max_detections=settings.max_detections,
+    )
     folder.write_model(record.to_dict())
     net.keep(folder.path)
     return folder

@@ -152,6 +152,8 @@ def _add_run(group: Any) -> None:
         "curve, as darknet's map, both at IoU 0.5; or COCO's AP. auto: coco on COCO annotations, else voc07"
     )
     _add(group, "--val-metric", choices=VAL_METRICS, help=best)
+    most = "detections of a picture in validation at most; kept for the model's later use"
+    _add(group, "--max-detections", metavar="K", help=most)
     _add(group, "--save-interval", help="epochs between kept snapshots, 0: none")
     profile = f"record N steps of the first epoch ({PROFILED} if not said) with mxnet's profiler"
     _add(group, "--profile", nargs="?", const=PROFILED, metavar="N", help=profile)

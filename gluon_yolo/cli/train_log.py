@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
     from gluon_yolo.engine.run_folder import RunFolder
@@ -46,7 +47,7 @@ def log_start(
         every = f"a new size every {settings.shape_interval} batches"
         shape = f"{', '.join(shown)}, {every}; validated at {shape}"
     log.info("run: %s; its settings: args.json there", folder.path)
-    log.info("network: %s, %d classes: %s", net.zoo_name, len(names), ", ".join(names))
+    log.info("network: %s, %s: %s", net.zoo_name, counted(len(names), "class"), ", ".join(names))
     log.info("%s", origin)
     devices = ", ".join(map(str, contexts))
     log.info("devices: %s; batch size %d; input %s", devices, settings.batch_size, shape)

@@ -8,6 +8,7 @@ from gluon_yolo.darknet.layers import PICTURE, Convolution, MaxPool, Upsample, Y
 from gluon_yolo.darknet.plan import Plan
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.text import counted
 
 IGNORE_IOU = 0.5  # darknet's, where ignore_thresh is not given
 
@@ -28,7 +29,8 @@ def make_spec(plan: Plan, class_names: Sequence[str] | None = None) -> Detection
     names = tuple(class_names) if class_names is not None else tuple(f"class {i}" for i in range(count))
     if len(names) != count:
         raise UserError(
-            f"{plan.cfg.path}: its [yolo] sections have {count} classes, but {len(names)} names are given"
+            f"{plan.cfg.path}: its [yolo] sections have {counted(count, 'class')}, but {len(names)} "
+            f"{'name is' if len(names) == 1 else 'names are'} given"
         )
     strides = tuple(_stride(plan, head) for head in heads)
     if len(set(strides)) != len(strides):

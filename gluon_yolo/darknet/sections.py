@@ -22,6 +22,7 @@ from gluon_yolo.darknet.layers import (
     Upsample,
     Yolo,
 )
+from gluon_yolo.text import counted
 
 ShapeOf = Callable[[int], Shape]
 ACTIVATIONS = tuple(
@@ -144,7 +145,8 @@ def _yolo(shape_of: ShapeOf, index: int, section: Section) -> Layer:
     wanted = len(mask) * (5 + classes)
     if source.channels != wanted:
         raise section.error(
-            f"reads {source.channels} channels, where {len(mask)} anchors and {classes} classes want {wanted}"
+            f"reads {source.channels} channels, where {counted(len(mask), 'anchor')} and "
+            f"{counted(classes, 'class')} want {wanted}"
         )
     training = {key: section.get_text(key) for key in _TRAINING if key in section}
     return Yolo(

@@ -11,6 +11,7 @@ import numpy as np
 from gluon_yolo.data.units import Units
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
+from gluon_yolo.text import counted
 
 _CLASSES_SHOWN = 20
 _ERRORS_SHOWN = 50
@@ -160,15 +161,16 @@ class Report:
 
     def summary_line(self) -> str:
         """Return the one line about the data that every run prints at its start."""
-        parts = [f"{self.pictures:,} pictures", f"{self.boxes:,} boxes{self._class_counts()}"]
+        boxes = counted(self.boxes, "box", form=",")
+        parts = [counted(self.pictures, "picture", form=","), f"{boxes}{self._class_counts()}"]
         parts.append(f"{self.empty_pictures:,} without objects")
         if self.difficult:
             parts.append(f"{self.difficult:,} marked difficult")
         if self.crowd_boxes:
-            parts.append(f"{self.crowd_boxes:,} crowd boxes left out")
-        parts.append(f"{self.broken_boxes:,} broken boxes dropped")
+            parts.append(f"{counted(self.crowd_boxes, 'crowd box', form=',')} left out")
+        parts.append(f"{counted(self.broken_boxes, 'broken box', form=',')} dropped")
         if self.skipped:
-            parts.append(f"{self.skipped:,} pictures left out that cannot be used")
+            parts.append(f"{counted(self.skipped, 'picture', form=',')} left out that cannot be used")
         return f"{self.title}: {', '.join(parts)}"
 
     def _class_counts(self) -> str:
@@ -176,7 +178,7 @@ class Report:
         names = list(self.per_class)
         shown = [f"{name} {self.per_class[name]:,}" for name in names[:_CLASSES_SHOWN]]
         if len(names) > _CLASSES_SHOWN:
-            shown.append(f"{len(names) - _CLASSES_SHOWN} more classes")
+            shown.append(counted(len(names) - _CLASSES_SHOWN, "more class"))
         return f" ({', '.join(shown)})" if shown else ""
 
     def log(self, limit: int = 20) -> None:
@@ -189,7 +191,8 @@ class Report:
         for finding in findings[:limit]:
             logger.warning("%s", finding)
         if len(findings) > limit:
-            logger.warning("%s: %d more findings like these", self.title, len(findings) - limit)
+            more = counted(len(findings) - limit, "more finding")
+            logger.warning("%s: %s like these", self.title, more)
 
     def raise_if_errors(self, skip_bad: bool, usable: int) -> None:
         """Stop before training when a file cannot be used, unless such files are to be left out.
@@ -207,7 +210,7 @@ class Report:
             return
         if skip_bad:
             raise UserError(f"{self.title}: not one picture can be used, the first: {errors[0]}")
-        count = "1 file" if len(errors) == 1 else f"{len(errors):,} files"
+        count = counted(len(errors), "file", form=",")
         lines = "".join(f"\n  {finding}" for finding in errors[:_ERRORS_SHOWN])
         if len(errors) > _ERRORS_SHOWN:
             more = f"{len(errors) - _ERRORS_SHOWN:,} more"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gluon_yolo.boxes import USUAL_DETECTIONS
 from gluon_yolo.data.chosen import Chosen
 from gluon_yolo.data.class_map import ClassMap
 from gluon_yolo.data.dataset import Dataset
@@ -38,6 +39,7 @@ class Judge:
             (:func:`found_by`), which is scored by the area under VOC's curve alone.
         coco: whether the ground truth is COCO's annotations, for which COCO's AP alone decides.
         spellings: what else the data may call the classes.
+        max_detections: detections of a picture at most.
 
     Attributes:
         keys: the numbers that decide: VOC07's mean and COCO's AP, which sees boxes that are a little off; or
@@ -60,6 +62,7 @@ class Judge:
         agreement: bool = False,
         coco: bool = False,
         spellings: Spellings | None = None,
+        max_detections: int = USUAL_DETECTIONS,
     ) -> None:
         self.dataset, self.agreement = dataset, agreement
         if not any(len(dataset.truth(index)) for index in range(len(dataset))):
@@ -68,6 +71,7 @@ class Judge:
         if agreement:
             self.keys = ("VOC_mAP50",)
         self._spec, self._size_hw, self._fit, self._nms_threshold = spec, size_hw, fit, nms_threshold
+        self._max_detections = max_detections
         self._renumbered = ClassMap(spec.class_names, dataset, spellings=spellings)
         self.baseline = self(reference)
 
@@ -79,6 +83,7 @@ class Judge:
             self._size_hw,
             score_threshold=LOWEST_SCORE,
             nms_threshold=self._nms_threshold,
+            max_detections=self._max_detections,
             fit=self._fit,
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import counted
 
 
 @dataclasses.dataclass
@@ -66,7 +67,7 @@ class Progress:
             )
         if len(self.class_names) != len(class_names):
             raise UserError(
-                f"{path}: holds {len(self.class_names)} classes, not {len(class_names)}; "
+                f"{path}: holds {counted(len(self.class_names), 'class')}, not {len(class_names)}; "
                 "resume with the run's own data set, or start a run that fine-tunes from its weights"
             )
         pairs = zip(self.class_names, class_names)

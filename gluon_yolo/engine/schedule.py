@@ -150,6 +150,11 @@ class Schedule:
         left = (1 - part) ** self.power if self.mode == "poly" else (1 + math.cos(math.pi * part)) / 2
         return self.target_lr + (self.base_lr - self.target_lr) * left
 
+    def shown(self, epoch: int) -> str:
+        """Return an epoch's learning rate for people: its last, and before it the first where that is 0."""
+        first, last = (self((epoch + part) * self.batches_per_epoch) for part in (0, 1))
+        return f"{last:.3g}" if last or not first else f"{first:.3g} to 0"
+
     def _decayed(self, step: int) -> float:
         """Return the product of the factors of the decay epochs that have begun at a step."""
         begun = [round(epoch * self.batches_per_epoch) <= step for epoch in self.decay_epochs]

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Sequence
 
+from gluon_yolo.boxes import USUAL_DETECTIONS
 from gluon_yolo.data import loader
 from gluon_yolo.data.transforms import augmentation, keeps_shape
 from gluon_yolo.engine.schedule import MODES, Schedule
@@ -26,6 +27,7 @@ _AT_LEAST = {
     **dict.fromkeys(("warmup_epochs", "warmup_lr", "lr_decay_period", "momentum", "wd"), 0),
     **dict.fromkeys(("target_lr", "cosine_epochs", "profile"), 0),
     "num_samples": -1,
+    "max_detections": 1,
 }
 _ABOVE_0 = ("lr", "lr_power", "warmup_power", "loss_scale")
 _CHOICES = {"worker_type": WORKER_TYPES, "box_loss": BOX_LOSSES, "val_metric": VAL_METRICS, "lr_mode": MODES}
@@ -87,6 +89,7 @@ class TrainSettings:
         log_interval: batches between log lines.
         val_interval: epochs between validations; the last epoch is always validated.
         val_metric: what decides which epoch is best, as :func:`gluon_yolo.engine.score.score` takes it.
+        max_detections: of a picture in validation, at most; the model's record keeps it.
         save_interval: epochs between kept snapshots; 0 keeps none.
         profile: steps of the first epoch to record (:mod:`gluon_yolo.engine.profiler`).
 
@@ -137,6 +140,7 @@ class TrainSettings:
     log_interval: int = 100
     val_interval: int = 1
     val_metric: str = "auto"
+    max_detections: int = USUAL_DETECTIONS
     save_interval: int = 10
     profile: int = 0
 

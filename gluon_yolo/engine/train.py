@@ -182,8 +182,8 @@ class Training:
                 if self.stop.asked:
                     return tally
         waited = 100 * (self.loader.time_waiting - waited) / tally.seconds
-        rate = self.schedule(progress.step)
-        log.info("epoch %d  lr %.3g  %s, %.1f %% of it waiting for data", epoch, rate, tally, waited)
+        rates = self.schedule.shown(epoch)
+        log.info("epoch %d  lr %s  %s, %.1f %% of it waiting for data", epoch, rates, tally, waited)
         return tally
 
     def _train_batch(self, batch: Any, tally: Tally) -> float:

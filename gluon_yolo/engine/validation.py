@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gluon_yolo.boxes import USUAL_DETECTIONS
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.engine.evaluate import evaluate
 from gluon_yolo.engine.sheets import ValidationSheet
@@ -16,6 +17,7 @@ from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.metrics import Metric
 from gluon_yolo.nn.detector import DetectionNetwork
+from gluon_yolo.text import counted
 
 BATCH_SIZE = 8
 LEAST_SCORE = 0.01  # detections below it say nothing to the metrics
@@ -31,6 +33,7 @@ class Validation:
         size_hw: height and width of the network's input.
         workers: threads that read pictures.
         fit: how pictures are brought to the input's size; stretched when None.
+        max_detections: of a picture, at most.
 
     Raises:
         UserError: when there is nothing to find in the pictures.
@@ -44,6 +47,7 @@ class Validation:
         size_hw: tuple[int, int],
         workers: int = 2,
         fit: Fit | None = None,
+        max_detections: int = USUAL_DETECTIONS,
     ) -> None:
         """Check that there is something to score."""
         if not dataset.report.boxes:
@@ -57,6 +61,18 @@ class Validation:
         self.size_hw = size_hw
         self.workers = workers
         self.fit = fit
+        self.max_detections = max_detections
+
+    def crowded(self) -> str:
+        """Say how many pictures have more objects than are looked for; nothing where none has."""
+        counts = [len(self.dataset.truth(index)) for index in range(len(self.dataset))]
+        most, over = self.max_detections, sum(count > self.max_detections for count in counts)
+        if not over:
+            return ""
+        return (
+            f"{self.dataset.report.title}: {counted(over, 'picture')} of {len(counts)} with more than {most} "
+            f"objects, up to {max(counts)}, of which validation finds {most} at most; raise --max-detections"
+        )
 
     def __call__(self, net: DetectionNetwork) -> tuple[dict[str, Any], np.ndarray]:
         """Score a network's present weights.
@@ -67,7 +83,9 @@ class Validation:
         """
         context = next(iter(net.collect_params().values())).list_ctx()[0]
         gpu = context.device_id if context.device_type == "gpu" else None
-        predictor = Predictor.from_block(net, self.size_hw, gpu=gpu, score_threshold=LEAST_SCORE)
+        predictor = Predictor.from_block(
+            net, self.size_hw, gpu=gpu, score_threshold=LEAST_SCORE, max_detections=self.max_detections
+        )
         seen = ValidationSheet(net.spec.class_names)
         for metric in self.metrics:
             metric.reset()

@@ -124,7 +124,7 @@ def export(
     record = ModelFile(
         request.name, net.zoo_name, net.spec, size_hw, precision=precision, weights=digest(net), fit=fit
     )
-    record = dataclasses.replace(record, origin=origin_of(net, header))
+    record = dataclasses.replace(record, origin=origin_of(net, header), max_detections=numbers.max_detections)
     files = {kind: tuple(f"{request.name}{end}" for end in FORMATS[kind].endings) for kind in formats}
     parities = {}
     with published(out_dir, record, files) as coming:

@@ -137,6 +137,7 @@ def write(
         precision="int8",
         weights=digest(request.net),
         fit=request.fit,
+        max_detections=request.suppression.max_detections,
     )
     files = {int8.kind: [f"{request.name}{ending}" for ending in ENDINGS[int8.kind]] for int8, _ in made}
     with published(out_dir, record, files) as coming:

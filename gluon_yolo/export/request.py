@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_yolo import settled
+from gluon_yolo.boxes import USUAL_DETECTIONS, candidates_for
 from gluon_yolo.darknet.weights import Header
 from gluon_yolo.data.scene import draw_scene
 from gluon_yolo.data.transforms.view import resize
@@ -31,18 +32,21 @@ class Suppression:
     Args:
         nms_threshold: overlap above which a worse box of the same class falls; outside 0..1 nothing falls.
         score_threshold: pairs of anchor and class at or below it are left out; 0 or more.
-        max_candidates: pairs that enter suppression.
+        max_candidates: pairs that enter suppression; given 0 it becomes
+            :func:`gluon_yolo.boxes.candidates_for` the detections.
         max_detections: rows returned per picture; of more than ``max_candidates`` only these.
     """
 
     nms_threshold: float = 0.45
     score_threshold: float = 0.01
-    max_candidates: int = 400
-    max_detections: int = 100
+    max_candidates: int = 0
+    max_detections: int = USUAL_DETECTIONS
 
     def __post_init__(self) -> None:
-        """Keep the rows to what can be in them."""
-        object.__setattr__(self, "max_detections", min(self.max_detections, self.max_candidates))
+        """Let the candidates follow the rows, and keep the rows to what can be in them."""
+        candidates = self.max_candidates or candidates_for(self.max_detections)
+        object.__setattr__(self, "max_candidates", candidates)
+        object.__setattr__(self, "max_detections", min(self.max_detections, candidates))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo import __version__
+from gluon_yolo.boxes import USUAL_DETECTIONS
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.graph import ENDINGS, Graph, read_graphs
@@ -41,6 +42,7 @@ class ModelFile:
         fit: how pictures are brought to the input's size, a mode of :class:`gluon_yolo.inference.fit.Fit`.
         origin: of an imported model, the files it came from, and what writing them again takes.
         package: who wrote it.
+        max_detections: detections of a picture at most that who runs it should keep, where nobody says more.
     """
 
     name: str
@@ -53,6 +55,7 @@ class ModelFile:
     fit: str = "resize"
     origin: dict[str, Any] | None = None
     package: str = f"gluon_yolo {__version__}"
+    max_detections: int = USUAL_DETECTIONS
 
     @property
     def is_run(self) -> bool:
@@ -97,6 +100,7 @@ class ModelFile:
             "network": self.network,
             "spec": self.spec.to_dict(),
             "input": {**INPUT, "size_hw": list(self.size_hw), "fit": self.fit},
+            "max_detections": self.max_detections,
             "precision": self.precision,
             "weights": self.weights,
             "graphs": {kind: dataclasses.asdict(graph) for kind, graph in self.graphs.items()},
@@ -147,6 +151,7 @@ class ModelFile:
                 fit=Fit(record["input"].get("fit", "resize")).mode,
                 origin=record.get("origin"),
                 package=record.get("package", ""),
+                max_detections=int(record.get("max_detections", USUAL_DETECTIONS)),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(

@@ -10,10 +10,9 @@ from typing import Any, overload
 
 import numpy as np
 
-from gluon_yolo.boxes import select
-from gluon_yolo.errors import UserError
-from gluon_yolo.inference import fastest, runtimes
-from gluon_yolo.inference.decode import RawMaps
+from gluon_yolo.boxes import USUAL_DETECTIONS, Selection
+from gluon_yolo.inference import choice, fastest, runtimes
+from gluon_yolo.inference.choice import FARTHEST, NMS
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.given import PathLike, Picture, picture_of
 from gluon_yolo.inference.model_file import ModelFile, find_model_file
@@ -22,11 +21,10 @@ from gluon_yolo.inference.runtimes import RUNTIMES, Network
 from gluon_yolo.spec import Anchors, DetectionSpec
 from gluon_yolo.structures import Detections
 
-__all__ = ["AUTO", "FARTHEST", "RUNTIMES", "Network", "Predictor"]
+__all__ = ["AUTO", "FARTHEST", "NMS", "RUNTIMES", "Network", "Predictor"]
 
 AUTO = "auto"
 PARTS = ("preprocess", "network", "postprocess")  # of a call's time
-FARTHEST = 1e6  # pixels from the picture; a box beyond is nowhere, and its area would overflow
 
 
 class Predictor:
@@ -40,15 +38,23 @@ class Predictor:
         network: pixels (B, h, w, 3) uint8 RGB to boxes (B, N, 4) in input pixels and scores (B, N, C).
         spec: the model's class names and strides.
         size_hw: height and width that pictures are brought to, multiples of the largest stride.
-        score_threshold: detections at or below it are left out.
-        nms_threshold: overlap above which the worse of two boxes of a class falls.
-        max_detections: detections per picture at most.
+        score_threshold: detections at or below it are left out; 0..1.
+        nms_threshold: overlap above which the worse of two boxes falls, 0..1; at 0 and at 1 none falls.
+        max_detections: detections per picture at most, the best of them; ``left_out`` says when there were
+            more.
         fit: how a picture is brought to ``size_hw``.
         batch_size: pictures that the network takes at once, of a list of them.
         runtime: name of what computes; None for a network of one's own.
+        nms: between which boxes one falls: ``"class"``, those of one class; ``"agnostic"``, any two.
+        classes_only: names of the classes that are looked for; the others take no part. None is all.
+        max_candidates: pairs of anchor and class that are compared, the best; None takes
+            :func:`gluon_yolo.boxes.candidates_for` the detections.
+        network_limit: boxes at most that the network itself lets stand; None for one that gives all.
+        name: of the model, for ``repr``.
 
     Raises:
-        UserError: when the size suits no grid of the model, or a threshold lies outside 0..1.
+        UserError: when the size suits no grid of the model, a threshold lies outside 0..1, a limit is below
+            1, or a class is unknown.
     """
 
     def __init__(
@@ -58,17 +64,22 @@ class Predictor:
         size_hw: tuple[int, int],
         score_threshold: float = 0.3,
         nms_threshold: float = 0.45,
-        max_detections: int = 100,
+        max_detections: int = USUAL_DETECTIONS,
         fit: Fit | None = None,
         batch_size: int = 8,
         runtime: str | None = None,
+        nms: str = "class",
+        classes_only: Sequence[str] | None = None,
+        max_candidates: int | None = None,
+        network_limit: int | None = None,
+        name: str | None = None,
     ):
         check_size(size_hw, spec)
-        for name, value in (("score threshold", score_threshold), ("NMS threshold", nms_threshold)):
-            if not 0 <= value <= 1:
-                raise UserError(f"{name} {value}: must lie within 0 and 1")
-        if batch_size < 1:
-            raise UserError(f"batch size {batch_size}: expected 1 or more")
+        choice.check_limits(
+            nms,
+            {"score threshold": score_threshold, "NMS threshold": nms_threshold},
+            {"batch size": batch_size, "max detections": max_detections, "max candidates": max_candidates},
+        )
         self.spec = spec
         self.size_hw = (int(size_hw[0]), int(size_hw[1]))
         self.score_threshold = score_threshold
@@ -77,6 +88,12 @@ class Predictor:
         self.fit = fit or Fit()
         self.batch_size = batch_size
         self.runtime = runtime
+        self.nms = nms
+        self.classes_only = classes_only
+        self.max_candidates = max_candidates
+        self.name = name
+        self._wanted = choice.class_ids_of(classes_only, spec.class_names)
+        self.network_limit = network_limit
         self._network = network
         self._last = threading.local()
 
@@ -99,7 +116,11 @@ class Predictor:
                 (:mod:`gluon_yolo.inference.fastest`); ``predictor.runtime`` is its name.
             size_hw: another input size than the model's own.
             gpu: index of a GPU; None runs on the processor.
-            **options: thresholds, and another fit than the model's own, as the class takes them.
+            **options: as the class takes them, here with their defaults: ``score_threshold`` 0.3,
+                ``nms_threshold`` 0.45, ``nms`` ``"class"``, ``classes_only`` None (all), ``batch_size`` 8;
+                ``max_detections``: what the model was trained or exported for, which is 100 where nobody said
+                otherwise; ``max_candidates``: 400, and eight for each detection from 101 on; ``fit``: the
+                model's own.
 
         Raises:
             UserError: when there is no model, or it is damaged.
@@ -109,7 +130,7 @@ class Predictor:
         record = ModelFile.read(file)
         size_hw = size_hw or record.size_hw
         check_size(size_hw, record.spec)
-        options.setdefault("fit", Fit(record.fit))
+        options = {"fit": Fit(record.fit), "max_detections": record.max_detections, **options}
         network: Network
         if record.is_run:
             network = runtimes.load_run("mxnet" if runtime == AUTO else runtime, record, path, gpu)
@@ -118,6 +139,9 @@ class Predictor:
             runtime, network = fastest.choose(record, file, size_hw, gpu)
         else:
             network = runtimes.load(runtime, record, file.parent, gpu)
+        limit = runtimes.limit_of(runtime, record)
+        choice.warn_of_limit(f"{path}: {runtime}", limit, options["max_detections"])
+        options = {"network_limit": limit, "name": str(path), **options}
         return cls(network, record.spec, size_hw, runtime=runtime, **options)
 
     @classmethod
@@ -140,13 +164,13 @@ class Predictor:
             size_hw: input size in pixels; None takes the network's usual one.
             gpu: index of a GPU; None runs on the processor.
             anchors: per level (width, height) in input pixels; None takes the network's own.
-            **options: thresholds, and another fit than the network's usual one, as the class takes them.
+            **options: as :meth:`load` takes them; the fit is the network's usual one.
 
         Raises:
             UserError: for an unknown network, or weights that do not fit it.
         """
         net, known = runtimes.module_of("mxnet").from_weights(name, weights, class_names, anchors)
-        options.setdefault("fit", Fit(known.fit))
+        options = {"fit": Fit(known.fit), "name": name, **options}
         return cls.from_block(net, size_hw or known.size_hw, gpu, **options)
 
     @classmethod
@@ -155,6 +179,7 @@ class Predictor:
     ) -> Predictor:
         """Take a :class:`gluon_yolo.nn.detector.DetectionNetwork` in memory with its weights as now."""
         network = runtimes.module_of("mxnet").from_block(net, gpu=gpu)
+        options = {"name": net.zoo_name, **options}
         return cls(network, net.spec, size_hw, runtime="mxnet", **options)
 
     @property
@@ -166,6 +191,24 @@ class Predictor:
     def timings(self) -> dict[str, float]:
         """Milliseconds of this thread's last call: ``preprocess``, ``network``, ``postprocess``."""
         return dict(getattr(self._last, "timings", dict.fromkeys(PARTS, 0.0)))
+
+    @property
+    def left_out(self) -> tuple[float, ...]:
+        """Return what a limit cut off in this thread's last call, a number for each picture.
+
+        It is the best score among what ``max_detections`` or ``max_candidates`` left out, 0 where that was
+        nothing. Of candidates nobody knows whether they are objects of their own.
+        """
+        return tuple(getattr(self._last, "left_out", ()))
+
+    def __repr__(self) -> str:
+        """Return the model, what runs it, and all that decides what is found."""
+        names = ("runtime", "size_hw", "score_threshold", "nms_threshold", "nms", "max_detections")
+        parts = [f"model={self.name!r}", *(f"{name}={getattr(self, name)!r}" for name in names)]
+        parts += [f"fit={self.fit.mode!r}", f"class_names=({choice.listed(self.class_names)})"]
+        if self.classes_only is not None:
+            parts.append(f"classes_only=({choice.listed(self.classes_only)})")
+        return f"Predictor({', '.join(parts)})"
 
     @overload
     def __call__(self, picture: Picture) -> Detections: ...
@@ -188,11 +231,13 @@ class Predictor:
         if not isinstance(picture, (list, tuple)):
             return self._detect([picture])[0]
         found: list[Detections] = []
+        left_out: tuple[float, ...] = ()
         total = dict.fromkeys(PARTS, 0.0)
         for start in range(0, len(picture), self.batch_size):
             found += self._detect(picture[start : start + self.batch_size])
+            left_out += self.left_out
             total = {part: spent + self.timings[part] for part, spent in total.items()}
-        self._last.timings = total
+        self._last.timings, self._last.left_out = total, left_out
         return found
 
     def _detect(self, pictures: Sequence[Picture]) -> list[Detections]:
@@ -223,26 +268,21 @@ class Predictor:
         start = time.perf_counter()
         given = self._network(pictures)
         ran = time.perf_counter()
-        found = [self._select(given, index) for index in range(len(pictures))]
+        chosen = [self._choose(given, index) for index in range(len(pictures))]
         spent = (0.0, ran - start, time.perf_counter() - ran)
         self._last.timings = {part: seconds * 1e3 for part, seconds in zip(PARTS, spent)}
-        return found
+        self._last.left_out = tuple(one.left_out for one in chosen)
+        return [one.found for one in chosen]
 
-    def _select(self, given: Sequence[np.ndarray], index: int) -> Detections:
-        """Return one picture's detections, of what the network gave for its batch."""
-        if isinstance(given, RawMaps):
-            boxes, scores = given.above(self.score_threshold, index)
-        else:
-            boxes, scores = given[0][index], given[1][index]
-        if not np.isfinite(scores.max(initial=0)):
-            raise UserError(
-                "the network's scores are not finite numbers: its weights are damaged, or training diverged"
-            )
-        return select(
-            boxes,
-            scores,
-            score_threshold=self.score_threshold,
+    def _choose(self, given: Sequence[np.ndarray], index: int) -> Selection:
+        return choice.choose_from(
+            given,
+            index,
+            self.score_threshold,
+            self.network_limit,
             nms_threshold=self.nms_threshold,
+            max_candidates=self.max_candidates,
             max_detections=self.max_detections,
-            farthest=FARTHEST,  # an untrained network's exponentials overflow
+            agnostic=self.nms == "agnostic",
+            wanted=self._wanted,
         )

@@ -119,3 +119,19 @@ def candidates(record: ModelFile) -> list[str]:
         )
     smallest_first = sorted(fitting, key="mxnet".__eq__)  # of what can be installed
     return [name for name in fitting if RUNTIMES[name].installed] or smallest_first[:1]
+
+
+def limit_of(name: str, record: ModelFile) -> int | None:
+    """Return how many boxes of a picture a model lets stand, as a runtime reads it; None for all.
+
+    It is so where the graph ends with its own suppression and nothing before it can be had.
+
+    Args:
+        name: of the runtime, which reads one of the model's formats; or of one that runs a run's network.
+        record: the model's record.
+    """
+    graphs = [record.graphs[kind] for kind in RUNTIMES[name].formats if kind in record.graphs]
+    if not graphs or graphs[0].decoded or not graphs[0].nms:
+        return None
+    limit = graphs[0].nms.get("max_detections")
+    return None if limit is None else int(limit)

@@ -1,14 +1,16 @@
-"""Sources: what a user named -> pictures, videos, a webcam; and names for what comes of them."""
+"""Sources: what a user named -> pictures, videos, webcams, streams; and names for what comes of them."""
 
 from __future__ import annotations
 
 import dataclasses
 import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from gluon_yolo.data.picture_files import EXTENSIONS, is_picture, left_out
+from gluon_yolo.inference import web
+from gluon_yolo.inference.urls import SCHEMES, scheme_of, shown, stem_of
 
 WRITTEN = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff")
 """The endings of pictures that results keep."""
@@ -20,19 +22,37 @@ class Source:
     """One thing to look at.
 
     Args:
-        name: as messages and results call it: the path, or ``camera N``.
-        path: the file; None for a webcam.
-        camera: the webcam's index; None for a file.
+        name: as messages and results call it: the path, ``camera N``, or the URL without its password.
+        path: the file, of a URL its copy here; None for a webcam, or a URL without a copy.
+        camera: the webcam's index; None for a file or a URL.
+        url: of a stream, a video or a picture; None for a file or a webcam.
+        picture: the bytes that a URL gave, where they are a picture's.
+        whole: whether a URL gives a file, which has an end.
     """
 
     name: str
     path: Path | None = None
     camera: int | None = None
+    url: str | None = None
+    picture: bytes | None = None
+    whole: bool = False
 
     @property
     def moving(self) -> bool:
-        """Whether it is a video or a webcam rather than a picture."""
-        return self.path is None or _is_video(self.path)
+        """Whether it is a video, a webcam or a stream rather than a picture."""
+        return self.picture is None if self.path is None else _is_video(self.path)
+
+    @property
+    def live(self) -> bool:
+        """Whether it has no end of its own."""
+        return self.path is None and self.picture is None and not self.whole
+
+    @property
+    def stem(self) -> str:
+        """What a result is called, without an ending."""
+        if self.url is not None:
+            return stem_of(self.url)
+        return f"camera{self.camera}" if self.path is None else self.path.stem
 
 
 def find_sources(words: Iterable[str]) -> tuple[list[Source], list[str]]:
@@ -40,8 +60,8 @@ def find_sources(words: Iterable[str]) -> tuple[list[Source], list[str]]:
 
     Args:
         words: each a picture, a video, a folder of them (not the folders in it), a pattern such as
-            ``day*/*.jpg`` (``**`` goes down, the ending counts in any letter case), or the index of a
-            webcam.
+            ``day*/*.jpg`` (``**`` goes down, the ending counts in any letter case), the index of a
+            webcam, or a URL.
 
     Returns:
         The sources, and a sentence for each word that named none.
@@ -51,6 +71,13 @@ def find_sources(words: Iterable[str]) -> tuple[list[Source], list[str]]:
     for word in words:
         if word.isdecimal() and not Path(word).exists():
             sources.setdefault(int(word), Source(f"camera {int(word)}", camera=int(word)))
+            continue
+        scheme = scheme_of(word)
+        if scheme in SCHEMES:
+            sources.setdefault(word, Source(shown(word), url=word))
+            continue
+        if scheme is not None:
+            problems.append(f"{shown(word)}: no stream that can be opened; known are {', '.join(SCHEMES)}")
             continue
         paths, problem = _files(word)
         if problem:
@@ -93,6 +120,31 @@ def _in_any_case(pattern: str) -> str:
     return stem + "".join(f"[{letter.lower()}{letter.upper()}]" for letter in ending)
 
 
+def looked_up(source: Source, folder: Path, seconds: float = web.SECONDS) -> Source:
+    """Ask a URL's server what it gives; other sources are what they are.
+
+    Args:
+        source: of any kind.
+        folder: to put a video into that cannot be read where it is.
+        seconds: to wait for an answer.
+
+    Returns:
+        The source with its picture's bytes, or with whether it is a file; of a video whose server cannot
+        begin in the middle of it, with the path of a copy in the folder.
+
+    Raises:
+        UserError: the server does not answer, or refuses.
+    """
+    if source.url is None or scheme_of(source.url) not in ("http", "https"):
+        return source
+    answer = web.ask(source.url, seconds)
+    if answer.picture is None and answer.whole and not answer.seekable:
+        path = folder / f"{source.stem}.mp4"
+        web.download(source.url, path, seconds)
+        return dataclasses.replace(source, path=path, whole=True)
+    return dataclasses.replace(source, picture=answer.picture, whole=answer.whole)
+
+
 class ResultNames:
     """Names result files so that none is a source itself, and no two are the same.
 
@@ -101,29 +153,39 @@ class ResultNames:
     Args:
         folder: where results go.
         sources: all sources of this run.
+        own_stems: whether results differ before their ending too, for what is written beside them.
     """
 
-    def __init__(self, folder: Path, sources: Sequence[Source]) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, sources: Sequence[Source], own_stems: bool = False) -> None:
+        self._folder, self._own_stems = folder, own_stems
         self._taken = {_key(source.path) for source in sources if source.path is not None}
+        self._stems: set[str] = set()
 
     def result_of(self, source: Source) -> Path:
         """Return a path for a source's result: an ``.mp4`` for a video, else a picture of the same kind.
 
         A picture whose kind is not written for others to see, such as a PGM, becomes a JPEG.
         """
-        if source.path is None:
-            stem, suffix = f"camera{source.camera}", ".mp4"
-        elif source.moving:
-            stem, suffix = source.path.stem, ".mp4"
-        else:
-            stem, suffix = source.path.stem, source.path.suffix
-            if suffix.lower() not in WRITTEN:
-                suffix = ".jpg"
-        path, number = self._folder / f"{stem}{suffix}", 1
-        while _key(path) in self._taken:
+        suffix = ".mp4" if source.moving else ".jpg"
+        if source.path is not None and source.path.suffix.lower() in WRITTEN:
+            suffix = source.path.suffix
+        path = self.place(self._folder, source.stem, suffix, self._stems if self._own_stems else set())
+        self._stems.add(path.stem.casefold())
+        return path
+
+    def place(self, folder: Path, stem: str, suffix: str, stems: Collection[str] = ()) -> Path:
+        """Return a path in a folder that is no source and was not given before, and keep it.
+
+        Args:
+            folder: of the file.
+            stem: its name; a number is put behind it where it is taken.
+            suffix: its ending.
+            stems: that it may not have, in small letters.
+        """
+        path, number = folder / f"{stem}{suffix}", 1
+        while _key(path) in self._taken or path.stem.casefold() in stems:
             number += 1
-            path = self._folder / f"{stem}_{number}{suffix}"
+            path = folder / f"{stem}_{number}{suffix}"
         self._taken.add(_key(path))
         return path
 

@@ -31,10 +31,14 @@ class ReadAhead(Generic[Item]):
     Args:
         items: what is read; its error is raised in the place of the item that it prevented.
         held: items at most that wait to be used.
+        stop: called when the block is left, before the thread is waited for, so that what it reads ends.
     """
 
-    def __init__(self, items: Iterable[Item], held: int = HELD) -> None:
+    def __init__(
+        self, items: Iterable[Item], held: int = HELD, stop: Callable[[], None] | None = None
+    ) -> None:
         self._items = items
+        self._stop = stop
         self._queue: queue.Queue[Any] = queue.Queue(held)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._read, name="gluon_yolo-read", daemon=True)
@@ -57,6 +61,8 @@ class ReadAhead(Generic[Item]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopped.set()
+        if self._stop is not None:
+            self._stop()
         self._thread.join()
 
     def _read(self) -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +15,12 @@ import numpy as np
 from gluon_yolo.errors import UserError
 
 USUAL_FPS = 25.0  # where a video or a webcam does not say
+
+
+def fps_of(capture: Any) -> float:
+    """Return the frames a second of OpenCV's capture, the usual ones where it does not know."""
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    return fps if math.isfinite(fps) and 1 <= fps <= 1000 else USUAL_FPS
 
 
 class VideoReader:
@@ -25,6 +32,7 @@ class VideoReader:
     Attributes:
         fps: frames per second.
         frames: how many the file says it has; None when it does not say, and for a webcam.
+        ending: why no more frames came, once they have ended.
 
     Raises:
         UserError: when it cannot be opened.
@@ -32,6 +40,8 @@ class VideoReader:
 
     def __init__(self, source: Path | int) -> None:
         self._source = source
+        self._stopped = False
+        self.ending = ""
         self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
         if not self._capture.isOpened():
             if isinstance(source, int):
@@ -39,8 +49,7 @@ class VideoReader:
             empty = source.is_file() and not source.stat().st_size
             why = "the file is empty" if empty else "damaged, cut short, or of a kind unknown to OpenCV"
             raise UserError(f"{source}: cannot be read as a video ({why})")
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = fps if math.isfinite(fps) and 1 <= fps <= 1000 else USUAL_FPS
+        self.fps = fps_of(self._capture)
         frames = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.frames = int(frames) if isinstance(source, Path) and 0 < frames < 1e9 else None
 
@@ -51,14 +60,19 @@ class VideoReader:
             UserError: when there is not a single one.
         """
         count = 0
-        while True:
+        while not self._stopped:
             there, frame = self._capture.read()
             if not there:
                 break
             count += 1
             yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-        if not count:
+        self.ending = "it was stopped" if self._stopped else "it is at its end"
+        if not count and not self._stopped:
             raise UserError(f"{self._source}: gives no frame that can be read")
+
+    def stop(self) -> None:
+        """Let no more frames come; from any thread."""
+        self._stopped = True
 
     def __enter__(self) -> VideoReader:
         return self
@@ -84,22 +98,25 @@ class VideoWriter:
         self._part = path.with_name(f"{path.stem}.part{path.suffix}")
         self._fps = fps
         self._writer: cv2.VideoWriter | None = None
+        self._size_wh = (0, 0)
 
     def write(self, frame: np.ndarray) -> None:
-        """Append a frame (H, W, 3); all have the first one's size.
+        """Append a frame (H, W, 3), which is brought to the first one's size where it has another.
 
         Raises:
             UserError: when the file cannot be written.
         """
         if self._writer is None:
-            size_wh = (frame.shape[1], frame.shape[0])
+            self._size_wh = (frame.shape[1], frame.shape[0])
             self._writer = cv2.VideoWriter(
-                str(self._part), cv2.VideoWriter.fourcc(*"mp4v"), self._fps, size_wh
+                str(self._part), cv2.VideoWriter.fourcc(*"mp4v"), self._fps, self._size_wh
             )
             if not self._writer.isOpened():
                 raise UserError(
                     f"{self._path}: cannot be written as MP4; check the folder, and OpenCV's video support"
                 )
+        if frame.shape[1::-1] != self._size_wh:  # OpenCV would drop it without a word
+            frame = cv2.resize(frame, self._size_wh, interpolation=cv2.INTER_AREA)
         self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 
     def __enter__(self) -> VideoWriter:

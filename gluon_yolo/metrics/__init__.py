@@ -1,6 +1,6 @@
-"""Metrics: predicted boxes against ground truth -> average precision, as Pascal VOC and as COCO count it.
+"""Metrics: predicted boxes against ground truth -> average precision, as VOC and as COCO count it, and F1.
 
-Both metrics answer to the same two calls, so that ``engine.evaluate`` need not know which it feeds:
+All metrics answer to the same two calls, so that ``engine.evaluate`` need not know which it feeds:
 ``observe(index, predicted, truth)`` for one picture of the data set, boxes in that picture's own pixels, and
 ``compute()`` for the numbers, a dict whose ``per_class`` entry maps class names to dicts.
 """

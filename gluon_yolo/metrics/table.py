@@ -1,4 +1,4 @@
-"""Tables of metrics for people: one row per class, and COCO's twelve numbers."""
+"""Tables of metrics for people: a row per class, COCO's twelve numbers, what a threshold lets through."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ CLASS_COLUMNS = {
 }
 # key of the mean that belongs below a column
 MEANS = {"AP07": "VOC07_mAP50", "AP": "VOC_mAP50", "COCO_AP50": "AP50", "COCO_AP": "AP"}
+# keys of ``F1Metric``, in ``per_class`` and beside it -> column title
+F1_COLUMNS = {
+    "TP": "found",
+    "FP": "wrong",
+    "FN": "missed",
+    "precision": "precision",
+    "recall": "recall",
+    "F1": "F1",
+    "best_F1": "best F1",
+    "best_threshold": "with score >",
+}
 EVERY, ALL = "IoU 0.50 to 0.95", "all objects"
 COCO_MEANINGS = {
     "AP": f"average precision, {EVERY}, {ALL}",
@@ -44,6 +55,33 @@ def class_table(numbers: dict[str, Any]) -> str:
     rows = [["class", *(CLASS_COLUMNS[key] for key in keys)]]
     rows += [[name, *(_cell(row.get(key)) for key in keys)] for name, row in per_class.items()]
     rows += [["mean", *(_cell(numbers.get(MEANS[key])) if key in MEANS else "" for key in keys)]]
+    return _ruled(rows)
+
+
+def f1_table(numbers: dict[str, Any]) -> str:
+    """Turn what ``evaluate`` returned of ``F1Metric`` into a table: a row per class, and all together below.
+
+    A dash stands where there is no number: no precision where nothing was found, no recall where nothing is.
+    """
+    rows = [[f"score > {numbers['F1_threshold']:g}", *F1_COLUMNS.values()]]
+    rows += [
+        [name, *(_cell(row.get(key)) for key in F1_COLUMNS)] for name, row in numbers["per_class"].items()
+    ]
+    return _ruled([*rows, ["together", *(_cell(numbers[key]) for key in F1_COLUMNS)]])
+
+
+def f1_line(numbers: dict[str, Any]) -> str:
+    """Say in one line what ``F1Metric`` gave for all classes together."""
+    shares = ", ".join(f"{name} {_cell(numbers[name]).strip()}" for name in ("precision", "recall", "F1"))
+    counts = f"found {numbers['TP']}, wrong {numbers['FP']}, missed {numbers['FN']}"
+    line = f"score > {numbers['F1_threshold']:g}: {shares} ({counts})"
+    if not numbers["best_F1"] > 0:  # NaN too
+        return line
+    return f"{line}; F1 is best, {numbers['best_F1']:.3f}, with score > {numbers['best_threshold']:.3f}"
+
+
+def _ruled(rows: list[list[str]]) -> str:
+    """Return rows of cells as lines, with a rule below the first and above the last."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
     rule = "-" * len(lines[0])

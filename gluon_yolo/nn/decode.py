@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gluon_yolo.boxes import USUAL_DETECTIONS, candidates_for
 from gluon_yolo.compat import gluon, mx
 from gluon_yolo.nn.coding import PLACE_COLUMNS, coding_of
 from gluon_yolo.nn.scores import score_rule_of
@@ -132,7 +133,8 @@ class Detect(gluon.HybridBlock):
         spec: as for :class:`Decode`.
         nms_threshold: overlap above which a worse box of the same class falls; outside 0..1 nothing falls.
         score_threshold: pairs at or below it are left out; 0 or more.
-        max_candidates: pairs that enter suppression.
+        max_candidates: pairs that enter suppression; None takes :func:`gluon_yolo.boxes.candidates_for` the
+            detections.
         max_detections: rows returned per picture; at most ``max_candidates``.
     """
 
@@ -141,8 +143,8 @@ class Detect(gluon.HybridBlock):
         spec: DetectionSpec,
         nms_threshold: float = 0.45,
         score_threshold: float = 0.01,
-        max_candidates: int = 400,
-        max_detections: int = 100,
+        max_candidates: int | None = None,
+        max_detections: int = USUAL_DETECTIONS,
         **kwargs,
     ):
         """Store the thresholds, which become attributes of the exported graph."""
@@ -151,8 +153,8 @@ class Detect(gluon.HybridBlock):
         self.num_classes = spec.num_classes
         self.nms_threshold = nms_threshold if 0 < nms_threshold < 1 else 1
         self.score_threshold = score_threshold
-        self.max_candidates = max_candidates
-        self.max_detections = min(max_detections, max_candidates)
+        self.max_candidates = candidates_for(max_detections) if max_candidates is None else max_candidates
+        self.max_detections = min(max_detections, self.max_candidates)
 
     def hybrid_forward(self, F, *maps):
         """Return ids (B, K, 1), scores (B, K, 1), bboxes (B, K, 4) in input pixels; rows of -1 fill up."""

@@ -17,6 +17,7 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.nn.detector import DetectionNetwork
 from gluon_yolo.nn.weights_file import WeightsFile
 from gluon_yolo.spec import Anchors
+from gluon_yolo.text import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +101,8 @@ def load(
     count = _num_classes(net, file)
     names = class_names or file.class_names or _likely_class_names(net, count, file.is_foreign and partial)
     if names is not None and count is not None and len(names) != count:
-        raise UserError(f"{file.path}: weights for {count} classes, with {len(names)} class names to them")
+        there = counted(count, "class")
+        raise UserError(f"{file.path}: weights for {there}, with {counted(len(names), 'class name')} to them")
     report, fitting = _fit(net, file, names)
     if not report.taken:
         raise UserError(
@@ -251,8 +253,9 @@ def _check_whole(net: DetectionNetwork, file: WeightsFile, report: Loaded, count
         )
     if report.adapted:
         classes = net.spec.num_classes
+        there = "other classes" if count is None else counted(count, "class")
         text = (
-            f"weights for {count} classes, but the network has {classes}"
+            f"weights for {there}, but the network has {classes}"
             if count != classes
             else f"weights for other class names, or in another order, than {_few(net.spec.class_names)}"
         )

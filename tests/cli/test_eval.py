@@ -128,6 +128,71 @@ def test_scores_voc(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert read_picture(pictures[0]).shape == (108, 252, 3)
 
 
+@pytest.mark.parametrize(
+    ("words", "threshold", "counts"),
+    [
+        ([], 0.3, (3, 0, 0)),
+        (["--shown-threshold", "0.95"], 0.95, (0, 0, 3)),
+        (["--score-threshold", "0.5"], 0.5, (3, 0, 0)),  # what scores less is not there to be counted
+        (["--score-threshold", "0.92"], 0.92, (0, 0, 3)),
+    ],
+)
+def test_precision_recall_and_f1(
+    data: Path, words: list[str], threshold: float, counts: tuple, capsys: Any, monkeypatch: Any
+) -> None:
+    def seeing(args: Any) -> Predictor:
+        return Predictor(bright_squares, SPEC, (96, 128), score_threshold=args.score_threshold)
+
+    monkeypatch.setattr(command, "open_predictor", seeing)
+    place = ["--data-root", str(data), "--json", str(data / "s.json")]
+    assert main(["eval", "--model", "m", *place, *words]) == 0
+    numbers = json.loads((data / "s.json").read_text())
+    for part in (numbers, numbers["per_class"]["square"]):
+        assert (part["TP"], part["FP"], part["FN"]) == counts
+        assert part["recall"] == counts[0] / 3 and part["precision"] == (1 if counts[0] else None)
+    assert numbers["F1_threshold"] == threshold
+    said = capsys.readouterr().out
+    assert f"\nscore > {threshold:g} " in said and f"\nscore > {threshold:g}: precision " in said
+    if threshold == 0.3:
+        assert numbers["best_F1"] == 1 and numbers["best_threshold"] == pytest.approx(
+            (0.9 + 0.01) / 2, abs=1e-6
+        )
+        line = "score > 0.3: precision 1.000, recall 1.000, F1 1.000 (found 3, wrong 0, missed 0); F1 is best"
+        assert line in said
+
+
+def test_what_a_limit_cut_off_is_said(data: Path, monkeypatch: Any, capsys: Any) -> None:
+    """Once, with the number of pictures; what was asked for is in the JSON."""
+    for most, said in (
+        (1, "in 3 pictures --max-detections 1 cut off detections, which score 0.900 at most\n"),
+        (9, ""),
+    ):
+        limited = Predictor(bright_squares, SPEC, (96, 128), score_threshold=0.01, max_detections=most)
+        monkeypatch.setattr(command, "open_predictor", lambda args, limited=limited: limited)
+        assert main(["eval", "--model", "m", "--data-root", str(data), "--json", str(data / "s.json")]) == 0
+        printed = capsys.readouterr().out
+        assert said in printed and ("cut off" in printed) == bool(said)
+        numbers = json.loads((data / "s.json").read_text())
+        assert (numbers["max_detections"], numbers["nms"]) == (most, "class")
+
+
+def test_flags_of_the_model_reach_the_predictor(data: Path, monkeypatch: Any) -> None:
+    asked: dict[str, Any] = {}
+
+    def load(path: str, runtime: str, **options: Any) -> Predictor:
+        asked.update(options)
+        return Predictor(bright_squares, SPEC, (96, 128))
+
+    monkeypatch.undo()
+    monkeypatch.setattr("gluon_yolo.cli.model_flags.Predictor.load", load)
+    words = ["--max-detections", "700", "--nms", "agnostic", "--nms-threshold", "0.6"]
+    assert main(["eval", "--model", "m", "--data-root", str(data), *words]) == 0
+    assert (asked["max_detections"], asked["nms"], asked["nms_threshold"]) == (700, "agnostic", 0.6)
+    asked.clear()
+    assert main(["eval", "--model", "m", "--data-root", str(data)]) == 0
+    assert "max_detections" not in asked and asked["nms"] == "class"
+
+
 def test_scores_coco_files(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = ["--annotations", str(data / "instances.json"), "--images", str(data / "JPEGImages")]
     assert main(["eval", "--model", "m", *files, "--json", str(data / "scores.json")]) == 0

@@ -79,6 +79,19 @@ def test_thresholds_are_written(run, tmp_path):
     assert nms == {"nms_threshold": 0.6, "score_threshold": 0.2, "max_candidates": 400, "max_detections": 7}
 
 
+@pytest.mark.parametrize("kind", ["symbol", "onnx"])
+def test_more_detections_have_more_candidates(run, tmp_path, kind):
+    """And an export of the export has as many, where nobody says otherwise."""
+    pytest.importorskip("onnx")
+    words = ["export", str(run), "--format", f"symbol,{kind}" if kind != "symbol" else kind]
+    assert main([*words, "--max-detections", "250", "--out", str(tmp_path / "a")]) == 0
+    assert main(["export", str(tmp_path / "a"), "--format", kind, "--out", str(tmp_path / "b")]) == 0
+    for folder in ("a", "b"):
+        record = ModelFile.read(tmp_path / folder / "yolo3_mobilenet0.25_custom.json")
+        nms = record.graphs[kind].nms
+        assert (nms["max_candidates"], nms["max_detections"], record.max_detections) == (2000, 250, 250)
+
+
 def test_second_model_in_a_folder_is_named(run, tmp_path, capsys):
     """The last line stays one that works."""
     for name in ("one", "two"):

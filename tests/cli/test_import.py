@@ -222,7 +222,7 @@ def test_a_fastestv2_of_other_anchors(shared_data, tmp_path, capsys):
     (tmp_path / "one.names").write_text("cat\n")
     words[4] = str(tmp_path / "one.names")
     assert main([*words, "--out", str(tmp_path / "b")]) == 2
-    assert "weights for 80 classes, with 1 class names to them" in capsys.readouterr().err
+    assert "weights for 80 classes, with 1 class name to them" in capsys.readouterr().err
     words[2:5] = [str(folder / "backbone.pth"), "--names", str(folder / "coco.names")]
     assert main([*words, "--out", str(tmp_path / "b")]) == 2
     assert "backbone.pth: not the weights of yolo_fastestv2" in capsys.readouterr().err

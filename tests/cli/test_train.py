@@ -266,6 +266,15 @@ def test_a_run_that_cannot_go_on(copied, capsys, spoil, said):
     assert (run / "metrics.csv").read_text() == rows
 
 
+def test_the_limit_of_detections_is_kept_with_the_model(data, tmp_path):
+    """In its record, from which demo, eval and export take it."""
+    status, run = start_run(data, tmp_path, "--epochs", "1", "--max-detections", "250", "--num-samples", "4")
+    assert status == 0
+    assert json.loads((run / "model.json").read_text())["max_detections"] == 250
+    assert json.loads((run / "args.json").read_text())["max_detections"] == 250
+    assert Predictor.load(run).max_detections == 250
+
+
 def test_what_is_frozen_at_random_is_said(data, tmp_path, capsys):
     words = ["--network", "mobilenet0_25", *TINY, "--data-root", str(data), "--freeze", "backbone"]
     assert main(["train", *words, "--save-prefix", f"{tmp_path}/"]) == 0

@@ -136,7 +136,7 @@ def test_heads_that_disagree():
 @pytest.mark.parametrize(
     ("text", "names", "message"),
     [
-        (SMALL, ["cat"], "small.cfg: its .yolo. sections have 2 classes, but 1 names are given"),
+        (SMALL, ["cat"], "small.cfg: its .yolo. sections have 2 classes, but 1 name is given"),
         (SMALL, ["cat", "cat"], "small.cfg: class_names: expected distinct names"),
         (SMALL.replace("width=64", "width=63"), None, "its map has 16x32 cells for an input of 32x63"),
         (SMALL + "[route]\nlayers=0\n" + YOLO, None, "two heads of one stride"),

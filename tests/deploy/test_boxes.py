@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -47,7 +48,7 @@ class Difference:
 
 
 def check(
-    sample, model: Path, pictures: list[Path], limits: tuple[float, float], what: str, **thresholds: float
+    sample, model: Path, pictures: list[Path], limits: tuple[float, float], what: str, **thresholds: Any
 ) -> None:
     """Hold a sample to Python on pictures, and take down the figures.
 
@@ -60,8 +61,9 @@ def check(
         **thresholds: as ``Predictor`` takes them; the rest have its defaults on both sides.
     """
     predictor = Predictor.load(model, runtime=sample.runtime, **thresholds)
-    flags = {"score_threshold": "--threshold", "nms_threshold": "--nms"}
-    words = [word for name, value in thresholds.items() for word in (flags[name], value)]
+    flags = {"score_threshold": "--threshold", "nms_threshold": "--nms", "max_detections": "--max-detections"}
+    words = [word for name, value in thresholds.items() if name in flags for word in (flags[name], value)]
+    words += ["--agnostic"] if thresholds.get("nms") == "agnostic" else []
     found = sample.detect(model, *pictures, *words)
     assert {one["image"] for one in found} <= {str(path) for path in pictures}
     difference = Difference()
@@ -171,3 +173,24 @@ def test_trained_models_on_photographs(sample, models, shared_data, name, tmp_pa
 def test_other_exports(sample, models, label, words, tmp_path):
     pictures = [write(tmp_path, "picture", random_picture(192, 256, seed=9))]
     check(sample, models.variant(label, *words), pictures, (PIXELS, SCORE), f"random weights, {label}")
+
+
+def test_limits_and_suppression_between_classes(sample, models, tmp_path):
+    """More than a hundred, fewer, and what stands when any two boxes are rivals."""
+    picture, limits = write(tmp_path, "picture", random_picture(192, 256, seed=9)), (PIXELS, SCORE)
+    for options in ({"max_detections": 300}, {"max_detections": 5}, {"nms": "agnostic"}):
+        options = {"score_threshold": 0.1, **options}
+        check(sample, models.random(), [picture], limits, f"random weights, {options}", **options)
+    assert len(sample.detect(models.random(), picture, "--threshold", 0.1, "--max-detections", 300)) > 150
+
+
+def test_the_records_limit_and_what_it_cut_off(sample, models, tmp_path):
+    picture = write(tmp_path, "picture", random_picture(192, 256, seed=9))
+    many = models.changed(models.random(), f"many-{sample.runtime}", max_detections=250)
+    words = (picture, "--threshold", 0.1)
+    assert len(sample.detect(models.random(), *words)) == 100
+    assert len(sample.detect(many, *words)) > 150
+    said = sample.run(models.random(), *words).stderr
+    assert "100 found in " in said and "the most that --max-detections 100 allows; there were more" in said
+    said = sample.run(models.random(), *words, "--max-detections", 100000).stderr
+    assert "allows" not in said and "compared" not in said

@@ -39,6 +39,9 @@ def picture(tmp_path):
         (("model", "picture", "--draw", ""), "--draw: expected a value"),
         (("model", "picture", "--threshold", "30"), "--threshold 30: expected a number within 0 and 1"),
         (("model", "picture", "--nms", "0,5"), "--nms 0,5: expected a number within 0 and 1"),
+        (("model", "picture", "--max-detections", "0"), "--max-detections 0: expected a number from 1 up"),
+        (("model", "picture", "--max-detections", "-3"), "--max-detections -3: expected a number from 1 up"),
+        (("model", "picture", "--max-detections", "many"), "--max-detections many: expected a number from 1"),
     ),
 )
 def test_command_line(sample, words, expected):
@@ -74,6 +77,11 @@ def edited(models, label, edit, model=None):
             'box_coding "polar" is not known',
         ),
         ("rule", lambda record: record["spec"].pop("score_rule"), "a field is missing or wrong .*score_rule"),
+        (
+            "limit",
+            lambda record: record.update(max_detections=0),
+            "max_detections is below 1",
+        ),
         (
             "size",
             lambda record: record["input"].update(size_hw=[100, 100]),

@@ -62,6 +62,18 @@ def test_which_numbers_decide():
     assert better.lost(better(network(SQUARE))) < -5
 
 
+def test_as_many_detections_as_are_asked_for():
+    """Of two places that a network sees the wrong one first."""
+
+    def twice(pixels):
+        boxes, scores = network(SQUARE)(pixels)
+        return np.concatenate([boxes + 90, boxes], axis=1), np.concatenate([scores, scores * 0.9], axis=1)
+
+    for most, expected in ((1, 0.0), (2, 0.5)):
+        judge = Judge(twice, Squares(6), SPEC, SIZE_HW, Fit(), max_detections=most)
+        assert judge.baseline["VOC_mAP50"] == pytest.approx(expected)
+
+
 def test_agreement_with_what_was_found():
     predictor = Predictor(network(SQUARE, 100), SPEC, SIZE_HW)
     found = found_by(predictor, Squares(6))

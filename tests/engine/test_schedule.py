@@ -194,3 +194,17 @@ def test_no_warning_where_decay_epochs_play_no_part(caplog):
         Schedule(0.1, 10, 3, mode="cosine", cosine_epochs=10)
         Schedule(0.1, 200, 3, mode="exponential", decay=0.98)
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("mode", "epoch", "said"),
+    [
+        ("cosine", 9, "2.09e-05 to 0"),  # (1 + cos(108 / 119 pi)) / 2 at the first step, nothing at the last
+        ("cosine", 4, "0.000493"),
+        ("constant", 9, "0.001"),
+        ("step", 9, "1e-05"),
+    ],
+)
+def test_what_people_see_of_an_epochs_rate(mode, epoch, said):
+    schedule = Schedule(0.001, 10, 12, mode=mode, decay=0.1, decay_epochs=(2, 5))
+    assert schedule.shown(epoch) == said

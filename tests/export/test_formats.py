@@ -133,6 +133,7 @@ def test_cuts(dark, cut, kind, tmp_path):
     done = export(dark, tmp_path, [kind], "toy", (32, 64), cut, suppression=numbers)
     graph = ModelFile.read(done.record).graphs[kind]
     assert graph.cut == cut and graph.nms == (vars(numbers) if cut == "nms" else None)
+    assert ModelFile.read(done.record).max_detections == 300
     options = {"score_threshold": 0.35, "nms_threshold": 0.8}
     expected = Predictor.from_block(dark, (32, 64), **options)(random_picture(50, 90, seed=2))
     found = Predictor.load(tmp_path, RUNTIME[kind], **options)(random_picture(50, 90, seed=2))
@@ -154,7 +155,14 @@ def test_a_name_that_is_a_word_of_the_export(dark, tmp_path, name):
 
 def test_no_more_rows_than_candidates():
     assert Suppression(max_candidates=50).max_detections == 50
-    assert Suppression(max_detections=500).max_detections == 400
+    assert (Suppression().max_candidates, Suppression().max_detections) == (400, 100)
+    assert (
+        Suppression(max_detections=500).max_candidates,
+        Suppression(max_detections=500).max_detections,
+    ) == (
+        4000,
+        500,
+    )
 
 
 # --- a folder holds one model ---

@@ -115,6 +115,7 @@ def test_pixels_as_floats(net, cut, tmp_path):
         {"nms_threshold": 0.2, "score_threshold": 0.3, "max_detections": 7},
         {"nms_threshold": 0},
         {"max_candidates": 20},
+        {"max_detections": 300},
     ],
     ids=str,
 )

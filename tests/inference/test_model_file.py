@@ -24,7 +24,15 @@ SYMBOL = Graph(
 RAW = ("raw_0", "raw_1", "raw_2")
 NCNN = Graph(("toy.param", "toy.bin"), "raw", RAW)
 RECORD = ModelFile(
-    "toy", "yolo3_toy", SPEC, (96, 128), {"symbol": SYMBOL, "ncnn": NCNN}, "float16", "ab" * 32, "letterbox"
+    "toy",
+    "yolo3_toy",
+    SPEC,
+    (96, 128),
+    {"symbol": SYMBOL, "ncnn": NCNN},
+    "float16",
+    "ab" * 32,
+    "letterbox",
+    max_detections=300,
 )
 
 
@@ -46,6 +54,13 @@ def test_written_and_read(tmp_path):
         "decoded": [],
         "nms": None,
     }
+
+
+def test_a_record_of_before_says_nothing_of_detections(tmp_path):
+    record = RECORD.to_dict()
+    assert record.pop("max_detections") == 300
+    (tmp_path / "toy.json").write_text(json.dumps(record))
+    assert ModelFile.read(tmp_path / "toy.json").max_detections == 100
 
 
 def test_a_run(tmp_path):

@@ -13,6 +13,7 @@ from gluon_yolo.boxes import select
 from gluon_yolo.compat import mx
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.formats import export
+from gluon_yolo.export.request import Suppression
 from gluon_yolo.inference import mxnet_runtime
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.model_file import ModelFile
@@ -215,6 +216,80 @@ def test_no_call_no_timings():
     assert set(Predictor(one_box, SPEC, SIZE_HW).timings.values()) == {0.0}
 
 
+def grid(pixels):
+    """A network that sees 300 circles, each by four anchors, and in every place a star, less surely."""
+    corner = np.stack(np.meshgrid(np.arange(20) * 32, np.arange(15) * 40), -1).reshape(-1, 2)
+    once = np.concatenate([corner, corner + 20], axis=1).astype(np.float32)
+    boxes = np.repeat(once, 4, axis=0) + np.tile(np.arange(4, dtype=np.float32) / 2, 300)[:, None]
+    scores = np.zeros((1200, len(CLASSES)), np.float32)
+    scores[:, 0] = np.linspace(0.99, 0.5, 1200)
+    scores[:, 2] = scores[:, 0] / 2
+    return boxes[None].repeat(len(pixels), 0), scores[None].repeat(len(pixels), 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "found", "left_out"),
+    [
+        ({}, 100, True),
+        ({"max_detections": 300}, 300, False),  # circles; no star scores over 0.5
+        ({"max_detections": 1000, "score_threshold": 0.2}, 600, False),
+        ({"max_detections": 1000, "score_threshold": 0.2, "nms": "agnostic"}, 300, False),
+        ({"max_detections": 1000, "score_threshold": 0.2, "classes_only": ["star"]}, 300, False),
+        ({"max_detections": 1000, "max_candidates": 40}, 10, True),
+    ],
+)
+def test_as_many_as_are_asked_for(options, found, left_out):
+    """Alone and in a list; what a limit cut off is told for each picture."""
+    predictor = Predictor(grid, SPEC, (640, 640), **{"score_threshold": 0.495, "batch_size": 2, **options})
+    black = np.zeros((640, 640, 3), np.uint8)
+    assert predictor.left_out == ()
+    assert len(predictor(black)) == found and [one > 0 for one in predictor.left_out] == [left_out]
+    assert [len(one) for one in predictor([black] * 3)] == [found] * 3
+    assert [one > 0 for one in predictor.left_out] == [left_out] * 3
+    if options.get("classes_only"):
+        assert set(predictor(black).class_ids) == {2}
+
+
+def test_what_was_trained_or_exported_for_more_gives_more(net, tmp_path):
+    """Where nobody says otherwise."""
+    record = ModelFile("toy", net.zoo_name, net.spec, SIZE_HW, max_detections=250)
+    (tmp_path / "run" / "weights").mkdir(parents=True)
+    record.write(tmp_path / "run" / "model.json")
+    net.save_parameters(str(tmp_path / "run" / "weights" / "best.params"))
+    assert Predictor.load(tmp_path / "run").max_detections == 250
+    assert Predictor.load(tmp_path / "run", max_detections=7).max_detections == 7
+    export(net, tmp_path / "out", name="toy", size_hw=SIZE_HW, suppression=Suppression(max_detections=150))
+    assert Predictor.load(tmp_path / "out").max_detections == 150
+
+
+def test_a_graph_that_lets_fewer_stand_is_told(net, tmp_path, caplog):
+    """ONNX's ends with its suppression, and what fell there cannot be had any more."""
+    pytest.importorskip("onnxruntime", reason="package onnxruntime is not installed")
+    few = Suppression(score_threshold=0.1, max_detections=9)
+    export(net, tmp_path, ["symbol", "onnx"], "toy", SIZE_HW, suppression=few)
+    predictor = Predictor.load(tmp_path, "onnxruntime", max_detections=50, score_threshold=0.1)
+    assert "onnxruntime reads a graph that ends with its own suppression, which lets 9" in caplog.text
+    assert "export it again with --max-detections 50, or with --cut decoded" in caplog.text
+    found = predictor(random_picture(*SIZE_HW))
+    assert len(found) == 9 and predictor.left_out == (pytest.approx(found.scores[-1]),)
+    caplog.clear()
+    whole = Predictor.load(tmp_path, "mxnet", max_detections=50, score_threshold=0.1)
+    assert len(whole(random_picture(*SIZE_HW))) > 9 and not caplog.text
+
+
+def test_it_tells_what_it_is():
+    eighty = DetectionSpec([f"c{i}" for i in range(80)])
+    text = repr(Predictor(one_box, SPEC, SIZE_HW, 0.25, runtime="ncnn", name="model", nms="agnostic"))
+    assert text == (
+        "Predictor(model='model', runtime='ncnn', size_hw=(96, 128), score_threshold=0.25, "
+        "nms_threshold=0.45, nms='agnostic', max_detections=100, fit='resize', "
+        "class_names=('circle', 'square', 'star'))"
+    )
+    text = repr(Predictor(one_box, eighty, SIZE_HW, classes_only=["c3", "c7"]))
+    assert "class_names=('c0', 'c1', " in text and "... 80 in all" in text and len(text) < 400
+    assert text.endswith("classes_only=('c3', 'c7'))")
+
+
 def test_letterbox():
     """A picture of 128x64 keeps its proportions between bands of 16 rows."""
     predictor = Predictor(one_box, SPEC, SIZE_HW, fit=Fit("letterbox"))
@@ -241,6 +316,13 @@ def test_boxes_without_end_are_dropped_and_broken_scores_refused():
         ({"score_threshold": 1.5}, "score threshold 1.5"),
         ({"nms_threshold": -1}, "NMS threshold -1"),
         ({"batch_size": 0}, "batch size 0"),
+        ({"max_detections": 0}, "max detections 0: expected 1 or more"),
+        ({"max_candidates": -4}, "max candidates -4"),
+        ({"nms": "soft"}, "nms 'soft': expected class or agnostic"),
+        ({"classes_only": ["Star"]}, "class 'Star': the model does not know it; did you mean 'star'"),
+        ({"classes_only": ["star", "dog"]}, "'dog': .* it knows 'circle', 'square', 'star'"),
+        ({"classes_only": []}, r"classes_only \[\]: expected a list of class names, at least one"),
+        ({"classes_only": "star"}, "classes_only 'star': expected a list"),
     ],
 )
 def test_bad_options(options, message):

@@ -117,6 +117,7 @@ LIMITS = [
     {"max_candidates": 30, "max_detections": 100},  # no more can come out than went in
     {"nms_threshold": 0, "max_candidates": 40},  # nothing is suppressed
     {"nms_threshold": 1, "max_candidates": 40},
+    {"max_detections": 250},  # more than there were candidates for
 ]
 
 
@@ -130,7 +131,7 @@ def test_detect_equals_decode_and_select(limits, spec, hybridize):
 
 def check(outputs, boxes_and_scores, limits):
     """Compare ids, scores and boxes of a batch with what ``select`` finds; -1 fills up."""
-    rows = min(limits.get("max_detections", 100), limits.get("max_candidates", 400))
+    rows = min(limits.get("max_detections", 100), limits.get("max_candidates", 2000))
     ids, scores, corners = outputs
     assert [output.shape[1:] for output in outputs] == [(rows, 1), (rows, 1), (rows, 4)]
     for b, (boxes, class_scores) in enumerate(zip(*boxes_and_scores)):

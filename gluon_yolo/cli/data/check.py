@@ -18,6 +18,7 @@ from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.counts import BOX_SIZES
 from gluon_yolo.data.report import Finding
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import counted
 from gluon_yolo.visualize import write_picture
 
 HELP = """\
@@ -88,7 +89,7 @@ def _counts(result: Check, everything: bool) -> Iterator[str]:
     for name in shown:
         yield _row(f"  {name}", [each.per_class[name] for each in counts])
     if len(shown) < len(class_names):
-        yield f"  ... and {len(class_names) - len(shown)} more classes (--all)"
+        yield f"  ... and {counted(len(class_names) - len(shown), 'more class')} (--all)"
     for size, label in zip(BOX_SIZES, ("small (below 32x32 pixels)", "medium", "large (from 96x96)")):
         yield _row(label, [each.per_size[size] for each in counts])
     for label, name in (("difficult", "difficult"), ("crowds, left out", "crowd_boxes")):

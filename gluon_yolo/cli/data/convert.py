@@ -13,6 +13,7 @@ from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, what_next
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.formats import SOURCES, WRITERS
+from gluon_yolo.text import counted
 
 HELP = """\
 Write a data set in another format: all of its parts for training, validation and test, called train, val and
@@ -67,11 +68,10 @@ def _say_what_is_lost(datasets: Iterable[Dataset]) -> None:
     """Log how much of the source is not in what was written."""
     reports = [dataset.report for dataset in datasets]
     lost = {
-        "broken boxes dropped": sum(report.broken_boxes for report in reports),
-        "crowd boxes left out": sum(report.crowd_boxes for report in reports),
-        "pictures left out that cannot be used": sum(report.skipped for report in reports),
+        ("broken box", "dropped"): sum(report.broken_boxes for report in reports),
+        ("crowd box", "left out"): sum(report.crowd_boxes for report in reports),
+        ("picture", "left out that cannot be used"): sum(report.skipped for report in reports),
     }
-    if any(lost.values()):
-        logger.warning(
-            "not written: %s", ", ".join(f"{count:,} {what}" for what, count in lost.items() if count)
-        )
+    parts = [f"{counted(count, noun, form=',')} {why}" for (noun, why), count in lost.items() if count]
+    if parts:
+        logger.warning("not written: %s", ", ".join(parts))

@@ -18,6 +18,7 @@ from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.engine.sheets import batch_sheet
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.text import counted
 from gluon_yolo.visualize import draw, sheet, write_picture
 
 HELP = """\
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         picture = _plain(dataset, num, args.seed)
     write_picture(args.out, picture)
     what = f"as `--augment {args.augment}` makes them" if args.augment else "as they are"
-    print(f"{num} pictures with their boxes, {what}: {args.out}")
+    print(f"{counted(num, 'picture')} with {'its' if num == 1 else 'their'} boxes, {what}: {args.out}")
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gluon_yolo.cli.import_.writing import write_model
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
     from gluon_yolo.darknet.plan import Plan
@@ -63,13 +64,14 @@ def _class_names(path: str | None, plan: Plan) -> tuple[str, ...]:
             names files nearby that would suit.
     """
     classes = plan.heads[0].num_classes
-    problem = f"--names FILE is missing: the names of the {classes} classes of {plan.cfg.path}, one a line"
+    wanted = counted(classes, "class")
+    problem = f"--names FILE is missing: the names of the {wanted} of {plan.cfg.path}, one a line"
     if path is not None:
         names = read_class_names(path)
         if len(names) == classes:
             return names
-        count = "1 name" if len(names) == 1 else f"{len(names)} names"
-        problem = f"{path}: has {count}, where the [yolo] sections of {plan.cfg.path} have {classes} classes"
+        count = counted(len(names), "name")
+        problem = f"{path}: has {count}, where the [yolo] sections of {plan.cfg.path} have {wanted}"
     suiting = _suiting_names(Path(plan.cfg.path), classes)
     raise UserError(f"{problem}; {f'is it --names {suiting}?' if suiting else 'give that file'}")
 

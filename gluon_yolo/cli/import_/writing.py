@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from gluon_yolo.text import counted
+
 if TYPE_CHECKING:
     from gluon_yolo.nn.architecture import Architecture
     from gluon_yolo.nn.detector import DetectionNetwork
@@ -39,7 +41,8 @@ def write_model(
     folder = write_folder(net, out, size_hw, architecture.fit, origin)
     counts = summarize(net, size_hw)
     spec = net.spec
-    classes = f"{spec.num_classes} classes" if spec.num_classes > 1 else f"1 class ({spec.class_names[0]})"
+    classes = counted(spec.num_classes, "class")
+    classes += f" ({spec.class_names[0]})" if spec.num_classes == 1 else ""
     strides = ", ".join(map(str, spec.strides))
     print(*report, sep="\n")
     print(

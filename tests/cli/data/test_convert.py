@@ -61,9 +61,7 @@ def test_what_is_not_written_is_said(tmp_path, capsys, caplog):
     assert "b.png: cannot read the picture" in error and "--skip-bad" in error
     assert not (tmp_path / "out").exists()
     assert main([*words, "--skip-bad"]) == 0
-    lost = (
-        "not written: 1 broken boxes dropped, 1 crowd boxes left out, 1 pictures left out that cannot be used"
-    )
+    lost = "not written: 1 broken box dropped, 1 crowd box left out, 1 picture left out that cannot be used"
     assert caplog.messages[-1] == lost and "1 train pictures" in capsys.readouterr().out
 
 

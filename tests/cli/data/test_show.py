@@ -20,7 +20,7 @@ def data(tmp_path_factory):
     [
         ([], "5 pictures with their boxes, as they are: "),  # all that are for training
         (["--num", "2"], "2 pictures with their boxes, as they are: "),
-        (["--split", "val"], "1 pictures with their boxes, as they are: "),
+        (["--split", "val"], "1 picture with its boxes, as they are: "),
         (
             ["--augment", "mosaic,light", "--mixup", "--size", "64x96", "--num", "3"],
             "3 pictures with their boxes, as `--augment mosaic,light` makes them: ",

@@ -73,7 +73,7 @@ class TestReading:
         report = open_val(write(tmp_path, content)).report
         assert report.summary_line() == (
             "instances_val: 3 pictures, 3 boxes (person 2, dog 1), 1 without objects, "
-            "1 crowd boxes left out, 1 broken boxes dropped"
+            "1 crowd box left out, 1 broken box dropped"
         )
         assert [(finding.where, finding.message) for finding in report.warnings] == [
             ("annotation 5 of sub/four.png (person, [5, 5, 0, 10])", "box has no area; dropped"),

@@ -1,0 +1,170 @@
+"""What ``demo`` writes of a picture: the drawing, a crop of each object, a file of predictions."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.atomic import writing
+from gluon_yolo.cli.number_flags import Within
+from gluon_yolo.cli.outputs import make_folder, write_file
+from gluon_yolo.drawing import draw
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference.predictions import format_predictions
+from gluon_yolo.inference.sources import ResultNames
+from gluon_yolo.structures import Detections
+from gluon_yolo.visualize import write_picture
+
+CROPS, LABELS, NAMES = "crops", "labels", "classes.names"
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # folders that Windows has not
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what is drawn how, and what else is written."""
+    group: Any = parser.add_argument_group("results")
+    group.add_argument(
+        "--out", default="demo_out", metavar="DIR", help="results go there (default: %(default)s)"
+    )
+    json_help = (
+        'write a list of {"image", "class", "score", "box": [x1, y1, x2, y2]}, boxes in the picture\'s pixels'
+    )
+    group.add_argument("--json", metavar="FILE", help=json_help)
+    crops_help = f"write each object as a picture of its own, DIR/{CROPS}/CLASS/NAME_NUMBER"
+    group.add_argument("--save-crops", action="store_true", help=crops_help)
+    txt_help = (
+        f"write DIR/{LABELS}/NAME.txt, a line for each object, best first: class cx cy w h score, the box as "
+        f"shares of the picture; of a video {LABELS}/NAME/FRAME.txt"
+    )
+    group.add_argument("--save-txt", action="store_true", help=txt_help)
+    group.add_argument("--hide-labels", action="store_true", help="draw the boxes alone")
+    group.add_argument("--hide-scores", action="store_true", help="draw the names without the scores")
+    width_help = "pixels of the boxes' lines (default: what suits the picture)"
+    group.add_argument(
+        "--line-width", type=int, action=Within, least=1, most=100, metavar="N", help=width_help
+    )
+
+
+def output_folders(args: argparse.Namespace) -> dict[str, str | None]:
+    """Return the folders that will be written to, by flag.
+
+    Raises:
+        UserError: label files of another origin are where predictions would go.
+    """
+    labels = Path(args.out) / LABELS
+    if args.save_txt and not (labels / NAMES).is_file() and any(labels.glob("*.txt")):
+        raise UserError(
+            f"--save-txt: {labels} holds label files that no demo wrote, which would be overwritten; name "
+            "another folder with --out"
+        )
+    folders = {"--out": args.out}
+    folders.update({"--save-crops": str(Path(args.out) / CROPS)} if args.save_crops else {})
+    return {**folders, **({"--save-txt": str(labels)} if args.save_txt else {})}
+
+
+class Outputs:
+    """Draws pictures, and writes crops and predictions beside them.
+
+    Args:
+        class_names: of the detections.
+        names: finds names that are free.
+        out: the folder of all results.
+        crops: whether each object is to be written as a picture.
+        txt: whether predictions are.
+        labels: whether boxes are drawn with their labels.
+        scores: whether these show scores.
+        line_width: of the boxes, in pixels; None takes what suits the picture.
+    """
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        names: ResultNames,
+        out: Path,
+        crops: bool = False,
+        txt: bool = False,
+        labels: bool = True,
+        scores: bool = True,
+        line_width: int | None = None,
+    ) -> None:
+        self._class_names, self._names, self._out = class_names, names, out
+        self._crops, self._txt = crops, txt
+        self._style: dict[str, Any] = {"labels": labels, "scores": scores, "line_width": line_width}
+        self._folders = class_folders(class_names)
+        self._named = False
+
+    def drawn(self, picture: np.ndarray, found: Detections) -> np.ndarray:
+        """Return a copy of a picture with what was found in it."""
+        return draw(picture, found, self._class_names, **self._style)
+
+    def write_beside(
+        self, result: Path, picture: np.ndarray, found: Detections, frame: int | None = None
+    ) -> None:
+        """Write the crops and the predictions of a picture, as far as they are asked for.
+
+        Args:
+            result: the drawing, whose stem names them.
+            picture: (H, W, 3) uint8 RGB.
+            found: boxes in its pixels.
+            frame: number of a video's frame, from 0; None for a picture.
+
+        Raises:
+            UserError: they cannot be written.
+        """
+        if self._txt:
+            self._write_predictions(result, format_predictions(found, picture.shape[:2]), frame)
+        if self._crops:
+            stem = result.stem if frame is None else f"{result.stem}_{frame:06d}"
+            suffix = result.suffix if frame is None else ".jpg"
+            for number, (box, class_id) in enumerate(zip(found.boxes, found.class_ids.tolist())):
+                folder = self._out / CROPS / self._folders[class_id]
+                make_folder("--save-crops", folder)
+                write_picture(self._names.place(folder, f"{stem}_{number}", suffix), crop(picture, box))
+
+    def _write_predictions(self, result: Path, lines: str, frame: int | None) -> None:
+        """Write a picture's or a frame's file, and before the first one the classes' names."""
+        folder = self._out / LABELS
+        path = folder / f"{result.stem}.txt" if frame is None else folder / result.stem / f"{frame:06d}.txt"
+        if not self._named:
+            write_file("--save-txt", folder / NAMES, "".join(f"{name}\n" for name in self._class_names))
+            self._named = True
+        make_folder("--save-txt", path.parent)
+        with writing(path, "name another place with --out"):
+            path.write_text(lines, encoding="utf-8")
+
+
+def crop(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Return the part of a picture that a box covers: whole pixels, those on its edge too, one at least."""
+    height, width = picture.shape[:2]
+    left, top = (int(min(max(0, np.floor(low)), most - 1)) for low, most in zip(box[:2], (width, height)))
+    right, bottom = (int(min(np.ceil(high), most)) for high, most in zip(box[2:], (width, height)))
+    return picture[top : max(bottom, top + 1), left : max(right, left + 1)]
+
+
+def class_folders(class_names: Sequence[str]) -> list[str]:
+    """Return a folder's name for each class, no two of which any file system takes for one."""
+    folders: list[str] = []
+    taken: set[str] = set()
+    for class_id, name in enumerate(class_names):
+        folder = _free(_plain(name) or f"class_{class_id}", taken)
+        taken.add(folder.casefold())
+        folders.append(folder)
+    return folders
+
+
+def _plain(name: str) -> str:
+    """Return a name as a folder may have it."""
+    plain = re.sub(r"[^\w .-]+", "_", name).strip(" .")[:100]
+    return f"{plain}_" if _RESERVED.fullmatch(plain) else plain
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    free, number = name, 1
+    while free.casefold() in taken:
+        number += 1
+        free = f"{name}_{number}"
+    return free

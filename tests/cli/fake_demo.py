@@ -1,0 +1,39 @@
+"""A demo without a network: a predictor that finds the same in every picture, and pictures to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.spec import DetectionSpec
+from tests.random_model import random_picture
+
+NAMES = ("circle", "square", "star/blue")
+
+
+def three_boxes(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """See a square, a circle at the input's right edge and beyond, and a star on the square."""
+    boxes = np.array([[16, 24, 48, 72], [64.4, 0, 96, 120], [16, 24, 48, 70]], np.float32)
+    scores = np.array([[0, 0.9, 0], [0.4, 0, 0], [0, 0, 0.6]], np.float32)
+    return np.tile(boxes, (len(pixels), 1, 1)), np.tile(scores, (len(pixels), 1, 1))
+
+
+def use(monkeypatch: pytest.MonkeyPatch, network=three_boxes, names=NAMES) -> None:
+    """Let ``demo`` load a predictor of a network, with what its arguments say of detections."""
+    spec = DetectionSpec(names)
+
+    def load(path: str, runtime: str, **options: object) -> Predictor:
+        options = {name: value for name, value in options.items() if name not in ("gpu", "size_hw")}
+        return Predictor(network, spec, (96, 96), **options)
+
+    monkeypatch.setattr("gluon_yolo.cli.model_flags.Predictor.load", load)
+
+
+def make_pictures(folder: Path, *names: str) -> None:
+    for seed, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), random_picture(192, 96, seed))

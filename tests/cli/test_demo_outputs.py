@@ -1,0 +1,202 @@
+"""What demo draws and writes beside its drawings: crops, predictions; which classes, how many, how drawn."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_yolo.cli import main
+from gluon_yolo.cli.demo_outputs import class_folders, crop
+from gluon_yolo.data.pictures import read_picture
+from gluon_yolo.inference.predictions import read_predictions
+from tests.cli.fake_demo import make_pictures, use
+from tests.cli.test_demo import contents, write_video
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    use(monkeypatch)
+    return tmp_path
+
+
+def demo(*words: object) -> int:
+    return main(["demo", "--model", "m", *map(str, words)])
+
+
+def refused(*words: object) -> bool:
+    """Say whether words are no command line, whoever says so."""
+    try:
+        return demo(*words) == 2
+    except SystemExit as end:
+        return end.code == 2
+
+
+def test_classes_only(folder, capsys):
+    make_pictures(folder, "in/a.png")
+    assert demo("in", "--json", "found.json", "--classes-only", "circle, star/blue") == 0
+    records = json.loads((folder / "found.json").read_text())
+    assert [one["class"] for one in records] == ["star/blue", "circle"]
+    assert "2 objects (star/blue 1, circle 1)" in capsys.readouterr().out
+    assert demo("in", "--classes-only", "circle,sqare") == 2
+    assert capsys.readouterr().err.endswith(
+        "error: class 'sqare': the model does not know it; did you mean 'square'?\n"
+    )
+
+
+def test_suppression_between_classes(folder, capsys):
+    make_pictures(folder, "in/a.png")
+    for nms, count in (("class", 3), ("agnostic", 2)):
+        assert demo("in", "--nms", nms) == 0
+        assert f"in/a.png: {count} objects (square 1, " in capsys.readouterr().out
+    assert refused("in", "--nms", "soft")
+
+
+def test_as_many_as_are_asked_for(folder, capsys, monkeypatch):
+    """Of 300, each seen four times: that a hundred are not all is said, and a thousand are not reached."""
+
+    def crowd(pixels):
+        corner = np.stack(np.meshgrid(np.arange(20), np.arange(15)), -1).reshape(-1, 2) * [4.8, 6.4]
+        boxes = np.repeat(np.concatenate([corner, corner + 3], axis=1), 4, axis=0)
+        boxes += np.tile(np.arange(4) * 0.1, 300)[:, None]
+        scores = np.zeros((1200, 3))
+        scores[:, 0] = np.linspace(0.99, 0.5, 1200)
+        tile = (len(pixels), 1, 1)
+        return np.tile(boxes.astype(np.float32), tile), np.tile(scores.astype(np.float32), tile)
+
+    use(monkeypatch, crowd)
+    make_pictures(folder, "in/a.png")
+    more = "the most that --max-detections 100 allows; there were more"
+    assert demo("in") == 0
+    assert f"in/a.png: 100 objects, {more}\n" in capsys.readouterr().out
+    assert demo("in", "--max-detections", 1000) == 0
+    said = capsys.readouterr().out
+    assert "in/a.png: 300 objects (circle 300)" in said and "allows" not in said
+    write_video("clip.avi", frames=3)
+    assert demo("clip.avi") == 0
+    assert "clip.avi: in 3 of 3 frames --max-detections 100 cut something off\n" in capsys.readouterr().out
+    assert refused("in", "--max-detections", "many") and refused("in", "--max-detections", 0)
+
+
+def test_crops(folder):
+    """A folder for each class, whole pixels within the picture, of the picture and not of the drawing."""
+    make_pictures(folder, "in/a.png")
+    before = contents(folder / "in")
+    assert demo("in", "--save-crops") == 0
+    place = folder / "demo_out" / "crops"
+    crops = {path.relative_to(place).as_posix() for path in place.glob("*/*")}
+    assert crops == {"square/a_0.png", "star_blue/a_1.png", "circle/a_2.png"}
+    picture = read_picture("in/a.png")
+    # The network sees 96x96, the picture is twice as high; the circle goes beyond it.
+    assert (read_picture("demo_out/crops/square/a_0.png") == picture[48:144, 16:48]).all()
+    assert (read_picture("demo_out/crops/circle/a_2.png") == picture[0:192, 64:96]).all()
+    assert contents(folder / "in") == before
+
+
+def test_crops_of_pictures_of_one_name_and_of_frames(folder):
+    """None takes another's name: a.png and a.jpg, and a video's frames beside a picture called like one."""
+    make_pictures(folder, "in/a.png", "in/a.jpg", "in/clip_000001.png")
+    write_video("in/clip.avi", frames=2)
+    assert demo("in", "--save-crops", "--save-txt", "--classes-only", "square") == 0
+    crops = sorted(path.name for path in (folder / "demo_out" / "crops" / "square").iterdir())
+    assert crops == [
+        "a_0.jpg", "a_2_0.png", "clip_000000_0.jpg", "clip_000001_0.jpg", "clip_000001_0.png"
+    ]  # fmt: skip
+    results = sorted(path.name for path in (folder / "demo_out").iterdir() if path.is_file())
+    assert results == ["a.jpg", "a_2.png", "clip.mp4", "clip_000001.png"]
+    labels = sorted(path.relative_to(folder / "demo_out/labels").as_posix() for path in folder.rglob("*.txt"))
+    assert labels == ["a.txt", "a_2.txt", "clip/000000.txt", "clip/000001.txt", "clip_000001.txt"]
+
+
+def test_a_crop_that_is_a_source_stays(folder):
+    make_pictures(folder, "in/a.png", "demo_out/crops/square/a_0.png")
+    before = (folder / "demo_out/crops/square/a_0.png").read_bytes()
+    assert demo("in", "demo_out/crops/square", "--save-crops", "--classes-only", "square") == 0
+    assert (folder / "demo_out/crops/square/a_0.png").read_bytes() == before
+    assert len(list((folder / "demo_out/crops/square").iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ([2, 3, 5, 7], (slice(3, 7), slice(2, 5))),
+        ([2.2, 3.9, 4.1, 6.01], (slice(3, 7), slice(2, 5))),  # pixels on the edge are within
+        ([4, 4, 4, 4], (slice(4, 5), slice(4, 5))),  # one pixel at least
+        ([-3, -3, 90, 90], (slice(0, 10), slice(0, 20))),
+        ([20, 10, 20, 10], (slice(9, 10), slice(19, 20))),  # at the corner
+    ],
+)
+def test_what_a_crop_holds(box, expected):
+    picture = np.arange(600, dtype=np.uint16).astype(np.uint8).reshape(10, 20, 3)
+    assert (crop(picture, np.array(box, dtype=np.float32)) == picture[expected]).all()
+
+
+def test_class_folders():
+    names = ["Cat", "cat", "a/b", "..", "", "CON", "trailing. ", "犬", "x" * 300, "a_b"]
+    assert class_folders(names) == [
+        "Cat", "cat_2", "a_b", "class_3", "class_4", "CON_", "trailing", "犬", "x" * 100, "a_b_2"
+    ]  # fmt: skip
+
+
+def test_predictions(folder):
+    make_pictures(folder, "in/a.png", "in/b.png")
+    assert demo("in", "--save-txt") == 0
+    lines = (folder / "demo_out" / "labels" / "a.txt").read_text().splitlines()
+    assert lines[0] == "1 0.33333333 0.50000000 0.33333333 0.50000000 0.900000" and len(lines) == 3
+    again = read_predictions(folder / "demo_out" / "labels" / "b.txt", (192, 96))
+    assert again.class_ids.tolist() == [1, 2, 0] and again.boxes[0].tolist() == [16, 48, 48, 144]
+    assert (folder / "demo_out" / "labels" / "classes.names").read_text() == "circle\nsquare\nstar/blue\n"
+    assert (
+        demo("in", "--save-txt", "--score-threshold", "0.95") == 0
+    )  # over one's own, also where none is found
+    assert (folder / "demo_out" / "labels" / "a.txt").read_text() == ""
+
+
+def test_labels_of_a_data_set_are_not_overwritten(folder, capsys):
+    make_pictures(folder, "data/images/a.png")
+    (folder / "data" / "labels").mkdir()
+    (folder / "data" / "labels" / "a.txt").write_text("0 0.5 0.5 1 1\n")
+    assert demo("data/images", "--out", "data", "--save-txt") == 2
+    assert "--save-txt: data/labels holds label files that no demo wrote" in capsys.readouterr().err
+    assert (folder / "data" / "labels" / "a.txt").read_text() == "0 0.5 0.5 1 1\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--save-crops"], "--save-crops demo_out/crops: is a file"),
+        (["--save-txt"], "--save-txt demo_out/labels: is"),
+    ],
+)
+def test_places_are_looked_at_before_the_model_is_loaded(folder, capsys, monkeypatch, words, said):
+    make_pictures(folder, "in/a.png")
+    (folder / "demo_out").mkdir()
+    (folder / "demo_out" / "crops").write_text("")
+    (folder / "demo_out" / "labels").write_text("")
+    monkeypatch.setattr("gluon_yolo.cli.demo.open_predictor", lambda args: pytest.fail("the model is loaded"))
+    assert demo("in", *words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_how_it_is_drawn(folder, monkeypatch):
+    make_pictures(folder, "in/a.png")
+    written: list[str] = []
+    monkeypatch.setattr(cv2, "putText", lambda canvas, text, *rest: written.append(text))
+    for words, expected in (
+        (["--hide-labels"], []),
+        (["--hide-scores"], ["square", "star/blue", "circle"]),
+        ([], ["0.90", "0.60", "0.40"]),
+    ):
+        written.clear()
+        assert demo("in", *words) == 0
+        assert [text.split()[-1] for text in written] == expected
+    picture = read_picture("in/a.png")
+    changed = {}
+    for width in (1, 9):
+        assert demo("in", "--hide-labels", "--line-width", width) == 0
+        changed[width] = (read_picture("demo_out/a.png") != picture).any(axis=2).sum()
+    assert changed[9] > 5 * changed[1]
+    assert demo("in", "--line-width", 0) == 2

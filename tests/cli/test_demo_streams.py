@@ -1,0 +1,143 @@
+"""demo of streams: results like a webcam's, breaks gone over, an ending that is told, no password seen."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+
+import pytest
+
+from gluon_yolo.cli import main
+from gluon_yolo.data.pictures import read_picture
+from gluon_yolo.inference import streams
+from tests.cli.fake_demo import three_boxes, use
+from tests.cli.test_demo import count_frames
+from tests.inference.stream_servers import files, free_port, http_server, jpeg, mjpeg, rtsp, running
+from tests.inference.test_streams import write_video
+
+
+@pytest.fixture(autouse=True)
+def quick(tmp_path, monkeypatch):
+    """Let the pauses be short."""
+    monkeypatch.chdir(tmp_path)
+    use(monkeypatch)
+    defaults = list(streams.StreamReader.__init__.__defaults__)
+    assert defaults[-2] == streams.PAUSES
+    monkeypatch.setattr(streams.StreamReader.__init__, "__defaults__", (*defaults[:-2], (0.01, 0.02), 1.0))
+
+
+def demo(*words: object) -> int:
+    return main(["demo", "--model", "m", "--timeout", "1", *map(str, words)])
+
+
+def results(folder) -> list[str]:
+    return sorted(path.name for path in (folder / "demo_out").iterdir())
+
+
+def test_a_stream_that_comes_back_and_ends(tmp_path, capsys):
+    with running(mjpeg([range(4), range(4, 7)])) as port:
+        url = f"http://127.0.0.1:{port}/video.cgi"
+        assert demo(url, "--reconnect", 2, "--json", "found.json") == 0
+    said = capsys.readouterr()
+    line, ended, last = said.out.splitlines()
+    assert line.startswith(f"{url}: 7 frames, 21 objects (square 7, star/blue 7, circle 7); pre-process ")
+    assert ended == (
+        f"{url}: ended: it broke off after 7 frames, and 2 tries to open it again brought nothing"
+    )
+    assert last.startswith("1 done, 21 objects; results are in demo_out and found.json")
+    assert [line for line in said.err.splitlines() if line.startswith("warning: ")][:2] == [
+        f"warning: {url}: broke off after 4 frames; trying again in 0.01 s (1 of 2)",
+        f"warning: {url}: is back",
+    ]
+    (name,) = results(tmp_path)
+    assert name == f"127.0.0.1_{port}_video.mp4" and count_frames(tmp_path / "demo_out" / name) == 7
+    records = json.loads((tmp_path / "found.json").read_text())
+    assert {record["image"] for record in records} == {url} and records[-1]["frame"] == 6
+
+
+def test_frames_and_a_password_that_nobody_sees(tmp_path, capfd):
+    with running(rtsp([range(20)], password="secret")) as port:
+        url = f"rtsp://me:secret@127.0.0.1:{port}/live?token=secret"
+        words = ["--frames", 5, "--json", "found.json", "--save-txt", "--save-crops"]
+        assert demo(url, *words, "--classes-only", "square") == 0
+        assert demo(url.replace("me:secret", "me:secret2")) == 1
+    said = capfd.readouterr()
+    assert f"rtsp://me:***@127.0.0.1:{port}/live?token=***: 5 frames, 5 objects" in said.out
+    assert ": ended: --frames 5\n" in said.out
+    names = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")]
+    for text in (said.out, said.err, (tmp_path / "found.json").read_text(), *names):
+        assert "secret" not in text
+    assert f"error: rtsp://me:***@127.0.0.1:{port}/live?token=***: cannot be opened: 127.0.0.1" in said.err
+    assert f"demo_out/labels/127.0.0.1_{port}_live/000004.txt" in names
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "snapshot"])
+def test_a_picture(tmp_path, capsys, name):
+    (tmp_path / name).write_bytes(jpeg(5))
+    with running(files(tmp_path, password="secret")) as port:
+        assert demo(f"http://me:secret@127.0.0.1:{port}/{name}") == 0
+    said = capsys.readouterr().out
+    assert re.match(rf"http://me:\*\*\*@127.0.0.1:{port}/{name}: 3 objects \(", said)
+    (result,) = results(tmp_path)
+    assert result.endswith(".jpg") and read_picture(tmp_path / "demo_out" / result).shape == (96, 128, 3)
+
+
+@pytest.mark.parametrize("ranges", [False, True])
+def test_a_video(tmp_path, capsys, ranges):
+    """From a server that can begin anywhere in it, and from one like Python's own, that cannot."""
+    write_video(tmp_path / "a.mp4", 12)
+    with running(files(tmp_path, ranges=ranges)) as port:
+        url = f"http://127.0.0.1:{port}/a.mp4"
+        assert demo(url) == 0
+    said = capsys.readouterr()
+    assert f"{url}: 12 frames, 36 objects" in said.out and f"{url}: ended: it is at its end\n" in said.out
+    (name,) = results(tmp_path)
+    assert name == f"127.0.0.1_{port}_a.mp4" and count_frames(tmp_path / "demo_out" / name) == 12
+
+
+def test_streams_that_are_not_there(tmp_path, capsys):
+    """Each is said, and the picture between them is looked at."""
+    (tmp_path / "a.jpg").write_bytes(jpeg(5))
+    port = free_port()
+    bad = [f"rtsp://127.0.0.1:{port}/live", f"http://127.0.0.1:{port}/live", "ftp://127.0.0.1/live"]
+    assert demo(bad[0], "a.jpg", *bad[1:]) == 1
+    said = capsys.readouterr()
+    errors = [line for line in said.err.splitlines() if line.startswith("error: ")]
+    assert [error.split(": ")[1] for error in errors] == [bad[2], bad[0], bad[1]]
+    assert "no stream that can be opened; known are rtsp, rtsps, rtmp, rtmps, http," in errors[0]
+    assert said.out.splitlines()[-1].startswith("1 done, 3 objects; 3 could not be read")
+
+
+def test_ctrl_c_ends_a_stream_as_a_matter_of_course(tmp_path, capsys, monkeypatch):
+    calls = []
+
+    def interrupted(pixels):
+        calls.append(1)
+        if len(calls) == 5:  # the first is the warm-up
+            raise KeyboardInterrupt
+        return three_boxes(pixels)
+
+    use(monkeypatch, interrupted)
+    with running(mjpeg([range(30)])) as port:
+        assert demo(f"http://127.0.0.1:{port}/live") == 0
+    said = capsys.readouterr().out
+    assert "/live: 3 frames, 9 objects" in said and "/live: ended: Ctrl-C\n" in said
+    assert count_frames(tmp_path / "demo_out" / results(tmp_path)[0]) == 3
+
+
+def test_two_streams_of_one_host(tmp_path):
+    with running(mjpeg([range(3), range(3)])) as port:
+        urls = [f"http://127.0.0.1:{port}/live?camera={number}" for number in (1, 2)]
+        assert demo(*urls, urls[0], "--reconnect", 0) == 0
+    assert results(tmp_path) == [f"127.0.0.1_{port}_live.mp4", f"127.0.0.1_{port}_live_2.mp4"]
+
+
+def test_a_server_that_says_nothing(capsys):
+    """As long as is asked for, which may be longer than usual, for cameras that wake up slowly."""
+    over = threading.Event()
+    with running(http_server(lambda handler: over.wait(5))) as port:
+        assert demo(f"http://127.0.0.1:{port}/live", "--timeout", 0.2) == 1
+    over.set()
+    assert "/live: cannot be opened: timed out\n" in capsys.readouterr().err
+    assert demo("rtsp://127.0.0.1:1/live", "--timeout", 0) == 2

@@ -1,0 +1,79 @@
+"""Web: what a URL gives is found by asking, and what a server refuses is said."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference import web
+from tests.inference.stream_servers import files, free_port, http_server, jpeg, mjpeg, running
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(jpeg(3))
+    (tmp_path / "snapshot").write_bytes(jpeg(3))  # without a type
+    (tmp_path / "page.html").write_text("<html>")
+    (tmp_path / "a.mp4").write_bytes(b"0" * 100_000)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "snapshot", "a.jpg?size=3"])
+def test_a_picture(folder, name):
+    with running(files(folder)) as port:
+        answer = web.ask(f"http://127.0.0.1:{port}/{name}")
+    assert answer.picture == jpeg(3) and answer.whole
+
+
+@pytest.mark.parametrize("ranges", [False, True])
+def test_a_video(folder, ranges):
+    with running(files(folder, ranges=ranges)) as port:
+        assert web.ask(f"http://127.0.0.1:{port}/a.mp4") == web.Answer(None, True, ranges)
+
+
+def test_a_stream():
+    with running(mjpeg([])) as port:
+        assert web.ask(f"http://127.0.0.1:{port}/video") == web.Answer(None, False, False)
+
+
+def test_user_and_password(folder):
+    with running(files(folder, password="p@ss:w")) as port:
+        assert web.ask(f"http://me:p%40ss%3Aw@127.0.0.1:{port}/a.jpg").picture == jpeg(3)
+        for user in ("", "me:wrong@"):
+            with pytest.raises(
+                UserError, match=r"the server says 401 .*: name a user and a password .*http://USER"
+            ):
+                web.ask(f"http://{user}127.0.0.1:{port}/a.jpg")
+
+
+def test_what_is_refused(folder):
+    with running(files(folder)) as port:
+        with pytest.raises(
+            UserError, match=rf"http://127.0.0.1:{port}/none.jpg: the server says 404 Not Found$"
+        ):
+            web.ask(f"http://127.0.0.1:{port}/none.jpg")
+        with pytest.raises(UserError, match="page.html: is a page of text, and no picture, video or stream"):
+            web.ask(f"http://127.0.0.1:{port}/page.html")
+    port = free_port()
+    with pytest.raises(
+        UserError, match=rf"http://me:\*\*\*@127.0.0.1:{port}/a: cannot be opened: Connection refused"
+    ):
+        web.ask(f"http://me:secret@127.0.0.1:{port}/a")
+
+
+def test_a_server_that_says_nothing():
+    over = threading.Event()
+    server = http_server(lambda handler: over.wait(5))
+    with running(server) as port, pytest.raises(UserError, match="cannot be opened: .*timed out"):
+        web.ask(f"http://127.0.0.1:{port}/a", seconds=0.2)
+    over.set()
+
+
+def test_a_copy_is_whole_or_an_error(folder, tmp_path):
+    with running(files(folder, broken=1)) as port:
+        with pytest.raises(UserError, match="a.mp4: broke off after 66666 bytes; 33334 are missing"):
+            web.download(f"http://127.0.0.1:{port}/a.mp4", tmp_path / "copy")
+        web.download(f"http://127.0.0.1:{port}/a.mp4", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"0" * 100_000

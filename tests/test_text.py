@@ -1,0 +1,31 @@
+"""Text: one thing and several, and words that are nearly right."""
+
+from __future__ import annotations
+
+import pytest
+
+from gluon_yolo.text import counted, near_words
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((1, "class"), "1 class"),
+        ((0, "class"), "0 classes"),
+        ((3, "class"), "3 classes"),
+        ((1, "object"), "1 object"),
+        ((1200, "object"), "1200 objects"),
+        ((2, "box"), "2 boxes"),
+        ((1, "person", "people"), "1 person"),
+        ((2, "person", "people"), "2 people"),
+    ],
+)
+def test_counted(words, said):
+    assert counted(*words) == said
+
+
+@pytest.mark.parametrize(
+    ("word", "near"), [("cta", ["cat"]), ("DOG", ["Dog"]), ("dgo", ["Dog"]), ("zebra", []), ("", [])]
+)
+def test_near_words(word, near):
+    assert near_words(word, ["cat", "Dog", "bird"]) == near
