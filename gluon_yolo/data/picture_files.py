@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Container, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from gluon_yolo.data.kinds import kind_of
@@ -136,6 +137,12 @@ def files_ending(folder: Path, *endings: str) -> list[Path]:
     """Return the files of a folder whose names end so, in any letter case, sorted by name."""
     names = sorted(os.listdir(folder)) if folder.is_dir() else []
     return [file for name in names if name.lower().endswith(endings) and (file := folder / name).is_file()]
+
+
+def files_called(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder that fit a pattern such as ``*.names``, its ending in any letter case."""
+    stem, ending = os.path.splitext(pattern)
+    return [file for file in files_ending(folder, ending) if fnmatchcase(file.stem, stem)]
 
 
 class StemFolder:

@@ -94,6 +94,16 @@ def yolo(root, files, size_hw, box):
     return root
 
 
+def keras(root, files, size_hw, box):
+    root.mkdir()
+    for name, content in files.items():
+        (root / name).write_bytes(content)
+    lines = [f"{name} {','.join(map(str, map(int, box)))},0\n" for name in files]
+    (root / "train.txt").write_text("".join(lines))
+    (root / "classes.txt").write_text("cat\n")
+    return root
+
+
 SIZED = {"voc": voc, "coco": coco, "record": record}
 
 
@@ -139,14 +149,16 @@ UNCLEAR = {
 
 
 @pytest.mark.parametrize("case", UNCLEAR)
-@pytest.mark.parametrize("format", ["voc", "coco", "record", "yolo"])
+@pytest.mark.parametrize("format", ["voc", "coco", "record", "yolo", "keras"])
 def test_labels_that_cannot_tell(tmp_path, format, case):
     """Boxes are of the upright picture then, and a note says that it was taken so."""
     orientation, size_hw, written_hw = UNCLEAR[case]
     if written_hw is None and format in ("record", "yolo"):
         written_hw = size_hw  # which both cannot leave out, and YOLO does not write down
     files = {"a.jpg": picture(1, size_hw=size_hw), "b.jpg": picture(orientation, size_hw=size_hw)}
-    dataset = opened({**SIZED, "yolo": yolo}[format](tmp_path / "data", files, written_hw, (4, 6, 20, 30)))
+    dataset = opened(
+        {**SIZED, "yolo": yolo, "keras": keras}[format](tmp_path / "data", files, written_hw, (4, 6, 20, 30))
+    )
     if format == "record" and case == "no size":
         return  # its size tells
     shares = format == "yolo"

@@ -16,6 +16,7 @@ from gluon_yolo.data.coco.dataset import COCODataset, open_coco
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.metrics.coco_ap import NAMES, COCOMetric
 from gluon_yolo.structures import Detections
+from tests.data.picture_content import exif, jpeg
 
 pytest.importorskip("pycocotools")
 
@@ -280,3 +281,27 @@ def test_refuses_what_it_cannot_score(tmp_path: Path) -> None:
     metric.observe(0, Detections.empty(scored=True), nothing)
     with pytest.raises(ValueError, match="seen twice"):
         metric.observe(0, Detections.empty(scored=True), nothing)
+
+
+def test_pictures_turned_by_exif_and_their_crowds(tmp_path):
+    """Labels of the stored size: objects and crowds are turned with the picture, and areas stay."""
+    (tmp_path / "1.jpg").write_bytes(jpeg(np.full((120, 160, 3), 90, np.uint8), exif(6)))
+    annotations = [
+        {"id": 1, "image_id": 1, "category_id": 7, "bbox": [16, 8, 44, 32], "area": 900, "iscrowd": 0},
+        {"id": 2, "image_id": 1, "category_id": 7, "bbox": [100, 60, 50, 40], "area": 2000, "iscrowd": 1},
+    ]
+    content = {
+        "images": [{"id": 1, "file_name": "1.jpg", "width": 160, "height": 120}],
+        "annotations": annotations,
+        "categories": [{"id": 7, "name": "cat"}],
+    }
+    (tmp_path / "instances.json").write_text(json.dumps(content))
+    dataset = open_coco(tmp_path / "instances.json", tmp_path)
+    assert dataset.truth(0).boxes.tolist() == [[80, 16, 112, 60]]
+    assert dataset.crowds(0).boxes.tolist() == [[20, 100, 60, 150]]
+    assert dataset.areas(0).tolist() == [900]
+    assert perfect(dataset)["AP"] == pytest.approx(1)
+    metric = COCOMetric.from_dataset(dataset)  # what is found in the crowd is neither right nor wrong
+    found = Detections([[80, 16, 112, 60], [20, 100, 60, 150]], [0, 0], scores=[0.5, 0.9])
+    metric.observe(0, found, dataset.truth(0))
+    assert metric.compute()["AP"] == pytest.approx(1)

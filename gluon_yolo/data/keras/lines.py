@@ -11,7 +11,7 @@ import re
 from itertools import islice
 from pathlib import Path
 
-from gluon_yolo.data.picture_files import is_picture
+from gluon_yolo.data.picture_files import is_picture, is_unread_picture
 from gluon_yolo.data.report import BadFile
 
 LISTS = (".txt", ".list")
@@ -57,7 +57,7 @@ def read_line(path: str, number: int, text: str) -> Line:
     behind = re.search(rf"(^|\s){re.escape(boxes[0])}(?=\s|$)", text) if boxes else None
     picture = text[: behind.start()].strip() if behind else text.strip()
     wrong = next((word for word in boxes if not _BOX.fullmatch(word)), None)
-    if wrong is not None or not is_picture(picture):
+    if wrong is not None or not (is_picture(picture) or is_unread_picture(picture)):
         shown = text.strip() if len(text) <= _SHOWN else f"{text.strip()[:_SHOWN]}..."
         problem = f"line {number}: {_EXPECTED}, got {wrong or picture[-_SHOWN:]!r} in {shown!r}"
         raise BadFile(path, problem, "broken-label")

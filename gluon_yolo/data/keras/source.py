@@ -15,7 +15,7 @@ from gluon_yolo.data.labels import Labels
 from gluon_yolo.data.names import ADVICE, Names, of_files
 from gluon_yolo.data.parallel import threaded_map
 from gluon_yolo.data.path_finder import PathFinder
-from gluon_yolo.data.picture_files import files_ending
+from gluon_yolo.data.picture_files import files_called
 from gluon_yolo.data.pictures import Measure, measure
 from gluon_yolo.data.report import BadFile, Report
 from gluon_yolo.data.source import Source
@@ -23,7 +23,7 @@ from gluon_yolo.data.text_file import read_text
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
 
-_NAMES = (".names", "classes.txt")
+_NAMES = ("*.names", "*classes.txt")
 _PLACES = (".", "model_data", "data")
 
 
@@ -109,8 +109,8 @@ class KerasSource(Source):
 
     @functools.cached_property
     def _names(self) -> Names:
-        for ending in _NAMES:
-            files = [file for place in _PLACES for file in files_ending(self._folder / place, ending)]
+        for pattern in _NAMES:
+            files = [file for place in _PLACES for file in files_called(self._folder / place, pattern)]
             found = of_files(files)
             if found:
                 return found
@@ -219,8 +219,8 @@ def _truths(
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
     unknown: dict[str, str] = {}
     truths = []
-    for entry, measured in records:
-        truth = labels.truth(entry.path, entry.picture, measured)
+    for entry, found in records:
+        truth = labels.truth(entry.path, entry.picture, found)
         for (corners, class_id), written in zip(entry.line.boxes, entry.line.written):
             name, place = own[class_id], f"line {entry.line.number}"
             if name in class_ids:

@@ -15,7 +15,8 @@ from gluon_yolo.data.parallel import threaded_map
 from gluon_yolo.data.picture_files import left_out
 from gluon_yolo.data.pictures import Measure, measure
 from gluon_yolo.data.report import BadFile
-from gluon_yolo.data.voc.layout import Entry, find_entries
+from gluon_yolo.data.voc.entry import Entry
+from gluon_yolo.data.voc.layout import find_entries
 from gluon_yolo.data.voc.xml_file import Annotation, read_annotation
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections

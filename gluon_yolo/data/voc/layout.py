@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 from collections.abc import Sequence
@@ -10,16 +9,16 @@ from pathlib import Path
 
 from gluon_yolo.data.path_finder import PathFinder
 from gluon_yolo.data.picture_files import (
-    EXTENSIONS,
-    UNREAD,
     PictureFolder,
     StemFolder,
     files_ending,
     is_picture,
+    is_unread_picture,
     visible_files,
 )
 from gluon_yolo.data.report import Report
 from gluon_yolo.data.text_file import first_line, read_text
+from gluon_yolo.data.voc.entry import XML, Entry
 from gluon_yolo.errors import UserError
 
 LAYOUTS = (
@@ -29,43 +28,12 @@ LAYOUTS = (
 _ANNOTATIONS = ("Annotations", "annotations")
 _PICTURES = ("JPEGImages", "images")
 _EVERYTHING = ("all", "trainval")
-XML = ".xml"
-_LISTED = (XML, *EXTENSIONS, *UNREAD)  # what a list's names may end with
 _CLASS_MARK = r"\s+(-1|0|1)$"
 _PAIR = re.compile(r"\S.*\.\w+\s+(\S.*\.xml)", re.IGNORECASE)  # a picture, then its annotation
 _FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 HOLD_OUT = 10
 """Without lists, each picture of this many is held out for validation."""
 _HOLD_OUT_NOTE = f"no ImageSets/Main lists: every {HOLD_OUT}th picture is val, the others are train"
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """One picture that a split names.
-
-    Args:
-        stem: its name without extension.
-        annotation: path of its XML file, which need not exist.
-        pictures: the folder to look for the picture in.
-        annotations: the folder of all annotations.
-    """
-
-    stem: str
-    annotation: str
-    pictures: PictureFolder
-    annotations: StemFolder
-
-    def picture(self, filename: str | None = None) -> str | None:
-        """Return its picture's path: called as itself, or as its annotation says; None where there is none.
-
-        A picture of another name that has an annotation of its own is not meant: the annotation is a copy.
-        """
-        path = self.pictures.find(self.stem, filename)
-        if path is None:
-            return None
-        name = os.path.splitext(os.path.basename(path))[0]
-        own = self.annotations.find_all(os.path.join(os.path.dirname(self.stem), name))
-        return path if name == os.path.basename(self.stem) or not own else None
 
 
 class VOCFolder:
@@ -88,8 +56,8 @@ class VOCFolder:
         self.path = path
         self.annotations = annotations or path
         self.pictures = PictureFolder(str(pictures if annotations else path))
-        self._labels = StemFolder(str(self.annotations), (XML,))
         self.lists = _lists(self.lists_folder) or _lists(path, of_pairs=True)
+        self._labels = StemFolder(str(self.annotations), (XML,))
         self.finder = PathFinder([self.annotations], os.path.isfile, from_here=False)
         self.by_folder = {} if annotations or self.lists else self._folders()
 
@@ -174,8 +142,8 @@ class VOCFolder:
             return line
         pair = _PAIR.fullmatch(line)
         name = pair.group(1) if pair else re.sub(_CLASS_MARK, "", line)
-        stem, ending = os.path.splitext(name)
-        stem = stem if ending.lower() in _LISTED else name
+        has_ending = is_picture(name) or is_unread_picture(name) or _is_xml(name)
+        stem = os.path.splitext(name)[0] if has_ending else name
         found = self.finder.find(f"{stem}{XML}")
         if found is None:
             return stem
@@ -295,14 +263,14 @@ def _has_pairs(root: Path) -> bool:
     return False
 
 
+def _is_xml(name: str) -> bool:
+    return name.lower().endswith(XML)
+
+
 def _lists(folder: Path, of_pairs: bool = False) -> dict[str, Path]:
     """Return the lists in a folder by their names; those of pictures with annotations alone, if asked."""
     files = files_ending(folder, ".txt")
     return {file.stem: file for file in files if not of_pairs or _PAIR.fullmatch(first_line(file))}
-
-
-def _is_xml(name: str) -> bool:
-    return name.lower().endswith(XML)
 
 
 def _first_folder(path: Path, names: Sequence[str]) -> Path | None:

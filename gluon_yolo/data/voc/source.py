@@ -14,7 +14,8 @@ from gluon_yolo.data.picture_files import pictures_below
 from gluon_yolo.data.report import BadFile, Finding
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.voc.dataset import find_class_names, open_voc
-from gluon_yolo.data.voc.layout import HOLD_OUT, XML, VOCFolder, voc_folders
+from gluon_yolo.data.voc.entry import XML
+from gluon_yolo.data.voc.layout import HOLD_OUT, VOCFolder, voc_folders
 from gluon_yolo.data.voc.xml_file import read_annotation
 from gluon_yolo.errors import UserError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.names import ADVICE, Names, disagreement, of_files
-from gluon_yolo.data.picture_files import files_ending
+from gluon_yolo.data.picture_files import files_called
 from gluon_yolo.data.yolo.paths import label_paths
 from gluon_yolo.errors import UserError
 
@@ -58,10 +58,4 @@ def _files(root: Path, places: Iterable[Path], pattern: str) -> list[Path]:
     for place in places:
         if place.is_dir():
             folders += [place, Path(label_paths(str(place / "any"))[0]).parent]
-    return [file for folder in dict.fromkeys(folders) for file in _named(folder, pattern)]
-
-
-def _named(folder: Path, pattern: str) -> list[Path]:
-    """Return the files that fit ``*.ending`` or ``stem.ending``, the ending in any letter case."""
-    stem, ending = pattern.split(".")
-    return [file for file in files_ending(folder, f".{ending}") if stem in ("*", file.stem)]
+    return [file for folder in dict.fromkeys(folders) for file in files_called(folder, pattern)]

@@ -1,0 +1,39 @@
+"""Entry: one picture of Pascal VOC's, and its annotation."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from gluon_yolo.data.picture_files import PictureFolder, StemFolder
+
+XML = ".xml"
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One picture that a split names.
+
+    Args:
+        stem: its name without extension.
+        annotation: path of its XML file, which need not exist.
+        pictures: the folder to look for the picture in.
+        annotations: the folder of all annotations.
+    """
+
+    stem: str
+    annotation: str
+    pictures: PictureFolder
+    annotations: StemFolder
+
+    def picture(self, filename: str | None = None) -> str | None:
+        """Return its picture's path: called as itself, or as its annotation says; None where there is none.
+
+        A picture of another name that has an annotation of its own is not meant: the annotation is a copy.
+        """
+        path = self.pictures.find(self.stem, filename)
+        if path is None:
+            return None
+        name = os.path.splitext(os.path.basename(path))[0]
+        own = self.annotations.find_all(os.path.join(os.path.dirname(self.stem), name))
+        return path if name == os.path.basename(self.stem) or not own else None
