@@ -28,7 +28,7 @@ EXTENSIONS = (
     ),
     *(".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".ras", ".sr"),
 )
-"""How the names of pictures that are read end, in any letter case; of two with one stem the first counts."""
+"""How the names of pictures that are read end, in any letter case."""
 UNREAD = (
     *(".gif", ".apng", ".avif", ".avifs", ".heic", ".heif", ".hif", ".jxl", ".jxr", ".wdp", ".jls", ".svg"),
     *(
@@ -188,8 +188,8 @@ class PictureFolder(StemFolder):
         super().__init__(path, EXTENSIONS)
         self._unread = StemFolder(path, UNREAD)
 
-    def find(self, stem: str, filename: str | None = None) -> str | None:
-        """Return the path of the picture called ``stem``, or None.
+    def find(self, stem: str, filename: str | None = None) -> list[str]:
+        """Return the paths of the pictures that a stem can mean: none, one, or several that nothing decides.
 
         Args:
             stem: the name without extension.
@@ -201,9 +201,9 @@ class PictureFolder(StemFolder):
         named = os.path.join(self.path, folder, filename)
         found = self.find_all(stem)
         if found:
-            return named if named in found else found[0]
+            return [named] if named in found else found
         other = self.find_all(os.path.join(folder, os.path.splitext(filename)[0]))
-        return named if named in other else None
+        return [named] if named in other else []
 
     def unread(self, stem: str) -> str | None:
         """Return the name of a file called ``stem`` that is a picture of a kind that is not read, or None."""

@@ -36,6 +36,7 @@ ADVICE = {
     "duplicate-box": "delete one of the two boxes",
     "shared-picture": "keep the picture in one place: scores on pictures that were trained on flatter",
     "similar-picture": "keep both in one part, as `data split` does, or drop one with `data dedupe`",
+    "shared-label": "keep the picture that was labelled, or give each a name of its own, and a label",
     "stray-label": "take the label out, or add its picture to the data",
     "unused-picture": "add the picture to a list, or take it out of the folder",
 }

@@ -141,23 +141,24 @@ class TestPictureFolder:
     @pytest.mark.parametrize(
         ("stem", "filename", "found"),
         [
-            ("a", None, "a.JPG"),  # any case
-            ("b", None, "b.jpeg"),  # several: by the order of EXTENSIONS
-            ("b", "b.png", "b.png"),  # several: the annotation decides
-            ("b", "C:\\pictures\\b.png", "b.png"),
-            ("c", None, None),  # no picture
-            ("day 1/d", "", "day 1/d.webp"),
-            ("0001", "IMG_7.bmp", "IMG_7.bmp"),  # the annotation has another name than the picture
-            ("0001", "../elsewhere.bmp", None),
-            ("a.b", None, None),
+            ("a", None, ["a.JPG"]),  # any case
+            ("b", None, ["b.jpeg", "b.png"]),  # several, and nothing decides
+            ("b", "b.bmp", ["b.jpeg", "b.png"]),
+            ("b", "b.png", ["b.png"]),  # several: the annotation decides
+            ("b", "C:\\pictures\\b.png", ["b.png"]),
+            ("c", None, []),  # no picture
+            ("day 1/d", "", ["day 1/d.webp"]),
+            ("0001", "IMG_7.bmp", ["IMG_7.bmp"]),  # the annotation has another name than the picture
+            ("0001", "../elsewhere.bmp", []),
+            ("a.b", None, []),
         ],
     )
     def test_find(self, tmp_path, stem, filename, found):
         for name in self.FILES:
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).touch()
-        path = PictureFolder(str(tmp_path)).find(stem, filename)
-        assert path == (found and str(tmp_path / found))
+        paths = PictureFolder(str(tmp_path)).find(stem, filename)
+        assert paths == [str(tmp_path / name) for name in found]
 
 
 class TestTruth:

@@ -66,9 +66,9 @@ def test_stems(tmp_path):
 
 def test_pictures_of_a_stem(tmp_path):
     folder = PictureFolder(str(write(tmp_path, "a.JFIF", "a.png", "b.gif", "day/c.HEIC")))
-    assert folder.find("a") == str(tmp_path / "a.png")
-    assert folder.find("a", "a.JFIF") == str(tmp_path / "a.JFIF")
-    assert folder.find("b") is None and folder.unread("b") == "b.gif"
+    assert folder.find("a") == [str(tmp_path / "a.png"), str(tmp_path / "a.JFIF")]
+    assert folder.find("a", "a.JFIF") == [str(tmp_path / "a.JFIF")]
+    assert folder.find("b") == [] and folder.unread("b") == "b.gif"
     assert folder.unread("day/c") == "c.HEIC" and folder.unread("a") is None
 
 

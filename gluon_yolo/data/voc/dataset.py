@@ -125,14 +125,20 @@ class _Reader:
     def __call__(self, entry: Entry) -> _Record | BadFile:
         try:
             annotation = _annotation(entry)
-            picture = entry.picture(annotation.filename)
-            if picture is None:
+            pictures = entry.pictures_meant(annotation.filename)
+            if len(pictures) > 1:
+                problem = (
+                    f"may be of {' or '.join(pictures)}, and its <filename> is neither; name the one there"
+                )
+                raise BadFile(entry.annotation, problem, "broken-label")
+            if not pictures:
                 missing = f"there is no picture {entry.stem}.jpg (or .png ...) in {entry.pictures.path}"
                 unread = entry.pictures.unread(entry.stem)
                 if unread:
                     ending = os.path.splitext(unread)[1]
                     missing += f"; {unread} is there, but {ending} is not read: save it as PNG or JPEG"
                 raise BadFile(entry.annotation, missing, "missing-picture")
+            picture = pictures[0]
             if self._check_pictures or annotation.size_hw is None:
                 return _Record(entry, picture, measure(picture), annotation)
             return _Record(entry, picture, Measure(annotation.size_hw), annotation)

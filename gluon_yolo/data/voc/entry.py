@@ -26,14 +26,14 @@ class Entry:
     pictures: PictureFolder
     annotations: StemFolder
 
-    def picture(self, filename: str | None = None) -> str | None:
-        """Return its picture's path: called as itself, or as its annotation says; None where there is none.
+    def pictures_meant(self, filename: str | None = None) -> list[str]:
+        """Return its picture's path, called as itself or as its annotation says; several where none decides.
 
         A picture of another name that has an annotation of its own is not meant: the annotation is a copy.
         """
-        path = self.pictures.find(self.stem, filename)
-        if path is None:
-            return None
-        name = os.path.splitext(os.path.basename(path))[0]
+        paths = self.pictures.find(self.stem, filename)
+        if not paths:
+            return []
+        name = os.path.splitext(os.path.basename(paths[0]))[0]
         own = self.annotations.find_all(os.path.join(os.path.dirname(self.stem), name))
-        return path if name == os.path.basename(self.stem) or not own else None
+        return paths if name == os.path.basename(self.stem) or not own else []

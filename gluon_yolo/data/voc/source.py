@@ -102,17 +102,16 @@ def _has_xml(folder: VOCFolder) -> bool:
 
 def _strays(folder: VOCFolder) -> list[Finding]:
     """Return what is in a folder and in none of its lists, or has no counterpart."""
-    pictures = {stem: _picture_of(folder, stem) for stem in folder.labelled()}
+    pictures = {stem: _pictures_of(folder, stem) for stem in folder.labelled()}
     listed = folder.listed() if folder.lists else set(pictures)  # what opening a split tells about
     findings = []
     for stem in pictures.keys() - listed:
-        picture = pictures[stem]
-        if picture is None:
+        if not pictures[stem]:
             label = folder.entry(stem).annotation
             findings.append(Finding("warning", label, "", "the label has no picture", "stray-label"))
-        else:
+        for picture in pictures[stem]:
             findings.append(Finding("warning", picture, "", "no list names the picture", "unused-picture"))
-    used = {os.path.normpath(picture) for picture in pictures.values() if picture}
+    used = {os.path.normpath(picture) for paths in pictures.values() for picture in paths}
     for file in pictures_below(folder.pictures.path):
         stem = Path(file).relative_to(folder.pictures.path).with_suffix("").as_posix()
         if not (file in used or stem in listed or stem in pictures):
@@ -120,13 +119,13 @@ def _strays(folder: VOCFolder) -> list[Finding]:
     return sorted(findings, key=lambda finding: finding.file)
 
 
-def _picture_of(folder: VOCFolder, stem: str) -> str | None:
+def _pictures_of(folder: VOCFolder, stem: str) -> list[str]:
     """Return the picture of a label, by its stem or, failing that, by the name that the label gives."""
     entry = folder.entry(stem)
-    picture = entry.picture()
-    if picture is None:
+    pictures = entry.pictures_meant()
+    if not pictures:
         try:
-            picture = entry.picture(read_annotation(entry.annotation).filename)
+            return entry.pictures_meant(read_annotation(entry.annotation).filename)
         except BadFile:
-            return None
-    return picture
+            return []
+    return pictures

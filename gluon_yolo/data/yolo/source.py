@@ -236,6 +236,7 @@ def _truths(
     if unknown:
         raise unknown_classes(unknown, class_names)
     _note_polygons(records, report)
+    _warn_of_shared_labels(records, report)
     return truths
 
 
@@ -243,3 +244,14 @@ def _note_polygons(records: Sequence[_Record], report: Report) -> None:
     polygons = sum(thing.is_polygon for record in records for thing in record.objects or ())
     if polygons:
         report.notes.append(f"{polygons:,} objects are outlined by polygons; their bounding boxes are taken")
+
+
+def _warn_of_shared_labels(records: Sequence[_Record], report: Report) -> None:
+    """Warn of labels that count for several pictures, as for ``a.jpg`` and ``a.png``."""
+    pictures: dict[str, list[str]] = {}
+    for record in records:
+        if record.objects is not None:
+            pictures.setdefault(record.label, []).append(record.picture)
+    for label, several in pictures.items():
+        if len(several) > 1:
+            report.warn("shared-label", label, f"is taken as the label of each of {', '.join(several)}")

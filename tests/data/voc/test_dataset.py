@@ -277,6 +277,17 @@ class TestBadFiles:
             assert f"{file}: " in line and why in line
         assert "--skip-bad" in advice
 
+    def test_two_pictures_of_one_stem(self, tmp_path):
+        add(tmp_path, "a", extension=".jpg")
+        add(tmp_path, "a", extension=".png")  # whose annotation names a.png
+        assert open_voc(tmp_path).name(0).endswith("a.png")
+        annotation = tmp_path / "Annotations" / "a.xml"
+        annotation.write_text(annotation.read_text().replace("a.png", "0001.bmp"))
+        with pytest.raises(UserError, match=r"a\.xml: may be of .*a\.jpg or .*a\.png, and its <filename> is"):
+            open_voc(tmp_path)
+        add(tmp_path, "b")
+        assert stems(open_voc(tmp_path, skip_bad=True)) == ["b"]
+
     def test_skip_bad_leaves_them_out(self, root):
         dataset = open_voc(root, "train", skip_bad=True)
         assert stems(dataset) == ["good"]

@@ -631,3 +631,12 @@ class TestNothingIsTakenForAnother:
             open_part(root)
         put(root / "images" / "train", "a.txt", LABEL)
         assert len(open_part(root)) == 3
+
+    def test_two_pictures_of_one_label(self, root):
+        put(root, "my.names", "cat\ndog")
+        add(root, "images/train/a.png", None)
+        dataset = open_part(root)
+        assert len(dataset) == 4
+        (warning,) = [finding for finding in dataset.report.warnings if finding.kind == "shared-label"]
+        train = root / "images" / "train"
+        assert warning.message == f"is taken as the label of each of {train / 'a.jpg'}, {train / 'a.png'}"
