@@ -26,3 +26,9 @@ def near_words(word: str, known: Iterable[str], most: int = 3) -> list[str]:
         plain.setdefault(name.casefold(), []).append(name)
     found = difflib.get_close_matches(word.casefold(), plain, n=most)
     return [name for key in found for name in plain[key]][:most]
+
+
+def did_you_mean(word: str, known: Iterable[str], most: int = 1) -> str:
+    """Return ``did you mean X? `` for an error about an unknown word; empty where nothing is near."""
+    near = near_words(word, known, most)
+    return f"did you mean {' or '.join(near)}? " if near else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gluon_yolo.text import counted, near_words
+from gluon_yolo.text import counted, did_you_mean, near_words
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,16 @@ def test_counted(words, said):
 )
 def test_near_words(word, near):
     assert near_words(word, ["cat", "Dog", "bird"]) == near
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "hint"),
+    [
+        ("Mosaik", ["mosaic", "flip"], "did you mean mosaic? "),
+        ("SMALL_DATA", ["small-data"], "did you mean small-data? "),
+        ("quite else", ["mosaic", "flip"], ""),
+        ("x", [], ""),
+    ],
+)
+def test_did_you_mean(word, known, hint):
+    assert did_you_mean(word, known) == hint

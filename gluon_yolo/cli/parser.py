@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import did_you_mean
 
 _KINDS = {"int": "a whole number", "float": "a number"}
 
@@ -60,13 +60,6 @@ class Parser(argparse.ArgumentParser):
 
     def _see(self) -> str:
         return typed(f"see {self.prog} --help")
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``did you mean X? `` for a word that is nearly a known one, in whatever case; else nothing."""
-    plain = {name.lower().replace("_", "-"): name for name in known}
-    near = difflib.get_close_matches(word.lower().replace("_", "-"), plain, n=1, cutoff=0.6)
-    return f"did you mean {plain[near[0]]}? " if near else ""
 
 
 def _plain(message: str) -> str:

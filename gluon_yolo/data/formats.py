@@ -22,6 +22,7 @@ from gluon_yolo.data.writer import Writer
 from gluon_yolo.data.yolo.source import YOLOSource
 from gluon_yolo.data.yolo.writer import YOLOWriter
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import did_you_mean
 
 SOURCES: dict[str, type[Source]] = {
     "voc": VOCSource,
@@ -63,7 +64,9 @@ def open_source(path: str | os.PathLike[str], format: str | None = None) -> Sour
     if not os.access(path, os.R_OK):
         raise UserError(f"{path}: may not be read; change its permissions")
     if format is not None and format not in SOURCES:
-        raise UserError(f"no format is called {format!r}; there are {', '.join(SOURCES)}")
+        raise UserError(
+            f"no format is called {format!r}; {did_you_mean(format, SOURCES)}there are {', '.join(SOURCES)}"
+        )
     found = [format] if format else [name for name in SOURCES if SOURCES[name].recognises(path)]
     if len(found) != 1:
         raise _several(path, found) if found else _unknown(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping, Sequence
 
 from gluon_yolo.data.classes import unknown_classes
@@ -12,6 +11,7 @@ from gluon_yolo.data.relabelled import Relabelled
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.spellings import Spellings
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import did_you_mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +98,6 @@ def _kept(names: tuple[str, ...], only: Sequence[str]) -> tuple[str, ...]:
     """
     for name in only:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=3)
-            hint = f"; is it {' or '.join(near)}?" if near else ""
-            raise UserError(f"--only {name}: there is no such class; there are {', '.join(names)}{hint}")
+            hint = did_you_mean(name, names, most=3)
+            raise UserError(f"--only {name}: there is no such class; {hint}there is {', '.join(names)}")
     return tuple(name for name in names if name in only) if only else names

@@ -11,6 +11,7 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.parts import parts_of
 from gluon_yolo.data.report import Finding
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import did_you_mean
 
 _PURPOSE = {"train": "for training", "val": "for validation"}
 
@@ -93,6 +94,13 @@ class Source(abc.ABC):
         parts = parts_of(splits, self.joins)
         words = [word.strip() for word in split.split(",")]
         return ",".join(word if word in splits else parts.get(word, word) for word in words)
+
+    def no_split(self, name: str) -> UserError:
+        """Return the error about a split that is not there."""
+        there = self.splits()
+        return UserError(
+            f"{self.path}: no split {name!r}; {did_you_mean(name, there)}there is {', '.join(there)}"
+        )
 
     @abc.abstractmethod
     def class_names(self, splits: Sequence[str]) -> tuple[str, ...]:

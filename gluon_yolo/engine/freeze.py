@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterator, Sequence
 
 from gluon_yolo.compat import gluon
@@ -10,6 +9,7 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.nn.detector import DetectionNetwork
 from gluon_yolo.nn.layers import hold_statistics
 from gluon_yolo.nn.weights import structural_parameters
+from gluon_yolo.text import near_words
 
 
 def freeze(net: DetectionNetwork, selectors: Sequence[str]) -> list[str]:
@@ -92,9 +92,7 @@ def _under(net: DetectionNetwork, names: Sequence[str], selector: str) -> list[s
     chosen = [name for name in names if wanted == name or wanted in _prefixes(name)]
     if not chosen:
         known = list(dict.fromkeys(prefix for name in names for prefix in _prefixes(name)))
-        near = (
-            difflib.get_close_matches(wanted, known, n=3) or [name for name in known if "." not in name][:8]
-        )
+        near = near_words(wanted, known) or [name for name in known if "." not in name][:8]
         raise UserError(
             f"--freeze {selector}: nothing in {net.zoo_name} is called so; there are {', '.join(near)}, ..."
         )

@@ -20,6 +20,7 @@ from gluon_yolo.inference.graph import CUTS, ENDINGS
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.runtime import import_package
 from gluon_yolo.nn.detector import DetectionNetwork
+from gluon_yolo.text import did_you_mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +153,9 @@ def _check(formats: Sequence[str], cut: str | None, precision: str, fuse: bool) 
         raise UserError(f"no format is named; known are {', '.join(FORMATS)}")
     for kind in formats:
         if kind not in FORMATS:
-            raise UserError(f"format {kind!r}: unknown; known are {', '.join(FORMATS)}")
+            raise UserError(
+                f"format {kind!r}: unknown; {did_you_mean(kind, FORMATS)}known are {', '.join(FORMATS)}"
+            )
         if formats.count(kind) > 1:
             raise UserError(f"format {kind}: is named twice")
         known = FORMATS[kind]

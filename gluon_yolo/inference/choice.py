@@ -11,7 +11,7 @@ import numpy as np
 from gluon_yolo.boxes import Selection, choose
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.decode import RawMaps
-from gluon_yolo.text import near_words
+from gluon_yolo.text import did_you_mean
 
 log = logging.getLogger("gluon_yolo")
 
@@ -53,9 +53,8 @@ def class_ids_of(names: Sequence[str] | None, known: Sequence[str]) -> np.ndarra
         raise UserError(f"classes_only {names!r}: expected a list of class names, at least one")
     for name in names:
         if name not in known:
-            near = near_words(name, known)
-            hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it knows {listed(known)}"
-            raise UserError(f"class {name!r}: the model does not know it; {hint}")
+            hint = did_you_mean(name, known, most=3) or f"it knows {listed(known)}"
+            raise UserError(f"class {name!r}: the model does not know it; {hint.rstrip()}")
     return np.array(sorted({list(known).index(name) for name in names}))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.model_file import ModelFile, find_model_file, weights_of
+from gluon_yolo.text import did_you_mean
 
 Network = Callable[[np.ndarray], Sequence[np.ndarray]]
 """Pixels (B, h, w, 3) uint8 RGB to a pair: boxes (B, N, 4) in input pixels and scores (B, N, C)."""
@@ -52,7 +53,9 @@ def known(name: str) -> Runtime:
         UserError: there is none.
     """
     if name not in RUNTIMES:
-        raise UserError(f"runtime {name!r}: unknown; known are {', '.join(RUNTIMES)}")
+        raise UserError(
+            f"runtime {name!r}: unknown; {did_you_mean(name, RUNTIMES)}known are {', '.join(RUNTIMES)}"
+        )
     return RUNTIMES[name]
 
 

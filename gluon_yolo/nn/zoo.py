@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from gluon_yolo.nn.light_fpn import LightFPN
 from gluon_yolo.nn.necks import YOLOv3Neck
 from gluon_yolo.nn.scores import DELTAS
 from gluon_yolo.spec import Anchors, DetectionSpec
+from gluon_yolo.text import did_you_mean
 
 DATASET_CLASSES = {"voc": VOC_CLASSES, "coco": COCO_CLASSES, "custom": None}
 Builder = Callable[[str, DetectionSpec, NormFactory], DetectionNetwork]
@@ -178,8 +178,7 @@ def canonical(name: str, dataset: str = "custom") -> str:
     for candidate in (f"{start}{given}{end}" for start in ("", "yolo3", "yolo") for end in ("", dataset)):
         if candidate in spellings:
             return spellings[candidate]
-    near = difflib.get_close_matches(name.lower(), [*_ENTRIES, *names()], n=3)
-    guess = f"did you mean {', '.join(near)}? " if near else ""
+    guess = did_you_mean(name, [*_ENTRIES, *names()], most=3)
     raise UserError(
         f"unknown network {name!r}; {guess}"
         f"Architectures: {', '.join(_ENTRIES)}; endings: {', '.join(DATASET_CLASSES)}"

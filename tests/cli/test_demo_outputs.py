@@ -43,7 +43,7 @@ def test_classes_only(folder, capsys):
     assert "2 objects (star/blue 1, circle 1)" in capsys.readouterr().out
     assert demo("in", "--classes-only", "circle,sqare") == 2
     assert capsys.readouterr().err.endswith(
-        "error: class 'sqare': the model does not know it; did you mean 'square'?\n"
+        "error: class 'sqare': the model does not know it; did you mean square?\n"
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from gluon_yolo.cli import COMMANDS, main
-from gluon_yolo.cli.parser import did_you_mean
 
 
 @pytest.mark.parametrize(
@@ -44,19 +43,6 @@ def test_mistakes(words, said, capsys):
     printed = capsys.readouterr()
     assert printed.err.startswith(f"error: {said}")
     assert printed.err.count("\n") == 1 and printed.out == ""
-
-
-@pytest.mark.parametrize(
-    ("word", "known", "hint"),
-    [
-        ("Mosaik", ["mosaic", "flip"], "did you mean mosaic? "),
-        ("SMALL_DATA", ["small-data"], "did you mean small-data? "),
-        ("quite else", ["mosaic", "flip"], ""),
-        ("x", [], ""),
-    ],
-)
-def test_did_you_mean(word, known, hint):
-    assert did_you_mean(word, known) == hint
 
 
 @pytest.mark.parametrize("name", COMMANDS)

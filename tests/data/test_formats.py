@@ -91,7 +91,7 @@ def test_parts_that_splits_are_not_called_after(tmp_path):
     for split in ("val", "val2017", "instances_val2017"):
         assert source.open(split).name(0).endswith("val2017.png")
     assert source.class_names(["train", "val"]) == ("bee",)
-    with pytest.raises(UserError, match="no split 'test'; there are train2017, val2017"):
+    with pytest.raises(UserError, match="no split 'test'; there is train2017, val2017"):
         source.open("test")
 
 

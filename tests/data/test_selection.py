@@ -76,7 +76,7 @@ def test_given_names_by_other_names(source):
     [
         (
             Classes(only=("bee",)),
-            r"--only bee: there is no such class; there are wasp, Bee, grey ant; is it Bee\?",
+            r"--only bee: there is no such class; did you mean Bee\? there is wasp, Bee, grey ant",
         ),
         (Classes(("wasp", "fly", "grey ant")), "Bee"),  # as each reader says it
         (Classes(("insect", "fly"), spellings=Spellings({"wasp": "insect"})), "unknown class 'Bee'"),

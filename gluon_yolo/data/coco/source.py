@@ -115,7 +115,7 @@ class COCOSource(Source):
         if split not in self._files:
             there = self.annotations()
             if split not in there:
-                raise UserError(f"{self.path}: no split {split!r}; there are {', '.join(there)}")
+                raise self.no_split(split)
             self._files[split] = json_file.CocoFile(str(there[split]))
         return self._files[split]
 

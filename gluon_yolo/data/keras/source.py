@@ -121,7 +121,7 @@ class KerasSource(Source):
         stems = self.resolve(split).split(",")
         for stem in stems:
             if stem not in self._by_split:
-                raise UserError(f"{self.path}: no split {stem!r}; there is {', '.join(self._by_split)}")
+                raise self.no_split(stem)
         return [self._by_split[stem] for stem in dict.fromkeys(stems)]
 
 

@@ -91,7 +91,7 @@ class RecordSource(Source):
         stems = [split] if split in files else split.split(",")
         for stem in stems:
             if stem not in files:
-                raise UserError(f"{self.path}: no split {stem!r}; there is {', '.join(files)}")
+                raise self.no_split(stem)
         return [files[stem] for stem in dict.fromkeys(stems)]
 
     def _no_names(self, paths: Sequence[Path]) -> UserError:

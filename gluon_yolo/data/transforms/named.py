@@ -22,6 +22,7 @@ from gluon_yolo.data.transforms.geometry import (
 from gluon_yolo.data.transforms.mosaic import Mosaic
 from gluon_yolo.data.transforms.presets import PRESETS
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import did_you_mean
 
 TRANSFORMS: dict[str, Callable[..., Transform]] = {
     "color": ColorDistort,
@@ -98,9 +99,11 @@ def _steps(text: str, name: str, arguments: str) -> tuple[Transform, ...]:
         whole = PRESETS[name]()
         return whole.transforms if isinstance(whole, Compose) else (whole,)
     if name not in TRANSFORMS:
+        meant = did_you_mean(name, [*PRESETS, *TRANSFORMS])
         presets, transforms = ", ".join(PRESETS), ", ".join(TRANSFORMS)
         raise UserError(
-            f"no augmentation is called {name!r}; the presets are {presets}; the transforms are {transforms}"
+            f"no augmentation is called {name!r}; {meant}the presets are {presets}; the transforms are "
+            f"{transforms}"
         )
     make = TRANSFORMS[name]
     given = [word.strip() for word in arguments.split(",") if word.strip()]
@@ -109,7 +112,8 @@ def _steps(text: str, name: str, arguments: str) -> tuple[Transform, ...]:
     for word in given:
         key, _, value = (part.strip() for part in word.partition("="))
         if key not in known:
-            raise UserError(f"--augment {text!r}: {name} has no {key!r}; it has {', '.join(known)}")
+            meant = did_you_mean(key, known)
+            raise UserError(f"--augment {text!r}: {name} has no {key!r}; {meant}it has {', '.join(known)}")
         values[key] = _value(text, word, value, known[key].default)
     try:
         return (make(**values),)

@@ -18,6 +18,7 @@ from typing import Any
 
 from gluon_yolo.data.text_file import read_text
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import did_you_mean
 
 _SECTIONS = ("name", "train-configure", "model-configure", "data-configure")
 _SPLITS = ("train", "val", "test")
@@ -191,7 +192,9 @@ class _Values:
         if not equals:
             raise UserError(f"{place}: expected key=value or a [section], got {line!r}")
         if key not in _KEYS:
-            raise UserError(f"{place}: unknown key {key!r}; known are {', '.join(_KEYS)}")
+            raise UserError(
+                f"{place}: unknown key {key!r}; {did_you_mean(key, _KEYS)}known are {', '.join(_KEYS)}"
+            )
         key = _ALIASES.get(key, key)
         if key in self.lines:
             raise UserError(f"{place}: {key} is set again, as in line {self.lines[key]}; keep one of them")

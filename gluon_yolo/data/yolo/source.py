@@ -143,7 +143,7 @@ class YOLOSource(Source):
         places: list[Path] = []
         for name in self.resolve(split).split(","):
             if name not in self.splits():
-                raise UserError(f"{self.path}: no split {name!r}; there is {', '.join(self.splits())}")
+                raise self.no_split(name)
             if name in self._layout.absent:
                 raise UserError(self._layout.absent[name])
             places += self._layout.places[name]

@@ -198,7 +198,7 @@ class TestErrors:
         add_picture(tmp_path / "a.png")
         add_file(tmp_path / "annotations" / "instances_x.json", record())
         assert len(COCOSource(tmp_path).open("instances_x")) == 1
-        with pytest.raises(UserError, match="no split 'y'; there are x"):
+        with pytest.raises(UserError, match="no split 'y'; there is x"):
             COCOSource(tmp_path).open("y")
 
     def test_names_that_say_nothing(self, tmp_path):

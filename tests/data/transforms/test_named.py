@@ -66,9 +66,15 @@ def test_what_is_not_understood_is_said() -> None:
         ("", "expected names with commas between"),
         ("light;flip", "'light;flip' is not understood"),
         ("affine(degrees=10", "is not understood"),
-        ("moasic,light", "no augmentation is called 'moasic'.*yolo3, light.*mosaic"),
+        (
+            "moasic,light",
+            "no augmentation is called 'moasic'; did you mean mosaic. the presets.*yolo3, light",
+        ),
         ("light(scale=1)", "the preset light takes no arguments"),
-        ("affine(angle=10)", "affine has no 'angle'; it has scale, translate, degrees"),
+        (
+            "affine(degree=10)",
+            "affine has no 'degree'; did you mean degrees. it has scale, translate, degrees",
+        ),
         ("affine(degrees=ten)", "degrees=ten: expected one number"),
         ("affine(degrees=nan)", "degrees=nan: expected one number"),
         ("affine(scale=0.5)", "scale=0.5: expected numbers with colons between"),
