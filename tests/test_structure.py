@@ -17,7 +17,7 @@ PACKAGE = ROOT / "gluon_yolo"
 # The first floor's "" is the package itself (its version).
 FLOORS = (
     ("", "errors", "cores", "cpu_devices", "missing", "numpy_names", "class_names", "text"),
-    ("cuda", "structures", "spec", "atomic"),
+    ("heartbeat", "bars", "cuda", "structures", "spec", "atomic"),
     ("compat", "boxes"),
     ("settled",),
     ("nn.layers", "nn.coding", "nn.scores"),
@@ -41,6 +41,7 @@ FLOORS = (
 )
 # Several files that belong together share a floor's area under one name.
 SAME_AREA = {
+    "bars": "heartbeat",
     **dict.fromkeys(("nn.gluoncv_names", "nn.weights_file"), "nn.weights"),
     **dict.fromkeys(("nn.pth_pickle", "nn.fastestv2_names"), "nn.pth_file"),
     "nn.decoupled_heads": "nn.heads",

@@ -160,6 +160,7 @@ def _train(
         if crowded := validation.crowded():
             log.warning("%s", crowded)
         training = Training(settings, net, train_data, validation, folder, contexts)
+        log.info("%s", training.plan())
         if resumed:
             training.resume()
         result = training.run()
