@@ -80,6 +80,7 @@ class Heartbeat:
         self._lock = threading.Lock()
         self._said = 0.0
         self._end = threading.Event()
+        self._thread = threading.Thread()
 
     def begin(self, task: Task) -> None:
         """Look after a task from now on; the first one starts the thread. On a terminal nothing is done."""
@@ -92,18 +93,20 @@ class Heartbeat:
                 return
             self._said, self._end = task.began, threading.Event()
             log.addFilter(self._hear)
-            threading.Thread(
-                target=self._run, args=(self._end,), name="gluon_yolo-heartbeat", daemon=True
-            ).start()
+            name = "gluon_yolo-heartbeat"
+            self._thread = threading.Thread(target=self._run, args=(self._end,), name=name, daemon=True)
+            self._thread.start()
 
     def end(self, task: Task) -> None:
         """Look after a task no more; after the last one the thread ends."""
         with self._lock:
-            before = len(self._tasks)
+            before, thread = len(self._tasks), self._thread
             self._tasks = [other for other in self._tasks if other is not task]
-            if before and not self._tasks:
-                log.removeFilter(self._hear)
-                self._end.set()
+            if not before or self._tasks:
+                return
+            log.removeFilter(self._hear)
+            self._end.set()
+        thread.join()  # without the lock: its last line may be under way
 
     @contextlib.contextmanager
     def working(self, what: str | Task) -> Iterator[None]:

@@ -121,6 +121,7 @@ def test_the_thread_says_it_while_nothing_is_counted(clock, caplog):
         assert enough.wait(60)
     assert said(caplog) == [f"export: at work for {text}" for text in ("60 s", "2 min", "3 min")]
     assert waits == [60, 60, 60, 60]
+    assert not [each for each in threading.enumerate() if each.name == "gluon_yolo-heartbeat"]
 
 
 def test_what_counts_speaks_for_what_does_not(beat, clock, caplog):
