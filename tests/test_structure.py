@@ -17,7 +17,7 @@ PACKAGE = ROOT / "gluon_yolo"
 # The first floor's "" is the package itself (its version).
 FLOORS = (
     ("", "errors", "cores", "cpu_devices", "missing", "numpy_names", "class_names", "text"),
-    ("heartbeat", "bars", "cuda", "structures", "spec", "atomic"),
+    ("heartbeat", "bars", "file_names", "cuda", "structures", "spec", "atomic"),
     ("compat", "boxes"),
     ("settled",),
     ("nn.layers", "nn.coding", "nn.scores"),

@@ -38,6 +38,7 @@ DEFAULTS: Mapping[str, Any] = {
         "recipe": None,
         "gpus": None,
         "cpu_devices": 0,
+        "name": None,
         "save_prefix": "runs/",
     },
 }
@@ -141,7 +142,13 @@ def _add_run(group: Any) -> None:
     _add(group, "-j", "--num-workers", help="threads or processes that prepare pictures")
     kinds = "what these are; auto: threads up to four, which share one memory, else processes, which scale"
     _add(group, "--worker-type", choices=WORKER_TYPES, help=kinds)
-    _add(group, "--save-prefix", metavar="PREFIX", help="the run's folder is PREFIX, the network, a number")
+    called = (
+        "what the run is called: its folder, and what is exported of it (default: the data's folder; the "
+        "run's own folder is then called after the network)"
+    )
+    _add(group, "--name", metavar="NAME", help=called)
+    place = "the run's folder is PREFIX, --name or else the network, and a number"
+    _add(group, "--save-prefix", metavar="PREFIX", help=place)
     _add(group, "--resume", metavar="RUN|FILE", help=resume)
     _add(group, "--start-epoch", help="first epoch, with --resume FILE")
     _add(group, "--seed", help="of everything random")
