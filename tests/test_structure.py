@@ -14,9 +14,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "gluon_yolo"
 
 # Each area of the package, from the ground up: a module imports from lower floors and from its own area only.
-# The first floor's "" is the package itself (its version).
+# The "" is the package itself (its version).
 FLOORS = (
-    ("", "errors", "cores", "cpu_devices", "missing", "numpy_names", "class_names", "text"),
+    ("control_groups",),
+    (
+        *("", "errors", "cores", "memory", "cpu_devices", "missing", "numpy_names", "class_names"),
+        "text",
+    ),
     ("heartbeat", "bars", "file_names", "cuda", "structures", "spec", "atomic"),
     ("compat", "boxes"),
     ("settled",),
