@@ -15,6 +15,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -89,8 +90,9 @@ def our_side(args: argparse.Namespace):
 
     net = zoo.build(args.network)
     net.initialize_weights(seed=0)
-    train = TrainStep(net, [mx.cpu()], MOMENTUM, WEIGHT_DECAY)
     size_hw = (args.size, args.size)
+    refuse_too_much(net, size_hw, args.batch_size)
+    train = TrainStep(net, [mx.cpu()], MOMENTUM, WEIGHT_DECAY)
     source = batches(args)
 
     def step() -> list[float]:
@@ -104,6 +106,22 @@ def our_side(args: argparse.Namespace):
         return [(ready - begin) * 1e3, (time.perf_counter() - ready) * 1e3]
 
     return step
+
+
+def refuse_too_much(net: Any, size_hw: tuple[int, int], batch_size: int) -> None:
+    """End with a line where memory is short, before the system does without one; GluonCV takes more."""
+    from gluon_yolo import memory
+    from gluon_yolo.engine.memory_check import Wanted, check
+    from gluon_yolo.engine.train_memory import TrainMemory
+    from gluon_yolo.errors import UserError
+
+    there = memory.look()
+    try:
+        if there is not None:
+            wanted = Wanted(batch_size, [size_hw], size_hw, net.spec.max_stride)
+            check(wanted, TrainMemory(net, size_hw, objects=OBJECTS), there)
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from None
 
 
 def gluoncv_side(args: argparse.Namespace):

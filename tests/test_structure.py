@@ -21,7 +21,7 @@ FLOORS = (
         *("", "errors", "cores", "memory", "cpu_devices", "missing", "numpy_names", "class_names"),
         "text",
     ),
-    ("heartbeat", "bars", "file_names", "cuda", "structures", "spec", "atomic"),
+    ("heartbeat", "bars", "file_names", "running", "cuda", "structures", "spec", "atomic"),
     ("compat", "boxes"),
     ("settled",),
     ("nn.layers", "nn.coding", "nn.scores"),

@@ -21,7 +21,9 @@ from gluon_yolo.cli.outputs import check_outputs, make_folder, write_file
 from gluon_yolo.cli.stopped import saying
 from gluon_yolo.data.class_map import ClassMap
 from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.engine.batch_trial import check_batch
 from gluon_yolo.engine.evaluate import Watch, evaluate
+from gluon_yolo.engine.out_of_memory import explained
 from gluon_yolo.metrics import Metric
 from gluon_yolo.metrics.coco_ap import COCOMetric
 from gluon_yolo.metrics.f1 import F1Metric
@@ -100,17 +102,21 @@ def run(args: argparse.Namespace) -> int:
             limited.extend(score for score in predictor.left_out if score > 0)
             return [renumbered(one) for one in found]
 
-        numbers = evaluate(
-            detect,
-            dataset,
-            predictor.size_hw,
-            args.batch_size,
-            _metrics(dataset, args),
-            workers=args.workers,
-            fit=predictor.fit,
-            progress=True,
-            watch=_saver(args, dataset, shown) if args.save_pictures else None,
-        )
+        with explained(lambda: f"--batch-size {args.batch_size}: out of memory; give a smaller one"):
+            if args.gpu is None:
+                beside = _held_beside(args, dataset, predictor)
+                check_batch(predictor.detect_batch, predictor.size_hw, args.batch_size, beside)
+            numbers = evaluate(
+                detect,
+                dataset,
+                predictor.size_hw,
+                args.batch_size,
+                _metrics(dataset, args),
+                workers=args.workers,
+                fit=predictor.fit,
+                progress=True,
+                watch=_saver(args, dataset, shown) if args.save_pictures else None,
+            )
     if args.json:
         _write_json(Path(args.json), {**_about(args, predictor, dataset), **numbers})
     tables = [class_table(numbers), *([coco_table(numbers)] if "AP" in numbers else []), f1_table(numbers)]
@@ -128,6 +134,14 @@ def run(args: argparse.Namespace) -> int:
     if written:
         print("; ".join(written))
     return 0
+
+
+def _held_beside(args: argparse.Namespace, dataset: Dataset, predictor: Predictor) -> float:
+    """Return the bytes that a picture takes beside the network: fitted, and as read where it is drawn."""
+    fitted = 4 * 3 * math.prod(predictor.size_hw)
+    if not args.save_pictures:
+        return fitted
+    return fitted + 2 * 3 * max(math.prod(dataset.size_hw(index)) for index in range(len(dataset)))
 
 
 def headline(numbers: dict[str, Any]) -> str:

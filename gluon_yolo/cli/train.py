@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gluon_yolo import cpu_devices
+from gluon_yolo import cpu_devices, running
 from gluon_yolo.cli.data_flags import log_reports, open_datasets, source_of
 from gluon_yolo.cli.run_name import name_of_run
 from gluon_yolo.cli.train_arguments import DEFAULTS, Flags, add_train_arguments
@@ -22,6 +22,7 @@ from gluon_yolo.cli.train_flags import (
     settings_of,
 )
 from gluon_yolo.cli.train_log import log_result, log_start, logging_to
+from gluon_yolo.cli.train_memory import cpu_defaults, fitted
 from gluon_yolo.errors import UserError
 
 if TYPE_CHECKING:
@@ -64,8 +65,10 @@ def run(args: argparse.Namespace) -> int:
     if "resume" not in given or given["resume"].endswith(".params"):
         return _train_anew(given)
     folder = RunFolder.open(given["resume"])
+    if running.going_on(folder.path):
+        raise UserError(f"{folder.path}: {running.story(folder.path)}; wait for it, or stop it")
     flags = resumed_flags(given, folder.args())
-    if _is_finished(folder, flags):
+    if not folder.is_fresh() and _is_finished(folder, flags):
         return 0
     contexts = _contexts(flags)
     data = open_datasets(argparse.Namespace(**flags))
@@ -81,14 +84,15 @@ def _train_anew(given: Flags) -> int:
     data = open_datasets(argparse.Namespace(**flags), source=source)
     architecture = _architecture(flags, data[2])
     from_network = architecture.training_flags(len(data[0]), decided_flags(given, from_data))
+    own = cpu_defaults(contexts, {**from_network, **decided_flags(given, from_data)})
+    flags = fresh_flags(given, from_data, {**own, **from_network})
     from_network = {name: value for name, value in from_network.items() if value != DEFAULTS[name]}
-    flags = fresh_flags(given, from_data, from_network)
     taken = [
         f"settings of {place}: {_words(used)}; flags that are given count more"
         for place, own in ((flags["data"], from_data), (flags["network"], from_network))
         if (used := {name: own[name] for name in own if name not in given and flags[name] == own[name]})
     ]
-    return _train(flags, contexts, architecture, data, taken)
+    return _train(flags, contexts, architecture, data, taken, own)
 
 
 def _is_finished(folder: RunFolder, flags: Flags) -> bool:
@@ -127,28 +131,43 @@ def _train(
     architecture: Architecture,
     data: tuple[Dataset, Dataset, tuple[str, ...]],
     taken: Sequence[str] = (),
+    own: Flags | None = None,
     resumed: RunFolder | None = None,
 ) -> int:
     """Do all that can be refused before a new run's folder is made; then train."""
     from gluon_yolo.engine.devices import check_batch_size
     from gluon_yolo.engine.freeze import freeze, frozen_at_random
+    from gluon_yolo.engine.out_of_memory import explained
+    from gluon_yolo.engine.plan import plan
     from gluon_yolo.engine.start import Origin, anchor_lines, build_network, load_starting_weights
     from gluon_yolo.engine.train import Training
 
     train_data, val_data, class_names = data
+    goes_on = resumed is not None and not resumed.is_fresh()
     settings = settings_of(flags, architecture.name, architecture.spec.num_levels)
     flags, settings = _with_anchors(flags, settings, architecture, train_data)
     check_batch_size(settings.batch_size, len(contexts))
     validation = _validation(val_data, settings)
     net = build_network(architecture, settings, class_names, contexts)
-    origin = Origin(f"weights: those of {resumed.path}") if resumed else load_starting_weights(net, settings)
     frozen = freeze(net, settings.frozen)
+    fit = fitted(flags, settings, net, contexts, data[:2], own or {}, resumed and str(resumed.path))
+    flags, settings = fit.flags, fit.settings
+    origin = (
+        Origin(f"weights: those of {resumed.path}")
+        if resumed is not None and goes_on
+        else load_starting_weights(net, settings)
+    )
     random = frozen_at_random(net, origin.fresh)
     folder = resumed or _new_folder(flags, settings, net)
-    with logging_to(folder):
+    story = running.story(folder.path)
+    with logging_to(folder), running.noted(folder.path):
         log_start(folder, settings, net, contexts, origin.line)
-        for line in (*frozen, *taken):
+        if story:
+            log.warning("%s: %s; %s", folder.path, story, "it goes on" if goes_on else "it begins anew")
+        for line in (*frozen, *taken, *fit.lines):
             log.info("%s", line)
+        for line in fit.warnings:
+            log.warning("%s", line)
         if random:
             log.warning(
                 "--freeze %s: %d of the frozen weights are random and stay so (%s, ...): start from a file "
@@ -161,10 +180,11 @@ def _train(
         if crowded := validation.crowded():
             log.warning("%s", crowded)
         training = Training(settings, net, train_data, validation, folder, contexts)
-        log.info("%s", training.plan())
-        if resumed:
+        log.info("%s", plan(settings, training.batches, len(train_data), len(val_data)))
+        if goes_on:
             training.resume()
-        result = training.run()
+        with explained(training.too_large):
+            result = training.run()
         if result is not None:
             log_result(training, result)
             return 0
@@ -193,7 +213,7 @@ def _with_anchors(
 
 def _contexts(flags: Flags) -> list[Any]:
     """Return the devices: those that are asked for, or else GPU 0 where it can be used."""
-    if flags["cpu_devices"] > 1:
+    if flags["cpu_devices"] > 1 and flags["syncbn"]:
         cpu_devices.prepare()  # before mxnet is imported
     from gluon_yolo import compat
     from gluon_yolo.engine.devices import parse_devices

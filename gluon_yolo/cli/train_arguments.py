@@ -38,6 +38,7 @@ DEFAULTS: Mapping[str, Any] = {
         "recipe": None,
         "gpus": None,
         "cpu_devices": 0,
+        "memory": None,
         "name": None,
         "save_prefix": "runs/",
     },
@@ -133,12 +134,14 @@ def _add_run(group: Any) -> None:
     cpus = "use N CPU contexts in the place of GPUs, to try training on several devices without them"
     resume = (
         "go on with a run, to the same weights as without the break. Its settings are those of its "
-        "args.json; only --gpus, --cpu-devices, -j and --worker-type may be given anew. With FILE, a .params "
-        "file: start a run from it, at --start-epoch"
+        "args.json; only --gpus, --cpu-devices, --memory, -j and --worker-type may be given anew. With FILE, "
+        "a .params file: start a run from it, at --start-epoch"
     )
     _add(group, "--recipe", choices=sorted(RECIPES), help=f"other defaults, for a purpose. {purposes}")
     _add(group, "--gpus", metavar="0,1", help='GPUs to train on; "" is the CPU (default: GPU 0 if usable)')
     _add(group, "--cpu-devices", help=cpus)
+    there = "memory that a training on the CPU may take (default: what the machine or the container has left)"
+    _add(group, "--memory", type=float, metavar="GB", help=there)
     _add(group, "-j", "--num-workers", help="threads or processes that prepare pictures")
     kinds = "what these are; auto: threads up to four, which share one memory, else processes, which scale"
     _add(group, "--worker-type", choices=WORKER_TYPES, help=kinds)

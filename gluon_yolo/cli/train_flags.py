@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from gluon_yolo.spec import Anchors
 
 log = logging.getLogger("gluon_yolo")
 
-DEVICES = ("gpus", "cpu_devices", "num_workers", "worker_type")
+DEVICES = ("gpus", "cpu_devices", "memory", "num_workers", "worker_type")
 _PATHS = ("data", "data_root", "classes", "class_map", "weights")
 
 
@@ -60,6 +61,8 @@ def fresh_flags(
         given = {**given, "no_random_shape": False}  # over a recipe's
     if "name" in given:
         check_name(given["name"], "--name")
+    if not 0 < given.get("memory", 1) < math.inf:
+        raise UserError(f"--memory {given['memory']}: must be above 0")
     given = _with_pretrained_file(given)
     if "weights" in given and given.get("pretrained_base") not in (None, *BACKBONE_WEIGHTS):
         raise UserError(
@@ -120,7 +123,7 @@ def resumed_flags(given: Flags, kept: Flags) -> Flags:
     anew = {name: given[name] for name in DEVICES if name in given}
     if anew.get("gpus") and "cpu_devices" not in anew:
         anew["cpu_devices"] = 0
-    return {**DEFAULTS, **kept, **anew}
+    return {**DEFAULTS, **kept, "memory": None, **anew}
 
 
 def settings_of(flags: Flags, network: str, levels: int) -> TrainSettings:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import pickle
+import shutil
 import signal
+import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
@@ -23,6 +25,7 @@ from gluon_yolo.errors import UserError
 Make = Callable[[Job, np.ndarray], np.ndarray]
 
 _SECONDS_TO_END = 3.0
+SHARED = "/dev/shm"
 
 
 class ProcessWorkers:
@@ -45,6 +48,7 @@ class ProcessWorkers:
         context = multiprocessing.get_context("spawn")
         self._sample_bytes = sample_bytes
         self._slots = max(ahead, workers)
+        check_room(self._slots * sample_bytes)
         # Without a name in the file system: it is gone with the last process that has it.
         self._memory = context.RawArray("B", self._slots * sample_bytes)
         self._pixels = np.frombuffer(self._memory, dtype=np.uint8)
@@ -147,11 +151,33 @@ class ProcessWorkers:
         what = f"ended with status {code}, see what it printed"
         if code is not None and code < 0:
             what = f"was killed by {signal.Signals(-code).name}"
-        if code == -signal.SIGKILL:
+        if code in (-signal.SIGKILL, -signal.SIGBUS):  # for shared memory it is the second
             what += ", as the system does when memory runs out"
         return UserError(
             f"a process that prepares pictures (number {pid}) {what}. Give fewer of them (-j), smaller "
             "pictures, or threads (--worker-type thread), which share one memory"
+        )
+
+
+def check_room(size: int, places: Sequence[str | None] = (SHARED, None)) -> None:
+    """Return when shared memory of so many bytes can be had; where the system lies, a first write kills.
+
+    Args:
+        size: in bytes.
+        places: where Python makes it, the first that has room; None stands for the folder of temporary files.
+
+    Raises:
+        UserError: there is no room.
+    """
+    free = {}
+    for place in (place or tempfile.gettempdir() for place in places):
+        with contextlib.suppress(OSError):
+            free[place] = shutil.disk_usage(place).free
+    if free and size > max(free.values()):
+        rooms = " and ".join(f"{room / 1e6:.0f} MB in {place}" for place, room in free.items())
+        raise UserError(
+            f"the processes that prepare pictures share {size / 1e6:.0f} MB, and there is room for {rooms}. "
+            "Give threads (--worker-type thread), a smaller --batch-size, or more room (docker run --shm-size)"
         )
 
 

@@ -43,6 +43,7 @@ def evaluate(
     fit: Fit | None = None,
     progress: bool = False,
     watch: Watch | None = None,
+    watched: int | None = None,
     title: str = "evaluate",
 ) -> dict[str, Any]:
     """Score a detector on a data set, in the pixels of its own pictures.
@@ -58,6 +59,7 @@ def evaluate(
         fit: how pictures are brought to the input's size; stretched, as in training, when None.
         progress: show how far it is.
         watch: called with each picture's index, the picture as read, and what was found, in its pixels.
+        watched: how many pictures, from the first, it is called with; the others are not kept as read.
         title: what the bar is called.
 
     Returns:
@@ -71,7 +73,8 @@ def evaluate(
     if not len(dataset):
         raise UserError(f"{dataset.report.title}: no pictures to evaluate on; check the split's list")
     started = time.perf_counter()
-    samples = read_ahead(dataset, size_hw, fit or Fit(), workers, 2 * batch_size + workers, watch is not None)
+    kept = 0 if watch is None else len(dataset) if watched is None else watched
+    samples = read_ahead(dataset, size_hw, fit or Fit(), workers, 2 * batch_size + workers, kept)
     bar = Bar(len(dataset), title, "picture", shown=progress)
     with contextlib.closing(samples), bar:
         for batch in _batches(samples, batch_size):
@@ -103,17 +106,18 @@ def merge(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def read_ahead(
-    dataset: Dataset, size_hw: tuple[int, int], fit: Fit, workers: int, ahead: int, keep_pictures: bool
+    dataset: Dataset, size_hw: tuple[int, int], fit: Fit, workers: int, ahead: int, kept: int
 ) -> Generator[Sample, None, None]:
     """Yield the samples of a data set in order, read by threads at most ``ahead`` of the one in use.
 
+    The first ``kept`` have the picture as read.
     A picture's error is raised when its turn comes; leaving the loop early ends the threads.
     """
 
     def load(index: int) -> Sample:
         picture = dataset.picture(index)
         fitted, undo = fit(picture, size_hw)
-        return Sample(index, picture if keep_pictures else None, fitted, undo)
+        return Sample(index, picture if index < kept else None, fitted, undo)
 
     indices = iter(range(len(dataset)))
     pending: collections.deque[Future[Sample]] = collections.deque()

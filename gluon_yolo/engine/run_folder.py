@@ -18,6 +18,8 @@ _ADVICE = "choose a folder that can be written"
 class RunFolder:
     """``runs/NAME/``: ``args.json model.json log.txt metrics.csv weights/ pictures/``.
 
+    While it is trained there is ``running.json`` too (:mod:`gluon_yolo.running`).
+
     Make one with :meth:`create`, find one with :meth:`open`.
 
     Args:
@@ -74,6 +76,10 @@ class RunFolder:
                 f"{path}: not a run's folder: {' and '.join(missing)} missing{_neighbours(folder.path)}"
             )
         return folder
+
+    def is_fresh(self) -> bool:
+        """Say whether nothing of its training was ever saved."""
+        return not (list(self.weights.rglob("*.*")) or self.metrics.path.exists())
 
     def write_args(self, args: Mapping[str, Any]) -> None:
         """Keep the settings that the run was asked for: plain values, fit for JSON."""

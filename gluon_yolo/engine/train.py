@@ -18,6 +18,7 @@ from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.engine import generators
 from gluon_yolo.engine.checkpoint import Checkpoint
 from gluon_yolo.engine.devices import check_batch_size
+from gluon_yolo.engine.out_of_memory import too_large
 from gluon_yolo.engine.pace import BATCH, END, VALIDATION, Pace
 from gluon_yolo.engine.profiler import Profiler
 from gluon_yolo.engine.progress import Progress
@@ -31,7 +32,7 @@ from gluon_yolo.engine.validation import Validation
 from gluon_yolo.errors import UserError
 from gluon_yolo.heartbeat import HEARTBEAT, Saying
 from gluon_yolo.nn.detector import DetectionNetwork
-from gluon_yolo.text import counted, duration
+from gluon_yolo.text import duration
 
 log = logging.getLogger("gluon_yolo")
 SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")  # what metrics.csv keeps of a validation
@@ -111,20 +112,6 @@ class Training:
         if settings.mixup and not settings.mixup_in(0):
             never = "mixup: never on: the last %d of %d epochs go without; give fewer --no-mixup-epochs"
             log.warning(never, settings.no_mixup_epochs, settings.epochs)
-
-    def plan(self) -> str:
-        """Say what an epoch is, and what the training."""
-        settings, pictures = self.settings, len(self.loader.dataset)
-        size, shown = settings.batch_size, self.batches * settings.batch_size
-        of = f"all {pictures:,}" if shown == pictures else f"{shown:,} of {pictures:,}"
-        if shown > pictures:
-            of = f"{shown:,} times one of {pictures:,}"
-        epoch = f"an epoch: {counted(self.batches, 'batch', form=',')} of {size}, {of} training pictures"
-        validated = counted(len(self.validation.dataset), "picture", form=",")
-        every = "each epoch" if settings.val_interval == 1 else f"every {settings.val_interval} epochs"
-        epochs = counted(settings.epochs, "epoch", "epochs", form=",")
-        training = f"the training: {epochs}, {counted(settings.epochs * self.batches, 'batch', form=',')}"
-        return f"{epoch}; {training}; validated after {every} on {validated}"
 
     def resume(self) -> None:
         """Restore what the run's last checkpoint holds.
@@ -277,11 +264,20 @@ class Training:
 
     def _diverged(self, what: str) -> str:
         """Return the message of a training that cannot go on, with what is kept of it."""
+        return (
+            f"{self._ended(what)}. Try a lower --lr or more --warmup-epochs, and look at the pictures' boxes"
+        )
+
+    def too_large(self) -> str:
+        """Return the message of a training that found too little memory."""
+        what, advice = too_large(self.settings, self.step.contexts)
+        return f"{self._ended(what)}. {advice}"
+
+    def _ended(self, what: str) -> str:
+        """Return where and why the training ended, and what is kept of it."""
         kept = "nothing was saved before"
         if self.checkpoint.exists():
             saved = self.checkpoint.read()
             kept = f"{self.checkpoint.last} keeps the state of epoch {saved.epoch}, batch {saved.batch}"
-        return (
-            f"epoch {self.progress.epoch}, batch {self.progress.batch}: {what}. Training stopped; {kept}. "
-            "Try a lower --lr or more --warmup-epochs, and look at the pictures' boxes"
-        )
+        at = f"epoch {self.progress.epoch}, batch {self.progress.batch}"
+        return f"{at}: {what}. Training stopped; {kept}"

@@ -11,7 +11,7 @@ import numpy as np
 from gluon_yolo.boxes import USUAL_DETECTIONS
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.engine.evaluate import evaluate
-from gluon_yolo.engine.sheets import ValidationSheet
+from gluon_yolo.engine.sheets import VALIDATION_PICTURES, ValidationSheet
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.predictor import Predictor
@@ -99,6 +99,7 @@ class Validation:
             fit=self.fit,
             progress=True,
             watch=seen,
+            watched=VALIDATION_PICTURES,
             title="validate",
         )
         # Its blocks refer to one another in rings, and hold the memory of a batch until these are found.

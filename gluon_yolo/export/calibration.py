@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from gluon_yolo import memory
 from gluon_yolo.bars import counting
 from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
 
 
@@ -44,8 +47,16 @@ def read(dataset: Dataset, indices: Sequence[int], size_hw: tuple[int, int], fit
         (B, h, w, 3) uint8 RGB.
 
     Raises:
+        UserError: there is no memory for all of them.
         BadFile: a picture cannot be read.
     """
+    a_picture, there = 3 * math.prod(size_hw), memory.look()
+    if there is not None and len(indices) * a_picture > there.free:
+        raise UserError(
+            f"--num {len(indices)}: pictures of {size_hw[0]}x{size_hw[1]} that would take "
+            f"{len(indices) * a_picture / memory.GB:.1f} GB of memory, and there is {there}; give --num "
+            f"{max(1, there.free // (2 * a_picture))}"
+        )
     pictures = np.empty((len(indices), *size_hw, 3), dtype=np.uint8)
     for place, index in enumerate(counting(indices, len(indices), "read pictures", "picture")):
         pictures[place] = fit(dataset.picture(index), size_hw)[0]

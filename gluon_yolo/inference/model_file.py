@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo import __version__
+from gluon_yolo import __version__, running
 from gluon_yolo.boxes import USUAL_DETECTIONS
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
@@ -202,7 +202,10 @@ def weights_of(path: Path) -> Path:
     try:
         last = state.parent / _read_json(state)["files"]["net"]["name"]
     except (TypeError, KeyError) as error:
-        raise UserError(f"{path}: has no weights yet (neither {best} nor a whole {state.parent})") from error
+        story = running.story(weights.parent)
+        raise UserError(
+            f"{path}: has no weights yet (neither {best} nor a whole {state.parent}){story and f': {story}'}"
+        ) from error
     log.info("%s: there are no best weights, so the last are taken: %s", path, last)
     return last
 
