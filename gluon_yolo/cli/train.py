@@ -36,8 +36,16 @@ log = logging.getLogger("gluon_yolo")
 HELP = """\
 Train a detector on pictures and boxes, validate it after every epoch, and keep everything in runs/NAME.
 
-On your own pictures, on the CPU; the data may be Pascal VOC's XML, COCO's JSON, YOLO's text, or RecordIO:
-  gluon-yolo train --network mobilenet1_0 --data my_data --gpus "" --recipe small-data
+Your own pictures, in Pascal VOC's XML, COCO's JSON, YOLO's text, RecordIO or keras-yolo3's list, on this
+machine (its first GPU, else its CPU). See first what is in them:
+  gluon-yolo data check my_data
+  gluon-yolo train --data my_data --recipe small-data
+
+A network for phones, from darknet's weights of other classes (docs/darknet.md), its classes changed to yours:
+  gluon-yolo train --data my_data --recipe small-data --network nano.cfg --weights nano.weights
+
+Ctrl-C and SIGTERM save. Go on with what was stopped or killed:
+  gluon-yolo train --resume runs/NAME
 
 As published for VOC and COCO, on eight GPUs:
   gluon-yolo train --network mobilenet1_0 --dataset voc --gpus 0,1,2,3,4,5,6,7 \\
@@ -45,8 +53,6 @@ As published for VOC and COCO, on eight GPUs:
   gluon-yolo train --network mobilenet1_0 --dataset coco --gpus 0,1,2,3,4,5,6,7 \\
       --batch-size 64 -j 32 --lr-decay-epoch 220,250 --epochs 280 --syncbn --warmup-epochs 2 \\
       --mixup --no-mixup-epochs 20 --label-smooth --no-wd
-
-Ctrl-C and SIGTERM save and say how to go on: --resume runs/NAME.
 """
 
 
