@@ -51,6 +51,8 @@ class DarknetNetwork(DetectionNetwork):
         self.plan = plan
         self._weights_plan = weights_plan or plan
         self.readers["darknet"] = self._read_weights
+        if plan.idle:
+            self.remarks = (f"{plan.cfg.path}: no part in what the network computes: {', '.join(plan.idle)}",)
         self.normalize = Normalize((0, 0, 0), (1, 1, 1))
         factory = make_norm(norm, num_devices, EPSILON)
         self._blocks: list = []

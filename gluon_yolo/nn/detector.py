@@ -51,6 +51,7 @@ class DetectionNetwork(gluon.HybridBlock):
         readers: by kind of a foreign weights file (``darknet``, ``pth``), what reads one for this network.
         published: the names of GluonCV's weights for the whole network and for its backbone; None where there
             are none.
+        remarks: lines on the file that describes it.
     """
 
     class_channels: Mapping[str, ClassChannels]
@@ -64,6 +65,7 @@ class DetectionNetwork(gluon.HybridBlock):
         self.spec = spec
         self.readers: dict[str, Callable[[Path], ForeignWeights]] = {}
         self.published: tuple[str | None, str | None] = (None, None)
+        self.remarks: tuple[str, ...] = ()
 
     def initialize_weights(self, ctx=None, seed: int | None = None) -> None:
         """Draw fresh weights: He et al. 2015 for convolutions by fan-in, a low objectness prior for heads.
