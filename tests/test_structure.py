@@ -16,7 +16,7 @@ PACKAGE = ROOT / "gluon_yolo"
 # Each area of the package, from the ground up: a module imports from lower floors and from its own area only.
 # The first floor's "" is the package itself (its version).
 FLOORS = (
-    ("", "errors", "cores", "cpu_devices", "missing", "numpy_names", "class_names"),
+    ("", "errors", "decimal_text", "cores", "cpu_devices", "missing", "numpy_names", "class_names"),
     ("cuda", "structures", "spec", "atomic"),
     ("compat", "boxes"),
     ("settled",),

@@ -164,7 +164,7 @@ def _add_learning(group: Any) -> None:
     decay = "factor at each decay epoch; or, with commas between, one for each"
     _add(group, "--lr-decay", type=_factors, metavar="X,X", help=decay)
     _add(group, "--lr-decay-epoch", metavar="E,E", help="epochs at which it decays")
-    _add(group, "--lr-decay-period", help="decay every so many epochs instead; 0: not")
+    _add(group, "--lr-decay-period", type=_number, help="decay every so many epochs instead; 0: not")
     _add(group, "--lr-power", metavar="X", help="exponent of --lr-mode poly")
     _add(group, "--target-lr", metavar="X", help="where --lr-mode poly and cosine end")
     cosine = (

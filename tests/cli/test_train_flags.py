@@ -203,7 +203,7 @@ def test_decay_without_steps_is_told_to_have_no_effect(caplog):
     assert "--lr-decay-epoch has no effect with --lr-mode cosine" in caplog.text
 
 
-@pytest.mark.parametrize("text", ["160,x", "1.", "-3", "1e2"])
+@pytest.mark.parametrize("text", ["160,x", ".", "-3", "1e", "1e400", "nan", "inf"])
 def test_decay_epochs_are_numbers(text):
     with pytest.raises(UserError, match="--lr-decay-epoch .*: expected epochs with commas between"):
         settings_for({**DEFAULTS, "lr_decay_epoch": text}, ("cat",))
@@ -249,6 +249,12 @@ finally:
         ("--lr-decay 0.5", {"lr_decay": 0.5}),
         ("--lr-decay 0.5,0.2", {"lr_decay": (0.5, 0.2)}),
         ("--lr-decay-epoch 2,3.5", {"lr_decay_epoch": (2, 3.5)}),
+        ("--lr-decay-epoch 1.25e-2,1.13778e+07,2e7", {"lr_decay_epoch": (0.0125, 11377800, 20000000)}),
+        ("--lr-decay-period 0.25", {"lr_decay_period": 0.25}),
+        (
+            "--augment color(hue_degrees=1E-1,contrast=1:1.5e0)",
+            {"augment": "color(hue_degrees=1E-1,contrast=1:1.5e0)"},
+        ),
         (
             "--lr-mode poly --lr-power 4 --target-lr 1e-5",
             {"lr_mode": "poly", "lr_power": 4, "target_lr": 1e-5},
