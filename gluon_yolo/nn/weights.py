@@ -194,7 +194,7 @@ def _fit(
     """Return what would become of a file's values, and the new values of our parameters."""
     spec = net.spec
     parameters = structural_parameters(net)
-    taken, adapted, left_out = {}, {}, []
+    taken, adapted, left_out = {}, {}, list(file.left_out)
     shared = [name for name in spec.class_names if class_names and name in class_names]
     renamed = class_names is not None and tuple(class_names) != spec.class_names
     their_anchors = _anchor_counts(net, file)
@@ -234,6 +234,8 @@ def _same_anchors(a: Anchors, b: Anchors) -> bool:
 
 def _check_whole(net: DetectionNetwork, file: WeightsFile, report: Loaded, count: int | None) -> None:
     """Raise UserError unless the file is that of this very network."""
+    if file.misfit:
+        raise UserError(file.misfit)
     counts = _anchor_counts(net, file)
     if counts != net.spec.anchors_per_level:
         if file.anchors:

@@ -26,6 +26,8 @@ class WeightsFile:
         class_names: of the network in it; None when nothing tells them.
         anchors: of the network in it, by ascending stride; None when nothing tells them.
         anchors_per_level: how many these are, which more files tell.
+        left_out: what in the file is not among the values, each with the reason.
+        misfit: why they are not the whole network, where more than names and shapes tells.
     """
 
     path: Path
@@ -34,6 +36,8 @@ class WeightsFile:
     class_names: tuple[str, ...] | None
     anchors: Anchors | None
     anchors_per_level: tuple[int, ...] | None = None
+    left_out: tuple[str, ...] = ()
+    misfit: str | None = None
 
     @classmethod
     def read(cls, path: Path, net: DetectionNetwork) -> WeightsFile:
@@ -57,7 +61,16 @@ class WeightsFile:
                 f"{path}: looks like {_KINDS[kind]}, which is no use to {net.zoo_name}; {_ADVICE[kind]}"
             )
         foreign = net.readers[kind](path)
-        return cls(path, foreign.values, True, None, foreign.anchors, foreign.anchors_per_level)
+        return cls(
+            path,
+            foreign.values,
+            True,
+            None,
+            foreign.anchors,
+            foreign.anchors_per_level,
+            foreign.left_out,
+            foreign.misfit,
+        )
 
     @classmethod
     def _read_params(cls, path: Path, levels: int) -> WeightsFile:
