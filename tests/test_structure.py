@@ -24,7 +24,14 @@ FLOORS = (
     ("nn.backbones", "nn.necks", "nn.light_fpn", "nn.heads", "nn.decoupled_heads", "assign"),
     ("nn.detector", "nn.decode", "data"),
     (
-        *("nn.weights", "nn.weights_file", "nn.gluoncv_names", "nn.pth_file", "nn.pth_pickle"),
+        *(
+            "nn.weights",
+            "nn.weights_file",
+            "nn.gluoncv_names",
+            "nn.collected_names",
+            "nn.pth_file",
+            "nn.pth_pickle",
+        ),
         *("nn.fastestv2_names", "nn.summary", "losses", "metrics"),
     ),
     ("darknet",),
@@ -39,7 +46,7 @@ FLOORS = (
 )
 # Several files that belong together share a floor's area under one name.
 SAME_AREA = {
-    **dict.fromkeys(("nn.gluoncv_names", "nn.weights_file"), "nn.weights"),
+    **dict.fromkeys(("nn.gluoncv_names", "nn.collected_names", "nn.weights_file"), "nn.weights"),
     **dict.fromkeys(("nn.pth_pickle", "nn.fastestv2_names"), "nn.pth_file"),
     "nn.decoupled_heads": "nn.heads",
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -140,19 +139,7 @@ def load_pretrained(net: DetectionNetwork, backbone_only: bool = False) -> Loade
             f"{wanted}: not there and could not be downloaded ({type(error).__name__}); "
             "put it there, name a file with --weights, or start without: --pretrained-base no"
         ) from error
-    with tempfile.TemporaryDirectory() as folder:
-        return load(net, _with_places(name, path, Path(folder) / Path(path).name), partial=True)
-
-
-def _with_places(name: str, path: str, rewritten: Path) -> str | Path:
-    """Return a file whose names are places in the network, letting GluonCV rewrite an old one of its own."""
-    if any("." in key for key in mx.nd.load(path)):
-        return path
-    options = {"pretrained_base": False} if name.startswith("yolo3") else {}
-    theirs = compat.gluoncv().model_zoo.get_model(name, pretrained=False, **options)
-    theirs.load_parameters(path)
-    theirs.save_parameters(str(rewritten))
-    return rewritten
+    return load(net, path, partial=True)
 
 
 def _backbone_of(net: DetectionNetwork, file: WeightsFile) -> WeightsFile:

@@ -388,7 +388,6 @@ PUBLISHED = [
 def test_names_in_the_store(store, name, backbone_only, published, monkeypatch):
     asked = store("the.params")
     monkeypatch.setattr(weights, "load", lambda net, path, partial: (path, partial))
-    monkeypatch.setattr(weights, "_with_places", lambda name, path, rewritten: path)
     net = zoo.build(name, ["cat"])
     assert weights.load_pretrained(net, backbone_only) == ("the.params", True)
     assert asked == [published]
