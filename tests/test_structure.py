@@ -20,7 +20,7 @@ FLOORS = (
     ("cuda", "structures", "spec", "atomic"),
     ("compat", "boxes"),
     ("settled",),
-    ("nn.layers", "nn.coding", "nn.scores"),
+    ("nn.layers", "nn.coding", "nn.scores", "nn.stand_ins"),
     ("nn.backbones", "nn.necks", "nn.light_fpn", "nn.heads", "nn.decoupled_heads", "assign"),
     ("nn.detector", "nn.decode", "data"),
     (

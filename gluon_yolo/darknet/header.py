@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gluon_yolo.errors import UserError
+from gluon_yolo.nn import stand_ins
 
 NEWEST = 9999  # far above every version's number, and far below what four letters of a text make
 
@@ -69,6 +70,7 @@ def read_parts(path: str | os.PathLike[str]) -> Iterator[tuple[Header, bytes]]:
         data = Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"{os.fspath(path)}: cannot be read ({error.strerror or error})") from error
+    stand_ins.refuse(path, data[: stand_ins.LENGTH])
     try:
         header = Header.from_bytes(data)
     except struct.error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import struct
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 
 from gluon_yolo.compat import mx
 from gluon_yolo.errors import UserError
-from gluon_yolo.nn import collected_names, gluoncv_names
+from gluon_yolo.nn import collected_names, gluoncv_names, stand_ins
 from gluon_yolo.nn.detector import DetectionNetwork
 from gluon_yolo.spec import Anchors, DetectionSpec
 
@@ -56,7 +57,7 @@ class WeightsFile:
         """
         if not path.is_file():
             raise UserError(f"{path}: no such weights file; give a weights file or a run's folder")
-        kind = _kind(path)
+        kind = _kind(path, net)
         if kind == "params":
             return cls._read_params(path, net)
         if kind not in net.readers:
@@ -145,14 +146,31 @@ def _without_path(arrays: Mapping[str, mx.nd.NDArray]) -> dict[str, mx.nd.NDArra
     return {name[len(path) :] if name.startswith(path) else name: array for name, array in arrays.items()}
 
 
-def _kind(path: Path) -> str:
-    """Return what a file is by its first bytes, and where they say nothing, by its name."""
+def _kind(path: Path, net: DetectionNetwork) -> str:
+    """Return what a file is by its first bytes, and where they say nothing, by its name.
+
+    Raises:
+        UserError: neither says anything, or it is something in the place of weights.
+    """
     with open(path, "rb") as file:
-        start = file.read(8)
+        start = file.read(stand_ins.LENGTH)
+    stand_ins.refuse(path, start)
     is_pth = start.startswith((b"PK\x03\x04", b"\x80\x02"))  # a zip file, a bare pickle
     if is_pth or path.suffix in (".pth", ".pt"):
         return "pth"
-    return "params" if start == _PARAMS or path.suffix in ("", ".params") else "darknet"
+    if start.startswith(_PARAMS):
+        return "params"
+    version = struct.unpack("<iii", start[:12]) if len(start) >= 12 else (-1,)
+    if all(0 <= part <= _NEWEST for part in version) or path.suffix == ".weights":
+        return "darknet"
+    if path.suffix in ("", ".params"):
+        return "params"
+    if "darknet" in net.readers:
+        return "darknet"  # whose reader says what is wrong
+    raise UserError(
+        f"{path}: is no weights file that is read here: neither ours or GluonCV's (.params), nor darknet's "
+        "(.weights), nor Yolo-FastestV2's (.pth)"
+    )
 
 
 # How places in GluonCV's networks and in ours begin, and what may stand before.
@@ -162,6 +180,7 @@ _PLACE = re.compile(
 BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # as mxnet knows it
 _PARAMS = (0x112).to_bytes(8, "little")  # how mxnet's lists of arrays begin
 _EXPORTED = "-0000.params"
+_NEWEST = 9999  # above every number of darknet's versions
 _KINDS = {"pth": "a PyTorch file", "darknet": "darknet weights"}
 _ADVICE = {
     "pth": "such files are read for yolo_fastestv2",
