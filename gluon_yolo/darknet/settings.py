@@ -81,8 +81,7 @@ def net_settings(cfg: Cfg) -> NetSettings:
         if len(values["steps"]) != len(values["scales"]):
             counts = f"{len(values['scales'])} numbers, where steps has {len(values['steps'])}"
             raise net.error(f"scales: {counts}", "scales")
-        if not all(step >= 0 for step in values["steps"]):
-            raise net.error(f"steps={net.get_text('steps')}: expected batches of 0 or more", "steps")
+
         if not all(scale > 0 for scale in values["scales"]):
             raise net.error(f"scales={net.get_text('scales')}: expected factors above 0", "scales")
     return NetSettings(**values)

@@ -119,7 +119,8 @@ def _policy(net: Section, settings: NetSettings, epochs_a_batch: float, notes: l
 
 def _steps(settings: NetSettings, epochs_a_batch: float) -> dict[str, Any]:
     """Return what ``steps`` and ``scales`` mean."""
-    epochs = [exact(_epoch(step * epochs_a_batch)) for step in settings.steps]
+    # A step before the first, as -1 in yolov2-tiny.cfg, has begun with it.
+    epochs = [exact(_epoch(max(0, step) * epochs_a_batch)) for step in settings.steps]
     scales = settings.scales
     same = len(set(scales)) == 1
     if same and scales[0] > 1 and len(scales) == 1:

@@ -14,7 +14,7 @@ from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.compat import gluon, mx
 from gluon_yolo.errors import UserError
 from gluon_yolo.nn.detector import DetectionNetwork
-from gluon_yolo.nn.weights_file import WeightsFile
+from gluon_yolo.nn.weights_file import EXPORTED, WeightsFile
 from gluon_yolo.spec import Anchors
 
 
@@ -79,8 +79,8 @@ def load(
 
     Args:
         net: gets the weights, on all its devices.
-        source: a ``.params`` file of ours or of GluonCV's (detector or backbone), a file of a kind that the
-            network has a reader for, or a run's folder.
+        source: a ``.params`` file of ours or of GluonCV's (detector or backbone), as any of mxnet's ways of
+            saving writes it, a file of a kind that the network has a reader for, or a model's folder.
         partial: take what fits and report the rest, for fine-tuning; else the file must fit whole.
         class_names: of the network in the file, to carry classes over by name; None finds them beside the
             file. Where none are found, a file with as many classes as the network has the network's, but for
@@ -90,10 +90,7 @@ def load(
     Raises:
         UserError: when the file is missing, is no parameter file, or does not fit.
     """
-    path = Path(source).expanduser()
-    if path.is_dir() and not (path / "weights" / "best.params").is_file():
-        raise UserError(f"{path}: has no weights/best.params; name a model's folder, or a weights file")
-    file = WeightsFile.read(path / "weights" / "best.params" if path.is_dir() else path, net)
+    file = WeightsFile.read(_file_of(Path(source).expanduser()), net)
     if backbone_only:
         file = _backbone_of(net, file)
     count = _num_classes(net, file)
@@ -111,6 +108,20 @@ def load(
     for name, value in fitting.items():
         parameters[name].set_data(mx.nd.array(value))
     return report
+
+
+def _file_of(path: Path) -> Path:
+    """Return the weights file of a model's folder: a run's, an imported model's, or an exported symbol's.
+
+    Raises:
+        UserError: the folder has none.
+    """
+    if not path.is_dir():
+        return path
+    own, exported = path / "weights" / "best.params", sorted(path.glob(f"*{EXPORTED}"))
+    if not own.is_file() and len(exported) != 1:
+        raise UserError(f"{path}: has no weights/best.params; name a model's folder, or a weights file")
+    return own if own.is_file() else exported[0]
 
 
 def load_pretrained(net: DetectionNetwork, backbone_only: bool = False) -> Loaded:

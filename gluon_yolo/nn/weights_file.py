@@ -179,7 +179,7 @@ _PLACE = re.compile(
 )
 BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # as mxnet knows it
 _PARAMS = (0x112).to_bytes(8, "little")  # how mxnet's lists of arrays begin
-_EXPORTED = "-0000.params"
+EXPORTED = "-0000.params"
 _NEWEST = 9999  # above every number of darknet's versions
 _KINDS = {"pth": "a PyTorch file", "darknet": "darknet weights"}
 _ADVICE = {
@@ -190,9 +190,7 @@ _ADVICE = {
 
 def _spec_of_run(path: Path) -> DetectionSpec | None:
     """Return the spec of the run or the exported model that a parameter file is of, if it is of one."""
-    exported = (
-        path.with_name(f"{path.name[: -len(_EXPORTED)]}.json") if path.name.endswith(_EXPORTED) else None
-    )
+    exported = path.with_name(f"{path.name[: -len(EXPORTED)]}.json") if path.name.endswith(EXPORTED) else None
     records = [folder / "model.json" for folder in list(path.resolve().parents)[:3]]
     for record in [exported, *records] if exported else records:
         try:

@@ -128,6 +128,15 @@ def test_a_slow_start_by_one_factor():
     assert [schedule(step) for step in (0, 9, 10, 99)] == pytest.approx([0.01, 0.01, 0.1, 0.1])
 
 
+def test_a_step_before_the_first():
+    """As in yolov2-tiny.cfg: a tenth of the rate from the start, the whole one from batch 10."""
+    lines = "batch=8 max_batches=100 policy=steps steps=-1,10,50 scales=.1,10,.1"
+    flags, _ = run_flags(cfg_with(lines), 80, {})
+    assert flags["lr_decay_epoch"] == "0,1,5"
+    schedule = settings_for({**flags, "lr": 0.01}).schedule(10)
+    assert [schedule(step) for step in (0, 9, 10, 50)] == pytest.approx([0.001, 0.001, 0.01, 0.001])
+
+
 def test_a_period_of_a_part_of_an_epoch():
     flags, _ = run_flags(cfg_with("batch=8 max_batches=100 policy=step step=25 scale=.5"), 400, {})
     assert (flags["epochs"], flags["lr_decay_period"]) == (2, 0.5)

@@ -57,11 +57,6 @@ STOP = "[convolutional]\nfilters=16\n"
         (NET, f"{NET}exposure=-1", "net.cfg:2: [net] exposure=-1: expected a number of 0 or more"),
         (
             NET,
-            f"{NET}policy=steps\nsteps=-1\nscales=.1",
-            "net.cfg:3: [net] steps=-1: expected batches of 0 or more",
-        ),
-        (
-            NET,
             f"{NET}policy=steps\nsteps=1,2\nscales=.1,0",
             "net.cfg:4: [net] scales=.1,0: expected factors above 0",
         ),

@@ -156,6 +156,33 @@ def test_harmless_values_are_no_error():
     assert plan.idle == ("antialiasing", "stopbackward")
 
 
+def test_a_head_without_a_mask_has_all_anchors():
+    """As darknet reads it."""
+    (head,) = planned(SMALL.replace("mask=1,2\n", "").replace("filters=14", "filters=21")).heads
+    assert head.anchors == ((4, 6), (10, 14), (23, 27))
+
+
+def test_a_size_is_told_from_all_layers_though_others_fit_by_chance():
+    """390 / 32 is no whole number, and yet its maps of 13 cells divide it."""
+    text = "[net]\nwidth={0}\nheight={0}\n" + BACKBONE * 5 + YOLO
+    assert make_spec(planned(text.format(416))).strides == (32,)
+    with pytest.raises(
+        UserError, match=r":2: \[net\] width=390: expected a multiple of 32, such as 384 or 416"
+    ):
+        planned(text.format(390))
+
+
+def test_a_size_that_does_not_suit_is_said_before_what_is_wrong_behind_it():
+    base = "[net]\nwidth={0}\nheight={0}\n" + BACKBONE * 5 + "[upsample]\n[route]\nlayers=-1,3\n"
+    wrong = base + "[route]\nlayers=9\n" + YOLO
+    with pytest.raises(
+        UserError, match=r":2: \[net\] width=400: expected a multiple of 32, such as 384 or 416"
+    ):
+        planned(wrong.format(400))
+    with pytest.raises(UserError, match=r"\[route\] layers=9: this is layer 7, and only earlier ones can be"):
+        planned(wrong.format(416))
+
+
 def test_a_network_ends_in_yolo():
     with pytest.raises(UserError, match=r"small.cfg:6: \[convolutional\] is the last section"):
         planned(NET + BACKBONE)

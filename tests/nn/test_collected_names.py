@@ -209,7 +209,7 @@ def test_our_exported_symbol_is_weights_too(run, cut, tmp_path):
     expected = values(run[1])
     assert all((value == expected[name]).all() for name, value in values(net).items())
     other = our_net("yolo3_mobilenet0.25_custom", ("blue", "cat"), seed=8)
-    assert weights.load(other, path, partial=True).shared_classes == ("blue",)
+    assert weights.load(other, path.parent, partial=True).shared_classes == ("blue",)
 
 
 @pytest.mark.parametrize("words", [("--fuse",), ("--precision", "bfloat16")])
