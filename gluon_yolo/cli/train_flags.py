@@ -48,8 +48,8 @@ def recipe_flags(given: Mapping[str, Any]) -> Flags:
     The cfg says that size, and its anchors are in pixels of it.
     """
     recipe = RECIPES[given["recipe"]].flags if "recipe" in given else {}
-    network = given.get("network", "")
-    described = network.endswith(".cfg") or os.path.isfile(os.path.join(network, "network.cfg"))
+    network = os.path.expanduser(given.get("network", ""))
+    described = network.endswith(".cfg") or (network and os.path.isfile(os.path.join(network, "network.cfg")))
     return {name: value for name, value in recipe.items() if not (described and name == "data_shape")}
 
 

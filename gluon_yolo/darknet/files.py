@@ -40,7 +40,7 @@ def load(
     net = build(plan, class_names)
     found = read_own(weights, plan)
     if found.other_heads:
-        raise UserError(explain(weights, plan, found.other_heads))
+        raise UserError(explain(weights, plan, found))
     if not found.whole:
         raise UserError(
             f"{os.fspath(weights)}: {found}; {len(plan.convolutions)} are in {plan.cfg.path}: "

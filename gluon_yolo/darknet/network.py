@@ -84,7 +84,7 @@ class DarknetNetwork(DetectionNetwork):
             layers = {i: layer for i, layer in found.layers.items() if i not in found.other_heads}
             values = named_arrays(dataclasses.replace(found, layers=layers))
             why = f"the heads, {describe(self.plan, found.other_heads)}"
-            return ForeignWeights(values, left_out=(why,), misfit=explain(path, plan, found.other_heads))
+            return ForeignWeights(values, left_out=(why,), misfit=explain(path, plan, found))
         anchors = tuple(head.anchors for head in plan.heads)
         return ForeignWeights(named_arrays(found), tuple(map(len, anchors)), anchors)
 

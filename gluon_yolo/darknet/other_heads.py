@@ -48,20 +48,22 @@ def describe(plan: Plan, channels: Mapping[int, int]) -> str:
     return "; ".join(parts)
 
 
-def explain(path: str | os.PathLike[str], plan: Plan, channels: Mapping[int, int]) -> str:
+def explain(path: str | os.PathLike[str], plan: Plan, found: Weights) -> str:
     """Say why weights cannot be the whole of a cfg's network, and what to do.
 
     Args:
         path: of the weights.
         plan: of the cfg.
-        channels: of the heads in the file that are not as the cfg has them, by the layer's index.
+        found: what they hold, with other heads than the cfg's.
     """
-    weights, cfg = os.fspath(path), plan.cfg.path
+    weights, cfg, channels = os.fspath(path), plan.cfg.path, found.other_heads
+    are_all = len(found.layers) == len(plan.convolutions)
+    extent = "all layers" if are_all else f"layers 0 to {max(found.layers)}"
     fitting = next(_fitting_cfgs(Path(weights), plan), None)
     advice = f"give {fitting}, which fits" if fitting else _edit(plan, channels)
     train = f"gluon-yolo train --network {shlex.quote(cfg)} --weights {shlex.quote(weights)} --data DATA"
     return (
-        f"{weights}: has all layers of {cfg} but other heads ({describe(plan, channels)}), which would be "
+        f"{weights}: has {extent} of {cfg} but other heads ({describe(plan, channels)}), which would be "
         f"random: it was trained with another cfg: {advice}. To train {cfg} from these weights: {train}"
     )
 

@@ -134,7 +134,7 @@ def cut_layers(
         place += wanted
     if place < len(data):
         rest = len(data) - place
-        why = "these are the weights of another cfg"
+        why = "these are the weights of another cfg, such as one with more levels"
         if rest % FLOAT.itemsize:
             why += ", or something was added to the file; numbers have 4 bytes each"
         raise UserError(f"{path}: goes on for {rest} bytes after the last layer of {network}: {why}")

@@ -16,6 +16,7 @@ from gluon_yolo.cli.train_arguments import DEFAULTS, PROFILED, add_train_argumen
 from gluon_yolo.cli.train_flags import (
     fresh_flags,
     given_flags,
+    recipe_flags,
     resumed_flags,
     settings_of,
 )
@@ -158,6 +159,18 @@ def test_random_shapes_that_are_given_win_over_a_recipes_single_size():
 def test_recipes_name_flags_and_are_legal(name):
     assert set(RECIPES[name].flags) <= set(DEFAULTS)
     settings_for(fresh_flags({"recipe": name}), ("cat",))
+
+
+def test_a_recipe_leaves_a_cfg_the_size_of_its_input(tmp_path, monkeypatch):
+    """Its anchors are in pixels of that size. A model's file in the folder makes no cfg of a zoo's name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    for place in ("models/network.cfg", "network.cfg"):
+        (tmp_path / place).touch()
+    networks = {"a.cfg": False, "models": False, "mobilenet0_25": True, "": True}
+    for network, kept in networks.items():
+        decided = recipe_flags({"recipe": "small-data", **({"network": network} if network else {})})
+        assert ("data_shape" in decided, decided["epochs"]) == (kept, 30)
 
 
 def test_a_flag_given_its_default_value_wins_too():

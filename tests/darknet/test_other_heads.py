@@ -144,6 +144,10 @@ def test_partial_files(last, before, tmp_path):
         f"layer{index}" for index in some if index not in LAYERS
     }
     assert bool(report.left_out) == (last > 4)
+    with pytest.raises(UserError) as error:
+        files.load(tmp_path / "edited.cfg", tmp_path / "n80.conv")
+    extent = f"has layers 0 to {last} of" if last > 4 else "a partial file: 5 convolutional layers"
+    assert extent in str(error.value)
 
 
 WIDE, NARROW = struct.pack("<iiiQ", 0, 2, 5, 64), struct.pack("<iiiI", 0, 1, 0, 64)

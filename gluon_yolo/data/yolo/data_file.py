@@ -28,7 +28,7 @@ _COUNTS = ("epochs", "batch_size", "subdivisions", "classes", "width", "height",
 _LISTS = ("steps", "anchors")
 NETWORK, OUTPUTS, STRIDE = "yolo_fastestv2", 2, 32
 # What darknet knows beside these, for its own commands.
-_IDLE = ("results", "eval", "map", "difficult", "labels", "top")
+_IDLE = ("results", "eval", "map", "difficult", "labels", "top", "leaves", "tree", "tag")
 # The keys that say a flag of training, by its name in Python.
 _FLAGS = {
     "network": ("anchor_num",),
