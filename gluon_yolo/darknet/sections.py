@@ -49,7 +49,7 @@ def _convolution(shape_of: ShapeOf, index: int, section: Section) -> Layer:
     for channels in (source.channels, filters):
         if channels % groups:
             raise section.error(f"groups={groups}: does not divide {channels} channels", "groups")
-    stride_hw = _stride_hw(section)
+    stride_hw = _stride_hw(section, default=1)
     reach = (kernel - 1) * dilation + 1
     size = _size(section, source, reach, stride_hw, 2 * padding * dilation)
     normalized = bool(section.get_int("batch_normalize", 0)) | bool(section.get_int("cbn", 0))
@@ -195,9 +195,10 @@ def _anchors(section: Section) -> tuple[tuple[float, float], ...]:
     return chosen
 
 
-def _stride_hw(section: Section) -> tuple[int, int]:
+def _stride_hw(section: Section, default: int | None = None) -> tuple[int, int]:
+    """Return the steps; without a default one of the keys must be there: darknet's and OpenCV's differ."""
     across, down = section.get_int("stride_x", 0), section.get_int("stride_y", 0)
-    both = section.get_int("stride", 1 if across > 0 and down > 0 else None, least=1)
+    both = section.get_int("stride", 1 if across > 0 and down > 0 else default, least=1)
     return (down if down > 0 else both, across if across > 0 else both)
 
 

@@ -143,6 +143,19 @@ def test_other_errors_stay_as_they_are():
             raise UserError(text)
 
 
+def test_weights_that_a_cfg_freezes_at_random(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(Training, "run", lambda self: setattr(self.stop, "asked", 2))
+    path = tmp_path / "net.cfg"
+    path.write_text(CFG.replace("activation=leaky", "activation=leaky\nstopbackward=1"))
+    words = ["--network", str(path), "--data", str(data), "--gpus", "", "--pretrained-base", "no", "-j", "1"]
+    main(["train", *words, "--save-prefix", f"{tmp_path}/runs/", "--epochs", "1", "--batch-size", "2"])
+    log = (tmp_path / "runs" / "net-1" / "log.txt").read_text()
+    place = f"{path}:13: [convolutional] stopbackward=1"
+    assert (
+        f"{place}: as --freeze 1: 1 of the frozen weights are random and stay so (layer0.convolution" in log
+    )
+
+
 def test_thousands_of_epochs_are_said_before_the_first(data, tmp_path, monkeypatch):
     """4 pictures where the cfg is for 128 million; a flag or a recipe that says less ends the warning."""
     monkeypatch.setattr(Training, "run", lambda self: setattr(self.stop, "asked", 2))

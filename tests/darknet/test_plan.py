@@ -10,6 +10,7 @@ from gluon_yolo.darknet.levels import make_spec
 from gluon_yolo.darknet.plan import make_plan
 from gluon_yolo.darknet.settings import net_settings
 from gluon_yolo.errors import UserError
+from tests.darknet import small
 from tests.darknet.small import BACKBONE, NET, SMALL, YOLO, parsed, planned
 
 # Input of the network, and height, width, channels that darknet prints for some of its layers.
@@ -154,6 +155,37 @@ def test_wrong_cfgs_name_file_and_line(old, new, message):
 def test_harmless_values_are_no_error():
     plan = planned(SMALL.replace("pad=1\nbatch", "pad=1\nantialiasing=0\nstopbackward=1\nbatch"))
     assert plan.idle == ("antialiasing", "stopbackward")
+
+
+@pytest.mark.parametrize(
+    ("keys", "size_hw"),
+    [
+        ("stride=2", (16, 32)),
+        ("stride_x=2\nstride_y=2", (16, 32)),
+        ("stride=2\nstride_x=1", (16, 64)),
+        ("stride_y=2", (16, 64)),  # the other is darknet's default, 1
+        ("", (32, 64)),
+    ],
+)
+def test_strides(keys, size_hw):
+    plan = small.plan_of(SMALL.split("\n[convolutional]\nfilters=14")[0].replace("stride=2", keys))
+    assert (plan.layers[0].output.height, plan.layers[0].output.width) == size_hw
+
+
+@pytest.mark.parametrize(
+    ("keys", "size_hw"),
+    [
+        ("pad=1", (32, 64)),
+        ("padding=1", (32, 64)),
+        ("pad=0\npadding=2", (34, 66)),
+        ("pad=1\npadding=9", (32, 64)),  # pad wins, and is half of the kernel
+        ("", (30, 62)),
+    ],
+)
+def test_padding(keys, size_hw):
+    text = SMALL.split("\n[convolutional]\nfilters=14")[0].replace("stride=2", "stride=1")
+    plan = small.plan_of(text.replace("pad=1", keys))
+    assert (plan.layers[0].output.height, plan.layers[0].output.width) == size_hw
 
 
 def test_a_head_without_a_mask_has_all_anchors():
