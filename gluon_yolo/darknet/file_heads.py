@@ -19,6 +19,8 @@ MOST_ANCHORS, MOST_CLASSES = 9, 10_000  # of a cell
 # At a place that is none of a variance every second number is negative: so many channels are not right by
 # chance, nor has a long head a length without a rest.
 ENOUGH_CHANNELS, ENOUGH_NUMBERS = 8, 1000
+# Where the file's length says nothing, thousands of places are tried.
+SURELY_ENOUGH_CHANNELS, MOST_CHANNELS = 32, 4096
 
 
 def find(data: bytes, shapes: Sequence[LayerShape], heads: Mapping[int, int]) -> list[LayerShape] | None:
@@ -43,6 +45,31 @@ def find(data: bytes, shapes: Sequence[LayerShape], heads: Mapping[int, int]) ->
             there = [shape.resized(channels.get(shape.index, shape.kernel[0])) for shape in shapes[:end]]
             if there != list(shapes) and _fit(numbers, there, None if whole else first, is_sure):
                 return there
+    return None
+
+
+def find_in_longer(
+    data: bytes, shapes: Sequence[LayerShape], heads: Mapping[int, int]
+) -> list[LayerShape] | None:
+    """Return the layers that a file begins with, where it goes on behind them, as that of a cut cfg does.
+
+    All heads are as here, or have other channels, as many in each. Arguments as of :func:`find`.
+    """
+    count = len(data) // FLOAT.itemsize
+    numbers = np.frombuffer(data, FLOAT, count)
+    first = next((place for place, shape in enumerate(shapes) if shape.index in heads), None)
+    if first is None:
+        return None
+    behind = any(shape.normalized for shape in shapes[first:])
+    for channels in (None, *range(BOX_CHANNELS + 1, MOST_CHANNELS + 1)) if behind else (None,):
+        there = [
+            shape.resized(channels) if channels is not None and shape.index in heads else shape
+            for shape in shapes
+        ]
+        if sum(shape.count for shape in there) >= count:
+            return None
+        if _fit(numbers, there, first if behind else None, False, SURELY_ENOUGH_CHANNELS):
+            return there
     return None
 
 
@@ -86,24 +113,32 @@ def _divisions(total: int, each: Sequence[int]) -> Iterator[tuple[int, ...]]:
             yield (*anchors, left // last)
 
 
-def _fit(numbers: np.ndarray, shapes: Sequence[LayerShape], head: int | None, is_sure: bool) -> bool:
+def _fit(
+    numbers: np.ndarray,
+    shapes: Sequence[LayerShape],
+    head: int | None,
+    is_sure: bool,
+    enough: int = ENOUGH_CHANNELS,
+) -> bool:
     """Say whether a file's numbers can be these layers', and hardly any other network's.
 
     Args:
         numbers: of the file.
         shapes: of its layers.
-        head: the place of the first head in a partial file, which norms behind it must bear out; None for a
-            whole one.
+        head: the place of the first head, which norms behind it must bear out; None where all norms may.
         is_sure: whether the file's length alone makes them likely.
+        enough: channels that norms must have.
     """
-    place, variances, told = 0, [], 0
+    place, norms, told = 0, 0, 0
     for number, shape in enumerate(shapes):
         if shape.normalized:
             start = place + 3 * shape.kernel[0]
-            variances.append(numbers[start : start + shape.kernel[0]])
+            variance = numbers[start : start + shape.kernel[0]]
+            if not (can_be_variance(variance) and (variance > 0).any()):
+                return False
+            norms += 1
             # The place of the first norm tells nothing of the layers before it.
             if number > (head or 0):
                 told += shape.kernel[0]
         place += shape.count
-    enough = told >= ENOUGH_CHANNELS or (is_sure and not variances and head is None)
-    return enough and all(can_be_variance(array) and (array > 0).any() for array in variances)
+    return told >= enough or (is_sure and not norms and head is None)

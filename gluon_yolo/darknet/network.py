@@ -78,12 +78,12 @@ class DarknetNetwork(DetectionNetwork):
         plan = self._weights_plan
         found = read_own(path, plan)
         heads = {head.inputs[0]: self.plan.shape(head.inputs[0]).channels for head in self.plan.heads}
-        if found.other_heads == heads:
+        if found.other_heads == heads and not found.rest:
             plan = self.plan
         elif found.other_heads:
             layers = {i: layer for i, layer in found.layers.items() if i not in found.other_heads}
             values = named_arrays(dataclasses.replace(found, layers=layers))
-            why = f"the heads, {describe(self.plan, found.other_heads)}"
+            why = f"the heads, {describe(self.plan, found)}"
             return ForeignWeights(values, left_out=(why,), misfit=explain(path, plan, found))
         anchors = tuple(head.anchors for head in plan.heads)
         return ForeignWeights(named_arrays(found), tuple(map(len, anchors)), anchors)

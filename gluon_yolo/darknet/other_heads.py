@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from gluon_yolo.darknet.cfg import read_cfg
@@ -32,14 +32,16 @@ def read_own(path: str | os.PathLike[str], plan: Plan) -> Weights:
         raise UserError(f"{error}; {fitting} fits them") from error
 
 
-def describe(plan: Plan, channels: Mapping[int, int]) -> str:
+def describe(plan: Plan, found: Weights) -> str:
     """Say which heads in a file are of another size: ``layers 5 and 8: 255 channels, as of 80 classes``.
 
     Args:
-        plan: of the cfg that does not have them.
-        channels: of the heads in the file, by the layer's index.
+        plan: of the network that does not have them.
+        found: what the file holds.
     """
-    parts = []
+    if found.rest:
+        return f"since the file goes on for {found.rest} bytes behind them, as that of more levels does"
+    channels, parts = found.other_heads, []
     for count in dict.fromkeys(channels.values()):
         layers = [index for index, number in sorted(channels.items()) if number == count]
         own = sorted({plan.shape(index).channels for index in layers})
@@ -56,23 +58,28 @@ def explain(path: str | os.PathLike[str], plan: Plan, found: Weights) -> str:
         plan: of the cfg.
         found: what they hold, with other heads than the cfg's.
     """
-    weights, cfg, channels = os.fspath(path), plan.cfg.path, found.other_heads
+    weights, cfg = os.fspath(path), plan.cfg.path
     are_all = len(found.layers) == len(plan.convolutions)
     extent = "all layers" if are_all else f"layers 0 to {max(found.layers)}"
+    what = f"other heads ({describe(plan, found)}), which would be random"
+    if found.rest:
+        what = f"goes on for {found.rest} bytes behind them, as the weights of more levels do"
     fitting = next(_fitting_cfgs(Path(weights), plan), None)
-    advice = f"give {fitting}, which fits" if fitting else _edit(plan, channels)
+    advice = f"give {fitting}, which fits" if fitting else _edit(plan, found)
     train = f"gluon-yolo train --network {shlex.quote(cfg)} --weights {shlex.quote(weights)} --data DATA"
     return (
-        f"{weights}: has {extent} of {cfg} but other heads ({describe(plan, channels)}), which would be "
-        f"random: it was trained with another cfg: {advice}. To train {cfg} from these weights: {train}"
+        f"{weights}: has {extent} of {cfg} but {what}: it was trained with another cfg: {advice}. To train "
+        f"{cfg} from these weights: {train}"
     )
 
 
-def _edit(plan: Plan, channels: Mapping[int, int]) -> str:
+def _edit(plan: Plan, found: Weights) -> str:
     """Say how a copy of the cfg would fit."""
+    if found.rest:
+        return "give that one"
     edits = []
     for head in plan.heads:
-        count = channels.get(head.inputs[0])
+        count = found.other_heads.get(head.inputs[0])
         if count is not None:
             classes = _classes(count, len(head.anchors))
             key = f" and classes={classes}" if classes else " and the classes and anchors of that training"

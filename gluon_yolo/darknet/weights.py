@@ -31,12 +31,14 @@ class Weights:
         layers: by darknet's index of the layer; of a partial file the first layers.
         whole: whether every layer of the cfg is there, and as the cfg has it.
         other_heads: the channels of the heads, by the layer's index, where they are not as the cfg has them.
+        rest: bytes behind the last layer, of the levels that were cut from a cfg.
     """
 
     header: Header
     layers: Mapping[int, LayerWeights]
     whole: bool
     other_heads: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    rest: int = 0
 
     def __str__(self) -> str:
         """Say how far they go."""
@@ -97,12 +99,15 @@ def read_layers(
         whole = len(layers) == len(shapes)
         if whole or number == 0:
             return Weights(header, layers, whole)
-    for header, data in parts:
-        found = file_heads.find(data, shapes, heads)
-        if found:
-            # A head of as many channels as here is one of other classes too.
-            others = {shape.index: shape.kernel[0] for shape in found if shape.index in heads}
-            return Weights(header, cut_layers(path, data, found, network), False, others)
+    for find in (file_heads.find, file_heads.find_in_longer):
+        for header, data in parts:
+            found = find(data, shapes, heads)
+            if found:
+                # A head of as many channels as here is one of other classes too.
+                others = {shape.index: shape.kernel[0] for shape in found if shape.index in heads}
+                end = FLOAT.itemsize * sum(shape.count for shape in found)
+                layers = cut_layers(path, data[:end], found, network)
+                return Weights(header, layers, False, others, len(data) - end)
     raise errors[0]
 
 

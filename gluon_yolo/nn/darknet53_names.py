@@ -59,6 +59,8 @@ def read(path: Path, net: Detector) -> ForeignWeights:
         return ForeignWeights(arrays, counts)
     channels = ", ".join(str(count) for count in dict.fromkeys(found.other_heads.values()))
     why = f"the heads: {channels} channels, which are not of {ANCHORS} anchors a cell"
+    if found.rest:
+        why = f"the heads: the file goes on for {found.rest} bytes behind them"
     misfit = f"{path}: has all layers of {net.zoo_name} but {why}; name its own cfg with --network FILE.cfg"
     return ForeignWeights(arrays, counts, None, (why,), misfit)
 

@@ -150,6 +150,31 @@ def test_partial_files(last, before, tmp_path):
     assert extent in str(error.value)
 
 
+@pytest.mark.parametrize(("classes", "levels"), [(80, 2), (3, 2), (3, 1)])
+def test_levels_that_were_cut(classes, levels, tmp_path, capsys):
+    """The coarsest levels of three, with the file's classes or others: norms behind a head tell its size."""
+    path, whole = written(tmp_path, "all", cfg_text(80, width=32))
+    text = cfg_text(classes, width=32)
+    cut = edited(tmp_path, text.split("[route]\nlayers=3\n" if levels == 1 else "[route]\nlayers=2\n")[0])
+    net = built(cut)
+    report = weights.load(net, path, partial=True)
+    layers = {index for index in whole.layers if index < LAYERS[levels - 1] and index not in LAYERS}
+    assert {name.partition(".")[0] for name in report.taken} == {f"layer{index}" for index in layers}
+    for index in layers:
+        kernel = values(net)[f"layer{index}.convolution.weight"]
+        np.testing.assert_array_equal(kernel, whole.layers[index].kernel)
+    (why,) = report.left_out
+    assert why.startswith("the heads, since the file goes on for ") and why.endswith(
+        "as that of more levels does"
+    )
+    with pytest.raises(UserError) as error:
+        files.load(cut, path)
+    said = f"{path}: has all layers of {cut} but goes on for "
+    assert str(error.value).startswith(said) and f"give {tmp_path / 'all.cfg'}, which fits" in str(
+        error.value
+    )
+
+
 WIDE, NARROW = struct.pack("<iiiQ", 0, 2, 5, 64), struct.pack("<iiiI", 0, 1, 0, 64)
 
 
