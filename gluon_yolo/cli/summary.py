@@ -51,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
     if any(side % net.spec.max_stride for side in size_hw):
         raise UserError(f"--size: expected multiples of {net.spec.max_stride}, got {args.size}")
     print(summarize(net, size_hw))
+    for line in net.remarks:
+        print(line)
     return 0
 
 

@@ -8,10 +8,12 @@ import logging
 import os
 import shlex
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gluon_yolo import cpu_devices
 from gluon_yolo.cli.data_flags import log_reports, open_datasets, source_of
+from gluon_yolo.cli.flag_places import Places, blamed, places_of
 from gluon_yolo.cli.train_arguments import DEFAULTS, Flags, add_train_arguments
 from gluon_yolo.cli.train_flags import (
     decided_flags,
@@ -85,7 +87,8 @@ def _train_anew(given: Flags) -> int:
     contexts = _contexts(flags)
     data = open_datasets(argparse.Namespace(**flags), source=source)
     architecture = _architecture(flags, data[2])
-    from_network = architecture.training_flags(len(data[0]), decided_flags(given, from_data))
+    decided = decided_flags(given, from_data)
+    from_network = architecture.training_flags(len(data[0]), decided)
     from_network = {name: value for name, value in from_network.items() if value != DEFAULTS[name]}
     flags = fresh_flags(given, from_data, from_network)
     taken = [
@@ -93,7 +96,10 @@ def _train_anew(given: Flags) -> int:
         for place, own in ((flags["data"], from_data), (flags["network"], from_network))
         if (used := {name: own[name] for name in own if name not in given and flags[name] == own[name]})
     ]
-    return _train(flags, contexts, architecture, data, taken)
+    doubts = architecture.doubts(len(data[0]), decided)
+    places = places_of(given, source, architecture, from_data, from_network)
+    with blamed(places):
+        return _train(flags, contexts, architecture, data, taken, doubts, places=places)
 
 
 def _is_finished(folder: RunFolder, flags: Flags) -> bool:
@@ -132,7 +138,9 @@ def _train(
     architecture: Architecture,
     data: tuple[Dataset, Dataset, tuple[str, ...]],
     taken: Sequence[str] = (),
+    doubts: Sequence[str] = (),
     resumed: RunFolder | None = None,
+    places: Places = MappingProxyType({}),
 ) -> int:
     """Do all that can be refused before a new run's folder is made; then train."""
     from gluon_yolo.engine.devices import check_batch_size
@@ -154,10 +162,13 @@ def _train(
         log_start(folder, settings, net, contexts, origin.line)
         for line in (*frozen, *taken):
             log.info("%s", line)
+        for line in doubts:
+            log.warning("%s", line)
         if random:
             log.warning(
-                "--freeze %s: %d of the frozen weights are random and stay so (%s, ...): start from a file "
+                "%s--freeze %s: %d of the frozen weights are random and stay so (%s, ...): start from a file "
                 "that has them, with --weights, or freeze less",
+                f"{places['freeze']}: as " if "freeze" in places else "",
                 settings.freeze, len(random), random[0],
             )  # fmt: skip
         log_reports(train_data, val_data)

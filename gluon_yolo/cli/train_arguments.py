@@ -186,7 +186,7 @@ def _add_rate(group: Any) -> None:
     _add(group, "--lr-mode", choices=MODES, help="how it falls; exponential: by --lr-decay an epoch")
     _add(group, "--lr-decay", type=_factors, metavar="X,X", help=decay)
     _add(group, "--lr-decay-epoch", metavar="E,E", help="epochs at which it decays, of --lr-mode step")
-    _add(group, "--lr-decay-period", help="decay every so many epochs instead; 0: not")
+    _add(group, "--lr-decay-period", type=_number, help="decay every so many epochs instead; 0: not")
     _add(group, "--lr-power", metavar="X", help="exponent of --lr-mode poly")
     _add(group, "--target-lr", metavar="X", help="where --lr-mode poly and cosine end")
     _add(group, "--cosine-epochs", help=cosine)

@@ -109,7 +109,7 @@ class TrainSettings:
     lr_mode: str = "step"
     lr_decay: float | Sequence[float] = 0.1
     lr_decay_epoch: tuple[float, ...] = (160, 180)
-    lr_decay_period: int = 0
+    lr_decay_period: float = 0
     lr_power: float = 2.0
     target_lr: float = 0.0
     cosine_epochs: int = 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from gluon_yolo.darknet.weights import Header
+from gluon_yolo.darknet.header import Header
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.exported import origin_of
 from gluon_yolo.export.parity import Parity

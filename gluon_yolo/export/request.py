@@ -11,7 +11,7 @@ import numpy as np
 
 from gluon_yolo import settled
 from gluon_yolo.boxes import USUAL_DETECTIONS, candidates_for
-from gluon_yolo.darknet.weights import Header
+from gluon_yolo.darknet.header import Header
 from gluon_yolo.data.scene import draw_scene
 from gluon_yolo.data.transforms.view import resize
 from gluon_yolo.errors import UserError

@@ -14,7 +14,7 @@ from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.cli import main
 from gluon_yolo.compat import mx
 from gluon_yolo.darknet.files import load, save
-from gluon_yolo.darknet.weights import Header
+from gluon_yolo.darknet.header import Header
 from gluon_yolo.inference.model_file import ModelFile, find_model_file
 from gluon_yolo.nn import architecture
 from tests.darknet import small
