@@ -56,7 +56,7 @@ def make_model(
     """
     if cut not in CUTS or pixels not in PIXELS:
         raise ValueError(f"expected one of {CUTS} and of {tuple(PIXELS)}, got {cut!r} and {pixels!r}")
-    whole = graph if cut == "raw" else with_decoding(graph, spec)
+    whole = graph if cut == "raw" else with_decoding(graph, spec, fixed[1:] if fixed else None)
     build = OnnxBuilder()
     for weight, array in whole.weights.items():
         build.constant(array, weight)
