@@ -141,7 +141,9 @@ def write(
     files = {int8.kind: [f"{request.name}{ending}" for ending in ENDINGS[int8.kind]] for int8, _ in made}
     with published(out_dir, record, files) as coming:
         for int8, chosen in made:
-            coming.graphs[int8.kind] = int8.write(chosen.ranges, chosen.excluded, coming.aside)
+            graph = int8.write(chosen.ranges, chosen.excluded, coming.aside)
+            int8.hold(record.of_one(int8.kind, graph), coming.aside)
+            coming.graphs[int8.kind] = graph
     return Path(out_dir) / f"{request.name}.json", coming
 
 

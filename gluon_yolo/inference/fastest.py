@@ -49,7 +49,7 @@ def choose(
     Raises:
         UserError: when no candidate can run the model.
     """
-    names, folder = runtimes.candidates(record), path.parent
+    names, folder = runtimes.candidates(record, size_hw), path.parent
     if len(names) == 1:
         return names[0], runtimes.load(names[0], record, folder, gpu)
     file = _cache_folder() / "fastest" / f"{_key(record, folder, size_hw, gpu, names)}.json"

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo.inference.fixed_shape import ANY, FixedShape
+
 # What the files of each format are called, after the model's name; the first is the one to open.
 ENDINGS = {
     "symbol": ("-symbol.json", "-0000.params"),
@@ -29,6 +31,7 @@ class Graph:
         outputs: the graph's output names.
         decoded: names, within a symbol, of its decoded boxes and scores; empty where it ends before them.
         nms: the thresholds written into a graph cut at ``nms``.
+        fixed: batch, height and width that the graph takes alone; None where it takes any.
     """
 
     files: tuple[str, ...]
@@ -36,10 +39,23 @@ class Graph:
     outputs: tuple[str, ...]
     decoded: tuple[str, ...] = ()
     nms: dict[str, float] | None = None
+    fixed: tuple[int, int, int] | None = None
+
+    @property
+    def shape(self) -> FixedShape:
+        """What the graph takes alone."""
+        return ANY if self.fixed is None else FixedShape(*self.fixed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists and numbers, fit for JSON."""
+        record = dataclasses.asdict(self)
+        if self.fixed is None:
+            del record["fixed"]
+        return record
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Graph:
-        """Read what ``dataclasses.asdict`` gave.
+        """Read what :meth:`to_dict` gave.
 
         Raises:
             KeyError: a field is missing.
@@ -51,7 +67,11 @@ class Graph:
         if record["cut"] not in CUTS:
             raise ValueError(f"cut {record['cut']!r}")
         outputs, decoded = tuple(record["outputs"]), tuple(record.get("decoded", ()))
-        return cls(files, record["cut"], outputs, decoded, record.get("nms"))
+        fixed = record.get("fixed")
+        if fixed is not None:
+            batch, height, width = map(int, fixed)
+            fixed = (batch, height, width)
+        return cls(files, record["cut"], outputs, decoded, record.get("nms"), fixed)
 
 
 def read_graphs(record: Mapping[str, Any], folder: Path) -> dict[str, Graph]:

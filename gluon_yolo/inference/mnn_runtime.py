@@ -10,6 +10,7 @@ import numpy as np
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference import onnx_model
+from gluon_yolo.inference.fixed_shape import ANY, FixedShape
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.runtime import check_size, import_package, threads
 from gluon_yolo.spec import DetectionSpec
@@ -27,17 +28,27 @@ class MNNRuntime:
         spec: of the model.
         outputs: the graph's outputs, as the record names them.
         gpu: MNN's GPUs are not used here; anything but None is refused.
+        shape: what the file takes alone, which it does not say itself.
 
     Raises:
         MissingDependency: MNN is not installed.
         UserError: when the file is damaged, or a GPU is asked for.
     """
 
-    def __init__(self, path: Path, spec: DetectionSpec, outputs: Sequence[str], gpu: int | None = None):
+    def __init__(
+        self,
+        path: Path,
+        spec: DetectionSpec,
+        outputs: Sequence[str],
+        gpu: int | None = None,
+        shape: FixedShape = ANY,
+    ):
         if gpu is not None:
             raise UserError(f"GPU {gpu}: MNN runs on the processor here; leave --gpu away")
         package = import_package("MNN")
         self._expr = package.expr
+        self._path = path
+        self._shape = shape
         self._spec = spec
         self._names = list(outputs)
         self._lock = threading.Lock()
@@ -63,12 +74,15 @@ class MNNRuntime:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
         """
         check_size(pixels.shape[1:3], self._spec)
-        pixels = np.ascontiguousarray(pixels)
+        self._shape.check(pixels.shape[1:3], self._path.name)
+        arrays = self._shape.run(self._run, np.ascontiguousarray(pixels))
+        return onnx_model.to_boxes(dict(zip(self._names, arrays)), self._spec)
+
+    def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
         with self._lock:
             given = self._expr.const(pixels, list(pixels.shape), self._expr.NCHW, self._expr.uint8)
             found = self._net.forward([given])
-            arrays = [self._expr.convert(array, self._expr.NCHW).read().copy() for array in found]
-        return onnx_model.to_boxes(dict(zip(self._names, arrays)), self._spec)
+            return [self._expr.convert(array, self._expr.NCHW).read().copy() for array in found]
 
 
 def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MNNRuntime:
@@ -84,4 +98,4 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MNNRuntime:
         UserError: when the file is absent or damaged, or a GPU is asked for.
     """
     graph = record.graph("mnn", folder)
-    return MNNRuntime(folder / graph.files[0], record.spec, graph.outputs, gpu)
+    return MNNRuntime(folder / graph.files[0], record.spec, graph.outputs, gpu, graph.shape)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference import onnx_model
+from gluon_yolo.inference import embedded, onnx_model
+from gluon_yolo.inference.fixed_shape import FixedShape
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.runtime import CPUINFO, check_size, import_package, processor_has, threads
 from gluon_yolo.spec import DetectionSpec
@@ -43,11 +44,13 @@ class OnnxRuntime:
         if gpu is not None and session.get_providers()[0] != "CUDAExecutionProvider":
             raise UserError(f"GPU {gpu}: cannot be used by onnxruntime; are CUDA and cuDNN installed?")
         self._session = session
+        self._path = path
         self._spec = spec
         self._names = [output.name for output in session.get_outputs()]
         pixels = session.get_inputs()[0]
         self._input = pixels.name
         self._type = np.uint8 if pixels.type == "tensor(uint8)" else np.float32
+        self._shape = FixedShape.of(pixels.shape)
 
     def __call__(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
         """Run the network.
@@ -59,8 +62,12 @@ class OnnxRuntime:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
         """
         check_size(pixels.shape[1:3], self._spec)
-        outputs = self._session.run(self._names, {self._input: pixels.astype(self._type, copy=False)})
+        self._shape.check(pixels.shape[1:3], self._path.name)
+        outputs = self._shape.run(self._run, pixels.astype(self._type, copy=False))
         return onnx_model.to_boxes(dict(zip(self._names, outputs)), self._spec)
+
+    def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
+        return self._session.run(self._names, {self._input: pixels})
 
 
 def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OnnxRuntime:
@@ -73,9 +80,11 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OnnxRuntime
 
     Raises:
         MissingDependency: onnxruntime is not installed.
-        UserError: when the file is absent or damaged, or there is no such GPU.
+        UserError: when the file is absent, damaged or of another model, or there is no such GPU.
     """
-    return OnnxRuntime(folder / record.graph("onnx", folder).files[0], record.spec, gpu)
+    path = folder / record.graph("onnx", folder).files[0]
+    embedded.check(path, record)
+    return OnnxRuntime(path, record.spec, gpu)
 
 
 def has_vnni(cpuinfo: Path = CPUINFO) -> bool:

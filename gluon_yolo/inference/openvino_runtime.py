@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference import onnx_model
+from gluon_yolo.inference import embedded, onnx_model
+from gluon_yolo.inference.fixed_shape import FixedShape
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.runtime import check_size, import_package, threads
 from gluon_yolo.spec import DetectionSpec
@@ -54,8 +55,11 @@ class OpenVINORuntime:
             self._model = self._core.read_model(path)
         except RuntimeError as error:
             raise UserError(f"{path}: {_broken(path)}") from error
+        self._path = path
         self._spec = spec
         self._names = [output.any_name for output in self._model.outputs]
+        sides = self._model.inputs[0].partial_shape
+        self._shape = FixedShape.of([side.get_length() if side.is_static else None for side in sides])
         element = self._model.inputs[0].element_type.get_type_name()
         self._type = np.uint8 if element == "u8" else np.float32
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
@@ -71,15 +75,20 @@ class OpenVINORuntime:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
         """
         check_size(pixels.shape[1:3], self._spec)
+        self._shape.check(pixels.shape[1:3], self._path.name)
+        outputs = self._shape.run(self._run, np.ascontiguousarray(pixels, dtype=self._type))
+        return onnx_model.to_boxes(dict(zip(self._names, outputs)), self._spec)
+
+    def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
         compiled, free = self._compile(pixels.shape)
         try:
             request = free.pop()
         except IndexError:  # asking before would not do: another thread may be quicker
             request = compiled.create_infer_request()
-        request.infer([np.ascontiguousarray(pixels, dtype=self._type)], share_inputs=True)
+        request.infer([pixels], share_inputs=True)
         outputs = [request.get_output_tensor(place).data.copy() for place in range(len(self._names))]
         free.append(request)
-        return onnx_model.to_boxes(dict(zip(self._names, outputs)), self._spec)
+        return outputs
 
     def _compile(self, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
         """Return the model compiled for an input shape, and those of its requests that nobody uses now."""
@@ -105,10 +114,11 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OpenVINORun
 
     Raises:
         MissingDependency: openvino is not installed.
-        UserError: when a file is absent or damaged, or there is no such GPU.
+        UserError: when a file is absent, damaged or of another model, or there is no such GPU.
     """
     kind = "openvino" if "openvino" in record.graphs else "onnx"
     path = folder / record.graph(kind, folder).files[0]
+    embedded.check(path, record)
     return OpenVINORuntime(path, record.spec, gpu, record.precision)
 
 

@@ -16,7 +16,7 @@ from gluon_yolo.inference import fastest, runtimes
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.given import PathLike, Picture, picture_of
-from gluon_yolo.inference.model_file import ModelFile, find_model_file
+from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.runtime import check_size
 from gluon_yolo.inference.runtimes import RUNTIMES, Network
 from gluon_yolo.spec import Anchors, DetectionSpec
@@ -92,8 +92,9 @@ class Predictor:
         """Load a model from disk.
 
         Args:
-            path: an exported model (its folder, or its ``NAME.json``), or a run (its folder, whose best
-                weights are taken, or a weights file in it).
+            path: an exported model (its folder, its ``NAME.json``, or one of its files, of which an ONNX file
+                and OpenVINO's ``.xml`` may stand alone), or a run (its folder, whose best weights are taken,
+                or a weights file in it).
             runtime: one of ``RUNTIMES``; a run needs ``mxnet``. ``auto`` takes the fastest of those that are
                 installed and for which the model has a file, as measured here once
                 (:mod:`gluon_yolo.inference.fastest`); ``predictor.runtime`` is its name.
@@ -105,8 +106,7 @@ class Predictor:
             UserError: when there is no model, or it is damaged.
         """
         path = Path(path)
-        file = find_model_file(path)
-        record = ModelFile.read(file)
+        record, file = read_model(path)
         size_hw = size_hw or record.size_hw
         check_size(size_hw, record.spec)
         options.setdefault("fit", Fit(record.fit))
@@ -117,6 +117,7 @@ class Predictor:
         elif runtime == AUTO:
             runtime, network = fastest.choose(record, file, size_hw, gpu)
         else:
+            runtimes.check_fixed(runtime, record, size_hw)
             network = runtimes.load(runtime, record, file.parent, gpu)
         return cls(network, record.spec, size_hw, runtime=runtime, **options)
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from gluon_yolo.inference import runtimes
 from gluon_yolo.inference.decode import RawMaps
-from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.runtimes import Network
 
 SECONDS = 0.6
@@ -85,7 +85,7 @@ def main(runtime: str, file: str, height: str, width: str, gpu: str | None = Non
     """Measure, and print the milliseconds, or what went wrong."""
     path = Path(file)
     try:
-        record = ModelFile.read(path)
+        record, _ = read_model(path)
         network = runtimes.load(runtime, record, path.parent, None if gpu is None else int(gpu))
         answer: dict[str, object] = {"milliseconds": shortest(network, (int(height), int(width)))}
     except Exception as error:  # whatever the runtime's package raises
