@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference import onnx_model
+from gluon_yolo.inference import onnx_model, quiet
 from gluon_yolo.inference.fixed_shape import ANY, FixedShape
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.runtime import check_size, import_package, threads
@@ -53,12 +54,14 @@ class MNNRuntime:
         self._names = list(outputs)
         self._lock = threading.Lock()
         options = {"backend": 0, "numThread": threads(), "precision": "normal"}  # float32
+        self._ran = False
         try:
-            self._manager = package.nn.create_runtime_manager((options,))
-            self._manager.set_hint(WINOGRAD_HINT, SMALLEST)
-            self._net = package.nn.load_module_from_file(
-                str(path), [INPUT], self._names, runtime_manager=self._manager, shape_mutable=True
-            )
+            with quiet.output_kept():
+                self._manager = package.nn.create_runtime_manager((options,))
+                self._manager.set_hint(WINOGRAD_HINT, SMALLEST)
+                self._net = package.nn.load_module_from_file(
+                    str(path), [INPUT], self._names, runtime_manager=self._manager, shape_mutable=True
+                )
         except Exception as error:  # MNN raises no narrower one
             raise UserError(
                 f"{path}: is damaged or no file of MNN's; export the model again with --format mnn"
@@ -79,7 +82,8 @@ class MNNRuntime:
         return onnx_model.to_boxes(dict(zip(self._names, arrays)), self._spec)
 
     def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
-        with self._lock:
+        with self._lock, contextlib.nullcontext() if self._ran else quiet.output_kept():
+            self._ran = True
             given = self._expr.const(pixels, list(pixels.shape), self._expr.NCHW, self._expr.uint8)
             found = self._net.forward([given])
             return [self._expr.convert(array, self._expr.NCHW).read().copy() for array in found]

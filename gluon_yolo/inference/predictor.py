@@ -87,6 +87,7 @@ class Predictor:
         runtime: str = AUTO,
         size_hw: tuple[int, int] | None = None,
         gpu: int | None = None,
+        remeasure: bool = False,
         **options: Any,
     ) -> Predictor:
         """Load a model from disk.
@@ -96,10 +97,11 @@ class Predictor:
                 and OpenVINO's ``.xml`` may stand alone), or a run (its folder, whose best weights are taken,
                 or a weights file in it).
             runtime: one of ``RUNTIMES``; a run needs ``mxnet``. ``auto`` takes the fastest of those that are
-                installed and for which the model has a file, as measured here once
+                installed and for which the model has a file, as measured here
                 (:mod:`gluon_yolo.inference.fastest`); ``predictor.runtime`` is its name.
             size_hw: another input size than the model's own.
             gpu: index of a GPU; None runs on the processor.
+            remeasure: with ``auto``, whether to measure anew whatever is remembered.
             **options: thresholds, and another fit than the model's own, as the class takes them.
 
         Raises:
@@ -115,7 +117,7 @@ class Predictor:
             network = runtimes.load_run("mxnet" if runtime == AUTO else runtime, record, path, gpu)
             runtime = "mxnet"
         elif runtime == AUTO:
-            runtime, network = fastest.choose(record, file, size_hw, gpu)
+            runtime, network = fastest.choose(record, file, size_hw, gpu, remeasure)
         else:
             runtimes.check_fixed(runtime, record, size_hw)
             network = runtimes.load(runtime, record, file.parent, gpu)

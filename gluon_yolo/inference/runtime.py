@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import os
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 
 from gluon_yolo.cores import physical_cores
 from gluon_yolo.errors import MissingDependency, UserError
+from gluon_yolo.inference import quiet
 from gluon_yolo.missing import explain
 from gluon_yolo.spec import DetectionSpec
 
@@ -29,7 +29,7 @@ def import_package(name: str) -> Any:
     """
     talks = name in TALKATIVE and name not in sys.modules
     try:
-        with _standard_output_kept() if talks else contextlib.nullcontext(), _without(REPORTERS.get(name)):
+        with quiet.output_kept() if talks else contextlib.nullcontext(), _without(REPORTERS.get(name)):
             return importlib.import_module(name)
     except (ImportError, OSError) as error:
         raise MissingDependency(explain(error, name)) from error
@@ -69,18 +69,3 @@ def _without(reporter: str | None) -> Iterator[None]:
         yield
     finally:
         del sys.modules[reporter]
-
-
-@contextlib.contextmanager
-def _standard_output_kept() -> Iterator[None]:
-    """Send to the standard error stream what a C library prints meanwhile."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError, TypeError):  # no C library by that name: Windows
-            ctypes.CDLL(None).fflush(None)
-        os.dup2(kept, 1)
-        os.close(kept)
