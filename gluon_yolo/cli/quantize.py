@@ -150,7 +150,9 @@ def _quantize(args: argparse.Namespace, out: Path, precisions: list[str], format
         f"{row.format} {row.precision} loses {judge.lost(row.numbers):.2f} points, more than --max-drop "
         f"{args.max_drop:.2f}"
         for row in rows
-        if row.precision != "float32" and judge.lost(row.numbers) > args.max_drop
+        if row.precision != "float32"
+        and row.runtime == forms.RUNS_IN[row.format]
+        and judge.lost(row.numbers) > args.max_drop
     ]
     about = {**_about(args, data, judge, request), "seconds": time.perf_counter() - started}
     write_report(out / "report.json", about, rows)

@@ -154,7 +154,8 @@ class OnnxInt8(Int8):
         onnx.checker.check_model(quantized, full_check=True)
         file = f"{request.name}{ENDINGS['onnx'][0]}"
         write_model(quantized, folder / file)
-        return Graph((file,), "nms", outputs, (), dict(vars(request.suppression)))
+        numbers = dict(vars(request.suppression))
+        return Graph((file,), "nms", outputs, (), numbers, portable=True)
 
     def hold(self, record: ModelFile, folder: Path) -> None:
         """Let ``NAME.onnx`` hold its record."""

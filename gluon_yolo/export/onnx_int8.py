@@ -74,7 +74,7 @@ def quantize(
     graph: InferenceGraph,
     ranges: Ranges,
     excluded: Sequence[str] = (),
-    sums_16_bits: bool = True,
+    portable: bool = True,
 ) -> onnx.ModelProto:
     """Turn a float32 model into one that computes in int8.
 
@@ -84,7 +84,7 @@ def quantize(
         graph: what it was made of.
         ranges: of :func:`calibrate`.
         excluded: layers that stay in float32, out of :func:`layers`.
-        sums_16_bits: keep sums of two products within 16 bits, as x86 processors without VNNI need it.
+        portable: keep sums of two products within 16 bits, as x86 processors without VNNI need it.
 
     Returns:
         The model with the same inputs, outputs and metadata.
@@ -119,7 +119,7 @@ def quantize(
         chosen,
         [],
         list(_OPERATORS),
-        {"TensorQuantOverrides": _weight_ranges(copy, chosen, tools) if sums_16_bits else {}},
+        {"TensorQuantOverrides": _weight_ranges(copy, chosen, tools) if portable else {}},
     )
     quantizer.quantize_model()
     quantizer.model.topological_sort()

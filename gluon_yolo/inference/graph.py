@@ -18,6 +18,7 @@ ENDINGS = {
     "mnn": (".mnn",),
 }
 CUTS = ("nms", "decoded", "raw")
+_SELDOM = ("fixed", "portable", "runtimes")  # which a record leaves out where they say nothing
 RAW_MAP = "raw_map_"  # with a level's number, the name within a symbol of what gives its raw map
 
 
@@ -32,6 +33,8 @@ class Graph:
         decoded: names, within a symbol, of its decoded boxes and scores; empty where it ends before them.
         nms: the thresholds written into a graph cut at ``nms``.
         fixed: batch, height and width that the graph takes alone; None where it takes any.
+        portable: of a graph in int8, whether processors without VNNI compute it as those with it do.
+        runtimes: those that were scored with it and lost little enough; empty where none was scored.
     """
 
     files: tuple[str, ...]
@@ -40,6 +43,8 @@ class Graph:
     decoded: tuple[str, ...] = ()
     nms: dict[str, float] | None = None
     fixed: tuple[int, int, int] | None = None
+    portable: bool = False
+    runtimes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> FixedShape:
@@ -49,9 +54,7 @@ class Graph:
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, fit for JSON."""
         record = dataclasses.asdict(self)
-        if self.fixed is None:
-            del record["fixed"]
-        return record
+        return {key: value for key, value in record.items() if value or key not in _SELDOM}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Graph:
@@ -71,7 +74,8 @@ class Graph:
         if fixed is not None:
             batch, height, width = map(int, fixed)
             fixed = (batch, height, width)
-        return cls(files, record["cut"], outputs, decoded, record.get("nms"), fixed)
+        portable, runtimes = bool(record.get("portable")), tuple(record.get("runtimes", ()))
+        return cls(files, record["cut"], outputs, decoded, record.get("nms"), fixed, portable, runtimes)
 
 
 def read_graphs(record: Mapping[str, Any], folder: Path) -> dict[str, Graph]:

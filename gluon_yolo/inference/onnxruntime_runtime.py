@@ -12,7 +12,7 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.inference import embedded, onnx_model
 from gluon_yolo.inference.fixed_shape import FixedShape
 from gluon_yolo.inference.model_file import ModelFile
-from gluon_yolo.inference.runtime import CPUINFO, check_size, import_package, processor_has, threads
+from gluon_yolo.inference.runtime import check_size, has_vnni, import_package, threads
 from gluon_yolo.spec import DetectionSpec
 
 
@@ -23,18 +23,19 @@ class OnnxRuntime:
         path: the file.
         spec: of the model.
         gpu: index of an NVIDIA GPU; None runs on the processor.
+        portable: whether the file, in int8, needs no VNNI; one that does is computed more slowly without.
 
     Raises:
         MissingDependency: onnxruntime is not installed.
         UserError: when the file is damaged, or there is no such GPU.
     """
 
-    def __init__(self, path: Path, spec: DetectionSpec, gpu: int | None = None):
+    def __init__(self, path: Path, spec: DetectionSpec, gpu: int | None = None, portable: bool = False):
         runtime = import_package("onnxruntime")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads()
         options.log_severity_level = 3  # errors; warnings are of no use to whom runs a model
-        if not has_vnni():  # an int8 model's sums of products overflow there, unless asked not to
+        if not (portable or has_vnni()):  # an int8 model's sums overflow there, unless asked not to
             options.add_session_config_entry("session.x64quantprecision", "1")
         providers = _providers(runtime, gpu)
         try:
@@ -82,14 +83,10 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OnnxRuntime
         MissingDependency: onnxruntime is not installed.
         UserError: when the file is absent, damaged or of another model, or there is no such GPU.
     """
-    path = folder / record.graph("onnx", folder).files[0]
+    graph = record.graph("onnx", folder)
+    path = folder / graph.files[0]
     embedded.check(path, record)
-    return OnnxRuntime(path, record.spec, gpu)
-
-
-def has_vnni(cpuinfo: Path = CPUINFO) -> bool:
-    """Return whether this processor sums products of int8 exactly and fast; False where none can tell."""
-    return processor_has({"avx512_vnni", "avx_vnni"}, cpuinfo)
+    return OnnxRuntime(path, record.spec, gpu, graph.portable)
 
 
 def _providers(runtime: Any, gpu: int | None) -> list[Any]:

@@ -17,10 +17,11 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.inference import embedded, onnx_model
 from gluon_yolo.inference.fixed_shape import FixedShape
 from gluon_yolo.inference.model_file import ModelFile
-from gluon_yolo.inference.runtime import check_size, import_package, threads
+from gluon_yolo.inference.runtime import check_size, import_package, sums_saturate, threads
 from gluon_yolo.spec import DetectionSpec
 
 KEPT_SHAPES = 4
+INT8_KERNELS = "LP_TRANSFORMS_MODE"  # OpenVINO's property of its own: False leaves int8 to float32
 
 
 class OpenVINORuntime:
@@ -34,13 +35,22 @@ class OpenVINORuntime:
         gpu: index of an Intel GPU; None runs on the processor.
         precision: of the model's record; ``bfloat16`` is computed in where the device can, all others in
             float32 (or int8, where the file says so).
+        portable: whether the file, in int8, needs no VNNI; one that does is computed in float32 without,
+            to the same boxes.
 
     Raises:
         MissingDependency: openvino is not installed.
         UserError: when the file is damaged, or there is no such GPU.
     """
 
-    def __init__(self, path: Path, spec: DetectionSpec, gpu: int | None = None, precision: str = "float32"):
+    def __init__(
+        self,
+        path: Path,
+        spec: DetectionSpec,
+        gpu: int | None = None,
+        precision: str = "float32",
+        portable: bool = False,
+    ):
         openvino = import_package("openvino")
         self._core = openvino.Core()
         self._device = _device(self._core, gpu)
@@ -51,6 +61,8 @@ class OpenVINORuntime:
             self._options["ENABLE_CPU_PINNING"] = (
                 False  # else whoever calls stays on one core, with its threads
             )
+            if precision == "int8" and not portable and sums_saturate():
+                self._options[INT8_KERNELS] = False
         try:
             self._model = self._core.read_model(path)
         except RuntimeError as error:
@@ -96,12 +108,23 @@ class OpenVINORuntime:
             if shape not in self._compiled:
                 model = self._model.clone()
                 model.reshape(list(shape))
-                compiled = self._core.compile_model(model, self._device, self._options)
+                compiled = self._compiled_for(model)
                 self._compiled[shape] = (compiled, [])
                 if len(self._compiled) > KEPT_SHAPES:
                     self._compiled.popitem(last=False)
             self._compiled.move_to_end(shape)
             return self._compiled[shape]
+
+    def _compiled_for(self, model: Any) -> Any:
+        try:
+            return self._core.compile_model(model, self._device, self._options)
+        except RuntimeError as error:
+            if INT8_KERNELS in self._options and INT8_KERNELS in str(error):
+                raise UserError(
+                    f"{self._path}: in int8 it overflows on a processor without VNNI, and this OpenVINO "
+                    "cannot compute it otherwise; quantize the model again, or take --runtime onnxruntime"
+                ) from error
+            raise
 
 
 def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OpenVINORuntime:
@@ -116,10 +139,10 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OpenVINORun
         MissingDependency: openvino is not installed.
         UserError: when a file is absent, damaged or of another model, or there is no such GPU.
     """
-    kind = "openvino" if "openvino" in record.graphs else "onnx"
-    path = folder / record.graph(kind, folder).files[0]
+    graph = record.graph("openvino" if "openvino" in record.graphs else "onnx", folder)
+    path = folder / graph.files[0]
     embedded.check(path, record)
-    return OpenVINORuntime(path, record.spec, gpu, record.precision)
+    return OpenVINORuntime(path, record.spec, gpu, record.precision, graph.portable)
 
 
 def _broken(path: Path) -> str:

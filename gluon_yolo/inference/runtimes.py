@@ -111,10 +111,17 @@ def check_fixed(name: str, record: ModelFile, size_hw: tuple[int, int]) -> None:
         record.graphs[kind].shape.check(size_hw, record.graphs[kind].files[0])
 
 
+def _scored(name: str, record: ModelFile) -> Sequence[str]:
+    """Return the runtimes that were scored with the graph that one would read; all where none was."""
+    kind = next(kind for kind in known(name).formats if kind in record.graphs)
+    return record.graphs[kind].runtimes or tuple(RUNTIMES)
+
+
 def candidates(record: ModelFile, size_hw: tuple[int, int] | None = None) -> list[str]:
     """Return the runtimes that are installed and for which a model was exported.
 
-    Where none is installed it is one that is not, whose loading then says what to install.
+    Where none is installed it is one that is not, whose loading then says what to install. Of a model in int8
+    they are those in which it was scored and lost little enough, unless none of these is installed.
 
     Args:
         record: of the model.
@@ -128,6 +135,9 @@ def candidates(record: ModelFile, size_hw: tuple[int, int] | None = None) -> lis
         raise UserError(
             f"model {record.name} is there as {', '.join(record.graphs)}, which nothing here runs"
         )
+    scored = [name for name in fitting if name in _scored(name, record)]
+    if any(RUNTIMES[name].installed for name in scored):
+        fitting = scored
     refused: list[UserError] = []
     for name in list(fitting):
         try:
