@@ -253,7 +253,7 @@ def _alone(kind: str, args: argparse.Namespace, height: int, width: int) -> str:
     if not (args.fixed_size and FORMATS[kind].fixable):
         return ""
     batch = args.batch_size or 1
-    return f", for {batch} picture{'s' * (batch > 1)} of {height}x{width} at once alone"
+    return f", for {batch} picture{'s' * (batch > 1)} of {height}x{width} at a time, and nothing else"
 
 
 def _holds_several(folder: Path) -> bool:

@@ -75,8 +75,8 @@ def _alone(path: Path, ending: str, beside: Path) -> ModelFile:
     if record is None:
         own = "it has none of it in itself" if holds else f"{kind}'s files have no place for it in themselves"
         raise UserError(
-            f"{path}: {beside.name} is missing beside it, and {own}. That file says {_SAYS}; put it there, "
-            f"or export the model anew with `gluon-yolo export RUN --format {kind}`"
+            f"{path}: its NAME.json is missing: {beside.name} is not beside it, and {own}. That file says "
+            f"{_SAYS}; put it there, or export the model anew: `gluon-yolo export RUN --format {kind}`"
         )
     files: tuple[str, ...] = (path.name,)
     if kind == "openvino":
