@@ -133,7 +133,7 @@ class OnnxInt8(Int8):
         model = self._int8.quantize(self._decoded, self._request.graph, ranges, excluded)
         with tempfile.TemporaryDirectory() as folder:
             write_model(model, Path(folder) / "tried.onnx")
-            return OnnxRuntime(Path(folder) / "tried.onnx", self._request.net.spec)
+            return OnnxRuntime(Path(folder) / "tried.onnx", self._request.net.spec, portable=True)
 
     def write(self, ranges: Ranges, excluded: Sequence[str], folder: Path) -> Graph:
         """Write ``NAME.onnx``."""

@@ -303,6 +303,20 @@ def test_a_file_of_one_size_is_no_candidate_for_another(folder, cache, loaded):
         chosen(folder, record_of(graphs={"onnx": fixed}))
 
 
+@pytest.mark.parametrize(
+    ("scored", "installed", "expected"),
+    [
+        ((), ("onnxruntime", "openvino"), ["onnxruntime", "openvino"]),  # of an older package, or in float
+        (("onnxruntime",), ("onnxruntime", "openvino"), ["onnxruntime"]),
+        (("onnxruntime",), ("openvino",), ["openvino"]),  # better than none
+    ],
+)
+def test_int8_runs_in_what_it_was_scored_in(monkeypatch, scored, installed, expected):
+    monkeypatch.setattr(runtimes.Runtime, "installed", property(lambda self: self.package in installed))
+    graph = Graph(("toy.onnx",), "nms", ("ids", "scores", "bboxes"), runtimes=scored)
+    assert runtimes.candidates(record_of(graphs={"onnx": graph}, precision="int8")) == expected
+
+
 def test_who_is_a_candidate(monkeypatch):
     monkeypatch.setattr(runtimes.Runtime, "installed", property(lambda self: self.package in ("ncnn", "MNN")))
     assert runtimes.candidates(record_of()) == ["ncnn"]
