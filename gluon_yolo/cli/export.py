@@ -52,6 +52,7 @@ one model at one precision: further formats of it can be added, another one take
   gluon-yolo export runs/cells --out exported
   gluon-yolo export runs/cells --format symbol,onnx,ncnn,openvino,mnn --out exported
   gluon-yolo export runs/cells --format ncnn,mnn --precision float16 --out small
+  gluon-yolo export runs/cells --format onnx --fixed-size --out for_opencv
   gluon-yolo export models/nano --format darknet --out for_darknet
   gluon-yolo export --network yolo3_mobilenet1.0_voc --weights FILE.params --size 320x416 --out exported
 """

@@ -61,9 +61,11 @@ def _of_format(record: ModelFile, beside: Path, path: Path) -> ModelFile:
             if path.suffix.lower() in _HOLD_RECORDS:
                 embedded.check(path, record)
             return record.of_one(kind, graph)
-    named = ", ".join(file for graph in record.graphs.values() for file in graph.files)
+    files = [file for graph in record.graphs.values() for file in graph.files]
+    alike = [file for file in files if Path(file).suffix == path.suffix]
+    named = ", ".join(alike or files) or "a run"
     raise UserError(
-        f"{path}: {beside.name} beside it is the record of {named or 'a run'}, and not of this file: files "
+        f"{path}: {beside.name} beside it is the record of {named}, and not of this file: files "
         "were renamed, or are of two exports; give them the names that it says, or export the model again"
     )
 

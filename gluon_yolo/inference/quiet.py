@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import logging
 import os
 import sys
@@ -71,8 +72,8 @@ def _python_prints_to(descriptor: int) -> Iterator[None]:
 
 def _is_standard(stream: TextIO | None) -> bool:
     try:
-        return stream is not None and stream.fileno() == OUTPUT
-    except (AttributeError, OSError, ValueError):  # one of somebody's own, or closed
+        return isinstance(stream, io.TextIOWrapper) and stream.fileno() == OUTPUT
+    except (OSError, ValueError):  # closed
         return False
 
 
