@@ -49,7 +49,6 @@ def check(path: Path, record: ModelFile) -> None:
     for what, ours, theirs in (
         ("weights", own.weights, record.weights),
         ("precision", own.precision, record.precision),
-        ("class names", own.spec.class_names, record.spec.class_names),
     ):
         if ours is not None and theirs is not None and ours != theirs:
             raise UserError(
