@@ -108,7 +108,7 @@ def say(
     """
     print(f"\n{table(rows, keys if 'VOC_mAP50' in keys else ('VOC07_mAP50', 'AP'))}\n")
     int8 = [row for row in rows if row.precision == "int8"]
-    for row in int8:
+    for row in {row.format: row for row in int8}.values():  # several runtimes may read one
         print(f"{row.format} int8, layers left in float: {', '.join(row.in_float) or 'none'}")
     if any(row.format == "symbol" for row in int8):
         print("(mxnet's files hold int8's weights as float32; it turns them into int8 when it first runs)")

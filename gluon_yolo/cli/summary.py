@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gluon_yolo.cli.model_flags import parse_size
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.model_file import ModelFile, find_model_file
+from gluon_yolo.inference.model_path import read_model
 
 if TYPE_CHECKING:
     from gluon_yolo.nn.detector import DetectionNetwork
@@ -70,8 +70,7 @@ def _build(network: str, class_names: tuple[str, ...] | None) -> tuple[Detection
 
     path = Path(network)
     if path.is_dir():
-        file = find_model_file(path)
-        record = ModelFile.read(file)
+        record, file = read_model(path)
         if not record.is_run:
             raise UserError(f"{path}: is an exported graph; name the run or the network that it came from")
         known = architecture.find(record.network, file.parent)

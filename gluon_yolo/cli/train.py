@@ -43,7 +43,7 @@ machine (its first GPU, else its CPU). See first what is in them:
   gluon-yolo data check my_data
   gluon-yolo train --data my_data --recipe small-data
 
-A network for phones, from darknet's weights of other classes (docs/darknet.md), its classes changed to yours:
+A network for phones, from darknet's weights; its classes become those of the data:
   gluon-yolo train --data my_data --recipe small-data --network nano.cfg --weights nano.weights
 
 Ctrl-C and SIGTERM save. Go on with what was stopped or killed:

@@ -92,6 +92,10 @@ class ModelFile:
         name = "" if self.name == self.network else f" --name {self.name}"
         return f"add that with {export}{name} --out {folder}`"
 
+    def of_one(self, kind: str, graph: Graph) -> ModelFile:
+        """Return the record of the model in one format alone."""
+        return dataclasses.replace(self, graphs={kind: graph})
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, fit for JSON."""
         return {
@@ -103,7 +107,7 @@ class ModelFile:
             "max_detections": self.max_detections,
             "precision": self.precision,
             "weights": self.weights,
-            "graphs": {kind: dataclasses.asdict(graph) for kind, graph in self.graphs.items()},
+            "graphs": {kind: graph.to_dict() for kind, graph in self.graphs.items()},
             "origin": self.origin,
             "package": self.package,
         }
@@ -129,6 +133,19 @@ class ModelFile:
             raise UserError(
                 f"{path}: is not JSON ({error}); write the model again with `gluon_yolo export`"
             ) from error
+        return cls.of(record, path)
+
+    @classmethod
+    def of(cls, record: Any, path: Path) -> ModelFile:
+        """Read what :meth:`to_dict` gave.
+
+        Args:
+            record: as JSON has it.
+            path: of the file that it was in, beside which the model's files lie.
+
+        Raises:
+            UserError: when it is no such record, or comes from a newer package.
+        """
         if not _is_record(record):
             raise UserError(
                 f"{path}: is not the record of a model; expected NAME.json as `gluon_yolo export` writes it"

@@ -106,6 +106,17 @@ def test_format_1(tmp_path, files, fields, graphs):
     assert (record.precision, record.weights, record.fit) == ("float32", None, "letterbox")
 
 
+def test_what_few_graphs_say(tmp_path):
+    """A record leaves it out where it says nothing, as those of older packages do."""
+    graph = Graph(("toy.onnx",), "nms", ("ids",), fixed=(2, 64, 96), portable=True, runtimes=("mnn", "ncnn"))
+    dataclasses.replace(RECORD, graphs={"onnx": graph, "ncnn": NCNN}).write(tmp_path / "toy.json")
+    written = json.loads((tmp_path / "toy.json").read_text())["graphs"]
+    assert (written["onnx"]["fixed"], written["onnx"]["portable"]) == ([2, 64, 96], True)
+    assert set(written["onnx"]) - set(written["ncnn"]) == {"fixed", "portable", "runtimes"}
+    assert ModelFile.read(tmp_path / "toy.json").graphs == {"onnx": graph, "ncnn": NCNN}
+    assert graph.shape == (2, 64, 96) and NCNN.shape == (None, None, None)
+
+
 def test_a_format_that_the_model_has_not(tmp_path):
     message = "model toy is there as symbol, ncnn, and not as onnx; "
     with pytest.raises(UserError, match=f"{message}write that with .*--format onnx --out ANOTHER_FOLDER"):
@@ -132,6 +143,10 @@ def test_a_part_that_is_missing(tmp_path):
         ({"graphs": {"onnx": {"files": ["../a"], "cut": "raw", "outputs": []}}}, "missing or wrong .files"),
         ({"graphs": {"onnx": {"files": ["a"], "cut": "end", "outputs": []}}}, "missing or wrong .cut 'end'"),
         ({"graphs": {"onnx": {"files": ["a"], "cut": "raw"}}}, "missing or wrong .'outputs'"),
+        (
+            {"graphs": {"onnx": {"files": ["a"], "cut": "raw", "outputs": [], "fixed": [1, 2]}}},
+            "missing or wrong",
+        ),
         ({"graphs": ["onnx"]}, "missing or wrong"),
         ({"spec": {}}, "missing or wrong"),
     ],
