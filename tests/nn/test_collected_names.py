@@ -118,7 +118,7 @@ def test_their_anchors_are_told(tmp_path):
     backbone = gluoncv_net("mobilenet0.25")
     stages = [backbone.features[:33], backbone.features[33:69], backbone.features[69:-2]]
     theirs = yolo.yolo3.YOLOV3(stages, [256, 128, 128], anchors, [8, 16, 32], list(CLASSES))
-    theirs.initialize()
+    theirs.initialize(force_reinit=True)
     theirs(nd.zeros((1, 3, 64, 64)))
     path = write(theirs, tmp_path, "collect")
     net = our_net("yolo3_mobilenet0.25_custom", CLASSES)
