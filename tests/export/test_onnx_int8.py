@@ -6,6 +6,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from gluon_yolo.export.int8_nodes import layers as layers_of  # noqa: E402
 from gluon_yolo.export.onnx_file import make_model  # noqa: E402
 from gluon_yolo.export.sensitivity import disagreement  # noqa: E402
 from gluon_yolo.export.symbol_reader import read_network  # noqa: E402
-from gluon_yolo.inference import onnxruntime_runtime  # noqa: E402
+from gluon_yolo.inference import onnxruntime_runtime, openvino_runtime  # noqa: E402
 from gluon_yolo.inference.graph import Graph  # noqa: E402
 from gluon_yolo.inference.model_file import ModelFile  # noqa: E402
 from gluon_yolo.inference.onnxruntime_runtime import OnnxRuntime, has_vnni  # noqa: E402
@@ -265,6 +266,31 @@ def test_openvino_without_vnni(net, graph, decoded, ranges, tmp_path, portable):
         arrays = np.load(tmp_path / f"{isa}.npz")
         given.append((arrays["boxes"], arrays["scores"]))
     assert disagreement(*given) < (1e-6 if portable else 0.03)
+
+
+def test_openvino_that_cannot_compute_it_otherwise(net, graph, decoded, ranges, tmp_path, monkeypatch):
+    """It takes one picture at a time then, since it fails to compile several; a failure is said."""
+    pytest.importorskip("openvino", reason="package openvino is not installed")
+    monkeypatch.setattr(openvino_runtime, "sums_saturate", lambda: True)
+    path = tmp_path / "toy.onnx"
+    path.write_bytes(onnx_int8.quantize(decoded, graph, ranges, portable=False).SerializeToString())
+    network, told = (
+        OpenVINORuntime(path, net.spec, precision="int8", portable=there) for there in (False, True)
+    )
+    network(PICTURES)
+    assert list(network._compiled) == [(1, 64, 96, 3)] and told._shape.batch is None
+
+    def fails(*_):
+        raise RuntimeError("No suitable implementations found")
+
+    monkeypatch.setattr(network, "_core", SimpleNamespace(compile_model=fails))
+    with pytest.raises(
+        UserError, match="toy.onnx: in int8 it overflows on a processor without VNNI, and this"
+    ):
+        network(PICTURES[:, :32])
+    monkeypatch.setattr(told, "_core", SimpleNamespace(compile_model=fails))
+    with pytest.raises(RuntimeError, match="No suitable"):
+        told(PICTURES)
 
 
 def test_only_what_touches_a_layer_is_in_int8(graph, decoded, ranges):
