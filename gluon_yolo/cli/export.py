@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gluon_yolo.boxes import USUAL_DETECTIONS
+from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.model_flags import (
     add_network_arguments,
     add_threshold_arguments,
@@ -234,16 +235,12 @@ def _say(model: Model, done: Exported, args: argparse.Namespace) -> None:
         print(f"darknet takes it: darknet detector test FILE.data {words} PICTURE")
     if done.record is None:
         files = [shlex.quote(str(done.folder / file)) for file in done.files["darknet"]]
-        print(
-            f"the model is in {done.folder}; use it with: gluon-yolo demo --network {files[2]} --weights "
-            f"{files[0]} --classes {files[1]} PICTURES"
-        )
+        use = f"gluon-yolo demo --network {files[2]} --weights {files[0]} --classes {files[1]} PICTURES"
+        print(typed(f"the model is in {done.folder}; use it with: {use}"))
         return
     use = done.record if _holds_several(done.folder) else done.folder
-    print(
-        f"the model is in {done.folder}; use it with: gluon-yolo demo --model {shlex.quote(str(use))} "
-        f"PICTURES, or in Python: gluon_yolo.Predictor.load({str(use)!r})(picture)"
-    )
+    line = f"the model is in {done.folder}; use it with: gluon-yolo demo --model {shlex.quote(str(use))} "
+    print(typed(f"{line}PICTURES, or in Python: gluon_yolo.Predictor.load({str(use)!r})(picture)"))
 
 
 def _alone(kind: str, args: argparse.Namespace, height: int, width: int) -> str:

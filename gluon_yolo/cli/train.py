@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gluon_yolo import cpu_devices
+from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data_flags import log_reports, open_datasets, source_of
 from gluon_yolo.cli.flag_places import Places, blamed, places_of
 from gluon_yolo.cli.train_arguments import DEFAULTS, Flags, add_train_arguments
@@ -115,7 +116,9 @@ def _is_finished(folder: RunFolder, flags: Flags) -> bool:
         return False
     best = f"best score {progress.best_score:.4f} at epoch {progress.best_epoch}"
     print(f"{folder.path}: finished: all {flags['epochs']} epochs are trained, {best}; nothing is left to do")
-    print(f"to train on, start a new run from its weights: --weights {folder.path}")
+    words = ["--network", flags["network"], "--data", flags.get("data") or "PATH", "--weights", folder.path]
+    more = shlex.join(map(str, words))
+    print(typed(f"to train on, start a new run from its weights: gluon-yolo train {more}"))
     return True
 
 

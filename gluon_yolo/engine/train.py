@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shlex
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
@@ -150,7 +151,7 @@ class Training:
 
     def _say_stopped(self) -> None:
         at = f"epoch {self.progress.epoch}, batch {self.progress.batch}"
-        command = f"gluon-yolo train --resume {self.folder.path}"
+        command = f"gluon-yolo train --resume {shlex.quote(str(self.folder.path))}"
         log.info("stopped by %s at %s; go on with: %s", self.stop.asked.name, at, command)
 
     def _train_epoch(self, epoch: int) -> Tally:

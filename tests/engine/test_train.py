@@ -105,7 +105,9 @@ def test_a_finished_run_says_so(whole, capsys):
     assert main(["train", "--resume", str(whole)]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith(f"{whole}: finished: all 3 epochs are trained, best score 0.")
-    assert said[1] == f"to train on, start a new run from its weights: --weights {whole}"
+    start = "to train on, start a new run from its weights: "
+    assert said[1].startswith(f"{start}gluon-yolo train --network mobilenet")
+    assert said[1].endswith(f" --weights {whole}")
     assert (whole / "weights" / "last" / "state.json").read_bytes() == before
 
 
