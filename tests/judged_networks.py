@@ -9,13 +9,14 @@ import numpy as np
 
 from gluon_yolo import settled
 from gluon_yolo.assign import assign, pad_targets
-from gluon_yolo.compat import autograd, gluon, nd
+from gluon_yolo.compat import autograd, gluon, mx, nd
 from gluon_yolo.data.pictures import read_picture
 from gluon_yolo.data.transforms import resize
+from gluon_yolo.engine.step import TrainStep
 from gluon_yolo.losses import make_loss
 from gluon_yolo.nn import architecture, weights
 from gluon_yolo.nn.detector import DetectionNetwork
-from gluon_yolo.nn.layers import fuse_for_training, hold_statistics
+from gluon_yolo.nn.layers import hold_statistics
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.structures import Detections
 from tests.float64 import Difference, difference, in_float64, network_gradients
@@ -182,9 +183,7 @@ def _gradients(net: DetectionNetwork, way: str, batches: list) -> list[dict[str,
     loss = make_loss(net.spec)
     loss.initialize()
     if way == "trained":
-        fuse_for_training(net)
-        net.hybridize(static_alloc=True)
-        loss.hybridize()
+        loss = TrainStep(net, [mx.cpu()]).loss
     if way != "float64":
         found = []
         for pictures, targets in batches:

@@ -30,7 +30,7 @@ def fast_or_slow(names: list[str], fast: tuple[str, ...]) -> list:
 
 @pytest.mark.parametrize("name", fast_or_slow(list(NETWORKS), FAST))
 def test_gradients_of_drawn_weights(name, shared_data):
-    """Two sizes, one after the other: the graph is planned anew for the second."""
+    """Two sizes: the graph is planned anew for the second. Before each the network is called as in use."""
     assert_right(name, shared_data, "drawn", ((64, 96), (96, 64)), DRAWN)
 
 
