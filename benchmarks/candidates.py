@@ -17,6 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from alive import alive
 
 from gluon_yolo.boxes import nms
 from gluon_yolo.data.classes import read_class_names
@@ -81,4 +82,4 @@ def ranks(predictor: Predictor, picture: np.ndarray, threshold: float) -> np.nda
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alive(main))

@@ -22,6 +22,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from alive import alive
+
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
 sys.path.insert(0, str(ROOT))  # for what the tests have of this
@@ -99,4 +101,4 @@ def compare(path: Path, pictures: list) -> bool:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(alive(main))

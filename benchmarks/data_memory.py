@@ -16,6 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from alive import alive
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 BCCD = (
@@ -93,4 +95,4 @@ def _resident(pids: list[int]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alive(main))

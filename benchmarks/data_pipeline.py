@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import cv2
 import numpy as np
+from alive import alive
 
 from gluon_yolo.data.dataset import Dataset, PictureFiles
 from gluon_yolo.data.loader import TrainLoader
@@ -204,4 +205,4 @@ def _bytes(dataset: Dataset, size_hw: tuple[int, int]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alive(main))

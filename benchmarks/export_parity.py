@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from alive import alive
 from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -263,6 +264,6 @@ def _figures(every: Parity, best: Parity) -> str:
 
 if __name__ == "__main__":
     try:
-        raise SystemExit(main())
+        raise SystemExit(alive(main))
     except UserError as error:
         raise SystemExit(f"error: {error}") from None

@@ -21,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from alive import alive
 from peers import OURS, THEIRS, THEIRS_OUR_THREADS, GluonCVDetector, Sides, import_gluoncv, serve
 
 PICTURES = 8
@@ -147,4 +148,4 @@ def write_weights(network: str, folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alive(main))

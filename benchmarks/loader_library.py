@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import cv2
 import numpy as np
+from alive import alive
 
 from gluon_yolo.assign import pad_targets
 from gluon_yolo.data.loader import TrainLoader
@@ -106,4 +107,4 @@ def _rate(batches: Iterator) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alive(main))

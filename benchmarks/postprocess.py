@@ -18,6 +18,7 @@ from typing import Any, Callable
 
 import cv2
 import numpy as np
+from alive import alive
 
 from gluon_yolo.boxes import select
 from gluon_yolo.inference.decode import RawMaps, decode
@@ -116,4 +117,4 @@ def raw_maps(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alive(main))

@@ -28,6 +28,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from alive import alive
 from peers import GluonCVDetector, Workers, serve
 from runtime_models import (
     DARKNET,
@@ -302,4 +303,4 @@ def opencv_side(row: Row, folder: Path, threads: int) -> tuple[Callable, Callabl
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alive(main))

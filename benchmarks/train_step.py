@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np
+from alive import alive
 from peers import OURS, THEIRS, THEIRS_OUR_THREADS, Sides, import_gluoncv, serve
 
 NUM_CLASSES = 20
@@ -149,4 +150,4 @@ def gluoncv_side(args: argparse.Namespace):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alive(main))

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from alive import alive
 
 from gluon_yolo.cli.demo_outputs import Outputs
 from gluon_yolo.cli.demo_video import look_at_video
@@ -95,4 +96,4 @@ def side_by_side(predictor: Predictor, video: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alive(main))

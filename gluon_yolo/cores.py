@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from gluon_yolo import control_groups
+from gluon_yolo.control_groups import read
+
 
 class Cores(NamedTuple):
     """What the system says about the processors that this process may run on."""
@@ -52,45 +55,24 @@ def count_physical(cpus: list[int], system: Path = Path("/")) -> int:
     cores = set()
     for cpu in cpus:
         topology = system / f"sys/devices/system/cpu/cpu{cpu}/topology"
-        siblings = _read(topology / "core_cpus_list") or _read(topology / "thread_siblings_list")
+        siblings = read(topology / "core_cpus_list") or read(topology / "thread_siblings_list")
         cores.add(siblings or f"cpu{cpu}")
     return len(cores)
 
 
 def cgroup_quota(system: Path = Path("/")) -> float | None:
     """Return the CPU limit of the process's control group (version 1 or 2) and of those above it, in CPUs."""
-    quotas = []
-    for line in (_read(system / "proc/self/cgroup") or "0::/").splitlines():
-        _, controllers, group = line.split(":", 2)
-        if controllers == "":
-            mount = system / "sys/fs/cgroup"
-        elif "cpu" in controllers.split(","):
-            mount = system / "sys/fs/cgroup" / controllers
-            mount = mount if mount.is_dir() else system / "sys/fs/cgroup/cpu"
-        else:
-            continue
-        parts = [part for part in group.split("/") if part not in ("", "..")]
-        for depth in range(len(parts) + 1):
-            quota = _quota_of(mount.joinpath(*parts[:depth]))
-            if quota is not None:
-                quotas.append(quota)
-    return min(quotas, default=None)
+    quotas = [_quota_of(folder) for folder in control_groups.folders("cpu", system)]
+    return min((quota for quota in quotas if quota is not None), default=None)
 
 
 def _quota_of(folder: Path) -> float | None:
     """Return one control group's limit in CPUs, None when it has none or does not exist."""
-    v2 = _read(folder / "cpu.max")
-    words = v2.split() if v2 else [_read(folder / f"cpu.cfs_{name}_us") or "" for name in ("quota", "period")]
+    v2 = read(folder / "cpu.max")
+    words = v2.split() if v2 else [read(folder / f"cpu.cfs_{name}_us") or "" for name in ("quota", "period")]
     if len(words) != 2 or not all(word.isdigit() for word in words):  # "max", "-1" or no file: no limit
         return None
     return float(words[0]) / max(1.0, float(words[1]))
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return None
 
 
 def _mac_cores() -> int | None:

@@ -32,3 +32,17 @@ def did_you_mean(word: str, known: Iterable[str], most: int = 1) -> str:
     """Return ``did you mean X? `` for an error about an unknown word; empty where nothing is near."""
     near = near_words(word, known, most)
     return f"did you mean {' or '.join(near)}? " if near else ""
+
+
+def duration(seconds: float) -> str:
+    """Return a time as its two largest units say it: ``45 s``, ``12 min``, ``5 h 20 min``, ``3 days 4 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {rest} min"
+    days, hours = divmod(round(minutes / 60), 24)
+    return f"{days} days {hours} h"

@@ -14,10 +14,14 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "gluon_yolo"
 
 # Each area of the package, from the ground up: a module imports from lower floors and from its own area only.
-# The first floor's "" is the package itself (its version).
+# The "" is the package itself (its version).
 FLOORS = (
-    ("", "errors", "decimal_text", "cores", "cpu_devices", "missing", "numpy_names", "class_names", "text"),
-    ("cuda", "structures", "spec", "atomic"),
+    ("control_groups",),
+    (
+        *("", "errors", "decimal_text", "cores", "memory", "cpu_devices", "missing", "numpy_names"),
+        *("class_names", "text"),
+    ),
+    ("heartbeat", "bars", "file_names", "cuda", "structures", "spec", "atomic"),
     ("compat", "boxes"),
     ("settled",),
     ("nn.layers", "nn.coding", "nn.scores", "nn.stand_ins"),
@@ -48,6 +52,7 @@ FLOORS = (
 )
 # Several files that belong together share a floor's area under one name.
 SAME_AREA = {
+    "bars": "heartbeat",
     **dict.fromkeys(("nn.gluoncv_names", "nn.collected_names", "nn.weights_file"), "nn.weights"),
     **dict.fromkeys(("nn.pth_pickle", "nn.fastestv2_names"), "nn.pth_file"),
     "nn.decoupled_heads": "nn.heads",

@@ -19,6 +19,7 @@ from gluon_yolo import __version__
 from gluon_yolo.cli.calling import translate_log, typed
 from gluon_yolo.cli.parser import Parser
 from gluon_yolo.errors import UserError
+from gluon_yolo.heartbeat import HEARTBEAT
 from gluon_yolo.missing import explain
 
 # Kept here and not in the commands' modules, so that listing the commands imports none of them.
@@ -109,7 +110,10 @@ def run_command(name: str, words: Sequence[str]) -> int:
         name: such as ``"train"``, or ``"data check"``.
         words: its arguments.
     """
-    return importlib.import_module(module_of(name)).run(parser_of(name).parse_args(list(words)))
+    command = importlib.import_module(module_of(name))
+    args = parser_of(name).parse_args(list(words))
+    with HEARTBEAT.working(name):
+        return command.run(args)
 
 
 def parser_of(name: str) -> Parser:

@@ -21,6 +21,7 @@ from gluon_yolo.cli.outputs import check_outputs, make_folder
 from gluon_yolo.cli.stopped import saying
 from gluon_yolo.data.pictures import decode_picture, read_picture
 from gluon_yolo.errors import UserError
+from gluon_yolo.heartbeat import HEARTBEAT
 from gluon_yolo.inference.sources import ResultNames, Source, find_sources, left_out_of, looked_up
 from gluon_yolo.inference.web import SECONDS
 from gluon_yolo.text import counted
@@ -169,6 +170,7 @@ def look_at_picture(
     outputs.write_beside(result, picture, detections)
     objects = summary(detections.class_ids, predictor.class_names)
     print(f"{source.name}: {objects}; {milliseconds(timings)} -> {result}")
+    HEARTBEAT.heard()
     if note := limit_note(len(detections), predictor):
         print(f"{source.name}: {note}")
     found += records(source.name, detections, predictor.class_names)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
+from gluon_yolo.bars import Bar
 from gluon_yolo.cli.demo_outputs import Outputs
 from gluon_yolo.cli.demo_results import Record, limit_note, milliseconds, records, summary
 from gluon_yolo.cli.outputs import make_folder
@@ -23,8 +24,6 @@ from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
     from gluon_yolo.inference.predictor import Predictor
-
-SECONDS_BETWEEN_LINES = 10
 
 
 def look_at_video(
@@ -64,7 +63,7 @@ def look_at_video(
     names, limited, ending = predictor.class_names, 0, ""
     with _reader(source, reconnect, timeout) as video:
         total = frames if video.frames is None else min(frames or video.frames, video.frames)
-        with VideoWriter(result, video.fps) as writer, Progress(source.name, total) as progress:
+        with VideoWriter(result, video.fps) as writer, Bar(total, source.name, "frame") as bar:
 
             def write(item: tuple[int, np.ndarray, Detections]) -> None:
                 number, frame, detections = item
@@ -84,7 +83,7 @@ def look_at_video(
                         found += records(source.name, detections, names, frame=number)
                         classes.append(detections.class_ids)
                         totals = {part: totals[part] + spent for part, spent in predictor.timings.items()}
-                        progress.step()
+                        bar.update()
             except KeyboardInterrupt:
                 if not source.live or not classes:
                     raise
@@ -120,31 +119,3 @@ def _reader(source: Source, reconnect: int, timeout: float) -> VideoReader | Str
 
 def _warn(line: str) -> None:
     tqdm.write(f"warning: {line}", file=sys.stderr)
-
-
-class Progress:
-    """Says how far a video is: a bar on a terminal, else a line every ten seconds; a context manager.
-
-    Args:
-        name: of the video.
-        total: frames to come; None when nobody knows.
-    """
-
-    def __init__(self, name: str, total: int | None) -> None:
-        self._bar = tqdm(total=total, desc=name, unit="frame", disable=None)
-        self._line = f"{name}: frame {{}}" + (f" of {total}" if total else "")
-        self._done, self._said = 0, time.monotonic()
-
-    def step(self) -> None:
-        """Count a frame."""
-        self._bar.update()
-        self._done += 1
-        if self._bar.disable and time.monotonic() - self._said > SECONDS_BETWEEN_LINES:
-            print(self._line.format(self._done), flush=True)
-            self._said = time.monotonic()
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.close()

@@ -22,6 +22,7 @@ from gluon_yolo.cli.number_flags import Within
 from gluon_yolo.cli.outputs import check_outputs
 from gluon_yolo.cli.stopped import saying
 from gluon_yolo.errors import UserError
+from gluon_yolo.file_names import made_name
 from gluon_yolo.inference.model_file import find_model_file, weights_of
 from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.text import counted
@@ -70,7 +71,7 @@ class Model:
         size_hw: of its input in pixels.
         fit: how pictures are brought to that size.
         origin: of an imported model, where it comes from.
-        name: of an exported model, its files' stem.
+        name: what it is called: a run's name, an exported model's stem of the files.
         max_detections: detections of a picture at most that it was trained or exported for.
     """
 
@@ -99,7 +100,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="one or several of those above (default: %(default)s)",
     )
     parser.add_argument(
-        "--name", help="stem of the files (default: the exported model's, else the network's)"
+        "--name",
+        help="stem of the files (default: the run's or exported model's name, else the network's)",
     )
     parser.add_argument(
         "--size", metavar="N|HxW", help="input size that the files suggest (default: the model's own)"
@@ -213,7 +215,8 @@ def load_model(args: argparse.Namespace) -> Model:
     from gluon_yolo.inference.mxnet_runtime import from_record
 
     net = from_record(record, file.parent, weights_of(path))
-    return Model(net, record.size_hw, record.fit, record.origin, max_detections=record.max_detections)
+    name = made_name(record.name) or None
+    return Model(net, record.size_hw, record.fit, record.origin, name, record.max_detections)
 
 
 def _say(model: Model, done: Exported, args: argparse.Namespace) -> None:

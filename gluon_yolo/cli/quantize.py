@@ -93,7 +93,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=drop_help,
     )
     parser.add_argument(
-        "--name", help="stem of the files (default: the exported model's, else the network's)"
+        "--name",
+        help="stem of the files (default: the run's or exported model's name, else the network's)",
     )
     parser.add_argument("--size", metavar="N|HxW", help="input size in pixels (default: the model's own)")
     quantize_data.add_arguments(parser)
@@ -237,6 +238,7 @@ def _about(
     """Return what the report is about."""
     return {
         "model": args.run or f"{args.network} {args.weights}",
+        "name": request.name,
         "data": args.data,
         "pictures": {"calibration": len(data.calibration), "scoring": len(data.scoring), "drawn": data.note},
         "size_hw": list(request.size_hw),

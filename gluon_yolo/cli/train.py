@@ -15,6 +15,7 @@ from gluon_yolo import cpu_devices
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data_flags import log_reports, open_datasets, source_of
 from gluon_yolo.cli.flag_places import Places, blamed, places_of
+from gluon_yolo.cli.run_name import name_of_run
 from gluon_yolo.cli.train_arguments import DEFAULTS, Flags, add_train_arguments
 from gluon_yolo.cli.train_flags import (
     decided_flags,
@@ -180,6 +181,7 @@ def _train(
         if crowded := validation.crowded():
             log.warning("%s", crowded)
         training = Training(settings, net, train_data, validation, folder, contexts)
+        log.info("%s", training.plan())
         if resumed:
             training.resume()
         result = training.run()
@@ -244,10 +246,11 @@ def _new_folder(flags: Flags, settings: TrainSettings, net: DetectionNetwork) ->
     from gluon_yolo.inference.model_file import ModelFile
 
     root, prefix = os.path.split(flags["save_prefix"])
-    folder = RunFolder.create(root or ".", prefix + settings.network)
-    folder.write_args(flags)
+    name = name_of_run(flags, settings.network)
+    folder = RunFolder.create(root or ".", prefix + (flags["name"] or settings.network))
+    folder.write_args({**flags, "name": name})
     record = ModelFile(
-        settings.network,
+        name,
         settings.network,
         net.spec,
         settings.data_shape,

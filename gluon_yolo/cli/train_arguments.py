@@ -38,6 +38,7 @@ DEFAULTS: Mapping[str, Any] = {
         "recipe": None,
         "gpus": None,
         "cpu_devices": 0,
+        "name": None,
         "save_prefix": "runs/",
     },
 }
@@ -245,7 +246,13 @@ def _add_kept(group: Any) -> None:
         "more objects"
     )
     every = "epochs between validations, which cost time; the last epoch has one in any case"
-    _add(group, "--save-prefix", metavar="PREFIX", help="the run's folder is PREFIX, the network, a number")
+    called = (
+        "what the run is called: its folder, and what is exported of it (default: the data's folder; the "
+        "run's own folder is then called after the network)"
+    )
+    place = "the run's folder is PREFIX, --name or else the network, and a number"
+    _add(group, "--name", metavar="NAME", help=called)
+    _add(group, "--save-prefix", metavar="PREFIX", help=place)
     _add(group, "--val-interval", help=every)
     _add(group, "--val-metric", choices=VAL_METRICS, help=best)
     _add(group, "--max-detections", metavar="K", help=most)

@@ -15,6 +15,7 @@ from gluon_yolo.data.anchors import by_level, format_anchors, named_anchors, par
 from gluon_yolo.engine.recipes import RECIPES
 from gluon_yolo.engine.settings import BACKBONE_WEIGHTS, TrainSettings
 from gluon_yolo.errors import UserError
+from gluon_yolo.file_names import check_name
 from gluon_yolo.spec import Anchors
 
 log = logging.getLogger("gluon_yolo")
@@ -67,6 +68,8 @@ def fresh_flags(
         if given.get("no_random_shape"):
             raise UserError("--no-random-shape excludes --random-shapes and --shape-interval: give one")
         given = {**given, "no_random_shape": False}  # over a recipe's
+    if "name" in given:
+        check_name(given["name"], "--name")
     given = _with_pretrained_file(given)
     if "weights" in given and given.get("pretrained_base") not in (None, *BACKBONE_WEIGHTS):
         raise UserError(

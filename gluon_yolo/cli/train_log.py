@@ -48,6 +48,7 @@ def log_start(
         every = f"a new size every {settings.shape_interval} batches"
         shape = f"{', '.join(shown)}, {every}; validated at {shape}"
     log.info("run: %s; its settings: args.json there", folder.path)
+    log.info("name: %s, which its exports take", folder.model()["name"])
     log.info("network: %s, %s: %s", net.zoo_name, counted(len(names), "class"), ", ".join(names))
     log.info("%s", origin)
     devices = ", ".join(map(str, contexts))

@@ -6,8 +6,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from tqdm import tqdm
-
+from gluon_yolo.bars import counting
 from gluon_yolo.cores import physical_cores
 from gluon_yolo.data.prefetch import prefetch
 
@@ -20,9 +19,8 @@ Result = TypeVar("Result")
 def threaded_map(function: Callable[[Item], Result], items: Sequence[Item], title: str) -> list[Result]:
     """Return ``[function(item) for item in items]``, worked out by as many threads as there are cores.
 
-    A bar called ``title`` shows the progress where standard error is a terminal. An exception, Ctrl-C too,
-    cancels what has not begun.
+    A bar called ``title`` shows the progress. An exception, Ctrl-C too, cancels what has not begun.
     """
     workers = physical_cores()
     with contextlib.closing(prefetch(function, items, workers, _AHEAD * workers)) as results:
-        return list(tqdm(results, total=len(items), desc=title, leave=False, disable=None))
+        return list(counting(results, len(items), title, "file", leave=False))

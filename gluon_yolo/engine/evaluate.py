@@ -11,8 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
+from gluon_yolo.bars import Bar
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit, Undo
@@ -43,6 +43,7 @@ def evaluate(
     fit: Fit | None = None,
     progress: bool = False,
     watch: Watch | None = None,
+    title: str = "evaluate",
 ) -> dict[str, Any]:
     """Score a detector on a data set, in the pixels of its own pictures.
 
@@ -55,8 +56,9 @@ def evaluate(
         metrics: ``VOCMetric``, ``COCOMetric``, or others of their kind; they are fed, not reset.
         workers: threads that read and fit pictures ahead of the detector; they touch no mxnet.
         fit: how pictures are brought to the input's size; stretched, as in training, when None.
-        progress: show a bar, if a terminal is there to show it.
+        progress: show how far it is.
         watch: called with each picture's index, the picture as read, and what was found, in its pixels.
+        title: what the bar is called.
 
     Returns:
         All that the metrics compute in one dict, their ``per_class`` entries merged by class name, and
@@ -70,7 +72,7 @@ def evaluate(
         raise UserError(f"{dataset.report.title}: no pictures to evaluate on; check the split's list")
     started = time.perf_counter()
     samples = read_ahead(dataset, size_hw, fit or Fit(), workers, 2 * batch_size + workers, watch is not None)
-    bar = tqdm(total=len(dataset), desc="evaluate", unit="pic", disable=None if progress else True)
+    bar = Bar(len(dataset), title, "picture", shown=progress)
     with contextlib.closing(samples), bar:
         for batch in _batches(samples, batch_size):
             found = detect(np.stack([sample.fitted for sample in batch]))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gluon_yolo.bars import counting
 from gluon_yolo.boxes import USUAL_DETECTIONS
 from gluon_yolo.data.chosen import Chosen
 from gluon_yolo.data.class_map import ClassMap
@@ -106,7 +107,8 @@ def found_by(predictor: Predictor, dataset: Dataset) -> Chosen:
     Raises:
         UserError: when it finds nothing in any of them.
     """
-    truths = [predictor(dataset.picture(index)).replace(scores=None) for index in range(len(dataset))]
+    looked = counting(range(len(dataset)), len(dataset), "look with the model in float", "picture")
+    truths = [predictor(dataset.picture(index)).replace(scores=None) for index in looked]
     if not any(map(len, truths)):
         raise UserError(
             f"{dataset.report.title}: the model in float finds nothing from a score of "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any, Callable
 
 import numpy as np
 
@@ -16,12 +17,20 @@ class Tally:
         batches: of the whole epoch.
         done: batches that are in ``sums`` already.
         sums: of each loss over those batches; zeros when empty.
+        clock: returns seconds, from whatever zero.
 
     Raises:
         ValueError: when there are not as many sums as names.
     """
 
-    def __init__(self, names: Sequence[str], batches: int, done: int = 0, sums: Sequence[float] = ()):
+    def __init__(
+        self,
+        names: Sequence[str],
+        batches: int,
+        done: int = 0,
+        sums: Sequence[float] = (),
+        clock: Callable[[], float] = time.perf_counter,
+    ):
         """Start the clock."""
         if sums and len(sums) != len(names):
             raise ValueError(f"sums: expected {len(names)} ({', '.join(names)}), got {len(sums)}")
@@ -31,7 +40,8 @@ class Tally:
         self._sums = np.array(sums or [0.0] * len(names), dtype=np.float64)
         self._new_batches = 0
         self._new_pictures = 0
-        self._began = time.perf_counter()
+        self._clock = clock
+        self._began = clock()
 
     def add(self, losses: np.ndarray, pictures: int) -> None:
         """Count a batch of so many pictures with its mean losses."""
@@ -53,12 +63,17 @@ class Tally:
     @property
     def seconds(self) -> float:
         """How long this process has worked on the epoch."""
-        return time.perf_counter() - self._began
+        return self._clock() - self._began
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether this process has trained any of its batches."""
+        return self._new_batches > 0
 
     @property
     def pictures_per_second(self) -> float:
-        """The speed of this process."""
-        return self._new_pictures / self.seconds
+        """The speed of this process; 0 before its first batch."""
+        return self._new_pictures / self.seconds if self._new_batches else 0.0
 
     @property
     def minutes_left(self) -> float:
@@ -76,10 +91,14 @@ class Tally:
         """Return the losses' total and parts by name, speed and time, for the log."""
         parts = ", ".join(f"{name} {mean:.3f}" for name, mean in zip(self.names, self.means))
         speed = f"{self.pictures_per_second:.1f} pictures/s, {self.seconds:.0f} s"
+        if self.done and not self._new_batches:
+            speed = "trained before the run was stopped"
         return f"loss {self.means.sum():.3f} ({parts})  {speed}"
 
-    def row(self) -> dict[str, float]:
-        """Return the epoch's columns of ``metrics.csv``."""
+    def row(self) -> dict[str, Any]:
+        """Return the epoch's columns of ``metrics.csv``; no speed where it was trained before."""
         losses = dict(zip(self.names, self.means.tolist()))
-        speed = {"seconds": self.seconds, "pictures_per_second": self.pictures_per_second}
-        return {**losses, "total": float(self.means.sum()), **speed}
+        timed: dict[str, Any] = {"seconds": self.seconds, "pictures_per_second": self.pictures_per_second}
+        if not self._new_batches:
+            timed = dict.fromkeys(timed)
+        return {**losses, "total": float(self.means.sum()), **timed}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import shlex
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from tqdm import tqdm
-
 from gluon_yolo import atomic, visualize
+from gluon_yolo.bars import Bar
 from gluon_yolo.compat import mx
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loader import TrainLoader
@@ -19,6 +19,7 @@ from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.engine import generators
 from gluon_yolo.engine.checkpoint import Checkpoint
 from gluon_yolo.engine.devices import check_batch_size
+from gluon_yolo.engine.pace import BATCH, END, VALIDATION, Pace
 from gluon_yolo.engine.profiler import Profiler
 from gluon_yolo.engine.progress import Progress
 from gluon_yolo.engine.run_folder import RunFolder
@@ -29,7 +30,9 @@ from gluon_yolo.engine.stop import Stop
 from gluon_yolo.engine.tally import Tally
 from gluon_yolo.engine.validation import Validation
 from gluon_yolo.errors import UserError
+from gluon_yolo.heartbeat import HEARTBEAT, Saying
 from gluon_yolo.nn.detector import DetectionNetwork
+from gluon_yolo.text import counted, duration
 
 log = logging.getLogger("gluon_yolo")
 SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")  # what metrics.csv keeps of a validation
@@ -84,6 +87,8 @@ class Training:
         )
         self.batches = settings.batches(len(self.loader))
         self.schedule = settings.schedule(self.batches)
+        val_batches = len(validation.dataset) / settings.batch_size
+        self.pace = Pace(self.batches, settings.epochs, settings.val_interval, val_batches)
         self.step = TrainStep(
             net,
             contexts,
@@ -107,6 +112,20 @@ class Training:
         if settings.mixup and not settings.mixup_in(0):
             never = "mixup: never on: the last %d of %d epochs go without; give fewer --no-mixup-epochs"
             log.warning(never, settings.no_mixup_epochs, settings.epochs)
+
+    def plan(self) -> str:
+        """Say what an epoch is, and what the training."""
+        settings, pictures = self.settings, len(self.loader.dataset)
+        size, shown = settings.batch_size, self.batches * settings.batch_size
+        of = f"all {pictures:,}" if shown == pictures else f"{shown:,} of {pictures:,}"
+        if shown > pictures:
+            of = f"{shown:,} times one of {pictures:,}"
+        epoch = f"an epoch: {counted(self.batches, 'batch', form=',')} of {size}, {of} training pictures"
+        validated = counted(len(self.validation.dataset), "picture", form=",")
+        every = "each epoch" if settings.val_interval == 1 else f"every {settings.val_interval} epochs"
+        epochs = counted(settings.epochs, "epoch", "epochs", form=",")
+        training = f"the training: {epochs}, {counted(settings.epochs * self.batches, 'batch', form=',')}"
+        return f"{epoch}; {training}; validated after {every} on {validated}"
 
     def resume(self) -> None:
         """Restore what the run's last checkpoint holds.
@@ -137,6 +156,7 @@ class Training:
             UserError: when a loss is not finite, or a picture can no longer be read.
         """
         result = None
+        self.pace.start()
         with self.stop, self.loader:
             for epoch in range(self.progress.epoch, self.settings.epochs):
                 tally = self._train_epoch(epoch)
@@ -162,29 +182,24 @@ class Training:
         waited = self.loader.time_waiting
         first = epoch == self.settings.start_epoch
         profiler = Profiler(self.folder.path, self.settings.profile if first else 0)
-        bar = tqdm(
-            total=self.batches,
-            initial=progress.batch,
-            desc=f"epoch {epoch}",
-            unit="batch",
-            disable=None,
-            leave=False,
-        )
+        bar = Bar(self.batches, f"epoch {epoch}", "batch", progress.batch, leave=False)
         with contextlib.closing(batches), bar, profiler:
             for batch in islice(batches, self.batches - progress.batch):
                 if first and tally.done < SHOWN_BATCHES:
                     self._show(f"train-batch-{tally.done}.jpg", batch_sheet(batch, self.net.spec.class_names))
                 rate = self._train_batch(batch, tally)
                 profiler.step()
-                bar.set_postfix_str(f"{tally.short()} lr {rate:.2g}", refresh=False)
+                bar.show(f"{tally.short()} lr {rate:.2g}")
                 bar.update()
+                bar.note = self._batches_line(tally, rate)
                 if tally.done % self.settings.log_interval == 0 and tally.done < self.batches:
-                    self._log_batches(tally, rate)
+                    log.info("%s", bar.note)
                 if self.stop.asked:
                     return tally
         waited = 100 * (self.loader.time_waiting - waited) / tally.seconds
-        rates = self.schedule.shown(epoch)
-        log.info("epoch %d  lr %s  %s, %.1f %% of it waiting for data", epoch, rates, tally, waited)
+        waiting = f", {waited:.1f} % of it waiting for data" if tally.is_timed else ""
+        left = "" if epoch == self.settings.epochs - 1 else self._left(epoch)
+        log.info("epoch %d  lr %s  %s%s%s", epoch, self.schedule.shown(epoch), tally, waiting, left)
         return tally
 
     def _train_batch(self, batch: Any, tally: Tally) -> float:
@@ -195,14 +210,24 @@ class Training:
         except NotFinite as error:
             raise UserError(self._diverged(str(error))) from error
         tally.add(losses, len(batch.names))
+        self.pace.spent(BATCH)
         self.progress.step += 1
         self.progress.batch = tally.done
         self.progress.losses = tuple(tally.sums)
         return rate
 
-    def _log_batches(self, tally: Tally, rate: float) -> None:
-        at = f"epoch {self.progress.epoch} batch {tally.done}/{self.batches}"
-        log.info("%s  lr %.3g  %s, %.1f min left in this epoch", at, rate, tally, tally.minutes_left)
+    def _batches_line(self, tally: Tally, rate: float) -> str:
+        """Say how far an epoch is, and what is left of it and of the training."""
+        epoch = self.progress.epoch
+        at = f"epoch {epoch} batch {tally.done}/{self.batches}"
+        left = duration(self.pace.training_left(epoch, tally.done))
+        minutes = f"{tally.minutes_left:.1f} min left in this epoch, {left} in the training"
+        return f"{at}  lr {rate:.3g}  {tally}, {minutes}"
+
+    def _left(self, epoch: int) -> str:
+        """Say what is left of the training behind an epoch's batches, where anything is known of it."""
+        seconds = self.pace.training_left(epoch, self.batches)
+        return f", {duration(seconds)} left in the training" if math.isfinite(seconds) else ""
 
     def _finish_epoch(self, epoch: int, tally: Tally) -> dict[str, Any] | None:
         """Validate where it is due, and write down what the epoch gave; return what validation gave."""
@@ -210,8 +235,10 @@ class Training:
         self._refuse_diverged()
         row = {"epoch": epoch, "lr": self.schedule(self.progress.step), **tally.row()}
         result = None
-        if epoch == self.settings.epochs - 1 or (epoch + 1) % self.settings.val_interval == 0:
-            result = self._validate(epoch)
+        if self.pace.is_validated(epoch):
+            with HEARTBEAT.working(Saying(f"epoch {epoch}: trained{self._left(epoch)}")):
+                result = self._validate(epoch)
+            self.pace.spent(VALIDATION)
             row.update({key: result[key] for key in SCORES if key in result})
         # The row first: one that is there twice is dropped by a resume, one that is missing stays missing.
         self.folder.metrics.append(row)
@@ -221,6 +248,7 @@ class Training:
             visualize.plot_curves(self.folder.metrics.path, self.folder.path / "curves.png")
         if self.settings.save_interval and (epoch + 1) % self.settings.save_interval == 0:
             self.checkpoint.save_snapshot(self.net, epoch)
+        self.pace.spent(END)
         return result
 
     def _validate(self, epoch: int) -> dict[str, Any]:

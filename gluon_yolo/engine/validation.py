@@ -99,6 +99,7 @@ class Validation:
             fit=self.fit,
             progress=True,
             watch=seen,
+            title="validate",
         )
         # Its blocks refer to one another in rings, and hold the memory of a batch until these are found.
         del predictor

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from tqdm import tqdm
 
+from gluon_yolo.bars import counting
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.inference.fit import Fit
 
@@ -47,6 +47,6 @@ def read(dataset: Dataset, indices: Sequence[int], size_hw: tuple[int, int], fit
         BadFile: a picture cannot be read.
     """
     pictures = np.empty((len(indices), *size_hw, 3), dtype=np.uint8)
-    for place, index in enumerate(tqdm(indices, desc="read pictures", unit="pic", disable=None)):
+    for place, index in enumerate(counting(indices, len(indices), "read pictures", "picture")):
         pictures[place] = fit(dataset.picture(index), size_hw)[0]
     return pictures

@@ -8,8 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
+from gluon_yolo.bars import counting
 from gluon_yolo.darknet.header import Header
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.exported import origin_of
@@ -135,9 +134,7 @@ def export(
     files = {kind: tuple(f"{request.name}{end}" for end in FORMATS[kind].endings) for kind in formats}
     parities = {}
     with published(out_dir, record, files) as coming:
-        bar = tqdm(formats, desc="export", unit="format", leave=False, disable=None)
-        for kind in bar:
-            bar.set_postfix_str(kind)
+        for kind in counting(formats, len(formats), "export", "format", leave=False):
             coming.graphs[kind], parities[kind] = _writer(kind).write(request, coming.aside)
     folder = Path(out_dir)
     path = folder / f"{request.name}.json" if any(kind in ENDINGS for kind in formats) else None

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Callable
 
 import numpy as np
-from tqdm import tqdm
 
+from gluon_yolo.bars import Bar
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.activation_ranges import METHODS, Ranges
 from gluon_yolo.export.int8_formats import Int8
@@ -91,7 +91,7 @@ def choose(
 
     say(f"{int8.kind} int8: more than {allowed:.2f}; measuring each layer by itself")
     shown = pictures[:: max(1, len(pictures) // LOOKED_AT)][:LOOKED_AT]
-    with tqdm(total=len(int8.layers), desc="layers", unit="layer", disable=None) as bar:
+    with Bar(len(int8.layers), f"{int8.kind} int8, each layer", "layer") as bar:
         errors = rank(
             int8.layers,
             lambda layer: int8.network(ranges[best], [other for other in int8.layers if other != layer]),
@@ -158,12 +158,11 @@ def write(
 
 def _calibrate(int8: Int8, pictures: np.ndarray, method: str) -> Ranges:
     """Return the ranges, with a bar for the pictures and one for what entropy seeks afterwards."""
-    with tqdm(total=len(pictures), desc=f"calibrate {int8.kind}", unit="pic", disable=None) as bar:
+    with Bar(len(pictures), f"calibrate {int8.kind}", "picture") as bar:
 
         def progress(stage: str, done: int, total: int | None) -> None:
             if stage != "pictures" and bar.total != total:
-                bar.reset(total)
-                bar.set_description(f"calibrate {int8.kind}, {stage}")
-            bar.update(done - bar.n)
+                bar.restart(f"calibrate {int8.kind}, {stage}", total)
+            bar.update(done - bar.done)
 
         return int8.calibrate([pictures], method, progress)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
@@ -14,10 +13,10 @@ from gluon_yolo.boxes import USUAL_DETECTIONS, candidates_for
 from gluon_yolo.darknet.header import Header
 from gluon_yolo.data.scene import draw_scene
 from gluon_yolo.data.transforms.view import resize
-from gluon_yolo.errors import UserError
 from gluon_yolo.export.inference_graph import InferenceGraph
 from gluon_yolo.export.parity import Reference
 from gluon_yolo.export.symbol_reader import read_network
+from gluon_yolo.file_names import check_name, made_name
 from gluon_yolo.inference.graph import Graph
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.runtime import check_size
@@ -126,11 +125,8 @@ def checked_name(net: DetectionNetwork, name: str | None, size_hw: tuple[int, in
     Raises:
         UserError: the name is no plain file name, or the size does not suit the network.
     """
-    name = net.zoo_name if name is None else name
-    if not name or Path(name).name != name:
-        raise UserError(f"name {name!r}: expected a plain file name without a folder")
     check_size(size_hw, net.spec)
-    return name
+    return made_name(net.zoo_name) if name is None else check_name(name, "name")
 
 
 def digest(net: DetectionNetwork) -> str:

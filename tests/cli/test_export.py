@@ -28,7 +28,7 @@ def run(tmp_path_factory):
     net = random_detector()
     (folder / "weights").mkdir()
     net.save_parameters(str(folder / "weights" / "best.params"))
-    ModelFile("run", net.zoo_name, net.spec, (96, 128)).write(folder / "model.json")
+    ModelFile(net.zoo_name, net.zoo_name, net.spec, (96, 128)).write(folder / "model.json")
     (folder / "classes.txt").write_text("\n".join(CLASSES))
     return folder
 

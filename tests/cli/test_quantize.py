@@ -45,7 +45,7 @@ def run(tmp_path_factory):
     net = random_detector(class_names=CLASS_NAMES)
     (folder / "weights").mkdir()
     net.save_parameters(str(folder / "weights" / "best.params"))
-    ModelFile("run", net.zoo_name, net.spec, (64, 64)).write(folder / "model.json")
+    ModelFile(net.zoo_name, net.zoo_name, net.spec, (64, 64)).write(folder / "model.json")
     return folder
 
 

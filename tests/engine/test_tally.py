@@ -28,21 +28,29 @@ def test_an_interrupted_epoch_has_the_means_of_a_whole_one():
 
 
 def test_it_tells():
-    tally = Tally(NAMES, 4)
+    now = [50.0]
+    tally = Tally(NAMES, 4, clock=lambda: now[0])
     assert math.isnan(tally.minutes_left) and np.isnan(tally.means).all()
     tally.add(np.array([1.0, 2.0, 3.0, 4.0]), 8)
-    assert str(tally).startswith("loss 10.000 (objectness 1.000, centre 2.000, scale 3.000, class 4.000)  ")
+    now[0] += 30
+    assert str(tally) == (
+        "loss 10.000 (objectness 1.000, centre 2.000, scale 3.000, class 4.000)  0.3 pictures/s, 30 s"
+    )
     assert tally.short().startswith("loss 10.00 (1.00 2.00 3.00 4.00) ")
     assert tally.row().keys() == {*NAMES, "total", "seconds", "pictures_per_second"}
     assert tally.row()["total"] == 10
-    assert tally.minutes_left > 0
+    assert tally.minutes_left == 1.5 and tally.is_timed
 
 
 def test_an_epoch_that_was_whole_before_needs_no_batch():
     tally = Tally(NAMES, 2, 2, (2.0, 4.0, 6.0, 8.0))
     assert tally.means.tolist() == [1, 2, 3, 4]
     assert tally.pictures_per_second == 0
-    assert "loss 10.000" in str(tally)
+    assert str(tally) == (
+        "loss 10.000 (objectness 1.000, centre 2.000, scale 3.000, class 4.000)  "
+        "trained before the run was stopped"
+    )
+    assert not tally.is_timed and tally.row()["seconds"] is tally.row()["pictures_per_second"] is None
 
 
 def test_the_names_are_the_losses_own():

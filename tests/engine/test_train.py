@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -21,7 +22,9 @@ from gluon_yolo.engine.checkpoint import Checkpoint
 from gluon_yolo.engine.metrics_csv import MetricsCSV
 from gluon_yolo.engine.schedule import Schedule
 from gluon_yolo.engine.step import TrainStep
+from gluon_yolo.heartbeat import HEARTBEAT
 from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.metrics.voc_ap import VOCMetric
 from tests.small_training import (
     BATCH_SIZE,
     BATCHES,
@@ -201,8 +204,70 @@ def test_stopped_at_an_epochs_last_batch_it_validates_after_resuming(whole, trai
         status, run = train(*RECIPE)
     assert status == 143
     assert Checkpoint(run / "weights").read().batch == BATCHES
+    capsys.readouterr()
     assert main(["train", "--resume", str(run)]) == 0
+    said = capsys.readouterr().err
+    (line,) = [line for line in said.splitlines() if line.startswith("epoch 1  lr")]
+    assert line.endswith(")  trained before the run was stopped") and "0.0 pictures/s" not in said
     assert_equal_runs(whole, run)
+    timed = [row["seconds"] for row in MetricsCSV(run / "metrics.csv").rows()]
+    assert timed[1] == "" and float(timed[0]) > 0 and float(timed[2]) > 0
+
+
+def test_it_says_what_an_epoch_is_and_once_a_minute_how_far_it_is(train, monkeypatch, capsys):
+    """Whatever the log interval, and while it validates too; the minute is over when the test says so."""
+    step, observe = TrainStep.__call__, VOCMetric.observe
+
+    def minute_is_over() -> None:
+        HEARTBEAT.seconds = 0
+        HEARTBEAT.beat()
+        HEARTBEAT.seconds = 1e6
+
+    def observed(self, index, *found):
+        if index == 0:
+            minute_is_over()
+        observe(self, index, *found)
+
+    def stepped(self, batch, rate):
+        minute_is_over()
+        return step(self, batch, rate)
+
+    monkeypatch.setattr(TrainStep, "__call__", stepped)
+    monkeypatch.setattr(VOCMetric, "observe", observed)
+    status, run = train("--epochs", "2", "--log-interval", "100")
+    assert status == 0
+    said = capsys.readouterr().err.splitlines()
+    plan = "an epoch: 3 batches of 4, all 12 training pictures; the training: 2 epochs, 6 batches"
+    assert f"{plan}; validated after each epoch on 3 pictures" in said
+    assert "epoch 1: 0 of 3 batches" in said
+    lefts = "left in this epoch, {} in the training"
+    lines = [line for line in said if re.search(lefts.format(r"(\d+ \w+ ?)+"), line)]
+    starts = [f"epoch {epoch} batch {batch}/3  lr 0.001  loss " for epoch in (0, 1) for batch in (1, 2)]
+    assert all(line.startswith(start) for line, start in zip(lines, starts)) and len(lines) == 4
+    validating = [line for line in said if "validate: 0 of 3 pictures" in line]
+    assert [line.split(" left")[0].rpartition(",")[0] for line in validating] == [
+        "epoch 0: trained",
+        "epoch 1: trained",
+    ]
+    assert all(line in (run / "log.txt").read_text() for line in (*lines, *validating))
+
+
+@pytest.mark.parametrize(
+    "flags, said",
+    [
+        (
+            "--batch-size 5",
+            "an epoch: 2 batches of 5, 10 of 12 training pictures; the training: 1 epoch, 2 batches",
+        ),
+        ("--batch-size 24", "an epoch: 1 batch of 24, 24 times one of 12 training pictures"),
+        ("--num-samples 8", "an epoch: 2 batches of 4, 8 of 12 training pictures"),
+        ("--val-interval 5", "1 epoch, 3 batches; validated after every 5 epochs on 3 pictures"),
+    ],
+)
+def test_the_plan_of_other_epochs(train, flags, said):
+    status, run = train("--epochs", "1", *shlex.split(flags))
+    assert status == 0
+    assert said in (run / "log.txt").read_text()
 
 
 def explode_at(monkeypatch, first: int, rate: float = 1e30) -> None:

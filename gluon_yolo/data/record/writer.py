@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tqdm import tqdm
-
 from gluon_yolo.atomic import replacing
+from gluon_yolo.bars import Bar
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.record.check import differences
@@ -88,7 +87,7 @@ class RecordWriter(Writer):
         done, count = part.begin(), len(dataset)
         if done:
             logger.info("%s: going on after %d of %d pictures", part.target, done, count)
-        bar = tqdm(initial=done, total=count, desc=f"packing {part.target.name}", leave=False, disable=None)
+        bar = Bar(count, f"packing {part.target.name}", "picture", done, leave=False)
         with bar, part.path.open("ab", buffering=_BUFFER_BYTES) as file:
             for key in range(done, count):
                 label = encode_label(dataset.truth(key), dataset.size_hw(key), key)

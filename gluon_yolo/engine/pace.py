@@ -1,0 +1,73 @@
+"""Pace: how long the rest of an epoch and of a training will take, by what this process has seen of it."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Callable
+
+BATCH, VALIDATION, END = "batch", "validation", "end"  # what time is spent on: END is saving and drawing
+# A picture's forward pass against a training step of it, until a validation has been measured.
+FORWARD = 1 / 3
+
+
+class Pace:
+    """Takes the time of batches, validations and epochs' ends, and adds up what is still to come.
+
+    Args:
+        batches: of an epoch.
+        epochs: of the whole training.
+        val_interval: epochs between validations; the last epoch has one in any case.
+        val_batches: pictures of a validation over those of a batch.
+        clock: returns seconds, from whatever zero.
+    """
+
+    def __init__(
+        self,
+        batches: int,
+        epochs: int,
+        val_interval: int,
+        val_batches: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Start the clock."""
+        self._batches, self._epochs = batches, epochs
+        self._val_interval, self._val_batches = val_interval, val_batches
+        self._clock = clock
+        self._seconds = dict.fromkeys((BATCH, VALIDATION, END), 0.0)
+        self._counts = dict.fromkeys((BATCH, VALIDATION, END), 0)
+        self._since = clock()
+
+    def start(self) -> None:
+        """Begin: what went before is of no account."""
+        self._since = self._clock()
+
+    def spent(self, on: str) -> None:
+        """Count one ``BATCH``, ``VALIDATION`` or ``END``: the time since what was counted before it."""
+        now = self._clock()
+        self._seconds[on] += now - self._since
+        self._counts[on] += 1
+        self._since = now
+
+    def is_validated(self, epoch: int) -> bool:
+        """Say whether an epoch ends with a validation."""
+        return epoch == self._epochs - 1 or (epoch + 1) % self._val_interval == 0
+
+    def training_left(self, epoch: int, batch: int) -> float:
+        """Return the seconds to the training's end; NaN before the first batch.
+
+        Args:
+            epoch: that is going on.
+            batch: of it, the first that is not trained.
+        """
+        epochs = range(epoch, self._epochs)
+        validations = sum(map(self.is_validated, epochs))
+        a_validation = self._mean(VALIDATION)
+        if math.isnan(a_validation):
+            a_validation = self._val_batches * FORWARD * self._mean(BATCH)
+        an_end = self._mean(END) if self._counts[END] else 0.0
+        batches = len(epochs) * self._batches - batch
+        return batches * self._mean(BATCH) + validations * a_validation + len(epochs) * an_end
+
+    def _mean(self, of: str) -> float:
+        return self._seconds[of] / self._counts[of] if self._counts[of] else float("nan")
