@@ -146,8 +146,9 @@ def _add_run(group: Any) -> None:
     _add(group, "--log-interval", help="batches between log lines")
     _add(group, "--val-interval", help="epochs between validations; the last epoch has one in any case")
     best = (
-        "which score decides the best epoch: Pascal VOC's over eleven recalls, or (voc) the area under the "
-        "curve, as darknet's map, both at IoU 0.5; or COCO's AP. auto: coco on COCO annotations, else voc07"
+        "which score decides the best epoch: fitness, 0.9 of COCO's AP and 0.1 of its AP50; coco, its AP "
+        "alone; voc07, Pascal VOC's over eleven recalls, or voc, the area under the curve, as darknet's map, "
+        "both at IoU 0.5. auto: fitness, or voc07 where pycocotools is missing"
     )
     _add(group, "--val-metric", choices=VAL_METRICS, help=best)
     _add(group, "--save-interval", help="epochs between kept snapshots, 0: none")

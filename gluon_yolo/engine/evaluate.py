@@ -43,6 +43,7 @@ def evaluate(
     fit: Fit | None = None,
     progress: bool = False,
     watch: Watch | None = None,
+    count: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """Score a detector on a data set, in the pixels of its own pictures.
 
@@ -57,6 +58,7 @@ def evaluate(
         fit: how pictures are brought to the input's size; stretched, as in training, when None.
         progress: show a bar, if a terminal is there to show it.
         watch: called with each picture's index, the picture as read, and what was found, in its pixels.
+        count: called after each batch with the number of its pictures.
 
     Returns:
         All that the metrics compute in one dict, their ``per_class`` entries merged by class name, and
@@ -84,6 +86,8 @@ def evaluate(
                 if watch is not None and sample.picture is not None:
                     watch(sample.index, sample.picture, predicted)
             bar.update(len(batch))
+            if count is not None:
+                count(len(batch))
     seconds = time.perf_counter() - started
     speed = {"pictures": len(dataset), "seconds": seconds, "pictures_per_second": len(dataset) / seconds}
     return {**merge([metric.compute() for metric in metrics]), **speed}

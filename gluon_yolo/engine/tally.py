@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Callable
 
 import numpy as np
 
@@ -16,12 +17,20 @@ class Tally:
         batches: of the whole epoch.
         done: batches that are in ``sums`` already.
         sums: of each loss over those batches; zeros when empty.
+        clock: tells seconds.
 
     Raises:
         ValueError: when there are not as many sums as names.
     """
 
-    def __init__(self, names: Sequence[str], batches: int, done: int = 0, sums: Sequence[float] = ()):
+    def __init__(
+        self,
+        names: Sequence[str],
+        batches: int,
+        done: int = 0,
+        sums: Sequence[float] = (),
+        clock: Callable[[], float] = time.perf_counter,
+    ):
         """Start the clock."""
         if sums and len(sums) != len(names):
             raise ValueError(f"sums: expected {len(names)} ({', '.join(names)}), got {len(sums)}")
@@ -31,7 +40,8 @@ class Tally:
         self._sums = np.array(sums or [0.0] * len(names), dtype=np.float64)
         self._new_batches = 0
         self._new_pictures = 0
-        self._began = time.perf_counter()
+        self._clock = clock
+        self._began = clock()
 
     def add(self, losses: np.ndarray, pictures: int) -> None:
         """Count a batch of so many pictures with its mean losses."""
@@ -39,6 +49,11 @@ class Tally:
         self.done += 1
         self._new_batches += 1
         self._new_pictures += pictures
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this process has added a batch."""
+        return self._new_batches > 0
 
     @property
     def sums(self) -> list[float]:
@@ -53,19 +68,12 @@ class Tally:
     @property
     def seconds(self) -> float:
         """How long this process has worked on the epoch."""
-        return time.perf_counter() - self._began
+        return self._clock() - self._began
 
     @property
     def pictures_per_second(self) -> float:
         """The speed of this process."""
-        return self._new_pictures / self.seconds
-
-    @property
-    def minutes_left(self) -> float:
-        """How long the rest of the epoch will take at this process's speed; NaN before its first batch."""
-        if not self._new_batches:
-            return float("nan")
-        return (self.batches - self.done) * self.seconds / self._new_batches / 60
+        return self._new_pictures / self.seconds if self._new_pictures else 0.0
 
     def short(self) -> str:
         """Return the losses' total and parts and the speed in a few letters, for a progress bar."""
@@ -82,4 +90,6 @@ class Tally:
         """Return the epoch's columns of ``metrics.csv``."""
         losses = dict(zip(self.names, self.means.tolist()))
         speed = {"seconds": self.seconds, "pictures_per_second": self.pictures_per_second}
+        if not self.is_new:  # the process that trained them had the clock
+            speed = {}
         return {**losses, "total": float(self.means.sum()), **speed}

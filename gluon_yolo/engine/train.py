@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Callable
 
 from tqdm import tqdm
 
@@ -16,13 +17,16 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loader import TrainLoader
 from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.engine import generators
+from gluon_yolo.engine.account import SCORES, Account
 from gluon_yolo.engine.checkpoint import Checkpoint
 from gluon_yolo.engine.devices import check_batch_size
+from gluon_yolo.engine.pace import Pace
 from gluon_yolo.engine.profiler import Profiler
 from gluon_yolo.engine.progress import Progress
 from gluon_yolo.engine.run_folder import RunFolder
 from gluon_yolo.engine.settings import TrainSettings
 from gluon_yolo.engine.sheets import batch_sheet
+from gluon_yolo.engine.sign_of_life import SignOfLife
 from gluon_yolo.engine.step import NotFinite, TrainStep
 from gluon_yolo.engine.stop import Stop
 from gluon_yolo.engine.tally import Tally
@@ -31,7 +35,6 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.nn.detector import DetectionNetwork
 
 log = logging.getLogger("gluon_yolo")
-SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")  # what metrics.csv keeps of a validation
 SHOWN_BATCHES = 3
 
 
@@ -45,6 +48,7 @@ class Training:
         validation: what decides which epoch is best.
         folder: where everything goes.
         contexts: the devices.
+        clock: tells seconds.
 
     Attributes:
         progress: how far the run has come.
@@ -62,6 +66,7 @@ class Training:
         validation: Validation,
         folder: RunFolder,
         contexts: Sequence[mx.Context],
+        clock: Callable[[], float] = time.monotonic,
     ):
         """Set up loader, step and schedule."""
         check_batch_size(settings.batch_size, len(contexts))
@@ -101,7 +106,15 @@ class Training:
             epoch=settings.start_epoch,
             step=settings.start_epoch * self.batches,
             schedule=self.schedule.to_dict(),
+            score_key=validation.score_key,
         )
+        self.account = Account(
+            Pace(self.batches, settings.epochs, settings.val_interval),
+            validation,
+            lambda: self.schedule(self.progress.step),
+            clock,
+        )
+        self._clock = clock
         generators.seed(settings.seed)
         if settings.mixup and not settings.mixup_in(0):
             never = "mixup: never on: the last %d of %d epochs go without; give fewer --no-mixup-epochs"
@@ -122,6 +135,11 @@ class Training:
                 f"{self.folder.path}: its epochs had {before} batches, the data now gives {self.batches}: "
                 f"restore the data, or start a new run from these weights: --weights {self.folder.path}"
             )
+        if progress.score_key not in (None, self.validation.score_key):
+            raise UserError(
+                f"{self.folder.path}: compares its epochs by {progress.score_key}, which is not measured now"
+            )
+        progress.score_key = self.validation.score_key
         self.progress = progress
         self.folder.metrics.keep_before(progress.epoch)
         log.info("resuming at epoch %d, batch %d", progress.epoch, progress.batch)
@@ -136,7 +154,7 @@ class Training:
             UserError: when a loss is not finite, or a picture can no longer be read.
         """
         result = None
-        with self.stop, self.loader:
+        with self.stop, self.loader, SignOfLife(self.account.under_way, clock=self._clock):
             for epoch in range(self.progress.epoch, self.settings.epochs):
                 tally = self._train_epoch(epoch)
                 if self.stop.asked:
@@ -156,7 +174,8 @@ class Training:
     def _train_epoch(self, epoch: int) -> Tally:
         """Train an epoch's batches that are not trained yet, or, when asked to stop, some of them."""
         progress = self.progress
-        tally = Tally(self.step.loss.names, self.batches, progress.batch, progress.losses)
+        tally = Tally(self.step.loss.names, self.batches, progress.batch, progress.losses, self._clock)
+        self.account.begin_epoch(epoch, tally)
         batches = self.loader.epoch(epoch, progress.batch, self.settings.mixup_in(epoch))
         waited = self.loader.time_waiting
         first = epoch == self.settings.start_epoch
@@ -170,20 +189,21 @@ class Training:
             leave=False,
         )
         with contextlib.closing(batches), bar, profiler:
+            began = self._clock()
             for batch in islice(batches, self.batches - progress.batch):
                 if first and tally.done < SHOWN_BATCHES:
                     self._show(f"train-batch-{tally.done}.jpg", batch_sheet(batch, self.net.spec.class_names))
                 rate = self._train_batch(batch, tally)
+                before, began = began, self._clock()
+                self.account.pace.add_batch(began - before)
                 profiler.step()
                 bar.set_postfix_str(f"{tally.short()} lr {rate:.2g}", refresh=False)
                 bar.update()
                 if tally.done % self.settings.log_interval == 0 and tally.done < self.batches:
-                    self._log_batches(tally, rate)
+                    self.account.batches()
                 if self.stop.asked:
                     return tally
-        waited = 100 * (self.loader.time_waiting - waited) / tally.seconds
-        rate = self.schedule(progress.step)
-        log.info("epoch %d  lr %.3g  %s, %.1f %% of it waiting for data", epoch, rate, tally, waited)
+        self.account.trained(100 * (self.loader.time_waiting - waited) / max(tally.seconds, 1e-9))
         return tally
 
     def _train_batch(self, batch: Any, tally: Tally) -> float:
@@ -199,17 +219,14 @@ class Training:
         self.progress.losses = tuple(tally.sums)
         return rate
 
-    def _log_batches(self, tally: Tally, rate: float) -> None:
-        at = f"epoch {self.progress.epoch} batch {tally.done}/{self.batches}"
-        log.info("%s  lr %.3g  %s, %.1f min left in this epoch", at, rate, tally, tally.minutes_left)
-
     def _finish_epoch(self, epoch: int, tally: Tally) -> dict[str, Any] | None:
         """Validate where it is due, and write down what the epoch gave; return what validation gave."""
+        self.account.begin_end()
         self.step.share_statistics()
         self._refuse_diverged()
         row = {"epoch": epoch, "lr": self.schedule(self.progress.step), **tally.row()}
         result = None
-        if epoch == self.settings.epochs - 1 or (epoch + 1) % self.settings.val_interval == 0:
+        if self.account.pace.is_validated(epoch):
             result = self._validate(epoch)
             row.update({key: result[key] for key in SCORES if key in result})
         # The row first: one that is there twice is dropped by a resume, one that is missing stays missing.
@@ -217,9 +234,11 @@ class Training:
         self.progress.epoch, self.progress.batch, self.progress.losses = epoch + 1, 0, ()
         self._save()
         with atomic.writing(self.folder.path / "curves.png", "free space there or allow writing"):
-            visualize.plot_curves(self.folder.metrics.path, self.folder.path / "curves.png")
+            key = self.validation.score_key
+            visualize.plot_curves(self.folder.metrics.path, self.folder.path / "curves.png", key)
         if self.settings.save_interval and (epoch + 1) % self.settings.save_interval == 0:
             self.checkpoint.save_snapshot(self.net, epoch)
+        self.account.ended(result is not None)
         return result
 
     def _validate(self, epoch: int) -> dict[str, Any]:
@@ -231,8 +250,7 @@ class Training:
         if progress.best_score is None or score > progress.best_score:
             progress.best_score, progress.best_epoch = score, epoch
             self.checkpoint.save_best(self.net)
-        best = f"best {progress.best_score:.4f} at epoch {progress.best_epoch}"
-        log.info("epoch %d  %s %.4f  (%s)", epoch, key, score, best)
+        self.account.validated(result, key, progress)
         return result
 
     def _save(self) -> None:
