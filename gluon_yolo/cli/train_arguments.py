@@ -109,7 +109,11 @@ def _add_network(group: Any) -> None:
     _add(group, "--anchors", metavar="auto|FILE|LIST", help=anchors)
     _add(group, "--syncbn", help="normalise over the batch of all devices")
     _add(group, "--freeze-bn", help="keep batch normalisation as the loaded weights have it")
-    _add(group, "--weights", metavar="FILE|RUN", help="start from these weights, as far as they fit")
+    weights = (
+        "start from these weights, as far as they fit: a file, or a run's (RUN or RUN/best: its best, "
+        "RUN/last: its last)"
+    )
+    _add(group, "--weights", metavar="FILE|RUN", help=weights)
     whole = "start from GluonCV's weights of the whole detector, or, with FILE, as --weights FILE"
     _add(group, "--pretrained", nargs="?", const=True, metavar="FILE", help=whole)
     base = (

@@ -92,8 +92,8 @@ class Predictor:
         """Load a model from disk.
 
         Args:
-            path: an exported model (its folder, or its ``NAME.json``), or a run (its folder, whose best
-                weights are taken, or a weights file in it).
+            path: an exported model (its folder, or its ``NAME.json``), or a run: ``RUN`` or ``RUN/best``
+                takes its best weights, ``RUN/last`` its last, and a weights file in it that file.
             runtime: one of ``RUNTIMES``; a run needs ``mxnet``. ``auto`` takes the fastest of those that are
                 installed and for which the model has a file, as measured here once
                 (:mod:`gluon_yolo.inference.fastest`); ``predictor.runtime`` is its name.
