@@ -86,8 +86,8 @@ class Model:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``export`` takes."""
     run_help = (
-        "a run's or an imported model's folder (its best weights), a weights file in it, or an exported "
-        "model's folder that holds a symbol in float32"
+        "a run's or an imported model's folder (its best weights; RUN/last: its last), a weights file in it, "
+        "or an exported model's folder that holds a symbol in float32"
     )
     parser.add_argument("run", nargs="?", metavar="RUN", help=run_help)
     add_network_arguments(parser)

@@ -36,8 +36,8 @@ def add_model_arguments(parser: argparse.ArgumentParser, score_threshold: float)
     """
     group = parser.add_argument_group("model")
     model_help = (
-        "an exported model (its folder, NAME.json or one of its files; an ONNX file may stand alone), a run, "
-        "or an imported model"
+        "an exported model (its folder, NAME.json or one of its files; an ONNX file may stand alone), an "
+        "imported model, or a run: RUN or RUN/best takes its best weights, RUN/last its last"
     )
     group.add_argument("--model", metavar="PATH", help=model_help)
     add_network_arguments(group)
@@ -68,8 +68,11 @@ def add_network_arguments(group: Any) -> None:
     """Declare ``--network`` and ``--weights``, which name a model in the place of its folder."""
     network_help = "a network of the zoo, or a darknet .cfg, with --weights"
     group.add_argument("--network", metavar="NAME|CFG", help=network_help)
-    weights_help = "weights for --network: ours, GluonCV's, darknet's (.weights), Yolo-FastestV2's (.pth)"
-    group.add_argument("--weights", metavar="FILE", help=weights_help)
+    weights_help = (
+        "weights for --network: ours, GluonCV's, darknet's (.weights), Yolo-FastestV2's (.pth), or a run's "
+        "(RUN, RUN/best, RUN/last)"
+    )
+    group.add_argument("--weights", metavar="FILE|RUN", help=weights_help)
 
 
 def add_threshold_arguments(group: Any, score_threshold: float) -> None:

@@ -58,8 +58,8 @@ FOUND_FROM = 0.3  # what the model in float finds from this score on stands in f
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``quantize`` takes."""
     run_help = (
-        "a run's or an imported model's folder (its best weights), a weights file in it, or an exported "
-        "model's folder that holds a symbol in float32"
+        "a run's or an imported model's folder (its best weights; RUN/last: its last), a weights file in it, "
+        "or an exported model's folder that holds a symbol in float32"
     )
     parser.add_argument("run", nargs="?", metavar="MODEL", help=run_help)
     add_network_arguments(parser)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gluon_yolo.cli.model_flags import parse_size
 from gluon_yolo.errors import UserError
+from gluon_yolo.inference.model_file import names_model
 from gluon_yolo.inference.model_path import read_model
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "network",
         metavar="NAME|CFG|DIR",
-        help="as yolo3_mobilenet1.0_voc, or mobilenet1_0 for VOC's classes; a darknet .cfg; a run's or an "
-        "imported model's folder",
+        help="as yolo3_mobilenet1.0_voc, or mobilenet1_0 for VOC's classes; a darknet .cfg; a run's (also "
+        "RUN/best, RUN/last) or an imported model's folder",
     )
     parser.add_argument(
         "--size", metavar="N|HxW", help="the picture's size in pixels (default: the network's own)"
@@ -69,7 +70,7 @@ def _build(network: str, class_names: tuple[str, ...] | None) -> tuple[Detection
     from gluon_yolo.nn import architecture
 
     path = Path(network)
-    if path.is_dir():
+    if names_model(path):
         record, file = read_model(path)
         if not record.is_run:
             raise UserError(f"{path}: is an exported graph; name the run or the network that it came from")

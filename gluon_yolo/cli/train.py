@@ -156,7 +156,7 @@ def _train(
     settings = settings_of(flags, architecture.name, architecture.spec.num_levels)
     flags, settings = _with_anchors(flags, settings, architecture, train_data)
     check_batch_size(settings.batch_size, len(contexts))
-    validation = _validation(val_data, settings)
+    validation = _validation(val_data, settings, resumed)
     net = build_network(architecture, settings, class_names, contexts)
     origin = Origin(f"weights: those of {resumed.path}") if resumed else load_starting_weights(net, settings)
     frozen = freeze(net, settings.frozen)
@@ -228,16 +228,22 @@ def _contexts(flags: Flags) -> list[Any]:
     return parse_devices(gpus or "", flags["cpu_devices"])
 
 
-def _validation(val_data: Dataset, settings: TrainSettings) -> Validation:
-    """Return what validates."""
-    from gluon_yolo.engine.score import score
+def _validation(val_data: Dataset, settings: TrainSettings, resumed: RunFolder | None = None) -> Validation:
+    """Return what validates; a run that goes on compares its epochs by the score that it began with."""
+    from gluon_yolo.engine.checkpoint import Checkpoint
+    from gluon_yolo.engine.score import kind_of, score
     from gluon_yolo.engine.validation import Validation
     from gluon_yolo.inference.fit import Fit
 
-    metric, score_key = score(val_data, settings.val_metric)
+    kind = settings.val_metric
+    if resumed and kind == "auto":
+        progress = Checkpoint(resumed.weights).read()
+        if progress.score_key or progress.best_score is not None:
+            kind = kind_of(progress.score_key, val_data)
+    metrics, score_key = score(val_data, kind)
     fit = Fit(settings.fit)
     most = settings.max_detections
-    return Validation(val_data, [metric], score_key, settings.data_shape, settings.num_workers, fit, most)
+    return Validation(val_data, metrics, score_key, settings.data_shape, settings.num_workers, fit, most)
 
 
 def _new_folder(flags: Flags, settings: TrainSettings, net: DetectionNetwork) -> RunFolder:

@@ -106,8 +106,9 @@ def _add_first(group: Any) -> None:
     )
     purposes = "; ".join(f"{name}: {recipe.purpose}" for name, recipe in RECIPES.items())
     weights = (
-        "start from these weights, as far as they fit, which saves most of the training: a run, or a file of "
-        "ours, of GluonCV's (.params), darknet's (.weights, .conv.57) or Yolo-FastestV2's (.pth)"
+        "start from these weights, as far as they fit, which saves most of the training: a run's (RUN or "
+        "RUN/best: its best, RUN/last: its last), or a file of ours, of GluonCV's (.params), darknet's "
+        "(.weights, .conv.57) or Yolo-FastestV2's (.pth)"
     )
     batch = "pictures a step, over all devices. Fewer need less memory; with half as many give half the --lr"
     shape = "input size, of training and validation. Larger finds smaller objects, and takes time by its area"
@@ -238,8 +239,9 @@ def _add_devices(group: Any) -> None:
 
 def _add_kept(group: Any) -> None:
     best = (
-        "which score decides the best epoch: Pascal VOC's over eleven recalls, or (voc) the area under the "
-        "curve, as darknet's map, both at IoU 0.5; or COCO's AP. auto: coco on COCO annotations, else voc07"
+        "which score decides the best epoch: fitness, 0.9 of COCO's AP and 0.1 of its AP50; coco, its AP "
+        "alone; voc07, Pascal VOC's over eleven recalls, or voc, the area under the curve, as darknet's map, "
+        "both at IoU 0.5. auto: fitness, or voc07 where pycocotools is missing"
     )
     most = (
         "detections of a picture in validation at most, and in the model's later use; more for pictures of "

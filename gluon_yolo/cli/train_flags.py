@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from gluon_yolo.cli.model_flags import parse_size
@@ -16,6 +17,7 @@ from gluon_yolo.engine.recipes import RECIPES
 from gluon_yolo.engine.settings import BACKBONE_WEIGHTS, TrainSettings
 from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import check_name
+from gluon_yolo.inference.model_file import weights_file
 from gluon_yolo.spec import Anchors
 
 log = logging.getLogger("gluon_yolo")
@@ -113,7 +115,7 @@ def _file(flag: str, path: str) -> str:
         UserError: when it is not there.
     """
     words = f"{', '.join(BACKBONE_WEIGHTS)}, or " if flag == "pretrained_base" else ""
-    if not os.path.exists(_absolute(path)):
+    if not weights_file(Path(_absolute(path))).exists():
         raise UserError(f"--{flag.replace('_', '-')} {path}: expected {words}a file, and there is none there")
     return _absolute(path)
 

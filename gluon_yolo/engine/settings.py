@@ -17,7 +17,7 @@ from gluon_yolo.spec import BOX_LOSSES, Anchors
 RANDOM_SHAPES = tuple((side, side) for side in range(320, 609, 32))
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
 WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
-VAL_METRICS = ("auto", "voc07", "voc", "coco")
+VAL_METRICS = ("auto", "fitness", "voc07", "voc", "coco")
 MOST_THREADS = 4  # Python's lock lets few work side by side: two give 1.65 times one
 
 # Smallest legal values; infinity and what is not a number are illegal everywhere.

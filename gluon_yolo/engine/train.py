@@ -35,7 +35,8 @@ from gluon_yolo.nn.detector import DetectionNetwork
 from gluon_yolo.text import counted, duration
 
 log = logging.getLogger("gluon_yolo")
-SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")  # what metrics.csv keeps of a validation
+# What the log and metrics.csv keep of a validation.
+SCORES = ("fitness", "AP", "AP50", "VOC07_mAP50", "VOC_mAP50")
 SHOWN_BATCHES = 3
 
 
@@ -107,6 +108,7 @@ class Training:
             epoch=settings.start_epoch,
             step=settings.start_epoch * self.batches,
             schedule=self.schedule.to_dict(),
+            score_key=validation.score_key,
         )
         generators.seed(settings.seed)
         if settings.mixup and not settings.mixup_in(0):
@@ -142,6 +144,11 @@ class Training:
                 f"{self.folder.path}: its epochs had {before} batches, the data now gives {self.batches}: "
                 f"restore the data, or start a new run from these weights: --weights {self.folder.path}"
             )
+        if progress.score_key not in (None, self.validation.score_key):
+            raise UserError(
+                f"{self.folder.path}: compares its epochs by {progress.score_key}, which is not measured now"
+            )
+        progress.score_key = self.validation.score_key
         self.progress = progress
         self.folder.metrics.keep_before(progress.epoch)
         log.info("resuming at epoch %d, batch %d", progress.epoch, progress.batch)
@@ -245,7 +252,8 @@ class Training:
         self.progress.epoch, self.progress.batch, self.progress.losses = epoch + 1, 0, ()
         self._save()
         with atomic.writing(self.folder.path / "curves.png", "free space there or allow writing"):
-            visualize.plot_curves(self.folder.metrics.path, self.folder.path / "curves.png")
+            key = self.validation.score_key
+            visualize.plot_curves(self.folder.metrics.path, self.folder.path / "curves.png", key)
         if self.settings.save_interval and (epoch + 1) % self.settings.save_interval == 0:
             self.checkpoint.save_snapshot(self.net, epoch)
         self.pace.spent(END)
@@ -260,8 +268,10 @@ class Training:
         if progress.best_score is None or score > progress.best_score:
             progress.best_score, progress.best_epoch = score, epoch
             self.checkpoint.save_best(self.net)
+        names = [key, *(name for name in SCORES if name in result and name != key)]
+        numbers = "  ".join(f"{name} {float(result[name]):.4f}" for name in names)
         best = f"best {progress.best_score:.4f} at epoch {progress.best_epoch}"
-        log.info("epoch %d  %s %.4f  (%s)", epoch, key, score, best)
+        log.info("epoch %d  %s  (%s)", epoch, numbers, best)
         return result
 
     def _save(self) -> None:

@@ -111,8 +111,8 @@ class Predictor:
 
         Args:
             path: an exported model (its folder, its ``NAME.json``, or one of its files, of which an ONNX file
-                and OpenVINO's ``.xml`` may stand alone), or a run (its folder, whose best weights are taken,
-                or a weights file in it).
+                and OpenVINO's ``.xml`` may stand alone), or a run: ``RUN`` or ``RUN/best`` takes its best
+                weights, ``RUN/last`` its last, and a weights file in it that file.
             runtime: one of ``RUNTIMES``; a run needs ``mxnet``. ``auto`` takes the fastest of those that are
                 installed and for which the model has a file, as measured here
                 (:mod:`gluon_yolo.inference.fastest`); ``predictor.runtime`` is its name.

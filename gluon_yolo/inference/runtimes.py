@@ -92,7 +92,7 @@ def load_run(name: str, record: ModelFile, path: Path, gpu: int | None = None) -
     Args:
         name: of the runtime.
         record: the run's record.
-        path: the run's folder, whose best weights are taken, or a weights file in it.
+        path: the run's folder, ``RUN/best``, ``RUN/last``, or a weights file in it.
         gpu: index of a GPU; None runs on the processor.
 
     Raises:

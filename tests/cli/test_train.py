@@ -73,7 +73,7 @@ def test_the_published_coco_command_trains(data, tmp_path, capsys):
     words = [*shlex.split(COCO), *TINY, "--data-root", str(root), "--save-prefix", f"{tmp_path}/"]
     assert main(["train", *words]) == 0
     said = capsys.readouterr()
-    assert f"done: best weights {tmp_path}/{NAME}-1/weights/best.params (AP " in said.out
+    assert f"done: best weights {tmp_path}/{NAME}-1/weights/best.params (fitness " in said.out
     assert "COCO AP50" in said.err
 
 
