@@ -149,11 +149,13 @@ def _train(
     """Do all that can be refused before a new run's folder is made; then train."""
     from gluon_yolo.engine.devices import check_batch_size
     from gluon_yolo.engine.freeze import freeze, frozen_at_random
+    from gluon_yolo.engine.learnable import Learnable
     from gluon_yolo.engine.start import Origin, anchor_lines, build_network, load_starting_weights
     from gluon_yolo.engine.train import Training
 
     train_data, val_data, class_names = data
     settings = settings_of(flags, architecture.name, architecture.spec.num_levels)
+    Learnable(train_data, settings, architecture.spec.max_stride).refuse()
     flags, settings = _with_anchors(flags, settings, architecture, train_data)
     check_batch_size(settings.batch_size, len(contexts))
     validation = _validation(val_data, settings, resumed)

@@ -19,6 +19,7 @@ from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.engine import generators
 from gluon_yolo.engine.checkpoint import Checkpoint
 from gluon_yolo.engine.devices import check_batch_size
+from gluon_yolo.engine.learnable import Learnable
 from gluon_yolo.engine.pace import BATCH, END, VALIDATION, Pace
 from gluon_yolo.engine.profiler import Profiler
 from gluon_yolo.engine.progress import Progress
@@ -56,7 +57,8 @@ class Training:
         stop: whether, and by which signal, it was asked to end early.
 
     Raises:
-        UserError: when the batch does not split over the devices, or there is nothing to validate on.
+        UserError: when the batch does not split over the devices.
+        NothingToLearn: when the pictures show nothing to learn from.
     """
 
     def __init__(
@@ -70,6 +72,9 @@ class Training:
     ):
         """Set up loader, step and schedule."""
         check_batch_size(settings.batch_size, len(contexts))
+        learnable = Learnable(train_data, settings, net.spec.max_stride)
+        learnable.refuse()
+        learnable.warn()
         self.settings = settings
         self.net = net
         self.validation = validation
