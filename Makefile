@@ -1,10 +1,14 @@
-# make setup   create .venv and install; done once, and again when the requirements change
-# make run     the main job: draw a data set, train on it, evaluate, export, draw what the model finds
-# make test    the tests that take seconds     make slow    those that take minutes
-# make pythons the same as make test on each supported Python found here
-# make lint    ruff and mypy                   make bench   every benchmark, one after the other
-# make samples build the C++ programs of deploy/ (docs/deploy.md)    make samples-test   hold them to Python
-#              make samples-packages   install what they need, on Debian and Ubuntu, as root
+# make help              print this
+# make setup             create .venv and install; done once, and again when the requirements change
+# make run               the main job: draw a data set, train on it, evaluate, export, draw what the model finds
+# make test              the tests that take seconds
+# make slow              those that take minutes
+# make pythons           the same as make test on each supported Python found here
+# make lint              ruff and mypy
+# make bench             every benchmark, one after the other
+# make samples           build the C++ programs of deploy/ (docs/deploy.md)
+# make samples-test      hold them to Python
+# make samples-packages  install what they need, on Debian and Ubuntu, as root
 #
 # PYTHON=python3.9 VENV=.venv3.9 choose another interpreter and place; REQUIREMENTS=requirements-gpu.txt the GPU
 # wheels; ARGS="tests/data -x" goes to pytest.
@@ -27,7 +31,7 @@ OTHER_MXNET := $(filter-out $(firstword $(subst =, ,$(MXNET))),mxnet mxnet-cu112
 SAMPLES := $(CURDIR)/build/deploy
 SAMPLE_PACKAGES := cmake g++ libopencv-dev nlohmann-json3-dev
 
-.PHONY: setup run test pythons slow lint bench samples samples-test samples-packages
+.PHONY: setup help run test pythons slow lint bench samples samples-test samples-packages
 
 setup: $(STAMP)
 
@@ -43,6 +47,9 @@ $(STAMP):
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/set-up-*
 	@touch $@
+
+help:
+	@sed -n -e '/^#/!q' -e 's/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 run: setup
 	$(PY) -m gluon_yolo quickstart --out runs/quickstart

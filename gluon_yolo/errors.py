@@ -6,8 +6,16 @@ from __future__ import annotations
 class UserError(Exception):
     """Something the user gave is wrong; the message names it, says why, and says what to do.
 
-    The command line prints the message after ``error: `` without a traceback and exits with status 2.
+    The command line prints the message after ``error: `` without a traceback and exits with its status.
     """
+
+    status = 2
+
+
+class NothingToLearn(UserError):
+    """The training pictures show nothing, or nothing that is large enough, to learn from."""
+
+    status = 1  # what was given is understood, and nothing can come of it
 
 
 class MissingDependency(UserError, ImportError):

@@ -22,7 +22,7 @@ from gluon_yolo.inference.fit import Fit
 __all__ = ["FONT", "WHITE", "colour_of", "draw", "plot_curves", "printable", "sheet", "write_picture"]
 
 LOSSES = ("total", "objectness", "centre", "scale", "box", "class")
-SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")  # those that the table has; the first of them decides
+SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50", "fitness")  # those that the table has
 
 
 def sheet(
@@ -70,10 +70,15 @@ def write_picture(path: str | Path, picture: np.ndarray) -> None:
         path.write_bytes(data.tobytes())
 
 
-def plot_curves(metrics_csv: str | Path, png: str | Path) -> None:
+def plot_curves(metrics_csv: str | Path, png: str | Path, deciding: str | None = None) -> None:
     """Draw a run's losses, mAP and learning rate over its epochs, from its ``metrics.csv``, into a PNG file.
 
     Empty cells (epochs that were not validated) are skipped; a table with no epoch yet gives empty axes.
+
+    Args:
+        metrics_csv: the table.
+        png: the picture.
+        deciding: the score whose best epoch is marked; the first of ``SCORES`` that the table has when None.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -92,19 +97,20 @@ def plot_curves(metrics_csv: str | Path, png: str | Path) -> None:
         axes.grid(alpha=0.3)
         if axes.lines and len(names) > 1:
             axes.legend(loc="lower right" if names is SCORES else "best")
-    _finish_scores(scores, table)
+    _finish_scores(scores, table, deciding)
     if "total" in table:
         losses.set_yscale("log")
     figure.savefig(png, dpi=100)
 
 
-def _finish_scores(axes: Any, table: dict[str, list[tuple[float, float]]]) -> None:
-    """Give the mAP axes their range, and mark the best epoch of the first score."""
+def _finish_scores(axes: Any, table: dict[str, list[tuple[float, float]]], deciding: str | None) -> None:
+    """Give the mAP axes their range, and mark the best epoch by the score that decides."""
     axes.set_ylim(0, 1)
-    deciding = next((table[name] for name in SCORES if name in table), None)
-    if deciding:
-        epoch, best = max(deciding, key=lambda point: point[1])
-        axes.annotate(f"best {best:.3f} at epoch {epoch:.0f}", (0.02, 0.95), xycoords="axes fraction")
+    name = next((name for name in (deciding, *SCORES) if name in table), None)
+    if name:
+        epoch, best = max(table[name], key=lambda point: point[1])
+        text = f"best {name} {best:.3f} at epoch {epoch:.0f}"
+        axes.annotate(text, (0.02, 0.95), xycoords="axes fraction")
         axes.plot(epoch, best, "o", markersize=9, fillstyle="none", color="black")
 
 

@@ -18,17 +18,24 @@ PACKAGE = ROOT / "gluon_yolo"
 FLOORS = (
     ("control_groups",),
     (
-        *("", "errors", "cores", "memory", "cpu_devices", "missing", "numpy_names", "class_names"),
-        "text",
+        *("", "errors", "decimal_text", "cores", "memory", "cpu_devices", "missing", "numpy_names"),
+        *("class_names", "text"),
     ),
     ("heartbeat", "bars", "file_names", "running", "cuda", "structures", "spec", "atomic"),
     ("compat", "boxes"),
     ("settled",),
-    ("nn.layers", "nn.coding", "nn.scores"),
+    ("nn.layers", "nn.coding", "nn.scores", "nn.stand_ins"),
     ("nn.backbones", "nn.necks", "nn.light_fpn", "nn.heads", "nn.decoupled_heads", "assign"),
     ("nn.detector", "nn.decode", "data"),
     (
-        *("nn.weights", "nn.weights_file", "nn.gluoncv_names", "nn.pth_file", "nn.pth_pickle"),
+        *(
+            "nn.weights",
+            "nn.weights_file",
+            "nn.gluoncv_names",
+            "nn.collected_names",
+            "nn.pth_file",
+            "nn.pth_pickle",
+        ),
         *("nn.fastestv2_names", "nn.summary", "losses", "metrics"),
     ),
     ("darknet",),
@@ -46,7 +53,7 @@ FLOORS = (
 # Several files that belong together share a floor's area under one name.
 SAME_AREA = {
     "bars": "heartbeat",
-    **dict.fromkeys(("nn.gluoncv_names", "nn.weights_file"), "nn.weights"),
+    **dict.fromkeys(("nn.gluoncv_names", "nn.collected_names", "nn.weights_file"), "nn.weights"),
     **dict.fromkeys(("nn.pth_pickle", "nn.fastestv2_names"), "nn.pth_file"),
     "nn.decoupled_heads": "nn.heads",
 }

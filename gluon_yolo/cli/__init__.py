@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except UserError as error:
         print(f"error: {typed(str(error))}", file=sys.stderr)
-        return 2
+        return error.status
     except ImportError as error:
         if (error.name or "gluon_yolo").partition(".")[0] == "gluon_yolo":
             raise  # a fault of this package, which deserves its traceback

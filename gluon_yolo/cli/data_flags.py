@@ -37,38 +37,48 @@ _FORMAT_HELP = "what PATH is (default: found from what is there)"
 logger = logging.getLogger("gluon_yolo")
 
 
-def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags that name a data set."""
-    group = parser.add_argument_group("data")
-    group.add_argument(
+def add_data_arguments(parser: argparse.ArgumentParser, first: Any = None) -> None:
+    """Declare the flags that name a data set.
+
+    Args:
+        parser: gets a group of them.
+        first: the group for ``--data`` itself; None puts it with the others.
+    """
+    group = parser.add_argument_group("pictures and classes")
+    (first or group).add_argument(
         "--data",
         metavar="PATH",
-        help="your data: a folder or file in Pascal VOC's, COCO's, YOLO's or RecordIO's format",
+        help="your data: a folder or file in the format of Pascal VOC, COCO, YOLO, RecordIO or keras-yolo3",
     )
     group.add_argument("--format", choices=tuple(SOURCES), help=_FORMAT_HELP)
     group.add_argument(
-        "--dataset", choices=sorted(_PUBLISHED), help="the published data, or its format (default: voc)"
-    )
-    group.add_argument(
-        "--data-root",
-        metavar="DIR",
-        help="the folder of --dataset (default: GluonCV's place in ~/.mxnet/datasets)",
-    )
-    group.add_argument(
         "--train-split",
         metavar="NAMES",
-        help="training pictures: lists of voc, with commas between, such as 2007_trainval,2012_trainval; a "
-        "split of coco such as train2017; and so on (default: what the data offers)",
+        help="the part to train on, where names do not tell: a list of VOC's (several with commas between, "
+        "such as 2007_trainval,2012_trainval), a split of COCO's such as train2017",
     )
-    group.add_argument("--val-split", metavar="NAMES", help="validation pictures, likewise")
+    group.add_argument("--val-split", metavar="NAMES", help="the part to validate on, likewise")
     group.add_argument(
-        "--classes", metavar="FILE", help="class names, one a line (default: those that the data gives)"
+        "--classes",
+        metavar="FILE",
+        help="class names, one a line, where the data gives none or another order is wanted",
     )
     add_class_arguments(group)
     group.add_argument(
         "--skip-bad",
         action="store_true",
-        help="leave out what cannot be used, and go on with what is doubtful",
+        help="leave out pictures and labels that cannot be used, and go on with what is doubtful; see first "
+        "what `gluon-yolo data check` says",
+    )
+    group.add_argument(
+        "--dataset",
+        choices=sorted(_PUBLISHED),
+        help="published data in the place of --data, or its format (default: voc)",
+    )
+    group.add_argument(
+        "--data-root",
+        metavar="DIR",
+        help="where --dataset lies (default: GluonCV's place in ~/.mxnet/datasets)",
     )
 
 

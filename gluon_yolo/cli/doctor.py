@@ -32,6 +32,7 @@ _PACKAGES = (
     ("gluoncv", "gluoncv", "weights from GluonCV's model store"),
     ("pycocotools", "pycocotools", "COCO's twelve numbers"),
 )
+_VERSION = "version: "  # before a runtime's, among the lines that the runtime prints itself
 _RUNTIMES = ("onnxruntime", "openvino", "ncnn", "MNN")
 
 
@@ -133,10 +134,11 @@ def _runtime_state(runtime: str) -> str:
     """Say whether a runtime works; it is imported in a process of its own, where it can disturb nothing."""
     if importlib.util.find_spec(runtime) is None:
         return f"not installed: pip install {runtime}"
-    code = f"import importlib.metadata as m, {runtime}; print(m.version('{runtime}'))"
-    tried = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    if tried.returncode == 0:
-        return f"{tried.stdout.strip()} ready"
+    code = f"import importlib.metadata as m, {runtime}; print('\\n{_VERSION}' + m.version('{runtime}'))"
+    tried = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, errors="replace")
+    said = [line[len(_VERSION) :] for line in tried.stdout.splitlines() if line.startswith(_VERSION)]
+    if tried.returncode == 0 and said:
+        return f"{said[-1]} ready"
     last = (tried.stderr.strip().splitlines() or [f"exit status {tried.returncode}"])[-1]
     return f"installed and does not load: {last}"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gluon_yolo.boxes import USUAL_DETECTIONS
+from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.model_flags import (
     add_network_arguments,
     add_threshold_arguments,
@@ -17,11 +18,13 @@ from gluon_yolo.cli.model_flags import (
     class_names_of,
     parse_size,
 )
+from gluon_yolo.cli.number_flags import Within
 from gluon_yolo.cli.outputs import check_outputs
 from gluon_yolo.cli.stopped import saying
 from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import made_name
-from gluon_yolo.inference.model_file import ModelFile, find_model_file, weights_of
+from gluon_yolo.inference.model_file import find_model_file, weights_of
+from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ one model at one precision: further formats of it can be added, another one take
   gluon-yolo export runs/cells --out exported
   gluon-yolo export runs/cells --format symbol,onnx,ncnn,openvino,mnn --out exported
   gluon-yolo export runs/cells --format ncnn,mnn --precision float16 --out small
+  gluon-yolo export runs/cells --format onnx --fixed-size --out for_opencv
   gluon-yolo export models/nano --format darknet --out for_darknet
   gluon-yolo export --network yolo3_mobilenet1.0_voc --weights FILE.params --size 320x416 --out exported
 """
@@ -82,8 +86,8 @@ class Model:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``export`` takes."""
     run_help = (
-        "a run's or an imported model's folder (its best weights), a weights file in it, or an exported "
-        "model's folder that holds a symbol in float32"
+        "a run's or an imported model's folder (its best weights; RUN/last: its last), a weights file in it, "
+        "or an exported model's folder that holds a symbol in float32"
     )
     parser.add_argument("run", nargs="?", metavar="RUN", help=run_help)
     add_network_arguments(parser)
@@ -105,7 +109,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cut",
         choices=("nms", "decoded", "raw"),
-        help="where the graph ends (default: nms; decoded for mnn, raw for ncnn)",
+        help="where the graph ends (default: nms; decoded for mnn and with --fixed-size; raw for ncnn)",
     )
     parser.add_argument(
         "--precision",
@@ -113,6 +117,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="float32",
         help="of the weights: bfloat16 for symbol and openvino (which stores float32 and computes in it); "
         "float16, which halves the file, for ncnn, openvino, mnn (default: %(default)s)",
+    )
+    fixed_help = (
+        "let onnx, openvino and mnn files take pictures of --size alone, and end at decoded unless --cut "
+        "says otherwise: for OpenCV 4 and other readers that want to know all sizes"
+    )
+    parser.add_argument("--fixed-size", action="store_true", help=fixed_help)
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        action=Within,
+        least=1,
+        metavar="B",
+        help="pictures that the files take at once with --fixed-size (default: 1; without it, any number)",
     )
     parser.add_argument(
         "--fuse", action="store_true", help="fold a symbol's batch norms into its convolutions"
@@ -136,6 +153,10 @@ def suppression_of(args: argparse.Namespace, model: Model) -> Suppression:
 def run(args: argparse.Namespace) -> int:
     """Load, export, and say how near the files are to the network and how to use them."""
     size_hw = parse_size(args.size) if args.size else None
+    if args.batch_size is not None and not args.fixed_size:
+        raise UserError(
+            f"--batch-size {args.batch_size}: goes with --fixed-size; without it the files take any batch"
+        )
     check_one_model(args, args.run, "RUN")
     check_outputs({}, {"--out": args.out})
     from gluon_yolo.export.parity import WrongResults
@@ -168,6 +189,7 @@ def _export(args: argparse.Namespace, size_hw: tuple[int, int] | None) -> tuple[
         suppression=suppression_of(args, model),
         fit=model.fit,
         header=header_of(model.origin),
+        fixed_batch=(args.batch_size or 1) if args.fixed_size else None,
     )
     return model, done
 
@@ -184,8 +206,7 @@ def load_model(args: argparse.Namespace) -> Model:
         net, known = from_weights(args.network, args.weights, class_names_of(args))
         return Model(net, known.size_hw, known.fit)
     path = Path(args.run)
-    file = find_model_file(path)
-    record = ModelFile.read(file)
+    record, file = read_model(path)
     if not record.is_run:
         from gluon_yolo.export import exported
 
@@ -207,7 +228,7 @@ def _say(model: Model, done: Exported, args: argparse.Namespace) -> None:
         print(f"removed {', '.join(done.removed)}: {done.reason}")
     wide = max(map(len, done.files))
     for kind, files in done.files.items():
-        print(f"{kind:{wide}}  {', '.join(files)}")
+        print(f"{kind:{wide}}  {', '.join(files)}{_alone(kind, args, height, width)}")
         print(f"{'':{wide}}  {done.parities[kind]}")
     if done.kept:
         print(f"there before, of the same weights: {', '.join(done.kept)}")
@@ -217,16 +238,22 @@ def _say(model: Model, done: Exported, args: argparse.Namespace) -> None:
         print(f"darknet takes it: darknet detector test FILE.data {words} PICTURE")
     if done.record is None:
         files = [shlex.quote(str(done.folder / file)) for file in done.files["darknet"]]
-        print(
-            f"the model is in {done.folder}; use it with: gluon-yolo demo --network {files[2]} --weights "
-            f"{files[0]} --classes {files[1]} PICTURES"
-        )
+        use = f"gluon-yolo demo --network {files[2]} --weights {files[0]} --classes {files[1]} PICTURES"
+        print(typed(f"the model is in {done.folder}; use it with: {use}"))
         return
     use = done.record if _holds_several(done.folder) else done.folder
-    print(
-        f"the model is in {done.folder}; use it with: gluon-yolo demo --model {shlex.quote(str(use))} "
-        f"PICTURES, or in Python: gluon_yolo.Predictor.load({str(use)!r})(picture)"
-    )
+    line = f"the model is in {done.folder}; use it with: gluon-yolo demo --model {shlex.quote(str(use))} "
+    print(typed(f"{line}PICTURES, or in Python: gluon_yolo.Predictor.load({str(use)!r})(picture)"))
+
+
+def _alone(kind: str, args: argparse.Namespace, height: int, width: int) -> str:
+    """Say what a format's files take alone, where that is fixed."""
+    from gluon_yolo.export.formats import FORMATS
+
+    if not (args.fixed_size and FORMATS[kind].fixable):
+        return ""
+    batch = args.batch_size or 1
+    return f", for {batch} picture{'s' * (batch > 1)} of {height}x{width} at a time, and nothing else"
 
 
 def _holds_several(folder: Path) -> bool:

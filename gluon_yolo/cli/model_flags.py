@@ -35,7 +35,10 @@ def add_model_arguments(parser: argparse.ArgumentParser, score_threshold: float)
         score_threshold: the default of ``--score-threshold``.
     """
     group = parser.add_argument_group("model")
-    model_help = "an exported model (folder or NAME.json), a run, or an imported model"
+    model_help = (
+        "an exported model (its folder, NAME.json or one of its files; an ONNX file may stand alone), an "
+        "imported model, or a run: RUN or RUN/best takes its best weights, RUN/last its last"
+    )
     group.add_argument("--model", metavar="PATH", help=model_help)
     add_network_arguments(group)
     group.add_argument("--size", metavar="N|HxW", help="input size in pixels (default: the model's own)")
@@ -52,9 +55,11 @@ def add_model_arguments(parser: argparse.ArgumentParser, score_threshold: float)
     group.add_argument("--nms", choices=NMS, default=NMS[0], help=nms_help)
     runtime_help = (
         "what runs an exported model (default: auto, the fastest that is installed and has a file of it, as "
-        "measured here once)"
+        "measured here, and remembered for thirty days)"
     )
     group.add_argument("--runtime", choices=(AUTO, *RUNTIMES), help=runtime_help)
+    remeasure_help = "measure anew which runtime is the fastest, whatever is remembered"
+    group.add_argument("--remeasure", action="store_true", help=remeasure_help)
     gpu_help = "run on this GPU (default: the processor)"
     group.add_argument("--gpu", type=int, action=Within, least=0, metavar="N", help=gpu_help)
 
@@ -63,8 +68,11 @@ def add_network_arguments(group: Any) -> None:
     """Declare ``--network`` and ``--weights``, which name a model in the place of its folder."""
     network_help = "a network of the zoo, or a darknet .cfg, with --weights"
     group.add_argument("--network", metavar="NAME|CFG", help=network_help)
-    weights_help = "weights for --network: ours, GluonCV's, darknet's (.weights), Yolo-FastestV2's (.pth)"
-    group.add_argument("--weights", metavar="FILE", help=weights_help)
+    weights_help = (
+        "weights for --network: ours, GluonCV's, darknet's (.weights), Yolo-FastestV2's (.pth), or a run's "
+        "(RUN, RUN/best, RUN/last)"
+    )
+    group.add_argument("--weights", metavar="FILE|RUN", help=weights_help)
 
 
 def add_threshold_arguments(group: Any, score_threshold: float) -> None:
@@ -125,8 +133,10 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
                 **{**described, **{k: v for k, v in options.items() if v is not None}}
             )
     check_one_model(args, args.model, "--model PATH")
+    if args.remeasure and not (args.model and args.runtime in (None, AUTO)):
+        raise UserError("--remeasure: goes with --model and --runtime auto, which alone measures anything")
     if args.model:
-        return Predictor.load(args.model, args.runtime or AUTO, **options)
+        return Predictor.load(args.model, args.runtime or AUTO, remeasure=args.remeasure, **options)
     if args.runtime not in (None, AUTO, "mxnet"):
         raise UserError(f"--runtime {args.runtime}: runs exported models; --network is for mxnet")
     return Predictor.from_network(args.network, args.weights, class_names_of(args), **options)

@@ -11,14 +11,22 @@ from gluon_yolo.cli.calling import typed
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import did_you_mean
 
+_FLAGS_SHOWN = 12
 _KINDS = {"int": "a whole number", "float": "a number"}
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Writes commands in a flag's text as the user calls the program, before its lines are broken."""
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        return typed(super()._expand_help(action))
 
 
 class Parser(argparse.ArgumentParser):
     """Reads a command's words; a mistake in them is a ``UserError``, and flags are not abbreviated."""
 
     def __init__(self, **options: Any) -> None:
-        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        options.setdefault("formatter_class", _Formatter)
         super().__init__(allow_abbrev=False, **options)
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -37,7 +45,14 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{_plain(message)}; {self._see()}")
 
     def format_help(self) -> str:
-        """Return the help, in which examples are written as the user calls the program."""
+        """Return the help, in which examples are written as the user calls the program.
+
+        The first line does not repeat very many flags.
+        """
+        flags = [action for action in self._actions if action.option_strings]
+        if self.usage is None and len(flags) > _FLAGS_SHOWN:
+            words = [str(action.metavar or action.dest) for action in self._actions if action not in flags]
+            self.usage = " ".join([self.prog, *words, "[flag ...]"]).replace("%", "%%")
         return typed(super().format_help())
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

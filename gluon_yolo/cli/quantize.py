@@ -38,8 +38,10 @@ Write a trained or imported model in fewer bits, calibrated and scored on pictur
   DIR/bfloat16  symbol, where the processor has bfloat16
 
 Predictor.load, eval and demo take either folder. Printed at the end, and written to DIR/report.json: what
-each form scores, its size and its time beside the network in float32. What costs more than --max-drop points
-is found layer by layer and left in float, and listed.
+each form scores in every runtime that reads it and is installed, its size and its time beside the network in
+float32. What costs more than --max-drop points is found layer by layer and left in float, and listed; a
+further runtime in which it does so is not taken by --runtime auto. The files suit any processor: sums of
+int8's products cannot saturate on those without VNNI.
 
 The pictures that calibrate are drawn from those for training, the others from those for validation or test;
 data of one part is divided. --data may be a folder of pictures without labels: then what the model finds in
@@ -56,8 +58,8 @@ FOUND_FROM = 0.3  # what the model in float finds from this score on stands in f
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``quantize`` takes."""
     run_help = (
-        "a run's or an imported model's folder (its best weights), a weights file in it, or an exported "
-        "model's folder that holds a symbol in float32"
+        "a run's or an imported model's folder (its best weights; RUN/last: its last), a weights file in it, "
+        "or an exported model's folder that holds a symbol in float32"
     )
     parser.add_argument("run", nargs="?", metavar="MODEL", help=run_help)
     add_network_arguments(parser)
@@ -151,7 +153,9 @@ def _quantize(args: argparse.Namespace, out: Path, precisions: list[str], format
         f"{row.format} {row.precision} loses {judge.lost(row.numbers):.2f} points, more than --max-drop "
         f"{args.max_drop:.2f}"
         for row in rows
-        if row.precision != "float32" and judge.lost(row.numbers) > args.max_drop
+        if row.precision != "float32"
+        and row.runtime == forms.RUNS_IN[row.format]
+        and judge.lost(row.numbers) > args.max_drop
     ]
     about = {**_about(args, data, judge, request), "seconds": time.perf_counter() - started}
     write_report(out / "report.json", about, rows)

@@ -18,7 +18,7 @@ from gluon_yolo.export.int8_formats import INT8
 from gluon_yolo.export.request import Request
 from gluon_yolo.inference import runtimes
 from gluon_yolo.inference.model_file import ModelFile
-from gluon_yolo.inference.runtimes import Network
+from gluon_yolo.inference.runtimes import RUNTIMES, Network
 
 SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")
 Form = tuple[Row, Network]
@@ -83,17 +83,62 @@ def in_int8(
             )
     if not made:
         return [], missed
-    path, published = quantize.write(request, folder, made)
+    scores: dict[str, dict[str, Any]] = {}
+
+    def scored(record: ModelFile, aside: Path) -> list[str]:
+        (kind,) = record.graphs
+        scores[kind] = score_in_each(record, aside, judge, max_drop)
+        return [runtime for runtime, own in scores[kind].items() if judge.lost(own) <= max_drop]
+
+    path, published = quantize.write(request, folder, made, scored)
     if published.removed:
         print(f"removed {', '.join(published.removed)}: {published.reason}")
     if published.kept:
         print(f"{folder}: there before, of the same weights, and not scored now: {', '.join(published.kept)}")
     forms = []
     for int8, chosen in made:
-        row, network = _loaded(path, int8.kind, "int8", chosen.method)
-        row.numbers, row.in_float = _scores(judge(network)), chosen.excluded
-        forms.append((row, network))
+        for runtime, numbers in scores[int8.kind].items():
+            row, network = _loaded(path, int8.kind, "int8", chosen.method, runtime)
+            row.numbers, row.in_float = _scores(numbers), chosen.excluded
+            forms.append((row, network))
     return forms, missed
+
+
+def score_in_each(record: ModelFile, folder: Path, judge: Judge, max_drop: float) -> dict[str, Any]:
+    """Score a form in each runtime that may come to run it, and say where that loses more than is allowed.
+
+    Args:
+        record: of the form, with one format.
+        folder: of its files.
+        judge: scores it.
+        max_drop: the points that may be lost.
+
+    Returns:
+        The numbers by runtime, first those of the one that it was quantized for.
+    """
+    (kind,) = record.graphs
+    found: dict[str, Any] = {}
+    for runtime in runtimes_of(kind):
+        try:
+            found[runtime] = judge(runtimes.load(runtime, record, folder))
+        except Exception as error:  # whatever its package raises
+            if runtime == RUNS_IN[kind]:
+                raise
+            print(f"{kind} int8 does not run in {runtime}, which `auto` then does not take: {error}")
+            continue
+        lost = judge.lost(found[runtime])
+        if runtime != RUNS_IN[kind] and lost > max_drop:
+            print(
+                f"{kind} int8 in {runtime}: {lost:.2f} points lost, more than {max_drop:.2f}; `auto` does "
+                "not take it there"
+            )
+    return found
+
+
+def runtimes_of(kind: str) -> list[str]:
+    """Return the runtimes that read a format and are installed, the one that calibrates it first."""
+    known = [name for name, runtime in RUNTIMES.items() if kind in runtime.formats and runtime.installed]
+    return sorted(known, key=lambda name: name != RUNS_IN[kind])
 
 
 def in_bfloat16(request: Request, judge: Judge, folder: Path) -> list[Form]:
@@ -120,9 +165,9 @@ def _export(request: Request, folder: Path, formats: Sequence[str], precision: s
     return done.record
 
 
-def _loaded(path: Path, kind: str, precision: str, method: str) -> Form:
-    """Return a row without its numbers, and the network as it is read from its files."""
-    record, runtime = ModelFile.read(path), RUNS_IN[kind]
+def _loaded(path: Path, kind: str, precision: str, method: str, runtime: str | None = None) -> Form:
+    """Return a row without its numbers, and the network as a runtime reads it from its files."""
+    record, runtime = ModelFile.read(path), runtime or RUNS_IN[kind]
     files = record.graph(kind, path.parent).files
     size = sum(os.path.getsize(path.parent / file) for file in files)
     network = runtimes.load(runtime, record, path.parent)

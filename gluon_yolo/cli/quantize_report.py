@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.outputs import write_file
 from gluon_yolo.inference.runtimes import Network
 from gluon_yolo.text import counted
@@ -108,7 +109,7 @@ def say(
     """
     print(f"\n{table(rows, keys if 'VOC_mAP50' in keys else ('VOC07_mAP50', 'AP'))}\n")
     int8 = [row for row in rows if row.precision == "int8"]
-    for row in int8:
+    for row in {row.format: row for row in int8}.values():  # several runtimes may read one
         print(f"{row.format} int8, layers left in float: {', '.join(row.in_float) or 'none'}")
     if any(row.format == "symbol" for row in int8):
         print("(mxnet's files hold int8's weights as float32; it turns them into int8 when it first runs)")
@@ -120,9 +121,12 @@ def say(
     folders = [folder for folder in folders if folder.name != "float32"]
     if folders:
         first = str(folders[0])
+        use = f"gluon-yolo demo --model {shlex.quote(first)} PICTURES"
         print(
-            f"the model is in {' and '.join(map(str, folders))}; use it with: gluon-yolo demo --model "
-            f"{shlex.quote(first)} PICTURES, or in Python: gluon_yolo.Predictor.load({first!r})(picture)"
+            typed(
+                f"the model is in {' and '.join(map(str, folders))}; use it with: {use}, or in Python: "
+                f"gluon_yolo.Predictor.load({first!r})(picture)"
+            )
         )
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from gluon_yolo.cli.model_flags import parse_size
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.model_file import ModelFile, find_model_file
+from gluon_yolo.inference.model_file import names_model
+from gluon_yolo.inference.model_path import read_model
 
 if TYPE_CHECKING:
     from gluon_yolo.nn.detector import DetectionNetwork
@@ -27,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "network",
         metavar="NAME|CFG|DIR",
-        help="as yolo3_mobilenet1.0_voc, or mobilenet1_0 for VOC's classes; a darknet .cfg; a run's or an "
-        "imported model's folder",
+        help="as yolo3_mobilenet1.0_voc, or mobilenet1_0 for VOC's classes; a darknet .cfg; a run's (also "
+        "RUN/best, RUN/last) or an imported model's folder",
     )
     parser.add_argument(
         "--size", metavar="N|HxW", help="the picture's size in pixels (default: the network's own)"
@@ -51,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     if any(side % net.spec.max_stride for side in size_hw):
         raise UserError(f"--size: expected multiples of {net.spec.max_stride}, got {args.size}")
     print(summarize(net, size_hw))
+    for line in net.remarks:
+        print(line)
     return 0
 
 
@@ -67,9 +70,8 @@ def _build(network: str, class_names: tuple[str, ...] | None) -> tuple[Detection
     from gluon_yolo.nn import architecture
 
     path = Path(network)
-    if path.is_dir():
-        file = find_model_file(path)
-        record = ModelFile.read(file)
+    if names_model(path):
+        record, file = read_model(path)
         if not record.is_run:
             raise UserError(f"{path}: is an exported graph; name the run or the network that it came from")
         known = architecture.find(record.network, file.parent)

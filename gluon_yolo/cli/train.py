@@ -8,10 +8,13 @@ import logging
 import os
 import shlex
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gluon_yolo import cpu_devices, running
+from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data_flags import log_reports, open_datasets, source_of
+from gluon_yolo.cli.flag_places import Places, blamed, places_of
 from gluon_yolo.cli.run_name import name_of_run
 from gluon_yolo.cli.train_arguments import DEFAULTS, Flags, add_train_arguments
 from gluon_yolo.cli.train_flags import (
@@ -38,8 +41,16 @@ log = logging.getLogger("gluon_yolo")
 HELP = """\
 Train a detector on pictures and boxes, validate it after every epoch, and keep everything in runs/NAME.
 
-On your own pictures, on the CPU; the data may be Pascal VOC's XML, COCO's JSON, YOLO's text, or RecordIO:
-  gluon-yolo train --network mobilenet1_0 --data my_data --gpus "" --recipe small-data
+Your own pictures, in Pascal VOC's XML, COCO's JSON, YOLO's text, RecordIO or keras-yolo3's list, on this
+machine (its first GPU, else its CPU). See first what is in them:
+  gluon-yolo data check my_data
+  gluon-yolo train --data my_data --recipe small-data
+
+A network for phones, from darknet's weights; its classes become those of the data:
+  gluon-yolo train --data my_data --recipe small-data --network nano.cfg --weights nano.weights
+
+Ctrl-C and SIGTERM save. Go on with what was stopped or killed:
+  gluon-yolo train --resume runs/NAME
 
 As published for VOC and COCO, on eight GPUs:
   gluon-yolo train --network mobilenet1_0 --dataset voc --gpus 0,1,2,3,4,5,6,7 \\
@@ -47,8 +58,6 @@ As published for VOC and COCO, on eight GPUs:
   gluon-yolo train --network mobilenet1_0 --dataset coco --gpus 0,1,2,3,4,5,6,7 \\
       --batch-size 64 -j 32 --lr-decay-epoch 220,250 --epochs 280 --syncbn --warmup-epochs 2 \\
       --mixup --no-mixup-epochs 20 --label-smooth --no-wd
-
-Ctrl-C and SIGTERM save and say how to go on: --resume runs/NAME.
 """
 
 
@@ -83,16 +92,20 @@ def _train_anew(given: Flags) -> int:
     contexts = _contexts(flags)
     data = open_datasets(argparse.Namespace(**flags), source=source)
     architecture = _architecture(flags, data[2])
-    from_network = architecture.training_flags(len(data[0]), decided_flags(given, from_data))
-    own = cpu_defaults(contexts, {**from_network, **decided_flags(given, from_data)})
+    decided = decided_flags(given, from_data)
+    from_network = architecture.training_flags(len(data[0]), decided)
+    own = cpu_defaults(contexts, {**from_network, **decided})
     flags = fresh_flags(given, from_data, {**own, **from_network})
     from_network = {name: value for name, value in from_network.items() if value != DEFAULTS[name]}
     taken = [
         f"settings of {place}: {_words(used)}; flags that are given count more"
-        for place, own in ((flags["data"], from_data), (flags["network"], from_network))
-        if (used := {name: own[name] for name in own if name not in given and flags[name] == own[name]})
+        for place, its in ((flags["data"], from_data), (flags["network"], from_network))
+        if (used := {name: its[name] for name in its if name not in given and flags[name] == its[name]})
     ]
-    return _train(flags, contexts, architecture, data, taken, own)
+    doubts = architecture.doubts(len(data[0]), decided)
+    places = places_of(given, source, architecture, from_data, from_network)
+    with blamed(places):
+        return _train(flags, contexts, architecture, data, taken, doubts, own, places=places)
 
 
 def _is_finished(folder: RunFolder, flags: Flags) -> bool:
@@ -108,7 +121,9 @@ def _is_finished(folder: RunFolder, flags: Flags) -> bool:
         return False
     best = f"best score {progress.best_score:.4f} at epoch {progress.best_epoch}"
     print(f"{folder.path}: finished: all {flags['epochs']} epochs are trained, {best}; nothing is left to do")
-    print(f"to train on, start a new run from its weights: --weights {folder.path}")
+    words = ["--network", flags["network"], "--data", flags.get("data") or "PATH", "--weights", folder.path]
+    more = shlex.join(map(str, words))
+    print(typed(f"to train on, start a new run from its weights: gluon-yolo train {more}"))
     return True
 
 
@@ -131,12 +146,15 @@ def _train(
     architecture: Architecture,
     data: tuple[Dataset, Dataset, tuple[str, ...]],
     taken: Sequence[str] = (),
+    doubts: Sequence[str] = (),
     own: Flags | None = None,
     resumed: RunFolder | None = None,
+    places: Places = MappingProxyType({}),
 ) -> int:
     """Do all that can be refused before a new run's folder is made; then train."""
     from gluon_yolo.engine.devices import check_batch_size
     from gluon_yolo.engine.freeze import freeze, frozen_at_random
+    from gluon_yolo.engine.learnable import Learnable
     from gluon_yolo.engine.out_of_memory import explained
     from gluon_yolo.engine.plan import plan
     from gluon_yolo.engine.start import Origin, anchor_lines, build_network, load_starting_weights
@@ -145,9 +163,10 @@ def _train(
     train_data, val_data, class_names = data
     goes_on = resumed is not None and not resumed.is_fresh()
     settings = settings_of(flags, architecture.name, architecture.spec.num_levels)
+    Learnable(train_data, settings, architecture.spec.max_stride).refuse()
     flags, settings = _with_anchors(flags, settings, architecture, train_data)
     check_batch_size(settings.batch_size, len(contexts))
-    validation = _validation(val_data, settings)
+    validation = _validation(val_data, settings, resumed if goes_on else None)
     net = build_network(architecture, settings, class_names, contexts)
     frozen = freeze(net, settings.frozen)
     fit = fitted(flags, settings, net, contexts, data[:2], own or {}, resumed and str(resumed.path))
@@ -166,12 +185,13 @@ def _train(
             log.warning("%s: %s; %s", folder.path, story, "it goes on" if goes_on else "it begins anew")
         for line in (*frozen, *taken, *fit.lines):
             log.info("%s", line)
-        for line in fit.warnings:
+        for line in (*doubts, *fit.warnings):
             log.warning("%s", line)
         if random:
             log.warning(
-                "--freeze %s: %d of the frozen weights are random and stay so (%s, ...): start from a file "
+                "%s--freeze %s: %d of the frozen weights are random and stay so (%s, ...): start from a file "
                 "that has them, with --weights, or freeze less",
+                f"{places['freeze']}: as " if "freeze" in places else "",
                 settings.freeze, len(random), random[0],
             )  # fmt: skip
         log_reports(train_data, val_data)
@@ -228,16 +248,22 @@ def _contexts(flags: Flags) -> list[Any]:
     return parse_devices(gpus or "", flags["cpu_devices"])
 
 
-def _validation(val_data: Dataset, settings: TrainSettings) -> Validation:
-    """Return what validates."""
-    from gluon_yolo.engine.score import score
+def _validation(val_data: Dataset, settings: TrainSettings, resumed: RunFolder | None = None) -> Validation:
+    """Return what validates; a run that goes on compares its epochs by the score that it began with."""
+    from gluon_yolo.engine.checkpoint import Checkpoint
+    from gluon_yolo.engine.score import kind_of, score
     from gluon_yolo.engine.validation import Validation
     from gluon_yolo.inference.fit import Fit
 
-    metric, score_key = score(val_data, settings.val_metric)
+    kind = settings.val_metric
+    if resumed and kind == "auto":
+        progress = Checkpoint(resumed.weights).read()
+        if progress.score_key or progress.best_score is not None:
+            kind = kind_of(progress.score_key, val_data)
+    metrics, score_key = score(val_data, kind)
     fit = Fit(settings.fit)
     most = settings.max_detections
-    return Validation(val_data, [metric], score_key, settings.data_shape, settings.num_workers, fit, most)
+    return Validation(val_data, metrics, score_key, settings.data_shape, settings.num_workers, fit, most)
 
 
 def _new_folder(flags: Flags, settings: TrainSettings, net: DetectionNetwork) -> RunFolder:

@@ -8,6 +8,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from gluon_yolo.cli.model_flags import parse_size
@@ -17,6 +18,7 @@ from gluon_yolo.engine.recipes import RECIPES
 from gluon_yolo.engine.settings import BACKBONE_WEIGHTS, TrainSettings
 from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import check_name
+from gluon_yolo.inference.model_file import weights_file
 from gluon_yolo.spec import Anchors
 
 log = logging.getLogger("gluon_yolo")
@@ -41,8 +43,18 @@ def _absolute(path: str) -> str:
 
 def decided_flags(given: Flags, from_data: Mapping[str, Any]) -> Flags:
     """Return the flags that the command line, the data's own file and a recipe decide."""
+    return {**recipe_flags(given), **from_data, **given}
+
+
+def recipe_flags(given: Mapping[str, Any]) -> Flags:
+    """Return the flags that a recipe decides: of a darknet cfg's network all but the size of the input.
+
+    The cfg says that size, and its anchors are in pixels of it.
+    """
     recipe = RECIPES[given["recipe"]].flags if "recipe" in given else {}
-    return {**recipe, **from_data, **given}
+    network = os.path.expanduser(given.get("network", ""))
+    described = network.endswith(".cfg") or (network and os.path.isfile(os.path.join(network, "network.cfg")))
+    return {name: value for name, value in recipe.items() if not (described and name == "data_shape")}
 
 
 def fresh_flags(
@@ -106,7 +118,7 @@ def _file(flag: str, path: str) -> str:
         UserError: when it is not there.
     """
     words = f"{', '.join(BACKBONE_WEIGHTS)}, or " if flag == "pretrained_base" else ""
-    if not os.path.exists(_absolute(path)):
+    if not weights_file(Path(_absolute(path))).exists():
         raise UserError(f"--{flag.replace('_', '-')} {path}: expected {words}a file, and there is none there")
     return _absolute(path)
 
@@ -153,12 +165,17 @@ def settings_of(flags: Flags, network: str, levels: int) -> TrainSettings:
 
 def _anchors(text: str | None, levels: int) -> Anchors | None:
     """Return a list's anchors by level; None for the network's own and for ``auto``, which needs the data."""
-    return None if text in (None, "auto") else by_level(parse_anchors(text), levels)
+    if text in (None, "auto"):
+        return None
+    try:
+        return by_level(parse_anchors(text), levels)
+    except UserError as error:
+        raise UserError(f"--{error}") from error  # they begin with: anchors
 
 
 def _epochs(text: str) -> tuple[float, ...]:
     """Return decay epochs; a darknet cfg's can begin within one."""
     words = [word.strip() for word in text.split(",") if word.strip()]
-    if not all(re.fullmatch(r"\d+(\.\d+)?", word) for word in words):
+    if not all(re.fullmatch(r"\d+(\.\d*)?([eE][-+]?\d{1,2})?", word) for word in words):
         raise UserError(f"--lr-decay-epoch {text!r}: expected epochs with commas between, as 160,180")
-    return tuple(float(word) if "." in word else int(word) for word in words)
+    return tuple(int(word) if word.isdecimal() else float(word) for word in words)

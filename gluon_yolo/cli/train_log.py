@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,7 @@ def log_result(training: Training, result: dict[str, Any]) -> None:
     log.info("average precision by class, at the last epoch:\n%s", class_table(result))
     log.info("best: %s at epoch %d", best, progress.best_epoch)
     log.info("log, curves and pictures: %s", folder.path)
-    log.info("see it work:  gluon-yolo demo --model %s PICTURES", folder.path)
-    log.info("ship it:      gluon-yolo export %s --out model", folder.path)
+    place = shlex.quote(str(folder.path))
+    log.info("see it work:  gluon-yolo demo --model %s PICTURES", place)
+    log.info("ship it:      gluon-yolo export %s --out model", place)
     print(f"done: best weights {folder.weights / 'best.params'} ({best}, epoch {progress.best_epoch})")

@@ -114,8 +114,13 @@ class RouteBlock(gluon.HybridBlock):
         if not (self.uneven and autograd.is_recording()):
             return F.concat(*maps, dim=1)
         # mxnet 1.9.1 cannot part a gradient that lies in blocks of 16 channels at other widths ("could not
-        # construct a sub-memory"). Flat maps do not lie in blocks.
-        joined = F.concat(*(F.reshape(x, (0, 0, -1)) for x in maps), dim=1)
+        # construct a sub-memory", or the process ends). Flat maps do not lie in blocks.
+        #
+        # A copy is made flat, and not the map itself. In a planned graph a pool adds its gradient, in blocks,
+        # to the one that comes by the flat view of its input, which is plain: one of the two is lost.
+        # Measured on a pool and its map joined in this way, against float64: the gradients of all before were
+        # 60 to 100 % off at widths of 8, 16, 40, 48, 64, right at 18; with the copy 1e-6 everywhere.
+        joined = F.concat(*(F.reshape(x * 1, (0, 0, -1)) for x in maps), dim=1)
         return F.reshape_like(joined, maps[0], lhs_begin=2, lhs_end=3, rhs_begin=2, rhs_end=4)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gluon_yolo.darknet.cfg import Cfg
 from gluon_yolo.darknet.layers import Convolution
 from gluon_yolo.darknet.plan import make_plan
+from gluon_yolo.decimal_text import exact
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import Anchors
 
@@ -36,7 +37,7 @@ def with_heads(cfg: Cfg, num_classes: int | None = None, anchors: Anchors | None
         if anchors:
             changes[head.index + 1].update(
                 mask=",".join(str(first + i) for i in range(len(level))),
-                anchors=",".join(f"{side:g}" for some in levels for pair in some for side in pair),
+                anchors=",".join(exact(side) for some in levels for pair in some for side in pair),
                 num=str(sum(map(len, levels))),
             )
         first += len(level)

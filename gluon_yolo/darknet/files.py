@@ -10,10 +10,11 @@ from typing import Any
 
 from gluon_yolo.compat import mx
 from gluon_yolo.darknet.cfg import Cfg, read_cfg
+from gluon_yolo.darknet.header import Header
 from gluon_yolo.darknet.network import DarknetNetwork, build
+from gluon_yolo.darknet.other_heads import explain, read_own
 from gluon_yolo.darknet.plan import make_plan
 from gluon_yolo.darknet.transfer import get_weights, named_arrays
-from gluon_yolo.darknet.weights import Header, read_weights
 from gluon_yolo.errors import UserError
 
 
@@ -37,7 +38,9 @@ def load(
     """
     plan = make_plan(read_cfg(cfg))
     net = build(plan, class_names)
-    found = read_weights(weights, plan)
+    found = read_own(weights, plan)
+    if found.other_heads:
+        raise UserError(explain(weights, plan, found))
     if not found.whole:
         raise UserError(
             f"{os.fspath(weights)}: {found}; {len(plan.convolutions)} are in {plan.cfg.path}: "

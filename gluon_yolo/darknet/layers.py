@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from gluon_yolo.darknet.cfg import Section
+from gluon_yolo.darknet.section import Section
 
 PICTURE = -1  # the index that stands for the network's input
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from gluon_yolo.darknet.layers import PICTURE, Convolution, MaxPool, Upsample, Yolo
@@ -44,7 +45,7 @@ def make_spec(plan: Plan, class_names: Sequence[str] | None = None) -> Detection
             box_coding=_box_coding(plan),
             ignore_iou=ignore_iou,
             xy_scales=tuple(head.scale_x_y for head in heads),
-            size_divisor=_size_divisor(plan),
+            size_divisor=_size_divisor(plan, strides),
         )
     except ValueError as error:
         raise UserError(f"{plan.cfg.path}: {error}") from error
@@ -74,8 +75,11 @@ def _box_coding(plan: Plan) -> str:
     return "squared_sigmoid" if plan.heads[0].new_coords else "yolo3"
 
 
-def _size_divisor(plan: Plan) -> int:
-    """Return what input sides must be multiples of, so that what is enlarged again has its old size."""
+def _size_divisor(plan: Plan, strides: tuple[int, ...]) -> int:
+    """Return what input sides must be multiples of, so that what is enlarged again has its old size.
+
+    Maps that are joined may want more than that.
+    """
     shrunk = {PICTURE: 1.0}
     divisor = 1.0
     for layer in plan.layers:
@@ -85,7 +89,8 @@ def _size_divisor(plan: Plan) -> int:
         elif isinstance(layer, Upsample):
             divisor = max(divisor, shrunk[layer.index])
             shrunk[layer.index] /= layer.factor
-    return round(divisor)
+    known = max(strides[-1], round(divisor))
+    return round(divisor) if known % plan.divisor == 0 else math.lcm(known, plan.divisor)
 
 
 def _stride(plan: Plan, head: Yolo) -> int:

@@ -9,9 +9,9 @@ from pathlib import Path
 from gluon_yolo.darknet.blocks import EPSILON, ConvolutionBlock, make_block
 from gluon_yolo.darknet.layers import PICTURE, Convolution
 from gluon_yolo.darknet.levels import make_spec
+from gluon_yolo.darknet.other_heads import describe, explain, read_own
 from gluon_yolo.darknet.plan import Plan
 from gluon_yolo.darknet.transfer import named_arrays
-from gluon_yolo.darknet.weights import read_weights
 from gluon_yolo.nn.detector import DetectionNetwork, ForeignWeights
 from gluon_yolo.nn.heads import ClassChannels, set_bias_prior
 from gluon_yolo.nn.layers import Normalize, make_norm
@@ -51,6 +51,8 @@ class DarknetNetwork(DetectionNetwork):
         self.plan = plan
         self._weights_plan = weights_plan or plan
         self.readers["darknet"] = self._read_weights
+        if plan.idle:
+            self.remarks = (f"{plan.cfg.path}: no part in what the network computes: {', '.join(plan.idle)}",)
         self.normalize = Normalize((0, 0, 0), (1, 1, 1))
         factory = make_norm(norm, num_devices, EPSILON)
         self._blocks: list = []
@@ -72,9 +74,19 @@ class DarknetNetwork(DetectionNetwork):
         }
 
     def _read_weights(self, path: Path) -> ForeignWeights:
-        anchors = tuple(head.anchors for head in self._weights_plan.heads)
-        values = named_arrays(read_weights(path, self._weights_plan))
-        return ForeignWeights(values, tuple(map(len, anchors)), anchors)
+        """Read a darknet file: of the cfg, of the network as it is built, or all but the heads of another."""
+        plan = self._weights_plan
+        found = read_own(path, plan)
+        heads = {head.inputs[0]: self.plan.shape(head.inputs[0]).channels for head in self.plan.heads}
+        if found.other_heads == heads and not found.rest:
+            plan = self.plan
+        elif found.other_heads:
+            layers = {i: layer for i, layer in found.layers.items() if i not in found.other_heads}
+            values = named_arrays(dataclasses.replace(found, layers=layers))
+            why = f"the heads, {describe(self.plan, found)}"
+            return ForeignWeights(values, left_out=(why,), misfit=explain(path, plan, found))
+        anchors = tuple(head.anchors for head in plan.heads)
+        return ForeignWeights(named_arrays(found), tuple(map(len, anchors)), anchors)
 
     @property
     def convolutions(self) -> tuple[tuple[Convolution, ConvolutionBlock], ...]:

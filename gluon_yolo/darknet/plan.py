@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
+from collections.abc import Sequence
 
-from gluon_yolo.darknet import keys
-from gluon_yolo.darknet.cfg import Cfg, Section
+from gluon_yolo.darknet import head_keys, keys, sizes
+from gluon_yolo.darknet.cfg import Cfg
 from gluon_yolo.darknet.layers import PICTURE, Convolution, Layer, Shape, Yolo
+from gluon_yolo.darknet.section import Section
 from gluon_yolo.darknet.sections import MAKERS
+from gluon_yolo.errors import UserError
 
-_ALIASES = {"conv": "convolutional", "max": "maxpool", "avg": "avgpool"}
+_ALIASES = {"conv": "convolutional", "max": "maxpool", "avg": "avgpool", "silence": "empty"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Plan:
         layers: by darknet's index.
         idle: keys in the cfg that do not change the result, without repetition.
         letterbox: whether pictures keep their proportions within the input; else they are stretched to it.
+        divisor: sides of the input must be multiples of this, so that all maps fit each other.
     """
 
     cfg: Cfg
@@ -29,6 +34,7 @@ class Plan:
     layers: tuple[Layer, ...]
     idle: tuple[str, ...]
     letterbox: bool
+    divisor: int = 1
 
     @property
     def convolutions(self) -> tuple[Convolution, ...]:
@@ -50,25 +56,60 @@ def make_plan(cfg: Cfg) -> Plan:
     """Turn a cfg into layers.
 
     Raises:
-        UserError: with file and line, for an unknown section or key, a value that makes no sense, a reference
-            to a layer that is not there, maps that do not fit each other, or a network that does not end in
-            ``[yolo]``.
+        UserError: with file and line, for an unknown section or key, a value that makes no sense, an input
+            size that does not suit, a reference to a layer that is not there, maps that do not fit each
+            other, or a network that does not end in ``[yolo]``.
     """
-    cfg = cfg.replaced(())  # sections that nobody has read from yet
+    _check_kinds(cfg.sections[1:])
+    plan, error = _planned(cfg.replaced(()))
+    trial, _ = _planned(cfg.replaced([(0, {"width": str(sizes.TRIAL), "height": str(sizes.TRIAL)})]))
+    divisor = sizes.divisor(trial.layers)
+    # A plan that gets further at another size fails by its size, wherever maps are first seen to differ.
+    if error is None or len(trial.layers) > len(plan.layers):
+        sizes.check_sides(plan.cfg.sections[0], divisor)
+    if error is not None:
+        raise error
+    return dataclasses.replace(plan, divisor=divisor)
+
+
+def _check_kinds(sections: Sequence[Section]) -> None:
+    """Raise UserError unless every section is of a kind that is built here; names them all."""
+    unknown = {section.name: section for section in reversed(sections) if _kind(section) not in MAKERS}
+    if unknown:
+        first, *others = sorted(unknown.values(), key=lambda section: section.line)
+        near = difflib.get_close_matches(first.name.lower(), [*MAKERS, *_ALIASES], n=1, cutoff=0.8)
+        guess = f" (did you mean [{near[0]}]?)" if near else ""
+        also = ", ".join(f"[{section.name}] on line {section.line}" for section in others)
+        raise first.error(
+            f"is a section that is not supported here{guess}{f', as is {also}' if also else ''}; supported "
+            f"are {', '.join(MAKERS)}"
+        )
+
+
+def _kind(section: Section) -> str:
+    """Return darknet's full name of a section."""
+    return _ALIASES.get(section.name, section.name)
+
+
+def _planned(cfg: Cfg) -> tuple[Plan, UserError | None]:
+    """Return a cfg's plan; where something is wrong, as far as it goes, and what it is."""
     net, *sections = cfg.sections
     plan = Plan(cfg, _picture(net), (), (), bool(net.get_int("letter_box", 0)))
-    idle = dict.fromkeys(keys.finish(net, "net"))
-    for index, section in enumerate(sections):
-        kind = _ALIASES.get(section.name, section.name)
-        if kind not in MAKERS:
-            known = ", ".join(MAKERS)
-            raise section.error(f"is a section that is not supported here; supported are {known}")
-        layer = MAKERS[kind](plan.shape, index, section)
-        _check_inputs(plan, layer)
-        idle.update(dict.fromkeys(keys.finish(section, kind)))
-        plan = dataclasses.replace(plan, layers=(*plan.layers, layer))
-    _check_end(plan)
-    return dataclasses.replace(plan, idle=tuple(idle))
+    idle: dict[str, None] = {}
+    try:
+        idle.update(dict.fromkeys(keys.finish(net, "net")))
+        for index, section in enumerate(sections):
+            kind = _kind(section)
+            layer = MAKERS[kind](plan.shape, index, section)
+            _check_inputs(plan, layer)
+            if isinstance(layer, Yolo):
+                head_keys.check_channels(plan.layers, layer)
+            idle.update(dict.fromkeys(keys.finish(section, kind)))
+            plan = dataclasses.replace(plan, layers=(*plan.layers, layer))
+        _check_end(plan)
+    except UserError as error:
+        return plan, error
+    return dataclasses.replace(plan, idle=tuple(idle)), None
 
 
 def _picture(net: Section) -> Shape:
@@ -95,6 +136,4 @@ def _check_end(plan: Plan) -> None:
         having = [head.section for head in plan.heads if key in head.section]
         if having and key not in last:
             raise last.error(f"has no {key}, as line {having[0].line} has; is the file cut short?")
-    counts = {head.num_classes for head in plan.heads}
-    if len(counts) > 1:
-        raise last.error(f"classes: the [yolo] sections disagree, {sorted(counts)}", "classes")
+    head_keys.check_classes([layer for layer in plan.layers if isinstance(layer, Yolo)])

@@ -6,9 +6,9 @@ Every reader takes a function from a layer's index to the shape of its map, its 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Callable
 
-from gluon_yolo.darknet.cfg import Section
 from gluon_yolo.darknet.layers import (
     AvgPool,
     Convolution,
@@ -22,13 +22,15 @@ from gluon_yolo.darknet.layers import (
     Upsample,
     Yolo,
 )
-from gluon_yolo.text import counted
+from gluon_yolo.darknet.section import Section
 
 ShapeOf = Callable[[int], Shape]
 ACTIVATIONS = tuple(
     "linear leaky revleaky relu relu6 logistic loggy mish hard_mish swish tanh elu selu gelu relie ramp plse "
     "hardtan lhtan".split()
 )
+# What other programs call them; their h_swish is none of these.
+_OTHER_NAMES = {"silu": "swish", "none": "linear", "sigmoid": "logistic", "lrelu": "leaky"}
 _TRAINING = tuple(
     "cls_normalizer delta_normalizer focal_loss ignore_thresh iou_loss iou_normalizer iou_thresh "
     "iou_thresh_kind label_smooth_eps max_delta obj_normalizer objectness_smooth truth_thresh".split()
@@ -47,7 +49,7 @@ def _convolution(shape_of: ShapeOf, index: int, section: Section) -> Layer:
     for channels in (source.channels, filters):
         if channels % groups:
             raise section.error(f"groups={groups}: does not divide {channels} channels", "groups")
-    stride_hw = _stride_hw(section)
+    stride_hw = _stride_hw(section, default=1)
     reach = (kernel - 1) * dilation + 1
     size = _size(section, source, reach, stride_hw, 2 * padding * dilation)
     normalized = bool(section.get_int("batch_normalize", 0)) | bool(section.get_int("cbn", 0))
@@ -103,9 +105,9 @@ def _route(shape_of: ShapeOf, index: int, section: Section) -> Layer:
 
 
 def _shortcut(shape_of: ShapeOf, index: int, section: Section) -> Layer:
-    for key in ("weights_type", "weights_normalization"):
-        if section.get_text(key, "none") != "none":
-            raise section.error(f"{key}={section.get_text(key)}: is not supported here", key)
+    kind = section.get_text("weights_type", "none")
+    if kind != "none":
+        raise section.error(f"weights_type={kind}: is not supported here", "weights_type")
     inputs = (index - 1, *_references(section, "from", index))
     _check_same_size(section, "from", [shape_of(source) for source in inputs])
     return Shortcut(index, section, inputs, shape_of(index - 1), _activation(section))
@@ -134,28 +136,19 @@ def _dropout(shape_of: ShapeOf, index: int, section: Section) -> Layer:
     return Dropout(index, section, (index - 1,), shape_of(index - 1), rate)
 
 
+def _empty(shape_of: ShapeOf, index: int, section: Section) -> Layer:
+    return Route(index, section, (index - 1,), shape_of(index - 1), 1, 0)
+
+
 def _yolo(shape_of: ShapeOf, index: int, section: Section) -> Layer:
-    classes, num = section.get_int("classes", least=1), section.get_int("num", least=1)
-    numbers, mask = section.get_floats("anchors"), section.get_ints("mask")
-    if len(numbers) != 2 * num:
-        raise section.error(f"anchors: {len(numbers)} numbers, where num={num} wants {2 * num}", "anchors")
-    if not all(0 <= anchor < num for anchor in mask):
-        raise section.error(f"mask={section.get_text('mask')}: expected anchors from 0 to {num - 1}", "mask")
-    source = shape_of(index - 1)
-    wanted = len(mask) * (5 + classes)
-    if source.channels != wanted:
-        raise section.error(
-            f"reads {source.channels} channels, where {counted(len(mask), 'anchor')} and "
-            f"{counted(classes, 'class')} want {wanted}"
-        )
     training = {key: section.get_text(key) for key in _TRAINING if key in section}
     return Yolo(
         index,
         section,
         (index - 1,),
-        source,
-        tuple((numbers[2 * anchor], numbers[2 * anchor + 1]) for anchor in mask),
-        classes,
+        shape_of(index - 1),
+        _anchors(section),
+        section.get_int("classes", least=1),
         section.get_float("scale_x_y", 1.0),
         bool(section.get_int("new_coords", 0)),
         training,
@@ -172,13 +165,40 @@ MAKERS: dict[str, Callable[[ShapeOf, int, Section], Layer]] = {
     "scale_channels": _scale_channels,
     "sam": _sam,
     "dropout": _dropout,
+    "empty": _empty,
     "yolo": _yolo,
 }
 
 
-def _stride_hw(section: Section) -> tuple[int, int]:
+def _anchors(section: Section) -> tuple[tuple[float, float], ...]:
+    """Return the anchors that a head's mask chooses; without a mask all of them, as darknet."""
+    num, numbers = section.get_int("num", least=1), section.get_floats("anchors")
+    if len(numbers) != 2 * num:
+        pairs = f"; {len(numbers)} numbers are num={len(numbers) // 2}" if len(numbers) % 2 == 0 else ""
+        line = section.entries["num"].line
+        raise section.error(
+            f"anchors: {len(numbers)} numbers, where num={num} on line {line} wants {2 * num}{pairs}",
+            "anchors",
+        )
+    mask = section.get_ints("mask") if "mask" in section else range(num)
+    if not all(0 <= anchor < num for anchor in mask):
+        line = section.entries["num"].line
+        raise section.error(
+            f"mask={section.get_text('mask')}: expected anchors from 0 to {num - 1}, as num={num} on line "
+            f"{line} says",
+            "mask",
+        )
+    chosen = tuple((numbers[2 * anchor], numbers[2 * anchor + 1]) for anchor in mask)
+    if not all(width > 0 and height > 0 for width, height in chosen):
+        text = ",".join(f"{side:g}" for pair in chosen for side in pair)
+        raise section.error(f"anchors: {text}, which the mask chooses: expected sides above 0", "anchors")
+    return chosen
+
+
+def _stride_hw(section: Section, default: int | None = None) -> tuple[int, int]:
+    """Return the steps; without a default one of the keys must be there: darknet's and OpenCV's differ."""
     across, down = section.get_int("stride_x", 0), section.get_int("stride_y", 0)
-    both = section.get_int("stride", 1 if across > 0 and down > 0 else None, least=1)
+    both = section.get_int("stride", 1 if across > 0 and down > 0 else default, least=1)
     return (down if down > 0 else both, across if across > 0 else both)
 
 
@@ -187,7 +207,10 @@ def _activation(section: Section, default: str | None = None) -> str:
     name = section.get_text("activation", default)
     if name not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
-        raise section.error(f"activation={name}: unknown; known are {known}", "activation")
+        near = difflib.get_close_matches(name, ACTIVATIONS, n=1, cutoff=0.8) if "swish" not in name else []
+        guess = _OTHER_NAMES.get(name) or next(iter(near), None)
+        hint = f" (did you mean {guess}?)" if guess else ""
+        raise section.error(f"activation={name}: unknown{hint}; known are {known}", "activation")
     return name
 
 

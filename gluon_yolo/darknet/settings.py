@@ -48,19 +48,30 @@ class NetSettings:
     hue: float | None = None
 
 
-_WHOLE = ("batch", "subdivisions", "max_batches", "burn_in")
-_FLOATS = ("learning_rate", "momentum", "decay", "power", "angle", "saturation", "exposure", "hue")
+# Each key's smallest value, of floats also what they must be above or below.
+_WHOLE = {"batch": 1, "subdivisions": 1, "max_batches": 0, "burn_in": 0}
+_FLOATS: dict[str, dict[str, float]] = {
+    "learning_rate": {"above": 0},
+    "momentum": {"least": 0, "below": 1},
+    "decay": {"least": 0},
+    "power": {"above": 0},
+    "angle": {},
+    "saturation": {"least": 0},
+    "exposure": {"least": 0},
+    "hue": {},
+}
 
 
 def net_settings(cfg: Cfg) -> NetSettings:
     """Return what a cfg's ``[net]`` says of training.
 
     Raises:
-        UserError: a value is no number, the policy is unknown, or there are more steps than scales or fewer.
+        UserError: a value is no number or out of its range, the policy is unknown, or there are more steps
+            than scales or fewer.
     """
     net = cfg.sections[0]
-    values: dict = {key: net.get_int(key) for key in _WHOLE if key in net}
-    values.update({key: net.get_float(key) for key in _FLOATS if key in net})
+    values: dict = {key: net.get_int(key, least=least) for key, least in _WHOLE.items() if key in net}
+    values.update({key: net.get_float(key, **limits) for key, limits in _FLOATS.items() if key in net})
     if "policy" in net:
         values["policy"] = net.get_text("policy")
         if values["policy"] not in POLICIES:
@@ -70,4 +81,7 @@ def net_settings(cfg: Cfg) -> NetSettings:
         if len(values["steps"]) != len(values["scales"]):
             counts = f"{len(values['scales'])} numbers, where steps has {len(values['steps'])}"
             raise net.error(f"scales: {counts}", "scales")
+
+        if not all(scale > 0 for scale in values["scales"]):
+            raise net.error(f"scales={net.get_text('scales')}: expected factors above 0", "scales")
     return NetSettings(**values)

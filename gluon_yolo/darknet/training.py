@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gluon_yolo.darknet.layers import Yolo
 from gluon_yolo.darknet.plan import Plan
+from gluon_yolo.darknet.section import Section
 from gluon_yolo.darknet.settings import NetSettings, net_settings
+from gluon_yolo.darknet.training_pictures import augment_flag, size_flags
+from gluon_yolo.darknet.training_schedule import epochs_doubt, schedule_flags
 
 BATCH = 64  # of darknet's published cfgs, where one has been set to batch=1 for testing
-POWER = 4.0  # darknet's, of the warm-up and of policy=poly
-JITTER = 0.2  # darknet's
-RESIZE_STEP = 32  # darknet's, of random input sizes
-LARGEST_SCALE = 4.0  # of an object, however large the jitter is
 
 _NORMALIZERS = ("iou_normalizer", "cls_normalizer", "obj_normalizer", "delta_normalizer")
 _LOSS_SWITCHES = ("focal_loss", "objectness_smooth", "max_delta")
+# Keys of darknet's training that nothing here is like, with the value at which they do nothing.
+_NET = {
+    **dict.fromkeys(("adam", "adversarial_lr", "attention", "badlabels_rejection_percentage", "blur"), 0),
+    **dict.fromkeys(("contrastive", "cutmix", "ema_alpha", "equidistant_point", "gaussian_noise"), 0),
+    **dict.fromkeys(("mixup", "num_sigmas_reject_badlabels", "track", "unsupervised"), 0),
+    **dict.fromkeys(("weights_reject_freq",), 0),
+    **{"aspect": 1, "loss_scale": 1, "time_steps": 1},
+}
+_HEAD = {"counters_per_class": None, "resize": 1}
+_LAYER = {
+    **dict.fromkeys(("assisted_excitation", "burnin_update", "clip", "dont_update", "dropblock"), 0),
+    **{"learning_rate": 1, "train_only_bn": 0},
+}
 
 
 def run_flags(plan: Plan, pictures: int, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -29,8 +41,9 @@ def run_flags(plan: Plan, pictures: int, given: Mapping[str, Any]) -> tuple[dict
     Args:
         plan: of the cfg.
         pictures: to train on.
-        given: flags that are decided already, by their names in Python; ``epochs`` and ``data_shape`` count
-            here, and what would contradict ``lr_mode`` or ``lr_decay_epoch`` is left out.
+        given: flags that are decided already, by their names in Python; ``epochs``, ``num_samples`` and
+            ``data_shape`` count here, and what would contradict a given flag of the learning rate is left
+            out.
 
     Returns:
         Flags by their names in Python, and a line for each key that has no equivalent.
@@ -44,21 +57,16 @@ def run_flags(plan: Plan, pictures: int, given: Mapping[str, Any]) -> tuple[dict
     flags: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
     if settings.decay is not None:
         flags["no_wd"] = True  # darknet spares biases and batch norms
-    batch = settings.batch or BATCH
     if settings.batch == 1:
-        batch = BATCH
         notes.append(
             f"batch=1: the cfg is set for testing; {BATCH} is taken, as darknet's published ones train"
         )
     if settings.batch is not None:
-        flags["batch_size"] = batch
-    flags.update(_schedule(plan, settings, batch, pictures, given, notes))
-    if "lr_mode" in given:
-        flags = {name: value for name, value in flags.items() if name not in ("lr_decay", "lr_decay_epoch")}
-    elif "lr_decay_epoch" in given:
-        flags.pop("lr_decay", None)
-    flags.update(_sizes(plan, given))
-    augment = _augment(plan, settings)
+        flags["batch_size"] = _batch(settings)
+    batch, epoch = _batch(settings), _epoch(pictures, given)
+    flags.update(schedule_flags(plan.cfg.sections[0], settings, batch, epoch, given, notes))
+    flags.update(size_flags(plan, given))
+    augment = augment_flag(plan, settings)
     if augment:
         flags["augment"] = augment
     flags.update(_loss(plan, notes))
@@ -70,112 +78,37 @@ def run_flags(plan: Plan, pictures: int, given: Mapping[str, Any]) -> tuple[dict
             f"subdivisions={settings.subdivisions}: a batch is not run in parts here; where memory is short, "
             "give a smaller --batch-size, and lower --lr alike"
         )
+    others = list(dict.fromkeys(_without_equivalent(plan)))
+    if others:
+        notes.append(f"{', '.join(others)}: of darknet's training, and nothing here is like it; left out")
     return flags, notes
 
 
-def _schedule(
-    plan: Plan,
-    settings: NetSettings,
-    batch: int,
-    pictures: int,
-    given: Mapping[str, Any],
-    notes: list[str],
-) -> dict[str, Any]:
-    """Return epochs, warm-up, and how the learning rate goes on."""
-    flags: dict[str, Any] = {}
-    epochs_a_step = batch / pictures
-    if settings.max_batches:
-        flags["epochs"] = max(1, math.ceil(settings.max_batches * batch / pictures))
-        epochs_a_step = given.get("epochs", flags["epochs"]) / settings.max_batches
-    if settings.burn_in:
-        flags["warmup_epochs"] = round(settings.burn_in * epochs_a_step, 3)
-        flags["warmup_power"] = POWER if settings.power is None else settings.power
-    net, policy = plan.cfg.sections[0], settings.policy
-    if policy is None:
-        return flags
-    flags["lr_mode"] = "constant"
-    if policy == "steps":
-        epochs = [_rounded(step * epochs_a_step) for step in settings.steps]
-        same = len(set(settings.scales)) == 1 and settings.scales[0] <= 1
-        flags["lr_mode"] = "step"
-        flags["lr_decay_epoch"] = ",".join(epochs)
-        flags["lr_decay"] = settings.scales[0] if same else ",".join(f"{s:g}" for s in settings.scales)
-    elif policy == "step" and 0 < net.get_float("scale", 1.0) < 1:
-        period = max(1, round(net.get_int("step", 1, least=1) * epochs_a_step))
-        flags.update(lr_mode="step", lr_decay_period=period, lr_decay=net.get_float("scale"))
-    elif policy == "exp" and 0 < net.get_float("gamma", 1.0) < 1:
-        flags.update(lr_mode="exponential", lr_decay=net.get_float("gamma") ** (1 / epochs_a_step))
-    elif policy == "poly":
-        flags.update(lr_mode="poly", lr_power=POWER if settings.power is None else settings.power)
-    elif policy != "constant":
-        notes.append(f"policy={policy}: not known here; the learning rate stays as it is after the warm-up")
-    return flags
+def doubts(plan: Plan, pictures: int, given: Mapping[str, Any]) -> list[str]:
+    """Return warnings of what a cfg's training would be on this data; arguments as of :func:`run_flags`."""
+    settings = net_settings(plan.cfg)
+    epoch = _epoch(pictures, given)
+    doubt = epochs_doubt(plan.cfg.sections[0], settings, _batch(settings), epoch, given)
+    return [doubt] if doubt else []
 
 
-def _rounded(epoch: float) -> str:
-    """Return an epoch as a whole one, but of the first few a part too, which is much of them."""
-    return f"{round(epoch) if epoch >= 10 else round(epoch, 2):g}"
+def _batch(settings: NetSettings) -> int:
+    """Return the pictures of one of darknet's batches."""
+    return settings.batch if settings.batch and settings.batch > 1 else BATCH
 
 
-def _sizes(plan: Plan, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the sizes to train at: of ``random=1``, up to 1.4 times the input's either way, as darknet's."""
-    factor = max(head.section.get_float("random", 0.0) for head in plan.heads)
-    if not factor:
-        return {"no_random_shape": True}
-    factor = 1.4 if factor == 1 else factor
-    words = str(given.get("data_shape", "")).lower().split("x")
-    asked = [int(word) for word in words if word.isdecimal()]
-    own = (plan.picture.height, plan.picture.width)
-    height, width = (asked[0], asked[-1]) if len(asked) == len(words) else own
-    sizes = []
-    for tenth in range(-100, 101):
-        scale = factor ** (tenth / 100)
-        drawn = [round(scale * side / RESIZE_STEP + 1) * RESIZE_STEP for side in (height, width)]
-        if scale < 1 and (drawn[0] > height or drawn[1] > width):
-            drawn = [height, width]
-        sizes.append(str(drawn[0]) if drawn[0] == drawn[1] else f"{drawn[0]}x{drawn[1]}")
-    return {"random_shapes": ",".join(dict.fromkeys(sizes))}
-
-
-def _augment(plan: Plan, settings: NetSettings) -> str:
-    """Return the changes of pictures as ``--augment`` takes them, empty where the cfg says nothing of them.
-
-    darknet moves each side of a picture by up to ``jitter`` of it, which is a change of scale and of place
-    (and of shape, which has no equivalent). Saturation and exposure are factors up to the key, either way;
-    the hue moves by a part of the circle.
-    """
-    net = plan.cfg.sections[0]
-    said = [head.section for head in plan.heads if "jitter" in head.section]
-    if not said and (settings.saturation, settings.exposure, settings.hue, settings.angle) == (None,) * 4:
-        return ""
-    steps = ["mosaic"] if net.get_int("mosaic", 0) else []
-    saturation, exposure = (max(1.0, value or 1.0) for value in (settings.saturation, settings.exposure))
-    hue = settings.hue or 0.0
-    if saturation > 1 or exposure > 1 or hue:
-        ranges = (
-            f"contrast={1 / exposure:.3g}:{exposure:.3g},saturation={1 / saturation:.3g}:{saturation:.3g}"
-        )
-        steps.append(f"color(brightness=0,{ranges},hue_degrees={360 * hue:.3g})")
-    jitter = min(0.5, said[0].get_float("jitter") if said else JITTER)
-    largest = 1 / max(1 / LARGEST_SCALE, 1 - 2 * jitter)
-    turn = f",degrees={settings.angle:g}" if settings.angle else ""
-    if jitter or turn:
-        steps.append(f"affine(scale={1 / (1 + 2 * jitter):.3g}:{largest:.3g},translate={jitter:.3g}{turn})")
-    if net.get_int("flip", 1):
-        steps.append("flip")
-    return ",".join([*steps, "letterbox" if plan.letterbox else "resize"])
+def _epoch(pictures: int, given: Mapping[str, Any]) -> int:
+    """Return the pictures of an epoch: those of the data, or fewer where that is given."""
+    wanted = given.get("num_samples", 0)
+    return min(pictures, wanted) if wanted > 0 else pictures
 
 
 def _loss(plan: Plan, notes: list[str]) -> dict[str, Any]:
     """Return what the heads say of the loss."""
     keys = {key: value for head in plan.heads for key, value in head.training.items()}
     section = plan.heads[0].section
-    kind = keys.get("iou_loss", "mse")
-    flags: dict[str, Any] = {"box_loss": "yolo3" if kind == "mse" else kind}
-    if kind not in ("mse", "giou", "diou", "ciou"):
-        flags["box_loss"] = "giou"
-        notes.append(f"iou_loss={kind}: not known here; giou, the nearest, is taken")
-    smooth = section.get_float("label_smooth_eps", 0.0)
+    flags: dict[str, Any] = {"box_loss": _box_loss(plan.heads[0], keys.get("iou_loss", "mse"), notes)}
+    smooth = section.get_float("label_smooth_eps", 0.0, least=0, below=1)
     if smooth:
         flags.update(label_smooth=True, label_smooth_factor=smooth / 2)  # darknet: t (1 - eps) + eps / 2
     scales = [f"{key}={keys[key]}" for key in _NORMALIZERS if section.get_float(key, 1.0) != 1]
@@ -192,3 +125,29 @@ def _loss(plan: Plan, notes: list[str]) -> dict[str, Any]:
     if switches:
         notes.append(f"{', '.join(switches)}: no such change of the loss is built here")
     return flags
+
+
+def _box_loss(head: Yolo, kind: str, notes: list[str]) -> str:
+    """Return the box loss that ``iou_loss`` means."""
+    if kind == "mse" and head.new_coords:
+        notes.append("iou_loss=mse: fits no boxes of new_coords=1 here; ciou is taken")
+        return "ciou"
+    if kind in ("mse", "giou", "diou", "ciou"):
+        return "yolo3" if kind == "mse" else kind
+    notes.append(f"iou_loss={kind}: not known here; giou, the nearest, is taken")
+    return "giou"
+
+
+def _without_equivalent(plan: Plan) -> Iterator[str]:
+    """Yield each key of training, with its value, that does something in darknet and nothing here."""
+    yield from _active(plan.cfg.sections[0], _NET)
+    for head in plan.heads:
+        yield from _active(head.section, _HEAD)
+    for layer in plan.layers:
+        yield from _active(layer.section, _LAYER)
+
+
+def _active(section: Section, neutral: Mapping[str, int | None]) -> Iterator[str]:
+    for key, value in neutral.items():
+        if key in section and (value is None or section.get_float(key) != value):
+            yield f"{key}={section.get_text(key)}"

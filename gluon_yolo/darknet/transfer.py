@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gluon_yolo import settled
-from gluon_yolo.darknet.weights import Header, LayerWeights, Weights
+from gluon_yolo.darknet.header import Header
+from gluon_yolo.darknet.layer_weights import LayerWeights
+from gluon_yolo.darknet.weights import Weights
 
 if TYPE_CHECKING:
     from gluon_yolo.darknet.blocks import ConvolutionBlock

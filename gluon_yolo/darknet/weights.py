@@ -8,84 +8,18 @@ file (``*.conv.57``, ``darknet53.conv.74``) ends after some layer.
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
-import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from gluon_yolo.darknet import file_heads
+from gluon_yolo.darknet.header import Header, read_parts
+from gluon_yolo.darknet.layer_weights import FLOAT, LayerShape, LayerWeights, can_be_variance
 from gluon_yolo.darknet.layers import Convolution
 from gluon_yolo.darknet.plan import Plan
 from gluon_yolo.errors import UserError
-
-ROUNDING = 1e-6
-NEWEST = 9999  # far above every version's number, and far below what four letters of a text make
-_FLOAT = np.dtype("<f4")
-
-
-@dataclasses.dataclass(frozen=True)
-class Header:
-    """The head of the file.
-
-    Args:
-        major: of the format's version.
-        minor: likewise; from version 0.2 on, ``seen`` takes 64 bits instead of 32.
-        revision: likewise.
-        seen: pictures that training has seen.
-    """
-
-    major: int = 0
-    minor: int = 2
-    revision: int = 5
-    seen: int = 0
-
-    @property
-    def is_wide(self) -> bool:
-        """Whether ``seen`` takes 64 bits."""
-        return self.major * 10 + self.minor >= 2 and self.major < 1000 and self.minor < 1000
-
-    def to_bytes(self) -> bytes:
-        """Return the header as it stands in the file."""
-        kind = "Q" if self.is_wide else "I"
-        return struct.pack(f"<iii{kind}", self.major, self.minor, self.revision, self.seen)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Header:
-        """Read a header from the beginning of a file.
-
-        Raises:
-            struct.error: there are too few bytes.
-        """
-        header = cls(*struct.unpack_from("<iii", data))
-        (seen,) = struct.unpack_from("<Q" if header.is_wide else "<I", data, 12)
-        return dataclasses.replace(header, seen=seen)
-
-
-@dataclasses.dataclass(frozen=True)
-class LayerWeights:
-    """The numbers of one convolutional layer, float32.
-
-    Args:
-        bias: (O,), added behind the kernel or, as beta, behind batch norm.
-        kernel: (O, I / groups, k, k).
-        gamma: (O,) of batch norm, None without.
-        mean: (O,) likewise.
-        variance: (O,) likewise.
-    """
-
-    bias: np.ndarray
-    kernel: np.ndarray
-    gamma: np.ndarray | None = None
-    mean: np.ndarray | None = None
-    variance: np.ndarray | None = None
-
-    def to_bytes(self) -> bytes:
-        """Return the numbers as they stand in the file."""
-        norm = (self.gamma, self.mean, self.variance)
-        arrays = [self.bias, *(array for array in norm if array is not None), self.kernel]
-        return b"".join(np.ascontiguousarray(array, _FLOAT).tobytes() for array in arrays)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,12 +29,16 @@ class Weights:
     Args:
         header: its head.
         layers: by darknet's index of the layer; of a partial file the first layers.
-        whole: whether every layer of the cfg is there.
+        whole: whether every layer of the cfg is there, and as the cfg has it.
+        other_heads: the channels of the heads, by the layer's index, where they are not as the cfg has them.
+        rest: bytes behind the last layer, of the levels that were cut from a cfg.
     """
 
     header: Header
     layers: Mapping[int, LayerWeights]
     whole: bool
+    other_heads: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    rest: int = 0
 
     def __str__(self) -> str:
         """Say how far they go."""
@@ -120,68 +58,57 @@ class Weights:
             raise UserError(f"{os.fspath(path)}: cannot be written ({error.strerror or error})") from error
 
 
-@dataclasses.dataclass(frozen=True)
-class LayerShape:
-    """What a file holds of a layer, and what the layer is called in messages.
+def read_weights(path: str | os.PathLike[str], plan: Plan) -> Weights:
+    """Read a weights file, whole or partial, also one whose heads have other classes or anchors.
+
+    Raises:
+        UserError: as :func:`read_layers` does.
+    """
+    anchors = {head.inputs[0]: len(head.anchors) for head in plan.heads}
+    return read_layers(path, shapes_of(plan), anchors, plan.cfg.path)
+
+
+def shapes_of(plan: Plan) -> list[LayerShape]:
+    """Return what a weights file of a plan's network holds."""
+    return [_shape(layer) for layer in plan.convolutions]
+
+
+def read_layers(
+    path: str | os.PathLike[str], shapes: Sequence[LayerShape], heads: Mapping[int, int], network: str
+) -> Weights:
+    """Read a weights file as layers.
 
     Args:
-        index: darknet's of the layer.
-        kernel: output channels, input channels of a group, height and width.
-        normalized: whether it has batch norm.
-        name: where it stands.
-    """
-
-    index: int
-    kernel: tuple[int, int, int, int]
-    normalized: bool
-    name: str
-
-    @property
-    def count(self) -> int:
-        """How many numbers the file has of it."""
-        return (4 if self.normalized else 1) * self.kernel[0] + math.prod(self.kernel)
-
-    def cut(self, numbers: np.ndarray) -> LayerWeights:
-        """Turn the layer's numbers into its arrays."""
-        length = len(numbers) - math.prod(self.kernel)
-        bias, *norm = numbers[:length].reshape(-1, self.kernel[0])
-        return LayerWeights(bias, numbers[length:].reshape(self.kernel), *norm)
-
-
-def read_weights(path: str | os.PathLike[str], plan: Plan) -> Weights:
-    """Read a weights file, whole or partial.
+        path: of the file.
+        shapes: of the layers that it may hold, in its order.
+        heads: the anchors of the layers before a head, by their index: these may have other channels.
+        network: whose layers they are, for messages.
 
     Raises:
-        UserError: as :func:`read_numbers` and :func:`cut_layers` do.
+        UserError: it cannot be read, is no weights file, ends within a layer, goes on behind the last one,
+            holds none, or its numbers cannot be weights.
     """
-    header, numbers = read_numbers(path)
-    shapes = [_shape(layer) for layer in plan.convolutions]
-    layers = cut_layers(path, numbers, shapes, plan.cfg.path)
-    return Weights(header, layers, whole=len(layers) == len(shapes))
-
-
-def read_numbers(path: str | os.PathLike[str]) -> tuple[Header, bytes]:
-    """Return a weights file's header, and the bytes of the numbers behind it.
-
-    Raises:
-        UserError: it cannot be read, or is shorter than a header.
-    """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise UserError(f"{os.fspath(path)}: cannot be read ({error.strerror or error})") from error
-    try:
-        header = Header.from_bytes(data)
-    except struct.error:
-        raise UserError(
-            f"{os.fspath(path)}: {len(data)} bytes are too few for a darknet weights file"
-        ) from None
-    if not all(0 <= part <= NEWEST for part in (header.major, header.minor, header.revision)):
-        raise UserError(
-            f"{os.fspath(path)}: is no darknet weights file: it does not begin with a version; "
-            "its name usually ends in .weights"
-        )
-    return header, data[len(header.to_bytes()) :]
+    parts = list(read_parts(path))
+    errors = []
+    for number, (header, data) in enumerate(parts):
+        try:
+            layers = cut_layers(path, data, shapes, network)
+        except UserError as error:
+            errors.append(error)
+            continue
+        whole = len(layers) == len(shapes)
+        if whole or number == 0:
+            return Weights(header, layers, whole)
+    for find in (file_heads.find, file_heads.find_in_longer):
+        for header, data in parts:
+            found = find(data, shapes, heads)
+            if found:
+                # A head of as many channels as here is one of other classes too.
+                others = {shape.index: shape.kernel[0] for shape in found if shape.index in heads}
+                end = FLOAT.itemsize * sum(shape.count for shape in found)
+                layers = cut_layers(path, data[:end], found, network)
+                return Weights(header, layers, False, others, len(data) - end)
+    raise errors[0]
 
 
 def cut_layers(
@@ -204,17 +131,18 @@ def cut_layers(
     for shape in shapes:
         if place == len(data):
             break
-        wanted = _FLOAT.itemsize * shape.count
+        wanted = FLOAT.itemsize * shape.count
         if len(data) - place < wanted:
             raise _too_short(path, shape, wanted, len(data) - place)
-        numbers = np.frombuffer(data, _FLOAT, shape.count, place)
+        numbers = np.frombuffer(data, FLOAT, shape.count, place)
         layers[shape.index] = _checked(path, shape, shape.cut(numbers))
         place += wanted
     if place < len(data):
-        raise UserError(
-            f"{path}: goes on for {len(data) - place} bytes after the last layer of {network}: "
-            "these are the weights of another cfg"
-        )
+        rest = len(data) - place
+        why = "these are the weights of another cfg, such as one with more levels"
+        if rest % FLOAT.itemsize:
+            why += ", or something was added to the file; numbers have 4 bytes each"
+        raise UserError(f"{path}: goes on for {rest} bytes after the last layer of {network}: {why}")
     if not layers:
         raise UserError(f"{path}: holds a header and no weights")
     return layers
@@ -231,10 +159,8 @@ def _checked(path: str, shape: LayerShape, found: LayerWeights) -> LayerWeights:
     Raises:
         UserError: a number is not finite, or a variance negative by more than cuDNN's rounding.
     """
-    arrays = (found.bias, found.kernel, found.gamma, found.mean, found.variance)
-    finite = all(np.isfinite(array).all() for array in arrays if array is not None)
-    if not finite or (found.variance is not None and (found.variance < -ROUNDING).any()):
-        what = "a negative variance" if finite else "numbers that are not finite"
+    if not found.is_finite or (found.variance is not None and not can_be_variance(found.variance)):
+        what = "a negative variance" if found.is_finite else "numbers that are not finite"
         raise UserError(
             f"{path}: layer {shape.index}, the {shape.name}, would have {what}: "
             "these are the weights of another cfg, or damaged"

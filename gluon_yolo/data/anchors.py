@@ -16,6 +16,7 @@ import numpy as np
 from gluon_yolo.atomic import writing
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.text_file import read_text
+from gluon_yolo.decimal_text import exact
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import Anchors
 
@@ -136,7 +137,7 @@ def parse_anchors(text: str) -> np.ndarray:
 
 def format_anchors(anchors: np.ndarray | Sequence[Sequence[float]]) -> str:
     """Return anchors (A, 2) as :func:`parse_anchors` reads them."""
-    return ", ".join(f"{float(w):.12g},{float(h):.12g}" for w, h in anchors)
+    return ", ".join(f"{exact(w)},{exact(h)}" for w, h in anchors)
 
 
 def named_anchors(text: str) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 from gluon_yolo.assign import assign, pad_targets
 from gluon_yolo.data.prefetch import prefetch
 from gluon_yolo.data.processes import ProcessWorkers
-from gluon_yolo.data.sampler import ORDER, SIZE, Assigner, Job, Sampler
+from gluon_yolo.data.sampler import SIZE, Assigner, Job, Sampler, picture_order
 from gluon_yolo.data.transforms import Transform
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import DetectionSpec
@@ -183,7 +183,7 @@ class TrainLoader:
 
     def _order(self, epoch: int) -> list[int]:
         """Return the places in the data set that the epoch's batches take in turn."""
-        order = np.random.default_rng((ORDER, self.seed, epoch)).permutation(len(self.dataset))
+        order = picture_order(self.seed, epoch, len(self.dataset))
         return np.resize(order, len(self) * self.batch_size).tolist()
 
     def _jobs(self, epoch: int, start_batch: int, mixup: bool) -> Iterator[tuple[Job, np.ndarray]]:

@@ -177,7 +177,7 @@ def check_room(size: int, places: Sequence[str | None] = (SHARED, None)) -> None
         rooms = " and ".join(f"{room / 1e6:.0f} MB in {place}" for place, room in free.items())
         raise UserError(
             f"the processes that prepare pictures share {size / 1e6:.0f} MB, and there is room for {rooms}. "
-            "Give threads (--worker-type thread), a smaller --batch-size, or more room (docker run --shm-size)"
+            "Give threads (--worker-type thread), a smaller --batch-size, or room (docker run --shm-size)"
         )
 
 

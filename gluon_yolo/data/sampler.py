@@ -132,6 +132,11 @@ def _check_size(picture: np.ndarray, size_hw: tuple[int, int], reduction: int) -
         )
 
 
+def picture_order(seed: int, epoch: int, pictures: int) -> np.ndarray:
+    """Return the order in which an epoch takes so many pictures, a permutation of their places."""
+    return np.random.default_rng((ORDER, seed, epoch)).permutation(pictures)
+
+
 class _Named(RuntimeError):
     """An error of the program's own, with the name of the picture that it happened to."""
 

@@ -127,3 +127,7 @@ class Source(abc.ABC):
     def settings(self) -> dict[str, Any]:
         """Return defaults for the flags of training (with underscores) that the source itself carries."""
         return {}
+
+    def place_of(self, flag: str) -> str:
+        """Return where :meth:`settings` has a flag from, as messages begin."""
+        return str(self.path)

@@ -10,6 +10,8 @@ from typing import Any
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
+_LATER = ("score_key",)  # which older checkpoints lack
+
 
 @dataclasses.dataclass
 class Progress:
@@ -26,6 +28,7 @@ class Progress:
         best_score: the best validation score up to here; None before the first.
         best_epoch: the epoch that gave it.
         schedule: ``Schedule.to_dict()`` of the run.
+        score_key: which number ``best_score`` is; None in checkpoints from before it was kept.
     """
 
     network: str
@@ -38,6 +41,7 @@ class Progress:
     best_score: float | None = None
     best_epoch: int | None = None
     schedule: dict[str, Any] = dataclasses.field(default_factory=dict)
+    score_key: str | None = None
 
     def __post_init__(self) -> None:
         """Settle sequences as tuples, which JSON does not know."""
@@ -46,8 +50,8 @@ class Progress:
 
     @classmethod
     def names(cls) -> list[str]:
-        """Return the fields' names."""
-        return [field.name for field in dataclasses.fields(cls)]
+        """Return the names of the fields that every record has."""
+        return [field.name for field in dataclasses.fields(cls) if field.name not in _LATER]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, fit for JSON."""
@@ -57,7 +61,8 @@ class Progress:
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Progress:
         """Rebuild what :meth:`to_dict` wrote, from a record that may hold more."""
-        return cls(**{name: record[name] for name in cls.names()})
+        later = {name: record[name] for name in _LATER if name in record}
+        return cls(**{name: record[name] for name in cls.names()}, **later)
 
     def refuse_other(self, path: Path, network: str, class_names: Sequence[str]) -> None:
         """Raise UserError when this, read from ``path``, is of another network or of other classes."""

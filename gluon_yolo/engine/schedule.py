@@ -57,7 +57,7 @@ class Schedule:
     mode: str = "step"
     decay: float | Sequence[float] = 0.1
     decay_epochs: Sequence[float] = ()
-    decay_period: int = 0
+    decay_period: float = 0
     warmup_epochs: float = 0
     warmup_lr: float = 0.0
     target_lr: float = 0.0
@@ -82,7 +82,8 @@ class Schedule:
         if any(epoch < 0 for epoch in epochs):
             raise UserError(f"decay_epochs: expected epochs of 0 or more, got {list(epochs)}")
         if self.decay_period:
-            epochs = tuple(range(self.decay_period, self.total_epochs, self.decay_period))
+            count = math.ceil(self.total_epochs / self.decay_period)
+            epochs = tuple(self.decay_period * number for number in range(1, count))
         object.__setattr__(self, "decay_epochs", epochs)
         self._settle_decay()
         self._warn()

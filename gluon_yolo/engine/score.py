@@ -1,25 +1,71 @@
-"""Score: the one number by which a run's epochs are compared, and the metric that gives it."""
+"""Score: the one number by which a run's epochs are compared, and the metrics that give it."""
 
 from __future__ import annotations
 
+import importlib.util
+import logging
+from collections.abc import Mapping
+from typing import Any
+
 from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.errors import UserError
 from gluon_yolo.metrics import Metric
-from gluon_yolo.metrics.coco_ap import COCOMetric
+from gluon_yolo.metrics.coco_means import COCOMeans
 from gluon_yolo.metrics.voc_ap import VOCMetric
 
-_KEYS = {"voc07": "VOC07_mAP50", "voc": "VOC_mAP50", "coco": "AP"}
+FITNESS = "fitness"
+AP_SHARE = 0.9  # of COCO's AP in the fitness; the rest is AP50
+_KEYS = {"fitness": FITNESS, "voc07": "VOC07_mAP50", "voc": "VOC_mAP50", "coco": "AP"}
+_BY_COCO = ("fitness", "coco")
+
+log = logging.getLogger("gluon_yolo")
 
 
-def score(dataset: Dataset, kind: str = "auto") -> tuple[Metric, str]:
-    """Return the metric of a validation, and which of its numbers decides.
+def score(dataset: Dataset, kind: str = "auto") -> tuple[list[Metric], str]:
+    """Return the metrics of a validation, and which of their numbers decides.
 
     Args:
         dataset: the pictures to validate on.
-        kind: ``voc07``, Pascal VOC's mean over eleven recalls at an IoU of 0.5; ``voc``, the area under
-            the same curve, as darknet's ``map`` gives it; ``coco``, COCO's AP; ``auto``: ``coco`` for COCO's
-            annotations, else ``voc07``.
+        kind: ``fitness``, see :func:`fitness`; ``coco``, COCO's AP; ``voc07``, Pascal VOC's mean over eleven
+            recalls at an IoU of 0.5; ``voc``, the area under the same curve, as darknet's ``map`` gives it;
+            ``auto``: ``fitness``, or ``voc07`` where pycocotools is not installed, which is said.
+
+    Raises:
+        UserError: for a kind that needs pycocotools where it is not installed.
     """
+    counted = importlib.util.find_spec("pycocotools") is not None
     if kind == "auto":
-        kind = "coco" if dataset.is_coco else "voc07"
-    metric = COCOMetric.from_dataset(dataset) if kind == "coco" else VOCMetric(dataset.class_names)
-    return metric, _KEYS[kind]
+        kind = "fitness" if counted else "voc07"
+        if not counted:
+            log.warning(
+                "validation: COCO's AP needs pycocotools (pip install pycocotools), so the best epoch is "
+                "chosen by VOC07_mAP50, which cannot tell a box that fits from one that is a little off"
+            )
+    if kind in _BY_COCO and not counted:
+        raise UserError(f"--val-metric {kind} needs pycocotools: pip install pycocotools")
+    metrics: list[Metric] = [VOCMetric(dataset.class_names)]
+    if counted:
+        metrics.append(COCOMeans.from_dataset(dataset))
+    return metrics, _KEYS[kind]
+
+
+def fitness(numbers: Mapping[str, Any]) -> float:
+    """Return 0.9 AP + 0.1 AP50, by COCO's count.
+
+    Over the few objects that most validations have, a score at one overlap stands still while boxes still get
+    better; and AP by itself, the mean over overlaps up to 0.95, is noisier where boxes are loose.
+    """
+    return AP_SHARE * float(numbers["AP"]) + (1 - AP_SHARE) * float(numbers["AP50"])
+
+
+def kind_of(key: str | None, dataset: Dataset) -> str:
+    """Return the kind of score that a run began with, by the number that its checkpoint names.
+
+    Args:
+        key: the number; None in a run from before it was kept, when ``auto`` was COCO's AP on COCO's
+            annotations, and else ``voc07``.
+        dataset: the run's validation pictures.
+    """
+    if key is None:
+        return "coco" if dataset.is_coco else "voc07"
+    return next(kind for kind, known in _KEYS.items() if known == key)

@@ -17,7 +17,7 @@ from gluon_yolo.spec import BOX_LOSSES, Anchors
 RANDOM_SHAPES = tuple((side, side) for side in range(320, 609, 32))
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
 WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
-VAL_METRICS = ("auto", "voc07", "voc", "coco")
+VAL_METRICS = ("auto", "fitness", "voc07", "voc", "coco")
 MOST_THREADS = 4  # Python's lock lets few work side by side: two give 1.65 times one
 
 # Smallest legal values; infinity and what is not a number are illegal everywhere.
@@ -109,7 +109,7 @@ class TrainSettings:
     lr_mode: str = "step"
     lr_decay: float | Sequence[float] = 0.1
     lr_decay_epoch: tuple[float, ...] = (160, 180)
-    lr_decay_period: int = 0
+    lr_decay_period: float = 0
     lr_power: float = 2.0
     target_lr: float = 0.0
     cosine_epochs: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from gluon_yolo.data import anchors
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.engine.settings import BACKBONE_WEIGHTS, TrainSettings
 from gluon_yolo.errors import UserError
+from gluon_yolo.inference.model_file import weights_file
 from gluon_yolo.losses.positives import choose_box_loss
 from gluon_yolo.nn import weights
 from gluon_yolo.nn.architecture import Architecture
@@ -75,7 +77,8 @@ def load_starting_weights(net: DetectionNetwork, settings: TrainSettings) -> Ori
         UserError: for weights that are missing, or are of another network.
     """
     if settings.weights:
-        loaded = _same_network(net, weights.load(net, settings.weights, partial=True))
+        path = weights_file(Path(settings.weights))
+        loaded = _same_network(net, weights.load(net, path, partial=True))
         return Origin(f"weights: {loaded}", loaded.fresh)
     if settings.pretrained:
         loaded = weights.load_pretrained(net)
@@ -84,7 +87,8 @@ def load_starting_weights(net: DetectionNetwork, settings: TrainSettings) -> Ori
     if settings.pretrained_base == "no":
         return Origin("weights: random", everything)
     if settings.pretrained_base not in BACKBONE_WEIGHTS:
-        loaded = weights.load(net, settings.pretrained_base, partial=True, backbone_only=True)
+        path = weights_file(Path(settings.pretrained_base))
+        loaded = weights.load(net, path, partial=True, backbone_only=True)
         return Origin(f"backbone: {_same_network(net, loaded)}", loaded.fresh)
     try:
         loaded = weights.load_pretrained(net, backbone_only=True)

@@ -75,6 +75,10 @@ class TrainStep:
         if self.contexts[0].device_type == "cpu":
             fuse_for_training(net)
         net.hybridize(static_alloc=True)
+        # Its graph is that of the first call, and a training's is another than an inference's, which mxnet's
+        # CPU kernels cannot train: made here, nobody who calls the network first makes the other one.
+        with autograd.record():
+            net._get_graph(nd.zeros((1, 1, 1, 3), dtype="uint8"))
         self.loss.hybridize()
         parameters = structural_parameters(net)
         if no_wd:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import shlex
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
@@ -18,6 +19,7 @@ from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.engine import generators
 from gluon_yolo.engine.checkpoint import Checkpoint
 from gluon_yolo.engine.devices import check_batch_size
+from gluon_yolo.engine.learnable import Learnable
 from gluon_yolo.engine.out_of_memory import too_large
 from gluon_yolo.engine.pace import BATCH, END, VALIDATION, Pace
 from gluon_yolo.engine.profiler import Profiler
@@ -35,7 +37,8 @@ from gluon_yolo.nn.detector import DetectionNetwork
 from gluon_yolo.text import duration
 
 log = logging.getLogger("gluon_yolo")
-SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")  # what metrics.csv keeps of a validation
+# What the log and metrics.csv keep of a validation.
+SCORES = ("fitness", "AP", "AP50", "VOC07_mAP50", "VOC_mAP50")
 SHOWN_BATCHES = 3
 
 
@@ -55,7 +58,8 @@ class Training:
         stop: whether, and by which signal, it was asked to end early.
 
     Raises:
-        UserError: when the batch does not split over the devices, or there is nothing to validate on.
+        UserError: when the batch does not split over the devices.
+        NothingToLearn: when the pictures show nothing to learn from.
     """
 
     def __init__(
@@ -69,6 +73,9 @@ class Training:
     ):
         """Set up loader, step and schedule."""
         check_batch_size(settings.batch_size, len(contexts))
+        learnable = Learnable(train_data, settings, net.spec.max_stride)
+        learnable.refuse()
+        learnable.warn()
         self.settings = settings
         self.net = net
         self.validation = validation
@@ -107,6 +114,7 @@ class Training:
             epoch=settings.start_epoch,
             step=settings.start_epoch * self.batches,
             schedule=self.schedule.to_dict(),
+            score_key=validation.score_key,
         )
         generators.seed(settings.seed)
         if settings.mixup and not settings.mixup_in(0):
@@ -128,6 +136,11 @@ class Training:
                 f"{self.folder.path}: its epochs had {before} batches, the data now gives {self.batches}: "
                 f"restore the data, or start a new run from these weights: --weights {self.folder.path}"
             )
+        if progress.score_key not in (None, self.validation.score_key):
+            raise UserError(
+                f"{self.folder.path}: compares its epochs by {progress.score_key}, which is not measured now"
+            )
+        progress.score_key = self.validation.score_key
         self.progress = progress
         self.folder.metrics.keep_before(progress.epoch)
         log.info("resuming at epoch %d, batch %d", progress.epoch, progress.batch)
@@ -157,7 +170,7 @@ class Training:
 
     def _say_stopped(self) -> None:
         at = f"epoch {self.progress.epoch}, batch {self.progress.batch}"
-        command = f"gluon-yolo train --resume {self.folder.path}"
+        command = f"gluon-yolo train --resume {shlex.quote(str(self.folder.path))}"
         log.info("stopped by %s at %s; go on with: %s", self.stop.asked.name, at, command)
 
     def _train_epoch(self, epoch: int) -> Tally:
@@ -231,7 +244,8 @@ class Training:
         self.progress.epoch, self.progress.batch, self.progress.losses = epoch + 1, 0, ()
         self._save()
         with atomic.writing(self.folder.path / "curves.png", "free space there or allow writing"):
-            visualize.plot_curves(self.folder.metrics.path, self.folder.path / "curves.png")
+            key = self.validation.score_key
+            visualize.plot_curves(self.folder.metrics.path, self.folder.path / "curves.png", key)
         if self.settings.save_interval and (epoch + 1) % self.settings.save_interval == 0:
             self.checkpoint.save_snapshot(self.net, epoch)
         self.pace.spent(END)
@@ -246,8 +260,10 @@ class Training:
         if progress.best_score is None or score > progress.best_score:
             progress.best_score, progress.best_epoch = score, epoch
             self.checkpoint.save_best(self.net)
+        names = [key, *(name for name in SCORES if name in result and name != key)]
+        numbers = "  ".join(f"{name} {float(result[name]):.4f}" for name in names)
         best = f"best {progress.best_score:.4f} at epoch {progress.best_epoch}"
-        log.info("epoch %d  %s %.4f  (%s)", epoch, key, score, best)
+        log.info("epoch %d  %s  (%s)", epoch, numbers, best)
         return result
 
     def _save(self) -> None:

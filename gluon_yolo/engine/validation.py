@@ -11,6 +11,7 @@ import numpy as np
 from gluon_yolo.boxes import USUAL_DETECTIONS
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.engine.evaluate import evaluate
+from gluon_yolo.engine.score import FITNESS, fitness
 from gluon_yolo.engine.sheets import VALIDATION_PICTURES, ValidationSheet
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
@@ -29,14 +30,15 @@ class Validation:
     Args:
         dataset: the pictures and their truths.
         metrics: what is measured.
-        score_key: the number among theirs by which networks are compared.
+        score_key: the number by which networks are compared, one of theirs or :data:`FITNESS`.
         size_hw: height and width of the network's input.
         workers: threads that read pictures.
         fit: how pictures are brought to the input's size; stretched when None.
         max_detections: of a picture, at most.
 
     Raises:
-        UserError: when there is nothing to find in the pictures.
+        UserError: when there is nothing to find in the pictures, or all of it is marked difficult, which the
+            metrics do not count.
     """
 
     def __init__(
@@ -50,10 +52,14 @@ class Validation:
         max_detections: int = USUAL_DETECTIONS,
     ) -> None:
         """Check that there is something to score."""
-        if not dataset.report.boxes:
-            why = f"; the first finding: {dataset.report.findings[0]}" if dataset.report.findings else ""
+        report = dataset.report
+        if not report.boxes:
+            why = f"; the first finding: {report.findings[0]}" if report.findings else ""
+            raise UserError(f"{report.title}: no object in any picture, so nothing to validate on{why}")
+        if report.difficult == report.boxes:
             raise UserError(
-                f"{dataset.report.title}: no object in any picture, so nothing to validate on{why}"
+                f"{report.title}: all {report.boxes:,} objects are marked difficult, which no score counts: "
+                "take the mark off those that are to be found"
             )
         self.dataset = dataset
         self.metrics = metrics
@@ -78,8 +84,8 @@ class Validation:
         """Score a network's present weights.
 
         Returns:
-            What :func:`gluon_yolo.engine.evaluate.evaluate` returns, and a sheet of pictures with what was
-            found.
+            What :func:`gluon_yolo.engine.evaluate.evaluate` returns, with the fitness where COCO's numbers
+            are there, and a sheet of pictures with what was found.
         """
         context = next(iter(net.collect_params().values())).list_ctx()[0]
         gpu = context.device_id if context.device_type == "gpu" else None
@@ -102,6 +108,8 @@ class Validation:
             watched=VALIDATION_PICTURES,
             title="validate",
         )
+        if "AP50" in numbers:
+            numbers[FITNESS] = fitness(numbers)
         # Its blocks refer to one another in rings, and hold the memory of a batch until these are found.
         del predictor
         gc.collect()

@@ -14,14 +14,18 @@ from gluon_yolo.spec import DetectionSpec
 BOXES, SCORES = "boxes", "scores"
 
 
-def with_decoding(graph: InferenceGraph, spec: DetectionSpec) -> InferenceGraph:
+def with_decoding(
+    graph: InferenceGraph, spec: DetectionSpec, size_hw: tuple[int, int] | None = None
+) -> InferenceGraph:
     """Return a graph that ends at ``boxes`` (B, N, 4), corners in input pixels, and ``scores`` (B, N, C).
 
-    The flat index N counts level, anchor, row, column. The grid follows the maps' sizes.
+    The flat index N counts level, anchor, row, column.
 
     Args:
         graph: it ends at the raw maps, by ascending stride.
         spec: of the network.
+        size_hw: height and width of the input in pixels where they are fixed, so that the grids are weights;
+            None has the grids follow the maps' sizes.
 
     Raises:
         ValueError: when the spec names a coding or a score rule that is not known here.
@@ -32,7 +36,7 @@ def with_decoding(graph: InferenceGraph, spec: DetectionSpec) -> InferenceGraph:
     build = Builder("decode_")
     boxes, scores = [], []
     for level, raw in enumerate(graph.outputs.values()):
-        boxes_of_level, scores_of_level = _level(build, raw, spec, level)
+        boxes_of_level, scores_of_level = _level(build, raw, spec, level, size_hw)
         boxes.append(boxes_of_level)
         scores.append(scores_of_level)
     outputs = {
@@ -42,15 +46,22 @@ def with_decoding(graph: InferenceGraph, spec: DetectionSpec) -> InferenceGraph:
     return graph.extended(build.nodes, build.weights, outputs)
 
 
-def _level(build: Builder, raw: str, spec: DetectionSpec, level: int) -> tuple[str, str]:
+def _level(
+    build: Builder, raw: str, spec: DetectionSpec, level: int, size_hw: tuple[int, int] | None
+) -> tuple[str, str]:
     """Add one level's steps; return its boxes (B, A * H * W, 4) and scores (B, A * H * W, C)."""
     stride, reach = spec.strides[level], spec.xy_scales[level]
     deltas, scores = _PARTS[spec.score_rule](build, raw, len(spec.anchors[level]), spec.num_classes)
     place = build.add("sigmoid", _along(build, deltas, 0, 2))
     place = _scaled(build, place, reach * stride)
-    corner = build.add("cells", raw)
-    corner = _scaled(build, corner, stride, -(reach - 1) / 2 * stride)
-    centre = build.add("add", place, corner)
+    shift = -(reach - 1) / 2 * stride
+    if size_hw is None:
+        centre = build.add("add", place, _scaled(build, build.add("cells", raw), stride, shift))
+    else:
+        corners = _cells(size_hw[0] // stride, size_hw[1] // stride) * stride + shift
+        # For each anchor its own: OpenCV before 4.7 adds no (1, 1, 2, H * W) to (B, A, 2, H * W).
+        corners = corners.repeat(len(spec.anchors[level]), axis=1)
+        centre = build.add("add", place, name=f"decode_centre{level}", weights=(corners,))
     ratio, factor = _RATIOS[spec.box_coding](build, _along(build, deltas, 2, DELTAS))
     halves = np.asarray(spec.anchors[level]).reshape(1, -1, 2, 1) / 2 * factor
     half = build.add("multiply", ratio, name=f"decode_half{level}", weights=(halves,))
@@ -75,8 +86,9 @@ def _shared_classes(build: Builder, raw: str, anchors: int, classes: int) -> tup
         build.add("slice", raw, axis=1, begin=begin, end=end, step=1) for begin, end in zip(ends, ends[1:])
     )
     objectness = build.add("reshape", build.add("sigmoid", objectness), shape=(0, anchors, 1, -1))
-    logits = build.add("reshape", logits, shape=(0, 1, classes, -1))
-    scores = build.add("multiply", objectness, build.add("softmax", logits, axis=2))
+    shared = build.add("softmax", build.add("reshape", logits, shape=(0, 1, classes, -1)), axis=2)
+    # A copy for each anchor: OpenCV before 4.7 stretches one of two factors, and not both.
+    scores = build.add("multiply", build.add("concat", *[shared] * anchors, axis=1), objectness)
     return build.add("reshape", deltas, shape=(0, anchors, DELTAS, -1)), scores
 
 
@@ -99,6 +111,12 @@ _RATIOS: Mapping[str, Callable[[Builder, str], tuple[str, float]]] = {
     "yolo3": _exponential,
     "squared_sigmoid": _squared_sigmoid,
 }
+
+
+def _cells(rows: int, columns: int) -> np.ndarray:
+    """Return column and row of each cell, (1, 1, 2, H * W), row by row."""
+    row, column = np.mgrid[:rows, :columns]
+    return np.stack([column.ravel(), row.ravel()])[None, None].astype(np.float64)
 
 
 def _along(build: Builder, array: str, begin: int, end: int) -> str:

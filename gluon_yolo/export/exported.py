@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo.darknet.header import Header
 from gluon_yolo.darknet.network import CFG
-from gluon_yolo.darknet.weights import Header
 from gluon_yolo.errors import UserError
 from gluon_yolo.export import graph
 from gluon_yolo.inference.model_file import ModelFile

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gluon_yolo.bars import counting
-from gluon_yolo.darknet.weights import Header
+from gluon_yolo.darknet.header import Header
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.exported import origin_of
 from gluon_yolo.export.parity import Parity
@@ -33,6 +33,7 @@ class Format:
         cuts: where its graph may end, the usual first.
         precisions: of its weights.
         packages: what writing and trying it needs beside mxnet.
+        fixable: whether its files can be of one batch and size alone.
     """
 
     module: str
@@ -40,16 +41,17 @@ class Format:
     cuts: tuple[str, ...] = CUTS
     precisions: tuple[str, ...] = ("float32",)
     packages: tuple[str, ...] = ()
+    fixable: bool = False
 
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 _HALF = ("float32", "float16")
 FORMATS: Mapping[str, Format] = {
     "symbol": Format("symbol", ENDINGS["symbol"], CUTS, ("float32", "bfloat16")),
-    "onnx": Format("onnx", ENDINGS["onnx"], packages=("onnx", "onnxruntime")),
+    "onnx": Format("onnx", ENDINGS["onnx"], packages=("onnx", "onnxruntime"), fixable=True),
     "ncnn": Format("ncnn", ENDINGS["ncnn"], ("raw",), _HALF, ("ncnn",)),
-    "openvino": Format("openvino", ENDINGS["openvino"], CUTS, PRECISIONS, ("onnx", "openvino")),
-    "mnn": Format("mnn", ENDINGS["mnn"], ("decoded", "raw"), _HALF, ("onnx", "MNN")),
+    "openvino": Format("openvino", ENDINGS["openvino"], CUTS, PRECISIONS, ("onnx", "openvino"), True),
+    "mnn": Format("mnn", ENDINGS["mnn"], ("decoded", "raw"), _HALF, ("onnx", "MNN"), True),
     "darknet": Format("darknet", (".weights", ".names", ".cfg"), ()),
 }
 
@@ -90,6 +92,7 @@ def export(
     suppression: Suppression | None = None,
     fit: str = "resize",
     header: Header | None = None,
+    fixed_batch: int | None = None,
 ) -> Exported:
     """Write a network in formats that other programs run, each held to the network's own boxes and scores.
 
@@ -108,6 +111,8 @@ def export(
         suppression: the thresholds of the cut ``nms``.
         fit: how pictures are brought to the input, a mode of :class:`gluon_yolo.inference.fit.Fit`.
         header: of darknet's weights; None takes version 0.2.5 with no pictures seen.
+        fixed_batch: pictures that the files take at once, where those formats that can be so are to take that
+            many of ``size_hw`` alone; they then end at ``decoded`` unless ``cut`` says otherwise.
 
     Raises:
         UserError: when a format, its cut or its precision is unknown, an operator has no counterpart, the
@@ -115,7 +120,7 @@ def export(
         MissingDependency: when a package is absent that a format needs.
         WrongResults: when what was written does not give the network's results.
     """
-    _check(formats, cut, precision, fuse)
+    _check(formats, cut, precision, fuse, fixed_batch)
     numbers = suppression or Suppression()
     size_hw = (int(size_hw[0]), int(size_hw[1]))
     request = Request(
@@ -125,6 +130,7 @@ def export(
         request.name, net.zoo_name, net.spec, size_hw, precision=precision, weights=digest(net), fit=fit
     )
     record = dataclasses.replace(record, origin=origin_of(net, header), max_detections=numbers.max_detections)
+    request = dataclasses.replace(request, record=record, batch=fixed_batch)
     files = {kind: tuple(f"{request.name}{end}" for end in FORMATS[kind].endings) for kind in formats}
     parities = {}
     with published(out_dir, record, files) as coming:
@@ -139,7 +145,9 @@ def _writer(kind: str):
     return importlib.import_module(f"gluon_yolo.export.{FORMATS[kind].module}")
 
 
-def _check(formats: Sequence[str], cut: str | None, precision: str, fuse: bool) -> None:
+def _check(
+    formats: Sequence[str], cut: str | None, precision: str, fuse: bool, fixed_batch: int | None
+) -> None:
     """Check what is asked for against what the formats can be.
 
     Raises:
@@ -165,5 +173,10 @@ def _check(formats: Sequence[str], cut: str | None, precision: str, fuse: bool) 
             )
     if fuse and "symbol" not in formats:
         raise UserError("fusing is of the format symbol; the others are fused as they are")
+    if fixed_batch is not None and not any(FORMATS[kind].fixable for kind in formats):
+        fixable = ", ".join(kind for kind, known in FORMATS.items() if known.fixable)
+        raise UserError(f"a fixed size is of the formats {fixable}; the others take any size as they are")
+    if fixed_batch is not None and fixed_batch < 1:
+        raise UserError(f"batch size {fixed_batch}: expected 1 or more")
     for package in dict.fromkeys(package for kind in formats for package in FORMATS[kind].packages):
         import_package(package)

@@ -70,7 +70,7 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
             "every step-th place from begin to before end along the axis",
             attributes=("axis", "begin", "end", "step"),
         ),
-        "add": Operator("x + y, sides of 1 stretched", (2, 2)),
+        "add": Operator("x + y, sides of 1 stretched; y may be a weight", (1, 2), ("term",), 1),
         "subtract": Operator("x - y, sides of 1 stretched", (2, 2)),
         "multiply": Operator("x * y, sides of 1 stretched; y may be a weight", (1, 2), ("factor",), 1),
         "reshape": Operator("0 keeps the side at its place, -1 takes what is left", attributes=("shape",)),

@@ -16,6 +16,7 @@ from gluon_yolo.export.activation_ranges import Progress, Ranges
 from gluon_yolo.export.request import Request
 from gluon_yolo.export.symbol import save
 from gluon_yolo.inference.graph import ENDINGS, Graph
+from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.mxnet_runtime import MXNetRuntime
 from gluon_yolo.inference.runtimes import Network
 from gluon_yolo.nn.decode import Detect
@@ -49,6 +50,10 @@ class Int8(abc.ABC):
     @abc.abstractmethod
     def write(self, ranges: Ranges, excluded: Sequence[str], folder: Path) -> Graph:
         """Write the same, ending behind suppression, and return what a record says of it."""
+
+    def hold(self, record: ModelFile, folder: Path) -> None:
+        """Let the file that was written hold its record, of this one format, itself, where it has a place."""
+        return
 
 
 class SymbolInt8(Int8):
@@ -128,7 +133,7 @@ class OnnxInt8(Int8):
         model = self._int8.quantize(self._decoded, self._request.graph, ranges, excluded)
         with tempfile.TemporaryDirectory() as folder:
             write_model(model, Path(folder) / "tried.onnx")
-            return OnnxRuntime(Path(folder) / "tried.onnx", self._request.net.spec)
+            return OnnxRuntime(Path(folder) / "tried.onnx", self._request.net.spec, portable=True)
 
     def write(self, ranges: Ranges, excluded: Sequence[str], folder: Path) -> Graph:
         """Write ``NAME.onnx``."""
@@ -149,7 +154,18 @@ class OnnxInt8(Int8):
         onnx.checker.check_model(quantized, full_check=True)
         file = f"{request.name}{ENDINGS['onnx'][0]}"
         write_model(quantized, folder / file)
-        return Graph((file,), "nms", outputs, (), dict(vars(request.suppression)))
+        numbers = dict(vars(request.suppression))
+        return Graph((file,), "nms", outputs, (), numbers, portable=True)
+
+    def hold(self, record: ModelFile, folder: Path) -> None:
+        """Let ``NAME.onnx`` hold its record."""
+        from gluon_yolo.export.onnx_file import add_record, write_model
+        from gluon_yolo.export.onnx_operators import onnx
+
+        path = folder / record.graphs[self.kind].files[0]
+        model = onnx.load(str(path))
+        add_record(model, record)
+        write_model(model, path)
 
 
 INT8: Mapping[str, type[Int8]] = {"symbol": SymbolInt8, "onnx": OnnxInt8}

@@ -42,7 +42,7 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
         raise WrongResults(f"{file}: MNN's converter failed: {said[-1]}; nothing was written")
     source.unlink()
     try:
-        runtime = MNNRuntime(folder / file, request.net.spec, graph.outputs)
+        runtime = MNNRuntime(folder / file, request.net.spec, graph.outputs, shape=graph.shape)
     except UserError as error:  # the converter does not look whether it could write all of its file
         raise OSError("MNN could not write all of it; is the disk full?") from error
     parity = request.reference.demand(runtime, file, BOUNDS[request.precision])

@@ -13,6 +13,8 @@ from gluon_yolo.export.decoding import BOXES, SCORES, with_decoding
 from gluon_yolo.export.inference_graph import INPUT, InferenceGraph
 from gluon_yolo.export.onnx_operators import OPSET, OnnxBuilder, add_step, helper, onnx
 from gluon_yolo.export.onnx_suppression import Suppression, add_suppression
+from gluon_yolo.inference import embedded
+from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.nn.scores import score_rule_of
 from gluon_yolo.spec import DetectionSpec
 
@@ -56,7 +58,7 @@ def make_model(
     """
     if cut not in CUTS or pixels not in PIXELS:
         raise ValueError(f"expected one of {CUTS} and of {tuple(PIXELS)}, got {cut!r} and {pixels!r}")
-    whole = graph if cut == "raw" else with_decoding(graph, spec)
+    whole = graph if cut == "raw" else with_decoding(graph, spec, fixed[1:] if fixed else None)
     build = OnnxBuilder()
     for weight, array in whole.weights.items():
         build.constant(array, weight)
@@ -66,7 +68,7 @@ def make_model(
             build, node, [names.get(name, name) for name in node.inputs], names.get(node.name, node.name)
         )
     batch, height, width = fixed or ("batch", "height", "width")
-    outputs = _outputs(whole, spec, batch)
+    outputs = _outputs(whole, spec, batch, fixed[1:] if fixed else None)
     if cut == "nms":
         decoded = [whole.outputs[BOXES], whole.outputs[SCORES]]
         outputs = add_suppression(build, *decoded, suppression or Suppression(), batch)
@@ -91,21 +93,32 @@ def make_model(
     return model
 
 
+def add_record(model: onnx.ModelProto, record: ModelFile) -> None:
+    """Let a model's metadata hold what its ``NAME.json`` says, so that the file can be used alone."""
+    text = json.dumps(record.to_dict(), ensure_ascii=False)
+    model.metadata_props.append(onnx.StringStringEntryProto(key=embedded.KEY, value=text))
+
+
 def write_model(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
     """Write a model to a file, whole or not at all."""
     with replacing(Path(path)) as part:
         part.write_bytes(model.SerializeToString())
 
 
-def _outputs(graph: InferenceGraph, spec: DetectionSpec, batch: int | str) -> dict[str, tuple]:
-    """Return the shapes of raw maps, or of boxes and scores, by their names."""
+def _outputs(
+    graph: InferenceGraph, spec: DetectionSpec, batch: int | str, size_hw: tuple[int, int] | None
+) -> dict[str, tuple]:
+    """Return the shapes of raw maps, or of boxes and scores, by their names; names of sides that are open."""
+    sides: list[tuple] = [(f"rows_{level}", f"columns_{level}") for level in range(spec.num_levels)]
+    anchors: int | str = "anchors"
+    if size_hw is not None:
+        sides = [(size_hw[0] // stride, size_hw[1] // stride) for stride in spec.strides]
+        anchors = sum(count * rows * wide for count, (rows, wide) in zip(spec.anchors_per_level, sides))
     if set(graph.outputs) == {BOXES, SCORES}:
-        return {BOXES: (batch, "anchors", 4), SCORES: (batch, "anchors", spec.num_classes)}
+        return {BOXES: (batch, anchors, 4), SCORES: (batch, anchors, spec.num_classes)}
     rule = score_rule_of(spec)
-    return {
-        name: (batch, rule.channels(count, spec.num_classes), f"rows_{level}", f"columns_{level}")
-        for level, (name, count) in enumerate(zip(graph.outputs, spec.anchors_per_level))
-    }
+    channels = [rule.channels(count, spec.num_classes) for count in spec.anchors_per_level]
+    return {name: (batch, channels[level], *sides[level]) for level, name in enumerate(graph.outputs)}
 
 
 def _metadata(spec: DetectionSpec, cut: str) -> dict[str, str]:

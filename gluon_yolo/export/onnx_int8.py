@@ -70,7 +70,11 @@ def _seen_within(collector: Collector) -> tuple[float, float]:
 
 
 def quantize(
-    model: onnx.ModelProto, graph: InferenceGraph, ranges: Ranges, excluded: Sequence[str] = ()
+    model: onnx.ModelProto,
+    graph: InferenceGraph,
+    ranges: Ranges,
+    excluded: Sequence[str] = (),
+    portable: bool = True,
 ) -> onnx.ModelProto:
     """Turn a float32 model into one that computes in int8.
 
@@ -80,6 +84,7 @@ def quantize(
         graph: what it was made of.
         ranges: of :func:`calibrate`.
         excluded: layers that stay in float32, out of :func:`layers`.
+        portable: keep sums of two products within 16 bits, as x86 processors without VNNI need it.
 
     Returns:
         The model with the same inputs, outputs and metadata.
@@ -114,7 +119,7 @@ def quantize(
         chosen,
         [],
         list(_OPERATORS),
-        {},
+        {"TensorQuantOverrides": _weight_ranges(copy, chosen, tools) if portable else {}},
     )
     quantizer.quantize_model()
     quantizer.model.topological_sort()
@@ -151,6 +156,45 @@ def _tools() -> SimpleNamespace:
         TensorsData=TensorsData,
         CalibrationMethod=CalibrationMethod,
     )
+
+
+def _weight_ranges(
+    model: onnx.ModelProto, chosen: Sequence[str], tools: SimpleNamespace
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the range of each channel's weights by their name, wide enough that no sum of two saturates."""
+    arrays = {tensor.name: tensor for tensor in model.graph.initializer}
+    names = [
+        node.input[1] for node in model.graph.node if node.op_type == "Conv" and node.name in set(chosen)
+    ]
+    return {
+        name: [
+            {"quant_type": tools.QuantType.QInt8, "symmetric": True, "axis": 0, "rmin": -reach, "rmax": reach}
+            for reach in pair_ranges(onnx.numpy_helper.to_array(arrays[name]))
+        ]
+        for name in names
+    }
+
+
+def pair_ranges(weight: np.ndarray) -> np.ndarray:
+    """Return what each channel's int8 is to reach over, so that no sum of two products saturates.
+
+    x86 processors without VNNI multiply two uint8 by two int8 and add the products in 16 bits, which end at
+    32767: 255 times 128 still fits. Which weights of a channel meet is up to the program, so the two largest
+    of one sign are held to 127 together, before they are rounded. Depthwise kernels sum in 32 bits, and keep
+    the range of their weights.
+
+    Args:
+        weight: (O, C / groups, kernel height, kernel width) float32.
+
+    Returns:
+        (O,) float32; 127 steps of int8 reach as far.
+    """
+    rows = weight.reshape(len(weight), -1)
+    largest = np.abs(rows).max(axis=1)
+    if weight.shape[1] == 1:
+        return largest.astype(np.float32)
+    of_sign = (np.sort(np.maximum(signed, 0), axis=1)[:, -2:].sum(axis=1) for signed in (rows, -rows))
+    return np.maximum(largest, np.maximum(*of_sign)).astype(np.float32)
 
 
 def _keep_in_float(graph: onnx.GraphProto, excluded: Sequence[str]) -> None:

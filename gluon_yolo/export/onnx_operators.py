@@ -20,6 +20,7 @@ except ImportError as error:
 __all__ = ["OPSET", "OnnxBuilder", "add_step", "helper", "onnx"]
 
 OPSET = 13
+_LONGEST_MAP = 2048  # cells a side: of 16384 pixels at a stride of 8
 
 
 class OnnxBuilder:
@@ -83,8 +84,9 @@ def _plain(op: str, **attributes: Any) -> Writer:
 
 
 def _planes(build: OnnxBuilder, node: Node, inputs: list[str], name: str) -> None:
-    bytes_first = build.add("Transpose", inputs, f"{name}_transposed", perm=(0, 3, 1, 2))
-    build.add("Cast", [bytes_first], name, to=onnx.TensorProto.FLOAT)
+    # Cast first: TensorRT takes bytes as an input, and no operator of its own but the cast reads them.
+    floats = build.add("Cast", inputs, f"{name}_floats", to=onnx.TensorProto.FLOAT)
+    build.add("Transpose", [floats], name, perm=(0, 3, 1, 2))
 
 
 def _convolution(build: OnnxBuilder, node: Node, inputs: list[str], name: str) -> None:
@@ -147,11 +149,16 @@ def _cells(build: OnnxBuilder, node: Node, inputs: list[str], name: str) -> None
     def add(op: str, *sources: str, **attributes: Any) -> str:
         return build.add(op, list(sources), f"{name}_{len(build.nodes)}", **attributes)
 
-    # Sums of ones: Range wants scalars, which shape inference of fixed sizes takes for vectors.
-    ones = add("Expand", build.float(1), add("Slice", add("Shape", *inputs), *map(build.integers, (2, 4))))
-    counts = [add("CumSum", ones, build.integer(axis)) for axis in (1, 0)]
-    rows = [add("Reshape", count, build.integers(1, -1)) for count in counts]
-    build.add("Sub", [add("Concat", *rows, axis=0), build.float(1)], name)
+    # Parts of one long row of numbers: of the operators that count, some readers know no CumSum, and ONNX
+    # Runtime takes what Range reads for no scalars where it is told the sizes.
+    count = build.constant(np.arange(_LONGEST_MAP, dtype=np.float32).reshape(1, 1, 1, -1), "count")
+    shape = add("Shape", *inputs)
+    ends = [add("Slice", shape, *map(build.integers, (axis, axis + 1))) for axis in (3, 2)]
+    counts = [add("Slice", count, build.integers(0), end, build.integers(3)) for end in ends]
+    counts[1] = add("Reshape", counts[1], build.integers(1, 1, -1, 1))
+    sides = add("Slice", shape, *map(build.integers, (2, 4)))
+    grid = add("Concat", *(add("Expand", numbers, sides) for numbers in counts), axis=1)
+    build.add("Reshape", [grid, build.integers(1, 1, 2, -1)], name)
 
 
 _WRITERS: Mapping[str, Writer] = {

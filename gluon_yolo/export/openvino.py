@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
-from gluon_yolo.export.onnx import write_cut
+from gluon_yolo.export.onnx import usual_cut, write_cut
 from gluon_yolo.export.parity import BOUNDS, Parity
 from gluon_yolo.export.request import Request
+from gluon_yolo.inference import embedded
 from gluon_yolo.inference.graph import ENDINGS, Graph
 from gluon_yolo.inference.openvino_runtime import OpenVINORuntime
 from gluon_yolo.inference.runtime import import_package
@@ -24,14 +26,14 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
         WrongResults: when OpenVINO gives other boxes and scores with them.
     """
     files = tuple(f"{request.name}{ending}" for ending in ENDINGS["openvino"])
-    graph = _convert(request, folder / files[0], request.cut or "nms")
+    graph = _convert(request, folder / files[0], usual_cut(request))
     tried = folder / files[0]
     if graph.cut == "nms":
         tried = folder / f"{request.name}-decoded.xml"
         _convert(request, tried, "decoded")
     runtime = OpenVINORuntime(tried, request.net.spec, precision=request.precision)
     parity = request.reference.demand(runtime, files[0], BOUNDS[request.precision])
-    return dataclasses.replace(graph, files=files), parity
+    return graph, parity
 
 
 def _convert(request: Request, path: Path, cut: str) -> Graph:
@@ -43,8 +45,12 @@ def _convert(request: Request, path: Path, cut: str) -> Graph:
     openvino = import_package("openvino")
     source = path.with_suffix(".onnx")
     graph = write_cut(request, source, cut)
+    graph = dataclasses.replace(graph, files=(path.name, path.with_suffix(".bin").name))
     model = openvino.Core().read_model(source)
     source.unlink()
+    if request.record is not None:
+        text = json.dumps(request.record.of_one("openvino", graph).to_dict(), ensure_ascii=False)
+        model.set_rt_info(text, embedded.KEY)
     try:
         openvino.save_model(model, path, compress_to_fp16=request.precision == "float16")
     except RuntimeError as error:

@@ -25,6 +25,7 @@ BEST = "best"
 LOOKED_AT = 4  # calibration pictures on which each layer's own error is measured
 Lost = Callable[[Network], float]
 Say = Callable[[str], None]
+Scored = Callable[[ModelFile, Path], Sequence[str]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +113,10 @@ def choose(
 
 
 def write(
-    request: Request, out_dir: str | os.PathLike[str], made: Sequence[tuple[Int8, Choice]]
+    request: Request,
+    out_dir: str | os.PathLike[str],
+    made: Sequence[tuple[Int8, Choice]],
+    scored: Scored = lambda record, folder: (),
 ) -> tuple[Path, Publication]:
     """Write a network in int8, in one format or several, and its record; all of it or nothing.
 
@@ -122,6 +126,8 @@ def write(
         request: the network, its name, size and thresholds.
         out_dir: made when absent.
         made: the formats, and how each is quantized.
+        scored: is called with the record of one format and the folder of its files before these appear, and
+            returns the runtimes in which it loses little enough, for the record.
 
     Returns:
         The path of ``NAME.json``, and what became of what lay there.
@@ -142,7 +148,11 @@ def write(
     files = {int8.kind: [f"{request.name}{ending}" for ending in ENDINGS[int8.kind]] for int8, _ in made}
     with published(out_dir, record, files) as coming:
         for int8, chosen in made:
-            coming.graphs[int8.kind] = int8.write(chosen.ranges, chosen.excluded, coming.aside)
+            graph = int8.write(chosen.ranges, chosen.excluded, coming.aside)
+            held = scored(record.of_one(int8.kind, graph), coming.aside)
+            graph = dataclasses.replace(graph, runtimes=tuple(held))
+            int8.hold(record.of_one(int8.kind, graph), coming.aside)
+            coming.graphs[int8.kind] = graph
     return Path(out_dir) / f"{request.name}.json", coming
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gluon_yolo import settled
 from gluon_yolo.boxes import USUAL_DETECTIONS, candidates_for
-from gluon_yolo.darknet.weights import Header
+from gluon_yolo.darknet.header import Header
 from gluon_yolo.data.scene import draw_scene
 from gluon_yolo.data.transforms.view import resize
 from gluon_yolo.export.inference_graph import InferenceGraph
@@ -18,6 +18,7 @@ from gluon_yolo.export.parity import Reference
 from gluon_yolo.export.symbol_reader import read_network
 from gluon_yolo.file_names import check_name, made_name
 from gluon_yolo.inference.graph import Graph
+from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.runtime import check_size
 from gluon_yolo.nn.detector import DetectionNetwork
 
@@ -62,6 +63,9 @@ class Request:
         suppression: the thresholds of the cut ``nms``.
         fit: how pictures are brought to the input, a mode of :class:`gluon_yolo.inference.fit.Fit`.
         header: of darknet's weights; None takes version 0.2.5 with no pictures seen.
+        batch: pictures that the files take at once, where they are to take that many of ``size_hw`` alone;
+            None for any batch and size, in the formats that have both.
+        record: of the model, but for its graphs, for files that can hold it; None leaves it out.
     """
 
     net: DetectionNetwork
@@ -73,6 +77,13 @@ class Request:
     suppression: Suppression = Suppression()
     fit: str = "resize"
     header: Header | None = None
+    batch: int | None = None
+    record: ModelFile | None = None
+
+    @property
+    def fixed(self) -> tuple[int, int, int] | None:
+        """Batch, height and width that the files are to take alone; None for any."""
+        return None if self.batch is None else (self.batch, *self.size_hw)
 
     @cached_property
     def graph(self) -> InferenceGraph:

@@ -1,4 +1,4 @@
-"""Fastest: which installed runtime runs a model fastest on this machine, measured once and remembered."""
+"""Fastest: which installed runtime runs a model fastest here, measured, and remembered for a while."""
 
 from __future__ import annotations
 
@@ -9,39 +9,43 @@ import json
 import logging
 import os
 import platform
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from gluon_yolo.atomic import replacing
 from gluon_yolo.cores import look
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference import runtimes, stopwatch
+from gluon_yolo.inference import remembered, runtimes
 from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.race import Time, race
+from gluon_yolo.inference.remembered import Choice
 from gluon_yolo.inference.runtime import CPUINFO, threads
 from gluon_yolo.inference.runtimes import RUNTIMES, Network
+from gluon_yolo.inference.stopwatch import Stopwatch
 
 log = logging.getLogger("gluon_yolo")
 
-CACHE = "GLUON_YOLO_CACHE"
-
 
 def choose(
-    record: ModelFile, path: Path, size_hw: tuple[int, int], gpu: int | None = None
+    record: ModelFile,
+    path: Path,
+    size_hw: tuple[int, int],
+    gpu: int | None = None,
+    remeasure: bool = False,
 ) -> tuple[str, Network]:
     """Load an exported model in the fastest runtime that is installed and has a file of it.
 
-    The candidates run a grey picture a few times, each in a process of its own; what was found is kept in a
-    small file under ``GLUON_YOLO_CACHE``, else ``XDG_CACHE_HOME`` (``~/.cache``), for this model, input size,
-    machine, number of threads, and these versions of the runtimes. A single candidate is not measured. A
-    candidate that does not load or run is said and passed over.
+    The candidates run a grey picture in turns (:mod:`gluon_yolo.inference.race`), each in a process of its
+    own. What was found is kept in a small file under ``GLUON_YOLO_CACHE``, else ``XDG_CACHE_HOME``
+    (``~/.cache``), for this model, input size, machine, number of threads, and these versions of the
+    runtimes; for thirty days, or for an hour where the machine was busy. A single candidate is not measured.
+    A candidate that does not load or run is said and passed over.
 
     Args:
         record: the model's record.
-        path: of the record, beside its files.
+        path: that means the model, beside its files.
         size_hw: height and width of the input in pixels.
         gpu: index of a GPU; None runs on the processor.
+        remeasure: whether to measure whatever is remembered.
 
     Returns:
         The runtime's name, and the model.
@@ -49,37 +53,64 @@ def choose(
     Raises:
         UserError: when no candidate can run the model.
     """
-    names, folder = runtimes.candidates(record), path.parent
+    names, folder = runtimes.candidates(record, size_hw), path.parent
     if len(names) == 1:
         return names[0], runtimes.load(names[0], record, folder, gpu)
-    file = _cache_folder() / "fastest" / f"{_key(record, folder, size_hw, gpu, names)}.json"
-    known = _read(file)
-    if known in names:
+    file = remembered.cache_folder() / "fastest" / f"{_key(record, folder, size_hw, gpu, names)}.json"
+    known = remembered.read(file)
+    why = known.stale(remembered.now()) if known else ""
+    if known and known.runtime in names and not why and not remeasure:
         try:
-            return known, runtimes.load(known, record, folder, gpu)
+            return known.runtime, runtimes.load(known.runtime, record, folder, gpu)
         except Exception as error:
-            _pass_over(known, error)
-            names.remove(known)
-    log.info("trying %s once, to take the fastest", ", ".join(names))
-    times: dict[str, float] = {}
-    for name in names:
-        try:
-            times[name] = stopwatch.measure(name, path, size_hw, gpu)
-        except Exception as error:  # whatever its package raises: the others may do better
-            _pass_over(name, error)
-    ranked = sorted(times, key=times.__getitem__)
-    for best in ranked:
+            _pass_over(known.runtime, error)
+            names.remove(known.runtime)
+    log.info("trying %s, to take the fastest%s", ", ".join(names), f" ({why})" if why else "")
+    load = remembered.load()
+    times = _measured(names, path, size_hw, gpu)
+    for best in times:
         try:
             network = runtimes.load(best, record, folder, gpu)
         except Exception as error:
             _pass_over(best, error)
             continue
         if len(times) > 1:
-            _write(file, best, times)
-            figures = ", ".join(f"{name} {times[name]:.1f} ms" for name in ranked)
-            log.info("fastest runtime here: %s (%s)", best, figures)
+            _keep(file, best, times, load)
         return best, network
     raise UserError(f"{folder}: model {record.name} runs in none of {', '.join(names)}, see above")
+
+
+def _measured(names: Sequence[str], path: Path, size_hw: tuple[int, int], gpu: int | None) -> dict[str, Time]:
+    """Return the times of those that run, the fastest first."""
+    started: dict[str, Stopwatch] = {}
+    try:
+        for name in names:
+            try:
+                started[name] = Stopwatch(name, path, size_hw, gpu)
+            except Exception as error:  # whatever its package raises: the others may do better
+                _pass_over(name, error)
+        return race(started, _pass_over)
+    finally:
+        for watch in started.values():
+            watch.close()
+
+
+def _keep(file: Path, best: str, times: Mapping[str, Time], load: float | None) -> None:
+    """Say and remember what was found."""
+    for name, time in times.items():
+        if not time.steady:
+            log.warning(
+                "runtime %s is not steady: its calls took %.1f to %.1f ms; it is ranked by the slow ones",
+                name,
+                time.fastest,
+                time.slow,
+            )
+    figures = {name: time.ranked_by for name, time in times.items()}
+    choice = Choice(best, figures, remembered.now(), load, steady=all(time.steady for time in times.values()))
+    remembered.write(file, choice)
+    note = "" if choice.trusted else "; the machine was busy, so this is measured anew in an hour"
+    shown = ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in figures.items())
+    log.info("fastest runtime here: %s (%s)%s", best, shown, note)
 
 
 def _pass_over(name: str, error: Exception) -> None:
@@ -125,32 +156,3 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.machine())
-
-
-def _cache_folder() -> Path:
-    """Return where this package remembers what it can find out again."""
-    asked, system = os.environ.get(CACHE), os.environ.get("XDG_CACHE_HOME")
-    if asked:
-        return Path(asked)
-    try:
-        return (Path(system) if system else Path("~/.cache").expanduser()) / "gluon_yolo"
-    except RuntimeError:  # a container's user may have no home
-        return Path(tempfile.gettempdir()) / "gluon_yolo"
-
-
-def _read(file: Path) -> Any:
-    """Return the runtime that a file remembers; None where there is none."""
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))["runtime"]
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-def _write(file: Path, runtime: str, times: dict[str, float]) -> None:
-    """Remember a runtime, where the folder can be written."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as part:
-            part.write_text(json.dumps({"runtime": runtime, "milliseconds": times}) + "\n", encoding="utf-8")
-    except OSError:
-        log.debug("%s: cannot be written; the next time measures again", file)

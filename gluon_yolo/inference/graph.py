@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo.inference.fixed_shape import ANY, FixedShape
+
 # What the files of each format are called, after the model's name; the first is the one to open.
 ENDINGS = {
     "symbol": ("-symbol.json", "-0000.params"),
@@ -16,6 +18,7 @@ ENDINGS = {
     "mnn": (".mnn",),
 }
 CUTS = ("nms", "decoded", "raw")
+_SELDOM = ("fixed", "portable", "runtimes")  # which a record leaves out where they say nothing
 RAW_MAP = "raw_map_"  # with a level's number, the name within a symbol of what gives its raw map
 
 
@@ -29,6 +32,9 @@ class Graph:
         outputs: the graph's output names.
         decoded: names, within a symbol, of its decoded boxes and scores; empty where it ends before them.
         nms: the thresholds written into a graph cut at ``nms``.
+        fixed: batch, height and width that the graph takes alone; None where it takes any.
+        portable: of a graph in int8, whether processors without VNNI compute it as those with it do.
+        runtimes: those that were scored with it and lost little enough; empty where none was scored.
     """
 
     files: tuple[str, ...]
@@ -36,10 +42,23 @@ class Graph:
     outputs: tuple[str, ...]
     decoded: tuple[str, ...] = ()
     nms: dict[str, float] | None = None
+    fixed: tuple[int, int, int] | None = None
+    portable: bool = False
+    runtimes: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> FixedShape:
+        """What the graph takes alone."""
+        return ANY if self.fixed is None else FixedShape(*self.fixed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists and numbers, fit for JSON."""
+        record = dataclasses.asdict(self)
+        return {key: value for key, value in record.items() if value or key not in _SELDOM}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Graph:
-        """Read what ``dataclasses.asdict`` gave.
+        """Read what :meth:`to_dict` gave.
 
         Raises:
             KeyError: a field is missing.
@@ -51,7 +70,12 @@ class Graph:
         if record["cut"] not in CUTS:
             raise ValueError(f"cut {record['cut']!r}")
         outputs, decoded = tuple(record["outputs"]), tuple(record.get("decoded", ()))
-        return cls(files, record["cut"], outputs, decoded, record.get("nms"))
+        fixed = record.get("fixed")
+        if fixed is not None:
+            batch, height, width = map(int, fixed)
+            fixed = (batch, height, width)
+        portable, runtimes = bool(record.get("portable")), tuple(record.get("runtimes", ()))
+        return cls(files, record["cut"], outputs, decoded, record.get("nms"), fixed, portable, runtimes)
 
 
 def read_graphs(record: Mapping[str, Any], folder: Path) -> dict[str, Graph]:

@@ -21,6 +21,7 @@ log = logging.getLogger("gluon_yolo")
 
 FORMAT = 2  # 1, which described one graph and named no files, is still read
 RUN_RECORD = "model.json"
+WHICH = ("best", "last")  # of a run's weights: RUN is RUN/best, where there are any
 INPUT = {"name": "data", "layout": "NHWC", "colour": "RGB", "range": [0, 255]}
 
 
@@ -92,6 +93,10 @@ class ModelFile:
         name = "" if self.name == self.network else f" --name {self.name}"
         return f"add that with {export}{name} --out {folder}`"
 
+    def of_one(self, kind: str, graph: Graph) -> ModelFile:
+        """Return the record of the model in one format alone."""
+        return dataclasses.replace(self, graphs={kind: graph})
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, fit for JSON."""
         return {
@@ -103,7 +108,7 @@ class ModelFile:
             "max_detections": self.max_detections,
             "precision": self.precision,
             "weights": self.weights,
-            "graphs": {kind: dataclasses.asdict(graph) for kind, graph in self.graphs.items()},
+            "graphs": {kind: graph.to_dict() for kind, graph in self.graphs.items()},
             "origin": self.origin,
             "package": self.package,
         }
@@ -129,6 +134,19 @@ class ModelFile:
             raise UserError(
                 f"{path}: is not JSON ({error}); write the model again with `gluon_yolo export`"
             ) from error
+        return cls.of(record, path)
+
+    @classmethod
+    def of(cls, record: Any, path: Path) -> ModelFile:
+        """Read what :meth:`to_dict` gave.
+
+        Args:
+            record: as JSON has it.
+            path: of the file that it was in, beside which the model's files lie.
+
+        Raises:
+            UserError: when it is no such record, or comes from a newer package.
+        """
         if not _is_record(record):
             raise UserError(
                 f"{path}: is not the record of a model; expected NAME.json as `gluon_yolo export` writes it"
@@ -163,12 +181,13 @@ def find_model_file(path: Path) -> Path:
     """Return the record of the model that ``path`` means.
 
     Args:
-        path: an export's folder, its ``NAME.json`` or one of the files beside it; a run's folder, or a
-            weights file in it.
+        path: an export's folder, its ``NAME.json`` or one of the files beside it; a run's folder,
+            ``RUN/best``, ``RUN/last``, or a weights file in it.
 
     Raises:
         UserError: when there is no model, or a folder holds several.
     """
+    path, _ = _run_and_which(path)
     if path.is_dir():
         return _in_folder(path)
     if not path.is_file():
@@ -188,26 +207,59 @@ def find_model_file(path: Path) -> Path:
 
 
 def weights_of(path: Path) -> Path:
-    """Return the weights of the run that ``path`` means: a weights file itself, else the best, else the last.
+    """Return the weights of the run that ``path`` means.
+
+    They are a weights file itself, what ``RUN/best`` or ``RUN/last`` names, or else the best, and where there
+    are none the last.
 
     Raises:
-        UserError: when the run has saved none.
+        UserError: when the run has saved none of that name.
     """
-    if path.suffix == ".params":
+    run, which = _run_and_which(path)
+    if which is None and path.suffix == ".params":
         return path
-    weights = find_model_file(path).parent / "weights"
+    weights = find_model_file(run).parent / "weights"
     best, state = weights / "best.params", weights / "last" / "state.json"
-    if best.is_file():
+    if best.is_file() and which != "last":
         return best
     try:
         last = state.parent / _read_json(state)["files"]["net"]["name"]
     except (TypeError, KeyError) as error:
+        missing = f"no whole {state.parent}" if which else f"neither {best} nor a whole {state.parent}"
         story = running.story(weights.parent)
-        raise UserError(
-            f"{path}: has no weights yet (neither {best} nor a whole {state.parent}){story and f': {story}'}"
-        ) from error
-    log.info("%s: there are no best weights, so the last are taken: %s", path, last)
+        raise UserError(f"{path}: has no weights yet ({missing}){story and f': {story}'}") from error
+    if which == "best":
+        raise UserError(f"{path}: the run has no best weights yet ({best}); its last are {run / 'last'}")
+    if which is None:
+        log.info("%s: there are no best weights, so the last are taken: %s", path, last)
     return last
+
+
+def weights_file(path: Path) -> Path:
+    """Return the weights file that ``path`` means where a file or a run may be named: of a run, as above.
+
+    Raises:
+        UserError: when it means a run that has none of that name.
+    """
+    run, which = _run_and_which(path)
+    return weights_of(path) if which or (run / RUN_RECORD).is_file() else path
+
+
+def names_model(path: Path) -> bool:
+    """Say whether a path, that might be a network's name too, is a folder or one of a run's two weights."""
+    return path.is_dir() or _run_and_which(path)[1] is not None
+
+
+def _run_and_which(path: Path) -> tuple[Path, str | None]:
+    """Return the run that ``RUN/best`` or ``RUN/last`` names, and which; any other path as it is, and None.
+
+    A file or a folder of that name counts more; ``RUN/weights/last``, the checkpoint's folder, means itself.
+    """
+    folder = path.parent.parent if path.parent.name == "weights" else path.parent
+    checkpoint = path.name == "last" and path.parent.name == "weights" and (path / "state.json").is_file()
+    if path.name in WHICH and (checkpoint or not path.exists()) and (folder / RUN_RECORD).is_file():
+        return folder, path.name
+    return path, None
 
 
 def _in_folder(path: Path) -> Path:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from gluon_yolo.compat import mx
-from gluon_yolo.inference.runtime import CPUINFO, processor_has
+from gluon_yolo.inference import runtime
+from gluon_yolo.inference.runtime import CPUINFO
 
 BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # as mxnet knows it
 _DTYPE, _BFLOAT16_CODE, _FLOAT32_CODE = "__dtype__", "12", "0"
@@ -30,7 +31,7 @@ def has_bfloat16(cpuinfo: Path = CPUINFO) -> bool:
 
     oneDNN emulates it on a processor with AVX-512 alone, at half of float32's speed, and fails on others.
     """
-    return processor_has({"avx512_bf16"}, cpuinfo)
+    return runtime.processor_has({"avx512_bf16"}, cpuinfo)
 
 
 def as_float32(

@@ -14,7 +14,7 @@ from gluon_yolo.compat import check_gpu, mx
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.graph import RAW_MAP
-from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.model_file import ModelFile, weights_file
 from gluon_yolo.inference.mxnet_precision import as_float32, has_bfloat16, is_bfloat16, is_int8
 from gluon_yolo.nn import architecture, weights
 from gluon_yolo.spec import DetectionSpec
@@ -165,7 +165,7 @@ def from_weights(
 
     Args:
         network: as :func:`gluon_yolo.nn.architecture.find` takes it.
-        path: the weights, of any kind that the network reads.
+        path: the weights, of any kind that the network reads, or a run.
         class_names: the classes; None takes those that the network's name stands for.
         anchors: per level (width, height) in input pixels; None takes the network's own.
 
@@ -178,7 +178,7 @@ def from_weights(
     known = architecture.find(network)
     net = known.build(class_names, anchors)
     net.initialize_weights()
-    weights.load(net, path)
+    weights.load(net, weights_file(Path(path)))
     return net, known
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference import onnx_model
+from gluon_yolo.inference import embedded, onnx_model
+from gluon_yolo.inference.fixed_shape import FixedShape
 from gluon_yolo.inference.model_file import ModelFile
-from gluon_yolo.inference.runtime import CPUINFO, check_size, import_package, processor_has, threads
+from gluon_yolo.inference.runtime import check_size, has_vnni, import_package, threads
 from gluon_yolo.spec import DetectionSpec
 
 
@@ -22,18 +23,19 @@ class OnnxRuntime:
         path: the file.
         spec: of the model.
         gpu: index of an NVIDIA GPU; None runs on the processor.
+        portable: whether the file, in int8, needs no VNNI; one that does is computed more slowly without.
 
     Raises:
         MissingDependency: onnxruntime is not installed.
         UserError: when the file is damaged, or there is no such GPU.
     """
 
-    def __init__(self, path: Path, spec: DetectionSpec, gpu: int | None = None):
+    def __init__(self, path: Path, spec: DetectionSpec, gpu: int | None = None, portable: bool = False):
         runtime = import_package("onnxruntime")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads()
         options.log_severity_level = 3  # errors; warnings are of no use to whom runs a model
-        if not has_vnni():  # an int8 model's sums of products overflow there, unless asked not to
+        if not (portable or has_vnni()):  # an int8 model's sums overflow there, unless asked not to
             options.add_session_config_entry("session.x64quantprecision", "1")
         providers = _providers(runtime, gpu)
         try:
@@ -43,11 +45,13 @@ class OnnxRuntime:
         if gpu is not None and session.get_providers()[0] != "CUDAExecutionProvider":
             raise UserError(f"GPU {gpu}: cannot be used by onnxruntime; are CUDA and cuDNN installed?")
         self._session = session
+        self._path = path
         self._spec = spec
         self._names = [output.name for output in session.get_outputs()]
         pixels = session.get_inputs()[0]
         self._input = pixels.name
         self._type = np.uint8 if pixels.type == "tensor(uint8)" else np.float32
+        self._shape = FixedShape.of(pixels.shape)
 
     def __call__(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
         """Run the network.
@@ -59,8 +63,12 @@ class OnnxRuntime:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
         """
         check_size(pixels.shape[1:3], self._spec)
-        outputs = self._session.run(self._names, {self._input: pixels.astype(self._type, copy=False)})
+        self._shape.check(pixels.shape[1:3], self._path.name)
+        outputs = self._shape.run(self._run, pixels.astype(self._type, copy=False))
         return onnx_model.to_boxes(dict(zip(self._names, outputs)), self._spec)
+
+    def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
+        return self._session.run(self._names, {self._input: pixels})
 
 
 def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OnnxRuntime:
@@ -73,14 +81,12 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OnnxRuntime
 
     Raises:
         MissingDependency: onnxruntime is not installed.
-        UserError: when the file is absent or damaged, or there is no such GPU.
+        UserError: when the file is absent, damaged or of another model, or there is no such GPU.
     """
-    return OnnxRuntime(folder / record.graph("onnx", folder).files[0], record.spec, gpu)
-
-
-def has_vnni(cpuinfo: Path = CPUINFO) -> bool:
-    """Return whether this processor sums products of int8 exactly and fast; False where none can tell."""
-    return processor_has({"avx512_vnni", "avx_vnni"}, cpuinfo)
+    graph = record.graph("onnx", folder)
+    path = folder / graph.files[0]
+    embedded.check(path, record)
+    return OnnxRuntime(path, record.spec, gpu, graph.portable)
 
 
 def _providers(runtime: Any, gpu: int | None) -> list[Any]:

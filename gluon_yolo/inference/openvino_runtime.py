@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference import onnx_model
+from gluon_yolo.inference import embedded, onnx_model
+from gluon_yolo.inference.fixed_shape import FixedShape
 from gluon_yolo.inference.model_file import ModelFile
-from gluon_yolo.inference.runtime import check_size, import_package, threads
+from gluon_yolo.inference.runtime import check_size, import_package, sums_saturate, threads
 from gluon_yolo.spec import DetectionSpec
 
 KEPT_SHAPES = 4
+INT8_KERNELS = "LP_TRANSFORMS_MODE"  # OpenVINO's property of its own: False leaves int8 to float32
 
 
 class OpenVINORuntime:
@@ -33,13 +35,22 @@ class OpenVINORuntime:
         gpu: index of an Intel GPU; None runs on the processor.
         precision: of the model's record; ``bfloat16`` is computed in where the device can, all others in
             float32 (or int8, where the file says so).
+        portable: whether the file, in int8, needs no VNNI; one that does is computed in float32 without,
+            to the same boxes.
 
     Raises:
         MissingDependency: openvino is not installed.
         UserError: when the file is damaged, or there is no such GPU.
     """
 
-    def __init__(self, path: Path, spec: DetectionSpec, gpu: int | None = None, precision: str = "float32"):
+    def __init__(
+        self,
+        path: Path,
+        spec: DetectionSpec,
+        gpu: int | None = None,
+        precision: str = "float32",
+        portable: bool = False,
+    ):
         openvino = import_package("openvino")
         self._core = openvino.Core()
         self._device = _device(self._core, gpu)
@@ -50,12 +61,21 @@ class OpenVINORuntime:
             self._options["ENABLE_CPU_PINNING"] = (
                 False  # else whoever calls stays on one core, with its threads
             )
+            if precision == "int8" and not portable and sums_saturate():
+                self._options[INT8_KERNELS] = False
         try:
             self._model = self._core.read_model(path)
         except RuntimeError as error:
             raise UserError(f"{path}: {_broken(path)}") from error
+        self._path = path
         self._spec = spec
         self._names = [output.any_name for output in self._model.outputs]
+        sides = self._model.inputs[0].partial_shape
+        self._shape = FixedShape.of([side.get_length() if side.is_static else None for side in sides])
+        if (
+            INT8_KERNELS in self._options and self._shape.batch is None
+        ):  # several pictures it fails to compile
+            self._shape = self._shape._replace(batch=1)
         element = self._model.inputs[0].element_type.get_type_name()
         self._type = np.uint8 if element == "u8" else np.float32
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
@@ -71,15 +91,20 @@ class OpenVINORuntime:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
         """
         check_size(pixels.shape[1:3], self._spec)
+        self._shape.check(pixels.shape[1:3], self._path.name)
+        outputs = self._shape.run(self._run, np.ascontiguousarray(pixels, dtype=self._type))
+        return onnx_model.to_boxes(dict(zip(self._names, outputs)), self._spec)
+
+    def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
         compiled, free = self._compile(pixels.shape)
         try:
             request = free.pop()
         except IndexError:  # asking before would not do: another thread may be quicker
             request = compiled.create_infer_request()
-        request.infer([np.ascontiguousarray(pixels, dtype=self._type)], share_inputs=True)
+        request.infer([pixels], share_inputs=True)
         outputs = [request.get_output_tensor(place).data.copy() for place in range(len(self._names))]
         free.append(request)
-        return onnx_model.to_boxes(dict(zip(self._names, outputs)), self._spec)
+        return outputs
 
     def _compile(self, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
         """Return the model compiled for an input shape, and those of its requests that nobody uses now."""
@@ -87,12 +112,23 @@ class OpenVINORuntime:
             if shape not in self._compiled:
                 model = self._model.clone()
                 model.reshape(list(shape))
-                compiled = self._core.compile_model(model, self._device, self._options)
+                compiled = self._compiled_for(model)
                 self._compiled[shape] = (compiled, [])
                 if len(self._compiled) > KEPT_SHAPES:
                     self._compiled.popitem(last=False)
             self._compiled.move_to_end(shape)
             return self._compiled[shape]
+
+    def _compiled_for(self, model: Any) -> Any:
+        try:
+            return self._core.compile_model(model, self._device, self._options)
+        except RuntimeError as error:
+            if INT8_KERNELS in self._options:
+                raise UserError(
+                    f"{self._path}: in int8 it overflows on a processor without VNNI, and this OpenVINO "
+                    "cannot compute it otherwise; quantize the model again, or take --runtime onnxruntime"
+                ) from error
+            raise
 
 
 def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OpenVINORuntime:
@@ -105,11 +141,12 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OpenVINORun
 
     Raises:
         MissingDependency: openvino is not installed.
-        UserError: when a file is absent or damaged, or there is no such GPU.
+        UserError: when a file is absent, damaged or of another model, or there is no such GPU.
     """
-    kind = "openvino" if "openvino" in record.graphs else "onnx"
-    path = folder / record.graph(kind, folder).files[0]
-    return OpenVINORuntime(path, record.spec, gpu, record.precision)
+    graph = record.graph("openvino" if "openvino" in record.graphs else "onnx", folder)
+    path = folder / graph.files[0]
+    embedded.check(path, record)
+    return OpenVINORuntime(path, record.spec, gpu, record.precision, graph.portable)
 
 
 def _broken(path: Path) -> str:

@@ -15,7 +15,7 @@ from gluon_yolo.inference import choice, fastest, runtimes
 from gluon_yolo.inference.choice import FARTHEST, NMS
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.given import PathLike, Picture, picture_of
-from gluon_yolo.inference.model_file import ModelFile, find_model_file
+from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.runtime import check_size
 from gluon_yolo.inference.runtimes import RUNTIMES, Network
 from gluon_yolo.spec import Anchors, DetectionSpec
@@ -104,18 +104,21 @@ class Predictor:
         runtime: str = AUTO,
         size_hw: tuple[int, int] | None = None,
         gpu: int | None = None,
+        remeasure: bool = False,
         **options: Any,
     ) -> Predictor:
         """Load a model from disk.
 
         Args:
-            path: an exported model (its folder, or its ``NAME.json``), or a run (its folder, whose best
-                weights are taken, or a weights file in it).
+            path: an exported model (its folder, its ``NAME.json``, or one of its files, of which an ONNX file
+                and OpenVINO's ``.xml`` may stand alone), or a run: ``RUN`` or ``RUN/best`` takes its best
+                weights, ``RUN/last`` its last, and a weights file in it that file.
             runtime: one of ``RUNTIMES``; a run needs ``mxnet``. ``auto`` takes the fastest of those that are
-                installed and for which the model has a file, as measured here once
+                installed and for which the model has a file, as measured here
                 (:mod:`gluon_yolo.inference.fastest`); ``predictor.runtime`` is its name.
             size_hw: another input size than the model's own.
             gpu: index of a GPU; None runs on the processor.
+            remeasure: with ``auto``, whether to measure anew whatever is remembered.
             **options: as the class takes them, here with their defaults: ``score_threshold`` 0.3,
                 ``nms_threshold`` 0.45, ``nms`` ``"class"``, ``classes_only`` None (all), ``batch_size`` 8;
                 ``max_detections``: what the model was trained or exported for, which is 100 where nobody said
@@ -126,8 +129,7 @@ class Predictor:
             UserError: when there is no model, or it is damaged.
         """
         path = Path(path)
-        file = find_model_file(path)
-        record = ModelFile.read(file)
+        record, file = read_model(path)
         size_hw = size_hw or record.size_hw
         check_size(size_hw, record.spec)
         options = {"fit": Fit(record.fit), "max_detections": record.max_detections, **options}
@@ -136,8 +138,9 @@ class Predictor:
             network = runtimes.load_run("mxnet" if runtime == AUTO else runtime, record, path, gpu)
             runtime = "mxnet"
         elif runtime == AUTO:
-            runtime, network = fastest.choose(record, file, size_hw, gpu)
+            runtime, network = fastest.choose(record, file, size_hw, gpu, remeasure)
         else:
+            runtimes.check_fixed(runtime, record, size_hw)
             network = runtimes.load(runtime, record, file.parent, gpu)
         limit = runtimes.limit_of(runtime, record)
         choice.warn_of_limit(f"{path}: {runtime}", limit, options["max_detections"])

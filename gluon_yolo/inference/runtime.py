@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import os
+import platform
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -13,10 +13,20 @@ from typing import Any
 
 from gluon_yolo.cores import physical_cores
 from gluon_yolo.errors import MissingDependency, UserError
+from gluon_yolo.inference import quiet
 from gluon_yolo.missing import explain
 from gluon_yolo.spec import DetectionSpec
 
 CPUINFO = Path("/proc/cpuinfo")
+_X86 = ("x86_64", "amd64", "i386", "i686")
+_WITHOUT_VNNI = (
+    "SSE41",
+    "AVX",
+    "AVX2",
+    "AVX512_MIC",
+    "AVX512_MIC_4OPS",
+    "AVX512_CORE",
+)  # as oneDNN names them
 TALKATIVE = ("MNN",)  # packages that print a line about the processor when they are imported
 REPORTERS = {"openvino": "openvino_telemetry"}  # what sends to a package's maker how it is used
 
@@ -29,7 +39,7 @@ def import_package(name: str) -> Any:
     """
     talks = name in TALKATIVE and name not in sys.modules
     try:
-        with _standard_output_kept() if talks else contextlib.nullcontext(), _without(REPORTERS.get(name)):
+        with quiet.output_kept() if talks else contextlib.nullcontext(), _without(REPORTERS.get(name)):
             return importlib.import_module(name)
     except (ImportError, OSError) as error:
         raise MissingDependency(explain(error, name)) from error
@@ -47,6 +57,22 @@ def processor_has(features: Collection[str], cpuinfo: Path = CPUINFO) -> bool:
         return not set(features).isdisjoint(cpuinfo.read_text(errors="replace").split())
     except OSError:
         return False
+
+
+def has_vnni(cpuinfo: Path | None = None) -> bool:
+    """Return whether this processor sums products of int8 in 32 bits, and fast; False where none can tell."""
+    return processor_has({"avx512_vnni", "avx_vnni"}, cpuinfo or CPUINFO)
+
+
+def sums_saturate() -> bool:
+    """Return whether sums of int8's products may overflow here: on x86 without VNNI, or where it is not used.
+
+    oneDNN, of which OpenVINO has its own, can be told by ``ONEDNN_MAX_CPU_ISA`` to leave it alone.
+    """
+    if platform.machine().lower() not in _X86:
+        return False
+    asked = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or ""
+    return asked.upper() in _WITHOUT_VNNI or not has_vnni()
 
 
 def check_size(size_hw: Sequence[int], spec: DetectionSpec) -> None:
@@ -69,18 +95,3 @@ def _without(reporter: str | None) -> Iterator[None]:
         yield
     finally:
         del sys.modules[reporter]
-
-
-@contextlib.contextmanager
-def _standard_output_kept() -> Iterator[None]:
-    """Send to the standard error stream what a C library prints meanwhile."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError, TypeError):  # no C library by that name: Windows
-            ctypes.CDLL(None).fflush(None)
-        os.dup2(kept, 1)
-        os.close(kept)

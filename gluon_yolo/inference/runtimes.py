@@ -92,7 +92,7 @@ def load_run(name: str, record: ModelFile, path: Path, gpu: int | None = None) -
     Args:
         name: of the runtime.
         record: the run's record.
-        path: the run's folder, whose best weights are taken, or a weights file in it.
+        path: the run's folder, ``RUN/best``, ``RUN/last``, or a weights file in it.
         gpu: index of a GPU; None runs on the processor.
 
     Raises:
@@ -107,19 +107,49 @@ def load_run(name: str, record: ModelFile, path: Path, gpu: int | None = None) -
     return module.from_block(net, gpu=gpu)
 
 
-def candidates(record: ModelFile) -> list[str]:
+def check_fixed(name: str, record: ModelFile, size_hw: tuple[int, int]) -> None:
+    """Raise a UserError where the file that a runtime would read takes pictures of another size alone."""
+    kind = next((kind for kind in known(name).formats if kind in record.graphs), None)
+    if kind is not None:
+        record.graphs[kind].shape.check(size_hw, record.graphs[kind].files[0])
+
+
+def _scored(name: str, record: ModelFile) -> Sequence[str]:
+    """Return the runtimes that were scored with the graph that one would read; all where none was."""
+    kind = next(kind for kind in known(name).formats if kind in record.graphs)
+    return record.graphs[kind].runtimes or tuple(RUNTIMES)
+
+
+def candidates(record: ModelFile, size_hw: tuple[int, int] | None = None) -> list[str]:
     """Return the runtimes that are installed and for which a model was exported.
 
-    Where none is installed it is one that is not, whose loading then says what to install.
+    Where none is installed it is one that is not, whose loading then says what to install. Of a model in int8
+    they are those in which it was scored and lost little enough, unless none of these is installed.
+
+    Args:
+        record: of the model.
+        size_hw: height and width of the pictures in pixels, which a file may not take; None is the model's.
 
     Raises:
-        UserError: the model is in no format that any of them reads.
+        UserError: the model is in no format that any of them reads, or in none that takes this size.
     """
     fitting = [name for name, runtime in RUNTIMES.items() if set(runtime.formats) & set(record.graphs)]
     if not fitting:
         raise UserError(
             f"model {record.name} is there as {', '.join(record.graphs)}, which nothing here runs"
         )
+    scored = [name for name in fitting if name in _scored(name, record)]
+    if any(RUNTIMES[name].installed for name in scored):
+        fitting = scored
+    refused: list[UserError] = []
+    for name in list(fitting):
+        try:
+            check_fixed(name, record, size_hw or record.size_hw)
+        except UserError as error:
+            fitting.remove(name)
+            refused.append(error)
+    if not fitting:
+        raise refused[0]
     smallest_first = sorted(fitting, key="mxnet".__eq__)  # of what can be installed
     return [name for name in fitting if RUNTIMES[name].installed] or smallest_first[:1]
 

@@ -12,6 +12,7 @@ import contextlib
 import io
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,10 @@ class COCOMetric:
             ``AP AP50 AP75 APs APm APl AR1 AR10 AR100 ARs ARm ARl`` as pycocotools gives them, -1 where
             there is nothing to find, and ``per_class``: ``{name: {"COCO_AP", "COCO_AP50"}}``, NaN there.
         """
+        return self._numbers(self._judged(), NAMES)
+
+    def _judged(self, every_size: bool = True) -> Any:
+        """Return a ``COCOeval`` of the predictions, of small, medium and large objects apart if asked."""
         from pycocotools.cocoeval import COCOeval
 
         missing = len(self._truth.imgs) - len(self._seen)
@@ -102,10 +107,17 @@ class COCOMetric:
         found = _index({**self._truth.dataset, "annotations": self._results})
         with contextlib.redirect_stdout(io.StringIO()):
             judge = COCOeval(self._truth, found, "bbox")
-            judge.params.maxDets = [1, 10, max(MOST_DETECTIONS, self._most)]
+            params = judge.params
+            params.maxDets = [1, 10, max(MOST_DETECTIONS, self._most)]
+            if not every_size:
+                params.areaRng, params.areaRngLbl = params.areaRng[:1], params.areaRngLbl[:1]
             judge.evaluate()
             judge.accumulate()
-        numbers: dict[str, Any] = {name: _summary(judge, *asked) for name, asked in _SUMMARIES.items()}
+        return judge
+
+    def _numbers(self, judge: Any, names: Sequence[str]) -> dict[str, Any]:
+        """Return some of COCO's numbers, and each class's own two."""
+        numbers: dict[str, Any] = {name: _summary(judge, *_SUMMARIES[name]) for name in names}
         # axes: overlap (0.50 first), recall, category, object size (all first), most detections (all last)
         precision = judge.eval["precision"][:, :, :, 0, -1]
         numbers["per_class"] = {

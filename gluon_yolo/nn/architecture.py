@@ -10,10 +10,12 @@ from typing import Any
 
 from gluon_yolo.darknet.cfg import Cfg, read_cfg
 from gluon_yolo.darknet.changes import with_heads
+from gluon_yolo.darknet.flag_keys import place_of
 from gluon_yolo.darknet.levels import make_spec
 from gluon_yolo.darknet.network import CFG, DarknetNetwork
 from gluon_yolo.darknet.plan import make_plan
-from gluon_yolo.darknet.training import run_flags
+from gluon_yolo.darknet.training import doubts, run_flags
+from gluon_yolo.decimal_text import exact, rounded
 from gluon_yolo.errors import UserError
 from gluon_yolo.nn import zoo
 from gluon_yolo.nn.detector import DetectionNetwork
@@ -76,11 +78,19 @@ class Architecture:
             flags.pop("lr_decay_epoch", None)
         if "epochs" in flags and "epochs" in given:  # decays and warm-up keep their share of the training
             part = given["epochs"] / flags["epochs"]
-            flags["warmup_epochs"] = round(flags["warmup_epochs"] * part, 2)
+            flags["warmup_epochs"] = rounded(flags["warmup_epochs"] * part, 2)
             if "lr_decay_epoch" in flags:
-                decays = (round(float(epoch) * part, 2) for epoch in flags["lr_decay_epoch"].split(","))
-                flags["lr_decay_epoch"] = ",".join(f"{epoch:g}" for epoch in decays)
+                decays = (rounded(float(epoch) * part, 2) for epoch in flags["lr_decay_epoch"].split(","))
+                flags["lr_decay_epoch"] = ",".join(map(exact, decays))
         return flags
+
+    def doubts(self, pictures: int, given: Mapping[str, Any]) -> list[str]:
+        """Return warnings of what :meth:`training_flags`, whose arguments these are, mean for this data."""
+        return []
+
+    def place_of(self, flag: str) -> str:
+        """Return where :meth:`training_flags` has a flag from, as messages begin."""
+        return self.name
 
 
 class CfgArchitecture(Architecture):
@@ -124,6 +134,14 @@ class CfgArchitecture(Architecture):
             log.info("%s: %s", Path(self.plan.cfg.path).name, note)
         height, width = self.size_hw
         return {"data_shape": str(height) if height == width else f"{height}x{width}", **flags}
+
+    def doubts(self, pictures: int, given: Mapping[str, Any]) -> list[str]:
+        """Return warnings, as the base class says."""
+        return doubts(self.plan, pictures, given)
+
+    def place_of(self, flag: str) -> str:
+        """Return the cfg's line and key, as the base class says."""
+        return place_of(self.plan, flag)
 
 
 def find(network: str, folder: Path | None = None, datasets: Sequence[str] = ()) -> Architecture:

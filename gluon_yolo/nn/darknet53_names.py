@@ -19,8 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from gluon_yolo.darknet.blocks import EPSILON
-from gluon_yolo.darknet.weights import LayerShape, LayerWeights, cut_layers, read_numbers
-from gluon_yolo.nn.detector import Detector
+from gluon_yolo.darknet.header import read_parts
+from gluon_yolo.darknet.layer_weights import LayerShape, LayerWeights
+from gluon_yolo.darknet.weights import read_layers
+from gluon_yolo.nn.detector import Detector, ForeignWeights
 from gluon_yolo.nn.scores import BOX_CHANNELS
 
 OUR_EPSILON = 1e-5
@@ -28,7 +30,7 @@ ANCHORS = 3  # of a cell, at every level of yolov3.cfg
 _BLOCK = (*(f"body.{index}.0" for index in range(5)), "tip.0")
 
 
-def read(path: Path, net: Detector) -> dict[str, np.ndarray]:
+def read(path: Path, net: Detector) -> ForeignWeights:
     """Read a darknet file for a network.
 
     Args:
@@ -38,18 +40,29 @@ def read(path: Path, net: Detector) -> dict[str, np.ndarray]:
 
     Returns:
         The arrays by our names. The heads have as many classes as the file; those of a partial file, as many
-        as the network.
+        as the network; those of another number of anchors are left out.
 
     Raises:
         UserError: the file cannot be read, or is of another network.
     """
-    _, numbers = read_numbers(path)
-    layers = cut_layers(path, numbers, _shapes(net, _num_classes(net, len(numbers))), "YOLOv3 on DarkNet-53")
+    _, numbers = next(read_parts(path))
+    shapes = _shapes(net, _num_classes(net, len(numbers)))
+    heads = {shape.index: ANCHORS for shape in shapes if not shape.normalized}
+    found = read_layers(path, shapes, heads, "YOLOv3 on DarkNet-53")
     arrays: dict[str, np.ndarray] = {}
     for index, name in enumerate(layer_names(net)):
-        if index in layers:
-            arrays.update(_named(name, _standardised(net, layers[index]) if index == 0 else layers[index]))
-    return arrays
+        if index in found.layers and index not in found.other_heads:
+            layer = found.layers[index]
+            arrays.update(_named(name, _standardised(net, layer) if index == 0 else layer))
+    counts = (ANCHORS,) * net.spec.num_levels
+    if not found.other_heads:
+        return ForeignWeights(arrays, counts)
+    channels = ", ".join(str(count) for count in dict.fromkeys(found.other_heads.values()))
+    why = f"the heads: {channels} channels, which are not of {ANCHORS} anchors a cell"
+    if found.rest:
+        why = f"the heads: the file goes on for {found.rest} bytes behind them"
+    misfit = f"{path}: has all layers of {net.zoo_name} but {why}; name its own cfg with --network FILE.cfg"
+    return ForeignWeights(arrays, counts, None, (why,), misfit)
 
 
 def layer_names(net: Detector) -> tuple[str, ...]:

@@ -28,11 +28,16 @@ class ForeignWeights:
         values: arrays under a network's own names; those that have no place in it, under their own.
         anchors_per_level: how many anchors a cell has at each level, ascending stride.
         anchors: which, as far as the file tells.
+        left_out: what is not among the values, each with the reason.
+        misfit: why they are not the whole network, and what to do; None where nothing but their names and
+            shapes tells.
     """
 
     values: dict[str, np.ndarray]
     anchors_per_level: tuple[int, ...] | None = None
     anchors: Anchors | None = None
+    left_out: tuple[str, ...] = ()
+    misfit: str | None = None
 
 
 class DetectionNetwork(gluon.HybridBlock):
@@ -51,6 +56,7 @@ class DetectionNetwork(gluon.HybridBlock):
         readers: by kind of a foreign weights file (``darknet``, ``pth``), what reads one for this network.
         published: the names of GluonCV's weights for the whole network and for its backbone; None where there
             are none.
+        remarks: lines on the file that describes it.
     """
 
     class_channels: Mapping[str, ClassChannels]
@@ -64,6 +70,7 @@ class DetectionNetwork(gluon.HybridBlock):
         self.spec = spec
         self.readers: dict[str, Callable[[Path], ForeignWeights]] = {}
         self.published: tuple[str | None, str | None] = (None, None)
+        self.remarks: tuple[str, ...] = ()
 
     def initialize_weights(self, ctx=None, seed: int | None = None) -> None:
         """Draw fresh weights: He et al. 2015 for convolutions by fan-in, a low objectness prior for heads.

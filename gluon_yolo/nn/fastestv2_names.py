@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ _HEADS = {
 }
 _COUNTER = ".num_batches_tracked"
 _PREFIX = "backbone."
+_FIRST = "first_conv.0"  # their first convolution, below what stands before
 FIRST = "backbone.stages.0.0.0.weight"
 
 
@@ -52,6 +54,7 @@ def translate(arrays: Mapping[str, np.ndarray], source: str) -> dict[str, np.nda
     Raises:
         UserError: some of the network's arrays are absent.
     """
+    arrays = _without_path(arrays)
     names = backbone_names()
     if not names.keys() & arrays.keys():
         names = detector_names()
@@ -63,6 +66,15 @@ def translate(arrays: Mapping[str, np.ndarray], source: str) -> dict[str, np.nda
         )
     ours = {names.get(name, name): array for name, array in arrays.items() if not name.endswith(_COUNTER)}
     return {**ours, FIRST: ours[FIRST][:, ::-1]}
+
+
+def _without_path(arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """Return arrays without what stands before their names: ``module.`` of DataParallel, or the like."""
+    first = f"{_FIRST}.weight"
+    paths = [name[: -len(first)] for name in arrays if re.search(rf"(^|\.){re.escape(first)}$", name)]
+    path = paths[0] if len(paths) == 1 else ""
+    path = path[: -len(_PREFIX)] if path.endswith(_PREFIX) else path
+    return {name[len(path) :] if name.startswith(path) else name: array for name, array in arrays.items()}
 
 
 def detector_names() -> dict[str, str]:
@@ -80,7 +92,7 @@ def detector_names() -> dict[str, str]:
 
 def backbone_names() -> dict[str, str]:
     """Return the parameters of the backbone by itself: theirs to ours."""
-    names = dict(_cells("first_conv", "backbone.stages.0.0", None))
+    names = dict(_cells(_FIRST[: -len(".0")], "backbone.stages.0.0", None))
     for theirs, units, stage, first in _STAGES:
         for unit in range(units):
             place = f"backbone.stages.{stage}.{first + unit}"

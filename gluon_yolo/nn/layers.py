@@ -73,8 +73,11 @@ class BatchNormReLU(nn.BatchNorm):
 def joined_with_relu(layer: gluon.HybridBlock, channels: int) -> BatchNormReLU | None:
     """Return what does a fresh plain batch normalisation's work and ReLU's in one; None where nothing can.
 
-    Other kinds have no such kernel. With channels that are no power of two its backward pass fails in mxnet
-    1.9.1, "could not create a primitive descriptor": map and gradient come to it in different layouts.
+    Other kinds have no such kernel. Its backward pass fails in mxnet 1.9.1, "could not create a primitive
+    descriptor", where map and gradient come to it in different layouts. It never gave wrong numbers (against
+    float64 1e-6 at all widths, sizes and strides that were tried, of 1 to 512 channels). It fails when there
+    are no powers of two: mobilenet0.75; and, of 16 channels and more, in front of a convolution whose output
+    has not a multiple of 16. The zoo has no such place; a network that would have one must not join them.
 
     Args:
         layer: from a factory of :func:`make_norm`.

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.errors import UserError
+from gluon_yolo.nn import stand_ins
 from gluon_yolo.nn.pth_pickle import ADVICE, BFLOAT16, ERRORS, Storage, Tensor, read_pickle
 
 _LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # the number that files of old begin with, pickled
@@ -51,8 +52,9 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 def _no_archive(path: Path, error: Exception) -> UserError:
     """Say what a file is that is no zip archive."""
     with path.open("rb") as file:
-        head = file.read(len(_LEGACY))
-    if head == _LEGACY:
+        head = file.read(stand_ins.LENGTH)
+    stand_ins.refuse(path, head)
+    if head.startswith(_LEGACY):
         return UserError(f"{path}: written in the way of PyTorch before 1.6; {ADVICE} in a newer one")
     if head.startswith(_ZIP):
         return UserError(f"{path}: cut short or damaged ({error}); get it anew")

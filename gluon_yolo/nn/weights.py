@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.compat import gluon, mx
 from gluon_yolo.errors import UserError
 from gluon_yolo.nn.detector import DetectionNetwork
-from gluon_yolo.nn.weights_file import WeightsFile
+from gluon_yolo.nn.weights_file import EXPORTED, WeightsFile
 from gluon_yolo.spec import Anchors
 from gluon_yolo.text import counted
 
@@ -81,8 +80,8 @@ def load(
 
     Args:
         net: gets the weights, on all its devices.
-        source: a ``.params`` file of ours or of GluonCV's (detector or backbone), a file of a kind that the
-            network has a reader for, or a run's folder.
+        source: a ``.params`` file of ours or of GluonCV's (detector or backbone), as any of mxnet's ways of
+            saving writes it, a file of a kind that the network has a reader for, or a model's folder.
         partial: take what fits and report the rest, for fine-tuning; else the file must fit whole.
         class_names: of the network in the file, to carry classes over by name; None finds them beside the
             file. Where none are found, a file with as many classes as the network has the network's, but for
@@ -92,10 +91,7 @@ def load(
     Raises:
         UserError: when the file is missing, is no parameter file, or does not fit.
     """
-    path = Path(source).expanduser()
-    if path.is_dir() and not (path / "weights" / "best.params").is_file():
-        raise UserError(f"{path}: has no weights/best.params; name a model's folder, or a weights file")
-    file = WeightsFile.read(path / "weights" / "best.params" if path.is_dir() else path, net)
+    file = WeightsFile.read(_file_of(Path(source).expanduser()), net)
     if backbone_only:
         file = _backbone_of(net, file)
     count = _num_classes(net, file)
@@ -114,6 +110,20 @@ def load(
     for name, value in fitting.items():
         parameters[name].set_data(mx.nd.array(value))
     return report
+
+
+def _file_of(path: Path) -> Path:
+    """Return the weights file of a model's folder: a run's, an imported model's, or an exported symbol's.
+
+    Raises:
+        UserError: the folder has none.
+    """
+    if not path.is_dir():
+        return path
+    own, exported = path / "weights" / "best.params", sorted(path.glob(f"*{EXPORTED}"))
+    if not own.is_file() and len(exported) != 1:
+        raise UserError(f"{path}: has no weights/best.params; name a model's folder, or a weights file")
+    return own if own.is_file() else exported[0]
 
 
 def load_pretrained(net: DetectionNetwork, backbone_only: bool = False) -> Loaded:
@@ -142,19 +152,7 @@ def load_pretrained(net: DetectionNetwork, backbone_only: bool = False) -> Loade
             f"{wanted}: not there and could not be downloaded ({type(error).__name__}); "
             "put it there, name a file with --weights, or start without: --pretrained-base no"
         ) from error
-    with tempfile.TemporaryDirectory() as folder:
-        return load(net, _with_places(name, path, Path(folder) / Path(path).name), partial=True)
-
-
-def _with_places(name: str, path: str, rewritten: Path) -> str | Path:
-    """Return a file whose names are places in the network, letting GluonCV rewrite an old one of its own."""
-    if any("." in key for key in mx.nd.load(path)):
-        return path
-    options = {"pretrained_base": False} if name.startswith("yolo3") else {}
-    theirs = compat.gluoncv().model_zoo.get_model(name, pretrained=False, **options)
-    theirs.load_parameters(path)
-    theirs.save_parameters(str(rewritten))
-    return rewritten
+    return load(net, path, partial=True)
 
 
 def _backbone_of(net: DetectionNetwork, file: WeightsFile) -> WeightsFile:
@@ -196,7 +194,7 @@ def _fit(
     """Return what would become of a file's values, and the new values of our parameters."""
     spec = net.spec
     parameters = structural_parameters(net)
-    taken, adapted, left_out = {}, {}, []
+    taken, adapted, left_out = {}, {}, list(file.left_out)
     shared = [name for name in spec.class_names if class_names and name in class_names]
     renamed = class_names is not None and tuple(class_names) != spec.class_names
     their_anchors = _anchor_counts(net, file)
@@ -236,6 +234,8 @@ def _same_anchors(a: Anchors, b: Anchors) -> bool:
 
 def _check_whole(net: DetectionNetwork, file: WeightsFile, report: Loaded, count: int | None) -> None:
     """Raise UserError unless the file is that of this very network."""
+    if file.misfit:
+        raise UserError(file.misfit)
     counts = _anchor_counts(net, file)
     if counts != net.spec.anchors_per_level:
         if file.anchors:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import struct
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from gluon_yolo.compat import mx
 from gluon_yolo.errors import UserError
-from gluon_yolo.nn import gluoncv_names
+from gluon_yolo.nn import collected_names, gluoncv_names, stand_ins
 from gluon_yolo.nn.detector import DetectionNetwork
 from gluon_yolo.spec import Anchors, DetectionSpec
 
@@ -26,6 +30,8 @@ class WeightsFile:
         class_names: of the network in it; None when nothing tells them.
         anchors: of the network in it, by ascending stride; None when nothing tells them.
         anchors_per_level: how many these are, which more files tell.
+        left_out: what in the file is not among the values, each with the reason.
+        misfit: why they are not the whole network, where more than names and shapes tells.
     """
 
     path: Path
@@ -34,6 +40,8 @@ class WeightsFile:
     class_names: tuple[str, ...] | None
     anchors: Anchors | None
     anchors_per_level: tuple[int, ...] | None = None
+    left_out: tuple[str, ...] = ()
+    misfit: str | None = None
 
     @classmethod
     def read(cls, path: Path, net: DetectionNetwork) -> WeightsFile:
@@ -49,48 +57,130 @@ class WeightsFile:
         """
         if not path.is_file():
             raise UserError(f"{path}: no such weights file; give a weights file or a run's folder")
-        kind = _kind(path)
+        kind = _kind(path, net)
         if kind == "params":
-            return cls._read_params(path, net.spec.num_levels)
+            return cls._read_params(path, net)
         if kind not in net.readers:
             raise UserError(
                 f"{path}: looks like {_KINDS[kind]}, which is no use to {net.zoo_name}; {_ADVICE[kind]}"
             )
         foreign = net.readers[kind](path)
-        return cls(path, foreign.values, True, None, foreign.anchors, foreign.anchors_per_level)
+        return cls(
+            path,
+            foreign.values,
+            True,
+            None,
+            foreign.anchors,
+            foreign.anchors_per_level,
+            foreign.left_out,
+            foreign.misfit,
+        )
 
     @classmethod
-    def _read_params(cls, path: Path, levels: int) -> WeightsFile:
+    def _read_params(cls, path: Path, net: DetectionNetwork) -> WeightsFile:
         """Read a file of mxnet's; GluonCV counts levels from the coarsest."""
-        try:
-            arrays = mx.nd.load(str(path))
-        except (mx.MXNetError, ValueError) as error:
-            raise UserError(
-                f"{path}: not a whole MXNet parameter file (truncated, or of another kind); get it anew"
-            ) from error
-        if not isinstance(arrays, dict) or not arrays:
-            raise UserError(f"{path}: holds no named parameters; give a file saved with save_parameters")
-        from_gluoncv = gluoncv_names.is_gluoncv(arrays)
-        ours = gluoncv_names.translate(arrays, levels) if from_gluoncv else {}
-        values: dict[str, np.ndarray]
-        values = {ours.get(name) or name: array.asnumpy() for name, array in arrays.items()}
-        if from_gluoncv:
-            return cls(path, values, True, None, _gluoncv_anchors(values, levels))
+        arrays = _load(path)
+        levels = net.spec.num_levels
+        own = {name: p.name for name, p in net._collect_params_with_prefix().items()}
+        names = _without_path(arrays)
+        if gluoncv_names.is_gluoncv(names):
+            ours = gluoncv_names.translate(names, levels)
+            named = {ours.get(name) or name: array for name, array in names.items()}
+            return cls(path, _numbers(path, named), True, None, _gluoncv_anchors(named, levels))
+        if collected_names.is_collected(arrays):
+            if collected_names.is_folded(arrays, own):
+                raise UserError(
+                    f"{path}: holds an exported graph's arrays, with batch norms folded into the "
+                    "convolutions, of which no network can be made again; give the run that it came from"
+                )
+            ours = collected_names.of_ours(list(arrays), own)
+            if not ours:
+                ours = collected_names.of_gluoncv(list(arrays), list(own), levels)
+                named = {ours.get(name, name): array for name, array in arrays.items()}
+                return cls(path, _numbers(path, named), True, None, _gluoncv_anchors(named, levels))
+            names = {ours.get(name, name): array for name, array in arrays.items()}
         spec = _spec_of_run(path)
+        values = _numbers(path, names)
         return cls(path, values, False, spec.class_names if spec else None, spec.anchors if spec else None)
 
 
-def _kind(path: Path) -> str:
-    """Return what a file is by its first bytes, and where they say nothing, by its name."""
+def _load(path: Path) -> dict[str, mx.nd.NDArray]:
+    """Return the named arrays of a file of mxnet's."""
+    try:
+        arrays = mx.nd.load(str(path))
+    except (mx.MXNetError, ValueError) as error:
+        raise UserError(
+            f"{path}: not a whole MXNet parameter file (truncated, or of another kind); get it anew"
+        ) from error
+    if not isinstance(arrays, dict) or not arrays:
+        raise UserError(f"{path}: holds no named parameters; give a file saved with save_parameters")
+    return arrays
+
+
+def _numbers(path: Path, arrays: Mapping[str, mx.nd.NDArray]) -> dict[str, np.ndarray]:
+    """Return arrays of any precision as float32.
+
+    Raises:
+        UserError: weights are whole numbers.
+    """
+    numbers = {name: _float32(array.asnumpy()) for name, array in arrays.items()}
+    whole = next((name for name, array in numbers.items() if array.dtype.kind in "iu"), None)
+    if whole is not None and whole.endswith("weight"):
+        raise UserError(
+            f"{path}: holds whole numbers ({whole}: {numbers[whole].dtype}), as a quantized model does; give "
+            "the float model that it was made from"
+        )
+    return numbers
+
+
+def _float32(array: np.ndarray) -> np.ndarray:
+    if array.dtype == BFLOAT16:
+        return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+    return array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array
+
+
+def _without_path(arrays: Mapping[str, mx.nd.NDArray]) -> dict[str, mx.nd.NDArray]:
+    """Return arrays without what stands before their places, where a larger block held the network."""
+    paths = Counter(match[1] for name in arrays if (match := _PLACE.match(name)))
+    path = max(paths, key=lambda path: paths[path]) if paths else ""
+    return {name[len(path) :] if name.startswith(path) else name: array for name, array in arrays.items()}
+
+
+def _kind(path: Path, net: DetectionNetwork) -> str:
+    """Return what a file is by its first bytes, and where they say nothing, by its name.
+
+    Raises:
+        UserError: neither says anything, or it is something in the place of weights.
+    """
     with open(path, "rb") as file:
-        start = file.read(8)
+        start = file.read(stand_ins.LENGTH)
+    stand_ins.refuse(path, start)
     is_pth = start.startswith((b"PK\x03\x04", b"\x80\x02"))  # a zip file, a bare pickle
     if is_pth or path.suffix in (".pth", ".pt"):
         return "pth"
-    return "params" if start == _PARAMS or path.suffix in ("", ".params") else "darknet"
+    if start.startswith(_PARAMS):
+        return "params"
+    version = struct.unpack("<iii", start[:12]) if len(start) >= 12 else (-1,)
+    if all(0 <= part <= _NEWEST for part in version) or path.suffix == ".weights":
+        return "darknet"
+    if path.suffix in ("", ".params"):
+        return "params"
+    if "darknet" in net.readers:
+        return "darknet"  # whose reader says what is wrong
+    raise UserError(
+        f"{path}: is no weights file that is read here: neither ours or GluonCV's (.params), nor darknet's "
+        "(.weights), nor Yolo-FastestV2's (.pth)"
+    )
 
 
+# How places in GluonCV's networks and in ours begin, and what may stand before.
+_PLACE = re.compile(
+    r"((?:\w+\.)*?)(stages|features|yolo_blocks|yolo_outputs|transitions|backbone|neck|heads|layer\d+)\."
+)
+BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # as mxnet knows it
 _PARAMS = (0x112).to_bytes(8, "little")  # how mxnet's lists of arrays begin
+EXPORTED = "-0000.params"
+_NEWEST = 9999  # above every number of darknet's versions
 _KINDS = {"pth": "a PyTorch file", "darknet": "darknet weights"}
 _ADVICE = {
     "pth": "such files are read for yolo_fastestv2",
@@ -99,19 +189,25 @@ _ADVICE = {
 
 
 def _spec_of_run(path: Path) -> DetectionSpec | None:
-    """Return the spec of the run that a parameter file lies in, if it lies in one."""
-    for folder in list(path.resolve().parents)[:3]:
+    """Return the spec of the run or the exported model that a parameter file is of, if it is of one."""
+    exported = path.with_name(f"{path.name[: -len(EXPORTED)]}.json") if path.name.endswith(EXPORTED) else None
+    records = [folder / "model.json" for folder in list(path.resolve().parents)[:3]]
+    for record in [exported, *records] if exported else records:
         try:
-            return DetectionSpec.from_dict(json.loads((folder / "model.json").read_text("utf-8"))["spec"])
+            return DetectionSpec.from_dict(json.loads(record.read_text("utf-8"))["spec"])
         except (OSError, ValueError, KeyError, TypeError):
             continue  # no such file here, or another program's
     return None
 
 
-def _gluoncv_anchors(values: dict[str, np.ndarray], levels: int) -> Anchors | None:
+def _gluoncv_anchors(values: Mapping[str, mx.nd.NDArray], levels: int) -> Anchors | None:
     """Return the anchors that GluonCV keeps among a detector's parameters, coarsest level first."""
     stored = [values.get(f"yolo_outputs.{levels - 1 - level}.anchors") for level in range(levels)]
     return (
-        tuple(tuple(map(tuple, level.reshape(-1, 2).tolist())) for level in stored if level is not None)
+        tuple(
+            tuple(map(tuple, level.asnumpy().astype(np.float64).reshape(-1, 2).tolist()))
+            for level in stored
+            if level is not None
+        )
         or None
     )

@@ -112,8 +112,7 @@ def _yolo3_mobilenetv2(name: str, spec: DetectionSpec, norm: NormFactory) -> Det
 @register("yolo3_darknet53")
 def _yolo3_darknet53(name: str, spec: DetectionSpec, norm: NormFactory) -> Detector:
     net = _yolo3(name, spec, norm, darknet53(norm), (128, 256, 512))
-    counts = (darknet53_names.ANCHORS,) * spec.num_levels
-    net.readers["darknet"] = lambda path: ForeignWeights(darknet53_names.read(path, net), counts)
+    net.readers["darknet"] = lambda path: darknet53_names.read(path, net)
     return net
 
 

@@ -27,7 +27,9 @@ def use(monkeypatch: pytest.MonkeyPatch, network=three_boxes, names=NAMES) -> No
     spec = DetectionSpec(names)
 
     def load(path: str, runtime: str, **options: object) -> Predictor:
-        options = {name: value for name, value in options.items() if name not in ("gpu", "size_hw")}
+        options = {
+            name: value for name, value in options.items() if name not in ("gpu", "size_hw", "remeasure")
+        }
         return Predictor(network, spec, (96, 96), **options)
 
     monkeypatch.setattr("gluon_yolo.cli.model_flags.Predictor.load", load)

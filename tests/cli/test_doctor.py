@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
 
 from gluon_yolo import cli
+from gluon_yolo.cli import doctor
 
 
 def test_this_machine_is_ready(capsys):
@@ -30,3 +32,26 @@ def test_without_a_package_it_says_what_to_install(monkeypatch, capsys, absent, 
     out = capsys.readouterr().out
     assert said in out
     assert out.splitlines()[-1].startswith("verdict: not ready to train")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("print('The device supports: all', end='')", "1.2 ready"),
+        ("import os; os.write(1, b'version: nonsense\\n')", "1.2 ready"),
+        (
+            "raise ImportError('libx.so: no such file')",
+            "installed and does not load: .*libx.so: no such file",
+        ),
+        ("import os; os._exit(0)", "installed and does not load: exit status 0"),
+    ],
+)
+def test_a_runtime_that_talks_when_it_is_imported(tmp_path, monkeypatch, code, said):
+    """As MNN does, of the processor: its row holds its version, and nothing else."""
+    (tmp_path / "talkative.py").write_text(code + "\n")
+    (tmp_path / "talkative-1.2.dist-info").mkdir()
+    metadata = "Metadata-Version: 2.1\nName: talkative\nVersion: 1.2\n"
+    (tmp_path / "talkative-1.2.dist-info" / "METADATA").write_text(metadata)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert re.fullmatch(said, doctor._runtime_state("talkative"))

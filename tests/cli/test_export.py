@@ -14,7 +14,7 @@ from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.cli import main
 from gluon_yolo.compat import mx
 from gluon_yolo.darknet.files import load, save
-from gluon_yolo.darknet.weights import Header
+from gluon_yolo.darknet.header import Header
 from gluon_yolo.inference.model_file import ModelFile, find_model_file
 from gluon_yolo.nn import architecture
 from tests.darknet import small
@@ -392,3 +392,45 @@ def test_a_runtime_that_has_no_file(run, tmp_path, capsys):
     words = ["demo", "--model", str(tmp_path), "--runtime", "onnxruntime", str(picture)]
     assert main([*words, "--out", str(tmp_path / "out")]) == 2
     assert "is there as symbol, and not as onnx; add that with" in capsys.readouterr().err
+
+
+def test_fixed_size(run, tmp_path, capsys):
+    """For readers that want to know all sizes; what it is is said, and --cut is heeded."""
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    words = [
+        "export",
+        str(run),
+        "--format",
+        "onnx,symbol",
+        "--name",
+        "toy",
+        "--size",
+        "64x96",
+        "--fixed-size",
+    ]
+    assert main([*words, "--out", str(tmp_path / "one")]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1] == "onnx    toy.onnx, for 1 picture of 64x96 at a time, and nothing else"
+    assert said[3] == "symbol  toy-symbol.json, toy-0000.params"
+    graph = ModelFile.read(tmp_path / "one" / "toy.json").graphs["onnx"]
+    assert (graph.cut, graph.fixed) == ("decoded", (1, 64, 96))
+    assert main([*words, "--batch-size", "4", "--cut", "raw", "--out", str(tmp_path / "four")]) == 0
+    assert "toy.onnx, for 4 pictures of 64x96 at a time, and nothing else" in capsys.readouterr().out
+    graph = ModelFile.read(tmp_path / "four" / "toy.json").graphs["onnx"]
+    assert (graph.cut, graph.fixed) == ("raw", (4, 64, 96))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["--batch-size", "2"],
+            "--batch-size 2: goes with --fixed-size; without it the files take any batch",
+        ),
+        (["--fixed-size"], "a fixed size is of the formats onnx, openvino, mnn"),
+    ],
+)
+def test_fixed_size_that_cannot_be(run, tmp_path, capsys, words, said):
+    assert main(["export", str(run), *words, "--out", str(tmp_path / "out")]) == 2
+    assert said in capsys.readouterr().err and not (tmp_path / "out").exists()

@@ -13,7 +13,7 @@ from gluon_yolo import Predictor
 from gluon_yolo.cli import main
 from gluon_yolo.compat import mx
 from gluon_yolo.darknet.files import save
-from gluon_yolo.darknet.weights import Header
+from gluon_yolo.darknet.header import Header
 from gluon_yolo.export import folder as model_folder
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.nn import architecture, weights

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gluon_yolo.cli import COMMANDS, main
+from gluon_yolo.cli import COMMANDS, main, parser_of
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,20 @@ def test_flags_are_never_taken_for_longer_ones(name, capsys):
     """A flag that is added later must not change what a shorter word meant."""
     assert main([name, "--s"]) == 2
     capsys.readouterr()
+
+
+def test_the_help_of_train_begins_with_ones_own_pictures():
+    parser = parser_of("train")
+    first_call = next(line for line in parser.description.splitlines() if "gluon-yolo train" in line)
+    assert first_call.split() == "gluon-yolo train --data my_data --recipe small-data".split()
+    groups = [group for group in parser._action_groups if group._group_actions]
+    first = "data recipe network weights epochs batch-size data-shape augment gpus resume"
+    assert [action.option_strings[-1][2:] for action in groups[1]._group_actions] == first.split()
+    assert all(action.help for group in groups for action in group._group_actions)
+
+
+@pytest.mark.parametrize(("name", "usage"), [("train", "[flag ...]"), ("demo", "SOURCE [flag ...]")])
+def test_many_flags_are_not_listed_twice(name, usage):
+    parser = parser_of(name)
+    lines = parser.format_help().splitlines()
+    assert lines[0] == f"usage: {parser.prog} {usage}" and lines[1] == ""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shlex
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gluon_yolo import Predictor
-from gluon_yolo.cli import main, quantize_data
+from gluon_yolo.cli import main, quantize_data, quantize_forms
 from gluon_yolo.cli.quantize_stopped import left, written
 from gluon_yolo.data.chosen import open_unlabelled
 from gluon_yolo.data.dataset import PictureFiles
@@ -20,9 +22,13 @@ from gluon_yolo.data.report import Report
 from gluon_yolo.data.scene import CLASS_NAMES
 from gluon_yolo.data.synthetic import generate
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.hold import held
+from gluon_yolo.export import hold
+from gluon_yolo.inference.graph import Graph
 from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.mxnet_precision import has_bfloat16
+from gluon_yolo.inference.runtimes import RUNTIMES, Runtime, candidates
+from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.structures import Detections
 from tests.random_model import random_detector
 
@@ -58,12 +64,20 @@ def test_labelled_data(run, data, tmp_path, capsys):
     forms = [(row["format"], row["runtime"], row["precision"]) for row in report["rows"]]
     expected = [("symbol", "mxnet", "float32"), ("onnx", "onnxruntime", "float32")]
     expected += [("symbol", "mxnet", "int8"), ("onnx", "onnxruntime", "int8")]
+    expected += [("onnx", "openvino", "int8")] * RUNTIMES["openvino"].installed
     assert forms == expected + [("symbol", "mxnet", "bfloat16")] * has_bfloat16()
     by_form = {(row["format"], row["precision"]): row for row in report["rows"]}
     assert by_form["onnx", "int8"]["files"] < by_form["onnx", "float32"]["files"] / 2
     assert all(row["milliseconds"] > 0 and "VOC07_mAP50" in row["numbers"] for row in report["rows"])
     record = ModelFile.read(tmp_path / "out" / "int8" / f"{NAME}.json")
     assert record.precision == "int8" and list(record.graphs) == ["symbol", "onnx"]
+    assert record.graphs["symbol"].runtimes == ("mxnet",) and record.graphs["onnx"].portable
+    readers = tuple(
+        row["runtime"] for row in report["rows"] if (row["format"], row["precision"]) == ("onnx", "int8")
+    )
+    assert record.graphs["onnx"].runtimes == tuple(name for name in readers if name in held(report))
+    assert read_model(tmp_path / "out" / "int8" / f"{NAME}.onnx")[0].graphs["onnx"] == record.graphs["onnx"]
+    assert sum(line.startswith("onnx int8, layers left in float: ") for line in said) == 1
     assert any(line.startswith("onnx    onnxruntime  int8       minmax") for line in said)
     assert f"gluon-yolo demo --model {tmp_path / 'out' / 'int8'} PICTURES" in said[-1]
 
@@ -74,6 +88,70 @@ def test_labelled_data(run, data, tmp_path, capsys):
         assert len(found) > 5 and abs(len(found) - len(wanted)) < 0.3 * len(wanted)
     model = ["--model", str(tmp_path / "out" / "int8"), "--runtime", "onnxruntime"]
     assert main(["eval", *model, "--data", str(data)]) == 0
+
+
+def held(report):
+    """Return the runtimes in which ONNX's int8 lost no more than was allowed."""
+    float32 = report["rows"][0]["numbers"]
+    rows = [row for row in report["rows"] if (row["format"], row["precision"]) == ("onnx", "int8")]
+    lost = {
+        row["runtime"]: max(100 * (float32[key] - row["numbers"][key]) for key in ("VOC07_mAP50", "AP"))
+        for row in rows
+    }
+    return [name for name, points in lost.items() if points <= report["max_drop"]]
+
+
+SPEC = DetectionSpec(("circle",))
+
+
+def judged(monkeypatch, points):
+    """Return what a form loses in each runtime, as it would be scored, and what auto then takes.
+
+    Args:
+        monkeypatch: replaces the runtimes.
+        points: lost, by runtime; or what loading the file there raises.
+    """
+
+    def load(name, record, folder):
+        if isinstance(points[name], Exception):
+            raise points[name]
+        return name
+
+    class Judge:
+        def __call__(self, network):
+            return {"AP": points[network]}
+
+        def lost(self, numbers):
+            return numbers["AP"]
+
+    monkeypatch.setattr(quantize_forms.runtimes, "load", load)
+    monkeypatch.setattr(Runtime, "installed", property(lambda self: self.package not in ("MNN", "ncnn")))
+    graph = Graph(("toy.onnx",), "nms", ("ids", "scores", "bboxes"))
+    record = ModelFile("toy", "toy", SPEC, (32, 32), {"onnx": graph}, "int8")
+    found = quantize_forms.score_in_each(record, Path("aside"), Judge(), 1.0)
+    within = tuple(name for name, numbers in found.items() if numbers["AP"] <= 1.0)
+    graph = dataclasses.replace(graph, runtimes=within)
+    return list(found), candidates(record.of_one("onnx", graph))
+
+
+@pytest.mark.parametrize(
+    ("openvino", "scored", "taken", "said"),
+    [
+        (0.4, ["onnxruntime", "openvino"], ["onnxruntime", "openvino"], ""),
+        (4.9, ["onnxruntime", "openvino"], ["onnxruntime"], "in openvino: 4.90 points lost, more than 1.00"),
+        (RuntimeError("no such layer"), ["onnxruntime"], ["onnxruntime"], "not run in openvino, .*: no such"),
+    ],
+)
+def test_auto_takes_a_runtime_in_which_little_is_lost(monkeypatch, capsys, openvino, scored, taken, said):
+    """As on a processor without VNNI, where OpenVINO's int8 lost 4.9 points and ONNX Runtime's none."""
+    assert judged(monkeypatch, {"onnxruntime": 0.0, "openvino": openvino}) == (scored, taken)
+    printed = capsys.readouterr().out
+    assert re.search(said, printed) and bool(said) == bool(printed)
+
+
+def test_a_form_that_its_own_runtime_does_not_load_is_an_error(monkeypatch):
+    with pytest.raises(RuntimeError, match="out of memory"):
+        judged(monkeypatch, {"onnxruntime": RuntimeError("out of memory"), "openvino": 0.0})
 
 
 def test_pictures_without_labels(run, data, tmp_path, capsys, caplog):
@@ -159,7 +237,7 @@ def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path, capsys):
 
 
 def test_another_run_that_writes_there(tmp_path, capsys):
-    with held(tmp_path / "out"):
+    with hold.held(tmp_path / "out"):
         assert main(["quantize", "nowhere", "--data", "nothing", "--out", str(tmp_path / "out")]) == 2
     assert "out: another run is writing there; wait until it has ended" in capsys.readouterr().err
     assert main(["quantize", "nowhere", "--data", "nothing", "--out", str(tmp_path / "out")]) == 2

@@ -36,6 +36,17 @@ def test_a_cfg_at_its_own_size(cfg, capsys):
     assert counts == [["216", f"{216 * 16 * 32:,}"], ["126", f"{112 * 16 * 32:,}"]]
 
 
+def test_keys_without_effect_are_the_last_line(tmp_path, capsys):
+    path = tmp_path / "small.cfg"
+    path.write_text(
+        small.SMALL.replace("channels=3", "channels=3\nbatch=1\nbatch=64\nshow_receptive_field=1")
+    )
+    assert main(["summary", str(path)]) == 0
+    repeated = "batch=64 on line 6 (batch=1 on line 5 counts)"
+    listed = f"{path}: no part in what the network computes: batch, show_receptive_field, {repeated}"
+    assert said(capsys)[-1] == listed
+
+
 def test_a_cfg_at_another_size_and_for_other_classes(cfg, capsys):
     assert main(["summary", cfg, "--size", "64", "--classes", "5"]) == 0
     lines = said(capsys)

@@ -73,7 +73,7 @@ def test_the_published_coco_command_trains(data, tmp_path, capsys):
     words = [*shlex.split(COCO), *TINY, "--data-root", str(root), "--save-prefix", f"{tmp_path}/"]
     assert main(["train", *words]) == 0
     said = capsys.readouterr()
-    assert f"done: best weights {tmp_path}/{NAME}-1/weights/best.params (AP " in said.out
+    assert f"done: best weights {tmp_path}/{NAME}-1/weights/best.params (fitness " in said.out
     assert "COCO AP50" in said.err
 
 
@@ -124,12 +124,43 @@ def test_an_empty_split(refused, data, tmp_path):
         path.write_text(before)
 
 
-def test_nothing_to_find_in_the_validation_pictures(refused, data, tmp_path):
-    root = shutil.copytree(data, tmp_path / "copy")
-    for stem in (root / "ImageSets" / "Main" / "val.txt").read_text().split():
+def without_objects(root: Path, part: str) -> None:
+    for stem in (root / "ImageSets" / "Main" / f"{part}.txt").read_text().split():
         path = root / "Annotations" / f"{stem}.xml"
         text = path.read_text()
         path.write_text(text[: text.index("<object>")] + "</annotation>")
+
+
+def test_nothing_to_learn_from(data, tmp_path, capsys):
+    """Before a run's folder is made; the status is 1, since nothing is wrong with what was given."""
+    root = shutil.copytree(data, tmp_path / "copy")
+    without_objects(root, "train")
+    words = [*SMALL, "--epochs", "1", "--data-root", str(root), "--save-prefix", f"{tmp_path}/out/"]
+    for more in ([], ["--anchors", "auto"]):
+        assert main(["train", *words, *more]) == 1
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert said == "error: copy train: no object in any training picture, so nothing to learn from"
+    assert not (tmp_path / "out").exists()
+
+
+def test_objects_that_are_lost_are_said(data, tmp_path, capsys):
+    """Pictures of 96x96 at 32x32; most boxes are made a pixel wide."""
+    root = shutil.copytree(data, tmp_path / "copy")
+    for path in sorted((root / "Annotations").glob("*.xml"))[:-3]:
+        text = re.sub(r"<xmin>(\d+)</xmin>", "<xmin>50</xmin>", path.read_text())
+        path.write_text(re.sub(r"<xmax>(\d+)</xmax>", "<xmax>51</xmax>", text))
+    words = [*SMALL, "--epochs", "1", "--data-root", str(root), "--save-prefix", f"{tmp_path}/out/"]
+    assert main(["train", *words, "--data-shape", "32", "--skip-bad"]) == 0
+    said = capsys.readouterr().err
+    assert re.search(
+        r"warning: copy train: \d\d % of the \d+ objects are narrower or lower than a pixel at", said
+    )
+    assert "--data-shape 96 would keep nine of ten" in said
+
+
+def test_nothing_to_find_in_the_validation_pictures(refused, data, tmp_path):
+    root = shutil.copytree(data, tmp_path / "copy")
+    without_objects(root, "val")
     assert refused("--data-root", root) == "copy val: no object in any picture, so nothing to validate on"
 
 

@@ -16,6 +16,7 @@ from gluon_yolo.cli.train_arguments import DEFAULTS, PROFILED, add_train_argumen
 from gluon_yolo.cli.train_flags import (
     fresh_flags,
     given_flags,
+    recipe_flags,
     resumed_flags,
     settings_of,
 )
@@ -160,6 +161,18 @@ def test_recipes_name_flags_and_are_legal(name):
     settings_for(fresh_flags({"recipe": name}), ("cat",))
 
 
+def test_a_recipe_leaves_a_cfg_the_size_of_its_input(tmp_path, monkeypatch):
+    """Its anchors are in pixels of that size. A model's file in the folder makes no cfg of a zoo's name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    for place in ("models/network.cfg", "network.cfg"):
+        (tmp_path / place).touch()
+    networks = {"a.cfg": False, "models": False, "mobilenet0_25": True, "": True}
+    for network, kept in networks.items():
+        decided = recipe_flags({"recipe": "small-data", **({"network": network} if network else {})})
+        assert ("data_shape" in decided, decided["epochs"]) == (kept, 30)
+
+
 def test_a_flag_given_its_default_value_wins_too():
     assert fresh_flags(given("--recipe small-data --epochs 200 --augment yolo3"))["epochs"] == 200
 
@@ -203,7 +216,7 @@ def test_decay_without_steps_is_told_to_have_no_effect(caplog):
     assert "--lr-decay-epoch has no effect with --lr-mode cosine" in caplog.text
 
 
-@pytest.mark.parametrize("text", ["160,x", "1.", "-3", "1e2"])
+@pytest.mark.parametrize("text", ["160,x", ".", "-3", "1e", "1e400", "nan", "inf"])
 def test_decay_epochs_are_numbers(text):
     with pytest.raises(UserError, match="--lr-decay-epoch .*: expected epochs with commas between"):
         settings_for({**DEFAULTS, "lr_decay_epoch": text}, ("cat",))
@@ -238,7 +251,7 @@ finally:
 """
     done = python("-c", code)
     text = " ".join(done.stdout.split())
-    anew = "only --gpus, --cpu-devices, -j and --worker-type may be given anew"
+    anew = "only --gpus, --cpu-devices, --memory, -j and --worker-type may be given anew"
     assert f"Its settings are those of its args.json; {anew}" in text
     assert text.endswith("False")
 
@@ -249,6 +262,12 @@ finally:
         ("--lr-decay 0.5", {"lr_decay": 0.5}),
         ("--lr-decay 0.5,0.2", {"lr_decay": (0.5, 0.2)}),
         ("--lr-decay-epoch 2,3.5", {"lr_decay_epoch": (2, 3.5)}),
+        ("--lr-decay-epoch 1.25e-2,1.13778e+07,2e7", {"lr_decay_epoch": (0.0125, 11377800, 20000000)}),
+        ("--lr-decay-period 0.25", {"lr_decay_period": 0.25}),
+        (
+            "--augment color(hue_degrees=1E-1,contrast=1:1.5e0)",
+            {"augment": "color(hue_degrees=1E-1,contrast=1:1.5e0)"},
+        ),
         (
             "--lr-mode poly --lr-power 4 --target-lr 1e-5",
             {"lr_mode": "poly", "lr_power": 4, "target_lr": 1e-5},

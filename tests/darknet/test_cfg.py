@@ -40,7 +40,6 @@ def test_types():
         ("[net]\nwidth=64\n[convol", ":3: '[convol': the closing bracket is missing"),
         ("[net]\nwidth=64\nheigh", ":3: [net] 'heigh': expected key=value; is the file cut short?"),
         ("[net]\nwidth=\n", ":2: [net] 'width=': expected key=value"),
-        ("[net]\nwidth=64\nwidth=32\n", ":3: [net] width=32: but line 2 says width=64"),
     ],
 )
 def test_no_cfg(text, message, tmp_path):
@@ -61,6 +60,10 @@ def test_an_absent_file_is_named(tmp_path):
     ("method", "value", "message"),
     [
         ("get_int", "3.5", "small.cfg:2: \\[net\\] key=3.5: expected a whole number"),
+        ("get_int", "4e5", "small.cfg:2: \\[net\\] key=4e5: expected a whole number"),  # darknet reads 4
+        ("get_int", "1_0", "small.cfg:2: \\[net\\] key=1_0: expected a whole number"),
+        ("get_float", "nan", "small.cfg:2: \\[net\\] key=nan: expected a number"),
+        ("get_float", "1e999", "small.cfg:2: \\[net\\] key=1e999: expected a number"),
         ("get_float", "x", "small.cfg:2: \\[net\\] key=x: expected a number"),
         ("get_ints", "1,x", "small.cfg:2: \\[net\\] key=1,x: expected whole numbers with commas"),
         ("get_floats", "1,,2", "small.cfg:2: \\[net\\] key=1,,2: expected numbers with commas"),
@@ -80,10 +83,27 @@ def test_a_file_that_is_no_text(tmp_path):
         read_cfg(tmp_path / "a.cfg")
 
 
-def test_comments_in_any_encoding(tmp_path):
-    path = tmp_path / "gbk.cfg"
-    path.write_bytes("[net]\nwidth=64 # 宽\n".encode("gbk"))
-    assert read_cfg(path).sections[0].get_int("width") == 64
+TEXT = "[net]\nwidth=64 # 宽\nheight=32\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        TEXT.encode("gbk"),
+        TEXT.encode("utf-8-sig"),  # Windows' Notepad, with its mark in front
+        TEXT.encode("utf-16"),  # its "Unicode"
+        TEXT.replace("\n", "\r\n").encode(),
+        TEXT.replace("\n", "\r").encode(),
+        "[net] // the input\n\twidth =\u00a064, \n\n  height= 32 // in pixels".encode(),
+        b"[net]\nwidth=64.0\nheight=32.\n",
+        "[net]\nwidth=64\n# \u2028 and \x0b are no new line\nheight=32".encode(),
+    ],
+)
+def test_any_editors_file(data, tmp_path):
+    (tmp_path / "a.cfg").write_bytes(data)
+    (net,) = read_cfg(tmp_path / "a.cfg").sections
+    assert (net.get_int("width"), net.get_int("height")) == (64, 32)
+    assert net.place("height") == f"{tmp_path / 'a.cfg'}:{net.entries['height'].line}: [net]"
 
 
 @pytest.mark.parametrize("folder", CFGS)
@@ -95,6 +115,28 @@ def test_written_again_it_says_the_same(folder, shared_data, tmp_path):
         assert [(s.name, [(k, e.value) for k, e in s.entries.items()]) for s in cfg.sections] == [
             (s.name, [(k, e.value) for k, e in s.entries.items()]) for s in again.sections
         ]
+
+
+def test_of_a_key_that_comes_again_the_first_counts():
+    """As in darknet, whose published cfgs hold batch twice: for testing and for training."""
+    net = parsed("[net]\nbatch=1\nbatch=64\nbatch=1\n").sections[0]
+    assert net.get_int("batch") == 1
+    assert [(key, entry.value, entry.line) for key, entry in net.repeated] == [("batch", "64", 3)]
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"least": 0}, "momentum=-1: expected a number of 0 or more"),
+        ({"above": 0}, "momentum=-1: expected a number above 0"),
+        ({"below": -2}, "momentum=-1: expected a number below -2"),
+    ],
+)
+def test_numbers_out_of_range(limits, message):
+    net = parsed("[net]\nmomentum=-1\n").sections[0]
+    with pytest.raises(UserError, match=rf"^small.cfg:2: \[net\] {message}$"):
+        net.get_float("momentum", **limits)
+    assert net.get_float("momentum", least=-1, above=-2, below=0) == -1
 
 
 def test_replacing_leaves_the_original():

@@ -8,7 +8,7 @@ import pytest
 from gluon_yolo.compat import nd
 from gluon_yolo.darknet.cfg import read_cfg
 from gluon_yolo.darknet.files import header_of, load, make_origin, save
-from gluon_yolo.darknet.weights import Header
+from gluon_yolo.darknet.header import Header
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.predictor import Predictor
 from tests.darknet import small

@@ -9,8 +9,9 @@ import pytest
 
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.darknet.cfg import read_cfg
+from gluon_yolo.darknet.header import Header
 from gluon_yolo.darknet.transfer import get_weights
-from gluon_yolo.darknet.weights import Header, Weights
+from gluon_yolo.darknet.weights import Weights
 from gluon_yolo.errors import UserError
 from gluon_yolo.nn import architecture, weights
 from gluon_yolo.nn.weights import structural_parameters

@@ -142,6 +142,10 @@ def test_random_sizes(given, sizes):
                         "affine(scale=0.714:1.67,translate=0.2),flip,resize"),
         ("flip=0 letter_box=1", "jitter=.3", "affine(scale=0.625:2.5,translate=0.3),letterbox"),
         ("mosaic=1 angle=7", "jitter=.5", "mosaic,affine(scale=0.5:4,translate=0.5,degrees=7),flip,resize"),
+        # A factor under 1 is its inverse, a shift either way has no sign, half a circle is all hues.
+        ("saturation=.5 exposure=0 hue=-.7 angle=-1.234567", "jitter=0",
+         "color(brightness=0,contrast=1:1,saturation=0.5:2,hue_degrees=180),"
+         "affine(scale=1:1,translate=0,degrees=1.234567),flip,resize"),
     ],
 )  # fmt: skip
 def test_augmentation(net, head, augment):
@@ -167,6 +171,50 @@ def test_loss(head, expected, said):
     assert flags == {"no_random_shape": True, **expected}
     assert notes == said
     settings_of(fresh_flags({}, None, flags), "network", 3)
+
+
+def test_boxes_of_new_coords_are_not_trained_as_yolov3s():
+    text = SMALL.replace("linear", "logistic") + "new_coords=1\n"
+    flags, notes = run_flags(planned(text), 50, {})
+    assert flags["box_loss"] == "ciou"
+    assert notes == ["iou_loss=mse: fits no boxes of new_coords=1 here; ciou is taken"]
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ({"lr_mode": "step"}, {"lr_mode", "lr_decay_epoch", "lr_decay"}),  # as the cfg has it
+        ({"lr_decay_period": 3}, {"lr_mode"}),
+        ({"lr_decay": 0.3}, {"lr_mode", "lr_decay_epoch", "lr_decay"}),
+    ],
+)
+def test_what_a_given_flag_decides_alone(given, left):
+    flags, _ = run_flags(cfg_with(f"{NET} policy=steps steps=50,75 scales=.1,.2"), 50, given)
+    assert {name for name in flags if name.startswith("lr_")} == left
+    flags, _ = run_flags(cfg_with(f"{NET} policy=step step=50 scale=.1"), 50, {"lr_decay_epoch": "5"})
+    assert {name for name in flags if name.startswith("lr_")} == {"lr_mode"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "mode", "said"),
+    [
+        ("policy=step step=5 scale=1", "constant", []),
+        ("policy=step step=5 scale=2", "constant", ["scale=2: a learning rate that grows is not built here"]),
+        ("policy=exp gamma=1.01", "constant", ["gamma=1.01: a learning rate that grows is not built here"]),
+    ],
+)
+def test_rates_that_do_not_fall(lines, mode, said):
+    flags, notes = run_flags(cfg_with(f"{NET} {lines}"), 50, {})
+    assert (flags["lr_mode"], notes) == (mode, said)
+
+
+def test_keys_of_darknets_training_without_an_equivalent_are_named():
+    text = SMALL.replace("[net]\n", "[net]\nadam=1\ncutmix=0\naspect=1\nmixup=1\n")
+    text = text.replace("activation=leaky", "activation=leaky\nlearning_rate=0.5\nclip=0")
+    plan = planned(text.replace("num=3", "num=3\nresize=1.5\ncounters_per_class=3,4"))
+    notes = run_flags(plan, 50, {})[1]
+    named = "adam=1, mixup=1, counters_per_class=3,4, resize=1.5, learning_rate=0.5"
+    assert notes == [f"{named}: of darknet's training, and nothing here is like it; left out"]
 
 
 def test_where_darknet_stops_going_back_is_frozen():

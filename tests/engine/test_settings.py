@@ -50,7 +50,7 @@ def settings(**values) -> TrainSettings:
         (dict(cosine_epochs=9, lr_mode="poly"), "--cosine-epochs 9: needs --lr-mode cosine"),
         (dict(loss_scale=0.0), "--loss-scale 0.0: must be above 0"),
         (dict(box_loss="iou"), "--box-loss iou: choose from auto, yolo3, giou, diou, ciou"),
-        (dict(val_metric="map"), "--val-metric map: choose from auto, voc07, voc, coco"),
+        (dict(val_metric="map"), "--val-metric map: choose from auto, fitness, voc07, voc, coco"),
         (dict(label_smooth_factor=0.1), "--label-smooth-factor 0.1: needs --label-smooth"),
         (dict(label_smooth=True, label_smooth_factor=0.5), "--label-smooth-factor 0.5: must be above 0 and"),
         (dict(profile=-1), "--profile -1: must be 0 or more"),

@@ -91,10 +91,17 @@ def test_a_run_leaves_all_it_should(whole, data):
         parts = [float(row[name]) for name in ("objectness", "centre", "scale", "class")]
         assert float(row["total"]) == pytest.approx(sum(parts), rel=1e-4)
         assert 0 <= float(row["VOC07_mAP50"]) <= 1 and float(row["pictures_per_second"]) > 0
+        fitness = 0.9 * float(row["AP"]) + 0.1 * float(row["AP50"])
+        assert float(row["fitness"]) == pytest.approx(fitness, abs=1e-6) and 0 <= fitness <= 1
     log = (whole / "log.txt").read_text()
     assert "12 pictures" in log and "3 pictures" in log  # a summary line of each part of the data
     assert "epoch 2 batch 2/3  lr 0.0005  loss" in log
-    assert "average precision by class" in log and "VOC07 AP50" in log and "best: VOC07_mAP50" in log
+    assert "average precision by class" in log and "VOC07 AP50" in log and "best: fitness" in log
+    scores = "  ".join(
+        rf"{name} 0\.\d{{4}}" for name in ("fitness", "AP", "AP50", "VOC07_mAP50", "VOC_mAP50")
+    )
+    assert re.search(rf"epoch 2  {scores}  \(best 0\.\d{{4}} at epoch \d\)\n", log)
+    assert re.search(r"epoch 1 batch 2/3 .* min left in this epoch, [\d.]+ s in the training\n", log)
     assert cv2.imread(str(whole / "pictures" / "validation.jpg")).shape[2] == 3
 
 
@@ -108,7 +115,9 @@ def test_a_finished_run_says_so(whole, capsys):
     assert main(["train", "--resume", str(whole)]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith(f"{whole}: finished: all 3 epochs are trained, best score 0.")
-    assert said[1] == f"to train on, start a new run from its weights: --weights {whole}"
+    start = "to train on, start a new run from its weights: "
+    assert said[1].startswith(f"{start}gluon-yolo train --network mobilenet")
+    assert said[1].endswith(f" --weights {whole}")
     assert (whole / "weights" / "last" / "state.json").read_bytes() == before
 
 
@@ -164,7 +173,7 @@ def send_at() -> Iterator[Callable[[signal.Signals, str], None]]:
         (signal.SIGTERM, "epoch 1 batch 1/3", (1, 1), 143),
         (signal.SIGINT, "epoch 0 batch 2/3", (0, 2), 130),
         # while it validates: the epoch is finished, and the next one is not begun
-        (signal.SIGINT, "epoch 1  VOC07_mAP50", (2, 0), 130),
+        (signal.SIGINT, "epoch 1  fitness", (2, 0), 130),
     ],
     ids=["SIGTERM", "SIGINT", "while validating"],
 )
@@ -206,7 +215,7 @@ def test_stopped_at_an_epochs_last_batch_it_validates_after_resuming(whole, trai
     assert main(["train", "--resume", str(run)]) == 0
     said = capsys.readouterr().err
     (line,) = [line for line in said.splitlines() if line.startswith("epoch 1  lr")]
-    assert line.endswith(")  trained before the run was stopped") and "0.0 pictures/s" not in said
+    assert line.endswith(")  trained before the run was stopped") and " 0.0 pictures/s" not in said
     assert_equal_runs(whole, run)
     timed = [row["seconds"] for row in MetricsCSV(run / "metrics.csv").rows()]
     assert timed[1] == "" and float(timed[0]) > 0 and float(timed[2]) > 0
@@ -266,6 +275,22 @@ def test_the_plan_of_other_epochs(train, flags, said):
     status, run = train("--epochs", "1", *shlex.split(flags))
     assert status == 0
     assert said in (run / "log.txt").read_text()
+
+
+def test_a_run_from_before_there_was_a_fitness_goes_on_by_its_score(train, send_at, capsys):
+    send_at(signal.SIGTERM, "epoch 1 batch 1/3")
+    status, run = train(*RECIPE)
+    assert status == 143
+    state = run / "weights" / "last" / "state.json"
+    record = json.loads(state.read_text())
+    assert (record.pop("score_key"), record["best_epoch"]) == ("fitness", 0)
+    state.write_text(json.dumps({**record, "best_score": 0.987, "best_epoch": 0}))
+    best = (run / "weights" / "best.params").read_bytes()
+    assert main(["train", "--resume", str(run)]) == 0
+    assert "epoch 2  VOC07_mAP50 0." in capsys.readouterr().err
+    progress = Checkpoint(run / "weights").read()
+    assert (progress.score_key, progress.best_score, progress.best_epoch) == ("VOC07_mAP50", 0.987, 0)
+    assert (run / "weights" / "best.params").read_bytes() == best
 
 
 def explode_at(monkeypatch, first: int, rate: float = 1e30) -> None:

@@ -143,6 +143,58 @@ def test_cuts(dark, cut, kind, tmp_path):
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["onnx", "openvino", "mnn"])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_fixed_size(dark, kind, batch, tmp_path):
+    """Any number of pictures go through in its batches; another size is refused before anything runs."""
+    need(kind)
+    done = export(dark, tmp_path, [kind, "symbol"], "toy", (32, 64), fixed_batch=batch)
+    record = ModelFile.read(done.record)
+    assert record.graphs[kind].fixed == (batch, 32, 64) and record.graphs["symbol"].fixed is None
+    assert (record.graphs[kind].cut, record.graphs["symbol"].cut) == ("decoded", "nms")
+    network = runtimes.load(RUNTIME[kind], record, tmp_path)
+    found = Reference(dark, [pictures(count, 32, 64) for count in (1, 2, 3)]).compare(network)
+    assert found.holds, found
+    for run in (
+        lambda: network(pictures(1, 64, 64)),
+        lambda: Predictor.load(tmp_path, RUNTIME[kind], (64, 64)),
+    ):
+        with pytest.raises(UserError, match="toy.*: takes pictures of 32x64 alone, .* and not of 64x64"):
+            run()
+    several = [random_picture(50, 90, seed) for seed in range(3)]
+    options = {"score_threshold": 0.35, "nms_threshold": 0.8}
+    ours = Predictor.load(tmp_path, RUNTIME[kind], **options)(several)
+    for given, expected in zip(ours, Predictor.from_block(dark, (32, 64), **options)(several)):
+        assert len(given) == len(expected) > 3
+        np.testing.assert_allclose(given.scores, expected.scores, atol=1e-4)
+
+
+def test_a_fixed_size_may_end_anywhere(dark, tmp_path):
+    need("onnx")
+    for cut in ("nms", "raw"):
+        done = export(dark, tmp_path, ["onnx"], "toy", (32, 64), cut, fixed_batch=2)
+        graph = ModelFile.read(done.record).graphs["onnx"]
+        assert (graph.cut, graph.fixed) == (cut, (2, 32, 64))
+
+
+@pytest.mark.parametrize(
+    ("formats", "batch", "said"),
+    [
+        (
+            ["symbol", "ncnn"],
+            1,
+            "a fixed size is of the formats onnx, openvino, mnn; the others take any size",
+        ),
+        (["onnx"], 0, "batch size 0: expected 1 or more"),
+    ],
+)
+def test_a_fixed_size_that_cannot_be(dark, tmp_path, formats, batch, said):
+    need("ncnn", "onnx")
+    with pytest.raises(UserError, match=said):
+        export(dark, tmp_path, formats, "toy", (32, 64), fixed_batch=batch)
+    assert not names(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["decoded", "for_mnn"])
 def test_a_name_that_is_a_word_of_the_export(dark, tmp_path, name):
     """Files that are made for the trial alone have other names than those that are written."""

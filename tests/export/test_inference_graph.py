@@ -21,7 +21,7 @@ RELU = Node("relu", "a", ("data",))
         ([Node("relu", "a", ("b",))], {}, {"y": "a"}, "relu a: reads b, which is not there"),
         ([RELU, RELU], {}, {"y": "a"}, "relu a: the name is taken"),
         ([RELU], {"a": ONE}, {"y": "a"}, "relu a: the name is taken"),
-        ([Node("add", "a", ("data",))], {}, {"y": "a"}, "add a: reads 1 arrays, expected 2 to 2"),
+        ([Node("subtract", "a", ("data",))], {}, {"y": "a"}, "subtract a: reads 1 arrays, expected 2 to 2"),
         ([Node("affine", "a", ("data", "s"))], {"s": ONE}, {"y": "a"}, "reads 1 weights, expected 2 to 2"),
         ([Node("multiply", "a", ("s", "data"))], {"s": ONE}, {"y": "a"}, "a weight stands before an array"),
         (

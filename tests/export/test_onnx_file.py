@@ -181,11 +181,39 @@ def test_sizes_fixed_by_whom_runs_it(net, tmp_path):
         assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_fixed_size(net, tmp_path):
-    """For converters that want one."""
-    found = parity.compare(net, written(net, tmp_path, fixed=(2, 64, 96)), [pictures(2, 64, 96)])
+@pytest.mark.parametrize("cut", onnx_file.CUTS)
+def test_fixed_size(net, cut, tmp_path):
+    """For converters that want one: all shapes are numbers, and nothing is computed of them."""
+    network = written(net, tmp_path, cut=cut, fixed=(2, 64, 96))
+    if cut != "nms":
+        found = parity.compare(net, network, [pictures(2, 64, 96)])
+        assert found.holds, found
+    model = onnx.load(str(tmp_path / "toy.onnx"))
+    assert dims_of(model.graph.input[0]) == [2, 64, 96, 3]
+    assert {output.name: dims_of(output) for output in model.graph.output} == {
+        "raw": {"raw_0": [2, 24, 8, 12], "raw_1": [2, 24, 4, 6], "raw_2": [2, 24, 2, 3]},
+        "decoded": {"boxes": [2, 378, 4], "scores": [2, 378, 3]},
+        "nms": {"ids": [2, 100, 1], "scores": [2, 100, 1], "bboxes": [2, 100, 4]},
+    }[cut]
+    decode = [node.op_type for node in model.graph.node if not node.name.startswith("suppress")]
+    assert not {"Shape", "Expand", "Range", "CumSum", "Gather"} & set(decode)
+
+
+def test_operators(net):
+    """None that a reader of ONNX is likely not to know; TensorRT casts bytes before it does anything else."""
+    model = onnx_file.make_model(read_network(net), net.spec, "toy", "decoded")
+    kinds = [node.op_type for node in model.graph.node]
+    assert kinds[:2] == ["Cast", "Transpose"]
+    assert not {"CumSum", "Range", "NonZero", "GatherND", "Where"} & set(kinds)
+
+
+def test_other_sizes_up_to_the_longest(net, tmp_path):
+    """The counted row is long enough for a map of 2048 cells a side; a longer side is refused, not cut."""
+    network = written(net, tmp_path)
+    found = parity.compare(net, network, [pictures(1, 32, 4096)])
     assert found.holds, found
-    assert dims_of(onnx.load(str(tmp_path / "toy.onnx")).graph.input[0]) == [2, 64, 96, 3]
+    with pytest.raises(Exception, match="Expand"):  # of ONNX Runtime, which has no narrower ones
+        network(pictures(1, 32, 2048 * 8 + 32))
 
 
 @pytest.mark.parametrize("options", [{"cut": "all"}, {"pixels": "float16"}])

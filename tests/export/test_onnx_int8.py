@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,9 +21,12 @@ from gluon_yolo.export.int8_nodes import layers as layers_of  # noqa: E402
 from gluon_yolo.export.onnx_file import make_model  # noqa: E402
 from gluon_yolo.export.sensitivity import disagreement  # noqa: E402
 from gluon_yolo.export.symbol_reader import read_network  # noqa: E402
-from gluon_yolo.inference import onnxruntime_runtime  # noqa: E402
+from gluon_yolo.inference import onnxruntime_runtime, openvino_runtime  # noqa: E402
+from gluon_yolo.inference.graph import Graph  # noqa: E402
+from gluon_yolo.inference.model_file import ModelFile  # noqa: E402
 from gluon_yolo.inference.onnxruntime_runtime import OnnxRuntime, has_vnni  # noqa: E402
 from gluon_yolo.inference.openvino_runtime import OpenVINORuntime  # noqa: E402
+from tests.child import ROOT  # noqa: E402
 from tests.random_model import random_detector, random_picture  # noqa: E402
 
 PICTURES = np.stack([random_picture(64, 96, seed) for seed in range(4)])
@@ -170,6 +177,120 @@ def test_exact_on_any_processor(net, graph, decoded, ranges, tmp_path, monkeypat
         found.append(loaded(model, net, tmp_path)(PICTURES))
     assert entries == [("session.x64quantprecision", "1")]
     assert disagreement(*found) < 0.02
+
+
+def test_a_portable_file_needs_nothing_of_the_kind(net, graph, decoded, ranges, tmp_path, monkeypatch):
+    """Its sums fit everywhere, so that the fast way is the right one."""
+    entries = []
+    options = runtime.SessionOptions
+
+    class Watched(options):
+        def add_session_config_entry(self, *entry):
+            entries.append(entry)
+
+    monkeypatch.setattr(runtime, "SessionOptions", Watched)
+    monkeypatch.setattr(onnxruntime_runtime, "has_vnni", lambda: False)
+    (tmp_path / "toy.onnx").write_bytes(onnx_int8.quantize(decoded, graph, ranges).SerializeToString())
+    for portable, expected in ((True, []), (False, [("session.x64quantprecision", "1")])):
+        record = ModelFile(
+            "toy",
+            "toy",
+            net.spec,
+            (64, 96),
+            {"onnx": Graph(("toy.onnx",), "decoded", ("boxes", "scores"), portable=portable)},
+            "int8",
+        )
+        onnxruntime_runtime.load(record, tmp_path)
+        assert entries == expected
+
+
+@pytest.mark.parametrize(
+    ("weight", "reach"),
+    [
+        # one channel a row: the two largest of one sign, or the largest alone
+        ([[3, 1, 2], [3, -1, -2], [1, -5, 0], [2, 2, -2], [0, 0, 0]], [5, 3, 5, 4, 0]),
+        ([[4.0], [-2.0]], [4, 2]),  # one weight a channel has no other to meet
+    ],
+)
+def test_ranges_of_weights(weight, reach):
+    """(O, C, 1, 1); with a single input channel, which is depthwise, the largest counts alone."""
+    weight = np.array(weight, np.float32)[:, :, None, None]
+    assert onnx_int8.pair_ranges(weight).tolist() == reach
+    depthwise = np.moveaxis(weight, 1, 2)
+    assert onnx_int8.pair_ranges(depthwise).tolist() == np.abs(weight).max(axis=(1, 2, 3)).tolist()
+
+
+@pytest.mark.parametrize("portable", [True, False])
+def test_no_sum_of_two_products_leaves_16_bits(graph, decoded, ranges, portable):
+    """255 times the two largest weights of one sign, in every layer that is not depthwise."""
+    model = onnx_int8.quantize(decoded, graph, ranges, portable=portable)
+    weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    largest = []
+    for name, weight in weights.items():
+        if name.endswith("_weight_quantized") and weight.shape[1] > 1:
+            rows = weight.reshape(len(weight), -1).astype(int)
+            for signed in (rows, -rows):
+                largest.append(255 * np.sort(np.maximum(signed, 0), axis=1)[:, -2:].sum(axis=1).max())
+    assert len(largest) > 20 and bool(max(largest) <= 32767) is portable
+
+
+OPENVINO = """
+import sys, numpy as np
+from pathlib import Path
+from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.openvino_runtime import load
+record, pictures, out = map(Path, sys.argv[1:])
+boxes, scores = load(ModelFile.read(record), record.parent)(np.load(pictures))
+np.savez(out, boxes=boxes, scores=scores)
+"""
+
+
+@pytest.mark.parametrize("portable", [True, False])
+def test_openvino_without_vnni(net, graph, decoded, ranges, tmp_path, portable):
+    """Its oneDNN is told to leave VNNI alone: what overflows then is not computed in int8."""
+    pytest.importorskip("openvino", reason="package openvino is not installed")
+    model = onnx_int8.quantize(decoded, graph, ranges, portable=portable)
+    (tmp_path / "toy.onnx").write_bytes(model.SerializeToString())
+    np.save(tmp_path / "pictures.npy", PICTURES)
+    held = Graph(("toy.onnx",), "decoded", ("boxes", "scores"), portable=portable)
+    ModelFile("toy", "toy", net.spec, (64, 96), {"onnx": held}, "int8").write(tmp_path / "toy.json")
+    given = []
+    for isa in ("DEFAULT", "AVX2"):
+        words = [
+            sys.executable,
+            "-c",
+            OPENVINO,
+            *(tmp_path / name for name in ("toy.json", "pictures.npy", isa)),
+        ]
+        subprocess.run(words, check=True, cwd=ROOT, env={**os.environ, "ONEDNN_MAX_CPU_ISA": isa})
+        arrays = np.load(tmp_path / f"{isa}.npz")
+        given.append((arrays["boxes"], arrays["scores"]))
+    assert disagreement(*given) < (1e-6 if portable else 0.03)
+
+
+def test_openvino_that_cannot_compute_it_otherwise(net, graph, decoded, ranges, tmp_path, monkeypatch):
+    """It takes one picture at a time then, since it fails to compile several; a failure is said."""
+    pytest.importorskip("openvino", reason="package openvino is not installed")
+    monkeypatch.setattr(openvino_runtime, "sums_saturate", lambda: True)
+    path = tmp_path / "toy.onnx"
+    path.write_bytes(onnx_int8.quantize(decoded, graph, ranges, portable=False).SerializeToString())
+    network, told = (
+        OpenVINORuntime(path, net.spec, precision="int8", portable=there) for there in (False, True)
+    )
+    network(PICTURES)
+    assert list(network._compiled) == [(1, 64, 96, 3)] and told._shape.batch is None
+
+    def fails(*_):
+        raise RuntimeError("No suitable implementations found")
+
+    monkeypatch.setattr(network, "_core", SimpleNamespace(compile_model=fails))
+    with pytest.raises(
+        UserError, match="toy.onnx: in int8 it overflows on a processor without VNNI, and this"
+    ):
+        network(PICTURES[:, :32])
+    monkeypatch.setattr(told, "_core", SimpleNamespace(compile_model=fails))
+    with pytest.raises(RuntimeError, match="No suitable"):
+        told(PICTURES)
 
 
 def test_only_what_touches_a_layer_is_in_int8(graph, decoded, ranges):

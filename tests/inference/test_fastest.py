@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from gluon_yolo.errors import MissingDependency, UserError
-from gluon_yolo.inference import fastest, runtimes, stopwatch
+from gluon_yolo.inference import fastest, remembered, runtimes
 from gluon_yolo.inference.graph import Graph
 from gluon_yolo.inference.model_file import ModelFile
 from gluon_yolo.inference.predictor import Predictor
@@ -19,8 +20,17 @@ from gluon_yolo.spec import DetectionSpec
 
 SPEC = DetectionSpec(("circle",))
 SIZE_HW = (32, 32)
-SPEEDS = {"mxnet": 0.02, "onnxruntime": 0.004, "openvino": 0.008, "ncnn": 0.012}
+SPEEDS = {"mxnet": [20.0], "onnxruntime": [4.0], "openvino": [8.0], "ncnn": [12.0]}  # milliseconds
 GRAPHS = {"symbol": "toy-symbol.json", "onnx": "toy.onnx", "ncnn": "toy.param"}
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch):
+    """A machine with a clock and a load of its own, and nothing else to do."""
+    machine = SimpleNamespace(now=1.8e9, load=0.1)
+    monkeypatch.setattr(remembered, "now", lambda: machine.now)
+    monkeypatch.setattr(remembered, "load", lambda: machine.load)
+    return machine
 
 
 @pytest.fixture
@@ -37,34 +47,40 @@ def speeds():
 
 @pytest.fixture
 def loaded(speeds, monkeypatch):
-    """Runtimes that take the time that ``speeds`` says, or raise it; the list of those that were loaded.
+    """Runtimes whose calls take what ``speeds`` says, or raise it; the list of those that were loaded.
 
-    The time is the stopwatch's alone: on a busy machine real milliseconds would rank them by chance.
+    The milliseconds are written down, and processes are none: on a busy machine real ones would rank the
+    runtimes by chance.
     """
-    names, seconds = [], [0.0]
+    names = []
 
     def load(name, record, folder, gpu=None):
         names.append(name)
         if isinstance(speeds[name], Exception):
             raise speeds[name]
+        return lambda pixels: (np.zeros((1, 1, 4), np.float32), np.zeros((1, 1, 1), np.float32))
 
-        def network(pixels):
-            assert pixels.shape == (1, *SIZE_HW, 3) and pixels.dtype == np.uint8
-            if callable(speeds[name]):
-                speeds[name]()
-            seconds[0] += speeds[name]
-            return np.zeros((1, 1, 4), np.float32), np.zeros((1, 1, 1), np.float32)
+    class Watch:
+        open = 0
 
-        return network
+        def __init__(self, name, path, size_hw, gpu):
+            assert size_hw == SIZE_HW and path.name == "toy.json" and gpu is None
+            load(name, None, path.parent)
+            self.name = name
+            Watch.open += 1
 
-    def measure(name, path, size_hw, gpu):
-        return stopwatch.shortest(load(name, None, path.parent), size_hw)
+        def turn(self):
+            speed = speeds[self.name]
+            return speed() if callable(speed) else speed
+
+        def close(self):
+            Watch.open -= 1
 
     monkeypatch.setattr(runtimes, "load", load)
-    monkeypatch.setattr(stopwatch, "measure", measure)
-    monkeypatch.setattr(stopwatch, "time", SimpleNamespace(perf_counter=lambda: seconds[0]))
+    monkeypatch.setattr(fastest, "Stopwatch", Watch)
     monkeypatch.setattr(runtimes.Runtime, "installed", property(lambda self: self.package != "MNN"))
-    return names
+    yield names
+    assert Watch.open == 0
 
 
 def record_of(formats=tuple(GRAPHS), **changes):
@@ -79,8 +95,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def chosen(folder, record=None, size_hw=SIZE_HW):
-    return fastest.choose(record or record_of(), folder / "toy.json", size_hw)[0]
+def chosen(folder, record=None, **options):
+    return fastest.choose(record or record_of(), folder / "toy.json", SIZE_HW, **options)[0]
 
 
 def test_the_fastest_is_taken_and_named(folder, cache, loaded, caplog):
@@ -95,11 +111,78 @@ def test_the_fastest_is_taken_and_named(folder, cache, loaded, caplog):
 
 def test_it_is_measured_once(folder, cache, loaded, speeds):
     assert chosen(folder) == "onnxruntime"
-    speeds["ncnn"] = 0.0
+    speeds["ncnn"] = [1.0]
     loaded.clear()
     assert chosen(folder) == "onnxruntime" and loaded == ["onnxruntime"]
     (file,) = cache.iterdir()
     assert json.loads(file.read_text())["runtime"] == "onnxruntime"
+
+
+def test_it_is_measured_anew_when_asked_for(folder, cache, loaded, speeds, caplog):
+    assert chosen(folder) == "onnxruntime"
+    speeds["ncnn"] = [1.0]
+    assert chosen(folder) == "onnxruntime" and chosen(folder, remeasure=True) == "ncnn"
+    assert chosen(folder) == "ncnn"
+    record_of().write(folder / "toy.json")
+    speeds["mxnet"] = [0.5]
+    assert Predictor.load(folder).runtime == "ncnn"
+    assert Predictor.load(folder, remeasure=True).runtime == "mxnet"
+
+
+@pytest.mark.parametrize(
+    ("load", "days", "said"),
+    [
+        (0.1, 29.9, ""),
+        (0.1, 31, "(the last time was 31 days ago)"),
+        (0.1, -2, "(the clock was set back)"),
+        (None, 29.9, ""),  # a system that does not tell
+        (0.6, 0.9 / 24, ""),
+        (0.6, 1.1 / 24, "(the last time was on a busy machine)"),
+    ],
+)
+def test_the_choice_ages(folder, cache, loaded, speeds, machine, caplog, load, days, said):
+    """Within a month in peace, and within an hour where half of the cores were at work."""
+    caplog.set_level(logging.INFO, "gluon_yolo")
+    machine.load = load
+    chosen(folder)
+    note = "the machine was busy, so this is measured anew in an hour" if load == 0.6 else ""
+    assert note in caplog.text and bool(note) == ("busy" in caplog.text)
+    caplog.clear()
+    machine.now += days * 86400
+    speeds["ncnn"] = [1.0]
+    assert chosen(folder) == ("ncnn" if said else "onnxruntime")
+    assert said in caplog.text and bool(said) == bool(caplog.text)
+
+
+def test_a_lucky_call_does_not_win(folder, cache, loaded, speeds, machine, caplog):
+    """MNN as it was seen on a busy machine: 39 ms once, and more than a second in use."""
+    caplog.set_level(logging.INFO, "gluon_yolo")
+    lucky = itertools.cycle([[1223.0], [39.0], [1190.0]])
+    speeds.update(onnxruntime=lambda: next(lucky), openvino=[69.0], ncnn=[80.0], mxnet=[90.0])
+    assert chosen(folder) == "openvino"
+    assert (
+        "onnxruntime is not steady: its calls took 39.0 to 1223.0 ms; it is ranked by the slow" in caplog.text
+    )
+    assert (
+        "(openvino 69.0 ms, ncnn 80.0 ms, mxnet 90.0 ms, onnxruntime 1223.0 ms); the machine was"
+        in caplog.text
+    )
+    machine.now += 3700
+    speeds["mxnet"] = [1.0]
+    assert chosen(folder) == "mxnet"  # of a machine on which calls differ the choice holds for an hour
+
+
+def test_what_is_kept(folder, cache, loaded, machine):
+    chosen(folder)
+    (file,) = cache.iterdir()
+    milliseconds = {name: SPEEDS[name][0] for name in ("onnxruntime", "openvino", "ncnn", "mxnet")}
+    assert json.loads(file.read_text()) == {
+        "runtime": "onnxruntime",
+        "milliseconds": milliseconds,
+        "measured": machine.now,
+        "load": 0.1,
+        "steady": True,
+    }
 
 
 def test_what_it_depends_on_is_measured_anew(folder, cache, loaded, monkeypatch):
@@ -125,7 +208,18 @@ def test_what_it_depends_on_is_measured_anew(folder, cache, loaded, monkeypatch)
     assert len(list(cache.iterdir())) == 7
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"runtime": "abacus"}'])
+OLD = {"runtime": "ncnn", "milliseconds": {"ncnn": 1.0}}  # of a package that did not say when
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "{", json.dumps({"runtime": "abacus"}), json.dumps(OLD)),
+        *(json.dumps({**OLD, "measured": when}) for when in ("yesterday", None)),
+        json.dumps({**OLD, "runtime": "abacus", "measured": 1.8e9}),
+        json.dumps({**OLD, "measured": 1.8e9, "load": "high"}),
+    ],
+)
 def test_a_cache_of_something_else_is_written_anew(folder, cache, loaded, content):
     chosen(folder)
     (file,) = cache.iterdir()
@@ -155,8 +249,8 @@ def test_a_user_without_a_home(folder, loaded, monkeypatch):
 
     for name in ("GLUON_YOLO_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(fastest.Path, "expanduser", no_home)
-    monkeypatch.setattr(fastest.tempfile, "gettempdir", lambda: str(folder / "temporary"))
+    monkeypatch.setattr(remembered.Path, "expanduser", no_home)
+    monkeypatch.setattr(remembered.tempfile, "gettempdir", lambda: str(folder / "temporary"))
     assert chosen(folder) == "onnxruntime"
     assert len(list((folder / "temporary" / "gluon_yolo" / "fastest").iterdir())) == 1
 
@@ -198,6 +292,29 @@ def test_when_all_fail(folder, cache, loaded, speeds):
         chosen(folder)
     with pytest.raises(UserError, match="^damaged$"):
         chosen(folder, record_of(("ncnn",)))
+
+
+def test_a_file_of_one_size_is_no_candidate_for_another(folder, cache, loaded):
+    """ONNX Runtime and OpenVINO would read it; where nothing else can be run the size is refused."""
+    fixed = Graph(("toy.onnx",), "decoded", ("boxes", "scores"), fixed=(1, 64, 64))
+    graphs = {**record_of().graphs, "onnx": fixed}
+    assert chosen(folder, record_of(graphs=graphs)) == "ncnn" and "onnxruntime" not in loaded
+    with pytest.raises(UserError, match="toy.onnx: takes pictures of 64x64 alone, .* and not of 32x32"):
+        chosen(folder, record_of(graphs={"onnx": fixed}))
+
+
+@pytest.mark.parametrize(
+    ("scored", "installed", "expected"),
+    [
+        ((), ("onnxruntime", "openvino"), ["onnxruntime", "openvino"]),  # of an older package, or in float
+        (("onnxruntime",), ("onnxruntime", "openvino"), ["onnxruntime"]),
+        (("onnxruntime",), ("openvino",), ["openvino"]),  # better than none
+    ],
+)
+def test_int8_runs_in_what_it_was_scored_in(monkeypatch, scored, installed, expected):
+    monkeypatch.setattr(runtimes.Runtime, "installed", property(lambda self: self.package in installed))
+    graph = Graph(("toy.onnx",), "nms", ("ids", "scores", "bboxes"), runtimes=scored)
+    assert runtimes.candidates(record_of(graphs={"onnx": graph}, precision="int8")) == expected
 
 
 def test_who_is_a_candidate(monkeypatch):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+from pathlib import Path
 
 import pytest
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.model_file import Graph, ModelFile, find_model_file, weights_of
+from gluon_yolo.inference.model_file import Graph, ModelFile, find_model_file, weights_file, weights_of
 from gluon_yolo.spec import DetectionSpec
 
 SPEC = DetectionSpec(("cat", "dog"))
@@ -106,6 +107,17 @@ def test_format_1(tmp_path, files, fields, graphs):
     assert (record.precision, record.weights, record.fit) == ("float32", None, "letterbox")
 
 
+def test_what_few_graphs_say(tmp_path):
+    """A record leaves it out where it says nothing, as those of older packages do."""
+    graph = Graph(("toy.onnx",), "nms", ("ids",), fixed=(2, 64, 96), portable=True, runtimes=("mnn", "ncnn"))
+    dataclasses.replace(RECORD, graphs={"onnx": graph, "ncnn": NCNN}).write(tmp_path / "toy.json")
+    written = json.loads((tmp_path / "toy.json").read_text())["graphs"]
+    assert (written["onnx"]["fixed"], written["onnx"]["portable"]) == ([2, 64, 96], True)
+    assert set(written["onnx"]) - set(written["ncnn"]) == {"fixed", "portable", "runtimes"}
+    assert ModelFile.read(tmp_path / "toy.json").graphs == {"onnx": graph, "ncnn": NCNN}
+    assert graph.shape == (2, 64, 96) and NCNN.shape == (None, None, None)
+
+
 def test_a_format_that_the_model_has_not(tmp_path):
     message = "model toy is there as symbol, ncnn, and not as onnx; "
     with pytest.raises(UserError, match=f"{message}write that with .*--format onnx --out ANOTHER_FOLDER"):
@@ -132,6 +144,10 @@ def test_a_part_that_is_missing(tmp_path):
         ({"graphs": {"onnx": {"files": ["../a"], "cut": "raw", "outputs": []}}}, "missing or wrong .files"),
         ({"graphs": {"onnx": {"files": ["a"], "cut": "end", "outputs": []}}}, "missing or wrong .cut 'end'"),
         ({"graphs": {"onnx": {"files": ["a"], "cut": "raw"}}}, "missing or wrong .'outputs'"),
+        (
+            {"graphs": {"onnx": {"files": ["a"], "cut": "raw", "outputs": [], "fixed": [1, 2]}}},
+            "missing or wrong",
+        ),
         ({"graphs": ["onnx"]}, "missing or wrong"),
         ({"spec": {}}, "missing or wrong"),
     ],
@@ -174,3 +190,75 @@ def test_a_run_without_best_weights_says_which_are_taken(tmp_path, caplog):
     with caplog.at_level(logging.INFO, "gluon_yolo"):
         assert weights_of(tmp_path) == last / "net-b.params"
     assert f"no best weights, so the last are taken: {last / 'net-b.params'}" in caplog.text
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run with best and last weights, and an export beside them."""
+    folder = tmp_path / "runs" / "cells"
+    (folder / "weights" / "last").mkdir(parents=True)
+    ModelFile("toy", "yolo3_toy", SPEC, (96, 128)).write(folder / "model.json")
+    touch(folder / "weights", "best.params", "epoch-0009.params")
+    touch(folder / "weights" / "last", "net-a.params")
+    (folder / "weights" / "last" / "state.json").write_text('{"files": {"net": {"name": "net-a.params"}}}')
+    return folder
+
+
+BEST, LAST = "weights/best.params", "weights/last/net-a.params"
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [
+        ("", BEST),
+        ("best", BEST),
+        ("last", LAST),
+        ("last/", LAST),
+        ("/last", LAST),  # what a shell's completion of the folder leaves
+        ("weights/last", LAST),
+        ("weights/best", BEST),
+        (BEST, BEST),
+        (LAST, LAST),
+        ("weights/epoch-0009.params", "weights/epoch-0009.params"),
+    ],
+)
+def test_a_runs_weights_by_name(run, monkeypatch, name, weights):
+    path = Path(f"{run}/{name}")
+    assert find_model_file(path) == run / "model.json"
+    assert weights_of(path) == weights_file(path) == run / weights
+    monkeypatch.chdir(run)
+    if name and not name.startswith("/"):
+        assert weights_of(Path(name)) == Path(weights)
+
+
+def test_what_is_really_there_counts_more_than_a_name(run):
+    RECORD.write(run / "best.json")  # no file called so: an export's record of that stem
+    (run / "last").mkdir()
+    RECORD.write(run / "last" / "toy.json")
+    assert find_model_file(run / "last") == run / "last" / "toy.json"
+    assert weights_file(run / "last") == run / "last"
+    (run / "best").touch()
+    assert weights_file(run / "best") == run / "best"
+
+
+def test_weights_that_a_run_has_not(run, tmp_path):
+    with pytest.raises(UserError, match="cells/lats: no such file or folder"):
+        find_model_file(run / "lats")
+    with pytest.raises(UserError, match="runs/last: no such file or folder"):
+        find_model_file(run.parent / "last")
+    (run / BEST).unlink()
+    with pytest.raises(
+        UserError, match="cells/best: the run has no best weights yet .*its last are .*cells/last"
+    ):
+        weights_of(run / "best")
+    assert weights_of(run) == run / LAST
+    (run / "weights" / "last" / "state.json").unlink()
+    with pytest.raises(UserError, match="cells/last: has no weights yet .no whole .*weights/last"):
+        weights_of(run / "last")
+    with pytest.raises(UserError, match="cells: has no weights yet .neither .*best.params nor a whole "):
+        weights_of(run)
+
+
+def test_a_file_that_is_no_runs_means_itself(tmp_path):
+    for name in ("nano.weights", "missing.params", "best", "last"):
+        assert weights_file(tmp_path / name) == tmp_path / name

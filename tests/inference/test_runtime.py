@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.errors import MissingDependency
+from gluon_yolo.inference import runtime
 from gluon_yolo.inference.runtime import import_package
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,3 +37,28 @@ def test_openvino_reports_to_nobody(tmp_path):
 def test_a_package_that_is_missing_is_named():
     with pytest.raises(MissingDependency, match="no_such_runtime"):
         import_package("no_such_runtime")
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "isa", "saturates"),
+    [
+        ("x86_64", {"avx512_vnni"}, "", False),
+        ("AMD64", {"avx_vnni"}, "", False),
+        ("x86_64", set(), "", True),
+        ("x86_64", {"avx512_vnni"}, "avx2", True),  # what is there is not used
+        ("x86_64", {"avx512_vnni"}, "AVX512_CORE", True),
+        ("x86_64", {"avx512_vnni"}, "AVX2_VNNI", False),
+        ("x86_64", {"avx512_vnni"}, "DEFAULT", False),
+        ("x86_64", set(), "AVX2_VNNI", True),
+        ("aarch64", set(), "", False),  # whose instructions sum in 32 bits
+    ],
+)
+@pytest.mark.parametrize("name", ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"])
+def test_where_sums_of_int8_saturate(monkeypatch, machine, flags, isa, saturates, name):
+    for one in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        monkeypatch.delenv(one, raising=False)
+    monkeypatch.setenv(name, isa)
+    monkeypatch.setattr(runtime.platform, "machine", lambda: machine)
+    monkeypatch.setattr(runtime, "processor_has", lambda asked, cpuinfo: not flags.isdisjoint(asked))
+    assert runtime.sums_saturate() is saturates
+    assert runtime.has_vnni() is bool(flags)

@@ -7,10 +7,10 @@ import pytest
 
 from gluon_yolo.compat import nd
 from gluon_yolo.darknet.cfg import read_cfg
+from gluon_yolo.darknet.header import Header
 from gluon_yolo.darknet.network import build
 from gluon_yolo.darknet.plan import make_plan
 from gluon_yolo.darknet.transfer import get_weights
-from gluon_yolo.darknet.weights import Header
 from gluon_yolo.errors import UserError
 from gluon_yolo.nn import darknet53_names, zoo
 from gluon_yolo.nn.detector import MEAN, STD
@@ -86,7 +86,7 @@ def test_places(place, name, net):
 def test_numbers_of_the_second_layer(net, tmp_path):
     """Beta, gamma, mean, variance, kernel; gamma takes over what batch norms add to the variance."""
     numbers = np.concatenate([np.zeros(FIRST), np.arange(SECOND)])
-    arrays = darknet53_names.read(written(tmp_path / "w", numbers), net)
+    arrays = darknet53_names.read(written(tmp_path / "w", numbers), net).values
     assert len(arrays) == 10
     cell = "backbone.stages.0.1"
     np.testing.assert_array_equal(arrays[f"{cell}.1.beta"], np.arange(64))
@@ -101,7 +101,7 @@ def test_small_variances_give_the_same_slope(net, tmp_path):
     """Theirs is 1 / sqrt(variance + 1e-6); ours adds 1e-5. One that rounding made negative counts as 0."""
     numbers = np.ones(FIRST)
     numbers[96:100] = 0, 1e-6, 1, -7e-44
-    arrays = darknet53_names.read(written(tmp_path / "w", numbers), net)
+    arrays = darknet53_names.read(written(tmp_path / "w", numbers), net).values
     gamma, variance = (arrays[f"backbone.stages.0.0.1.{kind}"][:4] for kind in ("gamma", "running_var"))
     np.testing.assert_allclose(variance, [0, 1e-6, 1, 0])
     np.testing.assert_allclose(gamma / np.sqrt(variance + 1e-5), [1e3, 2e-6**-0.5, 1, 1e3], rtol=1e-5)
@@ -112,7 +112,7 @@ def test_first_convolution_takes_over_the_colours_scale(net, tmp_path):
     rng = np.random.default_rng(0)
     numbers = rng.normal(size=FIRST)
     numbers[96:128] = rng.uniform(0.5, 2, 32)
-    arrays = darknet53_names.read(written(tmp_path / "w", numbers), net)
+    arrays = darknet53_names.read(written(tmp_path / "w", numbers), net).values
     beta, gamma, mean, variance = numbers[:128].reshape(4, 32, 1, 1)
     kernel = numbers[128:].reshape(32, 3, 3, 3)
     pixels = random_picture(12, 16) / 255
@@ -139,15 +139,39 @@ def _inside(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 )
 def test_heads_have_the_files_classes(count, classes, net, tmp_path):
     """A class is 3 anchors x (256 + 512 + 1024 weights and a bias on each level): 5385 numbers."""
-    arrays = darknet53_names.read(of_zeros(tmp_path / "w", count), net)
+    arrays = darknet53_names.read(of_zeros(tmp_path / "w", count), net).values
     assert arrays.keys() == structural_parameters(net).keys()
     shapes = [arrays[f"heads.levels.{level}.weight"].shape for level in range(3)]
     assert shapes == [(3 * (5 + classes), width, 1, 1) for width in (256, 512, 1024)]
 
 
 def test_74_layers_are_the_backbone(net, tmp_path):
-    arrays = darknet53_names.read(of_zeros(tmp_path / "w", BACKBONE), net)
+    arrays = darknet53_names.read(of_zeros(tmp_path / "w", BACKBONE), net).values
     assert arrays.keys() == {name for name in structural_parameters(net) if name.startswith("backbone.")}
+
+
+def test_heads_of_other_anchors_are_left_out(net, tmp_path):
+    """A file of five anchors a cell, of 80 classes, in which only variances are no zeros."""
+    path, place = tmp_path / "w", len(HEADER)
+    with open(path, "wb") as file:
+        file.write(HEADER)
+        for shape in darknet53_names._shapes(net, 80):
+            if shape.normalized:
+                file.seek(place + 4 * 3 * shape.kernel[0])
+                file.write(np.ones(shape.kernel[0], "<f4").tobytes())
+            else:
+                shape = shape.resized(5 * 85)
+            place += 4 * shape.count
+        file.truncate(place)
+    found = darknet53_names.read(path, net)
+    assert found.left_out == ("the heads: 425 channels, which are not of 3 anchors a cell",)
+    names = structural_parameters(net)
+    assert found.values.keys() == {name for name in names if not name.startswith("heads.")}
+    assert (found.values["neck.blocks.2.tip.1.running_var"] == 1).all()
+    assert found.misfit == (
+        f"{path}: has all layers of yolo3_darknet53_custom but the heads: 425 channels, which are not of 3 "
+        "anchors a cell; name its own cfg with --network FILE.cfg"
+    )
 
 
 @pytest.mark.parametrize(
@@ -177,7 +201,7 @@ def test_same_maps_as_the_cfgs_network(shared_data, tmp_path):
     ours.normalize = Normalize((0, 0, 0), (1, 1, 1))
     ours.initialize_weights()
     parameters = structural_parameters(ours)
-    for name, array in darknet53_names.read(path, ours).items():
+    for name, array in darknet53_names.read(path, ours).values.items():
         parameters[name].set_data(nd.array(array))
     path.unlink()  # 250 MB
     for got, wanted in zip(ours(pixels), theirs(pixels)):

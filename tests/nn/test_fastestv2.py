@@ -129,6 +129,15 @@ def test_what_is_absent_is_said(dropped, message):
         fastestv2_names.translate(arrays_for([*names, "other.weight"]), "w.pth")
 
 
+@pytest.mark.parametrize("path", ["module.", "model.net."])
+@pytest.mark.parametrize("names", [fastestv2_names.detector_names(), fastestv2_names.backbone_names()])
+def test_what_stands_before_the_names_does_not_matter(path, names):
+    """DataParallel calls every tensor module.NAME."""
+    given = {f"{path}{name}": array for name, array in arrays_for(names).items()}
+    given[f"{path}first_conv.1.num_batches_tracked"] = np.zeros(())
+    assert set(fastestv2_names.translate(given, "w.pth")) == set(names.values())
+
+
 def test_a_backbone_with_a_hole():
     names = [name for name in fastestv2_names.backbone_names() if name != "stage4.3.branch_main.6.bias"]
     with pytest.raises(UserError, match=r"1 of 275 arrays are absent \(stage4.3.branch_main.6.bias\)"):

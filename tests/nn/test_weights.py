@@ -10,8 +10,9 @@ import pytest
 from gluon_yolo import compat
 from gluon_yolo.class_names import VOC_CLASSES
 from gluon_yolo.compat import mx, nd
+from gluon_yolo.darknet.header import read_parts
 from gluon_yolo.errors import UserError
-from gluon_yolo.nn import weights, zoo
+from gluon_yolo.nn import pth_file, weights, zoo
 from gluon_yolo.nn.weights import structural_parameters
 from gluon_yolo.spec import YOLOV3_ANCHORS
 
@@ -388,7 +389,6 @@ PUBLISHED = [
 def test_names_in_the_store(store, name, backbone_only, published, monkeypatch):
     asked = store("the.params")
     monkeypatch.setattr(weights, "load", lambda net, path, partial: (path, partial))
-    monkeypatch.setattr(weights, "_with_places", lambda name, path, rewritten: path)
     net = zoo.build(name, ["cat"])
     assert weights.load_pretrained(net, backbone_only) == ("the.params", True)
     assert asked == [published]
@@ -426,3 +426,51 @@ def test_a_network_that_gluoncv_does_not_have(store, backbone_only, what):
     ):
         weights.load_pretrained(fastest, backbone_only)
     assert not asked
+
+
+# --- what is no weights file, whatever it is called ---
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 34876004\n"
+PAGE = b"\n<!DOCTYPE html>\n<html><title>Sign in</title></html>\n"
+
+
+@pytest.mark.parametrize("name", ["a.params", "a.weights", "a.pth", "a", "a.conv.57"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (POINTER, "is a pointer of Git LFS and not the file itself; fetch that with `git lfs pull`"),
+        (PAGE, "is a web page and no weights, as a download leaves that failed; get it anew"),
+    ],
+)
+def test_what_lies_in_the_place_of_weights(net, tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert refused(net, path) == f"{path}: {message}"
+    for reader in (pth_file.read, lambda path: next(read_parts(path))):
+        with pytest.raises(UserError) as error:
+            reader(path)
+        assert str(error.value) == f"{path}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("class.names", b"cat\ndog\n", "is no weights file that is read here: neither ours or GluonCV's"),
+        ("model.onnx", b"\x08\x07\x12\x07pytorch" * 9, "is no weights file that is read here"),
+        # darknet's under any name
+        ("yolov3_final", b"\0\0\0\0\2\0\0\0\5\0\0\0" + bytes(8), "looks like darknet weights"),
+        (
+            "yolov3.params",
+            b"\0\0\0\0\2\0\0\0\5\0\0\0" + bytes(8),
+            "looks like darknet weights, which is no use",
+        ),
+        (
+            "yolov3.conv.15",
+            b"\0\0\0\0\1\0\0\0\0\0\0\0" + bytes(8),
+            "looks like darknet weights, which is no use",
+        ),
+    ],
+)
+def test_kinds_by_content(net, tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    assert message in refused(net, tmp_path / name)

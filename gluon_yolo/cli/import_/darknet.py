@@ -49,8 +49,7 @@ def run(args: argparse.Namespace) -> int:
         f"{args.cfg}: {len(plan.layers)} layers, {len(plan.convolutions)} of them convolutional",
         f"{args.weights}: all of its weights, by darknet {version} after {header.seen:,} pictures",
     ]
-    if plan.idle:
-        report.insert(1, f"{args.cfg}: no part in what the network computes: {', '.join(plan.idle)}")
+    report[1:1] = net.remarks
     origin = files.make_origin(args.cfg, args.weights, header)
     write_model(net, known, args.out, known.size_hw, origin, report)
     return 0

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from gluon_yolo.cli.calling import typed
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ def write_model(
     )
     place = shlex.quote(str(folder))
     network = shlex.quote(str(folder / CFG)) if (folder / CFG).is_file() else architecture.name
-    print(
-        f"the model is in {folder}; it was read back, and gives the same. Use it:\n"
-        f"  gluon-yolo demo --model {place} PICTURES\n"
-        f"  gluon-yolo eval --model {place} --data DATA\n"
-        f"  gluon-yolo export {place} --out FOLDER\n"
-        f"  gluon-yolo train --network {network} --weights {place} --data DATA"
-    )
+    print(f"the model is in {folder}; it was read back, and gives the same. Use it:")
+    for use in (
+        f"demo --model {place} PICTURES",
+        f"eval --model {place} --data DATA",
+        f"export {place} --out FOLDER",
+        f"train --network {network} --weights {place} --data DATA",
+    ):
+        print(typed(f"  gluon-yolo {use}"))

@@ -124,7 +124,7 @@ def _steps(text: str, name: str, arguments: str) -> tuple[Transform, ...]:
 def _value(text: str, word: str, value: str, default: Any) -> Any:
     """Turn ``10`` or ``0.5:1.5`` into a number or a range, as the default is."""
     try:
-        numbers = [float(part) if "." in part or "e" in part else int(part) for part in value.split(":")]
+        numbers = [float(part) if re.search("[.eE]", part) else int(part) for part in value.split(":")]
     except ValueError:
         numbers = []
     fits = len(numbers) > 1 if isinstance(default, tuple) else len(numbers) == 1

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.data.text_file import read_text
+from gluon_yolo.decimal_text import exact
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import did_you_mean
 
@@ -28,7 +29,20 @@ _COUNTS = ("epochs", "batch_size", "subdivisions", "classes", "width", "height",
 _LISTS = ("steps", "anchors")
 NETWORK, OUTPUTS, STRIDE = "yolo_fastestv2", 2, 32
 # What darknet knows beside these, for its own commands.
-_IDLE = ("results", "eval", "map", "difficult", "labels", "top")
+_IDLE = ("results", "eval", "map", "difficult", "labels", "top", "leaves", "tree", "tag")
+# The keys that say a flag of training, by its name in Python.
+_FLAGS = {
+    "network": ("anchor_num",),
+    "epochs": ("epochs",),
+    "batch_size": ("batch_size",),
+    "lr": ("learning_rate",),
+    "lr_decay_epoch": ("steps",),
+    "data_shape": ("width",),
+    "no_random_shape": ("width",),
+    "anchors": ("anchors",),
+    "weights": ("pre_weights",),
+    "save_prefix": ("backup", "model_name"),
+}
 _KEYS = (*_TEXTS, *_ALIASES, *_COUNTS, *_LISTS, "learning_rate", *_IDLE)
 
 logger = logging.getLogger("gluon_yolo")
@@ -55,6 +69,7 @@ class DataFile:
         backup: where darknet puts weights, as written.
         idle: keys that have no use here, with their values.
         lines: the line number of every key that is there.
+        texts: their values, as written.
     """
 
     path: Path
@@ -73,6 +88,7 @@ class DataFile:
     backup: str | None
     idle: Mapping[str, str]
     lines: Mapping[str, int]
+    texts: Mapping[str, str]
 
     def place(self, key: str) -> str:
         """Return the file and the line where a key is set, as messages begin."""
@@ -99,7 +115,7 @@ class DataFile:
         if self.size_hw:
             given.update(data_shape="{}x{}".format(*self.size_hw), no_random_shape=True)
         if self.anchors_wh:
-            given["anchors"] = ", ".join(f"{width:.10g},{height:.10g}" for width, height in self.anchors_wh)
+            given["anchors"] = ", ".join(f"{exact(w)},{exact(h)}" for w, h in self.anchors_wh)
         given["weights"] = self._weights()
         if self.backup:
             given["save_prefix"] = f"{self.backup.rstrip('/')}/"
@@ -108,6 +124,13 @@ class DataFile:
         for key, text in self.idle.items():
             logger.info("%s: %s=%s has no use here; ignored", self.place(key), key, text)
         return {flag: value for flag, value in given.items() if value is not None}
+
+    def place_of(self, flag: str) -> str:
+        """Return the line, key and value that say a flag of :meth:`settings`, as messages begin."""
+        for key in _FLAGS.get(flag, ()):
+            if key in self.lines:
+                return f"{self.place(key)}: {key}={self.texts[key]}"
+        return str(self.path)
 
     def _weights(self) -> str | None:
         """Return the weights to start from, looked for beside the file and in the current folder."""
@@ -164,6 +187,7 @@ def read_data_file(path: str | os.PathLike[str]) -> DataFile:
         backup=values.text("backup"),
         idle={key: text for key in idle if (text := values.text(key))},
         lines=values.lines,
+        texts=values.texts,
     )
 
 
@@ -173,7 +197,7 @@ class _Values:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lines: dict[str, int] = {}
-        self._texts: dict[str, str] = {}
+        self.texts: dict[str, str] = {}
         for number, line in enumerate(read_text(path, "the .data file").splitlines(), 1):
             # A path may hold the sign of a comment, so that needs a blank before it.
             line = re.sub(r"(^|(?<=[\s=]))[#;].*", "", line).strip()
@@ -199,7 +223,7 @@ class _Values:
         if key in self.lines:
             raise UserError(f"{place}: {key} is set again, as in line {self.lines[key]}; keep one of them")
         self.lines[key] = number
-        self._texts[key] = text
+        self.texts[key] = text
 
     def place(self, key: str) -> str:
         """Return the file and the line where a key is set."""
@@ -207,7 +231,7 @@ class _Values:
 
     def text(self, key: str) -> str | None:
         """Return a value as written, None for an absent or empty one."""
-        return self._texts.get(key) or None
+        return self.texts.get(key) or None
 
     def count(self, key: str) -> int | None:
         """Return a whole number above 0."""
@@ -253,10 +277,10 @@ class _Values:
 
     def _number_text(self, key: str) -> str | None:
         """Return a value in which ``#`` begins a comment without a blank before it, too."""
-        return re.sub(r"#.*", "", self._texts.get(key, "")).strip() or None
+        return re.sub(r"#.*", "", self.texts.get(key, "")).strip() or None
 
     def _wrong(self, key: str, expected: str) -> UserError:
-        return UserError(f"{self.place(key)}: {key}: expected {expected}, got {self._texts[key]!r}")
+        return UserError(f"{self.place(key)}: {key}: expected {expected}, got {self.texts[key]!r}")
 
 
 def _numbers(text: str) -> list[float]:

@@ -130,6 +130,10 @@ class YOLOSource(Source):
         """Return what a ``.data`` file says about training."""
         return self._layout.data_file.settings() if self._layout.data_file else {}
 
+    def place_of(self, flag: str) -> str:
+        """Return the line and key of the ``.data`` file that say a flag."""
+        return self._layout.data_file.place_of(flag) if self._layout.data_file else str(self.path)
+
     @functools.cached_property
     def _layout(self) -> Layout:
         return find_layout(self.path)

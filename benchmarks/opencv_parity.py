@@ -1,0 +1,190 @@
+"""Every family as ONNX of one size, in OpenCV's own reader: how far it is from the Gluon network.
+
+Each network is written as `export --format onnx --fixed-size` does it, at its usual size, cut raw and
+decoded; it and the Gluon network see the pictures of the shared data. Networks whose trained weights are
+there have those; the others random ones, with batch norms that keep maps near one.
+
+raw      largest difference of a raw map, as a share of the map's largest number
+boxes    largest difference of a side over all anchors, as a share of the input's longer side; of a box that
+         is larger than the input, in proportion
+scores   largest difference of a score, of 0..1
+nms      of the rows that ONNX Runtime gives with `--cut nms`, how many this reader gives as well (the same
+         class, scores within 1e-3, sides within 1e-3 of the input's); random scores are near to one another,
+         and a choice between equals may go either way
+
+Each interpreter is one that has OpenCV and NumPy; it needs nothing of this package. The table is Markdown.
+
+Run it as: python benchmarks/opencv_parity.py [--python INTERPRETER ...] [--data DIR] [NAME ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
+CUTS = ("raw", "decoded", "nms")
+FIGURES = ("raw", "boxes", "scores")
+FAR = 1e6
+
+
+def main() -> int:
+    """Write, have each interpreter read, print a row for each network; return 1 where one fails."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of the zoo, or a cfg's stem (default: all)")
+    parser.add_argument(
+        "--python", action="append", default=[], metavar="INTERPRETER", help="(default: this one)"
+    )
+    parser.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="the shared data")
+    parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.read:
+        print(json.dumps(read(args.read)))
+        return 0
+    sys.path.insert(0, str(ROOT))
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    from export_parity import known_models
+
+    known = known_models(args.data)
+    rows: dict[str, list[dict[str, str]]] = {}
+    print("| network | weights | input | OpenCV | raw | boxes | scores | nms |")
+    print("|---|---|---|---|--:|--:|--:|---|")
+    for name in args.names or known:
+        with tempfile.TemporaryDirectory() as folder:
+            about = write(name, known, args.data, Path(folder))
+            for interpreter in args.python or [sys.executable]:
+                words = [interpreter, __file__, "--read", folder]
+                done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+                found = json.loads(done.stdout)
+                rows.setdefault(found["version"], []).append(found)
+                print_row(f"{name} | {about}", found)
+    for found in rows.values():
+        print_row(f"the worst of {len(found)} | |", worst(found))
+    return int(any("-" in row.values() for found in rows.values() for row in found))
+
+
+def print_row(start: str, found: dict[str, str]) -> None:
+    """Print a row of the table."""
+    shown = " | ".join(found[key] for key in ("version", *FIGURES, "nms"))
+    print(f"| {start} | {shown} |", flush=True)
+
+
+def worst(found: list[dict[str, str]]) -> dict[str, str]:
+    """Return the row of the largest figures; what could not be read is the worst."""
+    figures = {
+        key: max((row[key] for row in found), key=lambda cell: float("inf") if cell == "-" else float(cell))
+        for key in FIGURES
+    }
+    read = [row["nms"].split(" of ") for row in found if "of" in row["nms"]]
+    total = " of ".join(str(sum(map(int, numbers))) for numbers in zip(*read)) or "not read"
+    return {"version": found[0]["version"], **figures, "nms": total}
+
+
+def write(name: str, known: dict, data: Path, folder: Path) -> str:
+    """Write a network's files, the pictures, and what the network makes of them; return the row's start."""
+    import onnxruntime
+    from export_parity import load_model
+
+    from gluon_yolo.compat import mx
+    from gluon_yolo.data.pictures import read_picture
+    from gluon_yolo.export.onnx_file import make_model, write_model
+    from gluon_yolo.export.parity import Reference
+    from gluon_yolo.export.symbol_reader import read_network
+    from gluon_yolo.inference.fit import Fit
+
+    model = load_model(name, known)
+    net, fit = model.net, Fit(model.fit)
+    pictures = [read_picture(path) for path in sorted((data / "images").glob("*.jpg"))]
+    pixels = np.stack([fit(picture, model.size_hw)[0] for picture in pictures])
+    reference = Reference(net, [picture[None] for picture in pixels])
+    expected = {
+        "boxes": [pair[0] for pair in reference.expected],
+        "scores": [p[1] for p in reference.expected],
+    }
+    for picture in pixels:
+        for level, raw in enumerate(net(mx.nd.array(picture[None], dtype="uint8"))):
+            expected.setdefault(f"raw_{level}", []).append(raw.asnumpy())
+    graph = read_network(net)
+    for cut in CUTS:
+        write_model(
+            make_model(graph, net.spec, "model", cut, fixed=(1, *model.size_hw)), folder / f"{cut}.onnx"
+        )
+    session = onnxruntime.InferenceSession(str(folder / "nms.onnx"), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    for picture in pixels:
+        for output, array in zip(names, session.run(names, {"data": picture[None]})):
+            expected.setdefault(f"nms_{output}", []).append(array)
+    arrays = {output: np.concatenate(parts) for output, parts in expected.items()}
+    np.savez(folder / "expected.npz", pixels=pixels, **arrays)
+    height, width = model.size_hw
+    return f"{'trained' if model.trained else 'random'} | {height}x{width}"
+
+
+def read(folder: Path) -> dict[str, str]:
+    """Run the files in the OpenCV of this interpreter, and return the table's cells."""
+    import cv2
+
+    expected = np.load(folder / "expected.npz")
+    cells = {"version": cv2.__version__, "raw": "-", "boxes": "-", "scores": "-", "nms": "not read"}
+    for cut in CUTS:
+        try:
+            given = run(cv2.dnn.readNetFromONNX(str(folder / f"{cut}.onnx")), expected["pixels"])
+        except cv2.error:
+            continue
+        if cut == "raw":
+            worst = max(
+                np.abs(array - expected[name]).max() / max(1.0, np.abs(expected[name]).max())
+                for name, array in given.items()
+            )
+            cells["raw"] = f"{worst:.1e}"
+        elif cut == "decoded":
+            side = max(expected["pixels"].shape[1:3])
+            theirs, ours = (np.clip(boxes, -FAR, FAR) for boxes in (expected["boxes"], given["boxes"]))
+            reach = np.maximum(1, np.abs(theirs).max(axis=2, keepdims=True) / side)
+            cells["boxes"] = f"{(np.abs(ours - theirs) / reach).max() / side:.1e}"
+            cells["scores"] = f"{np.abs(given['scores'] - expected['scores']).max():.1e}"
+        else:
+            theirs = {name: expected[f"nms_{name}"] for name in given}
+            cells["nms"] = " of ".join(
+                map(str, rows_in_both(theirs, given, max(expected["pixels"].shape[1:3])))
+            )
+    return cells
+
+
+def rows_in_both(theirs: dict[str, np.ndarray], ours: dict[str, np.ndarray], side: int) -> tuple[int, int]:
+    """Return how many of the rows behind suppression are in the other's as well, and how many there are."""
+    shared = total = 0
+    for picture in range(len(theirs["ids"])):
+        for ids, score, box in zip(*(theirs[name][picture] for name in ("ids", "scores", "bboxes"))):
+            if ids[0] >= 0:
+                same = (ours["ids"][picture] == ids)[:, 0] & (abs(ours["scores"][picture] - score) < 1e-3)[
+                    :, 0
+                ]
+                same &= (abs(ours["bboxes"][picture] - box) < 1e-3 * side).all(axis=1)
+                shared, total = shared + bool(same.any()), total + 1
+    return shared, total
+
+
+def run(net, pixels: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the outputs by name, of pictures (B, H, W, 3) one by one."""
+    names = net.getUnconnectedOutLayersNames()
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    for picture in pixels:
+        net.setInput(picture[None])
+        for name, array in zip(names, net.forward(names)):
+            parts[name].append(array)
+    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

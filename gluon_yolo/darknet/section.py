@@ -1,0 +1,178 @@
+"""Section: one bracket of a darknet cfg with its keys, each with its line, read by type."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from gluon_yolo.errors import UserError
+
+T = TypeVar("T")
+_WHOLE = re.compile(r"[+-]?\d+(\.0*)?")  # darknet's atoi stops at the point
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One ``key=value``.
+
+    Args:
+        value: as written, without blanks.
+        line: number of its line, from 1.
+    """
+
+    value: str
+    line: int
+
+
+class Section:
+    """One section; reading a key by type marks it as used.
+
+    Args:
+        path: the file, for messages.
+        name: what stands in the brackets.
+        line: number of the bracket's line, from 1.
+        entries: its keys in order; of a key that comes again with another value the first, as darknet reads
+            it.
+        repeated: those later values, each with its key.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        name: str,
+        line: int,
+        entries: dict[str, Entry] | None = None,
+        repeated: Iterable[tuple[str, Entry]] = (),
+    ):
+        self.path = path
+        self.name = name
+        self.line = line
+        self.entries = entries or {}
+        self.repeated = list(repeated)
+        self._used: set[str] = set()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.entries
+
+    def place(self, key: str | None = None) -> str:
+        """Return the file and the line of a key, or of the bracket, and the section's name, for messages."""
+        line = self.entries[key].line if key in self.entries else self.line
+        return f"{self.path}:{line}: [{self.name}]"
+
+    def error(self, problem: str, key: str | None = None) -> UserError:
+        """Return an error about this section, or about the line of one of its keys."""
+        return UserError(f"{self.place(key)} {problem}")
+
+    def get_text(self, key: str, default: str | None = None) -> str:
+        """Return a value as written, without blanks.
+
+        Raises:
+            UserError: it is absent, and there is no default.
+        """
+        self._used.add(key)
+        if key in self.entries:
+            return self.entries[key].value
+        if default is None:
+            raise self.error(f"has no {key}; is the file cut short?")
+        return default
+
+    def get_int(self, key: str, default: int | None = None, least: int | None = None) -> int:
+        """Return a whole number.
+
+        Raises:
+            UserError: it is absent without a default, no whole number, or under ``least``.
+        """
+        value = self._number(key, _whole, "a whole number", default)
+        if least is not None and value < least:
+            raise self.error(f"{key}={value}: expected {least} or more", key)
+        return value
+
+    def get_float(
+        self,
+        key: str,
+        default: float | None = None,
+        least: float | None = None,
+        above: float | None = None,
+        below: float | None = None,
+    ) -> float:
+        """Return a number.
+
+        Raises:
+            UserError: it is absent without a default, no finite number, under ``least``, not above ``above``
+                or not below ``below``.
+        """
+        value = self._number(key, _real, "a number", default)
+        limits = [
+            (least is None or value >= least, f"of {least} or more"),
+            (above is None or value > above, f"above {above}"),
+            (below is None or value < below, f"below {below}"),
+        ]
+        for holds, wanted in limits:
+            if not holds:
+                raise self.error(f"{key}={self.get_text(key)}: expected a number {wanted}", key)
+        return value
+
+    def get_ints(self, key: str) -> tuple[int, ...]:
+        """Return a list of whole numbers.
+
+        Raises:
+            UserError: it is absent, empty, or holds something else.
+        """
+        return self._list(key, _whole, "whole numbers")
+
+    def get_floats(self, key: str) -> tuple[float, ...]:
+        """Return a list of numbers.
+
+        Raises:
+            UserError: it is absent, empty, or holds something else.
+        """
+        return self._list(key, _real, "numbers")
+
+    def is_used(self, key: str) -> bool:
+        """Say whether somebody asked for a key."""
+        return key in self._used
+
+    def unread(self) -> tuple[str, ...]:
+        """Return the keys that nobody asked for."""
+        return tuple(key for key in self.entries if key not in self._used)
+
+    def copy(self, changes: dict[str, str] | None = None) -> Section:
+        """Return a section that nobody has read from yet, with other values of some keys, present or new."""
+        entries = dict(self.entries)
+        for key, value in (changes or {}).items():
+            entries[key] = Entry(value, entries[key].line if key in entries else self.line)
+        repeated = [(key, entry) for key, entry in self.repeated if key not in (changes or {})]
+        return Section(self.path, self.name, self.line, entries, repeated)
+
+    def _number(self, key: str, kind: Callable[[str], T], what: str, default: T | None) -> T:
+        if key not in self.entries and default is not None:
+            self._used.add(key)
+            return default
+        value = self.get_text(key)
+        try:
+            return kind(value.rstrip(","))
+        except ValueError:
+            raise self.error(f"{key}={value}: expected {what}", key) from None
+
+    def _list(self, key: str, kind: Callable[[str], T], what: str) -> tuple[T, ...]:
+        value = self.get_text(key)
+        try:
+            return tuple(kind(part) for part in value.rstrip(",").split(","))
+        except ValueError:
+            raise self.error(f"{key}={value}: expected {what} with commas between them", key) from None
+
+
+def _whole(text: str) -> int:
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(text)
+    return int(text.partition(".")[0])
+
+
+def _real(text: str) -> float:
+    if not (_NUMBER.fullmatch(text) and math.isfinite(float(text))):
+        raise ValueError(text)
+    return float(text)

@@ -1,0 +1,66 @@
+"""FixedShape: the one batch and size that a file takes, and how any number of pictures go through it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Callable, NamedTuple
+
+import numpy as np
+
+from gluon_yolo.errors import UserError
+
+
+class FixedShape(NamedTuple):
+    """What of (batch, height, width) a file takes alone; None where it takes any."""
+
+    batch: int | None = None
+    height: int | None = None
+    width: int | None = None
+
+    @classmethod
+    def of(cls, sides: Sequence[Any]) -> FixedShape:
+        """Read the sides of an input (B, H, W, 3), of which those that are no numbers are open."""
+        numbers = [side if isinstance(side, int) and side > 0 else None for side in sides[:3]]
+        return cls(*numbers)
+
+    @property
+    def size(self) -> str:
+        """The height and width in words, as ``416x416``."""
+        return "x".join("any" if side is None else str(side) for side in self[1:])
+
+    def suits(self, size_hw: Sequence[int]) -> bool:
+        """Return whether pictures of this height and width can go in."""
+        return all(own is None or own == side for own, side in zip(self[1:], size_hw))
+
+    def check(self, size_hw: Sequence[int], name: str) -> None:
+        """Raise a UserError that names the file unless pictures of this height and width can go in."""
+        if not self.suits(size_hw):
+            raise UserError(
+                f"{name}: takes pictures of {self.size} alone, since it was exported with --fixed-size, and "
+                f"not of {size_hw[0]}x{size_hw[1]}; take that size, or export it without --fixed-size"
+            )
+
+    def run(
+        self, network: Callable[[np.ndarray], Sequence[np.ndarray]], pixels: np.ndarray
+    ) -> Sequence[np.ndarray]:
+        """Run any number of pictures through a network of this batch.
+
+        Args:
+            network: pixels (B, H, W, 3), B as fixed, to arrays whose first side is B.
+            pixels: (N, H, W, 3). The last batch is filled up with its last picture.
+
+        Returns:
+            The network's arrays, whose first side is N.
+        """
+        if self.batch is None or self.batch == len(pixels):
+            return network(pixels)
+        parts = []
+        for start in range(0, len(pixels), self.batch):
+            part = pixels[start : start + self.batch]
+            count = len(part)
+            filled = np.concatenate([part, np.repeat(part[-1:], self.batch - count, axis=0)])
+            parts.append([array[:count] for array in network(filled)])
+        return [np.concatenate(arrays) for arrays in zip(*parts)]
+
+
+ANY = FixedShape()

@@ -1,0 +1,89 @@
+"""Model path: which model a path means, and its record, wherever that stands: beside the files or in one."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference import embedded
+from gluon_yolo.inference.graph import ENDINGS
+from gluon_yolo.inference.model_file import RUN_RECORD, ModelFile, find_model_file
+
+# What the files of each format end with, whatever they are called; OpenVINO's may have been renamed.
+_SUFFIXES = {**{ending: kind for kind, endings in ENDINGS.items() for ending in endings}, ".xml": "openvino"}
+_HOLD_RECORDS = (".onnx", ".xml")
+_SAYS = "the class names, the anchors, the size of the input and how pictures are brought to it"
+
+
+def read_model(path: Path) -> tuple[ModelFile, Path]:
+    """Return the record of the model that a path means.
+
+    A folder and a ``NAME.json`` mean a model in all its formats, a file of one format means it in that one.
+    The record beside the files counts; where there is none, an ONNX file and OpenVINO's ``.xml`` have it in
+    themselves.
+
+    Args:
+        path: an export's folder, its ``NAME.json`` or one of the files beside it; a run's folder, or a
+            weights file in it.
+
+    Returns:
+        The record, and a path that means the same model again and lies beside its files.
+
+    Raises:
+        UserError: there is no model, or none that can be told, or the file and the record beside it are of
+            two models.
+    """
+    longest_first = sorted(_SUFFIXES, key=len, reverse=True)
+    ending = next((ending for ending in longest_first if path.name.lower().endswith(ending)), None)
+    if path.is_dir() or not path.exists() or path.suffix == ".json" and ending is None:
+        file = find_model_file(path)
+        return ModelFile.read(file), file
+    if path.suffix == ".params":  # a run's weights, or an exported symbol's
+        file = find_model_file(path)
+        if file.name == RUN_RECORD:
+            return ModelFile.read(file), file
+    if ending is None:
+        raise UserError(
+            f"{path}: is no file of a model in a format that is known here ({', '.join(ENDINGS)}), nor a "
+            "NAME.json; give an exported model's folder or a run's folder"
+        )
+    beside = path.with_name(f"{path.name[: -len(ending)]}.json")
+    if beside.is_file():
+        return _of_format(ModelFile.read(beside), beside, path), path
+    return _alone(path, ending, beside), path
+
+
+def _of_format(record: ModelFile, beside: Path, path: Path) -> ModelFile:
+    """Return the record beside a file with the file's format alone."""
+    for kind, graph in record.graphs.items():
+        if path.name in graph.files:
+            if path.suffix.lower() in _HOLD_RECORDS:
+                embedded.check(path, record)
+            return record.of_one(kind, graph)
+    files = [file for graph in record.graphs.values() for file in graph.files]
+    alike = [file for file in files if Path(file).suffix == path.suffix]
+    named = ", ".join(alike or files) or "a run"
+    raise UserError(
+        f"{path}: {beside.name} beside it is the record of {named}, and not of this file: files "
+        "were renamed, or are of two exports; give them the names that it says, or export the model again"
+    )
+
+
+def _alone(path: Path, ending: str, beside: Path) -> ModelFile:
+    """Return the record that a file without one beside it holds itself, under the file's present name."""
+    kind, holds = _SUFFIXES[ending], path.suffix.lower() in _HOLD_RECORDS
+    record = embedded.read(path) if holds else None
+    if record is None:
+        own = "it has none of it in itself" if holds else f"{kind}'s files have no place for it in themselves"
+        raise UserError(
+            f"{path}: its NAME.json is missing: {beside.name} is not beside it, and {own}. That file says "
+            f"{_SAYS}; put it there, or export the model anew: `gluon-yolo export RUN --format {kind}`"
+        )
+    files: tuple[str, ...] = (path.name,)
+    if kind == "openvino":
+        files = (path.name, path.with_suffix(".bin").name)
+    if len(record.graphs) != 1:
+        raise UserError(f"{path}: the record in it is damaged; export the model again")
+    (graph,) = record.graphs.values()
+    return record.of_one(kind, dataclasses.replace(graph, files=files))

@@ -1,0 +1,167 @@
+"""Values and gradients in float64, which those of float32 are judged by.
+
+In float64 mxnet takes its own plain operators, called one after the other: no oneDNN, no planned graph, and
+so none of the faults that the package goes around. ``tests/test_float64.py`` holds these to central
+differences.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+from unittest import mock
+
+import numpy as np
+
+from gluon_yolo.compat import autograd, gluon, mx, nd
+from gluon_yolo.nn.layers import Normalize
+from gluon_yolo.nn.weights import structural_parameters
+
+# A parameter whose gradient is this much smaller than all gradients together is judged as if it were not:
+# it has but the rounding of those that it is the small difference of.
+NEGLIGIBLE = 1e-2
+
+
+class Difference(NamedTuple):
+    """How far gradients are from those in float64: |difference| over |float64's|, both as Euclidean norms.
+
+    Args:
+        whole: all parameters together.
+        worst: of the parameter that is farthest.
+        name: of that parameter.
+    """
+
+    whole: float
+    worst: float
+    name: str
+
+
+@contextlib.contextmanager
+def in_float64() -> Iterator[None]:
+    """Make what the package's blocks write as float32 float64, while they are called one by one."""
+
+    def planes(self, F, pixels, mean, std):
+        scaled = F.transpose(F.cast(pixels, "float64"), axes=(0, 3, 1, 2)) / 255
+        return F.broadcast_div(F.broadcast_sub(scaled, mean), std)
+
+    def norm_then_relu(*arrays, **options):
+        return nd.relu(nd.BatchNorm(*arrays, **options))
+
+    def leaky(x, act_type="leaky", slope=0.25, **options):
+        if act_type == "leaky":  # mxnet's own multiplies in float32, whatever it is given
+            return nd.where(x > 0, x, x * slope)
+        return others(x, act_type=act_type, slope=slope, **options)
+
+    one_hot, full, others = mx.nd.one_hot, mx.nd.full, mx.nd.LeakyReLU
+    with contextlib.ExitStack() as patched:
+        for target, name, double in (
+            (Normalize, "hybrid_forward", planes),
+            (mx.nd.contrib, "BatchNormWithReLU", norm_then_relu),
+            (mx.nd, "LeakyReLU", leaky),
+            (mx.nd, "one_hot", lambda *args, **options: one_hot(*args, **{**options, "dtype": "float64"})),
+            (mx.nd, "full", lambda *args, **options: full(*args, **{**options, "dtype": "float64"})),
+        ):
+            patched.enter_context(mock.patch.object(target, name, double))
+        yield
+
+
+def network_gradients(
+    net: gluon.Block, loss: gluon.Block, pictures: np.ndarray, targets: np.ndarray, dtype: str = "float32"
+) -> dict[str, np.ndarray]:
+    """Return the gradient of each trained parameter for one batch."""
+    with autograd.record():
+        parts = list(loss(*net(nd.array(pictures, dtype="uint8")), nd.array(targets, dtype=dtype)))
+    autograd.backward(parts)
+    nd.waitall()
+    return {
+        name: parameter.grad().asnumpy().astype(np.float64)
+        for name, parameter in structural_parameters(net).items()
+        if parameter.grad_req != "null"
+    }
+
+
+def difference(found: dict[str, np.ndarray], judge: dict[str, np.ndarray]) -> Difference:
+    """Return how far gradients are from the judge's."""
+    assert found.keys() == judge.keys()
+    total = float(np.sqrt(sum((gradient**2).sum() for gradient in judge.values())))
+    apart = {name: float(np.linalg.norm(found[name] - judge[name])) for name in judge}
+    errors = {name: apart[name] / max(np.linalg.norm(judge[name]), NEGLIGIBLE * total) for name in judge}
+    worst = max(errors, key=lambda name: errors[name])
+    return Difference(float(np.linalg.norm(list(apart.values()))) / total, float(errors[worst]), worst)
+
+
+def block_values(
+    block: gluon.Block,
+    inputs: Sequence[np.ndarray],
+    dtype: str = "float32",
+    parameters: dict[str, np.ndarray] | None = None,
+    hybridize: bool = False,
+    gradients: bool = True,
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
+    """Return what a block gives, and the gradients that it sends to its inputs and its parameters.
+
+    Args:
+        block: initialized, its shapes known.
+        inputs: its arrays.
+        dtype: to compute in.
+        parameters: to set first, by structural name; as they are when None.
+        hybridize: as one planned graph, as :class:`gluon_yolo.engine.step.TrainStep` has it.
+        gradients: of the weighted sum of all outputs, the weights drawn; False gives the outputs alone.
+        seed: of the weights.
+    """
+    block.cast(dtype)
+    for name, value in (parameters or {}).items():
+        block._collect_params_with_prefix()[name].set_data(nd.array(value, dtype=dtype))
+    block.hybridize(hybridize, **({"static_alloc": True} if hybridize else {}))
+    arrays = [nd.array(array, dtype=dtype) for array in inputs]
+    for array in arrays:
+        array.attach_grad()
+    with autograd.record():
+        given = block(*arrays)
+    outputs = list(given) if isinstance(given, (list, tuple)) else [given]
+    values = {f"output {place}": output.asnumpy() for place, output in enumerate(outputs)}
+    if gradients:
+        rng = np.random.default_rng(seed)
+        autograd.backward(outputs, [nd.array(rng.normal(size=o.shape), dtype=dtype) for o in outputs])
+        nd.waitall()
+        values.update({f"gradient of input {i}": a.grad.asnumpy() for i, a in enumerate(arrays)})
+        for name, parameter in block._collect_params_with_prefix().items():
+            trained = parameter.grad_req != "null"
+            values[name] = (parameter.grad() if trained else parameter.data()).asnumpy()
+    return {name: value.astype(np.float64) for name, value in values.items()}
+
+
+def block_error(
+    make: Callable[[], gluon.Block], inputs: Sequence[np.ndarray], hybridize: bool, **options
+) -> tuple[float, str]:
+    """Return the largest error of a block in float32, over its outputs, gradients and statistics, and where.
+
+    Args:
+        make: returns the block, initialized; called twice.
+        inputs: its arrays.
+        hybridize: whether the one in float32 is a planned graph.
+        **options: of :func:`block_values`.
+    """
+    plain, judge = make(), make()
+    parameters = {
+        name: parameter.data().asnumpy() for name, parameter in plain._collect_params_with_prefix().items()
+    }
+    found = block_values(plain, inputs, "float32", None, hybridize, **options)
+    with in_float64():
+        right = block_values(judge, inputs, "float64", parameters, False, **options)
+    assert found.keys() == right.keys()
+    sizes = {name: float(np.linalg.norm(value)) for name, value in right.items()}
+    floors = [
+        NEGLIGIBLE
+        * max((size for name, size in sizes.items() if name.startswith("output") == given), default=0)
+        for given in (False, True)
+    ]
+    errors = {
+        name: float(np.linalg.norm(found[name] - value))
+        / max(sizes[name], floors[name.startswith("output")], 1e-12)
+        for name, value in right.items()
+    }
+    worst = max(errors, key=lambda name: errors[name] if np.isfinite(errors[name]) else np.inf)
+    return errors[worst], worst

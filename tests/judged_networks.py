@@ -1,0 +1,199 @@
+"""The networks whose gradients are held to float64, with weights and batches that make it a fair one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from gluon_yolo import settled
+from gluon_yolo.assign import assign, pad_targets
+from gluon_yolo.compat import autograd, gluon, mx, nd
+from gluon_yolo.data.pictures import read_picture
+from gluon_yolo.data.transforms import resize
+from gluon_yolo.engine.step import TrainStep
+from gluon_yolo.losses import make_loss
+from gluon_yolo.nn import architecture, weights
+from gluon_yolo.nn.detector import DetectionNetwork
+from gluon_yolo.nn.layers import hold_statistics
+from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.structures import Detections
+from tests.float64 import Difference, difference, in_float64, network_gradients
+
+BATCH_SIZE = 2
+OBJECTS = 8  # of a picture at most
+PICTURES = ("dog", "person", "horses", "eagle", "giraffe")
+# By name: a name of the zoo or a cfg below the shared data, and its trained weights, if there are any.
+CFGS = {
+    name: (f"darknet/{folder}/{stem}.cfg", f"darknet/{folder}/{stem}.weights")
+    for name, folder, stem in (
+        ("fastest", "fastest-voc", "MobileNetV2-YOLO-Fastest-voc"),
+        ("fastest v2", "fastest-voc-v2", "MobileNetV2-YOLO-Fastest-voc-v2"),
+        ("fastest 1.1", "yolo-fastest-1.1", "yolo-fastest-1.1"),
+        ("fastest 1.1-xl", "yolo-fastest-1.1-xl", "yolo-fastest-1.1-xl"),
+        ("nano voc", "nano-voc", "MobileNetV2-YOLOv3-Nano-voc"),
+        ("nano coco", "nano-coco", "MobileNetV2-YOLOv3-Nano-coco"),
+        ("yoloface-500k", "yoloface-500k", "yoloface-500k"),
+        ("yoloface-500k v2", "yoloface-500k-v2", "yoloface-500k-v2"),
+        ("yoloface-100k", "yoloface-100k", "yoloface-100k"),
+        ("yoloface-50k", "yoloface-50k", "yoloface-50k"),
+    )
+}
+CFGS_ALONE = {
+    name: (f"darknet/cfg/{stem}.cfg", None)
+    for name, stem in (
+        ("yolov3-tiny", "yolov3-tiny"),
+        ("lite voc", "MobileNetV2-YOLOv3-Lite-voc"),
+        ("lite coco", "MobileNetV2-YOLOv3-Lite-coco"),
+        ("spp", "MobileNetV2-YOLOv3-SPP"),
+        ("yolov3-spp", "yolov3-spp"),
+    )
+}
+ZOO = {
+    **{
+        f"{backbone}{width}": (f"yolo3_{backbone}{width}_voc", None)
+        for backbone in ("mobilenet", "mobilenetv2_")
+        for width in ("0.25", "0.5", "0.75", "1.0")
+    },
+    "darknet53": ("yolo3_darknet53_voc", None),
+    "fastestv2": ("yolo_fastestv2_coco", "fastestv2/coco2017-0.241078ap-model.pth"),
+}
+NETWORKS: dict[str, tuple[str, str | None]] = {**ZOO, **CFGS, **CFGS_ALONE}
+# Those that are held to float64 in seconds.
+FAST = ("mobilenet0.25", "mobilenetv2_0.25", "fastestv2", "fastest", "fastest v2", "fastest 1.1", "nano voc",
+        "yoloface-500k", "yoloface-500k v2", "yoloface-50k", "yolov3-tiny")  # fmt: skip
+
+
+def find(name: str, data: Path) -> tuple[architecture.Architecture, Path | None]:
+    """Return a network of the table, and where its trained weights are."""
+    network, own = NETWORKS[name]
+    if network.endswith(".cfg"):
+        network = str(data / network)
+    return architecture.find(network), data / own if own else None
+
+
+def make_batch(
+    spec: DetectionSpec, size_hw: tuple[int, int], data: Path | None, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return real pictures (B, H, W, 3), or drawn ones where there is no data, and targets (B, M, 12)."""
+    rng = np.random.default_rng(seed)
+    if data is None:
+        patches = rng.integers(0, 256, (BATCH_SIZE, size_hw[0] // 16, size_hw[1] // 16, 3), dtype=np.uint8)
+        pictures = patches.repeat(16, 1).repeat(16, 2)
+    else:
+        named = (PICTURES[(seed + place) % len(PICTURES)] for place in range(BATCH_SIZE))
+        pictures = np.stack([resize(read_picture(data / "images" / f"{n}.jpg"), size_hw) for n in named])
+    rows = []
+    size_wh = np.array([size_hw[1], size_hw[0]])
+    for _ in range(BATCH_SIZE):
+        count = int(rng.integers(2, OBJECTS + 1))
+        sides = rng.uniform(0.06, 0.6, (count, 2)) * size_wh
+        corners = rng.uniform(0, 1, (count, 2)) * (size_wh - sides)
+        boxes = np.concatenate([corners, corners + sides], axis=1).astype(np.float32)
+        truth = Detections(boxes, rng.integers(0, spec.num_classes, count))
+        rows.append(assign(truth, None, spec, size_hw))
+    return pictures, pad_targets(rows)
+
+
+def trained(net: DetectionNetwork, path: Path) -> None:
+    """Give a network the weights of a file."""
+    net.initialize_weights(seed=0)
+    weights.load(net, path)
+
+
+def drawn(net: DetectionNetwork, pictures: np.ndarray) -> None:
+    """Draw weights with which rounding stays rounding.
+
+    Every other channel is shifted up by three of its standard deviations, the others down: hardly a value
+    lies at the kink of a ReLU, where what rounds differently switches a whole gradient on or off.
+    """
+    net.initialize_weights(seed=0)
+    rng = np.random.default_rng(1)
+    norms = list(batch_norms(net))
+    for norm in norms:
+        norm.gamma.set_data(nd.array(rng.uniform(0.8, 1.2, norm.gamma.shape)))
+        norm.beta.set_data(nd.array(np.where(np.arange(norm.beta.shape[0]) % 2, -3.0, 3.0)))
+        norm._kwargs["momentum"] = 0  # these pictures' statistics, whole
+    with autograd.record():
+        total = sum(raw.mean() for raw in net(nd.array(pictures, dtype="uint8")))
+    total.backward()
+    nd.waitall()
+    for norm in norms:
+        norm._kwargs["momentum"] = 0.9
+        variance = norm.running_var.data()
+        norm.running_var.set_data(nd.maximum(variance, variance.mean()))
+
+
+def batch_norms(block: gluon.Block) -> Iterator[gluon.nn.BatchNorm]:
+    """Yield every batch norm within a block."""
+    for child in block._children.values():
+        if isinstance(child, gluon.nn.BatchNorm):
+            yield child
+        yield from batch_norms(child)
+
+
+def keep_everything(block: gluon.Block) -> None:
+    """Let dropout drop nothing, and stay in the graph: what it drops is drawn anew in every pass."""
+    for child in block._children.values():
+        if isinstance(child, gluon.nn.Dropout):
+            child._rate = 1e-12
+        keep_everything(child)
+
+
+def held_to_float64(
+    name: str, data: Path, kind: str = "drawn", sizes_hw: tuple[tuple[int, int], ...] = ((64, 96), (96, 64))
+) -> list[tuple[Difference, Difference]]:
+    """Return how far a network's gradients are from float64: as trained, and by its operators one by one.
+
+    Args:
+        name: of the table.
+        data: the shared data.
+        kind: ``drawn``: weights of :func:`drawn`, norms by stored statistics; ``trained``: its own, likewise;
+            ``batch``: its own, norms by the batch's statistics, in which rounding grows.
+        sizes_hw: of the batches that one graph is given, one after the other.
+
+    Returns:
+        For each batch the graph as :class:`gluon_yolo.engine.step.TrainStep` has it, and plain float32: what
+        these have in common is rounding.
+    """
+    found, own = find(name, data)
+    spec = found.build().spec
+    batches = [make_batch(spec, size_hw, data, seed) for seed, size_hw in enumerate(sizes_hw)]
+    results = {}
+    for way in ("trained", "plain", "float64"):
+        net = found.build()
+        if kind == "drawn":
+            drawn(net, batches[0][0])
+        else:
+            assert own is not None, f"{name}: has no trained weights"
+            trained(net, own)
+        keep_everything(net)
+        for norm in batch_norms(net) if kind != "batch" else ():
+            hold_statistics(norm)
+        results[way] = _gradients(net, way, batches)
+    return [
+        (difference(as_trained, right), difference(plain, right))
+        for as_trained, plain, right in zip(results["trained"], results["plain"], results["float64"])
+    ]
+
+
+def _gradients(net: DetectionNetwork, way: str, batches: list) -> list[dict[str, np.ndarray]]:
+    """Return the gradients of each batch in turn, of one network."""
+    loss = make_loss(net.spec)
+    loss.initialize()
+    if way == "trained":
+        loss = TrainStep(net, [mx.cpu()]).loss
+    if way != "float64":
+        found = []
+        for pictures, targets in batches:
+            # As a validation between two epochs: it turns the weights into another layout.
+            settled.wait()
+            for raw in net(nd.array(pictures[:1], dtype="uint8")):
+                raw.wait_to_read()
+            found.append(network_gradients(net, loss, pictures, targets))
+        return found
+    net.cast("float64")
+    loss.cast("float64")
+    with in_float64():
+        return [network_gradients(net, loss, *batch, dtype="float64") for batch in batches]

@@ -1,0 +1,47 @@
+"""A process whose mxnet is a user's: the tests' own is set up for several CPU devices (``conftest.py``).
+
+With that setup mxnet runs several of float64's convolutions at once, in which OpenBLAS then waits for ever.
+And a kernel that ends its process, by a division by zero say, ends but this one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+_SETUP = ("MXNET_CPU_TEMP_COPY", "MXNET_CPU_WORKER_NTHREADS")
+_pools: list[ProcessPoolExecutor] = []
+
+
+def call(function: Callable[..., Any], *args: Any) -> Any:
+    """Return what a function of some module gives in that process, which stays for the next call.
+
+    Args:
+        function: to be found by its module and name.
+        *args: that can be pickled.
+    """
+    if not _pools:
+        spawn = multiprocessing.get_context("spawn")
+        _pools.append(ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin))
+        atexit.register(_end)
+    try:
+        return _pools[0].submit(function, *args).result()
+    except BrokenProcessPool as error:
+        _end()
+        raise AssertionError(f"{function.__name__}{args}: mxnet ended the process") from error
+
+
+def _begin() -> None:
+    """Forget the tests' own setup, before mxnet is imported."""
+    for name in _SETUP:
+        os.environ.pop(name, None)
+
+
+def _end() -> None:
+    while _pools:
+        _pools.pop().shutdown()
