@@ -13,6 +13,7 @@ from gluon_yolo.data.exif import UPRIGHT
 from gluon_yolo.data.pictures import Measure
 from gluon_yolo.data.report import Report
 from gluon_yolo.data.truth import Truth
+from gluon_yolo.text import counted
 
 
 class Labels:
@@ -83,4 +84,4 @@ class Labels:
 
 
 def _counted(pictures: list[str]) -> str:
-    return "1 picture" if len(pictures) == 1 else f"{len(pictures):,} pictures"
+    return counted(len(pictures), "picture", form=",")

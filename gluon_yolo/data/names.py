@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import counted
 
 ADVICE = "give them with --classes FILE, or put a .names file there, one name a line"
 _NAMES_SHOWN = 10
@@ -52,7 +53,7 @@ class Names:
             return
         count, place = self.declared
         raise UserError(
-            f"{place}: says {count} classes, but {origin} has {_shown(names)}; correct one of them"
+            f"{place}: says {counted(count, 'class')}, but {origin} has {_shown(names)}; correct one of them"
         )
 
 

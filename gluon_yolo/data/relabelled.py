@@ -12,6 +12,7 @@ from gluon_yolo.data.classes import listed
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.units import Units
 from gluon_yolo.structures import Detections
+from gluon_yolo.text import counted
 
 
 class Relabelled(Dataset):
@@ -49,10 +50,10 @@ class Relabelled(Dataset):
         if left_out:
             classes = listed([f"{name} {count:,}" for name, count in left_out.most_common()])
             emptied = report.empty_pictures - dataset.report.empty_pictures
-            text = f"{sum(left_out.values()):,} boxes of other classes are left out ({classes})"
-            report.notes.append(
-                f"{text}; {emptied:,} pictures have no object without them" if emptied else text
-            )
+            boxes = counted(sum(left_out.values()), "box", form=",")
+            text = f"{boxes} of other classes left out ({classes})"
+            without = f"; {counted(emptied, 'picture', form=',')} without objects for it" if emptied else ""
+            report.notes.append(f"{text}{without}")
 
     @property
     def is_coco(self) -> bool:

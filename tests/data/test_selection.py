@@ -41,7 +41,7 @@ def test_only(source):
         assert dataset.class_names == ("Bee",) and counts(dataset) == {"Bee": 2}
         assert len(dataset) == 4 and dataset.report.empty_pictures == 2
         assert dataset.report.notes[-1] == (
-            "3 boxes of other classes are left out (wasp 3); 1 pictures have no object without them"
+            "3 boxes of other classes left out (wasp 3); 1 picture without objects for it"
         )
         assert [len(dataset.truth(index)) for index in range(4)] == [1, 0, 1, 0]
         assert [len(dataset.areas(index)) for index in range(4)] == [1, 0, 1, 0]

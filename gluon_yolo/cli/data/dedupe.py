@@ -19,6 +19,7 @@ from gluon_yolo.data.chosen import Chosen
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.duplicates import Copy, find_groups
 from gluon_yolo.data.formats import WRITERS
+from gluon_yolo.text import counted
 
 HELP = """\
 List the pictures that a data set has several times: the same bytes; and the same picture compressed or scaled
@@ -64,14 +65,15 @@ def run(args: argparse.Namespace) -> int:
     copies = sum(len(group) - 1 for group in ordered)
     across = sum(len({copy.part for copy in group}) > 1 for group in ordered)
     total = sum(map(len, parts.values()))
-    found = f"{copies:,} of {total:,} pictures are copies, in {len(ordered):,} groups"
+    found = f"{copies:,} of {total:,} pictures are copies, in {counted(len(ordered), 'group', form=',')}"
     print(f"{found}, {across:,} of them over several parts" if across else found)
     if args.json:
         write_file("--json", Path(args.json), json.dumps([_record(group) for group in ordered], indent=1))
         print(f"the groups are in {args.json}")
     if args.out:
         place = _write(args, source.format, parts, ordered)
-        print(f"{total - copies:,} pictures are in {args.out}; {what_next(source.format, place, source)}")
+        left = counted(total - copies, "picture", form=",")
+        print(f"{left} in {args.out}; {what_next(source.format, place, source)}")
     elif copies:
         data = shlex.quote(str(args.data))
         print(typed(f"the data without them: gluon-yolo data dedupe {data} --link --out {_once(args.data)}"))

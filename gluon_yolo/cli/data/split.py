@@ -20,6 +20,7 @@ from gluon_yolo.data.source import Source
 from gluon_yolo.data.split.lists import FORMATS, OLD, Members, standing_lists, write_lists
 from gluon_yolo.data.split.stratify import stratify
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import counted
 
 HELP = """\
 Divide all pictures of a data set into train and val, and test if asked for, so that each class has its share
@@ -83,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         logger.warning("%s: its settings for training are not in %s", source.path, place)
     print(_table(parts, datasets[0].class_names))
     next_step = typed(f"train on them: gluon-yolo train --data {shlex.quote(str(place))}")
-    print(f"{len(pictures)} pictures divided; {next_step}")
+    print(f"{counted(len(pictures), 'picture')} divided; {next_step}")
     return 0
 
 
@@ -180,7 +181,7 @@ def _divided(
         raise UserError(f"pictures: {len(pictures)}, too few to divide into {', '.join(shares)}; add some")
     if empty:
         raise UserError(
-            f"{len(pictures)} pictures are too few: none is left for {empty[0]}; raise --{empty[0]}"
+            f"{counted(len(pictures), 'picture')}: too few, none is left for {empty[0]}; raise --{empty[0]}"
         )
     return parts
 

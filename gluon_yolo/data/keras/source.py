@@ -22,6 +22,7 @@ from gluon_yolo.data.source import Source
 from gluon_yolo.data.text_file import read_text
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
+from gluon_yolo.text import counted
 
 _NAMES = ("*.names", "*classes.txt")
 _PLACES = (".", "model_data", "data")
@@ -152,7 +153,7 @@ class _Reader:
             return entry
         unknown = next((class_id for _, class_id in entry.line.boxes if class_id >= self._classes), None)
         if unknown is not None:
-            known = f"the {self._classes} classes count from 0 to {self._classes - 1} ({self._origin})"
+            known = f"of {counted(self._classes, 'class')} the last is {self._classes - 1} ({self._origin})"
             problem = f"line {entry.line.number}: class id {unknown}, but {known}"
             return BadFile(entry.path, problem, "unknown-class")
         try:

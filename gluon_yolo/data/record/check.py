@@ -12,6 +12,7 @@ from gluon_yolo.data.record.file import Frame, RecordFile
 from gluon_yolo.data.record.label import HEADER
 from gluon_yolo.data.record.picture import read_label
 from gluon_yolo.data.report import BadFile
+from gluon_yolo.text import counted
 
 _TOLERANCE_PX = 1e-3
 
@@ -29,7 +30,8 @@ def differences(file: RecordFile, frames: Sequence[Frame], dataset: Dataset, tit
         BadFile: a picture of the data set can no longer be read.
     """
     if len(frames) != len(dataset):
-        return [f"it has {len(frames):,} records, the data has {len(dataset):,} pictures"]
+        pictures = counted(len(dataset), "picture", form=",")
+        return [f"it has {counted(len(frames), 'record', form=',')}, the data has {pictures}"]
 
     def difference(key: int) -> str:
         what = _difference(file, frames[key], key, dataset)

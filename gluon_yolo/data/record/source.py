@@ -12,6 +12,7 @@ from gluon_yolo.data.record.picture import class_id_count
 from gluon_yolo.data.report import Finding
 from gluon_yolo.data.source import Source
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import counted
 
 NAMES_FILE = "classes.names"
 
@@ -97,7 +98,7 @@ class RecordSource(Source):
     def _no_names(self, paths: Sequence[Path]) -> UserError:
         """Return the error about class names that are not there."""
         count = class_id_count(paths)
-        number = f"{count} names" if count != 1 else "1 name"
+        number = counted(count, "name")
         return UserError(
             f"{paths[0]}: no class names: records know their classes by number only. These labels call for "
             f"{number}: write them one a line, in the order of the class ids, to "

@@ -20,6 +20,7 @@ from gluon_yolo.data.report import Report
 from gluon_yolo.data.text_file import first_line, read_text
 from gluon_yolo.data.voc.entry import XML, Entry
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import counted
 
 LAYOUTS = (
     "accepted are a VOCdevkit (with VOC2007/, VOC2012/ ... in it), one folder like VOC2007, any folder with "
@@ -202,7 +203,7 @@ def find_entries(
                 report.notes.append(_HOLD_OUT_NOTE)
     unique = {entry.annotation: entry for entry in entries}
     if len(unique) < len(entries):
-        report.notes.append(f"{len(entries) - len(unique)} names are listed more than once, and taken once")
+        report.notes.append(f"{counted(len(entries) - len(unique), 'name')} listed again, and taken once")
     return list(unique.values()), report
 
 

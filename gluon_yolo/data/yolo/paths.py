@@ -12,6 +12,7 @@ from gluon_yolo.data.path_finder import PathFinder
 from gluon_yolo.data.picture_files import StemFolder, is_picture, is_unread_picture, left_out, pictures_below
 from gluon_yolo.data.report import BadFile
 from gluon_yolo.data.text_file import first_line, read_text
+from gluon_yolo.text import counted
 
 LABEL = ".txt"
 _LABELS = {"images": "labels", "JPEGImages": "labels"}
@@ -96,7 +97,7 @@ def list_pictures(places: Sequence[Path], bases: Sequence[Path]) -> Listing:
         unique.setdefault(os.path.abspath(picture), picture)
     again = len(listing.pictures) - len(unique)
     if again:
-        listing.notes.append(f"{again:,} lines name a picture that is listed before; it is taken once")
+        listing.notes.append(f"{counted(again, 'picture', form=',')} listed again, and taken once")
     listing.pictures = list(unique.values())
     return listing
 

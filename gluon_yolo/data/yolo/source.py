@@ -22,6 +22,7 @@ from gluon_yolo.data.yolo.paths import LabelFinder, Listing, label_paths, list_p
 from gluon_yolo.data.yolo.strays import find_strays
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
+from gluon_yolo.text import counted
 
 
 class YOLODataset(PictureFiles):
@@ -200,7 +201,7 @@ class _Reader:
         objects = read_label(label)
         for thing in objects:
             if thing.class_id >= self._count:
-                known = f"the {self._count} classes count from 0 to {self._count - 1} ({self._origin})"
+                known = f"of {counted(self._count, 'class')} the last is {self._count - 1} ({self._origin})"
                 problem = f"line {thing.number}: class id {thing.class_id}, but {known}"
                 raise BadFile(label, problem, "unknown-class")
         return objects
@@ -247,7 +248,7 @@ def _truths(
 def _note_polygons(records: Sequence[_Record], report: Report) -> None:
     polygons = sum(thing.is_polygon for record in records for thing in record.objects or ())
     if polygons:
-        report.notes.append(f"{polygons:,} objects are outlined by polygons; their bounding boxes are taken")
+        report.notes.append(f"{counted(polygons, 'object', form=',')} outlined by polygons, taken as boxes")
 
 
 def _warn_of_shared_labels(records: Sequence[_Record], report: Report) -> None:

@@ -45,13 +45,13 @@ def test_lists(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     groups = json.loads(out.read_text())
     assert [[entry["kept"] for entry in group] for group in groups] == [[True, False], [True, False]]
     assert main(["data", "dedupe", str(data), "--identical"]) == 0
-    assert "1 of 12 pictures are copies, in 1 groups" in capsys.readouterr().out
+    assert "1 of 12 pictures are copies, in 1 group" in capsys.readouterr().out
 
 
 def test_writes_the_data_without_copies(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = data.parent / "once"
     assert main(["data", "dedupe", str(data), "--out", str(out), "--link"]) == 0
-    assert f"10 pictures are in {out}; train on it: gluon-yolo train --data {out}" in capsys.readouterr().out
+    assert f"10 pictures in {out}; train on it: gluon-yolo train --data {out}" in capsys.readouterr().out
     source = open_source(out)
     names = {part: {Path(data.name(i)).stem for i in range(len(data))} for part, data in
              ((part, source.open(split)) for part, split in source.parts().items())}  # fmt: skip

@@ -80,7 +80,7 @@ def test_class_names(root):
         ),
         (
             "one.jpg 1,2,3,4,2",
-            r"line 1: class id 2, but the 2 classes count from 0 to 1 \(.*my_classes.txt\)",
+            r"line 1: class id 2, but of 2 classes the last is 1 \(.*my_classes.txt\)",
         ),
         ("one.jpg 1,2,3,4,0\nx 1,2,3,4,0", "line 2: expected a picture and boxes"),
     ],

@@ -193,7 +193,7 @@ class TestLists:
         put(document, "train.txt", f"train/000001.jpg\ntrain/000003.jpg\n{document}/train/000001.jpg\n")
         dataset = open_part(document)
         assert names_of(dataset, document) == ["train/000001.jpg", "train/000003.jpg"]
-        assert dataset.report.notes == ["1 lines name a picture that is listed before; it is taken once"]
+        assert dataset.report.notes == ["1 picture listed again, and taken once"]
 
     def test_empty(self, document):
         put(document, "train.txt", "\n")
@@ -432,7 +432,7 @@ class TestFaults:
         assert lines[0].endswith(": 3 files cannot be used:")
         assert lines[1].startswith(f"{folder}/broken.txt: line 2: expected 'class cx cy w h'")
         assert lines[2] == (
-            f"{folder}/class.txt: line 3: class id 7, but the 2 classes count from 0 to 1 ({root}/my.names)"
+            f"{folder}/class.txt: line 3: class id 7, but of 2 classes the last is 1 ({root}/my.names)"
         )
         assert lines[3].startswith(f"{folder}/cut.jpg: cannot read the picture")
         report = open_part(root, skip_bad=True).report
@@ -491,7 +491,7 @@ class TestFaults:
         add(root, "train/a.jpg", "0 0 0 0.5 0 0.5 0.5\n0 0.5 0.5 1 0.5 1 1\n")
         add(root, "train/b.jpg", "0 0 0 0.5 0 0.5 0.5\n")
         dataset = open_part(root)
-        assert dataset.report.notes == ["3 objects are outlined by polygons; their bounding boxes are taken"]
+        assert dataset.report.notes == ["3 objects outlined by polygons, taken as boxes"]
         np.testing.assert_array_equal(dataset.truth(0).boxes, [[0, 0, 16, 12], [16, 12, 32, 24]])
 
     def test_labels_of_a_tracker(self, root):
