@@ -19,13 +19,16 @@ def test_every_step_leaves_its_files_and_a_bad_model_is_called_bad(tmp_path, mon
     assert main(["quickstart", "--out", str(tmp_path)]) == 1
 
     out = capfd.readouterr().out
-    assert "NOT GOOD ENOUGH, mAP50 should be above 0.9" in out.strip().splitlines()[-1]
+    assert "NOT GOOD ENOUGH, mAP50 and F1 should be above 0.9: mAP50 0." in out.strip().splitlines()[-1]
+    (line,) = re.findall(r"^  (score > 0.3: precision .*)$", out, re.MULTILINE)
+    assert out.count(line) == 2  # as `eval` said it
     commands = re.findall(r"^\$ gluon-yolo (\w+)", out, re.MULTILINE)
     assert commands == ["synth", "train", "export", "eval", "demo"]
     (run,) = (path.parent for path in tmp_path.glob("*/args.json"))
     assert (run / "weights" / "best.params").is_file()
     assert json.loads((tmp_path / "scores.json").read_text())["VOC_mAP50"] is not None
-    written = {path.name.split("custom")[1] for path in (tmp_path / "model").iterdir()}
+    assert run.name == "shapes-1"
+    written = {path.name.replace("shapes", "", 1) for path in (tmp_path / "model").iterdir()}
     formats = {"-symbol.json": "symbol", ".onnx": "onnx", ".param": "ncnn"}
     assert {kind for ending, kind in formats.items() if ending in written} == {
         kind for kind in formats.values() if quickstart.installed(kind)
