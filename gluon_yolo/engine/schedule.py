@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import counted
 
 MODES = ("step", "poly", "cosine", "exponential", "constant")
 
@@ -109,8 +110,8 @@ class Schedule:
         """Log what is legal and yet unlikely to be meant."""
         late = [epoch for epoch in self.decay_epochs if epoch >= self.total_epochs]
         if late and self.mode == "step":
-            _log.warning("learning rate: no decay at epoch %s: training ends after %d epochs",
-                         ", ".join(map(str, late)), self.total_epochs)  # fmt: skip
+            _log.warning("learning rate: no decay at epoch %s: training ends after %s",
+                         ", ".join(map(str, late)), counted(self.total_epochs, "epoch"))  # fmt: skip
         if self.warmup_epochs >= self.total_epochs:
             _log.warning("learning rate: %g epochs of warm-up fill all %d epochs of training",
                          self.warmup_epochs, self.total_epochs)  # fmt: skip
