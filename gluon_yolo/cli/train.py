@@ -16,7 +16,7 @@ from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data_flags import log_reports, open_datasets, source_of
 from gluon_yolo.cli.flag_places import Places, blamed, places_of
 from gluon_yolo.cli.run_name import name_of_run
-from gluon_yolo.cli.train_arguments import DEFAULTS, Flags, add_train_arguments
+from gluon_yolo.cli.train_arguments import ANCHOR_WORDS, DEFAULTS, Flags, add_train_arguments
 from gluon_yolo.cli.train_flags import (
     decided_flags,
     fresh_flags,
@@ -164,7 +164,7 @@ def _train(
     goes_on = resumed is not None and not resumed.is_fresh()
     settings = settings_of(flags, architecture.name, architecture.spec.num_levels)
     Learnable(train_data, settings, architecture.spec.max_stride).refuse()
-    flags, settings = _with_anchors(flags, settings, architecture, train_data)
+    flags, settings, found = _with_anchors(flags, settings, architecture, train_data)
     check_batch_size(settings.batch_size, len(contexts))
     validation = _validation(val_data, settings, resumed if goes_on else None)
     net = build_network(architecture, settings, class_names, contexts)
@@ -183,7 +183,7 @@ def _train(
         log_start(folder, settings, net, contexts, origin.line)
         if story:
             log.warning("%s: %s; %s", folder.path, story, "it goes on" if goes_on else "it begins anew")
-        for line in (*frozen, *taken, *fit.lines):
+        for line in (*frozen, *taken, *fit.lines, *found):
             log.info("%s", line)
         for line in (*doubts, *fit.warnings):
             log.warning("%s", line)
@@ -219,16 +219,24 @@ def _words(flags: Flags) -> str:
 
 def _with_anchors(
     flags: Flags, settings: TrainSettings, architecture: Architecture, train_data: Dataset
-) -> tuple[Flags, TrainSettings]:
-    """Put found anchors in the place of ``--anchors auto``; the run keeps them, and does not find others."""
-    from gluon_yolo.data.anchors import format_anchors
-    from gluon_yolo.engine.start import found_anchors
+) -> tuple[Flags, TrainSettings, Sequence[str]]:
+    """Put anchors in the place of ``--anchors`` words; the run keeps them, and does not find others.
 
-    if flags["anchors"] != "auto":
-        return flags, settings
-    anchors = found_anchors(architecture, train_data, settings)
-    text = format_anchors([anchor for level in anchors for anchor in level])
-    return {**flags, "anchors": text}, dataclasses.replace(settings, anchors=anchors)
+    Returns:
+        Flags, settings, and lines for the log.
+    """
+    from gluon_yolo.data.anchors import format_anchors
+    from gluon_yolo.engine.start import better_anchors, found_anchors
+
+    word, lines = flags["anchors"], ()
+    if word not in ANCHOR_WORDS:
+        return flags, settings, lines
+    anchors = found_anchors(architecture, train_data, settings) if word == "auto" else None
+    if word == "better" and (better := better_anchors(architecture, train_data, settings)):
+        anchors, line = better
+        lines = (line,)
+    text = format_anchors([anchor for level in anchors for anchor in level]) if anchors else None
+    return {**flags, "anchors": text}, dataclasses.replace(settings, anchors=anchors), lines
 
 
 def _contexts(flags: Flags) -> list[Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.cli.model_flags import parse_size
-from gluon_yolo.cli.train_arguments import DEFAULTS, SETTINGS, Flags
+from gluon_yolo.cli.train_arguments import ANCHOR_WORDS, DEFAULTS, SETTINGS, Flags
 from gluon_yolo.data.anchors import by_level, format_anchors, named_anchors, parse_anchors
 from gluon_yolo.engine.recipes import RECIPES
 from gluon_yolo.engine.settings import BACKBONE_WEIGHTS, TrainSettings
@@ -30,7 +30,7 @@ _PATHS = ("data", "data_root", "classes", "class_map", "weights")
 def given_flags(args: argparse.Namespace) -> Flags:
     """Return the flags that were on the command line; paths and anchors are made to hold from any folder."""
     given = {name: value for name, value in vars(args).items() if value is not None and value is not False}
-    if given.get("anchors", "auto") != "auto":
+    if given.get("anchors", "auto") not in ANCHOR_WORDS:
         given["anchors"] = format_anchors(named_anchors(given["anchors"]))
     if given.get("network", "").endswith(".cfg"):
         given["network"] = _absolute(given["network"])
@@ -164,8 +164,8 @@ def settings_of(flags: Flags, network: str, levels: int) -> TrainSettings:
 
 
 def _anchors(text: str | None, levels: int) -> Anchors | None:
-    """Return a list's anchors by level; None for the network's own and for ``auto``, which needs the data."""
-    if text in (None, "auto"):
+    """Return a list's anchors by level; None for the network's own and for words that need the data."""
+    if text is None or text in ANCHOR_WORDS:
         return None
     try:
         return by_level(parse_anchors(text), levels)

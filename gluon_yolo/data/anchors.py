@@ -98,6 +98,32 @@ def find_anchors(sizes: np.ndarray, count: int = 9, seed: int = 0) -> np.ndarray
     return by_area(np.maximum(np.round(best, _DECIMALS), 10.0**-_DECIMALS))
 
 
+def refine_anchors(sizes: np.ndarray, own: Anchors, seed: int = 0) -> Anchors:
+    """Find anchors level by level, so that a level goes on with the boxes that it answers for.
+
+    Anchors that are found together and then divided give every level its share of the boxes, also where these
+    are all of about one size; a coarse level that is given small boxes then has them to learn from the start.
+
+    Args:
+        sizes: (N, 2), none of them zero.
+        own: the anchors of each level that a network has; they say which boxes are a level's.
+        seed: as :func:`find_anchors` takes it.
+
+    Returns:
+        As many for each level. Those of a level that has fewer different boxes than anchors stay.
+    """
+    flat = np.array([anchor for level in own for anchor in level], dtype=np.float64).reshape(-1, 2)
+    overlaps = np.stack([_iou(sizes, anchor) for anchor in flat])
+    level_of = np.repeat(np.arange(len(own)), [len(level) for level in own])[overlaps.argmax(axis=0)]
+    found: list[np.ndarray] = []
+    for place, level in enumerate(own):
+        try:
+            found.append(find_anchors(sizes[level_of == place], len(level), seed))
+        except UserError:  # too few different boxes
+            found.append(np.array(level, dtype=np.float64))
+    return by_level(np.concatenate(found), len(own))
+
+
 def by_area(anchors: np.ndarray) -> np.ndarray:
     """Return the anchors, smallest area first."""
     return anchors[np.argsort(anchors.prod(axis=1), kind="stable")]

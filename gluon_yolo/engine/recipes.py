@@ -32,6 +32,7 @@ RECIPES = {
             "warmup_epochs": 2,
             "no_wd": True,
             "lr": 0.0015,
+            "anchors": "better",
         },
     ),
 }

@@ -15,12 +15,12 @@ import pytest
 from gluon_yolo import compat
 from gluon_yolo.cli import main
 from gluon_yolo.cuda import READY
-from gluon_yolo.data.anchors import box_sizes, by_level, find_anchors, format_anchors
+from gluon_yolo.data.anchors import box_sizes, by_level, find_anchors, format_anchors, refine_anchors
 from gluon_yolo.data.voc.dataset import open_voc
 from gluon_yolo.engine import start
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.metrics.coco_ap import truth_of
-from gluon_yolo.nn import zoo
+from gluon_yolo.nn import architecture, zoo
 from tests.cli.test_train_flags import COCO, VOC
 from tests.small_training import DOOR, NAME, ROOT, SMALL, draw_data, start_run
 
@@ -229,10 +229,26 @@ def test_found_anchors_stay_with_the_run(data, tmp_path, monkeypatch):
     assert args["anchors"] == format_anchors(found)
     assert Predictor.load(run).spec.anchors == by_level(found, 3)
 
-    monkeypatch.setattr(start, "found_anchors", lambda *words: pytest.fail("anchors are found once"))
+    for name in ("found_anchors", "better_anchors"):
+        monkeypatch.setattr(start, name, lambda *words: pytest.fail("anchors are found once"))
     (run / "args.json").write_text(json.dumps({**args, "epochs": 2}))
     assert main(["train", "--resume", str(run)]) == 0
     assert Predictor.load(run).spec.anchors == by_level(found, 3)
+
+
+@pytest.mark.parametrize(
+    "words, better", [((), True), (("--anchors", "own"), False), (("--anchors", "better"), True)]
+)
+def test_a_recipe_takes_better_anchors_where_they_gain(data, tmp_path, capsys, words, better):
+    recipe = ("--recipe", "small-data") if words != ("--anchors", "better") else ()
+    status, run = start_run(data, tmp_path, *recipe, "--epochs", "1", *words)
+    said = capsys.readouterr().err
+    assert status == 0
+    assert ("anchors: found on the training pictures, level by level: mean best IoU 0." in said) == better
+    own = architecture.find(NAME).spec.anchors
+    expected = refine_anchors(box_sizes(open_voc(data, "train"), (64, 64)), own) if better else own
+    assert Predictor.load(run).spec.anchors == expected
+    assert (json.loads((run / "args.json").read_text())["anchors"] is None) != better
 
 
 @pytest.fixture

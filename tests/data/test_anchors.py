@@ -196,3 +196,29 @@ class TestByLevel:
     def test_fewer_than_levels(self):
         with pytest.raises(UserError, match="got 2, but the network has 3 levels"):
             anchors.by_level(np.array([[1.0, 1], [2, 2]]), 3)
+
+
+class TestRefine:
+    """Each level's anchors for the boxes that the network's own give it."""
+
+    OWN = (((10.0, 10.0), (20.0, 20.0)), ((100.0, 100.0), (200.0, 200.0)))
+
+    def test_a_level_keeps_its_boxes(self):
+        rng = np.random.default_rng(3)
+        # All best overlap the finer level's 20x20, but for the last, which the coarser level's 100x100 does.
+        sizes = planted(rng, [(14, 28), (28, 14), (120, 70), (70, 120)])
+        found = anchors.refine_anchors(sizes, self.OWN)
+        assert [len(level) for level in found] == [2, 2]
+        np.testing.assert_allclose(sorted(found[0]), [(14, 28), (28, 14)], rtol=0.05)
+        np.testing.assert_allclose(sorted(found[1]), [(70, 120), (120, 70)], rtol=0.05)
+
+    def test_boxes_of_one_size_stay_in_one_level(self):
+        sizes = planted(np.random.default_rng(3), [(14, 28), (28, 14)])
+        found = anchors.refine_anchors(sizes, self.OWN)
+        np.testing.assert_allclose(sorted(found[0]), [(14, 28), (28, 14)], rtol=0.05)
+        assert found[1] == self.OWN[1]
+        together = anchors.by_level(anchors.find_anchors(sizes, 4), 2)
+        assert together[1] != self.OWN[1]
+
+    def test_too_few_boxes_change_nothing(self):
+        assert anchors.refine_anchors(np.array([[30.0, 30]]), self.OWN) == self.OWN
