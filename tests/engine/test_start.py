@@ -142,8 +142,8 @@ class TestAnchors:
         assert found[0] == ARCHITECTURE.spec.anchors[0] and found[2] == ARCHITECTURE.spec.anchors[2]
         assert all(width == height and 56 <= width <= 65 for width, height in found[1])
         assert re.fullmatch(
-            r"anchors: found on the training pictures, level by level: mean best IoU 0\.9[5-9]\d in the place "
-            r"of 0\.718; --anchors own keeps the network's",
+            r"anchors: found on the training pictures, level by level: mean best IoU 0\.9[5-9]\d in the "
+            r"place of 0\.718; --anchors own keeps the network's",
             line,
         )
 
