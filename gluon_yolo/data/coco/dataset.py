@@ -129,7 +129,7 @@ def read_coco(
         UserError: as :func:`open_coco`.
     """
     paths, notes = locate(file.path, images, file.images)
-    report.notes += notes
+    report.notes += [*file.notes, *notes]
     reader = _Reader(file, check_pictures)
     read = threaded_map(reader, [*zip(file.images, paths)], f"reading {report.title}")
     report.skip([found for found in read if isinstance(found, BadFile)])

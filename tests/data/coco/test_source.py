@@ -357,6 +357,49 @@ def test_files_of_another_layout_are_noted(tmp_path):
     assert source.splits() == ("train", "val")
 
 
+NAMESAKES = {
+    # category ids that are called bee, category ids of the annotations, the ids that are left out
+    "Roboflow's parent": ((0, 1), (1, 1), ["0"]),
+    "the parent has them": ((0, 1), (0,), ["1"]),
+    "no annotation": ((0, 1, 2), (), ["0, 1"]),
+    "texts": (("x", "y"), ("y",), ["'x'"]),
+}
+
+
+@pytest.mark.parametrize("case", NAMESAKES)
+def test_a_namesake_without_annotations_is_left_out(tmp_path, case):
+    ids, used, left_out = NAMESAKES[case]
+    add_picture(tmp_path / "a.png")
+    content = record()
+    content["categories"] = [{"id": 9, "name": "wasp"}, *({"id": each, "name": "bee"} for each in ids)]
+    box = content["annotations"][0]
+    content["annotations"] = [{**box, "id": n, "category_id": each} for n, each in enumerate(used)]
+    add_file(tmp_path / "x.json", content)
+    dataset = COCOSource(tmp_path).open("x")
+    bee = dataset.class_names.index("bee")
+    assert sorted(dataset.class_names) == ["bee", "wasp"]
+    assert dataset.truth(0).class_ids.tolist() == [bee] * len(used)
+    assert dataset.report.notes == [
+        f"category {each} has no annotations and the name of another, 'bee'; left out" for each in left_out
+    ]
+
+
+@pytest.mark.parametrize(
+    ("categories", "why"),
+    [
+        (((1, "bee"), (2, "bee")), "the categories 1 and 2 have the same name, 'bee', and both have annot"),
+        (((1, "bee"), (1, "ant")), "two categories have the same id"),
+    ],
+)
+def test_categories_that_cannot_be_told_apart(tmp_path, categories, why):
+    content = record(category_id=1)
+    content["annotations"].append({**content["annotations"][0], "category_id": 2})
+    content["categories"] = [{"id": each, "name": name} for each, name in categories]
+    add_file(tmp_path / "x.json", content)
+    with pytest.raises(UserError, match=f"x.json: {why}"):
+        COCOSource(tmp_path).open("x")
+
+
 def test_two_files_of_one_split(tmp_path):
     add_picture(tmp_path / "train" / "a.png")
     for name in ("_annotations.coco.json", "labels.json"):
