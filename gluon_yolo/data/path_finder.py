@@ -81,8 +81,10 @@ class PathFinder:
             name: of the file.
         """
         moved = [*self.moved.items()]
-        notes = [
-            f"{name} names pictures in {written or '.'}; they were found in {found}"
+        notes: list[str] = [
+            MovedNote.of(
+                f"{name} names pictures in {written or '.'}; they were found in {found}", written, found
+            )
             for written, found in moved[:_SHOWN]
         ]
         if len(moved) > _SHOWN:
@@ -149,6 +151,25 @@ class PathFinder:
     @staticmethod
     def _join(base: str, *parts: str) -> str:
         return str(Path(base, *parts))
+
+
+class MovedNote(str):
+    """A note on a folder of pictures that is not where a file says that it is.
+
+    Attributes:
+        written: the folder as the file names it.
+        found: where its pictures were found.
+    """
+
+    written: str
+    found: str
+
+    @classmethod
+    def of(cls, text: str, written: str, found: str) -> MovedNote:
+        """Return a note with this text."""
+        note = cls(text)
+        note.written, note.found = written or ".", found
+        return note
 
 
 def portable(written: str) -> str:

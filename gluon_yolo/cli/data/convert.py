@@ -60,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
     if source.settings():
         logger.warning("%s: its settings for training are not in %s", source.path, place)
     counts = ", ".join(f"{len(dataset)} {split}" for split, dataset in parts.items())
-    print(f"{SOURCES[args.to].title}, {counts} pictures: {args.out}; {what_next(args.to, place, source)}")
+    print(
+        f"{SOURCES[args.to].title}, {counts} pictures: {args.out}; {what_next(args.to, place, source, args)}"
+    )
     return 0
 
 

@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         place = _write(args, source.format, parts, ordered)
         left = counted(total - copies, "picture", form=",")
-        print(f"{left} in {args.out}; {what_next(source.format, place, source)}")
+        print(f"{left} in {args.out}; {what_next(source.format, place, source, args)}")
     elif copies:
         data = shlex.quote(str(args.data))
         print(typed(f"the data without them: gluon-yolo data dedupe {data} --link --out {_once(args.data)}"))

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if source.settings():
         logger.warning("%s: its settings for training are not in %s", source.path, place)
     counts = ", ".join(f"{len(dataset)} {part}" for part, dataset in parts.items())
-    next_step = what_next("record", place, source)
+    next_step = what_next("record", place, source, args)
     print(f"{_done(writer)}: {counts} pictures, {_megabytes(writer)}: {place}; {next_step}")
     return 0
 

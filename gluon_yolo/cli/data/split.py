@@ -13,11 +13,12 @@ import numpy as np
 
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
+from gluon_yolo.cli.data_hints import command, complete_notes
 from gluon_yolo.data import similar
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.source import Source
-from gluon_yolo.data.split.lists import FORMATS, OLD, Members, standing_lists, write_lists
+from gluon_yolo.data.split.lists import FORMATS, OLD, Members, is_divided, standing_lists, write_lists
 from gluon_yolo.data.split.stratify import stratify
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     _refuse(source, out, args.force)
     datasets = _open(source, args)
     pictures = _each_once(datasets)
-    together = _together(pictures)
+    together = _together(pictures, command("dedupe", source.path, args))
     parts = _divided(pictures, shares, args.seed, together)
     try:
         place = write_lists(source, parts, out)
@@ -105,11 +106,10 @@ def _refuse(source: Source, out: Path | None, force: bool) -> None:
             f"{standing[0].parent}: is divided already, by {names}; with --force a new division is written, "
             f"and these are kept with {OLD} after their names"
         )
-    splits = source.splits()
-    if len(splits) > 1 and "all" not in splits and not out and not force:
+    if is_divided(source, out) and not force:
         raise UserError(
-            f"{source.path}: is divided already, into {', '.join(splits)}; with --force a new division is "
-            "written, and counts from then on"
+            f"{source.path}: is divided already, into {', '.join(source.splits())}; with --force a new "
+            "division is written, and counts from then on"
         )
 
 
@@ -140,6 +140,7 @@ def _open(source: Source, args: argparse.Namespace) -> list[Dataset]:
         splits = ("all",) if "all" in splits else (",".join(splits),)
     datasets = [source.open(split, names, args.skip_bad) for split in splits]
     for dataset in datasets:
+        complete_notes(dataset.report, args)
         dataset.report.log()
     return datasets
 
@@ -153,15 +154,18 @@ def _each_once(datasets: Sequence[Dataset]) -> Members:
     return [first[path] for path in sorted(first, key=lambda path: (os.path.basename(path), path))]
 
 
-def _together(pictures: Members) -> np.ndarray:
-    """Return for each picture the first that shows the same: they stay together, or scores would flatter."""
+def _together(pictures: Members, dedupe: str) -> np.ndarray:
+    """Return for each picture the first that shows the same: they stay together, or scores would flatter.
+
+    Args:
+        pictures: all of them.
+        dedupe: the command that lists such pictures.
+    """
     found = similar.groups(similar.look_at(pictures, "comparing pictures"))
     again = int((found != np.arange(len(found))).sum())
     if again:
-        message = (
-            "%d pictures are there before, or nearly so: they stay in one part (`gluon-yolo data dedupe`)"
-        )
-        logger.info(message, again)
+        message = "%s: %d show what another does, so they stay in one part; see them with: %s"
+        logger.info(message, counted(len(found), "picture", form=","), again, dedupe)
     return found
 
 

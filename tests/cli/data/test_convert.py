@@ -88,7 +88,10 @@ def test_mistakes(shapes, tmp_path, words, message, capsys):
 
 @pytest.mark.parametrize(
     ("format", "said"),
-    [("voc", "divide it: gluon-yolo data split {out}"), ("record", "split {data}, then pack it anew")],
+    [
+        ("voc", "divide it: gluon-yolo data split {out} --force"),
+        ("record", "split {data}, then pack it anew"),
+    ],
 )
 def test_data_without_validation_is_to_be_divided(tmp_path, format, said, capsys):
     add(tmp_path / "data", "a")
