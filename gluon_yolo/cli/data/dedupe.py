@@ -12,7 +12,7 @@ from pathlib import Path
 from gluon_yolo.atomic import writing
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data.opening import add_parts_arguments, open_parts
-from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, what_next
+from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, say_what_is_lost, what_next
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
 from gluon_yolo.cli.outputs import check_outputs, write_file
 from gluon_yolo.data.chosen import Chosen
@@ -24,6 +24,7 @@ from gluon_yolo.text import counted
 HELP = """\
 List the pictures that a data set has several times: the same bytes; and the same picture compressed or scaled
 anew. Nothing is changed. With --out DIR the data is written there without the copies, in its own format.
+COCO's crowds and areas of outlines are left out, and counted.
 
 Of each group one picture is kept: of the first part that has one (train before val before test), that with
 the most objects. A copy whose label has another number of objects is marked: look at both.
@@ -71,7 +72,9 @@ def run(args: argparse.Namespace) -> int:
         write_file("--json", Path(args.json), json.dumps([_record(group) for group in ordered], indent=1))
         print(f"the groups are in {args.json}")
     if args.out:
-        place = _write(args, source.format, parts, ordered)
+        kept = _without_copies(parts, ordered)
+        place = _write(args, source.format, kept)
+        say_what_is_lost(source, place, parts.values(), kept.values())
         left = counted(total - copies, "picture", form=",")
         print(f"{left} in {args.out}; {what_next(source.format, place, source, args)}")
     elif copies:
@@ -115,15 +118,20 @@ def _record(group: Sequence[Copy]) -> list[dict[str, object]]:
     ]
 
 
-def _write(
-    args: argparse.Namespace, format: str, parts: Mapping[str, Dataset], groups: Sequence[Sequence[Copy]]
-) -> Path:
-    """Write the data without the copies; return what to give to ``--data``."""
+def _without_copies(parts: Mapping[str, Dataset], groups: Sequence[Sequence[Copy]]) -> dict[str, Dataset]:
+    """Return the parts with one picture of each group; a part that has nothing else is left out."""
     dropped = {(copy.part, copy.index) for group in groups for copy in group[1:]}
+    kept = {
+        part: [index for index in range(len(dataset)) if (part, index) not in dropped]
+        for part, dataset in parts.items()
+    }
+    return {part: Chosen(parts[part], indices) for part, indices in kept.items() if indices}
+
+
+def _write(args: argparse.Namespace, format: str, parts: Mapping[str, Dataset]) -> Path:
+    """Write parts; return what to give to ``--data``."""
     with writing(Path(args.out), ADVICE):
         writer = WRITERS[format](args.out, next(iter(parts.values())).class_names)
         for part, dataset in parts.items():
-            kept = [index for index in range(len(dataset)) if (part, index) not in dropped]
-            if kept:
-                writer.write(part, Chosen(dataset, kept), copy=not args.link)
+            writer.write(part, dataset, copy=not args.link)
         return writer.finish()

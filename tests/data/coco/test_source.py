@@ -177,8 +177,16 @@ class TestClassesOfSeveralFiles:
         assert val.category_ids == (7, 3, 6)  # wasp under an id that is free
         assert source.open("train", names).truth(0).class_ids.tolist() == [0]
 
-    def test_a_name_that_none_knows_is_an_error(self, source):
-        with pytest.raises(UserError, match="val.json: no category 'Bee'"):
+    def test_names_that_no_file_knows_are_classes_without_objects(self, source):
+        names = ("ox", "bee", "wasp", "ant", "fly")
+        val = source.open("val", names)
+        assert (val.class_names, val.truth(0).class_ids.tolist()) == (names, [1])
+        assert len(set(val.category_ids)) == 5 and val.report.per_class["ox"] == 0
+
+    def test_objects_of_a_class_that_is_not_given_are_an_error(self, source):
+        with pytest.raises(
+            UserError, match="val.json: .*unknown class 'bee' .it differs from 'Bee' only in case"
+        ):
             source.open("val", ("Bee", "wasp", "ant"))
 
     def test_coco_counts_them(self, source):
