@@ -45,9 +45,10 @@ def find_folder(annotations: Path, split: str, images: Sequence[Mapping[str, Any
     counts = {folder: pictures_in(folder) for folder in folders}
     best = max(folders, key=counts.__getitem__)
     if not any(counts[best]):
-        looked = ", ".join(str(folder) for folder in folders)
+        looked, name = ", ".join(map(str, folders)), sample[0]["file_name"]
+        unread = PathFinder(folders, os.path.isfile, from_here=False).unread(name)
         raise UserError(
-            f"{annotations}: cannot find its pictures, such as {sample[0]['file_name']}; looked in {looked}. "
+            f"{annotations}: cannot find its pictures, such as {name}{unread}; looked in {looked}. "
             f"Put them into one of these, or into {bases[0] / split}"
         )
     return best
@@ -78,6 +79,7 @@ def locate(
             problem = f"image {image['id']}: {finder.problem(name)}"
             found.append(BadFile(annotations, problem, "missing-picture"))
         else:
-            problem = f"cannot read the picture: no such file; image {image['id']} of {annotations} names it"
+            problem = f"cannot read the picture: no such file{finder.unread(name)}; image {image['id']} of "
+            problem += f"{annotations} names it"
             found.append(BadFile(os.path.join(folder, name), problem, "missing-picture"))
     return found, finder.notes(os.path.basename(annotations))

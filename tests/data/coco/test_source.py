@@ -323,6 +323,22 @@ def test_names_from_another_machine(tmp_path, prefix):
     assert all(note.startswith("instances_train.json names pictures in ") for note in moved)
 
 
+@pytest.mark.parametrize(
+    ("others", "problem"), [([], "cannot find its pictures, such as"), (["b.png"], "a.png: cannot")]
+)
+def test_pictures_of_a_kind_that_is_not_read_are_named(tmp_path, others, problem):
+    content = record("day/a.jpg")
+    for number, name in enumerate(others, 8):
+        add_picture(tmp_path / "images" / name)
+        content["images"].append({"id": number, "file_name": name})
+    (tmp_path / "images" / "day").mkdir(parents=True)
+    (tmp_path / "images" / "day" / "a.HEIC").write_bytes(b"")
+    add_file(tmp_path / "x.json", content)
+    why = r"\(.*/images/day/a.HEIC is there, but .HEIC is not read: save it as PNG or JPEG\)"
+    with pytest.raises(UserError, match=f"{problem.replace('png', 'jpg')}.*{why}"):
+        COCOSource(tmp_path).open("x")
+
+
 def test_names_with_one_end_are_told_apart(tmp_path):
     add_picture(tmp_path / "images" / "a.png")
     content = record("monday/a.png")
