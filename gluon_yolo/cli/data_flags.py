@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -83,12 +84,23 @@ def add_data_arguments(parser: argparse.ArgumentParser, first: Any = None) -> No
     )
 
 
+class _Joined(argparse.Action):
+    """Keeps what a flag is given, time after time, with commas between."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        """Take one more value."""
+        before = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, f"{before},{values}" if before else values)
+
+
 def add_class_arguments(group: Any) -> None:
     """Declare the flags that leave classes out, and that say what they are called elsewhere."""
     group.add_argument(
         "--only",
+        action=_Joined,
         metavar="CLASS,CLASS",
-        help="use these classes alone; boxes of the others are left out, and counted",
+        help="use these classes alone; boxes of the others are left out, and counted. May be given several "
+        "times; a comma within a name is written \\,",
     )
     group.add_argument(
         "--class-map",
@@ -108,7 +120,8 @@ def classes_of(args: argparse.Namespace) -> Classes:
         UserError: a file cannot be read, or ``--only`` names nothing.
     """
     only = getattr(args, "only", None)
-    names = tuple(word.strip() for word in (only or "").split(",") if word.strip())
+    words = (word.replace("\\,", ",").strip() for word in re.split(r"(?<!\\),", only or ""))
+    names = tuple(word for word in words if word)
     if only is not None and not names:
         raise UserError("--only: names no class; give names with commas between")
     class_map = getattr(args, "class_map", None)

@@ -15,6 +15,7 @@ from gluon_yolo.cli import main
 from gluon_yolo.cli.data_flags import (
     add_data_arguments,
     add_source_arguments,
+    classes_of,
     log_reports,
     open_datasets,
     source_of,
@@ -199,8 +200,18 @@ def test_classes_alone_and_by_other_names(tmp_path: Path) -> None:
         train, val, names = open_datasets(parsed(*words, *more))
         assert names == train.class_names == val.class_names == expected
         assert [name for name, count in val.report.per_class.items() if count] in (["sofa"], ["couch"])
+    for more in (["--only", "bee", "--only", "sofa"], ["--only", "bee,", "--only=,sofa"]):
+        assert open_datasets(parsed(*words, *more))[2] == ("bee", "sofa")
     with pytest.raises(UserError, match="--only: names no class; give names with commas between"):
         open_datasets(parsed(*words, "--only", ","))
+
+
+def test_a_comma_in_the_name_of_a_class() -> None:
+    assert classes_of(parsed("--only", r"ant\, red, bee", "--only", r"a\,b")).only == (
+        "ant, red",
+        "bee",
+        "a,b",
+    )
 
 
 def test_coco_layout(tmp_path: Path) -> None:

@@ -339,6 +339,49 @@ def test_pictures_of_a_kind_that_is_not_read_are_named(tmp_path, others, problem
         COCOSource(tmp_path).open("x")
 
 
+@pytest.mark.parametrize(
+    ("bbox", "why"),
+    [
+        (None, "has no bbox"),
+        ([], "has no bbox"),
+        ("1234", "has a bbox that is no list of four numbers"),
+        ([1, 2, 10], "has a bbox that is no list of four numbers"),
+        ({"1": 1, "2": 2, "3": 3, "4": 4}, "has a bbox that is no list of four numbers"),
+        ([1, 2, float("nan"), 4], "has a corner that is no finite number"),
+        (["1", "2", "10", "12"], None),
+    ],
+)
+def test_boxes_that_are_none(tmp_path, bbox, why):
+    add_picture(tmp_path / "a.png")
+    add_file(tmp_path / "x.json", record(bbox=bbox))
+    dataset = COCOSource(tmp_path).open("x")
+    if why is None:
+        assert dataset.truth(0).boxes.tolist() == [[1, 2, 11, 14]]
+        return
+    (finding,) = dataset.report.warnings
+    assert finding.message.startswith(f"box {why}") and finding.message.endswith("; dropped")
+    assert (len(dataset.truth(0)), dataset.report.broken_boxes, finding.kind) == (0, 1, "not-finite")
+
+
+def test_one_picture_under_two_ids(tmp_path):
+    """Boxes divided between the two would be missing in each; the same boxes again are a copy."""
+    for name in ("a.png", "b.png"):
+        add_picture(tmp_path / name)
+    content = record()
+    content["images"] += [{"id": 8, "file_name": "./a.png"}, {"id": 9, "file_name": "b.png"}]
+    box = content["annotations"][0]
+    content["annotations"] += [{**box, "id": 2, "image_id": 8}]
+    add_file(tmp_path / "x.json", content)
+    assert len(COCOSource(tmp_path).open("x")) == 3
+    content["annotations"][1]["bbox"] = [3, 3, 5, 5]
+    add_file(tmp_path / "x.json", content)
+    with pytest.raises(
+        UserError, match=r"x.json: the images 7 and 8 both name .*a.png, with other objects each"
+    ):
+        COCOSource(tmp_path).open("x")
+    assert COCOSource(tmp_path).open("x", skip_bad=True).name(0) == str(tmp_path / "b.png")
+
+
 def test_names_with_one_end_are_told_apart(tmp_path):
     add_picture(tmp_path / "images" / "a.png")
     content = record("monday/a.png")
