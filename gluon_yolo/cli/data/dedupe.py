@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import logging
-import shlex
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data.opening import add_parts_arguments, open_parts
 from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, say_what_is_lost, what_next
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
+from gluon_yolo.cli.data_hints import command
 from gluon_yolo.cli.outputs import check_outputs, write_file
 from gluon_yolo.data.chosen import Chosen
 from gluon_yolo.data.dataset import Dataset
@@ -27,11 +29,14 @@ anew. Nothing is changed. With --out DIR the data is written there without the c
 COCO's crowds and areas of outlines are left out, and counted.
 
 Of each group one picture is kept: of the first part that has one (train before val before test), that with
-the most objects. A copy whose label has another number of objects is marked: look at both.
+the most objects. The same bytes with another number of objects are marked: look at both labels. What looks
+the same with other boxes is another picture, as of a still camera.
 
   gluon-yolo data dedupe my_data
   gluon-yolo data dedupe my_data --out my_data_once --link
 """
+
+_WITHIN = ("annotations", "ImageSets", "Main", "labels")  # folders within a data set that hold its lists
 
 logger = logging.getLogger("gluon_yolo")
 
@@ -78,15 +83,28 @@ def run(args: argparse.Namespace) -> int:
         left = counted(total - copies, "picture", form=",")
         print(f"{left} in {args.out}; {what_next(source.format, place, source, args)}")
     elif copies:
-        data = shlex.quote(str(args.data))
-        print(typed(f"the data without them: gluon-yolo data dedupe {data} --link --out {_once(args.data)}"))
+        print(typed(f"the data without them: {command('dedupe', args.data, args, _same_again(args))}"))
     return 0
 
 
-def _once(data: str) -> str:
-    """Return a place for the data without copies."""
-    path = Path(data)
-    return shlex.quote(str(path.with_name(f"{path.resolve().name}_once")))
+def _same_again(args: argparse.Namespace) -> list[str]:
+    """Return the flags that find the same copies, and write the data without them to a place that is free."""
+    flags = {"--only": args.only, "--class-map": args.class_map}
+    words = [word for flag, value in flags.items() if value for word in (flag, value)]
+    words += [word for split in args.split or () for word in ("--split", split)]
+    words += [f"--{name.replace('_', '-')}" for name in ("identical", "skip_bad") if getattr(args, name)]
+    return [*words, "--link", "--out", str(_free_place(Path(args.data)))]
+
+
+def _free_place(data: Path) -> Path:
+    """Return a place beside a data set, not within it, where nothing is yet."""
+    folder = (data if data.is_dir() else data.parent).resolve()
+    while folder.name in _WITHIN:
+        folder = folder.parent
+    name = f"{folder.name or 'data'}_once"
+    names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
+    place = next(folder.parent / each for each in names if not (folder.parent / each).exists())
+    return place if data.is_absolute() else Path(os.path.relpath(place))
 
 
 def _kept_first(group: Sequence[Copy], parts: Sequence[str]) -> list[Copy]:

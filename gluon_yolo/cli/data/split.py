@@ -39,6 +39,12 @@ A data set that is divided already is left as it is, unless --force is given.
 """
 
 
+_TOO_LARGE = (
+    "%d of %d pictures look alike one by one, as the frames of a video do: too many for one part. Only %s "
+    "stay together, so scores may flatter: better validate on other scenes, with --val-split or a list"
+)
+_STAYS = {"chained": "those that look like one and the same", "identical_only": "copies, byte by byte,"}
+
 logger = logging.getLogger("gluon_yolo")
 
 
@@ -73,8 +79,7 @@ def run(args: argparse.Namespace) -> int:
     _refuse(source, out, args.force)
     datasets = _open(source, args)
     pictures = _each_once(datasets)
-    together = _together(pictures, command("dedupe", source.path, args))
-    parts = _divided(pictures, shares, args.seed, together)
+    parts = _divided(pictures, shares, args.seed, command("dedupe", source.path, args))
     try:
         place = write_lists(source, parts, out)
     except OSError as error:
@@ -154,40 +159,57 @@ def _each_once(datasets: Sequence[Dataset]) -> Members:
     return [first[path] for path in sorted(first, key=lambda path: (os.path.basename(path), path))]
 
 
-def _together(pictures: Members, dedupe: str) -> np.ndarray:
-    """Return for each picture the first that shows the same: they stay together, or scores would flatter.
+def _divided(pictures: Members, shares: Mapping[str, float], seed: int, dedupe: str) -> dict[str, Members]:
+    """Return the pictures of each part, in their order.
+
+    What shows the same stays together, or scores would flatter: also by way of others, as frames of a slow
+    video do. Where so much hangs together that a part is left without its share, only what is alike the first
+    of its group stays with it, else only the same bytes.
 
     Args:
         pictures: all of them.
-        dedupe: the command that lists such pictures.
-    """
-    found = similar.groups(similar.look_at(pictures, "comparing pictures"))
-    again = int((found != np.arange(len(found))).sum())
-    if again:
-        message = "%s: %d show what another does, so they stay in one part; see them with: %s"
-        logger.info(message, counted(len(found), "picture", form=","), again, dedupe)
-    return found
-
-
-def _divided(
-    pictures: Members, shares: Mapping[str, float], seed: int, together: np.ndarray
-) -> dict[str, Members]:
-    """Return the pictures of each part, in their order.
+        shares: of each part.
+        seed: of the division.
+        dedupe: the command that lists pictures that are there twice.
 
     Raises:
         UserError: there are too few for that many parts.
     """
-    class_count = len(pictures[0][0].class_names)
-    number = stratify(_counts(pictures, class_count) > 0, tuple(shares.values()), seed, together)
-    parts = {part: [pictures[i] for i in np.flatnonzero(number == n)] for n, part in enumerate(shares)}
-    empty = [part for part, members in parts.items() if not members]
     if len(pictures) < len(shares):
         raise UserError(f"pictures: {len(pictures)}, too few to divide into {', '.join(shares)}; add some")
+    looks = similar.look_at(pictures, "comparing pictures")
+    chains = similar.groups(looks)
+    again = int((chains != np.arange(len(chains))).sum())
+    if again:
+        message = "%s: %d show what another does, or nearly so, and stay in its part; copies are found by: %s"
+        logger.info(message, counted(len(pictures), "picture", form=","), again, dedupe)
+    parts = _stratified(pictures, shares, seed, chains)
+    for ways in ({"chained": False}, {"identical_only": True}):
+        if not again or _is_near(parts, shares, len(pictures)):
+            break
+        largest = int(np.bincount(chains).max())
+        logger.warning(_TOO_LARGE, largest, len(pictures), _STAYS[next(iter(ways))])
+        parts = _stratified(pictures, shares, seed, similar.groups(looks, **ways))
+    empty = [part for part, members in parts.items() if not members]
     if empty:
         raise UserError(
             f"{counted(len(pictures), 'picture')}: too few, none is left for {empty[0]}; raise --{empty[0]}"
         )
     return parts
+
+
+def _stratified(
+    pictures: Members, shares: Mapping[str, float], seed: int, together: np.ndarray
+) -> dict[str, Members]:
+    """Return the pictures of each part, in their order; those of one number in ``together`` in one part."""
+    class_count = len(pictures[0][0].class_names)
+    number = stratify(_counts(pictures, class_count) > 0, tuple(shares.values()), seed, together)
+    return {part: [pictures[i] for i in np.flatnonzero(number == n)] for n, part in enumerate(shares)}
+
+
+def _is_near(parts: Mapping[str, Members], shares: Mapping[str, float], total: int) -> bool:
+    """Say whether each part has half of its share of the pictures, at least."""
+    return all(len(members) >= total * shares[part] / 2 for part, members in parts.items())
 
 
 def _counts(pictures: Members, class_count: int) -> np.ndarray:
