@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo.cli.data_hints import complete_notes, division
 from gluon_yolo.data.classes import lookalikes, read_class_names
 from gluon_yolo.data.coco.dataset import gluoncv_coco_root
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.formats import SOURCES, open_source
 from gluon_yolo.data.selection import Classes, open_parts
+from gluon_yolo.data.shared import shared
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.spellings import Spellings
 from gluon_yolo.data.voc.dataset import gluoncv_voc_root
@@ -82,12 +84,23 @@ def add_data_arguments(parser: argparse.ArgumentParser, first: Any = None) -> No
     )
 
 
+class _Joined(argparse.Action):
+    """Keeps what a flag is given, time after time, with commas between."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        """Take one more value."""
+        before = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, f"{before},{values}" if before else values)
+
+
 def add_class_arguments(group: Any) -> None:
     """Declare the flags that leave classes out, and that say what they are called elsewhere."""
     group.add_argument(
         "--only",
+        action=_Joined,
         metavar="CLASS,CLASS",
-        help="use these classes alone; boxes of the others are left out, and counted",
+        help="use these classes alone; boxes of the others are left out, and counted. May be given several "
+        "times; a comma within a name is written \\,",
     )
     group.add_argument(
         "--class-map",
@@ -107,7 +120,8 @@ def classes_of(args: argparse.Namespace) -> Classes:
         UserError: a file cannot be read, or ``--only`` names nothing.
     """
     only = getattr(args, "only", None)
-    names = tuple(word.strip() for word in (only or "").split(",") if word.strip())
+    words = (word.replace("\\,", ",").strip() for word in re.split(r"(?<!\\),", only or ""))
+    names = tuple(word for word in words if word)
     if only is not None and not names:
         raise UserError("--only: names no class; give names with commas between")
     class_map = getattr(args, "class_map", None)
@@ -168,6 +182,8 @@ def open_datasets(
     }
     classes = classes_of(args)
     opened = open_parts(source, splits, classes, args.skip_bad)
+    for dataset in opened.values():
+        complete_notes(dataset.report, args)
     class_names = next(iter(opened.values())).class_names
     for group in lookalikes(class_names) if classes.names is None else ():
         message = "%s: the classes %s differ in case or blanks only; they are kept apart"
@@ -175,7 +191,7 @@ def open_datasets(
     if not args.skip_bad:
         _refuse_wrong_units(opened.values())
         if len(opened) > 1 and not (args.train_split or args.val_split):
-            _refuse_shared_pictures(opened["train"], opened["val"])
+            _refuse_shared_pictures(opened["train"], opened["val"], division(source, args))
     return opened.get("train"), opened.get("val"), class_names
 
 
@@ -184,8 +200,9 @@ def log_reports(train: Dataset | None, val: Dataset | None) -> None:
     for dataset in (train, val):
         if dataset is not None:
             dataset.report.log()
-    if train is not None and val is not None:
-        _warn_of_shared_pictures(train, val)
+    if train is not None and val is not None and (number := shared(train, val).number):
+        message = "%d of %d validation pictures are training pictures too; the scores will flatter"
+        logger.warning(message, number, len(val))
 
 
 def _refuse_wrong_units(datasets: Iterable[Dataset]) -> None:
@@ -208,10 +225,8 @@ def _split_for(part: str, source: Source, needed: list[str], args: argparse.Name
     if len(splits) == 1 and needed == [part]:
         return splits[0]  # what is evaluated on data that has no division
     advice = f"name some with --{part}-split"
-    if part == "val" and source.format == "record":
-        advice = f"divide with `gluon-yolo data split` what it was packed from, and pack it anew, or {advice}"
-    elif part == "val":
-        advice = f"hold some out with `gluon-yolo data split {source.path}`, or {advice}"
+    if part == "val":
+        advice = f"{division(source, args, 'hold some out')}, or {advice}"
     return source.split_for(part, advice)
 
 
@@ -231,26 +246,24 @@ def _standard_place(dataset: str) -> Path:
     return place
 
 
-def _refuse_shared_pictures(train: Dataset, val: Dataset) -> None:
-    """Raise a UserError where some pictures are in both parts; where all are, it is meant so."""
-    shared = _shared(train, val)
-    if shared and not len(shared) == len(val) == len(train):
-        raise UserError(
-            f"{train.report.title}: {len(shared):,} of {len(val):,} validation pictures are training "
-            f"pictures too, such as {shared[0]}; the scores would flatter: take them out of one part, or "
-            "divide anew with `gluon-yolo data split --force`. If it is right so: --skip-bad"
-        )
+def _refuse_shared_pictures(train: Dataset, val: Dataset, remedy: str) -> None:
+    """Raise a UserError where pictures are in both parts, unless both are one and the same: it is meant so.
 
-
-def _warn_of_shared_pictures(train: Dataset, val: Dataset) -> None:
-    """Warn when pictures are both trained and validated on: the score would say nothing about new ones."""
-    shared = _shared(train, val)
-    if shared:
-        message = "%d of %d validation pictures are training pictures too; the scores will flatter"
-        logger.warning(message, len(shared), len(val))
-
-
-def _shared(train: Dataset, val: Dataset) -> list[str]:
-    """Return the validation pictures that are training pictures too, by whatever path."""
-    names = {os.path.realpath(train.name(index)) for index in range(len(train))}
-    return [name for index in range(len(val)) if os.path.realpath(name := val.name(index)) in names]
+    Args:
+        train: the training pictures.
+        val: the validation pictures.
+        remedy: what else to do than to take the pictures out.
+    """
+    found = shared(train, val)
+    if found.is_all or not found.number:
+        return
+    which = found.same[0] if found.same else "{}, a copy of {}".format(*found.copies[0])
+    why = ""
+    if found.moved:
+        why = " (the training part names the folder {0}, the validation part {1}; both were found in {2})"
+        why = why.format(*found.moved)
+    raise UserError(
+        f"{train.report.title}: {found.number:,} of {len(val):,} validation pictures are training pictures "
+        f"too, such as {which}{why}; the scores would flatter: take them out of one part, or {remedy}. If it "
+        "is right so: --skip-bad"
+    )

@@ -129,6 +129,8 @@ def run(args: argparse.Namespace) -> int:
     print(f"{pictures} in {speed}, input {height}x{width}, runtime {predictor.runtime}")
     print(f1_line(numbers))
     print(headline(numbers))
+    if dataset.report.boxes <= dataset.report.difficult:
+        log.warning("%s: no object to find in any picture, so no score means anything", dataset.report.title)
     places = {"scores": args.json, "pictures": args.save_pictures}
     written = [f"the {what} are in {place}" for what, place in places.items() if place]
     if written:

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from gluon_yolo.data import tiff
+from gluon_yolo.data.bmp import decode_bmp, has_masks
 from gluon_yolo.data.exif import UPRIGHT
-from gluon_yolo.data.kinds import JPEG, JPEG2000, NETPBM, TIFF, WEBP, Kind, kind_of
+from gluon_yolo.data.kinds import BMP, JPEG, JPEG2000, NETPBM, TIFF, WEBP, Kind, kind_of
 from gluon_yolo.data.netpbm import decode_netpbm
 from gluon_yolo.data.report import BadFile
 from gluon_yolo.data.samples import Samples, samples_of
@@ -57,11 +58,8 @@ def decode_stored(data: bytes, name: str, flags: int) -> tuple[np.ndarray, int]:
         BadFile: it is no picture of a kind that is read, or is cut short.
     """
     kind, samples = _checked(data, name)
-    if kind is NETPBM:
-        try:
-            return decode_netpbm(data), 16
-        except ValueError as error:
-            raise unreadable(name, f"damaged or cut short: {error}") from error
+    if kind is NETPBM or (kind is BMP and has_masks(data)):
+        return _decoded_here(data, name, kind)
     if kind is TIFF:
         data = tiff.with_numbers(data, _PLAIN_TIFF)
     if samples.as_stored:
@@ -69,7 +67,8 @@ def decode_stored(data: bytes, name: str, flags: int) -> tuple[np.ndarray, int]:
     else:
         picture = _opencv(data, name, kind, flags)
     used = 16
-    if samples.bits == 16 and picture.max() < 1 << 6:  # else no sample is dim, or not all are
+    # In 8 bits, what is above a quarter of white, or above what 15 bits hold, has no samples to be told of.
+    if samples.bits == 16 and picture.max() <= 1 << (7 if samples.significant == 15 else 6):
         used = _used_bits(data, name, kind, samples.significant)
     return picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=picture), used
 
@@ -115,6 +114,36 @@ def _why_not(data: bytes, kind: Kind) -> str:
     return f"damaged, cut short, or {kind.name} of a sort that OpenCV {cv2.__version__} cannot decode{which}"
 
 
+def _decoded_here(data: bytes, name: str, kind: Kind) -> tuple[np.ndarray, int]:
+    """Decode what OpenCV shows in wrong colours; return what :func:`decode_stored` does.
+
+    Raises:
+        BadFile: it is cut short, or has fewer bits than it says.
+    """
+    try:
+        if kind is BMP:
+            return decode_bmp(data), 16
+        picture, brightest, white = decode_netpbm(data)
+    except ValueError as error:
+        raise unreadable(name, f"damaged or cut short: {error}") from error
+    if white < 1 << DIM_BITS:  # a header that knows of so few bits means them
+        return picture, 16
+    used = (brightest * 65535 // white).bit_length()
+    if 0 < used <= DIM_BITS:
+        raise _too_dark(name, kind, brightest, DIM_BITS, f"of samples up to {white}")
+    return picture, used or 16
+
+
+def _too_dark(name: str, kind: Kind, brightest: int, bits: int, of: str = "of 16 bits a sample") -> BadFile:
+    """Return the error about a picture whose samples are wider than what is in them."""
+    return BadFile(
+        name,
+        f"is {kind.name} {of}, none above {brightest}: of {bits} bits that nobody scaled up, or all but "
+        "black; save it with 8 bits a sample, white at 255",
+        "unreadable-picture",
+    )
+
+
 def _narrowed(planes: np.ndarray, bits: int) -> np.ndarray:
     """Return planes as they are stored, grey or colours and opacity, as (H, W, 3) uint8."""
     colours = np.dstack([planes] * 3) if planes.ndim == 2 else planes[:, :, :3]
@@ -144,13 +173,7 @@ def _used_bits(data: bytes, name: str, kind: Kind, significant: int) -> int:
     used = brightest.bit_length()
     said = used <= significant < 16 and bool((colours & ((1 << (16 - significant)) - 1)).any())
     if 0 < used <= DIM_BITS or said:
-        bits = significant if said else DIM_BITS
-        raise BadFile(
-            name,
-            f"is {kind.name} of 16 bits a sample, none above {brightest}: of {bits} bits that nobody scaled "
-            "up, or all but black; save it with 8 bits a sample, white at 255",
-            "unreadable-picture",
-        )
+        raise _too_dark(name, kind, brightest, significant if said else DIM_BITS)
     return used or 16
 
 

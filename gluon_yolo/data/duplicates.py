@@ -6,9 +6,13 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping
 
+import numpy as np
+
 from gluon_yolo.data import similar
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.report import BadFile, Finding
+
+_ROUNDING = 1.5  # pixels of the smaller picture by which the same box may differ in another size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,26 +43,50 @@ class Copy:
 
 
 def find_groups(
-    parts: Mapping[str, Dataset], identical_only: bool = False
+    parts: Mapping[str, Dataset], identical_only: bool = False, chained: bool = False
 ) -> tuple[list[list[Copy]], list[BadFile]]:
     """Find pictures that are there several times.
 
     Args:
         parts: the parts of a data set, by name; each picture is read once.
         identical_only: compare files byte by byte alone.
+        chained: whether a picture may be in a group by way of others, and whatever its boxes are. Without it
+            each looks like the first of its group, and has the same boxes, or the same bytes.
 
     Returns:
         Groups of two pictures or more, in the order of the parts; and what can no longer be read.
     """
     pictures = [(part, dataset, index) for part, dataset in parts.items() for index in range(len(dataset))]
     looks = similar.look_at([(dataset, index) for _, dataset, index in pictures], "comparing pictures")
-    first = similar.groups(looks, identical_only)
+
+    def have_same_boxes(one: int, other: int) -> bool:
+        return _same_boxes(*pictures[one][1:], *pictures[other][1:])
+
+    first = similar.groups(looks, identical_only, chained, None if chained else have_same_boxes)
     groups: dict[int, list[Copy]] = defaultdict(list)
     for look, head, picture in zip(looks, first.tolist(), pictures):
         if not isinstance(look, BadFile):
             groups[head].append(Copy(*picture, look.digest))
     bad = [look for look in looks if isinstance(look, BadFile)]
     return [group for group in groups.values() if len(group) > 1], bad
+
+
+def _same_boxes(dataset: Dataset, index: int, other: Dataset, other_index: int) -> bool:
+    """Say whether two pictures, perhaps of two sizes, have the same objects but for what rounding makes."""
+    one, two = dataset.truth(index), other.truth(other_index)
+    if sorted(one.class_ids.tolist()) != sorted(two.class_ids.tolist()):
+        return False
+    sides = np.array([size[::-1] * 2 for size in (dataset.size_hw(index), other.size_hw(other_index))], float)
+    shares = [each.boxes / side for each, side in zip((one, two), sides)]
+    apart = (np.abs(shares[0][:, None] - shares[1]) * sides.min(axis=0)).max(axis=2, initial=0)
+    near = (apart <= _ROUNDING) & (one.class_ids[:, None] == two.class_ids)
+    free = set(range(len(two)))
+    for row in near:
+        match = next((place for place in np.flatnonzero(row).tolist() if place in free), None)
+        if match is None:
+            return False
+        free.remove(match)
+    return True
 
 
 def shared_pictures(parts: Mapping[str, Dataset]) -> list[Finding]:
@@ -71,7 +99,7 @@ def shared_pictures(parts: Mapping[str, Dataset]) -> list[Finding]:
     Args:
         parts: the parts of a data set, by name; each picture is read once.
     """
-    groups, bad = find_groups(parts)
+    groups, bad = find_groups(parts, chained=True)
     found = [Finding("error", each.file, "", each.problem, each.kind) for each in bad]
     for group in groups:
         for place, copy in enumerate(group):

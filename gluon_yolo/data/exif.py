@@ -7,6 +7,8 @@ upright. The same number in a TIFF's own tag means the same.
 
 from __future__ import annotations
 
+import zlib
+
 import cv2
 import numpy as np
 
@@ -17,6 +19,8 @@ UPRIGHT = 1
 """The orientation of pixels that need no turning."""
 _APP1 = 0xE1
 _HEAD = b"Exif\0\0"  # in front of the EXIF data in a JPEG, and by mistake in other files
+_PROFILES = (b"Raw profile type exif\0", b"Raw profile type APP1\0")
+_LONGEST_PROFILE = 1 << 20  # bytes of its text
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 # For each orientation whether rows become columns, and what is mirrored then: 0 rows, 1 columns, -1 both.
 _TURNS: dict[int, tuple[bool, int | None]] = {
@@ -34,7 +38,8 @@ _TURNS: dict[int, tuple[bool, int | None]] = {
 def orientation_of(data: bytes) -> int:
     """Return the orientation, 1 to 8, that a picture file's content gives; 1 where it gives none.
 
-    JPEG (its EXIF segment), PNG (``eXIf``), WebP (``EXIF``) and TIFF are known; EXIF's own byte order counts.
+    JPEG (its EXIF segment), PNG (``eXIf``, or ImageMagick's raw profile in a text), WebP (``EXIF``) and TIFF
+    are known; EXIF's own byte order counts.
     """
     exif = _exif(data)
     if not exif:
@@ -90,9 +95,27 @@ def _exif(data: bytes) -> bytes:
         return b""
     if data.startswith(PNG):
         found = next((part for part in png_chunks(data) if part[0] == b"eXIf"), None)
+        if found is None:
+            return _raw_profile(data)
     elif data.startswith(RIFF):
         found = next((part for part in riff_chunks(data) if part[0] == b"EXIF"), None)
     else:
         return data
     exif = data[found[1] : found[2]] if found else b""
     return exif[len(_HEAD) :] if exif.startswith(_HEAD) else exif
+
+
+def _raw_profile(data: bytes) -> bytes:
+    """Return the EXIF data that ImageMagick puts into a PNG as text: name, length, digits; empty if none."""
+    for name, start, end in png_chunks(data):
+        if name not in (b"zTXt", b"tEXt") or not data.startswith(_PROFILES, start):
+            continue
+        text = data[start:end].partition(b"\0")[2]
+        try:
+            if name == b"zTXt":  # its first byte is the way of compression, of which there is one
+                text = zlib.decompressobj().decompress(text[1:], _LONGEST_PROFILE)
+            exif = bytes.fromhex(b"".join(text.split()[2:]).decode("ascii"))
+        except (ValueError, zlib.error):
+            continue
+        return exif[len(_HEAD) :] if exif.startswith(_HEAD) else exif
+    return b""

@@ -67,6 +67,8 @@ def open_source(path: str | os.PathLike[str], format: str | None = None) -> Sour
         raise UserError(
             f"no format is called {format!r}; {did_you_mean(format, SOURCES)}there are {', '.join(SOURCES)}"
         )
+    if not (path.is_dir() or path.is_file()):
+        raise UserError(f"{path}: is neither a folder nor a file that can be read again, such as a pipe")
     found = [format] if format else [name for name in SOURCES if SOURCES[name].recognises(path)]
     if len(found) != 1:
         raise _several(path, found) if found else _unknown(path)

@@ -6,6 +6,7 @@ The format: https://netpbm.sourceforge.net/doc/pnm.html and pam.html.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +18,22 @@ _CHANNELS = {1: 1, 2: 1, 3: 3, 4: 1, 5: 1, 6: 3}
 _WIDEST = 65535
 
 
-def decode_netpbm(data: bytes) -> np.ndarray:
-    """Decode the content of a file into (H, W, 3) uint8 RGB, its white at 255; opacity is left out.
+class Netpbm(NamedTuple):
+    """A decoded file.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        brightest: its brightest sample, as it is written.
+        white: the sample that the header calls white.
+    """
+
+    picture: np.ndarray
+    brightest: int
+    white: int
+
+
+def decode_netpbm(data: bytes) -> Netpbm:
+    """Decode the content of a file, its white at 255; opacity is left out.
 
     Raises:
         ValueError: it is damaged, or cut short.
@@ -32,10 +47,11 @@ def decode_netpbm(data: bytes) -> np.ndarray:
     if min(width, height, channels, white) < 1 or white > _WIDEST or channels > 4:
         raise ValueError("its header has a number that cannot be")
     samples = _samples(data, start, kind, (height, width, channels), white)
+    samples = samples[:, :, :3] if channels > 2 else samples[:, :, :1]
     scaled = samples if white == 255 else (samples.astype(np.float32) * (255 / white)).round()
     picture = np.minimum(scaled, 255).astype(np.uint8)
-    picture = picture[:, :, :3] if channels > 2 else np.repeat(picture[:, :, :1], 3, axis=2)
-    return np.ascontiguousarray(picture)
+    picture = picture if channels > 2 else np.repeat(picture, 3, axis=2)
+    return Netpbm(np.ascontiguousarray(picture), int(samples.max()), white)
 
 
 def _header(data: bytes, kind: int) -> tuple[tuple[int, int, int], int]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
 from urllib.parse import unquote, urlsplit
 
+from gluon_yolo.data.picture_files import UNREAD, StemFolder
+
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # a drive of Windows has one letter
 _DRIVE = re.compile(r"^[A-Za-z]:(?=[\\/])")
 _SHOWN = 3
@@ -43,6 +45,7 @@ class PathFinder:
         self._folders: dict[str, str] = {}  # the same by their portable names
         self._taken: dict[str, str] = {}  # what was found by its end: the path that was looked for
         self._listings: dict[str, dict[str, list[str]]] = {}
+        self._unread: dict[str, StemFolder] = {}  # of each base
 
     def find(self, written: str) -> str | None:
         """Return the path that is meant; None where there is none, or it was taken for another one."""
@@ -81,8 +84,10 @@ class PathFinder:
             name: of the file.
         """
         moved = [*self.moved.items()]
-        notes = [
-            f"{name} names pictures in {written or '.'}; they were found in {found}"
+        notes: list[str] = [
+            MovedNote.of(
+                f"{name} names pictures in {written or '.'}; they were found in {found}", written, found
+            )
             for written, found in moved[:_SHOWN]
         ]
         if len(moved) > _SHOWN:
@@ -91,7 +96,7 @@ class PathFinder:
 
     def problem(self, written: str) -> str:
         """Say why a picture is not found."""
-        problem = f"there is no picture {written}"
+        problem = f"there is no picture {written}{self.unread(written)}"
         rival = self.rival(written)
         if rival:
             return (
@@ -101,6 +106,19 @@ class PathFinder:
             return problem
         here = " or the current folder" if self._from_here else ""
         return f"{problem}, seen from {os.path.abspath(self.bases[0])}{here}"
+
+    def unread(self, written: str) -> str:
+        """Say, in brackets, that a picture is there in a kind that is not read; empty where none is."""
+        parts = [
+            part for part in os.path.splitext(portable(written))[0].split("/") if part not in ("", ".", "..")
+        ]
+        for start in range(len(parts)):
+            for base in self.bases:
+                folder = self._unread.setdefault(base, StemFolder(base, UNREAD))
+                for found in folder.find_all("/".join(parts[start:]))[:1]:
+                    ending = os.path.splitext(found)[1]
+                    return f" ({found} is there, but {ending} is not read: save it as PNG or JPEG)"
+        return ""
 
     def _by_its_end(self, plain: str) -> str | None:
         """Return the path that has the longest end of a path, its last name in any letter case."""
@@ -149,6 +167,25 @@ class PathFinder:
     @staticmethod
     def _join(base: str, *parts: str) -> str:
         return str(Path(base, *parts))
+
+
+class MovedNote(str):
+    """A note on a folder of pictures that is not where a file says that it is.
+
+    Attributes:
+        written: the folder as the file names it.
+        found: where its pictures were found.
+    """
+
+    written: str
+    found: str
+
+    @classmethod
+    def of(cls, text: str, written: str, found: str) -> MovedNote:
+        """Return a note with this text."""
+        note = cls(text)
+        note.written, note.found = written or ".", found
+        return note
 
 
 def portable(written: str) -> str:

@@ -58,11 +58,12 @@ def select(dataset: Dataset, classes: Classes) -> Dataset:
         UserError: it has objects of a class that is not asked for, or ``only`` names one that there is not.
     """
     wanted, renamed = _renamed(dataset.class_names, classes)
-    kept = _kept(wanted, classes.only)
+    kept, only = _kept(wanted, classes)
     unknown = [name for name, new in renamed.items() if new is None and dataset.report.per_class.get(name)]
     if unknown and not classes.only:
         raise unknown_classes({name: dataset.report.title for name in unknown}, wanted)
-    others = ", ".join(f"{name} is {new}" for name, new in renamed.items() if new not in (name, None))
+    pairs = {**{name: new for name, new in renamed.items() if new is not None}, **only}
+    others = ", ".join(f"{name} is {new}" for name, new in pairs.items() if new != name)
     if not others and kept == dataset.class_names:
         return dataset
     class_ids = [kept.index(str(new)) if new in kept else -1 for new in renamed.values()]
@@ -90,14 +91,18 @@ def _renamed(own: Sequence[str], classes: Classes) -> tuple[tuple[str, ...], dic
     return classes.names, {name: spellings.find(name, classes.names) for name in own}
 
 
-def _kept(names: tuple[str, ...], only: Sequence[str]) -> tuple[str, ...]:
-    """Return the names to keep, in the order of all.
+def _kept(names: tuple[str, ...], classes: Classes) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the names to keep, in the order of all, and what those that are asked for are called here.
 
     Raises:
         UserError: there is no class of a name.
     """
-    for name in only:
-        if name not in names:
+    only: dict[str, str] = {}
+    for name in classes.only:
+        found = name if name in names else classes.spellings.find(name, names)
+        if found is None:
             hint = did_you_mean(name, names, most=3)
             raise UserError(f"--only {name}: there is no such class; {hint}there is {', '.join(names)}")
-    return tuple(name for name in names if name in only) if only else names
+        only[name] = found
+    kept = set(only.values())
+    return (tuple(name for name in names if name in kept) if only else names), only

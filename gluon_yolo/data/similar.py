@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -59,8 +59,13 @@ def look_at(pictures: Sequence[Picture], title: str) -> list[Look | BadFile]:
     return threaded_map(look, pictures, title)
 
 
-def groups(looks: Sequence[Look | BadFile], identical_only: bool = False) -> np.ndarray:
-    """Return for each picture the first one that it is the same as, perhaps by way of others.
+def groups(
+    looks: Sequence[Look | BadFile],
+    identical_only: bool = False,
+    chained: bool = True,
+    agree: Callable[[int, int], bool] | None = None,
+) -> np.ndarray:
+    """Return for each picture the first one that it is the same as.
 
     The same are those of the same bytes; and those whose thumbnails differ by no more than another
     compression or size makes them. An object that moved in front of a still camera makes another picture.
@@ -69,6 +74,9 @@ def groups(looks: Sequence[Look | BadFile], identical_only: bool = False) -> np.
     Args:
         looks: as :func:`look_at` returns them; what cannot be read is the same as nothing.
         identical_only: compare the bytes alone.
+        chained: whether a picture may be the same by way of others. The frames of a slow video all are then;
+            without it each is alike the first of its group.
+        agree: says of two pictures that look the same whether they are; None takes all of them.
 
     Returns:
         (N,) indices: of a picture that nothing came before, its own.
@@ -90,15 +98,21 @@ def groups(looks: Sequence[Look | BadFile], identical_only: bool = False) -> np.
         if isinstance(look, Look):
             join(by_digest.setdefault(look.digest, place), place)
     if not identical_only:
-        _join_similar(looks, join)
+        for one, two in _similar(looks, lambda place: chained or first[place] == place):
+            if agree is None or agree(one, two):
+                join(one, two)
     return np.array([find(place) for place in range(len(looks))], dtype=np.int64)
 
 
-def _join_similar(looks: Sequence[Look | BadFile], join: Callable[[int, int], None]) -> None:
-    """Join pictures whose thumbnails are nearly the same.
+def _similar(looks: Sequence[Look | BadFile], counts: Callable[[int], bool]) -> Iterator[tuple[int, int]]:
+    """Yield pairs of pictures whose thumbnails are nearly the same, the one that comes first in front.
 
     Coarse thumbnails are compared first, all with all, by one product of matrices a block: pictures that are
     alike differ by no more there than in the fine ones.
+
+    Args:
+        looks: of all pictures.
+        counts: says, just before a picture is compared, whether it still is to be.
     """
     usable = [
         (place, look)
@@ -123,8 +137,11 @@ def _join_similar(looks: Sequence[Look | BadFile], join: Callable[[int, int], No
             distances = squares[block, None] + squares[None, behind] - 2 * coarse[block] @ coarse[behind].T
             for i, j in np.argwhere(distances <= farthest + 1):
                 one, two = start + int(i), other + int(j)
-                if one < two and _are_alike(fine[one], fine[two], shapes[one] / shapes[two]):
-                    join(int(places[one]), int(places[two]))
+                pair = int(places[one]), int(places[two])
+                if not (one < two and all(map(counts, pair))):
+                    continue
+                if _are_alike(fine[one], fine[two], shapes[one] / shapes[two]):
+                    yield pair
 
 
 def _are_alike(one: np.ndarray, other: np.ndarray, proportions: float) -> bool:

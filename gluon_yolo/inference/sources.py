@@ -88,8 +88,9 @@ def find_sources(words: Iterable[str]) -> tuple[list[Source], list[str]]:
 
 
 def left_out_of(words: Iterable[str]) -> list[str]:
-    """Return a sentence for each word that is a folder with pictures that are not read for their names."""
-    sentences = (left_out(word, below=False) for word in words if Path(word).is_dir())
+    """Return a sentence for each folder that has pictures, and others that are not read for their names."""
+    folders = (word for word in words if Path(word).is_dir() and _files(word)[0])
+    sentences = (left_out(word, below=False) for word in folders)
     return [sentence for sentence in sentences if sentence]
 
 
@@ -102,7 +103,8 @@ def _files(word: str) -> tuple[list[Path], str]:
     path = Path(word)
     if path.is_dir():
         known = [file for file in sorted(path.iterdir()) if is_picture(file) or _is_video(file)]
-        return known, "" if known else f"{word}: no pictures or videos in this folder"
+        more = "" if known else left_out(path, below=False).removeprefix(f"{path}: ")
+        return known, "" if known else f"{word}: no pictures or videos in this folder{more and '; '}{more}"
     if path.exists():
         return [path], ""
     if not glob.has_magic(word):

@@ -15,6 +15,7 @@ from gluon_yolo.cli import main
 from gluon_yolo.cli.data_flags import (
     add_data_arguments,
     add_source_arguments,
+    classes_of,
     log_reports,
     open_datasets,
     source_of,
@@ -37,8 +38,11 @@ def write_voc(folder: Path, lists: dict[str, list[str]], classes: list[str]) -> 
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, stems in lists.items():
         (folder / "ImageSets" / "Main" / f"{name}.txt").write_text("".join(f"{stem}\n" for stem in stems))
-    for stem, class_name in zip(sorted({stem for stems in lists.values() for stem in stems}), classes):
-        cv2.imwrite(str(folder / "JPEGImages" / f"{stem}.png"), np.zeros((40, 50, 3), dtype=np.uint8))
+    stems = sorted({stem for stems in lists.values() for stem in stems})
+    for number, (stem, class_name) in enumerate(zip(stems, classes)):
+        cv2.imwrite(
+            str(folder / "JPEGImages" / f"{stem}.png"), np.full((40, 50, 3), 9 * number, dtype=np.uint8)
+        )
         (folder / "Annotations" / f"{stem}.xml").write_text(
             f"<annotation><filename>{stem}.png</filename><size><width>50</width><height>40</height></size>"
             f"<object><name>{class_name}</name><bndbox><xmin>3</xmin><ymin>4</ymin><xmax>20</xmax><ymax>30</ymax>"
@@ -112,6 +116,66 @@ def test_refuses_some_pictures_in_both_parts(tmp_path: Path, caplog: pytest.LogC
     assert "2 of 2 validation pictures are training pictures too" in caplog.text
 
 
+def write_coco(folder: Path, named: dict[str, list[str]], pictures: list[str]) -> None:
+    """COCO of these pictures, each grey of its own, named as in ``named`` by the file of each split."""
+    for grey, name in enumerate(pictures):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), np.full((40, 50, 3), 9 * grey, dtype=np.uint8))
+    for split, names in named.items():
+        content = {
+            "images": [{"id": n, "file_name": name} for n, name in enumerate(names)],
+            "annotations": [{"id": 1, "image_id": 0, "category_id": 9, "bbox": [1, 2, 10, 20]}],
+            "categories": [{"id": 9, "name": "bee"}],
+        }
+        (folder / f"{split}.json").write_text(json.dumps(content))
+
+
+def test_written_paths_that_land_on_one_file(tmp_path: Path) -> None:
+    """The parts were in two folders, and only one of these is there."""
+    named = {split: [f"/home/u/{split}/{n}.png" for n in "ab"] for split in ("train", "val")}
+    write_coco(tmp_path, named, ["images/a.png", "images/b.png"])
+    words = ["--data", str(tmp_path)]
+    with pytest.raises(
+        UserError,
+        match=r"2 of 2 validation pictures are training pictures too, such as .*images/a.png \(the "
+        r"training part names the folder /home/u/train, the validation part /home/u/val; both were found in "
+        r".*/images\)",
+    ):
+        open_datasets(parsed(*words))
+    for flags in (["--skip-bad"], ["--val-split", "val"]):
+        assert len(open_datasets(parsed(*words, *flags))[1]) == 2
+    write_coco(tmp_path, {"train": named["train"], "val": named["train"]}, [])
+    assert len(open_datasets(parsed(*words))[1]) == 2  # equal lists are meant so
+    write_coco(tmp_path, {"train": ["a.png", "b.png"]}, [])
+    with pytest.raises(
+        UserError, match="part names the folder .*/images, the validation part /home/u/train; b"
+    ):
+        open_datasets(parsed(*words))
+
+
+@pytest.mark.parametrize(("copies", "shared"), [(["b"], 1), (["b", "c"], 2)])
+def test_a_copy_under_another_name_is_the_same_picture(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, copies: list[str], shared: int
+) -> None:
+    write_voc(tmp_path, {"train": ["a", "d"], "val": ["b", "c"]}, ["ant", "bee", "cat", "dog"])
+    pictures = tmp_path / "JPEGImages"
+    for copy, name in zip(copies, "ad"):
+        (pictures / f"{copy}.png").write_bytes((pictures / f"{name}.png").read_bytes())
+    words = ["--data-root", str(tmp_path)]
+    message = f"{shared} of 2 validation pictures are training pictures too"
+    with pytest.raises(UserError, match=rf"{message}, such as .*/b.png, a copy of .*/a.png; the scores"):
+        open_datasets(parsed(*words))
+    log_reports(*open_datasets(parsed(*words, "--skip-bad"))[:2])
+    assert message in caplog.text
+
+
+def test_a_part_that_is_a_copy_of_the_other_is_meant_so(
+    homes: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log_reports(*open_datasets(parsed("--data", str(homes / "record")))[:2])
+    assert "4 of 4 validation pictures are training pictures too; the scores will flatter" in caplog.text
+
+
 def test_a_link_is_the_same_picture(tmp_path: Path) -> None:
     write_voc(tmp_path, {"train": ["a", "c"], "val": ["b"]}, ["ant", "bee", "cat"])
     (tmp_path / "JPEGImages" / "b.png").unlink()
@@ -136,15 +200,25 @@ def test_classes_alone_and_by_other_names(tmp_path: Path) -> None:
         train, val, names = open_datasets(parsed(*words, *more))
         assert names == train.class_names == val.class_names == expected
         assert [name for name, count in val.report.per_class.items() if count] in (["sofa"], ["couch"])
+    for more in (["--only", "bee", "--only", "sofa"], ["--only", "bee,", "--only=,sofa"]):
+        assert open_datasets(parsed(*words, *more))[2] == ("bee", "sofa")
     with pytest.raises(UserError, match="--only: names no class; give names with commas between"):
         open_datasets(parsed(*words, "--only", ","))
 
 
+def test_a_comma_in_the_name_of_a_class() -> None:
+    assert classes_of(parsed("--only", r"ant\, red, bee", "--only", r"a\,b")).only == (
+        "ant, red",
+        "bee",
+        "a,b",
+    )
+
+
 def test_coco_layout(tmp_path: Path) -> None:
     (tmp_path / "annotations").mkdir()
-    for split in ("train2017", "val2017"):
+    for grey, split in enumerate(("train2017", "val2017")):
         (tmp_path / split).mkdir()
-        cv2.imwrite(str(tmp_path / split / "1.png"), np.zeros((40, 50, 3), dtype=np.uint8))
+        cv2.imwrite(str(tmp_path / split / "1.png"), np.full((40, 50, 3), grey, dtype=np.uint8))
         content = {
             "images": [{"id": 5, "file_name": "1.png", "width": 50, "height": 40}],
             "annotations": [{"id": 1, "image_id": 5, "category_id": 9, "bbox": [1, 2, 10, 20]}],
@@ -181,7 +255,9 @@ def homes(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("format", WRITERS)
 def test_data_of_every_format(homes: Path, format: str) -> None:
     path = str(homes / format)
-    for words in (["--data", path], ["--data", path, "--format", format]):
+    # VOC has one folder of pictures for all parts, so the second part's are copies under other names.
+    again = ["--skip-bad"] if format == "voc" else []
+    for words in (["--data", path, *again], ["--data", path, "--format", format, *again]):
         train, val, names = open_datasets(parsed(*words))
         assert names == train.class_names == val.class_names == NAMES
         np.testing.assert_array_equal(train.truth(0).boxes, [[3, 4, 20, 30], [0, 0, 50, 40]])

@@ -297,3 +297,16 @@ def test_a_class_under_another_name(data: Path, way: str, caplog: pytest.LogCapt
     assert main([*words, *only]) == 0
     numbers = json.loads((data / "s.json").read_text())
     assert list(numbers["per_class"]) == ["square"] and numbers["VOC_mAP50"] == 1
+
+
+@pytest.mark.parametrize("mark", ["", "<difficult>1</difficult>"])
+def test_says_that_there_is_nothing_to_score_against(
+    data: Path, caplog: pytest.LogCaptureFixture, mark: str
+) -> None:
+    for label in (data / "Annotations").iterdir():
+        text = label.read_text().replace("<name>", f"{mark}<name>")
+        label.write_text(text if mark else text.partition("<object>")[0] + "</annotation>")
+    (data / "classes.names").write_text("square\n")
+    words = ["--data-root", str(data), "--classes", str(data / "classes.names")]
+    assert main(["eval", "--model", "m", *words]) == 0
+    assert "val: no object to find in any picture, so no score means anything" in caplog.text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -26,12 +28,27 @@ CORNERS = {
     7: (WHITE, GREEN, BLUE, RED),  # right, bottom
     8: (GREEN, WHITE, RED, BLUE),  # left, bottom
 }
+
+
+def raw_profile(data, name=b"exif", packed=True):
+    """A PNG's chunk of text as ImageMagick writes EXIF data."""
+    digits = data.hex()
+    lines = "\n".join(digits[place : place + 72] for place in range(0, len(digits), 72))
+    text = f"\n{name.decode()}\n{len(data):8d}\n{lines}\n".encode()
+    keyword = b"Raw profile type " + name + b"\0"
+    return chunk(b"zTXt", keyword + b"\0" + zlib.compress(text)) if packed else chunk(b"tEXt", keyword + text)
+
+
 FILES = {
     "JPEG": lambda o: jpeg(PICTURE, exif(o)),
     "JPEG, other byte order": lambda o: jpeg(PICTURE, exif(o, ">")),
     "JPEG without JFIF": lambda o: jpeg(PICTURE, exif(o), jfif=False),
     "PNG": lambda o: png(PICTURE, before=chunk(b"eXIf", exif(o))),
     "PNG, behind the pixels": lambda o: png(PICTURE, after=chunk(b"eXIf", exif(o, ">"))),
+    "PNG of ImageMagick": lambda o: png(PICTURE, before=raw_profile(b"Exif\0\0" + exif(o))),
+    "PNG of ImageMagick, not compressed": lambda o: png(
+        PICTURE, after=raw_profile(exif(o, ">"), b"APP1", False)
+    ),
     "PNG of 16 bits": lambda o: png(PICTURE.astype(np.uint16) * 257, 16, before=chunk(b"eXIf", exif(o))),
     "WebP": lambda o: webp(PICTURE, exif(o)),
     "WebP with a head": lambda o: webp(PICTURE, b"Exif\0\0" + exif(o, ">")),
@@ -45,6 +62,19 @@ FILES = {
 def corners(picture):
     last_row, last_column = picture.shape[0] - 3, picture.shape[1] - 3
     return [picture[y, x].astype(int) for y in (2, last_row) for x in (2, last_column)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        chunk(b"zTXt", b"Raw profile type exif\0\0no zlib"),
+        chunk(b"tEXt", b"Raw profile type exif\0\nexif\n 2\nxy"),
+        chunk(b"tEXt", b"Raw profile type exif\0"),
+        raw_profile(exif(6), b"iptc"),
+    ],
+)
+def test_texts_that_are_no_exif_turn_nothing(text):
+    assert orientation_of(png(PICTURE, before=text)) == 1
 
 
 @pytest.mark.parametrize("orientation", CORNERS)

@@ -76,6 +76,14 @@ def test_what_cannot_be_looked_at(tmp_path, monkeypatch):
         open_source(tmp_path)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with names")
+@pytest.mark.parametrize("format", [None, *SOURCES])
+def test_a_pipe_is_refused(tmp_path, format):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="pipe: is neither a folder nor a file that can be read again"):
+        open_source(tmp_path / "pipe", format)
+
+
 def test_no_such_format(tmp_path):
     with pytest.raises(
         UserError, match="no format is called 'darknet'; there are voc, coco, yolo, record, keras"

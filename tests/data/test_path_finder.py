@@ -106,3 +106,15 @@ def test_notes(cells: Path) -> None:
 )
 def test_portable(written: str, expected: str) -> None:
     assert portable(written) == expected
+
+
+def test_a_picture_of_a_kind_that_is_not_read_is_named(cells: Path) -> None:
+    (cells / "images" / "train" / "7.gif").write_bytes(b"")
+    for bases, written in (
+        ([cells], "images/train/7.jpg"),
+        ([cells / "images"], "C:\\far\\images\\train\\7.png"),
+    ):
+        problem = PathFinder(bases, os.path.isfile).problem(written)
+        text = f"({cells}/images/train/7.gif is there, but .gif is not read: save it as PNG or JPEG)"
+        assert problem.startswith(f"there is no picture {written} {text}")
+    assert "is there" not in PathFinder([cells], os.path.isfile).problem("images/train/8.jpg")

@@ -20,6 +20,44 @@ OPACITY = np.ascontiguousarray(RGB[:, :, 1])  # 20 where there is most red
 WIDE, WIDE_GREY = RGB.astype(np.uint16) * 257, GREY.astype(np.uint16) * 257
 TWELVE = GREY.astype(np.uint16) * 16 + GREY // 16
 SBIT = chunk(b"sBIT", b"\x0c")
+FIFTEEN = np.rint(RGB * (32767 / 255)).astype(np.uint16)
+
+
+def netpbm(samples, white, kind=b"P6"):
+    """A PPM, PGM or PAM of two bytes a sample."""
+    height, width = samples.shape[:2]
+    head = (
+        b"P7\nWIDTH %d\nHEIGHT %d\nDEPTH 3\nMAXVAL %d\nENDHDR\n" if kind == b"P7" else kind + b"\n%d %d\n%d\n"
+    )
+    return head % (width, height, white) + samples.astype(">u2").tobytes()
+
+
+def bmp(rgb, masks, bits=32, header=40, top_down=False):
+    """A BMP of colours below masks, its rows filled up to four bytes, and bits of no mask set."""
+    height, width = rgb.shape[:2]
+    pixels = np.full((height, width), (1 << bits) - 1, np.int64)
+    for plane, mask in enumerate(masks):
+        lowest = mask & -mask
+        pixels = (
+            pixels & ~mask | np.rint(rgb[:, :, plane] * ((mask // lowest) / 255)).astype(np.int64) * lowest
+        )
+    rows = pixels.astype("<u4" if bits == 32 else "<u2").view(np.uint8).reshape(height, -1)
+    rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
+    start = 14 + max(header, 52)
+    body = struct.pack(
+        "<IiiHHI5i", header, width, -height if top_down else height, 1, bits, 3, rows.size, *[0] * 4
+    )
+    body = body[:40] + struct.pack("<III", *masks)
+    body = body.ljust(start - 14, b"\0")
+    data = (rows if top_down else rows[::-1]).tobytes()
+    return b"BM" + struct.pack("<IHHI", start + len(data), 0, 0, start) + body + data
+
+
+MASKS_RGB, MASKS_BGR, MASKS_TEN = (
+    (0xFF, 0xFF00, 0xFF0000),
+    (0xFF0000, 0xFF00, 0xFF),
+    (0x3FF00000, 0xFFC00, 0x3FF),
+)
 
 READ = {
     "TIFF of 16 bits": (tiff(WIDE), RGB),
@@ -51,6 +89,22 @@ READ = {
     "JPEG 2000": (encoded(".jp2", np.tile(RGB, (4, 4, 1))), np.tile(RGB, (4, 4, 1))),
     "JPEG 2000 of 16 bits": (encoded(".jp2", np.tile(WIDE_GREY, (4, 4))), np.tile(OF_GREY, (4, 4, 1))),
     "BMP with a palette": (encoded(".bmp", GREY), OF_GREY),
+    "BMP with masks": (bmp(RGB, MASKS_BGR), RGB),
+    "BMP with masks, red first": (bmp(RGB, MASKS_RGB), RGB),
+    "BMP with masks, opacity first": (bmp(RGB, tuple(mask << 8 for mask in MASKS_RGB)), RGB),
+    "BMP with masks of 10 bits": (bmp(RGB, MASKS_TEN), RGB),
+    "BMP with masks, from above": (bmp(RGB, MASKS_RGB, top_down=True), RGB),
+    "BMP with masks, newer header": (bmp(RGB, MASKS_RGB, header=108), RGB),
+    "BMP with masks, newest header": (bmp(RGB, MASKS_BGR, header=124), RGB),
+    "BMP with masks, odd width, 16 bits": (
+        bmp(RGB[:, 1:] & 0xF0 | RGB[:, 1:] >> 4, (0xF00, 0xF0, 0xF), bits=16),
+        RGB[:, 1:] & 0xF0 | RGB[:, 1:] >> 4,
+    ),
+    "PPM of 16 bits": (netpbm(WIDE, 65535), RGB),
+    "PPM of 12 bits, as it says": (netpbm(RGB * 16.0, 4095), RGB),
+    "PPM, dark, of 12 bits": (netpbm(RGB, 4095), RGB // 16),
+    "PNG of 16 bits, 15 of them count": (png(WIDE, 16, before=chunk(b"sBIT", bytes([15] * 3))), RGB),
+    "PPM, all black, 16 bits": (netpbm(WIDE * 0, 65535), RGB * 0),
     "all black, 16 bits": (png(WIDE_GREY * 0, 16, 0), OF_GREY * 0),
 }
 REFUSED = {
@@ -83,6 +137,30 @@ REFUSED = {
         "is a PNG of 16 bits a sample, none above 3855",
     ),
     "PNG of 8 bits in 16": (png(GREY, 16, 0), "is a PNG of 16 bits a sample, none above 240: of 12 bits"),
+    "PPM of 12 bits in 16": (
+        netpbm(RGB * 16.0, 65535),
+        "is a PNM of samples up to 65535, none above 4000: of 12 bits that nobody scaled up",
+    ),
+    "PGM of 10 bits in 16": (netpbm(GREY * 4.0, 65535, b"P5"), "is a PNM of .*, none above 960: of 12 bits"),
+    "PAM of 12 bits in 16": (netpbm(RGB * 16.0, 65535, b"P7"), "is a PNM of .*, none above 4000: of 12"),
+    "PGM of text, 12 bits in 16": (b"P2 2 1 65535 4095 0", "is a PNM of .*, none above 4095: of 12 bits"),
+    "PGM of 11 bits in 15": (b"P2 2 1 32767 2047 0", "is a PNM of samples up to 32767, none above 2047"),
+    "PNG of 15 bits in 16, as it says": (
+        png(FIFTEEN, 16, before=chunk(b"sBIT", bytes([15] * 3))),
+        "is a PNG of 16 bits a sample, none above 32125: of 15 bits that nobody scaled up",
+    ),
+    "PNG of 14 bits in 16, as it says": (
+        png(FIFTEEN >> 1, 16, before=chunk(b"sBIT", bytes([14] * 3))),
+        "is a PNG of 16 bits a sample, none above .*: of 14 bits",
+    ),
+    "TIFF of 15 bits in 16, as it says": (
+        tiff(FIFTEEN, t281=32767),
+        "is a TIFF of 16 bits a sample, none above 32125: of 15 bits",
+    ),
+    "BMP with masks, cut short": (
+        bmp(RGB, MASKS_RGB)[:-9],
+        "cannot read the picture: damaged or cut short: it has 3,831 of 3,840 bytes of pixels",
+    ),
     "JPEG 2000 of 12 bits in 16": (
         encoded(".jp2", np.tile(TWELVE, (4, 4))),
         "is a JPEG 2000 of 16 bits a sample",

@@ -96,6 +96,19 @@ def test_faults(source, classes, problem):
         open_parts(source, {"train": "train"}, classes)
 
 
+def test_only_by_another_spelling(tmp_path):
+    add_picture(tmp_path / "a.png")
+    add_file(tmp_path / "x.json", record(categories=("airplane", "couch", "bee")))
+    classes = Classes(only=("aeroplane", "bee"), spellings=Spellings({"bee": "insect"}))
+    dataset = open_parts(open_source(tmp_path), {"train": "x"}, classes)["train"]
+    assert dataset.class_names == ("airplane", "insect") and len(dataset.truth(0)) == 1
+    assert "classes by another name: bee is insect, aeroplane is airplane" in dataset.report.notes
+    with pytest.raises(
+        UserError, match="--only chair: there is no such class; .*there is airplane, couch, bee"
+    ):
+        open_parts(open_source(tmp_path), {"train": "x"}, Classes(only=("chair",)))
+
+
 def test_crowds_and_areas_follow(tmp_path):
     add_picture(tmp_path / "a.png")
     content = record(categories=("bee", "sofa"), area=77)

@@ -73,6 +73,42 @@ def test_by_way_of_others(tmp_path):
     assert grouped(tmp_path, [jpeg(picture, 30), jpeg(picture), png(picture), jpeg(picture)]) == [0] * 4
 
 
+def darkened(picture, number):
+    return np.clip(picture * (1 - 0.006 * number), 0, 255).astype(np.uint8)
+
+
+def test_frames_of_a_slow_video(tmp_path):
+    """Each looks like the one before, and the last is not like the first."""
+    files = [png(darkened(scene(3), number)) for number in range(20)]
+    assert grouped(tmp_path, files) == [0] * 20
+    first = grouped(tmp_path, files, chained=False)
+    assert len(set(first)) > 3 and first == sorted(first) and all(first[each] == each for each in first)
+
+
+def test_each_is_like_the_first_of_its_group(tmp_path):
+    picture = scene(3)
+    files = [png(darkened(picture, n)) for n in (0, 2, 4, 6)] + [jpeg(picture), png(darkened(picture, 4))]
+    pairs = {}
+    for one, two in ((0, 1), (0, 2), (1, 2), (2, 3)):
+        (tmp_path / f"{one}{two}").mkdir()
+        pairs[one, two] = grouped(tmp_path / f"{one}{two}", [files[one], files[two]])[1] == 0
+    assert pairs == {(0, 1): True, (0, 2): False, (1, 2): True, (2, 3): True}
+    assert grouped(tmp_path, files, chained=False) == [0, 0, 2, 2, 0, 2]
+    assert grouped(tmp_path, files) == [0] * 6
+
+
+def test_whether_pictures_agree_is_asked(tmp_path):
+    files = [jpeg(scene(4)), png(scene(4)), jpeg(scene(4)), png(scene(4))]
+    asked = []
+
+    def agree(one, two):
+        asked.append((one, two))
+        return False
+
+    assert grouped(tmp_path, files, chained=False, agree=agree) == [0, 1, 0, 1]
+    assert asked == [(0, 1)]  # the same bytes need no asking
+
+
 def test_what_cannot_be_read_is_like_nothing():
     bad = BadFile("a.jpg", "gone", "missing-picture")
     assert groups([bad, bad]).tolist() == [0, 1]

@@ -93,6 +93,11 @@ class TestPictures:
         for index, name in enumerate(["a.jpg", "a_2.jpg", "A_3.PNG", "b c.jpg"]):
             assert (tmp_path / "out" / name).read_bytes() == files[index].encode()
 
+    def test_hidden_files_are_seen(self, tmp_path):
+        """Formats that look into folders leave hidden files out."""
+        data = pictures(tmp_path, ["x/.a.jpg", "y/a.jpg", "x/...b.png"])
+        assert PictureStore(tmp_path / "out").put(data) == ["a.jpg", "a_2.jpg", "b.png"]
+
     @pytest.mark.parametrize(
         ("content", "extension"),
         [

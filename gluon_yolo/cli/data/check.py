@@ -14,6 +14,7 @@ from gluon_yolo.atomic import writing
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data.check_sheet import check_sheet
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
+from gluon_yolo.cli.data_hints import complete, with_path
 from gluon_yolo.data.check import Check, check
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.counts import BOX_SIZES
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     class_names = read_class_names(args.classes) if args.classes else None
     result = check(source_of(args), class_names)
     for line in (*_counts(result, args.all), *_findings(result, args.all)):
-        print(typed(line))
+        print(typed(with_path(complete(line, args), result.source, args)))
     written = []
     if args.json:
         _write_json(Path(args.json), result)

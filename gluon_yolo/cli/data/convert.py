@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import logging
-from collections.abc import Iterable
 from pathlib import Path
 
 from gluon_yolo.atomic import writing
 from gluon_yolo.cli.data.opening import add_parts_arguments, open_parts
-from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, what_next
+from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, say_what_is_lost, what_next
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
-from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.formats import SOURCES, WRITERS
-from gluon_yolo.text import counted
 
 HELP = """\
 Write a data set in another format: all of its parts for training, validation and test, called train, val and
@@ -27,8 +23,6 @@ pixels exactly, others to a thousandth of a pixel.
 
 OUT must be new or empty. `data pack` makes RecordIO too, goes on where it was interrupted, and verifies it.
 """
-
-logger = logging.getLogger("gluon_yolo")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,22 +50,9 @@ def run(args: argparse.Namespace) -> int:
         for split, dataset in parts.items():
             writer.write(split, dataset, copy=not args.link)
         place = writer.finish()
-    _say_what_is_lost(parts.values())
-    if source.settings():
-        logger.warning("%s: its settings for training are not in %s", source.path, place)
+    say_what_is_lost(source, place, parts.values(), parts.values())
     counts = ", ".join(f"{len(dataset)} {split}" for split, dataset in parts.items())
-    print(f"{SOURCES[args.to].title}, {counts} pictures: {args.out}; {what_next(args.to, place, source)}")
+    print(
+        f"{SOURCES[args.to].title}, {counts} pictures: {args.out}; {what_next(args.to, place, source, args)}"
+    )
     return 0
-
-
-def _say_what_is_lost(datasets: Iterable[Dataset]) -> None:
-    """Log how much of the source is not in what was written."""
-    reports = [dataset.report for dataset in datasets]
-    lost = {
-        ("broken box", "dropped"): sum(report.broken_boxes for report in reports),
-        ("crowd box", "left out"): sum(report.crowd_boxes for report in reports),
-        ("picture", "left out that cannot be used"): sum(report.skipped for report in reports),
-    }
-    parts = [f"{counted(count, noun, form=',')} {why}" for (noun, why), count in lost.items() if count]
-    if parts:
-        logger.warning("not written: %s", ", ".join(parts))

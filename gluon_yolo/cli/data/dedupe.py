@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import logging
-import shlex
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gluon_yolo.atomic import writing
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data.opening import add_parts_arguments, open_parts
-from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, what_next
+from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, say_what_is_lost, what_next
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
+from gluon_yolo.cli.data_hints import command
 from gluon_yolo.cli.outputs import check_outputs, write_file
 from gluon_yolo.data.chosen import Chosen
 from gluon_yolo.data.dataset import Dataset
@@ -24,13 +26,17 @@ from gluon_yolo.text import counted
 HELP = """\
 List the pictures that a data set has several times: the same bytes; and the same picture compressed or scaled
 anew. Nothing is changed. With --out DIR the data is written there without the copies, in its own format.
+COCO's crowds and areas of outlines are left out, and counted.
 
 Of each group one picture is kept: of the first part that has one (train before val before test), that with
-the most objects. A copy whose label has another number of objects is marked: look at both.
+the most objects. The same bytes with another number of objects are marked: look at both labels. What looks
+the same with other boxes is another picture, as of a still camera.
 
   gluon-yolo data dedupe my_data
   gluon-yolo data dedupe my_data --out my_data_once --link
 """
+
+_WITHIN = ("annotations", "ImageSets", "Main", "labels")  # folders within a data set that hold its lists
 
 logger = logging.getLogger("gluon_yolo")
 
@@ -71,19 +77,34 @@ def run(args: argparse.Namespace) -> int:
         write_file("--json", Path(args.json), json.dumps([_record(group) for group in ordered], indent=1))
         print(f"the groups are in {args.json}")
     if args.out:
-        place = _write(args, source.format, parts, ordered)
+        kept = _without_copies(parts, ordered)
+        place = _write(args, source.format, kept)
+        say_what_is_lost(source, place, parts.values(), kept.values())
         left = counted(total - copies, "picture", form=",")
-        print(f"{left} in {args.out}; {what_next(source.format, place, source)}")
+        print(f"{left} in {args.out}; {what_next(source.format, place, source, args)}")
     elif copies:
-        data = shlex.quote(str(args.data))
-        print(typed(f"the data without them: gluon-yolo data dedupe {data} --link --out {_once(args.data)}"))
+        print(typed(f"the data without them: {command('dedupe', args.data, args, _same_again(args))}"))
     return 0
 
 
-def _once(data: str) -> str:
-    """Return a place for the data without copies."""
-    path = Path(data)
-    return shlex.quote(str(path.with_name(f"{path.resolve().name}_once")))
+def _same_again(args: argparse.Namespace) -> list[str]:
+    """Return the flags that find the same copies, and write the data without them to a place that is free."""
+    flags = {"--only": args.only, "--class-map": args.class_map}
+    words = [word for flag, value in flags.items() if value for word in (flag, value)]
+    words += [word for split in args.split or () for word in ("--split", split)]
+    words += [f"--{name.replace('_', '-')}" for name in ("identical", "skip_bad") if getattr(args, name)]
+    return [*words, "--link", "--out", str(_free_place(Path(args.data)))]
+
+
+def _free_place(data: Path) -> Path:
+    """Return a place beside a data set, not within it, where nothing is yet."""
+    folder = (data if data.is_dir() else data.parent).resolve()
+    while folder.name in _WITHIN:
+        folder = folder.parent
+    name = f"{folder.name or 'data'}_once"
+    names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
+    place = next(folder.parent / each for each in names if not (folder.parent / each).exists())
+    return place if data.is_absolute() else Path(os.path.relpath(place))
 
 
 def _kept_first(group: Sequence[Copy], parts: Sequence[str]) -> list[Copy]:
@@ -115,15 +136,20 @@ def _record(group: Sequence[Copy]) -> list[dict[str, object]]:
     ]
 
 
-def _write(
-    args: argparse.Namespace, format: str, parts: Mapping[str, Dataset], groups: Sequence[Sequence[Copy]]
-) -> Path:
-    """Write the data without the copies; return what to give to ``--data``."""
+def _without_copies(parts: Mapping[str, Dataset], groups: Sequence[Sequence[Copy]]) -> dict[str, Dataset]:
+    """Return the parts with one picture of each group; a part that has nothing else is left out."""
     dropped = {(copy.part, copy.index) for group in groups for copy in group[1:]}
+    kept = {
+        part: [index for index in range(len(dataset)) if (part, index) not in dropped]
+        for part, dataset in parts.items()
+    }
+    return {part: Chosen(parts[part], indices) for part, indices in kept.items() if indices}
+
+
+def _write(args: argparse.Namespace, format: str, parts: Mapping[str, Dataset]) -> Path:
+    """Write parts; return what to give to ``--data``."""
     with writing(Path(args.out), ADVICE):
         writer = WRITERS[format](args.out, next(iter(parts.values())).class_names)
         for part, dataset in parts.items():
-            kept = [index for index in range(len(dataset)) if (part, index) not in dropped]
-            if kept:
-                writer.write(part, Chosen(dataset, kept), copy=not args.link)
+            writer.write(part, dataset, copy=not args.link)
         return writer.finish()

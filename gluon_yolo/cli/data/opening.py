@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gluon_yolo.cli.data_flags import add_class_arguments, classes_of
+from gluon_yolo.cli.data_hints import complete_notes
 from gluon_yolo.data import selection
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.dataset import Dataset
@@ -47,6 +48,7 @@ def open_parts(source: Source, args: argparse.Namespace) -> dict[str, Dataset]:
     splits = {split: split for split in args.split} if args.split else source.parts()
     parts = selection.open_parts(source, splits, classes_of(args), args.skip_bad)
     for dataset in parts.values():
+        complete_notes(dataset.report, args)
         dataset.report.log()
     return parts
 
@@ -63,5 +65,6 @@ def open_split(source: Source, args: argparse.Namespace) -> Dataset:
     """
     split = args.split or source.split_for("train", "name one with --split")
     dataset = source.open(split, read_class_names(args.classes) if args.classes else None, args.skip_bad)
+    complete_notes(dataset.report, args)
     dataset.report.log()
     return dataset

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gluon_yolo.atomic import writing
 from gluon_yolo.cli.data.opening import add_parts_arguments, open_parts
-from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, what_next
+from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, say_what_is_lost, what_next
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
 from gluon_yolo.data.record.writer import RecordWriter
 
@@ -49,10 +49,9 @@ def run(args: argparse.Namespace) -> int:
         for part, dataset in parts.items():
             writer.write(part, dataset)
         place = writer.finish()
-    if source.settings():
-        logger.warning("%s: its settings for training are not in %s", source.path, place)
+    say_what_is_lost(source, place, parts.values(), parts.values())
     counts = ", ".join(f"{len(dataset)} {part}" for part, dataset in parts.items())
-    next_step = what_next("record", place, source)
+    next_step = what_next("record", place, source, args)
     print(f"{_done(writer)}: {counts} pictures, {_megabytes(writer)}: {place}; {next_step}")
     return 0
 

@@ -13,11 +13,12 @@ import numpy as np
 
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data_flags import add_source_arguments, source_of
+from gluon_yolo.cli.data_hints import command, complete_notes
 from gluon_yolo.data import similar
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.source import Source
-from gluon_yolo.data.split.lists import FORMATS, OLD, Members, standing_lists, write_lists
+from gluon_yolo.data.split.lists import FORMATS, OLD, Members, is_divided, standing_lists, write_lists
 from gluon_yolo.data.split.stratify import stratify
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
@@ -37,6 +38,12 @@ in one part. The same seed gives the same division. No picture is moved; written
 A data set that is divided already is left as it is, unless --force is given.
 """
 
+
+_TOO_LARGE = (
+    "%d of %d pictures look alike one by one, as the frames of a video do: too many for one part. Only %s "
+    "stay together, so scores may flatter: better validate on other scenes, with --val-split or a list"
+)
+_STAYS = {"chained": "those that look like one and the same", "identical_only": "copies, byte by byte,"}
 
 logger = logging.getLogger("gluon_yolo")
 
@@ -72,8 +79,7 @@ def run(args: argparse.Namespace) -> int:
     _refuse(source, out, args.force)
     datasets = _open(source, args)
     pictures = _each_once(datasets)
-    together = _together(pictures)
-    parts = _divided(pictures, shares, args.seed, together)
+    parts = _divided(pictures, shares, args.seed, command("dedupe", source.path, args))
     try:
         place = write_lists(source, parts, out)
     except OSError as error:
@@ -105,11 +111,10 @@ def _refuse(source: Source, out: Path | None, force: bool) -> None:
             f"{standing[0].parent}: is divided already, by {names}; with --force a new division is written, "
             f"and these are kept with {OLD} after their names"
         )
-    splits = source.splits()
-    if len(splits) > 1 and "all" not in splits and not out and not force:
+    if is_divided(source, out) and not force:
         raise UserError(
-            f"{source.path}: is divided already, into {', '.join(splits)}; with --force a new division is "
-            "written, and counts from then on"
+            f"{source.path}: is divided already, into {', '.join(source.splits())}; with --force a new "
+            "division is written, and counts from then on"
         )
 
 
@@ -140,6 +145,7 @@ def _open(source: Source, args: argparse.Namespace) -> list[Dataset]:
         splits = ("all",) if "all" in splits else (",".join(splits),)
     datasets = [source.open(split, names, args.skip_bad) for split in splits]
     for dataset in datasets:
+        complete_notes(dataset.report, args)
         dataset.report.log()
     return datasets
 
@@ -153,37 +159,57 @@ def _each_once(datasets: Sequence[Dataset]) -> Members:
     return [first[path] for path in sorted(first, key=lambda path: (os.path.basename(path), path))]
 
 
-def _together(pictures: Members) -> np.ndarray:
-    """Return for each picture the first that shows the same: they stay together, or scores would flatter."""
-    found = similar.groups(similar.look_at(pictures, "comparing pictures"))
-    again = int((found != np.arange(len(found))).sum())
-    if again:
-        message = (
-            "%d pictures are there before, or nearly so: they stay in one part (`gluon-yolo data dedupe`)"
-        )
-        logger.info(message, again)
-    return found
-
-
-def _divided(
-    pictures: Members, shares: Mapping[str, float], seed: int, together: np.ndarray
-) -> dict[str, Members]:
+def _divided(pictures: Members, shares: Mapping[str, float], seed: int, dedupe: str) -> dict[str, Members]:
     """Return the pictures of each part, in their order.
+
+    What shows the same stays together, or scores would flatter: also by way of others, as frames of a slow
+    video do. Where so much hangs together that a part is left without its share, only what is alike the first
+    of its group stays with it, else only the same bytes.
+
+    Args:
+        pictures: all of them.
+        shares: of each part.
+        seed: of the division.
+        dedupe: the command that lists pictures that are there twice.
 
     Raises:
         UserError: there are too few for that many parts.
     """
-    class_count = len(pictures[0][0].class_names)
-    number = stratify(_counts(pictures, class_count) > 0, tuple(shares.values()), seed, together)
-    parts = {part: [pictures[i] for i in np.flatnonzero(number == n)] for n, part in enumerate(shares)}
-    empty = [part for part, members in parts.items() if not members]
     if len(pictures) < len(shares):
         raise UserError(f"pictures: {len(pictures)}, too few to divide into {', '.join(shares)}; add some")
+    looks = similar.look_at(pictures, "comparing pictures")
+    chains = similar.groups(looks)
+    again = int((chains != np.arange(len(chains))).sum())
+    if again:
+        message = "%s: %d show what another does, or nearly so, and stay in its part; copies are found by: %s"
+        logger.info(message, counted(len(pictures), "picture", form=","), again, dedupe)
+    parts = _stratified(pictures, shares, seed, chains)
+    for ways in ({"chained": False}, {"identical_only": True}):
+        if not again or _is_near(parts, shares, len(pictures)):
+            break
+        largest = int(np.bincount(chains).max())
+        logger.warning(_TOO_LARGE, largest, len(pictures), _STAYS[next(iter(ways))])
+        parts = _stratified(pictures, shares, seed, similar.groups(looks, **ways))
+    empty = [part for part, members in parts.items() if not members]
     if empty:
         raise UserError(
             f"{counted(len(pictures), 'picture')}: too few, none is left for {empty[0]}; raise --{empty[0]}"
         )
     return parts
+
+
+def _stratified(
+    pictures: Members, shares: Mapping[str, float], seed: int, together: np.ndarray
+) -> dict[str, Members]:
+    """Return the pictures of each part, in their order; those of one number in ``together`` in one part."""
+    class_count = len(pictures[0][0].class_names)
+    number = stratify(_counts(pictures, class_count) > 0, tuple(shares.values()), seed, together)
+    return {part: [pictures[i] for i in np.flatnonzero(number == n)] for n, part in enumerate(shares)}
+
+
+def _is_near(parts: Mapping[str, Members], shares: Mapping[str, float], total: int) -> bool:
+    """Say whether each part has half of its share of the pictures, at least."""
+    return all(len(members) >= total * shares[part] / 2 for part, members in parts.items())
 
 
 def _counts(pictures: Members, class_count: int) -> np.ndarray:

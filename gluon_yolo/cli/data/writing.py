@@ -2,34 +2,86 @@
 
 from __future__ import annotations
 
+import argparse
+import logging
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
+from gluon_yolo.boxes import area
 from gluon_yolo.cli.calling import typed
+from gluon_yolo.cli.data_hints import division, split_command
+from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.formats import SOURCES
 from gluon_yolo.data.source import Source
+from gluon_yolo.data.split.lists import is_divided
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import counted
 
 ADVICE = "make room, or name another folder"
+_SAME_AREA = 0.01  # share of a box's area by which a tool's rounding may differ
+
+logger = logging.getLogger("gluon_yolo")
 
 
-def what_next(format: str, place: Path, source: Source) -> str:
+def what_next(format: str, place: Path, source: Source, args: argparse.Namespace) -> str:
     """Return what to type next with data that was just written.
 
     Args:
         format: the format it was written in.
         place: what to give to ``--data``.
         source: what it was made from.
+        args: that name the source.
     """
+    written = SOURCES[format](place)
     try:
-        parts = SOURCES[format](place).parts()
+        parts = written.parts()
     except UserError:  # the names of the splits say nothing
         parts = {}
     if {"train", "val"} <= parts.keys():
         return typed(f"train on it: gluon-yolo train --data {shlex.quote(str(place))}")
-    divide = source.path if format == "record" else place
-    again = ", then pack it anew" if format == "record" else ""
-    return typed(f"to train, divide it: gluon-yolo data split {shlex.quote(str(divide))}{again}")
+    if format != "record":
+        force = " --force" if is_divided(written) else ""
+        return typed(f"to train, divide it: gluon-yolo data split {shlex.quote(str(place))}{force}")
+    if source.format == "record":
+        return typed(f"to train, {division(source, args)}")
+    return typed(f"to train, divide it: {split_command(source, args)}, then pack it anew")
+
+
+def say_what_is_lost(
+    source: Source, place: Path, opened: Iterable[Dataset], written: Iterable[Dataset]
+) -> None:
+    """Log what of a data set is not in what was written of it.
+
+    Args:
+        source: the data set.
+        place: what was written.
+        opened: its parts, whose reports say what reading left out.
+        written: the pictures that were written.
+    """
+    reports = [dataset.report for dataset in opened]
+    pictures = [(dataset, index) for dataset in written for index in range(len(dataset))]
+    lost = {
+        ("broken box", "dropped"): sum(report.broken_boxes for report in reports),
+        ("crowd box", "left out"): sum(len(dataset.crowds(index)) for dataset, index in pictures),
+        ("picture", "left out that cannot be used"): sum(report.skipped for report in reports),
+        ("area", "of outlines (the boxes' areas count for small, medium and large)"): sum(
+            _areas_of_outlines(dataset, index) for dataset, index in pictures
+        ),
+    }
+    parts = [f"{counted(count, noun, form=',')} {why}" for (noun, why), count in lost.items() if count]
+    if parts:
+        logger.warning("not written: %s", ", ".join(parts))
+    if source.settings():
+        logger.warning("%s: its settings for training are not in %s", source.path, place)
+
+
+def _areas_of_outlines(dataset: Dataset, index: int) -> int:
+    """Return how many objects of a picture have another area than their box."""
+    of_boxes = area(dataset.truth(index).boxes.astype(np.float64))
+    return int((np.abs(dataset.areas(index) - of_boxes) > _SAME_AREA * of_boxes).sum())
 
 
 def refuse_inside(out: str, source: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from gluon_yolo import boxes as box_maths
 from gluon_yolo.data.classes import unknown_classes
 from gluon_yolo.data.coco import json_file
-from gluon_yolo.data.coco.pictures import locate
+from gluon_yolo.data.coco.pictures import each_once, locate
 from gluon_yolo.data.coco.values import Identity, corners, mark, positive
 from gluon_yolo.data.dataset import PictureFiles
 from gluon_yolo.data.labels import Labels
@@ -129,7 +129,8 @@ def read_coco(
         UserError: as :func:`open_coco`.
     """
     paths, notes = locate(file.path, images, file.images)
-    report.notes += notes
+    report.notes += [*file.notes, *notes]
+    paths = each_once(file, paths)
     reader = _Reader(file, check_pictures)
     read = threaded_map(reader, [*zip(file.images, paths)], f"reading {report.title}")
     report.skip([found for found in read if isinstance(found, BadFile)])
@@ -246,7 +247,13 @@ def _objects_of(
         if name in class_ids:
             difficult = mark(annotation.get("difficult"))  # which VOC has, and our own files keep
             place = f"{where} ({name}, {bbox})"
-            taken = (crowds if is_crowd else truth).add(corners(bbox), class_ids[name], difficult, place)
+            try:
+                box_xyxy = corners(bbox)
+            except ValueError as error:
+                report.broken_boxes += 1
+                report.warn("not-finite", file.path, f"box {error}; dropped", place)
+                continue
+            taken = (crowds if is_crowd else truth).add(box_xyxy, class_ids[name], difficult, place)
             if taken and not is_crowd:
                 areas.append(_area(annotation, image.measure.size_hw))
         elif not is_crowd:

@@ -89,6 +89,7 @@ class CocoFile:
         images: its image records by ascending id.
         categories: class names by category id, ascending.
         annotations: its annotation records by image id.
+        notes: what the user should know of what was left out.
 
     Args:
         path: the JSON file.
@@ -101,16 +102,47 @@ class CocoFile:
         self.path = path
         content = read_content(path)
         self.images: list[dict[str, Any]] = _by_id(content["images"])
+        self.notes: list[str] = []
         categories = _by_id(content["categories"])
-        self.categories: dict[Identity, str] = {category["id"]: category["name"] for category in categories}
         self.annotations: dict[Identity, list[dict[str, Any]]] = defaultdict(list)
         for annotation in content["annotations"]:
             annotation["category_id"] = identity(annotation["category_id"])
             self.annotations[identity(annotation["image_id"])].append(annotation)
         if len({image["id"] for image in self.images}) < len(self.images):
             raise UserError(f"{path}: two images have the same id; every image needs its own")
-        if len(set(self.categories.values())) < len(categories):
-            raise UserError(f"{path}: two categories have the same id or name; every category needs its own")
+        if len({category["id"] for category in categories}) < len(categories):
+            raise UserError(f"{path}: two categories have the same id; every category needs its own")
+        self.categories: dict[Identity, str] = self._without_namesakes(categories)
+
+    def _without_namesakes(self, categories: Sequence[Mapping[str, Any]]) -> dict[Identity, str]:
+        """Return class names by id; of several ids with one name that one which has annotations.
+
+        Roboflow writes the project as category 0, a parent of the others and perhaps a namesake of one; where
+        none of them has annotations, the last one is kept, as it is there.
+
+        Raises:
+            UserError: several have annotations.
+        """
+        used = {record["category_id"] for records in self.annotations.values() for record in records}
+        ids: dict[str, list[Identity]] = defaultdict(list)
+        for category in categories:
+            ids[category["name"]].append(category["id"])
+        kept: set[Identity] = set()
+        for name, same in ids.items():
+            with_annotations = [each for each in same if each in used]
+            if len(with_annotations) > 1:
+                which = " and ".join(map(repr, with_annotations))
+                raise UserError(
+                    f"{self.path}: the categories {which} have the same name, {name!r}, and both have "
+                    "annotations; rename one, or give the annotations of both one category_id"
+                )
+            kept.add(with_annotations[0] if with_annotations else same[-1])
+            left_out = ", ".join(repr(each) for each in same if each not in kept)
+            if left_out:
+                self.notes.append(
+                    f"category {left_out} has no annotations and the name of another, {name!r}; left out"
+                )
+        return {category["id"]: category["name"] for category in categories if category["id"] in kept}
 
     def add_categories(self, class_names: Sequence[str]) -> None:
         """Take in classes that the file does not know, under ids that are still free."""

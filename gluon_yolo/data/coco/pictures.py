@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo.data.coco.json_file import CocoFile
+from gluon_yolo.data.coco.values import Identity
 from gluon_yolo.data.path_finder import PathFinder
 from gluon_yolo.data.report import BadFile
 from gluon_yolo.errors import UserError
@@ -45,9 +48,10 @@ def find_folder(annotations: Path, split: str, images: Sequence[Mapping[str, Any
     counts = {folder: pictures_in(folder) for folder in folders}
     best = max(folders, key=counts.__getitem__)
     if not any(counts[best]):
-        looked = ", ".join(str(folder) for folder in folders)
+        looked, name = ", ".join(map(str, folders)), sample[0]["file_name"]
+        unread = PathFinder(folders, os.path.isfile, from_here=False).unread(name)
         raise UserError(
-            f"{annotations}: cannot find its pictures, such as {sample[0]['file_name']}; looked in {looked}. "
+            f"{annotations}: cannot find its pictures, such as {name}{unread}; looked in {looked}. "
             f"Put them into one of these, or into {bases[0] / split}"
         )
     return best
@@ -78,6 +82,38 @@ def locate(
             problem = f"image {image['id']}: {finder.problem(name)}"
             found.append(BadFile(annotations, problem, "missing-picture"))
         else:
-            problem = f"cannot read the picture: no such file; image {image['id']} of {annotations} names it"
+            problem = f"cannot read the picture: no such file{finder.unread(name)}; image {image['id']} of "
+            problem += f"{annotations} names it"
             found.append(BadFile(os.path.join(folder, name), problem, "missing-picture"))
     return found, finder.notes(os.path.basename(annotations))
+
+
+def each_once(file: CocoFile, paths: Sequence[str | BadFile]) -> list[str | BadFile]:
+    """Return paths with an error in the place of a picture that several images name, with other objects each.
+
+    Args:
+        file: the annotation file.
+        paths: of the pictures of its images, or why there is none.
+    """
+    checked = list(paths)
+    images: dict[str, list[int]] = defaultdict(list)
+    for index, path in enumerate(paths):
+        if isinstance(path, str):
+            images[path].append(index)
+    for path, same in images.items():
+        ids = [file.images[index]["id"] for index in same]
+        if len({repr(_objects_written(file, image_id)) for image_id in ids}) == 1:
+            continue
+        named = " and ".join(map(repr, ids))
+        problem = (
+            f"the images {named} both name {path}, with other objects each; give all of them one image_id"
+        )
+        for index in same:
+            checked[index] = BadFile(file.path, problem, "broken-label")
+    return checked
+
+
+def _objects_written(file: CocoFile, image_id: Identity) -> list[tuple[str, str]]:
+    """Return the categories and boxes of an image, in an order of their own."""
+    records = file.annotations.get(image_id, ())
+    return sorted((repr(each["category_id"]), repr(each.get("bbox"))) for each in records)

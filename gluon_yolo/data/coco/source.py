@@ -69,7 +69,7 @@ class COCOSource(Source):
         file = self._read(split)
         if class_names is None or not set(class_names) <= set(file.categories.values()):
             known = self.class_names(self.splits())
-            file.add_categories(known)
+            file.add_categories(tuple(dict.fromkeys([*known, *(class_names or ())])))
             class_names = known if class_names is None else class_names
         folder = find_folder(Path(file.path), split, file.images)
         self._forget(split, file, folder)

@@ -63,11 +63,19 @@ def positive(value: Any, least: float) -> float | None:
 
 
 def corners(bbox: Any) -> tuple[float, float, float, float]:
-    """Turn ``[x, y, w, h]`` into ``x, y, x + w, y + h``, all NaN where it is not four numbers."""
+    """Turn ``[x, y, w, h]`` into ``x, y, x + w, y + h``.
+
+    Raises:
+        ValueError: it is no list of four numbers; says so, to follow "box".
+    """
+    if bbox is None or bbox == []:
+        raise ValueError("has no bbox")
     try:
+        if not isinstance(bbox, list):  # text has letters to count, too
+            raise TypeError
         x, y, width, height = (float(number) for number in bbox)
     except (TypeError, ValueError, OverflowError):
-        return (float("nan"),) * 4
+        raise ValueError("has a bbox that is no list of four numbers, [x, y, width, height]") from None
     return x, y, x + width, y + height
 
 

@@ -49,6 +49,17 @@ def standing_lists(source: Source, out: Path | None = None) -> list[Path]:
     ]
 
 
+def is_divided(source: Source, out: Path | None = None) -> bool:
+    """Say whether a data set has a division already, where a new one would be written or as it is read.
+
+    Args:
+        source: of one of :data:`FORMATS`.
+        out: another place for the new one; what divides the data now stays there.
+    """
+    splits = source.splits()
+    return bool(standing_lists(source, out)) or (len(splits) > 1 and "all" not in splits and not out)
+
+
 def write_lists(source: Source, parts: Mapping[str, Members], out: Path | None = None) -> Path:
     """Write a division, and return what to give to --data; what divides the data now is put aside.
 

@@ -34,7 +34,7 @@ class AnnotatedObject:
     """One object as its file gives it, unchecked.
 
     Args:
-        name: class name, exactly as written.
+        name: class name, as written but for line breaks and tabs around it.
         box_xyxy: corners in zero-based pixels; NaN for one that is missing or no number.
         difficult: VOC's mark.
         written: the corners as the file has them, for messages.
@@ -174,6 +174,8 @@ def _size_hw(root: ElementTree.Element) -> tuple[int, int] | None:
 def _object(path: str, number: int, node: ElementTree.Element) -> AnnotatedObject:
     """Read one ``<object>``; its parts' boxes (VOC's person layout) lie deeper and are not looked at."""
     name = node.findtext("name") or ""
+    if set(name[: len(name) - len(name.lstrip())] + name[len(name.rstrip()) :]) & set("\n\r\t"):
+        name = name.strip()  # a tool laid the XML out; blanks alone may be the name's own
     if not name.strip():
         raise BadFile(path, f"object {number} has no class <name>", "broken-label")
     texts = [node.findtext(f"bndbox/{tag}") for tag in _CORNERS]

@@ -66,6 +66,24 @@ def test_what_is_not_written_is_said(tmp_path, capsys, caplog):
 
 
 @pytest.mark.parametrize(
+    "words",
+    [["convert", "IN", "--to", "coco", "OUT"], ["pack", "IN", "OUT"], ["dedupe", "IN", "--out", "OUT"]],
+)
+def test_crowds_and_areas_that_get_lost_are_said(tmp_path, caplog, words):
+    """One object has its outline's area, one its box's but for rounding, one none, and there is a crowd."""
+    add_picture(tmp_path / "in" / "a.png")
+    content = record()
+    box = content["annotations"][0]
+    more = [{"area": 60}, {"area": 120.5}, {}, {"iscrowd": 1, "area": 50}]
+    content["annotations"] = [{**box, "bbox": [n, 2, 10, 12], **each} for n, each in enumerate(more)]
+    add_file(tmp_path / "in" / "x.json", content)
+    places = {"IN": str(tmp_path / "in"), "OUT": str(tmp_path / "out")}
+    assert main(["data", *(places.get(word, word) for word in words)]) == 0
+    lost = "1 crowd box left out, 1 area of outlines (the boxes' areas count for small, medium and large)"
+    assert caplog.messages[-1] == f"not written: {lost}"
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         # what the user says, what the answer must name
@@ -88,7 +106,10 @@ def test_mistakes(shapes, tmp_path, words, message, capsys):
 
 @pytest.mark.parametrize(
     ("format", "said"),
-    [("voc", "divide it: gluon-yolo data split {out}"), ("record", "split {data}, then pack it anew")],
+    [
+        ("voc", "divide it: gluon-yolo data split {out} --force"),
+        ("record", "split {data}, then pack it anew"),
+    ],
 )
 def test_data_without_validation_is_to_be_divided(tmp_path, format, said, capsys):
     add(tmp_path / "data", "a")

@@ -67,6 +67,39 @@ def test_refuses_before_it_reads(data: Path, capsys: pytest.CaptureFixture[str])
     assert "lies in the data itself" in capsys.readouterr().err
 
 
+def test_the_hint_finds_the_same_copies(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(data)
+    (data.parent / "data_once").mkdir()
+    classes = sorted(open_source(data).class_names(("train", "val")))[:2]
+    words = ["dedupe", ".", "--format", "voc", "--only", classes[0], "--split", "train"]
+    assert main(["data", *words, "--identical"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    hint = f"dedupe . --format voc --only {classes[0]} --split train --identical --link --out ../data_once_2"
+    assert last == f"the data without them: gluon-yolo data {hint}"
+    assert main(["data", *hint.split()]) == 0
+    out = capsys.readouterr().out
+    assert "1 of 10 pictures are copies, in 1 group" in out and "9 pictures in ../data_once_2" in out
+
+
+def test_the_place_that_a_hint_names_is_not_within_the_data(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "convert", str(data), "--to", "coco", str(data.parent / "coco")]) == 0
+    for path, place in (("coco/annotations/instances_train.json", "coco_once"), ("data", "data_once")):
+        monkeypatch.chdir(data.parent)
+        capsys.readouterr()
+        assert main(["data", "dedupe", path, "--identical"]) == 0
+        assert (
+            capsys.readouterr()
+            .out.splitlines()[-1]
+            .endswith(f"dedupe {path} --identical --link --out {place}")
+        )
+    assert main(["data", "dedupe", str(data)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"--out {data.parent}/data_once")
+
+
 def test_a_division_keeps_copies_together(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for seed in ("0", "1", "2"):
         assert main(["data", "split", str(data), "--val", "0.4", "--seed", seed, "--force"]) == 0

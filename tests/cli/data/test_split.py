@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from gluon_yolo.cli import main
 from gluon_yolo.data.formats import WRITERS, open_source
+from gluon_yolo.data.scene import draw_scene
 from gluon_yolo.data.synthetic import generate
 from tests.data.small_data import NAMES, small_data
 from tests.data.voc.test_dataset import add
@@ -44,6 +47,45 @@ def test_the_same_division_in_every_format(homes, capsys):
     sizes = {part: len(pictures) for part, pictures in divisions[0].items()}
     assert sizes["train"] in (12, 13, 14) and sizes["val"] in (4, 5, 6) and sum(sizes.values()) == 20
     assert len(set().union(*divisions[0].values())) == 20
+
+
+def write_video(folder, count, others):
+    """Frames of a scene that slowly darkens, and pictures of other scenes."""
+    folder.mkdir()
+    scene = draw_scene(np.random.default_rng(3), (120, 160))[0]
+    pictures = [np.clip(scene * (1 - 0.006 * n), 0, 255).astype(np.uint8) for n in range(count)]
+    pictures += [draw_scene(np.random.default_rng(50 + n), (120, 160))[0] for n in range(others)]
+    for number, picture in enumerate(pictures):
+        cv2.imwrite(str(folder / f"{number:03}.png"), picture)
+        (folder / f"{number:03}.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    (folder / "classes.txt").write_text("bee\n")
+    return folder
+
+
+@pytest.mark.parametrize(("count", "others", "is_broken"), [(30, 0, True), (30, 2, True), (12, 12, False)])
+def test_frames_of_a_video_stay_together_where_a_part_is_left_its_share(
+    tmp_path, caplog, count, others, is_broken
+):
+    root, total = write_video(tmp_path / "video", count, others), count + others
+    with caplog.at_level("INFO", logger="gluon_yolo"):
+        assert main(["data", "split", str(root)]) == 0
+    warned = [message for message in caplog.messages if "look alike one by one" in message]
+    said = f"{count} of {total} pictures look alike one by one, as the frames of a video do: too many"
+    assert [message.startswith(said) for message in warned] == ([True] if is_broken else [])
+    found = (
+        f"{total} pictures: {count - 1} show what another does, or nearly so, and stay in its part; copies "
+    )
+    assert any(
+        message.startswith(f"{found}are found by: gluon-yolo data dedupe {root}")
+        for message in caplog.messages
+    )
+    parts = {
+        part: {int(name[:3]) for name in stems}
+        for part, stems in names(open_source(root / "split.data")).items()
+    }
+    frames = set(range(count))
+    assert all(bool(frames & pictures) for pictures in parts.values()) == is_broken
+    assert total * 0.1 <= len(parts["val"]) <= total * 0.4
 
 
 def test_again_gives_the_same_and_another_seed_another(homes):

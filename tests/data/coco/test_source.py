@@ -177,8 +177,16 @@ class TestClassesOfSeveralFiles:
         assert val.category_ids == (7, 3, 6)  # wasp under an id that is free
         assert source.open("train", names).truth(0).class_ids.tolist() == [0]
 
-    def test_a_name_that_none_knows_is_an_error(self, source):
-        with pytest.raises(UserError, match="val.json: no category 'Bee'"):
+    def test_names_that_no_file_knows_are_classes_without_objects(self, source):
+        names = ("ox", "bee", "wasp", "ant", "fly")
+        val = source.open("val", names)
+        assert (val.class_names, val.truth(0).class_ids.tolist()) == (names, [1])
+        assert len(set(val.category_ids)) == 5 and val.report.per_class["ox"] == 0
+
+    def test_objects_of_a_class_that_is_not_given_are_an_error(self, source):
+        with pytest.raises(
+            UserError, match="val.json: .*unknown class 'bee' .it differs from 'Bee' only in case"
+        ):
             source.open("val", ("Bee", "wasp", "ant"))
 
     def test_coco_counts_them(self, source):
@@ -315,6 +323,65 @@ def test_names_from_another_machine(tmp_path, prefix):
     assert all(note.startswith("instances_train.json names pictures in ") for note in moved)
 
 
+@pytest.mark.parametrize(
+    ("others", "problem"), [([], "cannot find its pictures, such as"), (["b.png"], "a.png: cannot")]
+)
+def test_pictures_of_a_kind_that_is_not_read_are_named(tmp_path, others, problem):
+    content = record("day/a.jpg")
+    for number, name in enumerate(others, 8):
+        add_picture(tmp_path / "images" / name)
+        content["images"].append({"id": number, "file_name": name})
+    (tmp_path / "images" / "day").mkdir(parents=True)
+    (tmp_path / "images" / "day" / "a.HEIC").write_bytes(b"")
+    add_file(tmp_path / "x.json", content)
+    why = r"\(.*/images/day/a.HEIC is there, but .HEIC is not read: save it as PNG or JPEG\)"
+    with pytest.raises(UserError, match=f"{problem.replace('png', 'jpg')}.*{why}"):
+        COCOSource(tmp_path).open("x")
+
+
+@pytest.mark.parametrize(
+    ("bbox", "why"),
+    [
+        (None, "has no bbox"),
+        ([], "has no bbox"),
+        ("1234", "has a bbox that is no list of four numbers"),
+        ([1, 2, 10], "has a bbox that is no list of four numbers"),
+        ({"1": 1, "2": 2, "3": 3, "4": 4}, "has a bbox that is no list of four numbers"),
+        ([1, 2, float("nan"), 4], "has a corner that is no finite number"),
+        (["1", "2", "10", "12"], None),
+    ],
+)
+def test_boxes_that_are_none(tmp_path, bbox, why):
+    add_picture(tmp_path / "a.png")
+    add_file(tmp_path / "x.json", record(bbox=bbox))
+    dataset = COCOSource(tmp_path).open("x")
+    if why is None:
+        assert dataset.truth(0).boxes.tolist() == [[1, 2, 11, 14]]
+        return
+    (finding,) = dataset.report.warnings
+    assert finding.message.startswith(f"box {why}") and finding.message.endswith("; dropped")
+    assert (len(dataset.truth(0)), dataset.report.broken_boxes, finding.kind) == (0, 1, "not-finite")
+
+
+def test_one_picture_under_two_ids(tmp_path):
+    """Boxes divided between the two would be missing in each; the same boxes again are a copy."""
+    for name in ("a.png", "b.png"):
+        add_picture(tmp_path / name)
+    content = record()
+    content["images"] += [{"id": 8, "file_name": "./a.png"}, {"id": 9, "file_name": "b.png"}]
+    box = content["annotations"][0]
+    content["annotations"] += [{**box, "id": 2, "image_id": 8}]
+    add_file(tmp_path / "x.json", content)
+    assert len(COCOSource(tmp_path).open("x")) == 3
+    content["annotations"][1]["bbox"] = [3, 3, 5, 5]
+    add_file(tmp_path / "x.json", content)
+    with pytest.raises(
+        UserError, match=r"x.json: the images 7 and 8 both name .*a.png, with other objects each"
+    ):
+        COCOSource(tmp_path).open("x")
+    assert COCOSource(tmp_path).open("x", skip_bad=True).name(0) == str(tmp_path / "b.png")
+
+
 def test_names_with_one_end_are_told_apart(tmp_path):
     add_picture(tmp_path / "images" / "a.png")
     content = record("monday/a.png")
@@ -355,6 +422,49 @@ def test_files_of_another_layout_are_noted(tmp_path):
     (note,) = source.open("val").report.notes
     assert note == f"annotation files of another layout are not read: {tmp_path}/train/_annotations.coco.json"
     assert source.splits() == ("train", "val")
+
+
+NAMESAKES = {
+    # category ids that are called bee, category ids of the annotations, the ids that are left out
+    "Roboflow's parent": ((0, 1), (1, 1), ["0"]),
+    "the parent has them": ((0, 1), (0,), ["1"]),
+    "no annotation": ((0, 1, 2), (), ["0, 1"]),
+    "texts": (("x", "y"), ("y",), ["'x'"]),
+}
+
+
+@pytest.mark.parametrize("case", NAMESAKES)
+def test_a_namesake_without_annotations_is_left_out(tmp_path, case):
+    ids, used, left_out = NAMESAKES[case]
+    add_picture(tmp_path / "a.png")
+    content = record()
+    content["categories"] = [{"id": 9, "name": "wasp"}, *({"id": each, "name": "bee"} for each in ids)]
+    box = content["annotations"][0]
+    content["annotations"] = [{**box, "id": n, "category_id": each} for n, each in enumerate(used)]
+    add_file(tmp_path / "x.json", content)
+    dataset = COCOSource(tmp_path).open("x")
+    bee = dataset.class_names.index("bee")
+    assert sorted(dataset.class_names) == ["bee", "wasp"]
+    assert dataset.truth(0).class_ids.tolist() == [bee] * len(used)
+    assert dataset.report.notes == [
+        f"category {each} has no annotations and the name of another, 'bee'; left out" for each in left_out
+    ]
+
+
+@pytest.mark.parametrize(
+    ("categories", "why"),
+    [
+        (((1, "bee"), (2, "bee")), "the categories 1 and 2 have the same name, 'bee', and both have annot"),
+        (((1, "bee"), (1, "ant")), "two categories have the same id"),
+    ],
+)
+def test_categories_that_cannot_be_told_apart(tmp_path, categories, why):
+    content = record(category_id=1)
+    content["annotations"].append({**content["annotations"][0], "category_id": 2})
+    content["categories"] = [{"id": each, "name": name} for each, name in categories]
+    add_file(tmp_path / "x.json", content)
+    with pytest.raises(UserError, match=f"x.json: {why}"):
+        COCOSource(tmp_path).open("x")
 
 
 def test_two_files_of_one_split(tmp_path):

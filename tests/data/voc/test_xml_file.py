@@ -33,6 +33,7 @@ def test_pixels_are_counted_from_zero(tmp_path):
     ("inside", "name", "box", "difficult"),
     [
         (f"<name> rBc</name><difficult>1</difficult>{BOX}", " rBc", (0, 1, 9, 19), True),  # as written
+        (f"<name>\n  red ant\n  </name>{BOX}", "red ant", (0, 1, 9, 19), False),  # laid out by a tool
         (f"<difficult></difficult><name>a</name>{BOX}", "a", (0, 1, 9, 19), False),
         # decimals, blanks and another order
         (
