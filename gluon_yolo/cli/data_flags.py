@@ -200,9 +200,9 @@ def log_reports(train: Dataset | None, val: Dataset | None) -> None:
     for dataset in (train, val):
         if dataset is not None:
             dataset.report.log()
-    if train is not None and val is not None and (number := shared(train, val).number):
-        message = "%d of %d validation pictures are training pictures too; the scores will flatter"
-        logger.warning(message, number, len(val))
+    if train is not None and val is not None and (found := shared(train, val)).number:
+        message = "%d of %d validation pictures are training pictures too; the scores will flatter (%s)"
+        logger.warning(message, found.number, len(val), found.first())
 
 
 def _refuse_wrong_units(datasets: Iterable[Dataset]) -> None:
@@ -247,7 +247,9 @@ def _standard_place(dataset: str) -> Path:
 
 
 def _refuse_shared_pictures(train: Dataset, val: Dataset, remedy: str) -> None:
-    """Raise a UserError where pictures are in both parts, unless both are one and the same: it is meant so.
+    """Raise a UserError where files are in both parts, unless both are one and the same: it is meant so.
+
+    Copies under other names are warned of: pictures of nothing, as test patterns, are alike by nature.
 
     Args:
         train: the training pictures.
@@ -255,15 +257,14 @@ def _refuse_shared_pictures(train: Dataset, val: Dataset, remedy: str) -> None:
         remedy: what else to do than to take the pictures out.
     """
     found = shared(train, val)
-    if found.is_all or not found.number:
+    if found.is_all or not found.same:
         return
-    which = found.same[0] if found.same else "{}, a copy of {}".format(*found.copies[0])
     why = ""
     if found.moved:
         why = " (the training part names the folder {0}, the validation part {1}; both were found in {2})"
         why = why.format(*found.moved)
     raise UserError(
         f"{train.report.title}: {found.number:,} of {len(val):,} validation pictures are training pictures "
-        f"too, such as {which}{why}; the scores would flatter: take them out of one part, or {remedy}. If it "
-        "is right so: --skip-bad"
+        f"too, such as {found.same[0]}{why}; the scores would flatter: take them out of one part, or "
+        f"{remedy}. If it is right so: --skip-bad"
     )

@@ -36,6 +36,10 @@ class Shared(NamedTuple):
         """How many pictures."""
         return len(self.same) + len(self.copies)
 
+    def first(self) -> str:
+        """Name one of them."""
+        return self.same[0] if self.same else "{}, a copy of {}".format(*self.copies[0])
+
 
 @functools.lru_cache(maxsize=1)  # asked twice of the same two parts: before a run begins, and for its log
 def shared(train: Dataset, val: Dataset) -> Shared:
