@@ -286,8 +286,14 @@ class TestFolders:
     def test_both_descriptions(self, document):
         """The .data file counts: its lists have an order, folders have not."""
         put(document, "my.data", "train=train.txt\nnames=category.names")
-        put(document, "data.yaml", "train: train\nnames: [a, b]")
+        put(document, "data.yaml", "train: train\nnames: [person, bicycle]")
         assert names_of(open_part(document), document)[0] == "train/000002.jpg"
+        put(document, "data.yaml", "train: train\nnames: [bicycle, person]")
+        with pytest.raises(
+            UserError, match=r"disagree.*category\.names \(.*data\.yaml: names \(2 \(bicycle, per"
+        ):
+            open_part(document)
+        assert len(open_part(document / "my.data")) == 3
 
     @pytest.mark.parametrize(
         ("name", "text"),
@@ -377,6 +383,56 @@ class TestClassNames:
             with pytest.raises(UserError, match=rf"disagree.*{origin} \(.*classes\.txt \("):
                 source.class_names()
         assert source.open("train", ("person", "bicycle")).class_names == ("person", "bicycle")
+
+    @pytest.mark.parametrize(
+        "place", ["classes.txt", "Classes.TXT", "labels/classes.txt", "train/classes.txt"]
+    )
+    def test_a_file_of_names_against_what_tools_left(self, document, place):
+        """Also in the folders of pictures that lists name."""
+        left = put((document / place).parent, Path(place).name, "person\nbicycle\ncar\n")
+        assert YOLOSource(document).class_names() == ("person", "bicycle")
+        left.write_text("bicycle\nperson\n")
+        both = rf"disagree.*category\.names \(2 \(person, bicycle\)\), .*/{place} \(2 \(bicycle, person\)\)"
+        for path in (document, put(document, "my.data", "train=train.txt\nnames=category.names")):
+            with pytest.raises(UserError, match=both):
+                YOLOSource(path).class_names()
+
+    def test_a_yaml_against_a_file_of_names(self, document):
+        path = put(document, "data.yaml", "train: train\nnames: [bicycle, person]")
+        with pytest.raises(
+            UserError, match=r"disagree.*data\.yaml: names \(2 \(bicycle, .*category\.names \(2"
+        ):
+            YOLOSource(path).class_names()
+
+    def test_another_file_of_names_beside_the_one_that_the_description_names(self, document):
+        """Darknet brings coco.names along."""
+        put(document, "coco.names", "person\ncar\n")
+        path = put(document, "my.data", "train=train.txt\nnames=category.names")
+        assert YOLOSource(path).class_names() == ("person", "bicycle")
+
+    @pytest.mark.parametrize("lists", [True, False])
+    def test_tools_leave_them_by_labels_alone(self, tmp_path, lists):
+        for split, names in (("train", "cat\ndog\n"), ("val", "cat\ndog\ncow\n")):
+            add(tmp_path, f"images/{split}/a.jpg", LABEL, f"labels/{split}/a.txt")
+            put(tmp_path / "labels" / split, "classes.txt", names)
+            if lists:
+                put(tmp_path, f"{split}.txt", f"/home/u/images/{split}/a.jpg\n")
+        assert YOLOSource(tmp_path).class_names() == ("cat", "dog", "cow")  # one goes on where the other ends
+        put(tmp_path / "labels" / "train", "classes.txt", "dog\ncat\n")
+        with pytest.raises(UserError, match=r"disagree.*train/classes\.txt \(2 \(dog.*val/classes\.txt \(3"):
+            YOLOSource(tmp_path).class_names()
+
+    def test_roboflows_darknet(self, tmp_path):
+        for split in ("train", "valid"):
+            add(tmp_path, f"{split}/a.jpg")
+            put(tmp_path / split, "_darknet.labels", "cat\ndog\n")
+        source = YOLOSource(tmp_path)
+        assert source.parts() == {"train": "train", "val": "valid"}
+        assert source.class_names() == ("cat", "dog")
+        assert source.strays() == [] and len(source.open("valid").truth(0)) == 1
+        put(tmp_path / "valid", "_darknet.labels", "dog\ncat\n")
+        with pytest.raises(UserError, match=r"disagree.*train/_darknet\.labels.*valid/_darknet\.labels"):
+            YOLOSource(tmp_path).class_names()
 
     def test_file_of_the_description_is_missing(self, document):
         path = put(document, "my.data", "train=train.txt\nnames=none.names")
