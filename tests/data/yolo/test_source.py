@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from gluon_yolo.data.check import check
 from gluon_yolo.data.report import ADVICE
 from gluon_yolo.data.yolo import paths
 from gluon_yolo.data.yolo.source import YOLOSource
@@ -509,10 +510,27 @@ class TestFaults:
         put(root, "train.txt", "train/good.jpg\nimages/a.jpg")
         dataset = open_part(root)
         (finding,) = dataset.report.warnings
-        assert (finding.kind, finding.file) == ("missing-label", str(root / "images" / "a.jpg"))
-        assert finding.message == f"has no label file {root}/labels/a.txt; taken as a picture without objects"
+        assert (finding.kind, finding.file) == ("background-picture", str(root / "images" / "a.jpg"))
+        begin = f"has no label file {root}/labels/a.txt"
+        assert finding.message == f"{begin}: taken as background, pictures without objects"
         assert len(dataset.truth(1)) == 0
         assert dataset.report.empty_pictures == 1
+        for name in "bc":
+            add(root, f"images/{name}.jpg", None)
+        put(root, "train.txt", "train/good.jpg\nimages/a.jpg\nimages/b.jpg\nimages/c.jpg")
+        (finding,) = open_part(root).report.warnings
+        assert finding.message.startswith(f"{begin}, nor have 2 more pictures: taken")
+        found = check(YOLOSource(root)).findings
+        assert [f.severity for f in found if f.kind == "background-picture"] == ["warning"]
+
+    def test_no_label_at_all(self, root):
+        """They lie elsewhere: no picture is background."""
+        for name in "ab":
+            add(root, f"images/{name}.jpg", None)
+        put(root, "train.txt", "images/a.jpg\nimages/b.jpg")
+        assert [finding.kind for finding in open_part(root).report.warnings] == ["missing-label"] * 2
+        found = check(YOLOSource(root)).findings
+        assert [f.severity for f in found if f.kind == "missing-label"] == ["error"] * 2
 
     def test_empty_label_is_no_fault(self, root):
         add(root, "train/good.jpg", "")
@@ -686,6 +704,16 @@ class TestNothingIsTakenForAnother:
         ):
             open_part(root)
         put(root / "images" / "train", "a.txt", LABEL)
+        assert len(open_part(root)) == 3
+
+    def test_two_labels_by_the_letter_case_of_their_ending(self, root):
+        put(root, "my.names", "cat\ndog")
+        put(root / "labels" / "train", "a.TXT", "0 0.1 0.1 0.1 0.1")
+        with pytest.raises(
+            UserError, match=r"labels/train/a\.txt: differs from .*labels/train/a\.TXT, which is a la"
+        ):
+            open_part(root)
+        put(root / "labels" / "train", "a.TXT", LABEL)
         assert len(open_part(root)) == 3
 
     def test_two_pictures_of_one_label(self, root):
