@@ -13,7 +13,7 @@ from gluon_yolo.data.parts import part_of
 from gluon_yolo.data.path_finder import PathFinder
 from gluon_yolo.data.picture_files import files_ending, is_picture
 from gluon_yolo.data.yolo.data_file import DataFile, read_data_file
-from gluon_yolo.data.yolo.data_yaml import is_data_yaml, read_data_yaml
+from gluon_yolo.data.yolo.data_yaml import describes_data, is_data_yaml, read_data_yaml
 from gluon_yolo.data.yolo.folders import outside_of_splits, some_pictures, split_folders
 from gluon_yolo.data.yolo.names import (
     TOOLS_FILE,
@@ -171,7 +171,11 @@ def _data_files(folder: Path) -> list[Path]:
 
 
 def _data_yamls(folder: Path) -> list[Path]:
-    return [file for file in files_ending(folder, ".yaml", ".yml") if is_data_yaml(file)]
+    """Return the descriptions in a folder: where several could be one, those that name what to train on."""
+    files = files_ending(folder, ".yaml", ".yml")
+    looked = (file for file in files if is_data_yaml(file))
+    found = [file for file in looked if file.stem.lower().startswith("data") or describes_data(file)]
+    return [file for file in found if describes_data(file, ("train",))] or found
 
 
 def _lists(folder: Path) -> dict[str, Path]:

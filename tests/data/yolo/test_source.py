@@ -678,6 +678,34 @@ class TestNothingIsTakenForAnother:
             YOLOSource(root).splits()
         assert len(YOLOSource(root / "data.yaml").open("train")) == 3
 
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("args.yaml", "task: detect\nmode: train\ndata: data.yaml\nval: true\nsplit: val\n"),
+            ("a_model.yaml", "nc: 2\nnames: [a, b]\nbackbone:\n  - [-1, 1, Conv, [64, 3, 2]]\n"),
+            ("config.yaml", "train:\n  epochs: 3\nval:\n  batch: 2\n"),
+            ("config.yml", "val: ../other/images\n"),
+            ("a.yaml", "train: 1\nval: 0.5\n"),
+        ],
+    )
+    def test_other_yamls_beside_the_description(self, root, name, text):
+        put(root, name, text)
+        put(root, "data.yaml", "train: images/train\nval: images/val\nnames: [cat, dog]")
+        source = YOLOSource(root)
+        assert source.class_names() == ("cat", "dog")
+        assert (len(source.open("train")), len(source.open("val"))) == (3, 2)
+
+    def test_a_description_that_names_no_data(self, root):
+        put(root, "data.yaml", "train:\nnames: [cat, dog]")
+        with pytest.raises(UserError, match=r"data\.yaml: names no data; it needs train: and val:"):
+            YOLOSource(root).splits()
+
+    def test_settings_beside_folders_that_nothing_describes(self, root):
+        put(root, "args.yaml", "task: detect\nval: true\n")
+        put(root, "my.names", "cat\ndog")
+        assert YOLOSource.recognises(root)
+        assert len(YOLOSource(root).open("val")) == 2
+
     def test_pictures_beside_the_folder_for_validation(self, tmp_path):
         put(tmp_path, "my.names", "cat\ndog")
         add(tmp_path, "images/a.jpg", LABEL, "labels/a.txt")
