@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gluon_yolo.data.classes import read_class_names
-from gluon_yolo.data.names import Names, held_against
+from gluon_yolo.data.names import Names, held_against, of_files
 from gluon_yolo.data.picture_files import files_called, files_ending
 from gluon_yolo.data.record.dataset import RecordDataset, open_record
 from gluon_yolo.data.record.picture import class_id_count
@@ -51,6 +51,9 @@ class RecordSource(Source):
         chosen = self._chosen(",".join(splits))
         missing = [path for path in chosen if files[path] is None]
         if missing:
+            unclear = of_files(_others(missing[0].parent))
+            if unclear is not None and unclear.source is None:
+                raise UserError(unclear.missing)
             raise self._no_names(missing)
         used = [file for path in (*chosen, *files) if (file := files[path]) is not None]
         of_its_own = used[0].stem == chosen[0].stem

@@ -11,7 +11,7 @@ _MOST = 40  # corners that are looked at; of more, evenly chosen ones
 _QUAD = 4
 _SMALL = 1 / 3
 # How far a corner may be from the others, in their extents.
-_GRACE, _GRACE_OF_SMALL = 0.5, 1.5
+_GRACE, _GRACE_OF_SMALL, _GRACE_OF_LAST = 0.75, 1.5, 0.5
 _FEWEST = 8
 _TOGETHER = 0.7
 
@@ -52,10 +52,10 @@ def _is_parallelogram(points: np.ndarray) -> bool:
 
 
 def is_far(numbers: Sequence[float]) -> bool:
-    """Say whether the last corner lies far from the others: no more than by half of their extent is near."""
+    """Say whether the last corner lies far from the others: half of their extent away is near."""
     points = np.array(numbers, dtype=np.float64).reshape(-1, 2)
     low, size = points[:-1].min(axis=0), np.ptp(points[:-1], axis=0)
-    return not _is_near(points[-1], low, size, _GRACE)
+    return not _is_near(points[-1], low, size, _GRACE_OF_LAST)
 
 
 def move_together(starts: np.ndarray) -> bool:

@@ -256,6 +256,14 @@ class TestSource:
         with pytest.raises(UserError, match=both):
             RecordSource(tmp_path).class_names(["a"])
 
+    def test_two_files_of_class_names_that_belong_to_no_record(self, tmp_path):
+        write_rec(tmp_path / "a.rec", [(LABEL, picture())], names=())
+        for name in "bc":
+            (tmp_path / f"{name}.names").write_text(f"cat\n{name}\n")
+        both = r"disagree.*b\.names \(2 \(cat, b\)\), .*c\.names \(2 \(cat, c\)\)"
+        with pytest.raises(UserError, match=both):
+            RecordSource(tmp_path).open("a")
+
     def test_no_class_names(self, tmp_path):
         labels = [LABEL, (2, 5, 6, 0, 0, 1, 1), 3.0]
         path = write_rec(tmp_path / "a.rec", [(label, picture()) for label in labels[:2]], names=())
