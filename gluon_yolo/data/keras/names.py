@@ -15,6 +15,7 @@ from gluon_yolo.data.text_file import read_text
 from gluon_yolo.errors import UserError
 
 _PATTERNS = ("*.names", "*classes.txt")
+_VOCS, _COCOS = "voc_classes.txt", "coco_classes.txt"
 _PLACES = (".", "model_data", "data")
 _CLASS_ID = re.compile(r",(\d{1,9})(?=\s|$)")
 _OF_A_YEAR = re.compile(r"\d{4}_")  # as keras-yolo3 calls the lists that it makes of VOC
@@ -39,12 +40,11 @@ def find_names(folder: Path, lists: Sequence[Path]) -> Names:
         return Names(None, f"{folder}: no class names: {ADVICE}")
     if found.source is not None:
         return found
-    brought = {file: kind for file in files if (kind := _brought_along(file))}
-    own = [file for file in files if file not in brought]
-    if not own:
-        meant = _meant(lists)
-        own = [file for file, kind in brought.items() if kind == meant]
-    chosen = of_files(own, may_go_on=True) or found
+    own = [file for file in files if not _brought_along(file)]
+    chosen = of_files(own, may_go_on=True)
+    if chosen is None or chosen.source is None:
+        own = _meant(files, lists)
+        chosen = of_files(own, may_go_on=True) or found
     if isinstance(chosen.source, Path):
         others = ", ".join(str(file) for file in files if file not in own)
         logger.info("class names: those of %s; not of %s, which programs bring along", chosen.source, others)
@@ -52,22 +52,32 @@ def find_names(folder: Path, lists: Sequence[Path]) -> Names:
     return found
 
 
-def _brought_along(file: Path) -> str:
-    """Return whose names a file has, ``"coco"`` or ``"voc"``; empty for all others."""
-    try:
-        names = read_class_names(file)
-    except UserError:
-        return ""
+def _brought_along(file: Path) -> bool:
+    """Say whether a file has the names of VOC or COCO."""
+    names = _names_in(file)
     if set(names) == set(VOC_CLASSES):
-        return "voc"
+        return True
     # darknet calls some of them otherwise
-    ends = (names[0], names[-1]) == (COCO_CLASSES[0], COCO_CLASSES[-1])
-    return "coco" if ends and len(names) == len(COCO_CLASSES) else ""
+    ends = (names[:1], names[-1:]) == (COCO_CLASSES[:1], COCO_CLASSES[-1:])
+    return ends and len(names) == len(COCO_CLASSES)
 
 
-def _meant(lists: Sequence[Path]) -> str:
-    """Return whose names lists mean, ``"coco"`` or ``"voc"``; empty where they do not tell."""
+def _meant(files: Sequence[Path], lists: Sequence[Path]) -> list[Path]:
+    """Return which of keras-yolo3's own two files lists mean: none where there are others, or nothing tells.
+
+    A file with too few names is not meant; lists that are called by a year are of VOC.
+    """
+    if {file.name for file in files} - {_VOCS, _COCOS}:
+        return []
     ids = [int(number) for path in lists for number in _CLASS_ID.findall(read_text(path, "the list"))]
-    if max(ids, default=0) >= len(VOC_CLASSES):
-        return "coco"
-    return "voc" if all(_OF_A_YEAR.match(path.name) for path in lists) else ""
+    enough = [file for file in files if len(_names_in(file)) > max(ids, default=0)]
+    if len({file.name for file in enough}) > 1 and all(_OF_A_YEAR.match(path.name) for path in lists):
+        return [file for file in enough if file.name == _VOCS]
+    return enough
+
+
+def _names_in(file: Path) -> tuple[str, ...]:
+    try:
+        return read_class_names(file)
+    except UserError:
+        return ()

@@ -10,6 +10,7 @@ from pathlib import Path
 from gluon_yolo.class_names import VOC_CLASSES
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.keras.lines import has_boxes
 from gluon_yolo.data.names import Names, held_against
 from gluon_yolo.data.picture_files import files_called, pictures_below
 from gluon_yolo.data.report import BadFile, Finding
@@ -43,7 +44,16 @@ class VOCSource(Source):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        """Say whether the path is such a folder with an XML file in it."""
+        """Say whether the path is such a folder with an XML file in it.
+
+        keras-yolo3's own folder is none: its lists are made of the VOCdevkit in it.
+        """
+        if (
+            (path / "VOCdevkit").is_dir()
+            and (path / "model_data").is_dir()
+            and any(map(has_boxes, path.iterdir()))
+        ):
+            return False
         try:
             return any(_has_xml(folder) for folder in voc_folders(path))
         except (UserError, OSError):

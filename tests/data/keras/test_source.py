@@ -9,7 +9,9 @@ import pytest
 from gluon_yolo.class_names import VOC_CLASSES
 from gluon_yolo.data.formats import SOURCES, open_source
 from gluon_yolo.data.keras.source import KerasSource
+from gluon_yolo.data.voc.xml_file import write_annotation
 from gluon_yolo.errors import UserError
+from gluon_yolo.structures import Detections
 from tests.data.yolo.test_source import add, put
 
 
@@ -87,6 +89,10 @@ VOC, COCO = "\n".join(VOC_CLASSES), "\n".join(("person", *map(str, range(78)), "
         ({"voc": VOC, "coco": COCO}, "20", "train", "coco"),  # an id that VOC has not
         ({"voc": VOC, "coco": COCO}, "19", "2007_train", "voc"),
         ({"voc": VOC, "coco": COCO}, "19", "train", None),
+        ({"voc": "cat\ndog\ncow", "coco": COCO}, "2", "train", "voc"),  # written over
+        ({"voc": "cat\ndog\ncow", "coco": "person\nbicycle"}, "2", "train", "voc"),  # no name for a class id
+        ({"voc": "cat\ndog", "coco": "dog\ncat"}, "1", "2012_val", "voc"),
+        ({"voc": "cat\ndog", "coco": "dog\ncat"}, "1", "val", None),
         ({"voc": "dog\ncat", "my": "cat\ndog"}, "1", "train", None),  # VOC's by name alone
         ({"voc": "cat\ndog\ncow", "my": "cat\ndog"}, "1", "train", "voc"),  # the other goes on
     ],
@@ -111,6 +117,19 @@ def test_names_beside_against_model_data(root):
         UserError, match=r"disagree.*x\.names \(2 \(dog, cat\)\), .*my_classes\.txt \(2 \(cat, dog\)"
     ):
         open_source(root).open("train")
+
+
+def test_keras_yolo3s_own_folder(tmp_path):
+    """Its lists are made of the VOCdevkit in it."""
+    voc = tmp_path / "VOCdevkit" / "VOC2007"
+    add(voc, "JPEGImages/1.jpg", None)
+    (voc / "Annotations").mkdir()
+    write_annotation(voc / "Annotations" / "1.xml", "1.jpg", (24, 32), Detections.empty(), ("cat",))
+    put(tmp_path, "2007_train.txt", "/home/u/keras-yolo3/VOCdevkit/VOC2007/JPEGImages/1.jpg 1,2,11,12,0\n")
+    put(tmp_path / "model_data", "voc_classes.txt", "cat\ndog\n")
+    source = open_source(tmp_path)
+    assert source.format == "keras" and len(source.open("train").truth(0)) == 1
+    assert open_source(tmp_path, "voc").format == open_source(tmp_path / "VOCdevkit").format == "voc"
 
 
 def test_roboflow(tmp_path):
