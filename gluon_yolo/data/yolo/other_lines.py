@@ -18,6 +18,7 @@ _BEYOND = (-0.5, 1.5)  # where no corner of an outline is, if it is one
 _VISIBILITY = (0, 1, 2)
 _MARKS = (0, 1)
 _NEARLY_ALL = 0.9
+_ENOUGH = 0.75  # as trackers write boxes that reach out of the picture
 _MOSTLY = 0.8
 _HALF = 0.5
 # Lines of one length that are not nearly all: how many at least, and which share of the outlines.
@@ -41,7 +42,7 @@ class Outline(NamedTuple):
         is_certain: whether it cannot be an outline.
         start: its first four numbers where they can be a box, else nothing.
         is_shaped: whether it looks like an outline even so.
-        is_marked: whether it has 0 or 1 behind the box, as ids and marks are, or is certain.
+        is_marked: whether it has 0 or 1 behind the first four numbers, as ids and marks are, or is certain.
         ends: whether it may end in a confidence and a track id; ``"far"`` where these are no corner that is
             near the others, ``"near"`` where they could be, else empty.
     """
@@ -71,8 +72,10 @@ def look_at(line: int, numbers: Sequence[float]) -> Outline:
     beyond = next((place for place, number in enumerate(numbers) if _is_beyond(number)), 0)
     at_end = beyond >= len(numbers) - 2
     ends = _end(numbers)
+    is_marked = has_marks or beyond > 0 or any(number in _MARKS for number in rest)
     if not is_box:
-        return Outline(line, words, "track" if at_end or ends else "", is_certain=at_end, ends=ends)
+        meaning = "track" if at_end or ends else ""
+        return Outline(line, words, meaning, is_certain=at_end, is_marked=is_marked, ends=ends)
     is_pose = has_marks or (len(numbers) > _TRACK and _lie_within(numbers))
     is_track = at_end or len(numbers) == _TRACK
     return Outline(
@@ -82,7 +85,7 @@ def look_at(line: int, numbers: Sequence[float]) -> Outline:
         is_certain=beyond > 0,
         start=tuple(numbers[:_BOX]),
         is_shaped=not has_marks and not beyond and is_shaped(numbers),
-        is_marked=has_marks or beyond > 0 or any(number in _MARKS for number in rest),
+        is_marked=is_marked,
         ends=ends,
     )
 
@@ -97,14 +100,18 @@ def refused(outlines: Mapping[str, Sequence[Outline]]) -> list[BadFile]:
         outlines: of each label file.
     """
     every = [outline for of_file in outlines.values() for outline in of_file]
-    lengths, have_tracks = _lengths_of_boxes(every), _have_tracks(every)
+    groups: dict[int, list[Outline]] = {}
+    for outline in every:
+        groups.setdefault(outline.words, []).append(outline)
+    boxes, tracks = _lengths_of_boxes(groups), _lengths_of_tracks(groups)
     found = []
     for file, of_file in outlines.items():
         for outline in of_file:
-            is_box = bool(outline.start) and outline.words in lengths
-            if not (outline.is_certain or is_box or (have_tracks and outline.ends)):
+            is_box = outline.words in boxes
+            if not (outline.is_certain or is_box or (outline.ends and outline.words in tracks)):
                 continue
-            meaning = MEANINGS[outline.meaning if outline.is_certain or is_box else "track"]
+            is_track = outline.words == _TRACK + 1 or not (outline.is_certain or is_box)
+            meaning = MEANINGS["track" if is_track else outline.meaning or "numbers"]
             remedy = "" if outline.is_certain else f"; {_REMEDY}"
             problem = f"line {outline.line}: {outline.words} words: {meaning}{remedy}"
             found.append(BadFile(file, problem, "broken-label"))
@@ -112,15 +119,13 @@ def refused(outlines: Mapping[str, Sequence[Outline]]) -> list[BadFile]:
     return found
 
 
-def _lengths_of_boxes(outlines: Sequence[Outline]) -> set[int]:
-    """Return the counts of words of those lines that are boxes and more numbers."""
-    lengths: dict[int, list[Outline]] = {}
-    for outline in outlines:
-        lengths.setdefault(outline.words, []).append(outline)
-    alike = {words: group for words, group in lengths.items() if _are_boxes(group)}
-    if sum(map(len, alike.values())) >= _NEARLY_ALL * len(outlines):
+def _lengths_of_boxes(groups: Mapping[int, Sequence[Outline]]) -> set[int]:
+    """Return the counts of words of those lines that are boxes and more numbers, of lines by their counts."""
+    total = sum(map(len, groups.values()))
+    alike = {words: group for words, group in groups.items() if _are_boxes(group)}
+    if sum(map(len, alike.values())) >= _NEARLY_ALL * total:
         return set(alike)
-    enough = max(_MANY, _PART * len(outlines))
+    enough = max(_MANY, _PART * total)
     return {
         words
         for words, group in alike.items()
@@ -132,17 +137,26 @@ def _lengths_of_boxes(outlines: Sequence[Outline]) -> set[int]:
 def _are_boxes(group: Sequence[Outline]) -> bool:
     """Say whether lines of one length begin with boxes, and do not look like outlines."""
     starts = [outline.start for outline in group if outline.start]
-    if len(starts) < _NEARLY_ALL * len(group):
+    are_marked = all(outline.is_marked for outline in group)
+    may_reach_out = are_marked and group[0].words == _TRACK + 1
+    if len(starts) < (_ENOUGH if may_reach_out else _NEARLY_ALL) * len(group):
         return False
     if _share(outline.is_shaped for outline in group if outline.start) >= _MOSTLY:
         return False
-    return all(outline.is_marked for outline in group) or not move_together(np.array(starts))
+    return are_marked or not move_together(np.array(starts))
 
 
-def _have_tracks(outlines: Sequence[Outline]) -> bool:
-    """Say whether outlines end in a confidence and a track id."""
-    longer = [outline.ends for outline in outlines if outline.words > _TRACK + 1]
-    return _share(map(bool, longer)) >= _NEARLY_ALL and _share(end == "far" for end in longer) >= _HALF
+def _lengths_of_tracks(groups: Mapping[int, Sequence[Outline]]) -> set[int]:
+    """Return the counts of words of outlines that end in a confidence and a track id."""
+    longer = {words: group for words, group in groups.items() if words > _TRACK + 1}
+    if _are_tracks([outline for group in longer.values() for outline in group]):
+        return set(longer)
+    return {words for words, group in longer.items() if len(group) >= _FEW and _are_tracks(group)}
+
+
+def _are_tracks(group: Sequence[Outline]) -> bool:
+    ends = [outline.ends for outline in group]
+    return _share(map(bool, ends)) >= _NEARLY_ALL and _share(end == "far" for end in ends) >= _HALF
 
 
 def _end(numbers: Sequence[float]) -> str:

@@ -100,9 +100,17 @@ def test_points_that_cross_are_no_outline():
     assert refuse(lines) == {0: (1, "key points")}
 
 
+def test_boxes_that_reach_out():
+    """One in four does, as a tracker's: its file is no better than the others."""
+    lines = [*(f"{box} 0.87 1" for box in BOXES[:3]), "0.95 0.5 0.3 0.2 0.9 1"]
+    assert refuse(*([line] for line in lines)) == {place: (1, "track") for place in range(4)}
+
+
 @pytest.mark.parametrize("tail", ["0.87 1", "0.9 0", "1 1", "1 0.8", "0.87 7", "3 0.8", "0.9 -1", "87 1"])
 def test_outlines_with_a_track_behind(tail):
-    assert refuse([f"{quad} {tail}" for quad in QUADS]) == {0: (1, "track")}
+    lines = [f"{quad} {tail}" for quad in QUADS]
+    assert refuse(lines) == {0: (1, "track")}
+    assert refuse(blobs(9, 0.3, 4), lines, RECTANGLES) == {1: (1, "track")}
 
 
 def test_one_line_that_cannot_be_an_outline_is_enough():
