@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gluon_yolo.data.classes import read_class_names
@@ -57,18 +57,48 @@ class Names:
         )
 
 
-def of_files(files: Sequence[Path]) -> Names | None:
-    """Return the names of files that must agree; None without files."""
+def of_files(files: Sequence[Path], may_go_on: bool = False) -> Names | None:
+    """Return the names of files that must agree; None without files.
+
+    Args:
+        files: of class names.
+        may_go_on: whether one may have more names than another, behind equal ones; the longest counts.
+    """
     if not files:
         return None
-    if len(files) > 1:
+    if len(files) == 1:
+        return Names(files[0], "")
+    try:
+        names = {file: read_class_names(file) for file in files}
+    except UserError as error:
+        return Names(None, str(error))
+    longest = max(names, key=lambda file: len(names[file]))  # the first of several
+    for each in names.values():
+        if each != names[longest][: len(each)] or (len(each) < len(names[longest]) and not may_go_on):
+            return Names(None, disagreement({str(file): names[file] for file in files}))
+    return Names(longest, "")
+
+
+def held_against(names: Names, others: Mapping[str, tuple[str, ...] | Path]) -> Names:
+    """Return names, held against others, of which each may end before them or go on behind them.
+
+    Args:
+        names: those that count.
+        others: by what messages call them, the names or the file that has them.
+    """
+    try:
+        ours = names.read() or ()
+    except UserError:  # which opening the data reports
+        return names
+    for origin, other in others.items():
         try:
-            names = {str(file): read_class_names(file) for file in files}
-        except UserError as error:
-            return Names(None, str(error))
-        if len(set(names.values())) > 1:
-            return Names(None, disagreement(names))
-    return Names(files[0], "")
+            theirs = read_class_names(other) if isinstance(other, Path) else other
+        except UserError:  # no list of names
+            continue
+        if any(one != another for one, another in zip(ours, theirs)):
+            both = {names.origin: ours, origin: theirs}
+            return dataclasses.replace(names, source=None, missing=disagreement(both))
+    return names
 
 
 def disagreement(names: dict[str, tuple[str, ...]]) -> str:

@@ -140,9 +140,9 @@ def files_ending(folder: Path, *endings: str) -> list[Path]:
 
 
 def files_called(folder: Path, pattern: str) -> list[Path]:
-    """Return the files of a folder that fit a pattern such as ``*.names``, its ending in any letter case."""
+    """Return the files of a folder that fit a pattern such as ``*.names``, in any letter case."""
     stem, ending = os.path.splitext(pattern)
-    return [file for file in files_ending(folder, ending) if fnmatchcase(file.stem, stem)]
+    return [file for file in files_ending(folder, ending) if fnmatchcase(file.stem.lower(), stem)]
 
 
 class StemFolder:

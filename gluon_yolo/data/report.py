@@ -21,6 +21,7 @@ ADVICE = {
     "unreadable-picture": "save the picture anew or get it again, or take it out of the data",
     "missing-picture": "put the picture back, or take its label and its line in the list out",
     "missing-label": "label the picture; if it shows no object, give it a label without objects",
+    "background-picture": "label the picture if it shows an object; else nothing is wrong",
     "broken-label": "correct the label at the place named, or take it and its picture out",
     "unknown-class": "correct the class, or add it to the class names",
     "lookalike-classes": "write the class the same way everywhere",

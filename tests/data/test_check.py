@@ -281,7 +281,7 @@ class TestYOLO:
                 ("error", "unreadable-picture", "cut.jpg"),
                 ("error", "broken-label", "words.txt"),
                 ("error", "unknown-class", "unknown.txt"),
-                ("error", "missing-label", "bare.jpg"),
+                ("warning", "background-picture", "bare.jpg"),
                 ("error", "stray-label", "stray.txt"),
                 ("error", "no-area", "flat.txt"),
                 ("error", "outside", "beyond.txt"),

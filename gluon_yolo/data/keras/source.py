@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from gluon_yolo.data.classes import unknown_classes
 from gluon_yolo.data.dataset import PictureFiles
 from gluon_yolo.data.keras.lines import Line, has_boxes, names_pictures, read_line
+from gluon_yolo.data.keras.names import find_names
 from gluon_yolo.data.labels import Labels
-from gluon_yolo.data.names import ADVICE, Names, of_files
+from gluon_yolo.data.names import Names
 from gluon_yolo.data.parallel import threaded_map
 from gluon_yolo.data.path_finder import PathFinder
 from gluon_yolo.data.picture_files import files_called
@@ -24,8 +25,7 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
 from gluon_yolo.text import counted
 
-_NAMES = ("*.names", "*classes.txt")
-_PLACES = (".", "model_data", "data")
+_ROBOFLOWS_STEM = "_annotations"
 
 
 class KerasDataset(PictureFiles):
@@ -43,6 +43,8 @@ class KerasDataset(PictureFiles):
 
 class KerasSource(Source):
     """A list in keras-yolo3's form, or a folder with some: each is a split, named by its stem.
+
+    Roboflow's ``_annotations.txt`` in the folder of each split is named by that folder.
 
     The lists know their classes by number only; the names come from the ``.names`` or ``classes.txt`` file
     beside them, or in ``model_data/``.
@@ -103,19 +105,21 @@ class KerasSource(Source):
 
     @functools.cached_property
     def _by_split(self) -> dict[str, Path]:
-        found = _lists(self.path)
+        found: dict[str, Path] = {}
+        for file in _lists(self.path):
+            name = file.resolve().parent.name if file.stem == _ROBOFLOWS_STEM else file.stem
+            if name in found:
+                raise UserError(
+                    f"{file}: a second list for the split {name}, as {found[name]} is: rename one of the two"
+                )
+            found[name] = file
         if not found:
             raise UserError(f"{self.path}: no list in it; expected {self.accepts}")
         return found
 
     @functools.cached_property
     def _names(self) -> Names:
-        for pattern in _NAMES:
-            files = [file for place in _PLACES for file in files_called(self._folder / place, pattern)]
-            found = of_files(files)
-            if found:
-                return found
-        return Names(None, f"{self._folder}: no class names: {ADVICE}")
+        return find_names(self._folder, list(self._by_split.values()))
 
     def _chosen(self, split: str) -> list[Path]:
         """Return the lists of one split, or of several with commas between."""
@@ -162,10 +166,18 @@ class _Reader:
             return error
 
 
-def _lists(path: Path) -> dict[str, Path]:
-    """Return the list that a path is, or those in the folder that it is, by their stems; one has boxes."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return {file.stem: file for file in files if names_pictures(file)} if any(map(has_boxes, files)) else {}
+def _lists(path: Path) -> list[Path]:
+    """Return the list that a path is, or those in the folder that it is; one of them has boxes.
+
+    Where a folder has none, Roboflow's in the folders of the splits count.
+    """
+    if not path.is_dir():
+        return [path] if has_boxes(path) else []
+    files = sorted(path.iterdir())
+    if not any(map(has_boxes, files)):
+        folders = [file for file in files if file.is_dir()]
+        files = [file for folder in folders for file in files_called(folder, f"{_ROBOFLOWS_STEM}.txt")]
+    return [file for file in files if names_pictures(file)] if any(map(has_boxes, files)) else []
 
 
 def _entries(lists: Sequence[Path], folder: Path, report: Report) -> list[_Entry | BadFile]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gluon_yolo.data.classes import read_class_names
-from gluon_yolo.data.picture_files import files_ending
+from gluon_yolo.data.names import Names, held_against, of_files
+from gluon_yolo.data.picture_files import files_called, files_ending
 from gluon_yolo.data.record.dataset import RecordDataset, open_record
 from gluon_yolo.data.record.picture import class_id_count
 from gluon_yolo.data.report import Finding
@@ -41,22 +42,32 @@ class RecordSource(Source):
         return tuple(self._files())
 
     def class_names(self, splits: Sequence[str]) -> tuple[str, ...]:
-        """Return the class names in the ``.names`` file beside the records.
+        """Return the class names in the ``.names`` file beside the records, which all splits share.
 
         Raises:
-            UserError: there is no such file, or several that differ.
+            UserError: there is no such file, or several that differ, if for another split.
         """
-        paths = self._chosen(",".join(splits))
-        files = [_names_file(path) for path in paths]
-        missing = [path for path, file in zip(paths, files) if file is None]
+        files = {path: _names_file(path) for path in self._files().values()}
+        chosen = self._chosen(",".join(splits))
+        missing = [path for path in chosen if files[path] is None]
         if missing:
+            unclear = of_files(_others(missing[0].parent))
+            if unclear is not None and unclear.source is None:
+                raise UserError(unclear.missing)
             raise self._no_names(missing)
-        found = {file: read_class_names(file) for file in files if file is not None}
-        first, *others = found
-        for other in others:
-            if found[other] != found[first]:
-                raise UserError(f"{other}: other class names than in {first}; say which with --classes FILE")
-        return found[first]
+        used = [file for path in (*chosen, *files) if (file := files[path]) is not None]
+        of_its_own = used[0].stem == chosen[0].stem
+        beside = [] if of_its_own else [file for file in _others(used[0].parent) if file not in used]
+        agreed = held_against(Names(used[0], ""), {str(file): file for file in beside})
+        found = {file: read_class_names(file) for file in used}
+        for other in found:
+            if found[other] != found[used[0]]:
+                raise UserError(
+                    f"{other}: other class names than in {used[0]}; say which with --classes FILE"
+                )
+        if agreed.source is None:
+            raise UserError(agreed.missing)
+        return found[used[0]]
 
     def open(
         self, split: str, class_names: Sequence[str] | None = None, skip_bad: bool = False
@@ -111,6 +122,13 @@ def _rec_files(path: Path) -> list[Path]:
     if path.is_dir():
         return files_ending(path, ".rec")
     return [path] if path.suffix.lower() == ".rec" and path.is_file() else []
+
+
+def _others(folder: Path) -> list[Path]:
+    """Return files of class names in a folder that belong to no ``.rec`` file alone."""
+    stems = {file.stem for file in files_ending(folder, ".rec")}
+    names = [file for file in files_ending(folder, ".names") if file.stem not in stems]
+    return [*names, *files_called(folder, "classes.txt")]
 
 
 def _names_file(path: Path) -> Path | None:

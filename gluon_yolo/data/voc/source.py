@@ -10,7 +10,9 @@ from pathlib import Path
 from gluon_yolo.class_names import VOC_CLASSES
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.picture_files import pictures_below
+from gluon_yolo.data.keras.lines import has_boxes
+from gluon_yolo.data.names import Names, held_against
+from gluon_yolo.data.picture_files import files_called, pictures_below
 from gluon_yolo.data.report import BadFile, Finding
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.voc.dataset import find_class_names, open_voc
@@ -42,7 +44,16 @@ class VOCSource(Source):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        """Say whether the path is such a folder with an XML file in it."""
+        """Say whether the path is such a folder with an XML file in it.
+
+        keras-yolo3's own folder is none: its lists are made of the VOCdevkit in it.
+        """
+        if (
+            (path / "VOCdevkit").is_dir()
+            and (path / "model_data").is_dir()
+            and any(map(has_boxes, path.iterdir()))
+        ):
+            return False
         try:
             return any(_has_xml(folder) for folder in voc_folders(path))
         except (UserError, OSError):
@@ -77,10 +88,20 @@ class VOCSource(Source):
         return all(len(folder.labelled()) >= HOLD_OUT for folder in voc_folders(self.path))
 
     def _ordered(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of ``classes.txt``, none where it is absent or does not know all that are used."""
-        path = voc_folders(self.path)[0].path / CLASSES_FILE
+        """Return the names of ``classes.txt``, none where it is absent or does not know all that are used.
+
+        Raises:
+            UserError: another such file has another order.
+        """
+        folders = voc_folders(self.path)
+        path = folders[0].path / CLASSES_FILE
         if not path.is_file():
             return ()
+        agreed = held_against(
+            Names(path, ""), {str(file): file for file in _class_files(folders) if file != path}
+        )
+        if agreed.source is None:
+            raise UserError(agreed.missing)
         try:
             ordered = read_class_names(path)
         except UserError as error:
@@ -92,6 +113,14 @@ class VOCSource(Source):
             logger.warning(message, path, ", ".join(map(repr, unknown)))
             return ()
         return ordered
+
+
+def _class_files(folders: Sequence[VOCFolder]) -> list[Path]:
+    """Return the files of class names in folders, and beside their annotations and pictures."""
+    places = [
+        place for folder in folders for place in (folder.path, folder.annotations, Path(folder.pictures.path))
+    ]
+    return [file for place in dict.fromkeys(places) for file in files_called(place, CLASSES_FILE)]
 
 
 def _has_xml(folder: VOCFolder) -> bool:

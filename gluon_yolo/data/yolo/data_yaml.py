@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from gluon_yolo.data.text_file import read_text
 from gluon_yolo.errors import UserError
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_SWITCH = re.compile(r"true|false|yes|no|on|off|null|~|[-+.\de]+", re.IGNORECASE)
 _MEANT = re.compile(r"^(train|val|valid|validation|names)\s*:", re.MULTILINE)
 
 
@@ -45,6 +46,28 @@ def is_data_yaml(path: Path) -> bool:
         return bool(_MEANT.search(path.read_text(encoding="utf-8-sig", errors="replace")))
     except OSError:
         return False
+
+
+def describes_data(path: Path, keys: Iterable[str] = _SPLITS) -> bool:
+    """Say whether a file that looks like one names a folder or list of a split; a broken one may.
+
+    Settings of a training may have ``val: true``, a network's description may have class names.
+
+    Args:
+        path: the file.
+        keys: those of the splits that count.
+    """
+    try:
+        content = _load(path)
+    except UserError:
+        return True
+    return any(map(_is_place, (content.get(key) for key in keys)))
+
+
+def _is_place(value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(map(_is_place, value))
+    return isinstance(value, str) and bool(value) and not _SWITCH.fullmatch(value)
 
 
 def read_data_yaml(path: str | os.PathLike[str]) -> DataYaml:

@@ -13,9 +13,14 @@ from gluon_yolo.data.parts import part_of
 from gluon_yolo.data.path_finder import PathFinder
 from gluon_yolo.data.picture_files import files_ending, is_picture
 from gluon_yolo.data.yolo.data_file import DataFile, read_data_file
-from gluon_yolo.data.yolo.data_yaml import is_data_yaml, read_data_yaml
+from gluon_yolo.data.yolo.data_yaml import describes_data, is_data_yaml, read_data_yaml
 from gluon_yolo.data.yolo.folders import outside_of_splits, some_pictures, split_folders
-from gluon_yolo.data.yolo.names import find_names, held_against_tools
+from gluon_yolo.data.yolo.names import (
+    TOOLS_FILE,
+    find_names,
+    held_against_files,
+    held_against_yamls,
+)
 from gluon_yolo.data.yolo.paths import LABEL, is_picture_list, label_paths
 from gluon_yolo.data.yolo.places import find_places
 from gluon_yolo.errors import UserError
@@ -77,6 +82,9 @@ def find_layout(path: Path) -> Layout:
         described = _only(_data_files(path)) or _only(_data_yamls(path))
         if described is None:
             return _undescribed(path)
+        if described.suffix.lower() == ".data":  # it counts, but must not contradict a data.yaml
+            layout = _of_data_file(read_data_file(described))
+            return dataclasses.replace(layout, names=held_against_yamls(layout.names, _data_yamls(path)))
         path = described
     if not path.exists():
         raise UserError(f"{path}: no such file or folder, so no data; accepted is {ACCEPTS}")
@@ -131,7 +139,7 @@ def _of_data_file(file: DataFile) -> Layout:
         missing = f"{file.place('names')}: names: there is no file {file.names}: {ADVICE}"
     declared = (file.classes, file.place("classes")) if file.classes else None
     names = Names(Path(found) if found else None, missing, declared)
-    names = held_against_tools(names, root, _all(places))
+    names = held_against_files(names, root, _all(places))
     return Layout(root, places, names, absent, data_file=file)
 
 
@@ -149,7 +157,7 @@ def _of_data_yaml(path: Path) -> Layout:
     missing = f"{path}: no class names: give them here as names:, or with --classes FILE"
     declared = (content.classes, f"{path}: nc") if content.classes is not None else None
     names = Names(content.names, missing, declared, f"{path}: names")
-    names = held_against_tools(names, root, _all(places))
+    names = held_against_files(names, root, _all(places), (TOOLS_FILE, "*.names"))
     return Layout(root, places, names, absent)
 
 
@@ -163,7 +171,11 @@ def _data_files(folder: Path) -> list[Path]:
 
 
 def _data_yamls(folder: Path) -> list[Path]:
-    return [file for file in files_ending(folder, ".yaml", ".yml") if is_data_yaml(file)]
+    """Return the descriptions in a folder: where several could be one, those that name what to train on."""
+    files = files_ending(folder, ".yaml", ".yml")
+    looked = (file for file in files if is_data_yaml(file))
+    found = [file for file in looked if file.stem.lower().startswith("data") or describes_data(file)]
+    return [file for file in found if describes_data(file, ("train",))] or found
 
 
 def _lists(folder: Path) -> dict[str, Path]:

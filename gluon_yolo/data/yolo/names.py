@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from gluon_yolo.data.classes import read_class_names
-from gluon_yolo.data.names import ADVICE, Names, disagreement, of_files
+from gluon_yolo.data.names import ADVICE, Names, held_against, of_files
+from gluon_yolo.data.path_finder import PathFinder
 from gluon_yolo.data.picture_files import files_called
+from gluon_yolo.data.yolo.data_yaml import read_data_yaml
 from gluon_yolo.data.yolo.paths import label_paths
 from gluon_yolo.errors import UserError
 
 TOOLS_FILE = "classes.txt"
 """What labelling tools call the class names that they leave beside labels."""
+ROBOFLOWS_FILE = "_darknet.labels"
+"""What Roboflow calls those that it puts beside the pictures of each split."""
+_FOLDERS = 100  # of a list's pictures, which are looked at
 
 
 def find_names(root: Path, places: Iterable[Path]) -> Names:
@@ -23,39 +27,63 @@ def find_names(root: Path, places: Iterable[Path]) -> Names:
         root: its folder.
         places: the lists and folders of its splits; labelling tools leave ``classes.txt`` beside the labels.
     """
-    places = list(places)
-    for pattern in ("*.names", TOOLS_FILE):
-        found = of_files(_files(root, places, pattern))
-        if found:
-            return found
-    return Names(None, f"{root}: no class names: {ADVICE}")
+    folders = _folders(root, places)
+    tools = _files(folders, TOOLS_FILE)
+    found = of_files(_files(folders, "*.names", ROBOFLOWS_FILE))
+    if found:
+        return held_against(found, {str(file): file for file in tools})
+    return of_files(tools, may_go_on=True) or Names(None, f"{root}: no class names: {ADVICE}")
 
 
-def held_against_tools(names: Names, root: Path, places: Iterable[Path]) -> Names:
+def held_against_files(
+    names: Names, root: Path, places: Iterable[Path], patterns: Sequence[str] = (TOOLS_FILE,)
+) -> Names:
     """Return the names of a description, held against those that tools left beside the labels.
-
-    One list of names may go on where the other ends.
 
     Args:
         names: of the description.
         root: the folder of the data set.
         places: the lists and folders of its splits.
+        patterns: what such files are called.
     """
-    for file in _files(root, places, TOOLS_FILE):
+    files = _files(_folders(root, places), *patterns)
+    return held_against(names, {str(file): file for file in files if file != names.source})
+
+
+def held_against_yamls(names: Names, files: Iterable[Path]) -> Names:
+    """Return the names of a ``.data`` file, held against those of each ``data.yaml`` beside it."""
+    others: dict[str, tuple[str, ...] | Path] = {}
+    for file in files:
         try:
-            ours, theirs = names.read() or (), read_class_names(file)
-        except UserError:  # which opening the data reports, or is no list of names
+            others[f"{file}: names"] = read_data_yaml(file).names or ()
+        except UserError:  # it is not what counts
             continue
-        if any(one != other for one, other in zip(ours, theirs)):
-            both = {names.origin: ours, str(file): theirs}
-            return dataclasses.replace(names, source=None, missing=disagreement(both))
-    return names
+    return held_against(names, others)
 
 
-def _files(root: Path, places: Iterable[Path], pattern: str) -> list[Path]:
-    """Return the files of a pattern in a data set's folder, and in those of its pictures and labels."""
+def _files(folders: Iterable[Path], *patterns: str) -> list[Path]:
+    """Return the files of some patterns in folders."""
+    return [file for pattern in patterns for folder in folders for file in files_called(folder, pattern)]
+
+
+def _folders(root: Path, places: Iterable[Path]) -> list[Path]:
+    """Return a data set's folder, and those of its pictures and labels."""
     folders = [root, root / "labels"]
     for place in places:
-        if place.is_dir():
-            folders += [place, Path(label_paths(str(place / "any"))[0]).parent]
-    return [file for folder in dict.fromkeys(folders) for file in files_called(folder, pattern)]
+        for folder in [place] if place.is_dir() else _folders_listed(place, root):
+            folders += [folder, Path(label_paths(str(folder / "any"))[0]).parent]
+    return list(dict.fromkeys(folders))
+
+
+def _folders_listed(path: Path, root: Path) -> list[Path]:
+    """Return the folders of a list's pictures, one looked for in each folder that it names."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    except OSError:  # which opening the data reports
+        return []
+    written: dict[str, str] = {}
+    for line in filter(None, map(str.strip, lines)):
+        written.setdefault(line.replace("\\", "/").rpartition("/")[0], line)
+    finder = PathFinder([path.parent, root], os.path.isfile)
+    found = [finder.find(line) for line in list(written.values())[:_FOLDERS]]
+    return [Path(picture).parent for picture in found if picture]

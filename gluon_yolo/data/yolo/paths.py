@@ -63,16 +63,15 @@ class LabelFinder:
 
     def find_all(self, picture: str) -> list[str]:
         """Return the paths of a picture's label files, the usual one first; more than one must be alike."""
-        found = [
-            place if os.path.isfile(place) else self._other_case(place) for place in label_paths(picture)
-        ]
-        return [label for label in found if label]
+        return [label for place in label_paths(picture) for label in self._find(place)]
 
-    def _other_case(self, place: str) -> str | None:
+    def _find(self, place: str) -> list[str]:
+        """Return the files of a place, as written and with the ending in another letter case."""
         folder, name = os.path.split(place)
         if folder not in self._folders:
             self._folders[folder] = StemFolder(folder, (LABEL,))
-        return next(iter(self._folders[folder].find_all(os.path.splitext(name)[0])), None)
+        usual = [place] if os.path.isfile(place) else []
+        return [*usual, *(set(self._folders[folder].find_all(os.path.splitext(name)[0])) - {place})]
 
 
 def list_pictures(places: Sequence[Path], bases: Sequence[Path]) -> Listing:

@@ -226,9 +226,6 @@ def _truths(
     unknown: dict[str, str] = {}
     truths = []
     for record in records:
-        if record.objects is None:
-            missing = f"has no label file {record.label}; taken as a picture without objects"
-            report.warn("missing-label", record.picture, missing)
         truth = labels.truth(record.label, record.picture, record.measure)
         for thing in record.objects or ():
             name = own[thing.class_id]
@@ -240,9 +237,26 @@ def _truths(
         truths.append(truth.detections())
     if unknown:
         raise unknown_classes(unknown, class_names)
+    _warn_of_missing_labels(records, report)
     _note_polygons(records, report)
     _warn_of_shared_labels(records, report)
     return truths
+
+
+def _warn_of_missing_labels(records: Sequence[_Record], report: Report) -> None:
+    """Warn of pictures without a label file: in one line where others have one.
+
+    Many programs take such pictures for background. Where no picture has a label, these lie elsewhere.
+    """
+    missing = [record for record in records if record.objects is None]
+    if not missing or len(missing) == len(records):
+        for record in missing:
+            text = f"has no label file {record.label}; taken as a picture without objects"
+            report.warn("missing-label", record.picture, text)
+        return
+    more = f", nor have {counted(len(missing) - 1, 'more picture', form=',')}" if len(missing) > 1 else ""
+    text = f"has no label file {missing[0].label}{more}: taken as background, pictures without objects"
+    report.warn("background-picture", missing[0].picture, text)
 
 
 def _note_polygons(records: Sequence[_Record], report: Report) -> None:

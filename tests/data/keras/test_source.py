@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from gluon_yolo.class_names import VOC_CLASSES
 from gluon_yolo.data.formats import SOURCES, open_source
 from gluon_yolo.data.keras.source import KerasSource
+from gluon_yolo.data.voc.xml_file import write_annotation
 from gluon_yolo.errors import UserError
+from gluon_yolo.structures import Detections
 from tests.data.yolo.test_source import add, put
 
 
@@ -68,6 +71,92 @@ def test_class_names(root):
     put(root / "model_data", "coco_classes.txt", "dog\ncat")
     with pytest.raises(UserError, match=r"disagree.*/classes\.txt \(2 \(cat, dog\)\), .*coco_classes\.txt"):
         open_source(root).open("train")
+
+
+VOC, COCO = "\n".join(VOC_CLASSES), "\n".join(("person", *map(str, range(78)), "toothbrush"))
+
+
+@pytest.mark.parametrize(
+    ("files", "boxes", "name", "chosen"),
+    [
+        (
+            {"voc": VOC, "coco": COCO, "my": "cat\ndog"},
+            "1",
+            "train",
+            "my",
+        ),  # one's own beside those brought along
+        ({"voc": VOC, "my": "cat\ndog"}, "1", "train", "my"),
+        ({"voc": VOC, "coco": COCO}, "20", "train", "coco"),  # an id that VOC has not
+        ({"voc": VOC, "coco": COCO}, "19", "2007_train", "voc"),
+        ({"voc": VOC, "coco": COCO}, "19", "train", None),
+        ({"voc": "cat\ndog\ncow", "coco": COCO}, "2", "train", "voc"),  # written over
+        ({"voc": "cat\ndog\ncow", "coco": "person\nbicycle"}, "2", "train", "voc"),  # no name for a class id
+        ({"voc": "cat\ndog", "coco": "dog\ncat"}, "1", "2012_val", "voc"),
+        ({"voc": "cat\ndog", "coco": "dog\ncat"}, "1", "val", None),
+        ({"voc": "dog\ncat", "my": "cat\ndog"}, "1", "train", None),  # VOC's by name alone
+        ({"voc": "cat\ndog\ncow", "my": "cat\ndog"}, "1", "train", "voc"),  # the other goes on
+    ],
+)
+def test_class_names_that_programs_bring_along(tmp_path, files, boxes, name, chosen):
+    add(tmp_path, "one.jpg", None)
+    put(tmp_path, f"{name}.txt", f"one.jpg 1,2,11,12,{boxes}")
+    for stem, text in files.items():
+        put(tmp_path / "model_data", f"{stem}_classes.txt", text)
+    source = open_source(tmp_path)
+    if chosen:
+        assert source.class_names(("train",)) == tuple(files[chosen].split("\n"))
+        assert len(source.open(name).truth(0)) == 1
+    else:
+        with pytest.raises(UserError, match=r"disagree.*_classes\.txt \(.*_classes\.txt \("):
+            source.open(name)
+
+
+def test_names_beside_against_model_data(root):
+    put(root, "x.names", "dog\ncat\n")
+    with pytest.raises(
+        UserError, match=r"disagree.*x\.names \(2 \(dog, cat\)\), .*my_classes\.txt \(2 \(cat, dog\)"
+    ):
+        open_source(root).open("train")
+
+
+def test_keras_yolo3s_own_folder(tmp_path):
+    """Its lists are made of the VOCdevkit in it."""
+    voc = tmp_path / "VOCdevkit" / "VOC2007"
+    add(voc, "JPEGImages/1.jpg", None)
+    (voc / "Annotations").mkdir()
+    write_annotation(voc / "Annotations" / "1.xml", "1.jpg", (24, 32), Detections.empty(), ("cat",))
+    put(tmp_path, "2007_train.txt", "/home/u/keras-yolo3/VOCdevkit/VOC2007/JPEGImages/1.jpg 1,2,11,12,0\n")
+    put(tmp_path / "model_data", "voc_classes.txt", "cat\ndog\n")
+    source = open_source(tmp_path)
+    assert source.format == "keras" and len(source.open("train").truth(0)) == 1
+    assert open_source(tmp_path, "voc").format == open_source(tmp_path / "VOCdevkit").format == "voc"
+
+
+def test_roboflow(tmp_path):
+    """Its lists and names lie in the folder of each split."""
+    for split, box in (("train", "1,2,11,12,1"), ("valid", "4,5,20,20,0")):
+        add(tmp_path, f"{split}/one_jpg.rf.1f.jpg", None)
+        put(tmp_path / split, "_annotations.txt", f"one_jpg.rf.1f.jpg {box}\n")
+        put(tmp_path / split, "_classes.txt", "cat\ndog\n")
+    put(tmp_path, "README.roboflow.txt", "Provided by a Roboflow user")
+    assert [name for name in SOURCES if SOURCES[name].recognises(tmp_path)] == ["keras"]
+    source = open_source(tmp_path)
+    assert source.parts() == {"train": "train", "val": "valid"}
+    assert source.class_names() == ("cat", "dog")
+    assert source.open("train").truth(0).boxes.tolist() == [[1, 2, 11, 12]]
+    assert source.open("val").truth(0).boxes.tolist() == [[4, 5, 20, 20]]
+    assert open_source(tmp_path / "valid").splits() == ("valid",)
+    put(tmp_path / "valid", "_classes.txt", "dog\ncat\n")
+    with pytest.raises(UserError, match=r"disagree.*train/_classes\.txt .*valid/_classes\.txt"):
+        open_source(tmp_path).open("train")
+
+
+def test_two_lists_of_one_name(root):
+    put(root, "train.list", "one.jpg 1,2,11,12,1\n")
+    with pytest.raises(
+        UserError, match=r"train\.txt: a second list for the split train, as .*train\.list is: ren"
+    ):
+        open_source(root)
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ class TestSource:
         ("files", "expected"),
         [
             ({"a.names": "x\n", "classes.names": "y\n"}, ("x",)),
-            ({"classes.names": "y\n", "z.names": "z\n"}, ("y",)),
+            ({"classes.names": "y\n", "z.names": "y\nz\n"}, ("y",)),
             ({"z.names": "z\n"}, ("z",)),
         ],
     )
@@ -247,6 +247,22 @@ class TestSource:
             (tmp_path / name).write_text(text)
         assert RecordSource(path).class_names(["a"]) == expected
         assert RecordSource(tmp_path).class_names(["a"]) == expected
+
+    @pytest.mark.parametrize("other", ["z.names", "classes.txt"])
+    def test_another_file_of_class_names(self, tmp_path, other):
+        write_rec(tmp_path / "a.rec", [(LABEL, picture())])
+        (tmp_path / other).write_text("dog\ncat\n")
+        both = rf"disagree.*classes\.names \(2 \(cat, dog\)\), .*{other} \(2 \(dog, cat\)\)"
+        with pytest.raises(UserError, match=both):
+            RecordSource(tmp_path).class_names(["a"])
+
+    def test_two_files_of_class_names_that_belong_to_no_record(self, tmp_path):
+        write_rec(tmp_path / "a.rec", [(LABEL, picture())], names=())
+        for name in "bc":
+            (tmp_path / f"{name}.names").write_text(f"cat\n{name}\n")
+        both = r"disagree.*b\.names \(2 \(cat, b\)\), .*c\.names \(2 \(cat, c\)\)"
+        with pytest.raises(UserError, match=both):
+            RecordSource(tmp_path).open("a")
 
     def test_no_class_names(self, tmp_path):
         labels = [LABEL, (2, 5, 6, 0, 0, 1, 1), 3.0]
@@ -272,6 +288,9 @@ class TestSource:
             (tmp_path / f"{stem}.names").write_text(f"cat\n{stem}\n")
         with pytest.raises(UserError, match="b.names: other class names than in .*a.names"):
             RecordSource(tmp_path).class_names(["a", "b"])
+        with pytest.raises(UserError, match="a.names: other class names than in .*b.names"):
+            RecordSource(tmp_path).open("b")  # alone: ids of both would be compared
+        assert RecordSource(tmp_path).open("b", class_names=("cat", "b")).class_names == ("cat", "b")
 
     def test_strays(self, tmp_path):
         write_rec(tmp_path / "a.rec", [(LABEL, picture())])

@@ -72,6 +72,16 @@ class TestClasses:
         (root / "classes.txt").write_text("wasp\nant\nbee\n")
         assert VOCSource(root).class_names(["val"]) == ("wasp", "ant", "bee")
 
+    @pytest.mark.parametrize("place", ["Annotations", "JPEGImages"])
+    def test_files_that_disagree(self, root, place):
+        (root / "classes.txt").write_text("wasp\nant\nbee\n")
+        (root / place / "classes.txt").write_text("wasp\nant\nbee\nfly\n")
+        assert VOCSource(root).class_names(["val"]) == ("wasp", "ant", "bee")
+        (root / place / "classes.txt").write_text("ant\nwasp\nbee\n")
+        both = rf"disagree.*classes\.txt \(3 \(wasp, .*{place}/classes\.txt \(3 \(ant, wasp, bee\)\)"
+        with pytest.raises(UserError, match=both):
+            VOCSource(root).open("val")
+
     @pytest.mark.parametrize(
         ("text", "why"), [("bee\n", "lacks the class 'wasp'"), ("bee\n\nwasp\n", "line 2 is empty")]
     )

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from gluon_yolo.data.check import check
 from gluon_yolo.data.report import ADVICE
 from gluon_yolo.data.yolo import paths
 from gluon_yolo.data.yolo.source import YOLOSource
@@ -286,8 +287,14 @@ class TestFolders:
     def test_both_descriptions(self, document):
         """The .data file counts: its lists have an order, folders have not."""
         put(document, "my.data", "train=train.txt\nnames=category.names")
-        put(document, "data.yaml", "train: train\nnames: [a, b]")
+        put(document, "data.yaml", "train: train\nnames: [person, bicycle]")
         assert names_of(open_part(document), document)[0] == "train/000002.jpg"
+        put(document, "data.yaml", "train: train\nnames: [bicycle, person]")
+        with pytest.raises(
+            UserError, match=r"disagree.*category\.names \(.*data\.yaml: names \(2 \(bicycle, per"
+        ):
+            open_part(document)
+        assert len(open_part(document / "my.data")) == 3
 
     @pytest.mark.parametrize(
         ("name", "text"),
@@ -378,6 +385,58 @@ class TestClassNames:
                 source.class_names()
         assert source.open("train", ("person", "bicycle")).class_names == ("person", "bicycle")
 
+    @pytest.mark.parametrize(
+        "place", ["classes.txt", "Classes.TXT", "labels/classes.txt", "train/classes.txt"]
+    )
+    def test_a_file_of_names_against_what_tools_left(self, document, place):
+        """Also in the folders of pictures that lists name."""
+        left = put((document / place).parent, Path(place).name, "person\nbicycle\ncar\n")
+        assert YOLOSource(document).class_names() == ("person", "bicycle")
+        left.write_text("bicycle\nperson\n")
+        both = rf"disagree.*category\.names \(2 \(person, bicycle\)\), .*/{place} \(2 \(bicycle, person\)\)"
+        with pytest.raises(UserError, match=both):
+            YOLOSource(document).class_names()
+        put(document, "my.data", "train=train.txt\nnames=category.names")
+        with pytest.raises(UserError, match=both):
+            YOLOSource(document).class_names()
+
+    def test_a_yaml_against_a_file_of_names(self, document):
+        path = put(document, "data.yaml", "train: train\nnames: [bicycle, person]")
+        with pytest.raises(
+            UserError, match=r"disagree.*data\.yaml: names \(2 \(bicycle, .*category\.names \(2"
+        ):
+            YOLOSource(path).class_names()
+
+    def test_another_file_of_names_beside_the_one_that_the_description_names(self, document):
+        """Darknet brings coco.names along."""
+        put(document, "coco.names", "person\ncar\n")
+        path = put(document, "my.data", "train=train.txt\nnames=category.names")
+        assert YOLOSource(path).class_names() == ("person", "bicycle")
+
+    @pytest.mark.parametrize("lists", [True, False])
+    def test_tools_leave_them_by_labels_alone(self, tmp_path, lists):
+        for split, names in (("train", "cat\ndog\n"), ("val", "cat\ndog\ncow\n")):
+            add(tmp_path, f"images/{split}/a.jpg", LABEL, f"labels/{split}/a.txt")
+            put(tmp_path / "labels" / split, "classes.txt", names)
+            if lists:
+                put(tmp_path, f"{split}.txt", f"/home/u/images/{split}/a.jpg\n")
+        assert YOLOSource(tmp_path).class_names() == ("cat", "dog", "cow")  # one goes on where the other ends
+        put(tmp_path / "labels" / "train", "classes.txt", "dog\ncat\n")
+        with pytest.raises(UserError, match=r"disagree.*train/classes\.txt \(2 \(dog.*val/classes\.txt \(3"):
+            YOLOSource(tmp_path).class_names()
+
+    def test_roboflows_darknet(self, tmp_path):
+        for split in ("train", "valid"):
+            add(tmp_path, f"{split}/a.jpg")
+            put(tmp_path / split, "_darknet.labels", "cat\ndog\n")
+        source = YOLOSource(tmp_path)
+        assert source.parts() == {"train": "train", "val": "valid"}
+        assert source.class_names() == ("cat", "dog")
+        assert source.strays() == [] and len(source.open("valid").truth(0)) == 1
+        put(tmp_path / "valid", "_darknet.labels", "dog\ncat\n")
+        with pytest.raises(UserError, match=r"disagree.*train/_darknet\.labels.*valid/_darknet\.labels"):
+            YOLOSource(tmp_path).class_names()
+
     def test_file_of_the_description_is_missing(self, document):
         path = put(document, "my.data", "train=train.txt\nnames=none.names")
         with pytest.raises(
@@ -453,10 +512,27 @@ class TestFaults:
         put(root, "train.txt", "train/good.jpg\nimages/a.jpg")
         dataset = open_part(root)
         (finding,) = dataset.report.warnings
-        assert (finding.kind, finding.file) == ("missing-label", str(root / "images" / "a.jpg"))
-        assert finding.message == f"has no label file {root}/labels/a.txt; taken as a picture without objects"
+        assert (finding.kind, finding.file) == ("background-picture", str(root / "images" / "a.jpg"))
+        begin = f"has no label file {root}/labels/a.txt"
+        assert finding.message == f"{begin}: taken as background, pictures without objects"
         assert len(dataset.truth(1)) == 0
         assert dataset.report.empty_pictures == 1
+        for name in "bc":
+            add(root, f"images/{name}.jpg", None)
+        put(root, "train.txt", "train/good.jpg\nimages/a.jpg\nimages/b.jpg\nimages/c.jpg")
+        (finding,) = open_part(root).report.warnings
+        assert finding.message.startswith(f"{begin}, nor have 2 more pictures: taken")
+        found = check(YOLOSource(root)).findings
+        assert [f.severity for f in found if f.kind == "background-picture"] == ["warning"]
+
+    def test_no_label_at_all(self, root):
+        """They lie elsewhere: no picture is background."""
+        for name in "ab":
+            add(root, f"images/{name}.jpg", None)
+        put(root, "train.txt", "images/a.jpg\nimages/b.jpg")
+        assert [finding.kind for finding in open_part(root).report.warnings] == ["missing-label"] * 2
+        found = check(YOLOSource(root)).findings
+        assert [f.severity for f in found if f.kind == "missing-label"] == ["error"] * 2
 
     def test_empty_label_is_no_fault(self, root):
         add(root, "train/good.jpg", "")
@@ -604,6 +680,34 @@ class TestNothingIsTakenForAnother:
             YOLOSource(root).splits()
         assert len(YOLOSource(root / "data.yaml").open("train")) == 3
 
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("args.yaml", "task: detect\nmode: train\ndata: data.yaml\nval: true\nsplit: val\n"),
+            ("a_model.yaml", "nc: 2\nnames: [a, b]\nbackbone:\n  - [-1, 1, Conv, [64, 3, 2]]\n"),
+            ("config.yaml", "train:\n  epochs: 3\nval:\n  batch: 2\n"),
+            ("config.yml", "val: ../other/images\n"),
+            ("a.yaml", "train: 1\nval: 0.5\n"),
+        ],
+    )
+    def test_other_yamls_beside_the_description(self, root, name, text):
+        put(root, name, text)
+        put(root, "data.yaml", "train: images/train\nval: images/val\nnames: [cat, dog]")
+        source = YOLOSource(root)
+        assert source.class_names() == ("cat", "dog")
+        assert (len(source.open("train")), len(source.open("val"))) == (3, 2)
+
+    def test_a_description_that_names_no_data(self, root):
+        put(root, "data.yaml", "train:\nnames: [cat, dog]")
+        with pytest.raises(UserError, match=r"data\.yaml: names no data; it needs train: and val:"):
+            YOLOSource(root).splits()
+
+    def test_settings_beside_folders_that_nothing_describes(self, root):
+        put(root, "args.yaml", "task: detect\nval: true\n")
+        put(root, "my.names", "cat\ndog")
+        assert YOLOSource.recognises(root)
+        assert len(YOLOSource(root).open("val")) == 2
+
     def test_pictures_beside_the_folder_for_validation(self, tmp_path):
         put(tmp_path, "my.names", "cat\ndog")
         add(tmp_path, "images/a.jpg", LABEL, "labels/a.txt")
@@ -630,6 +734,16 @@ class TestNothingIsTakenForAnother:
         ):
             open_part(root)
         put(root / "images" / "train", "a.txt", LABEL)
+        assert len(open_part(root)) == 3
+
+    def test_two_labels_by_the_letter_case_of_their_ending(self, root):
+        put(root, "my.names", "cat\ndog")
+        put(root / "labels" / "train", "a.TXT", "0 0.1 0.1 0.1 0.1")
+        with pytest.raises(
+            UserError, match=r"labels/train/a\.txt: differs from .*labels/train/a\.TXT, which is a la"
+        ):
+            open_part(root)
+        put(root / "labels" / "train", "a.TXT", LABEL)
         assert len(open_part(root)) == 3
 
     def test_two_pictures_of_one_label(self, root):
