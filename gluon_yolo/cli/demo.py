@@ -7,17 +7,19 @@ import contextlib
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gluon_yolo.cli.demo_outputs import Outputs, add_output_arguments, output_folders
-from gluon_yolo.cli.demo_results import Record, limit_note, milliseconds, records, summary, write_json
+from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, records, summary
 from gluon_yolo.cli.demo_video import look_at_video
+from gluon_yolo.cli.demo_written import Written
 from gluon_yolo.cli.model_flags import add_model_arguments, model_files, open_predictor
 from gluon_yolo.cli.number_flags import Within
-from gluon_yolo.cli.outputs import check_outputs, make_folder
+from gluon_yolo.cli.outputs import check_outputs
 from gluon_yolo.cli.stopped import saying
 from gluon_yolo.data.pictures import decode_picture, read_picture
 from gluon_yolo.errors import UserError
@@ -25,14 +27,13 @@ from gluon_yolo.heartbeat import HEARTBEAT
 from gluon_yolo.inference.sources import ResultNames, Source, find_sources, left_out_of, looked_up
 from gluon_yolo.inference.web import SECONDS
 from gluon_yolo.text import counted
-from gluon_yolo.visualize import write_picture
 
 if TYPE_CHECKING:
     from gluon_yolo.inference.predictor import Predictor
 
 HELP = """\
 Draw the boxes that a model finds in pictures, folders of pictures, patterns, videos, a webcam or a stream.
-Needs no display: the drawn pictures (for videos and streams an MP4) go to --out; no source is overwritten.
+Needs no display: the drawn pictures (for videos and streams an MP4) go to --out; none of your files is overwritten.
 One line per picture says what was found, and the milliseconds of pre-process, network and post-process. A
 stream that breaks off is opened again, with growing pauses. Exit status 1 when a source could not be read.
 
@@ -75,11 +76,12 @@ def run(args: argparse.Namespace) -> int:
     if not sources:
         raise UserError("\n".join(problems))
     out = Path(args.out)
-    names = ResultNames(out, sources, own_stems=args.save_txt or args.save_crops)
+    written = Written(out)
+    names = ResultNames(out, sources, args.save_txt or args.save_crops, written.is_free)
     if args.json and not names.reserve(Path(args.json)):
         raise UserError(f"--json {args.json}: is one of the sources; name another file")
-    check_outputs({"--json": args.json}, output_folders(args), model_files(args))
-    found: list[Record] = []
+    check_outputs({"--json": args.json}, output_folders(args, written), model_files(args))
+    found = Found(Path(args.json) if args.json else None)
     looked: list[Path] = []
     with saying(lambda: f"demo, {_until_then(args, len(sources), looked, found)}"):
         predictor = open_predictor(args)
@@ -92,8 +94,8 @@ def run(args: argparse.Namespace) -> int:
         for problem in problems:
             print(f"error: {problem}", file=sys.stderr)
         failed = len(problems)
-        outputs = _outputs(args, predictor, names)
-        try:
+        outputs = _outputs(args, predictor, names, written)
+        with found:
             for source in sources:
                 try:
                     with _scratch(source) as scratch:
@@ -107,12 +109,9 @@ def run(args: argparse.Namespace) -> int:
                 except UserError as error:
                     print(f"error: {error}", file=sys.stderr)
                     failed += 1
-        finally:
-            if args.json:
-                write_json(Path(args.json), found)
     done = len(sources) + len(problems) - failed
-    written = [place for place in (str(out) if done else "", args.json) if place]
-    where = f"results are in {' and '.join(written)}" if written else "nothing is written"
+    places = [place for place in (str(out) if written.count else "", args.json) if place]
+    where = f"results are in {' and '.join(places)}" if places else "nothing is written"
     trouble = f"; {failed} could not be read, see above" if failed else ""
     print(f"{done} done, {counted(len(found), 'object')}{trouble}; {where}")
     return 1 if failed else 0
@@ -125,7 +124,7 @@ def _scratch(source: Source) -> contextlib.AbstractContextManager[str]:
     return tempfile.TemporaryDirectory(prefix="gluon_yolo-")
 
 
-def _outputs(args: argparse.Namespace, predictor: Predictor, names: ResultNames) -> Outputs:
+def _outputs(args: argparse.Namespace, predictor: Predictor, names: ResultNames, written: Written) -> Outputs:
     """Return what draws and writes, as the arguments say."""
     return Outputs(
         predictor.class_names,
@@ -136,10 +135,11 @@ def _outputs(args: argparse.Namespace, predictor: Predictor, names: ResultNames)
         labels=not args.hide_labels,
         scores=not args.hide_scores,
         line_width=args.line_width,
+        written=written,
     )
 
 
-def _until_then(args: argparse.Namespace, sources: int, looked: list[Path], found: list[Record]) -> str:
+def _until_then(args: argparse.Namespace, sources: int, looked: list[Path], found: Found) -> str:
     """Say where a stopped run was, and what is left of it."""
     if not looked:
         return "before the first source; nothing is written"
@@ -149,7 +149,7 @@ def _until_then(args: argparse.Namespace, sources: int, looked: list[Path], foun
 
 
 def look_at_picture(
-    predictor: Predictor, source: Source, result: Path, found: list[Record], outputs: Outputs
+    predictor: Predictor, source: Source, result: Path, found: Found, outputs: Outputs
 ) -> None:
     """Find, draw, write and print one picture.
 
@@ -165,12 +165,11 @@ def look_at_picture(
     reading = (time.perf_counter() - begin) * 1e3
     detections = predictor(picture)
     timings = {**predictor.timings, "preprocess": reading + predictor.timings["preprocess"]}
-    make_folder("--out", result.parent)
-    write_picture(result, outputs.drawn(picture, detections))
+    outputs.write_drawing(result, picture, detections)
     outputs.write_beside(result, picture, detections)
-    objects = summary(detections.class_ids, predictor.class_names)
+    objects = summary(Counter(detections.class_ids.tolist()), predictor.class_names)
     print(f"{source.name}: {objects}; {milliseconds(timings)} -> {result}")
     HEARTBEAT.heard()
     if note := limit_note(len(detections), predictor):
         print(f"{source.name}: {note}")
-    found += records(source.name, detections, predictor.class_names)
+    found.add(records(source.name, detections, predictor.class_names))
