@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -211,7 +212,7 @@ def _split_for(part: str, source: Source, needed: list[str], args: argparse.Name
     if part == "val" and source.format == "record":
         advice = f"divide with `gluon-yolo data split` what it was packed from, and pack it anew, or {advice}"
     elif part == "val":
-        advice = f"hold some out with `gluon-yolo data split {source.path}`, or {advice}"
+        advice = f"hold some out with `gluon-yolo data split {shlex.quote(str(source.path))}`, or {advice}"
     return source.split_for(part, advice)
 
 
@@ -238,7 +239,7 @@ def _refuse_shared_pictures(train: Dataset, val: Dataset) -> None:
         raise UserError(
             f"{train.report.title}: {len(shared):,} of {len(val):,} validation pictures are training "
             f"pictures too, such as {shared[0]}; the scores would flatter: take them out of one part, or "
-            "divide anew with `gluon-yolo data split --force`. If it is right so: --skip-bad"
+            "divide anew with `gluon-yolo data split PATH --force`. If it is right so: --skip-bad"
         )
 
 

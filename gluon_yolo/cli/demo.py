@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 
 HELP = """\
 Draw the boxes that a model finds in pictures, folders of pictures, patterns, videos, a webcam or a stream.
-Needs no display: the drawn pictures (for videos and streams an MP4) go to --out; none of your files is overwritten.
-One line per picture says what was found, and the milliseconds of pre-process, network and post-process. A
-stream that breaks off is opened again, with growing pauses. Exit status 1 when a source could not be read.
+Needs no display: the drawn pictures (for videos and streams an MP4) go to --out, where only what an earlier
+demo wrote is overwritten. One line per picture says what was found, and the milliseconds of pre-process,
+network and post-process. A stream that breaks off is opened again, with growing pauses. Exit status 1 when a
+source could not be read.
 
   gluon-yolo demo --model exported street.jpg more_pictures/ 'day*/*.png'
   gluon-yolo demo --model runs/cells clip.mp4 --json found.json
