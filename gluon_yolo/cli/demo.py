@@ -25,7 +25,7 @@ from gluon_yolo.data.pictures import decode_picture, read_picture
 from gluon_yolo.errors import UserError
 from gluon_yolo.heartbeat import HEARTBEAT
 from gluon_yolo.inference.sources import ResultNames, Source, find_sources, left_out_of, looked_up
-from gluon_yolo.inference.web import SECONDS
+from gluon_yolo.inference.web import LONGEST, SECONDS
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
@@ -66,7 +66,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     wait_help = "seconds to wait for a URL to answer, and for a stream's next frame (default: %(default)s)"
     parser.add_argument(
-        "--timeout", type=float, action=Within, least=0.1, default=SECONDS, metavar="S", help=wait_help
+        "--timeout",
+        type=float,
+        action=Within,
+        least=0.1,
+        most=LONGEST,
+        default=SECONDS,
+        metavar="S",
+        help=wait_help,
     )
     add_output_arguments(parser)
 

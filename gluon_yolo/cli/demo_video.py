@@ -76,7 +76,9 @@ def look_at_video(
 
                 begin = time.perf_counter()
                 try:
-                    read = ReadAhead(itertools.islice(video, frames), stop=video.stop)
+                    read = ReadAhead(
+                        itertools.islice(video, frames and min(frames, sys.maxsize)), stop=video.stop
+                    )
                     with read as ahead, WriteBehind(write) as behind:
                         for number, frame in enumerate(ahead):
                             detections = predictor(frame)

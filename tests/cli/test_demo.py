@@ -302,9 +302,11 @@ def test_nothing_but_what_cannot_be_read(folder, capsys):
     assert capsys.readouterr().out == line and not (folder / "demo_out").exists()
 
 
-def test_webcam_that_is_not_there(folder, capsys):
-    assert main(["demo", "57"]) == 1
-    assert "error: webcam 57: cannot be opened" in capsys.readouterr().err
+@pytest.mark.parametrize("number", ["57", "99", "99999999999999999999"])
+def test_webcam_that_is_not_there(folder, capfd, number):
+    """One line, and none of OpenCV's."""
+    assert main(["demo", number]) == 1
+    assert capfd.readouterr().err == f"error: webcam {number}: cannot be opened; is it connected, and free?\n"
 
 
 @pytest.mark.parametrize(

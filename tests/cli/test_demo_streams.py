@@ -186,4 +186,20 @@ def test_a_server_that_says_nothing(capsys):
         assert demo(f"http://127.0.0.1:{port}/live", "--timeout", 0.2) == 1
     over.set()
     assert "/live: cannot be opened: timed out\n" in capsys.readouterr().err
-    assert demo("rtsp://127.0.0.1:1/live", "--timeout", 0) == 2
+
+
+@pytest.mark.parametrize("wrong", ["0", "nan", "inf", "1e7", "86401"])
+def test_a_timeout_that_nothing_can_wait(capsys, wrong):
+    assert demo("rtsp://127.0.0.1:1/live", "--timeout", wrong) == 2
+    said = capsys.readouterr().err
+    assert said == f"error: --timeout {float(wrong)}: must lie within 0.1 and 86400.0\n"
+
+
+def test_the_longest_timeout_works(tmp_path, capsys):
+    (tmp_path / "a.jpg").write_bytes(jpeg(5))
+    with running(files(tmp_path)) as port, running(mjpeg([range(3)])) as live:
+        words = (f"http://127.0.0.1:{port}/a.jpg", f"http://127.0.0.1:{live}/live", "--reconnect", 0)
+        assert demo(*words, "--timeout", 86400, "--frames", 10**30) == 0
+    write_video(tmp_path / "b.mp4", 3)
+    with streams.StreamReader(str(tmp_path / "b.mp4"), True, seconds=float("inf")) as video:
+        assert len(list(video)) == 3
