@@ -146,9 +146,13 @@ def _add_first(group: Any) -> None:
 def _add_sizes(group: Any) -> None:
     shapes = (
         "train at these sizes, multiples of 32, drawn at random, so that objects of any size are found; such "
-        "as 320,416,320x480 (height first). The largest decides how much memory is needed"
+        "as 320,416,320x480 (height first). The largest decides how much memory is needed. A CPU "
+        "keeps to --data-shape, unless they are given"
     )
-    fixed = "train at --data-shape only: quicker, in less memory; for objects that are always about as large"
+    fixed = (
+        "train at --data-shape only, as a CPU does by default: quicker, in less memory; for objects that are "
+        "always about as large"
+    )
     anchors = (
         "auto: found on the training pictures at --data-shape, as `gluon-yolo data anchors` finds them, for "
         "boxes that are all small, or long and thin; or its file; or a list such as 10,13,16,30,33,23 "

@@ -75,3 +75,25 @@ def test_many_flags_are_not_listed_twice(name, usage):
     parser = parser_of(name)
     lines = parser.format_help().splitlines()
     assert lines[0] == f"usage: {parser.prog} {usage}" and lines[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("train --random-shapes", "A CPU keeps to --data-shape, unless they are given"),
+        ("train --no-random-shape", "train at --data-shape only, as a CPU does by default: quicker"),
+        (
+            "data split --force",
+            "put what divides the data now aside, as NAME.old; from the second time on as NAME.old2",
+        ),
+    ],
+)
+def test_what_the_help_of_a_flag_says(words, said):
+    name, _, flag = words.rpartition(" ")
+    (action,) = (action for action in parser_of(name)._actions if flag in action.option_strings)
+    assert said in action.help
+
+
+def test_the_help_of_data_names_all_formats():
+    printed = " ".join(parser_of("data").format_help().split())
+    assert "in the format of Pascal VOC, COCO, YOLO, RecordIO or keras-yolo3's list. It is found" in printed
