@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.demo_outputs import Outputs, add_output_arguments, output_folders
 from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, records, summary
 from gluon_yolo.cli.demo_video import look_at_video
@@ -100,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
         for note in left_out_of(args.sources):
             print(f"note: {note}", file=sys.stderr)
         for problem in problems:
-            print(f"error: {problem}", file=sys.stderr)
+            print(typed(f"error: {problem}"), file=sys.stderr)
         failed = len(problems)
         outputs = _outputs(args, predictor, names, written)
         with found:
@@ -115,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
                         else:
                             look_at_picture(predictor, source, looked[-1], found, outputs)
                 except UserError as error:
-                    print(f"error: {error}", file=sys.stderr)
+                    print(typed(f"error: {error}"), file=sys.stderr)
                     failed += 1
     done = len(sources) + len(problems) - failed
     places = [place for place in (str(out) if written.count else "", args.json) if place]

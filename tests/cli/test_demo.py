@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import threading
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +14,9 @@ import pytest
 
 from gluon_yolo.cli import demo as command
 from gluon_yolo.cli import main
+from gluon_yolo.cli.calling import this_python
 from gluon_yolo.data.pictures import read_picture
+from gluon_yolo.errors import UserError
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.spec import DetectionSpec
 from tests.data.picture_content import exif, webp
@@ -205,6 +209,17 @@ def test_what_cannot_be_read_is_named_and_passed_over(folder, capsys):
         "2 done, 4 objects; 4 could not be read, see above; results are in demo_out"
     )
     assert results(folder) == ["a.png", "b.jpg"]
+
+
+def test_a_hint_is_written_as_the_program_is_called(folder, monkeypatch, capsys):
+    def refused(path):
+        raise UserError(f"{path}: see `gluon-yolo data check DATA`")
+
+    monkeypatch.setattr(command, "read_picture", refused)
+    monkeypatch.setattr(sys, "argv", [str(Path(command.__file__).parents[1] / "__main__.py")])
+    assert main(["demo", "in/a.png"]) == 1
+    said = capsys.readouterr().err
+    assert said == f"error: in/a.png: see `{this_python()} -m gluon_yolo data check DATA`\n"
 
 
 def test_video(folder, capsys):
