@@ -23,7 +23,7 @@ from gluon_yolo.cli.number_flags import Within
 from gluon_yolo.cli.outputs import check_outputs
 from gluon_yolo.cli.stopped import saying
 from gluon_yolo.data.pictures import decode_picture, read_picture
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import NotWritten, UserError
 from gluon_yolo.heartbeat import HEARTBEAT
 from gluon_yolo.inference.sources import ResultNames, Source, find_sources, left_out_of, looked_up
 from gluon_yolo.inference.web import LONGEST, SECONDS
@@ -37,7 +37,7 @@ Draw the boxes that a model finds in pictures, folders of pictures, patterns, vi
 Needs no display: the drawn pictures (for videos and streams an MP4) go to --out, where only what an earlier
 demo wrote is overwritten. One line per picture says what was found, and the milliseconds of pre-process,
 network and post-process. A stream that breaks off is opened again, with growing pauses. Exit status 1 when a
-source could not be read.
+source could not be read, or its result not written.
 
   gluon-yolo demo --model exported street.jpg more_pictures/ 'day*/*.png'
   gluon-yolo demo --model runs/cells clip.mp4 --json found.json
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     check_outputs({"--json": args.json}, output_folders(args, written), model_files(args))
     found = Found(Path(args.json) if args.json else None)
     looked: list[Path] = []
-    with saying(lambda: f"demo, {_until_then(args, len(sources), looked, found)}"):
+    with saying(lambda: f"demo, {_until_then(args, len(sources), looked, found, written)}"):
         predictor = open_predictor(args)
         # The first call plans the network's memory, which no picture's time should show.
         predictor.detect_batch(np.zeros((1, *predictor.size_hw, 3), dtype=np.uint8))
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"note: {note}", file=sys.stderr)
         for problem in problems:
             print(typed(f"error: {problem}"), file=sys.stderr)
-        failed = len(problems)
+        failed, unwritten = len(problems), 0
         outputs = _outputs(args, predictor, names, written)
         with found:
             for source in sources:
@@ -118,10 +118,13 @@ def run(args: argparse.Namespace) -> int:
                 except UserError as error:
                     print(typed(f"error: {error}"), file=sys.stderr)
                     failed += 1
+                    unwritten += isinstance(error, NotWritten)
     done = len(sources) + len(problems) - failed
     places = [place for place in (str(out) if written.count else "", args.json) if place]
     where = f"results are in {' and '.join(places)}" if places else "nothing is written"
-    trouble = f"; {failed} could not be read, see above" if failed else ""
+    counts = {"read": failed - unwritten, "written": unwritten}
+    trouble = ", ".join(f"{count} could not be {what}" for what, count in counts.items() if count)
+    trouble = trouble and f"; {trouble}, see above"
     print(f"{done} done, {counted(len(found), 'object')}{trouble}; {where}")
     return 1 if failed else 0
 
@@ -148,11 +151,13 @@ def _outputs(args: argparse.Namespace, predictor: Predictor, names: ResultNames,
     )
 
 
-def _until_then(args: argparse.Namespace, sources: int, looked: list[Path], found: Found) -> str:
+def _until_then(
+    args: argparse.Namespace, sources: int, looked: list[Path], found: Found, written: Written
+) -> str:
     """Say where a stopped run was, and what is left of it."""
     if not looked:
         return "before the first source; nothing is written"
-    left = [f"what was drawn until then is in {args.out}"] if any(path.exists() for path in looked) else []
+    left = [f"what was drawn until then is in {args.out}"] if written.count else []
     left += [f"{counted(len(found), 'object')} in {args.json}"] if args.json else []
     return f"at source {len(looked)} of {sources}; {', '.join(left) or 'nothing is written'}"
 

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import NotWritten, UserError
 
 _LAST_WEBCAM = 2**31 - 1  # a number in OpenCV
 USUAL_FPS = 25.0  # where a video or a webcam does not say
@@ -131,7 +131,7 @@ class VideoWriter:
                 str(self._part), cv2.VideoWriter.fourcc(*"mp4v"), self._fps, self._size_wh
             )
             if not self._writer.isOpened():
-                raise UserError(
+                raise NotWritten(
                     f"{self._path}: cannot be written as MP4; check the folder, and OpenCV's video support"
                 )
         if frame.shape[1::-1] != self._size_wh:  # OpenCV would drop it without a word

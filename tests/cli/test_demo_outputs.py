@@ -11,8 +11,8 @@ import pytest
 from gluon_yolo.cli import main
 from gluon_yolo.cli.demo_outputs import class_folders, crop
 from gluon_yolo.data.pictures import read_picture
-from gluon_yolo.errors import UserError
 from gluon_yolo.inference.predictions import read_predictions
+from gluon_yolo.inference.sources import ResultNames
 from tests.cli.fake_demo import make_pictures, use
 from tests.cli.test_demo import contents, results, write_video
 
@@ -186,14 +186,21 @@ def test_names_as_long_as_file_systems_take(folder, capsys, monkeypatch):
     assert results(folder) == ["crops", "labels", f"{'像' * 82}.png"]
 
 
-def test_what_is_written_is_not_called_nothing(folder, capsys, monkeypatch):
-    """Where the drawing is there, and the crop beside it fails."""
+def test_what_is_written_and_what_is_not(folder, capsys, monkeypatch):
+    """Where a drawing is there, and its crops fail; beside a picture that cannot be read."""
     make_pictures(folder, "in/a.png")
-    monkeypatch.setattr(
-        "gluon_yolo.cli.demo_outputs.crop", lambda *words: (_ for _ in ()).throw(UserError("no crop"))
-    )
+    (folder / "in" / "b.png").write_bytes(b"no picture")
+    place = ResultNames.place
+
+    def full(self, to, *words, **options):
+        return to / "none" / "x.png" if to.name == "square" else place(self, to, *words, **options)
+
+    monkeypatch.setattr(ResultNames, "place", full)
     assert demo("in", "--save-crops") == 1
-    assert capsys.readouterr().out.splitlines()[-1].endswith("; results are in demo_out")
+    said = capsys.readouterr()
+    assert "error: demo_out/crops/square/none/x.png: cannot be written: No such file" in said.err
+    counts = "1 could not be read, 1 could not be written, see above"
+    assert said.out.splitlines()[-1] == f"0 done, 0 objects; {counts}; results are in demo_out"
 
 
 def test_how_it_is_drawn(folder, monkeypatch):
