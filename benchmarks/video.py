@@ -23,6 +23,7 @@ import numpy as np
 from alive import alive
 
 from gluon_yolo.cli.demo_outputs import Outputs
+from gluon_yolo.cli.demo_results import Found
 from gluon_yolo.cli.demo_video import look_at_video
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.sources import ResultNames, Source
@@ -92,7 +93,7 @@ def side_by_side(predictor: Predictor, video: Path, out: Path) -> None:
     with contextlib.redirect_stdout(io.StringIO()):
         source = Source(str(video), video)
         outputs = Outputs(predictor.class_names, ResultNames(out.parent, [source]), out.parent)
-        look_at_video(predictor, source, out, [], outputs)
+        look_at_video(predictor, source, out, Found(None), outputs)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import NotWritten
 
 
 @contextlib.contextmanager
@@ -76,8 +76,8 @@ def _sha256(path: Path) -> str:
 
 @contextlib.contextmanager
 def writing(path: Path, advice: str) -> Iterator[None]:
-    """Turn a failure to write into a UserError: the path, the system's reason, what to do."""
+    """Turn a failure to write into a NotWritten: the path, the system's reason, what to do."""
     try:
         yield
     except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror or error}; {advice}") from error
+        raise NotWritten(f"{path}: cannot be written: {error.strerror or error}; {advice}") from error

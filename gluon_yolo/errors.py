@@ -12,6 +12,10 @@ class UserError(Exception):
     status = 2
 
 
+class NotWritten(UserError):
+    """A file or folder cannot be written."""
+
+
 class NothingToLearn(UserError):
     """The training pictures show nothing, or nothing that is large enough, to learn from."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from gluon_yolo.errors import UserError
 
+_MOST = 250  # bytes of a name with its ending: .part comes behind while a file is written
 LONGEST = 200  # bytes: a file name has 255 at most, and endings and numbers come behind
 # What some system does not take, or takes for something else; lone surrogates are bytes that are no text.
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]')
@@ -35,6 +37,13 @@ def made_name(text: str) -> str:
     name = _FORBIDDEN.sub("_", text).strip(" ._-")
     name = name.encode()[:LONGEST].decode(errors="ignore").rstrip(" .")
     return f"{name}_" if _DEVICES.fullmatch(name) else name
+
+
+def fitted(stem: str, ending: str) -> str:
+    """Return a file's name, whose stem is cut where the whole is longer than file systems take."""
+    while stem and len(os.fsencode(stem + ending)) > _MOST:
+        stem = stem[:-1]
+    return stem + ending
 
 
 def _wrong(name: str) -> str:

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 constexpr const char* kUsage = R"(usage: detect MODEL PICTURE... [--threshold 0.3] [--nms 0.45] [--agnostic]
               [--max-detections K] [--draw DIR]
 
-Finds objects in pictures. MODEL is a folder that `gluon_yolo export` wrote, or the NAME.json in it.
+Finds objects in pictures. MODEL is a folder that `python -m gluon_yolo export` wrote, or the NAME.json in it.
 One line of JSON for each object goes to the standard output, the picture's best first, boxes in its own pixels:
   {"image": "street.jpg", "class": "car", "score": 0.91234, "box": [x1, y1, x2, y2]}
 

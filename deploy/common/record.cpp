@@ -51,7 +51,7 @@ fs::path find(const fs::path& model) {
             records.push_back(entry.path());
         }
     }
-    if (records.empty()) throw UserError(model.string() + ": holds no model (a NAME.json of `gluon_yolo export`)");
+    if (records.empty()) throw UserError(model.string() + ": holds no model (a NAME.json of `python -m gluon_yolo export`)");
     if (records.size() > 1) throw UserError(model.string() + ": holds several models; name one's NAME.json");
     return records.front();
 }
@@ -80,7 +80,7 @@ void read_graph(const json& graphs, const std::string& format, const fs::path& f
         std::string held;
         for (const auto& graph : graphs.items()) held += (held.empty() ? "" : ", ") + graph.key();
         throw UserError("the model is there as " + (held.empty() ? "a training run" : held) + ", and not as " +
-                        format + "; write it with `gluon_yolo export --format " + format + "`");
+                        format + "; write it with `python -m gluon_yolo export --format " + format + " --out FOLDER RUN`");
     }
     const json& graph = graphs.at(format);
     record.cut = graph.at("cut").get<std::string>();
@@ -95,7 +95,7 @@ void read_graph(const json& graphs, const std::string& format, const fs::path& f
 Record read_record(const fs::path& model, const std::string& format) {
     const fs::path file = find(model);
     const std::optional<json> content = parse(file);
-    if (!content) throw UserError(file.string() + ": is no model's record (a NAME.json of `gluon_yolo export`)");
+    if (!content) throw UserError(file.string() + ": is no model's record (a NAME.json of `python -m gluon_yolo export`)");
     if (const auto version = content->at("format").get<int>(); version != kFormat) {
         throw UserError(file.string() + ": is of format " + std::to_string(version) + ", and this program reads " +
                         std::to_string(kFormat) + "; export the model again, or update this program");

@@ -48,7 +48,7 @@ struct Record {
 
 // Reads the record of an exported model.
 //
-// model:   the folder that `gluon_yolo export` wrote, or the NAME.json in it.
+// model:   the folder that `python -m gluon_yolo export` wrote, or the NAME.json in it.
 // format:  "ncnn" or "symbol".
 // Throws UserError: there is no such model, it is of another version, or lacks this format.
 Record read_record(const std::filesystem::path& model, const std::string& format);

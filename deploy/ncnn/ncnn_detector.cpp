@@ -19,7 +19,8 @@ NcnnDetector::NcnnDetector(const Record& record, int threads) : record_(record) 
     const std::filesystem::path &param = record.files[0], &weights = record.files[1];
     for (const auto& file : {param, weights}) {
         if (!std::filesystem::is_regular_file(file)) {
-            throw UserError(file.string() + ": no such file; write it with `gluon_yolo export --format ncnn`");
+            throw UserError(file.string() + ": no such file; write it with `python -m gluon_yolo export --format ncnn" +
+                            " --out FOLDER RUN`");
         }
     }
     if (net_.load_param(param.c_str()) != 0) throw UserError(param.string() + ": damaged, or no file of ncnn's");

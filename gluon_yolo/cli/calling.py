@@ -15,7 +15,7 @@ NAME = "gluon-yolo"
 """What messages call the program; :func:`typed` puts how it was called in its place."""
 DOORS = {"train": "train_yolo3_mobilenet.py", "eval": "eval_yolo3.py", "demo": "demo.py"}
 _ROOT = Path(__file__).resolve().parents[2]
-_CALL = re.compile(rf"(?<![\w./-]){NAME} (?=[a-z])([a-z]+)?")
+_CALL = re.compile(rf"(?<![\w./-]){NAME}(?: ([a-z]+)|(?= (?:--?[a-z]|\[|COMMAND)))")
 
 
 def typed(text: str) -> str:
@@ -24,20 +24,21 @@ def typed(text: str) -> str:
     ``gluon-yolo export RUN`` becomes ``python -m gluon_yolo export RUN`` for who called it so, and
     ``gluon-yolo demo`` becomes ``python demo.py`` for who called a script.
     """
-    return _CALL.sub(lambda call: command(call.group(1)), text)
+    return _CALL.sub(lambda call: command(call.group(1) or ""), text)
 
 
 def command(name: str) -> str:
-    """Return what begins the line of a command, such as ``train``."""
+    """Return what begins the line of a command, such as ``train``; of the program alone where it is empty."""
+    behind = f" {name}" if name else ""
     called = Path(sys.argv[0])
     if called.stem == NAME:
-        return f"{_place(called)} {name}"
+        return f"{_place(called)}{behind}"
     is_door = called.name in DOORS.values()
     if is_door and name in DOORS and called.with_name(DOORS[name]).is_file():
         return f"{this_python()} {shlex.quote(str(called.with_name(DOORS[name])))}"
     if is_door or (called.name == "__main__.py" and called.parent.name == "gluon_yolo"):
-        return f"{_path()}{this_python()} -m gluon_yolo {name}"
-    return f"{NAME} {name}"  # another program calls this one
+        return f"{_path()}{this_python()} -m gluon_yolo{behind}"
+    return f"{NAME}{behind}"  # another program calls this one
 
 
 def this_python() -> str:

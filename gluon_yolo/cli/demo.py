@@ -7,34 +7,37 @@ import contextlib
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.demo_outputs import Outputs, add_output_arguments, output_folders
-from gluon_yolo.cli.demo_results import Record, limit_note, milliseconds, records, summary, write_json
+from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, records, summary
 from gluon_yolo.cli.demo_video import look_at_video
+from gluon_yolo.cli.demo_written import Written
 from gluon_yolo.cli.model_flags import add_model_arguments, model_files, open_predictor
 from gluon_yolo.cli.number_flags import Within
-from gluon_yolo.cli.outputs import check_outputs, make_folder
+from gluon_yolo.cli.outputs import check_outputs
 from gluon_yolo.cli.stopped import saying
 from gluon_yolo.data.pictures import decode_picture, read_picture
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import NotWritten, UserError
 from gluon_yolo.heartbeat import HEARTBEAT
 from gluon_yolo.inference.sources import ResultNames, Source, find_sources, left_out_of, looked_up
-from gluon_yolo.inference.web import SECONDS
+from gluon_yolo.inference.web import LONGEST, SECONDS
 from gluon_yolo.text import counted
-from gluon_yolo.visualize import write_picture
 
 if TYPE_CHECKING:
     from gluon_yolo.inference.predictor import Predictor
 
 HELP = """\
 Draw the boxes that a model finds in pictures, folders of pictures, patterns, videos, a webcam or a stream.
-Needs no display: the drawn pictures (for videos and streams an MP4) go to --out; no source is overwritten.
-One line per picture says what was found, and the milliseconds of pre-process, network and post-process. A
-stream that breaks off is opened again, with growing pauses. Exit status 1 when a source could not be read.
+Needs no display: the drawn pictures (for videos and streams an MP4) go to --out, where only what an earlier
+demo wrote is overwritten. One line per picture says what was found, and the milliseconds of pre-process,
+network and post-process. A stream that breaks off is opened again, with growing pauses. Exit status 1 when a
+source could not be read, or its result not written.
 
   gluon-yolo demo --model exported street.jpg more_pictures/ 'day*/*.png'
   gluon-yolo demo --model runs/cells clip.mp4 --json found.json
@@ -64,7 +67,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     wait_help = "seconds to wait for a URL to answer, and for a stream's next frame (default: %(default)s)"
     parser.add_argument(
-        "--timeout", type=float, action=Within, least=0.1, default=SECONDS, metavar="S", help=wait_help
+        "--timeout",
+        type=float,
+        action=Within,
+        least=0.1,
+        most=LONGEST,
+        default=SECONDS,
+        metavar="S",
+        help=wait_help,
     )
     add_output_arguments(parser)
 
@@ -75,13 +85,14 @@ def run(args: argparse.Namespace) -> int:
     if not sources:
         raise UserError("\n".join(problems))
     out = Path(args.out)
-    names = ResultNames(out, sources, own_stems=args.save_txt or args.save_crops)
+    written = Written(out)
+    names = ResultNames(out, sources, args.save_txt or args.save_crops, written.is_free)
     if args.json and not names.reserve(Path(args.json)):
         raise UserError(f"--json {args.json}: is one of the sources; name another file")
-    check_outputs({"--json": args.json}, output_folders(args), model_files(args))
-    found: list[Record] = []
+    check_outputs({"--json": args.json}, output_folders(args, written), model_files(args))
+    found = Found(Path(args.json) if args.json else None)
     looked: list[Path] = []
-    with saying(lambda: f"demo, {_until_then(args, len(sources), looked, found)}"):
+    with saying(lambda: f"demo, {_until_then(args, len(sources), looked, found, written)}"):
         predictor = open_predictor(args)
         # The first call plans the network's memory, which no picture's time should show.
         predictor.detect_batch(np.zeros((1, *predictor.size_hw, 3), dtype=np.uint8))
@@ -90,10 +101,10 @@ def run(args: argparse.Namespace) -> int:
         for note in left_out_of(args.sources):
             print(f"note: {note}", file=sys.stderr)
         for problem in problems:
-            print(f"error: {problem}", file=sys.stderr)
-        failed = len(problems)
-        outputs = _outputs(args, predictor, names)
-        try:
+            print(typed(f"error: {problem}"), file=sys.stderr)
+        failed, unwritten = len(problems), 0
+        outputs = _outputs(args, predictor, names, written)
+        with found:
             for source in sources:
                 try:
                     with _scratch(source) as scratch:
@@ -105,15 +116,15 @@ def run(args: argparse.Namespace) -> int:
                         else:
                             look_at_picture(predictor, source, looked[-1], found, outputs)
                 except UserError as error:
-                    print(f"error: {error}", file=sys.stderr)
+                    print(typed(f"error: {error}"), file=sys.stderr)
                     failed += 1
-        finally:
-            if args.json:
-                write_json(Path(args.json), found)
+                    unwritten += isinstance(error, NotWritten)
     done = len(sources) + len(problems) - failed
-    written = [place for place in (str(out) if done else "", args.json) if place]
-    where = f"results are in {' and '.join(written)}" if written else "nothing is written"
-    trouble = f"; {failed} could not be read, see above" if failed else ""
+    places = [place for place in (str(out) if written.count else "", args.json) if place]
+    where = f"results are in {' and '.join(places)}" if places else "nothing is written"
+    counts = {"read": failed - unwritten, "written": unwritten}
+    trouble = ", ".join(f"{count} could not be {what}" for what, count in counts.items() if count)
+    trouble = trouble and f"; {trouble}, see above"
     print(f"{done} done, {counted(len(found), 'object')}{trouble}; {where}")
     return 1 if failed else 0
 
@@ -125,7 +136,7 @@ def _scratch(source: Source) -> contextlib.AbstractContextManager[str]:
     return tempfile.TemporaryDirectory(prefix="gluon_yolo-")
 
 
-def _outputs(args: argparse.Namespace, predictor: Predictor, names: ResultNames) -> Outputs:
+def _outputs(args: argparse.Namespace, predictor: Predictor, names: ResultNames, written: Written) -> Outputs:
     """Return what draws and writes, as the arguments say."""
     return Outputs(
         predictor.class_names,
@@ -136,20 +147,23 @@ def _outputs(args: argparse.Namespace, predictor: Predictor, names: ResultNames)
         labels=not args.hide_labels,
         scores=not args.hide_scores,
         line_width=args.line_width,
+        written=written,
     )
 
 
-def _until_then(args: argparse.Namespace, sources: int, looked: list[Path], found: list[Record]) -> str:
+def _until_then(
+    args: argparse.Namespace, sources: int, looked: list[Path], found: Found, written: Written
+) -> str:
     """Say where a stopped run was, and what is left of it."""
     if not looked:
         return "before the first source; nothing is written"
-    left = [f"what was drawn until then is in {args.out}"] if any(path.exists() for path in looked) else []
+    left = [f"what was drawn until then is in {args.out}"] if written.count else []
     left += [f"{counted(len(found), 'object')} in {args.json}"] if args.json else []
     return f"at source {len(looked)} of {sources}; {', '.join(left) or 'nothing is written'}"
 
 
 def look_at_picture(
-    predictor: Predictor, source: Source, result: Path, found: list[Record], outputs: Outputs
+    predictor: Predictor, source: Source, result: Path, found: Found, outputs: Outputs
 ) -> None:
     """Find, draw, write and print one picture.
 
@@ -165,12 +179,11 @@ def look_at_picture(
     reading = (time.perf_counter() - begin) * 1e3
     detections = predictor(picture)
     timings = {**predictor.timings, "preprocess": reading + predictor.timings["preprocess"]}
-    make_folder("--out", result.parent)
-    write_picture(result, outputs.drawn(picture, detections))
+    outputs.write_drawing(result, picture, detections)
     outputs.write_beside(result, picture, detections)
-    objects = summary(detections.class_ids, predictor.class_names)
+    objects = summary(Counter(detections.class_ids.tolist()), predictor.class_names)
     print(f"{source.name}: {objects}; {milliseconds(timings)} -> {result}")
     HEARTBEAT.heard()
     if note := limit_note(len(detections), predictor):
         print(f"{source.name}: {note}")
-    found += records(source.name, detections, predictor.class_names)
+    found.add(records(source.name, detections, predictor.class_names))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -11,17 +12,18 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.atomic import writing
+from gluon_yolo.cli.demo_written import Written
 from gluon_yolo.cli.number_flags import Within
-from gluon_yolo.cli.outputs import make_folder, write_file
+from gluon_yolo.cli.outputs import make_folder
 from gluon_yolo.drawing import draw
 from gluon_yolo.errors import UserError
+from gluon_yolo.file_names import made_name
 from gluon_yolo.inference.predictions import format_predictions
 from gluon_yolo.inference.sources import ResultNames
 from gluon_yolo.structures import Detections
 from gluon_yolo.visualize import write_picture
 
 CROPS, LABELS, NAMES = "crops", "labels", "classes.names"
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # folders that Windows has not
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,17 +51,22 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def output_folders(args: argparse.Namespace) -> dict[str, str | None]:
+def output_folders(args: argparse.Namespace, written: Written) -> dict[str, str | None]:
     """Return the folders that will be written to, by flag.
 
+    Args:
+        args: the command's.
+        written: what of the folder is demo's own.
+
     Raises:
-        UserError: label files of another origin are where predictions would go.
+        UserError: files of another origin are where predictions would go.
     """
     labels = Path(args.out) / LABELS
-    if args.save_txt and not (labels / NAMES).is_file() and any(labels.glob("*.txt")):
+    stranger = next(written.strangers(labels), None) if args.save_txt else None
+    if stranger is not None:
         raise UserError(
-            f"--save-txt: {labels} holds label files that no demo wrote, which would be overwritten; name "
-            "another folder with --out"
+            f"--save-txt: {labels} holds label files that no demo wrote, or that were changed since, such as "
+            f"{stranger.relative_to(labels)}; they are not touched: name another folder with --out"
         )
     folders = {"--out": args.out}
     folders.update({"--save-crops": str(Path(args.out) / CROPS)} if args.save_crops else {})
@@ -78,6 +85,7 @@ class Outputs:
         labels: whether boxes are drawn with their labels.
         scores: whether these show scores.
         line_width: of the boxes, in pixels; None takes what suits the picture.
+        written: notes what is written; None notes it for the folder of all results.
     """
 
     def __init__(
@@ -90,8 +98,10 @@ class Outputs:
         labels: bool = True,
         scores: bool = True,
         line_width: int | None = None,
+        written: Written | None = None,
     ) -> None:
         self._class_names, self._names, self._out = class_names, names, out
+        self._written = written or Written(out)
         self._crops, self._txt = crops, txt
         self._style: dict[str, Any] = {"labels": labels, "scores": scores, "line_width": line_width}
         self._folders = class_folders(class_names)
@@ -100,6 +110,20 @@ class Outputs:
     def drawn(self, picture: np.ndarray, found: Detections) -> np.ndarray:
         """Return a copy of a picture with what was found in it."""
         return draw(picture, found, self._class_names, **self._style)
+
+    def write_drawing(self, result: Path, picture: np.ndarray, found: Detections) -> None:
+        """Write the drawing of a picture.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        make_folder("--out", result.parent)
+        write_picture(result, self.drawn(picture, found))
+        self._written.note(result)
+
+    def note_video(self, result: Path) -> None:
+        """Keep in mind that a video is written, if it is."""
+        self._written.note(result)
 
     def write_beside(
         self, result: Path, picture: np.ndarray, found: Detections, frame: int | None = None
@@ -123,18 +147,27 @@ class Outputs:
             for number, (box, class_id) in enumerate(zip(found.boxes, found.class_ids.tolist())):
                 folder = self._out / CROPS / self._folders[class_id]
                 make_folder("--save-crops", folder)
-                write_picture(self._names.place(folder, f"{stem}_{number}", suffix), crop(picture, box))
+                path = self._names.place(folder, f"{stem}_{number}", suffix, keep=False)
+                write_picture(path, crop(picture, box))
+                self._written.note(path)
 
     def _write_predictions(self, result: Path, lines: str, frame: int | None) -> None:
         """Write a picture's or a frame's file, and before the first one the classes' names."""
         folder = self._out / LABELS
         path = folder / f"{result.stem}.txt" if frame is None else folder / result.stem / f"{frame:06d}.txt"
         if not self._named:
-            write_file("--save-txt", folder / NAMES, "".join(f"{name}\n" for name in self._class_names))
+            self._write_text(folder / NAMES, "".join(f"{name}\n" for name in self._class_names))
             self._named = True
+        self._write_text(path, lines)
+
+    def _write_text(self, path: Path, text: str) -> None:
+        """Write a file that is noted before it has its name: a kill leaves none that looks like a user's."""
         make_folder("--save-txt", path.parent)
+        part = path.with_name(f"{path.name}.part")
         with writing(path, "name another place with --out"):
-            path.write_text(lines, encoding="utf-8")
+            part.write_text(text, encoding="utf-8", errors="surrogateescape")
+            self._written.note(path, at=part)
+            os.replace(part, path)
 
 
 def crop(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -150,16 +183,10 @@ def class_folders(class_names: Sequence[str]) -> list[str]:
     folders: list[str] = []
     taken: set[str] = set()
     for class_id, name in enumerate(class_names):
-        folder = _free(_plain(name) or f"class_{class_id}", taken)
+        folder = _free(made_name(re.sub(r"[^\w .-]+", "_", name)) or f"class_{class_id}", taken)
         taken.add(folder.casefold())
         folders.append(folder)
     return folders
-
-
-def _plain(name: str) -> str:
-    """Return a name as a folder may have it."""
-    plain = re.sub(r"[^\w .-]+", "_", name).strip(" .")[:100]
-    return f"{plain}_" if _RESERVED.fullmatch(plain) else plain
 
 
 def _free(name: str, taken: Collection[str]) -> str:

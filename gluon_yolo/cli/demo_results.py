@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
 
-import numpy as np
-
+from gluon_yolo.atomic import replacing, writing
 from gluon_yolo.boxes import candidates_for
-from gluon_yolo.cli.outputs import write_file
+from gluon_yolo.cli.outputs import make_folder
 from gluon_yolo.structures import Detections
 from gluon_yolo.text import counted
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from gluon_yolo.inference.predictor import Predictor
 
 Record = dict[str, Any]
+_ELSEWHERE = "name another place with --json"
 
 
 def records(name: str, detections: Detections, class_names: Sequence[str], **more: int) -> list[Record]:
@@ -36,11 +38,15 @@ def records(name: str, detections: Detections, class_names: Sequence[str], **mor
     ]
 
 
-def summary(class_ids: np.ndarray, class_names: Sequence[str]) -> str:
-    """Say how many objects there are, and of which classes, the most frequent first."""
-    counts = Counter(class_ids.tolist()).most_common()
-    named = ", ".join(f"{class_names[class_id]} {count}" for class_id, count in counts)
-    return counted(len(class_ids), "object") + (f" ({named})" if named else "")
+def summary(counts: Counter[int], class_names: Sequence[str]) -> str:
+    """Say how many objects there are, and of which classes, the most frequent first.
+
+    Args:
+        counts: how many there are of each class, by its id.
+        class_names: of the model.
+    """
+    named = ", ".join(f"{class_names[class_id]} {count}" for class_id, count in counts.most_common())
+    return counted(sum(counts.values()), "object") + (f" ({named})" if named else "")
 
 
 def limit_note(count: int, predictor: Predictor) -> str:
@@ -71,11 +77,55 @@ def milliseconds(timings: dict[str, float]) -> str:
     return ", ".join(f"{name} {timings[part]:.1f} ms" for part, name in names.items())
 
 
-def write_json(path: Path, found: list[Record]) -> None:
-    """Write the records, whole or not at all.
+class Found:
+    """Counts what was found, and writes records to a file as they come; a context manager.
 
-    Raises:
-        UserError: when the file cannot be written.
+    Nothing is kept in memory. The file has its name once the block is left, however that is.
+
+    Args:
+        path: of the file, a list in JSON, an object a line; None writes none.
     """
-    lines = ",\n".join(json.dumps(record, ensure_ascii=False) for record in found)
-    write_file("--json", path, f"[\n{lines}\n]\n")
+
+    def __init__(self, path: Path | None) -> None:
+        self._count = 0
+        self._path = path
+        self._open = contextlib.ExitStack()
+        self._file: TextIO | None = None
+
+    def __len__(self) -> int:
+        """Return how many were found."""
+        return self._count
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Count records, and write them where they are asked for.
+
+        Raises:
+            UserError: when the file cannot be written.
+        """
+        if self._path is not None and records:
+            with writing(self._path, _ELSEWHERE):
+                file = self._file = self._file or self._begun(self._path)
+                lines = ",\n".join(json.dumps(record, ensure_ascii=False) for record in records)
+                file.write(f",\n{lines}" if self._count else lines)
+        self._count += len(records)
+
+    def _begun(self, path: Path) -> TextIO:
+        make_folder("--json", path.parent)
+        part = self._open.enter_context(replacing(path))
+        # Bytes of a name that are no text become \udc80 and the like, which JSON reads back.
+        file = self._open.enter_context(part.open("w", encoding="utf-8", errors="backslashreplace"))
+        file.write("[\n")
+        return file
+
+    def __enter__(self) -> Found:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._path is None:
+            return
+        with writing(self._path, _ELSEWHERE):
+            file = self._file or self._begun(self._path)
+            with self._open:
+                file.write("\n]\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from tqdm import tqdm
 
 from gluon_yolo.bars import Bar
 from gluon_yolo.cli.demo_outputs import Outputs
-from gluon_yolo.cli.demo_results import Record, limit_note, milliseconds, records, summary
+from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, records, summary
 from gluon_yolo.cli.outputs import make_folder
 from gluon_yolo.inference.sources import Source
 from gluon_yolo.inference.stages import ReadAhead, WriteBehind
@@ -30,7 +31,7 @@ def look_at_video(
     predictor: Predictor,
     source: Source,
     result: Path,
-    found: list[Record],
+    found: Found,
     outputs: Outputs,
     frames: int | None = None,
     reconnect: int = 5,
@@ -58,51 +59,59 @@ def look_at_video(
     Raises:
         UserError: when the video cannot be read, or the result not written.
     """
-    classes: list[np.ndarray] = []
+    # Counts alone, and no list of what was seen: a stream may have no end.
+    count = 0
+    classes: Counter[int] = Counter()
     totals = dict.fromkeys(predictor.timings, 0.0)
     names, limited, ending = predictor.class_names, 0, ""
     with _reader(source, reconnect, timeout) as video:
         total = frames if video.frames is None else min(frames or video.frames, video.frames)
-        with VideoWriter(result, video.fps) as writer, Bar(total, source.name, "frame") as bar:
+        try:
+            with VideoWriter(result, video.fps) as writer, Bar(total, source.name, "frame") as bar:
 
-            def write(item: tuple[int, np.ndarray, Detections]) -> None:
-                number, frame, detections = item
-                writer.write(outputs.drawn(frame, detections))
-                outputs.write_beside(result, frame, detections, number)
+                def write(item: tuple[int, np.ndarray, Detections]) -> None:
+                    number, frame, detections = item
+                    writer.write(outputs.drawn(frame, detections))
+                    outputs.write_beside(result, frame, detections, number)
 
-            begin = time.perf_counter()
-            try:
-                read = ReadAhead(itertools.islice(video, frames), stop=video.stop)
-                with read as ahead, WriteBehind(write) as behind:
-                    for number, frame in enumerate(ahead):
-                        detections = predictor(frame)
-                        limited += bool(limit_note(len(detections), predictor))
-                        if number == 0:
-                            make_folder("--out", result.parent)
-                        behind.put((number, frame, detections))
-                        found += records(source.name, detections, names, frame=number)
-                        classes.append(detections.class_ids)
-                        totals = {part: totals[part] + spent for part, spent in predictor.timings.items()}
-                        bar.update()
-            except KeyboardInterrupt:
-                if not source.live or not classes:
-                    raise
-                ending = "Ctrl-C"
-            seconds = time.perf_counter() - begin
-    means = milliseconds({part: spent / len(classes) for part, spent in totals.items()})
-    objects = summary(np.concatenate(classes), names)
-    speed = f"{len(classes) / seconds:.1f} frames a second"
-    print(f"{source.name}: {counted(len(classes), 'frame')}, {objects}; {means} a frame, {speed} -> {result}")
+                begin = time.perf_counter()
+                try:
+                    read = ReadAhead(
+                        itertools.islice(video, frames and min(frames, sys.maxsize)), stop=video.stop
+                    )
+                    with read as ahead, WriteBehind(write) as behind:
+                        for number, frame in enumerate(ahead):
+                            detections = predictor(frame)
+                            limited += bool(limit_note(len(detections), predictor))
+                            if number == 0:
+                                make_folder("--out", result.parent)
+                            behind.put((number, frame, detections))
+                            found.add(records(source.name, detections, names, frame=number))
+                            classes.update(detections.class_ids.tolist())
+                            count = number + 1
+                            totals = {part: totals[part] + spent for part, spent in predictor.timings.items()}
+                            bar.update()
+                except KeyboardInterrupt:
+                    if not source.live or not count:
+                        raise
+                    ending = "Ctrl-C"
+                seconds = time.perf_counter() - begin
+        finally:
+            outputs.note_video(result)
+    means = milliseconds({part: spent / count for part, spent in totals.items()})
+    objects = summary(classes, names)
+    speed = f"{count / seconds:.1f} frames a second"
+    print(f"{source.name}: {counted(count, 'frame')}, {objects}; {means} a frame, {speed} -> {result}")
     if limited:
         print(
-            f"{source.name}: in {limited} of {counted(len(classes), 'frame')} --max-detections "
+            f"{source.name}: in {limited} of {counted(count, 'frame')} --max-detections "
             f"{predictor.max_detections} cut something off"
         )
     if source.url is not None:
         print(f"{source.name}: ended: {ending or video.ending or f'--frames {frames}'}")
-    if source.camera is None and total is not None and len(classes) < total:
+    if source.camera is None and total is not None and count < total:
         print(
-            f"warning: {source.name}: ends after {len(classes)} of {video.frames} frames: the file is cut "
+            f"warning: {source.name}: ends after {count} of {video.frames} frames: the file is cut "
             f"short or damaged, or counts them wrongly; {result} has those that could be read",
             file=sys.stderr,
         )

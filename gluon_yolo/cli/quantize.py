@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gluon_yolo.cli import quantize_data
+from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.export import (
     Model,
     add_suppression_arguments,
@@ -144,7 +145,7 @@ def _quantize(args: argparse.Namespace, out: Path, precisions: list[str], format
         elif "bfloat16" in precisions:
             print("bfloat16 is not written: this processor does not compute in it (avx512_bf16)")
     except WrongResults as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(typed(f"error: {error}"), file=sys.stderr)
         return 1
     rows = [row for row, _ in made]
     for row, took in zip(rows, time_side_by_side([network for _, network in made], request.size_hw)):

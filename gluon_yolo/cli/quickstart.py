@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import importlib.util
 import json
 import shlex
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     formats = ",".join(kind for kind in FORMATS if installed(kind))
     step("export", trained, "--format", formats, "--out", model)
     step("eval", "--model", model, "--data", data, "--json", scores)
-    step("demo", "--model", model, data / "JPEGImages" / SHOWN, "--out", pictures)
+    step("demo", "--model", model, Path(glob.escape(str(data)), "JPEGImages", SHOWN), "--out", pictures)
 
     numbers = json.loads(scores.read_text(encoding="utf-8"))
     score, f1 = numbers["VOC_mAP50"] or 0, numbers["F1"] or 0

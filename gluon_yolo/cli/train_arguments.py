@@ -147,9 +147,13 @@ def _add_first(group: Any) -> None:
 def _add_sizes(group: Any) -> None:
     shapes = (
         "train at these sizes, multiples of 32, drawn at random, so that objects of any size are found; such "
-        "as 320,416,320x480 (height first). The largest decides how much memory is needed"
+        "as 320,416,320x480 (height first). The largest decides how much memory is needed. A CPU "
+        "keeps to --data-shape, unless they are given"
     )
-    fixed = "train at --data-shape only: quicker, in less memory; for objects that are always about as large"
+    fixed = (
+        "train at --data-shape only, as a CPU does by default: quicker, in less memory; for objects that are "
+        "always about as large"
+    )
     anchors = (
         "own: the network's, YOLOv3's nine mostly; better: found on the training pictures at --data-shape, "
         "each level's for the boxes that it answers for, where that gains 0.1 of mean overlap; auto: found "

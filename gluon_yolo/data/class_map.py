@@ -46,8 +46,9 @@ class ClassMap:
                 f"{model} and {dataset.report.title} disagree on the classes: the model knows "
                 f"{len(class_names)} ({listed(class_names)}), the data has {len(dataset.class_names)} "
                 f"({listed(dataset.class_names)}), of which the model does not know {listed(unknown)}. "
-                "Names must match exactly: say with --class-map FILE what the data calls otherwise "
-                "(lines NAME = OTHER NAME), or leave classes out with --only"
+                "Names must match exactly, but for the spellings of VOC, COCO and darknet (sofa is couch): "
+                "say with --class-map FILE what the data calls otherwise (lines NAME = OTHER NAME), or leave "
+                "classes out with --only"
             )
         places: dict[str, int] = {}
         for class_id, (name, own) in enumerate(known.items()):

@@ -130,7 +130,7 @@ _MP4, _AVI = _other("a video (MP4)", ".mp4", _VIDEO), _other("a video (AVI)", ".
 _PFM = _refused("a PFM of float samples", ".pfm", _SCALE)
 _DICOM = _refused("a DICOM file", ".dcm", _SCALE)
 _TAR, _ZEROS = _other("a tar archive", ".tar", _UNPACK), _other("a file of zeros only", "")
-_HTML = _other(
+HTML = _other(
     "a web page (HTML)", ".html", "such as a login page, saved in the picture's place; get it again"
 )
 _SVG = _refused("an SVG", ".svg", "draw it at the size that is wanted, and save it as PNG or JPEG")
@@ -210,7 +210,7 @@ def _text_kind(beginning: bytes) -> Kind | None:
     text = beginning.removeprefix(b"\xef\xbb\xbf").lstrip()
     lower = text.lower()
     if b"<html" in lower or lower.startswith(b"<!doctype html"):
-        return _HTML
+        return HTML
     if b"<svg" in lower and lower.startswith((b"<svg", b"<?xml", b"<!doctype svg", b"<!--")):
         return _SVG
     if not text or re.search(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]", text):

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ log = logging.getLogger("gluon_yolo")
 FORMAT = 2  # 1, which described one graph and named no files, is still read
 RUN_RECORD = "model.json"
 WHICH = ("best", "last")  # of a run's weights: RUN is RUN/best, where there are any
+_EXPORT = "gluon-yolo export RUN --out FOLDER"
 INPUT = {"name": "data", "layout": "NHWC", "colour": "RGB", "range": [0, 255]}
 
 
@@ -81,17 +83,25 @@ class ModelFile:
         for file in self.graphs[kind].files:
             if not (folder / file).is_file():
                 raise UserError(
-                    f"{folder / file}: no such file; write it again with `gluon_yolo export --format {kind}`"
+                    f"{folder / file}: no such file; write it again with `{self._command(kind, folder)}`"
                 )
         return self.graphs[kind]
 
+    def _command(self, kind: str, folder: Path) -> str:
+        """Return what writes a format of this model into a folder; RUN and DATA are the reader's to name."""
+        name = "" if self.name == self.network else f" --name {shlex.quote(self.name)}"
+        place = f"--format {kind}{name} --out {shlex.quote(str(folder))}"
+        if self.precision == "int8":
+            return f"gluon-yolo quantize RUN --data DATA --precision int8 {place}"
+        precision = "" if self.precision == "float32" else f"--precision {self.precision} "
+        return f"gluon-yolo export RUN {precision}{place}"
+
     def _remedy(self, kind: str, folder: Path) -> str:
         """Say how to get a format that is not there."""
-        export = f"`gluon_yolo export RUN --format {kind}"
         if self.is_run or self.precision != "float32":  # whose place a model in float32 would take
-            return f"write that with {export} --out ANOTHER_FOLDER`"
-        name = "" if self.name == self.network else f" --name {self.name}"
-        return f"add that with {export}{name} --out {folder}`"
+            run = shlex.quote(str(folder)) if self.is_run else "RUN"
+            return f"write that with `gluon-yolo export {run} --format {kind} --out ANOTHER_FOLDER`"
+        return f"add that with `{self._command(kind, folder)}`"
 
     def of_one(self, kind: str, graph: Graph) -> ModelFile:
         """Return the record of the model in one format alone."""
@@ -131,9 +141,7 @@ class ModelFile:
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror})") from error
         except ValueError as error:
-            raise UserError(
-                f"{path}: is not JSON ({error}); write the model again with `gluon_yolo export`"
-            ) from error
+            raise UserError(f"{path}: is not JSON ({error}); write the model again: `{_EXPORT}`") from error
         return cls.of(record, path)
 
     @classmethod
@@ -149,7 +157,7 @@ class ModelFile:
         """
         if not _is_record(record):
             raise UserError(
-                f"{path}: is not the record of a model; expected NAME.json as `gluon_yolo export` writes it"
+                f"{path}: is not the record of a model; expected NAME.json as `{_EXPORT}` writes it"
             )
         if record["format"] > FORMAT:
             raise UserError(
@@ -199,9 +207,10 @@ def find_model_file(path: Path) -> Path:
         for folder in list(path.resolve().parents)[:3]:
             if (folder / RUN_RECORD).is_file():
                 return folder / RUN_RECORD
+        weights = shlex.quote(str(path))
         raise UserError(
             f"{path}: weights alone do not say of which network; keep them in their run's folder, "
-            "or export them with `export --network NAME --weights FILE`"
+            f"or export them with `gluon-yolo export --network NAME --weights {weights} --out FOLDER`"
         )
     return path
 
@@ -265,7 +274,7 @@ def _run_and_which(path: Path) -> tuple[Path, str | None]:
 def _in_folder(path: Path) -> Path:
     records = [file for file in sorted(path.glob("*.json")) if _is_record(_read_json(file))]
     if not records:
-        wanted = f"a NAME.json written by `gluon_yolo export`, or a run's {RUN_RECORD}"
+        wanted = f"a NAME.json written by `{_EXPORT}`, or a run's {RUN_RECORD}"
         damaged = [file.name for file in sorted(path.glob("*.json")) if _read_json(file) is None]
         below = sorted({str(file.parent) for file in path.glob("*/*.json") if _is_record(_read_json(file))})
         hint = f"; {', '.join(damaged)} there is damaged" if damaged else ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import shlex
 from pathlib import Path
 
 from gluon_yolo.errors import UserError
@@ -34,10 +36,9 @@ def read_model(path: Path) -> tuple[ModelFile, Path]:
         UserError: there is no model, or none that can be told, or the file and the record beside it are of
             two models.
     """
-    longest_first = sorted(_SUFFIXES, key=len, reverse=True)
-    ending = next((ending for ending in longest_first if path.name.lower().endswith(ending)), None)
+    ending = _ending(path)
     if path.is_dir() or not path.exists() or path.suffix == ".json" and ending is None:
-        file = find_model_file(path)
+        file = _found(path)
         return ModelFile.read(file), file
     if path.suffix == ".params":  # a run's weights, or an exported symbol's
         file = find_model_file(path)
@@ -48,10 +49,41 @@ def read_model(path: Path) -> tuple[ModelFile, Path]:
             f"{path}: is no file of a model in a format that is known here ({', '.join(ENDINGS)}), nor a "
             "NAME.json; give an exported model's folder or a run's folder"
         )
-    beside = path.with_name(f"{path.name[: -len(ending)]}.json")
+    beside = _beside(path, ending)
     if beside.is_file():
         return _of_format(ModelFile.read(beside), beside, path), path
     return _alone(path, ending, beside), path
+
+
+def _ending(path: Path) -> str | None:
+    """Return what the name of a format's file ends with; None of other files."""
+    longest_first = sorted(_SUFFIXES, key=len, reverse=True)
+    return next((ending for ending in longest_first if path.name.lower().endswith(ending)), None)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    """Return where the record beside a file is."""
+    return path.with_name(f"{path.name[: -len(ending)]}.json")
+
+
+def _found(path: Path) -> Path:
+    """Return the record that a folder holds; where there is none, name the files in it that do without."""
+    try:
+        return find_model_file(path)
+    except UserError as error:
+        alone = [str(file) for file in sorted(path.glob("*")) if _holds_record(file)]
+        if not alone:
+            raise
+        raise UserError(f"{error}; it is within {' and within '.join(alone)}: name that file") from error
+
+
+def _holds_record(file: Path) -> bool:
+    ending = _ending(file)
+    if file.suffix.lower() not in _HOLD_RECORDS or ending is None or _beside(file, ending).exists():
+        return False
+    with contextlib.suppress(UserError):
+        return embedded.read(file) is not None
+    return False
 
 
 def _of_format(record: ModelFile, beside: Path, path: Path) -> ModelFile:
@@ -78,7 +110,8 @@ def _alone(path: Path, ending: str, beside: Path) -> ModelFile:
         own = "it has none of it in itself" if holds else f"{kind}'s files have no place for it in themselves"
         raise UserError(
             f"{path}: its NAME.json is missing: {beside.name} is not beside it, and {own}. That file says "
-            f"{_SAYS}; put it there, or export the model anew: `gluon-yolo export RUN --format {kind}`"
+            f"{_SAYS}; put it there, or export the model anew: `gluon-yolo export RUN --format {kind} "
+            f"--out {shlex.quote(str(path.parent))}`"
         )
     files: tuple[str, ...] = (path.name,)
     if kind == "openvino":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,11 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> NcnnRuntime
 def _path(folder: Path, name: str, ending: str) -> Path:
     path = folder / f"{name}{ending}"
     if not path.is_file():
-        raise UserError(f"{path}: no such file; write it with `gluon_yolo export --format ncnn`")
+        name, place = shlex.quote(name), shlex.quote(str(folder))
+        raise UserError(
+            f"{path}: no such file; write it with `gluon-yolo export RUN --format ncnn --name {name} "
+            f"--out {place}`"
+        )
     return path
 
 

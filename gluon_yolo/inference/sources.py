@@ -7,8 +7,10 @@ import glob
 import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Callable
 
 from gluon_yolo.data.picture_files import EXTENSIONS, is_picture, left_out
+from gluon_yolo.file_names import fitted
 from gluon_yolo.inference import web
 from gluon_yolo.inference.urls import SCHEMES, scheme_of, shown, stem_of
 
@@ -156,10 +158,17 @@ class ResultNames:
         folder: where results go.
         sources: all sources of this run.
         own_stems: whether results differ before their ending too, for what is written beside them.
+        is_free: whether a file may be written, as far as what is there already counts.
     """
 
-    def __init__(self, folder: Path, sources: Sequence[Source], own_stems: bool = False) -> None:
-        self._folder, self._own_stems = folder, own_stems
+    def __init__(
+        self,
+        folder: Path,
+        sources: Sequence[Source],
+        own_stems: bool = False,
+        is_free: Callable[[Path], bool] = lambda path: True,
+    ) -> None:
+        self._folder, self._own_stems, self._is_free = folder, own_stems, is_free
         self._taken = {_key(source.path) for source in sources if source.path is not None}
         self._stems: set[str] = set()
 
@@ -175,20 +184,24 @@ class ResultNames:
         self._stems.add(path.stem.casefold())
         return path
 
-    def place(self, folder: Path, stem: str, suffix: str, stems: Collection[str] = ()) -> Path:
-        """Return a path in a folder that is no source and was not given before, and keep it.
+    def place(
+        self, folder: Path, stem: str, suffix: str, stems: Collection[str] = (), keep: bool = True
+    ) -> Path:
+        """Return a path in a folder that may be written, is no source and is not kept for another result.
 
         Args:
             folder: of the file.
             stem: its name; a number is put behind it where it is taken.
             suffix: its ending.
             stems: that it may not have, in small letters.
+            keep: whether to keep it; what is written at once is there from then on.
         """
-        path, number = folder / f"{stem}{suffix}", 1
-        while _key(path) in self._taken or path.stem.casefold() in stems:
+        path, number = folder / fitted(stem, suffix), 1
+        while _key(path) in self._taken or path.stem.casefold() in stems or not self._is_free(path):
             number += 1
-            path = folder / f"{stem}_{number}{suffix}"
-        self._taken.add(_key(path))
+            path = folder / fitted(stem, f"_{number}{suffix}")
+        if keep:
+            self._taken.add(_key(path))
         return path
 
     def reserve(self, path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
@@ -15,8 +14,8 @@ import numpy as np
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.urls import shown, why_silent
-from gluon_yolo.inference.video import fps_of
-from gluon_yolo.inference.web import SECONDS
+from gluon_yolo.inference.video import fps_of, quiet
+from gluon_yolo.inference.web import LONGEST, SECONDS
 from gluon_yolo.text import counted
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds before each try to open a stream again; the last goes on
@@ -60,12 +59,13 @@ class StreamReader:
         seconds: float = SECONDS,
     ) -> None:
         self._url, self._name, self._whole = url, shown(url), whole
-        self._reconnect, self._say, self._pauses, self._seconds = reconnect, say, pauses, seconds
+        self._reconnect, self._say, self._pauses = reconnect, say, pauses
+        self._seconds = min(seconds, LONGEST)
         self._stopped = threading.Event()
         self.ending = ""
         self._capture = self._opened()
         if not self._capture.isOpened():
-            raise UserError(f"{self._name}: cannot be opened: {why_silent(url, seconds)}")
+            raise UserError(f"{self._name}: cannot be opened: {why_silent(url, self._seconds)}")
         self.fps = fps_of(self._capture)
         frames = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.frames = int(frames) if whole and 0 < frames < 1e9 else None
@@ -136,12 +136,12 @@ class StreamReader:
             os.environ.setdefault(name, value)
         wait = int(self._seconds * 1e3)
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, wait, cv2.CAP_PROP_READ_TIMEOUT_MSEC, wait]
-        with _quiet():
+        with quiet():
             return cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, limits)
 
     def _read(self) -> tuple[bool, Any]:
         """Return whether there was another frame, and the frame, BGR."""
-        with _quiet():
+        with quiet():
             return self._capture.read()
 
     def __enter__(self) -> StreamReader:
@@ -151,17 +151,3 @@ class StreamReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._capture.release()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Let OpenCV say nothing of a stream that fails: the reasons are found otherwise."""
-    if not hasattr(cv2, "setLogLevel"):  # OpenCV before 4.5.5 or so
-        yield
-        return
-    before = cv2.getLogLevel()
-    cv2.setLogLevel(0)
-    try:
-        yield
-    finally:
-        cv2.setLogLevel(before)

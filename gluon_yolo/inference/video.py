@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import NotWritten, UserError
 
+_LAST_WEBCAM = 2**31 - 1  # a number in OpenCV
 USUAL_FPS = 25.0  # where a video or a webcam does not say
 
 
@@ -21,6 +23,20 @@ def fps_of(capture: Any) -> float:
     """Return the frames a second of OpenCV's capture, the usual ones where it does not know."""
     fps = capture.get(cv2.CAP_PROP_FPS)
     return fps if math.isfinite(fps) and 1 <= fps <= 1000 else USUAL_FPS
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Let OpenCV say nothing of what cannot be opened or read: the reasons are found otherwise."""
+    if not hasattr(cv2, "setLogLevel"):  # OpenCV before 4.5.5 or so
+        yield
+        return
+    before = cv2.getLogLevel()
+    cv2.setLogLevel(0)
+    try:
+        yield
+    finally:
+        cv2.setLogLevel(before)
 
 
 class VideoReader:
@@ -42,7 +58,9 @@ class VideoReader:
         self._source = source
         self._stopped = False
         self.ending = ""
-        self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
+        with quiet():
+            place = min(source, _LAST_WEBCAM) if isinstance(source, int) else str(source)
+            self._capture = cv2.VideoCapture(place)
         if not self._capture.isOpened():
             if isinstance(source, int):
                 raise UserError(f"webcam {source}: cannot be opened; is it connected, and free?")
@@ -61,7 +79,8 @@ class VideoReader:
         """
         count = 0
         while not self._stopped:
-            there, frame = self._capture.read()
+            with quiet():
+                there, frame = self._capture.read()
             if not there:
                 break
             count += 1
@@ -112,7 +131,7 @@ class VideoWriter:
                 str(self._part), cv2.VideoWriter.fourcc(*"mp4v"), self._fps, self._size_wh
             )
             if not self._writer.isOpened():
-                raise UserError(
+                raise NotWritten(
                     f"{self._path}: cannot be written as MP4; check the folder, and OpenCV's video support"
                 )
         if frame.shape[1::-1] != self._size_wh:  # OpenCV would drop it without a word

@@ -6,7 +6,10 @@ import contextlib
 import dataclasses
 import http.client
 import logging
+import re
+import socket
 import ssl
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,13 +17,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
+from gluon_yolo.data.kinds import HTML, kind_of
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.urls import scheme_of, shown
 
 log = logging.getLogger("gluon_yolo")
 
 SECONDS = 10.0  # to wait for an answer
-_PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"GIF8")
+LONGEST = (
+    86_400.0  # seconds that can be waited for one: sockets and OpenCV count in whole numbers of few bits
+)
+_TELLING = 1024  # bytes that tell what a file is
+_MOTION = re.compile(r"video/.*jpe?g")  # one JPEG after the other, which begins as a picture
 _MOST_BYTES = 200 << 20  # of a picture
 _BLOCK = 1 << 20
 _AGENT = {"User-Agent": "gluon_yolo"}  # some servers refuse Python's own
@@ -52,17 +60,43 @@ def ask(url: str, seconds: float = SECONDS) -> Answer:
         UserError: it does not answer, or refuses.
     """
     with _opened(url, seconds) as answer:
-        kind = answer.headers.get_content_type()
+        named = answer.headers.get_content_type()
         length = answer.headers.get("Content-Length", "")
-        whole = length.isdecimal() and not kind.startswith("multipart/")
-        if kind == "text/html":
+        parts = named.startswith("multipart/")
+        whole = length.isdecimal() and not parts
+        # What a server calls it is a guess by the ending, or nothing: the content counts.
+        first = b"" if parts else answer.read(_TELLING) if whole else _beginning(answer)
+        kind = kind_of(first)
+        if kind is HTML or (named == "text/html" and (kind is None or not kind.is_picture)):
             raise UserError(f"{shown(url)}: is a page of text, and no picture, video or stream")
-        first = b""
-        if kind == "application/octet-stream" and whole:
-            first = answer.read(max(map(len, _PICTURES)))
-        if kind.startswith("image/") or first.startswith(_PICTURES):
-            return Answer(first + b"".join(_blocks(answer, url, _MOST_BYTES)), True)
+        if named.startswith("image/") or (kind and kind.is_picture and not _MOTION.match(named)):
+            if whole or named.startswith("image/"):
+                return Answer(first + b"".join(_blocks(answer, url, _MOST_BYTES, len(first))), True)
+            rest = _rest(answer, seconds)
+            if rest is not None:
+                return Answer(first + rest, True)
         return Answer(None, whole, answer.headers.get("Accept-Ranges", "").strip().lower() == "bytes")
+
+
+def _beginning(answer: Any) -> bytes:
+    """Return what an answer without a length begins with; where no more came, as of a slow stream, less."""
+    data = b""
+    with contextlib.suppress(socket.timeout):
+        while len(data) < _TELLING and (more := answer.read1(_TELLING - len(data))):
+            data += more
+    return data
+
+
+def _rest(answer: Any, seconds: float) -> bytes | None:
+    """Return the rest of an answer without a length; None where it goes on, as a stream of JPEGs does."""
+    data, end = bytearray(), time.monotonic() + seconds
+    with contextlib.suppress(socket.timeout):
+        while block := answer.read1(_BLOCK):
+            data += block
+            if len(data) > _MOST_BYTES or time.monotonic() > end:
+                return None
+        return bytes(data)
+    return None
 
 
 def download(url: str, path: Path, seconds: float = SECONDS) -> None:
@@ -72,7 +106,7 @@ def download(url: str, path: Path, seconds: float = SECONDS) -> None:
         UserError: it cannot be had whole.
     """
     with _opened(url, seconds) as answer, path.open("wb") as file:
-        for block in _blocks(answer, url, None):
+        for block in _blocks(answer, url):
             file.write(block)
 
 
@@ -96,6 +130,7 @@ def _opened(url: str, seconds: float) -> Iterator[Any]:
 
 def _request(url: str, seconds: float) -> Any:
     """Ask for a URL."""
+    seconds = min(seconds, LONGEST)
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     plain = urlunsplit((parts.scheme, host, parts.path, parts.query, ""))
@@ -121,13 +156,18 @@ def _opener(parts: SplitResult, plain: str, context: ssl.SSLContext) -> urllib.r
     return urllib.request.build_opener(*handlers)
 
 
-def _blocks(answer: Any, url: str, most: int | None) -> Iterator[bytes]:
-    """Yield what a server sends.
+def _blocks(answer: Any, url: str, most: int | None = None, count: int = 0) -> Iterator[bytes]:
+    """Yield what a server sends, as it comes.
+
+    Args:
+        answer: the server's.
+        url: that was asked for.
+        most: bytes that are fetched.
+        count: bytes that were read before.
 
     Raises:
         UserError: it is more than ``most`` bytes, or less than the server said.
     """
-    count = 0
     while block := answer.read(_BLOCK):
         count += len(block)
         if most is not None and count > most:

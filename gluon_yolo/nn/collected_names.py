@@ -58,7 +58,7 @@ def of_ours(names: Sequence[str], own: Mapping[str, str]) -> dict[str, str]:
 
 
 def flattened(places: Iterable[str]) -> dict[str, str]:
-    """Return places in a network by the names that ``gluon_yolo export`` gives its parameters."""
+    """Return places in a network by the names that ``gluon-yolo export`` gives its parameters."""
     return {place.replace(".", "_"): place for place in places}
 
 

@@ -42,6 +42,19 @@ def test_as_a_module(monkeypatch):
     )
 
 
+@pytest.mark.parametrize(
+    "text", ["see {} --help", "usage: {} [-h] [--version] COMMAND ...", "{} COMMAND, {} -h"]
+)
+def test_the_program_alone(monkeypatch, text):
+    python = calling.this_python()
+    program = f"{python} -m gluon_yolo"
+    argv0 = str(ROOT / "gluon_yolo" / "__main__.py")
+    assert typed(monkeypatch, argv0, text.format(*["gluon-yolo"] * 2)) == text.format(program, program)
+    assert typed(monkeypatch, argv0, "~/.cache/gluon-yolo -h, gluon-yolo-1.0, gluon-yolo.") == (
+        "~/.cache/gluon-yolo -h, gluon-yolo-1.0, gluon-yolo."
+    )
+
+
 def test_as_a_script(monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     python = calling.this_python()
@@ -75,7 +88,10 @@ def test_a_log_says_it_so_too(monkeypatch, caplog):
     ]
 
 
-@pytest.mark.parametrize("words", [["-m", "gluon_yolo", "data", "chekk"], ["demo.py", "--modell", "x"]])
+@pytest.mark.parametrize(
+    "words",
+    [["-m", "gluon_yolo", "data", "chekk"], ["demo.py", "--modell", "x"], ["-m", "gluon_yolo", "--verson"]],
+)
 def test_hints_work_when_pasted(words):
     done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2

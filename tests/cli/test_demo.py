@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import threading
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +14,9 @@ import pytest
 
 from gluon_yolo.cli import demo as command
 from gluon_yolo.cli import main
+from gluon_yolo.cli.calling import this_python
 from gluon_yolo.data.pictures import read_picture
+from gluon_yolo.errors import UserError
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.spec import DetectionSpec
 from tests.data.picture_content import exif, webp
@@ -61,6 +65,11 @@ def count_frames(path):
     return count
 
 
+def results(folder):
+    """Return the names of what demo wrote for others; what begins with a dot is its own note."""
+    return sorted(path.name for path in (folder / "demo_out").iterdir() if path.name[0] != ".")
+
+
 def contents(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -81,7 +90,7 @@ def test_folder_to_drawings_lines_and_json(folder, capsys):
         {"image": "in/a.png", "class": "circle", "score": 0.4, "box": [64, 0, 96, 192]},
     ]
     assert contents(folder / "in") == before
-    assert sorted(path.name for path in (folder / "demo_out").iterdir()) == ["a.png", "b.jpg"]
+    assert results(folder) == ["a.png", "b.jpg"]
 
 
 def test_patterns_and_repeats_count_once(folder, capsys):
@@ -98,8 +107,10 @@ def test_sources_are_never_overwritten(folder):
     assert main(["demo", "in/a.png", "in/b.jpg"]) == 0
     after = contents(folder / "in")
     assert {path: after[path] for path in before} == before
-    assert sorted(path.name for path in after) == ["a.png", "a_2.png", "b.jpg", "b_2.jpg"]
-    assert sorted(path.name for path in (folder / "demo_out").iterdir()) == ["a.png", "a_2.png", "b.jpg"]
+    assert sorted(path.name for path in after if path.name[0] != ".") == [
+        "a.png", "a_2.png", "b.jpg", "b_2.jpg"
+    ]  # fmt: skip
+    assert results(folder) == ["a.png", "a_2.png", "b.jpg"]
 
 
 def test_sources_of_one_name_get_a_result_each(folder):
@@ -108,7 +119,7 @@ def test_sources_of_one_name_get_a_result_each(folder):
     cv2.imwrite("more/A.png", random_picture(96, 96, 5))
     cv2.imwrite("more/a.jpg", random_picture(96, 96, 6))
     assert main(["demo", "in/a.png", "more"]) == 0
-    assert sorted(path.name for path in (folder / "demo_out").iterdir()) == ["A_2.png", "a.jpg", "a.png"]
+    assert results(folder) == ["A_2.png", "a.jpg", "a.png"]
 
 
 def test_pictures_of_any_kind(folder, capsys):
@@ -158,13 +169,13 @@ def test_a_folder_of_pictures_with_any_ending(folder, capsys):
     ]
     assert said.out.splitlines()[-1].startswith("6 done, 12 objects; 2 could not be read")
     written = ["b.jpg", "c.jpg", "d.jpe", "e.jpg", "f.Tif", "l.jpg"]
-    assert sorted(path.name for path in (folder / "demo_out").iterdir()) == written
+    assert results(folder) == written
 
 
 def test_a_pattern_takes_endings_in_any_letter_case(folder):
     (folder / "in" / "b.jpg").rename(folder / "in" / "b.JPG")
     assert main(["demo", "in/*.jpg", "in/a.p[n]g"]) == 0
-    assert sorted(path.name for path in (folder / "demo_out").iterdir()) == ["a.png", "b.JPG"]
+    assert results(folder) == ["a.png", "b.JPG"]
 
 
 def test_a_picture_turned_by_exif(folder, capsys):
@@ -197,7 +208,18 @@ def test_what_cannot_be_read_is_named_and_passed_over(folder, capsys):
     assert said.out.splitlines()[-1] == (
         "2 done, 4 objects; 4 could not be read, see above; results are in demo_out"
     )
-    assert sorted(path.name for path in (folder / "demo_out").iterdir()) == ["a.png", "b.jpg"]
+    assert results(folder) == ["a.png", "b.jpg"]
+
+
+def test_a_hint_is_written_as_the_program_is_called(folder, monkeypatch, capsys):
+    def refused(path):
+        raise UserError(f"{path}: see `gluon-yolo data check DATA`")
+
+    monkeypatch.setattr(command, "read_picture", refused)
+    monkeypatch.setattr(sys, "argv", [str(Path(command.__file__).parents[1] / "__main__.py")])
+    assert main(["demo", "in/a.png"]) == 1
+    said = capsys.readouterr().err
+    assert said == f"error: in/a.png: see `{this_python()} -m gluon_yolo data check DATA`\n"
 
 
 def test_video(folder, capsys):
@@ -211,7 +233,7 @@ def test_video(folder, capsys):
     assert [record["frame"] for record in records] == [number // 2 for number in range(14)]
     assert count_frames("demo_out/clip.mp4") == 7
     assert cv2.VideoCapture("demo_out/clip.mp4").get(cv2.CAP_PROP_FPS) == 10
-    assert [path.name for path in (folder / "demo_out").iterdir()] == ["clip.mp4"]
+    assert results(folder) == ["clip.mp4"]
 
 
 def test_video_stops_after_frames(folder):
@@ -272,7 +294,7 @@ def test_a_stopped_demo_says_what_it_leaves(folder, monkeypatch, capsys):
     assert main(["demo", "in", "--json", "found.json"]) == 130
     line = "demo, at source 2 of 2; what was drawn until then is in demo_out, 2 objects in found.json"
     assert capsys.readouterr().err == f"stopped: {line}\n"
-    assert [path.name for path in (folder / "demo_out").iterdir()] == ["a.png"]
+    assert results(folder) == ["a.png"]
     assert len(json.loads((folder / "found.json").read_text())) == 2
 
 
@@ -295,9 +317,11 @@ def test_nothing_but_what_cannot_be_read(folder, capsys):
     assert capsys.readouterr().out == line and not (folder / "demo_out").exists()
 
 
-def test_webcam_that_is_not_there(folder, capsys):
-    assert main(["demo", "57"]) == 1
-    assert "error: webcam 57: cannot be opened" in capsys.readouterr().err
+@pytest.mark.parametrize("number", ["57", "99", "99999999999999999999"])
+def test_webcam_that_is_not_there(folder, capfd, number):
+    """One line, and none of OpenCV's."""
+    assert main(["demo", number]) == 1
+    assert capfd.readouterr().err == f"error: webcam {number}: cannot be opened; is it connected, and free?\n"
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from gluon_yolo.cli import main
 from gluon_yolo.cli.demo_outputs import class_folders, crop
 from gluon_yolo.data.pictures import read_picture
 from gluon_yolo.inference.predictions import read_predictions
+from gluon_yolo.inference.sources import ResultNames
 from tests.cli.fake_demo import make_pictures, use
-from tests.cli.test_demo import contents, write_video
+from tests.cli.test_demo import contents, results, write_video
 
 
 @pytest.fixture
@@ -105,8 +106,8 @@ def test_crops_of_pictures_of_one_name_and_of_frames(folder):
     assert crops == [
         "a_0.jpg", "a_2_0.png", "clip_000000_0.jpg", "clip_000001_0.jpg", "clip_000001_0.png"
     ]  # fmt: skip
-    results = sorted(path.name for path in (folder / "demo_out").iterdir() if path.is_file())
-    assert results == ["a.jpg", "a_2.png", "clip.mp4", "clip_000001.png"]
+    written = [name for name in results(folder) if "." in name]
+    assert written == ["a.jpg", "a_2.png", "clip.mp4", "clip_000001.png"]
     labels = sorted(path.relative_to(folder / "demo_out/labels").as_posix() for path in folder.rglob("*.txt"))
     assert labels == ["a.txt", "a_2.txt", "clip/000000.txt", "clip/000001.txt", "clip_000001.txt"]
 
@@ -135,9 +136,9 @@ def test_what_a_crop_holds(box, expected):
 
 
 def test_class_folders():
-    names = ["Cat", "cat", "a/b", "..", "", "CON", "trailing. ", "犬", "x" * 300, "a_b"]
+    names = ["Cat", "cat", "a/b", "..", "", "CON", "trailing. ", "犬", "x" * 300, "a_b", "正" * 99]
     assert class_folders(names) == [
-        "Cat", "cat_2", "a_b", "class_3", "class_4", "CON_", "trailing", "犬", "x" * 100, "a_b_2"
+        "Cat", "cat_2", "a_b", "class_3", "class_4", "CON_", "trailing", "犬", "x" * 200, "a_b_2", "正" * 66
     ]  # fmt: skip
 
 
@@ -155,15 +156,6 @@ def test_predictions(folder):
     assert (folder / "demo_out" / "labels" / "a.txt").read_text() == ""
 
 
-def test_labels_of_a_data_set_are_not_overwritten(folder, capsys):
-    make_pictures(folder, "data/images/a.png")
-    (folder / "data" / "labels").mkdir()
-    (folder / "data" / "labels" / "a.txt").write_text("0 0.5 0.5 1 1\n")
-    assert demo("data/images", "--out", "data", "--save-txt") == 2
-    assert "--save-txt: data/labels holds label files that no demo wrote" in capsys.readouterr().err
-    assert (folder / "data" / "labels" / "a.txt").read_text() == "0 0.5 0.5 1 1\n"
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -179,6 +171,36 @@ def test_places_are_looked_at_before_the_model_is_loaded(folder, capsys, monkeyp
     monkeypatch.setattr("gluon_yolo.cli.demo.open_predictor", lambda args: pytest.fail("the model is loaded"))
     assert demo("in", *words) == 2
     assert said in capsys.readouterr().err
+
+
+def test_names_as_long_as_file_systems_take(folder, capsys, monkeypatch):
+    """Letters of three bytes, in the class and in the picture's name."""
+    use(monkeypatch, names=("正方形" * 40, "square", "star"))
+    stem = "像" * 83  # 249 bytes
+    make_pictures(folder, "in/a.png")
+    (folder / "in" / "a.png").rename(folder / "in" / f"{stem}.png")
+    assert demo("in", "--save-crops", "--save-txt") == 0
+    crops = {path.relative_to(folder / "demo_out/crops") for path in folder.glob("demo_out/crops/*/*")}
+    assert {path.parent.name for path in crops} == {"正方形" * 22, "square", "star"}
+    assert all(str(path.stem).startswith("像" * 80) for path in crops) and len(crops) == 3
+    assert results(folder) == ["crops", "labels", f"{'像' * 82}.png"]
+
+
+def test_what_is_written_and_what_is_not(folder, capsys, monkeypatch):
+    """Where a drawing is there, and its crops fail; beside a picture that cannot be read."""
+    make_pictures(folder, "in/a.png")
+    (folder / "in" / "b.png").write_bytes(b"no picture")
+    place = ResultNames.place
+
+    def full(self, to, *words, **options):
+        return to / "none" / "x.png" if to.name == "square" else place(self, to, *words, **options)
+
+    monkeypatch.setattr(ResultNames, "place", full)
+    assert demo("in", "--save-crops") == 1
+    said = capsys.readouterr()
+    assert "error: demo_out/crops/square/none/x.png: cannot be written: No such file" in said.err
+    counts = "1 could not be read, 1 could not be written, see above"
+    assert said.out.splitlines()[-1] == f"0 done, 0 objects; {counts}; results are in demo_out"
 
 
 def test_how_it_is_drawn(folder, monkeypatch):

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
+import weakref
 
 import pytest
 
 from gluon_yolo.cli import main
+from gluon_yolo.cli.demo_results import Found
 from gluon_yolo.data.pictures import read_picture
 from gluon_yolo.inference import streams
+from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.inference.sources import ResultNames
 from tests.cli.fake_demo import three_boxes, use
-from tests.cli.test_demo import count_frames
+from tests.cli.test_demo import count_frames, results
 from tests.inference.stream_servers import files, free_port, http_server, jpeg, mjpeg, rtsp, running
 from tests.inference.test_streams import write_video
 
@@ -29,10 +34,6 @@ def quick(tmp_path, monkeypatch):
 
 def demo(*words: object) -> int:
     return main(["demo", "--model", "m", "--timeout", "1", *map(str, words)])
-
-
-def results(folder) -> list[str]:
-    return sorted(path.name for path in (folder / "demo_out").iterdir())
 
 
 def test_a_stream_that_comes_back_and_ends(tmp_path, capsys):
@@ -109,6 +110,51 @@ def test_streams_that_are_not_there(tmp_path, capsys):
     assert said.out.splitlines()[-1].startswith("1 done, 3 objects; 3 could not be read")
 
 
+@pytest.mark.parametrize("words", [[], ["--json", "found.json"], ["--save-crops"]])
+def test_an_endless_stream_is_not_kept_in_memory(tmp_path, monkeypatch, words):
+    """Of what was found in a frame nothing is left some frames later, nor of the names of its crops."""
+    written = (folder := tmp_path / "demo_out") / "crops"
+    seen, alive, named = [], [], []
+
+    def call(self, picture):
+        found = Predictor.__call__(self, picture)
+        seen.append((weakref.ref(found.class_ids), weakref.ref(found.boxes)))
+        alive.append(sum(any(each() is not None for each in refs) for refs in seen))
+        return found
+
+    def place(self, *args, **options):
+        named.append(len(self._taken))
+        return ResultNames.place(self, *args, **options)
+
+    watched = type("Watched", (Predictor,), {"__call__": call})
+    monkeypatch.setattr("tests.cli.fake_demo.Predictor", watched)
+    monkeypatch.setattr("gluon_yolo.cli.demo.ResultNames", type("Names", (ResultNames,), {"place": place}))
+    use(monkeypatch)
+    with running(mjpeg([range(30)])) as port:
+        assert demo(f"http://127.0.0.1:{port}/live", "--reconnect", 0, *words) == 0
+    assert len(alive) == 30 and max(alive) <= 10
+    assert max(named) <= 2 and (not written.exists() or len(list(written.rglob("*.jpg"))) == 90)
+    if "--json" in words:
+        assert len(json.loads((tmp_path / "found.json").read_text())) == 90
+    assert not list(folder.rglob("*.part"))
+
+
+def test_records_go_to_their_file_as_they_come(tmp_path):
+    """As UTF-8, bytes that are no text as JSON's escapes; whole when the block is left, however that is."""
+    path = tmp_path / "new" / "found.json"
+    with pytest.raises(KeyboardInterrupt), Found(path) as found:
+        for number in range(3000):
+            found.add([{"image": "ä\udcff", "frame": number}])
+        assert (tmp_path / "new" / "found.json.part").stat().st_size > 50_000 and not path.exists()
+        raise KeyboardInterrupt
+    assert path.read_text(encoding="utf-8").splitlines()[1] == '{"image": "ä\\udcff", "frame": 0},'
+    assert json.loads(path.read_text(encoding="utf-8"))[-1] == {"image": "ä\udcff", "frame": 2999}
+    assert len(found) == 3000 and os.listdir(tmp_path / "new") == ["found.json"]
+    with Found(path) as none:
+        none.add([])
+    assert path.read_text() == "[\n\n]\n"
+
+
 def test_ctrl_c_ends_a_stream_as_a_matter_of_course(tmp_path, capsys, monkeypatch):
     calls = []
 
@@ -140,4 +186,20 @@ def test_a_server_that_says_nothing(capsys):
         assert demo(f"http://127.0.0.1:{port}/live", "--timeout", 0.2) == 1
     over.set()
     assert "/live: cannot be opened: timed out\n" in capsys.readouterr().err
-    assert demo("rtsp://127.0.0.1:1/live", "--timeout", 0) == 2
+
+
+@pytest.mark.parametrize("wrong", ["0", "nan", "inf", "1e7", "86401"])
+def test_a_timeout_that_nothing_can_wait(capsys, wrong):
+    assert demo("rtsp://127.0.0.1:1/live", "--timeout", wrong) == 2
+    said = capsys.readouterr().err
+    assert said == f"error: --timeout {float(wrong)}: must lie within 0.1 and 86400.0\n"
+
+
+def test_the_longest_timeout_works(tmp_path, capsys):
+    (tmp_path / "a.jpg").write_bytes(jpeg(5))
+    with running(files(tmp_path)) as port, running(mjpeg([range(3)])) as live:
+        words = (f"http://127.0.0.1:{port}/a.jpg", f"http://127.0.0.1:{live}/live", "--reconnect", 0)
+        assert demo(*words, "--timeout", 86400, "--frames", 10**30) == 0
+    write_video(tmp_path / "b.mp4", 3)
+    with streams.StreamReader(str(tmp_path / "b.mp4"), True, seconds=float("inf")) as video:
+        assert len(list(video)) == 3

@@ -35,6 +35,14 @@ from gluon_yolo.cli import COMMANDS, main, parser_of
         ("demo --model m", "missing: SOURCE; see gluon-yolo demo --help"),
         ("data chek d", "COMMAND chek: did you mean check? there is check, convert, split"),
         ("import darknett", "KIND darknett: did you mean darknet? there is darknet, fastestv2"),
+        ("--verson", "--verson: there is no such flag; did you mean --version? see gluon-yolo --help"),
+        ("--vers", "--vers: flags are not shortened; give the whole name: --version"),
+        ("-q", "-q: there is no such flag; see gluon-yolo --help"),
+        ("--gpus 0 train", "--gpus: there is no such flag; see gluon-yolo --help"),
+        ("demo --modell m", "--modell: there is no such flag; did you mean --model? see gluon-yolo demo"),
+        ("export --formt=onnx", "--formt: there is no such flag; did you mean --format? see gluon-yolo exp"),
+        ("export -- --formt", "missing: --out; see gluon-yolo export --help"),
+        ("data --hlep", "--hlep: there is no such flag; did you mean --help? see gluon-yolo data --help"),
         ("Train", "COMMAND Train: did you mean train? there is doctor"),
     ],
 )
@@ -67,3 +75,25 @@ def test_many_flags_are_not_listed_twice(name, usage):
     parser = parser_of(name)
     lines = parser.format_help().splitlines()
     assert lines[0] == f"usage: {parser.prog} {usage}" and lines[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("train --random-shapes", "A CPU keeps to --data-shape, unless they are given"),
+        ("train --no-random-shape", "train at --data-shape only, as a CPU does by default: quicker"),
+        (
+            "data split --force",
+            "put what divides the data now aside, as NAME.old; from the second time on as NAME.old2",
+        ),
+    ],
+)
+def test_what_the_help_of_a_flag_says(words, said):
+    name, _, flag = words.rpartition(" ")
+    (action,) = (action for action in parser_of(name)._actions if flag in action.option_strings)
+    assert said in action.help
+
+
+def test_the_help_of_data_names_all_formats():
+    printed = " ".join(parser_of("data").format_help().split())
+    assert "in the format of Pascal VOC, COCO, YOLO, RecordIO or keras-yolo3's list. It is found" in printed

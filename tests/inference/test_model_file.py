@@ -124,14 +124,23 @@ def test_a_format_that_the_model_has_not(tmp_path):
         RECORD.graph("onnx", tmp_path)  # in this one it would take the place of what is there in float16
     with pytest.raises(UserError, match=f"{message}add that .*--format onnx --name toy --out {tmp_path}"):
         dataclasses.replace(RECORD, precision="float32").graph("onnx", tmp_path)
-    with pytest.raises(UserError, match="model toy is a run, and not as onnx"):
+    command = f"gluon-yolo export {tmp_path} --format onnx --out ANOTHER_FOLDER"
+    with pytest.raises(UserError, match=f"model toy is a run, and not as onnx; write that with `{command}`"):
         ModelFile("toy", "yolo3_toy", SPEC, (96, 128)).graph("onnx", tmp_path)
 
 
 def test_a_part_that_is_missing(tmp_path):
     touch(tmp_path, "toy.param")
-    with pytest.raises(UserError, match="toy.bin: no such file; write it again with .*--format ncnn"):
+    with pytest.raises(UserError, match="toy.bin: no such file; write it again with ") as error:
         RECORD.graph("ncnn", tmp_path)
+    place = f"--format ncnn --name toy --out {tmp_path}"
+    assert f"`gluon-yolo export RUN --precision float16 {place}`" in str(error.value)
+    with pytest.raises(UserError, match=f"`gluon-yolo quantize RUN --data DATA --precision int8 {place}`"):
+        dataclasses.replace(RECORD, precision="int8").graph("ncnn", tmp_path)
+    folder = tmp_path / "my models"
+    folder.mkdir()
+    with pytest.raises(UserError, match=f"--name yolo3_a --out '{folder}'`"):
+        dataclasses.replace(RECORD, name="yolo3_a", precision="float32").graph("ncnn", folder)
     touch(tmp_path, "toy.bin")
     assert RECORD.graph("ncnn", tmp_path) == NCNN
 

@@ -111,6 +111,24 @@ def test_an_onnx_file_stands_alone(model, net):
     assert read_model(path.with_name("YOLO.ONNX"))[0].graphs["onnx"].files == ("YOLO.ONNX",)
 
 
+def test_a_folder_of_files_that_stand_alone(model):
+    """Renamed, as the record beside them is not: none is a model's folder, and the file to name is said."""
+    (model / "toy.onnx").rename(model / "YOLO.ONNX")
+    for file in model.iterdir():
+        if file.name != "YOLO.ONNX":
+            file.unlink()
+    (model / "scores.json").write_text("{}")
+    (model / "notes.xml").write_text("<notes/>")
+    with pytest.raises(
+        UserError, match=f"holds no model .*; it is within {model}/YOLO.ONNX: name that file$"
+    ):
+        read_model(model)
+    assert read_model(model / "YOLO.ONNX")[0].name
+    (model / "YOLO.json").write_text("{")  # counts, and is what has to be mended
+    with pytest.raises(UserError, match="YOLO.json there is damaged$"):
+        read_model(model)
+
+
 def test_openvinos_file_stands_alone(model):
     if not (model / "toy-openvino.xml").is_file():
         pytest.skip("package openvino is not installed")

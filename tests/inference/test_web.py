@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 
+import cv2
 import pytest
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference import web
-from tests.inference.stream_servers import files, free_port, http_server, jpeg, mjpeg, running
+from tests.inference.stream_servers import files, free_port, grey, http_server, jpeg, mjpeg, running
 
 
 @pytest.fixture
@@ -25,6 +26,83 @@ def test_a_picture(folder, name):
     with running(files(folder)) as port:
         answer = web.ask(f"http://127.0.0.1:{port}/{name}")
     assert answer.picture == jpeg(3) and answer.whole
+
+
+def of_type(data: bytes, kind: str | None, length: bool = True, again: bool = False):
+    """Return a server that gives some bytes as a type, without their length or without an end where asked."""
+
+    def answer(handler):
+        handler.send_response(200)
+        if kind is not None:
+            handler.send_header("Content-Type", kind)
+        if length:
+            handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        handler.wfile.write(data)
+        while again:
+            handler.wfile.write(data)
+
+    return http_server(answer)
+
+
+def encoded(ending: str) -> bytes:
+    return cv2.imencode(ending, grey(3))[1].tobytes()
+
+
+TYPES = (
+    None,
+    "binary/octet-stream",
+    "application/octet-stream",
+    "text/plain",
+    "video/mp4",
+    "text/html",
+    "x/y",
+)
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".webp", ".bmp", ".tif", ".ppm"])
+def test_a_picture_by_its_first_bytes(ending):
+    """S3 calls its files binary/octet-stream, others plain text or nothing; some say no length either."""
+    data = encoded(ending)
+    for kind in TYPES:
+        for length in (True, False):
+            with running(of_type(data, kind, length)) as port:
+                assert web.ask(f"http://127.0.0.1:{port}/x") == web.Answer(data, True), (kind, length)
+
+
+@pytest.mark.parametrize(
+    ("kind", "length", "again"),
+    [("video/x-motion-jpeg", True, False), ("video/x-mjpeg", False, True), ("x/y", False, True)],
+)
+def test_one_jpeg_after_the_other_is_a_stream(kind, length, again):
+    with running(of_type(jpeg(3) * 3, kind, length, again)) as port:
+        assert web.ask(f"http://127.0.0.1:{port}/x", 0.3).picture is None
+
+
+def test_a_page_of_another_type():
+    with running(of_type(b"<!DOCTYPE html><p>Log in", "application/octet-stream")) as port:
+        with pytest.raises(UserError, match="is a page of text"):
+            web.ask(f"http://127.0.0.1:{port}/x")
+
+
+def test_a_slow_stream_is_not_waited_for_long():
+    over = threading.Event()
+
+    def answer(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(b"G@")
+        over.wait(5)
+
+    with running(http_server(answer)) as port:
+        assert web.ask(f"http://127.0.0.1:{port}/live", 0.2) == web.Answer(None, False, False)
+    over.set()
+
+
+def test_a_time_that_no_socket_takes(folder):
+    with running(files(folder)) as port:
+        for seconds in (1e12, float("inf")):
+            assert web.ask(f"http://127.0.0.1:{port}/a.jpg", seconds).picture == jpeg(3)
 
 
 @pytest.mark.parametrize("ranges", [False, True])

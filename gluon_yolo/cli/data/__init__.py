@@ -23,8 +23,8 @@ COMMANDS = {
 
 _LINES = "\n".join(f"  {name:9} {line}" for name, line in COMMANDS.items())
 HELP = f"""\
-Work on a data set in the format of Pascal VOC, COCO, YOLO or RecordIO. It is found from what is there;
---format NAME says it.
+Work on a data set in the format of Pascal VOC, COCO, YOLO, RecordIO or keras-yolo3's list. It is found from
+what is there; --format NAME says it.
 
 commands:
 {_LINES}

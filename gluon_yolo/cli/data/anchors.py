@@ -24,7 +24,7 @@ and the anchors are written to a file: a line "w,h, w,h, ..." in input pixels, t
   gluon-yolo data anchors my_data --num 6 --size 320x480 --out anchors6.txt
   gluon-yolo train --data my_data --anchors anchors9.txt
 
-`train --anchors auto` finds and takes nine by itself.
+`gluon-yolo train --anchors auto` finds and takes nine by itself.
 """
 
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--letterbox", action="store_true", help=letterbox)
     compare = "anchors to compare with: a file, or a list such as 10,13,16,30,33,23 (default: YOLOv3's nine)"
     parser.add_argument("--anchors", metavar="FILE|LIST", help=compare)
-    seed = "of the search's starts (default: %(default)s, as `train --anchors auto` has it)"
+    seed = "of the search's starts (default: %(default)s, as `gluon-yolo train --anchors auto` has it)"
     parser.add_argument("--seed", type=int, default=0, metavar="S", help=seed)
     add_split_arguments(parser)
     parser.add_argument("--out", metavar="FILE", help="where to write them (default: anchorsN.txt)")

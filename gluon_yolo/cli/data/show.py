@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classes", metavar="FILE", help="class names, one a line (default: the data's)")
     turned = "of the pictures that are turned by EXIF only, such as photographs of a telephone"
     parser.add_argument("--turned", action="store_true", help=turned)
-    parser.add_argument("--augment", metavar="NAMES", help="as `train --augment` takes it")
+    parser.add_argument("--augment", metavar="NAMES", help="as `gluon-yolo train --augment NAMES` takes it")
     parser.add_argument("--mixup", action="store_true", help="mix pairs of pictures, with --augment")
     size = "what the augmentation ends at, in pixels, height first (default: %(default)s)"
     parser.add_argument("--size", default="416", metavar="N|HxW", help=size)

@@ -18,7 +18,7 @@ from gluon_yolo.data import similar
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.source import Source
-from gluon_yolo.data.split.lists import FORMATS, OLD, Members, is_divided, standing_lists, write_lists
+from gluon_yolo.data.split.lists import FORMATS, Members, aside, is_divided, standing_lists, write_lists
 from gluon_yolo.data.split.stratify import stratify
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
@@ -62,7 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="DIR", help="write the lists there, with whole paths; YOLO and COCO only"
     )
     parser.add_argument(
-        "--force", action="store_true", help="put what divides the data now aside, as NAME.old"
+        "--force",
+        action="store_true",
+        help="put what divides the data now aside, as NAME.old; from the second time on as NAME.old2",
     )
     parser.add_argument("--classes", metavar="FILE", help="class names, one a line, where the data has none")
     parser.add_argument(
@@ -109,13 +111,19 @@ def _refuse(source: Source, out: Path | None, force: bool) -> None:
         names = ", ".join(file.name for file in standing)
         raise UserError(
             f"{standing[0].parent}: is divided already, by {names}; with --force a new division is written, "
-            f"and these are kept with {OLD} after their names"
+            f"and these are kept as {', '.join(aside(file).name for file in standing)}{_instead(standing)}"
         )
     if is_divided(source, out) and not force:
         raise UserError(
             f"{source.path}: is divided already, into {', '.join(source.splits())}; with --force a new "
             "division is written, and counts from then on"
         )
+
+
+def _instead(standing: Sequence[Path]) -> str:
+    """Say which files those that are put aside take the place of."""
+    lost = [aside(file).name for file in standing if aside(file).exists()]
+    return f", in the place of the last {', '.join(lost)}" if lost else ""
 
 
 def _shares(val: float, test: float) -> dict[str, float]:

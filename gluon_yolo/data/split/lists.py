@@ -22,8 +22,7 @@ from gluon_yolo.errors import UserError
 Members = Sequence[tuple[Dataset, int]]
 """Pictures of a part: data sets, and indices in them."""
 
-OLD = ".old"
-"""What is put after the name of a file that is put aside; a 2 behind it for the last of several."""
+_OLD = ".old"
 
 
 def standing_lists(source: Source, out: Path | None = None) -> list[Path]:
@@ -153,14 +152,19 @@ def _folder(source: Source, out: Path | None) -> Path:
     return root if source.path.is_file() and root.name == "annotations" else root / "annotations"
 
 
-def _put_aside(files: Iterable[Path]) -> None:
-    """Rename what divides the data now: the first time to ``NAME.old``, which may be made by hand and stays.
+def aside(file: Path) -> Path:
+    """Return what a file that divides the data now is renamed to.
 
-    Later ones are divisions of ours, which a seed gives again: the last is kept, as ``NAME.old2``.
+    The first time it is ``NAME.old``, which may be made by hand and stays. Later ones are divisions of ours,
+    which a seed gives again: the last is kept, as ``NAME.old2``.
     """
+    first, last = (file.with_name(f"{file.name}{_OLD}{number}") for number in ("", "2"))
+    return last if first.exists() else first
+
+
+def _put_aside(files: Iterable[Path]) -> None:
     for file in files:
-        first, last = (file.with_name(f"{file.name}{OLD}{number}") for number in ("", "2"))
-        file.replace(last if first.exists() else first)
+        file.replace(aside(file))
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> None:

@@ -141,6 +141,23 @@ def test_a_divided_data_set_is_left_as_it_is(tmp_path, capsys):
     assert {file: file.read_bytes() for file in before} == before
 
 
+def test_force_keeps_the_old_lists_under_the_names_that_it_said(tmp_path, capsys):
+    data, lists = tmp_path / "shapes", tmp_path / "shapes" / "ImageSets" / "Main"
+    generate(data, pictures=5, size_hw=(64, 64))
+    for kept in (
+        "train.txt.old, val.txt.old, trainval.txt.old",
+        "train.txt.old2, val.txt.old2",
+        "train.txt.old2, val.txt.old2, in the place of the last train.txt.old2, val.txt.old2",
+    ):
+        assert main(["data", "split", str(data)]) == 2
+        assert capsys.readouterr().err.endswith(f"a new division is written, and these are kept as {kept}\n")
+        before = {part: (lists / f"{part}.txt").read_text() for part in ("train", "val")}
+        assert main(["data", "split", str(data), "--force", "--seed", "3"]) == 0
+        ending = ".old2" if "old2" in kept else ".old"
+        assert {part: (lists / f"{part}.txt{ending}").read_text() for part in before} == before
+        capsys.readouterr()
+
+
 def test_folders_and_descriptions_divide_too(tmp_path, capsys):
     writer = WRITERS["yolo"](tmp_path / "yolo", NAMES)
     for part in ("train", "valid"):
