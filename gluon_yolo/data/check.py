@@ -74,7 +74,10 @@ def check(source: Source, class_names: Sequence[str] | None = None) -> Check:
         source=source,
         parts=parts,
         counts={part: Counts.of(dataset) for part, dataset in parts.items()},
-        notes=tuple(f"{part}: {note}" for part, dataset in parts.items() for note in dataset.report.notes),
+        notes=(
+            *source.remarks(),
+            *(f"{part}: {note}" for part, dataset in parts.items() for note in dataset.report.notes),
+        ),
         findings=tuple(dict.fromkeys(found)),
     )
 

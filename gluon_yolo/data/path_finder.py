@@ -26,31 +26,36 @@ class PathFinder:
     Args:
         bases: folders that a relative path may be relative to, in this order.
         exists: says whether a path is what is looked for.
-        from_here: whether a relative path may also be relative to the current folder, which comes last.
+        from_here: whether a relative path may also be relative to the current folder, which comes last. It
+            may hold another data set's files of the same names: see :func:`nothing_beside`.
     """
 
     def __init__(
         self,
         bases: Iterable[Path],
         exists: Callable[[str], bool] = os.path.exists,
-        from_here: bool = True,
+        from_here: bool = False,
     ) -> None:
         self.bases = list(dict.fromkeys(str(base) for base in bases))
         self._exists = exists
-        self._from_here = from_here
+        self.from_here = from_here
         self.moved: dict[str, str] = {}
         """The folders that were not where they were said to be, and where they were found."""
+        self._here: list[str] = []  # what was found in the current folder, as written
         self._folders: dict[str, str] = {}  # the same by their portable names
         self._taken: dict[str, str] = {}  # what was found by its end: the path that was looked for
         self._listings: dict[str, dict[str, list[str]]] = {}
 
     def find(self, written: str) -> str | None:
         """Return the path that is meant; None where there is none, or it was taken for another one."""
-        here = [written] if self._from_here or os.path.isabs(written) else []
-        candidates = () if os.path.isabs(written) else (self._join(base, written) for base in self.bases)
-        found = next((path for path in (*candidates, *here) if self._exists(path)), None)
+        whole = os.path.isabs(written)
+        candidates = [written] if whole else [self._join(base, written) for base in self.bases]
+        found = next((path for path in candidates if self._exists(path)), None)
         if found:
             return found
+        if self.from_here and not whole and self._exists(written):
+            self._here.append(written)
+            return written
         plain = portable(written)
         found = self._by_its_end(plain) or self._by_its_end(unquote(plain))
         if found is None or self.rival(written, found):
@@ -87,6 +92,11 @@ class PathFinder:
         ]
         if len(moved) > _SHOWN:
             notes.append(f"{name}: so in {len(moved) - _SHOWN:,} more folders")
+        if self._here:
+            notes.append(
+                f"{name}: what it names is not beside it, and was found from the current folder, {os.getcwd()}, "
+                f"such as {self._here[0]}"
+            )
         return notes
 
     def problem(self, written: str) -> str:
@@ -99,7 +109,7 @@ class PathFinder:
             )
         if os.path.isabs(written) or _URL.match(written) or _DRIVE.match(written):
             return problem
-        here = " or the current folder" if self._from_here else ""
+        here = " or the current folder" if self.from_here else ""
         return f"{problem}, seen from {os.path.abspath(self.bases[0])}{here}"
 
     def _by_its_end(self, plain: str) -> str | None:
@@ -149,6 +159,23 @@ class PathFinder:
     @staticmethod
     def _join(base: str, *parts: str) -> str:
         return str(Path(base, *parts))
+
+
+def nothing_beside(
+    written: Iterable[str], bases: Iterable[Path], exists: Callable[[str], bool] = os.path.exists
+) -> bool:
+    """Say whether not one path of a description is found in its bases.
+
+    Darknet's paths are relative to where it is called, so then they may be meant from the current folder.
+    Where some are found in the bases, the others are missing: what is called so here is another data set's.
+
+    Args:
+        written: the paths of the whole description.
+        bases: folders that they may be relative to.
+        exists: says whether a path is what is looked for.
+    """
+    finder = PathFinder(bases, exists)
+    return all(finder.find(path) is None for path in written)
 
 
 def portable(written: str) -> str:

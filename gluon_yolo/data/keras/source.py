@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from gluon_yolo.data.keras.lines import Line, has_boxes, names_pictures, read_li
 from gluon_yolo.data.labels import Labels
 from gluon_yolo.data.names import ADVICE, Names, of_files
 from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.path_finder import PathFinder
+from gluon_yolo.data.path_finder import PathFinder, nothing_beside
 from gluon_yolo.data.picture_files import files_called
 from gluon_yolo.data.pictures import Measure, measure
 from gluon_yolo.data.report import BadFile, Report
@@ -80,7 +81,7 @@ class KerasSource(Source):
         class_names = self.class_names() if class_names is None else tuple(class_names)
         own = self._names.read() or class_names
         report = Report(f"{self._folder.resolve().name} {split}")
-        entries = _entries(lists, self._folder, report)
+        entries = _entries(lists, self._folder, report, self._from_here)
         read = threaded_map(_Reader(len(own), self._names.origin), entries, f"reading {report.title}")
         report.skip([each for each in read if isinstance(each, BadFile)])
         usable = [each for each in read if isinstance(each, _Record)]
@@ -116,6 +117,14 @@ class KerasSource(Source):
             if found:
                 return found
         return Names(None, f"{self._folder}: no class names: {ADVICE}")
+
+    @functools.cached_property
+    def _from_here(self) -> bool:
+        """Whether lists may name pictures from the current folder, where nothing of them lies elsewhere."""
+        return all(
+            nothing_beside(_written_in(path), [path.parent, self._folder], os.path.isfile)
+            for path in self._by_split.values()
+        )
 
     def _chosen(self, split: str) -> list[Path]:
         """Return the lists of one split, or of several with commas between."""
@@ -168,12 +177,14 @@ def _lists(path: Path) -> dict[str, Path]:
     return {file.stem: file for file in files if names_pictures(file)} if any(map(has_boxes, files)) else {}
 
 
-def _entries(lists: Sequence[Path], folder: Path, report: Report) -> list[_Entry | BadFile]:
+def _entries(
+    lists: Sequence[Path], folder: Path, report: Report, from_here: bool
+) -> list[_Entry | BadFile]:
     """Return the lines of lists, each picture once; or what is wrong with a line."""
     entries: list[_Entry | BadFile] = []
     first: dict[str, _Entry] = {}
     for path in lists:
-        finder = PathFinder([path.parent, folder], os.path.isfile)
+        finder = PathFinder([path.parent, folder], os.path.isfile, from_here)
         for number, text in enumerate(read_text(path, "the list").splitlines(), 1):
             if not text.strip():
                 continue
@@ -190,6 +201,14 @@ def _entries(lists: Sequence[Path], folder: Path, report: Report) -> list[_Entry
                 entries.append(BadFile(str(path), problem, "broken-label"))
         report.notes += finder.notes(path.name)
     return entries
+
+
+def _written_in(path: Path) -> Iterator[str]:
+    """Yield the pictures that a list names; none where it cannot be read, which opening it says."""
+    with contextlib.suppress(UserError):
+        for text in read_text(path, "the list").splitlines():
+            with contextlib.suppress(BadFile):
+                yield read_line(str(path), 0, text).picture
 
 
 def _entry(path: str, number: int, text: str, finder: PathFinder) -> _Entry | BadFile:

@@ -10,10 +10,10 @@ from pathlib import Path
 from gluon_yolo.data.keras.lines import has_boxes
 from gluon_yolo.data.names import ADVICE, Names
 from gluon_yolo.data.parts import part_of
-from gluon_yolo.data.path_finder import PathFinder
+from gluon_yolo.data.path_finder import PathFinder, nothing_beside
 from gluon_yolo.data.picture_files import files_ending, is_picture
 from gluon_yolo.data.yolo.data_file import DataFile, read_data_file
-from gluon_yolo.data.yolo.data_yaml import is_data_yaml, read_data_yaml
+from gluon_yolo.data.yolo.data_yaml import DataYaml, is_data_yaml, read_data_yaml
 from gluon_yolo.data.yolo.folders import outside_of_splits, some_pictures, split_folders
 from gluon_yolo.data.yolo.names import find_names, held_against_tools
 from gluon_yolo.data.yolo.paths import LABEL, is_picture_list, label_paths
@@ -37,6 +37,7 @@ class Layout:
         names: its class names.
         absent: for a split that cannot be opened, why.
         notes: what the user should know that is not wrong.
+        left_out: what a description names for test that is not there.
         data_file: the ``.data`` file, if it is one.
     """
 
@@ -45,6 +46,7 @@ class Layout:
     names: Names
     absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     data_file: DataFile | None = None
 
 
@@ -122,35 +124,50 @@ def _of_data_file(file: DataFile) -> Layout:
     """Return what a ``.data`` file describes."""
     root = file.path.parent
     written = {split: (text,) for split, text in file.lists.items()}
-    places, absent = find_places(written, [root], {split: file.place(split) for split in written})
-    if not places:
+    places = find_places(written, [root], {split: file.place(split) for split in written})
+    if not written:
         raise UserError(f"{file.path}: names no data; it needs a line train=LIST, and valid=LIST or val=LIST")
-    found = PathFinder([root]).find(file.names) if file.names else None
+    finder = PathFinder([root], from_here=places.from_here)
+    found = finder.find(file.names) if file.names else None
     missing = f"{file.path}: no class names: {ADVICE}, and a line names=FILE here"
     if file.names and not found:
         missing = f"{file.place('names')}: names: there is no file {file.names}: {ADVICE}"
     declared = (file.classes, file.place("classes")) if file.classes else None
     names = Names(Path(found) if found else None, missing, declared)
-    names = held_against_tools(names, root, _all(places))
-    return Layout(root, places, names, absent, data_file=file)
+    names = held_against_tools(names, root, _all(places.by_split))
+    return Layout(root, places.by_split, names, places.absent, places.notes, places.left_out, file)
 
 
 def _of_data_yaml(path: Path) -> Layout:
     """Return what a ``data.yaml`` describes."""
     content = read_data_yaml(path)
-    stated = PathFinder([path.parent]).find(content.root) if content.root else None
-    root = Path(stated) if stated else path.parent
-    origins = dict.fromkeys(content.places, str(path))
-    places, absent = find_places(content.places, [root, path.parent], origins)
-    if not places:
+    root, lost = _root_of(content)
+    places = find_places(content.places, [root, path.parent], dict.fromkeys(content.places, str(path)))
+    if not content.places:
         raise UserError(
             f"{path}: names no data; it needs train: and val:, each a folder or a list of pictures"
         )
     missing = f"{path}: no class names: give them here as names:, or with --classes FILE"
     declared = (content.classes, f"{path}: nc") if content.classes is not None else None
     names = Names(content.names, missing, declared, f"{path}: names")
-    names = held_against_tools(names, root, _all(places))
-    return Layout(root, places, names, absent)
+    names = held_against_tools(names, root, _all(places.by_split))
+    absent = {split: f"{problem}{lost}" for split, problem in places.absent.items()}
+    return Layout(root, places.by_split, names, absent, places.notes, places.left_out)
+
+
+def _root_of(content: DataYaml) -> tuple[Path, str]:
+    """Return the folder that a ``data.yaml`` means by ``path:``, and what to say where it is not there.
+
+    It may be relative to the current folder, as ultralytics has it, unless the data lies beside the file.
+    """
+    beside = content.path.parent
+    if content.root is None:
+        return beside, ""
+    written = [text for texts in content.places.values() for text in texts]
+    finder = PathFinder([beside], os.path.isdir, from_here=nothing_beside(written, [beside]))
+    found = finder.find(content.root)
+    lost = f" (path: there is no folder {content.root}, seen from {os.path.abspath(beside)})"
+    return (Path(found), "") if found else (beside, lost)
 
 
 def _only(paths: list[Path]) -> Path | None:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gluon_yolo.data.keras.lines import LISTS, has_boxes
-from gluon_yolo.data.path_finder import PathFinder
+from gluon_yolo.data.path_finder import PathFinder, nothing_beside
 from gluon_yolo.data.picture_files import StemFolder, is_picture, is_unread_picture, left_out, pictures_below
 from gluon_yolo.data.report import BadFile
 from gluon_yolo.data.text_file import first_line, read_text
+from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
 LABEL = ".txt"
@@ -75,12 +76,25 @@ class LabelFinder:
         return next(iter(self._folders[folder].find_all(os.path.splitext(name)[0])), None)
 
 
-def list_pictures(places: Sequence[Path], bases: Sequence[Path]) -> Listing:
+def are_from_here(places: Sequence[Path], bases: Sequence[Path]) -> bool:
+    """Say whether the lists of a data set, all of its splits, name pictures from the current folder.
+
+    Args:
+        places: list files and folders of all splits.
+        bases: folders that relative paths may be relative to, beside a list's own.
+    """
+    if any(place.is_dir() for place in places):
+        return False
+    return all(nothing_beside(_written_in(place), [place.parent, *bases], os.path.isfile) for place in places)
+
+
+def list_pictures(places: Sequence[Path], bases: Sequence[Path], from_here: bool = False) -> Listing:
     """Return the pictures that list files name, or that lie in folders.
 
     Args:
         places: list files, one path a line, and folders.
-        bases: folders that relative paths may be relative to, beside a list's own and the current one.
+        bases: folders that relative paths may be relative to, beside a list's own.
+        from_here: whether they may be relative to the current folder.
 
     Raises:
         UserError: a list cannot be read.
@@ -91,7 +105,7 @@ def list_pictures(places: Sequence[Path], bases: Sequence[Path]) -> Listing:
             listing.pictures += pictures_below(place)
             listing.notes += [note for note in [left_out(place)] if note]
         else:
-            _read_list(place, bases, listing)
+            _read_list(place, PathFinder([place.parent, *bases], os.path.isfile, from_here), listing)
     unique: dict[str, str] = {}
     for picture in listing.pictures:
         unique.setdefault(os.path.abspath(picture), picture)
@@ -102,9 +116,16 @@ def list_pictures(places: Sequence[Path], bases: Sequence[Path]) -> Listing:
     return listing
 
 
-def _read_list(path: Path, bases: Sequence[Path], listing: Listing) -> None:
+def _written_in(path: Path) -> list[str]:
+    """Return the lines of a list; none where it cannot be read, which reading it says."""
+    try:
+        return [line.strip() for line in read_text(path, "the list").splitlines() if line.strip()]
+    except UserError:
+        return []
+
+
+def _read_list(path: Path, finder: PathFinder, listing: Listing) -> None:
     """Add the pictures of one list file."""
-    finder = PathFinder([path.parent, *bases], os.path.isfile)
     for number, line in enumerate(read_text(path, "the list").splitlines(), 1):
         written = line.strip()
         if not written:

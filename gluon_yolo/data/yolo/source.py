@@ -18,7 +18,7 @@ from gluon_yolo.data.source import Source
 from gluon_yolo.data.yolo.label import LabelLine, read_label
 from gluon_yolo.data.yolo.layout import ACCEPTS, Layout, find_layout, looks_like_yolo
 from gluon_yolo.data.yolo.other_lines import Outline, refused
-from gluon_yolo.data.yolo.paths import LabelFinder, Listing, label_paths, list_pictures
+from gluon_yolo.data.yolo.paths import LabelFinder, Listing, are_from_here, label_paths, list_pictures
 from gluon_yolo.data.yolo.strays import find_strays
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
@@ -112,6 +112,18 @@ class YOLOSource(Source):
             report=report,
         )
 
+    def absence(self, split: str) -> str:
+        """Return why not one picture of a split is there, empty where one is; see :class:`Source`."""
+        try:
+            listing = self._list(split)
+        except UserError as error:
+            return str(error)
+        return "" if listing.pictures else str(listing.missing[0])
+
+    def remarks(self) -> list[str]:
+        """Return what a check says of the whole, and a test split that a description names in vain."""
+        return [*super().remarks(), *self._layout.left_out]
+
     def strays(self) -> list[Finding]:
         """Return labels without a picture and pictures in no split, in the folders that the splits use.
 
@@ -139,6 +151,12 @@ class YOLOSource(Source):
     def _layout(self) -> Layout:
         return find_layout(self.path)
 
+    @functools.cached_property
+    def _from_here(self) -> bool:
+        """Whether lists may name pictures from the current folder, where nothing of them lies elsewhere."""
+        places = [place for of_split in self._layout.places.values() for place in of_split]
+        return are_from_here(places, [self._layout.root])
+
     def _list(self, split: str) -> Listing:
         """Return the pictures of one or several splits.
 
@@ -147,12 +165,12 @@ class YOLOSource(Source):
         """
         places: list[Path] = []
         for name in self.resolve(split).split(","):
-            if name not in self.splits():
-                raise self.no_split(name)
             if name in self._layout.absent:
                 raise UserError(self._layout.absent[name])
+            if name not in self.splits():
+                raise self.no_split(name)
             places += self._layout.places[name]
-        listing = list_pictures(places, [self._layout.root])
+        listing = list_pictures(places, [self._layout.root], self._from_here)
         if not listing.pictures and not listing.missing:
             raise UserError(
                 f"{' '.join(map(str, places))}: no picture in it; a list names one picture a line"
