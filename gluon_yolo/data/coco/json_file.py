@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gluon_yolo.data.coco.values import Identity, identity, order
+from gluon_yolo.data.text_file import decoded
 from gluon_yolo.errors import UserError
 
 # What a detection file must have, and what is needed of each record in it.
@@ -39,8 +40,9 @@ def read_content(path: str, whole: bool = False) -> dict[str, Any]:
         UserError: it cannot be read, or is no COCO detection file.
     """
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            content = json.load(file, object_pairs_hook=None if whole else _used)
+        with open(path, "rb") as file:
+            text = decoded(file.read())
+        content = json.loads(text, object_pairs_hook=None if whole else _used)
     except OSError as error:
         raise UserError(f"{path}: cannot read the annotations: {error.strerror or error}") from error
     except ValueError as error:

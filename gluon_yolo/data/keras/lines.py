@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gluon_yolo.data.picture_files import is_picture, is_unread_picture
 from gluon_yolo.data.report import BadFile
+from gluon_yolo.data.text_file import open_text
 
 LISTS = (".txt", ".list")
 """How the names of lists end."""
@@ -86,7 +87,7 @@ def _lines(path: Path) -> list[str]:
     if path.suffix.lower() not in LISTS or not path.is_file():
         return []
     try:
-        with open(path, encoding="utf-8-sig", errors="replace") as file:
+        with open_text(path) as file:
             return [line for line in islice(file, _LOOKED_AT) if line.strip()]
     except OSError:
         return []

@@ -82,6 +82,8 @@ class KerasSource(Source):
         own = self._names.read() or class_names
         report = Report(f"{self._folder.resolve().name} {split}")
         entries = _entries(lists, self._folder, report, self._from_here)
+        if not entries:
+            raise UserError(f"{' '.join(map(str, lists))}: no picture in it; write one a line")
         read = threaded_map(_Reader(len(own), self._names.origin), entries, f"reading {report.title}")
         report.skip([each for each in read if isinstance(each, BadFile)])
         usable = [each for each in read if isinstance(each, _Record)]
@@ -97,6 +99,17 @@ class KerasSource(Source):
             truths=truths,
             report=report,
         )
+
+    def absence(self, split: str) -> str:
+        """Return why not one picture of a split is there, empty where one is; see :class:`Source`."""
+        try:
+            entries = _entries(self._chosen(split), self._folder, Report(split), self._from_here)
+        except UserError:
+            return ""  # a list is broken, which opening it says
+        bad = [entry for entry in entries if isinstance(entry, BadFile)]
+        if len(bad) < len(entries) or any(each.kind != "missing-picture" for each in bad):
+            return ""
+        return str(bad[0]) if bad else f"{self._by_split[split]}: no picture in it"
 
     @property
     def _folder(self) -> Path:

@@ -6,6 +6,8 @@ import dataclasses
 import os
 
 from gluon_yolo.data.picture_files import PictureFolder, StemFolder
+from gluon_yolo.data.report import BadFile
+from gluon_yolo.data.voc.xml_file import read_annotation
 
 XML = ".xml"
 
@@ -37,3 +39,17 @@ class Entry:
         name = os.path.splitext(os.path.basename(paths[0]))[0]
         own = self.annotations.find_all(os.path.join(os.path.dirname(self.stem), name))
         return paths if name == os.path.basename(self.stem) or not own else []
+
+    def pictures_found(self) -> list[str]:
+        """Return its picture's path, by its stem or, failing that, by the name that its annotation gives."""
+        pictures = self.pictures_meant()
+        if not pictures:
+            try:
+                return self.pictures_meant(read_annotation(self.annotation).filename)
+            except BadFile:
+                return []
+        return pictures
+
+    def is_there(self) -> bool:
+        """Say whether its annotation and a picture are there."""
+        return os.path.exists(self.annotation) and bool(self.pictures_found())

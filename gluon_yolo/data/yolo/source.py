@@ -12,6 +12,7 @@ from gluon_yolo.data.classes import unknown_classes
 from gluon_yolo.data.dataset import PictureFiles
 from gluon_yolo.data.labels import Labels
 from gluon_yolo.data.parallel import threaded_map
+from gluon_yolo.data.picture_files import left_out
 from gluon_yolo.data.pictures import Measure, measure
 from gluon_yolo.data.report import BadFile, Finding, Report
 from gluon_yolo.data.source import Source
@@ -115,10 +116,12 @@ class YOLOSource(Source):
     def absence(self, split: str) -> str:
         """Return why not one picture of a split is there, empty where one is; see :class:`Source`."""
         try:
-            listing = self._list(split)
-        except UserError as error:
-            return str(error)
-        return "" if listing.pictures else str(listing.missing[0])
+            listing = self._listing(split)
+        except UserError:
+            return ""  # a file is broken, which opening it says
+        if listing.pictures:
+            return ""
+        return str(listing.missing[0]) if listing.missing else self._nothing_in(split)
 
     def remarks(self) -> list[str]:
         """Return what a check says of the whole, and a test split that a description names in vain."""
@@ -163,6 +166,25 @@ class YOLOSource(Source):
         Raises:
             UserError: there is no such split, its list or folder is not there, or it names no picture.
         """
+        listing = self._listing(split)
+        if not listing.pictures and not listing.missing:
+            raise UserError(self._nothing_in(split))
+        return listing
+
+    def _nothing_in(self, split: str) -> str:
+        """Say that there is no picture in a split, and what there is."""
+        places = self._places(split)
+        lists = [place for place in places if not place.is_dir()]
+        advice = "; a list names one picture a line" if lists else ""
+        unread = [note for note in (left_out(place) for place in places if place not in lists) if note]
+        return f"{' '.join(map(str, places))}: no picture in it{advice}{''.join(f'; {note}' for note in unread)}"
+
+    def _places(self, split: str) -> list[Path]:
+        """Return the lists and folders of one or several splits.
+
+        Raises:
+            UserError: there is no such split, or its list or folder is not there.
+        """
         places: list[Path] = []
         for name in self.resolve(split).split(","):
             if name in self._layout.absent:
@@ -170,12 +192,11 @@ class YOLOSource(Source):
             if name not in self.splits():
                 raise self.no_split(name)
             places += self._layout.places[name]
-        listing = list_pictures(places, [self._layout.root], self._from_here)
-        if not listing.pictures and not listing.missing:
-            raise UserError(
-                f"{' '.join(map(str, places))}: no picture in it; a list names one picture a line"
-            )
-        return listing
+        return places
+
+    def _listing(self, split: str) -> Listing:
+        """Return the pictures of one or several splits, perhaps none."""
+        return list_pictures(self._places(split), [self._layout.root], self._from_here)
 
 
 @dataclasses.dataclass(frozen=True)
