@@ -94,8 +94,8 @@ class PathFinder:
             notes.append(f"{name}: so in {len(moved) - _SHOWN:,} more folders")
         if self._here:
             notes.append(
-                f"{name}: what it names is not beside it, and was found from the current folder, {os.getcwd()}, "
-                f"such as {self._here[0]}"
+                f"{name}: what it names is not beside it, and was found from the current folder, "
+                f"{os.getcwd()}, such as {self._here[0]}"
             )
         return notes
 

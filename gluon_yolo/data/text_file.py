@@ -6,9 +6,11 @@ import codecs
 import os
 from typing import TextIO
 
+from gluon_yolo.data.kinds import kind_of
 from gluon_yolo.errors import UserError
 
-
+_TELLING = 1024  # bytes that tell a file's kind
+_TEXTS = (".txt", ".json", ".xml")
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",  # which begins as UTF-16 does
@@ -77,3 +79,16 @@ def open_text(path: str | os.PathLike[str]) -> TextIO:
     with open(path, "rb") as file:
         encoding = encoding_of(file.read(4))
     return open(path, encoding=encoding, errors="replace")
+
+
+def said_of(path: str | os.PathLike[str]) -> str:
+    """Say what lies in the place of a text, such as a Git LFS pointer or a web page; empty for a text.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        kind = kind_of(file.read(_TELLING))
+    if kind is None or kind.is_picture or kind.ending in _TEXTS:
+        return ""
+    return f"it is {kind.name}: {kind.remedy if not kind.ending else 'get the file itself'}"

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+from gluon_yolo.data.parts import pattern_of
 from gluon_yolo.data.picture_files import is_picture, is_unread_picture
 from gluon_yolo.data.report import BadFile
 from gluon_yolo.data.text_file import open_text
@@ -68,18 +70,40 @@ def read_line(path: str, number: int, text: str) -> Line:
 
 
 def has_boxes(path: Path) -> bool:
-    """Say whether a file is such a list: its first line names a picture, and one has boxes behind it."""
-    lines = _lines(path)
-    return names_pictures(path) and any(_BOX.fullmatch(line.split()[-1]) for line in lines)
+    """Say whether a file is such a list: one of its lines names a picture, with boxes behind it."""
+    return any(_BOX.fullmatch(line.split()[-1]) and _reads(path, line) for line in _lines(path))
 
 
 def names_pictures(path: Path) -> bool:
     """Say whether the first line of a file names a picture, with boxes behind it or without."""
     lines = _lines(path)
+    return bool(lines) and _reads(path, lines[0])
+
+
+def _reads(path: Path, line: str) -> bool:
     try:
-        return bool(lines) and bool(read_line(str(path), 1, lines[0]))
+        return bool(read_line(str(path), 1, line))
     except BadFile:
         return False
+
+
+def called_alike(files: Iterable[Path], lists: Iterable[Path]) -> list[Path]:
+    """Return the files that are called as lists are, but for the word for their part, and are none.
+
+    Args:
+        files: to look at.
+        lists: that are lists.
+    """
+    lists = list(lists)
+    patterns = {pattern_of(file.stem) for file in lists} - {""} or {"*"}
+    return [
+        file
+        for file in files
+        if file.suffix.lower() in LISTS
+        and pattern_of(file.stem) in {*patterns, "*"}
+        and file not in lists
+        and file.is_file()
+    ]
 
 
 def _lines(path: Path) -> list[str]:

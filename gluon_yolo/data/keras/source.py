@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from gluon_yolo.data.classes import unknown_classes
 from gluon_yolo.data.dataset import PictureFiles
-from gluon_yolo.data.keras.lines import Line, has_boxes, names_pictures, read_line
+from gluon_yolo.data.keras.lines import Line, called_alike, has_boxes, names_pictures, read_line
 from gluon_yolo.data.labels import Labels
 from gluon_yolo.data.names import ADVICE, Names, of_files
 from gluon_yolo.data.parallel import threaded_map
@@ -56,7 +56,7 @@ class KerasSource(Source):
     @classmethod
     def recognises(cls, path: Path) -> bool:
         """Say whether this is such a list, or a folder with one."""
-        return bool(_lists(path))
+        return any(map(has_boxes, path.iterdir() if path.is_dir() else [path]))
 
     def splits(self) -> tuple[str, ...]:
         """Return the stems of the lists."""
@@ -185,14 +185,31 @@ class _Reader:
 
 
 def _lists(path: Path) -> dict[str, Path]:
-    """Return the list that a path is, or those in the folder that it is, by their stems; one has boxes."""
+    """Return the list that a path is, or those in the folder that it is, by their stems; one has boxes.
+
+    A file called as they are, but for the word for its part, is one too: what is wrong with it is said where
+    it is read.
+
+    Raises:
+        UserError: two lists differ in their endings only.
+    """
     files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return {file.stem: file for file in files if names_pictures(file)} if any(map(has_boxes, files)) else {}
+    if not any(map(has_boxes, files)):
+        return {}
+    lists = [file for file in files if names_pictures(file)]
+    lists = sorted({*lists, *called_alike(files, lists)})
+    found: dict[str, Path] = {}
+    for file in lists:
+        if file.stem in found:
+            raise UserError(
+                f"{file}: is a list of the split {file.stem}, and so is {found[file.stem]}; name one of "
+                "them, or move the other away"
+            )
+        found[file.stem] = file
+    return found
 
 
-def _entries(
-    lists: Sequence[Path], folder: Path, report: Report, from_here: bool
-) -> list[_Entry | BadFile]:
+def _entries(lists: Sequence[Path], folder: Path, report: Report, from_here: bool) -> list[_Entry | BadFile]:
     """Return the lines of lists, each picture once; or what is wrong with a line."""
     entries: list[_Entry | BadFile] = []
     first: dict[str, _Entry] = {}

@@ -7,14 +7,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from gluon_yolo.data.keras.lines import has_boxes
 from gluon_yolo.data.names import ADVICE, Names
-from gluon_yolo.data.parts import part_of
 from gluon_yolo.data.path_finder import PathFinder, nothing_beside
-from gluon_yolo.data.picture_files import files_ending, is_picture
+from gluon_yolo.data.picture_files import files_ending
 from gluon_yolo.data.yolo.data_file import DataFile, read_data_file
 from gluon_yolo.data.yolo.data_yaml import DataYaml, is_data_yaml, read_data_yaml
 from gluon_yolo.data.yolo.folders import outside_of_splits, some_pictures, split_folders
+from gluon_yolo.data.yolo.lists import Lists, broken_lists, lists_in, with_siblings
 from gluon_yolo.data.yolo.names import find_names, held_against_tools
 from gluon_yolo.data.yolo.paths import LABEL, is_picture_list, label_paths
 from gluon_yolo.data.yolo.places import find_places
@@ -24,7 +23,6 @@ ACCEPTS = (
     "a darknet or Yolo-FastestV2 .data file, a data.yaml, a list of pictures such as train.txt, or a folder "
     "with one of these, with images/ and labels/, or with pictures and a .txt label beside each"
 )
-_SIBLINGS = ("val", "valid", "test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Layout:
         names: its class names.
         absent: for a split that cannot be opened, why.
         notes: what the user should know that is not wrong.
-        left_out: what a description names for test that is not there.
+        left_out: what is named for test and is not there, or broken.
         data_file: the ``.data`` file, if it is one.
     """
 
@@ -56,7 +54,7 @@ def looks_like_yolo(path: Path) -> bool:
         return path.suffix.lower() == ".data" or is_data_yaml(path) or is_picture_list(path)
     if not path.is_dir():
         return False
-    if _only(_data_files(path)) or _only(_data_yamls(path)) or _lists(path):
+    if _only(_data_files(path)) or _only(_data_yamls(path)) or lists_in(path).places:
         return True
     folders = [folder for places in split_folders(path).values() for folder in places]
     pictures = [picture for folder in folders for picture in some_pictures(folder)]
@@ -86,7 +84,7 @@ def find_layout(path: Path) -> Layout:
         return _of_data_file(read_data_file(path))
     if path.suffix.lower() in (".yaml", ".yml"):
         return _of_data_yaml(path)
-    return _plain(path.parent, {"train": (path,), **_siblings(path)})
+    return _listed(path.parent, with_siblings(path))
 
 
 def _undescribed(folder: Path) -> Layout:
@@ -101,9 +99,12 @@ def _undescribed(folder: Path) -> Layout:
             f"{folder}: several files describe its data: {', '.join(file.name for file in several)}; name "
             f"one of them, such as {several[0]}"
         )
-    lists = {name: (file,) for name, file in _lists(folder).items()}
-    if lists:
-        return _plain(folder, lists)
+    lists = lists_in(folder)
+    if lists.places:
+        return _listed(folder, lists)
+    broken = broken_lists(folder)
+    if broken:
+        raise UserError(broken[0])
     note, splits = outside_of_splits(folder), split_folders(folder)
     if not splits:
         raise UserError(f"{folder}: no YOLO data in it, neither lists nor pictures; accepted is {ACCEPTS}")
@@ -113,6 +114,12 @@ def _undescribed(folder: Path) -> Layout:
 def _plain(root: Path, places: Mapping[str, tuple[Path, ...]]) -> Layout:
     """Return the layout of lists or folders that nothing describes."""
     return Layout(root, places, find_names(root, _all(places)))
+
+
+def _listed(root: Path, lists: Lists) -> Layout:
+    """Return the layout of lists that nothing describes."""
+    layout = _plain(root, lists.places)
+    return dataclasses.replace(layout, absent=lists.absent, left_out=lists.left_out)
 
 
 def _all(places: Mapping[str, tuple[Path, ...]]) -> list[Path]:
@@ -181,27 +188,3 @@ def _data_files(folder: Path) -> list[Path]:
 
 def _data_yamls(folder: Path) -> list[Path]:
     return [file for file in files_ending(folder, ".yaml", ".yml") if is_data_yaml(file)]
-
-
-def _lists(folder: Path) -> dict[str, Path]:
-    """Return the lists of pictures in a folder by their names."""
-    names = sorted(os.listdir(folder))
-    pictures = {os.path.splitext(name)[0] for name in names if is_picture(name)}
-    # A text beside a picture is its label; there may be very many, and none needs to be opened.
-    files = [folder / name for name in names if os.path.splitext(name)[0] not in pictures]
-    if any(map(has_boxes, files)):
-        return {}
-    return {file.stem: file for file in files if is_picture_list(file)}
-
-
-def _siblings(path: Path) -> dict[str, tuple[Path, ...]]:
-    """Return the lists of validation and test beside a list of training."""
-    found: dict[str, tuple[Path, ...]] = {}
-    if part_of(path.stem) in ("val", "test"):
-        return found
-    for word in _SIBLINGS:
-        names = dict.fromkeys((path.stem.replace("train", word), word))
-        files = [file for name in names if is_picture_list(file := path.with_name(f"{name}{path.suffix}"))]
-        if files and files[0] != path:
-            found.setdefault(part_of(word), (files[0],))
-    return found

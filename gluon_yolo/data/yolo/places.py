@@ -11,6 +11,7 @@ from gluon_yolo.data.parts import part_of
 from gluon_yolo.data.path_finder import PathFinder, nothing_beside
 from gluon_yolo.data.yolo.folders import split_folders
 
+
 @dataclasses.dataclass(frozen=True)
 class Places:
     """What a description names, as far as it is there.

@@ -177,7 +177,9 @@ class YOLOSource(Source):
         lists = [place for place in places if not place.is_dir()]
         advice = "; a list names one picture a line" if lists else ""
         unread = [note for note in (left_out(place) for place in places if place not in lists) if note]
-        return f"{' '.join(map(str, places))}: no picture in it{advice}{''.join(f'; {note}' for note in unread)}"
+        return (
+            f"{' '.join(map(str, places))}: no picture in it{advice}{''.join(f'; {note}' for note in unread)}"
+        )
 
     def _places(self, split: str) -> list[Path]:
         """Return the lists and folders of one or several splits.

@@ -262,3 +262,18 @@ class TestNothingCanBeRead:
         assert source.class_names(("all",)) == ("cat",)
         with pytest.raises(UserError, match=r"1 file cannot be used:\n  .*a\.xml: .*<annotations>"):
             source.open("all")
+
+
+def test_a_test_list_without_files_is_left_out(tmp_path):
+    """As of VOC2012, whose test set has names alone."""
+    add(tmp_path, "a")
+    add(tmp_path, "b")
+    for name, text in (("train", "a\n"), ("val", "b\n"), ("test", "2008_1\n2008_2\n")):
+        add_list(tmp_path, name, text)
+    source = VOCSource(tmp_path)
+    assert source.parts() == {"train": "train", "val": "val"}
+    assert source.left_out() == [
+        "test: left out: not one of its 2 names has a label and a picture, such as 2008_1"
+    ]
+    with pytest.raises(UserError, match="the split names 2008_1, but there is no such annotation"):
+        source.open("test", ("cat",))

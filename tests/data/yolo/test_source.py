@@ -178,9 +178,7 @@ class TestLists:
             open_part(document)
         message = str(caught.value)
         here = document.absolute()
-        assert (
-            f"{here}/train.txt: line 3: there is no picture train/9.jpg, seen from {here}\n" in message
-        )
+        assert f"{here}/train.txt: line 3: there is no picture train/9.jpg, seen from {here}\n" in message
         assert f"{here}/train.txt: line 4: there is no picture /far/8.jpg\n" in message
         assert "2 files cannot be used" in message
 
