@@ -113,7 +113,7 @@ class PathFinder:
         return f"{problem}, seen from {os.path.abspath(self.bases[0])}{here}"
 
     def _by_its_end(self, plain: str) -> str | None:
-        """Return the path that has the longest end of a path, its last name in any letter case."""
+        """Return the path that has the longest end of a path, else that has it in another letter case."""
         folder, _, name = plain.rpartition("/")
         if folder in self._folders and self._exists(self._join(self._folders[folder], name)):
             return self._join(self._folders[folder], name)
@@ -131,11 +131,16 @@ class PathFinder:
         return path if self._exists(path) else None
 
     def _in_any_case(self, base: str, parts: list[str]) -> str | None:
-        """Return the only path whose last name differs in nothing but letter case."""
-        folder = self._join(base, *parts[:-1])
-        names = self._listing(folder).get(parts[-1].casefold(), [])
-        path = self._join(folder, names[0]) if len(names) == 1 else ""
-        return path if path and self._exists(path) else None
+        """Return the only path whose names differ in nothing but letter case."""
+        paths = [base]
+        for part in parts:
+            paths = [
+                self._join(path, name)
+                for path in paths
+                for name in self._listing(path).get(part.casefold(), [])
+            ]
+        paths = [path for path in paths if self._exists(path)]
+        return paths[0] if len(paths) == 1 else None
 
     def _listing(self, folder: str) -> dict[str, list[str]]:
         """Return a folder's names by what they are in small letters."""

@@ -29,6 +29,8 @@ def cells(tmp_path: Path) -> Path:
         ("http://host.example/x/images/train/1.jpg?size=640#top", "images/train/1.jpg"),
         ("s3://bucket/images/val/a%20b.jpg", "images/val/a b.jpg"),
         ("images/train/2.jpg", "images/train/2.JPG"),  # another letter case
+        ("Images/Train/1.jpg", "images/train/1.jpg"),
+        ("D:\\Cells\\IMAGES\\TRAIN\\2.Jpg", "images/train/2.JPG"),
         ("/far/3.jpg", "3.jpg"),
         ("/far/images/train", "images/train"),
         ("/far/cells/images", "images"),  # known again by the folder that it is in
@@ -55,6 +57,14 @@ def test_two_letter_cases_are_two_names(cells: Path) -> None:
     (cells / "images/train/2.jpg").touch()
     (cells / "images/train/2.Jpg").touch()
     assert PathFinder([cells]).find("images/train/2.jPG") is None
+
+
+def test_folders_of_two_letter_cases(cells: Path) -> None:
+    (cells / "images/Train").mkdir()
+    assert PathFinder([cells]).find("images/TRAIN/1.jpg") == str(cells / "images/train/1.jpg")
+    (cells / "images/Train/1.jpg").touch()
+    assert PathFinder([cells]).find("images/TRAIN/1.jpg") is None
+    assert PathFinder([cells]).find("images/Train/1.jpg") == str(cells / "images/Train/1.jpg")
 
 
 def test_two_paths_are_not_found_in_one_place(cells: Path) -> None:

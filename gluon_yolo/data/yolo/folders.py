@@ -20,7 +20,7 @@ def split_folders(root: Path) -> dict[str, tuple[Path, ...]]:
     splits: dict[str, tuple[Path, ...]] = {}
     for name in sorted(entry.name for entry in os.scandir(top) if part_of(entry.name) and entry.is_dir()):
         if some_pictures(top / name) or _should_have_pictures(top / name):
-            splits[name] = (top / name / "images" if (top / name / "images").is_dir() else top / name,)
+            splits[name] = (_images_in(top / name) or top / name,)
     if not any(some_pictures(folder) for (folder,) in splits.values()):
         splits = {}
     return splits or ({"train": (top,)} if some_pictures(top) else {})
@@ -68,5 +68,11 @@ def some_pictures(folder: Path) -> list[str]:
 
 
 def _top(root: Path) -> Path:
-    images = root / "images"
-    return images if images.is_dir() and some_pictures(images) else root
+    images = _images_in(root)
+    return images if images and some_pictures(images) else root
+
+
+def _images_in(folder: Path) -> Path | None:
+    """Return the folder called images, in any letter case, in another."""
+    called = [name for name in ("images", "Images", "IMAGES") if (folder / name).is_dir()]
+    return folder / called[0] if called else None

@@ -59,8 +59,9 @@ def looks_like_yolo(path: Path) -> bool:
     folders = [folder for places in split_folders(path).values() for folder in places]
     pictures = [picture for folder in folders for picture in some_pictures(folder)]
     labels = {label for picture in pictures for label in label_paths(picture)}
+    folded = {label.casefold() for label in labels}
     return any(
-        name.lower().endswith(LABEL) and f"{os.path.splitext(os.path.join(place, name))[0]}{LABEL}" in labels
+        os.path.join(place, name).casefold() in folded
         for place in {os.path.dirname(label) for label in labels}
         if os.path.isdir(place)
         for name in os.listdir(place)  # quicker than a look for each label of a large folder

@@ -9,14 +9,22 @@ from pathlib import Path
 
 from gluon_yolo.data.keras.lines import LISTS, has_boxes
 from gluon_yolo.data.path_finder import PathFinder, nothing_beside
-from gluon_yolo.data.picture_files import StemFolder, is_picture, is_unread_picture, left_out, pictures_below
+from gluon_yolo.data.picture_files import (
+    EXTENSIONS,
+    StemFolder,
+    is_picture,
+    is_unread_picture,
+    left_out,
+    pictures_below,
+)
 from gluon_yolo.data.report import BadFile
 from gluon_yolo.data.text_file import first_line, read_text
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
 LABEL = ".txt"
-_LABELS = {"images": "labels", "JPEGImages": "labels"}
+_IMAGES = ("images", "jpegimages")
+_LABELS = ("labels", "Labels", "LABELS")
 
 
 @dataclasses.dataclass
@@ -46,34 +54,45 @@ def label_paths(picture: str) -> list[str]:
     """Return the places where a picture's label may lie, the usual one first.
 
     ``images/train/1.jpg`` has ``labels/train/1.txt``: the last folder called ``images`` (or ``JPEGImages``)
-    becomes ``labels``. Otherwise the label lies beside the picture. Its ending may be in any letter case.
+    becomes ``labels``. Otherwise the label lies beside the picture. Letter case may be another.
     """
     beside = f"{os.path.splitext(picture)[0]}{LABEL}"
     parts = beside.split(os.sep)
-    last = max((i for i, part in enumerate(parts[:-1]) if part in _LABELS), default=None)
+    last = max((i for i, part in enumerate(parts[:-1]) if part.lower() in _IMAGES), default=None)
     if last is None:
         return [beside]
-    return [os.sep.join([*parts[:last], _LABELS[parts[last]], *parts[last + 1 :]]), beside]
+    before = os.sep.join(parts[:last])
+    there = (name for name in _LABELS if os.path.isdir(os.path.join(before or os.curdir, name)))
+    labels = next(there, _LABELS[0])
+    return [os.sep.join([*parts[:last], labels, *parts[last + 1 :]]), beside]
 
 
 class LabelFinder:
-    """Finds the labels of pictures, whatever the letter case of their ending."""
+    """Finds the labels of pictures, whatever the letter case of their ending, or of their stem."""
 
     def __init__(self) -> None:
-        self._folders: dict[str, StemFolder] = {}
+        self._labels: dict[str, StemFolder] = {}
+        self._pictures: dict[str, StemFolder] = {}
 
     def find_all(self, picture: str) -> list[str]:
         """Return the paths of a picture's label files, the usual one first; more than one must be alike."""
-        found = [
-            place if os.path.isfile(place) else self._other_case(place) for place in label_paths(picture)
-        ]
-        return [label for label in found if label]
+        found: list[str] = []
+        for place in label_paths(picture):
+            folder, name = os.path.split(place)
+            if folder not in self._labels:
+                self._labels[folder] = StemFolder(folder, (LABEL,))
+            stem, labels = os.path.splitext(name)[0], self._labels[folder]
+            found += labels.find_all(stem) or ([place] if os.path.isfile(place) else [])
+            if not found and self._is_only(picture, stem):
+                found += labels.in_any_case(stem)
+        return found
 
-    def _other_case(self, place: str) -> str | None:
-        folder, name = os.path.split(place)
-        if folder not in self._folders:
-            self._folders[folder] = StemFolder(folder, (LABEL,))
-        return next(iter(self._folders[folder].find_all(os.path.splitext(name)[0])), None)
+    def _is_only(self, picture: str, stem: str) -> bool:
+        """Say whether no other picture beside this one has its stem in another letter case."""
+        folder = os.path.dirname(picture)
+        if folder not in self._pictures:
+            self._pictures[folder] = StemFolder(folder, EXTENSIONS)
+        return bool(self._pictures[folder].in_any_case(stem))
 
 
 def are_from_here(places: Sequence[Path], bases: Sequence[Path]) -> bool:
