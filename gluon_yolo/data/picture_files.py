@@ -165,7 +165,7 @@ class StemFolder:
         return [os.path.join(self.path, folder, name) for name in self._listing(folder).get(base, ())]
 
     def in_any_case(self, stem: str) -> list[str]:
-        """Return the paths of the files whose stem differs in letter case alone; none where these differ too."""
+        """Return the paths of the files whose stem differs in letter case alone; none where several do."""
         folder, base = os.path.split(stem)
         if folder not in self._folded:
             folded: dict[str, list[str]] = {}

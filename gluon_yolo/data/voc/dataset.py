@@ -17,7 +17,7 @@ from gluon_yolo.data.pictures import Measure, measure
 from gluon_yolo.data.report import BadFile
 from gluon_yolo.data.voc.entry import Entry
 from gluon_yolo.data.voc.layout import find_entries
-from gluon_yolo.data.voc.xml_file import Annotation, read_annotation
+from gluon_yolo.data.voc.xml_file import Annotation
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
 from gluon_yolo.text import counted
@@ -161,7 +161,7 @@ def _annotation(entry: Entry) -> Annotation:
             f"the split names {entry.stem}, but there is no such annotation",
             "missing-label",
         )
-    return read_annotation(entry.annotation)
+    return entry.read()
 
 
 def _class_names_of(entry: Entry) -> set[str] | BadFile:

@@ -15,6 +15,7 @@ from gluon_yolo.data.report import Finding
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.voc.dataset import find_class_names, open_voc
 from gluon_yolo.data.voc.entry import XML
+from gluon_yolo.data.voc.folders import SeveralFolders
 from gluon_yolo.data.voc.layout import HOLD_OUT, VOCFolder, find_entries, voc_folders
 from gluon_yolo.errors import UserError
 
@@ -44,6 +45,8 @@ class VOCSource(Source):
         """Say whether the path is such a folder with an XML file in it."""
         try:
             return any(_has_xml(folder) for folder in voc_folders(path))
+        except SeveralFolders:
+            return True  # and reading it says what is wrong
         except (UserError, OSError):
             return False
 

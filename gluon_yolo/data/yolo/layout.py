@@ -15,7 +15,7 @@ from gluon_yolo.data.yolo.data_yaml import DataYaml, is_data_yaml, read_data_yam
 from gluon_yolo.data.yolo.folders import outside_of_splits, some_pictures, split_folders
 from gluon_yolo.data.yolo.lists import Lists, broken_lists, lists_in, with_siblings
 from gluon_yolo.data.yolo.names import find_names, held_against_tools
-from gluon_yolo.data.yolo.paths import LABEL, is_picture_list, label_paths
+from gluon_yolo.data.yolo.paths import is_picture_list, label_paths
 from gluon_yolo.data.yolo.places import find_places
 from gluon_yolo.errors import UserError
 

@@ -158,3 +158,49 @@ def test_a_path_that_is_not_there_is_said(root):
     with pytest.raises(UserError) as caught:
         YOLOSource(path).open("val")
     assert str(caught.value).endswith(f"(path: there is no folder ../datasets/mine, seen from {root}/cfg)")
+
+
+@pytest.mark.parametrize(
+    ("picture", "label"),
+    [
+        ("images/train/A0.JPG", "labels/train/a0.txt"),
+        ("images/train/a0.jpg", "labels/train/A0.TXT"),
+        ("Images/Train/a0.jpg", "Labels/Train/a0.txt"),
+        ("IMAGES/train/a0.jpg", "labels/train/a0.txt"),
+        ("pictures/A0.jpg", "pictures/a0.txt"),
+    ],
+)
+@pytest.mark.parametrize("listed", [False, True])
+def test_letter_case(tmp_path, picture, label, listed):
+    add(tmp_path, picture, LABEL, label)
+    put(tmp_path, "my.names", "cat\ndog\n")
+    if listed:
+        put(tmp_path, "train.txt", f"{picture.lower()}\n")
+    assert YOLOSource.recognises(tmp_path)
+    source = YOLOSource(tmp_path)
+    dataset = source.open(source.parts()["train"])
+    assert names_of(dataset, tmp_path) == [picture]
+    assert dataset.truth(0).class_ids.tolist() == [1]
+    assert source.strays() == []
+
+
+def test_a_label_is_of_the_picture_that_is_called_so(tmp_path):
+    add(tmp_path, "images/A.jpg", None)
+    add(tmp_path, "images/a.jpg", LABEL, "labels/a.txt")
+    put(tmp_path, "my.names", "cat\ndog\n")
+    dataset = YOLOSource(tmp_path).open("train")
+    assert [len(dataset.truth(i)) for i in range(2)] == [0, 1]
+
+
+@pytest.mark.parametrize("other", [LABEL, "0 0.5 0.5 0.5 0.25\n"])
+def test_two_labels_in_other_letter_case(tmp_path, other):
+    add(tmp_path, "images/a.jpg", LABEL, "labels/a.txt")
+    put(tmp_path / "labels", "a.TXT", other)
+    put(tmp_path, "my.names", "cat\ndog\n")
+    if other == LABEL:
+        assert len(YOLOSource(tmp_path).open("train")) == 1
+    else:
+        with pytest.raises(
+            UserError, match="differs from .*, which is a label of the same picture; remove one"
+        ):
+            YOLOSource(tmp_path).open("train")
