@@ -15,7 +15,8 @@ from gluon_yolo.data.source import Source
 
 # What training can live with, or may be meant so; every other kind of finding is wrong data.
 WARNINGS = frozenset(
-    "reaches-out duplicate-box lookalike-classes unused-picture same-part similar-picture shared-label".split()
+    ("reaches-out", "duplicate-box", "lookalike-classes", "unused-picture", "same-part")
+    + ("similar-picture", "shared-label")
 )
 
 
