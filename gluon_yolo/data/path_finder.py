@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePath
 from urllib.parse import unquote, urlsplit
 
@@ -118,11 +118,14 @@ class PathFinder:
         if folder in self._folders and self._exists(self._join(self._folders[folder], name)):
             return self._join(self._folders[folder], name)
         parts = [part for part in plain.split("/") if part not in ("", ".", "..")]
-        for search in (self._exactly, self._in_any_case):
+        for search in (self._exactly, self.in_any_case):
             for start in range(len(parts)):
                 for base in self.bases:
                     path = search(base, parts[start:])
-                    if path and not (os.path.isdir(path) and self._says_nothing(base, parts, start)):
+                    is_all = not start and "/".join(parts) == plain  # in another letter case
+                    if path and not (
+                        os.path.isdir(path) and not is_all and self._says_nothing(base, parts, start)
+                    ):
                         return path
         return None
 
@@ -130,8 +133,8 @@ class PathFinder:
         path = self._join(base, *parts)
         return path if self._exists(path) else None
 
-    def _in_any_case(self, base: str, parts: list[str]) -> str | None:
-        """Return the only path whose names differ in nothing but letter case."""
+    def in_any_case(self, base: str, parts: Sequence[str]) -> str | None:
+        """Return the only path below a folder whose names differ from these in nothing but letter case."""
         paths = [base]
         for part in parts:
             paths = [

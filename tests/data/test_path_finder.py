@@ -30,6 +30,8 @@ def cells(tmp_path: Path) -> Path:
         ("s3://bucket/images/val/a%20b.jpg", "images/val/a b.jpg"),
         ("images/train/2.jpg", "images/train/2.JPG"),  # another letter case
         ("Images/Train/1.jpg", "images/train/1.jpg"),
+        ("Images", "images"),
+        ("../Images", None),
         ("D:\\Cells\\IMAGES\\TRAIN\\2.Jpg", "images/train/2.JPG"),
         ("/far/3.jpg", "3.jpg"),
         ("/far/images/train", "images/train"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ LAYOUTS = (
     "a .json file of annotations, or a folder with annotations/*.json, with one .json file a split, or with "
     "_annotations.coco.json in folders train/, valid/, test/"
 )
+_FOLDER = "annotations"
 _IN_SPLITS = ("_annotations.coco.json", "annotations.json", "labels.json")
 _HEAD = 1 << 23  # bytes; what describes a data set at length comes before its lists
 _KEYS = re.compile(r'"(images|annotations)"\s*:\s*\[')
@@ -87,7 +89,11 @@ def by_split(path: Path) -> dict[str, Path]:
 
 def _layouts(path: Path) -> Iterator[list[Path]]:
     """Yield the files that may be annotations in each layout, in the order in which layouts count."""
-    beside = [file for file in _jsons(path / "annotations") if not file.name.startswith(_OTHERS)]
+    names = os.listdir(path) if path.is_dir() else []
+    folder = path / min(
+        (name for name in names if name.lower() == _FOLDER), default=_FOLDER, key=_FOLDER.__ne__
+    )
+    beside = [file for file in _jsons(folder) if not file.name.startswith(_OTHERS)]
     yield [file for file in beside if file.name.startswith("instances_")]
     yield beside
     folders = sorted(child for child in path.iterdir() if child.is_dir()) if path.is_dir() else []

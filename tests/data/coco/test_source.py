@@ -469,3 +469,19 @@ def test_a_file_that_no_part_has_is_named(tmp_path):
         "in no part: mini_val2017; train is train2017, val is tiny_val2017 (flags such as --train-split take "
         "others)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("annotations", "picture"),
+    [
+        ("Annotations/instances_train.json", "Images/a.png"),
+        ("ANNOTATIONS/instances_train.json", "Train/a.png"),
+        ("annotations/instances_train.json", "Images/TRAIN/A.png"),
+    ],
+)
+def test_folders_in_another_letter_case(tmp_path, annotations, picture):
+    add_file(tmp_path / annotations, record())
+    add_picture(tmp_path / picture)
+    assert COCOSource.recognises(tmp_path)
+    dataset = COCOSource(tmp_path).open("train")
+    assert dataset.name(0) == str(tmp_path / picture)
