@@ -79,13 +79,12 @@ class Source(abc.ABC):
 
     def left_out(self) -> list[str]:
         """Return why splits for test are left out, each with its name."""
-        tests = self._named_parts().get("test", "").split(",")
-        reasons = {split: self._absence(split) for split in tests if split}
+        reasons = {split: self._absence(split) for split in self._test_splits()}
         return [f"{split}: left out: {reason}" for split, reason in reasons.items() if reason]
 
     def there(self) -> tuple[str, ...]:
         """Return the splits but for those for test that :meth:`parts` leaves out."""
-        tests = self._named_parts().get("test", "").split(",")
+        tests = self._test_splits()
         return tuple(split for split in self.splits() if split not in tests or not self._absence(split))
 
     def in_no_part(self) -> list[str]:
@@ -100,6 +99,11 @@ class Source(abc.ABC):
     def remarks(self) -> list[str]:
         """Return what a check says of the data set as a whole that is not wrong."""
         return [*self.in_no_part(), *self.left_out()]
+
+    def _test_splits(self) -> list[str]:
+        """Return the splits whose names say that they are for test, and for nothing else."""
+        named = parts_of(self.splits(), self.joins).get("test", "")
+        return [split for split in named.split(",") if split]
 
     def _absence(self, split: str) -> str:
         if split not in self._absences:

@@ -51,6 +51,8 @@ class YOLOSource(Source):
         """Say whether an existing path looks like this format."""
         try:
             return looks_like_yolo(path)
+        except UserError:
+            return True  # and reading it says what is wrong
         except OSError:
             return False
 

@@ -485,3 +485,11 @@ def test_folders_in_another_letter_case(tmp_path, annotations, picture):
     assert COCOSource.recognises(tmp_path)
     dataset = COCOSource(tmp_path).open("train")
     assert dataset.name(0) == str(tmp_path / picture)
+
+
+def test_files_whose_names_say_nothing_are_opened_by_name(tmp_path):
+    for name in ("a", "b"):
+        add_picture(tmp_path / "images" / f"{name}.png")
+        add_file(tmp_path / f"{name}.json", record(f"{name}.png"))
+    assert len(COCOSource(tmp_path).open("b")) == 1
+    assert COCOSource(tmp_path).left_out() == []

@@ -54,6 +54,13 @@ def test_all_lists_are_broken(root):
         YOLOSource(root).splits()
 
 
+def test_a_text_called_test_is_no_list_where_there_are_none(root):
+    for split in ("train", "val"):
+        (root / f"{split}.txt").unlink()
+    put(root, "test.txt", "all is well\n")
+    assert YOLOSource(root).splits() == ("train", "val")
+
+
 def test_other_texts_are_no_lists(root):
     for name in ("train_log.txt", "notes.txt", "requirements-test.txt"):
         put(root, name, "epoch 1\n")
@@ -85,6 +92,7 @@ def test_two_lists_of_one_name(root):
     put(root, "val.list", "images/val/val.jpg\n")
     with pytest.raises(UserError, match=r"val\.txt: is a list of the split val, and so is .*val\.list"):
         YOLOSource(root).splits()
+    assert YOLOSource.recognises(root)
 
 
 @pytest.mark.parametrize("left", ["val.heic", None])
