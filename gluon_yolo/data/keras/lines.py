@@ -6,16 +6,18 @@ pytorch-YOLOv4 has the same. A path may hold blanks; a picture without objects s
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
 from gluon_yolo.data.parts import pattern_of
 from gluon_yolo.data.picture_files import is_picture, is_unread_picture
 from gluon_yolo.data.report import BadFile
-from gluon_yolo.data.text_file import open_text
+from gluon_yolo.data.text_file import open_text, read_text
+from gluon_yolo.errors import UserError
 
 LISTS = (".txt", ".list")
 """How the names of lists end."""
@@ -104,6 +106,39 @@ def called_alike(files: Iterable[Path], lists: Iterable[Path]) -> list[Path]:
         and file not in lists
         and file.is_file()
     ]
+
+
+def lists_at(path: Path) -> dict[str, Path]:
+    """Return the list that a path is, or those in the folder that it is, by their stems; one has boxes.
+
+    A file called as they are, but for the word for its part, is one too: what is wrong with it is said where
+    it is read.
+
+    Raises:
+        UserError: two lists differ in their endings only.
+    """
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    if not any(map(has_boxes, files)):
+        return {}
+    lists = [file for file in files if names_pictures(file)]
+    lists = sorted({*lists, *called_alike(files, lists)})
+    found: dict[str, Path] = {}
+    for file in lists:
+        if file.stem in found:
+            raise UserError(
+                f"{file}: is a list of the split {file.stem}, and so is {found[file.stem]}; name one of "
+                "them, or move the other away"
+            )
+        found[file.stem] = file
+    return found
+
+
+def pictures_in(path: Path) -> Iterator[str]:
+    """Yield the pictures that a list names; none where it cannot be read, which opening it says."""
+    with contextlib.suppress(UserError):
+        for text in read_text(path, "the list").splitlines():
+            with contextlib.suppress(BadFile):
+                yield read_line(str(path), 0, text).picture
 
 
 def _lines(path: Path) -> list[str]:

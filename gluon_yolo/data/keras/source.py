@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gluon_yolo.data.classes import unknown_classes
 from gluon_yolo.data.dataset import PictureFiles
-from gluon_yolo.data.keras.lines import Line, called_alike, has_boxes, names_pictures, read_line
+from gluon_yolo.data.keras.lines import Line, has_boxes, lists_at, pictures_in, read_line
 from gluon_yolo.data.labels import Labels
 from gluon_yolo.data.names import ADVICE, Names, of_files
 from gluon_yolo.data.parallel import threaded_map
@@ -117,7 +116,7 @@ class KerasSource(Source):
 
     @functools.cached_property
     def _by_split(self) -> dict[str, Path]:
-        found = _lists(self.path)
+        found = lists_at(self.path)
         if not found:
             raise UserError(f"{self.path}: no list in it; expected {self.accepts}")
         return found
@@ -135,7 +134,7 @@ class KerasSource(Source):
     def _from_here(self) -> bool:
         """Whether lists may name pictures from the current folder, where nothing of them lies elsewhere."""
         return all(
-            nothing_beside(_written_in(path), [path.parent, self._folder], os.path.isfile)
+            nothing_beside(pictures_in(path), [path.parent, self._folder], os.path.isfile)
             for path in self._by_split.values()
         )
 
@@ -184,31 +183,6 @@ class _Reader:
             return error
 
 
-def _lists(path: Path) -> dict[str, Path]:
-    """Return the list that a path is, or those in the folder that it is, by their stems; one has boxes.
-
-    A file called as they are, but for the word for its part, is one too: what is wrong with it is said where
-    it is read.
-
-    Raises:
-        UserError: two lists differ in their endings only.
-    """
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    if not any(map(has_boxes, files)):
-        return {}
-    lists = [file for file in files if names_pictures(file)]
-    lists = sorted({*lists, *called_alike(files, lists)})
-    found: dict[str, Path] = {}
-    for file in lists:
-        if file.stem in found:
-            raise UserError(
-                f"{file}: is a list of the split {file.stem}, and so is {found[file.stem]}; name one of "
-                "them, or move the other away"
-            )
-        found[file.stem] = file
-    return found
-
-
 def _entries(lists: Sequence[Path], folder: Path, report: Report, from_here: bool) -> list[_Entry | BadFile]:
     """Return the lines of lists, each picture once; or what is wrong with a line."""
     entries: list[_Entry | BadFile] = []
@@ -231,14 +205,6 @@ def _entries(lists: Sequence[Path], folder: Path, report: Report, from_here: boo
                 entries.append(BadFile(str(path), problem, "broken-label"))
         report.notes += finder.notes(path.name)
     return entries
-
-
-def _written_in(path: Path) -> Iterator[str]:
-    """Yield the pictures that a list names; none where it cannot be read, which opening it says."""
-    with contextlib.suppress(UserError):
-        for text in read_text(path, "the list").splitlines():
-            with contextlib.suppress(BadFile):
-                yield read_line(str(path), 0, text).picture
 
 
 def _entry(path: str, number: int, text: str, finder: PathFinder) -> _Entry | BadFile:

@@ -29,6 +29,8 @@ LAYOUTS = (
     "accepted are a VOCdevkit (with VOC2007/, VOC2012/ ... in it), one folder like VOC2007, any folder with "
     "Annotations/, JPEGImages/ and perhaps ImageSets/Main/, and pictures with an .xml annotation beside each"
 )
+_LISTS = ("ImageSets", "Main")
+_YEAR = re.compile(r"VOC\d{4}", re.IGNORECASE)
 _EVERYTHING = ("all", "trainval")
 _CLASS_MARK = r"\s+(-1|0|1)$"
 _PAIR = re.compile(r"\S.*\.\w+\s+(\S.*\.xml)", re.IGNORECASE)  # a picture, then its annotation
@@ -68,7 +70,9 @@ class VOCFolder:
     @property
     def lists_folder(self) -> Path:
         """The folder where the lists are, or would be."""
-        return self.path / "ImageSets" / "Main"
+        usual = self.path / "ImageSets" / "Main"
+        found = None if usual.is_dir() else PathFinder([], os.path.isdir).in_any_case(str(self.path), _LISTS)
+        return Path(found) if found else usual
 
     def splits(self) -> list[str]:
         """Return the names of the lists, but for those of one class, such as VOC's ``dog_train``.
@@ -264,7 +268,7 @@ def voc_folders(root: Path) -> list[VOCFolder]:
         root = root / "VOCdevkit"
     folders = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
     children = [root / name for name in folders if annotations_folder(root / name)]
-    years = [child for child in children if re.fullmatch(r"VOC\d{4}", child.name)]
+    years = [child for child in children if _YEAR.fullmatch(child.name)]
     if not years and len(children) == 1:
         years = children
     if not years and has_pairs(root):

@@ -135,6 +135,13 @@ def list_pictures(places: Sequence[Path], bases: Sequence[Path], from_here: bool
     return listing
 
 
+def nothing_in(places: Sequence[Path]) -> str:
+    """Say that there is no picture in lists and folders, and what there is."""
+    advice = "" if all(place.is_dir() for place in places) else "; a list names one picture a line"
+    unread = [note for note in (left_out(place) for place in places if place.is_dir()) if note]
+    return f"{' '.join(map(str, places))}: no picture in it{advice}{''.join(f'; {note}' for note in unread)}"
+
+
 def _written_in(path: Path) -> list[str]:
     """Return the lines of a list; none where it cannot be read, which reading it says."""
     try:

@@ -12,14 +12,20 @@ from gluon_yolo.data.classes import unknown_classes
 from gluon_yolo.data.dataset import PictureFiles
 from gluon_yolo.data.labels import Labels
 from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.picture_files import left_out
 from gluon_yolo.data.pictures import Measure, measure
 from gluon_yolo.data.report import BadFile, Finding, Report
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.yolo.label import LabelLine, read_label
 from gluon_yolo.data.yolo.layout import ACCEPTS, Layout, find_layout, looks_like_yolo
 from gluon_yolo.data.yolo.other_lines import Outline, refused
-from gluon_yolo.data.yolo.paths import LabelFinder, Listing, are_from_here, label_paths, list_pictures
+from gluon_yolo.data.yolo.paths import (
+    LabelFinder,
+    Listing,
+    are_from_here,
+    label_paths,
+    list_pictures,
+    nothing_in,
+)
 from gluon_yolo.data.yolo.strays import find_strays
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
@@ -123,7 +129,7 @@ class YOLOSource(Source):
             return ""  # a file is broken, which opening it says
         if listing.pictures:
             return ""
-        return str(listing.missing[0]) if listing.missing else self._nothing_in(split)
+        return str(listing.missing[0]) if listing.missing else nothing_in(self._places(split))
 
     def remarks(self) -> list[str]:
         """Return what a check says of the whole, and a test split that a description names in vain."""
@@ -170,18 +176,8 @@ class YOLOSource(Source):
         """
         listing = self._listing(split)
         if not listing.pictures and not listing.missing:
-            raise UserError(self._nothing_in(split))
+            raise UserError(nothing_in(self._places(split)))
         return listing
-
-    def _nothing_in(self, split: str) -> str:
-        """Say that there is no picture in a split, and what there is."""
-        places = self._places(split)
-        lists = [place for place in places if not place.is_dir()]
-        advice = "; a list names one picture a line" if lists else ""
-        unread = [note for note in (left_out(place) for place in places if place not in lists) if note]
-        return (
-            f"{' '.join(map(str, places))}: no picture in it{advice}{''.join(f'; {note}' for note in unread)}"
-        )
 
     def _places(self, split: str) -> list[Path]:
         """Return the lists and folders of one or several splits.

@@ -367,3 +367,14 @@ def test_lists_of_classes_alone(tmp_path):
         ["a", "b"],
         ["c"],
     ]
+
+
+def test_folders_of_lists_and_years_in_another_letter_case(tmp_path):
+    for year, part in (("voc2007", "train"), ("Voc2012", "val")):
+        add(tmp_path / year, "a")
+        add_list(tmp_path / year, part, "a\n")
+        (tmp_path / year / "ImageSets" / "Main").rename(tmp_path / year / "ImageSets" / "MAIN")
+        (tmp_path / year / "ImageSets").rename(tmp_path / year / "imagesets")
+    source = open_source(tmp_path)
+    assert source.parts() == {"train": "train", "val": "val"}
+    assert Path(source.open("val").name(0)).parts[-3] == "Voc2012"
