@@ -127,9 +127,8 @@ class YOLOSource(Source):
             listing = self._listing(split)
         except UserError:
             return ""  # a file is broken, which opening it says
-        if listing.pictures:
-            return ""
-        return str(listing.missing[0]) if listing.missing else nothing_in(self._places(split))
+        absent = listing.missing[0] if listing.missing else nothing_in(self._places(split))
+        return "" if listing.pictures else str(absent)
 
     def remarks(self) -> list[str]:
         """Return what a check says of the whole, and a test split that a description names in vain."""
@@ -165,8 +164,7 @@ class YOLOSource(Source):
     @functools.cached_property
     def _from_here(self) -> bool:
         """Whether lists may name pictures from the current folder, where nothing of them lies elsewhere."""
-        places = [place for of_split in self._layout.places.values() for place in of_split]
-        return are_from_here(places, [self._layout.root])
+        return are_from_here(sum(self._layout.places.values(), ()), [self._layout.root])
 
     def _list(self, split: str) -> Listing:
         """Return the pictures of one or several splits.
@@ -175,9 +173,9 @@ class YOLOSource(Source):
             UserError: there is no such split, its list or folder is not there, or it names no picture.
         """
         listing = self._listing(split)
-        if not listing.pictures and not listing.missing:
-            raise UserError(nothing_in(self._places(split)))
-        return listing
+        if listing.pictures or listing.missing:
+            return listing
+        raise UserError(nothing_in(self._places(split)))
 
     def _places(self, split: str) -> list[Path]:
         """Return the lists and folders of one or several splits.
