@@ -207,7 +207,9 @@ def _split_for(part: str, source: Source, needed: list[str], args: argparse.Name
         return _PUBLISHED[args.dataset or "voc"][2][part]
     splits = source.splits()
     if len(splits) == 1 and needed == [part]:
-        if part_of(splits[0]).startswith("train"):  # what is evaluated on data that has no division
+        if part == "val" and part_of(splits[0]).startswith(
+            "train"
+        ):  # what is evaluated on data that has no division
             logger.warning(
                 "%s: its only split, %s, is taken, which may be what was trained on", source.path, splits[0]
             )

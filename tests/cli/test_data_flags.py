@@ -262,3 +262,6 @@ def test_the_only_split_is_evaluated_with_a_word(tmp_path, caplog, split, warned
     assert val is not None and len(val) == 2
     text = f"{tmp_path}: its only split, train, is taken, which may be what was trained on"
     assert (text in caplog.messages) is warned
+    caplog.clear()
+    train, _, _ = open_datasets(parsed("--data", str(tmp_path)), need_val=False)
+    assert train is not None and not caplog.messages
