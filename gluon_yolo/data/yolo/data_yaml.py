@@ -15,7 +15,6 @@ from gluon_yolo.data.text_file import decoded, read_text
 from gluon_yolo.errors import UserError
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-_NO_PLACES = ("", "true", "false", "yes", "no", "null", "~")
 _LONG = 1 << 20  # letters; reading so many takes seconds
 _KEYS = frozenset({"train", "val", "valid", "validation", "names"})
 _MEANT = re.compile(rf"^\s*[\"']?({'|'.join(sorted(_KEYS))})[\"']?\s*:", re.MULTILINE)  # in what is broken
@@ -53,16 +52,6 @@ def is_data_yaml(path: Path) -> bool:
     except (yaml.YAMLError, RecursionError):
         return bool(_MEANT.search(text))
     return isinstance(content, dict) and not _KEYS.isdisjoint(content)
-
-
-def names_places(path: Path) -> bool:
-    """Say whether a ``data.yaml`` has a folder or a list under train, as no file of settings has."""
-    try:
-        train = _load(path).get("train")
-    except UserError:
-        return True  # which reading it says
-    places = train if isinstance(train, list) else [train]
-    return all(isinstance(place, str) and place.lower() not in _NO_PLACES for place in places)
 
 
 def read_data_yaml(path: str | os.PathLike[str]) -> DataYaml:

@@ -11,7 +11,7 @@ from gluon_yolo.data.names import ADVICE, Names
 from gluon_yolo.data.path_finder import PathFinder, nothing_beside
 from gluon_yolo.data.picture_files import files_ending
 from gluon_yolo.data.yolo.data_file import DataFile, read_data_file
-from gluon_yolo.data.yolo.data_yaml import DataYaml, is_data_yaml, names_places, read_data_yaml
+from gluon_yolo.data.yolo.data_yaml import DataYaml, is_data_yaml, read_data_yaml
 from gluon_yolo.data.yolo.folders import outside_of_splits, some_pictures, split_folders
 from gluon_yolo.data.yolo.lists import Lists, broken_lists, lists_in, with_siblings
 from gluon_yolo.data.yolo.names import find_names, held_against_tools
@@ -188,6 +188,4 @@ def _data_files(folder: Path) -> list[Path]:
 
 
 def _data_yamls(folder: Path) -> list[Path]:
-    """Return the descriptions in a folder; of several, not the settings and networks of a training."""
-    found = [file for file in files_ending(folder, ".yaml", ".yml") if is_data_yaml(file)]
-    return (list(filter(names_places, found)) or found) if len(found) > 1 else found
+    return [file for file in files_ending(folder, ".yaml", ".yml") if is_data_yaml(file)]

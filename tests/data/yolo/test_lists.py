@@ -212,23 +212,3 @@ def test_two_labels_in_other_letter_case(tmp_path, other):
             UserError, match="differs from .*, which is a label of the same picture; remove one"
         ):
             YOLOSource(tmp_path).open("train")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "val: true\ndata: data.yaml\n",
-        "nc: 2\nnames: [cat, dog]\n",
-        "train: true\nval: false\n",
-        "train:\n  lr: 1\n",
-    ],
-)
-def test_settings_beside_a_description_are_none(root, text):
-    put(root, "args.yaml", text)
-    put(root, "data.yaml", FOLDERS)
-    assert YOLOSource(root).splits() == ("train", "val")
-    put(root, "more.yaml", FOLDERS)
-    with pytest.raises(
-        UserError, match="several files describe its data: data.yaml, more.yaml; name one of them"
-    ):
-        YOLOSource(root).splits()
