@@ -18,6 +18,7 @@ from gluon_yolo.data.classes import lookalikes, read_class_names
 from gluon_yolo.data.coco.dataset import gluoncv_coco_root
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.formats import SOURCES, open_source
+from gluon_yolo.data.parts import part_of
 from gluon_yolo.data.selection import Classes, open_parts
 from gluon_yolo.data.shared import shared
 from gluon_yolo.data.source import Source
@@ -223,7 +224,13 @@ def _split_for(part: str, source: Source, needed: list[str], args: argparse.Name
         return _PUBLISHED[args.dataset or "voc"][2][part]
     splits = source.splits()
     if len(splits) == 1 and needed == [part]:
-        return splits[0]  # what is evaluated on data that has no division
+        if part == "val" and part_of(splits[0]).startswith(
+            "train"
+        ):  # what is evaluated on data that has no division
+            logger.warning(
+                "%s: its only split, %s, is taken, which may be what was trained on", source.path, splits[0]
+            )
+        return splits[0]
     advice = f"name some with --{part}-split"
     if part == "val":
         advice = f"{division(source, args, 'hold some out')}, or {advice}"

@@ -15,15 +15,8 @@ from gluon_yolo.data.source import Source
 
 # What training can live with, or may be meant so; every other kind of finding is wrong data.
 WARNINGS = frozenset(
-    {
-        "reaches-out",
-        "duplicate-box",
-        "lookalike-classes",
-        "unused-picture",
-        "similar-picture",
-        "shared-label",
-        "background-picture",
-    }
+    ("reaches-out", "duplicate-box", "lookalike-classes", "unused-picture", "same-part")
+    + ("similar-picture", "shared-label", "background-picture")
 )
 
 
@@ -82,7 +75,10 @@ def check(source: Source, class_names: Sequence[str] | None = None) -> Check:
         source=source,
         parts=parts,
         counts={part: Counts.of(dataset) for part, dataset in parts.items()},
-        notes=tuple(f"{part}: {note}" for part, dataset in parts.items() for note in dataset.report.notes),
+        notes=(
+            *source.remarks(),
+            *(f"{part}: {note}" for part, dataset in parts.items() for note in dataset.report.notes),
+        ),
         findings=tuple(dict.fromkeys(found)),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -11,6 +12,7 @@ import numpy as np
 from gluon_yolo.data import similar
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.report import BadFile, Finding
+from gluon_yolo.text import counted
 
 _ROUNDING = 1.5  # pixels of the smaller picture by which the same box may differ in another size
 
@@ -94,17 +96,36 @@ def shared_pictures(parts: Mapping[str, Dataset]) -> list[Finding]:
 
     The same bytes are an error where that was in another part, which spoils every score, and a warning where
     it was in the same. A picture that looks the same, compressed or scaled anew, is a warning where it was in
-    another part. A picture that can no longer be read is an error as well.
+    another part. A picture that can no longer be read is an error as well. A part that is all of another, as
+    where a description gives one folder for both, is meant so: one warning says it.
 
     Args:
         parts: the parts of a data set, by name; each picture is read once.
     """
-    groups, bad = find_groups(parts, chained=True)
+    same = _same_parts(parts)
+    others = {part: dataset for part, dataset in parts.items() if part not in same}
+    groups, bad = find_groups(others, chained=True)
     found = [Finding("error", each.file, "", each.problem, each.kind) for each in bad]
+    for part, other in same.items():
+        count = counted(len(parts[part]), "picture", form=",")
+        text = f"{other} and {part} are the same {count}, this one and all others"
+        found.append(Finding("warning", parts[part].name(0), "", text, "same-part"))
     for group in groups:
         for place, copy in enumerate(group):
             found += _findings(copy, group[:place])
     return found
+
+
+def _same_parts(parts: Mapping[str, Dataset]) -> dict[str, str]:
+    """Return the parts that have all the very files of one before them, and which one that is."""
+    files: dict[frozenset[str], str] = {}
+    same: dict[str, str] = {}
+    for part, dataset in parts.items():
+        pictures = frozenset(os.path.realpath(dataset.name(index)) for index in range(len(dataset)))
+        is_of_files = bool(len(dataset)) and os.path.isfile(dataset.name(0))  # and not of records
+        if is_of_files and files.setdefault(pictures, part) != part:
+            same[part] = files[pictures]
+    return same
 
 
 def _findings(copy: Copy, before: list[Copy]) -> list[Finding]:

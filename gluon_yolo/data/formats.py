@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gluon_yolo.data.classes import listed
+from gluon_yolo.data.coco.json_file import read_content
 from gluon_yolo.data.coco.source import COCOSource
 from gluon_yolo.data.coco.writer import COCOWriter
+from gluon_yolo.data.keras.lines import LISTS
 from gluon_yolo.data.keras.source import KerasSource
 from gluon_yolo.data.keras.writer import KerasWriter
 from gluon_yolo.data.picture_files import files_ending, is_picture, is_unread_picture, left_out, visible_files
@@ -19,6 +21,7 @@ from gluon_yolo.data.source import Source
 from gluon_yolo.data.voc.source import VOCSource
 from gluon_yolo.data.voc.writer import VOCWriter
 from gluon_yolo.data.writer import Writer
+from gluon_yolo.data.yolo.lists import broken_lists, fault
 from gluon_yolo.data.yolo.source import YOLOSource
 from gluon_yolo.data.yolo.writer import YOLOWriter
 from gluon_yolo.errors import UserError
@@ -109,7 +112,11 @@ def _remedy(path: Path) -> str:
     if path.is_file():
         is_labelme = path.suffix.lower() == ".json" and b'"shapes"' in path.read_bytes()
         is_file_of_pixels = is_picture(path) or is_unread_picture(path)
-        return _LABELME if is_labelme else "This is a picture: name a folder" if is_file_of_pixels else ""
+        if is_labelme or is_file_of_pixels:
+            return _LABELME if is_labelme else "This is a picture: name a folder"
+        return _what_is_wrong(path)
+    if not path.is_dir():
+        return ""  # a pipe, or a device
     below = sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
     data = [child for child in below if any(source.recognises(child) for source in SOURCES.values())]
     if data:
@@ -117,7 +124,22 @@ def _remedy(path: Path) -> str:
     jsons = files_ending(path, ".json")
     if jsons and b'"shapes"' in jsons[0].read_bytes():
         return _LABELME
+    broken = broken_lists(path)
+    if broken:
+        return broken[0]
     files = [name for _, names in visible_files(path) for name in names]
     if files and all(map(is_picture, files)):
         return "There are pictures and no labels: draw boxes with a tool that writes one of these formats"
     return left_out(path) if any(map(is_unread_picture, files)) else ""
+
+
+def _what_is_wrong(path: Path) -> str:
+    """Return why a file that is called as data is none; empty where its name says nothing."""
+    if path.suffix.lower() in LISTS:
+        return fault(path)
+    try:
+        if path.suffix.lower() == ".json":
+            read_content(str(path))
+    except UserError as error:
+        return str(error)
+    return ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 PARTS = ("train", "val", "test")
+_WHOLE_WORD = re.compile(r"(?<![a-z])(trainval|train|validation|valid|val|test)")
 _WORD = re.compile(r"(?<![a-z])(trainval|train|val|test)")
 
 
@@ -17,6 +18,31 @@ def part_of(split: str) -> str:
     """
     match = _WORD.search(split.lower())
     return match.group(1) if match else ""
+
+
+def pattern_of(split: str) -> str:
+    """Return a split's name without the word for its part: ``*2017`` of ``val2017``, ``*`` of ``valid``.
+
+    Splits of one division have the same. Empty for a name without such a word.
+    """
+    pattern, count = _WHOLE_WORD.subn("*", split.lower(), count=1)
+    return pattern if count else ""
+
+
+def in_no_part(splits: Sequence[str], parts: Mapping[str, str]) -> list[str]:
+    """Return the splits that no part has, where that is no use of their names.
+
+    ``trainval`` is ``train`` and ``val`` together, so that it and they are never both in parts; ``all`` is
+    everything.
+
+    Args:
+        splits: names of splits.
+        parts: the splits meant for each part, as :func:`parts_of` has them.
+    """
+    used = {split for chosen in parts.values() for split in (chosen, *chosen.split(","))}
+    together = any(part_of(split) == "trainval" for split in used)
+    covered = {"all", *(("train", "val") if together else ("trainval",))}
+    return [split for split in splits if split not in used and not {split, part_of(split)} & covered]
 
 
 def parts_of(splits: Sequence[str], joins: bool) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePath
 from urllib.parse import unquote, urlsplit
 
@@ -28,20 +28,22 @@ class PathFinder:
     Args:
         bases: folders that a relative path may be relative to, in this order.
         exists: says whether a path is what is looked for.
-        from_here: whether a relative path may also be relative to the current folder, which comes last.
+        from_here: whether a relative path may also be relative to the current folder, which comes last. It
+            may hold another data set's files of the same names: see :func:`nothing_beside`.
     """
 
     def __init__(
         self,
         bases: Iterable[Path],
         exists: Callable[[str], bool] = os.path.exists,
-        from_here: bool = True,
+        from_here: bool = False,
     ) -> None:
         self.bases = list(dict.fromkeys(str(base) for base in bases))
         self._exists = exists
-        self._from_here = from_here
+        self.from_here = from_here
         self.moved: dict[str, str] = {}
         """The folders that were not where they were said to be, and where they were found."""
+        self._here: list[str] = []  # what was found in the current folder, as written
         self._folders: dict[str, str] = {}  # the same by their portable names
         self._taken: dict[str, str] = {}  # what was found by its end: the path that was looked for
         self._listings: dict[str, dict[str, list[str]]] = {}
@@ -49,11 +51,14 @@ class PathFinder:
 
     def find(self, written: str) -> str | None:
         """Return the path that is meant; None where there is none, or it was taken for another one."""
-        here = [written] if self._from_here or os.path.isabs(written) else []
-        candidates = () if os.path.isabs(written) else (self._join(base, written) for base in self.bases)
-        found = next((path for path in (*candidates, *here) if self._exists(path)), None)
+        whole = os.path.isabs(written)
+        candidates = [written] if whole else [self._join(base, written) for base in self.bases]
+        found = next((path for path in candidates if self._exists(path)), None)
         if found:
             return found
+        if self.from_here and not whole and self._exists(written):
+            self._here.append(written)
+            return written
         plain = portable(written)
         found = self._by_its_end(plain) or self._by_its_end(unquote(plain))
         if found is None or self.rival(written, found):
@@ -92,6 +97,11 @@ class PathFinder:
         ]
         if len(moved) > _SHOWN:
             notes.append(f"{name}: so in {len(moved) - _SHOWN:,} more folders")
+        if self._here:
+            notes.append(
+                f"{name}: what it names is not beside it, and was found from the current folder, "
+                f"{os.getcwd()}, such as {self._here[0]}"
+            )
         return notes
 
     def problem(self, written: str) -> str:
@@ -104,7 +114,7 @@ class PathFinder:
             )
         if os.path.isabs(written) or _URL.match(written) or _DRIVE.match(written):
             return problem
-        here = " or the current folder" if self._from_here else ""
+        here = " or the current folder" if self.from_here else ""
         return f"{problem}, seen from {os.path.abspath(self.bases[0])}{here}"
 
     def unread(self, written: str) -> str:
@@ -121,16 +131,19 @@ class PathFinder:
         return ""
 
     def _by_its_end(self, plain: str) -> str | None:
-        """Return the path that has the longest end of a path, its last name in any letter case."""
+        """Return the path that has the longest end of a path, else that has it in another letter case."""
         folder, _, name = plain.rpartition("/")
         if folder in self._folders and self._exists(self._join(self._folders[folder], name)):
             return self._join(self._folders[folder], name)
         parts = [part for part in plain.split("/") if part not in ("", ".", "..")]
-        for search in (self._exactly, self._in_any_case):
+        for search in (self._exactly, self.in_any_case):
             for start in range(len(parts)):
                 for base in self.bases:
                     path = search(base, parts[start:])
-                    if path and not (os.path.isdir(path) and self._says_nothing(base, parts, start)):
+                    is_all = not start and "/".join(parts) == plain  # in another letter case
+                    if path and not (
+                        os.path.isdir(path) and not is_all and self._says_nothing(base, parts, start)
+                    ):
                         return path
         return None
 
@@ -138,12 +151,17 @@ class PathFinder:
         path = self._join(base, *parts)
         return path if self._exists(path) else None
 
-    def _in_any_case(self, base: str, parts: list[str]) -> str | None:
-        """Return the only path whose last name differs in nothing but letter case."""
-        folder = self._join(base, *parts[:-1])
-        names = self._listing(folder).get(parts[-1].casefold(), [])
-        path = self._join(folder, names[0]) if len(names) == 1 else ""
-        return path if path and self._exists(path) else None
+    def in_any_case(self, base: str, parts: Sequence[str]) -> str | None:
+        """Return the only path below a folder whose names differ from these in nothing but letter case."""
+        paths = [base]
+        for part in parts:
+            paths = [
+                self._join(path, name)
+                for path in paths
+                for name in self._listing(path).get(part.casefold(), [])
+            ]
+        paths = [path for path in paths if self._exists(path)]
+        return paths[0] if len(paths) == 1 else None
 
     def _listing(self, folder: str) -> dict[str, list[str]]:
         """Return a folder's names by what they are in small letters."""
@@ -186,6 +204,23 @@ class MovedNote(str):
         note = cls(text)
         note.written, note.found = written or ".", found
         return note
+
+
+def nothing_beside(
+    written: Iterable[str], bases: Iterable[Path], exists: Callable[[str], bool] = os.path.exists
+) -> bool:
+    """Say whether not one path of a description is found in its bases.
+
+    Darknet's paths are relative to where it is called, so then they may be meant from the current folder.
+    Where some are found in the bases, the others are missing: what is called so here is another data set's.
+
+    Args:
+        written: the paths of the whole description.
+        bases: folders that they may be relative to.
+        exists: says whether a path is what is looked for.
+    """
+    finder = PathFinder(bases, exists)
+    return all(finder.find(path) is None for path in written)
 
 
 def portable(written: str) -> str:

@@ -156,12 +156,24 @@ class StemFolder:
     def __init__(self, path: str, endings: tuple[str, ...]) -> None:
         self.path = path
         self.endings = endings
+        self._folded: dict[str, dict[str, list[str]]] = {}
         self._listings: dict[str, dict[str, list[str]]] = {}
 
     def find_all(self, stem: str) -> list[str]:
         """Return the paths of the files called ``stem``, in the order of the endings."""
         folder, base = os.path.split(stem)
         return [os.path.join(self.path, folder, name) for name in self._listing(folder).get(base, ())]
+
+    def in_any_case(self, stem: str) -> list[str]:
+        """Return the paths of the files whose stem differs in letter case alone; none where several do."""
+        folder, base = os.path.split(stem)
+        if folder not in self._folded:
+            folded: dict[str, list[str]] = {}
+            for each in self._listing(folder):
+                folded.setdefault(each.casefold(), []).append(each)
+            self._folded[folder] = folded
+        stems = self._folded[folder].get(base.casefold(), [])
+        return self.find_all(os.path.join(folder, stems[0])) if len(stems) == 1 else []
 
     def _listing(self, folder: str) -> dict[str, list[str]]:
         """Return the names of a folder's files by stem, each list in the order of the endings."""

@@ -36,6 +36,7 @@ ADVICE = {
     "centre and size as shares of the picture's sides",
     "duplicate-box": "delete one of the two boxes",
     "shared-picture": "keep the picture in one place: scores on pictures that were trained on flatter",
+    "same-part": "hold pictures out for one part alone: scores on what was trained on, or chosen by, flatter",
     "similar-picture": "keep both in one part, as `data split` does, or drop one with `data dedupe`",
     "shared-label": "keep the picture that was labelled, or give each a name of its own, and a label",
     "stray-label": "take the label out, or add its picture to the data",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import abc
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.parts import parts_of
+from gluon_yolo.data.parts import in_no_part, parts_of
 from gluon_yolo.data.report import Finding
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import did_you_mean
+
+logger = logging.getLogger("gluon_yolo")
 
 _PURPOSE = {"train": "for training", "val": "for validation"}
 
@@ -37,6 +40,8 @@ class Source(abc.ABC):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._absences: dict[str, str] = {}
+        self._has_said = False
 
     @classmethod
     @abc.abstractmethod
@@ -54,10 +59,62 @@ class Source(abc.ABC):
     def parts(self) -> dict[str, str]:
         """Return the split meant for each of ``"train"``, ``"val"`` and ``"test"``, as far as there are any.
 
-        Parts share no picture on purpose. Names decide: see :func:`gluon_yolo.data.parts.parts_of`.
+        Parts share no picture on purpose. Names decide: see :func:`gluon_yolo.data.parts.parts_of`. A split
+        for test of which not one picture is there is left out, since data often comes without: see
+        :meth:`left_out`.
 
         Raises:
             UserError: the names say nothing.
+        """
+        parts = self._named_parts()
+        tests = parts["test"].split(",") if "test" in parts else []
+        there = [split for split in tests if not self._absence(split)]
+        if there != tests:
+            parts.pop("test")
+        return {**parts, "test": ",".join(there)} if there else parts
+
+    def absence(self, split: str) -> str:
+        """Return why not one picture of a split is there, from a quick look; empty where one is."""
+        return ""
+
+    def left_out(self) -> list[str]:
+        """Return why splits for test are left out, each with its name."""
+        reasons = {split: self._absence(split) for split in self._test_splits()}
+        return [f"{split}: left out: {reason}" for split, reason in reasons.items() if reason]
+
+    def there(self) -> tuple[str, ...]:
+        """Return the splits but for those for test that :meth:`parts` leaves out."""
+        tests = self._test_splits()
+        return tuple(split for split in self.splits() if split not in tests or not self._absence(split))
+
+    def in_no_part(self) -> list[str]:
+        """Return a note of the splits that no part has, so that nothing uses them unless they are named."""
+        parts = self._named_parts()
+        others = in_no_part(self.splits(), parts)
+        if not others:
+            return []
+        used = ", ".join(f"{part} is {split}" for part, split in parts.items())
+        return [f"in no part: {', '.join(others)}; {used} (flags such as --train-split take others)"]
+
+    def remarks(self) -> list[str]:
+        """Return what a check says of the data set as a whole that is not wrong."""
+        return [*self.in_no_part(), *self.left_out()]
+
+    def _test_splits(self) -> list[str]:
+        """Return the splits whose names say that they are for test, and for nothing else."""
+        named = parts_of(self.splits(), self.joins).get("test", "")
+        return [split for split in named.split(",") if split]
+
+    def _absence(self, split: str) -> str:
+        if split not in self._absences:
+            self._absences[split] = self.absence(split)
+        return self._absences[split]
+
+    def _named_parts(self) -> dict[str, str]:
+        """Return the parts as the names of the splits say.
+
+        Raises:
+            UserError: they say nothing.
         """
         parts = parts_of(self.splits(), self.joins)
         if not parts:
@@ -77,7 +134,11 @@ class Source(abc.ABC):
         Raises:
             UserError: there is none.
         """
-        parts = self.parts()
+        parts = self._named_parts()
+        if not self._has_said:  # once, whichever parts are opened
+            self._has_said = True
+            for note in self.in_no_part():
+                logger.info("%s: %s", self.path, note)
         if part not in parts:
             there = ", ".join(self.splits())
             raise UserError(f"{self.path}: no pictures {_PURPOSE[part]}; there is {there}: {advice}")

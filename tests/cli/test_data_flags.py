@@ -326,3 +326,15 @@ def test_boxes_in_other_units_stop_a_training_unless_it_is_to_go_on(tmp_path: Pa
         open_datasets(parsed("--data", str(tmp_path / "yolo")))
     train, _, _ = open_datasets(parsed("--data", str(tmp_path / "yolo"), "--skip-bad"))
     assert train is not None and train.report.boxes == 0
+
+
+@pytest.mark.parametrize(("split", "warned"), [("train", True), ("test", False)])
+def test_the_only_split_is_evaluated_with_a_word(tmp_path, caplog, split, warned):
+    write_voc(tmp_path, {split: ["a", "b"]}, ["cat", "cat"])
+    _, val, _ = open_datasets(parsed("--data", str(tmp_path)), need_train=False)
+    assert val is not None and len(val) == 2
+    text = f"{tmp_path}: its only split, train, is taken, which may be what was trained on"
+    assert (text in caplog.messages) is warned
+    caplog.clear()
+    train, _, _ = open_datasets(parsed("--data", str(tmp_path)), need_val=False)
+    assert train is not None and not any("only split" in message for message in caplog.messages)

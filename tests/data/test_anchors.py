@@ -148,7 +148,7 @@ class TestFile:
             (b"", "anchors '': expected widths and heights"),
             (b"# nothing\n\n", "anchors '': expected widths"),
             (b"10,13, 16\n", "anchors '10,13, 16': .*; an even count, all above 0"),
-            (b"\xff\xfe\x00\x01", "cannot read the anchors: not UTF-8"),
+            (b"\xff\x00\x01", "cannot read the anchors: not UTF-8"),
         ],
     )
     def test_what_is_no_file_of_anchors(self, tmp_path, content, said):

@@ -374,6 +374,17 @@ class TestSharedPictures:
             ("error", "c/0.jpg", "b/0.jpg"),
         ]
 
+    def test_parts_of_the_very_same_files_are_one_warning(self, tmp_path):
+        """As of ultralytics' VOC.yaml, whose val and test are one folder, or of valid = train.txt."""
+        train, val = data_of(tmp_path / "a", [1, 2]), data_of(tmp_path / "b", [3, 4, 5])
+        (finding,) = shared_pictures({"train": train, "val": val, "test": val})
+        assert (finding.severity, finding.kind, finding.file) == ("warning", "same-part", val.name(0))
+        assert finding.message == "val and test are the same 3 pictures, this one and all others"
+        (finding,) = shared_pictures({"train": train, "val": train})
+        assert finding.message == "train and val are the same 2 pictures, this one and all others"
+        copies = shared_pictures({"train": train, "val": data_of(tmp_path / "c", [1, 2])})
+        assert [(each.severity, each.kind) for each in copies] == [("error", "shared-picture")] * 2
+
     def test_a_picture_that_is_gone_is_said(self, tmp_path):
         data = data_of(tmp_path / "a", [1, 2])
         (tmp_path / "a" / "1.jpg").unlink()

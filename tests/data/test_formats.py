@@ -162,6 +162,49 @@ def test_says_what_to_do_about_what_is_often_brought(tmp_path, files, path, reme
     assert remedy.format(tmp_path) in str(caught.value).splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "named", "last"),
+    [
+        ("train.txt", "", "", "/train.txt: the list is empty; write one picture a line"),
+        ("train.txt", "hello\n", "train.txt", "/train.txt: its first line names no picture, 'hello'"),
+        ("x.json", '{"images": []}', "x.json", "/x.json: the list 'images' is empty"),
+        (
+            "x.json",
+            "version https://git-lfs.github.com/spec/v1",
+            "x.json",
+            "it is a Git LFS pointer: get the",
+        ),
+    ],
+)
+def test_says_what_is_wrong_with_what_is_called_as_data(tmp_path, name, text, named, last):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UserError) as caught:
+        open_source(tmp_path / named)
+    assert last in str(caught.value).splitlines()[-1]
+
+
+def test_label_studio(tmp_path):
+    add_picture(tmp_path / "images/a.png")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/a.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    (tmp_path / "classes.txt").write_text("bee\n")
+    add_file(tmp_path / "notes.json", {"categories": [{"id": 0, "name": "bee"}], "info": {"year": 2024}})
+    assert open_source(tmp_path).format == "yolo"
+
+
+def test_splits_in_no_part_are_said_once(tmp_path, caplog):
+    for split in ("train", "train_extra", "val"):
+        add_file(tmp_path / "annotations" / f"instances_{split}.json", record())
+        add_picture(tmp_path / split / "a.png")
+    source = open_source(tmp_path)
+    note = "in no part: train_extra; train is train, val is val (flags such as --train-split take others)"
+    assert source.remarks() == [note]
+    with caplog.at_level(logging.INFO, "gluon_yolo"):
+        source.split_for("train", "")
+        source.split_for("val", "")
+    assert [message for message in caplog.messages if "in no part" in message] == [f"{tmp_path}: {note}"]
+
+
 def test_many_entries_are_cut_short(tmp_path):
     for number in range(20):
         (tmp_path / f"{number:02d}.doc").write_text("")

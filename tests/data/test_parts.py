@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gluon_yolo.data.parts import part_of, parts_of
+from gluon_yolo.data.parts import in_no_part, part_of, parts_of, pattern_of
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,43 @@ def test_parts_of(splits, parts, joins):
 def test_several_for_one_part(splits, joined, single):
     assert parts_of(splits.split(), joins=True) == joined
     assert parts_of(splits.split(), joins=False) == single
+
+
+@pytest.mark.parametrize(
+    ("splits", "others"),
+    [
+        ("train val test", ""),
+        ("train train_extra val", "train_extra"),
+        ("train val valid", "valid"),
+        ("train val validation", "validation"),
+        ("train2014 train2017 val2017", "train2014"),
+        ("mini_val2017 tiny_val2017", "mini_val2017"),
+        ("train val trainval", ""),  # the other two together
+        ("train val trainval test", ""),
+        ("all train val", ""),
+        ("train val notes", "notes"),
+    ],
+)
+def test_in_no_part(splits, others):
+    splits = splits.split()
+    assert in_no_part(splits, parts_of(splits, joins=False)) == others.split()
+
+
+def test_joined_splits_are_in_a_part():
+    splits = ["train2014", "train2017", "val"]
+    assert in_no_part(splits, parts_of(splits, joins=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("split", "pattern"),
+    [
+        ("train", "*"),
+        ("valid", "*"),
+        ("validation", "*"),
+        ("val2017", "*2017"),
+        ("My_Test", "my_*"),
+        ("a", ""),
+    ],
+)
+def test_pattern_of(split, pattern):
+    assert pattern_of(split) == pattern

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gluon_yolo.data.path_finder import PathFinder, portable
+from gluon_yolo.data.path_finder import PathFinder, nothing_beside, portable
 
 
 @pytest.fixture
@@ -29,6 +29,10 @@ def cells(tmp_path: Path) -> Path:
         ("http://host.example/x/images/train/1.jpg?size=640#top", "images/train/1.jpg"),
         ("s3://bucket/images/val/a%20b.jpg", "images/val/a b.jpg"),
         ("images/train/2.jpg", "images/train/2.JPG"),  # another letter case
+        ("Images/Train/1.jpg", "images/train/1.jpg"),
+        ("Images", "images"),
+        ("../Images", None),
+        ("D:\\Cells\\IMAGES\\TRAIN\\2.Jpg", "images/train/2.JPG"),
         ("/far/3.jpg", "3.jpg"),
         ("/far/images/train", "images/train"),
         ("/far/cells/images", "images"),  # known again by the folder that it is in
@@ -57,6 +61,14 @@ def test_two_letter_cases_are_two_names(cells: Path) -> None:
     assert PathFinder([cells]).find("images/train/2.jPG") is None
 
 
+def test_folders_of_two_letter_cases(cells: Path) -> None:
+    (cells / "images/Train").mkdir()
+    assert PathFinder([cells]).find("images/TRAIN/1.jpg") == str(cells / "images/train/1.jpg")
+    (cells / "images/Train/1.jpg").touch()
+    assert PathFinder([cells]).find("images/TRAIN/1.jpg") is None
+    assert PathFinder([cells]).find("images/Train/1.jpg") == str(cells / "images/Train/1.jpg")
+
+
 def test_two_paths_are_not_found_in_one_place(cells: Path) -> None:
     finder = PathFinder([cells], os.path.isfile)
     assert finder.find("/old/monday/3.jpg") == str(cells / "3.jpg")
@@ -71,17 +83,37 @@ def test_two_paths_are_not_found_in_one_place(cells: Path) -> None:
 
 def test_problems(cells: Path) -> None:
     finder = PathFinder([cells], os.path.isfile)
-    assert finder.problem("9.jpg") == f"there is no picture 9.jpg, seen from {cells} or the current folder"
+    assert finder.problem("9.jpg") == f"there is no picture 9.jpg, seen from {cells}"
+    here = PathFinder([cells], os.path.isfile, from_here=True)
+    assert here.problem("9.jpg") == f"there is no picture 9.jpg, seen from {cells} or the current folder"
     for name in ("/x/9.jpg", "D:\\9.jpg", "https://host.example/9.jpg"):
         assert finder.problem(name) == f"there is no picture {name}"
 
 
 def test_from_the_current_folder(cells: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(cells / "images")
-    assert PathFinder([cells]).find("train/1.jpg") == "train/1.jpg"
-    found = PathFinder([cells / "images"], from_here=False).find("../3.jpg")
+    finder = PathFinder([cells], from_here=True)
+    assert finder.find("train/1.jpg") == "train/1.jpg"
+    assert finder.notes("x.txt") == [
+        f"x.txt: what it names is not beside it, and was found from the current folder, {cells / 'images'}, "
+        "such as train/1.jpg"
+    ]
+    found = PathFinder([cells / "images"]).find("../3.jpg")
     assert found is not None and Path(found).samefile(cells / "3.jpg")
-    assert PathFinder([cells / "lists"], from_here=False).find("train/1.jpg") is None
+    assert PathFinder([cells / "lists"]).find("train/1.jpg") is None
+
+
+@pytest.mark.parametrize(
+    ("written", "nothing"),
+    [
+        (["images/train/9.jpg", "9.jpg"], True),
+        (["images/train/9.jpg", "images/train/1.jpg"], False),
+        (["/far/images/train/1.jpg"], False),  # by its end
+        ([], True),
+    ],
+)
+def test_nothing_beside(cells: Path, written: list[str], nothing: bool) -> None:
+    assert nothing_beside(written, [cells], os.path.isfile) is nothing
 
 
 def test_notes(cells: Path) -> None:

@@ -33,7 +33,7 @@ Errors are wrong data:
             in other units, such as pixels in YOLO's labels
   splits    with a picture that another split has as well (byte by byte)
 Warnings may be meant so: boxes that reach out of their picture, boxes and pictures that are there twice,
-classes that differ only in case or blanks, pictures that no split uses.
+classes that differ only in case or blanks, pictures that no split uses, two splits of the very same pictures.
 
 Exit status: 0 without errors, 1 with errors, 2 when the data cannot be opened at all.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 
 from gluon_yolo.cli.data_flags import add_class_arguments, classes_of
 from gluon_yolo.cli.data_hints import complete_notes
@@ -10,6 +11,8 @@ from gluon_yolo.data import selection
 from gluon_yolo.data.classes import read_class_names
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.source import Source
+
+logger = logging.getLogger("gluon_yolo")
 
 
 def add_parts_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +49,8 @@ def open_parts(source: Source, args: argparse.Namespace) -> dict[str, Dataset]:
         UserError: one cannot be opened.
     """
     splits = {split: split for split in args.split} if args.split else source.parts()
+    for note in () if args.split else (*source.in_no_part(), *source.left_out()):
+        logger.warning("%s: %s", source.path, note)
     parts = selection.open_parts(source, splits, classes_of(args), args.skip_bad)
     for dataset in parts.values():
         complete_notes(dataset.report, args)

@@ -142,7 +142,9 @@ def _shares(val: float, test: float) -> dict[str, float]:
 
 def _open(source: Source, args: argparse.Namespace) -> list[Dataset]:
     """Open all splits, as one where the format can."""
-    splits = source.splits()
+    splits = source.there()
+    for note in source.left_out():
+        logger.warning("%s: %s", source.path, note)
     try:
         names = source.class_names(splits)
     except UserError:

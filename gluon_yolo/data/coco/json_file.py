@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gluon_yolo.data.coco.values import Identity, identity, order
+from gluon_yolo.data.text_file import decoded, said_of
 from gluon_yolo.errors import UserError
 
 # What a detection file must have, and what is needed of each record in it.
@@ -39,12 +41,14 @@ def read_content(path: str, whole: bool = False) -> dict[str, Any]:
         UserError: it cannot be read, or is no COCO detection file.
     """
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            content = json.load(file, object_pairs_hook=None if whole else _used)
+        with open(path, "rb") as file:
+            text = decoded(file.read())
+        content = json.loads(text, object_pairs_hook=None if whole else _used)
     except OSError as error:
         raise UserError(f"{path}: cannot read the annotations: {error.strerror or error}") from error
     except ValueError as error:
-        raise UserError(f"{path}: the annotations are no valid JSON: {error}") from error
+        instead = said_of(path) or ("" if os.path.getsize(path) else "the file is empty")
+        raise UserError(f"{path}: the annotations are no valid JSON: {instead or error}") from error
     for key, fields in _LISTS.items():
         records = content.get(key) if isinstance(content, dict) else None
         if not isinstance(records, list):

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gluon_yolo.data.parts import part_of
+from gluon_yolo.data.parts import part_of, pattern_of
 from gluon_yolo.data.picture_files import files_ending
+from gluon_yolo.data.text_file import decoded
 from gluon_yolo.errors import UserError
 
 LAYOUTS = (
     "a .json file of annotations, or a folder with annotations/*.json, with one .json file a split, or with "
     "_annotations.coco.json in folders train/, valid/, test/"
 )
+_FOLDER = "annotations"
 _IN_SPLITS = ("_annotations.coco.json", "annotations.json", "labels.json")
-_HEAD = 1 << 16
-_KEYS = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[')
+_HEAD = 1 << 23  # bytes; what describes a data set at length comes before its lists
+_KEYS = re.compile(r'"(images|annotations)"\s*:\s*\[')
 _MOST_FILES = 50
 # What COCO has beside objects, in the same form.
 _OTHERS = ("captions_", "person_keypoints_", "panoptic_", "stuff_", "image_info_")
 
 
 def looks_like_coco(file: Path) -> bool:
-    """Say whether the beginning of a file is that of COCO annotations."""
+    """Say whether a file has COCO's lists of images and of annotations, or, a large one, begins with one."""
     try:
-        with open(file, "rb") as stream:
-            head = stream.read(_HEAD)
+        state = file.stat()
+        return _looks_like_coco(file, state.st_mtime_ns, state.st_size)
     except OSError:
         return False
-    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and _KEYS.search(head) is not None
+
+
+@functools.lru_cache(maxsize=4 * _MOST_FILES)
+def _looks_like_coco(file: Path, changed_ns: int, size: int) -> bool:
+    with open(file, "rb") as stream:
+        head = stream.read(_HEAD)
+    text = decoded(head, errors="replace")
+    if not text.lstrip("\ufeff \t\r\n").startswith("{"):
+        return False
+    found = set(_KEYS.findall(text))
+    return {"images", "annotations"} <= found or bool(found) and size > _HEAD
 
 
 def find_annotations(path: Path) -> list[Path]:
@@ -40,7 +54,8 @@ def find_annotations(path: Path) -> list[Path]:
     """
     if path.is_file():
         return [path] if looks_like_coco(path) else []
-    return next(filter(None, map(_annotations_among, _layouts(path))), [])
+    named = [file for file in next(_layouts(path)) if part_of(_stem(file))]  # which says enough
+    return next(filter(None, map(_annotations_among, _layouts(path))), named)
 
 
 def passed_over(path: Path) -> list[Path]:
@@ -74,7 +89,11 @@ def by_split(path: Path) -> dict[str, Path]:
 
 def _layouts(path: Path) -> Iterator[list[Path]]:
     """Yield the files that may be annotations in each layout, in the order in which layouts count."""
-    beside = [file for file in _jsons(path / "annotations") if not file.name.startswith(_OTHERS)]
+    names = os.listdir(path) if path.is_dir() else []
+    folder = path / min(
+        (name for name in names if name.lower() == _FOLDER), default=_FOLDER, key=_FOLDER.__ne__
+    )
+    beside = [file for file in _jsons(folder) if not file.name.startswith(_OTHERS)]
     yield [file for file in beside if file.name.startswith("instances_")]
     yield beside
     folders = sorted(child for child in path.iterdir() if child.is_dir()) if path.is_dir() else []
@@ -91,7 +110,24 @@ def _annotations_among(files: Sequence[Path]) -> list[Path]:
     named_first = (
         sorted(files, key=lambda file: not part_of(file.stem)) if len(files) > _MOST_FILES else files
     )
-    return sorted(file for file in named_first[:_MOST_FILES] if looks_like_coco(file))
+    found = [file for file in named_first[:_MOST_FILES] if looks_like_coco(file)]
+    return sorted({*found, *_called_alike(files, found)})
+
+
+def _called_alike(files: Sequence[Path], found: Sequence[Path]) -> list[Path]:
+    """Return the files called as annotation files are, but for the word for their part: they should be some.
+
+    What is wrong with them is said where they are read.
+    """
+    patterns = {(file.suffix.lower(), pattern_of(_split_of(file))) for file in found}
+    splits = {_split_of(file) for file in found}
+    return [
+        file
+        for file in files
+        if part_of(_split_of(file))
+        and (file.suffix.lower(), pattern_of(_split_of(file))) in patterns
+        and _split_of(file) not in splits
+    ]
 
 
 def _split_of(file: Path) -> str:

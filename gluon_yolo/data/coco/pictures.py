@@ -34,9 +34,16 @@ def find_folder(annotations: Path, split: str, images: Sequence[Mapping[str, Any
         UserError: not one picture of the sample is in any of them.
     """
     beside = annotations.parent
-    bases = (beside.parent, beside) if beside.name == "annotations" else (beside, beside.parent)
-    places = [base / place.format(split=split) for base in bases for place in _PLACES]
-    folders = [folder for folder in dict.fromkeys(places) if folder.is_dir()]
+    is_within = beside.name.lower() == "annotations"
+    bases = (beside.parent, beside) if is_within else (beside, beside.parent)
+    finder = PathFinder([], os.path.isdir)
+    folders: dict[Path, None] = {}
+    for base in bases:
+        for place in _PLACES:
+            parts = [part for part in place.format(split=split).split("/") if part]
+            path = base.joinpath(*parts)
+            found = str(path) if path.is_dir() else finder.in_any_case(str(base), parts)
+            folders.update({Path(found): None} if found else {})
     sample = images[:: max(1, len(images) // _SAMPLE)]
 
     def pictures_in(folder: Path) -> tuple[int, int]:
@@ -46,7 +53,7 @@ def find_folder(annotations: Path, split: str, images: Sequence[Mapping[str, Any
         return (0 if finder.moved else there), there
 
     counts = {folder: pictures_in(folder) for folder in folders}
-    best = max(folders, key=counts.__getitem__)
+    best = max(counts, key=counts.__getitem__)
     if not any(counts[best]):
         looked, name = ", ".join(map(str, folders)), sample[0]["file_name"]
         unread = PathFinder(folders, os.path.isfile, from_here=False).unread(name)

@@ -16,6 +16,7 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.picture_files import left_out, pictures_below
 from gluon_yolo.data.report import Finding, Report
 from gluon_yolo.data.source import Source
+from gluon_yolo.data.text_file import decoded
 from gluon_yolo.errors import UserError
 
 
@@ -68,7 +69,7 @@ class COCOSource(Source):
         split = self.resolve(_without_prefix(split))
         file = self._read(split)
         if class_names is None or not set(class_names) <= set(file.categories.values()):
-            known = self.class_names(self.splits())
+            known = self.class_names(self.there())
             file.add_categories(tuple(dict.fromkeys([*known, *(class_names or ())])))
             class_names = known if class_names is None else class_names
         folder = find_folder(Path(file.path), split, file.images)
@@ -81,6 +82,21 @@ class COCOSource(Source):
         note = left_out(folder, set(self._named[split][1]))
         report.notes += [note] if note else []
         return read_coco(file, folder, report, class_names, skip_bad)
+
+    def absence(self, split: str) -> str:
+        """Return why not one picture of a split is there, or that nobody gave its annotations."""
+        path = self.annotations()[split]
+        try:
+            if path.is_file() and b'"annotations"' not in decoded(path.read_bytes()).encode():
+                return f"{path}: it has no annotations"
+            file = self._read(split)
+        except (OSError, ValueError, UserError):
+            return ""  # a file is broken, which opening it says
+        try:
+            find_folder(path, split, file.images)
+        except UserError as error:
+            return str(error)
+        return ""
 
     def strays(self) -> list[Finding]:
         """Return pictures, in the folders where pictures are, that no annotation file names.

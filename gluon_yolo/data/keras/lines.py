@@ -6,19 +6,25 @@ pytorch-YOLOv4 has the same. A path may hold blanks; a picture without objects s
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from gluon_yolo.data.picture_files import is_picture, is_unread_picture
+from gluon_yolo.data.parts import pattern_of
+from gluon_yolo.data.picture_files import files_called, is_picture, is_unread_picture
 from gluon_yolo.data.report import BadFile
+from gluon_yolo.data.text_file import open_text, read_text
+from gluon_yolo.errors import UserError
 
 LISTS = (".txt", ".list")
 """How the names of lists end."""
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _BOX = re.compile(rf"({_NUMBER}),({_NUMBER}),({_NUMBER}),({_NUMBER}),(\d{{1,9}})")
 _EXPECTED = "expected a picture and boxes x1,y1,x2,y2,class with blanks between"
+_ROBOFLOWS_STEM = "_annotations"
 _LOOKED_AT = 1000  # lines, of which one that has boxes says what a list is
 _SHOWN = 60
 
@@ -67,18 +73,78 @@ def read_line(path: str, number: int, text: str) -> Line:
 
 
 def has_boxes(path: Path) -> bool:
-    """Say whether a file is such a list: its first line names a picture, and one has boxes behind it."""
-    lines = _lines(path)
-    return names_pictures(path) and any(_BOX.fullmatch(line.split()[-1]) for line in lines)
+    """Say whether a file is such a list: one of its lines names a picture, with boxes behind it."""
+    return any(_BOX.fullmatch(line.split()[-1]) and _reads(path, line) for line in _lines(path))
 
 
 def names_pictures(path: Path) -> bool:
     """Say whether the first line of a file names a picture, with boxes behind it or without."""
     lines = _lines(path)
+    return bool(lines) and _reads(path, lines[0])
+
+
+def _reads(path: Path, line: str) -> bool:
     try:
-        return bool(lines) and bool(read_line(str(path), 1, lines[0]))
+        return bool(read_line(str(path), 1, line))
     except BadFile:
         return False
+
+
+def called_alike(files: Iterable[Path], lists: Iterable[Path]) -> list[Path]:
+    """Return the files that are called as lists are, but for the word for their part, and are none.
+
+    Args:
+        files: to look at.
+        lists: that are lists.
+    """
+    lists = list(lists)
+    patterns = {pattern_of(file.stem) for file in lists} - {""} or {"*"}
+    return [
+        file
+        for file in files
+        if file.suffix.lower() in LISTS
+        and pattern_of(file.stem) in {*patterns, "*"}
+        and file not in lists
+        and file.is_file()
+    ]
+
+
+def lists_at(path: Path) -> dict[str, Path]:
+    """Return the list that a path is, or those in the folder that it is, by their stems; one has boxes.
+
+    A file called as they are, but for the word for its part, is one too: what is wrong with it is said where
+    it is read. Where a folder has none, Roboflow's in the folders of the splits count, each called after its
+    folder.
+
+    Raises:
+        UserError: two lists differ in their endings only.
+    """
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    if not any(map(has_boxes, files)):
+        folders = [file for file in files if file.is_dir()]
+        files = [file for folder in folders for file in files_called(folder, f"{_ROBOFLOWS_STEM}.txt")]
+    if not any(map(has_boxes, files)):
+        return {}
+    lists = [file for file in files if names_pictures(file)]
+    lists = sorted({*lists, *called_alike(files, lists)})
+    found: dict[str, Path] = {}
+    for file in lists:
+        name = file.resolve().parent.name if file.stem == _ROBOFLOWS_STEM else file.stem
+        if name in found:
+            raise UserError(
+                f"{file}: is a list of the split {name}, and so is {found[name]}; name one of them, or move "
+                "the other away"
+            )
+        found[name] = file
+    return found
+
+
+def pictures_in(path: Path) -> Iterator[str]:
+    """Yield the pictures that a list names; none where it cannot be read, which opening it says."""
+    with contextlib.suppress(UserError):
+        for text in read_text(path, "the list").splitlines():
+            with contextlib.suppress(BadFile):
+                yield read_line(str(path), 0, text).picture
 
 
 def _lines(path: Path) -> list[str]:
@@ -86,7 +152,7 @@ def _lines(path: Path) -> list[str]:
     if path.suffix.lower() not in LISTS or not path.is_file():
         return []
     try:
-        with open(path, encoding="utf-8-sig", errors="replace") as file:
+        with open_text(path) as file:
             return [line for line in islice(file, _LOOKED_AT) if line.strip()]
     except OSError:
         return []

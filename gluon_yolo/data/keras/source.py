@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 
 from gluon_yolo.data.classes import unknown_classes
 from gluon_yolo.data.dataset import PictureFiles
-from gluon_yolo.data.keras.lines import Line, has_boxes, names_pictures, read_line
+from gluon_yolo.data.keras.lines import Line, lists_at, pictures_in, read_line
 from gluon_yolo.data.keras.names import find_names
 from gluon_yolo.data.labels import Labels
 from gluon_yolo.data.names import Names
 from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.path_finder import PathFinder
-from gluon_yolo.data.picture_files import files_called
+from gluon_yolo.data.path_finder import PathFinder, nothing_beside
 from gluon_yolo.data.pictures import Measure, measure
 from gluon_yolo.data.report import BadFile, Report
 from gluon_yolo.data.source import Source
@@ -24,8 +23,6 @@ from gluon_yolo.data.text_file import read_text
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
 from gluon_yolo.text import counted
-
-_ROBOFLOWS_STEM = "_annotations"
 
 
 class KerasDataset(PictureFiles):
@@ -57,7 +54,10 @@ class KerasSource(Source):
     @classmethod
     def recognises(cls, path: Path) -> bool:
         """Say whether this is such a list, or a folder with one."""
-        return bool(_lists(path))
+        try:
+            return bool(lists_at(path))
+        except UserError:
+            return True  # and reading it says what is wrong
 
     def splits(self) -> tuple[str, ...]:
         """Return the stems of the lists."""
@@ -82,7 +82,9 @@ class KerasSource(Source):
         class_names = self.class_names() if class_names is None else tuple(class_names)
         own = self._names.read() or class_names
         report = Report(f"{self._folder.resolve().name} {split}")
-        entries = _entries(lists, self._folder, report)
+        entries = _entries(lists, self._folder, report, self._from_here)
+        if not entries:
+            raise UserError(f"{' '.join(map(str, lists))}: no picture in it; write one a line")
         read = threaded_map(_Reader(len(own), self._names.origin), entries, f"reading {report.title}")
         report.skip([each for each in read if isinstance(each, BadFile)])
         usable = [each for each in read if isinstance(each, _Record)]
@@ -99,20 +101,24 @@ class KerasSource(Source):
             report=report,
         )
 
+    def absence(self, split: str) -> str:
+        """Return why not one picture of a split is there, empty where one is; see :class:`Source`."""
+        try:
+            entries = _entries(self._chosen(split), self._folder, Report(split), self._from_here)
+        except UserError:
+            return ""  # a list is broken, which opening it says
+        bad = [entry for entry in entries if isinstance(entry, BadFile)]
+        if len(bad) < len(entries) or any(each.kind != "missing-picture" for each in bad):
+            return ""
+        return str(bad[0]) if bad else f"{self._by_split[split]}: no picture in it"
+
     @property
     def _folder(self) -> Path:
         return self.path if self.path.is_dir() else self.path.parent
 
     @functools.cached_property
     def _by_split(self) -> dict[str, Path]:
-        found: dict[str, Path] = {}
-        for file in _lists(self.path):
-            name = file.resolve().parent.name if file.stem == _ROBOFLOWS_STEM else file.stem
-            if name in found:
-                raise UserError(
-                    f"{file}: a second list for the split {name}, as {found[name]} is: rename one of the two"
-                )
-            found[name] = file
+        found = lists_at(self.path)
         if not found:
             raise UserError(f"{self.path}: no list in it; expected {self.accepts}")
         return found
@@ -120,6 +126,14 @@ class KerasSource(Source):
     @functools.cached_property
     def _names(self) -> Names:
         return find_names(self._folder, list(self._by_split.values()))
+
+    @functools.cached_property
+    def _from_here(self) -> bool:
+        """Whether lists may name pictures from the current folder, where nothing of them lies elsewhere."""
+        return all(
+            nothing_beside(pictures_in(path), [path.parent, self._folder], os.path.isfile)
+            for path in self._by_split.values()
+        )
 
     def _chosen(self, split: str) -> list[Path]:
         """Return the lists of one split, or of several with commas between."""
@@ -166,26 +180,12 @@ class _Reader:
             return error
 
 
-def _lists(path: Path) -> list[Path]:
-    """Return the list that a path is, or those in the folder that it is; one of them has boxes.
-
-    Where a folder has none, Roboflow's in the folders of the splits count.
-    """
-    if not path.is_dir():
-        return [path] if has_boxes(path) else []
-    files = sorted(path.iterdir())
-    if not any(map(has_boxes, files)):
-        folders = [file for file in files if file.is_dir()]
-        files = [file for folder in folders for file in files_called(folder, f"{_ROBOFLOWS_STEM}.txt")]
-    return [file for file in files if names_pictures(file)] if any(map(has_boxes, files)) else []
-
-
-def _entries(lists: Sequence[Path], folder: Path, report: Report) -> list[_Entry | BadFile]:
+def _entries(lists: Sequence[Path], folder: Path, report: Report, from_here: bool) -> list[_Entry | BadFile]:
     """Return the lines of lists, each picture once; or what is wrong with a line."""
     entries: list[_Entry | BadFile] = []
     first: dict[str, _Entry] = {}
     for path in lists:
-        finder = PathFinder([path.parent, folder], os.path.isfile)
+        finder = PathFinder([path.parent, folder], os.path.isfile, from_here)
         for number, text in enumerate(read_text(path, "the list").splitlines(), 1):
             if not text.strip():
                 continue

@@ -17,9 +17,10 @@ from gluon_yolo.data.pictures import Measure, measure
 from gluon_yolo.data.report import BadFile
 from gluon_yolo.data.voc.entry import Entry
 from gluon_yolo.data.voc.layout import find_entries
-from gluon_yolo.data.voc.xml_file import Annotation, read_annotation
+from gluon_yolo.data.voc.xml_file import Annotation
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
+from gluon_yolo.text import counted
 
 
 class VOCDataset(PictureFiles):
@@ -103,7 +104,13 @@ def find_class_names(
     bad = [names for names in found if isinstance(names, BadFile)]
     if bad and len(bad) == len(found):
         raise UserError(f"{root}: none of its {len(bad):,} annotations can be read; the first: {bad[0]}")
-    return _sorted_names((names for names in found if not isinstance(names, BadFile)), root)
+    read = [names for names in found if not isinstance(names, BadFile)]
+    if bad and not any(read):
+        raise UserError(
+            f"{root}: {counted(len(bad), 'annotation', form=',')} cannot be read, and the others have no "
+            f"object; the first: {bad[0]}"
+        )
+    return _sorted_names(read, root)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,7 +161,7 @@ def _annotation(entry: Entry) -> Annotation:
             f"the split names {entry.stem}, but there is no such annotation",
             "missing-label",
         )
-    return read_annotation(entry.annotation)
+    return entry.read()
 
 
 def _class_names_of(entry: Entry) -> set[str] | BadFile:

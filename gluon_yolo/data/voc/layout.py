@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from gluon_yolo.data.parts import part_of
 from gluon_yolo.data.path_finder import PathFinder
 from gluon_yolo.data.picture_files import (
     PictureFolder,
@@ -19,6 +21,7 @@ from gluon_yolo.data.picture_files import (
 from gluon_yolo.data.report import Report
 from gluon_yolo.data.text_file import first_line, read_text
 from gluon_yolo.data.voc.entry import XML, Entry
+from gluon_yolo.data.voc.folders import annotations_folder, has_pairs, is_xml, pictures_folder
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
@@ -26,8 +29,8 @@ LAYOUTS = (
     "accepted are a VOCdevkit (with VOC2007/, VOC2012/ ... in it), one folder like VOC2007, any folder with "
     "Annotations/, JPEGImages/ and perhaps ImageSets/Main/, and pictures with an .xml annotation beside each"
 )
-_ANNOTATIONS = ("Annotations", "annotations")
-_PICTURES = ("JPEGImages", "images")
+_LISTS = ("ImageSets", "Main")
+_YEAR = re.compile(r"VOC\d{4}", re.IGNORECASE)
 _EVERYTHING = ("all", "trainval")
 _CLASS_MARK = r"\s+(-1|0|1)$"
 _PAIR = re.compile(r"\S.*\.\w+\s+(\S.*\.xml)", re.IGNORECASE)  # a picture, then its annotation
@@ -51,7 +54,7 @@ class VOCFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        annotations, pictures = _first_folder(path, _ANNOTATIONS), _first_folder(path, _PICTURES)
+        annotations, pictures = annotations_folder(path), pictures_folder(path)
         if annotations and pictures is None:
             raise UserError(f"{path}: expected Annotations/ and JPEGImages/ in it; {LAYOUTS}")
         self.path = path
@@ -60,18 +63,24 @@ class VOCFolder:
         self.lists = _lists(self.lists_folder) or _lists(path, of_pairs=True)
         self._labels = StemFolder(str(self.annotations), (XML,))
         self.finder = PathFinder([self.annotations], os.path.isfile, from_here=False)
-        self.by_folder = {} if annotations or self.lists else self._folders()
+        one_class = {name: file for name, file in self.lists.items() if self._is_of_one_class(file)}
+        self.unions = _unions(one_class) if len(one_class) == len(self.lists) else {}
+        self.by_folder = {} if self.lists else self._folders()
 
     @property
     def lists_folder(self) -> Path:
         """The folder where the lists are, or would be."""
-        return self.path / "ImageSets" / "Main"
+        usual = self.path / "ImageSets" / "Main"
+        found = None if usual.is_dir() else PathFinder([], os.path.isdir).in_any_case(str(self.path), _LISTS)
+        return Path(found) if found else usual
 
     def splits(self) -> list[str]:
-        """Return the names of the lists, but for those of one class, such as VOC's ``dog_train``."""
-        return [name for name, path in self.lists.items() if not self._is_of_one_class(path)] or [
-            *self.by_folder
-        ]
+        """Return the names of the lists, but for those of one class, such as VOC's ``dog_train``.
+
+        Where there are no others, as VoTT writes them, ``train`` is all that those for training name.
+        """
+        named = [name for name, path in self.lists.items() if not self._is_of_one_class(path)]
+        return named or [*self.unions] or [*self.by_folder]
 
     def labelled(self) -> list[str]:
         """Return the stems of all annotations, those in folders below with the folder's name, sorted.
@@ -82,7 +91,7 @@ class VOCFolder:
         for parent, names in visible_files(self.annotations):
             below = Path(parent).relative_to(self.annotations)
             prefix = f"{below.as_posix()}/" if below.parts else ""
-            stems += [f"{prefix}{os.path.splitext(name)[0]}" for name in names if _is_xml(name)]
+            stems += [f"{prefix}{os.path.splitext(name)[0]}" for name in names if is_xml(name)]
         return sorted(stems)
 
     def listed(self) -> set[str]:
@@ -97,6 +106,8 @@ class VOCFolder:
         """
         if split in self.lists:
             stems = self._listed(self.lists[split])
+        elif split in self.unions:
+            stems = list(dict.fromkeys(stem for path in self.unions[split] for stem in self._listed(path)))
         else:
             stems = self.by_folder.get(split) or self._unlisted(split)
         return [self.entry(stem) for stem in stems]
@@ -105,7 +116,17 @@ class VOCFolder:
         """Return a picture by its stem."""
         found = self._labels.find_all(stem)
         missing = f"{self.annotations}{os.sep}{stem}{XML}"
-        return Entry(stem, found[0] if found else missing, self.pictures, self._labels)
+        base = os.path.basename(stem)
+        flat = base if base != stem and self._by_base.get(base) == [stem] else None
+        return Entry(stem, found[0] if found else missing, self.pictures, self._labels, flat)
+
+    @functools.cached_property
+    def _by_base(self) -> dict[str, list[str]]:
+        """The stems of all annotations by what they are without folders."""
+        stems: dict[str, list[str]] = {}
+        for stem in dict.fromkeys(self.labelled()):
+            stems.setdefault(os.path.basename(stem), []).append(stem)
+        return stems
 
     def _folders(self) -> dict[str, list[str]]:
         """Return the stems in folders called train, valid and test; none unless all are in such folders."""
@@ -143,11 +164,12 @@ class VOCFolder:
             return line
         pair = _PAIR.fullmatch(line)
         name = pair.group(1) if pair else re.sub(_CLASS_MARK, "", line)
-        has_ending = is_picture(name) or is_unread_picture(name) or _is_xml(name)
+        has_ending = is_picture(name) or is_unread_picture(name) or is_xml(name)
         stem = os.path.splitext(name)[0] if has_ending else name
         found = self.finder.find(f"{stem}{XML}")
         if found is None:
-            return stem
+            below = self._by_base.get(stem, [])
+            return below[0] if len(below) == 1 else stem
         return Path(found).relative_to(self.annotations).with_suffix("").as_posix()
 
     def _unlisted(self, split: str) -> list[str]:
@@ -215,8 +237,9 @@ def _split_names(split: str | Sequence[str] | None) -> list[str]:
 
 def _pick(folders: list[VOCFolder], name: str) -> list[tuple[VOCFolder, str]]:
     """Return the folders, and the list's name within them, that ``2007_trainval`` or ``trainval`` means."""
-    if any(name in folder.lists for folder in folders):
-        return [(folder, name) for folder in folders if name in folder.lists]
+    having = [folder for folder in folders if name in folder.lists or name in folder.unions]
+    if having:
+        return [(folder, name) for folder in having]
     match = re.fullmatch(r"(\d{4})_(.+)", name)
     if match:
         year, rest = match.groups()
@@ -239,33 +262,20 @@ def voc_folders(root: Path) -> list[VOCFolder]:
     if not root.is_dir():
         problem = "is a file, no folder" if root.exists() else "no such folder, so no data"
         raise UserError(f"{root}: {problem}; {LAYOUTS}")
-    if _first_folder(root, _ANNOTATIONS):
+    if annotations_folder(root):
         return [VOCFolder(root)]
     if (root / "VOCdevkit").is_dir():
         root = root / "VOCdevkit"
     folders = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
-    children = [root / name for name in folders if _first_folder(root / name, _ANNOTATIONS)]
-    years = [child for child in children if re.fullmatch(r"VOC\d{4}", child.name)]
+    children = [root / name for name in folders if annotations_folder(root / name)]
+    years = [child for child in children if _YEAR.fullmatch(child.name)]
     if not years and len(children) == 1:
         years = children
-    if not years and _has_pairs(root):
+    if not years and has_pairs(root):
         return [VOCFolder(root)]
     if not years:
         raise UserError(f"{root}: no Annotations/ in it, nor in one folder below it; {LAYOUTS}")
     return [VOCFolder(child) for child in years]
-
-
-def _has_pairs(root: Path) -> bool:
-    """Say whether a picture with an XML file beside it is in a folder or below it."""
-    for _, names in visible_files(root):
-        stems = {os.path.splitext(name)[0] for name in names if _is_xml(name)}
-        if stems and any(is_picture(name) and os.path.splitext(name)[0] in stems for name in names):
-            return True
-    return False
-
-
-def _is_xml(name: str) -> bool:
-    return name.lower().endswith(XML)
 
 
 def _lists(folder: Path, of_pairs: bool = False) -> dict[str, Path]:
@@ -274,6 +284,9 @@ def _lists(folder: Path, of_pairs: bool = False) -> dict[str, Path]:
     return {file.stem: file for file in files if not of_pairs or _PAIR.fullmatch(first_line(file))}
 
 
-def _first_folder(path: Path, names: Sequence[str]) -> Path | None:
-    """Return the first of the named folders that exists."""
-    return next((path / name for name in names if (path / name).is_dir()), None)
+def _unions(lists: Mapping[str, Path]) -> dict[str, list[Path]]:
+    """Return lists of one class each, called ``dog_train``, by the part that their names end with."""
+    unions: dict[str, list[Path]] = {}
+    for name, path in lists.items():
+        unions.setdefault(name.rpartition("_")[2], []).append(path)
+    return unions if all(map(part_of, unions)) else {}

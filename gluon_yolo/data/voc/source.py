@@ -13,12 +13,12 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.keras.lines import has_boxes
 from gluon_yolo.data.names import Names, held_against
 from gluon_yolo.data.picture_files import files_called, pictures_below
-from gluon_yolo.data.report import BadFile, Finding
+from gluon_yolo.data.report import Finding
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.voc.dataset import find_class_names, open_voc
 from gluon_yolo.data.voc.entry import XML
-from gluon_yolo.data.voc.layout import HOLD_OUT, VOCFolder, voc_folders
-from gluon_yolo.data.voc.xml_file import read_annotation
+from gluon_yolo.data.voc.folders import SeveralFolders
+from gluon_yolo.data.voc.layout import HOLD_OUT, VOCFolder, find_entries, voc_folders
 from gluon_yolo.errors import UserError
 
 CLASSES_FILE = "classes.txt"
@@ -56,6 +56,8 @@ class VOCSource(Source):
             return False
         try:
             return any(_has_xml(folder) for folder in voc_folders(path))
+        except SeveralFolders:
+            return True  # and reading it says what is wrong
         except (UserError, OSError):
             return False
 
@@ -75,6 +77,16 @@ class VOCSource(Source):
         """Open one list, or several with commas between."""
         class_names = class_names or self.class_names(self.splits())
         return open_voc(self.path, self.resolve(split), class_names, skip_bad)
+
+    def absence(self, split: str) -> str:
+        """Return why not one picture of a split is there with its label; empty where one is."""
+        try:
+            entries, _ = find_entries(self.path, split)
+        except UserError:
+            return ""  # a list is broken, which opening it says
+        if any(entry.is_there() for entry in entries):
+            return ""
+        return f"not one of its {len(entries):,} names has a label and a picture, such as {entries[0].stem}"
 
     def strays(self) -> list[Finding]:
         """Return labels without a picture, pictures without a label, and what no list names."""
@@ -150,11 +162,4 @@ def _strays(folder: VOCFolder) -> list[Finding]:
 
 def _pictures_of(folder: VOCFolder, stem: str) -> list[str]:
     """Return the picture of a label, by its stem or, failing that, by the name that the label gives."""
-    entry = folder.entry(stem)
-    pictures = entry.pictures_meant()
-    if not pictures:
-        try:
-            return entry.pictures_meant(read_annotation(entry.annotation).filename)
-        except BadFile:
-            return []
-    return pictures
+    return folder.entry(stem).pictures_found()

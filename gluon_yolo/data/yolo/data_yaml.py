@@ -11,12 +11,14 @@ from typing import Any
 
 import yaml
 
-from gluon_yolo.data.text_file import read_text
+from gluon_yolo.data.text_file import decoded, read_text
 from gluon_yolo.errors import UserError
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _SWITCH = re.compile(r"true|false|yes|no|on|off|null|~|[-+.\de]+", re.IGNORECASE)
-_MEANT = re.compile(r"^(train|val|valid|validation|names)\s*:", re.MULTILINE)
+_LONG = 1 << 20  # letters; reading so many takes seconds
+_KEYS = frozenset({"train", "val", "valid", "validation", "names"})
+_MEANT = re.compile(rf"^\s*[\"']?({'|'.join(sorted(_KEYS))})[\"']?\s*:", re.MULTILINE)  # in what is broken
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,9 +45,14 @@ def is_data_yaml(path: Path) -> bool:
     if path.suffix.lower() not in (".yaml", ".yml") or not path.is_file():
         return False
     try:
-        return bool(_MEANT.search(path.read_text(encoding="utf-8-sig", errors="replace")))
+        text = decoded(path.read_bytes(), errors="replace")
     except OSError:
         return False
+    try:
+        content = yaml.load(text if len(text) < _LONG else "[", Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, RecursionError):
+        return bool(_MEANT.search(text))
+    return isinstance(content, dict) and not _KEYS.isdisjoint(content)
 
 
 def describes_data(path: Path, keys: Iterable[str] = _SPLITS) -> bool:

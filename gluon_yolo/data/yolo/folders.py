@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gluon_yolo.data.parts import part_of
-from gluon_yolo.data.picture_files import is_picture, pictures_below, visible_files
+from gluon_yolo.data.parts import part_of, pattern_of
+from gluon_yolo.data.picture_files import is_picture, is_unread_picture, pictures_below, visible_files
 from gluon_yolo.data.yolo.paths import label_paths
 from gluon_yolo.errors import UserError
 
@@ -19,8 +19,10 @@ def split_folders(root: Path) -> dict[str, tuple[Path, ...]]:
     top = _top(root)
     splits: dict[str, tuple[Path, ...]] = {}
     for name in sorted(entry.name for entry in os.scandir(top) if part_of(entry.name) and entry.is_dir()):
-        if some_pictures(top / name):
-            splits[name] = (top / name / "images" if (top / name / "images").is_dir() else top / name,)
+        if some_pictures(top / name) or _should_have_pictures(top / name):
+            splits[name] = (_images_in(top / name) or top / name,)
+    if not any(some_pictures(folder) for (folder,) in splits.values()):
+        splits = {}
     return splits or ({"train": (top,)} if some_pictures(top) else {})
 
 
@@ -51,6 +53,12 @@ def outside_of_splits(root: Path) -> str:
     return f"{found}; they are left out"
 
 
+def _should_have_pictures(folder: Path) -> bool:
+    """Say whether a folder without pictures is meant for some: unread ones, or it is empty and a part's."""
+    files = [name for _, names in visible_files(folder) for name in names]
+    return any(map(is_unread_picture, files)) or not files and pattern_of(folder.name) == "*"
+
+
 def some_pictures(folder: Path) -> list[str]:
     """Return pictures below a folder, those of the first folder that has any: enough to see what it is."""
     for parent, names in visible_files(folder):
@@ -60,5 +68,11 @@ def some_pictures(folder: Path) -> list[str]:
 
 
 def _top(root: Path) -> Path:
-    images = root / "images"
-    return images if images.is_dir() and some_pictures(images) else root
+    images = _images_in(root)
+    return images if images and some_pictures(images) else root
+
+
+def _images_in(folder: Path) -> Path | None:
+    """Return the folder called images, in any letter case, in another."""
+    called = [name for name in ("images", "Images", "IMAGES") if (folder / name).is_dir()]
+    return folder / called[0] if called else None

@@ -7,21 +7,15 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from gluon_yolo.data.keras.lines import has_boxes
 from gluon_yolo.data.names import ADVICE, Names
-from gluon_yolo.data.parts import part_of
-from gluon_yolo.data.path_finder import PathFinder
-from gluon_yolo.data.picture_files import files_ending, is_picture
+from gluon_yolo.data.path_finder import PathFinder, nothing_beside
+from gluon_yolo.data.picture_files import files_ending
 from gluon_yolo.data.yolo.data_file import DataFile, read_data_file
-from gluon_yolo.data.yolo.data_yaml import describes_data, is_data_yaml, read_data_yaml
+from gluon_yolo.data.yolo.data_yaml import DataYaml, describes_data, is_data_yaml, read_data_yaml
 from gluon_yolo.data.yolo.folders import outside_of_splits, some_pictures, split_folders
-from gluon_yolo.data.yolo.names import (
-    TOOLS_FILE,
-    find_names,
-    held_against_files,
-    held_against_yamls,
-)
-from gluon_yolo.data.yolo.paths import LABEL, is_picture_list, label_paths
+from gluon_yolo.data.yolo.lists import Lists, broken_lists, lists_in, with_siblings
+from gluon_yolo.data.yolo.names import TOOLS_FILE, find_names, held_against_files, held_against_yamls
+from gluon_yolo.data.yolo.paths import is_picture_list, label_paths
 from gluon_yolo.data.yolo.places import find_places
 from gluon_yolo.errors import UserError
 
@@ -29,7 +23,6 @@ ACCEPTS = (
     "a darknet or Yolo-FastestV2 .data file, a data.yaml, a list of pictures such as train.txt, or a folder "
     "with one of these, with images/ and labels/, or with pictures and a .txt label beside each"
 )
-_SIBLINGS = ("val", "valid", "test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +35,7 @@ class Layout:
         names: its class names.
         absent: for a split that cannot be opened, why.
         notes: what the user should know that is not wrong.
+        left_out: what is named for test and is not there, or broken.
         data_file: the ``.data`` file, if it is one.
     """
 
@@ -50,6 +44,7 @@ class Layout:
     names: Names
     absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     data_file: DataFile | None = None
 
 
@@ -59,13 +54,14 @@ def looks_like_yolo(path: Path) -> bool:
         return path.suffix.lower() == ".data" or is_data_yaml(path) or is_picture_list(path)
     if not path.is_dir():
         return False
-    if _only(_data_files(path)) or _only(_data_yamls(path)) or _lists(path):
+    if _only(_data_files(path)) or _only(_data_yamls(path)) or lists_in(path).places:
         return True
     folders = [folder for places in split_folders(path).values() for folder in places]
     pictures = [picture for folder in folders for picture in some_pictures(folder)]
     labels = {label for picture in pictures for label in label_paths(picture)}
+    folded = {label.casefold() for label in labels}
     return any(
-        name.lower().endswith(LABEL) and f"{os.path.splitext(os.path.join(place, name))[0]}{LABEL}" in labels
+        os.path.join(place, name).casefold() in folded
         for place in {os.path.dirname(label) for label in labels}
         if os.path.isdir(place)
         for name in os.listdir(place)  # quicker than a look for each label of a large folder
@@ -92,7 +88,7 @@ def find_layout(path: Path) -> Layout:
         return _of_data_file(read_data_file(path))
     if path.suffix.lower() in (".yaml", ".yml"):
         return _of_data_yaml(path)
-    return _plain(path.parent, {"train": (path,), **_siblings(path)})
+    return _listed(path.parent, with_siblings(path))
 
 
 def _undescribed(folder: Path) -> Layout:
@@ -107,9 +103,12 @@ def _undescribed(folder: Path) -> Layout:
             f"{folder}: several files describe its data: {', '.join(file.name for file in several)}; name "
             f"one of them, such as {several[0]}"
         )
-    lists = {name: (file,) for name, file in _lists(folder).items()}
-    if lists:
-        return _plain(folder, lists)
+    lists = lists_in(folder)
+    if lists.places:
+        return _listed(folder, lists)
+    broken = broken_lists(folder)
+    if broken:
+        raise UserError(broken[0])
     note, splits = outside_of_splits(folder), split_folders(folder)
     if not splits:
         raise UserError(f"{folder}: no YOLO data in it, neither lists nor pictures; accepted is {ACCEPTS}")
@@ -121,6 +120,12 @@ def _plain(root: Path, places: Mapping[str, tuple[Path, ...]]) -> Layout:
     return Layout(root, places, find_names(root, _all(places)))
 
 
+def _listed(root: Path, lists: Lists) -> Layout:
+    """Return the layout of lists that nothing describes."""
+    layout = _plain(root, lists.places)
+    return dataclasses.replace(layout, absent=lists.absent, left_out=lists.left_out)
+
+
 def _all(places: Mapping[str, tuple[Path, ...]]) -> list[Path]:
     """Return the lists and folders of all splits."""
     return [place for split in places.values() for place in split]
@@ -130,35 +135,50 @@ def _of_data_file(file: DataFile) -> Layout:
     """Return what a ``.data`` file describes."""
     root = file.path.parent
     written = {split: (text,) for split, text in file.lists.items()}
-    places, absent = find_places(written, [root], {split: file.place(split) for split in written})
-    if not places:
+    places = find_places(written, [root], {split: file.place(split) for split in written})
+    if not written:
         raise UserError(f"{file.path}: names no data; it needs a line train=LIST, and valid=LIST or val=LIST")
-    found = PathFinder([root]).find(file.names) if file.names else None
+    finder = PathFinder([root], from_here=places.from_here)
+    found = finder.find(file.names) if file.names else None
     missing = f"{file.path}: no class names: {ADVICE}, and a line names=FILE here"
     if file.names and not found:
         missing = f"{file.place('names')}: names: there is no file {file.names}: {ADVICE}"
     declared = (file.classes, file.place("classes")) if file.classes else None
     names = Names(Path(found) if found else None, missing, declared)
-    names = held_against_files(names, root, _all(places))
-    return Layout(root, places, names, absent, data_file=file)
+    names = held_against_files(names, root, _all(places.by_split))
+    return Layout(root, places.by_split, names, places.absent, places.notes, places.left_out, file)
 
 
 def _of_data_yaml(path: Path) -> Layout:
     """Return what a ``data.yaml`` describes."""
     content = read_data_yaml(path)
-    stated = PathFinder([path.parent]).find(content.root) if content.root else None
-    root = Path(stated) if stated else path.parent
-    origins = dict.fromkeys(content.places, str(path))
-    places, absent = find_places(content.places, [root, path.parent], origins)
-    if not places:
+    root, lost = _root_of(content)
+    places = find_places(content.places, [root, path.parent], dict.fromkeys(content.places, str(path)))
+    if not content.places:
         raise UserError(
             f"{path}: names no data; it needs train: and val:, each a folder or a list of pictures"
         )
     missing = f"{path}: no class names: give them here as names:, or with --classes FILE"
     declared = (content.classes, f"{path}: nc") if content.classes is not None else None
     names = Names(content.names, missing, declared, f"{path}: names")
-    names = held_against_files(names, root, _all(places), (TOOLS_FILE, "*.names"))
-    return Layout(root, places, names, absent)
+    names = held_against_files(names, root, _all(places.by_split), (TOOLS_FILE, "*.names"))
+    absent = {split: f"{problem}{lost}" for split, problem in places.absent.items()}
+    return Layout(root, places.by_split, names, absent, places.notes, places.left_out)
+
+
+def _root_of(content: DataYaml) -> tuple[Path, str]:
+    """Return the folder that a ``data.yaml`` means by ``path:``, and what to say where it is not there.
+
+    It may be relative to the current folder, as ultralytics has it, unless the data lies beside the file.
+    """
+    beside = content.path.parent
+    if content.root is None:
+        return beside, ""
+    written = [text for texts in content.places.values() for text in texts]
+    finder = PathFinder([beside], os.path.isdir, from_here=nothing_beside(written, [beside]))
+    found = finder.find(content.root)
+    lost = f" (path: there is no folder {content.root}, seen from {os.path.abspath(beside)})"
+    return (Path(found), "") if found else (beside, lost)
 
 
 def _only(paths: list[Path]) -> Path | None:
@@ -176,27 +196,3 @@ def _data_yamls(folder: Path) -> list[Path]:
     looked = (file for file in files if is_data_yaml(file))
     found = [file for file in looked if file.stem.lower().startswith("data") or describes_data(file)]
     return [file for file in found if describes_data(file, ("train",))] or found
-
-
-def _lists(folder: Path) -> dict[str, Path]:
-    """Return the lists of pictures in a folder by their names."""
-    names = sorted(os.listdir(folder))
-    pictures = {os.path.splitext(name)[0] for name in names if is_picture(name)}
-    # A text beside a picture is its label; there may be very many, and none needs to be opened.
-    files = [folder / name for name in names if os.path.splitext(name)[0] not in pictures]
-    if any(map(has_boxes, files)):
-        return {}
-    return {file.stem: file for file in files if is_picture_list(file)}
-
-
-def _siblings(path: Path) -> dict[str, tuple[Path, ...]]:
-    """Return the lists of validation and test beside a list of training."""
-    found: dict[str, tuple[Path, ...]] = {}
-    if part_of(path.stem) in ("val", "test"):
-        return found
-    for word in _SIBLINGS:
-        names = dict.fromkeys((path.stem.replace("train", word), word))
-        files = [file for name in names if is_picture_list(file := path.with_name(f"{name}{path.suffix}"))]
-        if files and files[0] != path:
-            found.setdefault(part_of(word), (files[0],))
-    return found

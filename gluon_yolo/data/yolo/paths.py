@@ -8,14 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gluon_yolo.data.keras.lines import LISTS, has_boxes
-from gluon_yolo.data.path_finder import PathFinder
-from gluon_yolo.data.picture_files import StemFolder, is_picture, is_unread_picture, left_out, pictures_below
+from gluon_yolo.data.path_finder import PathFinder, nothing_beside
+from gluon_yolo.data.picture_files import (
+    EXTENSIONS,
+    StemFolder,
+    is_picture,
+    is_unread_picture,
+    left_out,
+    pictures_below,
+)
 from gluon_yolo.data.report import BadFile
 from gluon_yolo.data.text_file import first_line, read_text
+from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
 LABEL = ".txt"
-_LABELS = {"images": "labels", "JPEGImages": "labels"}
+_IMAGES = ("images", "jpegimages")
+_LABELS = ("labels", "Labels", "LABELS")
 
 
 @dataclasses.dataclass
@@ -45,41 +54,66 @@ def label_paths(picture: str) -> list[str]:
     """Return the places where a picture's label may lie, the usual one first.
 
     ``images/train/1.jpg`` has ``labels/train/1.txt``: the last folder called ``images`` (or ``JPEGImages``)
-    becomes ``labels``. Otherwise the label lies beside the picture. Its ending may be in any letter case.
+    becomes ``labels``. Otherwise the label lies beside the picture. Letter case may be another.
     """
     beside = f"{os.path.splitext(picture)[0]}{LABEL}"
     parts = beside.split(os.sep)
-    last = max((i for i, part in enumerate(parts[:-1]) if part in _LABELS), default=None)
+    last = max((i for i, part in enumerate(parts[:-1]) if part.lower() in _IMAGES), default=None)
     if last is None:
         return [beside]
-    return [os.sep.join([*parts[:last], _LABELS[parts[last]], *parts[last + 1 :]]), beside]
+    before = os.sep.join(parts[:last])
+    there = (name for name in _LABELS if os.path.isdir(os.path.join(before or os.curdir, name)))
+    labels = next(there, _LABELS[0])
+    return [os.sep.join([*parts[:last], labels, *parts[last + 1 :]]), beside]
 
 
 class LabelFinder:
-    """Finds the labels of pictures, whatever the letter case of their ending."""
+    """Finds the labels of pictures, whatever the letter case of their ending, or of their stem."""
 
     def __init__(self) -> None:
-        self._folders: dict[str, StemFolder] = {}
+        self._labels: dict[str, StemFolder] = {}
+        self._pictures: dict[str, StemFolder] = {}
 
     def find_all(self, picture: str) -> list[str]:
         """Return the paths of a picture's label files, the usual one first; more than one must be alike."""
-        return [label for place in label_paths(picture) for label in self._find(place)]
+        found: list[str] = []
+        for place in label_paths(picture):
+            folder, name = os.path.split(place)
+            if folder not in self._labels:
+                self._labels[folder] = StemFolder(folder, (LABEL,))
+            stem, labels = os.path.splitext(name)[0], self._labels[folder]
+            found += labels.find_all(stem) or ([place] if os.path.isfile(place) else [])
+            if not found and self._is_only(picture, stem):
+                found += labels.in_any_case(stem)
+        return found
 
-    def _find(self, place: str) -> list[str]:
-        """Return the files of a place, as written and with the ending in another letter case."""
-        folder, name = os.path.split(place)
-        if folder not in self._folders:
-            self._folders[folder] = StemFolder(folder, (LABEL,))
-        usual = [place] if os.path.isfile(place) else []
-        return [*usual, *(set(self._folders[folder].find_all(os.path.splitext(name)[0])) - {place})]
+    def _is_only(self, picture: str, stem: str) -> bool:
+        """Say whether no other picture beside this one has its stem in another letter case."""
+        folder = os.path.dirname(picture)
+        if folder not in self._pictures:
+            self._pictures[folder] = StemFolder(folder, EXTENSIONS)
+        return bool(self._pictures[folder].in_any_case(stem))
 
 
-def list_pictures(places: Sequence[Path], bases: Sequence[Path]) -> Listing:
+def are_from_here(places: Sequence[Path], bases: Sequence[Path]) -> bool:
+    """Say whether the lists of a data set, all of its splits, name pictures from the current folder.
+
+    Args:
+        places: list files and folders of all splits.
+        bases: folders that relative paths may be relative to, beside a list's own.
+    """
+    if any(place.is_dir() for place in places):
+        return False
+    return all(nothing_beside(_written_in(place), [place.parent, *bases], os.path.isfile) for place in places)
+
+
+def list_pictures(places: Sequence[Path], bases: Sequence[Path], from_here: bool = False) -> Listing:
     """Return the pictures that list files name, or that lie in folders.
 
     Args:
         places: list files, one path a line, and folders.
-        bases: folders that relative paths may be relative to, beside a list's own and the current one.
+        bases: folders that relative paths may be relative to, beside a list's own.
+        from_here: whether they may be relative to the current folder.
 
     Raises:
         UserError: a list cannot be read.
@@ -90,7 +124,7 @@ def list_pictures(places: Sequence[Path], bases: Sequence[Path]) -> Listing:
             listing.pictures += pictures_below(place)
             listing.notes += [note for note in [left_out(place)] if note]
         else:
-            _read_list(place, bases, listing)
+            _read_list(place, PathFinder([place.parent, *bases], os.path.isfile, from_here), listing)
     unique: dict[str, str] = {}
     for picture in listing.pictures:
         unique.setdefault(os.path.abspath(picture), picture)
@@ -101,9 +135,23 @@ def list_pictures(places: Sequence[Path], bases: Sequence[Path]) -> Listing:
     return listing
 
 
-def _read_list(path: Path, bases: Sequence[Path], listing: Listing) -> None:
+def nothing_in(places: Sequence[Path]) -> str:
+    """Say that there is no picture in lists and folders, and what there is."""
+    advice = "" if all(place.is_dir() for place in places) else "; a list names one picture a line"
+    unread = [note for note in (left_out(place) for place in places if place.is_dir()) if note]
+    return f"{' '.join(map(str, places))}: no picture in it{advice}{''.join(f'; {note}' for note in unread)}"
+
+
+def _written_in(path: Path) -> list[str]:
+    """Return the lines of a list; none where it cannot be read, which reading it says."""
+    try:
+        return [line.strip() for line in read_text(path, "the list").splitlines() if line.strip()]
+    except UserError:
+        return []
+
+
+def _read_list(path: Path, finder: PathFinder, listing: Listing) -> None:
     """Add the pictures of one list file."""
-    finder = PathFinder([path.parent, *bases], os.path.isfile)
     for number, line in enumerate(read_text(path, "the list").splitlines(), 1):
         written = line.strip()
         if not written:

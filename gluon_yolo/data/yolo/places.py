@@ -2,61 +2,83 @@
 
 from __future__ import annotations
 
-import logging
+import dataclasses
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gluon_yolo.data.parts import part_of
-from gluon_yolo.data.path_finder import PathFinder
+from gluon_yolo.data.path_finder import PathFinder, nothing_beside
 from gluon_yolo.data.yolo.folders import split_folders
 
-logger = logging.getLogger("gluon_yolo")
 
-Places = dict[str, tuple[Path, ...]]
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """What a description names, as far as it is there.
+
+    Args:
+        by_split: for each split its lists and folders.
+        absent: for a split that cannot be opened, why.
+        notes: what the user should know that is not wrong.
+        left_out: what is not there of the test splits, which are then no splits.
+        from_here: whether all was found from the current folder, and nothing beside the description.
+    """
+
+    by_split: Mapping[str, tuple[Path, ...]]
+    absent: Mapping[str, str]
+    notes: tuple[str, ...]
+    left_out: tuple[str, ...]
+    from_here: bool
 
 
 def find_places(
     written: Mapping[str, Sequence[str]], bases: Sequence[Path], origins: Mapping[str, str]
-) -> tuple[Places, dict[str, str]]:
+) -> Places:
     """Find what a description names.
 
-    A test split that is not there is left out with a warning: descriptions often name one that did not come
+    A test split that is not there is no split, and only noted: descriptions often name one that did not come
     with the data, and nothing asks for it.
 
     Args:
         written: for each split the lists and folders, as written.
         bases: folders that these may be relative to.
         origins: for each split the place in the description, as messages begin.
-
-    Returns:
-        For each split its lists and folders; and for a split that cannot be opened, why.
     """
-    places: Places = {}
+    places: dict[str, tuple[Path, ...]] = {}
     absent: dict[str, str] = {}
-    finder = PathFinder(bases)
+    notes: list[str] = []
+    left_out: list[str] = []
+    from_here = nothing_beside([text for texts in written.values() for text in texts], bases)
+    finder = PathFinder(bases, from_here=from_here)
     for split, texts in written.items():
         found = {text: finder.find(text) for text in texts}
         missing = [text for text, path in found.items() if path is None]
-        problem = f"{origins[split]}: {split}: {_missing(missing, split, finder)}" if missing else ""
-        if missing and split == "test":
-            logger.warning("%s; left out", problem)
-            continue
-        places[split] = tuple(Path(path) for path in found.values() if path)
         if missing:
+            problem = f"{origins[split]}: {split}: {_missing(missing, split, finder)}"
             absent[split] = f"{problem}; correct the path, or put it there"
+        if missing and split == "test":
+            left_out.append(f"{problem}; left out")
+        else:
+            places[split] = tuple(Path(path) for path in found.values() if path)
+    if from_here and any(places.values()):
+        notes.append(
+            f"{next(iter(origins.values()))}: what it names is not beside it, and was found from the current "
+            f"folder, {os.getcwd()}"
+        )
     for split, other, folder, within in _nested(places):
         absent.setdefault(
             split,
             f"{origins[split]}: {split}: {folder} holds {within} as well, which {other} names: its pictures "
             f"would be in both; name a folder or a list of the pictures for {split} alone",
         )
-    return places, absent
+    return Places(places, absent, tuple(notes), tuple(left_out), from_here)
 
 
 def _missing(texts: Sequence[str], split: str, finder: PathFinder) -> str:
     """Say what is not there, and what may be meant."""
     base = Path(finder.bases[0])
-    problem = f"there is no list or folder {', '.join(texts)}, seen from {base} or the current folder"
+    here = " or the current folder" if finder.from_here else ""
+    problem = f"there is no list or folder {', '.join(texts)}, seen from {base}{here}"
     rival = finder.rival(texts[0])
     if rival:
         return f"{problem}; what has the end of its name was found for {rival}"
@@ -65,7 +87,7 @@ def _missing(texts: Sequence[str], split: str, finder: PathFinder) -> str:
     return f"{problem} ({', '.join(there)} is)" if there and len(near) > 1 else problem
 
 
-def _nested(places: Places) -> Iterator[tuple[str, str, Path, Path]]:
+def _nested(places: Mapping[str, Sequence[Path]]) -> Iterator[tuple[str, str, Path, Path]]:
     """Yield splits with the folder of the one that holds a folder of the other, and that folder."""
     for split, paths in places.items():
         for other, others in places.items():

@@ -18,7 +18,14 @@ from gluon_yolo.data.source import Source
 from gluon_yolo.data.yolo.label import LabelLine, read_label
 from gluon_yolo.data.yolo.layout import ACCEPTS, Layout, find_layout, looks_like_yolo
 from gluon_yolo.data.yolo.other_lines import Outline, refused
-from gluon_yolo.data.yolo.paths import LabelFinder, Listing, label_paths, list_pictures
+from gluon_yolo.data.yolo.paths import (
+    LabelFinder,
+    Listing,
+    are_from_here,
+    label_paths,
+    list_pictures,
+    nothing_in,
+)
 from gluon_yolo.data.yolo.strays import find_strays
 from gluon_yolo.errors import UserError
 from gluon_yolo.structures import Detections
@@ -50,6 +57,8 @@ class YOLOSource(Source):
         """Say whether an existing path looks like this format."""
         try:
             return looks_like_yolo(path)
+        except UserError:
+            return True  # and reading it says what is wrong
         except OSError:
             return False
 
@@ -112,6 +121,19 @@ class YOLOSource(Source):
             report=report,
         )
 
+    def absence(self, split: str) -> str:
+        """Return why not one picture of a split is there, empty where one is; see :class:`Source`."""
+        try:
+            listing = self._listing(split)
+        except UserError:
+            return ""  # a file is broken, which opening it says
+        absent = listing.missing[0] if listing.missing else nothing_in(self._places(split))
+        return "" if listing.pictures else str(absent)
+
+    def remarks(self) -> list[str]:
+        """Return what a check says of the whole, and a test split that a description names in vain."""
+        return [*super().remarks(), *self._layout.left_out]
+
     def strays(self) -> list[Finding]:
         """Return labels without a picture and pictures in no split, in the folders that the splits use.
 
@@ -139,25 +161,40 @@ class YOLOSource(Source):
     def _layout(self) -> Layout:
         return find_layout(self.path)
 
+    @functools.cached_property
+    def _from_here(self) -> bool:
+        """Whether lists may name pictures from the current folder, where nothing of them lies elsewhere."""
+        return are_from_here(sum(self._layout.places.values(), ()), [self._layout.root])
+
     def _list(self, split: str) -> Listing:
         """Return the pictures of one or several splits.
 
         Raises:
             UserError: there is no such split, its list or folder is not there, or it names no picture.
         """
+        listing = self._listing(split)
+        if listing.pictures or listing.missing:
+            return listing
+        raise UserError(nothing_in(self._places(split)))
+
+    def _places(self, split: str) -> list[Path]:
+        """Return the lists and folders of one or several splits.
+
+        Raises:
+            UserError: there is no such split, or its list or folder is not there.
+        """
         places: list[Path] = []
         for name in self.resolve(split).split(","):
-            if name not in self.splits():
-                raise self.no_split(name)
             if name in self._layout.absent:
                 raise UserError(self._layout.absent[name])
+            if name not in self.splits():
+                raise self.no_split(name)
             places += self._layout.places[name]
-        listing = list_pictures(places, [self._layout.root])
-        if not listing.pictures and not listing.missing:
-            raise UserError(
-                f"{' '.join(map(str, places))}: no picture in it; a list names one picture a line"
-            )
-        return listing
+        return places
+
+    def _listing(self, split: str) -> Listing:
+        """Return the pictures of one or several splits, perhaps none."""
+        return list_pictures(self._places(split), [self._layout.root], self._from_here)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from gluon_yolo.data.picture_files import is_picture, pictures_below
@@ -32,14 +32,15 @@ def find_strays(used: Iterable[str], places: Iterable[Path]) -> list[Finding]:
     for root in roots:
         for label in label_paths(os.path.join(root, "any")):
             folders |= {parent for parent, _, _ in os.walk(os.path.dirname(label))}
-    files = {file for folder in folders for file in _label_files(folder, labels)}
+    folded = {label.casefold(): label for label in labels}
+    files = {file for folder in folders for file in _label_files(folder, labels, folded)}
     strays = [Finding("warning", file, "", "a label without a picture", "stray-label") for file in files]
     for picture in there - taken:
         strays.append(Finding("warning", picture, "", "a picture that no split has", "unused-picture"))
     return sorted(strays, key=lambda finding: finding.file)
 
 
-def _label_files(folder: str, known: Container[str]) -> list[str]:
+def _label_files(folder: str, known: Container[str], folded: Mapping[str, str]) -> list[str]:
     """Return the files of a folder that are labels by their first line, or are empty, and are not known."""
     if not os.path.isdir(folder):
         return []
@@ -48,6 +49,8 @@ def _label_files(folder: str, known: Container[str]) -> list[str]:
         path = os.path.join(folder, name)
         stem, ending = os.path.splitext(path)
         if ending.lower() != LABEL or name.lower() in _NO_LABELS or f"{stem}{LABEL}" in known:
+            continue
+        if not os.path.isfile(folded.get(path.casefold(), path)):  # it is that label, in another letter case
             continue
         if os.path.isfile(path):
             line = first_line(path)

@@ -491,3 +491,115 @@ def test_one_file_in_the_folder_of_its_split(tmp_path):
     add_file(tmp_path / "train" / "annotations.json", record())
     assert COCOSource(tmp_path).splits() == ("train",)
     assert COCOSource(tmp_path / "train" / "annotations.json").splits() == ("annotations",)
+
+
+def two_parts(root):
+    """Annotation files for training and validation, each with a picture."""
+    for part in ("train", "val"):
+        add_picture(root / part / "a.png")
+        add_file(root / "annotations" / f"instances_{part}.json", record())
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "the annotations are no valid JSON: the file is empty"),
+        (b"[]", "no list 'images'"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "it is a Git LFS pointer: get the file itself with",
+        ),
+    ],
+)
+def test_a_broken_file_is_no_missing_split(tmp_path, part, content, problem):
+    two_parts(tmp_path)
+    (tmp_path / "annotations" / f"instances_{part}.json").write_bytes(content)
+    source = COCOSource(tmp_path)
+    assert source.parts() == {"train": "train", "val": "val"}
+    with pytest.raises(UserError, match=f"instances_{part}.json: .*{problem}"):
+        source.open(part)
+
+
+def test_all_files_are_broken(tmp_path):
+    for part in ("train", "val"):
+        add_file(tmp_path / "annotations" / f"instances_{part}.json", [])
+    assert COCOSource.recognises(tmp_path)
+    with pytest.raises(UserError, match=r"instances_train.json: no list 'images'"):
+        COCOSource(tmp_path).open("train")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_encodings_that_a_mark_tells(tmp_path, encoding):
+    two_parts(tmp_path)
+    path = tmp_path / "annotations" / "instances_val.json"
+    path.write_bytes(path.read_text().encode(encoding))
+    assert COCOSource.recognises(path)
+    assert len(COCOSource(tmp_path).open("val")) == 1
+
+
+def test_a_long_description_comes_before_the_lists(tmp_path):
+    two_parts(tmp_path)
+    content = {"info": {"description": "x" * 200_000}, **{k: v for k, v in record().items() if k != "info"}}
+    for part in ("train", "val"):
+        add_file(tmp_path / "annotations" / f"instances_{part}.json", content)
+    assert COCOSource(tmp_path).splits() == ("train", "val")
+
+
+@pytest.mark.parametrize("content", [{"categories": [{"id": 0, "name": "a"}], "info": {}}, {"images": [1]}])
+def test_notes_of_tools_are_no_annotations(tmp_path, content):
+    """Label Studio's notes.json beside YOLO's labels."""
+    add_file(tmp_path / "notes.json", content)
+    assert not COCOSource.recognises(tmp_path)
+
+
+@pytest.mark.parametrize("fault", ["pictures", "annotations"])
+def test_a_test_split_that_is_not_there_is_left_out(tmp_path, fault):
+    two_parts(tmp_path)
+    content = record("nowhere.png" if fault == "pictures" else "a.png")
+    if fault == "annotations":
+        del content["annotations"]
+        add_picture(tmp_path / "test" / "a.png")
+    add_file(tmp_path / "annotations" / "instances_test.json", content)
+    source = COCOSource(tmp_path)
+    assert source.parts() == {"train": "train", "val": "val"}
+    assert source.there() == ("train", "val")
+    (note,) = source.left_out()
+    assert note.startswith(f"test: left out: {tmp_path}/annotations/instances_test.json: ")
+    assert len(COCOSource(tmp_path).open("train")) == 1
+    with pytest.raises(UserError, match=r"instances_test.json: "):
+        COCOSource(tmp_path).open("test")
+
+
+def test_a_file_that_no_part_has_is_named(tmp_path):
+    for name in ("mini_val2017", "tiny_val2017", "train2017"):
+        add_picture(tmp_path / name / "a.png")
+        add_file(tmp_path / "annotations" / f"instances_{name}.json", record())
+    assert COCOSource(tmp_path).in_no_part() == [
+        "in no part: mini_val2017; train is train2017, val is tiny_val2017 (flags such as --train-split take "
+        "others)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("annotations", "picture"),
+    [
+        ("Annotations/instances_train.json", "Images/a.png"),
+        ("ANNOTATIONS/instances_train.json", "Train/a.png"),
+        ("annotations/instances_train.json", "Images/TRAIN/A.png"),
+    ],
+)
+def test_folders_in_another_letter_case(tmp_path, annotations, picture):
+    add_file(tmp_path / annotations, record())
+    add_picture(tmp_path / picture)
+    assert COCOSource.recognises(tmp_path)
+    dataset = COCOSource(tmp_path).open("train")
+    assert dataset.name(0) == str(tmp_path / picture)
+
+
+def test_files_whose_names_say_nothing_are_opened_by_name(tmp_path):
+    for name in ("a", "b"):
+        add_picture(tmp_path / "images" / f"{name}.png")
+        add_file(tmp_path / f"{name}.json", record(f"{name}.png"))
+    assert len(COCOSource(tmp_path).open("b")) == 1
+    assert COCOSource(tmp_path).left_out() == []

@@ -151,14 +151,6 @@ def test_roboflow(tmp_path):
         open_source(tmp_path).open("train")
 
 
-def test_two_lists_of_one_name(root):
-    put(root, "train.list", "one.jpg 1,2,11,12,1\n")
-    with pytest.raises(
-        UserError, match=r"train\.txt: a second list for the split train, as .*train\.list is: ren"
-    ):
-        open_source(root)
-
-
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -191,3 +183,70 @@ def test_the_same_line_twice_is_taken_once(root):
 def test_no_such_split(root):
     with pytest.raises(UserError, match="no split 'test'; there is train, val"):
         open_source(root).open("test")
+
+
+def encode(path, encoding):
+    path.write_bytes(path.read_text().encode(encoding))
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("", "no picture in it; write one a line"),
+        ("# a comment\n", "line 1: expected a picture and boxes"),
+        ("o\0n\0e\0", "not UTF-8 text; save the file as UTF-8"),
+    ],
+)
+def test_a_broken_list_is_no_missing_split(root, split, content, problem):
+    put(root, f"{split}.txt", content)
+    assert KerasSource.recognises(root)
+    assert KerasSource(root).parts() == {"train": "train", "val": "val"}
+    with pytest.raises(UserError, match=f"{split}.txt: .*{problem}"):
+        KerasSource(root).open(split)
+
+
+def test_utf_16(root):
+    for split in ("train", "val"):
+        encode(root / f"{split}.txt", "utf-16")
+    assert KerasSource.recognises(root)
+    assert [len(KerasSource(root).open(split)) for split in ("train", "val")] == [2, 1]
+
+
+def test_two_lists_of_one_name(root):
+    put(root, "train.list", "one.jpg 1,2,3,4,0\n")
+    with pytest.raises(UserError, match=r"train\.txt: is a list of the split train, and so is .*train\.list"):
+        KerasSource(root).splits()
+
+
+def test_a_test_list_whose_pictures_are_not_there(root):
+    put(root, "test.txt", "far/t.jpg 1,2,3,4,0\n")
+    source = KerasSource(root)
+    assert source.parts() == {"train": "train", "val": "val"}
+    assert source.left_out() == [
+        f"test: left out: {root}/test.txt: line 1: there is no picture far/t.jpg, seen from {root}"
+    ]
+    with pytest.raises(UserError, match="there is no picture far/t.jpg"):
+        source.open("test")
+
+
+def test_the_current_folder_is_another_data_set(root, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    add(other, "four.jpg", None)
+    put(root, "val.txt", "four.jpg 1,2,3,4,0\n")
+    monkeypatch.chdir(other)
+    with pytest.raises(UserError, match=f"line 1: there is no picture four.jpg, seen from {root}\n"):
+        KerasSource(root).open("val")
+
+
+def test_from_the_current_folder(root, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    add(other, "four.jpg", None)
+    for split in ("train", "val"):
+        put(root, f"{split}.txt", "./four.jpg 1,2,3,4,0\n")
+    monkeypatch.chdir(other)
+    (note,) = KerasSource(root).open("val").report.notes
+    assert note == (
+        f"val.txt: what it names is not beside it, and was found from the current folder, {other}, such as "
+        "./four.jpg"
+    )

@@ -240,6 +240,16 @@ class TestClasses:
         assert dataset.class_names == ("Dog", "cat", "cat ")
         assert "'cat' and 'cat ' differ only in case or blanks" in dataset.report.warnings[0].message
 
+    def test_no_objects_in_what_can_be_read(self, tmp_path):
+        add(tmp_path, "a", box=None)
+        add(tmp_path, "b")
+        cut = tmp_path / "Annotations" / "b.xml"
+        cut.write_text(cut.read_text()[:60])
+        with pytest.raises(
+            UserError, match=r"1 annotation cannot be read, and the others .*Annotations/b\.xml"
+        ):
+            find_class_names(tmp_path)
+
     def test_no_objects_anywhere(self, tmp_path):
         add(tmp_path, "a", box=None)
         for read in (open_voc, find_class_names):

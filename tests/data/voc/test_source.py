@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.class_names import VOC_CLASSES
+from gluon_yolo.data.formats import open_source
 from gluon_yolo.data.voc.source import VOCSource
 from gluon_yolo.errors import UserError
 from tests.data.voc.test_dataset import add, add_list
@@ -272,3 +273,118 @@ class TestNothingCanBeRead:
         assert source.class_names(("all",)) == ("cat",)
         with pytest.raises(UserError, match=r"1 file cannot be used:\n  .*a\.xml: .*<annotations>"):
             source.open("all")
+
+
+def test_a_test_list_without_files_is_left_out(tmp_path):
+    """As of VOC2012, whose test set has names alone."""
+    add(tmp_path, "a")
+    add(tmp_path, "b")
+    for name, text in (("train", "a\n"), ("val", "b\n"), ("test", "2008_1\n2008_2\n")):
+        add_list(tmp_path, name, text)
+    source = VOCSource(tmp_path)
+    assert source.parts() == {"train": "train", "val": "val"}
+    assert source.left_out() == [
+        "test: left out: not one of its 2 names has a label and a picture, such as 2008_1"
+    ]
+    with pytest.raises(UserError, match="the split names 2008_1, but there is no such annotation"):
+        source.open("test", ("cat",))
+
+
+def moved(root, moves):
+    """A data set of two pictures whose files lie elsewhere."""
+    for stem in ("a", "b"):
+        add(root, stem, class_name={"a": "cat", "b": "dog"}[stem])
+    for old, new in moves.items():
+        (root / new).parent.mkdir(parents=True, exist_ok=True)
+        (root / old).rename(root / new)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("moves", "splits"),
+    [
+        ({"Annotations": "x", "x": "annotations/xmls", "JPEGImages": "images"}, ("all",)),  # Oxford's pets
+        ({"Annotations": "labels", "JPEGImages": "data"}, ("all",)),  # FiftyOne
+        ({"Annotations": "xmls", "JPEGImages": "images"}, ("all",)),
+        ({"Annotations": "annots", "JPEGImages": "Images"}, ("all",)),
+        ({"Annotations": "ANNOTATIONS", "JPEGImages": "Jpegimages"}, ("all",)),
+        (
+            {"Annotations/a.xml": "Annotations/train/a.xml", "Annotations/b.xml": "Annotations/val/b.xml"},
+            ("train", "val"),
+        ),
+        ({"Annotations/a.xml": "Annotations/more/a.xml"}, ("all",)),
+        ({"JPEGImages/a.jpg": "JPEGImages/A.JPG", "Annotations/b.xml": "Annotations/B.XML"}, ("all",)),
+    ],
+)
+def test_where_annotations_and_pictures_may_lie(tmp_path, moves, splits):
+    source = open_source(moved(tmp_path, moves))
+    assert (source.format, source.splits()) == ("voc", splits)
+    dataset = source.open(",".join(splits))
+    classes = {Path(dataset.name(i)).stem.lower(): dataset.truth(i).class_ids.tolist() for i in range(2)}
+    assert classes == {"a": [0], "b": [1]}
+    assert source.strays() == []
+
+
+def test_a_list_of_annotations_in_folders_below(tmp_path):
+    root = moved(tmp_path, {"Annotations": "x", "x": "annotations/xmls"})
+    add_list(root, "train", "b\n")
+    dataset = VOCSource(root).open("train")
+    assert [Path(dataset.name(i)).stem for i in range(len(dataset))] == ["b"]
+
+
+def test_two_annotations_of_one_stem_in_folders_have_no_flat_picture(tmp_path):
+    root = moved(
+        tmp_path, {"Annotations/a.xml": "Annotations/x/a.xml", "Annotations/b.xml": "Annotations/y/a.xml"}
+    )
+    with pytest.raises(UserError, match=r"x/a\.xml: there is no picture x/a\.jpg"):
+        VOCSource(root).open("all")
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_two_annotations_in_other_letter_case(tmp_path, agrees):
+    add(tmp_path, "a")
+    text = (tmp_path / "Annotations/a.xml").read_text()
+    (tmp_path / "Annotations/a.XML").write_text(text if agrees else text.replace("cat", "dog"))
+    source = VOCSource(tmp_path)
+    if agrees:
+        assert len(source.open("all")) == 1
+    else:
+        with pytest.raises(UserError, match=r"differs from .*/a\.xml, which is a label of the same picture"):
+            source.open("all", ("cat", "dog"))
+
+
+def test_two_folders_of_annotations(tmp_path):
+    add(tmp_path, "a")
+    (tmp_path / "annotations").mkdir()
+    assert len(open_source(tmp_path).open("all")) == 1  # nothing is in it
+    (tmp_path / "annotations/a.xml").write_text((tmp_path / "Annotations/a.xml").read_text())
+    with pytest.raises(
+        UserError, match=r"annotations in .*/Annotations and in .*/annotations; move them into"
+    ):
+        open_source(tmp_path)
+
+
+def test_lists_of_classes_alone(tmp_path):
+    """As VoTT writes them: for each class all pictures of a part, with 1 or -1 behind."""
+    for stem in ("a", "b", "c"):
+        add(tmp_path, stem)
+    for tag in ("blue", "light_red"):
+        add_list(tmp_path, f"{tag}_train", "a.jpg 1\nb.jpg -1\n" if tag == "blue" else "b.jpg 1\n")
+        add_list(tmp_path, f"{tag}_val", "c.jpg -1\n")
+    source = VOCSource(tmp_path)
+    assert source.parts() == {"train": "train", "val": "val"}
+    assert [[Path(d.name(i)).stem for i in range(len(d))] for d in map(source.open, ("train", "val"))] == [
+        ["a", "b"],
+        ["c"],
+    ]
+
+
+def test_folders_of_lists_and_years_in_another_letter_case(tmp_path):
+    for year, part in (("voc2007", "train"), ("Voc2012", "val")):
+        add(tmp_path / year, "a")
+        add_list(tmp_path / year, part, "a\n")
+        (tmp_path / year / "ImageSets" / "Main").rename(tmp_path / year / "ImageSets" / "MAIN")
+        (tmp_path / year / "ImageSets").rename(tmp_path / year / "imagesets")
+    source = open_source(tmp_path)
+    assert source.parts() == {"train": "train", "val": "val"}
+    assert Path(source.open("val").name(0)).parts[-3] == "Voc2012"

@@ -84,3 +84,39 @@ def test_refused(write, text, message):
 )
 def test_is_data_yaml(write, name, text, expected):
     assert is_data_yaml(write(text, name)) is expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "train: t\nval: v\nnames: [cat]\n",
+        "  train: t\n  val: v\n  names: [cat]\n",  # indented throughout
+        '"train": t\n"val": v\n"names": ["cat"]\n',
+        "'train' : t\n'val' : v\n'names' : ['cat']\n",
+        "{train: t, val: v, names: [cat]}\n",
+        '{"train": "t", "val": "v", "names": {"0": "cat"}}',
+        "---\n# mine\ntrain: t\nval: v\nnames:\n- cat\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_every_way_to_write_it(tmp_path, text, encoding):
+    path = tmp_path / "data.yaml"
+    path.write_bytes(text.encode(encoding))
+    assert is_data_yaml(path)
+    content = read_data_yaml(path)
+    assert (content.places, content.names) == ({"train": ("t",), "val": ("v",)}, ("cat",))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("model:\n  names: [a]\n  train: x\n", False),  # of a key within
+        ("- train\n- val\n", False),
+        ('  "train": t\n val: [', True),  # broken, which reading it says
+        ("key: [", False),
+    ],
+)
+def test_what_is_one(tmp_path, text, is_one):
+    path = tmp_path / "data.yaml"
+    path.write_text(text)
+    assert is_data_yaml(path) is is_one

@@ -1,0 +1,70 @@
+"""Where a folder in Pascal VOC's layout has its annotations and its pictures, by what folders are called."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from gluon_yolo.data.picture_files import is_picture, visible_files
+from gluon_yolo.data.voc.entry import XML
+from gluon_yolo.errors import UserError
+
+# In small letters, the usual one first; what other formats have too counts where XML is in it.
+_ANNOTATIONS = ("annotations",)
+_OTHERS = ("labels", "annots", "xmls", "xml")
+_PICTURES = ("jpegimages", "images", "data", "imgs")
+
+
+class SeveralFolders(UserError):
+    """Annotations lie in folders that differ in letter case alone."""
+
+
+def annotations_folder(path: Path) -> Path | None:
+    """Return the folder of annotations in a folder, None where there is none.
+
+    Raises:
+        SeveralFolders: there are two.
+    """
+    named = _called(path, _ANNOTATIONS)
+    having = [folder for folder in named if _holds(folder, is_xml)]
+    if len(having) > 1:
+        folders = " and in ".join(map(str, having))
+        raise SeveralFolders(f"{path}: there are annotations in {folders}; move them into one of these")
+    if not having and pictures_folder(path):
+        having = [folder for folder in _called(path, _OTHERS) if _holds(folder, is_xml)]
+    return next(iter(having or named), None)
+
+
+def pictures_folder(path: Path) -> Path | None:
+    """Return the folder of pictures in a folder, None where there is none."""
+    folders = _called(path, _PICTURES)
+    having = (folder for folder in folders if _holds(folder, is_picture))
+    return next(having, folders[0]) if len(folders) > 1 else next(iter(folders), None)
+
+
+def has_pairs(root: Path) -> bool:
+    """Say whether a picture with an XML file beside it is in a folder or below it."""
+    for _, names in visible_files(root):
+        stems = {os.path.splitext(name)[0] for name in names if is_xml(name)}
+        if stems and any(is_picture(name) and os.path.splitext(name)[0] in stems for name in names):
+            return True
+    return False
+
+
+def is_xml(name: str) -> bool:
+    """Say whether a file is called as an annotation."""
+    return name.lower().endswith(XML)
+
+
+def _holds(folder: Path, wanted: Callable[[str], bool]) -> bool:
+    """Say whether a file of a kind is in a folder or below it."""
+    return any(wanted(name) for _, names in visible_files(folder) for name in names)
+
+
+def _called(path: Path, names: Sequence[str]) -> list[Path]:
+    """Return the folders in a folder that are called so, in any letter case, in the order of the names."""
+    if not path.is_dir():
+        return []
+    folders = sorted(name for name in os.listdir(path) if name.lower() in names and (path / name).is_dir())
+    return [path / folder for folder in sorted(folders, key=lambda folder: names.index(folder.lower()))]

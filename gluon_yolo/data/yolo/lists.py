@@ -1,0 +1,118 @@
+"""Lists of pictures that divide a YOLO data set: which of a folder's files they are, and which are broken."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from gluon_yolo.data.keras.lines import called_alike, has_boxes
+from gluon_yolo.data.parts import part_of
+from gluon_yolo.data.picture_files import is_picture
+from gluon_yolo.data.text_file import first_line, read_text, said_of
+from gluon_yolo.data.yolo.paths import is_picture_list
+from gluon_yolo.errors import UserError
+
+_SIBLINGS = ("val", "valid", "test")
+_SHOWN = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Lists:
+    """The lists of a data set that nothing describes.
+
+    Args:
+        places: for each split its list.
+        absent: for a split whose list is broken, what is wrong with it.
+        left_out: what is wrong with a list for test, which is then no split.
+    """
+
+    places: dict[str, tuple[Path, ...]]
+    absent: dict[str, str]
+    left_out: tuple[str, ...] = ()
+
+
+def lists_in(folder: Path) -> Lists:
+    """Return the lists of pictures in a folder, by their names; with those that should be some.
+
+    A file called as the lists are, but for the word for its part, is one: ``val.txt`` beside ``train.txt``.
+
+    Raises:
+        UserError: two lists differ in their endings only.
+    """
+    files = _no_labels(folder)
+    found = [file for file in files if is_picture_list(file)]
+    if not found or any(map(has_boxes, files)):
+        return Lists({}, {})
+    return _divided(found, called_alike(files, found))
+
+
+def broken_lists(folder: Path) -> list[str]:
+    """Return what is wrong with files called as lists to train on or to validate on, where none is a list."""
+    files = [file for file in called_alike(_no_labels(folder), []) if part_of(file.stem) != "test"]
+    return [fault(file) for file in files]
+
+
+def _no_labels(folder: Path) -> list[Path]:
+    """Return what a folder holds but for texts beside a picture, of which there may be very many."""
+    names = sorted(os.listdir(folder))
+    pictures = {os.path.splitext(name)[0] for name in names if is_picture(name)}
+    return [folder / name for name in names if os.path.splitext(name)[0] not in pictures]
+
+
+def with_siblings(path: Path) -> Lists:
+    """Return a list as the one of training, and those of validation and test beside it."""
+    found = [path]
+    if part_of(path.stem) in ("val", "test"):
+        return Lists({"train": (path,)}, {})
+    broken: list[Path] = []
+    for word in _SIBLINGS:
+        names = dict.fromkeys((path.stem.replace("train", word), word))
+        files = [path.with_name(f"{name}{path.suffix}") for name in names]
+        files = [file for file in files if file.is_file() and file != path]
+        lists = [file for file in files if is_picture_list(file)]
+        found += lists[:1]
+        broken += [] if lists else called_alike(files, [path])
+    lists_of = _divided(found[1:], broken)
+    places = {part_of(split): place for split, place in reversed(lists_of.places.items())}
+    absent = {part_of(split): problem for split, problem in lists_of.absent.items()}
+    return Lists({"train": (path,), **dict(reversed(places.items()))}, absent, lists_of.left_out)
+
+
+def fault(path: Path) -> str:
+    """Say why a file is no list of pictures."""
+    try:
+        said = said_of(path)
+        if said:
+            return f"{path}: cannot read the list: {said}"
+        read_text(path, "the list")
+    except OSError as error:
+        return f"{path}: cannot read the list: {error.strerror or error}"
+    except UserError as error:
+        return str(error)
+    line = first_line(path)
+    if not line:
+        return f"{path}: the list is empty; write one picture a line, or take the file away"
+    shown = line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
+    return f"{path}: its first line names no picture, {shown!r}; a list names one a line, with its ending"
+
+
+def _divided(lists: Iterable[Path], broken: Iterable[Path]) -> Lists:
+    """Return lists by their names; a broken one for test is left out where another is for validation."""
+    places: dict[str, tuple[Path, ...]] = {}
+    for file in lists:
+        if file.stem in places:
+            raise UserError(
+                f"{file}: is a list of the split {file.stem}, and so is {places[file.stem][0]}; name one of "
+                "them, or move the other away"
+            )
+        places[file.stem] = (file,)
+    broken = [file for file in broken if file.stem not in places]
+    has_val = any(part_of(file.stem) == "val" for file in [*(place for (place,) in places.values()), *broken])
+    absent = {file.stem: fault(file) for file in broken}
+    tests = [file.stem for file in broken if part_of(file.stem) == "test" and has_val]
+    places.update({file.stem: (file,) for file in broken if file.stem not in tests})
+    return Lists(
+        dict(sorted(places.items())), absent, tuple(f"{test}: left out: {absent[test]}" for test in tests)
+    )
