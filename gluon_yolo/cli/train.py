@@ -183,6 +183,8 @@ def _train(
         log_start(folder, settings, net, contexts, origin.line)
         if story:
             log.warning("%s: %s; %s", folder.path, story, "it goes on" if goes_on else "it begins anew")
+        elif resumed and not goes_on:
+            log.warning("%s: has no checkpoint yet; it begins anew", folder.path)
         for line in (*frozen, *taken, *fit.lines):
             log.info("%s", line)
         for line in (*doubts, *fit.warnings):
@@ -203,6 +205,8 @@ def _train(
         log.info("%s", plan(settings, training.batches, len(train_data), len(val_data)))
         if goes_on:
             training.resume()
+        elif resumed:
+            folder.metrics.keep_before(settings.start_epoch)  # a kill may have left a row of its first epoch
         with explained(training.too_large):
             result = training.run()
         if result is not None:

@@ -78,8 +78,14 @@ class RunFolder:
         return folder
 
     def is_fresh(self) -> bool:
-        """Say whether nothing of its training was ever saved."""
-        return not (list(self.weights.rglob("*.*")) or self.metrics.path.exists())
+        """Say whether no checkpoint of its training was ever whole, so that it has to begin anew.
+
+        The first epoch's row and best weights are written before its checkpoint; a second row, or a kept
+        epoch, is behind one, and a run that has these has lost it.
+        """
+        if (self.weights / "last" / "state.json").exists():
+            return False
+        return len(self.metrics.rows()) < 2 and not any(self.weights.glob("epoch-*.params"))
 
     def write_args(self, args: Mapping[str, Any]) -> None:
         """Keep the settings that the run was asked for: plain values, fit for JSON."""

@@ -19,6 +19,7 @@ from gluon_yolo.cli import main, train
 from gluon_yolo.cli.train_flags import decided_flags, fresh_flags
 from gluon_yolo.cli.train_memory import cpu_defaults
 from gluon_yolo.compat import mx
+from gluon_yolo.engine.checkpoint import Checkpoint
 from gluon_yolo.engine.step import TrainStep
 from gluon_yolo.memory import Memory
 from gluon_yolo.nn import architecture
@@ -273,6 +274,43 @@ def test_it_is_begun_anew_in_its_own_folder_and_ends_as_if_nothing_had_been(kill
     expected, found = parameters(whole), parameters(killed)
     assert all(np.array_equal(found[name], expected[name]) for name in expected)
     assert not (killed / "running.json").exists()
+
+
+# Where in the end of its first epoch a training dies: before its checkpoint, within, or at its last rename.
+MOMENTS = ("Path.mkdir", "optimizer_state.save", "atomic.replacing")
+SAVING = """
+import os, signal, sys
+from pathlib import Path
+from gluon_yolo import atomic
+from gluon_yolo.cli import main
+from gluon_yolo.engine import checkpoint, optimizer_state
+
+place = {"Path": Path, "optimizer_state": optimizer_state, "atomic": atomic}
+module, name = sys.argv[1].split(".")
+save = checkpoint.Checkpoint.save
+
+def saved(*given):
+    setattr(place[module], name, lambda *given, **named: os.kill(os.getpid(), signal.SIGKILL))
+    save(*given)
+
+checkpoint.Checkpoint.save = saved
+main(["train", *sys.argv[2:]])
+"""
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_run_that_died_in_its_first_checkpoint_begins_anew(data, tmp_path, moment, capsys):
+    words = ["--data-root", str(data), "--save-prefix", f"{tmp_path}/", *SMALL, "--epochs", "1"]
+    done = subprocess.run([sys.executable, "-c", SAVING, moment, *words], cwd=ROOT, capture_output=True)
+    run = tmp_path / f"{NAME}-1"
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert (run / "weights" / "best.params").exists() and len(rows(run)) == 1
+    assert not (run / "weights" / "last" / "state.json").exists()
+    assert main(["train", "--resume", str(run)]) == 0
+    said = capsys.readouterr().err
+    assert "; it begins anew" in said and "resuming" not in said
+    assert [row["epoch"] for row in rows(run)] == ["0"]
+    assert Checkpoint(run / "weights").read().epoch == 1
 
 
 def test_a_run_that_goes_on_is_left_alone(data, tmp_path, capsys):
