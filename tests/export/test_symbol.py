@@ -104,6 +104,18 @@ def test_script_that_knows_mxnet_alone(exported, tmp_path):
     assert_same([outputs[f"arr_{i}"] for i in range(len(expected))], expected)
 
 
+@pytest.mark.parametrize("cut", OUTPUTS)
+def test_boxes_that_overflow_are_no_difference(tmp_path, cut):
+    """As a network's that has seen a handful of batches: exp(200) is infinite."""
+    net = random_detector()
+    for level in net.heads.levels:
+        bias = level.bias.data().asnumpy()
+        bias[2::8] = 200
+        level.bias.set_data(mx.nd.array(bias))
+    exported = export(net, tmp_path, name="toy", size_hw=SIZE_HW, cut=cut)
+    assert exported.parities["symbol"].holds and exported.record.exists()
+
+
 def test_detections_are_worth_comparing(exported):
     path, _, expected = exported
     if "nms" in path.parent.name:
