@@ -179,7 +179,7 @@ def _train(
     random = frozen_at_random(net, origin.fresh)
     folder = resumed or _new_folder(flags, settings, net)
     story = running.story(folder.path)
-    with logging_to(folder), running.noted(folder.path):
+    with logging_to(folder), running.noted(folder.path, typed):
         log_start(folder, settings, net, contexts, origin.line)
         if story:
             log.warning("%s: %s; %s", folder.path, story, "it goes on" if goes_on else "it begins anew")

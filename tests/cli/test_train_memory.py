@@ -256,7 +256,7 @@ def test_a_run_that_died_before_it_saved_says_so(killed, tmp_path, command, caps
     assert main([*words, str(killed)]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert re.search(
-        r"has no weights yet .*: its training was killed, mostly by the system for lack of memory", error
+        r"has no weights yet .*: its training was killed, probably by the system for lack of memory", error
     )
 
 
@@ -266,7 +266,7 @@ def test_it_is_begun_anew_in_its_own_folder_and_ends_as_if_nothing_had_been(kill
     assert status == 0 and main(["train", "--resume", str(killed)]) == 0
     said = capsys.readouterr().err
     assert (
-        f"warning: {killed}: its training was killed, mostly by the system for lack of memory (process "
+        f"warning: {killed}: its training was killed, probably by the system for lack of memory (process "
         in said
     )
     assert "; it begins anew" in said and "resuming" not in said
