@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def counted(number: int, noun: str, plural: str | None = None, form: str = "") -> str:
@@ -17,6 +17,12 @@ def counted(number: int, noun: str, plural: str | None = None, form: str = "") -
     """
     plural = plural or f"{noun}{'es' if noun.endswith(('s', 'x', 'ch', 'sh')) else 's'}"
     return f"{number:{form}} {noun if number == 1 else plural}"
+
+
+def size_word(size_hw: Sequence[int]) -> str:
+    """Return a height and width as flags take them: ``416`` or, height first, ``320x416``."""
+    height, width = size_hw
+    return str(height) if height == width else f"{height}x{width}"
 
 
 def near_words(word: str, known: Iterable[str], most: int = 3) -> list[str]:

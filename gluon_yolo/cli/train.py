@@ -169,7 +169,7 @@ def _train(
     validation = _validation(val_data, settings, resumed if goes_on else None)
     net = build_network(architecture, settings, class_names, contexts)
     frozen = freeze(net, settings.frozen)
-    fit = fitted(flags, settings, net, contexts, data[:2], own or {}, resumed and str(resumed.path))
+    fit = fitted(flags, settings, net, contexts, data[:2], own or {}, resumed)
     flags, settings = fit.flags, fit.settings
     origin = (
         Origin(f"weights: those of {resumed.path}")

@@ -87,6 +87,11 @@ class RunFolder:
             return False
         return len(self.metrics.rows()) < 2 and not any(self.weights.glob("epoch-*.params"))
 
+    def has_weights(self) -> bool:
+        """Say whether there are weights to start another training from."""
+        last = self.weights / "last" / "state.json"
+        return last.exists() or (self.weights / "best.params").exists()
+
     def write_args(self, args: Mapping[str, Any]) -> None:
         """Keep the settings that the run was asked for: plain values, fit for JSON."""
         self._write("args.json", args)

@@ -13,6 +13,7 @@ from gluon_yolo.data.transforms import augmentation, keeps_shape
 from gluon_yolo.engine.schedule import MODES, Schedule
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import BOX_LOSSES, Anchors
+from gluon_yolo.text import size_word
 
 RANDOM_SHAPES = tuple((side, side) for side in range(320, 609, 32))
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
@@ -249,6 +250,18 @@ class TrainSettings:
             warmup_power=self.warmup_power,
             cosine_epochs=self.cosine_epochs,
         )
+
+
+def one_size(size_hw: Sequence[int], random_shape: bool) -> str:
+    """Return the flags that train at one size only, to be added to those of a training.
+
+    Args:
+        size_hw: height and width.
+        random_shape: whether the training draws sizes; ``--no-random-shape`` would exclude the flags that may
+            have given them.
+    """
+    word = size_word(size_hw)
+    return f"--data-shape {word}{f' --random-shapes {word}' if random_shape else ''}"
 
 
 def _flag(name: str) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,8 +93,9 @@ def test_the_defaults_are_said_with_why_and_what_changes_them(data, tmp_path, ma
     assert "devices: cpu(0); batch size 8; input 64x64" in said
     (line,) = [line for line in said.splitlines() if line.startswith("a CPU's defaults: ")]
     wanted = (
-        r"a CPU's defaults: --batch-size 8 --no-random-shape; a GPU's, here 64 pictures of up to 608x608, "
-        r"would take about \d\d\.\d GB of memory; to change them: --batch-size and --random-shapes"
+        r"a CPU's defaults: --batch-size 8 --no-random-shape; to change them: --batch-size and "
+        r"--random-shapes. A GPU's defaults, batches of 64 pictures of up to 608x608, would take about "
+        r"\d\d\.\d GB of memory here"
     )
     assert re.fullmatch(wanted, line)
     assert re.search(
@@ -139,6 +141,17 @@ def test_what_does_not_fit_is_refused_before_a_folder_is_made_and_the_hint_works
     assert "there is 0.0 GB within the limit of --memory" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("given", ["--random-shapes 320,608", "--data-shape 608", "--data-shape 2048"])
+def test_a_smaller_size_that_is_advised_can_be_pasted_behind_what_was_given(data, tmp_path, given, capsys):
+    words = ["train", "--data", str(data), *PLAIN, "--save-prefix", f"{tmp_path}/"]
+    words += [*shlex.split(given), "--memory", "0.25"]
+    assert main(words) == 2
+    advice = re.search(r"What fits: (--data-shape .*)\. If the estimate", capsys.readouterr().err)[1]
+    assert main([*words, *shlex.split(advice), "--num-samples", "1"]) == 0
+    (side,) = set(re.findall(r"shapes? (\d+)", advice))
+    assert f"batch size 1; input {side}x{side}" in capsys.readouterr().err
+
+
 def test_swap_and_doubt_are_warnings(data, tmp_path, machine, capsys):
     words = ["train", "--data", str(data), *PLAIN, "--batch-size", "4", "--save-prefix", f"{tmp_path}/"]
     machine(0.05, swap=10)
@@ -156,11 +169,16 @@ def test_a_run_on_a_smaller_machine(data, tmp_path, machine, capsys):
     machine(0.001)
     assert status == 0 and main(["train", "--resume", str(run)]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert (
-        "A run that goes on keeps its own flags: go on where there is more memory, or give these to a "
-        in error
-    )
-    assert error.endswith(f"new run from its weights, --weights {run}")
+    keeps = ". A run that goes on keeps its own flags: go on where there is more memory"
+    assert error.endswith(f"No size fits: end other programs, or take a smaller --network{keeps}")
+    (run / "args.json").write_text(json.dumps({**args, "epochs": 2, "batch_size": 640}))
+    machine(0.2)
+    assert main(["train", "--resume", str(run)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(r"What fits: --batch-size \d+\. A run", error)
+    assert error.endswith(f"{keeps}, or give these to a new run from its weights, --weights {run}")
+    assert main(["train", "--resume", str(run), "--memory", "9"]) == 2  # which has other batches now
+    (run / "args.json").write_text(json.dumps({**args, "epochs": 2}))
     assert main(["train", "--resume", str(run), "--memory", "9"]) == 0
 
 
@@ -256,8 +274,20 @@ def test_a_run_that_died_before_it_saved_says_so(killed, tmp_path, command, caps
     assert main([*words, str(killed)]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert re.search(
-        r"has no weights yet .*: its training was killed, probably by the system for lack of memory", error
+        r"has no weights yet .*: its training was killed, probably by the system for lack of memory "
+        rf"\(process .*\); go on with: gluon-yolo train --resume {re.escape(str(killed))}$",
+        error,
     )
+
+
+def test_a_run_without_weights_is_not_said_to_have_some(killed, tmp_path, machine, capsys):
+    run = shutil.copytree(killed, tmp_path / "run")
+    args = json.loads((run / "args.json").read_text())
+    (run / "args.json").write_text(json.dumps({**args, "batch_size": 640}))
+    machine(0.2)
+    assert main(["train", "--resume", str(run)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.endswith("go on where there is more memory, or give these to a new run") and "What" in error
 
 
 def test_it_is_begun_anew_in_its_own_folder_and_ends_as_if_nothing_had_been(killed, data, tmp_path, capsys):
