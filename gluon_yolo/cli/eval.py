@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import logging
 import math
@@ -25,7 +24,7 @@ from gluon_yolo.engine.batch_trial import check_batch
 from gluon_yolo.engine.evaluate import Watch, evaluate
 from gluon_yolo.engine.out_of_memory import explained
 from gluon_yolo.metrics import Metric
-from gluon_yolo.metrics.coco_ap import COCOMetric
+from gluon_yolo.metrics.coco_ap import COCOMetric, is_counted
 from gluon_yolo.metrics.f1 import F1Metric
 from gluon_yolo.metrics.table import class_table, coco_table, f1_line, f1_table
 from gluon_yolo.metrics.voc_ap import VOCMetric
@@ -105,7 +104,8 @@ def run(args: argparse.Namespace) -> int:
         with explained(lambda: f"--batch-size {args.batch_size}: out of memory; give a smaller one"):
             if args.gpu is None:
                 beside = _held_beside(args, dataset, predictor)
-                check_batch(predictor.detect_batch, predictor.size_hw, args.batch_size, beside)
+                batch = min(args.batch_size, len(dataset))
+                check_batch(predictor.detect_batch, predictor.size_hw, batch, beside)
             numbers = evaluate(
                 detect,
                 dataset,
@@ -167,7 +167,7 @@ def _metrics(dataset: Dataset, args: argparse.Namespace) -> list[Metric]:
     """Return what is to be computed; without COCO's numbers, which is said, where pycocotools is missing."""
     shares = F1Metric(dataset.class_names, args.shown_threshold, args.score_threshold)
     metrics: list[Metric] = [VOCMetric(dataset.class_names), shares]
-    if importlib.util.find_spec("pycocotools"):
+    if is_counted():
         metrics.append(COCOMetric.from_dataset(dataset))
     else:
         log.warning("COCO's numbers are left out, since they need pycocotools: pip install pycocotools")

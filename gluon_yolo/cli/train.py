@@ -163,7 +163,8 @@ def _train(
     train_data, val_data, class_names = data
     goes_on = resumed is not None and not resumed.is_fresh()
     settings = settings_of(flags, architecture.name, architecture.spec.num_levels)
-    Learnable(train_data, settings, architecture.spec.max_stride).refuse()
+    learnable = Learnable(train_data, settings, architecture.spec.max_stride)
+    learnable.refuse()
     flags, settings = _with_anchors(flags, settings, architecture, train_data)
     check_batch_size(settings.batch_size, len(contexts))
     validation = _validation(val_data, settings, resumed if goes_on else None)
@@ -201,6 +202,7 @@ def _train(
             log.info("%s", line)
         if crowded := validation.crowded():
             log.warning("%s", crowded)
+        learnable.warn()
         training = Training(settings, net, train_data, validation, folder, contexts)
         log.info("%s", plan(settings, training.batches, len(train_data), len(val_data)))
         if goes_on:
@@ -259,12 +261,13 @@ def _validation(val_data: Dataset, settings: TrainSettings, resumed: RunFolder |
     from gluon_yolo.engine.validation import Validation
     from gluon_yolo.inference.fit import Fit
 
-    kind = settings.val_metric
+    kind, asked = settings.val_metric, ""
     if resumed and kind == "auto":
         progress = Checkpoint(resumed.weights).read()
         if progress.score_key or progress.best_score is not None:
             kind = kind_of(progress.score_key, val_data)
-    metrics, score_key = score(val_data, kind)
+            asked = f"{resumed.path}: its epochs are compared by {kind}, which"
+    metrics, score_key = score(val_data, kind, asked)
     fit = Fit(settings.fit)
     most = settings.max_detections
     return Validation(val_data, metrics, score_key, settings.data_shape, settings.num_workers, fit, most)

@@ -73,8 +73,7 @@ def fresh_flags(
         given = {**given, "no_random_shape": False}  # over a recipe's
     if "name" in given:
         check_name(given["name"], "--name")
-    if not 0 < given.get("memory", 1) < math.inf:
-        raise UserError(f"--memory {given['memory']}: must be above 0")
+    _check_memory(given)
     given = _with_pretrained_file(given)
     if "weights" in given and given.get("pretrained_base") not in (None, *BACKBONE_WEIGHTS):
         raise UserError(
@@ -96,6 +95,14 @@ def fresh_flags(
             raise UserError("--resume FILE and --weights both name weights to start from: give one of them")
         flags["weights"] = _absolute(start)
     return flags
+
+
+def _check_memory(given: Flags) -> None:
+    gigabytes = given.get("memory", 1)
+    if not math.isfinite(gigabytes):
+        raise UserError(f"--memory {gigabytes}: must be a number of GB; leave it out to take what is there")
+    if gigabytes <= 0:
+        raise UserError(f"--memory {gigabytes}: must be above 0")
 
 
 def _with_pretrained_file(given: Flags) -> Flags:
@@ -125,6 +132,7 @@ def _file(flag: str, path: str) -> str:
 
 def resumed_flags(given: Flags, kept: Flags) -> Flags:
     """Return all flags of a run that goes on: those that it kept, and the devices that are given anew."""
+    _check_memory(given)
     ignored = [
         f"--{name.replace('_', '-')} {value} (the run has {kept.get(name)})"
         for name, value in given.items()

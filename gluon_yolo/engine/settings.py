@@ -171,7 +171,10 @@ class TrainSettings:
 
     def _require(self, name: str, fulfilled: bool, rule: str) -> None:
         if not fulfilled:
-            raise UserError(f"{_flag(name)} {getattr(self, name)}: {rule}")
+            value = getattr(self, name)
+            if isinstance(value, float) and not math.isfinite(value):
+                rule = f"{rule}, and finite"
+            raise UserError(f"{_flag(name)} {value}: {rule}")
 
     def _check_size(self, flag: str, size_hw: tuple[int, int]) -> None:
         if any(side < 1 for side in size_hw):

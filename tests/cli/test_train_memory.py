@@ -182,9 +182,18 @@ def test_a_run_on_a_smaller_machine(data, tmp_path, machine, capsys):
     assert main(["train", "--resume", str(run), "--memory", "9"]) == 0
 
 
-def test_memory_that_is_none(data, capsys):
-    assert main(["train", "--data", str(data), *PLAIN, "--memory", "0"]) == 2
-    assert capsys.readouterr().err == "error: --memory 0.0: must be above 0\n"
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ("0", "0.0: must be above 0"),
+        ("inf", "inf: must be a number of GB; leave it out to take what is there"),
+        ("nan", "nan: must be a number of GB; leave it out to take what is there"),
+    ],
+)
+def test_memory_that_is_none(data, killed, given, said, capsys):
+    for words in (["--data", str(data), *PLAIN], ["--resume", str(killed)]):
+        assert main(["train", *words, "--memory", given]) == 2
+        assert capsys.readouterr().err == f"error: --memory {said}\n"
 
 
 def test_more_copies_of_temporary_space_are_for_synchronised_norms_alone(monkeypatch):
