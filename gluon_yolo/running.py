@@ -1,6 +1,6 @@
 """Running: a note in a run's folder while its training goes on; one that is left tells of a death.
 
-A process that the system kills, probably for lack of memory, says nothing any more. What it wrote before does.
+A process that the system kills, probably for lack of memory, says nothing any more. What it wrote does.
 """
 
 from __future__ import annotations

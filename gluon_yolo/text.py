@@ -12,10 +12,12 @@ def counted(number: int, noun: str, plural: str | None = None, form: str = "") -
     Args:
         number: how many.
         noun: what one of them is called.
-        plural: what several are called; None puts an ``s`` behind the noun, or ``es`` where it ends in one.
+        plural: what several are called; None puts an ``s`` behind the noun, or ``es`` where it ends in one or
+            in another hiss; the ``ch`` of an epoch is a k.
         form: of the number, as ``format`` takes it; ``","`` parts the thousands.
     """
-    plural = plural or f"{noun}{'es' if noun.endswith(('s', 'x', 'ch', 'sh')) else 's'}"
+    hisses = noun.endswith(("s", "x", "ch", "sh")) and not noun.endswith("epoch")
+    plural = plural or f"{noun}{'es' if hisses else 's'}"
     return f"{number:{form}} {noun if number == 1 else plural}"
 
 

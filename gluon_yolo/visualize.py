@@ -21,7 +21,14 @@ from gluon_yolo.inference.fit import Fit
 from gluon_yolo.missing import explain
 
 __all__ = [
-    *("FONT", "WHITE", "colour_of", "draw", "plot_curves", "printable", "sheet", "why_no_curves"),
+    "FONT",
+    "WHITE",
+    "colour_of",
+    "draw",
+    "plot_curves",
+    "printable",
+    "sheet",
+    "why_no_curves",
     "write_picture",
 ]
 

@@ -90,7 +90,8 @@ def test_a_killed_training_comes_with_the_way_on_where_it_is_asked_for(tmp_path)
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux")
 def test_a_process_whose_name_is_cut_within_a_letter(tmp_path):
     """Linux keeps 15 bytes of a name: here the last is half of a letter."""
-    code = f"import sys, time; from ctypes import CDLL; CDLL(None).prctl(15, {b'entra__nnnnnnn' + bytes([0xC3])!r})"
+    name = b"entra__nnnnnnn\xc3"
+    code = f"import sys, time; from ctypes import CDLL; CDLL(None).prctl(15, {name!r})"
     code += "; print(1, flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
         try:
@@ -110,9 +111,7 @@ def without_proc(tmp_path, monkeypatch):
     monkeypatch.setattr(running, "_PROC", tmp_path / "proc")
 
 
-@pytest.mark.parametrize(
-    "error, there", [(None, True), (PermissionError, True), (ProcessLookupError, False)]
-)
+@pytest.mark.parametrize("error, there", [(None, True), (PermissionError, True), (ProcessLookupError, False)])
 def test_where_no_file_tells_of_processes_a_signal_asks(without_proc, tmp_path, monkeypatch, error, there):
     asked = []
 

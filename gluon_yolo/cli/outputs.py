@@ -59,7 +59,7 @@ def make_folder(flag: str, folder: Path) -> None:
 def write_file(flag: str, path: Path, text: str) -> None:
     """Write a file, whole or not at all; its folder is made when absent.
 
-    Bytes of a file's name that are no text are written as ``\\udcff``, which JSON's readers take for the same.
+    Bytes of a file's name that are no text are escaped, as JSON does it and its readers understand.
 
     Args:
         flag: that named it.

@@ -178,5 +178,7 @@ def _way_out(said: str, resumed: RunFolder | None) -> str:
     more = ". A run that goes on keeps its own flags: go on where there is more memory"
     if ADVICE not in said:
         return more
-    weights = f" from its weights, --weights {shlex.quote(str(resumed.path))}" if resumed.has_weights() else ""
-    return f"{more}, or give these to a new run{weights}"
+    anew = f"{more}, or give these to a new run"
+    if not resumed.has_weights():
+        return anew
+    return f"{anew} from its weights, --weights {shlex.quote(str(resumed.path))}"

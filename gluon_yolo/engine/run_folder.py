@@ -16,7 +16,7 @@ _ADVICE = "choose a folder that can be written"
 
 
 class RunFolder:
-    """``runs/NAME/``: ``args.json model.json log.txt metrics.csv weights/ pictures/``.
+    """``runs/NAME/``: ``args.json model.json data.json log.txt metrics.csv weights/ pictures/``.
 
     While it is trained there is ``running.json`` too (:mod:`gluon_yolo.running`).
 
@@ -107,6 +107,14 @@ class RunFolder:
     def model(self) -> dict[str, Any]:
         """Return what :meth:`write_model` kept."""
         return self._read("model.json")
+
+    def write_data(self, data: Mapping[str, Any]) -> None:
+        """Keep what tells the run's data from other: plain values, fit for JSON."""
+        self._write("data.json", data)
+
+    def data(self) -> dict[str, Any]:
+        """Return what :meth:`write_data` kept; nothing of a run from before it was."""
+        return self._read("data.json") if (self.path / "data.json").exists() else {}
 
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
         path = self.path / name
