@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``eval`` takes."""
     add_model_arguments(parser, score_threshold=0.01)
     eval_data.add_arguments(parser)
-    batch_help = "(default: %(default)s)"
+    batch_help = "pictures at once; more may be quicker, and take more memory (default: %(default)s)"
     parser.add_argument(
         "--batch-size", type=int, action=Within, least=1, default=8, metavar="B", help=batch_help
     )

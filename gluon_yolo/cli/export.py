@@ -165,7 +165,7 @@ def run(args: argparse.Namespace) -> int:
         with saying(lambda: f"export; nothing is written to {args.out}"):
             model, done = _export(args, size_hw)
     except WrongResults as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {typed(str(error))}", file=sys.stderr)
         return 1
     _say(model, done, args)
     return 0

@@ -42,8 +42,8 @@ def test_data_that_is_not_there_comes_with_the_way_on(moved, capsys):
     run, data = moved
     status, said = resumed(capsys, run)
     assert status == 2 and said[-1] == (
-        f"error: {run.parent}/gone: no such file or folder, so no data. If what the run was trained on lies elsewhere "
-        f"now: gluon-yolo train --resume {run} --data NEW"
+        f"error: {run.parent}/gone: no such file or folder, so no data. If what the run was trained on lies "
+        f"elsewhere now: gluon-yolo train --resume {run} --data NEW"
     )
     # a class file that is lost, too
     args = json.loads((run / "args.json").read_text())
