@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gluon_yolo.boxes import LEAST_SCORE, SHOWN_SCORE
 from gluon_yolo.cli import eval_data
 from gluon_yolo.cli.data_flags import classes_of
 from gluon_yolo.cli.eval_data import open_data, with_own_data
@@ -48,12 +49,11 @@ validation part.
   gluon-yolo eval --model exported --annotations instances_val2017.json --images val2017 --json scores.json
   gluon-yolo eval --network yolo3_mobilenet1.0_voc --weights FILE.params --dataset voc
 """
-SHOWN_FROM = 0.3  # demo shows detections from this score on; the others only serve the curves
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``eval`` takes."""
-    add_model_arguments(parser, score_threshold=0.01)
+    add_model_arguments(parser, score_threshold=LEAST_SCORE)
     eval_data.add_arguments(parser)
     batch_help = "pictures at once; more may be quicker, and take more memory (default: %(default)s)"
     parser.add_argument(
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=Within,
         least=0,
         most=1,
-        default=SHOWN_FROM,
+        default=SHOWN_SCORE,
         metavar="S",
         help=shown_help,
     )

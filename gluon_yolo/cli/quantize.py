@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gluon_yolo.boxes import SHOWN_SCORE
 from gluon_yolo.cli import quantize_data
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.export import (
@@ -53,7 +54,6 @@ float, from a score of 0.3 on, is what it should find in int8.
 """
 FORMATS = ("symbol", "onnx")
 PRECISIONS = ("int8", "bfloat16")
-FOUND_FROM = 0.3  # what the model in float finds from this score on stands in for labels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -218,9 +218,9 @@ def _judge(data: quantize_data.Data, reference: Any, request: Request) -> Judge:
     if not data.labelled:
         print(
             f"{scoring.report.title}: every form is held to what the model in float32 finds from a score of "
-            f"{FOUND_FROM} on (mAP50 of the one against the other)"
+            f"{SHOWN_SCORE} on (mAP50 of the one against the other)"
         )
-        predictor = Predictor(reference, spec, size_hw, FOUND_FROM, threshold, most, fit)
+        predictor = Predictor(reference, spec, size_hw, SHOWN_SCORE, threshold, most, fit)
         scoring = found_by(predictor, scoring)
     quantize_data.warn_of_few(scoring)
     return Judge(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.bars import counting
-from gluon_yolo.boxes import USUAL_DETECTIONS
+from gluon_yolo.boxes import LEAST_SCORE, USUAL_DETECTIONS
 from gluon_yolo.data.chosen import Chosen
 from gluon_yolo.data.class_map import ClassMap
 from gluon_yolo.data.dataset import Dataset
@@ -25,8 +25,6 @@ from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.structures import Detections
 
 log = logging.getLogger("gluon_yolo")
-
-LOWEST_SCORE = 0.01  # detections from here on serve the curves
 
 
 class Judge:
@@ -91,7 +89,7 @@ class Judge:
             network,
             self._spec,
             self._size_hw,
-            score_threshold=LOWEST_SCORE,
+            score_threshold=LEAST_SCORE,
             nms_threshold=self._nms_threshold,
             max_detections=self._max_detections,
             fit=self._fit,
