@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from gluon_yolo.errors import UserError
@@ -28,6 +29,22 @@ def check_name(name: str, flag: str) -> str:
         advice = f"; {made!r} would do" if made else ""
         raise UserError(f"{flag} {name!r}: expected a plain file name {wrong}{advice}")
     return name
+
+
+def check_text(folder: str | os.PathLike[str]) -> None:
+    """Demand that a folder's path is text: mxnet and others open no file by bytes that are none.
+
+    Raises:
+        UserError: it is not.
+    """
+    path = os.fspath(folder)
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        shown = path.encode(errors="backslashreplace").decode()
+        raise UserError(
+            f"{shown}: its name is not UTF-8, so that mxnet cannot write there; name another folder"
+        ) from error
 
 
 def made_name(text: str) -> str:

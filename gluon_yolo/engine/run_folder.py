@@ -11,6 +11,7 @@ from typing import Any
 from gluon_yolo import atomic
 from gluon_yolo.engine.metrics_csv import MetricsCSV
 from gluon_yolo.errors import UserError
+from gluon_yolo.file_names import check_text
 
 _ADVICE = "choose a folder that can be written"
 
@@ -46,6 +47,7 @@ class RunFolder:
             UserError: when the folder cannot be made.
         """
         first = Path(root) / network
+        check_text(first)
         with atomic.writing(first.parent, _ADVICE):
             first.parent.mkdir(parents=True, exist_ok=True)
             number = max([_number(path.name, first.name) for path in first.parent.iterdir()], default=0) + 1
