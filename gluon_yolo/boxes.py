@@ -13,6 +13,8 @@ import numpy as np
 from gluon_yolo.structures import Detections
 
 USUAL_DETECTIONS = 100  # a picture's at most, where nobody says otherwise
+SHOWN_SCORE = 0.3  # detections from here on are shown, where nobody says otherwise
+LEAST_SCORE = 0.01  # those below say nothing to the metrics; those between serve the curves
 _USUAL_CANDIDATES = 400
 _CANDIDATES_EACH = 8
 _BLOCK = 128  # boxes that suppression compares with one another at once
@@ -129,7 +131,7 @@ def select(boxes: np.ndarray, scores: np.ndarray, *limits: Any, **named: Any) ->
 def choose(
     boxes: np.ndarray,
     scores: np.ndarray,
-    score_threshold: float = 0.01,
+    score_threshold: float = LEAST_SCORE,
     nms_threshold: float = 0.45,
     max_candidates: int | None = None,
     max_detections: int = USUAL_DETECTIONS,

@@ -31,8 +31,11 @@ def folders(controller: str, system: Path = Path("/")) -> Iterator[Path]:
 
 
 def read(path: Path) -> str | None:
-    """Return what a small file of the system says, None where it cannot be read."""
+    """Return what a small file of the system says, None where it cannot be read.
+
+    Not all of it need be text: Linux cuts a process's name at 15 bytes, within a letter too.
+    """
     try:
-        return path.read_text().strip()
+        return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return None

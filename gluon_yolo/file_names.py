@@ -32,6 +32,22 @@ def check_name(name: str, flag: str) -> str:
     return name
 
 
+def check_text(folder: str | os.PathLike[str]) -> None:
+    """Demand that a folder's path is text: mxnet and others open no file by bytes that are none.
+
+    Raises:
+        UserError: it is not.
+    """
+    path = os.fspath(folder)
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        shown = path.encode(errors="backslashreplace").decode()
+        raise UserError(
+            f"{shown}: its name is not UTF-8, so that mxnet cannot write there; name another folder"
+        ) from error
+
+
 def made_name(text: str) -> str:
     """Return the nearest name to a text that files can be called after; empty where nothing is left of it."""
     name = _FORBIDDEN.sub("_", text).strip(" ._-")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def counted(number: int, noun: str, plural: str | None = None, form: str = "") -> str:
@@ -12,11 +12,19 @@ def counted(number: int, noun: str, plural: str | None = None, form: str = "") -
     Args:
         number: how many.
         noun: what one of them is called.
-        plural: what several are called; None puts an ``s`` behind the noun, or ``es`` where it ends in one.
+        plural: what several are called; None puts an ``s`` behind the noun, or ``es`` where it ends in one or
+            in another hiss; the ``ch`` of an epoch is a k.
         form: of the number, as ``format`` takes it; ``","`` parts the thousands.
     """
-    plural = plural or f"{noun}{'es' if noun.endswith(('s', 'x', 'ch', 'sh')) else 's'}"
+    hisses = noun.endswith(("s", "x", "ch", "sh")) and not noun.endswith("epoch")
+    plural = plural or f"{noun}{'es' if hisses else 's'}"
     return f"{number:{form}} {noun if number == 1 else plural}"
+
+
+def size_word(size_hw: Sequence[int]) -> str:
+    """Return a height and width as flags take them: ``416`` or, height first, ``320x416``."""
+    height, width = size_hw
+    return str(height) if height == width else f"{height}x{width}"
 
 
 def near_words(word: str, known: Iterable[str], most: int = 3) -> list[str]:

@@ -18,8 +18,19 @@ from gluon_yolo.atomic import writing
 from gluon_yolo.drawing import FONT, WHITE, colour_of, draw, printable
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
+from gluon_yolo.missing import explain
 
-__all__ = ["FONT", "WHITE", "colour_of", "draw", "plot_curves", "printable", "sheet", "write_picture"]
+__all__ = [
+    "FONT",
+    "WHITE",
+    "colour_of",
+    "draw",
+    "plot_curves",
+    "printable",
+    "sheet",
+    "why_no_curves",
+    "write_picture",
+]
 
 LOSSES = ("total", "objectness", "centre", "scale", "box", "class")
 SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50", "fitness")  # those that the table has
@@ -68,6 +79,16 @@ def write_picture(path: str | Path, picture: np.ndarray) -> None:
         raise UserError(f"{path}: no picture format ends with {path.suffix!r}; use .jpg or .png") from error
     with writing(path, "name another place"):
         path.write_bytes(data.tobytes())
+
+
+def why_no_curves() -> str:
+    """Say what keeps :func:`plot_curves` from drawing; nothing where it can."""
+    try:
+        import matplotlib.backends.backend_agg
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        return explain(error, "matplotlib")
+    return ""
 
 
 def plot_curves(metrics_csv: str | Path, png: str | Path, deciding: str | None = None) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 from gluon_yolo.cli import main
 from gluon_yolo.compat import mx
 from gluon_yolo.data.synthetic import generate
-from gluon_yolo.engine.checkpoint import Checkpoint
 from gluon_yolo.engine.metrics_csv import MetricsCSV
+from gluon_yolo.inference.model_file import weights_of
 
 ROOT = Path(__file__).resolve().parents[1]
 DOOR = [sys.executable, str(ROOT / "train_yolo3_mobilenet.py")]
@@ -39,7 +39,7 @@ def start_run(data: Path, out: Path, *flags: str, base: Sequence[str] = SMALL) -
 
 def parameters(run: Path) -> dict[str, np.ndarray]:
     """Return the parameters that a run saved last."""
-    arrays = mx.nd.load(str(Checkpoint(run / "weights").last_params()))
+    arrays = mx.nd.load(str(weights_of(run / "last")))
     return {name: array.asnumpy() for name, array in arrays.items()}
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from gluon_yolo.engine.run_folder import RunFolder
 from gluon_yolo.errors import UserError
-from gluon_yolo.file_names import LONGEST, check_name, made_name
+from gluon_yolo.export.hold import held
+from gluon_yolo.file_names import LONGEST, check_name, check_text, made_name
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,16 @@ def test_names_that_cannot_be(name, why, made):
         check_name(name, "--name")
     assert str(caught.value) == f"--name {name!r}: expected a plain file name {why}"
     assert made_name(name) == made
+
+
+def test_a_folder_whose_name_is_no_text(tmp_path):
+    check_text(tmp_path / "Zellen ä")
+    with pytest.raises(
+        UserError, match=r"/d\\udcff: its name is not UTF-8, so that mxnet cannot write there"
+    ):
+        check_text(tmp_path / "d\udcff")
+    with pytest.raises(UserError, match="its name is not UTF-8"):
+        RunFolder.create(tmp_path / "d\udcff", "net")
+    with pytest.raises(UserError, match="its name is not UTF-8"), held(tmp_path / "d\udcff"):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -16,6 +16,8 @@ from gluon_yolo.text import counted, did_you_mean, near_words
         ((1, "object"), "1 object"),
         ((1200, "object"), "1200 objects"),
         ((2, "box"), "2 boxes"),
+        ((2, "batch"), "2 batches"),
+        ((2, "epoch"), "2 epochs"),
         ((1, "person", "people"), "1 person"),
         ((2, "person", "people"), "2 people"),
     ],

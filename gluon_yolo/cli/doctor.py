@@ -27,10 +27,10 @@ _PACKAGES = (
     ("numpy", "numpy", ""),
     ("cv2", "opencv-python", ""),
     ("tqdm", "tqdm", ""),
-    ("matplotlib", "matplotlib", ""),
+    ("matplotlib", "matplotlib", "no curves of a training"),
     ("mxnet", "mxnet", ""),
-    ("gluoncv", "gluoncv", "weights from GluonCV's model store"),
-    ("pycocotools", "pycocotools", "COCO's twelve numbers"),
+    ("gluoncv", "gluoncv", "no weights from GluonCV's model store"),
+    ("pycocotools", "pycocotools", "none of COCO's numbers, and VOC07's mAP chooses the best epoch"),
 )
 _VERSION = "version: "  # before a runtime's, among the lines that the runtime prints itself
 _RUNTIMES = ("onnxruntime", "openvino", "ncnn", "MNN")
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
             _row(pip_name, _version(module, pip_name))
         else:
             problems[module] = problem
-            _row(pip_name, problem + (f" (without it: no {purpose})" if purpose else " (needed to train)"))
+            _row(pip_name, problem + (f" (without it: {purpose})" if purpose else " (needed to train)"))
 
     print("\nprocessor")
     here = cores.look()

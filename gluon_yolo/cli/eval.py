@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import logging
 import math
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gluon_yolo.boxes import LEAST_SCORE, SHOWN_SCORE
 from gluon_yolo.cli import eval_data
 from gluon_yolo.cli.data_flags import classes_of
 from gluon_yolo.cli.eval_data import open_data, with_own_data
@@ -25,7 +25,7 @@ from gluon_yolo.engine.batch_trial import check_batch
 from gluon_yolo.engine.evaluate import Watch, evaluate
 from gluon_yolo.engine.out_of_memory import explained
 from gluon_yolo.metrics import Metric
-from gluon_yolo.metrics.coco_ap import COCOMetric
+from gluon_yolo.metrics.coco_ap import COCOMetric, is_counted
 from gluon_yolo.metrics.f1 import F1Metric
 from gluon_yolo.metrics.table import class_table, coco_table, f1_line, f1_table
 from gluon_yolo.metrics.voc_ap import VOCMetric
@@ -49,14 +49,13 @@ validation part.
   gluon-yolo eval --model exported --annotations instances_val2017.json --images val2017 --json scores.json
   gluon-yolo eval --network yolo3_mobilenet1.0_voc --weights FILE.params --dataset voc
 """
-SHOWN_FROM = 0.3  # demo shows detections from this score on; the others only serve the curves
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``eval`` takes."""
-    add_model_arguments(parser, score_threshold=0.01)
+    add_model_arguments(parser, score_threshold=LEAST_SCORE)
     eval_data.add_arguments(parser)
-    batch_help = "(default: %(default)s)"
+    batch_help = "pictures at once; more may be quicker, and take more memory (default: %(default)s)"
     parser.add_argument(
         "--batch-size", type=int, action=Within, least=1, default=8, metavar="B", help=batch_help
     )
@@ -74,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=Within,
         least=0,
         most=1,
-        default=SHOWN_FROM,
+        default=SHOWN_SCORE,
         metavar="S",
         help=shown_help,
     )
@@ -105,7 +104,8 @@ def run(args: argparse.Namespace) -> int:
         with explained(lambda: f"--batch-size {args.batch_size}: out of memory; give a smaller one"):
             if args.gpu is None:
                 beside = _held_beside(args, dataset, predictor)
-                check_batch(predictor.detect_batch, predictor.size_hw, args.batch_size, beside)
+                batch = min(args.batch_size, len(dataset))
+                check_batch(predictor.detect_batch, predictor.size_hw, batch, beside)
             numbers = evaluate(
                 detect,
                 dataset,
@@ -169,7 +169,7 @@ def _metrics(dataset: Dataset, args: argparse.Namespace) -> list[Metric]:
     """Return what is to be computed; without COCO's numbers, which is said, where pycocotools is missing."""
     shares = F1Metric(dataset.class_names, args.shown_threshold, args.score_threshold)
     metrics: list[Metric] = [VOCMetric(dataset.class_names), shares]
-    if importlib.util.find_spec("pycocotools"):
+    if is_counted():
         metrics.append(COCOMetric.from_dataset(dataset))
     else:
         log.warning("COCO's numbers are left out, since they need pycocotools: pip install pycocotools")

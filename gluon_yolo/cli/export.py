@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gluon_yolo.boxes import USUAL_DETECTIONS
+from gluon_yolo.boxes import LEAST_SCORE, USUAL_DETECTIONS
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.model_flags import (
     add_network_arguments,
@@ -139,7 +139,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_suppression_arguments(group: Any) -> None:
     """Declare what a graph's own suppression has for thresholds."""
-    add_threshold_arguments(group, 0.01)
+    add_threshold_arguments(group, LEAST_SCORE)
 
 
 def suppression_of(args: argparse.Namespace, model: Model) -> Suppression:
@@ -165,7 +165,7 @@ def run(args: argparse.Namespace) -> int:
         with saying(lambda: f"export; nothing is written to {args.out}"):
             model, done = _export(args, size_hw)
     except WrongResults as error:
-        print(typed(f"error: {error}"), file=sys.stderr)
+        print(f"error: {typed(str(error))}", file=sys.stderr)
         return 1
     _say(model, done, args)
     return 0

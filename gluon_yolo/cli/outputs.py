@@ -59,6 +59,8 @@ def make_folder(flag: str, folder: Path) -> None:
 def write_file(flag: str, path: Path, text: str) -> None:
     """Write a file, whole or not at all; its folder is made when absent.
 
+    Bytes of a file's name that are no text are escaped, as JSON does it and its readers understand.
+
     Args:
         flag: that named it.
         path: of the file.
@@ -69,7 +71,7 @@ def write_file(flag: str, path: Path, text: str) -> None:
     """
     make_folder(flag, path.parent)
     with writing(path, f"name another place with {flag}"), replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _given(places: Places) -> list[tuple[str, Path]]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gluon_yolo.boxes import SHOWN_SCORE
 from gluon_yolo.cli import quantize_data
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.export import (
@@ -53,7 +54,6 @@ float, from a score of 0.3 on, is what it should find in int8.
 """
 FORMATS = ("symbol", "onnx")
 PRECISIONS = ("int8", "bfloat16")
-FOUND_FROM = 0.3  # what the model in float finds from this score on stands in for labels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,13 +66,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_network_arguments(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
     parser.add_argument(
-        "--precision", default=",".join(PRECISIONS), metavar="P[,P]", help="(default: %(default)s)"
+        "--precision",
+        default=",".join(PRECISIONS),
+        metavar="P[,P]",
+        help="of what is written: int8, the smallest and on most processors the fastest; bfloat16, for those "
+        "that compute in it (default: %(default)s)",
     )
     parser.add_argument(
         "--format",
         default=",".join(FORMATS),
         metavar="FORMAT[,FORMAT]",
-        help="of int8 (default: %(default)s)",
+        help="files that int8 is written as (default: %(default)s)",
     )
     method_help = (
         "what int8 reaches over: minmax, all that was seen; entropy, what loses least of it; best, whichever "
@@ -145,7 +149,7 @@ def _quantize(args: argparse.Namespace, out: Path, precisions: list[str], format
         elif "bfloat16" in precisions:
             print("bfloat16 is not written: this processor does not compute in it (avx512_bf16)")
     except WrongResults as error:
-        print(typed(f"error: {error}"), file=sys.stderr)
+        print(f"error: {typed(str(error))}", file=sys.stderr)
         return 1
     rows = [row for row, _ in made]
     for row, took in zip(rows, time_side_by_side([network for _, network in made], request.size_hw)):
@@ -214,9 +218,9 @@ def _judge(data: quantize_data.Data, reference: Any, request: Request) -> Judge:
     if not data.labelled:
         print(
             f"{scoring.report.title}: every form is held to what the model in float32 finds from a score of "
-            f"{FOUND_FROM} on (mAP50 of the one against the other)"
+            f"{SHOWN_SCORE} on (mAP50 of the one against the other)"
         )
-        predictor = Predictor(reference, spec, size_hw, FOUND_FROM, threshold, most, fit)
+        predictor = Predictor(reference, spec, size_hw, SHOWN_SCORE, threshold, most, fit)
         scoring = found_by(predictor, scoring)
     quantize_data.warn_of_few(scoring)
     return Judge(

@@ -107,7 +107,8 @@ def say(
         keys: of the scores that decide.
         missed: a sentence for each form that was not written, or scores too little.
     """
-    print(f"\n{table(rows, keys if 'VOC_mAP50' in keys else ('VOC07_mAP50', 'AP'))}\n")
+    shown = [key for key in ("VOC07_mAP50", "AP") if key in rows[0].numbers]
+    print(f"\n{table(rows, keys if 'VOC_mAP50' in keys else shown)}\n")
     int8 = [row for row in rows if row.precision == "int8"]
     for row in {row.format: row for row in int8}.values():  # several runtimes may read one
         print(f"{row.format} int8, layers left in float: {', '.join(row.in_float) or 'none'}")

@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import logging
 import os
-import shlex
 from collections.abc import Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 from gluon_yolo import cpu_devices, running
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data_flags import log_reports, open_datasets, source_of
+from gluon_yolo.cli.finished import say_finished
 from gluon_yolo.cli.flag_places import Places, blamed, places_of
+from gluon_yolo.cli.resumed_data import open_resumed, record_of
 from gluon_yolo.cli.run_name import name_of_run
 from gluon_yolo.cli.train_arguments import ANCHOR_WORDS, DEFAULTS, Flags, add_train_arguments
 from gluon_yolo.cli.train_flags import (
     decided_flags,
+    flag_words,
     fresh_flags,
     given_flags,
     resumed_flags,
@@ -80,8 +82,9 @@ def run(args: argparse.Namespace) -> int:
     if not folder.is_fresh() and _is_finished(folder, flags):
         return 0
     contexts = _contexts(flags)
-    data = open_datasets(argparse.Namespace(**flags))
-    return _train(flags, contexts, _architecture(flags, data[2], folder), data, resumed=folder)
+    data, moved, doubts = open_resumed(folder, flags)
+    architecture = _architecture(flags, data[2], folder)
+    return _train(flags, contexts, architecture, data, moved, doubts, resumed=folder)
 
 
 def _train_anew(given: Flags) -> int:
@@ -98,7 +101,7 @@ def _train_anew(given: Flags) -> int:
     flags = fresh_flags(given, from_data, {**own, **from_network})
     from_network = {name: value for name, value in from_network.items() if value != DEFAULTS[name]}
     taken = [
-        f"settings of {place}: {_words(used)}; flags that are given count more"
+        f"settings of {place}: {flag_words(used)}; flags that are given count more"
         for place, its in ((flags["data"], from_data), (flags["network"], from_network))
         if (used := {name: its[name] for name in its if name not in given and flags[name] == its[name]})
     ]
@@ -119,11 +122,7 @@ def _is_finished(folder: RunFolder, flags: Flags) -> bool:
     progress = Checkpoint(folder.weights).read()
     if progress.epoch < flags["epochs"]:
         return False
-    best = f"best score {progress.best_score:.4f} at epoch {progress.best_epoch}"
-    print(f"{folder.path}: finished: all {flags['epochs']} epochs are trained, {best}; nothing is left to do")
-    words = ["--network", flags["network"], "--data", flags.get("data") or "PATH", "--weights", folder.path]
-    more = shlex.join(map(str, words))
-    print(typed(f"to train on, start a new run from its weights: gluon-yolo train {more}"))
+    say_finished(folder, flags, progress)
     return True
 
 
@@ -163,13 +162,14 @@ def _train(
     train_data, val_data, class_names = data
     goes_on = resumed is not None and not resumed.is_fresh()
     settings = settings_of(flags, architecture.name, architecture.spec.num_levels)
-    Learnable(train_data, settings, architecture.spec.max_stride).refuse()
+    learnable = Learnable(train_data, settings, architecture.spec.max_stride)
+    learnable.refuse()
     flags, settings, found = _with_anchors(flags, settings, architecture, train_data)
     check_batch_size(settings.batch_size, len(contexts))
     validation = _validation(val_data, settings, resumed if goes_on else None)
     net = build_network(architecture, settings, class_names, contexts)
     frozen = freeze(net, settings.frozen)
-    fit = fitted(flags, settings, net, contexts, data[:2], own or {}, resumed and str(resumed.path))
+    fit = fitted(flags, settings, net, contexts, data[:2], own or {}, resumed)
     flags, settings = fit.flags, fit.settings
     origin = (
         Origin(f"weights: those of {resumed.path}")
@@ -178,11 +178,15 @@ def _train(
     )
     random = frozen_at_random(net, origin.fresh)
     folder = resumed or _new_folder(flags, settings, net)
+    if not resumed:
+        folder.write_data(record_of(data[:2]))
     story = running.story(folder.path)
-    with logging_to(folder), running.noted(folder.path):
+    with logging_to(folder), running.noted(folder.path, typed):
         log_start(folder, settings, net, contexts, origin.line)
         if story:
             log.warning("%s: %s; %s", folder.path, story, "it goes on" if goes_on else "it begins anew")
+        elif resumed and not goes_on:
+            log.warning("%s: has no checkpoint yet; it begins anew", folder.path)
         for line in (*frozen, *taken, *fit.lines, *found):
             log.info("%s", line)
         for line in (*doubts, *fit.warnings):
@@ -199,22 +203,19 @@ def _train(
             log.info("%s", line)
         if crowded := validation.crowded():
             log.warning("%s", crowded)
+        learnable.warn()
         training = Training(settings, net, train_data, validation, folder, contexts)
         log.info("%s", plan(settings, training.batches, len(train_data), len(val_data)))
         if goes_on:
             training.resume()
+        elif resumed:
+            folder.metrics.keep_before(settings.start_epoch)  # a kill may have left a row of its first epoch
         with explained(training.too_large):
             result = training.run()
         if result is not None:
             log_result(training, result)
             return 0
     return 128 + training.stop.asked
-
-
-def _words(flags: Flags) -> str:
-    """Return flags as they are written on the command line."""
-    words = ((f"--{name.replace('_', '-')}", value) for name, value in flags.items())
-    return " ".join(flag if value is True else f"{flag} {shlex.quote(str(value))}" for flag, value in words)
 
 
 def _with_anchors(
@@ -263,12 +264,13 @@ def _validation(val_data: Dataset, settings: TrainSettings, resumed: RunFolder |
     from gluon_yolo.engine.validation import Validation
     from gluon_yolo.inference.fit import Fit
 
-    kind = settings.val_metric
+    kind, asked = settings.val_metric, ""
     if resumed and kind == "auto":
         progress = Checkpoint(resumed.weights).read()
         if progress.score_key or progress.best_score is not None:
             kind = kind_of(progress.score_key, val_data)
-    metrics, score_key = score(val_data, kind)
+            asked = f"{resumed.path}: its epochs are compared by {kind}, which"
+    metrics, score_key = score(val_data, kind, asked)
     fit = Fit(settings.fit)
     most = settings.max_detections
     return Validation(val_data, metrics, score_key, settings.data_shape, settings.num_workers, fit, most)

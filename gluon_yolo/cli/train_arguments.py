@@ -126,7 +126,8 @@ def _add_first(group: Any) -> None:
     gpus = 'GPUs to train on; "" is the CPU (default: GPU 0 if usable, else the CPU)'
     resume = (
         "go on with a run that was stopped, to the same weights as without the break. Its settings are those "
-        "of its args.json; only --gpus, --cpu-devices, --memory, -j and --worker-type may be given anew. "
+        "of its args.json; only --gpus, --cpu-devices, --memory, -j and --worker-type may be given anew, and "
+        "where its data lies by now: --data, --data-root, --classes, --class-map. "
         "With FILE, a .params file: start a run from it, at --start-epoch"
     )
     _add(group, "--recipe", choices=sorted(RECIPES), help=f"other defaults, for a purpose. {purposes}")

@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ from gluon_yolo.spec import Anchors
 log = logging.getLogger("gluon_yolo")
 
 DEVICES = ("gpus", "cpu_devices", "memory", "num_workers", "worker_type")
-_PATHS = ("data", "data_root", "classes", "class_map", "weights")
+PLACES = ("data", "data_root", "classes", "class_map")
+"""Flags that say where a run's data lies, which may have moved since."""
+_PATHS = (*PLACES, "weights")
 
 
 def given_flags(args: argparse.Namespace) -> Flags:
@@ -73,8 +76,7 @@ def fresh_flags(
         given = {**given, "no_random_shape": False}  # over a recipe's
     if "name" in given:
         check_name(given["name"], "--name")
-    if not 0 < given.get("memory", 1) < math.inf:
-        raise UserError(f"--memory {given['memory']}: must be above 0")
+    _check_memory(given)
     given = _with_pretrained_file(given)
     if "weights" in given and given.get("pretrained_base") not in (None, *BACKBONE_WEIGHTS):
         raise UserError(
@@ -96,6 +98,14 @@ def fresh_flags(
             raise UserError("--resume FILE and --weights both name weights to start from: give one of them")
         flags["weights"] = _absolute(start)
     return flags
+
+
+def _check_memory(given: Flags) -> None:
+    gigabytes = given.get("memory", 1)
+    if not math.isfinite(gigabytes):
+        raise UserError(f"--memory {gigabytes}: must be a number of GB; leave it out to take what is there")
+    if gigabytes <= 0:
+        raise UserError(f"--memory {gigabytes}: must be above 0")
 
 
 def _with_pretrained_file(given: Flags) -> Flags:
@@ -124,18 +134,27 @@ def _file(flag: str, path: str) -> str:
 
 
 def resumed_flags(given: Flags, kept: Flags) -> Flags:
-    """Return all flags of a run that goes on: those that it kept, and the devices that are given anew."""
+    """Return all flags of a run that goes on: those that it kept, and the devices and places given anew."""
+    _check_memory(given)
     ignored = [
         f"--{name.replace('_', '-')} {value} (the run has {kept.get(name)})"
         for name, value in given.items()
-        if name not in (*DEVICES, "resume") and kept.get(name) != value
+        if name not in (*DEVICES, *PLACES, "format", "resume") and kept.get(name) != value
     ]
     if ignored:
         log.warning("a resumed run keeps its own settings; ignored: %s", ", ".join(ignored))
-    anew = {name: given[name] for name in DEVICES if name in given}
+    anew = {name: given[name] for name in (*DEVICES, *PLACES, "format") if name in given}
+    if "data" in anew:  # it may have been a published data set's place
+        anew = {**anew, "dataset": None, "data_root": anew.get("data_root")}
     if anew.get("gpus") and "cpu_devices" not in anew:
         anew["cpu_devices"] = 0
     return {**DEFAULTS, **kept, "memory": None, **anew}
+
+
+def flag_words(flags: Mapping[str, Any]) -> str:
+    """Return flags as they are written on the command line."""
+    words = ((f"--{name.replace('_', '-')}", value) for name, value in flags.items())
+    return " ".join(flag if value is True else f"{flag} {shlex.quote(str(value))}" for flag, value in words)
 
 
 def settings_of(flags: Flags, network: str, levels: int) -> TrainSettings:

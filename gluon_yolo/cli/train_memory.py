@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gluon_yolo import memory
 from gluon_yolo.cli.train_arguments import DEFAULTS, SETTINGS, Flags
 from gluon_yolo.errors import UserError
+from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
     from gluon_yolo.data.dataset import Dataset
     from gluon_yolo.engine.memory_check import Wanted
+    from gluon_yolo.engine.run_folder import RunFolder
     from gluon_yolo.engine.settings import TrainSettings
     from gluon_yolo.engine.train_memory import TrainMemory
     from gluon_yolo.nn.detector import DetectionNetwork
@@ -62,7 +65,7 @@ def fitted(
     contexts: Sequence[Any],
     data: Sequence[Dataset],
     own: Flags,
-    resumed: str | None = None,
+    resumed: RunFolder | None = None,
 ) -> Fitted:
     """Hold a training against the memory that is there, before its first step.
 
@@ -73,7 +76,7 @@ def fitted(
         contexts: the devices.
         data: to train and to validate on.
         own: the flags that :func:`cpu_defaults` gave; a batch of its own is halved until it fits.
-        resumed: the run that goes on, if one does.
+        resumed: the run that goes on, or begins anew, if one does.
 
     Raises:
         UserError: it surely does not fit.
@@ -101,7 +104,9 @@ def _wanted(settings: TrainSettings, net: DetectionNetwork, contexts: Sequence[A
     from gluon_yolo.engine.memory_check import Wanted
 
     sizes = (settings.sizes_hw, settings.data_shape)
-    return Wanted(settings.batch_size, *sizes, net.spec.max_stride, len(contexts))
+    return Wanted(
+        settings.batch_size, *sizes, net.spec.max_stride, len(contexts), random_shape=settings.random_shape
+    )
 
 
 def _estimate(
@@ -140,14 +145,16 @@ def _about_defaults(own: Flags, wanted: Wanted, estimate: TrainMemory) -> str:
         chosen, changed = [*chosen, "--no-random-shape"], [*changed, "--random-shapes"]
         sizes = SETTINGS["random_shapes"]
     need = estimate.at(sizes).of(batch) / memory.GB
-    largest = "x".join(map(str, max(sizes, key=math.prod)))
+    height, width = max(sizes, key=math.prod)
+    up_to = "up to " if len(set(sizes)) > 1 else ""
     return (
-        f"a CPU's defaults: {' '.join(chosen)}; a GPU's, here {batch} pictures of up to {largest}, would "
-        f"take about {need:.1f} GB of memory; to change them: {' and '.join(changed)}"
+        f"a CPU's defaults: {' '.join(chosen)}; to change them: {' and '.join(changed)}. A GPU's defaults, "
+        f"batches of {counted(batch, 'picture')} of {up_to}{height}x{width}, would take about {need:.1f} GB "
+        "of memory here"
     )
 
 
-def _checked(wanted: Wanted, estimate: TrainMemory, there: memory.Memory, resumed: str | None) -> str:
+def _checked(wanted: Wanted, estimate: TrainMemory, there: memory.Memory, resumed: RunFolder | None) -> str:
     """Return what the log says of the memory.
 
     Raises:
@@ -155,14 +162,23 @@ def _checked(wanted: Wanted, estimate: TrainMemory, there: memory.Memory, resume
     """
     from gluon_yolo.engine.memory_check import check
 
-    way_out = ". If the estimate is wrong: --memory GB says how much there is"
-    if resumed:
-        way_out = (
-            ". A run that goes on keeps its own flags: go on where there is more memory, or give these to a "
-            f"new run from its weights, --weights {resumed}"
-        )
     try:
         line = check(wanted, estimate, there)
     except UserError as error:
-        raise UserError(f"{error}{way_out}") from error
-    return line if line.startswith("memory:") else f"{line}{way_out}"
+        raise UserError(f"{error}{_way_out(str(error), resumed)}") from error
+    return line if line.startswith("memory:") else f"{line}{_way_out(line, resumed)}"
+
+
+def _way_out(said: str, resumed: RunFolder | None) -> str:
+    """Return what else can be done about a lack of memory, behind what was said of it."""
+    from gluon_yolo.engine.memory_check import ADVICE
+
+    if not resumed:
+        return ". If the estimate is wrong: --memory GB says how much there is"
+    more = ". A run that goes on keeps its own flags: go on where there is more memory"
+    if ADVICE not in said:
+        return more
+    anew = f"{more}, or give these to a new run"
+    if not resumed.has_weights():
+        return anew
+    return f"{anew} from its weights, --weights {shlex.quote(str(resumed.path))}"

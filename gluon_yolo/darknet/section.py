@@ -132,10 +132,6 @@ class Section:
         """
         return self._list(key, _real, "numbers")
 
-    def is_used(self, key: str) -> bool:
-        """Say whether somebody asked for a key."""
-        return key in self._used
-
     def unread(self) -> tuple[str, ...]:
         """Return the keys that nobody asked for."""
         return tuple(key for key in self.entries if key not in self._used)

@@ -113,9 +113,10 @@ def _loss(plan: Plan, notes: list[str]) -> dict[str, Any]:
         flags.update(label_smooth=True, label_smooth_factor=smooth / 2)  # darknet: t (1 - eps) + eps / 2
     scales = [f"{key}={keys[key]}" for key in _NORMALIZERS if section.get_float(key, 1.0) != 1]
     if scales:
+        scale = "they scale" if len(scales) > 1 else "it scales"
         notes.append(
-            f"{', '.join(scales)}: scale the steps that darknet makes up for boxes and scores, which are no "
-            "gradients of a loss; the losses here have a balance of their own"
+            f"{', '.join(scales)}: left out; in darknet {scale} the updates of boxes and scores, and the "
+            "losses here have a balance of their own"
         )
     if section.get_float("iou_thresh", 1.0) < 1:
         notes.append(

@@ -19,6 +19,7 @@ from gluon_yolo.data.text_file import read_text
 from gluon_yolo.decimal_text import exact
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import Anchors
+from gluon_yolo.text import counted
 
 RESTARTS = 10
 _ITERATIONS = 300
@@ -86,10 +87,12 @@ def find_anchors(sizes: np.ndarray, count: int = 9, seed: int = 0) -> np.ndarray
     """
     different = len(np.unique(np.round(sizes, _DECIMALS), axis=0))
     if not 1 <= count <= different:
-        raise UserError(
-            f"{count} anchors cannot be found: the data has boxes of {different} different sizes; "
-            "ask for that many or fewer, and for at least 1"
-        )
+        cannot = f"{counted(count, 'anchor')} cannot be found: the data has"
+        if not different:
+            raise UserError(f"{cannot} no box")
+        if different == 1:
+            raise UserError(f"{cannot} boxes of one size only; ask for 1")
+        raise UserError(f"{cannot} boxes of {different} different sizes; ask for 1 to {different}")
     rng = np.random.default_rng(seed)
     if len(sizes) > _SAMPLE:
         sizes = sizes[rng.choice(len(sizes), _SAMPLE, replace=False)]

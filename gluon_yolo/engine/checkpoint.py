@@ -140,14 +140,6 @@ class Checkpoint:
         """
         return Progress.from_dict(self._verified())
 
-    def last_params(self) -> Path:
-        """Return the path of the network's parameters in ``last``, after checking that every file is whole.
-
-        Raises:
-            UserError: when the checkpoint is missing or damaged.
-        """
-        return self.last / self._verified()["files"]["net"]["name"]
-
     def exists(self) -> bool:
         """Say whether there is a checkpoint in ``last``, whole or damaged."""
         return self._state.exists()

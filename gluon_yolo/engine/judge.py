@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from gluon_yolo.bars import counting
-from gluon_yolo.boxes import USUAL_DETECTIONS
+from gluon_yolo.boxes import LEAST_SCORE, USUAL_DETECTIONS
 from gluon_yolo.data.chosen import Chosen
 from gluon_yolo.data.class_map import ClassMap
 from gluon_yolo.data.dataset import Dataset
@@ -18,12 +19,12 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.predictor import Network, Predictor
 from gluon_yolo.metrics import Metric
-from gluon_yolo.metrics.coco_ap import COCOMetric
+from gluon_yolo.metrics.coco_ap import COCOMetric, is_counted
 from gluon_yolo.metrics.voc_ap import VOCMetric
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.structures import Detections
 
-LOWEST_SCORE = 0.01  # detections from here on serve the curves
+log = logging.getLogger("gluon_yolo")
 
 
 class Judge:
@@ -44,7 +45,7 @@ class Judge:
 
     Attributes:
         keys: the numbers that decide: VOC07's mean and COCO's AP, which sees boxes that are a little off; or
-            VOC's for an agreement.
+            VOC's for an agreement, VOC07's alone where pycocotools is missing.
         baseline: all numbers of the reference.
 
     Raises:
@@ -71,6 +72,12 @@ class Judge:
         self.keys: tuple[str, ...] = ("AP",) if coco else ("VOC07_mAP50", "AP")
         if agreement:
             self.keys = ("VOC_mAP50",)
+        elif not is_counted():
+            self.keys = ("VOC07_mAP50",)
+            log.warning(
+                "COCO's AP is left out, since it needs pycocotools (pip install pycocotools): VOC07_mAP50 "
+                "decides, which does not see boxes that are a little off"
+            )
         self._spec, self._size_hw, self._fit, self._nms_threshold = spec, size_hw, fit, nms_threshold
         self._max_detections = max_detections
         self._renumbered = ClassMap(spec.class_names, dataset, spellings=spellings)
@@ -82,7 +89,7 @@ class Judge:
             network,
             self._spec,
             self._size_hw,
-            score_threshold=LOWEST_SCORE,
+            score_threshold=LEAST_SCORE,
             nms_threshold=self._nms_threshold,
             max_detections=self._max_detections,
             fit=self._fit,
@@ -92,7 +99,7 @@ class Judge:
             return [self._renumbered(found) for found in predictor.detect_batch(pictures)]
 
         metrics: list[Metric] = [VOCMetric(self.dataset.class_names)]
-        if not self.agreement:
+        if not self.agreement and is_counted():
             metrics.append(COCOMetric.from_dataset(self.dataset))
         return evaluate(detect, self.dataset, self._size_hw, 1, metrics, fit=self._fit, progress=True)
 

@@ -12,7 +12,7 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.sampler import picture_order
 from gluon_yolo.data.transforms import Mosaic, augmentation
 from gluon_yolo.data.transforms.view import MIN_SIDE
-from gluon_yolo.engine.settings import TrainSettings
+from gluon_yolo.engine.settings import TrainSettings, one_size
 from gluon_yolo.errors import NothingToLearn
 
 MANY = 0.5  # share of the objects that may be lost without a word
@@ -121,9 +121,7 @@ class Learnable:
         sides = [math.ceil(factor * side / self._stride) * self._stride for side in (height, width)]
         if max(sides) > _LONGEST:
             return "no usual input size shows them: cut the pictures into tiles around the objects"
-        size = str(sides[0]) if height == width else f"{sides[0]}x{sides[1]}"
-        flags = f"--data-shape {size}{' --no-random-shape' if self._settings.random_shape else ''}"
-        return f"{flags} would keep nine of ten"
+        return f"{one_size(sides, self._settings.random_shape)} would keep nine of ten"
 
 
 def _pictures(dataset: Dataset, settings: TrainSettings) -> Iterable[int]:

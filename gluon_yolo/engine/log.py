@@ -22,7 +22,8 @@ class _Console(logging.Handler):
         if getattr(record, "file_only", False):
             return
         name = f"{record.levelname.lower()}: " if record.levelno > logging.INFO else ""
-        tqdm.write(name + self.format(record), file=sys.stderr)
+        text = name + self.format(record)
+        tqdm.write(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
 
 
 def start_log(path: Path) -> Callable[[], None]:
@@ -40,7 +41,7 @@ def start_log(path: Path) -> Callable[[], None]:
         UserError: when the file cannot be written.
     """
     with atomic.writing(path, "choose a folder that can be written"):
-        file = logging.FileHandler(path, encoding="utf-8")
+        file = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")  # names may be no text
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     handlers = (file, _Console())
     before = _logger.level, _logger.propagate

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+from gluon_yolo.engine.settings import one_size
 from gluon_yolo.engine.train_memory import TrainMemory
 from gluon_yolo.errors import UserError
 from gluon_yolo.memory import GB, Memory
@@ -13,6 +14,7 @@ from gluon_yolo.memory import GB, Memory
 # Of the estimate: below, it surely does not fit; above, it surely does.
 LOW, HIGH = 0.8, 1.15
 SMALLEST_SIDE = 96
+ADVICE = "What fits"
 
 Size = tuple[int, int]
 
@@ -27,6 +29,7 @@ class Wanted:
         data_shape: of the input without random sizes.
         stride: that sides are multiples of.
         devices: contexts that share a batch.
+        random_shape: whether sizes are drawn, from ``sizes_hw``.
     """
 
     batch_size: int
@@ -34,6 +37,7 @@ class Wanted:
     data_shape: Size
     stride: int
     devices: int = 1
+    random_shape: bool = False
 
 
 def fits(need: float, memory: Memory) -> bool:
@@ -74,15 +78,15 @@ def advised(wanted: Wanted, estimate: TrainMemory, memory: Memory) -> str:
     room = memory.free / HIGH
     batch = estimate.at(wanted.sizes_hw).batch_within(room, wanted.devices)
     if batch:
-        return f"What fits: --batch-size {batch}"
-    least = f"--batch-size {wanted.devices}"
-    if len(set(wanted.sizes_hw)) > 1:
-        batch = estimate.at([wanted.data_shape]).batch_within(room, wanted.devices)
+        return f"{ADVICE}: --batch-size {batch}"
+    sizes = smaller(wanted.data_shape, wanted.stride)
+    if wanted.random_shape:
+        sizes = [wanted.data_shape, *sizes]
+    for size in sizes:
+        batch = estimate.at([size], size).batch_within(room, wanted.devices)
         if batch:
-            return f"What fits: --no-random-shape --batch-size {batch}"
-    for size in smaller(wanted.data_shape, wanted.stride):
-        if estimate.at([size]).batch_within(room, wanted.devices):
-            return f"What fits: --data-shape {_word(size)} --no-random-shape {least}"
+            batch = min(batch, wanted.batch_size)
+            return f"{ADVICE}: {one_size(size, wanted.random_shape)} --batch-size {batch}"
     return "No size fits: end other programs, or take a smaller --network"
 
 
@@ -94,11 +98,6 @@ def smaller(size_hw: Size, stride: int) -> list[Size]:
         height, width = (max(stride, round(s * side / longest / stride) * stride) for s in size_hw)
         found.append((height, width))
     return list(dict.fromkeys(found))
-
-
-def _word(size_hw: Size) -> str:
-    height, width = size_hw
-    return str(height) if height == width else f"{height}x{width}"
 
 
 def _shown(sizes_hw: Sequence[Size]) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Callable
 
-from gluon_yolo.engine.settings import TrainSettings
+from gluon_yolo.engine.settings import TrainSettings, one_size
 from gluon_yolo.errors import UserError
 
 # mxnet's allocators for GPU and CPU; CUDA, cuDNN and cuBLAS by way of mxnet; C++'s, OpenCV's, NumPy's.
@@ -55,6 +55,6 @@ def too_large(settings: TrainSettings, devices: Sequence[object]) -> tuple[str, 
     batch = f"--batch-size {settings.batch_size} at {height}x{width}"
     half = max(1, settings.batch_size // 2 // len(devices)) * len(devices)
     smaller = f"--batch-size {half}" if half < settings.batch_size else "a smaller --data-shape"
-    several = ", or --no-random-shape" if settings.random_shape else ""
+    several = f", or {one_size(settings.data_shape, True)}" if settings.random_shape else ""
     on = ", ".join(map(str, devices))
     return f"out of memory on {on}, with {batch}", f"Start a run with {smaller}{several}"

@@ -16,10 +16,15 @@ def plan(settings: TrainSettings, batches: int, pictures: int, validated: int) -
         validated: pictures to validate on.
     """
     size, shown = settings.batch_size, batches * settings.batch_size
-    of = f"all {pictures:,}" if shown == pictures else f"{shown:,} of {pictures:,}"
-    if shown > pictures:
-        of = f"{shown:,} times one of {pictures:,}"
-    epoch = f"an epoch: {counted(batches, 'batch', form=',')} of {size}, {of} training pictures"
+    noun = "training picture" if pictures == 1 else "training pictures"
+    of = f"{shown:,} of {pictures:,} {noun}"
+    if shown == pictures:
+        of = f"{'the' if pictures == 1 else 'all'} {pictures:,} {noun}"
+    elif shown > pictures:  # fewer than a batch: they come again, in the same order
+        times, rest = divmod(shown, pictures)
+        each = "the" if pictures == 1 else "each of"
+        of = f"{each} {pictures:,} {noun} {times:,}{f' or {times + 1:,}' if rest else ''} times"
+    epoch = f"an epoch: {counted(batches, 'batch', form=',')} of {size}, {of}"
     every = "each epoch" if settings.val_interval == 1 else f"every {settings.val_interval} epochs"
     epochs = counted(settings.epochs, "epoch", "epochs", form=",")
     training = f"the training: {epochs}, {counted(settings.epochs * batches, 'batch', form=',')}"

@@ -11,12 +11,13 @@ from typing import Any
 from gluon_yolo import atomic
 from gluon_yolo.engine.metrics_csv import MetricsCSV
 from gluon_yolo.errors import UserError
+from gluon_yolo.file_names import check_text
 
 _ADVICE = "choose a folder that can be written"
 
 
 class RunFolder:
-    """``runs/NAME/``: ``args.json model.json log.txt metrics.csv weights/ pictures/``.
+    """``runs/NAME/``: ``args.json model.json data.json log.txt metrics.csv weights/ pictures/``.
 
     While it is trained there is ``running.json`` too (:mod:`gluon_yolo.running`).
 
@@ -46,6 +47,7 @@ class RunFolder:
             UserError: when the folder cannot be made.
         """
         first = Path(root) / network
+        check_text(first)
         with atomic.writing(first.parent, _ADVICE):
             first.parent.mkdir(parents=True, exist_ok=True)
             number = max([_number(path.name, first.name) for path in first.parent.iterdir()], default=0) + 1
@@ -78,8 +80,19 @@ class RunFolder:
         return folder
 
     def is_fresh(self) -> bool:
-        """Say whether nothing of its training was ever saved."""
-        return not (list(self.weights.rglob("*.*")) or self.metrics.path.exists())
+        """Say whether no checkpoint of its training was ever whole, so that it has to begin anew.
+
+        The first epoch's row and best weights are written before its checkpoint; a second row, or a kept
+        epoch, is behind one, and a run that has these has lost it.
+        """
+        if (self.weights / "last" / "state.json").exists():
+            return False
+        return len(self.metrics.rows()) < 2 and not any(self.weights.glob("epoch-*.params"))
+
+    def has_weights(self) -> bool:
+        """Say whether there are weights to start another training from."""
+        last = self.weights / "last" / "state.json"
+        return last.exists() or (self.weights / "best.params").exists()
 
     def write_args(self, args: Mapping[str, Any]) -> None:
         """Keep the settings that the run was asked for: plain values, fit for JSON."""
@@ -96,6 +109,14 @@ class RunFolder:
     def model(self) -> dict[str, Any]:
         """Return what :meth:`write_model` kept."""
         return self._read("model.json")
+
+    def write_data(self, data: Mapping[str, Any]) -> None:
+        """Keep what tells the run's data from other: plain values, fit for JSON."""
+        self._write("data.json", data)
+
+    def data(self) -> dict[str, Any]:
+        """Return what :meth:`write_data` kept; nothing of a run from before it was."""
+        return self._read("data.json") if (self.path / "data.json").exists() else {}
 
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
         path = self.path / name

@@ -113,15 +113,16 @@ class Schedule:
             _log.warning("learning rate: no decay at epoch %s: training ends after %s",
                          ", ".join(map(str, late)), counted(self.total_epochs, "epoch"))  # fmt: skip
         if self.warmup_epochs >= self.total_epochs:
-            _log.warning("learning rate: %g epochs of warm-up fill all %d epochs of training",
-                         self.warmup_epochs, self.total_epochs)  # fmt: skip
+            warm = counted(self.warmup_epochs, "epoch", form="g")
+            _log.warning("learning rate: the warm-up of %s is not over before the training of %s ends",
+                         warm, counted(self.total_epochs, "epoch"))  # fmt: skip
         if self.mode == "cosine" and 0 < self.cosine_epochs < self.total_epochs:
             _log.warning("learning rate: the cosine ends at epoch %d of %d; from there it stays at %g",
                          self.cosine_epochs, self.total_epochs, self.target_lr)  # fmt: skip
         last = self(self.total_steps - 1) / self.base_lr if self.mode == "exponential" else 1
         if last < NEGLIGIBLE:
-            _log.warning("learning rate: a factor of %g an epoch leaves %.2g of it after %d epochs",
-                         self.decay, last, self.total_epochs)  # fmt: skip
+            _log.warning("learning rate: a factor of %g an epoch leaves %.2g of it after %s",
+                         self.decay, last, counted(self.total_epochs, "epoch"))  # fmt: skip
 
     @property
     def warmup_steps(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.errors import UserError
 from gluon_yolo.metrics import Metric
+from gluon_yolo.metrics.coco_ap import is_counted
 from gluon_yolo.metrics.coco_means import COCOMeans
 from gluon_yolo.metrics.voc_ap import VOCMetric
 
@@ -21,7 +21,7 @@ _BY_COCO = ("fitness", "coco")
 log = logging.getLogger("gluon_yolo")
 
 
-def score(dataset: Dataset, kind: str = "auto") -> tuple[list[Metric], str]:
+def score(dataset: Dataset, kind: str = "auto", asked: str = "") -> tuple[list[Metric], str]:
     """Return the metrics of a validation, and which of their numbers decides.
 
     Args:
@@ -29,11 +29,12 @@ def score(dataset: Dataset, kind: str = "auto") -> tuple[list[Metric], str]:
         kind: ``fitness``, see :func:`fitness`; ``coco``, COCO's AP; ``voc07``, Pascal VOC's mean over eleven
             recalls at an IoU of 0.5; ``voc``, the area under the same curve, as darknet's ``map`` gives it;
             ``auto``: ``fitness``, or ``voc07`` where pycocotools is not installed, which is said.
+        asked: what asks for the kind, as an error begins; the flag, when empty.
 
     Raises:
         UserError: for a kind that needs pycocotools where it is not installed.
     """
-    counted = importlib.util.find_spec("pycocotools") is not None
+    counted = is_counted()
     if kind == "auto":
         kind = "fitness" if counted else "voc07"
         if not counted:
@@ -42,7 +43,7 @@ def score(dataset: Dataset, kind: str = "auto") -> tuple[list[Metric], str]:
                 "chosen by VOC07_mAP50, which cannot tell a box that fits from one that is a little off"
             )
     if kind in _BY_COCO and not counted:
-        raise UserError(f"--val-metric {kind} needs pycocotools: pip install pycocotools")
+        raise UserError(f"{asked or f'--val-metric {kind}'} needs pycocotools: pip install pycocotools")
     metrics: list[Metric] = [VOCMetric(dataset.class_names)]
     if counted:
         metrics.append(COCOMeans.from_dataset(dataset))

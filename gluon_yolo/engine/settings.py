@@ -13,6 +13,7 @@ from gluon_yolo.data.transforms import augmentation, keeps_shape
 from gluon_yolo.engine.schedule import MODES, Schedule
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import BOX_LOSSES, Anchors
+from gluon_yolo.text import size_word
 
 RANDOM_SHAPES = tuple((side, side) for side in range(320, 609, 32))
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
@@ -170,7 +171,10 @@ class TrainSettings:
 
     def _require(self, name: str, fulfilled: bool, rule: str) -> None:
         if not fulfilled:
-            raise UserError(f"{_flag(name)} {getattr(self, name)}: {rule}")
+            value = getattr(self, name)
+            if isinstance(value, float) and not math.isfinite(value):
+                rule = f"{rule}, and finite"
+            raise UserError(f"{_flag(name)} {value}: {rule}")
 
     def _check_size(self, flag: str, size_hw: tuple[int, int]) -> None:
         if any(side < 1 for side in size_hw):
@@ -249,6 +253,18 @@ class TrainSettings:
             warmup_power=self.warmup_power,
             cosine_epochs=self.cosine_epochs,
         )
+
+
+def one_size(size_hw: Sequence[int], random_shape: bool) -> str:
+    """Return the flags that train at one size only, to be added to those of a training.
+
+    Args:
+        size_hw: height and width.
+        random_shape: whether the training draws sizes; ``--no-random-shape`` would exclude the flags that may
+            have given them.
+    """
+    word = size_word(size_hw)
+    return f"--data-shape {word}{f' --random-shapes {word}' if random_shape else ''}"
 
 
 def _flag(name: str) -> str:

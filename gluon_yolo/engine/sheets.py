@@ -8,12 +8,12 @@ import numpy as np
 
 from gluon_yolo import visualize
 from gluon_yolo.assign import BOX, CLASS
+from gluon_yolo.boxes import SHOWN_SCORE
 from gluon_yolo.data.loader import Batch
 from gluon_yolo.structures import Detections
 
 BATCH_PICTURES = 16
 VALIDATION_PICTURES = 8
-VALIDATION_SCORE = 0.3
 
 
 def batch_sheet(batch: Batch, class_names: Sequence[str], most: int = BATCH_PICTURES) -> np.ndarray:
@@ -41,7 +41,7 @@ class ValidationSheet:
     def __call__(self, index: int, picture: np.ndarray, found: Detections) -> None:
         """Take in picture ``index`` of the data set."""
         if index < VALIDATION_PICTURES:
-            self._drawn.append(visualize.draw(picture, found, self._class_names, VALIDATION_SCORE))
+            self._drawn.append(visualize.draw(picture, found, self._class_names, SHOWN_SCORE))
 
     def sheet(self) -> np.ndarray:
         """Return the pictures on one sheet.

@@ -18,8 +18,6 @@ from gluon_yolo.data.loader import TrainLoader
 from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.engine import generators
 from gluon_yolo.engine.checkpoint import Checkpoint
-from gluon_yolo.engine.devices import check_batch_size
-from gluon_yolo.engine.learnable import Learnable
 from gluon_yolo.engine.out_of_memory import too_large
 from gluon_yolo.engine.pace import BATCH, END, VALIDATION, Pace
 from gluon_yolo.engine.profiler import Profiler
@@ -48,18 +46,14 @@ class Training:
     Args:
         settings: what is asked for.
         net: initialized on ``contexts``, with its starting weights.
-        train_data: what to train on.
+        train_data: what to train on, from which there is something to learn (:class:`Learnable`).
         validation: what decides which epoch is best.
         folder: where everything goes.
-        contexts: the devices.
+        contexts: the devices, over which a batch splits evenly (:func:`check_batch_size` of ``devices``).
 
     Attributes:
         progress: how far the run has come.
         stop: whether, and by which signal, it was asked to end early.
-
-    Raises:
-        UserError: when the batch does not split over the devices.
-        NothingToLearn: when the pictures show nothing to learn from.
     """
 
     def __init__(
@@ -72,10 +66,6 @@ class Training:
         contexts: Sequence[mx.Context],
     ):
         """Set up loader, step and schedule."""
-        check_batch_size(settings.batch_size, len(contexts))
-        learnable = Learnable(train_data, settings, net.spec.max_stride)
-        learnable.refuse()
-        learnable.warn()
         self.settings = settings
         self.net = net
         self.validation = validation
@@ -116,6 +106,9 @@ class Training:
             schedule=self.schedule.to_dict(),
             score_key=validation.score_key,
         )
+        self.no_curves = visualize.why_no_curves()
+        if self.no_curves:
+            log.warning("curves.png will not be drawn: %s", self.no_curves)
         generators.seed(settings.seed)
         if settings.mixup and not settings.mixup_in(0):
             never = "mixup: never on: the last %d of %d epochs go without; give fewer --no-mixup-epochs"
@@ -243,13 +236,18 @@ class Training:
         self.folder.metrics.append(row)
         self.progress.epoch, self.progress.batch, self.progress.losses = epoch + 1, 0, ()
         self._save()
-        with atomic.writing(self.folder.path / "curves.png", "free space there or allow writing"):
-            key = self.validation.score_key
-            visualize.plot_curves(self.folder.metrics.path, self.folder.path / "curves.png", key)
+        self._draw_curves()
         if self.settings.save_interval and (epoch + 1) % self.settings.save_interval == 0:
             self.checkpoint.save_snapshot(self.net, epoch)
         self.pace.spent(END)
         return result
+
+    def _draw_curves(self) -> None:
+        if self.no_curves:
+            return
+        path = self.folder.path / "curves.png"
+        with atomic.writing(path, "free space there or allow writing"):
+            visualize.plot_curves(self.folder.metrics.path, path, self.validation.score_key)
 
     def _validate(self, epoch: int) -> dict[str, Any]:
         """Score the present weights; keep them when they are the best so far."""

@@ -113,8 +113,8 @@ class TrainMemory:
         widest = FLOAT * max(map(math.prod, shapes))
         copies = max(0, int(os.environ.get("MXNET_CPU_TEMP_COPY", _COPIES)) - _COPIES) if devices > 1 else 0
         a_device = _WEIGHTS * weights + _WIDEST * widest + copies * _COPY * widest
-        validation = weights + _VALIDATED * self.maps(val_size_hw).largest * BATCH_SIZE
-        self._fixed = _BASE + devices * a_device + validation + beside
+        self._val_size_hw = val_size_hw
+        self._fixed = _BASE + devices * a_device + weights + beside
 
     def maps(self, size_hw: tuple[int, int]) -> Maps:
         """Return what the network makes of a picture of a size."""
@@ -129,14 +129,22 @@ class TrainMemory:
         cells = [count * shape[2] * shape[3] for count, shape in zip(self._anchors_per_level, raw)]
         return Maps(kept, largest, FLOAT * sum(float(np.prod(shape)) for shape in raw), sum(cells))
 
-    def at(self, sizes_hw: Sequence[tuple[int, int]]) -> Footprint:
-        """Return the estimate for batches that are drawn in some heights and widths."""
+    def at(
+        self, sizes_hw: Sequence[tuple[int, int]], val_size_hw: tuple[int, int] | None = None
+    ) -> Footprint:
+        """Return the estimate for batches that are drawn in some heights and widths.
+
+        Args:
+            sizes_hw: of training.
+            val_size_hw: of validation; None takes the one that it was made with.
+        """
         largest_hw = max(sizes_hw, key=math.prod)
         maps = self.maps(largest_hw)
         losses = _ROW * maps.raw + _TRUTHS * FLOAT * maps.anchors * self._objects
         a_picture = maps.kept + _LARGEST * maps.largest + losses
         several = _SIZES if len(set(sizes_hw)) > 1 else 1.0
-        return Footprint(self._fixed, several * a_picture + _AHEAD * 3 * math.prod(largest_hw))
+        validation = _VALIDATED * self.maps(val_size_hw or self._val_size_hw).largest * BATCH_SIZE
+        return Footprint(self._fixed + validation, several * a_picture + _AHEAD * 3 * math.prod(largest_hw))
 
 
 def _kept_shares(graph: mx.sym.Symbol, net: DetectionNetwork) -> dict[str, float]:

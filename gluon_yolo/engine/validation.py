@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon_yolo.boxes import USUAL_DETECTIONS
+from gluon_yolo.boxes import LEAST_SCORE, USUAL_DETECTIONS
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.engine.evaluate import evaluate
 from gluon_yolo.engine.score import FITNESS, fitness
@@ -21,7 +21,6 @@ from gluon_yolo.nn.detector import DetectionNetwork
 from gluon_yolo.text import counted
 
 BATCH_SIZE = 8
-LEAST_SCORE = 0.01  # detections below it say nothing to the metrics
 
 
 class Validation:

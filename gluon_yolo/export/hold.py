@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gluon_yolo.atomic import writing
 from gluon_yolo.errors import UserError
+from gluon_yolo.file_names import check_text
 
 ADVICE = "choose another folder with --out"
 
@@ -29,8 +30,9 @@ def held(folder: Path) -> Iterator[None]:
         folder: may be absent.
 
     Raises:
-        UserError: another run holds it, or it cannot be made.
+        UserError: another run holds it, or it cannot be made, or its name is no text.
     """
+    check_text(folder)
     new = [path for path in (folder, *folder.parents) if not path.exists()]
     with writing(folder, ADVICE):
         handle = _lock(folder)

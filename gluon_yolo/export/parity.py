@@ -72,6 +72,9 @@ class Parity:
         )
 
 
+_FAR = 1e3  # times the input's longer side: trained networks' boxes stay below, also on pictures of noise
+
+
 class WrongResults(RuntimeError):
     """What was written does not give the network's results; nothing of it is left."""
 
@@ -101,6 +104,7 @@ class Reference:
         decode = Decode(net.spec)
         decode.initialize(ctx=context)
         self.expected = []
+        self._reach = 0.0
         for batch in self._batches:
             maps = net(mx.nd.array(batch, ctx=context, dtype="uint8"))
             boxes, scores = (array.asnumpy() for array in decode(*maps))
@@ -110,6 +114,7 @@ class Reference:
                     "of another network; nothing was written"
                 )
             self.expected.append((boxes, scores))
+            self._reach = max(self._reach, float(_magnitude(boxes, batch.shape[1:3]).max(initial=0)))
 
     def compare(self, other: Network, bound: Bound | None = None) -> Parity:
         """Run what was written on the pictures.
@@ -141,8 +146,19 @@ class Reference:
         """As :meth:`compare`, and raise WrongResults, naming the file, where the bound does not hold."""
         parity = self.compare(other, bound)
         if not parity.holds:
-            raise WrongResults(f"{file}: {parity}; nothing was written")
+            raise WrongResults(f"{file}: {parity}{self.cause}; nothing was written")
         return parity
+
+    @property
+    def cause(self) -> str:
+        """Say what of the network itself makes its numbers differ; empty where nothing is known to."""
+        if self._reach < _FAR:
+            return ""
+        many = "beyond all numbers" if np.isinf(self._reach) else f"{self._reach:.0e} times the input's side"
+        return (
+            f"; the network's own boxes reach {many}, as those of hardly any training do, or of one that "
+            "diverged, and rounding grows with them: train it longer"
+        )
 
 
 def compare(
@@ -150,6 +166,18 @@ def compare(
 ) -> Parity:
     """Run a network and what was written of it on the same pictures, as :class:`Reference` does."""
     return Reference(net, batches).compare(other, bound)
+
+
+def relative_error(expected: np.ndarray, given: np.ndarray) -> float:
+    """Return the largest difference of two arrays, relative to the largest number of the first, at least 1.
+
+    An exponential that overflows is one place beyond all pictures: there the same is no difference, and the
+    others are not measured by it.
+    """
+    ours, theirs = (np.clip(array, -FARTHEST, FARTHEST) for array in (expected, given))
+    sizes = np.abs(ours)
+    largest = max(1.0, float(sizes[sizes < FARTHEST].max(initial=0)))
+    return _largest(np.abs(ours - theirs) / np.maximum(sizes, largest))
 
 
 def _magnitude(boxes: np.ndarray, size_hw: Sequence[int]) -> np.ndarray:

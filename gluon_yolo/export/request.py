@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from gluon_yolo import settled
-from gluon_yolo.boxes import USUAL_DETECTIONS, candidates_for
+from gluon_yolo.boxes import LEAST_SCORE, USUAL_DETECTIONS, candidates_for
 from gluon_yolo.darknet.header import Header
 from gluon_yolo.data.scene import draw_scene
 from gluon_yolo.data.transforms.view import resize
@@ -38,7 +38,7 @@ class Suppression:
     """
 
     nms_threshold: float = 0.45
-    score_threshold: float = 0.01
+    score_threshold: float = LEAST_SCORE
     max_candidates: int = 0
     max_detections: int = USUAL_DETECTIONS
 

@@ -12,7 +12,7 @@ from gluon_yolo import settled
 from gluon_yolo.compat import gluon, mx
 from gluon_yolo.errors import UserError
 from gluon_yolo.export import graph
-from gluon_yolo.export.parity import BOUNDS, Parity, WrongResults
+from gluon_yolo.export.parity import BOUNDS, Parity, WrongResults, relative_error
 from gluon_yolo.export.request import Request, trial_pictures
 from gluon_yolo.export.symbol_bfloat16 import convert
 from gluon_yolo.export.symbol_fused import fuse
@@ -160,9 +160,9 @@ def _check_outputs(request: Request, tail: gluon.HybridBlock | None, files: _Fil
     expected = request.net(mx.nd.array(picture, ctx=context, dtype="float32"))
     expected = expected if tail is None else tail(*expected)
     for ours, theirs in zip(expected, _run(files.block(files.symbol), picture)):
-        ours = ours.asnumpy()
-        error = np.abs(ours - theirs).max() / max(1.0, np.abs(ours).max())
+        error = relative_error(ours.asnumpy(), theirs)
         if not error <= TOLERANCE:
             raise WrongResults(
-                f"{name}: its outputs differ from the network's by {error:.1e}; nothing was written"
+                f"{name}: its outputs differ from the network's by {error:.1e}{request.reference.cause}; "
+                "nothing was written"
             )

@@ -235,7 +235,7 @@ def weights_of(path: Path) -> Path:
         last = state.parent / _read_json(state)["files"]["net"]["name"]
     except (TypeError, KeyError) as error:
         missing = f"no whole {state.parent}" if which else f"neither {best} nor a whole {state.parent}"
-        story = running.story(weights.parent)
+        story = running.story(weights.parent, advised=True)
         raise UserError(f"{path}: has no weights yet ({missing}){story and f': {story}'}") from error
     if which == "best":
         raise UserError(f"{path}: the run has no best weights yet ({best}); its last are {run / 'last'}")

@@ -10,7 +10,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from gluon_yolo.boxes import USUAL_DETECTIONS, Selection
+from gluon_yolo.boxes import SHOWN_SCORE, USUAL_DETECTIONS, Selection
 from gluon_yolo.inference import choice, fastest, runtimes
 from gluon_yolo.inference.choice import FARTHEST, NMS
 from gluon_yolo.inference.fit import Fit
@@ -62,7 +62,7 @@ class Predictor:
         network: Network,
         spec: DetectionSpec,
         size_hw: tuple[int, int],
-        score_threshold: float = 0.3,
+        score_threshold: float = SHOWN_SCORE,
         nms_threshold: float = 0.45,
         max_detections: int = USUAL_DETECTIONS,
         fit: Fit | None = None,

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gluon_yolo.boxes import SHOWN_SCORE
 from gluon_yolo.inference import runtimes
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.model_path import read_model
@@ -30,7 +31,6 @@ MOST_CALLS = 20
 PAUSE = 0.05  # seconds before a turn: what ran before may still spin (ONNX Runtime's threads do for 0.03)
 PATIENCE = 600.0  # seconds after which no answer is waited for
 GREY = 127
-THRESHOLD = 0.3
 ANSWER = "stopwatch: "  # before the answer: some runtimes print lines of their own
 
 
@@ -137,7 +137,7 @@ def _call(network: Network, pixels: np.ndarray) -> float:
     begin = time.perf_counter()
     given = network(pixels)
     if isinstance(given, RawMaps):
-        given.above(THRESHOLD, 0)
+        given.above(SHOWN_SCORE, 0)
     return time.perf_counter() - begin
 
 

@@ -9,6 +9,7 @@ pycocotools is imported when the first metric is made, and its printing is kept 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import logging
 from collections import Counter
@@ -42,6 +43,11 @@ _SUMMARIES = {
 }
 
 logger = logging.getLogger("gluon_yolo")
+
+
+def is_counted() -> bool:
+    """Say whether pycocotools is installed, without which there are no numbers of COCO's."""
+    return importlib.util.find_spec("pycocotools") is not None
 
 
 class COCOMetric:

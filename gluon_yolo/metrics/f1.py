@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gluon_yolo.boxes import SHOWN_SCORE
 from gluon_yolo.metrics.matching import RIGHT, WRONG, Matched, Matching
 from gluon_yolo.structures import Detections
 
@@ -29,7 +30,7 @@ class F1Metric:
     def __init__(
         self,
         class_names: Sequence[str],
-        threshold: float = 0.3,
+        threshold: float = SHOWN_SCORE,
         least_score: float = 0.0,
         iou_threshold: float = 0.5,
     ) -> None:

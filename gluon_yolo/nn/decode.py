@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gluon_yolo.boxes import USUAL_DETECTIONS, candidates_for
+from gluon_yolo.boxes import LEAST_SCORE, USUAL_DETECTIONS, candidates_for
 from gluon_yolo.compat import gluon, mx
 from gluon_yolo.nn.coding import PLACE_COLUMNS, coding_of
 from gluon_yolo.nn.scores import score_rule_of
@@ -142,7 +142,7 @@ class Detect(gluon.HybridBlock):
         self,
         spec: DetectionSpec,
         nms_threshold: float = 0.45,
-        score_threshold: float = 0.01,
+        score_threshold: float = LEAST_SCORE,
         max_candidates: int | None = None,
         max_detections: int = USUAL_DETECTIONS,
         **kwargs,

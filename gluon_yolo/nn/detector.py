@@ -137,22 +137,3 @@ class Detector(DetectionNetwork):
             the spec's score rule (:mod:`gluon_yolo.nn.scores`).
         """
         return self.heads(*self.neck(*self.backbone(self.normalize(pixels))))
-
-
-class EndToEnd(gluon.HybridBlock):
-    """A detector with a tail behind it, as one graph: pixels to whatever the tail makes of the raw maps.
-
-    Args:
-        net: the detector.
-        tail: a block that takes its raw maps, as those of :mod:`gluon_yolo.nn.decode`.
-    """
-
-    def __init__(self, net: DetectionNetwork, tail: gluon.HybridBlock, **kwargs):
-        """Register both."""
-        super().__init__(**kwargs)
-        self.net = net
-        self.tail = tail
-
-    def hybrid_forward(self, F, pixels):
-        """Return ``tail(*net(pixels))``."""
-        return self.tail(*self.net(pixels))

@@ -12,6 +12,7 @@ import numpy as np
 from gluon_yolo import compat, settled
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.compat import gluon, mx
+from gluon_yolo.decimal_text import exact
 from gluon_yolo.errors import UserError
 from gluon_yolo.nn.detector import DetectionNetwork
 from gluon_yolo.nn.weights_file import EXPORTED, WeightsFile
@@ -214,13 +215,18 @@ def _fit(
         else:
             left_out.append(f"{name}: shape {value.shape}, here {parameter.shape}")
     if file.anchors and not _same_anchors(file.anchors, spec.anchors):
-        left_out.append(f"anchors: {file.anchors}, here {spec.anchors}")
+        left_out.append(f"anchors: {_shown(file.anchors)}, here {_shown(spec.anchors)}")
     fitting = {**taken, **adapted}
     fresh = [name for name in parameters if name not in fitting]
     report = Loaded(
         str(file.path), tuple(taken), tuple(adapted), tuple(left_out), tuple(fresh), tuple(shared)
     )
     return report, fitting
+
+
+def _shown(anchors: Anchors) -> str:
+    """Return anchors as ``--anchors`` takes them."""
+    return ", ".join(f"{exact(w)},{exact(h)}" for level in anchors for w, h in level)
 
 
 def _is_constant(name: str) -> bool:
@@ -266,6 +272,6 @@ def _check_whole(net: DetectionNetwork, file: WeightsFile, report: Loaded, count
 
 def _other_anchors(net: DetectionNetwork, file: WeightsFile) -> UserError:
     return UserError(
-        f"{file.path}: trained with the anchors {file.anchors}, but the network has {net.spec.anchors}; "
-        "build the network with the file's anchors"
+        f"{file.path}: trained with the anchors {_shown(file.anchors or ())}, but the network has "
+        f"{_shown(net.spec.anchors)}; build the network with the file's anchors"
     )

@@ -7,8 +7,7 @@ import random
 
 import pytest
 
-from gluon_yolo.cli.train import _words
-from gluon_yolo.cli.train_flags import fresh_flags, settings_of
+from gluon_yolo.cli.train_flags import flag_words, fresh_flags, settings_of
 from gluon_yolo.darknet.training import run_flags
 from gluon_yolo.data.anchors import format_anchors, parse_anchors
 from gluon_yolo.nn import architecture
@@ -21,7 +20,7 @@ PICTURES = (1, 2, 7, 9, 64, 292, 5011, 16551, 117266, 1_000_000, 10_000_000)
 
 def pasted(flags: dict) -> dict:
     """Return flags after their way over the command line, as the log writes them."""
-    return given(_words(flags))
+    return given(flag_words(flags))
 
 
 def settings_for(flags: dict):

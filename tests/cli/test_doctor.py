@@ -35,6 +35,23 @@ def test_without_a_package_it_says_what_to_install(monkeypatch, capsys, absent, 
 
 
 @pytest.mark.parametrize(
+    ("absent", "said"),
+    [
+        ("matplotlib", "pip install matplotlib (without it: no curves of a training)"),
+        (
+            "pycocotools",
+            "pip install pycocotools (without it: none of COCO's numbers, and VOC07's mAP chooses the best "
+            "epoch)",
+        ),
+    ],
+)
+def test_what_is_lost_without_a_package_that_training_can_do_without(monkeypatch, capsys, absent, said):
+    monkeypatch.setitem(sys.modules, absent, None)
+    assert cli.main(["doctor"]) == 0
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("code", "said"),
     [
         ("print('The device supports: all', end='')", "1.2 ready"),

@@ -109,6 +109,16 @@ def test_without_pycocotools(
     assert "COCO's numbers are left out, since they need pycocotools" in caplog.text
 
 
+def test_a_batch_is_held_against_memory_as_far_as_there_are_pictures(data: Path, monkeypatch: Any) -> None:
+    asked = []
+    monkeypatch.setattr(command, "check_batch", lambda run, size_hw, batch, beside: asked.append(batch))
+    words = ["eval", "--model", "m", "--data-root", str(data)]
+    for batch in ("1000000", "1"):
+        assert main([*words, "--batch-size", batch]) == 0
+    pictures = len((data / "ImageSets" / "Main" / "val.txt").read_text().split())
+    assert asked == [pictures, 1] and pictures > 1
+
+
 def test_scores_voc(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = data / "out"
     words = ["--model", "m", "--data-root", str(data), "--batch-size", "2"]

@@ -10,7 +10,7 @@ import pytest
 
 from gluon_yolo.cli import main
 from gluon_yolo.compat import mx
-from gluon_yolo.engine.checkpoint import Checkpoint
+from gluon_yolo.inference.model_file import weights_of
 from gluon_yolo.inference.predictor import Predictor
 from tests.small_training import NAME, draw_data, parameters, start_run
 
@@ -74,7 +74,7 @@ def test_train(run, data, tmp_path, capsys, flag):
     status, fresh = start_run(data, tmp_path, *words)
     assert status == 0
     kind = "backbone" if flag == "--pretrained-base" else "weights"
-    assert f"{kind}: {Checkpoint(run / 'weights').last_params()}: " in capsys.readouterr().err
+    assert f"{kind}: {weights_of(run / 'last')}: " in capsys.readouterr().err
     before, after = parameters(run), parameters(fresh)
     place = next(name for name in before if name.startswith("backbone") and name.endswith("weight"))
     np.testing.assert_allclose(after[place], before[place], atol=1e-9)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -271,7 +273,11 @@ def spoil_state(run: Path, root: Path) -> None:
 
 
 def lose_checkpoint(run: Path, root: Path) -> None:
+    """A second epoch is behind the first one's checkpoint, which is gone."""
     shutil.rmtree(run / "weights" / "last")
+    table = run / "metrics.csv"
+    first = table.read_text().splitlines()[1]
+    table.write_text(f"{table.read_text()}1{first[first.index(',') :]}\n")
 
 
 def take_other_network(run: Path, root: Path) -> None:
@@ -311,6 +317,32 @@ def test_a_run_that_cannot_go_on(copied, capsys, spoil, said):
     error = capsys.readouterr().err.splitlines()[-1]
     assert re.match("error: " + said.format(run=re.escape(str(run))), error), error
     assert (run / "metrics.csv").read_text() == rows
+
+
+def test_a_run_that_began_with_coco_goes_on_without_pycocotools(copied, monkeypatch, capsys):
+    """Nobody gave --val-metric: the error does not say so."""
+    run, _ = copied
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "pycocotools" else find(name)
+    )
+    assert main(["train", "--resume", str(run)]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"error: {run}: its epochs are compared by fitness, which needs pycocotools: pip install pycocotools"
+    )
+
+
+def test_without_matplotlib_a_training_goes_without_curves_and_says_so_first(
+    data, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for name in [name for name in sys.modules if name.startswith("matplotlib.")]:
+        monkeypatch.delitem(sys.modules, name)
+    status, run = start_run(data, tmp_path, "--epochs", "1")
+    said = capsys.readouterr().err
+    warning = "warning: curves.png will not be drawn: matplotlib is not installed: pip install matplotlib"
+    assert status == 0 and said.index(warning) < said.index("epoch 0 batch 1/3")
+    assert (run / "weights" / "best.params").exists() and not (run / "curves.png").exists()
 
 
 def test_the_limit_of_detections_is_kept_with_the_model(data, tmp_path):

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from gluon_yolo.cli import main, train
 from gluon_yolo.cli.train_flags import decided_flags, fresh_flags
 from gluon_yolo.cli.train_memory import cpu_defaults
 from gluon_yolo.compat import mx
+from gluon_yolo.engine.checkpoint import Checkpoint
 from gluon_yolo.engine.step import TrainStep
 from gluon_yolo.memory import Memory
 from gluon_yolo.nn import architecture
@@ -91,8 +93,9 @@ def test_the_defaults_are_said_with_why_and_what_changes_them(data, tmp_path, ma
     assert "devices: cpu(0); batch size 8; input 64x64" in said
     (line,) = [line for line in said.splitlines() if line.startswith("a CPU's defaults: ")]
     wanted = (
-        r"a CPU's defaults: --batch-size 8 --no-random-shape; a GPU's, here 64 pictures of up to 608x608, "
-        r"would take about \d\d\.\d GB of memory; to change them: --batch-size and --random-shapes"
+        r"a CPU's defaults: --batch-size 8 --no-random-shape; to change them: --batch-size and "
+        r"--random-shapes. A GPU's defaults, batches of 64 pictures of up to 608x608, would take about "
+        r"\d\d\.\d GB of memory here"
     )
     assert re.fullmatch(wanted, line)
     assert re.search(
@@ -138,6 +141,17 @@ def test_what_does_not_fit_is_refused_before_a_folder_is_made_and_the_hint_works
     assert "there is 0.0 GB within the limit of --memory" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("given", ["--random-shapes 320,608", "--data-shape 608", "--data-shape 2048"])
+def test_a_smaller_size_that_is_advised_can_be_pasted_behind_what_was_given(data, tmp_path, given, capsys):
+    words = ["train", "--data", str(data), *PLAIN, "--save-prefix", f"{tmp_path}/"]
+    words += [*shlex.split(given), "--memory", "0.25"]
+    assert main(words) == 2
+    advice = re.search(r"What fits: (--data-shape .*)\. If the estimate", capsys.readouterr().err)[1]
+    assert main([*words, *shlex.split(advice), "--num-samples", "1"]) == 0
+    (side,) = set(re.findall(r"shapes? (\d+)", advice))
+    assert f"batch size 1; input {side}x{side}" in capsys.readouterr().err
+
+
 def test_swap_and_doubt_are_warnings(data, tmp_path, machine, capsys):
     words = ["train", "--data", str(data), *PLAIN, "--batch-size", "4", "--save-prefix", f"{tmp_path}/"]
     machine(0.05, swap=10)
@@ -155,17 +169,31 @@ def test_a_run_on_a_smaller_machine(data, tmp_path, machine, capsys):
     machine(0.001)
     assert status == 0 and main(["train", "--resume", str(run)]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert (
-        "A run that goes on keeps its own flags: go on where there is more memory, or give these to a "
-        in error
-    )
-    assert error.endswith(f"new run from its weights, --weights {run}")
+    keeps = ". A run that goes on keeps its own flags: go on where there is more memory"
+    assert error.endswith(f"No size fits: end other programs, or take a smaller --network{keeps}")
+    (run / "args.json").write_text(json.dumps({**args, "epochs": 2, "batch_size": 640}))
+    machine(0.2)
+    assert main(["train", "--resume", str(run)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(r"What fits: --batch-size \d+\. A run", error)
+    assert error.endswith(f"{keeps}, or give these to a new run from its weights, --weights {run}")
+    assert main(["train", "--resume", str(run), "--memory", "9"]) == 2  # which has other batches now
+    (run / "args.json").write_text(json.dumps({**args, "epochs": 2}))
     assert main(["train", "--resume", str(run), "--memory", "9"]) == 0
 
 
-def test_memory_that_is_none(data, capsys):
-    assert main(["train", "--data", str(data), *PLAIN, "--memory", "0"]) == 2
-    assert capsys.readouterr().err == "error: --memory 0.0: must be above 0\n"
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        ("0", "0.0: must be above 0"),
+        ("inf", "inf: must be a number of GB; leave it out to take what is there"),
+        ("nan", "nan: must be a number of GB; leave it out to take what is there"),
+    ],
+)
+def test_memory_that_is_none(data, killed, given, said, capsys):
+    for words in (["--data", str(data), *PLAIN], ["--resume", str(killed)]):
+        assert main(["train", *words, "--memory", given]) == 2
+        assert capsys.readouterr().err == f"error: --memory {said}\n"
 
 
 def test_more_copies_of_temporary_space_are_for_synchronised_norms_alone(monkeypatch):
@@ -255,8 +283,20 @@ def test_a_run_that_died_before_it_saved_says_so(killed, tmp_path, command, caps
     assert main([*words, str(killed)]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert re.search(
-        r"has no weights yet .*: its training was killed, mostly by the system for lack of memory", error
+        r"has no weights yet .*: its training was killed, probably by the system for lack of memory "
+        rf"\(process .*\); go on with: gluon-yolo train --resume {re.escape(str(killed))}$",
+        error,
     )
+
+
+def test_a_run_without_weights_is_not_said_to_have_some(killed, tmp_path, machine, capsys):
+    run = shutil.copytree(killed, tmp_path / "run")
+    args = json.loads((run / "args.json").read_text())
+    (run / "args.json").write_text(json.dumps({**args, "batch_size": 640}))
+    machine(0.2)
+    assert main(["train", "--resume", str(run)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.endswith("go on where there is more memory, or give these to a new run") and "What" in error
 
 
 def test_it_is_begun_anew_in_its_own_folder_and_ends_as_if_nothing_had_been(killed, data, tmp_path, capsys):
@@ -265,7 +305,7 @@ def test_it_is_begun_anew_in_its_own_folder_and_ends_as_if_nothing_had_been(kill
     assert status == 0 and main(["train", "--resume", str(killed)]) == 0
     said = capsys.readouterr().err
     assert (
-        f"warning: {killed}: its training was killed, mostly by the system for lack of memory (process "
+        f"warning: {killed}: its training was killed, probably by the system for lack of memory (process "
         in said
     )
     assert "; it begins anew" in said and "resuming" not in said
@@ -273,6 +313,43 @@ def test_it_is_begun_anew_in_its_own_folder_and_ends_as_if_nothing_had_been(kill
     expected, found = parameters(whole), parameters(killed)
     assert all(np.array_equal(found[name], expected[name]) for name in expected)
     assert not (killed / "running.json").exists()
+
+
+# Where in the end of its first epoch a training dies: before its checkpoint, within, or at its last rename.
+MOMENTS = ("Path.mkdir", "optimizer_state.save", "atomic.replacing")
+SAVING = """
+import os, signal, sys
+from pathlib import Path
+from gluon_yolo import atomic
+from gluon_yolo.cli import main
+from gluon_yolo.engine import checkpoint, optimizer_state
+
+place = {"Path": Path, "optimizer_state": optimizer_state, "atomic": atomic}
+module, name = sys.argv[1].split(".")
+save = checkpoint.Checkpoint.save
+
+def saved(*given):
+    setattr(place[module], name, lambda *given, **named: os.kill(os.getpid(), signal.SIGKILL))
+    save(*given)
+
+checkpoint.Checkpoint.save = saved
+main(["train", *sys.argv[2:]])
+"""
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_run_that_died_in_its_first_checkpoint_begins_anew(data, tmp_path, moment, capsys):
+    words = ["--data-root", str(data), "--save-prefix", f"{tmp_path}/", *SMALL, "--epochs", "1"]
+    done = subprocess.run([sys.executable, "-c", SAVING, moment, *words], cwd=ROOT, capture_output=True)
+    run = tmp_path / f"{NAME}-1"
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert (run / "weights" / "best.params").exists() and len(rows(run)) == 1
+    assert not (run / "weights" / "last" / "state.json").exists()
+    assert main(["train", "--resume", str(run)]) == 0
+    said = capsys.readouterr().err
+    assert "; it begins anew" in said and "resuming" not in said
+    assert [row["epoch"] for row in rows(run)] == ["0"]
+    assert Checkpoint(run / "weights").read().epoch == 1
 
 
 def test_a_run_that_goes_on_is_left_alone(data, tmp_path, capsys):

@@ -107,12 +107,18 @@ class TestFindAnchors:
 
     @pytest.mark.parametrize("count", [3, 0])
     def test_too_few_different_boxes(self, count):
-        with pytest.raises(UserError, match=f"{count} anchors cannot be found: .* of 2 different sizes"):
+        said = f"^{count} anchors cannot be found: the data has boxes of 2 different sizes; ask for 1 to 2$"
+        with pytest.raises(UserError, match=said):
             anchors.find_anchors(np.array([[10.0, 10], [20, 20]] * 50), count)
 
     def test_no_boxes(self):
-        with pytest.raises(UserError, match="boxes of 0 different sizes"):
+        with pytest.raises(UserError, match="^9 anchors cannot be found: the data has no box$"):
             anchors.find_anchors(np.zeros((0, 2)), 9)
+
+    def test_boxes_of_one_size(self):
+        said = "^9 anchors cannot be found: the data has boxes of one size only; ask for 1$"
+        with pytest.raises(UserError, match=said):
+            anchors.find_anchors(np.full((20, 2), 8.0), 9)
 
 
 class TestFile:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import logging
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from gluon_yolo.cli.quantize_report import Row, say
 from gluon_yolo.data.chosen import Chosen
 from gluon_yolo.engine.judge import Judge, found_by
 from gluon_yolo.errors import UserError
@@ -90,3 +95,18 @@ def test_nothing_to_go_by():
         Judge(network(SQUARE), empty, SPEC, SIZE_HW, Fit())
     with pytest.raises(UserError, match="does not know square"):
         Judge(network(SQUARE), Squares(3), DetectionSpec(("circle",)), SIZE_HW, Fit())
+
+
+@pytest.mark.parametrize("coco", [False, True])
+def test_without_pycocotools_vocs_number_decides(monkeypatch, caplog, coco):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "pycocotools" else find(name)
+    )
+    with caplog.at_level(logging.WARNING, "gluon_yolo"):
+        judge = Judge(network(SQUARE), Squares(6), SPEC, SIZE_HW, Fit(), coco=coco)
+    assert judge.keys == ("VOC07_mAP50",) and "AP" not in judge.baseline
+    assert judge.lost(judge(network(1 - SQUARE))) == pytest.approx(100)
+    assert "COCO's AP is left out, since it needs pycocotools (pip install pycocotools)" in caplog.text
+    rows = [Row("symbol", "mxnet", "float32", "", judge.baseline, 1)]
+    say(Path("out"), {"pictures": {"scoring": 6}, "seconds": 1}, rows, judge.keys, [])

@@ -88,7 +88,7 @@ def test_random_shapes():
     shapes = ((256, 256), (320, 320))
     said = refused(dataset([(4, 3)] * 3), random_shape=True, random_shapes=shapes)
     assert "at the random shapes 256x256 to 320x320 (0.8 pixels at most)" in said
-    assert "--data-shape 416 --no-random-shape would keep nine of ten" in said
+    assert "--data-shape 416 --random-shapes 416 would keep nine of ten" in said
     learnable(dataset([(4, 3)] * 3), random_shape=True, random_shapes=(*shapes, (416, 416))).refuse()
 
 

@@ -66,7 +66,7 @@ def test_other_errors_pass(error):
             1,
             True,
             "out of memory on gpu(0), with --batch-size 64 at 608x608",
-            "--batch-size 32, or --no-random-shape",
+            "--batch-size 32, or --data-shape 416 --random-shapes 416",
         ),
         (12, 4, False, "with --batch-size 12 at 416x416", "--batch-size 4"),
         (9, 3, False, "with --batch-size 9 at 416x416", "--batch-size 3"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import pytest
@@ -125,3 +126,13 @@ def test_log_does_not_break_a_progress_bar(folder, capsys):
     stop()
     shown = capsys.readouterr().err.replace("\r", "\n").splitlines()
     assert "message" in [line.strip() for line in shown]
+
+
+def test_names_that_are_no_text_are_logged(folder, capsys):
+    stop = start_log(folder.log)
+    log.info("data: %s", os.fsdecode(b"d\xff\xc3\xa4"))
+    log.info("and on")
+    stop()
+    assert "Logging error" not in capsys.readouterr().err
+    written = folder.log.read_text(encoding="utf-8").splitlines()
+    assert [line[20:] for line in written] == ["INFO data: d\\udcffä", "INFO and on"]

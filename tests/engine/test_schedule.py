@@ -183,7 +183,7 @@ def test_doubtful_settings_are_warned_of(caplog):
         Schedule(0.1, 5, 3, mode="cosine", cosine_epochs=4)
         Schedule(0.1, 200, 3, mode="exponential")
     assert "no decay at epoch 12" in caplog.text
-    assert "4 epochs of warm-up fill all 2" in caplog.text
+    assert "the warm-up of 4 epochs is not over before the training of 2 epochs ends" in caplog.text
     assert "the cosine ends at epoch 4 of 5; from there it stays at 0" in caplog.text
     assert "a factor of 0.1 an epoch leaves 2.2e-200 of it after 200 epochs" in caplog.text
 

@@ -97,6 +97,8 @@ def test_without_pycocotools(datasets, monkeypatch, caplog):
             UserError, match=f"--val-metric {kind} needs pycocotools: pip install pycocotools"
         ):
             score(datasets["voc"], kind)
+    with pytest.raises(UserError, match="^RUN: compares by it, which needs pycocotools: pip install pyc"):
+        score(datasets["voc"], "fitness", "RUN: compares by it, which")
 
 
 @pytest.mark.parametrize(

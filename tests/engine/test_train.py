@@ -266,7 +266,7 @@ def test_it_says_what_an_epoch_is_and_once_a_minute_how_far_it_is(train, monkeyp
             "--batch-size 5",
             "an epoch: 2 batches of 5, 10 of 12 training pictures; the training: 1 epoch, 2 batches",
         ),
-        ("--batch-size 24", "an epoch: 1 batch of 24, 24 times one of 12 training pictures"),
+        ("--batch-size 24", "an epoch: 1 batch of 24, each of 12 training pictures 2 times"),
         ("--num-samples 8", "an epoch: 2 batches of 4, 8 of 12 training pictures"),
         ("--val-interval 5", "1 epoch, 3 batches; validated after every 5 epochs on 3 pictures"),
     ],

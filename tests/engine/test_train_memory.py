@@ -45,7 +45,10 @@ def test_a_batch_grows_by_pictures_sizes_devices_objects_and_processes(net, monk
     several = TrainMemory(net, (32, 64)).at([(32, 32), (32, 64)])
     assert 1.1 * one.per_picture < several.per_picture < 1.2 * one.per_picture
     assert TrainMemory(net, (32, 64)).at([(64, 128)]).per_picture == pytest.approx(4 * one.per_picture)
-    assert TrainMemory(net, (64, 128)).at([(32, 64)]).fixed > one.fixed
+    validated = TrainMemory(net, (64, 128)).at([(32, 64)])
+    assert validated.fixed > one.fixed
+    assert TrainMemory(net, (64, 128)).at([(32, 64)], (32, 64)) == one
+    assert TrainMemory(net, (32, 64)).at([(32, 64)], (64, 128)) == validated
 
     crowd = TrainMemory(net, (32, 64), objects=100).at([(32, 64)])
     overlaps = train_memory._TRUTHS * FLOAT * 100 * 1024

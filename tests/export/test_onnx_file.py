@@ -18,7 +18,6 @@ from gluon_yolo.inference.model_file import Graph, ModelFile  # noqa: E402
 from gluon_yolo.inference.onnxruntime_runtime import load  # noqa: E402
 from gluon_yolo.nn import architecture, weights  # noqa: E402
 from gluon_yolo.nn.decode import Detect  # noqa: E402
-from gluon_yolo.nn.detector import EndToEnd  # noqa: E402
 from tests.darknet import small  # noqa: E402
 from tests.export.networks import ZOO, settled  # noqa: E402
 from tests.export.test_symbol_reader import MIDDLES  # noqa: E402
@@ -126,7 +125,7 @@ def test_suppression_is_detects(net, numbers, size_hw, tmp_path):
     tail = Detect(net.spec, **numbers)
     tail.initialize()
     pixels = pictures(2, *size_hw)
-    expected = [array.asnumpy() for array in EndToEnd(net, tail)(mx.nd.array(pixels))]
+    expected = [array.asnumpy() for array in tail(*net(mx.nd.array(pixels)))]
     assert [output.name for output in session.get_outputs()] == ["ids", "scores", "bboxes"]
     for ours, theirs in zip(session.run(None, {"data": pixels}), expected):
         assert ours.shape == theirs.shape and ours.dtype == np.float32

@@ -7,7 +7,7 @@ import pytest
 
 from gluon_yolo.compat import mx
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.parity import Bound, Parity, Reference, WrongResults, compare
+from gluon_yolo.export.parity import Bound, Parity, Reference, WrongResults, compare, relative_error
 from gluon_yolo.inference import mxnet_runtime
 from tests.random_model import random_detector, random_picture
 
@@ -106,3 +106,45 @@ def test_damaged_weights():
     net.heads.levels[0].bias.set_data(mx.nd.full(net.heads.levels[0].bias.shape, np.nan))
     with pytest.raises(UserError, match="not finite"):
         compare(net, mxnet_runtime.from_block(net), [PICTURES])
+
+
+INF = np.inf
+
+
+@pytest.mark.parametrize(
+    "expected, given, error",
+    [
+        ([INF, -INF, 2.0], [INF, -INF, 2.0], 0),
+        ([INF, 2.0], [INF, 3.0], 0.5),  # not hidden behind the overflow
+        ([4.0, 100.0], [5.0, 100.0], 0.01),
+        ([0.25], [0.5], 0.25),
+        ([INF], [-INF], 2),
+        ([INF], [3e38], 0),  # beyond all pictures, too
+        ([INF], [5.0], 1),
+        ([1.0], [np.nan], np.nan),
+    ],
+)
+def test_a_relative_error_knows_overflow(expected, given, error):
+    found = relative_error(np.float32(expected), np.float32(given))
+    assert found == pytest.approx(error, rel=1e-5, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    "height, said",
+    [(0.0, ""), (12.0, " times the input's side, as those of"), (200.0, "reach beyond all numbers, as")],
+)
+def test_a_network_whose_boxes_overflow_is_the_cause(height, said):
+    net = random_detector()
+    for level in net.heads.levels:
+        bias = level.bias.data().asnumpy()
+        bias[3::8] += height  # of an anchor's box: the logarithm of its height
+        level.bias.set_data(mx.nd.array(bias))
+
+    def change(boxes, scores):
+        scores[0, 0, 0] += 0.5
+
+    with pytest.raises(WrongResults) as caught:
+        Reference(net, [PICTURES]).demand(changed(net, change), "toy.onnx")
+    named = "; the network's own boxes reach " in str(caught.value)
+    assert named == bool(height) and said in str(caught.value)
+    assert not named or str(caught.value).endswith("train it longer; nothing was written")

@@ -8,8 +8,6 @@ import pytest
 from gluon_yolo import settled
 from gluon_yolo.compat import autograd, gluon, mx, nd
 from gluon_yolo.nn import zoo
-from gluon_yolo.nn.decode import Decode, Detect
-from gluon_yolo.nn.detector import EndToEnd
 from gluon_yolo.nn.layers import NORMS
 from gluon_yolo.nn.weights import structural_parameters
 from tests.random_model import random_detector, random_picture
@@ -53,19 +51,6 @@ def test_pictures_of_a_batch_do_not_touch(net):
     pixels = pictures((64, 64), (64, 64))
     for together, alone in zip(arrays(net(pixels)), arrays(net(pixels[1:]))):
         np.testing.assert_allclose(together[1:], alone, atol=1e-4)
-
-
-@pytest.mark.parametrize("tail", [Decode, Detect])
-def test_end_to_end(net, tail):
-    tail = tail(net.spec)
-    tail.initialize()
-    pixels = pictures((64, 96))
-    expected = arrays(tail(*net(pixels)))
-    block = EndToEnd(net, tail)
-    block.hybridize()
-    for given, wanted in zip(arrays(block(pixels)), expected):
-        np.testing.assert_allclose(given, wanted, rtol=1e-4, atol=1e-3)
-    block.hybridize(False)
 
 
 def test_the_maps_are_the_same_in_training_when_norms_are_frozen():

@@ -1,0 +1,68 @@
+"""A run that is finished: what is said of it, and the command that trains on from its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from gluon_yolo.cli.calling import typed
+from gluon_yolo.cli.run_name import name_of_run
+from gluon_yolo.cli.train_arguments import DEFAULTS, Flags
+from gluon_yolo.cli.train_flags import flag_words, recipe_flags
+from gluon_yolo.text import counted
+
+if TYPE_CHECKING:
+    from gluon_yolo.engine.progress import Progress
+    from gluon_yolo.engine.run_folder import RunFolder
+
+# The first two are said in any case; the others are of the finished run alone, or another run's weights.
+_NOT_KEPT = frozenset(
+    "network weights pretrained pretrained_base start_epoch profile memory no_random_shape".split()
+)
+_SIZES = ("random_shapes", "shape_interval")  # which --no-random-shape excludes
+
+
+def say_finished(folder: RunFolder, flags: Flags, progress: Progress) -> None:
+    """Print that nothing is left to train, and how a new run goes on.
+
+    Args:
+        folder: of the run.
+        flags: its flags.
+        progress: of its last checkpoint.
+    """
+    epochs = flags["epochs"]
+    trained = "its 1 epoch is trained" if epochs == 1 else f"all {counted(epochs, 'epoch')} are trained"
+    best = ""
+    if progress.best_score is not None:
+        name = f" ({progress.score_key})" if progress.score_key else ""
+        best = f", best score {progress.best_score:.4f}{name} at epoch {progress.best_epoch}"
+    print(f"{folder.path}: finished: {trained}{best}; nothing is left to do")
+    more = flag_words(training_on(flags, str(folder.path)))
+    print(typed(f"to train on, start a new run from its weights: gluon-yolo train {more}"))
+
+
+def training_on(flags: Mapping[str, Any], run: str) -> Flags:
+    """Return the flags of a new run that is as one before, but starts from its weights.
+
+    Args:
+        flags: of the run before.
+        run: its folder.
+    """
+    recipe = recipe_flags(
+        {name: flags[name] for name in ("recipe", "network") if flags.get(name) is not None}
+    )
+    usual = {**DEFAULTS, **recipe}
+    kept = {
+        name: flags[name]
+        for name in DEFAULTS
+        if name not in _NOT_KEPT and flags.get(name) not in (None, False) and flags[name] != usual[name]
+    }
+    if kept.get("name") == name_of_run({**flags, "name": None}, flags["network"]):
+        del kept["name"]
+    if flags.get("no_random_shape"):
+        kept = {name: value for name, value in kept.items() if name not in _SIZES}
+        if not usual["no_random_shape"]:
+            kept["no_random_shape"] = True
+    elif usual["no_random_shape"]:  # a recipe's
+        kept["random_shapes"] = flags["random_shapes"]
+    return {"network": flags["network"], **kept, "weights": run}
