@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +11,12 @@ from gluon_yolo.data.classes import unknown_classes
 from gluon_yolo.data.dataset import PictureFiles
 from gluon_yolo.data.labels import Labels
 from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.pictures import Measure, measure
+from gluon_yolo.data.pictures import measure
 from gluon_yolo.data.report import BadFile, Finding, Report
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.yolo.label import LabelLine, read_label
 from gluon_yolo.data.yolo.layout import ACCEPTS, Layout, find_layout, looks_like_yolo
-from gluon_yolo.data.yolo.other_lines import Outline, refused
+from gluon_yolo.data.yolo.other_lines import refused
 from gluon_yolo.data.yolo.paths import (
     LabelFinder,
     Listing,
@@ -25,6 +24,12 @@ from gluon_yolo.data.yolo.paths import (
     label_paths,
     list_pictures,
     nothing_in,
+)
+from gluon_yolo.data.yolo.picture_label import (
+    PictureLabel,
+    note_outlines,
+    warn_of_missing,
+    warn_of_shared,
 )
 from gluon_yolo.data.yolo.strays import find_strays
 from gluon_yolo.errors import UserError
@@ -103,7 +108,7 @@ class YOLOSource(Source):
         report = Report(f"{self._layout.root.resolve().name} {split}", notes=notes)
         reader = _Reader(own, origin)
         records = threaded_map(reader, listing.pictures, f"reading {report.title}")
-        usable = [record for record in records if isinstance(record, _Record)]
+        usable = [record for record in records if isinstance(record, PictureLabel)]
         no_labels = refused({record.label: record.outlines for record in usable})
         usable = [record for record in usable if record.label not in {bad.file for bad in no_labels}]
         bad = [record for record in records if isinstance(record, BadFile)]
@@ -197,21 +202,6 @@ class YOLOSource(Source):
         return list_pictures(self._places(split), [self._layout.root], self._from_here)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Record:
-    """What was read of one picture; ``objects`` is None where it has no label file."""
-
-    picture: str
-    label: str
-    measure: Measure
-    objects: tuple[LabelLine, ...] | None
-
-    @property
-    def outlines(self) -> list[Outline]:
-        """The lines that give outlines."""
-        return [thing.outline for thing in self.objects or () if thing.outline is not None]
-
-
 class _Reader:
     """Reads one picture and its label into a record, or into a problem where they cannot be used."""
 
@@ -220,7 +210,7 @@ class _Reader:
         self._origin = origin
         self._labels = LabelFinder()
 
-    def __call__(self, picture: str) -> _Record | BadFile:
+    def __call__(self, picture: str) -> PictureLabel | BadFile:
         labels = self._labels.find_all(picture)
         try:
             objects = self._objects(labels[0]) if labels else None
@@ -230,7 +220,7 @@ class _Reader:
                         f"differs from {other}, which is a label of the same picture; remove one of them"
                     )
                     raise BadFile(labels[0], problem, "broken-label")
-            return _Record(picture, (labels or label_paths(picture))[0], measure(picture), objects)
+            return PictureLabel(picture, (labels or label_paths(picture))[0], measure(picture), objects)
         except BadFile as error:
             return error
 
@@ -245,7 +235,11 @@ class _Reader:
 
 
 def _truths(
-    records: Sequence[_Record], own: Sequence[str], class_names: Sequence[str], labels: Labels, report: Report
+    records: Sequence[PictureLabel],
+    own: Sequence[str],
+    class_names: Sequence[str],
+    labels: Labels,
+    report: Report,
 ) -> list[Detections]:
     """Turn labels into ground truth.
 
@@ -274,40 +268,7 @@ def _truths(
         truths.append(truth.detections())
     if unknown:
         raise unknown_classes(unknown, class_names)
-    _warn_of_missing_labels(records, report)
-    _note_polygons(records, report)
-    _warn_of_shared_labels(records, report)
+    warn_of_missing(records, report)
+    note_outlines(records, report)
+    warn_of_shared(records, report)
     return truths
-
-
-def _warn_of_missing_labels(records: Sequence[_Record], report: Report) -> None:
-    """Warn of pictures without a label file: in one line where others have one.
-
-    Many programs take such pictures for background. Where no picture has a label, these lie elsewhere.
-    """
-    missing = [record for record in records if record.objects is None]
-    if not missing or len(missing) == len(records):
-        for record in missing:
-            text = f"has no label file {record.label}; taken as a picture without objects"
-            report.warn("missing-label", record.picture, text)
-        return
-    more = f", nor have {counted(len(missing) - 1, 'more picture', form=',')}" if len(missing) > 1 else ""
-    text = f"has no label file {missing[0].label}{more}: taken as background, pictures without objects"
-    report.warn("background-picture", missing[0].picture, text)
-
-
-def _note_polygons(records: Sequence[_Record], report: Report) -> None:
-    polygons = sum(thing.is_polygon for record in records for thing in record.objects or ())
-    if polygons:
-        report.notes.append(f"{counted(polygons, 'object', form=',')} outlined by polygons, taken as boxes")
-
-
-def _warn_of_shared_labels(records: Sequence[_Record], report: Report) -> None:
-    """Warn of labels that count for several pictures, as for ``a.jpg`` and ``a.png``."""
-    pictures: dict[str, list[str]] = {}
-    for record in records:
-        if record.objects is not None:
-            pictures.setdefault(record.label, []).append(record.picture)
-    for label, several in pictures.items():
-        if len(several) > 1:
-            report.warn("shared-label", label, f"is taken as the label of each of {', '.join(several)}")
