@@ -43,6 +43,9 @@ _TOO_LARGE = (
     "%d of %d pictures look alike one by one, as the frames of a video do: too many for one part. Only %s "
     "stay together, so scores may flatter: better validate on other scenes, with --val-split or a list"
 )
+_ALL_THE_SAME = (
+    "hardly two of the %d pictures differ, so copies are in several parts, and a score says nothing of others"
+)
 _STAYS = {"chained": "those that look like one and the same", "identical_only": "copies, byte by byte,"}
 
 logger = logging.getLogger("gluon_yolo")
@@ -174,7 +177,7 @@ def _divided(pictures: Members, shares: Mapping[str, float], seed: int, dedupe: 
 
     What shows the same stays together, or scores would flatter: also by way of others, as frames of a slow
     video do. Where so much hangs together that a part is left without its share, only what is alike the first
-    of its group stays with it, else only the same bytes.
+    of its group stays with it, else only the same bytes, and where that leaves a part empty, nothing.
 
     Args:
         pictures: all of them.
@@ -200,6 +203,9 @@ def _divided(pictures: Members, shares: Mapping[str, float], seed: int, dedupe: 
         largest = int(np.bincount(chains).max())
         logger.warning(_TOO_LARGE, largest, len(pictures), _STAYS[next(iter(ways))])
         parts = _stratified(pictures, shares, seed, similar.groups(looks, **ways))
+    if again and not all(parts.values()):  # test patterns, say: the very same picture with other boxes each
+        logger.warning(_ALL_THE_SAME, len(pictures))
+        parts = _stratified(pictures, shares, seed, np.arange(len(pictures)))
     empty = [part for part, members in parts.items() if not members]
     if empty:
         raise UserError(

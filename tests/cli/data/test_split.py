@@ -62,6 +62,19 @@ def write_video(folder, count, others):
     return folder
 
 
+def test_one_picture_again_and_again_is_divided_all_the_same(tmp_path, caplog):
+    folder = tmp_path / "grey"
+    folder.mkdir()
+    for number in range(10):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((40, 60, 3), 99, np.uint8))
+        (folder / f"{number}.txt").write_text(f"0 0.{number + 1:02} 0.5 0.02 0.2\n")
+    (folder / "classes.txt").write_text("bee\n")
+    assert main(["data", "split", str(folder)]) == 0
+    assert "hardly two of the 10 pictures differ, so copies are in several parts" in caplog.text
+    sizes = {split: len(open_source(folder).open(split)) for split in ("train", "val")}
+    assert sizes == {"train": 8, "val": 2}
+
+
 @pytest.mark.parametrize(("count", "others", "is_broken"), [(30, 0, True), (30, 2, True), (12, 12, False)])
 def test_frames_of_a_video_stay_together_where_a_part_is_left_its_share(
     tmp_path, caplog, count, others, is_broken
