@@ -61,6 +61,10 @@ class Chosen(Dataset):
         """Return the bytes of a picture's file."""
         return self._dataset.encoded(self._indices[index])
 
+    def encoded_size(self, index: int) -> int:
+        """Return how many bytes they are."""
+        return self._dataset.encoded_size(self._indices[index])
+
     def picture(self, index: int, reduction: int = 1) -> np.ndarray:
         """Return a picture as (H, W, 3) uint8 RGB."""
         return self._dataset.picture(self._indices[index], reduction)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -52,6 +53,14 @@ class Dataset(abc.ABC):
             BadFile: it can no longer be read.
         """
         raise NotImplementedError
+
+    def encoded_size(self, index: int) -> int:
+        """Return how many bytes :meth:`encoded` gives; where the subclass knows, without reading them.
+
+        Raises:
+            BadFile, OSError: it can no longer be told.
+        """
+        return len(self.encoded(index))
 
     def picture(self, index: int, reduction: int = 1) -> np.ndarray:
         """Return a picture as (H, W, 3) uint8 RGB, a fresh array.
@@ -144,3 +153,7 @@ class PictureFiles(ListedPictures):
     def encoded(self, index: int) -> bytes:
         """Return the bytes of a picture's file."""
         return read_bytes(self._names[index])
+
+    def encoded_size(self, index: int) -> int:
+        """Return the size of a picture's file in bytes."""
+        return os.path.getsize(self._names[index])

@@ -72,6 +72,10 @@ class Relabelled(Dataset):
         """Return the bytes of a picture's file."""
         return self._dataset.encoded(index)
 
+    def encoded_size(self, index: int) -> int:
+        """Return how many bytes they are."""
+        return self._dataset.encoded_size(index)
+
     def picture(self, index: int, reduction: int = 1) -> np.ndarray:
         """Return a picture as (H, W, 3) uint8 RGB."""
         return self._dataset.picture(index, reduction)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.parallel import threaded_map
 from gluon_yolo.data.path_finder import MovedNote
 from gluon_yolo.data.report import BadFile
+from gluon_yolo.data.similar import digest_of
 
 
 class Shared(NamedTuple):
@@ -43,10 +43,7 @@ class Shared(NamedTuple):
 
 @functools.lru_cache(maxsize=1)  # asked twice of the same two parts: before a run begins, and for its log
 def shared(train: Dataset, val: Dataset) -> Shared:
-    """Return which pictures of one part are in the other too.
-
-    Files of the same size are read to compare them; pictures that are no files all are.
-    """
+    """Return which pictures of one part are in the other too; those of one size are read to compare them."""
     files = {os.path.realpath(train.name(index)) for index in range(len(train))}
     same: list[int] = []
     others: list[int] = []
@@ -78,10 +75,10 @@ def _copies(train: Dataset, val: Dataset, indices: Iterable[int]) -> list[tuple[
 
 
 def _size(dataset: Dataset, index: int) -> int | None:
-    """Return the bytes of a picture's file; None where it is no file, or is gone."""
+    """Return the bytes of a picture; None where it is gone."""
     try:
-        return os.path.getsize(dataset.name(index))
-    except (OSError, ValueError):
+        return dataset.encoded_size(index)
+    except (OSError, ValueError, BadFile):
         return None
 
 
@@ -89,7 +86,7 @@ def _digest(picture: tuple[Dataset, int]) -> bytes:
     """Return what tells a picture's bytes from others; empty where they can no longer be read."""
     dataset, index = picture
     try:
-        return hashlib.blake2b(dataset.encoded(index), digest_size=16).digest()
+        return digest_of(dataset.encoded(index))
     except BadFile:
         return b""
 

@@ -40,6 +40,11 @@ class Look(NamedTuple):
 Picture = tuple[Dataset, int]
 
 
+def digest_of(encoded: bytes) -> bytes:
+    """Return what tells a picture's bytes from all others."""
+    return hashlib.blake2b(encoded, digest_size=16).digest()
+
+
 def look_at(pictures: Sequence[Picture], title: str) -> list[Look | BadFile]:
     """Return what each picture is known again by, or why it cannot be read; all are decoded for it."""
 
@@ -54,7 +59,7 @@ def look_at(pictures: Sequence[Picture], title: str) -> list[Look | BadFile]:
             return error
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         thumbnail = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-        return Look(hashlib.blake2b(data, digest_size=16).digest(), thumbnail, width / height)
+        return Look(digest_of(data), thumbnail, width / height)
 
     return threaded_map(look, pictures, title)
 

@@ -42,6 +42,10 @@ class RecordDataset(ListedPictures):
         """Return a picture as it was packed."""
         return self._places[index].picture_bytes()
 
+    def encoded_size(self, index: int) -> int:
+        """Return how many bytes were packed."""
+        return self._places[index].size
+
 
 def open_record(
     paths: Sequence[str | os.PathLike[str]],

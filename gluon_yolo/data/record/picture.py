@@ -38,6 +38,11 @@ class Place(NamedTuple):
         """What messages call the picture."""
         return record_name(self.file.path, self.key)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the encoded picture."""
+        return self.frame.size - self.start
+
     def picture_bytes(self) -> bytes:
         """Return the encoded picture.
 
