@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.cli.data_hints import complete_notes, division
+from gluon_yolo.cli.parser import Joined
 from gluon_yolo.data.classes import lookalikes, read_class_names
 from gluon_yolo.data.coco.dataset import gluoncv_coco_root
 from gluon_yolo.data.dataset import Dataset
@@ -85,20 +86,11 @@ def add_data_arguments(parser: argparse.ArgumentParser, first: Any = None) -> No
     )
 
 
-class _Joined(argparse.Action):
-    """Keeps what a flag is given, time after time, with commas between."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        """Take one more value."""
-        before = getattr(namespace, self.dest, None)
-        setattr(namespace, self.dest, f"{before},{values}" if before else values)
-
-
 def add_class_arguments(group: Any) -> None:
     """Declare the flags that leave classes out, and that say what they are called elsewhere."""
     group.add_argument(
         "--only",
-        action=_Joined,
+        action=Joined,
         metavar="CLASS,CLASS",
         help="use these classes alone; boxes of the others are left out, and counted. May be given several "
         "times; a comma within a name is written \\,",
@@ -224,13 +216,11 @@ def _split_for(part: str, source: Source, needed: list[str], args: argparse.Name
         return _PUBLISHED[args.dataset or "voc"][2][part]
     splits = source.splits()
     if len(splits) == 1 and needed == [part]:
-        if part == "val" and part_of(splits[0]).startswith(
-            "train"
-        ):  # what is evaluated on data that has no division
+        if part == "val" and part_of(splits[0]).startswith("train"):
             logger.warning(
                 "%s: its only split, %s, is taken, which may be what was trained on", source.path, splits[0]
             )
-        return splits[0]
+        return splits[0]  # what is evaluated on data that has no division
     advice = f"name some with --{part}-split"
     if part == "val":
         advice = f"{division(source, args, 'hold some out')}, or {advice}"

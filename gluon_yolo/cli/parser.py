@@ -25,6 +25,15 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         return typed(super()._expand_help(action))
 
 
+class Joined(argparse.Action):
+    """Joins what a repeated flag is given, with commas between."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        """Add what came."""
+        before = getattr(namespace, self.dest, None)
+        setattr(namespace, self.dest, values if before is None else f"{before},{values}")
+
+
 class Parser(argparse.ArgumentParser):
     """Reads a command's words; a mistake in them is a ``UserError``, and flags are not abbreviated."""
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gluon_yolo.cli.data_flags import add_data_arguments
+from gluon_yolo.cli.parser import Joined
 from gluon_yolo.data.transforms import TRANSFORMS
 from gluon_yolo.engine.recipes import RECIPES
 from gluon_yolo.engine.schedule import MODES
@@ -91,15 +92,6 @@ def _floats(*words: str) -> list[float]:
         raise argparse.ArgumentTypeError(f"expected numbers, got {','.join(words)!r}") from error
 
 
-class _Joined(argparse.Action):
-    """Joins what a repeated flag is given, with commas between."""
-
-    def __call__(self, parser, namespace, values, option_string=None):
-        """Add what came."""
-        before = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, values if before is None else f"{before},{values}")
-
-
 def _add_first(group: Any) -> None:
     network = (
         "what to train: mobilenet1_0, mobilenet0_25, mobilenetv2_1_0, darknet53, fastestv2, ..., or a "
@@ -181,7 +173,7 @@ def _add_start(group: Any) -> None:
     statistics = "keep batch normalisation as the loaded weights have it, for batches of one or two pictures"
     _add(group, "--pretrained-base", metavar="auto|yes|no|FILE", help=base)
     _add(group, "--pretrained", nargs="?", const=True, metavar="FILE", help=whole)
-    _add(group, "--freeze", action=_Joined, metavar="N|NAME", help=frozen)
+    _add(group, "--freeze", action=Joined, metavar="N|NAME", help=frozen)
     _add(group, "--freeze-bn", help=statistics)
     _add(group, "--start-epoch", help="first epoch, with --resume FILE")
 

@@ -137,6 +137,8 @@ def _halved(wanted: Wanted, estimate: TrainMemory, there: memory.Memory) -> Want
 
 def _about_defaults(own: Flags, wanted: Wanted, estimate: TrainMemory) -> str:
     """Say which defaults are a CPU's, why, and what changes them."""
+    from gluon_yolo.engine.memory_check import largest_of
+
     batch, sizes = wanted.batch_size, wanted.sizes_hw
     chosen, changed = [], []
     if "batch_size" in own:
@@ -145,11 +147,9 @@ def _about_defaults(own: Flags, wanted: Wanted, estimate: TrainMemory) -> str:
         chosen, changed = [*chosen, "--no-random-shape"], [*changed, "--random-shapes"]
         sizes = SETTINGS["random_shapes"]
     need = estimate.at(sizes).of(batch) / memory.GB
-    height, width = max(sizes, key=math.prod)
-    up_to = "up to " if len(set(sizes)) > 1 else ""
     return (
         f"a CPU's defaults: {' '.join(chosen)}; to change them: {' and '.join(changed)}. A GPU's defaults, "
-        f"batches of {counted(batch, 'picture')} of {up_to}{height}x{width}, would take about {need:.1f} GB "
+        f"batches of {counted(batch, 'picture')} of {largest_of(sizes)}, would take about {need:.1f} GB "
         "of memory here"
     )
 

@@ -61,7 +61,7 @@ def check(wanted: Wanted, estimate: TrainMemory, memory: Memory) -> str:
     """
     need = estimate.at(wanted.sizes_hw).of(wanted.batch_size)
     about = (
-        f"about {need / GB:.1f} GB for a batch of {wanted.batch_size} at {_shown(wanted.sizes_hw)}; "
+        f"about {need / GB:.1f} GB for a batch of {wanted.batch_size} at {largest_of(wanted.sizes_hw)}; "
         f"there is {memory}"
     )
     if fits(need, memory):
@@ -100,7 +100,8 @@ def smaller(size_hw: Size, stride: int) -> list[Size]:
     return list(dict.fromkeys(found))
 
 
-def _shown(sizes_hw: Sequence[Size]) -> str:
+def largest_of(sizes_hw: Sequence[Size]) -> str:
+    """Return the largest of the sizes that batches are drawn in, ``up to`` which where there are several."""
     largest = max(sizes_hw, key=math.prod)
     several = "up to " if len(set(sizes_hw)) > 1 else ""
     return f"{several}{largest[0]}x{largest[1]}"

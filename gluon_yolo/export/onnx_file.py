@@ -95,8 +95,8 @@ def make_model(
 
 def add_record(model: onnx.ModelProto, record: ModelFile) -> None:
     """Let a model's metadata hold what its ``NAME.json`` says, so that the file can be used alone."""
-    text = json.dumps(record.to_dict(), ensure_ascii=False)
-    model.metadata_props.append(onnx.StringStringEntryProto(key=embedded.KEY, value=text))
+    entry = onnx.StringStringEntryProto(key=embedded.KEY, value=embedded.text_of(record))
+    model.metadata_props.append(entry)
 
 
 def write_model(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:

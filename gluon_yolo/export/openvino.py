@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 from gluon_yolo.export.onnx import usual_cut, write_cut
@@ -49,8 +48,8 @@ def _convert(request: Request, path: Path, cut: str) -> Graph:
     model = openvino.Core().read_model(source)
     source.unlink()
     if request.record is not None:
-        text = json.dumps(request.record.of_one("openvino", graph).to_dict(), ensure_ascii=False)
-        model.set_rt_info(text, embedded.KEY)
+        record = request.record.of_one("openvino", graph)
+        model.set_rt_info(embedded.text_of(record), embedded.KEY)
     try:
         openvino.save_model(model, path, compress_to_fp16=request.precision == "float16")
     except RuntimeError as error:

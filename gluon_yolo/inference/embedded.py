@@ -22,6 +22,11 @@ _METADATA, _NAME, _TEXT = 14, 1, 2
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 
 
+def text_of(record: ModelFile) -> str:
+    """Return the text that a file is to hold under :data:`KEY`."""
+    return json.dumps(record.to_dict(), ensure_ascii=False)
+
+
 def read(path: Path) -> ModelFile | None:
     """Return the record that an ONNX file, or OpenVINO's ``.xml``, holds; None where it holds none.
 

@@ -12,7 +12,7 @@ import numpy as np
 from gluon_yolo import compat, settled
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.compat import gluon, mx
-from gluon_yolo.decimal_text import exact
+from gluon_yolo.data.anchors import format_anchors
 from gluon_yolo.errors import UserError
 from gluon_yolo.nn.detector import DetectionNetwork
 from gluon_yolo.nn.weights_file import EXPORTED, WeightsFile
@@ -226,7 +226,7 @@ def _fit(
 
 def _shown(anchors: Anchors) -> str:
     """Return anchors as ``--anchors`` takes them."""
-    return ", ".join(f"{exact(w)},{exact(h)}" for level in anchors for w, h in level)
+    return format_anchors([anchor for level in anchors for anchor in level])
 
 
 def _is_constant(name: str) -> bool:

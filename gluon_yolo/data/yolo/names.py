@@ -10,7 +10,7 @@ from gluon_yolo.data.names import ADVICE, Names, held_against, of_files
 from gluon_yolo.data.path_finder import PathFinder
 from gluon_yolo.data.picture_files import files_called
 from gluon_yolo.data.yolo.data_yaml import read_data_yaml
-from gluon_yolo.data.yolo.paths import label_paths
+from gluon_yolo.data.yolo.paths import label_paths, written_in
 from gluon_yolo.errors import UserError
 
 TOOLS_FILE = "classes.txt"
@@ -77,12 +77,8 @@ def _folders(root: Path, places: Iterable[Path]) -> list[Path]:
 
 def _folders_listed(path: Path, root: Path) -> list[Path]:
     """Return the folders of a list's pictures, one looked for in each folder that it names."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    except OSError:  # which opening the data reports
-        return []
     written: dict[str, str] = {}
-    for line in filter(None, map(str.strip, lines)):
+    for line in written_in(path):
         written.setdefault(line.replace("\\", "/").rpartition("/")[0], line)
     finder = PathFinder([path.parent, root], os.path.isfile)
     found = [finder.find(line) for line in list(written.values())[:_FOLDERS]]

@@ -104,7 +104,7 @@ def are_from_here(places: Sequence[Path], bases: Sequence[Path]) -> bool:
     """
     if any(place.is_dir() for place in places):
         return False
-    return all(nothing_beside(_written_in(place), [place.parent, *bases], os.path.isfile) for place in places)
+    return all(nothing_beside(written_in(place), [place.parent, *bases], os.path.isfile) for place in places)
 
 
 def list_pictures(places: Sequence[Path], bases: Sequence[Path], from_here: bool = False) -> Listing:
@@ -142,7 +142,7 @@ def nothing_in(places: Sequence[Path]) -> str:
     return f"{' '.join(map(str, places))}: no picture in it{advice}{''.join(f'; {note}' for note in unread)}"
 
 
-def _written_in(path: Path) -> list[str]:
+def written_in(path: Path) -> list[str]:
     """Return the lines of a list; none where it cannot be read, which reading it says."""
     try:
         return [line.strip() for line in read_text(path, "the list").splitlines() if line.strip()]
