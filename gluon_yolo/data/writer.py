@@ -156,9 +156,8 @@ class PictureStore:
         if extension.lower() not in EXTENSIONS:
             stem = re.sub(r"[^\w-]+", "_", base)
         stem = stem.encode("utf-8", "replace").decode().replace("?", "_")  # a name that is not UTF-8
-        stem = (
-            stem.strip().lstrip(".") or "picture"
-        )  # lines of lists end at blanks, and hidden files are no data
+        # Lines of lists end at blanks, and hidden files are no data.
+        stem = stem.strip().lstrip(".") or "picture"
         key = stem.casefold()
         number = self._numbers.get(key, 0) + 1
         free = stem if number == 1 else f"{stem}_{number}"

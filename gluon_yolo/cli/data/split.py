@@ -46,7 +46,11 @@ _TOO_LARGE = (
 _ALL_THE_SAME = (
     "hardly two of the %d pictures differ, so copies are in several parts, and a score says nothing of others"
 )
-_STAYS = {"chained": "those that look like one and the same", "identical_only": "copies, byte by byte,"}
+# What stays together where too much would, and the arguments of `similar.groups` for it.
+_STAYS: dict[str, dict[str, bool]] = {
+    "those that look like one and the same": {"chained": False},
+    "copies, byte by byte,": {"identical_only": True},
+}
 
 logger = logging.getLogger("gluon_yolo")
 
@@ -197,11 +201,11 @@ def _divided(pictures: Members, shares: Mapping[str, float], seed: int, dedupe: 
         message = "%s: %d show what another does, or nearly so, and stay in its part; copies are found by: %s"
         logger.info(message, counted(len(pictures), "picture", form=","), again, dedupe)
     parts = _stratified(pictures, shares, seed, chains)
-    for ways in ({"chained": False}, {"identical_only": True}):
+    for stays, ways in _STAYS.items():
         if not again or _is_near(parts, shares, len(pictures)):
             break
         largest = int(np.bincount(chains).max())
-        logger.warning(_TOO_LARGE, largest, len(pictures), _STAYS[next(iter(ways))])
+        logger.warning(_TOO_LARGE, largest, len(pictures), stays)
         parts = _stratified(pictures, shares, seed, similar.groups(looks, **ways))
     if again and not all(parts.values()):  # test patterns, say: the very same picture with other boxes each
         logger.warning(_ALL_THE_SAME, len(pictures))

@@ -87,11 +87,12 @@ class COCOSource(Source):
         """Return why not one picture of a split is there, or that nobody gave its annotations."""
         path = self.annotations()[split]
         try:
-            if path.is_file() and b'"annotations"' not in decoded(path.read_bytes()).encode():
-                return f"{path}: it has no annotations"
             file = self._read(split)
-        except (OSError, ValueError, UserError):
-            return ""  # a file is broken, which opening it says
+        except UserError:
+            with contextlib.suppress(OSError, ValueError):
+                if '"annotations"' not in decoded(path.read_bytes()):
+                    return f"{path}: it has no annotations"
+            return ""  # the file is broken, which opening it says
         try:
             find_folder(path, split, file.images)
         except UserError as error:
