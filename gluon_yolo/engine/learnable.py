@@ -36,7 +36,6 @@ class Learnable:
     """
 
     def __init__(self, dataset: Dataset, settings: TrainSettings, stride: int) -> None:
-        """Gather the boxes."""
         self._dataset, self._settings, self._stride = dataset, settings, stride
         indices = list(_pictures(dataset, settings))
         truths = [dataset.truth(index) for index in indices]

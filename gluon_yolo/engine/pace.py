@@ -30,7 +30,6 @@ class Pace:
         val_batches: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start the clock."""
         self._batches, self._epochs = batches, epochs
         self._val_interval, self._val_batches = val_interval, val_batches
         self._clock = clock

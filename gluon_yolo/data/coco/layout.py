@@ -90,9 +90,8 @@ def by_split(path: Path) -> dict[str, Path]:
 def _layouts(path: Path) -> Iterator[list[Path]]:
     """Yield the files that may be annotations in each layout, in the order in which layouts count."""
     names = os.listdir(path) if path.is_dir() else []
-    folder = path / min(
-        (name for name in names if name.lower() == _FOLDER), default=_FOLDER, key=_FOLDER.__ne__
-    )
+    called = [name for name in names if name.lower() == _FOLDER]
+    folder = path / (_FOLDER if _FOLDER in called or not called else called[0])
     beside = [file for file in _jsons(folder) if not file.name.startswith(_OTHERS)]
     yield [file for file in beside if file.name.startswith("instances_")]
     yield beside

@@ -127,9 +127,21 @@ def lists_at(path: Path) -> dict[str, Path]:
         return {}
     lists = [file for file in files if names_pictures(file)]
     lists = sorted({*lists, *called_alike(files, lists)})
+    return by_split((_split_of(file), file) for file in lists)
+
+
+def _split_of(file: Path) -> str:
+    return file.resolve().parent.name if file.stem == _ROBOFLOWS_STEM else file.stem
+
+
+def by_split(lists: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    """Return lists by the names of their splits, which come with them.
+
+    Raises:
+        UserError: two are of one split.
+    """
     found: dict[str, Path] = {}
-    for file in lists:
-        name = file.resolve().parent.name if file.stem == _ROBOFLOWS_STEM else file.stem
+    for name, file in lists:
         if name in found:
             raise UserError(
                 f"{file}: is a list of the split {name}, and so is {found[name]}; name one of them, or move "

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from gluon_yolo.data.keras.lines import called_alike, has_boxes
+from gluon_yolo.data.keras.lines import by_split, called_alike, has_boxes
 from gluon_yolo.data.parts import part_of
 from gluon_yolo.data.picture_files import is_picture
 from gluon_yolo.data.text_file import first_line, read_text, said_of
@@ -100,14 +100,8 @@ def fault(path: Path) -> str:
 
 def _divided(lists: Iterable[Path], broken: Iterable[Path]) -> Lists:
     """Return lists by their names; a broken one for test is left out where another is for validation."""
-    places: dict[str, tuple[Path, ...]] = {}
-    for file in lists:
-        if file.stem in places:
-            raise UserError(
-                f"{file}: is a list of the split {file.stem}, and so is {places[file.stem][0]}; name one of "
-                "them, or move the other away"
-            )
-        places[file.stem] = (file,)
+    named = by_split((file.stem, file) for file in lists)
+    places: dict[str, tuple[Path, ...]] = {split: (file,) for split, file in named.items()}
     broken = [file for file in broken if file.stem not in places]
     has_val = any(part_of(file.stem) == "val" for file in [*(place for (place,) in places.values()), *broken])
     absent = {file.stem: fault(file) for file in broken}
