@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from gluon_yolo.heartbeat import HEARTBEAT  # noqa: E402
+from gluon_yolo.progress.heartbeat import HEARTBEAT  # noqa: E402
 
 SIDE = "--side"  # in the words of a process that a benchmark starts: the benchmark speaks for it
 

@@ -24,20 +24,21 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
 sys.path.insert(0, str(ROOT))
 
-from gluon_yolo.compat import mx  # noqa: E402
-from gluon_yolo.data import formats  # noqa: E402
-from gluon_yolo.data.chosen import Chosen  # noqa: E402
+from gluon_yolo.data import registry  # noqa: E402
 from gluon_yolo.data.dataset import Dataset  # noqa: E402
-from gluon_yolo.data.loader import TrainLoader  # noqa: E402
+from gluon_yolo.data.loading.loader import TrainLoader  # noqa: E402
+from gluon_yolo.data.subset import Chosen  # noqa: E402
 from gluon_yolo.data.transforms import augmentation  # noqa: E402
-from gluon_yolo.engine.evaluate import evaluate  # noqa: E402
-from gluon_yolo.engine.schedule import Schedule  # noqa: E402
-from gluon_yolo.engine.step import TrainStep  # noqa: E402
+from gluon_yolo.detections import Detections  # noqa: E402
+from gluon_yolo.evaluation.coco_ap import COCOMeans  # noqa: E402
+from gluon_yolo.evaluation.evaluate import evaluate  # noqa: E402
+from gluon_yolo.evaluation.voc_ap import VOCMetric  # noqa: E402
 from gluon_yolo.inference.predictor import Predictor  # noqa: E402
-from gluon_yolo.metrics.coco_means import COCOMeans  # noqa: E402
-from gluon_yolo.metrics.voc_ap import VOCMetric  # noqa: E402
-from gluon_yolo.nn import architecture, weights  # noqa: E402
-from gluon_yolo.structures import Detections  # noqa: E402
+from gluon_yolo.models.build import find_architecture  # noqa: E402
+from gluon_yolo.mxnet_compat import mx  # noqa: E402
+from gluon_yolo.training.lr_schedule import Schedule  # noqa: E402
+from gluon_yolo.training.step import TrainStep  # noqa: E402
+from gluon_yolo.weights.load import load_weights  # noqa: E402
 
 SETS = {"raccoon": "raccoon", "bccd": "bccd/BCCD"}
 NETWORK = "darknet/fastest-voc/MobileNetV2-YOLO-Fastest-voc"
@@ -87,7 +88,7 @@ def main() -> int:
     )
     args = parser.parse_args()
     for name in args.sets.split(","):
-        source = formats.open_source(args.data / SETS[name])
+        source = registry.open_source(args.data / SETS[name])
         parts = source.splits()[:1]
         dataset = source.open(parts[0], source.class_names(parts), True)
         judged = [judge(dataset, seed, args) for seed in range(args.seeds)]
@@ -128,9 +129,9 @@ def train(trained: Dataset, held: Dataset, seed: int, args: argparse.Namespace) 
     Seeds take turns between a rate that falls as a cosine does and one that stays: with the first the last
     epoch is mostly the best.
     """
-    net = architecture.find(str(args.data / f"{NETWORK}.cfg")).build(trained.class_names)
+    net = find_architecture(str(args.data / f"{NETWORK}.cfg")).build(trained.class_names)
     net.initialize_weights(seed=seed)
-    weights.load(net, str(args.data / f"{NETWORK}.weights"), partial=True)
+    load_weights(net, str(args.data / f"{NETWORK}.weights"), partial=True)
     step = TrainStep(net, [mx.cpu()], no_wd=True)
     loader = TrainLoader(trained, augmentation("light"), net.spec, BATCH, [SIZE_HW], seed=seed, workers=1)
     mode = "constant" if seed % 2 else "cosine"

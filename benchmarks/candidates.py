@@ -19,10 +19,10 @@ import cv2
 import numpy as np
 from alive import alive
 
-from gluon_yolo.boxes import nms
-from gluon_yolo.data.classes import read_class_names
-from gluon_yolo.data.pictures import read_picture
+from gluon_yolo.data.classes.read import read_class_names
+from gluon_yolo.data.images.read import read_picture
 from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.nms import nms
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))

@@ -28,11 +28,11 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
 sys.path.insert(0, str(ROOT))  # for what the tests have of this
 
-from gluon_yolo.darknet.cfg import read_cfg  # noqa: E402
-from gluon_yolo.darknet.network import build  # noqa: E402
-from gluon_yolo.darknet.plan import make_plan  # noqa: E402
-from gluon_yolo.nn.summary import summarize  # noqa: E402
-from tests.darknet.judge import TOLERANCE, differences, shared_pictures, write_random_weights  # noqa: E402
+from gluon_yolo.models.darknet.cfg import read_cfg  # noqa: E402
+from gluon_yolo.models.darknet.network import build  # noqa: E402
+from gluon_yolo.models.darknet.plan import make_plan  # noqa: E402
+from gluon_yolo.models.summary import summarize  # noqa: E402
+from tests.models.darknet.judge import TOLERANCE, differences, shared_pictures, write_random_weights  # noqa: E402
 
 # GFLOPs by the authors' own words (YOLOv3's at pjreddie.com/darknet/yolo), for the input that the cfg has.
 PUBLISHED = {

@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def _epochs(args: argparse.Namespace) -> list[float]:
-    from gluon_yolo.data.loader import TrainLoader
+    from gluon_yolo.data.loading.loader import TrainLoader
     from gluon_yolo.data.transforms import augmentation
     from gluon_yolo.data.voc.dataset import open_voc
     from gluon_yolo.spec import DetectionSpec

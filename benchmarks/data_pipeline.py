@@ -27,11 +27,11 @@ import numpy as np
 from alive import alive
 
 from gluon_yolo.data.dataset import Dataset, PictureFiles
-from gluon_yolo.data.loader import TrainLoader
-from gluon_yolo.data.record.source import RecordSource
-from gluon_yolo.data.record.writer import RecordWriter
-from gluon_yolo.data.report import Report
-from gluon_yolo.data.sampler import Job, Sampler
+from gluon_yolo.data.loading.loader import TrainLoader
+from gluon_yolo.data.loading.sampler import Job, Sampler
+from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.recordio.source import RecordSource
+from gluon_yolo.data.recordio.writer import RecordWriter
 from gluon_yolo.data.synthetic import generate
 from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.data.voc.dataset import open_voc

@@ -38,14 +38,15 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
 sys.path.insert(0, str(ROOT))  # for the tests' random networks
 
-from gluon_yolo.data.pictures import read_picture  # noqa: E402
+from gluon_yolo.data.images.read import read_picture  # noqa: E402
 from gluon_yolo.errors import MissingDependency, UserError  # noqa: E402
-from gluon_yolo.export.formats import FORMATS, export  # noqa: E402
-from gluon_yolo.export.parity import Bound, Parity, Reference, WrongResults  # noqa: E402
-from gluon_yolo.inference import mxnet_runtime, runtimes  # noqa: E402
-from gluon_yolo.inference.fit import Fit  # noqa: E402
-from gluon_yolo.inference.model_file import ModelFile, find_model_file, weights_of  # noqa: E402
-from gluon_yolo.nn import architecture, weights  # noqa: E402
+from gluon_yolo.export.api import FORMATS, export  # noqa: E402
+from gluon_yolo.export.verify import Bound, Parity, Reference, WrongResults  # noqa: E402
+from gluon_yolo.inference.model_record import ModelFile, find_model_file, weights_of  # noqa: E402
+from gluon_yolo.inference.preprocess import Fit  # noqa: E402
+from gluon_yolo.inference.runtimes import mxnet, registry  # noqa: E402
+from gluon_yolo.models.build import find_architecture  # noqa: E402
+from gluon_yolo.weights.load import load_weights  # noqa: E402
 from tests.export.networks import settled  # noqa: E402
 
 ZOO = (
@@ -55,7 +56,7 @@ ZOO = (
     "yolo3_darknet53_voc",
 )
 FASTESTV2 = "yolo_fastestv2_coco"
-RUNTIME = {kind: name for name, runtime in runtimes.RUNTIMES.items() for kind in runtime.formats[:1]}
+RUNTIME = {kind: name for name, runtime in registry.RUNTIMES.items() for kind in runtime.formats[:1]}
 BEST = 100
 PICTURES = 20
 
@@ -126,15 +127,15 @@ def load_model(name: str, known: dict[str, tuple[str, Path | None]]) -> Model:
         path = Path(name)
         file = find_model_file(path)
         record = ModelFile.read(file)
-        net = mxnet_runtime.from_record(record, file.parent, weights_of(path))
+        net = mxnet.from_record(record, file.parent, weights_of(path))
         return Model(path.name, net, True, record.size_hw, record.fit)
     source, trained = known[name]
-    found = architecture.find(source)
+    found = find_architecture(source)
     if trained is None:
         return Model(name, settled(source), False, found.size_hw, found.fit)
     net = found.build()
     net.initialize_weights()
-    weights.load(net, trained)
+    load_weights(net, trained)
     return Model(name, net, True, found.size_hw, found.fit)
 
 
@@ -169,11 +170,11 @@ def compare_model(table: Table, model: Model, pictures: list[np.ndarray]) -> Non
 def run(done: Any, kind: str, model: Model) -> Any:
     """Return what runs an export: pixels to boxes and scores."""
     if done.record is not None:
-        return runtimes.load(RUNTIME[kind], ModelFile.read(done.record), done.folder)
-    from gluon_yolo.darknet import files
+        return registry.load(RUNTIME[kind], ModelFile.read(done.record), done.folder)
+    from gluon_yolo.weights import darknet_model
 
     weights_file, _, cfg = (done.folder / file for file in done.files[kind])
-    return mxnet_runtime.from_block(files.load(cfg, weights_file, model.net.spec.class_names)[0])
+    return mxnet.from_block(darknet_model.load(cfg, weights_file, model.net.spec.class_names)[0])
 
 
 def compare_folder(table: Table, folder: Path, run: Path, pictures: list[np.ndarray]) -> None:
@@ -186,7 +187,7 @@ def compare_folder(table: Table, folder: Path, run: Path, pictures: list[np.ndar
         if graph.cut == "nms" and not graph.decoded:
             table.leave_out(f"{folder} as {kind}", "ends behind suppression; write it with --cut decoded")
             continue
-        network = runtimes.load(RUNTIME[kind], record, file.parent)
+        network = registry.load(RUNTIME[kind], record, file.parent)
         size = sum((file.parent / name).stat().st_size for name in graph.files)
         table.add(model, kind, record.precision, reference, network, size)
 

@@ -34,19 +34,20 @@ from gluon_yolo.cli import main as command
 from gluon_yolo.cli import quantize as quantize_command
 from gluon_yolo.cli import quantize_data
 from gluon_yolo.errors import UserError
-from gluon_yolo.export import onnx_int8, quantize
-from gluon_yolo.export.calibration import read
-from gluon_yolo.export.formats import export
-from gluon_yolo.export.int8_formats import OnnxInt8
-from gluon_yolo.inference.fit import Fit
-from gluon_yolo.inference.model_file import ModelFile
-from gluon_yolo.inference.runtime import has_vnni
+from gluon_yolo.export.api import export
+from gluon_yolo.export.onnx import int8 as onnx_int8
+from gluon_yolo.export.quantize import search
+from gluon_yolo.export.quantize.backends import OnnxInt8
+from gluon_yolo.export.quantize.calibrate import read
+from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.inference.runtimes.base import has_vnni
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
 DARKNET = ("nano-coco", "yolo-fastest-1.1")
 QEMU = ["qemu-x86_64", "-cpu", "Haswell-noTSX,-pcid,-x2apic,-tsc-deadline,-invpcid"]
-WITHOUT = "import gluon_yolo.inference.runtime as r; r.processor_has = lambda *_: False; "
+WITHOUT = "import gluon_yolo.inference.runtimes.base as r; r.processor_has = lambda *_: False; "
 EVAL = "import sys; from gluon_yolo.cli import main; sys.exit(main(sys.argv[1:]))"
 # weights, how they are computed: in which folder, and whether the processor's flags are hidden.
 FORMS = (
@@ -120,10 +121,10 @@ def write(args: argparse.Namespace, folder: Path) -> None:
     pictures = read(data.calibration, range(len(data.calibration)), request.size_hw, Fit(request.fit))
     int8 = OnnxInt8(request)
     ranges = int8.calibrate([pictures], "minmax", lambda *_: None)
-    choice = quantize.Choice("minmax", ranges, (), 0.0, True, {})
-    quantize.write(request, folder / "held", [(int8, choice)])
+    choice = search.Choice("minmax", ranges, (), 0.0, True, {})
+    search.write(request, folder / "held", [(int8, choice)])
     int8._int8 = SimpleNamespace(quantize=functools.partial(onnx_int8.quantize, portable=False))
-    path, _ = quantize.write(request, folder / "plain", [(int8, choice)])
+    path, _ = search.write(request, folder / "plain", [(int8, choice)])
     record = ModelFile.read(path)
     shutil.copytree(folder / "plain", folder / "exact")
     graph = dataclasses.replace(record.graphs["onnx"], portable=False)

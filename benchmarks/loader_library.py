@@ -22,9 +22,9 @@ import cv2
 import numpy as np
 from alive import alive
 
-from gluon_yolo.assign import pad_targets
-from gluon_yolo.data.loader import TrainLoader
-from gluon_yolo.data.sampler import Job, Sampler
+from gluon_yolo.assigners import pad_targets
+from gluon_yolo.data.loading.loader import TrainLoader
+from gluon_yolo.data.loading.sampler import Job, Sampler
 from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.data.voc.dataset import open_voc
 from gluon_yolo.spec import DetectionSpec

@@ -95,12 +95,12 @@ def write(name: str, known: dict, data: Path, folder: Path) -> str:
     import onnxruntime
     from export_parity import load_model
 
-    from gluon_yolo.compat import mx
-    from gluon_yolo.data.pictures import read_picture
-    from gluon_yolo.export.onnx_file import make_model, write_model
-    from gluon_yolo.export.parity import Reference
-    from gluon_yolo.export.symbol_reader import read_network
-    from gluon_yolo.inference.fit import Fit
+    from gluon_yolo.data.images.read import read_picture
+    from gluon_yolo.export.ir.read_symbol import read_network
+    from gluon_yolo.export.onnx.write import make_model, write_model
+    from gluon_yolo.export.verify import Reference
+    from gluon_yolo.inference.preprocess import Fit
+    from gluon_yolo.mxnet_compat import mx
 
     model = load_model(name, known)
     net, fit = model.net, Fit(model.fit)

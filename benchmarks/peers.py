@@ -74,7 +74,7 @@ class Sides(Workers):
     """
 
     def __init__(self, script: str, words: list[str]) -> None:
-        from gluon_yolo.cores import physical_cores
+        from gluon_yolo.system.cpu import physical_cores
 
         ours = os.environ.get("OMP_NUM_THREADS", str(physical_cores()))
         self.threads = {
@@ -100,9 +100,9 @@ def serve(answers: dict[str, Callable[[], Any]]) -> int:
 
 def import_gluoncv():
     """Import mxnet and GluonCV with only NumPy's removed names prepared; threads are left to mxnet."""
-    from gluon_yolo import numpy_names
+    from gluon_yolo import numpy_compat
 
-    numpy_names.restore()
+    numpy_compat.restore()
     import mxnet
 
     sys.modules.setdefault("torch", None)

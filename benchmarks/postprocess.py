@@ -20,10 +20,10 @@ import cv2
 import numpy as np
 from alive import alive
 
-from gluon_yolo.boxes import select
 from gluon_yolo.inference.decode import RawMaps, decode
-from gluon_yolo.inference.fit import Fit
 from gluon_yolo.inference.predictor import FARTHEST
+from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.nms import select
 from gluon_yolo.spec import DetectionSpec
 
 OBJECTS, PER_OBJECT, CLASSES, ANCHORS, SIZE = 100, 4, 80, 10647, 416

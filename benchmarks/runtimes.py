@@ -41,7 +41,7 @@ from runtime_models import (
     prepare_pictures,
 )
 
-from gluon_yolo.inference.runtimes import RUNTIMES, load
+from gluon_yolo.inference.runtimes.registry import RUNTIMES, load
 
 SCORE_THRESHOLD = 0.3
 NMS_THRESHOLD = 0.45
@@ -220,7 +220,7 @@ def serve_side(task: dict[str, Any]) -> int:
 
 def model_record(folder: Path) -> Any:
     """Return the record of an exported model."""
-    from gluon_yolo.inference.model_file import ModelFile, find_model_file
+    from gluon_yolo.inference.model_record import ModelFile, find_model_file
 
     return ModelFile.read(find_model_file(folder))
 
@@ -234,9 +234,9 @@ def auto(folder: Path) -> str:
 
 def our_side(row: Row, folder: Path, threads: int) -> tuple[Callable, Callable, Callable]:
     """Return a runtime's ways from a file to the input, from that to boxes, and from the file to rows."""
-    from gluon_yolo.data.pictures import read_picture
-    from gluon_yolo.inference.fit import Fit
+    from gluon_yolo.data.images.read import read_picture
     from gluon_yolo.inference.predictor import Predictor
+    from gluon_yolo.inference.preprocess import Fit
 
     record = model_record(folder / row.folder)
     network = load(row.runtime, record, folder / row.folder)

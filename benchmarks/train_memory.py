@@ -103,20 +103,20 @@ def main() -> int:
 def measure(case: dict[str, Any], steps: int) -> int:
     """Train and validate in this process; print the estimate and the measurement in bytes."""
     if case["syncbn"]:
-        from gluon_yolo import cpu_devices
+        from gluon_yolo.system import cpu
 
-        cpu_devices.prepare()
+        cpu.prepare()
     import numpy as np
 
-    from gluon_yolo import memory
-    from gluon_yolo.compat import mx, nd
-    from gluon_yolo.engine.step import TrainStep
-    from gluon_yolo.engine.train_memory import TrainMemory
     from gluon_yolo.inference.predictor import Predictor
-    from gluon_yolo.nn import architecture
+    from gluon_yolo.models.build import find_architecture
+    from gluon_yolo.mxnet_compat import mx, nd
+    from gluon_yolo.system import memory
+    from gluon_yolo.training.memory_estimate import TrainMemory
+    from gluon_yolo.training.step import TrainStep
 
     name, sides = case["network"], case["sides"]
-    known = architecture.find(str(CFGS / name) if name.endswith(".cfg") else name)
+    known = find_architecture(str(CFGS / name) if name.endswith(".cfg") else name)
     names = [f"class {number}" for number in range(case["classes"])]
     contexts = [mx.cpu(index) for index in range(case["devices"])]
     net = known.build(names, None, "sync" if case["syncbn"] else "bn", len(contexts))
@@ -142,9 +142,9 @@ def random_batch(rng: Any, count: int, size_hw: tuple[int, int], spec: Any) -> A
     """Return a batch of noise with objects of any size."""
     import numpy as np
 
-    from gluon_yolo.assign import assign, pad_targets
-    from gluon_yolo.data.loader import Batch
-    from gluon_yolo.structures import Detections
+    from gluon_yolo.assigners import assign, pad_targets
+    from gluon_yolo.data.loading.loader import Batch
+    from gluon_yolo.detections import Detections
 
     rows = []
     for _ in range(count):

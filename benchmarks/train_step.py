@@ -81,12 +81,12 @@ def batches(args: argparse.Namespace):
 
 def our_side(args: argparse.Namespace):
     """Return this package's step: milliseconds of the targets and of the rest."""
-    from gluon_yolo.assign import assign, pad_targets
-    from gluon_yolo.compat import mx, nd
-    from gluon_yolo.data.loader import Batch
-    from gluon_yolo.engine.step import TrainStep
-    from gluon_yolo.nn import zoo
-    from gluon_yolo.structures import Detections
+    from gluon_yolo.assigners import assign, pad_targets
+    from gluon_yolo.data.loading.loader import Batch
+    from gluon_yolo.detections import Detections
+    from gluon_yolo.models import zoo
+    from gluon_yolo.mxnet_compat import mx, nd
+    from gluon_yolo.training.step import TrainStep
 
     net = zoo.build(args.network)
     net.initialize_weights(seed=0)
@@ -110,10 +110,10 @@ def our_side(args: argparse.Namespace):
 
 def refuse_too_much(net: Any, size_hw: tuple[int, int], batch_size: int) -> None:
     """End with a line where memory is short, before the system does without one; GluonCV takes more."""
-    from gluon_yolo import memory
-    from gluon_yolo.engine.memory_check import Wanted, check
-    from gluon_yolo.engine.train_memory import TrainMemory
     from gluon_yolo.errors import UserError
+    from gluon_yolo.system import memory
+    from gluon_yolo.training.memory_check import Wanted, check
+    from gluon_yolo.training.memory_estimate import TrainMemory
 
     there = memory.look()
     try:

@@ -25,11 +25,11 @@ from alive import alive
 from gluon_yolo.cli.demo_outputs import Outputs
 from gluon_yolo.cli.demo_results import Found
 from gluon_yolo.cli.demo_video import look_at_video
+from gluon_yolo.drawing.draw import draw
+from gluon_yolo.inference.inputs import ResultNames, Source
 from gluon_yolo.inference.predictor import Predictor
-from gluon_yolo.inference.sources import ResultNames, Source
 from gluon_yolo.inference.video import VideoReader, VideoWriter
 from gluon_yolo.spec import DetectionSpec
-from gluon_yolo.visualize import draw
 
 SIZE_HW = (720, 1280)
 WAIT_SECONDS = 0.015

@@ -9,22 +9,23 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from gluon_yolo.data.formats import open_source
-    from gluon_yolo.inference.predictor import Predictor
-    from gluon_yolo.nn.zoo import build
-    from gluon_yolo.spec import DetectionSpec
-    from gluon_yolo.structures import Detections
+from gluon_yolo._version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from gluon_yolo.data.registry import open_source
+    from gluon_yolo.detections import Detections
+    from gluon_yolo.inference.predictor import Predictor
+    from gluon_yolo.models.zoo import build
+    from gluon_yolo.spec import DetectionSpec
+
 __all__ = ["DetectionSpec", "Detections", "Predictor", "__version__", "build", "open_source"]
 
 _HOMES = {
     "DetectionSpec": "gluon_yolo.spec",
-    "Detections": "gluon_yolo.structures",
+    "Detections": "gluon_yolo.detections",
     "Predictor": "gluon_yolo.inference.predictor",
-    "build": "gluon_yolo.nn.zoo",
-    "open_source": "gluon_yolo.data.formats",
+    "build": "gluon_yolo.models.zoo",
+    "open_source": "gluon_yolo.data.registry",
 }
 
 

@@ -28,9 +28,9 @@ class DetectionSpec:
         class_names: C names, in the order of the class channels.
         anchors: per level a tuple of (width, height) in input pixels; levels by ascending stride.
         strides: input pixels per cell of each level, ascending.
-        box_coding: name of the box coding (:mod:`gluon_yolo.nn.coding`).
-        score_rule: what a raw map holds, and how it gives scores (:mod:`gluon_yolo.nn.scores`).
-        assigner: which anchors answer for an object in training (:mod:`gluon_yolo.assign`).
+        box_coding: name of the box coding (:mod:`gluon_yolo.models.box_coder`).
+        score_rule: what a raw map holds, and how it gives scores (:mod:`gluon_yolo.models.head_layout`).
+        assigner: which anchors answer for an object in training (:mod:`gluon_yolo.assigners`).
         ignore_iou: a prediction that overlaps a ground-truth box more than this is no negative.
         xy_scales: per level how far a centre reaches, in cells: 1 is its own cell, 1.1 also a twentieth of a
             cell beyond each edge (Bochkovskiy et al. 2020, section 3.4; darknet's ``scale_x_y``). Empty is 1

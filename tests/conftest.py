@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import pytest
 
-from gluon_yolo import cpu_devices
-from gluon_yolo.heartbeat import HEARTBEAT
+from gluon_yolo.progress.heartbeat import HEARTBEAT
+from gluon_yolo.system import cpu
 
-cpu_devices.prepare()  # here, since mxnet is imported once for all tests
+cpu.prepare()  # here, since mxnet is imported once for all tests
 
 ROOT = Path(__file__).resolve().parent.parent
 

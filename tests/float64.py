@@ -14,9 +14,9 @@ from unittest import mock
 
 import numpy as np
 
-from gluon_yolo.compat import autograd, gluon, mx, nd
-from gluon_yolo.nn.layers import Normalize
-from gluon_yolo.nn.weights import structural_parameters
+from gluon_yolo.models.layers import Normalize
+from gluon_yolo.mxnet_compat import autograd, gluon, mx, nd
+from gluon_yolo.weights.load import structural_parameters
 
 # A parameter whose gradient is this much smaller than all gradients together is judged as if it were not:
 # it has but the rounding of those that it is the small difference of.
@@ -107,7 +107,7 @@ def block_values(
         inputs: its arrays.
         dtype: to compute in.
         parameters: to set first, by structural name; as they are when None.
-        hybridize: as one planned graph, as :class:`gluon_yolo.engine.step.TrainStep` has it.
+        hybridize: as one planned graph, as :class:`gluon_yolo.training.step.TrainStep` has it.
         gradients: of the weighted sum of all outputs, the weights drawn; False gives the outputs alone.
         seed: of the weights.
     """

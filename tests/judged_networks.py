@@ -7,18 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from gluon_yolo import settled
-from gluon_yolo.assign import assign, pad_targets
-from gluon_yolo.compat import autograd, gluon, mx, nd
-from gluon_yolo.data.pictures import read_picture
+from gluon_yolo import parameter_io
+from gluon_yolo.assigners import assign, pad_targets
+from gluon_yolo.data.images.read import read_picture
 from gluon_yolo.data.transforms import resize
-from gluon_yolo.engine.step import TrainStep
+from gluon_yolo.detections import Detections
 from gluon_yolo.losses import make_loss
-from gluon_yolo.nn import architecture, weights
-from gluon_yolo.nn.detector import DetectionNetwork
-from gluon_yolo.nn.layers import hold_statistics
+from gluon_yolo.models.build import Architecture, find_architecture
+from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.models.layers import hold_statistics
+from gluon_yolo.mxnet_compat import autograd, gluon, mx, nd
 from gluon_yolo.spec import DetectionSpec
-from gluon_yolo.structures import Detections
+from gluon_yolo.training.step import TrainStep
+from gluon_yolo.weights.load import load_weights
 from tests.float64 import Difference, difference, in_float64, network_gradients
 
 BATCH_SIZE = 2
@@ -65,12 +66,12 @@ FAST = ("mobilenet0.25", "mobilenetv2_0.25", "fastestv2", "fastest", "fastest v2
         "yoloface-500k", "yoloface-500k v2", "yoloface-50k", "yolov3-tiny")  # fmt: skip
 
 
-def find(name: str, data: Path) -> tuple[architecture.Architecture, Path | None]:
+def find(name: str, data: Path) -> tuple[Architecture, Path | None]:
     """Return a network of the table, and where its trained weights are."""
     network, own = NETWORKS[name]
     if network.endswith(".cfg"):
         network = str(data / network)
-    return architecture.find(network), data / own if own else None
+    return find_architecture(network), data / own if own else None
 
 
 def make_batch(
@@ -99,7 +100,7 @@ def make_batch(
 def trained(net: DetectionNetwork, path: Path) -> None:
     """Give a network the weights of a file."""
     net.initialize_weights(seed=0)
-    weights.load(net, path)
+    load_weights(net, path)
 
 
 def drawn(net: DetectionNetwork, pictures: np.ndarray) -> None:
@@ -154,8 +155,8 @@ def held_to_float64(
         sizes_hw: of the batches that one graph is given, one after the other.
 
     Returns:
-        For each batch the graph as :class:`gluon_yolo.engine.step.TrainStep` has it, and plain float32: what
-        these have in common is rounding.
+        For each batch the graph as :class:`gluon_yolo.training.step.TrainStep` has it, and plain float32:
+        what these have in common is rounding.
     """
     found, own = find(name, data)
     spec = found.build().spec
@@ -188,7 +189,7 @@ def _gradients(net: DetectionNetwork, way: str, batches: list) -> list[dict[str,
         found = []
         for pictures, targets in batches:
             # As a validation between two epochs: it turns the weights into another layout.
-            settled.wait()
+            parameter_io.wait()
             for raw in net(nd.array(pictures[:1], dtype="uint8")):
                 raw.wait_to_read()
             found.append(network_gradients(net, loss, pictures, targets))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon_yolo.compat import mx
-from gluon_yolo.nn import zoo
+from gluon_yolo.models import zoo
+from gluon_yolo.mxnet_compat import mx
 
 CLASSES = ("circle", "square", "star")
 

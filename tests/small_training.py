@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from gluon_yolo.cli import main
-from gluon_yolo.compat import mx
 from gluon_yolo.data.synthetic import generate
-from gluon_yolo.engine.metrics_csv import MetricsCSV
-from gluon_yolo.inference.model_file import weights_of
+from gluon_yolo.inference.model_record import weights_of
+from gluon_yolo.mxnet_compat import mx
+from gluon_yolo.training.metrics_csv import MetricsCSV
 
 ROOT = Path(__file__).resolve().parents[1]
 DOOR = [sys.executable, str(ROOT / "train_yolo3_mobilenet.py")]

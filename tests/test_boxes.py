@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gluon_yolo import boxes
+from gluon_yolo import boxes, nms
 
 
 def array(*rows) -> np.ndarray:
@@ -98,7 +98,7 @@ NMS_CASES = [
 
 @pytest.mark.parametrize(("rows", "scores", "class_ids", "threshold", "kept"), NMS_CASES)
 def test_nms_by_hand(rows, scores, class_ids, threshold, kept):
-    given = boxes.nms(
+    given = nms.nms(
         array(*rows), np.array(scores, dtype=np.float32), np.array(class_ids, dtype=int), threshold
     )
     assert given.tolist() == kept
@@ -110,7 +110,7 @@ def test_nms_equals_the_plain_way(seed):
     candidates, scores = random_boxes(rng, 60), rng.permutation(60) / 60
     class_ids = rng.integers(0, 3, 60)
     for threshold in (0.1, 0.45, 0.8):
-        kept = boxes.nms(candidates, scores, class_ids, threshold)
+        kept = nms.nms(candidates, scores, class_ids, threshold)
         assert kept.tolist() == plain_nms(candidates, scores, class_ids, threshold)
 
 
@@ -145,7 +145,7 @@ def test_select_equals_the_plain_way(score_threshold, nms_threshold, max_candida
     anchors = random_boxes(rng, 30)
     scores = (rng.permutation(90).reshape(30, 3) / 90).astype(np.float32)
     limits = (score_threshold, nms_threshold, max_candidates, max_detections)
-    found = boxes.select(anchors, scores, *limits)
+    found = nms.select(anchors, scores, *limits)
     expected = plain_select(anchors, scores, *limits)
     assert found.class_ids.tolist() == [c for c, _, _ in expected]
     np.testing.assert_array_equal(found.scores, np.array([s for _, s, _ in expected], dtype=np.float32))
@@ -154,7 +154,7 @@ def test_select_equals_the_plain_way(score_threshold, nms_threshold, max_candida
 
 def test_select_gives_one_box_two_classes():
     """An anchor may be reported under each class that it scores for; a score at the threshold is out."""
-    found = boxes.select(
+    found = nms.select(
         array([0, 0, 9, 9]), np.array([[0.5, 0.25, 0.75]], dtype=np.float32), score_threshold=0.25
     )
     assert found.class_ids.tolist() == [2, 0]
@@ -162,7 +162,7 @@ def test_select_gives_one_box_two_classes():
 
 @pytest.mark.parametrize("shape", [(0, 3), (4, 3)])
 def test_select_of_nothing(shape):
-    found = boxes.select(np.zeros((shape[0], 4), np.float32), np.zeros(shape, np.float32))
+    found = nms.select(np.zeros((shape[0], 4), np.float32), np.zeros(shape, np.float32))
     assert len(found) == 0 and found.boxes.shape == (0, 4) and found.scores is not None
 
 
@@ -170,7 +170,7 @@ def test_select_leaves_out_what_is_nowhere():
     """Before it counts candidates: boxes far off or without numbers displace none."""
     rows = array([0, 0, 9, 9], [0, 0, 1e30, 9], [0, np.nan, 9, 9], [20, 0, np.inf, 9], [20, 20, 30, 30])
     scores = np.array([[0.5], [0.9], [0.8], [0.7], [0.4]], dtype=np.float32)
-    found = boxes.select(rows, scores, max_candidates=2, farthest=1e6)
+    found = nms.select(rows, scores, max_candidates=2, farthest=1e6)
     assert found.boxes.tolist() == [[0, 0, 9, 9], [20, 20, 30, 30]]
 
 
@@ -185,14 +185,14 @@ def test_nms_of_many_boxes(classes, most):
     class_ids = rng.integers(0, classes, 350)
     expected = plain_nms(rows, scores, class_ids, 0.3)
     assert 20 < len(expected) < 250
-    assert boxes.nms(rows, scores, class_ids, 0.3, most).tolist() == expected[:most]
+    assert nms.nms(rows, scores, class_ids, 0.3, most).tolist() == expected[:most]
 
 
 @pytest.mark.parametrize(
     ("detections", "candidates"), [(1, 400), (100, 400), (101, 808), (300, 2400), (1000, 8000)]
 )
 def test_candidates_follow_the_detections(detections, candidates):
-    assert boxes.candidates_for(detections) == candidates
+    assert nms.candidates_for(detections) == candidates
 
 
 def crowd(objects: int, each: int) -> tuple[np.ndarray, np.ndarray]:
@@ -215,7 +215,7 @@ def crowd(objects: int, each: int) -> tuple[np.ndarray, np.ndarray]:
     ],
 )
 def test_choose_says_what_a_limit_left_out(objects, each, limits, found, left_out):
-    chosen = boxes.choose(*crowd(objects, each), **limits)
+    chosen = nms.choose(*crowd(objects, each), **limits)
     assert len(chosen.found) == found and chosen.left_out == pytest.approx(left_out, abs=1e-6)
 
 
@@ -223,7 +223,7 @@ def test_agnostic_suppression_is_between_all_classes():
     """A cat and a dog in one place, and the dog's box again a little off; a bird elsewhere."""
     rows = array([0, 0, 10, 10], [0, 0, 10, 9], [50, 0, 60, 10])
     scores = np.array([[0.9, 0.8, 0], [0, 0.7, 0], [0, 0, 0.4]], dtype=np.float32)
-    apart, together = (boxes.select(rows, scores, agnostic=agnostic) for agnostic in (False, True))
+    apart, together = (nms.select(rows, scores, agnostic=agnostic) for agnostic in (False, True))
     assert list(zip(apart.class_ids.tolist(), apart.boxes[:, 0])) == [(0, 0), (1, 0), (2, 50)]
     assert list(zip(together.class_ids.tolist(), together.boxes[:, 0])) == [(0, 0), (2, 50)]
 
@@ -232,6 +232,6 @@ def test_classes_that_are_not_wanted_take_no_part():
     """They take no other's place, neither by suppression nor by their number."""
     rows = array([0, 0, 10, 10], [0, 0, 10, 9], [50, 0, 60, 10])
     scores = np.array([[0.9, 0, 0.5], [0.8, 0, 0.3], [0.7, 0.2, 0.6]], dtype=np.float32)
-    found = boxes.select(rows, scores, max_detections=2, agnostic=True, wanted=np.array([1, 2]))
+    found = nms.select(rows, scores, max_detections=2, agnostic=True, wanted=np.array([1, 2]))
     assert found.class_ids.tolist() == [2, 2] and found.boxes[:, 0].tolist() == [50, 0]
     np.testing.assert_allclose(found.scores, [0.6, 0.5])

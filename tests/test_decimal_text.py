@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from gluon_yolo.decimal_text import exact, rounded
+from gluon_yolo.text import exact, rounded
 
 
 @pytest.mark.parametrize(

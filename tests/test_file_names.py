@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gluon_yolo.engine.run_folder import RunFolder
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.hold import held
+from gluon_yolo.export.folder_lock import held
 from gluon_yolo.file_names import LONGEST, check_name, check_text, made_name
+from gluon_yolo.training.run_dir import RunFolder
 
 
 @pytest.mark.parametrize(

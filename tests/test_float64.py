@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gluon_yolo.compat import autograd, nd
-from gluon_yolo.nn import zoo
-from gluon_yolo.nn.layers import hold_statistics
-from gluon_yolo.nn.weights import structural_parameters
+from gluon_yolo.models import zoo
+from gluon_yolo.models.layers import hold_statistics
+from gluon_yolo.mxnet_compat import autograd, nd
+from gluon_yolo.weights.load import structural_parameters
 from tests import own_process
-from tests.darknet import small
 from tests.float64 import in_float64
 from tests.judged_networks import batch_norms, drawn
+from tests.models.darknet import small
 
 STEP = 1e-5  # of a parameter, as a share of its own size
 # What larger cfgs have: pools beside their map, uneven routes, squeeze and excite, upsampling, shortcuts.

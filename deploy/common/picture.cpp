@@ -26,7 +26,7 @@ bool is_whole(const std::string& bytes) {
     return last != std::string::npos && last > place;
 }
 
-// Says why a file is not read, as Python's gluon_yolo/data/kinds.py and samples.py do: what OpenCV reads of other kinds,
+// Says why a file is not read, as Python's gluon_yolo/data/images/file_types.py and samples.py do: what OpenCV reads of other kinds,
 // which frame it takes, and whether it turns a WebP by its EXIF depends on its version. Empty where it is read.
 std::string refusal(const std::string& bytes) {
     const auto has = [&](std::size_t at, const std::string& words) { return bytes.compare(at, words.size(), words) == 0; };

@@ -15,12 +15,11 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from gluon_yolo import __version__
+from gluon_yolo._version import __version__
 from gluon_yolo.cli.calling import translate_log, typed
 from gluon_yolo.cli.parser import Parser
-from gluon_yolo.errors import UserError
-from gluon_yolo.heartbeat import HEARTBEAT
-from gluon_yolo.missing import explain
+from gluon_yolo.errors import UserError, explain
+from gluon_yolo.progress.heartbeat import HEARTBEAT
 
 # Kept here and not in the commands' modules, so that listing the commands imports none of them.
 COMMANDS = {

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_yolo.data.report import Report
+from gluon_yolo.data.quality.report import Report
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.split.lists import FORMATS, is_divided
 

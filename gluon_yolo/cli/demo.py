@@ -18,15 +18,14 @@ from gluon_yolo.cli.demo_outputs import Outputs, add_output_arguments, output_fo
 from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, records, summary
 from gluon_yolo.cli.demo_video import look_at_video
 from gluon_yolo.cli.demo_written import Written
-from gluon_yolo.cli.model_flags import add_model_arguments, model_files, open_predictor
-from gluon_yolo.cli.number_flags import Within
-from gluon_yolo.cli.outputs import check_outputs
-from gluon_yolo.cli.stopped import saying
-from gluon_yolo.data.pictures import decode_picture, read_picture
+from gluon_yolo.cli.flags.model import add_model_arguments, model_files, open_predictor
+from gluon_yolo.cli.flags.numbers import Within
+from gluon_yolo.cli.flags.outputs import check_outputs, saying
+from gluon_yolo.data.images.read import decode_picture, read_picture
 from gluon_yolo.errors import NotWritten, UserError
-from gluon_yolo.heartbeat import HEARTBEAT
-from gluon_yolo.inference.sources import ResultNames, Source, find_sources, left_out_of, looked_up
+from gluon_yolo.inference.inputs import ResultNames, Source, find_sources, left_out_of, looked_up
 from gluon_yolo.inference.web import LONGEST, SECONDS
+from gluon_yolo.progress.heartbeat import HEARTBEAT
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:

@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from gluon_yolo.atomic import writing
+from gluon_yolo.atomic_io import writing
 from gluon_yolo.cli.demo_written import Written
-from gluon_yolo.cli.number_flags import Within
-from gluon_yolo.cli.outputs import make_folder
-from gluon_yolo.drawing import draw
+from gluon_yolo.cli.flags.numbers import Within
+from gluon_yolo.cli.flags.outputs import make_folder
+from gluon_yolo.detections import Detections
+from gluon_yolo.drawing.draw import draw
 from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import made_name
-from gluon_yolo.inference.predictions import format_predictions
-from gluon_yolo.inference.sources import ResultNames
-from gluon_yolo.structures import Detections
-from gluon_yolo.visualize import write_picture
+from gluon_yolo.inference.detections_text import format_predictions
+from gluon_yolo.inference.inputs import ResultNames
+from gluon_yolo.visualize.grid import write_picture
 
 CROPS, LABELS, NAMES = "crops", "labels", "classes.names"
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from gluon_yolo.atomic import replacing, writing
-from gluon_yolo.boxes import candidates_for
-from gluon_yolo.cli.outputs import make_folder
-from gluon_yolo.structures import Detections
+from gluon_yolo.atomic_io import replacing, writing
+from gluon_yolo.cli.flags.outputs import make_folder
+from gluon_yolo.detections import Detections
+from gluon_yolo.nms import candidates_for
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from gluon_yolo.bars import Bar
 from gluon_yolo.cli.demo_outputs import Outputs
 from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, records, summary
-from gluon_yolo.cli.outputs import make_folder
-from gluon_yolo.inference.sources import Source
-from gluon_yolo.inference.stages import ReadAhead, WriteBehind
+from gluon_yolo.cli.flags.outputs import make_folder
+from gluon_yolo.detections import Detections
+from gluon_yolo.inference.inputs import Source
+from gluon_yolo.inference.pipeline import ReadAhead, WriteBehind
 from gluon_yolo.inference.streams import SECONDS, StreamReader
 from gluon_yolo.inference.video import VideoReader, VideoWriter
-from gluon_yolo.structures import Detections
+from gluon_yolo.progress.bar import Bar
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:

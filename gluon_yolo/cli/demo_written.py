@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from gluon_yolo.atomic import writing
+from gluon_yolo.atomic_io import writing
 
 NOTES = ".gluon-yolo-demo"
 _Stamp = tuple[int, int]

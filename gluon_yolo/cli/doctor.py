@@ -13,9 +13,8 @@ import sys
 from types import ModuleType
 
 import gluon_yolo
-from gluon_yolo import cores, cuda
-from gluon_yolo.errors import UserError
-from gluon_yolo.missing import explain
+from gluon_yolo.errors import UserError, explain
+from gluon_yolo.system import cpu, cuda
 
 HELP = """\
 Print the versions of what is installed, the processor cores and GPUs, the runtimes for exported models, and
@@ -57,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
             _row(pip_name, problem + (f" (without it: {purpose})" if purpose else " (needed to train)"))
 
     print("\nprocessor")
-    here = cores.look()
+    here = cpu.look()
     _row("cores", str(here))
     chosen = "as OMP_NUM_THREADS says" if threads_asked else "physical cores; OMP_NUM_THREADS=N overrides"
     _row("threads", f"{threads_asked or here.usable} ({chosen})")
@@ -87,9 +86,9 @@ def _problem_of(module: str) -> str | None:
     """Import a package for real, and say in one sentence why that failed; None when it did not."""
     try:
         if module == "mxnet":
-            _try_convolution(importlib.import_module("gluon_yolo.compat"))
+            _try_convolution(importlib.import_module("gluon_yolo.mxnet_compat"))
         elif module == "gluoncv":
-            importlib.import_module("gluon_yolo.compat").gluoncv()
+            importlib.import_module("gluon_yolo.mxnet_compat").gluoncv()
         else:
             importlib.import_module(module)
     except UserError as error:
@@ -126,7 +125,7 @@ def _version(module: str, pip_name: str) -> str:
 
 def _gpu_lines(mxnet_loads: bool) -> list[str]:
     if mxnet_loads:
-        return importlib.import_module("gluon_yolo.compat").gpu_report()
+        return importlib.import_module("gluon_yolo.mxnet_compat").gpu_report()
     return cuda.gpu_report(cuda_build=cuda.wheel() is not None)
 
 

@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gluon_yolo.boxes import LEAST_SCORE, SHOWN_SCORE
 from gluon_yolo.cli import eval_data
-from gluon_yolo.cli.data_flags import classes_of
 from gluon_yolo.cli.eval_data import open_data, with_own_data
-from gluon_yolo.cli.model_flags import add_model_arguments, model_files, open_predictor
-from gluon_yolo.cli.number_flags import Within
-from gluon_yolo.cli.outputs import check_outputs, make_folder, write_file
-from gluon_yolo.cli.stopped import saying
-from gluon_yolo.data.class_map import ClassMap
+from gluon_yolo.cli.flags.data import classes_of
+from gluon_yolo.cli.flags.model import add_model_arguments, model_files, open_predictor
+from gluon_yolo.cli.flags.numbers import Within
+from gluon_yolo.cli.flags.outputs import check_outputs, make_folder, saying, write_file
+from gluon_yolo.data.classes.mapping import ClassMap
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.engine.batch_trial import check_batch
-from gluon_yolo.engine.evaluate import Watch, evaluate
-from gluon_yolo.engine.out_of_memory import explained
-from gluon_yolo.metrics import Metric
-from gluon_yolo.metrics.coco_ap import COCOMetric, is_counted
-from gluon_yolo.metrics.f1 import F1Metric
-from gluon_yolo.metrics.table import class_table, coco_table, f1_line, f1_table
-from gluon_yolo.metrics.voc_ap import VOCMetric
-from gluon_yolo.structures import Detections
+from gluon_yolo.detections import Detections
+from gluon_yolo.drawing.draw import draw
+from gluon_yolo.evaluation.batch_trial import check_batch
+from gluon_yolo.evaluation.coco_ap import COCOMetric, is_counted
+from gluon_yolo.evaluation.evaluate import Watch, evaluate
+from gluon_yolo.evaluation.f1 import F1Metric
+from gluon_yolo.evaluation.metric import Metric
+from gluon_yolo.evaluation.table import class_table, coco_table, f1_line, f1_table
+from gluon_yolo.evaluation.voc_ap import VOCMetric
+from gluon_yolo.nms import LEAST_SCORE, SHOWN_SCORE
 from gluon_yolo.text import counted
-from gluon_yolo.visualize import draw, sheet, write_picture
+from gluon_yolo.training.out_of_memory import explained
+from gluon_yolo.visualize.grid import sheet, write_picture
 
 if TYPE_CHECKING:
     from gluon_yolo.inference.predictor import Predictor

@@ -8,12 +8,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo.cli.data_flags import add_data_arguments, classes_of, log_reports, open_datasets
+from gluon_yolo.cli.flags.data import add_data_arguments, classes_of, log_reports, open_datasets
+from gluon_yolo.data.classes.select import select
 from gluon_yolo.data.coco.dataset import open_coco
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.selection import select
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.model_file import ModelFile, find_model_file
+from gluon_yolo.inference.model_record import ModelFile, find_model_file
 
 log = logging.getLogger("gluon_yolo")
 
@@ -42,7 +42,7 @@ def with_own_data(args: argparse.Namespace) -> argparse.Namespace:
     run = None if any(getattr(args, name) for name in NAMED_BY) else _run_of(args.model)
     if run is None:
         return argparse.Namespace(**vars(args), run=None)
-    from gluon_yolo.engine.run_folder import RunFolder
+    from gluon_yolo.training.run_dir import RunFolder
 
     flags = _data_flags(RunFolder(run).args())
     place = flags.get("data") or flags.get("data_root")

@@ -9,26 +9,25 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gluon_yolo.boxes import LEAST_SCORE, USUAL_DETECTIONS
 from gluon_yolo.cli.calling import typed
-from gluon_yolo.cli.model_flags import (
+from gluon_yolo.cli.flags.model import (
     add_network_arguments,
     add_threshold_arguments,
     check_one_model,
     class_names_of,
     parse_size,
 )
-from gluon_yolo.cli.number_flags import Within
-from gluon_yolo.cli.outputs import check_outputs
-from gluon_yolo.cli.stopped import saying
+from gluon_yolo.cli.flags.numbers import Within
+from gluon_yolo.cli.flags.outputs import check_outputs, saying
 from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import made_name
-from gluon_yolo.inference.model_file import find_model_file, weights_of
 from gluon_yolo.inference.model_path import read_model
+from gluon_yolo.inference.model_record import find_model_file, weights_of
+from gluon_yolo.nms import LEAST_SCORE, USUAL_DETECTIONS
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
-    from gluon_yolo.export.formats import Exported
+    from gluon_yolo.export.api import Exported
     from gluon_yolo.export.request import Suppression
 
 HELP = """\
@@ -159,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
         )
     check_one_model(args, args.run, "RUN")
     check_outputs({}, {"--out": args.out})
-    from gluon_yolo.export.parity import WrongResults
+    from gluon_yolo.export.verify import WrongResults
 
     try:
         with saying(lambda: f"export; nothing is written to {args.out}"):
@@ -172,8 +171,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace, size_hw: tuple[int, int] | None) -> tuple[Model, Exported]:
-    from gluon_yolo.darknet.files import header_of
-    from gluon_yolo.export.formats import export
+    from gluon_yolo.export.api import export
+    from gluon_yolo.weights.darknet_model import header_of
 
     model = load_model(args)
     model = dataclasses.replace(model, size_hw=size_hw or model.size_hw)
@@ -201,18 +200,18 @@ def load_model(args: argparse.Namespace) -> Model:
         UserError: when it cannot be loaded, or cannot be exported.
     """
     if not args.run:
-        from gluon_yolo.inference.mxnet_runtime import from_weights
+        from gluon_yolo.inference.runtimes.mxnet import from_weights
 
         net, known = from_weights(args.network, args.weights, class_names_of(args))
         return Model(net, known.size_hw, known.fit)
     path = Path(args.run)
     record, file = read_model(path)
     if not record.is_run:
-        from gluon_yolo.export import exported
+        from gluon_yolo.export import model_dir
 
-        net = exported.load(record, file.parent)
+        net = model_dir.load(record, file.parent)
         return Model(net, record.size_hw, record.fit, record.origin, record.name, record.max_detections)
-    from gluon_yolo.inference.mxnet_runtime import from_record
+    from gluon_yolo.inference.runtimes.mxnet import from_record
 
     net = from_record(record, file.parent, weights_of(path))
     name = made_name(record.name) or None
@@ -248,7 +247,7 @@ def _say(model: Model, done: Exported, args: argparse.Namespace) -> None:
 
 def _alone(kind: str, args: argparse.Namespace, height: int, width: int) -> str:
     """Say what a format's files take alone, where that is fixed."""
-    from gluon_yolo.export.formats import FORMATS
+    from gluon_yolo.export.api import FORMATS
 
     if not (args.fixed_size and FORMATS[kind].fixable):
         return ""

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gluon_yolo.cli.calling import typed
+from gluon_yolo.cli.flags.train import DEFAULTS, Flags
 from gluon_yolo.cli.run_name import name_of_run
-from gluon_yolo.cli.train_arguments import DEFAULTS, Flags
 from gluon_yolo.cli.train_flags import flag_words, recipe_flags
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
-    from gluon_yolo.engine.progress import Progress
-    from gluon_yolo.engine.run_folder import RunFolder
+    from gluon_yolo.training.run_dir import RunFolder
+    from gluon_yolo.training.state import Progress
 
 # The first two are said in any case; the others are of the finished run alone, or another run's weights.
 _NOT_KEPT = frozenset(

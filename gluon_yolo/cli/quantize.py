@@ -5,33 +5,54 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gluon_yolo.boxes import SHOWN_SCORE
 from gluon_yolo.cli import quantize_data
 from gluon_yolo.cli.calling import typed
-from gluon_yolo.cli.export import (
-    Model,
-    add_suppression_arguments,
-    load_model,
-    suppression_of,
-)
-from gluon_yolo.cli.model_flags import add_network_arguments, check_one_model, parse_size
-from gluon_yolo.cli.number_flags import Within
-from gluon_yolo.cli.outputs import check_outputs
+from gluon_yolo.cli.export import Model, add_suppression_arguments, load_model, suppression_of
+from gluon_yolo.cli.flags.model import add_network_arguments, check_one_model, parse_size
+from gluon_yolo.cli.flags.numbers import Within
+from gluon_yolo.cli.flags.outputs import check_outputs, saying
 from gluon_yolo.cli.quantize_report import SHOWN, say, time_side_by_side, write_report
-from gluon_yolo.cli.quantize_stopped import left, written
-from gluon_yolo.cli.stopped import saying
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.hold import held
-from gluon_yolo.inference.fit import Fit
-from gluon_yolo.inference.runtime import import_package
+from gluon_yolo.export.folder_lock import held
+from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.inference.runtimes.base import import_package
+from gluon_yolo.nms import SHOWN_SCORE
 
 if TYPE_CHECKING:
-    from gluon_yolo.engine.judge import Judge
+    from gluon_yolo.evaluation.accuracy_drop import Judge
     from gluon_yolo.export.request import Request
+
+
+REPORT = "report.json"
+Written = Mapping[Path, tuple[int, int, int]]
+
+
+def written(out: Path) -> Written:
+    """Return the report's and the forms' files in a folder, with what changes when one is written anew."""
+    states = {path: path.stat() for path in (out / REPORT, *out.glob("*/*")) if path.is_file()}
+    return {path: (state.st_ino, state.st_mtime_ns, state.st_size) for path, state in states.items()}
+
+
+def left(out: Path, before: Written) -> str:
+    """Say what a stopped run leaves.
+
+    Args:
+        out: the folder that it wrote to.
+        before: what :func:`written` gave when it began.
+    """
+    new = [path for path, state in written(out).items() if before.get(path) != state]
+    folders = " and ".join(str(folder) for folder in sorted({path.parent for path in new} - {out}))
+    if not folders:
+        return f"nothing is written to {out}"
+    report = "is missing"
+    if out / REPORT in before:
+        report = "is new too" if out / REPORT in new else "is an earlier run's"
+    return f"what is in {folders} is whole; {out / REPORT} {report}"
+
 
 HELP = """\
 Write a trained or imported model in fewer bits, calibrated and scored on pictures, one folder a precision:
@@ -124,10 +145,9 @@ def _quantize(args: argparse.Namespace, out: Path, precisions: list[str], format
     print(data.note)
 
     from gluon_yolo.cli import quantize_forms as forms
-    from gluon_yolo.export.calibration import read
-    from gluon_yolo.export.parity import WrongResults
-    from gluon_yolo.inference.mxnet_precision import has_bfloat16
-    from gluon_yolo.inference.mxnet_runtime import from_block
+    from gluon_yolo.export.quantize.calibrate import read
+    from gluon_yolo.export.verify import WrongResults
+    from gluon_yolo.inference.runtimes.mxnet import from_block, has_bfloat16
 
     request = _request(args, model)
     reference = from_block(model.net)
@@ -206,7 +226,7 @@ def _request(args: argparse.Namespace, model: Model) -> Request:
 
 def _judge(data: quantize_data.Data, reference: Any, request: Request) -> Judge:
     """Return what scores the forms: the data's labels, or what the network in float finds."""
-    from gluon_yolo.engine.judge import Judge, found_by
+    from gluon_yolo.evaluation.accuracy_drop import Judge, found_by
     from gluon_yolo.inference.predictor import Predictor
 
     spec, size_hw, fit = request.net.spec, request.size_hw, Fit(request.fit)

@@ -9,21 +9,21 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_yolo.cli.data_flags import (
+from gluon_yolo.cli.flags.data import (
     add_class_arguments,
     classes_of,
     log_reports,
     open_datasets,
     source_of,
 )
-from gluon_yolo.cli.number_flags import Within
-from gluon_yolo.data.chosen import Chosen, open_unlabelled
+from gluon_yolo.cli.flags.numbers import Within
+from gluon_yolo.data.classes.spelling import Spellings
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.formats import SOURCES
-from gluon_yolo.data.picture_files import pictures_below
-from gluon_yolo.data.spellings import Spellings
+from gluon_yolo.data.images.files import pictures_below
+from gluon_yolo.data.registry import SOURCES
+from gluon_yolo.data.subset import Chosen, open_unlabelled
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.calibration import divided, drawn
+from gluon_yolo.export.quantize.calibrate import divided, drawn
 from gluon_yolo.text import counted
 
 log = logging.getLogger("gluon_yolo")

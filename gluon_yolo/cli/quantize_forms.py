@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.cli.quantize_report import Row
-from gluon_yolo.engine.judge import Judge
-from gluon_yolo.export import quantize
-from gluon_yolo.export.formats import export
-from gluon_yolo.export.int8_formats import INT8
+from gluon_yolo.evaluation.accuracy_drop import Judge
+from gluon_yolo.export.api import export
+from gluon_yolo.export.quantize import search
+from gluon_yolo.export.quantize.backends import INT8
 from gluon_yolo.export.request import Request
-from gluon_yolo.inference import runtimes
-from gluon_yolo.inference.model_file import ModelFile
-from gluon_yolo.inference.runtimes import RUNTIMES, Network
+from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.runtimes import registry
+from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
 
 SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")
 Form = tuple[Row, Network]
@@ -29,7 +29,7 @@ def in_float(request: Request, formats: Sequence[str], judge: Judge) -> list[For
 
     Args:
         request: the network, its name, size and thresholds.
-        formats: of :data:`gluon_yolo.export.formats.FORMATS`.
+        formats: of :data:`gluon_yolo.export.api.FORMATS`.
         judge: scores them; the symbol is its reference.
     """
     forms = []
@@ -70,7 +70,7 @@ def in_int8(
     made, missed = [], []
     for kind in formats:
         int8 = INT8[kind](request)
-        chosen = quantize.choose(
+        chosen = search.choose(
             int8, reference, pictures, lambda network: judge.lost(judge(network)), max_drop, method
         )
         if chosen.holds:
@@ -90,7 +90,7 @@ def in_int8(
         scores[kind] = score_in_each(record, aside, judge, max_drop)
         return [runtime for runtime, own in scores[kind].items() if judge.lost(own) <= max_drop]
 
-    path, published = quantize.write(request, folder, made, scored)
+    path, published = search.write(request, folder, made, scored)
     if published.removed:
         print(f"removed {', '.join(published.removed)}: {published.reason}")
     if published.kept:
@@ -120,7 +120,7 @@ def score_in_each(record: ModelFile, folder: Path, judge: Judge, max_drop: float
     found: dict[str, Any] = {}
     for runtime in runtimes_of(kind):
         try:
-            found[runtime] = judge(runtimes.load(runtime, record, folder))
+            found[runtime] = judge(registry.load(runtime, record, folder))
         except Exception as error:  # whatever its package raises
             if runtime == RUNS_IN[kind]:
                 raise
@@ -170,7 +170,7 @@ def _loaded(path: Path, kind: str, precision: str, method: str, runtime: str | N
     record, runtime = ModelFile.read(path), runtime or RUNS_IN[kind]
     files = record.graph(kind, path.parent).files
     size = sum(os.path.getsize(path.parent / file) for file in files)
-    network = runtimes.load(runtime, record, path.parent)
+    network = registry.load(runtime, record, path.parent)
     return Row(kind, runtime, precision, method, {}, size), network
 
 

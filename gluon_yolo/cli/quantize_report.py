@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.cli.calling import typed
-from gluon_yolo.cli.outputs import write_file
-from gluon_yolo.inference.runtimes import Network
+from gluon_yolo.cli.flags.outputs import write_file
+from gluon_yolo.inference.runtimes.registry import Network
 from gluon_yolo.text import counted
 
 ROUNDS, SECONDS = 20, 30.0  # calls of each network at most, and time for all of them

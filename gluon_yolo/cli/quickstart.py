@@ -10,10 +10,10 @@ import shlex
 import time
 from pathlib import Path
 
-from gluon_yolo.atomic import writing
+from gluon_yolo.atomic_io import writing
 from gluon_yolo.cli.calling import command
 from gluon_yolo.errors import UserError
-from gluon_yolo.metrics.table import f1_line
+from gluon_yolo.evaluation.table import f1_line
 
 HELP = """\
 Walk the whole road on drawn pictures: draw a data set, train a narrow network on it, export the model for
@@ -91,7 +91,7 @@ with your own pictures, in a folder with JPEGImages/ and Annotations/ (Pascal VO
 
 def installed(kind: str) -> bool:
     """Whether what a format needs beside mxnet is there."""
-    from gluon_yolo.export.formats import FORMATS as KNOWN
+    from gluon_yolo.export.api import FORMATS as KNOWN
 
     return all(importlib.util.find_spec(package) for package in KNOWN[kind].packages)
 

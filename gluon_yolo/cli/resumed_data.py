@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gluon_yolo.cli.data_flags import open_datasets
-from gluon_yolo.cli.train_arguments import Flags
+from gluon_yolo.cli.flags.data import open_datasets
+from gluon_yolo.cli.flags.train import Flags
 from gluon_yolo.cli.train_flags import PLACES
 from gluon_yolo.errors import UserError
 
 if TYPE_CHECKING:
     from gluon_yolo.data.dataset import Dataset
-    from gluon_yolo.engine.run_folder import RunFolder
+    from gluon_yolo.training.run_dir import RunFolder
 
 Data = tuple["Dataset", "Dataset", tuple[str, ...]]
 _MAY_MOVE = (*PLACES, "dataset", "format")

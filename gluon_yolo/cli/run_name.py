@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gluon_yolo.cli.train_arguments import Flags
+from gluon_yolo.cli.flags.train import Flags
 from gluon_yolo.file_names import made_name
 
 # Folders that belong to a data set's layout; a file in one of them says nothing by its folder.
@@ -26,7 +26,7 @@ def name_of_run(flags: Flags, network: str) -> str:
     place = flags["data"] or flags["data_root"]
     if place:
         return made_name(_folder(place).name) or made_name(network)
-    from gluon_yolo.nn import zoo
+    from gluon_yolo.models import zoo
 
     says_so = network in zoo.names() and network.endswith(f"_{flags['dataset']}")
     return network if says_so else flags["dataset"]

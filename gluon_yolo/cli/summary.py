@@ -6,13 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gluon_yolo.cli.model_flags import parse_size
+from gluon_yolo.cli.flags.model import parse_size
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.model_file import names_model
 from gluon_yolo.inference.model_path import read_model
+from gluon_yolo.inference.model_record import names_model
 
 if TYPE_CHECKING:
-    from gluon_yolo.nn.detector import DetectionNetwork
+    from gluon_yolo.models.detector import DetectionNetwork
 
 HELP = """\
 Print a network's layers, parameters and FLOPs. Activations and the like are left out.
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table."""
-    from gluon_yolo.nn.summary import summarize
+    from gluon_yolo.models.summary import summarize
 
     if args.classes is not None and args.classes < 1:
         raise UserError(f"--classes: expected 1 or more, got {args.classes}")
@@ -67,16 +67,16 @@ def _build(network: str, class_names: tuple[str, ...] | None) -> tuple[Detection
     Raises:
         UserError: there is no such network, or it has no classes of its own.
     """
-    from gluon_yolo.nn import architecture
+    from gluon_yolo.models.build import find_architecture
 
     path = Path(network)
     if names_model(path):
         record, file = read_model(path)
         if not record.is_run:
             raise UserError(f"{path}: is an exported graph; name the run or the network that it came from")
-        known = architecture.find(record.network, file.parent)
+        known = find_architecture(record.network, file.parent)
         return known.build(class_names or record.spec.class_names, record.spec.anchors), record.size_hw
-    known = architecture.find(network, datasets=() if class_names else ("voc",))
+    known = find_architecture(network, datasets=() if class_names else ("voc",))
     if class_names is None and known.name.endswith("_custom") and not network.endswith(".cfg"):
         raise UserError(f"{known.name} has no number of classes of its own: add --classes N")
     return known.build(class_names), known.size_hw

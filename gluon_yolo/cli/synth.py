@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from gluon_yolo.data.scene import CLASS_NAMES
-from gluon_yolo.data.synthetic import generate
+from gluon_yolo.data.synthetic import CLASS_NAMES, generate
 
 HELP = f"""\
 Draw pictures of coloured shapes ({", ".join(CLASS_NAMES)}) on uneven backgrounds, and

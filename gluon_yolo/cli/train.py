@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from gluon_yolo import cpu_devices, running
 from gluon_yolo.cli.calling import typed
-from gluon_yolo.cli.data_flags import log_reports, open_datasets, source_of
 from gluon_yolo.cli.finished import say_finished
-from gluon_yolo.cli.flag_places import Places, blamed, places_of
+from gluon_yolo.cli.flags.data import log_reports, open_datasets, source_of
+from gluon_yolo.cli.flags.places import Places, blamed, places_of
+from gluon_yolo.cli.flags.train import ANCHOR_WORDS, DEFAULTS, Flags, add_train_arguments
 from gluon_yolo.cli.resumed_data import open_resumed, record_of
 from gluon_yolo.cli.run_name import name_of_run
-from gluon_yolo.cli.train_arguments import ANCHOR_WORDS, DEFAULTS, Flags, add_train_arguments
 from gluon_yolo.cli.train_flags import (
     decided_flags,
     flag_words,
@@ -29,14 +28,15 @@ from gluon_yolo.cli.train_flags import (
 from gluon_yolo.cli.train_log import log_result, log_start, logging_to
 from gluon_yolo.cli.train_memory import cpu_defaults, fitted
 from gluon_yolo.errors import UserError
+from gluon_yolo.system import cpu, run_note
 
 if TYPE_CHECKING:
     from gluon_yolo.data.dataset import Dataset
-    from gluon_yolo.engine.run_folder import RunFolder
-    from gluon_yolo.engine.settings import TrainSettings
-    from gluon_yolo.engine.validation import Validation
-    from gluon_yolo.nn.architecture import Architecture
-    from gluon_yolo.nn.detector import DetectionNetwork
+    from gluon_yolo.evaluation.validation import Validation
+    from gluon_yolo.models.build import Architecture
+    from gluon_yolo.models.detector import DetectionNetwork
+    from gluon_yolo.training.config import TrainSettings
+    from gluon_yolo.training.run_dir import RunFolder
 
 log = logging.getLogger("gluon_yolo")
 
@@ -70,14 +70,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; print where the results are. A run that a signal stopped gives 128 and the signal's number."""
-    from gluon_yolo.engine.run_folder import RunFolder
+    from gluon_yolo.training.run_dir import RunFolder
 
     given = given_flags(args)
     if "resume" not in given or given["resume"].endswith(".params"):
         return _train_anew(given)
     folder = RunFolder.open(given["resume"])
-    if running.going_on(folder.path):
-        raise UserError(f"{folder.path}: {running.story(folder.path)}; wait for it, or stop it")
+    if run_note.going_on(folder.path):
+        raise UserError(f"{folder.path}: {run_note.story(folder.path)}; wait for it, or stop it")
     flags = resumed_flags(given, folder.args())
     if not folder.is_fresh() and _is_finished(folder, flags):
         return 0
@@ -117,7 +117,7 @@ def _is_finished(folder: RunFolder, flags: Flags) -> bool:
     Raises:
         UserError: when its checkpoint is missing or damaged.
     """
-    from gluon_yolo.engine.checkpoint import Checkpoint
+    from gluon_yolo.training.checkpoint import Checkpoint
 
     progress = Checkpoint(folder.weights).read()
     if progress.epoch < flags["epochs"]:
@@ -130,13 +130,14 @@ def _architecture(
     flags: Flags, class_names: tuple[str, ...], resumed: RunFolder | None = None
 ) -> Architecture:
     """Return what builds the run's network; a run that goes on has it in its folder."""
-    from gluon_yolo.nn import architecture, zoo
+    from gluon_yolo.models import zoo
+    from gluon_yolo.models.build import find_architecture
 
     if resumed:
-        return architecture.find(resumed.model()["network"], resumed.path)
+        return find_architecture(resumed.model()["network"], resumed.path)
     known = [flags["dataset"]] if flags["dataset"] else list(zoo.DATASET_CLASSES)
     usual = [name for name in known if zoo.DATASET_CLASSES[name] == tuple(class_names)]
-    return architecture.find(flags["network"], datasets=usual)
+    return find_architecture(flags["network"], datasets=usual)
 
 
 def _train(
@@ -151,13 +152,13 @@ def _train(
     places: Places = MappingProxyType({}),
 ) -> int:
     """Do all that can be refused before a new run's folder is made; then train."""
-    from gluon_yolo.engine.devices import check_batch_size
-    from gluon_yolo.engine.freeze import freeze, frozen_at_random
-    from gluon_yolo.engine.learnable import Learnable
-    from gluon_yolo.engine.out_of_memory import explained
-    from gluon_yolo.engine.plan import plan
-    from gluon_yolo.engine.start import Origin, anchor_lines, build_network, load_starting_weights
-    from gluon_yolo.engine.train import Training
+    from gluon_yolo.training.data_parallel import check_batch_size
+    from gluon_yolo.training.freeze import freeze, frozen_at_random
+    from gluon_yolo.training.learnable import Learnable
+    from gluon_yolo.training.out_of_memory import explained
+    from gluon_yolo.training.plan import plan
+    from gluon_yolo.training.setup import Origin, anchor_lines, build_network, load_starting_weights
+    from gluon_yolo.training.trainer import Training
 
     train_data, val_data, class_names = data
     goes_on = resumed is not None and not resumed.is_fresh()
@@ -180,8 +181,8 @@ def _train(
     folder = resumed or _new_folder(flags, settings, net)
     if not resumed:
         folder.write_data(record_of(data[:2]))
-    story = running.story(folder.path)
-    with logging_to(folder), running.noted(folder.path, typed):
+    story = run_note.story(folder.path)
+    with logging_to(folder), run_note.noted(folder.path, typed):
         log_start(folder, settings, net, contexts, origin.line)
         if story:
             log.warning("%s: %s; %s", folder.path, story, "it goes on" if goes_on else "it begins anew")
@@ -227,7 +228,7 @@ def _with_anchors(
         Flags, settings, and lines for the log.
     """
     from gluon_yolo.data.anchors import format_anchors
-    from gluon_yolo.engine.start import better_anchors, found_anchors
+    from gluon_yolo.training.setup import better_anchors, found_anchors
 
     word, lines = flags["anchors"], ()
     if word not in ANCHOR_WORDS:
@@ -243,14 +244,14 @@ def _with_anchors(
 def _contexts(flags: Flags) -> list[Any]:
     """Return the devices: those that are asked for, or else GPU 0 where it can be used."""
     if flags["cpu_devices"] > 1 and flags["syncbn"]:
-        cpu_devices.prepare()  # before mxnet is imported
-    from gluon_yolo import compat
-    from gluon_yolo.engine.devices import parse_devices
+        cpu.prepare()  # before mxnet is imported
+    from gluon_yolo import mxnet_compat
+    from gluon_yolo.training.data_parallel import parse_devices
 
     gpus = flags["gpus"]
     if gpus is None and not flags["cpu_devices"]:
         try:
-            compat.check_gpu(0)
+            mxnet_compat.check_gpu(0)
             gpus = "0"
         except UserError:
             log.info("training on the CPU: mxnet can use no GPU here; `gluon-yolo doctor` says why")
@@ -259,10 +260,10 @@ def _contexts(flags: Flags) -> list[Any]:
 
 def _validation(val_data: Dataset, settings: TrainSettings, resumed: RunFolder | None = None) -> Validation:
     """Return what validates; a run that goes on compares its epochs by the score that it began with."""
-    from gluon_yolo.engine.checkpoint import Checkpoint
-    from gluon_yolo.engine.score import kind_of, score
-    from gluon_yolo.engine.validation import Validation
-    from gluon_yolo.inference.fit import Fit
+    from gluon_yolo.evaluation.fitness import kind_of, score
+    from gluon_yolo.evaluation.validation import Validation
+    from gluon_yolo.inference.preprocess import Fit
+    from gluon_yolo.training.checkpoint import Checkpoint
 
     kind, asked = settings.val_metric, ""
     if resumed and kind == "auto":
@@ -278,8 +279,8 @@ def _validation(val_data: Dataset, settings: TrainSettings, resumed: RunFolder |
 
 def _new_folder(flags: Flags, settings: TrainSettings, net: DetectionNetwork) -> RunFolder:
     """Make a run's folder, with what was asked for and what the network is."""
-    from gluon_yolo.engine.run_folder import RunFolder
-    from gluon_yolo.inference.model_file import ModelFile
+    from gluon_yolo.inference.model_record import ModelFile
+    from gluon_yolo.training.run_dir import RunFolder
 
     root, prefix = os.path.split(flags["save_prefix"])
     name = name_of_run(flags, settings.network)

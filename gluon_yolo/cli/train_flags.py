@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo.cli.model_flags import parse_size
-from gluon_yolo.cli.train_arguments import ANCHOR_WORDS, DEFAULTS, SETTINGS, Flags
+from gluon_yolo.cli.flags.model import parse_size
+from gluon_yolo.cli.flags.train import ANCHOR_WORDS, DEFAULTS, SETTINGS, Flags
 from gluon_yolo.data.anchors import by_level, format_anchors, named_anchors, parse_anchors
-from gluon_yolo.engine.recipes import RECIPES
-from gluon_yolo.engine.settings import BACKBONE_WEIGHTS, TrainSettings
 from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import check_name
-from gluon_yolo.inference.model_file import weights_file
+from gluon_yolo.inference.model_record import weights_file
 from gluon_yolo.spec import Anchors
+from gluon_yolo.training.config import BACKBONE_WEIGHTS, TrainSettings
+from gluon_yolo.training.recipes import RECIPES
 
 log = logging.getLogger("gluon_yolo")
 

@@ -12,10 +12,10 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
-    from gluon_yolo.engine.run_folder import RunFolder
-    from gluon_yolo.engine.settings import TrainSettings
-    from gluon_yolo.engine.train import Training
-    from gluon_yolo.nn.detector import DetectionNetwork
+    from gluon_yolo.models.detector import DetectionNetwork
+    from gluon_yolo.training.config import TrainSettings
+    from gluon_yolo.training.run_dir import RunFolder
+    from gluon_yolo.training.trainer import Training
 
 log = logging.getLogger("gluon_yolo")
 
@@ -23,7 +23,7 @@ log = logging.getLogger("gluon_yolo")
 @contextmanager
 def logging_to(folder: RunFolder) -> Iterator[None]:
     """Write the log into a run's folder, and last what ended the run, if something did."""
-    from gluon_yolo.engine.log import start_log
+    from gluon_yolo.training.logging import start_log
 
     stop_log = start_log(folder.log)
     try:
@@ -57,7 +57,7 @@ def log_start(
 
 def log_result(training: Training, result: dict[str, Any]) -> None:
     """Log the last validation's table, the best epoch, and where things are."""
-    from gluon_yolo.metrics.table import class_table
+    from gluon_yolo.evaluation.table import class_table
 
     progress, folder = training.progress, training.folder
     best = f"{training.validation.score_key} {progress.best_score:.4f}"

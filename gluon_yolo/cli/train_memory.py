@@ -8,18 +8,18 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gluon_yolo import memory
-from gluon_yolo.cli.train_arguments import DEFAULTS, SETTINGS, Flags
+from gluon_yolo.cli.flags.train import DEFAULTS, SETTINGS, Flags
 from gluon_yolo.errors import UserError
+from gluon_yolo.system import memory
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
     from gluon_yolo.data.dataset import Dataset
-    from gluon_yolo.engine.memory_check import Wanted
-    from gluon_yolo.engine.run_folder import RunFolder
-    from gluon_yolo.engine.settings import TrainSettings
-    from gluon_yolo.engine.train_memory import TrainMemory
-    from gluon_yolo.nn.detector import DetectionNetwork
+    from gluon_yolo.models.detector import DetectionNetwork
+    from gluon_yolo.training.config import TrainSettings
+    from gluon_yolo.training.memory_check import Wanted
+    from gluon_yolo.training.memory_estimate import TrainMemory
+    from gluon_yolo.training.run_dir import RunFolder
 
 CPU_BATCH = 8  # more of them are not trained faster there
 _SIZES = ("no_random_shape", "random_shapes", "shape_interval")  # flags that say at which sizes
@@ -101,7 +101,7 @@ def fitted(
 
 
 def _wanted(settings: TrainSettings, net: DetectionNetwork, contexts: Sequence[Any]) -> Wanted:
-    from gluon_yolo.engine.memory_check import Wanted
+    from gluon_yolo.training.memory_check import Wanted
 
     sizes = (settings.sizes_hw, settings.data_shape)
     return Wanted(
@@ -112,8 +112,8 @@ def _wanted(settings: TrainSettings, net: DetectionNetwork, contexts: Sequence[A
 def _estimate(
     settings: TrainSettings, net: DetectionNetwork, contexts: Sequence[Any], data: Sequence[Dataset]
 ) -> TrainMemory:
-    from gluon_yolo.engine.sheets import VALIDATION_PICTURES
-    from gluon_yolo.engine.train_memory import TrainMemory, beside_the_network
+    from gluon_yolo.evaluation.image_grids import VALIDATION_PICTURES
+    from gluon_yolo.training.memory_estimate import TrainMemory, beside_the_network
 
     train = data[0]
     objects = max((len(train.truth(index)) for index in range(len(train))), default=0)
@@ -127,7 +127,7 @@ def _estimate(
 
 def _halved(wanted: Wanted, estimate: TrainMemory, there: memory.Memory) -> Wanted:
     """Return a training whose batch, which nobody asked for, was halved until it fits, if it ever does."""
-    from gluon_yolo.engine.memory_check import fits
+    from gluon_yolo.training.memory_check import fits
 
     batch, footprint = wanted.batch_size, estimate.at(wanted.sizes_hw)
     while batch > wanted.devices and not fits(footprint.of(batch), there):
@@ -137,7 +137,7 @@ def _halved(wanted: Wanted, estimate: TrainMemory, there: memory.Memory) -> Want
 
 def _about_defaults(own: Flags, wanted: Wanted, estimate: TrainMemory) -> str:
     """Say which defaults are a CPU's, why, and what changes them."""
-    from gluon_yolo.engine.memory_check import largest_of
+    from gluon_yolo.training.memory_check import largest_of
 
     batch, sizes = wanted.batch_size, wanted.sizes_hw
     chosen, changed = [], []
@@ -160,7 +160,7 @@ def _checked(wanted: Wanted, estimate: TrainMemory, there: memory.Memory, resume
     Raises:
         UserError: there is surely too little.
     """
-    from gluon_yolo.engine.memory_check import check
+    from gluon_yolo.training.memory_check import check
 
     try:
         line = check(wanted, estimate, there)
@@ -171,7 +171,7 @@ def _checked(wanted: Wanted, estimate: TrainMemory, there: memory.Memory, resume
 
 def _way_out(said: str, resumed: RunFolder | None) -> str:
     """Return what else can be done about a lack of memory, behind what was said of it."""
-    from gluon_yolo.engine.memory_check import ADVICE
+    from gluon_yolo.training.memory_check import ADVICE
 
     if not resumed:
         return ". If the estimate is wrong: --memory GB says how much there is"

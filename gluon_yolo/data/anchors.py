@@ -13,13 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gluon_yolo.atomic import writing
+from gluon_yolo.atomic_io import writing
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.text_file import read_text
-from gluon_yolo.decimal_text import exact
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import Anchors
-from gluon_yolo.text import counted
+from gluon_yolo.text import counted, exact
 
 RESTARTS = 10
 _ITERATIONS = 300

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from gluon_yolo.boxes import area
-from gluon_yolo.data.pictures import decode_picture, read_bytes, read_picture
-from gluon_yolo.data.report import Report
-from gluon_yolo.structures import Detections
+from gluon_yolo.data.images.read import decode_picture, read_bytes, read_picture
+from gluon_yolo.data.quality.report import Report
+from gluon_yolo.detections import Detections
 
 __all__ = ["Dataset", "ListedPictures", "PictureFiles", "read_picture"]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePath
 from urllib.parse import unquote, urlsplit
 
-from gluon_yolo.data.picture_files import UNREAD, StemFolder
+from gluon_yolo.data.images.files import UNREAD, StemFolder
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # a drive of Windows has one letter
 _DRIVE = re.compile(r"^[A-Za-z]:(?=[\\/])")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.parts import in_no_part, parts_of
-from gluon_yolo.data.report import Finding
+from gluon_yolo.data.quality.report import Finding
+from gluon_yolo.data.splits import in_no_part, parts_of
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import did_you_mean
 
@@ -59,7 +59,7 @@ class Source(abc.ABC):
     def parts(self) -> dict[str, str]:
         """Return the split meant for each of ``"train"``, ``"val"`` and ``"test"``, as far as there are any.
 
-        Parts share no picture on purpose. Names decide: see :func:`gluon_yolo.data.parts.parts_of`. A split
+        Parts share no picture on purpose. Names decide: see :func:`gluon_yolo.data.splits.parts_of`. A split
         for test of which not one picture is there is left out, since data often comes without: see
         :meth:`left_out`.
 

@@ -6,7 +6,7 @@ import codecs
 import os
 from typing import TextIO
 
-from gluon_yolo.data.kinds import kind_of
+from gluon_yolo.data.images.file_types import kind_of
 from gluon_yolo.errors import UserError
 
 _TELLING = 1024  # bytes that tell a file's kind

@@ -9,11 +9,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_yolo.atomic import replacing
+from gluon_yolo.atomic_io import replacing
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.kinds import ending_of
-from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.picture_files import EXTENSIONS
+from gluon_yolo.data.images.file_types import ending_of
+from gluon_yolo.data.images.files import EXTENSIONS
+from gluon_yolo.data.loading.workers import threaded_map
 from gluon_yolo.errors import UserError
 
 _MARKER = ".gluon_yolo"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gluon_yolo.darknet import files
-from gluon_yolo.darknet.changes import with_input
-from gluon_yolo.darknet.network import DarknetNetwork
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.parity import BOUNDS, Parity
 from gluon_yolo.export.request import Request
-from gluon_yolo.inference import mxnet_runtime
-from gluon_yolo.inference.graph import Graph
+from gluon_yolo.export.verify import BOUNDS, Parity
+from gluon_yolo.inference.exported_format import Graph
+from gluon_yolo.inference.runtimes import mxnet
+from gluon_yolo.models.darknet.edit import with_input
+from gluon_yolo.models.darknet.network import DarknetNetwork
+from gluon_yolo.weights import darknet_model
 
 
 def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
@@ -30,7 +30,7 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
             f"{net.zoo_name}: is no darknet network, so that no cfg describes it; export it in other formats"
         )
     cfg = with_input(net.plan.cfg, request.size_hw, request.fit == "letterbox")
-    written = files.save(net, folder, name, request.header, cfg)
-    again, _ = files.load(written, folder / f"{name}.weights", net.spec.class_names)
+    written = darknet_model.save(net, folder, name, request.header, cfg)
+    again, _ = darknet_model.load(written, folder / f"{name}.weights", net.spec.class_names)
     graph = request.raw(*(f"{name}{ending}" for ending in (".weights", ".names", ".cfg")))
-    return graph, request.reference.demand(mxnet_runtime.from_block(again), written.name, BOUNDS["float32"])
+    return graph, request.reference.demand(mxnet.from_block(again), written.name, BOUNDS["float32"])

@@ -8,36 +8,36 @@ from functools import cached_property
 
 import numpy as np
 
-from gluon_yolo import settled
-from gluon_yolo.boxes import LEAST_SCORE, USUAL_DETECTIONS, candidates_for
-from gluon_yolo.darknet.header import Header
-from gluon_yolo.data.scene import draw_scene
+from gluon_yolo import parameter_io
+from gluon_yolo.data.synthetic import draw_scene
 from gluon_yolo.data.transforms.view import resize
-from gluon_yolo.export.inference_graph import InferenceGraph
-from gluon_yolo.export.parity import Reference
-from gluon_yolo.export.symbol_reader import read_network
+from gluon_yolo.export.ir.graph import InferenceGraph
+from gluon_yolo.export.ir.read_symbol import read_network
+from gluon_yolo.export.verify import Reference
 from gluon_yolo.file_names import check_name, made_name
-from gluon_yolo.inference.graph import Graph
-from gluon_yolo.inference.model_file import ModelFile
-from gluon_yolo.inference.runtime import check_size
-from gluon_yolo.nn.detector import DetectionNetwork
+from gluon_yolo.inference.exported_format import Graph
+from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.runtimes.base import check_size
+from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.nms import LEAST_SCORE, NMS_THRESHOLD, USUAL_DETECTIONS, candidates_for
+from gluon_yolo.weights.darknet_header import Header
 
 _SCENE_HW = (320, 320)  # smaller ones have no room for what is drawn
 
 
 @dataclasses.dataclass(frozen=True)
 class Suppression:
-    """The thresholds, with the meaning and the defaults of :class:`gluon_yolo.nn.decode.Detect`.
+    """The thresholds, with the meaning and the defaults of :class:`gluon_yolo.models.decode.Detect`.
 
     Args:
         nms_threshold: overlap above which a worse box of the same class falls; outside 0..1 nothing falls.
         score_threshold: pairs of anchor and class at or below it are left out; 0 or more.
         max_candidates: pairs that enter suppression; given 0 it becomes
-            :func:`gluon_yolo.boxes.candidates_for` the detections.
+            :func:`gluon_yolo.nms.candidates_for` the detections.
         max_detections: rows returned per picture; of more than ``max_candidates`` only these.
     """
 
-    nms_threshold: float = 0.45
+    nms_threshold: float = NMS_THRESHOLD
     score_threshold: float = LEAST_SCORE
     max_candidates: int = 0
     max_detections: int = USUAL_DETECTIONS
@@ -61,7 +61,7 @@ class Request:
         precision: of the weights.
         fuse: whether a symbol's batch norms are folded.
         suppression: the thresholds of the cut ``nms``.
-        fit: how pictures are brought to the input, a mode of :class:`gluon_yolo.inference.fit.Fit`.
+        fit: how pictures are brought to the input, a mode of :class:`gluon_yolo.inference.preprocess.Fit`.
         header: of darknet's weights; None takes version 0.2.5 with no pictures seen.
         batch: pictures that the files take at once, where they are to take that many of ``size_hw`` alone;
             None for any batch and size, in the formats that have both.
@@ -133,7 +133,7 @@ def digest(net: DetectionNetwork) -> str:
     """Return the SHA-256 of a network's numbers, which is the same for the same weights wherever they lie."""
     state = hashlib.sha256()
     for name, parameter in sorted(net._collect_params_with_prefix().items()):
-        array = settled.array(parameter)
+        array = parameter_io.array(parameter)
         state.update(f"{name} {array.dtype} {array.shape}".encode())
         state.update(np.ascontiguousarray(array).tobytes())
     return state.hexdigest()

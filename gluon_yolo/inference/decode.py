@@ -1,6 +1,6 @@
 """Decode in NumPy: raw maps -> boxes and scores, for runtimes of models that end at their raw maps.
 
-The twin of :mod:`gluon_yolo.nn.decode`, which is the network's.
+The twin of :mod:`gluon_yolo.models.decode`, which is the network's.
 """
 
 from __future__ import annotations
@@ -11,8 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from gluon_yolo.nn.coding import coding_of
-from gluon_yolo.nn.scores import BOX_CHANNELS, DELTAS, OBJECTNESS, ObjectnessTimesSoftmax, score_rule_of
+from gluon_yolo.models.box_coder import coding_of
+from gluon_yolo.models.head_layout import (
+    BOX_CHANNELS,
+    DELTAS,
+    OBJECTNESS,
+    ObjectnessTimesSoftmax,
+    score_rule_of,
+)
 from gluon_yolo.spec import DetectionSpec
 
 _MARGIN = 1e-3  # of a logit, for rounding: an anchor on the threshold is decoded and then compared exactly

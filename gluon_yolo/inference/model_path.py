@@ -8,9 +8,9 @@ import shlex
 from pathlib import Path
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference import embedded
-from gluon_yolo.inference.graph import ENDINGS
-from gluon_yolo.inference.model_file import RUN_RECORD, ModelFile, find_model_file
+from gluon_yolo.inference import embedded_record
+from gluon_yolo.inference.exported_format import ENDINGS
+from gluon_yolo.inference.model_record import RUN_RECORD, ModelFile, find_model_file
 
 # What the files of each format end with, whatever they are called; OpenVINO's may have been renamed.
 _SUFFIXES = {**{ending: kind for kind, endings in ENDINGS.items() for ending in endings}, ".xml": "openvino"}
@@ -82,7 +82,7 @@ def _holds_record(file: Path) -> bool:
     if file.suffix.lower() not in _HOLD_RECORDS or ending is None or _beside(file, ending).exists():
         return False
     with contextlib.suppress(UserError):
-        return embedded.read(file) is not None
+        return embedded_record.read(file) is not None
     return False
 
 
@@ -91,7 +91,7 @@ def _of_format(record: ModelFile, beside: Path, path: Path) -> ModelFile:
     for kind, graph in record.graphs.items():
         if path.name in graph.files:
             if path.suffix.lower() in _HOLD_RECORDS:
-                embedded.check(path, record)
+                embedded_record.check(path, record)
             return record.of_one(kind, graph)
     files = [file for graph in record.graphs.values() for file in graph.files]
     alike = [file for file in files if Path(file).suffix == path.suffix]
@@ -105,7 +105,7 @@ def _of_format(record: ModelFile, beside: Path, path: Path) -> ModelFile:
 def _alone(path: Path, ending: str, beside: Path) -> ModelFile:
     """Return the record that a file without one beside it holds itself, under the file's present name."""
     kind, holds = _SUFFIXES[ending], path.suffix.lower() in _HOLD_RECORDS
-    record = embedded.read(path) if holds else None
+    record = embedded_record.read(path) if holds else None
     if record is None:
         own = "it has none of it in itself" if holds else f"{kind}'s files have no place for it in themselves"
         raise UserError(

@@ -10,16 +10,16 @@ from typing import Any, overload
 
 import numpy as np
 
-from gluon_yolo.boxes import SHOWN_SCORE, USUAL_DETECTIONS, Selection
-from gluon_yolo.inference import choice, fastest, runtimes
-from gluon_yolo.inference.choice import FARTHEST, NMS
-from gluon_yolo.inference.fit import Fit
-from gluon_yolo.inference.given import PathLike, Picture, picture_of
+from gluon_yolo.detections import Detections
+from gluon_yolo.inference import postprocess
 from gluon_yolo.inference.model_path import read_model
-from gluon_yolo.inference.runtime import check_size
-from gluon_yolo.inference.runtimes import RUNTIMES, Network
+from gluon_yolo.inference.postprocess import FARTHEST, NMS
+from gluon_yolo.inference.preprocess import Fit, PathLike, Picture, picture_of
+from gluon_yolo.inference.runtimes import autotune, registry
+from gluon_yolo.inference.runtimes.base import check_size
+from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
+from gluon_yolo.nms import NMS_THRESHOLD, SHOWN_SCORE, USUAL_DETECTIONS, Selection
 from gluon_yolo.spec import Anchors, DetectionSpec
-from gluon_yolo.structures import Detections
 
 __all__ = ["AUTO", "FARTHEST", "NMS", "RUNTIMES", "Network", "Predictor"]
 
@@ -48,7 +48,7 @@ class Predictor:
         nms: between which boxes one falls: ``"class"``, those of one class; ``"agnostic"``, any two.
         classes_only: names of the classes that are looked for; the others take no part. None is all.
         max_candidates: pairs of anchor and class that are compared, the best; None takes
-            :func:`gluon_yolo.boxes.candidates_for` the detections.
+            :func:`gluon_yolo.nms.candidates_for` the detections.
         network_limit: boxes at most that the network itself lets stand; None for one that gives all.
         name: of the model, for ``repr``.
 
@@ -63,7 +63,7 @@ class Predictor:
         spec: DetectionSpec,
         size_hw: tuple[int, int],
         score_threshold: float = SHOWN_SCORE,
-        nms_threshold: float = 0.45,
+        nms_threshold: float = NMS_THRESHOLD,
         max_detections: int = USUAL_DETECTIONS,
         fit: Fit | None = None,
         batch_size: int = 8,
@@ -75,7 +75,7 @@ class Predictor:
         name: str | None = None,
     ):
         check_size(size_hw, spec)
-        choice.check_limits(
+        postprocess.check_limits(
             nms,
             {"score threshold": score_threshold, "NMS threshold": nms_threshold},
             {"batch size": batch_size, "max detections": max_detections, "max candidates": max_candidates},
@@ -92,7 +92,7 @@ class Predictor:
         self.classes_only = classes_only
         self.max_candidates = max_candidates
         self.name = name
-        self._wanted = choice.class_ids_of(classes_only, spec.class_names)
+        self._wanted = postprocess.class_ids_of(classes_only, spec.class_names)
         self.network_limit = network_limit
         self._network = network
         self._last = threading.local()
@@ -115,7 +115,7 @@ class Predictor:
                 weights, ``RUN/last`` its last, and a weights file in it that file.
             runtime: one of ``RUNTIMES``; a run needs ``mxnet``. ``auto`` takes the fastest of those that are
                 installed and for which the model has a file, as measured here
-                (:mod:`gluon_yolo.inference.fastest`); ``predictor.runtime`` is its name.
+                (:mod:`gluon_yolo.inference.runtimes.autotune`); ``predictor.runtime`` is its name.
             size_hw: another input size than the model's own.
             gpu: index of a GPU; None runs on the processor.
             remeasure: with ``auto``, whether to measure anew whatever is remembered.
@@ -135,15 +135,15 @@ class Predictor:
         options = {"fit": Fit(record.fit), "max_detections": record.max_detections, **options}
         network: Network
         if record.is_run:
-            network = runtimes.load_run("mxnet" if runtime == AUTO else runtime, record, path, gpu)
+            network = registry.load_run("mxnet" if runtime == AUTO else runtime, record, path, gpu)
             runtime = "mxnet"
         elif runtime == AUTO:
-            runtime, network = fastest.choose(record, file, size_hw, gpu, remeasure)
+            runtime, network = autotune.choose(record, file, size_hw, gpu, remeasure)
         else:
-            runtimes.check_fixed(runtime, record, size_hw)
-            network = runtimes.load(runtime, record, file.parent, gpu)
-        limit = runtimes.limit_of(runtime, record)
-        choice.warn_of_limit(f"{path}: {runtime}", limit, options["max_detections"])
+            registry.check_fixed(runtime, record, size_hw)
+            network = registry.load(runtime, record, file.parent, gpu)
+        limit = registry.limit_of(runtime, record)
+        postprocess.warn_of_limit(f"{path}: {runtime}", limit, options["max_detections"])
         options = {"network_limit": limit, "name": str(path), **options}
         return cls(network, record.spec, size_hw, runtime=runtime, **options)
 
@@ -161,7 +161,7 @@ class Predictor:
         """Build a network of the zoo, or of a darknet cfg, and load weights into it.
 
         Args:
-            name: the network, as :func:`gluon_yolo.nn.architecture.find` takes it.
+            name: the network, as :func:`gluon_yolo.models.build.find_architecture` takes it.
             weights: a weights file, of any kind that the network reads.
             class_names: the classes; None takes those that the name's ending stands for.
             size_hw: input size in pixels; None takes the network's usual one.
@@ -172,7 +172,7 @@ class Predictor:
         Raises:
             UserError: for an unknown network, or weights that do not fit it.
         """
-        net, known = runtimes.module_of("mxnet").from_weights(name, weights, class_names, anchors)
+        net, known = registry.module_of("mxnet").from_weights(name, weights, class_names, anchors)
         options = {"fit": Fit(known.fit), "name": name, **options}
         return cls.from_block(net, size_hw or known.size_hw, gpu, **options)
 
@@ -180,8 +180,8 @@ class Predictor:
     def from_block(
         cls, net: Any, size_hw: tuple[int, int] = (416, 416), gpu: int | None = None, **options: Any
     ) -> Predictor:
-        """Take a :class:`gluon_yolo.nn.detector.DetectionNetwork` in memory with its weights as now."""
-        network = runtimes.module_of("mxnet").from_block(net, gpu=gpu)
+        """Take a :class:`gluon_yolo.models.detector.DetectionNetwork` in memory with its weights as now."""
+        network = registry.module_of("mxnet").from_block(net, gpu=gpu)
         options = {"name": net.zoo_name, **options}
         return cls(network, net.spec, size_hw, runtime="mxnet", **options)
 
@@ -208,9 +208,9 @@ class Predictor:
         """Return the model, what runs it, and all that decides what is found."""
         names = ("runtime", "size_hw", "score_threshold", "nms_threshold", "nms", "max_detections")
         parts = [f"model={self.name!r}", *(f"{name}={getattr(self, name)!r}" for name in names)]
-        parts += [f"fit={self.fit.mode!r}", f"class_names=({choice.listed(self.class_names)})"]
+        parts += [f"fit={self.fit.mode!r}", f"class_names=({postprocess.listed(self.class_names)})"]
         if self.classes_only is not None:
-            parts.append(f"classes_only=({choice.listed(self.classes_only)})")
+            parts.append(f"classes_only=({postprocess.listed(self.classes_only)})")
         return f"Predictor({', '.join(parts)})"
 
     @overload
@@ -221,7 +221,8 @@ class Predictor:
         """Find the objects in a picture, or in each of several; ``timings`` then holds what the call took.
 
         Args:
-            picture: as :func:`gluon_yolo.inference.given.picture_of` takes it: the path of a picture file; an
+            picture: as :func:`gluon_yolo.inference.preprocess.picture_of` takes it: the path of a picture
+            file; an
                 array, (H, W, 3) uint8 RGB or grey, RGBA, 16 bit, 0..1; or PIL's image. A list or tuple of
                 such, of any sizes, goes through the network in batches.
 
@@ -278,7 +279,7 @@ class Predictor:
         return [one.found for one in chosen]
 
     def _choose(self, given: Sequence[np.ndarray], index: int) -> Selection:
-        return choice.choose_from(
+        return postprocess.choose_from(
             given,
             index,
             self.score_threshold,

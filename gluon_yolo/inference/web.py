@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from gluon_yolo.data.kinds import HTML, kind_of
+from gluon_yolo.data.images.file_types import HTML, kind_of
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.urls import scheme_of, shown
 

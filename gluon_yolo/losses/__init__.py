@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gluon_yolo.compat import gluon
 from gluon_yolo.losses.fastestv2 import YoloFastestV2Loss
 from gluon_yolo.losses.yolo3 import YOLOv3Loss
-from gluon_yolo.nn.scores import score_rule_of
+from gluon_yolo.models.head_layout import score_rule_of
+from gluon_yolo.mxnet_compat import gluon
 from gluon_yolo.spec import DetectionSpec
 
 __all__ = ["YOLOv3Loss", "YoloFastestV2Loss", "make_loss"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from gluon_yolo.compat import gluon
-from gluon_yolo.losses.positives import (
+from gluon_yolo.losses.terms import (
     box_distance,
     check_smoothing,
     choose_box_loss,
@@ -12,9 +11,10 @@ from gluon_yolo.losses.positives import (
     softplus,
     truth_boxes,
 )
-from gluon_yolo.nn.coding import coding_of
-from gluon_yolo.nn.decode import Places
-from gluon_yolo.nn.scores import score_rule_of
+from gluon_yolo.models.box_coder import coding_of
+from gluon_yolo.models.decode import Places
+from gluon_yolo.models.head_layout import score_rule_of
+from gluon_yolo.mxnet_compat import gluon
 from gluon_yolo.spec import DetectionSpec
 
 BOX_GAIN, OBJECTNESS_GAIN, CLASS_GAIN = 3.2, 64.0, 32.0
@@ -48,7 +48,7 @@ class YoloFastestV2Loss(gluon.HybridBlock):
         names: of the losses, in order.
 
     Raises:
-        UserError: as :func:`gluon_yolo.losses.positives.choose_box_loss`.
+        UserError: as :func:`gluon_yolo.losses.terms.choose_box_loss`.
         ValueError: when there are not two levels.
     """
 
@@ -74,7 +74,7 @@ class YoloFastestV2Loss(gluon.HybridBlock):
         Args:
             F: ``mx.nd`` or ``mx.sym``.
             inputs: the raw maps (B, 5 * A + C, H, W), ascending stride, and last the targets (B, M, 12) of
-                :func:`gluon_yolo.assign.pad_targets`.
+                :func:`gluon_yolo.assigners.pad_targets`.
 
         Returns:
             The losses of ``names``, each (B,).

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from gluon_yolo.assign import DELTAS
-from gluon_yolo.compat import gluon
-from gluon_yolo.losses.positives import (
+from gluon_yolo.assigners import DELTAS
+from gluon_yolo.losses.terms import (
     box_distance,
     check_smoothing,
     choose_box_loss,
@@ -14,9 +13,10 @@ from gluon_yolo.losses.positives import (
     softplus,
     truth_boxes,
 )
-from gluon_yolo.nn.coding import coding_of
-from gluon_yolo.nn.decode import Places, level_decoders
-from gluon_yolo.nn.scores import BOX_CHANNELS, OBJECTNESS
+from gluon_yolo.models.box_coder import coding_of
+from gluon_yolo.models.decode import Places, level_decoders
+from gluon_yolo.models.head_layout import BOX_CHANNELS, OBJECTNESS
+from gluon_yolo.mxnet_compat import gluon
 from gluon_yolo.spec import DetectionSpec
 
 # Makes the gradient of one minus an overlap as large as that of YOLOv3's own box loss. Mean norm over a
@@ -42,7 +42,7 @@ class YOLOv3Loss(gluon.HybridBlock):
         names: of the losses, in order.
 
     Raises:
-        UserError: as :func:`gluon_yolo.losses.positives.choose_box_loss`.
+        UserError: as :func:`gluon_yolo.losses.terms.choose_box_loss`.
     """
 
     def __init__(self, spec: DetectionSpec, label_smooth: float = 0.0, box_loss: str = "auto", **kwargs):
@@ -69,7 +69,7 @@ class YOLOv3Loss(gluon.HybridBlock):
         Args:
             F: ``mx.nd`` or ``mx.sym``.
             inputs: the raw maps (B, A * (5 + C), H, W), ascending stride, and last the targets (B, M, 12) of
-                :func:`gluon_yolo.assign.pad_targets`.
+                :func:`gluon_yolo.assigners.pad_targets`.
 
         Returns:
             The losses of ``names``, each (B,), summed over a picture.

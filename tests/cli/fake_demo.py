@@ -32,7 +32,7 @@ def use(monkeypatch: pytest.MonkeyPatch, network=three_boxes, names=NAMES) -> No
         }
         return Predictor(network, spec, (96, 96), **options)
 
-    monkeypatch.setattr("gluon_yolo.cli.model_flags.Predictor.load", load)
+    monkeypatch.setattr("gluon_yolo.cli.flags.model.Predictor.load", load)
 
 
 def make_pictures(folder: Path, *names: str) -> None:

@@ -8,12 +8,12 @@ import random
 import pytest
 
 from gluon_yolo.cli.train_flags import flag_words, fresh_flags, settings_of
-from gluon_yolo.darknet.training import run_flags
 from gluon_yolo.data.anchors import format_anchors, parse_anchors
-from gluon_yolo.nn import architecture
+from gluon_yolo.models.build import find_architecture
+from gluon_yolo.models.darknet.training_flags import run_flags
 from tests.cli.test_train_flags import given
-from tests.darknet.small import planned
-from tests.darknet.test_training import cfg_with
+from tests.models.darknet.small import planned
+from tests.models.darknet.test_training_flags import cfg_with
 
 PICTURES = (1, 2, 7, 9, 64, 292, 5011, 16551, 117266, 1_000_000, 10_000_000)
 
@@ -146,7 +146,7 @@ def test_a_period_of_a_part_of_an_epoch():
 @pytest.mark.parametrize("epochs", [1, 3, 30, 123_457, 10_000_000])
 def test_the_zoos_own_schedule_at_any_length(epochs):
     """Yolo-FastestV2's decays at 150 and 250 of 300, its warm-up of 5."""
-    flags = architecture.find("fastestv2").training_flags(100, {"epochs": epochs})
+    flags = find_architecture("fastestv2").training_flags(100, {"epochs": epochs})
     settings = settings_for({**flags, "epochs": epochs})
     shares = [epoch / epochs for epoch in (*settings.lr_decay_epoch, settings.warmup_epochs)]
     assert shares == pytest.approx([0.5, 250 / 300, 5 / 300], rel=0.02)

@@ -10,7 +10,7 @@ import pytest
 
 from gluon_yolo.cli import eval as eval_command
 from gluon_yolo.cli import train
-from gluon_yolo.cli.train_arguments import add_train_arguments
+from gluon_yolo.cli.flags.train import add_train_arguments
 from gluon_yolo.cli.train_flags import fresh_flags, given_flags, settings_of
 from tests.small_training import ROOT
 

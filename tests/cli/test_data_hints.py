@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.cli.data_flags import add_data_arguments, open_datasets
 from gluon_yolo.cli.data_hints import complete, with_path
-from gluon_yolo.data.formats import WRITERS, open_source
+from gluon_yolo.cli.flags.data import add_data_arguments, open_datasets
+from gluon_yolo.data.registry import WRITERS, open_source
 from gluon_yolo.data.synthetic import generate
 from gluon_yolo.errors import UserError
 

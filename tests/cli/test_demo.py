@@ -15,7 +15,7 @@ import pytest
 from gluon_yolo.cli import demo as command
 from gluon_yolo.cli import main
 from gluon_yolo.cli.calling import this_python
-from gluon_yolo.data.pictures import read_picture
+from gluon_yolo.data.images.read import read_picture
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.spec import DetectionSpec

@@ -10,9 +10,9 @@ import pytest
 
 from gluon_yolo.cli import main
 from gluon_yolo.cli.demo_outputs import class_folders, crop
-from gluon_yolo.data.pictures import read_picture
-from gluon_yolo.inference.predictions import read_predictions
-from gluon_yolo.inference.sources import ResultNames
+from gluon_yolo.data.images.read import read_picture
+from gluon_yolo.inference.detections_text import read_predictions
+from gluon_yolo.inference.inputs import ResultNames
 from tests.cli.fake_demo import make_pictures, use
 from tests.cli.test_demo import contents, results, write_video
 

@@ -12,10 +12,10 @@ import pytest
 
 from gluon_yolo.cli import main
 from gluon_yolo.cli.demo_results import Found
-from gluon_yolo.data.pictures import read_picture
+from gluon_yolo.data.images.read import read_picture
 from gluon_yolo.inference import streams
+from gluon_yolo.inference.inputs import ResultNames
 from gluon_yolo.inference.predictor import Predictor
-from gluon_yolo.inference.sources import ResultNames
 from tests.cli.fake_demo import three_boxes, use
 from tests.cli.test_demo import count_frames, results
 from tests.inference.stream_servers import files, free_port, http_server, jpeg, mjpeg, rtsp, running

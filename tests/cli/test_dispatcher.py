@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo import cli
-from gluon_yolo.cli.stopped import saying
+from gluon_yolo.cli.flags.outputs import saying
 from gluon_yolo.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -27,7 +27,7 @@ def test_this_machine_is_ready(capsys):
 )
 def test_without_a_package_it_says_what_to_install(monkeypatch, capsys, absent, said):
     monkeypatch.setitem(sys.modules, absent, None)  # import now raises ModuleNotFoundError
-    monkeypatch.delitem(sys.modules, "gluon_yolo.compat", raising=False)
+    monkeypatch.delitem(sys.modules, "gluon_yolo.mxnet_compat", raising=False)
     assert cli.main(["doctor"]) == 1
     out = capsys.readouterr().out
     assert said in out

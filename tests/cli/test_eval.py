@@ -13,10 +13,10 @@ import pytest
 
 from gluon_yolo.cli import eval as command
 from gluon_yolo.cli import main
-from gluon_yolo.data.pictures import read_picture
+from gluon_yolo.data.images.read import read_picture
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.spec import DetectionSpec
-from gluon_yolo.visualize import write_picture
+from gluon_yolo.visualize.grid import write_picture
 
 pytest.importorskip("pycocotools")
 
@@ -194,7 +194,7 @@ def test_flags_of_the_model_reach_the_predictor(data: Path, monkeypatch: Any) ->
         return Predictor(bright_squares, SPEC, (96, 128))
 
     monkeypatch.undo()
-    monkeypatch.setattr("gluon_yolo.cli.model_flags.Predictor.load", load)
+    monkeypatch.setattr("gluon_yolo.cli.flags.model.Predictor.load", load)
     words = ["--max-detections", "700", "--nms", "agnostic", "--nms-threshold", "0.6"]
     assert main(["eval", "--model", "m", "--data-root", str(data), *words]) == 0
     assert (asked["max_detections"], asked["nms"], asked["nms_threshold"]) == (700, "agnostic", 0.6)

@@ -11,8 +11,8 @@ import pytest
 
 from gluon_yolo.cli import eval as command
 from gluon_yolo.cli import main
-from gluon_yolo.cli.train_arguments import DEFAULTS
-from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.cli.flags.train import DEFAULTS
+from gluon_yolo.inference.model_record import ModelFile
 from gluon_yolo.inference.predictor import Predictor
 from tests.cli.test_eval import SPEC, bright_squares
 from tests.cli.test_eval import data as data  # noqa: PLC0414 - the fixture
@@ -86,6 +86,6 @@ def test_data_that_is_gone(run, data, capsys):
 def test_a_model_that_was_not_trained_here(run, capsys, monkeypatch):
     """An imported one has no flags: the published data is looked for, as ever."""
     (run / "args.json").unlink()
-    monkeypatch.setattr("gluon_yolo.cli.data_flags._standard_place", lambda dataset: pytest.fail(dataset))
+    monkeypatch.setattr("gluon_yolo.cli.flags.data._standard_place", lambda dataset: pytest.fail(dataset))
     with pytest.raises(pytest.fail.Exception, match="voc"):
         main(["eval", "--model", str(run)])

@@ -12,12 +12,12 @@ import pytest
 from gluon_yolo import Predictor
 from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.cli import main
-from gluon_yolo.compat import mx
-from gluon_yolo.darknet.files import load, save
-from gluon_yolo.darknet.header import Header
-from gluon_yolo.inference.model_file import ModelFile, find_model_file
-from gluon_yolo.nn import architecture
-from tests.darknet import small
+from gluon_yolo.inference.model_record import ModelFile, find_model_file
+from gluon_yolo.models.build import find_architecture
+from gluon_yolo.mxnet_compat import mx
+from gluon_yolo.weights.darknet_header import Header
+from gluon_yolo.weights.darknet_model import load, save
+from tests.models.darknet import small
 from tests.random_model import CLASSES, random_detector, random_picture
 
 
@@ -257,7 +257,7 @@ def test_a_darknet_networks_symbol_as_darknets_files(imported):
 def test_fine_tuned_for_other_classes_and_anchors(imported):
     """The cfg has what the run has: classes, anchors, input size, fit."""
     folder = imported / "run"
-    net = architecture.find(str(imported / "net" / "small.cfg")).build(["a", "b", "c"], (((3, 4), (5.5, 6)),))
+    net = find_architecture(str(imported / "net" / "small.cfg")).build(["a", "b", "c"], (((3, 4), (5.5, 6)),))
     net.initialize_weights(seed=3)
     (folder / "weights").mkdir(parents=True)
     net.save_parameters(str(folder / "weights" / "best.params"))

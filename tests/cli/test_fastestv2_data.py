@@ -6,7 +6,7 @@ import cv2
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.data.formats import WRITERS
+from gluon_yolo.data.registry import WRITERS
 from tests.data.small_data import NAMES, small_data
 from tests.random_model import random_picture
 

@@ -8,8 +8,8 @@ import pytest
 
 from gluon_yolo.cli.finished import say_finished, training_on
 from gluon_yolo.cli.train_flags import flag_words, fresh_flags
-from gluon_yolo.engine.progress import Progress
-from gluon_yolo.engine.run_folder import RunFolder
+from gluon_yolo.training.run_dir import RunFolder
+from gluon_yolo.training.state import Progress
 from tests.cli.test_train_flags import given
 
 DATA = "--data /d/mine"

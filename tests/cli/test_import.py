@@ -11,14 +11,14 @@ import pytest
 
 from gluon_yolo import Predictor
 from gluon_yolo.cli import main
-from gluon_yolo.compat import mx
-from gluon_yolo.darknet.files import save
-from gluon_yolo.darknet.header import Header
-from gluon_yolo.export import folder as model_folder
-from gluon_yolo.inference.model_file import ModelFile
-from gluon_yolo.nn import architecture, weights
-from gluon_yolo.nn.weights import structural_parameters
-from tests.darknet import small
+from gluon_yolo.export import model_dir as model_folder
+from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.models.build import find_architecture
+from gluon_yolo.mxnet_compat import mx
+from gluon_yolo.weights.darknet_header import Header
+from gluon_yolo.weights.darknet_model import save
+from gluon_yolo.weights.load import load_weights, structural_parameters
+from tests.models.darknet import small
 from tests.random_model import random_picture
 
 TEXT = small.SMALL.replace("channels=3", "channels=3\nletter_box=1\nburn_in=9\nmomentum=.9")
@@ -65,10 +65,10 @@ def test_a_model_that_every_command_takes(place, capsys):
     expected = Predictor.load("models/small", score_threshold=0.1)(random_picture(100, 80))
     assert len(json.loads((place / "a.json").read_text())) == len(expected) > 0
     network, source = commands[3][3], commands[3][5]
-    net = architecture.find(network).build(["dog"])
+    net = find_architecture(network).build(["dog"])
     net.initialize_weights()
     assert net.zoo_name == "small"
-    assert weights.load(net, source, partial=True).shared_classes == ("dog",)
+    assert load_weights(net, source, partial=True).shared_classes == ("dog",)
 
 
 def test_direct_use_is_the_same(place):

@@ -15,21 +15,20 @@ import pytest
 
 from gluon_yolo import Predictor
 from gluon_yolo.cli import main, quantize_data, quantize_forms
-from gluon_yolo.cli.quantize_stopped import left, written
-from gluon_yolo.data.chosen import open_unlabelled
+from gluon_yolo.cli.quantize import left, written
 from gluon_yolo.data.dataset import PictureFiles
-from gluon_yolo.data.report import Report
-from gluon_yolo.data.scene import CLASS_NAMES
-from gluon_yolo.data.synthetic import generate
+from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.subset import open_unlabelled
+from gluon_yolo.data.synthetic import CLASS_NAMES, generate
+from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from gluon_yolo.export import hold
-from gluon_yolo.inference.graph import Graph
-from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.export import folder_lock
+from gluon_yolo.inference.exported_format import Graph
 from gluon_yolo.inference.model_path import read_model
-from gluon_yolo.inference.mxnet_precision import has_bfloat16
-from gluon_yolo.inference.runtimes import RUNTIMES, Runtime, candidates
+from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.runtimes.mxnet import has_bfloat16
+from gluon_yolo.inference.runtimes.registry import RUNTIMES, Runtime, candidates
 from gluon_yolo.spec import DetectionSpec
-from gluon_yolo.structures import Detections
 from tests.random_model import random_detector
 
 pytest.importorskip("onnxruntime")
@@ -237,7 +236,7 @@ def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path, capsys):
 
 
 def test_another_run_that_writes_there(tmp_path, capsys):
-    with hold.held(tmp_path / "out"):
+    with folder_lock.held(tmp_path / "out"):
         assert main(["quantize", "nowhere", "--data", "nothing", "--out", str(tmp_path / "out")]) == 2
     assert "out: another run is writing there; wait until it has ended" in capsys.readouterr().err
     assert main(["quantize", "nowhere", "--data", "nothing", "--out", str(tmp_path / "out")]) == 2

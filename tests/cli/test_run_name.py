@@ -11,9 +11,9 @@ import pytest
 from gluon_yolo.cli import main
 from gluon_yolo.cli.run_name import name_of_run
 from gluon_yolo.cli.train_flags import fresh_flags
-from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.model_record import ModelFile
 from tests.cli.test_train_flags import given
-from tests.darknet import small
+from tests.models.darknet import small
 from tests.small_training import NAME, SMALL, draw_data
 
 CUSTOM, PUBLISHED = "yolo3_mobilenet1.0_custom", "yolo3_mobilenet1.0_voc"

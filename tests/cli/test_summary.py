@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.inference.model_file import Graph, ModelFile
-from gluon_yolo.nn import zoo
-from tests.darknet import small
+from gluon_yolo.inference.model_record import Graph, ModelFile
+from gluon_yolo.models import zoo
+from tests.models.darknet import small
 
 
 @pytest.fixture

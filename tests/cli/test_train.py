@@ -14,15 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from gluon_yolo import compat
+from gluon_yolo import mxnet_compat
 from gluon_yolo.cli import main
-from gluon_yolo.cuda import READY
 from gluon_yolo.data.anchors import box_sizes, by_level, find_anchors, format_anchors, refine_anchors
 from gluon_yolo.data.voc.dataset import open_voc
-from gluon_yolo.engine import start
+from gluon_yolo.evaluation.coco_ap import truth_of
 from gluon_yolo.inference.predictor import Predictor
-from gluon_yolo.metrics.coco_ap import truth_of
-from gluon_yolo.nn import architecture, zoo
+from gluon_yolo.models import zoo
+from gluon_yolo.models.build import find_architecture
+from gluon_yolo.system.cuda import READY
+from gluon_yolo.training import setup
 from tests.cli.test_train_flags import COCO, VOC
 from tests.small_training import DOOR, NAME, ROOT, SMALL, draw_data, start_run
 
@@ -94,7 +95,7 @@ def coco_of(voc: Path, root: Path) -> Path:
 
 @pytest.mark.parametrize("command", [VOC, COCO], ids=["voc", "coco"])
 def test_gpus_that_are_not_there(refused, data, command):
-    if any(line.endswith(READY) for line in compat.gpu_report()):
+    if any(line.endswith(READY) for line in mxnet_compat.gpu_report()):
         pytest.skip("this machine has a GPU that mxnet can use")
     assert refused(*shlex.split(command), "--data-root", data).endswith('for training give --gpus ""')
 
@@ -232,7 +233,7 @@ def test_found_anchors_stay_with_the_run(data, tmp_path, monkeypatch):
     assert Predictor.load(run).spec.anchors == by_level(found, 3)
 
     for name in ("found_anchors", "better_anchors"):
-        monkeypatch.setattr(start, name, lambda *words: pytest.fail("anchors are found once"))
+        monkeypatch.setattr(setup, name, lambda *words: pytest.fail("anchors are found once"))
     (run / "args.json").write_text(json.dumps({**args, "epochs": 2}))
     assert main(["train", "--resume", str(run)]) == 0
     assert Predictor.load(run).spec.anchors == by_level(found, 3)
@@ -247,7 +248,7 @@ def test_a_recipe_takes_better_anchors_where_they_gain(data, tmp_path, capsys, w
     said = capsys.readouterr().err
     assert status == 0
     assert ("anchors: found on the training pictures, level by level: mean best IoU 0." in said) == better
-    own = architecture.find(NAME).spec.anchors
+    own = find_architecture(NAME).spec.anchors
     expected = refine_anchors(box_sizes(open_voc(data, "train"), (64, 64)), own) if better else own
     assert Predictor.load(run).spec.anchors == expected
     assert (json.loads((run / "args.json").read_text())["anchors"] is None) != better

@@ -8,10 +8,10 @@ import os
 import pytest
 
 from gluon_yolo.cli import main
+from gluon_yolo.cli.flags.train import DEFAULTS
 from gluon_yolo.cli.train import _validation
-from gluon_yolo.cli.train_arguments import DEFAULTS
 from gluon_yolo.cli.train_flags import settings_of
-from gluon_yolo.data.formats import WRITERS, open_source
+from gluon_yolo.data.registry import WRITERS, open_source
 from tests.data.small_data import NAMES, small_data
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
+from gluon_yolo.cli.flags.train import DEFAULTS, PROFILED, add_train_arguments
 from gluon_yolo.cli.train import _architecture
-from gluon_yolo.cli.train_arguments import DEFAULTS, PROFILED, add_train_arguments
 from gluon_yolo.cli.train_flags import (
     fresh_flags,
     given_flags,
@@ -20,9 +20,9 @@ from gluon_yolo.cli.train_flags import (
     resumed_flags,
     settings_of,
 )
-from gluon_yolo.engine.recipes import RECIPES
-from gluon_yolo.engine.settings import TrainSettings
 from gluon_yolo.errors import UserError
+from gluon_yolo.training.config import TrainSettings
+from gluon_yolo.training.recipes import RECIPES
 from tests.child import python
 
 VOC = (

@@ -15,17 +15,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluon_yolo import memory, running
 from gluon_yolo.cli import main, train
 from gluon_yolo.cli.train_flags import decided_flags, fresh_flags
 from gluon_yolo.cli.train_memory import cpu_defaults
-from gluon_yolo.compat import mx
-from gluon_yolo.engine.checkpoint import Checkpoint
-from gluon_yolo.engine.step import TrainStep
-from gluon_yolo.memory import Memory
-from gluon_yolo.nn import architecture
+from gluon_yolo.models.build import find_architecture
+from gluon_yolo.mxnet_compat import mx
+from gluon_yolo.system import memory, run_note
+from gluon_yolo.system.memory import Memory
+from gluon_yolo.training.checkpoint import Checkpoint
+from gluon_yolo.training.step import TrainStep
 from tests.cli.test_train_flags import given
-from tests.darknet import small
+from tests.models.darknet import small
 from tests.small_training import NAME, ROOT, SMALL, draw_data, parameters, rows, start_run
 
 # What every training here has, but batch size and sizes.
@@ -81,7 +81,7 @@ def test_a_cpus_defaults_are_small_where_nobody_says_otherwise(words, network, c
 def test_a_cfgs_batch_and_sizes_count_as_written(tmp_path):
     text = small.SMALL.replace("channels=3", "channels=3\nbatch=64").replace("num=3", "num=3\nrandom=1")
     (tmp_path / "net.cfg").write_text(text)
-    own = architecture.find(str(tmp_path / "net.cfg")).training_flags(100, {})
+    own = find_architecture(str(tmp_path / "net.cfg")).training_flags(100, {})
     assert own["batch_size"] == 64 and "random_shapes" in own
     assert cpu_defaults(CPU, own) == {}
 
@@ -354,7 +354,7 @@ def test_a_run_that_died_in_its_first_checkpoint_begins_anew(data, tmp_path, mom
 
 def test_a_run_that_goes_on_is_left_alone(data, tmp_path, capsys):
     status, run = start_run(data, tmp_path, "--epochs", "1")
-    with running.noted(run):
+    with run_note.noted(run):
         assert main(["train", "--resume", str(run)]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith(

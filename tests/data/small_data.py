@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from gluon_yolo.data.dataset import Dataset, ListedPictures, PictureFiles
-from gluon_yolo.data.report import Report
-from gluon_yolo.structures import Detections
+from gluon_yolo.data.quality.report import Report
+from gluon_yolo.detections import Detections
 
 NAMES = ("wasp", "Bee", "grey ant")  # not sorted; nothing is an ant
 SIZES_HW = ((40, 50), (61, 333), (300, 127), (40, 50))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from gluon_yolo.data import anchors
+from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import YOLOV3_ANCHORS
-from gluon_yolo.structures import Detections
 
 DOCUMENT_003 = (
     "12.64,19.39, 37.88,51.48, 55.71,138.31, 126.91,78.23, 131.57,214.55, 279.92,258.87  # anchor bias\n"

@@ -11,15 +11,15 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.data.classes import lookalikes, read_class_names, unknown_classes
+from gluon_yolo.data.classes.read import lookalikes, read_class_names, unknown_classes
 from gluon_yolo.data.dataset import PictureFiles, read_picture
-from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.picture_files import PictureFolder
-from gluon_yolo.data.pictures import decode_picture, measure, measure_encoded
-from gluon_yolo.data.report import BadFile, Report
-from gluon_yolo.data.truth import Truth
+from gluon_yolo.data.images.files import PictureFolder
+from gluon_yolo.data.images.read import decode_picture, measure, measure_encoded
+from gluon_yolo.data.loading.workers import threaded_map
+from gluon_yolo.data.quality.annotations import Truth
+from gluon_yolo.data.quality.report import BadFile, Report
+from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from gluon_yolo.structures import Detections
 
 RED = (255, 0, 0)
 

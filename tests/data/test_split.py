@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from gluon_yolo.data.coco.source import COCOSource
-from gluon_yolo.data.formats import WRITERS, open_source
-from gluon_yolo.data.split.lists import standing_lists, write_lists
-from gluon_yolo.data.split.stratify import stratify
+from gluon_yolo.data.registry import WRITERS, open_source
+from gluon_yolo.data.split.lists import standing_lists, stratify, write_lists
 from gluon_yolo.data.voc.source import VOCSource
 from tests.data.coco.test_source import add_file, add_picture, record
 from tests.data.small_data import NAMES, small_data

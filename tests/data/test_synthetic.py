@@ -10,8 +10,7 @@ import pytest
 
 from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.cli import main
-from gluon_yolo.data.scene import CLASS_NAMES, draw_scene
-from gluon_yolo.data.synthetic import generate
+from gluon_yolo.data.synthetic import CLASS_NAMES, draw_scene, generate
 from gluon_yolo.data.voc.dataset import open_voc
 from gluon_yolo.errors import UserError
 

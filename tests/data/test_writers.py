@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from gluon_yolo.data.dataset import PictureFiles
-from gluon_yolo.data.formats import SOURCES, WRITERS, open_source
-from gluon_yolo.data.report import Report
+from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.registry import SOURCES, WRITERS, open_source
 from gluon_yolo.data.voc.dataset import open_voc
 from gluon_yolo.data.voc.writer import VOCWriter
 from gluon_yolo.data.writer import PictureStore

@@ -15,7 +15,7 @@ from typing import Any, Callable
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.inference.model_file import ModelFile, find_model_file
+from gluon_yolo.inference.model_record import ModelFile, find_model_file
 from tests.random_model import CLASSES, random_detector
 
 BUILT = "GLUON_YOLO_SAMPLES"  # names the folder that deploy/build.sh wrote; `make samples-test` sets it

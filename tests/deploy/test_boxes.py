@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.data.pictures import read_picture
-from gluon_yolo.inference.fit import MODES
+from gluon_yolo.data.images.read import read_picture
 from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.inference.preprocess import MODES
 from tests.data.picture_content import chunk, exif, jpeg, png
 from tests.deploy.conftest import FIGURES
 from tests.random_model import random_picture

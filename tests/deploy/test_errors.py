@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.inference.model_file import find_model_file
+from gluon_yolo.inference.model_record import find_model_file
 from tests.data.picture_content import chunk, exif, jpeg, png, tiff, webp
 from tests.deploy.conftest import Sample
 from tests.random_model import random_picture

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon_yolo.compat import autograd, gluon, mx
-from gluon_yolo.darknet.network import DarknetNetwork
-from gluon_yolo.nn import architecture
-from gluon_yolo.nn.detector import DetectionNetwork
-from tests.darknet import small
+from gluon_yolo.models.build import find_architecture
+from gluon_yolo.models.darknet.network import DarknetNetwork
+from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.mxnet_compat import autograd, gluon, mx
+from tests.models.darknet import small
 from tests.random_model import random_picture
 
 ZOO = (
@@ -26,7 +26,7 @@ def settled(name: str, class_names=None, seed: int = 0) -> DetectionNetwork:
         class_names: as ``Architecture.build`` takes them.
         seed: of the weights.
     """
-    net = architecture.find(name).build(class_names)
+    net = find_architecture(name).build(class_names)
     picture = mx.nd.array(random_picture(96, 128, seed)[None], dtype="uint8")
     if isinstance(net, DarknetNetwork):
         small.fill(net, picture, seed)

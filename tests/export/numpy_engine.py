@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from gluon_yolo.export.inference_graph import INPUT, InferenceGraph
+from gluon_yolo.export.ir.graph import INPUT, InferenceGraph
 
 
 def run(graph: InferenceGraph, pixels: np.ndarray) -> dict[str, np.ndarray]:

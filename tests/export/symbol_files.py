@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from gluon_yolo.compat import gluon, mx
-from gluon_yolo.export import graph
-from gluon_yolo.export.symbol import save
+from gluon_yolo.export.mxnet import trace
+from gluon_yolo.export.mxnet.write import save
+from gluon_yolo.mxnet_compat import gluon, mx
 
 
 def traced(net, tail=None):
-    """Return a network's symbol, with a tail of :mod:`gluon_yolo.nn.decode`, and its parameters by name."""
+    """Return a network's symbol, with a tail of :mod:`gluon_yolo.models.decode`, and its parameters."""
     tail = tail and tail(net.spec)
     if tail is not None:
         tail.initialize()
-    parameters = {name: value.data() for name, value in graph.parameters(net, tail).items()}
-    return graph.trace(net, tail), parameters
+    parameters = {name: value.data() for name, value in trace.parameters(net, tail).items()}
+    return trace.trace(net, tail), parameters
 
 
 def written(folder: Path, symbol, parameters) -> Path:

@@ -8,15 +8,17 @@ import pytest
 
 onnx = pytest.importorskip("onnx", reason="package onnx is not installed")
 
-from gluon_yolo.compat import mx  # noqa: E402
-from gluon_yolo.export import onnx_file, parity  # noqa: E402
-from gluon_yolo.export.formats import export  # noqa: E402
-from gluon_yolo.export.symbol_reader import read_network  # noqa: E402
-from gluon_yolo.inference.onnx_model import to_boxes  # noqa: E402
-from gluon_yolo.nn import architecture, weights  # noqa: E402
-from tests.darknet import small  # noqa: E402
+from gluon_yolo.export import verify  # noqa: E402
+from gluon_yolo.export.api import export  # noqa: E402
+from gluon_yolo.export.ir.read_symbol import read_network  # noqa: E402
+from gluon_yolo.export.onnx.write import make_model, write_model  # noqa: E402
+from gluon_yolo.inference.runtimes.base import to_boxes  # noqa: E402
+from gluon_yolo.models.build import find_architecture  # noqa: E402
+from gluon_yolo.mxnet_compat import mx  # noqa: E402
+from gluon_yolo.weights.load import load_weights  # noqa: E402
+from tests.export.ir.test_read_symbol import MIDDLES  # noqa: E402
 from tests.export.networks import ZOO, settled  # noqa: E402
-from tests.export.test_symbol_reader import MIDDLES  # noqa: E402
+from tests.models.darknet import small  # noqa: E402
 from tests.random_model import CLASSES, random_detector, random_picture  # noqa: E402
 
 SIZE_HW = (96, 128)
@@ -44,9 +46,9 @@ def check(net, folder, size_hw=SIZE_HW, batch=1):
     pixels = np.stack([random_picture(*size_hw, seed) for seed in range(batch)])
     graph, path = read_network(net), folder / "toy.onnx"
     for cut in ("raw", "decoded"):
-        model = onnx_file.make_model(graph, net.spec, "toy", cut, fixed=(batch, *size_hw))
+        model = make_model(graph, net.spec, "toy", cut, fixed=(batch, *size_hw))
         assert {node.op_type for node in model.graph.node} <= COMMON
-        onnx_file.write_model(model, path)
+        write_model(model, path)
         given = maps_of(path, pixels)
         if cut == "raw":
             for level, expected in enumerate(net(mx.nd.array(pixels, dtype="uint8"))):
@@ -54,8 +56,8 @@ def check(net, folder, size_hw=SIZE_HW, batch=1):
                 assert ours.shape == expected.shape
                 assert np.abs(ours - expected).max() <= CLOSE * max(1, np.abs(expected).max())
         boxes, scores = to_boxes(given, net.spec)
-        bound = parity.Bound(CLOSE * max(size_hw), CLOSE)
-        found = parity.compare(net, lambda _, pair=(boxes, scores): pair, [pixels], bound)
+        bound = verify.Bound(CLOSE * max(size_hw), CLOSE)
+        found = verify.compare(net, lambda _, pair=(boxes, scores): pair, [pixels], bound)
         assert found.holds, found
 
 
@@ -78,9 +80,9 @@ def test_larger_family(name, tmp_path):
 def test_trained_darknet(name, tmp_path, shared_data):
     """With squeeze-and-excitation, spatial pyramids, route groups and scale_x_y."""
     cfg = small.only(shared_data / "darknet" / name, "*.cfg")
-    net = architecture.find(str(cfg)).build()
+    net = find_architecture(str(cfg)).build()
     net.initialize_weights()
-    weights.load(net, cfg.with_suffix(".weights"))
+    load_weights(net, cfg.with_suffix(".weights"))
     check(net, tmp_path, (160, 128))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gluon_yolo.compat import mx
 from gluon_yolo.inference.decode import RawMaps, decode
-from gluon_yolo.nn.decode import Decode
-from gluon_yolo.nn.scores import score_rule_of
+from gluon_yolo.models.decode import Decode
+from gluon_yolo.models.head_layout import score_rule_of
+from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.spec import DetectionSpec
 
 ANCHORS = (((10, 13), (16, 30)), ((62, 45), (59, 119)))

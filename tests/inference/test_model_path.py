@@ -9,17 +9,17 @@ import shutil
 import pytest
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference import embedded
-from gluon_yolo.inference.graph import Graph
-from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference import embedded_record
+from gluon_yolo.inference.exported_format import Graph
 from gluon_yolo.inference.model_path import read_model
+from gluon_yolo.inference.model_record import ModelFile
 from gluon_yolo.inference.predictor import Predictor
 from tests.random_model import random_detector, random_picture
 
 pytest.importorskip("onnx", reason="package onnx is not installed")
 pytest.importorskip("onnxruntime", reason="package onnxruntime is not installed")
 
-from gluon_yolo.export.formats import FORMATS, export  # noqa: E402
+from gluon_yolo.export.api import FORMATS, export  # noqa: E402
 
 SIZE_HW = (64, 96)
 KINDS = ("symbol", "onnx", "openvino", "ncnn", "mnn")
@@ -155,7 +155,7 @@ def test_what_stands_in_the_file_is_the_record(model):
     record = ModelFile.read(model / "toy.json")
     for file, kind in (("toy.onnx", "onnx"), ("toy-openvino.xml", "openvino")):
         if (model / file).is_file():
-            assert embedded.read(model / file) == record.of_one(kind, record.graphs[kind])
+            assert embedded_record.read(model / file) == record.of_one(kind, record.graphs[kind])
 
 
 @pytest.mark.parametrize(
@@ -182,11 +182,11 @@ def test_other_formats_do_not(model, file, name, said):
 
 def test_a_foreign_file(model, net):
     """One of another program's, and one of ours that held no record."""
-    from gluon_yolo.export import onnx_file
-    from gluon_yolo.export.symbol_reader import read_network
+    from gluon_yolo.export.ir.read_symbol import read_network
+    from gluon_yolo.export.onnx.write import make_model, write_model
 
     foreign = model.parent / "foreign.onnx"
-    onnx_file.write_model(onnx_file.make_model(read_network(net), net.spec, "toy"), foreign)
+    write_model(make_model(read_network(net), net.spec, "toy"), foreign)
     said = "its NAME.json is missing: foreign.json is not beside it, and it has none of it in itself"
     with pytest.raises(UserError, match=f"foreign.onnx: {said}"):
         Predictor.load(foreign)
@@ -268,7 +268,7 @@ def test_a_damaged_record_in_a_file(model):
         (json.dumps({**ModelFile.read(model / "toy.json").to_dict(), "format": 9}), "format 9 comes from"),
         (json.dumps(ModelFile.read(model / "toy.json").to_dict()), "the record in it is damaged"),
     ):
-        (prop,) = (prop for prop in whole.metadata_props if prop.key == embedded.KEY)
+        (prop,) = (prop for prop in whole.metadata_props if prop.key == embedded_record.KEY)
         prop.value = text
         onnx.save(whole, str(path))
         with pytest.raises(UserError, match=f"yolo.onnx: .*{said}"):
@@ -283,8 +283,8 @@ def test_metadata_behind_anything(tmp_path):
     model.graph.name = "g" * 300
     record = ModelFile("toy", "toy", random_detector().spec, SIZE_HW)
     record = record.of_one("onnx", Graph(("toy.onnx",), "raw", ("raw_0",)))
-    for key, value in (("a", ""), (embedded.KEY, json.dumps(record.to_dict())), ("z", "z" * 1000)):
+    for key, value in (("a", ""), (embedded_record.KEY, json.dumps(record.to_dict())), ("z", "z" * 1000)):
         model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
     odd = bytes([0xC9, 0x06]) + b"12345678" + bytes([0xCD, 0x06]) + b"1234" + bytes([0xC0, 0x06, 0x05])
     (tmp_path / "toy.onnx").write_bytes(odd + model.SerializeToString())
-    assert embedded.read(tmp_path / "toy.onnx") == record
+    assert embedded_record.read(tmp_path / "toy.onnx") == record

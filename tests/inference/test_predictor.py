@@ -9,16 +9,16 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.boxes import select
-from gluon_yolo.compat import mx
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.formats import export
+from gluon_yolo.export.api import export
 from gluon_yolo.export.request import Suppression
-from gluon_yolo.inference import mxnet_runtime
-from gluon_yolo.inference.fit import Fit
-from gluon_yolo.inference.model_file import ModelFile
+from gluon_yolo.inference.model_record import ModelFile
 from gluon_yolo.inference.predictor import Predictor
-from gluon_yolo.nn.decode import Decode
+from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.inference.runtimes import mxnet
+from gluon_yolo.models.decode import Decode
+from gluon_yolo.mxnet_compat import mx
+from gluon_yolo.nms import select
 from gluon_yolo.spec import DetectionSpec
 from tests.child import python
 from tests.random_model import CLASSES, random_detector, random_picture
@@ -77,9 +77,9 @@ def test_every_model_gives_the_networks_numbers(net, model):
 
 def test_shapes_may_change_at_every_call(net):
     """More shapes than the runtime keeps, each twice, and again after the first were forgotten."""
-    runtime = mxnet_runtime.from_block(net)
+    runtime = mxnet.from_block(net)
     shapes = [(1, 96, 128), (2, 96, 128), (1, 64, 64), (1, 128, 96), (3, 32, 32), (1, 96, 128), (1, 64, 64)]
-    assert len(set(shapes)) > mxnet_runtime.KEPT_SHAPES
+    assert len(set(shapes)) > mxnet.KEPT_SHAPES
     for seed, shape in enumerate(shapes):
         pixels = np.stack([random_picture(*shape[1:], seed=seed + i) for i in range(shape[0])])
         for _ in range(2):
@@ -90,7 +90,7 @@ def test_shapes_may_change_at_every_call(net):
 
 def test_later_training_does_not_reach_into_a_predictor(net):
     other = random_detector(seed=5)
-    runtime = mxnet_runtime.from_block(other)
+    runtime = mxnet.from_block(other)
     pixels = random_picture(64, 64)[None]
     before = runtime(pixels)[1]
     for parameter in other.collect_params().values():
@@ -133,7 +133,7 @@ def test_boxes_come_back_in_the_pictures_pixels(tmp_path):
 def test_several_pictures_at_once(net, fit, tmp_path):
     """Of different sizes and kinds, three at a time: each as if alone, in its own pixels, in order."""
     calls = []
-    runtime = mxnet_runtime.from_block(net)
+    runtime = mxnet.from_block(net)
 
     def network(pixels):
         calls.append(len(pixels))

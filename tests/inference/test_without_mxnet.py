@@ -14,11 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.data.scene import CLASS_NAMES
-from gluon_yolo.data.synthetic import generate
-from gluon_yolo.export.formats import export
+from gluon_yolo.data.synthetic import CLASS_NAMES, generate
+from gluon_yolo.export.api import export
 from gluon_yolo.inference.predictor import Predictor
-from gluon_yolo.inference.runtimes import RUNTIMES
+from gluon_yolo.inference.runtimes.registry import RUNTIMES
 from tests.random_model import random_detector, random_picture
 
 pytest.importorskip("onnx", reason="package onnx is not installed")

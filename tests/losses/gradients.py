@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon_yolo.compat import autograd, nd
+from gluon_yolo.mxnet_compat import autograd, nd
 
 
 def losses_and_gradients(loss, maps, targets, hybridize: bool) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from gluon_yolo.assign import BOX, CLASS, COLUMNS, INDEX, WEIGHT, assign, pad_targets
-from gluon_yolo.compat import nd
+from gluon_yolo.assigners import BOX, CLASS, COLUMNS, INDEX, WEIGHT, assign, pad_targets
+from gluon_yolo.detections import Detections
 from gluon_yolo.losses import YoloFastestV2Loss
+from gluon_yolo.mxnet_compat import nd
 from gluon_yolo.spec import DetectionSpec
-from gluon_yolo.structures import Detections
 from tests.losses.gradients import losses_and_gradients
 from tests.losses.test_iou import plain, weight
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from gluon_yolo.compat import autograd, mx, nd
 from gluon_yolo.losses.iou import OVERLAPS
+from gluon_yolo.mxnet_compat import autograd, mx, nd
 
 KINDS = pytest.mark.parametrize("kind", OVERLAPS)
 

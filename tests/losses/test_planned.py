@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gluon_yolo.assign import assign, pad_targets
-from gluon_yolo.compat import gluon, nd
+from gluon_yolo.assigners import assign, pad_targets
+from gluon_yolo.detections import Detections
 from gluon_yolo.losses import make_loss
-from gluon_yolo.nn import zoo
-from gluon_yolo.nn.scores import score_rule_of
+from gluon_yolo.models import zoo
+from gluon_yolo.models.head_layout import score_rule_of
+from gluon_yolo.mxnet_compat import gluon, nd
 from gluon_yolo.spec import DetectionSpec
-from gluon_yolo.structures import Detections
 from tests import own_process
 from tests.float64 import block_error
 

@@ -7,13 +7,23 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gluon_yolo.assign import BOX, BOX_WEIGHT, CLASS, COLUMNS, DELTAS, INDEX, WEIGHT, assign, pad_targets
+from gluon_yolo.assigners import (
+    BOX,
+    BOX_WEIGHT,
+    CLASS,
+    COLUMNS,
+    DELTAS,
+    INDEX,
+    WEIGHT,
+    assign,
+    pad_targets,
+)
 from gluon_yolo.boxes import iou_matrix
-from gluon_yolo.compat import nd
+from gluon_yolo.detections import Detections
 from gluon_yolo.losses.yolo3 import IOU_GAIN, YOLOv3Loss
-from gluon_yolo.nn.coding import coding_of
+from gluon_yolo.models.box_coder import coding_of
+from gluon_yolo.mxnet_compat import nd
 from gluon_yolo.spec import DetectionSpec
-from gluon_yolo.structures import Detections
 from tests.losses.gradients import losses_and_gradients
 from tests.losses.test_iou import plain
 

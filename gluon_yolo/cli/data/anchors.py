@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from gluon_yolo.cli.data.opening import add_split_arguments, open_split
-from gluon_yolo.cli.data_flags import add_source_arguments, source_of
-from gluon_yolo.cli.model_flags import parse_size
+from gluon_yolo.cli.flags.data import add_source_arguments, source_of
+from gluon_yolo.cli.flags.model import parse_size
 from gluon_yolo.data import anchors
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import YOLOV3_ANCHORS, DetectionSpec

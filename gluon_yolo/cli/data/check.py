@@ -10,18 +10,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo.atomic import writing
+from gluon_yolo.atomic_io import writing
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data.check_sheet import check_sheet
-from gluon_yolo.cli.data_flags import add_source_arguments, source_of
 from gluon_yolo.cli.data_hints import complete, with_path
-from gluon_yolo.data.check import Check, check
-from gluon_yolo.data.classes import read_class_names
-from gluon_yolo.data.counts import BOX_SIZES
-from gluon_yolo.data.report import Finding
+from gluon_yolo.cli.flags.data import add_source_arguments, source_of
+from gluon_yolo.data.classes.read import read_class_names
+from gluon_yolo.data.quality.check import Check, check
+from gluon_yolo.data.quality.report import Finding
+from gluon_yolo.data.quality.statistics import BOX_SIZES
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
-from gluon_yolo.visualize import write_picture
+from gluon_yolo.visualize.grid import write_picture
 
 HELP = """\
 Open every picture and every label of a data set, and say what it holds and what is wrong. Nothing is changed.

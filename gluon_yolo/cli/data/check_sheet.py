@@ -11,14 +11,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gluon_yolo.data.check import Check
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.picture_files import is_picture
-from gluon_yolo.data.pictures import read_picture
-from gluon_yolo.data.report import BadFile, Finding
-from gluon_yolo.inference.fit import Fit
-from gluon_yolo.structures import Detections
-from gluon_yolo.visualize import FONT, WHITE, draw, printable, sheet
+from gluon_yolo.data.images.files import is_picture
+from gluon_yolo.data.images.read import read_picture
+from gluon_yolo.data.quality.check import Check
+from gluon_yolo.data.quality.report import BadFile, Finding
+from gluon_yolo.detections import Detections
+from gluon_yolo.drawing.draw import FONT, WHITE, draw, printable
+from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.visualize.grid import sheet
 
 WORST = 36
 SAMPLES = 48

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from gluon_yolo.atomic import writing
+from gluon_yolo.atomic_io import writing
 from gluon_yolo.cli.data.opening import add_parts_arguments, open_parts
 from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, say_what_is_lost, what_next
-from gluon_yolo.cli.data_flags import add_source_arguments, source_of
-from gluon_yolo.data.formats import SOURCES, WRITERS
+from gluon_yolo.cli.flags.data import add_source_arguments, source_of
+from gluon_yolo.data.registry import SOURCES, WRITERS
 
 HELP = """\
 Write a data set in another format: all of its parts for training, validation and test, called train, val and

@@ -10,17 +10,17 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gluon_yolo.atomic import writing
+from gluon_yolo.atomic_io import writing
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data.opening import add_parts_arguments, open_parts
 from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, say_what_is_lost, what_next
-from gluon_yolo.cli.data_flags import add_source_arguments, source_of
 from gluon_yolo.cli.data_hints import command
-from gluon_yolo.cli.outputs import check_outputs, write_file
-from gluon_yolo.data.chosen import Chosen
+from gluon_yolo.cli.flags.data import add_source_arguments, source_of
+from gluon_yolo.cli.flags.outputs import check_outputs, write_file
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.duplicates import Copy, find_groups
-from gluon_yolo.data.formats import WRITERS
+from gluon_yolo.data.quality.duplicates import Copy, find_groups
+from gluon_yolo.data.registry import WRITERS
+from gluon_yolo.data.subset import Chosen
 from gluon_yolo.text import counted
 
 HELP = """\

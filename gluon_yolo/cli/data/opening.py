@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import logging
 
-from gluon_yolo.cli.data_flags import add_class_arguments, classes_of
 from gluon_yolo.cli.data_hints import complete_notes
-from gluon_yolo.data import selection
-from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.cli.flags.data import add_class_arguments, classes_of
+from gluon_yolo.data.classes import select
+from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.source import Source
 
@@ -51,7 +51,7 @@ def open_parts(source: Source, args: argparse.Namespace) -> dict[str, Dataset]:
     splits = {split: split for split in args.split} if args.split else source.parts()
     for note in () if args.split else (*source.in_no_part(), *source.left_out()):
         logger.warning("%s: %s", source.path, note)
-    parts = selection.open_parts(source, splits, classes_of(args), args.skip_bad)
+    parts = select.open_parts(source, splits, classes_of(args), args.skip_bad)
     for dataset in parts.values():
         complete_notes(dataset.report, args)
         dataset.report.log()

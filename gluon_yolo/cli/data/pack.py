@@ -6,11 +6,11 @@ import argparse
 import logging
 from pathlib import Path
 
-from gluon_yolo.atomic import writing
+from gluon_yolo.atomic_io import writing
 from gluon_yolo.cli.data.opening import add_parts_arguments, open_parts
 from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, say_what_is_lost, what_next
-from gluon_yolo.cli.data_flags import add_source_arguments, source_of
-from gluon_yolo.data.record.writer import RecordWriter
+from gluon_yolo.cli.flags.data import add_source_arguments, source_of
+from gluon_yolo.data.recordio.writer import RecordWriter
 
 HELP = """\
 Pack a data set into RecordIO files: for each part (train, val, test) one .rec file with all pictures and

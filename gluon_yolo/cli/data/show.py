@@ -7,19 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from gluon_yolo.cli.data_flags import add_source_arguments, source_of
-from gluon_yolo.cli.model_flags import parse_size
-from gluon_yolo.data.chosen import Chosen
-from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.cli.flags.data import add_source_arguments, source_of
+from gluon_yolo.cli.flags.model import parse_size
+from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.exif import UPRIGHT, orientation_of
-from gluon_yolo.data.loader import TrainLoader
+from gluon_yolo.data.images.exif import UPRIGHT, orientation_of
+from gluon_yolo.data.loading.loader import TrainLoader
+from gluon_yolo.data.subset import Chosen
 from gluon_yolo.data.transforms import augmentation
-from gluon_yolo.engine.sheets import batch_sheet
+from gluon_yolo.drawing.draw import draw
 from gluon_yolo.errors import UserError
+from gluon_yolo.evaluation.image_grids import batch_sheet
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.text import counted
-from gluon_yolo.visualize import draw, sheet, write_picture
+from gluon_yolo.visualize.grid import sheet, write_picture
 
 HELP = """\
 Draw a sheet of pictures with their boxes: as they are, or, with --augment, as training would see them. The

@@ -12,14 +12,21 @@ from pathlib import Path
 import numpy as np
 
 from gluon_yolo.cli.calling import typed
-from gluon_yolo.cli.data_flags import add_source_arguments, source_of
 from gluon_yolo.cli.data_hints import command, complete_notes
-from gluon_yolo.data import similar
-from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.cli.flags.data import add_source_arguments, source_of
+from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.quality import similar
 from gluon_yolo.data.source import Source
-from gluon_yolo.data.split.lists import FORMATS, Members, aside, is_divided, standing_lists, write_lists
-from gluon_yolo.data.split.stratify import stratify
+from gluon_yolo.data.split.lists import (
+    FORMATS,
+    Members,
+    aside,
+    is_divided,
+    standing_lists,
+    stratify,
+    write_lists,
+)
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 

@@ -14,7 +14,7 @@ from gluon_yolo.boxes import area
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data_hints import division, split_command
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.formats import SOURCES
+from gluon_yolo.data.registry import SOURCES
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.split.lists import is_divided
 from gluon_yolo.errors import UserError

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gluon_yolo.cli.import_.writing import write_model
-from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
-    from gluon_yolo.darknet.plan import Plan
+    from gluon_yolo.models.darknet.plan import Plan
 
 HELP = """\
 Turn a darknet network into a folder that every command here takes. Darknet's own and AlexeyAB's cfgs are
@@ -36,21 +36,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, write, say what was read."""
-    from gluon_yolo.darknet import files
-    from gluon_yolo.nn import architecture
+    from gluon_yolo.models import build
+    from gluon_yolo.models.build import CfgArchitecture
+    from gluon_yolo.weights import darknet_model
 
     if Path(args.cfg).suffix == ".weights" or Path(args.weights).suffix == ".cfg":
         raise UserError(f"{args.cfg} {args.weights}: first the .cfg, then the .weights")
-    known = architecture.CfgArchitecture(architecture.read_cfg(args.cfg))
+    known = CfgArchitecture(build.read_cfg(args.cfg))
     class_names = _class_names(args.names, known.plan)
-    net, header = files.load(args.cfg, args.weights, class_names)
+    net, header = darknet_model.load(args.cfg, args.weights, class_names)
     plan, version = net.plan, f"{header.major}.{header.minor}.{header.revision}"
     report = [
         f"{args.cfg}: {len(plan.layers)} layers, {len(plan.convolutions)} of them convolutional",
         f"{args.weights}: all of its weights, by darknet {version} after {header.seen:,} pictures",
     ]
     report[1:1] = net.remarks
-    origin = files.make_origin(args.cfg, args.weights, header)
+    origin = darknet_model.make_origin(args.cfg, args.weights, header)
     write_model(net, known, args.out, known.size_hw, origin, report)
     return 0
 

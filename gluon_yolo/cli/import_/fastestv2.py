@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 
+from gluon_yolo.cli.flags.model import parse_size
 from gluon_yolo.cli.import_.writing import write_model
-from gluon_yolo.cli.model_flags import parse_size
 from gluon_yolo.data.anchors import by_level, named_anchors
-from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.data.classes.read import read_class_names
 
 HELP = """\
 Turn the .pth of a Yolo-FastestV2 (github.com/dog-qiuqiu/Yolo-FastestV2) into a folder that every command here
@@ -39,12 +39,13 @@ def run(args: argparse.Namespace) -> int:
     size_hw = parse_size(args.size) if args.size else None
     given = named_anchors(args.anchors) if args.anchors else None
 
-    from gluon_yolo.nn import architecture, weights
+    from gluon_yolo.models.build import find_architecture
+    from gluon_yolo.weights.load import load_weights
 
-    known = architecture.find("yolo_fastestv2")
+    known = find_architecture("yolo_fastestv2")
     net = known.build(class_names, None if given is None else by_level(given, known.spec.num_levels))
     net.initialize_weights()
-    report = weights.load(net, args.weights, class_names=class_names)
+    report = load_weights(net, args.weights, class_names=class_names)
     origin = {"kind": "fastestv2", "weights": os.path.abspath(args.weights)}
     write_model(net, known, args.out, size_hw or known.size_hw, origin, [str(report)])
     return 0

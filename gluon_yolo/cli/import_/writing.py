@@ -10,8 +10,8 @@ from gluon_yolo.cli.calling import typed
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
-    from gluon_yolo.nn.architecture import Architecture
-    from gluon_yolo.nn.detector import DetectionNetwork
+    from gluon_yolo.models.build import Architecture
+    from gluon_yolo.models.detector import DetectionNetwork
 
 
 def write_model(
@@ -35,9 +35,9 @@ def write_model(
     Raises:
         UserError: the folder holds something or cannot be written, or the weights are damaged.
     """
-    from gluon_yolo.darknet.network import CFG
-    from gluon_yolo.export.folder import write_folder
-    from gluon_yolo.nn.summary import summarize
+    from gluon_yolo.export.model_dir import write_folder
+    from gluon_yolo.models.darknet.network import CFG
+    from gluon_yolo.models.summary import summarize
 
     folder = write_folder(net, out, size_hw, architecture.fit, origin)
     counts = summarize(net, size_hw)

@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gluon_yolo import boxes as box_maths
-from gluon_yolo.data.classes import unknown_classes
+from gluon_yolo.data.classes.read import unknown_classes
 from gluon_yolo.data.coco import json_file
-from gluon_yolo.data.coco.pictures import each_once, locate
+from gluon_yolo.data.coco.images import each_once, locate
 from gluon_yolo.data.coco.values import Identity, corners, mark, positive
 from gluon_yolo.data.dataset import PictureFiles
-from gluon_yolo.data.labels import Labels
-from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.pictures import Measure, measure
-from gluon_yolo.data.report import BadFile, Report
+from gluon_yolo.data.images.read import Measure, measure
+from gluon_yolo.data.loading.workers import threaded_map
+from gluon_yolo.data.quality.orientation import Labels
+from gluon_yolo.data.quality.report import BadFile, Report
+from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from gluon_yolo.structures import Detections
 
 _SMALLEST_AREA = 1e-6  # square pixels; 0 and what is smaller is written where nobody knew
 

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gluon_yolo.data.parts import part_of, pattern_of
-from gluon_yolo.data.picture_files import files_ending
+from gluon_yolo.data.images.files import files_ending
+from gluon_yolo.data.splits import part_of, pattern_of
 from gluon_yolo.data.text_file import decoded
 from gluon_yolo.errors import UserError
 

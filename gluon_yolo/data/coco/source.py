@@ -7,14 +7,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_yolo.data.classes import listed
+from gluon_yolo.data.classes.read import listed
 from gluon_yolo.data.coco import json_file
 from gluon_yolo.data.coco.dataset import read_coco
+from gluon_yolo.data.coco.images import find_folder, locate
 from gluon_yolo.data.coco.layout import LAYOUTS, by_split, find_annotations, passed_over
-from gluon_yolo.data.coco.pictures import find_folder, locate
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.picture_files import left_out, pictures_below
-from gluon_yolo.data.report import Finding, Report
+from gluon_yolo.data.images.files import left_out, pictures_below
+from gluon_yolo.data.quality.report import Finding, Report
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.text_file import decoded
 from gluon_yolo.errors import UserError

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo.atomic import replacing
+from gluon_yolo.atomic_io import replacing
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.writer import PictureStore, Writer, file_stem
-from gluon_yolo.structures import Detections
+from gluon_yolo.detections import Detections
 
 
 class COCOWriter(Writer):

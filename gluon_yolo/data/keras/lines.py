@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from gluon_yolo.data.parts import pattern_of
-from gluon_yolo.data.picture_files import files_called, is_picture, is_unread_picture
-from gluon_yolo.data.report import BadFile
+from gluon_yolo.data.images.files import files_called, is_picture, is_unread_picture
+from gluon_yolo.data.quality.report import BadFile
+from gluon_yolo.data.splits import pattern_of
 from gluon_yolo.data.text_file import open_text, read_text
 from gluon_yolo.errors import UserError
 

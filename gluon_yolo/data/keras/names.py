@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
-from gluon_yolo.data.classes import read_class_names
-from gluon_yolo.data.names import ADVICE, Names, of_files
-from gluon_yolo.data.picture_files import files_called
+from gluon_yolo.data.classes.numbered import ADVICE, Names, of_files
+from gluon_yolo.data.classes.read import read_class_names
+from gluon_yolo.data.images.files import files_called
 from gluon_yolo.data.text_file import read_text
 from gluon_yolo.errors import UserError
 

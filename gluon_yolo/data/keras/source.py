@@ -8,20 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gluon_yolo.data.classes import unknown_classes
+from gluon_yolo.data.classes.numbered import Names
+from gluon_yolo.data.classes.read import unknown_classes
 from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.images.read import Measure, measure
 from gluon_yolo.data.keras.lines import Line, lists_at, pictures_in, read_line
 from gluon_yolo.data.keras.names import find_names
-from gluon_yolo.data.labels import Labels
-from gluon_yolo.data.names import Names
-from gluon_yolo.data.parallel import threaded_map
+from gluon_yolo.data.loading.workers import threaded_map
 from gluon_yolo.data.path_finder import PathFinder, nothing_beside
-from gluon_yolo.data.pictures import Measure, measure
-from gluon_yolo.data.report import BadFile, Report
+from gluon_yolo.data.quality.orientation import Labels
+from gluon_yolo.data.quality.report import BadFile, Report
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.text_file import read_text
+from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from gluon_yolo.structures import Detections
 from gluon_yolo.text import counted
 
 

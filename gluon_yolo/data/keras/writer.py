@@ -7,10 +7,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_yolo.data.classes import check_lines
+from gluon_yolo.data.classes.read import check_lines
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.writer import PictureStore, Writer, file_stem
-from gluon_yolo.structures import Detections
+from gluon_yolo.detections import Detections
 
 NAMES_FILE = "classes.txt"
 

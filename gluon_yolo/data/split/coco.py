@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.data.coco.dataset import COCODataset
+from gluon_yolo.data.coco.images import find_folder, locate
 from gluon_yolo.data.coco.json_file import read_content
-from gluon_yolo.data.coco.pictures import find_folder, locate
 from gluon_yolo.data.coco.values import Identity, identity
 from gluon_yolo.errors import UserError
 

@@ -14,8 +14,14 @@ from gluon_yolo.data.transforms.geometry import (
     ResizeRandomInterp,
 )
 from gluon_yolo.data.transforms.mosaic import Mosaic
-from gluon_yolo.data.transforms.named import TRANSFORMS, augmentation, keeps_shape
-from gluon_yolo.data.transforms.presets import PRESETS, light_train, yolo3_train
+from gluon_yolo.data.transforms.parse import (
+    PRESETS,
+    TRANSFORMS,
+    augmentation,
+    keeps_shape,
+    light_train,
+    yolo3_train,
+)
 from gluon_yolo.data.transforms.view import View, auto_interpolation, resize
 
 __all__ = [

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gluon_yolo.data.transforms.view import View
-from gluon_yolo.structures import Detections
+from gluon_yolo.detections import Detections
 
 
 @dataclasses.dataclass(frozen=True)

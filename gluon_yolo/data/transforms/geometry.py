@@ -156,7 +156,7 @@ class ResizeRandomInterp(Transform):
 class LetterBox(Transform):
     """Scale the frame, its shape kept, to fit the middle of the size asked for; fill the rest with grey.
 
-    The same pixels as the evaluation's letterbox, :class:`gluon_yolo.inference.fit.Fit`.
+    The same pixels as the evaluation's letterbox, :class:`gluon_yolo.inference.preprocess.Fit`.
     """
 
     def __init__(self, interpolation: int = AUTO, fill: tuple[int, int, int] = (GREY,) * 3) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from gluon_yolo.data.transforms.base import Transform, Unread, draw_view
 from gluon_yolo.data.transforms.limits import check_between, check_range
 from gluon_yolo.data.transforms.view import View
-from gluon_yolo.structures import Detections
+from gluon_yolo.detections import Detections
 
 
 class Mosaic(Transform):

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from gluon_yolo.boxes import clip
-from gluon_yolo.structures import Detections
+from gluon_yolo.detections import Detections
 
 # OpenCV's numbers, and GluonCV's: 9 picks by the two sizes.
 NEAREST, LINEAR, CUBIC, AREA, LANCZOS, AUTO = 0, 1, 2, 3, 4, 9

@@ -8,18 +8,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo.data.classes import lookalikes, unknown_classes
+from gluon_yolo.data.classes.read import lookalikes, unknown_classes
 from gluon_yolo.data.dataset import PictureFiles
-from gluon_yolo.data.labels import Labels
-from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.picture_files import left_out
-from gluon_yolo.data.pictures import Measure, measure
-from gluon_yolo.data.report import BadFile
+from gluon_yolo.data.images.files import left_out
+from gluon_yolo.data.images.read import Measure, measure
+from gluon_yolo.data.loading.workers import threaded_map
+from gluon_yolo.data.quality.orientation import Labels
+from gluon_yolo.data.quality.report import BadFile
 from gluon_yolo.data.voc.entry import Entry
 from gluon_yolo.data.voc.layout import find_entries
 from gluon_yolo.data.voc.xml_file import Annotation
+from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from gluon_yolo.structures import Detections
 from gluon_yolo.text import counted
 
 

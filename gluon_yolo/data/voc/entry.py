@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 
-from gluon_yolo.data.picture_files import PictureFolder, StemFolder
-from gluon_yolo.data.report import BadFile
+from gluon_yolo.data.images.files import PictureFolder, StemFolder
+from gluon_yolo.data.quality.report import BadFile
 from gluon_yolo.data.voc.xml_file import Annotation, read_annotation
 
 XML = ".xml"

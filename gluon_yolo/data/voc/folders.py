@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gluon_yolo.data.picture_files import is_picture, visible_files
+from gluon_yolo.data.images.files import is_picture, visible_files
 from gluon_yolo.data.voc.entry import XML
 from gluon_yolo.errors import UserError
 

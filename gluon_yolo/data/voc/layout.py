@@ -8,9 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gluon_yolo.data.parts import part_of
-from gluon_yolo.data.path_finder import PathFinder
-from gluon_yolo.data.picture_files import (
+from gluon_yolo.data.images.files import (
     PictureFolder,
     StemFolder,
     files_ending,
@@ -18,7 +16,9 @@ from gluon_yolo.data.picture_files import (
     is_unread_picture,
     visible_files,
 )
-from gluon_yolo.data.report import Report
+from gluon_yolo.data.path_finder import PathFinder
+from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.splits import part_of
 from gluon_yolo.data.text_file import first_line, read_text
 from gluon_yolo.data.voc.entry import XML, Entry
 from gluon_yolo.data.voc.folders import annotations_folder, has_pairs, is_xml, pictures_folder

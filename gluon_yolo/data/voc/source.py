@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gluon_yolo.class_names import VOC_CLASSES
-from gluon_yolo.data.classes import read_class_names
+from gluon_yolo.data.classes.numbered import Names, held_against
+from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.images.files import files_called, pictures_below
 from gluon_yolo.data.keras.lines import has_boxes
-from gluon_yolo.data.names import Names, held_against
-from gluon_yolo.data.picture_files import files_called, pictures_below
-from gluon_yolo.data.report import Finding
+from gluon_yolo.data.quality.report import Finding
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.voc.dataset import find_class_names, open_voc
 from gluon_yolo.data.voc.entry import XML

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.parallel import threaded_map
+from gluon_yolo.data.loading.workers import threaded_map
 from gluon_yolo.data.voc.source import CLASSES_FILE
 from gluon_yolo.data.voc.xml_file import write_annotation
 from gluon_yolo.data.writer import PictureStore, Writer, file_stem

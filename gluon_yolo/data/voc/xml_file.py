@@ -11,8 +11,8 @@ import os
 import re
 import xml.etree.ElementTree as ElementTree
 
-from gluon_yolo.data.report import BadFile
-from gluon_yolo.structures import Detections
+from gluon_yolo.data.quality.report import BadFile
+from gluon_yolo.detections import Detections
 
 _ONE_BASED = 1.0
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.data.text_file import read_text
-from gluon_yolo.decimal_text import exact
 from gluon_yolo.errors import UserError
-from gluon_yolo.text import did_you_mean
+from gluon_yolo.text import did_you_mean, exact
 
 _SECTIONS = ("name", "train-configure", "model-configure", "data-configure")
 _SPLITS = ("train", "val", "test")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gluon_yolo.data.parts import part_of, pattern_of
-from gluon_yolo.data.picture_files import is_picture, is_unread_picture, pictures_below, visible_files
+from gluon_yolo.data.images.files import is_picture, is_unread_picture, pictures_below, visible_files
+from gluon_yolo.data.splits import part_of, pattern_of
 from gluon_yolo.data.yolo.paths import label_paths
 from gluon_yolo.errors import UserError
 

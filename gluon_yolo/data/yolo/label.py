@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gluon_yolo.data.report import BadFile
+from gluon_yolo.data.quality.report import BadFile
 from gluon_yolo.data.yolo.other_lines import Outline, look_at
-from gluon_yolo.structures import Detections
+from gluon_yolo.detections import Detections
 
 _BOX_NUMBERS = 4
 _POLYGON_NUMBERS = 6  # at least: three corners

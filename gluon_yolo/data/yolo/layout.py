@@ -7,9 +7,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from gluon_yolo.data.names import ADVICE, Names
+from gluon_yolo.data.classes.numbered import ADVICE, Names
+from gluon_yolo.data.images.files import files_ending
 from gluon_yolo.data.path_finder import PathFinder, nothing_beside
-from gluon_yolo.data.picture_files import files_ending
 from gluon_yolo.data.yolo.data_file import DataFile, read_data_file
 from gluon_yolo.data.yolo.data_yaml import DataYaml, describes_data, is_data_yaml, read_data_yaml
 from gluon_yolo.data.yolo.folders import outside_of_splits, some_pictures, split_folders

@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from gluon_yolo.data.images.files import is_picture
 from gluon_yolo.data.keras.lines import by_split, called_alike, has_boxes
-from gluon_yolo.data.parts import part_of
-from gluon_yolo.data.picture_files import is_picture
+from gluon_yolo.data.splits import part_of
 from gluon_yolo.data.text_file import first_line, read_text, said_of
 from gluon_yolo.data.yolo.paths import is_picture_list
 from gluon_yolo.errors import UserError

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from gluon_yolo.data.names import ADVICE, Names, held_against, of_files
+from gluon_yolo.data.classes.numbered import ADVICE, Names, held_against, of_files
+from gluon_yolo.data.images.files import files_called
 from gluon_yolo.data.path_finder import PathFinder
-from gluon_yolo.data.picture_files import files_called
 from gluon_yolo.data.yolo.data_yaml import read_data_yaml
 from gluon_yolo.data.yolo.paths import label_paths, written_in
 from gluon_yolo.errors import UserError

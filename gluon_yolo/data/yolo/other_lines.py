@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gluon_yolo.data.report import BadFile
+from gluon_yolo.data.quality.report import BadFile
 from gluon_yolo.data.yolo.outline_shape import is_far, is_shaped, move_together
 
 _BOX = 4

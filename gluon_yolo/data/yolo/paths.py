@@ -7,9 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_yolo.data.keras.lines import LISTS, has_boxes
-from gluon_yolo.data.path_finder import PathFinder, nothing_beside
-from gluon_yolo.data.picture_files import (
+from gluon_yolo.data.images.files import (
     EXTENSIONS,
     StemFolder,
     is_picture,
@@ -17,7 +15,9 @@ from gluon_yolo.data.picture_files import (
     left_out,
     pictures_below,
 )
-from gluon_yolo.data.report import BadFile
+from gluon_yolo.data.keras.lines import LISTS, has_boxes
+from gluon_yolo.data.path_finder import PathFinder, nothing_beside
+from gluon_yolo.data.quality.report import BadFile
 from gluon_yolo.data.text_file import first_line, read_text
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted

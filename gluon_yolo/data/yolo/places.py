@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from gluon_yolo.data.parts import part_of
 from gluon_yolo.data.path_finder import PathFinder, nothing_beside
+from gluon_yolo.data.splits import part_of
 from gluon_yolo.data.yolo.folders import split_folders
 
 

@@ -7,15 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo.data.classes import unknown_classes
+from gluon_yolo.data.classes.read import unknown_classes
 from gluon_yolo.data.dataset import PictureFiles
-from gluon_yolo.data.labels import Labels
-from gluon_yolo.data.parallel import threaded_map
-from gluon_yolo.data.pictures import measure
-from gluon_yolo.data.report import BadFile, Finding, Report
+from gluon_yolo.data.images.read import measure
+from gluon_yolo.data.loading.workers import threaded_map
+from gluon_yolo.data.quality.orientation import Labels
+from gluon_yolo.data.quality.report import BadFile, Finding, Report
 from gluon_yolo.data.source import Source
+from gluon_yolo.data.yolo.image_label import (
+    PictureLabel,
+    note_outlines,
+    warn_of_missing,
+    warn_of_shared,
+)
 from gluon_yolo.data.yolo.label import LabelLine, read_label
 from gluon_yolo.data.yolo.layout import ACCEPTS, Layout, find_layout, looks_like_yolo
+from gluon_yolo.data.yolo.orphans import find_strays
 from gluon_yolo.data.yolo.other_lines import refused
 from gluon_yolo.data.yolo.paths import (
     LabelFinder,
@@ -25,15 +32,8 @@ from gluon_yolo.data.yolo.paths import (
     list_pictures,
     nothing_in,
 )
-from gluon_yolo.data.yolo.picture_label import (
-    PictureLabel,
-    note_outlines,
-    warn_of_missing,
-    warn_of_shared,
-)
-from gluon_yolo.data.yolo.strays import find_strays
+from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from gluon_yolo.structures import Detections
 from gluon_yolo.text import counted
 
 

@@ -29,9 +29,9 @@ from pathlib import Path
 
 import yaml
 
-from gluon_yolo.data.classes import check_lines
+from gluon_yolo.data.classes.read import check_lines
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.parts import parts_of
+from gluon_yolo.data.splits import parts_of
 from gluon_yolo.data.writer import PictureStore, Writer, file_stem
 from gluon_yolo.data.yolo.label import write_label
 

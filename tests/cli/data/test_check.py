@@ -14,7 +14,7 @@ import pytest
 
 from gluon_yolo.cli import main
 from gluon_yolo.data.synthetic import generate
-from tests.data.test_check import VOC, noise, plant_all
+from tests.data.quality.test_check import VOC, noise, plant_all
 
 
 @pytest.fixture(scope="module")

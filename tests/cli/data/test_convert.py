@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.data.formats import WRITERS, open_source
+from gluon_yolo.data.registry import WRITERS, open_source
 from gluon_yolo.data.synthetic import generate
 from tests.data.coco.test_source import add_file, add_picture, record
 from tests.data.small_data import NAMES, small_data

@@ -10,7 +10,7 @@ import cv2
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.data.formats import open_source
+from gluon_yolo.data.registry import open_source
 from gluon_yolo.data.synthetic import generate
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.data.record.source import RecordSource
+from gluon_yolo.data.recordio.source import RecordSource
 from gluon_yolo.data.synthetic import generate
 from gluon_yolo.data.voc.dataset import open_voc
 

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.data.formats import WRITERS, open_source
-from gluon_yolo.data.scene import draw_scene
-from gluon_yolo.data.synthetic import generate
+from gluon_yolo.data.registry import WRITERS, open_source
+from gluon_yolo.data.synthetic import draw_scene, generate
 from tests.data.small_data import NAMES, small_data
 from tests.data.voc.test_dataset import add
 

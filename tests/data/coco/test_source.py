@@ -191,7 +191,7 @@ class TestClassesOfSeveralFiles:
 
     def test_coco_counts_them(self, source):
         pytest.importorskip("pycocotools")
-        from gluon_yolo.metrics.coco_ap import COCOMetric
+        from gluon_yolo.evaluation.coco_ap import COCOMetric
 
         val = source.open("val")
         metric = COCOMetric.from_dataset(val)
@@ -282,7 +282,7 @@ def test_outlines_of_a_large_file_are_not_held(tmp_path):
 def test_difficult_objects_of_converted_data_count_neither_way(tmp_path):
     """As they do in the data set that was converted: finding them or not changes no number."""
     pytest.importorskip("pycocotools")
-    from gluon_yolo.metrics.coco_ap import COCOMetric
+    from gluon_yolo.evaluation.coco_ap import COCOMetric
 
     data = small_data(tmp_path / "pictures")
     writer = COCOWriter(tmp_path / "out", data.class_names)

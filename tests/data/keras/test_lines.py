@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gluon_yolo.data.keras.lines import has_boxes, names_pictures, read_line
-from gluon_yolo.data.report import BadFile
+from gluon_yolo.data.quality.report import BadFile
 
 
 @pytest.mark.parametrize(

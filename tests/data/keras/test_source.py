@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.class_names import VOC_CLASSES
-from gluon_yolo.data.formats import SOURCES, open_source
 from gluon_yolo.data.keras.source import KerasSource
+from gluon_yolo.data.registry import SOURCES, open_source
 from gluon_yolo.data.voc.xml_file import write_annotation
+from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from gluon_yolo.structures import Detections
 from tests.data.yolo.test_source import add, put
 
 

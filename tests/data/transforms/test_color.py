@@ -9,7 +9,7 @@ import pytest
 from gluon_yolo.data.transforms import ColorDistort, Compose, Resize
 from gluon_yolo.data.transforms.color import hue_matrix, saturation_matrix
 from gluon_yolo.data.transforms.view import LINEAR
-from gluon_yolo.structures import Detections
+from gluon_yolo.detections import Detections
 
 
 def rng(seed: int) -> np.random.Generator:

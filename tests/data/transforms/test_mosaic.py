@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gluon_yolo.data.transforms import Compose, Mosaic, RandomAffine, RandomFlip, Resize, Unread
-from gluon_yolo.structures import Detections
+from gluon_yolo.detections import Detections
 
 GREYS = (90, 140, 190, 240)
 

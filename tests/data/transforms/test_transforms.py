@@ -25,8 +25,8 @@ from gluon_yolo.data.transforms import (
     yolo3_train,
 )
 from gluon_yolo.data.transforms.view import AREA, CUBIC, LANCZOS, LINEAR, NEAREST, View
+from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from gluon_yolo.structures import Detections
 
 # Six rectangles in a picture 180 wide and 120 high; each has a grey of its own, which is its class.
 BOXES = np.array(

@@ -11,8 +11,8 @@ import pytest
 
 from gluon_yolo.data.voc.dataset import find_class_names, gluoncv_voc_root, open_voc
 from gluon_yolo.data.voc.xml_file import write_annotation
+from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from gluon_yolo.structures import Detections
 
 NAMES = ("cat", "Dog")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.class_names import VOC_CLASSES
-from gluon_yolo.data.formats import open_source
+from gluon_yolo.data.registry import open_source
 from gluon_yolo.data.voc.source import VOCSource
 from gluon_yolo.errors import UserError
 from tests.data.voc.test_dataset import add, add_list

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gluon_yolo.data.voc.xml_file import read_annotation, write_annotation
+from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from gluon_yolo.structures import Detections
 
 BOX = "<bndbox><xmin>1</xmin><ymin>2</ymin><xmax>10</xmax><ymax>20</ymax></bndbox>"
 

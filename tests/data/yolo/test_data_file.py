@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gluon_yolo.cli.train_arguments import DEFAULTS
+from gluon_yolo.cli.flags.train import DEFAULTS
 from gluon_yolo.data.yolo.data_file import read_data_file
 from gluon_yolo.errors import UserError
-from gluon_yolo.nn import zoo
+from gluon_yolo.models import zoo
 
 # As the document of Yolo-FastestV2 shows it.
 SECTIONED = """[name]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gluon_yolo.data.report import BadFile
+from gluon_yolo.data.quality.report import BadFile
 from gluon_yolo.data.yolo.label import looks_like_label, read_label, write_label
-from gluon_yolo.structures import Detections
+from gluon_yolo.detections import Detections
 
 SIZE_HW = (480, 640)
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.data.check import check
-from gluon_yolo.data.report import ADVICE
+from gluon_yolo.data.quality.check import check
+from gluon_yolo.data.quality.report import ADVICE
 from gluon_yolo.data.yolo import paths
 from gluon_yolo.data.yolo.source import YOLOSource
 from gluon_yolo.errors import UserError

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from gluon_yolo.data.scene import CLASS_NAMES
-from gluon_yolo.data.synthetic import generate
+from gluon_yolo.data.synthetic import CLASS_NAMES, generate
 from gluon_yolo.data.voc.dataset import open_voc
 from gluon_yolo.data.yolo.source import YOLOSource
 from gluon_yolo.data.yolo.writer import YOLOWriter

@@ -1,0 +1,76 @@
+"""Assign: ground truth to anchors, as sparse targets, in NumPy beside the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gluon_yolo.assigners.match import best_shape, size_ratio
+from gluon_yolo.assigners.targets import (
+    BOX,
+    BOX_WEIGHT,
+    CLASS,
+    COLUMNS,
+    DELTAS,
+    INDEX,
+    WEIGHT,
+    Claims,
+    make_rows,
+    pad_targets,
+)
+from gluon_yolo.boxes import xyxy_to_cxcywh
+from gluon_yolo.detections import Detections
+from gluon_yolo.spec import DetectionSpec
+
+__all__ = [
+    "ASSIGNERS",
+    "BOX",
+    "BOX_WEIGHT",
+    "CLASS",
+    "COLUMNS",
+    "DELTAS",
+    "INDEX",
+    "WEIGHT",
+    "assign",
+    "pad_targets",
+]
+
+# By the name in ``spec.assigner``: boxes (M, 4) as centre and size, spec, input size -> claims.
+ASSIGNERS: dict[str, Callable[[np.ndarray, DetectionSpec, tuple[int, int]], Claims]] = {
+    "best_shape": best_shape,
+    "size_ratio": size_ratio,
+}
+
+
+def assign(
+    truth: Detections, weights: np.ndarray | None, spec: DetectionSpec, size_hw: tuple[int, int]
+) -> np.ndarray:
+    """Give each ground-truth box the anchors that the spec's assigner chooses for it.
+
+    Where two boxes claim the same anchor the later one has it; the earlier keeps its row, so that predictions
+    on it still go unpunished, with weight 0 (Redmon & Farhadi 2018, section 2.1).
+
+    Args:
+        truth: K boxes in input pixels.
+        weights: (K,) each object's share of a mixed picture; None means 1.
+        spec: anchors, strides, box coding and assigner.
+        size_hw: height and width of the network's input.
+
+    Returns:
+        (M, 12) float32, a row for each claim, at least one for each box, in the boxes' order: flat anchor
+        index, encoded box (4), class id, weight, box weight ``2 - area/picture area`` (small boxes count
+        more), corners in input pixels (4).
+
+    Raises:
+        ValueError: when a class id is none of the spec's, or there is no assigner of its name.
+    """
+    if spec.assigner not in ASSIGNERS:
+        raise ValueError(f"assigner: expected one of {', '.join(ASSIGNERS)}, got {spec.assigner!r}")
+    if not len(truth):
+        return np.zeros((0, COLUMNS), dtype=np.float32)
+    if truth.class_ids.min() < 0 or truth.class_ids.max() >= spec.num_classes:
+        raise ValueError(f"class_ids: expected 0 to {spec.num_classes - 1}, got {truth.class_ids.tolist()}")
+    cxcywh = xyxy_to_cxcywh(truth.boxes)
+    claims = ASSIGNERS[spec.assigner](cxcywh, spec, size_hw)
+    return make_rows(truth, cxcywh, weights, claims, spec, size_hw)

@@ -1,0 +1,1 @@
+"""Class names of a data set: read, matched, selected, renamed."""

@@ -1,0 +1,70 @@
+"""Class map: a model's class ids as a data set's, by the classes' names."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+
+from gluon_yolo.data.classes.read import listed
+from gluon_yolo.data.classes.spelling import Spellings
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.detections import Detections
+from gluon_yolo.errors import UserError
+
+logger = logging.getLogger("gluon_yolo")
+
+
+class ClassMap:
+    """Renumbers what a model finds, so that it can be held against a data set's ground truth.
+
+    A class that the model knows under another name is logged.
+
+    Args:
+        class_names: the model's.
+        dataset: with classes that the model knows, in any order.
+        model: what messages call the model.
+        spellings: what else the model may call them; None takes the known spellings.
+
+    Raises:
+        UserError: the data has a class that the model does not know, or two that it knows as one.
+    """
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        dataset: Dataset,
+        model: str = "the model",
+        spellings: Spellings | None = None,
+    ) -> None:
+        spellings = spellings or Spellings()
+        known = {name: spellings.find(name, class_names) for name in dataset.class_names}
+        unknown = [name for name, own in known.items() if own is None]
+        if unknown:
+            raise UserError(
+                f"{model} and {dataset.report.title} disagree on the classes: the model knows "
+                f"{len(class_names)} ({listed(class_names)}), the data has {len(dataset.class_names)} "
+                f"({listed(dataset.class_names)}), of which the model does not know {listed(unknown)}. "
+                "Names must match exactly, but for the spellings of VOC, COCO and darknet (sofa is couch): "
+                "say with --class-map FILE what the data calls otherwise (lines NAME = OTHER NAME), or leave "
+                "classes out with --only"
+            )
+        places: dict[str, int] = {}
+        for class_id, (name, own) in enumerate(known.items()):
+            before = places.setdefault(str(own), class_id)
+            if before != class_id:
+                one = dataset.class_names[before]
+                raise UserError(
+                    f"{dataset.report.title}: {one} and {name} are both {own} to {model}: make them one "
+                    f"class with --class-map FILE and a line {one if one != own else name} = {own}"
+                )
+        others = [f"{name} is {own}" for name, own in known.items() if name != own]
+        if others:
+            logger.info("classes by another name in %s: %s", model, ", ".join(others))
+        self._class_ids = np.array([places.get(name, -1) for name in class_names])
+
+    def __call__(self, found: Detections) -> Detections:
+        """Return detections with the data's class ids; those of classes that it has not are left out."""
+        class_ids = self._class_ids[found.class_ids]
+        return found.replace(class_ids=class_ids)[class_ids >= 0]

@@ -1,0 +1,1 @@
+"""Image files: read into pixels, whatever their kind."""

@@ -1,0 +1,222 @@
+"""Picture files: which files of a folder are pictures, find one by its stem, and say which are left out."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Container, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from gluon_yolo.data.images.file_types import kind_of
+
+EXTENSIONS = (
+    *(
+        ".jpg",
+        ".jpeg",
+        ".png",
+        ".bmp",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".jpe",
+        ".jfif",
+        ".jif",
+        ".jfi",
+        ".mpo",
+        ".dib",
+    ),
+    *(".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".ras", ".sr"),
+)
+"""How the names of pictures that are read end, in any letter case."""
+UNREAD = (
+    *(".gif", ".apng", ".avif", ".avifs", ".heic", ".heif", ".hif", ".jxl", ".jxr", ".wdp", ".jls", ".svg"),
+    *(
+        ".psd",
+        ".xcf",
+        ".tga",
+        ".pcx",
+        ".dds",
+        ".qoi",
+        ".exr",
+        ".hdr",
+        ".pfm",
+        ".dcm",
+        ".fits",
+        ".dng",
+        ".nef",
+    ),
+    *(".nrw", ".cr2", ".cr3", ".arw", ".sr2", ".orf", ".rw2", ".raf", ".pef", ".srw", ".x3f", ".raw"),
+)
+"""How the names of pictures end that are not read."""
+# What else lies in the folders of data sets, and need not be looked into.
+_OTHERS = (
+    *(".txt", ".xml", ".json", ".yaml", ".yml", ".names", ".data", ".list", ".csv", ".md", ".html", ".pdf"),
+    *(".rec", ".idx", ".lst", ".part", ".npy", ".npz", ".cfg", ".weights", ".py", ".zip", ".cache", ".old"),
+)
+_TELLING = 1024  # bytes that tell a file's kind
+
+
+def is_picture(path: str | os.PathLike[str]) -> bool:
+    """Say whether a file's name is that of a picture that is read; hidden ones are none, as ``._1.jpg``."""
+    return _ends_with(path, EXTENSIONS)
+
+
+def is_unread_picture(path: str | os.PathLike[str]) -> bool:
+    """Say whether a file's name is that of a picture of a kind that is not read."""
+    return _ends_with(path, UNREAD)
+
+
+def _ends_with(path: str | os.PathLike[str], endings: tuple[str, ...]) -> bool:
+    name = os.path.basename(path)
+    return name.lower().endswith(endings) and not name.startswith(".")
+
+
+def pictures_below(folder: str | os.PathLike[str]) -> list[str]:
+    """Return the pictures in a folder and below it, sorted; hidden folders are left out."""
+    found: list[str] = []
+    for parent, names in visible_files(folder):
+        found += [os.path.join(parent, name) for name in names if is_picture(name)]
+    return sorted(found)
+
+
+def visible_files(folder: str | os.PathLike[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield a folder and those below it, in order, each with the names of its files; none that is hidden."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield parent, [name for name in names if not name.startswith(".")]
+
+
+def left_out(folder: str | os.PathLike[str], used: Container[str] = (), below: bool = True) -> str:
+    """Say which pictures of a folder are left out for their names; empty where none is.
+
+    Files that are neither pictures nor labels by their names are looked into.
+
+    Args:
+        folder: the folder.
+        used: paths of pictures that are used whatever they are called, as of a COCO file.
+        below: whether the folders in it count.
+    """
+    unread: Counter[str] = Counter()
+    unnamed: Counter[str] = Counter()
+    for parent, names in visible_files(folder):
+        for name in names:
+            ending = os.path.splitext(name)[1].lower()
+            if ending in EXTENSIONS or ending in _OTHERS or os.path.join(parent, name) in used:
+                continue
+            if ending in UNREAD:
+                unread[ending] += 1
+            elif (kind := _kind_of_file(os.path.join(parent, name))) is not None:
+                unnamed[f"{ending or 'without an ending'} ({kind} by its content)"] += 1
+        if not below:
+            break
+    parts = []
+    if unread:
+        parts.append(f"{_counted(unread)}, which are not read: save them as PNG or JPEG")
+    if unnamed:
+        parts.append(f"{_counted(unnamed)}: give them the ending of what they are")
+    return f"{os.fspath(folder)}: left out: {'; and '.join(parts)}" if parts else ""
+
+
+def _kind_of_file(path: str) -> str | None:
+    """Return what picture a file is by its content, None where it is none or cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            kind = kind_of(file.read(_TELLING))
+    except OSError:
+        return None
+    return kind.name if kind and kind.is_picture else None
+
+
+def _counted(endings: Counter[str]) -> str:
+    ordered = sorted(endings.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count:,} {ending}" for ending, count in ordered)
+
+
+def files_ending(folder: Path, *endings: str) -> list[Path]:
+    """Return the files of a folder whose names end so, in any letter case, sorted by name."""
+    names = sorted(os.listdir(folder)) if folder.is_dir() else []
+    return [file for name in names if name.lower().endswith(endings) and (file := folder / name).is_file()]
+
+
+def files_called(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder that fit a pattern such as ``*.names``, in any letter case."""
+    stem, ending = os.path.splitext(pattern)
+    return [file for file in files_ending(folder, ending) if fnmatchcase(file.stem.lower(), stem)]
+
+
+class StemFolder:
+    """Finds files by stem in a folder, whatever the letter case of their ending.
+
+    Args:
+        path: the folder; stems may name files in folders below it (``"day1/0001"``).
+        endings: those that count; of several files of one stem the one whose ending is first here is found.
+    """
+
+    def __init__(self, path: str, endings: tuple[str, ...]) -> None:
+        self.path = path
+        self.endings = endings
+        self._folded: dict[str, dict[str, list[str]]] = {}
+        self._listings: dict[str, dict[str, list[str]]] = {}
+
+    def find_all(self, stem: str) -> list[str]:
+        """Return the paths of the files called ``stem``, in the order of the endings."""
+        folder, base = os.path.split(stem)
+        return [os.path.join(self.path, folder, name) for name in self._listing(folder).get(base, ())]
+
+    def in_any_case(self, stem: str) -> list[str]:
+        """Return the paths of the files whose stem differs in letter case alone; none where several do."""
+        folder, base = os.path.split(stem)
+        if folder not in self._folded:
+            folded: dict[str, list[str]] = {}
+            for each in self._listing(folder):
+                folded.setdefault(each.casefold(), []).append(each)
+            self._folded[folder] = folded
+        stems = self._folded[folder].get(base.casefold(), [])
+        return self.find_all(os.path.join(folder, stems[0])) if len(stems) == 1 else []
+
+    def _listing(self, folder: str) -> dict[str, list[str]]:
+        """Return the names of a folder's files by stem, each list in the order of the endings."""
+        if folder not in self._listings:
+            listing: dict[str, list[str]] = {}
+            path = os.path.join(self.path, folder)
+            for name in sorted(os.listdir(path)) if os.path.isdir(path) else []:
+                if _ends_with(name, self.endings):
+                    listing.setdefault(os.path.splitext(name)[0], []).append(name)
+            for names in listing.values():
+                names.sort(key=lambda name: self.endings.index(os.path.splitext(name)[1].lower()))
+            self._listings[folder] = listing
+        return self._listings[folder]
+
+
+class PictureFolder(StemFolder):
+    """Finds pictures by stem in a folder, whatever the extension and its case.
+
+    Args:
+        path: the folder; stems may name files in folders below it (``"day1/0001"``).
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, EXTENSIONS)
+        self._unread = StemFolder(path, UNREAD)
+
+    def find(self, stem: str, filename: str | None = None) -> list[str]:
+        """Return the paths of the pictures that a stem can mean: none, one, or several that nothing decides.
+
+        Args:
+            stem: the name without extension.
+            filename: the name that the annotation gives; it decides between several pictures of one stem,
+                and is looked for when there is none. A folder in it is ignored.
+        """
+        folder = os.path.split(stem)[0]
+        filename = os.path.basename((filename or "").replace("\\", "/"))
+        named = os.path.join(self.path, folder, filename)
+        found = self.find_all(stem)
+        if found:
+            return [named] if named in found else found
+        other = self.find_all(os.path.join(folder, os.path.splitext(filename)[0]))
+        return [named] if named in other else []
+
+    def unread(self, stem: str) -> str | None:
+        """Return the name of a file called ``stem`` that is a picture of a kind that is not read, or None."""
+        return next(map(os.path.basename, self._unread.find_all(stem)), None)

@@ -1,0 +1,97 @@
+"""Pictures: read a picture file into (H, W, 3) uint8 RGB, upright; measure one."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+from gluon_yolo.data.images.decode import GREY, REDUCTIONS, decode_stored, unreadable
+from gluon_yolo.data.images.exif import UPRIGHT, orientation_of, turn, turned_hw
+from gluon_yolo.data.quality.report import BadFile
+
+_DIM_BITS = 14
+
+
+class Measure(NamedTuple):
+    """What reading a picture once tells of it.
+
+    Args:
+        size_hw: (height, width) in pixels, upright.
+        orientation: EXIF's, 1 to 8, by which its file is turned; see :mod:`gluon_yolo.data.images.exif`.
+        is_dim: whether it has 16 bits a sample, and none above a quarter of white.
+    """
+
+    size_hw: tuple[int, int]
+    orientation: int = UPRIGHT
+    is_dim: bool = False
+
+    @property
+    def stored_hw(self) -> tuple[int, int]:
+        """The (height, width) of its pixels as they are stored, before turning."""
+        return turned_hw(self.size_hw, self.orientation)
+
+
+def read_picture(path: str | os.PathLike[str], reduction: int = 1) -> np.ndarray:
+    """Read a picture file into (H, W, 3) uint8 RGB, turned upright as its EXIF orientation says.
+
+    Args:
+        path: the file.
+        reduction: one of ``REDUCTIONS``, as for :func:`decode_picture`.
+
+    Raises:
+        BadFile: the file is missing, is no picture of a kind that is read, or is cut short.
+    """
+    return decode_picture(read_bytes(path), os.fspath(path), reduction)
+
+
+def decode_picture(data: bytes, name: str, reduction: int = 1) -> np.ndarray:
+    """Decode a picture file's content into (H, W, 3) uint8 RGB, turned upright as its EXIF orientation says.
+
+    Args:
+        data: the file's bytes.
+        name: what messages call it.
+        reduction: one of ``REDUCTIONS``: sides are divided by it and rounded up; of some kinds the whole
+            picture comes. A JPEG is decoded at that scale, several times faster than in full.
+
+    Raises:
+        BadFile: it is no picture of a kind that is read, or is cut short.
+    """
+    picture, _ = decode_stored(data, name, REDUCTIONS[reduction])
+    return turn(picture, orientation_of(data))
+
+
+def measure(path: str | os.PathLike[str]) -> Measure:
+    """Return a picture's size and orientation after decoding all of it, which proves it readable.
+
+    Decoding to grey costs about half of what :func:`read_picture` does.
+
+    Raises:
+        BadFile: as :func:`read_picture`.
+    """
+    return measure_encoded(read_bytes(path), os.fspath(path))
+
+
+def measure_encoded(data: bytes, name: str) -> Measure:
+    """Return what :func:`measure` does, of a picture file's content."""
+    picture, used_bits = decode_stored(data, name, GREY)
+    orientation = orientation_of(data)
+    size_hw = turned_hw((picture.shape[0], picture.shape[1]), orientation)
+    return Measure(size_hw, orientation, used_bits <= _DIM_BITS)
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Return a picture file's content.
+
+    Raises:
+        BadFile: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError as error:
+        missing = f"cannot read the picture: {error.strerror}"
+        raise BadFile(os.fspath(path), missing, "missing-picture") from error
+    except (OSError, ValueError) as error:  # the latter for a name with a zero byte
+        raise unreadable(os.fspath(path), getattr(error, "strerror", None) or str(error)) from error

@@ -1,0 +1,1 @@
+"""Batches for training: sampled, decoded and drawn by workers."""

@@ -1,0 +1,201 @@
+"""Loader: batches of pictures and targets for training.
+
+Every random number of training comes from (seed, epoch, picture), never from a worker: any number of workers,
+threads or processes, gives the same batches, and a resumed epoch goes on as it would have.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Generator, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gluon_yolo.assigners import assign, pad_targets
+from gluon_yolo.data.loading.processes import ProcessWorkers
+from gluon_yolo.data.loading.sampler import SIZE, Assigner, Job, Sampler, picture_order
+from gluon_yolo.data.loading.workers import prefetch
+from gluon_yolo.data.transforms import Transform
+from gluon_yolo.errors import UserError
+from gluon_yolo.spec import DetectionSpec
+
+if TYPE_CHECKING:
+    from gluon_yolo.data.dataset import Dataset
+
+WORKER_TYPES = ("thread", "process")
+
+# Batches finished or in work while the consumer holds one: a slow picture then never stops the device.
+_BATCHES_AHEAD = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """What one training step sees.
+
+    Args:
+        pictures: (B, H, W, 3) uint8 RGB; a fresh array, the consumer's to keep.
+        targets: (B, M, 12) float32, as :func:`gluon_yolo.assigners.pad_targets` stacks them.
+        names: B files or record keys; with mixup, of the first of the two pictures.
+        indices: B places in the data set.
+        size_hw: height and width of the pictures.
+    """
+
+    pictures: np.ndarray
+    targets: np.ndarray
+    names: list[str]
+    indices: list[int]
+    size_hw: tuple[int, int]
+
+
+class TrainLoader:
+    """Gives the batches of any epoch, prepared ahead by threads or processes.
+
+    All batches are full: the last, short one is left out (each epoch leaves out others), and a data set
+    smaller than a batch is repeated, with other random numbers, until it fills one.
+
+    Used as a context manager, or closed, it leaves no process behind.
+
+    Args:
+        dataset: pictures and truths.
+        transform: ends at the size asked for.
+        spec: what targets are made for.
+        batch_size: B.
+        sizes_hw: the (height, width) that batches are drawn in; one is chosen at random every
+            ``resize_interval`` batches.
+        seed: not negative.
+        workers: threads or processes; 0 works in the caller's thread.
+        worker_type: ``thread``: decoding and drawing release Python's lock, and nothing is copied; or
+            ``process``, for data sets and transforms of one's own that hold the lock.
+        mixup: whether epochs use mixup unless they say otherwise.
+        mixup_alpha: both parameters of the Beta distribution that the shares are drawn from.
+        resize_interval: batches of one size in a row.
+        assigner: makes the targets of a picture; by default as the spec says.
+
+    Attributes:
+        time_waiting: seconds that the consumer has waited for batches, over all epochs.
+
+    Raises:
+        UserError: the data set is empty.
+        ValueError: a size does not fit the strides, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        transform: Transform,
+        spec: DetectionSpec,
+        batch_size: int,
+        sizes_hw: Sequence[tuple[int, int]],
+        seed: int = 0,
+        workers: int = 2,
+        mixup: bool = False,
+        mixup_alpha: float = 1.5,
+        resize_interval: int = 10,
+        assigner: Assigner = assign,
+        worker_type: str = "thread",
+    ) -> None:
+        if not len(dataset):
+            raise UserError("the training data has no pictures: check its folder and the name of its split")
+        if batch_size < 1 or seed < 0 or workers < 0 or resize_interval < 1 or mixup_alpha <= 0:
+            raise ValueError("expected batch_size, resize_interval >= 1, seed, workers >= 0, mixup_alpha > 0")
+        if not sizes_hw or any(side < 1 or side % spec.max_stride for size in sizes_hw for side in size):
+            raise ValueError(f"sizes_hw: expected multiples of {spec.max_stride}, got {list(sizes_hw)}")
+        if worker_type not in WORKER_TYPES:
+            raise ValueError(f"worker_type: expected one of {WORKER_TYPES}, got {worker_type!r}")
+        self.dataset = dataset
+        self.sampler = Sampler(dataset, transform, spec, seed, mixup_alpha, assigner)
+        self.batch_size = batch_size
+        self.sizes_hw = [(int(height), int(width)) for height, width in sizes_hw]
+        self.seed = seed
+        self.workers = workers
+        self.worker_type = worker_type
+        self.mixup = mixup
+        self.resize_interval = resize_interval
+        self.time_waiting = 0.0
+        self._processes: ProcessWorkers | None = None
+
+    def __enter__(self) -> TrainLoader:
+        """Return the loader."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """End the worker processes, if there are any; another epoch would start them anew."""
+        if self._processes is not None:
+            self._processes.close()
+            self._processes = None
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        return max(1, len(self.dataset) // self.batch_size)
+
+    def epoch(self, epoch: int, start_batch: int = 0, mixup: bool | None = None) -> Iterator[Batch]:
+        """Yield the batches of an epoch; closing the iterator stops the workers.
+
+        Args:
+            epoch: counted from 0; the same epoch is always the same.
+            start_batch: leaves out the batches before it, without reading their pictures.
+            mixup: in the place of the loader's.
+
+        Raises:
+            UserError: a picture cannot be read; names it.
+            RuntimeError: anything else went wrong with a picture; names it.
+        """
+        jobs = self._jobs(epoch, start_batch, self.mixup if mixup is None else mixup)
+        samples = self._samples(jobs)
+        order = self._order(epoch)
+        with contextlib.closing(samples):
+            for number in range(start_batch, len(self)):
+                start = time.perf_counter()
+                pictures, targets = zip(*islice(samples, self.batch_size))
+                indices = order[number * self.batch_size : (number + 1) * self.batch_size]
+                batch = Batch(
+                    pictures=pictures[0].base,  # the array that the samples were drawn into
+                    targets=pad_targets(list(targets)),
+                    names=[self.dataset.name(index) for index in indices],
+                    indices=indices,
+                    size_hw=pictures[0].shape[:2],
+                )
+                self.time_waiting += time.perf_counter() - start
+                yield batch
+
+    def _samples(
+        self, jobs: Iterator[tuple[Job, np.ndarray]]
+    ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+        """Yield each job's pixels and targets, in order, worked out ahead."""
+        ahead = _BATCHES_AHEAD * self.batch_size
+        if self.worker_type == "process" and self.workers:
+            if self._processes is None or not self._processes.pids:
+                sample_bytes = max(3 * height * width for height, width in self.sizes_hw)
+                self._processes = ProcessWorkers(self.sampler, self.workers, ahead, sample_bytes)
+            return self._processes.run(jobs)
+        return prefetch(self._sample, jobs, self.workers, ahead)
+
+    def _sample(self, job: tuple[Job, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        return job[1], self.sampler(*job)
+
+    def _order(self, epoch: int) -> list[int]:
+        """Return the places in the data set that the epoch's batches take in turn."""
+        order = picture_order(self.seed, epoch, len(self.dataset))
+        return np.resize(order, len(self) * self.batch_size).tolist()
+
+    def _jobs(self, epoch: int, start_batch: int, mixup: bool) -> Iterator[tuple[Job, np.ndarray]]:
+        """Yield the jobs of an epoch, each with its place in its batch's array."""
+        order = self._order(epoch)
+        for number in range(start_batch, len(self)):
+            rng = np.random.default_rng((SIZE, self.seed, epoch, number // self.resize_interval))
+            size_hw = self.sizes_hw[rng.integers(len(self.sizes_hw))]
+            # Samples are drawn into their batch's array, which saves stacking them. It is fresh for every
+            # batch: the consumer may still hold the last one (an asynchronous engine reads it later).
+            pictures = np.empty((self.batch_size, *size_hw, 3), dtype=np.uint8)
+            for place in range(self.batch_size):
+                position = number * self.batch_size + place
+                repeat = position // len(self.dataset)
+                yield Job(epoch, order[position], repeat, mixup, size_hw), pictures[place]

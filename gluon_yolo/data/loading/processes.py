@@ -1,0 +1,214 @@
+"""Processes: samples made side by side by other processes, drawn into memory that is shared with them."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import pickle
+import shutil
+import signal
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from itertools import islice
+from multiprocessing.connection import Connection, wait
+from queue import SimpleQueue
+from typing import Any
+
+import cv2
+import numpy as np
+
+from gluon_yolo.data.loading.sampler import Job
+from gluon_yolo.errors import UserError
+
+Make = Callable[[Job, np.ndarray], np.ndarray]
+
+_SECONDS_TO_END = 3.0
+SHARED = "/dev/shm"
+
+
+class ProcessWorkers:
+    """Worker processes that live as long as this object, and end with it or with its process.
+
+    A worker gets a job through its pipe and answers with the sample's targets; the pixels, which are most of
+    a sample, never go through a pipe. Workers are started anew ("spawn"), not forked: a fork would copy locks
+    of mxnet's threads in whatever state they are. Jobs go round, so answers come in order. A worker whose
+    pipe closes ends, so none outlives a parent that was killed.
+
+    Args:
+        make: makes a sample, and raises what can be pickled, as does
+            :class:`gluon_yolo.data.loading.sampler.Sampler`; it is pickled itself.
+        workers: number of processes.
+        ahead: samples at most that are finished or in work beyond the one that the consumer holds.
+        sample_bytes: size of the largest sample's pixels.
+    """
+
+    def __init__(self, make: Make, workers: int, ahead: int, sample_bytes: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._sample_bytes = sample_bytes
+        self._slots = max(ahead, workers)
+        check_room(self._slots * sample_bytes)
+        # Without a name in the file system: it is gone with the last process that has it.
+        self._memory = context.RawArray("B", self._slots * sample_bytes)
+        self._pixels = np.frombuffer(self._memory, dtype=np.uint8)
+        self._workers = []
+        for number in range(workers):
+            ours, theirs = context.Pipe()
+            process = context.Process(
+                target=_serve,
+                args=(theirs, make, self._memory, sample_bytes),
+                name=f"gluon_yolo-loader-{number}",
+                daemon=True,
+            )
+            process.start()
+            theirs.close()
+            self._workers.append((process, ours))
+
+    @property
+    def pids(self) -> list[int]:
+        """The workers' process numbers; none once closed, or when one of them has died."""
+        return [process.pid or 0 for process, _ in self._workers]
+
+    def run(
+        self, jobs: Iterable[tuple[Job, np.ndarray]]
+    ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+        """Yield each job's array, filled with its pixels, and its targets, in order.
+
+        Args:
+            jobs: each with an array (H, W, 3) uint8 for its pixels; read ahead of their use.
+
+        Raises:
+            UserError: a worker has died, or a picture cannot be read.
+            RuntimeError: anything else went wrong with a picture.
+        """
+        source = enumerate(jobs)
+        pending: deque[tuple[int, np.ndarray]] = deque()
+
+        def send(count: int) -> None:
+            for number, (job, out) in islice(source, count):
+                self._send(number, (job, number % self._slots))
+                pending.append((number, out))
+
+        try:
+            send(self._slots)
+            while pending:
+                number, out = pending.popleft()
+                answer = self._receive(number)
+                if isinstance(answer, Exception):
+                    raise answer
+                np.copyto(out, self._slot(number % self._slots, out.shape))
+                send(1)
+                yield out, answer
+        finally:
+            self._drain([number for number, _ in pending])
+
+    def _drain(self, numbers: Iterable[int]) -> None:
+        """Wait for what is in work: it must not be taken for an answer of the next epoch."""
+        for number in numbers:
+            if self._workers:  # none is left when one has died
+                with contextlib.suppress(UserError):
+                    self._receive(number)
+
+    def close(self) -> None:
+        """End the workers; they are gone when this returns."""
+        for _, connection in self._workers:
+            connection.close()
+        for process, _ in self._workers:
+            process.join(_SECONDS_TO_END)
+            if process.is_alive():
+                process.kill()
+                process.join()
+        self._workers = []
+
+    def _slot(self, number: int, shape: tuple[int, ...]) -> np.ndarray:
+        return _slot(self._pixels, number, self._sample_bytes, shape)
+
+    def _send(self, number: int, message: Any) -> None:
+        _, connection = self._workers[number % len(self._workers)]
+        try:
+            connection.send(message)
+        except OSError as error:
+            raise self._died(number) from error
+
+    def _receive(self, number: int) -> Any:
+        """Return the next answer of the worker that has a job, however long it takes, unless it dies."""
+        process, connection = self._workers[number % len(self._workers)]
+        wait([connection, process.sentinel])
+        try:
+            if connection.poll():
+                return connection.recv()
+        except (OSError, EOFError) as error:
+            raise self._died(number) from error
+        raise self._died(number)
+
+    def _died(self, number: int) -> UserError:
+        """End all workers, and return the error about the one that has died."""
+        process, _ = self._workers[number % len(self._workers)]
+        process.join(_SECONDS_TO_END)
+        code, pid = process.exitcode, process.pid
+        self.close()
+        what = f"ended with status {code}, see what it printed"
+        if code is not None and code < 0:
+            what = f"was killed by {signal.Signals(-code).name}"
+        if code in (-signal.SIGKILL, -signal.SIGBUS):  # for shared memory it is the second
+            what += ", as the system does when memory runs out"
+        return UserError(
+            f"a process that prepares pictures (number {pid}) {what}. Give fewer of them (-j), smaller "
+            "pictures, or threads (--worker-type thread), which share one memory"
+        )
+
+
+def check_room(size: int, places: Sequence[str | None] = (SHARED, None)) -> None:
+    """Return when shared memory of so many bytes can be had; where the system lies, a first write kills.
+
+    Args:
+        size: in bytes.
+        places: where Python makes it, the first that has room; None stands for the folder of temporary files.
+
+    Raises:
+        UserError: there is no room.
+    """
+    free = {}
+    for place in (place or tempfile.gettempdir() for place in places):
+        with contextlib.suppress(OSError):
+            free[place] = shutil.disk_usage(place).free
+    if free and size > max(free.values()):
+        rooms = " and ".join(f"{room / 1e6:.0f} MB in {place}" for place, room in free.items())
+        raise UserError(
+            f"the processes that prepare pictures share {size / 1e6:.0f} MB, and there is room for {rooms}. "
+            "Give threads (--worker-type thread), a smaller --batch-size, or room (docker run --shm-size)"
+        )
+
+
+def _slot(pixels: np.ndarray, number: int, sample_bytes: int, shape: tuple[int, ...]) -> np.ndarray:
+    start = number * sample_bytes
+    return pixels[start : start + int(np.prod(shape))].reshape(shape)
+
+
+def _serve(connection: Connection, make: Make, memory: Any, sample_bytes: int) -> None:
+    """Be a worker: make what comes through the pipe until it closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
+    cv2.setNumThreads(0)
+    pixels = np.frombuffer(memory, dtype=np.uint8)
+    # A pipe holds little. Were answers sent from here, a worker could wait for its parent to read one, and
+    # the parent for the worker to read a job.
+    answers: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_send_all, args=(connection, answers), daemon=True).start()
+    while True:
+        try:
+            job, slot = connection.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer: Any = make(job, _slot(pixels, slot, sample_bytes, (*job.size_hw, 3)))
+        except Exception as error:
+            answer = error
+        answers.put(pickle.dumps(answer))
+
+
+def _send_all(connection: Connection, answers: SimpleQueue[bytes]) -> None:
+    """Send what is put into the queue until nobody reads it any more."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection.send_bytes(answers.get())

@@ -1,0 +1,159 @@
+"""Sampler: from a place in the data set to one training sample, its pixels and its targets."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Optional
+
+import numpy as np
+
+from gluon_yolo.assigners import assign
+from gluon_yolo.data.transforms import Transform, Unread
+from gluon_yolo.data.transforms.mixup import mix
+from gluon_yolo.detections import Detections
+from gluon_yolo.errors import UserError
+from gluon_yolo.spec import DetectionSpec
+
+if TYPE_CHECKING:
+    from gluon_yolo.data.dataset import Dataset
+
+Assigner = Callable[[Detections, Optional[np.ndarray], DetectionSpec, "tuple[int, int]"], np.ndarray]
+
+# What a random stream is for; first among its seeds, since to NumPy (1, 2) and (1, 2, 0) are one seed.
+ORDER, SIZE, SAMPLE = 1, 2, 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One sample to make.
+
+    Args:
+        epoch: counted from 0.
+        index: place of the picture in the data set.
+        repeat: how often the epoch had this picture before.
+        mixup: whether another picture is mixed in.
+        size_hw: height and width of the sample.
+    """
+
+    epoch: int
+    index: int
+    repeat: int
+    mixup: bool
+    size_hw: tuple[int, int]
+
+
+class Sampler:
+    """Makes training samples; every random number comes from (seed, epoch, picture), never from who asks.
+
+    It holds no state that changes, and can be pickled: threads and processes may share it.
+
+    Args:
+        dataset: pictures and truths.
+        transform: ends at the size asked for.
+        spec: what targets are made for.
+        seed: not negative.
+        mixup_alpha: both parameters of the Beta distribution that mixup's shares are drawn from.
+        assigner: makes the targets of a picture; by default as the spec says.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        transform: Transform,
+        spec: DetectionSpec,
+        seed: int = 0,
+        mixup_alpha: float = 1.5,
+        assigner: Assigner = assign,
+    ) -> None:
+        self.dataset = dataset
+        self.transform = transform
+        self.spec = spec
+        self.seed = seed
+        self.mixup_alpha = mixup_alpha
+        self.assigner = assigner
+
+    def __call__(self, job: Job, out: np.ndarray) -> np.ndarray:
+        """Make one sample.
+
+        A sample that the transform puts together of several pictures is not mixed with another one besides.
+
+        Args:
+            job: which.
+            out: (H, W, 3) uint8 to draw its pixels into.
+
+        Returns:
+            Its targets (M, 12).
+
+        Raises:
+            UserError: a picture cannot be read; names it.
+            RuntimeError: anything else went wrong with a picture; names it.
+        """
+        rng = np.random.default_rng((SAMPLE, self.seed, job.epoch, job.index, job.repeat))
+        with _naming(self.dataset.name(job.index)):
+            count = self.transform.count(rng)
+            if count == 1 and job.mixup and len(self.dataset) > 1:
+                pictures = [self._mixed(job.index, rng)]
+            else:
+                others = rng.integers(len(self.dataset), size=count - 1).tolist()
+                pictures = [self._unread(index) for index in (job.index, *others)]
+            _, truth = self.transform.render(pictures, rng, job.size_hw, out)
+            return self.assigner(truth, truth.scores, self.spec, job.size_hw)
+
+    def _mixed(self, index: int, rng: np.random.Generator) -> Unread:
+        """Return a picture with another one, drawn at random, laid over it."""
+        share = float(rng.beta(self.mixup_alpha, self.mixup_alpha))
+        partner = (index + 1 + int(rng.integers(len(self.dataset) - 1))) % len(self.dataset)
+        first, second = self._unread(index), self._unread(partner)
+        return Unread.of(*mix((first.read(1), first.truth), (second.read(1), second.truth), share))
+
+    def _unread(self, index: int) -> Unread:
+        size_hw = self.dataset.size_hw(index)
+
+        def read(reduction: int) -> np.ndarray:
+            with _naming(self.dataset.name(index)):
+                picture = self.dataset.picture(index, reduction)
+                _check_size(picture, size_hw, reduction)
+                return picture
+
+        return Unread(size_hw, self.dataset.truth(index), read)
+
+
+def _check_size(picture: np.ndarray, size_hw: tuple[int, int], reduction: int) -> None:
+    """Raise UserError when a picture is not of the size that its boxes were read for."""
+    found_hw = (picture.shape[0], picture.shape[1])
+    reduced = all(abs(found * reduction - side) < reduction for found, side in zip(found_hw, size_hw))
+    if found_hw != tuple(size_hw) and not reduced:
+        found, known = (f"{width}x{height}" for height, width in (found_hw, size_hw))
+        raise UserError(
+            f"has {found} pixels (read at 1/{reduction}) where its boxes are for {known}: the file was "
+            "changed after the data was opened, or its label gives another size"
+        )
+
+
+def picture_order(seed: int, epoch: int, pictures: int) -> np.ndarray:
+    """Return the order in which an epoch takes so many pictures, a permutation of their places."""
+    return np.random.default_rng((ORDER, seed, epoch)).permutation(pictures)
+
+
+class _Named(RuntimeError):
+    """An error of the program's own, with the name of the picture that it happened to."""
+
+
+class _NamedUserError(UserError):
+    """An error of the user's with the name of the picture."""
+
+
+@contextlib.contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Put the picture's name into whatever goes wrong inside, unless it names one already."""
+    try:
+        yield
+    except (_Named, _NamedUserError):
+        raise
+    except UserError as error:
+        message = str(error)
+        raise _NamedUserError(message if name in message else f"{name}: {message}") from error
+    except Exception as error:
+        raise _Named(f"{name}: {type(error).__name__}: {error}") from error

@@ -1,0 +1,1 @@
+"""What is wrong with a data set: found while reading, and by looking at all of it."""

@@ -1,0 +1,222 @@
+"""Report: what a data set holds, and what was found wrong with it while reading."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from gluon_yolo.data.quality.units import Units
+from gluon_yolo.detections import Detections
+from gluon_yolo.errors import UserError
+from gluon_yolo.text import counted
+
+_CLASSES_SHOWN = 20
+_ERRORS_SHOWN = 50
+
+# What can be wrong with a data set, by the names that `data check --json` uses, and what to do about it.
+ADVICE = {
+    "unreadable-picture": "save the picture anew or get it again, or take it out of the data",
+    "missing-picture": "put the picture back, or take its label and its line in the list out",
+    "missing-label": "label the picture; if it shows no object, give it a label without objects",
+    "background-picture": "label the picture if it shows an object; else nothing is wrong",
+    "broken-label": "correct the label at the place named, or take it and its picture out",
+    "unknown-class": "correct the class, or add it to the class names",
+    "lookalike-classes": "write the class the same way everywhere",
+    "wrong-size": "see whether the boxes fit the picture (`gluon-yolo data show`): if so, only the size is "
+    "wrong, else the picture was changed after it was labelled: get the old one back, or label it anew",
+    "not-finite": "correct the numbers of the box, or delete the box",
+    "swapped-corners": "draw the box anew: its right or lower edge comes first",
+    "no-area": "delete the box, or draw it anew",
+    "outside": "delete the box, or draw it anew: no part of it is in the picture",
+    "reaches-out": "draw the box within the picture; training clips it",
+    "wrong-units": "write the boxes anew: VOC has corners in pixels, COCO x y width height in pixels, YOLO "
+    "centre and size as shares of the picture's sides",
+    "duplicate-box": "delete one of the two boxes",
+    "shared-picture": "keep the picture in one place: scores on pictures that were trained on flatter",
+    "same-part": "hold pictures out for one part alone: scores on what was trained on, or chosen by, flatter",
+    "similar-picture": "keep both in one part, as `data split` does, or drop one with `data dedupe`",
+    "shared-label": "keep the picture that was labelled, or give each a name of its own, and a label",
+    "stray-label": "take the label out, or add its picture to the data",
+    "unused-picture": "add the picture to a list, or take it out of the folder",
+}
+
+
+class BadFile(UserError):
+    """A picture or annotation that cannot be used; a reader collects them into one :class:`Report`.
+
+    Args:
+        file: path of the file.
+        problem: what is wrong with it.
+        kind: a key of :data:`ADVICE`.
+    """
+
+    def __init__(self, file: str, problem: str, kind: str) -> None:
+        super().__init__(file, problem, kind)  # all, so that the error survives pickling between processes
+        self.file = file
+        self.problem = problem
+        self.kind = kind
+
+    def __str__(self) -> str:
+        """Return the problem after the file's name."""
+        return f"{self.file}: {self.problem}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong in a data set.
+
+    Args:
+        severity: ``"error"`` where a picture cannot be used, ``"warning"`` where it can.
+        file: the file that is at fault.
+        where: the place within it, such as ``"object 13"``; empty for the whole file.
+        message: what is wrong there.
+        kind: a key of :data:`ADVICE`.
+        box_xyxy: the corners of the box at fault, as its file gives them, in pixels; None for all else.
+    """
+
+    severity: str
+    file: str
+    where: str
+    message: str
+    kind: str
+    box_xyxy: tuple[float, ...] | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        return ADVICE[self.kind]
+
+    def __str__(self) -> str:
+        """Return the finding as one line that starts with the file."""
+        return ": ".join(part for part in (self.file, self.where, self.message) if part)
+
+
+@dataclasses.dataclass
+class Report:
+    """Counts and findings of one data set.
+
+    Args:
+        title: the data set and its split, such as ``"BCCD trainval"``.
+        pictures: pictures that can be used.
+        boxes: boxes of all of them.
+        per_class: boxes of each class, in the order of the class names.
+        empty_pictures: pictures without an object.
+        difficult: boxes marked difficult.
+        broken_boxes: boxes dropped for having no area, no place in the picture, or no numbers.
+        crowd_boxes: boxes left out because they stand for a crowd (COCO).
+        skipped: pictures left out because they or their annotation cannot be used.
+        findings: everything found wrong, in the order of reading.
+        notes: what the user should know that is not wrong, such as how a split was chosen.
+        units: whether the boxes look as if they were in other units.
+    """
+
+    title: str
+    pictures: int = 0
+    boxes: int = 0
+    per_class: dict[str, int] = dataclasses.field(default_factory=dict)
+    empty_pictures: int = 0
+    difficult: int = 0
+    broken_boxes: int = 0
+    crowd_boxes: int = 0
+    skipped: int = 0
+    findings: list[Finding] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+    units: Units = dataclasses.field(default_factory=Units, repr=False, compare=False)
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that make a picture unusable."""
+        return [finding for finding in self.findings if finding.severity == "error"]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        """The findings that training can live with."""
+        return [finding for finding in self.findings if finding.severity == "warning"]
+
+    def skip(self, bad_files: Sequence[BadFile]) -> None:
+        """Note pictures that cannot be used, one for each bad file."""
+        self.skipped += len(bad_files)
+        self.findings += [Finding("error", bad.file, "", bad.problem, bad.kind) for bad in bad_files]
+
+    def warn(
+        self, kind: str, file: str, message: str, where: str = "", box_xyxy: Iterable[float] | None = None
+    ) -> None:
+        """Note that something in ``file`` is wrong, but does not keep it from being used."""
+        corners = None if box_xyxy is None else tuple(float(corner) for corner in box_xyxy)
+        self.findings.append(Finding("warning", str(file), where, message, kind, corners))
+
+    def count(self, truths: Iterable[Detections], class_names: Sequence[str]) -> None:
+        """Fill in the counts of pictures and boxes from the ground truth of every picture."""
+        totals = np.zeros(len(class_names), dtype=np.int64)
+        for truth in truths:
+            totals += np.bincount(truth.class_ids, minlength=len(class_names))
+            self.pictures += 1
+            self.empty_pictures += len(truth) == 0
+            self.difficult += 0 if truth.difficult is None else int(truth.difficult.sum())
+        self.boxes = int(totals.sum())
+        self.per_class = {name: int(total) for name, total in zip(class_names, totals)}
+        doubt = self.units.doubt()
+        if doubt:  # before all that follows from it
+            self.findings.insert(0, Finding("warning", doubt[0], "", doubt[1], "wrong-units"))
+
+    def summary_line(self) -> str:
+        """Return the one line about the data that every run prints at its start."""
+        boxes = counted(self.boxes, "box", form=",")
+        parts = [counted(self.pictures, "picture", form=","), f"{boxes}{self._class_counts()}"]
+        parts.append(f"{self.empty_pictures:,} without objects")
+        if self.difficult:
+            parts.append(f"{self.difficult:,} marked difficult")
+        if self.crowd_boxes:
+            parts.append(f"{counted(self.crowd_boxes, 'crowd box', form=',')} left out")
+        parts.append(f"{counted(self.broken_boxes, 'broken box', form=',')} dropped")
+        if self.skipped:
+            parts.append(f"{counted(self.skipped, 'picture', form=',')} left out that cannot be used")
+        return f"{self.title}: {', '.join(parts)}"
+
+    def _class_counts(self) -> str:
+        """Return `` (RBC 3,406, WBC 300)``, cut short for many classes."""
+        names = list(self.per_class)
+        shown = [f"{name} {self.per_class[name]:,}" for name in names[:_CLASSES_SHOWN]]
+        if len(names) > _CLASSES_SHOWN:
+            shown.append(counted(len(names) - _CLASSES_SHOWN, "more class"))
+        return f" ({', '.join(shown)})" if shown else ""
+
+    def log(self, limit: int = 20) -> None:
+        """Log the summary line, the notes, and at most ``limit`` warnings, each on its line."""
+        logger = logging.getLogger("gluon_yolo")
+        logger.info(self.summary_line())
+        for note in self.notes:
+            logger.info("%s: %s", self.title, note)
+        findings = self.findings if self.skipped else self.warnings
+        for finding in findings[:limit]:
+            logger.warning("%s", finding)
+        if len(findings) > limit:
+            more = counted(len(findings) - limit, "more finding")
+            logger.warning("%s: %s like these", self.title, more)
+
+    def raise_if_errors(self, skip_bad: bool, usable: int) -> None:
+        """Stop before training when a file cannot be used, unless such files are to be left out.
+
+        Args:
+            skip_bad: leave them out.
+            usable: how many pictures are left then.
+
+        Raises:
+            UserError: there are errors and ``skip_bad`` is off, when the message lists them; or nothing is
+                left.
+        """
+        errors = self.errors
+        if not errors or (skip_bad and usable):
+            return
+        if skip_bad:
+            raise UserError(f"{self.title}: not one picture can be used, the first: {errors[0]}")
+        count = counted(len(errors), "file", form=",")
+        lines = "".join(f"\n  {finding}" for finding in errors[:_ERRORS_SHOWN])
+        if len(errors) > _ERRORS_SHOWN:
+            more = f"{len(errors) - _ERRORS_SHOWN:,} more"
+            lines += f"\n  and {more}; `gluon-yolo data check PATH --all` lists every one"
+        advice = "Repair them, or leave them out with --skip-bad"
+        raise UserError(f"{self.title}: {count} cannot be used:{lines}\n{advice}")

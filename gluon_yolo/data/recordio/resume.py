@@ -1,0 +1,179 @@
+"""PartFile: a ``.rec`` file while it is being packed, to be gone on with after an interruption."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.atomic_io import replacing
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.loading.workers import threaded_map
+from gluon_yolo.data.quality.report import BadFile
+from gluon_yolo.data.recordio.file import Frame, NoRecord, RecordFile, TornRecord
+from gluon_yolo.data.recordio.image_record import HEADER, read_label
+from gluon_yolo.data.recordio.index import write_index
+from gluon_yolo.errors import UserError
+from gluon_yolo.text import counted
+
+_TOLERANCE_PX = 1e-3
+
+
+def differences(file: RecordFile, frames: Sequence[Frame], dataset: Dataset, title: str) -> list[str]:
+    """Compare every record with its picture, and return what differs: a line for each such record.
+
+    Args:
+        file: the packed file.
+        frames: its records.
+        dataset: what it was packed from.
+        title: of the progress bar.
+
+    Raises:
+        BadFile: a picture of the data set can no longer be read.
+    """
+    if len(frames) != len(dataset):
+        pictures = counted(len(dataset), "picture", form=",")
+        return [f"it has {counted(len(frames), 'record', form=',')}, the data has {pictures}"]
+
+    def difference(key: int) -> str:
+        what = _difference(file, frames[key], key, dataset)
+        return f"record {key} ({dataset.name(key)}): {what}" if what else ""
+
+    return [line for line in threaded_map(difference, range(len(frames)), title) if line]
+
+
+def _difference(file: RecordFile, frame: Frame, key: int, dataset: Dataset) -> str:
+    """Return how one record differs from its picture; empty when it does not."""
+    try:
+        label, place = read_label(file, key, frame)
+        written_key = HEADER.unpack(file.read(frame, 0, HEADER.size))[2]
+        picture = place.picture_bytes()
+    except BadFile as error:
+        return error.problem
+    truth, size_hw = dataset.truth(key), dataset.size_hw(key)
+    difficult = np.zeros(len(truth), dtype=bool) if truth.difficult is None else truth.difficult
+    if written_key != key:
+        return f"its id is {written_key}"
+    if label.size_hw != size_hw:
+        return f"its size is {label.size_hw}, the picture's (height, width) is {size_hw}"
+    if not np.array_equal(label.class_ids, truth.class_ids):
+        return "its objects or their classes are others"
+    if not np.array_equal(label.difficult, difficult):
+        return "its difficult marks are others"
+    if np.abs(label.boxes_px(size_hw) - truth.boxes).max(initial=0) > _TOLERANCE_PX:
+        return f"its boxes are others by more than {_TOLERANCE_PX:g} pixels"
+    if picture != dataset.encoded(key):
+        return "its picture has other bytes than the file"
+    return ""
+
+
+_LAYOUT = 1
+"""Counts up when records are written another way."""
+
+
+class PartFile:
+    """The unfinished ``NAME.rec``: ``NAME.rec.part``, and ``NAME.rec.part.json`` that says of what data.
+
+    Args:
+        target: ``NAME.rec``, which appears only when it is whole.
+        split: what the file is packed from.
+        dataset: its pictures.
+    """
+
+    def __init__(self, target: Path, split: str, dataset: Dataset) -> None:
+        self.target = target
+        self.path = target.with_name(f"{target.name}.part")
+        self._journal = target.with_name(f"{target.name}.part.json")
+        self._recipe = _recipe(split, dataset)
+
+    def begin(self) -> int:
+        """Make the file ready to be appended to, and return how many records it has already.
+
+        Raises:
+            UserError: other data was being packed there.
+            OSError: it cannot be written.
+        """
+        if self.path.exists():
+            self._check_journal()
+            return len(self.cut_torn_tail())
+        with replacing(self._journal) as part:
+            part.write_text(json.dumps(self._recipe, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        self.path.touch()
+        return 0
+
+    def cut_torn_tail(self) -> list[Frame]:
+        """Cut off what follows the last whole record, and return the whole ones."""
+        frames: list[Frame] = []
+        try:
+            frames.extend(RecordFile(self.path).frames())
+        except (NoRecord, TornRecord):
+            os.truncate(self.path, frames[-1].end if frames else 0)
+        return frames
+
+    def become(self, frames: Sequence[Frame]) -> None:
+        """Give the file its name and its ``.idx``, once all is written and verified.
+
+        An old ``.idx`` goes first: a ``.rec`` without one is read all the same, with a wrong one it is not.
+        """
+        index = self.target.with_suffix(".idx")
+        index_part = index.with_name(f"{index.name}.part")
+        write_index(index_part, frames)
+        index.unlink(missing_ok=True)
+        os.replace(self.path, self.target)
+        os.replace(index_part, index)
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove what is left of an unfinished file."""
+        self.path.unlink(missing_ok=True)
+        self._journal.unlink(missing_ok=True)
+
+    def _check_journal(self) -> None:
+        """Make sure that the file was begun from the same data."""
+        try:
+            found = json.loads(self._journal.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            found = {}
+        if found == self._recipe:
+            return
+        was = (
+            f"{found['source']} ({found['pictures']:,} pictures)"
+            if "source" in found
+            else "something unknown"
+        )
+        now = f"{self._recipe['source']} ({self._recipe['pictures']:,} pictures)"
+        raise UserError(
+            f"{self.path}: was begun from {was}, which is not, or no longer, the same as {now}; delete this "
+            "file to begin anew, or name another folder"
+        )
+
+
+def _recipe(split: str, dataset: Dataset) -> dict[str, Any]:
+    """Return what decides the content of a packed file, but for the pictures' own bytes."""
+    return {
+        "layout": _LAYOUT,
+        "split": split,
+        "source": dataset.report.title,
+        "pictures": len(dataset),
+        "class_names": list(dataset.class_names),
+        "labels": _fingerprint(dataset),
+    }
+
+
+def _fingerprint(dataset: Dataset) -> str:
+    """Return a SHA-256 over the pictures' names, sizes and ground truth, in their order."""
+    digest = hashlib.sha256()
+    for index in range(len(dataset)):
+        truth = dataset.truth(index)
+        difficult = np.zeros(len(truth), dtype=bool) if truth.difficult is None else truth.difficult
+        # The bare name: the same data may be given by another path.
+        name = os.path.basename(dataset.name(index))
+        digest.update(f"{name}\n{dataset.size_hw(index)}\n{len(truth)}\n".encode("utf-8", "surrogateescape"))
+        for column in (truth.boxes, truth.class_ids, difficult):
+            digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()

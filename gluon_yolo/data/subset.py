@@ -1,0 +1,119 @@
+"""Chosen: some of a data set's pictures, with their own ground truth or another."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from gluon_yolo.data.dataset import Dataset, PictureFiles
+from gluon_yolo.data.images.files import left_out, pictures_below
+from gluon_yolo.data.images.read import measure
+from gluon_yolo.data.quality.report import Report
+from gluon_yolo.detections import Detections
+from gluon_yolo.errors import UserError
+
+log = logging.getLogger("gluon_yolo")
+
+
+class Chosen(Dataset):
+    """Some of a data set's pictures.
+
+    Args:
+        dataset: the data set.
+        indices: of the pictures in it, in the order in which they are to come.
+        truths: one for each of them; None takes the data set's own.
+        class_names: of these truths; None takes the data set's own.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        indices: Sequence[int],
+        truths: Sequence[Detections] | None = None,
+        class_names: Sequence[str] | None = None,
+    ) -> None:
+        names = dataset.class_names if class_names is None else tuple(class_names)
+        super().__init__(names, Report(dataset.report.title))
+        self._dataset, self._indices = dataset, [int(index) for index in indices]
+        self._has_own_truths = truths is not None
+        self._truths = [dataset.truth(index) for index in self._indices] if truths is None else list(truths)
+        if len(self._truths) != len(self._indices):
+            raise ValueError(f"expected {len(self._indices)} truths, got {len(self._truths)}")
+        self.report.count(self._truths, self.class_names)
+
+    @property
+    def is_coco(self) -> bool:
+        """Whether the data set that it is made of is COCO's."""
+        return self._dataset.is_coco
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self._indices)
+
+    def name(self, index: int) -> str:
+        """Return the file path or the record key of a picture."""
+        return self._dataset.name(self._indices[index])
+
+    def encoded(self, index: int) -> bytes:
+        """Return the bytes of a picture's file."""
+        return self._dataset.encoded(self._indices[index])
+
+    def encoded_size(self, index: int) -> int:
+        """Return how many bytes they are."""
+        return self._dataset.encoded_size(self._indices[index])
+
+    def picture(self, index: int, reduction: int = 1) -> np.ndarray:
+        """Return a picture as (H, W, 3) uint8 RGB."""
+        return self._dataset.picture(self._indices[index], reduction)
+
+    def truth(self, index: int) -> Detections:
+        """Return a picture's ground truth, boxes in pixels of the picture."""
+        return self._truths[index]
+
+    def size_hw(self, index: int) -> tuple[int, int]:
+        """Return a picture's (height, width) in pixels."""
+        return self._dataset.size_hw(self._indices[index])
+
+    def areas(self, index: int) -> np.ndarray:
+        """Return the areas (N,) of a picture's objects in square pixels."""
+        return super().areas(index) if self._has_own_truths else self._dataset.areas(self._indices[index])
+
+    def crowds(self, index: int) -> Detections:
+        """Return a picture's crowds, which belong to the data set's own ground truth."""
+        return super().crowds(index) if self._has_own_truths else self._dataset.crowds(self._indices[index])
+
+
+def open_unlabelled(
+    folder: str | os.PathLike[str], class_names: Sequence[str], skip_bad: bool = False
+) -> PictureFiles:
+    """Return the pictures in a folder and below it as a data set without ground truth.
+
+    Args:
+        folder: the folder.
+        class_names: what the data set's classes are called, though none is seen.
+        skip_bad: leave out pictures that cannot be read, and warn of each.
+
+    Raises:
+        UserError: pictures cannot be read.
+    """
+    names, sizes, bad = [], [], []
+    for name in pictures_below(folder):
+        try:
+            size_hw = measure(name).size_hw
+        except UserError as error:
+            bad.append(str(error))
+            continue
+        names.append(name)
+        sizes.append(size_hw)
+    title = f"{os.fspath(folder)} (no labels)"
+    if bad and not skip_bad:
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        raise UserError(f"{bad[0]}{more}; mend or remove it, or leave out such pictures with --skip-bad")
+    for problem in bad:
+        log.warning("%s; left out", problem)
+    if more := left_out(folder):
+        log.info("%s", more)
+    return PictureFiles(class_names, names, sizes, [Detections.empty()] * len(names), Report(title))

@@ -1,0 +1,59 @@
+"""Files in a YOLO data set that nothing uses: labels without a picture, pictures that no split has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Iterable, Mapping
+from pathlib import Path
+
+from gluon_yolo.data.images.files import is_picture, pictures_below
+from gluon_yolo.data.quality.report import Finding
+from gluon_yolo.data.text_file import first_line
+from gluon_yolo.data.yolo.label import looks_like_label
+from gluon_yolo.data.yolo.paths import LABEL, label_paths
+
+_NO_LABELS = ("classes.txt",)
+
+
+def find_strays(used: Iterable[str], places: Iterable[Path]) -> list[Finding]:
+    """Return warnings about the files of the folders in use that nothing uses.
+
+    Args:
+        used: the pictures of all splits.
+        places: list files and folders of the splits; a folder counts as in use though it has no picture.
+    """
+    taken = {os.path.abspath(picture) for picture in used}
+    roots = {os.path.abspath(place) for place in places if place.is_dir()}
+    there = {picture for root in roots for picture in pictures_below(root)} | taken
+    for folder in {os.path.dirname(picture) for picture in taken}:
+        there |= {os.path.join(folder, name) for name in os.listdir(folder) if is_picture(name)}
+    labels = {label for picture in there for label in label_paths(picture)}
+    folders = {os.path.dirname(label) for label in labels}
+    for root in roots:
+        for label in label_paths(os.path.join(root, "any")):
+            folders |= {parent for parent, _, _ in os.walk(os.path.dirname(label))}
+    folded = {label.casefold(): label for label in labels}
+    files = {file for folder in folders for file in _label_files(folder, labels, folded)}
+    strays = [Finding("warning", file, "", "a label without a picture", "stray-label") for file in files]
+    for picture in there - taken:
+        strays.append(Finding("warning", picture, "", "a picture that no split has", "unused-picture"))
+    return sorted(strays, key=lambda finding: finding.file)
+
+
+def _label_files(folder: str, known: Container[str], folded: Mapping[str, str]) -> list[str]:
+    """Return the files of a folder that are labels by their first line, or are empty, and are not known."""
+    if not os.path.isdir(folder):
+        return []
+    found = []
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        stem, ending = os.path.splitext(path)
+        if ending.lower() != LABEL or name.lower() in _NO_LABELS or f"{stem}{LABEL}" in known:
+            continue
+        if not os.path.isfile(folded.get(path.casefold(), path)):  # it is that label, in another letter case
+            continue
+        if os.path.isfile(path):
+            line = first_line(path)
+            if not line or looks_like_label(line):
+                found.append(path)
+    return found

@@ -1,0 +1,159 @@
+"""Drawing: boxes with their labels on a picture, (H, W, 3) uint8 RGB."""
+
+from __future__ import annotations
+
+import colorsys
+import math
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from gluon_yolo.detections import Detections
+from gluon_yolo.drawing.label_layout import place_labels
+
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+WHITE = 255
+_LINES, _LETTERS = 300, 400  # parts of a picture's diagonal: a line's width, the unit of the letters' size
+_SIDES = 10  # a line is at most this part of a box's shorter side
+_SMALLEST = 0.33  # scale of the font; below, digits cannot be told
+Colour = tuple[int, int, int]
+
+
+def colour_of(class_id: int) -> Colour:
+    """Return the class's own RGB colour; neighbours are a golden section of the colour wheel apart."""
+    hue = (0.02 + class_id * 0.61803398875) % 1.0
+    saturation, value = (0.9, 0.65)[class_id // 8 % 2], (0.95, 0.8)[class_id // 16 % 2]
+    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def draw(
+    picture: np.ndarray,
+    detections: Detections,
+    class_names: Sequence[str],
+    score_threshold: float = 0.0,
+    labels: bool = True,
+    scores: bool = True,
+    line_width: int | None = None,
+) -> np.ndarray:
+    """Return a copy of the picture with a box and a label for each detection, the best on top.
+
+    Labels keep off the objects and off each other. Where objects are many they are smaller, or the score
+    alone; one that would hide an object or another label is left out, the worst scores first.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB; lines and letters grow with it.
+        detections: boxes in the picture's pixels; with scores, the label shows them.
+        class_names: one name per class id.
+        score_threshold: detections below it are not drawn.
+        labels: False draws the boxes alone.
+        scores: False leaves the scores out of the labels.
+        line_width: of the boxes, in pixels; None takes what suits the picture.
+    """
+    canvas = np.ascontiguousarray(picture).copy()
+    if detections.scores is not None:
+        falling = np.argsort(-detections.scores, kind="stable")
+        detections = detections[falling[detections.scores[falling] >= score_threshold]]
+    diagonal = math.hypot(*canvas.shape[:2])
+    corners = np.round(detections.boxes).astype(int)
+    # A box of few pixels is not to be all line.
+    usual = max(1, round(diagonal / _LINES))
+    slim = np.maximum(1, np.minimum(usual, (corners[:, 2:] - corners[:, :2]).min(axis=1) // _SIDES))
+    widths = slim if line_width is None else np.full(len(corners), line_width)
+    outer = corners + np.stack([-(widths // 2)] * 2 + [widths - widths // 2] * 2, axis=1)
+    for box, width, class_id in zip(outer[::-1], widths[::-1].tolist(), detections.class_ids[::-1].tolist()):
+        _outline(canvas, box.tolist(), width, colour_of(class_id))
+    if labels:
+        letters = max(1, round(diagonal / _LETTERS))
+        _write_labels(canvas, _labels(detections, class_names, scores, letters), outer)
+    return canvas
+
+
+def _outline(canvas: np.ndarray, outer: list[int], width: int, colour: Colour) -> None:
+    """Draw a box's lines, so many pixels wide, within its outer edges x1, y1, x2, y2."""
+    x1, y1, x2, y2 = outer
+    across = ((y1, y1 + width, x1, x2), (y2 - width, y2, x1, x2))
+    down = ((y1, y2, x1, x1 + width), (y1, y2, x2 - width, x2))
+    for top, bottom, left, right in (*across, *down):
+        canvas[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = colour
+
+
+class _Form(NamedTuple):
+    """A label as it may be written: the text, the font's scale, the strokes' width and the plate's margin."""
+
+    text: str
+    scale: float
+    stroke: int
+    margin: int
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Return the text's width, its height above the line, and what is below, in pixels."""
+        (width, height), below = cv2.getTextSize(self.text, FONT, self.scale, self.stroke)
+        return width, height, below
+
+    @property
+    def plate_wh(self) -> tuple[int, int]:
+        """Return the plate's width and height in pixels."""
+        width, height, below = self.sizes
+        return width + 2 * self.margin, height + below + self.margin
+
+
+def _labels(
+    detections: Detections, class_names: Sequence[str], scores: bool, unit: int
+) -> list[tuple[Colour, list[_Form]]]:
+    """Return each label's colour, and its forms, from the one to be read best to the shortest."""
+    usual = max(0.4, 0.22 + 0.18 * unit)
+    small = max(_SMALLEST, 0.7 * usual)
+    labels = []
+    for i, class_id in enumerate(detections.class_ids.tolist()):
+        text, short = printable(class_names[class_id], class_id), ""
+        if scores and detections.scores is not None:
+            short = f"{detections.scores[i]:.2f}"
+            text = f"{text} {short}"
+        forms = [_form(text, usual, unit), _form(text, small, unit)]
+        if short:
+            forms += [_form(short, scale, unit) for scale in (small, max(_SMALLEST, 0.5 * usual))]
+        labels.append((colour_of(class_id), forms))
+    return labels
+
+
+def _form(text: str, scale: float, unit: int) -> _Form:
+    return _Form(text, scale, max(1, round(scale * 1.6)), max(2, min(unit, round(6 * scale))))
+
+
+def _write_labels(
+    canvas: np.ndarray, labels: Sequence[tuple[Colour, list[_Form]]], corners: np.ndarray
+) -> None:
+    """Write labels on plates in their boxes' colours, where there is room for them.
+
+    Args:
+        canvas: (H, W, 3) uint8 RGB, drawn on.
+        labels: each one's colour and forms.
+        corners: (N, 4) of the boxes with their lines, in whole pixels.
+    """
+    sizes = [[form.plate_wh for form in forms] for _, forms in labels]
+    places = place_labels(corners, sizes, (canvas.shape[0], canvas.shape[1]))
+    for (colour, forms), place in zip(labels, places):
+        if place is not None:
+            _write_label(canvas, forms[place.form], (place.left, place.top), colour)
+
+
+def _write_label(canvas: np.ndarray, form: _Form, left_top: tuple[int, int], colour: Colour) -> None:
+    """Write one label on its plate."""
+    (left, top), (plate_w, plate_h) = left_top, form.plate_wh
+    cv2.rectangle(canvas, (left, top), (left + plate_w - 1, top + plate_h - 1), colour, cv2.FILLED)
+    bright = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 140
+    ink = (0, 0, 0) if bright else (WHITE, WHITE, WHITE)
+    origin = (left + form.margin, top + form.margin // 2 + form.sizes[1])
+    cv2.putText(canvas, form.text, origin, FONT, form.scale, ink, form.stroke, cv2.LINE_AA)
+
+
+def printable(name: str, class_id: int) -> str:
+    """Return the name in letters that OpenCV's font has, or the class's number when it has none of them."""
+    letters = [letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter)]
+    plain = "".join(letters).encode("ascii", "replace").decode()
+    return plain if any(letter.isalnum() for letter in plain) else f"#{class_id}"

@@ -1,0 +1,140 @@
+"""evaluate: any detector over a data set -> its metrics; one loop for validation and for exported models."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import itertools
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.detections import Detections
+from gluon_yolo.errors import UserError
+from gluon_yolo.evaluation.metric import Metric
+from gluon_yolo.inference.preprocess import Fit, Undo
+from gluon_yolo.progress.bar import Bar
+
+Detect = Callable[[np.ndarray], Sequence[Detections]]
+Watch = Callable[[int, np.ndarray, Detections], None]
+
+
+class Sample(NamedTuple):
+    """One picture on its way: (H, W, 3) as read, (h, w, 3) as fitted, both uint8 RGB."""
+
+    index: int
+    picture: np.ndarray | None
+    fitted: np.ndarray
+    undo: Undo
+
+
+def evaluate(
+    detect: Detect,
+    dataset: Dataset,
+    size_hw: tuple[int, int],
+    batch_size: int,
+    metrics: Sequence[Metric],
+    *,
+    workers: int = 2,
+    fit: Fit | None = None,
+    progress: bool = False,
+    watch: Watch | None = None,
+    watched: int | None = None,
+    title: str = "evaluate",
+) -> dict[str, Any]:
+    """Score a detector on a data set, in the pixels of its own pictures.
+
+    Args:
+        detect: takes (B, h, w, 3) uint8 RGB and returns B records with scores, boxes in input pixels. The
+            last batch may be smaller.
+        dataset: pictures and ground truth.
+        size_hw: the input's height and width in pixels.
+        batch_size: pictures per call of ``detect``.
+        metrics: ``VOCMetric``, ``COCOMetric``, or others of their kind; they are fed, not reset.
+        workers: threads that read and fit pictures ahead of the detector; they touch no mxnet.
+        fit: how pictures are brought to the input's size; stretched, as in training, when None.
+        progress: show how far it is.
+        watch: called with each picture's index, the picture as read, and what was found, in its pixels.
+        watched: how many pictures, from the first, it is called with; the others are not kept as read.
+        title: what the bar is called.
+
+    Returns:
+        All that the metrics compute in one dict, their ``per_class`` entries merged by class name, and
+        ``pictures``, ``seconds`` and ``pictures_per_second`` of the whole loop, reading included.
+
+    Raises:
+        UserError: when there is no picture, or one cannot be read.
+        ValueError: when ``detect`` does not return one record per picture.
+    """
+    if not len(dataset):
+        raise UserError(f"{dataset.report.title}: no pictures to evaluate on; check the split's list")
+    started = time.perf_counter()
+    kept = 0 if watch is None else len(dataset) if watched is None else watched
+    samples = read_ahead(dataset, size_hw, fit or Fit(), workers, 2 * batch_size + workers, kept)
+    bar = Bar(len(dataset), title, "picture", shown=progress)
+    with contextlib.closing(samples), bar:
+        for batch in _batches(samples, batch_size):
+            found = detect(np.stack([sample.fitted for sample in batch]))
+            if len(found) != len(batch):
+                raise ValueError(f"detect: expected {len(batch)} records, got {len(found)}")
+            for sample, predicted in zip(batch, found):
+                predicted = predicted.replace(boxes=sample.undo(predicted.boxes))
+                truth = dataset.truth(sample.index)
+                for metric in metrics:
+                    metric.observe(sample.index, predicted, truth)
+                if watch is not None and sample.picture is not None:
+                    watch(sample.index, sample.picture, predicted)
+            bar.update(len(batch))
+    seconds = time.perf_counter() - started
+    speed = {"pictures": len(dataset), "seconds": seconds, "pictures_per_second": len(dataset) / seconds}
+    return {**merge([metric.compute() for metric in metrics]), **speed}
+
+
+def merge(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Merge what several metrics computed; each class's numbers go into one entry of ``per_class``."""
+    merged: dict[str, Any] = {}
+    per_class: dict[str, dict[str, Any]] = {}
+    for result in results:
+        merged.update(result)
+        for name, numbers in result["per_class"].items():
+            per_class.setdefault(name, {}).update(numbers)
+    return {**merged, "per_class": per_class}
+
+
+def read_ahead(
+    dataset: Dataset, size_hw: tuple[int, int], fit: Fit, workers: int, ahead: int, kept: int
+) -> Generator[Sample, None, None]:
+    """Yield the samples of a data set in order, read by threads at most ``ahead`` of the one in use.
+
+    The first ``kept`` have the picture as read.
+    A picture's error is raised when its turn comes; leaving the loop early ends the threads.
+    """
+
+    def load(index: int) -> Sample:
+        picture = dataset.picture(index)
+        fitted, undo = fit(picture, size_hw)
+        return Sample(index, picture if index < kept else None, fitted, undo)
+
+    indices = iter(range(len(dataset)))
+    pending: collections.deque[Future[Sample]] = collections.deque()
+    with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="evaluate") as pool:
+        try:
+            for index in itertools.islice(indices, max(1, ahead)):
+                pending.append(pool.submit(load, index))
+            while pending:
+                yield pending.popleft().result()
+                for index in itertools.islice(indices, 1):
+                    pending.append(pool.submit(load, index))
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def _batches(samples: Iterator[Sample], batch_size: int) -> Iterator[list[Sample]]:
+    """Yield lists of ``batch_size`` samples; the last may be shorter."""
+    while batch := list(itertools.islice(samples, batch_size)):
+        yield batch

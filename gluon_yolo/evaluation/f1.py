@@ -1,0 +1,103 @@
+"""F1Metric: precision, recall and F1 at a score threshold, and the threshold at which F1 is best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.detections import Detections
+from gluon_yolo.evaluation.matching import RIGHT, WRONG, Matched, Matching
+from gluon_yolo.nms import SHOWN_SCORE
+
+NONE = float("nan")
+
+
+class F1Metric:
+    """Collects predictions and ground truth picture by picture, and counts what a threshold lets through.
+
+    Which prediction is which object is said by :class:`gluon_yolo.evaluation.matching.Matching`, as for VOC's
+    average precision.
+
+    Args:
+        class_names: one name per class id.
+        threshold: predictions count that score above it.
+        least_score: from which on predictions are given at all; no threshold below it is thought of.
+        iou_threshold: overlap from which a prediction counts as the object.
+    """
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        threshold: float = SHOWN_SCORE,
+        least_score: float = 0.0,
+        iou_threshold: float = 0.5,
+    ) -> None:
+        """Start with no picture seen."""
+        self._matching = Matching(class_names, iou_threshold)
+        self.threshold, self.least_score = threshold, least_score
+
+    def observe(self, index: int, predicted: Detections, truth: Detections) -> None:
+        """Take in one picture; its ``index`` in the data set does not matter here."""
+        self._matching.update(predicted, truth)
+
+    def reset(self) -> None:
+        """Forget all pictures."""
+        self._matching.reset()
+
+    def compute(self) -> dict[str, Any]:
+        """Return the counts and shares at the threshold, and the best threshold, of each class and together.
+
+        Returns:
+            ``F1_threshold``; of all classes together, every object and every prediction counting alike,
+            ``TP`` (found), ``FP`` (wrong), ``FN`` (missed), ``precision``, ``recall``, ``F1``, and
+            ``best_F1``, ``best_precision`` and ``best_recall`` at ``best_threshold``; and ``per_class``:
+            ``{name: the same}``. What has no number, as the recall of a class without objects, is NaN.
+        """
+        classes = {
+            name: self._numbers(self._matching.of_class(class_id))
+            for class_id, name in enumerate(self._matching.class_names)
+        }
+        together = self._numbers(self._matching.together())
+        return {"F1_threshold": self.threshold, **together, "per_class": classes}
+
+    def _numbers(self, matched: Matched) -> dict[str, Any]:
+        """Return the numbers of one class, or of all together."""
+        return {**self._at_threshold(matched), **self._best(matched)}
+
+    def _at_threshold(self, matched: Matched) -> dict[str, Any]:
+        """Return the counts and shares at the threshold."""
+        verdicts = matched.verdicts[matched.scores > self.threshold]
+        found, wrong = int((verdicts == RIGHT).sum()), int((verdicts == WRONG).sum())
+        missed = matched.truths - found
+        shares = {
+            "precision": _share(found, found + wrong),
+            "recall": _share(found, matched.truths),
+            "F1": _share(2 * found, 2 * found + wrong + missed),
+        }
+        return {"TP": found, "FP": wrong, "FN": missed, **shares}
+
+    def _best(self, matched: Matched) -> dict[str, float]:
+        """Return the best F1, the threshold that gives it, and precision and recall there.
+
+        The threshold is in the middle between the last score that it lets through and the next; of several
+        that are best the highest is taken.
+        """
+        counts = matched.verdicts >= WRONG
+        scores, verdicts = matched.scores[counts].astype(np.float64), matched.verdicts[counts]
+        found = np.cumsum(verdicts == RIGHT)
+        lower = np.append(scores[1:], self.least_score)
+        ends = np.flatnonzero(scores > lower)  # a threshold parts no equal scores
+        names = ("best_F1", "best_threshold", "best_precision", "best_recall")
+        if not matched.truths or not len(ends) or not found[-1]:
+            return dict(zip(names, (0.0 if matched.truths else NONE, NONE, NONE, NONE)))
+        f1 = 2 * found[ends] / (ends + 1 + matched.truths)
+        best = ends[f1.argmax()]
+        threshold = (scores[best] + lower[best]) / 2
+        shares = (found[best] / (best + 1), found[best] / matched.truths)
+        return dict(zip(names, map(float, (f1.max(), threshold, *shares))))
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else NONE

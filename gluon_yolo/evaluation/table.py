@@ -1,0 +1,100 @@
+"""Tables of metrics for people: a row per class, COCO's twelve numbers, what a threshold lets through."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from gluon_yolo.evaluation.coco_ap import NAMES
+
+# key in ``per_class`` -> column title; columns that no class has are left out
+CLASS_COLUMNS = {
+    "truths": "objects",
+    "AP07": "VOC07 AP50",
+    "AP": "VOC AP50",
+    "COCO_AP50": "COCO AP50",
+    "COCO_AP": "COCO AP",
+}
+# key of the mean that belongs below a column
+MEANS = {"AP07": "VOC07_mAP50", "AP": "VOC_mAP50", "COCO_AP50": "AP50", "COCO_AP": "AP"}
+# keys of ``F1Metric``, in ``per_class`` and beside it -> column title
+F1_COLUMNS = {
+    "TP": "found",
+    "FP": "wrong",
+    "FN": "missed",
+    "precision": "precision",
+    "recall": "recall",
+    "F1": "F1",
+    "best_F1": "best F1",
+    "best_threshold": "with score >",
+}
+EVERY, ALL = "IoU 0.50 to 0.95", "all objects"
+COCO_MEANINGS = {
+    "AP": f"average precision, {EVERY}, {ALL}",
+    "AP50": f"average precision, IoU 0.50, {ALL}",
+    "AP75": f"average precision, IoU 0.75, {ALL}",
+    "APs": f"average precision, {EVERY}, objects under 32x32 pixels",
+    "APm": f"average precision, {EVERY}, objects from 32x32 to 96x96 pixels",
+    "APl": f"average precision, {EVERY}, objects over 96x96 pixels",
+    "AR1": f"average recall, {EVERY}, {ALL}, 1 detection a picture",
+    "AR10": f"average recall, {EVERY}, {ALL}, 10 detections a picture",
+    "AR100": f"average recall, {EVERY}, {ALL}, 100 detections a picture",
+    "ARs": f"average recall, {EVERY}, objects under 32x32 pixels",
+    "ARm": f"average recall, {EVERY}, objects from 32x32 to 96x96 pixels",
+    "ARl": f"average recall, {EVERY}, objects over 96x96 pixels",
+}
+
+
+def class_table(numbers: dict[str, Any]) -> str:
+    """Turn what ``evaluate`` returned into a table with a row per class and the means below.
+
+    A dash stands where a class has no object to find, and so no number.
+    """
+    per_class = numbers["per_class"]
+    keys = [key for key in CLASS_COLUMNS if any(key in row for row in per_class.values())]
+    rows = [["class", *(CLASS_COLUMNS[key] for key in keys)]]
+    rows += [[name, *(_cell(row.get(key)) for key in keys)] for name, row in per_class.items()]
+    rows += [["mean", *(_cell(numbers.get(MEANS[key])) if key in MEANS else "" for key in keys)]]
+    return _ruled(rows)
+
+
+def f1_table(numbers: dict[str, Any]) -> str:
+    """Turn what ``evaluate`` returned of ``F1Metric`` into a table: a row per class, and all together below.
+
+    A dash stands where there is no number: no precision where nothing was found, no recall where nothing is.
+    """
+    rows = [[f"score > {numbers['F1_threshold']:g}", *F1_COLUMNS.values()]]
+    rows += [
+        [name, *(_cell(row.get(key)) for key in F1_COLUMNS)] for name, row in numbers["per_class"].items()
+    ]
+    return _ruled([*rows, ["together", *(_cell(numbers[key]) for key in F1_COLUMNS)]])
+
+
+def f1_line(numbers: dict[str, Any]) -> str:
+    """Say in one line what ``F1Metric`` gave for all classes together."""
+    shares = ", ".join(f"{name} {_cell(numbers[name]).strip()}" for name in ("precision", "recall", "F1"))
+    counts = f"found {numbers['TP']}, wrong {numbers['FP']}, missed {numbers['FN']}"
+    line = f"score > {numbers['F1_threshold']:g}: {shares} ({counts})"
+    if not numbers["best_F1"] > 0:  # NaN too
+        return line
+    return f"{line}; F1 is best, {numbers['best_F1']:.3f}, with score > {numbers['best_threshold']:.3f}"
+
+
+def _ruled(rows: list[list[str]]) -> str:
+    """Return rows of cells as lines, with a rule below the first and above the last."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    rule = "-" * len(lines[0])
+    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def coco_table(numbers: dict[str, Any]) -> str:
+    """Turn COCO's twelve numbers into a line each: name, number, meaning."""
+    return "\n".join(f"{name:5}  {_cell(numbers[name])}  {COCO_MEANINGS[name]}" for name in NAMES)
+
+
+def _cell(value: Any) -> str:
+    """Return a count as it is, a number with three places, a dash for none (NaN, or COCO's -1)."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.3f}" if value is not None and math.isfinite(value) and value >= 0 else "    -"

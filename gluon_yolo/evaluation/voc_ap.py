@@ -1,0 +1,85 @@
+"""VOCMetric: average precision at one overlap, in both ways that Pascal VOC counts it.
+
+The 2007 way averages the precision at eleven recalls; the later way takes the area under the precision-recall
+curve. Everingham et al., "The Pascal Visual Object Classes (VOC) Challenge", IJCV 2010, section 4.2. The
+numbers are those of GluonCV's ``VOC07MApMetric`` and ``VOCMApMetric``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.detections import Detections
+from gluon_yolo.evaluation.matching import Matching
+
+
+class VOCMetric:
+    """Collects predictions and ground truth picture by picture, and turns them into average precision.
+
+    Args:
+        class_names: one name per class id.
+        iou_threshold: overlap from which a prediction counts as the object.
+    """
+
+    def __init__(self, class_names: Sequence[str], iou_threshold: float = 0.5) -> None:
+        """Start with no picture seen."""
+        self._matching = Matching(class_names, iou_threshold)
+        self.class_names = self._matching.class_names
+        self.iou_threshold = iou_threshold
+
+    def reset(self) -> None:
+        """Forget all pictures."""
+        self._matching.reset()
+
+    def update(self, predicted: Detections, truth: Detections) -> None:
+        """Take in one picture, as :meth:`gluon_yolo.evaluation.matching.Matching.update` does."""
+        self._matching.update(predicted, truth)
+
+    def observe(self, index: int, predicted: Detections, truth: Detections) -> None:
+        """Take in one picture; its ``index`` in the data set does not matter here."""
+        self.update(predicted, truth)
+
+    def compute(self) -> dict[str, Any]:
+        """Return both means, and both numbers of every class.
+
+        Returns:
+            ``VOC07_mAP50`` and ``VOC_mAP50`` (50 for an overlap of 0.5), and ``per_class``:
+            ``{name: {"AP07", "AP", "truths"}}``. A class without an object that counts has NaN and is left
+            out of the means, which are NaN themselves when no class has one.
+        """
+        per_class: dict[str, dict[str, Any]] = {}
+        for class_id, name in enumerate(self.class_names):
+            matched = self._matching.of_class(class_id)
+            numbers = {"AP07": float("nan"), "AP": float("nan")}
+            if matched.truths:
+                recall, precision = matched.curve()
+                numbers = {"AP07": eleven_point_ap(recall, precision), "AP": area_ap(recall, precision)}
+            per_class[name] = {**numbers, "truths": matched.truths}
+        suffix = f"mAP{round(100 * self.iou_threshold)}"
+        return {
+            f"VOC07_{suffix}": _mean(entry["AP07"] for entry in per_class.values()),
+            f"VOC_{suffix}": _mean(entry["AP"] for entry in per_class.values()),
+            "per_class": per_class,
+        }
+
+
+def eleven_point_ap(recall: np.ndarray, precision: np.ndarray) -> float:
+    """Return the mean over the recalls 0, 0.1 ... 1 of the best precision (P,) at that recall (P,) or up."""
+    # Multiples of 0.1, as in GluonCV: the fourth is 0.30000000000000004, and a recall of 3/10 just misses it.
+    points = [precision[recall >= point].max(initial=0.0) for point in np.arange(0.0, 1.1, 0.1)]
+    return float(np.mean(points))
+
+
+def area_ap(recall: np.ndarray, precision: np.ndarray) -> float:
+    """Return the area under the precision (P,) over recall (P,) curve, precision made to fall only."""
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(np.sum(np.diff(recall, prepend=0.0) * envelope))
+
+
+def _mean(values: Any) -> float:
+    """Return the mean of the values that are numbers, NaN when there is none."""
+    numbers = [value for value in values if not np.isnan(value)]
+    return float(np.mean(numbers)) if numbers else float("nan")

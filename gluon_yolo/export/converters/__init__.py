@@ -1,0 +1,1 @@
+"""Formats that another program's converter makes of our ONNX file."""

@@ -1,0 +1,1 @@
+"""A network for inference as nodes and weights: read from a symbol, folded, decoded."""

@@ -1,0 +1,1 @@
+"""mxnet's symbol and parameters: traced, rewritten, written."""

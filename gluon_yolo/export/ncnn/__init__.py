@@ -1,0 +1,1 @@
+"""ncnn: its layers, and its two files."""

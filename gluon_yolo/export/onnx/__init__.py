@@ -1,0 +1,1 @@
+"""ONNX: its operators, its files, NMS and int8 in it."""

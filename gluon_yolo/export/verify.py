@@ -1,0 +1,195 @@
+"""Parity: how far what was written is from the network, in boxes and scores, on given pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference.predictor import FARTHEST, Network
+from gluon_yolo.models.decode import Decode
+from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.mxnet_compat import mx
+
+
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """What a file keeps to; as it stands, one in single precision on pictures that suit the network.
+
+    Args:
+        boxes: pixels.
+        scores: of 0..1, over all anchors.
+        best: how many anchors of a picture, the best by the network's scores, have their boxes held to it;
+            None holds all, most of which see nothing.
+    """
+
+    boxes: float = 0.05
+    scores: float = 1e-4
+    best: int | None = None
+
+
+# What exports keep to, by precision of the weights. Pictures unlike those that a network was trained on drive
+# its maps up, and rounding with them; a side is an exponential of them. With eleven bits (float16) or eight
+# (bfloat16) only boxes that may be seen are held to pixels.
+BOUNDS = {
+    "float32": Bound(0.2, 1e-3),
+    "float16": Bound(16.0, 0.1, 100),
+    "bfloat16": Bound(64.0, 0.3, 100),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Parity:
+    """The largest differences over all anchors (of boxes, those that the bound names), classes and pictures.
+
+    Args:
+        boxes: of a side, in input pixels; of a box larger than the input, in proportion: where a side of a
+            box is twice the input's longer one, two pixels count as one.
+        scores: of 0..1.
+        pictures: how many were compared.
+        bound: that they are to keep to.
+    """
+
+    boxes: float
+    scores: float
+    pictures: int
+    bound: Bound = Bound()
+
+    @property
+    def holds(self) -> bool:
+        """Whether both differences are within the bound; never for one that is no number."""
+        return self.boxes <= self.bound.boxes and self.scores <= self.bound.scores
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        boxes = "boxes" if self.bound.best is None else f"the {self.bound.best} best boxes"
+        return (
+            f"largest difference from the network on {self.pictures} picture{'s' * (self.pictures != 1)}: "
+            f"{boxes} {self.boxes:.2g} pixels (bound {self.bound.boxes:g}), "
+            f"scores {self.scores:.1e} (bound {self.bound.scores:.0e})"
+        )
+
+
+_FAR = 1e3  # times the input's longer side: trained networks' boxes stay below, also on pictures of noise
+
+
+class WrongResults(RuntimeError):
+    """What was written does not give the network's results; nothing of it is left."""
+
+
+class Reference:
+    """What a network says of pictures, to hold against what is written of it.
+
+    Args:
+        net: the network; it and its decoding run as Gluon runs them, an operator at a time.
+        batches: arrays (B, h, w, 3) uint8 RGB, h and w multiples of the largest stride.
+
+    Attributes:
+        pictures: how many there are.
+        expected: for each batch, the network's boxes (B, N, 4) and scores (B, N, C).
+
+    Raises:
+        UserError: when the network gives numbers that are not finite.
+        ValueError: when there is no picture.
+    """
+
+    def __init__(self, net: DetectionNetwork, batches: Iterable[np.ndarray]):
+        self._batches = list(batches)
+        self.pictures = sum(len(batch) for batch in self._batches)
+        if not self.pictures:
+            raise ValueError("no picture to compare on")
+        context = next(iter(net.collect_params().values())).list_ctx()[0]
+        decode = Decode(net.spec)
+        decode.initialize(ctx=context)
+        self.expected = []
+        self._reach = 0.0
+        for batch in self._batches:
+            maps = net(mx.nd.array(batch, ctx=context, dtype="uint8"))
+            boxes, scores = (array.asnumpy() for array in decode(*maps))
+            if np.isnan(boxes).any() or not np.isfinite(scores).all():
+                raise UserError(
+                    f"{net.zoo_name}: gives numbers that are not finite: its weights are damaged, or those "
+                    "of another network; nothing was written"
+                )
+            self.expected.append((boxes, scores))
+            self._reach = max(self._reach, float(_magnitude(boxes, batch.shape[1:3]).max(initial=0)))
+
+    def compare(self, other: Network, bound: Bound | None = None) -> Parity:
+        """Run what was written on the pictures.
+
+        Args:
+            other: as a runtime loads it: pixels to boxes (B, N, 4) and scores (B, N, C).
+            bound: None takes that of single precision.
+
+        Raises:
+            ValueError: when the arrays differ in shape.
+        """
+        bound = bound or Bound()
+        differences = []
+        for batch, expected in zip(self._batches, self.expected):
+            given = other(batch)
+            if [array.shape for array in expected] != [array.shape for array in given]:
+                raise ValueError(f"expected shapes {_shapes(expected)}, got {_shapes(given)}")
+            # An untrained network's exponentials may overflow: what lies beyond all pictures is one place.
+            sides, own = (np.clip(array, -FARTHEST, FARTHEST) for array in (expected[0], given[0]))
+            boxes = np.abs(sides - own) / _magnitude(sides, batch.shape[1:3])
+            if bound.best is not None:
+                order = np.argsort(-expected[1].max(axis=2), axis=1, kind="stable")[:, : bound.best]
+                boxes = np.take_along_axis(boxes, order[:, :, None], axis=1)
+            differences.append((_largest(boxes), _largest(np.abs(expected[1] - given[1]))))
+        worst = np.max(differences, axis=0)
+        return Parity(float(worst[0]), float(worst[1]), self.pictures, bound)
+
+    def demand(self, other: Network, file: str, bound: Bound | None = None) -> Parity:
+        """As :meth:`compare`, and raise WrongResults, naming the file, where the bound does not hold."""
+        parity = self.compare(other, bound)
+        if not parity.holds:
+            raise WrongResults(f"{file}: {parity}{self.cause}; nothing was written")
+        return parity
+
+    @property
+    def cause(self) -> str:
+        """Say what of the network itself makes its numbers differ; empty where nothing is known to."""
+        if self._reach < _FAR:
+            return ""
+        many = "beyond all numbers" if np.isinf(self._reach) else f"{self._reach:.0e} times the input's side"
+        return (
+            f"; the network's own boxes reach {many}, as those of hardly any training do, or of one that "
+            "diverged, and rounding grows with them: train it longer"
+        )
+
+
+def compare(
+    net: DetectionNetwork, other: Network, batches: Iterable[np.ndarray], bound: Bound | None = None
+) -> Parity:
+    """Run a network and what was written of it on the same pictures, as :class:`Reference` does."""
+    return Reference(net, batches).compare(other, bound)
+
+
+def relative_error(expected: np.ndarray, given: np.ndarray) -> float:
+    """Return the largest difference of two arrays, relative to the largest number of the first, at least 1.
+
+    An exponential that overflows is one place beyond all pictures: there the same is no difference, and the
+    others are not measured by it.
+    """
+    ours, theirs = (np.clip(array, -FARTHEST, FARTHEST) for array in (expected, given))
+    sizes = np.abs(ours)
+    largest = max(1.0, float(sizes[sizes < FARTHEST].max(initial=0)))
+    return _largest(np.abs(ours - theirs) / np.maximum(sizes, largest))
+
+
+def _magnitude(boxes: np.ndarray, size_hw: Sequence[int]) -> np.ndarray:
+    """Return for each box (B, N, 1) how many times the input's longer side it reaches, at least 1."""
+    reach = np.abs(boxes).max(axis=2, keepdims=True)
+    return np.maximum(1, reach / max(size_hw))
+
+
+def _largest(differences: np.ndarray) -> float:
+    """Return the largest; one that is no number counts as that."""
+    return float(differences.max(initial=0)) if not np.isnan(differences).any() else float("nan")
+
+
+def _shapes(arrays: Sequence[np.ndarray]) -> str:
+    return ", ".join(str(array.shape) for array in arrays)

@@ -1,0 +1,300 @@
+"""ModelFile: the JSON record that lies beside a model's files and says all that its user must know."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo._version import __version__
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference.exported_format import ENDINGS, Graph, read_graphs
+from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.nms import USUAL_DETECTIONS
+from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.system import run_note
+
+log = logging.getLogger("gluon_yolo")
+
+FORMAT = 2  # 1, which described one graph and named no files, is still read
+RUN_RECORD = "model.json"
+WHICH = ("best", "last")  # of a run's weights: RUN is RUN/best, where there are any
+_EXPORT = "gluon-yolo export RUN --out FOLDER"
+INPUT = {"name": "data", "layout": "NHWC", "colour": "RGB", "range": [0, 255]}
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFile:
+    """What a model on disk is: ``NAME.json`` of an export, and ``model.json`` of a run.
+
+    A folder holds one model at one precision, in one format or several.
+
+    Args:
+        name: stem of the files beside the record, as ``ENDINGS`` goes on.
+        network: its name; where that is none of the zoo's, its cfg lies beside the record.
+        spec: class names, anchors, strides and coding.
+        size_hw: height and width of the input in pixels; other multiples of the largest stride work as well.
+        graphs: what was exported, by format; empty for a run.
+        precision: of the exported weights: ``float32``, ``bfloat16``, ``float16`` or ``int8``.
+        weights: SHA-256 of the network's weights that were exported, which shows later whether two formats
+            are of one model; None for a run.
+        fit: how pictures are brought to the input's size, a mode of
+        :class:`gluon_yolo.inference.preprocess.Fit`.
+        origin: of an imported model, the files it came from, and what writing them again takes.
+        package: who wrote it.
+        max_detections: detections of a picture at most that who runs it should keep, where nobody says more.
+    """
+
+    name: str
+    network: str
+    spec: DetectionSpec
+    size_hw: tuple[int, int]
+    graphs: Mapping[str, Graph] = dataclasses.field(default_factory=dict)
+    precision: str = "float32"
+    weights: str | None = None
+    fit: str = "resize"
+    origin: dict[str, Any] | None = None
+    package: str = f"gluon_yolo {__version__}"
+    max_detections: int = USUAL_DETECTIONS
+
+    @property
+    def is_run(self) -> bool:
+        """Whether this is a run's or an imported model's record, which has weights and no graph."""
+        return not self.graphs
+
+    def graph(self, kind: str, folder: Path) -> Graph:
+        """Return the graph of one format, all of whose files are there.
+
+        Args:
+            kind: the format, a key of ``ENDINGS``.
+            folder: where the record lies.
+
+        Raises:
+            UserError: the model was not exported in this format, or a file is missing.
+        """
+        if kind not in self.graphs:
+            held = f"is there as {', '.join(self.graphs)}" if self.graphs else "is a run"
+            raise UserError(
+                f"{folder}: model {self.name} {held}, and not as {kind}; {self._remedy(kind, folder)}"
+            )
+        for file in self.graphs[kind].files:
+            if not (folder / file).is_file():
+                raise UserError(
+                    f"{folder / file}: no such file; write it again with `{self._command(kind, folder)}`"
+                )
+        return self.graphs[kind]
+
+    def _command(self, kind: str, folder: Path) -> str:
+        """Return what writes a format of this model into a folder; RUN and DATA are the reader's to name."""
+        name = "" if self.name == self.network else f" --name {shlex.quote(self.name)}"
+        place = f"--format {kind}{name} --out {shlex.quote(str(folder))}"
+        if self.precision == "int8":
+            return f"gluon-yolo quantize RUN --data DATA --precision int8 {place}"
+        precision = "" if self.precision == "float32" else f"--precision {self.precision} "
+        return f"gluon-yolo export RUN {precision}{place}"
+
+    def _remedy(self, kind: str, folder: Path) -> str:
+        """Say how to get a format that is not there."""
+        if self.is_run or self.precision != "float32":  # whose place a model in float32 would take
+            run = shlex.quote(str(folder)) if self.is_run else "RUN"
+            return f"write that with `gluon-yolo export {run} --format {kind} --out ANOTHER_FOLDER`"
+        return f"add that with `{self._command(kind, folder)}`"
+
+    def of_one(self, kind: str, graph: Graph) -> ModelFile:
+        """Return the record of the model in one format alone."""
+        return dataclasses.replace(self, graphs={kind: graph})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists and numbers, fit for JSON."""
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "network": self.network,
+            "spec": self.spec.to_dict(),
+            "input": {**INPUT, "size_hw": list(self.size_hw), "fit": self.fit},
+            "max_detections": self.max_detections,
+            "precision": self.precision,
+            "weights": self.weights,
+            "graphs": {kind: graph.to_dict() for kind, graph in self.graphs.items()},
+            "origin": self.origin,
+            "package": self.package,
+        }
+
+    def write(self, path: Path) -> None:
+        """Write the record to a file, whole or not at all."""
+        partial = path.with_name(f"{path.name}.partial")
+        partial.write_text(json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(partial, path)
+
+    @classmethod
+    def read(cls, path: Path) -> ModelFile:
+        """Read what :meth:`write` wrote.
+
+        Raises:
+            UserError: when the file is absent, is no such record, or comes from a newer package.
+        """
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        except ValueError as error:
+            raise UserError(f"{path}: is not JSON ({error}); write the model again: `{_EXPORT}`") from error
+        return cls.of(record, path)
+
+    @classmethod
+    def of(cls, record: Any, path: Path) -> ModelFile:
+        """Read what :meth:`to_dict` gave.
+
+        Args:
+            record: as JSON has it.
+            path: of the file that it was in, beside which the model's files lie.
+
+        Raises:
+            UserError: when it is no such record, or comes from a newer package.
+        """
+        if not _is_record(record):
+            raise UserError(
+                f"{path}: is not the record of a model; expected NAME.json as `{_EXPORT}` writes it"
+            )
+        if record["format"] > FORMAT:
+            raise UserError(
+                f"{path}: format {record['format']} comes from {record.get('package')}; "
+                f"this package reads up to {FORMAT}: update it"
+            )
+        try:
+            height, width = record["input"]["size_hw"]
+            return cls(
+                name=record["name"],
+                network=record["network"],
+                spec=DetectionSpec.from_dict(record["spec"]),
+                size_hw=(int(height), int(width)),
+                graphs=read_graphs(record, path.parent),
+                precision=record.get("precision", "float32"),
+                weights=record.get("weights"),
+                fit=Fit(record["input"].get("fit", "resize")).mode,
+                origin=record.get("origin"),
+                package=record.get("package", ""),
+                max_detections=int(record.get("max_detections", USUAL_DETECTIONS)),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(
+                f"{path}: a field is missing or wrong ({error}); write the model again"
+            ) from error
+
+
+def find_model_file(path: Path) -> Path:
+    """Return the record of the model that ``path`` means.
+
+    Args:
+        path: an export's folder, its ``NAME.json`` or one of the files beside it; a run's folder,
+            ``RUN/best``, ``RUN/last``, or a weights file in it.
+
+    Raises:
+        UserError: when there is no model, or a folder holds several.
+    """
+    path, _ = _run_and_which(path)
+    if path.is_dir():
+        return _in_folder(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file or folder; give an exported model's folder or a run's folder")
+    for ending in sorted(sum(ENDINGS.values(), ()), key=len, reverse=True):
+        if path.name.endswith(ending) and path.with_name(f"{path.name[: -len(ending)]}.json").is_file():
+            return path.with_name(f"{path.name[: -len(ending)]}.json")
+    if path.suffix == ".params":
+        for folder in list(path.resolve().parents)[:3]:
+            if (folder / RUN_RECORD).is_file():
+                return folder / RUN_RECORD
+        weights = shlex.quote(str(path))
+        raise UserError(
+            f"{path}: weights alone do not say of which network; keep them in their run's folder, "
+            f"or export them with `gluon-yolo export --network NAME --weights {weights} --out FOLDER`"
+        )
+    return path
+
+
+def weights_of(path: Path) -> Path:
+    """Return the weights of the run that ``path`` means.
+
+    They are a weights file itself, what ``RUN/best`` or ``RUN/last`` names, or else the best, and where there
+    are none the last.
+
+    Raises:
+        UserError: when the run has saved none of that name.
+    """
+    run, which = _run_and_which(path)
+    if which is None and path.suffix == ".params":
+        return path
+    weights = find_model_file(run).parent / "weights"
+    best, state = weights / "best.params", weights / "last" / "state.json"
+    if best.is_file() and which != "last":
+        return best
+    try:
+        last = state.parent / _read_json(state)["files"]["net"]["name"]
+    except (TypeError, KeyError) as error:
+        missing = f"no whole {state.parent}" if which else f"neither {best} nor a whole {state.parent}"
+        story = run_note.story(weights.parent, advised=True)
+        raise UserError(f"{path}: has no weights yet ({missing}){story and f': {story}'}") from error
+    if which == "best":
+        raise UserError(f"{path}: the run has no best weights yet ({best}); its last are {run / 'last'}")
+    if which is None:
+        log.info("%s: there are no best weights, so the last are taken: %s", path, last)
+    return last
+
+
+def weights_file(path: Path) -> Path:
+    """Return the weights file that ``path`` means where a file or a run may be named: of a run, as above.
+
+    Raises:
+        UserError: when it means a run that has none of that name.
+    """
+    run, which = _run_and_which(path)
+    return weights_of(path) if which or (run / RUN_RECORD).is_file() else path
+
+
+def names_model(path: Path) -> bool:
+    """Say whether a path, that might be a network's name too, is a folder or one of a run's two weights."""
+    return path.is_dir() or _run_and_which(path)[1] is not None
+
+
+def _run_and_which(path: Path) -> tuple[Path, str | None]:
+    """Return the run that ``RUN/best`` or ``RUN/last`` names, and which; any other path as it is, and None.
+
+    A file or a folder of that name counts more; ``RUN/weights/last``, the checkpoint's folder, means itself.
+    """
+    folder = path.parent.parent if path.parent.name == "weights" else path.parent
+    checkpoint = path.name == "last" and path.parent.name == "weights" and (path / "state.json").is_file()
+    if path.name in WHICH and (checkpoint or not path.exists()) and (folder / RUN_RECORD).is_file():
+        return folder, path.name
+    return path, None
+
+
+def _in_folder(path: Path) -> Path:
+    records = [file for file in sorted(path.glob("*.json")) if _is_record(_read_json(file))]
+    if not records:
+        wanted = f"a NAME.json written by `{_EXPORT}`, or a run's {RUN_RECORD}"
+        damaged = [file.name for file in sorted(path.glob("*.json")) if _read_json(file) is None]
+        below = sorted({str(file.parent) for file in path.glob("*/*.json") if _is_record(_read_json(file))})
+        hint = f"; {', '.join(damaged)} there is damaged" if damaged else ""
+        hint += f"; there is one in {' and in '.join(below)}" if below else ""
+        raise UserError(f"{path}: holds no model ({wanted}){hint}")
+    if len(records) > 1:
+        raise UserError(
+            f"{path}: holds several models; name one of {', '.join(file.name for file in records)}"
+        )
+    return records[0]
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _is_record(record: Any) -> bool:
+    return isinstance(record, dict) and isinstance(record.get("format"), int) and "spec" in record

@@ -1,0 +1,161 @@
+"""Fastest: which installed runtime runs a model fastest here, measured, and remembered for a while."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import logging
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.runtimes import autotune_cache, registry
+from gluon_yolo.inference.runtimes.autotune_cache import Choice
+from gluon_yolo.inference.runtimes.autotune_race import Time, race
+from gluon_yolo.inference.runtimes.autotune_timer import Stopwatch
+from gluon_yolo.inference.runtimes.base import CPUINFO, threads
+from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
+from gluon_yolo.system.cpu import look
+
+log = logging.getLogger("gluon_yolo")
+
+
+def choose(
+    record: ModelFile,
+    path: Path,
+    size_hw: tuple[int, int],
+    gpu: int | None = None,
+    remeasure: bool = False,
+) -> tuple[str, Network]:
+    """Load an exported model in the fastest runtime that is installed and has a file of it.
+
+    The candidates run a grey picture in turns (:mod:`gluon_yolo.inference.runtimes.autotune_race`), each in
+    a process of its
+    own. What was found is kept in a small file under ``GLUON_YOLO_CACHE``, else ``XDG_CACHE_HOME``
+    (``~/.cache``), for this model, input size, machine, number of threads, and these versions of the
+    runtimes; for thirty days, or for an hour where the machine was busy. A single candidate is not measured.
+    A candidate that does not load or run is said and passed over.
+
+    Args:
+        record: the model's record.
+        path: that means the model, beside its files.
+        size_hw: height and width of the input in pixels.
+        gpu: index of a GPU; None runs on the processor.
+        remeasure: whether to measure whatever is remembered.
+
+    Returns:
+        The runtime's name, and the model.
+
+    Raises:
+        UserError: when no candidate can run the model.
+    """
+    names, folder = registry.candidates(record, size_hw), path.parent
+    if len(names) == 1:
+        return names[0], registry.load(names[0], record, folder, gpu)
+    file = autotune_cache.cache_folder() / "fastest" / f"{_key(record, folder, size_hw, gpu, names)}.json"
+    known = autotune_cache.read(file)
+    why = known.stale(autotune_cache.now()) if known else ""
+    if known and known.runtime in names and not why and not remeasure:
+        try:
+            return known.runtime, registry.load(known.runtime, record, folder, gpu)
+        except Exception as error:
+            _pass_over(known.runtime, error)
+            names.remove(known.runtime)
+    log.info("trying %s, to take the fastest%s", ", ".join(names), f" ({why})" if why else "")
+    load = autotune_cache.load()
+    times = _measured(names, path, size_hw, gpu)
+    for best in times:
+        try:
+            network = registry.load(best, record, folder, gpu)
+        except Exception as error:
+            _pass_over(best, error)
+            continue
+        if len(times) > 1:
+            _keep(file, best, times, load)
+        return best, network
+    raise UserError(f"{folder}: model {record.name} runs in none of {', '.join(names)}, see above")
+
+
+def _measured(names: Sequence[str], path: Path, size_hw: tuple[int, int], gpu: int | None) -> dict[str, Time]:
+    """Return the times of those that run, the fastest first."""
+    started: dict[str, Stopwatch] = {}
+    try:
+        for name in names:
+            try:
+                started[name] = Stopwatch(name, path, size_hw, gpu)
+            except Exception as error:  # whatever its package raises: the others may do better
+                _pass_over(name, error)
+        return race(started, _pass_over)
+    finally:
+        for watch in started.values():
+            watch.close()
+
+
+def _keep(file: Path, best: str, times: Mapping[str, Time], load: float | None) -> None:
+    """Say and remember what was found."""
+    for name, time in times.items():
+        if not time.steady:
+            log.warning(
+                "runtime %s is not steady: its calls took %.1f to %.1f ms; it is ranked by the slow ones",
+                name,
+                time.fastest,
+                time.slow,
+            )
+    figures = {name: time.ranked_by for name, time in times.items()}
+    choice = Choice(
+        best, figures, autotune_cache.now(), load, steady=all(time.steady for time in times.values())
+    )
+    autotune_cache.write(file, choice)
+    note = "" if choice.trusted else "; the machine was busy, so this is measured anew in an hour"
+    shown = ", ".join(f"{name} {milliseconds:.1f} ms" for name, milliseconds in figures.items())
+    log.info("fastest runtime here: %s (%s)%s", best, shown, note)
+
+
+def _pass_over(name: str, error: Exception) -> None:
+    log.warning("runtime %s is passed over: %s", name, str(error).strip() or type(error).__name__)
+
+
+def _key(
+    record: ModelFile, folder: Path, size_hw: tuple[int, int], gpu: int | None, names: Sequence[str]
+) -> str:
+    """Return a digest of all that the answer depends on."""
+    files = sorted(file for graph in record.graphs.values() for file in graph.files)
+    about = {
+        "weights": record.weights,
+        "precision": record.precision,
+        "cuts": {kind: graph.cut for kind, graph in record.graphs.items()},
+        "files": {file: _state(folder / file) for file in files},
+        "size_hw": list(size_hw),
+        "runtimes": {name: _version(RUNTIMES[name].package) for name in names},
+        "machine": [_processor(), str(look()), threads(), gpu],
+    }
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _state(path: Path) -> list[int]:
+    """Return a file's size in bytes and when it was written."""
+    return [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []
+
+
+def _version(package: str) -> str:
+    """Return a package's version; of one that goes by another name in pip, when it was installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        spec = importlib.util.find_spec(package)
+        return str(os.stat(spec.origin).st_mtime_ns) if spec and spec.origin else ""
+
+
+def _processor() -> str:
+    """Return the processor's name."""
+    try:
+        lines = CPUINFO.read_text(errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

@@ -1,0 +1,99 @@
+"""Remembered: which runtime was the fastest for a model here, in a small file, until it is too old."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from gluon_yolo.atomic_io import replacing
+from gluon_yolo.system.cpu import physical_cores
+
+log = logging.getLogger("gluon_yolo")
+
+CACHE = "GLUON_YOLO_CACHE"
+HOUR, DAY = 3600.0, 86400.0
+AGE, AGE_IF_BUSY = 30 * DAY, HOUR  # seconds until a choice is measured anew
+BUSY = 0.5  # of the cores at work for somebody else while it was measured
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What was measured.
+
+    Args:
+        runtime: the fastest one's name.
+        milliseconds: of a call, by runtime.
+        measured: when, in seconds since 1970.
+        load: how many of the cores were at work before, as a share of them; None where none can tell.
+        steady: whether the calls of each runtime took about the same time.
+    """
+
+    runtime: str
+    milliseconds: Mapping[str, float]
+    measured: float
+    load: float | None = None
+    steady: bool = True
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it was measured in peace."""
+        return self.steady and not (self.load is not None and self.load > BUSY)
+
+    def stale(self, now: float) -> str:
+        """Say why it is too old at a time; empty where it is not."""
+        age = now - self.measured
+        if not self.trusted and not -HOUR < age < AGE_IF_BUSY:
+            return "the last time was on a busy machine"
+        if not -DAY < age < AGE:
+            return f"the last time was {age / DAY:.0f} days ago" if age > 0 else "the clock was set back"
+        return ""
+
+
+def read(file: Path) -> Choice | None:
+    """Return the choice in a file; None where there is none, or one of an older package."""
+    try:
+        choice = Choice(**json.loads(file.read_text(encoding="utf-8")))
+        choice.stale(0.0)  # which wants numbers
+        return choice
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write(file: Path, choice: Choice) -> None:
+    """Keep a choice in a file, where its folder can be written."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(file) as part:
+            part.write_text(json.dumps(dataclasses.asdict(choice)) + "\n", encoding="utf-8")
+    except OSError:
+        log.debug("%s: cannot be written; the next time measures again", file)
+
+
+def now() -> float:
+    """Return the seconds since 1970."""
+    return time.time()
+
+
+def load() -> float | None:
+    """Return the share of the cores that were at work in the last minute; None where none can tell."""
+    try:
+        return os.getloadavg()[0] / physical_cores()
+    except (AttributeError, OSError):  # Windows has none
+        return None
+
+
+def cache_folder() -> Path:
+    """Return where this package remembers what it can find out again."""
+    asked, system = os.environ.get(CACHE), os.environ.get("XDG_CACHE_HOME")
+    if asked:
+        return Path(asked)
+    try:
+        return (Path(system) if system else Path("~/.cache").expanduser()) / "gluon_yolo"
+    except RuntimeError:  # a container's user may have no home
+        return Path(tempfile.gettempdir()) / "gluon_yolo"

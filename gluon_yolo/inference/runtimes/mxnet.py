@@ -1,0 +1,252 @@
+"""The mxnet runtime: an exported graph or a network in memory, as a function from pixels to boxes."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference.decode import RawMaps
+from gluon_yolo.inference.exported_format import RAW_MAP
+from gluon_yolo.inference.model_record import ModelFile, weights_file
+from gluon_yolo.inference.runtimes import base
+from gluon_yolo.inference.runtimes.base import CPUINFO
+from gluon_yolo.models.build import Architecture, find_architecture
+from gluon_yolo.mxnet_compat import check_gpu, mx
+from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.weights.load import load_weights
+
+BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # as mxnet knows it
+_DTYPE, _BFLOAT16_CODE, _FLOAT32_CODE = "__dtype__", "12", "0"
+
+
+def is_bfloat16(parameters: Mapping[str, mx.nd.NDArray]) -> bool:
+    """Return whether a graph that reads these arrays computes in bfloat16."""
+    return any(array.dtype == BFLOAT16 for array in parameters.values())
+
+
+def is_int8(symbol: mx.sym.Symbol) -> bool:
+    """Return whether a graph computes in int8."""
+    return any(node["op"] == "_contrib_quantize_v2" for node in json.loads(symbol.tojson())["nodes"])
+
+
+def has_bfloat16(cpuinfo: Path = CPUINFO) -> bool:
+    """Return whether this processor computes in bfloat16 faster than in float32; False where none can tell.
+
+    oneDNN emulates it on a processor with AVX-512 alone, at half of float32's speed, and fails on others.
+    """
+    return base.processor_has({"avx512_bf16"}, cpuinfo)
+
+
+def as_float32(
+    symbol: mx.sym.Symbol, parameters: Mapping[str, mx.nd.NDArray]
+) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray]]:
+    """Turn a bfloat16 graph into one that computes in float32, with weights rounded as they are."""
+    record = json.loads(symbol.tojson())  # which leaves mxnet's casts out
+    for node in record["nodes"]:
+        if node.get("attrs", {}).get(_DTYPE) == _BFLOAT16_CODE:
+            node["attrs"][_DTYPE] = _FLOAT32_CODE
+    widened = {
+        name: mx.nd.amp_cast(array, dtype="float32") if array.dtype == BFLOAT16 else array
+        for name, array in parameters.items()
+    }
+    return mx.sym.load_json(json.dumps(record)), widened
+
+
+FUSION = "MKLDNN"  # mxnet's subgraph pass that joins convolution, batch norm, activation and sum
+INPUT = "data"
+KEPT_SHAPES = 4
+
+
+class MXNetRuntime:
+    """Runs a graph, in whichever precision, from pixels to boxes and scores.
+
+    Several threads may call it; it computes one call after the other. A bfloat16 graph computes in float32
+    where that is faster, or where nothing else can be: on a GPU, and on a processor without AVX-512 BF16.
+
+    Args:
+        symbol: its input is ``data``; its outputs are raw maps, or boxes (B, N, 4) and scores (B, N, C).
+        parameters: values of everything else that the symbol reads, by name.
+        spec: of a network whose raw maps the symbol gives; None for boxes and scores.
+        gpu: index of a GPU; None runs on the processor.
+
+    Raises:
+        UserError: the GPU cannot be used, or not for this graph.
+    """
+
+    def __init__(
+        self,
+        symbol: mx.sym.Symbol,
+        parameters: Mapping[str, mx.nd.NDArray],
+        spec: DetectionSpec | None,
+        gpu: int | None = None,
+    ):
+        """Fuse the graph for the processor and place the parameters."""
+        if gpu is not None:
+            check_gpu(gpu)
+        self._context = mx.cpu() if gpu is None else mx.gpu(gpu)
+        self._spec = spec
+        self._symbol, values = _prepared(symbol, parameters, gpu)
+        names = self._symbol.list_inputs()
+        self._input = names.index(INPUT)
+        self._arrays = [
+            None if name == INPUT else values[name].as_in_context(self._context) for name in names
+        ]
+        self._plans: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
+        """Run the network.
+
+        Args:
+            pixels: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride. Calls may differ in size.
+
+        Returns:
+            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32; of a graph that
+            ends at its raw maps, the :class:`gluon_yolo.inference.decode.RawMaps` that give them.
+        """
+        with self._lock:
+            arrays = list(self._arrays)
+            arrays[self._input] = mx.nd.array(pixels, ctx=self._context, dtype="uint8")
+            outputs = self._plan(pixels.shape)(*arrays)
+            maps = [output.asnumpy() for output in (outputs if isinstance(outputs, list) else [outputs])]
+        return maps if self._spec is None else RawMaps(maps, self._spec)
+
+    def _plan(self, shape: tuple[int, ...]) -> Any:
+        """Return the graph planned for this input shape: planning anew for each call costs half a call."""
+        if shape not in self._plans:
+            others = [place for place in range(len(self._arrays)) if place != self._input]
+            flags = [("data_indices", [self._input]), ("param_indices", others)]
+            planned = [("static_alloc", True), ("static_shape", True)]
+            self._plans[shape] = mx.nd.CachedOp(self._symbol, [*flags, *planned])
+            if len(self._plans) > KEPT_SHAPES:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(shape)
+        return self._plans[shape]
+
+
+def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MXNetRuntime:
+    """Load an exported model.
+
+    Args:
+        record: the model's record.
+        folder: where its files lie.
+        gpu: index of a GPU; None runs on the processor.
+
+    Raises:
+        UserError: when a file is absent or damaged, or the two do not fit each other.
+    """
+    graph = record.graph("symbol", folder)
+    symbol_file, params_file = (folder / file for file in graph.files)
+    symbol = _read(symbol_file, mx.sym.load)
+    parameters = read_parameters(params_file)
+    missing = set(symbol.list_inputs()) - set(parameters) - {INPUT}
+    if missing:
+        raise UserError(
+            f"{params_file}: lacks {len(missing)} of the arrays that {symbol_file.name} reads "
+            f"({sorted(missing)[0]}, ...): the two files are of different models"
+        )
+    if not graph.decoded:
+        return MXNetRuntime(symbol, parameters, record.spec, gpu)
+    internals = symbol.get_internals()
+    known = set(internals.list_outputs())
+    raw = [f"{RAW_MAP}{level}_output" for level in range(record.spec.num_levels)]
+    if known.issuperset(raw):  # not so in files of an older package
+        return MXNetRuntime(mx.sym.Group([internals[name] for name in raw]), parameters, record.spec, gpu)
+    return MXNetRuntime(mx.sym.Group([internals[name] for name in graph.decoded]), parameters, None, gpu)
+
+
+def read_parameters(path: Path) -> dict[str, mx.nd.NDArray]:
+    """Return the arrays of an exported ``.params`` file by name, without mxnet's ``arg:`` and ``aux:``.
+
+    Raises:
+        UserError: when it is absent, damaged, or holds arrays without names.
+    """
+    arrays = _read(path, mx.nd.load)
+    if not isinstance(arrays, dict):
+        raise UserError(f"{path}: its arrays have no names; export the model again")
+    return {name.split(":", 1)[-1]: array for name, array in arrays.items()}
+
+
+def from_block(net: Any, gpu: int | None = None) -> MXNetRuntime:
+    """Take a :class:`gluon_yolo.models.detector.DetectionNetwork` with a copy of its weights."""
+    parameters = {p.name: p.data(p.list_ctx()[0]).copyto(mx.cpu()) for p in net.collect_params().values()}
+    return MXNetRuntime(mx.sym.Group(net(mx.sym.var(INPUT))), parameters, net.spec, gpu)
+
+
+def from_record(record: ModelFile, folder: Path, path: Any) -> Any:
+    """Build the network of a run or an imported model.
+
+    Args:
+        record: of the model.
+        folder: where it lies.
+        path: the weights.
+
+    Raises:
+        UserError: the network is unknown, or the weights do not fit it.
+    """
+    known = find_architecture(record.network, folder)
+    net = known.build(record.spec.class_names, record.spec.anchors)
+    net.initialize_weights()
+    load_weights(net, path)
+    return net
+
+
+def from_weights(
+    network: str, path: Any, class_names: Any = None, anchors: Any = None
+) -> tuple[Any, Architecture]:
+    """Build a network and give it the weights of a file.
+
+    Args:
+        network: as :func:`gluon_yolo.models.build.find_architecture` takes it.
+        path: the weights, of any kind that the network reads, or a run.
+        class_names: the classes; None takes those that the network's name stands for.
+        anchors: per level (width, height) in input pixels; None takes the network's own.
+
+    Returns:
+        The network, and what built it, which knows its usual input.
+
+    Raises:
+        UserError: for an unknown network, or weights that do not fit it.
+    """
+    known = find_architecture(network)
+    net = known.build(class_names, anchors)
+    net.initialize_weights()
+    load_weights(net, weights_file(Path(path)))
+    return net, known
+
+
+def _prepared(
+    symbol: mx.sym.Symbol, parameters: Mapping[str, mx.nd.NDArray], gpu: int | None
+) -> tuple[mx.sym.Symbol, Mapping[str, mx.nd.NDArray]]:
+    """Return a graph as it runs best here, with its outputs in float32."""
+    if is_int8(symbol):
+        if gpu is not None:
+            raise UserError(f"GPU {gpu}: an int8 model of mxnet's runs on the processor; leave --gpu away")
+        return symbol, parameters
+    if is_bfloat16(parameters):
+        if gpu is not None or not has_bfloat16():
+            symbol, parameters = as_float32(symbol, parameters)
+        else:
+            symbol = mx.sym.Group([mx.sym.amp_cast(output, dtype="float32") for output in symbol])
+    if gpu is None and mx.runtime.Features().is_enabled(FUSION):
+        symbol = symbol.get_backend_symbol(FUSION)
+    return symbol, parameters
+
+
+def _read(path: Path, reader: Any) -> Any:
+    """Read a file with one of mxnet's loaders.
+
+    Raises:
+        UserError: when mxnet cannot read it.
+    """
+    try:
+        return reader(str(path))
+    except (mx.MXNetError, UnicodeDecodeError) as error:  # mxnet's message may quote what it could not read
+        raise UserError(f"{path}: is damaged or no mxnet file; export the model again") from error

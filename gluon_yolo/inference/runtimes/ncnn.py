@@ -1,0 +1,144 @@
+"""The ncnn runtime: NAME.param and NAME.bin as a function from pixels to boxes. Imports no mxnet."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference.decode import RawMaps
+from gluon_yolo.inference.exported_format import ENDINGS
+from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.runtimes.base import check_size, import_package, threads
+from gluon_yolo.spec import DetectionSpec
+
+INPUT = "data"
+# What each precision switches on, of the options of ncnn that trade accuracy for speed.
+PRECISIONS = {
+    "f32": (),
+    "bf16": ("use_bf16_storage",),
+    "f16": ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic"),
+}
+
+
+class NcnnRuntime:
+    """Runs a model from pixels to boxes and scores, a picture at a time; the decoding is NumPy's.
+
+    Several threads may call it; each call computes with ``threads`` threads of its own.
+
+    Args:
+        folder: where the files lie.
+        name: of the model.
+        spec: of the model.
+        gpu: index of a GPU with Vulkan; None runs on the processor.
+        precision: ``f32``, or ``bf16`` or ``f16``, which take effect where the device computes so.
+
+    Raises:
+        MissingDependency: ncnn is not installed.
+        UserError: when a file is absent or damaged, or there is no such GPU.
+        ValueError: when the precision is unknown.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, spec: DetectionSpec, gpu: int | None = None, precision: str = "f32"
+    ):
+        if precision not in PRECISIONS:
+            raise ValueError(f"expected one of {', '.join(PRECISIONS)}, got {precision!r}")
+        self._ncnn = import_package("ncnn")
+        self._spec = spec
+        self._names = [f"raw_{level}" for level in range(spec.num_levels)]
+        self._net = self._ncnn.Net()
+        options = self._net.opt
+        options.num_threads = threads()
+        for option in {option for names in PRECISIONS.values() for option in names}:
+            setattr(options, option, option in PRECISIONS[precision])
+        if gpu is not None:
+            _check_gpu(self._ncnn, gpu)
+            options.use_vulkan_compute = True
+            self._net.set_vulkan_device(gpu)
+        self._read(*(_path(folder, name, ending) for ending in ENDINGS["ncnn"]))
+
+    def __call__(self, pixels: np.ndarray) -> RawMaps:
+        """Run the network.
+
+        Args:
+            pixels: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride. Calls may differ in size.
+
+        Returns:
+            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32, decoded when asked
+            for.
+        """
+        check_size(pixels.shape[1:3], self._spec)
+        maps = [self.maps(picture) for picture in pixels]
+        return RawMaps([np.stack(level) for level in zip(*maps)], self._spec)
+
+    def maps(self, picture: np.ndarray) -> list[np.ndarray]:
+        """Return the raw maps (K, H / s, W / s), by ascending stride s, of pixels (H, W, 3) uint8 RGB."""
+        height, width = picture.shape[:2]
+        picture = np.ascontiguousarray(picture)
+        extractor = self._net.create_extractor()
+        rgb = self._ncnn.Mat.PixelType.PIXEL_RGB
+        extractor.input(INPUT, self._ncnn.Mat.from_pixels(picture, rgb, width, height))
+        maps = []
+        for name in self._names:
+            status, raw = extractor.extract(name)
+            if status:
+                raise UserError(f"ncnn cannot compute {name} at {height}x{width}: is memory short?")
+            maps.append(np.array(raw))
+        return maps
+
+    @property
+    def threads(self) -> int:
+        """How many threads ncnn computes with."""
+        return self._net.opt.num_threads
+
+    def _read(self, param: Path, weights: Path) -> None:
+        """Read both files; ncnn says what it stumbles over to the standard error stream."""
+        for path, read in ((param, self._net.load_param), (weights, self._net.load_model)):
+            if read(str(path)) != 0:
+                raise UserError(
+                    f"{path}: is damaged or no file of ncnn's; export the model again with --format ncnn"
+                )
+        names = self._net.output_names()
+        if sorted(names) != self._names or list(self._net.input_names()) != [INPUT]:
+            raise UserError(
+                f"{param}: its outputs are {', '.join(names)}, expected {', '.join(self._names)}; "
+                "export the model again with --format ncnn"
+            )
+
+
+def load(record: ModelFile, folder: Path, gpu: int | None = None) -> NcnnRuntime:
+    """Load an exported model's ncnn files.
+
+    Args:
+        record: the model's record.
+        folder: where the files lie.
+        gpu: index of a GPU with Vulkan; None runs on the processor.
+
+    Raises:
+        MissingDependency: ncnn is not installed.
+        UserError: when a file is absent or damaged, or there is no such GPU.
+    """
+    record.graph("ncnn", folder)
+    return NcnnRuntime(folder, record.name, record.spec, gpu)
+
+
+def _path(folder: Path, name: str, ending: str) -> Path:
+    path = folder / f"{name}{ending}"
+    if not path.is_file():
+        name, place = shlex.quote(name), shlex.quote(str(folder))
+        raise UserError(
+            f"{path}: no such file; write it with `gluon-yolo export RUN --format ncnn --name {name} "
+            f"--out {place}`"
+        )
+    return path
+
+
+def _check_gpu(ncnn: Any, gpu: int) -> None:
+    """Raise a UserError unless ncnn finds a GPU of this index."""
+    count = ncnn.get_gpu_count()
+    if not 0 <= gpu < count:
+        raise UserError(f"GPU {gpu}: ncnn, which needs Vulkan's driver, finds {count}")

@@ -1,0 +1,106 @@
+"""The ONNX Runtime runtime: NAME.onnx as a function from pixels to boxes. Imports no mxnet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference import embedded_record
+from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.runtimes import base
+from gluon_yolo.inference.runtimes.base import check_size, has_vnni, import_package, threads
+from gluon_yolo.inference.runtimes.fixed_shape import FixedShape
+from gluon_yolo.spec import DetectionSpec
+
+
+class OnnxRuntime:
+    """Runs an ONNX file from pixels to boxes and scores, wherever it was cut. Several threads may call it.
+
+    Args:
+        path: the file.
+        spec: of the model.
+        gpu: index of an NVIDIA GPU; None runs on the processor.
+        portable: whether the file, in int8, needs no VNNI; one that does is computed more slowly without.
+
+    Raises:
+        MissingDependency: onnxruntime is not installed.
+        UserError: when the file is damaged, or there is no such GPU.
+    """
+
+    def __init__(self, path: Path, spec: DetectionSpec, gpu: int | None = None, portable: bool = False):
+        runtime = import_package("onnxruntime")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads()
+        options.log_severity_level = 3  # errors; warnings are of no use to whom runs a model
+        if not (portable or has_vnni()):  # an int8 model's sums overflow there, unless asked not to
+            options.add_session_config_entry("session.x64quantprecision", "1")
+        providers = _providers(runtime, gpu)
+        try:
+            session = runtime.InferenceSession(str(path), options, providers=providers)
+        except Exception as error:  # its errors have no other common base
+            raise UserError(f"{path}: {base.BROKEN} ({_first_line(error)})") from error
+        if gpu is not None and session.get_providers()[0] != "CUDAExecutionProvider":
+            raise UserError(f"GPU {gpu}: cannot be used by onnxruntime; are CUDA and cuDNN installed?")
+        self._session = session
+        self._path = path
+        self._spec = spec
+        self._names = [output.name for output in session.get_outputs()]
+        pixels = session.get_inputs()[0]
+        self._input = pixels.name
+        self._type = np.uint8 if pixels.type == "tensor(uint8)" else np.float32
+        self._shape = FixedShape.of(pixels.shape)
+
+    def __call__(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
+        """Run the network.
+
+        Args:
+            pixels: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride. Calls may differ in size.
+
+        Returns:
+            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
+        """
+        check_size(pixels.shape[1:3], self._spec)
+        self._shape.check(pixels.shape[1:3], self._path.name)
+        outputs = self._shape.run(self._run, pixels.astype(self._type, copy=False))
+        return base.to_boxes(dict(zip(self._names, outputs)), self._spec)
+
+    def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
+        return self._session.run(self._names, {self._input: pixels})
+
+
+def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OnnxRuntime:
+    """Load an exported model's ONNX file.
+
+    Args:
+        record: the model's record.
+        folder: where the file lies.
+        gpu: index of an NVIDIA GPU (package onnxruntime-gpu); None runs on the processor.
+
+    Raises:
+        MissingDependency: onnxruntime is not installed.
+        UserError: when the file is absent, damaged or of another model, or there is no such GPU.
+    """
+    graph = record.graph("onnx", folder)
+    path = folder / graph.files[0]
+    embedded_record.check(path, record)
+    return OnnxRuntime(path, record.spec, gpu, graph.portable)
+
+
+def _providers(runtime: Any, gpu: int | None) -> list[Any]:
+    """Return what is to compute, first choice first."""
+    if gpu is None:
+        return ["CPUExecutionProvider"]
+    if "CUDAExecutionProvider" not in runtime.get_available_providers():
+        raise UserError(
+            f"GPU {gpu}: the installed onnxruntime has no CUDA; pip uninstall onnxruntime, then "
+            "pip install onnxruntime-gpu"
+        )
+    return [("CUDAExecutionProvider", {"device_id": gpu}), "CPUExecutionProvider"]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,168 @@
+"""The OpenVINO runtime: its own files, or NAME.onnx as it is, as a function from pixels to boxes.
+
+Imports no mxnet.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference import embedded_record
+from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.runtimes import base
+from gluon_yolo.inference.runtimes.base import check_size, import_package, sums_saturate, threads
+from gluon_yolo.inference.runtimes.fixed_shape import FixedShape
+from gluon_yolo.spec import DetectionSpec
+
+KEPT_SHAPES = 4
+INT8_KERNELS = "LP_TRANSFORMS_MODE"  # OpenVINO's property of its own: False leaves int8 to float32
+
+
+class OpenVINORuntime:
+    """Runs a file from pixels to boxes and scores, wherever it was cut. Several threads may call it.
+
+    Each shape of input is compiled for itself, once: a graph of fixed shapes runs faster.
+
+    Args:
+        path: an ONNX file, or the ``.xml`` of OpenVINO's own, whose ``.bin`` lies beside it.
+        spec: of the model.
+        gpu: index of an Intel GPU; None runs on the processor.
+        precision: of the model's record; ``bfloat16`` is computed in where the device can, all others in
+            float32 (or int8, where the file says so).
+        portable: whether the file, in int8, needs no VNNI; one that does is computed in float32 without,
+            to the same boxes.
+
+    Raises:
+        MissingDependency: openvino is not installed.
+        UserError: when the file is damaged, or there is no such GPU.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        spec: DetectionSpec,
+        gpu: int | None = None,
+        precision: str = "float32",
+        portable: bool = False,
+    ):
+        openvino = import_package("openvino")
+        self._core = openvino.Core()
+        self._device = _device(self._core, gpu)
+        hint = "bf16" if precision == "bfloat16" else "f32"
+        self._options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+        if gpu is None:
+            self._options["INFERENCE_NUM_THREADS"] = threads()
+            self._options["ENABLE_CPU_PINNING"] = (
+                False  # else whoever calls stays on one core, with its threads
+            )
+            if precision == "int8" and not portable and sums_saturate():
+                self._options[INT8_KERNELS] = False
+        try:
+            self._model = self._core.read_model(path)
+        except RuntimeError as error:
+            raise UserError(f"{path}: {_broken(path)}") from error
+        self._path = path
+        self._spec = spec
+        self._names = [output.any_name for output in self._model.outputs]
+        sides = self._model.inputs[0].partial_shape
+        self._shape = FixedShape.of([side.get_length() if side.is_static else None for side in sides])
+        if (
+            INT8_KERNELS in self._options and self._shape.batch is None
+        ):  # several pictures it fails to compile
+            self._shape = self._shape._replace(batch=1)
+        element = self._model.inputs[0].element_type.get_type_name()
+        self._type = np.uint8 if element == "u8" else np.float32
+        self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
+        """Run the network.
+
+        Args:
+            pixels: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride. Calls may differ in size.
+
+        Returns:
+            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
+        """
+        check_size(pixels.shape[1:3], self._spec)
+        self._shape.check(pixels.shape[1:3], self._path.name)
+        outputs = self._shape.run(self._run, np.ascontiguousarray(pixels, dtype=self._type))
+        return base.to_boxes(dict(zip(self._names, outputs)), self._spec)
+
+    def _run(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
+        compiled, free = self._compile(pixels.shape)
+        try:
+            request = free.pop()
+        except IndexError:  # asking before would not do: another thread may be quicker
+            request = compiled.create_infer_request()
+        request.infer([pixels], share_inputs=True)
+        outputs = [request.get_output_tensor(place).data.copy() for place in range(len(self._names))]
+        free.append(request)
+        return outputs
+
+    def _compile(self, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
+        """Return the model compiled for an input shape, and those of its requests that nobody uses now."""
+        with self._lock:
+            if shape not in self._compiled:
+                model = self._model.clone()
+                model.reshape(list(shape))
+                compiled = self._compiled_for(model)
+                self._compiled[shape] = (compiled, [])
+                if len(self._compiled) > KEPT_SHAPES:
+                    self._compiled.popitem(last=False)
+            self._compiled.move_to_end(shape)
+            return self._compiled[shape]
+
+    def _compiled_for(self, model: Any) -> Any:
+        try:
+            return self._core.compile_model(model, self._device, self._options)
+        except RuntimeError as error:
+            if INT8_KERNELS in self._options:
+                raise UserError(
+                    f"{self._path}: in int8 it overflows on a processor without VNNI, and this OpenVINO "
+                    "cannot compute it otherwise; quantize the model again, or take --runtime onnxruntime"
+                ) from error
+            raise
+
+
+def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OpenVINORuntime:
+    """Load an exported model: OpenVINO's own files where there are some, else the ONNX file.
+
+    Args:
+        record: the model's record.
+        folder: where its files lie.
+        gpu: index of an Intel GPU; None runs on the processor.
+
+    Raises:
+        MissingDependency: openvino is not installed.
+        UserError: when a file is absent, damaged or of another model, or there is no such GPU.
+    """
+    graph = record.graph("openvino" if "openvino" in record.graphs else "onnx", folder)
+    path = folder / graph.files[0]
+    embedded_record.check(path, record)
+    return OpenVINORuntime(path, record.spec, gpu, record.precision, graph.portable)
+
+
+def _broken(path: Path) -> str:
+    """Say what is wrong with a file that OpenVINO cannot read."""
+    if path.suffix == ".onnx":
+        return base.BROKEN
+    return "it or the .bin beside it is damaged; export the model again with --format openvino"
+
+
+def _device(core: Any, gpu: int | None) -> str:
+    """Return OpenVINO's name of the device."""
+    if gpu is None:
+        return "CPU"
+    known = [name for name in core.available_devices if name.startswith("GPU")]
+    wanted = f"GPU.{gpu}"
+    if wanted in known or (gpu == 0 and "GPU" in known):
+        return wanted if wanted in known else "GPU"
+    raise UserError(f"GPU {gpu}: OpenVINO, which knows Intel's, finds {', '.join(known) or 'none'}")

@@ -1,0 +1,170 @@
+"""Runtimes: the names of what runs models, and which of them can run a given one. Imports none of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference.model_record import ModelFile, find_model_file, weights_of
+from gluon_yolo.text import did_you_mean
+
+Network = Callable[[np.ndarray], Sequence[np.ndarray]]
+"""Pixels (B, h, w, 3) uint8 RGB to a pair: boxes (B, N, 4) in input pixels and scores (B, N, C)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Runtime:
+    """One runtime: ``NAME_runtime.py`` beside this file, with ``load(record, folder, gpu=None) -> Network``.
+
+    Args:
+        package: what it imports.
+        formats: that it reads, of the keys of ``graph.ENDINGS``; the first that a model has is taken.
+    """
+
+    package: str
+    formats: tuple[str, ...]
+
+    @property
+    def installed(self) -> bool:
+        """Whether its package is there; importing it may still fail."""
+        return importlib.util.find_spec(self.package) is not None
+
+
+RUNTIMES = {
+    "mxnet": Runtime("mxnet", ("symbol",)),
+    "onnxruntime": Runtime("onnxruntime", ("onnx",)),
+    "openvino": Runtime("openvino", ("openvino", "onnx")),
+    "ncnn": Runtime("ncnn", ("ncnn",)),
+    "mnn": Runtime("MNN", ("mnn",)),
+}
+
+
+def known(name: str) -> Runtime:
+    """Return the runtime of a name.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name not in RUNTIMES:
+        raise UserError(
+            f"runtime {name!r}: unknown; {did_you_mean(name, RUNTIMES)}known are {', '.join(RUNTIMES)}"
+        )
+    return RUNTIMES[name]
+
+
+def module_of(name: str) -> Any:
+    """Import a runtime's module and return it.
+
+    Raises:
+        UserError: there is no runtime of this name.
+        MissingDependency: its package is not installed.
+    """
+    known(name)
+    return importlib.import_module(f"gluon_yolo.inference.runtimes.{name}")
+
+
+def load(name: str, record: ModelFile, folder: Path, gpu: int | None = None) -> Network:
+    """Load an exported model.
+
+    Args:
+        name: of the runtime.
+        record: the model's record.
+        folder: where its files lie.
+        gpu: index of a GPU; None runs on the processor.
+
+    Raises:
+        UserError: there is no such runtime, or the model was not exported for it, or is damaged.
+        MissingDependency: the runtime's package is not installed.
+    """
+    return module_of(name).load(record, folder, gpu=gpu)
+
+
+def load_run(name: str, record: ModelFile, path: Path, gpu: int | None = None) -> Network:
+    """Build the network of a run or an imported model, with its weights.
+
+    Args:
+        name: of the runtime.
+        record: the run's record.
+        path: the run's folder, ``RUN/best``, ``RUN/last``, or a weights file in it.
+        gpu: index of a GPU; None runs on the processor.
+
+    Raises:
+        UserError: the runtime is not mxnet, or there are no weights, or they do not fit.
+        MissingDependency: mxnet is not installed.
+    """
+    known(name)
+    if name != "mxnet":
+        raise UserError(f"{path}: is a run, which only mxnet reads; export it, then load that with {name}")
+    module = module_of(name)
+    net = module.from_record(record, find_model_file(path).parent, weights_of(path))
+    return module.from_block(net, gpu=gpu)
+
+
+def check_fixed(name: str, record: ModelFile, size_hw: tuple[int, int]) -> None:
+    """Raise a UserError where the file that a runtime would read takes pictures of another size alone."""
+    kind = next((kind for kind in known(name).formats if kind in record.graphs), None)
+    if kind is not None:
+        record.graphs[kind].shape.check(size_hw, record.graphs[kind].files[0])
+
+
+def _scored(name: str, record: ModelFile) -> Sequence[str]:
+    """Return the runtimes that were scored with the graph that one would read; all where none was."""
+    kind = next(kind for kind in known(name).formats if kind in record.graphs)
+    return record.graphs[kind].runtimes or tuple(RUNTIMES)
+
+
+def candidates(record: ModelFile, size_hw: tuple[int, int] | None = None) -> list[str]:
+    """Return the runtimes that are installed and for which a model was exported.
+
+    Where none is installed it is one that is not, whose loading then says what to install. Of a model in int8
+    they are those in which it was scored and lost little enough, unless none of these is installed.
+
+    Args:
+        record: of the model.
+        size_hw: height and width of the pictures in pixels, which a file may not take; None is the model's.
+
+    Raises:
+        UserError: the model is in no format that any of them reads, or in none that takes this size.
+    """
+    fitting = [name for name, runtime in RUNTIMES.items() if set(runtime.formats) & set(record.graphs)]
+    if not fitting:
+        raise UserError(
+            f"model {record.name} is there as {', '.join(record.graphs)}, which nothing here runs"
+        )
+    scored = [name for name in fitting if name in _scored(name, record)]
+    if any(RUNTIMES[name].installed for name in scored):
+        fitting = scored
+    refused: list[UserError] = []
+    for name in list(fitting):
+        try:
+            check_fixed(name, record, size_hw or record.size_hw)
+        except UserError as error:
+            fitting.remove(name)
+            refused.append(error)
+    if not fitting:
+        raise refused[0]
+    smallest_first = sorted(fitting, key="mxnet".__eq__)  # of what can be installed
+    return [name for name in fitting if RUNTIMES[name].installed] or smallest_first[:1]
+
+
+def limit_of(name: str, record: ModelFile) -> int | None:
+    """Return how many boxes of a picture a model lets stand, as a runtime reads it; None for all.
+
+    It is so where the graph ends with its own suppression and nothing before it can be had.
+
+    Args:
+        name: of the runtime, which reads one of the model's formats; or of one that runs a run's network.
+        record: the model's record.
+    """
+    graphs = [record.graphs[kind] for kind in RUNTIMES[name].formats if kind in record.graphs]
+    if not graphs or graphs[0].decoded or not graphs[0].nms:
+        return None
+    limit = graphs[0].nms.get("max_detections")
+    return None if limit is None else int(limit)

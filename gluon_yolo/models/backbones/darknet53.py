@@ -1,0 +1,50 @@
+"""DarkNet-53 (Redmon & Farhadi 2018, table 1) without its classifier."""
+
+from __future__ import annotations
+
+from gluon_yolo.models.backbones.base import Backbone
+from gluon_yolo.models.layers import NormFactory, conv_cell
+from gluon_yolo.mxnet_compat import gluon
+
+# (channels after the downsampling convolution, residual blocks that follow it), by published stage.
+STAGES = (((64, 1), (128, 2), (256, 8)), ((512, 8),), ((1024, 4),))
+
+
+class Residual(gluon.HybridBlock):
+    """Halve the channels by 1x1, double them by 3x3, add the input; shape kept.
+
+    Args:
+        channels: of input and output.
+        norm: from :func:`gluon_yolo.models.layers.make_norm`.
+    """
+
+    def __init__(self, channels: int, norm: NormFactory, **kwargs):
+        """Build both convolutions."""
+        super().__init__(**kwargs)
+        self.body = gluon.nn.HybridSequential(prefix="")
+        self.body.add(
+            conv_cell(channels // 2, 1, norm, activation="leaky", in_channels=channels),
+            conv_cell(channels, 3, norm, activation="leaky", in_channels=channels // 2),
+        )
+
+    def hybrid_forward(self, F, x):
+        """Return ``x`` plus its correction."""
+        return x + self.body(x)
+
+
+def darknet53(norm: NormFactory) -> Backbone:
+    """Build DarkNet-53; maps at strides 8, 16, 32 with 256, 512, 1024 channels."""
+    in_channels = 32
+    stages, published = [], []
+    for index, groups in enumerate(STAGES):
+        stage = gluon.nn.HybridSequential(prefix="")
+        if index == 0:
+            stage.add(conv_cell(in_channels, 3, norm, activation="leaky", in_channels=3))
+        for channels, repeats in groups:
+            stage.add(conv_cell(channels, 3, norm, stride=2, activation="leaky", in_channels=in_channels))
+            for _ in range(repeats):
+                stage.add(Residual(channels, norm))
+            in_channels = channels
+        stages.append(stage)
+        published.append(in_channels)
+    return Backbone(stages, published, (8, 16, 32))

@@ -1,0 +1,68 @@
+"""MobileNetV2 (Sandler et al. 2018, table 2) up to its last wide convolution."""
+
+from __future__ import annotations
+
+from gluon_yolo.models.backbones.base import Backbone
+from gluon_yolo.models.layers import NormFactory, conv_cell
+from gluon_yolo.mxnet_compat import gluon
+
+# (expansion, channels, stride) of the 17 bottlenecks, by published stage. A stage ends before the next
+# stride.
+STAGES = (
+    ((1, 16, 1), (6, 24, 2), (6, 24, 1), (6, 32, 2), (6, 32, 1), (6, 32, 1)),
+    ((6, 64, 2), (6, 64, 1), (6, 64, 1), (6, 64, 1), (6, 96, 1), (6, 96, 1), (6, 96, 1)),
+    ((6, 160, 2), (6, 160, 1), (6, 160, 1), (6, 320, 1)),
+)
+LAST_CHANNELS = 1280
+
+
+class Bottleneck(gluon.HybridBlock):
+    """Inverted residual with a linear bottleneck: expand, filter depthwise, project, add the input.
+
+    Args:
+        in_channels: channels of the input.
+        channels: channels of the output.
+        expansion: how many times wider the depthwise convolution is than the input.
+        stride: of the depthwise convolution.
+        norm: from :func:`gluon_yolo.models.layers.make_norm`.
+    """
+
+    def __init__(
+        self, in_channels: int, channels: int, expansion: int, stride: int, norm: NormFactory, **kwargs
+    ):
+        """Build the two or three convolutions."""
+        super().__init__(**kwargs)
+        self.residual = stride == 1 and in_channels == channels
+        wide = in_channels * expansion
+        self.body = gluon.nn.HybridSequential(prefix="")
+        if expansion != 1:
+            self.body.add(conv_cell(wide, 1, norm, activation="relu6", in_channels=in_channels))
+        self.body.add(
+            conv_cell(wide, 3, norm, stride, groups=wide, activation="relu6", in_channels=wide),
+            conv_cell(channels, 1, norm, activation="linear", in_channels=wide),
+        )
+
+    def hybrid_forward(self, F, x):
+        """Return (B, channels, H/stride, W/stride)."""
+        out = self.body(x)
+        return out + x if self.residual else out
+
+
+def mobilenetv2(multiplier: float, norm: NormFactory) -> Backbone:
+    """Build MobileNetV2 with all widths but the last scaled by ``multiplier``; maps at strides 8, 16, 32."""
+    in_channels = int(32 * multiplier)
+    stages, published = [], []
+    for index, blocks in enumerate(STAGES):
+        stage = gluon.nn.HybridSequential(prefix="")
+        if index == 0:
+            stage.add(conv_cell(in_channels, 3, norm, stride=2, activation="relu6", in_channels=3))
+        for expansion, width, stride in blocks:
+            channels = int(width * multiplier)
+            stage.add(Bottleneck(in_channels, channels, expansion, stride, norm))
+            in_channels = channels
+        if index == len(STAGES) - 1:
+            stage.add(conv_cell(LAST_CHANNELS, 1, norm, activation="relu6", in_channels=in_channels))
+            in_channels = LAST_CHANNELS
+        stages.append(stage)
+        published.append(in_channels)
+    return Backbone(stages, published, (8, 16, 32))

@@ -1,0 +1,171 @@
+"""Architecture: what builds a network, by a name of the zoo, a darknet cfg, or a model's folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.models import zoo
+from gluon_yolo.models.darknet.cfg import Cfg, read_cfg
+from gluon_yolo.models.darknet.detection_spec import make_spec
+from gluon_yolo.models.darknet.edit import with_heads
+from gluon_yolo.models.darknet.flag_keys import place_of
+from gluon_yolo.models.darknet.network import CFG, DarknetNetwork
+from gluon_yolo.models.darknet.plan import make_plan
+from gluon_yolo.models.darknet.training_flags import doubts, run_flags
+from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.spec import Anchors, DetectionSpec
+from gluon_yolo.text import exact, rounded
+
+log = logging.getLogger("gluon_yolo")
+
+
+class Architecture:
+    """A network of the zoo, not yet built.
+
+    Args:
+        name: as :func:`gluon_yolo.models.zoo.canonical` returns it.
+
+    Attributes:
+        name: of the network.
+        spec: of its usual form; the class names are no real ones.
+        size_hw: usual height and width of its input in pixels.
+        fit: how pictures are brought to that size, a mode of :class:`gluon_yolo.inference.preprocess.Fit`.
+    """
+
+    name: str
+    spec: DetectionSpec
+    size_hw: tuple[int, int]
+    fit = "resize"
+
+    def __init__(self, name: str):
+        self.name = name
+        self.spec, self.size_hw = zoo.entry(name).spec, zoo.entry(name).size_hw
+
+    def build(
+        self,
+        class_names: Sequence[str] | None = None,
+        anchors: Anchors | None = None,
+        norm: str = "bn",
+        num_devices: int = 1,
+    ) -> DetectionNetwork:
+        """Build the network, its weights not yet set.
+
+        Args:
+            class_names: of the data; None takes the network's own.
+            anchors: per level (width, height) in input pixels; None takes the network's own.
+            norm: ``bn``, ``sync`` or ``frozen`` (:func:`gluon_yolo.models.layers.make_norm`).
+            num_devices: devices that share ``sync`` statistics.
+
+        Raises:
+            UserError: without class names for a network that has none, or with anchors that do not suit it.
+        """
+        return zoo.build(self.name, class_names, anchors, norm, num_devices)
+
+    def training_flags(self, pictures: int, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the network's own file says of training, as flags of ``train``.
+
+        Args:
+            pictures: to train on.
+            given: flags that are decided already.
+        """
+        flags = dict(zoo.entry(self.name).flags)
+        if given.get("lr_mode", "step") != "step":
+            flags.pop("lr_decay_epoch", None)
+        if "epochs" in flags and "epochs" in given:  # decays and warm-up keep their share of the training
+            part = given["epochs"] / flags["epochs"]
+            flags["warmup_epochs"] = rounded(flags["warmup_epochs"] * part, 2)
+            if "lr_decay_epoch" in flags:
+                decays = (rounded(float(epoch) * part, 2) for epoch in flags["lr_decay_epoch"].split(","))
+                flags["lr_decay_epoch"] = ",".join(map(exact, decays))
+        return flags
+
+    def doubts(self, pictures: int, given: Mapping[str, Any]) -> list[str]:
+        """Return warnings of what :meth:`training_flags`, whose arguments these are, mean for this data."""
+        return []
+
+    def place_of(self, flag: str) -> str:
+        """Return where :meth:`training_flags` has a flag from, as messages begin."""
+        return self.name
+
+
+class CfgArchitecture(Architecture):
+    """The network of a darknet cfg.
+
+    Args:
+        cfg: its content.
+        name: None takes the file's.
+
+    Raises:
+        UserError: the cfg is wrong.
+    """
+
+    def __init__(self, cfg: Cfg, name: str | None = None):
+        self.plan = make_plan(cfg)
+        self.name = name or Path(cfg.path).stem
+        self.spec = make_spec(self.plan)
+        self.size_hw = (self.plan.picture.height, self.plan.picture.width)
+        self.fit = "letterbox" if self.plan.letterbox else "resize"
+
+    def build(
+        self,
+        class_names: Sequence[str] | None = None,
+        anchors: Anchors | None = None,
+        norm: str = "bn",
+        num_devices: int = 1,
+    ) -> DetectionNetwork:
+        """Build the network, as the base class says; without class names they are called ``class 0``, ..."""
+        plan = self.plan
+        count = self.spec.num_classes if class_names is None else len(class_names)
+        other_anchors = anchors if anchors and anchors != self.spec.anchors else None
+        if count != self.spec.num_classes or other_anchors:
+            plan = make_plan(with_heads(plan.cfg, count, other_anchors))
+        spec = make_spec(plan, class_names)
+        return DarknetNetwork(self.name, plan, spec, norm, num_devices, weights_plan=self.plan)
+
+    def training_flags(self, pictures: int, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what ``[net]`` and the heads say of training, as the base class says."""
+        flags, notes = run_flags(self.plan, pictures, given)
+        for note in notes:
+            log.info("%s: %s", Path(self.plan.cfg.path).name, note)
+        height, width = self.size_hw
+        return {"data_shape": str(height) if height == width else f"{height}x{width}", **flags}
+
+    def doubts(self, pictures: int, given: Mapping[str, Any]) -> list[str]:
+        """Return warnings, as the base class says."""
+        return doubts(self.plan, pictures, given)
+
+    def place_of(self, flag: str) -> str:
+        """Return the cfg's line and key, as the base class says."""
+        return place_of(self.plan, flag)
+
+
+def find_architecture(network: str, folder: Path | None = None, datasets: Sequence[str] = ()) -> Architecture:
+    """Return the architecture that a name means.
+
+    Args:
+        network: a name of the zoo in any spelling, the path of a darknet cfg or of a model's folder that has
+            one, or the name of a network whose cfg lies in ``folder``.
+        folder: of a model.
+        datasets: the ending, ``voc`` or ``coco``, of a zoo's name that is given without one.
+
+    Raises:
+        UserError: there is none, or its cfg is wrong.
+    """
+    if folder is not None and (folder / CFG).is_file():
+        return CfgArchitecture(read_cfg(folder / CFG), network)
+    path = Path(network).expanduser()
+    path = path / CFG if (path / CFG).is_file() else path
+    if path.suffix == ".cfg" or os.sep in network:
+        return CfgArchitecture(read_cfg(path), path.resolve().parent.name if path.name == CFG else None)
+    try:
+        return Architecture(zoo.canonical(network, *datasets))
+    except UserError as error:
+        if folder is None:
+            raise
+        missing = f"{folder / CFG}: no such file, and the zoo has no network of the model's name either"
+        raise UserError(f"{missing}: {error}") from error

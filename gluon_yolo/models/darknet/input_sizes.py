@@ -1,0 +1,47 @@
+"""Input sizes: which ones suit a network, told from its layers at a size that everything divides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+from gluon_yolo.models.darknet.layers import PICTURE, Layer, Upsample, Yolo
+from gluon_yolo.models.darknet.section import Section
+
+TRIAL = 2**12 * 3**2 * 5  # pixels of a side; a plan holds numbers and no maps
+
+
+def divisor(layers: Sequence[Layer]) -> int:
+    """Return what the sides of an input must be multiples of, so that all maps fit each other.
+
+    That are the strides of what is enlarged again, of maps that are joined, and of the heads' maps.
+
+    Args:
+        layers: of a plan, or its first ones, for an input of ``TRIAL`` pixels a side.
+    """
+    result = 1
+    for layer in layers:
+        if isinstance(layer, (Upsample, Yolo)) or len(layer.inputs) > 1:
+            for source in layer.inputs:
+                if source != PICTURE:
+                    shape = layers[source].output
+                    strides = [Fraction(TRIAL, side) for side in (shape.height, shape.width) if side > 1]
+                    result = math.lcm(result, *(int(x) for x in strides if x.denominator == 1))
+    return result
+
+
+def check_sides(net: Section, multiple: int) -> None:
+    """Demand that the sides in ``[net]`` are multiples of a network's divisor.
+
+    Raises:
+        UserError: one is none.
+    """
+    for key in ("width", "height"):
+        side = net.get_int(key, least=1)
+        if side % multiple:
+            below = side // multiple * multiple
+            near = [str(size) for size in (below, below + multiple) if size]
+            raise net.error(
+                f"{key}={side}: expected a multiple of {multiple}, such as {' or '.join(near)}", key
+            )

@@ -1,0 +1,141 @@
+"""Plan: the sections of a cfg as layers, with every channel, size and reference checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Sequence
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.models.darknet import head_keys, input_sizes, keys
+from gluon_yolo.models.darknet.cfg import Cfg
+from gluon_yolo.models.darknet.layers import PICTURE, Convolution, Layer, Shape, Yolo
+from gluon_yolo.models.darknet.parse import MAKERS
+from gluon_yolo.models.darknet.section import Section
+
+_ALIASES = {"conv": "convolutional", "max": "maxpool", "avg": "avgpool", "silence": "empty"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A darknet network, ready to be built.
+
+    Args:
+        cfg: where it comes from.
+        picture: shape of the input as ``[net]`` says it.
+        layers: by darknet's index.
+        idle: keys in the cfg that do not change the result, without repetition.
+        letterbox: whether pictures keep their proportions within the input; else they are stretched to it.
+        divisor: sides of the input must be multiples of this, so that all maps fit each other.
+    """
+
+    cfg: Cfg
+    picture: Shape
+    layers: tuple[Layer, ...]
+    idle: tuple[str, ...]
+    letterbox: bool
+    divisor: int = 1
+
+    @property
+    def convolutions(self) -> tuple[Convolution, ...]:
+        """The layers that hold weights, in the order of a weights file."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Convolution))
+
+    @property
+    def heads(self) -> tuple[Yolo, ...]:
+        """The ``[yolo]`` layers by ascending stride."""
+        heads = [layer for layer in self.layers if isinstance(layer, Yolo)]
+        return tuple(sorted(heads, key=lambda head: -head.output.height * head.output.width))
+
+    def shape(self, index: int) -> Shape:
+        """Return the shape of a layer's output, or of the picture."""
+        return self.picture if index == PICTURE else self.layers[index].output
+
+
+def make_plan(cfg: Cfg) -> Plan:
+    """Turn a cfg into layers.
+
+    Raises:
+        UserError: with file and line, for an unknown section or key, a value that makes no sense, an input
+            size that does not suit, a reference to a layer that is not there, maps that do not fit each
+            other, or a network that does not end in ``[yolo]``.
+    """
+    _check_kinds(cfg.sections[1:])
+    plan, error = _planned(cfg.replaced(()))
+    trial, _ = _planned(
+        cfg.replaced([(0, {"width": str(input_sizes.TRIAL), "height": str(input_sizes.TRIAL)})])
+    )
+    divisor = input_sizes.divisor(trial.layers)
+    # A plan that gets further at another size fails by its size, wherever maps are first seen to differ.
+    if error is None or len(trial.layers) > len(plan.layers):
+        input_sizes.check_sides(plan.cfg.sections[0], divisor)
+    if error is not None:
+        raise error
+    return dataclasses.replace(plan, divisor=divisor)
+
+
+def _check_kinds(sections: Sequence[Section]) -> None:
+    """Raise UserError unless every section is of a kind that is built here; names them all."""
+    unknown = {section.name: section for section in reversed(sections) if _kind(section) not in MAKERS}
+    if unknown:
+        first, *others = sorted(unknown.values(), key=lambda section: section.line)
+        near = difflib.get_close_matches(first.name.lower(), [*MAKERS, *_ALIASES], n=1, cutoff=0.8)
+        guess = f" (did you mean [{near[0]}]?)" if near else ""
+        also = ", ".join(f"[{section.name}] on line {section.line}" for section in others)
+        raise first.error(
+            f"is a section that is not supported here{guess}{f', as is {also}' if also else ''}; supported "
+            f"are {', '.join(MAKERS)}"
+        )
+
+
+def _kind(section: Section) -> str:
+    """Return darknet's full name of a section."""
+    return _ALIASES.get(section.name, section.name)
+
+
+def _planned(cfg: Cfg) -> tuple[Plan, UserError | None]:
+    """Return a cfg's plan; where something is wrong, as far as it goes, and what it is."""
+    net, *sections = cfg.sections
+    plan = Plan(cfg, _picture(net), (), (), bool(net.get_int("letter_box", 0)))
+    idle: dict[str, None] = {}
+    try:
+        idle.update(dict.fromkeys(keys.finish(net, "net")))
+        for index, section in enumerate(sections):
+            kind = _kind(section)
+            layer = MAKERS[kind](plan.shape, index, section)
+            _check_inputs(plan, layer)
+            if isinstance(layer, Yolo):
+                head_keys.check_channels(plan.layers, layer)
+            idle.update(dict.fromkeys(keys.finish(section, kind)))
+            plan = dataclasses.replace(plan, layers=(*plan.layers, layer))
+        _check_end(plan)
+    except UserError as error:
+        return plan, error
+    return dataclasses.replace(plan, idle=tuple(idle)), None
+
+
+def _picture(net: Section) -> Shape:
+    shape = Shape(net.get_int("channels", 3), net.get_int("height", least=1), net.get_int("width", least=1))
+    if shape.channels != 3:
+        raise net.error(f"channels={shape.channels}: only colour pictures (3) are supported here", "channels")
+    return shape
+
+
+def _check_inputs(plan: Plan, layer: Layer) -> None:
+    """Raise UserError when a layer reads a head, which gives detections and no map."""
+    for source in layer.inputs:
+        if source != PICTURE and isinstance(plan.layers[source], Yolo):
+            line = plan.layers[source].section.line
+            raise layer.section.error(f"reads the [yolo] on line {line}, whose output is no map")
+
+
+def _check_end(plan: Plan) -> None:
+    """Raise UserError unless the last section is a head, and all heads know the same keys of weight."""
+    last = plan.cfg.sections[-1]
+    if last.name != "yolo":
+        raise last.error("is the last section, where a detector ends in [yolo]; is the file cut short?")
+    for key in ("scale_x_y", "new_coords"):
+        having = [head.section for head in plan.heads if key in head.section]
+        if having and key not in last:
+            raise last.error(f"has no {key}, as line {having[0].line} has; is the file cut short?")
+    head_keys.check_classes([layer for layer in plan.layers if isinstance(layer, Yolo)])

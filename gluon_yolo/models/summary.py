@@ -1,0 +1,167 @@
+"""Summary: what a network is made of and what one picture costs, counted on its symbolic graph."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+
+from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.mxnet_compat import gluon, mx
+
+INPUT = "data"
+Shape = tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """One operator of the graph.
+
+    Args:
+        name: its place in the network when it holds parameters, else its name in the graph.
+        type: mxnet's operator.
+        output: shape of its (first) output, without the batch axis.
+        parameters: numbers that it holds, running statistics included.
+        statistics: how many of them are running statistics, which no gradient trains.
+        multiply_adds: of a convolution or a dense layer, for one picture; biases are not counted.
+        reshapes: whether its output's shape is not that of its input, or it joins several inputs.
+    """
+
+    name: str
+    type: str
+    output: Shape
+    parameters: int
+    statistics: int
+    multiply_adds: int
+    reshapes: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """A network's layers in the order of computation.
+
+    Args:
+        network: its zoo name.
+        size_hw: the picture's height and width that shapes and multiply-adds are for.
+        layers: all operators.
+    """
+
+    network: str
+    size_hw: tuple[int, int]
+    layers: Sequence[Layer]
+
+    @property
+    def parameters(self) -> int:
+        """All numbers that a parameter file holds, without the constants of the input's normalisation."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def statistics(self) -> int:
+        """Those of the parameters that are running statistics."""
+        return sum(layer.statistics for layer in self.layers)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds of the convolutions for one picture."""
+        return sum(layer.multiply_adds for layer in self.layers)
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations: a multiply-add is two."""
+        return 2 * self.multiply_adds
+
+    def __str__(self) -> str:
+        """Return a table of the layers that hold parameters or change a shape, and the totals below it."""
+        shown = [layer for layer in self.layers if layer.parameters or layer.reshapes]
+        rows = [("layer", "type", "output", "parameters", "multiply-adds")]
+        for layer in shown:
+            output = " x ".join(map(str, layer.output))
+            rows.append(
+                (layer.name, layer.type, output, _count(layer.parameters), _count(layer.multiply_adds))
+            )
+        widths = [max(len(row[column]) for row in rows) for column in range(5)]
+        lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
+        lines.insert(1, "-" * len(lines[0]))
+        height, width = self.size_hw
+        return "\n".join(
+            [
+                *lines,
+                "-" * len(lines[0]),
+                f"{self.network}, one picture of {height} x {width}",
+                f"parameters     {self.parameters / 1e6:10.3f} M   (running statistics: {self.statistics:,})",
+                f"multiply-adds  {self.multiply_adds / 1e9:10.3f} G   (convolutions)",
+                f"FLOPs          {self.flops / 1e9:10.3f} G   (two for each multiply-add)",
+            ]
+        )
+
+
+def summarize(net: DetectionNetwork, size_hw: tuple[int, int]) -> Summary:
+    """Count a detector's parameters and multiply-adds; its weights need not be set.
+
+    Args:
+        net: the network.
+        size_hw: height and width of the picture, multiples of its spec's largest stride.
+    """
+    graph = mx.sym.Group(list(net(mx.sym.var(INPUT))))
+    internals = graph.get_internals()
+    _, output_shapes, _ = internals.infer_shape(**{INPUT: (1, *size_hw, 3)})
+    shapes = dict(zip(internals.list_outputs(), output_shapes))
+    statistics = set(graph.list_auxiliary_states())
+    places = _places(net)
+    nodes = json.loads(graph.tojson())["nodes"]
+    counted: set[str] = set()
+    layers = []
+    for node in nodes:
+        if node["op"] == "null":
+            continue
+        inputs = [nodes[index] for index, *_ in node["inputs"]]
+        own = [source["name"] for source in inputs if source["name"] in places]
+        new = [name for name in own if name not in counted]  # a shared parameter counts once
+        counted.update(new)
+        computed = [source for source in inputs if source["op"] != "null" or source["name"] == INPUT]
+        fed = [_output_shape(source, shapes) for source in computed]
+        output = _output_shape(node, shapes)
+        layers.append(
+            Layer(
+                name=places[own[0]] if own else node["name"],
+                type=node["op"],
+                output=output[1:],
+                parameters=sum(math.prod(shapes[name]) for name in new),
+                statistics=sum(math.prod(shapes[name]) for name in new if name in statistics),
+                multiply_adds=_multiply_adds(node["op"], output, fed, [shapes[name] for name in own]),
+                reshapes=fed != [output],
+            )
+        )
+    return Summary(net.zoo_name, size_hw, tuple(layers))
+
+
+def _places(net: gluon.Block) -> dict[str, str]:
+    """Return for each parameter's name in the graph its layer's place in the network, without constants."""
+    params = net._collect_params_with_prefix().items()
+    return {p.name: place.rpartition(".")[0] for place, p in params if not isinstance(p, gluon.Constant)}
+
+
+def _output_shape(node: dict, shapes: dict[str, Shape]) -> Shape:
+    """Return the shape of a graph node's first visible output."""
+    names = (f"{node['name']}_output", f"{node['name']}_output0", node["name"])
+    return next(shapes[name] for name in names if name in shapes)
+
+
+def _multiply_adds(op: str, output: Shape, fed: Sequence[Shape], parameters: Sequence[Shape]) -> int:
+    """Return an operator's multiply-adds: each output (or transposed input) meets a slice of the weight."""
+    if op in ("Convolution", "FullyConnected"):
+        return math.prod(output) * math.prod(parameters[0][1:])
+    if op == "Deconvolution":
+        return math.prod(fed[0]) * math.prod(parameters[0][1:])
+    return 0
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """Pad words to the right and numbers to the left."""
+    words = [cell.ljust(width) for cell, width in zip(row[:3], widths)]
+    return words + [cell.rjust(width) for cell, width in zip(row[3:], widths[3:])]

@@ -1,0 +1,204 @@
+"""The zoo: names to builders, under GluonCV's names."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Callable
+
+from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
+from gluon_yolo.errors import UserError
+from gluon_yolo.models.backbones.darknet53 import darknet53
+from gluon_yolo.models.backbones.mobilenet import mobilenet
+from gluon_yolo.models.backbones.mobilenetv2 import mobilenetv2
+from gluon_yolo.models.backbones.shufflenetv2 import shufflenetv2
+from gluon_yolo.models.detector import DetectionNetwork, Detector
+from gluon_yolo.models.heads import DecoupledHeads, YOLOv3Heads
+from gluon_yolo.models.layers import Normalize, NormFactory, make_norm
+from gluon_yolo.models.necks import LightFPN, YOLOv3Neck
+from gluon_yolo.spec import Anchors, DetectionSpec
+from gluon_yolo.text import did_you_mean
+
+DATASET_CLASSES = {"voc": VOC_CLASSES, "coco": COCO_CLASSES, "custom": None}
+Builder = Callable[[str, DetectionSpec, NormFactory], DetectionNetwork]
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """What the zoo knows of an architecture.
+
+    Args:
+        builder: makes its network.
+        spec: of its usual form, all but the class names.
+        size_hw: usual height and width of its input.
+        flags: of ``train``, where its usual training has others.
+    """
+
+    builder: Builder
+    spec: DetectionSpec
+    size_hw: tuple[int, int]
+    flags: Mapping[str, Any]
+
+
+_ENTRIES: dict[str, Entry] = {}
+
+
+def register(
+    *architectures: str,
+    size_hw: tuple[int, int] = (416, 416),
+    flags: Mapping[str, Any] = MappingProxyType({}),
+    **spec: Any,
+) -> Callable[[Builder], Builder]:
+    """Enter a builder under one or several architecture names; a name that is taken raises.
+
+    Args:
+        architectures: the names.
+        size_hw: usual height and width of the input.
+        flags: of ``train``, where its usual training has others.
+        **spec: fields of the usual :class:`DetectionSpec` that are not YOLOv3's.
+    """
+
+    def enter(builder: Builder) -> Builder:
+        for architecture in architectures:
+            if architecture in _ENTRIES:
+                raise ValueError(f"zoo: {architecture} is registered twice")
+            _ENTRIES[architecture] = Entry(builder, DetectionSpec(("object",), **spec), size_hw, flags)
+        return builder
+
+    return enter
+
+
+def entry(name: str) -> Entry:
+    """Return what is known of a network, by its full name."""
+    return _ENTRIES[name.rsplit("_", 1)[0]]
+
+
+def _yolo3(
+    name: str, spec: DetectionSpec, norm: NormFactory, backbone, neck_channels: Sequence[int]
+) -> Detector:
+    """Put a YOLOv3 together."""
+    neck = YOLOv3Neck(backbone.channels, neck_channels, norm)
+    heads = YOLOv3Heads(neck.channels, spec.anchors_per_level, spec.num_classes)
+    return Detector(name, spec, backbone, neck, heads)
+
+
+def _multiplier(name: str) -> float:
+    return float(name.split("_")[-2].replace("mobilenet", ""))
+
+
+@register("yolo3_mobilenet1.0", "yolo3_mobilenet0.75", "yolo3_mobilenet0.5", "yolo3_mobilenet0.25")
+def _yolo3_mobilenet(name: str, spec: DetectionSpec, norm: NormFactory) -> Detector:
+    multiplier = _multiplier(name)
+    return _yolo3(name, spec, norm, mobilenet(multiplier, norm), _neck_channels(multiplier))
+
+
+@register(
+    "yolo3_mobilenetv2_1.0", "yolo3_mobilenetv2_0.75", "yolo3_mobilenetv2_0.5", "yolo3_mobilenetv2_0.25"
+)
+def _yolo3_mobilenetv2(name: str, spec: DetectionSpec, norm: NormFactory) -> Detector:
+    multiplier = _multiplier(name)
+    return _yolo3(name, spec, norm, mobilenetv2(multiplier, norm), _neck_channels(multiplier))
+
+
+@register("yolo3_darknet53")
+def _yolo3_darknet53(name: str, spec: DetectionSpec, norm: NormFactory) -> Detector:
+    return _yolo3(name, spec, norm, darknet53(norm), (128, 256, 512))
+
+
+# Anchors, input and training of the published COCO model (https://github.com/dog-qiuqiu/Yolo-FastestV2).
+@register(
+    "yolo_fastestv2",
+    size_hw=(352, 352),
+    flags={
+        **{"data_shape": "352", "no_random_shape": True, "epochs": 300, "lr_decay_epoch": "150,250"},
+        **{"momentum": 0.949, "warmup_epochs": 5, "warmup_power": 4.0},
+    },
+    anchors=(
+        ((12.64, 19.39), (37.88, 51.48), (55.71, 138.31)),
+        ((126.91, 78.23), (131.57, 214.55), (279.92, 258.87)),
+    ),
+    strides=(16, 32),
+    box_coding="squared_sigmoid",
+    score_rule="objectness_times_softmax",
+    assigner="size_ratio",
+    xy_scales=(2, 2),
+)
+def _yolo_fastestv2(name: str, spec: DetectionSpec, norm: NormFactory) -> Detector:
+    backbone = shufflenetv2(norm)
+    neck = LightFPN(backbone.channels, 72, norm)
+    heads = DecoupledHeads(neck.channels, spec.anchors_per_level, spec.num_classes)
+    return Detector(name, spec, backbone, neck, heads, Normalize((0, 0, 0), (1, 1, 1)))
+
+
+def _neck_channels(multiplier: float) -> tuple[int, int, int]:
+    """Return the neck's route widths, ascending stride: GluonCV's for 1.0 and for 0.25, no others between."""
+    return (128, 256, 512) if multiplier > 0.5 else (128, 128, 256)
+
+
+def names() -> list[str]:
+    """Return every name that :func:`build` takes, in full form."""
+    return [f"{architecture}_{dataset}" for architecture in _ENTRIES for dataset in DATASET_CLASSES]
+
+
+def canonical(name: str, dataset: str = "custom") -> str:
+    """Turn any accepted spelling into the zoo's full name.
+
+    ``mobilenet1_0``, ``mobilenet1.0``, ``yolo3_mobilenet1.0`` and ``yolo3_mobilenet1.0_custom`` are one
+    network.
+
+    Args:
+        name: as the user wrote it.
+        dataset: completes a name that ends without ``voc``, ``coco`` or ``custom``.
+
+    Raises:
+        UserError: for an unknown name, with the nearest known ones.
+    """
+    spellings = {_squeezed(full): full for full in names()}
+    given = _squeezed(name)
+    for candidate in (f"{start}{given}{end}" for start in ("", "yolo3", "yolo") for end in ("", dataset)):
+        if candidate in spellings:
+            return spellings[candidate]
+    guess = did_you_mean(name, [*_ENTRIES, *names()], most=3)
+    raise UserError(
+        f"unknown network {name!r}; {guess}"
+        f"Architectures: {', '.join(_ENTRIES)}; endings: {', '.join(DATASET_CLASSES)}"
+    )
+
+
+def _squeezed(name: str) -> str:
+    return re.sub(r"[._\s-]", "", name.lower())
+
+
+def build(
+    name: str,
+    class_names: Sequence[str] | None = None,
+    anchors: Anchors | None = None,
+    norm: str = "bn",
+    num_devices: int = 1,
+) -> DetectionNetwork:
+    """Build a detector by name, its weights not yet set.
+
+    Args:
+        name: any spelling that :func:`canonical` takes.
+        class_names: of the data; None takes those that the name's ending stands for.
+        anchors: per level (width, height) in input pixels; None takes the architecture's own.
+        norm: ``bn``, ``sync`` or ``frozen`` (:func:`gluon_yolo.models.layers.make_norm`).
+        num_devices: devices that share ``sync`` statistics.
+
+    Raises:
+        UserError: for an unknown name, or a custom network without class names.
+    """
+    full = canonical(name)
+    architecture, dataset = full.rsplit("_", 1)
+    classes = tuple(class_names) if class_names is not None else DATASET_CLASSES[dataset]
+    if classes is None:
+        raise UserError(f"{full}: a custom network needs class names")
+    known = _ENTRIES[architecture]
+    wanted = known.spec.anchors if anchors is None else anchors
+    try:
+        spec = dataclasses.replace(known.spec, class_names=classes, anchors=wanted)
+    except ValueError as error:
+        raise UserError(f"{full}: {error}") from error
+    return known.builder(full, spec, make_norm(norm, num_devices))

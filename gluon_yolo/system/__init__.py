@@ -1,0 +1,1 @@
+"""The machine: cores, memory, GPUs and their limits."""

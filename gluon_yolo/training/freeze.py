@@ -1,0 +1,118 @@
+"""Freeze: parts of a network that training leaves as they are loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.models.layers import hold_statistics
+from gluon_yolo.mxnet_compat import gluon
+from gluon_yolo.text import near_words
+from gluon_yolo.weights.load import structural_parameters
+
+
+def freeze(net: DetectionNetwork, selectors: Sequence[str]) -> list[str]:
+    """Keep parts of a network from being trained: their parameters, and the statistics of their batch norms.
+
+    To be called before the optimizer is made (:class:`gluon_yolo.training.step.TrainStep`), which then knows
+    nothing of what is frozen.
+
+    Args:
+        net: initialized, with its starting weights.
+        selectors: each a whole number N, which stands for the first N of ``net.layer_names`` with all that
+            belongs to them (a darknet network counts as darknet does, so that 57 is what ``NAME.conv.57``
+            holds), or the beginning of structural names, up to a dot or the end, such as ``backbone``.
+
+    Returns:
+        A line for the log, and one for each selector; nothing without selectors.
+
+    Raises:
+        UserError: a number that is no number of layers, a name that nothing begins with, or nothing is left
+            to train.
+    """
+    if not selectors:
+        return []
+    parameters = structural_parameters(net)
+    lines = []
+    for selector in selectors:
+        names = (
+            _first(net, list(parameters), selector)
+            if selector.isdecimal()
+            else _under(net, list(parameters), selector)
+        )
+        for name in names:
+            parameters[name].grad_req = "null"
+        norms = _norms_of(net, set(names))
+        for norm in norms:
+            hold_statistics(norm)
+        what = f"the first {selector} layers" if selector.isdecimal() else selector
+        lines.append(
+            f"frozen: {what}: {len(names)} parameters, {len(norms)} batch norms keep their statistics"
+        )
+    trained = sum(parameter.grad_req != "null" for parameter in parameters.values())
+    if not trained:
+        raise UserError(f"--freeze {','.join(selectors)}: nothing is left to train; freeze less")
+    net.hybridize(False)  # a graph that was made before would go on as before
+    return [*lines, f"frozen: {trained} parameters are left to train"]
+
+
+def frozen_at_random(net: DetectionNetwork, fresh: Collection[str]) -> list[str]:
+    """Return the weights that are frozen though nothing was loaded into them, by their place.
+
+    Args:
+        net: as :func:`freeze` left it.
+        fresh: the parameters that hold what they were initialized with.
+    """
+    return [
+        name
+        for name, parameter in structural_parameters(net).items()
+        if name.endswith(".weight") and parameter.grad_req == "null" and name in fresh
+    ]
+
+
+def _first(net: DetectionNetwork, names: Sequence[str], selector: str) -> list[str]:
+    """Return the parameters of the first layers; one without a layer of its own belongs to the one before."""
+    places = {name: place for place, name in enumerate(net.layer_names)}
+    if not 0 < int(selector) <= len(places):
+        raise UserError(
+            f"--freeze {selector}: {net.zoo_name} has {len(places)} layers: give from 1 to {len(places)}"
+        )
+    chosen, place = [], 0
+    for name in names:
+        place = next((places[prefix] for prefix in _prefixes(name) if prefix in places), place)
+        if place < int(selector):
+            chosen.append(name)
+    return chosen
+
+
+def _under(net: DetectionNetwork, names: Sequence[str], selector: str) -> list[str]:
+    """Return the parameters whose names begin with a selector, up to a dot or to the end."""
+    wanted = selector.rstrip(".")
+    chosen = [name for name in names if wanted == name or wanted in _prefixes(name)]
+    if not chosen:
+        known = list(dict.fromkeys(prefix for name in names for prefix in _prefixes(name)))
+        near = near_words(wanted, known) or [name for name in known if "." not in name][:8]
+        raise UserError(
+            f"--freeze {selector}: nothing in {net.zoo_name} is called so; there are {', '.join(near)}, ..."
+        )
+    return chosen
+
+
+def _prefixes(name: str) -> list[str]:
+    """Return the places that a parameter lies in, the outermost first."""
+    words = name.split(".")
+    return [".".join(words[:count]) for count in range(1, len(words))]
+
+
+def _norms_of(net: gluon.Block, frozen: set[str]) -> list[gluon.nn.BatchNorm]:
+    """Return the batch norms whose statistics are among the frozen."""
+    return [norm for place, norm in _batch_norms(net, "") if f"{place}.running_mean" in frozen]
+
+
+def _batch_norms(block: gluon.Block, place: str) -> Iterator[tuple[str, gluon.nn.BatchNorm]]:
+    """Yield every batch norm, of any kind, with its place in the network."""
+    if isinstance(block, gluon.nn.BatchNorm):
+        yield place, block
+    for name, child in block._children.items():
+        yield from _batch_norms(child, f"{place}.{name}" if place else name)

@@ -1,0 +1,145 @@
+"""Learnable: what a training can learn from its pictures at its sizes, looked at before the first epoch."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.loading.sampler import picture_order
+from gluon_yolo.data.transforms import Mosaic, augmentation
+from gluon_yolo.data.transforms.view import MIN_SIDE
+from gluon_yolo.errors import NothingToLearn
+from gluon_yolo.training.config import TrainSettings, one_size
+
+MANY = 0.5  # share of the objects that may be lost without a word
+KEPT = 0.9  # share of them that a size is said to keep
+_SHOWN = 8  # class names in a line
+_LONGEST = 2048  # pixels of a side that is still a remedy
+
+log = logging.getLogger("gluon_yolo")
+
+
+class Learnable:
+    """The objects of a training's pictures, and which of them its input sizes lose.
+
+    A box is lost when it is narrower or lower than ``MIN_SIDE`` as drawn (``data/transforms/view.py``).
+    Augmentations that enlarge may show it now and then; validation and use do not.
+
+    Args:
+        dataset: the training pictures.
+        settings: sizes, augmentation, and pictures per epoch.
+        stride: that the sides of an input are multiples of.
+    """
+
+    def __init__(self, dataset: Dataset, settings: TrainSettings, stride: int) -> None:
+        self._dataset, self._settings, self._stride = dataset, settings, stride
+        indices = list(_pictures(dataset, settings))
+        truths = [dataset.truth(index) for index in indices]
+        counts = [len(truth) for truth in truths]
+        self._pictures = len(indices)
+        self._class_ids = np.concatenate([np.zeros(0, int), *(truth.class_ids for truth in truths)])
+        boxes = np.concatenate([np.zeros((0, 4)), *(truth.boxes for truth in truths)])
+        self._sizes_wh = (boxes[:, 2:] - boxes[:, :2]).astype(np.float64)
+        pictures_wh = [dataset.size_hw(index)[::-1] for index in indices]
+        self._pictures_wh = np.repeat(np.reshape(pictures_wh, (-1, 2)).astype(np.float64), counts, axis=0)
+        self._hard = all(truth.difficult is not None and truth.difficult.all() for truth in truths)
+
+    def refuse(self) -> None:
+        """Demand that there is something to learn.
+
+        Raises:
+            NothingToLearn: there is no object in any picture that is trained on, or none that is as large as
+                a pixel at any of the sizes.
+        """
+        report, count = self._dataset.report, len(self._class_ids)
+        if not count:
+            where = "any training picture"
+            if self._pictures < len(self._dataset):
+                where = f"the {self._pictures:,} training pictures that --num-samples takes"
+            why = f"; the first finding: {report.findings[0]}" if report.findings else ""
+            raise NothingToLearn(f"{report.title}: no object in {where}, so nothing to learn from{why}")
+        shorter = max(float(self._shorter(size_hw).max()) for size_hw in self._settings.sizes_hw)
+        if shorter < MIN_SIDE:
+            each = "its object is" if count == 1 else f"each of its {count:,} objects is"
+            raise NothingToLearn(
+                f"{report.title}: {each} narrower or lower than a pixel at {self._sizes()} ({shorter:.2g} "
+                f"pixels at most), so nothing to learn from; {self._remedy()}"
+            )
+
+    def warn(self) -> None:
+        """Log what training can live with: many lost objects, classes without any."""
+        title, count = self._dataset.report.title, len(self._class_ids)
+        lost = np.array([self._shorter(size_hw) < MIN_SIDE for size_hw in self._settings.sizes_hw])
+        share = float(lost.mean()) if count else 0.0
+        if share > MANY:
+            text = "%s: %.0f %% of the %s objects are narrower or lower than a pixel at %s, and so lost; %s"
+            log.warning(text, title, 100 * share, f"{count:,}", self._sizes(), self._remedy())
+        names = self._dataset.class_names
+        absent = sorted(set(range(len(names))) - set(self._class_ids.tolist()))
+        if absent:
+            log.warning(
+                "%s: no object of %s in any training picture: what is not seen is not learned",
+                title, _classes([names[index] for index in absent]),
+            )  # fmt: skip
+        seen = ~lost.all(axis=0)
+        unseen = sorted(set(self._class_ids.tolist()) - set(self._class_ids[seen].tolist()))
+        if unseen:
+            log.warning(
+                "%s: every object of %s is narrower or lower than a pixel at %s",
+                title, _classes([names[index] for index in unseen]), self._sizes(),
+            )  # fmt: skip
+        if self._hard and count:
+            log.info("%s: all objects are marked difficult; they are trained on as any others", title)
+
+    def _shorter(self, size_hw: tuple[int, int]) -> np.ndarray:
+        """Return the shorter side (N,) of each box, in pixels of an input."""
+        scale = np.array(size_hw[::-1]) / self._pictures_wh
+        if self._settings.fit == "letterbox":
+            scale = scale.min(axis=1, keepdims=True)
+        return (self._sizes_wh * scale).min(axis=1)
+
+    def _sizes(self) -> str:
+        """Name the input's sizes by their flag."""
+        sizes = [f"{height}x{width}" for height, width in self._settings.sizes_hw]
+        if not self._settings.random_shape:
+            return f"--data-shape {sizes[0]}"
+        return (
+            f"the random shapes {sizes[0]} to {sizes[-1]}"
+            if len(sizes) > 1
+            else f"--random-shapes {sizes[0]}"
+        )
+
+    def _remedy(self) -> str:
+        """Say which size would keep nine of ten objects."""
+        height, width = self._settings.data_shape
+        factor = MIN_SIDE / float(np.quantile(self._shorter((height, width)), 1 - KEPT))
+        sides = [math.ceil(factor * side / self._stride) * self._stride for side in (height, width)]
+        if max(sides) > _LONGEST:
+            return "no usual input size shows them: cut the pictures into tiles around the objects"
+        return f"{one_size(sides, self._settings.random_shape)} would keep nine of ten"
+
+
+def _pictures(dataset: Dataset, settings: TrainSettings) -> Iterable[int]:
+    """Return the places of the pictures that are trained on, of which ``num_samples`` may take some."""
+    everything = range(len(dataset))
+    mixed = settings.mixup or isinstance(augmentation(settings.augment), Mosaic)  # with any of the others
+    per_epoch = settings.batches(max(1, len(dataset) // settings.batch_size)) * settings.batch_size
+    if settings.num_samples <= 0 or mixed or per_epoch >= len(dataset):
+        return everything
+    seen: set[int] = set()
+    for epoch in range(settings.start_epoch, settings.epochs):
+        seen.update(picture_order(settings.seed, epoch, len(dataset))[:per_epoch].tolist())
+        if len(seen) == len(dataset):
+            break
+    return sorted(seen)
+
+
+def _classes(names: Sequence[str]) -> str:
+    """Return class names for a sentence, the first of many."""
+    word = "class" if len(names) == 1 else "the classes"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{word} {', '.join(names[:_SHOWN])}{more}"

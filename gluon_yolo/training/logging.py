@@ -1,0 +1,60 @@
+"""The log of a run: the package's logger, written to a file and shown on the console."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Callable
+
+from tqdm import tqdm
+
+from gluon_yolo import atomic_io
+
+_logger = logging.getLogger("gluon_yolo")
+
+
+class _Console(logging.Handler):
+    """Show plain messages on standard error, above any progress bar that is there."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one message, unless marked ``file_only``; a warning or an error says that it is one."""
+        if getattr(record, "file_only", False):
+            return
+        name = f"{record.levelname.lower()}: " if record.levelno > logging.INFO else ""
+        text = name + self.format(record)
+        tqdm.write(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+
+
+def start_log(path: Path) -> Callable[[], None]:
+    """Write what the package logs to a file, after what is there, and show it on the console.
+
+    Until stopped, no other handler gets these messages: the root logger's would show them a second time.
+
+    Args:
+        path: the file, as ``RunFolder.log``.
+
+    Returns:
+        The function that stops it.
+
+    Raises:
+        UserError: when the file cannot be written.
+    """
+    with atomic_io.writing(path, "choose a folder that can be written"):
+        file = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")  # names may be no text
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    handlers = (file, _Console())
+    before = _logger.level, _logger.propagate
+    _logger.setLevel(logging.INFO)
+    _logger.propagate = False
+    for handler in handlers:
+        _logger.addHandler(handler)
+
+    def stop() -> None:
+        for handler in handlers:
+            _logger.removeHandler(handler)
+            handler.close()
+        _logger.setLevel(before[0])
+        _logger.propagate = before[1]
+
+    return stop

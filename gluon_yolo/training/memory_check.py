@@ -1,0 +1,107 @@
+"""MemoryCheck: whether a training finds the memory that it needs, and if not, what would fit."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.system.memory import GB, Memory
+from gluon_yolo.training.config import one_size
+from gluon_yolo.training.memory_estimate import TrainMemory
+
+# Of the estimate: below, it surely does not fit; above, it surely does.
+LOW, HIGH = 0.8, 1.15
+SMALLEST_SIDE = 96
+ADVICE = "What fits"
+
+Size = tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What is to be trained.
+
+    Args:
+        batch_size: over all devices.
+        sizes_hw: heights and widths that batches are drawn in.
+        data_shape: of the input without random sizes.
+        stride: that sides are multiples of.
+        devices: contexts that share a batch.
+        random_shape: whether sizes are drawn, from ``sizes_hw``.
+    """
+
+    batch_size: int
+    sizes_hw: Sequence[Size]
+    data_shape: Size
+    stride: int
+    devices: int = 1
+    random_shape: bool = False
+
+
+def fits(need: float, memory: Memory) -> bool:
+    """Say whether so many bytes surely are there."""
+    return HIGH * need <= memory.free
+
+
+def check(wanted: Wanted, estimate: TrainMemory, memory: Memory) -> str:
+    """Hold what a training needs against what is there.
+
+    Args:
+        wanted: what is to be trained.
+        estimate: of the training.
+        memory: what is left.
+
+    Returns:
+        A line for the log; it begins with ``memory:`` where all is well, and else is a warning.
+
+    Raises:
+        UserError: it surely does not fit; the message says what does.
+    """
+    need = estimate.at(wanted.sizes_hw).of(wanted.batch_size)
+    about = (
+        f"about {need / GB:.1f} GB for a batch of {wanted.batch_size} at {largest_of(wanted.sizes_hw)}; "
+        f"there is {memory}"
+    )
+    if fits(need, memory):
+        return f"memory: {about}"
+    advice = advised(wanted, estimate, memory)
+    if LOW * need > memory.free + memory.swap:
+        raise UserError(f"memory: this training would be killed: it needs {about}. {advice}")
+    happens = "may be killed" if LOW * need <= memory.free or not memory.swap else "will wait for the disk"
+    return f"this training {happens}: it needs {about}. {advice}"
+
+
+def advised(wanted: Wanted, estimate: TrainMemory, memory: Memory) -> str:
+    """Return flags with which a training fits, as a sentence."""
+    room = memory.free / HIGH
+    batch = estimate.at(wanted.sizes_hw).batch_within(room, wanted.devices)
+    if batch:
+        return f"{ADVICE}: --batch-size {batch}"
+    sizes = smaller(wanted.data_shape, wanted.stride)
+    if wanted.random_shape:
+        sizes = [wanted.data_shape, *sizes]
+    for size in sizes:
+        batch = estimate.at([size], size).batch_within(room, wanted.devices)
+        if batch:
+            batch = min(batch, wanted.batch_size)
+            return f"{ADVICE}: {one_size(size, wanted.random_shape)} --batch-size {batch}"
+    return "No size fits: end other programs, or take a smaller --network"
+
+
+def smaller(size_hw: Size, stride: int) -> list[Size]:
+    """Return sizes of about the same proportions below one, multiples of the stride, the largest first."""
+    longest = max(size_hw)
+    found = []
+    for side in range(longest - stride, SMALLEST_SIDE - 1, -stride):
+        height, width = (max(stride, round(s * side / longest / stride) * stride) for s in size_hw)
+        found.append((height, width))
+    return list(dict.fromkeys(found))
+
+
+def largest_of(sizes_hw: Sequence[Size]) -> str:
+    """Return the largest of the sizes that batches are drawn in, ``up to`` which where there are several."""
+    largest = max(sizes_hw, key=math.prod)
+    several = "up to " if len(set(sizes_hw)) > 1 else ""
+    return f"{several}{largest[0]}x{largest[1]}"

@@ -1,0 +1,82 @@
+"""MetricsCSV: one row of numbers per epoch, which spreadsheets and plots read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo import atomic_io
+
+_FREE = "free space there or allow writing"
+
+
+class MetricsCSV:
+    """A comma-separated file with a header, to which a run appends.
+
+    Args:
+        path: the file; made by the first row.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Name the file, touching nothing."""
+        self.path = Path(path)
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add a row; a name that is new becomes a new last column, empty in the rows before.
+
+        Args:
+            row: column names to numbers or words; None, or a column left out, gives an empty cell.
+
+        Raises:
+            UserError: when the file cannot be written.
+        """
+        columns, rows = self._read()
+        new = [name for name in row if name not in columns]
+        if new:
+            self._rewrite(columns + new, [*rows, _cells(row)])
+            return
+        with atomic_io.writing(self.path, _FREE), self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, columns).writerow(_cells(row))
+
+    def keep_before(self, epoch: int) -> None:
+        """Drop the rows of this epoch and later, which a resumed run writes anew.
+
+        Raises:
+            UserError: when the file cannot be written.
+        """
+        columns, rows = self._read()
+        if columns:
+            self._rewrite(columns, [row for row in rows if int(row["epoch"]) < epoch])
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return the rows as text, column name to cell."""
+        return self._read()[1]
+
+    def _read(self) -> tuple[list[str], list[dict[str, str]]]:
+        """Return columns and rows, without a last line that a kill left unfinished."""
+        if not self.path.exists():
+            return [], []
+        text = self.path.read_text(encoding="utf-8")
+        reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
+        return list(reader.fieldnames or []), list(reader)
+
+    def _rewrite(self, columns: list[str], rows: list[dict[str, str]]) -> None:
+        with atomic_io.writing(self.path, _FREE), atomic_io.replacing(self.path) as part:
+            with part.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, columns)
+                writer.writeheader()
+                writer.writerows(rows)
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _cell(value) for name, value in row.items()}
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

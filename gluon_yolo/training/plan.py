@@ -1,0 +1,32 @@
+"""Plan: what an epoch of a training is, and what the whole of it, in a line."""
+
+from __future__ import annotations
+
+from gluon_yolo.text import counted
+from gluon_yolo.training.config import TrainSettings
+
+
+def plan(settings: TrainSettings, batches: int, pictures: int, validated: int) -> str:
+    """Say what an epoch is, and what the training.
+
+    Args:
+        settings: of the run.
+        batches: of an epoch.
+        pictures: to train on.
+        validated: pictures to validate on.
+    """
+    size, shown = settings.batch_size, batches * settings.batch_size
+    noun = "training picture" if pictures == 1 else "training pictures"
+    of = f"{shown:,} of {pictures:,} {noun}"
+    if shown == pictures:
+        of = f"{'the' if pictures == 1 else 'all'} {pictures:,} {noun}"
+    elif shown > pictures:  # fewer than a batch: they come again, in the same order
+        times, rest = divmod(shown, pictures)
+        each = "the" if pictures == 1 else "each of"
+        of = f"{each} {pictures:,} {noun} {times:,}{f' or {times + 1:,}' if rest else ''} times"
+    epoch = f"an epoch: {counted(batches, 'batch', form=',')} of {size}, {of}"
+    every = "each epoch" if settings.val_interval == 1 else f"every {settings.val_interval} epochs"
+    epochs = counted(settings.epochs, "epoch", "epochs", form=",")
+    training = f"the training: {epochs}, {counted(settings.epochs * batches, 'batch', form=',')}"
+    on = counted(validated, "picture", form=",")
+    return f"{epoch}; {training}; validated after {every} on {on}"

@@ -1,0 +1,192 @@
+"""Start: from settings to a network on its devices, with the weights that training begins from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from gluon_yolo.data import anchors
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference.model_record import weights_file
+from gluon_yolo.losses.terms import choose_box_loss
+from gluon_yolo.models.build import Architecture
+from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.mxnet_compat import mx
+from gluon_yolo.spec import Anchors, DetectionSpec
+from gluon_yolo.training.config import BACKBONE_WEIGHTS, TrainSettings
+from gluon_yolo.weights.load import Loaded, load_pretrained, load_weights, structural_parameters
+
+_POOR_IOU, _POOR_RECALL = 0.6, 0.9
+_GAIN = 0.03  # what other anchors must promise to be worth a word where these are poor,
+_LARGE_GAIN = 0.1  # and where they are not
+
+
+def build_network(
+    architecture: Architecture,
+    settings: TrainSettings,
+    class_names: Sequence[str],
+    contexts: Sequence[mx.Context],
+) -> DetectionNetwork:
+    """Build the network that a run asks for, with random weights drawn from the run's seed.
+
+    Args:
+        architecture: of the network.
+        settings: anchors, normalisation and seed; its sizes and its box loss are held to the network.
+        class_names: of the data.
+        contexts: the devices to initialize on.
+
+    Raises:
+        UserError: for anchors, an input size or a box loss that do not suit the network.
+    """
+    norm = "sync" if settings.syncbn else "frozen" if settings.freeze_bn else "bn"
+    net = architecture.build(class_names, settings.anchors, norm, len(contexts))
+    _check_sizes(net, "--data-shape", [settings.data_shape])
+    _check_sizes(net, "--random-shapes", settings.random_shapes if settings.random_shape else [])
+    choose_box_loss(net.spec, settings.box_loss)
+    net.initialize_weights(ctx=list(contexts), seed=settings.seed)
+    return net
+
+
+def _check_sizes(net: DetectionNetwork, flag: str, sizes_hw: Sequence[tuple[int, int]]) -> None:
+    stride = net.spec.max_stride
+    for size_hw in sizes_hw:
+        if any(side % stride for side in size_hw):
+            size = "x".join(map(str, size_hw))
+            raise UserError(f"{flag} {size}: both sides must be multiples of {stride} for {net.zoo_name}")
+
+
+class Origin(NamedTuple):
+    """Where the weights that a training begins from are from.
+
+    Args:
+        line: says what was taken from where.
+        fresh: the parameters, by their place in the network, that hold what they were initialized with.
+    """
+
+    line: str
+    fresh: tuple[str, ...] = ()
+
+
+def load_starting_weights(net: DetectionNetwork, settings: TrainSettings) -> Origin:
+    """Give a network the weights that a run starts from.
+
+    Raises:
+        UserError: for weights that are missing, or are of another network.
+    """
+    if settings.weights:
+        path = weights_file(Path(settings.weights))
+        loaded = _same_network(net, load_weights(net, path, partial=True))
+        return Origin(f"weights: {loaded}", loaded.fresh)
+    if settings.pretrained:
+        loaded = load_pretrained(net)
+        return Origin(f"weights: {loaded}", loaded.fresh)
+    everything = tuple(structural_parameters(net))
+    if settings.pretrained_base == "no":
+        return Origin("weights: random", everything)
+    if settings.pretrained_base not in BACKBONE_WEIGHTS:
+        path = weights_file(Path(settings.pretrained_base))
+        loaded = load_weights(net, path, partial=True, backbone_only=True)
+        return Origin(f"backbone: {_same_network(net, loaded)}", loaded.fresh)
+    try:
+        loaded = load_pretrained(net, backbone_only=True)
+    except UserError as error:
+        if settings.pretrained_base == "yes":
+            raise
+        return Origin(f"weights: random, which takes more epochs: {error}", everything)
+    return Origin(f"backbone: {loaded}", loaded.fresh)
+
+
+def _same_network(net: DetectionNetwork, loaded: Loaded) -> Loaded:
+    """Return the report of weights that were loaded as far as they fit.
+
+    Raises:
+        UserError: when most of the file did not fit: what did, fits by accident.
+    """
+    used, unused = len(loaded.taken) + len(loaded.adapted), len(loaded.left_out)
+    if used < unused:
+        raise UserError(
+            f"{loaded.source}: weights of another network than {net.zoo_name}: {used} of its {used + unused} "
+            "parameters fit; ask for that network with --network, or start without --weights"
+        )
+    return loaded
+
+
+def found_anchors(architecture: Architecture, data: Dataset, settings: TrainSettings) -> Anchors:
+    """Return anchors found by k-means on the training pictures at the run's size, as many as the network has.
+
+    Raises:
+        UserError: the pictures have too few different boxes.
+    """
+    sizes = anchors.box_sizes(data, settings.data_shape, settings.fit)
+    spec = architecture.spec
+    return anchors.by_level(anchors.find_anchors(sizes, sum(spec.anchors_per_level)), spec.num_levels)
+
+
+def better_anchors(
+    architecture: Architecture, data: Dataset, settings: TrainSettings
+) -> tuple[Anchors, str] | None:
+    """Return anchors that suit the training pictures better than the network's own, and a line for the log.
+
+    They are found level by level (:func:`gluon_yolo.data.anchors.refine_anchors`); None where they do not
+    gain 0.1 of the mean best IoU, or levels have too different numbers of anchors for it.
+    """
+    sizes = anchors.box_sizes(data, settings.data_shape, settings.fit)
+    if not len(sizes):
+        return None
+    own = architecture.spec
+    found = anchors.refine_anchors(sizes, own.anchors)
+    before = anchors.mean_best_iou(sizes, own.flat_anchors)
+    after = anchors.mean_best_iou(sizes, np.array([anchor for level in found for anchor in level]))
+    counts = tuple(map(len, found))
+    if after < before + _LARGE_GAIN or counts != tuple(own.anchors_per_level):
+        return None
+    return found, (
+        f"anchors: found on the training pictures, level by level: mean best IoU {after:.3f} in the place of "
+        f"{before:.3f}; --anchors own keeps the network's"
+    )
+
+
+def anchor_lines(spec: DetectionSpec, data: Dataset, settings: TrainSettings) -> list[str]:
+    """Say how well a network's anchors suit the data, and, where they do not, how to get better ones.
+
+    Poor is a mean best IoU below 0.6, about what hand-picked anchors gave Redmon & Farhadi (2017, table 1:
+    60.9 for nine, 67.2 for as many found by k-means), or a recall below 0.9. Others are worth a word
+    as well where k-means gains 0.1 of the mean best IoU.
+
+    Args:
+        spec: of the network.
+        data: the training pictures.
+        settings: the input's size, and how pictures are brought to it.
+    """
+    sizes = anchors.box_sizes(data, settings.data_shape, settings.fit)
+    if not len(sizes):
+        return []
+    iou, recall = _quality(sizes, spec.flat_anchors)
+    shape = "x".join(map(str, settings.data_shape))
+    count = len(spec.flat_anchors)
+    lines = [
+        f"anchors: {count}, mean best IoU {iou:.3f}, recall {recall:.3f} on the training boxes at {shape}"
+    ]
+    poor = iou < _POOR_IOU or recall < _POOR_RECALL
+    if not poor and iou + _LARGE_GAIN > 1:
+        return lines
+    try:
+        better_iou, better_recall = _quality(sizes, anchors.find_anchors(sizes, count))
+    except UserError:  # fewer different boxes than anchors
+        return lines
+    found = f"found ones would have {better_iou:.3f} and {better_recall:.3f}"
+    how = "start a run with --anchors auto, or see `gluon-yolo data anchors`"
+    if poor and (better_iou > iou + _GAIN or better_recall > recall + _GAIN):
+        lines.append(f"anchors: these suit the data poorly; {found}: {how}")
+    elif better_iou >= iou + _LARGE_GAIN:
+        lines.append(f"anchors: {found}: {how}")
+    return lines
+
+
+def _quality(sizes: np.ndarray, flat_anchors: np.ndarray) -> tuple[float, float]:
+    """Return the mean best overlap, and the best possible recall."""
+    return anchors.mean_best_iou(sizes, flat_anchors), anchors.recall(sizes, flat_anchors)

@@ -1,0 +1,152 @@
+"""TrainStep: one batch through network, losses, gradients and update, on one device or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable
+
+import numpy as np
+
+from gluon_yolo import parameter_io
+from gluon_yolo.data.loading.loader import Batch
+from gluon_yolo.losses import make_loss
+from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.models.layers import fuse_for_training
+from gluon_yolo.mxnet_compat import autograd, gluon, mx, nd
+from gluon_yolo.training.data_parallel import split_batch
+from gluon_yolo.weights.load import structural_parameters
+
+_NO_DECAY = (".gamma", ".beta", ".bias")
+
+
+class NotFinite(Exception):
+    """A batch gave a loss that is no number; the weights were not touched by it."""
+
+    def __init__(self, batch: Batch, names: Sequence[str], losses: np.ndarray):
+        """Put the losses by name and the batch's pictures into the message."""
+        numbers = ", ".join(f"{name} {value:g}" for name, value in zip(names, losses))
+        super().__init__(f"the loss is not finite ({numbers}) on the batch of: {', '.join(batch.names)}")
+
+
+class TrainStep:
+    """Trains a network by stochastic gradient descent, a batch at a time.
+
+    Args:
+        net: initialized on all devices.
+        contexts: the devices; a batch is split evenly over them.
+        momentum: of the descent.
+        wd: weight decay.
+        no_wd: spare biases and batch normalisation from weight decay.
+        label_smooth: as :func:`gluon_yolo.losses.make_loss` takes it.
+        box_loss: as :func:`gluon_yolo.losses.make_loss` takes it.
+        loss_scale: factor of the gradients on their way back, undone in the update: keeps small ones from
+            vanishing in a network of half precision.
+
+    Attributes:
+        loss: of the network's spec; its ``names`` are those of the losses.
+
+    Raises:
+        UserError: for a box loss that does not fit the network.
+        ValueError: when ``loss_scale`` is not above 0.
+    """
+
+    def __init__(
+        self,
+        net: DetectionNetwork,
+        contexts: Sequence[mx.Context],
+        momentum: float = 0.9,
+        wd: float = 0.0005,
+        no_wd: bool = False,
+        label_smooth: float = 0.0,
+        box_loss: str = "auto",
+        loss_scale: float = 1.0,
+    ):
+        """Hybridize network and losses, and make the optimizer."""
+        if not 0 < loss_scale < float("inf"):
+            raise ValueError(f"loss_scale: expected a number above 0, got {loss_scale}")
+        self.net = net
+        self.contexts = list(contexts)
+        self.loss_scale = loss_scale
+        self.loss = make_loss(net.spec, box_loss, label_smooth)
+        self.loss.initialize(ctx=self.contexts)
+        # Two graphs: the number of objects changes from batch to batch, and only the losses have to plan anew
+        # for it.
+        if self.contexts[0].device_type == "cpu":
+            fuse_for_training(net)
+        net.hybridize(static_alloc=True)
+        # Its graph is that of the first call, and a training's is another than an inference's, which mxnet's
+        # CPU kernels cannot train: made here, nobody who calls the network first makes the other one.
+        with autograd.record():
+            net._get_graph(nd.zeros((1, 1, 1, 3), dtype="uint8"))
+        self.loss.hybridize()
+        parameters = structural_parameters(net)
+        if no_wd:
+            for name, parameter in parameters.items():
+                if name.endswith(_NO_DECAY):
+                    parameter.wd_mult = 0.0
+        self.trainer = gluon.Trainer(
+            {p.name: p for p in parameters.values() if p.grad_req != "null"},
+            "sgd",
+            {"learning_rate": 0.0, "momentum": momentum, "wd": wd},
+            kvstore="device" if self.contexts[0].device_type == "gpu" else "local",
+        )
+        self._threads = [ThreadPoolExecutor(1) for _ in self.contexts[1:]]
+
+    def __call__(self, batch: Batch, learning_rate: float) -> np.ndarray:
+        """Train on one batch.
+
+        Args:
+            batch: its size divides by the number of devices.
+            learning_rate: of this step.
+
+        Returns:
+            The losses of ``loss.names``, means over the batch's pictures.
+
+        Raises:
+            NotFinite: before anything is changed.
+        """
+        parts = split_batch((batch.pictures, batch.targets), self.contexts)
+        losses = self._on_each_device(self._forward, parts)
+        numbers = np.concatenate([nd.stack(*part).asnumpy() for part in losses], axis=1).mean(axis=1)
+        if not np.isfinite(numbers).all():
+            raise NotFinite(batch, self.loss.names, numbers)
+        self._on_each_device(self._backward, [(part,) for part in losses])
+        self.trainer.set_learning_rate(learning_rate)
+        self.trainer.step(len(batch.pictures) * self.loss_scale)
+        return numbers
+
+    def _forward(self, pixels: nd.NDArray, targets: nd.NDArray) -> list[nd.NDArray]:
+        """Return one device's losses, each (B / D,), ready for the backward pass."""
+        with autograd.record():
+            return list(self.loss(*self.net(pixels), targets))
+
+    def _backward(self, losses: list[nd.NDArray]) -> None:
+        """Send one device's losses back through the network, ``loss_scale`` times."""
+        autograd.backward(losses, [nd.full(loss.shape, self.loss_scale, ctx=loss.context) for loss in losses])
+
+    def _on_each_device(self, function: Callable[..., Any], parts: Sequence[Sequence[Any]]) -> list[Any]:
+        """Call ``function(*part)`` for the part of each device in turn, each device from a thread of its own.
+
+        mxnet keeps temporary space by calling thread. CPU devices that are driven by one thread share it, and
+        a SyncBN that waits for the other device then holds what the other needs to get there: both wait for
+        ever.
+        """
+        results = [function(*parts[0])]
+        for thread, part in zip(self._threads, parts[1:]):
+            results.append(thread.submit(function, *part).result())
+        return results
+
+    def is_finite(self) -> bool:
+        """Say whether every parameter and statistic is made of finite numbers."""
+        arrays = map(parameter_io.array, structural_parameters(self.net).values())
+        return all(np.isfinite(array).all() for array in arrays)
+
+    def share_statistics(self) -> None:
+        """Give every device the mean of the devices' running statistics: what is scored is what is saved."""
+        if len(self.contexts) == 1:
+            return
+        for name, parameter in structural_parameters(self.net).items():
+            if name.endswith((".running_mean", ".running_var")):
+                copies = [copy.asnumpy() for copy in parameter.list_data()]
+                parameter.set_data(nd.array(np.mean(copies, axis=0)))

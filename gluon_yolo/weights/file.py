@@ -1,0 +1,215 @@
+"""WeightsFile: what a weights file of any kind holds, and what it says of the network it came from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import struct
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.mxnet_compat import mx
+from gluon_yolo.spec import Anchors, DetectionSpec
+from gluon_yolo.weights import collected_names, gluoncv, placeholder
+from gluon_yolo.weights.readers import reader_of
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightsFile:
+    """The contents of a file.
+
+    Args:
+        path: the file.
+        values: arrays under our names; those that have no place here, under their own.
+        is_foreign: whether another program wrote it.
+        class_names: of the network in it; None when nothing tells them.
+        anchors: of the network in it, by ascending stride; None when nothing tells them.
+        anchors_per_level: how many these are, which more files tell.
+        left_out: what in the file is not among the values, each with the reason.
+        misfit: why they are not the whole network, where more than names and shapes tells.
+    """
+
+    path: Path
+    values: dict[str, np.ndarray]
+    is_foreign: bool
+    class_names: tuple[str, ...] | None
+    anchors: Anchors | None
+    anchors_per_level: tuple[int, ...] | None = None
+    left_out: tuple[str, ...] = ()
+    misfit: str | None = None
+
+    @classmethod
+    def read(cls, path: Path, net: DetectionNetwork) -> WeightsFile:
+        """Read a file: ours, GluonCV's, or of a kind that the network has a reader for.
+
+        Args:
+            path: the file.
+            net: what it is to be for.
+
+        Raises:
+            UserError: when it is absent, damaged, holds no named arrays, or is of a kind that this network
+                cannot read.
+        """
+        if not path.is_file():
+            raise UserError(f"{path}: no such weights file; give a weights file or a run's folder")
+        kind = _kind(path, net)
+        if kind == "params":
+            return cls._read_params(path, net)
+        reader = reader_of(kind, net)
+        if reader is None:
+            raise UserError(
+                f"{path}: looks like {_KINDS[kind]}, which is no use to {net.zoo_name}; {_ADVICE[kind]}"
+            )
+        foreign = reader(path, net)
+        return cls(
+            path,
+            foreign.values,
+            True,
+            None,
+            foreign.anchors,
+            foreign.anchors_per_level,
+            foreign.left_out,
+            foreign.misfit,
+        )
+
+    @classmethod
+    def _read_params(cls, path: Path, net: DetectionNetwork) -> WeightsFile:
+        """Read a file of mxnet's; GluonCV counts levels from the coarsest."""
+        arrays = _load(path)
+        levels = net.spec.num_levels
+        own = {name: p.name for name, p in net._collect_params_with_prefix().items()}
+        names = _without_path(arrays)
+        if gluoncv.is_gluoncv(names):
+            ours = gluoncv.translate(names, levels)
+            named = {ours.get(name) or name: array for name, array in names.items()}
+            return cls(path, _numbers(path, named), True, None, _gluoncv_anchors(named, levels))
+        if collected_names.is_collected(arrays):
+            if collected_names.is_folded(arrays, own):
+                raise UserError(
+                    f"{path}: holds an exported graph's arrays, with batch norms folded into the "
+                    "convolutions, of which no network can be made again; give the run that it came from"
+                )
+            ours = collected_names.of_ours(list(arrays), own)
+            if not ours:
+                ours = collected_names.of_gluoncv(list(arrays), list(own), levels)
+                named = {ours.get(name, name): array for name, array in arrays.items()}
+                return cls(path, _numbers(path, named), True, None, _gluoncv_anchors(named, levels))
+            names = {ours.get(name, name): array for name, array in arrays.items()}
+        spec = _spec_of_run(path)
+        values = _numbers(path, names)
+        return cls(path, values, False, spec.class_names if spec else None, spec.anchors if spec else None)
+
+
+def _load(path: Path) -> dict[str, mx.nd.NDArray]:
+    """Return the named arrays of a file of mxnet's."""
+    try:
+        arrays = mx.nd.load(str(path))
+    except (mx.MXNetError, ValueError) as error:
+        raise UserError(
+            f"{path}: not a whole MXNet parameter file (truncated, or of another kind); get it anew"
+        ) from error
+    if not isinstance(arrays, dict) or not arrays:
+        raise UserError(f"{path}: holds no named parameters; give a file saved with save_parameters")
+    return arrays
+
+
+def _numbers(path: Path, arrays: Mapping[str, mx.nd.NDArray]) -> dict[str, np.ndarray]:
+    """Return arrays of any precision as float32.
+
+    Raises:
+        UserError: weights are whole numbers.
+    """
+    numbers = {name: _float32(array.asnumpy()) for name, array in arrays.items()}
+    whole = next((name for name, array in numbers.items() if array.dtype.kind in "iu"), None)
+    if whole is not None and whole.endswith("weight"):
+        raise UserError(
+            f"{path}: holds whole numbers ({whole}: {numbers[whole].dtype}), as a quantized model does; give "
+            "the float model that it was made from"
+        )
+    return numbers
+
+
+def _float32(array: np.ndarray) -> np.ndarray:
+    if array.dtype == BFLOAT16:
+        return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+    return array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array
+
+
+def _without_path(arrays: Mapping[str, mx.nd.NDArray]) -> dict[str, mx.nd.NDArray]:
+    """Return arrays without what stands before their places, where a larger block held the network."""
+    paths = Counter(match[1] for name in arrays if (match := _PLACE.match(name)))
+    path = max(paths, key=lambda path: paths[path]) if paths else ""
+    return {name[len(path) :] if name.startswith(path) else name: array for name, array in arrays.items()}
+
+
+def _kind(path: Path, net: DetectionNetwork) -> str:
+    """Return what a file is by its first bytes, and where they say nothing, by its name.
+
+    Raises:
+        UserError: neither says anything, or it is something in the place of weights.
+    """
+    with open(path, "rb") as file:
+        start = file.read(placeholder.LENGTH)
+    placeholder.refuse(path, start)
+    is_pth = start.startswith((b"PK\x03\x04", b"\x80\x02"))  # a zip file, a bare pickle
+    if is_pth or path.suffix in (".pth", ".pt"):
+        return "pth"
+    if start.startswith(_PARAMS):
+        return "params"
+    version = struct.unpack("<iii", start[:12]) if len(start) >= 12 else (-1,)
+    if all(0 <= part <= _NEWEST for part in version) or path.suffix == ".weights":
+        return "darknet"
+    if path.suffix in ("", ".params"):
+        return "params"
+    if reader_of("darknet", net):
+        return "darknet"  # whose reader says what is wrong
+    raise UserError(
+        f"{path}: is no weights file that is read here: neither ours or GluonCV's (.params), nor darknet's "
+        "(.weights), nor Yolo-FastestV2's (.pth)"
+    )
+
+
+# How places in GluonCV's networks and in ours begin, and what may stand before.
+_PLACE = re.compile(
+    r"((?:\w+\.)*?)(stages|features|yolo_blocks|yolo_outputs|transitions|backbone|neck|heads|layer\d+)\."
+)
+BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # as mxnet knows it
+_PARAMS = (0x112).to_bytes(8, "little")  # how mxnet's lists of arrays begin
+EXPORTED = "-0000.params"
+_NEWEST = 9999  # above every number of darknet's versions
+_KINDS = {"pth": "a PyTorch file", "darknet": "darknet weights"}
+_ADVICE = {
+    "pth": "such files are read for yolo_fastestv2",
+    "darknet": "name its cfg with --network FILE.cfg, or yolo3_darknet53",
+}
+
+
+def _spec_of_run(path: Path) -> DetectionSpec | None:
+    """Return the spec of the run or the exported model that a parameter file is of, if it is of one."""
+    exported = path.with_name(f"{path.name[: -len(EXPORTED)]}.json") if path.name.endswith(EXPORTED) else None
+    records = [folder / "model.json" for folder in list(path.resolve().parents)[:3]]
+    for record in [exported, *records] if exported else records:
+        try:
+            return DetectionSpec.from_dict(json.loads(record.read_text("utf-8"))["spec"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # no such file here, or another program's
+    return None
+
+
+def _gluoncv_anchors(values: Mapping[str, mx.nd.NDArray], levels: int) -> Anchors | None:
+    """Return the anchors that GluonCV keeps among a detector's parameters, coarsest level first."""
+    stored = [values.get(f"yolo_outputs.{levels - 1 - level}.anchors") for level in range(levels)]
+    return (
+        tuple(
+            tuple(map(tuple, level.asnumpy().astype(np.float64).reshape(-1, 2).tolist()))
+            for level in stored
+            if level is not None
+        )
+        or None
+    )

@@ -1,0 +1,144 @@
+"""Pictures of any kind, in files and in arrays, become (H, W, 3) uint8; what cannot is refused."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_yolo.data.images.array import as_picture
+from gluon_yolo.data.images.read import read_picture
+from gluon_yolo.data.quality.report import BadFile
+from gluon_yolo.errors import UserError
+from tests.random_model import random_picture
+
+RGB = random_picture(20, 30)
+GREY = np.ascontiguousarray(RGB[:, :, 0])
+OF_GREY = np.repeat(GREY[:, :, None], 3, axis=2)
+BITS = GREY > 127
+
+ARRAYS = {
+    "as it is": (RGB, RGB),
+    "grey": (GREY, OF_GREY),
+    "grey with an axis": (GREY[:, :, None], OF_GREY),
+    "with opacity": (np.dstack([RGB, GREY]), RGB),
+    "16 bit": (RGB.astype(np.uint16) * 257, RGB),
+    "16 bit, rounded down": (np.full((2, 2), 0x12FF, np.uint16), np.full((2, 2, 3), 0x12, np.uint8)),
+    "16 bit grey": (GREY.astype(np.uint16) * 256, OF_GREY),
+    "float": (RGB.astype(np.float32) / 255, RGB),
+    "double": (GREY / 255.0, OF_GREY),
+    "16 bit, opaque": (np.dstack([RGB, GREY]).astype(np.uint16) * 257, RGB),
+    "16 bit, black": (np.zeros((2, 2), np.uint16), np.zeros((2, 2, 3), np.uint8)),
+    "bits": (BITS, OF_GREY * 0 + (BITS * 255).astype(np.uint8)[:, :, None]),
+    "one pixel": (RGB[:1, :1], RGB[:1, :1]),
+    "a view": (RGB[::-2, ::3], RGB[::-2, ::3]),
+}
+
+
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_arrays(kind):
+    given, expected = ARRAYS[kind]
+    before = given.copy()
+    picture = as_picture(given)
+    assert picture.dtype == np.uint8 and picture.shape == expected.shape and (picture == expected).all()
+    assert (given == before).all()
+
+
+def test_a_picture_is_not_copied():
+    assert as_picture(RGB) is RGB or np.shares_memory(as_picture(RGB), RGB)
+
+
+@pytest.mark.parametrize(
+    "array, message",
+    [
+        (RGB.transpose(2, 0, 1), r"channels come first: transpose it to \(1, 2, 0\)"),
+        (RGB[None], r"array \(1, 20, 30, 3\) of uint8; expected \(H, W\)"),
+        (RGB[:, :, :2], r"array \(20, 30, 2\) of uint8; expected \(H, W\)"),
+        (RGB[0, 0], r"array \(3,\) of uint8; expected \(H, W\)"),
+        (RGB[:0], "it has no pixels"),
+        (RGB.astype(np.int64), "of int64; expected uint8, uint16, bool, or floating-point numbers"),
+        (RGB.astype(np.float32), "with values 15 to 235; floating-point pixels must be within 0 and 1"),
+        (RGB / -255.0, "must be within 0 and 1"),
+        (np.full((2, 2), np.nan), "with values nan to nan"),
+        (np.full((2, 2), "red"), "expected uint8"),
+        (RGB.astype(np.int32), r"of int32; .*; of 0..255 give array.astype\(np.uint8\)"),
+        (
+            RGB.astype(np.uint16) * 16,
+            r"with values up to 3760, where 65535 is white: all but black. Of 12 bits give",
+        ),
+        (RGB.astype(np.uint16), r"of uint16 with values up to 235, where 65535 is white"),
+    ],
+)
+def test_what_is_no_picture(array, message):
+    with pytest.raises(UserError, match=message):
+        as_picture(array)
+
+
+def encoded(suffix, picture, *options):
+    return cv2.imencode(suffix, picture, list(options))[1].tobytes()
+
+
+def upside(picture):
+    """A JPEG that says that it is to be turned by 180 degrees (EXIF orientation 3)."""
+    data = encoded(".jpg", picture, cv2.IMWRITE_JPEG_QUALITY, 100)
+    tiff = b"II*\0\x08\0\0\0" + b"\x01\0" + b"\x12\x01\x03\0\x01\0\0\0\x03\0\0\0" + b"\0\0\0\0"
+    segment = b"Exif\0\0" + tiff
+    return data[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + data[2:]
+
+
+BGR = RGB[:, :, ::-1]
+WIDE = BGR.astype(np.uint16) * 257
+FILES = {
+    "grey.png": (encoded(".png", GREY), OF_GREY, 0),
+    "grey.jpg": (encoded(".jpg", GREY, cv2.IMWRITE_JPEG_QUALITY, 100), OF_GREY, 8),
+    "opacity.png": (encoded(".png", np.dstack([BGR, GREY])), RGB, 0),
+    "16bit.png": (encoded(".png", WIDE), RGB, 0),
+    "16bit_grey.png": (encoded(".png", GREY.astype(np.uint16) * 257), OF_GREY, 0),
+    "16bit.tif": (encoded(".tif", WIDE), RGB, 0),
+    "8bit.tiff": (encoded(".tiff", BGR), RGB, 0),
+    "bits.png": (
+        encoded(".png", BITS.astype(np.uint8) * 255, cv2.IMWRITE_PNG_BILEVEL, 1),
+        np.repeat(BITS.astype(np.uint8)[:, :, None] * 255, 3, axis=2),
+        0,
+    ),
+    "one.png": (encoded(".png", BGR[:1, :1]), RGB[:1, :1], 0),
+    "turned.jpg": (upside(BGR), RGB[::-1, ::-1], 60),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files(name, tmp_path):
+    data, expected, tolerance = FILES[name]
+    (tmp_path / name).write_bytes(data)
+    picture = read_picture(tmp_path / name)
+    assert picture.dtype == np.uint8 and picture.shape == expected.shape
+    assert np.abs(picture.astype(int) - expected).max() <= tolerance
+
+
+def test_palette(tmp_path):
+    """Written by hand: two rows of an 8-bit palette of red and blue."""
+    import struct
+    import zlib
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 3, 2, 8, 3, 0, 0, 0)
+    colours = bytes([255, 0, 0, 0, 0, 255])
+    rows = zlib.compress(bytes([0, 0, 1, 0, 0, 1, 0, 1]))
+    parts = (chunk(b"IHDR", header), chunk(b"PLTE", colours), chunk(b"IDAT", rows), chunk(b"IEND", b""))
+    (tmp_path / "palette.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    red, blue = [255, 0, 0], [0, 0, 255]
+    assert read_picture(tmp_path / "palette.png").tolist() == [[red, blue, red], [blue, red, blue]]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".bmp", ".webp"])
+@pytest.mark.parametrize("kept", [0, 0.5, 0.98])
+def test_cut_short(suffix, kept, tmp_path):
+    data = encoded(suffix, random_picture(96, 96)[:, :, ::-1])
+    path = tmp_path / f"cut{suffix}"
+    path.write_bytes(data[: int(len(data) * kept)])
+    named = "(no picture at all|a (WebP|TIFF) of a sort that OpenCV)"
+    message = "the file is empty" if not kept else f"damaged, cut short, or {named}"
+    with pytest.raises(BadFile, match=f"cut{suffix}: cannot read the picture: {message}"):
+        read_picture(path)

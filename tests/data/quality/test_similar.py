@@ -1,0 +1,115 @@
+"""Similar pictures: the same in other files, and what is another picture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.quality.report import BadFile, Report
+from gluon_yolo.data.quality.similar import groups, look_at
+from gluon_yolo.data.synthetic import draw_scene
+from gluon_yolo.detections import Detections
+
+
+def scene(seed, size_hw=(300, 400)):
+    return draw_scene(np.random.default_rng(seed), size_hw)[0]
+
+
+def scaled(picture, scale):
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def jpeg(picture, quality=92):
+    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def png(picture):
+    return cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+
+
+def grouped(folder, files, **options):
+    """Write the files, and return for each the first that it is the same as."""
+    names, sizes = [], []
+    for number, data in enumerate(files):
+        (folder / str(number)).write_bytes(data)
+        names.append(str(folder / str(number)))
+        sizes.append(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape[:2])
+    data = PictureFiles(("a",), names, sizes, [Detections.empty()] * len(names), Report("files"))
+    return groups(look_at([(data, index) for index in range(len(data))], "looking"), **options).tolist()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_picture_in_other_files(tmp_path, seed):
+    picture, large = scene(seed), scene(seed + 50, (900, 1300))
+    files = [jpeg(picture), jpeg(picture), png(picture), jpeg(picture, 25), jpeg(scaled(picture, 0.5), 80)]
+    files += [jpeg(large), jpeg(scaled(large, 0.4)), png(large)]
+    assert grouped(tmp_path, files) == [0, 0, 0, 0, 0, 5, 5, 5]
+    assert grouped(tmp_path, files, identical_only=True) == [0, 0, 2, 3, 4, 5, 6, 7]
+
+
+def test_other_pictures(tmp_path):
+    picture = scene(3)
+    moved = picture.copy()
+    moved[100:130, 200:230] = (250, 20, 20)  # something came before a still camera
+    brighter = np.clip(picture.astype(int) + 30, 0, 255).astype(np.uint8)
+    wide = cv2.resize(picture, (600, 300))
+    others = [picture, moved, brighter, picture[:, ::-1], np.ascontiguousarray(picture[20:, 20:]), wide]
+    assert grouped(tmp_path, [png(other) for other in others]) == [0, 1, 2, 3, 4, 5]
+    assert grouped(tmp_path, [png(scene(seed)) for seed in range(30)]) == list(range(30))
+
+
+def test_pictures_without_contrast_are_compared_by_their_bytes(tmp_path):
+    grey = np.full((80, 80, 3), 100, dtype=np.uint8)
+    other = grey.copy()
+    other[40, 40] = 103
+    assert grouped(tmp_path, [png(grey), png(other), png(grey)]) == [0, 1, 0]
+
+
+def test_by_way_of_others(tmp_path):
+    """A is like B, and B is C's bytes."""
+    picture = scene(4)
+    assert grouped(tmp_path, [jpeg(picture, 30), jpeg(picture), png(picture), jpeg(picture)]) == [0] * 4
+
+
+def darkened(picture, number):
+    return np.clip(picture * (1 - 0.006 * number), 0, 255).astype(np.uint8)
+
+
+def test_frames_of_a_slow_video(tmp_path):
+    """Each looks like the one before, and the last is not like the first."""
+    files = [png(darkened(scene(3), number)) for number in range(20)]
+    assert grouped(tmp_path, files) == [0] * 20
+    first = grouped(tmp_path, files, chained=False)
+    assert len(set(first)) > 3 and first == sorted(first) and all(first[each] == each for each in first)
+
+
+def test_each_is_like_the_first_of_its_group(tmp_path):
+    picture = scene(3)
+    files = [png(darkened(picture, n)) for n in (0, 2, 4, 6)] + [jpeg(picture), png(darkened(picture, 4))]
+    pairs = {}
+    for one, two in ((0, 1), (0, 2), (1, 2), (2, 3)):
+        (tmp_path / f"{one}{two}").mkdir()
+        pairs[one, two] = grouped(tmp_path / f"{one}{two}", [files[one], files[two]])[1] == 0
+    assert pairs == {(0, 1): True, (0, 2): False, (1, 2): True, (2, 3): True}
+    assert grouped(tmp_path, files, chained=False) == [0, 0, 2, 2, 0, 2]
+    assert grouped(tmp_path, files) == [0] * 6
+
+
+def test_whether_pictures_agree_is_asked(tmp_path):
+    files = [jpeg(scene(4)), png(scene(4)), jpeg(scene(4)), png(scene(4))]
+    asked = []
+
+    def agree(one, two):
+        asked.append((one, two))
+        return False
+
+    assert grouped(tmp_path, files, chained=False, agree=agree) == [0, 1, 0, 1]
+    assert asked == [(0, 1)]  # the same bytes need no asking
+
+
+def test_what_cannot_be_read_is_like_nothing():
+    bad = BadFile("a.jpg", "gone", "missing-picture")
+    assert groups([bad, bad]).tolist() == [0, 1]
+    assert groups([]).tolist() == []

@@ -1,0 +1,112 @@
+"""Judge: what a network loses against another, by labels or by what the network in float finds."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gluon_yolo.cli.quantize_report import Row, say
+from gluon_yolo.data.subset import Chosen
+from gluon_yolo.detections import Detections
+from gluon_yolo.errors import UserError
+from gluon_yolo.evaluation.accuracy_drop import Judge, found_by
+from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.spec import DetectionSpec
+from tests.evaluation.test_evaluate import SIZE_HW, Squares, find_the_bright_part
+
+pytest.importorskip("pycocotools")
+
+SPEC = DetectionSpec(("circle", "square"))  # the data's, in another order
+SQUARE = SPEC.class_names.index("square")
+
+
+def network(class_id: int, shift: float = 0.0, score: float = 0.9):
+    """A network that sees the bright part of each picture, takes it for a class, and puts it somewhere."""
+
+    def see(pixels):
+        boxes = np.stack([one.boxes for one in find_the_bright_part(pixels)]) + np.float32(shift)
+        scores = np.zeros((len(pixels), 1, SPEC.num_classes), np.float32)
+        scores[:, 0, class_id] = score
+        return boxes, scores
+
+    return see
+
+
+@pytest.mark.parametrize(
+    ("class_id", "shift", "expected"),
+    [
+        (SQUARE, 0, 0.0),
+        (SQUARE, 100, 100.0),  # beside the squares
+        (1 - SQUARE, 0, 100.0),  # all for circles
+    ],
+)
+@pytest.mark.parametrize("mode", ["resize", "letterbox"])
+def test_lost(class_id, shift, expected, mode):
+    judge = Judge(network(SQUARE), Squares(6), SPEC, SIZE_HW, Fit(mode))
+    assert judge.lost(judge(network(class_id, shift))) == pytest.approx(expected)
+
+
+def test_which_numbers_decide():
+    """A box that is a little off counts at an IoU of 0.5, and less for COCO, which asks for up to 0.95."""
+    off = network(SQUARE, 2.0)
+    judge = Judge(network(SQUARE), Squares(6), SPEC, SIZE_HW, Fit())
+    numbers = judge(off)
+    assert judge.keys == ("VOC07_mAP50", "AP") and numbers["VOC07_mAP50"] == 1
+    lost = 100 * (judge.baseline["AP"] - numbers["AP"])
+    assert judge.lost(numbers) == pytest.approx(lost) and 5 < lost < 80
+    worse = {**numbers, "VOC07_mAP50": 0.1}
+    assert judge.lost(worse) == pytest.approx(90)
+    judge = Judge(network(SQUARE), Squares(6), SPEC, SIZE_HW, Fit(), coco=True)
+    assert judge.keys == ("AP",) and judge.lost(worse) < 80
+    better = Judge(off, Squares(6), SPEC, SIZE_HW, Fit(), coco=True)
+    assert better.lost(better(network(SQUARE))) < -5
+
+
+def test_as_many_detections_as_are_asked_for():
+    """Of two places that a network sees the wrong one first."""
+
+    def twice(pixels):
+        boxes, scores = network(SQUARE)(pixels)
+        return np.concatenate([boxes + 90, boxes], axis=1), np.concatenate([scores, scores * 0.9], axis=1)
+
+    for most, expected in ((1, 0.0), (2, 0.5)):
+        judge = Judge(twice, Squares(6), SPEC, SIZE_HW, Fit(), max_detections=most)
+        assert judge.baseline["VOC_mAP50"] == pytest.approx(expected)
+
+
+def test_agreement_with_what_was_found():
+    predictor = Predictor(network(SQUARE, 100), SPEC, SIZE_HW)
+    found = found_by(predictor, Squares(6))
+    judge = Judge(network(SQUARE, 100), found, SPEC, SIZE_HW, Fit(), agreement=True)
+    assert judge.keys == ("VOC_mAP50",) and judge.baseline["VOC_mAP50"] == 1
+    assert judge.lost(judge(network(SQUARE))) == pytest.approx(100)
+
+
+def test_nothing_to_go_by():
+    with pytest.raises(UserError, match="squares: the model in float finds nothing from a score of 0.3 on"):
+        found_by(Predictor(network(SQUARE, score=0.2), SPEC, SIZE_HW), Squares(3))
+    empty = Chosen(Squares(3), range(3), [Detections.empty()] * 3)
+    with pytest.raises(UserError, match="squares: none of its 3 pictures has an object"):
+        Judge(network(SQUARE), empty, SPEC, SIZE_HW, Fit())
+    with pytest.raises(UserError, match="does not know square"):
+        Judge(network(SQUARE), Squares(3), DetectionSpec(("circle",)), SIZE_HW, Fit())
+
+
+@pytest.mark.parametrize("coco", [False, True])
+def test_without_pycocotools_vocs_number_decides(monkeypatch, caplog, coco):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "pycocotools" else find(name)
+    )
+    with caplog.at_level(logging.WARNING, "gluon_yolo"):
+        judge = Judge(network(SQUARE), Squares(6), SPEC, SIZE_HW, Fit(), coco=coco)
+    assert judge.keys == ("VOC07_mAP50",) and "AP" not in judge.baseline
+    assert judge.lost(judge(network(1 - SQUARE))) == pytest.approx(100)
+    assert "COCO's AP is left out, since it needs pycocotools (pip install pycocotools)" in caplog.text
+    rows = [Row("symbol", "mxnet", "float32", "", judge.baseline, 1)]
+    say(Path("out"), {"pictures": {"scoring": 6}, "seconds": 1}, rows, judge.keys, [])

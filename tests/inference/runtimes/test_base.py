@@ -1,0 +1,64 @@
+"""How a runtime's package is imported."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gluon_yolo.errors import MissingDependency
+from gluon_yolo.inference.runtimes import base
+from gluon_yolo.inference.runtimes.base import import_package
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_openvino_reports_to_nobody(tmp_path):
+    """Its reporter is another package, here one that leaves a trace; others may import it later."""
+    pytest.importorskip("openvino", reason="package openvino is not installed")
+    trace = tmp_path / "imported"
+    (tmp_path / "openvino_telemetry").mkdir()
+    (tmp_path / "openvino_telemetry" / "__init__.py").write_text(f"open({str(trace)!r}, 'w').close()")
+    code = (
+        "from pathlib import Path\n"
+        "from gluon_yolo.inference.runtimes.base import import_package\n"
+        "import_package('openvino').Core()\n"
+        f"assert not Path({str(trace)!r}).exists()\n"
+        "import openvino_telemetry\n"
+        f"assert Path({str(trace)!r}).exists()\n"
+    )
+    paths = os.pathsep.join(map(str, (tmp_path, ROOT)))
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": paths})
+
+
+def test_a_package_that_is_missing_is_named():
+    with pytest.raises(MissingDependency, match="no_such_runtime"):
+        import_package("no_such_runtime")
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "isa", "saturates"),
+    [
+        ("x86_64", {"avx512_vnni"}, "", False),
+        ("AMD64", {"avx_vnni"}, "", False),
+        ("x86_64", set(), "", True),
+        ("x86_64", {"avx512_vnni"}, "avx2", True),  # what is there is not used
+        ("x86_64", {"avx512_vnni"}, "AVX512_CORE", True),
+        ("x86_64", {"avx512_vnni"}, "AVX2_VNNI", False),
+        ("x86_64", {"avx512_vnni"}, "DEFAULT", False),
+        ("x86_64", set(), "AVX2_VNNI", True),
+        ("aarch64", set(), "", False),  # whose instructions sum in 32 bits
+    ],
+)
+@pytest.mark.parametrize("name", ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"])
+def test_where_sums_of_int8_saturate(monkeypatch, machine, flags, isa, saturates, name):
+    for one in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        monkeypatch.delenv(one, raising=False)
+    monkeypatch.setenv(name, isa)
+    monkeypatch.setattr(base.platform, "machine", lambda: machine)
+    monkeypatch.setattr(base, "processor_has", lambda asked, cpuinfo: not flags.isdisjoint(asked))
+    assert base.sums_saturate() is saturates
+    assert base.has_vnni() is bool(flags)

@@ -1,0 +1,181 @@
+"""ONNX Runtime and OpenVINO read one file and give the same boxes; they say what is wrong with one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gluon_yolo.errors import MissingDependency, UserError
+from gluon_yolo.export.ir.read_symbol import read_network
+from gluon_yolo.export.verify import compare
+from gluon_yolo.inference.model_record import Graph, ModelFile
+from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.inference.runtimes import base, onnxruntime, openvino
+from tests.inference.several_threads import assert_threads_agree, pictures
+from tests.random_model import random_detector
+
+pytest.importorskip("onnx", reason="package onnx is not installed")
+
+from gluon_yolo.export.onnx.write import CUTS, make_model, write_model  # noqa: E402
+from tests.child import python  # noqa: E402
+
+RUNTIMES = {"onnxruntime": onnxruntime, "openvino": openvino}
+SIZE_HW = (96, 128)
+
+
+@pytest.fixture(scope="module")
+def net():
+    return random_detector()
+
+
+@pytest.fixture(scope="module", params=list(CUTS))
+def folder(net, request, tmp_path_factory):
+    """One file of each cut."""
+    folder = tmp_path_factory.mktemp(request.param)
+    write(net, folder, request.param)
+    return folder
+
+
+@pytest.fixture(params=list(RUNTIMES))
+def runtime(request):
+    pytest.importorskip(request.param, reason=f"package {request.param} is not installed")
+    return RUNTIMES[request.param]
+
+
+def write(net, folder, cut):
+    model = make_model(read_network(net), net.spec, "toy", cut)
+    write_model(model, folder / "toy.onnx")
+
+
+def record_of(net):
+    return ModelFile(
+        "toy", net.zoo_name, net.spec, SIZE_HW, {"onnx": Graph(("toy.onnx",), "raw", ("raw_0",))}
+    )
+
+
+def test_boxes(net, folder, runtime):
+    """Behind suppression too, a Predictor finds what it finds with the network itself."""
+    network = runtime.load(record_of(net), folder)
+    batches = [pictures(1, 96, 128), pictures(2, 64, 96)]
+    if folder.name.startswith("nms"):
+        ours, theirs = Predictor(network, net.spec, SIZE_HW), Predictor.from_block(net, SIZE_HW)
+        for batch in batches:
+            for given, expected in zip(ours.detect_batch(batch), theirs.detect_batch(batch)):
+                assert len(given) == len(expected) > 0
+                assert (given.class_ids == expected.class_ids).all()
+                assert np.allclose(given.boxes, expected.boxes, rtol=1e-4, atol=1e-2)
+                assert np.allclose(given.scores, expected.scores, atol=1e-5)
+    else:
+        found = compare(net, network, batches)
+        assert found.holds, found
+
+
+def test_several_threads(net, tmp_path, runtime):
+    write(net, tmp_path, "decoded")
+    network = runtime.load(record_of(net), tmp_path)
+    assert_threads_agree(network)
+
+
+def test_openvino_request_that_another_thread_took(net, tmp_path, monkeypatch):
+    """Between a look at the free requests and the taking of one, another thread may take it."""
+    pytest.importorskip("openvino", reason="package openvino is not installed")
+
+    class TakenMeanwhile(list):
+        def __bool__(self):
+            return True
+
+    write(net, tmp_path, "decoded")
+    network = openvino.load(record_of(net), tmp_path)
+    compiled, _ = network._compile((1, 64, 64, 3))
+    monkeypatch.setattr(network, "_compile", lambda shape: (compiled, TakenMeanwhile()))
+    assert network(pictures(1, 64, 64))[0].shape == (1, 252, 4)
+
+
+def test_openvino_files_that_are_damaged(net, tmp_path):
+    package = pytest.importorskip("openvino", reason="package openvino is not installed")
+    write(net, tmp_path, "decoded")
+    package.save_model(package.convert_model(tmp_path / "toy.onnx"), tmp_path / "toy.xml")
+    (tmp_path / "toy.bin").write_bytes((tmp_path / "toy.bin").read_bytes()[:1000])
+    with pytest.raises(UserError, match="toy.xml: it or the .bin beside it is damaged; .*--format openvino"):
+        openvino.OpenVINORuntime(tmp_path / "toy.xml", net.spec)
+
+
+def test_results_stay_when_the_next_picture_comes(net, tmp_path, runtime):
+    write(net, tmp_path, "decoded")
+    network = runtime.load(record_of(net), tmp_path)
+    first = network(pictures(1, 64, 64))
+    before = [array.copy() for array in first]
+    network(255 - pictures(1, 64, 64))
+    assert all((array == kept).all() for array, kept in zip(first, before))
+
+
+def test_size_that_suits_no_grid(net, tmp_path, runtime):
+    write(net, tmp_path, "decoded")
+    with pytest.raises(UserError, match="size 64x50: both sides must be multiples of 32"):
+        runtime.load(record_of(net), tmp_path)(pictures(1, 64, 50))
+
+
+def test_no_file(net, tmp_path, runtime):
+    with pytest.raises(UserError, match=r"toy.onnx: no such file; .*--format onnx"):
+        runtime.load(record_of(net), tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0, 1000, -1000])
+def test_damaged_file(net, tmp_path, runtime, kept):
+    write(net, tmp_path, "decoded")
+    whole = (tmp_path / "toy.onnx").read_bytes()
+    (tmp_path / "toy.onnx").write_bytes(whole[:kept])
+    with pytest.raises(UserError, match="toy.onnx: is damaged or no ONNX file"):
+        runtime.load(record_of(net), tmp_path)
+
+
+def test_no_gpu(net, tmp_path, runtime):
+    write(net, tmp_path, "decoded")
+    with pytest.raises(UserError, match="GPU 7"):
+        runtime.load(record_of(net), tmp_path, gpu=7)
+
+
+def test_package_that_is_not_there():
+    with pytest.raises(MissingDependency, match="nowhere is not installed: pip install nowhere"):
+        base.import_package("nowhere")
+
+
+@pytest.mark.parametrize(("asked", "expected"), [("3", 3), ("", None), ("0", None), ("many", None)])
+def test_threads(monkeypatch, asked, expected):
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    monkeypatch.setattr(base, "physical_cores", lambda: 5)
+    assert base.threads() == (expected or 5)
+
+
+def test_outputs_of_something_else(net):
+    with pytest.raises(UserError, match="its outputs are logits"):
+        base.to_boxes({"logits": np.zeros(1)}, net.spec)
+
+
+def test_what_suppression_let_stand():
+    """Two boxes of two classes and a blank row: each has its own class's score alone."""
+    spec = random_detector().spec
+    rows = {
+        "ids": np.array([[[2], [0], [-1]]], np.float32),
+        "scores": np.array([[[0.75], [0.5], [-1]]], np.float32),
+        "bboxes": np.array([[[0, 0, 4, 4], [1, 1, 2, 2], [-1] * 4]], np.float32),
+    }
+    boxes, scores = base.to_boxes(rows, spec)
+    assert (boxes == rows["bboxes"]).all() and scores.tolist() == [[[0, 0, 0.75], [0.5, 0, 0], [0, 0, 0]]]
+    assert scores.dtype == np.float32
+
+
+def test_mxnet_stays_away(net, tmp_path, runtime):
+    write(net, tmp_path, "decoded")
+    record_of(net).write(tmp_path / "toy.json")
+    code = (
+        "import sys, pathlib, numpy as np\n"
+        "sys.modules['mxnet'] = None\n"
+        f"from {runtime.__name__} import load\n"
+        "from gluon_yolo.inference.model_record import ModelFile\n"
+        f"folder = pathlib.Path({str(tmp_path)!r})\n"
+        "network = load(ModelFile.read(folder / 'toy.json'), folder)\n"
+        "print([array.shape for array in network(np.zeros((1, 64, 64, 3), np.uint8))])\n"
+    )
+    done = python("-c", code)
+    assert done.stdout.strip() == "[(1, 252, 4), (1, 252, 3)]"

@@ -1,0 +1,279 @@
+"""The record beside a model: what is written is read again, records of before too, and damage is named."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.inference.model_record import (
+    Graph,
+    ModelFile,
+    find_model_file,
+    weights_file,
+    weights_of,
+)
+from gluon_yolo.spec import DetectionSpec
+
+SPEC = DetectionSpec(("cat", "dog"))
+NMS = {"nms_threshold": 0.5, "score_threshold": 0.01, "max_candidates": 400, "max_detections": 100}
+SYMBOL = Graph(
+    ("toy-symbol.json", "toy-0000.params"),
+    "nms",
+    ("ids_output", "scores_output", "bboxes_output"),
+    ("decoded_boxes_output", "decoded_scores_output"),
+    NMS,
+)
+RAW = ("raw_0", "raw_1", "raw_2")
+NCNN = Graph(("toy.param", "toy.bin"), "raw", RAW)
+RECORD = ModelFile(
+    "toy",
+    "yolo3_toy",
+    SPEC,
+    (96, 128),
+    {"symbol": SYMBOL, "ncnn": NCNN},
+    "float16",
+    "ab" * 32,
+    "letterbox",
+    max_detections=300,
+)
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).touch()
+
+
+def test_written_and_read(tmp_path):
+    RECORD.write(tmp_path / "toy.json")
+    assert ModelFile.read(tmp_path / "toy.json") == RECORD and not RECORD.is_run
+    record = json.loads((tmp_path / "toy.json").read_text())
+    assert record["format"] == 2 and record["precision"] == "float16" and record["weights"] == "ab" * 32
+    assert record["input"]["size_hw"] == [96, 128] and record["input"]["fit"] == "letterbox"
+    assert record["graphs"]["ncnn"] == {
+        "files": ["toy.param", "toy.bin"],
+        "cut": "raw",
+        "outputs": list(RAW),
+        "decoded": [],
+        "nms": None,
+    }
+
+
+def test_a_record_of_before_says_nothing_of_detections(tmp_path):
+    record = RECORD.to_dict()
+    assert record.pop("max_detections") == 300
+    (tmp_path / "toy.json").write_text(json.dumps(record))
+    assert ModelFile.read(tmp_path / "toy.json").max_detections == 100
+
+
+def test_a_run(tmp_path):
+    ModelFile("toy", "yolo3_toy", SPEC, (96, 128)).write(tmp_path / "model.json")
+    assert ModelFile.read(tmp_path / "model.json").is_run
+
+
+def old(folder, **fields):
+    """Write a record as format 1 had it."""
+    record = RECORD.to_dict()
+    for name in ("graphs", "precision", "weights"):
+        del record[name]
+    (folder / "toy.json").write_text(json.dumps({**record, "format": 1, **fields}))
+    return folder / "toy.json"
+
+
+OLD_SYMBOL = {
+    "cut": SYMBOL.cut,
+    "outputs": SYMBOL.outputs,
+    "decoded": SYMBOL.decoded,
+    "nms": NMS,
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "fields", "graphs"),
+    [
+        (SYMBOL.files, OLD_SYMBOL, {"symbol": SYMBOL}),
+        ((), OLD_SYMBOL, {"symbol": SYMBOL}),  # its files were lost: who loads it is told which
+        (NCNN.files, {"cut": "raw", "outputs": RAW, "decoded": (), "nms": None}, {"ncnn": NCNN}),
+        (
+            ("toy.onnx", *NCNN.files),  # ncnn's graphs ended at the raw maps, whatever the record says
+            {"cut": "decoded", "outputs": ("boxes", "scores"), "decoded": (), "nms": None},
+            {"onnx": Graph(("toy.onnx",), "decoded", ("boxes", "scores")), "ncnn": NCNN},
+        ),
+        ((), {"cut": None, "outputs": (), "decoded": (), "nms": None}, {}),  # a run
+    ],
+)
+def test_format_1(tmp_path, files, fields, graphs):
+    touch(tmp_path, *files)
+    record = ModelFile.read(old(tmp_path, **fields))
+    assert record.graphs == graphs
+    assert (record.precision, record.weights, record.fit) == ("float32", None, "letterbox")
+
+
+def test_what_few_graphs_say(tmp_path):
+    """A record leaves it out where it says nothing, as those of older packages do."""
+    graph = Graph(("toy.onnx",), "nms", ("ids",), fixed=(2, 64, 96), portable=True, runtimes=("mnn", "ncnn"))
+    dataclasses.replace(RECORD, graphs={"onnx": graph, "ncnn": NCNN}).write(tmp_path / "toy.json")
+    written = json.loads((tmp_path / "toy.json").read_text())["graphs"]
+    assert (written["onnx"]["fixed"], written["onnx"]["portable"]) == ([2, 64, 96], True)
+    assert set(written["onnx"]) - set(written["ncnn"]) == {"fixed", "portable", "runtimes"}
+    assert ModelFile.read(tmp_path / "toy.json").graphs == {"onnx": graph, "ncnn": NCNN}
+    assert graph.shape == (2, 64, 96) and NCNN.shape == (None, None, None)
+
+
+def test_a_format_that_the_model_has_not(tmp_path):
+    message = "model toy is there as symbol, ncnn, and not as onnx; "
+    with pytest.raises(UserError, match=f"{message}write that with .*--format onnx --out ANOTHER_FOLDER"):
+        RECORD.graph("onnx", tmp_path)  # in this one it would take the place of what is there in float16
+    with pytest.raises(UserError, match=f"{message}add that .*--format onnx --name toy --out {tmp_path}"):
+        dataclasses.replace(RECORD, precision="float32").graph("onnx", tmp_path)
+    command = f"gluon-yolo export {tmp_path} --format onnx --out ANOTHER_FOLDER"
+    with pytest.raises(UserError, match=f"model toy is a run, and not as onnx; write that with `{command}`"):
+        ModelFile("toy", "yolo3_toy", SPEC, (96, 128)).graph("onnx", tmp_path)
+
+
+def test_a_part_that_is_missing(tmp_path):
+    touch(tmp_path, "toy.param")
+    with pytest.raises(UserError, match="toy.bin: no such file; write it again with ") as error:
+        RECORD.graph("ncnn", tmp_path)
+    place = f"--format ncnn --name toy --out {tmp_path}"
+    assert f"`gluon-yolo export RUN --precision float16 {place}`" in str(error.value)
+    with pytest.raises(UserError, match=f"`gluon-yolo quantize RUN --data DATA --precision int8 {place}`"):
+        dataclasses.replace(RECORD, precision="int8").graph("ncnn", tmp_path)
+    folder = tmp_path / "my models"
+    folder.mkdir()
+    with pytest.raises(UserError, match=f"--name yolo3_a --out '{folder}'`"):
+        dataclasses.replace(RECORD, name="yolo3_a", precision="float32").graph("ncnn", folder)
+    touch(tmp_path, "toy.bin")
+    assert RECORD.graph("ncnn", tmp_path) == NCNN
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 3, "package": "gluon_yolo 9.9"}, "format 3 comes from gluon_yolo 9.9; .*up to 2: update"),
+        ({"graphs": {"onnx": {"files": [], "cut": "raw", "outputs": []}}}, "missing or wrong .files"),
+        ({"graphs": {"onnx": {"files": ["../a"], "cut": "raw", "outputs": []}}}, "missing or wrong .files"),
+        ({"graphs": {"onnx": {"files": ["a"], "cut": "end", "outputs": []}}}, "missing or wrong .cut 'end'"),
+        ({"graphs": {"onnx": {"files": ["a"], "cut": "raw"}}}, "missing or wrong .'outputs'"),
+        (
+            {"graphs": {"onnx": {"files": ["a"], "cut": "raw", "outputs": [], "fixed": [1, 2]}}},
+            "missing or wrong",
+        ),
+        ({"graphs": ["onnx"]}, "missing or wrong"),
+        ({"spec": {}}, "missing or wrong"),
+    ],
+)
+def test_damaged(tmp_path, change, message):
+    path = tmp_path / "toy.json"
+    path.write_text(json.dumps({**RECORD.to_dict(), **change}))
+    with pytest.raises(UserError, match=f"toy.json: .*{message}"):
+        ModelFile.read(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["toy.json", "toy-symbol.json", "toy-0000.params", "toy.onnx", "toy.param", "toy.bin", "toy.mnn"]
+    + ["toy-openvino.xml", "toy-openvino.bin"],
+)
+def test_a_file_means_its_model(tmp_path, name):
+    RECORD.write(tmp_path / "toy.json")
+    RECORD.write(tmp_path / "other.json")
+    (tmp_path / name).touch()
+    assert find_model_file(tmp_path / name) == tmp_path / "toy.json"
+
+
+def test_a_folder_without_a_model_says_what_is_near(tmp_path):
+    """The folder that `quantize` wrote to holds one below; a record that was cut short is named."""
+    (tmp_path / "int8").mkdir()
+    (tmp_path / "int8" / "net.json").write_text('{"format": 2, "spec": {}}')
+    with pytest.raises(UserError, match="holds no model .*; there is one in .*int8$"):
+        find_model_file(tmp_path)
+    (tmp_path / "int8" / "net.json").write_text('{"format": 2, "spe')
+    with pytest.raises(UserError, match="holds no model .*; net.json there is damaged$"):
+        find_model_file(tmp_path / "int8")
+
+
+def test_a_run_without_best_weights_says_which_are_taken(tmp_path, caplog):
+    ModelFile("toy", "yolo3_toy", SPEC, (96, 128)).write(tmp_path / "model.json")
+    last = tmp_path / "weights" / "last"
+    last.mkdir(parents=True)
+    (last / "state.json").write_text(json.dumps({"files": {"net": {"name": "net-b.params"}}}))
+    with caplog.at_level(logging.INFO, "gluon_yolo"):
+        assert weights_of(tmp_path) == last / "net-b.params"
+    assert f"no best weights, so the last are taken: {last / 'net-b.params'}" in caplog.text
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run with best and last weights, and an export beside them."""
+    folder = tmp_path / "runs" / "cells"
+    (folder / "weights" / "last").mkdir(parents=True)
+    ModelFile("toy", "yolo3_toy", SPEC, (96, 128)).write(folder / "model.json")
+    touch(folder / "weights", "best.params", "epoch-0009.params")
+    touch(folder / "weights" / "last", "net-a.params")
+    (folder / "weights" / "last" / "state.json").write_text('{"files": {"net": {"name": "net-a.params"}}}')
+    return folder
+
+
+BEST, LAST = "weights/best.params", "weights/last/net-a.params"
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [
+        ("", BEST),
+        ("best", BEST),
+        ("last", LAST),
+        ("last/", LAST),
+        ("/last", LAST),  # what a shell's completion of the folder leaves
+        ("weights/last", LAST),
+        ("weights/best", BEST),
+        (BEST, BEST),
+        (LAST, LAST),
+        ("weights/epoch-0009.params", "weights/epoch-0009.params"),
+    ],
+)
+def test_a_runs_weights_by_name(run, monkeypatch, name, weights):
+    path = Path(f"{run}/{name}")
+    assert find_model_file(path) == run / "model.json"
+    assert weights_of(path) == weights_file(path) == run / weights
+    monkeypatch.chdir(run)
+    if name and not name.startswith("/"):
+        assert weights_of(Path(name)) == Path(weights)
+
+
+def test_what_is_really_there_counts_more_than_a_name(run):
+    RECORD.write(run / "best.json")  # no file called so: an export's record of that stem
+    (run / "last").mkdir()
+    RECORD.write(run / "last" / "toy.json")
+    assert find_model_file(run / "last") == run / "last" / "toy.json"
+    assert weights_file(run / "last") == run / "last"
+    (run / "best").touch()
+    assert weights_file(run / "best") == run / "best"
+
+
+def test_weights_that_a_run_has_not(run, tmp_path):
+    with pytest.raises(UserError, match="cells/lats: no such file or folder"):
+        find_model_file(run / "lats")
+    with pytest.raises(UserError, match="runs/last: no such file or folder"):
+        find_model_file(run.parent / "last")
+    (run / BEST).unlink()
+    with pytest.raises(
+        UserError, match="cells/best: the run has no best weights yet .*its last are .*cells/last"
+    ):
+        weights_of(run / "best")
+    assert weights_of(run) == run / LAST
+    (run / "weights" / "last" / "state.json").unlink()
+    with pytest.raises(UserError, match="cells/last: has no weights yet .no whole .*weights/last"):
+        weights_of(run / "last")
+    with pytest.raises(UserError, match="cells: has no weights yet .neither .*best.params nor a whole "):
+        weights_of(run)
+
+
+def test_a_file_that_is_no_runs_means_itself(tmp_path):
+    for name in ("nano.weights", "missing.params", "best", "last"):
+        assert weights_file(tmp_path / name) == tmp_path / name

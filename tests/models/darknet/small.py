@@ -1,0 +1,118 @@
+"""A cfg of a few lines, and weights for any network that keep its maps near one in size."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from gluon_yolo.models.darknet.cfg import Cfg, parse_cfg
+from gluon_yolo.models.darknet.network import DarknetNetwork, build
+from gluon_yolo.models.darknet.plan import Plan, make_plan
+from gluon_yolo.mxnet_compat import autograd, mx, nd
+from tests.random_model import random_picture
+
+NET = "[net]\nwidth=64\nheight=32\nchannels=3\n"
+BACKBONE = """
+[convolutional]
+filters=8
+size=3
+stride=2
+pad=1
+batch_normalize=1
+activation=leaky
+"""
+YOLO = """
+[convolutional]
+filters=14
+size=1
+stride=1
+pad=1
+activation=linear
+
+[yolo]
+mask=1,2
+anchors=4,6, 10,14, 23,27
+classes=2
+num=3
+ignore_thresh=.7
+"""
+# A head for maps of any size and number of channels.
+TAIL = "[avgpool]\n" + YOLO
+SMALL = NET + BACKBONE + YOLO
+
+
+def parsed(text: str) -> Cfg:
+    return parse_cfg(text.splitlines(), "small.cfg")
+
+
+def planned(text: str) -> Plan:
+    return make_plan(parsed(text))
+
+
+def plan_of(text: str) -> Plan:
+    """Return the plan of a cfg that needs no head at its end."""
+    plan = planned(text + TAIL)
+    return dataclasses.replace(plan, layers=plan.layers[:-3])
+
+
+def built(text: str, **options) -> DarknetNetwork:
+    """Build a cfg's network and fill it with random weights."""
+    net = build(planned(text), **options)
+    fill(net)
+    return net
+
+
+def fill(net: DarknetNetwork, pictures: mx.nd.NDArray | None = None, seed: int = 0) -> None:
+    """Draw weights; batch norm gets the statistics of these pictures, so that no map explodes or dies.
+
+    Args:
+        net: gets them.
+        pictures: (B, H, W, 3); a random one by default.
+        seed: of the draw.
+    """
+    pictures = pixels(net.plan) if pictures is None else pictures
+    net.initialize_weights(seed=seed)
+    rng = np.random.default_rng(seed)
+    for layer, block in net.convolutions:
+        if layer.normalized:
+            channels = layer.output.channels
+            block.norm.gamma.set_data(nd.array(rng.uniform(0.8, 1.2, channels)))
+            block.norm.beta.set_data(nd.array(rng.uniform(-0.2, 0.2, channels)))
+            block.norm._kwargs["momentum"] = 0  # these pictures' statistics, whole
+        else:
+            block.convolution.bias.set_data(nd.array(rng.normal(0, 0.5, layer.output.channels)))
+            fan_in = np.prod(layer.weight_shape[1:])
+            block.convolution.weight.set_data(nd.array(rng.normal(0, 0.5 * fan_in**-0.5, layer.weight_shape)))
+    with autograd.record():
+        total = sum(raw.mean() for raw in net(pictures))
+    total.backward()  # which is when mxnet writes the statistics
+    mx.nd.waitall()
+    for layer, block in net.convolutions:
+        if layer.normalized:
+            block.norm._kwargs["momentum"] = 0.9
+            # A channel that hardly varies would blow up the last digit of what it is made of.
+            variance = block.norm.running_var.data()
+            block.norm.running_var.set_data(mx.nd.maximum(variance, variance.mean()))
+
+
+def pixels(plan: Plan, seed: int = 0) -> mx.nd.NDArray:
+    """Return one random picture (1, H, W, 3) uint8 of the cfg's size."""
+    picture = random_picture(plan.picture.height, plan.picture.width, seed)
+    return nd.array(picture[None], dtype="uint8")
+
+
+def resized(cfg: Cfg, side: int | None) -> Cfg:
+    """Return the cfg for a square input of another size, or as it is for None."""
+    return cfg if side is None else cfg.replaced([(0, {"width": str(side), "height": str(side)})])
+
+
+def yolo_places(cfg: Cfg) -> list[int]:
+    return [place for place, section in enumerate(cfg.sections) if section.name == "yolo"]
+
+
+def only(folder: Path, pattern: str) -> Path:
+    """Return the one file that fits."""
+    (found,) = folder.glob(pattern)
+    return found

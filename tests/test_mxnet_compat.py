@@ -1,0 +1,136 @@
+"""The ground under mxnet and gluoncv."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+import types
+import warnings
+from pathlib import Path
+
+import pytest
+
+from gluon_yolo import mxnet_compat
+from gluon_yolo.errors import MissingDependency, UserError
+from tests.child import python
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_mxnet_computes_and_gluoncv_builds_a_network():
+    assert mxnet_compat.nd.ones((2, 3)).sum().asscalar() == 6
+    gluoncv = mxnet_compat.gluoncv()
+    assert mxnet_compat.gluoncv() is gluoncv
+    net = gluoncv.model_zoo.get_model("yolo3_mobilenet1.0_custom", classes=["a", "b"], pretrained_base=False)
+    net.initialize()
+    ids, scores, boxes = net(mxnet_compat.nd.zeros((1, 3, 64, 64)))
+    assert ids.shape == scores.shape == (1, 100, 1) and boxes.shape == (1, 100, 4)
+
+
+def test_settings_are_made_and_the_users_are_kept(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    mxnet_compat._prepare()
+    assert os.environ["OMP_NUM_THREADS"] == str(mxnet_compat.physical_cores())
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    mxnet_compat._prepare()
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+def test_torch_is_hidden_and_comes_back_as_it_was(monkeypatch):
+    torch, functional = types.ModuleType("torch"), types.ModuleType("torch.nn.functional")
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setitem(sys.modules, "torch.nn.functional", functional)
+    with mxnet_compat._without_torch():
+        for name in ("torch", "torch.nn.functional"):
+            with pytest.raises(ImportError):
+                importlib.import_module(name)
+    assert sys.modules["torch"] is torch
+    assert sys.modules["torch.nn.functional"] is functional
+
+
+def test_an_unimported_torch_leaves_no_trace(monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    with pytest.raises(ZeroDivisionError), mxnet_compat._without_torch():
+        raise ZeroDivisionError
+    assert "torch" not in sys.modules
+    assert not any(isinstance(finder, mxnet_compat._NoTorch) for finder in sys.meta_path)
+
+
+def test_gluoncv_loads_beside_torch_2(tmp_path):
+    (tmp_path / "torch").mkdir()
+    # SciPy looks for Tensor in a torch that is loaded.
+    (tmp_path / "torch" / "__init__.py").write_text("__version__ = '2.3.0'\nclass Tensor: pass\n")
+    code = (
+        "import torch\n"
+        "from gluon_yolo import compat\n"
+        "compat.gluoncv()\n"
+        "import sys; assert sys.modules['torch'] is torch; print('loaded')\n"
+    )
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "loaded\n", done.stderr
+
+
+def test_gluoncv_leaves_pil_as_it_was():
+    """By itself it has PIL take a picture that is cut short for a whole one, grey where it ends."""
+    done = python(
+        "-c",
+        "from gluon_yolo import compat\n"
+        "compat.gluoncv()\n"
+        "from PIL import ImageFile; print(ImageFile.LOAD_TRUNCATED_IMAGES)",
+    )
+    assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ModuleNotFoundError("No module named 'mxnet'", name="mxnet"),
+            "mxnet is not installed: run `make setup`",
+        ),
+        (OSError("libcuda.so.1: cannot open shared object file: No such file"), "finds no NVIDIA driver"),
+        (OSError("libmxnet.so: undefined symbol: x"), "mxnet is installed and does not load"),
+        (AttributeError("module 'numpy' has no attribute 'x'"), "does not get on with the installed NumPy"),
+    ],
+)
+def test_a_failed_import_is_one_sentence(monkeypatch, error, said):
+    def fail(name):
+        warnings.warn("noise that nobody can act on", stacklevel=2)
+        raise error
+
+    monkeypatch.setattr(mxnet_compat.importlib, "import_module", fail)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserError, match=said) as caught:
+            mxnet_compat._import_mxnet()
+    assert isinstance(caught.value, ImportError)
+
+
+def test_without_mxnet_the_import_of_compat_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mxnet", None)
+    monkeypatch.delitem(sys.modules, "gluon_yolo.mxnet_compat")
+    with pytest.raises(MissingDependency, match="mxnet is not installed"):
+        importlib.import_module("gluon_yolo.mxnet_compat")
+
+
+def test_without_gluoncv_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gluoncv", None)
+    with pytest.raises(MissingDependency, match="pip install gluoncv==0.10.5.post0"):
+        mxnet_compat.gluoncv()
+
+
+def test_asking_the_cpu_build_for_a_gpu_says_what_to_install():
+    if mxnet_compat._cuda_build():
+        pytest.skip("mxnet is a CUDA build here")
+    with pytest.raises(UserError, match="requirements-gpu.txt"):
+        mxnet_compat.check_gpu(0)
+    assert mxnet_compat.gpu_report()

@@ -1,0 +1,128 @@
+"""Memory that a training needs, held against what is there: by an estimate of round numbers."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.system.memory import Memory
+from gluon_yolo.training.memory_check import Wanted, check, fits, smaller
+from gluon_yolo.training.memory_estimate import Footprint
+
+MB, MACHINE = 1_000_000, "this machine"
+
+
+class Estimate:
+    """100 MB, and for each picture 1 MB for 1,024 pixels; a half more where there are several sizes.
+
+    Args:
+        validated: MB for 1,024 pixels of validation's size.
+        val_size_hw: that size, where none is asked for.
+    """
+
+    def __init__(self, validated=0, val_size_hw=(0, 0)):
+        self.validated, self.val_size_hw = validated, val_size_hw
+
+    def at(self, sizes_hw, val_size_hw=None):
+        area = max(map(math.prod, sizes_hw))
+        fixed = 100 + self.validated * math.prod(val_size_hw or self.val_size_hw) / 1024
+        return Footprint(fixed * MB, area / 1024 * MB * (1.5 if len(set(sizes_hw)) > 1 else 1))
+
+
+def wanted(batch_size: int, *sizes: tuple[int, int], data_shape=(320, 320), devices: int = 1) -> Wanted:
+    return Wanted(batch_size, sizes or (data_shape,), data_shape, 32, devices, bool(sizes))
+
+
+def test_the_largest_batch_within_some_memory():
+    footprint = Footprint(100 * MB, 100 * MB)
+    assert footprint.of(4) == 500 * MB
+    assert [footprint.batch_within(memory * MB) for memory in (99, 199, 200, 1049)] == [0, 0, 1, 9]
+    assert [footprint.batch_within(memory * MB, 4) for memory in (499, 500, 899, 900)] == [0, 4, 4, 8]
+    assert fits(1000, Memory(1150, 0, MACHINE)) and not fits(1000, Memory(1149, 9000, MACHINE))
+
+
+@pytest.mark.parametrize(
+    "training, free, swap, said",
+    [
+        # 0.1 GB and 0.1 GB a picture: 8 pictures take 0.9 GB, of which 1.15 times must be there
+        (
+            wanted(8),
+            1040,
+            0,
+            "memory: about 0.9 GB for a batch of 8 at 320x320; there is 1.0 GB on this machine",
+        ),
+        (
+            wanted(8),
+            1000,
+            0,
+            "this training may be killed: it needs about 0.9 GB for a batch of 8 at 320x320; "
+            "there is 1.0 GB on this machine. What fits: --batch-size 7",
+        ),
+        (
+            wanted(8),
+            600,
+            500,
+            "this training will wait for the disk: it needs about 0.9 GB for a batch of 8 at 320x320; "
+            "there is 0.6 GB and 0.5 GB of swap on this machine. What fits: --batch-size 4",
+        ),
+    ],
+)
+def test_what_fits_and_what_is_in_doubt(training, free, swap, said):
+    assert check(training, Estimate(), Memory(free * MB, swap * MB, MACHINE)) == said
+
+
+@pytest.mark.parametrize(
+    "training, free, advice",
+    [
+        (wanted(64), 1150, "--batch-size 9"),
+        (wanted(64, devices=4), 1150, "--batch-size 8"),
+        # 608x608 in several sizes: 541.5 MB a picture
+        (wanted(64, (320, 320), (608, 608)), 1150, "--batch-size 1"),
+        (wanted(64, (320, 320), (608, 608)), 700, "--data-shape 320 --random-shapes 320 --batch-size 5"),
+        # not even one of 320x320, 200 MB: 288x288 takes 181 MB
+        (wanted(2), 209, "--data-shape 288 --batch-size 1"),
+        (
+            wanted(4, data_shape=(320, 640), devices=2),
+            350,
+            "--data-shape 224x448 --batch-size 2",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_what_does(training, free, advice):
+    memory = Memory(free * MB, 0, MACHINE)
+    with pytest.raises(UserError, match="memory: this training would be killed: it needs about ") as caught:
+        check(training, Estimate(), memory)
+    assert str(caught.value).endswith(f"on this machine. What fits: {advice}")
+    words = dict(zip(advice.split()[::2], advice.split()[1::2]))
+    if list(words) == ["--batch-size"]:
+        assert fits(Estimate().at(training.sizes_hw).of(int(words["--batch-size"])), memory)
+
+
+def test_what_fits_is_validated_at_its_own_size():
+    """Validation at 2048 alone takes 4.1 GB; at 1024 1 GB, beside which one picture of 1 GB finds room."""
+    estimate, memory = Estimate(1, (2048, 2048)), Memory(2500 * MB, 0, MACHINE)
+    with pytest.raises(UserError, match="What fits: --data-shape 1024 --batch-size 1$"):
+        check(wanted(8, data_shape=(2048, 2048)), estimate, memory)
+    # a size that is smaller by far may leave room for more pictures, but no more than were asked for
+    with pytest.raises(UserError, match="What fits: --data-shape 64 --random-shapes 64 --batch-size 2$"):
+        check(wanted(2, (999, 999), data_shape=(64, 64)), estimate, Memory(300 * MB, 0, MACHINE))
+
+
+def test_where_nothing_fits_it_says_so():
+    with pytest.raises(UserError, match="No size fits: end other programs, or take a smaller --network"):
+        check(wanted(2), Estimate(), Memory(100 * MB, 0, MACHINE))
+
+
+@pytest.mark.parametrize(
+    "size_hw, expected",
+    [
+        ((160, 160), [(128, 128), (96, 96)]),
+        ((96, 96), []),
+        ((128, 256), [(128, 224), (96, 192), (64, 160), (64, 128), (64, 96)]),
+    ],
+)
+def test_smaller_sizes_keep_the_proportions(size_hw, expected):
+    found = smaller(size_hw, 32)
+    assert found == expected and all(side % 32 == 0 for size in found for side in size)
