@@ -21,7 +21,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo._version import __version__, atomic_io, parameter_io
+from gluon_yolo import atomic_io, parameter_io
+from gluon_yolo._version import __version__
 from gluon_yolo.errors import UserError
 from gluon_yolo.mxnet_compat import gluon, mx, nd
 from gluon_yolo.training import checkpoint, rng_state
