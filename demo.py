@@ -1,4 +1,4 @@
-"""Draw what a detector finds in pictures, a video or a webcam: the same as ``python -m gluon_yolo demo``."""
+"""Draw what a detector finds in images, a video or a webcam: the same as ``python -m gluon_yolo demo``."""
 
 from __future__ import annotations
 

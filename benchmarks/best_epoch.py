@@ -1,8 +1,8 @@
-"""Which score chooses the epoch whose boxes are best: trainings of several seeds, judged on other pictures.
+"""Which score chooses the epoch whose boxes are best: trainings of several seeds, judged on other images.
 
 Each training fine-tunes MobileNetV2-YOLO-Fastest, with its VOC weights, on half of a data set, and keeps
-what every epoch finds in the other half. That half is then divided many times into pictures that choose an
-epoch, as a run's validation does, and pictures that judge the choice, by COCO's AP. Given are the mean over
+what every epoch finds in the other half. That half is then divided many times into images that choose an
+epoch, as a run's validation does, and images that judge the choice, by COCO's AP. Given are the mean over
 seeds, and the spread between them; how a run's last epoch is judged; and the best that any choice could do.
 
     python benchmarks/best_epoch.py [--data DIR] [--seeds N] [--epochs N] [--sets raccoon,bccd]
@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 from gluon_yolo.data import registry  # noqa: E402
 from gluon_yolo.data.dataset import Dataset  # noqa: E402
 from gluon_yolo.data.loading.loader import TrainLoader  # noqa: E402
-from gluon_yolo.data.subset import Chosen  # noqa: E402
+from gluon_yolo.data.subset import Subset  # noqa: E402
 from gluon_yolo.data.transforms import augmentation  # noqa: E402
 from gluon_yolo.detections import Detections  # noqa: E402
 from gluon_yolo.evaluation.coco_ap import COCOMeans  # noqa: E402
@@ -44,7 +44,7 @@ SETS = {"raccoon": "raccoon", "bccd": "bccd/BCCD"}
 NETWORK = "darknet/fastest-voc/MobileNetV2-YOLO-Fastest-voc"
 SIZE_HW = (224, 224)
 BATCH, RATE = 4, 0.0015
-DIVISIONS = 20  # of the pictures that are not trained on
+DIVISIONS = 20  # of the images that are not trained on
 CHOICES = {
     "voc07": lambda numbers: numbers["VOC07_mAP50"],
     "voc": lambda numbers: numbers["VOC_mAP50"],
@@ -53,7 +53,7 @@ CHOICES = {
     "fitness": lambda numbers: 0.9 * numbers["AP"] + 0.1 * numbers["AP50"],
     "coco AP": lambda numbers: numbers["AP"],
 }
-Found = dict[int, Detections]  # by a picture's place
+Found = dict[int, Detections]  # by an image's place
 
 
 class Keep:
@@ -62,8 +62,8 @@ class Keep:
     def __init__(self) -> None:
         self.found: Found = {}
 
-    def observe(self, index: int, predicted: Detections, truth: Detections) -> None:
-        """Keep a picture's objects."""
+    def update(self, index: int, predicted: Detections, truth: Detections) -> None:
+        """Keep an image's objects."""
         self.found[index] = predicted
 
     def compute(self) -> dict[str, Any]:
@@ -106,10 +106,10 @@ def main() -> int:
 
 
 def judge(dataset: Dataset, seed: int, args: argparse.Namespace) -> dict[str, float]:
-    """Train once; return the AP on judging pictures by each way to choose, the mean over divisions."""
+    """Train once; return the AP on judging images by each way to choose, the mean over divisions."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(dataset))
-    trained, held = Chosen(dataset, order[::2]), Chosen(dataset, order[1::2])
+    trained, held = Subset(dataset, order[::2]), Subset(dataset, order[1::2])
     epochs = train(trained, held, seed, args)
     judged: dict[str, list[float]] = {}
     for _ in range(DIVISIONS):
@@ -124,7 +124,7 @@ def judge(dataset: Dataset, seed: int, args: argparse.Namespace) -> dict[str, fl
 
 
 def train(trained: Dataset, held: Dataset, seed: int, args: argparse.Namespace) -> list[Found]:
-    """Return what each epoch of a training finds in the pictures that are held out.
+    """Return what each epoch of a training finds in the images that are held out.
 
     Seeds take turns between a rate that falls as a cosine does and one that stays: with the first the last
     epoch is mostly the best.
@@ -149,13 +149,13 @@ def train(trained: Dataset, held: Dataset, seed: int, args: argparse.Namespace) 
 
 
 def score(held: Dataset, indices: Sequence[int], found: Found) -> Mapping[str, float]:
-    """Return the numbers of what was found in some of the pictures."""
-    part = Chosen(held, indices)
+    """Return the numbers of what was found in some of the images."""
+    part = Subset(held, indices)
     metrics = [VOCMetric(part.class_names), COCOMeans.from_dataset(part)]
     numbers: dict[str, float] = {}
     for metric in metrics:
         for place, index in enumerate(indices):
-            metric.observe(place, found[int(index)], part.truth(place))
+            metric.update(place, found[int(index)], part.annotations(place))
         numbers.update({name: value for name, value in metric.compute().items() if name != "per_class"})
     return numbers
 

@@ -1,9 +1,9 @@
-"""How many candidates suppression needs for one detection, in pictures of crowds.
+"""How many candidates suppression needs for one detection, in images of crowds.
 
 Networks of the shared data look at photographs of WIDER FACE, and at collages of four by four and six by six
 photographs, which hold a hundred objects and more. Of all pairs of anchor and class over a score, best first,
 it counts how many are looked at until the K-th detection stands, and prints that over K: the median and the
-most over the pictures in which K stand.
+most over the images in which K stand.
 
   python benchmarks/candidates.py [--data DIR]
 """
@@ -20,14 +20,14 @@ import numpy as np
 from alive import alive
 
 from gluon_yolo.data.classes.read import read_class_names
-from gluon_yolo.data.images.read import read_picture
+from gluon_yolo.data.images.read import read_image
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.nms import nms
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
 WIDER, COCO = "widerface/WIDER_val/images", "coco_mini/mini_val2017"
-# network -> names, input (height, width), pictures
+# network -> names, input (height, width), images
 CASES = {
     "yoloface-500k": ("face.names", (768, 1024), WIDER),
     "yolo-fastest-1.1-xl": ("coco.names", (960, 960), COCO),
@@ -39,7 +39,7 @@ NMS_THRESHOLD, PHOTOGRAPHS, CELL = 0.45, 40, 320
 
 
 def main() -> int:
-    """Look at all pictures with each network and print a table."""
+    """Look at all images with each network and print a table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -52,11 +52,11 @@ def main() -> int:
         classes = read_class_names(data / "darknet" / names)
         predictor = Predictor.from_network(str(cfg), str(weights), classes, size_hw)
         files = sorted((data / folder).rglob("*.jpg"))
-        pictures = [read_picture(file) for file in files[:PHOTOGRAPHS]] if folder == WIDER else []
-        pictures += [collage(files, side) for side in (4, 6)]
-        pictures += [collage(files[16:], 4), collage(files[32:], 4)]
+        images = [read_image(file) for file in files[:PHOTOGRAPHS]] if folder == WIDER else []
+        images += [collage(files, side) for side in (4, 6)]
+        images += [collage(files[16:], 4), collage(files[32:], 4)]
         for threshold in THRESHOLDS:
-            needed = [ranks(predictor, picture, threshold) for picture in pictures]
+            needed = [ranks(predictor, image, threshold) for image in images]
             for count in DETECTIONS:
                 ratios = [(rank[count - 1] + 1) / count for rank in needed if len(rank) >= count]
                 if ratios:
@@ -66,14 +66,14 @@ def main() -> int:
 
 
 def collage(files: list[Path], side: int) -> np.ndarray:
-    """Return the first photographs as one picture of so many in a row and a column."""
-    cells = [cv2.resize(read_picture(file), (CELL, CELL)) for file in files[: side * side]]
+    """Return the first photographs as one image of so many in a row and a column."""
+    cells = [cv2.resize(read_image(file), (CELL, CELL)) for file in files[: side * side]]
     return np.vstack([np.hstack(cells[row * side : (row + 1) * side]) for row in range(side)])
 
 
-def ranks(predictor: Predictor, picture: np.ndarray, threshold: float) -> np.ndarray:
+def ranks(predictor: Predictor, image: np.ndarray, threshold: float) -> np.ndarray:
     """Return the places, among all candidates best first, of those that suppression lets stand."""
-    pixels, _ = predictor.fit(picture, predictor.size_hw)
+    pixels, _ = predictor.fit(image, predictor.size_hw)
     boxes, scores = (array[0] for array in predictor._network(pixels[None]))
     anchors, class_ids = np.nonzero(scores > threshold)
     best = np.argsort(-scores[anchors, class_ids], kind="stable")

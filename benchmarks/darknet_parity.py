@@ -1,7 +1,7 @@
 """Darknet's networks here against OpenCV 4's own reader of them: sizes, costs, and the largest differences.
 
 Every cfg of the shared data is read by both, with its weights, or where it has none with random ones that our
-writer wrote, and run on the shared pictures and a random one, stretched to the input as darknet does.
+writer wrote, and run on the shared images and a random one, stretched to the input as darknet does.
 
 layers       sections of the cfg but [net], as darknet counts them
 parameters   all numbers of a weights file, which is what darknet counts: running statistics included
@@ -32,7 +32,7 @@ from gluon_yolo.models.darknet.cfg import read_cfg  # noqa: E402
 from gluon_yolo.models.darknet.network import build  # noqa: E402
 from gluon_yolo.models.darknet.plan import make_plan  # noqa: E402
 from gluon_yolo.models.summary import summarize  # noqa: E402
-from tests.models.darknet.judge import TOLERANCE, differences, shared_pictures, write_random_weights  # noqa: E402
+from tests.models.darknet.judge import TOLERANCE, differences, shared_images, write_random_weights  # noqa: E402
 
 # GFLOPs by the authors' own words (YOLOv3's at pjreddie.com/darknet/yolo), for the input that the cfg has.
 PUBLISHED = {
@@ -62,26 +62,26 @@ def main() -> int:
         for path in sorted((args.data / "darknet").glob("*/*.cfg"))
         if not args.names or path.stem in args.names
     ]
-    pictures = shared_pictures(args.data)
-    print(f"{len(paths)} networks, {len(pictures)} pictures each, tolerance {TOLERANCE:g}")
+    images = shared_images(args.data)
+    print(f"{len(paths)} networks, {len(images)} pictures each, tolerance {TOLERANCE:g}")
     print(ROW.format(*TITLES))
-    failed = [path.stem for path in paths if not compare(path, pictures)]
+    failed = [path.stem for path in paths if not compare(path, images)]
     print(f"differ: {', '.join(failed)}" if failed else "all agree")
     return 1 if failed else 0
 
 
-def compare(path: Path, pictures: list) -> bool:
+def compare(path: Path, images: list) -> bool:
     """Print one network's row, and say whether both readers agree."""
     cfg = read_cfg(path)
     net = build(make_plan(cfg))
-    size_hw = (net.plan.picture.height, net.plan.picture.width)
+    size_hw = (net.plan.image.height, net.plan.image.width)
     counts = summarize(net, size_hw)
     own = next(iter(path.parent.glob(f"{path.stem}.weights")), None)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if own is None:
-            write_random_weights(net, [pictures[0], pictures[-1]], folder / "random.weights")
-        worst = differences(cfg, own or folder / "random.weights", pictures, folder)
+            write_random_weights(net, [images[0], images[-1]], folder / "random.weights")
+        worst = differences(cfg, own or folder / "random.weights", images, folder)
     published = PUBLISHED.get(path.stem)
     print(
         ROW.format(

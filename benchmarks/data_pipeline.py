@@ -1,10 +1,10 @@
-"""What a training sample costs: a picture file in, its pixels and targets out, ours beside GluonCV's.
+"""What a training sample costs: an image file in, its pixels and targets out, ours beside GluonCV's.
 
     python benchmarks/data_pipeline.py [--data-root BCCD] [--size 416] [--rounds 5]
 
-Pictures are BCCD's (640x480 JPEG) where that is at hand, else drawn ones. Both sides decode the same files,
+Images are BCCD's (640x480 JPEG) where that is at hand, else drawn ones. Both sides decode the same files,
 augment them with GluonCV's YOLOv3 preset, and make the targets, in one process and one thread, by turns.
-Then: mosaic and other augmentations; reading packed records; pictures a second by the number of workers,
+Then: mosaic and other augmentations; reading packed records; images a second by the number of workers,
 threads and processes, on one core and on all; and bytes that a sample takes from worker to batch.
 """
 
@@ -26,10 +26,10 @@ import cv2
 import numpy as np
 from alive import alive
 
-from gluon_yolo.data.dataset import Dataset, PictureFiles
+from gluon_yolo.data.dataset import Dataset, ImageFiles
 from gluon_yolo.data.loading.loader import TrainLoader
 from gluon_yolo.data.loading.sampler import Job, Sampler
-from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.data.recordio.source import RecordSource
 from gluon_yolo.data.recordio.writer import RecordWriter
 from gluon_yolo.data.synthetic import generate
@@ -37,8 +37,8 @@ from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.data.voc.dataset import open_voc
 from gluon_yolo.spec import DetectionSpec
 
-PICTURES = 96  # of the data set, in a timed round
-Sample = Callable[[int, int], object]  # a round's number and a picture's: makes its sample
+IMAGES = 96  # of the data set, in a timed round
+Sample = Callable[[int, int], object]  # a round's number and an image's: makes its sample
 CLASSES = 20  # what the bytes are told for: GluonCV's dense targets grow with them
 BCCD = (
     Path(os.environ.get("GLUON_YOLO_DATA", Path(__file__).resolve().parents[2] / "shared/data")) / "bccd/BCCD"
@@ -59,8 +59,8 @@ def main() -> int:
         dataset = _dataset(args.data_root, Path(folder))
         records = _packed(dataset, Path(folder) / "packed")
         size_hw = (args.size, args.size)
-        print(f"{dataset.report.title}: {PICTURES} pictures of {len(dataset)}, to {args.size}, one thread")
-        ratio = _one_worker(_sides(dataset, records, size_hw), PICTURES, args.rounds)
+        print(f"{dataset.report.title}: {IMAGES} pictures of {len(dataset)}, to {args.size}, one thread")
+        ratio = _one_worker(_sides(dataset, records, size_hw), IMAGES, args.rounds)
         photographs = _photographs(dataset, Path(folder))
         print(f"\n{len(photographs)} photographs of 12 megapixels")
         _one_worker(_both(photographs, size_hw), len(photographs), args.rounds)
@@ -73,7 +73,7 @@ def main() -> int:
 def _dataset(root: Path, folder: Path) -> Dataset:
     if root.is_dir():
         return open_voc(root, "trainval")
-    return open_voc(generate(folder / "drawn", pictures=120), "trainval")
+    return open_voc(generate(folder / "drawn", images=120), "trainval")
 
 
 def _packed(dataset: Dataset, folder: Path) -> Dataset:
@@ -84,17 +84,17 @@ def _packed(dataset: Dataset, folder: Path) -> Dataset:
 
 
 def _photographs(dataset: Dataset, folder: Path) -> Dataset:
-    """Return some pictures as a telephone would have taken them: 4000x3000, with noise."""
+    """Return some images as a telephone would have taken them: 4000x3000, with noise."""
     random, paths, truths, size_hw = np.random.default_rng(0), [], [], (3000, 4000)
     for index in range(4):
-        small = dataset.picture(index)
+        small = dataset.image(index)
         large = cv2.resize(small, size_hw[::-1], interpolation=cv2.INTER_CUBIC)
         large = np.clip(large + random.normal(0, 4, large.shape), 0, 255).astype(np.uint8)
         paths.append(str(folder / f"photograph-{index}.jpg"))
         cv2.imwrite(paths[-1], large, [cv2.IMWRITE_JPEG_QUALITY, 90])
         scale = np.tile([size_hw[1] / small.shape[1], size_hw[0] / small.shape[0]], 2)
-        truths.append(dataset.truth(index).replace(boxes=dataset.truth(index).boxes * scale))
-    return PictureFiles(dataset.class_names, paths, [size_hw] * 4, truths, Report("photographs"))
+        truths.append(dataset.annotations(index).replace(boxes=dataset.annotations(index).boxes * scale))
+    return ImageFiles(dataset.class_names, paths, [size_hw] * 4, truths, DatasetReport("photographs"))
 
 
 def _both(dataset: Dataset, size_hw: tuple[int, int]) -> dict[str, Sample]:
@@ -153,7 +153,7 @@ def _gluoncv(dataset: Dataset, size_hw: tuple[int, int]) -> Sample:
     transform = YOLO3DefaultTrainTransform(size_hw[1], size_hw[0], net)
 
     def sample(turn: int, index: int) -> object:
-        truth = dataset.truth(index % len(dataset))
+        truth = dataset.annotations(index % len(dataset))
         label = np.concatenate([truth.boxes, truth.class_ids[:, None]], axis=1).astype(np.float32)
         parts = transform(mx.image.imread(dataset.name(index % len(dataset))), label)
         for part in parts:
@@ -164,7 +164,7 @@ def _gluoncv(dataset: Dataset, size_hw: tuple[int, int]) -> Sample:
 
 
 def _workers(dataset: Dataset, size_hw: tuple[int, int]) -> None:
-    """Print pictures a second by number and kind of workers, on one core and on all."""
+    """Print images a second by number and kind of workers, on one core and on all."""
     cores = sorted(os.sched_getaffinity(0))
     print("\npictures a second, GluonCV's preset with targets, batches of 8, best of 3 epochs")
     for used in sorted({1, len(cores)}):
@@ -194,7 +194,7 @@ def _bytes(dataset: Dataset, size_hw: tuple[int, int]) -> None:
     spec = DetectionSpec(tuple(f"class {number}" for number in range(CLASSES)))
     sampler = Sampler(dataset, augmentation("yolo3"), spec)
     out = np.empty((*size_hw, 3), dtype=np.uint8)
-    jobs = (Job(0, index, 0, False, size_hw) for index in range(min(PICTURES, len(dataset))))
+    jobs = (Job(0, index, 0, False, size_hw) for index in range(min(IMAGES, len(dataset))))
     answers = [len(pickle.dumps(sampler(job, out))) for job in jobs]
     cells = sum((size_hw[0] // stride) * (size_hw[1] // stride) * 3 for stride in spec.strides)
     float32, columns = 4, 1 + 2 + 2 + 2 + CLASSES  # objectness, centre, scale, weights, classes

@@ -1,14 +1,14 @@
 """Every family x every format x every precision: how far exported files are from the Gluon network.
 
 Each model is exported as the command does it and run by the format's own runtime; it and the Gluon network,
-an operator at a time, see the pictures of the shared data, brought to the model's size as it was trained.
+an operator at a time, see the images of the shared data, brought to the model's size as it was trained.
 Networks whose trained weights are there have those; the others random ones, with batch norms that keep maps
 near one.
 
 boxes    largest difference of a side over all anchors, in input pixels; of a box that is larger than the
          input, in proportion. Most anchors see nothing, and a side is an exponential: where weights are
          rounded it says little, and
-best     is that of the 100 anchors of each picture that score best
+best     is that of the 100 anchors of each image that score best
 scores   largest difference of a score, over all anchors and classes, of 0..1
 MB       of the format's files
 
@@ -38,12 +38,12 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
 sys.path.insert(0, str(ROOT))  # for the tests' random networks
 
-from gluon_yolo.data.images.read import read_picture  # noqa: E402
+from gluon_yolo.data.images.read import read_image  # noqa: E402
 from gluon_yolo.errors import MissingDependency, UserError  # noqa: E402
 from gluon_yolo.export.api import FORMATS, export  # noqa: E402
 from gluon_yolo.export.verify import Bound, Parity, Reference, WrongResults  # noqa: E402
-from gluon_yolo.inference.model_record import ModelFile, find_model_file, weights_of  # noqa: E402
-from gluon_yolo.inference.preprocess import Fit  # noqa: E402
+from gluon_yolo.inference.model_record import ModelRecord, find_model_record, weights_of  # noqa: E402
+from gluon_yolo.inference.preprocess import Preprocess  # noqa: E402
 from gluon_yolo.inference.runtimes import mxnet, registry  # noqa: E402
 from gluon_yolo.models.build import find_architecture  # noqa: E402
 from gluon_yolo.weights.load import load_weights  # noqa: E402
@@ -58,7 +58,7 @@ ZOO = (
 FASTESTV2 = "yolo_fastestv2_coco"
 RUNTIME = {kind: name for name, runtime in registry.RUNTIMES.items() for kind in runtime.formats[:1]}
 BEST = 100
-PICTURES = 20
+IMAGES = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Model:
         net: with its weights.
         trained: whether these are.
         size_hw: of its input in pixels.
-        fit: how pictures are brought to it.
+        fit: how images are brought to it.
     """
 
     name: str
@@ -94,10 +94,10 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="the shared data")
     parser.add_argument("--images", type=Path, metavar="DIR", help="other pictures, the first 20 of a folder")
     args = parser.parse_args()
-    images = sorted((args.images or args.data / "images").glob("*.jpg"))[:PICTURES]
+    images = sorted((args.images or args.data / "images").glob("*.jpg"))[:IMAGES]
     if not images:
         raise UserError(f"{args.images or args.data / 'images'}: holds no .jpg")
-    pictures = [read_picture(path) for path in images]
+    pictures = [read_image(path) for path in images]
     table = Table(len(pictures))
     known = known_models(args.data)
     wanted = args.names or ([] if args.also else list(known))
@@ -125,8 +125,8 @@ def load_model(name: str, known: dict[str, tuple[str, Path | None]]) -> Model:
     """Build a network and give it its weights: by its name, or a run's folder."""
     if name not in known:
         path = Path(name)
-        file = find_model_file(path)
-        record = ModelFile.read(file)
+        file = find_model_record(path)
+        record = ModelRecord.read(file)
         net = mxnet.from_record(record, file.parent, weights_of(path))
         return Model(path.name, net, True, record.size_hw, record.fit)
     source, trained = known[name]
@@ -170,7 +170,7 @@ def compare_model(table: Table, model: Model, pictures: list[np.ndarray]) -> Non
 def run(done: Any, kind: str, model: Model) -> Any:
     """Return what runs an export: pixels to boxes and scores."""
     if done.record is not None:
-        return registry.load(RUNTIME[kind], ModelFile.read(done.record), done.folder)
+        return registry.load(RUNTIME[kind], ModelRecord.read(done.record), done.folder)
     from gluon_yolo.weights import darknet_model
 
     weights_file, _, cfg = (done.folder / file for file in done.files[kind])
@@ -179,11 +179,11 @@ def run(done: Any, kind: str, model: Model) -> Any:
 
 def compare_folder(table: Table, folder: Path, run: Path, pictures: list[np.ndarray]) -> None:
     """Add a row for each format of an exported folder."""
-    file = find_model_file(folder)
-    record = ModelFile.read(file)
+    file = find_model_record(folder)
+    record = ModelRecord.read(file)
     model = dataclasses.replace(load_model(str(run), {}), size_hw=record.size_hw, fit=record.fit)
     reference = Reference(model.net, fitted(model, pictures))
-    for kind, graph in record.graphs.items():
+    for kind, graph in record.formats.items():
         if graph.cut == "nms" and not graph.decoded:
             table.leave_out(f"{folder} as {kind}", "ends behind suppression; write it with --cut decoded")
             continue
@@ -193,9 +193,9 @@ def compare_folder(table: Table, folder: Path, run: Path, pictures: list[np.ndar
 
 
 def fitted(model: Model, pictures: list[np.ndarray]) -> list[np.ndarray]:
-    """Return the pictures at the model's size, each a batch of its own."""
-    fit = Fit(model.fit)
-    return [fit(picture, model.size_hw)[0][None] for picture in pictures]
+    """Return the images at the model's size, each a batch of its own."""
+    fit = Preprocess(model.fit)
+    return [fit(image, model.size_hw)[0][None] for image in pictures]
 
 
 def variants(net: Any) -> Iterator[tuple[str, str, bool]]:
@@ -213,7 +213,7 @@ class Table:
     """Prints rows as they come.
 
     Args:
-        pictures: how many are compared.
+        images: how many are compared.
     """
 
     def __init__(self, pictures: int) -> None:

@@ -1,7 +1,7 @@
 """The gradients of training on the CPU against float64: how far they are off, for every network.
 
 Each network's training graph (planned by mxnet, batch norm joined with ReLU where the package does so) and
-its loss are given two batches of real pictures, one size after the other, and every parameter's gradient is
+its loss are given two batches of real images, one size after the other, and every parameter's gradient is
 held to the same in float64, where mxnet takes other kernels (``tests/float64.py``). The numbers are the
 length of the difference over the length of float64's gradient.
 
@@ -11,7 +11,7 @@ alone      together, where every operator is called by itself, no graph planned:
 
 drawn      weights with which hardly an activation lies at the kink of a ReLU; norms by stored statistics
 trained    the network's own weights; where rounding switches a ReLU, a gradient jumps; norms likewise
-batch      the network's own weights, norms by the statistics of two pictures, which multiplies the rounding
+batch      the network's own weights, norms by the statistics of two images, which multiplies the rounding
 
 Run it as: python benchmarks/gradients.py [--data DIR] [NAME ...]
 """

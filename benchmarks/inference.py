@@ -1,7 +1,7 @@
-"""Picture file in, boxes out: this package against GluonCV, same weights, same pictures, same input size.
+"""Image file in, boxes out: this package against GluonCV, same weights, same images, same input size.
 
 Each side runs in a process of its own with its own defaults, thread count included; a third process is
-GluonCV with our thread count. They take turns, a few pictures at a time, so that whatever else the machine
+GluonCV with our thread count. They take turns, a few images at a time, so that whatever else the machine
 does hits all alike. GluonCV's side is its demo's way: read, resize, to_tensor, normalize, hybridized network
 with its own NMS, results as NumPy arrays.
 
@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from alive import alive
 from peers import OURS, THEIRS, THEIRS_OUR_THREADS, GluonCVDetector, Sides, import_gluoncv, serve
 
-PICTURES = 8
+IMAGES = 8
 SCORE_THRESHOLD = 0.01  # GluonCV's own
 HEAD_SCALE = 0.3
 OBJECTNESS_BIAS = -4.0  # about as few candidates as a trained network has; GluonCV's NMS is quickest then
@@ -37,9 +37,7 @@ def main() -> int:
     )
     parser.add_argument("--network", default="yolo3_mobilenet1.0_voc", help="a detector that GluonCV has too")
     parser.add_argument("--size", type=int, default=416, help="side of the square input, in pixels")
-    parser.add_argument(
-        "--rounds", type=int, default=10, help=f"turns of each side, {PICTURES} pictures each"
-    )
+    parser.add_argument("--rounds", type=int, default=10, help=f"turns of each side, {IMAGES} pictures each")
     parser.add_argument("--side", choices=("ours", "gluoncv", "weights"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -72,22 +70,22 @@ def main() -> int:
 
 
 def answer(detect, folder: Path) -> int:
-    """Answer ``time`` with each picture's milliseconds, ``boxes`` with the first one's best detections."""
-    pictures = sorted(str(path) for path in (folder / "pictures").glob("*.jpg"))
+    """Answer ``time`` with each image's milliseconds, ``boxes`` with the first one's best detections."""
+    images = sorted(str(path) for path in (folder / "pictures").glob("*.jpg"))
 
-    def milliseconds(picture: str) -> float:
+    def milliseconds(image: str) -> float:
         begin = time.perf_counter()
-        detect(picture)
+        detect(image)
         return (time.perf_counter() - begin) * 1e3
 
     return serve({
-        "time": lambda: [milliseconds(picture) for picture in pictures],
-        "boxes": lambda: detect(pictures[0])[:20],
+        "time": lambda: [milliseconds(image) for image in images],
+        "boxes": lambda: detect(images[0])[:20],
     })  # fmt: skip
 
 
 def compare(found: list[list[list[float]]]) -> None:
-    """Say how far the two sides' best detections of one picture differ: both must do the same work."""
+    """Say how far the two sides' best detections of one image differ: both must do the same work."""
     pairs = list(zip(*found))
     score = max(abs(a[1] - b[1]) for a, b in pairs)
     corner = max(abs(p - q) for a, b in pairs for p, q in zip(a[2:], b[2:]))
@@ -98,15 +96,15 @@ def compare(found: list[list[list[float]]]) -> None:
 
 
 def our_side(network: str, size: int, folder: Path):
-    """Return this package's way from a picture's path to rows of class, score, corners in input pixels."""
+    """Return this package's way from an image's path to rows of class, score, corners in input pixels."""
     from gluon_yolo.inference.predictor import Predictor
 
     predictor = Predictor.from_network(
         network, folder / "weights.params", size_hw=(size, size), score_threshold=SCORE_THRESHOLD
     )
 
-    def detect(picture: str) -> list[list[float]]:
-        found = predictor(picture)
+    def detect(image: str) -> list[list[float]]:
+        found = predictor(image)
         return [
             [int(c), float(s), *map(float, box)]
             for c, s, box in zip(found.class_ids, found.scores, found.boxes)
@@ -121,10 +119,10 @@ def gluoncv_side(network: str, size: int, folder: Path) -> GluonCVDetector:
 
 
 def prepare(network: str, folder: Path) -> None:
-    """Write pictures, and random weights with GluonCV: in a process of its own, so none here loads mxnet."""
+    """Write images, and random weights with GluonCV: in a process of its own, so none here loads mxnet."""
     from gluon_yolo.data.synthetic import generate
 
-    scenes = generate(folder / "scenes", pictures=PICTURES, size_hw=(480, 640))
+    scenes = generate(folder / "scenes", images=IMAGES, size_hw=(480, 640))
     os.rename(scenes / "JPEGImages", folder / "pictures")
     command = [sys.executable, __file__, "--side", "weights", "--folder", str(folder), "--network", network]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)

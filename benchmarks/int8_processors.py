@@ -39,8 +39,8 @@ from gluon_yolo.export.onnx import int8 as onnx_int8
 from gluon_yolo.export.quantize import search
 from gluon_yolo.export.quantize.backends import OnnxInt8
 from gluon_yolo.export.quantize.calibrate import read
-from gluon_yolo.inference.model_record import ModelFile
-from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.inference.model_record import ModelRecord
+from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.runtimes.base import has_vnni
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,16 +118,16 @@ def write(args: argparse.Namespace, folder: Path) -> None:
     data = quantize_data.open_data(args, model.net.spec.class_names)
     request = quantize_command._request(args, model)
     export(model.net, folder / "float32", ["onnx"], request.name, request.size_hw, fit=request.fit)
-    pictures = read(data.calibration, range(len(data.calibration)), request.size_hw, Fit(request.fit))
+    images = read(data.calibration, range(len(data.calibration)), request.size_hw, Preprocess(request.fit))
     int8 = OnnxInt8(request)
-    ranges = int8.calibrate([pictures], "minmax", lambda *_: None)
+    ranges = int8.calibrate([images], "minmax", lambda *_: None)
     choice = search.Choice("minmax", ranges, (), 0.0, True, {})
     search.write(request, folder / "held", [(int8, choice)])
     int8._int8 = SimpleNamespace(quantize=functools.partial(onnx_int8.quantize, portable=False))
     path, _ = search.write(request, folder / "plain", [(int8, choice)])
-    record = ModelFile.read(path)
+    record = ModelRecord.read(path)
     shutil.copytree(folder / "plain", folder / "exact")
-    graph = dataclasses.replace(record.graphs["onnx"], portable=False)
+    graph = dataclasses.replace(record.formats["onnx"], portable=False)
     record.of_one("onnx", graph).write(folder / "exact" / path.name)
 
 

@@ -4,7 +4,7 @@
     python benchmarks/loader_library.py [--data-root BCCD]
 
 Both sides shuffle, make each sample with the same Sampler (decode, augment, targets), and stack batches of 8
-at 416; pictures a second over an epoch, the first batches not counted.
+at 416; images a second over an epoch, the first batches not counted.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Samples:
 
 def stack(samples: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     """Make a batch of samples."""
-    pictures, targets = zip(*samples)
-    return np.stack(pictures), pad_targets(list(targets))
+    images, targets = zip(*samples)
+    return np.stack(images), pad_targets(list(targets))
 
 
 def main() -> int:

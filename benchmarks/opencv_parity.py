@@ -1,7 +1,7 @@
 """Every family as ONNX of one size, in OpenCV's own reader: how far it is from the Gluon network.
 
 Each network is written as `export --format onnx --fixed-size` does it, at its usual size, cut raw and
-decoded; it and the Gluon network see the pictures of the shared data. Networks whose trained weights are
+decoded; it and the Gluon network see the images of the shared data. Networks whose trained weights are
 there have those; the others random ones, with batch norms that keep maps near one.
 
 raw      largest difference of a raw map, as a share of the map's largest number
@@ -91,28 +91,28 @@ def worst(found: list[dict[str, str]]) -> dict[str, str]:
 
 
 def write(name: str, known: dict, data: Path, folder: Path) -> str:
-    """Write a network's files, the pictures, and what the network makes of them; return the row's start."""
+    """Write a network's files, the images, and what the network makes of them; return the row's start."""
     import onnxruntime
     from export_parity import load_model
 
-    from gluon_yolo.data.images.read import read_picture
+    from gluon_yolo.data.images.read import read_image
     from gluon_yolo.export.ir.read_symbol import read_network
     from gluon_yolo.export.onnx.write import make_model, write_model
     from gluon_yolo.export.verify import Reference
-    from gluon_yolo.inference.preprocess import Fit
+    from gluon_yolo.inference.preprocess import Preprocess
     from gluon_yolo.mxnet_compat import mx
 
     model = load_model(name, known)
-    net, fit = model.net, Fit(model.fit)
-    pictures = [read_picture(path) for path in sorted((data / "images").glob("*.jpg"))]
-    pixels = np.stack([fit(picture, model.size_hw)[0] for picture in pictures])
-    reference = Reference(net, [picture[None] for picture in pixels])
+    net, fit = model.net, Preprocess(model.fit)
+    images = [read_image(path) for path in sorted((data / "images").glob("*.jpg"))]
+    pixels = np.stack([fit(image, model.size_hw)[0] for image in images])
+    reference = Reference(net, [image[None] for image in pixels])
     expected = {
         "boxes": [pair[0] for pair in reference.expected],
         "scores": [p[1] for p in reference.expected],
     }
-    for picture in pixels:
-        for level, raw in enumerate(net(mx.nd.array(picture[None], dtype="uint8"))):
+    for image in pixels:
+        for level, raw in enumerate(net(mx.nd.array(image[None], dtype="uint8"))):
             expected.setdefault(f"raw_{level}", []).append(raw.asnumpy())
     graph = read_network(net)
     for cut in CUTS:
@@ -121,8 +121,8 @@ def write(name: str, known: dict, data: Path, folder: Path) -> str:
         )
     session = onnxruntime.InferenceSession(str(folder / "nms.onnx"), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    for picture in pixels:
-        for output, array in zip(names, session.run(names, {"data": picture[None]})):
+    for image in pixels:
+        for output, array in zip(names, session.run(names, {"data": image[None]})):
             expected.setdefault(f"nms_{output}", []).append(array)
     arrays = {output: np.concatenate(parts) for output, parts in expected.items()}
     np.savez(folder / "expected.npz", pixels=pixels, **arrays)
@@ -164,23 +164,21 @@ def read(folder: Path) -> dict[str, str]:
 def rows_in_both(theirs: dict[str, np.ndarray], ours: dict[str, np.ndarray], side: int) -> tuple[int, int]:
     """Return how many of the rows behind suppression are in the other's as well, and how many there are."""
     shared = total = 0
-    for picture in range(len(theirs["ids"])):
-        for ids, score, box in zip(*(theirs[name][picture] for name in ("ids", "scores", "bboxes"))):
+    for image in range(len(theirs["ids"])):
+        for ids, score, box in zip(*(theirs[name][image] for name in ("ids", "scores", "bboxes"))):
             if ids[0] >= 0:
-                same = (ours["ids"][picture] == ids)[:, 0] & (abs(ours["scores"][picture] - score) < 1e-3)[
-                    :, 0
-                ]
-                same &= (abs(ours["bboxes"][picture] - box) < 1e-3 * side).all(axis=1)
+                same = (ours["ids"][image] == ids)[:, 0] & (abs(ours["scores"][image] - score) < 1e-3)[:, 0]
+                same &= (abs(ours["bboxes"][image] - box) < 1e-3 * side).all(axis=1)
                 shared, total = shared + bool(same.any()), total + 1
     return shared, total
 
 
 def run(net, pixels: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the outputs by name, of pictures (B, H, W, 3) one by one."""
+    """Return the outputs by name, of images (B, H, W, 3) one by one."""
     names = net.getUnconnectedOutLayersNames()
     parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for picture in pixels:
-        net.setInput(picture[None])
+    for image in pixels:
+        net.setInput(image[None])
         for name, array in zip(names, net.forward(names)):
             parts[name].append(array)
     return {name: np.concatenate(arrays) for name, arrays in parts.items()}

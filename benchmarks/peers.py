@@ -112,7 +112,7 @@ def import_gluoncv():
 
 
 class GluonCVDetector:
-    """GluonCV's way from a picture file to boxes, as its demo goes it; of this package, NumPy's names only.
+    """GluonCV's way from an image file to boxes, as its demo goes it; of this package, NumPy's names only.
 
     Args:
         network: a detector of its zoo.
@@ -130,7 +130,7 @@ class GluonCVDetector:
         self._size, self._threshold = size, score_threshold
 
     def fit(self, picture: str) -> tuple[Any, tuple[int, int]]:
-        """Return a picture file as the network's input, and the picture's width and height."""
+        """Return an image file as the network's input, and the image's width and height."""
         image = self._mx.nd.image
         pixels = self._mx.image.imread(picture)
         height, width = pixels.shape[:2]
@@ -143,7 +143,7 @@ class GluonCVDetector:
         return tuple(output[0].asnumpy() for output in self._net(pixels))
 
     def __call__(self, picture: str) -> list[list[float]]:
-        """Return rows of class, score, corners in the picture's pixels."""
+        """Return rows of class, score, corners in the image's pixels."""
         pixels, (width, height) = self.fit(picture)
         ids, scores, boxes = self.network(pixels)
         kept = scores[:, 0] > self._threshold

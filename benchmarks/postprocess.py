@@ -22,7 +22,7 @@ from alive import alive
 
 from gluon_yolo.inference.decode import RawMaps, decode
 from gluon_yolo.inference.predictor import FARTHEST
-from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.nms import select
 from gluon_yolo.spec import DetectionSpec
 
@@ -33,7 +33,7 @@ NETWORKS = {
     "nano coco": ((16, 32), 3, 80, (320, 320)),
     "yoloface-500k": ((4, 8, 16), 3, 1, (256, 320)),
 }
-ABOVE = 250  # anchors that are over the threshold, as on a picture of many faces
+ABOVE = 250  # anchors that are over the threshold, as on an image of many faces
 THRESHOLDS = (0.3, 0.01)  # of demo and of eval
 
 
@@ -69,9 +69,9 @@ def parts() -> dict[str, Callable[[], Any]]:
         )
     for mode in ("resize", "letterbox"):
         for height, width in ((480, 640), (1080, 1920)):
-            picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+            image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
             name = f"fit by {mode}, {width}x{height} to {SIZE}x{SIZE}"
-            work[name] = lambda picture=picture, mode=mode: Fit(mode)(picture, (SIZE, SIZE))
+            work[name] = lambda image=image, mode=mode: Preprocess(mode)(image, (SIZE, SIZE))
     return work
 
 
@@ -86,7 +86,7 @@ def median(work: Callable[[], Any], rounds: int) -> float:
 
 
 def crowd() -> tuple[np.ndarray, np.ndarray]:
-    """Return boxes (N, 4) and scores (N, C) of a picture of many objects."""
+    """Return boxes (N, 4) and scores (N, C) of an image of many objects."""
     rng = np.random.default_rng(0)
     corner = rng.uniform(0, SIZE - 60, (ANCHORS, 2))
     boxes = np.concatenate([corner, corner + rng.uniform(10, 60, (ANCHORS, 2))], axis=1).astype(np.float32)

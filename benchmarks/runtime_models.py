@@ -1,4 +1,4 @@
-"""Models: what ``runtimes.py`` measures, made by the package's own commands, and the pictures they see."""
+"""Models: what ``runtimes.py`` measures, made by the package's own commands, and the images they see."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ MOBILENET_SIZE = 416
 FASTESTV2 = "yolo_fastestv2"
 DARKNET = {"nano-coco": "coco.names", "fastest-voc": "voc.names", "yoloface-500k": "face.names"}
 NAMES = (MOBILENET, *DARKNET, FASTESTV2)
-PICTURES = 8
+IMAGES = 8
 
 
-def prepare_pictures(data: Path, folder: Path) -> Path:
-    """Copy the shared pictures, or draw some where there are none; return their folder."""
+def prepare_images(data: Path, folder: Path) -> Path:
+    """Copy the shared images, or draw some where there are none; return their folder."""
     if folder.is_dir():
         return folder
     folder.mkdir(parents=True)
@@ -27,21 +27,21 @@ def prepare_pictures(data: Path, folder: Path) -> Path:
     if not shared:
         from gluon_yolo.data.synthetic import generate
 
-        scenes = generate(folder.parent / "scenes", pictures=PICTURES, size_hw=(480, 640))
+        scenes = generate(folder.parent / "scenes", images=IMAGES, size_hw=(480, 640))
         shared = sorted((scenes / "JPEGImages").iterdir())
     for path in shared:
         shutil.copy(path, folder)
     return folder
 
 
-def prepare(name: str, folder: Path, data: Path, pictures: Path, formats: str) -> None:
+def prepare(name: str, folder: Path, data: Path, images: Path, formats: str) -> None:
     """Make a model and all its exports in a folder, each where it is not there yet.
 
     Args:
         name: one of ``NAMES``, or the folder of a run or an imported model.
         folder: gets ``float32``, ``fused``, ``float16``, ``bfloat16`` and ``quantized/int8``.
         data: the shared data.
-        pictures: to calibrate on.
+        images: to calibrate on.
         formats: of ``float32``.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def prepare(name: str, folder: Path, data: Path, pictures: Path, formats: str) -
         "float16": ("export", model, "--format", "ncnn", "--precision", "float16"),
         "bfloat16": ("export", model, "--format", "symbol,openvino", "--precision", "bfloat16"),
         # However much random weights lose: what is left in float is not what is measured here.
-        "quantized": ("quantize", model, "--precision", "int8", "--data", pictures, "--max-drop", 100),
+        "quantized": ("quantize", model, "--precision", "int8", "--data", images, "--max-drop", 100),
     }
     for kind, words in jobs.items():
         if not (folder / kind).is_dir():

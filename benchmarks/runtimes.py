@@ -1,10 +1,10 @@
-"""The same weights in every runtime and precision, and in the peers': network alone, and picture to boxes.
+"""The same weights in every runtime and precision, and in the peers': network alone, and image to boxes.
 
-Each row is a process of its own with its own threads; they take turns, a few pictures at a time, so that
+Each row is a process of its own with its own threads; they take turns, a few images at a time, so that
 whatever else the machine does hits all alike. Figures are medians. "network" is from pixels of the input's
 size to what the runtime gives in NumPy: raw maps, or boxes where the graph holds them (onnxruntime, openvino,
-mnn, the peers); "picture" from a picture file to its boxes. "found" is how many of the boxes of the first
-row, mxnet in float32, the row finds as well (same class, IoU at least 0.9), over all pictures. A runtime that
+mnn, the peers); "image" from an image file to its boxes. "found" is how many of the boxes of the first
+row, mxnet in float32, the row finds as well (same class, IoU at least 0.9), over all images. A runtime that
 is not installed has no row.
 
 MobileNet1.0-YOLOv3 has GluonCV's random weights, and GluonCV as its peer; the darknet networks of the shared
@@ -38,7 +38,7 @@ from runtime_models import (
     NAMES,
     darknet_files,
     prepare,
-    prepare_pictures,
+    prepare_images,
 )
 
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, load
@@ -108,15 +108,15 @@ def main() -> int:
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         kept = args.keep or Path(scratch)
-        pictures = prepare_pictures(args.data, kept / "pictures")
+        images = prepare_images(args.data, kept / "pictures")
         for name in args.models or NAMES:
             folder = kept / Path(name).name
             rows = rows_of(name, args.only or "")
             formats = {RUNTIMES[row.runtime].formats[-1] for row in rows if row.runtime in RUNTIMES}
-            prepare(name, folder, args.data, pictures, ",".join(sorted(formats)))
+            prepare(name, folder, args.data, images, ",".join(sorted(formats)))
             for threads in args.threads.split(","):
                 figures[f"{name}, {threads}"] = measure(
-                    name, folder, rows, pictures, threads, args.rounds, Path(scratch)
+                    name, folder, rows, images, threads, args.rounds, Path(scratch)
                 )
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
@@ -134,7 +134,7 @@ def measure(
     name: str,
     folder: Path,
     rows: Sequence[Row],
-    pictures: Path,
+    images: Path,
     threads: str,
     rounds: int,
     scratch: Path,
@@ -145,7 +145,7 @@ def measure(
         task = {
             "row": dataclasses.asdict(row),
             "folder": str(folder),
-            "pictures": str(pictures),
+            "pictures": str(images),
             "threads": threads,
         }
         environment = {} if row is GLUONCV_OWN else {"OMP_NUM_THREADS": threads}
@@ -159,11 +159,9 @@ def measure(
     first = rows[0].name
     figures = {}
     for row, answers in turns.items():
-        network, picture = (
-            statistics.median(ms for turn in answers for ms in turn[kind]) for kind in range(2)
-        )
+        network, image = (statistics.median(ms for turn in answers for ms in turn[kind]) for kind in range(2))
         found = sum(matches(ours, theirs) for ours, theirs in zip(boxes[first], boxes[row]))
-        figures[row] = {"network_ms": network, "picture_ms": picture, "found": found}
+        figures[row] = {"network_ms": network, "picture_ms": image, "found": found}
     total = sum(map(len, boxes[first]))
     plural = "s" * (threads != "1")
     print(f"\n{name} at {size}, {threads} thread{plural}, {rounds} turns; auto takes {auto}\n")
@@ -181,7 +179,7 @@ def measure(
 
 
 def matches(expected: list[list[float]], found: list[list[float]]) -> int:
-    """Return how many of one picture's boxes another row has too."""
+    """Return how many of one image's boxes another row has too."""
     import numpy as np
 
     from gluon_yolo.boxes import iou_matrix
@@ -196,10 +194,10 @@ def matches(expected: list[list[float]], found: list[list[float]]) -> int:
 def serve_side(task: dict[str, Any]) -> int:
     """Be one row: load its model, and answer."""
     row, folder = Row(**task["row"]), Path(task["folder"])
-    pictures = sorted(str(path) for path in Path(task["pictures"]).iterdir())
+    images = sorted(str(path) for path in Path(task["pictures"]).iterdir())
     makers = {GLUONCV: gluoncv_side, GLUONCV_OWN: gluoncv_side, OPENCV: opencv_side}
     fit, network, detect = makers.get(row, our_side)(row, folder, int(task["threads"]))
-    inputs = [fit(picture) for picture in pictures]
+    inputs = [fit(image) for image in images]
 
     def milliseconds(work: Callable[[Any], Any], values: Sequence[Any]) -> list[float]:
         times: list[float] = []
@@ -211,8 +209,8 @@ def serve_side(task: dict[str, Any]) -> int:
         return times
 
     return serve({
-        "time": lambda: [milliseconds(network, inputs), milliseconds(detect, pictures)],
-        "boxes": lambda: [detect(picture) for picture in pictures],
+        "time": lambda: [milliseconds(network, inputs), milliseconds(detect, images)],
+        "boxes": lambda: [detect(image) for image in images],
         "size": lambda: "x".join(map(str, model_record(folder / "float32").size_hw)),
         "auto": lambda: auto(folder / "float32"),
     })  # fmt: skip
@@ -220,9 +218,9 @@ def serve_side(task: dict[str, Any]) -> int:
 
 def model_record(folder: Path) -> Any:
     """Return the record of an exported model."""
-    from gluon_yolo.inference.model_record import ModelFile, find_model_file
+    from gluon_yolo.inference.model_record import ModelRecord, find_model_record
 
-    return ModelFile.read(find_model_file(folder))
+    return ModelRecord.read(find_model_record(folder))
 
 
 def auto(folder: Path) -> str:
@@ -234,27 +232,27 @@ def auto(folder: Path) -> str:
 
 def our_side(row: Row, folder: Path, threads: int) -> tuple[Callable, Callable, Callable]:
     """Return a runtime's ways from a file to the input, from that to boxes, and from the file to rows."""
-    from gluon_yolo.data.images.read import read_picture
+    from gluon_yolo.data.images.read import read_image
     from gluon_yolo.inference.predictor import Predictor
-    from gluon_yolo.inference.preprocess import Fit
+    from gluon_yolo.inference.preprocess import Preprocess
 
     record = model_record(folder / row.folder)
     network = load(row.runtime, record, folder / row.folder)
     thresholds = {"score_threshold": SCORE_THRESHOLD, "nms_threshold": NMS_THRESHOLD}
-    predictor = Predictor(network, record.spec, record.size_hw, fit=Fit(record.fit), **thresholds)
+    predictor = Predictor(network, record.spec, record.size_hw, fit=Preprocess(record.fit), **thresholds)
 
-    def detect(picture: str) -> list[list[float]]:
-        found = predictor(picture)
+    def detect(image: str) -> list[list[float]]:
+        found = predictor(image)
         rows = zip(found.class_ids, found.scores, found.boxes)
         return [[int(c), float(s), *map(float, box)] for c, s, box in rows]
 
-    return lambda picture: predictor.fit(read_picture(picture), record.size_hw)[0][None], network, detect
+    return lambda image: predictor.fit(read_image(image), record.size_hw)[0][None], network, detect
 
 
 def gluoncv_side(row: Row, folder: Path, threads: int) -> tuple[Callable, Callable, Callable]:
     """Return GluonCV's ways."""
     detector = GluonCVDetector(MOBILENET, folder / "weights.params", MOBILENET_SIZE, SCORE_THRESHOLD)
-    return lambda picture: detector.fit(picture)[0], detector.network, detector
+    return lambda image: detector.fit(image)[0], detector.network, detector
 
 
 def opencv_side(row: Row, folder: Path, threads: int) -> tuple[Callable, Callable, Callable]:
@@ -268,15 +266,15 @@ def opencv_side(row: Row, folder: Path, threads: int) -> tuple[Callable, Callabl
     outputs = net.getUnconnectedOutLayersNames()
     height, width = model.size_hw
 
-    def fit(picture: str) -> np.ndarray:
-        return cv2.dnn.blobFromImage(cv2.imread(picture), 1 / 255, (width, height), swapRB=True)
+    def fit(image: str) -> np.ndarray:
+        return cv2.dnn.blobFromImage(cv2.imread(image), 1 / 255, (width, height), swapRB=True)
 
     def network(blob: np.ndarray) -> Sequence[np.ndarray]:
         net.setInput(blob)
         return net.forward(outputs)
 
-    def detect(picture: str) -> list[list[float]]:
-        pixels = cv2.imread(picture)
+    def detect(image: str) -> list[list[float]]:
+        pixels = cv2.imread(image)
         high, wide = pixels.shape[:2]
         blob = cv2.dnn.blobFromImage(pixels, 1 / 255, (width, height), swapRB=True)
         found = np.concatenate(network(blob))

@@ -2,7 +2,7 @@
 
     python benchmarks/train_memory.py [--steps N] [--case TEXT]
 
-Each row is a process of its own that trains for some steps on random pixels with ten objects a picture, and
+Each row is a process of its own that trains for some steps on random pixels with ten objects an image, and
 then validates; what is measured is the most that it holds beyond what it holds when its network is built
 (VmHWM, for which Linux is needed). The last line says how far estimates are off.
 """
@@ -34,7 +34,7 @@ class Case:
 
     Args:
         network: a name of the zoo, or a cfg below the shared data's ``darknet``.
-        batch: pictures.
+        batch: images.
         sides: of the square input in pixels, in turn.
         classes: to tell apart.
         devices: CPU contexts.

@@ -25,7 +25,7 @@ from alive import alive
 from peers import OURS, THEIRS, THEIRS_OUR_THREADS, Sides, import_gluoncv, serve
 
 NUM_CLASSES = 20
-OBJECTS = 14  # of a picture, as BCCD's
+OBJECTS = 14  # of an image, as BCCD's
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 MOMENTUM, WEIGHT_DECAY, LEARNING_RATE = 0.9, 0.0005, 1e-5
 

@@ -75,10 +75,10 @@ def waiting() -> Predictor:
 def draw_video(path: Path, frames: int) -> None:
     """Write frames of coarse patches that move."""
     patches = np.random.default_rng(0).integers(0, 256, (45, 80, 3), dtype=np.uint8)
-    picture = cv2.resize(patches, SIZE_HW[::-1], interpolation=cv2.INTER_CUBIC)
+    image = cv2.resize(patches, SIZE_HW[::-1], interpolation=cv2.INTER_CUBIC)
     with VideoWriter(path, 25) as writer:
         for number in range(frames):
-            writer.write(np.roll(picture, 3 * number, axis=1))
+            writer.write(np.roll(image, 3 * number, axis=1))
 
 
 def plain(predictor: Predictor, video: Path, out: Path) -> None:

@@ -29,7 +29,7 @@ def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def clip(boxes: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Return boxes (N, 4) in pixels with every corner moved inside a picture of ``size_hw``."""
+    """Return boxes (N, 4) in pixels with every corner moved inside an image of ``size_hw``."""
     height, width = size_hw
     return np.clip(boxes, 0, np.array([width, height, width, height], dtype=boxes.dtype))
 

@@ -11,10 +11,10 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Detections:
-    """Boxes of one picture with their classes, validated when made.
+    """Boxes of one image with their classes, validated when made.
 
     Args:
-        boxes: (N, 4) float32 corners ``x1, y1, x2, y2`` in pixels of the picture they accompany.
+        boxes: (N, 4) float32 corners ``x1, y1, x2, y2`` in pixels of the image they accompany.
         class_ids: (N,) integers, indices into the class names in force.
         scores: (N,) float32; None for plain ground truth. Training transforms carry each object's mixup
             weight here.

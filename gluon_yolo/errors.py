@@ -83,7 +83,7 @@ class NotWritten(UserError):
 
 
 class NothingToLearn(UserError):
-    """The training pictures show nothing, or nothing that is large enough, to learn from."""
+    """The training images show nothing, or nothing that is large enough, to learn from."""
 
     status = 1  # what was given is understood, and nothing can come of it
 

@@ -113,7 +113,7 @@ def _without_torch() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _pil_as_it_was() -> Iterator[None]:
-    """Let PIL go on refusing pictures that are cut short: gluoncv tells it, for the whole process, not to."""
+    """Let PIL go on refusing images that are cut short: gluoncv tells it, for the whole process, not to."""
     try:
         from PIL import ImageFile
     except ImportError:

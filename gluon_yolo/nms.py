@@ -10,7 +10,7 @@ from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.detections import Detections
 
 NMS_THRESHOLD = 0.45  # overlap above which a worse box falls, where nobody says otherwise
-USUAL_DETECTIONS = 100  # a picture's at most, where nobody says otherwise
+USUAL_DETECTIONS = 100  # an image's at most, where nobody says otherwise
 SHOWN_SCORE = 0.3  # detections from here on are shown, where nobody says otherwise
 LEAST_SCORE = 0.01  # those below say nothing to the metrics; those between serve the curves
 _USUAL_CANDIDATES = 400
@@ -67,14 +67,14 @@ def _rivals(
 def candidates_for(max_detections: int) -> int:
     """Return how many pairs of anchor and class enter suppression, so that so many detections can come out.
 
-    They are 400 up to 100 detections, and eight for each beyond: in pictures of crowds the best 2 to 8 pairs
-    were needed for one detection, by network and picture (``benchmarks/candidates.py``).
+    They are 400 up to 100 detections, and eight for each beyond: in images of crowds the best 2 to 8 pairs
+    were needed for one detection, by network and image (``benchmarks/candidates.py``).
     """
     return _USUAL_CANDIDATES if max_detections <= USUAL_DETECTIONS else _CANDIDATES_EACH * max_detections
 
 
 class Selection(NamedTuple):
-    """The detections of one picture, and what a limit kept from being among them.
+    """The detections of one image, and what a limit kept from being among them.
 
     Args:
         found: best score first.
@@ -101,7 +101,7 @@ def choose(
     agnostic: bool = False,
     wanted: np.ndarray | None = None,
 ) -> Selection:
-    """Turn every anchor's box and class scores into the final detections of one picture.
+    """Turn every anchor's box and class scores into the final detections of one image.
 
     The best ``max_candidates`` (anchor, class) pairs are taken first: suppression never sees all N * C.
 

@@ -67,11 +67,11 @@ def in_float64() -> Iterator[None]:
 
 
 def network_gradients(
-    net: gluon.Block, loss: gluon.Block, pictures: np.ndarray, targets: np.ndarray, dtype: str = "float32"
+    net: gluon.Block, loss: gluon.Block, images: np.ndarray, targets: np.ndarray, dtype: str = "float32"
 ) -> dict[str, np.ndarray]:
     """Return the gradient of each trained parameter for one batch."""
     with autograd.record():
-        parts = list(loss(*net(nd.array(pictures, dtype="uint8")), nd.array(targets, dtype=dtype)))
+        parts = list(loss(*net(nd.array(images, dtype="uint8")), nd.array(targets, dtype=dtype)))
     autograd.backward(parts)
     nd.waitall()
     return {

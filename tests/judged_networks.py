@@ -9,7 +9,7 @@ import numpy as np
 
 from gluon_yolo import parameter_io
 from gluon_yolo.assigners import assign, pad_targets
-from gluon_yolo.data.images.read import read_picture
+from gluon_yolo.data.images.read import read_image
 from gluon_yolo.data.transforms import resize
 from gluon_yolo.detections import Detections
 from gluon_yolo.losses import make_loss
@@ -23,8 +23,8 @@ from gluon_yolo.weights.load import load_weights
 from tests.float64 import Difference, difference, in_float64, network_gradients
 
 BATCH_SIZE = 2
-OBJECTS = 8  # of a picture at most
-PICTURES = ("dog", "person", "horses", "eagle", "giraffe")
+OBJECTS = 8  # of an image at most
+IMAGES = ("dog", "person", "horses", "eagle", "giraffe")
 # By name: a name of the zoo or a cfg below the shared data, and its trained weights, if there are any.
 CFGS = {
     name: (f"darknet/{folder}/{stem}.cfg", f"darknet/{folder}/{stem}.weights")
@@ -77,14 +77,14 @@ def find(name: str, data: Path) -> tuple[Architecture, Path | None]:
 def make_batch(
     spec: DetectionSpec, size_hw: tuple[int, int], data: Path | None, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return real pictures (B, H, W, 3), or drawn ones where there is no data, and targets (B, M, 12)."""
+    """Return real images (B, H, W, 3), or drawn ones where there is no data, and targets (B, M, 12)."""
     rng = np.random.default_rng(seed)
     if data is None:
         patches = rng.integers(0, 256, (BATCH_SIZE, size_hw[0] // 16, size_hw[1] // 16, 3), dtype=np.uint8)
-        pictures = patches.repeat(16, 1).repeat(16, 2)
+        images = patches.repeat(16, 1).repeat(16, 2)
     else:
-        named = (PICTURES[(seed + place) % len(PICTURES)] for place in range(BATCH_SIZE))
-        pictures = np.stack([resize(read_picture(data / "images" / f"{n}.jpg"), size_hw) for n in named])
+        named = (IMAGES[(seed + place) % len(IMAGES)] for place in range(BATCH_SIZE))
+        images = np.stack([resize(read_image(data / "images" / f"{n}.jpg"), size_hw) for n in named])
     rows = []
     size_wh = np.array([size_hw[1], size_hw[0]])
     for _ in range(BATCH_SIZE):
@@ -94,7 +94,7 @@ def make_batch(
         boxes = np.concatenate([corners, corners + sides], axis=1).astype(np.float32)
         truth = Detections(boxes, rng.integers(0, spec.num_classes, count))
         rows.append(assign(truth, None, spec, size_hw))
-    return pictures, pad_targets(rows)
+    return images, pad_targets(rows)
 
 
 def trained(net: DetectionNetwork, path: Path) -> None:
@@ -103,7 +103,7 @@ def trained(net: DetectionNetwork, path: Path) -> None:
     load_weights(net, path)
 
 
-def drawn(net: DetectionNetwork, pictures: np.ndarray) -> None:
+def drawn(net: DetectionNetwork, images: np.ndarray) -> None:
     """Draw weights with which rounding stays rounding.
 
     Every other channel is shifted up by three of its standard deviations, the others down: hardly a value
@@ -115,9 +115,9 @@ def drawn(net: DetectionNetwork, pictures: np.ndarray) -> None:
     for norm in norms:
         norm.gamma.set_data(nd.array(rng.uniform(0.8, 1.2, norm.gamma.shape)))
         norm.beta.set_data(nd.array(np.where(np.arange(norm.beta.shape[0]) % 2, -3.0, 3.0)))
-        norm._kwargs["momentum"] = 0  # these pictures' statistics, whole
+        norm._kwargs["momentum"] = 0  # these images' statistics, whole
     with autograd.record():
-        total = sum(raw.mean() for raw in net(nd.array(pictures, dtype="uint8")))
+        total = sum(raw.mean() for raw in net(nd.array(images, dtype="uint8")))
     total.backward()
     nd.waitall()
     for norm in norms:
@@ -187,12 +187,12 @@ def _gradients(net: DetectionNetwork, way: str, batches: list) -> list[dict[str,
         loss = TrainStep(net, [mx.cpu()]).loss
     if way != "float64":
         found = []
-        for pictures, targets in batches:
+        for images, targets in batches:
             # As a validation between two epochs: it turns the weights into another layout.
             parameter_io.wait()
-            for raw in net(nd.array(pictures[:1], dtype="uint8")):
+            for raw in net(nd.array(images[:1], dtype="uint8")):
                 raw.wait_to_read()
-            found.append(network_gradients(net, loss, pictures, targets))
+            found.append(network_gradients(net, loss, images, targets))
         return found
     net.cast("float64")
     loss.cast("float64")

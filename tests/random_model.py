@@ -28,8 +28,8 @@ def random_detector(
     return net
 
 
-def random_picture(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Draw a picture (H, W, 3) uint8 of coarse coloured patches."""
+def random_image(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """Draw an image (H, W, 3) uint8 of coarse coloured patches."""
     rng = np.random.default_rng(seed)
     patches = rng.integers(0, 256, (height // 16 + 1, width // 16 + 1, 3), dtype=np.uint8)
     return np.ascontiguousarray(patches.repeat(16, 0).repeat(16, 1)[:height, :width])

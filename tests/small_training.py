@@ -1,4 +1,4 @@
-"""Trainings of seconds: a narrow network on a handful of small drawn pictures."""
+"""Trainings of seconds: a narrow network on a handful of small drawn images."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ SMALL = [*RANDOM_SHAPE, "--no-random-shape"]
 
 
 def draw_data(folder: Path) -> Path:
-    """Draw ``BATCHES`` batches of pictures to train on, and three pictures to validate on."""
-    return generate(folder / "shapes", pictures=15, size_hw=(96, 96))
+    """Draw ``BATCHES`` batches of images to train on, and three images to validate on."""
+    return generate(folder / "shapes", images=15, size_hw=(96, 96))
 
 
 def start_run(data: Path, out: Path, *flags: str, base: Sequence[str] = SMALL) -> tuple[int, Path]:

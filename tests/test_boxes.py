@@ -49,7 +49,7 @@ def test_area():
         ([0, 0, 10, 10], [20, 20, 30, 30], 0),  # apart along both axes: no area of two negative sides
         ([5, 5, 5, 5], [5, 5, 5, 5], 0),  # nothing and nothing
         ([0, 0, 10, 10], [5, 5, 5, 5], 0),  # something and nothing
-        ([-10, -10, 0, 0], [-5, -5, 5, 5], 25 / 175),  # outside the picture it is the same
+        ([-10, -10, 0, 0], [-5, -5, 5, 5], 25 / 175),  # outside the image it is the same
     ],
 )
 def test_iou_by_hand(a, b, iou):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.folder_lock import held
+from gluon_yolo.export.folder_lock import locked_folder
 from gluon_yolo.file_names import LONGEST, check_name, check_text, made_name
 from gluon_yolo.training.run_dir import RunFolder
 
@@ -48,6 +48,6 @@ def test_a_folder_whose_name_is_no_text(tmp_path):
         check_text(tmp_path / "d\udcff")
     with pytest.raises(UserError, match="its name is not UTF-8"):
         RunFolder.create(tmp_path / "d\udcff", "net")
-    with pytest.raises(UserError, match="its name is not UTF-8"), held(tmp_path / "d\udcff"):
+    with pytest.raises(UserError, match="its name is not UTF-8"), locked_folder(tmp_path / "d\udcff"):
         pass
     assert not list(tmp_path.iterdir())

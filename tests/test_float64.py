@@ -39,13 +39,13 @@ EVERYTHING = (
 def slopes(name: str, held: bool) -> list[tuple[str, float, float]]:
     """Return each parameter with its gradient along a random direction, and the central difference there."""
     size_hw = (32, 64)
-    pictures = np.random.default_rng(0).integers(0, 256, (4, *size_hw, 3))
+    images = np.random.default_rng(0).integers(0, 256, (4, *size_hw, 3))
     net = small.built("".join(EVERYTHING)) if name == "cfg" else zoo.build(name)
-    drawn(net, pictures)
+    drawn(net, images)
     for norm in batch_norms(net) if held else ():
         hold_statistics(norm)
     net.cast("float64")
-    pixels, rng = nd.array(pictures, dtype="uint8"), np.random.default_rng(1)
+    pixels, rng = nd.array(images, dtype="uint8"), np.random.default_rng(1)
     with in_float64(), autograd.train_mode():
         weights = [nd.array(rng.normal(size=raw.shape), dtype="float64") for raw in net(pixels)]
 

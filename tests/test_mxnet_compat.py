@@ -80,7 +80,7 @@ def test_gluoncv_loads_beside_torch_2(tmp_path):
 
 
 def test_gluoncv_leaves_pil_as_it_was():
-    """By itself it has PIL take a picture that is cut short for a whole one, grey where it ends."""
+    """By itself it has PIL take an image that is cut short for a whole one, grey where it ends."""
     done = python(
         "-c",
         "from gluon_yolo import compat\n"

@@ -8,7 +8,7 @@ from gluon_yolo import parameter_io
 from gluon_yolo.mxnet_compat import gluon, mx, nd
 from tests.child import python
 
-# A late picture keeps the convolution waiting until the reader waits too; then it wants the plain layout.
+# A late image keeps the convolution waiting until the reader waits too; then it wants the plain layout.
 # By ``asnumpy`` or ``nd.save`` alone one round in five reads numbers out of place, or ends the process.
 READER = """
 import sys

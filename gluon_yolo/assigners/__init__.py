@@ -1,4 +1,4 @@
-"""Assign: ground truth to anchors, as sparse targets, in NumPy beside the picture."""
+"""Assign: ground truth to anchors, as sparse targets, in NumPy beside the image."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gluon_yolo.assigners.match import best_shape, size_ratio
+from gluon_yolo.assigners.match import match_best_shape, match_size_ratio
 from gluon_yolo.assigners.targets import (
     BOX,
     BOX_WEIGHT,
@@ -15,7 +15,7 @@ from gluon_yolo.assigners.targets import (
     DELTAS,
     INDEX,
     WEIGHT,
-    Claims,
+    Matches,
     make_rows,
     pad_targets,
 )
@@ -37,9 +37,9 @@ __all__ = [
 ]
 
 # By the name in ``spec.assigner``: boxes (M, 4) as centre and size, spec, input size -> claims.
-ASSIGNERS: dict[str, Callable[[np.ndarray, DetectionSpec, tuple[int, int]], Claims]] = {
-    "best_shape": best_shape,
-    "size_ratio": size_ratio,
+ASSIGNERS: dict[str, Callable[[np.ndarray, DetectionSpec, tuple[int, int]], Matches]] = {
+    "best_shape": match_best_shape,
+    "size_ratio": match_size_ratio,
 }
 
 
@@ -53,7 +53,7 @@ def assign(
 
     Args:
         truth: K boxes in input pixels.
-        weights: (K,) each object's share of a mixed picture; None means 1.
+        weights: (K,) each object's share of a mixed image; None means 1.
         spec: anchors, strides, box coding and assigner.
         size_hw: height and width of the network's input.
 
@@ -72,5 +72,5 @@ def assign(
     if truth.class_ids.min() < 0 or truth.class_ids.max() >= spec.num_classes:
         raise ValueError(f"class_ids: expected 0 to {spec.num_classes - 1}, got {truth.class_ids.tolist()}")
     cxcywh = xyxy_to_cxcywh(truth.boxes)
-    claims = ASSIGNERS[spec.assigner](cxcywh, spec, size_hw)
-    return make_rows(truth, cxcywh, weights, claims, spec, size_hw)
+    matches = ASSIGNERS[spec.assigner](cxcywh, spec, size_hw)
+    return make_rows(truth, cxcywh, weights, matches, spec, size_hw)

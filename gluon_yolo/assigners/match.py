@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon_yolo.assigners.targets import Claims, centre_cells, grids_wh, levels_of
+from gluon_yolo.assigners.targets import Matches, centre_cells, grids_wh, levels_of
 from gluon_yolo.spec import DetectionSpec
 
 LARGEST_RATIO = 2.0
 
 
-def size_ratio(cxcywh: np.ndarray, spec: DetectionSpec, size_hw: tuple[int, int]) -> Claims:
+def match_size_ratio(cxcywh: np.ndarray, spec: DetectionSpec, size_hw: tuple[int, int]) -> Matches:
     """Claim for each object, on every level, the anchors that are less than twice or half its size.
 
     An anchor fits when ``max(w / aw, aw / w, h / ah, ah / h) < 2``. It is claimed in the cell that holds the
@@ -45,10 +45,10 @@ def size_ratio(cxcywh: np.ndarray, spec: DetectionSpec, size_hw: tuple[int, int]
     inside = ((around >= 0) & (around < grids_wh(spec, size_hw)[level, None])).all(axis=2)
     inside[:, 1:] &= step != 0
     claim, place = np.nonzero(inside)
-    return Claims(objects[claim], chosen[claim], around[claim, place])
+    return Matches(objects[claim], chosen[claim], around[claim, place])
 
 
-def best_shape(cxcywh: np.ndarray, spec: DetectionSpec, size_hw: tuple[int, int]) -> Claims:
+def match_best_shape(cxcywh: np.ndarray, spec: DetectionSpec, size_hw: tuple[int, int]) -> Matches:
     """Claim for each object the anchor whose shape overlaps it most, in the cell that holds its centre.
 
     Source: Redmon & Farhadi 2018, section 2.1.
@@ -63,7 +63,7 @@ def best_shape(cxcywh: np.ndarray, spec: DetectionSpec, size_hw: tuple[int, int]
     """
     best = nearest_anchors(cxcywh[:, 2:], spec.flat_anchors)
     cells = centre_cells(cxcywh[:, :2], levels_of(spec)[best], spec, size_hw)
-    return Claims(np.arange(len(cxcywh)), best, cells)
+    return Matches(np.arange(len(cxcywh)), best, cells)
 
 
 def nearest_anchors(sizes: np.ndarray, anchors: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from gluon_yolo.detections import Detections
-from gluon_yolo.models.box_coder import coding_of
+from gluon_yolo.models.box_coder import box_coder_of
 from gluon_yolo.spec import DetectionSpec
 
 # Columns of a target row.
@@ -16,7 +16,7 @@ COLUMNS = 12
 
 
 @dataclasses.dataclass(frozen=True)
-class Claims:
+class Matches:
     """Which anchors answer for which objects.
 
     Args:
@@ -61,7 +61,7 @@ def make_rows(
     truth: Detections,
     cxcywh: np.ndarray,
     weights: np.ndarray | None,
-    claims: Claims,
+    matches: Matches,
     spec: DetectionSpec,
     size_hw: tuple[int, int],
 ) -> np.ndarray:
@@ -70,15 +70,15 @@ def make_rows(
     Args:
         truth: K boxes in input pixels.
         cxcywh: (K, 4) the same.
-        weights: (K,) each object's share of a mixed picture; None means 1.
-        claims: M of them.
+        weights: (K,) each object's share of a mixed image; None means 1.
+        matches: M of them.
         spec: anchors, strides and box coding.
         size_hw: height and width of the input.
 
     Returns:
         (M, 12) float32, as :func:`gluon_yolo.assigners.assign` describes them.
     """
-    objects, anchors, cells = claims.objects, claims.anchors, claims.cells
+    objects, anchors, cells = matches.objects, matches.anchors, matches.cells
     levels = levels_of(spec)[anchors]
     grids = grids_wh(spec, size_hw)
     before = np.cumsum(np.concatenate([[0], grids[levels_of(spec)].prod(axis=1)]))[anchors]
@@ -87,7 +87,7 @@ def make_rows(
 
     rows = np.zeros((len(objects), COLUMNS), dtype=np.float32)
     rows[:, INDEX] = index
-    rows[:, DELTAS] = coding_of(spec).encode(
+    rows[:, DELTAS] = box_coder_of(spec).encode(
         chosen,
         cells,
         spec.flat_anchors[anchors],

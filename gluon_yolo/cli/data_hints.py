@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.split.lists import FORMATS, is_divided
 
@@ -59,7 +59,7 @@ def complete(note: str, args: argparse.Namespace) -> str:
     return note.replace(_TURNED, f" {words}{_TURNED}") if words and _SHOW in note else note
 
 
-def complete_notes(report: Report, args: argparse.Namespace) -> None:
+def complete_notes(report: DatasetReport, args: argparse.Namespace) -> None:
     """Do what :func:`complete` does with all notes of a report."""
     report.notes = [complete(note, args) for note in report.notes]
 

@@ -1,4 +1,4 @@
-"""``demo``: draw what a model finds in pictures, videos, a webcam's or a stream's frames."""
+"""``demo``: draw what a model finds in images, videos, a webcam's or a stream's frames."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gluon_yolo.cli.demo_written import Written
 from gluon_yolo.cli.flags.model import add_model_arguments, model_files, open_predictor
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import check_outputs, saying
-from gluon_yolo.data.images.read import decode_picture, read_picture
+from gluon_yolo.data.images.read import decode_image, read_image
 from gluon_yolo.errors import NotWritten, UserError
 from gluon_yolo.inference.inputs import ResultNames, Source, find_sources, left_out_of, looked_up
 from gluon_yolo.inference.web import LONGEST, SECONDS
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     looked: list[Path] = []
     with saying(lambda: f"demo, {_until_then(args, len(sources), looked, found, written)}"):
         predictor = open_predictor(args)
-        # The first call plans the network's memory, which no picture's time should show.
+        # The first call plans the network's memory, which no image's time should show.
         predictor.detect_batch(np.zeros((1, *predictor.size_hw, 3), dtype=np.uint8))
         if predictor.runtime:
             print(f"runtime: {predictor.runtime}")
@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
                             more = (args.frames, args.reconnect, args.timeout)
                             look_at_video(predictor, source, looked[-1], found, outputs, *more)
                         else:
-                            look_at_picture(predictor, source, looked[-1], found, outputs)
+                            look_at_image(predictor, source, looked[-1], found, outputs)
                 except UserError as error:
                     print(typed(f"error: {error}"), file=sys.stderr)
                     failed += 1
@@ -161,25 +161,23 @@ def _until_then(
     return f"at source {len(looked)} of {sources}; {', '.join(left) or 'nothing is written'}"
 
 
-def look_at_picture(
-    predictor: Predictor, source: Source, result: Path, found: Found, outputs: Outputs
-) -> None:
-    """Find, draw, write and print one picture.
+def look_at_image(predictor: Predictor, source: Source, result: Path, found: Found, outputs: Outputs) -> None:
+    """Find, draw, write and print one image.
 
     Raises:
-        UserError: when the picture cannot be read, or the result not written.
+        UserError: when the image cannot be read, or the result not written.
     """
     begin = time.perf_counter()
-    if source.picture is not None:
-        picture = decode_picture(source.picture, source.name)
+    if source.image is not None:
+        image = decode_image(source.image, source.name)
     else:
         assert source.path is not None
-        picture = read_picture(source.path)
+        image = read_image(source.path)
     reading = (time.perf_counter() - begin) * 1e3
-    detections = predictor(picture)
+    detections = predictor(image)
     timings = {**predictor.timings, "preprocess": reading + predictor.timings["preprocess"]}
-    outputs.write_drawing(result, picture, detections)
-    outputs.write_beside(result, picture, detections)
+    outputs.write_drawing(result, image, detections)
+    outputs.write_beside(result, image, detections)
     objects = summary(Counter(detections.class_ids.tolist()), predictor.class_names)
     print(f"{source.name}: {objects}; {milliseconds(timings)} -> {result}")
     HEARTBEAT.heard()

@@ -1,4 +1,4 @@
-"""What ``demo`` writes of a picture: the drawing, a crop of each object, a file of predictions."""
+"""What ``demo`` writes of an image: the drawing, a crop of each object, a file of predictions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import made_name
 from gluon_yolo.inference.detections_text import format_predictions
 from gluon_yolo.inference.inputs import ResultNames
-from gluon_yolo.visualize.grid import write_picture
+from gluon_yolo.visualize.grid import write_image
 
 CROPS, LABELS, NAMES = "crops", "labels", "classes.names"
 
@@ -74,17 +74,17 @@ def output_folders(args: argparse.Namespace, written: Written) -> dict[str, str 
 
 
 class Outputs:
-    """Draws pictures, and writes crops and predictions beside them.
+    """Draws images, and writes crops and predictions beside them.
 
     Args:
         class_names: of the detections.
         names: finds names that are free.
         out: the folder of all results.
-        crops: whether each object is to be written as a picture.
+        crops: whether each object is to be written as an image.
         txt: whether predictions are.
         labels: whether boxes are drawn with their labels.
         scores: whether these show scores.
-        line_width: of the boxes, in pixels; None takes what suits the picture.
+        line_width: of the boxes, in pixels; None takes what suits the image.
         written: notes what is written; None notes it for the folder of all results.
     """
 
@@ -107,18 +107,18 @@ class Outputs:
         self._folders = class_folders(class_names)
         self._named = False
 
-    def drawn(self, picture: np.ndarray, found: Detections) -> np.ndarray:
-        """Return a copy of a picture with what was found in it."""
-        return draw(picture, found, self._class_names, **self._style)
+    def drawn(self, image: np.ndarray, found: Detections) -> np.ndarray:
+        """Return a copy of an image with what was found in it."""
+        return draw(image, found, self._class_names, **self._style)
 
-    def write_drawing(self, result: Path, picture: np.ndarray, found: Detections) -> None:
-        """Write the drawing of a picture.
+    def write_drawing(self, result: Path, image: np.ndarray, found: Detections) -> None:
+        """Write the drawing of an image.
 
         Raises:
             UserError: it cannot be written.
         """
         make_folder("--out", result.parent)
-        write_picture(result, self.drawn(picture, found))
+        write_image(result, self.drawn(image, found))
         self._written.note(result)
 
     def note_video(self, result: Path) -> None:
@@ -126,21 +126,21 @@ class Outputs:
         self._written.note(result)
 
     def write_beside(
-        self, result: Path, picture: np.ndarray, found: Detections, frame: int | None = None
+        self, result: Path, image: np.ndarray, found: Detections, frame: int | None = None
     ) -> None:
-        """Write the crops and the predictions of a picture, as far as they are asked for.
+        """Write the crops and the predictions of an image, as far as they are asked for.
 
         Args:
             result: the drawing, whose stem names them.
-            picture: (H, W, 3) uint8 RGB.
+            image: (H, W, 3) uint8 RGB.
             found: boxes in its pixels.
-            frame: number of a video's frame, from 0; None for a picture.
+            frame: number of a video's frame, from 0; None for an image.
 
         Raises:
             UserError: they cannot be written.
         """
         if self._txt:
-            self._write_predictions(result, format_predictions(found, picture.shape[:2]), frame)
+            self._write_predictions(result, format_predictions(found, image.shape[:2]), frame)
         if self._crops:
             stem = result.stem if frame is None else f"{result.stem}_{frame:06d}"
             suffix = result.suffix if frame is None else ".jpg"
@@ -148,11 +148,11 @@ class Outputs:
                 folder = self._out / CROPS / self._folders[class_id]
                 make_folder("--save-crops", folder)
                 path = self._names.place(folder, f"{stem}_{number}", suffix, keep=False)
-                write_picture(path, crop(picture, box))
+                write_image(path, crop(image, box))
                 self._written.note(path)
 
     def _write_predictions(self, result: Path, lines: str, frame: int | None) -> None:
-        """Write a picture's or a frame's file, and before the first one the classes' names."""
+        """Write an image's or a frame's file, and before the first one the classes' names."""
         folder = self._out / LABELS
         path = folder / f"{result.stem}.txt" if frame is None else folder / result.stem / f"{frame:06d}.txt"
         if not self._named:
@@ -170,12 +170,12 @@ class Outputs:
             os.replace(part, path)
 
 
-def crop(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Return the part of a picture that a box covers: whole pixels, those on its edge too, one at least."""
-    height, width = picture.shape[:2]
+def crop(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Return the part of an image that a box covers: whole pixels, those on its edge too, one at least."""
+    height, width = image.shape[:2]
     left, top = (int(min(max(0, np.floor(low)), most - 1)) for low, most in zip(box[:2], (width, height)))
     right, bottom = (int(min(np.ceil(high), most)) for high, most in zip(box[2:], (width, height)))
-    return picture[top : max(bottom, top + 1), left : max(right, left + 1)]
+    return image[top : max(bottom, top + 1), left : max(right, left + 1)]
 
 
 def class_folders(class_names: Sequence[str]) -> list[str]:

@@ -53,7 +53,7 @@ def limit_note(count: int, predictor: Predictor) -> str:
     """Say that a limit cut off what else a predictor's last call would have found; nothing where none did.
 
     Args:
-        count: of the detections of the last picture.
+        count: of the detections of the last image.
         predictor: that was called.
     """
     most = predictor.max_detections

@@ -101,10 +101,10 @@ def _problem_of(module: str) -> str | None:
 def _try_convolution(compat: ModuleType) -> None:
     """Run a convolution forward and backward on the CPU: the engine itself must work, not only its import."""
     nd = compat.nd
-    picture, weight = nd.ones((1, 1, 4, 4)), nd.ones((1, 1, 3, 3))
+    image, weight = nd.ones((1, 1, 4, 4)), nd.ones((1, 1, 3, 3))
     weight.attach_grad()
     with compat.autograd.record():
-        out = nd.Convolution(picture, weight, kernel=(3, 3), num_filter=1, no_bias=True)
+        out = nd.Convolution(image, weight, kernel=(3, 3), num_filter=1, no_bias=True)
     out.backward()
     if weight.grad.sum().asscalar() != 36:
         raise RuntimeError("a small convolution gave a wrong gradient")

@@ -31,7 +31,7 @@ from gluon_yolo.evaluation.voc_ap import VOCMetric
 from gluon_yolo.nms import LEAST_SCORE, SHOWN_SCORE
 from gluon_yolo.text import counted
 from gluon_yolo.training.out_of_memory import explained
-from gluon_yolo.visualize.grid import sheet, write_picture
+from gluon_yolo.visualize.grid import image_grid, write_image
 
 if TYPE_CHECKING:
     from gluon_yolo.inference.predictor import Predictor
@@ -78,8 +78,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=shown_help,
     )
     parser.add_argument("--json", metavar="FILE", help="write all numbers to this file")
-    pictures_help = "write the pictures, the truth on the left and what was found on the right"
-    parser.add_argument("--save-pictures", metavar="DIR", help=pictures_help)
+    images_help = "write the pictures, the truth on the left and what was found on the right"
+    parser.add_argument("--save-pictures", metavar="DIR", help=images_help)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -96,8 +96,8 @@ def run(args: argparse.Namespace) -> int:
         spellings = classes_of(named).spellings
         renumbered = ClassMap(predictor.class_names, dataset, args.model or args.network, spellings)
 
-        def detect(pictures: np.ndarray) -> list[Detections]:
-            found = predictor.detect_batch(pictures)
+        def detect(images: np.ndarray) -> list[Detections]:
+            found = predictor.detect_batch(images)
             limited.extend(score for score in predictor.left_out if score > 0)
             return [renumbered(one) for one in found]
 
@@ -125,8 +125,8 @@ def run(args: argparse.Namespace) -> int:
         print(_limit_said(limited, predictor))
     height, width = predictor.size_hw
     speed = f"{numbers['seconds']:.1f} s, {numbers['pictures_per_second']:.1f} a second"
-    pictures = counted(numbers["pictures"], "picture")
-    print(f"{pictures} in {speed}, input {height}x{width}, runtime {predictor.runtime}")
+    images = counted(numbers["pictures"], "picture")
+    print(f"{images} in {speed}, input {height}x{width}, runtime {predictor.runtime}")
     print(f1_line(numbers))
     print(headline(numbers))
     if dataset.report.boxes <= dataset.report.difficult:
@@ -139,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _held_beside(args: argparse.Namespace, dataset: Dataset, predictor: Predictor) -> float:
-    """Return the bytes that a picture takes beside the network: fitted, and as read where it is drawn."""
+    """Return the bytes that an image takes beside the network: fitted, and as read where it is drawn."""
     fitted = 4 * 3 * math.prod(predictor.size_hw)
     if not args.save_pictures:
         return fitted
@@ -158,7 +158,7 @@ def headline(numbers: dict[str, Any]) -> str:
 
 
 def _limit_said(limited: list[float], predictor: Predictor) -> str:
-    """Say in how many pictures a limit cut something off, and how good that was at most."""
+    """Say in how many images a limit cut something off, and how good that was at most."""
     return (
         f"in {counted(len(limited), 'picture')} --max-detections {predictor.max_detections} cut off "
         f"detections, which score {max(limited):.3f} at most"
@@ -177,28 +177,28 @@ def _metrics(dataset: Dataset, args: argparse.Namespace) -> list[Metric]:
 
 
 def _so_far(args: argparse.Namespace, shown: list[Path]) -> str:
-    """Say which pictures a stopped run leaves."""
+    """Say which images a stopped run leaves."""
     return f"; {len(shown)} of the pictures are in {args.save_pictures}" if shown else ""
 
 
 def _saver(args: argparse.Namespace, dataset: Dataset, shown: list[Path]) -> Watch:
-    """Return what writes each picture with its truth on the left and what was found on the right.
+    """Return what writes each image with its truth on the left and what was found on the right.
 
     Args:
         args: name the folder, which is made when absent, as the first is written.
-        dataset: has the pictures.
+        dataset: has the images.
         shown: gets the path of each that was written.
     """
     folder = Path(args.save_pictures)
 
-    def save(index: int, picture: np.ndarray, predicted: Detections) -> None:
-        truth = draw(picture, dataset.truth(index), dataset.class_names)
-        found = draw(picture, predicted, dataset.class_names, score_threshold=args.shown_threshold)
+    def save(index: int, image: np.ndarray, predicted: Detections) -> None:
+        truth = draw(image, dataset.annotations(index), dataset.class_names)
+        found = draw(image, predicted, dataset.class_names, score_threshold=args.shown_threshold)
         stem = Path(dataset.name(index)).stem
         if not shown:
             make_folder("--save-pictures", folder)
         path = folder / f"{index:05d}_{stem}.jpg"
-        write_picture(path, sheet([truth, found], cell_hw=picture.shape[:2]))
+        write_image(path, image_grid([truth, found], cell_hw=image.shape[:2]))
         shown.append(path)
 
     return save

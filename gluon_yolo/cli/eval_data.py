@@ -1,4 +1,4 @@
-"""The pictures that ``eval`` scores on: those that its flags name, else a run's own validation part."""
+"""The images that ``eval`` scores on: those that its flags name, else a run's own validation part."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gluon_yolo.data.classes.select import select
 from gluon_yolo.data.coco.dataset import open_coco
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.model_record import ModelFile, find_model_file
+from gluon_yolo.inference.model_record import ModelRecord, find_model_record
 
 log = logging.getLogger("gluon_yolo")
 
@@ -54,7 +54,7 @@ def with_own_data(args: argparse.Namespace) -> argparse.Namespace:
 
 
 def open_data(args: argparse.Namespace) -> Dataset:
-    """Open the pictures to score on.
+    """Open the images to score on.
 
     Args:
         args: as :func:`with_own_data` returns them.
@@ -78,7 +78,7 @@ def open_data(args: argparse.Namespace) -> Dataset:
 
 
 def _open_files(args: argparse.Namespace) -> Dataset:
-    """Open COCO's annotations and pictures that are named each by itself."""
+    """Open COCO's annotations and images that are named each by itself."""
     if not (args.annotations and args.images):
         raise UserError("--annotations FILE and --images DIR go together")
     if args.data or args.data_root or args.val_split:
@@ -91,8 +91,8 @@ def _run_of(model: str | None) -> Path | None:
     if model is None:
         return None
     try:
-        file = find_model_file(Path(model))
-        trained = ModelFile.read(file).is_run and (file.parent / ARGS).is_file()
+        file = find_model_record(Path(model))
+        trained = ModelRecord.read(file).is_run and (file.parent / ARGS).is_file()
     except UserError:  # which is said when the model is loaded
         return None
     return file.parent if trained else None

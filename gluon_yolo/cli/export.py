@@ -22,13 +22,13 @@ from gluon_yolo.cli.flags.outputs import check_outputs, saying
 from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import made_name
 from gluon_yolo.inference.model_path import read_model
-from gluon_yolo.inference.model_record import find_model_file, weights_of
+from gluon_yolo.inference.model_record import find_model_record, weights_of
 from gluon_yolo.nms import LEAST_SCORE, USUAL_DETECTIONS
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
     from gluon_yolo.export.api import Exported
-    from gluon_yolo.export.request import Suppression
+    from gluon_yolo.export.request import NMSOptions
 
 HELP = """\
 Write a trained or imported network as files for other programs, in one format or several (A,B,C):
@@ -68,10 +68,10 @@ class Model:
     Args:
         net: the network with its weights.
         size_hw: of its input in pixels.
-        fit: how pictures are brought to that size.
+        fit: how images are brought to that size.
         origin: of an imported model, where it comes from.
         name: what it is called: a run's name, an exported model's stem of the files.
-        max_detections: detections of a picture at most that it was trained or exported for.
+        max_detections: detections of an image at most that it was trained or exported for.
     """
 
     net: Any
@@ -133,20 +133,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fuse", action="store_true", help="fold a symbol's batch norms into its convolutions"
     )
-    add_suppression_arguments(parser.add_argument_group("written into the graph with --cut nms"))
+    add_nms_arguments(parser.add_argument_group("written into the graph with --cut nms"))
 
 
-def add_suppression_arguments(group: Any) -> None:
+def add_nms_arguments(group: Any) -> None:
     """Declare what a graph's own suppression has for thresholds."""
     add_threshold_arguments(group, LEAST_SCORE)
 
 
-def suppression_of(args: argparse.Namespace, model: Model) -> Suppression:
+def nms_options_of(args: argparse.Namespace, model: Model) -> NMSOptions:
     """Return the thresholds that the arguments name, and the rows, which are else the model's own."""
-    from gluon_yolo.export.request import Suppression
+    from gluon_yolo.export.request import NMSOptions
 
     rows = args.max_detections or model.max_detections
-    return Suppression(args.nms_threshold, args.score_threshold, max_detections=rows)
+    return NMSOptions(args.nms_threshold, args.score_threshold, max_detections=rows)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -185,7 +185,7 @@ def _export(args: argparse.Namespace, size_hw: tuple[int, int] | None) -> tuple[
         cut=args.cut,
         precision=args.precision,
         fuse=args.fuse,
-        suppression=suppression_of(args, model),
+        suppression=nms_options_of(args, model),
         fit=model.fit,
         header=header_of(model.origin),
         fixed_batch=(args.batch_size or 1) if args.fixed_size else None,
@@ -257,7 +257,7 @@ def _alone(kind: str, args: argparse.Namespace, height: int, width: int) -> str:
 
 def _holds_several(folder: Path) -> bool:
     try:
-        find_model_file(folder)
+        find_model_record(folder)
     except UserError:
         return True
     return False

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from gluon_yolo.cli import quantize_data
 from gluon_yolo.cli.calling import typed
-from gluon_yolo.cli.export import Model, add_suppression_arguments, load_model, suppression_of
+from gluon_yolo.cli.export import Model, add_nms_arguments, load_model, nms_options_of
 from gluon_yolo.cli.flags.model import add_network_arguments, check_one_model, parse_size
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import check_outputs, saying
 from gluon_yolo.cli.quantize_report import SHOWN, say, time_side_by_side, write_report
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.folder_lock import held
-from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.export.folder_lock import locked_folder
+from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.runtimes.base import import_package
 from gluon_yolo.nms import SHOWN_SCORE
 
 if TYPE_CHECKING:
-    from gluon_yolo.evaluation.accuracy_drop import Judge
+    from gluon_yolo.evaluation.accuracy_drop import AccuracyDrop
     from gluon_yolo.export.request import Request
 
 
@@ -124,7 +124,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--size", metavar="N|HxW", help="input size in pixels (default: the model's own)")
     quantize_data.add_arguments(parser)
-    add_suppression_arguments(parser.add_argument_group("written into the graphs"))
+    add_nms_arguments(parser.add_argument_group("written into the graphs"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -134,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
     _check(args, formats if "int8" in precisions else [])
     out = Path(args.out)
     before = written(out)
-    with saying(lambda: f"quantize; {left(out, before)}"), held(out):
+    with saying(lambda: f"quantize; {left(out, before)}"), locked_folder(out):
         return _quantize(args, out, precisions, formats)
 
 
@@ -151,21 +151,23 @@ def _quantize(args: argparse.Namespace, out: Path, precisions: list[str], format
 
     request = _request(args, model)
     reference = from_block(model.net)
-    judge = _judge(data, reference, request)
-    scores = ", ".join(f"{SHOWN[key]} {100 * judge.baseline[key]:.2f}" for key in judge.keys)
+    accuracy_drop = _judge(data, reference, request)
+    scores = ", ".join(f"{SHOWN[key]} {100 * accuracy_drop.baseline[key]:.2f}" for key in accuracy_drop.keys)
     print(f"float32: {scores}; at most {args.max_drop:.2f} points may be lost")
 
     missed: list[str] = []
     try:
-        made = forms.in_float(request, formats if "int8" in precisions else ["symbol"], judge)
+        made = forms.in_float(request, formats if "int8" in precisions else ["symbol"], accuracy_drop)
         if "int8" in precisions:
-            pictures = read(data.calibration, range(len(data.calibration)), request.size_hw, Fit(request.fit))
+            images = read(
+                data.calibration, range(len(data.calibration)), request.size_hw, Preprocess(request.fit)
+            )
             more, missed = forms.in_int8(
-                request, formats, reference, pictures, judge, args.max_drop, args.method, out / "int8"
+                request, formats, reference, images, accuracy_drop, args.max_drop, args.method, out / "int8"
             )
             made += more
         if "bfloat16" in precisions and has_bfloat16():
-            made += forms.in_bfloat16(request, judge, out / "bfloat16")
+            made += forms.in_bfloat16(request, accuracy_drop, out / "bfloat16")
         elif "bfloat16" in precisions:
             print("bfloat16 is not written: this processor does not compute in it (avx512_bf16)")
     except WrongResults as error:
@@ -175,16 +177,16 @@ def _quantize(args: argparse.Namespace, out: Path, precisions: list[str], format
     for row, took in zip(rows, time_side_by_side([network for _, network in made], request.size_hw)):
         row.milliseconds = took
     missed += [
-        f"{row.format} {row.precision} loses {judge.lost(row.numbers):.2f} points, more than --max-drop "
-        f"{args.max_drop:.2f}"
+        f"{row.format} {row.precision} loses {accuracy_drop.lost(row.numbers):.2f} points, "
+        f"more than --max-drop {args.max_drop:.2f}"
         for row in rows
         if row.precision != "float32"
         and row.runtime == forms.RUNS_IN[row.format]
-        and judge.lost(row.numbers) > args.max_drop
+        and accuracy_drop.lost(row.numbers) > args.max_drop
     ]
-    about = {**_about(args, data, judge, request), "seconds": time.perf_counter() - started}
+    about = {**_about(args, data, accuracy_drop, request), "seconds": time.perf_counter() - started}
     write_report(out / "report.json", about, rows)
-    say(out, about, rows, judge.keys, missed)
+    say(out, about, rows, accuracy_drop.keys, missed)
     return 1 if missed else 0
 
 
@@ -221,15 +223,15 @@ def _request(args: argparse.Namespace, model: Model) -> Request:
 
     size_hw = parse_size(args.size) if args.size else model.size_hw
     name = checked_name(model.net, args.name or model.name, size_hw)
-    return Request(model.net, name, size_hw, suppression=suppression_of(args, model), fit=model.fit)
+    return Request(model.net, name, size_hw, suppression=nms_options_of(args, model), fit=model.fit)
 
 
-def _judge(data: quantize_data.Data, reference: Any, request: Request) -> Judge:
+def _judge(data: quantize_data.Data, reference: Any, request: Request) -> AccuracyDrop:
     """Return what scores the forms: the data's labels, or what the network in float finds."""
-    from gluon_yolo.evaluation.accuracy_drop import Judge, found_by
+    from gluon_yolo.evaluation.accuracy_drop import AccuracyDrop, found_by
     from gluon_yolo.inference.predictor import Predictor
 
-    spec, size_hw, fit = request.net.spec, request.size_hw, Fit(request.fit)
+    spec, size_hw, fit = request.net.spec, request.size_hw, Preprocess(request.fit)
     scoring, threshold, most = (
         data.scoring,
         request.suppression.nms_threshold,
@@ -243,7 +245,7 @@ def _judge(data: quantize_data.Data, reference: Any, request: Request) -> Judge:
         predictor = Predictor(reference, spec, size_hw, SHOWN_SCORE, threshold, most, fit)
         scoring = found_by(predictor, scoring)
     quantize_data.warn_of_few(scoring)
-    return Judge(
+    return AccuracyDrop(
         reference,
         scoring,
         spec,
@@ -258,7 +260,7 @@ def _judge(data: quantize_data.Data, reference: Any, request: Request) -> Judge:
 
 
 def _about(
-    args: argparse.Namespace, data: quantize_data.Data, judge: Judge, request: Request
+    args: argparse.Namespace, data: quantize_data.Data, accuracy_drop: AccuracyDrop, request: Request
 ) -> dict[str, Any]:
     """Return what the report is about."""
     return {
@@ -267,6 +269,8 @@ def _about(
         "data": args.data,
         "pictures": {"calibration": len(data.calibration), "scoring": len(data.scoring), "drawn": data.note},
         "size_hw": list(request.size_hw),
-        "scores": "VOC mAP50 against what the model in float finds" if judge.agreement else judge.keys,
+        "scores": "VOC mAP50 against what the model in float finds"
+        if accuracy_drop.agreement
+        else accuracy_drop.keys,
         "max_drop": args.max_drop,
     }

@@ -1,4 +1,4 @@
-"""What ``quantize`` takes of a data set: pictures to calibrate on, and others to score on."""
+"""What ``quantize`` takes of a data set: images to calibrate on, and others to score on."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from gluon_yolo.cli.flags.data import (
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.data.classes.spelling import Spellings
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.images.files import pictures_below
+from gluon_yolo.data.images.files import images_below
 from gluon_yolo.data.registry import SOURCES
-from gluon_yolo.data.subset import Chosen, open_unlabelled
+from gluon_yolo.data.subset import Subset, open_unlabelled
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.quantize.calibrate import divided, drawn
 from gluon_yolo.text import counted
 
 log = logging.getLogger("gluon_yolo")
 
-FEW_PICTURES = 20
+FEW_IMAGES = 20
 FEW_OBJECTS = 100  # each of which is a point of mAP, the usual --max-drop
 
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """Pictures for two purposes; none is for both.
+    """Images for two purposes; none is for both.
 
     Args:
         calibration: to calibrate on.
@@ -79,18 +79,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def open_data(args: argparse.Namespace, class_names: Sequence[str]) -> Data:
-    """Open the data that the arguments name and draw the pictures.
+    """Open the data that the arguments name and draw the images.
 
     Args:
         args: parsed with the flags of :func:`add_arguments`.
-        class_names: of the model, for pictures without labels.
+        class_names: of the model, for images without labels.
 
     Raises:
-        UserError: there is no such data, it is broken, or there are too few pictures.
+        UserError: there is no such data, it is broken, or there are too few images.
     """
     if _without_labels(args):
-        pictures = open_unlabelled(os.path.expanduser(args.data), class_names, args.skip_bad)
-        return _halves(pictures, args, labelled=False, coco=False)
+        images = open_unlabelled(os.path.expanduser(args.data), class_names, args.skip_bad)
+        return _halves(images, args, labelled=False, coco=False)
     train, val = _open(args)
     if val is None:
         return _halves(train, args, labelled=True, coco=train.is_coco)
@@ -104,9 +104,9 @@ def open_data(args: argparse.Namespace, class_names: Sequence[str]) -> Data:
     if len(free) < args.num:
         there = f"is {counted(1, 'picture')}" if len(free) == 1 else f"are {len(free)} pictures"
         log.warning("--num %d: there %s to calibrate on", args.num, there)
-    calibration = Chosen(train, [free[place] for place in drawn(len(free), args.num, args.seed)])
+    calibration = Subset(train, [free[place] for place in drawn(len(free), args.num, args.seed)])
     whole = len(val) <= args.eval_num
-    scoring = val if whole else Chosen(val, drawn(len(val), args.eval_num, args.seed))
+    scoring = val if whole else Subset(val, drawn(len(val), args.eval_num, args.seed))
     note = f"calibration: {_drawn(calibration, len(train))} of {train.report.title}; "
     note += f"score: {_drawn(scoring, len(val))} of {val.report.title}"
     return Data(calibration, scoring, True, val.is_coco, note, classes_of(args).spellings)
@@ -116,26 +116,26 @@ def warn_of_few(scoring: Dataset) -> None:
     """Warn where so little is scored that the mAP says little.
 
     Args:
-        scoring: pictures with what is to be found in them.
+        scoring: images with what is to be found in them.
     """
-    pictures, objects = len(scoring), sum(len(scoring.truth(index)) for index in range(len(scoring)))
-    wanted = [f"{FEW_PICTURES} pictures"] if pictures < FEW_PICTURES else []
+    images, objects = len(scoring), sum(len(scoring.annotations(index)) for index in range(len(scoring)))
+    wanted = [f"{FEW_IMAGES} pictures"] if images < FEW_IMAGES else []
     wanted += [f"{FEW_OBJECTS} objects"] if objects < FEW_OBJECTS else []
     if objects and wanted:
         message = (
             "only %s with %s %s scored: the mAP means little (one object is about %.1f points of it); give "
             "%s at least"
         )
-        there = (counted(pictures, "picture"), counted(objects, "object"), "is" if pictures == 1 else "are")
+        there = (counted(images, "picture"), counted(objects, "object"), "is" if images == 1 else "are")
         log.warning(message, *there, 100 / objects, " and ".join(wanted))
 
 
 def _without_labels(args: argparse.Namespace) -> bool:
-    """Say whether the path is a folder of pictures and of no format that has labels."""
+    """Say whether the path is a folder of images and of no format that has labels."""
     path = Path(os.path.expanduser(args.data))
     if args.source_format or not path.is_dir() or any(kind.recognises(path) for kind in SOURCES.values()):
         return False
-    return bool(pictures_below(path))
+    return bool(images_below(path))
 
 
 def _open(args: argparse.Namespace) -> tuple[Dataset, Dataset | None]:
@@ -163,7 +163,7 @@ def _halves(dataset: Dataset, args: argparse.Namespace, labelled: bool, coco: bo
         log.warning("--num %d: %d of the %d pictures calibrate", args.num, len(calibrated), count)
     scored = [scored[place] for place in drawn(len(scored), args.eval_num, args.seed)]
     note = f"{title} has no second part: {len(calibrated)} of its {count} pictures calibrate, {len(scored)} "
-    parts, spellings = (Chosen(dataset, calibrated), Chosen(dataset, scored)), classes_of(args).spellings
+    parts, spellings = (Subset(dataset, calibrated), Subset(dataset, scored)), classes_of(args).spellings
     return Data(*parts, labelled, coco, f"{note}others score", spellings)
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.cli.quantize_report import Row
-from gluon_yolo.evaluation.accuracy_drop import Judge
+from gluon_yolo.evaluation.accuracy_drop import AccuracyDrop
 from gluon_yolo.export.api import export
 from gluon_yolo.export.quantize import search
 from gluon_yolo.export.quantize.backends import INT8
 from gluon_yolo.export.request import Request
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import registry
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
 
@@ -24,20 +24,20 @@ SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")
 Form = tuple[Row, Network]
 
 
-def in_float(request: Request, formats: Sequence[str], judge: Judge) -> list[Form]:
+def in_float(request: Request, formats: Sequence[str], accuracy_drop: AccuracyDrop) -> list[Form]:
     """Return the network in float32 in these formats, written to a folder that is gone afterwards.
 
     Args:
         request: the network, its name, size and thresholds.
         formats: of :data:`gluon_yolo.export.api.FORMATS`.
-        judge: scores them; the symbol is its reference.
+        accuracy_drop: scores them; the symbol is its reference.
     """
     forms = []
     with tempfile.TemporaryDirectory() as folder:
         path = _export(request, Path(folder), formats, "float32")
         for kind in formats:
             row, network = _loaded(path, kind, "float32", "")
-            row.numbers = _scores(judge.baseline if kind == "symbol" else judge(network))
+            row.numbers = _scores(accuracy_drop.baseline if kind == "symbol" else accuracy_drop(network))
             forms.append((row, network))
     return forms
 
@@ -46,8 +46,8 @@ def in_int8(
     request: Request,
     formats: Sequence[str],
     reference: Network,
-    pictures: np.ndarray,
-    judge: Judge,
+    images: np.ndarray,
+    accuracy_drop: AccuracyDrop,
     max_drop: float,
     method: str,
     folder: Path,
@@ -58,8 +58,8 @@ def in_int8(
         request: the network, its name, size and thresholds.
         formats: keys of ``INT8``.
         reference: the network in float.
-        pictures: to calibrate on, (B, h, w, 3) uint8 RGB.
-        judge: scores it.
+        images: to calibrate on, (B, h, w, 3) uint8 RGB.
+        accuracy_drop: scores it.
         max_drop: the points that may be lost.
         method: of calibration, or ``best``.
         folder: to write to.
@@ -71,7 +71,12 @@ def in_int8(
     for kind in formats:
         int8 = INT8[kind](request)
         chosen = search.choose(
-            int8, reference, pictures, lambda network: judge.lost(judge(network)), max_drop, method
+            int8,
+            reference,
+            images,
+            lambda network: accuracy_drop.lost(accuracy_drop(network)),
+            max_drop,
+            method,
         )
         if chosen.holds:
             made.append((int8, chosen))
@@ -85,10 +90,10 @@ def in_int8(
         return [], missed
     scores: dict[str, dict[str, Any]] = {}
 
-    def scored(record: ModelFile, aside: Path) -> list[str]:
-        (kind,) = record.graphs
-        scores[kind] = score_in_each(record, aside, judge, max_drop)
-        return [runtime for runtime, own in scores[kind].items() if judge.lost(own) <= max_drop]
+    def scored(record: ModelRecord, aside: Path) -> list[str]:
+        (kind,) = record.formats
+        scores[kind] = score_in_each(record, aside, accuracy_drop, max_drop)
+        return [runtime for runtime, own in scores[kind].items() if accuracy_drop.lost(own) <= max_drop]
 
     path, published = search.write(request, folder, made, scored)
     if published.removed:
@@ -104,29 +109,31 @@ def in_int8(
     return forms, missed
 
 
-def score_in_each(record: ModelFile, folder: Path, judge: Judge, max_drop: float) -> dict[str, Any]:
+def score_in_each(
+    record: ModelRecord, folder: Path, accuracy_drop: AccuracyDrop, max_drop: float
+) -> dict[str, Any]:
     """Score a form in each runtime that may come to run it, and say where that loses more than is allowed.
 
     Args:
         record: of the form, with one format.
         folder: of its files.
-        judge: scores it.
+        accuracy_drop: scores it.
         max_drop: the points that may be lost.
 
     Returns:
         The numbers by runtime, first those of the one that it was quantized for.
     """
-    (kind,) = record.graphs
+    (kind,) = record.formats
     found: dict[str, Any] = {}
     for runtime in runtimes_of(kind):
         try:
-            found[runtime] = judge(registry.load(runtime, record, folder))
+            found[runtime] = accuracy_drop(registry.load(runtime, record, folder))
         except Exception as error:  # whatever its package raises
             if runtime == RUNS_IN[kind]:
                 raise
             print(f"{kind} int8 does not run in {runtime}, which `auto` then does not take: {error}")
             continue
-        lost = judge.lost(found[runtime])
+        lost = accuracy_drop.lost(found[runtime])
         if runtime != RUNS_IN[kind] and lost > max_drop:
             print(
                 f"{kind} int8 in {runtime}: {lost:.2f} points lost, more than {max_drop:.2f}; `auto` does "
@@ -141,10 +148,10 @@ def runtimes_of(kind: str) -> list[str]:
     return sorted(known, key=lambda name: name != RUNS_IN[kind])
 
 
-def in_bfloat16(request: Request, judge: Judge, folder: Path) -> list[Form]:
+def in_bfloat16(request: Request, accuracy_drop: AccuracyDrop, folder: Path) -> list[Form]:
     """Write the network in bfloat16 and score it."""
     row, network = _loaded(_export(request, folder, ["symbol"], "bfloat16"), "symbol", "bfloat16", "")
-    row.numbers = _scores(judge(network))
+    row.numbers = _scores(accuracy_drop(network))
     return [(row, network)]
 
 
@@ -167,8 +174,8 @@ def _export(request: Request, folder: Path, formats: Sequence[str], precision: s
 
 def _loaded(path: Path, kind: str, precision: str, method: str, runtime: str | None = None) -> Form:
     """Return a row without its numbers, and the network as a runtime reads it from its files."""
-    record, runtime = ModelFile.read(path), runtime or RUNS_IN[kind]
-    files = record.graph(kind, path.parent).files
+    record, runtime = ModelRecord.read(path), runtime or RUNS_IN[kind]
+    files = record.exported(kind, path.parent).files
     size = sum(os.path.getsize(path.parent / file) for file in files)
     network = registry.load(runtime, record, path.parent)
     return Row(kind, runtime, precision, method, {}, size), network

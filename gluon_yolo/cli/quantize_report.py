@@ -34,7 +34,7 @@ class Row:
         numbers: its scores, 0..1, by name.
         files: their size in bytes.
         in_float: the layers that int8 left in float beside those that always are.
-        milliseconds: of the network alone on one picture, the median.
+        milliseconds: of the network alone on one image, the median.
     """
 
     format: str
@@ -48,7 +48,7 @@ class Row:
 
 
 def time_side_by_side(networks: Sequence[Network], size_hw: tuple[int, int]) -> list[float]:
-    """Return the median milliseconds of networks on one picture, taken in turn."""
+    """Return the median milliseconds of networks on one image, taken in turn."""
     pixels = np.random.default_rng(0).integers(0, 256, (1, *size_hw, 3), dtype=np.uint8)
     for network in networks:
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""``quickstart``: the whole road on drawn pictures, by way of the other commands."""
+"""``quickstart``: the whole road on drawn images, by way of the other commands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ mxnet, ONNX Runtime and ncnn, as far as they are installed, score it, and draw w
 one of the other commands, printed before it runs, so that it can be repeated with one's own folder. Exit
 status 1 when the model is worse than it should be."""
 
-PICTURES = 1600  # all of them seen a few times: as many steps on fewer pictures leave more mistakes
+IMAGES = 1600  # all of them seen a few times: as many steps on fewer images leave more mistakes
 TRAINING = {
     "--network": "mobilenet0_25",
     "--gpus": "",
@@ -38,7 +38,7 @@ TRAINING = {
 }
 FORMATS = ("symbol", "onnx", "ncnn")
 NAME = "shapes"  # of the run, and of the files that are exported
-SHOWN = "scene_000?4.jpg"  # ten of the validation pictures: every fifth scene is one
+SHOWN = "scene_000?4.jpg"  # ten of the validation images: every fifth scene is one
 WANTED = 0.9
 
 
@@ -54,9 +54,9 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out)
     with writing(out, "name another folder with --out"):
         out.mkdir(parents=True, exist_ok=True)
-    data, model, pictures, scores = out / "data", out / "model", out / "pictures", out / "scores.json"
+    data, model, images, scores = out / "data", out / "model", out / "pictures", out / "scores.json"
 
-    step("synth", data, "--pictures", PICTURES)
+    step("synth", data, "--pictures", IMAGES)
     earlier = set(out.glob("*/args.json"))
     step("train", "--data", data, *(word for flag in TRAINING.items() for word in flag),
          "--no-random-shape", "--name", NAME, "--save-prefix", f"{out}/")  # fmt: skip
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     formats = ",".join(kind for kind in FORMATS if installed(kind))
     step("export", trained, "--format", formats, "--out", model)
     step("eval", "--model", model, "--data", data, "--json", scores)
-    step("demo", "--model", model, Path(glob.escape(str(data)), "JPEGImages", SHOWN), "--out", pictures)
+    step("demo", "--model", model, Path(glob.escape(str(data)), "JPEGImages", SHOWN), "--out", images)
 
     numbers = json.loads(scores.read_text(encoding="utf-8"))
     score, f1 = numbers["VOC_mAP50"] or 0, numbers["F1"] or 0
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 the run, with its log, curves and weights   {trained}
 the exported model ({formats}){" " * (23 - len(formats))}{model}
 its scores on the validation pictures       {scores}
-pictures with what it found                 {pictures}
+pictures with what it found                 {images}
 
 mAP50 says how well objects come before mistakes, when all are put in order; what a picture shows is what
 scores above the threshold of `demo`:

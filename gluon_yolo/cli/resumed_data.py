@@ -1,4 +1,4 @@
-"""Resumed data: the pictures of a run that goes on, also where they lie in another place by now."""
+"""Resumed data: the images of a run that goes on, also where they lie in another place by now."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DECIMALS = 2  # of a pixel: formats keep boxes to about that
 
 
 def record_of(data: Sequence[Dataset]) -> dict[str, Any]:
-    """Return what tells data from all other: of the pictures to train on and to validate on.
+    """Return what tells data from all other: of the images to train on and to validate on.
 
     Places and names of files are no part of it.
     """
@@ -88,10 +88,10 @@ def _refuse_other(
 
 
 def _digest(dataset: Dataset) -> str:
-    """Return a digest of the sizes of pictures, of their boxes and classes, in order."""
+    """Return a digest of the sizes of images, of their boxes and classes, in order."""
     digest = hashlib.sha256()
     for index in range(len(dataset)):
-        truth = dataset.truth(index)
+        truth = dataset.annotations(index)
         digest.update(np.array([*dataset.size_hw(index), len(truth)], dtype="<i8").tobytes())
         digest.update(np.asarray(truth.class_ids, dtype="<i8").tobytes())
         digest.update(np.rint(np.asarray(truth.boxes) * 10**_DECIMALS).astype("<i8").tobytes())

@@ -26,6 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw the data set and say where it is."""
-    root = generate(args.out, pictures=args.pictures, seed=args.seed)
+    root = generate(args.out, images=args.pictures, seed=args.seed)
     print(f"{args.pictures} pictures of {', '.join(CLASS_NAMES)} with their boxes are in {root}")
     return 0

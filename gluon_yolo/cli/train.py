@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from gluon_yolo.evaluation.validation import Validation
     from gluon_yolo.models.build import Architecture
     from gluon_yolo.models.detector import DetectionNetwork
-    from gluon_yolo.training.config import TrainSettings
+    from gluon_yolo.training.config import TrainConfig
     from gluon_yolo.training.run_dir import RunFolder
 
 log = logging.getLogger("gluon_yolo")
@@ -220,8 +220,8 @@ def _train(
 
 
 def _with_anchors(
-    flags: Flags, settings: TrainSettings, architecture: Architecture, train_data: Dataset
-) -> tuple[Flags, TrainSettings, Sequence[str]]:
+    flags: Flags, settings: TrainConfig, architecture: Architecture, train_data: Dataset
+) -> tuple[Flags, TrainConfig, Sequence[str]]:
     """Put anchors in the place of ``--anchors`` words; the run keeps them, and does not find others.
 
     Returns:
@@ -258,11 +258,11 @@ def _contexts(flags: Flags) -> list[Any]:
     return parse_devices(gpus or "", flags["cpu_devices"])
 
 
-def _validation(val_data: Dataset, settings: TrainSettings, resumed: RunFolder | None = None) -> Validation:
+def _validation(val_data: Dataset, settings: TrainConfig, resumed: RunFolder | None = None) -> Validation:
     """Return what validates; a run that goes on compares its epochs by the score that it began with."""
     from gluon_yolo.evaluation.fitness import kind_of, score
     from gluon_yolo.evaluation.validation import Validation
-    from gluon_yolo.inference.preprocess import Fit
+    from gluon_yolo.inference.preprocess import Preprocess
     from gluon_yolo.training.checkpoint import Checkpoint
 
     kind, asked = settings.val_metric, ""
@@ -272,21 +272,21 @@ def _validation(val_data: Dataset, settings: TrainSettings, resumed: RunFolder |
             kind = kind_of(progress.score_key, val_data)
             asked = f"{resumed.path}: its epochs are compared by {kind}, which"
     metrics, score_key = score(val_data, kind, asked)
-    fit = Fit(settings.fit)
+    fit = Preprocess(settings.fit)
     most = settings.max_detections
     return Validation(val_data, metrics, score_key, settings.data_shape, settings.num_workers, fit, most)
 
 
-def _new_folder(flags: Flags, settings: TrainSettings, net: DetectionNetwork) -> RunFolder:
+def _new_folder(flags: Flags, settings: TrainConfig, net: DetectionNetwork) -> RunFolder:
     """Make a run's folder, with what was asked for and what the network is."""
-    from gluon_yolo.inference.model_record import ModelFile
+    from gluon_yolo.inference.model_record import ModelRecord
     from gluon_yolo.training.run_dir import RunFolder
 
     root, prefix = os.path.split(flags["save_prefix"])
     name = name_of_run(flags, settings.network)
     folder = RunFolder.create(root or ".", prefix + (flags["name"] or settings.network))
     folder.write_args({**flags, "name": name})
-    record = ModelFile(
+    record = ModelRecord(
         name,
         settings.network,
         net.spec,

@@ -19,7 +19,7 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.file_names import check_name
 from gluon_yolo.inference.model_record import weights_file
 from gluon_yolo.spec import Anchors
-from gluon_yolo.training.config import BACKBONE_WEIGHTS, TrainSettings
+from gluon_yolo.training.config import BACKBONE_WEIGHTS, TrainConfig
 from gluon_yolo.training.recipes import RECIPES
 
 log = logging.getLogger("gluon_yolo")
@@ -157,7 +157,7 @@ def flag_words(flags: Mapping[str, Any]) -> str:
     return " ".join(flag if value is True else f"{flag} {shlex.quote(str(value))}" for flag, value in words)
 
 
-def settings_of(flags: Flags, network: str, levels: int) -> TrainSettings:
+def settings_of(flags: Flags, network: str, levels: int) -> TrainConfig:
     """Turn flags into settings.
 
     Args:
@@ -179,7 +179,7 @@ def settings_of(flags: Flags, network: str, levels: int) -> TrainSettings:
     if isinstance(flags["lr_decay"], str):
         values["lr_decay"] = tuple(map(float, flags["lr_decay"].split(",")))
     values["lr_decay_epoch"] = _epochs(flags["lr_decay_epoch"])
-    return TrainSettings(**values)
+    return TrainConfig(**values)
 
 
 def _anchors(text: str | None, levels: int) -> Anchors | None:

@@ -13,7 +13,7 @@ from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
     from gluon_yolo.models.detector import DetectionNetwork
-    from gluon_yolo.training.config import TrainSettings
+    from gluon_yolo.training.config import TrainConfig
     from gluon_yolo.training.run_dir import RunFolder
     from gluon_yolo.training.trainer import Training
 
@@ -37,7 +37,7 @@ def logging_to(folder: RunFolder) -> Iterator[None]:
 
 
 def log_start(
-    folder: RunFolder, settings: TrainSettings, net: DetectionNetwork, contexts: list[Any], origin: str
+    folder: RunFolder, settings: TrainConfig, net: DetectionNetwork, contexts: list[Any], origin: str
 ) -> None:
     """Log where the run is, what it trains from which weights, and on what."""
     names = net.spec.class_names

@@ -16,7 +16,7 @@ from gluon_yolo.text import counted
 if TYPE_CHECKING:
     from gluon_yolo.data.dataset import Dataset
     from gluon_yolo.models.detector import DetectionNetwork
-    from gluon_yolo.training.config import TrainSettings
+    from gluon_yolo.training.config import TrainConfig
     from gluon_yolo.training.memory_check import Wanted
     from gluon_yolo.training.memory_estimate import TrainMemory
     from gluon_yolo.training.run_dir import RunFolder
@@ -36,7 +36,7 @@ class Fitted(NamedTuple):
     """
 
     flags: Flags
-    settings: TrainSettings
+    settings: TrainConfig
     lines: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -60,7 +60,7 @@ def cpu_defaults(contexts: Sequence[Any], said: Mapping[str, Any]) -> Flags:
 
 def fitted(
     flags: Flags,
-    settings: TrainSettings,
+    settings: TrainConfig,
     net: DetectionNetwork,
     contexts: Sequence[Any],
     data: Sequence[Dataset],
@@ -100,7 +100,7 @@ def fitted(
     return Fitted(flags, settings, lines, (line,))
 
 
-def _wanted(settings: TrainSettings, net: DetectionNetwork, contexts: Sequence[Any]) -> Wanted:
+def _wanted(settings: TrainConfig, net: DetectionNetwork, contexts: Sequence[Any]) -> Wanted:
     from gluon_yolo.training.memory_check import Wanted
 
     sizes = (settings.sizes_hw, settings.data_shape)
@@ -110,18 +110,18 @@ def _wanted(settings: TrainSettings, net: DetectionNetwork, contexts: Sequence[A
 
 
 def _estimate(
-    settings: TrainSettings, net: DetectionNetwork, contexts: Sequence[Any], data: Sequence[Dataset]
+    settings: TrainConfig, net: DetectionNetwork, contexts: Sequence[Any], data: Sequence[Dataset]
 ) -> TrainMemory:
-    from gluon_yolo.evaluation.image_grids import VALIDATION_PICTURES
+    from gluon_yolo.evaluation.image_grids import VALIDATION_IMAGES
     from gluon_yolo.training.memory_estimate import TrainMemory, beside_the_network
 
     train = data[0]
-    objects = max((len(train.truth(index)) for index in range(len(train))), default=0)
+    objects = max((len(train.annotations(index)) for index in range(len(train))), default=0)
     together = 4 if "mosaic" in settings.augment else 2 if settings.mixup else 1
     areas = (math.prod(each.size_hw(index)) for each in data for index in range(len(each)))
-    pictures = together * max(1, settings.num_workers) + VALIDATION_PICTURES
+    images = together * max(1, settings.num_workers) + VALIDATION_IMAGES
     processes = settings.num_workers if settings.loader_worker_type == "process" else 0
-    beside = beside_the_network(processes, 3.0 * max(areas, default=0) * pictures)
+    beside = beside_the_network(processes, 3.0 * max(areas, default=0) * images)
     return TrainMemory(net, settings.data_shape, len(contexts), objects * together, beside)
 
 

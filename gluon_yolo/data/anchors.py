@@ -28,16 +28,16 @@ _FORM = "expected widths and heights with commas between, as 10,13, 16,30, 33,23
 
 
 def box_sizes(dataset: Dataset, size_hw: tuple[int, int], fit: str = "resize") -> np.ndarray:
-    """Return the sizes (N, 2) of all boxes of a data set when its pictures are brought to one size.
+    """Return the sizes (N, 2) of all boxes of a data set when its images are brought to one size.
 
     Args:
-        dataset: pictures and boxes.
+        dataset: images and boxes.
         size_hw: the network's input.
-        fit: ``"resize"`` stretches each side on its own; ``"letterbox"`` keeps a picture's proportions.
+        fit: ``"resize"`` stretches each side on its own; ``"letterbox"`` keeps an image's proportions.
     """
     sizes = [np.zeros((0, 2))]
     for index in range(len(dataset)):
-        boxes = dataset.truth(index).boxes.astype(np.float64)
+        boxes = dataset.annotations(index).boxes.astype(np.float64)
         height, width = dataset.size_hw(index)
         scale = np.array([size_hw[1] / width, size_hw[0] / height])
         sizes.append((boxes[:, 2:] - boxes[:, :2]) * (scale.min() if fit == "letterbox" else scale))

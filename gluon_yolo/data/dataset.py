@@ -1,4 +1,4 @@
-"""Dataset: the one interface through which training and evaluation see pictures and their ground truth."""
+"""Dataset: the one interface through which training and evaluation see images and their ground truth."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from gluon_yolo.boxes import area
-from gluon_yolo.data.images.read import decode_picture, read_bytes, read_picture
-from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.images.read import decode_image, read_bytes
+from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.detections import Detections
 
-__all__ = ["Dataset", "ListedPictures", "PictureFiles", "read_picture"]
+__all__ = ["Dataset", "ImageFiles", "ListedImages"]
 
 
 class Dataset(abc.ABC):
-    """Pictures with their ground truth; what every reader gives, whatever its format.
+    """Images with their ground truth; what every reader gives, whatever its format.
 
-    A data set is read once, when it is opened: ground truth and sizes are held in memory, pictures are read
+    A data set is read once, when it is opened: ground truth and sizes are held in memory, images are read
     when asked for. It can be pickled, and read from several threads and processes at once.
 
     Args:
@@ -27,7 +27,7 @@ class Dataset(abc.ABC):
         report: counts and findings of the reading.
     """
 
-    def __init__(self, class_names: Sequence[str], report: Report) -> None:
+    def __init__(self, class_names: Sequence[str], report: DatasetReport) -> None:
         self.class_names = tuple(class_names)
         self.report = report
 
@@ -38,16 +38,16 @@ class Dataset(abc.ABC):
 
     @abc.abstractmethod
     def __len__(self) -> int:
-        """Return the number of pictures."""
+        """Return the number of images."""
 
     @abc.abstractmethod
     def name(self, index: int) -> str:
-        """Return the file path or the record key of a picture, as messages name it."""
+        """Return the file path or the record key of an image, as messages name it."""
 
     def encoded(self, index: int) -> bytes:
-        """Return a picture as the bytes of its file: JPEG, PNG, or what else OpenCV decodes.
+        """Return an image as the bytes of its file: JPEG, PNG, or what else OpenCV decodes.
 
-        A subclass writes this, or :meth:`picture` where its pictures are no files.
+        A subclass writes this, or :meth:`picture` where its images are no files.
 
         Raises:
             BadFile: it can no longer be read.
@@ -62,41 +62,41 @@ class Dataset(abc.ABC):
         """
         return len(self.encoded(index))
 
-    def picture(self, index: int, reduction: int = 1) -> np.ndarray:
-        """Return a picture as (H, W, 3) uint8 RGB, a fresh array.
+    def image(self, index: int, reduction: int = 1) -> np.ndarray:
+        """Return an image as (H, W, 3) uint8 RGB, a fresh array.
 
         Args:
             index: which.
             reduction: 2, 4 or 8 ask for half, a quarter or an eighth of the sides, rounded up, which is
-                faster to decode; a data set may give the whole picture all the same.
+                faster to decode; a data set may give the whole image all the same.
 
         Raises:
-            BadFile: the picture can no longer be read.
+            BadFile: the image can no longer be read.
         """
-        return decode_picture(self.encoded(index), self.name(index), reduction)
+        return decode_image(self.encoded(index), self.name(index), reduction)
 
     @abc.abstractmethod
-    def truth(self, index: int) -> Detections:
-        """Return a picture's ground truth, boxes in pixels of the picture; shared, not to be written into."""
+    def annotations(self, index: int) -> Detections:
+        """Return an image's ground truth, boxes in pixels of the image; shared, not to be written into."""
 
     @abc.abstractmethod
     def size_hw(self, index: int) -> tuple[int, int]:
-        """Return a picture's (height, width) in pixels, without reading it."""
+        """Return an image's (height, width) in pixels, without reading it."""
 
     def areas(self, index: int) -> np.ndarray:
-        """Return the areas (N,) of a picture's objects in square pixels, by which COCO's numbers tell sizes.
+        """Return the areas (N,) of an image's objects in square pixels, by which COCO's numbers tell sizes.
 
         They are those of the outlines where the data set gives them, else of the boxes.
         """
-        return area(self.truth(index).boxes.astype(np.float64))
+        return area(self.annotations(index).boxes.astype(np.float64))
 
     def crowds(self, index: int) -> Detections:
-        """Return a picture's crowds: regions with many objects of a class, where detections do not count."""
+        """Return an image's crowds: regions with many objects of a class, where detections do not count."""
         return Detections.empty()
 
 
-class ListedPictures(Dataset):
-    """A data set of lists, one entry for each picture; a subclass writes :meth:`encoded`.
+class ListedImages(Dataset):
+    """A data set of lists, one entry for each image; a subclass writes :meth:`encoded`.
 
     Args:
         class_names: C names.
@@ -115,7 +115,7 @@ class ListedPictures(Dataset):
         names: Sequence[str],
         sizes_hw: Sequence[tuple[int, int]],
         truths: Sequence[Detections],
-        report: Report,
+        report: DatasetReport,
     ) -> None:
         super().__init__(class_names, report)
         if not len(names) == len(sizes_hw) == len(truths):
@@ -131,29 +131,29 @@ class ListedPictures(Dataset):
         self._starts = np.cumsum([0, *map(len, truths)])
 
     def __len__(self) -> int:
-        """Return the number of pictures."""
+        """Return the number of images."""
         return len(self._names)
 
     def name(self, index: int) -> str:
-        """Return the file path or the record key of a picture."""
+        """Return the file path or the record key of an image."""
         return self._names[index]
 
-    def truth(self, index: int) -> Detections:
-        """Return a picture's ground truth, boxes in pixels of the picture."""
+    def annotations(self, index: int) -> Detections:
+        """Return an image's ground truth, boxes in pixels of the image."""
         return self._objects[self._starts[index] : self._starts[index + 1]]
 
     def size_hw(self, index: int) -> tuple[int, int]:
-        """Return a picture's (height, width) in pixels."""
+        """Return an image's (height, width) in pixels."""
         return self._sizes_hw[index]
 
 
-class PictureFiles(ListedPictures):
-    """A data set whose pictures are files; ``names`` are their paths."""
+class ImageFiles(ListedImages):
+    """A data set whose images are files; ``names`` are their paths."""
 
     def encoded(self, index: int) -> bytes:
-        """Return the bytes of a picture's file."""
+        """Return the bytes of an image's file."""
         return read_bytes(self._names[index])
 
     def encoded_size(self, index: int) -> int:
-        """Return the size of a picture's file in bytes."""
+        """Return the size of an image's file in bytes."""
         return os.path.getsize(self._names[index])

@@ -83,7 +83,7 @@ class PathFinder:
         return other
 
     def notes(self, name: str) -> list[str]:
-        """Say where the pictures were found that a file names in folders that are not there.
+        """Say where the images were found that a file names in folders that are not there.
 
         Args:
             name: of the file.
@@ -105,7 +105,7 @@ class PathFinder:
         return notes
 
     def problem(self, written: str) -> str:
-        """Say why a picture is not found."""
+        """Say why an image is not found."""
         problem = f"there is no picture {written}{self.unread(written)}"
         rival = self.rival(written)
         if rival:
@@ -118,7 +118,7 @@ class PathFinder:
         return f"{problem}, seen from {os.path.abspath(self.bases[0])}{here}"
 
     def unread(self, written: str) -> str:
-        """Say, in brackets, that a picture is there in a kind that is not read; empty where none is."""
+        """Say, in brackets, that an image is there in a kind that is not read; empty where none is."""
         parts = [
             part for part in os.path.splitext(portable(written))[0].split("/") if part not in ("", ".", "..")
         ]
@@ -188,11 +188,11 @@ class PathFinder:
 
 
 class MovedNote(str):
-    """A note on a folder of pictures that is not where a file says that it is.
+    """A note on a folder of images that is not where a file says that it is.
 
     Attributes:
         written: the folder as the file names it.
-        found: where its pictures were found.
+        found: where its images were found.
     """
 
     written: str

@@ -13,8 +13,8 @@ from gluon_yolo.data.coco.source import COCOSource
 from gluon_yolo.data.coco.writer import COCOWriter
 from gluon_yolo.data.images.files import (
     files_ending,
-    is_picture,
-    is_unread_picture,
+    is_image,
+    is_unread_image,
     left_out,
     visible_files,
 )
@@ -117,7 +117,7 @@ def _remedy(path: Path) -> str:
         return "This is an archive: unpack it, and name the folder"
     if path.is_file():
         is_labelme = path.suffix.lower() == ".json" and b'"shapes"' in path.read_bytes()
-        is_file_of_pixels = is_picture(path) or is_unread_picture(path)
+        is_file_of_pixels = is_image(path) or is_unread_image(path)
         if is_labelme or is_file_of_pixels:
             return _LABELME if is_labelme else "This is a picture: name a folder"
         return _what_is_wrong(path)
@@ -134,9 +134,9 @@ def _remedy(path: Path) -> str:
     if broken:
         return broken[0]
     files = [name for _, names in visible_files(path) for name in names]
-    if files and all(map(is_picture, files)):
+    if files and all(map(is_image, files)):
         return "There are pictures and no labels: draw boxes with a tool that writes one of these formats"
-    return left_out(path) if any(map(is_unread_picture, files)) else ""
+    return left_out(path) if any(map(is_unread_image, files)) else ""
 
 
 def _what_is_wrong(path: Path) -> str:

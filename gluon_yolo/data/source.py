@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.quality.report import Finding
-from gluon_yolo.data.splits import in_no_part, parts_of
+from gluon_yolo.data.quality.report import Issue
+from gluon_yolo.data.splits import in_no_part, splits_by_role
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import did_you_mean
 
@@ -22,7 +22,7 @@ _PURPOSE = {"train": "for training", "val": "for validation"}
 class Source(abc.ABC):
     """A data set at a path: its splits, its class names, and how each split is opened.
 
-    Every format is one subclass. Looking at a source reads lists and descriptions; pictures and labels are
+    Every format is one subclass. Looking at a source reads lists and descriptions; images and labels are
     read by :meth:`open`.
 
     Args:
@@ -50,7 +50,7 @@ class Source(abc.ABC):
 
     @abc.abstractmethod
     def splits(self) -> tuple[str, ...]:
-        """Return the names that :meth:`open` takes, at least one; a picture may be in several of them.
+        """Return the names that :meth:`open` takes, at least one; an image may be in several of them.
 
         Raises:
             UserError: the path is broken beyond opening any split.
@@ -59,8 +59,8 @@ class Source(abc.ABC):
     def parts(self) -> dict[str, str]:
         """Return the split meant for each of ``"train"``, ``"val"`` and ``"test"``, as far as there are any.
 
-        Parts share no picture on purpose. Names decide: see :func:`gluon_yolo.data.splits.parts_of`. A split
-        for test of which not one picture is there is left out, since data often comes without: see
+        Parts share no image on purpose. Names decide: see :func:`gluon_yolo.data.splits.splits_by_role`. A
+        split for test of which not one image is there is left out, since data often comes without: see
         :meth:`left_out`.
 
         Raises:
@@ -74,7 +74,7 @@ class Source(abc.ABC):
         return {**parts, "test": ",".join(there)} if there else parts
 
     def absence(self, split: str) -> str:
-        """Return why not one picture of a split is there, from a quick look; empty where one is."""
+        """Return why not one image of a split is there, from a quick look; empty where one is."""
         return ""
 
     def left_out(self) -> list[str]:
@@ -102,7 +102,7 @@ class Source(abc.ABC):
 
     def _test_splits(self) -> list[str]:
         """Return the splits whose names say that they are for test, and for nothing else."""
-        named = parts_of(self.splits(), self.joins).get("test", "")
+        named = splits_by_role(self.splits(), self.joins).get("test", "")
         return [split for split in named.split(",") if split]
 
     def _absence(self, split: str) -> str:
@@ -116,7 +116,7 @@ class Source(abc.ABC):
         Raises:
             UserError: they say nothing.
         """
-        parts = parts_of(self.splits(), self.joins)
+        parts = splits_by_role(self.splits(), self.joins)
         if not parts:
             raise UserError(
                 f"{self.path}: which split is for training? There is {', '.join(self.splits())}; name one of "
@@ -152,7 +152,7 @@ class Source(abc.ABC):
         splits = self.splits()
         if split in splits:
             return split
-        parts = parts_of(splits, self.joins)
+        parts = splits_by_role(splits, self.joins)
         words = [word.strip() for word in split.split(",")]
         return ",".join(word if word in splits else parts.get(word, word) for word in words)
 
@@ -175,14 +175,14 @@ class Source(abc.ABC):
             split: one of :meth:`splits`, or what :meth:`resolve` knows; several with commas between where
                 the format joins them.
             class_names: names that the class ids stand for; None takes the source's own.
-            skip_bad: leave out, and report, pictures that cannot be used.
+            skip_bad: leave out, and report, images that cannot be used.
 
         Raises:
             UserError: there is no such split, or it is broken; names the files.
         """
 
-    def strays(self) -> list[Finding]:
-        """Return warnings about labels without a picture and pictures without a label that no split uses."""
+    def orphans(self) -> list[Issue]:
+        """Return warnings about labels without an image and images without a label that no split uses."""
         return []
 
     def settings(self) -> dict[str, Any]:

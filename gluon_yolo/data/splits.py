@@ -10,7 +10,7 @@ _WHOLE_WORD = re.compile(r"(?<![a-z])(trainval|train|validation|valid|val|test)"
 _WORD = re.compile(r"(?<![a-z])(trainval|train|val|test)")
 
 
-def part_of(split: str) -> str:
+def split_role(split: str) -> str:
     """Return what the first such word in a split's name says: ``train``, ``val``, ``test`` or ``trainval``.
 
     It may go on (``valid``, ``train2017``), but not begin within a word (``retrained``); empty where there is
@@ -37,15 +37,15 @@ def in_no_part(splits: Sequence[str], parts: Mapping[str, str]) -> list[str]:
 
     Args:
         splits: names of splits.
-        parts: the splits meant for each part, as :func:`parts_of` has them.
+        parts: the splits meant for each part, as :func:`splits_by_role` has them.
     """
     used = {split for chosen in parts.values() for split in (chosen, *chosen.split(","))}
-    together = any(part_of(split) == "trainval" for split in used)
+    together = any(split_role(split) == "trainval" for split in used)
     covered = {"all", *(("train", "val") if together else ("trainval",))}
-    return [split for split in splits if split not in used and not {split, part_of(split)} & covered]
+    return [split for split in splits if split not in used and not {split, split_role(split)} & covered]
 
 
-def parts_of(splits: Sequence[str], joins: bool) -> dict[str, str]:
+def splits_by_role(splits: Sequence[str], joins: bool) -> dict[str, str]:
     """Return the split meant for each of :data:`PARTS`, as far as there are any.
 
     A single split is for training, whatever its name. ``trainval`` and ``test`` count more than ``train`` and
@@ -61,7 +61,7 @@ def parts_of(splits: Sequence[str], joins: bool) -> dict[str, str]:
         return {"train": splits[0]}
     named: dict[str, list[str]] = {}
     for split in sorted(splits):
-        named.setdefault(part_of(split), []).append(split)
+        named.setdefault(split_role(split), []).append(split)
     chosen = {
         part: part if part in found else ",".join(found) if joins else found[-1]
         for part, found in named.items()

@@ -1,4 +1,4 @@
-"""Chosen: some of a data set's pictures, with their own ground truth or another."""
+"""Subset: some of a data set's images, with their own ground truth or another."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gluon_yolo.data.dataset import Dataset, PictureFiles
-from gluon_yolo.data.images.files import left_out, pictures_below
+from gluon_yolo.data.dataset import Dataset, ImageFiles
+from gluon_yolo.data.images.files import images_below, left_out
 from gluon_yolo.data.images.read import measure
-from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 
 log = logging.getLogger("gluon_yolo")
 
 
-class Chosen(Dataset):
-    """Some of a data set's pictures.
+class Subset(Dataset):
+    """Some of a data set's images.
 
     Args:
         dataset: the data set.
-        indices: of the pictures in it, in the order in which they are to come.
+        indices: of the images in it, in the order in which they are to come.
         truths: one for each of them; None takes the data set's own.
         class_names: of these truths; None takes the data set's own.
     """
@@ -36,10 +36,12 @@ class Chosen(Dataset):
         class_names: Sequence[str] | None = None,
     ) -> None:
         names = dataset.class_names if class_names is None else tuple(class_names)
-        super().__init__(names, Report(dataset.report.title))
+        super().__init__(names, DatasetReport(dataset.report.title))
         self._dataset, self._indices = dataset, [int(index) for index in indices]
         self._has_own_truths = truths is not None
-        self._truths = [dataset.truth(index) for index in self._indices] if truths is None else list(truths)
+        self._truths = (
+            [dataset.annotations(index) for index in self._indices] if truths is None else list(truths)
+        )
         if len(self._truths) != len(self._indices):
             raise ValueError(f"expected {len(self._indices)} truths, got {len(self._truths)}")
         self.report.count(self._truths, self.class_names)
@@ -50,57 +52,57 @@ class Chosen(Dataset):
         return self._dataset.is_coco
 
     def __len__(self) -> int:
-        """Return the number of pictures."""
+        """Return the number of images."""
         return len(self._indices)
 
     def name(self, index: int) -> str:
-        """Return the file path or the record key of a picture."""
+        """Return the file path or the record key of an image."""
         return self._dataset.name(self._indices[index])
 
     def encoded(self, index: int) -> bytes:
-        """Return the bytes of a picture's file."""
+        """Return the bytes of an image's file."""
         return self._dataset.encoded(self._indices[index])
 
     def encoded_size(self, index: int) -> int:
         """Return how many bytes they are."""
         return self._dataset.encoded_size(self._indices[index])
 
-    def picture(self, index: int, reduction: int = 1) -> np.ndarray:
-        """Return a picture as (H, W, 3) uint8 RGB."""
-        return self._dataset.picture(self._indices[index], reduction)
+    def image(self, index: int, reduction: int = 1) -> np.ndarray:
+        """Return an image as (H, W, 3) uint8 RGB."""
+        return self._dataset.image(self._indices[index], reduction)
 
-    def truth(self, index: int) -> Detections:
-        """Return a picture's ground truth, boxes in pixels of the picture."""
+    def annotations(self, index: int) -> Detections:
+        """Return an image's ground truth, boxes in pixels of the image."""
         return self._truths[index]
 
     def size_hw(self, index: int) -> tuple[int, int]:
-        """Return a picture's (height, width) in pixels."""
+        """Return an image's (height, width) in pixels."""
         return self._dataset.size_hw(self._indices[index])
 
     def areas(self, index: int) -> np.ndarray:
-        """Return the areas (N,) of a picture's objects in square pixels."""
+        """Return the areas (N,) of an image's objects in square pixels."""
         return super().areas(index) if self._has_own_truths else self._dataset.areas(self._indices[index])
 
     def crowds(self, index: int) -> Detections:
-        """Return a picture's crowds, which belong to the data set's own ground truth."""
+        """Return an image's crowds, which belong to the data set's own ground truth."""
         return super().crowds(index) if self._has_own_truths else self._dataset.crowds(self._indices[index])
 
 
 def open_unlabelled(
     folder: str | os.PathLike[str], class_names: Sequence[str], skip_bad: bool = False
-) -> PictureFiles:
-    """Return the pictures in a folder and below it as a data set without ground truth.
+) -> ImageFiles:
+    """Return the images in a folder and below it as a data set without ground truth.
 
     Args:
         folder: the folder.
         class_names: what the data set's classes are called, though none is seen.
-        skip_bad: leave out pictures that cannot be read, and warn of each.
+        skip_bad: leave out images that cannot be read, and warn of each.
 
     Raises:
-        UserError: pictures cannot be read.
+        UserError: images cannot be read.
     """
     names, sizes, bad = [], [], []
-    for name in pictures_below(folder):
+    for name in images_below(folder):
         try:
             size_hw = measure(name).size_hw
         except UserError as error:
@@ -116,4 +118,4 @@ def open_unlabelled(
         log.warning("%s; left out", problem)
     if more := left_out(folder):
         log.info("%s", more)
-    return PictureFiles(class_names, names, sizes, [Detections.empty()] * len(names), Report(title))
+    return ImageFiles(class_names, names, sizes, [Detections.empty()] * len(names), DatasetReport(title))

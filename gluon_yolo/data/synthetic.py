@@ -19,7 +19,7 @@ from gluon_yolo.errors import UserError
 CLASS_NAMES = ("circle", "square", "triangle", "star")
 _HUES = {"circle": 0, "square": 110, "triangle": 60, "star": 27}  # in OpenCV's 0..180
 _HUE_SPREAD = 11
-_RADIUS_RANGE = (0.075, 0.23)  # of the picture's shorter side
+_RADIUS_RANGE = (0.075, 0.23)  # of the image's shorter side
 _OBJECTS_RANGE = (2, 7)
 _MARGIN = 2
 _TRIES = 30
@@ -34,27 +34,27 @@ def draw_scene(rng: np.random.Generator, size_hw: tuple[int, int]) -> tuple[np.n
     """Draw up to seven shapes of any size, turn and shade on an uneven background.
 
     A class has its shape and its family of hues, as road signs do. Boxes hardly overlap and lie inside the
-    picture.
+    image.
 
     Args:
         rng: where every choice comes from.
-        size_hw: the picture's (height, width) in pixels.
+        size_hw: the image's (height, width) in pixels.
 
     Returns:
-        The picture (H, W, 3) uint8 RGB, and its shapes; a box goes from the first pixel drawn to the last.
+        The image (H, W, 3) uint8 RGB, and its shapes; a box goes from the first pixel drawn to the last.
     """
-    picture = _background(rng, size_hw)
-    _draw_clutter(rng, picture)
+    image = _background(rng, size_hw)
+    _draw_clutter(rng, image)
     boxes = np.zeros((0, 4), dtype=np.float32)
     class_ids: list[int] = []
     for _ in range(int(rng.integers(_OBJECTS_RANGE[0], _OBJECTS_RANGE[1] + 1))):
         class_id = int(rng.integers(len(CLASS_NAMES)))
         outline = _place(rng, _outline(rng, class_id), boxes, size_hw)
         if outline is not None:
-            _draw_shape(rng, picture, outline, _HUES[CLASS_NAMES[class_id]])
+            _draw_shape(rng, image, outline, _HUES[CLASS_NAMES[class_id]])
             boxes = np.concatenate([boxes, _box(outline)])
             class_ids.append(class_id)
-    return _with_noise(rng, picture), Detections(boxes, np.array(class_ids, dtype=np.int64))
+    return _with_noise(rng, image), Detections(boxes, np.array(class_ids, dtype=np.int64))
 
 
 def _background(rng: np.random.Generator, size_hw: tuple[int, int]) -> np.ndarray:
@@ -65,24 +65,24 @@ def _background(rng: np.random.Generator, size_hw: tuple[int, int]) -> np.ndarra
     angle = rng.uniform(0, 2 * np.pi)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     along = (x / width - 0.5) * np.cos(angle) + (y / height - 0.5) * np.sin(angle)
-    picture = colors[0] + (colors[1] - colors[0]) * (along[..., None] + 0.5)
+    image = colors[0] + (colors[1] - colors[0]) * (along[..., None] + 0.5)
     cells = int(rng.integers(3, 12))
     blotches = rng.normal(0, rng.uniform(4, 14), size=(cells, cells, 3)).astype(np.float32)
-    return picture + cv2.resize(blotches, (width, height), interpolation=cv2.INTER_CUBIC)
+    return image + cv2.resize(blotches, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def _draw_clutter(rng: np.random.Generator, picture: np.ndarray) -> None:
+def _draw_clutter(rng: np.random.Generator, image: np.ndarray) -> None:
     """Draw a few thin lines and arcs, which are no objects."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     for _ in range(int(rng.integers(0, 7))):
-        color = (picture.mean(axis=(0, 1)) + rng.uniform(-50, 50, size=3)).tolist()
+        color = (image.mean(axis=(0, 1)) + rng.uniform(-50, 50, size=3)).tolist()
         points = (rng.uniform(-0.1, 1.1, size=(3, 2)) * (width, height)).astype(int)
         if rng.random() < 0.7:
-            cv2.line(picture, points[0].tolist(), points[1].tolist(), color, 1 + int(rng.integers(2)))
+            cv2.line(image, points[0].tolist(), points[1].tolist(), color, 1 + int(rng.integers(2)))
         else:
             axes = (np.abs(points[2]) // 2 + 1).tolist()
             start = float(rng.uniform(0, 360))
-            cv2.ellipse(picture, points[0].tolist(), axes, 0, start, start + 100, color, 1)
+            cv2.ellipse(image, points[0].tolist(), axes, 0, start, start + 100, color, 1)
 
 
 def _outline(rng: np.random.Generator, class_id: int) -> np.ndarray:
@@ -118,12 +118,12 @@ def _box(outline: np.ndarray) -> np.ndarray:
     return ends[None].astype(np.float32)
 
 
-def _draw_shape(rng: np.random.Generator, picture: np.ndarray, outline: np.ndarray, hue: int) -> None:
+def _draw_shape(rng: np.random.Generator, image: np.ndarray, outline: np.ndarray, hue: int) -> None:
     """Fill an outline with a shade near a hue that differs from what lies under it, over a soft shadow."""
     x1, y1, x2, y2 = _box(outline)[0].astype(int).tolist()
-    color = _contrasting(rng, hue, picture[y1 : y2 + 1, x1 : x2 + 1].mean(axis=(0, 1)))
+    color = _contrasting(rng, hue, image[y1 : y2 + 1, x1 : x2 + 1].mean(axis=(0, 1)))
     left, top = max(x1 - _HALO, 0), max(y1 - _HALO, 0)
-    patch = picture[top : y2 + _HALO, left : x2 + _HALO]  # a view: what is drawn here is drawn in the picture
+    patch = image[top : y2 + _HALO, left : x2 + _HALO]  # a view: what is drawn here is drawn in the image
     corners = outline - (left, top)
     shadow = cv2.GaussianBlur(_mask(corners + _SHADOW_OFFSET, patch.shape[:2]), (0, 0), 3)[..., None]
     patch *= 1 - _SHADOW * shadow
@@ -132,7 +132,7 @@ def _draw_shape(rng: np.random.Generator, picture: np.ndarray, outline: np.ndarr
     patch += _mask(corners, patch.shape[:2])[..., None] * (color * light - patch)
     edge = (color * 0.45).tolist()
     fixed = np.round(outline * 2**_SHIFT).astype(np.int32)
-    cv2.polylines(picture, [fixed], True, edge, 1, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(image, [fixed], True, edge, 1, cv2.LINE_AA, _SHIFT)
 
 
 def _mask(outline: np.ndarray, size_hw: tuple[int, ...]) -> np.ndarray:
@@ -154,10 +154,10 @@ def _contrasting(rng: np.random.Generator, hue: int, under: np.ndarray) -> np.nd
     return color
 
 
-def _with_noise(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
-    """Return the picture (H, W, 3) as uint8 with a camera's grain."""
-    grain = rng.uniform(1, 6) * rng.standard_normal(size=picture.shape, dtype=np.float32)
-    return np.clip(picture + grain, 0, 255).astype(np.uint8)
+def _with_noise(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """Return the image (H, W, 3) as uint8 with a camera's grain."""
+    grain = rng.uniform(1, 6) * rng.standard_normal(size=image.shape, dtype=np.float32)
+    return np.clip(image + grain, 0, 255).astype(np.uint8)
 
 
 _MARKER = "synthetic.json"
@@ -168,19 +168,19 @@ _JPEG_QUALITY = 92
 
 def generate(
     root: str | os.PathLike[str],
-    pictures: int = 400,
+    images: int = 400,
     size_hw: tuple[int, int] = (240, 320),
     seed: int = 0,
 ) -> Path:
-    """Draw a data set with the lists ``train`` (four pictures in five), ``val`` and ``trainval``.
+    """Draw a data set with the lists ``train`` (four images in five), ``val`` and ``trainval``.
 
-    Picture i depends on the seed and on i alone. A folder that already holds the very same data set is left
+    Image i depends on the seed and on i alone. A folder that already holds the very same data set is left
     as it is; one that was interrupted is begun again.
 
     Args:
         root: the folder to make.
-        pictures: how many, at least 5.
-        size_hw: (height, width) of each picture in pixels.
+        images: how many, at least 5.
+        size_hw: (height, width) of each image in pixels.
         seed: where every choice comes from.
 
     Returns:
@@ -189,12 +189,12 @@ def generate(
     Raises:
         UserError: the folder holds something else or cannot be written; or a number is out of range.
     """
-    if pictures < _VAL_EVERY or min(size_hw) < _SMALLEST_SIDE or seed < 0:
+    if images < _VAL_EVERY or min(size_hw) < _SMALLEST_SIDE or seed < 0:
         raise UserError(
             f"expected at least {_VAL_EVERY} pictures, sides of at least {_SMALLEST_SIDE} pixels and a seed "
-            f"from 0, got {pictures} pictures of {size_hw[1]}x{size_hw[0]}, seed {seed}"
+            f"from 0, got {images} pictures of {size_hw[1]}x{size_hw[0]}, seed {seed}"
         )
-    root, recipe = Path(root), _Recipe(pictures, (int(size_hw[0]), int(size_hw[1])), seed)
+    root, recipe = Path(root), _Recipe(images, (int(size_hw[0]), int(size_hw[1])), seed)
     try:
         if not _is_complete(root, recipe):
             _write(root, recipe)
@@ -207,14 +207,20 @@ def generate(
 class _Recipe:
     """What makes the files what they are; ``drawing`` counts up when scenes are drawn another way."""
 
-    pictures: int
+    images: int
     size_hw: tuple[int, int]
     seed: int
     drawing: int = 1
 
     def marker(self, complete: bool) -> str:
         """Return the content of the marker file."""
-        return json.dumps({**dataclasses.asdict(self), "complete": complete})
+        recipe = {
+            "pictures": self.images,
+            "size_hw": self.size_hw,
+            "seed": self.seed,
+            "drawing": self.drawing,
+        }
+        return json.dumps({**recipe, "complete": complete})
 
 
 def _is_complete(root: Path, recipe: _Recipe) -> bool:
@@ -237,12 +243,12 @@ def _write(root: Path, recipe: _Recipe) -> None:
     for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     (root / _MARKER).write_text(recipe.marker(False), encoding="utf-8")
-    stems = [f"scene_{index:05d}" for index in range(recipe.pictures)]
+    stems = [f"scene_{index:05d}" for index in range(recipe.images)]
 
     def write_one(index: int) -> None:
         rng = np.random.default_rng((recipe.seed, index))
-        picture, truth = draw_scene(rng, recipe.size_hw)
-        _, jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        image, truth = draw_scene(rng, recipe.size_hw)
+        _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
         (root / "JPEGImages" / f"{stems[index]}.jpg").write_bytes(jpeg.tobytes())
         annotation = root / "Annotations" / f"{stems[index]}.xml"
         write_annotation(annotation, f"{stems[index]}.jpg", recipe.size_hw, truth, CLASS_NAMES)

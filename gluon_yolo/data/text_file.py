@@ -89,6 +89,6 @@ def said_of(path: str | os.PathLike[str]) -> str:
     """
     with open(path, "rb") as file:
         kind = kind_of(file.read(_TELLING))
-    if kind is None or kind.is_picture or kind.ending in _TEXTS:
+    if kind is None or kind.is_image or kind.ending in _TEXTS:
         return ""
     return f"it is {kind.name}: {kind.remedy if not kind.ending else 'get the file itself'}"

@@ -1,4 +1,4 @@
-"""Writer: what writes a data set in one format; and PictureStore, which puts its pictures into a folder."""
+"""Writer: what writes a data set in one format; and ImageStore, which puts its images into a folder."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ class Writer(abc.ABC):
 
     @abc.abstractmethod
     def write(self, split: str, dataset: Dataset, copy: bool = True) -> None:
-        """Write one split: pictures, labels, and what lists them, in the order of the data set.
+        """Write one split: images, labels, and what lists them, in the order of the data set.
 
         Args:
             split: its name, such as ``"train"``; each once.
-            dataset: its pictures and ground truth.
-            copy: copy the picture files; False makes hard links of them where that can be.
+            dataset: its images and ground truth.
+            copy: copy the image files; False makes hard links of them where that can be.
 
         Raises:
-            BadFile: a picture can no longer be read.
+            BadFile: an image can no longer be read.
             OSError: a file cannot be written.
         """
 
@@ -90,7 +90,7 @@ class Writer(abc.ABC):
         if state and self.resumes:
             return
         if state:
-            # Emptied and not written over: a picture in it may be a hard link to somebody's only copy.
+            # Emptied and not written over: an image in it may be a hard link to somebody's only copy.
             for child in self.out.iterdir():
                 if child.is_dir() and not child.is_symlink():
                     shutil.rmtree(child)
@@ -104,11 +104,11 @@ class Writer(abc.ABC):
             part.write_text(f"{self.format} {state}\n", encoding="utf-8")
 
 
-class PictureStore:
-    """Puts picture files into one folder, each under a name, and a stem, that no other in it has.
+class ImageStore:
+    """Puts image files into one folder, each under a name, and a stem, that no other in it has.
 
-    A name stays as it is; the second picture of the same stem (whatever the case, since some file systems do
-    not tell it) gets ``_2`` after the stem. A picture that is no file is named after what messages call it.
+    A name stays as it is; the second image of the same stem (whatever the case, since some file systems do
+    not tell it) gets ``_2`` after the stem. An image that is no file is named after what messages call it.
 
     Args:
         folder: where they go; made when it is not there.
@@ -120,18 +120,18 @@ class PictureStore:
         self._numbers: dict[str, int] = {}  # the last number that a stem got
 
     def put(self, dataset: Dataset, copy: bool = True, title: str = "writing pictures") -> list[str]:
-        """Write the pictures of a data set byte by byte, with a progress bar, and return their names.
+        """Write the images of a data set byte by byte, with a progress bar, and return their names.
 
         Args:
-            dataset: the pictures.
+            dataset: the images.
             copy: False makes hard links to the files that the data set names, where that can be.
             title: of the progress bar.
 
         Returns:
-            The file name of each picture within the folder, in the order of the data set.
+            The file name of each image within the folder, in the order of the data set.
 
         Raises:
-            BadFile: a picture can no longer be read.
+            BadFile: an image can no longer be read.
             OSError: a file cannot be written.
         """
         stems = [self._new_stem(dataset.name(index)) for index in range(len(dataset))]
@@ -150,7 +150,7 @@ class PictureStore:
         return threaded_map(put_one, range(len(stems)), title)
 
     def _new_stem(self, name: str) -> str:
-        """Return a stem for a picture that is still free, and take it."""
+        """Return a stem for an image that is still free, and take it."""
         base = re.split(r"[/\\]", name)[-1]
         stem, extension = os.path.splitext(base)
         if extension.lower() not in EXTENSIONS:

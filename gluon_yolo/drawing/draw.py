@@ -1,4 +1,4 @@
-"""Drawing: boxes with their labels on a picture, (H, W, 3) uint8 RGB."""
+"""Drawing: boxes with their labels on an image, (H, W, 3) uint8 RGB."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gluon_yolo.drawing.label_layout import place_labels
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 WHITE = 255
-_LINES, _LETTERS = 300, 400  # parts of a picture's diagonal: a line's width, the unit of the letters' size
+_LINES, _LETTERS = 300, 400  # parts of an image's diagonal: a line's width, the unit of the letters' size
 _SIDES = 10  # a line is at most this part of a box's shorter side
 _SMALLEST = 0.33  # scale of the font; below, digits cannot be told
 Colour = tuple[int, int, int]
@@ -31,7 +31,7 @@ def colour_of(class_id: int) -> Colour:
 
 
 def draw(
-    picture: np.ndarray,
+    image: np.ndarray,
     detections: Detections,
     class_names: Sequence[str],
     score_threshold: float = 0.0,
@@ -39,21 +39,21 @@ def draw(
     scores: bool = True,
     line_width: int | None = None,
 ) -> np.ndarray:
-    """Return a copy of the picture with a box and a label for each detection, the best on top.
+    """Return a copy of the image with a box and a label for each detection, the best on top.
 
     Labels keep off the objects and off each other. Where objects are many they are smaller, or the score
     alone; one that would hide an object or another label is left out, the worst scores first.
 
     Args:
-        picture: (H, W, 3) uint8 RGB; lines and letters grow with it.
-        detections: boxes in the picture's pixels; with scores, the label shows them.
+        image: (H, W, 3) uint8 RGB; lines and letters grow with it.
+        detections: boxes in the image's pixels; with scores, the label shows them.
         class_names: one name per class id.
         score_threshold: detections below it are not drawn.
         labels: False draws the boxes alone.
         scores: False leaves the scores out of the labels.
-        line_width: of the boxes, in pixels; None takes what suits the picture.
+        line_width: of the boxes, in pixels; None takes what suits the image.
     """
-    canvas = np.ascontiguousarray(picture).copy()
+    canvas = np.ascontiguousarray(image).copy()
     if detections.scores is not None:
         falling = np.argsort(-detections.scores, kind="stable")
         detections = detections[falling[detections.scores[falling] >= score_threshold]]

@@ -42,10 +42,10 @@ def place_labels(
     Args:
         boxes: (N, 4) corners in pixels.
         forms_wh: for each label its forms' width and height in pixels; the first labels choose first.
-        size_hw: of the picture.
+        size_hw: of the image.
 
     Returns:
-        A place within the picture for each label; None for one that would hide an object or another label,
+        A place within the image for each label; None for one that would hide an object or another label,
         or fits nowhere.
     """
     height, width = size_hw
@@ -70,10 +70,10 @@ def _in_turn(
     """Let labels choose in turn, each among some of its forms.
 
     Args:
-        objects: (N, 4) corners within the picture.
+        objects: (N, 4) corners within the image.
         forms_wh: as :func:`place_labels` takes them.
         numbers: of the forms, the best first.
-        size_hw: of the picture.
+        size_hw: of the image.
         bound: labels that may go without a free place; None is no bound.
 
     Returns:

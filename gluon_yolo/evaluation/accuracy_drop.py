@@ -1,4 +1,4 @@
-"""Judge: what a form of a network loses against the network in float, on pictures."""
+"""AccuracyDrop: what a form of a network loses against the network in float, on images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from gluon_yolo.data.classes.mapping import ClassMap
 from gluon_yolo.data.classes.spelling import Spellings
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.subset import Chosen
+from gluon_yolo.data.subset import Subset
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 from gluon_yolo.evaluation.coco_ap import COCOMetric, is_counted
@@ -19,7 +19,7 @@ from gluon_yolo.evaluation.evaluate import evaluate
 from gluon_yolo.evaluation.metric import Metric
 from gluon_yolo.evaluation.voc_ap import VOCMetric
 from gluon_yolo.inference.predictor import Network, Predictor
-from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.nms import LEAST_SCORE, NMS_THRESHOLD, USUAL_DETECTIONS
 from gluon_yolo.progress.bar import counting
 from gluon_yolo.spec import DetectionSpec
@@ -27,21 +27,21 @@ from gluon_yolo.spec import DetectionSpec
 log = logging.getLogger("gluon_yolo")
 
 
-class Judge:
+class AccuracyDrop:
     """Scores networks that differ from a first one in nothing but how they compute.
 
     Args:
         reference: the network in float; scored at once.
-        dataset: pictures and ground truth.
+        dataset: images and ground truth.
         spec: of the networks.
         size_hw: height and width of their input in pixels.
-        fit: how pictures are brought to it.
+        fit: how images are brought to it.
         nms_threshold: overlap above which the worse of two boxes of a class falls.
         agreement: whether the ground truth is what the network in float finds
             (:func:`found_by`), which is scored by the area under VOC's curve alone.
         coco: whether the ground truth is COCO's annotations, for which COCO's AP alone decides.
         spellings: what else the data may call the classes.
-        max_detections: detections of a picture at most.
+        max_detections: detections of an image at most.
 
     Attributes:
         keys: the numbers that decide: VOC07's mean and COCO's AP, which sees boxes that are a little off; or
@@ -49,7 +49,7 @@ class Judge:
         baseline: all numbers of the reference.
 
     Raises:
-        UserError: when there is nothing to find in the pictures, or the data has a class that the network
+        UserError: when there is nothing to find in the images, or the data has a class that the network
             does not know.
     """
 
@@ -59,7 +59,7 @@ class Judge:
         dataset: Dataset,
         spec: DetectionSpec,
         size_hw: tuple[int, int],
-        fit: Fit,
+        fit: Preprocess,
         nms_threshold: float = NMS_THRESHOLD,
         agreement: bool = False,
         coco: bool = False,
@@ -67,7 +67,7 @@ class Judge:
         max_detections: int = USUAL_DETECTIONS,
     ) -> None:
         self.dataset, self.agreement = dataset, agreement
-        if not any(len(dataset.truth(index)) for index in range(len(dataset))):
+        if not any(len(dataset.annotations(index)) for index in range(len(dataset))):
             raise UserError(f"{dataset.report.title}: none of its {len(dataset)} pictures has an object")
         self.keys: tuple[str, ...] = ("AP",) if coco else ("VOC07_mAP50", "AP")
         if agreement:
@@ -95,8 +95,8 @@ class Judge:
             fit=self._fit,
         )
 
-        def detect(pictures: np.ndarray) -> list[Detections]:
-            return [self._renumbered(found) for found in predictor.detect_batch(pictures)]
+        def detect(images: np.ndarray) -> list[Detections]:
+            return [self._renumbered(found) for found in predictor.detect_batch(images)]
 
         metrics: list[Metric] = [VOCMetric(self.dataset.class_names)]
         if not self.agreement and is_counted():
@@ -108,17 +108,17 @@ class Judge:
         return max(100 * float(self.baseline[key] - numbers[key]) for key in self.keys)
 
 
-def found_by(predictor: Predictor, dataset: Dataset) -> Chosen:
-    """Return a data set's pictures with what a predictor finds in them as their ground truth.
+def found_by(predictor: Predictor, dataset: Dataset) -> Subset:
+    """Return a data set's images with what a predictor finds in them as their ground truth.
 
     Raises:
         UserError: when it finds nothing in any of them.
     """
     looked = counting(range(len(dataset)), len(dataset), "look with the model in float", "picture")
-    truths = [predictor(dataset.picture(index)).replace(scores=None) for index in looked]
+    truths = [predictor(dataset.image(index)).replace(scores=None) for index in looked]
     if not any(map(len, truths)):
         raise UserError(
             f"{dataset.report.title}: the model in float finds nothing from a score of "
             f"{predictor.score_threshold} on, so nothing to agree with; give pictures of what it knows"
         )
-    return Chosen(dataset, range(len(dataset)), truths, predictor.class_names)
+    return Subset(dataset, range(len(dataset)), truths, predictor.class_names)

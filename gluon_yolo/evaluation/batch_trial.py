@@ -1,4 +1,4 @@
-"""BatchTrial: whether a large batch of pictures finds memory, as two small ones before it show."""
+"""BatchTrial: whether a large batch of images finds memory, as two small ones before it show."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from gluon_yolo.errors import UserError
 from gluon_yolo.system import memory
 
-SMALL, LARGER = 4, 20  # the first wakes what is loaded once; the second shows what a picture takes
+SMALL, LARGER = 4, 20  # the first wakes what is loaded once; the second shows what an image takes
 TRIED_FROM = 33  # a smaller batch is a matter of megabytes
 RESERVE = 1.15
 
@@ -27,7 +27,7 @@ def check_batch(
         run: takes (B, h, w, 3) uint8 RGB.
         size_hw: height and width of the input in pixels.
         batch_size: that is asked for.
-        beside: bytes of a picture of the batch for all that is held beside ``run``.
+        beside: bytes of an image of the batch for all that is held beside ``run``.
         look: says what is left.
 
     Raises:
@@ -39,11 +39,11 @@ def check_batch(
     there = look()
     if there is None or taken[1] is None:
         return
-    a_picture = RESERVE * (taken[1] / (LARGER - SMALL) + beside)
-    need = a_picture * batch_size
+    an_image = RESERVE * (taken[1] / (LARGER - SMALL) + beside)
+    need = an_image * batch_size
     if need <= there.free:
         return
-    fitting = max(1, math.floor(there.free / a_picture))
+    fitting = max(1, math.floor(there.free / an_image))
     raise UserError(
         f"--batch-size {batch_size}: would take about {need / memory.GB:.1f} GB of memory, and there is "
         f"{there}; give --batch-size {min(fitting, batch_size - 1)}"

@@ -51,7 +51,7 @@ def is_counted() -> bool:
 
 
 class COCOMetric:
-    """Collects predictions picture by picture, and scores them against a data set's ground truth.
+    """Collects predictions image by image, and scores them against a data set's ground truth.
 
     Args:
         truth: annotations in COCO's form, as :func:`truth_of` makes them: image ids are indices, category ids
@@ -62,7 +62,7 @@ class COCOMetric:
     """
 
     def __init__(self, truth: dict[str, Any]) -> None:
-        """Take in the ground truth and start with no picture seen."""
+        """Take in the ground truth and start with no image seen."""
         self._truth = _index(truth)
         self._class_names = [category["name"] for category in truth["categories"]]
         self._most = _most_objects(truth)
@@ -78,11 +78,11 @@ class COCOMetric:
         self._results: list[dict[str, Any]] = []
         self._seen: set[int] = set()
 
-    def observe(self, index: int, predicted: Detections, truth: Detections) -> None:
-        """Take in the predictions for picture ``index``, in its pixels; the truth is known already.
+    def update(self, index: int, predicted: Detections, truth: Detections) -> None:
+        """Take in the predictions for image ``index``, in its pixels; the truth is known already.
 
         Raises:
-            ValueError: there are no scores, the picture is unknown, or was taken in before.
+            ValueError: there are no scores, the image is unknown, or was taken in before.
         """
         if predicted.scores is None:
             raise ValueError("predicted: expected scores, got None")
@@ -143,7 +143,7 @@ class COCOMeans(COCOMetric):
     """
 
     def compute(self) -> dict[str, Any]:
-        """Return ``AP`` and ``AP50`` over all pictures, and ``per_class``, as ``COCOMetric`` does."""
+        """Return ``AP`` and ``AP50`` over all images, and ``per_class``, as ``COCOMetric`` does."""
         return self._numbers(self._judged(every_size=False), ("AP", "AP50"))
 
 
@@ -158,7 +158,7 @@ def truth_of(dataset: Dataset) -> dict[str, Any]:
         height, width = dataset.size_hw(index)
         size = {"height": int(height), "width": int(width)}
         images.append({"id": index, "file_name": dataset.name(index), **size})
-        truth, crowds = dataset.truth(index), dataset.crowds(index)
+        truth, crowds = dataset.annotations(index), dataset.crowds(index)
         difficult = np.zeros(len(truth), dtype=bool) if truth.difficult is None else truth.difficult
         for record, area, neither in zip(_records(index, truth), dataset.areas(index), difficult):
             annotations.append({**record, "area": float(area), "iscrowd": int(neither)})
@@ -170,7 +170,7 @@ def truth_of(dataset: Dataset) -> dict[str, Any]:
 
 
 def _records(index: int, objects: Detections) -> list[dict[str, Any]]:
-    """Return what COCO has of a picture's objects, but for ids and marks."""
+    """Return what COCO has of an image's objects, but for ids and marks."""
     boxes = objects.boxes.astype(np.float64)
     sizes = boxes[:, 2:] - boxes[:, :2]
     return [
@@ -188,7 +188,7 @@ def _records(index: int, objects: Detections) -> list[dict[str, Any]]:
 
 
 def _most_objects(truth: dict[str, Any]) -> int:
-    """Return how many objects of one class a picture has at most: COCO's limit would count some as missed."""
+    """Return how many objects of one class an image has at most: COCO's limit would count some as missed."""
     counts = Counter(
         (annotation["image_id"], annotation["category_id"])
         for annotation in truth["annotations"]

@@ -16,7 +16,7 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 from gluon_yolo.evaluation.metric import Metric
-from gluon_yolo.inference.preprocess import Fit, Undo
+from gluon_yolo.inference.preprocess import InverseMap, Preprocess
 from gluon_yolo.progress.bar import Bar
 
 Detect = Callable[[np.ndarray], Sequence[Detections]]
@@ -24,12 +24,12 @@ Watch = Callable[[int, np.ndarray, Detections], None]
 
 
 class Sample(NamedTuple):
-    """One picture on its way: (H, W, 3) as read, (h, w, 3) as fitted, both uint8 RGB."""
+    """One image on its way: (H, W, 3) as read, (h, w, 3) as fitted, both uint8 RGB."""
 
     index: int
-    picture: np.ndarray | None
+    image: np.ndarray | None
     fitted: np.ndarray
-    undo: Undo
+    undo: InverseMap
 
 
 def evaluate(
@@ -40,41 +40,41 @@ def evaluate(
     metrics: Sequence[Metric],
     *,
     workers: int = 2,
-    fit: Fit | None = None,
+    fit: Preprocess | None = None,
     progress: bool = False,
     watch: Watch | None = None,
     watched: int | None = None,
     title: str = "evaluate",
 ) -> dict[str, Any]:
-    """Score a detector on a data set, in the pixels of its own pictures.
+    """Score a detector on a data set, in the pixels of its own images.
 
     Args:
         detect: takes (B, h, w, 3) uint8 RGB and returns B records with scores, boxes in input pixels. The
             last batch may be smaller.
-        dataset: pictures and ground truth.
+        dataset: images and ground truth.
         size_hw: the input's height and width in pixels.
-        batch_size: pictures per call of ``detect``.
+        batch_size: images per call of ``detect``.
         metrics: ``VOCMetric``, ``COCOMetric``, or others of their kind; they are fed, not reset.
-        workers: threads that read and fit pictures ahead of the detector; they touch no mxnet.
-        fit: how pictures are brought to the input's size; stretched, as in training, when None.
+        workers: threads that read and fit images ahead of the detector; they touch no mxnet.
+        fit: how images are brought to the input's size; stretched, as in training, when None.
         progress: show how far it is.
-        watch: called with each picture's index, the picture as read, and what was found, in its pixels.
-        watched: how many pictures, from the first, it is called with; the others are not kept as read.
+        watch: called with each image's index, the image as read, and what was found, in its pixels.
+        watched: how many images, from the first, it is called with; the others are not kept as read.
         title: what the bar is called.
 
     Returns:
         All that the metrics compute in one dict, their ``per_class`` entries merged by class name, and
-        ``pictures``, ``seconds`` and ``pictures_per_second`` of the whole loop, reading included.
+        ``pictures``, ``seconds`` and ``images_per_second`` of the whole loop, reading included.
 
     Raises:
-        UserError: when there is no picture, or one cannot be read.
-        ValueError: when ``detect`` does not return one record per picture.
+        UserError: when there is no image, or one cannot be read.
+        ValueError: when ``detect`` does not return one record per image.
     """
     if not len(dataset):
         raise UserError(f"{dataset.report.title}: no pictures to evaluate on; check the split's list")
     started = time.perf_counter()
     kept = 0 if watch is None else len(dataset) if watched is None else watched
-    samples = read_ahead(dataset, size_hw, fit or Fit(), workers, 2 * batch_size + workers, kept)
+    samples = read_ahead(dataset, size_hw, fit or Preprocess(), workers, 2 * batch_size + workers, kept)
     bar = Bar(len(dataset), title, "picture", shown=progress)
     with contextlib.closing(samples), bar:
         for batch in _batches(samples, batch_size):
@@ -83,11 +83,11 @@ def evaluate(
                 raise ValueError(f"detect: expected {len(batch)} records, got {len(found)}")
             for sample, predicted in zip(batch, found):
                 predicted = predicted.replace(boxes=sample.undo(predicted.boxes))
-                truth = dataset.truth(sample.index)
+                truth = dataset.annotations(sample.index)
                 for metric in metrics:
-                    metric.observe(sample.index, predicted, truth)
-                if watch is not None and sample.picture is not None:
-                    watch(sample.index, sample.picture, predicted)
+                    metric.update(sample.index, predicted, truth)
+                if watch is not None and sample.image is not None:
+                    watch(sample.index, sample.image, predicted)
             bar.update(len(batch))
     seconds = time.perf_counter() - started
     speed = {"pictures": len(dataset), "seconds": seconds, "pictures_per_second": len(dataset) / seconds}
@@ -106,18 +106,18 @@ def merge(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def read_ahead(
-    dataset: Dataset, size_hw: tuple[int, int], fit: Fit, workers: int, ahead: int, kept: int
+    dataset: Dataset, size_hw: tuple[int, int], fit: Preprocess, workers: int, ahead: int, kept: int
 ) -> Generator[Sample, None, None]:
     """Yield the samples of a data set in order, read by threads at most ``ahead`` of the one in use.
 
-    The first ``kept`` have the picture as read.
-    A picture's error is raised when its turn comes; leaving the loop early ends the threads.
+    The first ``kept`` have the image as read.
+    An image's error is raised when its turn comes; leaving the loop early ends the threads.
     """
 
     def load(index: int) -> Sample:
-        picture = dataset.picture(index)
-        fitted, undo = fit(picture, size_hw)
-        return Sample(index, picture if index < kept else None, fitted, undo)
+        image = dataset.image(index)
+        fitted, undo = fit(image, size_hw)
+        return Sample(index, image if index < kept else None, fitted, undo)
 
     indices = iter(range(len(dataset)))
     pending: collections.deque[Future[Sample]] = collections.deque()

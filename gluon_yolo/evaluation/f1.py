@@ -15,7 +15,7 @@ NONE = float("nan")
 
 
 class F1Metric:
-    """Collects predictions and ground truth picture by picture, and counts what a threshold lets through.
+    """Collects predictions and ground truth image by image, and counts what a threshold lets through.
 
     Which prediction is which object is said by :class:`gluon_yolo.evaluation.matching.Matching`, as for VOC's
     average precision.
@@ -34,16 +34,16 @@ class F1Metric:
         least_score: float = 0.0,
         iou_threshold: float = 0.5,
     ) -> None:
-        """Start with no picture seen."""
+        """Start with no image seen."""
         self._matching = Matching(class_names, iou_threshold)
         self.threshold, self.least_score = threshold, least_score
 
-    def observe(self, index: int, predicted: Detections, truth: Detections) -> None:
-        """Take in one picture; its ``index`` in the data set does not matter here."""
+    def update(self, index: int, predicted: Detections, truth: Detections) -> None:
+        """Take in one image; its ``index`` in the data set does not matter here."""
         self._matching.update(predicted, truth)
 
     def reset(self) -> None:
-        """Forget all pictures."""
+        """Forget all images."""
         self._matching.reset()
 
     def compute(self) -> dict[str, Any]:

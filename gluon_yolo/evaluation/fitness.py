@@ -24,7 +24,7 @@ def score(dataset: Dataset, kind: str = "auto", asked: str = "") -> tuple[list[M
     """Return the metrics of a validation, and which of their numbers decides.
 
     Args:
-        dataset: the pictures to validate on.
+        dataset: the images to validate on.
         kind: ``fitness``, see :func:`fitness`; ``coco``, COCO's AP; ``voc07``, Pascal VOC's mean over eleven
             recalls at an IoU of 0.5; ``voc``, the area under the same curve, as darknet's ``map`` gives it;
             ``auto``: ``fitness``, or ``voc07`` where pycocotools is not installed, which is said.
@@ -64,7 +64,7 @@ def kind_of(key: str | None, dataset: Dataset) -> str:
     Args:
         key: the number; None in a run from before it was kept, when ``auto`` was COCO's AP on COCO's
             annotations, and else ``voc07``.
-        dataset: the run's validation pictures.
+        dataset: the run's validation images.
     """
     if key is None:
         return "coco" if dataset.is_coco else "voc07"

@@ -19,7 +19,7 @@ WRONG, RIGHT, LEFT_OUT = 0, 1, -1
 
 
 class Matched(NamedTuple):
-    """The predictions of one class over all pictures, or those of several together.
+    """The predictions of one class over all images, or those of several together.
 
     Args:
         scores: (P,) falling.
@@ -38,7 +38,7 @@ class Matched(NamedTuple):
 
 
 class Matching:
-    """Collects predictions and ground truth picture by picture, and says which are which.
+    """Collects predictions and ground truth image by image, and says which are which.
 
     Args:
         class_names: one name per class id.
@@ -46,22 +46,22 @@ class Matching:
     """
 
     def __init__(self, class_names: Sequence[str], iou_threshold: float = 0.5) -> None:
-        """Start with no picture seen."""
+        """Start with no image seen."""
         self.class_names = tuple(class_names)
         self.iou_threshold = iou_threshold
         self.reset()
 
     def reset(self) -> None:
-        """Forget all pictures."""
+        """Forget all images."""
         self._truths = np.zeros(len(self.class_names), dtype=np.int64)
         self._scores: list[list[np.ndarray]] = [[] for _ in self.class_names]
         self._verdicts: list[list[np.ndarray]] = [[] for _ in self.class_names]
 
     def update(self, predicted: Detections, truth: Detections) -> None:
-        """Take in one picture.
+        """Take in one image.
 
         Args:
-            predicted: boxes with scores, in the picture's pixels.
+            predicted: boxes with scores, in the image's pixels.
             truth: the objects; those marked difficult need not be found, and count neither way when found.
 
         Raises:

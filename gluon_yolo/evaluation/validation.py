@@ -1,4 +1,4 @@
-"""Validation: a network's score on pictures that it is not trained on."""
+"""Validation: a network's score on images that it is not trained on."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.errors import UserError
 from gluon_yolo.evaluation.evaluate import evaluate
 from gluon_yolo.evaluation.fitness import FITNESS, fitness
-from gluon_yolo.evaluation.image_grids import VALIDATION_PICTURES, ValidationSheet
+from gluon_yolo.evaluation.image_grids import VALIDATION_IMAGES, ValidationGrid
 from gluon_yolo.evaluation.metric import Metric
 from gluon_yolo.inference.predictor import Predictor
-from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.nms import LEAST_SCORE, USUAL_DETECTIONS
 from gluon_yolo.text import counted
@@ -24,19 +24,19 @@ BATCH_SIZE = 8
 
 
 class Validation:
-    """Scores a network, as often as asked, on the same pictures.
+    """Scores a network, as often as asked, on the same images.
 
     Args:
-        dataset: the pictures and their truths.
+        dataset: the images and their truths.
         metrics: what is measured.
         score_key: the number by which networks are compared, one of theirs or :data:`FITNESS`.
         size_hw: height and width of the network's input.
-        workers: threads that read pictures.
-        fit: how pictures are brought to the input's size; stretched when None.
-        max_detections: of a picture, at most.
+        workers: threads that read images.
+        fit: how images are brought to the input's size; stretched when None.
+        max_detections: of an image, at most.
 
     Raises:
-        UserError: when there is nothing to find in the pictures, or all of it is marked difficult, which the
+        UserError: when there is nothing to find in the images, or all of it is marked difficult, which the
             metrics do not count.
     """
 
@@ -47,13 +47,13 @@ class Validation:
         score_key: str,
         size_hw: tuple[int, int],
         workers: int = 2,
-        fit: Fit | None = None,
+        fit: Preprocess | None = None,
         max_detections: int = USUAL_DETECTIONS,
     ) -> None:
         """Check that there is something to score."""
         report = dataset.report
         if not report.boxes:
-            why = f"; the first finding: {report.findings[0]}" if report.findings else ""
+            why = f"; the first finding: {report.issues[0]}" if report.issues else ""
             raise UserError(f"{report.title}: no object in any picture, so nothing to validate on{why}")
         if report.difficult == report.boxes:
             raise UserError(
@@ -69,8 +69,8 @@ class Validation:
         self.max_detections = max_detections
 
     def crowded(self) -> str:
-        """Say how many pictures have more objects than are looked for; nothing where none has."""
-        counts = [len(self.dataset.truth(index)) for index in range(len(self.dataset))]
+        """Say how many images have more objects than are looked for; nothing where none has."""
+        counts = [len(self.dataset.annotations(index)) for index in range(len(self.dataset))]
         most, over = self.max_detections, sum(count > self.max_detections for count in counts)
         if not over:
             return ""
@@ -84,14 +84,14 @@ class Validation:
 
         Returns:
             What :func:`gluon_yolo.evaluation.evaluate.evaluate` returns, with the fitness where COCO's
-            numbers are there, and a sheet of pictures with what was found.
+            numbers are there, and a sheet of images with what was found.
         """
         context = next(iter(net.collect_params().values())).list_ctx()[0]
         gpu = context.device_id if context.device_type == "gpu" else None
         predictor = Predictor.from_block(
             net, self.size_hw, gpu=gpu, score_threshold=LEAST_SCORE, max_detections=self.max_detections
         )
-        seen = ValidationSheet(net.spec.class_names)
+        seen = ValidationGrid(net.spec.class_names)
         for metric in self.metrics:
             metric.reset()
         numbers = evaluate(
@@ -104,7 +104,7 @@ class Validation:
             fit=self.fit,
             progress=True,
             watch=seen,
-            watched=VALIDATION_PICTURES,
+            watched=VALIDATION_IMAGES,
             title="validate",
         )
         if "AP50" in numbers:
@@ -112,4 +112,4 @@ class Validation:
         # Its blocks refer to one another in rings, and hold the memory of a batch until these are found.
         del predictor
         gc.collect()
-        return numbers, seen.sheet()
+        return numbers, seen.image_grid()

@@ -17,7 +17,7 @@ from gluon_yolo.evaluation.matching import Matching
 
 
 class VOCMetric:
-    """Collects predictions and ground truth picture by picture, and turns them into average precision.
+    """Collects predictions and ground truth image by image, and turns them into average precision.
 
     Args:
         class_names: one name per class id.
@@ -25,22 +25,21 @@ class VOCMetric:
     """
 
     def __init__(self, class_names: Sequence[str], iou_threshold: float = 0.5) -> None:
-        """Start with no picture seen."""
+        """Start with no image seen."""
         self._matching = Matching(class_names, iou_threshold)
         self.class_names = self._matching.class_names
         self.iou_threshold = iou_threshold
 
     def reset(self) -> None:
-        """Forget all pictures."""
+        """Forget all images."""
         self._matching.reset()
 
-    def update(self, predicted: Detections, truth: Detections) -> None:
-        """Take in one picture, as :meth:`gluon_yolo.evaluation.matching.Matching.update` does."""
-        self._matching.update(predicted, truth)
+    def update(self, index: int, predicted: Detections, truth: Detections) -> None:
+        """Take in one image, as :meth:`gluon_yolo.evaluation.matching.Matching.update` does.
 
-    def observe(self, index: int, predicted: Detections, truth: Detections) -> None:
-        """Take in one picture; its ``index`` in the data set does not matter here."""
-        self.update(predicted, truth)
+        Its ``index`` in the data set does not matter here.
+        """
+        self._matching.update(predicted, truth)
 
     def compute(self) -> dict[str, Any]:
         """Return both means, and both numbers of every class.

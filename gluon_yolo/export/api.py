@@ -10,11 +10,11 @@ from pathlib import Path
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.model_dir import origin_of
-from gluon_yolo.export.request import Request, Suppression, checked_name, digest
-from gluon_yolo.export.staging import published
+from gluon_yolo.export.request import NMSOptions, Request, checked_name, digest
+from gluon_yolo.export.staging import staged
 from gluon_yolo.export.verify import Parity
 from gluon_yolo.inference.exported_format import CUTS, ENDINGS
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.base import import_package
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.progress.bar import counting
@@ -27,7 +27,8 @@ class Format:
     """What a format can be, and who writes it.
 
     Args:
-        module: its ``write(request, folder)`` writes the files, tries them, and returns ``Graph`` and
+        module: its ``write(request, folder)`` writes the files, tries them, and returns ``ExportedFormat``
+        and
             ``Parity``.
         endings: of its files, after the model's name.
         cuts: where its graph may end, the usual first.
@@ -91,7 +92,7 @@ def export(
     cut: str | None = None,
     precision: str = "float32",
     fuse: bool = False,
-    suppression: Suppression | None = None,
+    suppression: NMSOptions | None = None,
     fit: str = "resize",
     header: Header | None = None,
     fixed_batch: int | None = None,
@@ -111,9 +112,10 @@ def export(
         precision: of the weights; one that each of the formats has.
         fuse: fold a symbol's batch norms into its convolutions.
         suppression: the thresholds of the cut ``nms``.
-        fit: how pictures are brought to the input, a mode of :class:`gluon_yolo.inference.preprocess.Fit`.
-        header: of darknet's weights; None takes version 0.2.5 with no pictures seen.
-        fixed_batch: pictures that the files take at once, where those formats that can be so are to take that
+        fit: how images are brought to the input, a mode of
+        :class:`gluon_yolo.inference.preprocess.Preprocess`.
+        header: of darknet's weights; None takes version 0.2.5 with no images seen.
+        fixed_batch: images that the files take at once, where those formats that can be so are to take that
             many of ``size_hw`` alone; they then end at ``decoded`` unless ``cut`` says otherwise.
 
     Raises:
@@ -123,21 +125,21 @@ def export(
         WrongResults: when what was written does not give the network's results.
     """
     _check(formats, cut, precision, fuse, fixed_batch)
-    numbers = suppression or Suppression()
+    numbers = suppression or NMSOptions()
     size_hw = (int(size_hw[0]), int(size_hw[1]))
     request = Request(
         net, checked_name(net, name, size_hw), size_hw, cut, precision, fuse, numbers, fit, header
     )
-    record = ModelFile(
+    record = ModelRecord(
         request.name, net.zoo_name, net.spec, size_hw, precision=precision, weights=digest(net), fit=fit
     )
     record = dataclasses.replace(record, origin=origin_of(net, header), max_detections=numbers.max_detections)
     request = dataclasses.replace(request, record=record, batch=fixed_batch)
     files = {kind: tuple(f"{request.name}{end}" for end in FORMATS[kind].endings) for kind in formats}
     parities = {}
-    with published(out_dir, record, files) as coming:
+    with staged(out_dir, record, files) as coming:
         for kind in counting(formats, len(formats), "export", "format", leave=False):
-            coming.graphs[kind], parities[kind] = _writer(kind).write(request, coming.aside)
+            coming.formats[kind], parities[kind] = _writer(kind).write(request, coming.aside)
     folder = Path(out_dir)
     path = folder / f"{request.name}.json" if any(kind in ENDINGS for kind in formats) else None
     return Exported(folder, path, files, parities, coming.kept, coming.removed, coming.reason)

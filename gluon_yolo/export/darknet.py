@@ -7,14 +7,14 @@ from pathlib import Path
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.request import Request
 from gluon_yolo.export.verify import BOUNDS, Parity
-from gluon_yolo.inference.exported_format import Graph
+from gluon_yolo.inference.exported_format import ExportedFormat
 from gluon_yolo.inference.runtimes import mxnet
 from gluon_yolo.models.darknet.edit import with_input
 from gluon_yolo.models.darknet.network import DarknetNetwork
 from gluon_yolo.weights import darknet_model
 
 
-def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
+def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
     """Write ``NAME.cfg``, ``NAME.weights`` and ``NAME.names``, and run the network that they describe.
 
     The cfg is the network's own, without comments, with its classes, anchors and this input. Numbers that

@@ -20,7 +20,7 @@ except ImportError:  # Windows
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
+def locked_folder(folder: Path) -> Iterator[None]:
     """Keep other runs out of a folder while the block lasts.
 
     The folder and those above it are made; those that are empty in the end go again. The system lets go of it

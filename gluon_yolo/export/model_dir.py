@@ -15,7 +15,7 @@ from gluon_yolo.atomic_io import writing
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.mxnet import trace
 from gluon_yolo.export.mxnet.write import TOLERANCE
-from gluon_yolo.inference.model_record import RUN_RECORD, ModelFile, weights_of
+from gluon_yolo.inference.model_record import RUN_RECORD, ModelRecord, weights_of
 from gluon_yolo.inference.runtimes.mxnet import from_record, read_parameters
 from gluon_yolo.models.build import find_architecture
 from gluon_yolo.models.darknet.network import CFG
@@ -25,26 +25,26 @@ from gluon_yolo.weights.darknet_header import Header
 
 
 def check_same(net: DetectionNetwork, again: DetectionNetwork, size_hw: tuple[int, int]) -> None:
-    """Run both on a random picture and compare their raw maps.
+    """Run both on a random image and compare their raw maps.
 
     Args:
         net: what was written.
         again: what was read back, on the CPU.
-        size_hw: of the picture in pixels.
+        size_hw: of the image in pixels.
 
     Raises:
         UserError: when the maps hold numbers that are not finite.
         RuntimeError: when they differ by more than ``TOLERANCE``, relative to a map's largest number.
     """
-    picture = np.random.default_rng(0).integers(0, 256, (1, *size_hw, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (1, *size_hw, 3), dtype=np.uint8)
     context = next(iter(net.collect_params().values())).list_ctx()[0]
-    expected = [raw.asnumpy() for raw in net(mx.nd.array(picture, ctx=context, dtype="uint8"))]
+    expected = [raw.asnumpy() for raw in net(mx.nd.array(image, ctx=context, dtype="uint8"))]
     if not all(np.isfinite(raw).all() for raw in expected):
         raise UserError(
             f"{net.zoo_name}: gives numbers that are not finite: its weights are damaged, or of another "
             "network; nothing was written"
         )
-    for ours, raw in zip(expected, again(mx.nd.array(picture, dtype="uint8"))):
+    for ours, raw in zip(expected, again(mx.nd.array(image, dtype="uint8"))):
         error = np.abs(ours - raw.asnumpy()).max() / max(1.0, np.abs(ours).max())
         if not error <= TOLERANCE:
             raise RuntimeError(f"what was written differs from the network by {error:.1e}; it was removed")
@@ -69,7 +69,7 @@ def origin_of(net: DetectionNetwork, header: Header | None) -> dict[str, Any] | 
     return {**kept, "kind": "darknet", "header": list(dataclasses.astuple(header))} if header else kept
 
 
-def load(record: ModelFile, folder: Path) -> DetectionNetwork:
+def load(record: ModelRecord, folder: Path) -> DetectionNetwork:
     """Build the network of an exported model and give it the weights of its symbol.
 
     Args:
@@ -81,10 +81,10 @@ def load(record: ModelFile, folder: Path) -> DetectionNetwork:
             missing or damaged.
     """
     advice = "export the run that it came from"
-    if "symbol" not in record.graphs or record.precision != "float32":
-        held = f"{', '.join(record.graphs)} in {record.precision}"
+    if "symbol" not in record.formats or record.precision != "float32":
+        held = f"{', '.join(record.formats)} in {record.precision}"
         raise UserError(f"{folder}: holds {held}, of which no network can be made again; {advice}")
-    params_file = folder / record.graph("symbol", folder).files[1]
+    params_file = folder / record.exported("symbol", folder).files[1]
     arrays = read_parameters(params_file)
     net = _build(record)
     net.initialize_weights()
@@ -96,7 +96,7 @@ def load(record: ModelFile, folder: Path) -> DetectionNetwork:
     return net
 
 
-def _build(record: ModelFile) -> DetectionNetwork:
+def _build(record: ModelRecord) -> DetectionNetwork:
     """Build the network of a record, from the cfg that it holds where there is one."""
     with tempfile.TemporaryDirectory() as place:
         cfg = (record.origin or {}).get(CFG_KEY)
@@ -124,7 +124,8 @@ def write_folder(
         net: the network with its weights.
         out_dir: made here; an empty one may be there.
         size_hw: height and width of the network's input in pixels.
-        fit: how pictures are brought to that size, a mode of :class:`gluon_yolo.inference.preprocess.Fit`.
+        fit: how images are brought to that size, a mode of
+        :class:`gluon_yolo.inference.preprocess.Preprocess`.
         origin: where the network comes from, for the record.
 
     Returns:
@@ -143,7 +144,7 @@ def write_folder(
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         what = "holds files already" if folder.is_dir() else "is a file"
         raise UserError(f"{folder}: {what}; {_ADVICE}, or remove it first")
-    record = ModelFile(net.zoo_name, net.zoo_name, net.spec, size_hw, fit=fit, origin=origin)
+    record = ModelRecord(net.zoo_name, net.zoo_name, net.spec, size_hw, fit=fit, origin=origin)
     with writing(folder, _ADVICE):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".import-", dir=folder.parent) as aside:
@@ -152,7 +153,7 @@ def write_folder(
             parameter_io.save_network(net, str(made / "weights" / "best.params"))
             net.keep(made)
             record.write(made / RUN_RECORD)
-            check_same(net, from_record(ModelFile.read(made / RUN_RECORD), made, weights_of(made)), size_hw)
+            check_same(net, from_record(ModelRecord.read(made / RUN_RECORD), made, weights_of(made)), size_hw)
             if folder.is_dir():
                 folder.rmdir()
             os.rename(made, folder)

@@ -15,8 +15,8 @@ from gluon_yolo.export.ir.graph import InferenceGraph
 from gluon_yolo.export.ir.read_symbol import read_network
 from gluon_yolo.export.verify import Reference
 from gluon_yolo.file_names import check_name, made_name
-from gluon_yolo.inference.exported_format import Graph
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.exported_format import ExportedFormat
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.base import check_size
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.nms import LEAST_SCORE, NMS_THRESHOLD, USUAL_DETECTIONS, candidates_for
@@ -26,7 +26,7 @@ _SCENE_HW = (320, 320)  # smaller ones have no room for what is drawn
 
 
 @dataclasses.dataclass(frozen=True)
-class Suppression:
+class NMSOptions:
     """The thresholds, with the meaning and the defaults of :class:`gluon_yolo.models.decode.Detect`.
 
     Args:
@@ -34,7 +34,7 @@ class Suppression:
         score_threshold: pairs of anchor and class at or below it are left out; 0 or more.
         max_candidates: pairs that enter suppression; given 0 it becomes
             :func:`gluon_yolo.nms.candidates_for` the detections.
-        max_detections: rows returned per picture; of more than ``max_candidates`` only these.
+        max_detections: rows returned per image; of more than ``max_candidates`` only these.
     """
 
     nms_threshold: float = NMS_THRESHOLD
@@ -61,9 +61,10 @@ class Request:
         precision: of the weights.
         fuse: whether a symbol's batch norms are folded.
         suppression: the thresholds of the cut ``nms``.
-        fit: how pictures are brought to the input, a mode of :class:`gluon_yolo.inference.preprocess.Fit`.
-        header: of darknet's weights; None takes version 0.2.5 with no pictures seen.
-        batch: pictures that the files take at once, where they are to take that many of ``size_hw`` alone;
+        fit: how images are brought to the input, a mode of
+        :class:`gluon_yolo.inference.preprocess.Preprocess`.
+        header: of darknet's weights; None takes version 0.2.5 with no images seen.
+        batch: images that the files take at once, where they are to take that many of ``size_hw`` alone;
             None for any batch and size, in the formats that have both.
         record: of the model, but for its graphs, for files that can hold it; None leaves it out.
     """
@@ -74,11 +75,11 @@ class Request:
     cut: str | None = None
     precision: str = "float32"
     fuse: bool = False
-    suppression: Suppression = Suppression()
+    suppression: NMSOptions = NMSOptions()
     fit: str = "resize"
     header: Header | None = None
     batch: int | None = None
-    record: ModelFile | None = None
+    record: ModelRecord | None = None
 
     @property
     def fixed(self) -> tuple[int, int, int] | None:
@@ -96,12 +97,12 @@ class Request:
 
     @cached_property
     def reference(self) -> Reference:
-        """What the network itself says of the trial's pictures; computed once for all formats.
+        """What the network itself says of the trial's images; computed once for all formats.
 
         Raises:
             UserError: numbers that are not finite.
         """
-        return Reference(self.net, trial_pictures(self.size_hw))
+        return Reference(self.net, trial_images(self.size_hw))
 
     def of(self, graph: InferenceGraph) -> Request:
         """Return the same request of another graph."""
@@ -109,9 +110,11 @@ class Request:
         request.__dict__["graph"] = graph
         return request
 
-    def raw(self, *files: str) -> Graph:
+    def raw(self, *files: str) -> ExportedFormat:
         """Return the graph of files that end at the raw maps."""
-        return Graph(files, "raw", tuple(f"raw_{level}" for level in range(self.net.spec.num_levels)))
+        return ExportedFormat(
+            files, "raw", tuple(f"raw_{level}" for level in range(self.net.spec.num_levels))
+        )
 
 
 def checked_name(net: DetectionNetwork, name: str | None, size_hw: tuple[int, int]) -> str:
@@ -139,8 +142,8 @@ def digest(net: DetectionNetwork) -> str:
     return state.hexdigest()
 
 
-def trial_pictures(size_hw: tuple[int, int]) -> list[np.ndarray]:
-    """Return pictures of the model's size, (B, H, W, 3) uint8: noise alone, and two drawn scenes together."""
+def trial_images(size_hw: tuple[int, int]) -> list[np.ndarray]:
+    """Return images of the model's size, (B, H, W, 3) uint8: noise alone, and two drawn scenes together."""
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (1, *size_hw, 3), dtype=np.uint8)
     scenes = [resize(draw_scene(rng, _SCENE_HW)[0], size_hw) for _ in range(2)]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from gluon_yolo.atomic_io import writing
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.folder_lock import ADVICE, held
-from gluon_yolo.inference.exported_format import ENDINGS, Graph
-from gluon_yolo.inference.model_record import RUN_RECORD, ModelFile
+from gluon_yolo.export.folder_lock import ADVICE, locked_folder
+from gluon_yolo.inference.exported_format import ENDINGS, ExportedFormat
+from gluon_yolo.inference.model_record import RUN_RECORD, ModelRecord
 
 # What has to agree for two formats to be of one model; else the later export takes the earlier one's place.
 _SAME = {"network": "of another network", "weights": "of other weights", "precision": "in another precision"}
@@ -21,7 +21,7 @@ _SAME.update(spec="of other classes or anchors", size_hw="for another size", fit
 
 
 @dataclasses.dataclass(frozen=True)
-class Publication:
+class StagedFiles:
     """A model on its way into a folder.
 
     Args:
@@ -33,16 +33,16 @@ class Publication:
     """
 
     aside: Path
-    graphs: dict[str, Graph]
+    formats: dict[str, ExportedFormat]
     kept: tuple[str, ...]
     removed: tuple[str, ...]
     reason: str
 
 
 @contextlib.contextmanager
-def published(
-    out_dir: str | os.PathLike[str], record: ModelFile, files: Mapping[str, Sequence[str]]
-) -> Iterator[Publication]:
+def staged(
+    out_dir: str | os.PathLike[str], record: ModelRecord, files: Mapping[str, Sequence[str]]
+) -> Iterator[StagedFiles]:
     """Take a model's files and put them into a folder at the end of the block, with its record.
 
     Formats of the same model that lie there stay, but for those that are written anew; the files of another
@@ -63,24 +63,24 @@ def published(
     recorded = [kind for kind in files if kind in ENDINGS]
     if recorded:
         names.append(f"{record.name}.json")
-    with writing(folder, ADVICE), held(folder):
+    with writing(folder, ADVICE), locked_folder(folder):
         kept, others, reason = _earlier(folder, record, recorded)
         removed = [name for name in others if recorded and name not in names]
         with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as made:
             aside = Path(made)
-            graphs = dict(kept)
-            yield Publication(aside, graphs, tuple(kept), tuple(removed), reason)
+            formats = dict(kept)
+            yield StagedFiles(aside, formats, tuple(kept), tuple(removed), reason)
             if recorded:
-                in_order = {kind: graphs[kind] for kind in ENDINGS if kind in graphs}
-                dataclasses.replace(record, graphs=in_order).write(aside / names[-1])
+                in_order = {kind: formats[kind] for kind in ENDINGS if kind in formats}
+                dataclasses.replace(record, formats=in_order).write(aside / names[-1])
             before = aside / "before"
             before.mkdir()
             _move(aside, folder, names, removed, before)
 
 
 def _earlier(
-    folder: Path, record: ModelFile, kinds: Sequence[str]
-) -> tuple[dict[str, Graph], tuple[str, ...], str]:
+    folder: Path, record: ModelRecord, kinds: Sequence[str]
+) -> tuple[dict[str, ExportedFormat], tuple[str, ...], str]:
     """Say what becomes of what lies in a folder when a model is written there.
 
     Args:
@@ -103,18 +103,18 @@ def _earlier(
     old = _read(path)
     reasons = [words for field, words in _SAME.items() if getattr(old, field) != getattr(record, field)]
     if reasons:
-        return {}, tuple(file for graph in old.graphs.values() for file in graph.files), reasons[0]
+        return {}, tuple(file for exported in old.formats.values() for file in exported.files), reasons[0]
     whole = {
-        kind: graph
-        for kind, graph in old.graphs.items()
-        if kind not in kinds and all((folder / file).is_file() for file in graph.files)
+        kind: exported
+        for kind, exported in old.formats.items()
+        if kind not in kinds and all((folder / file).is_file() for file in exported.files)
     }
     return whole, (), ""
 
 
-def _read(path: Path) -> ModelFile:
+def _read(path: Path) -> ModelRecord:
     try:
-        return ModelFile.read(path)
+        return ModelRecord.read(path)
     except UserError as error:
         raise UserError(f"{error}; it is in the way: remove it, or {ADVICE}") from error
 

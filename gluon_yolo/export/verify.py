@@ -1,4 +1,4 @@
-"""Parity: how far what was written is from the network, in boxes and scores, on given pictures."""
+"""Parity: how far what was written is from the network, in boxes and scores, on given images."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from gluon_yolo.mxnet_compat import mx
 
 @dataclasses.dataclass(frozen=True)
 class Bound:
-    """What a file keeps to; as it stands, one in single precision on pictures that suit the network.
+    """What a file keeps to; as it stands, one in single precision on images that suit the network.
 
     Args:
         boxes: pixels.
         scores: of 0..1, over all anchors.
-        best: how many anchors of a picture, the best by the network's scores, have their boxes held to it;
+        best: how many anchors of an image, the best by the network's scores, have their boxes held to it;
             None holds all, most of which see nothing.
     """
 
@@ -30,7 +30,7 @@ class Bound:
     best: int | None = None
 
 
-# What exports keep to, by precision of the weights. Pictures unlike those that a network was trained on drive
+# What exports keep to, by precision of the weights. Images unlike those that a network was trained on drive
 # its maps up, and rounding with them; a side is an exponential of them. With eleven bits (float16) or eight
 # (bfloat16) only boxes that may be seen are held to pixels.
 BOUNDS = {
@@ -42,19 +42,19 @@ BOUNDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Parity:
-    """The largest differences over all anchors (of boxes, those that the bound names), classes and pictures.
+    """The largest differences over all anchors (of boxes, those that the bound names), classes and images.
 
     Args:
         boxes: of a side, in input pixels; of a box larger than the input, in proportion: where a side of a
             box is twice the input's longer one, two pixels count as one.
         scores: of 0..1.
-        pictures: how many were compared.
+        images: how many were compared.
         bound: that they are to keep to.
     """
 
     boxes: float
     scores: float
-    pictures: int
+    images: int
     bound: Bound = Bound()
 
     @property
@@ -66,13 +66,13 @@ class Parity:
         """Say it in one line."""
         boxes = "boxes" if self.bound.best is None else f"the {self.bound.best} best boxes"
         return (
-            f"largest difference from the network on {self.pictures} picture{'s' * (self.pictures != 1)}: "
+            f"largest difference from the network on {self.images} picture{'s' * (self.images != 1)}: "
             f"{boxes} {self.boxes:.2g} pixels (bound {self.bound.boxes:g}), "
             f"scores {self.scores:.1e} (bound {self.bound.scores:.0e})"
         )
 
 
-_FAR = 1e3  # times the input's longer side: trained networks' boxes stay below, also on pictures of noise
+_FAR = 1e3  # times the input's longer side: trained networks' boxes stay below, also on images of noise
 
 
 class WrongResults(RuntimeError):
@@ -80,25 +80,25 @@ class WrongResults(RuntimeError):
 
 
 class Reference:
-    """What a network says of pictures, to hold against what is written of it.
+    """What a network says of images, to hold against what is written of it.
 
     Args:
         net: the network; it and its decoding run as Gluon runs them, an operator at a time.
         batches: arrays (B, h, w, 3) uint8 RGB, h and w multiples of the largest stride.
 
     Attributes:
-        pictures: how many there are.
+        images: how many there are.
         expected: for each batch, the network's boxes (B, N, 4) and scores (B, N, C).
 
     Raises:
         UserError: when the network gives numbers that are not finite.
-        ValueError: when there is no picture.
+        ValueError: when there is no image.
     """
 
     def __init__(self, net: DetectionNetwork, batches: Iterable[np.ndarray]):
         self._batches = list(batches)
-        self.pictures = sum(len(batch) for batch in self._batches)
-        if not self.pictures:
+        self.images = sum(len(batch) for batch in self._batches)
+        if not self.images:
             raise ValueError("no picture to compare on")
         context = next(iter(net.collect_params().values())).list_ctx()[0]
         decode = Decode(net.spec)
@@ -117,7 +117,7 @@ class Reference:
             self._reach = max(self._reach, float(_magnitude(boxes, batch.shape[1:3]).max(initial=0)))
 
     def compare(self, other: Network, bound: Bound | None = None) -> Parity:
-        """Run what was written on the pictures.
+        """Run what was written on the images.
 
         Args:
             other: as a runtime loads it: pixels to boxes (B, N, 4) and scores (B, N, C).
@@ -132,7 +132,7 @@ class Reference:
             given = other(batch)
             if [array.shape for array in expected] != [array.shape for array in given]:
                 raise ValueError(f"expected shapes {_shapes(expected)}, got {_shapes(given)}")
-            # An untrained network's exponentials may overflow: what lies beyond all pictures is one place.
+            # An untrained network's exponentials may overflow: what lies beyond all images is one place.
             sides, own = (np.clip(array, -FARTHEST, FARTHEST) for array in (expected[0], given[0]))
             boxes = np.abs(sides - own) / _magnitude(sides, batch.shape[1:3])
             if bound.best is not None:
@@ -140,7 +140,7 @@ class Reference:
                 boxes = np.take_along_axis(boxes, order[:, :, None], axis=1)
             differences.append((_largest(boxes), _largest(np.abs(expected[1] - given[1]))))
         worst = np.max(differences, axis=0)
-        return Parity(float(worst[0]), float(worst[1]), self.pictures, bound)
+        return Parity(float(worst[0]), float(worst[1]), self.images, bound)
 
     def demand(self, other: Network, file: str, bound: Bound | None = None) -> Parity:
         """As :meth:`compare`, and raise WrongResults, naming the file, where the bound does not hold."""
@@ -164,14 +164,14 @@ class Reference:
 def compare(
     net: DetectionNetwork, other: Network, batches: Iterable[np.ndarray], bound: Bound | None = None
 ) -> Parity:
-    """Run a network and what was written of it on the same pictures, as :class:`Reference` does."""
+    """Run a network and what was written of it on the same images, as :class:`Reference` does."""
     return Reference(net, batches).compare(other, bound)
 
 
 def relative_error(expected: np.ndarray, given: np.ndarray) -> float:
     """Return the largest difference of two arrays, relative to the largest number of the first, at least 1.
 
-    An exponential that overflows is one place beyond all pictures: there the same is no difference, and the
+    An exponential that overflows is one place beyond all images: there the same is no difference, and the
     others are not measured by it.
     """
     ours, theirs = (np.clip(array, -FARTHEST, FARTHEST) for array in (expected, given))

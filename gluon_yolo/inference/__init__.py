@@ -1,1 +1,1 @@
-"""Using a trained model: pictures in, detections in the picture's own pixels out."""
+"""Using a trained model: images in, detections in the image's own pixels out."""

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from gluon_yolo.models.box_coder import coding_of
+from gluon_yolo.models.box_coder import box_coder_of
 from gluon_yolo.models.head_layout import (
     BOX_CHANNELS,
     DELTAS,
     OBJECTNESS,
     ObjectnessTimesSoftmax,
-    score_rule_of,
+    head_layout_of,
 )
 from gluon_yolo.spec import DetectionSpec
 
@@ -51,17 +51,17 @@ class RawMaps(Sequence[np.ndarray]):
         return self._pair[index]
 
     def above(self, score_threshold: float, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Decode one picture's anchors, but for some of those that score no class over a threshold.
+        """Decode one image's anchors, but for some of those that score no class over a threshold.
 
         Args:
             score_threshold: within 0..1.
-            index: of the picture in the batch.
+            index: of the image in the batch.
 
         Returns:
             Boxes (M, 4) float32, corners in input pixels, and scores (M, C) float32, in the order of the
             anchors. Scores that are no numbers are there whatever the threshold.
         """
-        return _decode_picture(self._maps, index, self._spec, _logit(score_threshold) - _MARGIN)
+        return _decode_image(self._maps, index, self._spec, _logit(score_threshold) - _MARGIN)
 
 
 def decode(maps: Sequence[np.ndarray], spec: DetectionSpec) -> tuple[np.ndarray, np.ndarray]:
@@ -74,15 +74,15 @@ def decode(maps: Sequence[np.ndarray], spec: DetectionSpec) -> tuple[np.ndarray,
     Returns:
         Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
     """
-    pictures = [_decode_picture(maps, index, spec, -math.inf) for index in range(len(maps[0]))]
-    boxes, scores = (np.stack(parts) for parts in zip(*pictures))
+    images = [_decode_image(maps, index, spec, -math.inf) for index in range(len(maps[0]))]
+    boxes, scores = (np.stack(parts) for parts in zip(*images))
     return boxes, scores
 
 
-def _decode_picture(
+def _decode_image(
     maps: Sequence[np.ndarray], index: int, spec: DetectionSpec, least: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Decode the anchors of one picture whose objectness logit is above ``least``, or is no number."""
+    """Decode the anchors of one image whose objectness logit is above ``least``, or is no number."""
     levels = [_decode_level(raw[index], spec, level, least) for level, raw in enumerate(maps)]
     boxes, scores = (np.concatenate(parts) for parts in zip(*levels))
     return boxes, scores
@@ -99,7 +99,7 @@ def _decode_level(
     _, height, width = raw.shape
     anchors = np.asarray(spec.anchors[level], dtype=np.float32)
     count, cells = len(anchors), height * width
-    shared = score_rule_of(spec) is ObjectnessTimesSoftmax
+    shared = head_layout_of(spec) is ObjectnessTimesSoftmax
     if shared:
         parts = np.split(raw.reshape(-1, cells), (DELTAS * count, BOX_CHANNELS * count))
         by_anchor, objectness = parts[0].reshape(count, DELTAS, cells), parts[1]
@@ -111,7 +111,7 @@ def _decode_level(
     probabilities = _softmax(parts[2].T[cell]) if shared else _sigmoid(rows[:, BOX_CHANNELS:])
     scores = _sigmoid(objectness[anchor, cell])[:, None] * probabilities
     with np.errstate(over="ignore"):  # an untrained network's exponentials: such a box is nowhere
-        boxes = coding_of(spec).decode_array(
+        boxes = box_coder_of(spec).decode_array(
             rows[:, :DELTAS],
             np.stack([cell % width, cell // width], axis=1).astype(np.float32),
             anchors[anchor],

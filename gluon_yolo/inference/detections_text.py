@@ -1,7 +1,7 @@
-"""Predictions: what was found in a picture as a text file, in YOLO's form with a score behind each box.
+"""Predictions: what was found in an image as a text file, in YOLO's form with a score behind each box.
 
 A line is ``class cx cy w h score``: the class id, counted from 0; the box's centre and size as shares of the
-picture's width and height; the score. The best comes first; a file without lines says that nothing was found.
+image's width and height; the score. The best comes first; a file without lines says that nothing was found.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _EXPECTED = "expected 'class cx cy w h score'"
 
 
 def format_predictions(found: Detections, size_hw: tuple[int, ...]) -> str:
-    """Return the lines of a file that :func:`read_predictions` reads back, to 1e-8 of the picture's sides.
+    """Return the lines of a file that :func:`read_predictions` reads back, to 1e-8 of the image's sides.
 
     Args:
-        found: boxes in the picture's pixels, with scores.
-        size_hw: of the picture.
+        found: boxes in the image's pixels, with scores.
+        size_hw: of the image.
     """
     assert found.scores is not None
     height, width = size_hw
@@ -42,10 +42,10 @@ def read_predictions(path: str | os.PathLike[str], size_hw: tuple[int, int]) -> 
 
     Args:
         path: of the file.
-        size_hw: of the picture.
+        size_hw: of the image.
 
     Returns:
-        Boxes in the picture's pixels, with scores.
+        Boxes in the image's pixels, with scores.
 
     Raises:
         UserError: it cannot be read, or a line is none of these.

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from xml.etree import ElementTree
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.model_record import ModelRecord
 
 KEY = "gluon_yolo"
 # Numbers of protocol buffers' fields: of ONNX's ModelProto, and of the pairs in it.
@@ -22,12 +22,12 @@ _METADATA, _NAME, _TEXT = 14, 1, 2
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 
 
-def text_of(record: ModelFile) -> str:
+def text_of(record: ModelRecord) -> str:
     """Return the text that a file is to hold under :data:`KEY`."""
     return json.dumps(record.to_dict(), ensure_ascii=False)
 
 
-def read(path: Path) -> ModelFile | None:
+def read(path: Path) -> ModelRecord | None:
     """Return the record that an ONNX file, or OpenVINO's ``.xml``, holds; None where it holds none.
 
     Raises:
@@ -43,10 +43,10 @@ def read(path: Path) -> ModelFile | None:
         record = json.loads(text)
     except ValueError as error:
         raise UserError(f"{path}: the record in it is damaged ({error}); export the model again") from error
-    return ModelFile.of(record, path)
+    return ModelRecord.of(record, path)
 
 
-def check(path: Path, record: ModelFile) -> None:
+def check(path: Path, record: ModelRecord) -> None:
     """Raise a UserError where a file holds another model than the record beside it is of."""
     own = read(path)
     if own is None:

@@ -1,4 +1,4 @@
-"""Graph: one format of an exported model, as the model's record names it."""
+"""ExportedFormat: one format of an exported model, as the model's record names it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RAW_MAP = "raw_map_"  # with a level's number, the name within a symbol of what 
 
 
 @dataclasses.dataclass(frozen=True)
-class Graph:
+class ExportedFormat:
     """One format of an exported model.
 
     Args:
@@ -57,7 +57,7 @@ class Graph:
         return {key: value for key, value in record.items() if value or key not in _SELDOM}
 
     @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Graph:
+    def from_dict(cls, record: Mapping[str, Any]) -> ExportedFormat:
         """Read what :meth:`to_dict` gave.
 
         Raises:
@@ -78,7 +78,7 @@ class Graph:
         return cls(files, record["cut"], outputs, decoded, record.get("nms"), fixed, portable, runtimes)
 
 
-def read_graphs(record: Mapping[str, Any], folder: Path) -> dict[str, Graph]:
+def read_formats(record: Mapping[str, Any], folder: Path) -> dict[str, ExportedFormat]:
     """Return the graphs of a record that was read from a file in a folder.
 
     Raises:
@@ -86,17 +86,17 @@ def read_graphs(record: Mapping[str, Any], folder: Path) -> dict[str, Graph]:
     """
     if record["format"] < 2:
         return _of_format_1(record, folder)
-    return {kind: Graph.from_dict(graph) for kind, graph in record["graphs"].items()}
+    return {kind: ExportedFormat.from_dict(exported) for kind, exported in record["graphs"].items()}
 
 
-def _of_format_1(record: Mapping[str, Any], folder: Path) -> dict[str, Graph]:
+def _of_format_1(record: Mapping[str, Any], folder: Path) -> dict[str, ExportedFormat]:
     """Return the graphs of a record that named no files, and of one graph only where it ends."""
     if record.get("cut") is None:
         return {}
     files = {kind: [f"{record['name']}{end}" for end in ENDINGS[kind]] for kind in ("symbol", "onnx", "ncnn")}
     there = [kind for kind, names in files.items() if (folder / names[0]).is_file()] or ["symbol"]
-    graphs = {kind: Graph.from_dict({**record, "files": files[kind]}) for kind in there}
-    if "ncnn" in graphs:
+    formats = {kind: ExportedFormat.from_dict({**record, "files": files[kind]}) for kind in there}
+    if "ncnn" in formats:
         raw = tuple(f"raw_{level}" for level in range(len(record["spec"]["strides"])))
-        graphs["ncnn"] = Graph(graphs["ncnn"].files, "raw", raw)
-    return graphs
+        formats["ncnn"] = ExportedFormat(formats["ncnn"].files, "raw", raw)
+    return formats

@@ -1,4 +1,4 @@
-"""Sources: what a user named -> pictures, videos, webcams, streams; and names for what comes of them."""
+"""Sources: what a user named -> images, videos, webcams, streams; and names for what comes of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Callable
 
-from gluon_yolo.data.images.files import EXTENSIONS, is_picture, left_out
+from gluon_yolo.data.images.files import EXTENSIONS, is_image, left_out
 from gluon_yolo.file_names import fitted
 from gluon_yolo.inference import web
 from gluon_yolo.inference.urls import SCHEMES, scheme_of, shown, stem_of
@@ -27,8 +27,8 @@ class Source:
         name: as messages and results call it: the path, ``camera N``, or the URL without its password.
         path: the file, of a URL its copy here; None for a webcam, or a URL without a copy.
         camera: the webcam's index; None for a file or a URL.
-        url: of a stream, a video or a picture; None for a file or a webcam.
-        picture: the bytes that a URL gave, where they are a picture's.
+        url: of a stream, a video or an image; None for a file or a webcam.
+        image: the bytes that a URL gave, where they are an image's.
         whole: whether a URL gives a file, which has an end.
     """
 
@@ -36,18 +36,18 @@ class Source:
     path: Path | None = None
     camera: int | None = None
     url: str | None = None
-    picture: bytes | None = None
+    image: bytes | None = None
     whole: bool = False
 
     @property
     def moving(self) -> bool:
-        """Whether it is a video, a webcam or a stream rather than a picture."""
-        return self.picture is None if self.path is None else _is_video(self.path)
+        """Whether it is a video, a webcam or a stream rather than an image."""
+        return self.image is None if self.path is None else _is_video(self.path)
 
     @property
     def live(self) -> bool:
         """Whether it has no end of its own."""
-        return self.path is None and self.picture is None and not self.whole
+        return self.path is None and self.image is None and not self.whole
 
     @property
     def stem(self) -> str:
@@ -61,7 +61,7 @@ def find_sources(words: Iterable[str]) -> tuple[list[Source], list[str]]:
     """Turn words into sources, in order, each file once.
 
     Args:
-        words: each a picture, a video, a folder of them (not the folders in it), a pattern such as
+        words: each an image, a video, a folder of them (not the folders in it), a pattern such as
             ``day*/*.jpg`` (``**`` goes down, the ending counts in any letter case), the index of a
             webcam, or a URL.
 
@@ -90,7 +90,7 @@ def find_sources(words: Iterable[str]) -> tuple[list[Source], list[str]]:
 
 
 def left_out_of(words: Iterable[str]) -> list[str]:
-    """Return a sentence for each folder that has pictures, and others that are not read for their names."""
+    """Return a sentence for each folder that has images, and others that are not read for their names."""
     folders = (word for word in words if Path(word).is_dir() and _files(word)[0])
     sentences = (left_out(word, below=False) for word in folders)
     return [sentence for sentence in sentences if sentence]
@@ -104,7 +104,7 @@ def _files(word: str) -> tuple[list[Path], str]:
     """Return the files that a word means, or none and the reason."""
     path = Path(word)
     if path.is_dir():
-        known = [file for file in sorted(path.iterdir()) if is_picture(file) or _is_video(file)]
+        known = [file for file in sorted(path.iterdir()) if is_image(file) or _is_video(file)]
         more = "" if known else left_out(path, below=False).removeprefix(f"{path}: ")
         return known, "" if known else f"{word}: no pictures or videos in this folder{more and '; '}{more}"
     if path.exists():
@@ -117,7 +117,7 @@ def _files(word: str) -> tuple[list[Path], str]:
 
 
 def _in_any_case(pattern: str) -> str:
-    """Return a pattern that takes the ending of pictures or videos in any letter case."""
+    """Return a pattern that takes the ending of images or videos in any letter case."""
     stem, ending = os.path.splitext(pattern)
     if ending.lower() not in EXTENSIONS + VIDEO_EXTENSIONS:
         return pattern
@@ -133,7 +133,7 @@ def looked_up(source: Source, folder: Path, seconds: float = web.SECONDS) -> Sou
         seconds: to wait for an answer.
 
     Returns:
-        The source with its picture's bytes, or with whether it is a file; of a video whose server cannot
+        The source with its image's bytes, or with whether it is a file; of a video whose server cannot
         begin in the middle of it, with the path of a copy in the folder.
 
     Raises:
@@ -142,11 +142,11 @@ def looked_up(source: Source, folder: Path, seconds: float = web.SECONDS) -> Sou
     if source.url is None or scheme_of(source.url) not in ("http", "https"):
         return source
     answer = web.ask(source.url, seconds)
-    if answer.picture is None and answer.whole and not answer.seekable:
+    if answer.image is None and answer.whole and not answer.seekable:
         path = folder / f"{source.stem}.mp4"
         web.download(source.url, path, seconds)
         return dataclasses.replace(source, path=path, whole=True)
-    return dataclasses.replace(source, picture=answer.picture, whole=answer.whole)
+    return dataclasses.replace(source, image=answer.image, whole=answer.whole)
 
 
 class ResultNames:
@@ -173,9 +173,9 @@ class ResultNames:
         self._stems: set[str] = set()
 
     def result_of(self, source: Source) -> Path:
-        """Return a path for a source's result: an ``.mp4`` for a video, else a picture of the same kind.
+        """Return a path for a source's result: an ``.mp4`` for a video, else an image of the same kind.
 
-        A picture whose kind is not written for others to see, such as a PGM, becomes a JPEG.
+        An image whose kind is not written for others to see, such as a PGM, becomes a JPEG.
         """
         suffix = ".mp4" if source.moving else ".jpg"
         if source.path is not None and source.path.suffix.lower() in WRITTEN:

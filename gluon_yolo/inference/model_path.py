@@ -10,7 +10,7 @@ from pathlib import Path
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference import embedded_record
 from gluon_yolo.inference.exported_format import ENDINGS
-from gluon_yolo.inference.model_record import RUN_RECORD, ModelFile, find_model_file
+from gluon_yolo.inference.model_record import RUN_RECORD, ModelRecord, find_model_record
 
 # What the files of each format end with, whatever they are called; OpenVINO's may have been renamed.
 _SUFFIXES = {**{ending: kind for kind, endings in ENDINGS.items() for ending in endings}, ".xml": "openvino"}
@@ -18,7 +18,7 @@ _HOLD_RECORDS = (".onnx", ".xml")
 _SAYS = "the class names, the anchors, the size of the input and how pictures are brought to it"
 
 
-def read_model(path: Path) -> tuple[ModelFile, Path]:
+def read_model(path: Path) -> tuple[ModelRecord, Path]:
     """Return the record of the model that a path means.
 
     A folder and a ``NAME.json`` mean a model in all its formats, a file of one format means it in that one.
@@ -39,11 +39,11 @@ def read_model(path: Path) -> tuple[ModelFile, Path]:
     ending = _ending(path)
     if path.is_dir() or not path.exists() or path.suffix == ".json" and ending is None:
         file = _found(path)
-        return ModelFile.read(file), file
+        return ModelRecord.read(file), file
     if path.suffix == ".params":  # a run's weights, or an exported symbol's
-        file = find_model_file(path)
+        file = find_model_record(path)
         if file.name == RUN_RECORD:
-            return ModelFile.read(file), file
+            return ModelRecord.read(file), file
     if ending is None:
         raise UserError(
             f"{path}: is no file of a model in a format that is known here ({', '.join(ENDINGS)}), nor a "
@@ -51,7 +51,7 @@ def read_model(path: Path) -> tuple[ModelFile, Path]:
         )
     beside = _beside(path, ending)
     if beside.is_file():
-        return _of_format(ModelFile.read(beside), beside, path), path
+        return _of_format(ModelRecord.read(beside), beside, path), path
     return _alone(path, ending, beside), path
 
 
@@ -69,7 +69,7 @@ def _beside(path: Path, ending: str) -> Path:
 def _found(path: Path) -> Path:
     """Return the record that a folder holds; where there is none, name the files in it that do without."""
     try:
-        return find_model_file(path)
+        return find_model_record(path)
     except UserError as error:
         alone = [str(file) for file in sorted(path.glob("*")) if _holds_record(file)]
         if not alone:
@@ -86,14 +86,14 @@ def _holds_record(file: Path) -> bool:
     return False
 
 
-def _of_format(record: ModelFile, beside: Path, path: Path) -> ModelFile:
+def _of_format(record: ModelRecord, beside: Path, path: Path) -> ModelRecord:
     """Return the record beside a file with the file's format alone."""
-    for kind, graph in record.graphs.items():
-        if path.name in graph.files:
+    for kind, exported in record.formats.items():
+        if path.name in exported.files:
             if path.suffix.lower() in _HOLD_RECORDS:
                 embedded_record.check(path, record)
-            return record.of_one(kind, graph)
-    files = [file for graph in record.graphs.values() for file in graph.files]
+            return record.of_one(kind, exported)
+    files = [file for exported in record.formats.values() for file in exported.files]
     alike = [file for file in files if Path(file).suffix == path.suffix]
     named = ", ".join(alike or files) or "a run"
     raise UserError(
@@ -102,7 +102,7 @@ def _of_format(record: ModelFile, beside: Path, path: Path) -> ModelFile:
     )
 
 
-def _alone(path: Path, ending: str, beside: Path) -> ModelFile:
+def _alone(path: Path, ending: str, beside: Path) -> ModelRecord:
     """Return the record that a file without one beside it holds itself, under the file's present name."""
     kind, holds = _SUFFIXES[ending], path.suffix.lower() in _HOLD_RECORDS
     record = embedded_record.read(path) if holds else None
@@ -116,7 +116,7 @@ def _alone(path: Path, ending: str, beside: Path) -> ModelFile:
     files: tuple[str, ...] = (path.name,)
     if kind == "openvino":
         files = (path.name, path.with_suffix(".bin").name)
-    if len(record.graphs) != 1:
+    if len(record.formats) != 1:
         raise UserError(f"{path}: the record in it is damaged; export the model again")
-    (graph,) = record.graphs.values()
-    return record.of_one(kind, dataclasses.replace(graph, files=files))
+    (exported,) = record.formats.values()
+    return record.of_one(kind, dataclasses.replace(exported, files=files))

@@ -1,4 +1,4 @@
-"""ModelFile: the JSON record that lies beside a model's files and says all that its user must know."""
+"""ModelRecord: the JSON record that lies beside a model's files and says all that its user must know."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 
 from gluon_yolo._version import __version__
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.exported_format import ENDINGS, Graph, read_graphs
-from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.inference.exported_format import ENDINGS, ExportedFormat, read_formats
+from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.nms import USUAL_DETECTIONS
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.system import run_note
@@ -29,7 +29,7 @@ INPUT = {"name": "data", "layout": "NHWC", "colour": "RGB", "range": [0, 255]}
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelFile:
+class ModelRecord:
     """What a model on disk is: ``NAME.json`` of an export, and ``model.json`` of a run.
 
     A folder holds one model at one precision, in one format or several.
@@ -43,18 +43,18 @@ class ModelFile:
         precision: of the exported weights: ``float32``, ``bfloat16``, ``float16`` or ``int8``.
         weights: SHA-256 of the network's weights that were exported, which shows later whether two formats
             are of one model; None for a run.
-        fit: how pictures are brought to the input's size, a mode of
-        :class:`gluon_yolo.inference.preprocess.Fit`.
+        fit: how images are brought to the input's size, a mode of
+        :class:`gluon_yolo.inference.preprocess.Preprocess`.
         origin: of an imported model, the files it came from, and what writing them again takes.
         package: who wrote it.
-        max_detections: detections of a picture at most that who runs it should keep, where nobody says more.
+        max_detections: detections of an image at most that who runs it should keep, where nobody says more.
     """
 
     name: str
     network: str
     spec: DetectionSpec
     size_hw: tuple[int, int]
-    graphs: Mapping[str, Graph] = dataclasses.field(default_factory=dict)
+    formats: Mapping[str, ExportedFormat] = dataclasses.field(default_factory=dict)
     precision: str = "float32"
     weights: str | None = None
     fit: str = "resize"
@@ -65,9 +65,9 @@ class ModelFile:
     @property
     def is_run(self) -> bool:
         """Whether this is a run's or an imported model's record, which has weights and no graph."""
-        return not self.graphs
+        return not self.formats
 
-    def graph(self, kind: str, folder: Path) -> Graph:
+    def exported(self, kind: str, folder: Path) -> ExportedFormat:
         """Return the graph of one format, all of whose files are there.
 
         Args:
@@ -77,17 +77,17 @@ class ModelFile:
         Raises:
             UserError: the model was not exported in this format, or a file is missing.
         """
-        if kind not in self.graphs:
-            held = f"is there as {', '.join(self.graphs)}" if self.graphs else "is a run"
+        if kind not in self.formats:
+            held = f"is there as {', '.join(self.formats)}" if self.formats else "is a run"
             raise UserError(
                 f"{folder}: model {self.name} {held}, and not as {kind}; {self._remedy(kind, folder)}"
             )
-        for file in self.graphs[kind].files:
+        for file in self.formats[kind].files:
             if not (folder / file).is_file():
                 raise UserError(
                     f"{folder / file}: no such file; write it again with `{self._command(kind, folder)}`"
                 )
-        return self.graphs[kind]
+        return self.formats[kind]
 
     def _command(self, kind: str, folder: Path) -> str:
         """Return what writes a format of this model into a folder; RUN and DATA are the reader's to name."""
@@ -105,9 +105,9 @@ class ModelFile:
             return f"write that with `gluon-yolo export {run} --format {kind} --out ANOTHER_FOLDER`"
         return f"add that with `{self._command(kind, folder)}`"
 
-    def of_one(self, kind: str, graph: Graph) -> ModelFile:
+    def of_one(self, kind: str, exported: ExportedFormat) -> ModelRecord:
         """Return the record of the model in one format alone."""
-        return dataclasses.replace(self, graphs={kind: graph})
+        return dataclasses.replace(self, formats={kind: exported})
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, fit for JSON."""
@@ -120,7 +120,7 @@ class ModelFile:
             "max_detections": self.max_detections,
             "precision": self.precision,
             "weights": self.weights,
-            "graphs": {kind: graph.to_dict() for kind, graph in self.graphs.items()},
+            "graphs": {kind: exported.to_dict() for kind, exported in self.formats.items()},
             "origin": self.origin,
             "package": self.package,
         }
@@ -132,7 +132,7 @@ class ModelFile:
         os.replace(partial, path)
 
     @classmethod
-    def read(cls, path: Path) -> ModelFile:
+    def read(cls, path: Path) -> ModelRecord:
         """Read what :meth:`write` wrote.
 
         Raises:
@@ -147,7 +147,7 @@ class ModelFile:
         return cls.of(record, path)
 
     @classmethod
-    def of(cls, record: Any, path: Path) -> ModelFile:
+    def of(cls, record: Any, path: Path) -> ModelRecord:
         """Read what :meth:`to_dict` gave.
 
         Args:
@@ -173,10 +173,10 @@ class ModelFile:
                 network=record["network"],
                 spec=DetectionSpec.from_dict(record["spec"]),
                 size_hw=(int(height), int(width)),
-                graphs=read_graphs(record, path.parent),
+                formats=read_formats(record, path.parent),
                 precision=record.get("precision", "float32"),
                 weights=record.get("weights"),
-                fit=Fit(record["input"].get("fit", "resize")).mode,
+                fit=Preprocess(record["input"].get("fit", "resize")).mode,
                 origin=record.get("origin"),
                 package=record.get("package", ""),
                 max_detections=int(record.get("max_detections", USUAL_DETECTIONS)),
@@ -187,7 +187,7 @@ class ModelFile:
             ) from error
 
 
-def find_model_file(path: Path) -> Path:
+def find_model_record(path: Path) -> Path:
     """Return the record of the model that ``path`` means.
 
     Args:
@@ -229,7 +229,7 @@ def weights_of(path: Path) -> Path:
     run, which = _run_and_which(path)
     if which is None and path.suffix == ".params":
         return path
-    weights = find_model_file(run).parent / "weights"
+    weights = find_model_record(run).parent / "weights"
     best, state = weights / "best.params", weights / "last" / "state.json"
     if best.is_file() and which != "last":
         return best

@@ -1,4 +1,4 @@
-"""Choice: what a network gives of a picture -> its detections, by thresholds and limits that are checked."""
+"""Choice: what a network gives of an image -> its detections, by thresholds and limits that are checked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gluon_yolo.text import did_you_mean
 log = logging.getLogger("gluon_yolo")
 
 NMS = ("class", "agnostic")
-FARTHEST = 1e6  # pixels from the picture; a box beyond is nowhere, and its area would overflow
+FARTHEST = 1e6  # pixels from the image; a box beyond is nowhere, and its area would overflow
 _NAMES_SHOWN = 12
 
 
@@ -83,11 +83,11 @@ def listed(names: Sequence[str], most: int = _NAMES_SHOWN) -> str:
 def choose_from(
     given: Sequence[np.ndarray], index: int, score_threshold: float, network_limit: int | None, **limits: Any
 ) -> Selection:
-    """Return one picture's detections, of what a network gave for its batch.
+    """Return one image's detections, of what a network gave for its batch.
 
     Args:
         given: boxes (B, N, 4) in input pixels and scores (B, N, C), or the raw maps that give them.
-        index: of the picture in the batch.
+        index: of the image in the batch.
         score_threshold: within 0..1.
         network_limit: boxes at most that the network itself lets stand; None for one that gives all.
         **limits: what else :func:`gluon_yolo.nms.choose` takes.

@@ -1,4 +1,4 @@
-"""Predictor: a model, wherever it comes from, as one call from picture to detections. Imports no mxnet."""
+"""Predictor: a model, wherever it comes from, as one call from image to detections. Imports no mxnet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gluon_yolo.detections import Detections
 from gluon_yolo.inference import postprocess
 from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.postprocess import FARTHEST, NMS
-from gluon_yolo.inference.preprocess import Fit, PathLike, Picture, picture_of
+from gluon_yolo.inference.preprocess import Image, PathLike, Preprocess, load_image
 from gluon_yolo.inference.runtimes import autotune, registry
 from gluon_yolo.inference.runtimes.base import check_size
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
@@ -28,7 +28,7 @@ PARTS = ("preprocess", "network", "postprocess")  # of a call's time
 
 
 class Predictor:
-    """Finds objects in pictures: fit to the input size, network, threshold, suppression, back to the picture.
+    """Finds objects in images: fit to the input size, network, threshold, suppression, back to the image.
 
     Several threads may call one predictor, whatever its runtime, and get what one thread gets. ONNX Runtime,
     OpenVINO and ncnn then compute side by side, each call with as many threads as ``OMP_NUM_THREADS`` says;
@@ -37,13 +37,13 @@ class Predictor:
     Args:
         network: pixels (B, h, w, 3) uint8 RGB to boxes (B, N, 4) in input pixels and scores (B, N, C).
         spec: the model's class names and strides.
-        size_hw: height and width that pictures are brought to, multiples of the largest stride.
+        size_hw: height and width that images are brought to, multiples of the largest stride.
         score_threshold: detections at or below it are left out; 0..1.
         nms_threshold: overlap above which the worse of two boxes falls, 0..1; at 0 and at 1 none falls.
-        max_detections: detections per picture at most, the best of them; ``left_out`` says when there were
+        max_detections: detections per image at most, the best of them; ``left_out`` says when there were
             more.
-        fit: how a picture is brought to ``size_hw``.
-        batch_size: pictures that the network takes at once, of a list of them.
+        fit: how an image is brought to ``size_hw``.
+        batch_size: images that the network takes at once, of a list of them.
         runtime: name of what computes; None for a network of one's own.
         nms: between which boxes one falls: ``"class"``, those of one class; ``"agnostic"``, any two.
         classes_only: names of the classes that are looked for; the others take no part. None is all.
@@ -65,7 +65,7 @@ class Predictor:
         score_threshold: float = SHOWN_SCORE,
         nms_threshold: float = NMS_THRESHOLD,
         max_detections: int = USUAL_DETECTIONS,
-        fit: Fit | None = None,
+        fit: Preprocess | None = None,
         batch_size: int = 8,
         runtime: str | None = None,
         nms: str = "class",
@@ -85,7 +85,7 @@ class Predictor:
         self.score_threshold = score_threshold
         self.nms_threshold = nms_threshold
         self.max_detections = max_detections
-        self.fit = fit or Fit()
+        self.fit = fit or Preprocess()
         self.batch_size = batch_size
         self.runtime = runtime
         self.nms = nms
@@ -132,7 +132,7 @@ class Predictor:
         record, file = read_model(path)
         size_hw = size_hw or record.size_hw
         check_size(size_hw, record.spec)
-        options = {"fit": Fit(record.fit), "max_detections": record.max_detections, **options}
+        options = {"fit": Preprocess(record.fit), "max_detections": record.max_detections, **options}
         network: Network
         if record.is_run:
             network = registry.load_run("mxnet" if runtime == AUTO else runtime, record, path, gpu)
@@ -173,7 +173,7 @@ class Predictor:
             UserError: for an unknown network, or weights that do not fit it.
         """
         net, known = registry.module_of("mxnet").from_weights(name, weights, class_names, anchors)
-        options = {"fit": Fit(known.fit), "name": name, **options}
+        options = {"fit": Preprocess(known.fit), "name": name, **options}
         return cls.from_block(net, size_hw or known.size_hw, gpu, **options)
 
     @classmethod
@@ -197,7 +197,7 @@ class Predictor:
 
     @property
     def left_out(self) -> tuple[float, ...]:
-        """Return what a limit cut off in this thread's last call, a number for each picture.
+        """Return what a limit cut off in this thread's last call, a number for each image.
 
         It is the best score among what ``max_detections`` or ``max_candidates`` left out, 0 where that was
         nothing. Of candidates nobody knows whether they are objects of their own.
@@ -214,51 +214,51 @@ class Predictor:
         return f"Predictor({', '.join(parts)})"
 
     @overload
-    def __call__(self, picture: Picture) -> Detections: ...
+    def __call__(self, image: Image) -> Detections: ...
     @overload
-    def __call__(self, picture: list[Picture] | tuple[Picture, ...]) -> list[Detections]: ...
-    def __call__(self, picture: Any) -> Any:
-        """Find the objects in a picture, or in each of several; ``timings`` then holds what the call took.
+    def __call__(self, image: list[Image] | tuple[Image, ...]) -> list[Detections]: ...
+    def __call__(self, image: Any) -> Any:
+        """Find the objects in an image, or in each of several; ``timings`` then holds what the call took.
 
         Args:
-            picture: as :func:`gluon_yolo.inference.preprocess.picture_of` takes it: the path of a picture
+            image: as :func:`gluon_yolo.inference.preprocess.load_image` takes it: the path of an image
             file; an
                 array, (H, W, 3) uint8 RGB or grey, RGBA, 16 bit, 0..1; or PIL's image. A list or tuple of
                 such, of any sizes, goes through the network in batches.
 
         Returns:
-            Detections in the picture's own pixels, best score first; for a list, a list of them.
+            Detections in the image's own pixels, best score first; for a list, a list of them.
 
         Raises:
-            UserError: when a file cannot be read, or what was given is no picture.
+            UserError: when a file cannot be read, or what was given is no image.
         """
-        if not isinstance(picture, (list, tuple)):
-            return self._detect([picture])[0]
+        if not isinstance(image, (list, tuple)):
+            return self._detect([image])[0]
         found: list[Detections] = []
         left_out: tuple[float, ...] = ()
         total = dict.fromkeys(PARTS, 0.0)
-        for start in range(0, len(picture), self.batch_size):
-            found += self._detect(picture[start : start + self.batch_size])
+        for start in range(0, len(image), self.batch_size):
+            found += self._detect(image[start : start + self.batch_size])
             left_out += self.left_out
             total = {part: spent + self.timings[part] for part, spent in total.items()}
         self._last.timings, self._last.left_out = total, left_out
         return found
 
-    def _detect(self, pictures: Sequence[Picture]) -> list[Detections]:
-        """Find the objects in some pictures by one call of the network."""
+    def _detect(self, images: Sequence[Image]) -> list[Detections]:
+        """Find the objects in some images by one call of the network."""
         start = time.perf_counter()
-        fitted = [self.fit(picture_of(one), self.size_hw) for one in pictures]
+        fitted = [self.fit(load_image(one), self.size_hw) for one in images]
         pixels = fitted[0][0][None] if len(fitted) == 1 else np.stack([pixels for pixels, _ in fitted])
         ready = time.perf_counter()
         found = self.detect_batch(pixels)
         self._last.timings["preprocess"] = (ready - start) * 1e3
         return [one.replace(boxes=undo(one.boxes)) for one, (_, undo) in zip(found, fitted)]
 
-    def detect_batch(self, pictures: np.ndarray) -> list[Detections]:
-        """Find the objects in pictures that already have one size; ``timings`` counts the whole batch.
+    def detect_batch(self, images: np.ndarray) -> list[Detections]:
+        """Find the objects in images that already have one size; ``timings`` counts the whole batch.
 
         Args:
-            pictures: (B, h, w, 3) uint8 RGB; h and w any multiples of the largest stride.
+            images: (B, h, w, 3) uint8 RGB; h and w any multiples of the largest stride.
 
         Returns:
             B Detections in input pixels, best score first.
@@ -267,12 +267,12 @@ class Predictor:
             ValueError: when the array has another shape or type.
             UserError: when the network gives scores that are no numbers.
         """
-        if pictures.ndim != 4 or pictures.shape[3] != 3 or pictures.dtype != np.uint8:
-            raise ValueError(f"pictures: expected (B, h, w, 3) uint8, got {pictures.shape} {pictures.dtype}")
+        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
+            raise ValueError(f"pictures: expected (B, h, w, 3) uint8, got {images.shape} {images.dtype}")
         start = time.perf_counter()
-        given = self._network(pictures)
+        given = self._network(images)
         ran = time.perf_counter()
-        chosen = [self._choose(given, index) for index in range(len(pictures))]
+        chosen = [self._choose(given, index) for index in range(len(images))]
         spent = (0.0, ran - start, time.perf_counter() - ran)
         self._last.timings = {part: seconds * 1e3 for part, seconds in zip(PARTS, spent)}
         self._last.left_out = tuple(one.left_out for one in chosen)

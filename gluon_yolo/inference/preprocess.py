@@ -1,4 +1,4 @@
-"""Fit: any picture -> the network's input size, and boxes on it -> boxes on the picture.
+"""Preprocess: any image -> the network's input size, and boxes on it -> boxes on the image.
 
 Evaluation, demo and the exported models all go through this file, so that a score and a drawing of the same
 model come from the same pixels.
@@ -13,8 +13,8 @@ from typing import Any, Protocol, Union
 import numpy as np
 
 from gluon_yolo.boxes import clip
-from gluon_yolo.data.images.array import as_picture
-from gluon_yolo.data.images.read import read_picture
+from gluon_yolo.data.images.array import as_image
+from gluon_yolo.data.images.read import read_image
 from gluon_yolo.data.transforms.view import GREY, letterbox_place, resize
 from gluon_yolo.errors import UserError
 
@@ -34,19 +34,19 @@ class PILImage(Protocol):
 
 
 PathLike = Union[str, "os.PathLike[str]"]
-Picture = Union[np.ndarray, PathLike, PILImage]
+Image = Union[np.ndarray, PathLike, PILImage]
 
-# PIL's modes whose arrays mean to ``as_picture`` what they mean to PIL. The others' are numbers of a palette,
+# PIL's modes whose arrays mean to ``as_image`` what they mean to PIL. The others' are numbers of a palette,
 # or other colours than RGB's, and PIL converts them.
 _PLAIN_MODES = ("1", "L", "RGB", "RGBA", "RGBX", "I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
 
-def picture_of(given: Picture) -> np.ndarray:
-    """Turn a picture into (H, W, 3) uint8 RGB.
+def load_image(given: Image) -> np.ndarray:
+    """Turn an image into (H, W, 3) uint8 RGB.
 
     Args:
-        given: the path of a picture file, which is turned upright as its EXIF orientation says; an array as
-            :func:`gluon_yolo.data.images.read.as_picture` takes it, colours in the order RGB; or PIL's image,
+        given: the path of an image file, which is turned upright as its EXIF orientation says; an array as
+            :func:`gluon_yolo.data.images.read.as_image` takes it, colours in the order RGB; or PIL's image,
             its pixels as they lie (``PIL.ImageOps.exif_transpose`` turns a photograph upright), of any mode
             but I, F and La, which have no white or no way to RGB. Opacity is left out.
 
@@ -54,9 +54,9 @@ def picture_of(given: Picture) -> np.ndarray:
         UserError: it is none of these, or cannot be read.
     """
     if isinstance(given, np.ndarray):
-        return as_picture(given)
+        return as_image(given)
     if isinstance(given, (str, os.PathLike)):
-        return read_picture(given)
+        return read_image(given)
     if isinstance(getattr(given, "mode", None), str) and callable(getattr(given, "convert", None)):
         return _of_pil(given)
     kind = f"{type(given).__module__}.{type(given).__qualname__}".removeprefix("builtins.")
@@ -77,39 +77,39 @@ def _of_pil(image: PILImage) -> np.ndarray:
         raise UserError(f"{name}, mode {image.mode}, cannot be read as RGB: {error}") from error
     array = np.asarray(plain)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)  # I;16B is written the other way round
-    return as_picture(array, f"{name}, mode {image.mode},")
+    return as_image(array, f"{name}, mode {image.mode},")
 
 
 MODES = ("resize", "letterbox", "darknet")
 
 
 @dataclasses.dataclass(frozen=True)
-class Undo:
-    """Turns boxes in input pixels into boxes in the pixels of the picture that was fitted.
+class InverseMap:
+    """Turns boxes in input pixels into boxes in the pixels of the image that was fitted.
 
     Args:
-        scale_xy: input pixels per picture pixel, along x and y.
-        offset_xy: where the picture's top left corner lies on the input, in input pixels.
-        picture_hw: the picture's own size.
+        scale_xy: input pixels per image pixel, along x and y.
+        offset_xy: where the image's top left corner lies on the input, in input pixels.
+        image_hw: the image's own size.
     """
 
     scale_xy: tuple[float, float]
     offset_xy: tuple[float, float]
-    picture_hw: tuple[int, int]
+    image_hw: tuple[int, int]
 
     def __call__(self, boxes: np.ndarray) -> np.ndarray:
-        """Turn boxes (N, 4) in input pixels into float32 (N, 4) in the picture's pixels, clipped to it."""
+        """Turn boxes (N, 4) in input pixels into float32 (N, 4) in the image's pixels, clipped to it."""
         moved = (np.asarray(boxes, dtype=np.float64) - np.tile(self.offset_xy, 2)) / np.tile(self.scale_xy, 2)
-        return clip(moved, self.picture_hw).astype(np.float32)
+        return clip(moved, self.image_hw).astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
-class Fit:
-    """Brings pictures to the network's input size.
+class Preprocess:
+    """Brings images to the network's input size.
 
     Args:
         mode: ``"resize"`` stretches each side on its own, as the networks are trained and validated;
-            ``"letterbox"`` keeps the picture's proportions and fills the two margins with grey; ``"darknet"``
+            ``"letterbox"`` keeps the image's proportions and fills the two margins with grey; ``"darknet"``
             stretches as darknet does, for its numbers: between four pixels, whatever is shrunk, the corner
             pixels of one on those of the other.
 
@@ -124,39 +124,39 @@ class Fit:
         if self.mode not in MODES:
             raise ValueError(f"mode: expected one of {MODES}, got {self.mode!r}")
 
-    def __call__(self, picture: np.ndarray, size_hw: tuple[int, int]) -> tuple[np.ndarray, Undo]:
-        """Turn one picture into the network's input.
+    def __call__(self, image: np.ndarray, size_hw: tuple[int, int]) -> tuple[np.ndarray, InverseMap]:
+        """Turn one image into the network's input.
 
         Args:
-            picture: (H, W, 3) uint8.
+            image: (H, W, 3) uint8.
             size_hw: height and width of the input, in pixels.
 
         Returns:
-            The input (h, w, 3) uint8, and the ``Undo`` that takes boxes on it back to the picture.
+            The input (h, w, 3) uint8, and the ``InverseMap`` that takes boxes on it back to the image.
         """
-        height, width = picture.shape[:2]
+        height, width = image.shape[:2]
         if self.mode != "letterbox":
             stretch = resize if self.mode == "resize" else _stretch_as_darknet
             scale_xy = (size_hw[1] / width, size_hw[0] / height)
-            return stretch(picture, size_hw), Undo(scale_xy, (0.0, 0.0), (height, width))
+            return stretch(image, size_hw), InverseMap(scale_xy, (0.0, 0.0), (height, width))
         inner_hw, (top, left) = letterbox_place((height, width), size_hw)
         canvas = np.full((*size_hw, 3), GREY, dtype=np.uint8)
-        canvas[top : top + inner_hw[0], left : left + inner_hw[1]] = resize(picture, inner_hw)
+        canvas[top : top + inner_hw[0], left : left + inner_hw[1]] = resize(image, inner_hw)
         scale_xy = (inner_hw[1] / width, inner_hw[0] / height)
-        return canvas, Undo(scale_xy, (float(left), float(top)), (height, width))
+        return canvas, InverseMap(scale_xy, (float(left), float(top)), (height, width))
 
 
-def _stretch_as_darknet(picture: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Return a picture stretched as ``resize_image`` of darknet's ``image.c`` does, in whole levels."""
-    wide = _stretch_axis(picture.astype(np.float32), size_hw[1], axis=1)
+def _stretch_as_darknet(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+    """Return an image stretched as ``resize_image`` of darknet's ``image.c`` does, in whole levels."""
+    wide = _stretch_axis(image.astype(np.float32), size_hw[1], axis=1)
     return np.rint(_stretch_axis(wide, size_hw[0], axis=0)).astype(np.uint8)
 
 
-def _stretch_axis(picture: np.ndarray, new: int, axis: int) -> np.ndarray:
-    """Stretch one side of a picture: each new pixel lies between two old ones."""
-    last = picture.shape[axis] - 1
+def _stretch_axis(image: np.ndarray, new: int, axis: int) -> np.ndarray:
+    """Stretch one side of an image: each new pixel lies between two old ones."""
+    last = image.shape[axis] - 1
     places = np.linspace(0, last, new, dtype=np.float32)
     before = places.astype(int)
     share = (places - before).reshape((-1, 1, 1) if axis == 0 else (-1, 1))
-    old, next_one = picture.take(before, axis), picture.take(np.minimum(before + 1, last), axis)
+    old, next_one = image.take(before, axis), image.take(np.minimum(before + 1, last), axis)
     return old * (1 - share) + next_one * share

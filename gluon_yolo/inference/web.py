@@ -1,4 +1,4 @@
-"""Web: what an http or https URL gives, a picture, a file or a stream, found by asking its server."""
+"""Web: what an http or https URL gives, an image, a file or a stream, found by asking its server."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ LONGEST = (
     86_400.0  # seconds that can be waited for one: sockets and OpenCV count in whole numbers of few bits
 )
 _TELLING = 1024  # bytes that tell what a file is
-_MOTION = re.compile(r"video/.*jpe?g")  # one JPEG after the other, which begins as a picture
-_MOST_BYTES = 200 << 20  # of a picture
+_MOTION = re.compile(r"video/.*jpe?g")  # one JPEG after the other, which begins as an image
+_MOST_BYTES = 200 << 20  # of an image
 _BLOCK = 1 << 20
 _AGENT = {"User-Agent": "gluon_yolo"}  # some servers refuse Python's own
 
@@ -39,12 +39,12 @@ class Answer:
     """What lies at a URL.
 
     Args:
-        picture: the bytes of a picture file; None where it is none.
+        image: the bytes of an image file; None where it is none.
         whole: whether it is a file, which has an end, and no stream.
         seekable: whether its server can begin anywhere in it, as a reader of MP4 needs.
     """
 
-    picture: bytes | None = None
+    image: bytes | None = None
     whole: bool = False
     seekable: bool = True
 
@@ -67,9 +67,9 @@ def ask(url: str, seconds: float = SECONDS) -> Answer:
         # What a server calls it is a guess by the ending, or nothing: the content counts.
         first = b"" if parts else answer.read(_TELLING) if whole else _beginning(answer)
         kind = kind_of(first)
-        if kind is HTML or (named == "text/html" and (kind is None or not kind.is_picture)):
+        if kind is HTML or (named == "text/html" and (kind is None or not kind.is_image)):
             raise UserError(f"{shown(url)}: is a page of text, and no picture, video or stream")
-        if named.startswith("image/") or (kind and kind.is_picture and not _MOTION.match(named)):
+        if named.startswith("image/") or (kind and kind.is_image and not _MOTION.match(named)):
             if whole or named.startswith("image/"):
                 return Answer(first + b"".join(_blocks(answer, url, _MOST_BYTES, len(first))), True)
             rest = _rest(answer, seconds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gluon_yolo.losses.fastestv2 import YoloFastestV2Loss
 from gluon_yolo.losses.yolo3 import YOLOv3Loss
-from gluon_yolo.models.head_layout import score_rule_of
+from gluon_yolo.models.head_layout import head_layout_of
 from gluon_yolo.mxnet_compat import gluon
 from gluon_yolo.spec import DetectionSpec
 
@@ -29,4 +29,4 @@ def make_loss(spec: DetectionSpec, box_loss: str = "auto", label_smooth: float =
         UserError: for a box loss that is not there or does not fit the spec.
         ValueError: for a score rule or box coding that is not there, or a smoothing out of range.
     """
-    return _LOSSES[score_rule_of(spec).name](spec, label_smooth, box_loss)
+    return _LOSSES[head_layout_of(spec).name](spec, label_smooth, box_loss)

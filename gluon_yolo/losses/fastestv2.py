@@ -11,9 +11,9 @@ from gluon_yolo.losses.terms import (
     softplus,
     truth_boxes,
 )
-from gluon_yolo.models.box_coder import coding_of
-from gluon_yolo.models.decode import Places
-from gluon_yolo.models.head_layout import score_rule_of
+from gluon_yolo.models.box_coder import box_coder_of
+from gluon_yolo.models.decode import AnchorGrid
+from gluon_yolo.models.head_layout import head_layout_of
 from gluon_yolo.mxnet_compat import gluon
 from gluon_yolo.spec import DetectionSpec
 
@@ -22,18 +22,18 @@ LEVEL_BALANCE = (1.0, 0.4)  # of objectness, by ascending stride
 
 
 class YoloFastestV2Loss(gluon.HybridBlock):
-    """Objectness, box and class loss of each picture, as Yolo-FastestV2 is trained.
+    """Objectness, box and class loss of each image, as Yolo-FastestV2 is trained.
 
-    The original gives one number per batch of B pictures, a sum over the levels of
+    The original gives one number per batch of B images, a sum over the levels of
 
     - objectness: 64 * balance * mean over all B * N anchors of the level of the binary cross-entropy, no
       negative left alone; balance is 1 at the finer level and 0.4 at the coarser,
     - box: 3.2 * mean over the level's positives of ``1 - CIoU``,
     - class: 32 / C * mean over the level's positives of the softmax's cross-entropy.
 
-    Here each picture has its share of that, times B: the mean of the losses over the batch, which the
+    Here each image has its share of that, times B: the mean of the losses over the batch, which the
     trainer descends, is the original's number. Means over positives are weighted by the rows' weights, all 1
-    without mixup, and taken over the pictures of one device, as everything that a loss sees; over D devices
+    without mixup, and taken over the images of one device, as everything that a loss sees; over D devices
     the trainer so descends the mean of D means. Rows that a later one overruled (weight 0) have no part in
     them; the original counts an anchor that two objects claim twice.
 
@@ -60,13 +60,13 @@ class YoloFastestV2Loss(gluon.HybridBlock):
         if spec.num_levels != len(LEVEL_BALANCE):
             raise ValueError(f"strides: expected {len(LEVEL_BALANCE)} levels, got {spec.strides}")
         self.box_loss = choose_box_loss(spec, box_loss)
-        self.coding = coding_of(spec)
-        self.rule = score_rule_of(spec)
+        self.box_coder = box_coder_of(spec)
+        self.rule = head_layout_of(spec)
         self.strides = spec.strides
         self.anchors_per_level = spec.anchors_per_level
         self.num_classes = spec.num_classes
         self.smooth = check_smoothing(label_smooth)
-        self.places = Places(spec)
+        self.places = AnchorGrid(spec)
 
     def hybrid_forward(self, F, *inputs):
         """Turn raw maps and targets into losses.
@@ -98,7 +98,7 @@ class YoloFastestV2Loss(gluon.HybridBlock):
         share = _shares(F, column["weight"], on_level)
 
         distance = box_distance(
-            F, self.box_loss, self.coding, F.gather_nd(deltas, place), places, truth_boxes(F, targets)
+            F, self.box_loss, self.box_coder, F.gather_nd(deltas, place), places, truth_boxes(F, targets)
         )
         off = self.smooth / max(1, self.num_classes - 1)
         one_hot = F.one_hot(column["class"], self.num_classes, 1 - self.smooth, off)
@@ -116,14 +116,14 @@ def _delta_rows(F, deltas):
 
 
 def _shares(F, weight, on_level):
-    """Return each row's weight (B, M) over the mean picture's sum of weights on the row's level.
+    """Return each row's weight (B, M) over the mean image's sum of weights on the row's level.
 
-    The mean over the batch of the pictures' sums of ``share * x`` is the sum over levels of the mean x.
+    The mean over the batch of the images' sums of ``share * x`` is the sum over levels of the mean x.
     """
-    pictures = F.sum(F.ones_like(F.slice_axis(weight, axis=1, begin=0, end=1)))
+    images = F.sum(F.ones_like(F.slice_axis(weight, axis=1, begin=0, end=1)))
     weights = [weight * here for here in on_level]
     means = [F.broadcast_div(here, F.broadcast_maximum(F.sum(here), F.full((1,), 1e-12))) for here in weights]
-    return F.broadcast_mul(F.add_n(*means), pictures)
+    return F.broadcast_mul(F.add_n(*means), images)
 
 
 def _objectness_loss(F, objectness, place, weight, on_level):

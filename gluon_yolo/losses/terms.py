@@ -56,17 +56,17 @@ def truth_boxes(F, targets):
 
 def positions(F, index):
     """Turn flat anchor indices (B, M) into what ``gather_nd`` takes on a table (B, N, ...)."""
-    picture = F.broadcast_like(F.reshape(F.contrib.arange_like(index, axis=0), (-1, 1)), index)
-    return F.stack(picture, index, axis=0)
+    image = F.broadcast_like(F.reshape(F.contrib.arange_like(index, axis=0), (-1, 1)), index)
+    return F.stack(image, index, axis=0)
 
 
-def box_distance(F, box_loss, coding, deltas, places, truth):
+def box_distance(F, box_loss, box_coder, deltas, places, truth):
     """Return one minus the overlap of each predicted box with its truth.
 
     Args:
         F: ``mx.nd`` or ``mx.sym``.
         box_loss: a name of ``OVERLAPS``.
-        coding: the spec's.
+        box_coder: the spec's.
         deltas: (B, M, 4) raw predictions at the target rows.
         places: (B, M, 6) of their anchors (:class:`gluon_yolo.models.decode.Places`).
         truth: (B, M, 4) corners.
@@ -74,7 +74,7 @@ def box_distance(F, box_loss, coding, deltas, places, truth):
     Returns:
         (B, M), 0 where the boxes are the same; also for rows of padding, where it means nothing.
     """
-    sides = coding.decode_rows(F, deltas, places)
+    sides = box_coder.decode_rows(F, deltas, places)
     overlap = OVERLAPS[box_loss](F, sides, tuple(F.split(truth, num_outputs=4, axis=2)))
     return 1 - F.reshape(overlap, (0, -1))
 

@@ -13,8 +13,8 @@ from gluon_yolo.losses.terms import (
     softplus,
     truth_boxes,
 )
-from gluon_yolo.models.box_coder import coding_of
-from gluon_yolo.models.decode import Places, level_decoders
+from gluon_yolo.models.box_coder import box_coder_of
+from gluon_yolo.models.decode import AnchorGrid, level_decoders
 from gluon_yolo.models.head_layout import BOX_CHANNELS, OBJECTNESS
 from gluon_yolo.mxnet_compat import gluon
 from gluon_yolo.spec import DetectionSpec
@@ -26,7 +26,7 @@ IOU_GAIN = 2.0
 
 
 class YOLOv3Loss(gluon.HybridBlock):
-    """Objectness, box and class loss of each picture (Redmon & Farhadi 2018, sections 2.1 and 2.2).
+    """Objectness, box and class loss of each image (Redmon & Farhadi 2018, sections 2.1 and 2.2).
 
     Only objectness looks at every anchor; the others gather the predictions at the positives. A negative
     whose decoded box overlaps any ground truth more than ``spec.ignore_iou`` is left alone.
@@ -55,13 +55,13 @@ class YOLOv3Loss(gluon.HybridBlock):
             else ("objectness", "box", "class")
         )
         self.anchors = spec.anchors
-        self.coding = coding_of(spec)
+        self.box_coder = box_coder_of(spec)
         self.ignore_iou = spec.ignore_iou
         self.num_classes = spec.num_classes
         self.smooth = check_smoothing(label_smooth)
         self.decoders = level_decoders(spec)
         if self.box_loss != "yolo3":
-            self.places = Places(spec)
+            self.places = AnchorGrid(spec)
 
     def hybrid_forward(self, F, *inputs):
         """Turn raw maps and targets into losses.
@@ -72,7 +72,7 @@ class YOLOv3Loss(gluon.HybridBlock):
                 :func:`gluon_yolo.assigners.pad_targets`.
 
         Returns:
-            The losses of ``names``, each (B,), summed over a picture.
+            The losses of ``names``, each (B,), summed over an image.
         """
         *maps, targets = inputs
         # Blocked before decoding: a gradient of 0 times an exponential that overflowed would be no number.
@@ -94,7 +94,7 @@ class YOLOv3Loss(gluon.HybridBlock):
             box_losses = _yolo3_box_losses(F, deltas, targets)
         else:
             places = F.take(self.places(*maps), index)
-            distance = box_distance(F, self.box_loss, self.coding, deltas, places, truth)
+            distance = box_distance(F, self.box_loss, self.box_coder, deltas, places, truth)
             box_losses = (F.expand_dims(distance, axis=2) * IOU_GAIN,)
         logits = F.slice_axis(chosen, axis=2, begin=BOX_CHANNELS, end=None)
         one_hot = F.one_hot(

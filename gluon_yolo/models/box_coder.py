@@ -23,7 +23,7 @@ PLACE_COLUMNS = 6
 _LARGEST_EXPONENT = 8.0
 
 
-class BoxCoding(ABC):
+class BoxCoder(ABC):
     """Centre by sigmoid in the cell (Redmon & Farhadi 2018, section 2.1); the size is a subclass's affair.
 
     With an ``xy_scale`` over 1 the sigmoid's range is stretched about the cell's middle, so that a centre on
@@ -148,7 +148,7 @@ class BoxCoding(ABC):
         )
 
 
-class YOLOv3Coding(BoxCoding):
+class YOLOv3BoxCoder(BoxCoder):
     """Size by exponential of the anchor (Redmon & Farhadi 2018, section 2.1).
 
     A size's target is the logarithm of its ratio to the anchor's: what the raw prediction is to be.
@@ -178,7 +178,7 @@ class YOLOv3Coding(BoxCoding):
         return F.exp(F.broadcast_minimum(deltas, F.full((1,), _LARGEST_EXPONENT))) * (1 + beyond)
 
 
-class SquaredSigmoidCoding(BoxCoding):
+class SquaredSigmoidBoxCoder(BoxCoder):
     """Size by ``(2 sigmoid(t))^2`` of the anchor: up to four times it, and never more.
 
     Source: Yolo-FastestV2 (github.com/dog-qiuqiu/Yolo-FastestV2, ``handel_preds``), with an ``xy_scale`` of
@@ -207,21 +207,23 @@ class SquaredSigmoidCoding(BoxCoding):
     @staticmethod
     def bounded_ratio(F, deltas):
         """Return squares of 0..2, which are bounded as they are."""
-        return SquaredSigmoidCoding.ratio(F, deltas)
+        return SquaredSigmoidBoxCoder.ratio(F, deltas)
 
 
-CODINGS: dict[str, type[BoxCoding]] = {coding.name: coding for coding in (YOLOv3Coding, SquaredSigmoidCoding)}
+BOX_CODERS: dict[str, type[BoxCoder]] = {
+    box_coder.name: box_coder for box_coder in (YOLOv3BoxCoder, SquaredSigmoidBoxCoder)
+}
 
 
-def coding_of(spec: DetectionSpec) -> type[BoxCoding]:
+def box_coder_of(spec: DetectionSpec) -> type[BoxCoder]:
     """Return the box coding that a spec names.
 
     Raises:
         ValueError: when there is none of that name.
     """
-    if spec.box_coding not in CODINGS:
-        raise ValueError(f"box_coding: expected one of {', '.join(CODINGS)}, got {spec.box_coding!r}")
-    return CODINGS[spec.box_coding]
+    if spec.box_coding not in BOX_CODERS:
+        raise ValueError(f"box_coding: expected one of {', '.join(BOX_CODERS)}, got {spec.box_coding!r}")
+    return BOX_CODERS[spec.box_coding]
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

@@ -34,7 +34,8 @@ class Architecture:
         name: of the network.
         spec: of its usual form; the class names are no real ones.
         size_hw: usual height and width of its input in pixels.
-        fit: how pictures are brought to that size, a mode of :class:`gluon_yolo.inference.preprocess.Fit`.
+        fit: how images are brought to that size, a mode of
+        :class:`gluon_yolo.inference.preprocess.Preprocess`.
     """
 
     name: str
@@ -66,11 +67,11 @@ class Architecture:
         """
         return zoo.build(self.name, class_names, anchors, norm, num_devices)
 
-    def training_flags(self, pictures: int, given: Mapping[str, Any]) -> dict[str, Any]:
+    def training_flags(self, images: int, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the network's own file says of training, as flags of ``train``.
 
         Args:
-            pictures: to train on.
+            images: to train on.
             given: flags that are decided already.
         """
         flags = dict(zoo.entry(self.name).flags)
@@ -84,7 +85,7 @@ class Architecture:
                 flags["lr_decay_epoch"] = ",".join(map(exact, decays))
         return flags
 
-    def doubts(self, pictures: int, given: Mapping[str, Any]) -> list[str]:
+    def doubts(self, images: int, given: Mapping[str, Any]) -> list[str]:
         """Return warnings of what :meth:`training_flags`, whose arguments these are, mean for this data."""
         return []
 
@@ -108,7 +109,7 @@ class CfgArchitecture(Architecture):
         self.plan = make_plan(cfg)
         self.name = name or Path(cfg.path).stem
         self.spec = make_spec(self.plan)
-        self.size_hw = (self.plan.picture.height, self.plan.picture.width)
+        self.size_hw = (self.plan.image.height, self.plan.image.width)
         self.fit = "letterbox" if self.plan.letterbox else "resize"
 
     def build(
@@ -127,17 +128,17 @@ class CfgArchitecture(Architecture):
         spec = make_spec(plan, class_names)
         return DarknetNetwork(self.name, plan, spec, norm, num_devices, weights_plan=self.plan)
 
-    def training_flags(self, pictures: int, given: Mapping[str, Any]) -> dict[str, Any]:
+    def training_flags(self, images: int, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return what ``[net]`` and the heads say of training, as the base class says."""
-        flags, notes = run_flags(self.plan, pictures, given)
+        flags, notes = run_flags(self.plan, images, given)
         for note in notes:
             log.info("%s: %s", Path(self.plan.cfg.path).name, note)
         height, width = self.size_hw
         return {"data_shape": str(height) if height == width else f"{height}x{width}", **flags}
 
-    def doubts(self, pictures: int, given: Mapping[str, Any]) -> list[str]:
+    def doubts(self, images: int, given: Mapping[str, Any]) -> list[str]:
         """Return warnings, as the base class says."""
-        return doubts(self.plan, pictures, given)
+        return doubts(self.plan, images, given)
 
     def place_of(self, flag: str) -> str:
         """Return the cfg's line and key, as the base class says."""

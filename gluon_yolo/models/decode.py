@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gluon_yolo.models.box_coder import PLACE_COLUMNS, coding_of
-from gluon_yolo.models.head_layout import score_rule_of
+from gluon_yolo.models.box_coder import PLACE_COLUMNS, box_coder_of
+from gluon_yolo.models.head_layout import head_layout_of
 from gluon_yolo.mxnet_compat import gluon, mx
 from gluon_yolo.nms import LEAST_SCORE, NMS_THRESHOLD, USUAL_DETECTIONS, candidates_for
 from gluon_yolo.spec import DetectionSpec
@@ -20,8 +20,8 @@ class LevelDecoder(gluon.HybridBlock):
     def __init__(self, spec: DetectionSpec, level: int, **kwargs):
         """Store the level's anchors as a constant of the graph."""
         super().__init__(**kwargs)
-        self.coding = coding_of(spec)
-        self.rule = score_rule_of(spec)
+        self.box_coder = box_coder_of(spec)
+        self.rule = head_layout_of(spec)
         self.stride = spec.strides[level]
         self.xy_scale = spec.xy_scales[level]
         self.num_anchors = len(spec.anchors[level])
@@ -34,10 +34,10 @@ class LevelDecoder(gluon.HybridBlock):
 
         Returns:
             Corners x1, y1, x2, y2, each (B, A * H * W) in input pixels; objectness logits (B, A * H * W);
-            class logits as :meth:`gluon_yolo.models.head_layout.ScoreRule.split` gives them.
+            class logits as :meth:`gluon_yolo.models.head_layout.HeadLayout.split` gives them.
         """
         deltas, objectness, classes = self.rule.split(F, raw, self.num_anchors)
-        sides = self.coding.decode(F, deltas, anchors, self.stride, self.xy_scale)
+        sides = self.box_coder.decode(F, deltas, anchors, self.stride, self.xy_scale)
         return (*(F.reshape(side, (0, -1)) for side in sides), objectness, classes)
 
 
@@ -48,8 +48,8 @@ def level_decoders(spec: DetectionSpec) -> gluon.nn.HybridSequential:
     return decoders
 
 
-class LevelPlaces(gluon.HybridBlock):
-    """Say where each anchor of a level is, for :meth:`gluon_yolo.models.box_coder.BoxCoding.decode_rows`.
+class LevelAnchorGrid(gluon.HybridBlock):
+    """Say where each anchor of a level is, for :meth:`gluon_yolo.models.box_coder.BoxCoder.decode_rows`.
 
     Args:
         spec: of the whole detector.
@@ -82,7 +82,7 @@ class LevelPlaces(gluon.HybridBlock):
         return F.reshape(F.transpose(planes, axes=(0, 2, 1)), (-1, PLACE_COLUMNS))
 
 
-class Places(gluon.HybridBlock):
+class AnchorGrid(gluon.HybridBlock):
     """Say where every anchor is, in the order of the flat index.
 
     Args:
@@ -93,7 +93,7 @@ class Places(gluon.HybridBlock):
         """Build a part per level."""
         super().__init__(**kwargs)
         self.levels = gluon.nn.HybridSequential(prefix="")
-        self.levels.add(*(LevelPlaces(spec, level) for level in range(spec.num_levels)))
+        self.levels.add(*(LevelAnchorGrid(spec, level) for level in range(spec.num_levels)))
 
     def hybrid_forward(self, F, *maps):
         """Turn raw maps into (N, 6), columns as at ``gluon_yolo.models.box_coder.PLACE_COLUMNS``."""
@@ -110,7 +110,7 @@ class Decode(gluon.HybridBlock):
     def __init__(self, spec: DetectionSpec, **kwargs):
         """Build a decoder per level."""
         super().__init__(**kwargs)
-        self.rule = score_rule_of(spec)
+        self.rule = head_layout_of(spec)
         self.decoders = level_decoders(spec)
 
     def hybrid_forward(self, F, *maps):
@@ -126,7 +126,7 @@ class Decode(gluon.HybridBlock):
 class Detect(gluon.HybridBlock):
     """Decode and suppress: raw maps to final detections, in GluonCV's convention.
 
-    Suppression never sees all N * C pairs of anchor and class: the best anchors come first, then the best
+    NMSOptions never sees all N * C pairs of anchor and class: the best anchors come first, then the best
     pairs among them, which are the best pairs of all.
 
     Args:
@@ -135,7 +135,7 @@ class Detect(gluon.HybridBlock):
         score_threshold: pairs at or below it are left out; 0 or more.
         max_candidates: pairs that enter suppression; None takes :func:`gluon_yolo.nms.candidates_for` the
             detections.
-        max_detections: rows returned per picture; at most ``max_candidates``.
+        max_detections: rows returned per image; at most ``max_candidates``.
     """
 
     def __init__(
@@ -185,7 +185,7 @@ class Detect(gluon.HybridBlock):
     def _best_anchors(self, F, scores):
         """Return the anchors with the best scores (B, max_candidates), and 0 where there were too few.
 
-        topk fails on a row shorter than what it is to take, and a small picture has few anchors: blanks stand
+        topk fails on a row shorter than what it is to take, and a small image has few anchors: blanks stand
         before them.
         """
         best = F.max(scores, axis=2)
@@ -197,5 +197,5 @@ class Detect(gluon.HybridBlock):
 
 def _take_rows(F, table, index):
     """Pick rows (B, K, D) of a table (B, N, D) by row numbers (B, K)."""
-    picture = F.broadcast_like(F.reshape(F.contrib.arange_like(index, axis=0), (-1, 1)), index)
-    return F.gather_nd(table, F.stack(picture, index, axis=0))
+    image = F.broadcast_like(F.reshape(F.contrib.arange_like(index, axis=0), (-1, 1)), index)
+    return F.gather_nd(table, F.stack(image, index, axis=0))

@@ -1,4 +1,4 @@
-"""The detector network: a picture in, raw maps out, and nothing else."""
+"""The detector network: an image in, raw maps out, and nothing else."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Detector(DetectionNetwork):
     Args:
         name: the zoo's name of this network.
         spec: classes, anchors, strides.
-        backbone: picture to feature maps, ascending stride.
+        backbone: image to feature maps, ascending stride.
         neck: feature maps to the heads' inputs; it has ``layer_names`` of its own.
         heads: to raw maps.
         normalize: of the input; None standardises colours as GluonCV does.

@@ -1,7 +1,7 @@
 """Score rules: how a raw map holds boxes, objectness and classes, and what makes a score of them.
 
 A score rule is named by ``spec.score_rule``. Every rule has its own layout of a raw map (B, K, H, W); behind
-:meth:`ScoreRule.split` all are alike. Anchors A of a map are counted by anchor, then row, then column.
+:meth:`HeadLayout.split` all are alike. Anchors A of a map are counted by anchor, then row, then column.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ OBJECTNESS = 4  # where it is among an anchor's channels, after the deltas
 BOX_CHANNELS = 5  # of an anchor before its class logits
 
 
-class ScoreRule(ABC):
+class HeadLayout(ABC):
     """What one layout of raw maps means."""
 
     name: str
@@ -51,7 +51,7 @@ class ScoreRule(ABC):
         """Turn the class logits that :meth:`split` gives into a row per anchor (B, A * H * W, C)."""
 
 
-class ObjectnessTimesClass(ScoreRule):
+class ObjectnessTimesClass(HeadLayout):
     """Each anchor has classes of its own, which do not exclude one another: sigmoids (YOLOv3).
 
     Channels (B, A * (5 + C), H, W): of each anchor tx, ty, tw, th, objectness, class logits. A score is
@@ -88,7 +88,7 @@ class ObjectnessTimesClass(ScoreRule):
         return F.reshape(F.transpose(classes, axes=(0, 1, 3, 2)), (0, -3, 0))
 
 
-class ObjectnessTimesSoftmax(ScoreRule):
+class ObjectnessTimesSoftmax(HeadLayout):
     """The anchors of a cell share their classes, of which one is true: a softmax (Yolo-FastestV2).
 
     Channels (B, 5 * A + C, H, W): of each anchor tx, ty, tw, th; then of each anchor objectness; then C class
@@ -129,17 +129,17 @@ class ObjectnessTimesSoftmax(ScoreRule):
         return F.reshape(F.broadcast_axis(by_cell, axis=1, size=anchors), (0, -3, 0))
 
 
-SCORE_RULES: dict[str, type[ScoreRule]] = {
+HEAD_LAYOUTS: dict[str, type[HeadLayout]] = {
     rule.name: rule for rule in (ObjectnessTimesClass, ObjectnessTimesSoftmax)
 }
 
 
-def score_rule_of(spec: DetectionSpec) -> type[ScoreRule]:
+def head_layout_of(spec: DetectionSpec) -> type[HeadLayout]:
     """Return the score rule that a spec names.
 
     Raises:
         ValueError: when there is none of that name.
     """
-    if spec.score_rule not in SCORE_RULES:
-        raise ValueError(f"score_rule: expected one of {', '.join(SCORE_RULES)}, got {spec.score_rule!r}")
-    return SCORE_RULES[spec.score_rule]
+    if spec.score_rule not in HEAD_LAYOUTS:
+        raise ValueError(f"score_rule: expected one of {', '.join(HEAD_LAYOUTS)}, got {spec.score_rule!r}")
+    return HEAD_LAYOUTS[spec.score_rule]

@@ -179,6 +179,6 @@ class Normalize(gluon.HybridBlock):
             self.std = self.params.get_constant("std", mx.nd.array(std).reshape((1, 3, 1, 1)))
 
     def hybrid_forward(self, F, pixels, mean, std):
-        """Return the standardised picture, channels first, float32; rounded as GluonCV's transforms do."""
+        """Return the standardised image, channels first, float32; rounded as GluonCV's transforms do."""
         planes = F.transpose(F.cast(pixels, "float32"), axes=(0, 3, 1, 2)) / 255
         return F.broadcast_div(F.broadcast_sub(planes, mean), std)

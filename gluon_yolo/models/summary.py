@@ -1,4 +1,4 @@
-"""Summary: what a network is made of and what one picture costs, counted on its symbolic graph."""
+"""Summary: what a network is made of and what one image costs, counted on its symbolic graph."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Layer:
         output: shape of its (first) output, without the batch axis.
         parameters: numbers that it holds, running statistics included.
         statistics: how many of them are running statistics, which no gradient trains.
-        multiply_adds: of a convolution or a dense layer, for one picture; biases are not counted.
+        multiply_adds: of a convolution or a dense layer, for one image; biases are not counted.
         reshapes: whether its output's shape is not that of its input, or it joins several inputs.
     """
 
@@ -43,7 +43,7 @@ class Summary:
 
     Args:
         network: its zoo name.
-        size_hw: the picture's height and width that shapes and multiply-adds are for.
+        size_hw: the image's height and width that shapes and multiply-adds are for.
         layers: all operators.
     """
 
@@ -63,7 +63,7 @@ class Summary:
 
     @property
     def multiply_adds(self) -> int:
-        """Multiply-adds of the convolutions for one picture."""
+        """Multiply-adds of the convolutions for one image."""
         return sum(layer.multiply_adds for layer in self.layers)
 
     @property
@@ -101,7 +101,7 @@ def summarize(net: DetectionNetwork, size_hw: tuple[int, int]) -> Summary:
 
     Args:
         net: the network.
-        size_hw: height and width of the picture, multiples of its spec's largest stride.
+        size_hw: height and width of the image, multiples of its spec's largest stride.
     """
     graph = mx.sym.Group(list(net(mx.sym.var(INPUT))))
     internals = graph.get_internals()

@@ -1,4 +1,4 @@
-"""TrainSettings: all that a training is asked for, as plain values."""
+"""TrainConfig: all that a training is asked for, as plain values."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _OF_MODES = {"cosine_epochs": ("cosine",), "target_lr": ("poly", "cosine")}
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainSettings:
+class TrainConfig:
     """What a run is asked for; the names are those of the command line's flags.
 
     Args:
@@ -69,7 +69,7 @@ class TrainSettings:
         no_wd: spare biases and batch normalisation from it.
         syncbn: normalise over the batch of all devices.
         freeze_bn: keep batch normalisation as loaded.
-        mixup: mix pairs of pictures.
+        mixup: mix pairs of images.
         no_mixup_epochs: at the end of training.
         box_loss: of the boxes: ``yolo3`` (centre and size apart), ``giou``, ``diou``, ``ciou``, or ``auto``,
             which takes the network's own.
@@ -84,14 +84,14 @@ class TrainSettings:
         weights: start from this file or run, as far as it fits.
         freeze: what is not trained, as :func:`gluon_yolo.training.freeze.freeze` takes it, commas between.
         start_epoch: first epoch to train.
-        num_samples: pictures per epoch; all when 0 or -1.
-        num_workers: threads or processes that prepare pictures.
+        num_samples: images per epoch; all when 0 or -1.
+        num_workers: threads or processes that prepare images.
         worker_type: ``thread``, ``process``, or ``auto``: processes where there are more than four of them.
         seed: of everything random.
         log_interval: batches between log lines.
         val_interval: epochs between validations; the last epoch is always validated.
         val_metric: what decides which epoch is best, as :func:`gluon_yolo.evaluation.fitness.score` takes it.
-        max_detections: of a picture in validation, at most; the model's record keeps it.
+        max_detections: of an image in validation, at most; the model's record keeps it.
         save_interval: epochs between kept snapshots; 0 keeps none.
         profile: steps of the first epoch to record (:mod:`gluon_yolo.training.profiler`).
 
@@ -202,14 +202,14 @@ class TrainSettings:
 
     @property
     def loader_worker_type(self) -> str:
-        """Return what prepares pictures: ``thread`` or ``process``."""
+        """Return what prepares images: ``thread`` or ``process``."""
         if self.worker_type == "auto":
             return "thread" if self.num_workers <= MOST_THREADS else "process"
         return self.worker_type
 
     @property
     def fit(self) -> str:
-        """Return how pictures are brought to the input's size after training: as in training."""
+        """Return how images are brought to the input's size after training: as in training."""
         return "letterbox" if keeps_shape(augmentation(self.augment)) else "resize"
 
     @property
@@ -234,7 +234,7 @@ class TrainSettings:
         return min(available, max(1, self.num_samples // self.batch_size))
 
     def mixup_in(self, epoch: int) -> bool:
-        """Say whether an epoch mixes pictures."""
+        """Say whether an epoch mixes images."""
         return self.mixup and epoch < self.epochs - self.no_mixup_epochs
 
     def schedule(self, batches_per_epoch: int) -> Schedule:

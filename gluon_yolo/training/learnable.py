@@ -1,4 +1,4 @@
-"""Learnable: what a training can learn from its pictures at its sizes, looked at before the first epoch."""
+"""Learnable: what a training can learn from its images at its sizes, looked at before the first epoch."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.loading.sampler import picture_order
+from gluon_yolo.data.loading.sampler import image_order
 from gluon_yolo.data.transforms import Mosaic, augmentation
 from gluon_yolo.data.transforms.view import MIN_SIDE
 from gluon_yolo.errors import NothingToLearn
-from gluon_yolo.training.config import TrainSettings, one_size
+from gluon_yolo.training.config import TrainConfig, one_size
 
 MANY = 0.5  # share of the objects that may be lost without a word
 KEPT = 0.9  # share of them that a size is said to keep
@@ -24,43 +24,43 @@ log = logging.getLogger("gluon_yolo")
 
 
 class Learnable:
-    """The objects of a training's pictures, and which of them its input sizes lose.
+    """The objects of a training's images, and which of them its input sizes lose.
 
     A box is lost when it is narrower or lower than ``MIN_SIDE`` as drawn (``data/transforms/view.py``).
     Augmentations that enlarge may show it now and then; validation and use do not.
 
     Args:
-        dataset: the training pictures.
-        settings: sizes, augmentation, and pictures per epoch.
+        dataset: the training images.
+        settings: sizes, augmentation, and images per epoch.
         stride: that the sides of an input are multiples of.
     """
 
-    def __init__(self, dataset: Dataset, settings: TrainSettings, stride: int) -> None:
+    def __init__(self, dataset: Dataset, settings: TrainConfig, stride: int) -> None:
         self._dataset, self._settings, self._stride = dataset, settings, stride
-        indices = list(_pictures(dataset, settings))
-        truths = [dataset.truth(index) for index in indices]
+        indices = list(_images(dataset, settings))
+        truths = [dataset.annotations(index) for index in indices]
         counts = [len(truth) for truth in truths]
-        self._pictures = len(indices)
+        self._images = len(indices)
         self._class_ids = np.concatenate([np.zeros(0, int), *(truth.class_ids for truth in truths)])
         boxes = np.concatenate([np.zeros((0, 4)), *(truth.boxes for truth in truths)])
         self._sizes_wh = (boxes[:, 2:] - boxes[:, :2]).astype(np.float64)
-        pictures_wh = [dataset.size_hw(index)[::-1] for index in indices]
-        self._pictures_wh = np.repeat(np.reshape(pictures_wh, (-1, 2)).astype(np.float64), counts, axis=0)
+        images_wh = [dataset.size_hw(index)[::-1] for index in indices]
+        self._images_wh = np.repeat(np.reshape(images_wh, (-1, 2)).astype(np.float64), counts, axis=0)
         self._hard = all(truth.difficult is not None and truth.difficult.all() for truth in truths)
 
     def refuse(self) -> None:
         """Demand that there is something to learn.
 
         Raises:
-            NothingToLearn: there is no object in any picture that is trained on, or none that is as large as
+            NothingToLearn: there is no object in any image that is trained on, or none that is as large as
                 a pixel at any of the sizes.
         """
         report, count = self._dataset.report, len(self._class_ids)
         if not count:
             where = "any training picture"
-            if self._pictures < len(self._dataset):
-                where = f"the {self._pictures:,} training pictures that --num-samples takes"
-            why = f"; the first finding: {report.findings[0]}" if report.findings else ""
+            if self._images < len(self._dataset):
+                where = f"the {self._images:,} training pictures that --num-samples takes"
+            why = f"; the first finding: {report.issues[0]}" if report.issues else ""
             raise NothingToLearn(f"{report.title}: no object in {where}, so nothing to learn from{why}")
         shorter = max(float(self._shorter(size_hw).max()) for size_hw in self._settings.sizes_hw)
         if shorter < MIN_SIDE:
@@ -97,7 +97,7 @@ class Learnable:
 
     def _shorter(self, size_hw: tuple[int, int]) -> np.ndarray:
         """Return the shorter side (N,) of each box, in pixels of an input."""
-        scale = np.array(size_hw[::-1]) / self._pictures_wh
+        scale = np.array(size_hw[::-1]) / self._images_wh
         if self._settings.fit == "letterbox":
             scale = scale.min(axis=1, keepdims=True)
         return (self._sizes_wh * scale).min(axis=1)
@@ -123,8 +123,8 @@ class Learnable:
         return f"{one_size(sides, self._settings.random_shape)} would keep nine of ten"
 
 
-def _pictures(dataset: Dataset, settings: TrainSettings) -> Iterable[int]:
-    """Return the places of the pictures that are trained on, of which ``num_samples`` may take some."""
+def _images(dataset: Dataset, settings: TrainConfig) -> Iterable[int]:
+    """Return the places of the images that are trained on, of which ``num_samples`` may take some."""
     everything = range(len(dataset))
     mixed = settings.mixup or isinstance(augmentation(settings.augment), Mosaic)  # with any of the others
     per_epoch = settings.batches(max(1, len(dataset) // settings.batch_size)) * settings.batch_size
@@ -132,7 +132,7 @@ def _pictures(dataset: Dataset, settings: TrainSettings) -> Iterable[int]:
         return everything
     seen: set[int] = set()
     for epoch in range(settings.start_epoch, settings.epochs):
-        seen.update(picture_order(settings.seed, epoch, len(dataset))[:per_epoch].tolist())
+        seen.update(image_order(settings.seed, epoch, len(dataset))[:per_epoch].tolist())
         if len(seen) == len(dataset):
             break
     return sorted(seen)

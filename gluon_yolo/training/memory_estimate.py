@@ -31,7 +31,7 @@ _KEPT = {
     "clip": 1.8,
 }
 _LARGEST = 4.0  # times the largest map: gradients and layouts at the widest place
-_VALIDATED = 3.0  # times the largest map: of a picture that is only looked at
+_VALIDATED = 3.0  # times the largest map: of an image that is only looked at
 _ROW = 8.0  # times an anchor's channels: copies of the raw maps in the losses
 _TRUTHS = 2.5  # times anchors and objects: overlaps in the losses
 _WEIGHTS = 1.3  # times all weights: momenta, and layouts
@@ -39,12 +39,12 @@ _WIDEST = 4.0  # times the largest weight: space that operators borrow
 _COPIES, _COPY = 4, 2.4  # of that space mxnet has so many; further ones hold so many times the largest weight
 _BASE = 80e6
 _SIZES = 1.15  # several sizes leave holes
-_WORKER = 130e6  # a process that prepares pictures
+_WORKER = 130e6  # a process that prepares images
 _AHEAD = 4  # batches of pixels: the one in use, its copy in mxnet, and those made ahead
 
 
 class Maps(NamedTuple):
-    """What a network makes of one picture, in bytes.
+    """What a network makes of one image, in bytes.
 
     Args:
         kept: of its maps, for the backward pass.
@@ -65,19 +65,19 @@ class Footprint:
 
     Args:
         fixed: whatever the batch.
-        per_picture: of the batch.
+        per_image: of the batch.
     """
 
     fixed: float
-    per_picture: float
+    per_image: float
 
     def of(self, batch_size: int) -> float:
         """Return the bytes for a batch."""
-        return self.fixed + self.per_picture * batch_size
+        return self.fixed + self.per_image * batch_size
 
     def batch_within(self, memory: float, devices: int = 1) -> int:
         """Return the largest batch for which so many bytes are enough, 0 where none is: it divides evenly."""
-        most = math.floor(max(0.0, memory - self.fixed) / self.per_picture)
+        most = math.floor(max(0.0, memory - self.fixed) / self.per_image)
         return most // devices * devices
 
 
@@ -88,7 +88,7 @@ class TrainMemory:
         net: its weights and their gradients set.
         val_size_hw: height and width of validation.
         devices: contexts that share the batch.
-        objects: in a picture of a batch, at most.
+        objects: in an image of a batch, at most.
         beside: bytes for what goes on beside the network.
     """
 
@@ -117,7 +117,7 @@ class TrainMemory:
         self._fixed = _BASE + devices * a_device + weights + beside
 
     def maps(self, size_hw: tuple[int, int]) -> Maps:
-        """Return what the network makes of a picture of a size."""
+        """Return what the network makes of an image of a size."""
         inner = self._graph.get_internals()
         kept = largest = 0.0
         for name, shape in zip(inner.list_outputs(), inner.infer_shape(data=(1, *size_hw, 3))[1]):
@@ -141,10 +141,10 @@ class TrainMemory:
         largest_hw = max(sizes_hw, key=math.prod)
         maps = self.maps(largest_hw)
         losses = _ROW * maps.raw + _TRUTHS * FLOAT * maps.anchors * self._objects
-        a_picture = maps.kept + _LARGEST * maps.largest + losses
+        an_image = maps.kept + _LARGEST * maps.largest + losses
         several = _SIZES if len(set(sizes_hw)) > 1 else 1.0
         validation = _VALIDATED * self.maps(val_size_hw or self._val_size_hw).largest * BATCH_SIZE
-        return Footprint(self._fixed + validation, several * a_picture + _AHEAD * 3 * math.prod(largest_hw))
+        return Footprint(self._fixed + validation, several * an_image + _AHEAD * 3 * math.prod(largest_hw))
 
 
 def _kept_shares(graph: mx.sym.Symbol, net: DetectionNetwork) -> dict[str, float]:
@@ -166,10 +166,10 @@ def _kept_shares(graph: mx.sym.Symbol, net: DetectionNetwork) -> dict[str, float
 
 
 def beside_the_network(processes: int, decoded: float) -> float:
-    """Return the bytes of what prepares pictures.
+    """Return the bytes of what prepares images.
 
     Args:
         processes: that do so.
-        decoded: bytes of the pictures that are held as they were read.
+        decoded: bytes of the images that are held as they were read.
     """
     return processes * _WORKER + decoded

@@ -1,4 +1,4 @@
-"""Tally: what an epoch of training has come to so far."""
+"""MetricLogger: what an epoch of training has come to so far."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Callable
 import numpy as np
 
 
-class Tally:
+class MetricLogger:
     """Adds up an epoch's batches; it can go on from what an interrupted run had added up.
 
     Args:
@@ -39,16 +39,16 @@ class Tally:
         self.done = done
         self._sums = np.array(sums or [0.0] * len(names), dtype=np.float64)
         self._new_batches = 0
-        self._new_pictures = 0
+        self._new_images = 0
         self._clock = clock
         self._began = clock()
 
-    def add(self, losses: np.ndarray, pictures: int) -> None:
-        """Count a batch of so many pictures with its mean losses."""
+    def add(self, losses: np.ndarray, images: int) -> None:
+        """Count a batch of so many images with its mean losses."""
         self._sums += losses
         self.done += 1
         self._new_batches += 1
-        self._new_pictures += pictures
+        self._new_images += images
 
     @property
     def sums(self) -> list[float]:
@@ -71,9 +71,9 @@ class Tally:
         return self._new_batches > 0
 
     @property
-    def pictures_per_second(self) -> float:
+    def images_per_second(self) -> float:
         """The speed of this process; 0 before its first batch."""
-        return self._new_pictures / self.seconds if self._new_batches else 0.0
+        return self._new_images / self.seconds if self._new_batches else 0.0
 
     @property
     def minutes_left(self) -> float:
@@ -85,12 +85,12 @@ class Tally:
     def short(self) -> str:
         """Return the losses' total and parts and the speed in a few letters, for a progress bar."""
         parts = " ".join(f"{mean:.2f}" for mean in self.means)
-        return f"loss {self.means.sum():.2f} ({parts}) {self.pictures_per_second:.1f} pic/s"
+        return f"loss {self.means.sum():.2f} ({parts}) {self.images_per_second:.1f} pic/s"
 
     def __str__(self) -> str:
         """Return the losses' total and parts by name, speed and time, for the log."""
         parts = ", ".join(f"{name} {mean:.3f}" for name, mean in zip(self.names, self.means))
-        speed = f"{self.pictures_per_second:.1f} pictures/s, {self.seconds:.0f} s"
+        speed = f"{self.images_per_second:.1f} pictures/s, {self.seconds:.0f} s"
         if self.done and not self._new_batches:
             speed = "trained before the run was stopped"
         return f"loss {self.means.sum():.3f} ({parts})  {speed}"
@@ -98,7 +98,7 @@ class Tally:
     def row(self) -> dict[str, Any]:
         """Return the epoch's columns of ``metrics.csv``; no speed where it was trained before."""
         losses = dict(zip(self.names, self.means.tolist()))
-        timed: dict[str, Any] = {"seconds": self.seconds, "pictures_per_second": self.pictures_per_second}
+        timed: dict[str, Any] = {"seconds": self.seconds, "pictures_per_second": self.images_per_second}
         if not self._new_batches:
             timed = dict.fromkeys(timed)
         return {**losses, "total": float(self.means.sum()), **timed}

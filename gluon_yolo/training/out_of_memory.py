@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Callable
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.training.config import TrainSettings, one_size
+from gluon_yolo.training.config import TrainConfig, one_size
 
 # mxnet's allocators for GPU and CPU; CUDA, cuDNN and cuBLAS by way of mxnet; C++'s, OpenCV's, NumPy's.
 _SAID = re.compile(
@@ -44,7 +44,7 @@ def explained(what: Callable[[], str]) -> Iterator[None]:
         raise UserError(what()) from error
 
 
-def too_large(settings: TrainSettings, devices: Sequence[object]) -> tuple[str, str]:
+def too_large(settings: TrainConfig, devices: Sequence[object]) -> tuple[str, str]:
     """Say what of a training was too much for its devices' memory, and what to try.
 
     Args:

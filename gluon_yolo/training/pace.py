@@ -7,7 +7,7 @@ import time
 from typing import Callable
 
 BATCH, VALIDATION, END = "batch", "validation", "end"  # what time is spent on: END is saving and drawing
-# A picture's forward pass against a training step of it, until a validation has been measured.
+# An image's forward pass against a training step of it, until a validation has been measured.
 FORWARD = 1 / 3
 
 
@@ -18,7 +18,7 @@ class Pace:
         batches: of an epoch.
         epochs: of the whole training.
         val_interval: epochs between validations; the last epoch has one in any case.
-        val_batches: pictures of a validation over those of a batch.
+        val_batches: images of a validation over those of a batch.
         clock: returns seconds, from whatever zero.
     """
 

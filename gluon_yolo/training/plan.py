@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from gluon_yolo.text import counted
-from gluon_yolo.training.config import TrainSettings
+from gluon_yolo.training.config import TrainConfig
 
 
-def plan(settings: TrainSettings, batches: int, pictures: int, validated: int) -> str:
+def plan(settings: TrainConfig, batches: int, images: int, validated: int) -> str:
     """Say what an epoch is, and what the training.
 
     Args:
         settings: of the run.
         batches: of an epoch.
-        pictures: to train on.
-        validated: pictures to validate on.
+        images: to train on.
+        validated: images to validate on.
     """
     size, shown = settings.batch_size, batches * settings.batch_size
-    noun = "training picture" if pictures == 1 else "training pictures"
-    of = f"{shown:,} of {pictures:,} {noun}"
-    if shown == pictures:
-        of = f"{'the' if pictures == 1 else 'all'} {pictures:,} {noun}"
-    elif shown > pictures:  # fewer than a batch: they come again, in the same order
-        times, rest = divmod(shown, pictures)
-        each = "the" if pictures == 1 else "each of"
-        of = f"{each} {pictures:,} {noun} {times:,}{f' or {times + 1:,}' if rest else ''} times"
+    noun = "training picture" if images == 1 else "training pictures"
+    of = f"{shown:,} of {images:,} {noun}"
+    if shown == images:
+        of = f"{'the' if images == 1 else 'all'} {images:,} {noun}"
+    elif shown > images:  # fewer than a batch: they come again, in the same order
+        times, rest = divmod(shown, images)
+        each = "the" if images == 1 else "each of"
+        of = f"{each} {images:,} {noun} {times:,}{f' or {times + 1:,}' if rest else ''} times"
     epoch = f"an epoch: {counted(batches, 'batch', form=',')} of {size}, {of}"
     every = "each epoch" if settings.val_interval == 1 else f"every {settings.val_interval} epochs"
     epochs = counted(settings.epochs, "epoch", "epochs", form=",")

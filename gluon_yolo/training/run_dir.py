@@ -31,7 +31,7 @@ class RunFolder:
         """Name the parts, touching nothing."""
         self.path = Path(path)
         self.weights = self.path / "weights"
-        self.pictures = self.path / "pictures"
+        self.images = self.path / "pictures"
         self.log = self.path / "log.txt"
         self.metrics = MetricsCSV(self.path / "metrics.csv")
 
@@ -59,7 +59,7 @@ class RunFolder:
                 except FileExistsError:  # another run was quicker
                     number += 1
             folder.weights.mkdir()
-            folder.pictures.mkdir()
+            folder.images.mkdir()
             return folder
 
     @classmethod

@@ -17,7 +17,7 @@ from gluon_yolo.models.build import Architecture
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.spec import Anchors, DetectionSpec
-from gluon_yolo.training.config import BACKBONE_WEIGHTS, TrainSettings
+from gluon_yolo.training.config import BACKBONE_WEIGHTS, TrainConfig
 from gluon_yolo.weights.load import Loaded, load_pretrained, load_weights, structural_parameters
 
 _POOR_IOU, _POOR_RECALL = 0.6, 0.9
@@ -27,7 +27,7 @@ _LARGE_GAIN = 0.1  # and where they are not
 
 def build_network(
     architecture: Architecture,
-    settings: TrainSettings,
+    settings: TrainConfig,
     class_names: Sequence[str],
     contexts: Sequence[mx.Context],
 ) -> DetectionNetwork:
@@ -71,7 +71,7 @@ class Origin(NamedTuple):
     fresh: tuple[str, ...] = ()
 
 
-def load_starting_weights(net: DetectionNetwork, settings: TrainSettings) -> Origin:
+def load_starting_weights(net: DetectionNetwork, settings: TrainConfig) -> Origin:
     """Give a network the weights that a run starts from.
 
     Raises:
@@ -115,11 +115,11 @@ def _same_network(net: DetectionNetwork, loaded: Loaded) -> Loaded:
     return loaded
 
 
-def found_anchors(architecture: Architecture, data: Dataset, settings: TrainSettings) -> Anchors:
-    """Return anchors found by k-means on the training pictures at the run's size, as many as the network has.
+def found_anchors(architecture: Architecture, data: Dataset, settings: TrainConfig) -> Anchors:
+    """Return anchors found by k-means on the training images at the run's size, as many as the network has.
 
     Raises:
-        UserError: the pictures have too few different boxes.
+        UserError: the images have too few different boxes.
     """
     sizes = anchors.box_sizes(data, settings.data_shape, settings.fit)
     spec = architecture.spec
@@ -127,9 +127,9 @@ def found_anchors(architecture: Architecture, data: Dataset, settings: TrainSett
 
 
 def better_anchors(
-    architecture: Architecture, data: Dataset, settings: TrainSettings
+    architecture: Architecture, data: Dataset, settings: TrainConfig
 ) -> tuple[Anchors, str] | None:
-    """Return anchors that suit the training pictures better than the network's own, and a line for the log.
+    """Return anchors that suit the training images better than the network's own, and a line for the log.
 
     They are found level by level (:func:`gluon_yolo.data.anchors.refine_anchors`); None where they do not
     gain 0.1 of the mean best IoU, or levels have too different numbers of anchors for it.
@@ -150,7 +150,7 @@ def better_anchors(
     )
 
 
-def anchor_lines(spec: DetectionSpec, data: Dataset, settings: TrainSettings) -> list[str]:
+def anchor_lines(spec: DetectionSpec, data: Dataset, settings: TrainConfig) -> list[str]:
     """Say how well a network's anchors suit the data, and, where they do not, how to get better ones.
 
     Poor is a mean best IoU below 0.6, about what hand-picked anchors gave Redmon & Farhadi (2017, table 1:
@@ -159,8 +159,8 @@ def anchor_lines(spec: DetectionSpec, data: Dataset, settings: TrainSettings) ->
 
     Args:
         spec: of the network.
-        data: the training pictures.
-        settings: the input's size, and how pictures are brought to it.
+        data: the training images.
+        settings: the input's size, and how images are brought to it.
     """
     sizes = anchors.box_sizes(data, settings.data_shape, settings.fit)
     if not len(sizes):

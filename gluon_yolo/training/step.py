@@ -24,7 +24,7 @@ class NotFinite(Exception):
     """A batch gave a loss that is no number; the weights were not touched by it."""
 
     def __init__(self, batch: Batch, names: Sequence[str], losses: np.ndarray):
-        """Put the losses by name and the batch's pictures into the message."""
+        """Put the losses by name and the batch's images into the message."""
         numbers = ", ".join(f"{name} {value:g}" for name, value in zip(names, losses))
         super().__init__(f"the loss is not finite ({numbers}) on the batch of: {', '.join(batch.names)}")
 
@@ -101,19 +101,19 @@ class TrainStep:
             learning_rate: of this step.
 
         Returns:
-            The losses of ``loss.names``, means over the batch's pictures.
+            The losses of ``loss.names``, means over the batch's images.
 
         Raises:
             NotFinite: before anything is changed.
         """
-        parts = split_batch((batch.pictures, batch.targets), self.contexts)
+        parts = split_batch((batch.images, batch.targets), self.contexts)
         losses = self._on_each_device(self._forward, parts)
         numbers = np.concatenate([nd.stack(*part).asnumpy() for part in losses], axis=1).mean(axis=1)
         if not np.isfinite(numbers).all():
             raise NotFinite(batch, self.loss.names, numbers)
         self._on_each_device(self._backward, [(part,) for part in losses])
         self.trainer.set_learning_rate(learning_rate)
-        self.trainer.step(len(batch.pictures) * self.loss_scale)
+        self.trainer.step(len(batch.images) * self.loss_scale)
         return numbers
 
     def _forward(self, pixels: nd.NDArray, targets: nd.NDArray) -> list[nd.NDArray]:

@@ -15,7 +15,7 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loading.loader import TrainLoader
 from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.errors import UserError
-from gluon_yolo.evaluation.image_grids import batch_sheet
+from gluon_yolo.evaluation.image_grids import batch_grid
 from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
@@ -24,8 +24,8 @@ from gluon_yolo.progress.heartbeat import HEARTBEAT, Saying
 from gluon_yolo.text import duration
 from gluon_yolo.training import rng_state
 from gluon_yolo.training.checkpoint import Checkpoint
-from gluon_yolo.training.config import TrainSettings
-from gluon_yolo.training.metric_logger import Tally
+from gluon_yolo.training.config import TrainConfig
+from gluon_yolo.training.metric_logger import MetricLogger
 from gluon_yolo.training.out_of_memory import too_large
 from gluon_yolo.training.pace import BATCH, END, VALIDATION, Pace
 from gluon_yolo.training.profiler import Profiler
@@ -59,7 +59,7 @@ class Training:
 
     def __init__(
         self,
-        settings: TrainSettings,
+        settings: TrainConfig,
         net: DetectionNetwork,
         train_data: Dataset,
         validation: Validation,
@@ -146,17 +146,17 @@ class Training:
             The last validation's numbers; None when asked to stop before the end.
 
         Raises:
-            UserError: when a loss is not finite, or a picture can no longer be read.
+            UserError: when a loss is not finite, or an image can no longer be read.
         """
         result = None
         self.pace.start()
         with self.stop, self.loader:
             for epoch in range(self.progress.epoch, self.settings.epochs):
-                tally = self._train_epoch(epoch)
+                metric_logger = self._train_epoch(epoch)
                 if self.stop.asked:
                     self._save()
                 else:
-                    result = self._finish_epoch(epoch, tally)
+                    result = self._finish_epoch(epoch, metric_logger)
                 if self.stop.asked and self.progress.epoch < self.settings.epochs:
                     self._say_stopped()
                     return None
@@ -167,10 +167,10 @@ class Training:
         command = f"gluon-yolo train --resume {shlex.quote(str(self.folder.path))}"
         log.info("stopped by %s at %s; go on with: %s", self.stop.asked.name, at, command)
 
-    def _train_epoch(self, epoch: int) -> Tally:
+    def _train_epoch(self, epoch: int) -> MetricLogger:
         """Train an epoch's batches that are not trained yet, or, when asked to stop, some of them."""
         progress = self.progress
-        tally = Tally(self.step.loss.names, self.batches, progress.batch, progress.losses)
+        metric_logger = MetricLogger(self.step.loss.names, self.batches, progress.batch, progress.losses)
         batches = self.loader.epoch(epoch, progress.batch, self.settings.mixup_in(epoch))
         waited = self.loader.time_waiting
         first = epoch == self.settings.start_epoch
@@ -178,55 +178,57 @@ class Training:
         bar = Bar(self.batches, f"epoch {epoch}", "batch", progress.batch, leave=False)
         with contextlib.closing(batches), bar, profiler:
             for batch in islice(batches, self.batches - progress.batch):
-                if first and tally.done < SHOWN_BATCHES:
-                    self._show(f"train-batch-{tally.done}.jpg", batch_sheet(batch, self.net.spec.class_names))
-                rate = self._train_batch(batch, tally)
+                if first and metric_logger.done < SHOWN_BATCHES:
+                    self._show(
+                        f"train-batch-{metric_logger.done}.jpg", batch_grid(batch, self.net.spec.class_names)
+                    )
+                rate = self._train_batch(batch, metric_logger)
                 profiler.step()
-                bar.show(f"{tally.short()} lr {rate:.2g}")
+                bar.show(f"{metric_logger.short()} lr {rate:.2g}")
                 bar.update()
-                bar.note = self._batches_line(tally, rate)
-                if tally.done % self.settings.log_interval == 0 and tally.done < self.batches:
+                bar.note = self._batches_line(metric_logger, rate)
+                if metric_logger.done % self.settings.log_interval == 0 and metric_logger.done < self.batches:
                     log.info("%s", bar.note)
                 if self.stop.asked:
-                    return tally
-        waited = 100 * (self.loader.time_waiting - waited) / tally.seconds
-        waiting = f", {waited:.1f} % of it waiting for data" if tally.is_timed else ""
+                    return metric_logger
+        waited = 100 * (self.loader.time_waiting - waited) / metric_logger.seconds
+        waiting = f", {waited:.1f} % of it waiting for data" if metric_logger.is_timed else ""
         left = "" if epoch == self.settings.epochs - 1 else self._left(epoch)
-        log.info("epoch %d  lr %s  %s%s%s", epoch, self.schedule.shown(epoch), tally, waiting, left)
-        return tally
+        log.info("epoch %d  lr %s  %s%s%s", epoch, self.schedule.shown(epoch), metric_logger, waiting, left)
+        return metric_logger
 
-    def _train_batch(self, batch: Any, tally: Tally) -> float:
+    def _train_batch(self, batch: Any, metric_logger: MetricLogger) -> float:
         """Train one batch, and count it; return its learning rate."""
         rate = self.schedule(self.progress.step + 1)
         try:
             losses = self.step(batch, rate)
         except NotFinite as error:
             raise UserError(self._diverged(str(error))) from error
-        tally.add(losses, len(batch.names))
+        metric_logger.add(losses, len(batch.names))
         self.pace.spent(BATCH)
         self.progress.step += 1
-        self.progress.batch = tally.done
-        self.progress.losses = tuple(tally.sums)
+        self.progress.batch = metric_logger.done
+        self.progress.losses = tuple(metric_logger.sums)
         return rate
 
-    def _batches_line(self, tally: Tally, rate: float) -> str:
+    def _batches_line(self, metric_logger: MetricLogger, rate: float) -> str:
         """Say how far an epoch is, and what is left of it and of the training."""
         epoch = self.progress.epoch
-        at = f"epoch {epoch} batch {tally.done}/{self.batches}"
-        left = duration(self.pace.training_left(epoch, tally.done))
-        minutes = f"{tally.minutes_left:.1f} min left in this epoch, {left} in the training"
-        return f"{at}  lr {rate:.3g}  {tally}, {minutes}"
+        at = f"epoch {epoch} batch {metric_logger.done}/{self.batches}"
+        left = duration(self.pace.training_left(epoch, metric_logger.done))
+        minutes = f"{metric_logger.minutes_left:.1f} min left in this epoch, {left} in the training"
+        return f"{at}  lr {rate:.3g}  {metric_logger}, {minutes}"
 
     def _left(self, epoch: int) -> str:
         """Say what is left of the training behind an epoch's batches, where anything is known of it."""
         seconds = self.pace.training_left(epoch, self.batches)
         return f", {duration(seconds)} left in the training" if math.isfinite(seconds) else ""
 
-    def _finish_epoch(self, epoch: int, tally: Tally) -> dict[str, Any] | None:
+    def _finish_epoch(self, epoch: int, metric_logger: MetricLogger) -> dict[str, Any] | None:
         """Validate where it is due, and write down what the epoch gave; return what validation gave."""
         self.step.share_statistics()
         self._refuse_diverged()
-        row = {"epoch": epoch, "lr": self.schedule(self.progress.step), **tally.row()}
+        row = {"epoch": epoch, "lr": self.schedule(self.progress.step), **metric_logger.row()}
         result = None
         if self.pace.is_validated(epoch):
             with HEARTBEAT.working(Saying(f"epoch {epoch}: trained{self._left(epoch)}")):
@@ -252,8 +254,8 @@ class Training:
 
     def _validate(self, epoch: int) -> dict[str, Any]:
         """Score the present weights; keep them when they are the best so far."""
-        result, pictures = self.validation(self.net)
-        self._show("validation.jpg", pictures)
+        result, images = self.validation(self.net)
+        self._show("validation.jpg", images)
         key, progress = self.validation.score_key, self.progress
         score = float(result[key])
         if progress.best_score is None or score > progress.best_score:
@@ -269,8 +271,8 @@ class Training:
         self._refuse_diverged()
         self.checkpoint.save(self.net, self.step.trainer, self.progress)
 
-    def _show(self, name: str, picture: Any) -> None:
-        grid.write_picture(self.folder.pictures / name, picture)
+    def _show(self, name: str, image: Any) -> None:
+        grid.write_image(self.folder.images / name, image)
 
     def _refuse_diverged(self) -> None:
         """Raise UserError when the weights are no numbers, before they are saved over good ones."""

@@ -30,7 +30,7 @@ def plot_curves(metrics_csv: str | Path, png: str | Path, deciding: str | None =
 
     Args:
         metrics_csv: the table.
-        png: the picture.
+        png: the image.
         deciding: the score whose best epoch is marked; the first of ``SCORES`` that the table has when None.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg

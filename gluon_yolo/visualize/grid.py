@@ -1,6 +1,6 @@
 """Grids: images of any sizes laid out on one, and images written as files.
 
-Pictures are (H, W, 3) uint8 RGB throughout.
+Images are (H, W, 3) uint8 RGB throughout.
 """
 
 from __future__ import annotations
@@ -14,48 +14,48 @@ import numpy as np
 from gluon_yolo.atomic_io import writing
 from gluon_yolo.drawing.draw import WHITE
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.inference.preprocess import Preprocess
 
 
-def sheet(
-    pictures: Sequence[np.ndarray], columns: int = 4, cell_hw: tuple[int, int] | None = None, gap: int = 4
+def image_grid(
+    images: Sequence[np.ndarray], columns: int = 4, cell_hw: tuple[int, int] | None = None, gap: int = 4
 ) -> np.ndarray:
-    """Lay pictures (H, W, 3) of any sizes out in rows on one white picture, each whole in its cell.
+    """Lay images (H, W, 3) of any sizes out in rows on one white image, each whole in its cell.
 
     Args:
-        pictures: at least one.
-        columns: pictures in a row.
-        cell_hw: size of a cell in pixels; that of the largest picture, but 480 at most on a side, when None.
+        images: at least one.
+        columns: images in a row.
+        cell_hw: size of a cell in pixels; that of the largest image, but 480 at most on a side, when None.
         gap: white pixels between cells and around them.
 
     Raises:
-        ValueError: when there is no picture.
+        ValueError: when there is no image.
     """
-    if not len(pictures):
+    if not len(images):
         raise ValueError("pictures: expected at least one")
     if cell_hw is None:
-        largest = max((picture.shape[:2] for picture in pictures), key=lambda hw: hw[0] * hw[1])
+        largest = max((image.shape[:2] for image in images), key=lambda hw: hw[0] * hw[1])
         shrink = min(1.0, 480 / max(largest))
         cell_hw = (max(1, round(largest[0] * shrink)), max(1, round(largest[1] * shrink)))
-    columns = min(columns, len(pictures))
-    rows = -(-len(pictures) // columns)
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
     step_y, step_x = cell_hw[0] + gap, cell_hw[1] + gap
     canvas = np.full((rows * step_y + gap, columns * step_x + gap, 3), WHITE, dtype=np.uint8)
-    for i, picture in enumerate(pictures):
+    for i, image in enumerate(images):
         top, left = gap + i // columns * step_y, gap + i % columns * step_x
-        canvas[top : top + cell_hw[0], left : left + cell_hw[1]] = Fit("letterbox")(picture, cell_hw)[0]
+        canvas[top : top + cell_hw[0], left : left + cell_hw[1]] = Preprocess("letterbox")(image, cell_hw)[0]
     return canvas
 
 
-def write_picture(path: str | Path, picture: np.ndarray) -> None:
-    """Write a picture (H, W, 3) as the file that its name's ending says, ``.jpg`` or ``.png``.
+def write_image(path: str | Path, image: np.ndarray) -> None:
+    """Write an image (H, W, 3) as the file that its name's ending says, ``.jpg`` or ``.png``.
 
     Raises:
         UserError: when the place cannot be written, or OpenCV knows no such ending.
     """
     path = Path(path)
     try:
-        data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
+        data = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
     except cv2.error as error:
         raise UserError(f"{path}: no picture format ends with {path.suffix!r}; use .jpg or .png") from error
     with writing(path, "name another place"):

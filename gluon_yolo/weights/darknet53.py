@@ -5,8 +5,8 @@ its head before it turns to the next finer one. Two things differ from our netwo
 
 - Darknet feeds pixels in 0..1, we standardise them. The first convolution takes over ``x = mean + std * z``:
   its kernel is multiplied by ``std``, and what ``mean`` adds to each output channel is taken from the running
-  mean. Where the kernel reaches beyond the picture, darknet finds black there and we find the mean colour: at
-  the border the networks differ, and to what extent deep maps do is a matter of the picture.
+  mean. Where the kernel reaches beyond the image, darknet finds black there and we find the mean colour: at
+  the border the networks differ, and to what extent deep maps do is a matter of the image.
 - Our batch norm adds 1e-5 to the variance, and :mod:`gluon_yolo.models.darknet` another number. Gamma takes
 it over,
   so that all statistics stay what they are and training goes on with the same function.

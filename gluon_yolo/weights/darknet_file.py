@@ -53,7 +53,7 @@ def get_weights(net: DarknetNetwork, header: Header | None = None) -> Weights:
 
     Args:
         net: initialised.
-        header: for the file; None takes version 0.2.5 with no pictures seen.
+        header: for the file; None takes version 0.2.5 with no images seen.
     """
     layers = {layer.index: _layer_weights(block) for layer, block in net.convolutions}
     return Weights(header or Header(), layers, whole=True)

@@ -22,7 +22,7 @@ class Header:
         major: of the format's version.
         minor: likewise; from version 0.2 on, ``seen`` takes 64 bits instead of 32.
         revision: likewise.
-        seen: pictures that training has seen.
+        seen: images that training has seen.
     """
 
     major: int = 0

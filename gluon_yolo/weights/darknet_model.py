@@ -95,7 +95,7 @@ def save(
         net: the network with its weights.
         folder: made when absent.
         name: stem of the files.
-        header: of the weights; None takes version 0.2.5 with no pictures seen.
+        header: of the weights; None takes version 0.2.5 with no images seen.
         cfg: to write, with the network's layers; None takes the network's own.
 
     Returns:

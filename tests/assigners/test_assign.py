@@ -19,7 +19,7 @@ from gluon_yolo.assigners import (
     pad_targets,
 )
 from gluon_yolo.detections import Detections
-from gluon_yolo.models.box_coder import YOLOv3Coding
+from gluon_yolo.models.box_coder import YOLOv3BoxCoder
 from gluon_yolo.spec import DetectionSpec
 
 SPEC = DetectionSpec(("cat", "dog", "bird"))  # YOLOv3's anchors and strides
@@ -76,7 +76,7 @@ PLACES = [
     ((0, 0), (0, 0), (0, 0)),
     ((32, 64), (1, 2), (0, 0)),  # on a border: the cell that begins there
     ((31.5, 63.75), (0, 1), (31.5 / 32, 31.75 / 32)),
-    ((416, 256), (12, 7), (1, 1)),  # the picture's far corner: the last cell's far corner
+    ((416, 256), (12, 7), (1, 1)),  # the image's far corner: the last cell's far corner
     ((415.9, 0), (12, 0), (31.9 / 32, 0)),
     ((500, 300), (12, 7), (1, 1)),  # a box that was not clipped still has a target within 0..1
     ((-20, -1), (0, 0), (0, 0)),
@@ -136,7 +136,7 @@ def test_equals_the_plain_loop(spec, size_hw):
         deltas = np.array([*np.log(place / (1 - place)), *row[DELTAS][2:]])
         stride = np.array([spec.strides[level]])
         anchor_wh = np.array([spec.anchors[level][anchor]])
-        decoded = YOLOv3Coding.decode_array(deltas[None], np.array([cell]), anchor_wh, stride)
+        decoded = YOLOv3BoxCoder.decode_array(deltas[None], np.array([cell]), anchor_wh, stride)
         np.testing.assert_allclose(decoded[0], box, atol=2e-3)
     last_claim = {index: number for number, index in enumerate(rows[:, INDEX])}
     assert rows[:, WEIGHT].tolist() == [float(last_claim[i] == n) for n, i in enumerate(rows[:, INDEX])]
@@ -183,7 +183,7 @@ def test_an_assigner_that_is_not_there(boxes):
         assign(Detections(np.reshape(boxes, (-1, 4)), [0] * len(boxes)), None, spec, SIZE_HW)
 
 
-# objects of each picture, padded length
+# objects of each image, padded length
 LENGTHS = [([0], 8), ([0, 0], 8), ([8, 1], 8), ([3, 9], 16), ([16], 16)]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from gluon_yolo.assigners import BOX, CLASS, DELTAS, INDEX, WEIGHT, assign
 from gluon_yolo.detections import Detections
-from gluon_yolo.models.box_coder import SquaredSigmoidCoding
+from gluon_yolo.models.box_coder import SquaredSigmoidBoxCoder
 from gluon_yolo.spec import DetectionSpec
 
 # Two anchors at stride 16, one at stride 32; the input's maps have 4x6 and 2x3 cells.
@@ -43,11 +43,11 @@ BOXES = [
     # The very middle: no neighbour is nearer than another.
     ((40, 24, 14, 14), [(0, 0, 2, 1)]),
     ((40, 25, 14, 14), [(0, 0, 2, 1), (0, 0, 2, 2)]),
-    # Corners of the picture: no neighbour beyond the map.
+    # Corners of the image: no neighbour beyond the map.
     ((1, 1, 14, 14), [(0, 0, 0, 0)]),
     ((95, 63, 14, 14), [(0, 0, 5, 3)]),
     ((95, 20, 14, 14), [(0, 0, 5, 1), (0, 0, 5, 0)]),
-    # A centre on the picture's far corner, and one outside it: the last cell.
+    # A centre on the image's far corner, and one outside it: the last cell.
     ((96, 64, 14, 14), [(0, 0, 5, 3)]),
     ((120, -30, 14, 14), [(0, 0, 5, 0)]),
     # Between two anchors of a level: both.
@@ -65,12 +65,12 @@ BOXES = [
 ]
 
 
-@pytest.mark.parametrize(("box", "claims"), BOXES, ids=str)
-def test_claims_by_hand(box, claims):
+@pytest.mark.parametrize(("box", "matches"), BOXES, ids=str)
+def test_claims_by_hand(box, matches):
     rows = assign(Detections([at(*box)], [2]), None, SPEC, SIZE_HW)
-    assert sorted(rows[:, INDEX].astype(int)) == sorted(index_of(*claim) for claim in claims)
+    assert sorted(rows[:, INDEX].astype(int)) == sorted(index_of(*claim) for claim in matches)
     assert (rows[:, WEIGHT] == 1).all() and (rows[:, CLASS] == 2).all()
-    np.testing.assert_allclose(rows[:, BOX], [at(*box)] * len(claims), rtol=1e-5)
+    np.testing.assert_allclose(rows[:, BOX], [at(*box)] * len(matches), rtol=1e-5)
 
 
 def test_each_cells_target_is_the_box():
@@ -82,7 +82,7 @@ def test_each_cells_target_is_the_box():
     for row, deltas in zip(rows, raw):
         anchor, cell = divmod(int(row[INDEX]), 24)
         where = np.array([[cell % 6, cell // 6]]), np.array([SPEC.anchors[0][anchor]]), np.array([16])
-        decoded = SquaredSigmoidCoding.decode_array(deltas[None], *where, 2)
+        decoded = SquaredSigmoidBoxCoder.decode_array(deltas[None], *where, 2)
         np.testing.assert_allclose(decoded, [box], atol=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""A demo without a network: a predictor that finds the same in every picture, and pictures to look at."""
+"""A demo without a network: a predictor that finds the same in every image, and images to look at."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.spec import DetectionSpec
-from tests.random_model import random_picture
+from tests.random_model import random_image
 
 NAMES = ("circle", "square", "star/blue")
 
@@ -35,7 +35,7 @@ def use(monkeypatch: pytest.MonkeyPatch, network=three_boxes, names=NAMES) -> No
     monkeypatch.setattr("gluon_yolo.cli.flags.model.Predictor.load", load)
 
 
-def make_pictures(folder: Path, *names: str) -> None:
+def make_images(folder: Path, *names: str) -> None:
     for seed, name in enumerate(names):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(folder / name), random_picture(192, 96, seed))
+        cv2.imwrite(str(folder / name), random_image(192, 96, seed))

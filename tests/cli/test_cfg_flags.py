@@ -15,7 +15,7 @@ from tests.cli.test_train_flags import given
 from tests.models.darknet.small import planned
 from tests.models.darknet.test_training_flags import cfg_with
 
-PICTURES = (1, 2, 7, 9, 64, 292, 5011, 16551, 117266, 1_000_000, 10_000_000)
+IMAGES = (1, 2, 7, 9, 64, 292, 5011, 16551, 117266, 1_000_000, 10_000_000)
 
 
 def pasted(flags: dict) -> dict:
@@ -59,11 +59,11 @@ def drawn_net(rng: random.Random) -> tuple[str, dict]:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_any_cfg_on_any_number_of_pictures(seed):
+def test_any_cfg_on_any_number_of_images(seed):
     rng = random.Random(seed)
     lines, said = drawn_net(rng)
-    pictures = rng.choice(PICTURES)
-    flags, _ = run_flags(cfg_with(lines, f"jitter={rng.uniform(0.01, 0.5)!r}"), pictures, {})
+    images = rng.choice(IMAGES)
+    flags, _ = run_flags(cfg_with(lines, f"jitter={rng.uniform(0.01, 0.5)!r}"), images, {})
     assert pasted(flags) == flags
     settings = settings_for(flags)
     assert (settings.lr, settings.momentum, settings.wd) == (
@@ -71,8 +71,8 @@ def test_any_cfg_on_any_number_of_pictures(seed):
         said["momentum"],
         said["decay"],
     )
-    exact = said["max_batches"] * said["batch"] / pictures
-    assert settings.epochs == max(1, -(-int(said["max_batches"] * said["batch"]) // pictures))
+    exact = said["max_batches"] * said["batch"] / images
+    assert settings.epochs == max(1, -(-int(said["max_batches"] * said["batch"]) // images))
     assert exact <= settings.epochs < exact + 1
     share = settings.epochs / said["max_batches"]
     assert settings.warmup_epochs == pytest.approx(said["burn_in"] * share, rel=0.005, abs=0.0005)
@@ -90,16 +90,16 @@ def test_any_cfg_on_any_number_of_pictures(seed):
 
 
 @pytest.mark.parametrize(
-    ("lines", "pictures", "decided", "expected"),
+    ("lines", "images", "decided", "expected"),
     [
-        # 9 pictures, 12.8 M pictures' worth of batches: %g would write 1.13778e+07
+        # 9 images, 12.8 M images' worth of batches: %g would write 1.13778e+07
         (
             "batch=64 max_batches=2000000 policy=steps steps=1600000,1800000 scales=.1,.1",
             9,
             {},
             {"epochs": 14222223, "lr_decay_epoch": "11377778,12800001", "lr_decay": 0.1},
         ),
-        # without max_batches: parts of an epoch of ten million pictures
+        # without max_batches: parts of an epoch of ten million images
         (
             "batch=10 burn_in=10 policy=steps steps=500,12500 scales=1e-05,0.123456789",
             10_000_000,
@@ -113,8 +113,8 @@ def test_any_cfg_on_any_number_of_pictures(seed):
         ("batch=64 max_batches=6000 learning_rate=1e-05", 100, {"num_samples": 500}, {"epochs": 3840}),
     ],
 )
-def test_numbers(lines, pictures, decided, expected):
-    flags, _ = run_flags(cfg_with(lines), pictures, decided)
+def test_numbers(lines, images, decided, expected):
+    flags, _ = run_flags(cfg_with(lines), images, decided)
     assert {name: flags[name] for name in expected} == expected
     assert pasted(flags) == flags
     settings_for(flags)

@@ -39,7 +39,7 @@ def test_training_commands(weights):
         settings_of(fresh_flags(given_flags(parsed(command, train))), "yolo3_darknet53_coco", 3)
         for command in commands
     )
-    steps = 2587  # of 82,783 pictures, 32 at a time
+    steps = 2587  # of 82,783 images, 32 at a time
     schedule = published.schedule(steps)
     assert (schedule.mode, schedule.total_epochs, schedule.cosine_epochs) == ("cosine", 320, 320)
     assert schedule.warmup_steps == 4 * steps

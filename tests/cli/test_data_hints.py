@@ -25,9 +25,9 @@ def parsed(*words: str) -> argparse.Namespace:
 
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten drawn pictures in each format, in a folder whose name has a blank, for training alone."""
+    """Ten drawn images in each format, in a folder whose name has a blank, for training alone."""
     root = tmp_path_factory.mktemp("my homes")
-    data = open_source(generate(root / "shapes", pictures=10, size_hw=(64, 96))).open("trainval")
+    data = open_source(generate(root / "shapes", images=10, size_hw=(64, 96))).open("trainval")
     for format in ("voc", "coco", "yolo", "keras"):
         writer = WRITERS[format](root / format, data.class_names)
         writer.write("train", data)

@@ -1,4 +1,4 @@
-"""demo: pictures, folders, patterns and videos in; drawings, lines and JSON out; sources never touched."""
+"""demo: images, folders, patterns and videos in; drawings, lines and JSON out; sources never touched."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import pytest
 from gluon_yolo.cli import demo as command
 from gluon_yolo.cli import main
 from gluon_yolo.cli.calling import this_python
-from gluon_yolo.data.images.read import read_picture
+from gluon_yolo.data.images.read import read_image
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.spec import DetectionSpec
-from tests.data.picture_content import exif, webp
-from tests.random_model import random_picture
+from tests.data.image_content import exif, webp
+from tests.random_model import random_image
 
 SPEC = DetectionSpec(("circle", "square"))
 LINE = (
@@ -41,11 +41,11 @@ def fake_model(monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder ``in`` with two pictures, from the folder that holds it."""
+    """A folder ``in`` with two images, from the folder that holds it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in").mkdir()
     for name, seed in (("a.png", 1), ("b.jpg", 2)):
-        cv2.imwrite(f"in/{name}", random_picture(192, 96, seed))
+        cv2.imwrite(f"in/{name}", random_image(192, 96, seed))
     return tmp_path
 
 
@@ -53,7 +53,7 @@ def write_video(path, frames=7, fps=10):
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, (128, 96))
     assert writer.isOpened()
     for seed in range(frames):
-        writer.write(random_picture(96, 128, seed))
+        writer.write(random_image(96, 128, seed))
     writer.release()
 
 
@@ -81,10 +81,10 @@ def test_folder_to_drawings_lines_and_json(folder, capsys):
     for line, name in zip(lines, ("a.png", "b.jpg")):
         match = re.fullmatch(LINE, line)
         assert match and match.groups() == (f"in/{name}", "2", "square 1, circle 1", f"demo_out/{name}")
-        drawn, picture = read_picture(f"demo_out/{name}"), read_picture(f"in/{name}")
-        assert drawn.shape == picture.shape and (drawn != picture).any()
+        drawn, image = read_image(f"demo_out/{name}"), read_image(f"in/{name}")
+        assert drawn.shape == image.shape and (drawn != image).any()
     assert lines[2:] == ["2 done, 4 objects; results are in demo_out and found.json"]
-    # The network sees 96x96, the pictures are twice as high.
+    # The network sees 96x96, the images are twice as high.
     assert json.loads((folder / "found.json").read_text())[:2] == [
         {"image": "in/a.png", "class": "square", "score": 0.9, "box": [16, 48, 48, 144]},
         {"image": "in/a.png", "class": "circle", "score": 0.4, "box": [64, 0, 96, 192]},
@@ -116,22 +116,22 @@ def test_sources_are_never_overwritten(folder):
 def test_sources_of_one_name_get_a_result_each(folder):
     """In both spellings of a name that some file systems take for one."""
     (folder / "more").mkdir()
-    cv2.imwrite("more/A.png", random_picture(96, 96, 5))
-    cv2.imwrite("more/a.jpg", random_picture(96, 96, 6))
+    cv2.imwrite("more/A.png", random_image(96, 96, 5))
+    cv2.imwrite("more/a.jpg", random_image(96, 96, 6))
     assert main(["demo", "in/a.png", "more"]) == 0
     assert results(folder) == ["A_2.png", "a.jpg", "a.png"]
 
 
-def test_pictures_of_any_kind(folder, capsys):
+def test_images_of_any_kind(folder, capsys):
     """Grey, with opacity, of 16 bits, of one pixel, large: each gets a drawing of its own size."""
-    picture = random_picture(192, 96, 1)
+    image = random_image(192, 96, 1)
     kinds = {
-        "grey.png": picture[:, :, 0],
-        "opacity.png": np.dstack([picture, picture[:, :, 0]]),
-        "16bit.png": picture.astype(np.uint16) * 257,
-        "16bit.tiff": picture.astype(np.uint16) * 257,
-        "one.png": picture[:1, :1],
-        "wide.jpg": random_picture(16, 3000, 2),
+        "grey.png": image[:, :, 0],
+        "opacity.png": np.dstack([image, image[:, :, 0]]),
+        "16bit.png": image.astype(np.uint16) * 257,
+        "16bit.tiff": image.astype(np.uint16) * 257,
+        "one.png": image[:1, :1],
+        "wide.jpg": random_image(16, 3000, 2),
     }
     (folder / "kinds").mkdir()
     for name, pixels in kinds.items():
@@ -144,20 +144,20 @@ def test_pictures_of_any_kind(folder, capsys):
     found = json.loads((folder / "found.json").read_text())
     for name, pixels in kinds.items():
         height, width = pixels.shape[:2]
-        assert read_picture(f"demo_out/{name}").shape == (height, width, 3)
+        assert read_image(f"demo_out/{name}").shape == (height, width, 3)
         box = next(record["box"] for record in found if record["image"] == f"kinds/{name}")
         assert box == pytest.approx([width / 6, height / 4, width / 2, height * 3 / 4], abs=0.01)
 
 
-def test_a_folder_of_pictures_with_any_ending(folder, capsys):
-    """All that are read are; what is left out for its name is counted, and what is no picture is named."""
+def test_a_folder_of_images_with_any_ending(folder, capsys):
+    """All that are read are; what is left out for its name is counted, and what is no image is named."""
     jpeg = (folder / "in" / "b.jpg").read_bytes()
     (folder / "in" / "a.png").unlink()
     for name in ("c.JFIF", "d.jpe", "e.mpo", "f.Tif", "g.gif", "h.gif", "i.HEIC", "noending", "labels.txt"):
         (folder / "in" / name).write_bytes(jpeg)
     (folder / "in" / "j.jpg").write_bytes(b"GIF89a")
     (folder / "in" / "k.jpg").write_bytes(b"<html><body>Log in")
-    cv2.imwrite("in/l.pgm", random_picture(192, 96, 1)[:, :, 0])
+    cv2.imwrite("in/l.pgm", random_image(192, 96, 1)[:, :, 0])
     assert main(["demo", "in"]) == 1
     said = capsys.readouterr()
     assert said.err.splitlines() == [
@@ -178,12 +178,12 @@ def test_a_pattern_takes_endings_in_any_letter_case(folder):
     assert results(folder) == ["a.png", "b.JPG"]
 
 
-def test_a_picture_turned_by_exif(folder, capsys):
-    """Its boxes and its drawing are of the upright picture."""
-    (folder / "in" / "turned.webp").write_bytes(webp(random_picture(96, 192, 1), exif(6)))
+def test_an_image_turned_by_exif(folder, capsys):
+    """Its boxes and its drawing are of the upright image."""
+    (folder / "in" / "turned.webp").write_bytes(webp(random_image(96, 192, 1), exif(6)))
     assert main(["demo", "in/turned.webp", "--json", "found.json"]) == 0
     assert json.loads((folder / "found.json").read_text())[0]["box"] == [16, 48, 48, 144]
-    assert read_picture("demo_out/turned.webp").shape == (192, 96, 3)
+    assert read_image("demo_out/turned.webp").shape == (192, 96, 3)
 
 
 def test_the_runtime_is_named(folder, monkeypatch, capsys):
@@ -215,7 +215,7 @@ def test_a_hint_is_written_as_the_program_is_called(folder, monkeypatch, capsys)
     def refused(path):
         raise UserError(f"{path}: see `gluon-yolo data check DATA`")
 
-    monkeypatch.setattr(command, "read_picture", refused)
+    monkeypatch.setattr(command, "read_image", refused)
     monkeypatch.setattr(sys, "argv", [str(Path(command.__file__).parents[1] / "__main__.py")])
     assert main(["demo", "in/a.png"]) == 1
     said = capsys.readouterr().err

@@ -10,10 +10,10 @@ import pytest
 
 from gluon_yolo.cli import main
 from gluon_yolo.cli.demo_outputs import class_folders, crop
-from gluon_yolo.data.images.read import read_picture
+from gluon_yolo.data.images.read import read_image
 from gluon_yolo.inference.detections_text import read_predictions
 from gluon_yolo.inference.inputs import ResultNames
-from tests.cli.fake_demo import make_pictures, use
+from tests.cli.fake_demo import make_images, use
 from tests.cli.test_demo import contents, results, write_video
 
 
@@ -37,7 +37,7 @@ def refused(*words: object) -> bool:
 
 
 def test_classes_only(folder, capsys):
-    make_pictures(folder, "in/a.png")
+    make_images(folder, "in/a.png")
     assert demo("in", "--json", "found.json", "--classes-only", "circle, star/blue") == 0
     records = json.loads((folder / "found.json").read_text())
     assert [one["class"] for one in records] == ["star/blue", "circle"]
@@ -49,7 +49,7 @@ def test_classes_only(folder, capsys):
 
 
 def test_suppression_between_classes(folder, capsys):
-    make_pictures(folder, "in/a.png")
+    make_images(folder, "in/a.png")
     for nms, count in (("class", 3), ("agnostic", 2)):
         assert demo("in", "--nms", nms) == 0
         assert f"in/a.png: {count} objects (square 1, " in capsys.readouterr().out
@@ -69,7 +69,7 @@ def test_as_many_as_are_asked_for(folder, capsys, monkeypatch):
         return np.tile(boxes.astype(np.float32), tile), np.tile(scores.astype(np.float32), tile)
 
     use(monkeypatch, crowd)
-    make_pictures(folder, "in/a.png")
+    make_images(folder, "in/a.png")
     more = "the most that --max-detections 100 allows; there were more"
     assert demo("in") == 0
     assert f"in/a.png: 100 objects, {more}\n" in capsys.readouterr().out
@@ -83,23 +83,23 @@ def test_as_many_as_are_asked_for(folder, capsys, monkeypatch):
 
 
 def test_crops(folder):
-    """A folder for each class, whole pixels within the picture, of the picture and not of the drawing."""
-    make_pictures(folder, "in/a.png")
+    """A folder for each class, whole pixels within the image, of the image and not of the drawing."""
+    make_images(folder, "in/a.png")
     before = contents(folder / "in")
     assert demo("in", "--save-crops") == 0
     place = folder / "demo_out" / "crops"
     crops = {path.relative_to(place).as_posix() for path in place.glob("*/*")}
     assert crops == {"square/a_0.png", "star_blue/a_1.png", "circle/a_2.png"}
-    picture = read_picture("in/a.png")
-    # The network sees 96x96, the picture is twice as high; the circle goes beyond it.
-    assert (read_picture("demo_out/crops/square/a_0.png") == picture[48:144, 16:48]).all()
-    assert (read_picture("demo_out/crops/circle/a_2.png") == picture[0:192, 64:96]).all()
+    image = read_image("in/a.png")
+    # The network sees 96x96, the image is twice as high; the circle goes beyond it.
+    assert (read_image("demo_out/crops/square/a_0.png") == image[48:144, 16:48]).all()
+    assert (read_image("demo_out/crops/circle/a_2.png") == image[0:192, 64:96]).all()
     assert contents(folder / "in") == before
 
 
-def test_crops_of_pictures_of_one_name_and_of_frames(folder):
-    """None takes another's name: a.png and a.jpg, and a video's frames beside a picture called like one."""
-    make_pictures(folder, "in/a.png", "in/a.jpg", "in/clip_000001.png")
+def test_crops_of_images_of_one_name_and_of_frames(folder):
+    """None takes another's name: a.png and a.jpg, and a video's frames beside an image called like one."""
+    make_images(folder, "in/a.png", "in/a.jpg", "in/clip_000001.png")
     write_video("in/clip.avi", frames=2)
     assert demo("in", "--save-crops", "--save-txt", "--classes-only", "square") == 0
     crops = sorted(path.name for path in (folder / "demo_out" / "crops" / "square").iterdir())
@@ -113,7 +113,7 @@ def test_crops_of_pictures_of_one_name_and_of_frames(folder):
 
 
 def test_a_crop_that_is_a_source_stays(folder):
-    make_pictures(folder, "in/a.png", "demo_out/crops/square/a_0.png")
+    make_images(folder, "in/a.png", "demo_out/crops/square/a_0.png")
     before = (folder / "demo_out/crops/square/a_0.png").read_bytes()
     assert demo("in", "demo_out/crops/square", "--save-crops", "--classes-only", "square") == 0
     assert (folder / "demo_out/crops/square/a_0.png").read_bytes() == before
@@ -131,8 +131,8 @@ def test_a_crop_that_is_a_source_stays(folder):
     ],
 )
 def test_what_a_crop_holds(box, expected):
-    picture = np.arange(600, dtype=np.uint16).astype(np.uint8).reshape(10, 20, 3)
-    assert (crop(picture, np.array(box, dtype=np.float32)) == picture[expected]).all()
+    image = np.arange(600, dtype=np.uint16).astype(np.uint8).reshape(10, 20, 3)
+    assert (crop(image, np.array(box, dtype=np.float32)) == image[expected]).all()
 
 
 def test_class_folders():
@@ -143,7 +143,7 @@ def test_class_folders():
 
 
 def test_predictions(folder):
-    make_pictures(folder, "in/a.png", "in/b.png")
+    make_images(folder, "in/a.png", "in/b.png")
     assert demo("in", "--save-txt") == 0
     lines = (folder / "demo_out" / "labels" / "a.txt").read_text().splitlines()
     assert lines[0] == "1 0.33333333 0.50000000 0.33333333 0.50000000 0.900000" and len(lines) == 3
@@ -164,7 +164,7 @@ def test_predictions(folder):
     ],
 )
 def test_places_are_looked_at_before_the_model_is_loaded(folder, capsys, monkeypatch, words, said):
-    make_pictures(folder, "in/a.png")
+    make_images(folder, "in/a.png")
     (folder / "demo_out").mkdir()
     (folder / "demo_out" / "crops").write_text("")
     (folder / "demo_out" / "labels").write_text("")
@@ -174,10 +174,10 @@ def test_places_are_looked_at_before_the_model_is_loaded(folder, capsys, monkeyp
 
 
 def test_names_as_long_as_file_systems_take(folder, capsys, monkeypatch):
-    """Letters of three bytes, in the class and in the picture's name."""
+    """Letters of three bytes, in the class and in the image's name."""
     use(monkeypatch, names=("正方形" * 40, "square", "star"))
     stem = "像" * 83  # 249 bytes
-    make_pictures(folder, "in/a.png")
+    make_images(folder, "in/a.png")
     (folder / "in" / "a.png").rename(folder / "in" / f"{stem}.png")
     assert demo("in", "--save-crops", "--save-txt") == 0
     crops = {path.relative_to(folder / "demo_out/crops") for path in folder.glob("demo_out/crops/*/*")}
@@ -187,8 +187,8 @@ def test_names_as_long_as_file_systems_take(folder, capsys, monkeypatch):
 
 
 def test_what_is_written_and_what_is_not(folder, capsys, monkeypatch):
-    """Where a drawing is there, and its crops fail; beside a picture that cannot be read."""
-    make_pictures(folder, "in/a.png")
+    """Where a drawing is there, and its crops fail; beside an image that cannot be read."""
+    make_images(folder, "in/a.png")
     (folder / "in" / "b.png").write_bytes(b"no picture")
     place = ResultNames.place
 
@@ -204,7 +204,7 @@ def test_what_is_written_and_what_is_not(folder, capsys, monkeypatch):
 
 
 def test_how_it_is_drawn(folder, monkeypatch):
-    make_pictures(folder, "in/a.png")
+    make_images(folder, "in/a.png")
     written: list[str] = []
     monkeypatch.setattr(cv2, "putText", lambda canvas, text, *rest: written.append(text))
     for words, expected in (
@@ -215,10 +215,10 @@ def test_how_it_is_drawn(folder, monkeypatch):
         written.clear()
         assert demo("in", *words) == 0
         assert [text.split()[-1] for text in written] == expected
-    picture = read_picture("in/a.png")
+    image = read_image("in/a.png")
     changed = {}
     for width in (1, 9):
         assert demo("in", "--hide-labels", "--line-width", width) == 0
-        changed[width] = (read_picture("demo_out/a.png") != picture).any(axis=2).sum()
+        changed[width] = (read_image("demo_out/a.png") != image).any(axis=2).sum()
     assert changed[9] > 5 * changed[1]
     assert demo("in", "--line-width", 0) == 2

@@ -12,7 +12,7 @@ import pytest
 
 from gluon_yolo.cli import main
 from gluon_yolo.cli.demo_results import Found
-from gluon_yolo.data.images.read import read_picture
+from gluon_yolo.data.images.read import read_image
 from gluon_yolo.inference import streams
 from gluon_yolo.inference.inputs import ResultNames
 from gluon_yolo.inference.predictor import Predictor
@@ -74,14 +74,14 @@ def test_frames_and_a_password_that_nobody_sees(tmp_path, capfd):
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "snapshot"])
-def test_a_picture(tmp_path, capsys, name):
+def test_an_image(tmp_path, capsys, name):
     (tmp_path / name).write_bytes(jpeg(5))
     with running(files(tmp_path, password="secret")) as port:
         assert demo(f"http://me:secret@127.0.0.1:{port}/{name}") == 0
     said = capsys.readouterr().out
     assert re.match(rf"http://me:\*\*\*@127.0.0.1:{port}/{name}: 3 objects \(", said)
     (result,) = results(tmp_path)
-    assert result.endswith(".jpg") and read_picture(tmp_path / "demo_out" / result).shape == (96, 128, 3)
+    assert result.endswith(".jpg") and read_image(tmp_path / "demo_out" / result).shape == (96, 128, 3)
 
 
 @pytest.mark.parametrize("ranges", [False, True])
@@ -98,7 +98,7 @@ def test_a_video(tmp_path, capsys, ranges):
 
 
 def test_streams_that_are_not_there(tmp_path, capsys):
-    """Each is said, and the picture between them is looked at."""
+    """Each is said, and the image between them is looked at."""
     (tmp_path / "a.jpg").write_bytes(jpeg(5))
     port = free_port()
     bad = [f"rtsp://127.0.0.1:{port}/live", f"http://127.0.0.1:{port}/live", "ftp://127.0.0.1/live"]
@@ -116,8 +116,8 @@ def test_an_endless_stream_is_not_kept_in_memory(tmp_path, monkeypatch, words):
     written = (folder := tmp_path / "demo_out") / "crops"
     seen, alive, named = [], [], []
 
-    def call(self, picture):
-        found = Predictor.__call__(self, picture)
+    def call(self, image):
+        found = Predictor.__call__(self, image)
         seen.append((weakref.ref(found.class_ids), weakref.ref(found.boxes)))
         alive.append(sum(any(each() is not None for each in refs) for refs in seen))
         return found

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from gluon_yolo.cli.demo_written import NOTES, Written
-from tests.cli.fake_demo import make_pictures
+from tests.cli.fake_demo import make_images
 from tests.cli.test_demo import contents, results, write_video
 from tests.cli.test_demo_outputs import demo
 from tests.cli.test_demo_outputs import folder as folder  # a fixture
@@ -30,7 +30,7 @@ TRUTH = "0 0.5 0.5 0.1 0.1\n"
 @pytest.mark.parametrize("source", ["train.avi", "in/a.png"])
 def test_labels_that_no_demo_wrote(folder, capsys, monkeypatch, mine, source):
     """A data set keeps them in folders of its own: an error, before the model is loaded."""
-    make_pictures(folder, "in/a.png")
+    make_images(folder, "in/a.png")
     write_video("train.avi", frames=2)
     for name in mine:
         (folder / "D" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def test_labels_that_no_demo_wrote(folder, capsys, monkeypatch, mine, source):
 
 
 def test_a_link_into_a_data_set(folder):
-    make_pictures(folder, "in/a.png")
+    make_images(folder, "in/a.png")
     (folder / "truth").mkdir()
     (folder / "truth" / "a.txt").write_text(TRUTH)
     (folder / "demo_out" / "labels").mkdir(parents=True)
@@ -54,7 +54,7 @@ def test_a_link_into_a_data_set(folder):
 
 
 def test_ones_own_are_written_again_until_somebody_mends_them(folder, capsys):
-    make_pictures(folder, "in/a.png", "in/b.png")
+    make_images(folder, "in/a.png", "in/b.png")
     write_video("in/clip.avi", frames=2)
     for _ in range(3):
         assert demo("in", "--save-txt", "--save-crops") == 0
@@ -68,10 +68,10 @@ def test_ones_own_are_written_again_until_somebody_mends_them(folder, capsys):
     assert label.read_text() == TRUTH
 
 
-def test_drawings_and_crops_keep_off_a_users_pictures(folder):
+def test_drawings_and_crops_keep_off_a_users_images(folder):
     """None of these is a source."""
     mine = ["demo_out/a.png", "demo_out/clip.mp4", "demo_out/crops/square/a_2_0.png"]
-    make_pictures(folder, "in/a.png", mine[0], mine[2])
+    make_images(folder, "in/a.png", mine[0], mine[2])
     (folder / mine[1]).write_bytes(b"a film of mine")
     write_video("in/clip.avi", frames=2)
     before = {name: (folder / name).read_bytes() for name in mine}
@@ -84,7 +84,7 @@ def test_drawings_and_crops_keep_off_a_users_pictures(folder):
 
 
 def test_a_kill_while_it_writes_leaves_what_the_next_run_takes_for_its_own(folder, monkeypatch):
-    make_pictures(folder, "in/a.png", "in/b.png")
+    make_images(folder, "in/a.png", "in/b.png")
 
     class Killed(BaseException):
         pass

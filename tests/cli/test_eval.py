@@ -13,10 +13,10 @@ import pytest
 
 from gluon_yolo.cli import eval as command
 from gluon_yolo.cli import main
-from gluon_yolo.data.images.read import read_picture
+from gluon_yolo.data.images.read import read_image
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.spec import DetectionSpec
-from gluon_yolo.visualize.grid import write_picture
+from gluon_yolo.visualize.grid import write_image
 
 pytest.importorskip("pycocotools")
 
@@ -28,8 +28,8 @@ SQUARES = {"a": (10, 20, 50, 60), "b": (40, 8, 110, 78), "c": (5, 5, 95, 95)}
 def bright_squares(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The bounds of the bright pixels as a square, and a star that no data set has."""
     boxes, scores = np.zeros((len(pixels), 2, 4), np.float32), np.zeros((len(pixels), 2, 3), np.float32)
-    for i, picture in enumerate(pixels):
-        rows, columns = np.nonzero(picture[:, :, 0] > 150)
+    for i, image in enumerate(pixels):
+        rows, columns = np.nonzero(image[:, :, 0] > 150)
         boxes[i] = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         scores[i, 0, 1], scores[i, 1, 2] = 0.9, 0.95
     return boxes, scores
@@ -37,15 +37,15 @@ def bright_squares(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three pictures with a bright square each, in VOC's layout and COCO's; the predictor sees them."""
+    """Three images with a bright square each, in VOC's layout and COCO's; the predictor sees them."""
     for name in ("Annotations", "JPEGImages", "ImageSets/Main"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "ImageSets" / "Main" / "val.txt").write_text("".join(f"{stem}\n" for stem in SQUARES))
     content: dict = {"images": [], "annotations": [], "categories": [{"id": 3, "name": "square"}]}
     for number, (stem, (x1, y1, x2, y2)) in enumerate(SQUARES.items(), 1):
-        picture = np.full((100, 120, 3), 40, dtype=np.uint8)
-        picture[y1:y2, x1:x2] = 250
-        write_picture(tmp_path / "JPEGImages" / f"{stem}.png", picture)
+        image = np.full((100, 120, 3), 40, dtype=np.uint8)
+        image[y1:y2, x1:x2] = 250
+        write_image(tmp_path / "JPEGImages" / f"{stem}.png", image)
         (tmp_path / "Annotations" / f"{stem}.xml").write_text(
             f"<annotation><filename>{stem}.png</filename><size><width>120</width><height>100</height></size>"
             f"<object><name>square</name><bndbox><xmin>{x1 + 1}</xmin><ymin>{y1 + 1}</ymin><xmax>{x2}</xmax>"
@@ -63,27 +63,27 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def grey(picture: np.ndarray) -> np.ndarray:
-    return picture[:, :, 0]
+def grey(image: np.ndarray) -> np.ndarray:
+    return image[:, :, 0]
 
 
-def see_through(picture: np.ndarray) -> np.ndarray:
-    return np.dstack([picture, picture[:, :, :1]])
+def see_through(image: np.ndarray) -> np.ndarray:
+    return np.dstack([image, image[:, :, :1]])
 
 
-def wide(picture: np.ndarray) -> np.ndarray:
-    return picture.astype(np.uint16) * 257
+def wide(image: np.ndarray) -> np.ndarray:
+    return image.astype(np.uint16) * 257
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("kind", [grey, see_through, wide])
-def test_pictures_of_any_kind_have_the_same_scores(data: Path, kind: Any, suffix: str) -> None:
+def test_images_of_any_kind_have_the_same_scores(data: Path, kind: Any, suffix: str) -> None:
     words = ["--model", "m", "--data-root", str(data), "--json"]
     assert main(["eval", *words, str(data / "plain.json")]) == 0
     for path in list((data / "JPEGImages").iterdir()):
-        picture = kind(read_picture(path))
+        image = kind(read_image(path))
         path.unlink()
-        assert cv2.imwrite(str(path.with_suffix(suffix)), picture)
+        assert cv2.imwrite(str(path.with_suffix(suffix)), image)
     assert main(["eval", *words, str(data / "kind.json")]) == 0
     plain, other = (json.loads((data / f"{name}.json").read_text()) for name in ("plain", "kind"))
     assert plain["AP"] == other["AP"] > 0.7 and plain["VOC_mAP50"] == other["VOC_mAP50"] == 1
@@ -109,14 +109,14 @@ def test_without_pycocotools(
     assert "COCO's numbers are left out, since they need pycocotools" in caplog.text
 
 
-def test_a_batch_is_held_against_memory_as_far_as_there_are_pictures(data: Path, monkeypatch: Any) -> None:
+def test_a_batch_is_held_against_memory_as_far_as_there_are_images(data: Path, monkeypatch: Any) -> None:
     asked = []
     monkeypatch.setattr(command, "check_batch", lambda run, size_hw, batch, beside: asked.append(batch))
     words = ["eval", "--model", "m", "--data-root", str(data)]
     for batch in ("1000000", "1"):
         assert main([*words, "--batch-size", batch]) == 0
-    pictures = len((data / "ImageSets" / "Main" / "val.txt").read_text().split())
-    assert asked == [pictures, 1] and pictures > 1
+    images = len((data / "ImageSets" / "Main" / "val.txt").read_text().split())
+    assert asked == [images, 1] and images > 1
 
 
 def test_scores_voc(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,9 +133,9 @@ def test_scores_voc(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert numbers["per_class"]["square"]["truths"] == 3
     assert "\nVOC07 mAP50 1.0000  VOC mAP50 1.0000  COCO AP 0." in printed
     assert "square" in printed and "AR100" in printed
-    pictures = sorted((out / "pictures").iterdir())
-    assert [picture.name for picture in pictures] == ["00000_a.jpg", "00001_b.jpg", "00002_c.jpg"]
-    assert read_picture(pictures[0]).shape == (108, 252, 3)
+    images = sorted((out / "pictures").iterdir())
+    assert [image.name for image in images] == ["00000_a.jpg", "00001_b.jpg", "00002_c.jpg"]
+    assert read_image(images[0]).shape == (108, 252, 3)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_precision_recall_and_f1(
 
 
 def test_what_a_limit_cut_off_is_said(data: Path, monkeypatch: Any, capsys: Any) -> None:
-    """Once, with the number of pictures; what was asked for is in the JSON."""
+    """Once, with the number of images; what was asked for is in the JSON."""
     for most, said in (
         (1, "in 3 pictures --max-detections 1 cut off detections, which score 0.900 at most\n"),
         (9, ""),

@@ -12,7 +12,7 @@ import pytest
 from gluon_yolo.cli import eval as command
 from gluon_yolo.cli import main
 from gluon_yolo.cli.flags.train import DEFAULTS
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.predictor import Predictor
 from tests.cli.test_eval import SPEC, bright_squares
 from tests.cli.test_eval import data as data  # noqa: PLC0414 - the fixture
@@ -22,11 +22,11 @@ pytest.importorskip("pycocotools")
 
 @pytest.fixture
 def run(tmp_path_factory, data, monkeypatch) -> Path:
-    """A run that was validated on the pictures of the list ``val``."""
+    """A run that was validated on the images of the list ``val``."""
     folder = tmp_path_factory.mktemp("runs") / "mine"
     (folder / "weights").mkdir(parents=True)
     (folder / "weights" / "best.params").write_bytes(b"")
-    ModelFile("run", "toy", SPEC, (96, 128)).write(folder / "model.json")
+    ModelRecord("run", "toy", SPEC, (96, 128)).write(folder / "model.json")
     keep(folder, data=str(data), val_split="val")
     seeing = Predictor(bright_squares, SPEC, (96, 128), score_threshold=0.01)
     monkeypatch.setattr(command, "open_predictor", lambda args: seeing)

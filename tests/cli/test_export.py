@@ -12,13 +12,13 @@ import pytest
 from gluon_yolo import Predictor
 from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.cli import main
-from gluon_yolo.inference.model_record import ModelFile, find_model_file
+from gluon_yolo.inference.model_record import ModelRecord, find_model_record
 from gluon_yolo.models.build import find_architecture
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.weights.darknet_header import Header
 from gluon_yolo.weights.darknet_model import load, save
 from tests.models.darknet import small
-from tests.random_model import CLASSES, random_detector, random_picture
+from tests.random_model import CLASSES, random_detector, random_image
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def run(tmp_path_factory):
     net = random_detector()
     (folder / "weights").mkdir()
     net.save_parameters(str(folder / "weights" / "best.params"))
-    ModelFile(net.zoo_name, net.zoo_name, net.spec, (96, 128)).write(folder / "model.json")
+    ModelRecord(net.zoo_name, net.zoo_name, net.spec, (96, 128)).write(folder / "model.json")
     (folder / "classes.txt").write_text("\n".join(CLASSES))
     return folder
 
@@ -44,8 +44,8 @@ def test_run_to_export_to_demo(run, tmp_path, capsys):
     assert said[2].startswith("        largest difference from the network on 3 pictures: boxes 0 pixels")
     assert f"gluon-yolo demo --model {tmp_path / 'out'} PICTURES" in said[-1]
 
-    picture = random_picture(200, 300)
-    cv2.imwrite(str(tmp_path / "a.png"), picture[:, :, ::-1])
+    image = random_image(200, 300)
+    cv2.imwrite(str(tmp_path / "a.png"), image[:, :, ::-1])
     words = [
         "--model",
         str(tmp_path / "out"),
@@ -55,7 +55,7 @@ def test_run_to_export_to_demo(run, tmp_path, capsys):
         str(tmp_path / "a.json"),
     ]
     assert main(["demo", str(tmp_path / "a.png"), *words, "--score-threshold", "0.2"]) == 0
-    expected = Predictor.load(run, score_threshold=0.2)(picture)
+    expected = Predictor.load(run, score_threshold=0.2)(image)
     records = json.loads((tmp_path / "a.json").read_text())
     assert len(records) == len(expected) > 20
     assert np.abs(np.array([record["box"] for record in records]) - expected.boxes).max() < 0.02
@@ -67,15 +67,15 @@ def test_network_with_weights(run, tmp_path, cut, outputs):
     words = ["--network", "mobilenet0_25", "--weights", str(run / "weights" / "best.params")]
     words += ["--classes", str(run / "classes.txt"), "--size", "64x96", "--cut", cut, "--out", str(tmp_path)]
     assert main(["export", *words]) == 0
-    record = ModelFile.read(tmp_path / "yolo3_mobilenet0.25_custom.json")
-    graph = record.graphs["symbol"]
+    record = ModelRecord.read(tmp_path / "yolo3_mobilenet0.25_custom.json")
+    graph = record.formats["symbol"]
     assert record.size_hw == (64, 96) and graph.cut == cut and len(graph.outputs) == outputs
 
 
 def test_thresholds_are_written(run, tmp_path):
     words = ["--nms-threshold", "0.6", "--score-threshold", "0.2", "--max-detections", "7"]
     assert main(["export", str(run), "--out", str(tmp_path), *words]) == 0
-    nms = ModelFile.read(tmp_path / "yolo3_mobilenet0.25_custom.json").graphs["symbol"].nms
+    nms = ModelRecord.read(tmp_path / "yolo3_mobilenet0.25_custom.json").formats["symbol"].nms
     assert nms == {"nms_threshold": 0.6, "score_threshold": 0.2, "max_candidates": 400, "max_detections": 7}
 
 
@@ -87,8 +87,8 @@ def test_more_detections_have_more_candidates(run, tmp_path, kind):
     assert main([*words, "--max-detections", "250", "--out", str(tmp_path / "a")]) == 0
     assert main(["export", str(tmp_path / "a"), "--format", kind, "--out", str(tmp_path / "b")]) == 0
     for folder in ("a", "b"):
-        record = ModelFile.read(tmp_path / folder / "yolo3_mobilenet0.25_custom.json")
-        nms = record.graphs[kind].nms
+        record = ModelRecord.read(tmp_path / folder / "yolo3_mobilenet0.25_custom.json")
+        nms = record.formats[kind].nms
         assert (nms["max_candidates"], nms["max_detections"], record.max_detections) == (2000, 250, 250)
 
 
@@ -149,9 +149,9 @@ def test_a_symbol_for_inference(run, tmp_path, capsys, words):
         for path in (before, after)
     ]
     assert counts[0] > 30 and counts[1] == 0
-    picture = random_picture(90, 140, seed=2)
-    expected = Predictor.load(run, score_threshold=0.4)(picture)
-    found = Predictor.load(tmp_path / "out", "mxnet", score_threshold=0.4)(picture)
+    image = random_image(90, 140, seed=2)
+    expected = Predictor.load(run, score_threshold=0.4)(image)
+    found = Predictor.load(tmp_path / "out", "mxnet", score_threshold=0.4)(image)
     assert iou_matrix(expected.boxes, found.boxes).max(axis=1)[:2].min() > (
         0.5 if words[0] == "--precision" else 0.99
     )
@@ -177,7 +177,7 @@ def test_an_export_is_exported_again(run, tmp_path):
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
     pytest.importorskip("ncnn", reason="package ncnn is not installed")
     assert main(["export", str(tmp_path / "one"), "--format", "ncnn", "--out", str(tmp_path / "one")]) == 0
-    assert list(ModelFile.read(find_model_file(tmp_path / "one")).graphs) == ["symbol", "ncnn"]
+    assert list(ModelRecord.read(find_model_record(tmp_path / "one")).formats) == ["symbol", "ncnn"]
 
 
 def test_an_export_keeps_its_name(run, tmp_path):
@@ -185,8 +185,8 @@ def test_an_export_keeps_its_name(run, tmp_path):
     pytest.importorskip("ncnn", reason="package ncnn is not installed")
     assert main(["export", str(run), "--name", "cells", "--out", str(tmp_path)]) == 0
     assert main(["export", str(tmp_path), "--format", "ncnn", "--out", str(tmp_path)]) == 0
-    record = ModelFile.read(find_model_file(tmp_path))
-    assert record.name == "cells" and list(record.graphs) == ["symbol", "ncnn"]
+    record = ModelRecord.read(find_model_record(tmp_path))
+    assert record.name == "cells" and list(record.formats) == ["symbol", "ncnn"]
 
 
 @pytest.mark.parametrize(
@@ -238,9 +238,9 @@ def test_darknets_files_again(imported, capsys):
 
 def test_an_imported_model_as_a_symbol(imported, capsys):
     assert main(["export", str(imported / "model"), "--out", str(imported / "out")]) == 0
-    assert ModelFile.read(imported / "out" / "small.json").size_hw == (32, 64)
-    picture = random_picture(64, 64)
-    one, two = (Predictor.load(imported / name, score_threshold=0.1)(picture) for name in ("model", "out"))
+    assert ModelRecord.read(imported / "out" / "small.json").size_hw == (32, 64)
+    image = random_image(64, 64)
+    one, two = (Predictor.load(imported / name, score_threshold=0.1)(image) for name in ("model", "out"))
     assert len(one) == len(two) > 0
     np.testing.assert_allclose(one.boxes, two.boxes, atol=1e-3)
 
@@ -261,24 +261,24 @@ def test_fine_tuned_for_other_classes_and_anchors(imported):
     net.initialize_weights(seed=3)
     (folder / "weights").mkdir(parents=True)
     net.save_parameters(str(folder / "weights" / "best.params"))
-    ModelFile("run", "small", net.spec, (64, 96), fit="letterbox").write(folder / "model.json")
+    ModelRecord("run", "small", net.spec, (64, 96), fit="letterbox").write(folder / "model.json")
     net.keep(folder)
     words = ["--format", "darknet", "--name", "mine", "--out", str(imported / "out")]
     assert main(["export", str(folder), *words]) == 0
     again, header = load(*(imported / "out" / f"mine.{end}" for end in ("cfg", "weights")), ["a", "b", "c"])
     assert again.spec == net.spec and header == Header()
-    assert (again.plan.picture.height, again.plan.picture.width, again.plan.letterbox) == (64, 96, True)
+    assert (again.plan.image.height, again.plan.image.width, again.plan.letterbox) == (64, 96, True)
     assert (imported / "out" / "mine.names").read_text() == "a\nb\nc\n"
-    pixels = mx.nd.array(random_picture(64, 96)[None], dtype="uint8")
+    pixels = mx.nd.array(random_image(64, 96)[None], dtype="uint8")
     np.testing.assert_array_equal(again(pixels)[0].asnumpy(), net(pixels)[0].asnumpy())
 
 
 def test_darknet_without_an_import(imported):
-    """The input is the cfg's own, and so is how pictures are brought to it."""
+    """The input is the cfg's own, and so is how images are brought to it."""
     files = [str(imported / "net" / f"small.{end}") for end in ("cfg", "weights", "names")]
     words = ["--network", files[0], "--weights", files[1], "--classes", files[2]]
     assert main(["export", *words, "--out", str(imported / "symbol")]) == 0
-    record = ModelFile.read(imported / "symbol" / "small.json")
+    record = ModelRecord.read(imported / "symbol" / "small.json")
     assert record.size_hw == (32, 64) and record.spec.class_names == ("cat", "dog")
     assert main(["export", *words, "--format", "darknet", "--out", str(imported / "again")]) == 0
     again = (imported / "again" / "small.weights").read_bytes()
@@ -335,7 +335,7 @@ def test_other_programs_files_in_the_place_of_a_model(imported, capsys, name, me
     path = str(imported / "net" / name)
     assert main(["export", path, "--out", str(imported / "out")]) == 2
     assert message in capsys.readouterr().err
-    cv2.imwrite(str(imported / "a.png"), random_picture(32, 32))
+    cv2.imwrite(str(imported / "a.png"), random_image(32, 32))
     for words in (["--model", path], ["--weights", path]):
         assert main(["demo", str(imported / "a.png"), *words, "--out", str(imported / "seen")]) == 2
         assert message in capsys.readouterr().err
@@ -352,17 +352,17 @@ def test_onnx(run, tmp_path, capsys, cut):
     said = capsys.readouterr().out
     assert "largest difference from the network on 3 pictures: boxes " in said
     assert sorted(path.suffix for path in out.iterdir()) == [".json", ".onnx"]
-    picture = random_picture(90, 140, seed=2)
+    image = random_image(90, 140, seed=2)
     thresholds = {"score_threshold": 0.25, "nms_threshold": 0.5}
-    expected = Predictor.load(run, **thresholds)(picture)
+    expected = Predictor.load(run, **thresholds)(image)
     assert len(expected) > 3
     for runtime in ("auto", "onnxruntime", "openvino"):
-        found = Predictor.load(out, runtime, **thresholds)(picture)
+        found = Predictor.load(out, runtime, **thresholds)(image)
         assert found.class_ids.tolist() == expected.class_ids.tolist()
         np.testing.assert_allclose(found.boxes, expected.boxes, atol=0.05)
         np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
     (onnx_file,) = out.glob("*.onnx")
-    assert len(Predictor.load(onnx_file, **thresholds)(picture)) == len(expected)
+    assert len(Predictor.load(onnx_file, **thresholds)(image)) == len(expected)
 
 
 @pytest.mark.parametrize("precision, pixels, score", [("float32", 0.05, 1e-4), ("float16", 2.0, 0.03)])
@@ -371,13 +371,13 @@ def test_ncnn(run, tmp_path, capsys, precision, pixels, score):
     words = ["--format", "ncnn", "--precision", precision, "--out", str(tmp_path)]
     assert main(["export", str(run), *words]) == 0
     assert "largest difference from the network on 3 pictures: " in capsys.readouterr().out
-    assert ModelFile.read(find_model_file(tmp_path)).precision == precision
+    assert ModelRecord.read(find_model_record(tmp_path)).precision == precision
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".bin", ".json", ".param"]
-    picture = random_picture(90, 140, seed=2)
-    expected = Predictor.load(run, score_threshold=0.4)(picture)
+    image = random_image(90, 140, seed=2)
+    expected = Predictor.load(run, score_threshold=0.4)(image)
     assert len(expected) > 2
     for path in (tmp_path, *tmp_path.glob("*.param")):
-        found = Predictor.load(path, score_threshold=0.4)(picture)
+        found = Predictor.load(path, score_threshold=0.4)(image)
         if precision == "float32":
             assert found.class_ids.tolist() == expected.class_ids.tolist()
         best = iou_matrix(expected.boxes, found.boxes).argmax(axis=1)
@@ -387,9 +387,9 @@ def test_ncnn(run, tmp_path, capsys, precision, pixels, score):
 
 def test_a_runtime_that_has_no_file(run, tmp_path, capsys):
     assert main(["export", str(run), "--out", str(tmp_path)]) == 0
-    picture = tmp_path / "a.png"
-    cv2.imwrite(str(picture), random_picture(60, 60))
-    words = ["demo", "--model", str(tmp_path), "--runtime", "onnxruntime", str(picture)]
+    image = tmp_path / "a.png"
+    cv2.imwrite(str(image), random_image(60, 60))
+    words = ["demo", "--model", str(tmp_path), "--runtime", "onnxruntime", str(image)]
     assert main([*words, "--out", str(tmp_path / "out")]) == 2
     assert "is there as symbol, and not as onnx; add that with" in capsys.readouterr().err
 
@@ -413,11 +413,11 @@ def test_fixed_size(run, tmp_path, capsys):
     said = capsys.readouterr().out.splitlines()
     assert said[1] == "onnx    toy.onnx, for 1 picture of 64x96 at a time, and nothing else"
     assert said[3] == "symbol  toy-symbol.json, toy-0000.params"
-    graph = ModelFile.read(tmp_path / "one" / "toy.json").graphs["onnx"]
+    graph = ModelRecord.read(tmp_path / "one" / "toy.json").formats["onnx"]
     assert (graph.cut, graph.fixed) == ("decoded", (1, 64, 96))
     assert main([*words, "--batch-size", "4", "--cut", "raw", "--out", str(tmp_path / "four")]) == 0
     assert "toy.onnx, for 4 pictures of 64x96 at a time, and nothing else" in capsys.readouterr().out
-    graph = ModelFile.read(tmp_path / "four" / "toy.json").graphs["onnx"]
+    graph = ModelRecord.read(tmp_path / "four" / "toy.json").formats["onnx"]
     assert (graph.cut, graph.fixed) == ("raw", (4, 64, 96))
 
 

@@ -8,7 +8,7 @@ import pytest
 from gluon_yolo.cli import main
 from gluon_yolo.data.registry import WRITERS
 from tests.data.small_data import NAMES, small_data
-from tests.random_model import random_picture
+from tests.random_model import random_image
 
 ANCHORS = "6,8, 12,14, 20,22, 30,28"
 
@@ -48,13 +48,13 @@ def test_eval(described, weights, tmp_path, capsys):
     assert "input 64x96" in capsys.readouterr().out
 
 
-def test_demo_needs_no_pictures_of_the_data(described, weights, tmp_path, capsys):
+def test_demo_needs_no_images_of_the_data(described, weights, tmp_path, capsys):
     text = "\n".join(
         line for line in described.read_text().splitlines() if not line.startswith(("train", "val"))
     )
     moved = described.with_name("moved.data")
     moved.write_text(f"{text}\ntrain=/nowhere/train.txt\nval=/nowhere/val.txt\n")
-    cv2.imwrite(str(tmp_path / "a.png"), random_picture(50, 70))
+    cv2.imwrite(str(tmp_path / "a.png"), random_image(50, 70))
     words = ["--weights", str(weights), "--out", str(tmp_path / "out"), str(tmp_path / "a.png")]
     assert main(["demo", "--data", str(moved), *words]) == 0
     assert cv2.imread(str(tmp_path / "out" / "a.png")).shape == (50, 70, 3)

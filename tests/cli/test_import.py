@@ -12,14 +12,14 @@ import pytest
 from gluon_yolo import Predictor
 from gluon_yolo.cli import main
 from gluon_yolo.export import model_dir as model_folder
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.models.build import find_architecture
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.weights.darknet_header import Header
 from gluon_yolo.weights.darknet_model import save
 from gluon_yolo.weights.load import load_weights, structural_parameters
 from tests.models.darknet import small
-from tests.random_model import random_picture
+from tests.random_model import random_image
 
 TEXT = small.SMALL.replace("channels=3", "channels=3\nletter_box=1\nburn_in=9\nmomentum=.9")
 HEADER = Header(0, 2, 3, 6400)
@@ -51,7 +51,7 @@ def test_a_model_that_every_command_takes(place, capsys):
     assert said[3].startswith("small: 374 parameters, 0.000 GFLOPs, 2 classes, input 32x64 by letterbox, ")
     files = sorted(str(path.relative_to(place)) for path in (place / "models").rglob("*.*"))
     assert files == [f"models/small/{name}" for name in ("model.json", "network.cfg", "weights/best.params")]
-    record = ModelFile.read(place / "models" / "small" / "model.json")
+    record = ModelRecord.read(place / "models" / "small" / "model.json")
     assert (record.network, record.size_hw, record.fit) == ("small", (32, 64), "letterbox")
     assert record.spec.class_names == ("cat", "dog")
     assert record.origin["header"] == [0, 2, 3, 6400] and record.origin["kind"] == "darknet"
@@ -60,9 +60,9 @@ def test_a_model_that_every_command_takes(place, capsys):
     commands = [line.split() for line in said if line.startswith("  gluon-yolo ")]
     assert [command[1] for command in commands] == ["demo", "eval", "export", "train"]
     demo = [word.replace("PICTURES", "a.png") for word in commands[0][1:]]
-    cv2.imwrite("a.png", random_picture(100, 80)[:, :, ::-1])
+    cv2.imwrite("a.png", random_image(100, 80)[:, :, ::-1])
     assert main([*demo, "--score-threshold", "0.1", "--json", "a.json"]) == 0
-    expected = Predictor.load("models/small", score_threshold=0.1)(random_picture(100, 80))
+    expected = Predictor.load("models/small", score_threshold=0.1)(random_image(100, 80))
     assert len(json.loads((place / "a.json").read_text())) == len(expected) > 0
     network, source = commands[3][3], commands[3][5]
     net = find_architecture(network).build(["dog"])
@@ -74,7 +74,7 @@ def test_a_model_that_every_command_takes(place, capsys):
 def test_direct_use_is_the_same(place):
     """``--network FILE.cfg`` takes size and fit from the cfg."""
     assert imported(*FILES, *NAMES, "--out", "model") == 0
-    cv2.imwrite("a.png", random_picture(100, 80)[:, :, ::-1])
+    cv2.imwrite("a.png", random_image(100, 80)[:, :, ::-1])
     direct = ["--network", FILES[0], "--weights", FILES[1], "--classes", "net/small.names"]
     for words, name in ((["--model", "model"], "a.json"), (direct, "b.json")):
         assert main(["demo", "a.png", *words, "--score-threshold", "0.1", "--json", name]) == 0
@@ -216,7 +216,7 @@ def test_a_fastestv2_of_other_anchors(shared_data, tmp_path, capsys):
     words = ["import", "fastestv2", str(file), "--names", str(folder / "coco.names")]
     anchors = "10,10,20,20,30,30,40,40,50,50,60,60"
     assert main([*words, "--anchors", anchors, "--size", "320", "--out", str(tmp_path / "a")]) == 0
-    record = ModelFile.read(tmp_path / "a" / "model.json")
+    record = ModelRecord.read(tmp_path / "a" / "model.json")
     assert record.size_hw == (320, 320)
     assert record.spec.anchors == (((10, 10), (20, 20), (30, 30)), ((40, 40), (50, 50), (60, 60)))
     (tmp_path / "one.names").write_text("cat\n")

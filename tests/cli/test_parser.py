@@ -60,7 +60,7 @@ def test_flags_are_never_taken_for_longer_ones(name, capsys):
     capsys.readouterr()
 
 
-def test_the_help_of_train_begins_with_ones_own_pictures():
+def test_the_help_of_train_begins_with_ones_own_images():
     parser = parser_of("train")
     first_call = next(line for line in parser.description.splitlines() if "gluon-yolo train" in line)
     assert first_call.split() == "gluon-yolo train --data my_data --recipe small-data".split()

@@ -16,16 +16,16 @@ import pytest
 from gluon_yolo import Predictor
 from gluon_yolo.cli import main, quantize_data, quantize_forms
 from gluon_yolo.cli.quantize import left, written
-from gluon_yolo.data.dataset import PictureFiles
-from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.dataset import ImageFiles
+from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.data.subset import open_unlabelled
 from gluon_yolo.data.synthetic import CLASS_NAMES, generate
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 from gluon_yolo.export import folder_lock
-from gluon_yolo.inference.exported_format import Graph
+from gluon_yolo.inference.exported_format import ExportedFormat
 from gluon_yolo.inference.model_path import read_model
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.mxnet import has_bfloat16
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Runtime, candidates
 from gluon_yolo.spec import DetectionSpec
@@ -44,13 +44,13 @@ def run(tmp_path_factory):
     net = random_detector(class_names=CLASS_NAMES)
     (folder / "weights").mkdir()
     net.save_parameters(str(folder / "weights" / "best.params"))
-    ModelFile(net.zoo_name, net.zoo_name, net.spec, (64, 64)).write(folder / "model.json")
+    ModelRecord(net.zoo_name, net.zoo_name, net.spec, (64, 64)).write(folder / "model.json")
     return folder
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return generate(tmp_path_factory.mktemp("data") / "shapes", pictures=10, size_hw=(96, 96))
+    return generate(tmp_path_factory.mktemp("data") / "shapes", images=10, size_hw=(96, 96))
 
 
 def test_labelled_data(run, data, tmp_path, capsys):
@@ -68,22 +68,22 @@ def test_labelled_data(run, data, tmp_path, capsys):
     by_form = {(row["format"], row["precision"]): row for row in report["rows"]}
     assert by_form["onnx", "int8"]["files"] < by_form["onnx", "float32"]["files"] / 2
     assert all(row["milliseconds"] > 0 and "VOC07_mAP50" in row["numbers"] for row in report["rows"])
-    record = ModelFile.read(tmp_path / "out" / "int8" / f"{NAME}.json")
-    assert record.precision == "int8" and list(record.graphs) == ["symbol", "onnx"]
-    assert record.graphs["symbol"].runtimes == ("mxnet",) and record.graphs["onnx"].portable
+    record = ModelRecord.read(tmp_path / "out" / "int8" / f"{NAME}.json")
+    assert record.precision == "int8" and list(record.formats) == ["symbol", "onnx"]
+    assert record.formats["symbol"].runtimes == ("mxnet",) and record.formats["onnx"].portable
     readers = tuple(
         row["runtime"] for row in report["rows"] if (row["format"], row["precision"]) == ("onnx", "int8")
     )
-    assert record.graphs["onnx"].runtimes == tuple(name for name in readers if name in held(report))
-    assert read_model(tmp_path / "out" / "int8" / f"{NAME}.onnx")[0].graphs["onnx"] == record.graphs["onnx"]
+    assert record.formats["onnx"].runtimes == tuple(name for name in readers if name in held(report))
+    assert read_model(tmp_path / "out" / "int8" / f"{NAME}.onnx")[0].formats["onnx"] == record.formats["onnx"]
     assert sum(line.startswith("onnx int8, layers left in float: ") for line in said) == 1
     assert any(line.startswith("onnx    onnxruntime  int8       minmax") for line in said)
     assert f"gluon-yolo demo --model {tmp_path / 'out' / 'int8'} PICTURES" in said[-1]
 
-    picture = sorted((data / "JPEGImages").iterdir())[0]
+    image = sorted((data / "JPEGImages").iterdir())[0]
     for runtime in ("mxnet", "onnxruntime"):
-        found = Predictor.load(tmp_path / "out" / "int8", runtime, score_threshold=0.2)(picture)
-        wanted = Predictor.load(run, score_threshold=0.2)(picture)
+        found = Predictor.load(tmp_path / "out" / "int8", runtime, score_threshold=0.2)(image)
+        wanted = Predictor.load(run, score_threshold=0.2)(image)
         assert len(found) > 5 and abs(len(found) - len(wanted)) < 0.3 * len(wanted)
     model = ["--model", str(tmp_path / "out" / "int8"), "--runtime", "onnxruntime"]
     assert main(["eval", *model, "--data", str(data)]) == 0
@@ -116,7 +116,7 @@ def judged(monkeypatch, points):
             raise points[name]
         return name
 
-    class Judge:
+    class AccuracyDrop:
         def __call__(self, network):
             return {"AP": points[network]}
 
@@ -125,9 +125,9 @@ def judged(monkeypatch, points):
 
     monkeypatch.setattr(quantize_forms.runtimes, "load", load)
     monkeypatch.setattr(Runtime, "installed", property(lambda self: self.package not in ("MNN", "ncnn")))
-    graph = Graph(("toy.onnx",), "nms", ("ids", "scores", "bboxes"))
-    record = ModelFile("toy", "toy", SPEC, (32, 32), {"onnx": graph}, "int8")
-    found = quantize_forms.score_in_each(record, Path("aside"), Judge(), 1.0)
+    graph = ExportedFormat(("toy.onnx",), "nms", ("ids", "scores", "bboxes"))
+    record = ModelRecord("toy", "toy", SPEC, (32, 32), {"onnx": graph}, "int8")
+    found = quantize_forms.score_in_each(record, Path("aside"), AccuracyDrop(), 1.0)
     within = tuple(name for name, numbers in found.items() if numbers["AP"] <= 1.0)
     graph = dataclasses.replace(graph, runtimes=within)
     return list(found), candidates(record.of_one("onnx", graph))
@@ -153,16 +153,14 @@ def test_a_form_that_its_own_runtime_does_not_load_is_an_error(monkeypatch):
         judged(monkeypatch, {"onnxruntime": RuntimeError("out of memory"), "openvino": 0.0})
 
 
-def test_pictures_without_labels(run, data, tmp_path, capsys, caplog):
+def test_images_without_labels(run, data, tmp_path, capsys, caplog):
     """What float finds is what int8 should find; a bound of nothing is missed, or layers stay in float."""
-    pictures = tmp_path / "pictures"
-    shutil.copytree(data / "JPEGImages", pictures / "day1")
-    words = ["quantize", str(run), "--data", str(pictures), "--precision", "int8", "--format", "onnx"]
+    images = tmp_path / "pictures"
+    shutil.copytree(data / "JPEGImages", images / "day1")
+    words = ["quantize", str(run), "--data", str(images), "--precision", "int8", "--format", "onnx"]
     status = main([*words, "--max-drop", "0", "--out", str(tmp_path / "out")])
     printed = capsys.readouterr()
-    assert (
-        f"{pictures} (no labels) has no second part: 5 of its 10 pictures calibrate, 5 others" in printed.out
-    )
+    assert f"{images} (no labels) has no second part: 5 of its 10 pictures calibrate, 5 others" in printed.out
     assert "is held to what the model in float32 finds from a score of 0.3 on" in printed.out
     assert "float32: agreement 100.00; at most 0.00 points may be lost" in printed.out
     assert "measuring each layer by itself" in printed.out and "--num 200: 5 of the 10" in caplog.text
@@ -173,14 +171,14 @@ def test_pictures_without_labels(run, data, tmp_path, capsys, caplog):
         assert rows[1]["in_float"] and rows[1]["numbers"]["VOC_mAP50"] == 1
 
 
-def test_a_bad_picture_without_labels(data, tmp_path, caplog):
+def test_a_bad_image_without_labels(data, tmp_path, caplog):
     """It ends the command, unless it is to be left out, which is said."""
-    pictures = tmp_path / "pictures"
-    shutil.copytree(data / "JPEGImages", pictures)
-    (pictures / "bad.jpg").write_bytes(b"no picture")
+    images = tmp_path / "pictures"
+    shutil.copytree(data / "JPEGImages", images)
+    (images / "bad.jpg").write_bytes(b"no picture")
     with pytest.raises(UserError, match="bad.jpg: .*; mend or remove it, or leave out .* with --skip-bad$"):
-        open_unlabelled(pictures, ["circle"])
-    assert len(open_unlabelled(pictures, ["circle"], skip_bad=True)) == 10
+        open_unlabelled(images, ["circle"])
+    assert len(open_unlabelled(images, ["circle"], skip_bad=True)) == 10
     assert "bad.jpg" in caplog.text and "left out" in caplog.text
 
 
@@ -191,7 +189,7 @@ def test_method_best_says_which(run, data, tmp_path, capsys):
     words = ["quantize", str(exported), "--data", str(data), "--precision", "int8", "--format", "symbol"]
     assert main([*words, "--method", "best", "--num", "2", "--max-drop", "100", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert ModelFile.read(tmp_path / "int8" / "cells.json").network == NAME
+    assert ModelRecord.read(tmp_path / "int8" / "cells.json").network == NAME
     assert "symbol int8, minmax, all " in said and "symbol int8, entropy, all " in said
     assert [row["method"] for row in json.loads((tmp_path / "report.json").read_text())["rows"]][1] in (
         "minmax",
@@ -271,9 +269,9 @@ def test_what_a_stopped_run_leaves(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("pictures", "each", "said"),
+    ("images", "each", "said"),
     [
-        # few pictures, few objects, enough of both, nothing to find (which is refused elsewhere)
+        # few images, few objects, enough of both, nothing to find (which is refused elsewhere)
         (19, 10, r"only 19 pictures with 190 objects are scored: .*; give 20 pictures at least$"),
         (33, 3, r"only 33 pictures with 99 objects .* 1\.0 points of it\); give 100 objects at least$"),
         (1, 1, r"only 1 picture with 1 object is scored: .*give 20 pictures and 100 objects at least$"),
@@ -281,15 +279,15 @@ def test_what_a_stopped_run_leaves(tmp_path):
         (5, 0, ""),
     ],
 )
-def test_few_pictures_are_warned_of(pictures, each, said, caplog):
+def test_few_images_are_warned_of(images, each, said, caplog):
     truth = Detections(np.tile(np.float32([[0, 0, 9, 9]]), (each, 1)), np.zeros(each, int))
-    files = [f"{number}.jpg" for number in range(pictures)]
-    scored = PictureFiles(["cat"], files, [(9, 9)] * pictures, [truth] * pictures, Report("few"))
+    files = [f"{number}.jpg" for number in range(images)]
+    scored = ImageFiles(["cat"], files, [(9, 9)] * images, [truth] * images, DatasetReport("few"))
     quantize_data.warn_of_few(scored)
     assert re.search(said, caplog.text.strip()) and bool(said) == bool(caplog.text)
 
 
-def test_one_picture_is_too_few(run, data, tmp_path, capsys):
+def test_one_image_is_too_few(run, data, tmp_path, capsys):
     (tmp_path / "one").mkdir()
     shutil.copy(sorted((data / "JPEGImages").iterdir())[0], tmp_path / "one")
     assert main(["quantize", str(run), "--data", str(tmp_path / "one"), "--out", str(tmp_path / "out")]) == 2
@@ -306,7 +304,7 @@ def test_without_onnxruntime(run, data, tmp_path, capsys, monkeypatch):
 @pytest.mark.slow
 def test_trained_weights_lose_at_most_a_point(tmp_path, capsys):
     """A network trained for a minute is worse off in int8 than a good one: layers must stay in float."""
-    data = generate(tmp_path / "shapes", pictures=200)
+    data = generate(tmp_path / "shapes", images=200)
     words = shlex.split(
         '--network mobilenet0_25 --gpus "" --pretrained-base no --data-shape 96x128 --epochs 12 '
         "--batch-size 4 --lr 0.004 --lr-mode cosine --warmup-epochs 1 --augment light "

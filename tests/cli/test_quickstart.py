@@ -13,7 +13,7 @@ from gluon_yolo.errors import UserError
 
 def test_every_step_leaves_its_files_and_a_bad_model_is_called_bad(tmp_path, monkeypatch, capfd):
     tmp_path = tmp_path / "a [x] folder"  # which patterns take for something else
-    monkeypatch.setattr(quickstart, "PICTURES", 10)
+    monkeypatch.setattr(quickstart, "IMAGES", 10)
     short = {"--network": "mobilenet0_25", "--data-shape": "64x96", "--epochs": "1", "--warmup-epochs": "0"}
     monkeypatch.setattr(quickstart, "TRAINING", {**quickstart.TRAINING, **short})
 

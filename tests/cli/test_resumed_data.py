@@ -87,13 +87,13 @@ def move_a_box(data: Path) -> str:
     return "val: other pictures or boxes"
 
 
-def lose_a_picture(data: Path) -> str:
+def lose_an_image(data: Path) -> str:
     path = data / "ImageSets" / "Main" / "train.txt"
     path.write_text("\n".join(path.read_text().split()[1:]) + "\n")
     return "train: 11 pictures and not 12"
 
 
-@pytest.mark.parametrize("change", [move_a_box, lose_a_picture])
+@pytest.mark.parametrize("change", [move_a_box, lose_an_image])
 def test_other_data_is_refused(moved, capsys, change):
     run, data = moved
     before = (run / "args.json").read_text()

@@ -11,7 +11,7 @@ import pytest
 from gluon_yolo.cli import main
 from gluon_yolo.cli.run_name import name_of_run
 from gluon_yolo.cli.train_flags import fresh_flags
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.model_record import ModelRecord
 from tests.cli.test_train_flags import given
 from tests.models.darknet import small
 from tests.small_training import NAME, SMALL, draw_data
@@ -80,14 +80,14 @@ def test_a_fine_tuned_cfg_is_called_after_its_data(data, tmp_path, capsys):
     assert main(["train", *words, "--epochs", "1"]) == 0
     run = tmp_path / "runs" / "parent-coco-1"
     assert "name: shapes, which its exports take" in capsys.readouterr().err
-    record = ModelFile.read(run / "model.json")
+    record = ModelRecord.read(run / "model.json")
     assert (record.name, record.network) == ("shapes", "parent-coco")
     assert json.loads((run / "args.json").read_text())["name"] == "shapes"
 
     assert main(["export", str(run), "--format", "symbol,darknet", "--out", str(tmp_path / "out")]) == 0
     files = {"shapes-symbol.json", "shapes-0000.params", "shapes.json"}
     assert stems(tmp_path / "out") == files | {"shapes.cfg", "shapes.weights", "shapes.names"}
-    record = ModelFile.read(tmp_path / "out" / "shapes.json")
+    record = ModelRecord.read(tmp_path / "out" / "shapes.json")
     assert (record.name, record.network) == ("shapes", "parent-coco")
 
     assert main(["export", str(tmp_path / "out"), "--out", str(tmp_path / "again")]) == 0
@@ -112,7 +112,7 @@ def test_a_name_of_ones_own_is_the_folders_too_and_stays(data, tmp_path, capsys,
     said = capsys.readouterr().err
     assert "ignored: --name other (the run has first try)" in caplog.text
     assert "name: first try, which its exports take" in said
-    assert ModelFile.read(run / "model.json").name == "first try"
+    assert ModelRecord.read(run / "model.json").name == "first try"
     assert main(["export", str(run), "--out", str(tmp_path / "out")]) == 0
     assert "first try-symbol.json" in stems(tmp_path / "out")
     assert main(["export", str(run), "--out", str(tmp_path / "out2"), "--name", "mine"]) == 0

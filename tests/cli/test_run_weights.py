@@ -38,12 +38,12 @@ def count(found) -> int:
 
 
 def test_predictor(run, data):
-    picture = data / "JPEGImages" / "scene_00000.jpg"
-    by_name = {which: count(Predictor.load(run / which)(picture)) for which in ("", "best", "last")}
+    image = data / "JPEGImages" / "scene_00000.jpg"
+    by_name = {which: count(Predictor.load(run / which)(image)) for which in ("", "best", "last")}
     assert by_name[""] == by_name["best"] > by_name["last"]
     weights = run / "last"
     names = json.loads((run / "model.json").read_text())["spec"]["class_names"]
-    assert count(Predictor.from_network(NAME, weights, names, size_hw=(64, 64))(picture)) == by_name["last"]
+    assert count(Predictor.from_network(NAME, weights, names, size_hw=(64, 64))(image)) == by_name["last"]
 
 
 def test_demo_and_eval(run, data, tmp_path, capsys):

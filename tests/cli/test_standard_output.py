@@ -11,7 +11,7 @@ import pytest
 
 from gluon_yolo.data.synthetic import generate
 from tests.child import ROOT
-from tests.random_model import random_detector, random_picture
+from tests.random_model import random_detector, random_image
 
 pytest.importorskip("MNN", reason="package MNN is not installed")
 pytest.importorskip("onnx", reason="package onnx is not installed")
@@ -47,17 +47,15 @@ def matches(lines, patterns):
 
 
 def test_demo(model, tmp_path):
-    cv2.imwrite(str(tmp_path / "a.png"), random_picture(100, 80))
+    cv2.imwrite(str(tmp_path / "a.png"), random_image(100, 80))
     for runtime in ("mnn", "auto"):
         lines, _ = command(
             *("demo", "--model", model, "--runtime", runtime, tmp_path / "a.png", "--out", tmp_path / runtime)
         )
         name = "mnn" if runtime == "mnn" else "(mnn|mxnet|onnxruntime|openvino)"
-        picture = (
-            r".*a\.png: \d+ objects .*; pre-process .* ms, network .* ms, post-process .* ms -> .*a\.png"
-        )
+        image = r".*a\.png: \d+ objects .*; pre-process .* ms, network .* ms, post-process .* ms -> .*a\.png"
         limited = r".*a\.png: 100 objects, the most that --max-detections 100 allows; there were more"
-        matches(lines, [f"runtime: {name}", picture, limited, r"1 done, \d+ objects; results are in .*"])
+        matches(lines, [f"runtime: {name}", image, limited, r"1 done, \d+ objects; results are in .*"])
 
 
 def test_export(model, tmp_path):
@@ -74,7 +72,7 @@ def test_export(model, tmp_path):
 
 
 def test_eval(model, tmp_path):
-    data = generate(tmp_path / "shapes", pictures=5, size_hw=(96, 96))
+    data = generate(tmp_path / "shapes", images=5, size_hw=(96, 96))
     words = ["eval", "--model", model, "--data", data]
     ours, others = (command(*words, "--runtime", runtime)[0] for runtime in ("mnn", "onnxruntime"))
     assert len(ours) == len(others) and ours[-3].endswith("runtime mnn")

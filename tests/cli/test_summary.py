@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.inference.model_record import Graph, ModelFile
+from gluon_yolo.inference.model_record import ExportedFormat, ModelRecord
 from gluon_yolo.models import zoo
 from tests.models.darknet import small
 
@@ -56,7 +56,7 @@ def test_a_cfg_at_another_size_and_for_other_classes(cfg, capsys):
 
 def test_a_runs_folder(tmp_path, capsys):
     net = zoo.build("yolo3_mobilenet0.25_custom", ["a", "b"])
-    ModelFile("run", net.zoo_name, net.spec, (96, 128)).write(tmp_path / "model.json")
+    ModelRecord("run", net.zoo_name, net.spec, (96, 128)).write(tmp_path / "model.json")
     assert main(["summary", str(tmp_path)]) == 0
     lines = said(capsys)
     assert "yolo3_mobilenet0.25_custom, one picture of 96 x 128" in lines
@@ -66,7 +66,7 @@ def test_a_runs_folder(tmp_path, capsys):
 def test_an_imported_folder(cfg, tmp_path, capsys):
     net = small.built(small.SMALL, class_names=["cat", "dog"])
     net.keep(tmp_path)
-    ModelFile("small", "small", net.spec, (64, 32)).write(tmp_path / "model.json")
+    ModelRecord("small", "small", net.spec, (64, 32)).write(tmp_path / "model.json")
     assert main(["summary", str(tmp_path)]) == 0
     assert "small, one picture of 64 x 32" in said(capsys)
 
@@ -84,8 +84,8 @@ def test_refused(cfg, tmp_path, capsys, words, message):
     (tmp_path / "folder").mkdir()
     (tmp_path / "export").mkdir()
     spec = small.built(small.SMALL).spec
-    graphs = {"onnx": Graph(("small.onnx",), "raw", ("raw_0",))}
-    ModelFile("small", "small", spec, (32, 64), graphs).write(tmp_path / "export" / "small.json")
+    formats = {"onnx": ExportedFormat(("small.onnx",), "raw", ("raw_0",))}
+    ModelRecord("small", "small", spec, (32, 64), formats).write(tmp_path / "export" / "small.json")
     places = {"SMALL": cfg, "FOLDER": str(tmp_path / "folder"), "EXPORT": str(tmp_path / "export")}
     assert main(["summary", *(places.get(word, word) for word in words)]) == 2
     assert message in capsys.readouterr().err

@@ -81,7 +81,7 @@ def test_the_published_coco_command_trains(data, tmp_path, capsys):
 
 
 def coco_of(voc: Path, root: Path) -> Path:
-    """Write the same pictures and boxes in COCO's layout."""
+    """Write the same images and boxes in COCO's layout."""
     (root / "annotations").mkdir(parents=True)
     for part in ("train", "val"):
         content = truth_of(open_voc(voc, part))
@@ -147,7 +147,7 @@ def test_nothing_to_learn_from(data, tmp_path, capsys):
 
 
 def test_objects_that_are_lost_are_said(data, tmp_path, capsys):
-    """Pictures of 96x96 at 32x32; most boxes are made a pixel wide."""
+    """Images of 96x96 at 32x32; most boxes are made a pixel wide."""
     root = shutil.copytree(data, tmp_path / "copy")
     for path in sorted((root / "Annotations").glob("*.xml"))[:-3]:
         text = re.sub(r"<xmin>(\d+)</xmin>", "<xmin>50</xmin>", path.read_text())
@@ -161,7 +161,7 @@ def test_objects_that_are_lost_are_said(data, tmp_path, capsys):
     assert "--data-shape 96 would keep nine of ten" in said
 
 
-def test_nothing_to_find_in_the_validation_pictures(refused, data, tmp_path):
+def test_nothing_to_find_in_the_validation_images(refused, data, tmp_path):
     root = shutil.copytree(data, tmp_path / "copy")
     without_objects(root, "val")
     assert refused("--data-root", root) == "copy val: no object in any picture, so nothing to validate on"
@@ -291,7 +291,7 @@ def lose_a_class(run: Path, root: Path) -> None:
         path.write_text(path.read_text().replace("triangle", "star"))
 
 
-def lose_pictures(run: Path, root: Path) -> None:
+def lose_images(run: Path, root: Path) -> None:
     path = root / "ImageSets" / "Main" / "train.txt"
     path.write_text("\n".join(path.read_text().split()[:8]))
 
@@ -307,7 +307,7 @@ def lose_pictures(run: Path, root: Path) -> None:
         (lose_checkpoint, "{run}/weights/last/state.json: no checkpoint there"),
         (take_other_network, "{run}/weights/last: holds the network yolo3_mobilenet1.0_custom, not " + NAME),
         (lose_a_class, "{run}/weights/last: holds 4 classes, not 3; resume with the run's own data set"),
-        (lose_pictures, "{run}: its epochs had 3 batches, the data now gives 2: restore the data, or start"),
+        (lose_images, "{run}: its epochs had 3 batches, the data now gives 2: restore the data, or start"),
     ],
 )
 def test_a_run_that_cannot_go_on(copied, capsys, spoil, said):

@@ -21,7 +21,7 @@ from gluon_yolo.cli.train_flags import (
     settings_of,
 )
 from gluon_yolo.errors import UserError
-from gluon_yolo.training.config import TrainSettings
+from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.recipes import RECIPES
 from tests.child import python
 
@@ -42,7 +42,7 @@ def given(words: str) -> dict:
     return given_flags(parser.parse_args(shlex.split(words)))
 
 
-def settings_for(flags: dict, class_names: tuple[str, ...]) -> TrainSettings:
+def settings_for(flags: dict, class_names: tuple[str, ...]) -> TrainConfig:
     architecture = _architecture(flags, class_names)
     return settings_of(flags, architecture.name, architecture.spec.num_levels)
 

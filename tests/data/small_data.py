@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gluon_yolo.data.dataset import Dataset, ListedPictures, PictureFiles
-from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.dataset import Dataset, ImageFiles, ListedImages
+from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.detections import Detections
 
 NAMES = ("wasp", "Bee", "grey ant")  # not sorted; nothing is an ant
@@ -21,23 +21,23 @@ TRUTHS = (
 )
 
 
-def small_data(folder: Path, names: tuple[str, ...] = NAMES) -> PictureFiles:
-    """Write pictures of several sizes and kinds, two of them with one name, and return them with boxes."""
+def small_data(folder: Path, names: tuple[str, ...] = NAMES) -> ImageFiles:
+    """Write images of several sizes and kinds, two of them with one name, and return them with boxes."""
     paths = [folder / file for file in ("b/one.png", "a/one.png", "a/two.JPEG", "a/zero v1.5.png")]
     for number, (path, (height, width)) in enumerate(zip(paths, SIZES_HW)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture = np.full((height, width, 3), 40 * number, dtype=np.uint8)
-        path.write_bytes(cv2.imencode(path.suffix, picture)[1].tobytes())
-    return PictureFiles(names, [str(path) for path in paths], SIZES_HW, TRUTHS, Report("small"))
+        image = np.full((height, width, 3), 40 * number, dtype=np.uint8)
+        path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
+    return ImageFiles(names, [str(path) for path in paths], SIZES_HW, TRUTHS, DatasetReport("small"))
 
 
 def assert_same(found: Dataset, expected: Dataset, difficult: bool) -> None:
-    """Compare all but names of pictures: whole pixels exactly, others to 1e-3, marks if asked."""
+    """Compare all but names of images: whole pixels exactly, others to 1e-3, marks if asked."""
     assert (len(found), found.class_names) == (len(expected), expected.class_names)
     for index in range(len(expected)):
         assert found.encoded(index) == expected.encoded(index)
         assert found.size_hw(index) == expected.size_hw(index)
-        here, there = found.truth(index), expected.truth(index)
+        here, there = found.annotations(index), expected.annotations(index)
         np.testing.assert_array_equal(here.class_ids, there.class_ids)
         np.testing.assert_allclose(here.boxes, there.boxes, rtol=0, atol=1e-3)
         whole = there.boxes == there.boxes.round()
@@ -46,7 +46,7 @@ def assert_same(found: Dataset, expected: Dataset, difficult: bool) -> None:
             np.testing.assert_array_equal(here.difficult, there.difficult)
 
 
-def replace_truth(dataset: ListedPictures, index: int, truth: Detections) -> None:
-    """Give one picture of a data set other objects."""
-    truths = [dataset.truth(place) for place in range(len(dataset))]
+def replace_truth(dataset: ListedImages, index: int, truth: Detections) -> None:
+    """Give one image of a data set other objects."""
+    truths = [dataset.annotations(place) for place in range(len(dataset))]
     dataset._keep([*truths[:index], truth, *truths[index + 1 :]])

@@ -21,19 +21,19 @@ SIX = [[12.64, 19.39], [37.88, 51.48], [55.71, 138.31], [126.91, 78.23], [131.57
 
 
 class Boxes:
-    """A data set of boxes without pictures."""
+    """A data set of boxes without images."""
 
-    def __init__(self, *pictures):
-        self._pictures = [SimpleNamespace(size_hw=hw, truth=boxes) for hw, boxes in pictures]
+    def __init__(self, *images):
+        self._images = [SimpleNamespace(size_hw=hw, truth=boxes) for hw, boxes in images]
 
     def __len__(self):
-        return len(self._pictures)
+        return len(self._images)
 
     def size_hw(self, index):
-        return self._pictures[index].size_hw
+        return self._images[index].size_hw
 
-    def truth(self, index):
-        boxes = self._pictures[index].truth
+    def annotations(self, index):
+        boxes = self._images[index].truth
         return Detections(np.array(boxes), np.zeros(len(boxes)))
 
 

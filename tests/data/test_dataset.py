@@ -1,4 +1,4 @@
-"""The base of all readers: pictures, truth, class names, reports."""
+"""The base of all readers: images, truth, class names, reports."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from gluon_yolo.data.classes.read import lookalikes, read_class_names, unknown_classes
-from gluon_yolo.data.dataset import PictureFiles, read_picture
-from gluon_yolo.data.images.files import PictureFolder
-from gluon_yolo.data.images.read import decode_picture, measure, measure_encoded
+from gluon_yolo.data.dataset import ImageFiles, read_image
+from gluon_yolo.data.images.files import ImageFolder
+from gluon_yolo.data.images.read import decode_image, measure, measure_encoded
 from gluon_yolo.data.loading.workers import threaded_map
-from gluon_yolo.data.quality.annotations import Truth
-from gluon_yolo.data.quality.report import BadFile, Report
+from gluon_yolo.data.quality.annotations import Annotations
+from gluon_yolo.data.quality.report import BadFile, DatasetReport
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 
@@ -25,9 +25,9 @@ RED = (255, 0, 0)
 
 
 def encoded(extension=".jpg", size_hw=(20, 30), color=RED):
-    """Return a picture file's bytes; the picture is of one colour, given as RGB."""
-    picture = np.full((*size_hw, 3), color[::-1], dtype=np.uint8)
-    return cv2.imencode(extension, picture)[1].tobytes()
+    """Return an image file's bytes; the image is of one colour, given as RGB."""
+    image = np.full((*size_hw, 3), color[::-1], dtype=np.uint8)
+    return cv2.imencode(extension, image)[1].tobytes()
 
 
 def with_orientation(jpeg: bytes, orientation: int) -> bytes:
@@ -37,26 +37,26 @@ def with_orientation(jpeg: bytes, orientation: int) -> bytes:
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
 
 
-class TestReadPicture:
+class TestReadImage:
     @pytest.mark.parametrize("extension", [".jpg", ".png", ".bmp", ".webp"])
     def test_gives_rgb(self, tmp_path, extension):
         path = tmp_path / f"red{extension}"
         path.write_bytes(encoded(extension))
-        picture = read_picture(path)
-        assert picture.shape == (20, 30, 3) and picture.dtype == np.uint8
-        assert np.abs(picture[10, 15].astype(int) - RED).max() <= 4
+        image = read_image(path)
+        assert image.shape == (20, 30, 3) and image.dtype == np.uint8
+        assert np.abs(image[10, 15].astype(int) - RED).max() <= 4
         assert measure(str(path)).size_hw == (20, 30)
 
     def test_is_turned_upright(self, tmp_path):
         path = tmp_path / "turned.jpg"
         path.write_bytes(with_orientation(encoded(), 6))
-        assert read_picture(path).shape == (30, 20, 3)
+        assert read_image(path).shape == (30, 20, 3)
         assert measure(path).size_hw == (30, 20)
 
     @pytest.mark.parametrize("path", ["grey.png", "Grüße 1.png"])
     def test_grey_and_odd_names(self, tmp_path, path):
         (tmp_path / path).write_bytes(cv2.imencode(".png", np.full((4, 5), 7, dtype=np.uint8))[1].tobytes())
-        np.testing.assert_array_equal(read_picture(tmp_path / path), np.full((4, 5, 3), 7))
+        np.testing.assert_array_equal(read_image(tmp_path / path), np.full((4, 5, 3), 7))
 
     @pytest.mark.parametrize(
         ("content", "why"),
@@ -70,7 +70,7 @@ class TestReadPicture:
         ],
         ids=["missing", "empty", "no picture", "no end", "half", "half png"],
     )
-    @pytest.mark.parametrize("read", [read_picture, measure])
+    @pytest.mark.parametrize("read", [read_image, measure])
     def test_names_the_bad_file(self, tmp_path, read, content, why):
         path = tmp_path / "bad.jpg"
         if content is not None:
@@ -80,9 +80,9 @@ class TestReadPicture:
 
 
 def noisy(extension, *options):
-    """Return a picture file's bytes, with as much in it as a photograph has."""
-    picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
-    return cv2.imencode(extension, picture, options)[1].tobytes()
+    """Return an image file's bytes, with as much in it as a photograph has."""
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    return cv2.imencode(extension, image, options)[1].tobytes()
 
 
 # A thumbnail in a header has an end of its own.
@@ -107,9 +107,9 @@ class TestCutShort:
         whole = self.KINDS[kind]
         cut = whole[: int(end * len(whole)) if end > 0 else end]
         for reduction in (1, 2, 8):
-            assert decode_picture(whole, "whole", reduction).shape[2] == 3
+            assert decode_image(whole, "whole", reduction).shape[2] == 3
             with pytest.raises(BadFile, match="cut: cannot read the picture: .*cut short"):
-                decode_picture(cut, "cut", reduction)
+                decode_image(cut, "cut", reduction)
         with pytest.raises(BadFile, match="cut short"):
             measure_encoded(cut, "cut")
 
@@ -119,23 +119,23 @@ class TestCutShort:
         """As OpenCV 4.5 does with JPEG."""
         monkeypatch.setattr(cv2, "imdecode", lambda data, flags: np.zeros((60, 80, 3), dtype=np.uint8))
         whole = self.KINDS[kind]
-        decode_picture(whole, "whole")
+        decode_image(whole, "whole")
         with pytest.raises(BadFile, match="cut short"):
-            decode_picture(whole[: int(end * len(whole)) if end > 0 else end], "cut")
+            decode_image(whole[: int(end * len(whole)) if end > 0 else end], "cut")
 
     @pytest.mark.parametrize("tail", [b"\0" * 20, b"made by a telephone"])
     def test_what_comes_after_the_end_is_no_matter(self, tail):
         for kind in ("jpeg", "progressive", "thumbnail", "png"):
-            assert decode_picture(self.KINDS[kind] + tail, "whole").shape == (60, 80, 3)
+            assert decode_image(self.KINDS[kind] + tail, "whole").shape == (60, 80, 3)
 
     def test_a_download_that_left_zeros(self):
         for kind in ("jpeg", "png"):
             whole = self.KINDS[kind]
             with pytest.raises(BadFile, match="cut short"):
-                decode_picture(whole[: len(whole) // 2] + bytes(len(whole) // 2), "half")
+                decode_image(whole[: len(whole) // 2] + bytes(len(whole) // 2), "half")
 
 
-class TestPictureFolder:
+class TestImageFolder:
     FILES = ("a.JPG", "b.png", "b.jpeg", "c.txt", "day 1/d.webp", "IMG_7.bmp")
 
     @pytest.mark.parametrize(
@@ -146,9 +146,9 @@ class TestPictureFolder:
             ("b", "b.bmp", ["b.jpeg", "b.png"]),
             ("b", "b.png", ["b.png"]),  # several: the annotation decides
             ("b", "C:\\pictures\\b.png", ["b.png"]),
-            ("c", None, []),  # no picture
+            ("c", None, []),  # no image
             ("day 1/d", "", ["day 1/d.webp"]),
-            ("0001", "IMG_7.bmp", ["IMG_7.bmp"]),  # the annotation has another name than the picture
+            ("0001", "IMG_7.bmp", ["IMG_7.bmp"]),  # the annotation has another name than the image
             ("0001", "../elsewhere.bmp", []),
             ("a.b", None, []),
         ],
@@ -157,7 +157,7 @@ class TestPictureFolder:
         for name in self.FILES:
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).touch()
-        paths = PictureFolder(str(tmp_path)).find(stem, filename)
+        paths = ImageFolder(str(tmp_path)).find(stem, filename)
         assert paths == [str(tmp_path / name) for name in found]
 
 
@@ -180,22 +180,22 @@ class TestTruth:
         ],
     )
     def test_add(self, box, kept, message):
-        report = Report("table")
-        truth = Truth("a.xml", (80, 100), report)
+        report = DatasetReport("table")
+        truth = Annotations("a.xml", (80, 100), report)
         truth.add(box, 1, True, "object 1")
         found = truth.detections()
         np.testing.assert_array_equal(found.boxes, np.array([kept] if kept else np.zeros((0, 4)), np.float32))
         assert found.class_ids.tolist() == ([1] if kept else [])
         assert found.difficult.tolist() == ([True] if kept else [])
         assert report.broken_boxes == (kept is None)
-        assert [str(finding) for finding in report.warnings] == (
+        assert [str(issue) for issue in report.warnings] == (
             [f"a.xml: object 1: {'box ' if kept else ''}{message}"] if message else []
         )
-        assert [finding.box_xyxy is not None for finding in report.warnings] == [True] * bool(message)
+        assert [issue.box_xyxy is not None for issue in report.warnings] == [True] * bool(message)
 
     def test_a_box_that_is_there_twice_is_kept_and_reported(self):
-        report = Report("table")
-        truth = Truth("a.xml", (80, 100), report)
+        report = DatasetReport("table")
+        truth = Annotations("a.xml", (80, 100), report)
         for number, (box, class_id) in enumerate(
             [((1, 2, 9, 9), 0), ((1, 2, 9, 9), 1), ((1, 2, 9, 9), 0)], 1
         ):
@@ -208,11 +208,11 @@ class TestTruth:
         assert report.warnings[0].kind == "duplicate-box" and report.warnings[0].box_xyxy == (1, 2, 9, 9)
 
     def test_places_without_names_are_told_apart(self):
-        report = Report("table")
-        truth = Truth("a.json", (80, 100), report)
+        report = DatasetReport("table")
+        truth = Annotations("a.json", (80, 100), report)
         truth.add((1, 2, 9, 9), 0)
         truth.add((1, 2, 9, 9), 0)
-        assert [finding.kind for finding in report.warnings] == ["duplicate-box"]
+        assert [issue.kind for issue in report.warnings] == ["duplicate-box"]
 
 
 def small_dataset():
@@ -222,28 +222,28 @@ def small_dataset():
         Detections([[0, 0, 5, 5]], [0]),
     ]
     paths = ["a.jpg", "b.jpg", "c.jpg"]
-    return PictureFiles(("cat", "Dog", "cow"), paths, [(8, 9)] * 3, truths, Report("pets train"))
+    return ImageFiles(("cat", "Dog", "cow"), paths, [(8, 9)] * 3, truths, DatasetReport("pets train"))
 
 
-class TestPictureFiles:
+class TestImageFiles:
     def test_interface(self):
         dataset = small_dataset()
         assert len(dataset) == 3
         assert dataset.name(1) == "b.jpg"
         assert dataset.size_hw(2) == (8, 9)
-        assert len(dataset.truth(0)) == 2
+        assert len(dataset.annotations(0)) == 2
         with pytest.raises(BadFile, match="a.jpg: cannot read"):
-            dataset.picture(0)
+            dataset.image(0)
 
     def test_survives_pickling(self):
         copy = pickle.loads(pickle.dumps(small_dataset()))
         assert copy.class_names == ("cat", "Dog", "cow")
         assert copy.report == small_dataset().report
-        np.testing.assert_array_equal(copy.truth(0).boxes, [[0, 0, 5, 5], [1, 1, 3, 3]])
+        np.testing.assert_array_equal(copy.annotations(0).boxes, [[0, 0, 5, 5], [1, 1, 3, 3]])
 
     def test_lists_must_agree(self):
         with pytest.raises(ValueError, match="equal lengths"):
-            PictureFiles((), ["a.jpg"], [], [], Report(""))
+            ImageFiles((), ["a.jpg"], [], [], DatasetReport(""))
 
 
 class TestReport:
@@ -260,12 +260,12 @@ class TestReport:
         )
 
     def test_many_classes_are_cut_short(self):
-        report = Report("coco", per_class={f"c{i}": i for i in range(80)})
+        report = DatasetReport("coco", per_class={f"c{i}": i for i in range(80)})
         assert report.summary_line().count(",") < 30
         assert "60 more classes" in report.summary_line()
 
     def test_errors_are_listed_all_at_once(self):
-        report = Report("pets train")
+        report = DatasetReport("pets train")
         report.raise_if_errors(skip_bad=False, usable=1)
         report.skip([BadFile(f"{i}.jpg", "damaged", "unreadable-picture") for i in range(60)])
         report.raise_if_errors(skip_bad=True, usable=1)
@@ -279,7 +279,7 @@ class TestReport:
             report.raise_if_errors(skip_bad=True, usable=0)
 
     def test_log_is_bounded(self, caplog):
-        report = Report("pets", notes=["a note"])
+        report = DatasetReport("pets", notes=["a note"])
         for number in range(50):
             report.warn("no-area", "a.xml", "box has no area", f"object {number}")
         with caplog.at_level(logging.INFO, "gluon_yolo"):

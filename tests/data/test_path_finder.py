@@ -140,7 +140,7 @@ def test_portable(written: str, expected: str) -> None:
     assert portable(written) == expected
 
 
-def test_a_picture_of_a_kind_that_is_not_read_is_named(cells: Path) -> None:
+def test_an_image_of_a_kind_that_is_not_read_is_named(cells: Path) -> None:
     (cells / "images" / "train" / "7.gif").write_bytes(b"")
     for bases, written in (
         ([cells], "images/train/7.jpg"),

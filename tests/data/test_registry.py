@@ -11,7 +11,7 @@ import pytest
 import gluon_yolo
 from gluon_yolo.data.registry import SOURCES, WRITERS, open_source
 from gluon_yolo.errors import UserError
-from tests.data.coco.test_source import add_file, add_picture, record
+from tests.data.coco.test_source import add_file, add_image, record
 from tests.data.small_data import NAMES, small_data
 from tests.data.voc.test_dataset import add, add_list
 
@@ -94,7 +94,7 @@ def test_no_such_format(tmp_path):
 def test_parts_that_splits_are_not_called_after(tmp_path):
     for split in ("train2017", "val2017"):
         add_file(tmp_path / "annotations" / f"instances_{split}.json", record(f"{split}.png"))
-        add_picture(tmp_path / split / f"{split}.png")
+        add_image(tmp_path / split / f"{split}.png")
     source = gluon_yolo.open_source(tmp_path)
     for split in ("val", "val2017", "instances_val2017"):
         assert source.open(split).name(0).endswith("val2017.png")
@@ -103,7 +103,7 @@ def test_parts_that_splits_are_not_called_after(tmp_path):
         source.open("test")
 
 
-def test_no_pictures_for_training(tmp_path):
+def test_no_images_for_training(tmp_path):
     for part in ("val", "test"):
         add_file(tmp_path / "annotations" / f"{part}.json", record())
     source = gluon_yolo.open_source(tmp_path)
@@ -184,7 +184,7 @@ def test_says_what_is_wrong_with_what_is_called_as_data(tmp_path, name, text, na
 
 
 def test_label_studio(tmp_path):
-    add_picture(tmp_path / "images/a.png")
+    add_image(tmp_path / "images/a.png")
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels/a.txt").write_text("0 0.5 0.5 0.2 0.2\n")
     (tmp_path / "classes.txt").write_text("bee\n")
@@ -195,7 +195,7 @@ def test_label_studio(tmp_path):
 def test_splits_in_no_part_are_said_once(tmp_path, caplog):
     for split in ("train", "train_extra", "val"):
         add_file(tmp_path / "annotations" / f"instances_{split}.json", record())
-        add_picture(tmp_path / split / "a.png")
+        add_image(tmp_path / split / "a.png")
     source = open_source(tmp_path)
     note = "in no part: train_extra; train is train, val is val (flags such as --train-split take others)"
     assert source.remarks() == [note]

@@ -11,7 +11,7 @@ from gluon_yolo.data.coco.source import COCOSource
 from gluon_yolo.data.registry import WRITERS, open_source
 from gluon_yolo.data.split.lists import standing_lists, stratify, write_lists
 from gluon_yolo.data.voc.source import VOCSource
-from tests.data.coco.test_source import add_file, add_picture, record
+from tests.data.coco.test_source import add_file, add_image, record
 from tests.data.small_data import NAMES, small_data
 from tests.data.voc.test_dataset import add
 
@@ -22,12 +22,12 @@ class TestStratify:
         assert np.bincount(parts).tolist() == [7, 2, 1]
 
     def test_by_hand(self):
-        """Classes a, b of 4 pictures each and 4 empty ones, halved: each part gets 2 of each."""
+        """Classes a, b of 4 images each and 4 empty ones, halved: each part gets 2 of each."""
         has_class = np.repeat([[1, 0], [0, 1], [0, 0]], 4, axis=0).astype(bool)
         parts = stratify(has_class, (0.5, 0.5), seed=3)
         assert [parts[group : group + 4].sum() for group in (0, 4, 8)] == [2, 2, 2]
 
-    def test_rare_classes_of_crowded_pictures(self):
+    def test_rare_classes_of_crowded_images(self):
         rng = np.random.default_rng(5)
         frequency = np.array([0.9, 0.5, 0.2, 0.05, 0.02])
         has_class = rng.random((2000, 5)) < frequency
@@ -59,7 +59,7 @@ class TestStratify:
         for column in has_class.T:
             assert abs(parts[column].sum() - 0.2 * column.sum()) <= 3
 
-    def test_pictures_alone_are_groups_of_one(self):
+    def test_images_alone_are_groups_of_one(self):
         has_class = np.random.default_rng(1).random((100, 3)) < 0.4
         alone = stratify(has_class, (0.8, 0.2), 7, 5 * np.arange(100))
         np.testing.assert_array_equal(alone, stratify(has_class, (0.8, 0.2), 7))
@@ -76,7 +76,7 @@ class TestStratify:
 
 
 def divided(source, **parts):
-    """Members of a source's pictures by their file names: ``train="abc"``."""
+    """Members of a source's images by their file names: ``train="abc"``."""
     names = source.class_names(source.splits())
     found = {}
     for split in source.splits():
@@ -87,7 +87,7 @@ def divided(source, **parts):
 
 
 def opened(source):
-    """Return the first letters of the pictures of each part."""
+    """Return the first letters of the images of each part."""
     names = {part: source.open(split) for part, split in source.parts().items()}
     return {
         part: "".join(dataset.name(i).rpartition("/")[2][0] for i in range(len(dataset)))
@@ -142,7 +142,7 @@ class TestVOC:
 class TestYOLO:
     @pytest.fixture
     def source(self, tmp_path):
-        """Pictures o(ne), o(ne_2), t(wo), z(ero)."""
+        """Images o(ne), o(ne_2), t(wo), z(ero)."""
         writer = WRITERS["yolo"](tmp_path / "yolo", NAMES)
         writer.write("train", small_data(tmp_path / "pictures"))
         return open_source(writer.finish().parent)
@@ -185,7 +185,7 @@ class TestCOCO:
 
     def test_records_stay_as_they_are(self, tmp_path):
         for letter in "abc":
-            add_picture(tmp_path / "images" / f"{letter}.png")
+            add_image(tmp_path / "images" / f"{letter}.png")
         whole = self.content("abc", segmentation={"counts": [1, 2], "size": [24, 32]})
         add_file(tmp_path / "all.json", whole)
         source = COCOSource(tmp_path)
@@ -199,19 +199,19 @@ class TestCOCO:
     def test_several_files_become_others(self, tmp_path):
         for split, letters, names in (("train", "abc", ("bee", "wasp")), ("valid", "de", ("wasp", "bee"))):
             for letter in letters:
-                add_picture(tmp_path / split / f"{letter}.png")
+                add_image(tmp_path / split / f"{letter}.png")
             categories = [{"id": i, "name": name} for i, name in enumerate(names, 3)]
             add_file(
                 tmp_path / split / "_annotations.coco.json",
                 {**self.content(letters), "categories": categories},
             )
         source = COCOSource(tmp_path)
-        before = source.open("valid", ("bee", "wasp")).truth(0)
+        before = source.open("valid", ("bee", "wasp")).annotations(0)
         write_lists(source, divided(source, train="ae", val="cd", test="b"))
         again = COCOSource(tmp_path)
         assert again.class_names(again.splits()) == ("bee", "wasp")
         assert opened(again) == {"train": "ae", "val": "cd", "test": "b"}
-        after = again.open("val").truth(1)
+        after = again.open("val").annotations(1)
         np.testing.assert_array_equal(after.boxes, before.boxes)
         assert (before.class_ids.tolist(), after.class_ids.tolist()) == ([1], [1])
         files = [
@@ -225,7 +225,7 @@ class TestCOCO:
     def test_a_division_takes_the_place_of_another(self, tmp_path):
         for split, letters in {"train": "ab", "val": "c"}.items():
             for letter in letters:
-                add_picture(tmp_path / f"{split}2017" / f"{letter}.png")
+                add_image(tmp_path / f"{split}2017" / f"{letter}.png")
             add_file(tmp_path / "annotations" / f"instances_{split}2017.json", self.content(letters))
         source = COCOSource(tmp_path)
         write_lists(source, divided(source, train="cb", val="a"))
@@ -234,7 +234,7 @@ class TestCOCO:
 
     def test_elsewhere(self, tmp_path):
         for letter in "ab":
-            add_picture(tmp_path / "data" / f"{letter}.png")
+            add_image(tmp_path / "data" / f"{letter}.png")
         add_file(tmp_path / "data" / "all.json", self.content("ab"))
         source = COCOSource(tmp_path / "data" / "all.json")
         place = write_lists(source, divided(source, train="a", val="b"), tmp_path / "lists")

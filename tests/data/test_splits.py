@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gluon_yolo.data.splits import in_no_part, part_of, parts_of, pattern_of
+from gluon_yolo.data.splits import in_no_part, pattern_of, split_role, splits_by_role
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from gluon_yolo.data.splits import in_no_part, part_of, parts_of, pattern_of
     ],
 )
 def test_part_of(split, part):
-    assert part_of(split) == part
+    assert split_role(split) == part
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_part_of(split, part):
 )
 @pytest.mark.parametrize("joins", [True, False])
 def test_parts_of(splits, parts, joins):
-    assert parts_of(splits.split(), joins) == parts
+    assert splits_by_role(splits.split(), joins) == parts
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_parts_of(splits, parts, joins):
     ],
 )
 def test_several_for_one_part(splits, joined, single):
-    assert parts_of(splits.split(), joins=True) == joined
-    assert parts_of(splits.split(), joins=False) == single
+    assert splits_by_role(splits.split(), joins=True) == joined
+    assert splits_by_role(splits.split(), joins=False) == single
 
 
 @pytest.mark.parametrize(
@@ -86,12 +86,12 @@ def test_several_for_one_part(splits, joined, single):
 )
 def test_in_no_part(splits, others):
     splits = splits.split()
-    assert in_no_part(splits, parts_of(splits, joins=False)) == others.split()
+    assert in_no_part(splits, splits_by_role(splits, joins=False)) == others.split()
 
 
 def test_joined_splits_are_in_a_part():
     splits = ["train2014", "train2017", "val"]
-    assert in_no_part(splits, parts_of(splits, joins=True)) == []
+    assert in_no_part(splits, splits_by_role(splits, joins=True)) == []
 
 
 @pytest.mark.parametrize(

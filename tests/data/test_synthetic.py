@@ -21,7 +21,7 @@ def files_of(root):
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
-    return generate(tmp_path_factory.mktemp("drawn") / "set", pictures=20, seed=3)
+    return generate(tmp_path_factory.mktemp("drawn") / "set", images=20, seed=3)
 
 
 class TestGenerate:
@@ -29,35 +29,35 @@ class TestGenerate:
         train, val = open_voc(drawn, "train", CLASS_NAMES), open_voc(drawn, "val", CLASS_NAMES)
         assert (len(train), len(val), len(open_voc(drawn, "trainval"))) == (16, 4, 20)
         assert not {train.name(i) for i in range(16)} & {val.name(i) for i in range(4)}
-        assert train.report.findings == [] and train.report.broken_boxes == 0
+        assert train.report.issues == [] and train.report.broken_boxes == 0
         assert train.class_names == CLASS_NAMES
-        assert train.picture(0).shape == (240, 320, 3)
+        assert train.image(0).shape == (240, 320, 3)
         assert min(train.report.per_class.values()) > 0
 
     def test_same_seed_same_bytes(self, drawn, tmp_path):
-        assert files_of(generate(tmp_path / "again", pictures=20, seed=3)) == files_of(drawn)
+        assert files_of(generate(tmp_path / "again", images=20, seed=3)) == files_of(drawn)
 
-    def test_other_seed_other_pictures(self, drawn, tmp_path):
-        other = files_of(generate(tmp_path / "other", pictures=20, seed=4))
+    def test_other_seed_other_images(self, drawn, tmp_path):
+        other = files_of(generate(tmp_path / "other", images=20, seed=4))
         assert all(other[path] != data for path, data in files_of(drawn).items() if path.suffix == ".jpg")
 
-    def test_a_picture_does_not_depend_on_the_number(self, drawn, tmp_path):
-        fewer = files_of(generate(tmp_path / "fewer", pictures=5, seed=3))
+    def test_an_image_does_not_depend_on_the_number(self, drawn, tmp_path):
+        fewer = files_of(generate(tmp_path / "fewer", images=5, seed=3))
         whole = files_of(drawn)
         assert all(whole[path] == data for path, data in fewer.items() if path.suffix in (".jpg", ".xml"))
 
     def test_what_is_there_is_left_alone(self, drawn):
-        picture = next(drawn.glob("JPEGImages/*.jpg"))
-        os.utime(picture, (1, 1))
-        generate(drawn, pictures=20, seed=3)
-        assert picture.stat().st_mtime == 1
+        image = next(drawn.glob("JPEGImages/*.jpg"))
+        os.utime(image, (1, 1))
+        generate(drawn, images=20, seed=3)
+        assert image.stat().st_mtime == 1
 
     def test_an_interrupted_one_is_begun_again(self, tmp_path):
-        root = generate(tmp_path / "set", pictures=5)
+        root = generate(tmp_path / "set", images=5)
         marker = root / "synthetic.json"
         marker.write_text(json.dumps({**json.loads(marker.read_text()), "complete": False}))
         next(root.glob("JPEGImages/*.jpg")).unlink()
-        assert len(open_voc(generate(root, pictures=5), "trainval")) == 5
+        assert len(open_voc(generate(root, images=5), "trainval")) == 5
 
     @pytest.mark.parametrize("marker", [None, "{", '{"pictures": 7}'])
     def test_nothing_else_is_overwritten(self, tmp_path, marker):
@@ -65,12 +65,12 @@ class TestGenerate:
         if marker:
             (tmp_path / "synthetic.json").write_text(marker)
         with pytest.raises(UserError, match="holds something else"):
-            generate(tmp_path, pictures=5)
+            generate(tmp_path, images=5)
 
     def test_cannot_write(self, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(UserError, match="file.set: cannot write the data set"):
-            generate(tmp_path / "file" / "set", pictures=5)
+            generate(tmp_path / "file" / "set", images=5)
 
     @pytest.mark.parametrize("wrong", [{"pictures": 4}, {"size_hw": (32, 320)}, {"seed": -1}])
     def test_arguments(self, tmp_path, wrong):
@@ -82,8 +82,8 @@ class TestScene:
     @pytest.mark.parametrize("size_hw", [(240, 320), (160, 100), (64, 64)])
     def test_boxes(self, size_hw):
         for seed in range(10):
-            picture, truth = draw_scene(np.random.default_rng(seed), size_hw)
-            assert picture.shape == (*size_hw, 3) and picture.dtype == np.uint8
+            image, truth = draw_scene(np.random.default_rng(seed), size_hw)
+            assert image.shape == (*size_hw, 3) and image.dtype == np.uint8
             assert 1 <= len(truth) <= 7
             assert truth.boxes.min() >= 0
             assert (truth.boxes[:, 2:] < (size_hw[1], size_hw[0])).all()
@@ -97,11 +97,11 @@ class TestScene:
 
         monkeypatch.setattr(scene, "_OBJECTS_RANGE", (1, 1))
         monkeypatch.setattr(scene, "_background", lambda rng, size_hw: np.zeros((*size_hw, 3), np.float32))
-        monkeypatch.setattr(scene, "_draw_clutter", lambda rng, picture: None)
-        monkeypatch.setattr(scene, "_with_noise", lambda rng, picture: picture)
+        monkeypatch.setattr(scene, "_draw_clutter", lambda rng, image: None)
+        monkeypatch.setattr(scene, "_with_noise", lambda rng, image: image)
         for seed in range(20):
-            picture, truth = draw_scene(np.random.default_rng(seed), (240, 320))
-            y, x = np.nonzero(picture.max(axis=2) > 5)
+            image, truth = draw_scene(np.random.default_rng(seed), (240, 320))
+            y, x = np.nonzero(image.max(axis=2) > 5)
             np.testing.assert_allclose(truth.boxes[0], [x.min(), y.min(), x.max(), y.max()], atol=1.01)
 
 

@@ -1,4 +1,4 @@
-"""Writers: what comes back from every format, the pictures' names, and folders that are not theirs."""
+"""Writers: what comes back from every format, the images' names, and folders that are not theirs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluon_yolo.data.dataset import PictureFiles
-from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.dataset import ImageFiles
+from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.data.registry import SOURCES, WRITERS, open_source
 from gluon_yolo.data.voc.dataset import open_voc
 from gluon_yolo.data.voc.writer import VOCWriter
-from gluon_yolo.data.writer import PictureStore
+from gluon_yolo.data.writer import ImageStore
 from gluon_yolo.errors import UserError
 from tests.data.small_data import NAMES, TRUTHS, assert_same, small_data
 
@@ -48,15 +48,21 @@ def test_there_and_on(tmp_path, first, second):
 
 @pytest.mark.parametrize("format", WRITERS)
 def test_bccd_comes_back(tmp_path, shared_data, format):
-    whole = open_voc(shared_data / "bccd" / "BCCD", "trainval", check_pictures=False)
+    whole = open_voc(shared_data / "bccd" / "BCCD", "trainval", check_images=False)
     some = range(0, 200, 10)
-    lists = ([whole.name(i) for i in some], [whole.size_hw(i) for i in some], [whole.truth(i) for i in some])
-    data = PictureFiles(whole.class_names, *lists, Report("20 of BCCD"))
+    lists = (
+        [whole.name(i) for i in some],
+        [whole.size_hw(i) for i in some],
+        [whole.annotations(i) for i in some],
+    )
+    data = ImageFiles(whole.class_names, *lists, DatasetReport("20 of BCCD"))
     between = written(format, tmp_path / "between", {"train": data})
     back = written("voc", tmp_path / "back", {"train": between.open(between.parts()["train"])}).open("train")
     assert_same(back, data, difficult=True)
     for index, place in enumerate(some):
-        np.testing.assert_array_equal(back.truth(index).boxes, whole.truth(place).boxes)  # all whole pixels
+        np.testing.assert_array_equal(
+            back.annotations(index).boxes, whole.annotations(place).boxes
+        )  # all whole pixels
     if format != "record":
         assert [Path(back.name(i)).name for i in range(20)] == [Path(path).name for path in lists[0]]
 
@@ -83,11 +89,11 @@ def test_coco_files_are_as_pycocotools_wants_them(tmp_path):
     assert json.dumps(first["bbox"]) == "[3, 4, 17, 26]"
 
 
-class TestPictures:
+class TestImages:
     def test_names_stay_and_none_is_lost(self, tmp_path):
         files = ["x/a.jpg", "y/a.jpg", "z/A.PNG", "x/b c.jpg"]
-        data = pictures(tmp_path, files)
-        store = PictureStore(tmp_path / "out")
+        data = images(tmp_path, files)
+        store = ImageStore(tmp_path / "out")
         assert store.put(data) == ["a.jpg", "a_2.jpg", "A_3.PNG", "b c.jpg"]
         assert store.put(data)[:2] == ["a_4.jpg", "a_5.jpg"]  # another split's
         for index, name in enumerate(["a.jpg", "a_2.jpg", "A_3.PNG", "b c.jpg"]):
@@ -95,8 +101,8 @@ class TestPictures:
 
     def test_hidden_files_are_seen(self, tmp_path):
         """Formats that look into folders leave hidden files out."""
-        data = pictures(tmp_path, ["x/.a.jpg", "y/a.jpg", "x/...b.png"])
-        assert PictureStore(tmp_path / "out").put(data) == ["a.jpg", "a_2.jpg", "b.png"]
+        data = images(tmp_path, ["x/.a.jpg", "y/a.jpg", "x/...b.png"])
+        assert ImageStore(tmp_path / "out").put(data) == ["a.jpg", "a_2.jpg", "b.png"]
 
     @pytest.mark.parametrize(
         ("content", "extension"),
@@ -110,10 +116,10 @@ class TestPictures:
             (b"whatever", ".jpg"),
         ],
     )
-    def test_a_picture_without_a_files_name_gets_one(self, tmp_path, content, extension):
+    def test_an_image_without_a_files_name_gets_one(self, tmp_path, content, extension):
         (tmp_path / "some.rec:12").write_bytes(content)
-        data = PictureFiles(("a",), [str(tmp_path / "some.rec:12")], [(1, 1)], TRUTHS[3:], Report("x"))
-        assert PictureStore(tmp_path / "out").put(data) == [f"some_rec_12{extension}"]
+        data = ImageFiles(("a",), [str(tmp_path / "some.rec:12")], [(1, 1)], TRUTHS[3:], DatasetReport("x"))
+        assert ImageStore(tmp_path / "out").put(data) == [f"some_rec_12{extension}"]
 
     def test_a_stem_that_many_have(self, tmp_path):
         class Counting(dict):
@@ -123,7 +129,7 @@ class TestPictures:
                 self.looks += 1
                 return super().__contains__(key)
 
-        store = PictureStore(tmp_path / "out")
+        store = ImageStore(tmp_path / "out")
         store._numbers = Counting()
         stems = [store._new_stem(f"{number}/ image.jpg") for number in range(1000)]
         assert (stems[0], stems[-1], len(set(stems))) == ("image", "image_1000", 1000)
@@ -131,11 +137,11 @@ class TestPictures:
         assert store._new_stem("image_7.jpg") == "image_7_2"
 
     def test_links(self, tmp_path):
-        data = pictures(tmp_path, ["a.jpg"])
+        data = images(tmp_path, ["a.jpg"])
         (tmp_path / "b.jpg").symlink_to(tmp_path / "a.jpg")
         data._names[0] = str(tmp_path / "b.jpg")
-        PictureStore(tmp_path / "linked").put(data, copy=False)
-        PictureStore(tmp_path / "copied").put(data)
+        ImageStore(tmp_path / "linked").put(data, copy=False)
+        ImageStore(tmp_path / "copied").put(data)
         assert (tmp_path / "linked" / "b.jpg").samefile(tmp_path / "a.jpg")
         assert not (tmp_path / "linked" / "b.jpg").is_symlink()
         assert not (tmp_path / "copied" / "b.jpg").samefile(tmp_path / "a.jpg")
@@ -145,18 +151,18 @@ class TestPictures:
             raise OSError("another disk")
 
         monkeypatch.setattr(os, "link", refuse)
-        PictureStore(tmp_path / "out").put(pictures(tmp_path, ["a.jpg"]), copy=False)
+        ImageStore(tmp_path / "out").put(images(tmp_path, ["a.jpg"]), copy=False)
         assert (tmp_path / "out" / "a.jpg").read_bytes() == b"a.jpg"
 
 
-def pictures(folder, files):
+def images(folder, files):
     """Files that hold their own names, as a data set."""
     for file in files:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_bytes(file.encode())
     truths = TRUTHS[3:] * len(files)
-    return PictureFiles(
-        ("a",), [str(folder / file) for file in files], [(1, 1)] * len(files), truths, Report("x")
+    return ImageFiles(
+        ("a",), [str(folder / file) for file in files], [(1, 1)] * len(files), truths, DatasetReport("x")
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, Callable
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.inference.model_record import ModelFile, find_model_file
+from gluon_yolo.inference.model_record import ModelRecord, find_model_record
 from tests.random_model import CLASSES, random_detector
 
 BUILT = "GLUON_YOLO_SAMPLES"  # names the folder that deploy/build.sh wrote; `make samples-test` sets it
@@ -94,8 +94,8 @@ class Models:
         folder = self._folder / f"{model.name}-{label}"
         if not folder.is_dir():
             shutil.copytree(model, folder)
-            file = find_model_file(folder)
-            dataclasses.replace(ModelFile.read(file), **fields).write(file)
+            file = find_model_record(folder)
+            dataclasses.replace(ModelRecord.read(file), **fields).write(file)
         return folder
 
     def _exported(self, label: str, source: Callable[[], tuple[object, ...]], *words: object) -> Path:

@@ -1,4 +1,4 @@
-"""What the C++ samples say of a wrong command line, a model that they cannot run, and bad pictures."""
+"""What the C++ samples say of a wrong command line, a model that they cannot run, and bad images."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.inference.model_record import find_model_file
-from tests.data.picture_content import chunk, exif, jpeg, png, tiff, webp
+from gluon_yolo.inference.model_record import find_model_record
+from tests.data.image_content import chunk, exif, jpeg, png, tiff, webp
 from tests.deploy.conftest import Sample
-from tests.random_model import random_picture
+from tests.random_model import random_image
 
 
 def said(sample: Sample, status: int, *words: object) -> str:
@@ -23,9 +23,9 @@ def said(sample: Sample, status: int, *words: object) -> str:
 
 
 @pytest.fixture
-def picture(tmp_path):
+def image(tmp_path):
     path = tmp_path / "picture.png"
-    cv2.imwrite(str(path), random_picture(60, 80))
+    cv2.imwrite(str(path), random_image(60, 80))
     return path
 
 
@@ -58,7 +58,7 @@ def test_help(sample):
 def edited(models, label, edit, model=None):
     """Return a copy of a model whose record was edited as JSON."""
     folder = models.changed(model or models.random(), label)
-    file = find_model_file(folder)
+    file = find_model_record(folder)
     record = json.loads(file.read_text())
     edit(record)
     file.write_text(json.dumps(record))
@@ -89,75 +89,75 @@ def edited(models, label, edit, model=None):
         ),
     ),
 )
-def test_records(sample, models, picture, label, edit, expected):
-    message = said(sample, 1, edited(models, f"{label}-{sample.runtime}", edit), picture)
+def test_records(sample, models, image, label, edit, expected):
+    message = said(sample, 1, edited(models, f"{label}-{sample.runtime}", edit), image)
     assert re.search(expected, message), message
 
 
-def test_no_model(sample, models, picture, tmp_path):
-    assert "no such file or folder" in said(sample, 1, tmp_path / "absent", picture)
-    assert "holds no model" in said(sample, 1, tmp_path, picture)
-    assert "is no model's record" in said(sample, 1, picture, picture)
+def test_no_model(sample, models, image, tmp_path):
+    assert "no such file or folder" in said(sample, 1, tmp_path / "absent", image)
+    assert "holds no model" in said(sample, 1, tmp_path, image)
+    assert "is no model's record" in said(sample, 1, image, image)
     both = tmp_path / "both"
     both.mkdir()
     for name in ("one", "other"):
-        (both / f"{name}.json").write_text(find_model_file(models.random()).read_text())
-    assert "holds several models" in said(sample, 1, both, picture)
+        (both / f"{name}.json").write_text(find_model_record(models.random()).read_text())
+    assert "holds several models" in said(sample, 1, both, image)
 
 
-def test_damaged_files(sample, models, picture):
+def test_damaged_files(sample, models, image):
     names = {"ncnn": (".param", ".bin"), "mxnet": ("-symbol.json", "-0000.params")}[sample.runtime]
     for ending in names:
         folder = models.changed(models.random(), f"without{ending}")
         (file,) = folder.glob(f"*{ending}")
         content = file.read_bytes()
         file.write_bytes(content[: len(content) // 2])
-        message = said(sample, 1, folder, picture)
+        message = said(sample, 1, folder, image)
         assert file.name in message and "damaged" in message
         file.unlink()
-        message = said(sample, 1, folder, picture)
+        message = said(sample, 1, folder, image)
         assert file.name in message and re.search("no such file", message, re.IGNORECASE)
 
 
 @pytest.mark.parametrize("sample", ("ncnn",), indirect=True)
-def test_a_cut_that_ncnn_graphs_do_not_have(sample, models, picture):
+def test_a_cut_that_ncnn_graphs_do_not_have(sample, models, image):
     folder = edited(models, "cut", lambda record: record["graphs"]["ncnn"].update(cut="nms"))
-    assert "takes ncnn graphs cut raw" in said(sample, 1, folder, picture)
+    assert "takes ncnn graphs cut raw" in said(sample, 1, folder, image)
 
 
-def test_maps_of_another_model(sample, models, picture):
+def test_maps_of_another_model(sample, models, image):
     kinds = [models.random()] + [models.variant("cut raw", "--cut", "raw")] * (sample.runtime == "mxnet")
     for model in kinds:
         folder = edited(
             models, "classes", lambda record: record["spec"].update(class_names=["a", "b"]), model
         )
-        assert "are of different models" in said(sample, 1, folder, picture)
+        assert "are of different models" in said(sample, 1, folder, image)
 
 
 @pytest.mark.parametrize("sample", ("mxnet",), indirect=True)
-def test_no_library(sample, models, picture, monkeypatch):
+def test_no_library(sample, models, image, monkeypatch):
     monkeypatch.setenv("MXNET_LIBRARY", "absent/libmxnet.so")
-    assert "absent/libmxnet.so: cannot open shared object file" in said(sample, 1, models.random(), picture)
+    assert "absent/libmxnet.so: cannot open shared object file" in said(sample, 1, models.random(), image)
 
 
-def test_bad_pictures_do_not_stop_the_others(sample, models, picture, tmp_path):
+def test_bad_images_do_not_stop_the_others(sample, models, image, tmp_path):
     empty, text, cut = tmp_path / "empty.jpg", tmp_path / "text.png", tmp_path / "cut.jpg"
     empty.touch()
     text.write_text("no picture")
-    cv2.imwrite(str(cut), random_picture(300, 300))
+    cv2.imwrite(str(cut), random_image(300, 300))
     cut.write_bytes(cut.read_bytes()[:2000])
-    done = sample.run(models.random(), tmp_path / "absent.png", empty, text, cut, tmp_path, picture)
+    done = sample.run(models.random(), tmp_path / "absent.png", empty, text, cut, tmp_path, image)
     assert done.returncode == 1
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     expected = ("No such file", "the file is empty", "no picture at all", "cut short", "cannot be read")
     assert len(errors) == len(expected)
     assert all(words in line for words, line in zip(expected, errors)), errors
-    assert f"{picture}: " in done.stderr
+    assert f"{image}: " in done.stderr
 
 
-def test_pictures_of_kinds_that_are_not_read(sample, models, picture, tmp_path):
+def test_images_of_kinds_that_are_not_read(sample, models, image, tmp_path):
     """What OpenCV makes of them depends on its version; Python refuses them too, but for turned WebPs."""
-    rgb = random_picture(60, 80)
+    rgb = random_image(60, 80)
     contents = {
         "gif.jpg": (b"GIF89a" + bytes(99), "or of a kind that is not read: save it as PNG or JPEG"),
         "floats.tif": (tiff(rgb.astype(np.float32)), "or of a kind that is not read"),
@@ -179,24 +179,24 @@ def test_pictures_of_kinds_that_are_not_read(sample, models, picture, tmp_path):
 
 
 def test_a_drawing_of_an_ending_that_opencv_does_not_write(sample, models, tmp_path):
-    (tmp_path / "a.jfif").write_bytes(jpeg(random_picture(60, 80), exif(6)))
+    (tmp_path / "a.jfif").write_bytes(jpeg(random_image(60, 80), exif(6)))
     done = sample.run(models.random(), tmp_path / "a.jfif", "--draw", tmp_path / "drawn")
     assert done.returncode == 0, done.stderr
     assert cv2.imread(str(tmp_path / "drawn" / "a.jpg")).shape == (80, 60, 3)
 
 
-def test_draw(sample, models, picture, tmp_path):
+def test_draw(sample, models, image, tmp_path):
     (tmp_path / "other").mkdir()
-    twin = tmp_path / "other" / picture.name
-    twin.write_bytes(picture.read_bytes())
-    done = sample.run(models.random(), picture, twin, "--threshold", "0.5", "--draw", tmp_path / "drawn")
+    twin = tmp_path / "other" / image.name
+    twin.write_bytes(image.read_bytes())
+    done = sample.run(models.random(), image, twin, "--threshold", "0.5", "--draw", tmp_path / "drawn")
     assert done.returncode == 0 and [json.loads(line) for line in done.stdout.splitlines()]
-    for source, name in ((picture, "picture.png"), (twin, "picture-2.png")):
+    for source, name in ((image, "picture.png"), (twin, "picture-2.png")):
         assert f"{source}: drawn -> {tmp_path / 'drawn' / name}\n" in done.stderr
     drawn = cv2.imread(str(tmp_path / "drawn" / "picture.png"))
-    assert drawn.shape == (60, 80, 3) and (drawn != cv2.imread(str(picture))).any()
+    assert drawn.shape == (60, 80, 3) and (drawn != cv2.imread(str(image))).any()
     assert np.array_equal(drawn, cv2.imread(str(tmp_path / "drawn" / "picture-2.png")))
-    before = picture.read_bytes()
-    for sources in ((picture,), (twin, picture)):  # the latter is still to be read when its twin is drawn
+    before = image.read_bytes()
+    for sources in ((image,), (twin, image)):  # the latter is still to be read when its twin is drawn
         assert "is one of the pictures" in said(sample, 1, models.random(), *sources, "--draw", tmp_path)
-        assert picture.read_bytes() == before
+        assert image.read_bytes() == before

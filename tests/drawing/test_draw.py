@@ -1,4 +1,4 @@
-"""Drawing: what is asked for is on the picture, nothing else is touched, and labels hide nothing."""
+"""Drawing: what is asked for is on the image, nothing else is touched, and labels hide nothing."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def blank(height: int = 120, width: int = 160) -> np.ndarray:
 
 
 def test_draws_boxes_on_a_copy() -> None:
-    picture = blank()
-    drawn = draw(picture, Detections([[30, 40, 100, 90]], [0]), NAMES, labels=False)
-    assert (picture == 90).all()
+    image = blank()
+    drawn = draw(image, Detections([[30, 40, 100, 90]], [0]), NAMES, labels=False)
+    assert (image == 90).all()
     changed = np.argwhere((drawn != 90).any(axis=2))
     assert np.abs([*changed.min(axis=0), *changed.max(axis=0)] - np.array([40, 30, 90, 100])).max() <= 1
     assert tuple(drawn[40, 60]) == colour_of(0) and tuple(drawn[65, 65]) == (90, 90, 90)
@@ -27,7 +27,7 @@ def test_draws_boxes_on_a_copy() -> None:
 
 @pytest.mark.parametrize("box", [[0, 0, 9, 9], [150, 110, 160, 120], [-50, -50, 400, 400], [80, 60, 80, 60]])
 @pytest.mark.parametrize("class_id", [0, 1, 2])
-def test_labels_stay_in_the_picture(box: list[float], class_id: int) -> None:
+def test_labels_stay_in_the_image(box: list[float], class_id: int) -> None:
     bare = draw(blank(), Detections([box], [class_id], [0.87]), NAMES, labels=False)
     labelled = draw(blank(), Detections([box], [class_id], [0.87]), NAMES)
     assert labelled.shape == (120, 160, 3)
@@ -43,7 +43,7 @@ def test_leaves_out_what_scores_low_and_draws_the_best_on_top() -> None:
     assert (draw(blank(), Detections.empty(scored=True), NAMES) == 90).all()
 
 
-def test_lines_grow_with_the_picture() -> None:
+def test_lines_grow_with_the_image() -> None:
     box = np.array([[0.2, 0.2, 0.8, 0.8]])
     small = draw(blank(100, 100), Detections(box * 100, [0]), NAMES, labels=False)
     large = draw(blank(2000, 2000), Detections(box * 2000, [0]), NAMES, labels=False)
@@ -96,11 +96,11 @@ def crowd(columns: int = 9, rows: int = 6) -> Detections:
 
 def test_faces_of_a_crowd_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each has its score beside it, and what is within its box is as it was, but for the lines."""
-    picture, found = blank(505, 760), crowd()
-    drawn = draw(picture, found, ("face",))
-    inside = np.zeros(picture.shape[:2], bool)
+    image, found = blank(505, 760), crowd()
+    drawn = draw(image, found, ("face",))
+    inside = np.zeros(image.shape[:2], bool)
     for x1, y1, x2, y2 in found.boxes.astype(int):
         inside[y1 + 3 : y2 - 2, x1 + 3 : x2 - 2] = True
     assert (drawn[inside] != 90).any(axis=1).mean() < 0.06
-    written = texts(monkeypatch, picture, found, ("face",))
+    written = texts(monkeypatch, image, found, ("face",))
     assert written == [f"{score:.2f}" for score in found.scores]

@@ -1,4 +1,4 @@
-"""Placement: labels within the picture, off each other and off the objects; the order of places by hand."""
+"""Placement: labels within the image, off each other and off the objects; the order of places by hand."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def places(*boxes: list[float], forms: tuple = (WH,)) -> list[Place | None]:
     ("box", "left", "top"),
     [
         ([100, 100, 160, 160], 100, 90),  # above, at its left
-        ([280, 100, 298, 160], 260, 90),  # above, as far right as the picture goes
+        ([280, 100, 298, 160], 260, 90),  # above, as far right as the image goes
         ([5, 0, 295, 195], 5, 0),  # in its top: there is room nowhere else, and it is large
         ([100, 3, 120, 40], 100, 40),  # below: in its top it would cover a fourth
-        ([-20, 100, 30, 160], 0, 90),  # what is outside the picture does not count
+        ([-20, 100, 30, 160], 0, 90),  # what is outside the image does not count
     ],
 )
 def test_one_label(box, left, top):
@@ -53,7 +53,7 @@ def test_all_labels_have_the_form_for_which_there_is_room():
     assert {place.form for place in places(*row[::3], forms=((60, 10), (28, 10)))} == {0}
 
 
-def test_a_form_larger_than_the_picture():
+def test_a_form_larger_than_the_image():
     box = [100, 100, 160, 160]
     assert places(box, forms=((400, 10), WH)) == [Place(1, 100, 90)] and places(box, forms=((400, 10),)) == [
         None
@@ -71,7 +71,7 @@ def common(a: np.ndarray, b: np.ndarray) -> float:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_boxes_anywhere(seed):
-    """No label is on another by more than its edge, none hides an object, all are within the picture."""
+    """No label is on another by more than its edge, none hides an object, all are within the image."""
     rng = np.random.default_rng(seed)
     corner = rng.uniform(0, [280, 180], (60, 2))
     boxes = np.concatenate([corner, corner + rng.uniform(5, 80, (60, 2))], axis=1)

@@ -1,4 +1,4 @@
-"""Judge: what a network loses against another, by labels or by what the network in float finds."""
+"""AccuracyDrop: what a network loses against another, by labels or by what the network in float finds."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from gluon_yolo.cli.quantize_report import Row, say
-from gluon_yolo.data.subset import Chosen
+from gluon_yolo.data.subset import Subset
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from gluon_yolo.evaluation.accuracy_drop import Judge, found_by
+from gluon_yolo.evaluation.accuracy_drop import AccuracyDrop, found_by
 from gluon_yolo.inference.predictor import Predictor
-from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.spec import DetectionSpec
 from tests.evaluation.test_evaluate import SIZE_HW, Squares, find_the_bright_part
 
@@ -26,7 +26,7 @@ SQUARE = SPEC.class_names.index("square")
 
 
 def network(class_id: int, shift: float = 0.0, score: float = 0.9):
-    """A network that sees the bright part of each picture, takes it for a class, and puts it somewhere."""
+    """A network that sees the bright part of each image, takes it for a class, and puts it somewhere."""
 
     def see(pixels):
         boxes = np.stack([one.boxes for one in find_the_bright_part(pixels)]) + np.float32(shift)
@@ -47,23 +47,23 @@ def network(class_id: int, shift: float = 0.0, score: float = 0.9):
 )
 @pytest.mark.parametrize("mode", ["resize", "letterbox"])
 def test_lost(class_id, shift, expected, mode):
-    judge = Judge(network(SQUARE), Squares(6), SPEC, SIZE_HW, Fit(mode))
-    assert judge.lost(judge(network(class_id, shift))) == pytest.approx(expected)
+    accuracy_drop = AccuracyDrop(network(SQUARE), Squares(6), SPEC, SIZE_HW, Preprocess(mode))
+    assert accuracy_drop.lost(accuracy_drop(network(class_id, shift))) == pytest.approx(expected)
 
 
 def test_which_numbers_decide():
     """A box that is a little off counts at an IoU of 0.5, and less for COCO, which asks for up to 0.95."""
     off = network(SQUARE, 2.0)
-    judge = Judge(network(SQUARE), Squares(6), SPEC, SIZE_HW, Fit())
-    numbers = judge(off)
-    assert judge.keys == ("VOC07_mAP50", "AP") and numbers["VOC07_mAP50"] == 1
-    lost = 100 * (judge.baseline["AP"] - numbers["AP"])
-    assert judge.lost(numbers) == pytest.approx(lost) and 5 < lost < 80
+    accuracy_drop = AccuracyDrop(network(SQUARE), Squares(6), SPEC, SIZE_HW, Preprocess())
+    numbers = accuracy_drop(off)
+    assert accuracy_drop.keys == ("VOC07_mAP50", "AP") and numbers["VOC07_mAP50"] == 1
+    lost = 100 * (accuracy_drop.baseline["AP"] - numbers["AP"])
+    assert accuracy_drop.lost(numbers) == pytest.approx(lost) and 5 < lost < 80
     worse = {**numbers, "VOC07_mAP50": 0.1}
-    assert judge.lost(worse) == pytest.approx(90)
-    judge = Judge(network(SQUARE), Squares(6), SPEC, SIZE_HW, Fit(), coco=True)
-    assert judge.keys == ("AP",) and judge.lost(worse) < 80
-    better = Judge(off, Squares(6), SPEC, SIZE_HW, Fit(), coco=True)
+    assert accuracy_drop.lost(worse) == pytest.approx(90)
+    accuracy_drop = AccuracyDrop(network(SQUARE), Squares(6), SPEC, SIZE_HW, Preprocess(), coco=True)
+    assert accuracy_drop.keys == ("AP",) and accuracy_drop.lost(worse) < 80
+    better = AccuracyDrop(off, Squares(6), SPEC, SIZE_HW, Preprocess(), coco=True)
     assert better.lost(better(network(SQUARE))) < -5
 
 
@@ -75,26 +75,26 @@ def test_as_many_detections_as_are_asked_for():
         return np.concatenate([boxes + 90, boxes], axis=1), np.concatenate([scores, scores * 0.9], axis=1)
 
     for most, expected in ((1, 0.0), (2, 0.5)):
-        judge = Judge(twice, Squares(6), SPEC, SIZE_HW, Fit(), max_detections=most)
-        assert judge.baseline["VOC_mAP50"] == pytest.approx(expected)
+        accuracy_drop = AccuracyDrop(twice, Squares(6), SPEC, SIZE_HW, Preprocess(), max_detections=most)
+        assert accuracy_drop.baseline["VOC_mAP50"] == pytest.approx(expected)
 
 
 def test_agreement_with_what_was_found():
     predictor = Predictor(network(SQUARE, 100), SPEC, SIZE_HW)
     found = found_by(predictor, Squares(6))
-    judge = Judge(network(SQUARE, 100), found, SPEC, SIZE_HW, Fit(), agreement=True)
-    assert judge.keys == ("VOC_mAP50",) and judge.baseline["VOC_mAP50"] == 1
-    assert judge.lost(judge(network(SQUARE))) == pytest.approx(100)
+    accuracy_drop = AccuracyDrop(network(SQUARE, 100), found, SPEC, SIZE_HW, Preprocess(), agreement=True)
+    assert accuracy_drop.keys == ("VOC_mAP50",) and accuracy_drop.baseline["VOC_mAP50"] == 1
+    assert accuracy_drop.lost(accuracy_drop(network(SQUARE))) == pytest.approx(100)
 
 
 def test_nothing_to_go_by():
     with pytest.raises(UserError, match="squares: the model in float finds nothing from a score of 0.3 on"):
         found_by(Predictor(network(SQUARE, score=0.2), SPEC, SIZE_HW), Squares(3))
-    empty = Chosen(Squares(3), range(3), [Detections.empty()] * 3)
+    empty = Subset(Squares(3), range(3), [Detections.empty()] * 3)
     with pytest.raises(UserError, match="squares: none of its 3 pictures has an object"):
-        Judge(network(SQUARE), empty, SPEC, SIZE_HW, Fit())
+        AccuracyDrop(network(SQUARE), empty, SPEC, SIZE_HW, Preprocess())
     with pytest.raises(UserError, match="does not know square"):
-        Judge(network(SQUARE), Squares(3), DetectionSpec(("circle",)), SIZE_HW, Fit())
+        AccuracyDrop(network(SQUARE), Squares(3), DetectionSpec(("circle",)), SIZE_HW, Preprocess())
 
 
 @pytest.mark.parametrize("coco", [False, True])
@@ -104,9 +104,9 @@ def test_without_pycocotools_vocs_number_decides(monkeypatch, caplog, coco):
         importlib.util, "find_spec", lambda name: None if name == "pycocotools" else find(name)
     )
     with caplog.at_level(logging.WARNING, "gluon_yolo"):
-        judge = Judge(network(SQUARE), Squares(6), SPEC, SIZE_HW, Fit(), coco=coco)
-    assert judge.keys == ("VOC07_mAP50",) and "AP" not in judge.baseline
-    assert judge.lost(judge(network(1 - SQUARE))) == pytest.approx(100)
+        accuracy_drop = AccuracyDrop(network(SQUARE), Squares(6), SPEC, SIZE_HW, Preprocess(), coco=coco)
+    assert accuracy_drop.keys == ("VOC07_mAP50",) and "AP" not in accuracy_drop.baseline
+    assert accuracy_drop.lost(accuracy_drop(network(1 - SQUARE))) == pytest.approx(100)
     assert "COCO's AP is left out, since it needs pycocotools (pip install pycocotools)" in caplog.text
-    rows = [Row("symbol", "mxnet", "float32", "", judge.baseline, 1)]
-    say(Path("out"), {"pictures": {"scoring": 6}, "seconds": 1}, rows, judge.keys, [])
+    rows = [Row("symbol", "mxnet", "float32", "", accuracy_drop.baseline, 1)]
+    say(Path("out"), {"pictures": {"scoring": 6}, "seconds": 1}, rows, accuracy_drop.keys, [])

@@ -18,7 +18,7 @@ MB = 1_000_000
 
 @pytest.fixture
 def tried(monkeypatch):
-    """A process of 500 MB that a call lets grow by 20 MB and by 10 MB for each picture; calls are kept."""
+    """A process of 500 MB that a call lets grow by 20 MB and by 10 MB for each image; calls are kept."""
     state = {"peak": 500 * MB}
     calls: list[tuple[int, ...]] = []
 
@@ -46,7 +46,7 @@ def test_a_batch_that_fits_goes_on(tried):
 
 def test_one_that_does_not_is_refused_with_one_that_does(tried):
     run, _ = tried
-    # (20 + 200) / 16 = 13.75 MB a picture, and 2.5 MB beside it, 15 % more each: 18.7 MB
+    # (20 + 200) / 16 = 13.75 MB an image, and 2.5 MB beside it, 15 % more each: 18.7 MB
     there = Memory(1000 * MB, 0, "this machine")
     with pytest.raises(UserError) as caught:
         check_batch(run, (64, 96), 100, 2.5 * MB, look=lambda: there)

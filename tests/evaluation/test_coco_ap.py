@@ -13,10 +13,10 @@ import pytest
 
 from gluon_yolo.data.coco.dataset import COCODataset, open_coco
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.subset import Chosen
+from gluon_yolo.data.subset import Subset
 from gluon_yolo.detections import Detections
 from gluon_yolo.evaluation.coco_ap import NAMES, COCOMetric
-from tests.data.picture_content import exif, jpeg
+from tests.data.image_content import exif, jpeg
 
 pytest.importorskip("pycocotools")
 
@@ -25,25 +25,25 @@ Annotation = dict[str, Any]
 
 
 def open_content(folder: Path, content: dict[str, Any], **options: Any) -> COCODataset:
-    """Open annotations whose pictures are believed to be as large as they say."""
+    """Open annotations whose images are believed to be as large as they say."""
     for image in content["images"]:
         image.setdefault("file_name", f"{image['id']}.jpg")
         (folder / image["file_name"]).touch()
     (folder / "instances.json").write_text(json.dumps(content))
-    return open_coco(folder / "instances.json", folder, check_pictures=False, **options)
+    return open_coco(folder / "instances.json", folder, check_images=False, **options)
 
 
 def perfect(dataset: Dataset) -> dict[str, Any]:
     """Return the numbers of a detector that finds the ground truth."""
     metric = COCOMetric.from_dataset(dataset)
     for index in range(len(dataset)):
-        truth = dataset.truth(index)
-        metric.observe(index, truth.replace(scores=np.full(len(truth), 0.9)), truth)
+        truth = dataset.annotations(index)
+        metric.update(index, truth.replace(scores=np.full(len(truth), 0.9)), truth)
     return metric.compute()
 
 
 def random_annotations(rng: np.random.Generator, pictures: int) -> dict[str, Any]:
-    """Objects of all of COCO's three sizes, some crowds; category 90 has none; picture 1000 is empty."""
+    """Objects of all of COCO's three sizes, some crowds; category 90 has none; image 1000 is empty."""
     images = [{"id": 1000 + 3 * i, "width": 640, "height": 480} for i in range(pictures)]
     annotations: list[dict[str, Any]] = []
     for image in images[1:]:
@@ -103,7 +103,7 @@ def test_equals_pycocotools_run_from_files(
     results = []
     for index, image in enumerate(content["images"]):
         predicted = random_predictions(rng, content, image["id"])
-        metric.observe(index, predicted, dataset.truth(index))
+        metric.update(index, predicted, dataset.annotations(index))
         for box, class_id, score in zip(predicted.boxes.astype(float), predicted.class_ids, predicted.scores):
             bbox = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
             results.append({"image_id": image["id"], "category_id": CATEGORY_IDS[class_id], "bbox": bbox})
@@ -147,7 +147,7 @@ WRITTEN: dict[str, tuple[Annotation, list[float] | None]] = {
 
 
 def small_content(*annotations: Annotation, **image: Any) -> dict[str, Any]:
-    """Two pictures of 160x120, the second of which has an object of another class."""
+    """Two images of 160x120, the second of which has an object of another class."""
     records = [{"image_id": 1, "category_id": 3, **PLAIN, **each} for each in annotations]
     other = {"image_id": 2, "category_id": 4, "bbox": [0, 0, 90, 100], "area": 9000}
     return {
@@ -162,7 +162,7 @@ def test_what_is_read_is_what_is_scored(kind: str, tmp_path: Path) -> None:
     """For any annotation that opens a perfect detector has AP 1: one reading serves training and score."""
     annotation, box = WRITTEN[kind]
     dataset = open_content(tmp_path, small_content(annotation))
-    assert dataset.truth(0).boxes.tolist() == ([] if box is None else [box])
+    assert dataset.annotations(0).boxes.tolist() == ([] if box is None else [box])
     numbers = perfect(dataset)
     assert numbers["AP"] == pytest.approx(1.0, abs=1e-12)
     assert math.isnan(numbers["per_class"]["ant"]["COCO_AP"]) == (box is None)
@@ -177,7 +177,7 @@ def test_ids_of_any_kind(ids: tuple[Any, Any], written: Callable[[Any], Any], tm
     for record, id_ in zip(content["annotations"], ids):
         record["image_id"] = written(id_)
     dataset = open_content(tmp_path, content)
-    assert sorted(len(dataset.truth(index)) for index in range(2)) == [1, 1]
+    assert sorted(len(dataset.annotations(index)) for index in range(2)) == [1, 1]
     assert perfect(dataset)["AP"] == pytest.approx(1.0)
 
 
@@ -203,24 +203,24 @@ def test_what_is_found_in_a_crowd_does_not_count(tmp_path: Path) -> None:
     dataset = open_content(tmp_path, small_content({"iscrowd": 1, "bbox": [0, 0, 100, 100]}, {}))
     found = Detections([[50, 50, 90, 90], [10, 20, 40, 60]], [0, 0], [0.9, 0.8])
     scores = []
-    for kept in (dataset, Chosen(dataset, [1, 0])):
+    for kept in (dataset, Subset(dataset, [1, 0])):
         metric = COCOMetric.from_dataset(kept)
         for index in range(2):
-            truth = kept.truth(index)
+            truth = kept.annotations(index)
             ours = found if len(truth) and truth.class_ids[0] == 0 else truth.replace(scores=np.ones(1))
-            metric.observe(index, ours, truth)
+            metric.update(index, ours, truth)
         scores.append(metric.compute()["AP"])
     assert scores == [pytest.approx(1.0), pytest.approx(1.0)]
 
 
 def test_more_objects_than_coco_counts_detections(tmp_path: Path) -> None:
-    """COCO counts 100 detections of a class in a picture; one with 130 objects can be scored 1 as well."""
+    """COCO counts 100 detections of a class in an image; one with 130 objects can be scored 1 as well."""
     boxes = [{"bbox": [10 * (i % 13), 10 * (i // 13), 8, 8], "area": 64} for i in range(130)]
     assert perfect(open_content(tmp_path, small_content(*boxes)))["AP"] == pytest.approx(1.0)
 
 
 class Shelf(Dataset):
-    """A data set of two pictures with boxes and no COCO file, as VOC's."""
+    """A data set of two images with boxes and no COCO file, as VOC's."""
 
     class_names = ("ant", "bee")
     truths = (
@@ -240,7 +240,7 @@ class Shelf(Dataset):
     def size_hw(self, index: int) -> tuple[int, int]:
         return 100, 100
 
-    def truth(self, index: int) -> Detections:
+    def annotations(self, index: int) -> Detections:
         return self.truths[index]
 
 
@@ -256,17 +256,17 @@ def test_a_truth_is_made_from_any_data_set(found: list[int], expected: float) ->
     metric = COCOMetric.from_dataset(Shelf())
     for index, truth in enumerate(Shelf.truths):
         predicted = truth if index in found else Detections.empty()
-        metric.observe(index, predicted.replace(scores=np.full(len(predicted), 0.9)), truth)
+        metric.update(index, predicted.replace(scores=np.full(len(predicted), 0.9)), truth)
     numbers = metric.compute()
     assert numbers["AP"] == pytest.approx(expected, abs=0.006)
     assert numbers["per_class"]["ant"]["COCO_AP"] == pytest.approx(expected, abs=0.006)
     assert math.isnan(numbers["per_class"]["bee"]["COCO_AP"])
 
 
-def test_says_when_pictures_were_not_predicted(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+def test_says_when_images_were_not_predicted(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     content = random_annotations(np.random.default_rng(0), pictures=3)
     metric = COCOMetric.from_dataset(open_content(tmp_path, content))
-    metric.observe(0, Detections.empty(scored=True), Detections.empty())
+    metric.update(0, Detections.empty(scored=True), Detections.empty())
     assert metric.compute()["AP"] == 0.0
     assert "2 of 3 pictures were not predicted" in caplog.text
 
@@ -275,16 +275,16 @@ def test_refuses_what_it_cannot_score(tmp_path: Path) -> None:
     content = random_annotations(np.random.default_rng(0), pictures=3)
     metric, nothing = COCOMetric.from_dataset(open_content(tmp_path, content)), Detections.empty()
     with pytest.raises(ValueError, match="scores"):
-        metric.observe(0, Detections([[0, 0, 1, 1]], [0]), nothing)
+        metric.update(0, Detections([[0, 0, 1, 1]], [0]), nothing)
     with pytest.raises(ValueError, match="not in the data set"):
-        metric.observe(5, Detections.empty(scored=True), nothing)
-    metric.observe(0, Detections.empty(scored=True), nothing)
+        metric.update(5, Detections.empty(scored=True), nothing)
+    metric.update(0, Detections.empty(scored=True), nothing)
     with pytest.raises(ValueError, match="seen twice"):
-        metric.observe(0, Detections.empty(scored=True), nothing)
+        metric.update(0, Detections.empty(scored=True), nothing)
 
 
-def test_pictures_turned_by_exif_and_their_crowds(tmp_path):
-    """Labels of the stored size: objects and crowds are turned with the picture, and areas stay."""
+def test_images_turned_by_exif_and_their_crowds(tmp_path):
+    """Labels of the stored size: objects and crowds are turned with the image, and areas stay."""
     (tmp_path / "1.jpg").write_bytes(jpeg(np.full((120, 160, 3), 90, np.uint8), exif(6)))
     annotations = [
         {"id": 1, "image_id": 1, "category_id": 7, "bbox": [16, 8, 44, 32], "area": 900, "iscrowd": 0},
@@ -297,11 +297,11 @@ def test_pictures_turned_by_exif_and_their_crowds(tmp_path):
     }
     (tmp_path / "instances.json").write_text(json.dumps(content))
     dataset = open_coco(tmp_path / "instances.json", tmp_path)
-    assert dataset.truth(0).boxes.tolist() == [[80, 16, 112, 60]]
+    assert dataset.annotations(0).boxes.tolist() == [[80, 16, 112, 60]]
     assert dataset.crowds(0).boxes.tolist() == [[20, 100, 60, 150]]
     assert dataset.areas(0).tolist() == [900]
     assert perfect(dataset)["AP"] == pytest.approx(1)
     metric = COCOMetric.from_dataset(dataset)  # what is found in the crowd is neither right nor wrong
     found = Detections([[80, 16, 112, 60], [20, 100, 60, 150]], [0, 0], scores=[0.5, 0.9])
-    metric.observe(0, found, dataset.truth(0))
+    metric.update(0, found, dataset.annotations(0))
     assert metric.compute()["AP"] == pytest.approx(1)

@@ -17,10 +17,10 @@ CLASSES = ("ant", "bee", "cat")
 AT = [[10 * place, 0, 10 * place + 8, 8] for place in range(9)]  # boxes beside each other
 
 
-def observed(*pictures: tuple[Detections, Detections], **options: Any) -> dict[str, Any]:
+def observed(*images: tuple[Detections, Detections], **options: Any) -> dict[str, Any]:
     metric = F1Metric(CLASSES, **options)
-    for index, (predicted, truth) in enumerate(pictures):
-        metric.observe(index, predicted, truth)
+    for index, (predicted, truth) in enumerate(images):
+        metric.update(index, predicted, truth)
     return metric.compute()
 
 
@@ -35,7 +35,7 @@ def objects(*rows: tuple[int, int], difficult: tuple[int, ...] = ()) -> Detectio
     return Detections([AT[row[0]] for row in rows], [row[1] for row in rows], difficult=marks)
 
 
-# Two pictures. Ants: four objects, found at 0.9, 0.6 and 0.2, wrong at 0.8 and 0.1. Bees: one object, which
+# Two images. Ants: four objects, found at 0.9, 0.6 and 0.2, wrong at 0.8 and 0.1. Bees: one object, which
 # is missed, and one wrong at 0.4. There are no cats.
 TWO = (
     (found((0, 0, 0.9), (5, 0, 0.8), (1, 0, 0.6), (6, 1, 0.4)), objects((0, 0), (1, 0), (2, 1))),
@@ -110,7 +110,7 @@ def test_nothing_at_all() -> None:
     numbers = observed()
     assert (numbers["TP"], numbers["FP"], numbers["FN"]) == (0, 0, 0) and math.isnan(numbers["F1"])
     metric = F1Metric(CLASSES)
-    metric.observe(0, *TWO[0])
+    metric.update(0, *TWO[0])
     metric.reset()
     assert metric.compute()["TP"] == 0
 
@@ -118,19 +118,19 @@ def test_nothing_at_all() -> None:
 def test_the_best_threshold_gives_what_it_promises() -> None:
     """On random data: no other threshold is better, and counting at it gives the same F1."""
     rng = np.random.default_rng(3)
-    pictures = []
+    images = []
     for _ in range(30):
         places = rng.permutation(9)
         truth = objects(*((int(place), int(rng.integers(2))) for place in places[:4]))
         rows = [(int(rng.integers(9)), int(rng.integers(2)), float(rng.random())) for _ in range(6)]
-        pictures.append((found(*rows), truth))
-    numbers = observed(*pictures)
-    again = observed(*pictures, threshold=numbers["best_threshold"])
+        images.append((found(*rows), truth))
+    numbers = observed(*images)
+    again = observed(*images, threshold=numbers["best_threshold"])
     assert again["F1"] == pytest.approx(numbers["best_F1"])
     assert (again["precision"], again["recall"]) == pytest.approx(
         (numbers["best_precision"], numbers["best_recall"])
     )
-    others = [observed(*pictures, threshold=share)["F1"] for share in np.linspace(0, 0.99, 100)]
+    others = [observed(*images, threshold=share)["F1"] for share in np.linspace(0, 0.99, 100)]
     assert max(others) <= numbers["best_F1"] + 1e-9
 
 
@@ -139,7 +139,7 @@ def test_which_prediction_is_which_object_as_for_the_average_precision() -> None
     predicted = Detections([[0, 0, 4, 8]], [0], [0.9])
     truth = Detections([[0, 0, 8, 8]], [0])
     metric = VOCMetric(CLASSES)
-    metric.update(predicted, truth)
+    metric.update(0, predicted, truth)
     assert observed((predicted, truth))["TP"] == 1 and metric.compute()["VOC_mAP50"] == 1
 
 

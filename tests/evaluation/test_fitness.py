@@ -21,7 +21,7 @@ from tests.small_training import draw_data
 
 @pytest.fixture(scope="module")
 def datasets(tmp_path_factory):
-    """The same pictures as Pascal VOC and as COCO."""
+    """The same images as Pascal VOC and as COCO."""
     folder = tmp_path_factory.mktemp("data")
     voc = open_voc(draw_data(folder), "val")
     (folder / "val.json").write_text(json.dumps(truth_of(voc)))
@@ -48,8 +48,8 @@ def test_what_decides(datasets, data, kind, key):
     numbers = {}
     for metric in metrics:
         for index in range(len(dataset)):
-            truth = dataset.truth(index)
-            metric.observe(index, truth.replace(scores=[0.9] * len(truth)), truth)
+            truth = dataset.annotations(index)
+            metric.update(index, truth.replace(scores=[0.9] * len(truth)), truth)
         numbers.update(metric.compute())
     wanted = ("AP", "AP50", "VOC07_mAP50", "VOC_mAP50")
     assert {name: numbers[name] for name in wanted} == pytest.approx(dict.fromkeys(wanted, 1), abs=1e-6)
@@ -66,7 +66,7 @@ def test_the_quick_count_is_cocos(datasets):
     for dataset in datasets.values():
         whole, (_, quick) = COCOMetric.from_dataset(dataset), score(dataset)[0]
         for index in range(len(dataset)):
-            truth = dataset.truth(index)
+            truth = dataset.annotations(index)
             near = truth.boxes + rng.normal(0, 3, (len(truth), 1)).astype(np.float32)
             corners = rng.uniform(0, 60, (30, 2))
             far = np.concatenate([corners, corners + rng.uniform(2, 40, (30, 2))], axis=1)
@@ -74,7 +74,7 @@ def test_the_quick_count_is_cocos(datasets):
             ids = np.concatenate([truth.class_ids, rng.integers(0, len(dataset.class_names), 30)])
             found = Detections(boxes, ids, rng.uniform(0, 1, len(boxes)).astype(np.float32))
             for metric in (whole, quick):
-                metric.observe(index, found, truth)
+                metric.update(index, found, truth)
         expected, counted = whole.compute(), quick.compute()
         assert 0 < counted["AP"] < counted["AP50"] < 1
         assert (counted["AP"], counted["AP50"]) == pytest.approx(

@@ -1,11 +1,11 @@
-"""Validation: how many objects of a picture it finds, and what it says of pictures with more."""
+"""Validation: how many objects of an image it finds, and what it says of images with more."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.detections import Detections
 from gluon_yolo.evaluation import validation
 from gluon_yolo.evaluation.validation import Validation
@@ -20,26 +20,26 @@ OBJECTS = 144
 
 
 def grid() -> np.ndarray:
-    """Return the boxes of 12 by 12 objects on a picture of 160x160."""
+    """Return the boxes of 12 by 12 objects on an image of 160x160."""
     corner = np.stack(np.meshgrid(np.arange(12) * 13, np.arange(12) * 13), -1).reshape(-1, 2)
     return np.concatenate([corner, corner + 10], axis=1).astype(np.float32)
 
 
 class Crowd(Squares):
-    """Three grey pictures, of which the second is full of squares."""
+    """Three grey images, of which the second is full of squares."""
 
     def __init__(self) -> None:
         super().__init__(3)
-        self.report = Report("crowd", boxes=OBJECTS + 2)
+        self.report = DatasetReport("crowd", boxes=OBJECTS + 2)
 
     def size_hw(self, index: int) -> tuple[int, int]:
         return SIZE_HW
 
-    def truth(self, index: int) -> Detections:
+    def annotations(self, index: int) -> Detections:
         boxes = grid() if index == 1 else grid()[:1]
         return Detections(boxes, np.zeros(len(boxes)))
 
-    def picture(self, index: int, reduction: int = 1) -> np.ndarray:
+    def image(self, index: int, reduction: int = 1) -> np.ndarray:
         return np.full((*SIZE_HW, 3), index, np.uint8)
 
 

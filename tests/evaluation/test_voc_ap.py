@@ -18,7 +18,7 @@ def random_boxes(rng: np.random.Generator, count: int) -> np.ndarray:
     return np.concatenate([corner, corner + rng.integers(1, 40, (count, 2))], axis=1).astype(np.float32)
 
 
-def random_picture(rng: np.random.Generator, score_steps: int) -> tuple[Detections, Detections]:
+def random_image(rng: np.random.Generator, score_steps: int) -> tuple[Detections, Detections]:
     """Some objects; predictions near some of them and anywhere; eel is never there, dog never predicted."""
     count = rng.integers(0, 8)
     truth = Detections(
@@ -35,7 +35,7 @@ def random_picture(rng: np.random.Generator, score_steps: int) -> tuple[Detectio
     return predicted[predicted.class_ids != 3], truth
 
 
-def gluoncv_numbers(pictures: list[tuple[Detections, Detections]], iou: float) -> list[dict[str, float]]:
+def gluoncv_numbers(images: list[tuple[Detections, Detections]], iou: float) -> list[dict[str, float]]:
     """Return GluonCV's per-class values and mean, the 2007 way and the later one."""
     from gluon_yolo import mxnet_compat
 
@@ -45,7 +45,7 @@ def gluoncv_numbers(pictures: list[tuple[Detections, Detections]], iou: float) -
     answers = []
     for kind in (VOC07MApMetric, VOCMApMetric):
         metric = kind(iou_thresh=iou, class_names=list(CLASSES))
-        for predicted, truth in pictures:
+        for predicted, truth in images:
             metric.update(
                 predicted.boxes[None],
                 predicted.class_ids[None],
@@ -64,12 +64,12 @@ def gluoncv_numbers(pictures: list[tuple[Detections, Detections]], iou: float) -
 @pytest.mark.parametrize("score_steps", [8, 10**6])
 def test_equals_gluoncv_on_random_data(seed: int, iou: float, score_steps: int) -> None:
     rng = np.random.default_rng(seed)
-    pictures = [random_picture(rng, score_steps) for _ in range(40)]
+    images = [random_image(rng, score_steps) for _ in range(40)]
     metric = VOCMetric(CLASSES, iou)
-    for predicted, truth in pictures:
-        metric.update(predicted, truth)
+    for predicted, truth in images:
+        metric.update(0, predicted, truth)
     ours = metric.compute()
-    theirs07, theirs = gluoncv_numbers(pictures, iou)
+    theirs07, theirs = gluoncv_numbers(images, iou)
     for name in CLASSES:
         for key, judge in (("AP07", theirs07), ("AP", theirs)):
             expected = pytest.approx(judge[name], abs=1e-6, nan_ok=True)
@@ -87,7 +87,7 @@ def test_worked_out_by_hand() -> None:
     truth = Detections([[0, 0, 9, 9], [20, 20, 29, 29]], [0, 0])
     predicted = Detections([[0, 0, 9, 9], [0, 0, 9, 8], [20, 20, 29, 29]], [0, 0, 0], [0.9, 0.8, 0.7])
     metric = VOCMetric(["thing"])
-    metric.update(predicted, truth)
+    metric.update(0, predicted, truth)
     eleven_points, area = pytest.approx((6 + 5 * 2 / 3) / 11), pytest.approx(5 / 6)
     assert metric.compute() == {
         "VOC07_mAP50": eleven_points,
@@ -99,7 +99,7 @@ def test_worked_out_by_hand() -> None:
 def test_overlap_counts_the_last_pixel() -> None:
     # Pixels 0..1 against 0..3 overlap by half when the corner pixels belong to the box, by a third when not.
     metric = VOCMetric(["thing"])
-    metric.update(Detections([[0, 0, 1, 0]], [0], [1.0]), Detections([[0, 0, 3, 0]], [0]))
+    metric.update(0, Detections([[0, 0, 1, 0]], [0], [1.0]), Detections([[0, 0, 3, 0]], [0]))
     assert metric.compute()["VOC_mAP50"] == pytest.approx(1.0)
 
 
@@ -107,14 +107,14 @@ def test_difficult_objects_count_neither_way() -> None:
     truth = Detections([[0, 0, 9, 9], [20, 20, 29, 29]], [0, 0], difficult=[False, True])
     predicted = Detections([[20, 20, 29, 29], [20, 20, 29, 29], [0, 0, 9, 9]], [0, 0, 0], [0.9, 0.8, 0.7])
     metric = VOCMetric(["thing"])
-    metric.update(predicted, truth)
+    metric.update(0, predicted, truth)
     assert metric.compute()["VOC_mAP50"] == pytest.approx(1.0)
 
 
 def test_nothing_seen_gives_nan_and_reset_forgets() -> None:
     metric = VOCMetric(["thing"])
     assert math.isnan(metric.compute()["VOC07_mAP50"])
-    metric.update(Detections.empty(scored=True), Detections([[0, 0, 9, 9]], [0]))
+    metric.update(0, Detections.empty(scored=True), Detections([[0, 0, 9, 9]], [0]))
     assert metric.compute()["VOC07_mAP50"] == 0.0
     metric.reset()
     assert math.isnan(metric.compute()["VOC07_mAP50"])
@@ -129,4 +129,4 @@ def test_nothing_seen_gives_nan_and_reset_forgets() -> None:
 )
 def test_refuses_what_it_cannot_score(predicted: Detections, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        VOCMetric(["thing"]).update(predicted, Detections.empty())
+        VOCMetric(["thing"]).update(0, predicted, Detections.empty())

@@ -9,7 +9,7 @@ from gluon_yolo.models.darknet.network import DarknetNetwork
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import autograd, gluon, mx
 from tests.models.darknet import small
-from tests.random_model import random_picture
+from tests.random_model import random_image
 
 ZOO = (
     *("yolo3_mobilenet1.0", "yolo3_mobilenet0.75", "yolo3_mobilenet0.5", "yolo3_mobilenet0.25"),
@@ -19,7 +19,7 @@ ZOO = (
 
 
 def settled(name: str, class_names=None, seed: int = 0) -> DetectionNetwork:
-    """Build a network with random weights, and with a picture's statistics in its batch norms.
+    """Build a network with random weights, and with an image's statistics in its batch norms.
 
     Args:
         name: as ``architecture.find`` takes it.
@@ -27,9 +27,9 @@ def settled(name: str, class_names=None, seed: int = 0) -> DetectionNetwork:
         seed: of the weights.
     """
     net = find_architecture(name).build(class_names)
-    picture = mx.nd.array(random_picture(96, 128, seed)[None], dtype="uint8")
+    image = mx.nd.array(random_image(96, 128, seed)[None], dtype="uint8")
     if isinstance(net, DarknetNetwork):
-        small.fill(net, picture, seed)
+        small.fill(net, image, seed)
         return net
     net.initialize_weights(seed=seed)
     rng = np.random.default_rng(seed)
@@ -43,19 +43,19 @@ def settled(name: str, class_names=None, seed: int = 0) -> DetectionNetwork:
         elif place.startswith("heads."):
             scale = 0.5 * np.prod(parameter.shape[1:]) ** -0.5
             parameter.set_data(mx.nd.array(rng.normal(0, scale, parameter.shape)))
-    _settle(net, picture)
+    _settle(net, image)
     return net
 
 
-def _settle(net: DetectionNetwork, pictures: mx.nd.NDArray) -> None:
-    """Give batch norms these pictures' statistics; a channel that hardly varies gets the others' variance."""
+def _settle(net: DetectionNetwork, images: mx.nd.NDArray) -> None:
+    """Give batch norms these images' statistics; a channel that hardly varies gets the others' variance."""
     norms: list = []
     net.apply(lambda block: norms.append(block) if isinstance(block, gluon.nn.BatchNorm) else None)
     momenta = [norm._kwargs["momentum"] for norm in norms]
     for norm in norms:
         norm._kwargs["momentum"] = 0
     with autograd.record():
-        total = sum(raw.mean() for raw in net(pictures))
+        total = sum(raw.mean() for raw in net(images))
     total.backward()  # which is when mxnet writes the statistics
     mx.nd.waitall()
     for norm, momentum in zip(norms, momenta):

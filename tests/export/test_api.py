@@ -16,16 +16,16 @@ from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.errors import MissingDependency, UserError
 from gluon_yolo.export import api, staging
 from gluon_yolo.export.api import FORMATS, export
-from gluon_yolo.export.request import Suppression, digest
+from gluon_yolo.export.request import NMSOptions, digest
 from gluon_yolo.export.verify import BOUNDS, Reference, WrongResults
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.runtimes import registry
 from gluon_yolo.mxnet_compat import mx
 from tests.export.networks import ZOO, settled
-from tests.inference.several_threads import pictures
+from tests.inference.several_threads import images
 from tests.models.darknet import small
-from tests.random_model import CLASSES, random_detector, random_picture
+from tests.random_model import CLASSES, random_detector, random_image
 
 SIZE_HW = (96, 128)
 ALL = ("symbol", "onnx", "ncnn", "openvino", "mnn", "darknet")
@@ -79,13 +79,13 @@ def test_all_at_once(dark, tmp_path):
     done = export(dark, tmp_path / "a" / "b", ALL, "toy", (32, 64))
     assert done.files == FILES and done.record == tmp_path / "a" / "b" / "toy.json"
     assert names(done.folder) == sorted(["toy.json", *(file for files in FILES.values() for file in files)])
-    assert all(parity.holds and parity.pictures == 3 for parity in done.parities.values())
+    assert all(parity.holds and parity.images == 3 for parity in done.parities.values())
     assert list(done.parities) == list(ALL)
-    record = ModelFile.read(done.record)
-    assert {kind: graph.files for kind, graph in record.graphs.items()} == {
+    record = ModelRecord.read(done.record)
+    assert {kind: graph.files for kind, graph in record.formats.items()} == {
         kind: FILES[kind] for kind in RECORDED
     }
-    assert {kind: graph.cut for kind, graph in record.graphs.items()} == {
+    assert {kind: graph.cut for kind, graph in record.formats.items()} == {
         **dict.fromkeys(("symbol", "onnx", "openvino"), "nms"),
         "ncnn": "raw",
         "mnn": "decoded",
@@ -106,8 +106,8 @@ def test_converted_family(name, precision, kind, tmp_path):
     need(kind)
     net = settled(name, CLASSES)
     done = export(net, tmp_path, [kind], "toy", (64, 96), "decoded", precision)
-    network = registry.load(RUNTIME[kind], ModelFile.read(done.record), tmp_path)
-    batches = [pictures(2, 96, 64)]
+    network = registry.load(RUNTIME[kind], ModelRecord.read(done.record), tmp_path)
+    batches = [images(2, 96, 64)]
     found = Reference(net, batches).compare(network, done.parities[kind].bound)
     assert found.holds, found
     if precision == "float16":
@@ -129,14 +129,14 @@ def test_cuts(dark, cut, kind, tmp_path):
             export(dark, tmp_path, [kind], "toy", (32, 64), cut)
         assert not names(tmp_path)
         return
-    numbers = Suppression(nms_threshold=0.9, score_threshold=0.05, max_detections=300)
+    numbers = NMSOptions(nms_threshold=0.9, score_threshold=0.05, max_detections=300)
     done = export(dark, tmp_path, [kind], "toy", (32, 64), cut, suppression=numbers)
-    graph = ModelFile.read(done.record).graphs[kind]
+    graph = ModelRecord.read(done.record).formats[kind]
     assert graph.cut == cut and graph.nms == (vars(numbers) if cut == "nms" else None)
-    assert ModelFile.read(done.record).max_detections == 300
+    assert ModelRecord.read(done.record).max_detections == 300
     options = {"score_threshold": 0.35, "nms_threshold": 0.8}
-    expected = Predictor.from_block(dark, (32, 64), **options)(random_picture(50, 90, seed=2))
-    found = Predictor.load(tmp_path, RUNTIME[kind], **options)(random_picture(50, 90, seed=2))
+    expected = Predictor.from_block(dark, (32, 64), **options)(random_image(50, 90, seed=2))
+    found = Predictor.load(tmp_path, RUNTIME[kind], **options)(random_image(50, 90, seed=2))
     assert len(found) == len(expected) > 3
     overlaps = iou_matrix(expected.boxes, found.boxes)  # some score alike, and stand in any order
     assert overlaps.max(axis=0).min() > 0.99 and overlaps.max(axis=1).min() > 0.99
@@ -146,22 +146,22 @@ def test_cuts(dark, cut, kind, tmp_path):
 @pytest.mark.parametrize("kind", ["onnx", "openvino", "mnn"])
 @pytest.mark.parametrize("batch", [1, 2])
 def test_a_fixed_size(dark, kind, batch, tmp_path):
-    """Any number of pictures go through in its batches; another size is refused before anything runs."""
+    """Any number of images go through in its batches; another size is refused before anything runs."""
     need(kind)
     done = export(dark, tmp_path, [kind, "symbol"], "toy", (32, 64), fixed_batch=batch)
-    record = ModelFile.read(done.record)
-    assert record.graphs[kind].fixed == (batch, 32, 64) and record.graphs["symbol"].fixed is None
-    assert (record.graphs[kind].cut, record.graphs["symbol"].cut) == ("decoded", "nms")
+    record = ModelRecord.read(done.record)
+    assert record.formats[kind].fixed == (batch, 32, 64) and record.formats["symbol"].fixed is None
+    assert (record.formats[kind].cut, record.formats["symbol"].cut) == ("decoded", "nms")
     network = registry.load(RUNTIME[kind], record, tmp_path)
-    found = Reference(dark, [pictures(count, 32, 64) for count in (1, 2, 3)]).compare(network)
+    found = Reference(dark, [images(count, 32, 64) for count in (1, 2, 3)]).compare(network)
     assert found.holds, found
     for run in (
-        lambda: network(pictures(1, 64, 64)),
+        lambda: network(images(1, 64, 64)),
         lambda: Predictor.load(tmp_path, RUNTIME[kind], (64, 64)),
     ):
         with pytest.raises(UserError, match="toy.*: takes pictures of 32x64 alone, .* and not of 64x64"):
             run()
-    several = [random_picture(50, 90, seed) for seed in range(3)]
+    several = [random_image(50, 90, seed) for seed in range(3)]
     options = {"score_threshold": 0.35, "nms_threshold": 0.8}
     ours = Predictor.load(tmp_path, RUNTIME[kind], **options)(several)
     for given, expected in zip(ours, Predictor.from_block(dark, (32, 64), **options)(several)):
@@ -173,7 +173,7 @@ def test_a_fixed_size_may_end_anywhere(dark, tmp_path):
     need("onnx")
     for cut in ("nms", "raw"):
         done = export(dark, tmp_path, ["onnx"], "toy", (32, 64), cut, fixed_batch=2)
-        graph = ModelFile.read(done.record).graphs["onnx"]
+        graph = ModelRecord.read(done.record).formats["onnx"]
         assert (graph.cut, graph.fixed) == (cut, (2, 32, 64))
 
 
@@ -206,11 +206,11 @@ def test_a_name_that_is_a_word_of_the_export(dark, tmp_path, name):
 
 
 def test_no_more_rows_than_candidates():
-    assert Suppression(max_candidates=50).max_detections == 50
-    assert (Suppression().max_candidates, Suppression().max_detections) == (400, 100)
+    assert NMSOptions(max_candidates=50).max_detections == 50
+    assert (NMSOptions().max_candidates, NMSOptions().max_detections) == (400, 100)
     assert (
-        Suppression(max_detections=500).max_candidates,
-        Suppression(max_detections=500).max_detections,
+        NMSOptions(max_detections=500).max_candidates,
+        NMSOptions(max_detections=500).max_detections,
     ) == (
         4000,
         500,
@@ -226,11 +226,11 @@ def test_a_second_export_adds_its_format(dark, tmp_path):
     before = (tmp_path / "toy-symbol.json").read_bytes()
     done = export(dark, tmp_path, ["ncnn"], "toy", (32, 64))
     assert done.kept == ("symbol",) and not done.removed
-    record = ModelFile.read(done.record)
-    assert list(record.graphs) == ["symbol", "ncnn"]
+    record = ModelRecord.read(done.record)
+    assert list(record.formats) == ["symbol", "ncnn"]
     assert (tmp_path / "toy-symbol.json").read_bytes() == before
     again = export(dark, tmp_path, ["symbol"], "toy", (32, 64), "raw")
-    assert again.kept == ("ncnn",) and ModelFile.read(done.record).graphs["symbol"].cut == "raw"
+    assert again.kept == ("ncnn",) and ModelRecord.read(done.record).formats["symbol"].cut == "raw"
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_another_model_takes_its_place(dark, tmp_path, change, reason):
     done = export(other, tmp_path, ["ncnn"], "toy", **options)
     assert done.reason == reason and set(done.removed) == set(FILES["symbol"]) and not done.kept
     assert names(tmp_path) == ["other.txt", "toy.bin", "toy.json", "toy.param"]
-    assert list(ModelFile.read(done.record).graphs) == ["ncnn"]
+    assert list(ModelRecord.read(done.record).formats) == ["ncnn"]
 
 
 def test_a_format_whose_file_was_lost_is_not_kept(dark, tmp_path):
@@ -436,7 +436,7 @@ def test_folder_that_cannot_be_made(net, tmp_path):
 )
 def test_what_is_in_the_way(net, tmp_path, file, content, message):
     if content is None:
-        ModelFile("toy", net.zoo_name, net.spec, SIZE_HW).write(tmp_path / file)
+        ModelRecord("toy", net.zoo_name, net.spec, SIZE_HW).write(tmp_path / file)
     else:
         (tmp_path / file).write_text(content)
     with pytest.raises(UserError, match=message):

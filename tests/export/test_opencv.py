@@ -19,7 +19,7 @@ from gluon_yolo.weights.load import load_weights  # noqa: E402
 from tests.export.ir.test_read_symbol import MIDDLES  # noqa: E402
 from tests.export.networks import ZOO, settled  # noqa: E402
 from tests.models.darknet import small  # noqa: E402
-from tests.random_model import CLASSES, random_detector, random_picture  # noqa: E402
+from tests.random_model import CLASSES, random_detector, random_image  # noqa: E402
 
 SIZE_HW = (96, 128)
 CLOSE = 1e-4  # of the input's longer side, and of a score's range
@@ -40,10 +40,10 @@ def maps_of(path, pixels):
 
 
 def check(net, folder, size_hw=SIZE_HW, batch=1):
-    """Both cuts, of a picture and of a batch of them, against the network itself."""
+    """Both cuts, of an image and of a batch of them, against the network itself."""
     if not hasattr(net, "plan") and "mobilenetv2" in net.zoo_name and small_version() < (4, 7):
         pytest.skip("OpenCV before 4.7 has no Clip with two limits")
-    pixels = np.stack([random_picture(*size_hw, seed) for seed in range(batch)])
+    pixels = np.stack([random_image(*size_hw, seed) for seed in range(batch)])
     graph, path = read_network(net), folder / "toy.onnx"
     for cut in ("raw", "decoded"):
         model = make_model(graph, net.spec, "toy", cut, fixed=(batch, *size_hw))
@@ -98,7 +98,7 @@ def test_operator(middle, tmp_path):
     check(net, tmp_path, (32, 64))
 
 
-def test_several_pictures(tmp_path):
+def test_several_images(tmp_path):
     check(random_detector(), tmp_path, (64, 96), batch=3)
 
 
@@ -106,11 +106,11 @@ def test_what_is_exported(tmp_path):
     """The usual end of a fixed file is one that OpenCV 4 can run; floats do as well as bytes there."""
     net = random_detector()
     done = export(net, tmp_path, ["onnx"], "toy", (64, 96), fixed_batch=1)
-    picture = random_picture(64, 96)
-    given = maps_of(tmp_path / "toy.onnx", picture[None])
+    image = random_image(64, 96)
+    given = maps_of(tmp_path / "toy.onnx", image[None])
     assert set(given) == {"boxes", "scores"} and done.parities["onnx"].holds
     if cv2.__version__ < "5":
-        floats = maps_of(tmp_path / "toy.onnx", picture[None].astype(np.float32))
+        floats = maps_of(tmp_path / "toy.onnx", image[None].astype(np.float32))
         assert (floats["scores"] == given["scores"]).all()
     best = given["scores"][0].max(axis=1).argmax()
     x1, y1, x2, y2 = given["boxes"][0, best]

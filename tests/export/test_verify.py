@@ -9,9 +9,9 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.export.verify import Bound, Parity, Reference, WrongResults, compare, relative_error
 from gluon_yolo.inference.runtimes import mxnet
 from gluon_yolo.mxnet_compat import mx
-from tests.random_model import random_detector, random_picture
+from tests.random_model import random_detector, random_image
 
-PICTURES = np.stack([random_picture(64, 96, seed) for seed in range(2)])
+IMAGES = np.stack([random_image(64, 96, seed) for seed in range(2)])
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +32,9 @@ def changed(net, change):
 
 
 def test_the_network_itself(net):
-    found = compare(net, mxnet.from_block(net), [PICTURES, PICTURES[:1]])
+    found = compare(net, mxnet.from_block(net), [IMAGES, IMAGES[:1]])
     assert (
-        found.boxes < 0.02 and found.scores < 2e-5 and found.pictures == 3
+        found.boxes < 0.02 and found.scores < 2e-5 and found.images == 3
     )  # joined operators round otherwise
     assert str(Parity(0.001, 2e-6, 3)) == (
         "largest difference from the network on 3 pictures: "
@@ -43,7 +43,7 @@ def test_the_network_itself(net):
 
 
 def nudge_box(boxes, scores):
-    place = np.abs(boxes[1]).max(axis=1).argmin()  # within the picture, where a pixel is a pixel
+    place = np.abs(boxes[1]).max(axis=1).argmin()  # within the image, where a pixel is a pixel
     boxes[1, place, 2] += 0.25
 
 
@@ -55,15 +55,15 @@ def nudge_score(boxes, scores):
     ("change", "boxes", "scores"), [(nudge_box, 0.25, 0), (nudge_score, 0, 0.125)], ids=["box", "score"]
 )
 def test_one_number_off(net, change, boxes, scores):
-    found = compare(net, changed(net, change), [PICTURES])
+    found = compare(net, changed(net, change), [IMAGES])
     assert not found.holds
     assert found.boxes == pytest.approx(boxes, abs=0.02) and found.scores == pytest.approx(scores, abs=2e-5)
-    assert compare(net, changed(net, change), [PICTURES], Bound(0.3, 0.2)).holds
+    assert compare(net, changed(net, change), [IMAGES], Bound(0.3, 0.2)).holds
 
 
-def test_box_beyond_the_picture_counts_in_proportion(net):
-    """A side ten times as far off as the picture is long: a tenth of its difference."""
-    boxes, scores = mxnet.from_block(net)(PICTURES)
+def test_box_beyond_the_image_counts_in_proportion(net):
+    """A side ten times as far off as the image is long: a tenth of its difference."""
+    boxes, scores = mxnet.from_block(net)(IMAGES)
     assert np.abs(boxes).max() > 96  # the random network has such boxes
     place = np.unravel_index(np.abs(boxes).argmax(), boxes.shape)
 
@@ -71,7 +71,7 @@ def test_box_beyond_the_picture_counts_in_proportion(net):
         boxes[place] += 1
 
     expected = 96 / np.abs(boxes[place])
-    assert compare(net, changed(net, shift), [PICTURES]).boxes == pytest.approx(expected, rel=0.01)
+    assert compare(net, changed(net, shift), [IMAGES]).boxes == pytest.approx(expected, rel=0.01)
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
@@ -79,21 +79,21 @@ def test_what_is_no_number_never_holds(net, number):
     def spoil(boxes, scores):
         scores[0, 0, 0] = number
 
-    assert not compare(net, changed(net, spoil), [PICTURES]).holds
+    assert not compare(net, changed(net, spoil), [IMAGES]).holds
 
 
 def test_other_shapes(net):
     with pytest.raises(ValueError, match=r"expected shapes \(2, .*got \(1, "):
-        compare(net, lambda pixels: mxnet.from_block(net)(pixels[:1]), [PICTURES])
+        compare(net, lambda pixels: mxnet.from_block(net)(pixels[:1]), [IMAGES])
 
 
-def test_no_picture(net):
+def test_no_image(net):
     with pytest.raises(ValueError, match="no picture"):
         compare(net, mxnet.from_block(net), [])
 
 
 def test_what_does_not_hold_is_an_error(net):
-    reference = Reference(net, [PICTURES])
+    reference = Reference(net, [IMAGES])
     assert reference.demand(mxnet.from_block(net), "toy.onnx").holds
     with pytest.raises(
         WrongResults, match="toy.onnx: largest difference .* boxes 0.25 pixels .*; nothing was"
@@ -105,7 +105,7 @@ def test_damaged_weights():
     net = random_detector()
     net.heads.levels[0].bias.set_data(mx.nd.full(net.heads.levels[0].bias.shape, np.nan))
     with pytest.raises(UserError, match="not finite"):
-        compare(net, mxnet.from_block(net), [PICTURES])
+        compare(net, mxnet.from_block(net), [IMAGES])
 
 
 INF = np.inf
@@ -119,7 +119,7 @@ INF = np.inf
         ([4.0, 100.0], [5.0, 100.0], 0.01),
         ([0.25], [0.5], 0.25),
         ([INF], [-INF], 2),
-        ([INF], [3e38], 0),  # beyond all pictures, too
+        ([INF], [3e38], 0),  # beyond all images, too
         ([INF], [5.0], 1),
         ([1.0], [np.nan], np.nan),
     ],
@@ -144,7 +144,7 @@ def test_a_network_whose_boxes_overflow_is_the_cause(height, said):
         scores[0, 0, 0] += 0.5
 
     with pytest.raises(WrongResults) as caught:
-        Reference(net, [PICTURES]).demand(changed(net, change), "toy.onnx")
+        Reference(net, [IMAGES]).demand(changed(net, change), "toy.onnx")
     named = "; the network's own boxes reach " in str(caught.value)
     assert named == bool(height) and said in str(caught.value)
     assert not named or str(caught.value).endswith("train it longer; nothing was written")

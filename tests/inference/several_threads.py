@@ -6,16 +6,16 @@ import threading
 
 import numpy as np
 
-from tests.random_model import random_picture
+from tests.random_model import random_image
 
 
-def pictures(count: int, height: int, width: int) -> np.ndarray:
-    return np.stack([random_picture(height, width, seed) for seed in range(count)])
+def images(count: int, height: int, width: int) -> np.ndarray:
+    return np.stack([random_image(height, width, seed) for seed in range(count)])
 
 
 def assert_threads_agree(network) -> None:
-    """Run pictures of several sizes from four threads, and demand what one thread gives."""
-    batches = [pictures(1, *hw) for hw in ((64, 64), (96, 64), (64, 64), (96, 128))]
+    """Run images of several sizes from four threads, and demand what one thread gives."""
+    batches = [images(1, *hw) for hw in ((64, 64), (96, 64), (64, 64), (96, 128))]
     expected = [network(batch) for batch in batches]
     wrong = []
 

@@ -7,7 +7,7 @@ import pytest
 
 from gluon_yolo.inference.decode import RawMaps, decode
 from gluon_yolo.models.decode import Decode
-from gluon_yolo.models.head_layout import score_rule_of
+from gluon_yolo.models.head_layout import head_layout_of
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.spec import DetectionSpec
 
@@ -29,7 +29,7 @@ def spec_of(name):
 
 def random_maps(spec, batch=2, height=3, width=5):
     rng = np.random.default_rng(0)
-    channels = score_rule_of(spec).channels(2, spec.num_classes)
+    channels = head_layout_of(spec).channels(2, spec.num_classes)
     shapes = [(batch, channels, height * side, width * side) for side in (2, 1)]
     return [rng.normal(0, 1.5, shape).astype(np.float32) for shape in shapes]
 

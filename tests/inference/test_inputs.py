@@ -7,7 +7,7 @@ from pathlib import Path
 from gluon_yolo.inference.inputs import find_sources, left_out_of
 
 
-def test_a_folder_of_pictures_of_a_kind_that_is_not_read(tmp_path: Path) -> None:
+def test_a_folder_of_images_of_a_kind_that_is_not_read(tmp_path: Path) -> None:
     for name in ("a.gif", "b.GIF", "c.heic"):
         (tmp_path / name).write_bytes(b"")
     left_out = "left out: 2 .gif, 1 .heic, which are not read: save them as PNG or JPEG"

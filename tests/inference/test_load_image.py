@@ -1,14 +1,14 @@
-"""Pictures as programs have them: PIL's images of every mode, and what is none."""
+"""Images as programs have them: PIL's images of every mode, and what is none."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from gluon_yolo.data.images.read import read_picture
+from gluon_yolo.data.images.read import read_image
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.predictor import Predictor
-from gluon_yolo.inference.preprocess import picture_of
+from gluon_yolo.inference.preprocess import load_image
 from gluon_yolo.spec import DetectionSpec
 from tests.child import python
 
@@ -41,15 +41,15 @@ def test_pils_images(mode):
     expected = np.repeat(GREY[:, :, None], 3, axis=2)
     if not mode.startswith("I;16"):
         expected = np.asarray(image.convert("RGB"))
-    found = picture_of(image)
+    found = load_image(image)
     assert found.dtype == np.uint8 and np.array_equal(found, expected)
 
 
 def test_opacity_is_left_out_as_of_a_file(tmp_path):
     image = Image.fromarray(np.dstack([PIXELS, GREY]))
     image.save(tmp_path / "a.png")
-    assert np.array_equal(picture_of(image), PIXELS)
-    assert np.array_equal(picture_of(Image.open(tmp_path / "a.png")), read_picture(tmp_path / "a.png"))
+    assert np.array_equal(load_image(image), PIXELS)
+    assert np.array_equal(load_image(Image.open(tmp_path / "a.png")), read_image(tmp_path / "a.png"))
 
 
 def test_a_predictor_takes_one():
@@ -83,9 +83,9 @@ class Tensor:
     ],
     ids=["None", "bytes", "list", "tensor"],
 )
-def test_what_is_no_picture(given, message):
+def test_what_is_no_image(given, message):
     with pytest.raises(UserError, match=message):
-        picture_of(given)
+        load_image(given)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_is_no_picture(given, message):
 )
 def test_modes_without_a_white(mode, message):
     with pytest.raises(UserError, match=message):
-        picture_of(pil(mode))
+        load_image(pil(mode))
 
 
 def test_a_file_that_pil_cannot_read_on(tmp_path, monkeypatch):
@@ -102,7 +102,7 @@ def test_a_file_that_pil_cannot_read_on(tmp_path, monkeypatch):
     Image.fromarray(PIXELS).save(path)
     path.write_bytes(path.read_bytes()[:1500])
     with pytest.raises(UserError, match=r"the PIL image .*cut.png, mode RGB, cannot be read as RGB"):
-        picture_of(Image.open(path))
+        load_image(Image.open(path))
 
 
 def test_pil_is_not_imported():

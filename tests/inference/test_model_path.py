@@ -10,11 +10,11 @@ import pytest
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference import embedded_record
-from gluon_yolo.inference.exported_format import Graph
+from gluon_yolo.inference.exported_format import ExportedFormat
 from gluon_yolo.inference.model_path import read_model
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.predictor import Predictor
-from tests.random_model import random_detector, random_picture
+from tests.random_model import random_detector, random_image
 
 pytest.importorskip("onnx", reason="package onnx is not installed")
 pytest.importorskip("onnxruntime", reason="package onnxruntime is not installed")
@@ -66,8 +66,8 @@ def alone(model, file, name, *others):
 def test_a_folder_and_a_record_mean_all_formats(model):
     for path in (model, model / "toy.json"):
         record, file = read_model(path)
-        assert file == model / "toy.json" and record == ModelFile.read(file)
-        assert {"symbol", "onnx"} <= set(record.graphs)
+        assert file == model / "toy.json" and record == ModelRecord.read(file)
+        assert {"symbol", "onnx"} <= set(record.formats)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_file_beside_its_record_means_one_format(model, file, kind):
     if not (model / file).is_file():
         pytest.skip(f"what writes {kind} is not installed")
     record, again = read_model(model / file)
-    assert list(record.graphs) == [kind] and again == model / file and record.fit == "letterbox"
+    assert list(record.formats) == [kind] and again == model / file and record.fit == "letterbox"
     if kind in RUNTIME:
         assert Predictor.load(model / file).runtime == RUNTIME[kind]
     else:
@@ -96,19 +96,19 @@ def test_a_file_beside_its_record_means_one_format(model, file, kind):
 
 
 def test_an_onnx_file_stands_alone(model, net):
-    """Whatever it is called: sizes, classes, and how pictures are brought to it come from the file."""
+    """Whatever it is called: sizes, classes, and how images are brought to it come from the file."""
     path = alone(model, "toy.onnx", "yolo.onnx")
-    picture = random_picture(100, 80)
-    expected = Predictor.load(model, "onnxruntime", score_threshold=0.2)(picture)
+    image = random_image(100, 80)
+    expected = Predictor.load(model, "onnxruntime", score_threshold=0.2)(image)
     predictor = Predictor.load(path, "onnxruntime", score_threshold=0.2)
     assert (predictor.size_hw, predictor.class_names) == (SIZE_HW, net.spec.class_names)
     assert predictor.fit.mode == "letterbox"
-    found = predictor(picture)
+    found = predictor(image)
     assert (
         len(found) > 20 and (found.boxes == expected.boxes).all() and (found.scores == expected.scores).all()
     )
     shutil.move(path, path.with_name("YOLO.ONNX"))
-    assert read_model(path.with_name("YOLO.ONNX"))[0].graphs["onnx"].files == ("YOLO.ONNX",)
+    assert read_model(path.with_name("YOLO.ONNX"))[0].formats["onnx"].files == ("YOLO.ONNX",)
 
 
 def test_a_folder_of_files_that_stand_alone(model):
@@ -134,10 +134,10 @@ def test_openvinos_file_stands_alone(model):
         pytest.skip("package openvino is not installed")
     path = alone(model, "toy-openvino.xml", "best.xml", ("toy-openvino.bin", "best.bin"))
     predictor = Predictor.load(path, score_threshold=0.2)
-    picture = random_picture(100, 80)
-    expected = Predictor.load(model, "openvino", score_threshold=0.2)(picture)
+    image = random_image(100, 80)
+    expected = Predictor.load(model, "openvino", score_threshold=0.2)(image)
     assert predictor.runtime == "openvino" and predictor.fit.mode == "letterbox"
-    assert (predictor(picture).boxes == expected.boxes).all() and len(expected) > 20
+    assert (predictor(image).boxes == expected.boxes).all() and len(expected) > 20
 
 
 def test_what_openvino_makes_of_our_onnx_stands_alone(model):
@@ -146,16 +146,16 @@ def test_what_openvino_makes_of_our_onnx_stands_alone(model):
     path = model.parent / "mine.xml"
     openvino.save_model(openvino.convert_model(model / "toy.onnx"), path, compress_to_fp16=False)
     record, _ = read_model(path)
-    assert record.graphs["openvino"].files == ("mine.xml", "mine.bin") and record.size_hw == SIZE_HW
-    assert len(Predictor.load(path, score_threshold=0.2)(random_picture(100, 80))) > 20
+    assert record.formats["openvino"].files == ("mine.xml", "mine.bin") and record.size_hw == SIZE_HW
+    assert len(Predictor.load(path, score_threshold=0.2)(random_image(100, 80))) > 20
 
 
 def test_what_stands_in_the_file_is_the_record(model):
     """That of the folder, with this format alone."""
-    record = ModelFile.read(model / "toy.json")
+    record = ModelRecord.read(model / "toy.json")
     for file, kind in (("toy.onnx", "onnx"), ("toy-openvino.xml", "openvino")):
         if (model / file).is_file():
-            assert embedded_record.read(model / file) == record.of_one(kind, record.graphs[kind])
+            assert embedded_record.read(model / file) == record.of_one(kind, record.formats[kind])
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_a_record_of_another_model(model, change, what, file):
     """By the file's name, the record's, or the folder's."""
     if not (model / file).exists():
         pytest.skip("package openvino is not installed")
-    record = ModelFile.read(model / "toy.json")
+    record = ModelRecord.read(model / "toy.json")
     dataclasses.replace(record, **change).write(model / "toy.json")
     runtime = "openvino" if file.endswith(".xml") else "onnxruntime"
     with pytest.raises(UserError, match=f"holds a model of other {what} than toy.json beside it says"):
@@ -265,8 +265,8 @@ def test_a_damaged_record_in_a_file(model):
     for text, said in (
         ("{", "the record in it is damaged"),
         ("{}", "is not the record of a model"),
-        (json.dumps({**ModelFile.read(model / "toy.json").to_dict(), "format": 9}), "format 9 comes from"),
-        (json.dumps(ModelFile.read(model / "toy.json").to_dict()), "the record in it is damaged"),
+        (json.dumps({**ModelRecord.read(model / "toy.json").to_dict(), "format": 9}), "format 9 comes from"),
+        (json.dumps(ModelRecord.read(model / "toy.json").to_dict()), "the record in it is damaged"),
     ):
         (prop,) = (prop for prop in whole.metadata_props if prop.key == embedded_record.KEY)
         prop.value = text
@@ -281,8 +281,8 @@ def test_metadata_behind_anything(tmp_path):
 
     model = onnx.ModelProto(ir_version=7, producer_name="somebody", model_version=1 << 60)
     model.graph.name = "g" * 300
-    record = ModelFile("toy", "toy", random_detector().spec, SIZE_HW)
-    record = record.of_one("onnx", Graph(("toy.onnx",), "raw", ("raw_0",)))
+    record = ModelRecord("toy", "toy", random_detector().spec, SIZE_HW)
+    record = record.of_one("onnx", ExportedFormat(("toy.onnx",), "raw", ("raw_0",)))
     for key, value in (("a", ""), (embedded_record.KEY, json.dumps(record.to_dict())), ("z", "z" * 1000)):
         model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
     odd = bytes([0xC9, 0x06]) + b"12345678" + bytes([0xCD, 0x06]) + b"1234" + bytes([0xC0, 0x06, 0x05])

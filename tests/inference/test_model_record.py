@@ -11,9 +11,9 @@ import pytest
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.model_record import (
-    Graph,
-    ModelFile,
-    find_model_file,
+    ExportedFormat,
+    ModelRecord,
+    find_model_record,
     weights_file,
     weights_of,
 )
@@ -21,7 +21,7 @@ from gluon_yolo.spec import DetectionSpec
 
 SPEC = DetectionSpec(("cat", "dog"))
 NMS = {"nms_threshold": 0.5, "score_threshold": 0.01, "max_candidates": 400, "max_detections": 100}
-SYMBOL = Graph(
+SYMBOL = ExportedFormat(
     ("toy-symbol.json", "toy-0000.params"),
     "nms",
     ("ids_output", "scores_output", "bboxes_output"),
@@ -29,8 +29,8 @@ SYMBOL = Graph(
     NMS,
 )
 RAW = ("raw_0", "raw_1", "raw_2")
-NCNN = Graph(("toy.param", "toy.bin"), "raw", RAW)
-RECORD = ModelFile(
+NCNN = ExportedFormat(("toy.param", "toy.bin"), "raw", RAW)
+RECORD = ModelRecord(
     "toy",
     "yolo3_toy",
     SPEC,
@@ -50,7 +50,7 @@ def touch(folder, *names):
 
 def test_written_and_read(tmp_path):
     RECORD.write(tmp_path / "toy.json")
-    assert ModelFile.read(tmp_path / "toy.json") == RECORD and not RECORD.is_run
+    assert ModelRecord.read(tmp_path / "toy.json") == RECORD and not RECORD.is_run
     record = json.loads((tmp_path / "toy.json").read_text())
     assert record["format"] == 2 and record["precision"] == "float16" and record["weights"] == "ab" * 32
     assert record["input"]["size_hw"] == [96, 128] and record["input"]["fit"] == "letterbox"
@@ -67,12 +67,12 @@ def test_a_record_of_before_says_nothing_of_detections(tmp_path):
     record = RECORD.to_dict()
     assert record.pop("max_detections") == 300
     (tmp_path / "toy.json").write_text(json.dumps(record))
-    assert ModelFile.read(tmp_path / "toy.json").max_detections == 100
+    assert ModelRecord.read(tmp_path / "toy.json").max_detections == 100
 
 
 def test_a_run(tmp_path):
-    ModelFile("toy", "yolo3_toy", SPEC, (96, 128)).write(tmp_path / "model.json")
-    assert ModelFile.read(tmp_path / "model.json").is_run
+    ModelRecord("toy", "yolo3_toy", SPEC, (96, 128)).write(tmp_path / "model.json")
+    assert ModelRecord.read(tmp_path / "model.json").is_run
 
 
 def old(folder, **fields):
@@ -93,7 +93,7 @@ OLD_SYMBOL = {
 
 
 @pytest.mark.parametrize(
-    ("files", "fields", "graphs"),
+    ("files", "fields", "formats"),
     [
         (SYMBOL.files, OLD_SYMBOL, {"symbol": SYMBOL}),
         ((), OLD_SYMBOL, {"symbol": SYMBOL}),  # its files were lost: who loads it is told which
@@ -101,54 +101,56 @@ OLD_SYMBOL = {
         (
             ("toy.onnx", *NCNN.files),  # ncnn's graphs ended at the raw maps, whatever the record says
             {"cut": "decoded", "outputs": ("boxes", "scores"), "decoded": (), "nms": None},
-            {"onnx": Graph(("toy.onnx",), "decoded", ("boxes", "scores")), "ncnn": NCNN},
+            {"onnx": ExportedFormat(("toy.onnx",), "decoded", ("boxes", "scores")), "ncnn": NCNN},
         ),
         ((), {"cut": None, "outputs": (), "decoded": (), "nms": None}, {}),  # a run
     ],
 )
-def test_format_1(tmp_path, files, fields, graphs):
+def test_format_1(tmp_path, files, fields, formats):
     touch(tmp_path, *files)
-    record = ModelFile.read(old(tmp_path, **fields))
-    assert record.graphs == graphs
+    record = ModelRecord.read(old(tmp_path, **fields))
+    assert record.formats == formats
     assert (record.precision, record.weights, record.fit) == ("float32", None, "letterbox")
 
 
 def test_what_few_graphs_say(tmp_path):
     """A record leaves it out where it says nothing, as those of older packages do."""
-    graph = Graph(("toy.onnx",), "nms", ("ids",), fixed=(2, 64, 96), portable=True, runtimes=("mnn", "ncnn"))
-    dataclasses.replace(RECORD, graphs={"onnx": graph, "ncnn": NCNN}).write(tmp_path / "toy.json")
+    graph = ExportedFormat(
+        ("toy.onnx",), "nms", ("ids",), fixed=(2, 64, 96), portable=True, runtimes=("mnn", "ncnn")
+    )
+    dataclasses.replace(RECORD, formats={"onnx": graph, "ncnn": NCNN}).write(tmp_path / "toy.json")
     written = json.loads((tmp_path / "toy.json").read_text())["graphs"]
     assert (written["onnx"]["fixed"], written["onnx"]["portable"]) == ([2, 64, 96], True)
     assert set(written["onnx"]) - set(written["ncnn"]) == {"fixed", "portable", "runtimes"}
-    assert ModelFile.read(tmp_path / "toy.json").graphs == {"onnx": graph, "ncnn": NCNN}
+    assert ModelRecord.read(tmp_path / "toy.json").formats == {"onnx": graph, "ncnn": NCNN}
     assert graph.shape == (2, 64, 96) and NCNN.shape == (None, None, None)
 
 
 def test_a_format_that_the_model_has_not(tmp_path):
     message = "model toy is there as symbol, ncnn, and not as onnx; "
     with pytest.raises(UserError, match=f"{message}write that with .*--format onnx --out ANOTHER_FOLDER"):
-        RECORD.graph("onnx", tmp_path)  # in this one it would take the place of what is there in float16
+        RECORD.exported("onnx", tmp_path)  # in this one it would take the place of what is there in float16
     with pytest.raises(UserError, match=f"{message}add that .*--format onnx --name toy --out {tmp_path}"):
-        dataclasses.replace(RECORD, precision="float32").graph("onnx", tmp_path)
+        dataclasses.replace(RECORD, precision="float32").exported("onnx", tmp_path)
     command = f"gluon-yolo export {tmp_path} --format onnx --out ANOTHER_FOLDER"
     with pytest.raises(UserError, match=f"model toy is a run, and not as onnx; write that with `{command}`"):
-        ModelFile("toy", "yolo3_toy", SPEC, (96, 128)).graph("onnx", tmp_path)
+        ModelRecord("toy", "yolo3_toy", SPEC, (96, 128)).graph("onnx", tmp_path)
 
 
 def test_a_part_that_is_missing(tmp_path):
     touch(tmp_path, "toy.param")
     with pytest.raises(UserError, match="toy.bin: no such file; write it again with ") as error:
-        RECORD.graph("ncnn", tmp_path)
+        RECORD.exported("ncnn", tmp_path)
     place = f"--format ncnn --name toy --out {tmp_path}"
     assert f"`gluon-yolo export RUN --precision float16 {place}`" in str(error.value)
     with pytest.raises(UserError, match=f"`gluon-yolo quantize RUN --data DATA --precision int8 {place}`"):
-        dataclasses.replace(RECORD, precision="int8").graph("ncnn", tmp_path)
+        dataclasses.replace(RECORD, precision="int8").exported("ncnn", tmp_path)
     folder = tmp_path / "my models"
     folder.mkdir()
     with pytest.raises(UserError, match=f"--name yolo3_a --out '{folder}'`"):
-        dataclasses.replace(RECORD, name="yolo3_a", precision="float32").graph("ncnn", folder)
+        dataclasses.replace(RECORD, name="yolo3_a", precision="float32").exported("ncnn", folder)
     touch(tmp_path, "toy.bin")
-    assert RECORD.graph("ncnn", tmp_path) == NCNN
+    assert RECORD.exported("ncnn", tmp_path) == NCNN
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,7 @@ def test_damaged(tmp_path, change, message):
     path = tmp_path / "toy.json"
     path.write_text(json.dumps({**RECORD.to_dict(), **change}))
     with pytest.raises(UserError, match=f"toy.json: .*{message}"):
-        ModelFile.read(path)
+        ModelRecord.read(path)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +185,7 @@ def test_a_file_means_its_model(tmp_path, name):
     RECORD.write(tmp_path / "toy.json")
     RECORD.write(tmp_path / "other.json")
     (tmp_path / name).touch()
-    assert find_model_file(tmp_path / name) == tmp_path / "toy.json"
+    assert find_model_record(tmp_path / name) == tmp_path / "toy.json"
 
 
 def test_a_folder_without_a_model_says_what_is_near(tmp_path):
@@ -191,14 +193,14 @@ def test_a_folder_without_a_model_says_what_is_near(tmp_path):
     (tmp_path / "int8").mkdir()
     (tmp_path / "int8" / "net.json").write_text('{"format": 2, "spec": {}}')
     with pytest.raises(UserError, match="holds no model .*; there is one in .*int8$"):
-        find_model_file(tmp_path)
+        find_model_record(tmp_path)
     (tmp_path / "int8" / "net.json").write_text('{"format": 2, "spe')
     with pytest.raises(UserError, match="holds no model .*; net.json there is damaged$"):
-        find_model_file(tmp_path / "int8")
+        find_model_record(tmp_path / "int8")
 
 
 def test_a_run_without_best_weights_says_which_are_taken(tmp_path, caplog):
-    ModelFile("toy", "yolo3_toy", SPEC, (96, 128)).write(tmp_path / "model.json")
+    ModelRecord("toy", "yolo3_toy", SPEC, (96, 128)).write(tmp_path / "model.json")
     last = tmp_path / "weights" / "last"
     last.mkdir(parents=True)
     (last / "state.json").write_text(json.dumps({"files": {"net": {"name": "net-b.params"}}}))
@@ -212,7 +214,7 @@ def run(tmp_path):
     """A run with best and last weights, and an export beside them."""
     folder = tmp_path / "runs" / "cells"
     (folder / "weights" / "last").mkdir(parents=True)
-    ModelFile("toy", "yolo3_toy", SPEC, (96, 128)).write(folder / "model.json")
+    ModelRecord("toy", "yolo3_toy", SPEC, (96, 128)).write(folder / "model.json")
     touch(folder / "weights", "best.params", "epoch-0009.params")
     touch(folder / "weights" / "last", "net-a.params")
     (folder / "weights" / "last" / "state.json").write_text('{"files": {"net": {"name": "net-a.params"}}}')
@@ -239,7 +241,7 @@ BEST, LAST = "weights/best.params", "weights/last/net-a.params"
 )
 def test_a_runs_weights_by_name(run, monkeypatch, name, weights):
     path = Path(f"{run}/{name}")
-    assert find_model_file(path) == run / "model.json"
+    assert find_model_record(path) == run / "model.json"
     assert weights_of(path) == weights_file(path) == run / weights
     monkeypatch.chdir(run)
     if name and not name.startswith("/"):
@@ -250,7 +252,7 @@ def test_what_is_really_there_counts_more_than_a_name(run):
     RECORD.write(run / "best.json")  # no file called so: an export's record of that stem
     (run / "last").mkdir()
     RECORD.write(run / "last" / "toy.json")
-    assert find_model_file(run / "last") == run / "last" / "toy.json"
+    assert find_model_record(run / "last") == run / "last" / "toy.json"
     assert weights_file(run / "last") == run / "last"
     (run / "best").touch()
     assert weights_file(run / "best") == run / "best"
@@ -258,9 +260,9 @@ def test_what_is_really_there_counts_more_than_a_name(run):
 
 def test_weights_that_a_run_has_not(run, tmp_path):
     with pytest.raises(UserError, match="cells/lats: no such file or folder"):
-        find_model_file(run / "lats")
+        find_model_record(run / "lats")
     with pytest.raises(UserError, match="runs/last: no such file or folder"):
-        find_model_file(run.parent / "last")
+        find_model_record(run.parent / "last")
     (run / BEST).unlink()
     with pytest.raises(
         UserError, match="cells/best: the run has no best weights yet .*its last are .*cells/last"

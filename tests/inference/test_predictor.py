@@ -1,4 +1,4 @@
-"""Predictor: one call from a picture to detections, whatever the model on disk is."""
+"""Predictor: one call from an image to detections, whatever the model on disk is."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import pytest
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.api import export
-from gluon_yolo.export.request import Suppression
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.export.request import NMSOptions
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.predictor import Predictor
-from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.runtimes import mxnet
 from gluon_yolo.models.decode import Decode
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.nms import select
 from gluon_yolo.spec import DetectionSpec
 from tests.child import python
-from tests.random_model import CLASSES, random_detector, random_picture
+from tests.random_model import CLASSES, random_detector, random_image
 
 SIZE_HW = (96, 128)
 SPEC = DetectionSpec(CLASSES)
@@ -39,7 +39,7 @@ def model(request, net, tmp_path_factory):
     if request.param in ("nms", "decoded", "raw"):
         export(net, folder, name="toy", size_hw=SIZE_HW, cut=request.param)
         return folder
-    ModelFile("toy", net.zoo_name, net.spec, SIZE_HW).write(folder / "model.json")
+    ModelRecord("toy", net.zoo_name, net.spec, SIZE_HW).write(folder / "model.json")
     (folder / "weights" / "last").mkdir(parents=True)
     if request.param == "last":
         net.save_parameters(str(folder / "weights" / "last" / "net-a.params"))
@@ -65,7 +65,7 @@ def assert_close(ours, theirs):
 def test_every_model_gives_the_networks_numbers(net, model):
     """Fusion included; for an export with NMS inside too, whose thresholds stay free."""
     predictor = Predictor.load(model, score_threshold=0.2, nms_threshold=0.6)
-    pixels = np.stack([random_picture(*SIZE_HW, seed=seed) for seed in (1, 2)])
+    pixels = np.stack([random_image(*SIZE_HW, seed=seed) for seed in (1, 2)])
     boxes, scores = reference(net, pixels)
     for found, own_boxes, own_scores in zip(predictor.detect_batch(pixels), boxes, scores):
         expected = select(own_boxes, own_scores, 0.2, 0.6)
@@ -81,7 +81,7 @@ def test_shapes_may_change_at_every_call(net):
     shapes = [(1, 96, 128), (2, 96, 128), (1, 64, 64), (1, 128, 96), (3, 32, 32), (1, 96, 128), (1, 64, 64)]
     assert len(set(shapes)) > mxnet.KEPT_SHAPES
     for seed, shape in enumerate(shapes):
-        pixels = np.stack([random_picture(*shape[1:], seed=seed + i) for i in range(shape[0])])
+        pixels = np.stack([random_image(*shape[1:], seed=seed + i) for i in range(shape[0])])
         for _ in range(2):
             for ours, theirs in zip(runtime(pixels), reference(net, pixels)):
                 assert ours.shape == theirs.shape
@@ -91,7 +91,7 @@ def test_shapes_may_change_at_every_call(net):
 def test_later_training_does_not_reach_into_a_predictor(net):
     other = random_detector(seed=5)
     runtime = mxnet.from_block(other)
-    pixels = random_picture(64, 64)[None]
+    pixels = random_image(64, 64)[None]
     before = runtime(pixels)[1]
     for parameter in other.collect_params().values():
         parameter.set_data(parameter.data() * 0.5)
@@ -103,7 +103,7 @@ def test_from_network_reads_weights_of_the_zoo(net, tmp_path):
     predictor = Predictor.from_network(
         net.zoo_name, tmp_path / "toy.params", CLASSES, SIZE_HW, score_threshold=0.2
     )
-    pixels = random_picture(*SIZE_HW)
+    pixels = random_image(*SIZE_HW)
     (expected,) = Predictor.from_block(net, SIZE_HW, score_threshold=0.2).detect_batch(pixels[None])
     assert np.array_equal(predictor(pixels).boxes, np.clip(expected.boxes, 0, [128, 96, 128, 96]))
 
@@ -115,12 +115,12 @@ def one_box(pixels):
     return np.full((len(pixels), 1, 4), [32, 24, 64, 48], np.float32), scores
 
 
-def test_boxes_come_back_in_the_pictures_pixels(tmp_path):
+def test_boxes_come_back_in_the_images_pixels(tmp_path):
     """Stretched by 1.5 down and 2 across on the way in; a path gives what the array gives."""
     predictor = Predictor(one_box, SPEC, SIZE_HW)
-    picture = random_picture(144, 256)
-    cv2.imwrite(str(tmp_path / "a.png"), picture[:, :, ::-1])
-    for found in (predictor(picture), predictor(tmp_path / "a.png"), predictor(str(tmp_path / "a.png"))):
+    image = random_image(144, 256)
+    cv2.imwrite(str(tmp_path / "a.png"), image[:, :, ::-1])
+    for found in (predictor(image), predictor(tmp_path / "a.png"), predictor(str(tmp_path / "a.png"))):
         assert found.boxes.tolist() == [[64, 36, 128, 72]] and found.class_ids.tolist() == [0]
     assert set(predictor.timings) == {"preprocess", "network", "postprocess"}
     assert predictor.timings["preprocess"] > 0
@@ -130,7 +130,7 @@ def test_boxes_come_back_in_the_pictures_pixels(tmp_path):
 
 
 @pytest.mark.parametrize("fit", ["resize", "letterbox", "darknet"])
-def test_several_pictures_at_once(net, fit, tmp_path):
+def test_several_images_at_once(net, fit, tmp_path):
     """Of different sizes and kinds, three at a time: each as if alone, in its own pixels, in order."""
     calls = []
     runtime = mxnet.from_block(net)
@@ -139,14 +139,14 @@ def test_several_pictures_at_once(net, fit, tmp_path):
         calls.append(len(pixels))
         return runtime(pixels)
 
-    predictor = Predictor(network, net.spec, SIZE_HW, fit=Fit(fit), batch_size=3)
-    pictures = [random_picture(*hw, seed) for seed, hw in enumerate([(144, 256), (64, 64), (300, 100)])]
-    cv2.imwrite(str(tmp_path / "a.png"), pictures[1][:, :, ::-1])
-    several = [*pictures, tmp_path / "a.png", pictures[0][:, :, 0]]
+    predictor = Predictor(network, net.spec, SIZE_HW, fit=Preprocess(fit), batch_size=3)
+    images = [random_image(*hw, seed) for seed, hw in enumerate([(144, 256), (64, 64), (300, 100)])]
+    cv2.imwrite(str(tmp_path / "a.png"), images[1][:, :, ::-1])
+    several = [*images, tmp_path / "a.png", images[0][:, :, 0]]
     found = predictor(several)
     assert calls == [3, 2] and all(spent > 0 for spent in predictor.timings.values())
-    for together, picture in zip(found, several):
-        alone = predictor(picture)
+    for together, image in zip(found, several):
+        alone = predictor(image)
         assert len(alone) > 5 and together.class_ids.tolist() == alone.class_ids.tolist()
         assert np.allclose(together.boxes, alone.boxes, atol=1e-3)
         assert np.allclose(together.scores, alone.scores, atol=1e-6)
@@ -156,53 +156,53 @@ def test_several_pictures_at_once(net, fit, tmp_path):
 
 @pytest.mark.parametrize("kind", ["grey", "opacity", "16 bit", "0..1"])
 def test_arrays_of_any_kind(kind):
-    """The network sees the same pixels, and the boxes lie on the same picture."""
+    """The network sees the same pixels, and the boxes lie on the same image."""
     seen = []
 
     def network(pixels):
         seen.append(pixels)
         return one_box(pixels)
 
-    picture = np.repeat(random_picture(64, 96)[:, :, :1], 3, axis=2)
+    image = np.repeat(random_image(64, 96)[:, :, :1], 3, axis=2)
     kinds = {
-        "grey": picture[:, :, 0],
-        "opacity": np.dstack([picture, picture[:, :, 0]]),
-        "16 bit": picture.astype(np.uint16) * 257,
-        "0..1": picture / 255,
+        "grey": image[:, :, 0],
+        "opacity": np.dstack([image, image[:, :, 0]]),
+        "16 bit": image.astype(np.uint16) * 257,
+        "0..1": image / 255,
     }
     predictor = Predictor(network, SPEC, SIZE_HW)
-    expected, given = predictor(picture), predictor(kinds[kind])
+    expected, given = predictor(image), predictor(kinds[kind])
     assert (seen[0] == seen[1]).all() and (expected.boxes == given.boxes).all()
 
 
-def test_an_array_that_is_no_picture_is_refused():
+def test_an_array_that_is_no_image_is_refused():
     with pytest.raises(UserError, match="channels come first"):
         Predictor(one_box, SPEC, SIZE_HW)(np.zeros((3, 96, 128), np.uint8))
 
 
-def test_pictures_of_the_least_and_a_great_size():
+def test_images_of_the_least_and_a_great_size():
     predictor = Predictor(one_box, SPEC, SIZE_HW)
     assert np.allclose(predictor(np.zeros((1, 1, 3), np.uint8)).boxes, [[0.25, 0.25, 0.5, 0.5]])
     assert predictor(np.zeros((6000, 8000, 3), np.uint8)).boxes.tolist() == [[2000, 1500, 4000, 3000]]
-    letterboxed = Predictor(one_box, SPEC, SIZE_HW, fit=Fit("letterbox"))
+    letterboxed = Predictor(one_box, SPEC, SIZE_HW, fit=Preprocess("letterbox"))
     assert letterboxed(np.zeros((1, 8000, 3), np.uint8)).boxes.tolist() == [[2000, 0, 4000, 1]]
 
 
 def test_several_threads(net):
     """With the runtime that cannot compute two calls at once; timings are each thread's own."""
     predictor = Predictor.from_block(net, SIZE_HW, score_threshold=0.2)
-    pictures = [random_picture(100 + 10 * seed, 150, seed) for seed in range(4)]
-    expected = [predictor(picture) for picture in pictures]
+    images = [random_image(100 + 10 * seed, 150, seed) for seed in range(4)]
+    expected = [predictor(image) for image in images]
     problems, totals = [], {}
 
     def work(place):
         for _ in range(10):
-            found = predictor(pictures[place])
+            found = predictor(images[place])
             if not np.array_equal(found.boxes, expected[place].boxes):
                 problems.append(place)
         totals[place] = predictor.timings
 
-    threads = [threading.Thread(target=work, args=(place,)) for place in range(len(pictures))]
+    threads = [threading.Thread(target=work, args=(place,)) for place in range(len(images))]
     before = predictor.timings
     for thread in threads:
         thread.start()
@@ -239,7 +239,7 @@ def grid(pixels):
     ],
 )
 def test_as_many_as_are_asked_for(options, found, left_out):
-    """Alone and in a list; what a limit cut off is told for each picture."""
+    """Alone and in a list; what a limit cut off is told for each image."""
     predictor = Predictor(grid, SPEC, (640, 640), **{"score_threshold": 0.495, "batch_size": 2, **options})
     black = np.zeros((640, 640, 3), np.uint8)
     assert predictor.left_out == ()
@@ -252,29 +252,29 @@ def test_as_many_as_are_asked_for(options, found, left_out):
 
 def test_what_was_trained_or_exported_for_more_gives_more(net, tmp_path):
     """Where nobody says otherwise."""
-    record = ModelFile("toy", net.zoo_name, net.spec, SIZE_HW, max_detections=250)
+    record = ModelRecord("toy", net.zoo_name, net.spec, SIZE_HW, max_detections=250)
     (tmp_path / "run" / "weights").mkdir(parents=True)
     record.write(tmp_path / "run" / "model.json")
     net.save_parameters(str(tmp_path / "run" / "weights" / "best.params"))
     assert Predictor.load(tmp_path / "run").max_detections == 250
     assert Predictor.load(tmp_path / "run", max_detections=7).max_detections == 7
-    export(net, tmp_path / "out", name="toy", size_hw=SIZE_HW, suppression=Suppression(max_detections=150))
+    export(net, tmp_path / "out", name="toy", size_hw=SIZE_HW, suppression=NMSOptions(max_detections=150))
     assert Predictor.load(tmp_path / "out").max_detections == 150
 
 
 def test_a_graph_that_lets_fewer_stand_is_told(net, tmp_path, caplog):
     """ONNX's ends with its suppression, and what fell there cannot be had any more."""
     pytest.importorskip("onnxruntime", reason="package onnxruntime is not installed")
-    few = Suppression(score_threshold=0.1, max_detections=9)
+    few = NMSOptions(score_threshold=0.1, max_detections=9)
     export(net, tmp_path, ["symbol", "onnx"], "toy", SIZE_HW, suppression=few)
     predictor = Predictor.load(tmp_path, "onnxruntime", max_detections=50, score_threshold=0.1)
     assert "onnxruntime reads a graph that ends with its own suppression, which lets 9" in caplog.text
     assert "export it again with --max-detections 50, or with --cut decoded" in caplog.text
-    found = predictor(random_picture(*SIZE_HW))
+    found = predictor(random_image(*SIZE_HW))
     assert len(found) == 9 and predictor.left_out == (pytest.approx(found.scores[-1]),)
     caplog.clear()
     whole = Predictor.load(tmp_path, "mxnet", max_detections=50, score_threshold=0.1)
-    assert len(whole(random_picture(*SIZE_HW))) > 9 and not caplog.text
+    assert len(whole(random_image(*SIZE_HW))) > 9 and not caplog.text
 
 
 def test_it_tells_what_it_is():
@@ -291,9 +291,9 @@ def test_it_tells_what_it_is():
 
 
 def test_letterbox():
-    """A picture of 128x64 keeps its proportions between bands of 16 rows."""
-    predictor = Predictor(one_box, SPEC, SIZE_HW, fit=Fit("letterbox"))
-    assert predictor(random_picture(64, 128)).boxes.tolist() == [[32, 8, 64, 32]]
+    """An image of 128x64 keeps its proportions between bands of 16 rows."""
+    predictor = Predictor(one_box, SPEC, SIZE_HW, fit=Preprocess("letterbox"))
+    assert predictor(random_image(64, 128)).boxes.tolist() == [[32, 8, 64, 32]]
 
 
 def test_boxes_without_end_are_dropped_and_broken_scores_refused():
@@ -302,10 +302,10 @@ def test_boxes_without_end_are_dropped_and_broken_scores_refused():
         boxes[:, 1, 2] = np.inf
         return boxes, scores
 
-    assert len(Predictor(overflowing, SPEC, SIZE_HW)(random_picture(96, 128))) == 1
+    assert len(Predictor(overflowing, SPEC, SIZE_HW)(random_image(96, 128))) == 1
     broken = Predictor(lambda pixels: (one_box(pixels)[0], one_box(pixels)[1] * np.nan), SPEC, SIZE_HW)
     with pytest.raises(UserError, match="not finite"):
-        broken(random_picture(96, 128))
+        broken(random_image(96, 128))
 
 
 @pytest.mark.parametrize(
@@ -332,9 +332,9 @@ def test_bad_options(options, message):
 
 def test_wrong_arrays_are_refused():
     predictor = Predictor(one_box, SPEC, SIZE_HW)
-    for pictures in (np.zeros((96, 128, 3), np.uint8), np.zeros((1, 96, 128, 3), np.float32)):
+    for images in (np.zeros((96, 128, 3), np.uint8), np.zeros((1, 96, 128, 3), np.float32)):
         with pytest.raises(ValueError, match=r"expected \(B, h, w, 3\) uint8"):
-            predictor.detect_batch(pictures)
+            predictor.detect_batch(images)
 
 
 def damage_nothing(folder):
@@ -387,7 +387,7 @@ def add_second(folder):
 def empty_run(folder):
     run = folder / "run"
     run.mkdir()
-    ModelFile("toy", "yolo3_mobilenet0.25_custom", SPEC, SIZE_HW).write(run / "model.json")
+    ModelRecord("toy", "yolo3_mobilenet0.25_custom", SPEC, SIZE_HW).write(run / "model.json")
     return run
 
 

@@ -1,31 +1,31 @@
-"""Fit: pictures to the input's size as GluonCV validates, and boxes back."""
+"""Preprocess: images to the input's size as GluonCV validates, and boxes back."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from gluon_yolo.inference.preprocess import GREY, Fit, resize
+from gluon_yolo.inference.preprocess import GREY, Preprocess, resize
 
 
 @pytest.mark.parametrize("mode", ["resize", "letterbox", "darknet"])
-@pytest.mark.parametrize("picture_hw", [(50, 100), (100, 50), (64, 64), (200, 640), (1, 1)])
-def test_boxes_come_back(mode: str, picture_hw: tuple[int, int]) -> None:
-    height, width = picture_hw
-    fitted, undo = Fit(mode)(np.full((*picture_hw, 3), 200, dtype=np.uint8), (64, 96))
+@pytest.mark.parametrize("image_hw", [(50, 100), (100, 50), (64, 64), (200, 640), (1, 1)])
+def test_boxes_come_back(mode: str, image_hw: tuple[int, int]) -> None:
+    height, width = image_hw
+    fitted, undo = Preprocess(mode)(np.full((*image_hw, 3), 200, dtype=np.uint8), (64, 96))
     assert fitted.shape == (64, 96, 3) and fitted.dtype == np.uint8
     rows, columns = np.nonzero(fitted[:, :, 0] != GREY)
     whole = np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]])
     assert undo(whole) == pytest.approx(np.array([[0, 0, width, height]]), abs=1e-4)
     middle = (whole[:, :2] + whole[:, 2:]) / 2
     expected = np.array([[width / 2, height / 2, width, height]])
-    # A corner outside of the picture comes back on its edge.
+    # A corner outside of the image comes back on its edge.
     assert undo(np.concatenate([middle, [[500, 500]]], axis=1)) == pytest.approx(expected, abs=1e-4)
     assert undo(np.zeros((0, 4))).shape == (0, 4)
 
 
 def test_letterbox_keeps_proportions() -> None:
-    fitted, undo = Fit("letterbox")(np.zeros((50, 100, 3), dtype=np.uint8), (100, 100))
+    fitted, undo = Preprocess("letterbox")(np.zeros((50, 100, 3), dtype=np.uint8), (100, 100))
     assert (fitted[:25] == GREY).all() and (fitted[75:] == GREY).all() and (fitted[25:75] == 0).all()
     assert undo(np.array([[0, 25, 100, 75]])).tolist() == [[0, 0, 100, 50]]
 
@@ -36,17 +36,17 @@ def test_equals_what_gluoncv_validates_with(new_hw: tuple[int, int]) -> None:
     compat.gluoncv()
     from gluoncv.data.transforms.image import imresize
 
-    picture = np.random.default_rng(0).integers(0, 256, (100, 130, 3)).astype(np.uint8)
-    pixels = compat.nd.array(picture, dtype="uint8")
+    image = np.random.default_rng(0).integers(0, 256, (100, 130, 3)).astype(np.uint8)
+    pixels = compat.nd.array(image, dtype="uint8")
     theirs = imresize(pixels, new_hw[1], new_hw[0], interp=9).asnumpy()
-    difference = np.abs(resize(picture, new_hw).astype(int) - theirs)
+    difference = np.abs(resize(image, new_hw).astype(int) - theirs)
     assert difference.max() <= 2 and difference.mean() < 0.1
 
 
 def test_darknets_stretch_is_worked_out_by_hand() -> None:
     """Corners lie on corners: 3 columns from 5 take every other one, 4 rows from 2 go in thirds."""
-    picture = np.repeat(np.array([[0, 10, 20, 30, 40], [90, 100, 110, 120, 130]], np.uint8)[..., None], 3, 2)
-    fitted, undo = Fit("darknet")(picture, (4, 3))
+    image = np.repeat(np.array([[0, 10, 20, 30, 40], [90, 100, 110, 120, 130]], np.uint8)[..., None], 3, 2)
+    fitted, undo = Preprocess("darknet")(image, (4, 3))
     assert fitted[..., 1].tolist() == [[0, 20, 40], [30, 50, 70], [60, 80, 100], [90, 110, 130]]
     assert undo(np.array([[0, 0, 3, 4]])).tolist() == [[0, 0, 5, 2]]
 
@@ -54,10 +54,10 @@ def test_darknets_stretch_is_worked_out_by_hand() -> None:
 def test_darknet_does_not_smooth_what_it_shrinks() -> None:
     stripes = np.zeros((9, 9, 3), np.uint8)
     stripes[:, ::2] = 255
-    assert (Fit("darknet")(stripes, (5, 5))[0] == 255).all()
-    assert 0 < Fit("resize")(stripes, (5, 5))[0].mean() < 255
+    assert (Preprocess("darknet")(stripes, (5, 5))[0] == 255).all()
+    assert 0 < Preprocess("resize")(stripes, (5, 5))[0].mean() < 255
 
 
 def test_refuses_an_unknown_mode() -> None:
     with pytest.raises(ValueError, match="letterbox"):
-        Fit("squeeze")
+        Preprocess("squeeze")

@@ -8,7 +8,7 @@ import pytest
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.video import VideoReader, VideoWriter
-from tests.random_model import random_picture
+from tests.random_model import random_image
 
 
 def write_frames(path, frames, fps=10, codec="MJPG"):
@@ -51,14 +51,14 @@ def test_a_file_that_breaks_off_in_a_frame_gives_the_frames_before(tmp_path):
     path = tmp_path / "a.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (128, 96))
     for seed in range(20):
-        writer.write(random_picture(96, 128, seed))
+        writer.write(random_image(96, 128, seed))
     writer.release()
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * 0.55)])
     with VideoReader(path) as video:
         frames = list(video)
     assert 5 < len(frames) < 15 and video.frames == 20
-    assert np.abs(frames[5].astype(int) - random_picture(96, 128, 5)[:, :, ::-1]).mean() < 20
+    assert np.abs(frames[5].astype(int) - random_image(96, 128, 5)[:, :, ::-1]).mean() < 20
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.avi"])

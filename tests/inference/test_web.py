@@ -22,10 +22,10 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "snapshot", "a.jpg?size=3"])
-def test_a_picture(folder, name):
+def test_an_image(folder, name):
     with running(files(folder)) as port:
         answer = web.ask(f"http://127.0.0.1:{port}/{name}")
-    assert answer.picture == jpeg(3) and answer.whole
+    assert answer.image == jpeg(3) and answer.whole
 
 
 def of_type(data: bytes, kind: str | None, length: bool = True, again: bool = False):
@@ -61,7 +61,7 @@ TYPES = (
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png", ".webp", ".bmp", ".tif", ".ppm"])
-def test_a_picture_by_its_first_bytes(ending):
+def test_an_image_by_its_first_bytes(ending):
     """S3 calls its files binary/octet-stream, others plain text or nothing; some say no length either."""
     data = encoded(ending)
     for kind in TYPES:
@@ -76,7 +76,7 @@ def test_a_picture_by_its_first_bytes(ending):
 )
 def test_one_jpeg_after_the_other_is_a_stream(kind, length, again):
     with running(of_type(jpeg(3) * 3, kind, length, again)) as port:
-        assert web.ask(f"http://127.0.0.1:{port}/x", 0.3).picture is None
+        assert web.ask(f"http://127.0.0.1:{port}/x", 0.3).image is None
 
 
 def test_a_page_of_another_type():
@@ -102,7 +102,7 @@ def test_a_slow_stream_is_not_waited_for_long():
 def test_a_time_that_no_socket_takes(folder):
     with running(files(folder)) as port:
         for seconds in (1e12, float("inf")):
-            assert web.ask(f"http://127.0.0.1:{port}/a.jpg", seconds).picture == jpeg(3)
+            assert web.ask(f"http://127.0.0.1:{port}/a.jpg", seconds).image == jpeg(3)
 
 
 @pytest.mark.parametrize("ranges", [False, True])
@@ -118,7 +118,7 @@ def test_a_stream():
 
 def test_user_and_password(folder):
     with running(files(folder, password="p@ss:w")) as port:
-        assert web.ask(f"http://me:p%40ss%3Aw@127.0.0.1:{port}/a.jpg").picture == jpeg(3)
+        assert web.ask(f"http://me:p%40ss%3Aw@127.0.0.1:{port}/a.jpg").image == jpeg(3)
         for user in ("", "me:wrong@"):
             with pytest.raises(
                 UserError, match=r"the server says 401 .*: name a user and a password .*http://USER"

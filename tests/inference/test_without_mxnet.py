@@ -18,7 +18,7 @@ from gluon_yolo.data.synthetic import CLASS_NAMES, generate
 from gluon_yolo.export.api import export
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.runtimes.registry import RUNTIMES
-from tests.random_model import random_detector, random_picture
+from tests.random_model import random_detector, random_image
 
 pytest.importorskip("onnx", reason="package onnx is not installed")
 
@@ -62,13 +62,13 @@ sys.exit(status)
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with a model in all formats that what is installed reads, pictures, and mxnet's detections."""
+    """A folder with a model in all formats that what is installed reads, images, and mxnet's detections."""
     place = tmp_path_factory.mktemp("place")
     net = random_detector(class_names=CLASS_NAMES)
     formats = ["symbol", *dict.fromkeys(FORMATS[name] for name in OTHERS)]
     export(net, place / "model", formats, name="toy", size_hw=SIZE_HW, fit="letterbox")
-    cv2.imwrite(str(place / "a.png"), random_picture(150, 100))
-    generate(place / "shapes", pictures=6, size_hw=(96, 128))
+    cv2.imwrite(str(place / "a.png"), random_image(150, 100))
+    generate(place / "shapes", images=6, size_hw=(96, 128))
     return place
 
 
@@ -101,7 +101,7 @@ def assert_same(place, done, names):
 @pytest.mark.skipif(not OTHERS, reason="no other runtime is installed")
 def test_the_same_boxes(place):
     names = [*OTHERS, "auto"]
-    done = python(place, REFUSE + FIND, RUNTIMES=names, MODEL="model", PICTURE="a.png")
+    done = python(place, REFUSE + FIND, RUNTIMES=names, MODEL="model", IMAGE="a.png")
     assert_same(place, done, names)
 
 
@@ -142,7 +142,7 @@ def test_an_environment_of_its_own(place, tmp_path):
     subprocess.run(command, check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""})
     installed = python(place, "import importlib.util\nprint(importlib.util.find_spec('mxnet'))", own)
     assert installed.stdout == "None\n"
-    done = python(place, FIND, own, RUNTIMES=[*names, "auto"], MODEL="model", PICTURE="a.png")
+    done = python(place, FIND, own, RUNTIMES=[*names, "auto"], MODEL="model", IMAGE="a.png")
     assert_same(place, done, [*names, "auto"])
     words = ["demo", "--model", "model", "a.png"]
     assert python(place, COMMAND, own, WORDS=words).returncode == 0

@@ -29,7 +29,7 @@ ANCHORS = 3
 
 
 def random_case(seed: int, mixup: bool = False, spread: float = 1.0, counts=(4, 2, 0)):
-    """Return raw maps of pictures and their targets."""
+    """Return raw maps of images and their targets."""
     rng = np.random.default_rng(seed)
     height, width = SIZE_HW
     shapes = [(len(counts), 5 * ANCHORS + SPEC.num_classes, height // s, width // s) for s in SPEC.strides]
@@ -131,12 +131,12 @@ def test_gradient_is_the_originals_slope(mixup):
             nudged[level][at] += sign * step
             totals.append(original(nudged, targets, alphas=alphas).sum())
         slope = (totals[0] - totals[1]) / (2 * step)
-        # the trainer divides by the number of pictures
+        # the trainer divides by the number of images
         assert gradients[level][at] / 2 == pytest.approx(slope, rel=1e-3, abs=2e-5)
 
 
 def test_by_hand():
-    """One object in one picture of two, all logits zero."""
+    """One object in one image of two, all logits zero."""
     rows = assign(Detections([[4, 4, 84, 46]], [1]), None, SPEC, SIZE_HW)
     assert len(rows) == 3  # anchor 60x30 in its cell and two neighbours
     maps = [np.zeros((2, 18, 6, 10)), np.zeros((2, 18, 3, 5))]

@@ -13,7 +13,7 @@ from gluon_yolo.assigners import assign, pad_targets
 from gluon_yolo.detections import Detections
 from gluon_yolo.losses import make_loss
 from gluon_yolo.models import zoo
-from gluon_yolo.models.head_layout import score_rule_of
+from gluon_yolo.models.head_layout import head_layout_of
 from gluon_yolo.mxnet_compat import gluon, nd
 from gluon_yolo.spec import DetectionSpec
 from tests import own_process
@@ -57,7 +57,7 @@ def planned(
         weights = rng.uniform(0.1, 1, count)
         rows.append(assign(Detections(boxes, rng.integers(0, classes, count)), weights, spec, size_hw))
     targets = pad_targets(rows)
-    rule = score_rule_of(spec)
+    rule = head_layout_of(spec)
     maps = [
         rng.normal(0, 1, (batch_size, rule.channels(count, classes), size_hw[0] // s, size_hw[1] // s))
         for count, s in zip(spec.anchors_per_level, spec.strides)

@@ -21,7 +21,7 @@ from gluon_yolo.assigners import (
 from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.detections import Detections
 from gluon_yolo.losses.yolo3 import IOU_GAIN, YOLOv3Loss
-from gluon_yolo.models.box_coder import coding_of
+from gluon_yolo.models.box_coder import box_coder_of
 from gluon_yolo.mxnet_compat import nd
 from gluon_yolo.spec import DetectionSpec
 from tests.losses.gradients import losses_and_gradients
@@ -48,14 +48,16 @@ def anchor_rows(maps, spec=SPEC, size_hw=SIZE_HW):
                     prediction = split[:, a, :, row, column].astype(float)
                     cell, wh = np.array([[column, row]]), np.array([anchor])
                     corners.append(
-                        coding_of(spec).decode_array(prediction[:, :4], cell, wh, np.array([stride]), reach)
+                        box_coder_of(spec).decode_array(
+                            prediction[:, :4], cell, wh, np.array([stride]), reach
+                        )
                     )
                     predictions.append(prediction)
     return np.stack(predictions, axis=1), np.stack(corners, axis=1)
 
 
 def plain_losses(maps, targets, smooth=0.0, spec=SPEC, box_loss="yolo3"):
-    """Return each loss of each picture, and which anchors are left alone (B, N).
+    """Return each loss of each image, and which anchors are left alone (B, N).
 
     The losses are objectness, centre, scale and class (4, B), or objectness, box and class (3, B).
     """
@@ -86,7 +88,7 @@ def plain_losses(maps, targets, smooth=0.0, spec=SPEC, box_loss="yolo3"):
 
 
 def random_case(seed: int, mixup: bool = False, spread: float = 1.0):
-    """Return raw maps of two pictures and their targets, where two objects claim one anchor."""
+    """Return raw maps of two images and their targets, where two objects claim one anchor."""
     rng = np.random.default_rng(seed)
     height, width = SIZE_HW
     channels = 5 + SPEC.num_classes
@@ -205,7 +207,7 @@ def test_padding_rows_change_nothing():
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
 
 
-def test_pictures_do_not_touch_one_another():
+def test_images_do_not_touch_one_another():
     maps, targets = random_case(7)
     together, _ = run(maps, targets)
     for b in range(2):

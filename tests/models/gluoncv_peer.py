@@ -74,8 +74,8 @@ def _copy_statistics(ours, theirs):
             their_parameters[their_name].set_data(our_parameters[our_name].data())
 
 
-def random_pictures(batch: int, size_hw, seed: int):
-    """Return pixels (B, H, W, 3) uint8 and the same pictures as GluonCV wants them (B, 3, H, W)."""
+def random_images(batch: int, size_hw, seed: int):
+    """Return pixels (B, H, W, 3) uint8 and the same images as GluonCV wants them (B, 3, H, W)."""
     pixels = np.random.default_rng(seed).integers(0, 256, (batch, *size_hw, 3), dtype=np.uint8)
     tensors = mx.nd.image.normalize(
         mx.nd.image.to_tensor(nd.array(pixels, dtype="uint8")), mean=MEAN, std=STD

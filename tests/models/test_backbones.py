@@ -35,7 +35,7 @@ def test_published_channels_and_strides_are_true(builder, multiplier, channels, 
     assert sum(p.name.endswith("weight") for p in backbone.collect_params().values()) == convolutions
 
 
-def test_every_channel_is_known_before_the_first_picture():
+def test_every_channel_is_known_before_the_first_image():
     """So that weights can be loaded and counted without a forward pass."""
     for builder, multiplier, *_ in BACKBONES:
         backbone = builder(make_norm()) if multiplier is None else builder(multiplier, make_norm())

@@ -9,11 +9,11 @@ import pytest
 
 from gluon_yolo.boxes import cxcywh_to_xyxy
 from gluon_yolo.models.box_coder import (
-    CODINGS,
+    BOX_CODERS,
     PLACE_COLUMNS,
-    SquaredSigmoidCoding,
-    YOLOv3Coding,
-    coding_of,
+    SquaredSigmoidBoxCoder,
+    YOLOv3BoxCoder,
+    box_coder_of,
 )
 from gluon_yolo.mxnet_compat import autograd, nd
 from gluon_yolo.spec import DetectionSpec
@@ -39,7 +39,7 @@ SQUARED_CASES = [
 @pytest.mark.parametrize(("cxcywh", "cell", "anchor", "stride", "target"), CASES)
 def test_encode_by_hand(cxcywh, cell, anchor, stride, target):
     columns = (np.array([column], dtype=np.float32) for column in (cxcywh, cell, anchor))
-    encoded = YOLOv3Coding.encode(*columns, np.array([stride]))
+    encoded = YOLOv3BoxCoder.encode(*columns, np.array([stride]))
     assert encoded.dtype == np.float32
     np.testing.assert_allclose(encoded, [target], atol=1e-6)
 
@@ -48,7 +48,7 @@ def test_encode_by_hand(cxcywh, cell, anchor, stride, target):
 def test_encode_a_squared_sigmoid_by_hand(ratio, target):
     anchor = np.array([[40, 20]])
     box = np.concatenate([[[20, 40]], anchor * ratio], axis=1)
-    encoded = SquaredSigmoidCoding.encode(box, np.array([[1, 2]]), anchor, np.array([16]), np.array([2]))
+    encoded = SquaredSigmoidBoxCoder.encode(box, np.array([[1, 2]]), anchor, np.array([16]), np.array([2]))
     # centre (1.25, 2.5) cells: a quarter left of the middle of 1, of two cells' reach; the middle of 2
     np.testing.assert_allclose(encoded, [[0.5 - 0.25 / 2, 0.5, *target]], atol=1e-6)
 
@@ -57,7 +57,7 @@ def test_decode_a_squared_sigmoid_by_hand():
     # sigmoid(log 3) = 3/4: size (2 * 3/4)^2 = 2.25 of the anchor; sigmoid(-log 3) = 1/4: a quarter of it.
     # Centre: 3/4 of the reach from -1/2 to 3/2 is one cell: at (2, 2.5) cells.
     deltas = np.array([[math.log(3), 0, math.log(3), -math.log(3)]])
-    corners = SquaredSigmoidCoding.decode_array(
+    corners = SquaredSigmoidBoxCoder.decode_array(
         deltas, np.array([[1, 2]]), np.array([[40, 20]]), np.array([16]), 2
     )
     np.testing.assert_allclose(corners, [[32 - 45, 40 - 2.5, 32 + 45, 40 + 2.5]])
@@ -66,7 +66,7 @@ def test_decode_a_squared_sigmoid_by_hand():
 def test_decode_by_hand():
     # logit 0 is the cell's middle; log 2 doubles the anchor: centre (6.5, 3.5) * 16, size 118 x 59.5
     deltas = np.array([[0, 0, math.log(2), -math.log(2)]])
-    corners = YOLOv3Coding.decode_array(deltas, np.array([[6, 3]]), np.array([[59, 119]]), np.array([16]))
+    corners = YOLOv3BoxCoder.decode_array(deltas, np.array([[6, 3]]), np.array([[59, 119]]), np.array([16]))
     np.testing.assert_allclose(corners, [[104 - 59, 56 - 29.75, 104 + 59, 56 + 29.75]])
 
 
@@ -84,10 +84,10 @@ def test_a_stretched_sigmoid_by_hand():
     # reach 1.2: logit 0 stays the middle; the cell's edges are 1/12 inside the sigmoid's range
     centres = np.array([[8, 8, 10, 13], [0, 16, 10, 13], [-1.6, 17.6, 10, 13], [-9, 40, 10, 13]], float)
     cell, anchor, stride = np.zeros((4, 2)), np.tile([10, 13], (4, 1)), np.full(4, 16)
-    encoded = YOLOv3Coding.encode(centres, cell, anchor, stride, np.full(4, 1.2))
+    encoded = YOLOv3BoxCoder.encode(centres, cell, anchor, stride, np.full(4, 1.2))
     places = [[0.5, 0.5], [1 / 12, 11 / 12], [0, 1], [0, 1]]
     np.testing.assert_allclose(encoded[:, :2], places, atol=1e-6)
-    corners = YOLOv3Coding.decode_array(
+    corners = YOLOv3BoxCoder.decode_array(
         np.array([[0, np.log(11), 0, 0]]), cell[:1], anchor[:1], stride[:1], 1.2
     )
     np.testing.assert_allclose(corners, [[8 - 5, 16 - 6.5, 8 + 5, 16 + 6.5]])
@@ -97,11 +97,11 @@ def test_a_stretched_sigmoid_by_hand():
 def test_decoding_undoes_encoding(reach):
     boxes, *where = random_boxes(100)
     where.append(np.full(100, float(reach)))
-    targets = YOLOv3Coding.encode(boxes, *where).astype(float)
+    targets = YOLOv3BoxCoder.encode(boxes, *where).astype(float)
     raw = targets.copy()
     raw[:, :2] = logit(targets[:, :2])  # targets hold the sigmoid's value
     np.testing.assert_allclose(
-        YOLOv3Coding.decode_array(raw, *where), cxcywh_to_xyxy(boxes), rtol=1e-4, atol=1e-3
+        YOLOv3BoxCoder.decode_array(raw, *where), cxcywh_to_xyxy(boxes), rtol=1e-4, atol=1e-3
     )
 
 
@@ -110,9 +110,9 @@ def test_decoding_undoes_encoding_of_a_squared_sigmoid(reach):
     boxes, cells, anchors, strides = random_boxes(100)
     boxes[:, 2:] = anchors * np.random.default_rng(1).uniform(0.3, 3.9, (100, 2))  # up to four times
     where = cells, anchors, strides, np.full(100, float(reach))
-    raw = logit(SquaredSigmoidCoding.encode(boxes, *where).astype(float))
+    raw = logit(SquaredSigmoidBoxCoder.encode(boxes, *where).astype(float))
     np.testing.assert_allclose(
-        SquaredSigmoidCoding.decode_array(raw, *where), cxcywh_to_xyxy(boxes), rtol=1e-4, atol=2e-3
+        SquaredSigmoidBoxCoder.decode_array(raw, *where), cxcywh_to_xyxy(boxes), rtol=1e-4, atol=2e-3
     )
 
 
@@ -120,37 +120,37 @@ def logit(p):
     return np.log(p / (1 - p))
 
 
-@pytest.mark.parametrize("coding", CODINGS.values(), ids=CODINGS)
+@pytest.mark.parametrize("box_coder", BOX_CODERS.values(), ids=BOX_CODERS)
 @pytest.mark.parametrize("reach", [1, 1.05, 2])
-def test_all_decoders_are_one(coding, reach):
+def test_all_decoders_are_one(box_coder, reach):
     rng = np.random.default_rng(1)
     batch, height, width, stride = 2, 3, 5, 16
     anchors = np.array([[10, 13], [59, 119]], dtype=np.float32)
     deltas = rng.normal(0, 1, (batch, 2, 4, height, width)).astype(np.float32)
-    sides = coding.decode(nd, nd.array(deltas), nd.array(anchors.reshape(1, 2, 2, 1, 1)), stride, reach)
+    sides = box_coder.decode(nd, nd.array(deltas), nd.array(anchors.reshape(1, 2, 2, 1, 1)), stride, reach)
     assert all(side.shape == (batch, 2, 1, height, width) for side in sides)
     corners = np.stack([side.asnumpy()[:, :, 0] for side in sides], axis=-1)
     for b, a, row, column in np.ndindex(batch, 2, height, width):
         delta = deltas[b, a, :, row, column][None]
         cell = np.array([[column, row]])
-        expected = coding.decode_array(delta, cell, anchors[a : a + 1], np.array([stride]), reach)
+        expected = box_coder.decode_array(delta, cell, anchors[a : a + 1], np.array([stride]), reach)
         np.testing.assert_allclose(corners[b, a, row, column], expected[0], rtol=1e-5, atol=1e-4)
         place = np.array([[[column, row, stride, reach, *anchors[a] / 2]]])
         assert place.shape[2] == PLACE_COLUMNS
-        sides = coding.decode_rows(nd, nd.array(delta[None]), nd.array(place))
+        sides = box_coder.decode_rows(nd, nd.array(delta[None]), nd.array(place))
         found = [side.asnumpy()[0, 0, 0] for side in sides]
         np.testing.assert_allclose(found, expected[0], rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize("coding", CODINGS.values(), ids=CODINGS)
-def test_a_loss_may_decode_anything(coding):
+@pytest.mark.parametrize("box_coder", BOX_CODERS.values(), ids=BOX_CODERS)
+def test_a_loss_may_decode_anything(box_coder):
     """Finite boxes, with finite gradients, of whatever a network may predict."""
     values = np.array([-1e6, -200, -20, 0, 7.9, 8.1, 20, 200, 1e6])
     deltas = nd.array(np.tile(values[None, :, None], (1, 1, 4)))
     places = nd.array(np.tile([3, 2, 16, 2, 186.5, 163], (1, len(values), 1)))
     deltas.attach_grad()
     with autograd.record():
-        sides = coding.decode_rows(nd, deltas, places)
+        sides = box_coder.decode_rows(nd, deltas, places)
         width = sides[2] - sides[0]
     width.backward()
     assert all(np.isfinite(side.asnumpy()).all() for side in sides)
@@ -163,7 +163,7 @@ def test_an_exponential_goes_on_as_its_tangent():
     deltas = nd.array([[7.5, 8.0, 8.5, 30.0]])
     deltas.attach_grad()
     with autograd.record():
-        ratio = YOLOv3Coding.bounded_ratio(nd, deltas)
+        ratio = YOLOv3BoxCoder.bounded_ratio(nd, deltas)
     ratio.backward()
     edge = math.exp(8)
     np.testing.assert_allclose(ratio.asnumpy(), [[math.exp(7.5), edge, 1.5 * edge, 23 * edge]], rtol=1e-5)
@@ -173,7 +173,7 @@ def test_an_exponential_goes_on_as_its_tangent():
 @pytest.mark.filterwarnings("error")
 def test_a_squared_sigmoid_is_never_more_than_four_anchors():
     deltas = np.array([[1e6, -1e6, 1e6, -1e6]])
-    corners = SquaredSigmoidCoding.decode_array(
+    corners = SquaredSigmoidBoxCoder.decode_array(
         deltas, np.array([[0, 0]]), np.array([[40, 20]]), np.array([16]), 2
     )
     # centre at the far ends of the reach: 1.5 and -0.5 cells; four times the anchor's width, and no height
@@ -183,13 +183,13 @@ def test_a_squared_sigmoid_is_never_more_than_four_anchors():
 def test_the_same_in_a_graph():
     deltas = nd.array([1e6, -1e6, 1e6, -1e6]).reshape((1, 1, 4, 1, 1))
     anchors = nd.array([40, 20]).reshape((1, 1, 2, 1, 1))
-    sides = SquaredSigmoidCoding.decode(nd, deltas, anchors, 16, 2)
+    sides = SquaredSigmoidBoxCoder.decode(nd, deltas, anchors, 16, 2)
     assert [side.asscalar() for side in sides] == [24 - 80, -8, 24 + 80, -8]
 
 
 def test_codings_by_name():
-    assert CODINGS == {"yolo3": YOLOv3Coding, "squared_sigmoid": SquaredSigmoidCoding}
-    assert coding_of(DetectionSpec(("cat",))) is YOLOv3Coding
-    assert coding_of(DetectionSpec(("cat",), box_coding="squared_sigmoid")) is SquaredSigmoidCoding
+    assert BOX_CODERS == {"yolo3": YOLOv3BoxCoder, "squared_sigmoid": SquaredSigmoidBoxCoder}
+    assert box_coder_of(DetectionSpec(("cat",))) is YOLOv3BoxCoder
+    assert box_coder_of(DetectionSpec(("cat",), box_coding="squared_sigmoid")) is SquaredSigmoidBoxCoder
     with pytest.raises(ValueError, match="box_coding: expected one of yolo3, squared_sigmoid, got 'polar'"):
-        coding_of(DetectionSpec(("cat",), box_coding="polar"))
+        box_coder_of(DetectionSpec(("cat",), box_coding="polar"))

@@ -224,7 +224,7 @@ SECTIONS = {
 
 
 def sections(name: str, hybridize: bool) -> list:
-    pictures = np.random.default_rng(0).integers(0, 256, (2, 32, 64, 3))
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 64, 3))
     found = []
     for width in (8, 16, 18, 40, 48):
         between = SECTIONS[name].replace(WIDE, convolution(width))
@@ -235,7 +235,7 @@ def sections(name: str, hybridize: bool) -> list:
             fill(net)
             return net
 
-        found.append((width, block_error(make, [pictures], hybridize)))
+        found.append((width, block_error(make, [images], hybridize)))
     return found
 
 

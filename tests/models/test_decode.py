@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gluon_yolo.models.box_coder import coding_of
-from gluon_yolo.models.decode import Decode, Detect, Places
-from gluon_yolo.models.head_layout import score_rule_of
+from gluon_yolo.models.box_coder import box_coder_of
+from gluon_yolo.models.decode import AnchorGrid, Decode, Detect
+from gluon_yolo.models.head_layout import head_layout_of
 from gluon_yolo.mxnet_compat import mx, nd
 from gluon_yolo.nms import select
 from gluon_yolo.spec import DetectionSpec
@@ -32,7 +32,7 @@ def random_maps(spec: DetectionSpec, size_hw, batch: int = 2, seed: int = 0):
     shapes = [
         (
             batch,
-            score_rule_of(spec).channels(len(anchors), spec.num_classes),
+            head_layout_of(spec).channels(len(anchors), spec.num_classes),
             size_hw[0] // stride,
             size_hw[1] // stride,
         )
@@ -61,7 +61,7 @@ def softmax(x):
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def parts_of(raw: np.ndarray, a: int, spec: DetectionSpec, anchors: int):
+def splits_by_role(raw: np.ndarray, a: int, spec: DetectionSpec, anchors: int):
     """Return deltas (B, 4), objectness logit (B, 1) and class probabilities (B, C) of a cell (B, K)."""
     if spec.score_rule == "objectness_times_class":
         own = raw[:, a * (5 + spec.num_classes) :][:, : 5 + spec.num_classes]
@@ -79,9 +79,9 @@ def test_decode_equals_a_plain_loop(spec):
     for raw, anchors, stride, reach in zip(maps, spec.anchors, spec.strides, spec.xy_scales):
         cells = raw.asnumpy()
         for a, row, column in np.ndindex(len(anchors), *cells.shape[2:]):
-            deltas, objectness, classes = parts_of(cells[:, :, row, column], a, spec, len(anchors))
+            deltas, objectness, classes = splits_by_role(cells[:, :, row, column], a, spec, len(anchors))
             cell, anchor = np.array([[column, row]]), np.array([anchors[a]])
-            expected = coding_of(spec).decode_array(deltas, cell, anchor, np.array([stride]), reach)
+            expected = box_coder_of(spec).decode_array(deltas, cell, anchor, np.array([stride]), reach)
             np.testing.assert_allclose(boxes[:, n], expected, rtol=1e-4, atol=1e-3)
             np.testing.assert_allclose(scores[:, n], sigmoid(objectness) * classes, 1e-4)
             n += 1
@@ -91,7 +91,7 @@ def test_decode_equals_a_plain_loop(spec):
 @SPECS
 @pytest.mark.parametrize("hybridize", [False, True])
 def test_places_of_all_anchors(spec, hybridize):
-    places = ready(Places(spec), hybridize)
+    places = ready(AnchorGrid(spec), hybridize)
     for size_hw in ((64, 96), (32, 32)):
         found = places(*random_maps(spec, size_hw)).asnumpy()
         expected = [
@@ -106,7 +106,7 @@ def test_places_of_all_anchors(spec, hybridize):
 
 def test_places_are_there_whatever_is_predicted():
     maps = [nd.full(raw.shape, np.nan) for raw in random_maps(UNEVEN, (32, 32))]
-    assert np.isfinite(ready(Places(UNEVEN))(*maps).asnumpy()).all()
+    assert np.isfinite(ready(AnchorGrid(UNEVEN))(*maps).asnumpy()).all()
 
 
 # limits of Detect
@@ -145,7 +145,7 @@ def check(outputs, boxes_and_scores, limits):
 
 @SPECS
 def test_detect_of_fewer_anchors_than_candidates(spec):
-    """A picture of 32x32 has 63 anchors; topk of 400 would fail."""
+    """An image of 32x32 has 63 anchors; topk of 400 would fail."""
     maps = random_maps(spec, (32, 32))
     for limits in ({}, {"nms_threshold": 1, "score_threshold": 0}):
         outputs = [array.asnumpy() for array in ready(Detect(spec, **limits))(*maps)]

@@ -10,7 +10,7 @@ from gluon_yolo.models import zoo
 from gluon_yolo.models.layers import NORMS
 from gluon_yolo.mxnet_compat import autograd, gluon, mx, nd
 from gluon_yolo.weights.load import structural_parameters
-from tests.random_model import random_detector, random_picture
+from tests.random_model import random_detector, random_image
 
 NAME = "yolo3_mobilenet0.25_custom"
 
@@ -20,9 +20,9 @@ def net():
     return random_detector()
 
 
-def pictures(*sizes_hw, dtype="uint8"):
+def images(*sizes_hw, dtype="uint8"):
     return nd.array(
-        np.stack([random_picture(*size_hw, seed=i) for i, size_hw in enumerate(sizes_hw)]), dtype=dtype
+        np.stack([random_image(*size_hw, seed=i) for i, size_hw in enumerate(sizes_hw)]), dtype=dtype
     )
 
 
@@ -31,9 +31,9 @@ def arrays(outputs) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_pixels_of_other_types_are_the_same_picture(net, dtype):
-    expected = arrays(net(pictures((64, 96))))
-    for given, wanted in zip(arrays(net(pictures((64, 96), dtype=dtype))), expected):
+def test_pixels_of_other_types_are_the_same_image(net, dtype):
+    expected = arrays(net(images((64, 96))))
+    for given, wanted in zip(arrays(net(images((64, 96), dtype=dtype))), expected):
         np.testing.assert_array_equal(given, wanted)
 
 
@@ -41,14 +41,14 @@ def test_hybridized_is_the_same_at_every_size():
     plain, fast = random_detector(seed=1), random_detector(seed=1)
     fast.hybridize()
     for size_hw, batch in (((64, 96), 1), ((96, 32), 2), ((64, 96), 3), ((32, 32), 1)):
-        pixels = pictures(*[size_hw] * batch)
+        pixels = images(*[size_hw] * batch)
         for given, wanted in zip(arrays(fast(pixels)), arrays(plain(pixels))):
             assert given.shape == (batch, 24, *wanted.shape[2:])
             np.testing.assert_allclose(given, wanted, atol=1e-4)
 
 
-def test_pictures_of_a_batch_do_not_touch(net):
-    pixels = pictures((64, 64), (64, 64))
+def test_images_of_a_batch_do_not_touch(net):
+    pixels = images((64, 64), (64, 64))
     for together, alone in zip(arrays(net(pixels)), arrays(net(pixels[1:]))):
         np.testing.assert_allclose(together[1:], alone, atol=1e-4)
 
@@ -56,7 +56,7 @@ def test_pictures_of_a_batch_do_not_touch(net):
 def test_the_maps_are_the_same_in_training_when_norms_are_frozen():
     """Nothing but batch norm looks at autograd's state."""
     frozen = random_detector(norm="frozen")
-    pixels = pictures((64, 64))
+    pixels = images((64, 64))
     expected = arrays(frozen(pixels))
     with autograd.record():
         maps = frozen(pixels)
@@ -68,7 +68,7 @@ def test_weights_move_between_norms(tmp_path):
     nets = {kind: random_detector(norm=kind, seed=number) for number, kind in enumerate(NORMS)}
     names = [list(structural_parameters(net)) for net in nets.values()]
     assert names[0] == names[1] == names[2]
-    pixels = pictures((64, 64))
+    pixels = images((64, 64))
     nets["bn"].save_parameters(str(tmp_path / "net.params"))
     for kind in ("sync", "frozen"):
         nets[kind].load_parameters(str(tmp_path / "net.params"))
@@ -84,7 +84,7 @@ def test_frozen_norms_train_nothing(kind, moving):
     trained = {name: p for name, p in parameters.items() if p.grad_req != "null"}
     trainer = gluon.Trainer(trained, "sgd", {"learning_rate": 0.1, "wd": 0.1}, kvstore=None)
     with autograd.record():
-        loss = sum((raw**2).mean() for raw in net(pictures((64, 64))))
+        loss = sum((raw**2).mean() for raw in net(images((64, 64))))
     loss.backward()
     trainer.step(1)
     changed = {name for name, p in parameters.items() if (parameter_io.array(p) != before[name]).any()}
@@ -109,7 +109,7 @@ def test_fresh_weights_are_sane():
     """No map explodes or dies on the way, and every anchor starts at an objectness near the prior."""
     net = zoo.build(NAME, ["cat", "dog"])
     net.initialize_weights(seed=0)
-    pixels = pictures((96, 96), (96, 96))
+    pixels = images((96, 96), (96, 96))
     with autograd.train_mode():  # with the batch's own statistics, as training begins
         maps = arrays(net(pixels))
     for raw in maps:

@@ -16,11 +16,11 @@ from tests.models.gluoncv_peer import (
     batch_norms,
     in_our_order,
     make_pair,
-    random_pictures,
+    random_images,
     their_targets,
 )
 
-FORWARD_TOLERANCE = 1e-4  # absolute, on raw maps, boxes relative to the picture's side, and scores
+FORWARD_TOLERANCE = 1e-4  # absolute, on raw maps, boxes relative to the image's side, and scores
 LOSS_TOLERANCE = 1e-3  # relative
 
 # name, seed, (height, width), batch
@@ -35,7 +35,7 @@ FORWARD_CASES = [
 @pytest.mark.parametrize(("name", "seed", "size_hw", "batch"), FORWARD_CASES)
 def test_forward_equals_gluoncv(name, seed, size_hw, batch, tmp_path):
     theirs, ours = make_pair(name, tmp_path, seed)
-    pixels, tensors = random_pictures(batch, size_hw, seed)
+    pixels, tensors = random_images(batch, size_hw, seed)
     np.testing.assert_array_equal(ours.normalize(pixels).asnumpy(), tensors.asnumpy())
     maps = ours(pixels)
 
@@ -89,7 +89,7 @@ def test_losses_and_gradients_equal_gluoncv(seed, size_hw, mixup, smooth, tmp_pa
     classes = [f"class {i}" for i in range(7)]
     theirs, ours = make_pair("yolo3_mobilenet0.25_custom", tmp_path, seed, classes)
     batch = 2
-    pixels, tensors = random_pictures(batch, size_hw, seed)
+    pixels, tensors = random_images(batch, size_hw, seed)
     boxes, ids, mix = _random_truth(batch, size_hw, len(classes), seed)
 
     targets = their_targets(theirs, boxes, ids, size_hw, mix if mixup else None, smooth)

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from gluon_yolo.models.head_layout import (
-    SCORE_RULES,
+    HEAD_LAYOUTS,
     ObjectnessTimesClass,
     ObjectnessTimesSoftmax,
-    score_rule_of,
+    head_layout_of,
 )
 from gluon_yolo.mxnet_compat import nd
 from gluon_yolo.spec import DetectionSpec
 
-# A raw map of one picture, two anchors, three classes and 1x2 cells; a channel holds its number in the left
+# A raw map of one image, two anchors, three classes and 1x2 cells; a channel holds its number in the left
 # cell and its number and a half in the right one.
 CASES = [
     (
@@ -62,9 +62,9 @@ def test_one_class_is_certain():
 
 
 def test_rules_by_name():
-    assert SCORE_RULES.keys() == {"objectness_times_class", "objectness_times_softmax"}
-    assert score_rule_of(DetectionSpec(("cat",))) is ObjectnessTimesClass
+    assert HEAD_LAYOUTS.keys() == {"objectness_times_class", "objectness_times_softmax"}
+    assert head_layout_of(DetectionSpec(("cat",))) is ObjectnessTimesClass
     spec = DetectionSpec(("cat",), score_rule="objectness_times_softmax")
-    assert score_rule_of(spec) is ObjectnessTimesSoftmax
+    assert head_layout_of(spec) is ObjectnessTimesSoftmax
     with pytest.raises(ValueError, match="score_rule: expected one of objectness_times_class, .* got 'best'"):
-        score_rule_of(DetectionSpec(("cat",), score_rule="best"))
+        head_layout_of(DetectionSpec(("cat",), score_rule="best"))

@@ -43,7 +43,7 @@ def test_downsampling_keeps_the_first_branchs_channels_first():
     np.testing.assert_allclose(out[:, 4:], unit.main(x).asnumpy(), rtol=1e-5)
 
 
-def test_one_graph_for_every_size_of_picture():
+def test_one_graph_for_every_size_of_image():
     """The shuffle names no height, width or batch."""
     backbone = shufflenetv2(make_norm())
     backbone.initialize()

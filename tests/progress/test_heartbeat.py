@@ -127,9 +127,9 @@ def test_the_thread_says_it_while_nothing_is_counted(clock, caplog):
 def test_what_counts_speaks_for_what_does_not(beat, clock, caplog):
     with beat.working("quantize"), Bar(57, "each layer", "layer", heartbeat=beat) as layers:
         layers.update(3)
-        with Bar(100, "evaluate", "picture", heartbeat=beat) as pictures:
+        with Bar(100, "evaluate", "picture", heartbeat=beat) as images:
             clock.now += 60
-            pictures.update(50)
+            images.update(50)
             beat.beat()
         clock.now += 60
         beat.beat()

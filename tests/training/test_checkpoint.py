@@ -51,9 +51,9 @@ class Training:
 
     def step(self, number):
         self.trainer.set_learning_rate(0.1 / (number + 1))
-        pictures = np.random.default_rng(number).standard_normal((4, 3, 5, 5))
+        images = np.random.default_rng(number).standard_normal((4, 3, 5, 5))
         parts = [
-            nd.array(part, ctx=c) for part, c in zip(np.split(pictures, len(self.contexts)), self.contexts)
+            nd.array(part, ctx=c) for part, c in zip(np.split(images, len(self.contexts)), self.contexts)
         ]
         with autograd.record():
             losses = [(self.net(part) ** 2).sum() for part in parts]

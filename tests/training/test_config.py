@@ -1,4 +1,4 @@
-"""TrainSettings: what is refused, and what follows from the values."""
+"""TrainConfig: what is refused, and what follows from the values."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import math
 import pytest
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.training.config import TrainSettings
+from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.lr_schedule import Schedule
 
 
-def settings(**values) -> TrainSettings:
-    return TrainSettings("yolo3_mobilenet0.25_custom", **values)
+def settings(**values) -> TrainConfig:
+    return TrainConfig("yolo3_mobilenet0.25_custom", **values)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_more_workers_than_pythons_lock_lets_run_are_processes():
     assert settings(num_workers=1, worker_type="process").loader_worker_type == "process"
 
 
-def test_pictures_are_fitted_after_training_as_in_it():
+def test_images_are_fitted_after_training_as_in_it():
     assert settings().fit == settings(augment="mosaic,light").fit == "resize"
     assert settings(augment="mosaic,light,letterbox").fit == "letterbox"
 

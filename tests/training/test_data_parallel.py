@@ -70,12 +70,12 @@ def test_check_batch_size():
 
 
 def test_split_batch_keeps_order_type_and_place():
-    pictures = np.arange(4 * 2 * 2 * 3, dtype=np.uint8).reshape(4, 2, 2, 3)
+    images = np.arange(4 * 2 * 2 * 3, dtype=np.uint8).reshape(4, 2, 2, 3)
     targets = np.linspace(0, 1, 4 * 5 * 12, dtype=np.float32).reshape(4, 5, 12)
     contexts = [mx.cpu(0), mx.cpu(1)]
-    parts = split_batch([pictures, targets], contexts)
+    parts = split_batch([images, targets], contexts)
     for index, (context, part) in enumerate(zip(contexts, parts)):
-        for array, whole in zip(part, (pictures, targets)):
+        for array, whole in zip(part, (images, targets)):
             assert array.context == context and array.dtype == whole.dtype
             np.testing.assert_array_equal(array.asnumpy(), whole[2 * index : 2 * index + 2])
 

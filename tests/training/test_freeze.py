@@ -70,14 +70,14 @@ def test_what_is_frozen_stays_and_the_rest_is_trained(devices, norm):
 
 
 def test_frozen_batch_norms_use_the_statistics_they_keep():
-    """A frozen network gives one picture the same maps, whichever others are in its batch."""
+    """A frozen network gives one image the same maps, whichever others are in its batch."""
     net = make_net()
     freeze(net, ["backbone"])
     make_step(net)
-    pictures = mx.nd.array(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)), dtype="uint8")
-    inference = [raw[:1].asnumpy() for raw in net.backbone(net.normalize(pictures))]
+    images = mx.nd.array(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)), dtype="uint8")
+    inference = [raw[:1].asnumpy() for raw in net.backbone(net.normalize(images))]
     with mx.autograd.record():
-        training = [raw[:1].asnumpy() for raw in net.backbone(net.normalize(pictures))]
+        training = [raw[:1].asnumpy() for raw in net.backbone(net.normalize(images))]
     for used, trained in zip(inference, training):
         np.testing.assert_allclose(trained, used, rtol=1e-4, atol=1e-5)
 

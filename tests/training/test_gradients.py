@@ -1,7 +1,7 @@
 """The gradients of a training's graph, on the CPU, against float64: every parameter of every kind of network.
 
 Weights are drawn so that rounding stays rounding (1e-7 to 1e-6 of a gradient); 1e-4 is a fault. With trained
-weights and real pictures some activations lie at the kink of their ReLU, and float32 may switch them. That
+weights and real images some activations lie at the kink of their ReLU, and float32 may switch them. That
 moves all gradients together by up to 0.0011, a single one by up to 0.01, as measured, and just as much where
 every operator is called by itself. A fault, when there was one, moved them by 0.15 to 0.8.
 """

@@ -7,47 +7,47 @@ import logging
 import numpy as np
 import pytest
 
-from gluon_yolo.data.dataset import ListedPictures
-from gluon_yolo.data.loading.sampler import picture_order
-from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.dataset import ListedImages
+from gluon_yolo.data.loading.sampler import image_order
+from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import NothingToLearn
-from gluon_yolo.training.config import TrainSettings
+from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.learnable import Learnable
 
 NAMES = ("ant", "bee", "cow")
 WIDTH, HEIGHT = 1600, 1200
 
 
-def dataset(sizes_wh, ids=None, per_picture=1, empty=0, difficult=False, names=NAMES) -> ListedPictures:
-    """Return pictures of 1600x1200 with an object of each size, and some without any at the end."""
+def dataset(sizes_wh, ids=None, per_image=1, empty=0, difficult=False, names=NAMES) -> ListedImages:
+    """Return images of 1600x1200 with an object of each size, and some without any at the end."""
     sizes_wh = np.reshape(np.array(sizes_wh, dtype=float), (-1, 2))
     ids = np.arange(len(sizes_wh)) % len(names) if ids is None else np.array(ids)
     truths = []
-    for start in range(0, len(sizes_wh), per_picture):
-        wh = sizes_wh[start : start + per_picture]
+    for start in range(0, len(sizes_wh), per_image):
+        wh = sizes_wh[start : start + per_image]
         corners = np.full((len(wh), 2), 100.0)
         marks = np.full(len(wh), difficult)
         boxes = np.concatenate([corners, corners + wh], axis=1)
-        truths.append(Detections(boxes, ids[start : start + per_picture], difficult=marks))
+        truths.append(Detections(boxes, ids[start : start + per_image], difficult=marks))
     truths += [Detections(np.zeros((0, 4)), [], difficult=[])] * empty
     files = [f"{number}.jpg" for number in range(len(truths))]
-    return ListedPictures(names, files, [(HEIGHT, WIDTH)] * len(files), truths, Report("ants train"))
+    return ListedImages(names, files, [(HEIGHT, WIDTH)] * len(files), truths, DatasetReport("ants train"))
 
 
-def learnable(data: ListedPictures, **settings) -> Learnable:
+def learnable(data: ListedImages, **settings) -> Learnable:
     values = {"data_shape": (320, 320), "random_shape": False, "augment": "none", "batch_size": 2}
-    return Learnable(data, TrainSettings("net", **{**values, **settings}), 32)
+    return Learnable(data, TrainConfig("net", **{**values, **settings}), 32)
 
 
-def refused(data: ListedPictures, **settings) -> str:
+def refused(data: ListedImages, **settings) -> str:
     with pytest.raises(NothingToLearn) as caught:
         learnable(data, **settings).refuse()
     return str(caught.value)
 
 
-def warned(caplog, data: ListedPictures, **settings) -> list[str]:
+def warned(caplog, data: ListedImages, **settings) -> list[str]:
     found = learnable(data, **settings)
     found.refuse()
     caplog.clear()
@@ -93,14 +93,14 @@ def test_random_shapes():
 
 
 def test_num_samples_that_meet_no_object():
-    """Of twenty pictures the first epoch takes two; where the objects lie decides."""
-    first = picture_order(233, 0, 20)[:2].tolist()
+    """Of twenty images the first epoch takes two; where the objects lie decides."""
+    first = image_order(233, 0, 20)[:2].tolist()
     other = next(place for place in range(20) if place not in first)
     for place, ok in ((first[0], True), (other, False)):
         sizes = [(300, 300) if number == place else None for number in range(20)]
         truths = [Detections.empty() if size is None else Detections([[9, 9, 99, 99]], [0]) for size in sizes]
         files = [str(number) for number in range(20)]
-        data = ListedPictures(NAMES, files, [(HEIGHT, WIDTH)] * 20, truths, Report("ants train"))
+        data = ListedImages(NAMES, files, [(HEIGHT, WIDTH)] * 20, truths, DatasetReport("ants train"))
         found = learnable(data, num_samples=2, epochs=1, lr_decay_epoch=())
         if ok:
             found.refuse()
@@ -112,7 +112,7 @@ def test_num_samples_that_meet_no_object():
 
 
 @pytest.mark.parametrize("augment", ["none", "letterbox"])
-def test_the_rule_is_that_of_the_pictures_as_drawn(augment):
+def test_the_rule_is_that_of_the_images_as_drawn(augment):
     transform, rng = augmentation(augment), np.random.default_rng(0)
     kept = []
     for wh in rng.uniform(2, 8, (200, 2)):
@@ -120,7 +120,7 @@ def test_the_rule_is_that_of_the_pictures_as_drawn(augment):
         view = transform.plan((HEIGHT, WIDTH), truth, rng, (320, 320))
         shorter = float(learnable(dataset([wh]), augment=augment)._shorter((320, 320))[0])
         if abs(shorter - 1) > 0.01:  # drawing moves a side by less than a hundredth of itself
-            kept.append((len(view.truth()) == 1, shorter >= 1))
+            kept.append((len(view.annotations()) == 1, shorter >= 1))
     assert len(kept) > 150 and {True, False} == {drawn for drawn, _ in kept}
     assert all(drawn == expected for drawn, expected in kept)
 

@@ -15,7 +15,7 @@ MB, MACHINE = 1_000_000, "this machine"
 
 
 class Estimate:
-    """100 MB, and for each picture 1 MB for 1,024 pixels; a half more where there are several sizes.
+    """100 MB, and for each image 1 MB for 1,024 pixels; a half more where there are several sizes.
 
     Args:
         validated: MB for 1,024 pixels of validation's size.
@@ -46,7 +46,7 @@ def test_the_largest_batch_within_some_memory():
 @pytest.mark.parametrize(
     "training, free, swap, said",
     [
-        # 0.1 GB and 0.1 GB a picture: 8 pictures take 0.9 GB, of which 1.15 times must be there
+        # 0.1 GB and 0.1 GB an image: 8 images take 0.9 GB, of which 1.15 times must be there
         (
             wanted(8),
             1040,
@@ -78,7 +78,7 @@ def test_what_fits_and_what_is_in_doubt(training, free, swap, said):
     [
         (wanted(64), 1150, "--batch-size 9"),
         (wanted(64, devices=4), 1150, "--batch-size 8"),
-        # 608x608 in several sizes: 541.5 MB a picture
+        # 608x608 in several sizes: 541.5 MB an image
         (wanted(64, (320, 320), (608, 608)), 1150, "--batch-size 1"),
         (wanted(64, (320, 320), (608, 608)), 700, "--data-shape 320 --random-shapes 320 --batch-size 5"),
         # not even one of 320x320, 200 MB: 288x288 takes 181 MB
@@ -101,11 +101,11 @@ def test_what_does_not_fit_is_refused_with_what_does(training, free, advice):
 
 
 def test_what_fits_is_validated_at_its_own_size():
-    """Validation at 2048 alone takes 4.1 GB; at 1024 1 GB, beside which one picture of 1 GB finds room."""
+    """Validation at 2048 alone takes 4.1 GB; at 1024 1 GB, beside which one image of 1 GB finds room."""
     estimate, memory = Estimate(1, (2048, 2048)), Memory(2500 * MB, 0, MACHINE)
     with pytest.raises(UserError, match="What fits: --data-shape 1024 --batch-size 1$"):
         check(wanted(8, data_shape=(2048, 2048)), estimate, memory)
-    # a size that is smaller by far may leave room for more pictures, but no more than were asked for
+    # a size that is smaller by far may leave room for more images, but no more than were asked for
     with pytest.raises(UserError, match="What fits: --data-shape 64 --random-shapes 64 --batch-size 2$"):
         check(wanted(2, (999, 999), data_shape=(64, 64)), estimate, Memory(300 * MB, 0, MACHINE))
 

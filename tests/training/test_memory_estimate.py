@@ -9,7 +9,7 @@ from gluon_yolo.training.freeze import freeze
 from gluon_yolo.training.memory_estimate import FLOAT, Maps, TrainMemory, beside_the_network
 from tests.models.darknet import small
 
-# For one picture of 32x64: the network's input, then 8 maps of 16x32 out of a convolution, a batch norm and a
+# For one image of 32x64: the network's input, then 8 maps of 16x32 out of a convolution, a batch norm and a
 # leaky ReLU, each kept for the backward pass, then 14 maps out of the head.
 PIXELS, MAP, RAW = 3 * 32 * 64, 8 * 16 * 32, 14 * 16 * 32
 
@@ -21,7 +21,7 @@ def net():
     return net
 
 
-def test_what_a_picture_is_made_into(net):
+def test_what_an_image_is_made_into(net):
     maps = TrainMemory(net, (32, 64)).maps((32, 64))
     assert maps.raw == FLOAT * RAW and maps.anchors == 2 * 16 * 32
     assert maps.largest == FLOAT * max(PIXELS, RAW)
@@ -38,13 +38,13 @@ def test_nothing_is_kept_of_what_is_frozen(net):
     assert frozen.kept == FLOAT * RAW and frozen.largest == whole.largest
 
 
-def test_a_batch_grows_by_pictures_sizes_devices_objects_and_processes(net, monkeypatch):
+def test_a_batch_grows_by_images_sizes_devices_objects_and_processes(net, monkeypatch):
     monkeypatch.delenv("MXNET_CPU_TEMP_COPY", raising=False)
     one = TrainMemory(net, (32, 64)).at([(32, 64)])
-    assert one.of(5) - one.of(3) == pytest.approx(2 * one.per_picture) and one.of(0) == one.fixed > 0
+    assert one.of(5) - one.of(3) == pytest.approx(2 * one.per_image) and one.of(0) == one.fixed > 0
     several = TrainMemory(net, (32, 64)).at([(32, 32), (32, 64)])
-    assert 1.1 * one.per_picture < several.per_picture < 1.2 * one.per_picture
-    assert TrainMemory(net, (32, 64)).at([(64, 128)]).per_picture == pytest.approx(4 * one.per_picture)
+    assert 1.1 * one.per_image < several.per_image < 1.2 * one.per_image
+    assert TrainMemory(net, (32, 64)).at([(64, 128)]).per_image == pytest.approx(4 * one.per_image)
     validated = TrainMemory(net, (64, 128)).at([(32, 64)])
     assert validated.fixed > one.fixed
     assert TrainMemory(net, (64, 128)).at([(32, 64)], (32, 64)) == one
@@ -52,12 +52,12 @@ def test_a_batch_grows_by_pictures_sizes_devices_objects_and_processes(net, monk
 
     crowd = TrainMemory(net, (32, 64), objects=100).at([(32, 64)])
     overlaps = memory_estimate._TRUTHS * FLOAT * 100 * 1024
-    assert crowd.per_picture - one.per_picture == pytest.approx(overlaps)
+    assert crowd.per_image - one.per_image == pytest.approx(overlaps)
     beside = TrainMemory(net, (32, 64), beside=beside_the_network(3, 5e6)).at([(32, 64)])
     assert beside.fixed - one.fixed == pytest.approx(3 * 130e6 + 5e6)
 
     two = TrainMemory(net, (32, 64), devices=2).at([(32, 64)])
-    assert two.fixed > one.fixed and two.per_picture == one.per_picture
+    assert two.fixed > one.fixed and two.per_image == one.per_image
     monkeypatch.setenv("MXNET_CPU_TEMP_COPY", "64")  # as with --syncbn: each device borrows 60 times more
     assert TrainMemory(net, (32, 64), devices=2).at([(32, 64)]).fixed > two.fixed
     assert TrainMemory(net, (32, 64)).at([(32, 64)]).fixed == one.fixed

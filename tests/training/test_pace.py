@@ -33,7 +33,7 @@ def test_batches_validations_and_ends_that_are_still_to_come(clock):
     for _ in range(5):
         clock.now += 2
         pace.spent(BATCH)
-    # Validated: 3, 7 and the last, 9; six batches' pictures a third as long as a batch.
+    # Validated: 3, 7 and the last, 9; six batches' images a third as long as a batch.
     assert [epoch for epoch in range(10) if pace.is_validated(epoch)] == [3, 7, 9]
     assert pace.training_left(0, 5) == pytest.approx(195 * 2 + 3 * 6 * 2 / 3)
     clock.now += 11

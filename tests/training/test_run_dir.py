@@ -48,7 +48,7 @@ def test_open_names_the_runs_there_are(folder, tmp_path):
         with pytest.raises(UserError, match="there are: .*yolo3_mobilenet1.0_voc-1"):
             RunFolder.open(wrong)
     with pytest.raises(UserError, match="not a run's folder: args.json and model.json missing$"):
-        RunFolder.open(folder.pictures)
+        RunFolder.open(folder.images)
 
 
 def test_a_broken_file_is_named(folder):

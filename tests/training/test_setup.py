@@ -12,7 +12,7 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.models.build import find_architecture
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.spec import DetectionSpec
-from gluon_yolo.training.config import TrainSettings
+from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.setup import (
     anchor_lines,
     better_anchors,
@@ -28,8 +28,8 @@ ARCHITECTURE = find_architecture("yolo3_mobilenet0.25_custom")
 NETWORK, CLASSES = "yolo3_mobilenet0.25_custom", ("cat", "dog")
 
 
-def settings(**values) -> TrainSettings:
-    return TrainSettings(NETWORK, **values)
+def settings(**values) -> TrainConfig:
+    return TrainConfig(NETWORK, **values)
 
 
 def values(net) -> dict[str, np.ndarray]:
@@ -94,7 +94,7 @@ def test_a_box_loss_that_does_not_fit_is_refused_with_the_network():
 
 
 def squares(*sides, hw=(416, 416)):
-    """Return data with one picture that has square boxes of these sides in pixels."""
+    """Return data with one image that has square boxes of these sides in pixels."""
     return Boxes((hw, [[0, 0, side, side] for side in sides]))
 
 

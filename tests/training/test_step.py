@@ -40,7 +40,7 @@ def make_step(devices: int = 1, norm: str = "bn", **options) -> TrainStep:
 
 
 def make_batch(spec: DetectionSpec, number: int = 0, size: int = SIZE) -> Batch:
-    """Return a batch of noise with 1 to 4 objects a picture; the same number gives the same batch."""
+    """Return a batch of noise with 1 to 4 objects an image; the same number gives the same batch."""
     rng = np.random.default_rng(number)
     targets = []
     for _ in range(BATCH):
@@ -48,9 +48,9 @@ def make_batch(spec: DetectionSpec, number: int = 0, size: int = SIZE) -> Batch:
         boxes = np.concatenate([corners, corners + rng.uniform(8, size / 2, corners.shape)], axis=1)
         truth = Detections(boxes.astype(np.float32), rng.integers(0, len(CLASSES), len(boxes)))
         targets.append(assign(truth, None, spec, (size, size)))
-    pictures = rng.integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
+    images = rng.integers(0, 256, (BATCH, size, size, 3), dtype=np.uint8)
     names = [f"picture-{number}-{place}.jpg" for place in range(BATCH)]
-    return Batch(pictures, pad_targets(targets), names, list(range(BATCH)), (size, size))
+    return Batch(images, pad_targets(targets), names, list(range(BATCH)), (size, size))
 
 
 def values(step: TrainStep, device: int = 0) -> dict[str, np.ndarray]:
@@ -192,7 +192,7 @@ def test_a_loss_scale_that_cannot_be(loss_scale):
 
 @pytest.mark.parametrize("box_loss", ["giou", "diou", "ciou"])
 def test_a_network_learns_from_overlaps(box_loss):
-    """With norms that stand still: those of four small pictures make noise of what rounds differently."""
+    """With norms that stand still: those of four small images make noise of what rounds differently."""
     step = make_step(norm="frozen", box_loss=box_loss)
     batch = make_batch(step.net.spec)
     first, *_, last = [step(batch, LEARNING_RATE) for _ in range(10)]

@@ -72,8 +72,8 @@ def assert_equal_runs(one: Path, other: Path) -> None:
 
 def test_a_run_leaves_all_it_should(whole, data):
     files = {str(path.relative_to(whole)) for path in whole.rglob("*") if path.is_file()}
-    pictures = {f"pictures/train-batch-{number}.jpg" for number in range(3)} | {"pictures/validation.jpg"}
-    assert pictures <= files
+    images = {f"pictures/train-batch-{number}.jpg" for number in range(3)} | {"pictures/validation.jpg"}
+    assert images <= files
     assert {"args.json", "model.json", "log.txt", "metrics.csv", "curves.png"} <= files
     assert {"weights/best.params", "weights/epoch-0001.params", "weights/last/state.json"} <= files
     assert not [name for name in files if name.endswith(".part")]
@@ -223,7 +223,7 @@ def test_stopped_at_an_epochs_last_batch_it_validates_after_resuming(whole, trai
 
 def test_it_says_what_an_epoch_is_and_once_a_minute_how_far_it_is(train, monkeypatch, capsys):
     """Whatever the log interval, and while it validates too; the minute is over when the test says so."""
-    step, observe = TrainStep.__call__, VOCMetric.observe
+    step, update = TrainStep.__call__, VOCMetric.update
 
     def minute_is_over() -> None:
         HEARTBEAT.seconds = 0
@@ -233,14 +233,14 @@ def test_it_says_what_an_epoch_is_and_once_a_minute_how_far_it_is(train, monkeyp
     def observed(self, index, *found):
         if index == 0:
             minute_is_over()
-        observe(self, index, *found)
+        update(self, index, *found)
 
     def stepped(self, batch, rate):
         minute_is_over()
         return step(self, batch, rate)
 
     monkeypatch.setattr(TrainStep, "__call__", stepped)
-    monkeypatch.setattr(VOCMetric, "observe", observed)
+    monkeypatch.setattr(VOCMetric, "update", observed)
     status, run = train("--epochs", "2", "--log-interval", "100")
     assert status == 0
     said = capsys.readouterr().err.splitlines()

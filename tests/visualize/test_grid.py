@@ -1,4 +1,4 @@
-"""Sheets show each picture whole; matplotlib serves curves alone."""
+"""Sheets show each image whole; matplotlib serves curves alone."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 
 from gluon_yolo.visualize.curves import plot_curves
-from gluon_yolo.visualize.grid import sheet
+from gluon_yolo.visualize.grid import image_grid
 from tests.child import python
 
 
-def test_sheet_shows_each_picture_whole() -> None:
-    pictures = [np.full((60, 80, 3), 10 * i, dtype=np.uint8) for i in range(1, 4)]
-    laid_out = sheet([*pictures, np.full((30, 30, 3), 40, dtype=np.uint8)], columns=3, gap=4)
+def test_sheet_shows_each_image_whole() -> None:
+    images = [np.full((60, 80, 3), 10 * i, dtype=np.uint8) for i in range(1, 4)]
+    laid_out = image_grid([*images, np.full((30, 30, 3), 40, dtype=np.uint8)], columns=3, gap=4)
     assert laid_out.shape == (4 + 2 * 64, 4 + 3 * 84, 3)
     for i in range(3):
         assert (laid_out[4:64, 4 + 84 * i : 84 + 84 * i] == 10 * (i + 1)).all()
     assert (laid_out[68:128, 14:74] == 40).all() and (laid_out[68:128, 4:14] == 127).all()
-    assert sheet(pictures[:1]).shape == (68, 88, 3)
+    assert image_grid(images[:1]).shape == (68, 88, 3)
     with pytest.raises(ValueError, match="at least one"):
-        sheet([])
+        image_grid([])
 
 
 HEADER = "epoch,lr,objectness,centre,scale,class,total,VOC07_mAP50,VOC_mAP50,seconds,pictures_per_second\n"

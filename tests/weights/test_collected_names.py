@@ -8,13 +8,13 @@ import pytest
 from gluon_yolo import mxnet_compat
 from gluon_yolo.cli import main
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.models import zoo
 from gluon_yolo.models.decode import Detect
 from gluon_yolo.mxnet_compat import gluon, mx, nd
 from gluon_yolo.weights import collected_names, gluoncv
 from gluon_yolo.weights.load import load_weights, structural_parameters
-from tests.models.gluoncv_peer import random_pictures
+from tests.models.gluoncv_peer import random_images
 from tests.weights.test_load import gluoncv_net, our_net, save_run
 
 CLASSES = ("red", "green", "blue")
@@ -76,7 +76,7 @@ def counted():
 @pytest.mark.parametrize(("name", "way"), DETECTORS)
 def test_detectors_compute_what_gluoncvs_do(name, way, tmp_path):
     theirs = gluoncv_net(name, pretrained_base=False, classes=list(CLASSES))
-    pixels, tensors = random_pictures(1, (64, 96), 0)
+    pixels, tensors = random_images(1, (64, 96), 0)
     net = zoo.build(name, CLASSES)
     net.initialize_weights(seed=1)
     report = load_weights(net, write(theirs, tmp_path, way))
@@ -188,7 +188,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "own-1"
     net = our_net("yolo3_mobilenet0.25_custom", CLASSES)
     save_run(folder, net)
-    ModelFile("own-1", net.zoo_name, net.spec, (64, 64)).write(folder / "model.json")
+    ModelRecord("own-1", net.zoo_name, net.spec, (64, 64)).write(folder / "model.json")
     return folder, net
 
 

@@ -18,7 +18,7 @@ from gluon_yolo.weights.darknet_file import get_weights
 from gluon_yolo.weights.darknet_header import Header
 from gluon_yolo.weights.load import structural_parameters
 from tests.models.darknet import small
-from tests.random_model import random_picture
+from tests.random_model import random_image
 
 HEADER = Header().to_bytes()
 BACKBONE, CLASSES_80 = (
@@ -109,14 +109,14 @@ def test_small_variances_give_the_same_slope(net, tmp_path):
 
 
 def test_first_convolution_takes_over_the_colours_scale(net, tmp_path):
-    """Inside the picture the first cell gives what darknet's gives for pixels in 0..1."""
+    """Inside the image the first cell gives what darknet's gives for pixels in 0..1."""
     rng = np.random.default_rng(0)
     numbers = rng.normal(size=FIRST)
     numbers[96:128] = rng.uniform(0.5, 2, 32)
     arrays = darknet53.read(written(tmp_path / "w", numbers), net).values
     beta, gamma, mean, variance = numbers[:128].reshape(4, 32, 1, 1)
     kernel = numbers[128:].reshape(32, 3, 3, 3)
-    pixels = random_picture(12, 16) / 255
+    pixels = random_image(12, 16) / 255
     theirs = _inside(pixels, kernel)
     theirs = (theirs - mean) / np.sqrt(variance + 1e-6) * gamma + beta
     weight, gamma, beta, mean, variance = (
@@ -129,9 +129,9 @@ def test_first_convolution_takes_over_the_colours_scale(net, tmp_path):
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
-def _inside(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Convolve a picture (H, W, 3) by (O, 3, 3, 3) where the kernel lies within it: (O, H - 2, W - 2)."""
-    windows = np.lib.stride_tricks.sliding_window_view(picture, (3, 3), axis=(0, 1))
+def _inside(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Convolve an image (H, W, 3) by (O, 3, 3, 3) where the kernel lies within it: (O, H - 2, W - 2)."""
+    windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3), axis=(0, 1))
     return np.einsum("hwcyx,ocyx->ohw", windows, kernel)
 
 
@@ -193,7 +193,7 @@ def test_files_of_other_networks(count, message, net, tmp_path):
 def test_same_maps_as_the_cfgs_network(shared_data, tmp_path):
     """With colours in 0..1 our network's maps are those of yolov3.cfg's."""
     plan = make_plan(read_cfg(shared_data / "darknet" / "cfg" / "yolov3.cfg"))
-    pixels = nd.array(random_picture(64, 96)[None], dtype="uint8")
+    pixels = nd.array(random_image(64, 96)[None], dtype="uint8")
     theirs = build(plan)
     small.fill(theirs, pixels)
     path = tmp_path / "yolov3.weights"

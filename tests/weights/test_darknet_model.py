@@ -13,7 +13,7 @@ from gluon_yolo.weights.darknet_header import Header
 from gluon_yolo.weights.darknet_model import header_of, load, make_origin, save
 from tests.models.darknet import small
 from tests.models.darknet.judge import compare
-from tests.random_model import random_picture
+from tests.random_model import random_image
 
 
 def test_saved_and_loaded_it_is_the_same(tmp_path):
@@ -25,18 +25,18 @@ def test_saved_and_loaded_it_is_the_same(tmp_path):
     assert header == header_of(make_origin(cfg, "w", Header(seen=640))) == Header(seen=640)
     assert header_of(None) is None and header_of({"kind": "fastestv2"}) is None
     assert again.spec == net.spec
-    picture = nd.array(random_picture(32, 64)[None], dtype="uint8")
-    for given, wanted in zip(again(picture), net(picture)):
+    image = nd.array(random_image(32, 64)[None], dtype="uint8")
+    for given, wanted in zip(again(image), net(image)):
         np.testing.assert_array_equal(given.asnumpy(), wanted.asnumpy())
 
 
 def test_opencv_reads_what_is_saved(tmp_path):
     cfg = save(small.built(small.SMALL), tmp_path, "net")
-    compare(read_cfg(cfg), cfg.with_suffix(".weights"), [random_picture(32, 64)], tmp_path)
+    compare(read_cfg(cfg), cfg.with_suffix(".weights"), [random_image(32, 64)], tmp_path)
 
 
 def test_faces_are_found(shared_data):
-    """With published weights it finds 50 faces of some 55, of one size, in the picture's upper half."""
+    """With published weights it finds 50 faces of some 55, of one size, in the image's upper half."""
     folder = shared_data / "darknet" / "yoloface-500k"
     net, _ = load(small.only(folder, "*.cfg"), small.only(folder, "*.weights"), ["face"])
     found = Predictor.from_block(net, (256, 320))(shared_data / "images" / "faces.jpg")

@@ -371,9 +371,9 @@ def test_published_backbone_of_the_old_kind(store, tmp_path):
     store(path)
     net = our_net()
     assert load_pretrained(net, backbone_only=True).taken
-    pictures = nd.random.uniform(-2, 2, (1, 3, 64, 64))
-    expected = theirs.features[:-2](pictures).asnumpy()
-    np.testing.assert_allclose(net.backbone(pictures)[-1].asnumpy(), expected, atol=1e-5)
+    images = nd.random.uniform(-2, 2, (1, 3, 64, 64))
+    expected = theirs.features[:-2](images).asnumpy()
+    np.testing.assert_allclose(net.backbone(images)[-1].asnumpy(), expected, atol=1e-5)
 
 
 # network, backbone alone, the name that GluonCV publishes it under

@@ -17,11 +17,11 @@ from gluon_yolo.cli.data_hints import complete, with_path
 from gluon_yolo.cli.flags.data import add_source_arguments, source_of
 from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.data.quality.check import Check, check
-from gluon_yolo.data.quality.report import Finding
+from gluon_yolo.data.quality.report import Issue
 from gluon_yolo.data.quality.statistics import BOX_SIZES
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
-from gluon_yolo.visualize.grid import write_picture
+from gluon_yolo.visualize.grid import write_image
 
 HELP = """\
 Open every picture and every label of a data set, and say what it holds and what is wrong. Nothing is changed.
@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classes", metavar="FILE", help="class names, one a line (default: the data's)")
     parser.add_argument("--all", action="store_true", help=f"print every finding, not {SHOWN} of each kind")
     parser.add_argument("--json", metavar="FILE", help="write counts and all findings to this file")
-    sheet = "draw the worst cases and a sample of each class on one picture, .jpg or .png"
-    parser.add_argument("--sheet", metavar="FILE", help=sheet)
+    image_grid = "draw the worst cases and a sample of each class on one picture, .jpg or .png"
+    parser.add_argument("--sheet", metavar="FILE", help=image_grid)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         _write_json(Path(args.json), result)
         written.append(f"all counts and findings: {args.json}")
     if args.sheet:
-        write_picture(args.sheet, check_sheet(result))
+        write_image(args.sheet, check_sheet(result))
         written.append(f"the worst cases, and samples of each class: {args.sheet}")
     hint = "keep the findings with --json check.json, see them with --sheet check.jpg"
     verdict = f"{_count(result.errors, 'error')}, {_count(result.warnings, 'warning')}"
@@ -82,8 +82,8 @@ def _counts(result: Check, everything: bool) -> Iterator[str]:
     splits, counts = result.source.parts(), list(result.counts.values())
     yield f"{result.source.path} ({result.source.title})"
     yield _row("", [part if split == part else f"{part} ({split})" for part, split in splits.items()])
-    yield _row("pictures", [each.pictures for each in counts])
-    yield _row("  without objects", [each.empty_pictures for each in counts])
+    yield _row("pictures", [each.images for each in counts])
+    yield _row("  without objects", [each.empty_images for each in counts])
     yield _row("  that cannot be used", [each.skipped for each in counts])
     yield _row("boxes", [each.boxes for each in counts])
     class_names = list(counts[0].per_class)
@@ -101,7 +101,7 @@ def _counts(result: Check, everything: bool) -> Iterator[str]:
     yield _row("boxes in a picture", ["{0}..{3}".format(*each.objects) for each in counts])
     yield _row("  median", [f"{each.objects[1]:g}" for each in counts])
     for part, each in result.counts.items():
-        sizes = [f"{width}x{height} {count:,}" for (height, width), count in each.picture_sizes_hw.items()]
+        sizes = [f"{width}x{height} {count:,}" for (height, width), count in each.image_sizes_hw.items()]
         more = f" and {len(sizes) - SIZES_SHOWN} more" if len(sizes) > SIZES_SHOWN else ""
         yield f"picture sizes of {part}: {', '.join(sizes[:SIZES_SHOWN])}{more}"
     for note in result.notes:
@@ -116,17 +116,17 @@ def _row(label: str, cells: Sequence[int | str]) -> str:
 
 def _findings(result: Check, everything: bool) -> Iterator[str]:
     """Say what is wrong, kind by kind, and what to do about it."""
-    kinds: dict[tuple[str, str], list[Finding]] = defaultdict(list)
-    for finding in result.findings:
-        kinds[finding.severity, finding.kind].append(finding)
-    for (severity, kind), findings in kinds.items():
+    kinds: dict[tuple[str, str], list[Issue]] = defaultdict(list)
+    for issue in result.issues:
+        kinds[issue.severity, issue.kind].append(issue)
+    for (severity, kind), issues in kinds.items():
         yield ""
-        yield f"{kind}: {_count(len(findings), severity)}"
-        shown = findings if everything else findings[:SHOWN]
-        yield from (f"  {finding}" for finding in shown)
-        if len(shown) < len(findings):
-            yield f"  ... and {len(findings) - len(shown):,} more (--all, or --json FILE)"
-        yield f"  what to do: {findings[0].advice}"
+        yield f"{kind}: {_count(len(issues), severity)}"
+        shown = issues if everything else issues[:SHOWN]
+        yield from (f"  {issue}" for issue in shown)
+        if len(shown) < len(issues):
+            yield f"  ... and {len(issues) - len(shown):,} more (--all, or --json FILE)"
+        yield f"  what to do: {issues[0].advice}"
     yield ""
 
 
@@ -143,7 +143,7 @@ def _write_json(path: Path, result: Check) -> None:
         "warnings": result.warnings,
         "counts": {part: counts.to_dict() for part, counts in result.counts.items()},
         "notes": list(result.notes),
-        "findings": [_record(finding) for finding in result.findings],
+        "findings": [_record(issue) for issue in result.issues],
     }
     with writing(path, "name another place"):
         # A file's name that is not UTF-8 becomes an escape, which JSON reads back as Python has it.
@@ -151,15 +151,15 @@ def _write_json(path: Path, result: Check) -> None:
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def _record(finding: Finding) -> dict[str, Any]:
+def _record(issue: Issue) -> dict[str, Any]:
     """Return a finding as plain values; JSON has no NaN, so such a corner is null."""
-    corners = finding.box_xyxy
+    corners = issue.box_xyxy
     return {
-        "severity": finding.severity,
-        "kind": finding.kind,
-        "file": finding.file,
-        "where": finding.where,
-        "message": finding.message,
-        "advice": finding.advice,
+        "severity": issue.severity,
+        "kind": issue.kind,
+        "file": issue.file,
+        "where": issue.where,
+        "message": issue.message,
+        "advice": issue.advice,
         "box_xyxy": corners and [corner if math.isfinite(corner) else None for corner in corners],
     }

@@ -12,14 +12,14 @@ import cv2
 import numpy as np
 
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.images.files import is_picture
-from gluon_yolo.data.images.read import read_picture
+from gluon_yolo.data.images.files import is_image
+from gluon_yolo.data.images.read import read_image
 from gluon_yolo.data.quality.check import Check
-from gluon_yolo.data.quality.report import BadFile, Finding
+from gluon_yolo.data.quality.report import BadFile, Issue
 from gluon_yolo.detections import Detections
 from gluon_yolo.drawing.draw import FONT, WHITE, draw, printable
-from gluon_yolo.inference.preprocess import Fit
-from gluon_yolo.visualize.grid import sheet
+from gluon_yolo.inference.preprocess import Preprocess
+from gluon_yolo.visualize.grid import image_grid
 
 WORST = 36
 SAMPLES = 48
@@ -33,40 +33,40 @@ _GREY, _INK, _MARK = 225, (0, 0, 0), (255, 0, 0)
 
 
 def check_sheet(result: Check) -> np.ndarray:
-    """Return one picture (H, W, 3) of what a check found, and of what the data set is made of."""
+    """Return one image (H, W, 3) of what a check found, and of what the data set is made of."""
     tiles = [*_worst(result), *_samples(result.parts)]
     if not tiles:
         tiles = [_tile(None, ("no findings, and no boxes",))]
-    return sheet(tiles, _COLUMNS, _TILE_HW)
+    return image_grid(tiles, _COLUMNS, _TILE_HW)
 
 
 def _worst(result: Check) -> Iterator[np.ndarray]:
-    """Draw the pictures that findings are about, errors first, each kind in turn."""
+    """Draw the images that findings are about, errors first, each kind in turn."""
     index = _Index(result.parts)
-    cases: dict[str, dict[tuple[str, str], list[Finding]]] = {"error": {}, "warning": {}}
-    for finding in result.findings:
-        cases[finding.severity].setdefault((finding.kind, index.name(finding)), []).append(finding)
+    cases: dict[str, dict[tuple[str, str], list[Issue]]] = {"error": {}, "warning": {}}
+    for issue in result.issues:
+        cases[issue.severity].setdefault((issue.kind, index.name(issue)), []).append(issue)
     ordered = [case for severity in cases.values() for case in _in_turn(severity)]
-    for findings in ordered[:WORST]:
-        first = findings[0]
+    for issues in ordered[:WORST]:
+        first = issues[0]
         place = index.find(first)
-        picture = _read(first.file) if place is None else place[0].picture(place[1])
-        if picture is not None:
-            picture = _marked(picture, [f.box_xyxy for f in findings if f.box_xyxy is not None])
-        count = f" ({len(findings)})" if len(findings) > 1 else ""
-        yield _tile(picture, (f"{first.severity}: {first.kind}{count}", index.name(first)), first.message)
+        image = _read(first.file) if place is None else place[0].image(place[1])
+        if image is not None:
+            image = _marked(image, [f.box_xyxy for f in issues if f.box_xyxy is not None])
+        count = f" ({len(issues)})" if len(issues) > 1 else ""
+        yield _tile(image, (f"{first.severity}: {first.kind}{count}", index.name(first)), first.message)
 
 
-def _in_turn(cases: Mapping[tuple[str, str], list[Finding]]) -> list[list[Finding]]:
+def _in_turn(cases: Mapping[tuple[str, str], list[Issue]]) -> list[list[Issue]]:
     """Return the cases so that every kind comes soon: the first of each, the second of each, and so on."""
-    kinds: dict[str, list[list[Finding]]] = defaultdict(list)
-    for (kind, _), findings in cases.items():
-        kinds[kind].append(findings)
+    kinds: dict[str, list[list[Issue]]] = defaultdict(list)
+    for (kind, _), issues in cases.items():
+        kinds[kind].append(issues)
     return [case for row in zip_longest(*kinds.values()) for case in row if case is not None]
 
 
 class _Index:
-    """Finds the picture that a finding is about: that it names, or that has the stem of the label it names.
+    """Finds the image that a finding is about: that it names, or that has the stem of the label it names.
 
     Args:
         parts: where to look.
@@ -82,37 +82,37 @@ class _Index:
                 for key in (name, Path(name).name, Path(name).stem):
                     self._names[key].add(name)
 
-    def find(self, finding: Finding) -> tuple[Dataset, int] | None:
-        """Return the data set and the index of the picture, None where it cannot be used or told."""
-        path = Path(finding.file)
-        words = finding.where.split() if path.suffix.lower() == ".json" else [path.stem]
-        for key in (finding.file, *(Path(word).name for word in words)):
-            if len(self._names.get(key, ())) == 1:  # two pictures of one name: either could be meant
+    def find(self, issue: Issue) -> tuple[Dataset, int] | None:
+        """Return the data set and the index of the image, None where it cannot be used or told."""
+        path = Path(issue.file)
+        words = issue.where.split() if path.suffix.lower() == ".json" else [path.stem]
+        for key in (issue.file, *(Path(word).name for word in words)):
+            if len(self._names.get(key, ())) == 1:  # two images of one name: either could be meant
                 return self._places[min(self._names[key])]
         return None
 
-    def name(self, finding: Finding) -> str:
-        """Return the name of the picture, or of the file where there is none."""
-        place = self.find(finding)
-        return finding.file if place is None else place[0].name(place[1])
+    def name(self, issue: Issue) -> str:
+        """Return the name of the image, or of the file where there is none."""
+        place = self.find(issue)
+        return issue.file if place is None else place[0].name(place[1])
 
 
 def _read(file: str) -> np.ndarray | None:
-    """Return a picture that no part has, None where the file is none or cannot be read."""
+    """Return an image that no part has, None where the file is none or cannot be read."""
     try:
-        return read_picture(file) if is_picture(file) else None
+        return read_image(file) if is_image(file) else None
     except BadFile:
         return None
 
 
-def _marked(picture: np.ndarray, boxes: Sequence[Sequence[float]]) -> np.ndarray:
-    """Return the picture, at the size that it is shown in, with boxes marked; a circle shows where one is."""
-    shown, undo = Fit("letterbox")(picture, _body_hw())
+def _marked(image: np.ndarray, boxes: Sequence[Sequence[float]]) -> np.ndarray:
+    """Return the image, at the size that it is shown in, with boxes marked; a circle shows where one is."""
+    shown, undo = Preprocess("letterbox")(image, _body_hw())
     shown = np.ascontiguousarray(shown)
     for box in boxes:
         if not np.isfinite(box).all():
             continue
-        corners = np.clip(np.array(box), 0, np.tile(picture.shape[1::-1], 2)) * np.tile(undo.scale_xy, 2)
+        corners = np.clip(np.array(box), 0, np.tile(image.shape[1::-1], 2)) * np.tile(undo.scale_xy, 2)
         x1, y1, x2, y2 = np.round(corners + np.tile(undo.offset_xy, 2)).astype(int).tolist()
         cv2.rectangle(shown, (x1, y1), (x2, y2), _MARK, 2)
         if abs(x2 - x1) < _LINE or abs(y2 - y1) < _LINE:
@@ -122,8 +122,8 @@ def _marked(picture: np.ndarray, boxes: Sequence[Sequence[float]]) -> np.ndarray
 
 def _samples(parts: Mapping[str, Dataset]) -> Iterator[np.ndarray]:
     """Draw boxes of each class with what is around them, evenly spread over the data."""
-    pictures = [(dataset, index) for dataset in parts.values() for index in range(len(dataset))]
-    truths = [dataset.truth(index) for dataset, index in pictures]
+    images = [(dataset, index) for dataset in parts.values() for index in range(len(dataset))]
+    truths = [dataset.annotations(index) for dataset, index in images]
     owners = np.repeat(np.arange(len(truths)), [len(truth) for truth in truths])
     class_ids = np.concatenate([np.zeros(0, dtype=np.int64), *(truth.class_ids for truth in truths)])
     used = np.unique(class_ids).tolist()
@@ -131,21 +131,21 @@ def _samples(parts: Mapping[str, Dataset]) -> Iterator[np.ndarray]:
     for class_id in used[:SAMPLES]:
         found = np.nonzero(class_ids == class_id)[0]
         for box in found[np.linspace(0, len(found) - 1, min(each, len(found)), dtype=int)].tolist():
-            dataset, index = pictures[owners[box]]
-            number = box - int(np.searchsorted(owners, owners[box]))  # within its picture
+            dataset, index = images[owners[box]]
+            number = box - int(np.searchsorted(owners, owners[box]))  # within its image
             name = printable(dataset.class_names[class_id], class_id)
             caption = (f"{name}, boxes: {len(found):,}", dataset.name(index))
             yield _tile(_crop(dataset, index, number), caption)
 
 
 def _crop(dataset: Dataset, index: int, number: int) -> np.ndarray:
-    """Return one box of a picture with as much around it again."""
-    picture, truth = dataset.picture(index), dataset.truth(index)[[number]]
+    """Return one box of an image with as much around it again."""
+    image, truth = dataset.image(index), dataset.annotations(index)[[number]]
     x1, y1, x2, y2 = truth.boxes[0].tolist()
     margin = max(x2 - x1, y2 - y1, 32) / 2
     left, top = max(0, round(x1 - margin)), max(0, round(y1 - margin))
-    part = picture[top : round(y2 + margin), left : round(x2 + margin)]
-    shown, undo = Fit("letterbox")(part, _body_hw())
+    part = image[top : round(y2 + margin), left : round(x2 + margin)]
+    shown, undo = Preprocess("letterbox")(part, _body_hw())
     box = (truth.boxes - np.tile((left, top), 2)) * np.tile(undo.scale_xy, 2) + np.tile(undo.offset_xy, 2)
     return draw(shown, Detections(box, truth.class_ids), dataset.class_names, labels=False)
 
@@ -156,10 +156,10 @@ def _body_hw() -> tuple[int, int]:
 
 
 def _tile(body: np.ndarray | None, caption: Sequence[str], text: str = "") -> np.ndarray:
-    """Return a tile: the caption's two lines on a white plate, below them a picture, or a text on grey."""
+    """Return a tile: the caption's two lines on a white plate, below them an image, or a text on grey."""
     tile = np.full((*_TILE_HW, 3), WHITE, dtype=np.uint8)
     if body is not None:
-        tile[2 * _LINE :] = Fit("letterbox")(body, _body_hw())[0]
+        tile[2 * _LINE :] = Preprocess("letterbox")(body, _body_hw())[0]
         text = ""
     else:
         tile[2 * _LINE :] = _GREY

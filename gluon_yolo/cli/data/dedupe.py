@@ -1,4 +1,4 @@
-"""``data dedupe``: list pictures that a data set has twice, or write it without them."""
+"""``data dedupe``: list images that a data set has twice, or write it without them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gluon_yolo.cli.flags.outputs import check_outputs, write_file
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.quality.duplicates import Copy, find_groups
 from gluon_yolo.data.registry import WRITERS
-from gluon_yolo.data.subset import Chosen
+from gluon_yolo.data.subset import Subset
 from gluon_yolo.text import counted
 
 HELP = """\
@@ -108,7 +108,7 @@ def _free_place(data: Path) -> Path:
 
 
 def _kept_first(group: Sequence[Copy], parts: Sequence[str]) -> list[Copy]:
-    """Return a group with the picture that is kept before the others."""
+    """Return a group with the image that is kept before the others."""
     return sorted(group, key=lambda copy: (parts.index(copy.part), -copy.boxes))
 
 
@@ -137,13 +137,13 @@ def _record(group: Sequence[Copy]) -> list[dict[str, object]]:
 
 
 def _without_copies(parts: Mapping[str, Dataset], groups: Sequence[Sequence[Copy]]) -> dict[str, Dataset]:
-    """Return the parts with one picture of each group; a part that has nothing else is left out."""
+    """Return the parts with one image of each group; a part that has nothing else is left out."""
     dropped = {(copy.part, copy.index) for group in groups for copy in group[1:]}
     kept = {
         part: [index for index in range(len(dataset)) if (part, index) not in dropped]
         for part, dataset in parts.items()
     }
-    return {part: Chosen(parts[part], indices) for part, indices in kept.items() if indices}
+    return {part: Subset(parts[part], indices) for part, indices in kept.items() if indices}
 
 
 def _write(args: argparse.Namespace, format: str, parts: Mapping[str, Dataset]) -> Path:

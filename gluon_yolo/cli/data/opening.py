@@ -1,4 +1,4 @@
-"""Opening: the flags that choose pictures of a data set, and what they open, for several commands."""
+"""Opening: the flags that choose images of a data set, and what they open, for several commands."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def add_split_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_opening_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags that say how pictures are opened."""
+    """Declare the flags that say how images are opened."""
     parser.add_argument("--classes", metavar="FILE", help="class names, one a line (default: the data's)")
     parser.add_argument("--skip-bad", action="store_true", help="leave out pictures that cannot be used")
 

@@ -1,4 +1,4 @@
-"""``data show``: a sheet of pictures with their boxes."""
+"""``data show``: a sheet of images with their boxes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.images.exif import UPRIGHT, orientation_of
 from gluon_yolo.data.loading.loader import TrainLoader
-from gluon_yolo.data.subset import Chosen
+from gluon_yolo.data.subset import Subset
 from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.drawing.draw import draw
 from gluon_yolo.errors import UserError
-from gluon_yolo.evaluation.image_grids import batch_sheet
+from gluon_yolo.evaluation.image_grids import batch_grid
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.text import counted
-from gluon_yolo.visualize.grid import sheet, write_picture
+from gluon_yolo.visualize.grid import image_grid, write_image
 
 HELP = """\
 Draw a sheet of pictures with their boxes: as they are, or, with --augment, as training would see them. The
@@ -77,17 +77,17 @@ def run(args: argparse.Namespace) -> int:
     num, spec = min(args.num, len(dataset)), DetectionSpec(dataset.class_names)
     if args.augment:
         loader = TrainLoader(dataset, transform, spec, num, [size_hw], seed=args.seed, mixup=args.mixup)
-        picture = batch_sheet(next(iter(loader.epoch(0))), dataset.class_names, num)
+        image = batch_grid(next(iter(loader.epoch(0))), dataset.class_names, num)
     else:
-        picture = _plain(dataset, num, args.seed)
-    write_picture(args.out, picture)
+        image = _plain(dataset, num, args.seed)
+    write_image(args.out, image)
     what = f"as `--augment {args.augment}` makes them" if args.augment else "as they are"
     print(f"{counted(num, 'picture')} with {'its' if num == 1 else 'their'} boxes, {what}: {args.out}")
     return 0
 
 
 def _turned(dataset: Dataset, path: str) -> Dataset:
-    """Return the pictures that EXIF turns.
+    """Return the images that EXIF turns.
 
     Raises:
         UserError: there are none.
@@ -95,10 +95,10 @@ def _turned(dataset: Dataset, path: str) -> Dataset:
     indices = [i for i in range(len(dataset)) if orientation_of(dataset.encoded(i)) != UPRIGHT]
     if not indices:
         raise UserError(f"{path}: --turned: not one picture is turned by EXIF; another --split may have some")
-    return Chosen(dataset, indices)
+    return Subset(dataset, indices)
 
 
 def _plain(dataset: Dataset, num: int, seed: int) -> np.ndarray:
-    """Return a sheet of pictures as they are."""
+    """Return a sheet of images as they are."""
     chosen = np.random.default_rng(seed).permutation(len(dataset))[:num].tolist()
-    return sheet([draw(dataset.picture(i), dataset.truth(i), dataset.class_names) for i in chosen])
+    return image_grid([draw(dataset.image(i), dataset.annotations(i), dataset.class_names) for i in chosen])

@@ -87,15 +87,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Open all splits, divide their pictures anew, write, and show the division."""
+    """Open all splits, divide their images anew, write, and show the division."""
     shares = _shares(args.val, args.test)
     if args.seed < 0:
         raise UserError(f"--seed {args.seed}: must be 0 or more")
     source, out = source_of(args), Path(args.out) if args.out else None
     _refuse(source, out, args.force)
     datasets = _open(source, args)
-    pictures = _each_once(datasets)
-    parts = _divided(pictures, shares, args.seed, command("dedupe", source.path, args))
+    images = _each_once(datasets)
+    parts = _divided(images, shares, args.seed, command("dedupe", source.path, args))
     try:
         place = write_lists(source, parts, out)
     except OSError as error:
@@ -106,12 +106,12 @@ def run(args: argparse.Namespace) -> int:
         logger.warning("%s: its settings for training are not in %s", source.path, place)
     print(_table(parts, datasets[0].class_names))
     next_step = typed(f"train on them: gluon-yolo train --data {shlex.quote(str(place))}")
-    print(f"{counted(len(pictures), 'picture')} divided; {next_step}")
+    print(f"{counted(len(images), 'picture')} divided; {next_step}")
     return 0
 
 
 def _refuse(source: Source, out: Path | None, force: bool) -> None:
-    """Raise a UserError where a division cannot be written, before the pictures are read."""
+    """Raise a UserError where a division cannot be written, before the images are read."""
     if source.format not in FORMATS:
         raise UserError(
             f"{source.path}: pictures in {source.title} stay there: divide the data first, then pack it"
@@ -175,7 +175,7 @@ def _open(source: Source, args: argparse.Namespace) -> list[Dataset]:
 
 
 def _each_once(datasets: Sequence[Dataset]) -> Members:
-    """Return every picture once, as data set and index, by name: the last division leaves no trace."""
+    """Return every image once, as data set and index, by name: the last division leaves no trace."""
     first = {}
     for dataset in datasets:
         for index in range(len(dataset)):
@@ -183,70 +183,70 @@ def _each_once(datasets: Sequence[Dataset]) -> Members:
     return [first[path] for path in sorted(first, key=lambda path: (os.path.basename(path), path))]
 
 
-def _divided(pictures: Members, shares: Mapping[str, float], seed: int, dedupe: str) -> dict[str, Members]:
-    """Return the pictures of each part, in their order.
+def _divided(images: Members, shares: Mapping[str, float], seed: int, dedupe: str) -> dict[str, Members]:
+    """Return the images of each part, in their order.
 
     What shows the same stays together, or scores would flatter: also by way of others, as frames of a slow
     video do. Where so much hangs together that a part is left without its share, only what is alike the first
     of its group stays with it, else only the same bytes, and where that leaves a part empty, nothing.
 
     Args:
-        pictures: all of them.
+        images: all of them.
         shares: of each part.
         seed: of the division.
-        dedupe: the command that lists pictures that are there twice.
+        dedupe: the command that lists images that are there twice.
 
     Raises:
         UserError: there are too few for that many parts.
     """
-    if len(pictures) < len(shares):
-        raise UserError(f"pictures: {len(pictures)}, too few to divide into {', '.join(shares)}; add some")
-    looks = similar.look_at(pictures, "comparing pictures")
+    if len(images) < len(shares):
+        raise UserError(f"pictures: {len(images)}, too few to divide into {', '.join(shares)}; add some")
+    looks = similar.look_at(images, "comparing pictures")
     chains = similar.groups(looks)
     again = int((chains != np.arange(len(chains))).sum())
     if again:
         message = "%s: %d show what another does, or nearly so, and stay in its part; copies are found by: %s"
-        logger.info(message, counted(len(pictures), "picture", form=","), again, dedupe)
-    parts = _stratified(pictures, shares, seed, chains)
+        logger.info(message, counted(len(images), "picture", form=","), again, dedupe)
+    parts = _stratified(images, shares, seed, chains)
     for stays, ways in _STAYS.items():
-        if not again or _is_near(parts, shares, len(pictures)):
+        if not again or _is_near(parts, shares, len(images)):
             break
         largest = int(np.bincount(chains).max())
-        logger.warning(_TOO_LARGE, largest, len(pictures), stays)
-        parts = _stratified(pictures, shares, seed, similar.groups(looks, **ways))
-    if again and not all(parts.values()):  # test patterns, say: the very same picture with other boxes each
-        logger.warning(_ALL_THE_SAME, len(pictures))
-        parts = _stratified(pictures, shares, seed, np.arange(len(pictures)))
+        logger.warning(_TOO_LARGE, largest, len(images), stays)
+        parts = _stratified(images, shares, seed, similar.groups(looks, **ways))
+    if again and not all(parts.values()):  # test patterns, say: the very same image with other boxes each
+        logger.warning(_ALL_THE_SAME, len(images))
+        parts = _stratified(images, shares, seed, np.arange(len(images)))
     empty = [part for part, members in parts.items() if not members]
     if empty:
         raise UserError(
-            f"{counted(len(pictures), 'picture')}: too few, none is left for {empty[0]}; raise --{empty[0]}"
+            f"{counted(len(images), 'picture')}: too few, none is left for {empty[0]}; raise --{empty[0]}"
         )
     return parts
 
 
 def _stratified(
-    pictures: Members, shares: Mapping[str, float], seed: int, together: np.ndarray
+    images: Members, shares: Mapping[str, float], seed: int, together: np.ndarray
 ) -> dict[str, Members]:
-    """Return the pictures of each part, in their order; those of one number in ``together`` in one part."""
-    class_count = len(pictures[0][0].class_names)
-    number = stratify(_counts(pictures, class_count) > 0, tuple(shares.values()), seed, together)
-    return {part: [pictures[i] for i in np.flatnonzero(number == n)] for n, part in enumerate(shares)}
+    """Return the images of each part, in their order; those of one number in ``together`` in one part."""
+    class_count = len(images[0][0].class_names)
+    number = stratify(_counts(images, class_count) > 0, tuple(shares.values()), seed, together)
+    return {part: [images[i] for i in np.flatnonzero(number == n)] for n, part in enumerate(shares)}
 
 
 def _is_near(parts: Mapping[str, Members], shares: Mapping[str, float], total: int) -> bool:
-    """Say whether each part has half of its share of the pictures, at least."""
+    """Say whether each part has half of its share of the images, at least."""
     return all(len(members) >= total * shares[part] / 2 for part, members in parts.items())
 
 
-def _counts(pictures: Members, class_count: int) -> np.ndarray:
-    """Return the boxes of each class in each picture: (N, C)."""
-    rows = [np.bincount(dataset.truth(i).class_ids, minlength=class_count) for dataset, i in pictures]
+def _counts(images: Members, class_count: int) -> np.ndarray:
+    """Return the boxes of each class in each image: (N, C)."""
+    rows = [np.bincount(dataset.annotations(i).class_ids, minlength=class_count) for dataset, i in images]
     return np.array(rows).reshape(-1, class_count)
 
 
 def _table(parts: Mapping[str, Members], class_names: Sequence[str]) -> str:
-    """Return a table: for each class and part the pictures that have it, and its boxes."""
+    """Return a table: for each class and part the images that have it, and its boxes."""
     rows = [["", *(f"{part} {what}" for part in parts for what in ("pictures", "boxes"))]]
     counts = {part: _counts(members, len(class_names)) for part, members in parts.items()}
     for class_id, name in enumerate(class_names):

@@ -59,16 +59,16 @@ def say_what_is_lost(
         source: the data set.
         place: what was written.
         opened: its parts, whose reports say what reading left out.
-        written: the pictures that were written.
+        written: the images that were written.
     """
     reports = [dataset.report for dataset in opened]
-    pictures = [(dataset, index) for dataset in written for index in range(len(dataset))]
+    images = [(dataset, index) for dataset in written for index in range(len(dataset))]
     lost = {
         ("broken box", "dropped"): sum(report.broken_boxes for report in reports),
-        ("crowd box", "left out"): sum(len(dataset.crowds(index)) for dataset, index in pictures),
+        ("crowd box", "left out"): sum(len(dataset.crowds(index)) for dataset, index in images),
         ("picture", "left out that cannot be used"): sum(report.skipped for report in reports),
         ("area", "of outlines (the boxes' areas count for small, medium and large)"): sum(
-            _areas_of_outlines(dataset, index) for dataset, index in pictures
+            _areas_of_outlines(dataset, index) for dataset, index in images
         ),
     }
     parts = [f"{counted(count, noun, form=',')} {why}" for (noun, why), count in lost.items() if count]
@@ -79,15 +79,15 @@ def say_what_is_lost(
 
 
 def _areas_of_outlines(dataset: Dataset, index: int) -> int:
-    """Return how many objects of a picture have another area than their box."""
-    of_boxes = area(dataset.truth(index).boxes.astype(np.float64))
+    """Return how many objects of an image have another area than their box."""
+    of_boxes = area(dataset.annotations(index).boxes.astype(np.float64))
     return int((np.abs(dataset.areas(index) - of_boxes) > _SAME_AREA * of_boxes).sum())
 
 
 def refuse_inside(out: str, source: Path) -> None:
     """Raise a UserError where what is to be written would lie in the very folder that is read.
 
-    Each picture would be in it twice then.
+    Each image would be in it twice then.
     """
     inner, outer = Path(out).resolve(), source.resolve()
     if outer.is_dir() and outer in inner.parents:

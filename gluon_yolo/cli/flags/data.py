@@ -23,7 +23,7 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.quality.leakage import shared
 from gluon_yolo.data.registry import SOURCES, open_source
 from gluon_yolo.data.source import Source
-from gluon_yolo.data.splits import part_of
+from gluon_yolo.data.splits import split_role
 from gluon_yolo.data.voc.dataset import gluoncv_voc_root
 from gluon_yolo.errors import UserError
 
@@ -158,8 +158,8 @@ def open_datasets(
 
     Args:
         args: parsed with the flags of :func:`add_data_arguments`.
-        need_train: open the training pictures.
-        need_val: open the validation pictures.
+        need_train: open the training images.
+        need_val: open the validation images.
         source: the data set, where it is known already.
 
     Returns:
@@ -184,7 +184,7 @@ def open_datasets(
     if not args.skip_bad:
         _refuse_wrong_units(opened.values())
         if len(opened) > 1 and not (args.train_split or args.val_split):
-            _refuse_shared_pictures(opened["train"], opened["val"], division(source, args))
+            _refuse_shared_images(opened["train"], opened["val"], division(source, args))
     return opened.get("train"), opened.get("val"), class_names
 
 
@@ -201,9 +201,9 @@ def log_reports(train: Dataset | None, val: Dataset | None) -> None:
 def _refuse_wrong_units(datasets: Iterable[Dataset]) -> None:
     """Raise a UserError where most boxes seem to be in other units than the format has: no training helps."""
     for dataset in datasets:
-        for finding in dataset.report.warnings:
-            if finding.kind == "wrong-units":
-                raise UserError(f"{finding}. Repair: {finding.advice}. If it is right so: --skip-bad")
+        for issue in dataset.report.warnings:
+            if issue.kind == "wrong-units":
+                raise UserError(f"{issue}. Repair: {issue.advice}. If it is right so: --skip-bad")
 
 
 def _split_for(part: str, source: Source, needed: list[str], args: argparse.Namespace) -> str:
@@ -216,7 +216,7 @@ def _split_for(part: str, source: Source, needed: list[str], args: argparse.Name
         return _PUBLISHED[args.dataset or "voc"][2][part]
     splits = source.splits()
     if len(splits) == 1 and needed == [part]:
-        if part == "val" and part_of(splits[0]).startswith("train"):
+        if part == "val" and split_role(splits[0]).startswith("train"):
             logger.warning(
                 "%s: its only split, %s, is taken, which may be what was trained on", source.path, splits[0]
             )
@@ -243,15 +243,15 @@ def _standard_place(dataset: str) -> Path:
     return place
 
 
-def _refuse_shared_pictures(train: Dataset, val: Dataset, remedy: str) -> None:
+def _refuse_shared_images(train: Dataset, val: Dataset, remedy: str) -> None:
     """Raise a UserError where files are in both parts, unless both are one and the same: it is meant so.
 
-    Copies under other names are warned of: pictures of nothing, as test patterns, are alike by nature.
+    Copies under other names are warned of: images of nothing, as test patterns, are alike by nature.
 
     Args:
-        train: the training pictures.
-        val: the validation pictures.
-        remedy: what else to do than to take the pictures out.
+        train: the training images.
+        val: the validation images.
+        remedy: what else to do than to take the images out.
     """
     found = shared(train, val)
     if found.is_all or not found.same:

@@ -10,7 +10,7 @@ from typing import Any
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.predictor import AUTO, NMS, RUNTIMES, Predictor
-from gluon_yolo.inference.preprocess import MODES, Fit
+from gluon_yolo.inference.preprocess import MODES, Preprocess
 from gluon_yolo.nms import NMS_THRESHOLD
 
 log = logging.getLogger("gluon_yolo")
@@ -122,7 +122,7 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
     }
     options["size_hw"] = parse_size(args.size) if args.size else None
     if args.fit:
-        options["fit"] = Fit(args.fit)
+        options["fit"] = Preprocess(args.fit)
     if args.max_detections:
         options["max_detections"] = args.max_detections
     if getattr(args, "classes_only", None):

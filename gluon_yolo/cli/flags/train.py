@@ -11,14 +11,14 @@ from gluon_yolo.cli.flags.data import add_data_arguments
 from gluon_yolo.cli.parser import Joined
 from gluon_yolo.data.transforms import TRANSFORMS
 from gluon_yolo.spec import BOX_LOSSES
-from gluon_yolo.training.config import VAL_METRICS, WORKER_TYPES, TrainSettings
+from gluon_yolo.training.config import VAL_METRICS, WORKER_TYPES, TrainConfig
 from gluon_yolo.training.lr_schedule import MODES
 from gluon_yolo.training.recipes import RECIPES
 
 Flags = dict[str, Any]  # a flag's name, with underscores, to its value: what args.json holds
 
 # What the flags are when neither the command line nor a recipe says; most are the settings' own defaults.
-SETTINGS = {field.name: field.default for field in dataclasses.fields(TrainSettings)}
+SETTINGS = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
 DEFAULTS: Mapping[str, Any] = {
     **{name: value for name, value in SETTINGS.items() if name != "random_shape"},
     **{"network": "mobilenet1_0", "data_shape": "416", "lr_decay_epoch": "160,180", "no_random_shape": False},

@@ -10,13 +10,13 @@ import numpy as np
 
 from gluon_yolo.data.classes.read import listed
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.quality.units import Units
+from gluon_yolo.data.quality.units import UnitCheck
 from gluon_yolo.detections import Detections
 from gluon_yolo.text import counted
 
 
 class Relabelled(Dataset):
-    """A data set with other classes; its pictures stay, those without an object left too.
+    """A data set with other classes; its images stay, those without an object left too.
 
     Args:
         dataset: the data set.
@@ -35,21 +35,21 @@ class Relabelled(Dataset):
         notes = [*dataset.report.notes, *([note] if note else [])]
         report = dataclasses.replace(
             dataset.report,
-            pictures=0,
+            images=0,
             boxes=0,
             per_class={},
-            empty_pictures=0,
+            empty_images=0,
             difficult=0,
             notes=notes,
-            units=Units(),  # whose doubt is among the findings already
+            units=UnitCheck(),  # whose doubt is among the findings already
         )
         super().__init__(class_names, report)
         self._dataset = dataset
         self._class_ids = np.array(class_ids, dtype=np.int64)
-        report.count((self.truth(index) for index in range(len(self))), self.class_names)
+        report.count((self.annotations(index) for index in range(len(self))), self.class_names)
         if left_out:
             classes = listed([f"{name} {count:,}" for name, count in left_out.most_common()])
-            emptied = report.empty_pictures - dataset.report.empty_pictures
+            emptied = report.empty_images - dataset.report.empty_images
             boxes = counted(sum(left_out.values()), "box", form=",")
             text = f"{boxes} of other classes left out ({classes})"
             without = f"; {counted(emptied, 'picture', form=',')} without objects for it" if emptied else ""
@@ -61,40 +61,40 @@ class Relabelled(Dataset):
         return self._dataset.is_coco
 
     def __len__(self) -> int:
-        """Return the number of pictures."""
+        """Return the number of images."""
         return len(self._dataset)
 
     def name(self, index: int) -> str:
-        """Return the file path or the record key of a picture."""
+        """Return the file path or the record key of an image."""
         return self._dataset.name(index)
 
     def encoded(self, index: int) -> bytes:
-        """Return the bytes of a picture's file."""
+        """Return the bytes of an image's file."""
         return self._dataset.encoded(index)
 
     def encoded_size(self, index: int) -> int:
         """Return how many bytes they are."""
         return self._dataset.encoded_size(index)
 
-    def picture(self, index: int, reduction: int = 1) -> np.ndarray:
-        """Return a picture as (H, W, 3) uint8 RGB."""
-        return self._dataset.picture(index, reduction)
+    def image(self, index: int, reduction: int = 1) -> np.ndarray:
+        """Return an image as (H, W, 3) uint8 RGB."""
+        return self._dataset.image(index, reduction)
 
-    def truth(self, index: int) -> Detections:
-        """Return a picture's ground truth, boxes in pixels of the picture."""
-        return self._renumbered(self._dataset.truth(index))
+    def annotations(self, index: int) -> Detections:
+        """Return an image's ground truth, boxes in pixels of the image."""
+        return self._renumbered(self._dataset.annotations(index))
 
     def size_hw(self, index: int) -> tuple[int, int]:
-        """Return a picture's (height, width) in pixels."""
+        """Return an image's (height, width) in pixels."""
         return self._dataset.size_hw(index)
 
     def areas(self, index: int) -> np.ndarray:
-        """Return the areas (N,) of a picture's objects in square pixels."""
-        kept = self._class_ids[self._dataset.truth(index).class_ids] >= 0
+        """Return the areas (N,) of an image's objects in square pixels."""
+        kept = self._class_ids[self._dataset.annotations(index).class_ids] >= 0
         return self._dataset.areas(index)[kept]
 
     def crowds(self, index: int) -> Detections:
-        """Return a picture's crowds of the classes that stay."""
+        """Return an image's crowds of the classes that stay."""
         return self._renumbered(self._dataset.crowds(index))
 
     def _renumbered(self, objects: Detections) -> Detections:

@@ -1,4 +1,4 @@
-"""COCO data sets: one JSON file of annotations, and a folder of pictures."""
+"""COCO data sets: one JSON file of annotations, and a folder of images."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from gluon_yolo.data.classes.read import unknown_classes
 from gluon_yolo.data.coco import json_file
 from gluon_yolo.data.coco.images import each_once, locate
 from gluon_yolo.data.coco.values import Identity, corners, mark, positive
-from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.dataset import ImageFiles
 from gluon_yolo.data.images.read import Measure, measure
 from gluon_yolo.data.loading.workers import threaded_map
 from gluon_yolo.data.quality.orientation import Labels
-from gluon_yolo.data.quality.report import BadFile, Report
+from gluon_yolo.data.quality.report import BadFile, DatasetReport
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 
 _SMALLEST_AREA = 1e-6  # square pixels; 0 and what is smaller is written where nobody knew
 
 
-class COCODataset(PictureFiles):
-    """Pictures with COCO annotations, as :func:`open_coco` reads them; ordered by image id.
+class COCODataset(ImageFiles):
+    """Images with COCO annotations, as :func:`open_coco` reads them; ordered by image id.
 
     Args:
         annotations_file: the JSON file.
@@ -34,7 +34,7 @@ class COCODataset(PictureFiles):
         image_ids: N image ids in that file.
         areas: for each image the areas of its objects in square pixels, as the file gives them.
         crowds: for each image its crowds.
-        pictures: the arguments of :class:`PictureFiles`.
+        images: the arguments of :class:`ImageFiles`.
     """
 
     def __init__(
@@ -44,9 +44,9 @@ class COCODataset(PictureFiles):
         image_ids: Sequence[Identity],
         areas: Sequence[np.ndarray],
         crowds: Sequence[Detections],
-        **pictures: Any,
+        **images: Any,
     ) -> None:
-        super().__init__(**pictures)
+        super().__init__(**images)
         self.annotations_file = annotations_file
         self.category_ids = tuple(category_ids)
         self.image_ids = tuple(image_ids)
@@ -59,15 +59,15 @@ class COCODataset(PictureFiles):
         return True
 
     def image_id(self, index: int) -> Identity:
-        """Return a picture's id in the annotation file."""
+        """Return an image's id in the annotation file."""
         return self.image_ids[index]
 
     def areas(self, index: int) -> np.ndarray:
-        """Return the areas (N,) of a picture's objects in square pixels, as the file gives them."""
+        """Return the areas (N,) of an image's objects in square pixels, as the file gives them."""
         return self._areas[self._starts[index] : self._starts[index + 1]]
 
     def crowds(self, index: int) -> Detections:
-        """Return a picture's crowds."""
+        """Return an image's crowds."""
         return self._crowds.get(index) or Detections.empty()
 
 
@@ -81,39 +81,39 @@ def open_coco(
     images: str | os.PathLike[str],
     class_names: Sequence[str] | None = None,
     skip_bad: bool = False,
-    check_pictures: bool = True,
+    check_images: bool = True,
 ) -> COCODataset:
-    """Open a COCO annotation file: read it, and make sure that every picture can be read.
+    """Open a COCO annotation file: read it, and make sure that every image can be read.
 
     A box ``[x, y, w, h]`` becomes the corners ``x, y, x + w, y + h``. Crowds are no objects: they are
-    counted, and kept for COCO's numbers. A picture without objects is kept.
+    counted, and kept for COCO's numbers. An image without objects is kept.
 
     Args:
         annotations: the JSON file (``images``, ``annotations``, ``categories``).
         images: the folder that its file names are relative to.
         class_names: names that the class ids stand for, each of them a category, matched exactly; None takes
             all categories by ascending id.
-        skip_bad: leave out, and count, pictures that cannot be read.
-        check_pictures: decode every picture once; without it the sizes in the file are believed.
+        skip_bad: leave out, and count, images that cannot be read.
+        check_images: decode every image once; without it the sizes in the file are believed.
 
     Raises:
-        UserError: the file or the folder is missing or broken; pictures are (all of them in one message); or
+        UserError: the file or the folder is missing or broken; images are (all of them in one message); or
             a class is unknown.
     """
     file = json_file.CocoFile(os.fspath(annotations))
     if not os.path.isdir(images):
         raise UserError(f"{os.fspath(images)}: no such folder; it should hold the pictures of {file.path}")
-    report = Report(Path(file.path).stem)
-    return read_coco(file, images, report, class_names, skip_bad, check_pictures)
+    report = DatasetReport(Path(file.path).stem)
+    return read_coco(file, images, report, class_names, skip_bad, check_images)
 
 
 def read_coco(
     file: json_file.CocoFile,
     images: str | os.PathLike[str],
-    report: Report,
+    report: DatasetReport,
     class_names: Sequence[str] | None = None,
     skip_bad: bool = False,
-    check_pictures: bool = True,
+    check_images: bool = True,
 ) -> COCODataset:
     """Do what :func:`open_coco` does, with an annotation file that has been read.
 
@@ -123,7 +123,7 @@ def read_coco(
         report: where counts and findings go.
         class_names: as for :func:`open_coco`, like the other arguments.
         skip_bad: see there.
-        check_pictures: see there.
+        check_images: see there.
 
     Raises:
         UserError: as :func:`open_coco`.
@@ -131,7 +131,7 @@ def read_coco(
     paths, notes = locate(file.path, images, file.images)
     report.notes += [*file.notes, *notes]
     paths = each_once(file, paths)
-    reader = _Reader(file, check_pictures)
+    reader = _Reader(file, check_images)
     read = threaded_map(reader, [*zip(file.images, paths)], f"reading {report.title}")
     report.skip([found for found in read if isinstance(found, BadFile)])
     usable = [
@@ -159,7 +159,7 @@ def read_coco(
 
 
 class _Image(NamedTuple):
-    """An image that can be used: its record, its picture's path, and what reading that told."""
+    """An image that can be used: its record, its image's path, and what reading that told."""
 
     record: Mapping[str, Any]
     path: str
@@ -169,9 +169,9 @@ class _Image(NamedTuple):
 class _Reader:
     """Measures an image, or says why it cannot be used."""
 
-    def __init__(self, file: json_file.CocoFile, check_pictures: bool) -> None:
+    def __init__(self, file: json_file.CocoFile, check_images: bool) -> None:
         self._file = file
-        self._check_pictures = check_pictures
+        self._check_images = check_images
 
     def __call__(self, item: tuple[Mapping[str, Any], str | BadFile]) -> Measure | BadFile:
         image, path = item
@@ -181,7 +181,7 @@ class _Reader:
         try:
             for annotation in self._file.annotations.get(image["id"], ()):
                 self._check(annotation, image)
-            return measure(path) if self._check_pictures or written is None else Measure(written)
+            return measure(path) if self._check_images or written is None else Measure(written)
         except BadFile as error:
             return error
 
@@ -207,7 +207,7 @@ class _Objects(NamedTuple):
 
 
 def _objects(
-    file: json_file.CocoFile, images: Sequence[_Image], class_names: Sequence[str], report: Report
+    file: json_file.CocoFile, images: Sequence[_Image], class_names: Sequence[str], report: DatasetReport
 ) -> list[_Objects]:
     """Turn the annotations of images into ground truth.
 
@@ -221,9 +221,9 @@ def _objects(
     if unknown:
         raise unknown_classes(unknown, class_names)
     labels.note(file.path)
-    strays = file.stray_annotations()
-    if strays:
-        report.warn("stray-label", file.path, f"{strays} annotations are of no image in the file; ignored")
+    orphans = file.stray_annotations()
+    if orphans:
+        report.warn("stray-label", file.path, f"{orphans} annotations are of no image in the file; ignored")
     return found
 
 
@@ -233,11 +233,11 @@ def _objects_of(
     class_ids: Mapping[str, int],
     unknown: dict[str, str],
     labels: Labels,
-    report: Report,
+    report: DatasetReport,
 ) -> _Objects:
     """Turn the annotations of one image into ground truth; ``unknown`` gets the places of unknown classes."""
     written, place = json_file.size_hw(image.record), f"image {image.record['file_name']}"
-    truth = labels.truth(file.path, image.path, image.measure, written, place)
+    truth = labels.annotations(file.path, image.path, image.measure, written, place)
     crowds = truth.another()
     areas: list[float] = []
     for annotation in file.annotations.get(image.record["id"], ()):

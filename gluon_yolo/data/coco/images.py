@@ -1,4 +1,4 @@
-"""Where the pictures of a COCO annotation file lie."""
+"""Where the images of a COCO annotation file lie."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SAMPLE = 20
 
 
 def find_folder(annotations: Path, split: str, images: Sequence[Mapping[str, Any]]) -> Path:
-    """Return the folder that an annotation file's picture names are relative to.
+    """Return the folder that an annotation file's image names are relative to.
 
     Looked at are the folder of the file and the one above: in each a folder called as the split, ``images``
-    and the like, and the folder itself. The one that holds most of a sample of the pictures is taken; where
+    and the like, and the folder itself. The one that holds most of a sample of the images is taken; where
     none does, the one that holds most of them by the ends of their names.
 
     Args:
@@ -31,7 +31,7 @@ def find_folder(annotations: Path, split: str, images: Sequence[Mapping[str, Any
         images: its image records.
 
     Raises:
-        UserError: not one picture of the sample is in any of them.
+        UserError: not one image of the sample is in any of them.
     """
     beside = annotations.parent
     is_within = beside.name.lower() == "annotations"
@@ -46,13 +46,13 @@ def find_folder(annotations: Path, split: str, images: Sequence[Mapping[str, Any
             folders.update({Path(found): None} if found else {})
     sample = images[:: max(1, len(images) // _SAMPLE)]
 
-    def pictures_in(folder: Path) -> tuple[int, int]:
+    def images_in(folder: Path) -> tuple[int, int]:
         finder = PathFinder([folder], os.path.isfile, from_here=False)
         found = [finder.find(image["file_name"]) for image in sample]
         there = sum(path is not None for path in found)
         return (0 if finder.moved else there), there
 
-    counts = {folder: pictures_in(folder) for folder in folders}
+    counts = {folder: images_in(folder) for folder in folders}
     best = max(counts, key=counts.__getitem__)
     if not any(counts[best]):
         looked, name = ", ".join(map(str, folders)), sample[0]["file_name"]
@@ -67,15 +67,15 @@ def find_folder(annotations: Path, split: str, images: Sequence[Mapping[str, Any
 def locate(
     annotations: str, folder: str | os.PathLike[str], images: Sequence[Mapping[str, Any]]
 ) -> tuple[list[str | BadFile], list[str]]:
-    """Find the pictures of an annotation file.
+    """Find the images of an annotation file.
 
     Args:
         annotations: the annotation file, as messages name it.
-        folder: that the pictures' names are relative to.
+        folder: that the images' names are relative to.
         images: its image records.
 
     Returns:
-        For each image the path of its picture, or why there is none; and notes on names that were followed
+        For each image the path of its image, or why there is none; and notes on names that were followed
         by their ends.
     """
     finder = PathFinder([Path(folder)], os.path.isfile, from_here=False)
@@ -96,11 +96,11 @@ def locate(
 
 
 def each_once(file: CocoFile, paths: Sequence[str | BadFile]) -> list[str | BadFile]:
-    """Return paths with an error in the place of a picture that several images name, with other objects each.
+    """Return paths with an error in the place of an image that several images name, with other objects each.
 
     Args:
         file: the annotation file.
-        paths: of the pictures of its images, or why there is none.
+        paths: of the images of its images, or why there is none.
     """
     checked = list(paths)
     images: dict[str, list[int]] = defaultdict(list)

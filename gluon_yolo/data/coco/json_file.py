@@ -1,4 +1,4 @@
-"""COCO's annotation file: one JSON file for all pictures, read and checked."""
+"""COCO's annotation file: one JSON file for all images, read and checked."""
 
 from __future__ import annotations
 

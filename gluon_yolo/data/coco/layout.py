@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gluon_yolo.data.images.files import files_ending
-from gluon_yolo.data.splits import part_of, pattern_of
+from gluon_yolo.data.splits import pattern_of, split_role
 from gluon_yolo.data.text_file import decoded
 from gluon_yolo.errors import UserError
 
@@ -54,7 +54,7 @@ def find_annotations(path: Path) -> list[Path]:
     """
     if path.is_file():
         return [path] if looks_like_coco(path) else []
-    named = [file for file in next(_layouts(path)) if part_of(_stem(file))]  # which says enough
+    named = [file for file in next(_layouts(path)) if split_role(_stem(file))]  # which says enough
     return next(filter(None, map(_annotations_among, _layouts(path))), named)
 
 
@@ -104,10 +104,10 @@ def _layouts(path: Path) -> Iterator[list[Path]]:
 def _annotations_among(files: Sequence[Path]) -> list[Path]:
     """Return the files that are annotations; of very many those are looked at that are called as splits.
 
-    Some tools write a file for each picture; nobody has that many splits.
+    Some tools write a file for each image; nobody has that many splits.
     """
     named_first = (
-        sorted(files, key=lambda file: not part_of(file.stem)) if len(files) > _MOST_FILES else files
+        sorted(files, key=lambda file: not split_role(file.stem)) if len(files) > _MOST_FILES else files
     )
     found = [file for file in named_first[:_MOST_FILES] if looks_like_coco(file)]
     return sorted({*found, *_called_alike(files, found)})
@@ -123,7 +123,7 @@ def _called_alike(files: Sequence[Path], found: Sequence[Path]) -> list[Path]:
     return [
         file
         for file in files
-        if part_of(_split_of(file))
+        if split_role(_split_of(file))
         and (file.suffix.lower(), pattern_of(_split_of(file))) in patterns
         and _split_of(file) not in splits
     ]

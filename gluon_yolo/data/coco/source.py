@@ -1,4 +1,4 @@
-"""COCOSource: one or several annotation files in COCO's form, and their pictures."""
+"""COCOSource: one or several annotation files in COCO's form, and their images."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from gluon_yolo.data.coco.dataset import read_coco
 from gluon_yolo.data.coco.images import find_folder, locate
 from gluon_yolo.data.coco.layout import LAYOUTS, by_split, find_annotations, passed_over
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.images.files import left_out, pictures_below
-from gluon_yolo.data.quality.report import Finding, Report
+from gluon_yolo.data.images.files import images_below, left_out
+from gluon_yolo.data.quality.report import DatasetReport, Issue
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.text_file import decoded
 from gluon_yolo.errors import UserError
@@ -35,7 +35,7 @@ class COCOSource(Source):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._files: dict[str, json_file.CocoFile] = {}
-        # For each file that was read: the folder of its pictures, and their paths.
+        # For each file that was read: the folder of its images, and their paths.
         self._named: dict[str, tuple[Path, list[str]]] = {}
 
     @classmethod
@@ -74,7 +74,7 @@ class COCOSource(Source):
             class_names = known if class_names is None else class_names
         folder = find_folder(Path(file.path), split, file.images)
         self._forget(split, file, folder)
-        report = Report(f"{self._name()} {split}")
+        report = DatasetReport(f"{self._name()} {split}")
         others = passed_over(self.path)
         if others:
             named = listed([str(other) for other in others])
@@ -84,7 +84,7 @@ class COCOSource(Source):
         return read_coco(file, folder, report, class_names, skip_bad)
 
     def absence(self, split: str) -> str:
-        """Return why not one picture of a split is there, or that nobody gave its annotations."""
+        """Return why not one image of a split is there, or that nobody gave its annotations."""
         path = self.annotations()[split]
         try:
             file = self._read(split)
@@ -99,10 +99,10 @@ class COCOSource(Source):
             return str(error)
         return ""
 
-    def strays(self) -> list[Finding]:
-        """Return pictures, in the folders where pictures are, that no annotation file names.
+    def orphans(self) -> list[Issue]:
+        """Return images, in the folders where images are, that no annotation file names.
 
-        Files that cannot be read, or whose pictures are nowhere, are passed over: :meth:`open` says why.
+        Files that cannot be read, or whose images are nowhere, are passed over: :meth:`open` says why.
         """
         for split, path in self.annotations().items():
             if split not in self._named:
@@ -111,13 +111,13 @@ class COCOSource(Source):
                     self._forget(split, file, find_folder(path, split, file.images))
         named = {os.path.realpath(file) for _, files in self._named.values() for file in files}
         folders = dict.fromkeys(folder for folder, _ in self._named.values())
-        there = dict.fromkeys(file for folder in folders for file in pictures_below(folder))
+        there = dict.fromkeys(file for folder in folders for file in images_below(folder))
         unused = [file for file in there if os.path.realpath(file) not in named]
         text = "no annotation file names the picture"
-        return [Finding("warning", file, "", text, "unused-picture") for file in unused]
+        return [Issue("warning", file, "", text, "unused-picture") for file in unused]
 
     def _forget(self, split: str, file: json_file.CocoFile, folder: Path) -> None:
-        """Keep of a file, which can be large and is seldom needed twice, only what pictures it names."""
+        """Keep of a file, which can be large and is seldom needed twice, only what images it names."""
         found, _ = locate(file.path, folder, file.images)
         self._named[split] = folder, [path for path in found if isinstance(path, str)]
         self._files.pop(split)

@@ -1,4 +1,4 @@
-"""COCOWriter: a data set as annotation files in COCO's form, and their pictures."""
+"""COCOWriter: a data set as annotation files in COCO's form, and their images."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from gluon_yolo.atomic_io import replacing
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.writer import PictureStore, Writer, file_stem
+from gluon_yolo.data.writer import ImageStore, Writer, file_stem
 from gluon_yolo.detections import Detections
 
 
 class COCOWriter(Writer):
-    """Writes ``annotations/instances_<split>.json`` and the split's pictures in ``<split>/``.
+    """Writes ``annotations/instances_<split>.json`` and the split's images in ``<split>/``.
 
     Ids count from 1: those of images in the order of the data set, those of categories in that of the class
     names. An object that is marked difficult keeps that as a key of its own, ``difficult``.
@@ -22,15 +22,15 @@ class COCOWriter(Writer):
     format = "coco"
 
     def write(self, split: str, dataset: Dataset, copy: bool = True) -> None:
-        """Write pictures and the annotation file of a split."""
+        """Write images and the annotation file of a split."""
         name = file_stem(split)
-        names = PictureStore(self.out / name).put(dataset, copy, f"writing {split}")
+        names = ImageStore(self.out / name).put(dataset, copy, f"writing {split}")
         images: list[dict[str, Any]] = []
         annotations: list[dict[str, Any]] = []
         for image_id, file in enumerate(names, 1):
             height, width = dataset.size_hw(image_id - 1)
             images.append({"id": image_id, "file_name": file, "width": width, "height": height})
-            for record in _records(dataset.truth(image_id - 1)):
+            for record in _records(dataset.annotations(image_id - 1)):
                 annotations.append({"id": len(annotations) + 1, "image_id": image_id, **record})
         categories = [{"id": i, "name": name} for i, name in enumerate(self.class_names, 1)]
         content = {"images": images, "annotations": annotations, "categories": categories}

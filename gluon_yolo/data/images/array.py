@@ -8,7 +8,7 @@ from gluon_yolo.data.images.decode import DIM_BITS
 from gluon_yolo.errors import UserError
 
 
-def as_picture(array: np.ndarray, name: str = "the picture") -> np.ndarray:
+def as_image(array: np.ndarray, name: str = "the picture") -> np.ndarray:
     """Turn an array of pixels of any usual kind into (H, W, 3) uint8.
 
     Args:
@@ -17,7 +17,7 @@ def as_picture(array: np.ndarray, name: str = "the picture") -> np.ndarray:
         name: what messages call it.
 
     Returns:
-        The picture, colours in the order given; the array itself where it is one already.
+        The image, colours in the order given; the array itself where it is one already.
 
     Raises:
         UserError: it is none of these; or uint16 and all but black, as pixels of 12 bits are.

@@ -41,8 +41,8 @@ def decode_bmp(data: bytes) -> np.ndarray:
     stored = np.frombuffer(data, np.uint8, rows * row, start).reshape(rows, row)
     pixels = stored.view("<u4" if bits == 32 else "<u2")[:, :width]
     planes = [_plane(pixels, mask) for mask in struct.unpack_from("<III", data, _MASKS)]
-    picture = np.stack(planes, axis=2)
-    return np.ascontiguousarray(picture if height < 0 else picture[::-1])
+    image = np.stack(planes, axis=2)
+    return np.ascontiguousarray(image if height < 0 else image[::-1])
 
 
 def _plane(pixels: np.ndarray, mask: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Decoder: a picture file's content -> its pixels as they are stored; or a message that says why not.
+"""Decoder: an image file's content -> its pixels as they are stored; or a message that says why not.
 
 Before OpenCV sees a file, it is known to be of a kind that is read (``data/images/file_types.py``), with
 samples that are decoded right (``data/images/sample_format.py``).
@@ -38,12 +38,12 @@ _NOTHING = "damaged, cut short, or no picture at all"
 
 
 def unreadable(name: str, why: str) -> BadFile:
-    """Return the error about a picture that cannot be read."""
+    """Return the error about an image that cannot be read."""
     return BadFile(name, f"cannot read the picture: {why}", "unreadable-picture")
 
 
 def decode_stored(data: bytes, name: str, flags: int) -> tuple[np.ndarray, int]:
-    """Decode a picture file's content, and turn nothing.
+    """Decode an image file's content, and turn nothing.
 
     Args:
         data: the file's bytes.
@@ -52,10 +52,10 @@ def decode_stored(data: bytes, name: str, flags: int) -> tuple[np.ndarray, int]:
 
     Returns:
         The pixels, (H, W, 3) uint8 RGB; of grey (H, W), but for kinds that are not decoded faster so. And the
-        bits that its brightest sample takes, 16 for all but dim pictures of 16 bits.
+        bits that its brightest sample takes, 16 for all but dim images of 16 bits.
 
     Raises:
-        BadFile: it is no picture of a kind that is read, or is cut short.
+        BadFile: it is no image of a kind that is read, or is cut short.
     """
     kind, samples = _checked(data, name)
     if kind is NETPBM or (kind is BMP and has_masks(data)):
@@ -63,18 +63,18 @@ def decode_stored(data: bytes, name: str, flags: int) -> tuple[np.ndarray, int]:
     if kind is TIFF:
         data = tiff.with_numbers(data, _PLAIN_TIFF)
     if samples.as_stored:
-        picture = _narrowed(_opencv(data, name, kind, cv2.IMREAD_UNCHANGED), samples.bits)
+        image = _narrowed(_opencv(data, name, kind, cv2.IMREAD_UNCHANGED), samples.bits)
     else:
-        picture = _opencv(data, name, kind, flags)
+        image = _opencv(data, name, kind, flags)
     used = 16
     # In 8 bits, what is above a quarter of white, or above what 15 bits hold, has no samples to be told of.
-    if samples.bits == 16 and picture.max() <= 1 << (7 if samples.significant == 15 else 6):
+    if samples.bits == 16 and image.max() <= 1 << (7 if samples.significant == 15 else 6):
         used = _used_bits(data, name, kind, samples.significant)
-    return picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=picture), used
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), used
 
 
 def _checked(data: bytes, name: str) -> tuple[Kind, Samples]:
-    """Return the kind and the samples of a picture that can be decoded right.
+    """Return the kind and the samples of an image that can be decoded right.
 
     Raises:
         BadFile: it cannot, or is nothing at all.
@@ -95,16 +95,16 @@ def _checked(data: bytes, name: str) -> tuple[Kind, Samples]:
 def _opencv(data: bytes, name: str, kind: Kind, flags: int) -> np.ndarray:
     """Decode from memory: OpenCV's own file reader mangles some paths, and pads a file that was cut short."""
     try:
-        picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
+        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:
         raise unreadable(name, str(error).strip()) from error
-    if picture is None or (kind is JPEG and not _is_whole(data)):
+    if image is None or (kind is JPEG and not _is_whole(data)):
         raise unreadable(name, _why_not(data, kind))
-    return picture
+    return image
 
 
 def _why_not(data: bytes, kind: Kind) -> str:
-    """Return why OpenCV gives no picture of a file, as far as can be told."""
+    """Return why OpenCV gives no image of a file, as far as can be told."""
     if kind not in _OPTIONAL:
         return _NOTHING
     if not cv2.haveImageWriter(f"any{_OPTIONAL[kind]}"):
@@ -123,19 +123,19 @@ def _decoded_here(data: bytes, name: str, kind: Kind) -> tuple[np.ndarray, int]:
     try:
         if kind is BMP:
             return decode_bmp(data), 16
-        picture, brightest, white = decode_netpbm(data)
+        image, brightest, white = decode_netpbm(data)
     except ValueError as error:
         raise unreadable(name, f"damaged or cut short: {error}") from error
     if white < 1 << DIM_BITS:  # a header that knows of so few bits means them
-        return picture, 16
+        return image, 16
     used = (brightest * 65535 // white).bit_length()
     if 0 < used <= DIM_BITS:
         raise _too_dark(name, kind, brightest, DIM_BITS, f"of samples up to {white}")
-    return picture, used or 16
+    return image, used or 16
 
 
 def _too_dark(name: str, kind: Kind, brightest: int, bits: int, of: str = "of 16 bits a sample") -> BadFile:
-    """Return the error about a picture whose samples are wider than what is in them."""
+    """Return the error about an image whose samples are wider than what is in them."""
     return BadFile(
         name,
         f"is {kind.name} {of}, none above {brightest}: of {bits} bits that nobody scaled up, or all but "

@@ -1,7 +1,7 @@
-"""EXIF's orientation: what a picture file says of it, and pixels, sizes and boxes turned upright.
+"""EXIF's orientation: what an image file says of it, and pixels, sizes and boxes turned upright.
 
 A camera stores pixels as its sensor lay, and writes how to turn them to see the scene upright: a number from
-1 (as they lie) to 8. "Stored" is a picture before turning, "upright" after; all else in this package is
+1 (as they lie) to 8. "Stored" is an image before turning, "upright" after; all else in this package is
 upright. The same number in a TIFF's own tag means the same.
 """
 
@@ -44,7 +44,7 @@ _TURNS: dict[int, tuple[bool, int | None]] = {
 
 
 def orientation_of(data: bytes) -> int:
-    """Return the orientation, 1 to 8, that a picture file's content gives; 1 where it gives none.
+    """Return the orientation, 1 to 8, that an image file's content gives; 1 where it gives none.
 
     JPEG (its EXIF segment), PNG (``eXIf``, or ImageMagick's raw profile in a text), WebP (``EXIF``) and TIFF
     are known; EXIF's own byte order counts.
@@ -61,22 +61,22 @@ def turned_hw(size_hw: tuple[int, int], orientation: int) -> tuple[int, int]:
     return (size_hw[1], size_hw[0]) if orientation in _SIDEWAYS else size_hw
 
 
-def turn(picture: np.ndarray, orientation: int) -> np.ndarray:
+def turn(image: np.ndarray, orientation: int) -> np.ndarray:
     """Return stored pixels (H, W) or (H, W, 3) upright; the array itself where nothing is to be turned."""
     transposed, mirrored = _TURNS[orientation]
     if transposed:
-        picture = cv2.transpose(picture)
-    return picture if mirrored is None else cv2.flip(picture, mirrored)
+        image = cv2.transpose(image)
+    return image if mirrored is None else cv2.flip(image, mirrored)
 
 
 def turn_boxes(boxes_xyxy: np.ndarray, orientation: int, stored_hw: tuple[int, int]) -> np.ndarray:
-    """Return boxes (N, 4) of the stored picture as those of the upright one.
+    """Return boxes (N, 4) of the stored image as those of the upright one.
 
-    Corners are continuous: a picture of width W ends at x = W. What is wrong with a box, such as corners in
+    Corners are continuous: an image of width W ends at x = W. What is wrong with a box, such as corners in
     the wrong order, stays wrong.
 
     Args:
-        boxes_xyxy: corners in pixels of the stored picture.
+        boxes_xyxy: corners in pixels of the stored image.
         orientation: 1 to 8.
         stored_hw: its (height, width) in pixels.
     """
@@ -93,7 +93,7 @@ def turn_boxes(boxes_xyxy: np.ndarray, orientation: int, stored_hw: tuple[int, i
 
 
 def _exif(data: bytes) -> bytes:
-    """Return the EXIF data of a picture file, which begins as a TIFF file does; empty where it has none."""
+    """Return the EXIF data of an image file, which begins as a TIFF file does; empty where it has none."""
     if data.startswith(JPEG):
         for marker, start, end in jpeg_segments(data):
             if marker == _APP1 and data.startswith(_HEAD, start):

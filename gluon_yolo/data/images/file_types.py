@@ -22,24 +22,24 @@ class Kind:
     Args:
         name: in a sentence, with its article: ``"a GIF"``.
         ending: of files of it.
-        remedy: what to do with such a file in the place of a picture; empty where it is read as one.
-        is_picture: whether it is a picture, if one that is not read.
+        remedy: what to do with such a file in the place of an image; empty where it is read as one.
+        is_image: whether it is an image, if one that is not read.
     """
 
     name: str
     ending: str
     remedy: str = ""
-    is_picture: bool = True
+    is_image: bool = True
 
     @property
     def is_read(self) -> bool:
-        """Whether it is read as a picture."""
+        """Whether it is read as an image."""
         return not self.remedy
 
     @property
     def refusal(self) -> str:
         """Why it is not read, to follow the file's name."""
-        if self.is_picture:
+        if self.is_image:
             return f"is {self.name}, which is not read: {self.remedy}"
         return f"cannot read the picture: damaged, or no picture at all: it is {self.name}; {self.remedy}"
 
@@ -58,7 +58,7 @@ def _refused(name: str, ending: str, remedy: str = _SAVE) -> Kind:
 
 
 def _other(name: str, ending: str, remedy: str = "get the picture again, or take it out") -> Kind:
-    return Kind(name, ending, remedy, is_picture=False)
+    return Kind(name, ending, remedy, is_image=False)
 
 
 GIF = _refused("a GIF", ".gif")
@@ -164,9 +164,9 @@ def kind_of(data: bytes) -> Kind | None:
 
 
 def ending_of(data: bytes) -> str:
-    """Return what the name of a picture file with this content ends with; ``.jpg`` where it is unknown."""
+    """Return what the name of an image file with this content ends with; ``.jpg`` where it is unknown."""
     kind = kind_of(data)
-    return kind.ending if kind and kind.is_picture else JPEG.ending
+    return kind.ending if kind and kind.is_image else JPEG.ending
 
 
 def _container_kind(data: bytes) -> Kind | None:

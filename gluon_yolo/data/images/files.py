@@ -1,4 +1,4 @@
-"""Picture files: which files of a folder are pictures, find one by its stem, and say which are left out."""
+"""Image files: which files of a folder are images, find one by its stem, and say which are left out."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ _OTHERS = (
 _TELLING = 1024  # bytes that tell a file's kind
 
 
-def is_picture(path: str | os.PathLike[str]) -> bool:
-    """Say whether a file's name is that of a picture that is read; hidden ones are none, as ``._1.jpg``."""
+def is_image(path: str | os.PathLike[str]) -> bool:
+    """Say whether a file's name is that of an image that is read; hidden ones are none, as ``._1.jpg``."""
     return _ends_with(path, EXTENSIONS)
 
 
-def is_unread_picture(path: str | os.PathLike[str]) -> bool:
-    """Say whether a file's name is that of a picture of a kind that is not read."""
+def is_unread_image(path: str | os.PathLike[str]) -> bool:
+    """Say whether a file's name is that of an image of a kind that is not read."""
     return _ends_with(path, UNREAD)
 
 
@@ -72,11 +72,11 @@ def _ends_with(path: str | os.PathLike[str], endings: tuple[str, ...]) -> bool:
     return name.lower().endswith(endings) and not name.startswith(".")
 
 
-def pictures_below(folder: str | os.PathLike[str]) -> list[str]:
-    """Return the pictures in a folder and below it, sorted; hidden folders are left out."""
+def images_below(folder: str | os.PathLike[str]) -> list[str]:
+    """Return the images in a folder and below it, sorted; hidden folders are left out."""
     found: list[str] = []
     for parent, names in visible_files(folder):
-        found += [os.path.join(parent, name) for name in names if is_picture(name)]
+        found += [os.path.join(parent, name) for name in names if is_image(name)]
     return sorted(found)
 
 
@@ -88,13 +88,13 @@ def visible_files(folder: str | os.PathLike[str]) -> Iterator[tuple[str, list[st
 
 
 def left_out(folder: str | os.PathLike[str], used: Container[str] = (), below: bool = True) -> str:
-    """Say which pictures of a folder are left out for their names; empty where none is.
+    """Say which images of a folder are left out for their names; empty where none is.
 
-    Files that are neither pictures nor labels by their names are looked into.
+    Files that are neither images nor labels by their names are looked into.
 
     Args:
         folder: the folder.
-        used: paths of pictures that are used whatever they are called, as of a COCO file.
+        used: paths of images that are used whatever they are called, as of a COCO file.
         below: whether the folders in it count.
     """
     unread: Counter[str] = Counter()
@@ -119,13 +119,13 @@ def left_out(folder: str | os.PathLike[str], used: Container[str] = (), below: b
 
 
 def _kind_of_file(path: str) -> str | None:
-    """Return what picture a file is by its content, None where it is none or cannot be read."""
+    """Return what image a file is by its content, None where it is none or cannot be read."""
     try:
         with open(path, "rb") as file:
             kind = kind_of(file.read(_TELLING))
     except OSError:
         return None
-    return kind.name if kind and kind.is_picture else None
+    return kind.name if kind and kind.is_image else None
 
 
 def _counted(endings: Counter[str]) -> str:
@@ -189,8 +189,8 @@ class StemFolder:
         return self._listings[folder]
 
 
-class PictureFolder(StemFolder):
-    """Finds pictures by stem in a folder, whatever the extension and its case.
+class ImageFolder(StemFolder):
+    """Finds images by stem in a folder, whatever the extension and its case.
 
     Args:
         path: the folder; stems may name files in folders below it (``"day1/0001"``).
@@ -201,11 +201,11 @@ class PictureFolder(StemFolder):
         self._unread = StemFolder(path, UNREAD)
 
     def find(self, stem: str, filename: str | None = None) -> list[str]:
-        """Return the paths of the pictures that a stem can mean: none, one, or several that nothing decides.
+        """Return the paths of the images that a stem can mean: none, one, or several that nothing decides.
 
         Args:
             stem: the name without extension.
-            filename: the name that the annotation gives; it decides between several pictures of one stem,
+            filename: the name that the annotation gives; it decides between several images of one stem,
                 and is looked for when there is none. A folder in it is ignored.
         """
         folder = os.path.split(stem)[0]
@@ -218,5 +218,5 @@ class PictureFolder(StemFolder):
         return [named] if named in other else []
 
     def unread(self, stem: str) -> str | None:
-        """Return the name of a file called ``stem`` that is a picture of a kind that is not read, or None."""
+        """Return the name of a file called ``stem`` that is an image of a kind that is not read, or None."""
         return next(map(os.path.basename, self._unread.find_all(stem)), None)

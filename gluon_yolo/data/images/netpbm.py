@@ -1,4 +1,4 @@
-"""Netpbm's pictures (PBM, PGM, PPM, PNM, PAM), decoded here: OpenCV does not look at their white, ``maxval``.
+"""Netpbm's images (PBM, PGM, PPM, PNM, PAM), decoded here: OpenCV does not look at their white, ``maxval``.
 
 The format: https://netpbm.sourceforge.net/doc/pnm.html and pam.html.
 """
@@ -22,12 +22,12 @@ class Netpbm(NamedTuple):
     """A decoded file.
 
     Args:
-        picture: (H, W, 3) uint8 RGB.
+        image: (H, W, 3) uint8 RGB.
         brightest: its brightest sample, as it is written.
         white: the sample that the header calls white.
     """
 
-    picture: np.ndarray
+    image: np.ndarray
     brightest: int
     white: int
 
@@ -49,9 +49,9 @@ def decode_netpbm(data: bytes) -> Netpbm:
     samples = _samples(data, start, kind, (height, width, channels), white)
     samples = samples[:, :, :3] if channels > 2 else samples[:, :, :1]
     scaled = samples if white == 255 else (samples.astype(np.float32) * (255 / white)).round()
-    picture = np.minimum(scaled, 255).astype(np.uint8)
-    picture = picture if channels > 2 else np.repeat(picture, 3, axis=2)
-    return Netpbm(np.ascontiguousarray(picture), int(samples.max()), white)
+    image = np.minimum(scaled, 255).astype(np.uint8)
+    image = image if channels > 2 else np.repeat(image, 3, axis=2)
+    return Netpbm(np.ascontiguousarray(image), int(samples.max()), white)
 
 
 def _header(data: bytes, kind: int) -> tuple[tuple[int, int, int], int]:

@@ -1,4 +1,4 @@
-"""Pictures: read a picture file into (H, W, 3) uint8 RGB, upright; measure one."""
+"""Images: read an image file into (H, W, 3) uint8 RGB, upright; measure one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DIM_BITS = 14
 
 
 class Measure(NamedTuple):
-    """What reading a picture once tells of it.
+    """What reading an image once tells of it.
 
     Args:
         size_hw: (height, width) in pixels, upright.
@@ -33,56 +33,56 @@ class Measure(NamedTuple):
         return turned_hw(self.size_hw, self.orientation)
 
 
-def read_picture(path: str | os.PathLike[str], reduction: int = 1) -> np.ndarray:
-    """Read a picture file into (H, W, 3) uint8 RGB, turned upright as its EXIF orientation says.
+def read_image(path: str | os.PathLike[str], reduction: int = 1) -> np.ndarray:
+    """Read an image file into (H, W, 3) uint8 RGB, turned upright as its EXIF orientation says.
 
     Args:
         path: the file.
-        reduction: one of ``REDUCTIONS``, as for :func:`decode_picture`.
+        reduction: one of ``REDUCTIONS``, as for :func:`decode_image`.
 
     Raises:
-        BadFile: the file is missing, is no picture of a kind that is read, or is cut short.
+        BadFile: the file is missing, is no image of a kind that is read, or is cut short.
     """
-    return decode_picture(read_bytes(path), os.fspath(path), reduction)
+    return decode_image(read_bytes(path), os.fspath(path), reduction)
 
 
-def decode_picture(data: bytes, name: str, reduction: int = 1) -> np.ndarray:
-    """Decode a picture file's content into (H, W, 3) uint8 RGB, turned upright as its EXIF orientation says.
+def decode_image(data: bytes, name: str, reduction: int = 1) -> np.ndarray:
+    """Decode an image file's content into (H, W, 3) uint8 RGB, turned upright as its EXIF orientation says.
 
     Args:
         data: the file's bytes.
         name: what messages call it.
         reduction: one of ``REDUCTIONS``: sides are divided by it and rounded up; of some kinds the whole
-            picture comes. A JPEG is decoded at that scale, several times faster than in full.
+            image comes. A JPEG is decoded at that scale, several times faster than in full.
 
     Raises:
-        BadFile: it is no picture of a kind that is read, or is cut short.
+        BadFile: it is no image of a kind that is read, or is cut short.
     """
-    picture, _ = decode_stored(data, name, REDUCTIONS[reduction])
-    return turn(picture, orientation_of(data))
+    image, _ = decode_stored(data, name, REDUCTIONS[reduction])
+    return turn(image, orientation_of(data))
 
 
 def measure(path: str | os.PathLike[str]) -> Measure:
-    """Return a picture's size and orientation after decoding all of it, which proves it readable.
+    """Return an image's size and orientation after decoding all of it, which proves it readable.
 
-    Decoding to grey costs about half of what :func:`read_picture` does.
+    Decoding to grey costs about half of what :func:`read_image` does.
 
     Raises:
-        BadFile: as :func:`read_picture`.
+        BadFile: as :func:`read_image`.
     """
     return measure_encoded(read_bytes(path), os.fspath(path))
 
 
 def measure_encoded(data: bytes, name: str) -> Measure:
-    """Return what :func:`measure` does, of a picture file's content."""
-    picture, used_bits = decode_stored(data, name, GREY)
+    """Return what :func:`measure` does, of an image file's content."""
+    image, used_bits = decode_stored(data, name, GREY)
     orientation = orientation_of(data)
-    size_hw = turned_hw((picture.shape[0], picture.shape[1]), orientation)
+    size_hw = turned_hw((image.shape[0], image.shape[1]), orientation)
     return Measure(size_hw, orientation, used_bits <= _DIM_BITS)
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Return a picture file's content.
+    """Return an image file's content.
 
     Raises:
         BadFile: it cannot be read.

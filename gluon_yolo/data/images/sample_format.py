@@ -1,7 +1,7 @@
-"""Samples: what a picture's header says of its numbers, and which of them OpenCV does not decode right.
+"""Samples: what an image's header says of its numbers, and which of them OpenCV does not decode right.
 
 Decoders take some numbers for what they are not: OpenCV shows signed samples at half their brightness, those
-of 12 bits at a sixteenth, and which picture of an animation it gives depends on its version.
+of 12 bits at a sixteenth, and which image of an animation it gives depends on its version.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _JPEG2000_READ = (16, 17)  # sRGB and grey
 
 @dataclasses.dataclass(frozen=True)
 class Samples:
-    """What a header says of the numbers that make a picture.
+    """What a header says of the numbers that make an image.
 
     Args:
         problem: why it would not be decoded to its right colours, to follow "is a TIFF"; empty if it would.
@@ -48,7 +48,7 @@ _PLAIN = Samples()
 
 
 def samples_of(data: bytes, kind: Kind) -> Samples:
-    """Return what the header of a picture file of a kind that is read says of its samples."""
+    """Return what the header of an image file of a kind that is read says of its samples."""
     look = _LOOKS.get(kind)
     return look(data) if look else _PLAIN
 
@@ -118,7 +118,7 @@ def _tiff_numbers(page: tiff.Directory, bits: int, colours: int) -> str:
 
 
 def _is_page(page: tiff.Directory) -> bool:
-    """Say whether a directory is a picture of its own, and no smaller copy or mask of another."""
+    """Say whether a directory is an image of its own, and no smaller copy or mask of another."""
     kind = tiff.first_number(page, tiff.NEW_SUBFILE, 0)
     return not kind & (_REDUCED | _MASK) and tiff.first_number(page, tiff.SUBFILE, 1) != _REDUCED_BEFORE
 

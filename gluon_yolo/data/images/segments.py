@@ -1,4 +1,4 @@
-"""Segments: the parts that a picture file's headers are made of, and where each one's content lies."""
+"""Segments: the parts that an image file's headers are made of, and where each one's content lies."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Lists of keras-yolo3 and pytorch-YOLOv4: a picture and its boxes on each line."""
+"""Lists of keras-yolo3 and pytorch-YOLOv4: an image and its boxes on each line."""

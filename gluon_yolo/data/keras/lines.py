@@ -1,7 +1,7 @@
-"""A line of keras-yolo3's list: a picture's path, and its boxes behind it.
+"""A line of keras-yolo3's list: an image's path, and its boxes behind it.
 
 ``path x1,y1,x2,y2,class x1,y1,x2,y2,class ...``: corners in pixels, and class ids, both counted from zero.
-pytorch-YOLOv4 has the same. A path may hold blanks; a picture without objects stands alone.
+pytorch-YOLOv4 has the same. A path may hold blanks; an image without objects stands alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from gluon_yolo.data.images.files import files_called, is_picture, is_unread_picture
+from gluon_yolo.data.images.files import files_called, is_image, is_unread_image
 from gluon_yolo.data.quality.report import BadFile
 from gluon_yolo.data.splits import pattern_of
 from gluon_yolo.data.text_file import open_text, read_text
@@ -31,17 +31,17 @@ _SHOWN = 60
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """One picture and its objects as a list gives them, unchecked.
+    """One image and its objects as a list gives them, unchecked.
 
     Args:
         number: of the line in the list, from 1.
-        picture: the path, as written.
+        image: the path, as written.
         boxes: for each object its corners in pixels and its class id.
         written: the boxes as the list has them.
     """
 
     number: int
-    picture: str
+    image: str
     boxes: tuple[tuple[tuple[float, ...], int], ...]
     written: tuple[str, ...]
 
@@ -55,30 +55,30 @@ def read_line(path: str, number: int, text: str) -> Line:
         text: the line.
 
     Raises:
-        BadFile: it names no picture, or has something else behind it than boxes.
+        BadFile: it names no image, or has something else behind it than boxes.
     """
     words = text.split()
     first = next((place for place, word in enumerate(words) if _BOX.fullmatch(word)), len(words))
     boxes = words[first:]
     behind = re.search(rf"(^|\s){re.escape(boxes[0])}(?=\s|$)", text) if boxes else None
-    picture = text[: behind.start()].strip() if behind else text.strip()
+    image = text[: behind.start()].strip() if behind else text.strip()
     wrong = next((word for word in boxes if not _BOX.fullmatch(word)), None)
-    if wrong is not None or not (is_picture(picture) or is_unread_picture(picture)):
+    if wrong is not None or not (is_image(image) or is_unread_image(image)):
         shown = text.strip() if len(text) <= _SHOWN else f"{text.strip()[:_SHOWN]}..."
-        problem = f"line {number}: {_EXPECTED}, got {wrong or picture[-_SHOWN:]!r} in {shown!r}"
+        problem = f"line {number}: {_EXPECTED}, got {wrong or image[-_SHOWN:]!r} in {shown!r}"
         raise BadFile(path, problem, "broken-label")
     matches = [_BOX.fullmatch(word) for word in boxes]
     objects = tuple((tuple(map(float, m.groups()[:4])), int(m.group(5))) for m in matches if m)
-    return Line(number, picture, objects, tuple(boxes))
+    return Line(number, image, objects, tuple(boxes))
 
 
 def has_boxes(path: Path) -> bool:
-    """Say whether a file is such a list: one of its lines names a picture, with boxes behind it."""
+    """Say whether a file is such a list: one of its lines names an image, with boxes behind it."""
     return any(_BOX.fullmatch(line.split()[-1]) and _reads(path, line) for line in _lines(path))
 
 
-def names_pictures(path: Path) -> bool:
-    """Say whether the first line of a file names a picture, with boxes behind it or without."""
+def names_images(path: Path) -> bool:
+    """Say whether the first line of a file names an image, with boxes behind it or without."""
     lines = _lines(path)
     return bool(lines) and _reads(path, lines[0])
 
@@ -125,7 +125,7 @@ def lists_at(path: Path) -> dict[str, Path]:
         files = [file for folder in folders for file in files_called(folder, f"{_ROBOFLOWS_STEM}.txt")]
     if not any(map(has_boxes, files)):
         return {}
-    lists = [file for file in files if names_pictures(file)]
+    lists = [file for file in files if names_images(file)]
     lists = sorted({*lists, *called_alike(files, lists)})
     return by_split((_split_of(file), file) for file in lists)
 
@@ -151,12 +151,12 @@ def by_split(lists: Iterable[tuple[str, Path]]) -> dict[str, Path]:
     return found
 
 
-def pictures_in(path: Path) -> Iterator[str]:
-    """Yield the pictures that a list names; none where it cannot be read, which opening it says."""
+def images_in(path: Path) -> Iterator[str]:
+    """Yield the images that a list names; none where it cannot be read, which opening it says."""
     with contextlib.suppress(UserError):
         for text in read_text(path, "the list").splitlines():
             with contextlib.suppress(BadFile):
-                yield read_line(str(path), 0, text).picture
+                yield read_line(str(path), 0, text).image
 
 
 def _lines(path: Path) -> list[str]:

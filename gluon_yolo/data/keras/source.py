@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 from gluon_yolo.data.classes.numbered import Names
 from gluon_yolo.data.classes.read import unknown_classes
-from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.dataset import ImageFiles
 from gluon_yolo.data.images.read import Measure, measure
-from gluon_yolo.data.keras.lines import Line, lists_at, pictures_in, read_line
+from gluon_yolo.data.keras.lines import Line, images_in, lists_at, read_line
 from gluon_yolo.data.keras.names import find_names
 from gluon_yolo.data.loading.workers import threaded_map
 from gluon_yolo.data.path_finder import PathFinder, nothing_beside
 from gluon_yolo.data.quality.orientation import Labels
-from gluon_yolo.data.quality.report import BadFile, Report
+from gluon_yolo.data.quality.report import BadFile, DatasetReport
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.text_file import read_text
 from gluon_yolo.detections import Detections
@@ -25,16 +25,16 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
 
-class KerasDataset(PictureFiles):
-    """Pictures with the boxes of keras-yolo3's lists, as :class:`KerasSource` opens them.
+class KerasDataset(ImageFiles):
+    """Images with the boxes of keras-yolo3's lists, as :class:`KerasSource` opens them.
 
     Args:
-        written: for each picture its boxes as its list has them.
-        pictures: the arguments of :class:`PictureFiles`.
+        written: for each image its boxes as its list has them.
+        images: the arguments of :class:`ImageFiles`.
     """
 
-    def __init__(self, written: Sequence[tuple[str, ...]], **pictures: Any) -> None:
-        super().__init__(**pictures)
+    def __init__(self, written: Sequence[tuple[str, ...]], **images: Any) -> None:
+        super().__init__(**images)
         self.written = tuple(written)
 
 
@@ -81,7 +81,7 @@ class KerasSource(Source):
         lists = self._chosen(split)
         class_names = self.class_names() if class_names is None else tuple(class_names)
         own = self._names.read() or class_names
-        report = Report(f"{self._folder.resolve().name} {split}")
+        report = DatasetReport(f"{self._folder.resolve().name} {split}")
         entries = _entries(lists, self._folder, report, self._from_here)
         if not entries:
             raise UserError(f"{' '.join(map(str, lists))}: no picture in it; write one a line")
@@ -95,16 +95,16 @@ class KerasSource(Source):
         return KerasDataset(
             written=[record.entry.line.written for record in usable],
             class_names=class_names,
-            names=[record.entry.picture for record in usable],
+            names=[record.entry.image for record in usable],
             sizes_hw=[record.measure.size_hw for record in usable],
             truths=truths,
             report=report,
         )
 
     def absence(self, split: str) -> str:
-        """Return why not one picture of a split is there, empty where one is; see :class:`Source`."""
+        """Return why not one image of a split is there, empty where one is; see :class:`Source`."""
         try:
-            entries = _entries(self._chosen(split), self._folder, Report(split), self._from_here)
+            entries = _entries(self._chosen(split), self._folder, DatasetReport(split), self._from_here)
         except UserError:
             return ""  # a list is broken, which opening it says
         bad = [entry for entry in entries if isinstance(entry, BadFile)]
@@ -129,9 +129,9 @@ class KerasSource(Source):
 
     @functools.cached_property
     def _from_here(self) -> bool:
-        """Whether lists may name pictures from the current folder, where nothing of them lies elsewhere."""
+        """Whether lists may name images from the current folder, where nothing of them lies elsewhere."""
         return all(
-            nothing_beside(pictures_in(path), [path.parent, self._folder], os.path.isfile)
+            nothing_beside(images_in(path), [path.parent, self._folder], os.path.isfile)
             for path in self._by_split.values()
         )
 
@@ -145,11 +145,11 @@ class KerasSource(Source):
 
 
 class _Entry(NamedTuple):
-    """A line of a list, and the picture that it means."""
+    """A line of a list, and the image that it means."""
 
     path: str
     line: Line
-    picture: str
+    image: str
 
 
 class _Record(NamedTuple):
@@ -160,7 +160,7 @@ class _Record(NamedTuple):
 
 
 class _Reader:
-    """Reads an entry's picture, or says why it cannot be used."""
+    """Reads an entry's image, or says why it cannot be used."""
 
     def __init__(self, classes: int, origin: str) -> None:
         self._classes = classes
@@ -175,13 +175,15 @@ class _Reader:
             problem = f"line {entry.line.number}: class id {unknown}, but {known}"
             return BadFile(entry.path, problem, "unknown-class")
         try:
-            return _Record(entry, measure(entry.picture))
+            return _Record(entry, measure(entry.image))
         except BadFile as error:
             return error
 
 
-def _entries(lists: Sequence[Path], folder: Path, report: Report, from_here: bool) -> list[_Entry | BadFile]:
-    """Return the lines of lists, each picture once; or what is wrong with a line."""
+def _entries(
+    lists: Sequence[Path], folder: Path, report: DatasetReport, from_here: bool
+) -> list[_Entry | BadFile]:
+    """Return the lines of lists, each image once; or what is wrong with a line."""
     entries: list[_Entry | BadFile] = []
     first: dict[str, _Entry] = {}
     for path in lists:
@@ -193,7 +195,7 @@ def _entries(lists: Sequence[Path], folder: Path, report: Report, from_here: boo
             if isinstance(entry, BadFile):
                 entries.append(entry)
                 continue
-            before = first.setdefault(os.path.abspath(entry.picture), entry)
+            before = first.setdefault(os.path.abspath(entry.image), entry)
             if before is entry:
                 entries.append(entry)
             elif before.line.written != entry.line.written:
@@ -209,10 +211,10 @@ def _entry(path: str, number: int, text: str, finder: PathFinder) -> _Entry | Ba
         line = read_line(path, number, text)
     except BadFile as error:
         return error
-    picture = finder.find(line.picture)
-    if picture is None:
-        return BadFile(path, f"line {number}: {finder.problem(line.picture)}", "missing-picture")
-    return _Entry(path, line, picture)
+    image = finder.find(line.image)
+    if image is None:
+        return BadFile(path, f"line {number}: {finder.problem(line.image)}", "missing-picture")
+    return _Entry(path, line, image)
 
 
 def _truths(
@@ -233,7 +235,7 @@ def _truths(
     unknown: dict[str, str] = {}
     truths = []
     for entry, found in records:
-        truth = labels.truth(entry.path, entry.picture, found)
+        truth = labels.annotations(entry.path, entry.image, found)
         for (corners, class_id), written in zip(entry.line.boxes, entry.line.written):
             name, place = own[class_id], f"line {entry.line.number}"
             if name in class_ids:

@@ -1,4 +1,4 @@
-"""KerasWriter: a data set as keras-yolo3's lists, and their pictures."""
+"""KerasWriter: a data set as keras-yolo3's lists, and their images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gluon_yolo.data.classes.read import check_lines
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.writer import PictureStore, Writer, file_stem
+from gluon_yolo.data.writer import ImageStore, Writer, file_stem
 from gluon_yolo.detections import Detections
 
 NAMES_FILE = "classes.txt"
@@ -18,7 +18,7 @@ logger = logging.getLogger("gluon_yolo")
 
 
 class KerasWriter(Writer):
-    """Writes ``SPLIT.txt``, the split's pictures in ``SPLIT/``, and ``classes.txt``.
+    """Writes ``SPLIT.txt``, the split's images in ``SPLIT/``, and ``classes.txt``.
 
     Lists name ``SPLIT/1.jpg``: keras-yolo3 takes such paths from the current folder, so it is to be started
     in the folder. There is no mark for difficult objects.
@@ -40,13 +40,13 @@ class KerasWriter(Writer):
         self._difficult = 0
 
     def write(self, split: str, dataset: Dataset, copy: bool = True) -> None:
-        """Write pictures and the split's list."""
+        """Write images and the split's list."""
         name = file_stem(split)
-        pictures = PictureStore(self.out / name).put(dataset, copy, f"writing {split}")
+        images = ImageStore(self.out / name).put(dataset, copy, f"writing {split}")
         lines = []
-        for index, picture in enumerate(pictures):
-            truth = dataset.truth(index)
-            lines.append(" ".join([f"{name}/{picture}", *written_boxes(truth)]))
+        for index, image in enumerate(images):
+            truth = dataset.annotations(index)
+            lines.append(" ".join([f"{name}/{image}", *written_boxes(truth)]))
             self._difficult += 0 if truth.difficult is None else int(truth.difficult.sum())
         (self.out / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
@@ -61,7 +61,7 @@ class KerasWriter(Writer):
 
 
 def written_boxes(truth: Detections) -> list[str]:
-    """Return the words of a picture's objects: whole pixels as such, others to 1e-4."""
+    """Return the words of an image's objects: whole pixels as such, others to 1e-4."""
     return [
         ",".join([*(f"{corner:.4f}".rstrip("0").rstrip(".") for corner in box), str(class_id)])
         for box, class_id in zip(truth.boxes.tolist(), truth.class_ids.tolist())

@@ -1,6 +1,6 @@
-"""Loader: batches of pictures and targets for training.
+"""Loader: batches of images and targets for training.
 
-Every random number of training comes from (seed, epoch, picture), never from a worker: any number of workers,
+Every random number of training comes from (seed, epoch, image), never from a worker: any number of workers,
 threads or processes, gives the same batches, and a resumed epoch goes on as it would have.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from gluon_yolo.assigners import assign, pad_targets
 from gluon_yolo.data.loading.processes import ProcessWorkers
-from gluon_yolo.data.loading.sampler import SIZE, Assigner, Job, Sampler, picture_order
+from gluon_yolo.data.loading.sampler import SIZE, Assigner, Job, Sampler, image_order
 from gluon_yolo.data.loading.workers import prefetch
 from gluon_yolo.data.transforms import Transform
 from gluon_yolo.errors import UserError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 WORKER_TYPES = ("thread", "process")
 
-# Batches finished or in work while the consumer holds one: a slow picture then never stops the device.
+# Batches finished or in work while the consumer holds one: a slow image then never stops the device.
 _BATCHES_AHEAD = 2
 
 
@@ -37,14 +37,14 @@ class Batch:
     """What one training step sees.
 
     Args:
-        pictures: (B, H, W, 3) uint8 RGB; a fresh array, the consumer's to keep.
+        images: (B, H, W, 3) uint8 RGB; a fresh array, the consumer's to keep.
         targets: (B, M, 12) float32, as :func:`gluon_yolo.assigners.pad_targets` stacks them.
-        names: B files or record keys; with mixup, of the first of the two pictures.
+        names: B files or record keys; with mixup, of the first of the two images.
         indices: B places in the data set.
-        size_hw: height and width of the pictures.
+        size_hw: height and width of the images.
     """
 
-    pictures: np.ndarray
+    images: np.ndarray
     targets: np.ndarray
     names: list[str]
     indices: list[int]
@@ -60,7 +60,7 @@ class TrainLoader:
     Used as a context manager, or closed, it leaves no process behind.
 
     Args:
-        dataset: pictures and truths.
+        dataset: images and truths.
         transform: ends at the size asked for.
         spec: what targets are made for.
         batch_size: B.
@@ -73,7 +73,7 @@ class TrainLoader:
         mixup: whether epochs use mixup unless they say otherwise.
         mixup_alpha: both parameters of the Beta distribution that the shares are drawn from.
         resize_interval: batches of one size in a row.
-        assigner: makes the targets of a picture; by default as the spec says.
+        assigner: makes the targets of an image; by default as the spec says.
 
     Attributes:
         time_waiting: seconds that the consumer has waited for batches, over all epochs.
@@ -141,12 +141,12 @@ class TrainLoader:
 
         Args:
             epoch: counted from 0; the same epoch is always the same.
-            start_batch: leaves out the batches before it, without reading their pictures.
+            start_batch: leaves out the batches before it, without reading their images.
             mixup: in the place of the loader's.
 
         Raises:
-            UserError: a picture cannot be read; names it.
-            RuntimeError: anything else went wrong with a picture; names it.
+            UserError: an image cannot be read; names it.
+            RuntimeError: anything else went wrong with an image; names it.
         """
         jobs = self._jobs(epoch, start_batch, self.mixup if mixup is None else mixup)
         samples = self._samples(jobs)
@@ -154,14 +154,14 @@ class TrainLoader:
         with contextlib.closing(samples):
             for number in range(start_batch, len(self)):
                 start = time.perf_counter()
-                pictures, targets = zip(*islice(samples, self.batch_size))
+                images, targets = zip(*islice(samples, self.batch_size))
                 indices = order[number * self.batch_size : (number + 1) * self.batch_size]
                 batch = Batch(
-                    pictures=pictures[0].base,  # the array that the samples were drawn into
+                    images=images[0].base,  # the array that the samples were drawn into
                     targets=pad_targets(list(targets)),
                     names=[self.dataset.name(index) for index in indices],
                     indices=indices,
-                    size_hw=pictures[0].shape[:2],
+                    size_hw=images[0].shape[:2],
                 )
                 self.time_waiting += time.perf_counter() - start
                 yield batch
@@ -183,7 +183,7 @@ class TrainLoader:
 
     def _order(self, epoch: int) -> list[int]:
         """Return the places in the data set that the epoch's batches take in turn."""
-        order = picture_order(self.seed, epoch, len(self.dataset))
+        order = image_order(self.seed, epoch, len(self.dataset))
         return np.resize(order, len(self) * self.batch_size).tolist()
 
     def _jobs(self, epoch: int, start_batch: int, mixup: bool) -> Iterator[tuple[Job, np.ndarray]]:
@@ -194,8 +194,8 @@ class TrainLoader:
             size_hw = self.sizes_hw[rng.integers(len(self.sizes_hw))]
             # Samples are drawn into their batch's array, which saves stacking them. It is fresh for every
             # batch: the consumer may still hold the last one (an asynchronous engine reads it later).
-            pictures = np.empty((self.batch_size, *size_hw, 3), dtype=np.uint8)
+            images = np.empty((self.batch_size, *size_hw, 3), dtype=np.uint8)
             for place in range(self.batch_size):
                 position = number * self.batch_size + place
                 repeat = position // len(self.dataset)
-                yield Job(epoch, order[position], repeat, mixup, size_hw), pictures[place]
+                yield Job(epoch, order[position], repeat, mixup, size_hw), images[place]

@@ -79,8 +79,8 @@ class ProcessWorkers:
             jobs: each with an array (H, W, 3) uint8 for its pixels; read ahead of their use.
 
         Raises:
-            UserError: a worker has died, or a picture cannot be read.
-            RuntimeError: anything else went wrong with a picture.
+            UserError: a worker has died, or an image cannot be read.
+            RuntimeError: anything else went wrong with an image.
         """
         source = enumerate(jobs)
         pending: deque[tuple[int, np.ndarray]] = deque()

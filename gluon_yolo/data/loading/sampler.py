@@ -31,9 +31,9 @@ class Job:
 
     Args:
         epoch: counted from 0.
-        index: place of the picture in the data set.
-        repeat: how often the epoch had this picture before.
-        mixup: whether another picture is mixed in.
+        index: place of the image in the data set.
+        repeat: how often the epoch had this image before.
+        mixup: whether another image is mixed in.
         size_hw: height and width of the sample.
     """
 
@@ -45,17 +45,17 @@ class Job:
 
 
 class Sampler:
-    """Makes training samples; every random number comes from (seed, epoch, picture), never from who asks.
+    """Makes training samples; every random number comes from (seed, epoch, image), never from who asks.
 
     It holds no state that changes, and can be pickled: threads and processes may share it.
 
     Args:
-        dataset: pictures and truths.
+        dataset: images and truths.
         transform: ends at the size asked for.
         spec: what targets are made for.
         seed: not negative.
         mixup_alpha: both parameters of the Beta distribution that mixup's shares are drawn from.
-        assigner: makes the targets of a picture; by default as the spec says.
+        assigner: makes the targets of an image; by default as the spec says.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Sampler:
     def __call__(self, job: Job, out: np.ndarray) -> np.ndarray:
         """Make one sample.
 
-        A sample that the transform puts together of several pictures is not mixed with another one besides.
+        A sample that the transform puts together of several images is not mixed with another one besides.
 
         Args:
             job: which.
@@ -87,22 +87,22 @@ class Sampler:
             Its targets (M, 12).
 
         Raises:
-            UserError: a picture cannot be read; names it.
-            RuntimeError: anything else went wrong with a picture; names it.
+            UserError: an image cannot be read; names it.
+            RuntimeError: anything else went wrong with an image; names it.
         """
         rng = np.random.default_rng((SAMPLE, self.seed, job.epoch, job.index, job.repeat))
         with _naming(self.dataset.name(job.index)):
             count = self.transform.count(rng)
             if count == 1 and job.mixup and len(self.dataset) > 1:
-                pictures = [self._mixed(job.index, rng)]
+                images = [self._mixed(job.index, rng)]
             else:
                 others = rng.integers(len(self.dataset), size=count - 1).tolist()
-                pictures = [self._unread(index) for index in (job.index, *others)]
-            _, truth = self.transform.render(pictures, rng, job.size_hw, out)
+                images = [self._unread(index) for index in (job.index, *others)]
+            _, truth = self.transform.render(images, rng, job.size_hw, out)
             return self.assigner(truth, truth.scores, self.spec, job.size_hw)
 
     def _mixed(self, index: int, rng: np.random.Generator) -> Unread:
-        """Return a picture with another one, drawn at random, laid over it."""
+        """Return an image with another one, drawn at random, laid over it."""
         share = float(rng.beta(self.mixup_alpha, self.mixup_alpha))
         partner = (index + 1 + int(rng.integers(len(self.dataset) - 1))) % len(self.dataset)
         first, second = self._unread(index), self._unread(partner)
@@ -113,16 +113,16 @@ class Sampler:
 
         def read(reduction: int) -> np.ndarray:
             with _naming(self.dataset.name(index)):
-                picture = self.dataset.picture(index, reduction)
-                _check_size(picture, size_hw, reduction)
-                return picture
+                image = self.dataset.image(index, reduction)
+                _check_size(image, size_hw, reduction)
+                return image
 
-        return Unread(size_hw, self.dataset.truth(index), read)
+        return Unread(size_hw, self.dataset.annotations(index), read)
 
 
-def _check_size(picture: np.ndarray, size_hw: tuple[int, int], reduction: int) -> None:
-    """Raise UserError when a picture is not of the size that its boxes were read for."""
-    found_hw = (picture.shape[0], picture.shape[1])
+def _check_size(image: np.ndarray, size_hw: tuple[int, int], reduction: int) -> None:
+    """Raise UserError when an image is not of the size that its boxes were read for."""
+    found_hw = (image.shape[0], image.shape[1])
     reduced = all(abs(found * reduction - side) < reduction for found, side in zip(found_hw, size_hw))
     if found_hw != tuple(size_hw) and not reduced:
         found, known = (f"{width}x{height}" for height, width in (found_hw, size_hw))
@@ -132,22 +132,22 @@ def _check_size(picture: np.ndarray, size_hw: tuple[int, int], reduction: int) -
         )
 
 
-def picture_order(seed: int, epoch: int, pictures: int) -> np.ndarray:
-    """Return the order in which an epoch takes so many pictures, a permutation of their places."""
-    return np.random.default_rng((ORDER, seed, epoch)).permutation(pictures)
+def image_order(seed: int, epoch: int, images: int) -> np.ndarray:
+    """Return the order in which an epoch takes so many images, a permutation of their places."""
+    return np.random.default_rng((ORDER, seed, epoch)).permutation(images)
 
 
 class _Named(RuntimeError):
-    """An error of the program's own, with the name of the picture that it happened to."""
+    """An error of the program's own, with the name of the image that it happened to."""
 
 
 class _NamedUserError(UserError):
-    """An error of the user's with the name of the picture."""
+    """An error of the user's with the name of the image."""
 
 
 @contextlib.contextmanager
 def _naming(name: str) -> Iterator[None]:
-    """Put the picture's name into whatever goes wrong inside, unless it names one already."""
+    """Put the image's name into whatever goes wrong inside, unless it names one already."""
     try:
         yield
     except (_Named, _NamedUserError):

@@ -1,4 +1,4 @@
-"""Truth: the boxes of one picture as an annotation gives them, made into Detections to rely on."""
+"""Annotations: the boxes of one image as an annotation gives them, made into Detections to rely on."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import numpy as np
 
 from gluon_yolo import boxes as box_maths
 from gluon_yolo.data.images.exif import UPRIGHT, turn_boxes, turned_hw
-from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.detections import Detections
 
 # One-based and zero-based tools differ by a pixel: a box that far outside is nobody's mistake.
 _PIXELS_OF_GRACE = 1.0
 
 
-class Truth:
-    """Gathers the objects of one picture: clips boxes to it, drops broken ones, and reports both.
+class Annotations:
+    """Gathers the objects of one image: clips boxes to it, drops broken ones, and reports both.
 
     A box that is there twice, with the same class and corners, is reported and kept.
 
     Args:
         file: the annotation, as messages name it.
-        size_hw: the picture's (height, width) in pixels, upright.
+        size_hw: the image's (height, width) in pixels, upright.
         report: where findings go, and the count of broken boxes.
-        orientation: EXIF's, of a picture whose boxes are given as its pixels are stored: they are turned
-            with it, before anything else is done with them. 1 for boxes of the upright picture.
+        orientation: EXIF's, of an image whose boxes are given as its pixels are stored: they are turned
+            with it, before anything else is done with them. 1 for boxes of the upright image.
     """
 
     def __init__(
-        self, file: str, size_hw: tuple[int, int], report: Report, orientation: int = UPRIGHT
+        self, file: str, size_hw: tuple[int, int], report: DatasetReport, orientation: int = UPRIGHT
     ) -> None:
         self._file = file
         self._size_hw = size_hw
@@ -40,17 +40,17 @@ class Truth:
         self._difficult: list[bool] = []
         self._places: dict[tuple[float, ...], str] = {}
 
-    def another(self) -> Truth:
+    def another(self) -> Annotations:
         """Return an empty truth for other boxes of the same label."""
-        return Truth(self._file, self._size_hw, self._report, self._orientation)
+        return Annotations(self._file, self._size_hw, self._report, self._orientation)
 
     @property
     def labelled_hw(self) -> tuple[int, int]:
-        """The (height, width) of the picture that the boxes to add are of: upright, or as it is stored."""
+        """The (height, width) of the image that the boxes to add are of: upright, or as it is stored."""
         return turned_hw(self._size_hw, self._orientation)
 
     def upright(self, box_xyxy: Sequence[float]) -> np.ndarray:
-        """Return a box of the picture that the label is of as corners (4,) float64 of the upright one."""
+        """Return a box of the image that the label is of as corners (4,) float64 of the upright one."""
         corners = np.asarray(box_xyxy, dtype=np.float64)
         if self._orientation == UPRIGHT:
             return corners
@@ -61,7 +61,7 @@ class Truth:
 
         Args:
             box_xyxy: corners in pixels of what :attr:`labelled_hw` is the size of, not necessarily finite,
-                ordered or inside the picture.
+                ordered or inside the image.
             class_id: index of its class.
             difficult: VOC's mark.
             where: the object's place in the file and its box as written there, for messages.

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from gluon_yolo.data.classes.read import lookalikes
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.quality.duplicates import shared_pictures
-from gluon_yolo.data.quality.report import Finding
+from gluon_yolo.data.quality.duplicates import shared_images
+from gluon_yolo.data.quality.report import Issue
 from gluon_yolo.data.quality.statistics import Counts
 from gluon_yolo.data.source import Source
 
@@ -26,7 +26,7 @@ class Check:
 
     Args:
         source: the data set.
-        parts: its opened parts, of those pictures that can be used.
+        parts: its opened parts, of those images that can be used.
         counts: what each part holds.
         notes: what the readers say that is not wrong.
         findings: each once, errors first; ``"error"`` is what is wrong, ``"warning"`` what may be meant so.
@@ -36,24 +36,24 @@ class Check:
     parts: Mapping[str, Dataset]
     counts: Mapping[str, Counts]
     notes: tuple[str, ...]
-    findings: tuple[Finding, ...]
+    issues: tuple[Issue, ...]
 
     @property
     def errors(self) -> int:
         """How many findings are errors."""
-        return sum(finding.severity == "error" for finding in self.findings)
+        return sum(issue.severity == "error" for issue in self.issues)
 
     @property
     def warnings(self) -> int:
         """How many findings are warnings."""
-        return len(self.findings) - self.errors
+        return len(self.issues) - self.errors
 
 
 def check(source: Source, class_names: Sequence[str] | None = None) -> Check:
     """Open every part of a data set, and look for what is wrong.
 
-    The readers find what is wrong with single files, labels and boxes. Added are labels and pictures that no
-    part uses, classes that are written in two ways, and pictures that are there twice.
+    The readers find what is wrong with single files, labels and boxes. Added are labels and images that no
+    part uses, classes that are written in two ways, and images that are there twice.
 
     Args:
         source: the data set; all its parts are opened, what can be used of them.
@@ -65,12 +65,12 @@ def check(source: Source, class_names: Sequence[str] | None = None) -> Check:
     splits = source.parts()
     class_names = class_names or source.class_names(tuple(splits.values()))
     parts = {part: source.open(split, class_names, skip_bad=True) for part, split in splits.items()}
-    read = [finding for dataset in parts.values() for finding in dataset.report.findings]
+    read = [issue for dataset in parts.values() for issue in dataset.report.issues]
     # Readers report lookalikes as well, but cannot say where each is used over all parts.
-    read = [finding for finding in read if finding.kind != "lookalike-classes"]
-    found = [_graded(finding) for finding in (*read, *source.strays(), *lookalike_classes(source, parts))]
-    found += shared_pictures(parts)
-    found.sort(key=lambda finding: finding.severity)  # "error" comes before "warning"
+    read = [issue for issue in read if issue.kind != "lookalike-classes"]
+    found = [_graded(issue) for issue in (*read, *source.orphans(), *lookalike_classes(source, parts))]
+    found += shared_images(parts)
+    found.sort(key=lambda issue: issue.severity)  # "error" comes before "warning"
     return Check(
         source=source,
         parts=parts,
@@ -79,16 +79,16 @@ def check(source: Source, class_names: Sequence[str] | None = None) -> Check:
             *source.remarks(),
             *(f"{part}: {note}" for part, dataset in parts.items() for note in dataset.report.notes),
         ),
-        findings=tuple(dict.fromkeys(found)),
+        issues=tuple(dict.fromkeys(found)),
     )
 
 
-def _graded(finding: Finding) -> Finding:
+def _graded(issue: Issue) -> Issue:
     """Return a finding with the severity that its kind has here; a reader's says whether it can go on."""
-    return dataclasses.replace(finding, severity="warning" if finding.kind in WARNINGS else "error")
+    return dataclasses.replace(issue, severity="warning" if issue.kind in WARNINGS else "error")
 
 
-def lookalike_classes(source: Source, parts: Mapping[str, Dataset]) -> list[Finding]:
+def lookalike_classes(source: Source, parts: Mapping[str, Dataset]) -> list[Issue]:
     """Return a warning for each class whose name differs from a more common one only in case or blanks."""
     class_names = next(iter(parts.values())).class_names
     boxes: Counter[str] = Counter()
@@ -101,15 +101,15 @@ def lookalike_classes(source: Source, parts: Mapping[str, Dataset]) -> list[Find
             text = f"the class {name!r} (boxes: {boxes[name]:,}) differs only in case or blanks "
             text += f"from {usual!r} (boxes: {boxes[usual]:,})"
             file, box_xyxy = _first_use(parts, class_names.index(name)) or (str(source.path), None)
-            found.append(Finding("warning", file, "", text, "lookalike-classes", box_xyxy))
+            found.append(Issue("warning", file, "", text, "lookalike-classes", box_xyxy))
     return found
 
 
 def _first_use(parts: Mapping[str, Dataset], class_id: int) -> tuple[str, tuple[float, ...]] | None:
-    """Return the first box of a class, after the name of its picture."""
+    """Return the first box of a class, after the name of its image."""
     for dataset in parts.values():
         for index in range(len(dataset)):
-            boxes = dataset.truth(index).boxes[dataset.truth(index).class_ids == class_id]
+            boxes = dataset.annotations(index).boxes[dataset.annotations(index).class_ids == class_id]
             if len(boxes):
                 return dataset.name(index), tuple(boxes[0].tolist())
     return None

@@ -1,4 +1,4 @@
-"""Duplicates: pictures that a data set has twice, in one part or in several."""
+"""Duplicates: images that a data set has twice, in one part or in several."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.quality import similar
-from gluon_yolo.data.quality.report import BadFile, Finding
+from gluon_yolo.data.quality.report import BadFile, Issue
 from gluon_yolo.text import counted
 
-_ROUNDING = 1.5  # pixels of the smaller picture by which the same box may differ in another size
+_ROUNDING = 1.5  # pixels of the smaller image by which the same box may differ in another size
 
 
 @dataclasses.dataclass(frozen=True)
 class Copy:
-    """A picture that is there several times, or nearly so.
+    """An image that is there several times, or nearly so.
 
     Args:
         part: of the data set.
-        dataset: the part's pictures.
-        index: of the picture among them.
+        dataset: the part's images.
+        index: of the image among them.
         digest: of its bytes.
     """
 
@@ -35,47 +35,47 @@ class Copy:
 
     @property
     def name(self) -> str:
-        """The picture's path or key."""
+        """The image's path or key."""
         return self.dataset.name(self.index)
 
     @property
     def boxes(self) -> int:
         """How many objects its label has."""
-        return len(self.dataset.truth(self.index))
+        return len(self.dataset.annotations(self.index))
 
 
 def find_groups(
     parts: Mapping[str, Dataset], identical_only: bool = False, chained: bool = False
 ) -> tuple[list[list[Copy]], list[BadFile]]:
-    """Find pictures that are there several times.
+    """Find images that are there several times.
 
     Args:
-        parts: the parts of a data set, by name; each picture is read once.
+        parts: the parts of a data set, by name; each image is read once.
         identical_only: compare files byte by byte alone.
-        chained: whether a picture may be in a group by way of others, and whatever its boxes are. Without it
+        chained: whether an image may be in a group by way of others, and whatever its boxes are. Without it
             each looks like the first of its group, and has the same boxes, or the same bytes.
 
     Returns:
-        Groups of two pictures or more, in the order of the parts; and what can no longer be read.
+        Groups of two images or more, in the order of the parts; and what can no longer be read.
     """
-    pictures = [(part, dataset, index) for part, dataset in parts.items() for index in range(len(dataset))]
-    looks = similar.look_at([(dataset, index) for _, dataset, index in pictures], "comparing pictures")
+    images = [(part, dataset, index) for part, dataset in parts.items() for index in range(len(dataset))]
+    looks = similar.look_at([(dataset, index) for _, dataset, index in images], "comparing pictures")
 
     def have_same_boxes(one: int, other: int) -> bool:
-        return _same_boxes(*pictures[one][1:], *pictures[other][1:])
+        return _same_boxes(*images[one][1:], *images[other][1:])
 
     first = similar.groups(looks, identical_only, chained, None if chained else have_same_boxes)
     groups: dict[int, list[Copy]] = defaultdict(list)
-    for look, head, picture in zip(looks, first.tolist(), pictures):
+    for look, head, image in zip(looks, first.tolist(), images):
         if not isinstance(look, BadFile):
-            groups[head].append(Copy(*picture, look.digest))
+            groups[head].append(Copy(*image, look.digest))
     bad = [look for look in looks if isinstance(look, BadFile)]
     return [group for group in groups.values() if len(group) > 1], bad
 
 
 def _same_boxes(dataset: Dataset, index: int, other: Dataset, other_index: int) -> bool:
-    """Say whether two pictures, perhaps of two sizes, have the same objects but for what rounding makes."""
-    one, two = dataset.truth(index), other.truth(other_index)
+    """Say whether two images, perhaps of two sizes, have the same objects but for what rounding makes."""
+    one, two = dataset.annotations(index), other.annotations(other_index)
     if sorted(one.class_ids.tolist()) != sorted(two.class_ids.tolist()):
         return False
     sides = np.array([size[::-1] * 2 for size in (dataset.size_hw(index), other.size_hw(other_index))], float)
@@ -91,25 +91,25 @@ def _same_boxes(dataset: Dataset, index: int, other: Dataset, other_index: int) 
     return True
 
 
-def shared_pictures(parts: Mapping[str, Dataset]) -> list[Finding]:
-    """Return a finding for each picture that came before.
+def shared_images(parts: Mapping[str, Dataset]) -> list[Issue]:
+    """Return a finding for each image that came before.
 
     The same bytes are an error where that was in another part, which spoils every score, and a warning where
-    it was in the same. A picture that looks the same, compressed or scaled anew, is a warning where it was in
-    another part. A picture that can no longer be read is an error as well. A part that is all of another, as
+    it was in the same. An image that looks the same, compressed or scaled anew, is a warning where it was in
+    another part. An image that can no longer be read is an error as well. A part that is all of another, as
     where a description gives one folder for both, is meant so: one warning says it.
 
     Args:
-        parts: the parts of a data set, by name; each picture is read once.
+        parts: the parts of a data set, by name; each image is read once.
     """
     same = _same_parts(parts)
     others = {part: dataset for part, dataset in parts.items() if part not in same}
     groups, bad = find_groups(others, chained=True)
-    found = [Finding("error", each.file, "", each.problem, each.kind) for each in bad]
+    found = [Issue("error", each.file, "", each.problem, each.kind) for each in bad]
     for part, other in same.items():
         count = counted(len(parts[part]), "picture", form=",")
         text = f"{other} and {part} are the same {count}, this one and all others"
-        found.append(Finding("warning", parts[part].name(0), "", text, "same-part"))
+        found.append(Issue("warning", parts[part].name(0), "", text, "same-part"))
     for group in groups:
         for place, copy in enumerate(group):
             found += _findings(copy, group[:place])
@@ -121,27 +121,27 @@ def _same_parts(parts: Mapping[str, Dataset]) -> dict[str, str]:
     files: dict[frozenset[str], str] = {}
     same: dict[str, str] = {}
     for part, dataset in parts.items():
-        pictures = frozenset(os.path.realpath(dataset.name(index)) for index in range(len(dataset)))
+        images = frozenset(os.path.realpath(dataset.name(index)) for index in range(len(dataset)))
         is_of_files = bool(len(dataset)) and os.path.isfile(dataset.name(0))  # and not of records
-        if is_of_files and files.setdefault(pictures, part) != part:
-            same[part] = files[pictures]
+        if is_of_files and files.setdefault(images, part) != part:
+            same[part] = files[images]
     return same
 
 
-def _findings(copy: Copy, before: list[Copy]) -> list[Finding]:
-    """Return what to say of a picture, of which those came before it that show the same."""
+def _findings(copy: Copy, before: list[Copy]) -> list[Issue]:
+    """Return what to say of an image, of which those came before it that show the same."""
     elsewhere = [other for other in before if other.part != copy.part]
     same = [other for other in before if other.digest == copy.digest]
     same_elsewhere = [other for other in elsewhere if other.digest == copy.digest]
     if same_elsewhere:
         other = same_elsewhere[0]
         text = f"is in {copy.part}, and the same picture in {other.part}: {other.name}"
-        return [Finding("error", copy.name, "", text, "shared-picture")]
+        return [Issue("error", copy.name, "", text, "shared-picture")]
     if same:
         text = f"is in {copy.part} twice; the same picture: {same[0].name}"
-        return [Finding("warning", copy.name, "", text, "shared-picture")]
+        return [Issue("warning", copy.name, "", text, "shared-picture")]
     if elsewhere:
         other = elsewhere[0]
         text = f"is in {copy.part}, and looks the same as one in {other.part}: {other.name}"
-        return [Finding("warning", copy.name, "", text, "similar-picture")]
+        return [Issue("warning", copy.name, "", text, "similar-picture")]
     return []

@@ -1,4 +1,4 @@
-"""Shared pictures: what is trained on and validated on, by one path or as a copy of the file."""
+"""Shared images: what is trained on and validated on, by one path or as a copy of the file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from gluon_yolo.data.quality.similar import digest_of
 
 
 class Shared(NamedTuple):
-    """The validation pictures that are training pictures too.
+    """The validation images that are training images too.
 
     Args:
         same: those that are the same file, by whatever path.
-        copies: others whose bytes are a training picture's, and the names of these.
+        copies: others whose bytes are a training image's, and the names of these.
         moved: a folder that both were found in, if they are written in others: the one that the training part
             names, the one that the validation part names, and the folder; None where there is none.
-        is_all: whether one part is the other again, picture for picture, so that it is meant so.
+        is_all: whether one part is the other again, image for image, so that it is meant so.
     """
 
     same: tuple[str, ...]
@@ -33,7 +33,7 @@ class Shared(NamedTuple):
 
     @property
     def number(self) -> int:
-        """How many pictures."""
+        """How many images."""
         return len(self.same) + len(self.copies)
 
     def first(self) -> str:
@@ -43,7 +43,7 @@ class Shared(NamedTuple):
 
 @functools.lru_cache(maxsize=1)  # asked twice of the same two parts: before a run begins, and for its log
 def shared(train: Dataset, val: Dataset) -> Shared:
-    """Return which pictures of one part are in the other too; those of one size are read to compare them."""
+    """Return which images of one part are in the other too; those of one size are read to compare them."""
     files = {os.path.realpath(train.name(index)) for index in range(len(train))}
     same: list[int] = []
     others: list[int] = []
@@ -59,7 +59,7 @@ def shared(train: Dataset, val: Dataset) -> Shared:
 
 
 def _copies(train: Dataset, val: Dataset, indices: Iterable[int]) -> list[tuple[str, str]]:
-    """Return pictures of ``val`` whose bytes are those of one of ``train``, each with that one's name."""
+    """Return images of ``val`` whose bytes are those of one of ``train``, each with that one's name."""
     by_size: dict[int | None, list[int]] = defaultdict(list)
     for index in range(len(train)):
         by_size[_size(train, index)].append(index)
@@ -75,16 +75,16 @@ def _copies(train: Dataset, val: Dataset, indices: Iterable[int]) -> list[tuple[
 
 
 def _size(dataset: Dataset, index: int) -> int | None:
-    """Return the bytes of a picture; None where it is gone."""
+    """Return the bytes of an image; None where it is gone."""
     try:
         return dataset.encoded_size(index)
     except (OSError, ValueError, BadFile):
         return None
 
 
-def _digest(picture: tuple[Dataset, int]) -> bytes:
-    """Return what tells a picture's bytes from others; empty where they can no longer be read."""
-    dataset, index = picture
+def _digest(image: tuple[Dataset, int]) -> bytes:
+    """Return what tells an image's bytes from others; empty where they can no longer be read."""
+    dataset, index = image
     try:
         return digest_of(dataset.encoded(index))
     except BadFile:
@@ -101,7 +101,7 @@ def _moved(train: Dataset, val: Dataset) -> tuple[str, str, str] | None:
 
 
 def _written(dataset: Dataset) -> dict[str, str]:
-    """Return for each folder where pictures were found how the lists call it, empty where they do not."""
+    """Return for each folder where images were found how the lists call it, empty where they do not."""
     names: dict[str, str] = defaultdict(str)
     for note in dataset.report.notes:
         if isinstance(note, MovedNote):

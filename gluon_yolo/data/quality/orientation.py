@@ -1,6 +1,6 @@
-"""Labels: of which picture a label's boxes are, the upright or the stored one, by the size that it gives.
+"""Labels: of which image a label's boxes are, the upright or the stored one, by the size that it gives.
 
-Tools that know EXIF's orientation draw boxes on the upright picture, others on the stored one; the label does
+Tools that know EXIF's orientation draw boxes on the upright image, others on the stored one; the label does
 not say which, but for the size that most formats have beside the boxes.
 """
 
@@ -11,56 +11,56 @@ import shlex
 
 from gluon_yolo.data.images.exif import UPRIGHT
 from gluon_yolo.data.images.read import Measure
-from gluon_yolo.data.quality.annotations import Truth
-from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.quality.annotations import Annotations
+from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.text import counted
 
 
 class Labels:
-    """Compares the size that each label of a data set gives with its picture's, and begins its truth.
+    """Compares the size that each label of a data set gives with its image's, and begins its truth.
 
     Args:
         report: where findings and notes go.
     """
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: DatasetReport) -> None:
         self._report = report
         self._turned: list[str] = []
         self._unclear: list[str] = []
         self._dim: list[str] = []
 
-    def truth(
+    def annotations(
         self,
         file: str,
-        picture: str,
+        image: str,
         measure: Measure,
         written_hw: tuple[int, int] | None = None,
         where: str = "",
-    ) -> Truth:
+    ) -> Annotations:
         """Return an empty truth that takes the boxes of a label.
 
         Args:
             file: the annotation, as messages name it.
-            picture: the picture, likewise.
+            image: the image, likewise.
             measure: what reading it told.
             written_hw: the (height, width) that the label gives; None where it gives none.
-            where: the picture's place in the annotation, for messages.
+            where: the image's place in the annotation, for messages.
         """
         if measure.is_dim:
-            self._dim.append(picture)
+            self._dim.append(image)
         stored = written_hw == measure.stored_hw != measure.size_hw
         if stored:
-            self._turned.append(picture)
+            self._turned.append(image)
         elif written_hw is not None and written_hw != measure.size_hw:
             text = "says {1}x{0}, but the picture has {3}x{2} pixels".format(*written_hw, *measure.size_hw)
             self._report.warn("wrong-size", file, text, where)
         if measure.orientation != UPRIGHT and not stored:
             if written_hw is None or measure.stored_hw == measure.size_hw:
-                self._unclear.append(picture)
-        return Truth(file, measure.size_hw, self._report, measure.orientation if stored else UPRIGHT)
+                self._unclear.append(image)
+        return Annotations(file, measure.size_hw, self._report, measure.orientation if stored else UPRIGHT)
 
     def note(self, path: str | os.PathLike[str], split: str | None = None) -> None:
-        """Note, once all labels are read, how many pictures EXIF turns, and how their labels were taken.
+        """Note, once all labels are read, how many images EXIF turns, and how their labels were taken.
 
         Args:
             path: what to give to `data show` to see them.
@@ -78,10 +78,10 @@ class Labels:
             what = "of 16 bits a sample, none above a quarter of white: read as stored, dark"
             self._report.notes.append(f"{_counted(self._dim)} {what}; the first: {self._dim[0]}")
 
-    def _note(self, pictures: list[str], what: str, look: str) -> None:
-        note = f"{_counted(pictures)} turned by EXIF, {what}; the first: {pictures[0]}{look}"
+    def _note(self, images: list[str], what: str, look: str) -> None:
+        note = f"{_counted(images)} turned by EXIF, {what}; the first: {images[0]}{look}"
         self._report.notes.append(note)
 
 
-def _counted(pictures: list[str]) -> str:
-    return counted(len(pictures), "picture", form=",")
+def _counted(images: list[str]) -> str:
+    return counted(len(images), "picture", form=",")

@@ -1,4 +1,4 @@
-"""Report: what a data set holds, and what was found wrong with it while reading."""
+"""DatasetReport: what a data set holds, and what was found wrong with it while reading."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from gluon_yolo.data.quality.units import Units
+from gluon_yolo.data.quality.units import UnitCheck
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
@@ -45,7 +45,7 @@ ADVICE = {
 
 
 class BadFile(UserError):
-    """A picture or annotation that cannot be used; a reader collects them into one :class:`Report`.
+    """An image or annotation that cannot be used; a reader collects them into one :class:`DatasetReport`.
 
     Args:
         file: path of the file.
@@ -65,11 +65,11 @@ class BadFile(UserError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Finding:
+class Issue:
     """One thing that is wrong in a data set.
 
     Args:
-        severity: ``"error"`` where a picture cannot be used, ``"warning"`` where it can.
+        severity: ``"error"`` where an image cannot be used, ``"warning"`` where it can.
         file: the file that is at fault.
         where: the place within it, such as ``"object 13"``; empty for the whole file.
         message: what is wrong there.
@@ -95,78 +95,78 @@ class Finding:
 
 
 @dataclasses.dataclass
-class Report:
+class DatasetReport:
     """Counts and findings of one data set.
 
     Args:
         title: the data set and its split, such as ``"BCCD trainval"``.
-        pictures: pictures that can be used.
+        images: images that can be used.
         boxes: boxes of all of them.
         per_class: boxes of each class, in the order of the class names.
-        empty_pictures: pictures without an object.
+        empty_images: images without an object.
         difficult: boxes marked difficult.
-        broken_boxes: boxes dropped for having no area, no place in the picture, or no numbers.
+        broken_boxes: boxes dropped for having no area, no place in the image, or no numbers.
         crowd_boxes: boxes left out because they stand for a crowd (COCO).
-        skipped: pictures left out because they or their annotation cannot be used.
+        skipped: images left out because they or their annotation cannot be used.
         findings: everything found wrong, in the order of reading.
         notes: what the user should know that is not wrong, such as how a split was chosen.
         units: whether the boxes look as if they were in other units.
     """
 
     title: str
-    pictures: int = 0
+    images: int = 0
     boxes: int = 0
     per_class: dict[str, int] = dataclasses.field(default_factory=dict)
-    empty_pictures: int = 0
+    empty_images: int = 0
     difficult: int = 0
     broken_boxes: int = 0
     crowd_boxes: int = 0
     skipped: int = 0
-    findings: list[Finding] = dataclasses.field(default_factory=list)
+    issues: list[Issue] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
-    units: Units = dataclasses.field(default_factory=Units, repr=False, compare=False)
+    units: UnitCheck = dataclasses.field(default_factory=UnitCheck, repr=False, compare=False)
 
     @property
-    def errors(self) -> list[Finding]:
-        """The findings that make a picture unusable."""
-        return [finding for finding in self.findings if finding.severity == "error"]
+    def errors(self) -> list[Issue]:
+        """The findings that make an image unusable."""
+        return [issue for issue in self.issues if issue.severity == "error"]
 
     @property
-    def warnings(self) -> list[Finding]:
+    def warnings(self) -> list[Issue]:
         """The findings that training can live with."""
-        return [finding for finding in self.findings if finding.severity == "warning"]
+        return [issue for issue in self.issues if issue.severity == "warning"]
 
     def skip(self, bad_files: Sequence[BadFile]) -> None:
-        """Note pictures that cannot be used, one for each bad file."""
+        """Note images that cannot be used, one for each bad file."""
         self.skipped += len(bad_files)
-        self.findings += [Finding("error", bad.file, "", bad.problem, bad.kind) for bad in bad_files]
+        self.issues += [Issue("error", bad.file, "", bad.problem, bad.kind) for bad in bad_files]
 
     def warn(
         self, kind: str, file: str, message: str, where: str = "", box_xyxy: Iterable[float] | None = None
     ) -> None:
         """Note that something in ``file`` is wrong, but does not keep it from being used."""
         corners = None if box_xyxy is None else tuple(float(corner) for corner in box_xyxy)
-        self.findings.append(Finding("warning", str(file), where, message, kind, corners))
+        self.issues.append(Issue("warning", str(file), where, message, kind, corners))
 
     def count(self, truths: Iterable[Detections], class_names: Sequence[str]) -> None:
-        """Fill in the counts of pictures and boxes from the ground truth of every picture."""
+        """Fill in the counts of images and boxes from the ground truth of every image."""
         totals = np.zeros(len(class_names), dtype=np.int64)
         for truth in truths:
             totals += np.bincount(truth.class_ids, minlength=len(class_names))
-            self.pictures += 1
-            self.empty_pictures += len(truth) == 0
+            self.images += 1
+            self.empty_images += len(truth) == 0
             self.difficult += 0 if truth.difficult is None else int(truth.difficult.sum())
         self.boxes = int(totals.sum())
         self.per_class = {name: int(total) for name, total in zip(class_names, totals)}
         doubt = self.units.doubt()
         if doubt:  # before all that follows from it
-            self.findings.insert(0, Finding("warning", doubt[0], "", doubt[1], "wrong-units"))
+            self.issues.insert(0, Issue("warning", doubt[0], "", doubt[1], "wrong-units"))
 
     def summary_line(self) -> str:
         """Return the one line about the data that every run prints at its start."""
         boxes = counted(self.boxes, "box", form=",")
-        parts = [counted(self.pictures, "picture", form=","), f"{boxes}{self._class_counts()}"]
-        parts.append(f"{self.empty_pictures:,} without objects")
+        parts = [counted(self.images, "picture", form=","), f"{boxes}{self._class_counts()}"]
+        parts.append(f"{self.empty_images:,} without objects")
         if self.difficult:
             parts.append(f"{self.difficult:,} marked difficult")
         if self.crowd_boxes:
@@ -190,11 +190,11 @@ class Report:
         logger.info(self.summary_line())
         for note in self.notes:
             logger.info("%s: %s", self.title, note)
-        findings = self.findings if self.skipped else self.warnings
-        for finding in findings[:limit]:
-            logger.warning("%s", finding)
-        if len(findings) > limit:
-            more = counted(len(findings) - limit, "more finding")
+        issues = self.issues if self.skipped else self.warnings
+        for issue in issues[:limit]:
+            logger.warning("%s", issue)
+        if len(issues) > limit:
+            more = counted(len(issues) - limit, "more finding")
             logger.warning("%s: %s like these", self.title, more)
 
     def raise_if_errors(self, skip_bad: bool, usable: int) -> None:
@@ -202,7 +202,7 @@ class Report:
 
         Args:
             skip_bad: leave them out.
-            usable: how many pictures are left then.
+            usable: how many images are left then.
 
         Raises:
             UserError: there are errors and ``skip_bad`` is off, when the message lists them; or nothing is
@@ -214,7 +214,7 @@ class Report:
         if skip_bad:
             raise UserError(f"{self.title}: not one picture can be used, the first: {errors[0]}")
         count = counted(len(errors), "file", form=",")
-        lines = "".join(f"\n  {finding}" for finding in errors[:_ERRORS_SHOWN])
+        lines = "".join(f"\n  {issue}" for issue in errors[:_ERRORS_SHOWN])
         if len(errors) > _ERRORS_SHOWN:
             more = f"{len(errors) - _ERRORS_SHOWN:,} more"
             lines += f"\n  and {more}; `gluon-yolo data check PATH --all` lists every one"

@@ -1,4 +1,4 @@
-"""Similar pictures: the same picture again, byte by byte or as another file, compressed or scaled anew."""
+"""Similar images: the same image again, byte by byte or as another file, compressed or scaled anew."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _FINE = 256  # pixels of the shorter side, at least, that a thumbnail is made of
 _COARSE = 8  # of the thumbnails that are compared first
 _LARGEST_DIFFERENCE = 8  # grey levels by which one cell may differ
 _MEAN_DIFFERENCE = 2.0  # grey levels, over all cells
-_FLAT = 4.0  # grey levels of spread, below which a picture shows too little to be known again
-_SHAPES_DIFFER = 0.03  # share by which the proportions may differ: whole pixels of small pictures
+_FLAT = 4.0  # grey levels of spread, below which an image shows too little to be known again
+_SHAPES_DIFFER = 0.03  # share by which the proportions may differ: whole pixels of small images
 _BLOCK = 2048
 
 
 class Look(NamedTuple):
-    """What a picture is known again by.
+    """What an image is known again by.
 
     Args:
         digest: of the file's bytes.
@@ -37,31 +37,31 @@ class Look(NamedTuple):
     proportions: float
 
 
-Picture = tuple[Dataset, int]
+Image = tuple[Dataset, int]
 
 
 def digest_of(encoded: bytes) -> bytes:
-    """Return what tells a picture's bytes from all others."""
+    """Return what tells an image's bytes from all others."""
     return hashlib.blake2b(encoded, digest_size=16).digest()
 
 
-def look_at(pictures: Sequence[Picture], title: str) -> list[Look | BadFile]:
-    """Return what each picture is known again by, or why it cannot be read; all are decoded for it."""
+def look_at(images: Sequence[Image], title: str) -> list[Look | BadFile]:
+    """Return what each image is known again by, or why it cannot be read; all are decoded for it."""
 
-    def look(picture: Picture) -> Look | BadFile:
-        dataset, index = picture
+    def look(image: Image) -> Look | BadFile:
+        dataset, index = image
         height, width = dataset.size_hw(index)
         reduction = next((scale for scale in (8, 4, 2) if min(height, width) >= _FINE * scale), 1)
         try:
             data = dataset.encoded(index)
-            pixels = dataset.picture(index, reduction)
+            pixels = dataset.image(index, reduction)
         except BadFile as error:
             return error
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         thumbnail = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
         return Look(digest_of(data), thumbnail, width / height)
 
-    return threaded_map(look, pictures, title)
+    return threaded_map(look, images, title)
 
 
 def groups(
@@ -70,21 +70,21 @@ def groups(
     chained: bool = True,
     agree: Callable[[int, int], bool] | None = None,
 ) -> np.ndarray:
-    """Return for each picture the first one that it is the same as.
+    """Return for each image the first one that it is the same as.
 
     The same are those of the same bytes; and those whose thumbnails differ by no more than another
-    compression or size makes them. An object that moved in front of a still camera makes another picture.
-    Pictures without any contrast are compared by their bytes alone.
+    compression or size makes them. An object that moved in front of a still camera makes another image.
+    Images without any contrast are compared by their bytes alone.
 
     Args:
         looks: as :func:`look_at` returns them; what cannot be read is the same as nothing.
         identical_only: compare the bytes alone.
-        chained: whether a picture may be the same by way of others. The frames of a slow video all are then;
+        chained: whether an image may be the same by way of others. The frames of a slow video all are then;
             without it each is alike the first of its group.
-        agree: says of two pictures that look the same whether they are; None takes all of them.
+        agree: says of two images that look the same whether they are; None takes all of them.
 
     Returns:
-        (N,) indices: of a picture that nothing came before, its own.
+        (N,) indices: of an image that nothing came before, its own.
     """
     first = np.arange(len(looks))
 
@@ -110,14 +110,14 @@ def groups(
 
 
 def _similar(looks: Sequence[Look | BadFile], counts: Callable[[int], bool]) -> Iterator[tuple[int, int]]:
-    """Yield pairs of pictures whose thumbnails are nearly the same, the one that comes first in front.
+    """Yield pairs of images whose thumbnails are nearly the same, the one that comes first in front.
 
-    Coarse thumbnails are compared first, all with all, by one product of matrices a block: pictures that are
+    Coarse thumbnails are compared first, all with all, by one product of matrices a block: images that are
     alike differ by no more there than in the fine ones.
 
     Args:
-        looks: of all pictures.
-        counts: says, just before a picture is compared, whether it still is to be.
+        looks: of all images.
+        counts: says, just before an image is compared, whether it still is to be.
     """
     usable = [
         (place, look)

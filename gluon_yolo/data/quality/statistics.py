@@ -1,4 +1,4 @@
-"""Counts: how many pictures and boxes a data set holds, of which classes and sizes."""
+"""Counts: how many images and boxes a data set holds, of which classes and sizes."""
 
 from __future__ import annotations
 
@@ -16,26 +16,30 @@ BOX_SIZES = ("small", "medium", "large")
 _LIMITS = (32**2, 96**2)
 
 
+# What a field is called in JSON, where that is another word.
+_WRITTEN = {"images": "pictures", "empty_images": "empty_pictures"}
+
+
 @dataclasses.dataclass(frozen=True)
 class Counts:
-    """What one part of a data set holds, of those pictures that can be used.
+    """What one part of a data set holds, of those images that can be used.
 
     Args:
-        pictures: how many.
-        empty_pictures: those without an object.
-        skipped: pictures that cannot be used, and are not counted here.
+        images: how many.
+        empty_images: those without an object.
+        skipped: images that cannot be used, and are not counted here.
         boxes: how many, broken ones left out.
         broken_boxes: those.
         crowd_boxes: boxes that stand for a crowd (COCO), left out too.
         difficult: boxes marked difficult.
         per_class: boxes of each class, in the order of the class names.
         per_size: boxes of each of ``BOX_SIZES``.
-        picture_sizes_hw: how many pictures have which (height, width), the most common first.
-        objects: the numbers of boxes in a picture: least, median, mean, most.
+        image_sizes_hw: how many images have which (height, width), the most common first.
+        objects: the numbers of boxes in an image: least, median, mean, most.
     """
 
-    pictures: int
-    empty_pictures: int
+    images: int
+    empty_images: int
     skipped: int
     boxes: int
     broken_boxes: int
@@ -43,21 +47,21 @@ class Counts:
     difficult: int
     per_class: dict[str, int]
     per_size: dict[str, int]
-    picture_sizes_hw: dict[tuple[int, int], int]
+    image_sizes_hw: dict[tuple[int, int], int]
     objects: tuple[int, float, float, int]
 
     @classmethod
     def of(cls, dataset: Dataset) -> Counts:
         """Count."""
-        truths = [dataset.truth(index) for index in range(len(dataset))]
+        truths = [dataset.annotations(index) for index in range(len(dataset))]
         sizes_hw = Counter(dataset.size_hw(index) for index in range(len(dataset)))
         areas = np.concatenate([np.zeros(0, np.float32), *(area(truth.boxes) for truth in truths)])
         per_size = np.bincount(np.digitize(areas, _LIMITS), minlength=len(BOX_SIZES))
         objects = np.array([len(truth) for truth in truths] or [0])
         report = dataset.report
         return cls(
-            pictures=report.pictures,
-            empty_pictures=report.empty_pictures,
+            images=report.images,
+            empty_images=report.empty_images,
             skipped=report.skipped,
             boxes=report.boxes,
             broken_boxes=report.broken_boxes,
@@ -65,7 +69,7 @@ class Counts:
             difficult=report.difficult,
             per_class=dict(report.per_class),
             per_size={name: int(count) for name, count in zip(BOX_SIZES, per_size)},
-            picture_sizes_hw=dict(sizes_hw.most_common()),
+            image_sizes_hw=dict(sizes_hw.most_common()),
             objects=(
                 int(objects.min()),
                 float(np.median(objects)),
@@ -75,10 +79,10 @@ class Counts:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the counts as plain values, fit for JSON; picture sizes as ``"640x480"``, width first."""
-        record = dataclasses.asdict(self)
-        sizes = {f"{width}x{height}": count for (height, width), count in self.picture_sizes_hw.items()}
+        """Return the counts as plain values, fit for JSON; image sizes as ``"640x480"``, width first."""
+        record = {_WRITTEN.get(name, name): value for name, value in dataclasses.asdict(self).items()}
+        sizes = {f"{width}x{height}": count for (height, width), count in self.image_sizes_hw.items()}
         least, median, mean, most = self.objects
         objects = {"least": least, "median": median, "mean": round(mean, 3), "most": most}
-        del record["picture_sizes_hw"], record["objects"]
+        del record["image_sizes_hw"], record["objects"]
         return {**record, "picture_sizes": sizes, "objects_per_picture": objects}

@@ -1,4 +1,4 @@
-"""Units: whether the boxes of a data set look as if they were written in other units than its format has."""
+"""UnitCheck: whether the boxes of a data set look as if their units were not those of its format."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _LOOKS = {
 }
 
 
-class Units:
-    """Counts boxes that no picture has when numbers are taken for what they are meant to be.
+class UnitCheck:
+    """Counts boxes that no image has when numbers are taken for what they are meant to be.
 
-    Single boxes are slips, which :class:`~gluon_yolo.data.quality.annotations.Truth` reports; that many are
-    a mistake in the making of the data.
+    Single boxes are slips, which :class:`~gluon_yolo.data.quality.annotations.Annotations` reports; that
+    many are a mistake in the making of the data.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Units:
         Args:
             file: the annotation.
             corners: ``x1, y1, x2, y2`` in pixels, as the format has them, unchecked.
-            size_hw: the picture's (height, width) in pixels.
+            size_hw: the image's (height, width) in pixels.
         """
         self._boxes += 1
         height, width = size_hw

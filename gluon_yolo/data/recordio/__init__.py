@@ -1,1 +1,1 @@
-"""RecordIO data sets: MXNet's packed pictures and labels."""
+"""RecordIO data sets: MXNet's packed images and labels."""

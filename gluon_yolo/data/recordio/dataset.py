@@ -1,4 +1,4 @@
-"""RecordDataset: pictures and their boxes packed into ``.rec`` files, as mxnet's ImageDetIter reads them."""
+"""RecordDataset: images and their boxes packed into ``.rec`` files, as mxnet's ImageDetIter reads them."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gluon_yolo.data.dataset import ListedPictures
+from gluon_yolo.data.dataset import ListedImages
 from gluon_yolo.data.images.read import Measure, measure_encoded
 from gluon_yolo.data.loading.workers import threaded_map
 from gluon_yolo.data.quality.orientation import Labels
-from gluon_yolo.data.quality.report import BadFile, Report
+from gluon_yolo.data.quality.report import BadFile, DatasetReport
 from gluon_yolo.data.recordio.file import Frame, RecordFile
 from gluon_yolo.data.recordio.image_record import Place, RecordLabel, read_label
 from gluon_yolo.data.recordio.index import open_index
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 
-# Shares of the sides end at 1; a box that reaches beyond twice the picture must be meant in pixels.
+# Shares of the sides end at 1; a box that reaches beyond twice the image must be meant in pixels.
 _LARGEST_SHARE = 2.0
 _IN_PIXELS = "its boxes are in pixels, not in shares of the sides, and taken as such"
 _NAMES_SHOWN = 30
 
 
-class RecordDataset(ListedPictures):
-    """Pictures packed into ``.rec`` files, as :func:`open_record` reads them.
+class RecordDataset(ListedImages):
+    """Images packed into ``.rec`` files, as :func:`open_record` reads them.
 
     Args:
-        places: N places of pictures.
-        pictures: the arguments of :class:`ListedPictures`, but for the names.
+        places: N places of images.
+        images: the arguments of :class:`ListedImages`, but for the names.
     """
 
-    def __init__(self, places: Sequence[Place], **pictures: Any) -> None:
-        super().__init__(names=[place.name for place in places], **pictures)
+    def __init__(self, places: Sequence[Place], **images: Any) -> None:
+        super().__init__(names=[place.name for place in places], **images)
         self._places = list(places)
 
     def encoded(self, index: int) -> bytes:
-        """Return a picture as it was packed."""
-        return self._places[index].picture_bytes()
+        """Return an image as it was packed."""
+        return self._places[index].image_bytes()
 
     def encoded_size(self, index: int) -> int:
         """Return how many bytes were packed."""
@@ -52,10 +52,10 @@ def open_record(
     skip_bad: bool = False,
     title: str | None = None,
 ) -> RecordDataset:
-    """Open ``.rec`` files as one data set: read every label, and make sure that every picture can be read.
+    """Open ``.rec`` files as one data set: read every label, and make sure that every image can be read.
 
     Args:
-        paths: the files, whose pictures follow one another.
+        paths: the files, whose images follow one another.
         class_names: C names; the class ids in the labels are indices into them.
         skip_bad: leave out, and report, records that cannot be used.
         title: what messages call the data set; None takes the files' names.
@@ -64,7 +64,7 @@ def open_record(
         UserError: a file is missing or none, its ``.idx`` does not fit it, or records are broken or have
             class ids without a name (all of them in one message).
     """
-    report = Report(title or ", ".join(os.path.basename(path) for path in paths))
+    report = DatasetReport(title or ", ".join(os.path.basename(path) for path in paths))
     usable: list[_Record] = []
     for path in paths:
         index = open_index(path)
@@ -98,16 +98,16 @@ class _Record(NamedTuple):
 
 
 def _read(item: tuple[RecordFile, int, Frame]) -> _Record | BadFile:
-    """Read one record, decoding its picture, or return why it cannot be used."""
+    """Read one record, decoding its image, or return why it cannot be used."""
     try:
         label, place = read_label(*item)
-        return _Record(place, measure_encoded(place.picture_bytes(), place.name), label)
+        return _Record(place, measure_encoded(place.image_bytes(), place.name), label)
     except BadFile as error:
         return error
 
 
 def _named(
-    records: Sequence[_Record], class_names: Sequence[str], skip_bad: bool, report: Report
+    records: Sequence[_Record], class_names: Sequence[str], skip_bad: bool, report: DatasetReport
 ) -> list[_Record]:
     """Return the records whose class ids all have a name; report the others, which are then left out.
 
@@ -142,7 +142,7 @@ def _truths(
     """Turn labels into ground truth; ``pixels`` are the files whose boxes are in pixels."""
     truths = []
     for place, measure, label in records:
-        truth = labels.truth(place.file.path, place.name, measure, label.size_hw, f"record {place.key}")
+        truth = labels.annotations(place.file.path, place.name, measure, label.size_hw, f"record {place.key}")
         boxes = label.corners if place.file.path in pixels else label.boxes_px(truth.labelled_hw)
         for number, (box, class_id) in enumerate(zip(boxes, label.class_ids)):
             numbers = " ".join(f"{corner:g}" for corner in label.corners[number])
@@ -152,7 +152,7 @@ def _truths(
     return truths
 
 
-def _files_in_pixels(records: Sequence[_Record], report: Report) -> set[str]:
+def _files_in_pixels(records: Sequence[_Record], report: DatasetReport) -> set[str]:
     """Return the files most of whose boxes can only be meant in pixels, and note so."""
     reaches: dict[str, list[float]] = {}
     for record in records:

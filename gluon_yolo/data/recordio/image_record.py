@@ -1,4 +1,4 @@
-"""A record as a packed picture: its label, and where in the file the picture's own bytes lie."""
+"""A record as a packed image: its label, and where in the file the image's own bytes lie."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RecordLabel:
         values: the record's float32 labels.
 
     Attributes:
-        size_hw: (height, width) of the picture in pixels as the label gives them; None where it does not.
+        size_hw: (height, width) of the image in pixels as the label gives them; None where it does not.
         class_ids: (N,) class ids; rows of padding, which have a negative class id, are left out.
         corners: (N, 4) float32 corners as written, mostly as shares of width and height.
         difficult: (N,) bool.
@@ -76,10 +76,10 @@ class RecordLabel:
         return int(header_width), int(object_width)
 
     def boxes_px(self, size_hw: tuple[int, int]) -> np.ndarray:
-        """Return (N, 4) float64 corners in pixels of a picture of this size, the shares multiplied out.
+        """Return (N, 4) float64 corners in pixels of an image of this size, the shares multiplied out.
 
         A float32 share does not give a pixel exactly; rounding to 1/2048 brings whole pixels back, and in
-        pictures larger than 8192 a coarser step of the precision that the shares have there.
+        images larger than 8192 a coarser step of the precision that the shares have there.
         """
         height, width = size_hw
         step = max(_STEP, 2.0 ** (math.ceil(math.log2(max(size_hw))) - _SHARE_BITS))
@@ -99,11 +99,11 @@ def label_count(header: bytes) -> int:
 
 
 def encode_label(truth: Detections, size_hw: tuple[int, int], key: int) -> bytes:
-    """Return the header and the labels of a picture's record.
+    """Return the header and the labels of an image's record.
 
     Args:
-        truth: boxes in pixels of the picture.
-        size_hw: the picture's (height, width) in pixels.
+        truth: boxes in pixels of the image.
+        size_hw: the image's (height, width) in pixels.
         key: the record's key.
     """
     height, width = size_hw
@@ -129,13 +129,13 @@ _READ_FIRST = 1024
 
 
 class Place(NamedTuple):
-    """Where a picture lies.
+    """Where an image lies.
 
     Args:
         file: the ``.rec`` file.
         key: the record's key.
         frame: the record.
-        start: the picture's first byte in the record's data.
+        start: the image's first byte in the record's data.
     """
 
     file: RecordFile
@@ -145,16 +145,16 @@ class Place(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What messages call the picture."""
+        """What messages call the image."""
         return record_name(self.file.path, self.key)
 
     @property
     def size(self) -> int:
-        """Bytes of the encoded picture."""
+        """Bytes of the encoded image."""
         return self.frame.size - self.start
 
-    def picture_bytes(self) -> bytes:
-        """Return the encoded picture.
+    def image_bytes(self) -> bytes:
+        """Return the encoded image.
 
         Raises:
             BadFile: it cannot be read.
@@ -166,7 +166,7 @@ class Place(NamedTuple):
 
 
 def read_label(file: RecordFile, key: int, frame: Frame) -> tuple[RecordLabel, Place]:
-    """Read a record's label, and find its picture.
+    """Read a record's label, and find its image.
 
     Raises:
         BadFile: it cannot be read, or is no label of boxes.

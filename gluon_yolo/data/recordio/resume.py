@@ -25,7 +25,7 @@ _TOLERANCE_PX = 1e-3
 
 
 def differences(file: RecordFile, frames: Sequence[Frame], dataset: Dataset, title: str) -> list[str]:
-    """Compare every record with its picture, and return what differs: a line for each such record.
+    """Compare every record with its image, and return what differs: a line for each such record.
 
     Args:
         file: the packed file.
@@ -34,11 +34,11 @@ def differences(file: RecordFile, frames: Sequence[Frame], dataset: Dataset, tit
         title: of the progress bar.
 
     Raises:
-        BadFile: a picture of the data set can no longer be read.
+        BadFile: an image of the data set can no longer be read.
     """
     if len(frames) != len(dataset):
-        pictures = counted(len(dataset), "picture", form=",")
-        return [f"it has {counted(len(frames), 'record', form=',')}, the data has {pictures}"]
+        images = counted(len(dataset), "picture", form=",")
+        return [f"it has {counted(len(frames), 'record', form=',')}, the data has {images}"]
 
     def difference(key: int) -> str:
         what = _difference(file, frames[key], key, dataset)
@@ -48,14 +48,14 @@ def differences(file: RecordFile, frames: Sequence[Frame], dataset: Dataset, tit
 
 
 def _difference(file: RecordFile, frame: Frame, key: int, dataset: Dataset) -> str:
-    """Return how one record differs from its picture; empty when it does not."""
+    """Return how one record differs from its image; empty when it does not."""
     try:
         label, place = read_label(file, key, frame)
         written_key = HEADER.unpack(file.read(frame, 0, HEADER.size))[2]
-        picture = place.picture_bytes()
+        image = place.image_bytes()
     except BadFile as error:
         return error.problem
-    truth, size_hw = dataset.truth(key), dataset.size_hw(key)
+    truth, size_hw = dataset.annotations(key), dataset.size_hw(key)
     difficult = np.zeros(len(truth), dtype=bool) if truth.difficult is None else truth.difficult
     if written_key != key:
         return f"its id is {written_key}"
@@ -67,7 +67,7 @@ def _difference(file: RecordFile, frame: Frame, key: int, dataset: Dataset) -> s
         return "its difficult marks are others"
     if np.abs(label.boxes_px(size_hw) - truth.boxes).max(initial=0) > _TOLERANCE_PX:
         return f"its boxes are others by more than {_TOLERANCE_PX:g} pixels"
-    if picture != dataset.encoded(key):
+    if image != dataset.encoded(key):
         return "its picture has other bytes than the file"
     return ""
 
@@ -82,7 +82,7 @@ class PartFile:
     Args:
         target: ``NAME.rec``, which appears only when it is whole.
         split: what the file is packed from.
-        dataset: its pictures.
+        dataset: its images.
     """
 
     def __init__(self, target: Path, split: str, dataset: Dataset) -> None:
@@ -154,7 +154,7 @@ class PartFile:
 
 
 def _recipe(split: str, dataset: Dataset) -> dict[str, Any]:
-    """Return what decides the content of a packed file, but for the pictures' own bytes."""
+    """Return what decides the content of a packed file, but for the images' own bytes."""
     return {
         "layout": _LAYOUT,
         "split": split,
@@ -166,10 +166,10 @@ def _recipe(split: str, dataset: Dataset) -> dict[str, Any]:
 
 
 def _fingerprint(dataset: Dataset) -> str:
-    """Return a SHA-256 over the pictures' names, sizes and ground truth, in their order."""
+    """Return a SHA-256 over the images' names, sizes and ground truth, in their order."""
     digest = hashlib.sha256()
     for index in range(len(dataset)):
-        truth = dataset.truth(index)
+        truth = dataset.annotations(index)
         difficult = np.zeros(len(truth), dtype=bool) if truth.difficult is None else truth.difficult
         # The bare name: the same data may be given by another path.
         name = os.path.basename(dataset.name(index))

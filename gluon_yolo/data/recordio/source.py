@@ -8,7 +8,7 @@ from pathlib import Path
 from gluon_yolo.data.classes.numbered import Names, held_against, of_files
 from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.data.images.files import files_called, files_ending
-from gluon_yolo.data.quality.report import Finding
+from gluon_yolo.data.quality.report import Issue
 from gluon_yolo.data.recordio.dataset import RecordDataset, open_record
 from gluon_yolo.data.recordio.image_record import class_id_count
 from gluon_yolo.data.source import Source
@@ -81,12 +81,12 @@ class RecordSource(Source):
             dataset.report.notes.append(f"{part.name} was not packed to its end; give `data pack` again")
         return dataset
 
-    def strays(self) -> list[Finding]:
+    def orphans(self) -> list[Issue]:
         """Return a warning for each ``.idx`` file in the folder that has no ``.rec`` file."""
         stems = {file.stem for file in files_ending(self.path, ".rec")}
         alone = [file for file in files_ending(self.path, ".idx") if file.stem not in stems]
         return [
-            Finding("warning", str(file), "", f"there is no {file.stem}.rec beside it", "stray-label")
+            Issue("warning", str(file), "", f"there is no {file.stem}.rec beside it", "stray-label")
             for file in alone
         ]
 

@@ -32,7 +32,7 @@ logger = logging.getLogger("gluon_yolo")
 class RecordWriter(Writer):
     """Writes ``SPLIT.rec`` and ``SPLIT.idx`` for each split, and ``classes.names``.
 
-    Pictures are packed as they are, byte by byte, under the keys 0, 1, 2 ...; a record has no place for their
+    Images are packed as they are, byte by byte, under the keys 0, 1, 2 ...; a record has no place for their
     names. A file gets its name when all of it was read again and found equal to the data. Packing that was
     interrupted goes on where it stopped; a file that is there already is compared with the data and left.
 
@@ -62,7 +62,7 @@ class RecordWriter(Writer):
         Raises:
             UserError: the disk is full; what was written differs from the data; or the file is there already
                 and holds other data.
-            BadFile: a picture can no longer be read.
+            BadFile: an image can no longer be read.
         """
         target = self.out / f"{file_stem(split)}.rec"
         part = PartFile(target, split, dataset)
@@ -89,7 +89,7 @@ class RecordWriter(Writer):
         bar = Bar(count, f"packing {part.target.name}", "picture", done, leave=False)
         with bar, part.path.open("ab", buffering=_BUFFER_BYTES) as file:
             for key in range(done, count):
-                label = encode_label(dataset.truth(key), dataset.size_hw(key), key)
+                label = encode_label(dataset.annotations(key), dataset.size_hw(key), key)
                 try:
                     write_record(file, label + dataset.encoded(key))
                 except ValueError as error:

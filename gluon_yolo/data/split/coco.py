@@ -20,7 +20,7 @@ class CocoDivider:
     """Makes the content of new annotation files out of the images of opened data sets.
 
     Images of one file keep their ids; those of several are numbered anew, and so are their annotations, while
-    categories of one name become one. A picture's name stays where the picture is found by it from the new
+    categories of one name become one. An image's name stays where the image is found by it from the new
     place; else it is the path from the root, or the whole path for one that is not below the root.
 
     Args:
@@ -41,7 +41,7 @@ class CocoDivider:
         self._root = root
         self._one = len(paths) == 1
         first = self._images[paths[0]][datasets[0].image_id(0)]
-        self._keeps_names = self._one and root is not None and _finds_pictures(datasets[0], root, first)
+        self._keeps_names = self._one and root is not None and _finds_images(datasets[0], root, first)
         self._ids, self._annotation_ids = itertools.count(1), itertools.count(1)
         self._categories, self._category_ids = _merged_categories(self._contents)
 
@@ -81,16 +81,16 @@ def _by_image(annotations: Sequence[Mapping[str, Any]]) -> Mapping[Identity, lis
     return found
 
 
-def path_from(folder: Path | None, picture: str) -> str:
-    """Return a picture's path from a folder that it is below, else its whole path."""
-    path = os.path.abspath(picture)
+def path_from(folder: Path | None, image: str) -> str:
+    """Return an image's path from a folder that it is below, else its whole path."""
+    path = os.path.abspath(image)
     if folder is not None and path.startswith(os.path.abspath(folder) + os.sep):
         return Path(os.path.relpath(path, folder)).as_posix()
     return path
 
 
-def _finds_pictures(dataset: COCODataset, root: Path, image: Mapping[str, Any]) -> bool:
-    """Say whether the data set's first picture is found by the same name from ``root/annotations``."""
+def _finds_images(dataset: COCODataset, root: Path, image: Mapping[str, Any]) -> bool:
+    """Say whether the data set's first image is found by the same name from ``root/annotations``."""
     annotations = root / "annotations" / "any.json"
     try:
         ((found,), _) = locate(str(annotations), find_folder(annotations, "", [image]), [image])

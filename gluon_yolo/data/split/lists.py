@@ -15,7 +15,7 @@ from gluon_yolo.data.keras.source import KerasDataset
 from gluon_yolo.data.keras.writer import NAMES_FILE
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.split.coco import CocoDivider, path_from
-from gluon_yolo.data.splits import PARTS, part_of
+from gluon_yolo.data.splits import PARTS, split_role
 from gluon_yolo.data.voc.dataset import VOCDataset
 from gluon_yolo.data.voc.layout import voc_folders
 from gluon_yolo.data.yolo.writer import data_file_text
@@ -27,21 +27,21 @@ _NEARLY = 1e-9  # shares are fractions: what differs by less is equal
 def stratify(
     has_class: np.ndarray, shares: Sequence[float], seed: int = 0, groups: np.ndarray | None = None
 ) -> np.ndarray:
-    """Divide pictures so that each part has its share of the pictures of every class, as near as can be.
+    """Divide images so that each part has its share of the images of every class, as near as can be.
 
     Iterative stratification: K. Sechidis, G. Tsoumakas, I. Vlahavas, "On the Stratification of Multi-Label
-    Data", ECML PKDD 2011, algorithm 1. Pictures of the class with the fewest left go first, each to the part
-    that lacks most of that class; among equals to the part that lacks most pictures, then by lot. Pictures
+    Data", ECML PKDD 2011, algorithm 1. Images of the class with the fewest left go first, each to the part
+    that lacks most of that class; among equals to the part that lacks most images, then by lot. Images
     without objects are divided like a class of their own. Of a class the largest groups go first.
 
     Args:
-        has_class: (N, C) bool, which classes are in which picture.
+        has_class: (N, C) bool, which classes are in which image.
         shares: of P parts, above 0, with the sum 1.
         seed: where lots are drawn from.
-        groups: (N,) integers, equal for pictures that stay together; None lets each go its own way.
+        groups: (N,) integers, equal for images that stay together; None lets each go its own way.
 
     Returns:
-        (N,) integers, the part of each picture, an index into ``shares``. The same arguments give the same.
+        (N,) integers, the part of each image, an index into ``shares``. The same arguments give the same.
     """
     rng = np.random.default_rng(seed)
     labels = np.column_stack([has_class, ~has_class.any(axis=1)]).astype(np.int64)
@@ -66,7 +66,7 @@ def stratify(
 
 
 def _neediest(lacking_of_label: np.ndarray, lacking: np.ndarray, rng: np.random.Generator) -> int:
-    """Return the part that lacks most of a label; among equals most pictures; among those any."""
+    """Return the part that lacks most of a label; among equals most images; among those any."""
     best = np.flatnonzero(lacking_of_label >= lacking_of_label.max() - _NEARLY)
     best = best[lacking[best] >= lacking[best].max() - _NEARLY]
     return int(best[0] if len(best) == 1 else rng.choice(best))
@@ -92,7 +92,7 @@ def standing_lists(source: Source, out: Path | None = None) -> list[Path]:
         return [each.lists[part] for part, each in named if part in each.lists]
     if source.format == "coco":
         files = files_ending(folder, ".json")
-        return [file for file in files if file.name.startswith("instances_") and part_of(file.stem)]
+        return [file for file in files if file.name.startswith("instances_") and split_role(file.stem)]
     lists = [folder / f"{part}.txt" for part in PARTS]
     if source.format == "keras":
         return [file for file in lists if file.is_file()]
@@ -117,11 +117,11 @@ def write_lists(source: Source, parts: Mapping[str, Members], out: Path | None =
 
     Args:
         source: of one of :data:`FORMATS`.
-        parts: the pictures of each part, all of them from the source.
-        out: another folder for the lists or files, which then name pictures by their whole paths; not VOC's.
+        parts: the images of each part, all of them from the source.
+        out: another folder for the lists or files, which then name images by their whole paths; not VOC's.
 
     Raises:
-        UserError: a picture's name cannot be written.
+        UserError: an image's name cannot be written.
         OSError: a file cannot be written.
     """
     for name in (dataset.name(index) for members in parts.values() for dataset, index in members):
@@ -136,7 +136,7 @@ def _write_voc(source: Source, parts: Mapping[str, Members], out: Path | None) -
     for folder in voc_folders(source.path):
         folder.lists_folder.mkdir(parents=True, exist_ok=True)
         for part, members in parts.items():
-            labels = [Path(data.annotations[i]) for data, i in members if isinstance(data, VOCDataset)]
+            labels = [Path(data.annotation_paths[i]) for data, i in members if isinstance(data, VOCDataset)]
             mine = [
                 file.relative_to(folder.annotations) for file in labels if folder.annotations in file.parents
             ]

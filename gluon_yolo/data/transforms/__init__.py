@@ -1,4 +1,4 @@
-"""Transforms: what changes a picture and its boxes together, before the network sees them."""
+"""Transforms: what changes an image and its boxes together, before the network sees them."""
 
 from __future__ import annotations
 

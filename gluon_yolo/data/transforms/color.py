@@ -18,7 +18,7 @@ class ColorDistort(Transform):
     """Change brightness, contrast, saturation and hue, each by itself with probability 0.5.
 
     All four are affine in RGB, and contrast commutes with saturation and hue, whose order GluonCV draws: one
-    matrix says it all, and values are rounded and clipped to 0..255 once. (GluonCV's float pictures go
+    matrix says it all, and values are rounded and clipped to 0..255 once. (GluonCV's float images go
     unclipped.)
 
     Args:

@@ -29,12 +29,12 @@ _SAME = np.ones(2)
 class RandomExpand(Transform):
     """Put the frame at a random place on a larger one of the same shape.
 
-    What then lies outside the picture is filled; what an earlier crop cut off is seen again, boxes and all.
+    What then lies outside the image is filled; what an earlier crop cut off is seen again, boxes and all.
 
     Args:
         max_ratio: sides grow by a factor of 1 to this.
         probability: how often.
-        fill: colour around the picture.
+        fill: colour around the image.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class RandomAffine(Transform):
         translate: largest shift, as a share of the frame's width and height, either way.
         degrees: largest turn, either way.
         shear_degrees: largest slant of the vertical, either way.
-        fill: colour around the picture.
+        fill: colour around the image.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class RandomAffine(Transform):
         self.fill = fill
 
     def edit(self, view: View, rng: np.random.Generator) -> None:
-        """Move the picture in its frame."""
+        """Move the image in its frame."""
         size_wh = np.array(view.size_hw[::-1])
         linear = np.eye(2) * np.exp(rng.uniform(*np.log(self.scale)))
         if self.shear_degrees:
@@ -111,7 +111,7 @@ class RandomFlip(Transform):
 
     Args:
         horizontal: how often left to right.
-        vertical: how often upside down; right where pictures have no upper side (microscopes, from above).
+        vertical: how often upside down; right where images have no upper side (microscopes, from above).
     """
 
     def __init__(self, horizontal: float = 0.5, vertical: float = 0.0) -> None:
@@ -156,7 +156,7 @@ class ResizeRandomInterp(Transform):
 class LetterBox(Transform):
     """Scale the frame, its shape kept, to fit the middle of the size asked for; fill the rest with grey.
 
-    The same pixels as the evaluation's letterbox, :class:`gluon_yolo.inference.preprocess.Fit`.
+    The same pixels as the evaluation's letterbox, :class:`gluon_yolo.inference.preprocess.Preprocess`.
     """
 
     def __init__(self, interpolation: int = AUTO, fill: tuple[int, int, int] = (GREY,) * 3) -> None:

@@ -1,4 +1,4 @@
-"""Mosaic: four pictures around a point, as one."""
+"""Mosaic: four images around a point, as one."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from gluon_yolo.detections import Detections
 
 
 class Mosaic(Transform):
-    """Put four pictures together around a random point (Bochkovskiy et al. 2020, YOLOv4, section 3.4).
+    """Put four images together around a random point (Bochkovskiy et al. 2020, YOLOv4, section 3.4).
 
-    Each picture is changed by ``tile`` as if it were alone, then shrunk and cut to its quarter: objects
-    become smaller, and stand beside those of other pictures. Where a shrunk picture is smaller than its
+    Each image is changed by ``tile`` as if it were alone, then shrunk and cut to its quarter: objects
+    become smaller, and stand beside those of other images. Where a shrunk image is smaller than its
     quarter it lies at the common point, and the rest is filled.
 
     A box stays as long as its quarter holds its centre, so at least a quarter of its area.
 
     Args:
-        tile: changes each of the four pictures, and alone the others; ends at the size asked for.
+        tile: changes each of the four images, and alone the others; ends at the size asked for.
         probability: how often.
-        scale: range of the factor by which a changed picture shrinks.
+        scale: range of the factor by which a changed image shrinks.
         center: range of the common point, as a share of the width and of the height.
     """
 
@@ -44,7 +44,7 @@ class Mosaic(Transform):
         self.center = center
 
     def edit(self, view: View, rng: np.random.Generator) -> None:
-        """Change the view of a picture that stands alone."""
+        """Change the view of an image that stands alone."""
         self.tile.edit(view, rng)
 
     def count(self, rng: np.random.Generator) -> int:
@@ -53,37 +53,37 @@ class Mosaic(Transform):
 
     def render(
         self,
-        pictures: Sequence[Unread],
+        images: Sequence[Unread],
         rng: np.random.Generator,
         size_hw: tuple[int, int],
         out: np.ndarray | None = None,
     ) -> tuple[np.ndarray, Detections]:
-        """Draw one picture alone, or four around a point; see the base class."""
-        if len(pictures) == 1:
-            return super().render(pictures, rng, size_hw, out)
+        """Draw one image alone, or four around a point; see the base class."""
+        if len(images) == 1:
+            return super().render(images, rng, size_hw, out)
         if out is None:
             out = np.empty((*size_hw, 3), dtype=np.uint8)
         height, width = size_hw
         x, y = (round(side * rng.uniform(*self.center)) for side in (width, height))
         truths = []
-        for place, picture in enumerate(pictures):
+        for place, image in enumerate(images):
             left, right = (x, width) if place % 2 else (0, x)
             top, bottom = (y, height) if place // 2 else (0, y)
-            view = self._tile(picture, place, (bottom - top, right - left), size_hw, rng)
-            _, truth = draw_view(view, picture, out[top:bottom, left:right])
+            view = self._tile(image, place, (bottom - top, right - left), size_hw, rng)
+            _, truth = draw_view(view, image, out[top:bottom, left:right])
             truths.append(truth.replace(boxes=truth.boxes + np.array([left, top, left, top])))
         return out, Detections.concatenate(truths)
 
     def _tile(
         self,
-        picture: Unread,
+        image: Unread,
         place: int,
         tile_hw: tuple[int, int],
         size_hw: tuple[int, int],
         rng: np.random.Generator,
     ) -> View:
-        """Return the view of a picture in its quarter: 0 and 1 at the top, 2 and 3 below, left and right."""
-        view = View(picture.size_hw, picture.truth, size_hw)
+        """Return the view of an image in its quarter: 0 and 1 at the top, 2 and 3 below, left and right."""
+        view = View(image.size_hw, image.truth, size_hw)
         self.tile.edit(view, rng)
         scale = rng.uniform(*self.scale)
         slack_x, slack_y = (tile_hw[1] - scale * view.size_hw[1], tile_hw[0] - scale * view.size_hw[0])

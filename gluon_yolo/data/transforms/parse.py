@@ -29,20 +29,20 @@ def yolo3_train() -> Compose:
     """Return GluonCV's YOLOv3 training augmentation, with its ranges.
 
     Strong: hues are drawn from the whole circle (GluonCV multiplies its "18 degrees" by pi, which makes nine
-    turns either way), objects shrink to a quarter and grow threefold. Made for thousands of pictures and 200
+    turns either way), objects shrink to a quarter and grow threefold. Made for thousands of images and 200
     epochs.
     """
     return Compose(ColorDistort(), RandomExpand(), RandomCrop(), ResizeRandomInterp(), RandomFlip())
 
 
 def light_train(vertical_flip: bool = False) -> Compose:
-    """Return a gentle augmentation, for a few hundred pictures of one's own or a few dozen epochs.
+    """Return a gentle augmentation, for a few hundred images of one's own or a few dozen epochs.
 
     Colours stay near the truth, since on own data colour often tells classes apart; objects change in size by
-    0.7 to 1.4 and move by up to a tenth of the picture.
+    0.7 to 1.4 and move by up to a tenth of the image.
 
     Args:
-        vertical_flip: whether pictures have no upper side (microscopes, views from above).
+        vertical_flip: whether images have no upper side (microscopes, views from above).
     """
     return Compose(
         ColorDistort(brightness=16, contrast=(0.8, 1.25), saturation=(0.8, 1.25), hue_degrees=9),
@@ -84,8 +84,8 @@ def augmentation(text: str) -> Transform:
     """Turn a text into the training transform that it names.
 
     The text is a list of presets and transforms, applied in order and drawn once. ``mosaic``, anywhere in it,
-    puts four pictures together, each changed by all the others. Of several steps that end at the network's
-    input size the last one counts; without any, pictures are stretched to it at the end.
+    puts four images together, each changed by all the others. Of several steps that end at the network's
+    input size the last one counts; without any, images are stretched to it at the end.
 
     Args:
         text: such as ``light``, ``mosaic,light``, ``color(hue_degrees=9),affine(scale=0.5:1.5),letterbox``.
@@ -108,7 +108,7 @@ def augmentation(text: str) -> Transform:
 
 
 def keeps_shape(transform: Transform) -> bool:
-    """Say whether a transform keeps the pictures' proportions, as :class:`LetterBox` does."""
+    """Say whether a transform keeps the images' proportions, as :class:`LetterBox` does."""
     if isinstance(transform, Mosaic):
         return keeps_shape(transform.tile)
     return any(isinstance(step, LetterBox) for step in getattr(transform, "transforms", (transform,)))

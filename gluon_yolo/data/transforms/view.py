@@ -1,10 +1,10 @@
-"""View: a picture as it will be drawn, with geometry and colour decided and no pixel touched yet.
+"""View: an image as it will be drawn, with geometry and colour decided and no pixel touched yet.
 
 Transforms edit a view; it is drawn once at the end. So any chain of expand, crop, flip, scale and resize
 costs one resize of the part that is seen, a chain of colour changes costs one matrix product, and boxes are
 mapped once by the very matrix that draws the pixels.
 
-Coordinates are continuous: pixel ``i`` covers ``[i, i + 1)``. "Source" is the picture as read, "frame" is
+Coordinates are continuous: pixel ``i`` covers ``[i, i + 1)``. "Source" is the image as read, "frame" is
 what the transforms so far would show of it.
 """
 
@@ -38,30 +38,30 @@ def auto_interpolation(old_hw: tuple[int, int], new_hw: tuple[int, int]) -> int:
     return LINEAR
 
 
-def resize(picture: np.ndarray, size_hw: tuple[int, int], interpolation: int = AUTO) -> np.ndarray:
+def resize(image: np.ndarray, size_hw: tuple[int, int], interpolation: int = AUTO) -> np.ndarray:
     """Return ``picture`` (H, W, 3) uint8 stretched to ``size_hw``; the same array when that is its size."""
-    old_hw = (picture.shape[0], picture.shape[1])
+    old_hw = (image.shape[0], image.shape[1])
     if old_hw == tuple(size_hw):
-        return picture
+        return image
     if interpolation == AUTO:
         interpolation = auto_interpolation(old_hw, size_hw)
-    return cv2.resize(picture, (size_hw[1], size_hw[0]), interpolation=interpolation)
+    return cv2.resize(image, (size_hw[1], size_hw[0]), interpolation=interpolation)
 
 
 def letterbox_place(
-    picture_hw: tuple[int, int], size_hw: tuple[int, int]
+    image_hw: tuple[int, int], size_hw: tuple[int, int]
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the (height, width) of a picture fitted whole into the middle of a size, and its (top, left)."""
-    scale = min(size_hw[0] / picture_hw[0], size_hw[1] / picture_hw[1])
-    height, width = (max(1, round(side * scale)) for side in picture_hw)
+    """Return the (height, width) of an image fitted whole into the middle of a size, and its (top, left)."""
+    scale = min(size_hw[0] / image_hw[0], size_hw[1] / image_hw[1])
+    height, width = (max(1, round(side * scale)) for side in image_hw)
     return (height, width), ((size_hw[0] - height) // 2, (size_hw[1] - width) // 2)
 
 
 class View:
-    """What is to be drawn of one picture.
+    """What is to be drawn of one image.
 
     Args:
-        source_hw: height and width of the picture as read.
+        source_hw: height and width of the image as read.
         truth: its boxes in source pixels; scores, where given, are the objects' mixup weights and ride along.
         target_hw: height and width asked for, for the transforms that resize.
 
@@ -69,7 +69,7 @@ class View:
         matrix: (2, 3) float64, takes source points (x, y, 1) to frame points.
         size_hw: height and width of the frame, whole pixels.
         color: (3, 4) float64, takes (r, g, b, 1) of 0..255 to the drawn colour; None changes nothing.
-        fill: colour of what lies outside the picture.
+        fill: colour of what lies outside the image.
         interpolation: one of this module's numbers.
     """
 
@@ -84,22 +84,22 @@ class View:
         self._truth = truth
 
     def reduction(self) -> int:
-        """Return the largest of 8, 4, 2, 1 by which the picture may be reduced with no pixel drawn larger.
+        """Return the largest of 8, 4, 2, 1 by which the image may be reduced with no pixel drawn larger.
 
-        A picture of which little is left after drawing can be decoded at a part of its size, which saves most
+        An image of which little is left after drawing can be decoded at a part of its size, which saves most
         of the decoding.
         """
         largest = float(np.linalg.norm(self.matrix[:, :2], ord=2))  # the most that any direction is stretched
         return next(reduction for reduction in (8, 4, 2, 1) if largest * reduction <= 1 or reduction == 1)
 
-    def adopt(self, picture_hw: tuple[int, int]) -> None:
-        """Go on with the picture as it was read: its boxes and the matrix change over to its pixels."""
-        if picture_hw == self.source_hw:
+    def adopt(self, image_hw: tuple[int, int]) -> None:
+        """Go on with the image as it was read: its boxes and the matrix change over to its pixels."""
+        if image_hw == self.source_hw:
             return
-        scale_xy = np.array([picture_hw[1] / self.source_hw[1], picture_hw[0] / self.source_hw[0]])
+        scale_xy = np.array([image_hw[1] / self.source_hw[1], image_hw[0] / self.source_hw[0]])
         self._truth = self._truth.replace(boxes=self._truth.boxes * np.tile(scale_xy, 2))
         self.matrix[:, :2] /= scale_xy
-        self.source_hw = picture_hw
+        self.source_hw = image_hw
 
     @property
     def upright(self) -> bool:
@@ -129,7 +129,7 @@ class View:
             ends = ends @ self.matrix[:, :2].T + self.matrix[:, 2]
         return np.concatenate([ends.min(axis=1), ends.max(axis=1)], axis=1)
 
-    def truth(self) -> Detections:
+    def annotations(self) -> Detections:
         """Return the boxes that are seen, clipped to the frame, every column with them.
 
         The one rule by which a box is lost: its centre is outside the frame, or what is left of it inside is
@@ -158,11 +158,11 @@ class View:
             self.matrix[axis, axis] = -scale if mirrored else scale
             self.matrix[axis, 2] = last + scale * start if mirrored else first - scale * start
 
-    def draw(self, picture: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    def draw(self, image: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Draw the settled view.
 
         Args:
-            picture: (H, W, 3) uint8 RGB of ``source_hw``.
+            image: (H, W, 3) uint8 RGB of ``source_hw``.
             out: (h, w, 3) uint8 of ``size_hw`` to draw into, rows contiguous; None makes a new array.
 
         Returns:
@@ -171,16 +171,16 @@ class View:
         Raises:
             ValueError: when ``picture`` or ``out`` have another shape.
         """
-        if picture.shape != (*self.source_hw, 3):
-            raise ValueError(f"picture: expected shape {(*self.source_hw, 3)}, got {picture.shape}")
+        if image.shape != (*self.source_hw, 3):
+            raise ValueError(f"picture: expected shape {(*self.source_hw, 3)}, got {image.shape}")
         if out is None:
             out = np.empty((*self.size_hw, 3), dtype=np.uint8)
         elif out.shape != (*self.size_hw, 3):
             raise ValueError(f"out: the transform ends at shape {(*self.size_hw, 3)}, got {out.shape}")
         if self.upright:
-            self._draw_upright(picture, out)
+            self._draw_upright(image, out)
         else:
-            self._draw_turned(picture, out)
+            self._draw_turned(image, out)
         return out
 
     def _span(self, axis: int) -> Span | None:
@@ -199,14 +199,14 @@ class View:
             first, last = frame - last, frame - first
         return start, stop, first, last, mirrored
 
-    def _draw_upright(self, picture: np.ndarray, out: np.ndarray) -> None:
+    def _draw_upright(self, image: np.ndarray, out: np.ndarray) -> None:
         columns, rows = self._span(0), self._span(1)
         if columns is None or rows is None:
             _fill(out, self.fill)
             return
         left, right, x1, x2, mirror_x = columns
         top, bottom, y1, y2, mirror_y = rows
-        part = picture[top:bottom, left:right]
+        part = image[top:bottom, left:right]
         # Colour goes where there are fewer pixels; but for rounding it commutes with a resize.
         color_first = part.shape[0] * part.shape[1] < (y2 - y1) * (x2 - x1)
         if color_first:
@@ -220,14 +220,14 @@ class View:
             _fill(out, self.fill)
         out[y1:y2, x1:x2] = part
 
-    def _draw_turned(self, picture: np.ndarray, out: np.ndarray) -> None:
+    def _draw_turned(self, image: np.ndarray, out: np.ndarray) -> None:
         # OpenCV places pixel i at i, not at i + 0.5; it knows no area average here.
         matrix = self.matrix.copy()
         matrix[:, 2] += matrix[:, :2].sum(axis=1) / 2 - 0.5
         flags = self.interpolation if self.interpolation in (NEAREST, CUBIC) else LINEAR
         height, width = self.size_hw
         out[:] = cv2.warpAffine(
-            _recolor(picture, self.color),
+            _recolor(image, self.color),
             matrix,
             (width, height),
             flags=flags,
@@ -242,9 +242,9 @@ def centers_inside(boxes: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     return ((centers >= 0) & (centers < (size_hw[1], size_hw[0]))).all(axis=1)
 
 
-def _recolor(picture: np.ndarray, color: np.ndarray | None) -> np.ndarray:
+def _recolor(image: np.ndarray, color: np.ndarray | None) -> np.ndarray:
     """Return ``picture`` with its colours mapped, rounded and clipped to 0..255 once, at the end."""
-    return picture if color is None else cv2.transform(picture, color)
+    return image if color is None else cv2.transform(image, color)
 
 
 def _fill(out: np.ndarray, color: tuple[int, int, int]) -> None:

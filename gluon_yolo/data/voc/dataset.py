@@ -1,4 +1,4 @@
-"""Pascal VOC data sets: a folder of pictures, an XML annotation for each, and lists that name the splits."""
+"""Pascal VOC data sets: a folder of images, an XML annotation for each, and lists that name the splits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.data.classes.read import lookalikes, unknown_classes
-from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.dataset import ImageFiles
 from gluon_yolo.data.images.files import left_out
 from gluon_yolo.data.images.read import Measure, measure
 from gluon_yolo.data.loading.workers import threaded_map
@@ -23,17 +23,17 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
 
-class VOCDataset(PictureFiles):
-    """Pictures with VOC annotations, as :func:`open_voc` reads them.
+class VOCDataset(ImageFiles):
+    """Images with VOC annotations, as :func:`open_voc` reads them.
 
     Args:
-        annotations: N paths of XML files.
-        pictures: the arguments of :class:`PictureFiles`.
+        annotation_paths: N paths of XML files.
+        images: the arguments of :class:`ImageFiles`.
     """
 
-    def __init__(self, annotations: Sequence[str], **pictures: Any) -> None:
-        super().__init__(**pictures)
-        self.annotations = tuple(annotations)
+    def __init__(self, annotation_paths: Sequence[str], **images: Any) -> None:
+        super().__init__(**images)
+        self.annotation_paths = tuple(annotation_paths)
 
 
 def gluoncv_voc_root() -> Path:
@@ -46,25 +46,25 @@ def open_voc(
     split: str | Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
     skip_bad: bool = False,
-    check_pictures: bool = True,
+    check_images: bool = True,
 ) -> VOCDataset:
-    """Open a data set in VOC layout: read every annotation, and make sure that every picture can be read.
+    """Open a data set in VOC layout: read every annotation, and make sure that every image can be read.
 
     Args:
         root: a VOCdevkit, one folder like VOC2007, or any folder with ``Annotations/`` and ``JPEGImages/``.
         split: names of lists in ``ImageSets/Main``, several as a sequence or with commas between; in a
             VOCdevkit ``"2007_trainval"`` picks the year. None means every annotation. A folder without lists
-            has the splits all, train and val, the last being every tenth picture.
+            has the splits all, train and val, the last being every tenth image.
         class_names: names that the class ids stand for, matched exactly; None takes the annotations', sorted.
-        skip_bad: leave out, and count, pictures that cannot be read or have a broken annotation.
-        check_pictures: decode every picture once; without it the sizes in the annotations are believed.
+        skip_bad: leave out, and count, images that cannot be read or have a broken annotation.
+        check_images: decode every image once; without it the sizes in the annotations are believed.
 
     Raises:
-        UserError: the root or a list is missing; pictures or annotations are missing or broken (all of them
+        UserError: the root or a list is missing; images or annotations are missing or broken (all of them
             in one message); or a class is unknown.
     """
     entries, report = find_entries(root, split)
-    records = threaded_map(_Reader(check_pictures), entries, f"reading {report.title}")
+    records = threaded_map(_Reader(check_images), entries, f"reading {report.title}")
     usable = [record for record in records if isinstance(record, _Record)]
     report.skip([record for record in records if isinstance(record, BadFile)])
     report.raise_if_errors(skip_bad, len(usable))
@@ -76,13 +76,13 @@ def open_voc(
             report.warn("lookalike-classes", str(root), kept)
     labels = Labels(report)
     truths = _truths(usable, tuple(class_names), labels)
-    folders = dict.fromkeys(record.entry.pictures.path for record in usable)
+    folders = dict.fromkeys(record.entry.images.path for record in usable)
     report.notes += [note for note in map(left_out, folders) if note]
     labels.note(root, split if isinstance(split, str) else ",".join(split or ()))
     return VOCDataset(
-        annotations=[record.entry.annotation for record in usable],
+        annotation_paths=[record.entry.annotation for record in usable],
         class_names=class_names,
-        names=[record.picture for record in usable],
+        names=[record.image for record in usable],
         sizes_hw=[record.measure.size_hw for record in usable],
         truths=truths,
         report=report,
@@ -115,10 +115,10 @@ def find_class_names(
 
 @dataclasses.dataclass(frozen=True)
 class _Record:
-    """What was read of one picture; ``measure`` is of the picture itself where it was checked."""
+    """What was read of one image; ``measure`` is of the image itself where it was checked."""
 
     entry: Entry
-    picture: str
+    image: str
     measure: Measure
     annotation: Annotation
 
@@ -126,29 +126,29 @@ class _Record:
 class _Reader:
     """Reads one entry into a record, or into a problem where it cannot be used."""
 
-    def __init__(self, check_pictures: bool) -> None:
-        self._check_pictures = check_pictures
+    def __init__(self, check_images: bool) -> None:
+        self._check_images = check_images
 
     def __call__(self, entry: Entry) -> _Record | BadFile:
         try:
             annotation = _annotation(entry)
-            pictures = entry.pictures_meant(annotation.filename)
-            if len(pictures) > 1:
+            images = entry.images_meant(annotation.filename)
+            if len(images) > 1:
                 problem = (
-                    f"may be of {' or '.join(pictures)}, and its <filename> is neither; name the one there"
+                    f"may be of {' or '.join(images)}, and its <filename> is neither; name the one there"
                 )
                 raise BadFile(entry.annotation, problem, "broken-label")
-            if not pictures:
-                missing = f"there is no picture {entry.stem}.jpg (or .png ...) in {entry.pictures.path}"
-                unread = entry.pictures.unread(entry.stem)
+            if not images:
+                missing = f"there is no picture {entry.stem}.jpg (or .png ...) in {entry.images.path}"
+                unread = entry.images.unread(entry.stem)
                 if unread:
                     ending = os.path.splitext(unread)[1]
                     missing += f"; {unread} is there, but {ending} is not read: save it as PNG or JPEG"
                 raise BadFile(entry.annotation, missing, "missing-picture")
-            picture = pictures[0]
-            if self._check_pictures or annotation.size_hw is None:
-                return _Record(entry, picture, measure(picture), annotation)
-            return _Record(entry, picture, Measure(annotation.size_hw), annotation)
+            image = images[0]
+            if self._check_images or annotation.size_hw is None:
+                return _Record(entry, image, measure(image), annotation)
+            return _Record(entry, image, Measure(annotation.size_hw), annotation)
         except BadFile as error:
             return error
 
@@ -191,7 +191,7 @@ def _truths(records: Sequence[_Record], class_names: tuple[str, ...], labels: La
     truths = []
     for record in records:
         file = record.entry.annotation
-        truth = labels.truth(file, record.picture, record.measure, record.annotation.size_hw)
+        truth = labels.annotations(file, record.image, record.measure, record.annotation.size_hw)
         for number, thing in enumerate(record.annotation.objects, 1):
             if thing.name in class_ids:
                 where = f"object {number} ({thing.name}, {thing.written})"

@@ -1,11 +1,11 @@
-"""Entry: one picture of Pascal VOC's, and its annotation."""
+"""Entry: one image of Pascal VOC's, and its annotation."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 
-from gluon_yolo.data.images.files import PictureFolder, StemFolder
+from gluon_yolo.data.images.files import ImageFolder, StemFolder
 from gluon_yolo.data.quality.report import BadFile
 from gluon_yolo.data.voc.xml_file import Annotation, read_annotation
 
@@ -14,32 +14,32 @@ XML = ".xml"
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One picture that a split names.
+    """One image that a split names.
 
     Args:
         stem: its name without extension.
         annotation: path of its XML file, which need not exist.
-        pictures: the folder to look for the picture in.
+        images: the folder to look for the image in.
         annotations: the folder of all annotations.
-        flat: the stem without folders, where no other annotation has it; a picture may be called so.
+        flat: the stem without folders, where no other annotation has it; an image may be called so.
     """
 
     stem: str
     annotation: str
-    pictures: PictureFolder
+    images: ImageFolder
     annotations: StemFolder
     flat: str | None = None
 
-    def pictures_meant(self, filename: str | None = None) -> list[str]:
-        """Return its picture's path, called as itself or as its annotation says; several where none decides.
+    def images_meant(self, filename: str | None = None) -> list[str]:
+        """Return its image's path, called as itself or as its annotation says; several where none decides.
 
-        A picture of another name that has an annotation of its own is not meant: the annotation is a copy.
+        An image of another name that has an annotation of its own is not meant: the annotation is a copy.
         """
-        paths = self.pictures.find(self.stem, filename)
+        paths = self.images.find(self.stem, filename)
         if not paths and self.flat:
-            paths = self.pictures.find(self.flat, filename)
+            paths = self.images.find(self.flat, filename)
         if not paths:
-            paths = self.pictures.in_any_case(self.stem)
+            paths = self.images.in_any_case(self.stem)
         if not paths:
             return []
         name = os.path.splitext(os.path.basename(paths[0]))[0]
@@ -59,16 +59,16 @@ class Entry:
                 raise BadFile(self.annotation, problem, "broken-label")
         return annotation
 
-    def pictures_found(self) -> list[str]:
-        """Return its picture's path, by its stem or, failing that, by the name that its annotation gives."""
-        pictures = self.pictures_meant()
-        if not pictures:
+    def images_found(self) -> list[str]:
+        """Return its image's path, by its stem or, failing that, by the name that its annotation gives."""
+        images = self.images_meant()
+        if not images:
             try:
-                return self.pictures_meant(read_annotation(self.annotation).filename)
+                return self.images_meant(read_annotation(self.annotation).filename)
             except BadFile:
                 return []
-        return pictures
+        return images
 
     def is_there(self) -> bool:
-        """Say whether its annotation and a picture are there."""
-        return os.path.exists(self.annotation) and bool(self.pictures_found())
+        """Say whether its annotation and an image are there."""
+        return os.path.exists(self.annotation) and bool(self.images_found())

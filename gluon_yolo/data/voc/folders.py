@@ -1,4 +1,4 @@
-"""Where a folder in Pascal VOC's layout has its annotations and its pictures, by what folders are called."""
+"""Where a folder in Pascal VOC's layout has its annotations and its images, by what folders are called."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gluon_yolo.data.images.files import is_picture, visible_files
+from gluon_yolo.data.images.files import is_image, visible_files
 from gluon_yolo.data.voc.entry import XML
 from gluon_yolo.errors import UserError
 
 # In small letters, the usual one first; what other formats have too counts where XML is in it.
 _ANNOTATIONS = ("annotations",)
 _OTHERS = ("labels", "annots", "xmls", "xml")
-_PICTURES = ("jpegimages", "images", "data", "imgs")
+_IMAGES = ("jpegimages", "images", "data", "imgs")
 
 
 class SeveralFolders(UserError):
@@ -31,23 +31,23 @@ def annotations_folder(path: Path) -> Path | None:
     if len(having) > 1:
         folders = " and in ".join(map(str, having))
         raise SeveralFolders(f"{path}: there are annotations in {folders}; move them into one of these")
-    if not having and pictures_folder(path):
+    if not having and images_folder(path):
         having = [folder for folder in _called(path, _OTHERS) if _holds(folder, is_xml)]
     return next(iter(having or named), None)
 
 
-def pictures_folder(path: Path) -> Path | None:
-    """Return the folder of pictures in a folder, None where there is none."""
-    folders = _called(path, _PICTURES)
-    having = (folder for folder in folders if _holds(folder, is_picture))
+def images_folder(path: Path) -> Path | None:
+    """Return the folder of images in a folder, None where there is none."""
+    folders = _called(path, _IMAGES)
+    having = (folder for folder in folders if _holds(folder, is_image))
     return next(having, folders[0]) if len(folders) > 1 else next(iter(folders), None)
 
 
 def has_pairs(root: Path) -> bool:
-    """Say whether a picture with an XML file beside it is in a folder or below it."""
+    """Say whether an image with an XML file beside it is in a folder or below it."""
     for _, names in visible_files(root):
         stems = {os.path.splitext(name)[0] for name in names if is_xml(name)}
-        if stems and any(is_picture(name) and os.path.splitext(name)[0] in stems for name in names):
+        if stems and any(is_image(name) and os.path.splitext(name)[0] in stems for name in names):
             return True
     return False
 

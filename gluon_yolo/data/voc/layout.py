@@ -1,4 +1,4 @@
-"""Pascal VOC's folders: which pictures and annotations a root and a split name."""
+"""Pascal VOC's folders: which images and annotations a root and a split name."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gluon_yolo.data.images.files import (
-    PictureFolder,
+    ImageFolder,
     StemFolder,
     files_ending,
-    is_picture,
-    is_unread_picture,
+    is_image,
+    is_unread_image,
     visible_files,
 )
 from gluon_yolo.data.path_finder import PathFinder
-from gluon_yolo.data.quality.report import Report
-from gluon_yolo.data.splits import part_of
+from gluon_yolo.data.quality.report import DatasetReport
+from gluon_yolo.data.splits import split_role
 from gluon_yolo.data.text_file import first_line, read_text
 from gluon_yolo.data.voc.entry import XML, Entry
-from gluon_yolo.data.voc.folders import annotations_folder, has_pairs, is_xml, pictures_folder
+from gluon_yolo.data.voc.folders import annotations_folder, has_pairs, images_folder, is_xml
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
@@ -33,7 +33,7 @@ _LISTS = ("ImageSets", "Main")
 _YEAR = re.compile(r"VOC\d{4}", re.IGNORECASE)
 _EVERYTHING = ("all", "trainval")
 _CLASS_MARK = r"\s+(-1|0|1)$"
-_PAIR = re.compile(r"\S.*\.\w+\s+(\S.*\.xml)", re.IGNORECASE)  # a picture, then its annotation
+_PAIR = re.compile(r"\S.*\.\w+\s+(\S.*\.xml)", re.IGNORECASE)  # an image, then its annotation
 _FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 HOLD_OUT = 10
 """Without lists, each picture of this many is held out for validation."""
@@ -41,25 +41,25 @@ _HOLD_OUT_NOTE = f"no ImageSets/Main lists: every {HOLD_OUT}th picture is val, t
 
 
 class VOCFolder:
-    """One folder with annotations and pictures, and perhaps lists.
+    """One folder with annotations and images, and perhaps lists.
 
-    Without ``Annotations/`` they lie beside the pictures, in the folder or below it; folders called train,
+    Without ``Annotations/`` they lie beside the images, in the folder or below it; folders called train,
     valid and test are then its splits.
 
     Args:
         path: the folder.
 
     Raises:
-        UserError: there are annotations and no place of pictures.
+        UserError: there are annotations and no place of images.
     """
 
     def __init__(self, path: Path) -> None:
-        annotations, pictures = annotations_folder(path), pictures_folder(path)
-        if annotations and pictures is None:
+        annotations, images = annotations_folder(path), images_folder(path)
+        if annotations and images is None:
             raise UserError(f"{path}: expected Annotations/ and JPEGImages/ in it; {LAYOUTS}")
         self.path = path
         self.annotations = annotations or path
-        self.pictures = PictureFolder(str(pictures if annotations else path))
+        self.images = ImageFolder(str(images if annotations else path))
         self.lists = _lists(self.lists_folder) or _lists(path, of_pairs=True)
         self._labels = StemFolder(str(self.annotations), (XML,))
         self.finder = PathFinder([self.annotations], os.path.isfile, from_here=False)
@@ -99,10 +99,10 @@ class VOCFolder:
         return {stem for path in self.lists.values() for stem in self._stems_in(path)}
 
     def entries(self, split: str) -> list[Entry]:
-        """Return the pictures of one split, in the order of its list or of their names.
+        """Return the images of one split, in the order of its list or of their names.
 
         Raises:
-            UserError: there is no such list, or it names no picture.
+            UserError: there is no such list, or it names no image.
         """
         if split in self.lists:
             stems = self._listed(self.lists[split])
@@ -113,12 +113,12 @@ class VOCFolder:
         return [self.entry(stem) for stem in stems]
 
     def entry(self, stem: str) -> Entry:
-        """Return a picture by its stem."""
+        """Return an image by its stem."""
         found = self._labels.find_all(stem)
         missing = f"{self.annotations}{os.sep}{stem}{XML}"
         base = os.path.basename(stem)
         flat = base if base != stem and self._by_base.get(base) == [stem] else None
-        return Entry(stem, found[0] if found else missing, self.pictures, self._labels, flat)
+        return Entry(stem, found[0] if found else missing, self.images, self._labels, flat)
 
     @functools.cached_property
     def _by_base(self) -> dict[str, list[str]]:
@@ -143,7 +143,7 @@ class VOCFolder:
         return stems
 
     def _stems_in(self, path: Path) -> list[str]:
-        """Read a list: a name or a path a line, or a picture and its annotation."""
+        """Read a list: a name or a path a line, or an image and its annotation."""
         lines = read_text(path, "the list").splitlines()
         return [self._stem(line.strip()) for line in lines if line.strip()]
 
@@ -158,13 +158,13 @@ class VOCFolder:
     def _stem(self, line: str) -> str:
         """Return the stem that a line means, found by the end of a path that is another machine's.
 
-        A class list's ``1`` or ``-1``, the extension, and a picture before its annotation are taken off.
+        A class list's ``1`` or ``-1``, the extension, and an image before its annotation are taken off.
         """
         if self._has_annotation(line):
             return line
         pair = _PAIR.fullmatch(line)
         name = pair.group(1) if pair else re.sub(_CLASS_MARK, "", line)
-        has_ending = is_picture(name) or is_unread_picture(name) or is_xml(name)
+        has_ending = is_image(name) or is_unread_image(name) or is_xml(name)
         stem = os.path.splitext(name)[0] if has_ending else name
         found = self.finder.find(f"{stem}{XML}")
         if found is None:
@@ -201,8 +201,8 @@ class VOCFolder:
 
 def find_entries(
     root: str | os.PathLike[str], split: str | Sequence[str] | None = None
-) -> tuple[list[Entry], Report]:
-    """Return the pictures of one or several splits, each once, and a report with a title and notes.
+) -> tuple[list[Entry], DatasetReport]:
+    """Return the images of one or several splits, each once, and a report with a title and notes.
 
     Args:
         root: a folder in one of the accepted layouts.
@@ -215,7 +215,7 @@ def find_entries(
     folders = voc_folders(Path(root))
     names = _split_names(split)
     shown = folders[0].path if len(folders) == 1 else folders[0].path.parent
-    report = Report(f"{shown.resolve().name} {','.join(names)}")
+    report = DatasetReport(f"{shown.resolve().name} {','.join(names)}")
     entries: list[Entry] = []
     for name in names:
         for folder, list_name in _pick(folders, name):
@@ -254,7 +254,7 @@ def _pick(folders: list[VOCFolder], name: str) -> list[tuple[VOCFolder, str]]:
 def voc_folders(root: Path) -> list[VOCFolder]:
     """Return the VOC folders under a root: itself, those of a VOCdevkit by year, or the only one it holds.
 
-    A root without ``Annotations/`` anywhere is one itself where annotations lie beside pictures.
+    A root without ``Annotations/`` anywhere is one itself where annotations lie beside images.
 
     Raises:
         UserError: the root is missing, or is in no accepted layout.
@@ -279,7 +279,7 @@ def voc_folders(root: Path) -> list[VOCFolder]:
 
 
 def _lists(folder: Path, of_pairs: bool = False) -> dict[str, Path]:
-    """Return the lists in a folder by their names; those of pictures with annotations alone, if asked."""
+    """Return the lists in a folder by their names; those of images with annotations alone, if asked."""
     files = files_ending(folder, ".txt")
     return {file.stem: file for file in files if not of_pairs or _PAIR.fullmatch(first_line(file))}
 
@@ -289,4 +289,4 @@ def _unions(lists: Mapping[str, Path]) -> dict[str, list[Path]]:
     unions: dict[str, list[Path]] = {}
     for name, path in lists.items():
         unions.setdefault(name.rpartition("_")[2], []).append(path)
-    return unions if all(map(part_of, unions)) else {}
+    return unions if all(map(split_role, unions)) else {}

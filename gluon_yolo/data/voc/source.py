@@ -11,9 +11,9 @@ from gluon_yolo.class_names import VOC_CLASSES
 from gluon_yolo.data.classes.numbered import Names, held_against
 from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.images.files import files_called, pictures_below
+from gluon_yolo.data.images.files import files_called, images_below
 from gluon_yolo.data.keras.lines import has_boxes
-from gluon_yolo.data.quality.report import Finding
+from gluon_yolo.data.quality.report import Issue
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.voc.dataset import find_class_names, open_voc
 from gluon_yolo.data.voc.entry import XML
@@ -28,10 +28,10 @@ logger = logging.getLogger("gluon_yolo")
 
 
 class VOCSource(Source):
-    """A VOCdevkit, a folder like VOC2007, any with ``Annotations/`` and ``JPEGImages/``, or XML by pictures.
+    """A VOCdevkit, a folder like VOC2007, any with ``Annotations/`` and ``JPEGImages/``, or XML by images.
 
     Its splits are the lists in ``ImageSets/Main``, or folders called train, valid and test; without there are
-    ``all``, ``train`` and ``val``, the last being every tenth picture. Several can be opened as one, with
+    ``all``, ``train`` and ``val``, the last being every tenth image. Several can be opened as one, with
     commas between.
     """
 
@@ -79,7 +79,7 @@ class VOCSource(Source):
         return open_voc(self.path, self.resolve(split), class_names, skip_bad)
 
     def absence(self, split: str) -> str:
-        """Return why not one picture of a split is there with its label; empty where one is."""
+        """Return why not one image of a split is there with its label; empty where one is."""
         try:
             entries, _ = find_entries(self.path, split)
         except UserError:
@@ -88,15 +88,15 @@ class VOCSource(Source):
             return ""
         return f"not one of its {len(entries):,} names has a label and a picture, such as {entries[0].stem}"
 
-    def strays(self) -> list[Finding]:
-        """Return labels without a picture, pictures without a label, and what no list names."""
-        return [finding for folder in voc_folders(self.path) for finding in _strays(folder)]
+    def orphans(self) -> list[Issue]:
+        """Return labels without an image, images without a label, and what no list names."""
+        return [issue for folder in voc_folders(self.path) for issue in _strays(folder)]
 
     def _lists(self) -> tuple[str, ...]:
         return tuple(sorted({name for folder in voc_folders(self.path) for name in folder.splits()}))
 
     def _can_hold_out(self) -> bool:
-        """Say whether each folder has enough pictures for a validation split without lists."""
+        """Say whether each folder has enough images for a validation split without lists."""
         return all(len(folder.labelled()) >= HOLD_OUT for folder in voc_folders(self.path))
 
     def _ordered(self, names: Sequence[str]) -> tuple[str, ...]:
@@ -128,9 +128,9 @@ class VOCSource(Source):
 
 
 def _class_files(folders: Sequence[VOCFolder]) -> list[Path]:
-    """Return the files of class names in folders, and beside their annotations and pictures."""
+    """Return the files of class names in folders, and beside their annotations and images."""
     places = [
-        place for folder in folders for place in (folder.path, folder.annotations, Path(folder.pictures.path))
+        place for folder in folders for place in (folder.path, folder.annotations, Path(folder.images.path))
     ]
     return [file for place in dict.fromkeys(places) for file in files_called(place, CLASSES_FILE)]
 
@@ -141,25 +141,25 @@ def _has_xml(folder: VOCFolder) -> bool:
     return any(name.lower().endswith(XML) for name in files)
 
 
-def _strays(folder: VOCFolder) -> list[Finding]:
+def _strays(folder: VOCFolder) -> list[Issue]:
     """Return what is in a folder and in none of its lists, or has no counterpart."""
-    pictures = {stem: _pictures_of(folder, stem) for stem in folder.labelled()}
-    listed = folder.listed() if folder.lists else set(pictures)  # what opening a split tells about
-    findings = []
-    for stem in pictures.keys() - listed:
-        if not pictures[stem]:
+    images = {stem: _images_of(folder, stem) for stem in folder.labelled()}
+    listed = folder.listed() if folder.lists else set(images)  # what opening a split tells about
+    issues = []
+    for stem in images.keys() - listed:
+        if not images[stem]:
             label = folder.entry(stem).annotation
-            findings.append(Finding("warning", label, "", "the label has no picture", "stray-label"))
-        for picture in pictures[stem]:
-            findings.append(Finding("warning", picture, "", "no list names the picture", "unused-picture"))
-    used = {os.path.normpath(picture) for paths in pictures.values() for picture in paths}
-    for file in pictures_below(folder.pictures.path):
-        stem = Path(file).relative_to(folder.pictures.path).with_suffix("").as_posix()
-        if not (file in used or stem in listed or stem in pictures):
-            findings.append(Finding("warning", file, "", "the picture has no label", "missing-label"))
-    return sorted(findings, key=lambda finding: finding.file)
+            issues.append(Issue("warning", label, "", "the label has no picture", "stray-label"))
+        for image in images[stem]:
+            issues.append(Issue("warning", image, "", "no list names the picture", "unused-picture"))
+    used = {os.path.normpath(image) for paths in images.values() for image in paths}
+    for file in images_below(folder.images.path):
+        stem = Path(file).relative_to(folder.images.path).with_suffix("").as_posix()
+        if not (file in used or stem in listed or stem in images):
+            issues.append(Issue("warning", file, "", "the picture has no label", "missing-label"))
+    return sorted(issues, key=lambda issue: issue.file)
 
 
-def _pictures_of(folder: VOCFolder, stem: str) -> list[str]:
-    """Return the picture of a label, by its stem or, failing that, by the name that the label gives."""
-    return folder.entry(stem).pictures_found()
+def _images_of(folder: VOCFolder, stem: str) -> list[str]:
+    """Return the image of a label, by its stem or, failing that, by the name that the label gives."""
+    return folder.entry(stem).images_found()

@@ -10,7 +10,7 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loading.workers import threaded_map
 from gluon_yolo.data.voc.source import CLASSES_FILE
 from gluon_yolo.data.voc.xml_file import write_annotation
-from gluon_yolo.data.writer import PictureStore, Writer, file_stem
+from gluon_yolo.data.writer import ImageStore, Writer, file_stem
 
 
 class VOCWriter(Writer):
@@ -32,16 +32,16 @@ class VOCWriter(Writer):
         self._lists = self.out / "ImageSets" / "Main"
         for folder in (self._annotations, self._lists):
             folder.mkdir(parents=True)
-        self._pictures = PictureStore(self.out / "JPEGImages")
+        self._images = ImageStore(self.out / "JPEGImages")
 
     def write(self, split: str, dataset: Dataset, copy: bool = True) -> None:
-        """Write pictures, an annotation for each, and the split's list."""
-        names = self._pictures.put(dataset, copy, f"writing {split}")
+        """Write images, an annotation for each, and the split's list."""
+        names = self._images.put(dataset, copy, f"writing {split}")
         stems = [os.path.splitext(name)[0] for name in names]
 
         def write_one(index: int) -> None:
             file, size_hw = self._annotations / f"{stems[index]}.xml", dataset.size_hw(index)
-            write_annotation(file, names[index], size_hw, dataset.truth(index), self.class_names)
+            write_annotation(file, names[index], size_hw, dataset.annotations(index), self.class_names)
 
         threaded_map(write_one, range(len(names)), f"labelling {split}")
         lines = "".join(f"{stem}\n" for stem in stems)

@@ -1,4 +1,4 @@
-"""Pascal VOC's annotation of one picture: an XML file, read and written.
+"""Pascal VOC's annotation of one image: an XML file, read and written.
 
 VOC counts pixels from one; everything else here counts from zero. This file is the only place that converts,
 as GluonCV does: one is taken off each of the four corners, ``xmax`` and ``ymax`` too.
@@ -51,8 +51,8 @@ class Annotation:
     """The content of one annotation file.
 
     Args:
-        filename: the picture's file name as written, or empty.
-        size_hw: the picture's (height, width) as written, or None where absent or not positive.
+        filename: the image's file name as written, or empty.
+        size_hw: the image's (height, width) as written, or None where absent or not positive.
         objects: the objects in the order of the file; messages count them from 1.
     """
 
@@ -95,8 +95,8 @@ def write_annotation(
 
     Args:
         path: the file to write.
-        filename: the picture's file name.
-        size_hw: the picture's (height, width) in pixels.
+        filename: the image's file name.
+        size_hw: the image's (height, width) in pixels.
         truth: the objects, boxes in zero-based pixels.
         class_names: names that the class ids stand for.
     """

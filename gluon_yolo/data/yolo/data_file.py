@@ -59,7 +59,7 @@ class DataFile:
         model_name: what the model is called.
         epochs: of the whole training.
         steps: epochs at which the learning rate falls.
-        batch_size: pictures of a step.
+        batch_size: images of a step.
         learning_rate: after the warm-up.
         size_hw: input (height, width) in pixels.
         anchors_wh: anchors (width, height) in input pixels, smallest first.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gluon_yolo.data.images.files import is_picture, is_unread_picture, pictures_below, visible_files
-from gluon_yolo.data.splits import part_of, pattern_of
+from gluon_yolo.data.images.files import images_below, is_image, is_unread_image, visible_files
+from gluon_yolo.data.splits import pattern_of, split_role
 from gluon_yolo.data.yolo.paths import label_paths
 from gluon_yolo.errors import UserError
 
@@ -14,20 +14,20 @@ from gluon_yolo.errors import UserError
 def split_folders(root: Path) -> dict[str, tuple[Path, ...]]:
     """Return the splits of a folder without lists: folders with such names, else everything as train.
 
-    The pictures lie in ``images/`` or in the folder itself; a split's in its folder, or in ``images/`` there.
+    The images lie in ``images/`` or in the folder itself; a split's in its folder, or in ``images/`` there.
     """
     top = _top(root)
     splits: dict[str, tuple[Path, ...]] = {}
-    for name in sorted(entry.name for entry in os.scandir(top) if part_of(entry.name) and entry.is_dir()):
-        if some_pictures(top / name) or _should_have_pictures(top / name):
+    for name in sorted(entry.name for entry in os.scandir(top) if split_role(entry.name) and entry.is_dir()):
+        if some_images(top / name) or _should_have_images(top / name):
             splits[name] = (_images_in(top / name) or top / name,)
-    if not any(some_pictures(folder) for (folder,) in splits.values()):
+    if not any(some_images(folder) for (folder,) in splits.values()):
         splits = {}
-    return splits or ({"train": (top,)} if some_pictures(top) else {})
+    return splits or ({"train": (top,)} if some_images(top) else {})
 
 
 def outside_of_splits(root: Path) -> str:
-    """Return what to note of labelled pictures that lie in none of the splits' folders; empty without such.
+    """Return what to note of labelled images that lie in none of the splits' folders; empty without such.
 
     Raises:
         UserError: there are such, and no split is for training: they must be meant.
@@ -37,15 +37,13 @@ def outside_of_splits(root: Path) -> str:
         return ""
     folders = [top / name for name in splits]
     inside = tuple(f"{folder}{os.sep}" for folder in folders)
-    for picture in pictures_below(top):
-        if not picture.startswith(inside) and any(map(os.path.isfile, label_paths(picture))):
+    for image in images_below(top):
+        if not image.startswith(inside) and any(map(os.path.isfile, label_paths(image))):
             break
     else:
         return ""
-    found = (
-        f"the splits are {', '.join(map(str, folders))}; labelled pictures lie elsewhere too, as {picture}"
-    )
-    if not any(part_of(name).startswith("train") for name in splits):
+    found = f"the splits are {', '.join(map(str, folders))}; labelled pictures lie elsewhere too, as {image}"
+    if not any(split_role(name).startswith("train") for name in splits):
         raise UserError(
             f"{root}: {found}: put those for training into {top / 'train'}, or name the folders of each "
             "split in a data.yaml"
@@ -53,23 +51,23 @@ def outside_of_splits(root: Path) -> str:
     return f"{found}; they are left out"
 
 
-def _should_have_pictures(folder: Path) -> bool:
-    """Say whether a folder without pictures is meant for some: unread ones, or it is empty and a part's."""
+def _should_have_images(folder: Path) -> bool:
+    """Say whether a folder without images is meant for some: unread ones, or it is empty and a part's."""
     files = [name for _, names in visible_files(folder) for name in names]
-    return any(map(is_unread_picture, files)) or not files and pattern_of(folder.name) == "*"
+    return any(map(is_unread_image, files)) or not files and pattern_of(folder.name) == "*"
 
 
-def some_pictures(folder: Path) -> list[str]:
-    """Return pictures below a folder, those of the first folder that has any: enough to see what it is."""
+def some_images(folder: Path) -> list[str]:
+    """Return images below a folder, those of the first folder that has any: enough to see what it is."""
     for parent, names in visible_files(folder):
-        if any(map(is_picture, names)):
-            return [os.path.join(parent, name) for name in names if is_picture(name)]
+        if any(map(is_image, names)):
+            return [os.path.join(parent, name) for name in names if is_image(name)]
     return []
 
 
 def _top(root: Path) -> Path:
     images = _images_in(root)
-    return images if images and some_pictures(images) else root
+    return images if images and some_images(images) else root
 
 
 def _images_in(folder: Path) -> Path | None:

@@ -1,7 +1,7 @@
-"""YOLO's label of one picture: a text file with a line for each object, read and written.
+"""YOLO's label of one image: a text file with a line for each object, read and written.
 
 A line is ``class cx cy w h``: the class id, counted from 0, then the box's centre and size as shares of the
-picture's width and height. Labels of segmentation have a polygon instead, ``class x y x y x y ...``, of which
+image's width and height. Labels of segmentation have a polygon instead, ``class x y x y x y ...``, of which
 the bounding box is taken.
 """
 
@@ -34,7 +34,7 @@ class LabelLine:
     Args:
         number: of the line in the file, from 1.
         class_id: the class, from 0.
-        shares_xyxy: corners as shares of the picture's width and height, not necessarily finite or ordered.
+        shares_xyxy: corners as shares of the image's width and height, not necessarily finite or ordered.
         written: the numbers as the file has them, for messages.
         outline: where the line gives one, of which this is the bounding box: what it may be instead.
     """
@@ -51,7 +51,7 @@ class LabelLine:
         return self.outline is not None
 
     def box_xyxy(self, size_hw: tuple[int, int]) -> np.ndarray:
-        """Return the corners (4,) float64 in pixels of a picture of ``size_hw``."""
+        """Return the corners (4,) float64 in pixels of an image of ``size_hw``."""
         height, width = size_hw
         corners = np.array(self.shares_xyxy) * (width, height, width, height)
         with np.errstate(over="ignore"):
@@ -82,7 +82,7 @@ def write_label(path: str | os.PathLike[str], size_hw: tuple[int, int], truth: D
 
     Args:
         path: the file to write.
-        size_hw: the picture's (height, width) in pixels.
+        size_hw: the image's (height, width) in pixels.
         truth: the objects, boxes in pixels.
     """
     height, width = size_hw

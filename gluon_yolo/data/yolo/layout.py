@@ -12,10 +12,10 @@ from gluon_yolo.data.images.files import files_ending
 from gluon_yolo.data.path_finder import PathFinder, nothing_beside
 from gluon_yolo.data.yolo.data_file import DataFile, read_data_file
 from gluon_yolo.data.yolo.data_yaml import DataYaml, describes_data, is_data_yaml, read_data_yaml
-from gluon_yolo.data.yolo.folders import outside_of_splits, some_pictures, split_folders
+from gluon_yolo.data.yolo.folders import outside_of_splits, some_images, split_folders
 from gluon_yolo.data.yolo.lists import Lists, broken_lists, lists_in, with_siblings
 from gluon_yolo.data.yolo.names import TOOLS_FILE, find_names, held_against_files, held_against_yamls
-from gluon_yolo.data.yolo.paths import is_picture_list, label_paths
+from gluon_yolo.data.yolo.paths import is_image_list, label_paths
 from gluon_yolo.data.yolo.places import find_places
 from gluon_yolo.errors import UserError
 
@@ -51,14 +51,14 @@ class Layout:
 def looks_like_yolo(path: Path) -> bool:
     """Say whether a path is such a data set, from a quick look."""
     if path.is_file():
-        return path.suffix.lower() == ".data" or is_data_yaml(path) or is_picture_list(path)
+        return path.suffix.lower() == ".data" or is_data_yaml(path) or is_image_list(path)
     if not path.is_dir():
         return False
     if _only(_data_files(path)) or _only(_data_yamls(path)) or lists_in(path).places:
         return True
     folders = [folder for places in split_folders(path).values() for folder in places]
-    pictures = [picture for folder in folders for picture in some_pictures(folder)]
-    labels = {label for picture in pictures for label in label_paths(picture)}
+    images = [image for folder in folders for image in some_images(folder)]
+    labels = {label for image in images for label in label_paths(image)}
     folded = {label.casefold() for label in labels}
     return any(
         os.path.join(place, name).casefold() in folded

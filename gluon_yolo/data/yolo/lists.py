@@ -1,4 +1,4 @@
-"""Lists of pictures that divide a YOLO data set: which of a folder's files they are, and which are broken."""
+"""Lists of images that divide a YOLO data set: which of a folder's files they are, and which are broken."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from gluon_yolo.data.images.files import is_picture
+from gluon_yolo.data.images.files import is_image
 from gluon_yolo.data.keras.lines import by_split, called_alike, has_boxes
-from gluon_yolo.data.splits import part_of
+from gluon_yolo.data.splits import split_role
 from gluon_yolo.data.text_file import first_line, read_text, said_of
-from gluon_yolo.data.yolo.paths import is_picture_list
+from gluon_yolo.data.yolo.paths import is_image_list
 from gluon_yolo.errors import UserError
 
 _SIBLINGS = ("val", "valid", "test")
@@ -34,7 +34,7 @@ class Lists:
 
 
 def lists_in(folder: Path) -> Lists:
-    """Return the lists of pictures in a folder, by their names; with those that should be some.
+    """Return the lists of images in a folder, by their names; with those that should be some.
 
     A file called as the lists are, but for the word for its part, is one: ``val.txt`` beside ``train.txt``.
 
@@ -42,7 +42,7 @@ def lists_in(folder: Path) -> Lists:
         UserError: two lists differ in their endings only.
     """
     files = _no_labels(folder)
-    found = [file for file in files if is_picture_list(file)]
+    found = [file for file in files if is_image_list(file)]
     if not found or any(map(has_boxes, files)):
         return Lists({}, {})
     return _divided(found, called_alike(files, found))
@@ -50,38 +50,38 @@ def lists_in(folder: Path) -> Lists:
 
 def broken_lists(folder: Path) -> list[str]:
     """Return what is wrong with files called as lists to train on or to validate on, where none is a list."""
-    files = [file for file in called_alike(_no_labels(folder), []) if part_of(file.stem) != "test"]
+    files = [file for file in called_alike(_no_labels(folder), []) if split_role(file.stem) != "test"]
     return [fault(file) for file in files]
 
 
 def _no_labels(folder: Path) -> list[Path]:
-    """Return what a folder holds but for texts beside a picture, of which there may be very many."""
+    """Return what a folder holds but for texts beside an image, of which there may be very many."""
     names = sorted(os.listdir(folder))
-    pictures = {os.path.splitext(name)[0] for name in names if is_picture(name)}
-    return [folder / name for name in names if os.path.splitext(name)[0] not in pictures]
+    images = {os.path.splitext(name)[0] for name in names if is_image(name)}
+    return [folder / name for name in names if os.path.splitext(name)[0] not in images]
 
 
 def with_siblings(path: Path) -> Lists:
     """Return a list as the one of training, and those of validation and test beside it."""
     found = [path]
-    if part_of(path.stem) in ("val", "test"):
+    if split_role(path.stem) in ("val", "test"):
         return Lists({"train": (path,)}, {})
     broken: list[Path] = []
     for word in _SIBLINGS:
         names = dict.fromkeys((path.stem.replace("train", word), word))
         files = [path.with_name(f"{name}{path.suffix}") for name in names]
         files = [file for file in files if file.is_file() and file != path]
-        lists = [file for file in files if is_picture_list(file)]
+        lists = [file for file in files if is_image_list(file)]
         found += lists[:1]
         broken += [] if lists else called_alike(files, [path])
     lists_of = _divided(found[1:], broken)
-    places = {part_of(split): place for split, place in reversed(lists_of.places.items())}
-    absent = {part_of(split): problem for split, problem in lists_of.absent.items()}
+    places = {split_role(split): place for split, place in reversed(lists_of.places.items())}
+    absent = {split_role(split): problem for split, problem in lists_of.absent.items()}
     return Lists({"train": (path,), **dict(reversed(places.items()))}, absent, lists_of.left_out)
 
 
 def fault(path: Path) -> str:
-    """Say why a file is no list of pictures."""
+    """Say why a file is no list of images."""
     try:
         said = said_of(path)
         if said:
@@ -103,9 +103,11 @@ def _divided(lists: Iterable[Path], broken: Iterable[Path]) -> Lists:
     named = by_split((file.stem, file) for file in lists)
     places: dict[str, tuple[Path, ...]] = {split: (file,) for split, file in named.items()}
     broken = [file for file in broken if file.stem not in places]
-    has_val = any(part_of(file.stem) == "val" for file in [*(place for (place,) in places.values()), *broken])
+    has_val = any(
+        split_role(file.stem) == "val" for file in [*(place for (place,) in places.values()), *broken]
+    )
     absent = {file.stem: fault(file) for file in broken}
-    tests = [file.stem for file in broken if part_of(file.stem) == "test" and has_val]
+    tests = [file.stem for file in broken if split_role(file.stem) == "test" and has_val]
     places.update({file.stem: (file,) for file in broken if file.stem not in tests})
     return Lists(
         dict(sorted(places.items())), absent, tuple(f"{test}: left out: {absent[test]}" for test in tests)

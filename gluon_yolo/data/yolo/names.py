@@ -17,7 +17,7 @@ TOOLS_FILE = "classes.txt"
 """What labelling tools call the class names that they leave beside labels."""
 ROBOFLOWS_FILE = "_darknet.labels"
 """What Roboflow calls those that it puts beside the pictures of each split."""
-_FOLDERS = 100  # of a list's pictures, which are looked at
+_FOLDERS = 100  # of a list's images, which are looked at
 
 
 def find_names(root: Path, places: Iterable[Path]) -> Names:
@@ -67,7 +67,7 @@ def _files(folders: Iterable[Path], *patterns: str) -> list[Path]:
 
 
 def _folders(root: Path, places: Iterable[Path]) -> list[Path]:
-    """Return a data set's folder, and those of its pictures and labels."""
+    """Return a data set's folder, and those of its images and labels."""
     folders = [root, root / "labels"]
     for place in places:
         for folder in [place] if place.is_dir() else _folders_listed(place, root):
@@ -76,10 +76,10 @@ def _folders(root: Path, places: Iterable[Path]) -> list[Path]:
 
 
 def _folders_listed(path: Path, root: Path) -> list[Path]:
-    """Return the folders of a list's pictures, one looked for in each folder that it names."""
+    """Return the folders of a list's images, one looked for in each folder that it names."""
     written: dict[str, str] = {}
     for line in written_in(path):
         written.setdefault(line.replace("\\", "/").rpartition("/")[0], line)
     finder = PathFinder([path.parent, root], os.path.isfile)
     found = [finder.find(line) for line in list(written.values())[:_FOLDERS]]
-    return [Path(picture).parent for picture in found if picture]
+    return [Path(image).parent for image in found if image]

@@ -1,4 +1,4 @@
-"""Files in a YOLO data set that nothing uses: labels without a picture, pictures that no split has."""
+"""Files in a YOLO data set that nothing uses: labels without an image, images that no split has."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
-from gluon_yolo.data.images.files import is_picture, pictures_below
-from gluon_yolo.data.quality.report import Finding
+from gluon_yolo.data.images.files import images_below, is_image
+from gluon_yolo.data.quality.report import Issue
 from gluon_yolo.data.text_file import first_line
 from gluon_yolo.data.yolo.label import looks_like_label
 from gluon_yolo.data.yolo.paths import LABEL, label_paths
@@ -15,29 +15,29 @@ from gluon_yolo.data.yolo.paths import LABEL, label_paths
 _NO_LABELS = ("classes.txt",)
 
 
-def find_strays(used: Iterable[str], places: Iterable[Path]) -> list[Finding]:
+def find_orphans(used: Iterable[str], places: Iterable[Path]) -> list[Issue]:
     """Return warnings about the files of the folders in use that nothing uses.
 
     Args:
-        used: the pictures of all splits.
-        places: list files and folders of the splits; a folder counts as in use though it has no picture.
+        used: the images of all splits.
+        places: list files and folders of the splits; a folder counts as in use though it has no image.
     """
-    taken = {os.path.abspath(picture) for picture in used}
+    taken = {os.path.abspath(image) for image in used}
     roots = {os.path.abspath(place) for place in places if place.is_dir()}
-    there = {picture for root in roots for picture in pictures_below(root)} | taken
-    for folder in {os.path.dirname(picture) for picture in taken}:
-        there |= {os.path.join(folder, name) for name in os.listdir(folder) if is_picture(name)}
-    labels = {label for picture in there for label in label_paths(picture)}
+    there = {image for root in roots for image in images_below(root)} | taken
+    for folder in {os.path.dirname(image) for image in taken}:
+        there |= {os.path.join(folder, name) for name in os.listdir(folder) if is_image(name)}
+    labels = {label for image in there for label in label_paths(image)}
     folders = {os.path.dirname(label) for label in labels}
     for root in roots:
         for label in label_paths(os.path.join(root, "any")):
             folders |= {parent for parent, _, _ in os.walk(os.path.dirname(label))}
     folded = {label.casefold(): label for label in labels}
     files = {file for folder in folders for file in _label_files(folder, labels, folded)}
-    strays = [Finding("warning", file, "", "a label without a picture", "stray-label") for file in files]
-    for picture in there - taken:
-        strays.append(Finding("warning", picture, "", "a picture that no split has", "unused-picture"))
-    return sorted(strays, key=lambda finding: finding.file)
+    orphans = [Issue("warning", file, "", "a label without a picture", "stray-label") for file in files]
+    for image in there - taken:
+        orphans.append(Issue("warning", image, "", "a picture that no split has", "unused-picture"))
+    return sorted(orphans, key=lambda issue: issue.file)
 
 
 def _label_files(folder: str, known: Container[str], folded: Mapping[str, str]) -> list[str]:

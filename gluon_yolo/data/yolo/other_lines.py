@@ -13,12 +13,12 @@ from gluon_yolo.data.yolo.outline_shape import is_far, is_shaped, move_together
 
 _BOX = 4
 _TRACK = 6  # numbers of a box, a confidence and a track id
-_GRACE = 0.01  # shares of the picture's sides, for rounding
+_GRACE = 0.01  # shares of the image's sides, for rounding
 _BEYOND = (-0.5, 1.5)  # where no corner of an outline is, if it is one
 _VISIBILITY = (0, 1, 2)
 _MARKS = (0, 1)
 _NEARLY_ALL = 0.9
-_ENOUGH = 0.75  # as trackers write boxes that reach out of the picture
+_ENOUGH = 0.75  # as trackers write boxes that reach out of the image
 _MOSTLY = 0.8
 _HALF = 0.5
 # Lines of one length that are not nearly all: how many at least, and which share of the outlines.
@@ -60,7 +60,7 @@ class Outline(NamedTuple):
 def look_at(line: int, numbers: Sequence[float]) -> Outline:
     """Return what a line may be: a box and more numbers, or an outline, a confidence and a track id.
 
-    A number that is far from any picture, behind corners that are in theirs, is no corner's: a track id above
+    A number that is far from any image, behind corners that are in theirs, is no corner's: a track id above
     1, or an angle. Key points may have marks of visibility, 0, 1 and 2.
 
     Args:
@@ -162,7 +162,7 @@ def _are_tracks(group: Sequence[Outline]) -> bool:
 def _end(numbers: Sequence[float]) -> str:
     """Return what :class:`Outline` says of an end.
 
-    An outline whose last corner is on the picture's edge mostly has another one there.
+    An outline whose last corner is on the image's edge mostly has another one there.
     """
     if len(numbers) <= _TRACK:
         return ""
@@ -182,7 +182,7 @@ def _are_marked_points(rest: Sequence[float]) -> bool:
 
 
 def _is_box(numbers: Sequence[float]) -> bool:
-    """Say whether numbers can be a box within the picture: centre and size."""
+    """Say whether numbers can be a box within the image: centre and size."""
     cx, cy, width, height = numbers
     inside = all(
         size / 2 - _GRACE <= centre <= 1 - size / 2 + _GRACE for centre, size in ((cx, width), (cy, height))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_SAME = 2e-3  # shares of the picture's sides, for corners that are written with three decimals
+_SAME = 2e-3  # shares of the image's sides, for corners that are written with three decimals
 _MOST = 40  # corners that are looked at; of more, evenly chosen ones
 _QUAD = 4
 _SMALL = 1 / 3
@@ -24,7 +24,7 @@ def is_shaped(numbers: Sequence[float]) -> bool:
     two sides may cross; four corners must be convex.
 
     Args:
-        numbers: 3 corners or more, as shares of the picture's sides: x, y, x, y, ...
+        numbers: 3 corners or more, as shares of the image's sides: x, y, x, y, ...
     """
     points = np.array(numbers, dtype=np.float64).reshape(-1, 2)
     if not np.isfinite(points).all():
@@ -43,7 +43,7 @@ def is_shaped(numbers: Sequence[float]) -> bool:
 
 
 def _is_parallelogram(points: np.ndarray) -> bool:
-    """Say whether corners (N, 2) are those of a rectangle in any turn, its sides scaled by the picture's."""
+    """Say whether corners (N, 2) are those of a rectangle in any turn, its sides scaled by the image's."""
     if len(points) != _QUAD:
         return False
     first, second, third, fourth = points

@@ -1,4 +1,4 @@
-"""Where YOLO's files lie: the pictures that lists and folders name, and their labels."""
+"""Where YOLO's files lie: the images that lists and folders name, and their labels."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 from gluon_yolo.data.images.files import (
     EXTENSIONS,
     StemFolder,
-    is_picture,
-    is_unread_picture,
+    images_below,
+    is_image,
+    is_unread_image,
     left_out,
-    pictures_below,
 )
 from gluon_yolo.data.keras.lines import LISTS, has_boxes
 from gluon_yolo.data.path_finder import PathFinder, nothing_beside
@@ -29,34 +29,34 @@ _LABELS = ("labels", "Labels", "LABELS")
 
 @dataclasses.dataclass
 class Listing:
-    """The pictures of a split.
+    """The images of a split.
 
     Args:
-        pictures: their paths, each once, in the order of the lists, those of a folder by name.
-        missing: for each listed picture that is not there, where it is listed.
+        images: their paths, each once, in the order of the lists, those of a folder by name.
+        missing: for each listed image that is not there, where it is listed.
         notes: what the user should know of the lists.
     """
 
-    pictures: list[str] = dataclasses.field(default_factory=list)
+    images: list[str] = dataclasses.field(default_factory=list)
     missing: list[BadFile] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
 
 
-def is_picture_list(path: Path) -> bool:
-    """Say whether a file is a list of pictures: its first line names one, and none has boxes behind it."""
+def is_image_list(path: Path) -> bool:
+    """Say whether a file is a list of images: its first line names one, and none has boxes behind it."""
     if path.suffix.lower() not in LISTS or not path.is_file():
         return False
     line = first_line(path)
-    return (is_picture(line) or is_unread_picture(line)) and not has_boxes(path)
+    return (is_image(line) or is_unread_image(line)) and not has_boxes(path)
 
 
-def label_paths(picture: str) -> list[str]:
-    """Return the places where a picture's label may lie, the usual one first.
+def label_paths(image: str) -> list[str]:
+    """Return the places where an image's label may lie, the usual one first.
 
     ``images/train/1.jpg`` has ``labels/train/1.txt``: the last folder called ``images`` (or ``JPEGImages``)
-    becomes ``labels``. Otherwise the label lies beside the picture. Letter case may be another.
+    becomes ``labels``. Otherwise the label lies beside the image. Letter case may be another.
     """
-    beside = f"{os.path.splitext(picture)[0]}{LABEL}"
+    beside = f"{os.path.splitext(image)[0]}{LABEL}"
     parts = beside.split(os.sep)
     last = max((i for i, part in enumerate(parts[:-1]) if part.lower() in _IMAGES), default=None)
     if last is None:
@@ -68,35 +68,35 @@ def label_paths(picture: str) -> list[str]:
 
 
 class LabelFinder:
-    """Finds the labels of pictures, whatever the letter case of their ending, or of their stem."""
+    """Finds the labels of images, whatever the letter case of their ending, or of their stem."""
 
     def __init__(self) -> None:
         self._labels: dict[str, StemFolder] = {}
-        self._pictures: dict[str, StemFolder] = {}
+        self._images: dict[str, StemFolder] = {}
 
-    def find_all(self, picture: str) -> list[str]:
-        """Return the paths of a picture's label files, the usual one first; more than one must be alike."""
+    def find_all(self, image: str) -> list[str]:
+        """Return the paths of an image's label files, the usual one first; more than one must be alike."""
         found: list[str] = []
-        for place in label_paths(picture):
+        for place in label_paths(image):
             folder, name = os.path.split(place)
             if folder not in self._labels:
                 self._labels[folder] = StemFolder(folder, (LABEL,))
             stem, labels = os.path.splitext(name)[0], self._labels[folder]
             found += labels.find_all(stem) or ([place] if os.path.isfile(place) else [])
-            if not found and self._is_only(picture, stem):
+            if not found and self._is_only(image, stem):
                 found += labels.in_any_case(stem)
         return found
 
-    def _is_only(self, picture: str, stem: str) -> bool:
-        """Say whether no other picture beside this one has its stem in another letter case."""
-        folder = os.path.dirname(picture)
-        if folder not in self._pictures:
-            self._pictures[folder] = StemFolder(folder, EXTENSIONS)
-        return bool(self._pictures[folder].in_any_case(stem))
+    def _is_only(self, image: str, stem: str) -> bool:
+        """Say whether no other image beside this one has its stem in another letter case."""
+        folder = os.path.dirname(image)
+        if folder not in self._images:
+            self._images[folder] = StemFolder(folder, EXTENSIONS)
+        return bool(self._images[folder].in_any_case(stem))
 
 
 def are_from_here(places: Sequence[Path], bases: Sequence[Path]) -> bool:
-    """Say whether the lists of a data set, all of its splits, name pictures from the current folder.
+    """Say whether the lists of a data set, all of its splits, name images from the current folder.
 
     Args:
         places: list files and folders of all splits.
@@ -107,8 +107,8 @@ def are_from_here(places: Sequence[Path], bases: Sequence[Path]) -> bool:
     return all(nothing_beside(written_in(place), [place.parent, *bases], os.path.isfile) for place in places)
 
 
-def list_pictures(places: Sequence[Path], bases: Sequence[Path], from_here: bool = False) -> Listing:
-    """Return the pictures that list files name, or that lie in folders.
+def list_images(places: Sequence[Path], bases: Sequence[Path], from_here: bool = False) -> Listing:
+    """Return the images that list files name, or that lie in folders.
 
     Args:
         places: list files, one path a line, and folders.
@@ -121,22 +121,22 @@ def list_pictures(places: Sequence[Path], bases: Sequence[Path], from_here: bool
     listing = Listing()
     for place in places:
         if place.is_dir():
-            listing.pictures += pictures_below(place)
+            listing.images += images_below(place)
             listing.notes += [note for note in [left_out(place)] if note]
         else:
             _read_list(place, PathFinder([place.parent, *bases], os.path.isfile, from_here), listing)
     unique: dict[str, str] = {}
-    for picture in listing.pictures:
-        unique.setdefault(os.path.abspath(picture), picture)
-    again = len(listing.pictures) - len(unique)
+    for image in listing.images:
+        unique.setdefault(os.path.abspath(image), image)
+    again = len(listing.images) - len(unique)
     if again:
         listing.notes.append(f"{counted(again, 'picture', form=',')} listed again, and taken once")
-    listing.pictures = list(unique.values())
+    listing.images = list(unique.values())
     return listing
 
 
 def nothing_in(places: Sequence[Path]) -> str:
-    """Say that there is no picture in lists and folders, and what there is."""
+    """Say that there is no image in lists and folders, and what there is."""
     advice = "" if all(place.is_dir() for place in places) else "; a list names one picture a line"
     unread = [note for note in (left_out(place) for place in places if place.is_dir()) if note]
     return f"{' '.join(map(str, places))}: no picture in it{advice}{''.join(f'; {note}' for note in unread)}"
@@ -151,15 +151,15 @@ def written_in(path: Path) -> list[str]:
 
 
 def _read_list(path: Path, finder: PathFinder, listing: Listing) -> None:
-    """Add the pictures of one list file."""
+    """Add the images of one list file."""
     for number, line in enumerate(read_text(path, "the list").splitlines(), 1):
         written = line.strip()
         if not written:
             continue
-        picture = finder.find(written)
-        if picture is None:
+        image = finder.find(written)
+        if image is None:
             problem = f"line {number}: {finder.problem(written)}"
             listing.missing.append(BadFile(str(path), problem, "missing-picture"))
         else:
-            listing.pictures.append(picture)
+            listing.images.append(image)
     listing.notes += finder.notes(path.name)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gluon_yolo.data.path_finder import PathFinder, nothing_beside
-from gluon_yolo.data.splits import part_of
+from gluon_yolo.data.splits import split_role
 from gluon_yolo.data.yolo.folders import split_folders
 
 
@@ -83,7 +83,9 @@ def _missing(texts: Sequence[str], split: str, finder: PathFinder) -> str:
     if rival:
         return f"{problem}; what has the end of its name was found for {rival}"
     near = split_folders(base) if base.is_dir() else {}
-    there = [str(path) for name, paths in near.items() for path in paths if part_of(name) == part_of(split)]
+    there = [
+        str(path) for name, paths in near.items() for path in paths if split_role(name) == split_role(split)
+    ]
     return f"{problem} ({', '.join(there)} is)" if there and len(near) > 1 else problem
 
 

@@ -1,4 +1,4 @@
-"""YOLO data sets: pictures, and beside each, or in a folder of labels, a text file with its boxes."""
+"""YOLO data sets: images, and beside each, or in a folder of labels, a text file with its boxes."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.data.classes.read import unknown_classes
-from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.dataset import ImageFiles
 from gluon_yolo.data.images.read import measure
 from gluon_yolo.data.loading.workers import threaded_map
 from gluon_yolo.data.quality.orientation import Labels
-from gluon_yolo.data.quality.report import BadFile, Finding, Report
+from gluon_yolo.data.quality.report import BadFile, DatasetReport, Issue
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.yolo.image_label import (
-    PictureLabel,
+    ImageLabel,
     note_outlines,
     warn_of_missing,
     warn_of_shared,
 )
 from gluon_yolo.data.yolo.label import LabelLine, read_label
 from gluon_yolo.data.yolo.layout import ACCEPTS, Layout, find_layout, looks_like_yolo
-from gluon_yolo.data.yolo.orphans import find_strays
+from gluon_yolo.data.yolo.orphans import find_orphans
 from gluon_yolo.data.yolo.other_lines import refused
 from gluon_yolo.data.yolo.paths import (
     LabelFinder,
     Listing,
     are_from_here,
     label_paths,
-    list_pictures,
+    list_images,
     nothing_in,
 )
 from gluon_yolo.detections import Detections
@@ -37,16 +37,16 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
 
-class YOLODataset(PictureFiles):
-    """Pictures with YOLO labels, as :class:`YOLOSource` opens them.
+class YOLODataset(ImageFiles):
+    """Images with YOLO labels, as :class:`YOLOSource` opens them.
 
     Args:
-        labels: N paths of label files; that of a picture without one is where it was looked for first.
-        pictures: the arguments of :class:`PictureFiles`.
+        labels: N paths of label files; that of an image without one is where it was looked for first.
+        images: the arguments of :class:`ImageFiles`.
     """
 
-    def __init__(self, labels: Sequence[str], **pictures: Any) -> None:
-        super().__init__(**pictures)
+    def __init__(self, labels: Sequence[str], **images: Any) -> None:
+        super().__init__(**images)
         self.labels = tuple(labels)
 
 
@@ -85,16 +85,16 @@ class YOLOSource(Source):
     def open(
         self, split: str, class_names: Sequence[str] | None = None, skip_bad: bool = False
     ) -> YOLODataset:
-        """Open a split, or several with commas between: read every label, decode every picture once.
+        """Open a split, or several with commas between: read every label, decode every image once.
 
         Args:
             split: one of :meth:`splits`, or of ``train``, ``val`` and ``test`` where :meth:`parts` has it.
             class_names: names that the class ids of the result stand for, matched exactly with the data set's
                 own; where it has none, they are what its class ids count.
-            skip_bad: leave out, and count, pictures and labels that cannot be used.
+            skip_bad: leave out, and count, images and labels that cannot be used.
 
         Raises:
-            UserError: there is no such split; pictures or labels are missing or broken (all of them in one
+            UserError: there is no such split; images or labels are missing or broken (all of them in one
                 message); or a class is unknown.
         """
         listing = self._list(split)
@@ -105,10 +105,10 @@ class YOLOSource(Source):
             self._layout.names.check_count(class_names, origin)
             own = class_names
         notes = [*self._layout.notes, *listing.notes]
-        report = Report(f"{self._layout.root.resolve().name} {split}", notes=notes)
+        report = DatasetReport(f"{self._layout.root.resolve().name} {split}", notes=notes)
         reader = _Reader(own, origin)
-        records = threaded_map(reader, listing.pictures, f"reading {report.title}")
-        usable = [record for record in records if isinstance(record, PictureLabel)]
+        records = threaded_map(reader, listing.images, f"reading {report.title}")
+        usable = [record for record in records if isinstance(record, ImageLabel)]
         no_labels = refused({record.label: record.outlines for record in usable})
         usable = [record for record in usable if record.label not in {bad.file for bad in no_labels}]
         bad = [record for record in records if isinstance(record, BadFile)]
@@ -120,27 +120,27 @@ class YOLOSource(Source):
         return YOLODataset(
             labels=[record.label for record in usable],
             class_names=class_names,
-            names=[record.picture for record in usable],
+            names=[record.image for record in usable],
             sizes_hw=[record.measure.size_hw for record in usable],
             truths=truths,
             report=report,
         )
 
     def absence(self, split: str) -> str:
-        """Return why not one picture of a split is there, empty where one is; see :class:`Source`."""
+        """Return why not one image of a split is there, empty where one is; see :class:`Source`."""
         try:
             listing = self._listing(split)
         except UserError:
             return ""  # a file is broken, which opening it says
         absent = listing.missing[0] if listing.missing else nothing_in(self._places(split))
-        return "" if listing.pictures else str(absent)
+        return "" if listing.images else str(absent)
 
     def remarks(self) -> list[str]:
         """Return what a check says of the whole, and a test split that a description names in vain."""
         return [*super().remarks(), *self._layout.left_out]
 
-    def strays(self) -> list[Finding]:
-        """Return labels without a picture and pictures in no split, in the folders that the splits use.
+    def orphans(self) -> list[Issue]:
+        """Return labels without an image and images in no split, in the folders that the splits use.
 
         Splits that cannot be listed are passed over: :meth:`open` says why.
         """
@@ -148,11 +148,11 @@ class YOLOSource(Source):
         places: list[Path] = []
         for split in self.splits():
             try:
-                used += self._list(split).pictures
+                used += self._list(split).images
             except UserError:
                 continue
             places += self._layout.places[split]
-        return find_strays(used, places)
+        return find_orphans(used, places)
 
     def settings(self) -> dict[str, Any]:
         """Return what a ``.data`` file says about training."""
@@ -168,17 +168,17 @@ class YOLOSource(Source):
 
     @functools.cached_property
     def _from_here(self) -> bool:
-        """Whether lists may name pictures from the current folder, where nothing of them lies elsewhere."""
+        """Whether lists may name images from the current folder, where nothing of them lies elsewhere."""
         return are_from_here(sum(self._layout.places.values(), ()), [self._layout.root])
 
     def _list(self, split: str) -> Listing:
-        """Return the pictures of one or several splits.
+        """Return the images of one or several splits.
 
         Raises:
-            UserError: there is no such split, its list or folder is not there, or it names no picture.
+            UserError: there is no such split, its list or folder is not there, or it names no image.
         """
         listing = self._listing(split)
-        if listing.pictures or listing.missing:
+        if listing.images or listing.missing:
             return listing
         raise UserError(nothing_in(self._places(split)))
 
@@ -198,20 +198,20 @@ class YOLOSource(Source):
         return places
 
     def _listing(self, split: str) -> Listing:
-        """Return the pictures of one or several splits, perhaps none."""
-        return list_pictures(self._places(split), [self._layout.root], self._from_here)
+        """Return the images of one or several splits, perhaps none."""
+        return list_images(self._places(split), [self._layout.root], self._from_here)
 
 
 class _Reader:
-    """Reads one picture and its label into a record, or into a problem where they cannot be used."""
+    """Reads one image and its label into a record, or into a problem where they cannot be used."""
 
     def __init__(self, class_names: Sequence[str], origin: str) -> None:
         self._count = len(class_names)
         self._origin = origin
         self._labels = LabelFinder()
 
-    def __call__(self, picture: str) -> PictureLabel | BadFile:
-        labels = self._labels.find_all(picture)
+    def __call__(self, image: str) -> ImageLabel | BadFile:
+        labels = self._labels.find_all(image)
         try:
             objects = self._objects(labels[0]) if labels else None
             for other in labels[1:]:
@@ -220,7 +220,7 @@ class _Reader:
                         f"differs from {other}, which is a label of the same picture; remove one of them"
                     )
                     raise BadFile(labels[0], problem, "broken-label")
-            return PictureLabel(picture, (labels or label_paths(picture))[0], measure(picture), objects)
+            return ImageLabel(image, (labels or label_paths(image))[0], measure(image), objects)
         except BadFile as error:
             return error
 
@@ -235,11 +235,11 @@ class _Reader:
 
 
 def _truths(
-    records: Sequence[PictureLabel],
+    records: Sequence[ImageLabel],
     own: Sequence[str],
     class_names: Sequence[str],
     labels: Labels,
-    report: Report,
+    report: DatasetReport,
 ) -> list[Detections]:
     """Turn labels into ground truth.
 
@@ -257,7 +257,7 @@ def _truths(
     unknown: dict[str, str] = {}
     truths = []
     for record in records:
-        truth = labels.truth(record.label, record.picture, record.measure)
+        truth = labels.annotations(record.label, record.image, record.measure)
         for thing in record.objects or ():
             name = own[thing.class_id]
             if name in class_ids:

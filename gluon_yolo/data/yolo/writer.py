@@ -8,9 +8,9 @@
     OUT/train.txt  OUT/val.txt     lists, in the order of the data set
     OUT/train/1.jpg  OUT/train/1.txt ...
 
-- Labels lie beside the pictures, and no folder is called ``images``. Yolo-FastestV2 only swaps the extension;
+- Labels lie beside the images, and no folder is called ``images``. Yolo-FastestV2 only swaps the extension;
   darknet (AlexeyAB's) does the same but for ``images/train2017`` and a few more; Ultralytics, and darknet's
-  first version, look in ``labels`` where the path has ``images``. A label beside its picture suits all.
+  first version, look in ``labels`` where the path has ``images``. A label beside its image suits all.
 - Lists name ``train/1.jpg``, not ``./train/1.jpg``: Yolo-FastestV2 ends a path at its first dot. It and
   darknet take such paths from the current folder, so they are to be started in OUT.
 - ``data.yaml`` names the folders, since Ultralytics takes lines of a list from the current folder unless they
@@ -31,8 +31,8 @@ import yaml
 
 from gluon_yolo.data.classes.read import check_lines
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.splits import parts_of
-from gluon_yolo.data.writer import PictureStore, Writer, file_stem
+from gluon_yolo.data.splits import splits_by_role
+from gluon_yolo.data.writer import ImageStore, Writer, file_stem
 from gluon_yolo.data.yolo.label import write_label
 
 _NAMES = "category.names"
@@ -55,7 +55,7 @@ def data_file_text(classes: int, lists: Mapping[str, str], names: str) -> str:
 
 
 class YOLOWriter(Writer):
-    """Writes pictures, a label beside each, lists, class names, and a description for each kind of reader.
+    """Writes images, a label beside each, lists, class names, and a description for each kind of reader.
 
     Args:
         out: the folder to make.
@@ -75,15 +75,15 @@ class YOLOWriter(Writer):
         self._difficult = 0
 
     def write(self, split: str, dataset: Dataset, copy: bool = True) -> None:
-        """Write one split: its pictures and labels in a folder, its list beside it.
+        """Write one split: its images and labels in a folder, its list beside it.
 
         Args:
             split: its name.
-            dataset: its pictures and ground truth.
-            copy: copy the picture files; False makes hard links of them where that can be.
+            dataset: its images and ground truth.
+            copy: copy the image files; False makes hard links of them where that can be.
 
         Raises:
-            BadFile: a picture can no longer be read.
+            BadFile: an image can no longer be read.
             OSError: a file cannot be written.
             ValueError: its classes are not those of the writer.
         """
@@ -91,23 +91,23 @@ class YOLOWriter(Writer):
             raise ValueError(f"expected the classes {self.class_names}, got {dataset.class_names}")
         name = file_stem(split)
         folder = self.out / name
-        pictures = PictureStore(folder).put(dataset, copy, f"writing {split}")
-        for index, picture in enumerate(pictures):
-            truth = dataset.truth(index)
-            write_label((folder / picture).with_suffix(".txt"), dataset.size_hw(index), truth)
+        images = ImageStore(folder).put(dataset, copy, f"writing {split}")
+        for index, image in enumerate(images):
+            truth = dataset.annotations(index)
+            write_label((folder / image).with_suffix(".txt"), dataset.size_hw(index), truth)
             self._difficult += 0 if truth.difficult is None else int(truth.difficult.sum())
-        lines = "".join(f"{name}/{picture}\n" for picture in pictures)
+        lines = "".join(f"{name}/{image}\n" for image in images)
         (self.out / f"{name}.txt").write_text(lines, encoding="utf-8")
         self._lists[split] = name
 
     def finish(self) -> Path:
         """Write the class names and the descriptions, and return the ``.data`` file.
 
-        It and not the folder or ``data.yaml``, since its lists keep the order of the pictures.
+        It and not the folder or ``data.yaml``, since its lists keep the order of the images.
         """
         (self.out / _NAMES).write_text("".join(f"{name}\n" for name in self.class_names), encoding="utf-8")
         splits = tuple(self._lists)
-        chosen = parts_of(splits, joins=False) or {"train": splits[0]}
+        chosen = splits_by_role(splits, joins=False) or {"train": splits[0]}
         parts = {part: self._lists[split] for part, split in chosen.items()}
         path = self.out / f"{self.out.resolve().name or 'yolo'}.data"
         lists = {part: f"{name}.txt" for part, name in parts.items()}

@@ -13,7 +13,7 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.export.onnx.write import write_cut
 from gluon_yolo.export.request import Request
 from gluon_yolo.export.verify import BOUNDS, Parity, WrongResults
-from gluon_yolo.inference.exported_format import Graph
+from gluon_yolo.inference.exported_format import ExportedFormat
 from gluon_yolo.inference.runtimes.mnn import MNNRuntime
 
 # The converter itself: the command `mnnconvert` around it reports each model to its maker's server, and
@@ -21,7 +21,7 @@ from gluon_yolo.inference.runtimes.mnn import MNNRuntime
 _CONVERT = "import sys, _tools; sys.exit(not _tools.mnnconvert(sys.argv))"
 
 
-def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
+def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
     """Convert our ONNX model to ``NAME.mnn`` and run it.
 
     float16 is the nearest one; the converter would take the next towards zero, and boxes drift.

@@ -9,12 +9,12 @@ from gluon_yolo.export.onnx.write import usual_cut, write_cut
 from gluon_yolo.export.request import Request
 from gluon_yolo.export.verify import BOUNDS, Parity
 from gluon_yolo.inference import embedded_record
-from gluon_yolo.inference.exported_format import ENDINGS, Graph
+from gluon_yolo.inference.exported_format import ENDINGS, ExportedFormat
 from gluon_yolo.inference.runtimes.base import import_package
 from gluon_yolo.inference.runtimes.openvino import OpenVINORuntime
 
 
-def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
+def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
     """Convert our ONNX model to ``NAME-openvino.xml`` and ``NAME-openvino.bin``, and run them.
 
     float16 is how the weights are stored; bfloat16 how the runtime is asked to compute, with weights stored
@@ -35,7 +35,7 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
     return graph, parity
 
 
-def _convert(request: Request, path: Path, cut: str) -> Graph:
+def _convert(request: Request, path: Path, cut: str) -> ExportedFormat:
     """Write the model with this end, its weights beside it with the ending ``.bin``.
 
     Raises:

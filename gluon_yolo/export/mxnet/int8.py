@@ -1,4 +1,4 @@
-"""A symbol in int8: mxnet's own quantization of its convolutions, calibrated on pictures.
+"""A symbol in int8: mxnet's own quantization of its convolutions, calibrated on images.
 
 What runs in int8 is every convolution before another one, with the batch norm, activation and sum that oneDNN
 joins to it, and the joins and pools between two of them. The pixels' normalisation, the convolutions that
@@ -121,15 +121,15 @@ def calibrate(
     method: str = "minmax",
     progress: Progress | None = None,
 ) -> Ranges:
-    """Run pictures through a graph and return the range of every array that int8 may have to hold.
+    """Run images through a graph and return the range of every array that int8 may have to hold.
 
-    Pictures go through one at a time, and nothing of one is kept: memory is what one picture needs with all
+    Images go through one at a time, and nothing of one is kept: memory is what one image needs with all
     its maps, about twice what prediction takes.
 
     Args:
         symbol: a float32 graph whose input is ``data``, cut anywhere.
         parameters: values of all else that it reads, by name.
-        batches: of pictures (B, h, w, 3) uint8 RGB as the network is to see them; read once, in order.
+        batches: of images (B, h, w, 3) uint8 RGB as the network is to see them; read once, in order.
         method: ``minmax``: all that was seen; ``entropy``: clipped, see
             :class:`gluon_yolo.export.quantize.calibrate.Histogram`.
         progress: called with ``pictures``, how many are done, None; with ``entropy`` also with ``ranges``,
@@ -139,7 +139,7 @@ def calibrate(
         The least and the greatest number by the array's name in the graph that mxnet quantizes.
 
     Raises:
-        UserError: an unknown method, no pictures, a graph that is no float32 graph, numbers that are not
+        UserError: an unknown method, no images, a graph that is no float32 graph, numbers that are not
             finite, or an mxnet without oneDNN.
     """
     joined = _joined(symbol)
@@ -147,8 +147,8 @@ def calibrate(
     names = held_arrays(joined)
     block = _block(mx.sym.Group([internals[name] for name in names]), parameters)
 
-    def arrays_of(picture: np.ndarray) -> Iterator[np.ndarray]:
-        arrays = block(mx.nd.array(picture, dtype="uint8"))
+    def arrays_of(image: np.ndarray) -> Iterator[np.ndarray]:
+        arrays = block(mx.nd.array(image, dtype="uint8"))
         for array in arrays if len(names) > 1 else [arrays]:
             yield array.asnumpy()
 

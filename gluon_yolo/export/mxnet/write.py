@@ -12,10 +12,10 @@ from gluon_yolo import parameter_io
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.mxnet import trace
 from gluon_yolo.export.mxnet.passes import convert, fuse
-from gluon_yolo.export.request import Request, trial_pictures
+from gluon_yolo.export.request import Request, trial_images
 from gluon_yolo.export.verify import BOUNDS, Parity, WrongResults, relative_error
 from gluon_yolo.inference.decode import decode
-from gluon_yolo.inference.exported_format import ENDINGS, Graph
+from gluon_yolo.inference.exported_format import ENDINGS, ExportedFormat
 from gluon_yolo.models.decode import Decode, Detect
 from gluon_yolo.mxnet_compat import gluon, mx
 from gluon_yolo.spec import DetectionSpec
@@ -24,7 +24,7 @@ TOLERANCE = 1e-5
 Parameters = dict[str, mx.nd.NDArray]
 
 
-def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
+def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
     """Write ``NAME-symbol.json`` and ``NAME-0000.params``, and run them as any program with mxnet does.
 
     The graph's input is ``data``: (B, H, W, 3) RGB pixels in 0..255, uint8 or float32, any batch, H and W
@@ -41,7 +41,7 @@ def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
     tail = _tail(request, cut)
     symbol = trace.trace(request.net, tail)
     symbol, arrays = _lowered(request, symbol, parameter_io.on_cpu(trace.parameters(request.net, tail)))
-    written = Graph(
+    written = ExportedFormat(
         files=tuple(f"{request.name}{ending}" for ending in ENDINGS["symbol"]),
         cut=cut,
         outputs=tuple(symbol.list_outputs()),
@@ -132,7 +132,7 @@ def _run(block: gluon.SymbolBlock, pixels: np.ndarray) -> list[np.ndarray]:
 
 
 def _decoded(
-    files: _Files, written: Graph, spec: DetectionSpec
+    files: _Files, written: ExportedFormat, spec: DetectionSpec
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Return what turns pixels into the boxes and scores of the files' graph, wherever it ends."""
     if not written.decoded:
@@ -154,11 +154,11 @@ def _check_outputs(request: Request, tail: gluon.HybridBlock | None, files: _Fil
     Raises:
         WrongResults: they differ by more than ``TOLERANCE``, relative to an output's largest number.
     """
-    picture = trial_pictures(request.size_hw)[0]
+    image = trial_images(request.size_hw)[0]
     context = next(iter(request.net.collect_params().values())).list_ctx()[0]
-    expected = request.net(mx.nd.array(picture, ctx=context, dtype="float32"))
+    expected = request.net(mx.nd.array(image, ctx=context, dtype="float32"))
     expected = expected if tail is None else tail(*expected)
-    for ours, theirs in zip(expected, _run(files.block(files.symbol), picture)):
+    for ours, theirs in zip(expected, _run(files.block(files.symbol), image)):
         error = relative_error(ours.asnumpy(), theirs)
         if not error <= TOLERANCE:
             raise WrongResults(

@@ -13,7 +13,7 @@ from gluon_yolo.export.ncnn.layers import Layer, NcnnBuilder, param_text, weight
 from gluon_yolo.export.ncnn.ops import FUSED, add_step
 from gluon_yolo.export.request import Request
 from gluon_yolo.export.verify import BOUNDS, Parity
-from gluon_yolo.inference.exported_format import Graph
+from gluon_yolo.inference.exported_format import ExportedFormat
 from gluon_yolo.inference.runtimes.ncnn import NcnnRuntime
 
 STORAGES = ("float32", "float16")
@@ -123,7 +123,7 @@ def _split(layers: Sequence[Layer], outputs: dict[str, str]) -> list[Layer]:
     return done
 
 
-def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
+def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
     """Write ``NAME.param`` and ``NAME.bin``, and run them; the graph ends at the raw maps.
 
     Raises:

@@ -1,4 +1,4 @@
-"""An ONNX model in int8: ONNX Runtime's own quantizer on our graph, calibrated on pictures.
+"""An ONNX model in int8: ONNX Runtime's own quantizer on our graph, calibrated on images.
 
 What runs in int8 is every convolution before another one, and the activations, sums, joins, pools and
 shuffles between two of them. The pixels' normalisation, the convolutions that give the raw maps, and the
@@ -36,14 +36,14 @@ def calibrate(
     method: str = "minmax",
     progress: Progress | None = None,
 ) -> Ranges:
-    """Run pictures through a graph and return the range of every array that int8 may have to hold.
+    """Run images through a graph and return the range of every array that int8 may have to hold.
 
-    Pictures go through one at a time, and nothing of one is kept.
+    Images go through one at a time, and nothing of one is kept.
 
     Args:
         graph: it ends at the raw maps.
         spec: of the network.
-        batches: of pictures (B, h, w, 3) uint8 RGB as the network is to see them; read once, in order.
+        batches: of images (B, h, w, 3) uint8 RGB as the network is to see them; read once, in order.
         method: a key of :data:`gluon_yolo.export.quantize.calibrate.METHODS`.
         progress: called with ``pictures``, how many are done, None; with ``entropy`` also with ``ranges``,
             how many are found, of how many.
@@ -53,12 +53,12 @@ def calibrate(
 
     Raises:
         MissingDependency: onnxruntime is not installed.
-        UserError: an unknown method, no pictures, or numbers that are not finite.
+        UserError: an unknown method, no images, or numbers that are not finite.
     """
     names = to_be_held(graph)
     session = _session(graph, spec, names)
     return measure(
-        names, lambda picture: session.run(names, {INPUT: picture}), batches, method, progress, _seen_within
+        names, lambda image: session.run(names, {INPUT: image}), batches, method, progress, _seen_within
     )
 
 

@@ -1,15 +1,15 @@
-"""Suppression in ONNX's own operators: boxes and scores -> final detections, as ``Detect`` gives them."""
+"""NMSOptions in ONNX's own operators: boxes and scores -> final detections, as ``Detect`` gives them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from gluon_yolo.export.onnx.ops import OnnxBuilder, helper, onnx
-from gluon_yolo.export.request import Suppression
+from gluon_yolo.export.request import NMSOptions
 
 
-def add_suppression(
-    build: OnnxBuilder, boxes: str, scores: str, numbers: Suppression, batch: int | str
+def add_nms(
+    build: OnnxBuilder, boxes: str, scores: str, numbers: NMSOptions, batch: int | str
 ) -> dict[str, tuple]:
     """Append ``ids`` (B, K, 1), ``scores`` (B, K, 1) and ``bboxes`` (B, K, 4).
 
@@ -87,7 +87,7 @@ class _Namer:
 def _best_anchors(add: _Namer, scores: str, count: int) -> tuple[str, str]:
     """Return the places of the best anchors (B, count, 1), and 0 where there were too few (B, count, 1).
 
-    ``TopK`` fails on a row shorter than what it is to take, and a small picture has few anchors: blanks stand
+    ``TopK`` fails on a row shorter than what it is to take, and a small image has few anchors: blanks stand
     before them.
     """
     build = add.build

@@ -11,15 +11,15 @@ from gluon_yolo._version import __version__
 from gluon_yolo.atomic_io import replacing
 from gluon_yolo.export.ir.decode import BOXES, SCORES, with_decoding
 from gluon_yolo.export.ir.graph import INPUT, InferenceGraph
-from gluon_yolo.export.onnx.nms import Suppression, add_suppression
+from gluon_yolo.export.onnx.nms import NMSOptions, add_nms
 from gluon_yolo.export.onnx.ops import OPSET, OnnxBuilder, add_step, helper, onnx
 from gluon_yolo.export.request import Request
 from gluon_yolo.export.verify import BOUNDS, Parity
 from gluon_yolo.inference import embedded_record
-from gluon_yolo.inference.exported_format import Graph
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.exported_format import ExportedFormat
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.onnxruntime import OnnxRuntime
-from gluon_yolo.models.head_layout import score_rule_of
+from gluon_yolo.models.head_layout import head_layout_of
 from gluon_yolo.spec import DetectionSpec
 
 IR_VERSION = 7  # the one of operator set 13: runtimes since the end of 2020 read it, and so do today's
@@ -32,7 +32,7 @@ def make_model(
     spec: DetectionSpec,
     name: str,
     cut: str = "decoded",
-    suppression: Suppression | None = None,
+    suppression: NMSOptions | None = None,
     pixels: str = "uint8",
     fixed: tuple[int, int, int] | None = None,
     metadata: Mapping[str, str] | None = None,
@@ -75,7 +75,7 @@ def make_model(
     outputs = _outputs(whole, spec, batch, fixed[1:] if fixed else None)
     if cut == "nms":
         decoded = [whole.outputs[BOXES], whole.outputs[SCORES]]
-        outputs = add_suppression(build, *decoded, suppression or Suppression(), batch)
+        outputs = add_nms(build, *decoded, suppression or NMSOptions(), batch)
     model = helper.make_model(
         helper.make_graph(
             build.nodes,
@@ -97,7 +97,7 @@ def make_model(
     return model
 
 
-def add_record(model: onnx.ModelProto, record: ModelFile) -> None:
+def add_record(model: onnx.ModelProto, record: ModelRecord) -> None:
     """Let a model's metadata hold what its ``NAME.json`` says, so that the file can be used alone."""
     entry = onnx.StringStringEntryProto(key=embedded_record.KEY, value=embedded_record.text_of(record))
     model.metadata_props.append(entry)
@@ -120,7 +120,7 @@ def _outputs(
         anchors = sum(count * rows * wide for count, (rows, wide) in zip(spec.anchors_per_level, sides))
     if set(graph.outputs) == {BOXES, SCORES}:
         return {BOXES: (batch, anchors, 4), SCORES: (batch, anchors, spec.num_classes)}
-    rule = score_rule_of(spec)
+    rule = head_layout_of(spec)
     channels = [rule.channels(count, spec.num_classes) for count in spec.anchors_per_level]
     return {name: (batch, channels[level], *sides[level]) for level, name in enumerate(graph.outputs)}
 
@@ -135,7 +135,7 @@ def _metadata(spec: DetectionSpec, cut: str) -> dict[str, str]:
     }
 
 
-def write(request: Request, folder: Path) -> tuple[Graph, Parity]:
+def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
     """Write ``NAME.onnx``, as :func:`gluon_yolo.export.onnx.write.make_model` makes it, and run it.
 
     The model takes any batch, and any height and width that are multiples of the network's largest stride,
@@ -160,7 +160,7 @@ def usual_cut(request: Request) -> str:
     return request.cut or ("nms" if request.fixed is None else "decoded")
 
 
-def write_cut(request: Request, path: Path, cut: str, record: ModelFile | None = None) -> Graph:
+def write_cut(request: Request, path: Path, cut: str, record: ModelRecord | None = None) -> ExportedFormat:
     """Write the model with this end to a file, and return what a record says of it.
 
     Args:
@@ -180,7 +180,7 @@ def write_cut(request: Request, path: Path, cut: str, record: ModelFile | None =
     )
     outputs = tuple(output.name for output in model.graph.output)
     numbers = dict(vars(request.suppression)) if cut == "nms" else None
-    graph = Graph((path.name,), cut, outputs, (), numbers, request.fixed)
+    graph = ExportedFormat((path.name,), cut, outputs, (), numbers, request.fixed)
     if record is not None:
         add_record(model, record.of_one("onnx", graph))
     write_model(model, path)

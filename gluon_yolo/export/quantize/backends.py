@@ -15,8 +15,8 @@ from gluon_yolo.export.mxnet.write import save
 from gluon_yolo.export.onnx import int8_layers
 from gluon_yolo.export.quantize.calibrate import Progress, Ranges
 from gluon_yolo.export.request import Request
-from gluon_yolo.inference.exported_format import ENDINGS, Graph
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.exported_format import ENDINGS, ExportedFormat
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.mxnet import MXNetRuntime
 from gluon_yolo.inference.runtimes.registry import Network
 from gluon_yolo.models.decode import Detect
@@ -42,17 +42,17 @@ class Int8(abc.ABC):
 
     @abc.abstractmethod
     def calibrate(self, batches: Iterable[np.ndarray], method: str, progress: Progress) -> Ranges:
-        """Run pictures (B, h, w, 3) uint8 RGB through it and return the ranges of its arrays."""
+        """Run images (B, h, w, 3) uint8 RGB through it and return the ranges of its arrays."""
 
     @abc.abstractmethod
     def network(self, ranges: Ranges, excluded: Sequence[str]) -> Network:
         """Return it in int8, with these layers in float, as a function from pixels to boxes and scores."""
 
     @abc.abstractmethod
-    def write(self, ranges: Ranges, excluded: Sequence[str], folder: Path) -> Graph:
+    def write(self, ranges: Ranges, excluded: Sequence[str], folder: Path) -> ExportedFormat:
         """Write the same, ending behind suppression, and return what a record says of it."""
 
-    def hold(self, record: ModelFile, folder: Path) -> None:
+    def hold(self, record: ModelRecord, folder: Path) -> None:
         """Let the file that was written hold its record, of this one format, itself, where it has a place."""
         return
 
@@ -76,7 +76,7 @@ class SymbolInt8(Int8):
         self.layers = int8.layers(self._symbol)
 
     def calibrate(self, batches: Iterable[np.ndarray], method: str, progress: Progress) -> Ranges:
-        """Run pictures through it and return the ranges of its arrays."""
+        """Run images through it and return the ranges of its arrays."""
         return int8.calibrate(self._symbol, self._parameters, batches, method, progress)
 
     def network(self, ranges: Ranges, excluded: Sequence[str]) -> Network:
@@ -85,13 +85,13 @@ class SymbolInt8(Int8):
         internals = symbol.get_internals()
         return MXNetRuntime(mx.sym.Group([internals[name] for name in self._outputs]), parameters, None)
 
-    def write(self, ranges: Ranges, excluded: Sequence[str], folder: Path) -> Graph:
+    def write(self, ranges: Ranges, excluded: Sequence[str], folder: Path) -> ExportedFormat:
         """Write ``NAME-symbol.json`` and ``NAME-0000.params``."""
         symbol, parameters = self._lowered(ranges, excluded)
         files = tuple(f"{self._request.name}{ending}" for ending in ENDINGS["symbol"])
         save(symbol, parameters, *(folder / file for file in files))
         outputs = tuple(symbol.list_outputs())
-        return Graph(files, "nms", outputs, self._outputs, dict(vars(self._request.suppression)))
+        return ExportedFormat(files, "nms", outputs, self._outputs, dict(vars(self._request.suppression)))
 
     def _lowered(
         self, ranges: Ranges, excluded: Sequence[str]
@@ -123,7 +123,7 @@ class OnnxInt8(Int8):
         self.layers = int8_layers.layers(request.graph)
 
     def calibrate(self, batches: Iterable[np.ndarray], method: str, progress: Progress) -> Ranges:
-        """Run pictures through it and return the ranges of its arrays."""
+        """Run images through it and return the ranges of its arrays."""
         return self._int8.calibrate(self._request.graph, self._request.net.spec, batches, method, progress)
 
     def network(self, ranges: Ranges, excluded: Sequence[str]) -> Network:
@@ -136,7 +136,7 @@ class OnnxInt8(Int8):
             write_model(model, Path(folder) / "tried.onnx")
             return OnnxRuntime(Path(folder) / "tried.onnx", self._request.net.spec, portable=True)
 
-    def write(self, ranges: Ranges, excluded: Sequence[str], folder: Path) -> Graph:
+    def write(self, ranges: Ranges, excluded: Sequence[str], folder: Path) -> ExportedFormat:
         """Write ``NAME.onnx``."""
         from gluon_yolo.export.onnx.ops import onnx
         from gluon_yolo.export.onnx.write import make_model, write_model
@@ -156,14 +156,14 @@ class OnnxInt8(Int8):
         file = f"{request.name}{ENDINGS['onnx'][0]}"
         write_model(quantized, folder / file)
         numbers = dict(vars(request.suppression))
-        return Graph((file,), "nms", outputs, (), numbers, portable=True)
+        return ExportedFormat((file,), "nms", outputs, (), numbers, portable=True)
 
-    def hold(self, record: ModelFile, folder: Path) -> None:
+    def hold(self, record: ModelRecord, folder: Path) -> None:
         """Let ``NAME.onnx`` hold its record."""
         from gluon_yolo.export.onnx.ops import onnx
         from gluon_yolo.export.onnx.write import add_record, write_model
 
-        path = folder / record.graphs[self.kind].files[0]
+        path = folder / record.formats[self.kind].files[0]
         model = onnx.load(str(path))
         add_record(model, record)
         write_model(model, path)

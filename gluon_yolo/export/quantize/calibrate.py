@@ -1,4 +1,4 @@
-"""Calibration: pictures of a data set, drawn and fitted, on which a network's arrays are measured."""
+"""Calibration: images of a data set, drawn and fitted, on which a network's arrays are measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.progress.bar import counting
 from gluon_yolo.system import memory
@@ -30,7 +30,7 @@ class Extremes:
         """Start with nothing seen."""
         self._low, self._high = np.inf, -np.inf
 
-    def observe(self, array: np.ndarray) -> None:
+    def update(self, array: np.ndarray) -> None:
         """Take an array into account."""
         self._low = float(np.minimum(self._low, array.min()))  # which keeps what is no number
         self._high = float(np.maximum(self._high, array.max()))
@@ -56,9 +56,9 @@ class Histogram:
         self._reach = 0.0
         self._extremes = Extremes()
 
-    def observe(self, array: np.ndarray) -> None:
+    def update(self, array: np.ndarray) -> None:
         """Take an array into account."""
-        self._extremes.observe(array)
+        self._extremes.update(array)
         low, high = self._extremes.range()
         furthest = max(abs(low), abs(high))
         if not (_NOTHING < furthest < np.inf):
@@ -105,30 +105,30 @@ def measure(
     progress: Progress | None = None,
     range_of: Callable[[Collector], tuple[float, float]] = lambda collector: collector.range(),
 ) -> Ranges:
-    """Run pictures through a graph and return the range of each of its arrays.
+    """Run images through a graph and return the range of each of its arrays.
 
-    Pictures go through one at a time, and nothing of one is kept.
+    Images go through one at a time, and nothing of one is kept.
 
     Args:
         names: of the arrays.
-        arrays_of: returns them, in this order, for a picture (1, h, w, 3) uint8 RGB.
-        batches: of pictures (B, h, w, 3) uint8 RGB; read once, in order.
+        arrays_of: returns them, in this order, for an image (1, h, w, 3) uint8 RGB.
+        batches: of images (B, h, w, 3) uint8 RGB; read once, in order.
         method: a key of ``METHODS``.
         progress: called with ``pictures``, how many are done, None; with ``entropy`` also with ``ranges``,
             how many are found, of how many.
         range_of: the range of what saw one array.
 
     Raises:
-        UserError: an unknown method, no pictures, or numbers that are not finite.
+        UserError: an unknown method, no images, or numbers that are not finite.
     """
     if method not in METHODS:
         raise UserError(f"method {method!r}: expected one of {', '.join(METHODS)}")
     seen: dict[str, Collector] = {name: METHODS[method]() for name in names}
     done = 0
     for batch in batches:
-        for picture in batch:
-            for collector, array in zip(seen.values(), arrays_of(picture[None])):
-                collector.observe(array)
+        for image in batch:
+            for collector, array in zip(seen.values(), arrays_of(image[None])):
+                collector.update(array)
             done += 1
             if progress is not None:
                 progress("pictures", done, None)
@@ -145,15 +145,15 @@ def measure(
 
 
 def drawn(count: int, most: int, seed: int = 0) -> list[int]:
-    """Return which of ``count`` pictures are taken, ``most`` of them or all: at random, in their order.
+    """Return which of ``count`` images are taken, ``most`` of them or all: at random, in their order.
 
-    The same numbers give the same pictures, and a smaller ``most`` gives some of a larger one's.
+    The same numbers give the same images, and a smaller ``most`` gives some of a larger one's.
     """
     return sorted(np.random.default_rng(seed).permutation(count)[:most].tolist())
 
 
 def divided(count: int, most: int, seed: int = 0) -> tuple[list[int], list[int]]:
-    """Divide ``count`` pictures in two without a picture in both: to calibrate on, and to score on.
+    """Divide ``count`` images in two without an image in both: to calibrate on, and to score on.
 
     Args:
         count: at least 2.
@@ -164,30 +164,30 @@ def divided(count: int, most: int, seed: int = 0) -> tuple[list[int], list[int]]
     return calibrated, sorted(set(range(count)) - set(calibrated))
 
 
-def read(dataset: Dataset, indices: Sequence[int], size_hw: tuple[int, int], fit: Fit) -> np.ndarray:
-    """Read pictures and bring them to the network's input as evaluation does.
+def read(dataset: Dataset, indices: Sequence[int], size_hw: tuple[int, int], fit: Preprocess) -> np.ndarray:
+    """Read images and bring them to the network's input as evaluation does.
 
     Args:
-        dataset: the pictures.
+        dataset: the images.
         indices: which of them.
         size_hw: height and width of the input in pixels.
-        fit: how pictures are brought to it.
+        fit: how images are brought to it.
 
     Returns:
         (B, h, w, 3) uint8 RGB.
 
     Raises:
         UserError: there is no memory for all of them.
-        BadFile: a picture cannot be read.
+        BadFile: an image cannot be read.
     """
-    a_picture, there = 3 * math.prod(size_hw), memory.look()
-    if there is not None and len(indices) * a_picture > there.free:
+    an_image, there = 3 * math.prod(size_hw), memory.look()
+    if there is not None and len(indices) * an_image > there.free:
         raise UserError(
             f"--num {len(indices)}: pictures of {size_hw[0]}x{size_hw[1]} that would take "
-            f"{len(indices) * a_picture / memory.GB:.1f} GB of memory, and there is {there}; give --num "
-            f"{max(1, there.free // (2 * a_picture))}"
+            f"{len(indices) * an_image / memory.GB:.1f} GB of memory, and there is {there}; give --num "
+            f"{max(1, there.free // (2 * an_image))}"
         )
-    pictures = np.empty((len(indices), *size_hw, 3), dtype=np.uint8)
+    images = np.empty((len(indices), *size_hw, 3), dtype=np.uint8)
     for place, index in enumerate(counting(indices, len(indices), "read pictures", "picture")):
-        pictures[place] = fit(dataset.picture(index), size_hw)[0]
-    return pictures
+        images[place] = fit(dataset.image(index), size_hw)[0]
+    return images

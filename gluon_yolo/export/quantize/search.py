@@ -15,17 +15,17 @@ from gluon_yolo.export.quantize.backends import Int8
 from gluon_yolo.export.quantize.calibrate import METHODS, Ranges
 from gluon_yolo.export.quantize.sensitivity import rank, search
 from gluon_yolo.export.request import Request, digest
-from gluon_yolo.export.staging import Publication, published
+from gluon_yolo.export.staging import StagedFiles, staged
 from gluon_yolo.inference.exported_format import ENDINGS
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.registry import Network
 from gluon_yolo.progress.bar import Bar
 
 BEST = "best"
-LOOKED_AT = 4  # calibration pictures on which each layer's own error is measured
+LOOKED_AT = 4  # calibration images on which each layer's own error is measured
 Lost = Callable[[Network], float]
 Say = Callable[[str], None]
-Scored = Callable[[ModelFile, Path], Sequence[str]]
+Scored = Callable[[ModelRecord, Path], Sequence[str]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Choice:
 def choose(
     int8: Int8,
     reference: Network,
-    pictures: np.ndarray,
+    images: np.ndarray,
     lost: Lost,
     allowed: float,
     method: str = "minmax",
@@ -68,7 +68,7 @@ def choose(
     Args:
         int8: the network in a format.
         reference: the network in float.
-        pictures: to calibrate on, (B, h, w, 3) uint8 RGB.
+        images: to calibrate on, (B, h, w, 3) uint8 RGB.
         lost: by a network from pixels to boxes and scores, in points against the one in float.
         allowed: how many points may be.
         method: of calibration, a key of ``METHODS``, or ``best``: all of them, and the best is taken.
@@ -82,7 +82,7 @@ def choose(
     if not int8.layers:
         raise UserError(f"{int8.kind}: the network has no convolution before another, so nothing for int8")
     for name in METHODS if method == BEST else (method,):
-        ranges[name] = _calibrate(int8, pictures, name)
+        ranges[name] = _calibrate(int8, images, name)
         tried[name] = lost(int8.network(ranges[name], ()))
         say(f"{int8.kind} int8, {name}, all {len(int8.layers)} layers: {tried[name]:.2f} points lost")
     best = min(tried, key=lambda name: tried[name])
@@ -90,7 +90,7 @@ def choose(
         return Choice(best, ranges[best], (), tried[best], True, tried)
 
     say(f"{int8.kind} int8: more than {allowed:.2f}; measuring each layer by itself")
-    shown = pictures[:: max(1, len(pictures) // LOOKED_AT)][:LOOKED_AT]
+    shown = images[:: max(1, len(images) // LOOKED_AT)][:LOOKED_AT]
     with Bar(len(int8.layers), f"{int8.kind} int8, each layer", "layer") as bar:
         errors = rank(
             int8.layers,
@@ -117,7 +117,7 @@ def write(
     out_dir: str | os.PathLike[str],
     made: Sequence[tuple[Int8, Choice]],
     scored: Scored = lambda record, folder: (),
-) -> tuple[Path, Publication]:
+) -> tuple[Path, StagedFiles]:
     """Write a network in int8, in one format or several, and its record; all of it or nothing.
 
     Formats of the same model in int8 that lie there stay, those of another of the same name are removed.
@@ -135,7 +135,7 @@ def write(
     Raises:
         UserError: when the folder cannot be written.
     """
-    record = ModelFile(
+    record = ModelRecord(
         request.name,
         request.net.zoo_name,
         request.net.spec,
@@ -146,23 +146,23 @@ def write(
         max_detections=request.suppression.max_detections,
     )
     files = {int8.kind: [f"{request.name}{ending}" for ending in ENDINGS[int8.kind]] for int8, _ in made}
-    with published(out_dir, record, files) as coming:
+    with staged(out_dir, record, files) as coming:
         for int8, chosen in made:
             graph = int8.write(chosen.ranges, chosen.excluded, coming.aside)
             held = scored(record.of_one(int8.kind, graph), coming.aside)
             graph = dataclasses.replace(graph, runtimes=tuple(held))
             int8.hold(record.of_one(int8.kind, graph), coming.aside)
-            coming.graphs[int8.kind] = graph
+            coming.formats[int8.kind] = graph
     return Path(out_dir) / f"{request.name}.json", coming
 
 
-def _calibrate(int8: Int8, pictures: np.ndarray, method: str) -> Ranges:
-    """Return the ranges, with a bar for the pictures and one for what entropy seeks afterwards."""
-    with Bar(len(pictures), f"calibrate {int8.kind}", "picture") as bar:
+def _calibrate(int8: Int8, images: np.ndarray, method: str) -> Ranges:
+    """Return the ranges, with a bar for the images and one for what entropy seeks afterwards."""
+    with Bar(len(images), f"calibrate {int8.kind}", "picture") as bar:
 
         def progress(stage: str, done: int, total: int | None) -> None:
             if stage != "pictures" and bar.total != total:
                 bar.restart(f"calibrate {int8.kind}, {stage}", total)
             bar.update(done - bar.done)
 
-        return int8.calibrate([pictures], method, progress)
+        return int8.calibrate([images], method, progress)

@@ -12,7 +12,7 @@ from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.inference.predictor import FARTHEST
 from gluon_yolo.inference.runtimes.registry import Network
 
-LOOKED_AT = 50  # anchors a picture: those that either network is surest of
+LOOKED_AT = 50  # anchors an image: those that either network is surest of
 
 
 def disagreement(
@@ -23,22 +23,22 @@ def disagreement(
     Args:
         expected: boxes (B, N, 4) and scores (B, N, C).
         given: likewise, of another network.
-        looked_at: anchors of each picture that count: the best of the one and the best of the other.
+        looked_at: anchors of each image that count: the best of the one and the best of the other.
 
     Returns:
-        The mean over pictures of 1 - IoU plus the largest difference of a score, averaged over these anchors;
+        The mean over images of 1 - IoU plus the largest difference of a score, averaged over these anchors;
         infinite where what is given are no numbers.
     """
     (boxes, scores), (others, their_scores) = expected, given
     if np.isnan(others).any() or not np.isfinite(their_scores).all():
         return float("inf")
     totals = []
-    for picture in range(len(boxes)):
-        rows = np.union1d(_surest(scores[picture], looked_at), _surest(their_scores[picture], looked_at))
-        # An untrained network's exponentials may overflow: what lies beyond all pictures is one place.
-        ours, theirs = (np.clip(array[picture][rows], -FARTHEST, FARTHEST) for array in (boxes, others))
+    for image in range(len(boxes)):
+        rows = np.union1d(_surest(scores[image], looked_at), _surest(their_scores[image], looked_at))
+        # An untrained network's exponentials may overflow: what lies beyond all images is one place.
+        ours, theirs = (np.clip(array[image][rows], -FARTHEST, FARTHEST) for array in (boxes, others))
         overlap = np.diag(iou_matrix(ours, theirs))
-        apart = np.abs(scores[picture][rows] - their_scores[picture][rows]).max(axis=1)
+        apart = np.abs(scores[image][rows] - their_scores[image][rows]).max(axis=1)
         totals.append(np.mean(1 - overlap + apart))
     return float(np.mean(totals))
 
@@ -47,7 +47,7 @@ def rank(
     layers: Sequence[str],
     alone: Callable[[str], Network],
     reference: Network,
-    pictures: np.ndarray,
+    images: np.ndarray,
     step: Callable[[], object] = lambda: None,
 ) -> dict[str, float]:
     """Measure what each layer does when it is quantized alone.
@@ -56,17 +56,17 @@ def rank(
         layers: their names.
         alone: returns the network with one layer quantized.
         reference: the network in float.
-        pictures: (B, h, w, 3) uint8 RGB; they go through one at a time.
+        images: (B, h, w, 3) uint8 RGB; they go through one at a time.
         step: called after each layer.
 
     Returns:
         The disagreement by layer, the worst first.
     """
-    expected = [tuple(reference(picture[None])) for picture in pictures]
+    expected = [tuple(reference(image[None])) for image in images]
     errors = {}
     for layer in layers:
         network = alone(layer)
-        given = (network(picture[None]) for picture in pictures)
+        given = (network(image[None]) for image in images)
         errors[layer] = float(np.mean([disagreement(ours, theirs) for ours, theirs in zip(expected, given)]))
         step()
     return dict(sorted(errors.items(), key=lambda item: -item[1]))

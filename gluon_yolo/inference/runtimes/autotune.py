@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import autotune_cache, registry
 from gluon_yolo.inference.runtimes.autotune_cache import Choice
 from gluon_yolo.inference.runtimes.autotune_race import Time, race
-from gluon_yolo.inference.runtimes.autotune_timer import Stopwatch
+from gluon_yolo.inference.runtimes.autotune_timer import CallTimer
 from gluon_yolo.inference.runtimes.base import CPUINFO, threads
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
 from gluon_yolo.system.cpu import look
@@ -26,7 +26,7 @@ log = logging.getLogger("gluon_yolo")
 
 
 def choose(
-    record: ModelFile,
+    record: ModelRecord,
     path: Path,
     size_hw: tuple[int, int],
     gpu: int | None = None,
@@ -34,7 +34,7 @@ def choose(
 ) -> tuple[str, Network]:
     """Load an exported model in the fastest runtime that is installed and has a file of it.
 
-    The candidates run a grey picture in turns (:mod:`gluon_yolo.inference.runtimes.autotune_race`), each in
+    The candidates run a grey image in turns (:mod:`gluon_yolo.inference.runtimes.autotune_race`), each in
     a process of its
     own. What was found is kept in a small file under ``GLUON_YOLO_CACHE``, else ``XDG_CACHE_HOME``
     (``~/.cache``), for this model, input size, machine, number of threads, and these versions of the
@@ -83,11 +83,11 @@ def choose(
 
 def _measured(names: Sequence[str], path: Path, size_hw: tuple[int, int], gpu: int | None) -> dict[str, Time]:
     """Return the times of those that run, the fastest first."""
-    started: dict[str, Stopwatch] = {}
+    started: dict[str, CallTimer] = {}
     try:
         for name in names:
             try:
-                started[name] = Stopwatch(name, path, size_hw, gpu)
+                started[name] = CallTimer(name, path, size_hw, gpu)
             except Exception as error:  # whatever its package raises: the others may do better
                 _pass_over(name, error)
         return race(started, _pass_over)
@@ -121,14 +121,14 @@ def _pass_over(name: str, error: Exception) -> None:
 
 
 def _key(
-    record: ModelFile, folder: Path, size_hw: tuple[int, int], gpu: int | None, names: Sequence[str]
+    record: ModelRecord, folder: Path, size_hw: tuple[int, int], gpu: int | None, names: Sequence[str]
 ) -> str:
     """Return a digest of all that the answer depends on."""
-    files = sorted(file for graph in record.graphs.values() for file in graph.files)
+    files = sorted(file for exported in record.formats.values() for file in exported.files)
     about = {
         "weights": record.weights,
         "precision": record.precision,
-        "cuts": {kind: graph.cut for kind, graph in record.graphs.items()},
+        "cuts": {kind: exported.cut for kind, exported in record.formats.items()},
         "files": {file: _state(folder / file) for file in files},
         "size_hw": list(size_hw),
         "runtimes": {name: _version(RUNTIMES[name].package) for name in names},

@@ -1,4 +1,4 @@
-"""Stopwatch: how long a runtime's calls take for a model, in a process of its own that answers when asked.
+"""CallTimer: how long a runtime's calls take for a model, in a process of its own that answers when asked.
 
 In one process runtimes disturb each other: each brings threads of its own, which wait by spinning or hold the
 caller's thread to one core (seen: ncnn ten times slower after OpenVINO had run). The process stays alive, so
@@ -34,13 +34,13 @@ GREY = 127
 ANSWER = "stopwatch: "  # before the answer: some runtimes print lines of their own
 
 
-class Stopwatch:
+class CallTimer:
     """A process that has loaded a model in a runtime, and measures its calls.
 
     Args:
         runtime: a name of ``RUNTIMES``.
         file: a path that means the model.
-        size_hw: of the picture in pixels.
+        size_hw: of the image in pixels.
         gpu: index of a GPU; None runs on the processor.
 
     Raises:

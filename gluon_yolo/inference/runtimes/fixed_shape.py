@@ -1,4 +1,4 @@
-"""FixedShape: the one batch and size that a file takes, and how any number of pictures go through it."""
+"""FixedShape: the one batch and size that a file takes, and how any number of images go through it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class FixedShape(NamedTuple):
         return "x".join("any" if side is None else str(side) for side in self[1:])
 
     def suits(self, size_hw: Sequence[int]) -> bool:
-        """Return whether pictures of this height and width can go in."""
+        """Return whether images of this height and width can go in."""
         return all(own is None or own == side for own, side in zip(self[1:], size_hw))
 
     def check(self, size_hw: Sequence[int], name: str) -> None:
-        """Raise a UserError that names the file unless pictures of this height and width can go in."""
+        """Raise a UserError that names the file unless images of this height and width can go in."""
         if not self.suits(size_hw):
             raise UserError(
                 f"{name}: takes pictures of {self.size} alone, since it was exported with --fixed-size, and "
@@ -43,11 +43,11 @@ class FixedShape(NamedTuple):
     def run(
         self, network: Callable[[np.ndarray], Sequence[np.ndarray]], pixels: np.ndarray
     ) -> Sequence[np.ndarray]:
-        """Run any number of pictures through a network of this batch.
+        """Run any number of images through a network of this batch.
 
         Args:
             network: pixels (B, H, W, 3), B as fixed, to arrays whose first side is B.
-            pixels: (N, H, W, 3). The last batch is filled up with its last picture.
+            pixels: (N, H, W, 3). The last batch is filled up with its last image.
 
         Returns:
             The network's arrays, whose first side is N.

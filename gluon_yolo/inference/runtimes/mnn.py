@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import base, quiet
 from gluon_yolo.inference.runtimes.base import check_size, import_package, threads
 from gluon_yolo.inference.runtimes.fixed_shape import ANY, FixedShape
@@ -89,7 +89,7 @@ class MNNRuntime:
             return [self._expr.convert(array, self._expr.NCHW).read().copy() for array in found]
 
 
-def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MNNRuntime:
+def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> MNNRuntime:
     """Load an exported model's MNN file.
 
     Args:
@@ -101,5 +101,5 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MNNRuntime:
         MissingDependency: MNN is not installed.
         UserError: when the file is absent or damaged, or a GPU is asked for.
     """
-    graph = record.graph("mnn", folder)
+    graph = record.exported("mnn", folder)
     return MNNRuntime(folder / graph.files[0], record.spec, graph.outputs, gpu, graph.shape)

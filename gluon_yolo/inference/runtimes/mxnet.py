@@ -14,7 +14,7 @@ import numpy as np
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.exported_format import RAW_MAP
-from gluon_yolo.inference.model_record import ModelFile, weights_file
+from gluon_yolo.inference.model_record import ModelRecord, weights_file
 from gluon_yolo.inference.runtimes import base
 from gluon_yolo.inference.runtimes.base import CPUINFO
 from gluon_yolo.models.build import Architecture, find_architecture
@@ -131,7 +131,7 @@ class MXNetRuntime:
         return self._plans[shape]
 
 
-def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MXNetRuntime:
+def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> MXNetRuntime:
     """Load an exported model.
 
     Args:
@@ -142,7 +142,7 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> MXNetRuntim
     Raises:
         UserError: when a file is absent or damaged, or the two do not fit each other.
     """
-    graph = record.graph("symbol", folder)
+    graph = record.exported("symbol", folder)
     symbol_file, params_file = (folder / file for file in graph.files)
     symbol = _read(symbol_file, mx.sym.load)
     parameters = read_parameters(params_file)
@@ -180,7 +180,7 @@ def from_block(net: Any, gpu: int | None = None) -> MXNetRuntime:
     return MXNetRuntime(mx.sym.Group(net(mx.sym.var(INPUT))), parameters, net.spec, gpu)
 
 
-def from_record(record: ModelFile, folder: Path, path: Any) -> Any:
+def from_record(record: ModelRecord, folder: Path, path: Any) -> Any:
     """Build the network of a run or an imported model.
 
     Args:

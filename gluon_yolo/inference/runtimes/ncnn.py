@@ -11,7 +11,7 @@ import numpy as np
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.exported_format import ENDINGS
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.base import check_size, import_package, threads
 from gluon_yolo.spec import DetectionSpec
 
@@ -25,7 +25,7 @@ PRECISIONS = {
 
 
 class NcnnRuntime:
-    """Runs a model from pixels to boxes and scores, a picture at a time; the decoding is NumPy's.
+    """Runs a model from pixels to boxes and scores, an image at a time; the decoding is NumPy's.
 
     Several threads may call it; each call computes with ``threads`` threads of its own.
 
@@ -72,16 +72,16 @@ class NcnnRuntime:
             for.
         """
         check_size(pixels.shape[1:3], self._spec)
-        maps = [self.maps(picture) for picture in pixels]
+        maps = [self.maps(image) for image in pixels]
         return RawMaps([np.stack(level) for level in zip(*maps)], self._spec)
 
-    def maps(self, picture: np.ndarray) -> list[np.ndarray]:
+    def maps(self, image: np.ndarray) -> list[np.ndarray]:
         """Return the raw maps (K, H / s, W / s), by ascending stride s, of pixels (H, W, 3) uint8 RGB."""
-        height, width = picture.shape[:2]
-        picture = np.ascontiguousarray(picture)
+        height, width = image.shape[:2]
+        image = np.ascontiguousarray(image)
         extractor = self._net.create_extractor()
         rgb = self._ncnn.Mat.PixelType.PIXEL_RGB
-        extractor.input(INPUT, self._ncnn.Mat.from_pixels(picture, rgb, width, height))
+        extractor.input(INPUT, self._ncnn.Mat.from_pixels(image, rgb, width, height))
         maps = []
         for name in self._names:
             status, raw = extractor.extract(name)
@@ -110,7 +110,7 @@ class NcnnRuntime:
             )
 
 
-def load(record: ModelFile, folder: Path, gpu: int | None = None) -> NcnnRuntime:
+def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> NcnnRuntime:
     """Load an exported model's ncnn files.
 
     Args:
@@ -122,7 +122,7 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> NcnnRuntime
         MissingDependency: ncnn is not installed.
         UserError: when a file is absent or damaged, or there is no such GPU.
     """
-    record.graph("ncnn", folder)
+    record.exported("ncnn", folder)
     return NcnnRuntime(folder, record.name, record.spec, gpu)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference import embedded_record
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import base
 from gluon_yolo.inference.runtimes.base import check_size, has_vnni, import_package, threads
 from gluon_yolo.inference.runtimes.fixed_shape import FixedShape
@@ -72,7 +72,7 @@ class OnnxRuntime:
         return self._session.run(self._names, {self._input: pixels})
 
 
-def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OnnxRuntime:
+def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> OnnxRuntime:
     """Load an exported model's ONNX file.
 
     Args:
@@ -84,7 +84,7 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OnnxRuntime
         MissingDependency: onnxruntime is not installed.
         UserError: when the file is absent, damaged or of another model, or there is no such GPU.
     """
-    graph = record.graph("onnx", folder)
+    graph = record.exported("onnx", folder)
     path = folder / graph.files[0]
     embedded_record.check(path, record)
     return OnnxRuntime(path, record.spec, gpu, graph.portable)

@@ -15,7 +15,7 @@ import numpy as np
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference import embedded_record
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import base
 from gluon_yolo.inference.runtimes.base import check_size, import_package, sums_saturate, threads
 from gluon_yolo.inference.runtimes.fixed_shape import FixedShape
@@ -73,9 +73,7 @@ class OpenVINORuntime:
         self._names = [output.any_name for output in self._model.outputs]
         sides = self._model.inputs[0].partial_shape
         self._shape = FixedShape.of([side.get_length() if side.is_static else None for side in sides])
-        if (
-            INT8_KERNELS in self._options and self._shape.batch is None
-        ):  # several pictures it fails to compile
+        if INT8_KERNELS in self._options and self._shape.batch is None:  # several images it fails to compile
             self._shape = self._shape._replace(batch=1)
         element = self._model.inputs[0].element_type.get_type_name()
         self._type = np.uint8 if element == "u8" else np.float32
@@ -132,7 +130,7 @@ class OpenVINORuntime:
             raise
 
 
-def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OpenVINORuntime:
+def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> OpenVINORuntime:
     """Load an exported model: OpenVINO's own files where there are some, else the ONNX file.
 
     Args:
@@ -144,7 +142,7 @@ def load(record: ModelFile, folder: Path, gpu: int | None = None) -> OpenVINORun
         MissingDependency: openvino is not installed.
         UserError: when a file is absent, damaged or of another model, or there is no such GPU.
     """
-    graph = record.graph("openvino" if "openvino" in record.graphs else "onnx", folder)
+    graph = record.exported("openvino" if "openvino" in record.formats else "onnx", folder)
     path = folder / graph.files[0]
     embedded_record.check(path, record)
     return OpenVINORuntime(path, record.spec, gpu, record.precision, graph.portable)

@@ -12,7 +12,7 @@ from typing import Any, Callable
 import numpy as np
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.model_record import ModelFile, find_model_file, weights_of
+from gluon_yolo.inference.model_record import ModelRecord, find_model_record, weights_of
 from gluon_yolo.text import did_you_mean
 
 Network = Callable[[np.ndarray], Sequence[np.ndarray]]
@@ -70,7 +70,7 @@ def module_of(name: str) -> Any:
     return importlib.import_module(f"gluon_yolo.inference.runtimes.{name}")
 
 
-def load(name: str, record: ModelFile, folder: Path, gpu: int | None = None) -> Network:
+def load(name: str, record: ModelRecord, folder: Path, gpu: int | None = None) -> Network:
     """Load an exported model.
 
     Args:
@@ -86,7 +86,7 @@ def load(name: str, record: ModelFile, folder: Path, gpu: int | None = None) -> 
     return module_of(name).load(record, folder, gpu=gpu)
 
 
-def load_run(name: str, record: ModelFile, path: Path, gpu: int | None = None) -> Network:
+def load_run(name: str, record: ModelRecord, path: Path, gpu: int | None = None) -> Network:
     """Build the network of a run or an imported model, with its weights.
 
     Args:
@@ -103,24 +103,24 @@ def load_run(name: str, record: ModelFile, path: Path, gpu: int | None = None) -
     if name != "mxnet":
         raise UserError(f"{path}: is a run, which only mxnet reads; export it, then load that with {name}")
     module = module_of(name)
-    net = module.from_record(record, find_model_file(path).parent, weights_of(path))
+    net = module.from_record(record, find_model_record(path).parent, weights_of(path))
     return module.from_block(net, gpu=gpu)
 
 
-def check_fixed(name: str, record: ModelFile, size_hw: tuple[int, int]) -> None:
-    """Raise a UserError where the file that a runtime would read takes pictures of another size alone."""
-    kind = next((kind for kind in known(name).formats if kind in record.graphs), None)
+def check_fixed(name: str, record: ModelRecord, size_hw: tuple[int, int]) -> None:
+    """Raise a UserError where the file that a runtime would read takes images of another size alone."""
+    kind = next((kind for kind in known(name).formats if kind in record.formats), None)
     if kind is not None:
-        record.graphs[kind].shape.check(size_hw, record.graphs[kind].files[0])
+        record.formats[kind].shape.check(size_hw, record.formats[kind].files[0])
 
 
-def _scored(name: str, record: ModelFile) -> Sequence[str]:
+def _scored(name: str, record: ModelRecord) -> Sequence[str]:
     """Return the runtimes that were scored with the graph that one would read; all where none was."""
-    kind = next(kind for kind in known(name).formats if kind in record.graphs)
-    return record.graphs[kind].runtimes or tuple(RUNTIMES)
+    kind = next(kind for kind in known(name).formats if kind in record.formats)
+    return record.formats[kind].runtimes or tuple(RUNTIMES)
 
 
-def candidates(record: ModelFile, size_hw: tuple[int, int] | None = None) -> list[str]:
+def candidates(record: ModelRecord, size_hw: tuple[int, int] | None = None) -> list[str]:
     """Return the runtimes that are installed and for which a model was exported.
 
     Where none is installed it is one that is not, whose loading then says what to install. Of a model in int8
@@ -128,15 +128,15 @@ def candidates(record: ModelFile, size_hw: tuple[int, int] | None = None) -> lis
 
     Args:
         record: of the model.
-        size_hw: height and width of the pictures in pixels, which a file may not take; None is the model's.
+        size_hw: height and width of the images in pixels, which a file may not take; None is the model's.
 
     Raises:
         UserError: the model is in no format that any of them reads, or in none that takes this size.
     """
-    fitting = [name for name, runtime in RUNTIMES.items() if set(runtime.formats) & set(record.graphs)]
+    fitting = [name for name, runtime in RUNTIMES.items() if set(runtime.formats) & set(record.formats)]
     if not fitting:
         raise UserError(
-            f"model {record.name} is there as {', '.join(record.graphs)}, which nothing here runs"
+            f"model {record.name} is there as {', '.join(record.formats)}, which nothing here runs"
         )
     scored = [name for name in fitting if name in _scored(name, record)]
     if any(RUNTIMES[name].installed for name in scored):
@@ -154,8 +154,8 @@ def candidates(record: ModelFile, size_hw: tuple[int, int] | None = None) -> lis
     return [name for name in fitting if RUNTIMES[name].installed] or smallest_first[:1]
 
 
-def limit_of(name: str, record: ModelFile) -> int | None:
-    """Return how many boxes of a picture a model lets stand, as a runtime reads it; None for all.
+def limit_of(name: str, record: ModelRecord) -> int | None:
+    """Return how many boxes of an image a model lets stand, as a runtime reads it; None for all.
 
     It is so where the graph ends with its own suppression and nothing before it can be had.
 
@@ -163,8 +163,8 @@ def limit_of(name: str, record: ModelFile) -> int | None:
         name: of the runtime, which reads one of the model's formats; or of one that runs a run's network.
         record: the model's record.
     """
-    graphs = [record.graphs[kind] for kind in RUNTIMES[name].formats if kind in record.graphs]
-    if not graphs or graphs[0].decoded or not graphs[0].nms:
+    formats = [record.formats[kind] for kind in RUNTIMES[name].formats if kind in record.formats]
+    if not formats or formats[0].decoded or not formats[0].nms:
         return None
-    limit = graphs[0].nms.get("max_detections")
+    limit = formats[0].nms.get("max_detections")
     return None if limit is None else int(limit)

@@ -8,7 +8,7 @@ from gluon_yolo.mxnet_compat import gluon
 
 
 class Backbone(gluon.HybridBlock):
-    """Turn a standardised picture (B, 3, H, W) into one feature map per stage, ascending stride.
+    """Turn a standardised image (B, 3, H, W) into one feature map per stage, ascending stride.
 
     Args:
         stages: blocks to run one after the other; each one's output is published.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.models.darknet.layers import PICTURE, Convolution, MaxPool, Upsample, Yolo
+from gluon_yolo.models.darknet.layers import IMAGE, Convolution, MaxPool, Upsample, Yolo
 from gluon_yolo.models.darknet.plan import Plan
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.text import counted
@@ -80,7 +80,7 @@ def _size_divisor(plan: Plan, strides: tuple[int, ...]) -> int:
 
     Maps that are joined may want more than that.
     """
-    shrunk = {PICTURE: 1.0}
+    shrunk = {IMAGE: 1.0}
     divisor = 1.0
     for layer in plan.layers:
         shrunk[layer.index] = shrunk[layer.inputs[0]]
@@ -95,11 +95,11 @@ def _size_divisor(plan: Plan, strides: tuple[int, ...]) -> int:
 
 def _stride(plan: Plan, head: Yolo) -> int:
     """Return input pixels per cell."""
-    down, rest_down = divmod(plan.picture.height, head.output.height)
-    across, rest_across = divmod(plan.picture.width, head.output.width)
+    down, rest_down = divmod(plan.image.height, head.output.height)
+    across, rest_across = divmod(plan.image.width, head.output.width)
     if rest_down or rest_across or down != across:
         raise head.section.error(
             f"its map has {head.output.height}x{head.output.width} cells for an input of "
-            f"{plan.picture.height}x{plan.picture.width}; [net] needs a size that the stride divides"
+            f"{plan.image.height}x{plan.image.width}; [net] needs a size that the stride divides"
         )
     return down

@@ -51,7 +51,7 @@ def with_input(cfg: Cfg, size_hw: tuple[int, int], letterbox: bool) -> Cfg:
     Args:
         cfg: of a network.
         size_hw: height and width of the input in pixels.
-        letterbox: whether pictures keep their proportions within it.
+        letterbox: whether images keep their proportions within it.
     """
     net = cfg.sections[0]
     changes = {"width": str(size_hw[1]), "height": str(size_hw[0])}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from gluon_yolo.models.darknet.layers import PICTURE, Layer, Upsample, Yolo
+from gluon_yolo.models.darknet.layers import IMAGE, Layer, Upsample, Yolo
 from gluon_yolo.models.darknet.section import Section
 
 TRIAL = 2**12 * 3**2 * 5  # pixels of a side; a plan holds numbers and no maps
@@ -24,7 +24,7 @@ def divisor(layers: Sequence[Layer]) -> int:
     for layer in layers:
         if isinstance(layer, (Upsample, Yolo)) or len(layer.inputs) > 1:
             for source in layer.inputs:
-                if source != PICTURE:
+                if source != IMAGE:
                     shape = layers[source].output
                     strides = [Fraction(TRIAL, side) for side in (shape.height, shape.width) if side > 1]
                     result = math.lcm(result, *(int(x) for x in strides if x.denominator == 1))

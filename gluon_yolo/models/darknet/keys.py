@@ -76,7 +76,7 @@ _ELSEWHERE = (
     "state_constrain std tanh temperature time_normalizer tree type uc_normalizer yolo_layer yolo_point"
 )
 # In published cfgs, and read by none of the darknets: an older name of beta_nms; 8-bit ranges of
-# yolo2_light; how long, how and on how many pictures other programs trained.
+# yolo2_light; how long, how and on how many images other programs trained.
 _UNREAD = "beta1 input_calibration max_epoch max_epochs optimizer seen"
 _KNOWN = frozenset(
     " ".join(
@@ -87,7 +87,7 @@ _KNOWN = frozenset(
 
 
 def finish(section: Section, kind: str) -> tuple[str, ...]:
-    """Judge the keys of a section that the plan did not read, and those that are there twice.
+    """AccuracyDrop the keys of a section that the plan did not read, and those that are there twice.
 
     Args:
         section: after its plan was made.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from gluon_yolo.models.darknet.section import Section
 
-PICTURE = -1  # the index that stands for the network's input
+IMAGE = -1  # the index that stands for the network's input
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Layer:
     Args:
         index: darknet's number of it, from 0; ``[net]`` does not count.
         section: where it stands in the cfg.
-        inputs: indices of the layers that it reads, ``PICTURE`` for the network's input.
+        inputs: indices of the layers that it reads, ``IMAGE`` for the network's input.
         output: of its map.
     """
 

@@ -14,7 +14,7 @@ class NetSettings:
     """The training keys of ``[net]``; None where the cfg does not say.
 
     Args:
-        batch: pictures of a step of the optimizer.
+        batch: images of a step of the optimizer.
         subdivisions: parts of a batch that are run one after the other.
         max_batches: steps of the whole training.
         learning_rate: after the warm-up.

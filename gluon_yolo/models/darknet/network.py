@@ -1,4 +1,4 @@
-"""A darknet network as a block: a picture in, raw maps out."""
+"""A darknet network as a block: an image in, raw maps out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gluon_yolo.models.darknet.blocks import EPSILON, ConvolutionBlock, make_block
 from gluon_yolo.models.darknet.detection_spec import make_spec
-from gluon_yolo.models.darknet.layers import PICTURE, Convolution
+from gluon_yolo.models.darknet.layers import IMAGE, Convolution
 from gluon_yolo.models.darknet.plan import Plan
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.models.head_layout import BOX_CHANNELS
@@ -105,7 +105,7 @@ class DarknetNetwork(DetectionNetwork):
         Returns:
             A tuple of (B, A * (5 + C), H/s, W/s), one per level by ascending stride.
         """
-        maps = {PICTURE: self.normalize(pixels)}
+        maps = {IMAGE: self.normalize(pixels)}
         for layer, block in zip(self.plan.layers, self._blocks):
             inputs = [maps[source] for source in layer.inputs]
             maps[layer.index] = inputs[0] if block is None else block(*inputs)

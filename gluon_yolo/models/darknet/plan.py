@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from gluon_yolo.errors import UserError
 from gluon_yolo.models.darknet import head_keys, input_sizes, keys
 from gluon_yolo.models.darknet.cfg import Cfg
-from gluon_yolo.models.darknet.layers import PICTURE, Convolution, Layer, Shape, Yolo
+from gluon_yolo.models.darknet.layers import IMAGE, Convolution, Layer, Shape, Yolo
 from gluon_yolo.models.darknet.parse import MAKERS
 from gluon_yolo.models.darknet.section import Section
 
@@ -22,15 +22,15 @@ class Plan:
 
     Args:
         cfg: where it comes from.
-        picture: shape of the input as ``[net]`` says it.
+        image: shape of the input as ``[net]`` says it.
         layers: by darknet's index.
         idle: keys in the cfg that do not change the result, without repetition.
-        letterbox: whether pictures keep their proportions within the input; else they are stretched to it.
+        letterbox: whether images keep their proportions within the input; else they are stretched to it.
         divisor: sides of the input must be multiples of this, so that all maps fit each other.
     """
 
     cfg: Cfg
-    picture: Shape
+    image: Shape
     layers: tuple[Layer, ...]
     idle: tuple[str, ...]
     letterbox: bool
@@ -48,8 +48,8 @@ class Plan:
         return tuple(sorted(heads, key=lambda head: -head.output.height * head.output.width))
 
     def shape(self, index: int) -> Shape:
-        """Return the shape of a layer's output, or of the picture."""
-        return self.picture if index == PICTURE else self.layers[index].output
+        """Return the shape of a layer's output, or of the image."""
+        return self.image if index == IMAGE else self.layers[index].output
 
 
 def make_plan(cfg: Cfg) -> Plan:
@@ -96,7 +96,7 @@ def _kind(section: Section) -> str:
 def _planned(cfg: Cfg) -> tuple[Plan, UserError | None]:
     """Return a cfg's plan; where something is wrong, as far as it goes, and what it is."""
     net, *sections = cfg.sections
-    plan = Plan(cfg, _picture(net), (), (), bool(net.get_int("letter_box", 0)))
+    plan = Plan(cfg, _image(net), (), (), bool(net.get_int("letter_box", 0)))
     idle: dict[str, None] = {}
     try:
         idle.update(dict.fromkeys(keys.finish(net, "net")))
@@ -114,7 +114,7 @@ def _planned(cfg: Cfg) -> tuple[Plan, UserError | None]:
     return dataclasses.replace(plan, idle=tuple(idle)), None
 
 
-def _picture(net: Section) -> Shape:
+def _image(net: Section) -> Shape:
     shape = Shape(net.get_int("channels", 3), net.get_int("height", least=1), net.get_int("width", least=1))
     if shape.channels != 3:
         raise net.error(f"channels={shape.channels}: only colour pictures (3) are supported here", "channels")
@@ -124,7 +124,7 @@ def _picture(net: Section) -> Shape:
 def _check_inputs(plan: Plan, layer: Layer) -> None:
     """Raise UserError when a layer reads a head, which gives detections and no map."""
     for source in layer.inputs:
-        if source != PICTURE and isinstance(plan.layers[source], Yolo):
+        if source != IMAGE and isinstance(plan.layers[source], Yolo):
             line = plan.layers[source].section.line
             raise layer.section.error(f"reads the [yolo] on line {line}, whose output is no map")
 

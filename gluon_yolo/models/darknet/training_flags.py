@@ -31,16 +31,16 @@ _LAYER = {
 }
 
 
-def run_flags(plan: Plan, pictures: int, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def run_flags(plan: Plan, images: int, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Return what a cfg says of training, as defaults of a run.
 
-    darknet counts batches, a run counts epochs: ``max_batches`` of ``batch`` pictures become as many epochs
-    as show the same number of pictures. Of that, or of ``--epochs`` where it is given, ``steps`` and
+    darknet counts batches, a run counts epochs: ``max_batches`` of ``batch`` images become as many epochs
+    as show the same number of images. Of that, or of ``--epochs`` where it is given, ``steps`` and
     ``burn_in`` keep their share: ``steps=40000`` of ``max_batches=50200`` is epoch 24 of 30.
 
     Args:
         plan: of the cfg.
-        pictures: to train on.
+        images: to train on.
         given: flags that are decided already, by their names in Python; ``epochs``, ``num_samples`` and
             ``data_shape`` count here, and what would contradict a given flag of the learning rate is left
             out.
@@ -63,7 +63,7 @@ def run_flags(plan: Plan, pictures: int, given: Mapping[str, Any]) -> tuple[dict
         )
     if settings.batch is not None:
         flags["batch_size"] = _batch(settings)
-    batch, epoch = _batch(settings), _epoch(pictures, given)
+    batch, epoch = _batch(settings), _epoch(images, given)
     flags.update(schedule_flags(plan.cfg.sections[0], settings, batch, epoch, given, notes))
     flags.update(size_flags(plan, given))
     augment = augment_flag(plan, settings)
@@ -84,23 +84,23 @@ def run_flags(plan: Plan, pictures: int, given: Mapping[str, Any]) -> tuple[dict
     return flags, notes
 
 
-def doubts(plan: Plan, pictures: int, given: Mapping[str, Any]) -> list[str]:
+def doubts(plan: Plan, images: int, given: Mapping[str, Any]) -> list[str]:
     """Return warnings of what a cfg's training would be on this data; arguments as of :func:`run_flags`."""
     settings = net_settings(plan.cfg)
-    epoch = _epoch(pictures, given)
+    epoch = _epoch(images, given)
     doubt = epochs_doubt(plan.cfg.sections[0], settings, _batch(settings), epoch, given)
     return [doubt] if doubt else []
 
 
 def _batch(settings: NetSettings) -> int:
-    """Return the pictures of one of darknet's batches."""
+    """Return the images of one of darknet's batches."""
     return settings.batch if settings.batch and settings.batch > 1 else BATCH
 
 
-def _epoch(pictures: int, given: Mapping[str, Any]) -> int:
-    """Return the pictures of an epoch: those of the data, or fewer where that is given."""
+def _epoch(images: int, given: Mapping[str, Any]) -> int:
+    """Return the images of an epoch: those of the data, or fewer where that is given."""
     wanted = given.get("num_samples", 0)
-    return min(pictures, wanted) if wanted > 0 else pictures
+    return min(images, wanted) if wanted > 0 else images
 
 
 def _loss(plan: Plan, notes: list[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a cfg says of training pictures: the sizes they come in, and how they are changed."""
+"""What a cfg says of training images: the sizes they come in, and how they are changed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def size_flags(plan: Plan, given: Mapping[str, Any]) -> dict[str, Any]:
     factor = 1.4 if factor == 1 else factor
     words = str(given.get("data_shape", "")).lower().split("x")
     asked = [int(word) for word in words if word.isdecimal()]
-    own = (plan.picture.height, plan.picture.width)
+    own = (plan.image.height, plan.image.width)
     height, width = (asked[0], asked[-1]) if len(asked) == len(words) else own
     step = plan.cfg.sections[0].get_int("resize_step", RESIZE_STEP, least=1)
     step = math.lcm(step, plan.divisor)
@@ -48,9 +48,9 @@ def size_flags(plan: Plan, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def augment_flag(plan: Plan, settings: NetSettings) -> str:
-    """Return the changes of pictures as ``--augment`` takes them, empty where the cfg says nothing of them.
+    """Return the changes of images as ``--augment`` takes them, empty where the cfg says nothing of them.
 
-    darknet moves each side of a picture by up to ``jitter`` of it, which is a change of scale and of place
+    darknet moves each side of an image by up to ``jitter`` of it, which is a change of scale and of place
     (and of shape, which has no equivalent). Saturation and exposure are factors up to the key, either way;
     the hue moves by a part of the circle.
 

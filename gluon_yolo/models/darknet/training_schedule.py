@@ -12,7 +12,7 @@ from gluon_yolo.models.darknet.section import Section
 from gluon_yolo.text import exact, rounded
 
 POWER = 4.0  # darknet's, of the warm-up and of policy=poly
-MANY_EPOCHS, FEWER_EPOCHS = 1000, 100  # what nobody trains on a few pictures on purpose, and what may do
+MANY_EPOCHS, FEWER_EPOCHS = 1000, 100  # what nobody trains on a few images on purpose, and what may do
 LEAST_DECAY = 1e-300  # of an epoch; what is smaller, no float holds
 
 # What a given flag decides alone.
@@ -28,7 +28,7 @@ def schedule_flags(
     net: Section,
     settings: NetSettings,
     batch: int,
-    pictures: int,
+    images: int,
     given: Mapping[str, Any],
     notes: list[str],
 ) -> dict[str, Any]:
@@ -37,8 +37,8 @@ def schedule_flags(
     Args:
         net: the section that says it.
         settings: what it says.
-        batch: pictures of one of darknet's batches.
-        pictures: of an epoch.
+        batch: images of one of darknet's batches.
+        images: of an epoch.
         given: flags that are decided already; ``epochs`` counts, and what would contradict a given flag is
             left out.
         notes: gets a line for what has no equivalent.
@@ -47,9 +47,9 @@ def schedule_flags(
         UserError: a value makes no sense.
     """
     flags: dict[str, Any] = {}
-    epochs_a_batch = batch / pictures
+    epochs_a_batch = batch / images
     if settings.max_batches:
-        flags["epochs"] = max(1, math.ceil(Fraction(settings.max_batches * batch, pictures)))
+        flags["epochs"] = max(1, math.ceil(Fraction(settings.max_batches * batch, images)))
         epochs_a_batch = given.get("epochs", flags["epochs"]) / settings.max_batches
     if settings.burn_in:
         flags["warmup_epochs"] = rounded(settings.burn_in * epochs_a_batch, 3)
@@ -62,23 +62,23 @@ def schedule_flags(
 
 
 def epochs_doubt(
-    net: Section, settings: NetSettings, batch: int, pictures: int, given: Mapping[str, Any]
+    net: Section, settings: NetSettings, batch: int, images: int, given: Mapping[str, Any]
 ) -> str | None:
     """Return a warning where ``max_batches`` of a cfg for large data are very many epochs of this data.
 
     Args:
         net: the section that says it.
         settings: what it says.
-        batch: pictures of one of darknet's batches.
-        pictures: of an epoch.
+        batch: images of one of darknet's batches.
+        images: of an epoch.
         given: flags that are decided already.
     """
-    epochs = (settings.max_batches or 0) * batch / pictures
+    epochs = (settings.max_batches or 0) * batch / images
     if "epochs" in given or epochs <= MANY_EPOCHS:
         return None
     return (
         f"{net.place('max_batches')} max_batches={settings.max_batches}: at batch={batch} these are "
-        f"{math.ceil(epochs):,} epochs of this data, at {pictures} pictures an epoch; for fewer add "
+        f"{math.ceil(epochs):,} epochs of this data, at {images} pictures an epoch; for fewer add "
         f"--epochs {FEWER_EPOCHS}, or another number, or --recipe small-data"
     )
 

@@ -40,7 +40,7 @@ def test_flags(data, tmp_path, capsys):
     words = "--num 6 --size 64x96 --letterbox --split val --seed 3 --out mine.txt --anchors".split()
     assert main(["data", "anchors", str(data), *words, "8,8, 16,16"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    sizes = anchors.box_sizes(open_voc(data, "val"), (64, 96))  # the pictures have this size
+    sizes = anchors.box_sizes(open_voc(data, "val"), (64, 96))  # the images have this size
     found = anchors.find_anchors(sizes, 6, 3)
     assert anchors.read_anchors("mine.txt").tolist() == found.tolist()
     given = anchors.mean_best_iou(sizes, anchors.parse_anchors("8,8, 16,16"))

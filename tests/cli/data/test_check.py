@@ -96,10 +96,10 @@ def test_sheet(broken, tmp_path, capsys, name):
     file = tmp_path / name
     assert main(["data", "check", str(broken), "--sheet", str(file)]) == 1
     assert capsys.readouterr().out.splitlines()[-1].endswith(f"samples of each class: {file}")
-    picture = cv2.imread(str(file))
+    image = cv2.imread(str(file))
     # 36 worst cases, and of four classes six boxes each, or as many as there are: 6 to a row of 240.
-    assert picture.shape[1] == 6 * 304 + 4 and picture.shape[0] > 7 * 240
-    red = (picture[..., 2] > 200) & (picture[..., 1] < 90) & (picture[..., 0] < 90)
+    assert image.shape[1] == 6 * 304 + 4 and image.shape[0] > 7 * 240
+    red = (image[..., 2] > 200) & (image[..., 1] < 90) & (image[..., 0] < 90)
     assert red.sum() > 2000
 
 

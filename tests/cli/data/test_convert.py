@@ -10,14 +10,14 @@ import pytest
 from gluon_yolo.cli import main
 from gluon_yolo.data.registry import WRITERS, open_source
 from gluon_yolo.data.synthetic import generate
-from tests.data.coco.test_source import add_file, add_picture, record
+from tests.data.coco.test_source import add_file, add_image, record
 from tests.data.small_data import NAMES, small_data
 from tests.data.voc.test_dataset import add
 
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory):
-    return generate(tmp_path_factory.mktemp("shapes") / "data", pictures=10, size_hw=(64, 96))
+    return generate(tmp_path_factory.mktemp("shapes") / "data", images=10, size_hw=(64, 96))
 
 
 @pytest.mark.parametrize("format", ["voc", "coco", "yolo", "record"])
@@ -34,7 +34,9 @@ def test_all_parts_are_written(shapes, tmp_path, format, capsys, caplog):
         assert (len(ours), ours.class_names) == (count, theirs.class_names)
         for index in range(count):
             assert ours.encoded(index) == theirs.encoded(index)
-            np.testing.assert_allclose(ours.truth(index).boxes, theirs.truth(index).boxes, atol=1e-3)
+            np.testing.assert_allclose(
+                ours.annotations(index).boxes, theirs.annotations(index).boxes, atol=1e-3
+            )
 
 
 def test_chosen_splits_keep_their_names(shapes, tmp_path, capsys):
@@ -48,7 +50,7 @@ def test_chosen_splits_keep_their_names(shapes, tmp_path, capsys):
 
 def test_what_is_not_written_is_said(tmp_path, capsys, caplog):
     for name in "ab":
-        add_picture(tmp_path / "in" / f"{name}.png")
+        add_image(tmp_path / "in" / f"{name}.png")
     content = record()
     content["images"].append({"id": 8, "file_name": "b.png"})
     box = content["annotations"][0]
@@ -71,7 +73,7 @@ def test_what_is_not_written_is_said(tmp_path, capsys, caplog):
 )
 def test_crowds_and_areas_that_get_lost_are_said(tmp_path, caplog, words):
     """One object has its outline's area, one its box's but for rounding, one none, and there is a crowd."""
-    add_picture(tmp_path / "in" / "a.png")
+    add_image(tmp_path / "in" / "a.png")
     content = record()
     box = content["annotations"][0]
     more = [{"area": 60}, {"area": 120.5}, {}, {"iscrowd": 1, "area": 50}]

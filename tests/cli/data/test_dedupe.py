@@ -1,4 +1,4 @@
-"""data dedupe: which pictures are there twice, which is kept, and the data without the others."""
+"""data dedupe: which images are there twice, which is kept, and the data without the others."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from gluon_yolo.data.synthetic import generate
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Ten scenes; one of train again, byte by byte, with no objects; one of val in train, compressed anew."""
-    root = generate(tmp_path / "data", pictures=10)
-    pictures, labels = root / "JPEGImages", root / "Annotations"
-    for extension, folder in ((".jpg", pictures), (".xml", labels)):
+    root = generate(tmp_path / "data", images=10)
+    images, labels = root / "JPEGImages", root / "Annotations"
+    for extension, folder in ((".jpg", images), (".xml", labels)):
         shutil.copy(folder / f"scene_00000{extension}", folder / f"again{extension}")
         shutil.copy(folder / f"scene_00004{extension}", folder / f"small{extension}")
     (labels / "again.xml").write_text("<annotation><filename>again.jpg</filename></annotation>")
-    picture = cv2.imread(str(pictures / "scene_00004.jpg"))
-    cv2.imwrite(str(pictures / "small.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 40])
+    image = cv2.imread(str(images / "scene_00004.jpg"))
+    cv2.imwrite(str(images / "small.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, 40])
     with (root / "ImageSets" / "Main" / "train.txt").open("a") as file:
         file.write("again\nsmall\n")
     return root

@@ -15,8 +15,8 @@ from gluon_yolo.data.voc.dataset import open_voc
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten drawn pictures: eight to train on, two held out."""
-    return generate(tmp_path_factory.mktemp("data") / "shapes", pictures=10, size_hw=(64, 80))
+    """Ten drawn images: eight to train on, two held out."""
+    return generate(tmp_path_factory.mktemp("data") / "shapes", images=10, size_hw=(64, 80))
 
 
 def pack(*words: object) -> int:

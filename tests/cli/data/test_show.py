@@ -1,4 +1,4 @@
-"""data show: a sheet of pictures as they are and as training sees them, and what is refused at once."""
+"""data show: a sheet of images as they are and as training sees them, and what is refused at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.data.voc.test_dataset import add, add_list
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return str(generate(tmp_path_factory.mktemp("show") / "shapes", pictures=6, size_hw=(64, 96)))
+    return str(generate(tmp_path_factory.mktemp("show") / "shapes", images=6, size_hw=(64, 96)))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_cannot_be_meant_is_said_before_data_is_read(tmp_path, words, said,
     assert said in capsys.readouterr().err
 
 
-def test_no_turned_pictures(data, capsys):
+def test_no_turned_images(data, capsys):
     assert main(["data", "show", data, "--turned"]) == 2
     assert f"{data}: --turned: not one picture is turned by EXIF" in capsys.readouterr().err
 

@@ -17,16 +17,16 @@ from tests.data.voc.test_dataset import add
 
 
 def names(source):
-    """The pictures' names of each part."""
+    """The images' names of each part."""
     parts = {part: source.open(split) for part, split in source.parts().items()}
     return {part: [Path(data.name(i)).name for i in range(len(data))] for part, data in parts.items()}
 
 
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory):
-    """Twenty drawn pictures in three formats, all of them for training."""
+    """Twenty drawn images in three formats, all of them for training."""
     root = tmp_path_factory.mktemp("homes")
-    source = open_source(generate(root / "shapes", pictures=20, size_hw=(64, 96)))
+    source = open_source(generate(root / "shapes", images=20, size_hw=(64, 96)))
     data = source.open("trainval")
     for format in ("voc", "coco", "yolo"):
         writer = WRITERS[format](root / format, data.class_names)
@@ -43,25 +43,25 @@ def test_the_same_division_in_every_format(homes, capsys):
         assert last.startswith("20 pictures divided; train on them: gluon-yolo train --data ")
         divisions.append(names(open_source(last.rpartition(" ")[2])))
     assert divisions[0] == divisions[1] == divisions[2]
-    sizes = {part: len(pictures) for part, pictures in divisions[0].items()}
+    sizes = {part: len(images) for part, images in divisions[0].items()}
     assert sizes["train"] in (12, 13, 14) and sizes["val"] in (4, 5, 6) and sum(sizes.values()) == 20
     assert len(set().union(*divisions[0].values())) == 20
 
 
 def write_video(folder, count, others):
-    """Frames of a scene that slowly darkens, and pictures of other scenes."""
+    """Frames of a scene that slowly darkens, and images of other scenes."""
     folder.mkdir()
     scene = draw_scene(np.random.default_rng(3), (120, 160))[0]
-    pictures = [np.clip(scene * (1 - 0.006 * n), 0, 255).astype(np.uint8) for n in range(count)]
-    pictures += [draw_scene(np.random.default_rng(50 + n), (120, 160))[0] for n in range(others)]
-    for number, picture in enumerate(pictures):
-        cv2.imwrite(str(folder / f"{number:03}.png"), picture)
+    images = [np.clip(scene * (1 - 0.006 * n), 0, 255).astype(np.uint8) for n in range(count)]
+    images += [draw_scene(np.random.default_rng(50 + n), (120, 160))[0] for n in range(others)]
+    for number, image in enumerate(images):
+        cv2.imwrite(str(folder / f"{number:03}.png"), image)
         (folder / f"{number:03}.txt").write_text("0 0.5 0.5 0.2 0.2\n")
     (folder / "classes.txt").write_text("bee\n")
     return folder
 
 
-def test_one_picture_again_and_again_is_divided_all_the_same(tmp_path, caplog):
+def test_one_image_again_and_again_is_divided_all_the_same(tmp_path, caplog):
     folder = tmp_path / "grey"
     folder.mkdir()
     for number in range(10):
@@ -96,7 +96,7 @@ def test_frames_of_a_video_stay_together_where_a_part_is_left_its_share(
         for part, stems in names(open_source(root / "split.data")).items()
     }
     frames = set(range(count))
-    assert all(bool(frames & pictures) for pictures in parts.values()) == is_broken
+    assert all(bool(frames & images) for images in parts.values()) == is_broken
     assert total * 0.1 <= len(parts["val"]) <= total * 0.4
 
 
@@ -108,7 +108,7 @@ def test_again_gives_the_same_and_another_seed_another(homes):
     assert found[0] == found[1] != found[2]
 
 
-def test_the_table_counts_pictures_and_boxes(tmp_path, capsys):
+def test_the_table_counts_images_and_boxes(tmp_path, capsys):
     writer = WRITERS["coco"](tmp_path / "coco", NAMES)
     writer.write("all", small_data(tmp_path / "pictures"))
     root = writer.finish()
@@ -146,7 +146,7 @@ def test_mistakes(tmp_path, words, message, capsys):
 
 
 def test_a_divided_data_set_is_left_as_it_is(tmp_path, capsys):
-    generate(tmp_path / "shapes", pictures=5, size_hw=(64, 64))
+    generate(tmp_path / "shapes", images=5, size_hw=(64, 64))
     before = {file: file.read_bytes() for file in (tmp_path / "shapes").rglob("*") if file.is_file()}
     assert main(["data", "split", str(tmp_path / "shapes")]) == 2
     assert "is divided already, by train.txt, val.txt, trainval.txt; with --force" in capsys.readouterr().err
@@ -155,7 +155,7 @@ def test_a_divided_data_set_is_left_as_it_is(tmp_path, capsys):
 
 def test_force_keeps_the_old_lists_under_the_names_that_it_said(tmp_path, capsys):
     data, lists = tmp_path / "shapes", tmp_path / "shapes" / "ImageSets" / "Main"
-    generate(data, pictures=5, size_hw=(64, 64))
+    generate(data, images=5, size_hw=(64, 64))
     for kept in (
         "train.txt.old, val.txt.old, trainval.txt.old",
         "train.txt.old2, val.txt.old2",

@@ -33,7 +33,7 @@ def parsed(*words: str) -> argparse.Namespace:
 
 
 def write_voc(folder: Path, lists: dict[str, list[str]], classes: list[str]) -> None:
-    """A VOC folder whose picture n holds one object of class n."""
+    """A VOC folder whose image n holds one object of class n."""
     for name in ("Annotations", "JPEGImages", "ImageSets/Main"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, stems in lists.items():
@@ -53,7 +53,7 @@ def write_voc(folder: Path, lists: dict[str, list[str]], classes: list[str]) -> 
 @pytest.mark.parametrize(
     ("lists", "words", "expected"),
     [
-        # lists in the folder, what the user says, (training pictures, validation pictures)
+        # lists in the folder, what the user says, (training images, validation images)
         ({"train": ["a"], "val": ["b"]}, [], (1, 1)),
         ({"train": ["a"], "val": ["b"], "trainval": ["a", "b"]}, [], (1, 1)),
         ({"train": ["a"], "val": ["b"], "trainval": ["a", "b"], "test": ["c"]}, [], (2, 1)),
@@ -89,13 +89,13 @@ def test_class_file_rules(tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("wasp\nbee\nant\n")
     words = ["--data-root", str(tmp_path), "--classes", str(tmp_path / "names.txt")]
     train, _, names = open_datasets(parsed(*words))
-    assert names == ("wasp", "bee", "ant") and train.truth(0).class_ids.tolist() == [1]
+    assert names == ("wasp", "bee", "ant") and train.annotations(0).class_ids.tolist() == [1]
     (tmp_path / "names.txt").write_text("bee\n")
     with pytest.raises(UserError, match=r"b\.xml.*ant"):
         open_datasets(parsed(*words))
 
 
-def test_warns_of_pictures_in_both_parts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_warns_of_images_in_both_parts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_voc(tmp_path, {"train": ["a", "b"], "val": ["b"]}, ["ant", "bee"])
     for words in (["--skip-bad"], ["--val-split", "val"]):
         log_reports(*open_datasets(parsed("--data-root", str(tmp_path), *words))[:2])
@@ -103,7 +103,7 @@ def test_warns_of_pictures_in_both_parts(tmp_path: Path, caplog: pytest.LogCaptu
         caplog.clear()
 
 
-def test_refuses_some_pictures_in_both_parts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_refuses_some_images_in_both_parts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """That is a slip in a list; where both are one and the same it is meant so."""
     write_voc(tmp_path, {"train": ["a", "b"], "val": ["b", "c"]}, ["ant", "bee", "cat"])
     words = parsed("--data-root", str(tmp_path))
@@ -116,9 +116,9 @@ def test_refuses_some_pictures_in_both_parts(tmp_path: Path, caplog: pytest.LogC
     assert "2 of 2 validation pictures are training pictures too" in caplog.text
 
 
-def write_coco(folder: Path, named: dict[str, list[str]], pictures: list[str]) -> None:
-    """COCO of these pictures, each grey of its own, named as in ``named`` by the file of each split."""
-    for grey, name in enumerate(pictures):
+def write_coco(folder: Path, named: dict[str, list[str]], images: list[str]) -> None:
+    """COCO of these images, each grey of its own, named as in ``named`` by the file of each split."""
+    for grey, name in enumerate(images):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(folder / name), np.full((40, 50, 3), 9 * grey, dtype=np.uint8))
     for split, names in named.items():
@@ -158,9 +158,9 @@ def test_a_copy_under_another_name_is_warned_of(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, copies: list[str], shared: int
 ) -> None:
     write_voc(tmp_path, {"train": ["a", "d"], "val": ["b", "c"]}, ["ant", "bee", "cat", "dog"])
-    pictures = tmp_path / "JPEGImages"
+    images = tmp_path / "JPEGImages"
     for copy, name in zip(copies, "ad"):
-        (pictures / f"{copy}.png").write_bytes((pictures / f"{name}.png").read_bytes())
+        (images / f"{copy}.png").write_bytes((images / f"{name}.png").read_bytes())
     log_reports(*open_datasets(parsed("--data-root", str(tmp_path)))[:2])
     message = f"{shared} of 2 validation pictures are training pictures too; the scores will flatter ("
     assert message in caplog.text and "a.png)" in caplog.text
@@ -173,7 +173,7 @@ def test_a_part_that_is_a_copy_of_the_other_is_meant_so(
     assert "4 of 4 validation pictures are training pictures too; the scores will flatter" in caplog.text
 
 
-def test_a_link_is_the_same_picture(tmp_path: Path) -> None:
+def test_a_link_is_the_same_image(tmp_path: Path) -> None:
     write_voc(tmp_path, {"train": ["a", "c"], "val": ["b"]}, ["ant", "bee", "cat"])
     (tmp_path / "JPEGImages" / "b.png").unlink()
     (tmp_path / "JPEGImages" / "b.png").symlink_to("a.png")
@@ -224,7 +224,7 @@ def test_coco_layout(tmp_path: Path) -> None:
         (tmp_path / "annotations" / f"instances_{split}.json").write_text(json.dumps(content))
     train, val, names = open_datasets(parsed("--dataset", "coco", "--data-root", str(tmp_path)))
     assert names == ("wasp", "bee") and (len(train), len(val)) == (1, 1)
-    assert val.truth(0).boxes.tolist() == [[1, 2, 11, 22]]
+    assert val.annotations(0).boxes.tolist() == [[1, 2, 11, 22]]
 
 
 @pytest.mark.parametrize("dataset", ["voc", "coco"])
@@ -239,7 +239,7 @@ def test_says_where_the_standard_data_would_be(
 
 @pytest.fixture
 def homes(tmp_path: Path) -> Path:
-    """The same pictures for training and validation in every format."""
+    """The same images for training and validation in every format."""
     data = small_data(tmp_path / "pictures")
     for name, kind in WRITERS.items():
         writer = kind(tmp_path / name, NAMES)
@@ -252,12 +252,12 @@ def homes(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("format", WRITERS)
 def test_data_of_every_format(homes: Path, format: str) -> None:
     path = str(homes / format)
-    # VOC has one folder of pictures for all parts, so the second part's are copies under other names.
+    # VOC has one folder of images for all parts, so the second part's are copies under other names.
     again = ["--skip-bad"] if format == "voc" else []
     for words in (["--data", path, *again], ["--data", path, "--format", format, *again]):
         train, val, names = open_datasets(parsed(*words))
         assert names == train.class_names == val.class_names == NAMES
-        np.testing.assert_array_equal(train.truth(0).boxes, [[3, 4, 20, 30], [0, 0, 50, 40]])
+        np.testing.assert_array_equal(train.annotations(0).boxes, [[3, 4, 20, 30], [0, 0, 50, 40]])
         assert (len(train), len(val)) == (4, 4)
     only = open_datasets(parsed("--data", path, "--val-split", "train"), need_train=False)
     assert only[0] is None and len(only[1]) == 4
@@ -316,7 +316,7 @@ def test_data_commands_take_a_path(homes: Path) -> None:
 
 def test_boxes_in_other_units_stop_a_training_unless_it_is_to_go_on(tmp_path: Path) -> None:
     """YOLO labels that hold pixels: nothing would be learnt."""
-    root = generate(tmp_path / "drawn", pictures=10, size_hw=(96, 96))
+    root = generate(tmp_path / "drawn", images=10, size_hw=(96, 96))
     assert main(["data", "convert", str(root), "--to", "yolo", str(tmp_path / "yolo")]) == 0
     for label in tmp_path.glob("yolo/*/*.txt"):
         lines = [line.split() for line in label.read_text().splitlines()]

@@ -18,7 +18,7 @@ CFG = SMALL.replace("classes=2", "classes=3").replace("filters=14", "filters=16"
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Four pictures as a .data file, for training and validation."""
+    """Four images as a .data file, for training and validation."""
     folder = tmp_path_factory.mktemp("data")
     writer = WRITERS["yolo"](folder / "out", NAMES)
     for split in ("train", "val"):
@@ -157,7 +157,7 @@ def test_weights_that_a_cfg_freezes_at_random(data, tmp_path, monkeypatch):
 
 
 def test_thousands_of_epochs_are_said_before_the_first(data, tmp_path, monkeypatch):
-    """4 pictures where the cfg is for 128 million; a flag or a recipe that says less ends the warning."""
+    """4 images where the cfg is for 128 million; a flag or a recipe that says less ends the warning."""
     monkeypatch.setattr(Training, "run", lambda self: setattr(self.stop, "asked", 2))
     path = tmp_path / "net.cfg"
     path.write_text(CFG.replace(NET, f"{NET}batch=64\nmax_batches=2000000\n"))

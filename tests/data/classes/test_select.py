@@ -11,7 +11,7 @@ from gluon_yolo.data.classes.select import Classes, open_parts, select
 from gluon_yolo.data.classes.spelling import Spellings
 from gluon_yolo.data.registry import WRITERS, open_source
 from gluon_yolo.errors import UserError
-from tests.data.coco.test_source import add_file, add_picture, record
+from tests.data.coco.test_source import add_file, add_image, record
 from tests.data.small_data import NAMES, small_data  # wasps and Bees, and no grey ant
 
 BOTH = {"train": "train", "val": "val"}
@@ -39,14 +39,14 @@ def test_all(source):
 def test_only(source):
     for dataset in open_parts(source, BOTH, Classes(only=("Bee",))).values():
         assert dataset.class_names == ("Bee",) and counts(dataset) == {"Bee": 2}
-        assert len(dataset) == 4 and dataset.report.empty_pictures == 2
+        assert len(dataset) == 4 and dataset.report.empty_images == 2
         assert dataset.report.notes[-1] == (
             "3 boxes of other classes left out (wasp 3); 1 picture without objects for it"
         )
-        assert [len(dataset.truth(index)) for index in range(4)] == [1, 0, 1, 0]
+        assert [len(dataset.annotations(index)) for index in range(4)] == [1, 0, 1, 0]
         assert [len(dataset.areas(index)) for index in range(4)] == [1, 0, 1, 0]
-    np.testing.assert_array_equal(dataset.truth(0).boxes, [[3, 4, 20, 30]])
-    assert dataset.picture(0).shape == (40, 50, 3)
+    np.testing.assert_array_equal(dataset.annotations(0).boxes, [[3, 4, 20, 30]])
+    assert dataset.image(0).shape == (40, 50, 3)
 
 
 def test_order_is_the_datas(source):
@@ -60,7 +60,7 @@ def test_several_as_one(source):
     assert dataset.class_names == ("insect", "grey ant") and counts(dataset)["insect"] == 5
     assert "classes by another name: wasp is insect, Bee is insect" in dataset.report.notes
     again = pickle.loads(pickle.dumps(dataset))
-    assert again.truth(0).class_ids.tolist() == [0, 0]
+    assert again.annotations(0).class_ids.tolist() == [0, 0]
 
 
 def test_given_names_by_other_names(source):
@@ -97,11 +97,11 @@ def test_faults(source, classes, problem):
 
 
 def test_only_by_another_spelling(tmp_path):
-    add_picture(tmp_path / "a.png")
+    add_image(tmp_path / "a.png")
     add_file(tmp_path / "x.json", record(categories=("airplane", "couch", "bee")))
     classes = Classes(only=("aeroplane", "bee"), spellings=Spellings({"bee": "insect"}))
     dataset = open_parts(open_source(tmp_path), {"train": "x"}, classes)["train"]
-    assert dataset.class_names == ("airplane", "insect") and len(dataset.truth(0)) == 1
+    assert dataset.class_names == ("airplane", "insect") and len(dataset.annotations(0)) == 1
     assert "classes by another name: bee is insect, aeroplane is airplane" in dataset.report.notes
     with pytest.raises(
         UserError, match="--only chair: there is no such class; .*there is airplane, couch, bee"
@@ -110,7 +110,7 @@ def test_only_by_another_spelling(tmp_path):
 
 
 def test_crowds_and_areas_follow(tmp_path):
-    add_picture(tmp_path / "a.png")
+    add_image(tmp_path / "a.png")
     content = record(categories=("bee", "sofa"), area=77)
     box = content["annotations"][0]
     content["annotations"] += [

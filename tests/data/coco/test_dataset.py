@@ -39,7 +39,7 @@ def content():
 
 
 def write(root, content):
-    """Write a data set in COCO's layout, every picture 24x32."""
+    """Write a data set in COCO's layout, every image 24x32."""
     picture = np.full((24, 32, 3), 200, dtype=np.uint8)
     for image in content.get("images", []):
         path = root / "val" / image["file_name"]
@@ -64,10 +64,10 @@ class TestReading:
         assert dataset.annotations_file == str(tmp_path / "annotations" / "instances_val.json")
         assert dataset.name(0) == str(tmp_path / "val" / "sub/four.png")
         assert dataset.picture(1).shape == (24, 32, 3)
-        np.testing.assert_array_equal(dataset.truth(0).boxes, [[30, 20, 32, 24]])  # clipped
-        np.testing.assert_array_equal(dataset.truth(1).boxes, np.zeros((0, 4)))
-        np.testing.assert_array_equal(dataset.truth(2).boxes, [[1, 2, 11.5, 14], [3, 3, 7, 7]])
-        assert dataset.truth(2).class_ids.tolist() == [1, 0]
+        np.testing.assert_array_equal(dataset.annotations(0).boxes, [[30, 20, 32, 24]])  # clipped
+        np.testing.assert_array_equal(dataset.annotations(1).boxes, np.zeros((0, 4)))
+        np.testing.assert_array_equal(dataset.annotations(2).boxes, [[1, 2, 11.5, 14], [3, 3, 7, 7]])
+        assert dataset.annotations(2).class_ids.tolist() == [1, 0]
 
     def test_report(self, tmp_path, content):
         report = open_val(write(tmp_path, content)).report
@@ -75,7 +75,7 @@ class TestReading:
             "instances_val: 3 pictures, 3 boxes (person 2, dog 1), 1 without objects, "
             "1 crowd box left out, 1 broken box dropped"
         )
-        assert [(finding.where, finding.message) for finding in report.warnings] == [
+        assert [(issue.where, issue.message) for issue in report.warnings] == [
             ("annotation 5 of sub/four.png (person, [5, 5, 0, 10])", "box has no area; dropped"),
             (
                 "annotation 6 of sub/four.png (person, [30, 20, 10, 10])",
@@ -86,7 +86,7 @@ class TestReading:
     def test_class_names_give_the_order(self, tmp_path, content):
         dataset = open_val(write(tmp_path, content), class_names=["dog", "person"])
         assert dataset.category_ids == (18, 1)
-        assert dataset.truth(2).class_ids.tolist() == [0, 1]
+        assert dataset.annotations(2).class_ids.tolist() == [0, 1]
 
     @pytest.mark.parametrize(
         "bbox", [None, "wide", [1, 2, 3], [1, 2, 3, None], [1, 2, 3, NAN], [1, 2, -3, 4], [50, 2, 3, 4]]
@@ -104,7 +104,7 @@ class TestReading:
     def test_survives_pickling(self, tmp_path, content):
         dataset = pickle.loads(pickle.dumps(open_val(write(tmp_path, content))))
         assert dataset.image_id(2) == 9
-        np.testing.assert_array_equal(dataset.truth(0).boxes, [[30, 20, 32, 24]])
+        np.testing.assert_array_equal(dataset.annotations(0).boxes, [[30, 20, 32, 24]])
 
     def test_sizes(self, tmp_path, content):
         content["images"][0].update(height=32, width=24)
@@ -112,7 +112,7 @@ class TestReading:
         checked = open_val(root)
         assert checked.size_hw(2) == (24, 32)
         assert checked.report.warnings[-1].message == "says 24x32, but the picture has 32x24 pixels"
-        believed = open_val(root, check_pictures=False)
+        believed = open_val(root, check_images=False)
         assert (believed.size_hw(2), believed.size_hw(1)) == ((32, 24), (24, 32))
 
     def test_gluoncv_root(self, monkeypatch, tmp_path):
@@ -131,7 +131,7 @@ class TestPycocotoolsAgrees:
         for index in (1, 2):
             ids = api.getAnnIds(imgIds=dataset.image_id(index), iscrowd=False)
             theirs = [annotation["bbox"] for annotation in api.loadAnns(ids)]
-            ours = dataset.truth(index).boxes.copy()
+            ours = dataset.annotations(index).boxes.copy()
             ours[:, 2:] -= ours[:, :2]
             np.testing.assert_array_equal(ours, np.reshape(theirs, (-1, 4)))
 
@@ -181,21 +181,19 @@ class TestErrors:
             open_coco(path, tmp_path)
 
     def test_unknown_category(self, tmp_path, content):
-        """Its picture cannot be used; all others can."""
+        """Its image cannot be used; all others can."""
         content["annotations"][0]["category_id"] = 99
         root = write(tmp_path, content)
         with pytest.raises(UserError, match="1 of nine.jpg: no category has its .* 99\n.*--skip-bad"):
             open_val(root)
         dataset = open_val(root, skip_bad=True)
         assert (dataset.image_ids, dataset.report.skipped) == ((4, 7), 1)
-        assert [finding.kind for finding in dataset.report.errors] == ["unknown-class"]
+        assert [issue.kind for issue in dataset.report.errors] == ["unknown-class"]
 
     def test_numbers_beyond_all_bounds(self, tmp_path, content):
         content["annotations"][0]["bbox"] = [10**400, 0, 1, 1]
         report = open_val(write(tmp_path, content)).report
-        assert [finding.kind for finding in report.findings if "annotation 1 " in finding.where] == [
-            "not-finite"
-        ]
+        assert [issue.kind for issue in report.issues if "annotation 1 " in issue.where] == ["not-finite"]
 
     def test_unknown_classes(self, tmp_path, content):
         root = write(tmp_path, content)
@@ -204,13 +202,13 @@ class TestErrors:
         with pytest.raises(UserError, match="no category 'Dog'; its categories are 'person', 'dog'"):
             open_val(root, class_names=["Dog", "person"])
 
-    def test_no_folder_of_pictures(self, tmp_path, content):
+    def test_no_folder_of_images(self, tmp_path, content):
         write(tmp_path, content)
         (tmp_path / "val").rename(tmp_path / "elsewhere")
         with pytest.raises(UserError, match="val: no such folder; it should hold the pictures of .*val.json"):
             open_val(tmp_path)
 
-    def test_bad_pictures(self, tmp_path, content):
+    def test_bad_images(self, tmp_path, content):
         root = write(tmp_path, content)
         (root / "val" / "nine.jpg").unlink()
         (root / "val" / "seven.jpg").write_bytes(b"no picture")

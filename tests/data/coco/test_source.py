@@ -1,4 +1,4 @@
-"""COCOSource: layouts, splits, classes of several files, records of all kinds, unused pictures."""
+"""COCOSource: layouts, splits, classes of several files, records of all kinds, unused images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.data.small_data import small_data
 
 
 def record(file="a.png", categories=("bee",), **annotation):
-    """The content of an annotation file with one picture of 24x32 and one box."""
+    """The content of an annotation file with one image of 24x32 and one box."""
     box = {"id": 1, "image_id": 7, "category_id": 3, "bbox": [1, 2, 10, 12], **annotation}
     return {
         "info": {"year": 2020},
@@ -27,7 +27,7 @@ def record(file="a.png", categories=("bee",), **annotation):
     }
 
 
-def add_picture(path):
+def add_image(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(cv2.imencode(path.suffix, np.full((24, 32, 3), 200, np.uint8))[1].tobytes())
 
@@ -38,7 +38,7 @@ def add_file(path, content):
 
 
 LAYOUTS = {
-    # a name: {annotation file: picture}, the path, the parts
+    # a name: {annotation file: image}, the path, the parts
     "coco": (
         {
             "annotations/instances_train2017.json": "train2017/a.png",
@@ -93,9 +93,9 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts(tmp_path, layout):
     files, path, parts = LAYOUTS[layout]
-    for file, picture in files.items():
-        add_picture(tmp_path / picture)
-        add_file(tmp_path / file, record("sub/a.png" if "/sub/" in picture else "a.png"))
+    for file, image in files.items():
+        add_image(tmp_path / image)
+        add_file(tmp_path / file, record("sub/a.png" if "/sub/" in image else "a.png"))
     assert COCOSource.recognises(tmp_path / path)
     source = COCOSource(tmp_path / path)
     assert source.parts() == parts and len(source.splits()) == len(files)
@@ -103,16 +103,16 @@ def test_layouts(tmp_path, layout):
     assert opened == set(files.values())
 
 
-def test_pictures_of_the_right_split(tmp_path):
-    """Both folders have pictures of these names; the split's own is taken."""
+def test_images_of_the_right_split(tmp_path):
+    """Both folders have images of these names; the split's own is taken."""
     for split in ("train", "val"):
-        add_picture(tmp_path / split / "a.png")
+        add_image(tmp_path / split / "a.png")
         add_file(tmp_path / "annotations" / f"{split}.json", record())
     assert COCOSource(tmp_path).open("val").name(0) == str(tmp_path / "val" / "a.png")
 
 
 def test_files_that_are_not_for_detection_are_passed_over(tmp_path):
-    add_picture(tmp_path / "val2017" / "a.png")
+    add_image(tmp_path / "val2017" / "a.png")
     add_file(tmp_path / "annotations" / "instances_val2017.json", record())
     add_file(tmp_path / "annotations" / "captions_val2017.json", record())
     add_file(tmp_path / "annotations" / "person_keypoints_val2017.json", record())
@@ -120,7 +120,7 @@ def test_files_that_are_not_for_detection_are_passed_over(tmp_path):
 
 
 def test_a_byte_order_mark_is_no_hindrance(tmp_path):
-    add_picture(tmp_path / "a.png")
+    add_image(tmp_path / "a.png")
     (tmp_path / "x.json").write_text(json.dumps(record()), encoding="utf-8-sig")
     assert len(COCOSource(tmp_path).open("x")) == 1
 
@@ -144,13 +144,13 @@ def test_other_json_is_not_recognised(tmp_path, content):
     ],
 )
 def test_what_else_an_annotation_has_is_ignored(tmp_path, annotation):
-    add_picture(tmp_path / "a.png")
+    add_image(tmp_path / "a.png")
     add_file(tmp_path / "x.json", record(**annotation))
-    assert COCOSource(tmp_path).open("x").truth(0).boxes.tolist() == [[1, 2, 11, 14]]
+    assert COCOSource(tmp_path).open("x").annotations(0).boxes.tolist() == [[1, 2, 11, 14]]
 
 
 def test_crowds_missing_boxes_and_names_from_windows(tmp_path):
-    add_picture(tmp_path / "images" / "day 1" / "a.png")
+    add_image(tmp_path / "images" / "day 1" / "a.png")
     content = record("day 1\\a.png", bbox=None, segmentation=[[1, 2, 3, 4, 5, 6]])
     content["annotations"].append({**content["annotations"][0], "bbox": [0, 0, 5, 5], "iscrowd": 1})
     add_file(tmp_path / "x.json", content)
@@ -164,7 +164,7 @@ class TestClassesOfSeveralFiles:
     @pytest.fixture
     def source(self, tmp_path):
         for split, categories in {"train": ("wasp", "bee"), "val": ("bee", "ant")}.items():
-            add_picture(tmp_path / split / "a.png")
+            add_image(tmp_path / split / "a.png")
             add_file(tmp_path / f"{split}.json", record(categories=categories))
         return COCOSource(tmp_path)
 
@@ -173,14 +173,14 @@ class TestClassesOfSeveralFiles:
         assert source.class_names(("train", "val")) == names
         assert source.class_names(("val",)) == ("bee", "ant")
         val = source.open("val")
-        assert (val.class_names, val.truth(0).class_ids.tolist()) == (names, [1])
+        assert (val.class_names, val.annotations(0).class_ids.tolist()) == (names, [1])
         assert val.category_ids == (7, 3, 6)  # wasp under an id that is free
-        assert source.open("train", names).truth(0).class_ids.tolist() == [0]
+        assert source.open("train", names).annotations(0).class_ids.tolist() == [0]
 
     def test_names_that_no_file_knows_are_classes_without_objects(self, source):
         names = ("ox", "bee", "wasp", "ant", "fly")
         val = source.open("val", names)
-        assert (val.class_names, val.truth(0).class_ids.tolist()) == (names, [1])
+        assert (val.class_names, val.annotations(0).class_ids.tolist()) == (names, [1])
         assert len(set(val.category_ids)) == 5 and val.report.per_class["ox"] == 0
 
     def test_objects_of_a_class_that_is_not_given_are_an_error(self, source):
@@ -195,15 +195,15 @@ class TestClassesOfSeveralFiles:
 
         val = source.open("val")
         metric = COCOMetric.from_dataset(val)
-        truth = val.truth(0)
-        metric.observe(0, truth.replace(scores=np.ones(1)), truth)
+        truth = val.annotations(0)
+        metric.update(0, truth.replace(scores=np.ones(1)), truth)
         numbers = metric.compute()
         assert numbers["AP"] == pytest.approx(1) and set(numbers["per_class"]) == {"wasp", "bee", "ant"}
 
 
 class TestErrors:
     def test_no_such_split(self, tmp_path):
-        add_picture(tmp_path / "a.png")
+        add_image(tmp_path / "a.png")
         add_file(tmp_path / "annotations" / "instances_x.json", record())
         assert len(COCOSource(tmp_path).open("instances_x")) == 1
         with pytest.raises(UserError, match="no split 'y'; there is x"):
@@ -215,7 +215,7 @@ class TestErrors:
         with pytest.raises(UserError, match="which split is for training.* x, y; name one of them, or call"):
             COCOSource(tmp_path).parts()
 
-    def test_pictures_that_are_nowhere(self, tmp_path):
+    def test_images_that_are_nowhere(self, tmp_path):
         (tmp_path / "images").mkdir()
         add_file(tmp_path / "x.json", record())
         with pytest.raises(
@@ -241,7 +241,7 @@ class TestErrors:
 
     @pytest.mark.parametrize("size", [{"width": "wide"}, {"width": None}, {"width": -4}, {"height": 0}])
     def test_sizes_that_are_none_are_measured(self, tmp_path, size):
-        add_picture(tmp_path / "a.png")
+        add_image(tmp_path / "a.png")
         content = record()
         content["images"][0].update(size)
         add_file(tmp_path / "x.json", content)
@@ -250,7 +250,7 @@ class TestErrors:
 
 
 def test_strays(tmp_path):
-    for picture in (
+    for image in (
         "train/a.png",
         "train/b.png",
         "train/deep/c.jpg",
@@ -258,19 +258,19 @@ def test_strays(tmp_path):
         "val/._a.png",
         "other/z.png",
     ):
-        add_picture(tmp_path / picture)
+        add_image(tmp_path / image)
     (tmp_path / "train" / "notes.txt").write_text("")
     for split in ("train", "val"):
         add_file(tmp_path / "annotations" / f"{split}.json", record())
     add_file(tmp_path / "annotations" / "train1999.json", record("pictures/are/nowhere.png"))
     source = COCOSource(tmp_path)
     source.open("train", ("bee",))  # what was read of a file for this is not read again
-    found = source.strays()
-    assert [finding.file for finding in found] == [
+    found = source.orphans()
+    assert [issue.file for issue in found] == [
         str(tmp_path / "train/b.png"),
         str(tmp_path / "train/deep/c.jpg"),
     ]
-    assert {(finding.kind, finding.severity) for finding in found} == {("unused-picture", "warning")}
+    assert {(issue.kind, issue.severity) for issue in found} == {("unused-picture", "warning")}
 
 
 def test_outlines_of_a_large_file_are_not_held(tmp_path):
@@ -291,9 +291,9 @@ def test_difficult_objects_of_converted_data_count_neither_way(tmp_path):
     for dataset in (data, COCOSource(writer.finish()).open("val")):
         metric = COCOMetric.from_dataset(dataset)
         for index in range(len(dataset)):
-            truth = dataset.truth(index)
+            truth = dataset.annotations(index)
             found = truth[~truth.difficult]
-            metric.observe(index, found.replace(scores=np.ones(len(found))), truth)
+            metric.update(index, found.replace(scores=np.ones(len(found))), truth)
         scores.append(metric.compute()["AP"])
     assert scores[0] == scores[1] == pytest.approx(1)
 
@@ -310,15 +310,15 @@ def test_difficult_objects_of_converted_data_count_neither_way(tmp_path):
     ],
 )
 def test_names_from_another_machine(tmp_path, prefix):
-    """CVAT's names have folders, others are whole paths or URLs: pictures are found by the ends."""
-    for picture in ("train/a.png", "val/a.png"):
-        add_picture(tmp_path / picture)
+    """CVAT's names have folders, others are whole paths or URLs: images are found by the ends."""
+    for image in ("train/a.png", "val/a.png"):
+        add_image(tmp_path / image)
     add_file(tmp_path / "annotations" / "instances_train.json", record(f"{prefix}a.png"))
     add_file(tmp_path / "annotations" / "instances_val.json", record())
     source = COCOSource(tmp_path)
     dataset = source.open("train")
     assert Path(dataset.name(0)).samefile(tmp_path / "train" / "a.png")
-    assert source.strays() == []
+    assert source.orphans() == []
     moved = [] if prefix in ("train/", "../../") else dataset.report.notes
     assert all(note.startswith("instances_train.json names pictures in ") for note in moved)
 
@@ -326,10 +326,10 @@ def test_names_from_another_machine(tmp_path, prefix):
 @pytest.mark.parametrize(
     ("others", "problem"), [([], "cannot find its pictures, such as"), (["b.png"], "a.png: cannot")]
 )
-def test_pictures_of_a_kind_that_is_not_read_are_named(tmp_path, others, problem):
+def test_images_of_a_kind_that_is_not_read_are_named(tmp_path, others, problem):
     content = record("day/a.jpg")
     for number, name in enumerate(others, 8):
-        add_picture(tmp_path / "images" / name)
+        add_image(tmp_path / "images" / name)
         content["images"].append({"id": number, "file_name": name})
     (tmp_path / "images" / "day").mkdir(parents=True)
     (tmp_path / "images" / "day" / "a.HEIC").write_bytes(b"")
@@ -352,21 +352,21 @@ def test_pictures_of_a_kind_that_is_not_read_are_named(tmp_path, others, problem
     ],
 )
 def test_boxes_that_are_none(tmp_path, bbox, why):
-    add_picture(tmp_path / "a.png")
+    add_image(tmp_path / "a.png")
     add_file(tmp_path / "x.json", record(bbox=bbox))
     dataset = COCOSource(tmp_path).open("x")
     if why is None:
-        assert dataset.truth(0).boxes.tolist() == [[1, 2, 11, 14]]
+        assert dataset.annotations(0).boxes.tolist() == [[1, 2, 11, 14]]
         return
-    (finding,) = dataset.report.warnings
-    assert finding.message.startswith(f"box {why}") and finding.message.endswith("; dropped")
-    assert (len(dataset.truth(0)), dataset.report.broken_boxes, finding.kind) == (0, 1, "not-finite")
+    (issue,) = dataset.report.warnings
+    assert issue.message.startswith(f"box {why}") and issue.message.endswith("; dropped")
+    assert (len(dataset.annotations(0)), dataset.report.broken_boxes, issue.kind) == (0, 1, "not-finite")
 
 
-def test_one_picture_under_two_ids(tmp_path):
+def test_one_image_under_two_ids(tmp_path):
     """Boxes divided between the two would be missing in each; the same boxes again are a copy."""
     for name in ("a.png", "b.png"):
-        add_picture(tmp_path / name)
+        add_image(tmp_path / name)
     content = record()
     content["images"] += [{"id": 8, "file_name": "./a.png"}, {"id": 9, "file_name": "b.png"}]
     box = content["annotations"][0]
@@ -383,7 +383,7 @@ def test_one_picture_under_two_ids(tmp_path):
 
 
 def test_names_with_one_end_are_told_apart(tmp_path):
-    add_picture(tmp_path / "images" / "a.png")
+    add_image(tmp_path / "images" / "a.png")
     content = record("monday/a.png")
     content["images"].append({"id": 8, "file_name": "tuesday/a.png"})
     add_file(tmp_path / "x.json", content)
@@ -394,8 +394,8 @@ def test_names_with_one_end_are_told_apart(tmp_path):
 
 
 def test_names_are_not_looked_for_in_the_current_folder(tmp_path, monkeypatch):
-    add_picture(tmp_path / "here" / "b.png")
-    add_picture(tmp_path / "data" / "a.png")
+    add_image(tmp_path / "here" / "b.png")
+    add_image(tmp_path / "data" / "a.png")
     content = record()
     content["images"].append({"id": 8, "file_name": "b.png"})
     add_file(tmp_path / "data" / "x.json", content)
@@ -405,7 +405,7 @@ def test_names_are_not_looked_for_in_the_current_folder(tmp_path, monkeypatch):
 
 
 def test_marks_that_cannot_be_told(tmp_path):
-    add_picture(tmp_path / "a.png")
+    add_image(tmp_path / "a.png")
     add_file(tmp_path / "x.json", record(iscrowd="perhaps"))
     with pytest.raises(UserError, match="annotation 1 of a.png: iscrowd: 'perhaps' is neither 0 nor 1"):
         COCOSource(tmp_path).open("x")
@@ -413,7 +413,7 @@ def test_marks_that_cannot_be_told(tmp_path):
 
 def test_files_of_another_layout_are_noted(tmp_path):
     for split in ("train", "val"):
-        add_picture(tmp_path / split / "a.png")
+        add_image(tmp_path / split / "a.png")
         add_file(tmp_path / "annotations" / f"instances_{split}.json", record())
     assert COCOSource(tmp_path).open("val").report.notes == []
     add_file(tmp_path / "annotations" / "person_keypoints_val.json", record())
@@ -436,7 +436,7 @@ NAMESAKES = {
 @pytest.mark.parametrize("case", NAMESAKES)
 def test_a_namesake_without_annotations_is_left_out(tmp_path, case):
     ids, used, left_out = NAMESAKES[case]
-    add_picture(tmp_path / "a.png")
+    add_image(tmp_path / "a.png")
     content = record()
     content["categories"] = [{"id": 9, "name": "wasp"}, *({"id": each, "name": "bee"} for each in ids)]
     box = content["annotations"][0]
@@ -445,7 +445,7 @@ def test_a_namesake_without_annotations_is_left_out(tmp_path, case):
     dataset = COCOSource(tmp_path).open("x")
     bee = dataset.class_names.index("bee")
     assert sorted(dataset.class_names) == ["bee", "wasp"]
-    assert dataset.truth(0).class_ids.tolist() == [bee] * len(used)
+    assert dataset.annotations(0).class_ids.tolist() == [bee] * len(used)
     assert dataset.report.notes == [
         f"category {each} has no annotations and the name of another, 'bee'; left out" for each in left_out
     ]
@@ -468,7 +468,7 @@ def test_categories_that_cannot_be_told_apart(tmp_path, categories, why):
 
 
 def test_two_files_of_one_split(tmp_path):
-    add_picture(tmp_path / "train" / "a.png")
+    add_image(tmp_path / "train" / "a.png")
     for name in ("_annotations.coco.json", "labels.json"):
         add_file(tmp_path / "train" / name, record())
     with pytest.raises(
@@ -478,25 +478,25 @@ def test_two_files_of_one_split(tmp_path):
     assert COCOSource(tmp_path / "train" / "labels.json").splits() == ("labels",)
 
 
-def test_splits_among_a_file_for_each_picture(tmp_path):
+def test_splits_among_a_file_for_each_image(tmp_path):
     for number in range(60):
         add_file(tmp_path / f"a{number:02}.json", {"shapes": []})
-    add_picture(tmp_path / "a.png")
+    add_image(tmp_path / "a.png")
     add_file(tmp_path / "my_train.json", record())
     assert COCOSource.recognises(tmp_path) and COCOSource(tmp_path).splits() == ("my_train",)
 
 
 def test_one_file_in_the_folder_of_its_split(tmp_path):
-    add_picture(tmp_path / "train" / "a.png")
+    add_image(tmp_path / "train" / "a.png")
     add_file(tmp_path / "train" / "annotations.json", record())
     assert COCOSource(tmp_path).splits() == ("train",)
     assert COCOSource(tmp_path / "train" / "annotations.json").splits() == ("annotations",)
 
 
 def two_parts(root):
-    """Annotation files for training and validation, each with a picture."""
+    """Annotation files for training and validation, each with an image."""
     for part in ("train", "val"):
-        add_picture(root / part / "a.png")
+        add_image(root / part / "a.png")
         add_file(root / "annotations" / f"instances_{part}.json", record())
 
 
@@ -559,7 +559,7 @@ def test_a_test_split_that_is_not_there_is_left_out(tmp_path, fault):
     content = record("nowhere.png" if fault == "pictures" else "a.png")
     if fault == "annotations":
         del content["annotations"]
-        add_picture(tmp_path / "test" / "a.png")
+        add_image(tmp_path / "test" / "a.png")
     add_file(tmp_path / "annotations" / "instances_test.json", content)
     source = COCOSource(tmp_path)
     assert source.parts() == {"train": "train", "val": "val"}
@@ -573,7 +573,7 @@ def test_a_test_split_that_is_not_there_is_left_out(tmp_path, fault):
 
 def test_a_file_that_no_part_has_is_named(tmp_path):
     for name in ("mini_val2017", "tiny_val2017", "train2017"):
-        add_picture(tmp_path / name / "a.png")
+        add_image(tmp_path / name / "a.png")
         add_file(tmp_path / "annotations" / f"instances_{name}.json", record())
     assert COCOSource(tmp_path).in_no_part() == [
         "in no part: mini_val2017; train is train2017, val is tiny_val2017 (flags such as --train-split take "
@@ -582,24 +582,24 @@ def test_a_file_that_no_part_has_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("annotations", "picture"),
+    ("annotations", "image"),
     [
         ("Annotations/instances_train.json", "Images/a.png"),
         ("ANNOTATIONS/instances_train.json", "Train/a.png"),
         ("annotations/instances_train.json", "Images/TRAIN/A.png"),
     ],
 )
-def test_folders_in_another_letter_case(tmp_path, annotations, picture):
+def test_folders_in_another_letter_case(tmp_path, annotations, image):
     add_file(tmp_path / annotations, record())
-    add_picture(tmp_path / picture)
+    add_image(tmp_path / image)
     assert COCOSource.recognises(tmp_path)
     dataset = COCOSource(tmp_path).open("train")
-    assert dataset.name(0) == str(tmp_path / picture)
+    assert dataset.name(0) == str(tmp_path / image)
 
 
 def test_files_whose_names_say_nothing_are_opened_by_name(tmp_path):
     for name in ("a", "b"):
-        add_picture(tmp_path / "images" / f"{name}.png")
+        add_image(tmp_path / "images" / f"{name}.png")
         add_file(tmp_path / f"{name}.json", record(f"{name}.png"))
     assert len(COCOSource(tmp_path).open("b")) == 1
     assert COCOSource(tmp_path).left_out() == []

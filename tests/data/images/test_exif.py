@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from gluon_yolo.data.images.exif import orientation_of, turn, turn_boxes, turned_hw
-from gluon_yolo.data.images.read import decode_picture, measure_encoded
-from tests.data.picture_content import chunk, exif, jpeg, png, tiff, webp
+from gluon_yolo.data.images.read import decode_image, measure_encoded
+from tests.data.image_content import chunk, exif, jpeg, png, tiff, webp
 
 HEIGHT, WIDTH = 80, 128
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (20, 250, 20), (20, 20, 250), (240, 240, 240)
-PICTURE = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-PICTURE[:40, :64], PICTURE[:40, 64:], PICTURE[40:, :64], PICTURE[40:, 64:] = RED, GREEN, BLUE, WHITE
+IMAGE = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+IMAGE[:40, :64], IMAGE[:40, 64:], IMAGE[40:, :64], IMAGE[40:, 64:] = RED, GREEN, BLUE, WHITE
 # The colours of the corners once upright: upper left, upper right, lower left, lower right; from the
 # table of the EXIF standard, which says where the stored row 0 and column 0 are seen.
 CORNERS = {
@@ -40,28 +40,28 @@ def raw_profile(data, name=b"exif", packed=True):
 
 
 FILES = {
-    "JPEG": lambda o: jpeg(PICTURE, exif(o)),
-    "JPEG, other byte order": lambda o: jpeg(PICTURE, exif(o, ">")),
-    "JPEG without JFIF": lambda o: jpeg(PICTURE, exif(o), jfif=False),
-    "PNG": lambda o: png(PICTURE, before=chunk(b"eXIf", exif(o))),
-    "PNG, behind the pixels": lambda o: png(PICTURE, after=chunk(b"eXIf", exif(o, ">"))),
-    "PNG of ImageMagick": lambda o: png(PICTURE, before=raw_profile(b"Exif\0\0" + exif(o))),
+    "JPEG": lambda o: jpeg(IMAGE, exif(o)),
+    "JPEG, other byte order": lambda o: jpeg(IMAGE, exif(o, ">")),
+    "JPEG without JFIF": lambda o: jpeg(IMAGE, exif(o), jfif=False),
+    "PNG": lambda o: png(IMAGE, before=chunk(b"eXIf", exif(o))),
+    "PNG, behind the pixels": lambda o: png(IMAGE, after=chunk(b"eXIf", exif(o, ">"))),
+    "PNG of ImageMagick": lambda o: png(IMAGE, before=raw_profile(b"Exif\0\0" + exif(o))),
     "PNG of ImageMagick, not compressed": lambda o: png(
-        PICTURE, after=raw_profile(exif(o, ">"), b"APP1", False)
+        IMAGE, after=raw_profile(exif(o, ">"), b"APP1", False)
     ),
-    "PNG of 16 bits": lambda o: png(PICTURE.astype(np.uint16) * 257, 16, before=chunk(b"eXIf", exif(o))),
-    "WebP": lambda o: webp(PICTURE, exif(o)),
-    "WebP with a head": lambda o: webp(PICTURE, b"Exif\0\0" + exif(o, ">")),
-    "TIFF": lambda o: tiff(PICTURE, t274=o),
-    "TIFF, other byte order": lambda o: tiff(PICTURE, ">", t274=o),
-    "TIFF of 16 bits": lambda o: tiff(PICTURE.astype(np.uint16) * 257, t274=o),
-    "TIFF with opacity": lambda o: tiff(np.dstack([PICTURE, PICTURE[:, :, 0]]), t274=o, t338=2),
+    "PNG of 16 bits": lambda o: png(IMAGE.astype(np.uint16) * 257, 16, before=chunk(b"eXIf", exif(o))),
+    "WebP": lambda o: webp(IMAGE, exif(o)),
+    "WebP with a head": lambda o: webp(IMAGE, b"Exif\0\0" + exif(o, ">")),
+    "TIFF": lambda o: tiff(IMAGE, t274=o),
+    "TIFF, other byte order": lambda o: tiff(IMAGE, ">", t274=o),
+    "TIFF of 16 bits": lambda o: tiff(IMAGE.astype(np.uint16) * 257, t274=o),
+    "TIFF with opacity": lambda o: tiff(np.dstack([IMAGE, IMAGE[:, :, 0]]), t274=o, t338=2),
 }
 
 
-def corners(picture):
-    last_row, last_column = picture.shape[0] - 3, picture.shape[1] - 3
-    return [picture[y, x].astype(int) for y in (2, last_row) for x in (2, last_column)]
+def corners(image):
+    last_row, last_column = image.shape[0] - 3, image.shape[1] - 3
+    return [image[y, x].astype(int) for y in (2, last_row) for x in (2, last_column)]
 
 
 @pytest.mark.parametrize(
@@ -74,12 +74,12 @@ def corners(picture):
     ],
 )
 def test_texts_that_are_no_exif_turn_nothing(text):
-    assert orientation_of(png(PICTURE, before=text)) == 1
+    assert orientation_of(png(IMAGE, before=text)) == 1
 
 
 @pytest.mark.parametrize("orientation", CORNERS)
 @pytest.mark.parametrize("file", FILES)
-def test_pictures_come_upright(file, orientation):
+def test_images_come_upright(file, orientation):
     data = FILES[file](orientation)
     upright_hw = (WIDTH, HEIGHT) if orientation >= 5 else (HEIGHT, WIDTH)
     assert orientation_of(data) == orientation
@@ -90,47 +90,47 @@ def test_pictures_come_upright(file, orientation):
         orientation,
     )
     for reduction in (1, 2, 4, 8):
-        picture = decode_picture(data, file, reduction)
-        assert picture.shape in (
+        image = decode_image(data, file, reduction)
+        assert image.shape in (
             (*upright_hw, 3),
             (upright_hw[0] // reduction, upright_hw[1] // reduction, 3),
         )
-        for seen, expected in zip(corners(picture), CORNERS[orientation]):
+        for seen, expected in zip(corners(image), CORNERS[orientation]):
             assert np.abs(seen - expected).max() <= 12, (reduction, seen, expected)
 
 
 NOT_TURNED = {
-    "no EXIF": jpeg(PICTURE),
-    "0 is no orientation": jpeg(PICTURE, exif(0)),
-    "9 is none": png(PICTURE, before=chunk(b"eXIf", exif(9))),
-    "EXIF cut short": jpeg(PICTURE, exif(6)[:12]),
-    "another tag": jpeg(PICTURE, exif(6).replace(b"\x12\x01", b"\x13\x01")),
-    "a place beyond the file": jpeg(PICTURE, exif(6)[:4] + b"\xff\xff\xff\x7f" + exif(6)[8:]),
-    "directories in a ring": jpeg(PICTURE, b"II*\0\x08\0\0\0\0\0\x08\0\0\0"),
-    "no TIFF": webp(PICTURE, b"something else"),
+    "no EXIF": jpeg(IMAGE),
+    "0 is no orientation": jpeg(IMAGE, exif(0)),
+    "9 is none": png(IMAGE, before=chunk(b"eXIf", exif(9))),
+    "EXIF cut short": jpeg(IMAGE, exif(6)[:12]),
+    "another tag": jpeg(IMAGE, exif(6).replace(b"\x12\x01", b"\x13\x01")),
+    "a place beyond the file": jpeg(IMAGE, exif(6)[:4] + b"\xff\xff\xff\x7f" + exif(6)[8:]),
+    "directories in a ring": jpeg(IMAGE, b"II*\0\x08\0\0\0\0\0\x08\0\0\0"),
+    "no TIFF": webp(IMAGE, b"something else"),
 }
 
 
 @pytest.mark.parametrize("file", NOT_TURNED)
 def test_what_says_nothing_is_not_turned(file):
     assert orientation_of(NOT_TURNED[file]) == 1
-    assert decode_picture(NOT_TURNED[file], file).shape == (HEIGHT, WIDTH, 3)
+    assert decode_image(NOT_TURNED[file], file).shape == (HEIGHT, WIDTH, 3)
 
 
 @pytest.mark.parametrize("kind", "BHI")
 @pytest.mark.parametrize("order", "<>")
 def test_the_number_may_be_of_any_width(kind, order):
-    assert orientation_of(jpeg(PICTURE, exif(6, order, kind))) == 6
+    assert orientation_of(jpeg(IMAGE, exif(6, order, kind))) == 6
 
 
-def test_an_orientation_in_a_thumbnail_is_another_pictures():
-    inner = jpeg(PICTURE[:8, :8], exif(6))
+def test_an_orientation_in_a_thumbnail_is_another_images():
+    inner = jpeg(IMAGE[:8, :8], exif(6))
     comment = b"\xff\xfe" + (len(inner) + 2).to_bytes(2, "big") + inner
-    data = jpeg(PICTURE)
+    data = jpeg(IMAGE)
     assert orientation_of(data[:2] + comment + data[2:]) == 1
 
 
-# A box from (16, 8) to (60, 40) in a picture of 160x120 as it is stored.
+# A box from (16, 8) to (60, 40) in an image of 160x120 as it is stored.
 BOXES = {
     1: (16, 8, 60, 40),
     2: (100, 8, 144, 40),

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from gluon_yolo.data.images.file_types import ending_of, kind_of
-from gluon_yolo.data.images.read import measure, read_picture
+from gluon_yolo.data.images.read import measure, read_image
 from gluon_yolo.data.quality.report import BadFile
-from tests.data.picture_content import encoded, jpeg, png, tiff, webp
+from tests.data.image_content import encoded, jpeg, png, tiff, webp
 
 RGB = np.full((40, 48, 3), 77, np.uint8)
 
@@ -45,7 +45,7 @@ UNREAD = {
     tiff(RGB[:, :, 0], colours=32803): "is a camera's raw file",
     NIKON: r"is a camera's raw file \(NEF\), which is not read: develop it",
 }
-NO_PICTURES = {
+NO_IMAGES = {
     b"<!DOCTYPE html>\n<html><svg/></html>": r"a web page \(HTML\); .*get it again",
     b"\n<HTML><body>Please log in</body></HTML>": r"a web page \(HTML\)",
     b"version https://git-lfs.github.com/spec/v1\noid sha256:0": "a Git LFS pointer; .*git lfs pull",
@@ -64,7 +64,7 @@ NO_PICTURES = {
 }
 
 
-@pytest.mark.parametrize("read", [read_picture, measure])
+@pytest.mark.parametrize("read", [read_image, measure])
 @pytest.mark.parametrize("name", ["a.jpg", "b.avif", "c"])
 def test_a_gif_is_named_under_any_name(tmp_path, name, read):
     (tmp_path / name).write_bytes(b"GIF89a\x08\0\x06\0\0\0\0")
@@ -74,19 +74,19 @@ def test_a_gif_is_named_under_any_name(tmp_path, name, read):
 
 
 @pytest.mark.parametrize("content", UNREAD, ids=lambda content: repr(content[:12]))
-def test_pictures_that_are_not_read(tmp_path, content):
+def test_images_that_are_not_read(tmp_path, content):
     (tmp_path / "a.jpg").write_bytes(content)
     with pytest.raises(BadFile, match=f"a.jpg: {UNREAD[content]}") as caught:
-        read_picture(tmp_path / "a.jpg")
+        read_image(tmp_path / "a.jpg")
     assert caught.value.kind == "unreadable-picture"
 
 
-@pytest.mark.parametrize("content", NO_PICTURES, ids=lambda content: repr(content[:12]))
-def test_what_is_no_picture(tmp_path, content):
+@pytest.mark.parametrize("content", NO_IMAGES, ids=lambda content: repr(content[:12]))
+def test_what_is_no_image(tmp_path, content):
     (tmp_path / "a.jpg").write_bytes(content)
-    expected = f"a.jpg: cannot read the picture: damaged, or no picture at all: it is {NO_PICTURES[content]}"
+    expected = f"a.jpg: cannot read the picture: damaged, or no picture at all: it is {NO_IMAGES[content]}"
     with pytest.raises(BadFile, match=expected):
-        read_picture(tmp_path / "a.jpg")
+        read_image(tmp_path / "a.jpg")
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_what_is_no_picture(tmp_path, content):
     ],
     ids="jpeg png webp tiff tiff-MM bmp jpeg2000 netpbm sun".split(),
 )
-def test_pictures_that_are_read_whatever_they_are_called(tmp_path, data, ending):
+def test_images_that_are_read_whatever_they_are_called(tmp_path, data, ending):
     (tmp_path / "named.gif").write_bytes(data)
-    assert np.abs(read_picture(tmp_path / "named.gif").astype(int) - RGB).max() <= 2
+    assert np.abs(read_image(tmp_path / "named.gif").astype(int) - RGB).max() <= 2
     assert ending_of(data) == ending
 
 

@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures, whatever the letter case of their endings, and which are left out."""
+"""Which files of a folder are images, whatever the letter case of their endings, and which are left out."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 
 from gluon_yolo.cli.data.check_sheet import _Index, check_sheet
 from gluon_yolo.data.images.files import (
-    PictureFolder,
+    ImageFolder,
     StemFolder,
     files_ending,
-    is_picture,
+    images_below,
+    is_image,
     left_out,
-    pictures_below,
 )
 from gluon_yolo.data.quality.check import check
 from gluon_yolo.data.registry import WRITERS, open_source
@@ -23,7 +23,7 @@ from gluon_yolo.data.subset import open_unlabelled
 from gluon_yolo.data.voc.xml_file import write_annotation
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from tests.data.picture_content import jpeg, png
+from tests.data.image_content import jpeg, png
 
 JPEG = jpeg(np.full((24, 32, 3), 99, np.uint8))
 READ = "jpg jpeg jpe jfif jif jfi mpo png bmp dib webp tif tiff jp2 j2k ppm pgm pbm pnm pam ras".split()
@@ -37,15 +37,11 @@ def write(folder: Path, *names: str, content: bytes = JPEG) -> Path:
 
 
 @pytest.mark.parametrize("ending", READ)
-def test_endings_of_pictures(ending):
+def test_endings_of_images(ending):
     assert (
-        is_picture(f"some/a.b.{ending}")
-        and is_picture(f"A.{ending.upper()}")
-        and is_picture(f"a.{ending.title()}")
+        is_image(f"some/a.b.{ending}") and is_image(f"A.{ending.upper()}") and is_image(f"a.{ending.title()}")
     )
-    assert (
-        not is_picture(f".a.{ending}") and not is_picture(f"a{ending}") and not is_picture(f"a.{ending}.txt")
-    )
+    assert not is_image(f".a.{ending}") and not is_image(f"a{ending}") and not is_image(f"a.{ending}.txt")
 
 
 def test_files_ending(tmp_path):
@@ -64,8 +60,8 @@ def test_stems(tmp_path):
     assert labels.find_all("c") == labels.find_all("none/a") == []
 
 
-def test_pictures_of_a_stem(tmp_path):
-    folder = PictureFolder(str(write(tmp_path, "a.JFIF", "a.png", "b.gif", "day/c.HEIC")))
+def test_images_of_a_stem(tmp_path):
+    folder = ImageFolder(str(write(tmp_path, "a.JFIF", "a.png", "b.gif", "day/c.HEIC")))
     assert folder.find("a") == [str(tmp_path / "a.png"), str(tmp_path / "a.JFIF")]
     assert folder.find("a", "a.JFIF") == [str(tmp_path / "a.JFIF")]
     assert folder.find("b") == [] and folder.unread("b") == "b.gif"
@@ -84,13 +80,13 @@ def test_what_a_folder_leaves_out_is_counted_by_ending(tmp_path):
     assert "left out: 1 .gif, 1 .heic" in left_out(tmp_path, {str(tmp_path / "b.gif")})
 
 
-def test_pictures_without_a_pictures_name_are_counted(tmp_path):
+def test_images_without_an_images_name_are_counted(tmp_path):
     write(write(tmp_path, "0001", "0002"), "x.dat", content=png(np.zeros((2, 2, 3), np.uint8)))
     assert left_out(tmp_path) == (
         f"{tmp_path}: left out: 2 without an ending (a JPEG by its content), 1 .dat (a PNG by its content): "
         "give them the ending of what they are"
     )
-    assert pictures_below(tmp_path) == []
+    assert images_below(tmp_path) == []
 
 
 def test_nothing_is_left_out(tmp_path):
@@ -100,17 +96,17 @@ def test_nothing_is_left_out(tmp_path):
 BOX = Detections([[4, 6, 20, 18]], [0])
 
 
-def voc(root, picture="JPEGImages/a.jfif", label="Annotations/a.xml", lists=None):
-    write(root, picture)
+def voc(root, image="JPEGImages/a.jfif", label="Annotations/a.xml", lists=None):
+    write(root, image)
     (root / label).parent.mkdir(parents=True, exist_ok=True)
-    write_annotation(root / label, Path(picture).name, (24, 32), BOX, ("cat",))
+    write_annotation(root / label, Path(image).name, (24, 32), BOX, ("cat",))
     if lists:
         write(root, f"ImageSets/Main/{lists[0]}", content=lists[1].encode())
     return root
 
 
-def yolo(root, picture="images/a.jfif", label="labels/a.txt", names="a.names"):
-    write(root, picture)
+def yolo(root, image="images/a.jfif", label="labels/a.txt", names="a.names"):
+    write(root, image)
     write(root, label, content=b"0 0.375 0.5 0.5 0.5\n")
     write(root, names, content=b"cat\n")
     return root
@@ -123,9 +119,9 @@ COCO = (
 )
 
 
-def coco(root, file="annotations/instances_train.json", picture="train/a.jfif"):
-    write(root, picture)
-    return write(root, file, content=COCO.replace("a.jfif", Path(picture).name).encode())
+def coco(root, file="annotations/instances_train.json", image="train/a.jfif"):
+    write(root, image)
+    return write(root, file, content=COCO.replace("a.jfif", Path(image).name).encode())
 
 
 OPENS = {
@@ -154,15 +150,15 @@ OPENS = {
 
 
 @pytest.mark.parametrize("layout", OPENS)
-def test_labels_and_pictures_of_any_letter_case(tmp_path, layout):
+def test_labels_and_images_of_any_letter_case(tmp_path, layout):
     source = open_source(OPENS[layout](tmp_path))
     dataset = source.open("train" if "train" in source.splits() else source.splits()[0])
     assert dataset.class_names == ("cat",)
-    assert [truth.tolist() for truth in (dataset.truth(0).boxes, dataset.truth(0).class_ids)] == [
+    assert [truth.tolist() for truth in (dataset.annotations(0).boxes, dataset.annotations(0).class_ids)] == [
         [[4, 6, 20, 18]],
         [0],
     ]
-    assert not dataset.report.findings and not source.strays()
+    assert not dataset.report.issues and not source.orphans()
 
 
 def test_records_of_any_letter_case(tmp_path):
@@ -178,31 +174,31 @@ def test_records_of_any_letter_case(tmp_path):
         (tmp_path / "rec" / name).rename(tmp_path / "rec" / other)
     source = open_source(tmp_path / "rec")
     again = source.open("train")
-    assert again.class_names == ("cat",) and again.truth(0).boxes.tolist() == [[4, 6, 20, 18]]
-    assert not source.strays() and not again.report.notes  # which would tell of a missing .idx
+    assert again.class_names == ("cat",) and again.annotations(0).boxes.tolist() == [[4, 6, 20, 18]]
+    assert not source.orphans() and not again.report.notes  # which would tell of a missing .idx
     assert open_source(tmp_path / "rec" / "train.REC").splits() == ("train",)
     (tmp_path / "rec" / "other.IDX").write_text("")
-    assert [finding.message for finding in source.strays()] == ["there is no other.rec beside it"]
+    assert [issue.message for issue in source.orphans()] == ["there is no other.rec beside it"]
 
 
 @pytest.mark.parametrize("to", ["voc", "coco", "yolo"])
-def test_pictures_keep_their_endings_when_they_are_written(tmp_path, to):
+def test_images_keep_their_endings_when_they_are_written(tmp_path, to):
     dataset = open_source(voc(tmp_path / "in", "JPEGImages/a.JFIF")).open("all")
     writer = WRITERS[to](tmp_path / "out", dataset.class_names)
     writer.write("train", dataset)
     again = open_source(writer.finish()).open("train")
-    assert Path(again.name(0)).name == "a.JFIF" and again.truth(0).boxes.tolist() == [[4, 6, 20, 18]]
+    assert Path(again.name(0)).name == "a.JFIF" and again.annotations(0).boxes.tolist() == [[4, 6, 20, 18]]
 
 
-def test_a_label_in_capitals_is_no_stray_and_finds_its_picture(tmp_path):
-    """`data check --sheet` looks for the picture that a finding in a label is about."""
+def test_a_label_in_capitals_is_no_stray_and_finds_its_image(tmp_path):
+    """`data check --sheet` looks for the image that a finding in a label is about."""
     root = voc(tmp_path, label="Annotations/a.XML")
     text = (root / "Annotations" / "a.XML").read_text()
     (root / "Annotations" / "a.XML").write_text(text.replace("<xmax>21<", "<xmax>99<"))
     result = check(open_source(root))
-    (finding,) = result.findings
-    assert finding.kind == "reaches-out" and finding.file.endswith("a.XML")
-    assert check_sheet(result).ndim == 3 and _Index(result.parts).name(finding).endswith("a.jfif")
+    (issue,) = result.issues
+    assert issue.kind == "reaches-out" and issue.file.endswith("a.XML")
+    assert check_sheet(result).ndim == 3 and _Index(result.parts).name(issue).endswith("a.jfif")
 
 
 def test_a_division_in_capitals_is_one(tmp_path):
@@ -223,7 +219,7 @@ def test_readers_note_what_they_leave_out(tmp_path, format):
     assert expected in notes
 
 
-def test_a_label_whose_picture_is_not_read(tmp_path):
+def test_a_label_whose_image_is_not_read(tmp_path):
     write(voc(tmp_path, label="Annotations/a.xml"), "JPEGImages/a.heic")
     (tmp_path / "JPEGImages" / "a.jfif").unlink()
     with pytest.raises(
@@ -232,19 +228,19 @@ def test_a_label_whose_picture_is_not_read(tmp_path):
         open_source(tmp_path).open("all")
 
 
-def test_a_list_of_unread_pictures_says_so(tmp_path):
+def test_a_list_of_unread_images_says_so(tmp_path):
     write(tmp_path, "a.gif", content=b"GIF89a")
     write(tmp_path, "train.txt", content=b"a.gif\n")
     with pytest.raises(UserError, match="a.gif: is a GIF, which is not read: save it as PNG or JPEG"):
         open_source(tmp_path).open("train", ("cat",))
 
 
-def test_a_folder_of_unread_pictures_says_so(tmp_path):
+def test_a_folder_of_unread_images_says_so(tmp_path):
     with pytest.raises(UserError, match="left out: 2 .gif, which are not read: save them as PNG or JPEG"):
         open_source(write(tmp_path, "a.gif", "b.GIF", content=b"GIF89a"))
 
 
-def test_unlabelled_pictures(tmp_path, caplog):
+def test_unlabelled_images(tmp_path, caplog):
     caplog.set_level("INFO", "gluon_yolo")
     assert len(open_unlabelled(write(tmp_path, "a.jfif", "b.gif", "c.MPO"), ("cat",))) == 2
     assert "left out: 1 .gif" in caplog.text

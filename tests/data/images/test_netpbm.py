@@ -1,4 +1,4 @@
-"""Netpbm's pictures: their white is what the header says, in binary and in text."""
+"""Netpbm's images: their white is what the header says, in binary and in text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.data.images.read import decode_picture, measure_encoded
+from gluon_yolo.data.images.read import decode_image, measure_encoded
 from gluon_yolo.data.quality.report import BadFile
 
 PAM = b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH %d\nMAXVAL %d\n# a comment\nTUPLTYPE ANY\nENDHDR\n"
@@ -50,15 +50,15 @@ BROKEN = {
 
 @pytest.mark.parametrize("content", FILES, ids=lambda content: repr(content[:10]))
 def test_white_is_255(content):
-    picture = decode_picture(content, "a")
-    assert picture.dtype == np.uint8 and picture.flags.c_contiguous and picture.tolist() == [FILES[content]]
+    image = decode_image(content, "a")
+    assert image.dtype == np.uint8 and image.flags.c_contiguous and image.tolist() == [FILES[content]]
     assert measure_encoded(content, "a") == ((1, 2), 1, False)
 
 
 @pytest.mark.parametrize("content", BROKEN, ids=lambda content: repr(content[:10]))
 def test_broken(content):
     with pytest.raises(BadFile, match=f"a.ppm: cannot read the picture: .*{BROKEN[content]}"):
-        decode_picture(content, "a.ppm")
+        decode_image(content, "a.ppm")
 
 
 @pytest.mark.parametrize("suffix", [".ppm", ".pgm", ".pbm"])
@@ -67,4 +67,4 @@ def test_what_opencv_writes(suffix):
     grey = (random.integers(0, 2, (5, 19)) * 255).astype(np.uint8)
     given = np.dstack([grey, 255 - grey, grey]) if suffix == ".ppm" else grey
     expected = given[:, :, ::-1] if suffix == ".ppm" else np.dstack([grey] * 3)
-    assert np.array_equal(decode_picture(cv2.imencode(suffix, given)[1].tobytes(), "a"), expected)
+    assert np.array_equal(decode_image(cv2.imencode(suffix, given)[1].tobytes(), "a"), expected)

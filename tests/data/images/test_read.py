@@ -1,4 +1,4 @@
-"""Pictures of any kind, in files and in arrays, become (H, W, 3) uint8; what cannot is refused."""
+"""Images of any kind, in files and in arrays, become (H, W, 3) uint8; what cannot is refused."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.data.images.array import as_picture
-from gluon_yolo.data.images.read import read_picture
+from gluon_yolo.data.images.array import as_image
+from gluon_yolo.data.images.read import read_image
 from gluon_yolo.data.quality.report import BadFile
 from gluon_yolo.errors import UserError
-from tests.random_model import random_picture
+from tests.random_model import random_image
 
-RGB = random_picture(20, 30)
+RGB = random_image(20, 30)
 GREY = np.ascontiguousarray(RGB[:, :, 0])
 OF_GREY = np.repeat(GREY[:, :, None], 3, axis=2)
 BITS = GREY > 127
@@ -39,13 +39,13 @@ ARRAYS = {
 def test_arrays(kind):
     given, expected = ARRAYS[kind]
     before = given.copy()
-    picture = as_picture(given)
-    assert picture.dtype == np.uint8 and picture.shape == expected.shape and (picture == expected).all()
+    image = as_image(given)
+    assert image.dtype == np.uint8 and image.shape == expected.shape and (image == expected).all()
     assert (given == before).all()
 
 
-def test_a_picture_is_not_copied():
-    assert as_picture(RGB) is RGB or np.shares_memory(as_picture(RGB), RGB)
+def test_an_image_is_not_copied():
+    assert as_image(RGB) is RGB or np.shares_memory(as_image(RGB), RGB)
 
 
 @pytest.mark.parametrize(
@@ -69,18 +69,18 @@ def test_a_picture_is_not_copied():
         (RGB.astype(np.uint16), r"of uint16 with values up to 235, where 65535 is white"),
     ],
 )
-def test_what_is_no_picture(array, message):
+def test_what_is_no_image(array, message):
     with pytest.raises(UserError, match=message):
-        as_picture(array)
+        as_image(array)
 
 
-def encoded(suffix, picture, *options):
-    return cv2.imencode(suffix, picture, list(options))[1].tobytes()
+def encoded(suffix, image, *options):
+    return cv2.imencode(suffix, image, list(options))[1].tobytes()
 
 
-def upside(picture):
+def upside(image):
     """A JPEG that says that it is to be turned by 180 degrees (EXIF orientation 3)."""
-    data = encoded(".jpg", picture, cv2.IMWRITE_JPEG_QUALITY, 100)
+    data = encoded(".jpg", image, cv2.IMWRITE_JPEG_QUALITY, 100)
     tiff = b"II*\0\x08\0\0\0" + b"\x01\0" + b"\x12\x01\x03\0\x01\0\0\0\x03\0\0\0" + b"\0\0\0\0"
     segment = b"Exif\0\0" + tiff
     return data[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + data[2:]
@@ -110,9 +110,9 @@ FILES = {
 def test_files(name, tmp_path):
     data, expected, tolerance = FILES[name]
     (tmp_path / name).write_bytes(data)
-    picture = read_picture(tmp_path / name)
-    assert picture.dtype == np.uint8 and picture.shape == expected.shape
-    assert np.abs(picture.astype(int) - expected).max() <= tolerance
+    image = read_image(tmp_path / name)
+    assert image.dtype == np.uint8 and image.shape == expected.shape
+    assert np.abs(image.astype(int) - expected).max() <= tolerance
 
 
 def test_palette(tmp_path):
@@ -129,16 +129,16 @@ def test_palette(tmp_path):
     parts = (chunk(b"IHDR", header), chunk(b"PLTE", colours), chunk(b"IDAT", rows), chunk(b"IEND", b""))
     (tmp_path / "palette.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
     red, blue = [255, 0, 0], [0, 0, 255]
-    assert read_picture(tmp_path / "palette.png").tolist() == [[red, blue, red], [blue, red, blue]]
+    assert read_image(tmp_path / "palette.png").tolist() == [[red, blue, red], [blue, red, blue]]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".bmp", ".webp"])
 @pytest.mark.parametrize("kept", [0, 0.5, 0.98])
 def test_cut_short(suffix, kept, tmp_path):
-    data = encoded(suffix, random_picture(96, 96)[:, :, ::-1])
+    data = encoded(suffix, random_image(96, 96)[:, :, ::-1])
     path = tmp_path / f"cut{suffix}"
     path.write_bytes(data[: int(len(data) * kept)])
     named = "(no picture at all|a (WebP|TIFF) of a sort that OpenCV)"
     message = "the file is empty" if not kept else f"damaged, cut short, or {named}"
     with pytest.raises(BadFile, match=f"cut{suffix}: cannot read the picture: {message}"):
-        read_picture(path)
+        read_image(path)

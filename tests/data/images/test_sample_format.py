@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.data.images.read import decode_picture, measure_encoded
+from gluon_yolo.data.images.read import decode_image, measure_encoded
 from gluon_yolo.data.quality.report import BadFile
-from tests.data.picture_content import chunk, encoded, jpeg, png, tiff, webp
+from tests.data.image_content import chunk, encoded, jpeg, png, tiff, webp
 
 RGB = np.zeros((24, 40, 3), np.uint8)
 RGB[:12, :20], RGB[:12, 20:], RGB[12:, :20], RGB[12:, 20:] = (220, 30, 30), (20, 250, 20), (20, 20, 250), 240
@@ -189,29 +189,29 @@ REFUSED = {
 @pytest.mark.parametrize("name", READ)
 def test_right_colours(name):
     data, expected = READ[name]
-    picture = decode_picture(data, name)
-    assert picture.dtype == np.uint8 and picture.shape == expected.shape
-    assert np.abs(picture.astype(int) - expected).max() <= 2
+    image = decode_image(data, name)
+    assert image.dtype == np.uint8 and image.shape == expected.shape
+    assert np.abs(image.astype(int) - expected).max() <= 2
     measure = measure_encoded(data, name)
     assert measure.size_hw == expected.shape[:2] and not measure.is_dim
     for reduction in (2, 4, 8):
-        reduced = decode_picture(data, name, reduction)
+        reduced = decode_image(data, name, reduction)
         assert np.abs(reduced[0, 0].astype(int) - expected[0, 0]).max() <= 2
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused_by_name(name):
     data, message = REFUSED[name]
-    for read in (decode_picture, measure_encoded):
+    for read in (decode_image, measure_encoded):
         with pytest.raises(BadFile, match=f"^{name}: {message}"):
             read(data, name)
 
 
-def test_a_picture_that_may_be_of_14_bits_is_read_and_told():
+def test_an_image_that_may_be_of_14_bits_is_read_and_told():
     """Nothing says so: a dark one is not to be made bright without a word."""
     data = png(GREY.astype(np.uint16) * 64, 16, 0)
     assert measure_encoded(data, "a").is_dim
-    assert np.array_equal(decode_picture(data, "a"), OF_GREY // 4)
+    assert np.array_equal(decode_image(data, "a"), OF_GREY // 4)
 
 
 def test_red_and_blue_count_less_in_grey_and_are_no_darkness():
@@ -219,7 +219,7 @@ def test_red_and_blue_count_less_in_grey_and_are_no_darkness():
     blue = np.zeros((8, 8, 3), np.uint16)
     blue[:, :, 2] = 20000
     assert measure_encoded(png(blue, 16), "a") == ((8, 8), 1, False)
-    assert decode_picture(png(blue, 16), "a")[0, 0].tolist() == [0, 0, 78]
+    assert decode_image(png(blue, 16), "a")[0, 0].tolist() == [0, 0, 78]
 
 
 def test_jpeg_2000_of_12_bits_is_scaled(monkeypatch):
@@ -229,7 +229,7 @@ def test_jpeg_2000_of_12_bits_is_scaled(monkeypatch):
     assert data[place] == 15
     twelve = data[:place] + bytes([11]) + data[place + 1 :]
     monkeypatch.setattr(cv2, "imdecode", lambda *_: np.tile(TWELVE, (4, 4)))
-    assert np.array_equal(decode_picture(twelve, "a"), np.tile(OF_GREY, (4, 4, 1)))
+    assert np.array_equal(decode_image(twelve, "a"), np.tile(OF_GREY, (4, 4, 1)))
 
 
 def test_what_opencv_was_built_without_is_named(monkeypatch):
@@ -237,10 +237,10 @@ def test_what_opencv_was_built_without_is_named(monkeypatch):
     monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
     damaged = f"damaged, cut short, or a JPEG 2000 of a sort that OpenCV {cv2.__version__} cannot decode"
     with pytest.raises(BadFile, match=damaged):
-        decode_picture(data, "a.jp2")
+        decode_image(data, "a.jp2")
     monkeypatch.setattr(cv2, "haveImageWriter", lambda name: not name.endswith(".jp2"))
     missing = (
         f"a.jp2: cannot read the picture: it is a JPEG 2000, which OpenCV {cv2.__version__} was built without"
     )
     with pytest.raises(BadFile, match=missing):
-        decode_picture(data, "a.jp2")
+        decode_image(data, "a.jp2")

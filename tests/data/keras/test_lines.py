@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from gluon_yolo.data.keras.lines import has_boxes, names_pictures, read_line
+from gluon_yolo.data.keras.lines import has_boxes, names_images, read_line
 from gluon_yolo.data.quality.report import BadFile
 
 
 @pytest.mark.parametrize(
-    ("text", "picture", "boxes"),
+    ("text", "image", "boxes"),
     [
         ("p.jpg 1,2,30,40,0 5,6,7.5,8,11", "p.jpg", [((1, 2, 30, 40), 0), ((5, 6, 7.5, 8), 11)]),
         ("  a b/p 1.JPG\t1,2,3,4,0 \n", "a b/p 1.JPG", [((1, 2, 3, 4), 0)]),
@@ -18,10 +18,10 @@ from gluon_yolo.data.quality.report import BadFile
         ("11,2,3,4,0.jpg 1,2,3,4,0", "11,2,3,4,0.jpg", [((1, 2, 3, 4), 0)]),
     ],
 )
-def test_lines(text, picture, boxes):
+def test_lines(text, image, boxes):
     line = read_line("train.txt", 3, text)
-    assert (line.number, line.picture, list(line.boxes)) == (3, picture, boxes)
-    assert list(line.written) == text.split()[len(picture.split()) :]
+    assert (line.number, line.image, list(line.boxes)) == (3, image, boxes)
+    assert list(line.written) == text.split()[len(image.split()) :]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_no_lines(text, got):
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "boxes", "pictures"),
+    ("name", "text", "boxes", "images"),
     [
         ("a.txt", "p.jpg 1,2,3,4,0\n", True, True),
         ("a.txt", "p.jpg\n\nq.jpg 1,2,3,4,0\n", True, True),
@@ -54,7 +54,7 @@ def test_no_lines(text, got):
         ("a.md", "p.jpg 1,2,3,4,0\n", False, False),
     ],
 )
-def test_what_is_such_a_list(tmp_path, name, text, boxes, pictures):
+def test_what_is_such_a_list(tmp_path, name, text, boxes, images):
     (tmp_path / name).write_text(text)
-    assert (has_boxes(tmp_path / name), names_pictures(tmp_path / name)) == (boxes, pictures)
+    assert (has_boxes(tmp_path / name), names_images(tmp_path / name)) == (boxes, images)
     assert not has_boxes(tmp_path / "none.txt")

@@ -17,7 +17,7 @@ from tests.data.yolo.test_source import add, put
 
 @pytest.fixture
 def root(tmp_path):
-    """Pictures of 24x32; the second has no object."""
+    """Images of 24x32; the second has no object."""
     for name in ("one.jpg", "more/two.jpg", "three 3.jpg"):
         add(tmp_path, name, None)
     put(tmp_path, "train.txt", "more/two.jpg\none.jpg 1,2,11,12,1 0,0,32,24,0\n")
@@ -33,11 +33,11 @@ def test_everything(root):
     assert source.class_names(("train",)) == ("cat", "dog")
     train, val = source.open("train"), source.open("val")
     assert [Path(train.name(i)).name for i in range(2)] == ["two.jpg", "one.jpg"]
-    assert train.truth(0).boxes.tolist() == []
-    assert train.truth(1).boxes.tolist() == [[1, 2, 11, 12], [0, 0, 32, 24]]
-    assert train.truth(1).class_ids.tolist() == [1, 0]
-    assert val.truth(0).boxes.tolist() == [[4, 5, 32, 20]]
-    assert [finding.kind for finding in val.report.warnings] == ["reaches-out"]
+    assert train.annotations(0).boxes.tolist() == []
+    assert train.annotations(1).boxes.tolist() == [[1, 2, 11, 12], [0, 0, 32, 24]]
+    assert train.annotations(1).class_ids.tolist() == [1, 0]
+    assert val.annotations(0).boxes.tolist() == [[4, 5, 32, 20]]
+    assert [issue.kind for issue in val.report.warnings] == ["reaches-out"]
     assert val.report.warnings[0].where == "line 1 (dog, 4,5,40,20,1)"
     assert len(source.open("train,val")) == 3
 
@@ -46,10 +46,10 @@ def test_one_list(root):
     source = open_source(root / "train.txt")
     assert (source.format, source.splits()) == ("keras", ("train",))
     assert len(source.open("train", ("dog", "cat", "cow"))) == 2
-    assert source.open("train", ("dog", "cat")).truth(1).class_ids.tolist() == [0, 1]
+    assert source.open("train", ("dog", "cat")).annotations(1).class_ids.tolist() == [0, 1]
 
 
-def test_a_list_of_pictures_alone_is_yolos(root):
+def test_a_list_of_images_alone_is_yolos(root):
     (root / "train.txt").unlink()
     put(root, "val.txt", "one.jpg\n")
     assert not KerasSource.recognises(root) and SOURCES["yolo"].recognises(root)
@@ -105,7 +105,7 @@ def test_class_names_that_programs_bring_along(tmp_path, files, boxes, name, cho
     source = open_source(tmp_path)
     if chosen:
         assert source.class_names(("train",)) == tuple(files[chosen].split("\n"))
-        assert len(source.open(name).truth(0)) == 1
+        assert len(source.open(name).annotations(0)) == 1
     else:
         with pytest.raises(UserError, match=r"disagree.*_classes\.txt \(.*_classes\.txt \("):
             source.open(name)
@@ -128,7 +128,7 @@ def test_keras_yolo3s_own_folder(tmp_path):
     put(tmp_path, "2007_train.txt", "/home/u/keras-yolo3/VOCdevkit/VOC2007/JPEGImages/1.jpg 1,2,11,12,0\n")
     put(tmp_path / "model_data", "voc_classes.txt", "cat\ndog\n")
     source = open_source(tmp_path)
-    assert source.format == "keras" and len(source.open("train").truth(0)) == 1
+    assert source.format == "keras" and len(source.open("train").annotations(0)) == 1
     assert open_source(tmp_path, "voc").format == open_source(tmp_path / "VOCdevkit").format == "voc"
 
 
@@ -143,8 +143,8 @@ def test_roboflow(tmp_path):
     source = open_source(tmp_path)
     assert source.parts() == {"train": "train", "val": "valid"}
     assert source.class_names() == ("cat", "dog")
-    assert source.open("train").truth(0).boxes.tolist() == [[1, 2, 11, 12]]
-    assert source.open("val").truth(0).boxes.tolist() == [[4, 5, 20, 20]]
+    assert source.open("train").annotations(0).boxes.tolist() == [[1, 2, 11, 12]]
+    assert source.open("val").annotations(0).boxes.tolist() == [[4, 5, 20, 20]]
     assert open_source(tmp_path / "valid").splits() == ("valid",)
     put(tmp_path / "valid", "_classes.txt", "dog\ncat\n")
     with pytest.raises(UserError, match=r"disagree.*train/_classes\.txt .*valid/_classes\.txt"):
@@ -172,7 +172,7 @@ def test_faults(root, text, problem):
         open_source(root).open("train")
     if "\n" in text:
         report = open_source(root).open("train", skip_bad=True).report
-        assert (report.pictures, report.skipped) == (1, 1)
+        assert (report.images, report.skipped) == (1, 1)
 
 
 def test_the_same_line_twice_is_taken_once(root):
@@ -219,7 +219,7 @@ def test_two_lists_of_one_name(root):
         KerasSource(root).splits()
 
 
-def test_a_test_list_whose_pictures_are_not_there(root):
+def test_a_test_list_whose_images_are_not_there(root):
     put(root, "test.txt", "far/t.jpg 1,2,3,4,0\n")
     source = KerasSource(root)
     assert source.parts() == {"train": "train", "val": "val"}

@@ -14,7 +14,7 @@ from gluon_yolo.assigners import COLUMNS, assign
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loading import loader as loading
 from gluon_yolo.data.loading.loader import Batch, TrainLoader
-from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.data.transforms import Resize, light_train, yolo3_train
 from gluon_yolo.data.transforms.mixup import mix
 from gluon_yolo.detections import Detections
@@ -26,10 +26,10 @@ SPEC = DetectionSpec(("a", "b", "c"))
 
 
 class Memory(Dataset):
-    """Noise of several sizes in memory; ``bad`` pictures fail as told, and each reading is noted."""
+    """Noise of several sizes in memory; ``bad`` images fail as told, and each reading is noted."""
 
     def __init__(self, count: int, bad: dict[int, Exception] | None = None, delay: float = 0) -> None:
-        super().__init__(("a", "b", "c"), Report("memory"))
+        super().__init__(("a", "b", "c"), DatasetReport("memory"))
         self.count = count
         self.bad = bad or {}
         self.delay = delay
@@ -44,7 +44,7 @@ class Memory(Dataset):
     def size_hw(self, index: int) -> tuple[int, int]:
         return 60 + index % 3 * 20, 90 - index % 4 * 10
 
-    def picture(self, index: int, reduction: int = 1) -> np.ndarray:
+    def image(self, index: int, reduction: int = 1) -> np.ndarray:
         self.read.append(index)
         time.sleep(self.delay)
         if index in self.bad:
@@ -52,7 +52,7 @@ class Memory(Dataset):
         random = np.random.default_rng(index)
         return random.integers(0, 256, (*self.size_hw(index), 3), dtype=np.uint8)
 
-    def truth(self, index: int) -> Detections:
+    def annotations(self, index: int) -> Detections:
         boxes = np.array([[4, 4, 30, 40], [20, 10, 50, 50], [5, 30, 58, 55]])[: index % 4]
         return Detections(boxes, np.arange(len(boxes)))
 
@@ -65,7 +65,7 @@ def loader(dataset: Dataset, batch_size: int = 4, **options) -> TrainLoader:
 def assert_equal(first: list[Batch], second: list[Batch]) -> None:
     assert len(first) == len(second)
     for a, b in zip(first, second):
-        np.testing.assert_array_equal(a.pictures, b.pictures)
+        np.testing.assert_array_equal(a.images, b.images)
         np.testing.assert_array_equal(a.targets, b.targets)
         assert (a.names, a.indices, a.size_hw) == (b.names, b.indices, b.size_hw)
 
@@ -74,11 +74,11 @@ def worker_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("gluon_yolo-loader")]
 
 
-def test_a_batch_is_pictures_targets_and_their_names() -> None:
+def test_a_batch_is_images_targets_and_their_names() -> None:
     batches = list(loader(Memory(11)).epoch(0))
     assert len(batches) == len(loader(Memory(11))) == 2  # the last three are left out
     for batch in batches:
-        assert batch.pictures.shape == (4, 64, 96, 3) and batch.pictures.dtype == np.uint8
+        assert batch.images.shape == (4, 64, 96, 3) and batch.images.dtype == np.uint8
         assert batch.targets.shape == (4, 8, COLUMNS) and batch.targets.dtype == np.float32
         assert batch.size_hw == (64, 96)
         assert batch.names == [f"folder/{index:03d}.jpg" for index in batch.indices]
@@ -87,21 +87,21 @@ def test_a_batch_is_pictures_targets_and_their_names() -> None:
     assert indices != [index for batch in loader(Memory(11)).epoch(1) for index in batch.indices]
 
 
-def test_pictures_and_targets_are_the_transforms_and_the_assigners() -> None:
+def test_images_and_targets_are_the_transforms_and_the_assigners() -> None:
     dataset = Memory(8)
     for batch in loader(dataset, transform=Resize()).epoch(0):
         for place, index in enumerate(batch.indices):
-            picture, truth = Resize()(
-                dataset.picture(index), dataset.truth(index), np.random.default_rng(0), (64, 96)
+            image, truth = Resize()(
+                dataset.image(index), dataset.annotations(index), np.random.default_rng(0), (64, 96)
             )
             rows = assign(truth, None, SPEC, (64, 96))
-            np.testing.assert_array_equal(batch.pictures[place], picture)
+            np.testing.assert_array_equal(batch.images[place], image)
             np.testing.assert_array_equal(batch.targets[place, : len(rows)], rows)
             assert not batch.targets[place, len(rows) :].any()
 
 
 def test_the_spec_says_which_assigner_makes_the_targets() -> None:
-    """With several anchors for an object, targets grow, and each picture's are still whole."""
+    """With several anchors for an object, targets grow, and each image's are still whole."""
     spec = dataclasses.replace(SPEC, assigner="size_ratio")
     dataset = Memory(8)
     lengths = []
@@ -109,7 +109,7 @@ def test_the_spec_says_which_assigner_makes_the_targets() -> None:
         lengths.append(batch.targets.shape[1])
         for rows, index in zip(batch.targets, batch.indices):
             _, truth = Resize()(
-                dataset.picture(index), dataset.truth(index), np.random.default_rng(0), (192, 192)
+                dataset.image(index), dataset.annotations(index), np.random.default_rng(0), (192, 192)
             )
             expected = assign(truth, None, spec, (192, 192))
             np.testing.assert_array_equal(rows[: len(expected)], expected)
@@ -150,29 +150,29 @@ def test_a_small_set_is_repeated_with_other_random_numbers(count: int) -> None:
     batches = list(loader(Memory(count), 8, transform=light_train(), mixup=True).epoch(0))
     assert len(batches) == 1
     batch = batches[0]
-    assert batch.pictures.shape == (8, 64, 96, 3)
+    assert batch.images.shape == (8, 64, 96, 3)
     assert np.bincount(batch.indices).min() >= 8 // count
-    assert len({picture.tobytes() for picture in batch.pictures}) == 8
+    assert len({image.tobytes() for image in batch.images}) == 8
 
 
 def test_the_consumer_may_keep_its_batches() -> None:
     kept, copies = [], []
     for batch in loader(Memory(16), workers=2).epoch(0):
-        kept.append(batch.pictures)
-        copies.append(batch.pictures.copy())
-    for pictures, copy in zip(kept, copies):
-        np.testing.assert_array_equal(pictures, copy)
+        kept.append(batch.images)
+        copies.append(batch.images.copy())
+    for images, copy in zip(kept, copies):
+        np.testing.assert_array_equal(images, copy)
 
 
-def test_mix_weights_each_object_by_its_pictures_share() -> None:
+def test_mix_weights_each_object_by_its_images_share() -> None:
     first = np.full((20, 40, 3), 100, np.uint8), Detections([[1, 2, 30, 15]], [1])
     second = (
         np.full((30, 10, 3), 200, np.uint8),
         Detections([[0, 0, 9, 29], [1, 1, 5, 5]], [2, 0], None, [True, False]),
     )
-    picture, truth = mix(first, second, 0.75)
-    assert picture.shape == (30, 40, 3)
-    assert picture[[5, 5, 25, 25], [5, 20, 5, 20], 0].tolist() == [125, 75, 50, 0]
+    image, truth = mix(first, second, 0.75)
+    assert image.shape == (30, 40, 3)
+    assert image[[5, 5, 25, 25], [5, 20, 5, 20], 0].tolist() == [125, 75, 50, 0]
     np.testing.assert_array_equal(truth.boxes, [[1, 2, 30, 15], [0, 0, 9, 29], [1, 1, 5, 5]])
     np.testing.assert_array_equal(truth.scores, [0.75, 0.25, 0.25])
     assert truth.class_ids.tolist() == [1, 2, 0] and truth.difficult.tolist() == [False, True, False]
@@ -190,9 +190,9 @@ def test_mixup_reaches_the_targets_and_can_be_switched_by_epoch() -> None:
     assert (weights(loader(Memory(16), transform=Resize()).epoch(0, mixup=True)) < 1).all()
 
 
-def test_errors_name_the_picture_and_stop_the_workers() -> None:
+def test_errors_name_the_image_and_stop_the_workers() -> None:
     cases = [
-        # what the picture raises, what the consumer gets
+        # what the image raises, what the consumer gets
         (ValueError("no colour"), RuntimeError, r"^folder/005\.jpg: ValueError: no colour$"),
         (UserError("cut short"), UserError, r"^folder/005\.jpg: cut short$"),
         (UserError("folder/005.jpg: gone"), UserError, r"^folder/005\.jpg: gone$"),
@@ -241,10 +241,10 @@ def test_time_waiting_is_the_consumers(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = 0.0
 
     class Timed(Memory):
-        def picture(self, index: int, reduction: int = 1) -> np.ndarray:
+        def image(self, index: int, reduction: int = 1) -> np.ndarray:
             nonlocal seconds
             seconds += 1
-            return super().picture(index, reduction)
+            return super().image(index, reduction)
 
     monkeypatch.setattr(loading, "time", SimpleNamespace(perf_counter=lambda: seconds))
     timed = loader(Timed(16), workers=0)

@@ -58,9 +58,9 @@ def test_processes_give_the_batches_of_threads_and_end_with_the_loader() -> None
 
 def test_batches_are_the_consumers_to_keep() -> None:
     with loader(Memory(32), workers=1, worker_type="process") as processes:
-        kept = [(batch.pictures, batch.pictures.copy()) for batch in processes.epoch(0)]
-    for pictures, copy in kept:
-        np.testing.assert_array_equal(pictures, copy)
+        kept = [(batch.images, batch.images.copy()) for batch in processes.epoch(0)]
+    for images, copy in kept:
+        np.testing.assert_array_equal(images, copy)
 
 
 def _large_answer(job: Job, out: np.ndarray) -> np.ndarray:
@@ -94,9 +94,9 @@ def test_a_killed_worker_is_an_error_with_its_cause_within_seconds() -> None:
         assert len(next(processes.epoch(1)).names) == 4
 
 
-def test_errors_name_the_picture() -> None:
+def test_errors_name_the_image() -> None:
     cases = [
-        # what the picture raises, what the consumer gets
+        # what the image raises, what the consumer gets
         (UserError("cut short"), UserError, r"^folder/005\.jpg: cut short$"),
         (ValueError("no colour"), RuntimeError, r"^folder/005\.jpg: ValueError: no colour$"),
     ]

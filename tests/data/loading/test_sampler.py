@@ -1,4 +1,4 @@
-"""Sampler: reduced decoding shows the same, and pictures that changed since they were opened are refused."""
+"""Sampler: reduced decoding shows the same, and images that changed since they were opened are refused."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.dataset import ImageFiles
 from gluon_yolo.data.loading.sampler import Job, Sampler
-from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.data.transforms import Mosaic, RandomExpand, Resize, Unread, light_train
 from gluon_yolo.data.transforms.view import View
 from gluon_yolo.detections import Detections
@@ -22,20 +22,20 @@ SPEC = DetectionSpec(("a", "b", "c"))
 BOX = [203, 101, 403, 305]  # odd corners, so that no reduction meets them
 
 
-def picture_files(folder: Path, names: list[str], size_hw: tuple[int, int] = (411, 617)) -> PictureFiles:
+def image_files(folder: Path, names: list[str], size_hw: tuple[int, int] = (411, 617)) -> ImageFiles:
     """A white rectangle on black, in files of odd size."""
-    picture = np.zeros((*size_hw, 3), dtype=np.uint8)
-    picture[BOX[1] : BOX[3], BOX[0] : BOX[2]] = 255
+    image = np.zeros((*size_hw, 3), dtype=np.uint8)
+    image[BOX[1] : BOX[3], BOX[0] : BOX[2]] = 255
     for name in names:
-        cv2.imwrite(str(folder / name), picture)
+        cv2.imwrite(str(folder / name), image)
     paths = [str(folder / name) for name in names]
     truths = [Detections([BOX], [1])] * len(names)
-    return PictureFiles(SPEC.class_names, paths, [size_hw] * len(names), truths, Report("drawn"))
+    return ImageFiles(SPEC.class_names, paths, [size_hw] * len(names), truths, DatasetReport("drawn"))
 
 
 def test_the_reduction_is_the_largest_that_loses_nothing() -> None:
     cases = [
-        # height and width of a 400x800 picture's drawing, by what it may be reduced
+        # height and width of a 400x800 image's drawing, by what it may be reduced
         ((400, 800), 1),
         ((201, 400), 1),
         ((200, 400), 2),
@@ -53,19 +53,19 @@ def test_the_reduction_is_the_largest_that_loses_nothing() -> None:
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png"])
 @pytest.mark.parametrize("size_hw", [(192, 288), (96, 96), (64, 32)])
-def test_a_reduced_picture_is_drawn_where_the_whole_one_is(tmp_path: Path, name, size_hw) -> None:
-    dataset = picture_files(tmp_path, [name])
+def test_a_reduced_image_is_drawn_where_the_whole_one_is(tmp_path: Path, name, size_hw) -> None:
+    dataset = image_files(tmp_path, [name])
     asked = []
 
     def read(reduction: int) -> np.ndarray:
         asked.append(reduction)
-        return dataset.picture(0, reduction)
+        return dataset.image(0, reduction)
 
-    lazy = Unread(dataset.size_hw(0), dataset.truth(0), read)
+    lazy = Unread(dataset.size_hw(0), dataset.annotations(0), read)
     drawn, kept = Resize().render([lazy], np.random.default_rng(0), size_hw)
-    whole, expected = Resize()(dataset.picture(0), dataset.truth(0), np.random.default_rng(0), size_hw)
+    whole, expected = Resize()(dataset.image(0), dataset.annotations(0), np.random.default_rng(0), size_hw)
     assert asked[0] > 1
-    # JPEG rounds sides up, so the reduced picture may be larger than its part by less than a reduced pixel.
+    # JPEG rounds sides up, so the reduced image may be larger than its part by less than a reduced pixel.
     np.testing.assert_allclose(kept.boxes, expected.boxes, atol=0.6)
     rows, columns = np.nonzero(drawn.min(axis=2) > 127)
     extent = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
@@ -74,20 +74,20 @@ def test_a_reduced_picture_is_drawn_where_the_whole_one_is(tmp_path: Path, name,
 
 
 def test_a_sample_says_what_it_is_asked_and_no_more(tmp_path: Path) -> None:
-    dataset = picture_files(tmp_path, ["a.jpg", "b.jpg", "c.jpg"])
+    dataset = image_files(tmp_path, ["a.jpg", "b.jpg", "c.jpg"])
     sampler = Sampler(dataset, Mosaic(light_train(), probability=1), SPEC, seed=3)
     job = Job(epoch=1, index=2, repeat=0, mixup=True, size_hw=(64, 96))
     out, again = np.zeros((64, 96, 3), np.uint8), np.zeros((64, 96, 3), np.uint8)
     targets = sampler(job, out)
     np.testing.assert_array_equal(targets, sampler(job, again))
     np.testing.assert_array_equal(out, again)
-    assert (targets[:, 6] == 1).all()  # a mosaic is not mixed with another picture besides
+    assert (targets[:, 6] == 1).all()  # a mosaic is not mixed with another image besides
     mixed = Sampler(dataset, RandomExpand(1), SPEC, seed=3)
     assert (mixed(Job(1, 2, 0, True, (411, 617)), np.zeros((411, 617, 3), np.uint8))[:, 6] < 1).all()
 
 
-def test_a_picture_that_changed_is_refused(tmp_path: Path) -> None:
-    dataset = picture_files(tmp_path, ["a.jpg"])
+def test_an_image_that_changed_is_refused(tmp_path: Path) -> None:
+    dataset = image_files(tmp_path, ["a.jpg"])
     sampler = Sampler(dataset, Resize(), SPEC)
     out = np.zeros((96, 96, 3), np.uint8)
     job = Job(0, 0, 0, False, (96, 96))
@@ -100,7 +100,7 @@ def test_a_picture_that_changed_is_refused(tmp_path: Path) -> None:
         sampler(job, out)
 
 
-def test_the_name_in_an_error_is_that_of_the_picture_at_fault() -> None:
+def test_the_name_in_an_error_is_that_of_the_image_at_fault() -> None:
     sampler = Sampler(Memory(2, {1: ValueError("no colour")}), Mosaic(Resize(), probability=1), SPEC)
     with pytest.raises(RuntimeError, match=r"^folder/001\.jpg: ValueError: no colour$"):
         for seed in range(20):  # whichever of the four draws it

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.data.dataset import PictureFiles
+from gluon_yolo.data.dataset import ImageFiles
 from gluon_yolo.data.quality.check import check
-from gluon_yolo.data.quality.duplicates import shared_pictures
-from gluon_yolo.data.quality.report import ADVICE, Report
+from gluon_yolo.data.quality.duplicates import shared_images
+from gluon_yolo.data.quality.report import ADVICE, DatasetReport
 from gluon_yolo.data.quality.statistics import Counts
 from gluon_yolo.data.registry import open_source
 from gluon_yolo.data.synthetic import draw_scene, generate
@@ -31,13 +31,13 @@ ERRORS = frozenset(
 
 
 def noise(seed: int, extension: str = ".jpg") -> bytes:
-    """Return a picture file's bytes; every seed gives another picture."""
-    picture = np.random.default_rng(seed).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-    return cv2.imencode(extension, picture)[1].tobytes()
+    """Return an image file's bytes; every seed gives another image."""
+    image = np.random.default_rng(seed).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    return cv2.imencode(extension, image)[1].tobytes()
 
 
 class VOC:
-    """A data set in VOC layout that grows picture by picture; each goes into a list."""
+    """A data set in VOC layout that grows image by image; each goes into a list."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.lists, self.seed = root, {}, 0
@@ -45,15 +45,15 @@ class VOC:
             (root / folder).mkdir(parents=True)
 
     def add(self, stem, boxes=(GOOD,), name="cat", split="train", size_hw=(HEIGHT, WIDTH)):
-        """Add a sound picture with boxes in pixels that count from zero."""
+        """Add a sound image with boxes in pixels that count from zero."""
         self.seed += 1
-        self.picture(stem).write_bytes(noise(self.seed))
+        self.image(stem).write_bytes(noise(self.seed))
         truth = Detections(np.array(boxes), np.zeros(len(boxes)))
         write_annotation(self.label(stem), f"{stem}.jpg", size_hw, truth, (name,))
         self.lists.setdefault(split, []).append(stem)
 
     def add_written(self, stem, *boxes, split="train"):
-        """Add a picture whose boxes are written as they are given, sound or not."""
+        """Add an image whose boxes are written as they are given, sound or not."""
         self.add(stem, [GOOD] * len(boxes), split=split)
         text = self.label(stem).read_text()
         for box in boxes:
@@ -61,7 +61,7 @@ class VOC:
                 text = text.replace(f"<{tag}>{old + 1}<", f"<{tag}> {new} <", 1)
         self.label(stem).write_text(text)
 
-    def picture(self, stem, extension=".jpg"):
+    def image(self, stem, extension=".jpg"):
         return self.root / "JPEGImages" / f"{stem}{extension}"
 
     def label(self, stem):
@@ -74,7 +74,7 @@ class VOC:
 
 @pytest.fixture
 def voc(tmp_path) -> VOC:
-    """Two sound pictures in each part, of two classes."""
+    """Two sound images in each part, of two classes."""
     data = VOC(tmp_path / "voc")
     for number in range(2):
         data.add(f"sound{number}", [GOOD, (30, 10, 64, 48)])
@@ -86,19 +86,19 @@ def plant_all(voc: VOC) -> set[tuple[str, str, str]]:
     """Plant every fault; return what is to be found as (severity, kind, file)."""
     for stem in "text cut10 cut50 cut90 cut2 wide broken lonely absent".split():
         voc.add(stem)
-    whole = voc.picture("cut10").read_bytes()
-    voc.picture("text").write_text("no picture")
+    whole = voc.image("cut10").read_bytes()
+    voc.image("text").write_text("no picture")
     for stem, end in (("cut10", 0.1), ("cut50", 0.5), ("cut90", 0.9)):
-        voc.picture(stem).write_bytes(whole[: int(end * len(whole))])
-    voc.picture("cut2").write_bytes(voc.picture("cut2").read_bytes()[:-2])
+        voc.image(stem).write_bytes(whole[: int(end * len(whole))])
+    voc.image("cut2").write_bytes(voc.image("cut2").read_bytes()[:-2])
     voc.add("png")
-    voc.picture("png").unlink()
-    voc.picture("png", ".png").write_bytes(noise(99, ".png")[:-400])
+    voc.image("png").unlink()
+    voc.image("png", ".png").write_bytes(noise(99, ".png")[:-400])
     write_annotation(voc.label("wide"), "wide.jpg", (HEIGHT, 2 * WIDTH), Detections([GOOD], [0]), ("cat",))
     voc.label("broken").write_text(voc.label("broken").read_text()[:-30])
-    voc.picture("lonely").unlink()
+    voc.image("lonely").unlink()
     voc.label("absent").unlink()
-    voc.picture("unlabelled").write_bytes(noise(98))
+    voc.image("unlabelled").write_bytes(noise(98))
     write_annotation(voc.label("stray"), "stray.jpg", (HEIGHT, WIDTH), Detections([GOOD], [0]), ("cat",))
     voc.add("unlisted", split="nowhere")
     del voc.lists["nowhere"]
@@ -113,9 +113,9 @@ def plant_all(voc: VOC) -> set[tuple[str, str, str]]:
     voc.add("upper", name="CAT")
     voc.add("spaced", name="do g", split="val")
     voc.add("leak", split="val")
-    shutil.copy(voc.picture("sound0"), voc.picture("leak"))
+    shutil.copy(voc.image("sound0"), voc.image("leak"))
     voc.add("again")
-    shutil.copy(voc.picture("sound1"), voc.picture("again"))
+    shutil.copy(voc.image("sound1"), voc.image("again"))
     return {
         ("error", "unreadable-picture", "text.jpg"),
         ("error", "unreadable-picture", "cut10.jpg"),
@@ -145,13 +145,13 @@ def plant_all(voc: VOC) -> set[tuple[str, str, str]]:
 
 
 def found(result) -> list[tuple[str, str, str]]:
-    return sorted((finding.severity, finding.kind, Path(finding.file).name) for finding in result.findings)
+    return sorted((issue.severity, issue.kind, Path(issue.file).name) for issue in result.issues)
 
 
 def the(result, kind):
     """Return the one finding of a kind."""
-    (finding,) = [finding for finding in result.findings if finding.kind == kind]
-    return finding
+    (issue,) = [issue for issue in result.issues if issue.kind == kind]
+    return issue
 
 
 class TestVOC:
@@ -163,7 +163,7 @@ class TestVOC:
         assert found(result) == sorted(planted)
         assert result.errors == sum(severity == "error" for severity, _, _ in planted)
         assert result.warnings == len(planted) - result.errors
-        assert [f.severity for f in result.findings] == sorted(f.severity for f in result.findings)
+        assert [f.severity for f in result.issues] == sorted(f.severity for f in result.issues)
         assert {path: path.read_bytes() for path in voc.root.rglob("*") if path.is_file()} == before
 
     def test_findings_say_where_and_what(self, voc):
@@ -175,10 +175,10 @@ class TestVOC:
         assert flat.box_xyxy == (8, 8, 8, 19) and flat.advice == ADVICE["no-area"]
         double = the(result, "duplicate-box")
         assert double.where.startswith("object 3 (cat, ") and "twice: object 1 (cat, " in double.message
-        leak, again = (f for f in result.findings if f.kind == "shared-picture")
-        assert leak.message == f"is in val, and the same picture in train: {voc.picture('sound0')}"
-        assert again.message == f"is in train twice; the same picture: {voc.picture('sound1')}"
-        upper, spaced = (f for f in result.findings if f.kind == "lookalike-classes")
+        leak, again = (f for f in result.issues if f.kind == "shared-picture")
+        assert leak.message == f"is in val, and the same picture in train: {voc.image('sound0')}"
+        assert again.message == f"is in train twice; the same picture: {voc.image('sound1')}"
+        upper, spaced = (f for f in result.issues if f.kind == "lookalike-classes")
         assert upper.message.startswith(
             "the class 'CAT' (boxes: 1) differs only in case or blanks from 'cat' ("
         )
@@ -187,23 +187,23 @@ class TestVOC:
     def test_a_sound_data_set_has_no_finding(self, voc):
         voc.write_lists()
         result = check(open_source(voc.root))
-        assert result.findings == () and result.errors == result.warnings == 0
+        assert result.issues == () and result.errors == result.warnings == 0
         assert list(result.parts) == list(result.counts) == ["train", "val"]
 
-    def test_drawn_pictures_have_no_finding(self, tmp_path):
-        assert check(open_source(generate(tmp_path / "shapes", 10, (64, 96)))).findings == ()
+    def test_drawn_images_have_no_finding(self, tmp_path):
+        assert check(open_source(generate(tmp_path / "shapes", 10, (64, 96)))).issues == ()
 
-    def test_a_picture_listed_in_two_splits(self, voc):
+    def test_an_image_listed_in_two_splits(self, voc):
         voc.lists["val"].append("sound0")
         voc.write_lists()
-        finding = the(check(open_source(voc.root)), "shared-picture")
-        assert finding.severity == "error" and finding.file == str(voc.picture("sound0"))
+        issue = the(check(open_source(voc.root)), "shared-picture")
+        assert issue.severity == "error" and issue.file == str(voc.image("sound0"))
 
     def test_a_fault_in_two_splits_is_one_finding(self, voc):
         voc.add_written("flat", (9, 9, 9, 20))
         voc.lists["val"].append("flat")
         voc.write_lists()
-        kinds = [finding.kind for finding in check(open_source(voc.root)).findings]
+        kinds = [issue.kind for issue in check(open_source(voc.root)).issues]
         assert sorted(kinds) == ["no-area", "shared-picture"]
 
     def test_classes_can_be_given(self, voc):
@@ -221,7 +221,7 @@ class TestVOC:
             ("error", "no-area", "BloodImage_00338.xml"),
             ("error", "no-area", "BloodImage_00343.xml"),
         ]
-        assert [f.where.split(" (")[0] for f in result.findings] == ["object 13", "object 4"]
+        assert [f.where.split(" (")[0] for f in result.issues] == ["object 13", "object 4"]
         assert result.counts["train"].boxes + result.counts["val"].boxes == 4886
 
 
@@ -229,7 +229,7 @@ class TestYOLO:
     LINE = "0 0.5 0.5 0.25 0.5"
 
     def add(self, root, part, stem, *lines):
-        """Add a picture with the lines of its label; without lines it has none."""
+        """Add an image with the lines of its label; without lines it has none."""
         for folder in ("images", "labels"):
             (root / folder / part).mkdir(parents=True, exist_ok=True)
         (root / "images" / part / f"{stem}.jpg").write_bytes(noise(zlib.crc32(f"{part}/{stem}".encode())))
@@ -245,19 +245,19 @@ class TestYOLO:
         return root
 
     def test_sound(self, root):
-        assert check(open_source(root)).findings == ()
+        assert check(open_source(root)).issues == ()
 
     def test_every_planted_fault_is_found_once_and_no_other(self, root):
         (root / "data.yaml").write_text(
             "path: .\ntrain: images/train\nval: images/val\nnames: [cat, dog, Dog]\n"
         )
         add, line = self.add, self.LINE
-        pictures, labels = root / "images", root / "labels"
+        images, labels = root / "images", root / "labels"
         for stem in ("text", "cut"):
             add(root, "train", stem, line)
-        (pictures / "train" / "text.jpg").write_text("no picture")
-        whole = (pictures / "train" / "cut.jpg").read_bytes()
-        (pictures / "train" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+        (images / "train" / "text.jpg").write_text("no picture")
+        whole = (images / "train" / "cut.jpg").read_bytes()
+        (images / "train" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
         add(root, "train", "words", line, "1 0.5 0.5 0.25")
         add(root, "train", "unknown", "3 0.5 0.5 0.25 0.5")
         add(root, "train", "bare")
@@ -270,9 +270,9 @@ class TestYOLO:
         add(root, "train", "double", line, "1 0.5 0.5 0.25 0.5", line)
         add(root, "val", "lookalike", "2 0.5 0.5 0.25 0.5")
         add(root, "val", "leak", line)
-        shutil.copy(pictures / "train" / "sound_train.jpg", pictures / "val" / "leak.jpg")
+        shutil.copy(images / "train" / "sound_train.jpg", images / "val" / "leak.jpg")
         add(root, "val", "again", line)
-        shutil.copy(pictures / "val" / "sound_val.jpg", pictures / "val" / "again.jpg")
+        shutil.copy(images / "val" / "sound_val.jpg", images / "val" / "again.jpg")
         result = check(open_source(root))
         assert found(result) == sorted(
             [
@@ -342,29 +342,27 @@ class TestCOCO:
         ]
 
 
-def data_of(folder: Path, seeds, truths=None, sizes_hw=None) -> PictureFiles:
-    """Return a data set of drawn pictures; a seed with a half is the picture of the whole one, scaled."""
+def data_of(folder: Path, seeds, truths=None, sizes_hw=None) -> ImageFiles:
+    """Return a data set of drawn images; a seed with a half is the image of the whole one, scaled."""
     folder.mkdir()
     paths = []
     for number, seed in enumerate(seeds):
         paths.append(str(folder / f"{number}.jpg"))
-        picture, _ = draw_scene(np.random.default_rng(int(seed)), (240, 320))
-        scaled = (
-            picture if seed == int(seed) else cv2.resize(picture, (240, 180), interpolation=cv2.INTER_AREA)
-        )
+        image, _ = draw_scene(np.random.default_rng(int(seed)), (240, 320))
+        scaled = image if seed == int(seed) else cv2.resize(image, (240, 180), interpolation=cv2.INTER_AREA)
         cv2.imwrite(paths[-1], scaled)
     truths = truths or [Detections.empty()] * len(paths)
-    return PictureFiles(("cat",), paths, sizes_hw or [(8, 8)] * len(paths), truths, Report("made up"))
+    return ImageFiles(("cat",), paths, sizes_hw or [(8, 8)] * len(paths), truths, DatasetReport("made up"))
 
 
-class TestSharedPictures:
+class TestSharedImages:
     def test_the_first_place_is_named(self, tmp_path):
         parts = {
             "train": data_of(tmp_path / "a", [1, 2, 1, 1]),
             "val": data_of(tmp_path / "b", [3, 1, 1]),
             "test": data_of(tmp_path / "c", [3, 4]),
         }
-        where = [(f.severity, f.file[-7:], f.message.split(": ")[-1][-7:]) for f in shared_pictures(parts)]
+        where = [(f.severity, f.file[-7:], f.message.split(": ")[-1][-7:]) for f in shared_images(parts)]
         assert where == [
             ("warning", "a/2.jpg", "a/0.jpg"),
             ("warning", "a/3.jpg", "a/0.jpg"),
@@ -376,26 +374,26 @@ class TestSharedPictures:
     def test_parts_of_the_very_same_files_are_one_warning(self, tmp_path):
         """As of ultralytics' VOC.yaml, whose val and test are one folder, or of valid = train.txt."""
         train, val = data_of(tmp_path / "a", [1, 2]), data_of(tmp_path / "b", [3, 4, 5])
-        (finding,) = shared_pictures({"train": train, "val": val, "test": val})
-        assert (finding.severity, finding.kind, finding.file) == ("warning", "same-part", val.name(0))
-        assert finding.message == "val and test are the same 3 pictures, this one and all others"
-        (finding,) = shared_pictures({"train": train, "val": train})
-        assert finding.message == "train and val are the same 2 pictures, this one and all others"
-        copies = shared_pictures({"train": train, "val": data_of(tmp_path / "c", [1, 2])})
+        (issue,) = shared_images({"train": train, "val": val, "test": val})
+        assert (issue.severity, issue.kind, issue.file) == ("warning", "same-part", val.name(0))
+        assert issue.message == "val and test are the same 3 pictures, this one and all others"
+        (issue,) = shared_images({"train": train, "val": train})
+        assert issue.message == "train and val are the same 2 pictures, this one and all others"
+        copies = shared_images({"train": train, "val": data_of(tmp_path / "c", [1, 2])})
         assert [(each.severity, each.kind) for each in copies] == [("error", "shared-picture")] * 2
 
-    def test_a_picture_that_is_gone_is_said(self, tmp_path):
+    def test_an_image_that_is_gone_is_said(self, tmp_path):
         data = data_of(tmp_path / "a", [1, 2])
         (tmp_path / "a" / "1.jpg").unlink()
-        (finding,) = shared_pictures({"train": data, "val": data_of(tmp_path / "b", [2])})
-        assert (finding.severity, finding.kind, finding.file[-7:]) == ("error", "missing-picture", "a/1.jpg")
+        (issue,) = shared_images({"train": data, "val": data_of(tmp_path / "b", [2])})
+        assert (issue.severity, issue.kind, issue.file[-7:]) == ("error", "missing-picture", "a/1.jpg")
 
-    def test_a_picture_that_looks_the_same_in_another_part(self, tmp_path):
+    def test_an_image_that_looks_the_same_in_another_part(self, tmp_path):
         parts = {
             "train": data_of(tmp_path / "a", [1, 1.5, 2.5]),
             "val": data_of(tmp_path / "b", [1.5, 2, 3]),
         }
-        found = [(f.severity, f.kind, f.file[-7:], f.message[-7:]) for f in shared_pictures(parts)]
+        found = [(f.severity, f.kind, f.file[-7:], f.message[-7:]) for f in shared_images(parts)]
         assert found == [
             ("error", "shared-picture", "b/0.jpg", "a/1.jpg"),
             ("warning", "similar-picture", "b/1.jpg", "a/2.jpg"),
@@ -410,9 +408,9 @@ class TestCounts:
         data = data_of(tmp_path / "a", [1, 2, 3], truths, [(100, 200), (100, 200), (120, 120)])
         counts = Counts.of(data)
         assert counts.per_size == {"small": 2, "medium": 2, "large": 1}
-        assert counts.picture_sizes_hw == {(100, 200): 2, (120, 120): 1}
+        assert counts.image_sizes_hw == {(100, 200): 2, (120, 120): 1}
         assert counts.objects == (0, 1, pytest.approx(5 / 3), 4)
-        assert (counts.pictures, counts.empty_pictures, counts.boxes) == (3, 1, 5)
+        assert (counts.images, counts.empty_images, counts.boxes) == (3, 1, 5)
         record = json.loads(json.dumps(counts.to_dict()))
         assert record["picture_sizes"] == {"200x100": 2, "120x120": 1}
         assert record["objects_per_picture"] == {"least": 0, "median": 1, "mean": 1.667, "most": 4}

@@ -1,4 +1,4 @@
-"""Boxes that were drawn on the stored picture, not on the upright one, come to where they belong."""
+"""Boxes that were drawn on the stored image, not on the upright one, come to where they belong."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from gluon_yolo.data.yolo.label import write_label
 from gluon_yolo.detections import Detections
 from gluon_yolo.spec import DetectionSpec
 from tests.child import python
+from tests.data.image_content import chunk, exif, jpeg, png, tiff, webp
 from tests.data.images.test_exif import BOXES
-from tests.data.picture_content import chunk, exif, jpeg, png, tiff, webp
 
 STORED_HW = (120, 160)
-BOX = (16, 8, 60, 40)  # in the stored picture; BOXES has it upright by orientation
+BOX = (16, 8, 60, 40)  # in the stored image; BOXES has it upright by orientation
 INK = np.array([250, 20, 20])
 SIDEWAYS = (5, 6, 7, 8)
 FILES = {
@@ -35,8 +35,8 @@ FILES = {
 }
 
 
-def picture(orientation, ending=".jpg", size_hw=STORED_HW, scale=1):
-    """A picture with a rectangle where BOX is, as its pixels are stored."""
+def image(orientation, ending=".jpg", size_hw=STORED_HW, scale=1):
+    """An image with a rectangle where BOX is, as its pixels are stored."""
     rgb = np.full((size_hw[0] * scale, size_hw[1] * scale, 3), 90, np.uint8)
     x1, y1, x2, y2 = (side * scale for side in BOX)
     rgb[y1:y2, x1:x2] = INK
@@ -115,13 +115,13 @@ def opened(root):
 @pytest.mark.parametrize("orientation", SIDEWAYS)
 @pytest.mark.parametrize("format", SIZED)
 def test_labels_that_give_the_stored_size(tmp_path, format, orientation):
-    files = {f"{ending[1:]}{ending}": picture(orientation, ending) for ending in FILES}
+    files = {f"{ending[1:]}{ending}": image(orientation, ending) for ending in FILES}
     dataset = opened(SIZED[format](tmp_path / "data", files, STORED_HW, BOX))
     for index in range(len(files)):
         assert dataset.size_hw(index) == (160, 120)
-        assert dataset.truth(index).boxes.tolist() == [[*BOXES[orientation]]]
-        assert share(dataset.picture(index), dataset.truth(index).boxes[0]) > 0.9
-    assert not dataset.report.findings
+        assert dataset.annotations(index).boxes.tolist() == [[*BOXES[orientation]]]
+        assert share(dataset.image(index), dataset.annotations(index).boxes[0]) > 0.9
+    assert not dataset.report.issues
     note = next(note for note in dataset.report.notes if "EXIF" in note)
     first = "train.rec: record 0" if format == "record" else "jpg.jpg"
     assert note.startswith(
@@ -134,10 +134,10 @@ def test_labels_that_give_the_stored_size(tmp_path, format, orientation):
 @pytest.mark.parametrize("format", SIZED)
 def test_labels_that_give_the_upright_size(tmp_path, format, orientation):
     """They were drawn upright; there is nothing to say of it."""
-    files = {"a.jpg": picture(orientation)}
+    files = {"a.jpg": image(orientation)}
     dataset = opened(SIZED[format](tmp_path / "data", files, (160, 120), BOXES[orientation]))
-    assert dataset.truth(0).boxes.tolist() == [[*BOXES[orientation]]]
-    assert not dataset.report.findings and not any("EXIF" in note for note in dataset.report.notes)
+    assert dataset.annotations(0).boxes.tolist() == [[*BOXES[orientation]]]
+    assert not dataset.report.issues and not any("EXIF" in note for note in dataset.report.notes)
 
 
 UNCLEAR = {
@@ -151,11 +151,11 @@ UNCLEAR = {
 @pytest.mark.parametrize("case", UNCLEAR)
 @pytest.mark.parametrize("format", ["voc", "coco", "record", "yolo", "keras"])
 def test_labels_that_cannot_tell(tmp_path, format, case):
-    """Boxes are of the upright picture then, and a note says that it was taken so."""
+    """Boxes are of the upright image then, and a note says that it was taken so."""
     orientation, size_hw, written_hw = UNCLEAR[case]
     if written_hw is None and format in ("record", "yolo"):
         written_hw = size_hw  # which both cannot leave out, and YOLO does not write down
-    files = {"a.jpg": picture(1, size_hw=size_hw), "b.jpg": picture(orientation, size_hw=size_hw)}
+    files = {"a.jpg": image(1, size_hw=size_hw), "b.jpg": image(orientation, size_hw=size_hw)}
     dataset = opened(
         {**SIZED, "yolo": yolo, "keras": keras}[format](tmp_path / "data", files, written_hw, (4, 6, 20, 30))
     )
@@ -166,8 +166,8 @@ def test_labels_that_cannot_tell(tmp_path, format, case):
     expected = np.array([4, 6, 20, 30.0])
     if shares:
         expected *= np.tile(upright_hw[::-1], 2) / np.tile(size_hw[::-1], 2)
-    np.testing.assert_allclose(dataset.truth(1).boxes, [expected], atol=1e-4)
-    assert not dataset.report.findings
+    np.testing.assert_allclose(dataset.annotations(1).boxes, [expected], atol=1e-4)
+    assert not dataset.report.issues
     (note,) = [note for note in dataset.report.notes if "EXIF" in note]
     assert note.startswith(
         "1 picture turned by EXIF, where no size tells whether the boxes are turned too: they are taken to "
@@ -175,14 +175,14 @@ def test_labels_that_cannot_tell(tmp_path, format, case):
     )
 
 
-def test_yolos_shares_of_a_sideways_picture(tmp_path):
-    dataset = opened(yolo(tmp_path / "data", {"a.jpg": picture(6)}, (160, 120), BOXES[6]))
-    assert dataset.truth(0).boxes.tolist() == [[*BOXES[6]]]
+def test_yolos_shares_of_a_sideways_image(tmp_path):
+    dataset = opened(yolo(tmp_path / "data", {"a.jpg": image(6)}, (160, 120), BOXES[6]))
+    assert dataset.annotations(0).boxes.tolist() == [[*BOXES[6]]]
     assert "1 picture turned by EXIF, where no size tells" in dataset.report.notes[-1]
 
 
 def test_both_kinds_in_one_data_set_are_told_apart(tmp_path):
-    files = {"a.jpg": picture(3), "b.jpg": picture(8)}
+    files = {"a.jpg": image(3), "b.jpg": image(8)}
     notes = [
         note for note in opened(voc(tmp_path / "data", files, STORED_HW, BOX)).report.notes if "EXIF" in note
     ]
@@ -195,24 +195,24 @@ def test_both_kinds_in_one_data_set_are_told_apart(tmp_path):
 @pytest.mark.parametrize("orientation", [1, 6])
 @pytest.mark.parametrize("format", SIZED)
 def test_a_size_that_is_neither_is_wrong(tmp_path, format, orientation):
-    root = SIZED[format](tmp_path / "data", {"a.jpg": picture(orientation)}, (64, 48), (4, 6, 20, 30))
+    root = SIZED[format](tmp_path / "data", {"a.jpg": image(orientation)}, (64, 48), (4, 6, 20, 30))
     dataset = opened(root)
-    (finding,) = dataset.report.findings
+    (issue,) = dataset.report.issues
     size = "120x160" if orientation == 6 else "160x120"
-    assert (finding.kind, finding.message) == ("wrong-size", f"says 48x64, but the picture has {size} pixels")
+    assert (issue.kind, issue.message) == ("wrong-size", f"says 48x64, but the picture has {size} pixels")
     if format != "record":  # whose boxes are shares of the sides
-        assert dataset.truth(0).boxes.tolist() == [[4, 6, 20, 30]]
-    assert not finding.advice.startswith("correct") and "correct the size" not in finding.advice
+        assert dataset.annotations(0).boxes.tolist() == [[4, 6, 20, 30]]
+    assert not issue.advice.startswith("correct") and "correct the size" not in issue.advice
 
 
-def test_a_picture_turned_after_it_was_labelled_is_no_case_of_it(tmp_path):
+def test_an_image_turned_after_it_was_labelled_is_no_case_of_it(tmp_path):
     """Without EXIF nothing says which way it was turned."""
-    dataset = opened(voc(tmp_path / "data", {"a.jpg": picture(1)}, (160, 120), BOX))
-    assert [finding.kind for finding in dataset.report.findings] == ["wrong-size"]
+    dataset = opened(voc(tmp_path / "data", {"a.jpg": image(1)}, (160, 120), BOX))
+    assert [issue.kind for issue in dataset.report.issues] == ["wrong-size"]
 
 
 def test_check_finds_nothing_wrong(tmp_path):
-    files = {f"{orientation}.jpg": picture(orientation) for orientation in SIDEWAYS}
+    files = {f"{orientation}.jpg": image(orientation) for orientation in SIDEWAYS}
     result = check(open_source(voc(tmp_path / "data", files, STORED_HW, BOX)))
     assert result.errors == 0 and "4 pictures turned by EXIF" in result.notes[-1]
 
@@ -220,7 +220,7 @@ def test_check_finds_nothing_wrong(tmp_path):
 @pytest.mark.parametrize("to", WRITERS)
 @pytest.mark.parametrize("format", SIZED)
 def test_what_is_written_reads_back_turned_once(tmp_path, format, to):
-    files = {f"{orientation}.jpg": picture(orientation) for orientation in BOXES}
+    files = {f"{orientation}.jpg": image(orientation) for orientation in BOXES}
     dataset = opened(SIZED[format](tmp_path / "data", files, STORED_HW, BOX))
     writer = WRITERS[to](tmp_path / "out", dataset.class_names)
     writer.write("train", dataset)
@@ -228,14 +228,14 @@ def test_what_is_written_reads_back_turned_once(tmp_path, format, to):
     for index in range(len(files)):
         assert again.encoded(index) == dataset.encoded(index)
         assert again.size_hw(index) == dataset.size_hw(index)
-        assert again.truth(index).boxes.tolist() == dataset.truth(index).boxes.tolist()
-    assert not again.report.findings
+        assert again.annotations(index).boxes.tolist() == dataset.annotations(index).boxes.tolist()
+    assert not again.report.issues
 
 
 @pytest.mark.parametrize("side", [416, 128, 64])  # read in full, at a quarter and at an eighth
 @pytest.mark.parametrize("ending", FILES)
 def test_samples_are_of_the_same_pixels(tmp_path, ending, side):
-    files = {f"{orientation}{ending}": picture(orientation, ending, scale=4) for orientation in SIDEWAYS}
+    files = {f"{orientation}{ending}": image(orientation, ending, scale=4) for orientation in SIDEWAYS}
     box = tuple(4 * end for end in BOX)
     dataset = opened(coco(tmp_path / "data", files, (480, 640), box))
     sampler = Sampler(dataset, augmentation("letterbox"), DetectionSpec(("cat",)))
@@ -246,8 +246,8 @@ def test_samples_are_of_the_same_pixels(tmp_path, ending, side):
 
 
 def test_the_hint_works_as_it_is(tmp_path):
-    """Run as it is written, it draws the turned pictures of that split and no other."""
-    files = {"a.jpg": picture(1), "b.jpg": picture(6), "c.jpg": picture(8)}
+    """Run as it is written, it draws the turned images of that split and no other."""
+    files = {"a.jpg": image(1), "b.jpg": image(6), "c.jpg": image(8)}
     root = voc(tmp_path / "my data", files, STORED_HW, BOX)
     (root / "ImageSets" / "Main").mkdir(parents=True)
     (root / "ImageSets" / "Main" / "late.txt").write_text("b\nc\n")

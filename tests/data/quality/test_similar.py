@@ -1,4 +1,4 @@
-"""Similar pictures: the same in other files, and what is another picture."""
+"""Similar images: the same in other files, and what is another image."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.data.dataset import PictureFiles
-from gluon_yolo.data.quality.report import BadFile, Report
+from gluon_yolo.data.dataset import ImageFiles
+from gluon_yolo.data.quality.report import BadFile, DatasetReport
 from gluon_yolo.data.quality.similar import groups, look_at
 from gluon_yolo.data.synthetic import draw_scene
 from gluon_yolo.detections import Detections
@@ -17,16 +17,16 @@ def scene(seed, size_hw=(300, 400)):
     return draw_scene(np.random.default_rng(seed), size_hw)[0]
 
 
-def scaled(picture, scale):
-    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+def scaled(image, scale):
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
-def jpeg(picture, quality=92):
-    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+def jpeg(image, quality=92):
+    return cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
-def png(picture):
-    return cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+def png(image):
+    return cv2.imencode(".png", image[..., ::-1])[1].tobytes()
 
 
 def grouped(folder, files, **options):
@@ -36,31 +36,31 @@ def grouped(folder, files, **options):
         (folder / str(number)).write_bytes(data)
         names.append(str(folder / str(number)))
         sizes.append(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape[:2])
-    data = PictureFiles(("a",), names, sizes, [Detections.empty()] * len(names), Report("files"))
+    data = ImageFiles(("a",), names, sizes, [Detections.empty()] * len(names), DatasetReport("files"))
     return groups(look_at([(data, index) for index in range(len(data))], "looking"), **options).tolist()
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_same_picture_in_other_files(tmp_path, seed):
-    picture, large = scene(seed), scene(seed + 50, (900, 1300))
-    files = [jpeg(picture), jpeg(picture), png(picture), jpeg(picture, 25), jpeg(scaled(picture, 0.5), 80)]
+def test_the_same_image_in_other_files(tmp_path, seed):
+    image, large = scene(seed), scene(seed + 50, (900, 1300))
+    files = [jpeg(image), jpeg(image), png(image), jpeg(image, 25), jpeg(scaled(image, 0.5), 80)]
     files += [jpeg(large), jpeg(scaled(large, 0.4)), png(large)]
     assert grouped(tmp_path, files) == [0, 0, 0, 0, 0, 5, 5, 5]
     assert grouped(tmp_path, files, identical_only=True) == [0, 0, 2, 3, 4, 5, 6, 7]
 
 
-def test_other_pictures(tmp_path):
-    picture = scene(3)
-    moved = picture.copy()
+def test_other_images(tmp_path):
+    image = scene(3)
+    moved = image.copy()
     moved[100:130, 200:230] = (250, 20, 20)  # something came before a still camera
-    brighter = np.clip(picture.astype(int) + 30, 0, 255).astype(np.uint8)
-    wide = cv2.resize(picture, (600, 300))
-    others = [picture, moved, brighter, picture[:, ::-1], np.ascontiguousarray(picture[20:, 20:]), wide]
+    brighter = np.clip(image.astype(int) + 30, 0, 255).astype(np.uint8)
+    wide = cv2.resize(image, (600, 300))
+    others = [image, moved, brighter, image[:, ::-1], np.ascontiguousarray(image[20:, 20:]), wide]
     assert grouped(tmp_path, [png(other) for other in others]) == [0, 1, 2, 3, 4, 5]
     assert grouped(tmp_path, [png(scene(seed)) for seed in range(30)]) == list(range(30))
 
 
-def test_pictures_without_contrast_are_compared_by_their_bytes(tmp_path):
+def test_images_without_contrast_are_compared_by_their_bytes(tmp_path):
     grey = np.full((80, 80, 3), 100, dtype=np.uint8)
     other = grey.copy()
     other[40, 40] = 103
@@ -69,12 +69,12 @@ def test_pictures_without_contrast_are_compared_by_their_bytes(tmp_path):
 
 def test_by_way_of_others(tmp_path):
     """A is like B, and B is C's bytes."""
-    picture = scene(4)
-    assert grouped(tmp_path, [jpeg(picture, 30), jpeg(picture), png(picture), jpeg(picture)]) == [0] * 4
+    image = scene(4)
+    assert grouped(tmp_path, [jpeg(image, 30), jpeg(image), png(image), jpeg(image)]) == [0] * 4
 
 
-def darkened(picture, number):
-    return np.clip(picture * (1 - 0.006 * number), 0, 255).astype(np.uint8)
+def darkened(image, number):
+    return np.clip(image * (1 - 0.006 * number), 0, 255).astype(np.uint8)
 
 
 def test_frames_of_a_slow_video(tmp_path):
@@ -86,8 +86,8 @@ def test_frames_of_a_slow_video(tmp_path):
 
 
 def test_each_is_like_the_first_of_its_group(tmp_path):
-    picture = scene(3)
-    files = [png(darkened(picture, n)) for n in (0, 2, 4, 6)] + [jpeg(picture), png(darkened(picture, 4))]
+    image = scene(3)
+    files = [png(darkened(image, n)) for n in (0, 2, 4, 6)] + [jpeg(image), png(darkened(image, 4))]
     pairs = {}
     for one, two in ((0, 1), (0, 2), (1, 2), (2, 3)):
         (tmp_path / f"{one}{two}").mkdir()
@@ -97,7 +97,7 @@ def test_each_is_like_the_first_of_its_group(tmp_path):
     assert grouped(tmp_path, files) == [0] * 6
 
 
-def test_whether_pictures_agree_is_asked(tmp_path):
+def test_whether_images_agree_is_asked(tmp_path):
     files = [jpeg(scene(4)), png(scene(4)), jpeg(scene(4)), png(scene(4))]
     asked = []
 

@@ -1,14 +1,14 @@
-"""Units: boxes in pixels where shares belong, and the like, are told from single slips."""
+"""UnitCheck: boxes in pixels where shares belong, and the like, are told from single slips."""
 
 from __future__ import annotations
 
 import pytest
 
 from gluon_yolo.data.coco.source import COCOSource
-from gluon_yolo.data.quality.annotations import Truth
-from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.quality.annotations import Annotations
+from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.data.yolo.source import YOLOSource
-from tests.data.coco.test_source import add_file, add_picture, record
+from tests.data.coco.test_source import add_file, add_image, record
 from tests.data.small_data import NAMES, small_data
 
 GOOD = (30, 40, 90, 120)
@@ -19,9 +19,9 @@ OUT = (30, 40, 120, 160)  # corners, taken for x y width height
 
 
 def report_of(boxes, size_hw=(100, 100)):
-    report = Report("r")
+    report = DatasetReport("r")
     for number, box in enumerate(boxes):
-        Truth(f"{number}.txt", size_hw, report).add(box, 0)
+        Annotations(f"{number}.txt", size_hw, report).add(box, 0)
     report.count([], NAMES)
     return report
 
@@ -37,9 +37,9 @@ def report_of(boxes, size_hw=(100, 100)):
 )
 def test_a_mistake_in_the_making_is_said_first(boxes, size_hw, first):
     report = report_of(boxes, size_hw)
-    finding = report.findings[0]
-    assert finding.kind == "wrong-units" and str(finding).startswith(first)
-    assert [each.kind for each in report.findings].count("wrong-units") == 1
+    issue = report.issues[0]
+    assert issue.kind == "wrong-units" and str(issue).startswith(first)
+    assert [each.kind for each in report.issues].count("wrong-units") == 1
 
 
 @pytest.mark.parametrize(
@@ -48,17 +48,17 @@ def test_a_mistake_in_the_making_is_said_first(boxes, size_hw, first):
         ([GOOD] * 5 + [SMALL] * 5, (150, 100)),  # half of them
         ([GOOD] * 8 + [OUT] * 2, (150, 100)),
         ([LARGE] * 9, (100, 100)),  # too few to tell
-        ([SMALL] * 10, (4, 4)),  # a tiny picture
+        ([SMALL] * 10, (4, 4)),  # a tiny image
         ([(float("nan"), 1, 2, 3)] * 10, (100, 100)),
         ([], (100, 100)),
     ],
 )
 def test_slips_are_none(boxes, size_hw):
-    assert "wrong-units" not in [finding.kind for finding in report_of(boxes, size_hw).findings]
+    assert "wrong-units" not in [issue.kind for issue in report_of(boxes, size_hw).issues]
 
 
 def test_a_sound_data_set_has_none(tmp_path):
-    assert not small_data(tmp_path).report.findings
+    assert not small_data(tmp_path).report.issues
 
 
 def test_labels_in_pixels(tmp_path):
@@ -66,9 +66,9 @@ def test_labels_in_pixels(tmp_path):
     label = tmp_path / "p" / "a" / "one.txt"  # of 333x61 pixels
     label.write_text("0 100 30 50 20\n" * 10)
     report = YOLOSource(tmp_path / "p").open("train", NAMES).report
-    assert (report.broken_boxes, report.findings[0].file) == (10, str(label))
+    assert (report.broken_boxes, report.issues[0].file) == (10, str(label))
     assert "where this format has shares of the picture's width and height, such as 0.25" in str(
-        report.findings[0]
+        report.issues[0]
     )
 
 
@@ -76,6 +76,6 @@ def test_shares_in_json(tmp_path):
     content = record("a.png", bbox=[0.1, 0.2, 0.3, 0.4])
     content["annotations"] *= 10
     add_file(tmp_path / "train.json", content)
-    add_picture(tmp_path / "a.png")
+    add_image(tmp_path / "a.png")
     report = COCOSource(tmp_path).open("train").report
-    assert "10 of 10 boxes, from here on, lie within one pixel" in str(report.findings[0])
+    assert "10 of 10 boxes, from here on, lie within one pixel" in str(report.issues[0])

@@ -29,7 +29,7 @@ class TestWritten:
         expected = [4, 6, 200, 100, 1, 0, 0, 0.25, 1, 0, 0, 0.1, 0.3, 0.2, 0.8, 0]
         np.testing.assert_array_equal(header.label, np.array(expected, dtype=np.float32))
 
-    def test_a_picture_without_objects(self):
+    def test_an_image_without_objects(self):
         """One row of padding, since mxnet refuses a label that has none."""
         data = encode_label(Detections.empty(), (30, 40), 0)
         values = np.frombuffer(data, dtype="<f4", offset=HEADER.size)

@@ -22,12 +22,12 @@ NAMES = ("cat", "dog")
 LABEL = (4, 6, 32, 24, 1, 0.25, 0.5, 0.75, 1, 0)
 
 
-def picture(value=200, size_hw=(24, 32)):
+def image(value=200, size_hw=(24, 32)):
     return cv2.imencode(".png", np.full((*size_hw, 3), value, dtype=np.uint8))[1].tobytes()
 
 
 def write_rec(path, records, names=NAMES, index=True):
-    """Write records of (label, picture): a label is that of boxes, or one number of classification."""
+    """Write records of (label, image): a label is that of boxes, or one number of classification."""
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = mx.recordio.MXIndexedRecordIO(str(path.with_suffix(".idx")), str(path), "w")
     for key, (label, data) in enumerate(records):
@@ -49,76 +49,76 @@ def opened(path, **options):
 class TestOpen:
     def test_by_hand(self, tmp_path):
         second = (2, 5, 0, 0, 0, 0.5, 0.5, 1, 0.1, 0.1, 0.2, 0.2)
-        path = write_rec(tmp_path / "train.rec", [(LABEL, picture(10)), (second, picture(20, (10, 20)))])
+        path = write_rec(tmp_path / "train.rec", [(LABEL, image(10)), (second, image(20, (10, 20)))])
         dataset = opened(path)
         assert dataset.report.summary_line() == (
             f"{tmp_path.name} train: 2 pictures, 3 boxes (cat 1, dog 2), 0 without objects, "
             "0 broken boxes dropped"
         )
-        assert not dataset.report.findings and not dataset.report.notes
+        assert not dataset.report.issues and not dataset.report.notes
         assert dataset.class_names == NAMES and len(dataset) == 2
         assert dataset.name(1) == f"{path}: record 1"
         assert dataset.size_hw(0) == (24, 32) and dataset.size_hw(1) == (10, 20)
-        np.testing.assert_array_equal(dataset.truth(0).boxes, [[8, 12, 24, 24]])
-        np.testing.assert_array_equal(dataset.truth(1).boxes, [[0, 0, 10, 5], [2, 1, 4, 2]])
-        assert dataset.truth(1).class_ids.tolist() == [0, 1]
-        assert dataset.encoded(0) == picture(10)
-        assert dataset.picture(1).shape == (10, 20, 3) and (dataset.picture(1) == 20).all()
+        np.testing.assert_array_equal(dataset.annotations(0).boxes, [[8, 12, 24, 24]])
+        np.testing.assert_array_equal(dataset.annotations(1).boxes, [[0, 0, 10, 5], [2, 1, 4, 2]])
+        assert dataset.annotations(1).class_ids.tolist() == [0, 1]
+        assert dataset.encoded(0) == image(10)
+        assert dataset.image(1).shape == (10, 20, 3) and (dataset.image(1) == 20).all()
 
     def test_difficult(self, tmp_path):
-        dataset = opened(write_rec(tmp_path / "a.rec", [((*LABEL[:-1], 1), picture())]))
-        assert dataset.truth(0).difficult.tolist() == [True] and dataset.report.difficult == 1
+        dataset = opened(write_rec(tmp_path / "a.rec", [((*LABEL[:-1], 1), image())]))
+        assert dataset.annotations(0).difficult.tolist() == [True] and dataset.report.difficult == 1
 
     def test_no_objects(self, tmp_path):
         empties = [(4, 6, 32, 24), (4, 6, 32, 24, -1, 0, 0, 1, 1, 0)]
-        dataset = opened(write_rec(tmp_path / "a.rec", [(label, picture()) for label in empties]))
-        assert dataset.report.empty_pictures == 2 and len(dataset.truth(1)) == 0
+        dataset = opened(write_rec(tmp_path / "a.rec", [(label, image()) for label in empties]))
+        assert dataset.report.empty_images == 2 and len(dataset.annotations(1)) == 0
 
-    def test_many_objects_and_magic_in_the_picture(self, tmp_path):
+    def test_many_objects_and_magic_in_the_image(self, tmp_path):
         """A label longer than what is read at first, and a record in parts."""
         boxes = [(0, 0.25, 0.5, 0.75, 1, 0), (1, 0.5, 0.25, 1, 0.5, 0)] * 200
-        data = picture() + bytes(-len(picture()) % 4) + MAGIC + b"c"
+        data = image() + bytes(-len(image()) % 4) + MAGIC + b"c"
         path = write_rec(tmp_path / "a.rec", [((4, 6, 32, 24, *np.ravel(boxes)), data)])
         dataset = opened(path)
-        assert len(dataset.truth(0)) == 400
-        np.testing.assert_array_equal(dataset.truth(0).boxes[1], [16, 6, 32, 12])
+        assert len(dataset.annotations(0)) == 400
+        np.testing.assert_array_equal(dataset.annotations(0).boxes[1], [16, 6, 32, 12])
         assert dataset.encoded(0) == data
 
     def test_without_index(self, tmp_path):
-        path = write_rec(tmp_path / "a.rec", [(LABEL, picture(10)), (LABEL, picture(20))], index=False)
+        path = write_rec(tmp_path / "a.rec", [(LABEL, image(10)), (LABEL, image(20))], index=False)
         dataset = opened(path)
-        assert [dataset.picture(i)[0, 0, 0] for i in range(2)] == [10, 20]
+        assert [dataset.image(i)[0, 0, 0] for i in range(2)] == [10, 20]
         assert dataset.report.notes == [
             "there is no a.idx; the records of a.rec were found by reading through it"
         ]
 
     def test_boxes_in_pixels(self, tmp_path):
         labels = [(2, 5, 1, 8, 12, 24, 24), (2, 5, 0, 0, 0, 1, 1)]
-        dataset = opened(write_rec(tmp_path / "a.rec", [(label, picture()) for label in labels]))
+        dataset = opened(write_rec(tmp_path / "a.rec", [(label, image()) for label in labels]))
         assert len(dataset.report.notes) == 0  # one box of two: shares
-        dataset = opened(write_rec(tmp_path / "a.rec", [(labels[0], picture())] * 2))
-        np.testing.assert_array_equal(dataset.truth(0).boxes, [[8, 12, 24, 24]])
+        dataset = opened(write_rec(tmp_path / "a.rec", [(labels[0], image())] * 2))
+        np.testing.assert_array_equal(dataset.annotations(0).boxes, [[8, 12, 24, 24]])
         assert dataset.report.notes == [
             "a.rec: its boxes are in pixels, not in shares of the sides, and taken as such"
         ]
 
     def test_survives_pickling(self, tmp_path):
-        dataset = opened(write_rec(tmp_path / "a.rec", [(LABEL, picture(10)), (LABEL, picture(20))]))
+        dataset = opened(write_rec(tmp_path / "a.rec", [(LABEL, image(10)), (LABEL, image(20))]))
         dataset.encoded(0)  # its file is open now
         copy = pickle.loads(pickle.dumps(dataset))
-        assert copy.encoded(1) == picture(20)
+        assert copy.encoded(1) == image(20)
 
 
 class TestBroken:
     def test_each_fault(self, tmp_path):
         records = [
-            (LABEL, picture()),
-            (3.0, picture()),  # of classification
-            ((2, 5, 1, 0.1), picture()),  # half an object
+            (LABEL, image()),
+            (3.0, image()),  # of classification
+            ((2, 5, 1, 0.1), image()),  # half an object
             (LABEL, b"no picture"),
             (LABEL, b""),
-            ((2, 5, 1.5, 0, 0, 1, 1), picture()),
-            (LABEL, picture()[:-30]),
+            ((2, 5, 1.5, 0, 0, 1, 1), image()),
+            (LABEL, image()[:-30]),
         ]
         path = write_rec(tmp_path / "a.rec", records)
         with pytest.raises(UserError) as caught:
@@ -127,7 +127,7 @@ class TestBroken:
         assert "6 files cannot be used" in text and text.endswith("or leave them out with --skip-bad")
         dataset = opened(path, skip_bad=True)
         assert len(dataset) == 1 and dataset.report.skipped == 6
-        assert [(f.severity, f.file, f.kind) for f in dataset.report.findings] == [
+        assert [(f.severity, f.file, f.kind) for f in dataset.report.issues] == [
             ("error", f"{path}: record {key}", kind)
             for key, kind in [
                 (1, "broken-label"),
@@ -142,7 +142,7 @@ class TestBroken:
         assert f"{path}: record 4: cannot read the picture: the file is empty" in text
 
     def test_header_that_promises_too_much(self, tmp_path):
-        path = write_rec(tmp_path / "a.rec", [(LABEL, picture())])
+        path = write_rec(tmp_path / "a.rec", [(LABEL, image())])
         data = bytearray(path.read_bytes())
         data[8:12] = (1000).to_bytes(4, "little")
         path.write_bytes(data)
@@ -158,28 +158,28 @@ class TestBroken:
             (1, np.nan, 0, 1, 1),
             (1, 0.5, 0.5, 1.5, 0.75),
         ]
-        path = write_rec(tmp_path / "a.rec", [(LABEL, picture()), ((2, 5, *np.ravel(boxes)), picture())])
+        path = write_rec(tmp_path / "a.rec", [(LABEL, image()), ((2, 5, *np.ravel(boxes)), image())])
         report = opened(path).report
         assert report.broken_boxes == 3 and report.boxes == 2
-        assert [finding.kind for finding in report.findings] == [
+        assert [issue.kind for issue in report.issues] == [
             "no-area",
             "swapped-corners",
             "not-finite",
             "reaches-out",
         ]
-        first = report.findings[0]
+        first = report.issues[0]
         assert (first.file, first.where) == (str(path), "record 1, object 1 (dog, 0.5 0.5 0.5 0.5)")
 
     def test_size_in_the_label(self, tmp_path):
-        dataset = opened(write_rec(tmp_path / "a.rec", [(LABEL, picture(7, (48, 64)))]))
-        (finding,) = dataset.report.findings
-        assert finding.kind == "wrong-size" and finding.where == "record 0"
-        assert finding.message == "says 32x24, but the picture has 64x48 pixels"
-        np.testing.assert_array_equal(dataset.truth(0).boxes, [[16, 24, 48, 48]])
+        dataset = opened(write_rec(tmp_path / "a.rec", [(LABEL, image(7, (48, 64)))]))
+        (issue,) = dataset.report.issues
+        assert issue.kind == "wrong-size" and issue.where == "record 0"
+        assert issue.message == "says 32x24, but the picture has 64x48 pixels"
+        np.testing.assert_array_equal(dataset.annotations(0).boxes, [[16, 24, 48, 48]])
 
     def test_unknown_class_ids(self, tmp_path):
         labels = [LABEL, (2, 5, 0, 0, 0, 1, 1, 7, 0, 0, 1, 1), (2, 5, 7, 0, 0, 1, 1), (2, 5, 2, 0, 0, 1, 1)]
-        path = write_rec(tmp_path / "a.rec", [(label, picture()) for label in labels])
+        path = write_rec(tmp_path / "a.rec", [(label, image()) for label in labels])
         with pytest.raises(UserError) as caught:
             opened(path)
         assert str(caught.value).splitlines() == [
@@ -189,17 +189,17 @@ class TestBroken:
             "file given with --classes",
         ]
         dataset = opened(path, skip_bad=True)
-        assert len(dataset) == 1 and {finding.kind for finding in dataset.report.errors} == {"unknown-class"}
+        assert len(dataset) == 1 and {issue.kind for issue in dataset.report.errors} == {"unknown-class"}
 
     def test_file_cut_short_behind_our_back(self, tmp_path):
-        path = write_rec(tmp_path / "a.rec", [(LABEL, picture()), (LABEL, picture())])
+        path = write_rec(tmp_path / "a.rec", [(LABEL, image()), (LABEL, image())])
         dataset = pickle.loads(pickle.dumps(opened(path)))
         path.write_bytes(path.read_bytes()[:40])
         with pytest.raises(UserError, match="a.rec: record 1: cannot read the picture: the file has changed"):
-            dataset.picture(1)
+            dataset.image(1)
 
     def test_all_broken(self, tmp_path):
-        path = write_rec(tmp_path / "a.rec", [(3.0, picture())])
+        path = write_rec(tmp_path / "a.rec", [(3.0, image())])
         with pytest.raises(UserError, match="not one picture can be used"):
             opened(path, skip_bad=True)
 
@@ -213,7 +213,7 @@ class TestSource:
         assert source.parts() == {"train": "0_train,1_train", "val": "0_val"}
 
     def test_recognises(self, tmp_path):
-        path = write_rec(tmp_path / "a.rec", [(LABEL, picture())])
+        path = write_rec(tmp_path / "a.rec", [(LABEL, image())])
         (tmp_path / "other").mkdir()
         (tmp_path / "folder.rec").mkdir()
         assert RecordSource.recognises(path) and RecordSource.recognises(tmp_path)
@@ -222,14 +222,14 @@ class TestSource:
 
     def test_several_files_as_one(self, tmp_path):
         for number in range(2):
-            write_rec(tmp_path / f"part_{number}.rec", [(LABEL, picture(number))])
+            write_rec(tmp_path / f"part_{number}.rec", [(LABEL, image(number))])
         source = RecordSource(tmp_path)
         dataset = source.open(source.parts()["train"])
         assert [dataset.name(i) for i in range(2)] == [f"{tmp_path}/part_{n}.rec: record 0" for n in range(2)]
-        assert dataset.picture(1)[0, 0, 0] == 1
+        assert dataset.image(1)[0, 0, 0] == 1
 
     def test_no_such_split(self, tmp_path):
-        write_rec(tmp_path / "a.rec", [(LABEL, picture())])
+        write_rec(tmp_path / "a.rec", [(LABEL, image())])
         with pytest.raises(UserError, match="no split 'b'; there is a"):
             RecordSource(tmp_path).open("b")
 
@@ -242,7 +242,7 @@ class TestSource:
         ],
     )
     def test_class_names(self, tmp_path, files, expected):
-        path = write_rec(tmp_path / "a.rec", [(LABEL, picture())], names=())
+        path = write_rec(tmp_path / "a.rec", [(LABEL, image())], names=())
         for name, text in files.items():
             (tmp_path / name).write_text(text)
         assert RecordSource(path).class_names(["a"]) == expected
@@ -250,14 +250,14 @@ class TestSource:
 
     @pytest.mark.parametrize("other", ["z.names", "classes.txt"])
     def test_another_file_of_class_names(self, tmp_path, other):
-        write_rec(tmp_path / "a.rec", [(LABEL, picture())])
+        write_rec(tmp_path / "a.rec", [(LABEL, image())])
         (tmp_path / other).write_text("dog\ncat\n")
         both = rf"disagree.*classes\.names \(2 \(cat, dog\)\), .*{other} \(2 \(dog, cat\)\)"
         with pytest.raises(UserError, match=both):
             RecordSource(tmp_path).class_names(["a"])
 
     def test_two_files_of_class_names_that_belong_to_no_record(self, tmp_path):
-        write_rec(tmp_path / "a.rec", [(LABEL, picture())], names=())
+        write_rec(tmp_path / "a.rec", [(LABEL, image())], names=())
         for name in "bc":
             (tmp_path / f"{name}.names").write_text(f"cat\n{name}\n")
         both = r"disagree.*b\.names \(2 \(cat, b\)\), .*c\.names \(2 \(cat, c\)\)"
@@ -266,7 +266,7 @@ class TestSource:
 
     def test_no_class_names(self, tmp_path):
         labels = [LABEL, (2, 5, 6, 0, 0, 1, 1), 3.0]
-        path = write_rec(tmp_path / "a.rec", [(label, picture()) for label in labels[:2]], names=())
+        path = write_rec(tmp_path / "a.rec", [(label, image()) for label in labels[:2]], names=())
         for name in "bc":
             (tmp_path / f"{name}.names").write_text("ambiguous\n")
         with pytest.raises(UserError) as caught:
@@ -278,13 +278,13 @@ class TestSource:
 
     def test_labels_of_which_none_can_be_read(self, tmp_path):
         """They call for no names: the fault of the first is the message."""
-        path = write_rec(tmp_path / "a.rec", [(3.0, picture()), (4.0, picture())], names=())
+        path = write_rec(tmp_path / "a.rec", [(3.0, image()), (4.0, image())], names=())
         with pytest.raises(UserError, match="a.rec: record 0: no label of boxes .*is it of classification"):
             RecordSource(path).open("a")
 
     def test_class_names_that_differ(self, tmp_path):
         for stem in "ab":
-            write_rec(tmp_path / f"{stem}.rec", [(LABEL, picture())], names=())
+            write_rec(tmp_path / f"{stem}.rec", [(LABEL, image())], names=())
             (tmp_path / f"{stem}.names").write_text(f"cat\n{stem}\n")
         with pytest.raises(UserError, match="b.names: other class names than in .*a.names"):
             RecordSource(tmp_path).class_names(["a", "b"])
@@ -293,25 +293,25 @@ class TestSource:
         assert RecordSource(tmp_path).open("b", class_names=("cat", "b")).class_names == ("cat", "b")
 
     def test_strays(self, tmp_path):
-        write_rec(tmp_path / "a.rec", [(LABEL, picture())])
+        write_rec(tmp_path / "a.rec", [(LABEL, image())])
         (tmp_path / "b.idx").write_text("0\t0\n")
-        (finding,) = RecordSource(tmp_path).strays()
-        assert str(finding) == f"{tmp_path}/b.idx: there is no b.rec beside it"
-        assert finding.kind == "stray-label"
+        (issue,) = RecordSource(tmp_path).orphans()
+        assert str(issue) == f"{tmp_path}/b.idx: there is no b.rec beside it"
+        assert issue.kind == "stray-label"
 
     def test_unfinished_files_are_named(self, tmp_path):
-        path = write_rec(tmp_path / "a.rec", [(LABEL, picture())])
+        path = write_rec(tmp_path / "a.rec", [(LABEL, image())])
         (tmp_path / "b.rec.part").touch()
         assert opened(path).report.notes == ["b.rec.part was not packed to its end; give `data pack` again"]
 
 
 class TestJudges:
-    """What mxnet and GluonCV read from BCCD as we pack it, one of whose pictures is made empty."""
+    """What mxnet and GluonCV read from BCCD as we pack it, one of whose images is made empty."""
 
     @pytest.fixture(scope="class")
     def bccd(self, shared_data):
         dataset = open_voc(shared_data / "bccd" / "BCCD", "test")
-        replace_truth(dataset, 3, dataset.truth(3)[:0])
+        replace_truth(dataset, 3, dataset.annotations(3)[:0])
         return dataset
 
     @pytest.fixture(scope="class")
@@ -324,19 +324,19 @@ class TestJudges:
         ours = RecordSource(folder).open("train")
         assert len(ours) == len(bccd) == 72 and ours.class_names == bccd.class_names
         for index in range(72):
-            mine, theirs = ours.truth(index), bccd.truth(index)
+            mine, theirs = ours.annotations(index), bccd.annotations(index)
             assert ours.encoded(index) == bccd.encoded(index)
             assert ours.size_hw(index) == bccd.size_hw(index)
             for column in ("boxes", "class_ids", "difficult"):
                 np.testing.assert_array_equal(getattr(mine, column), getattr(theirs, column))
 
     def test_image_det_iter(self, bccd, folder):
-        """It passes over the picture without objects, and gives all others in order."""
+        """It passes over the image without objects, and gives all others in order."""
         batches = mx.image.ImageDetIter(
             1, (3, 480, 640), path_imgrec=str(folder / "train.rec"), path_imgidx=str(folder / "train.idx")
         )
         labels = [batch.label[0][0].asnumpy() for batch in batches]
-        expected = [bccd.truth(index) for index in range(72) if index != 3]
+        expected = [bccd.annotations(index) for index in range(72) if index != 3]
         assert len(labels) == 71
         for label, truth in zip(labels, expected):
             rows = label[label[:, 0] >= 0]
@@ -354,7 +354,7 @@ class TestJudges:
         )
         labels = [batch.label[0].asnumpy().ravel() for batch in batches]
         assert len(labels) == 72
-        for label, truth in zip(labels, (bccd.truth(index) for index in range(72))):
+        for label, truth in zip(labels, (bccd.annotations(index) for index in range(72))):
             rows = label[8 : 4 + int(label[3])].reshape(-1, 6)
             assert label[4:8].tolist() == [4, 6, 640, 480]
             np.testing.assert_array_equal(rows[:, 0], truth.class_ids if len(truth) else [-1])
@@ -365,7 +365,7 @@ class TestJudges:
 
         theirs = RecordFileDetection(str(folder / "train.rec"))
         for index in (0, 2, 71):
-            picture_rgb, label = theirs[index]
-            np.testing.assert_allclose(label[:, :4], bccd.truth(index).boxes, atol=1e-3)
-            np.testing.assert_array_equal(label[:, 4], bccd.truth(index).class_ids)
-            np.testing.assert_array_equal(picture_rgb.asnumpy(), bccd.picture(index))
+            image_rgb, label = theirs[index]
+            np.testing.assert_allclose(label[:, :4], bccd.annotations(index).boxes, atol=1e-3)
+            np.testing.assert_array_equal(label[:, 4], bccd.annotations(index).class_ids)
+            np.testing.assert_array_equal(image_rgb.asnumpy(), bccd.image(index))

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_yolo.data.dataset import PictureFiles
-from gluon_yolo.data.quality.report import Report
+from gluon_yolo.data.dataset import ImageFiles
+from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.data.recordio import writer as record_writer
 from gluon_yolo.data.recordio.file import MAGIC, RecordFile
 from gluon_yolo.data.recordio.source import RecordSource
@@ -25,7 +25,7 @@ from gluon_yolo.errors import UserError
 from tests.data.small_data import replace_truth
 
 NAMES = ("cat", "Dog")
-# A process that packs and is killed when it comes to the picture of a number.
+# A process that packs and is killed when it comes to the image of a number.
 KILLED = """
 import os, pickle, signal, sys
 from gluon_yolo.data.record import writer as record_writer
@@ -39,7 +39,7 @@ record_writer.RecordWriter(sys.argv[2], dataset.class_names).write("train", data
 
 @pytest.fixture
 def dataset(tmp_path):
-    """Six pictures: with one box, with none, with many; the fourth's file contains the magic number twice."""
+    """Six images: with one box, with none, with many; the fourth's file contains the magic number twice."""
     (tmp_path / "pictures").mkdir()
     rng = np.random.default_rng(3)
     paths, truths = [], []
@@ -53,7 +53,7 @@ def dataset(tmp_path):
         truths.append(
             Detections(boxes, [i % 2 for i in range(count)], difficult=[i == 1 for i in range(count)])
         )
-    return PictureFiles(NAMES, paths, [(24 + i, 32) for i in range(6)], truths, Report("six train"))
+    return ImageFiles(NAMES, paths, [(24 + i, 32) for i in range(6)], truths, DatasetReport("six train"))
 
 
 @pytest.fixture
@@ -83,8 +83,10 @@ def begun(folder, dataset, whole, size):
     def stop(index):
         raise KeyboardInterrupt
 
-    truths = [dataset.truth(index) for index in range(len(dataset))]
-    stopped = PictureFiles(NAMES, dataset._names, dataset._sizes_hw, truths, Report(dataset.report.title))
+    truths = [dataset.annotations(index) for index in range(len(dataset))]
+    stopped = ImageFiles(
+        NAMES, dataset._names, dataset._sizes_hw, truths, DatasetReport(dataset.report.title)
+    )
     stopped.encoded = stop
     with pytest.raises(KeyboardInterrupt):
         pack(folder, stopped)
@@ -101,9 +103,9 @@ class TestWhole:
 
     def test_comes_back(self, whole, tmp_path, dataset):
         back = RecordSource(tmp_path / "whole").open("train")
-        assert len(back) == 6 and back.class_names == NAMES and not back.report.findings
+        assert len(back) == 6 and back.class_names == NAMES and not back.report.issues
         for index in range(6):
-            mine, theirs = back.truth(index), dataset.truth(index)
+            mine, theirs = back.annotations(index), dataset.annotations(index)
             assert back.encoded(index) == dataset.encoded(index)
             assert back.size_hw(index) == dataset.size_hw(index)
             for column in ("boxes", "class_ids", "difficult"):
@@ -128,12 +130,12 @@ class TestWhole:
         assert pack(tmp_path / "whole", dataset, force=True) == whole
 
     def test_other_data(self, whole, tmp_path, dataset):
-        other = PictureFiles(
+        other = ImageFiles(
             NAMES,
             dataset._names[:2],
             [(24, 32), (25, 32)],
-            [dataset.truth(0), dataset.truth(1)],
-            Report("two"),
+            [dataset.annotations(0), dataset.annotations(1)],
+            DatasetReport("two"),
         )
         with pytest.raises(
             UserError, match="it has 6 records, the data has 2 pictures\n--force packs it anew"
@@ -285,7 +287,7 @@ class TestVerified:
         assert f"p{number}.png): " in str(caught.value)
         assert part.read_bytes() == damaged and not (tmp_path / "out" / "train.rec").exists()
 
-    def test_picture_changed_meanwhile(self, tmp_path, dataset, whole):
+    def test_image_changed_meanwhile(self, tmp_path, dataset, whole):
         begun(tmp_path / "out", dataset, whole, len(whole["train.rec"]) - 10)
         with open(dataset.name(2), "ab") as file:
             file.write(b"more")
@@ -304,7 +306,7 @@ class TestVerified:
         ],
     )
     def test_labels(self, tmp_path, dataset, whole, change, what):
-        replace_truth(dataset, 2, change(dataset.truth(2)))
+        replace_truth(dataset, 2, change(dataset.annotations(2)))
         with pytest.raises(UserError, match=rf"is not this data: \n  record 2 \(.*p2.png\): {what}"):
             pack(tmp_path / "whole", dataset)
 
@@ -360,7 +362,7 @@ class TestFullDisk:
         ):
             pack(tmp_path / "out", dataset)
 
-    def test_a_picture_that_no_record_can_hold(self, tmp_path, dataset, monkeypatch):
+    def test_an_image_that_no_record_can_hold(self, tmp_path, dataset, monkeypatch):
         def refuse(file, data):
             raise ValueError("expected at most 536,870,911 bytes in a record, got 600,000,000")
 

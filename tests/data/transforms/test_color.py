@@ -30,7 +30,7 @@ def test_saturation_and_hue_keep_what_they_must() -> None:
 
 
 def test_color_is_the_float_formula_rounded_once() -> None:
-    picture = rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    image = rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     changed = 0
     for seed in range(60):
         view = ColorDistort(brightness=32, contrast=(1.4, 1.4), saturation=(0.6, 0.6), hue_degrees=0).plan(
@@ -43,18 +43,18 @@ def test_color_is_the_float_formula_rounded_once() -> None:
         saturation = 1.0 if abs(view.color[0, 1]) < 1e-9 else 0.6
         shift = view.color[0, 3] / contrast
         assert abs(shift) <= 32
-        expected = (picture + shift) * contrast
+        expected = (image + shift) * contrast
         expected = expected * saturation + (1 - saturation) * (expected @ [0.299, 0.587, 0.114])[..., None]
-        np.testing.assert_allclose(view.draw(picture), expected.clip(0, 255), atol=1)
+        np.testing.assert_allclose(view.draw(image), expected.clip(0, 255), atol=1)
         changed += 1
     assert changed > 40
 
 
 def test_color_commutes_with_the_resize() -> None:
-    picture = cv2.GaussianBlur(rng(0).integers(0, 256, (120, 180, 3), dtype=np.uint8), (5, 5), 0)
+    image = cv2.GaussianBlur(rng(0).integers(0, 256, (120, 180, 3), dtype=np.uint8), (5, 5), 0)
     for target_hw in ((60, 90), (300, 400)):  # colour after, and before
         view = Compose(ColorDistort(), Resize(LINEAR)).plan((120, 180), Detections.empty(), rng(3), target_hw)
-        small = cv2.resize(picture.astype(np.float32), target_hw[::-1])
+        small = cv2.resize(image.astype(np.float32), target_hw[::-1])
         assert view.color is not None
         expected = (small @ view.color[:, :3].T + view.color[:, 3]).clip(0, 255)
-        assert np.abs(view.draw(picture) - expected).mean() < 1
+        assert np.abs(view.draw(image) - expected).mean() < 1

@@ -1,4 +1,4 @@
-"""Mosaic: four pictures in their quarters, each box where its object is drawn."""
+"""Mosaic: four images in their quarters, each box where its object is drawn."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def rng(seed: int) -> np.random.Generator:
 
 
 def rectangles(seed: int) -> list[Unread]:
-    """Four black pictures of any shape, each with one rectangle of its own grey, which is its class too."""
-    random, pictures = rng(seed), []
+    """Four black images of any shape, each with one rectangle of its own grey, which is its class too."""
+    random, images = rng(seed), []
     for grey in GREYS:
         height, width = random.integers(60, 300, 2)
         x1, y1 = random.integers(2, width - 40), random.integers(2, height - 40)
         x2, y2 = random.integers(x1 + 20, width - 2), random.integers(y1 + 20, height - 2)
-        picture = np.zeros((height, width, 3), dtype=np.uint8)
-        picture[y1:y2, x1:x2] = grey
+        image = np.zeros((height, width, 3), dtype=np.uint8)
+        image[y1:y2, x1:x2] = grey
         truth = Detections([[x1, y1, x2, y2]], [grey], [grey / 255], [grey == 140])
-        pictures.append(Unread.of(picture, truth))
-    return pictures
+        images.append(Unread.of(image, truth))
+    return images
 
 
 def extent(drawn: np.ndarray, grey: int) -> np.ndarray:
@@ -52,13 +52,13 @@ def test_each_rectangle_is_where_its_box_says(size_hw: tuple[int, int]) -> None:
 
 
 def test_quarters_meet_at_the_drawn_centre_and_nothing_crosses() -> None:
-    pictures = [
+    images = [
         Unread.of(np.full((50, 50, 3), grey, np.uint8), Detections([[0, 0, 50, 50]], [0])) for grey in GREYS
     ]
     mosaic = Mosaic(Resize(), probability=1, scale=(1, 1), center=(0.25, 0.75))
     centers = set()
     for seed in range(20):
-        drawn, kept = mosaic.render(pictures, rng(seed), (64, 96))
+        drawn, kept = mosaic.render(images, rng(seed), (64, 96))
         assert len(kept) <= 4
         x, y = int((drawn[0] == GREYS[0]).all(axis=1).sum()), int((drawn[:, 0] == GREYS[0]).all(axis=1).sum())
         assert 24 <= x <= 72 and 16 <= y <= 48
@@ -68,10 +68,10 @@ def test_quarters_meet_at_the_drawn_centre_and_nothing_crosses() -> None:
     assert len(centers) > 15
 
 
-def test_a_small_picture_lies_at_the_common_point() -> None:
-    pictures = [Unread.of(np.full((50, 50, 3), grey, np.uint8), Detections.empty()) for grey in GREYS]
+def test_a_small_image_lies_at_the_common_point() -> None:
+    images = [Unread.of(np.full((50, 50, 3), grey, np.uint8), Detections.empty()) for grey in GREYS]
     mosaic = Mosaic(Resize(), probability=1, scale=(0.2, 0.2), center=(0.5, 0.5))
-    drawn, _ = mosaic.render(pictures, rng(0), (100, 100))
+    drawn, _ = mosaic.render(images, rng(0), (100, 100))
     assert [int(drawn[y, x, 0]) for x, y in ((49, 49), (50, 49), (49, 50), (50, 50))] == list(GREYS)
     assert sum(int((drawn == grey).all(axis=2).sum()) for grey in GREYS) == 4 * 20 * 20
 
@@ -79,9 +79,9 @@ def test_a_small_picture_lies_at_the_common_point() -> None:
 def test_it_is_drawn_as_often_as_asked_and_else_is_its_chain() -> None:
     counts = [Mosaic(Resize(), probability=0.3).count(rng(seed)) for seed in range(400)]
     assert set(counts) == {1, 4} and 0.22 < counts.count(4) / 400 < 0.38
-    picture = rectangles(3)[0]
-    alone = Mosaic(Resize()).render([picture], rng(0), (64, 64))
-    plain = Resize().render([picture], rng(0), (64, 64))
+    image = rectangles(3)[0]
+    alone = Mosaic(Resize()).render([image], rng(0), (64, 64))
+    plain = Resize().render([image], rng(0), (64, 64))
     np.testing.assert_array_equal(alone[0], plain[0])
     np.testing.assert_array_equal(alone[1].boxes, plain[1].boxes)
 

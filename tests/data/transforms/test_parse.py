@@ -20,7 +20,7 @@ from gluon_yolo.data.transforms import (
 )
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.preprocess import Fit
+from gluon_yolo.inference.preprocess import Preprocess
 
 LIGHT = [ColorDistort, RandomAffine, RandomFlip, ResizeRandomInterp]
 
@@ -100,9 +100,9 @@ def test_letterboxed_training_is_known_and_is_the_evaluations() -> None:
     random = np.random.default_rng(0)
     for _ in range(30):
         height, width = random.integers(20, 400, 2)
-        picture = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        image = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
         truth = Detections([[3, 4, width - 2, height - 5]], [0])
-        drawn, kept = LetterBox()(picture, truth, random, (96, 128))
-        fitted, undo = Fit("letterbox")(picture, (96, 128))
+        drawn, kept = LetterBox()(image, truth, random, (96, 128))
+        fitted, undo = Preprocess("letterbox")(image, (96, 128))
         np.testing.assert_array_equal(drawn, fitted)
         np.testing.assert_allclose(undo(kept.boxes), truth.boxes, atol=1e-3)

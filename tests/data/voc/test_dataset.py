@@ -18,11 +18,11 @@ NAMES = ("cat", "Dog")
 
 
 def add(root, stem, box=(1, 2, 11, 12), class_name="cat", extension=".jpg", size_hw=(24, 32)):
-    """Write one picture of 24x32 with one box, or with none; ``size_hw`` is what its XML says."""
+    """Write one image of 24x32 with one box, or with none; ``size_hw`` is what its XML says."""
     for folder in ("Annotations", "JPEGImages"):
         (root / folder / stem).parent.mkdir(parents=True, exist_ok=True)
-    picture = np.full((24, 32, 3), 200, dtype=np.uint8)
-    (root / "JPEGImages" / f"{stem}{extension}").write_bytes(cv2.imencode(extension, picture)[1].tobytes())
+    image = np.full((24, 32, 3), 200, dtype=np.uint8)
+    (root / "JPEGImages" / f"{stem}{extension}").write_bytes(cv2.imencode(extension, image)[1].tobytes())
     truth = Detections.empty() if box is None else Detections([box], [0])
     annotation = root / "Annotations" / f"{stem}.xml"
     write_annotation(annotation, f"{stem}{extension}", size_hw, truth, (class_name,))
@@ -39,7 +39,7 @@ def stems(dataset):
 
 
 class TestBCCD:
-    """The real thing: 364 pictures, mixed-case names, two boxes without area."""
+    """The real thing: 364 images, mixed-case names, two boxes without area."""
 
     @pytest.fixture(scope="class")
     def trainval(self, shared_data):
@@ -51,7 +51,7 @@ class TestBCCD:
             "0 without objects, 2 broken boxes dropped"
         )
         assert trainval.class_names == ("Platelets", "RBC", "WBC")
-        assert trainval.picture(5).shape == (480, 640, 3)
+        assert trainval.image(5).shape == (480, 640, 3)
         assert trainval.size_hw(5) == (480, 640)
 
     def test_broken_boxes_are_named(self, trainval):
@@ -66,28 +66,28 @@ class TestBCCD:
 
     def test_truth(self, trainval):
         index = [i for i in range(len(trainval)) if "00343" in trainval.name(i)][0]
-        truth = trainval.truth(index)
+        truth = trainval.annotations(index)
         np.testing.assert_array_equal(truth.boxes[:2], [[483, 194, 612, 302], [524, 298, 636, 395]])
         assert set(truth.class_ids[:2]) == {1}
         assert not truth.difficult.any()
 
     def test_test_split_from_the_folder_above(self, shared_data):
-        dataset = open_voc(shared_data / "bccd", "test", ("RBC", "WBC", "Platelets"), check_pictures=False)
+        dataset = open_voc(shared_data / "bccd", "test", ("RBC", "WBC", "Platelets"), check_images=False)
         assert dataset.report.summary_line() == (
             "BCCD test: 72 pictures, 945 boxes (RBC 805, WBC 71, Platelets 69), 0 without objects, "
             "0 broken boxes dropped"
         )
 
     def test_everything(self, shared_data):
-        report = open_voc(shared_data / "bccd" / "BCCD", check_pictures=False).report
-        assert (report.pictures, report.boxes, report.broken_boxes) == (364, 4886, 2)
+        report = open_voc(shared_data / "bccd" / "BCCD", check_images=False).report
+        assert (report.images, report.boxes, report.broken_boxes) == (364, 4886, 2)
 
     def test_class_names(self, shared_data):
         assert find_class_names(shared_data / "bccd", "train,test") == ("Platelets", "RBC", "WBC")
 
     def test_survives_pickling(self, trainval):
         copy = pickle.loads(pickle.dumps(trainval))
-        np.testing.assert_array_equal(copy.truth(7).boxes, trainval.truth(7).boxes)
+        np.testing.assert_array_equal(copy.annotations(7).boxes, trainval.annotations(7).boxes)
         assert copy.annotations == trainval.annotations
 
 
@@ -111,7 +111,7 @@ class TestLayouts:
             (".", ["2012_trainval", "2007_test"], "cdb"),
             (".", "trainval", "abcd"),  # every year that has the list
             (".", "test", "b"),
-            (".", "test, trainval", "bacd"),  # a picture counts once
+            (".", "test, trainval", "bacd"),  # an image counts once
             (".", None, "abcd"),
             ("..", "2012_trainval", "cd"),  # the folder that VOCdevkit lies in
             ("VOC2007", "2007_trainval", "ab"),
@@ -177,7 +177,7 @@ class TestLayouts:
             ("\ufeffb\r\n\r\na  \r\n", ["b", "a"]),
             ("a  1\nb -1\n", ["a", "b"]),  # a class's own list
             ("a.jpg\nb.XML\n", ["a", "b"]),
-            ("cat 1\n", ["cat 1"]),  # such a picture exists
+            ("cat 1\n", ["cat 1"]),  # such an image exists
             ("v1.5\nsub/a\n", ["v1", "a"]),
             ("a\nb\na\n", ["a", "b"]),
         ],
@@ -218,13 +218,13 @@ class TestClasses:
     def test_found_and_sorted(self, root):
         dataset = open_voc(root)
         assert dataset.class_names == ("Dog", "cat")
-        assert [dataset.truth(i).class_ids.tolist() for i in range(3)] == [[0], [1], []]
-        assert dataset.report.empty_pictures == 1
+        assert [dataset.annotations(i).class_ids.tolist() for i in range(3)] == [[0], [1], []]
+        assert dataset.report.empty_images == 1
         assert find_class_names(root) == ("Dog", "cat")
 
     def test_given_order_counts(self, root):
         dataset = open_voc(root, class_names=["bird", "cat", "Dog"])
-        assert [dataset.truth(i).class_ids.tolist() for i in range(3)] == [[2], [1], []]
+        assert [dataset.annotations(i).class_ids.tolist() for i in range(3)] == [[2], [1], []]
         assert dataset.report.per_class == {"bird": 0, "cat": 1, "Dog": 1}
 
     @pytest.mark.parametrize("skip_bad", [False, True])
@@ -287,7 +287,7 @@ class TestBadFiles:
             assert f"{file}: " in line and why in line
         assert "--skip-bad" in advice
 
-    def test_two_pictures_of_one_stem(self, tmp_path):
+    def test_two_images_of_one_stem(self, tmp_path):
         add(tmp_path, "a", extension=".jpg")
         add(tmp_path, "a", extension=".png")  # whose annotation names a.png
         assert open_voc(tmp_path).name(0).endswith("a.png")
@@ -303,16 +303,16 @@ class TestBadFiles:
         assert stems(dataset) == ["good"]
         assert dataset.report.skipped == 4
         assert dataset.report.summary_line().endswith("4 pictures left out that cannot be used")
-        assert [finding.file.rpartition("/")[2] for finding in dataset.report.errors][0] == "cut.jpg"
+        assert [issue.file.rpartition("/")[2] for issue in dataset.report.errors][0] == "cut.jpg"
 
     def test_nothing_left(self, root):
         add_list(root, "train", "cut\n")
         with pytest.raises(UserError, match="not one picture can be used, the first: .*cut.jpg"):
             open_voc(root, "train", skip_bad=True)
 
-    def test_unchecked_pictures_are_believed(self, root):
+    def test_unchecked_images_are_believed(self, root):
         add_list(root, "train", "good\ncut\n")
-        assert open_voc(root, "train", check_pictures=False).size_hw(1) == (24, 32)
+        assert open_voc(root, "train", check_images=False).size_hw(1) == (24, 32)
 
 
 class TestSizes:
@@ -320,11 +320,11 @@ class TestSizes:
         ("written_hw", "warnings"),
         [((24, 32), 0), ((0, 0), 0), ((32, 24), 1)],  # right, not given, swapped
     )
-    def test_the_pictures_own_size_counts(self, tmp_path, written_hw, warnings):
+    def test_the_images_own_size_counts(self, tmp_path, written_hw, warnings):
         add(tmp_path, "a", size_hw=written_hw, box=(0, 0, 31, 23))
         dataset = open_voc(tmp_path)
         assert dataset.size_hw(0) == (24, 32)
-        np.testing.assert_array_equal(dataset.truth(0).boxes, [[0, 0, 31, 23]])
+        np.testing.assert_array_equal(dataset.annotations(0).boxes, [[0, 0, 31, 23]])
         assert len(dataset.report.warnings) == warnings
         if warnings:
             assert dataset.report.warnings[0].message == "says 24x32, but the picture has 32x24 pixels"
@@ -332,4 +332,4 @@ class TestSizes:
     @pytest.mark.parametrize("extension", [".jpg", ".png", ".bmp", ".webp", ".JPEG"])
     def test_extensions(self, tmp_path, extension):
         add(tmp_path, "a", extension=extension)
-        assert open_voc(tmp_path).picture(0).shape == (24, 32, 3)
+        assert open_voc(tmp_path).image(0).shape == (24, 32, 3)

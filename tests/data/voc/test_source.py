@@ -108,8 +108,7 @@ def test_strays(tmp_path):
     (tmp_path / "Annotations" / "unlabelled.xml").unlink()
     (tmp_path / "Annotations" / "._hidden.xml").write_bytes(b"\0")
     found = [
-        (finding.kind, finding.file.rpartition("/")[2], finding.severity)
-        for finding in VOCSource(tmp_path).strays()
+        (issue.kind, issue.file.rpartition("/")[2], issue.severity) for issue in VOCSource(tmp_path).orphans()
     ]
     assert found == [
         ("stray-label", "lonely.xml", "warning"),
@@ -127,20 +126,20 @@ def test_strays_without_lists(tmp_path):
     xml.write_text(xml.read_text().replace("a.jpg", "other.jpg"))  # found by the name that the label gives
     (tmp_path / "Annotations" / "b.xml").unlink()
     (tmp_path / "JPEGImages" / "c.jpg").unlink()  # an error of opening
-    assert [(finding.kind, finding.file) for finding in VOCSource(tmp_path).strays()] == [
+    assert [(issue.kind, issue.file) for issue in VOCSource(tmp_path).orphans()] == [
         ("missing-label", str(tmp_path / "JPEGImages" / "b.jpg"))
     ]
 
 
 def add_beside(folder, stem, **settings):
-    """Write a picture and its annotation into one folder, as labelling tools leave them."""
+    """Write an image and its annotation into one folder, as labelling tools leave them."""
     add(folder, stem, **settings)
     for kind, extension in (("JPEGImages", settings.get("extension", ".jpg")), ("Annotations", ".xml")):
         (folder / kind / f"{stem}{extension}").rename(folder / f"{stem}{extension}")
         (folder / kind).rmdir()
 
 
-def test_annotations_beside_pictures(tmp_path):
+def test_annotations_beside_images(tmp_path):
     add_beside(tmp_path, "Größe 1", extension=".JPG", class_name="wasp")
     add_beside(tmp_path, "b.rf.12", class_name="bee")
     (tmp_path / "lonely.png").write_bytes((tmp_path / "b.rf.12.jpg").read_bytes())
@@ -150,8 +149,8 @@ def test_annotations_beside_pictures(tmp_path):
     assert VOCSource.recognises(tmp_path) and source.parts() == {"train": "all"}
     data = source.open("all")
     assert [Path(data.name(i)).name for i in range(len(data))] == ["Größe 1.JPG", "b.rf.12.jpg"]
-    assert data.class_names == ("bee", "wasp") and data.truth(0).boxes.tolist() == [[1, 2, 11, 12]]
-    assert [(each.kind, each.file) for each in source.strays()] == [
+    assert data.class_names == ("bee", "wasp") and data.annotations(0).boxes.tolist() == [[1, 2, 11, 12]]
+    assert [(each.kind, each.file) for each in source.orphans()] == [
         ("missing-label", str(tmp_path / "lonely.png"))
     ]
     add_list(tmp_path, "train", "b.rf.12\n")  # as `data split` writes it
@@ -173,24 +172,24 @@ def test_folders_called_as_splits(tmp_path):
         4,
     ]
     assert source.open("val").name(0) == str(tmp_path / "valid" / "a.jpg")
-    assert not source.open("val").report.notes and not source.strays()
+    assert not source.open("val").report.notes and not source.orphans()
     with pytest.raises(UserError, match="no split 'dev'; there is test, train, val"):
         source.open("dev", ["t", "v"])
     add_beside(tmp_path, "more")  # is in none of them
     assert VOCSource(tmp_path).splits() == ("all",)
 
 
-def test_a_copied_annotation_has_no_picture(tmp_path):
+def test_a_copied_annotation_has_no_image(tmp_path):
     for stem in ("a", "b"):
         add(tmp_path, stem)
     copy = tmp_path / "Annotations" / "a (copy).xml"
-    copy.write_bytes((tmp_path / "Annotations" / "a.xml").read_bytes())  # says that its picture is a.jpg
+    copy.write_bytes((tmp_path / "Annotations" / "a.xml").read_bytes())  # says that its image is a.jpg
     source = VOCSource(tmp_path)
     data = source.open("all", skip_bad=True)
     assert [Path(data.name(i)).name for i in range(len(data))] == ["a.jpg", "b.jpg"]
-    assert [(each.kind, each.file) for each in data.report.findings] == [("missing-picture", str(copy))]
+    assert [(each.kind, each.file) for each in data.report.issues] == [("missing-picture", str(copy))]
     add_list(tmp_path, "train", "a\nb\n")
-    assert [(each.kind, each.file) for each in source.strays()] == [("stray-label", str(copy))]
+    assert [(each.kind, each.file) for each in source.orphans()] == [("stray-label", str(copy))]
 
 
 def test_what_is_no_voc_folder(tmp_path):
@@ -231,7 +230,7 @@ class TestListsFromElsewhere:
         dataset = VOCSource(tmp_path).open("train")
         assert [Path(name).parent.name for name in dataset.annotations] == ["day2", "day1"]
 
-    def test_two_paths_are_not_one_picture(self, tmp_path):
+    def test_two_paths_are_not_one_image(self, tmp_path):
         add(tmp_path, "a")
         add_list(tmp_path, "train", "/monday/a.jpg\n/tuesday/a.jpg\n")
         with pytest.raises(UserError, match="the split names /tuesday/a, but there is no such annotation"):
@@ -291,7 +290,7 @@ def test_a_test_list_without_files_is_left_out(tmp_path):
 
 
 def moved(root, moves):
-    """A data set of two pictures whose files lie elsewhere."""
+    """A data set of two images whose files lie elsewhere."""
     for stem in ("a", "b"):
         add(root, stem, class_name={"a": "cat", "b": "dog"}[stem])
     for old, new in moves.items():
@@ -316,13 +315,15 @@ def moved(root, moves):
         ({"JPEGImages/a.jpg": "JPEGImages/A.JPG", "Annotations/b.xml": "Annotations/B.XML"}, ("all",)),
     ],
 )
-def test_where_annotations_and_pictures_may_lie(tmp_path, moves, splits):
+def test_where_annotations_and_images_may_lie(tmp_path, moves, splits):
     source = open_source(moved(tmp_path, moves))
     assert (source.format, source.splits()) == ("voc", splits)
     dataset = source.open(",".join(splits))
-    classes = {Path(dataset.name(i)).stem.lower(): dataset.truth(i).class_ids.tolist() for i in range(2)}
+    classes = {
+        Path(dataset.name(i)).stem.lower(): dataset.annotations(i).class_ids.tolist() for i in range(2)
+    }
     assert classes == {"a": [0], "b": [1]}
-    assert source.strays() == []
+    assert source.orphans() == []
 
 
 def test_a_list_of_annotations_in_folders_below(tmp_path):
@@ -332,7 +333,7 @@ def test_a_list_of_annotations_in_folders_below(tmp_path):
     assert [Path(dataset.name(i)).stem for i in range(len(dataset))] == ["b"]
 
 
-def test_two_annotations_of_one_stem_in_folders_have_no_flat_picture(tmp_path):
+def test_two_annotations_of_one_stem_in_folders_have_no_flat_image(tmp_path):
     root = moved(
         tmp_path, {"Annotations/a.xml": "Annotations/x/a.xml", "Annotations/b.xml": "Annotations/y/a.xml"}
     )
@@ -365,7 +366,7 @@ def test_two_folders_of_annotations(tmp_path):
 
 
 def test_lists_of_classes_alone(tmp_path):
-    """As VoTT writes them: for each class all pictures of a part, with 1 or -1 behind."""
+    """As VoTT writes them: for each class all images of a part, with 1 or -1 behind."""
     for stem in ("a", "b", "c"):
         add(tmp_path, stem)
     for tag in ("blue", "light_red"):

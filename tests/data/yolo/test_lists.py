@@ -11,7 +11,7 @@ from tests.data.yolo.test_source import LABEL, add, names_of, put
 
 @pytest.fixture
 def root(tmp_path):
-    """Two pictures and two lists, in a folder called mine."""
+    """Two images and two lists, in a folder called mine."""
     root = tmp_path / "mine"
     for split in ("train", "val"):
         add(root, f"images/{split}/{split}.jpg", LABEL, f"labels/{split}/{split}.txt")
@@ -78,7 +78,7 @@ def test_encodings_that_a_mark_tells(root, encoding):
 
 
 @pytest.mark.parametrize("text", ["", "images/test/t.jpg\n"])
-def test_a_test_list_that_is_empty_or_whose_pictures_are_not_there(root, text):
+def test_a_test_list_that_is_empty_or_whose_images_are_not_there(root, text):
     put(root, "test.txt", text)
     source = YOLOSource(root)
     assert source.parts() == {"train": "train", "val": "val"}
@@ -99,8 +99,8 @@ def test_two_lists_of_one_name(root):
 def test_a_folder_of_nothing_that_is_read(root, left):
     for split in ("train", "val"):
         (root / f"{split}.txt").unlink()
-    picture = root / "images/val/val.jpg"
-    picture.rename(picture.with_name(left)) if left else picture.unlink()
+    image = root / "images/val/val.jpg"
+    image.rename(image.with_name(left)) if left else image.unlink()
     source = YOLOSource(root)
     assert source.splits() == ("train", "val")
     problem = "no picture in it" + ("; .*left out: 1 .heic, which are not read" if left else "$")
@@ -110,7 +110,7 @@ def test_a_folder_of_nothing_that_is_read(root, left):
 
 @pytest.fixture
 def other(root, monkeypatch):
-    """Another data set with pictures of the same names, where the command is called."""
+    """Another data set with images of the same names, where the command is called."""
     other = root.parent / "other"
     for split in ("train", "val"):
         add(other, f"images/{split}/{split}.jpg", LABEL, f"labels/{split}/{split}.txt")
@@ -169,7 +169,7 @@ def test_a_path_that_is_not_there_is_said(root):
 
 
 @pytest.mark.parametrize(
-    ("picture", "label"),
+    ("image", "label"),
     [
         ("images/train/A0.JPG", "labels/train/a0.txt"),
         ("images/train/a0.jpg", "labels/train/A0.TXT"),
@@ -179,25 +179,25 @@ def test_a_path_that_is_not_there_is_said(root):
     ],
 )
 @pytest.mark.parametrize("listed", [False, True])
-def test_letter_case(tmp_path, picture, label, listed):
-    add(tmp_path, picture, LABEL, label)
+def test_letter_case(tmp_path, image, label, listed):
+    add(tmp_path, image, LABEL, label)
     put(tmp_path, "my.names", "cat\ndog\n")
     if listed:
-        put(tmp_path, "train.txt", f"{picture.lower()}\n")
+        put(tmp_path, "train.txt", f"{image.lower()}\n")
     assert YOLOSource.recognises(tmp_path)
     source = YOLOSource(tmp_path)
     dataset = source.open(source.parts()["train"])
-    assert names_of(dataset, tmp_path) == [picture]
-    assert dataset.truth(0).class_ids.tolist() == [1]
-    assert source.strays() == []
+    assert names_of(dataset, tmp_path) == [image]
+    assert dataset.annotations(0).class_ids.tolist() == [1]
+    assert source.orphans() == []
 
 
-def test_a_label_is_of_the_picture_that_is_called_so(tmp_path):
+def test_a_label_is_of_the_image_that_is_called_so(tmp_path):
     add(tmp_path, "images/A.jpg", None)
     add(tmp_path, "images/a.jpg", LABEL, "labels/a.txt")
     put(tmp_path, "my.names", "cat\ndog\n")
     dataset = YOLOSource(tmp_path).open("train")
-    assert [len(dataset.truth(i)) for i in range(2)] == [0, 1]
+    assert [len(dataset.annotations(i)) for i in range(2)] == [0, 1]
 
 
 @pytest.mark.parametrize("other", [LABEL, "0 0.5 0.5 0.5 0.25\n"])

@@ -119,7 +119,7 @@ def test_one_line_that_cannot_be_an_outline_is_enough():
 
 
 def blobs(corners, radius, count=12):
-    """Return outlines about the picture's centre: all begin with what can be a box."""
+    """Return outlines about the image's centre: all begin with what can be a box."""
     rng = np.random.default_rng(0)
     lines = []
     for _ in range(count):
@@ -142,7 +142,7 @@ def blobs(corners, radius, count=12):
         ["0.5 0 0.9 0.1 0.8 0.7 0.23 0", "0.5 0 0.9 0.1 0.8 0.7 0.27 0"],
         ["0 0.3 0.5 0.4 0.6 0.8 0.2 0.9 0 0.9"],
         ["0.3 0.6 0.5 0.9 0.7 0.6 0.6 0.3 0.45 0", "0.3 0.6 0.5 0.9 0.7 0.6 0.6 0.3 0.55 0"],  # a tip
-        ["0.9 0.5 0.4 0.4 0.9 0.5 0.9 0.6"],  # a box that is out of the picture
+        ["0.9 0.5 0.4 0.4 0.9 0.5 0.9 0.6"],  # a box that is out of the image
         blobs(3, 0.04),
         blobs(4, 0.15),
         blobs(5, 0.2),

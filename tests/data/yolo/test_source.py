@@ -18,13 +18,13 @@ from gluon_yolo.data.yolo.source import YOLOSource
 from gluon_yolo.errors import UserError
 
 LABEL = "1 0.5 0.5 0.5 0.25\n"
-BOX = [8, 9, 24, 15]  # of LABEL, in a picture of 24x32
+BOX = [8, 9, 24, 15]  # of LABEL, in an image of 24x32
 JPEG = cv2.imencode(".jpg", np.full((24, 32, 3), 200, dtype=np.uint8))[1].tobytes()
 
 
-def add(root, picture, label=LABEL, label_path=None):
-    """Write a picture of 24x32 and its label, beside it or elsewhere, or none."""
-    path = root / picture
+def add(root, image, label=LABEL, label_path=None):
+    """Write an image of 24x32 and its label, beside it or elsewhere, or none."""
+    path = root / image
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(JPEG)
     if label is not None:
@@ -72,7 +72,7 @@ class TestDocument:
         assert source.parts() == {"train": "train", "val": "val"}
         assert source.class_names(("train",)) == ("person", "bicycle")
         assert source.settings() == {}
-        assert source.strays() == []
+        assert source.orphans() == []
 
     def test_list_keeps_its_order(self, document):
         dataset = open_part(document)
@@ -81,8 +81,8 @@ class TestDocument:
         assert dataset.class_names == ("person", "bicycle")
         assert dataset.size_hw(0) == (24, 32)
         assert dataset.encoded(0) == JPEG
-        np.testing.assert_array_equal(dataset.truth(0).boxes, [BOX])
-        np.testing.assert_array_equal(dataset.truth(0).class_ids, [1])
+        np.testing.assert_array_equal(dataset.annotations(0).boxes, [BOX])
+        np.testing.assert_array_equal(dataset.annotations(0).class_ids, [1])
 
     def test_report(self, document):
         report = open_part(document, "val").report
@@ -90,7 +90,7 @@ class TestDocument:
             "dataset val: 2 pictures, 2 boxes (person 0, bicycle 2), 0 without objects, "
             "0 broken boxes dropped"
         )
-        assert report.findings == []
+        assert report.issues == []
         assert report.notes == [
             "val.txt names pictures in /home/qiuqiu/Desktop/dataset/val; they were found in "
             f"{document / 'val'}"
@@ -106,7 +106,7 @@ class TestDocument:
 
     def test_survives_pickling(self, document):
         dataset = pickle.loads(pickle.dumps(open_part(document)))
-        np.testing.assert_array_equal(dataset.truth(0).boxes, [BOX])
+        np.testing.assert_array_equal(dataset.annotations(0).boxes, [BOX])
 
     def test_several_splits(self, document):
         dataset = YOLOSource(document).open("val, train")
@@ -144,7 +144,7 @@ class TestLists:
             "/elsewhere/a.jpg",
         ],
     )
-    def test_where_a_picture_may_be(self, tmp_path, line):
+    def test_where_an_image_may_be(self, tmp_path, line):
         root = tmp_path / "data"
         add(root, "a.jpg" if line == "/elsewhere/a.jpg" else "pictures/a.jpg")
         put(root, "train.txt", f"\n{line.format(root=root)}\n")
@@ -173,7 +173,7 @@ class TestLists:
         *_, last = notes = open_part(tmp_path / "train.txt").report.notes
         assert len(notes) == 4 and last == "train.txt: so in 3 more folders"
 
-    def test_missing_pictures_are_all_named(self, document):
+    def test_missing_images_are_all_named(self, document):
         put(document, "train.txt", "train/000001.jpg\n\ntrain/9.jpg\n/far/8.jpg\n")
         with pytest.raises(UserError) as caught:
             open_part(document)
@@ -183,10 +183,10 @@ class TestLists:
         assert f"{here}/train.txt: line 4: there is no picture /far/8.jpg\n" in message
         assert "2 files cannot be used" in message
 
-    def test_missing_pictures_can_be_skipped(self, document):
+    def test_missing_images_can_be_skipped(self, document):
         put(document, "train.txt", "train/9.jpg\ntrain/000001.jpg")
         report = open_part(document, skip_bad=True).report
-        assert (report.pictures, report.skipped, report.errors[0].kind) == (1, 1, "missing-picture")
+        assert (report.images, report.skipped, report.errors[0].kind) == (1, 1, "missing-picture")
 
     def test_twice(self, document):
         put(document, "train.txt", f"train/000001.jpg\ntrain/000003.jpg\n{document}/train/000001.jpg\n")
@@ -211,9 +211,9 @@ class TestFolders:
         assert source.parts() == {"train": "train"}
         assert names_of(source.open("train"), tmp_path) == ["a.PNG", "b.jpg", "sub/c.jpeg"]
         assert source.class_names() == ("cat", "dog")
-        assert source.strays() == []
+        assert source.orphans() == []
 
-    def test_labels_beside_pictures_are_not_opened_to_see_what_they_are(self, tmp_path, monkeypatch):
+    def test_labels_beside_images_are_not_opened_to_see_what_they_are(self, tmp_path, monkeypatch):
         for number in range(3):
             add(tmp_path, f"{number}.jpg")
         put(tmp_path, "classes.txt", "cat\ndog\n")
@@ -232,14 +232,14 @@ class TestFolders:
         assert source.parts() == {"train": "train", "val": "val"}
         dataset = source.open("val")
         assert dataset.labels == (str(root / "labels" / "val" / "a.txt"),)
-        np.testing.assert_array_equal(dataset.truth(0).boxes, [BOX])
-        assert source.strays() == []
+        np.testing.assert_array_equal(dataset.annotations(0).boxes, [BOX])
+        assert source.orphans() == []
 
     def test_images_without_splits(self, tmp_path):
         add(tmp_path, "images/a.jpg", LABEL, "labels/a.txt")
         put(tmp_path / "labels", "classes.txt", "cat\ndog")
         assert YOLOSource.recognises(tmp_path)
-        assert len(open_part(tmp_path).truth(0)) == 1
+        assert len(open_part(tmp_path).annotations(0)) == 1
 
     def test_roboflow(self, tmp_path):
         for split in ("train", "valid"):
@@ -249,8 +249,8 @@ class TestFolders:
         source = YOLOSource(tmp_path)
         assert YOLOSource.recognises(tmp_path)
         assert source.parts() == {"train": "train", "val": "valid"}
-        assert len(source.open("val").truth(0)) == 1  # the part's name will do
-        assert source.strays() == []
+        assert len(source.open("val").annotations(0)) == 1  # the part's name will do
+        assert source.orphans() == []
 
     def test_roboflow_yaml(self, tmp_path, caplog):
         for split in ("train", "valid"):
@@ -269,7 +269,7 @@ class TestFolders:
         assert remark.endswith("; left out")
         assert source.class_names() == ("cat", "dog")
         assert names_of(source.open("val"), tmp_path) == ["valid/images/a.jpg"]
-        assert source.strays() == []
+        assert source.orphans() == []
 
     @pytest.mark.parametrize("root", ["path: ../datasets/my\n", "path: my\n", "path: /content/my\n", ""])
     def test_ultralytics_yaml(self, tmp_path, root):
@@ -308,7 +308,7 @@ class TestFolders:
     )
     def test_not_ours(self, tmp_path, name, text):
         put((tmp_path / name).parent, Path(name).name, text)
-        add(tmp_path, "a.jpg", None)  # and a picture without a label
+        add(tmp_path, "a.jpg", None)  # and an image without a label
         assert not YOLOSource.recognises(tmp_path)
         assert not YOLOSource.recognises(tmp_path / name)
         assert not YOLOSource.recognises(tmp_path / "none")
@@ -358,7 +358,7 @@ class TestClassNames:
         for read in (lambda: source.class_names(), lambda: source.open("val")):
             with pytest.raises(UserError, match=both):
                 read()
-        assert source.open("val", ("cat", "dog")).truth(0).class_ids.tolist() == [1]
+        assert source.open("val", ("cat", "dog")).annotations(0).class_ids.tolist() == [1]
 
     @pytest.mark.parametrize(
         ("left", "agrees"),
@@ -390,7 +390,7 @@ class TestClassNames:
         "place", ["classes.txt", "Classes.TXT", "labels/classes.txt", "train/classes.txt"]
     )
     def test_a_file_of_names_against_what_tools_left(self, document, place):
-        """Also in the folders of pictures that lists name."""
+        """Also in the folders of images that lists name."""
         left = put((document / place).parent, Path(place).name, "person\nbicycle\ncar\n")
         assert YOLOSource(document).class_names() == ("person", "bicycle")
         left.write_text("bicycle\nperson\n")
@@ -433,7 +433,7 @@ class TestClassNames:
         source = YOLOSource(tmp_path)
         assert source.parts() == {"train": "train", "val": "valid"}
         assert source.class_names() == ("cat", "dog")
-        assert source.strays() == [] and len(source.open("valid").truth(0)) == 1
+        assert source.orphans() == [] and len(source.open("valid").annotations(0)) == 1
         put(tmp_path / "valid", "_darknet.labels", "dog\ncat\n")
         with pytest.raises(UserError, match=r"disagree.*train/_darknet\.labels.*valid/_darknet\.labels"):
             YOLOSource(tmp_path).class_names()
@@ -468,7 +468,7 @@ class TestClassNames:
     def test_given_names_are_matched(self, document):
         """A model may count the classes in another order; ids follow the names, not the numbers."""
         dataset = open_part(document, class_names=("bicycle", "car", "person"))
-        assert dataset.truth(0).class_ids.tolist() == [0]
+        assert dataset.annotations(0).class_ids.tolist() == [0]
         with pytest.raises(UserError, match=r"000002\.txt: line 1: unknown class 'bicycle'"):
             open_part(document, class_names=("person", "Bike"))
 
@@ -496,8 +496,8 @@ class TestFaults:
         )
         assert lines[3].startswith(f"{folder}/cut.jpg: cannot read the picture")
         report = open_part(root, skip_bad=True).report
-        assert (report.pictures, report.skipped) == (1, 3)
-        assert [finding.kind for finding in report.errors] == [
+        assert (report.images, report.skipped) == (1, 3)
+        assert [issue.kind for issue in report.errors] == [
             "broken-label",
             "unknown-class",
             "unreadable-picture",
@@ -512,33 +512,33 @@ class TestFaults:
         add(root, "images/a.jpg", None)
         put(root, "train.txt", "train/good.jpg\nimages/a.jpg")
         dataset = open_part(root)
-        (finding,) = dataset.report.warnings
-        assert (finding.kind, finding.file) == ("background-picture", str(root / "images" / "a.jpg"))
+        (issue,) = dataset.report.warnings
+        assert (issue.kind, issue.file) == ("background-picture", str(root / "images" / "a.jpg"))
         begin = f"has no label file {root}/labels/a.txt"
-        assert finding.message == f"{begin}: taken as background, pictures without objects"
-        assert len(dataset.truth(1)) == 0
-        assert dataset.report.empty_pictures == 1
+        assert issue.message == f"{begin}: taken as background, pictures without objects"
+        assert len(dataset.annotations(1)) == 0
+        assert dataset.report.empty_images == 1
         for name in "bc":
             add(root, f"images/{name}.jpg", None)
         put(root, "train.txt", "train/good.jpg\nimages/a.jpg\nimages/b.jpg\nimages/c.jpg")
-        (finding,) = open_part(root).report.warnings
-        assert finding.message.startswith(f"{begin}, nor have 2 more pictures: taken")
-        found = check(YOLOSource(root)).findings
+        (issue,) = open_part(root).report.warnings
+        assert issue.message.startswith(f"{begin}, nor have 2 more pictures: taken")
+        found = check(YOLOSource(root)).issues
         assert [f.severity for f in found if f.kind == "background-picture"] == ["warning"]
 
     def test_no_label_at_all(self, root):
-        """They lie elsewhere: no picture is background."""
+        """They lie elsewhere: no image is background."""
         for name in "ab":
             add(root, f"images/{name}.jpg", None)
         put(root, "train.txt", "images/a.jpg\nimages/b.jpg")
-        assert [finding.kind for finding in open_part(root).report.warnings] == ["missing-label"] * 2
-        found = check(YOLOSource(root)).findings
+        assert [issue.kind for issue in open_part(root).report.warnings] == ["missing-label"] * 2
+        found = check(YOLOSource(root)).issues
         assert [f.severity for f in found if f.kind == "missing-label"] == ["error"] * 2
 
     def test_empty_label_is_no_fault(self, root):
         add(root, "train/good.jpg", "")
         report = open_part(root).report
-        assert (report.empty_pictures, report.findings) == (1, [])
+        assert (report.empty_images, report.issues) == (1, [])
 
     @pytest.mark.parametrize(
         ("line", "kind"),
@@ -553,23 +553,23 @@ class TestFaults:
     def test_broken_box(self, root, line, kind):
         add(root, "train/good.jpg", f"{LABEL}{line}\n")
         dataset = open_part(root)
-        (finding,) = dataset.report.warnings
-        assert (finding.kind, finding.file) == (kind, str(root / "train" / "good.txt"))
-        assert finding.where == f"line 2 (cat, {line[2:]})"
-        assert (len(dataset.truth(0)), dataset.report.broken_boxes) == (1, 1)
+        (issue,) = dataset.report.warnings
+        assert (issue.kind, issue.file) == (kind, str(root / "train" / "good.txt"))
+        assert issue.where == f"line 2 (cat, {line[2:]})"
+        assert (len(dataset.annotations(0)), dataset.report.broken_boxes) == (1, 1)
 
     def test_reaching_out_is_clipped(self, root):
         add(root, "train/good.jpg", "1 0.9 0.5 0.4 0.5\n")
         dataset = open_part(root)
-        assert [finding.kind for finding in dataset.report.warnings] == ["reaches-out"]
-        np.testing.assert_allclose(dataset.truth(0).boxes, [[22.4, 6, 32, 18]], atol=1e-5)
+        assert [issue.kind for issue in dataset.report.warnings] == ["reaches-out"]
+        np.testing.assert_allclose(dataset.annotations(0).boxes, [[22.4, 6, 32, 18]], atol=1e-5)
 
     def test_polygons_are_noted_once(self, root):
         add(root, "train/a.jpg", "0 0 0 0.5 0 0.5 0.5\n0 0.5 0.5 1 0.5 1 1\n")
         add(root, "train/b.jpg", "0 0 0 0.5 0 0.5 0.5\n")
         dataset = open_part(root)
         assert dataset.report.notes == ["3 objects outlined by polygons, taken as boxes"]
-        np.testing.assert_array_equal(dataset.truth(0).boxes, [[0, 0, 16, 12], [16, 12, 32, 24]])
+        np.testing.assert_array_equal(dataset.annotations(0).boxes, [[0, 0, 16, 12], [16, 12, 32, 24]])
 
     def test_labels_of_a_tracker(self, root):
         """A box with confidence and track id has the count of numbers of a triangle, and is none."""
@@ -580,7 +580,7 @@ class TestFaults:
         for place in ("a.txt: line 1", "b.txt: line 2"):
             assert f"{place}: 7 words: a confidence and a track id seem to end them" in str(caught.value)
         report = open_part(root, skip_bad=True).report
-        assert (report.pictures, report.skipped) == (1, 2)
+        assert (report.images, report.skipped) == (1, 2)
 
     def test_confidence_alone(self, root):
         add(root, "train/a.jpg", "0 0.5 0.5 0.2 0.1 0.87")
@@ -589,42 +589,42 @@ class TestFaults:
 
 
 class TestStrays:
-    def test_labels_and_pictures(self, document):
+    def test_labels_and_images(self, document):
         put(document / "train", "lost.txt", LABEL)
         put(document / "train", "empty.txt", "")
         put(document / "train", "named.txt", "cat 0.5 0.5 0.1 0.1")
         put(document / "train", "classes.txt", "1 2 3 4 5")
         put(document / "train", "README.txt", "Pictures of a street, 1 2 3 4 5")
         add(document, "val/new.jpg")
-        strays = [
-            (Path(f.file).relative_to(document).as_posix(), f.kind) for f in YOLOSource(document).strays()
+        orphans = [
+            (Path(f.file).relative_to(document).as_posix(), f.kind) for f in YOLOSource(document).orphans()
         ]
-        assert strays == [
+        assert orphans == [
             ("train/empty.txt", "stray-label"),
             ("train/lost.txt", "stray-label"),
             ("train/named.txt", "stray-label"),
             ("val/new.jpg", "unused-picture"),
         ]
-        assert all(finding.kind in ADVICE for finding in YOLOSource(document).strays())
+        assert all(issue.kind in ADVICE for issue in YOLOSource(document).orphans())
 
     def test_folder_of_labels(self, tmp_path):
         add(tmp_path, "images/train/a.jpg", LABEL, "labels/train/a.txt")
         put(tmp_path / "labels" / "train" / "day2", "b.txt", LABEL)
-        (stray,) = YOLOSource(tmp_path).strays()
+        (stray,) = YOLOSource(tmp_path).orphans()
         assert stray.file == str(tmp_path / "labels" / "train" / "day2" / "b.txt")
         assert str(stray) == f"{stray.file}: a label without a picture"
 
-    def test_lists_beside_pictures(self, tmp_path):
+    def test_lists_beside_images(self, tmp_path):
         add(tmp_path, "a.jpg")
         put(tmp_path, "train.txt", "a.jpg")
         put(tmp_path, "anchors6.txt", "12.64,19.39, 37.88,51.48\n0.63")
-        assert YOLOSource(tmp_path).strays() == []
+        assert YOLOSource(tmp_path).orphans() == []
 
     def test_broken_split_is_passed_over(self, document, caplog):
         caplog.set_level(logging.INFO)
         put(document, "my.data", "train=train.txt\nval=none.txt")
         put(document / "train", "lost.txt", LABEL)
-        assert [finding.kind for finding in YOLOSource(document).strays()] == ["stray-label"]
+        assert [issue.kind for issue in YOLOSource(document).orphans()] == ["stray-label"]
 
 
 class TestNothingIsTakenForAnother:
@@ -709,7 +709,7 @@ class TestNothingIsTakenForAnother:
         assert YOLOSource.recognises(root)
         assert len(YOLOSource(root).open("val")) == 2
 
-    def test_pictures_beside_the_folder_for_validation(self, tmp_path):
+    def test_images_beside_the_folder_for_validation(self, tmp_path):
         put(tmp_path, "my.names", "cat\ndog")
         add(tmp_path, "images/a.jpg", LABEL, "labels/a.txt")
         add(tmp_path, "images/val/b.jpg", LABEL, "labels/val/b.txt")
@@ -718,7 +718,7 @@ class TestNothingIsTakenForAnother:
         ):
             YOLOSource(tmp_path).splits()
 
-    def test_pictures_beside_both_folders(self, root):
+    def test_images_beside_both_folders(self, root):
         put(root, "my.names", "cat\ndog")
         add(root, "images/preview.jpg", None)
         assert open_part(root).report.notes == []
@@ -727,7 +727,7 @@ class TestNothingIsTakenForAnother:
         assert note.endswith("labelled pictures lie elsewhere too, as "
                              f"{root}/images/backup/a.jpg; they are left out")  # fmt: skip
 
-    def test_two_labels_of_one_picture(self, root):
+    def test_two_labels_of_one_image(self, root):
         put(root, "my.names", "cat\ndog")
         put(root / "images" / "train", "a.txt", "0 0.1 0.1 0.1 0.1")
         with pytest.raises(
@@ -747,11 +747,11 @@ class TestNothingIsTakenForAnother:
         put(root / "labels" / "train", "a.TXT", LABEL)
         assert len(open_part(root)) == 3
 
-    def test_two_pictures_of_one_label(self, root):
+    def test_two_images_of_one_label(self, root):
         put(root, "my.names", "cat\ndog")
         add(root, "images/train/a.png", None)
         dataset = open_part(root)
         assert len(dataset) == 4
-        (warning,) = [finding for finding in dataset.report.warnings if finding.kind == "shared-label"]
+        (warning,) = [issue for issue in dataset.report.warnings if issue.kind == "shared-label"]
         train = root / "images" / "train"
         assert warning.message == f"is taken as the label of each of {train / 'a.jpg'}, {train / 'a.png'}"

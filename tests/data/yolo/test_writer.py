@@ -29,14 +29,14 @@ def assert_same(back, dataset):
     assert len(back) == len(dataset)
     for i in range(len(dataset)):
         assert Path(back.name(i)).name == Path(dataset.name(i)).name
-        np.testing.assert_array_equal(back.truth(i).boxes, dataset.truth(i).boxes)
-        np.testing.assert_array_equal(back.truth(i).class_ids, dataset.truth(i).class_ids)
+        np.testing.assert_array_equal(back.annotations(i).boxes, dataset.annotations(i).boxes)
+        np.testing.assert_array_equal(back.annotations(i).class_ids, dataset.annotations(i).class_ids)
         assert back.size_hw(i) == dataset.size_hw(i)
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
-    root = generate(tmp_path_factory.mktemp("drawn") / "voc", pictures=10, size_hw=(96, 128))
+    root = generate(tmp_path_factory.mktemp("drawn") / "voc", images=10, size_hw=(96, 128))
     return {split: open_voc(root, split, CLASS_NAMES) for split in ("train", "val")}
 
 
@@ -46,15 +46,15 @@ def written(drawn, tmp_path_factory):
 
 
 def test_bccd_comes_back_exactly(shared_data, tmp_path):
-    dataset = open_voc(shared_data / "bccd" / "BCCD", "trainval", check_pictures=False)
+    dataset = open_voc(shared_data / "bccd" / "BCCD", "trainval", check_images=False)
     path = write(tmp_path / "bccd", {"trainval": dataset}, copy=False)
     source = YOLOSource(path)
     assert source.parts() == {"train": "train"}
     back = source.open("train")
     assert_same(back, dataset)
     assert back.report.boxes == 3941
-    assert back.report.findings == []
-    assert source.strays() == []
+    assert back.report.issues == []
+    assert source.orphans() == []
     assert back.encoded(7) == dataset.encoded(7)
 
 
@@ -106,7 +106,7 @@ def test_others_find_the_labels_from_its_folder(written, drawn, monkeypatch, lab
 
 def test_difficult_marks_are_said_to_be_lost(drawn, tmp_path, caplog):
     dataset = open_voc(Path(drawn["train"].annotations[0]).parent.parent, "train")
-    truth = dataset.truth(0)
+    truth = dataset.annotations(0)
     replace_truth(dataset, 0, truth.replace(difficult=np.ones(len(truth), dtype=bool)))
     write(tmp_path / "out", {"train": dataset})
     assert f"have no mark for difficult: {len(truth)} lost it" in caplog.text

@@ -12,7 +12,7 @@ from gluon_yolo.mxnet_compat import mx
 from tests.export import numpy_engine
 from tests.export.networks import settled
 from tests.models.darknet import small
-from tests.random_model import CLASSES, random_detector, random_picture
+from tests.random_model import CLASSES, random_detector, random_image
 
 CONVOLUTION = "\n[convolutional]\nfilters={filters}\nsize={size}\nstride={stride}\npad=1\n{more}\n"
 
@@ -53,9 +53,9 @@ def raw_maps(net, pixels):
 
 
 def assert_same(graph, net, *shapes):
-    """Compare for batches of pictures (B, H, W)."""
+    """Compare for batches of images (B, H, W)."""
     for batch, height, width in shapes:
-        pixels = np.stack([random_picture(height, width, seed) for seed in range(batch)])
+        pixels = np.stack([random_image(height, width, seed) for seed in range(batch)])
         given, expected = numpy_engine.run(graph, pixels), raw_maps(net, pixels)
         assert list(given) == [f"raw_{level}" for level in range(len(expected))]
         for ours, theirs in zip(given.values(), expected):
@@ -98,7 +98,7 @@ def test_colour_means_stay_in_front_of_padding():
 
 
 def test_batch_norm_over_devices_reads_as_batch_norm():
-    pixels = random_picture(64, 64)[None]
+    pixels = random_image(64, 64)[None]
     plain, sync = (
         numpy_engine.run(read_network(random_detector(norm=norm)), pixels) for norm in ("bn", "sync")
     )

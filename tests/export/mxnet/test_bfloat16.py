@@ -14,9 +14,9 @@ from gluon_yolo.models.decode import Decode, Detect
 from gluon_yolo.mxnet_compat import mx
 from tests.export.networks import settled
 from tests.export.symbol_files import STRANGERS, by_symbol_block, traced, written
-from tests.random_model import random_detector, random_picture
+from tests.random_model import random_detector, random_image
 
-PIXELS = random_picture(96, 64)[None]
+PIXELS = random_image(96, 64)[None]
 CPUINFO = Path("/proc/cpuinfo")
 AVX512 = CPUINFO.is_file() and "avx512bw" in CPUINFO.read_text().split()
 runs_bfloat16 = pytest.mark.skipif(not AVX512, reason="mxnet's bfloat16 needs a processor with AVX-512")

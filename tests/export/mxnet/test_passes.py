@@ -13,9 +13,9 @@ from gluon_yolo.models.decode import Decode, Detect
 from gluon_yolo.mxnet_compat import mx
 from tests.export.networks import settled
 from tests.export.symbol_files import STRANGERS, by_symbol_block, traced, written
-from tests.random_model import random_detector, random_picture
+from tests.random_model import random_detector, random_image
 
-PIXELS = np.stack([random_picture(96, 64, seed) for seed in (1, 2)])
+PIXELS = np.stack([random_image(96, 64, seed) for seed in (1, 2)])
 
 
 def operators(symbol) -> list[str]:

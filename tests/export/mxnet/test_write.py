@@ -17,7 +17,7 @@ from gluon_yolo.export.mxnet import write
 from gluon_yolo.export.verify import WrongResults
 from gluon_yolo.models.decode import Decode, Detect
 from gluon_yolo.mxnet_compat import gluon, mx
-from tests.random_model import CLASSES, random_detector, random_picture
+from tests.random_model import CLASSES, random_detector, random_image
 
 SIZE_HW = (96, 128)
 TAILS = {"nms": Detect, "decoded": Decode}
@@ -54,7 +54,7 @@ def exported(request, tmp_path_factory):
     net = random_detector()
     folder = tmp_path_factory.mktemp(request.param)
     path = export(net, folder, name="toy", size_hw=SIZE_HW, cut=request.param).record
-    pixels = np.stack([random_picture(*SIZE_HW, seed=seed) for seed in (1, 2)])
+    pixels = np.stack([random_image(*SIZE_HW, seed=seed) for seed in (1, 2)])
     expected = net(mx.nd.array(pixels))
     if request.param in TAILS:
         tail = TAILS[request.param](net.spec)

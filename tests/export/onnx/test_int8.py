@@ -22,15 +22,15 @@ from gluon_yolo.export.onnx import int8 as onnx_int8  # noqa: E402
 from gluon_yolo.export.onnx.int8_layers import layers as layers_of  # noqa: E402
 from gluon_yolo.export.onnx.write import make_model  # noqa: E402
 from gluon_yolo.export.quantize.sensitivity import disagreement  # noqa: E402
-from gluon_yolo.inference.exported_format import Graph  # noqa: E402
-from gluon_yolo.inference.model_record import ModelFile  # noqa: E402
+from gluon_yolo.inference.exported_format import ExportedFormat  # noqa: E402
+from gluon_yolo.inference.model_record import ModelRecord  # noqa: E402
 from gluon_yolo.inference.runtimes import onnxruntime, openvino  # noqa: E402
 from gluon_yolo.inference.runtimes.onnxruntime import OnnxRuntime, has_vnni  # noqa: E402
 from gluon_yolo.inference.runtimes.openvino import OpenVINORuntime  # noqa: E402
 from tests.child import ROOT  # noqa: E402
-from tests.random_model import random_detector, random_picture  # noqa: E402
+from tests.random_model import random_detector, random_image  # noqa: E402
 
-PICTURES = np.stack([random_picture(64, 96, seed) for seed in range(4)])
+IMAGES = np.stack([random_image(64, 96, seed) for seed in range(4)])
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def graph(net):
 
 @pytest.fixture(scope="module")
 def ranges(net, graph):
-    return onnx_int8.calibrate(graph, net.spec, [PICTURES[:3], PICTURES[3:]])
+    return onnx_int8.calibrate(graph, net.spec, [IMAGES[:3], IMAGES[3:]])
 
 
 @pytest.fixture(scope="module")
@@ -70,17 +70,17 @@ def convolutions(model):
 
 
 def test_near_the_network_in_float(net, graph, decoded, ranges, tmp_path):
-    float32 = loaded(decoded, net, tmp_path)(PICTURES)
-    int8 = loaded(onnx_int8.quantize(decoded, graph, ranges), net, tmp_path)(PICTURES)
+    float32 = loaded(decoded, net, tmp_path)(IMAGES)
+    int8 = loaded(onnx_int8.quantize(decoded, graph, ranges), net, tmp_path)(IMAGES)
     assert 0 < disagreement(float32, int8) < 0.15
     narrow = {name: (low / 8, high / 8) for name, (low, high) in ranges.items()}
-    clipped = loaded(onnx_int8.quantize(decoded, graph, narrow), net, tmp_path)(PICTURES)
+    clipped = loaded(onnx_int8.quantize(decoded, graph, narrow), net, tmp_path)(IMAGES)
     assert disagreement(float32, clipped) > 3 * disagreement(float32, int8)
 
 
 def test_other_batches_and_sizes(net, graph, decoded, ranges, tmp_path):
     network = loaded(onnx_int8.quantize(decoded, graph, ranges), net, tmp_path)
-    boxes, scores = network(np.stack([random_picture(32, 64)] * 3))
+    boxes, scores = network(np.stack([random_image(32, 64)] * 3))
     assert boxes.shape == (3, 126, 4) and scores.shape == (3, 126, 3)
     np.testing.assert_array_equal(boxes[0], boxes[2])
 
@@ -88,7 +88,7 @@ def test_other_batches_and_sizes(net, graph, decoded, ranges, tmp_path):
 def test_openvino_reads_it(net, graph, decoded, ranges, tmp_path):
     pytest.importorskip("openvino")
     model = onnx_int8.quantize(decoded, graph, ranges)
-    one, two = (loaded(model, net, tmp_path, runtime)(PICTURES) for runtime in (OnnxRuntime, OpenVINORuntime))
+    one, two = (loaded(model, net, tmp_path, runtime)(IMAGES) for runtime in (OnnxRuntime, OpenVINORuntime))
     assert disagreement(one, two) < 0.1
 
 
@@ -128,8 +128,8 @@ def test_layers_left_in_float(net, graph, decoded, ranges, tmp_path):
     layers = layers_of(graph)
     some = onnx_int8.quantize(decoded, graph, ranges, layers[3:5])
     assert [name for name in layers if not convolutions(some)[name]] == list(layers[3:5])
-    float32 = loaded(decoded, net, tmp_path)(PICTURES)
-    none = loaded(onnx_int8.quantize(decoded, graph, ranges, layers), net, tmp_path)(PICTURES)
+    float32 = loaded(decoded, net, tmp_path)(IMAGES)
+    none = loaded(onnx_int8.quantize(decoded, graph, ranges, layers), net, tmp_path)(IMAGES)
     np.testing.assert_array_equal(none[0], float32[0])
 
 
@@ -147,7 +147,7 @@ def test_onnx_runtime_does_not_quantize_what_is_to_stay_in_float(net, graph, ran
         options = runtime.SessionOptions()
         options.graph_optimization_level = getattr(runtime.GraphOptimizationLevel, level)
         session = runtime.InferenceSession(model, options, ["CPUExecutionProvider"])
-        outputs.append(session.run(["boxes", "scores"], {"data": PICTURES}))
+        outputs.append(session.run(["boxes", "scores"], {"data": IMAGES}))
     assert disagreement(*outputs) < 0.02
 
 
@@ -175,7 +175,7 @@ def test_exact_on_any_processor(net, graph, decoded, ranges, tmp_path, monkeypat
     found = []
     for there in (True, False):
         monkeypatch.setattr(onnxruntime, "has_vnni", lambda there=there: there)
-        found.append(loaded(model, net, tmp_path)(PICTURES))
+        found.append(loaded(model, net, tmp_path)(IMAGES))
     assert entries == [("session.x64quantprecision", "1")]
     assert disagreement(*found) < 0.02
 
@@ -193,12 +193,12 @@ def test_a_portable_file_needs_nothing_of_the_kind(net, graph, decoded, ranges, 
     monkeypatch.setattr(onnxruntime, "has_vnni", lambda: False)
     (tmp_path / "toy.onnx").write_bytes(onnx_int8.quantize(decoded, graph, ranges).SerializeToString())
     for portable, expected in ((True, []), (False, [("session.x64quantprecision", "1")])):
-        record = ModelFile(
+        record = ModelRecord(
             "toy",
             "toy",
             net.spec,
             (64, 96),
-            {"onnx": Graph(("toy.onnx",), "decoded", ("boxes", "scores"), portable=portable)},
+            {"onnx": ExportedFormat(("toy.onnx",), "decoded", ("boxes", "scores"), portable=portable)},
             "int8",
         )
         onnxruntime.load(record, tmp_path)
@@ -252,9 +252,9 @@ def test_openvino_without_vnni(net, graph, decoded, ranges, tmp_path, portable):
     pytest.importorskip("openvino", reason="package openvino is not installed")
     model = onnx_int8.quantize(decoded, graph, ranges, portable=portable)
     (tmp_path / "toy.onnx").write_bytes(model.SerializeToString())
-    np.save(tmp_path / "pictures.npy", PICTURES)
-    held = Graph(("toy.onnx",), "decoded", ("boxes", "scores"), portable=portable)
-    ModelFile("toy", "toy", net.spec, (64, 96), {"onnx": held}, "int8").write(tmp_path / "toy.json")
+    np.save(tmp_path / "pictures.npy", IMAGES)
+    held = ExportedFormat(("toy.onnx",), "decoded", ("boxes", "scores"), portable=portable)
+    ModelRecord("toy", "toy", net.spec, (64, 96), {"onnx": held}, "int8").write(tmp_path / "toy.json")
     given = []
     for isa in ("DEFAULT", "AVX2"):
         words = [
@@ -270,7 +270,7 @@ def test_openvino_without_vnni(net, graph, decoded, ranges, tmp_path, portable):
 
 
 def test_openvino_that_cannot_compute_it_otherwise(net, graph, decoded, ranges, tmp_path, monkeypatch):
-    """It takes one picture at a time then, since it fails to compile several; a failure is said."""
+    """It takes one image at a time then, since it fails to compile several; a failure is said."""
     pytest.importorskip("openvino", reason="package openvino is not installed")
     monkeypatch.setattr(openvino, "sums_saturate", lambda: True)
     path = tmp_path / "toy.onnx"
@@ -278,7 +278,7 @@ def test_openvino_that_cannot_compute_it_otherwise(net, graph, decoded, ranges, 
     network, told = (
         OpenVINORuntime(path, net.spec, precision="int8", portable=there) for there in (False, True)
     )
-    network(PICTURES)
+    network(IMAGES)
     assert list(network._compiled) == [(1, 64, 96, 3)] and told._shape.batch is None
 
     def fails(*_):
@@ -288,10 +288,10 @@ def test_openvino_that_cannot_compute_it_otherwise(net, graph, decoded, ranges, 
     with pytest.raises(
         UserError, match="toy.onnx: in int8 it overflows on a processor without VNNI, and this"
     ):
-        network(PICTURES[:, :32])
+        network(IMAGES[:, :32])
     monkeypatch.setattr(told, "_core", SimpleNamespace(compile_model=fails))
     with pytest.raises(RuntimeError, match="No suitable"):
-        told(PICTURES)
+        told(IMAGES)
 
 
 def test_only_what_touches_a_layer_is_in_int8(graph, decoded, ranges):
@@ -304,7 +304,7 @@ def test_only_what_touches_a_layer_is_in_int8(graph, decoded, ranges):
 
 def test_entropy_is_within_what_was_seen(net, graph, ranges):
     stages = []
-    clipped = onnx_int8.calibrate(graph, net.spec, [PICTURES], "entropy", lambda *step: stages.append(step))
+    clipped = onnx_int8.calibrate(graph, net.spec, [IMAGES], "entropy", lambda *step: stages.append(step))
     assert clipped.keys() == ranges.keys()
     width = {name: high - low for name, (low, high) in clipped.items()}
     for name, (low, high) in ranges.items():
@@ -314,15 +314,15 @@ def test_entropy_is_within_what_was_seen(net, graph, ranges):
     assert stages[-1] == ("ranges", len(ranges), len(ranges))
 
 
-def test_pictures_one_by_one_are_the_pictures_together(net, graph, ranges):
-    assert onnx_int8.calibrate(graph, net.spec, ([picture] for picture in PICTURES)) == ranges
+def test_images_one_by_one_are_the_images_together(net, graph, ranges):
+    assert onnx_int8.calibrate(graph, net.spec, ([image] for image in IMAGES)) == ranges
 
 
 @pytest.mark.parametrize(
     "batches, method, message",
     [
         ([], "minmax", "calibration: no pictures"),
-        ([PICTURES], "mean", "method 'mean': expected one of minmax, entropy"),
+        ([IMAGES], "mean", "method 'mean': expected one of minmax, entropy"),
     ],
 )
 def test_bad_requests(net, graph, batches, method, message):
@@ -340,4 +340,4 @@ def test_damaged_weights():
     broken = next(iter(net.collect_params(".*weight").values()))
     broken.set_data(broken.data() * float("inf"))
     with pytest.raises(UserError, match="is not finite: the network's weights are damaged"):
-        onnx_int8.calibrate(read_network(net), net.spec, [PICTURES[:1]])
+        onnx_int8.calibrate(read_network(net), net.spec, [IMAGES[:1]])

@@ -13,8 +13,8 @@ runtime = pytest.importorskip("onnxruntime", reason="package onnxruntime is not 
 from gluon_yolo.export import verify  # noqa: E402
 from gluon_yolo.export.ir.read_symbol import read_network  # noqa: E402
 from gluon_yolo.export.onnx.write import CUTS, make_model, write_model  # noqa: E402
-from gluon_yolo.export.request import Suppression  # noqa: E402
-from gluon_yolo.inference.model_record import Graph, ModelFile  # noqa: E402
+from gluon_yolo.export.request import NMSOptions  # noqa: E402
+from gluon_yolo.inference.model_record import ExportedFormat, ModelRecord  # noqa: E402
 from gluon_yolo.inference.runtimes.onnxruntime import load  # noqa: E402
 from gluon_yolo.models.build import find_architecture  # noqa: E402
 from gluon_yolo.models.decode import Detect  # noqa: E402
@@ -23,20 +23,20 @@ from gluon_yolo.weights.load import load_weights  # noqa: E402
 from tests.export.ir.test_read_symbol import MIDDLES  # noqa: E402
 from tests.export.networks import ZOO, settled  # noqa: E402
 from tests.models.darknet import small  # noqa: E402
-from tests.random_model import CLASSES, random_detector, random_picture  # noqa: E402
+from tests.random_model import CLASSES, random_detector, random_image  # noqa: E402
 
 TRAINED = ("nano-coco", "nano-voc", "fastest-voc", "yoloface-50k", "yoloface-100k", "yoloface-500k")
 
 
-def pictures(batch, height, width):
-    return np.stack([random_picture(height, width, seed) for seed in range(batch)])
+def images(batch, height, width):
+    return np.stack([random_image(height, width, seed) for seed in range(batch)])
 
 
 def written(net, folder, **options):
     """Write a network and return the function that ONNX Runtime makes of the file."""
     write_model(make_model(read_network(net), net.spec, "toy", **options), folder / "toy.onnx")
-    graphs = {"onnx": Graph(("toy.onnx",), "raw", ("raw_0",))}
-    return load(ModelFile("toy", net.zoo_name, net.spec, (64, 64), graphs), folder)
+    formats = {"onnx": ExportedFormat(("toy.onnx",), "raw", ("raw_0",))}
+    return load(ModelRecord("toy", net.zoo_name, net.spec, (64, 64), formats), folder)
 
 
 def dims_of(value):
@@ -45,7 +45,7 @@ def dims_of(value):
 
 
 def check(net, folder, *shapes, cut="decoded"):
-    found = verify.compare(net, written(net, folder, cut=cut), [pictures(*shape) for shape in shapes])
+    found = verify.compare(net, written(net, folder, cut=cut), [images(*shape) for shape in shapes])
     assert found.holds, found
 
 
@@ -84,11 +84,11 @@ def test_trained_fastestv2(tmp_path, shared_data):
 
 @pytest.mark.parametrize("middle", MIDDLES)
 def test_operator(middle, tmp_path):
-    """All of them in ONNX's words; the pictures give maps of odd sizes too."""
+    """All of them in ONNX's words; the images give maps of odd sizes too."""
     net = small.built(small.NET + small.BACKBONE + MIDDLES[middle] + small.YOLO)
     written(net, tmp_path, cut="raw")
     session = runtime.InferenceSession(str(tmp_path / "toy.onnx"), providers=["CPUExecutionProvider"])
-    for pixels in (pictures(1, 32, 64), pictures(2, 48, 40)):
+    for pixels in (images(1, 32, 64), images(2, 48, 40)):
         for ours, theirs in zip(session.run(None, {"data": pixels}), net(mx.nd.array(pixels))):
             theirs = theirs.asnumpy()
             assert ours.shape == theirs.shape
@@ -102,7 +102,7 @@ def net():
 
 @pytest.mark.parametrize("cut", ["raw", "decoded"])
 def test_pixels_as_floats(net, cut, tmp_path):
-    found = verify.compare(net, written(net, tmp_path, cut=cut, pixels="float32"), [pictures(2, 96, 64)])
+    found = verify.compare(net, written(net, tmp_path, cut=cut, pixels="float32"), [images(2, 96, 64)])
     assert found.holds, found
 
 
@@ -119,12 +119,12 @@ def test_pixels_as_floats(net, cut, tmp_path):
     ids=str,
 )
 def test_suppression_is_detects(net, numbers, size_hw, tmp_path):
-    """Also where a picture has fewer anchors than there are candidates."""
-    written(net, tmp_path, cut="nms", suppression=Suppression(**numbers))
+    """Also where an image has fewer anchors than there are candidates."""
+    written(net, tmp_path, cut="nms", suppression=NMSOptions(**numbers))
     session = runtime.InferenceSession(str(tmp_path / "toy.onnx"), providers=["CPUExecutionProvider"])
     tail = Detect(net.spec, **numbers)
     tail.initialize()
-    pixels = pictures(2, *size_hw)
+    pixels = images(2, *size_hw)
     expected = [array.asnumpy() for array in tail(*net(mx.nd.array(pixels)))]
     assert [output.name for output in session.get_outputs()] == ["ids", "scores", "bboxes"]
     for ours, theirs in zip(session.run(None, {"data": pixels}), expected):
@@ -175,8 +175,8 @@ def test_sizes_fixed_by_whom_runs_it(net, tmp_path):
     for name, size in (("batch", 2), ("height", 64), ("width", 96)):
         options.add_free_dimension_override_by_name(name, size)
     session = runtime.InferenceSession(str(tmp_path / "toy.onnx"), options, ["CPUExecutionProvider"])
-    given = session.run(["boxes", "scores"], {"data": pictures(2, 64, 96)})
-    for ours, theirs in zip(given, network(pictures(2, 64, 96))):
+    given = session.run(["boxes", "scores"], {"data": images(2, 64, 96)})
+    for ours, theirs in zip(given, network(images(2, 64, 96))):
         assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
@@ -185,7 +185,7 @@ def test_fixed_size(net, cut, tmp_path):
     """For converters that want one: all shapes are numbers, and nothing is computed of them."""
     network = written(net, tmp_path, cut=cut, fixed=(2, 64, 96))
     if cut != "nms":
-        found = verify.compare(net, network, [pictures(2, 64, 96)])
+        found = verify.compare(net, network, [images(2, 64, 96)])
         assert found.holds, found
     model = onnx.load(str(tmp_path / "toy.onnx"))
     assert dims_of(model.graph.input[0]) == [2, 64, 96, 3]
@@ -209,10 +209,10 @@ def test_operators(net):
 def test_other_sizes_up_to_the_longest(net, tmp_path):
     """The counted row is long enough for a map of 2048 cells a side; a longer side is refused, not cut."""
     network = written(net, tmp_path)
-    found = verify.compare(net, network, [pictures(1, 32, 4096)])
+    found = verify.compare(net, network, [images(1, 32, 4096)])
     assert found.holds, found
     with pytest.raises(Exception, match="Expand"):  # of ONNX Runtime, which has no narrower ones
-        network(pictures(1, 32, 2048 * 8 + 32))
+        network(images(1, 32, 2048 * 8 + 32))
 
 
 @pytest.mark.parametrize("options", [{"cut": "all"}, {"pixels": "float16"}])

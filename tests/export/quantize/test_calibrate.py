@@ -10,7 +10,7 @@ from gluon_yolo.export.quantize.calibrate import BINS, METHODS, Extremes, Histog
 
 def seen(collector, *arrays):
     for array in arrays:
-        collector.observe(np.asarray(array, dtype=np.float32))
+        collector.update(np.asarray(array, dtype=np.float32))
     return collector.range()
 
 

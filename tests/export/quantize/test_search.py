@@ -9,11 +9,11 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.export.quantize import search
 from gluon_yolo.export.quantize.backends import Int8
 from gluon_yolo.export.request import Request
-from gluon_yolo.inference.exported_format import Graph
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.exported_format import ExportedFormat
+from gluon_yolo.inference.model_record import ModelRecord
 from tests.random_model import random_detector
 
-PICTURES = np.zeros((6, 32, 32, 3), dtype=np.uint8)
+IMAGES = np.zeros((6, 32, 32, 3), dtype=np.uint8)
 BOXES = np.array([[[0, 0, 10, 10]]], dtype=np.float32)
 
 
@@ -30,10 +30,10 @@ class MadeUp(Int8):
         self.written: list = []
 
     def calibrate(self, batches, method, progress):
-        pictures = np.concatenate(list(batches))
-        for number in range(len(pictures)):
+        images = np.concatenate(list(batches))
+        for number in range(len(images)):
             progress("pictures", number + 1, None)
-        return {"method": method, "pictures": len(pictures)}
+        return {"method": method, "pictures": len(images)}
 
     def network(self, ranges, excluded):
         lost = {"minmax": 10.0, "entropy": 4.0}[ranges["method"]]
@@ -48,7 +48,7 @@ class MadeUp(Int8):
 
     def write(self, ranges, excluded, folder):
         (folder / "toy.onnx").write_text(f"{ranges['method']} {','.join(excluded)}")
-        return Graph(("toy.onnx",), "nms", ("ids", "scores", "bboxes"))
+        return ExportedFormat(("toy.onnx",), "nms", ("ids", "scores", "bboxes"))
 
 
 def reference(pixels):
@@ -56,12 +56,12 @@ def reference(pixels):
 
 
 def lost(network):
-    return 90 - 100 * float(network(PICTURES[:1])[1][0, 0, 0])
+    return 90 - 100 * float(network(IMAGES[:1])[1][0, 0, 0])
 
 
 def chosen(allowed, method="minmax"):
     said: list[str] = []
-    return search.choose(MadeUp(), reference, PICTURES, lost, allowed, method, said.append), said
+    return search.choose(MadeUp(), reference, IMAGES, lost, allowed, method, said.append), said
 
 
 def test_all_layers_where_that_is_enough():
@@ -99,7 +99,7 @@ def test_float_layers_that_do_harm_are_not_taken():
             scores = np.full((1, 1, 1), 0.8 - 0.1 * bool(excluded), dtype=np.float32)
             return lambda pixels: (BOXES, scores)
 
-    found = search.choose(Worse(), reference, PICTURES, lost, 5, say=lambda line: None)
+    found = search.choose(Worse(), reference, IMAGES, lost, 5, say=lambda line: None)
     assert not found.holds and found.excluded == () and found.lost == pytest.approx(10)
 
 
@@ -108,7 +108,7 @@ def test_nothing_to_quantize():
         layers = ()
 
     with pytest.raises(UserError, match="no convolution before another"):
-        search.choose(Nothing(), reference, PICTURES, lost, 0)
+        search.choose(Nothing(), reference, IMAGES, lost, 0)
 
 
 def test_write_and_write_again(tmp_path):
@@ -116,9 +116,9 @@ def test_write_and_write_again(tmp_path):
     request = Request(random_detector(), "toy", (64, 64), fit="letterbox")
     found, _ = chosen(6)
     path, before = search.write(request, tmp_path / "int8", [(MadeUp(), found)])
-    record = ModelFile.read(path)
+    record = ModelRecord.read(path)
     assert (record.precision, record.fit, record.size_hw) == ("int8", "letterbox", (64, 64))
-    assert list(record.graphs) == ["onnx"] and not before.kept
+    assert list(record.formats) == ["onnx"] and not before.kept
     assert (path.parent / "toy.onnx").read_text() == f"minmax {found.excluded[0]}"
 
     class Other(MadeUp):
@@ -127,10 +127,10 @@ def test_write_and_write_again(tmp_path):
         def write(self, ranges, excluded, folder):
             for file in ("toy.param", "toy.bin"):
                 (folder / file).write_text("other")
-            return Graph(("toy.param", "toy.bin"), "raw", ("raw_0",))
+            return ExportedFormat(("toy.param", "toy.bin"), "raw", ("raw_0",))
 
     _, before = search.write(request, tmp_path / "int8", [(Other(), found)])
-    assert list(before.kept) == ["onnx"] and list(ModelFile.read(path).graphs) == ["onnx", "ncnn"]
+    assert list(before.kept) == ["onnx"] and list(ModelRecord.read(path).formats) == ["onnx", "ncnn"]
 
     again = Request(random_detector(seed=1), "toy", (64, 64), fit="letterbox")
     _, before = search.write(again, tmp_path / "int8", [(Other(), found)])

@@ -34,7 +34,7 @@ def moved(boxes=None, scores=None):
         (moved(scores={(0, 2): [0.85, 0.0]}), 2, 0.28),
         (moved(scores={(0, 2): [np.nan, 0.0]}), 2, np.inf),
         (moved(boxes={(0, 2): [np.nan, 0, 1, 1]}), 2, np.inf),
-        # farther than any picture is one place
+        # farther than any image is one place
         (moved(boxes={(0, 0): [0, 0, np.inf, np.inf]}), 1, 1.0),
     ],
 )
@@ -43,7 +43,7 @@ def test_disagreement(given, looked_at, expected):
 
 
 def test_rank_puts_the_worst_first():
-    pictures = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1).repeat(3, axis=3)
+    images = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1).repeat(3, axis=3)
     errors = {"a": 0.1, "b": 0.4, "c": 0.0}
     seen, steps = [], []
 
@@ -54,10 +54,10 @@ def test_rank_puts_the_worst_first():
 
         return network
 
-    found = rank("abc", alone, lambda pixels: (BOXES, SCORES), pictures, lambda: steps.append(1))
+    found = rank("abc", alone, lambda pixels: (BOXES, SCORES), images, lambda: steps.append(1))
     assert list(found) == ["b", "a", "c"] and len(steps) == 3
     assert [found[layer] for layer in "bac"] == pytest.approx([0.4 / 3, 0.1 / 3, 0.0], abs=1e-6)
-    assert seen == [(layer, picture) for layer in "abc" for picture in range(3)]
+    assert seen == [(layer, image) for layer in "abc" for image in range(3)]
 
 
 @pytest.mark.parametrize(

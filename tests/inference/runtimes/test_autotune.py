@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from gluon_yolo.errors import MissingDependency, UserError
-from gluon_yolo.inference.exported_format import Graph
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.exported_format import ExportedFormat
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.runtimes import autotune, autotune_cache, registry
 from gluon_yolo.inference.runtimes.registry import RUNTIMES
@@ -77,15 +77,15 @@ def loaded(speeds, monkeypatch):
             Watch.open -= 1
 
     monkeypatch.setattr(registry, "load", load)
-    monkeypatch.setattr(autotune, "Stopwatch", Watch)
+    monkeypatch.setattr(autotune, "CallTimer", Watch)
     monkeypatch.setattr(registry.Runtime, "installed", property(lambda self: self.package != "MNN"))
     yield names
     assert Watch.open == 0
 
 
 def record_of(formats=tuple(GRAPHS), **changes):
-    graphs = {kind: Graph((GRAPHS[kind],), "raw", ("raw_0", "raw_1", "raw_2")) for kind in formats}
-    return ModelFile("toy", "toy", SPEC, SIZE_HW, **{"graphs": graphs, "weights": "a1", **changes})
+    exports = {kind: ExportedFormat((GRAPHS[kind],), "raw", ("raw_0", "raw_1", "raw_2")) for kind in formats}
+    return ModelRecord("toy", "toy", SPEC, SIZE_HW, **{"formats": exports, "weights": "a1", **changes})
 
 
 @pytest.fixture
@@ -296,11 +296,11 @@ def test_when_all_fail(folder, cache, loaded, speeds):
 
 def test_a_file_of_one_size_is_no_candidate_for_another(folder, cache, loaded):
     """ONNX Runtime and OpenVINO would read it; where nothing else can be run the size is refused."""
-    fixed = Graph(("toy.onnx",), "decoded", ("boxes", "scores"), fixed=(1, 64, 64))
-    graphs = {**record_of().graphs, "onnx": fixed}
-    assert chosen(folder, record_of(graphs=graphs)) == "ncnn" and "onnxruntime" not in loaded
+    fixed = ExportedFormat(("toy.onnx",), "decoded", ("boxes", "scores"), fixed=(1, 64, 64))
+    exports = {**record_of().exports, "onnx": fixed}
+    assert chosen(folder, record_of(exports=exports)) == "ncnn" and "onnxruntime" not in loaded
     with pytest.raises(UserError, match="toy.onnx: takes pictures of 64x64 alone, .* and not of 32x32"):
-        chosen(folder, record_of(graphs={"onnx": fixed}))
+        chosen(folder, record_of(exports={"onnx": fixed}))
 
 
 @pytest.mark.parametrize(
@@ -313,8 +313,8 @@ def test_a_file_of_one_size_is_no_candidate_for_another(folder, cache, loaded):
 )
 def test_int8_runs_in_what_it_was_scored_in(monkeypatch, scored, installed, expected):
     monkeypatch.setattr(registry.Runtime, "installed", property(lambda self: self.package in installed))
-    graph = Graph(("toy.onnx",), "nms", ("ids", "scores", "bboxes"), runtimes=scored)
-    assert registry.candidates(record_of(graphs={"onnx": graph}, precision="int8")) == expected
+    graph = ExportedFormat(("toy.onnx",), "nms", ("ids", "scores", "bboxes"), runtimes=scored)
+    assert registry.candidates(record_of(exports={"onnx": graph}, precision="int8")) == expected
 
 
 def test_who_is_a_candidate(monkeypatch):
@@ -323,7 +323,7 @@ def test_who_is_a_candidate(monkeypatch):
     assert registry.candidates(record_of(("symbol",))) == ["mxnet"]  # whose loading says what to install
     monkeypatch.setattr(registry.Runtime, "installed", False)
     assert registry.candidates(record_of()) == ["onnxruntime"]
-    foreign = record_of(graphs={"tflite": Graph(("toy.tflite",), "raw", ("raw_0",))})
+    foreign = record_of(exports={"tflite": ExportedFormat(("toy.tflite",), "raw", ("raw_0",))})
     with pytest.raises(UserError, match="toy is there as tflite, which nothing here runs"):
         registry.candidates(foreign)
 
@@ -331,7 +331,7 @@ def test_who_is_a_candidate(monkeypatch):
 def test_a_runtime_that_is_not_installed_is_named(folder, monkeypatch):
     monkeypatch.setitem(RUNTIMES, "mnn", registry.Runtime("MNN", ("mnn",)))
     monkeypatch.setitem(__import__("sys").modules, "MNN", None)
-    graph = Graph(("toy.mnn",), "decoded", ("boxes", "scores"))
+    graph = ExportedFormat(("toy.mnn",), "decoded", ("boxes", "scores"))
     (folder / "toy.mnn").write_text("weights")
     with pytest.raises(MissingDependency, match="MNN"):
-        registry.load("mnn", record_of(graphs={"mnn": graph}), folder)
+        registry.load("mnn", record_of(exports={"mnn": graph}), folder)

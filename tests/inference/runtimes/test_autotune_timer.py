@@ -7,7 +7,7 @@ import pytest
 
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.runtimes import autotune_timer
-from gluon_yolo.inference.runtimes.autotune_timer import Stopwatch
+from gluon_yolo.inference.runtimes.autotune_timer import CallTimer
 from gluon_yolo.spec import DetectionSpec
 
 SIZE_HW = (64, 96)
@@ -74,7 +74,7 @@ def model(tmp_path_factory):
 
 
 def test_a_process_that_stays_alive(model):
-    watch = Stopwatch("onnxruntime", model, SIZE_HW)
+    watch = CallTimer("onnxruntime", model, SIZE_HW)
     try:
         turns = [watch.turn(), watch.turn()]
         assert all(turn and all(milliseconds > 0 for milliseconds in turn) for turn in turns)
@@ -88,7 +88,7 @@ def test_a_process_that_stays_alive(model):
 
 def test_a_model_that_does_not_load(model):
     with pytest.raises(RuntimeError, match="toy is there as onnx, and not as ncnn"):
-        Stopwatch("ncnn", model, SIZE_HW)
+        CallTimer("ncnn", model, SIZE_HW)
 
 
 def test_a_process_that_dies_says_its_last_words(model, monkeypatch, tmp_path):
@@ -98,7 +98,7 @@ def test_a_process_that_dies_says_its_last_words(model, monkeypatch, tmp_path):
     monkeypatch.setattr(autotune_timer, "__name__", "dying")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(RuntimeError, match="^illegal instruction$"):
-        Stopwatch("onnxruntime", model, SIZE_HW)
+        CallTimer("onnxruntime", model, SIZE_HW)
 
 
 def test_a_process_that_says_nothing_is_given_up(model, monkeypatch, tmp_path):
@@ -107,12 +107,12 @@ def test_a_process_that_says_nothing_is_given_up(model, monkeypatch, tmp_path):
     monkeypatch.setattr(autotune_timer, "PATIENCE", 0.1)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(RuntimeError, match="gave no answer within 0 s"):
-        Stopwatch("onnxruntime", model, SIZE_HW)
+        CallTimer("onnxruntime", model, SIZE_HW)
 
 
 def test_it_ends_with_whoever_started_it(model):
     """Its input closes, however the other one ended."""
-    watch = Stopwatch("onnxruntime", model, SIZE_HW)
+    watch = CallTimer("onnxruntime", model, SIZE_HW)
     watch._process.stdin.close()
     assert watch._process.wait(timeout=60) == 0
     watch.close()

@@ -1,4 +1,4 @@
-"""Any number of pictures through a file that takes one batch, of its one size."""
+"""Any number of images through a file that takes one batch, of its one size."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_of_a_file(sides, shape):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
-def test_pictures_go_through_in_batches(count):
+def test_images_go_through_in_batches(count):
     """Each keeps its place; what fills up the last batch is left out again."""
     seen = []
 

@@ -10,10 +10,10 @@ pytest.importorskip("onnx", reason="package onnx is not installed")
 from gluon_yolo.errors import UserError  # noqa: E402
 from gluon_yolo.export.api import export  # noqa: E402
 from gluon_yolo.export.verify import Bound, compare  # noqa: E402
-from gluon_yolo.inference.model_record import ModelFile  # noqa: E402
+from gluon_yolo.inference.model_record import ModelRecord  # noqa: E402
 from gluon_yolo.inference.runtimes.mnn import load  # noqa: E402
 from tests.child import python  # noqa: E402
-from tests.inference.several_threads import assert_threads_agree, pictures  # noqa: E402
+from tests.inference.several_threads import assert_threads_agree, images  # noqa: E402
 from tests.random_model import random_detector  # noqa: E402
 
 
@@ -26,12 +26,12 @@ def net():
 def model(net, request, tmp_path_factory):
     """An exported model's record and folder."""
     done = export(net, tmp_path_factory.mktemp(request.param), ["mnn"], "toy", (64, 96), request.param)
-    return ModelFile.read(done.record), done.folder
+    return ModelRecord.read(done.record), done.folder
 
 
 def test_boxes(net, model):
     """Of other sizes and batches than the export's."""
-    found = compare(net, load(*model), [pictures(1, 96, 128), pictures(3, 64, 160)], Bound(0.02, 1e-4))
+    found = compare(net, load(*model), [images(1, 96, 128), images(3, 64, 160)], Bound(0.02, 1e-4))
     assert found.holds, found
 
 
@@ -39,25 +39,25 @@ def test_several_threads(model):
     assert_threads_agree(load(*model))
 
 
-def test_results_stay_when_the_next_picture_comes(model):
+def test_results_stay_when_the_next_image_comes(model):
     network = load(*model)
-    first = [array for array in network(pictures(1, 64, 64))]
+    first = [array for array in network(images(1, 64, 64))]
     before = [array.copy() for array in first]
-    list(network(255 - pictures(1, 64, 64)))
+    list(network(255 - images(1, 64, 64)))
     assert all((array == kept).all() for array, kept in zip(first, before))
 
 
-def test_view_of_a_picture(model):
+def test_view_of_an_image(model):
     """Pixels that do not lie side by side in memory are the same pixels."""
     network = load(*model)
-    batch = pictures(2, 96, 160)[:, ::-1, 32:]
+    batch = images(2, 96, 160)[:, ::-1, 32:]
     for given, expected in zip(network(batch), network(batch.copy())):
         assert (given == expected).all()
 
 
 def test_size_that_suits_no_grid(model):
     with pytest.raises(UserError, match="size 64x50: both sides must be multiples of 32"):
-        load(*model)(pictures(1, 64, 50))
+        load(*model)(images(1, 64, 50))
 
 
 def test_no_gpu(model):

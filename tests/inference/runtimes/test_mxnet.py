@@ -16,16 +16,16 @@ from gluon_yolo.export.mxnet.int8 import quantize
 from gluon_yolo.export.mxnet.passes import convert, fuse
 from gluon_yolo.export.mxnet.trace import DECODED, trace
 from gluon_yolo.export.mxnet.write import save
-from gluon_yolo.inference.exported_format import RAW_MAP, Graph
-from gluon_yolo.inference.model_record import ModelFile
+from gluon_yolo.inference.exported_format import RAW_MAP, ExportedFormat
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import mxnet
 from gluon_yolo.models.decode import Decode, Detect
 from gluon_yolo.mxnet_compat import mx
 from tests.export.symbol_files import traced
-from tests.inference.several_threads import assert_threads_agree, pictures
+from tests.inference.several_threads import assert_threads_agree, images
 from tests.random_model import random_detector
 
-PIXELS = pictures(2, 96, 128)
+PIXELS = images(2, 96, 128)
 TAILS = {"nms": Detect, "decoded": Decode, "raw": None}
 # How far scores may be from the network's own, in the mean.
 BOUNDS = {"float32": 1e-6, "fused": 1e-6, "bfloat16": 0.02, "int8": 0.02}
@@ -35,7 +35,7 @@ def lowered(kind, symbol, parameters):
     if kind == "float32":
         return symbol, parameters
     if kind == "int8":
-        return quantize(symbol, parameters, [pictures(4, 96, 128)])
+        return quantize(symbol, parameters, [images(4, 96, 128)])
     return {"fused": fuse, "bfloat16": convert}[kind](symbol, parameters)
 
 
@@ -45,8 +45,8 @@ def exported(folder, net, kind, cut):
     files = ("toy-symbol.json", "toy-0000.params")
     save(symbol, parameters, *(folder / file for file in files))
     decoded = () if cut == "raw" else tuple(f"{name}_output" for name in DECODED)
-    graph = Graph(files, cut, tuple(symbol.list_outputs()), decoded)
-    return ModelFile("toy", net.zoo_name, net.spec, (96, 128), {"symbol": graph})
+    graph = ExportedFormat(files, cut, tuple(symbol.list_outputs()), decoded)
+    return ModelRecord("toy", net.zoo_name, net.spec, (96, 128), {"symbol": graph})
 
 
 def reference(net):

@@ -8,12 +8,12 @@ import pytest
 
 pytest.importorskip("ncnn", reason="package ncnn is not installed")
 
-from gluon_yolo.data.images.read import read_picture  # noqa: E402
+from gluon_yolo.data.images.read import read_image  # noqa: E402
 from gluon_yolo.errors import UserError  # noqa: E402
 from gluon_yolo.export.ir.read_symbol import read_network  # noqa: E402
 from gluon_yolo.export.ncnn.write import STORAGES, make_layers, write_model  # noqa: E402
 from gluon_yolo.export.verify import Bound, compare  # noqa: E402
-from gluon_yolo.inference.model_record import Graph, ModelFile  # noqa: E402
+from gluon_yolo.inference.model_record import ExportedFormat, ModelRecord  # noqa: E402
 from gluon_yolo.inference.predictor import Predictor  # noqa: E402
 from gluon_yolo.inference.runtimes.ncnn import NcnnRuntime, load  # noqa: E402
 from gluon_yolo.models.build import find_architecture
@@ -21,9 +21,9 @@ from gluon_yolo.weights.load import load_weights  # noqa: E402
 from tests.child import python  # noqa: E402
 from tests.export.ir.test_read_symbol import MIDDLES, raw_maps  # noqa: E402
 from tests.export.networks import ZOO, settled  # noqa: E402
-from tests.inference.several_threads import assert_threads_agree, pictures
+from tests.inference.several_threads import assert_threads_agree, images
 from tests.models.darknet import small  # noqa: E402
-from tests.random_model import CLASSES, random_detector, random_picture  # noqa: E402
+from tests.random_model import CLASSES, random_detector, random_image  # noqa: E402
 
 SIZES_HW = ((160, 128), (96, 224))
 DARKNET = ("nano-coco", "nano-voc", "fastest-voc", "yoloface-50k", "yoloface-100k", "yoloface-500k")
@@ -38,13 +38,13 @@ def write(net, folder, storage="float32"):
 
 
 def record_of(net):
-    graph = Graph(("toy.param", "toy.bin"), "raw", ("raw_0", "raw_1", "raw_2"))
-    return ModelFile("toy", net.zoo_name, net.spec, (96, 128), {"ncnn": graph})
+    graph = ExportedFormat(("toy.param", "toy.bin"), "raw", ("raw_0", "raw_1", "raw_2"))
+    return ModelRecord("toy", net.zoo_name, net.spec, (96, 128), {"ncnn": graph})
 
 
 def check(net, folder, bound, batches=None):
     """Compare with the network at two sizes, as float32, then as float16."""
-    batches = batches or [pictures(1 + place, *hw) for place, hw in enumerate(SIZES_HW)]
+    batches = batches or [images(1 + place, *hw) for place, hw in enumerate(SIZES_HW)]
     found = {}
     for storage in STORAGES:
         write(net, folder, storage)
@@ -72,8 +72,8 @@ def test_every_cfg(tmp_path, shared_data):
 
 
 def photos(shared_data):
-    picture = read_picture(shared_data / "images" / "dog.jpg")
-    return [cv2.resize(picture, size_hw[::-1])[None] for size_hw in ((320, 320), (224, 352))]
+    image = read_image(shared_data / "images" / "dog.jpg")
+    return [cv2.resize(image, size_hw[::-1])[None] for size_hw in ((320, 320), (224, 352))]
 
 
 @pytest.mark.parametrize("name", DARKNET)
@@ -99,8 +99,8 @@ def test_operator(middle, tmp_path):
     write(net, tmp_path)
     runtime = load(record_of(net), tmp_path)
     for height, width in ((32, 64), (48, 40)):
-        picture = random_picture(height, width)
-        (expected,), (given,) = raw_maps(net, picture[None]), runtime.maps(picture)
+        image = random_image(height, width)
+        (expected,), (given,) = raw_maps(net, image[None]), runtime.maps(image)
         assert given.shape == expected.shape[1:]
         assert np.abs(given - expected[0]).max() <= 2e-5 * max(1, np.abs(expected).max())
 
@@ -120,7 +120,7 @@ def test_detections(net, folder):
     """A Predictor finds what it finds with the network itself."""
     ours = Predictor(load(record_of(net), folder), net.spec, (96, 128))
     theirs = Predictor.from_block(net, (96, 128))
-    batch = pictures(2, 96, 128)
+    batch = images(2, 96, 128)
     for given, expected in zip(ours.detect_batch(batch), theirs.detect_batch(batch)):
         assert len(given) == len(expected) > 0
         assert (given.class_ids == expected.class_ids).all()
@@ -132,7 +132,7 @@ def test_detections(net, folder):
 def test_precision(net, folder, precision):
     """Where the device has none of it, ncnn computes in float32."""
     network = NcnnRuntime(folder, "toy", net.spec, precision=precision)
-    found = compare(net, network, [pictures(1, 96, 128)], Bound(64, 0.2))
+    found = compare(net, network, [images(1, 96, 128)], Bound(64, 0.2))
     assert found.holds, found
 
 
@@ -151,25 +151,25 @@ def test_several_threads(net, folder):
     assert_threads_agree(network)
 
 
-def test_results_stay_when_the_next_picture_comes(net, folder):
+def test_results_stay_when_the_next_image_comes(net, folder):
     network = load(record_of(net), folder)
-    first = network.maps(random_picture(64, 64))
+    first = network.maps(random_image(64, 64))
     before = [array.copy() for array in first]
-    network.maps(255 - random_picture(64, 64))
+    network.maps(255 - random_image(64, 64))
     assert all((array == kept).all() for array, kept in zip(first, before))
 
 
-def test_view_of_a_picture(net, folder):
+def test_view_of_an_image(net, folder):
     """Pixels that do not lie side by side in memory are the same pixels."""
     network = load(record_of(net), folder)
-    batch = pictures(2, 96, 160)[:, ::-1, 32:]
+    batch = images(2, 96, 160)[:, ::-1, 32:]
     for given, expected in zip(network(batch), network(batch.copy())):
         assert (given == expected).all()
 
 
 def test_size_that_suits_no_grid(net, folder):
     with pytest.raises(UserError, match="size 64x50: both sides must be multiples of 32"):
-        load(record_of(net), folder)(pictures(1, 64, 50))
+        load(record_of(net), folder)(images(1, 64, 50))
 
 
 @pytest.mark.parametrize("ending", ["param", "bin"])

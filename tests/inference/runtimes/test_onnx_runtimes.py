@@ -8,10 +8,10 @@ import pytest
 from gluon_yolo.errors import MissingDependency, UserError
 from gluon_yolo.export.ir.read_symbol import read_network
 from gluon_yolo.export.verify import compare
-from gluon_yolo.inference.model_record import Graph, ModelFile
+from gluon_yolo.inference.model_record import ExportedFormat, ModelRecord
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.runtimes import base, onnxruntime, openvino
-from tests.inference.several_threads import assert_threads_agree, pictures
+from tests.inference.several_threads import assert_threads_agree, images
 from tests.random_model import random_detector
 
 pytest.importorskip("onnx", reason="package onnx is not installed")
@@ -48,15 +48,15 @@ def write(net, folder, cut):
 
 
 def record_of(net):
-    return ModelFile(
-        "toy", net.zoo_name, net.spec, SIZE_HW, {"onnx": Graph(("toy.onnx",), "raw", ("raw_0",))}
+    return ModelRecord(
+        "toy", net.zoo_name, net.spec, SIZE_HW, {"onnx": ExportedFormat(("toy.onnx",), "raw", ("raw_0",))}
     )
 
 
 def test_boxes(net, folder, runtime):
     """Behind suppression too, a Predictor finds what it finds with the network itself."""
     network = runtime.load(record_of(net), folder)
-    batches = [pictures(1, 96, 128), pictures(2, 64, 96)]
+    batches = [images(1, 96, 128), images(2, 64, 96)]
     if folder.name.startswith("nms"):
         ours, theirs = Predictor(network, net.spec, SIZE_HW), Predictor.from_block(net, SIZE_HW)
         for batch in batches:
@@ -88,7 +88,7 @@ def test_openvino_request_that_another_thread_took(net, tmp_path, monkeypatch):
     network = openvino.load(record_of(net), tmp_path)
     compiled, _ = network._compile((1, 64, 64, 3))
     monkeypatch.setattr(network, "_compile", lambda shape: (compiled, TakenMeanwhile()))
-    assert network(pictures(1, 64, 64))[0].shape == (1, 252, 4)
+    assert network(images(1, 64, 64))[0].shape == (1, 252, 4)
 
 
 def test_openvino_files_that_are_damaged(net, tmp_path):
@@ -100,19 +100,19 @@ def test_openvino_files_that_are_damaged(net, tmp_path):
         openvino.OpenVINORuntime(tmp_path / "toy.xml", net.spec)
 
 
-def test_results_stay_when_the_next_picture_comes(net, tmp_path, runtime):
+def test_results_stay_when_the_next_image_comes(net, tmp_path, runtime):
     write(net, tmp_path, "decoded")
     network = runtime.load(record_of(net), tmp_path)
-    first = network(pictures(1, 64, 64))
+    first = network(images(1, 64, 64))
     before = [array.copy() for array in first]
-    network(255 - pictures(1, 64, 64))
+    network(255 - images(1, 64, 64))
     assert all((array == kept).all() for array, kept in zip(first, before))
 
 
 def test_size_that_suits_no_grid(net, tmp_path, runtime):
     write(net, tmp_path, "decoded")
     with pytest.raises(UserError, match="size 64x50: both sides must be multiples of 32"):
-        runtime.load(record_of(net), tmp_path)(pictures(1, 64, 50))
+        runtime.load(record_of(net), tmp_path)(images(1, 64, 50))
 
 
 def test_no_file(net, tmp_path, runtime):

@@ -1,4 +1,4 @@
-"""The judge: OpenCV's own darknet reader, on the same cfg, weights and pictures, beside ours.
+"""The judge: OpenCV's own darknet reader, on the same cfg, weights and images, beside ours.
 
 Boxes are in parts of the input's sides, as OpenCV gives them, objectness and scores in 0..1.
 """
@@ -18,41 +18,41 @@ from gluon_yolo.mxnet_compat import nd
 from gluon_yolo.weights.darknet_file import get_weights
 from gluon_yolo.weights.darknet_model import load
 from tests.models.darknet import small
-from tests.random_model import random_picture
+from tests.random_model import random_image
 
 TOLERANCE = 1e-4
 THRESHOLD = 1e-4  # OpenCV sets scores at or below it to zero; 0.2 unless told
-PICTURES = ("dog", "eagle", "faces", "giraffe", "horses", "person")
+IMAGES = ("dog", "eagle", "faces", "giraffe", "horses", "person")
 WITH_WEIGHTS = ("nano-coco", "nano-voc", "fastest-voc", "yoloface-500k", "yoloface-100k", "yoloface-50k")
 
 
-def shared_pictures(shared_data: Path) -> list[np.ndarray]:
-    """Return the shared pictures, and a random one, as RGB."""
-    read = [cv2.imread(str(shared_data / "images" / f"{name}.jpg"))[..., ::-1] for name in PICTURES]
-    return [*read, random_picture(96, 128)]
+def shared_images(shared_data: Path) -> list[np.ndarray]:
+    """Return the shared images, and a random one, as RGB."""
+    read = [cv2.imread(str(shared_data / "images" / f"{name}.jpg"))[..., ::-1] for name in IMAGES]
+    return [*read, random_image(96, 128)]
 
 
-def write_random_weights(net: DarknetNetwork, pictures: Sequence[np.ndarray], path: Path) -> None:
+def write_random_weights(net: DarknetNetwork, images: Sequence[np.ndarray], path: Path) -> None:
     """Draw a network's weights and write them.
 
     Args:
         net: gets the weights.
-        pictures: whose statistics the batch norms take, of any size.
+        images: whose statistics the batch norms take, of any size.
         path: of the file.
     """
-    shape = net.plan.picture
-    fitted = [cv2.resize(picture, (shape.width, shape.height)) for picture in pictures]
+    shape = net.plan.image
+    fitted = [cv2.resize(image, (shape.width, shape.height)) for image in images]
     small.fill(net, nd.array(np.stack(fitted), dtype="uint8"))
     get_weights(net).write(path)
 
 
-def differences(cfg: Cfg, weights: Path, pictures: Sequence[np.ndarray], folder: Path) -> np.ndarray:
-    """Build both, run both on RGB pictures of any size, and return by how much they differ at most.
+def differences(cfg: Cfg, weights: Path, images: Sequence[np.ndarray], folder: Path) -> np.ndarray:
+    """Build both, run both on RGB images of any size, and return by how much they differ at most.
 
     Args:
         cfg: of the network.
         weights: a darknet file.
-        pictures: RGB.
+        images: RGB.
         folder: for the copy of the cfg that OpenCV reads.
 
     Returns:
@@ -64,17 +64,17 @@ def differences(cfg: Cfg, weights: Path, pictures: Sequence[np.ndarray], folder:
     decode.initialize()
     judge = _opencv_net(cfg, weights, folder)
     worst = np.zeros(3)
-    for picture in pictures:
-        picture = cv2.resize(picture, (net.plan.picture.width, net.plan.picture.height))
-        theirs, ours = _opencv_outputs(judge, net, picture), _our_outputs(net, decode, picture)
+    for image in images:
+        image = cv2.resize(image, (net.plan.image.width, net.plan.image.height))
+        theirs, ours = _opencv_outputs(judge, net, image), _our_outputs(net, decode, image)
         assert np.ptp(theirs[1]) > 1e-3, "nothing is seen on this picture"
         worst = np.maximum(worst, [np.abs(a - b).max() for a, b in zip(theirs, ours)])
     return worst
 
 
-def compare(cfg: Cfg, weights: Path, pictures: Sequence[np.ndarray], folder: Path) -> None:
+def compare(cfg: Cfg, weights: Path, images: Sequence[np.ndarray], folder: Path) -> None:
     """Demand that both agree (arguments as for :func:`differences`)."""
-    worst = differences(cfg, weights, pictures, folder)
+    worst = differences(cfg, weights, images, folder)
     print(f"boxes {worst[0]:.1e}  objectness {worst[1]:.1e}  scores {worst[2]:.1e}")
     assert (worst < TOLERANCE).all(), worst
 
@@ -86,9 +86,9 @@ def _opencv_net(cfg: Cfg, weights: Path, folder: Path):
     return cv2.dnn.readNetFromDarknet(str(copy), str(weights))
 
 
-def _opencv_outputs(judge, net: DarknetNetwork, picture: np.ndarray):
+def _opencv_outputs(judge, net: DarknetNetwork, image: np.ndarray):
     """Return boxes (N, 4) in parts of the input, objectness (N,), scores (N, C) in our order of anchors."""
-    judge.setInput(np.ascontiguousarray(picture.transpose(2, 0, 1)[None], dtype=np.float32) / 255)
+    judge.setInput(np.ascontiguousarray(image.transpose(2, 0, 1)[None], dtype=np.float32) / 255)
     outputs = sorted(judge.forward(judge.getUnconnectedOutLayersNames()), key=lambda rows: -len(rows))
     parts = []
     for rows, head in zip(outputs, net.plan.heads):
@@ -100,11 +100,11 @@ def _opencv_outputs(judge, net: DarknetNetwork, picture: np.ndarray):
     return boxes, rows[:, 4], rows[:, 5:]
 
 
-def _our_outputs(net: DarknetNetwork, decode: Decode, picture: np.ndarray):
+def _our_outputs(net: DarknetNetwork, decode: Decode, image: np.ndarray):
     """Return the same of ours."""
-    maps = net(nd.array(picture[None], dtype="uint8"))
+    maps = net(nd.array(image[None], dtype="uint8"))
     boxes, scores = (output.asnumpy()[0] for output in decode(*maps))
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     objectness = []
     for raw, anchors in zip(maps, net.spec.anchors_per_level):
         logits = raw.asnumpy()[0].reshape(anchors, 5 + net.spec.num_classes, -1)[:, 4]

@@ -11,7 +11,7 @@ from gluon_yolo.models.darknet.cfg import Cfg, parse_cfg
 from gluon_yolo.models.darknet.network import DarknetNetwork, build
 from gluon_yolo.models.darknet.plan import Plan, make_plan
 from gluon_yolo.mxnet_compat import autograd, mx, nd
-from tests.random_model import random_picture
+from tests.random_model import random_image
 
 NET = "[net]\nwidth=64\nheight=32\nchannels=3\n"
 BACKBONE = """
@@ -64,15 +64,15 @@ def built(text: str, **options) -> DarknetNetwork:
     return net
 
 
-def fill(net: DarknetNetwork, pictures: mx.nd.NDArray | None = None, seed: int = 0) -> None:
-    """Draw weights; batch norm gets the statistics of these pictures, so that no map explodes or dies.
+def fill(net: DarknetNetwork, images: mx.nd.NDArray | None = None, seed: int = 0) -> None:
+    """Draw weights; batch norm gets the statistics of these images, so that no map explodes or dies.
 
     Args:
         net: gets them.
-        pictures: (B, H, W, 3); a random one by default.
+        images: (B, H, W, 3); a random one by default.
         seed: of the draw.
     """
-    pictures = pixels(net.plan) if pictures is None else pictures
+    images = pixels(net.plan) if images is None else images
     net.initialize_weights(seed=seed)
     rng = np.random.default_rng(seed)
     for layer, block in net.convolutions:
@@ -80,13 +80,13 @@ def fill(net: DarknetNetwork, pictures: mx.nd.NDArray | None = None, seed: int =
             channels = layer.output.channels
             block.norm.gamma.set_data(nd.array(rng.uniform(0.8, 1.2, channels)))
             block.norm.beta.set_data(nd.array(rng.uniform(-0.2, 0.2, channels)))
-            block.norm._kwargs["momentum"] = 0  # these pictures' statistics, whole
+            block.norm._kwargs["momentum"] = 0  # these images' statistics, whole
         else:
             block.convolution.bias.set_data(nd.array(rng.normal(0, 0.5, layer.output.channels)))
             fan_in = np.prod(layer.weight_shape[1:])
             block.convolution.weight.set_data(nd.array(rng.normal(0, 0.5 * fan_in**-0.5, layer.weight_shape)))
     with autograd.record():
-        total = sum(raw.mean() for raw in net(pictures))
+        total = sum(raw.mean() for raw in net(images))
     total.backward()  # which is when mxnet writes the statistics
     mx.nd.waitall()
     for layer, block in net.convolutions:
@@ -98,9 +98,9 @@ def fill(net: DarknetNetwork, pictures: mx.nd.NDArray | None = None, seed: int =
 
 
 def pixels(plan: Plan, seed: int = 0) -> mx.nd.NDArray:
-    """Return one random picture (1, H, W, 3) uint8 of the cfg's size."""
-    picture = random_picture(plan.picture.height, plan.picture.width, seed)
-    return nd.array(picture[None], dtype="uint8")
+    """Return one random image (1, H, W, 3) uint8 of the cfg's size."""
+    image = random_image(plan.image.height, plan.image.width, seed)
+    return nd.array(image[None], dtype="uint8")
 
 
 def resized(cfg: Cfg, side: int | None) -> Cfg:

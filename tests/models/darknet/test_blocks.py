@@ -154,5 +154,5 @@ def test_sections_that_opencv_reads(name, tmp_path):
     text = NET + BACKBONE + JUDGED[name] + YOLO
     net = small.built(text)
     darknet_file.get_weights(net).write(tmp_path / "w")
-    picture = cv2.GaussianBlur(small.pixels(net.plan, seed=1).asnumpy()[0], (5, 5), 0)
-    compare(small.parsed(text), tmp_path / "w", [picture], tmp_path)
+    image = cv2.GaussianBlur(small.pixels(net.plan, seed=1).asnumpy()[0], (5, 5), 0)
+    compare(small.parsed(text), tmp_path / "w", [image], tmp_path)

@@ -66,7 +66,7 @@ def test_other_inputs(size_hw, letterbox, changed):
     other = with_input(cfg, size_hw, letterbox)
     assert changes(cfg, other) == changed
     plan = make_plan(other)
-    assert (plan.picture.height, plan.picture.width, plan.letterbox) == (*size_hw, letterbox)
+    assert (plan.image.height, plan.image.width, plan.letterbox) == (*size_hw, letterbox)
 
 
 def test_no_letterbox_where_the_cfg_had_one():

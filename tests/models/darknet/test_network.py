@@ -18,7 +18,7 @@ from gluon_yolo.weights import darknet_file
 from gluon_yolo.weights.load import load_weights, structural_parameters
 from tests.models.darknet import small
 from tests.models.darknet.small import BACKBONE, NET, SMALL, YOLO
-from tests.random_model import random_picture
+from tests.random_model import random_image
 
 RELU = BACKBONE.replace("leaky", "relu")
 # Two heads, and one of every kind of section between.
@@ -40,7 +40,7 @@ def arrays(outputs) -> list[np.ndarray]:
 
 
 def batch(*sizes_hw, dtype="uint8"):
-    return nd.array(np.stack([random_picture(*size, seed=i) for i, size in enumerate(sizes_hw)]), dtype=dtype)
+    return nd.array(np.stack([random_image(*size, seed=i) for i, size in enumerate(sizes_hw)]), dtype=dtype)
 
 
 def test_maps_by_ascending_stride():
@@ -55,14 +55,14 @@ def test_hybridized_is_the_same_at_every_size():
     plain, fast = small.built(MIXED), small.built(MIXED)
     fast.hybridize()
     for size_hw, number in (((32, 64), 1), ((48, 32), 2), ((32, 64), 3)):
-        pictures = batch(*[size_hw] * number)
-        for given, wanted in zip(arrays(fast(pictures)), arrays(plain(pictures))):
+        images = batch(*[size_hw] * number)
+        for given, wanted in zip(arrays(fast(images)), arrays(plain(images))):
             assert given.shape == wanted.shape
             np.testing.assert_allclose(given, wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_pixels_of_other_types_are_the_same_picture(dtype):
+def test_pixels_of_other_types_are_the_same_image(dtype):
     net = small.built(MIXED)
     for given, wanted in zip(arrays(net(batch((32, 64), dtype=dtype))), arrays(net(batch((32, 64))))):
         np.testing.assert_array_equal(given, wanted)
@@ -71,10 +71,10 @@ def test_pixels_of_other_types_are_the_same_picture(dtype):
 def test_the_maps_are_the_same_in_training_when_norms_are_frozen():
     """Nothing but batch norm and dropout looks at autograd's state."""
     frozen = small.built(MIXED.replace("probability=.5", "probability=0"), norm="frozen")
-    pictures = batch((32, 64))
-    wanted = arrays(frozen(pictures))
+    images = batch((32, 64))
+    wanted = arrays(frozen(images))
     with autograd.record():
-        maps = frozen(pictures)
+        maps = frozen(images)
     for given, expected in zip(arrays(maps), wanted):
         np.testing.assert_allclose(given, expected, atol=1e-5)
 
@@ -85,8 +85,8 @@ def test_norms_hold_the_same_parameters(kind, tmp_path):
     source.save_parameters(str(tmp_path / "net.params"))
     net.load_parameters(str(tmp_path / "net.params"))
     assert list(structural_parameters(net)) == list(structural_parameters(source))
-    pictures = batch((32, 64))
-    for given, wanted in zip(arrays(net(pictures)), arrays(source(pictures))):
+    images = batch((32, 64))
+    for given, wanted in zip(arrays(net(images)), arrays(source(images))):
         np.testing.assert_allclose(given, wanted, atol=1e-5)
 
 
@@ -145,9 +145,9 @@ def test_export(cut, tmp_path):
     net = small.built(MIXED, class_names=["cat", "dog"])
     record = export(net, tmp_path, size_hw=(32, 64), cut=cut).record
     options = {"score_threshold": 0.1, "nms_threshold": 0.9}
-    picture = random_picture(32, 64, seed=5)
-    exported = Predictor.load(record, **options)(picture)
-    own = Predictor.from_block(net, (32, 64), **options)(picture)
+    image = random_image(32, 64, seed=5)
+    exported = Predictor.load(record, **options)(image)
+    own = Predictor.from_block(net, (32, 64), **options)(image)
     assert len(own) > 0 and exported.class_ids.tolist() == own.class_ids.tolist()
     np.testing.assert_allclose(exported.boxes, own.boxes, atol=1e-3)
 
@@ -167,7 +167,7 @@ COUNTS = {
 def test_size_and_cost(name, shared_data):
     cfg = read_cfg(shared_data / "darknet" / f"{name}.cfg")
     net = build(make_plan(cfg))
-    counts = summarize(net, (net.plan.picture.height, net.plan.picture.width))
+    counts = summarize(net, (net.plan.image.height, net.plan.image.width))
     parameters, gflops = COUNTS[name]
     assert counts.parameters == parameters
     assert counts.flops / 1e9 == pytest.approx(gflops, rel=0.05)

@@ -8,7 +8,7 @@ from gluon_yolo.models.darknet.cfg import read_cfg
 from gluon_yolo.models.darknet.network import build
 from gluon_yolo.models.darknet.plan import make_plan
 from tests.models.darknet import small
-from tests.models.darknet.judge import WITH_WEIGHTS, compare, shared_pictures, write_random_weights
+from tests.models.darknet.judge import WITH_WEIGHTS, compare, shared_images, write_random_weights
 
 # The cfg, and the side of a square input that keeps the time short.
 WITHOUT_WEIGHTS = [
@@ -26,13 +26,13 @@ WITHOUT_WEIGHTS = [
 def test_trained_networks(folder, shared_data, tmp_path):
     folder = shared_data / "darknet" / folder
     cfg = read_cfg(small.only(folder, "*.cfg"))
-    compare(cfg, small.only(folder, "*.weights"), shared_pictures(shared_data), tmp_path)
+    compare(cfg, small.only(folder, "*.weights"), shared_images(shared_data), tmp_path)
 
 
 @pytest.mark.parametrize(("name", "side"), WITHOUT_WEIGHTS)
 def test_untrained_networks(name, side, shared_data, tmp_path):
     cfg = small.resized(read_cfg(shared_data / "darknet" / "cfg" / f"{name}.cfg"), side)
-    dog, *_, drawn = shared_pictures(shared_data)
+    dog, *_, drawn = shared_images(shared_data)
     write_random_weights(build(make_plan(cfg)), [dog, drawn], tmp_path / "random.weights")
     compare(cfg, tmp_path / "random.weights", [dog, drawn], tmp_path)
 
@@ -55,6 +55,6 @@ def test_new_coords(normalized, tmp_path):
     text = CSP.replace("size=1\n", "size=1\nbatch_normalize=1\n") if normalized else CSP
     net = build(small.planned(text))
     assert net.spec.box_coding == "squared_sigmoid" and net.spec.xy_scales == (1.1, 2.0)
-    pictures = [small.pixels(net.plan, seed).asnumpy()[0] for seed in (1, 2)]
-    write_random_weights(net, pictures, tmp_path / "random.weights")
-    compare(small.parsed(text), tmp_path / "random.weights", pictures, tmp_path)
+    images = [small.pixels(net.plan, seed).asnumpy()[0] for seed in (1, 2)]
+    write_random_weights(net, images, tmp_path / "random.weights")
+    compare(small.parsed(text), tmp_path / "random.weights", images, tmp_path)

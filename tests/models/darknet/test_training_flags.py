@@ -12,7 +12,7 @@ from gluon_yolo.models.darknet.plan import Plan, make_plan
 from gluon_yolo.models.darknet.training_flags import run_flags
 from tests.models.darknet.small import SMALL, only, planned
 
-VOC_PICTURES = 16551  # of 2007 and 2012, trainval
+VOC_IMAGES = 16551  # of 2007 and 2012, trainval
 
 
 def cfg_with(net: str = "", head: str = "") -> Plan:
@@ -23,14 +23,14 @@ def cfg_with(net: str = "", head: str = "") -> Plan:
 
 def test_the_published_voc_cfg_as_a_whole(shared_data):
     plan = make_plan(read_cfg(only(shared_data / "darknet" / "fastest-voc", "*.cfg")))
-    flags, notes = run_flags(plan, VOC_PICTURES, {})
+    flags, notes = run_flags(plan, VOC_IMAGES, {})
     assert flags == {
         "lr": 0.001,
         "momentum": 0.9,
         "wd": 0.0005,
         "no_wd": True,
         "batch_size": 128,
-        "epochs": 389,  # 50200 batches of 128 pictures
+        "epochs": 389,  # 50200 batches of 128 images
         "warmup_epochs": 7.749,  # 1000 / 50200 of them
         "warmup_power": 4,
         "lr_mode": "step",
@@ -58,7 +58,7 @@ def test_steps_and_burn_in_keep_their_share_of_the_epochs_that_are_given(epochs,
     assert (flags["warmup_epochs"], flags["lr_decay_epoch"]) == (warmup, decays)
 
 
-NET = "learning_rate=.01 batch=10 max_batches=100"  # of 50 pictures: 20 epochs of 5 batches
+NET = "learning_rate=.01 batch=10 max_batches=100"  # of 50 images: 20 epochs of 5 batches
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_policies(lines, expected):
     assert len(rates) == 100 and min(rates) >= 0
 
 
-def test_without_max_batches_steps_are_counted_in_pictures():
+def test_without_max_batches_steps_are_counted_in_images():
     flags, _ = run_flags(cfg_with("batch=10 burn_in=4 policy=steps steps=500 scales=.1"), 50, {"epochs": 7})
     assert "epochs" not in flags
     assert (flags["warmup_epochs"], flags["lr_decay_epoch"]) == (0.8, "100")

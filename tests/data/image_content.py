@@ -1,4 +1,4 @@
-"""Picture files made by hand: with EXIF, and with samples of every kind."""
+"""Image files made by hand: with EXIF, and with samples of every kind."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def exif(orientation, order="<", kind="H"):
 
 def encoded(suffix, rgb, *options):
     """What OpenCV writes of (H, W, 3) RGB or of grey (H, W)."""
-    picture = rgb[:, :, ::-1] if rgb.ndim == 3 else rgb
-    return cv2.imencode(suffix, picture, list(options))[1].tobytes()
+    image = rgb[:, :, ::-1] if rgb.ndim == 3 else rgb
+    return cv2.imencode(suffix, image, list(options))[1].tobytes()
 
 
 def jpeg(rgb, exif_data=None, jfif=True):
