@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from gluon_yolo.data.classes.read import lookalikes, read_class_names, unknown_classes
-from gluon_yolo.data.dataset import ImageFiles, read_image
+from gluon_yolo.data.dataset import ImageFiles
 from gluon_yolo.data.images.files import ImageFolder
-from gluon_yolo.data.images.read import decode_image, measure, measure_encoded
+from gluon_yolo.data.images.read import decode_image, measure, measure_encoded, read_image
 from gluon_yolo.data.loading.workers import threaded_map
 from gluon_yolo.data.quality.annotations import Annotations
 from gluon_yolo.data.quality.report import BadFile, DatasetReport

@@ -1,4 +1,4 @@
-"""Prefetch: results of a function, in order, worked out ahead of their use by threads."""
+"""Workers that are threads: a function over many items, in order, ahead of the use of its results."""
 
 from __future__ import annotations
 
@@ -28,10 +28,6 @@ def threaded_map(function: Callable[[Item], Result], items: Sequence[Item], titl
     workers = physical_cores()
     with contextlib.closing(prefetch(function, items, workers, _AHEAD * workers)) as results:
         return list(counting(results, len(items), title, "file", leave=False))
-
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 def prefetch(
