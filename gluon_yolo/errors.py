@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Callable
 
+_SETTING = re.compile(r"\{([a-z][a-z_]*)\}")
 _LIBRARY = re.compile(r"\b(lib[\w+.-]*\.so(?:\.\d+)*)")
 _DEBIAN_PACKAGES = {
     "libgomp.so.1": "libgomp1",
@@ -76,6 +78,32 @@ class UserError(Exception):
     """
 
     status = 2
+
+
+class SettingError(UserError):
+    """A setting whose value cannot be meant so; the command line calls settings by their flags.
+
+    Args:
+        message: what is wrong. Settings stand in it by name in braces, the one at fault first:
+            ``"{lr} -1: must be above 0"``. No other brace in the text is touched.
+
+    Attributes:
+        setting: the name of the setting at fault.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        first = _SETTING.search(message)
+        self.setting = first.group(1) if first else ""
+
+    def __str__(self) -> str:
+        """Return the message with the settings' own names."""
+        return self.named(str)
+
+    def named(self, name_of: Callable[[str], str]) -> str:
+        """Return the message with another name for each setting, such as its flag."""
+        return _SETTING.sub(lambda found: name_of(found.group(1)), self.message)
 
 
 class NotWritten(UserError):

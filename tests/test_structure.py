@@ -29,6 +29,7 @@ FLOORS = (
     ("visualize",),
     ("evaluation", "export"),
     ("training",),
+    ("api",),
     ("",),
     ("cli",),
     ("__main__",),

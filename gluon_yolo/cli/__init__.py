@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from gluon_yolo._version import __version__
 from gluon_yolo.cli.calling import translate_log, typed
 from gluon_yolo.cli.parser import Parser
-from gluon_yolo.errors import UserError, explain
+from gluon_yolo.errors import SettingError, UserError, explain
 from gluon_yolo.progress.heartbeat import HEARTBEAT
 
 # Kept here and not in the commands' modules, so that listing the commands imports none of them.
@@ -75,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(end="", flush=True)  # what cannot be printed is an error here, and not in Python's own end
         return status
     except UserError as error:
-        print(f"error: {typed(str(error))}", file=sys.stderr)
+        text = error.named(flag_of) if isinstance(error, SettingError) else str(error)
+        print(f"error: {typed(text)}", file=sys.stderr)
         return error.status
     except ImportError as error:
         if (error.name or "gluon_yolo").partition(".")[0] == "gluon_yolo":
@@ -94,6 +95,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         print(f"stopped: {error}" if str(error) else "stopped", file=sys.stderr)
         return 130
+
+
+def flag_of(setting: str) -> str:
+    """Return what the command line calls a setting: ``batch_size`` is ``--batch-size``."""
+    return f"--{setting.replace('_', '-')}"
 
 
 def _say_no_more() -> None:
