@@ -123,7 +123,7 @@ def judged(monkeypatch, points):
         def lost(self, numbers):
             return numbers["AP"]
 
-    monkeypatch.setattr(quantize_forms.runtimes, "load", load)
+    monkeypatch.setattr(quantize_forms.registry, "load", load)
     monkeypatch.setattr(Runtime, "installed", property(lambda self: self.package not in ("MNN", "ncnn")))
     graph = ExportedFormat(("toy.onnx",), "nms", ("ids", "scores", "bboxes"))
     record = ModelRecord("toy", "toy", SPEC, (32, 32), {"onnx": graph}, "int8")
@@ -234,7 +234,7 @@ def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path, capsys):
 
 
 def test_another_run_that_writes_there(tmp_path, capsys):
-    with folder_lock.held(tmp_path / "out"):
+    with folder_lock.locked_folder(tmp_path / "out"):
         assert main(["quantize", "nowhere", "--data", "nothing", "--out", str(tmp_path / "out")]) == 2
     assert "out: another run is writing there; wait until it has ended" in capsys.readouterr().err
     assert main(["quantize", "nowhere", "--data", "nothing", "--out", str(tmp_path / "out")]) == 2

@@ -198,7 +198,7 @@ def test_memory_that_is_none(data, killed, given, said, capsys):
 
 def test_more_copies_of_temporary_space_are_for_synchronised_norms_alone(monkeypatch):
     asked = []
-    monkeypatch.setattr(train.cpu_devices, "prepare", lambda: asked.append(True))
+    monkeypatch.setattr(train.cpu, "prepare", lambda: asked.append(True))
     train._contexts(fresh_flags(given("--cpu-devices 2")))
     assert not asked
     train._contexts(fresh_flags(given("--cpu-devices 2 --syncbn")))
