@@ -65,8 +65,8 @@ def test_gluoncv_loads_beside_torch_2(tmp_path):
     (tmp_path / "torch" / "__init__.py").write_text("__version__ = '2.3.0'\nclass Tensor: pass\n")
     code = (
         "import torch\n"
-        "from gluon_yolo import compat\n"
-        "compat.gluoncv()\n"
+        "from gluon_yolo import mxnet_compat\n"
+        "mxnet_compat.gluoncv()\n"
         "import sys; assert sys.modules['torch'] is torch; print('loaded')\n"
     )
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
@@ -83,8 +83,8 @@ def test_gluoncv_leaves_pil_as_it_was():
     """By itself it has PIL take an image that is cut short for a whole one, grey where it ends."""
     done = python(
         "-c",
-        "from gluon_yolo import compat\n"
-        "compat.gluoncv()\n"
+        "from gluon_yolo import mxnet_compat\n"
+        "mxnet_compat.gluoncv()\n"
         "from PIL import ImageFile; print(ImageFile.LOAD_TRUNCATED_IMAGES)",
     )
     assert done.stdout == "False\n"

@@ -12,14 +12,14 @@ from tests.child import python
 # By ``asnumpy`` or ``nd.save`` alone one round in five reads numbers out of place, or ends the process.
 READER = """
 import sys
-from gluon_yolo import settled
-from gluon_yolo.compat import autograd, gluon, mx, nd
+from gluon_yolo import parameter_io
+from gluon_yolo.mxnet_compat import autograd, gluon, mx, nd
 
 def saved(parameter):
-    settled.save(sys.argv[1], {"weight": parameter.list_data()[0]})
+    parameter_io.save(sys.argv[1], {"weight": parameter.list_data()[0]})
     return nd.load(sys.argv[1])["weight"].asnumpy()
 
-readers = [settled.array, saved, lambda p: settled.on_cpu({"weight": p})["weight"].asnumpy()]
+readers = [parameter_io.array, saved, lambda p: parameter_io.on_cpu({"weight": p})["weight"].asnumpy()]
 slow = nd.ones((1500, 1500))
 for attempt in range(30):
     net = gluon.nn.Conv2D(256, 3, in_channels=256)

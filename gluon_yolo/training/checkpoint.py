@@ -25,11 +25,11 @@ from gluon_yolo import atomic_io, parameter_io
 from gluon_yolo._version import __version__
 from gluon_yolo.errors import UserError
 from gluon_yolo.mxnet_compat import gluon, mx, nd
-from gluon_yolo.training import checkpoint, rng_state
+from gluon_yolo.training import rng_state
 from gluon_yolo.training.state import Progress
 
 
-def save(net: gluon.Block, trainer: gluon.Trainer, path: Path) -> list[str]:
+def save_optimizer(net: gluon.Block, trainer: gluon.Trainer, path: Path) -> list[str]:
     """Write momenta, update counts and settings as gluon does (a pickle); return what :func:`load` needs too.
 
     Returns:
@@ -39,7 +39,7 @@ def save(net: gluon.Block, trainer: gluon.Trainer, path: Path) -> list[str]:
     return _places(net, trainer)
 
 
-def load(net: gluon.Block, trainer: gluon.Trainer, path: Path, saved_places: Sequence[str]) -> None:
+def load_optimizer(net: gluon.Block, trainer: gluon.Trainer, path: Path, saved_places: Sequence[str]) -> None:
     """Give a trainer back what :func:`save` wrote, each state to the parameter in its place.
 
     Raises:
@@ -100,7 +100,7 @@ class Checkpoint:
                 path.unlink(missing_ok=True)  # left by a save that was stopped
             _save_network(net, paths["net"], paths["devices"])
             extra = {
-                "places": checkpoint.save(net, trainer, paths["trainer"]),
+                "places": save_optimizer(net, trainer, paths["trainer"]),
                 "random": rng_state.states(),
             }
             paths["extra"].write_text(json.dumps(extra), encoding="utf-8")
@@ -161,7 +161,7 @@ class Checkpoint:
         extra = json.loads(paths["extra"].read_text(encoding="utf-8"))
         try:
             net.load_parameters(str(paths["net"]))
-            checkpoint.load(net, trainer, paths["trainer"], extra["places"])
+            load_optimizer(net, trainer, paths["trainer"], extra["places"])
             # After the trainer: its key-value store, when it starts, copies the first device over the others.
             if "devices" in paths:
                 _load_devices(net, paths["devices"])

@@ -230,7 +230,7 @@ def test_a_device_without_memory_is_one_error_that_names_the_batch_to_try(
 
 LIMITED = """
 import resource, sys
-from gluon_yolo.compat import mx
+from gluon_yolo.mxnet_compat import mx
 size = int(next(line for line in open("/proc/self/status") if line.startswith("VmSize")).split()[1]) * 1024
 resource.setrlimit(resource.RLIMIT_AS, (size + 2_000_000_000,) * 2)
 from gluon_yolo.cli import main
@@ -316,15 +316,15 @@ def test_it_is_begun_anew_in_its_own_folder_and_ends_as_if_nothing_had_been(kill
 
 
 # Where in the end of its first epoch a training dies: before its checkpoint, within, or at its last rename.
-MOMENTS = ("Path.mkdir", "optimizer_state.save", "atomic.replacing")
+MOMENTS = ("Path.mkdir", "checkpoint.save_optimizer", "atomic_io.replacing")
 SAVING = """
 import os, signal, sys
 from pathlib import Path
-from gluon_yolo import atomic
+from gluon_yolo import atomic_io
 from gluon_yolo.cli import main
-from gluon_yolo.engine import checkpoint, optimizer_state
+from gluon_yolo.training import checkpoint
 
-place = {"Path": Path, "optimizer_state": optimizer_state, "atomic": atomic}
+place = {"Path": Path, "checkpoint": checkpoint, "atomic_io": atomic_io}
 module, name = sys.argv[1].split(".")
 save = checkpoint.Checkpoint.save
 

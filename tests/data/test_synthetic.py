@@ -72,7 +72,7 @@ class TestGenerate:
         with pytest.raises(UserError, match="file.set: cannot write the data set"):
             generate(tmp_path / "file" / "set", images=5)
 
-    @pytest.mark.parametrize("wrong", [{"pictures": 4}, {"size_hw": (32, 320)}, {"seed": -1}])
+    @pytest.mark.parametrize("wrong", [{"images": 4}, {"size_hw": (32, 320)}, {"seed": -1}])
     def test_arguments(self, tmp_path, wrong):
         with pytest.raises(UserError, match="expected at least 5 pictures"):
             generate(tmp_path / "set", **wrong)
@@ -93,7 +93,7 @@ class TestScene:
 
     def test_a_box_ends_where_its_shape_does(self, monkeypatch):
         """Draw one flat white shape on black, and find it again by its pixels."""
-        import gluon_yolo.data.scene as scene
+        import gluon_yolo.data.synthetic as scene
 
         monkeypatch.setattr(scene, "_OBJECTS_RANGE", (1, 1))
         monkeypatch.setattr(scene, "_background", lambda rng, size_hw: np.zeros((*size_hw, 3), np.float32))

@@ -79,7 +79,7 @@ class Tensor:
         (None, "the picture is of type NoneType; expected a path, an array"),
         (b"bytes", "the picture is of type bytes; "),
         ([[1, 2]], "the picture is of type list; "),
-        (Tensor(), r"test_given\.Tensor; expected .* an mxnet array give picture.asnumpy\(\)"),
+        (Tensor(), r"test_load_image\.Tensor; expected .* an mxnet array give picture.asnumpy\(\)"),
     ],
     ids=["None", "bytes", "list", "tensor"],
 )

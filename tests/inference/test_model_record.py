@@ -134,7 +134,7 @@ def test_a_format_that_the_model_has_not(tmp_path):
         dataclasses.replace(RECORD, precision="float32").exported("onnx", tmp_path)
     command = f"gluon-yolo export {tmp_path} --format onnx --out ANOTHER_FOLDER"
     with pytest.raises(UserError, match=f"model toy is a run, and not as onnx; write that with `{command}`"):
-        ModelRecord("toy", "yolo3_toy", SPEC, (96, 128)).graph("onnx", tmp_path)
+        ModelRecord("toy", "yolo3_toy", SPEC, (96, 128)).exported("onnx", tmp_path)
 
 
 def test_a_part_that_is_missing(tmp_path):

@@ -14,8 +14,8 @@ import pytest
 from gluon_yolo.system import memory, run_note
 from gluon_yolo.system.control_groups import read
 
-DYING = "import os, signal, sys; from pathlib import Path; from gluon_yolo import running\n" + (
-    "with running.noted(Path(sys.argv[1])): os.kill(os.getpid(), signal.SIGKILL)"
+DYING = "import os, signal, sys; from pathlib import Path; from gluon_yolo.system import run_note\n" + (
+    "with run_note.noted(Path(sys.argv[1])): os.kill(os.getpid(), signal.SIGKILL)"
 )
 
 
@@ -37,7 +37,7 @@ def test_the_note_is_there_as_long_as_the_training(tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="a process cannot kill itself so there")
 @pytest.mark.parametrize("reaped", [True, False], ids=["gone", "a zombie"])
 def test_a_killed_training_is_told_by_its_note(tmp_path, reaped):
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     child = subprocess.Popen([sys.executable, "-c", DYING, str(tmp_path)], cwd=root)
     if reaped:
         assert child.wait() == -signal.SIGKILL

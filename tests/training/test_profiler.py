@@ -46,8 +46,8 @@ def test_without_steps_it_does_nothing(tmp_path):
 def test_one_step_is_too_few_and_a_second_profile_is_refused_with_a_word(tmp_path):
     code = f"""
 import logging, pathlib
-from gluon_yolo.compat import nd
-from gluon_yolo.engine.profiler import Profiler
+from gluon_yolo.mxnet_compat import nd
+from gluon_yolo.training.profiler import Profiler
 logging.basicConfig(format="%(message)s", level=logging.INFO)
 for steps in (1, 3, 3):
     with Profiler(pathlib.Path({str(tmp_path)!r}), 5) as profiler:

@@ -48,7 +48,7 @@ class CallTimer:
     """
 
     def __init__(self, runtime: str, file: Path, size_hw: tuple[int, int], gpu: int | None = None):
-        place = str(Path(__file__).resolve().parents[2])
+        place = str(Path(__file__).resolve().parents[3])
         paths = os.pathsep.join([place, *filter(None, [os.environ.get("PYTHONPATH")])])
         words = [runtime, str(file), *map(str, size_hw), *([] if gpu is None else [str(gpu)])]
         self._errors = tempfile.TemporaryFile()

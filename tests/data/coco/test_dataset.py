@@ -63,7 +63,7 @@ class TestReading:
         assert [dataset.image_id(i) for i in range(3)] == [4, 7, 9]
         assert dataset.annotations_file == str(tmp_path / "annotations" / "instances_val.json")
         assert dataset.name(0) == str(tmp_path / "val" / "sub/four.png")
-        assert dataset.picture(1).shape == (24, 32, 3)
+        assert dataset.image(1).shape == (24, 32, 3)
         np.testing.assert_array_equal(dataset.annotations(0).boxes, [[30, 20, 32, 24]])  # clipped
         np.testing.assert_array_equal(dataset.annotations(1).boxes, np.zeros((0, 4)))
         np.testing.assert_array_equal(dataset.annotations(2).boxes, [[1, 2, 11.5, 14], [3, 3, 7, 7]])

@@ -28,7 +28,7 @@ NAMES = ("cat", "Dog")
 # A process that packs and is killed when it comes to the image of a number.
 KILLED = """
 import os, pickle, signal, sys
-from gluon_yolo.data.record import writer as record_writer
+from gluon_yolo.data.recordio import writer as record_writer
 record_writer._BUFFER_BYTES = 1
 dataset = pickle.load(open(sys.argv[1], "rb"))
 encoded = dataset.encoded

@@ -88,7 +88,7 @@ class TestBCCD:
     def test_survives_pickling(self, trainval):
         copy = pickle.loads(pickle.dumps(trainval))
         np.testing.assert_array_equal(copy.annotations(7).boxes, trainval.annotations(7).boxes)
-        assert copy.annotations == trainval.annotations
+        assert copy.annotation_paths == trainval.annotation_paths
 
 
 @pytest.fixture

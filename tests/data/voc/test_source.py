@@ -228,7 +228,7 @@ class TestListsFromElsewhere:
             add(tmp_path, stem)
         add_list(tmp_path, "train", "/x/JPEGImages/day2/a.jpg\nday1/a\n")
         dataset = VOCSource(tmp_path).open("train")
-        assert [Path(name).parent.name for name in dataset.annotations] == ["day2", "day1"]
+        assert [Path(name).parent.name for name in dataset.annotation_paths] == ["day2", "day1"]
 
     def test_two_paths_are_not_one_image(self, tmp_path):
         add(tmp_path, "a")

@@ -105,7 +105,7 @@ def test_others_find_the_labels_from_its_folder(written, drawn, monkeypatch, lab
 
 
 def test_difficult_marks_are_said_to_be_lost(drawn, tmp_path, caplog):
-    dataset = open_voc(Path(drawn["train"].annotations[0]).parent.parent, "train")
+    dataset = open_voc(Path(drawn["train"].annotation_paths[0]).parent.parent, "train")
     truth = dataset.annotations(0)
     replace_truth(dataset, 0, truth.replace(difficult=np.ones(len(truth), dtype=bool)))
     write(tmp_path / "out", {"train": dataset})

@@ -238,10 +238,10 @@ def test_no_sum_of_two_products_leaves_16_bits(graph, decoded, ranges, portable)
 OPENVINO = """
 import sys, numpy as np
 from pathlib import Path
-from gluon_yolo.inference.model_file import ModelFile
-from gluon_yolo.inference.openvino_runtime import load
+from gluon_yolo.inference.model_record import ModelRecord
+from gluon_yolo.inference.runtimes.openvino import load
 record, pictures, out = map(Path, sys.argv[1:])
-boxes, scores = load(ModelFile.read(record), record.parent)(np.load(pictures))
+boxes, scores = load(ModelRecord.read(record), record.parent)(np.load(pictures))
 np.savez(out, boxes=boxes, scores=scores)
 """
 

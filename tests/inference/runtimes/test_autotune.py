@@ -297,10 +297,10 @@ def test_when_all_fail(folder, cache, loaded, speeds):
 def test_a_file_of_one_size_is_no_candidate_for_another(folder, cache, loaded):
     """ONNX Runtime and OpenVINO would read it; where nothing else can be run the size is refused."""
     fixed = ExportedFormat(("toy.onnx",), "decoded", ("boxes", "scores"), fixed=(1, 64, 64))
-    exports = {**record_of().exports, "onnx": fixed}
-    assert chosen(folder, record_of(exports=exports)) == "ncnn" and "onnxruntime" not in loaded
+    exports = {**record_of().formats, "onnx": fixed}
+    assert chosen(folder, record_of(formats=exports)) == "ncnn" and "onnxruntime" not in loaded
     with pytest.raises(UserError, match="toy.onnx: takes pictures of 64x64 alone, .* and not of 32x32"):
-        chosen(folder, record_of(exports={"onnx": fixed}))
+        chosen(folder, record_of(formats={"onnx": fixed}))
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_a_file_of_one_size_is_no_candidate_for_another(folder, cache, loaded):
 def test_int8_runs_in_what_it_was_scored_in(monkeypatch, scored, installed, expected):
     monkeypatch.setattr(registry.Runtime, "installed", property(lambda self: self.package in installed))
     graph = ExportedFormat(("toy.onnx",), "nms", ("ids", "scores", "bboxes"), runtimes=scored)
-    assert registry.candidates(record_of(exports={"onnx": graph}, precision="int8")) == expected
+    assert registry.candidates(record_of(formats={"onnx": graph}, precision="int8")) == expected
 
 
 def test_who_is_a_candidate(monkeypatch):
@@ -323,7 +323,7 @@ def test_who_is_a_candidate(monkeypatch):
     assert registry.candidates(record_of(("symbol",))) == ["mxnet"]  # whose loading says what to install
     monkeypatch.setattr(registry.Runtime, "installed", False)
     assert registry.candidates(record_of()) == ["onnxruntime"]
-    foreign = record_of(exports={"tflite": ExportedFormat(("toy.tflite",), "raw", ("raw_0",))})
+    foreign = record_of(formats={"tflite": ExportedFormat(("toy.tflite",), "raw", ("raw_0",))})
     with pytest.raises(UserError, match="toy is there as tflite, which nothing here runs"):
         registry.candidates(foreign)
 
@@ -334,4 +334,4 @@ def test_a_runtime_that_is_not_installed_is_named(folder, monkeypatch):
     graph = ExportedFormat(("toy.mnn",), "decoded", ("boxes", "scores"))
     (folder / "toy.mnn").write_text("weights")
     with pytest.raises(MissingDependency, match="MNN"):
-        registry.load("mnn", record_of(exports={"mnn": graph}), folder)
+        registry.load("mnn", record_of(formats={"mnn": graph}), folder)

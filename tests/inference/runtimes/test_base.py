@@ -13,7 +13,7 @@ from gluon_yolo.errors import MissingDependency
 from gluon_yolo.inference.runtimes import base
 from gluon_yolo.inference.runtimes.base import import_package
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_openvino_reports_to_nobody(tmp_path):

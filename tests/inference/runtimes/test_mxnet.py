@@ -111,11 +111,12 @@ SCRIPT = """
 import sys
 import numpy as np
 from pathlib import Path
-from gluon_yolo.inference import mxnet_precision, mxnet_runtime
-from gluon_yolo.inference.model_file import ModelFile
-mxnet_runtime.has_bfloat16 = lambda: mxnet_precision.has_bfloat16(Path(sys.argv[2]))
+from gluon_yolo.inference.runtimes import mxnet
+from gluon_yolo.inference.model_record import ModelRecord
+has_bfloat16 = mxnet.has_bfloat16
+mxnet.has_bfloat16 = lambda: has_bfloat16(Path(sys.argv[2]))
 folder = Path(sys.argv[1])
-network = mxnet_runtime.load(ModelFile.read(folder / "toy.json"), folder)
+network = mxnet.load(ModelRecord.read(folder / "toy.json"), folder)
 boxes, scores = network(np.load(folder / "pixels.npy"))
 np.save(folder / "scores.npy", scores)
 """

@@ -11,7 +11,7 @@ pytest.importorskip("ncnn", reason="package ncnn is not installed")
 from gluon_yolo.data.images.read import read_image  # noqa: E402
 from gluon_yolo.errors import UserError  # noqa: E402
 from gluon_yolo.export.ir.read_symbol import read_network  # noqa: E402
-from gluon_yolo.export.ncnn.write import STORAGES, make_layers, write_model  # noqa: E402
+from gluon_yolo.export.ncnn.file import STORAGES, make_layers, write_model  # noqa: E402
 from gluon_yolo.export.verify import Bound, compare  # noqa: E402
 from gluon_yolo.inference.model_record import ExportedFormat, ModelRecord  # noqa: E402
 from gluon_yolo.inference.predictor import Predictor  # noqa: E402
@@ -209,9 +209,9 @@ def test_mxnet_stays_away(net, folder):
         "import sys, pathlib, numpy as np\n"
         "sys.modules['mxnet'] = None\n"
         "from gluon_yolo.inference.runtimes.ncnn import load\n"
-        "from gluon_yolo.inference.model_record import ModelFile\n"
+        "from gluon_yolo.inference.model_record import ModelRecord\n"
         f"folder = pathlib.Path({str(folder)!r})\n"
-        "network = load(ModelFile.read(folder / 'toy.json'), folder)\n"
+        "network = load(ModelRecord.read(folder / 'toy.json'), folder)\n"
         "print([array.shape for array in network(np.zeros((1, 64, 64, 3), np.uint8))])\n"
     )
     done = python("-c", code)

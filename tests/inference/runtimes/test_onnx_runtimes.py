@@ -172,9 +172,9 @@ def test_mxnet_stays_away(net, tmp_path, runtime):
         "import sys, pathlib, numpy as np\n"
         "sys.modules['mxnet'] = None\n"
         f"from {runtime.__name__} import load\n"
-        "from gluon_yolo.inference.model_record import ModelFile\n"
+        "from gluon_yolo.inference.model_record import ModelRecord\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
-        "network = load(ModelFile.read(folder / 'toy.json'), folder)\n"
+        "network = load(ModelRecord.read(folder / 'toy.json'), folder)\n"
         "print([array.shape for array in network(np.zeros((1, 64, 64, 3), np.uint8))])\n"
     )
     done = python("-c", code)

@@ -13,7 +13,7 @@ from tests.child import ROOT
 
 TALK = """
 import ctypes, logging, os, sys, threading
-from gluon_yolo.inference import quiet
+from gluon_yolo.inference.runtimes import quiet
 libc = ctypes.CDLL(None)
 before = sys.stdout
 print("buffered before", end="; ")
@@ -52,14 +52,14 @@ def test_only_the_library_is_silenced():
 
 
 def test_what_is_printed_is_encoded_as_before():
-    code = "from gluon_yolo.inference import quiet\nwith quiet.output_kept():\n    print('\\u00fc\\u732b')"
+    code = "from gluon_yolo.inference.runtimes import quiet\nwith quiet.output_kept():\n    print('\\u00fc\\u732b')"
     done = run(code, env={**os.environ, "PYTHONIOENCODING": "ascii:backslashreplace"})
     assert done.stdout == "\\xfc\\u732b\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no shell")
 def test_a_closed_standard_output():
-    code = "from gluon_yolo.inference import quiet\nwith quiet.output_kept():\n    pass"
+    code = "from gluon_yolo.inference.runtimes import quiet\nwith quiet.output_kept():\n    pass"
     words = f'{sys.executable} -c "{code}" >&-'
     subprocess.run(words, shell=True, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 

@@ -11,8 +11,8 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.export.ir.decode import with_decoding
 from gluon_yolo.export.ir.graph import Builder, InferenceGraph
 from gluon_yolo.export.ir.read_symbol import read_network
+from gluon_yolo.export.ncnn.file import make_layers, write_model
 from gluon_yolo.export.ncnn.layers import param_text
-from gluon_yolo.export.ncnn.write import make_layers, write_model
 from tests.child import python
 from tests.export.networks import settled
 from tests.random_model import CLASSES, random_detector
@@ -242,6 +242,6 @@ def test_decoding_is_not_ncnns():
 
 def test_importing_needs_numpy_alone():
     packages = "{'mxnet', 'onnx', 'ncnn'}"
-    code = f"import sys, gluon_yolo.export.ncnn.write; print(sorted({packages} & set(sys.modules)))"
+    code = f"import sys, gluon_yolo.export.ncnn.file; print(sorted({packages} & set(sys.modules)))"
     done = python("-c", code)
     assert done.stdout.strip() == "[]"
