@@ -83,8 +83,8 @@ def loaded(speeds, monkeypatch):
     assert Watch.open == 0
 
 
-def record_of(formats=tuple(GRAPHS), **changes):
-    exports = {kind: ExportedFormat((GRAPHS[kind],), "raw", ("raw_0", "raw_1", "raw_2")) for kind in formats}
+def record_of(kinds=tuple(GRAPHS), **changes):
+    exports = {kind: ExportedFormat((GRAPHS[kind],), "raw", ("raw_0", "raw_1", "raw_2")) for kind in kinds}
     return ModelRecord("toy", "toy", SPEC, SIZE_HW, **{"formats": exports, "weights": "a1", **changes})
 
 

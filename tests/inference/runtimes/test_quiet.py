@@ -52,7 +52,10 @@ def test_only_the_library_is_silenced():
 
 
 def test_what_is_printed_is_encoded_as_before():
-    code = "from gluon_yolo.inference.runtimes import quiet\nwith quiet.output_kept():\n    print('\\u00fc\\u732b')"
+    code = (
+        "from gluon_yolo.inference.runtimes import quiet\n"
+        "with quiet.output_kept():\n    print('\\u00fc\\u732b')"
+    )
     done = run(code, env={**os.environ, "PYTHONIOENCODING": "ascii:backslashreplace"})
     assert done.stdout == "\\xfc\\u732b\n"
 
