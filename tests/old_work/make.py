@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -24,6 +25,20 @@ TRAINING = (
     "--warmup-epochs 1 --augment flip --no-random-shape --val-interval 6 --save-interval 0 --log-interval 3 "
     "-j 1"
 ).split(" ")
+# Networks too large to be kept: what their checkpoints call each parameter, and its shape.
+ZOO = ("mobilenet0_25", "fastestv2")
+ZOO_TRAINING = (
+    "--data data --data-shape 64 --pretrained-base no --no-random-shape --epochs 1 --batch-size 8 --gpus "
+    " -j 1"
+).split(" ")
+NAMES = """
+import json, sys
+import gluon_yolo.compat
+import mxnet as mx
+
+for path in sys.argv[1:]:
+    print(json.dumps({name: array.shape for name, array in mx.nd.load(path).items()}))
+"""
 # The command line with a signal at a moment that no clock decides.
 STOPPED = f"""
 import logging, os, signal, sys
@@ -103,6 +118,18 @@ def expected(checkout: Path) -> dict[str, dict]:
     return found
 
 
+def zoo_names(checkout: Path) -> dict[str, dict]:
+    """Return the names and shapes in the checkpoints of runs on the zoo's networks."""
+    for name in ZOO:
+        call(checkout, "train", "--network", name, "--name", name, *ZOO_TRAINING)
+    paths = [str(WORK / "runs" / f"{name}-1" / "weights" / "best.params") for name in ZOO]
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    done = subprocess.run(
+        [sys.executable, "-c", NAMES, *paths], env=environment, capture_output=True, check=True
+    )
+    return dict(zip(ZOO, map(json.loads, done.stdout.splitlines())))
+
+
 def main(checkout: Path) -> None:
     """Make all of it anew with a checkout of the old commit."""
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=checkout, capture_output=True, text=True)
@@ -127,6 +154,8 @@ def main(checkout: Path) -> None:
     (HERE / "expected" / "metrics.csv").write_text(metrics)
     (last,) = (WORK / "resumed" / "weights" / "last").glob("net-*.params")
     shutil.copy(last, HERE / "expected" / "last.params")
+    names = json.dumps(zoo_names(checkout)).encode()
+    (HERE / "expected" / "zoo.json.gz").write_bytes(gzip.compress(names, mtime=0))
     lines = (f'"{name}": {json.dumps(numbers)}' for name, numbers in said.items())
     (HERE / "expected" / "models.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
 

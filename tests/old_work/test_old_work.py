@@ -7,6 +7,7 @@ README.md beside this file says how they were made, and where the tolerances com
 from __future__ import annotations
 
 import csv
+import gzip
 import importlib
 import json
 import shutil
@@ -232,3 +233,25 @@ def test_a_quantized_folder_is_not_exported(
 ) -> None:
     assert main(["export", str(old / "quantized" / "int8"), "--out", str(tmp_path / "again")]) == 2
     assert "in int8" in capsys.readouterr().err and not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize("network", ["mobilenet0_25", "fastestv2"])
+def test_names_of_parameters(tmp_path: Path, network: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The zoo's networks take what an old checkpoint calls their parameters, and miss what it lacks."""
+    shapes = json.loads(gzip.decompress((HERE / "expected" / "zoo.json.gz").read_bytes()))[network]
+    run("summary", network)  # prepares mxnet
+    mx = importlib.import_module("mxnet")
+    (tmp_path / "classes.names").write_text("square\ndisc\n")
+    words = ["--network", network, "--classes", tmp_path / "classes.names", "--size", "64"]
+    words += ["--out", tmp_path / "seen", "--weights", tmp_path / "old.params"]
+    words = ["demo", str(IMAGES / "24.png"), *map(str, words)]
+    arrays = {
+        name: mx.nd.full(shape, 1.0 if name.endswith("var") else 0.01) for name, shape in shapes.items()
+    }
+    mx.nd.save(str(tmp_path / "old.params"), arrays)
+    assert main(words) == 0
+    lost = next(name for name in shapes if name.startswith("backbone."))
+    del arrays[lost]
+    mx.nd.save(str(tmp_path / "old.params"), arrays)
+    assert main(words) == 2
+    assert lost in capsys.readouterr().err
