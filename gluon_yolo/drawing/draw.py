@@ -146,7 +146,6 @@ def _write_labels(
 
 
 def _write_label(canvas: np.ndarray, form: _Form, left_top: tuple[int, int], colour: Colour) -> None:
-
     (left, top), (plate_w, plate_h) = left_top, form.plate_wh
     cv2.rectangle(canvas, (left, top), (left + plate_w - 1, top + plate_h - 1), colour, cv2.FILLED)
     bright = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 140

@@ -1,4 +1,4 @@
-"""Transforms: what changes an image and its boxes together, before the network sees them."""
+"""Transforms: training augmentation and resizing, applied to an image and its boxes together."""
 
 from __future__ import annotations
 
