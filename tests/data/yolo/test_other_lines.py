@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gluon_yolo.data.yolo.other_lines import MEANINGS, look_at, refused
+from gluon_yolo.data.yolo.other_lines import MEANINGS, classify, refused
 
 BOXES = (
     "0.5 0.5 0.2 0.1",
@@ -36,7 +36,7 @@ POSES = (  # the third has a point out of its box, as a hand may be
 def refuse(*files):
     """Return for each refused file, by its place, the line and the meaning that are said."""
     outlines = {
-        str(place): [look_at(n, list(map(float, line.split()))) for n, line in enumerate(lines, 1)]
+        str(place): [classify(n, list(map(float, line.split()))) for n, line in enumerate(lines, 1)]
         for place, lines in enumerate(files)
     }
     found = {}
@@ -160,7 +160,7 @@ def test_outlines(lines):
 def test_the_way_out_of_what_fits_both():
     """Triangles about the centre can be boxes with key points; that they end where they begin says enough."""
     triangles = blobs(3, 0.15)
-    outlines = {"a": [look_at(1, list(map(float, line.split()))) for line in triangles]}
+    outlines = {"a": [classify(1, list(map(float, line.split()))) for line in triangles]}
     assert [bad.problem.split("; ")[-1] for bad in refused(outlines)] == [
         "if it is an outline, repeat its first corner at its end"
     ]
