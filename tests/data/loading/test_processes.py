@@ -109,7 +109,7 @@ def test_errors_name_the_image() -> None:
 SCRIPT = """
 import signal, sys, time
 sys.path.insert(0, {root!r})
-from tests.data.test_loader import Memory, loader
+from tests.data.loading.test_loader import Memory, loader
 if __name__ == "__main__":
     # A job that a shell has in the background ignores Ctrl-C, and so would its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
