@@ -1,4 +1,4 @@
-"""A small data set with all that formats could stumble over, and its comparison with what was read back."""
+"""A small data set with many cases that formats handle differently, and its comparison with a copy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRUTHS = (
 
 
 def small_data(folder: Path, names: tuple[str, ...] = NAMES) -> ImageFiles:
-    """Write images of several sizes and kinds, two of them with one name, and return them with boxes."""
+    """Write images of several sizes and types, two of them with one name, and return them with boxes."""
     paths = [folder / file for file in ("b/one.png", "a/one.png", "a/two.JPEG", "a/zero v1.5.png")]
     for number, (path, (height, width)) in enumerate(zip(paths, SIZES_HW)):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def small_data(folder: Path, names: tuple[str, ...] = NAMES) -> ImageFiles:
 
 
 def assert_same(found: Dataset, expected: Dataset, difficult: bool) -> None:
-    """Compare all but names of images: whole pixels exactly, others to 1e-3, marks if asked."""
+    """Compare all except image names: integer corners exactly, others to 1e-3, difficult marks if asked."""
     assert (len(found), found.class_names) == (len(expected), expected.class_names)
     for index in range(len(expected)):
         assert found.encoded(index) == expected.encoded(index)
@@ -47,6 +47,6 @@ def assert_same(found: Dataset, expected: Dataset, difficult: bool) -> None:
 
 
 def replace_truth(dataset: ListedImages, index: int, truth: Detections) -> None:
-    """Give one image of a data set other objects."""
+    """Replace the annotations of one image."""
     truths = [dataset.annotations(place) for place in range(len(dataset))]
     dataset._keep([*truths[:index], truth, *truths[index + 1 :]])

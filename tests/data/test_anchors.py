@@ -1,4 +1,4 @@
-"""Anchors: found where the boxes are, judged as defined, kept in a file, divided over levels."""
+"""Anchors: found at planted clusters, measured as defined, written to a file, divided into levels."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Boxes:
 
 
 def planted(rng, centres, each=60):
-    """Return sizes in clusters that lie within 8 % of their centres, shuffled."""
+    """Return sizes in clusters within 8 % of their centres, shuffled."""
     sizes = np.concatenate([np.array(centre) * rng.uniform(0.92, 1.08, (each, 2)) for centre in centres])
     return rng.permutation(sizes)
 
@@ -101,7 +101,7 @@ class TestFindAnchors:
         np.testing.assert_allclose(anchors.find_anchors(sizes, 6), self.CENTRES, rtol=0.04)
 
     def test_far_off_boxes_do_not_pull(self):
-        """A mean would lie at 28 pixels."""
+        """A mean would be at 28 pixels."""
         sizes = np.array([[10.0, 10]] * 9 + [[190, 190]])
         assert anchors.find_anchors(sizes, 1).tolist() == [[10, 10]]
 
@@ -205,7 +205,7 @@ class TestByLevel:
 
 
 class TestRefine:
-    """Each level's anchors for the boxes that the network's own give it."""
+    """Anchors of each level for the boxes that the network's own anchors assign to it."""
 
     OWN = (((10.0, 10.0), (20.0, 20.0)), ((100.0, 100.0), (200.0, 200.0)))
 

@@ -1,4 +1,4 @@
-"""The base of all readers: images, truth, class names, reports."""
+"""The base of all readers: images, annotations, class names, reports."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ RED = (255, 0, 0)
 
 
 def encoded(extension=".jpg", size_hw=(20, 30), color=RED):
-    """Return an image file's bytes; the image is of one colour, given as RGB."""
+    """Return an image file's bytes; the image has one RGB colour."""
     image = np.full((*size_hw, 3), color[::-1], dtype=np.uint8)
     return cv2.imencode(extension, image)[1].tobytes()
 
 
 def with_orientation(jpeg: bytes, orientation: int) -> bytes:
-    """Put an EXIF block with an orientation tag behind a JPEG's first marker."""
+    """Insert an EXIF block with an orientation tag after a JPEG's first marker."""
     tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
     body = b"Exif\0\0" + tiff
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
@@ -80,7 +80,7 @@ class TestReadImage:
 
 
 def noisy(extension, *options):
-    """Return an image file's bytes, with as much in it as a photograph has."""
+    """Return an image file's bytes, with as much detail as a photograph."""
     image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     return cv2.imencode(extension, image, options)[1].tobytes()
 
@@ -116,7 +116,7 @@ class TestCutShort:
     @pytest.mark.parametrize("kind", ["jpeg", "progressive", "restarts", "thumbnail"])
     @pytest.mark.parametrize("end", ENDS)
     def test_where_opencv_fills_up_what_is_missing(self, monkeypatch, kind, end):
-        """As OpenCV 4.5 does with JPEG."""
+        """OpenCV 4.5 does so with JPEG."""
         monkeypatch.setattr(cv2, "imdecode", lambda data, flags: np.zeros((60, 80, 3), dtype=np.uint8))
         whole = self.KINDS[kind]
         decode_image(whole, "whole")

@@ -1,4 +1,4 @@
-"""PathFinder: what is found where, by which end of its path, and what is not."""
+"""PathFinder: which paths are found by their ends, where, and which are not."""
 
 from __future__ import annotations
 

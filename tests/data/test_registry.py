@@ -1,4 +1,4 @@
-"""Which format is found at a path, and what is said when none or several are."""
+"""Format registry: the format of a path, and the errors about none or several."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_finds_the_format(homes, path, format):
 
 @pytest.mark.parametrize("format", SOURCES)
 def test_the_public_way(homes, format):
-    """Parts are opened by what they are for, and by their own names."""
+    """Splits are opened by their part, and by their own names."""
     source = gluon_yolo.open_source(homes / format)
     assert len(source.open("train")) == len(source.open("val")) == 4
     with pytest.raises(UserError, match="no (split|list|ImageSets/Main/).*nothing"):

@@ -1,4 +1,4 @@
-"""Stratified division, and the lists that it becomes in each format."""
+"""Stratified splitting, and the lists that it writes in each format."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class TestStratify:
 
 
 def divided(source, **parts):
-    """Members of a source's images by their file names: ``train="abc"``."""
+    """Return members of a source's images by their file names: ``train="abc"``."""
     names = source.class_names(source.splits())
     found = {}
     for split in source.splits():

@@ -1,4 +1,4 @@
-"""What splits are for, by their names."""
+"""The roles of splits, by their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writers: what comes back from every format, the images' names, and folders that are not theirs."""
+"""Writers: round trips through every format, image names, and folders with other content."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MARKS = {"voc", "coco", "record"}  # formats that have a place for VOC's mark of
 
 
 def written(format, out, parts, copy=True):
-    """Write data sets by their splits, and return what ``--data`` finds there."""
+    """Write data sets by their splits, and return the path for ``--data``."""
     writer = WRITERS[format](out, next(iter(parts.values())).class_names)
     for split, dataset in parts.items():
         writer.write(split, dataset, copy)
@@ -100,7 +100,7 @@ class TestImages:
             assert (tmp_path / "out" / name).read_bytes() == files[index].encode()
 
     def test_hidden_files_are_seen(self, tmp_path):
-        """Formats that look into folders leave hidden files out."""
+        """Formats that list folders ignore hidden files."""
         data = images(tmp_path, ["x/.a.jpg", "y/a.jpg", "x/...b.png"])
         assert ImageStore(tmp_path / "out").put(data) == ["a.jpg", "a_2.jpg", "b.png"]
 
@@ -156,7 +156,7 @@ class TestImages:
 
 
 def images(folder, files):
-    """Files that hold their own names, as a data set."""
+    """Files that contain their own names, as a data set."""
     for file in files:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_bytes(file.encode())

@@ -1,4 +1,4 @@
-"""A model's class ids become a data set's, by name; what only the model knows is left out."""
+"""ClassMap: a model's class ids become a data set's, by name; other classes of the model are dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Selection: some classes alone, classes by other names, and several as one; in every format."""
+"""Class selection in every format: some classes only, classes by other names, several merged into one."""
 
 from __future__ import annotations
 

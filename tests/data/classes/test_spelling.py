@@ -1,4 +1,4 @@
-"""Spellings: which names mean the same class, by a written map and by what is known."""
+"""Spellings: names of the same class, by a user's map and by the known spellings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files of a folder are images, whatever the letter case of their endings, and which are left out."""
+"""The images of a folder, in any letter case of their endings, and the files that are left out."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_images_keep_their_endings_when_they_are_written(tmp_path, to):
 
 
 def test_a_label_in_capitals_is_no_stray_and_finds_its_image(tmp_path):
-    """`data check --sheet` looks for the image that a finding in a label is about."""
+    """`data check --sheet` finds the image of an issue in a label file."""
     root = voc(tmp_path, label="Annotations/a.XML")
     text = (root / "Annotations" / "a.XML").read_text()
     (root / "Annotations" / "a.XML").write_text(text.replace("<xmax>21<", "<xmax>99<"))

@@ -1,4 +1,4 @@
-"""KerasSource: lists with boxes, their names, and what is wrong in them."""
+"""KerasSource: lists with boxes, their class names, and errors."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_names_beside_against_model_data(root):
 
 
 def test_keras_yolo3s_own_folder(tmp_path):
-    """Its lists are made of the VOCdevkit in it."""
+    """Its lists are made from the VOCdevkit in it."""
     voc = tmp_path / "VOCdevkit" / "VOC2007"
     add(voc, "JPEGImages/1.jpg", None)
     (voc / "Annotations").mkdir()
@@ -133,7 +133,7 @@ def test_keras_yolo3s_own_folder(tmp_path):
 
 
 def test_roboflow(tmp_path):
-    """Its lists and names lie in the folder of each split."""
+    """Its lists and names are in the folder of each split."""
     for split, box in (("train", "1,2,11,12,1"), ("valid", "4,5,20,20,0")):
         add(tmp_path, f"{split}/one_jpg.rf.1f.jpg", None)
         put(tmp_path / split, "_annotations.txt", f"one_jpg.rf.1f.jpg {box}\n")

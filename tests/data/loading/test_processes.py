@@ -1,4 +1,4 @@
-"""Worker processes: the same batches as threads, an error with its cause when one dies, none left behind."""
+"""Process workers: the batches of threads, an error with its cause when one dies, none left running."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def is_running(pid: int) -> bool:
-    """Say whether a process exists and is no zombie."""
+    """Return whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -33,7 +33,7 @@ def is_running(pid: int) -> bool:
 
 
 def wait_until_gone(pids: list[int]) -> list[int]:
-    """Return those of the processes that are still there after much more time than they need to end."""
+    """Return the processes that still exist after much more time than they need to end."""
     wait_until(lambda: not any(map(is_running, pids)))
     return [pid for pid in pids if is_running(pid)]
 
@@ -69,7 +69,7 @@ def _large_answer(job: Job, out: np.ndarray) -> np.ndarray:
 
 
 def test_neither_jobs_nor_answers_fill_the_pipe() -> None:
-    """A pipe takes some 280 jobs and 40 such answers: more of both waiting must not stop either side."""
+    """A pipe holds some 280 jobs or 40 such answers: more waiting ones must not block either side."""
     count = 1000
     jobs = ((Job(0, i, 0, False, (2, 2)), np.empty((2, 2, 3), dtype=np.uint8)) for i in range(count))
     workers = ProcessWorkers(_large_answer, 1, ahead=count, sample_bytes=12)

@@ -1,4 +1,4 @@
-"""Sampler: reduced decoding shows the same, and images that changed since they were opened are refused."""
+"""Sampler: reduced decoding gives the same content, and images that changed after opening are refused."""
 
 from __future__ import annotations
 

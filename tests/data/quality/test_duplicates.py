@@ -1,4 +1,4 @@
-"""Duplicates: what is a copy, and what is another image of the same place."""
+"""Duplicates: copies, and different images of the same place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Similar images: the same in other files, and what is another image."""
+"""Similar images: the same image in other files, and different images."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def png(image):
 
 
 def grouped(folder, files, **options):
-    """Write the files, and return for each the first that it is the same as."""
+    """Write the files, and return for each the first that it equals."""
     names, sizes = [], []
     for number, data in enumerate(files):
         (folder / str(number)).write_bytes(data)
@@ -68,7 +68,7 @@ def test_images_without_contrast_are_compared_by_their_bytes(tmp_path):
 
 
 def test_by_way_of_others(tmp_path):
-    """A is like B, and B is C's bytes."""
+    """A looks like B, and B has C's bytes."""
     image = scene(4)
     assert grouped(tmp_path, [jpeg(image, 30), jpeg(image), png(image), jpeg(image)]) == [0] * 4
 
@@ -78,7 +78,7 @@ def darkened(image, number):
 
 
 def test_frames_of_a_slow_video(tmp_path):
-    """Each looks like the one before, and the last is not like the first."""
+    """Each frame looks like the one before it; the last does not look like the first."""
     files = [png(darkened(scene(3), number)) for number in range(20)]
     assert grouped(tmp_path, files) == [0] * 20
     first = grouped(tmp_path, files, chained=False)

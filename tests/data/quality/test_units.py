@@ -1,4 +1,4 @@
-"""UnitCheck: boxes in pixels where shares belong, and the like, are told from single slips."""
+"""UnitCheck: boxes in wrong units are distinguished from single drawing errors."""
 
 from __future__ import annotations
 

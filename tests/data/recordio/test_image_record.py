@@ -1,4 +1,4 @@
-"""Labels of records: written as mxnet unpacks them, and read in every width."""
+"""Labels of records: mxnet unpacks those written, and all widths are read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TestWritten:
         np.testing.assert_array_equal(header.label, np.array(expected, dtype=np.float32))
 
     def test_an_image_without_objects(self):
-        """One row of padding, since mxnet refuses a label that has none."""
+        """It has one padding row, because mxnet refuses a label without rows."""
         data = encode_label(Detections.empty(), (30, 40), 0)
         values = np.frombuffer(data, dtype="<f4", offset=HEADER.size)
         np.testing.assert_array_equal(values, [4, 6, 40, 30, -1, 0, 0, 1, 1, 0])

@@ -1,4 +1,4 @@
-"""RecordIO data sets: splits, class names, truth, what is wrong in them; mxnet and GluonCV as judges."""
+"""RecordIO data sets: splits, class names, annotations, errors; compared with mxnet and GluonCV."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def image(value=200, size_hw=(24, 32)):
 
 
 def write_rec(path, records, names=NAMES, index=True):
-    """Write records of (label, image): a label is that of boxes, or one number of classification."""
+    """Write records of (label, image); a label is a list of values, or one number for classification."""
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = mx.recordio.MXIndexedRecordIO(str(path.with_suffix(".idx")), str(path), "w")
     for key, (label, data) in enumerate(records):
@@ -75,7 +75,7 @@ class TestOpen:
         assert dataset.report.empty_images == 2 and len(dataset.annotations(1)) == 0
 
     def test_many_objects_and_magic_in_the_image(self, tmp_path):
-        """A label longer than what is read at first, and a record in parts."""
+        """A label longer than the first read, and a record in several parts."""
         boxes = [(0, 0.25, 0.5, 0.75, 1, 0), (1, 0.5, 0.25, 1, 0.5, 0)] * 200
         data = image() + bytes(-len(image()) % 4) + MAGIC + b"c"
         path = write_rec(tmp_path / "a.rec", [((4, 6, 32, 24, *np.ravel(boxes)), data)])
@@ -277,7 +277,7 @@ class TestSource:
         assert len(RecordSource(path).open("a", class_names=list("abcdefg"))) == 2
 
     def test_labels_of_which_none_can_be_read(self, tmp_path):
-        """They call for no names: the fault of the first is the message."""
+        """They need no names: the message is the error of the first record."""
         path = write_rec(tmp_path / "a.rec", [(3.0, image()), (4.0, image())], names=())
         with pytest.raises(UserError, match="a.rec: record 0: no label of boxes .*is it of classification"):
             RecordSource(path).open("a")
@@ -306,7 +306,7 @@ class TestSource:
 
 
 class TestJudges:
-    """What mxnet and GluonCV read from BCCD as we pack it, one of whose images is made empty."""
+    """What mxnet and GluonCV read from BCCD, packed by this package, with one image made empty."""
 
     @pytest.fixture(scope="class")
     def bccd(self, shared_data):
@@ -331,7 +331,7 @@ class TestJudges:
                 np.testing.assert_array_equal(getattr(mine, column), getattr(theirs, column))
 
     def test_image_det_iter(self, bccd, folder):
-        """It passes over the image without objects, and gives all others in order."""
+        """It skips the image without objects, and yields all others in order."""
         batches = mx.image.ImageDetIter(
             1, (3, 480, 640), path_imgrec=str(folder / "train.rec"), path_imgidx=str(folder / "train.idx")
         )

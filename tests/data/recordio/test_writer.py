@@ -1,4 +1,4 @@
-"""Packing records: interrupted at any byte and gone on with, verified, never half under the final name."""
+"""Record packing: interrupted at any byte and resumed, verified, never incomplete under the final name."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ record_writer.RecordWriter(sys.argv[2], dataset.class_names).write("train", data
 
 @pytest.fixture
 def dataset(tmp_path):
-    """Six images: with one box, with none, with many; the fourth's file contains the magic number twice."""
+    """Six images with no, one or many boxes; the fourth's file contains the magic number twice."""
     (tmp_path / "pictures").mkdir()
     rng = np.random.default_rng(3)
     paths, truths = [], []
@@ -58,7 +58,7 @@ def dataset(tmp_path):
 
 @pytest.fixture
 def whole(tmp_path, dataset):
-    """The files as they are without an interruption."""
+    """The files of packing without an interruption."""
     return pack(tmp_path / "whole", dataset)
 
 
@@ -78,7 +78,7 @@ def frames(folder):
 
 
 def begun(folder, dataset, whole, size):
-    """Make the folder of a packing that was stopped after ``size`` bytes."""
+    """Make the folder of a packing that stopped after ``size`` bytes."""
 
     def stop(index):
         raise KeyboardInterrupt
@@ -170,7 +170,7 @@ class TestWhole:
 
 class TestInterrupted:
     def test_at_many_bytes(self, tmp_path, dataset, whole, caplog):
-        """Whatever is left of the unfinished file, the finished one is the same."""
+        """Whatever remains of the unfinished file, the finished one is equal."""
         caplog.set_level("INFO", logger="gluon_yolo")
         ends = [frame.end for frame in frames(tmp_path / "whole")]
         sizes = {0, 1, 4, 7, 8, 9, 40}
@@ -319,7 +319,7 @@ class TestVerified:
 class TestFullDisk:
     @pytest.fixture
     def full_after(self, monkeypatch):
-        """Let the disk be full after some records, with a piece of the next one written."""
+        """Simulate a full disk after some records, with a part of the next one written."""
         write = record_writer.write_record
 
         def set_limit(count):

@@ -1,4 +1,4 @@
-"""ColorDistort: each of its parts keeps what it must, and all of them together are the float formula."""
+"""ColorDistort: each part keeps its invariant, and all together equal the formula in float."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ def rng(seed: int) -> np.random.Generator:
 
 
 def rectangles(seed: int) -> list[Unread]:
-    """Four black images of any shape, each with one rectangle of its own grey, which is its class too."""
+    """Four black images of any shape, each with one rectangle whose grey is its class."""
     random, images = rng(seed), []
     for grey in GREYS:
         height, width = random.integers(60, 300, 2)
@@ -30,7 +30,7 @@ def rectangles(seed: int) -> list[Unread]:
 
 
 def extent(drawn: np.ndarray, grey: int) -> np.ndarray:
-    """Corners of what is drawn in nearly this grey."""
+    """Return the corners of the pixels with nearly this grey."""
     rows, columns = np.nonzero(np.abs(drawn.astype(int) - grey).max(axis=2) <= 12)
     return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
 

@@ -1,4 +1,4 @@
-"""Augmentations by name: what a text stands for, and what is said about one that stands for nothing."""
+"""Parsing of augmentations: valid texts, and the errors about invalid ones."""
 
 from __future__ import annotations
 

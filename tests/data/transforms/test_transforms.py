@@ -1,4 +1,4 @@
-"""Transforms: pixels and boxes move together, nothing else of a box changes."""
+"""Transforms: pixels and boxes move together, and no other property of a box changes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def rng(seed: int) -> np.random.Generator:
 
 
 def scene() -> tuple[np.ndarray, Detections]:
-    """Six rectangles on black; class, weight and mark of each follow from its grey."""
+    """Six rectangles on black; class, weight and difficult mark of each follow from its grey."""
     image = np.zeros((120, 180, 3), dtype=np.uint8)
     for (x1, y1, x2, y2), grey in zip(BOXES, GREYS):
         image[y1:y2, x1:x2] = grey
@@ -83,7 +83,7 @@ def one_white(seed: int) -> tuple[np.ndarray, Detections]:
 
 
 def white_extent(image: np.ndarray) -> np.ndarray:
-    """Corners of what is more than half white."""
+    """Return the corners of the pixels that are more than half white."""
     rows, columns = np.nonzero(image.min(axis=2) > 127)
     return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
 

@@ -1,4 +1,4 @@
-"""VOC data sets: layouts, splits, classes, and what is wrong in them."""
+"""VOC data sets: layouts, splits, classes, and errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMES = ("cat", "Dog")
 
 
 def add(root, stem, box=(1, 2, 11, 12), class_name="cat", extension=".jpg", size_hw=(24, 32)):
-    """Write one image of 24x32 with one box, or with none; ``size_hw`` is what its XML says."""
+    """Write one image of 24x32 with one box, or none; ``size_hw`` is the size in its XML."""
     for folder in ("Annotations", "JPEGImages"):
         (root / folder / stem).parent.mkdir(parents=True, exist_ok=True)
     image = np.full((24, 32, 3), 200, dtype=np.uint8)
@@ -39,7 +39,7 @@ def stems(dataset):
 
 
 class TestBCCD:
-    """The real thing: 364 images, mixed-case names, two boxes without area."""
+    """The real data set: 364 images, mixed-case names, two boxes without area."""
 
     @pytest.fixture(scope="class")
     def trainval(self, shared_data):
@@ -93,7 +93,7 @@ class TestBCCD:
 
 @pytest.fixture
 def devkit(tmp_path):
-    """A VOCdevkit of two years whose lists overlap in name only."""
+    """A VOCdevkit of two years, whose lists have one name and different images."""
     for year, names in (("2007", "ab"), ("2012", "cd")):
         root = tmp_path / "VOCdevkit" / f"VOC{year}"
         for name in names:

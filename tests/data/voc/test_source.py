@@ -1,4 +1,4 @@
-"""VOCSource: what a folder's lists are for, the order of classes, and what no list names."""
+"""VOCSource: the parts of a folder's lists, the order of classes, and unused files."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_strays_without_lists(tmp_path):
 
 
 def add_beside(folder, stem, **settings):
-    """Write an image and its annotation into one folder, as labelling tools leave them."""
+    """Write an image and its annotation into one folder, as labelling tools do."""
     add(folder, stem, **settings)
     for kind, extension in (("JPEGImages", settings.get("extension", ".jpg")), ("Annotations", ".xml")):
         (folder / kind / f"{stem}{extension}").rename(folder / f"{stem}{extension}")
@@ -237,7 +237,7 @@ class TestListsFromElsewhere:
             VOCSource(tmp_path).open("train")
 
     def test_lists_of_pairs_beside_the_folders(self, tmp_path):
-        """As PaddleDetection has them."""
+        """PaddleDetection writes such lists."""
         for stem in ("a", "b", "c"):
             add(tmp_path, stem)
         pairs = {
@@ -275,7 +275,7 @@ class TestNothingCanBeRead:
 
 
 def test_a_test_list_without_files_is_left_out(tmp_path):
-    """As of VOC2012, whose test set has names alone."""
+    """As in VOC2012, whose test set has names only."""
     add(tmp_path, "a")
     add(tmp_path, "b")
     for name, text in (("train", "a\n"), ("val", "b\n"), ("test", "2008_1\n2008_2\n")):
@@ -290,7 +290,7 @@ def test_a_test_list_without_files_is_left_out(tmp_path):
 
 
 def moved(root, moves):
-    """A data set of two images whose files lie elsewhere."""
+    """A data set of two images whose files are elsewhere."""
     for stem in ("a", "b"):
         add(root, stem, class_name={"a": "cat", "b": "dog"}[stem])
     for old, new in moves.items():
@@ -366,7 +366,7 @@ def test_two_folders_of_annotations(tmp_path):
 
 
 def test_lists_of_classes_alone(tmp_path):
-    """As VoTT writes them: for each class all images of a part, with 1 or -1 behind."""
+    """VoTT writes them: for each class all images of a part, with 1 or -1 behind each."""
     for stem in ("a", "b", "c"):
         add(tmp_path, stem)
     for tag in ("blue", "light_red"):

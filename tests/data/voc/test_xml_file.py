@@ -1,4 +1,4 @@
-"""One VOC annotation: what is read, what is refused, and that writing is reading's inverse."""
+"""VOC annotation files: what is read, what is refused, and the round trip."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_size_and_filename(tmp_path, inside, size_hw, filename):
 )
 @pytest.mark.parametrize("declaration", ["<?xml version='1.0' encoding='{}' ?>\n", '<?xml encoding="{}"?>'])
 def test_encodings(tmp_path, encoding, declaration):
-    """Tools write in the encoding of their country, of which the XML parser itself knows few."""
+    """Tools write in local encodings, of which the XML parser supports few."""
     text = f"{declaration.format(encoding)}<annotation><object><name>車</name>{BOX}</object></annotation>"
     written = {"gb2312": "gb18030"}.get(encoding, encoding)  # of which it has not all letters
     (thing,) = read(tmp_path, text.encode(written)).objects

@@ -1,4 +1,4 @@
-"""Both kinds of .data file: what is read, which flags it becomes, and what is refused."""
+"""Both kinds of .data file: values, the training flags that they set, and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""data.yaml: what is read, and what is refused."""
+"""data.yaml: values and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""YOLO labels: what a line means, what is no line, and the round trip."""
+"""YOLO labels: valid lines and their meaning, invalid lines, and the round trip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of trackers and of key points, which have as many numbers as outlines have."""
+"""Lines of tracks and of key points, which have as many numbers as outlines have."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ POSES = (  # the third has a point out of its box, as a hand may be
 
 
 def refuse(*files):
-    """Return for each refused file, by its place, the line and the meaning that are said."""
+    """Return, for each refused file by its index, the line and the meaning in the message."""
     outlines = {
         str(place): [classify(n, list(map(float, line.split()))) for n, line in enumerate(lines, 1)]
         for place, lines in enumerate(files)
@@ -90,7 +90,7 @@ def test_key_points(marks):
 
 
 def test_points_that_cross_are_no_outline():
-    """Ten key points within boxes; the second corner is near the others, which is chance."""
+    """Ten key points inside boxes; the second corner is near the others by chance."""
     rng = np.random.default_rng(1)
     lines = []
     for _ in range(12):
@@ -101,7 +101,7 @@ def test_points_that_cross_are_no_outline():
 
 
 def test_boxes_that_reach_out():
-    """One in four does, as a tracker's: its file is no better than the others."""
+    """One of four boxes does, as a tracker's can: its file is refused like the others."""
     lines = [*(f"{box} 0.87 1" for box in BOXES[:3]), "0.95 0.5 0.3 0.2 0.9 1"]
     assert refuse(*([line] for line in lines)) == {place: (1, "track") for place in range(4)}
 
@@ -119,7 +119,7 @@ def test_one_line_that_cannot_be_an_outline_is_enough():
 
 
 def blobs(corners, radius, count=12):
-    """Return outlines about the image's centre: all begin with what can be a box."""
+    """Return outlines around the image's centre: each begins with numbers that can be a box."""
     rng = np.random.default_rng(0)
     lines = []
     for _ in range(count):
@@ -158,7 +158,7 @@ def test_outlines(lines):
 
 
 def test_the_way_out_of_what_fits_both():
-    """Triangles about the centre can be boxes with key points; that they end where they begin says enough."""
+    """Triangles around the centre can be boxes with key points; closed ones are outlines."""
     triangles = blobs(3, 0.15)
     outlines = {"a": [classify(1, list(map(float, line.split()))) for line in triangles]}
     assert [bad.problem.split("; ")[-1] for bad in refused(outlines)] == [

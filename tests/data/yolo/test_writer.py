@@ -1,4 +1,4 @@
-"""Writing YOLO text: the same data comes back, here and in the programs that it is written for."""
+"""YOLOWriter: the round trip, here and in the programs that read the format."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_difficult_marks_are_said_to_be_lost(drawn, tmp_path, caplog):
 
 
 def test_names_of_splits(drawn, tmp_path, caplog):
-    """More splits than a description has keys for; and names that are no good as part of a path."""
+    """More splits than a description has keys for, and names that are invalid in a path."""
     caplog.set_level("INFO", "gluon_yolo")
     splits = {"2007_trainval,v1.0": drawn["train"], "test": drawn["val"], "tiny": drawn["val"]}
     path = write(tmp_path / "out", splits)
