@@ -131,7 +131,6 @@ class ListedImages(Dataset):
         self._starts = np.cumsum([0, *map(len, truths)])
 
     def __len__(self) -> int:
-        """Return the number of images."""
         return len(self._names)
 
     def name(self, index: int) -> str:

@@ -55,7 +55,6 @@ class Subset(Dataset):
         return self._dataset.is_coco
 
     def __len__(self) -> int:
-        """Return the number of images."""
         return len(self._indices)
 
     def name(self, index: int) -> str:

@@ -81,7 +81,7 @@ def open_text(path: str | os.PathLike[str]) -> TextIO:
     return open(path, encoding=encoding, errors="replace")
 
 
-def said_of(path: str | os.PathLike[str]) -> str:
+def type_in_place_of_text(path: str | os.PathLike[str]) -> str:
     """Return what a file is when it is not text, such as a Git LFS pointer or a web page; empty for text.
 
     Raises:

@@ -49,13 +49,11 @@ class Bar(Task):
         self.note = ""
 
     def __enter__(self) -> Bar:
-        """Register with the heartbeat."""
         if self._shown:
             self._heartbeat.begin(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Unregister from the heartbeat and close the bar."""
         self._heartbeat.end(self)
         self._drawn.close()
 

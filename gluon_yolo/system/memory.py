@@ -24,7 +24,6 @@ class Memory(NamedTuple):
     """What sets the limit, as a message names it: ``this machine``, ``the container``, ``ulimit -v``."""
 
     def __str__(self) -> str:
-        """Return the memory in words."""
         swap = f" and {self.swap / GB:.1f} GB of swap" if self.swap else ""
         where = f"on {MACHINE}" if self.limit == MACHINE else f"within the limit of {self.limit}"
         return f"{self.free / GB:.1f} GB{swap} {where}"

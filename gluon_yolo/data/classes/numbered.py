@@ -79,7 +79,7 @@ def of_files(files: Sequence[Path], may_go_on: bool = False) -> Names | None:
     return Names(longest, "")
 
 
-def held_against(names: Names, others: Mapping[str, tuple[str, ...] | Path]) -> Names:
+def compared_with(names: Names, others: Mapping[str, tuple[str, ...] | Path]) -> Names:
     """Return the names, after a comparison with others, each of which may be shorter or longer.
 
     Args:

@@ -61,7 +61,6 @@ class Relabelled(Dataset):
         return self._dataset.is_coco
 
     def __len__(self) -> int:
-        """Return the number of images."""
         return len(self._dataset)
 
     def name(self, index: int) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gluon_yolo.data.coco.values import Identity, identity, order
-from gluon_yolo.data.text_file import decoded, said_of
+from gluon_yolo.data.text_file import decoded, type_in_place_of_text
 from gluon_yolo.errors import UserError
 
 # The lists of a detection file, and the required fields of their records.
@@ -46,7 +46,7 @@ def read_content(path: str, whole: bool = False) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"{path}: cannot read the annotations: {error.strerror or error}") from error
     except ValueError as error:
-        instead = said_of(path) or ("" if os.path.getsize(path) else "the file is empty")
+        instead = type_in_place_of_text(path) or ("" if os.path.getsize(path) else "the file is empty")
         raise UserError(f"{path}: the annotations are no valid JSON: {instead or error}") from error
     for key, fields in _LISTS.items():
         records = content.get(key) if isinstance(content, dict) else None

@@ -131,7 +131,6 @@ class TrainLoader:
             self._processes = None
 
     def __len__(self) -> int:
-        """Return the number of batches per epoch."""
         return max(1, len(self.dataset) // self.batch_size)
 
     def epoch(self, epoch: int, start_batch: int = 0, mixup: bool | None = None) -> Iterator[Batch]:

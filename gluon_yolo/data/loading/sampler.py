@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Optional
 import numpy as np
 
 from gluon_yolo.assigners import assign
-from gluon_yolo.data.transforms import Transform, Unread
+from gluon_yolo.data.transforms import LazyImage, Transform
 from gluon_yolo.data.transforms.mixup import mix
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
@@ -97,18 +97,18 @@ class Sampler:
                 images = [self._mixed(job.index, rng)]
             else:
                 others = rng.integers(len(self.dataset), size=count - 1).tolist()
-                images = [self._unread(index) for index in (job.index, *others)]
+                images = [self._lazy_image(index) for index in (job.index, *others)]
             _, truth = self.transform.render(images, rng, job.size_hw, out)
             return self.assigner(truth, truth.scores, self.spec, job.size_hw)
 
-    def _mixed(self, index: int, rng: np.random.Generator) -> Unread:
+    def _mixed(self, index: int, rng: np.random.Generator) -> LazyImage:
         """Return an image with another one, drawn at random, mixed in."""
         share = float(rng.beta(self.mixup_alpha, self.mixup_alpha))
         partner = (index + 1 + int(rng.integers(len(self.dataset) - 1))) % len(self.dataset)
-        first, second = self._unread(index), self._unread(partner)
-        return Unread.of(*mix((first.read(1), first.truth), (second.read(1), second.truth), share))
+        first, second = self._lazy_image(index), self._lazy_image(partner)
+        return LazyImage.of(*mix((first.read(1), first.truth), (second.read(1), second.truth), share))
 
-    def _unread(self, index: int) -> Unread:
+    def _lazy_image(self, index: int) -> LazyImage:
         size_hw = self.dataset.size_hw(index)
 
         def read(reduction: int) -> np.ndarray:
@@ -117,7 +117,7 @@ class Sampler:
                 _check_size(image, size_hw, reduction)
                 return image
 
-        return Unread(size_hw, self.dataset.annotations(index), read)
+        return LazyImage(size_hw, self.dataset.annotations(index), read)
 
 
 def _check_size(image: np.ndarray, size_hw: tuple[int, int], reduction: int) -> None:

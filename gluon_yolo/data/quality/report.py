@@ -60,7 +60,6 @@ class BadFile(UserError):
         self.kind = kind
 
     def __str__(self) -> str:
-        """Return the problem after the file's name."""
         return f"{self.file}: {self.problem}"
 
 
@@ -90,7 +89,6 @@ class Issue:
         return ADVICE[self.kind]
 
     def __str__(self) -> str:
-        """Return the issue as one line that begins with the file."""
         return ": ".join(part for part in (self.file, self.where, self.message) if part)
 
 

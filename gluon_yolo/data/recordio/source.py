@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_yolo.data.classes.numbered import Names, held_against, of_files
+from gluon_yolo.data.classes.numbered import Names, compared_with, of_files
 from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.data.images.files import files_called, files_ending
 from gluon_yolo.data.quality.report import Issue
@@ -58,7 +58,7 @@ class RecordSource(Source):
         used = [file for path in (*chosen, *files) if (file := files[path]) is not None]
         of_its_own = used[0].stem == chosen[0].stem
         beside = [] if of_its_own else [file for file in _others(used[0].parent) if file not in used]
-        agreed = held_against(Names(used[0], ""), {str(file): file for file in beside})
+        agreed = compared_with(Names(used[0], ""), {str(file): file for file in beside})
         found = {file: read_class_names(file) for file in used}
         for other in found:
             if found[other] != found[used[0]]:

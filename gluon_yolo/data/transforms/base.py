@@ -12,7 +12,7 @@ from gluon_yolo.detections import Detections
 
 
 @dataclasses.dataclass(frozen=True)
-class Unread:
+class LazyImage:
     """An image that is not read yet: its view and its scale are chosen before its pixels are decoded.
 
     Args:
@@ -27,7 +27,7 @@ class Unread:
     read: Callable[[int], np.ndarray]
 
     @classmethod
-    def of(cls, image: np.ndarray, truth: Detections) -> Unread:
+    def of(cls, image: np.ndarray, truth: Detections) -> LazyImage:
         """Wrap an image (H, W, 3) uint8 RGB that is in memory."""
         return cls((image.shape[0], image.shape[1]), truth, lambda reduction: image)
 
@@ -58,7 +58,7 @@ class Transform:
 
     def render(
         self,
-        images: Sequence[Unread],
+        images: Sequence[LazyImage],
         rng: np.random.Generator,
         size_hw: tuple[int, int],
         out: np.ndarray | None = None,
@@ -96,10 +96,10 @@ class Transform:
             size_hw: output height and width of the resizing transforms.
             out: array to draw into, of the output's shape.
         """
-        return self.render([Unread.of(image, truth)], rng, size_hw, out)
+        return self.render([LazyImage.of(image, truth)], rng, size_hw, out)
 
 
-def draw_view(view: View, image: Unread, out: np.ndarray | None = None) -> tuple[np.ndarray, Detections]:
+def draw_view(view: View, image: LazyImage, out: np.ndarray | None = None) -> tuple[np.ndarray, Detections]:
     """Read an image at the scale that its view needs, and draw it.
 
     Args:
@@ -111,7 +111,7 @@ def draw_view(view: View, image: Unread, out: np.ndarray | None = None) -> tuple
         The drawn image (h, w, 3) uint8 RGB, and the visible annotations in its pixels.
     """
     pixels = image.read(view.reduction())
-    view.adopt((pixels.shape[0], pixels.shape[1]))
+    view.rescale_source((pixels.shape[0], pixels.shape[1]))
     view.settle()
     return view.draw(pixels, out), view.annotations()
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gluon_yolo.data.transforms.base import Transform, Unread, draw_view
+from gluon_yolo.data.transforms.base import LazyImage, Transform, draw_view
 from gluon_yolo.data.transforms.limits import check_between, check_range
 from gluon_yolo.data.transforms.view import View
 from gluon_yolo.detections import Detections
@@ -54,7 +54,7 @@ class Mosaic(Transform):
 
     def render(
         self,
-        images: Sequence[Unread],
+        images: Sequence[LazyImage],
         rng: np.random.Generator,
         size_hw: tuple[int, int],
         out: np.ndarray | None = None,
@@ -77,7 +77,7 @@ class Mosaic(Transform):
 
     def _tile(
         self,
-        image: Unread,
+        image: LazyImage,
         place: int,
         tile_hw: tuple[int, int],
         size_hw: tuple[int, int],

@@ -92,7 +92,7 @@ class View:
         largest = float(np.linalg.norm(self.matrix[:, :2], ord=2))  # the largest scale of any direction
         return next(reduction for reduction in (8, 4, 2, 1) if largest * reduction <= 1 or reduction == 1)
 
-    def adopt(self, image_hw: tuple[int, int]) -> None:
+    def rescale_source(self, image_hw: tuple[int, int]) -> None:
         """Convert boxes and matrix to the pixels of the image as it was read, at ``image_hw``."""
         if image_hw == self.source_hw:
             return

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gluon_yolo.class_names import VOC_CLASSES
-from gluon_yolo.data.classes.numbered import Names, held_against
+from gluon_yolo.data.classes.numbered import Names, compared_with
 from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.images.files import files_called, images_below
@@ -109,7 +109,7 @@ class VOCSource(Source):
         path = folders[0].path / CLASSES_FILE
         if not path.is_file():
             return ()
-        agreed = held_against(
+        agreed = compared_with(
             Names(path, ""), {str(file): file for file in _class_files(folders) if file != path}
         )
         if agreed.source is None:

@@ -14,7 +14,7 @@ from gluon_yolo.data.yolo.data_file import DataFile, read_data_file
 from gluon_yolo.data.yolo.data_yaml import DataYaml, describes_data, is_data_yaml, read_data_yaml
 from gluon_yolo.data.yolo.folders import outside_of_splits, some_images, split_folders
 from gluon_yolo.data.yolo.lists import Lists, broken_lists, lists_in, with_siblings
-from gluon_yolo.data.yolo.names import TOOLS_FILE, find_names, held_against_files, held_against_yamls
+from gluon_yolo.data.yolo.names import TOOLS_FILE, compared_with_files, compared_with_yamls, find_names
 from gluon_yolo.data.yolo.paths import is_image_list, label_paths
 from gluon_yolo.data.yolo.places import find_places
 from gluon_yolo.errors import UserError
@@ -80,7 +80,7 @@ def find_layout(path: Path) -> Layout:
             return _undescribed(path)
         if described.suffix.lower() == ".data":  # it is used, but must not contradict a data.yaml
             layout = _of_data_file(read_data_file(described))
-            return dataclasses.replace(layout, names=held_against_yamls(layout.names, _data_yamls(path)))
+            return dataclasses.replace(layout, names=compared_with_yamls(layout.names, _data_yamls(path)))
         path = described
     if not path.exists():
         raise UserError(f"{path}: no such file or folder, so no data; accepted is {ACCEPTS}")
@@ -145,7 +145,7 @@ def _of_data_file(file: DataFile) -> Layout:
         missing = f"{file.place('names')}: names: there is no file {file.names}: {ADVICE}"
     declared = (file.classes, file.place("classes")) if file.classes else None
     names = Names(Path(found) if found else None, missing, declared)
-    names = held_against_files(names, root, _all(places.by_split))
+    names = compared_with_files(names, root, _all(places.by_split))
     return Layout(root, places.by_split, names, places.absent, places.notes, places.left_out, file)
 
 
@@ -161,7 +161,7 @@ def _of_data_yaml(path: Path) -> Layout:
     missing = f"{path}: no class names: give them here as names:, or with --classes FILE"
     declared = (content.classes, f"{path}: nc") if content.classes is not None else None
     names = Names(content.names, missing, declared, f"{path}: names")
-    names = held_against_files(names, root, _all(places.by_split), (TOOLS_FILE, "*.names"))
+    names = compared_with_files(names, root, _all(places.by_split), (TOOLS_FILE, "*.names"))
     absent = {split: f"{problem}{lost}" for split, problem in places.absent.items()}
     return Layout(root, places.by_split, names, absent, places.notes, places.left_out)
 

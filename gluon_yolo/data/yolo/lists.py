@@ -10,7 +10,7 @@ from pathlib import Path
 from gluon_yolo.data.images.files import is_image
 from gluon_yolo.data.keras.lines import by_split, called_alike, has_boxes
 from gluon_yolo.data.splits import split_role
-from gluon_yolo.data.text_file import first_line, read_text, said_of
+from gluon_yolo.data.text_file import first_line, read_text, type_in_place_of_text
 from gluon_yolo.data.yolo.paths import is_image_list
 from gluon_yolo.errors import UserError
 
@@ -84,7 +84,7 @@ def with_siblings(path: Path) -> Lists:
 def fault(path: Path) -> str:
     """Return why a file is not a list of images."""
     try:
-        said = said_of(path)
+        said = type_in_place_of_text(path)
         if said:
             return f"{path}: cannot read the list: {said}"
         read_text(path, "the list")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from gluon_yolo.data.classes.numbered import ADVICE, Names, held_against, of_files
+from gluon_yolo.data.classes.numbered import ADVICE, Names, compared_with, of_files
 from gluon_yolo.data.images.files import files_called
 from gluon_yolo.data.path_finder import PathFinder
 from gluon_yolo.data.yolo.data_yaml import read_data_yaml
@@ -31,11 +31,11 @@ def find_names(root: Path, places: Iterable[Path]) -> Names:
     tools = _files(folders, TOOLS_FILE)
     found = of_files(_files(folders, "*.names", ROBOFLOWS_FILE))
     if found:
-        return held_against(found, {str(file): file for file in tools})
+        return compared_with(found, {str(file): file for file in tools})
     return of_files(tools, may_go_on=True) or Names(None, f"{root}: no class names: {ADVICE}")
 
 
-def held_against_files(
+def compared_with_files(
     names: Names, root: Path, places: Iterable[Path], patterns: Sequence[str] = (TOOLS_FILE,)
 ) -> Names:
     """Return the names of a description, after a comparison with the files of tools beside the labels.
@@ -47,10 +47,10 @@ def held_against_files(
         patterns: names of such files.
     """
     files = _files(_folders(root, places), *patterns)
-    return held_against(names, {str(file): file for file in files if file != names.source})
+    return compared_with(names, {str(file): file for file in files if file != names.source})
 
 
-def held_against_yamls(names: Names, files: Iterable[Path]) -> Names:
+def compared_with_yamls(names: Names, files: Iterable[Path]) -> Names:
     """Return the names of a ``.data`` file, after a comparison with each ``data.yaml`` beside it."""
     others: dict[str, tuple[str, ...] | Path] = {}
     for file in files:
@@ -58,7 +58,7 @@ def held_against_yamls(names: Names, files: Iterable[Path]) -> Names:
             others[f"{file}: names"] = read_data_yaml(file).names or ()
         except UserError:  # the data.yaml is not used
             continue
-    return held_against(names, others)
+    return compared_with(names, others)
 
 
 def _files(folders: Iterable[Path], *patterns: str) -> list[Path]:

@@ -21,7 +21,7 @@ from gluon_yolo.spec import DetectionSpec
 from tests.data.loading.test_loader import Memory, assert_equal, loader
 from tests.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def is_running(pid: int) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from gluon_yolo.data.dataset import ImageFiles
 from gluon_yolo.data.loading.sampler import Job, Sampler
 from gluon_yolo.data.quality.report import DatasetReport
-from gluon_yolo.data.transforms import Mosaic, RandomExpand, Resize, Unread, light_train
+from gluon_yolo.data.transforms import LazyImage, Mosaic, RandomExpand, Resize, light_train
 from gluon_yolo.data.transforms.view import View
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
@@ -61,7 +61,7 @@ def test_a_reduced_image_is_drawn_where_the_whole_one_is(tmp_path: Path, name, s
         asked.append(reduction)
         return dataset.image(0, reduction)
 
-    lazy = Unread(dataset.size_hw(0), dataset.annotations(0), read)
+    lazy = LazyImage(dataset.size_hw(0), dataset.annotations(0), read)
     drawn, kept = Resize().render([lazy], np.random.default_rng(0), size_hw)
     whole, expected = Resize()(dataset.image(0), dataset.annotations(0), np.random.default_rng(0), size_hw)
     assert asked[0] > 1
