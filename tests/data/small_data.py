@@ -11,7 +11,7 @@ from gluon_yolo.data.dataset import Dataset, ImageFiles, ListedImages
 from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.detections import Detections
 
-NAMES = ("wasp", "Bee", "grey ant")  # not sorted; nothing is an ant
+NAMES = ("wasp", "Bee", "grey ant")  # not sorted; no object is a grey ant
 SIZES_HW = ((40, 50), (61, 333), (300, 127), (40, 50))
 TRUTHS = (
     Detections([[3, 4, 20, 30], [0, 0, 50, 40]], [1, 0], difficult=[False, True]),

@@ -64,7 +64,7 @@ class TestReadImage:
             (None, "No such file"),
             (b"", "empty"),
             (b"GIF and other stories", "damaged"),
-            (encoded(size_hw=(200, 200))[:-2], "cut short"),  # only the end marker is gone
+            (encoded(size_hw=(200, 200))[:-2], "cut short"),  # only the end marker is missing
             (encoded(size_hw=(200, 200))[:800], "cut short"),
             (encoded(".png", (200, 200))[:-20], "cut short"),
         ],
@@ -85,7 +85,7 @@ def noisy(extension, *options):
     return cv2.imencode(extension, image, options)[1].tobytes()
 
 
-# A thumbnail in a header has an end of its own.
+# A thumbnail in a header has its own end marker.
 WITH_THUMBNAIL = b"\xff\xd8\xff\xe1\x00\x0a..\xff\xd9....\xff" + noisy(".jpg")[2:]
 ENDS = (0.1, 0.3, 0.5, 0.9, -100, -3, -2, -1)
 
@@ -142,9 +142,9 @@ class TestImageFolder:
         ("stem", "filename", "found"),
         [
             ("a", None, ["a.JPG"]),  # any case
-            ("b", None, ["b.jpeg", "b.png"]),  # several, and nothing decides
+            ("b", None, ["b.jpeg", "b.png"]),  # several, and the annotation does not select one
             ("b", "b.bmp", ["b.jpeg", "b.png"]),
-            ("b", "b.png", ["b.png"]),  # several: the annotation decides
+            ("b", "b.png", ["b.png"]),  # several, and the annotation selects one
             ("b", "C:\\pictures\\b.png", ["b.png"]),
             ("c", None, []),  # no image
             ("day 1/d", "", ["day 1/d.webp"]),
@@ -300,7 +300,7 @@ class TestClassNames:
         ("text", "names"),
         [
             ("RBC\nWBC\n", ("RBC", "WBC")),
-            ("RBC  \r\ndining table\t\r\n\r\n\n", ("RBC", "dining table")),  # blanks and lines at the end
+            ("RBC  \r\ndining table\t\r\n\r\n\n", ("RBC", "dining table")),  # trailing blanks and empty lines
             ("\ufeffcat\nCat", ("cat", "Cat")),  # byte order mark; case is kept
         ],
     )

@@ -70,8 +70,8 @@ def test_the_public_way(homes, format):
 
 def test_what_cannot_be_looked_at(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="a: no such file or folder"):
-        open_source(tmp_path / ("a" * 300))  # longer than a name can be
-    monkeypatch.setattr(os, "access", lambda *args: False)  # root may do all
+        open_source(tmp_path / ("a" * 300))  # longer than a file name can be
+    monkeypatch.setattr(os, "access", lambda *args: False)  # root has all permissions
     with pytest.raises(UserError, match="may not be read; change its permissions"):
         open_source(tmp_path)
 

@@ -19,7 +19,7 @@ from gluon_yolo.data.writer import ImageStore
 from gluon_yolo.errors import UserError
 from tests.data.small_data import NAMES, TRUTHS, assert_same, small_data
 
-MARKS = {"voc", "coco", "record"}  # formats that have a place for VOC's mark of difficult objects
+MARKS = {"voc", "coco", "record"}  # formats that can store VOC's difficult mark
 
 
 def written(format, out, parts, copy=True):
@@ -62,7 +62,7 @@ def test_bccd_comes_back(tmp_path, shared_data, format):
     for index, place in enumerate(some):
         np.testing.assert_array_equal(
             back.annotations(index).boxes, whole.annotations(place).boxes
-        )  # all whole pixels
+        )  # all corners are integers
     if format != "record":
         assert [Path(back.name(i)).name for i in range(20)] == [Path(path).name for path in lists[0]]
 
@@ -70,7 +70,7 @@ def test_bccd_comes_back(tmp_path, shared_data, format):
 def test_names_of_classes_that_a_list_cannot_hold(tmp_path):
     names = ("bee", "bee ", "Bee")
     source = written("voc", tmp_path / "out", {"train": small_data(tmp_path, names)})
-    assert source.class_names(["train"]) == ("bee", "bee ")  # those that are used, sorted
+    assert source.class_names(["train"]) == ("bee", "bee ")  # the used names, sorted
     assert (
         written("coco", tmp_path / "out2", {"train": small_data(tmp_path, names)}).class_names(["train"])
         == names
@@ -95,7 +95,7 @@ class TestImages:
         data = images(tmp_path, files)
         store = ImageStore(tmp_path / "out")
         assert store.put(data) == ["a.jpg", "a_2.jpg", "A_3.PNG", "b c.jpg"]
-        assert store.put(data)[:2] == ["a_4.jpg", "a_5.jpg"]  # another split's
+        assert store.put(data)[:2] == ["a_4.jpg", "a_5.jpg"]  # names in another split
         for index, name in enumerate(["a.jpg", "a_2.jpg", "A_3.PNG", "b c.jpg"]):
             assert (tmp_path / "out" / name).read_bytes() == files[index].encode()
 
@@ -133,7 +133,7 @@ class TestImages:
         store._numbers = Counting()
         stems = [store._new_stem(f"{number}/ image.jpg") for number in range(1000)]
         assert (stems[0], stems[-1], len(set(stems))) == ("image", "image_1000", 1000)
-        assert store._numbers.looks == 1000  # and not for each from the first number on
+        assert store._numbers.looks == 1000  # the search does not start at the first number for each image
         assert store._new_stem("image_7.jpg") == "image_7_2"
 
     def test_links(self, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from gluon_yolo.data.classes.mapping import ClassMap
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from tests.evaluation.test_evaluate import Squares  # of the classes square and circle
+from tests.evaluation.test_evaluate import Squares  # its classes are square and circle
 
 BOXES = [[0, 0, 1, 1], [1, 1, 2, 2], [2, 2, 3, 3]]
 

@@ -58,7 +58,7 @@ def open_val(root, **options):
 class TestReading:
     def test_everything(self, tmp_path, content):
         dataset = open_val(write(tmp_path, content))
-        assert dataset.class_names == ("person", "dog")  # by category id
+        assert dataset.class_names == ("person", "dog")  # in the order of the category ids
         assert dataset.category_ids == (1, 18)
         assert [dataset.image_id(i) for i in range(3)] == [4, 7, 9]
         assert dataset.annotations_file == str(tmp_path / "annotations" / "instances_val.json")
@@ -125,7 +125,7 @@ class TestPycocotoolsAgrees:
     def test_boxes(self, tmp_path, content):
         pycocotools = pytest.importorskip("pycocotools.coco")
         for annotation in content["annotations"]:
-            annotation.setdefault("iscrowd", 0)  # which pycocotools insists on
+            annotation.setdefault("iscrowd", 0)  # pycocotools requires it
         dataset = open_val(write(tmp_path, content))
         api = pycocotools.COCO(dataset.annotations_file)
         for index in (1, 2):

@@ -174,7 +174,7 @@ class TestClassesOfSeveralFiles:
         assert source.class_names(("val",)) == ("bee", "ant")
         val = source.open("val")
         assert (val.class_names, val.annotations(0).class_ids.tolist()) == (names, [1])
-        assert val.category_ids == (7, 3, 6)  # wasp under an id that is free
+        assert val.category_ids == (7, 3, 6)  # wasp gets a free id
         assert source.open("train", names).annotations(0).class_ids.tolist() == [0]
 
     def test_names_that_no_file_knows_are_classes_without_objects(self, source):
@@ -264,7 +264,7 @@ def test_strays(tmp_path):
         add_file(tmp_path / "annotations" / f"{split}.json", record())
     add_file(tmp_path / "annotations" / "train1999.json", record("pictures/are/nowhere.png"))
     source = COCOSource(tmp_path)
-    source.open("train", ("bee",))  # what was read of a file for this is not read again
+    source.open("train", ("bee",))  # the file is not read a second time
     found = source.orphans()
     assert [issue.file for issue in found] == [
         str(tmp_path / "train/b.png"),
@@ -425,7 +425,7 @@ def test_files_of_another_layout_are_noted(tmp_path):
 
 
 NAMESAKES = {
-    # category ids that are called bee, category ids of the annotations, the ids that are left out
+    # category ids with the name bee, category ids of the annotations, ids that are dropped
     "Roboflow's parent": ((0, 1), (1, 1), ["0"]),
     "the parent has them": ((0, 1), (0,), ["1"]),
     "no annotation": ((0, 1, 2), (), ["0, 1"]),

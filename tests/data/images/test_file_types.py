@@ -19,7 +19,7 @@ def isom(*brands):
     return (len(body) + 4).to_bytes(4, "big") + body + b"\0\0\0\x08mdat"
 
 
-# A TIFF whose maker is told at byte 8, where its pixels would be, and which has directories below its first.
+# A TIFF whose maker's name is at byte 8, where its pixels would be, and whose directory has subdirectories.
 NIKON = tiff(np.frombuffer(b"NIKON CORPORATION".ljust(30), np.uint8).reshape(5, 6), t330=8, t271=8).replace(
     (271).to_bytes(2, "little") + b"\3\0\1\0\0\0", (271).to_bytes(2, "little") + b"\2\0\x12\0\0\0"
 )

@@ -175,7 +175,7 @@ def test_records_of_any_letter_case(tmp_path):
     source = open_source(tmp_path / "rec")
     again = source.open("train")
     assert again.class_names == ("cat",) and again.annotations(0).boxes.tolist() == [[4, 6, 20, 18]]
-    assert not source.orphans() and not again.report.notes  # which would tell of a missing .idx
+    assert not source.orphans() and not again.report.notes  # a missing .idx would give a note
     assert open_source(tmp_path / "rec" / "train.REC").splits() == ("train",)
     (tmp_path / "rec" / "other.IDX").write_text("")
     assert [issue.message for issue in source.orphans()] == ["there is no other.rec beside it"]

@@ -16,7 +16,7 @@ RGB = np.zeros((24, 40, 3), np.uint8)
 RGB[:12, :20], RGB[:12, 20:], RGB[12:, :20], RGB[12:, 20:] = (220, 30, 30), (20, 250, 20), (20, 20, 250), 240
 GREY = np.ascontiguousarray(RGB[:, :, 0])
 OF_GREY = np.repeat(GREY[:, :, None], 3, axis=2)
-OPACITY = np.ascontiguousarray(RGB[:, :, 1])  # 20 where there is most red
+OPACITY = np.ascontiguousarray(RGB[:, :, 1])  # 20 where red is highest
 WIDE, WIDE_GREY = RGB.astype(np.uint16) * 257, GREY.astype(np.uint16) * 257
 TWELVE = GREY.astype(np.uint16) * 16 + GREY // 16
 SBIT = chunk(b"sBIT", b"\x0c")

@@ -84,17 +84,17 @@ VOC, COCO = "\n".join(VOC_CLASSES), "\n".join(("person", *map(str, range(78)), "
             "1",
             "train",
             "my",
-        ),  # one's own beside those brought along
+        ),  # the user's own file beside shipped ones
         ({"voc": VOC, "my": "cat\ndog"}, "1", "train", "my"),
-        ({"voc": VOC, "coco": COCO}, "20", "train", "coco"),  # an id that VOC has not
+        ({"voc": VOC, "coco": COCO}, "20", "train", "coco"),  # an id that is not in VOC
         ({"voc": VOC, "coco": COCO}, "19", "2007_train", "voc"),
         ({"voc": VOC, "coco": COCO}, "19", "train", None),
-        ({"voc": "cat\ndog\ncow", "coco": COCO}, "2", "train", "voc"),  # written over
-        ({"voc": "cat\ndog\ncow", "coco": "person\nbicycle"}, "2", "train", "voc"),  # no name for a class id
+        ({"voc": "cat\ndog\ncow", "coco": COCO}, "2", "train", "voc"),  # the shipped file was overwritten
+        ({"voc": "cat\ndog\ncow", "coco": "person\nbicycle"}, "2", "train", "voc"),  # no name for the class id
         ({"voc": "cat\ndog", "coco": "dog\ncat"}, "1", "2012_val", "voc"),
         ({"voc": "cat\ndog", "coco": "dog\ncat"}, "1", "val", None),
-        ({"voc": "dog\ncat", "my": "cat\ndog"}, "1", "train", None),  # VOC's by name alone
-        ({"voc": "cat\ndog\ncow", "my": "cat\ndog"}, "1", "train", "voc"),  # the other goes on
+        ({"voc": "dog\ncat", "my": "cat\ndog"}, "1", "train", None),  # VOC's file by its name only
+        ({"voc": "cat\ndog\ncow", "my": "cat\ndog"}, "1", "train", "voc"),  # the other file has fewer names
     ],
 )
 def test_class_names_that_programs_bring_along(tmp_path, files, boxes, name, chosen):

@@ -199,7 +199,7 @@ def test_errors_name_the_image_and_stop_the_workers() -> None:
     ]
     for raised, expected, message in cases:
         for workers in (0, 2):
-            for mixup in (False, True):  # as its partner too
+            for mixup in (False, True):  # also as the mixup partner
                 with pytest.raises(expected, match=message):
                     list(loader(Memory(8, {5: raised}), workers=workers, mixup=mixup).epoch(0))
                 assert not worker_threads()
@@ -230,7 +230,7 @@ def test_reading_ahead_is_bounded() -> None:
     dataset = Memory(100)
     batches = loader(dataset, workers=2).epoch(0)
     next(batches)
-    assert wait_until(lambda: len(dataset.read) >= 12)  # the batch in hand and two more
+    assert wait_until(lambda: len(dataset.read) >= 12)  # the consumer's batch and two more
     time.sleep(0.1)
     assert len(dataset.read) == 12
     batches.close()

@@ -46,7 +46,7 @@ def test_processes_give_the_batches_of_threads_and_end_with_the_loader() -> None
         assert_equal(wanted[0], list(processes.epoch(0)))
         pids = processes._processes.pids
         assert len(set(pids)) == 2 and all(map(is_running, pids))
-        # An epoch that is left early leaves nothing of itself in the next one.
+        # An epoch that is left early does not change the next one.
         batches = processes.epoch(0)
         next(batches)
         batches.close()
@@ -90,7 +90,7 @@ def test_a_killed_worker_is_an_error_with_its_cause_within_seconds() -> None:
                 pass
         assert time.monotonic() - start < 60
         assert wait_until_gone(pids) == []
-        # What went wrong once is not for ever.
+        # After an error the workers can be used again.
         assert len(next(processes.epoch(1)).names) == 4
 
 
@@ -139,7 +139,7 @@ def test_no_worker_outlives_its_parent(tmp_path: Path, number: signal.Signals) -
         parent.send_signal(number)
     _, errors = parent.communicate(timeout=120)
     assert wait_until_gone(pids) == []
-    # The parent's own, no worker's.
+    # The message is the parent's own, not a worker's.
     assert errors.count("Traceback") == (1 if number == signal.SIGINT else 0), errors
 
 

@@ -24,7 +24,7 @@ from tests.data.image_content import chunk, exif, jpeg, png, tiff, webp
 from tests.data.images.test_exif import BOXES
 
 STORED_HW = (120, 160)
-BOX = (16, 8, 60, 40)  # in the stored image; BOXES has it upright by orientation
+BOX = (16, 8, 60, 40)  # in the stored image; BOXES has it for the upright one, by orientation
 INK = np.array([250, 20, 20])
 SIDEWAYS = (5, 6, 7, 8)
 FILES = {
@@ -154,13 +154,13 @@ def test_labels_that_cannot_tell(tmp_path, format, case):
     """Their boxes are taken as those of the upright image, and a note says so."""
     orientation, size_hw, written_hw = UNCLEAR[case]
     if written_hw is None and format in ("record", "yolo"):
-        written_hw = size_hw  # which both cannot leave out, and YOLO does not write down
+        written_hw = size_hw  # a square size does not distinguish them, and YOLO does not contain it
     files = {"a.jpg": image(1, size_hw=size_hw), "b.jpg": image(orientation, size_hw=size_hw)}
     dataset = opened(
         {**SIZED, "yolo": yolo, "keras": keras}[format](tmp_path / "data", files, written_hw, (4, 6, 20, 30))
     )
     if format == "record" and case == "no size":
-        return  # its size tells
+        return  # its size distinguishes them
     shares = format == "yolo"
     upright_hw = dataset.size_hw(1)
     expected = np.array([4, 6, 20, 30.0])
@@ -200,7 +200,7 @@ def test_a_size_that_is_neither_is_wrong(tmp_path, format, orientation):
     (issue,) = dataset.report.issues
     size = "120x160" if orientation == 6 else "160x120"
     assert (issue.kind, issue.message) == ("wrong-size", f"says 48x64, but the picture has {size} pixels")
-    if format != "record":  # whose boxes are shares of the sides
+    if format != "record":  # a record's boxes are relative to the sides
         assert dataset.annotations(0).boxes.tolist() == [[4, 6, 20, 30]]
     assert not issue.advice.startswith("correct") and "correct the size" not in issue.advice
 

@@ -52,7 +52,7 @@ def test_the_same_image_in_other_files(tmp_path, seed):
 def test_other_images(tmp_path):
     image = scene(3)
     moved = image.copy()
-    moved[100:130, 200:230] = (250, 20, 20)  # something came before a still camera
+    moved[100:130, 200:230] = (250, 20, 20)  # an object appeared before a fixed camera
     brighter = np.clip(image.astype(int) + 30, 0, 255).astype(np.uint8)
     wide = cv2.resize(image, (600, 300))
     others = [image, moved, brighter, image[:, ::-1], np.ascontiguousarray(image[20:, 20:]), wide]
@@ -106,7 +106,7 @@ def test_whether_images_agree_is_asked(tmp_path):
         return False
 
     assert grouped(tmp_path, files, chained=False, agree=agree) == [0, 1, 0, 1]
-    assert asked == [(0, 1)]  # the same bytes need no asking
+    assert asked == [(0, 1)]  # equal bytes are not compared again
 
 
 def test_what_cannot_be_read_is_like_nothing():

@@ -95,7 +95,7 @@ class TestOpen:
     def test_boxes_in_pixels(self, tmp_path):
         labels = [(2, 5, 1, 8, 12, 24, 24), (2, 5, 0, 0, 0, 1, 1)]
         dataset = opened(write_rec(tmp_path / "a.rec", [(label, image()) for label in labels]))
-        assert len(dataset.report.notes) == 0  # one box of two: shares
+        assert len(dataset.report.notes) == 0  # half of the boxes: relative coordinates
         dataset = opened(write_rec(tmp_path / "a.rec", [(labels[0], image())] * 2))
         np.testing.assert_array_equal(dataset.annotations(0).boxes, [[8, 12, 24, 24]])
         assert dataset.report.notes == [
@@ -104,7 +104,7 @@ class TestOpen:
 
     def test_survives_pickling(self, tmp_path):
         dataset = opened(write_rec(tmp_path / "a.rec", [(LABEL, image(10)), (LABEL, image(20))]))
-        dataset.encoded(0)  # its file is open now
+        dataset.encoded(0)  # opens its file
         copy = pickle.loads(pickle.dumps(dataset))
         assert copy.encoded(1) == image(20)
 
@@ -113,7 +113,7 @@ class TestBroken:
     def test_each_fault(self, tmp_path):
         records = [
             (LABEL, image()),
-            (3.0, image()),  # of classification
+            (3.0, image()),  # a classification label
             ((2, 5, 1, 0.1), image()),  # half an object
             (LABEL, b"no picture"),
             (LABEL, b""),
@@ -289,7 +289,7 @@ class TestSource:
         with pytest.raises(UserError, match="b.names: other class names than in .*a.names"):
             RecordSource(tmp_path).class_names(["a", "b"])
         with pytest.raises(UserError, match="a.names: other class names than in .*b.names"):
-            RecordSource(tmp_path).open("b")  # alone: ids of both would be compared
+            RecordSource(tmp_path).open("b")  # one split only: otherwise ids of both are compared
         assert RecordSource(tmp_path).open("b", class_names=("cat", "b")).class_names == ("cat", "b")
 
     def test_strays(self, tmp_path):

@@ -25,7 +25,7 @@ from gluon_yolo.errors import UserError
 from tests.data.small_data import replace_truth
 
 NAMES = ("cat", "Dog")
-# A process that packs and is killed when it comes to the image of a number.
+# A process that packs images and is killed at the image with a given number.
 KILLED = """
 import os, pickle, signal, sys
 from gluon_yolo.data.record import writer as record_writer
@@ -175,7 +175,7 @@ class TestInterrupted:
         ends = [frame.end for frame in frames(tmp_path / "whole")]
         sizes = {0, 1, 4, 7, 8, 9, 40}
         sizes |= {end + shift for end in ends for shift in (-9, -8, -1, 0, 1, 8)}
-        sizes |= set(range(ends[2], ends[3], 293))  # within the record in parts
+        sizes |= set(range(ends[2], ends[3], 293))  # inside the record with several parts
         begun(tmp_path / "out", dataset, whole, 0)
         journal = (tmp_path / "out" / "train.rec.part.json").read_bytes()
         for size in sorted(size for size in sizes if size <= ends[-1]):
@@ -204,7 +204,7 @@ class TestInterrupted:
         assert sorted(left) == [".gluon_yolo", "classes.names", "train.rec.part", "train.rec.part.json"]
         assert whole["train.rec"].startswith(left["train.rec.part"])
         first_of_next = ([0] * 2 + [frame.offset for frame in frames(tmp_path / "whole")])[number]
-        assert len(left["train.rec.part"]) >= first_of_next  # all but what was in the writer's hands
+        assert len(left["train.rec.part"]) >= first_of_next  # all except the bytes in the writer's buffer
         assert pack(tmp_path / "out", dataset) == whole
 
     def test_by_ctrl_c(self, tmp_path, dataset, whole, caplog):

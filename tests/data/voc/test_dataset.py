@@ -109,11 +109,11 @@ class TestLayouts:
         [
             (".", "2007_trainval,2012_trainval", "abcd"),
             (".", ["2012_trainval", "2007_test"], "cdb"),
-            (".", "trainval", "abcd"),  # every year that has the list
+            (".", "trainval", "abcd"),  # all years with the list
             (".", "test", "b"),
             (".", "test, trainval", "bacd"),  # an image counts once
             (".", None, "abcd"),
-            ("..", "2012_trainval", "cd"),  # the folder that VOCdevkit lies in
+            ("..", "2012_trainval", "cd"),  # the parent folder of VOCdevkit
             ("VOC2007", "2007_trainval", "ab"),
             ("VOC2007", "trainval", "ab"),
             ("VOC2007", "all", "ab"),
@@ -175,9 +175,9 @@ class TestLayouts:
         [
             ("a\nb\n", ["a", "b"]),
             ("\ufeffb\r\n\r\na  \r\n", ["b", "a"]),
-            ("a  1\nb -1\n", ["a", "b"]),  # a class's own list
+            ("a  1\nb -1\n", ["a", "b"]),  # the list of one class
             ("a.jpg\nb.XML\n", ["a", "b"]),
-            ("cat 1\n", ["cat 1"]),  # such an image exists
+            ("cat 1\n", ["cat 1"]),  # an image of this name exists
             ("v1.5\nsub/a\n", ["v1", "a"]),
             ("a\nb\na\n", ["a", "b"]),
         ],
@@ -289,7 +289,7 @@ class TestBadFiles:
 
     def test_two_images_of_one_stem(self, tmp_path):
         add(tmp_path, "a", extension=".jpg")
-        add(tmp_path, "a", extension=".png")  # whose annotation names a.png
+        add(tmp_path, "a", extension=".png")  # its annotation names a.png
         assert open_voc(tmp_path).name(0).endswith("a.png")
         annotation = tmp_path / "Annotations" / "a.xml"
         annotation.write_text(annotation.read_text().replace("a.png", "0001.bmp"))
@@ -318,7 +318,7 @@ class TestBadFiles:
 class TestSizes:
     @pytest.mark.parametrize(
         ("written_hw", "warnings"),
-        [((24, 32), 0), ((0, 0), 0), ((32, 24), 1)],  # right, not given, swapped
+        [((24, 32), 0), ((0, 0), 0), ((32, 24), 1)],  # equal, missing, swapped
     )
     def test_the_images_own_size_counts(self, tmp_path, written_hw, warnings):
         add(tmp_path, "a", size_hw=written_hw, box=(0, 0, 31, 23))

@@ -20,12 +20,12 @@ QUADS = (
     "0.1 0.62 0.33 0.6 0.3 0.9 0.12 0.84",
     "0.5 0.5 0.7 0.55 0.6 0.75 0.45 0.7",
 )
-RECTANGLES = (  # one of them turned; each begins with what can be a box
+RECTANGLES = (  # one of them rotated; each begins with numbers that can be a box
     "0.4 0.4 0.6 0.4 0.6 0.7 0.4 0.7",
     "0.45 0.35 0.55 0.35 0.55 0.6 0.45 0.6",
     "0.5 0.4 0.6 0.5 0.5 0.6 0.4 0.5",
 )
-POSES = (  # the third has a point out of its box, as a hand may be
+POSES = (  # in the third, a point is outside its box, as a hand can be
     "0.5 0.5 0.4 0.4 0.35 0.4 0.6 0.6",
     "0.3 0.4 0.2 0.6 0.35 0.2 0.25 0.6",
     "0.7 0.6 0.3 0.5 0.5 0.4 0.8 0.8",
@@ -67,7 +67,7 @@ def refuse(*files):
         ("0.3 0.9", "track"),
         ("0.87 7 3 4", "numbers"),
         ("0.1 0.2 0.3 0.4", "numbers"),
-        ("0 0 0 0 0 0", "key points"),  # no point is labelled
+        ("0 0 0 0 0 0", "key points"),  # no point has a label
         ("0.5 0.5 2 0.1 0.9 1", "key points"),
     ],
 )
@@ -136,13 +136,13 @@ def blobs(corners, radius, count=12):
         QUADS[:1],
         RECTANGLES,
         RECTANGLES[:1],
-        ["0.1 0.2 0.6 0.2 0.3 0.9", "0.5 0.5 0.2 0.1 0.87 1", *QUADS],  # one triangle looks odd
+        ["0.1 0.2 0.6 0.2 0.3 0.9", "0.5 0.5 0.2 0.1 0.87 1", *QUADS],  # one triangle has an unusual shape
         ["0 0 1 0 1 1 0 1"],
         ["0.1 1 0.4 0.52 0.6 0.5 0.9 0.8 0.91 1", "0.1 1 0.4 0.55 0.6 0.5 0.9 0.8 0.87 1"],  # roads
         ["0.5 0 0.9 0.1 0.8 0.7 0.23 0", "0.5 0 0.9 0.1 0.8 0.7 0.27 0"],
         ["0 0.3 0.5 0.4 0.6 0.8 0.2 0.9 0 0.9"],
         ["0.3 0.6 0.5 0.9 0.7 0.6 0.6 0.3 0.45 0", "0.3 0.6 0.5 0.9 0.7 0.6 0.6 0.3 0.55 0"],  # a tip
-        ["0.9 0.5 0.4 0.4 0.9 0.5 0.9 0.6"],  # a box that is out of the image
+        ["0.9 0.5 0.4 0.4 0.9 0.5 0.9 0.6"],  # a box that reaches out of the image
         blobs(3, 0.04),
         blobs(4, 0.15),
         blobs(5, 0.2),

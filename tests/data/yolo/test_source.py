@@ -138,7 +138,7 @@ class TestLists:
             "pictures/a.jpg",
             "./pictures/a.jpg",
             "  pictures/a.jpg \t",
-            "data/pictures/a.jpg",  # from the folder above, as darknet's own examples
+            "data/pictures/a.jpg",  # relative to the parent folder, as in darknet's examples
             "/elsewhere/data/pictures/a.jpg",
             "C:\\Users\\me\\data\\pictures\\a.jpg",
             "/elsewhere/a.jpg",
@@ -204,8 +204,8 @@ class TestFolders:
     def test_beside(self, tmp_path):
         for name in ("b.jpg", "a.PNG", "sub/c.jpeg"):
             add(tmp_path, name)
-        put(tmp_path, "classes.txt", "cat\ndog\n")  # as labelImg leaves it
-        add(tmp_path, "._b.jpg", None)  # as macOS does
+        put(tmp_path, "classes.txt", "cat\ndog\n")  # labelImg writes it
+        add(tmp_path, "._b.jpg", None)  # macOS writes such files
         source = YOLOSource(tmp_path)
         assert YOLOSource.recognises(tmp_path)
         assert source.parts() == {"train": "train"}
@@ -223,7 +223,7 @@ class TestFolders:
         assert set(opened) == {"classes.txt"}
 
     def test_ultralytics(self, tmp_path):
-        root = tmp_path / "images" / "coco8"  # a folder called images further up is not the one that counts
+        root = tmp_path / "images" / "coco8"  # only the last folder called images counts
         for split in ("train", "val"):
             add(root, f"images/{split}/a.jpg", LABEL, f"labels/{split}/a.txt")
         put(root, "my.names", "cat\ndog")
@@ -249,7 +249,7 @@ class TestFolders:
         source = YOLOSource(tmp_path)
         assert YOLOSource.recognises(tmp_path)
         assert source.parts() == {"train": "train", "val": "valid"}
-        assert len(source.open("val").annotations(0)) == 1  # the part's name will do
+        assert len(source.open("val").annotations(0)) == 1  # the part's name is accepted
         assert source.orphans() == []
 
     def test_roboflow_yaml(self, tmp_path, caplog):
@@ -263,7 +263,7 @@ class TestFolders:
         assert YOLOSource.recognises(tmp_path)
         assert YOLOSource.recognises(path)
         assert source.parts() == {"train": "train", "val": "val"}
-        assert not caplog.messages  # only a check says so
+        assert not caplog.messages  # only the check reports it
         (remark,) = source.remarks()
         assert "data.yaml: test: there is no list or folder ../test/images" in remark
         assert remark.endswith("; left out")
@@ -308,7 +308,7 @@ class TestFolders:
     )
     def test_not_ours(self, tmp_path, name, text):
         put((tmp_path / name).parent, Path(name).name, text)
-        add(tmp_path, "a.jpg", None)  # and an image without a label
+        add(tmp_path, "a.jpg", None)  # an image without a label
         assert not YOLOSource.recognises(tmp_path)
         assert not YOLOSource.recognises(tmp_path / name)
         assert not YOLOSource.recognises(tmp_path / "none")
@@ -421,7 +421,7 @@ class TestClassNames:
             put(tmp_path / "labels" / split, "classes.txt", names)
             if lists:
                 put(tmp_path, f"{split}.txt", f"/home/u/images/{split}/a.jpg\n")
-        assert YOLOSource(tmp_path).class_names() == ("cat", "dog", "cow")  # one goes on where the other ends
+        assert YOLOSource(tmp_path).class_names() == ("cat", "dog", "cow")  # one file continues the other
         put(tmp_path / "labels" / "train", "classes.txt", "dog\ncat\n")
         with pytest.raises(UserError, match=r"disagree.*train/classes\.txt \(2 \(dog.*val/classes\.txt \(3"):
             YOLOSource(tmp_path).class_names()

@@ -92,9 +92,9 @@ def test_every_way_in(written, drawn, name):
 @pytest.mark.parametrize(
     "label_of",
     [
-        lambda line: line.split(".")[0] + ".txt",  # Yolo-FastestV2's way
-        lambda line: line[: line.rindex(".")] + ".txt",  # darknet's, AlexeyAB's and its successor
-        lambda line: line.replace("images", "labels", 1).replace(".jpg", ".txt"),  # darknet's first
+        lambda line: line.split(".")[0] + ".txt",  # Yolo-FastestV2
+        lambda line: line[: line.rindex(".")] + ".txt",  # AlexeyAB's darknet and its successor
+        lambda line: line.replace("images", "labels", 1).replace(".jpg", ".txt"),  # the original darknet
     ],
 )
 def test_others_find_the_labels_from_its_folder(written, drawn, monkeypatch, label_of):
