@@ -211,7 +211,7 @@ class TestRefine:
 
     def test_a_level_keeps_its_boxes(self):
         rng = np.random.default_rng(3)
-        # The best anchor of all but the last is the finer level's 20x20; of the last it is the coarser 100x100.
+        # The finer level's 20x20 is the best anchor of all but the last; the coarser 100x100 is the last's.
         sizes = planted(rng, [(14, 28), (28, 14), (120, 70), (70, 120)])
         found = anchors.refine_anchors(sizes, self.OWN)
         assert [len(level) for level in found] == [2, 2]

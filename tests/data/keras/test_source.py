@@ -90,7 +90,7 @@ VOC, COCO = "\n".join(VOC_CLASSES), "\n".join(("person", *map(str, range(78)), "
         ({"voc": VOC, "coco": COCO}, "19", "2007_train", "voc"),
         ({"voc": VOC, "coco": COCO}, "19", "train", None),
         ({"voc": "cat\ndog\ncow", "coco": COCO}, "2", "train", "voc"),  # the shipped file was overwritten
-        ({"voc": "cat\ndog\ncow", "coco": "person\nbicycle"}, "2", "train", "voc"),  # no name for the class id
+        ({"voc": "cat\ndog\ncow", "coco": "person\nbicycle"}, "2", "train", "voc"),  # a class id without name
         ({"voc": "cat\ndog", "coco": "dog\ncat"}, "1", "2012_val", "voc"),
         ({"voc": "cat\ndog", "coco": "dog\ncat"}, "1", "val", None),
         ({"voc": "dog\ncat", "my": "cat\ndog"}, "1", "train", None),  # VOC's file by its name only
