@@ -30,7 +30,7 @@ def pattern_of(split: str) -> str:
 
 
 def in_no_part(splits: Sequence[str], parts: Mapping[str, str]) -> list[str]:
-    """Return the splits that no part uses and whose names suggest that one should.
+    """Return the splits that no part uses, except splits whose images the used ones contain.
 
     ``trainval`` is ``train`` and ``val`` together, so it and they are not used at once; ``all`` is
     everything.

@@ -78,8 +78,10 @@ class Writer(abc.ABC):
         if folder.exists() and not folder.is_dir():
             raise UserError(f"{folder}: is a file; name a folder to make")
         state = _state(folder)
-        ours = state == f"{cls.format} {_BEGUN}" or (cls.resumes and state.startswith(f"{cls.format} "))
-        if not ours and folder.is_dir() and any(folder.iterdir()):
+        can_continue = state == f"{cls.format} {_BEGUN}" or (
+            cls.resumes and state.startswith(f"{cls.format} ")
+        )
+        if not can_continue and folder.is_dir() and any(folder.iterdir()):
             content = "a finished data set" if state else "something else"
             raise UserError(f"{folder}: holds {content} already; name another folder, or remove it")
 

@@ -123,7 +123,7 @@ class Heartbeat:
         self._last_line_at = self.clock()
 
     def beat(self) -> None:
-        """Log the progress of all tasks if it is time to."""
+        """Log the progress of the tasks that count, or of the last task, if it is time to."""
         now, tasks = self.clock(), list(self._tasks)
         if not tasks or now - self._last_line_at < self.seconds:
             return

@@ -17,8 +17,8 @@ def prepare() -> None:
     """Set mxnet's variables that prevent a deadlock of SyncBN on several CPU devices; keep a user's values.
 
     Operators of different devices share temporary space, or one device's only worker thread; each can hold
-    what the other needs. More copies of the space cost memory (each grows to the largest request), so this is
-    not set for one device. It has no effect once mxnet is imported.
+    what the other needs. More copies of the space cost memory (each grows to the largest request), so a
+    training on one device does not call this. It has no effect once mxnet is imported.
     """
     os.environ.setdefault("MXNET_CPU_TEMP_COPY", "64")
     os.environ.setdefault("MXNET_CPU_WORKER_NTHREADS", "4")

@@ -71,8 +71,10 @@ def story(folder: Path, advised: bool = False) -> str:
         return f"it was being trained on {record.get('host')} ({which}), and is so still or was killed"
     if going_on(folder) is not None:
         return f"it is being trained at this moment ({which})"
-    told = f"its training was killed, probably by the system for lack of memory ({which})"
-    return f"{told}; go on with: gluon-yolo train --resume {shlex.quote(str(folder))}" if advised else told
+    killed = f"its training was killed, probably by the system for lack of memory ({which})"
+    return (
+        f"{killed}; go on with: gluon-yolo train --resume {shlex.quote(str(folder))}" if advised else killed
+    )
 
 
 _KEYS = ("process", "host", "started")

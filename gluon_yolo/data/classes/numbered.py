@@ -90,16 +90,16 @@ def compared_with(names: Names, others: Mapping[str, tuple[str, ...] | Path]) ->
         ``names``; without a source when one of the others disagrees.
     """
     try:
-        ours = names.read() or ()
+        own_names = names.read() or ()
     except UserError:  # opening the data reports it
         return names
     for origin, other in others.items():
         try:
-            theirs = read_class_names(other) if isinstance(other, Path) else other
+            other_names = read_class_names(other) if isinstance(other, Path) else other
         except UserError:  # not a list of names
             continue
-        if any(one != another for one, another in zip(ours, theirs)):
-            both = {names.origin: ours, origin: theirs}
+        if any(one != another for one, another in zip(own_names, other_names)):
+            both = {names.origin: own_names, origin: other_names}
             return dataclasses.replace(names, source=None, missing=disagreement(both))
     return names
 

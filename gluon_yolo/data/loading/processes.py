@@ -54,16 +54,16 @@ class ProcessWorkers:
         self._pixels = np.frombuffer(self._memory, dtype=np.uint8)
         self._workers = []
         for number in range(workers):
-            ours, theirs = context.Pipe()
+            parent_end, worker_end = context.Pipe()
             process = context.Process(
                 target=_serve,
-                args=(theirs, make, self._memory, sample_bytes),
+                args=(worker_end, make, self._memory, sample_bytes),
                 name=f"gluon_yolo-loader-{number}",
                 daemon=True,
             )
             process.start()
-            theirs.close()
-            self._workers.append((process, ours))
+            worker_end.close()
+            self._workers.append((process, parent_end))
 
     @property
     def pids(self) -> list[int]:

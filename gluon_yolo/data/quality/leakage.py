@@ -65,12 +65,12 @@ def _copies(train: Dataset, val: Dataset, indices: Iterable[int]) -> list[tuple[
         by_size[_size(train, index)].append(index)
     sizes = {index: _size(val, index) for index in indices}
     alike = [(train, index) for size in dict.fromkeys(sizes.values()) for index in by_size.get(size, ())]
-    mine = [(val, index) for index, size in sizes.items() if size in by_size]
-    if not mine:
+    candidates = [(val, index) for index, size in sizes.items() if size in by_size]
+    if not candidates:
         return []
-    digests = threaded_map(_digest, [*alike, *mine], "comparing pictures")
+    digests = threaded_map(_digest, [*alike, *candidates], "comparing pictures")
     first = {digest: train.name(index) for digest, (_, index) in zip(digests, alike) if digest}
-    found = zip(digests[len(alike) :], mine)
+    found = zip(digests[len(alike) :], candidates)
     return [(val.name(index), first[digest]) for digest, (_, index) in found if digest in first]
 
 

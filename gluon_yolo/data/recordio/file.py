@@ -150,15 +150,15 @@ class RecordFile:
         """Return the file descriptor; its position is never used, so threads can share it."""
         known = self.__dict__.get("_open")
         if known is None:
-            mine = os.open(self.path, os.O_RDONLY)
-            if os.fstat(mine).st_size != self.size:
-                os.close(mine)
+            opened = os.open(self.path, os.O_RDONLY)
+            if os.fstat(opened).st_size != self.size:
+                os.close(opened)
                 raise TornRecord("the file has changed since it was first looked at")
-            known = self.__dict__.setdefault("_open", mine)
-            if known == mine:
-                weakref.finalize(self, os.close, mine)
+            known = self.__dict__.setdefault("_open", opened)
+            if known == opened:
+                weakref.finalize(self, os.close, opened)
             else:
-                os.close(mine)  # another thread was faster
+                os.close(opened)  # another thread was faster
         return known
 
 

@@ -138,11 +138,11 @@ def _write_voc(source: Source, parts: Mapping[str, Members], out: Path | None) -
         folder.lists_folder.mkdir(parents=True, exist_ok=True)
         for part, members in parts.items():
             labels = [Path(data.annotation_paths[i]) for data, i in members if isinstance(data, VOCDataset)]
-            mine = [
+            in_folder = [
                 file.relative_to(folder.annotations) for file in labels if folder.annotations in file.parents
             ]
-            if mine:
-                stems = [file.with_suffix("").as_posix() for file in mine]
+            if in_folder:
+                stems = [file.with_suffix("").as_posix() for file in in_folder]
                 _write_lines(folder.lists_folder / f"{part}.txt", stems)
     return source.path
 

@@ -57,9 +57,9 @@ def is_xml(name: str) -> bool:
     return name.lower().endswith(XML)
 
 
-def _holds(folder: Path, wanted: Callable[[str], bool]) -> bool:
+def _holds(folder: Path, fits: Callable[[str], bool]) -> bool:
     """Return whether a folder or its subfolders have a file whose name fits."""
-    return any(wanted(name) for _, names in visible_files(folder) for name in names)
+    return any(fits(name) for _, names in visible_files(folder) for name in names)
 
 
 def _called(path: Path, names: Sequence[str]) -> list[Path]:

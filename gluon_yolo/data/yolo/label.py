@@ -109,8 +109,8 @@ def _line(path: str, number: int, line: str) -> LabelLine:
     shown = line.strip() if len(line) <= _SHOWN else f"{line.strip()[:_SHOWN]}..."
     count = len(words) - 1
     if count != _BOX_NUMBERS and (count < _POLYGON_NUMBERS or count % 2):
-        meant = " (the last may be a confidence: take it off)" if count == _BOX_NUMBERS + 1 else ""
-        problem = f"line {number}: {_SHAPE}, got {count + 1} words{meant}: {shown!r}"
+        hint = " (the last may be a confidence: take it off)" if count == _BOX_NUMBERS + 1 else ""
+        problem = f"line {number}: {_SHAPE}, got {count + 1} words{hint}: {shown!r}"
         raise BadFile(path, problem, "broken-label")
     if not (words[0].isascii() and words[0].isdecimal() and len(words[0]) <= _CLASS_DIGITS):
         problem = f"line {number}: the class id {words[0]!r} is no whole number from 0 on: {shown!r}"

@@ -84,9 +84,9 @@ def with_siblings(path: Path) -> Lists:
 def fault(path: Path) -> str:
     """Return why a file is not a list of images."""
     try:
-        said = type_in_place_of_text(path)
-        if said:
-            return f"{path}: cannot read the list: {said}"
+        other_type = type_in_place_of_text(path)
+        if other_type:
+            return f"{path}: cannot read the list: {other_type}"
         read_text(path, "the list")
     except OSError as error:
         return f"{path}: cannot read the list: {error.strerror or error}"
