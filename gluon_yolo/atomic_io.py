@@ -1,4 +1,4 @@
-"""Files that are whole or absent, whenever the process or the machine stops."""
+"""Atomic file writing: a file is complete or absent, even after a crash or a power failure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from gluon_yolo.errors import NotWritten
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; flush what was written there to disk and rename it over ``path``.
+    """Yield a temporary path beside ``path``; flush that file to disk and rename it to ``path`` afterwards.
 
-    When writing fails nothing is left of it.
+    The temporary file is deleted when the block raises.
     """
     part = path.with_name(f"{path.name}.part")
-    part.touch()  # a folder that cannot be written gives Python's short error, whoever the writer is
+    part.touch()  # in a folder without write permission, every kind of writer gives Python's short error
     try:
         yield part
         flush(part)
@@ -31,15 +31,15 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def flush(path: Path) -> None:
-    """Return when a file's bytes are on disk."""
+    """Flush a file's bytes to disk (``fsync``)."""
     with path.open("r+b") as file:
         os.fsync(file.fileno())
 
 
 def _flush_folder(path: Path) -> None:
-    """Return when a folder's list of names is on disk."""
+    """Flush a folder's list of names to disk, so that a rename survives a power failure."""
     if os.name != "posix":
-        return  # a folder cannot be opened there, and a rename is on disk when it returns
+        return  # Windows cannot open a folder; a rename is on disk when it returns
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -48,13 +48,13 @@ def _flush_folder(path: Path) -> None:
 
 
 def seal(path: Path) -> dict[str, Any]:
-    """Flush a file to disk and return what shows later whether it is whole: name, size in bytes, SHA-256."""
+    """Flush a file to disk and return its record for :func:`check_seal`: name, size in bytes, SHA-256."""
     flush(path)
     return {"name": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path)}
 
 
 def check_seal(folder: Path, record: dict[str, Any]) -> str:
-    """Return what is wrong with a file that :func:`seal` described; empty when it is whole."""
+    """Return what is wrong with a file that :func:`seal` recorded; empty when the file is intact."""
     path = folder / record["name"]
     if not path.is_file():
         return f"{path}: missing"
@@ -76,7 +76,11 @@ def _sha256(path: Path) -> str:
 
 @contextlib.contextmanager
 def writing(path: Path, advice: str) -> Iterator[None]:
-    """Turn a failure to write into a NotWritten: the path, the system's reason, what to do."""
+    """Turn an ``OSError`` into a NotWritten with the path, the system's reason and the advice.
+
+    Raises:
+        NotWritten: the block could not write.
+    """
     try:
         yield
     except OSError as error:

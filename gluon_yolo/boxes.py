@@ -1,6 +1,6 @@
-"""NumPy box arithmetic: convert, overlap, clip.
+"""Box arithmetic in NumPy: area, IoU, clipping, and conversion between corners and centres.
 
-Boxes are (N, 4) corners ``x1, y1, x2, y2`` unless a name says otherwise; widths are ``x2 - x1`` without the
+Boxes are (N, 4) corners ``x1, y1, x2, y2`` unless a name says otherwise. A width is ``x2 - x1``, without the
 "+1" of integer pixels.
 """
 
@@ -15,8 +15,8 @@ def area(boxes: np.ndarray) -> np.ndarray:
 
 
 def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the intersection over union (N, M) of boxes (N, 4) and (M, 4); 0 where both are empty."""
-    left, top, right, bottom = np.ascontiguousarray(b.T)  # in rows and in place, for suppression is in haste
+    """Return the intersection over union (N, M) of boxes (N, 4) and (M, 4); 0 where both boxes are empty."""
+    left, top, right, bottom = np.ascontiguousarray(b.T)  # contiguous rows and in-place steps make NMS faster
     width = np.minimum(a[:, 2:3], right)
     width -= np.maximum(a[:, 0:1], left)
     height = np.minimum(a[:, 3:4], bottom)
@@ -29,17 +29,17 @@ def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def clip(boxes: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Return boxes (N, 4) in pixels with every corner moved inside an image of ``size_hw``."""
+    """Return boxes (N, 4) in pixels with every corner clipped to an image of ``size_hw``."""
     height, width = size_hw
     return np.clip(boxes, 0, np.array([width, height, width, height], dtype=boxes.dtype))
 
 
 def xyxy_to_cxcywh(boxes: np.ndarray) -> np.ndarray:
-    """Turn corners (N, 4) into centre x, centre y, width, height (N, 4), same unit."""
+    """Convert corners (N, 4) to centre x, centre y, width, height (N, 4), in the same unit."""
     return np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1)
 
 
 def cxcywh_to_xyxy(boxes: np.ndarray) -> np.ndarray:
-    """Turn centre x, centre y, width, height (N, 4) into corners (N, 4), same unit."""
+    """Convert centre x, centre y, width, height (N, 4) to corners (N, 4), in the same unit."""
     half = boxes[:, 2:] / 2
     return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)

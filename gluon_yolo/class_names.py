@@ -1,4 +1,4 @@
-"""Class names of the two standard data sets, in the order that published weights use."""
+"""Class names of Pascal VOC and COCO, in the order of published weights."""
 
 from __future__ import annotations
 
@@ -116,4 +116,4 @@ OTHER_SPELLINGS = (
     ("dining table", "diningtable"),
     ("tv", "tvmonitor"),
 )
-"""What COCO's annotations call a class, and what Pascal VOC and darknet's ``coco.names`` call it."""
+"""Pairs of names of one class: in COCO's annotations; in Pascal VOC and darknet's ``coco.names``."""

@@ -1,4 +1,4 @@
-"""File names: what may be one on every system, as a model's name is the stem of its files."""
+"""File names: check a name for every operating system, and make a valid name from a text."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import re
 
 from gluon_yolo.errors import UserError
 
-_MOST = 250  # bytes of a name with its ending: .part comes behind while a file is written
-LONGEST = 200  # bytes: a file name has 255 at most, and endings and numbers come behind
-# What some system does not take, or takes for something else; lone surrogates are bytes that are no text.
+_MAX_BYTES = 250  # of a name with its ending: a file that is being written has .part behind it
+LONGEST = 200  # bytes of a stem: a file name has at most 255, and endings and numbers follow the stem
+# Characters that some system forbids or treats specially; a lone surrogate is a byte that is not UTF-8.
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]')
-_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows'
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # reserved by Windows
 
 
 def check_name(name: str, flag: str) -> str:
-    """Return a name that files can be called after.
+    """Return ``name`` unchanged when it is a valid stem of a file name on every system.
 
     Args:
         name: without a folder and an ending.
-        flag: that gave it.
+        flag: the flag that gave the name, for the message.
 
     Raises:
-        UserError: it cannot be one.
+        UserError: the name is not valid.
     """
     wrong = _wrong(name)
     if wrong:
@@ -33,10 +33,10 @@ def check_name(name: str, flag: str) -> str:
 
 
 def check_text(folder: str | os.PathLike[str]) -> None:
-    """Demand that a folder's path is text: mxnet and others open no file by bytes that are none.
+    """Check that a folder's path is UTF-8: mxnet and other libraries cannot open other paths.
 
     Raises:
-        UserError: it is not.
+        UserError: the path is not UTF-8.
     """
     path = os.fspath(folder)
     try:
@@ -49,21 +49,21 @@ def check_text(folder: str | os.PathLike[str]) -> None:
 
 
 def made_name(text: str) -> str:
-    """Return the nearest name to a text that files can be called after; empty where nothing is left of it."""
+    """Return the valid file name that is nearest to a text; empty when no valid character is left."""
     name = _FORBIDDEN.sub("_", text).strip(" ._-")
     name = name.encode()[:LONGEST].decode(errors="ignore").rstrip(" .")
     return f"{name}_" if _DEVICES.fullmatch(name) else name
 
 
 def fitted(stem: str, ending: str) -> str:
-    """Return a file's name, whose stem is cut where the whole is longer than file systems take."""
-    while stem and len(os.fsencode(stem + ending)) > _MOST:
+    """Return ``stem + ending``, with the stem cut where the name is longer than file systems allow."""
+    while stem and len(os.fsencode(stem + ending)) > _MAX_BYTES:
         stem = stem[:-1]
     return stem + ending
 
 
 def _wrong(name: str) -> str:
-    """Say what keeps a name from being a file's; nothing where it can be one."""
+    """Return what is wrong with a name; empty when it is valid."""
     if not name.strip():
         return "of one letter or more"
     found = _FORBIDDEN.search(name)

@@ -1,4 +1,4 @@
-"""Non-maximum suppression (NMS): every anchor's box and scores -> the detections of one image, in NumPy."""
+"""Non-maximum suppression (NMS) in NumPy: boxes and scores of all anchors -> detections of one image."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.detections import Detections
 
-NMS_THRESHOLD = 0.45  # overlap above which a worse box falls, where nobody says otherwise
-USUAL_DETECTIONS = 100  # an image's at most, where nobody says otherwise
-SHOWN_SCORE = 0.3  # detections from here on are shown, where nobody says otherwise
-LEAST_SCORE = 0.01  # those below say nothing to the metrics; those between serve the curves
+NMS_THRESHOLD = 0.45  # default IoU above which the box with the lower score is removed
+USUAL_DETECTIONS = 100  # default limit of detections per image
+SHOWN_SCORE = 0.3  # default score from which detections are shown
+LEAST_SCORE = 0.01  # default score for metrics: lower scores do not change them
 _USUAL_CANDIDATES = 400
 _CANDIDATES_EACH = 8
-_BLOCK = 128  # boxes that suppression compares with one another at once
+_BLOCK = 128  # boxes that are compared with one another in one step
 _WORSE = np.triu(np.ones((_BLOCK, _BLOCK), dtype=bool), 1)
 
 
@@ -26,25 +26,28 @@ def nms(
     iou_threshold: float,
     most: int | None = None,
 ) -> np.ndarray:
-    """Return the indices that greedy non-maximum suppression keeps within each class, best score first.
+    """Return the indices that greedy NMS keeps within each class, best score first.
 
-    A box falls when its overlap with a better kept box of its class exceeds ``iou_threshold``; equal scores
-    keep their order.
+    A box is removed when its IoU with a kept box of its class and a better score exceeds ``iou_threshold``.
+    Equal scores keep their order.
 
     Args:
         boxes: (N, 4) corners, any unit.
         scores: (N,).
         class_ids: (N,).
         iou_threshold: 0..1.
-        most: indices returned at most; None returns all.
+        most: maximum number of indices; None returns all.
+
+    Returns:
+        (K,) indices into the N boxes.
     """
     order = np.argsort(-scores, kind="stable")
     kept = order[:0]
     for start in range(0, len(order), _BLOCK):
-        # Better blocks first, so that only those that stand are compared with what comes after them.
+        # Block by block in order of score: later blocks are compared with kept boxes only.
         block = order[start : start + _BLOCK]
-        block = block[~_rivals(boxes, class_ids, kept, block, iou_threshold).any(axis=0)]
-        beats = _rivals(boxes, class_ids, block, block, iou_threshold)
+        block = block[~_overlapping(boxes, class_ids, kept, block, iou_threshold).any(axis=0)]
+        beats = _overlapping(boxes, class_ids, block, block, iou_threshold)
         beats &= _WORSE[: len(block), : len(block)]
         alive = np.ones(len(block), dtype=bool)
         for i in np.flatnonzero(beats.any(axis=1)):
@@ -56,29 +59,30 @@ def nms(
     return kept
 
 
-def _rivals(
+def _overlapping(
     boxes: np.ndarray, class_ids: np.ndarray, a: np.ndarray, b: np.ndarray, iou_threshold: float
 ) -> np.ndarray:
-    """Say which boxes of the indices ``a`` (N,) and ``b`` (M,) are of one class and overlap: (N, M) bool."""
+    """Return which boxes of the indices ``a`` (N,) and ``b`` (M,) overlap and share a class: (N, M) bool."""
     overlaps = iou_matrix(boxes[a], boxes[b]) > iou_threshold
     return overlaps & (class_ids[a][:, None] == class_ids[b][None, :])
 
 
 def candidates_for(max_detections: int) -> int:
-    """Return how many pairs of anchor and class enter suppression, so that so many detections can come out.
+    """Return how many (anchor, class) pairs enter NMS for a limit of detections.
 
-    They are 400 up to 100 detections, and eight for each beyond: in images of crowds the best 2 to 8 pairs
-    were needed for one detection, by network and image (``benchmarks/candidates.py``).
+    400 up to 100 detections, and eight per detection above that: in images of crowds, one detection needed
+    the best 2 to 8 pairs, depending on network and image (``benchmarks/candidates.py``).
     """
     return _USUAL_CANDIDATES if max_detections <= USUAL_DETECTIONS else _CANDIDATES_EACH * max_detections
 
 
 class Selection(NamedTuple):
-    """The detections of one image, and what a limit kept from being among them.
+    """The detections of one image, and the best score that a limit removed.
 
     Args:
-        found: best score first.
-        left_out: the best score among what ``max_detections`` or ``max_candidates`` left out; 0 for nothing.
+        found: detections, best score first.
+        left_out: the best score among the pairs that ``max_detections`` or ``max_candidates`` removed; 0 when
+            they removed none.
     """
 
     found: Detections
@@ -86,7 +90,7 @@ class Selection(NamedTuple):
 
 
 def select(boxes: np.ndarray, scores: np.ndarray, *limits: Any, **named: Any) -> Detections:
-    """Return what :func:`choose` finds, which takes the same arguments."""
+    """Return the detections of :func:`choose`, which documents the arguments."""
     return choose(boxes, scores, *limits, **named).found
 
 
@@ -101,27 +105,27 @@ def choose(
     agnostic: bool = False,
     wanted: np.ndarray | None = None,
 ) -> Selection:
-    """Turn every anchor's box and class scores into the final detections of one image.
+    """Turn the boxes and class scores of all anchors into the detections of one image.
 
-    The best ``max_candidates`` (anchor, class) pairs are taken first: suppression never sees all N * C.
+    Only the best ``max_candidates`` (anchor, class) pairs enter NMS, never all N * C.
 
     Args:
         boxes: (N, 4) decoded corners, any unit.
         scores: (N, C) score of each class.
-        score_threshold: pairs at or below it are left out.
-        nms_threshold: overlap above which a worse box falls; outside 0..1 nothing falls.
-        max_candidates: pairs that enter suppression; None takes :func:`candidates_for` the detections.
-        max_detections: detections returned at most, best first.
-        farthest: boxes with a corner as far as this from the origin, or nowhere at all (NaN), are left out.
-        agnostic: whether a box falls to better ones of any class, and not of its own alone.
-        wanted: (W,) the class ids that take part; None takes all.
+        score_threshold: pairs with this score or less are dropped.
+        nms_threshold: IoU above which the box with the lower score is removed; outside (0, 1) NMS is off.
+        max_candidates: pairs that enter NMS; None takes :func:`candidates_for` ``max_detections``.
+        max_detections: maximum number of detections, best first.
+        farthest: boxes with a coordinate of this magnitude or more, or NaN, are dropped.
+        agnostic: whether NMS compares boxes of all classes, not only of one class.
+        wanted: (W,) class ids to detect; None detects all.
 
     Returns:
-        Detections in the unit of ``boxes``, and what was left out.
+        Detections in the unit of ``boxes``, and the best score that a limit removed.
     """
     if wanted is not None:
         scores = scores[:, wanted]
-    # Flat: NumPy finds the places in a row of numbers ten times sooner than those in a table.
+    # On the flat array: np.flatnonzero is ten times faster than np.nonzero on two axes.
     anchors, class_ids = np.divmod(np.flatnonzero(scores > score_threshold), max(1, scores.shape[1]))
     near = (np.abs(boxes[anchors]) < farthest).all(axis=1)
     anchors, class_ids = anchors[near], class_ids[near]

@@ -1,8 +1,7 @@
-"""The names that NumPy removed, answered again to mxnet's and gluoncv's own modules and to nobody else.
+"""NumPy compatibility: names that NumPy removed are restored for the modules of mxnet and gluoncv only.
 
-mxnet 1.9.1 and gluoncv 0.10.5 were written for NumPy 1.19 and will not be mended upstream. Putting
-``numpy.bool`` back for everyone would change what other packages see of NumPy, so the answer depends on who
-asks.
+mxnet 1.9.1 and gluoncv 0.10.5 were written for NumPy 1.19 and are no longer maintained. A ``numpy.bool`` for
+everyone would change what other packages detect of NumPy, so ``numpy.__getattr__`` looks at its caller.
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-_ASKERS = ("mxnet", "gluoncv")
+_PACKAGES = ("mxnet", "gluoncv")
 
 
 def _removed_names() -> dict[str, Any]:
-    """Return the removed names, each with what NumPy advises in its place."""
+    """Return the removed names with the replacements that NumPy recommends."""
     names: dict[str, Any] = {
         name: getattr(builtins, name) for name in ("bool", "float", "int", "object", "str")
     }
@@ -29,8 +28,7 @@ def _removed_names() -> dict[str, Any]:
     names.update(product=np.prod, cumproduct=np.cumprod, alltrue=np.all, sometrue=np.any)
     names.update(in1d=_in1d, row_stack=np.vstack, msort=_msort, round_=np.round)
     names["trapz"] = vars(np).get("trapezoid") or vars(np)["trapz"]
-    # mxnet.numpy.fallback reads these at import, and calls them only when a user asks for mxnet.np.npv and
-    # the like.
+    # mxnet.numpy.fallback reads these at import, and calls them only for a user's mxnet.np.npv and similar.
     names.update({name: _financial(name) for name in ("mirr", "npv", "pmt", "ppmt", "pv", "rate")})
     return names
 
@@ -52,10 +50,10 @@ def _financial(name: str) -> Callable[..., Any]:
 
 
 def restore() -> None:
-    """Make NumPy answer its removed names to mxnet and gluoncv; calling it again changes nothing.
+    """Restore NumPy's removed names for mxnet and gluoncv; a second call changes nothing.
 
-    Names that the installed NumPy still has are found before a module's ``__getattr__`` is asked, so they
-    stay its own.
+    Python calls a module's ``__getattr__`` only for names that the module lacks, so names that the installed
+    NumPy still has are unchanged.
     """
     own = np.__dict__.get("__getattr__")
     if getattr(own, "answers_removed_names", False):
@@ -64,8 +62,8 @@ def restore() -> None:
 
     def answer(name: str) -> Any:
         if name in removed:
-            asker = sys._getframe(1).f_globals.get("__name__") or ""
-            if asker.partition(".")[0] in _ASKERS:
+            caller = sys._getframe(1).f_globals.get("__name__") or ""
+            if caller.partition(".")[0] in _PACKAGES:
                 return removed[name]
         if own is None:
             raise AttributeError(f"module 'numpy' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""DetectionSpec: what decode, assignment, loss, export and inference must agree on."""
+"""DetectionSpec: the properties of a detector that decode, assigner, loss, export and inference share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 Anchors = tuple[tuple[tuple[float, float], ...], ...]
 
-# What boxes can be trained by: the choice that suits the coding, centre and size apart, or an overlap.
+# Box losses: "auto" chooses by the box coding, "yolo3" trains centre and size apart, the rest are IoU losses.
 BOX_LOSSES = ("auto", "yolo3", "giou", "diou", "ciou")
 
 # YOLOv3's nine COCO anchors (Redmon & Farhadi 2018, section 2.3), width and height in input pixels.
@@ -22,7 +22,7 @@ YOLOV3_ANCHORS: Anchors = (
 
 @dataclasses.dataclass(frozen=True)
 class DetectionSpec:
-    """Classes, anchors and coding of a detector; the only record that its parts read.
+    """Classes, anchors and box coding of a detector: the one record that all its parts read.
 
     Args:
         class_names: C names, in the order of the class channels.
@@ -30,16 +30,16 @@ class DetectionSpec:
         strides: input pixels per cell of each level, ascending.
         box_coding: name of the box coding (:mod:`gluon_yolo.models.box_coder`).
         score_rule: what a raw map holds, and how it gives scores (:mod:`gluon_yolo.models.head_layout`).
-        assigner: which anchors answer for an object in training (:mod:`gluon_yolo.assigners`).
-        ignore_iou: a prediction that overlaps a ground-truth box more than this is no negative.
-        xy_scales: per level how far a centre reaches, in cells: 1 is its own cell, 1.1 also a twentieth of a
-            cell beyond each edge (Bochkovskiy et al. 2020, section 3.4; darknet's ``scale_x_y``). Empty is 1
-            everywhere.
-        size_divisor: input sides must be multiples of this, where the network shrinks its maps by more than
-            the largest stride on the way; 0 is the largest stride.
+        assigner: which anchors match an object in training (:mod:`gluon_yolo.assigners`).
+        ignore_iou: a prediction whose IoU with a ground-truth box exceeds this is not a negative.
+        xy_scales: per level, the range of a centre in cells: 1 is the cell itself, 1.1 adds a twentieth of a
+            cell on each side (Bochkovskiy et al. 2020, section 3.4; darknet's ``scale_x_y``). Empty is 1 for
+            all levels.
+        size_divisor: input sides must be multiples of this, for a network that downsamples by more than
+            the largest stride inside; 0 is the largest stride.
 
     Raises:
-        ValueError: when levels disagree, anchors are not positive, or class names are empty or repeated.
+        ValueError: levels disagree, anchors are not positive, or class names are empty or repeated.
     """
 
     class_names: tuple[str, ...]
@@ -53,7 +53,7 @@ class DetectionSpec:
     size_divisor: int = 0
 
     def __post_init__(self) -> None:
-        """Freeze nested sequences into tuples and check the record."""
+        """Convert nested sequences to tuples, and check all fields."""
         if isinstance(self.class_names, str):
             raise ValueError(
                 f"class_names: expected a sequence of names, got the string {self.class_names!r}"
@@ -81,34 +81,34 @@ class DetectionSpec:
 
     @property
     def num_classes(self) -> int:
-        """Number of classes C."""
+        """The number of classes C."""
         return len(self.class_names)
 
     @property
     def num_levels(self) -> int:
-        """Number of raw maps."""
+        """The number of raw maps."""
         return len(self.strides)
 
     @property
     def anchors_per_level(self) -> tuple[int, ...]:
-        """Anchors per cell A of each level."""
+        """The anchors per cell A of each level."""
         return tuple(len(level) for level in self.anchors)
 
     @property
     def max_stride(self) -> int:
-        """Input sides must be multiples of this."""
+        """The number of pixels of which input sides must be multiples."""
         return max(self.strides[-1], self.size_divisor)
 
     @property
     def flat_anchors(self) -> np.ndarray:
-        """All anchors (sum of A, 2) as width, height in input pixels, levels in order."""
+        """All anchors (sum of A, 2) as width, height in input pixels, level by level."""
         return np.array([wh for level in self.anchors for wh in level], dtype=np.float32)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a record of plain strings, numbers and tuples, fit for JSON."""
+        """Return a dict of strings, numbers and tuples, which JSON can hold."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> DetectionSpec:
-        """Rebuild the spec that :meth:`to_dict` wrote, also after a way through JSON."""
+        """Rebuild the spec from the dict of :meth:`to_dict`, also after a round trip through JSON."""
         return cls(**record)

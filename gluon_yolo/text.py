@@ -1,4 +1,4 @@
-"""Text: numbers and words as people read them."""
+"""Text of messages: numbers, nouns, times and spelling suggestions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 def exact(number: float) -> str:
     """Return the shortest decimal text that ``float`` reads as the same number: ``160``, ``0.00001``.
 
-    ``%g`` keeps six digits and turns to exponents, which not every reader of a list of numbers takes: darknet
+    ``%g`` keeps six digits and uses exponents, which not every reader of a list of numbers accepts: darknet
     stops at the ``e``.
     """
     if number == int(number):
@@ -20,9 +20,9 @@ def exact(number: float) -> str:
 
 
 def rounded(number: float, decimals: int, digits: int = 3) -> float:
-    """Return a number of 0 or more rounded to some decimals, but to no fewer digits, however small it is.
+    """Return a number >= 0 rounded to ``decimals``, but to at least ``digits`` significant digits.
 
-    A whole number comes as one.
+    A whole number is returned as an ``int``.
     """
     value = round(number, decimals) if number >= 10 ** (1 - decimals) else float(f"{number:.{digits}g}")
     return int(value) if value == int(value) else value
@@ -32,11 +32,11 @@ def counted(number: int, noun: str, plural: str | None = None, form: str = "") -
     """Return a number with its noun: ``1 class``, ``3 classes``.
 
     Args:
-        number: how many.
-        noun: what one of them is called.
-        plural: what several are called; None puts an ``s`` behind the noun, or ``es`` where it ends in one or
-            in another hiss; the ``ch`` of an epoch is a k.
-        form: of the number, as ``format`` takes it; ``","`` parts the thousands.
+        number: the count.
+        noun: the singular.
+        plural: the plural; None appends ``s`` to the noun, or ``es`` after ``s``, ``x``, ``ch`` and ``sh``
+            (not after ``epoch``, whose ``ch`` sounds as ``k``).
+        form: the number's format, as ``format`` takes it; ``","`` separates the thousands.
     """
     hisses = noun.endswith(("s", "x", "ch", "sh")) and not noun.endswith("epoch")
     plural = plural or f"{noun}{'es' if hisses else 's'}"
@@ -44,13 +44,13 @@ def counted(number: int, noun: str, plural: str | None = None, form: str = "") -
 
 
 def size_word(size_hw: Sequence[int]) -> str:
-    """Return a height and width as flags take them: ``416`` or, height first, ``320x416``."""
+    """Return a height and width as flags take them: ``416``, or height first: ``320x416``."""
     height, width = size_hw
     return str(height) if height == width else f"{height}x{width}"
 
 
 def near_words(word: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """Return the known words that are most like a word that is not among them, whatever its case."""
+    """Return at most ``most`` known words that are spelled like an unknown word, without regard to case."""
     plain: dict[str, list[str]] = {}
     for name in known:
         plain.setdefault(name.casefold(), []).append(name)
@@ -59,13 +59,13 @@ def near_words(word: str, known: Iterable[str], most: int = 3) -> list[str]:
 
 
 def did_you_mean(word: str, known: Iterable[str], most: int = 1) -> str:
-    """Return ``did you mean X? `` for an error about an unknown word; empty where nothing is near."""
+    """Return ``did you mean X? `` for an error about an unknown word; empty when no known word is similar."""
     near = near_words(word, known, most)
     return f"did you mean {' or '.join(near)}? " if near else ""
 
 
 def duration(seconds: float) -> str:
-    """Return a time as its two largest units say it: ``45 s``, ``12 min``, ``5 h 20 min``, ``3 days 4 h``."""
+    """Return a time in its two largest units: ``45 s``, ``12 min``, ``5 h 20 min``, ``3 days 4 h``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

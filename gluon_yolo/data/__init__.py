@@ -1,1 +1,1 @@
-"""Data sets: readers that give (image, Detections), and what training does to them; no mxnet in here."""
+"""Data sets: sources, data sets of images with annotations, augmentation and batches; without mxnet."""

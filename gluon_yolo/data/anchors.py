@@ -1,7 +1,7 @@
-"""Anchors for a data set: found by k-means, judged, kept in a file, and divided over a network's levels.
+"""Anchors of a data set: find them by k-means, measure them, read and write them, divide them into levels.
 
-Sizes and anchors are (N, 2) width and height in pixels of the network's input. The overlap of a box and an
-anchor is that of two boxes with one centre.
+Sizes and anchors are (N, 2) width and height in pixels of the network's input. The IoU of a box and an anchor
+is that of two boxes with one centre.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from gluon_yolo.text import counted, exact
 
 RESTARTS = 10
 _ITERATIONS = 300
-_SAMPLE = 10_000  # boxes that the search looks at: ten times as many gain less than 0.001 of mean overlap
+_SAMPLE = 10_000  # boxes that the search uses: ten times as many gain less than 0.001 of mean IoU
 _DECIMALS = 2
 _FORM = "expected widths and heights with commas between, as 10,13, 16,30, 33,23"
 
 
 def box_sizes(dataset: Dataset, size_hw: tuple[int, int], fit: str = "resize") -> np.ndarray:
-    """Return the sizes (N, 2) of all boxes of a data set when its images are brought to one size.
+    """Return the sizes (N, 2) of all boxes of a data set when its images have one size.
 
     Args:
         dataset: images and boxes.
         size_hw: the network's input.
-        fit: ``"resize"`` stretches each side on its own; ``"letterbox"`` keeps an image's proportions.
+        fit: ``"resize"`` stretches each side; ``"letterbox"`` keeps the aspect ratio.
     """
     sizes = [np.zeros((0, 2))]
     for index in range(len(dataset)):
@@ -45,7 +45,7 @@ def box_sizes(dataset: Dataset, size_hw: tuple[int, int], fit: str = "resize") -
 
 
 def best_iou(sizes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """Return the overlap (N,) of each of the sizes (N, 2) with the best fitting of the anchors (A, 2)."""
+    """Return the IoU (N,) of each of the sizes (N, 2) with its best of the anchors (A, 2)."""
     best = np.zeros(len(sizes))
     for anchor in anchors:
         np.maximum(best, _iou(sizes, anchor), out=best)
@@ -53,14 +53,14 @@ def best_iou(sizes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
 
 
 def mean_best_iou(sizes: np.ndarray, anchors: np.ndarray) -> float:
-    """Return the mean of :func:`best_iou`, what k-means makes as large as it can; NaN without boxes."""
+    """Return the mean of :func:`best_iou`, which k-means maximises; NaN without boxes."""
     return float(best_iou(sizes, anchors).mean()) if len(sizes) else float("nan")
 
 
 def recall(sizes: np.ndarray, anchors: np.ndarray, threshold: float = 0.5) -> float:
-    """Return the best possible recall: the share of boxes whose best anchor overlaps them that much or more.
+    """Return the best possible recall: the share of boxes whose best anchor has at least this IoU.
 
-    A network that could only move its anchors, and not stretch them, would find no other boxes.
+    A network that can move its anchors, but not resize them, finds no other boxes.
     """
     return float((best_iou(sizes, anchors) >= threshold).mean()) if len(sizes) else float("nan")
 
@@ -68,15 +68,15 @@ def recall(sizes: np.ndarray, anchors: np.ndarray, threshold: float = 0.5) -> fl
 def find_anchors(sizes: np.ndarray, count: int = 9, seed: int = 0) -> np.ndarray:
     """Find anchors by k-means on 1 - IoU: dimension clusters (Redmon & Farhadi 2017, section 2).
 
-    Started as k-means++ does, several times; the try with the best mean overlap wins. A cluster's centre is
-    the median of its widths and heights and not their mean: far-off boxes pull a mean away from the many. It
-    gave better overlaps in all that was tried (BCCD at 416: 0.884 and 0.879; drawn shapes 0.929 and 0.928;
-    widths and heights spread over two decades: 0.572 and 0.544).
+    It runs several times from the starts of k-means++; the result with the best mean IoU wins. A cluster's
+    centre is the median of its widths and heights, not their mean, which outliers move away from most boxes.
+    The median was better in all experiments (BCCD at 416: 0.884 against 0.879; drawn shapes 0.929 against
+    0.928; widths and heights over two decades: 0.572 against 0.544).
 
     Args:
-        sizes: (N, 2), none of them zero; of very many a sample is taken.
-        count: how many to find.
-        seed: of sample and starts; the same gives the same anchors.
+        sizes: (N, 2), all above zero; of very many, a sample is used.
+        count: number of anchors.
+        seed: of the sample and the starts; one seed gives the same anchors.
 
     Returns:
         (count, 2), smallest area first, rounded to hundredths of a pixel.
@@ -95,24 +95,24 @@ def find_anchors(sizes: np.ndarray, count: int = 9, seed: int = 0) -> np.ndarray
     rng = np.random.default_rng(seed)
     if len(sizes) > _SAMPLE:
         sizes = sizes[rng.choice(len(sizes), _SAMPLE, replace=False)]
-    tries = [_cluster(sizes, _scattered(sizes, count, rng)) for _ in range(RESTARTS)]
+    tries = [_cluster(sizes, _initial_centres(sizes, count, rng)) for _ in range(RESTARTS)]
     best = max(tries, key=lambda anchors: mean_best_iou(sizes, anchors))
     return by_area(np.maximum(np.round(best, _DECIMALS), 10.0**-_DECIMALS))
 
 
 def refine_anchors(sizes: np.ndarray, own: Anchors, seed: int = 0) -> Anchors:
-    """Find anchors level by level, so that a level goes on with the boxes that it answers for.
+    """Find anchors level by level, so that each level keeps the boxes that it matches now.
 
-    Anchors that are found together and then divided give every level its share of the boxes, also where these
-    are all of about one size; a coarse level that is given small boxes then has them to learn from the start.
+    Anchors that are found together and then divided give every level its share of the boxes, even when all
+    boxes are of a similar size; a coarse level with small boxes must then learn these from the start.
 
     Args:
-        sizes: (N, 2), none of them zero.
-        own: the anchors of each level that a network has; they say which boxes are a level's.
-        seed: as :func:`find_anchors` takes it.
+        sizes: (N, 2), all above zero.
+        own: the network's anchors per level, which say which boxes belong to a level.
+        seed: as for :func:`find_anchors`.
 
     Returns:
-        As many for each level. Those of a level that has fewer different boxes than anchors stay.
+        The same number of anchors per level. A level with fewer different boxes than anchors keeps its own.
     """
     flat = np.array([anchor for level in own for anchor in level], dtype=np.float64).reshape(-1, 2)
     overlaps = np.stack([_iou(sizes, anchor) for anchor in flat])
@@ -127,14 +127,14 @@ def refine_anchors(sizes: np.ndarray, own: Anchors, seed: int = 0) -> Anchors:
 
 
 def by_area(anchors: np.ndarray) -> np.ndarray:
-    """Return the anchors, smallest area first."""
+    """Return the anchors (A, 2) sorted by area, smallest first."""
     return anchors[np.argsort(anchors.prod(axis=1), kind="stable")]
 
 
 def by_level(anchors: np.ndarray, levels: int) -> Anchors:
-    """Divide anchors over a network's levels: the smallest go to the level with the smallest stride.
+    """Divide anchors (A, 2) among a network's levels: the smallest go to the level with the smallest stride.
 
-    Each level gets as many; what is left over goes, one each, to the first levels.
+    Each level gets the same number; the remaining ones go, one each, to the first levels.
 
     Raises:
         UserError: there are fewer anchors than levels.
@@ -148,10 +148,10 @@ def by_level(anchors: np.ndarray, levels: int) -> Anchors:
 
 
 def parse_anchors(text: str) -> np.ndarray:
-    """Turn ``"10,13, 16,30"`` into anchors (A, 2).
+    """Parse ``"10,13, 16,30"`` into anchors (A, 2).
 
     Raises:
-        UserError: it is no such list.
+        UserError: the text is not such a list.
     """
     words = [word for word in re.split(r"[,\s]+", text.strip()) if word]
     try:
@@ -164,15 +164,15 @@ def parse_anchors(text: str) -> np.ndarray:
 
 
 def format_anchors(anchors: np.ndarray | Sequence[Sequence[float]]) -> str:
-    """Return anchors (A, 2) as :func:`parse_anchors` reads them."""
+    """Return anchors (A, 2) as text that :func:`parse_anchors` reads."""
     return ", ".join(f"{exact(w)},{exact(h)}" for w, h in anchors)
 
 
 def named_anchors(text: str) -> np.ndarray:
-    """Return the anchors (A, 2) of a file, or of a list as :func:`parse_anchors` takes it.
+    """Return the anchors (A, 2) of a file or of a list in the text itself.
 
     Raises:
-        UserError: it is neither.
+        UserError: the text is neither.
     """
     if os.path.exists(text) or re.search(r"[^-+.,\deE\s]", text):
         return read_anchors(text)
@@ -183,7 +183,7 @@ def read_anchors(path: str | os.PathLike[str]) -> np.ndarray:
     """Read anchors (A, 2) from a file whose first line is a list of them; ``#`` begins a comment.
 
     Raises:
-        UserError: there is no such file, or it holds something else.
+        UserError: there is no such file, or it contains something else.
     """
     path = os.fspath(path)
     lines = [line.partition("#")[0].strip() for line in read_text(path, "the anchors").splitlines()]
@@ -194,12 +194,12 @@ def read_anchors(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def write_anchors(path: str | os.PathLike[str], anchors: np.ndarray, iou: float) -> None:
-    """Write the file that Yolo-FastestV2 keeps anchors in: a line of anchors, then their mean best overlap.
+    """Write anchors in Yolo-FastestV2's file format: a line of anchors, then their mean best IoU.
 
-    A file of anchors is written over; any other stays.
+    An existing file of anchors is overwritten, any other file is not.
 
     Raises:
-        UserError: something else is there, or the place cannot be written.
+        UserError: there is a file of another kind, or the path cannot be written.
     """
     path = os.fspath(path)
     if os.path.exists(path):
@@ -212,13 +212,13 @@ def write_anchors(path: str | os.PathLike[str], anchors: np.ndarray, iou: float)
 
 
 def _iou(sizes: np.ndarray, anchor: np.ndarray) -> np.ndarray:
-    """Return the overlaps (N,) of sizes (N, 2) with one anchor (2,), all centred at one point."""
+    """Return the IoU (N,) of sizes (N, 2) with one anchor (2,), all with one centre."""
     intersection = np.minimum(sizes[:, 0], anchor[0]) * np.minimum(sizes[:, 1], anchor[1])
     return intersection / (sizes[:, 0] * sizes[:, 1] + anchor[0] * anchor[1] - intersection)
 
 
-def _scattered(sizes: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Pick first centres far from each other: each with a chance by its squared distance from those before.
+def _initial_centres(sizes: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Choose the initial centres: each with a probability by its squared distance from the earlier ones.
 
     Source: Arthur & Vassilvitskii 2007, k-means++, section 2.2.
     """
@@ -233,7 +233,7 @@ def _scattered(sizes: np.ndarray, count: int, rng: np.random.Generator) -> np.nd
 
 
 def _cluster(sizes: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Move each centre to the median of the boxes that it fits best, until none changes its centre."""
+    """Move each centre to the median of the boxes nearest to it, until no box changes its centre."""
     owners = np.full(len(sizes), -1)
     for _ in range(_ITERATIONS):
         nearest = np.stack([_iou(sizes, centre) for centre in centres]).argmax(axis=0)

@@ -1,4 +1,4 @@
-"""Dataset: the one interface through which training and evaluation see images and their ground truth."""
+"""Dataset: the interface through which training and evaluation read images and their annotations."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["Dataset", "ImageFiles", "ListedImages"]
 
 
 class Dataset(abc.ABC):
-    """Images with their ground truth; what every reader gives, whatever its format.
+    """Images with their annotations; the readers of all formats return one.
 
-    A data set is read once, when it is opened: ground truth and sizes are held in memory, images are read
-    when asked for. It can be pickled, and read from several threads and processes at once.
+    A data set reads its annotations and image sizes when it is opened, and keeps them in memory; it reads an
+    image when it is needed. It can be pickled, and read from several threads and processes at once.
 
     Args:
-        class_names: C names; a truth's ``class_ids`` are indices into them.
-        report: counts and findings of the reading.
+        class_names: C names, in the order of the class ids.
+        report: counts and issues of the reading.
     """
 
     def __init__(self, class_names: Sequence[str], report: DatasetReport) -> None:
@@ -33,7 +33,7 @@ class Dataset(abc.ABC):
 
     @property
     def is_coco(self) -> bool:
-        """Whether its objects are annotated as COCO's, which COCO's numbers are meant for."""
+        """Whether its objects are annotated as COCO's are, so that COCO's metrics are meant for it."""
         return False
 
     @abc.abstractmethod
@@ -42,33 +42,33 @@ class Dataset(abc.ABC):
 
     @abc.abstractmethod
     def name(self, index: int) -> str:
-        """Return the file path or the record key of an image, as messages name it."""
+        """Return an image's file path or record key, for messages."""
 
     def encoded(self, index: int) -> bytes:
-        """Return an image as the bytes of its file: JPEG, PNG, or what else OpenCV decodes.
+        """Return the bytes of an image's file: JPEG, PNG, or another supported type.
 
-        A subclass writes this, or :meth:`picture` where its images are no files.
+        A subclass implements this, or :meth:`image` when its images are not files.
 
         Raises:
-            BadFile: it can no longer be read.
+            BadFile: the image can no longer be read.
         """
         raise NotImplementedError
 
     def encoded_size(self, index: int) -> int:
-        """Return how many bytes :meth:`encoded` gives; where the subclass knows, without reading them.
+        """Return the number of bytes of :meth:`encoded`; a subclass may know it without reading them.
 
         Raises:
-            BadFile, OSError: it can no longer be told.
+            BadFile, OSError: the image can no longer be read.
         """
         return len(self.encoded(index))
 
     def image(self, index: int, reduction: int = 1) -> np.ndarray:
-        """Return an image as (H, W, 3) uint8 RGB, a fresh array.
+        """Return an image as (H, W, 3) uint8 RGB, in a new array.
 
         Args:
-            index: which.
-            reduction: 2, 4 or 8 ask for half, a quarter or an eighth of the sides, rounded up, which is
-                faster to decode; a data set may give the whole image all the same.
+            index: of the image.
+            reduction: 2, 4 or 8 divide the sides, rounded up, which is faster to decode; a data set may
+                return the whole image instead.
 
         Raises:
             BadFile: the image can no longer be read.
@@ -77,16 +77,16 @@ class Dataset(abc.ABC):
 
     @abc.abstractmethod
     def annotations(self, index: int) -> Detections:
-        """Return an image's ground truth, boxes in pixels of the image; shared, not to be written into."""
+        """Return an image's annotations, boxes in its pixels; the caller must not change them."""
 
     @abc.abstractmethod
     def size_hw(self, index: int) -> tuple[int, int]:
-        """Return an image's (height, width) in pixels, without reading it."""
+        """Return an image's (height, width) in pixels without reading it."""
 
     def areas(self, index: int) -> np.ndarray:
-        """Return the areas (N,) of an image's objects in square pixels, by which COCO's numbers tell sizes.
+        """Return the areas (N,) of an image's objects in square pixels, for COCO's metrics by object size.
 
-        They are those of the outlines where the data set gives them, else of the boxes.
+        They are the areas of the outlines where the data set has them, otherwise those of the boxes.
         """
         return area(self.annotations(index).boxes.astype(np.float64))
 
@@ -96,14 +96,14 @@ class Dataset(abc.ABC):
 
 
 class ListedImages(Dataset):
-    """A data set of lists, one entry for each image; a subclass writes :meth:`encoded`.
+    """A data set of lists with one entry per image; a subclass implements :meth:`encoded`.
 
     Args:
         class_names: C names.
         names: N file paths or record keys.
         sizes_hw: N sizes (height, width) in pixels.
-        truths: N ground truths.
-        report: findings of the reading; its counts are filled in here.
+        truths: N annotations.
+        report: issues of the reading; its counts are set here.
 
     Raises:
         ValueError: the lists differ in length.
@@ -126,20 +126,19 @@ class ListedImages(Dataset):
         self._keep(truths)
 
     def _keep(self, truths: Sequence[Detections]) -> None:
-        # One record for all: a hundred thousand small ones take long to pickle for each worker process.
+        # One record for all images: a hundred thousand small ones are slow to pickle for each worker process.
         self._objects = Detections.concatenate([Detections.empty(), *truths])
         self._starts = np.cumsum([0, *map(len, truths)])
 
     def __len__(self) -> int:
-        """Return the number of images."""
         return len(self._names)
 
     def name(self, index: int) -> str:
-        """Return the file path or the record key of an image."""
+        """Return an image's file path or record key."""
         return self._names[index]
 
     def annotations(self, index: int) -> Detections:
-        """Return an image's ground truth, boxes in pixels of the image."""
+        """Return an image's annotations, boxes in its pixels."""
         return self._objects[self._starts[index] : self._starts[index + 1]]
 
     def size_hw(self, index: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""PathFinder: finds the files and folders that a data set names, also where it was moved since."""
+"""PathFinder: find the files and folders that a data set names, even when the data set was moved."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from gluon_yolo.data.images.files import UNREAD, StemFolder
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # a drive of Windows has one letter
 _DRIVE = re.compile(r"^[A-Za-z]:(?=[\\/])")
 _SHOWN = 3
-# Folders that most data sets have: by such a name alone none of them is known again.
+# Folders that most data sets have; such a name alone identifies no folder.
 _COMMON = frozenset({"images", "image", "imgs", "img", "jpegimages", "pictures", "data", "dataset", "labels"})
 
 
 class PathFinder:
-    r"""Finds what a list or description names, also where the data set was moved since.
+    r"""Finds the files that a list or description names, even when the data set was moved.
 
-    A path that is not there is looked for by its end, in each base: ``/old/place/train/1.jpg``,
-    ``C:\old\train\1.jpg`` and ``https://host/train/1.jpg`` are found as ``train/1.jpg``, else as ``1.jpg``;
-    the longest end counts. Two different paths are never found in one place, and a folder is not found by a
-    name alone that most data sets have, such as ``images``.
+    A path that does not exist is searched by its end in each base: ``/old/place/train/1.jpg``,
+    ``C:\old\train\1.jpg`` and ``https://host/train/1.jpg`` are found as ``train/1.jpg``, otherwise as
+    ``1.jpg``; the longest matching end counts. Two different paths never give one file, and a folder is not
+    found by a common name alone, such as ``images``.
 
     Args:
-        bases: folders that a relative path may be relative to, in this order.
-        exists: says whether a path is what is looked for.
-        from_here: whether a relative path may also be relative to the current folder, which comes last. It
+        bases: folders that a relative path may be relative to, in order of preference.
+        exists: returns whether a path exists as the searched kind.
+        from_here: whether a relative path may also be relative to the current folder, which is tried last. It
             may hold another data set's files of the same names: see :func:`nothing_beside`.
     """
 
@@ -42,15 +42,15 @@ class PathFinder:
         self._exists = exists
         self.from_here = from_here
         self.moved: dict[str, str] = {}
-        """The folders that were not where they were said to be, and where they were found."""
-        self._here: list[str] = []  # what was found in the current folder, as written
-        self._folders: dict[str, str] = {}  # the same by their portable names
-        self._taken: dict[str, str] = {}  # what was found by its end: the path that was looked for
+        """Folders that were not at their written places, and where they were found."""
+        self._here: list[str] = []  # paths that were found in the current folder, as written
+        self._folders: dict[str, str] = {}  # found folders by their portable written paths
+        self._taken: dict[str, str] = {}  # found path -> the written path that was found there by its end
         self._listings: dict[str, dict[str, list[str]]] = {}
-        self._unread: dict[str, StemFolder] = {}  # of each base
+        self._unread: dict[str, StemFolder] = {}  # by base
 
     def find(self, written: str) -> str | None:
-        """Return the path that is meant; None where there is none, or it was taken for another one."""
+        """Return the path that is meant; None when there is none, or another written path was found there."""
         whole = os.path.isabs(written)
         candidates = [written] if whole else [self._join(base, written) for base in self.bases]
         found = next((path for path in candidates if self._exists(path)), None)
@@ -69,11 +69,11 @@ class PathFinder:
         return found
 
     def rival(self, written: str, found: str | None = None) -> str | None:
-        """Return another path that was found where this one would be; None where there is none.
+        """Return another written path that was found where this one would be; None when there is none.
 
         Args:
-            written: the path that is looked for.
-            found: where it would be; None finds that.
+            written: the path to find.
+            found: where it would be; None searches for it.
         """
         plain = portable(written)
         found = found or self._by_its_end(plain) or self._by_its_end(unquote(plain))
@@ -83,10 +83,10 @@ class PathFinder:
         return other
 
     def notes(self, name: str) -> list[str]:
-        """Say where the images were found that a file names in folders that are not there.
+        """Return notes about images that were found in other folders than the file names.
 
         Args:
-            name: of the file.
+            name: the file's name.
         """
         moved = [*self.moved.items()]
         notes: list[str] = [
@@ -105,7 +105,7 @@ class PathFinder:
         return notes
 
     def problem(self, written: str) -> str:
-        """Say why an image is not found."""
+        """Return why an image is not found."""
         problem = f"there is no picture {written}{self.unread(written)}"
         rival = self.rival(written)
         if rival:
@@ -118,7 +118,7 @@ class PathFinder:
         return f"{problem}, seen from {os.path.abspath(self.bases[0])}{here}"
 
     def unread(self, written: str) -> str:
-        """Say, in brackets, that an image is there in a kind that is not read; empty where none is."""
+        """Return, in brackets, that an image exists in a type that is not read; empty when none does."""
         parts = [
             part for part in os.path.splitext(portable(written))[0].split("/") if part not in ("", ".", "..")
         ]
@@ -131,7 +131,7 @@ class PathFinder:
         return ""
 
     def _by_its_end(self, plain: str) -> str | None:
-        """Return the path that has the longest end of a path, else that has it in another letter case."""
+        """Return the path with the longest common end, first with exact case, then in any case."""
         folder, _, name = plain.rpartition("/")
         if folder in self._folders and self._exists(self._join(self._folders[folder], name)):
             return self._join(self._folders[folder], name)
@@ -140,9 +140,9 @@ class PathFinder:
             for start in range(len(parts)):
                 for base in self.bases:
                     path = search(base, parts[start:])
-                    is_all = not start and "/".join(parts) == plain  # in another letter case
+                    is_all = not start and "/".join(parts) == plain  # the whole path, in another letter case
                     if path and not (
-                        os.path.isdir(path) and not is_all and self._says_nothing(base, parts, start)
+                        os.path.isdir(path) and not is_all and self._is_too_common(base, parts, start)
                     ):
                         return path
         return None
@@ -152,7 +152,7 @@ class PathFinder:
         return path if self._exists(path) else None
 
     def in_any_case(self, base: str, parts: Sequence[str]) -> str | None:
-        """Return the only path below a folder whose names differ from these in nothing but letter case."""
+        """Return the only path below a folder whose parts equal these in any letter case."""
         paths = [base]
         for part in parts:
             paths = [
@@ -164,7 +164,7 @@ class PathFinder:
         return paths[0] if len(paths) == 1 else None
 
     def _listing(self, folder: str) -> dict[str, list[str]]:
-        """Return a folder's names by what they are in small letters."""
+        """Return a folder's names by their case-folded form."""
         if folder not in self._listings:
             names: dict[str, list[str]] = {}
             for name in os.listdir(folder) if os.path.isdir(folder) else ():
@@ -173,8 +173,8 @@ class PathFinder:
         return self._listings[folder]
 
     @staticmethod
-    def _says_nothing(base: str, parts: list[str], start: int) -> bool:
-        """Say whether the end of a folder's path could be any data set's.
+    def _is_too_common(base: str, parts: list[str], start: int) -> bool:
+        """Return whether the end of a folder's path is too common to identify it.
 
         ``/old/cells/images`` is found as ``images`` in a folder called ``cells``, and in no other.
         """
@@ -188,7 +188,7 @@ class PathFinder:
 
 
 class MovedNote(str):
-    """A note on a folder of images that is not where a file says that it is.
+    """A note about a folder of images that is not where a file says.
 
     Attributes:
         written: the folder as the file names it.
@@ -200,7 +200,7 @@ class MovedNote(str):
 
     @classmethod
     def of(cls, text: str, written: str, found: str) -> MovedNote:
-        """Return a note with this text."""
+        """Make a note with a text and the two folders."""
         note = cls(text)
         note.written, note.found = written or ".", found
         return note
@@ -209,28 +209,29 @@ class MovedNote(str):
 def nothing_beside(
     written: Iterable[str], bases: Iterable[Path], exists: Callable[[str], bool] = os.path.exists
 ) -> bool:
-    """Say whether not one path of a description is found in its bases.
+    """Return whether not one path of a description is found in its bases.
 
-    Darknet's paths are relative to where it is called, so then they may be meant from the current folder.
-    Where some are found in the bases, the others are missing: what is called so here is another data set's.
+    Darknet's paths are relative to the folder where it runs, so in this case the current folder may be meant.
+    When some paths are found in the bases, the others are missing; files of these names in the current folder
+    belong to another data set.
 
     Args:
-        written: the paths of the whole description.
+        written: all paths of the description.
         bases: folders that they may be relative to.
-        exists: says whether a path is what is looked for.
+        exists: returns whether a path exists as the searched kind.
     """
     finder = PathFinder(bases, exists)
     return all(finder.find(path) is None for path in written)
 
 
 def portable(written: str) -> str:
-    """Return a path of any system, or a URL's path, with ``/`` between its parts and no drive or host."""
+    """Return a path of any system, or a URL's path, with ``/`` as separator and without drive or host."""
     if _URL.match(written):
         return urlsplit(written).path
     return _DRIVE.sub("", written, count=1).replace("\\", "/")
 
 
 def _is_end_of(short: str, long: str) -> bool:
-    """Say whether a path is the end of another, or both are the same."""
+    """Return whether a path is the end of another, or equal to it."""
     ends = [part for part in PurePath(short.lstrip("/")).parts if part != "."]
     return PurePath(long).parts[-len(ends) :] == tuple(ends) if ends else False

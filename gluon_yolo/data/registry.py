@@ -1,4 +1,4 @@
-"""Formats: which there are, and which one is at a path."""
+"""Format registry: the sources and writers of all formats, and the detection of a path's format."""
 
 from __future__ import annotations
 
@@ -55,20 +55,19 @@ logger = logging.getLogger("gluon_yolo")
 
 
 def open_source(path: str | os.PathLike[str], format: str | None = None) -> Source:
-    """Return the data set at a path, and log what was found there.
+    """Return the data set at a path, and log what was found.
 
-    Where a path can be read in several formats none of them is preferred: which one holds the truth is for
-    the user to say.
+    When a path can be read in several formats, none is preferred: the user chooses.
 
     Args:
         path: a file or folder.
-        format: a key of ``SOURCES``; None finds it from what is there.
+        format: a key of ``SOURCES``; None detects it.
 
     Raises:
-        UserError: there is no such path or format, or the path is of no format or of several.
+        UserError: there is no such path or format, or the path matches no format or several.
     """
     path = Path(os.path.expanduser(path))
-    if not os.path.exists(path):  # which is False, and no error, for what no file can be called
+    if not os.path.exists(path):  # False, and no error, for a path that no file can have
         raise UserError(f"{path}: no such file or folder, so no data")
     if not os.access(path, os.R_OK):
         raise UserError(f"{path}: may not be read; change its permissions")
@@ -89,14 +88,14 @@ def open_source(path: str | os.PathLike[str], format: str | None = None) -> Sour
 
 
 def _several(path: Path, formats: Sequence[str]) -> UserError:
-    """Return the error about a path that is of several formats."""
+    """Return the error about a path that matches several formats."""
     titles = " and ".join(SOURCES[name].title for name in formats)
     ways = " or ".join(f"--format {name}" for name in formats)
     return UserError(f"{path}: can be read as {titles}; say which with {ways}")
 
 
 def _unknown(path: Path) -> UserError:
-    """Return the error about a path that is of no format: what was looked for, what is there, what to say."""
+    """Return the error about a path that matches no format: the formats, what is there, and the fix."""
     looked = "".join(f"\n  {name:7} {source.accepts}" for name, source in SOURCES.items())
     if path.is_dir():
         entries = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in path.iterdir())
@@ -112,7 +111,7 @@ def _unknown(path: Path) -> UserError:
 
 
 def _remedy(path: Path) -> str:
-    """Return what to do about data that is often brought and in no format, empty for all else."""
+    """Return the fix for common data in no supported format; empty for all other data."""
     if path.suffix.lower() in _ARCHIVES:
         return "This is an archive: unpack it, and name the folder"
     if path.is_file():
@@ -140,7 +139,7 @@ def _remedy(path: Path) -> str:
 
 
 def _what_is_wrong(path: Path) -> str:
-    """Return why a file that is called as data is none; empty where its name says nothing."""
+    """Return why a file with the name of a data file is invalid; empty when its name is no such name."""
     if path.suffix.lower() in LISTS:
         return fault(path)
     try:

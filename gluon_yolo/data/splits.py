@@ -1,4 +1,4 @@
-"""Parts: which splits of a data set are for training, for validation and for test, by their names."""
+"""Split names: which splits of a data set are for training, validation and test."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ _WORD = re.compile(r"(?<![a-z])(trainval|train|val|test)")
 
 
 def split_role(split: str) -> str:
-    """Return what the first such word in a split's name says: ``train``, ``val``, ``test`` or ``trainval``.
+    """Return the first word of these in a split's name: ``train``, ``val``, ``test`` or ``trainval``.
 
-    It may go on (``valid``, ``train2017``), but not begin within a word (``retrained``); empty where there is
-    none.
+    More letters may follow it (``valid``, ``train2017``), but none may precede it (``retrained``). Empty when
+    there is no such word.
     """
     match = _WORD.search(split.lower())
     return match.group(1) if match else ""
 
 
 def pattern_of(split: str) -> str:
-    """Return a split's name without the word for its part: ``*2017`` of ``val2017``, ``*`` of ``valid``.
+    """Return a split's name with ``*`` for its role: ``*2017`` of ``val2017``, ``*`` of ``valid``.
 
-    Splits of one division have the same. Empty for a name without such a word.
+    Splits of one division have the same pattern. Empty for a name without a role.
     """
     pattern, count = _WHOLE_WORD.subn("*", split.lower(), count=1)
     return pattern if count else ""
 
 
 def in_no_part(splits: Sequence[str], parts: Mapping[str, str]) -> list[str]:
-    """Return the splits that no part has, where that is no use of their names.
+    """Return the splits that no part uses, except splits whose images the used ones contain.
 
-    ``trainval`` is ``train`` and ``val`` together, so that it and they are never both in parts; ``all`` is
+    ``trainval`` is ``train`` and ``val`` together, so it and they are not used at once; ``all`` is
     everything.
 
     Args:
         splits: names of splits.
-        parts: the splits meant for each part, as :func:`splits_by_role` has them.
+        parts: the split of each part, as :func:`splits_by_role` returns them.
     """
     used = {split for chosen in parts.values() for split in (chosen, *chosen.split(","))}
     together = any(split_role(split) == "trainval" for split in used)
@@ -46,16 +46,17 @@ def in_no_part(splits: Sequence[str], parts: Mapping[str, str]) -> list[str]:
 
 
 def splits_by_role(splits: Sequence[str], joins: bool) -> dict[str, str]:
-    """Return the split meant for each of :data:`PARTS`, as far as there are any.
+    """Return the split for each of :data:`PARTS`, where there is one.
 
-    A single split is for training, whatever its name. ``trainval`` and ``test`` count more than ``train`` and
-    ``val``. Without a split for training those whose names say nothing are it; without one for validation
-    that for test is. Of several for one part the one that is called just so counts, else all of them, joined
-    by commas, or, where the format opens one at a time, the last by name, such as the latest year.
+    A single split is for training, whatever its name. ``trainval`` and ``test`` are preferred to ``train``
+    and ``val``. Without a training split, the splits whose names have no role are used for training; without
+    a validation split, the test split is used for validation. Of several splits for one part, the one with
+    the part's exact name is used, otherwise all of them, joined by commas; or, where a format opens one at a
+    time, the last by name, such as the latest year.
 
     Args:
         splits: names of splits.
-        joins: whether several can be opened as one.
+        joins: whether several splits can be opened as one.
     """
     if len(splits) == 1:
         return {"train": splits[0]}

@@ -1,4 +1,4 @@
-"""Subset: some of a data set's images, with their own ground truth or another."""
+"""Subset: some of a data set's images, with their own annotations or new ones."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ class Subset(Dataset):
 
     Args:
         dataset: the data set.
-        indices: of the images in it, in the order in which they are to come.
-        truths: one for each of them; None takes the data set's own.
-        class_names: of these truths; None takes the data set's own.
+        indices: of the images in it, in the order of the subset.
+        truths: annotations of each of them; None takes the data set's own.
+        class_names: class names of these annotations; None takes the data set's own.
+
+    Raises:
+        ValueError: ``truths`` and ``indices`` differ in length.
     """
 
     def __init__(
@@ -48,15 +51,14 @@ class Subset(Dataset):
 
     @property
     def is_coco(self) -> bool:
-        """Whether the data set that it is made of is COCO's."""
+        """Whether the data set behind it is COCO's."""
         return self._dataset.is_coco
 
     def __len__(self) -> int:
-        """Return the number of images."""
         return len(self._indices)
 
     def name(self, index: int) -> str:
-        """Return the file path or the record key of an image."""
+        """Return an image's file path or record key."""
         return self._dataset.name(self._indices[index])
 
     def encoded(self, index: int) -> bytes:
@@ -64,7 +66,7 @@ class Subset(Dataset):
         return self._dataset.encoded(self._indices[index])
 
     def encoded_size(self, index: int) -> int:
-        """Return how many bytes they are."""
+        """Return the number of bytes of an image's file."""
         return self._dataset.encoded_size(self._indices[index])
 
     def image(self, index: int, reduction: int = 1) -> np.ndarray:
@@ -72,7 +74,7 @@ class Subset(Dataset):
         return self._dataset.image(self._indices[index], reduction)
 
     def annotations(self, index: int) -> Detections:
-        """Return an image's ground truth, boxes in pixels of the image."""
+        """Return an image's annotations, boxes in its pixels."""
         return self._truths[index]
 
     def size_hw(self, index: int) -> tuple[int, int]:
@@ -84,19 +86,19 @@ class Subset(Dataset):
         return super().areas(index) if self._has_own_truths else self._dataset.areas(self._indices[index])
 
     def crowds(self, index: int) -> Detections:
-        """Return an image's crowds, which belong to the data set's own ground truth."""
+        """Return an image's crowds; empty with new annotations, which have none."""
         return super().crowds(index) if self._has_own_truths else self._dataset.crowds(self._indices[index])
 
 
 def open_unlabelled(
     folder: str | os.PathLike[str], class_names: Sequence[str], skip_bad: bool = False
 ) -> ImageFiles:
-    """Return the images in a folder and below it as a data set without ground truth.
+    """Return the images of a folder and its subfolders as a data set without annotations.
 
     Args:
         folder: the folder.
-        class_names: what the data set's classes are called, though none is seen.
-        skip_bad: leave out images that cannot be read, and warn of each.
+        class_names: the data set's class names, although no object has one.
+        skip_bad: leave out images that cannot be read, and warn about each.
 
     Raises:
         UserError: images cannot be read.

@@ -1,4 +1,4 @@
-"""A small detection data set of drawn scenes in VOC layout: the same seed gives the same files."""
+"""Synthetic data set: drawn scenes in VOC layout, the same files for the same seed."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ from gluon_yolo.errors import UserError
 CLASS_NAMES = ("circle", "square", "triangle", "star")
 _HUES = {"circle": 0, "square": 110, "triangle": 60, "star": 27}  # in OpenCV's 0..180
 _HUE_SPREAD = 11
-_RADIUS_RANGE = (0.075, 0.23)  # of the image's shorter side
+_RADIUS_RANGE = (0.075, 0.23)  # relative to the image's shorter side
 _OBJECTS_RANGE = (2, 7)
 _MARGIN = 2
 _TRIES = 30
 _MOST_OVERLAP = 0.05
-_HALO = 16  # pixels around a shape that its shadow may reach
+_HALO = 16  # pixels around a shape that its shadow can reach
 _SHADOW = 0.35
 _SHADOW_OFFSET = (3, 4)
-_SHIFT = 4  # OpenCV draws at 1/16 pixel
+_SHIFT = 4  # OpenCV draws with 1/16 pixel precision
 
 
 def draw_scene(rng: np.random.Generator, size_hw: tuple[int, int]) -> tuple[np.ndarray, Detections]:
-    """Draw up to seven shapes of any size, turn and shade on an uneven background.
+    """Draw up to seven shapes with random size, rotation and shade on an uneven background.
 
-    A class has its shape and its family of hues, as road signs do. Boxes hardly overlap and lie inside the
-    image.
+    Each class has its shape and its range of hues, as road signs have. Boxes hardly overlap and lie inside
+    the image.
 
     Args:
-        rng: where every choice comes from.
+        rng: the only source of randomness.
         size_hw: the image's (height, width) in pixels.
 
     Returns:
-        The image (H, W, 3) uint8 RGB, and its shapes; a box goes from the first pixel drawn to the last.
+        The image (H, W, 3) uint8 RGB, and its annotations; a box reaches from the first drawn pixel to the
+        last.
     """
     image = _background(rng, size_hw)
     _draw_clutter(rng, image)
@@ -58,7 +59,7 @@ def draw_scene(rng: np.random.Generator, size_hw: tuple[int, int]) -> tuple[np.n
 
 
 def _background(rng: np.random.Generator, size_hw: tuple[int, int]) -> np.ndarray:
-    """Return a muted gradient between two colours with soft blotches on it, (H, W, 3) float32."""
+    """Return a muted gradient between two colours with soft blotches, (H, W, 3) float32."""
     height, width = size_hw
     colors = rng.uniform(40, 200, size=(2, 1, 1, 3)).astype(np.float32)
     colors = 0.4 * colors + 0.6 * colors.mean(axis=3, keepdims=True)  # towards grey
@@ -72,7 +73,7 @@ def _background(rng: np.random.Generator, size_hw: tuple[int, int]) -> np.ndarra
 
 
 def _draw_clutter(rng: np.random.Generator, image: np.ndarray) -> None:
-    """Draw a few thin lines and arcs, which are no objects."""
+    """Draw a few thin lines and arcs, which are not objects."""
     height, width = image.shape[:2]
     for _ in range(int(rng.integers(0, 7))):
         color = (image.mean(axis=(0, 1)) + rng.uniform(-50, 50, size=3)).tolist()
@@ -86,7 +87,7 @@ def _draw_clutter(rng: np.random.Generator, image: np.ndarray) -> None:
 
 
 def _outline(rng: np.random.Generator, class_id: int) -> np.ndarray:
-    """Return a shape's corners (K, 2) as x, y around the origin, all within distance 1, turned at random."""
+    """Return a shape's corners (K, 2) as x, y around the origin, within distance 1, rotated at random."""
     corners, inner = {"circle": (90, 1.0), "square": (4, 1.0), "triangle": (3, 1.0), "star": (5, 0.42)}[
         CLASS_NAMES[class_id]
     ]
@@ -99,7 +100,7 @@ def _outline(rng: np.random.Generator, class_id: int) -> np.ndarray:
 def _place(
     rng: np.random.Generator, outline: np.ndarray, boxes: np.ndarray, size_hw: tuple[int, int]
 ) -> np.ndarray | None:
-    """Return the outline in pixels, clear of the boxes (N, 4) that are there; None where no room is found."""
+    """Return the outline in pixels, apart from the boxes (N, 4); None when no free place is found."""
     height, width = size_hw
     for _ in range(_TRIES):
         low, high = np.log(_RADIUS_RANGE)
@@ -113,17 +114,17 @@ def _place(
 
 
 def _box(outline: np.ndarray) -> np.ndarray:
-    """Return the box (1, 4) from the first to the last pixel that an outline (K, 2) touches."""
+    """Return the box (1, 4) from the first to the last pixel of an outline (K, 2)."""
     ends = np.concatenate([np.floor(outline.min(axis=0)), np.ceil(outline.max(axis=0))])
     return ends[None].astype(np.float32)
 
 
 def _draw_shape(rng: np.random.Generator, image: np.ndarray, outline: np.ndarray, hue: int) -> None:
-    """Fill an outline with a shade near a hue that differs from what lies under it, over a soft shadow."""
+    """Fill an outline with a colour near a hue that contrasts with its background, over a soft shadow."""
     x1, y1, x2, y2 = _box(outline)[0].astype(int).tolist()
     color = _contrasting(rng, hue, image[y1 : y2 + 1, x1 : x2 + 1].mean(axis=(0, 1)))
     left, top = max(x1 - _HALO, 0), max(y1 - _HALO, 0)
-    patch = image[top : y2 + _HALO, left : x2 + _HALO]  # a view: what is drawn here is drawn in the image
+    patch = image[top : y2 + _HALO, left : x2 + _HALO]  # a view: drawing on it changes the image
     corners = outline - (left, top)
     shadow = cv2.GaussianBlur(_mask(corners + _SHADOW_OFFSET, patch.shape[:2]), (0, 0), 3)[..., None]
     patch *= 1 - _SHADOW * shadow
@@ -136,14 +137,14 @@ def _draw_shape(rng: np.random.Generator, image: np.ndarray, outline: np.ndarray
 
 
 def _mask(outline: np.ndarray, size_hw: tuple[int, ...]) -> np.ndarray:
-    """Return how much of each pixel lies inside an outline (K, 2) in pixels: (H, W) float32, 0 to 1."""
+    """Return the share of each pixel inside an outline (K, 2) in pixels: (H, W) float32, 0 to 1."""
     mask = np.zeros(size_hw, dtype=np.uint8)
     cv2.fillPoly(mask, [np.round(outline * 2**_SHIFT).astype(np.int32)], (255,), cv2.LINE_AA, _SHIFT)
     return mask.astype(np.float32) / 255
 
 
 def _contrasting(rng: np.random.Generator, hue: int, under: np.ndarray) -> np.ndarray:
-    """Return a bright colour (3,) near a hue, well away from the colour ``under`` it if tries find one."""
+    """Return a bright colour (3,) near a hue, different from the colour ``under`` it if one is found."""
     for _ in range(_TRIES):
         near = (hue + rng.integers(-_HUE_SPREAD, _HUE_SPREAD + 1)) % 180
         shade = rng.integers(120, 256, size=2)
@@ -155,7 +156,7 @@ def _contrasting(rng: np.random.Generator, hue: int, under: np.ndarray) -> np.nd
 
 
 def _with_noise(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """Return the image (H, W, 3) as uint8 with a camera's grain."""
+    """Return the image (H, W, 3) as uint8 with sensor noise."""
     grain = rng.uniform(1, 6) * rng.standard_normal(size=image.shape, dtype=np.float32)
     return np.clip(image + grain, 0, 255).astype(np.uint8)
 
@@ -172,22 +173,22 @@ def generate(
     size_hw: tuple[int, int] = (240, 320),
     seed: int = 0,
 ) -> Path:
-    """Draw a data set with the lists ``train`` (four images in five), ``val`` and ``trainval``.
+    """Draw a data set with the lists ``train`` (four images of five), ``val`` and ``trainval``.
 
-    Image i depends on the seed and on i alone. A folder that already holds the very same data set is left
-    as it is; one that was interrupted is begun again.
+    Image i depends on the seed and on i only. A folder that already holds the same data set is not changed;
+    an interrupted one is written again.
 
     Args:
         root: the folder to make.
-        images: how many, at least 5.
+        images: number of images, at least 5.
         size_hw: (height, width) of each image in pixels.
-        seed: where every choice comes from.
+        seed: the only source of randomness.
 
     Returns:
         The folder.
 
     Raises:
-        UserError: the folder holds something else or cannot be written; or a number is out of range.
+        UserError: the folder holds something else or cannot be written, or a number is out of range.
     """
     if images < _VAL_EVERY or min(size_hw) < _SMALLEST_SIDE or seed < 0:
         raise UserError(
@@ -205,7 +206,7 @@ def generate(
 
 @dataclasses.dataclass(frozen=True)
 class _Recipe:
-    """What makes the files what they are; ``drawing`` counts up when scenes are drawn another way."""
+    """The parameters of the files; ``drawing`` increases when the drawing of scenes changes."""
 
     images: int
     size_hw: tuple[int, int]
@@ -224,10 +225,10 @@ class _Recipe:
 
 
 def _is_complete(root: Path, recipe: _Recipe) -> bool:
-    """Say whether the folder holds this data set whole.
+    """Return whether the folder holds this complete data set.
 
     Raises:
-        UserError: it holds something else.
+        UserError: the folder holds something else.
     """
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
@@ -239,7 +240,7 @@ def _is_complete(root: Path, recipe: _Recipe) -> bool:
 
 
 def _write(root: Path, recipe: _Recipe) -> None:
-    """Write all files, the marker that says so last."""
+    """Write all files; the marker of completeness comes last."""
     for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     (root / _MARKER).write_text(recipe.marker(False), encoding="utf-8")

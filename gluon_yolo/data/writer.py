@@ -1,4 +1,4 @@
-"""Writer: what writes a data set in one format; and ImageStore, which puts its images into a folder."""
+"""Writer: write a data set in one format; ImageStore: write its images into a folder."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ _BEGUN, _COMPLETE = "begun", "complete"
 
 
 class Writer(abc.ABC):
-    """Writes a data set into a folder: one call of :meth:`write` for each split, then :meth:`finish`.
+    """Writes a data set into a folder: one call of :meth:`write` per split, then :meth:`finish`.
 
-    The folder must be new or empty, or hold what a writer began and did not finish, which is begun again. A
-    hidden file in it says which; so nobody's data is ever overwritten.
+    The folder must be new or empty, or hold an unfinished data set of the same writer, which is written
+    again. A hidden marker file in it records the state; so other files are never overwritten.
 
     Args:
         out: the folder to make.
-        class_names: C names; those of every data set that is written.
+        class_names: C names, the same for all data sets that are written.
 
     Raises:
         UserError: the folder holds something else.
-        OSError: it cannot be made.
+        OSError: the folder cannot be made.
     """
 
     format: str
     """The format's name on the command line."""
     resumes = False
-    """Whether what was begun, or finished, in the folder is gone on with, and not begun again."""
+    """Whether an unfinished or finished data set in the folder is continued, and not written again."""
 
     def __init__(self, out: str | os.PathLike[str], class_names: Sequence[str]) -> None:
         self.out = Path(out)
@@ -47,12 +47,12 @@ class Writer(abc.ABC):
 
     @abc.abstractmethod
     def write(self, split: str, dataset: Dataset, copy: bool = True) -> None:
-        """Write one split: images, labels, and what lists them, in the order of the data set.
+        """Write one split: images, labels and lists, in the order of the data set.
 
         Args:
             split: its name, such as ``"train"``; each once.
-            dataset: its images and ground truth.
-            copy: copy the image files; False makes hard links of them where that can be.
+            dataset: its images and annotations.
+            copy: True copies image files; False makes hard links where the file system allows it.
 
         Raises:
             BadFile: an image can no longer be read.
@@ -60,37 +60,39 @@ class Writer(abc.ABC):
         """
 
     def finish(self) -> Path:
-        """Write what stands for all splits, mark the folder as complete, and return what to give to --data.
+        """Write what all splits share, mark the folder as complete, and return the path for --data.
 
-        A subclass that has something to write does so, then calls this.
+        A subclass writes its files, then calls this.
         """
         self._mark(_COMPLETE)
         return self.out
 
     @classmethod
     def check_free(cls, out: str | os.PathLike[str]) -> None:
-        """Make sure that a folder may be written to: a quick look before data is read for long.
+        """Check that a folder may be written to, before a long reading of data.
 
         Raises:
-            UserError: it holds something that is not ours to touch.
+            UserError: the folder holds something that a writer must not change.
         """
         folder = Path(out)
         if folder.exists() and not folder.is_dir():
             raise UserError(f"{folder}: is a file; name a folder to make")
         state = _state(folder)
-        ours = state == f"{cls.format} {_BEGUN}" or (cls.resumes and state.startswith(f"{cls.format} "))
-        if not ours and folder.is_dir() and any(folder.iterdir()):
+        can_continue = state == f"{cls.format} {_BEGUN}" or (
+            cls.resumes and state.startswith(f"{cls.format} ")
+        )
+        if not can_continue and folder.is_dir() and any(folder.iterdir()):
             content = "a finished data set" if state else "something else"
             raise UserError(f"{folder}: holds {content} already; name another folder, or remove it")
 
     def _claim(self) -> None:
-        """Make the folder, and mark it as ours and not complete; what was begun there before is removed."""
+        """Make the folder and mark it as unfinished; an unfinished data set in it is removed."""
         self.check_free(self.out)
         state = _state(self.out)
         if state and self.resumes:
             return
         if state:
-            # Emptied and not written over: an image in it may be a hard link to somebody's only copy.
+            # Deleted, not overwritten: an image may be a hard link to the user's only copy.
             for child in self.out.iterdir():
                 if child.is_dir() and not child.is_symlink():
                     shutil.rmtree(child)
@@ -105,30 +107,30 @@ class Writer(abc.ABC):
 
 
 class ImageStore:
-    """Puts image files into one folder, each under a name, and a stem, that no other in it has.
+    """Writes image files into one folder, each with a unique name and a unique stem.
 
-    A name stays as it is; the second image of the same stem (whatever the case, since some file systems do
-    not tell it) gets ``_2`` after the stem. An image that is no file is named after what messages call it.
+    A name is kept; the second image with a stem (in any letter case, which some file systems ignore) gets
+    ``_2`` behind it. An image that is not a file is named after its name in messages.
 
     Args:
-        folder: where they go; made when it is not there.
+        folder: the folder, which is made when it does not exist.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._numbers: dict[str, int] = {}  # the last number that a stem got
+        self._numbers: dict[str, int] = {}  # stem -> last number used
 
     def put(self, dataset: Dataset, copy: bool = True, title: str = "writing pictures") -> list[str]:
-        """Write the images of a data set byte by byte, with a progress bar, and return their names.
+        """Write the images of a data set unchanged, with a progress bar, and return their names.
 
         Args:
             dataset: the images.
-            copy: False makes hard links to the files that the data set names, where that can be.
+            copy: False makes hard links to the data set's files where the file system allows it.
             title: of the progress bar.
 
         Returns:
-            The file name of each image within the folder, in the order of the data set.
+            The file name of each image in the folder, in the order of the data set.
 
         Raises:
             BadFile: an image can no longer be read.
@@ -150,13 +152,13 @@ class ImageStore:
         return threaded_map(put_one, range(len(stems)), title)
 
     def _new_stem(self, name: str) -> str:
-        """Return a stem for an image that is still free, and take it."""
+        """Return a free stem for an image, and reserve it."""
         base = re.split(r"[/\\]", name)[-1]
         stem, extension = os.path.splitext(base)
         if extension.lower() not in EXTENSIONS:
             stem = re.sub(r"[^\w-]+", "_", base)
         stem = stem.encode("utf-8", "replace").decode().replace("?", "_")  # a name that is not UTF-8
-        # Lines of lists end at blanks, and hidden files are no data.
+        # Readers of lists split lines at blanks, and ignore hidden files.
         stem = stem.strip().lstrip(".") or "picture"
         key = stem.casefold()
         number = self._numbers.get(key, 0) + 1
@@ -170,18 +172,18 @@ class ImageStore:
 
 
 def file_stem(split: str) -> str:
-    """Return what a split's files and folders are called: some readers stop at dots, commas and blanks."""
+    """Return a split's name for files and folders: some readers do not accept dots, commas and blanks."""
     return re.sub(r"[^\w-]+", "_", split)
 
 
 def _state(folder: Path) -> str:
-    """Return what the marker in a folder says, nothing where there is none."""
+    """Return the content of a folder's marker; empty without one."""
     marker = folder / _MARKER
     return marker.read_text(encoding="utf-8").strip() if marker.is_file() else ""
 
 
 def _link(file: str, target: Path) -> bool:
-    """Make a hard link, and say whether that could be done."""
+    """Make a hard link, and return whether that was possible."""
     try:
         os.link(os.path.realpath(file), target)
     except OSError:

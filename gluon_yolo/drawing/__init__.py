@@ -1,1 +1,1 @@
-"""Boxes and their labels drawn on images."""
+"""Drawing of boxes and labels on images."""

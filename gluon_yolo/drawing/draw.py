@@ -1,4 +1,4 @@
-"""Drawing: boxes with their labels on an image, (H, W, 3) uint8 RGB."""
+"""Draw boxes and labels on an image, (H, W, 3) uint8 RGB."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from gluon_yolo.drawing.label_layout import place_labels
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 WHITE = 255
-_LINES, _LETTERS = 300, 400  # parts of an image's diagonal: a line's width, the unit of the letters' size
-_SIDES = 10  # a line is at most this part of a box's shorter side
-_SMALLEST = 0.33  # scale of the font; below, digits cannot be told
+_LINES, _LETTERS = 300, 400  # the image's diagonal divided by these is a line's width, and the letters' unit
+_SIDES = 10  # a line is at most a tenth of a box's shorter side
+_SMALLEST = 0.33  # scale of the font; smaller digits are illegible
 Colour = tuple[int, int, int]
 
 
 def colour_of(class_id: int) -> Colour:
-    """Return the class's own RGB colour; neighbours are a golden section of the colour wheel apart."""
+    """Return the RGB colour of a class; consecutive hues differ by the golden ratio of the colour wheel."""
     hue = (0.02 + class_id * 0.61803398875) % 1.0
     saturation, value = (0.9, 0.65)[class_id // 8 % 2], (0.95, 0.8)[class_id // 16 % 2]
     red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
@@ -39,19 +39,22 @@ def draw(
     scores: bool = True,
     line_width: int | None = None,
 ) -> np.ndarray:
-    """Return a copy of the image with a box and a label for each detection, the best on top.
+    """Return a copy of the image with a box and a label for each detection, the best score on top.
 
-    Labels keep off the objects and off each other. Where objects are many they are smaller, or the score
-    alone; one that would hide an object or another label is left out, the worst scores first.
+    Labels are placed beside objects and other labels. In crowded images labels are smaller, or only the score
+    is written. A label that would hide an object or another label is left out, lowest scores first.
 
     Args:
-        image: (H, W, 3) uint8 RGB; lines and letters grow with it.
-        detections: boxes in the image's pixels; with scores, the label shows them.
+        image: (H, W, 3) uint8 RGB; line width and letters scale with its size.
+        detections: boxes in the image's pixels; scores are written into the labels.
         class_names: one name per class id.
-        score_threshold: detections below it are not drawn.
-        labels: False draws the boxes alone.
+        score_threshold: detections with a lower score are not drawn.
+        labels: False draws the boxes only.
         scores: False leaves the scores out of the labels.
-        line_width: of the boxes, in pixels; None takes what suits the image.
+        line_width: width of the boxes' lines in pixels; None chooses it from the image's size.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
     """
     canvas = np.ascontiguousarray(image).copy()
     if detections.scores is not None:
@@ -59,7 +62,7 @@ def draw(
         detections = detections[falling[detections.scores[falling] >= score_threshold]]
     diagonal = math.hypot(*canvas.shape[:2])
     corners = np.round(detections.boxes).astype(int)
-    # A box of few pixels is not to be all line.
+    # A small box has thinner lines, so that the lines do not fill it.
     usual = max(1, round(diagonal / _LINES))
     slim = np.maximum(1, np.minimum(usual, (corners[:, 2:] - corners[:, :2]).min(axis=1) // _SIDES))
     widths = slim if line_width is None else np.full(len(corners), line_width)
@@ -73,7 +76,7 @@ def draw(
 
 
 def _outline(canvas: np.ndarray, outer: list[int], width: int, colour: Colour) -> None:
-    """Draw a box's lines, so many pixels wide, within its outer edges x1, y1, x2, y2."""
+    """Draw a box's lines of ``width`` pixels inside its outer edges x1, y1, x2, y2."""
     x1, y1, x2, y2 = outer
     across = ((y1, y1 + width, x1, x2), (y2 - width, y2, x1, x2))
     down = ((y1, y2, x1, x1 + width), (y1, y2, x2 - width, x2))
@@ -82,7 +85,7 @@ def _outline(canvas: np.ndarray, outer: list[int], width: int, colour: Colour) -
 
 
 class _Form(NamedTuple):
-    """A label as it may be written: the text, the font's scale, the strokes' width and the plate's margin."""
+    """One way to write a label: the text, the font's scale, the strokes' width and the plate's margin."""
 
     text: str
     scale: float
@@ -91,13 +94,13 @@ class _Form(NamedTuple):
 
     @property
     def sizes(self) -> tuple[int, int, int]:
-        """Return the text's width, its height above the line, and what is below, in pixels."""
+        """The text's width, its height above the base line, and its height below, in pixels."""
         (width, height), below = cv2.getTextSize(self.text, FONT, self.scale, self.stroke)
         return width, height, below
 
     @property
     def plate_wh(self) -> tuple[int, int]:
-        """Return the plate's width and height in pixels."""
+        """The plate's width and height in pixels."""
         width, height, below = self.sizes
         return width + 2 * self.margin, height + below + self.margin
 
@@ -105,7 +108,7 @@ class _Form(NamedTuple):
 def _labels(
     detections: Detections, class_names: Sequence[str], scores: bool, unit: int
 ) -> list[tuple[Colour, list[_Form]]]:
-    """Return each label's colour, and its forms, from the one to be read best to the shortest."""
+    """Return each label's colour and its forms, from the most readable to the shortest."""
     usual = max(0.4, 0.22 + 0.18 * unit)
     small = max(_SMALLEST, 0.7 * usual)
     labels = []
@@ -128,12 +131,12 @@ def _form(text: str, scale: float, unit: int) -> _Form:
 def _write_labels(
     canvas: np.ndarray, labels: Sequence[tuple[Colour, list[_Form]]], corners: np.ndarray
 ) -> None:
-    """Write labels on plates in their boxes' colours, where there is room for them.
+    """Write labels on plates of their boxes' colours, where there is room.
 
     Args:
-        canvas: (H, W, 3) uint8 RGB, drawn on.
-        labels: each one's colour and forms.
-        corners: (N, 4) of the boxes with their lines, in whole pixels.
+        canvas: (H, W, 3) uint8 RGB, changed in place.
+        labels: colour and forms of each label.
+        corners: (N, 4) of the boxes with their lines, in integer pixels.
     """
     sizes = [[form.plate_wh for form in forms] for _, forms in labels]
     places = place_labels(corners, sizes, (canvas.shape[0], canvas.shape[1]))
@@ -143,7 +146,6 @@ def _write_labels(
 
 
 def _write_label(canvas: np.ndarray, form: _Form, left_top: tuple[int, int], colour: Colour) -> None:
-    """Write one label on its plate."""
     (left, top), (plate_w, plate_h) = left_top, form.plate_wh
     cv2.rectangle(canvas, (left, top), (left + plate_w - 1, top + plate_h - 1), colour, cv2.FILLED)
     bright = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 140
@@ -153,7 +155,7 @@ def _write_label(canvas: np.ndarray, form: _Form, left_top: tuple[int, int], col
 
 
 def printable(name: str, class_id: int) -> str:
-    """Return the name in letters that OpenCV's font has, or the class's number when it has none of them."""
+    """Return a name in the ASCII letters of OpenCV's font, or ``#`` and the class id when it has none."""
     letters = [letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter)]
     plain = "".join(letters).encode("ascii", "replace").decode()
     return plain if any(letter.isalnum() for letter in plain) else f"#{class_id}"

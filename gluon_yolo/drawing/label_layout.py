@@ -1,4 +1,4 @@
-"""Placement: where the labels of boxes go, so that they cover neither each other nor the objects."""
+"""Label layout: positions of the boxes' labels that cover neither objects nor other labels."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-_TRIFLE = 0.02  # of an object: nobody misses it
-SPARED = 0.06  # of an object: a label that covers no more is good
-HIDDEN = 0.35  # of an object: a label that covers more is left out
-_TOUCHED = 0.05  # of another label: no digit of it is hidden
-_CROWDED = 10.0  # how much worse it is to cover a label than to cover an object
-_MOST = 0.9  # of the labels: so many have a place in the form that all have
-_ORDER = 1e-3  # between places that are equally good the earlier is taken
+_TRIFLE = 0.02  # part of an object that a label may cover at no cost
+SPARED = 0.06  # a position that covers no larger part of any object is accepted at once
+HIDDEN = 0.35  # a label that covers a larger part of an object is left out
+_TOUCHED = 0.05  # part of a label that other labels may overlap: no digit is hidden
+_CROWDED = 10.0  # cost of covering a label, relative to covering an object
+_MOST = 0.9  # part of the labels that must fit in a form before all labels take it
+_ORDER = 1e-3  # cost per position, so that of equal positions the earlier is chosen
 
 
 class Place(NamedTuple):
-    """Where a label goes.
+    """Position of a label.
 
     Args:
-        form: which of its forms.
-        left: of the plate, in pixels.
-        top: of the plate, in pixels.
+        form: index of the form.
+        left: left edge of the plate, in pixels.
+        top: upper edge of the plate, in pixels.
     """
 
     form: int
@@ -33,20 +33,20 @@ class Place(NamedTuple):
 def place_labels(
     boxes: np.ndarray, forms_wh: Sequence[Sequence[tuple[int, int]]], size_hw: tuple[int, int]
 ) -> list[Place | None]:
-    """Choose a place for each label in turn: above its box where that is free, else below, beside or inside.
+    """Choose a position for each label in turn: above its box where free, else below, beside or inside.
 
-    A label has several forms, from the best to be read to the shortest, and all labels have the same number.
-    The first in which most labels find a free place is every label's, so that they look alike; labels that
-    find none have a shorter form, or the place where they cover least.
+    A label has several forms, from the most readable to the shortest; each label has the same number of them.
+    All labels take the first form in which most labels find a free position, so that they look alike. A label
+    without a free position takes a shorter form, or the position that covers least.
 
     Args:
         boxes: (N, 4) corners in pixels.
-        forms_wh: for each label its forms' width and height in pixels; the first labels choose first.
+        forms_wh: for each label, the forms' width and height in pixels; earlier labels choose first.
         size_hw: of the image.
 
     Returns:
-        A place within the image for each label; None for one that would hide an object or another label,
-        or fits nowhere.
+        A position within the image for each label; None for a label that would hide an object or another
+        label, or does not fit.
     """
     height, width = size_hw
     objects = np.clip(np.asarray(boxes, dtype=np.float64).reshape(-1, 4), 0, [width, height, width, height])
@@ -67,17 +67,17 @@ def _in_turn(
     size_hw: tuple[int, int],
     bound: int | None = None,
 ) -> list[Place | None] | None:
-    """Let labels choose in turn, each among some of its forms.
+    """Choose a position for each label in turn, among some of its forms.
 
     Args:
         objects: (N, 4) corners within the image.
-        forms_wh: as :func:`place_labels` takes them.
-        numbers: of the forms, the best first.
+        forms_wh: as for :func:`place_labels`.
+        numbers: indices of the forms, the best first.
         size_hw: of the image.
-        bound: labels that may go without a free place; None is no bound.
+        bound: maximum number of labels without a free position; None is no limit.
 
     Returns:
-        Their places; None as soon as more than the bound are without a free one.
+        The positions; None as soon as more labels than ``bound`` have no free position.
     """
     areas = np.maximum(_area(objects), 1)
     plates = np.zeros((0, 4))
@@ -111,7 +111,7 @@ def _in_turn(
 
 
 def _around(box: np.ndarray, plate_wh: tuple[int, int], size_hw: tuple[int, int]) -> np.ndarray:
-    """Return where a plate can be at a box, (P, 4) corners, the dearest first; none where it does not fit."""
+    """Return the positions of a plate at a box, (P, 4) corners, the best first; empty when none fits."""
     (width, height), (x1, y1, x2, y2) = plate_wh, box
     if width > size_hw[1] or height > size_hw[0]:
         return np.zeros((0, 4))
@@ -119,7 +119,7 @@ def _around(box: np.ndarray, plate_wh: tuple[int, int], size_hw: tuple[int, int]
     corners = np.array(
         [
             *((left, above) for left in (x1, x2 - width, middle)),
-            *((x1, y1), (x2 - width, y1)),  # inside, which a large object hardly suffers from
+            *((x1, y1), (x2 - width, y1)),  # inside, which covers little of a large object
             *((left, below) for left in (x1, x2 - width, middle)),
             *((x1, y2 - height), (x2 - width, y2 - height)),
             *((side, top) for side in (x2, x1 - width) for top in (y1, y2 - height)),
@@ -134,6 +134,6 @@ def _area(boxes: np.ndarray) -> np.ndarray:
 
 
 def _common(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the areas (N, M) that boxes (N, 4) and (M, 4) have in common."""
+    """Return the areas of the intersections (N, M) of boxes (N, 4) and (M, 4)."""
     low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
     return np.prod(np.maximum(high - low, 0), axis=2)

@@ -1,1 +1,1 @@
-"""How far long work is: bars on a terminal, lines elsewhere."""
+"""Progress of long work: bars on a terminal, log lines elsewhere."""

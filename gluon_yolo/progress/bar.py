@@ -1,4 +1,4 @@
-"""Bars: how far a loop is, drawn on a terminal, and elsewhere said by the heartbeat."""
+"""Progress bars: drawn on a terminal, logged by the heartbeat elsewhere."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Item = TypeVar("Item")
 
 
 class Bar(Task):
-    """Counts a loop's rounds; a context manager.
+    """Counts the iterations of a loop; a context manager.
 
     Args:
-        total: rounds in all; None when nobody knows.
-        title: what is done.
-        unit: what a round is about, such as ``picture``.
-        done: rounds that were done before.
-        leave: whether a terminal keeps the full bar.
-        shown: whether anything is drawn or said at all.
-        heartbeat: says how far it is where there is no terminal.
+        total: number of iterations; None when it is unknown.
+        title: what the loop does.
+        unit: what an iteration handles, such as ``picture``.
+        done: iterations that an earlier run did.
+        leave: whether the full bar stays on the terminal.
+        shown: whether progress is drawn and logged at all.
+        heartbeat: logs the progress where there is no terminal.
 
     Attributes:
-        note: what the heartbeat says in the place of the count, once it is set.
+        note: a text that the heartbeat logs instead of the count; empty for the count.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Bar(Task):
     ) -> None:
         super().__init__(title, counts=True)
         self._unit, self._before, self._shown, self._heartbeat = unit, done, shown, heartbeat
-        disable = None if shown else True  # None: where there is no terminal
+        disable = None if shown else True  # tqdm's None: disabled where there is no terminal
         self._drawn: Any = tqdm(
             total=total, initial=done, desc=title, unit=unit, leave=leave, disable=disable
         )
@@ -49,34 +49,32 @@ class Bar(Task):
         self.note = ""
 
     def __enter__(self) -> Bar:
-        """Begin."""
         if self._shown:
             self._heartbeat.begin(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End, finished or not."""
         self._heartbeat.end(self)
         self._drawn.close()
 
     def update(self, rounds: int = 1) -> None:
-        """Count rounds that are done."""
+        """Add iterations to the count."""
         self.done += rounds
         self._drawn.update(rounds)
 
     def restart(self, title: str, total: int | None) -> None:
-        """Count something else from here on."""
+        """Count from 0 again under another title."""
         self.title, self.done, self.total, self._before = title, 0, total, 0
         self.began = self._heartbeat.clock()
         self._drawn.set_description(title, refresh=False)
         self._drawn.reset(total)
 
     def show(self, text: str) -> None:
-        """Write a text behind the bar on a terminal."""
+        """Write a text behind the bar on a terminal; the heartbeat does not log it."""
         self._drawn.set_postfix_str(text, refresh=False)
 
     def line(self, now: float) -> str:
-        """Say how far it is, and how long the rest takes at the pace of the rounds until now."""
+        """Return the progress and the time left at the pace so far; ``now`` is in the heartbeat's seconds."""
         if self.note:
             return self.note
         if self.total is None:
@@ -91,7 +89,7 @@ class Bar(Task):
 def counting(
     items: Iterable[Item], total: int | None, title: str, unit: str, leave: bool = True
 ) -> Iterator[Item]:
-    """Yield items, and show how many were used."""
+    """Yield the items, and show a bar that counts them."""
     with Bar(total, title, unit, leave=leave) as bar:
         for item in items:
             yield item

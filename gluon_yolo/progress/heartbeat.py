@@ -1,8 +1,7 @@
-"""Heartbeat: long work says at least once a minute how far it is, where no terminal shows a bar.
+"""Heartbeat: where no terminal shows a bar, long work logs its progress at least once a minute.
 
-Work that takes time is a :class:`Task` while it lasts: a command, and within it the loops that a
-:class:`gluon_yolo.progress.bar.Bar` counts. One thread looks after all of them. It touches nothing but the
-log.
+Each piece of work is a :class:`Task` while it runs: a command, and within it the loops that a
+:class:`gluon_yolo.progress.bar.Bar` counts. One thread serves all tasks; it only writes to the log.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ Wait = Callable[[threading.Event, float], bool]
 
 
 class Task:
-    """A piece of work that goes on.
+    """A piece of work in progress.
 
     Args:
-        title: what is done.
-        counts: whether it knows how far it is.
+        title: what the work does.
+        counts: whether the task knows its progress.
 
     Attributes:
-        began: when, by the heartbeat's clock.
+        began: start time in seconds of the heartbeat's clock.
     """
 
     def __init__(self, title: str, counts: bool = False) -> None:
@@ -40,32 +39,32 @@ class Task:
         self.began = 0.0
 
     def line(self, now: float) -> str:
-        """Say how far it is at a time of the heartbeat's clock."""
+        """Return the line to log; ``now`` is in seconds of the heartbeat's clock."""
         return f"{self.title}: at work for {duration(now - self.began)}"
 
 
 class Saying(Task):
-    """A piece of work of which one thing is said as long as it goes on.
+    """A task that logs one fixed text.
 
     Args:
-        text: what.
+        text: the text.
     """
 
     def __init__(self, text: str) -> None:
         super().__init__(text, counts=True)
 
     def line(self, now: float) -> str:
-        """Say it."""
+        """Return the text."""
         return self.title
 
 
 class Heartbeat:
-    """Logs a line when work goes on and nothing was logged for a while.
+    """Logs a line when tasks run and nothing was logged for a while.
 
     Args:
-        seconds: without a line at most.
-        clock: returns seconds, from whatever zero.
-        wait: waits until the event is set or so many seconds are over, and returns whether it is set.
+        seconds: longest time without a line.
+        clock: returns seconds from any origin.
+        wait: waits until the event is set or the seconds are over, and returns whether it is set.
     """
 
     def __init__(
@@ -79,12 +78,12 @@ class Heartbeat:
         self._wait = wait
         self._tasks: list[Task] = []
         self._lock = threading.Lock()
-        self._said = 0.0
+        self._last_line_at = 0.0
         self._end = threading.Event()
         self._thread = threading.Thread()
 
     def begin(self, task: Task) -> None:
-        """Look after a task from now on; the first one starts the thread. On a terminal nothing is done."""
+        """Add a task; the first task starts the thread. On a terminal this does nothing."""
         if is_terminal():
             return
         with self._lock:
@@ -92,26 +91,26 @@ class Heartbeat:
             self._tasks.append(task)
             if len(self._tasks) > 1:
                 return
-            self._said, self._end = task.began, threading.Event()
-            log.addFilter(self._hear)
+            self._last_line_at, self._end = task.began, threading.Event()
+            log.addFilter(self._on_record)
             name = "gluon_yolo-heartbeat"
             self._thread = threading.Thread(target=self._run, args=(self._end,), name=name, daemon=True)
             self._thread.start()
 
     def end(self, task: Task) -> None:
-        """Look after a task no more; after the last one the thread ends."""
+        """Remove a task; the thread ends with the last task."""
         with self._lock:
             before, thread = len(self._tasks), self._thread
             self._tasks = [other for other in self._tasks if other is not task]
             if not before or self._tasks:
                 return
-            log.removeFilter(self._hear)
+            log.removeFilter(self._on_record)
             self._end.set()
-        thread.join()  # without the lock: its last line may be under way
+        thread.join()  # outside the lock: the thread may be writing its last line
 
     @contextlib.contextmanager
     def working(self, what: str | Task) -> Iterator[None]:
-        """Look after whatever happens in the block."""
+        """Keep a task while the block runs."""
         task = Task(what) if isinstance(what, str) else what
         self.begin(task)
         try:
@@ -120,32 +119,32 @@ class Heartbeat:
             self.end(task)
 
     def heard(self) -> None:
-        """Take note that the user was told something just now."""
-        self._said = self.clock()
+        """Note that a line was just printed, so the next heartbeat waits its full time."""
+        self._last_line_at = self.clock()
 
     def beat(self) -> None:
-        """Log how far the work is, if it is time to."""
+        """Log the progress of the tasks that count, or of the last task, if it is time to."""
         now, tasks = self.clock(), list(self._tasks)
-        if not tasks or now - self._said < self.seconds:
+        if not tasks or now - self._last_line_at < self.seconds:
             return
-        self.heard()  # by hand as well: a logger may be told to be silent
-        told = [task for task in tasks if task.counts] or tasks[-1:]
-        log.info("%s", "; ".join(task.line(now) for task in told))
+        self.heard()  # also without the filter: a logger may be silenced
+        shown = [task for task in tasks if task.counts] or tasks[-1:]
+        log.info("%s", "; ".join(task.line(now) for task in shown))
 
-    def _hear(self, _record: logging.LogRecord) -> bool:
-        """Let a record of the log pass, and take note of it."""
+    def _on_record(self, _record: logging.LogRecord) -> bool:
+        """Pass every record of the log, and note its time."""
         self.heard()
         return True
 
     def _run(self, end: threading.Event) -> None:
-        while not self._wait(end, max(0.0, self._said + self.seconds - self.clock())):
+        while not self._wait(end, max(0.0, self._last_line_at + self.seconds - self.clock())):
             self.beat()
 
 
 def is_terminal() -> bool:
-    """Say whether standard error, where bars are drawn, is a terminal."""
+    """Return whether standard error, where bars are drawn, is a terminal."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 HEARTBEAT = Heartbeat()
-"""The one of this process."""
+"""The heartbeat of this process."""

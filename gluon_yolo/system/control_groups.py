@@ -1,4 +1,4 @@
-"""Control groups: the folders in which Linux keeps a container's limits, of version 1 and of version 2."""
+"""Control groups (cgroups), version 1 and 2: the folders in which Linux keeps a container's limits."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 def folders(controller: str, system: Path = Path("/")) -> Iterator[Path]:
-    """Yield the folders of this process's control group and of those above it, the uppermost first.
+    """Yield the folders of this process's control group and its parents, the root first.
 
-    Both versions are looked at, since a machine may use both; a folder need not exist, as in a container that
-    sees its own group as the uppermost.
+    Both versions are read, since a machine may use both. A folder need not exist: a container may see its own
+    group as the root.
 
     Args:
         controller: such as ``cpu`` or ``memory``.
-        system: where ``sys`` and ``proc`` are found.
+        system: the root of ``sys`` and ``proc``.
     """
     for line in (read(system / "proc/self/cgroup") or "0::/").splitlines():
         _, controllers, group = line.split(":", 2)
@@ -31,9 +31,9 @@ def folders(controller: str, system: Path = Path("/")) -> Iterator[Path]:
 
 
 def read(path: Path) -> str | None:
-    """Return what a small file of the system says, None where it cannot be read.
+    """Return the text of a small system file; None when it cannot be read.
 
-    Not all of it need be text: Linux cuts a process's name at 15 bytes, within a letter too.
+    Bytes that are not UTF-8 are replaced: Linux cuts a process's name at 15 bytes, even within a character.
     """
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip()

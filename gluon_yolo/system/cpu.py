@@ -1,4 +1,4 @@
-"""How many processor cores this process may really use: what OpenMP's number of threads is set from."""
+"""CPU cores: how many physical cores this process may use, which sets the number of OpenMP threads."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from gluon_yolo.system.control_groups import read
 
 
 def prepare() -> None:
-    """Keep SyncBN between CPU devices from waiting for ever, unless the user chose these settings.
+    """Set mxnet's variables that prevent a deadlock of SyncBN on several CPU devices; keep a user's values.
 
-    Operators of different devices that share temporary space, or one device's only worker, can each hold what
-    the other needs. It costs memory (each copy of the space grows to the largest request), so one device goes
-    without. Has no effect once mxnet is imported.
+    Operators of different devices share temporary space, or one device's only worker thread; each can hold
+    what the other needs. More copies of the space cost memory (each grows to the largest request), so a
+    training on one device does not call this. It has no effect once mxnet is imported.
     """
     os.environ.setdefault("MXNET_CPU_TEMP_COPY", "64")
     os.environ.setdefault("MXNET_CPU_WORKER_NTHREADS", "4")
 
 
 class Cores(NamedTuple):
-    """What the system says about the processors that this process may run on."""
+    """The CPUs that this process may run on."""
 
     logical: int
-    """CPUs in the process's affinity mask: hyper-threads count."""
+    """CPUs in the process's affinity mask; hyper-threads count."""
     physical: int
-    """Cores behind those CPUs: the hyper-threads of one core count once."""
+    """Cores of those CPUs; the hyper-threads of one core count once."""
     quota: float | None
-    """CPUs' worth of time that a container's limit grants, None when there is no limit."""
+    """CPU time that a container's limit grants, in CPUs; None without a limit."""
 
     @property
     def usable(self) -> int:
-        """Threads that can compute side by side: the physical cores within the quota, at least 1."""
+        """The number of threads that compute in parallel: physical cores within the quota, at least 1."""
         return max(1, self.physical if self.quota is None else min(self.physical, math.floor(self.quota)))
 
     def __str__(self) -> str:
@@ -45,10 +45,10 @@ class Cores(NamedTuple):
 
 
 def look(system: Path = Path("/")) -> Cores:
-    """Ask the system for its cores.
+    """Read the number of cores from the system.
 
     Args:
-        system: where ``sys`` and ``proc`` are found; tests give a folder of their own.
+        system: the root of ``sys`` and ``proc``; tests pass a folder.
     """
     cpus = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else list(range(os.cpu_count() or 1))
     if sys.platform == "darwin":
@@ -57,12 +57,12 @@ def look(system: Path = Path("/")) -> Cores:
 
 
 def physical_cores() -> int:
-    """Return the number of threads to compute with: physical cores, within affinity and container limit."""
+    """Return the number of threads to compute with: physical cores within affinity and container limit."""
     return look().usable
 
 
 def count_physical(cpus: list[int], system: Path = Path("/")) -> int:
-    """Count the cores behind some logical CPUs; where the system does not tell, each CPU is a core."""
+    """Count the cores of some logical CPUs; where the system does not report them, each CPU is a core."""
     cores = set()
     for cpu in cpus:
         topology = system / f"sys/devices/system/cpu/cpu{cpu}/topology"
@@ -72,13 +72,13 @@ def count_physical(cpus: list[int], system: Path = Path("/")) -> int:
 
 
 def cgroup_quota(system: Path = Path("/")) -> float | None:
-    """Return the CPU limit of the process's control group (version 1 or 2) and of those above it, in CPUs."""
+    """Return the lowest CPU limit of the process's control group and its parents, in CPUs, or None."""
     quotas = [_quota_of(folder) for folder in control_groups.folders("cpu", system)]
     return min((quota for quota in quotas if quota is not None), default=None)
 
 
 def _quota_of(folder: Path) -> float | None:
-    """Return one control group's limit in CPUs, None when it has none or does not exist."""
+    """Return one control group's limit in CPUs; None when it has none or does not exist."""
     v2 = read(folder / "cpu.max")
     words = v2.split() if v2 else [read(folder / f"cpu.cfs_{name}_us") or "" for name in ("quota", "period")]
     if len(words) != 2 or not all(word.isdigit() for word in words):  # "max", "-1" or no file: no limit

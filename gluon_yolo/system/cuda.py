@@ -1,6 +1,6 @@
-"""What mxnet's CUDA wheels need of a machine: pip's CUDA libraries, a driver, a GPU they have kernels for.
+"""CUDA: pip's CUDA libraries, the driver, and whether mxnet's wheels have kernels for a GPU.
 
-Asks pip and the driver only, never mxnet, and starts no kernel.
+This module asks pip and the driver only. It does not import mxnet, and it starts no kernel.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gluon_yolo.errors import MissingDependency, UserError
 
 _WHEELS = ("mxnet-cu112", "mxnet-cu110")
 
-# In the order in which they must be loaded, under site-packages/nvidia: each may need those before it.
+# In the order of loading, under site-packages/nvidia: a library may need those before it.
 _LIBRARIES = (
     "cuda_runtime/lib/libcudart.so.11.0",
     "cublas/lib/libcublasLt.so.11",
@@ -29,12 +29,12 @@ _LIBRARIES = (
     "cudnn/lib/libcudnn.so.8",
 )
 
-# Compute capabilities the wheels hold kernels for. They hold no PTX, so a GPU runs what was built for its own
-# major number and for its minor number or a lower one: 8.9 runs the kernels for 8.6, 9.0 has none.
+# Compute capabilities of the kernels in the wheels. They contain no PTX, so a GPU runs kernels of its own
+# major number and of its minor number or a lower one: 8.9 runs the kernels of 8.6; 9.0 has none.
 KERNELS = ((5, 0), (6, 0), (7, 0), (8, 0), (8, 6))
 
 READY = "ready"
-"""The end of a line of ``gpu_report`` about a GPU that mxnet can compute on."""
+"""The end of a line of ``gpu_report`` for a GPU that mxnet can use."""
 _CPU_INSTEAD = 'or compute on the CPU: leave out --gpu, and for training give --gpus ""'
 _CPU_BUILD = (
     "the installed mxnet computes on the CPU only: "
@@ -45,7 +45,7 @@ _NONE_SHOWN = "the driver shows no GPU to this process (see nvidia-smi and CUDA_
 
 @dataclasses.dataclass(frozen=True)
 class Gpu:
-    """One GPU as the driver describes it; ``index`` counts as ``mx.gpu(index)`` does."""
+    """One GPU as the driver describes it; ``index`` is that of ``mx.gpu(index)``."""
 
     index: int
     name: str
@@ -56,7 +56,7 @@ class Gpu:
 
 
 def wheel() -> str | None:
-    """Return the name of the installed mxnet wheel for CUDA 11, or None when there is none."""
+    """Return the name of the installed mxnet wheel for CUDA 11; None without one."""
     for name in _WHEELS:
         try:
             importlib.metadata.distribution(name)
@@ -67,9 +67,9 @@ def wheel() -> str | None:
 
 
 def load_libraries() -> list[str]:
-    """Load pip's CUDA libraries for the wheel to find, and return the names of those that are absent.
+    """Load pip's CUDA libraries before mxnet does, and return the names of those that are absent.
 
-    Without a CUDA wheel nothing is loaded. A missing one is no error yet: mxnet may find the system's own.
+    Without a CUDA wheel nothing is loaded. An absent library is no error yet: mxnet may find the system's.
     """
     if wheel() is None:
         return []
@@ -86,7 +86,7 @@ def load_libraries() -> list[str]:
 
 
 def gpus() -> list[Gpu]:
-    """Return the GPUs that the driver shows to this process (``CUDA_VISIBLE_DEVICES`` is honoured).
+    """Return the GPUs that the driver shows to this process (it applies ``CUDA_VISIBLE_DEVICES``).
 
     Raises:
         MissingDependency: there is no NVIDIA driver, or it does not start.
@@ -99,7 +99,7 @@ def gpus() -> list[Gpu]:
             "in a container, start it with its GPUs (docker run --gpus all)"
         ) from error
     status = driver.cuInit(0)
-    if status == 100:  # CUDA_ERROR_NO_DEVICE: a driver, and no GPU shown
+    if status == 100:  # CUDA_ERROR_NO_DEVICE: there is a driver, but it shows no GPU
         return []
     if status != 0:
         raise MissingDependency(
@@ -123,14 +123,14 @@ def _describe(driver: ctypes.CDLL, index: int) -> Gpu:
 
 
 def check_gpu(index: int, cuda_build: bool) -> None:
-    """Return when mxnet can compute on GPU ``index``.
+    """Check that mxnet can compute on GPU ``index``, without starting a kernel.
 
     Args:
-        index: as ``mx.gpu(index)`` counts.
+        index: as in ``mx.gpu(index)``.
         cuda_build: whether the installed mxnet was built with CUDA.
 
     Raises:
-        UserError: it cannot; the message says why and what to do. No kernel was started.
+        UserError: mxnet cannot; the message gives the reason and the fix.
     """
     asked = f"GPU {index} was asked for"
     if not cuda_build:
@@ -150,7 +150,7 @@ def check_gpu(index: int, cuda_build: bool) -> None:
 
 
 def gpu_report(cuda_build: bool) -> list[str]:
-    """Return a line for each GPU with whether mxnet can use it, or one line on why there is none."""
+    """Return a line for each GPU, whether mxnet can use it, or one line with the reason why there is none."""
     try:
         present = gpus()
     except MissingDependency as error:
@@ -165,7 +165,7 @@ def gpu_report(cuda_build: bool) -> list[str]:
 
 
 def lacks_kernels(gpu: Gpu) -> bool:
-    """Tell whether the installed mxnet wheel holds no kernels for a GPU; False of an mxnet from source."""
+    """Return whether the installed mxnet wheel lacks kernels for a GPU; False without a CUDA wheel."""
     same_major = [minor for major, minor in KERNELS if major == gpu.capability[0]]
     return wheel() is not None and not any(minor <= gpu.capability[1] for minor in same_major)
 

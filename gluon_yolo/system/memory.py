@@ -1,4 +1,4 @@
-"""How much memory this process may still take before the system kills it, or refuses it."""
+"""Memory: how much this process may still allocate before the system kills it or refuses."""
 
 from __future__ import annotations
 
@@ -10,34 +10,33 @@ from gluon_yolo.system.control_groups import folders, read
 
 KIB, GB = 1024, 1e9
 MACHINE = "this machine"
-_UNLIMITED = 1 << 60  # version 1 writes a number near the largest there is
+_UNLIMITED = 1 << 60  # without a limit, version 1 reports a number near the largest integer
 
 
 class Memory(NamedTuple):
-    """What can be had, in bytes."""
+    """The memory that is available, in bytes."""
 
     free: int
-    """Before anything is swapped out."""
+    """Available without swapping."""
     swap: int
-    """Beyond that, on disk: not a death, and too slow to train in."""
+    """Available as swap in addition: the process survives, but training is too slow there."""
     limit: str
-    """What sets it, as a message names it: ``this machine``, ``the container``, ``ulimit -v``."""
+    """What sets the limit, as a message names it: ``this machine``, ``the container``, ``ulimit -v``."""
 
     def __str__(self) -> str:
-        """Say what is left."""
         swap = f" and {self.swap / GB:.1f} GB of swap" if self.swap else ""
         where = f"on {MACHINE}" if self.limit == MACHINE else f"within the limit of {self.limit}"
         return f"{self.free / GB:.1f} GB{swap} {where}"
 
 
 def look(system: Path = Path("/")) -> Memory | None:
-    """Ask the system what memory is left for this process; None where it does not tell.
+    """Read the memory that is left for this process; None where the system does not report it.
 
-    It is the least of what the machine has (``MemAvailable``), what each control group leaves (its limit less
-    what is used, but for pages of files, which give way), and what ``ulimit -v`` leaves.
+    It is the minimum of what the machine has (``MemAvailable``), of what each control group leaves (its limit
+    minus its use, without file cache, which the kernel can reclaim), and of what ``ulimit -v`` leaves.
 
     Args:
-        system: where ``sys`` and ``proc`` are found; tests give a folder of their own.
+        system: the root of ``sys`` and ``proc``; tests pass a folder.
     """
     table = _table(read(system / "proc/meminfo"))
     if "MemAvailable" not in table:
@@ -54,13 +53,13 @@ def look(system: Path = Path("/")) -> Memory | None:
 
 
 def _table(text: str | None) -> dict[str, int]:
-    """Return the lines ``Name:  123 kB`` of a file in bytes."""
+    """Return the lines ``Name:  123 kB`` of a text as a table in bytes."""
     rows = (line.split() for line in (text or "").splitlines())
     return {row[0].rstrip(":"): int(row[1]) * KIB for row in rows if len(row) == 3 and row[2] == "kB"}
 
 
 def _left_by(folder: Path, swap: int) -> list[Memory]:
-    """Return what a control group leaves; nothing where it sets no limit."""
+    """Return the memory that a control group leaves; empty when it sets no limit."""
     limit, used = _number(folder / "memory.max"), _number(folder / "memory.current")
     if limit is not None:
         limit_of_swap, used_swap = (
@@ -72,7 +71,7 @@ def _left_by(folder: Path, swap: int) -> list[Memory]:
         limit, used = (_number(folder / f"memory.{name}_in_bytes") for name in ("limit", "usage"))
         both, used_both = (_number(folder / f"memory.memsw.{name}_in_bytes") for name in ("limit", "usage"))
         more = swap
-        if both is not None and limit is not None:  # of memory and swap together
+        if both is not None and limit is not None:  # the limit of memory and swap together
             more = min(swap, max(0, both - (used_both or 0) - max(0, limit - (used or 0))))
     if limit is None:
         return []
@@ -82,13 +81,13 @@ def _left_by(folder: Path, swap: int) -> list[Memory]:
 
 
 def _number(path: Path) -> int | None:
-    """Return a file's number of bytes; None where there is none, or it means no limit."""
+    """Return the number of bytes in a file; None when there is none, or when it means no limit."""
     text = read(path)
     return int(text) if text and text.isdecimal() and int(text) < _UNLIMITED else None
 
 
 def _address_space(limits: str | None) -> int | None:
-    """Return the soft limit of the address space in bytes, None where there is none."""
+    """Return the soft limit of the address space in bytes; None when there is none."""
     for line in (limits or "").splitlines():
         if line.startswith("Max address space"):
             soft = line.split()[3]
@@ -97,17 +96,17 @@ def _address_space(limits: str | None) -> int | None:
 
 
 def resident() -> int | None:
-    """Return the bytes of memory that this process holds; None where the system does not tell."""
+    """Return this process's resident memory in bytes; None where the system does not report it."""
     return _table(read(Path("/proc/self/status"))).get("VmRSS") if sys.platform == "linux" else None
 
 
 def peak() -> int | None:
-    """Return the most that it has held, since its begin or since :func:`forget_peak`."""
+    """Return the peak of resident memory since the process began or since :func:`forget_peak`, in bytes."""
     return _table(read(Path("/proc/self/status"))).get("VmHWM") if sys.platform == "linux" else None
 
 
 def forget_peak() -> bool:
-    """Let the peak count from here on; say whether the system could do so."""
+    """Reset the peak of resident memory; return whether the system allows it."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

@@ -1,6 +1,6 @@
-"""Running: a note in a run's folder while its training goes on; one that is left tells of a death.
+"""Run note: a file in a run's folder while its training runs; one that remains shows that the training died.
 
-A process that the system kills, probably for lack of memory, says nothing any more. What it wrote does.
+A process that the system kills, usually for lack of memory, cannot log it. The file that it leaves shows it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Callable
 from gluon_yolo.system.control_groups import read
 
 FILE = "running.json"
-_BEGUN = 19  # of a process's numbers behind its name in /proc: when it began
+_START_FIELD = 19  # of /proc/PID/stat behind the process's name: its start time
 ON_WINDOWS = os.name == "nt"
 _PROC = Path("/proc")
 _ABOUT = (
@@ -30,15 +30,15 @@ _ABOUT = (
 
 @contextlib.contextmanager
 def noted(folder: Path, worded: Callable[[str], str] = str) -> Iterator[None]:
-    """Keep the note in a run's folder while the block runs, however it ends, short of a kill.
+    """Keep the note in a run's folder while the block runs; delete it however the block ends.
 
     Args:
-        folder: the run's.
-        worded: writes the commands in a text as the user calls them.
+        folder: the run's folder.
+        worded: rewrites the commands in a text as the user calls them.
     """
     path = folder / FILE
     record = {**_process(os.getpid()), "since": time.strftime("%Y-%m-%d %H:%M:%S"), "about": worded(_ABOUT)}
-    with contextlib.suppress(OSError):  # a disk that is full is told where it matters
+    with contextlib.suppress(OSError):  # a full disk is reported by what the training itself writes
         path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     try:
         yield
@@ -48,7 +48,7 @@ def noted(folder: Path, worded: Callable[[str], str] = str) -> Iterator[None]:
 
 
 def going_on(folder: Path) -> int | None:
-    """Return the number of the process that trains a run at this moment; None where none is known to."""
+    """Return the process id that trains a run now; None when no running process is known."""
     record = _note(folder)
     number = record.get("process")
     if not isinstance(number, int):
@@ -57,11 +57,11 @@ def going_on(folder: Path) -> int | None:
 
 
 def story(folder: Path, advised: bool = False) -> str:
-    """Say what became of a training that left its note; empty where there is none.
+    """Return what happened to a training that left its note; empty without a note.
 
     Args:
-        folder: the run's.
-        advised: say too how to go on with one that was killed.
+        folder: the run's folder.
+        advised: whether to add how to resume a training that was killed.
     """
     record = _note(folder)
     if not record:
@@ -71,15 +71,17 @@ def story(folder: Path, advised: bool = False) -> str:
         return f"it was being trained on {record.get('host')} ({which}), and is so still or was killed"
     if going_on(folder) is not None:
         return f"it is being trained at this moment ({which})"
-    told = f"its training was killed, probably by the system for lack of memory ({which})"
-    return f"{told}; go on with: gluon-yolo train --resume {shlex.quote(str(folder))}" if advised else told
+    killed = f"its training was killed, probably by the system for lack of memory ({which})"
+    return (
+        f"{killed}; go on with: gluon-yolo train --resume {shlex.quote(str(folder))}" if advised else killed
+    )
 
 
 _KEYS = ("process", "host", "started")
 
 
 def _note(folder: Path) -> dict[str, Any]:
-    """Return what the note says, nothing where there is none."""
+    """Return the content of the note; empty when there is none."""
     try:
         record = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -88,9 +90,9 @@ def _note(folder: Path) -> dict[str, Any]:
 
 
 def _process(number: int) -> dict[str, Any]:
-    """Return what tells a process from every other; of one that is not there the begin is empty."""
+    """Return what identifies a process; ``started`` is empty when the process does not exist."""
     fields = (read(_PROC / f"{number}/stat") or "").rpartition(")")[2].split()
-    begun = fields[_BEGUN] if len(fields) > _BEGUN and fields[0] not in "ZX" else ""
+    begun = fields[_START_FIELD] if len(fields) > _START_FIELD and fields[0] not in "ZX" else ""
     if not begun and not (_PROC / "self/stat").exists() and _is_there(number):
         begun = "unknown"
     boot = read(_PROC / "sys/kernel/random/boot_id") or ""
@@ -98,14 +100,14 @@ def _process(number: int) -> dict[str, Any]:
 
 
 def _is_there(number: int) -> bool:
-    """Say whether there is such a process, where no files of the system tell."""
+    """Return whether a process exists, on a system without ``/proc``."""
     if number == os.getpid():
         return True
-    if ON_WINDOWS:  # a signal of 0 would be Ctrl-C there
+    if ON_WINDOWS:  # signal 0 is Ctrl-C on Windows
         return _windows_has(number)
     try:
         os.kill(number, 0)
-    except PermissionError:  # it is there, and another user's
+    except PermissionError:  # it exists and belongs to another user
         return True
     except (OSError, OverflowError):
         return False
@@ -113,15 +115,15 @@ def _is_there(number: int) -> bool:
 
 
 def _windows_has(number: int) -> bool:
-    """Ask Windows for a process's exit code, which is 259 until it ends."""
+    """Return whether Windows reports a process's exit code as 259, its value while the process runs."""
     import ctypes
 
     system = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined]
     system.OpenProcess.restype = ctypes.c_void_p
-    handle = ctypes.c_void_p(system.OpenProcess(0x1000, False, number))  # the right to ask, and no other
+    handle = ctypes.c_void_p(system.OpenProcess(0x1000, False, number))  # PROCESS_QUERY_LIMITED_INFORMATION
     if not handle:
         return False
     code = ctypes.c_ulong()
-    told = system.GetExitCodeProcess(handle, ctypes.byref(code))
+    answered = system.GetExitCodeProcess(handle, ctypes.byref(code))
     system.CloseHandle(handle)
-    return bool(told) and code.value == 259
+    return bool(answered) and code.value == 259

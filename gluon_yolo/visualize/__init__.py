@@ -1,1 +1,1 @@
-"""Images for people: grids of images, and curves of a training."""
+"""Pictures for people: grids of images, and curves of a training."""

@@ -1,4 +1,4 @@
-"""Curves of a training run: its losses, scores and learning rate over the epochs, as a PNG file."""
+"""Training curves: losses, scores and learning rate over the epochs, as a PNG file."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from gluon_yolo.errors import explain
 
 LOSSES = ("total", "objectness", "centre", "scale", "box", "class")
-SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50", "fitness")  # those that the table has
+SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50", "fitness")  # those that the table contains are drawn
 
 
 def why_no_curves() -> str:
-    """Say what keeps :func:`plot_curves` from drawing; nothing where it can."""
+    """Return why :func:`plot_curves` cannot draw; empty when it can."""
     try:
         import matplotlib.backends.backend_agg
         import matplotlib.figure  # noqa: F401
@@ -24,14 +24,14 @@ def why_no_curves() -> str:
 
 
 def plot_curves(metrics_csv: str | Path, png: str | Path, deciding: str | None = None) -> None:
-    """Draw a run's losses, mAP and learning rate over its epochs, from its ``metrics.csv``, into a PNG file.
+    """Draw a run's losses, mAP and learning rate over its epochs from ``metrics.csv`` into a PNG file.
 
-    Empty cells (epochs that were not validated) are skipped; a table with no epoch yet gives empty axes.
+    Empty cells (epochs without validation) are skipped; a table without epochs gives empty axes.
 
     Args:
         metrics_csv: the table.
-        png: the image.
-        deciding: the score whose best epoch is marked; the first of ``SCORES`` that the table has when None.
+        png: the file to write.
+        deciding: the score whose best epoch is marked; None takes the first of ``SCORES`` in the table.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -57,7 +57,7 @@ def plot_curves(metrics_csv: str | Path, png: str | Path, deciding: str | None =
 
 
 def _finish_scores(axes: Any, table: dict[str, list[tuple[float, float]]], deciding: str | None) -> None:
-    """Give the mAP axes their range, and mark the best epoch by the score that decides."""
+    """Set the range of the mAP axes, and mark the best epoch of the deciding score."""
     axes.set_ylim(0, 1)
     name = next((name for name in (deciding, *SCORES) if name in table), None)
     if name:
@@ -68,7 +68,7 @@ def _finish_scores(axes: Any, table: dict[str, list[tuple[float, float]]], decid
 
 
 def _read_columns(path: Path) -> dict[str, list[tuple[float, float]]]:
-    """Return each column's (epoch, value) points, those that are finite numbers."""
+    """Return the points (epoch, value) of each column; values that are not finite are left out."""
     table: dict[str, list[tuple[float, float]]] = {}
     with path.open(newline="", encoding="utf-8") as lines:
         for row in csv.DictReader(lines):

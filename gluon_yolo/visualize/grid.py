@@ -1,6 +1,6 @@
-"""Grids: images of any sizes laid out on one, and images written as files.
+"""Image grids: images of any sizes in rows and columns of one image, and images written to files.
 
-Images are (H, W, 3) uint8 RGB throughout.
+All images are (H, W, 3) uint8 RGB.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ from gluon_yolo.inference.preprocess import Preprocess
 def image_grid(
     images: Sequence[np.ndarray], columns: int = 4, cell_hw: tuple[int, int] | None = None, gap: int = 4
 ) -> np.ndarray:
-    """Lay images (H, W, 3) of any sizes out in rows on one white image, each whole in its cell.
+    """Arrange images (H, W, 3) of any sizes in rows on one white image, each scaled to fit its cell.
 
     Args:
         images: at least one.
-        columns: images in a row.
-        cell_hw: size of a cell in pixels; that of the largest image, but 480 at most on a side, when None.
+        columns: maximum number of images in a row.
+        cell_hw: height and width of a cell in pixels; None takes the largest image's, at most 480 a side.
         gap: white pixels between cells and around them.
 
+    Returns:
+        (H, W, 3) uint8 RGB.
+
     Raises:
-        ValueError: when there is no image.
+        ValueError: there is no image.
     """
     if not len(images):
         raise ValueError("pictures: expected at least one")
@@ -48,10 +51,11 @@ def image_grid(
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Write an image (H, W, 3) as the file that its name's ending says, ``.jpg`` or ``.png``.
+    """Write an image (H, W, 3) uint8 RGB to a file in the format of its ending, ``.jpg`` or ``.png``.
 
     Raises:
-        UserError: when the place cannot be written, or OpenCV knows no such ending.
+        UserError: OpenCV has no format for the ending.
+        NotWritten: the file cannot be written.
     """
     path = Path(path)
     try:

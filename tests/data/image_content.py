@@ -1,4 +1,4 @@
-"""Image files made by hand: with EXIF, and with samples of every kind."""
+"""Image files made byte by byte: with EXIF, and with all sample formats."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TAG_ORIENTATION, TAG_SUBFILE = 274, 254
 
 
 def exif(orientation, order="<", kind="H"):
-    """EXIF data that has nothing but an orientation."""
+    """Return EXIF data with an orientation only."""
     value = struct.pack(f"{order}{kind}", orientation).ljust(4, b"\0")
     code = {"B": 1, "H": 3, "I": 4}[kind]
     mark = b"II" if order == "<" else b"MM"
@@ -20,7 +20,7 @@ def exif(orientation, order="<", kind="H"):
 
 
 def encoded(suffix, rgb, *options):
-    """What OpenCV writes of (H, W, 3) RGB or of grey (H, W)."""
+    """Return OpenCV's encoding of (H, W, 3) RGB or of grey (H, W)."""
     image = rgb[:, :, ::-1] if rgb.ndim == 3 else rgb
     return cv2.imencode(suffix, image, list(options))[1].tobytes()
 
@@ -40,7 +40,7 @@ def chunk(name, body):
 
 
 def png(samples, depth=8, colours=2, before=b"", after=b""):
-    """A PNG of samples (H, W, ...) uint8 or uint16, with chunks before and after its pixels."""
+    """Return a PNG of samples (H, W, ...) uint8 or uint16, with chunks before and after its pixels."""
     height, width = samples.shape[:2]
     rows = samples.astype(">u2" if depth == 16 else "u1").reshape(height, -1)
     raw = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
@@ -49,7 +49,7 @@ def png(samples, depth=8, colours=2, before=b"", after=b""):
 
 
 def webp(rgb, exif_data=None, animated=0):
-    """A lossless WebP; with EXIF, or with frames, in the extended form."""
+    """Return a lossless WebP; with EXIF or frames, in the extended form."""
     simple = encoded(".webp", rgb, cv2.IMWRITE_WEBP_QUALITY, 101)
     if exif_data is None and not animated:
         return simple

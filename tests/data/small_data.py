@@ -1,4 +1,4 @@
-"""A small data set with all that formats could stumble over, and its comparison with what was read back."""
+"""A small data set with many cases that formats handle differently, and its comparison with a copy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gluon_yolo.data.dataset import Dataset, ImageFiles, ListedImages
 from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.detections import Detections
 
-NAMES = ("wasp", "Bee", "grey ant")  # not sorted; nothing is an ant
+NAMES = ("wasp", "Bee", "grey ant")  # not sorted; no object is a grey ant
 SIZES_HW = ((40, 50), (61, 333), (300, 127), (40, 50))
 TRUTHS = (
     Detections([[3, 4, 20, 30], [0, 0, 50, 40]], [1, 0], difficult=[False, True]),
@@ -22,7 +22,7 @@ TRUTHS = (
 
 
 def small_data(folder: Path, names: tuple[str, ...] = NAMES) -> ImageFiles:
-    """Write images of several sizes and kinds, two of them with one name, and return them with boxes."""
+    """Write images of several sizes and types, two of them with one name, and return them with boxes."""
     paths = [folder / file for file in ("b/one.png", "a/one.png", "a/two.JPEG", "a/zero v1.5.png")]
     for number, (path, (height, width)) in enumerate(zip(paths, SIZES_HW)):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def small_data(folder: Path, names: tuple[str, ...] = NAMES) -> ImageFiles:
 
 
 def assert_same(found: Dataset, expected: Dataset, difficult: bool) -> None:
-    """Compare all but names of images: whole pixels exactly, others to 1e-3, marks if asked."""
+    """Compare all except image names: integer corners exactly, others to 1e-3, difficult marks if asked."""
     assert (len(found), found.class_names) == (len(expected), expected.class_names)
     for index in range(len(expected)):
         assert found.encoded(index) == expected.encoded(index)
@@ -47,6 +47,6 @@ def assert_same(found: Dataset, expected: Dataset, difficult: bool) -> None:
 
 
 def replace_truth(dataset: ListedImages, index: int, truth: Detections) -> None:
-    """Give one image of a data set other objects."""
+    """Replace the annotations of one image."""
     truths = [dataset.annotations(place) for place in range(len(dataset))]
     dataset._keep([*truths[:index], truth, *truths[index + 1 :]])

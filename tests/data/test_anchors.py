@@ -1,4 +1,4 @@
-"""Anchors: found where the boxes are, judged as defined, kept in a file, divided over levels."""
+"""Anchors: found at planted clusters, measured as defined, written to a file, divided into levels."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Boxes:
 
 
 def planted(rng, centres, each=60):
-    """Return sizes in clusters that lie within 8 % of their centres, shuffled."""
+    """Return sizes in clusters within 8 % of their centres, shuffled."""
     sizes = np.concatenate([np.array(centre) * rng.uniform(0.92, 1.08, (each, 2)) for centre in centres])
     return rng.permutation(sizes)
 
@@ -51,7 +51,7 @@ def test_sizes_are_those_on_the_input():
 
 
 class TestQuality:
-    # Worked out by hand, the first size with the anchors 10x10 and 20x40: 100/200 and 200/800; and so on.
+    # Computed by hand; the first size with the anchors 10x10 and 20x40: 100/200 and 200/800; and so on.
     SIZES = np.array([[10.0, 20], [20, 40], [5, 5], [40, 10]])
     ANCHORS = np.array([[10.0, 10], [20, 40]])
 
@@ -64,7 +64,7 @@ class TestQuality:
 
     @pytest.mark.parametrize(
         "threshold, expected",
-        [(0.5, 2 / 4), (0.51, 1 / 4), (0.25, 1), (1, 1 / 4)],  # at the threshold is found
+        [(0.5, 2 / 4), (0.51, 1 / 4), (0.25, 1), (1, 1 / 4)],  # equal to the threshold counts
     )
     def test_recall(self, threshold, expected):
         assert anchors.recall(self.SIZES, self.ANCHORS, threshold) == expected
@@ -81,7 +81,7 @@ class TestFindAnchors:
     def test_planted_clusters_are_found(self, seed):
         sizes = planted(np.random.default_rng(seed), self.CENTRES)
         found = anchors.find_anchors(sizes, 6, seed)
-        np.testing.assert_allclose(found, self.CENTRES, rtol=0.04)  # sorted by area, as they are above
+        np.testing.assert_allclose(found, self.CENTRES, rtol=0.04)  # sorted by area, as CENTRES are
         assert anchors.mean_best_iou(sizes, found) > 0.92 and anchors.recall(sizes, found) == 1
 
     def test_every_size_is_its_own_anchor(self):
@@ -101,7 +101,7 @@ class TestFindAnchors:
         np.testing.assert_allclose(anchors.find_anchors(sizes, 6), self.CENTRES, rtol=0.04)
 
     def test_far_off_boxes_do_not_pull(self):
-        """A mean would lie at 28 pixels."""
+        """A mean would be at 28 pixels."""
         sizes = np.array([[10.0, 10]] * 9 + [[190, 190]])
         assert anchors.find_anchors(sizes, 1).tolist() == [[10, 10]]
 
@@ -134,7 +134,7 @@ class TestFile:
         first, second = DOCUMENT_003.splitlines()
         assert path.read_text() == f"{first.split('  #')[0]}\n{second.split()[0]}\n"
         assert anchors.read_anchors(path).tolist() == SIX
-        anchors.write_anchors(path, np.array([[0.01, 123456.25]]), 1)  # a file of anchors is written over
+        anchors.write_anchors(path, np.array([[0.01, 123456.25]]), 1)  # a file of anchors is overwritten
         assert anchors.read_anchors(path).tolist() == [[0.01, 123456.25]]
 
     def test_other_files_are_left_alone(self, tmp_path):
@@ -205,13 +205,13 @@ class TestByLevel:
 
 
 class TestRefine:
-    """Each level's anchors for the boxes that the network's own give it."""
+    """Anchors of each level for the boxes that the network's own anchors assign to it."""
 
     OWN = (((10.0, 10.0), (20.0, 20.0)), ((100.0, 100.0), (200.0, 200.0)))
 
     def test_a_level_keeps_its_boxes(self):
         rng = np.random.default_rng(3)
-        # All best overlap the finer level's 20x20, but for the last, which the coarser level's 100x100 does.
+        # The finer level's 20x20 is the best anchor of all but the last; the coarser 100x100 is the last's.
         sizes = planted(rng, [(14, 28), (28, 14), (120, 70), (70, 120)])
         found = anchors.refine_anchors(sizes, self.OWN)
         assert [len(level) for level in found] == [2, 2]

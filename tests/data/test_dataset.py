@@ -1,4 +1,4 @@
-"""The base of all readers: images, truth, class names, reports."""
+"""The base of all readers: images, annotations, class names, reports."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ RED = (255, 0, 0)
 
 
 def encoded(extension=".jpg", size_hw=(20, 30), color=RED):
-    """Return an image file's bytes; the image is of one colour, given as RGB."""
+    """Return an image file's bytes; the image has one RGB colour."""
     image = np.full((*size_hw, 3), color[::-1], dtype=np.uint8)
     return cv2.imencode(extension, image)[1].tobytes()
 
 
 def with_orientation(jpeg: bytes, orientation: int) -> bytes:
-    """Put an EXIF block with an orientation tag behind a JPEG's first marker."""
+    """Insert an EXIF block with an orientation tag after a JPEG's first marker."""
     tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
     body = b"Exif\0\0" + tiff
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
@@ -64,7 +64,7 @@ class TestReadImage:
             (None, "No such file"),
             (b"", "empty"),
             (b"GIF and other stories", "damaged"),
-            (encoded(size_hw=(200, 200))[:-2], "cut short"),  # only the end marker is gone
+            (encoded(size_hw=(200, 200))[:-2], "cut short"),  # only the end marker is missing
             (encoded(size_hw=(200, 200))[:800], "cut short"),
             (encoded(".png", (200, 200))[:-20], "cut short"),
         ],
@@ -80,12 +80,12 @@ class TestReadImage:
 
 
 def noisy(extension, *options):
-    """Return an image file's bytes, with as much in it as a photograph has."""
+    """Return an image file's bytes, with as much detail as a photograph."""
     image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     return cv2.imencode(extension, image, options)[1].tobytes()
 
 
-# A thumbnail in a header has an end of its own.
+# A thumbnail in a header has its own end marker.
 WITH_THUMBNAIL = b"\xff\xd8\xff\xe1\x00\x0a..\xff\xd9....\xff" + noisy(".jpg")[2:]
 ENDS = (0.1, 0.3, 0.5, 0.9, -100, -3, -2, -1)
 
@@ -116,7 +116,7 @@ class TestCutShort:
     @pytest.mark.parametrize("kind", ["jpeg", "progressive", "restarts", "thumbnail"])
     @pytest.mark.parametrize("end", ENDS)
     def test_where_opencv_fills_up_what_is_missing(self, monkeypatch, kind, end):
-        """As OpenCV 4.5 does with JPEG."""
+        """OpenCV 4.5 does so with JPEG."""
         monkeypatch.setattr(cv2, "imdecode", lambda data, flags: np.zeros((60, 80, 3), dtype=np.uint8))
         whole = self.KINDS[kind]
         decode_image(whole, "whole")
@@ -142,9 +142,9 @@ class TestImageFolder:
         ("stem", "filename", "found"),
         [
             ("a", None, ["a.JPG"]),  # any case
-            ("b", None, ["b.jpeg", "b.png"]),  # several, and nothing decides
+            ("b", None, ["b.jpeg", "b.png"]),  # several, and the annotation does not select one
             ("b", "b.bmp", ["b.jpeg", "b.png"]),
-            ("b", "b.png", ["b.png"]),  # several: the annotation decides
+            ("b", "b.png", ["b.png"]),  # several, and the annotation selects one
             ("b", "C:\\pictures\\b.png", ["b.png"]),
             ("c", None, []),  # no image
             ("day 1/d", "", ["day 1/d.webp"]),
@@ -300,7 +300,7 @@ class TestClassNames:
         ("text", "names"),
         [
             ("RBC\nWBC\n", ("RBC", "WBC")),
-            ("RBC  \r\ndining table\t\r\n\r\n\n", ("RBC", "dining table")),  # blanks and lines at the end
+            ("RBC  \r\ndining table\t\r\n\r\n\n", ("RBC", "dining table")),  # trailing blanks and empty lines
             ("\ufeffcat\nCat", ("cat", "Cat")),  # byte order mark; case is kept
         ],
     )

@@ -1,4 +1,4 @@
-"""PathFinder: what is found where, by which end of its path, and what is not."""
+"""PathFinder: which paths are found by their ends, where, and which are not."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def cells(tmp_path: Path) -> Path:
         ("D:\\Cells\\IMAGES\\TRAIN\\2.Jpg", "images/train/2.JPG"),
         ("/far/3.jpg", "3.jpg"),
         ("/far/images/train", "images/train"),
-        ("/far/cells/images", "images"),  # known again by the folder that it is in
-        ("../images", None),  # any data set has such a folder
+        ("/far/cells/images", "images"),  # identified by its parent folder
+        ("../images", None),  # a name that any data set has
         ("../train/images", None),
         ("/far/images", None),
         ("/far/val.txt", None),
@@ -73,7 +73,7 @@ def test_two_paths_are_not_found_in_one_place(cells: Path) -> None:
     finder = PathFinder([cells], os.path.isfile)
     assert finder.find("/old/monday/3.jpg") == str(cells / "3.jpg")
     assert finder.find("/old/monday/3.jpg") == str(cells / "3.jpg")
-    assert finder.find("monday/3.jpg") == str(cells / "3.jpg")  # the same, seen from elsewhere
+    assert finder.find("monday/3.jpg") == str(cells / "3.jpg")  # the same path, from another folder
     assert finder.find("/old/tuesday/3.jpg") is None
     assert finder.problem("/old/tuesday/3.jpg") == (
         "there is no picture /old/tuesday/3.jpg, and its end is that of /old/monday/3.jpg as well: it cannot "

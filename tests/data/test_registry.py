@@ -1,4 +1,4 @@
-"""Which format is found at a path, and what is said when none or several are."""
+"""Format registry: the format of a path, and the errors about none or several."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_finds_the_format(homes, path, format):
 
 @pytest.mark.parametrize("format", SOURCES)
 def test_the_public_way(homes, format):
-    """Parts are opened by what they are for, and by their own names."""
+    """Splits are opened by their part, and by their own names."""
     source = gluon_yolo.open_source(homes / format)
     assert len(source.open("train")) == len(source.open("val")) == 4
     with pytest.raises(UserError, match="no (split|list|ImageSets/Main/).*nothing"):
@@ -70,8 +70,8 @@ def test_the_public_way(homes, format):
 
 def test_what_cannot_be_looked_at(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="a: no such file or folder"):
-        open_source(tmp_path / ("a" * 300))  # longer than a name can be
-    monkeypatch.setattr(os, "access", lambda *args: False)  # root may do all
+        open_source(tmp_path / ("a" * 300))  # longer than a file name can be
+    monkeypatch.setattr(os, "access", lambda *args: False)  # root has all permissions
     with pytest.raises(UserError, match="may not be read; change its permissions"):
         open_source(tmp_path)
 

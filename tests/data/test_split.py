@@ -1,4 +1,4 @@
-"""Stratified division, and the lists that it becomes in each format."""
+"""Stratified splitting, and the lists that it writes in each format."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class TestStratify:
 
 
 def divided(source, **parts):
-    """Members of a source's images by their file names: ``train="abc"``."""
+    """Return members of a source's images by their file names: ``train="abc"``."""
     names = source.class_names(source.splits())
     found = {}
     for split in source.splits():
@@ -119,7 +119,7 @@ class TestVOC:
             *("mine.txt", "test.txt.old", "train.txt", "trainval.txt.old", "val.txt")
         }
         assert opened(VOCSource(tmp_path)) == {"train": "abd", "val": "c"}
-        for train in ("bcd", "acd", "ad"):  # the first is never lost, and they do not pile up
+        for train in ("bcd", "acd", "ad"):  # the first is never lost, and old files do not accumulate
             source = VOCSource(tmp_path)
             write_lists(source, divided(source, train=train, val="a"))
         old = {file.name: file.read_text().split() for file in folder.glob("train.txt.old*")}
@@ -193,7 +193,7 @@ class TestCOCO:
         assert write_lists(source, divided(source, train="ca", val="b")) == tmp_path
         val = json.loads((tmp_path / "annotations" / "instances_val.json").read_text())
         assert val == {**whole, "images": whole["images"][1:2], "annotations": whole["annotations"][1:2]}
-        assert opened(COCOSource(tmp_path)) == {"train": "ac", "val": "b"}  # by their ids
+        assert opened(COCOSource(tmp_path)) == {"train": "ac", "val": "b"}  # in the order of their ids
         assert len(standing_lists(source)) == 2
 
     def test_several_files_become_others(self, tmp_path):

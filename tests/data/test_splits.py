@@ -1,4 +1,4 @@
-"""What splits are for, by their names."""
+"""The roles of splits, by their names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_part_of(split, part):
     ("splits", "parts"),
     [
         ("train", {"train": "train"}),
-        ("val", {"train": "val"}),  # a single split is what there is to train on
+        ("val", {"train": "val"}),  # a single split is for training
         ("mine", {"train": "mine"}),
         ("train val", {"train": "train", "val": "val"}),
         ("train val test", {"train": "train", "val": "val", "test": "test"}),
@@ -40,7 +40,7 @@ def test_part_of(split, part):
         ("trainval test", {"train": "trainval", "val": "test"}),
         ("train val trainval test", {"train": "trainval", "val": "test"}),
         ("train val trainval", {"train": "train", "val": "val"}),
-        ("trainval val", {"train": "trainval"}),  # val is within it
+        ("trainval val", {"train": "trainval"}),  # val is contained in trainval
         ("val test", {"val": "val", "test": "test"}),
         ("all train val", {"train": "train", "val": "val"}),
         ("mine val", {"train": "mine", "val": "val"}),
@@ -78,7 +78,7 @@ def test_several_for_one_part(splits, joined, single):
         ("train val validation", "validation"),
         ("train2014 train2017 val2017", "train2014"),
         ("mini_val2017 tiny_val2017", "mini_val2017"),
-        ("train val trainval", ""),  # the other two together
+        ("train val trainval", ""),  # the union of the other two
         ("train val trainval test", ""),
         ("all train val", ""),
         ("train val notes", "notes"),

@@ -1,4 +1,4 @@
-"""The drawn data set: the same for a seed, readable, and its boxes are where the shapes are."""
+"""The synthetic data set: equal for one seed, readable, and with boxes at its shapes."""
 
 from __future__ import annotations
 

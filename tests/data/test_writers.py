@@ -1,4 +1,4 @@
-"""Writers: what comes back from every format, the images' names, and folders that are not theirs."""
+"""Writers: round trips through every format, image names, and folders with other content."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from gluon_yolo.data.writer import ImageStore
 from gluon_yolo.errors import UserError
 from tests.data.small_data import NAMES, TRUTHS, assert_same, small_data
 
-MARKS = {"voc", "coco", "record"}  # formats that have a place for VOC's mark of difficult objects
+MARKS = {"voc", "coco", "record"}  # formats that can store VOC's difficult mark
 
 
 def written(format, out, parts, copy=True):
-    """Write data sets by their splits, and return what ``--data`` finds there."""
+    """Write data sets by their splits, and return the path for ``--data``."""
     writer = WRITERS[format](out, next(iter(parts.values())).class_names)
     for split, dataset in parts.items():
         writer.write(split, dataset, copy)
@@ -62,7 +62,7 @@ def test_bccd_comes_back(tmp_path, shared_data, format):
     for index, place in enumerate(some):
         np.testing.assert_array_equal(
             back.annotations(index).boxes, whole.annotations(place).boxes
-        )  # all whole pixels
+        )  # all corners are integers
     if format != "record":
         assert [Path(back.name(i)).name for i in range(20)] == [Path(path).name for path in lists[0]]
 
@@ -70,7 +70,7 @@ def test_bccd_comes_back(tmp_path, shared_data, format):
 def test_names_of_classes_that_a_list_cannot_hold(tmp_path):
     names = ("bee", "bee ", "Bee")
     source = written("voc", tmp_path / "out", {"train": small_data(tmp_path, names)})
-    assert source.class_names(["train"]) == ("bee", "bee ")  # those that are used, sorted
+    assert source.class_names(["train"]) == ("bee", "bee ")  # the used names, sorted
     assert (
         written("coco", tmp_path / "out2", {"train": small_data(tmp_path, names)}).class_names(["train"])
         == names
@@ -95,12 +95,12 @@ class TestImages:
         data = images(tmp_path, files)
         store = ImageStore(tmp_path / "out")
         assert store.put(data) == ["a.jpg", "a_2.jpg", "A_3.PNG", "b c.jpg"]
-        assert store.put(data)[:2] == ["a_4.jpg", "a_5.jpg"]  # another split's
+        assert store.put(data)[:2] == ["a_4.jpg", "a_5.jpg"]  # names in another split
         for index, name in enumerate(["a.jpg", "a_2.jpg", "A_3.PNG", "b c.jpg"]):
             assert (tmp_path / "out" / name).read_bytes() == files[index].encode()
 
     def test_hidden_files_are_seen(self, tmp_path):
-        """Formats that look into folders leave hidden files out."""
+        """Formats that list folders ignore hidden files."""
         data = images(tmp_path, ["x/.a.jpg", "y/a.jpg", "x/...b.png"])
         assert ImageStore(tmp_path / "out").put(data) == ["a.jpg", "a_2.jpg", "b.png"]
 
@@ -133,7 +133,7 @@ class TestImages:
         store._numbers = Counting()
         stems = [store._new_stem(f"{number}/ image.jpg") for number in range(1000)]
         assert (stems[0], stems[-1], len(set(stems))) == ("image", "image_1000", 1000)
-        assert store._numbers.looks == 1000  # and not for each from the first number on
+        assert store._numbers.looks == 1000  # the search does not start at the first number for each image
         assert store._new_stem("image_7.jpg") == "image_7_2"
 
     def test_links(self, tmp_path):
@@ -156,7 +156,7 @@ class TestImages:
 
 
 def images(folder, files):
-    """Files that hold their own names, as a data set."""
+    """Files that contain their own names, as a data set."""
     for file in files:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_bytes(file.encode())

@@ -1,6 +1,6 @@
-"""``data``: the commands about data sets, one file each; only the chosen one is imported.
+"""``data``: the commands for data sets, one file each; only the chosen one is imported.
 
-A command's module has ``HELP``, ``add_arguments(parser)`` and ``run(args) -> int``, like those of
+A command's module has ``HELP``, ``add_arguments(parser)`` and ``run(args) -> int``, as those of
 :mod:`gluon_yolo.cli`.
 """
 
@@ -10,7 +10,7 @@ import argparse
 
 from gluon_yolo.cli import add_sub_commands, run_sub_command
 
-# Kept here and not in the commands' modules, so that listing the commands imports none of them.
+# Here and not in the commands' modules, so that a list of the commands imports none of them.
 COMMANDS = {
     "check": "find what is wrong in a data set: pictures, labels, boxes, names, splits",
     "convert": "write a data set in another format",
@@ -37,10 +37,10 @@ commands:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's name; all words after it are its own."""
+    """Declare the command's name; all words after it are that command's arguments."""
     add_sub_commands(parser, COMMANDS)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the chosen command; without one, say which there are."""
+    """Run the chosen command; without one, list the commands."""
     return run_sub_command("data", args)

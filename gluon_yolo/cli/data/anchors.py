@@ -1,4 +1,4 @@
-"""``data anchors``: anchors for a data set, and how well they suit it."""
+"""``data anchors``: find anchors for a data set, and measure how well they fit it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ and the anchors are written to a file: a line "w,h, w,h, ..." in input pixels, t
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``data anchors`` takes."""
+    """Declare the arguments of ``data anchors``."""
     add_source_arguments(parser)
     num = "how many to find, over all levels of the network, which has three (default: %(default)s)"
     parser.add_argument("--num", type=int, default=9, metavar="N", help=num)
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Find, compare, write; say where they are and how to use them."""
+    """Find anchors, compare them with others, write them, and print how to use them."""
     size_hw, fit = parse_size(args.size), "letterbox" if args.letterbox else "resize"
     _check(args, size_hw)
     title, others = "YOLOv3's", DetectionSpec(("any",)).flat_anchors
@@ -67,10 +67,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace, size_hw: tuple[int, int]) -> None:
-    """Refuse, before any data is read, what no network could use.
+    """Check the arguments before any data is read.
 
     Raises:
-        UserError: there are too few anchors, or the seed or the size cannot be meant.
+        UserError: there are too few anchors, or the seed or the size is invalid.
     """
     levels, stride = len(YOLOV3_ANCHORS), DetectionSpec(("any",)).max_stride
     for name, value, least in (("--num", args.num, levels), ("--seed", args.seed, 0)):

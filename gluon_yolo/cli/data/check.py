@@ -1,4 +1,4 @@
-"""``data check``: what a data set holds, and everything that is wrong with it."""
+"""``data check``: print the counts of a data set and all its issues."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``data check`` takes."""
+    """Declare the arguments of ``data check``."""
     add_source_arguments(parser)
     parser.add_argument("--classes", metavar="FILE", help="class names, one a line (default: the data's)")
     parser.add_argument("--all", action="store_true", help=f"print every finding, not {SHOWN} of each kind")
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check, print, write; return 1 when there are errors."""
+    """Check the data, print and write the results; return 1 when there are errors."""
     if args.sheet and Path(args.sheet).suffix.lower() not in _SUFFIXES:
         raise UserError(f"--sheet {args.sheet}: the name must end with .jpg or .png")
     class_names = read_class_names(args.classes) if args.classes else None
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _counts(result: Check, everything: bool) -> Iterator[str]:
-    """Say what the data set holds: a table with a column for each part, and what the readers note."""
+    """Yield the lines of a table with a column for each part, and the notes of the readers."""
     splits, counts = result.source.parts(), list(result.counts.values())
     yield f"{result.source.path} ({result.source.title})"
     yield _row("", [part if split == part else f"{part} ({split})" for part, split in splits.items()])
@@ -115,7 +115,7 @@ def _row(label: str, cells: Sequence[int | str]) -> str:
 
 
 def _findings(result: Check, everything: bool) -> Iterator[str]:
-    """Say what is wrong, kind by kind, and what to do about it."""
+    """Yield the issues kind by kind, each kind with its advice."""
     kinds: dict[tuple[str, str], list[Issue]] = defaultdict(list)
     for issue in result.issues:
         kinds[issue.severity, issue.kind].append(issue)
@@ -135,7 +135,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _write_json(path: Path, result: Check) -> None:
-    """Write what was found for programs."""
+    """Write counts and issues as JSON."""
     content = {
         "data": str(result.source.path),
         "format": result.source.format,
@@ -146,13 +146,13 @@ def _write_json(path: Path, result: Check) -> None:
         "findings": [_record(issue) for issue in result.issues],
     }
     with writing(path, "name another place"):
-        # A file's name that is not UTF-8 becomes an escape, which JSON reads back as Python has it.
+        # The bytes of a file name that is not UTF-8 become escapes, which JSON restores as Python has them.
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _record(issue: Issue) -> dict[str, Any]:
-    """Return a finding as plain values; JSON has no NaN, so such a corner is null."""
+    """Return an issue as plain values; JSON has no NaN, so such a corner becomes null."""
     corners = issue.box_xyxy
     return {
         "severity": issue.severity,

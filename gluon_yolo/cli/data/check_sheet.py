@@ -1,4 +1,4 @@
-"""The sheet of ``data check``: the worst cases with the places marked, then samples of each class."""
+"""The image grid of ``data check --sheet``: the worst issues with their boxes, then samples of each class."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ SAMPLES = 48
 _MOST_PER_CLASS = 6
 _COLUMNS = 6
 _TILE_HW = (236, 300)
-_LINE = 18  # pixels of a line of a caption
-_LETTERS = 36  # that usually fit on it
+_LINE = 18  # height of a caption's line in pixels
+_LETTERS = 36  # letters that usually fit on a line
 _SCALE = 0.42  # of the font
 _GREY, _INK, _MARK = 225, (0, 0, 0), (255, 0, 0)
 
 
 def check_sheet(result: Check) -> np.ndarray:
-    """Return one image (H, W, 3) of what a check found, and of what the data set is made of."""
+    """Return one image (H, W, 3) uint8 RGB with the issues of a check, and samples of the data set."""
     tiles = [*_worst(result), *_samples(result.parts)]
     if not tiles:
         tiles = [_tile(None, ("no findings, and no boxes",))]
@@ -41,7 +41,7 @@ def check_sheet(result: Check) -> np.ndarray:
 
 
 def _worst(result: Check) -> Iterator[np.ndarray]:
-    """Draw the images that findings are about, errors first, each kind in turn."""
+    """Yield tiles of the images with issues: errors first, the kinds in turn."""
     index = _Index(result.parts)
     cases: dict[str, dict[tuple[str, str], list[Issue]]] = {"error": {}, "warning": {}}
     for issue in result.issues:
@@ -58,7 +58,7 @@ def _worst(result: Check) -> Iterator[np.ndarray]:
 
 
 def _in_turn(cases: Mapping[tuple[str, str], list[Issue]]) -> list[list[Issue]]:
-    """Return the cases so that every kind comes soon: the first of each, the second of each, and so on."""
+    """Return the cases with the kinds in turn: the first case of each kind, the second of each, and so on."""
     kinds: dict[str, list[list[Issue]]] = defaultdict(list)
     for (kind, _), issues in cases.items():
         kinds[kind].append(issues)
@@ -66,15 +66,15 @@ def _in_turn(cases: Mapping[tuple[str, str], list[Issue]]) -> list[list[Issue]]:
 
 
 class _Index:
-    """Finds the image that a finding is about: that it names, or that has the stem of the label it names.
+    """Finds the image of an issue: the file of the issue, or the image with the stem of its label file.
 
     Args:
-        parts: where to look.
+        parts: the data sets to search.
     """
 
     def __init__(self, parts: Mapping[str, Dataset]) -> None:
         self._places: dict[str, tuple[Dataset, int]] = {}
-        self._names: dict[str, set[str]] = defaultdict(set)  # by every key: what may be meant by it
+        self._names: dict[str, set[str]] = defaultdict(set)  # key -> names of images that it can mean
         for dataset in parts.values():
             for index in range(len(dataset)):
                 name = dataset.name(index)
@@ -83,22 +83,22 @@ class _Index:
                     self._names[key].add(name)
 
     def find(self, issue: Issue) -> tuple[Dataset, int] | None:
-        """Return the data set and the index of the image, None where it cannot be used or told."""
+        """Return the data set and the index of the image; None when it is unusable or ambiguous."""
         path = Path(issue.file)
         words = issue.where.split() if path.suffix.lower() == ".json" else [path.stem]
         for key in (issue.file, *(Path(word).name for word in words)):
-            if len(self._names.get(key, ())) == 1:  # two images of one name: either could be meant
+            if len(self._names.get(key, ())) == 1:  # with two images of one name, either can be meant
                 return self._places[min(self._names[key])]
         return None
 
     def name(self, issue: Issue) -> str:
-        """Return the name of the image, or of the file where there is none."""
+        """Return the name of the image, or of the issue's file when there is none."""
         place = self.find(issue)
         return issue.file if place is None else place[0].name(place[1])
 
 
 def _read(file: str) -> np.ndarray | None:
-    """Return an image that no part has, None where the file is none or cannot be read."""
+    """Return an image that is in no part; None when the file is no image or cannot be read."""
     try:
         return read_image(file) if is_image(file) else None
     except BadFile:
@@ -106,7 +106,7 @@ def _read(file: str) -> np.ndarray | None:
 
 
 def _marked(image: np.ndarray, boxes: Sequence[Sequence[float]]) -> np.ndarray:
-    """Return the image, at the size that it is shown in, with boxes marked; a circle shows where one is."""
+    """Return the image in its shown size (h, w, 3) with boxes marked; small boxes get a circle."""
     shown, undo = Preprocess("letterbox")(image, _body_hw())
     shown = np.ascontiguousarray(shown)
     for box in boxes:
@@ -121,7 +121,7 @@ def _marked(image: np.ndarray, boxes: Sequence[Sequence[float]]) -> np.ndarray:
 
 
 def _samples(parts: Mapping[str, Dataset]) -> Iterator[np.ndarray]:
-    """Draw boxes of each class with what is around them, evenly spread over the data."""
+    """Yield tiles of boxes of each class with their surroundings, evenly spread over the data."""
     images = [(dataset, index) for dataset in parts.values() for index in range(len(dataset))]
     truths = [dataset.annotations(index) for dataset, index in images]
     owners = np.repeat(np.arange(len(truths)), [len(truth) for truth in truths])
@@ -132,14 +132,14 @@ def _samples(parts: Mapping[str, Dataset]) -> Iterator[np.ndarray]:
         found = np.nonzero(class_ids == class_id)[0]
         for box in found[np.linspace(0, len(found) - 1, min(each, len(found)), dtype=int)].tolist():
             dataset, index = images[owners[box]]
-            number = box - int(np.searchsorted(owners, owners[box]))  # within its image
+            number = box - int(np.searchsorted(owners, owners[box]))  # its index within the image
             name = printable(dataset.class_names[class_id], class_id)
             caption = (f"{name}, boxes: {len(found):,}", dataset.name(index))
             yield _tile(_crop(dataset, index, number), caption)
 
 
 def _crop(dataset: Dataset, index: int, number: int) -> np.ndarray:
-    """Return one box of an image with as much around it again."""
+    """Return a crop around one box, with a margin of half its longer side on each side."""
     image, truth = dataset.image(index), dataset.annotations(index)[[number]]
     x1, y1, x2, y2 = truth.boxes[0].tolist()
     margin = max(x2 - x1, y2 - y1, 32) / 2
@@ -151,12 +151,12 @@ def _crop(dataset: Dataset, index: int, number: int) -> np.ndarray:
 
 
 def _body_hw() -> tuple[int, int]:
-    """Return the size of a tile without its caption of two lines."""
+    """Return the (height, width) of a tile without its caption of two lines."""
     return _TILE_HW[0] - 2 * _LINE, _TILE_HW[1]
 
 
 def _tile(body: np.ndarray | None, caption: Sequence[str], text: str = "") -> np.ndarray:
-    """Return a tile: the caption's two lines on a white plate, below them an image, or a text on grey."""
+    """Return a tile: two lines of caption on white, and below them an image, or a text on grey."""
     tile = np.full((*_TILE_HW, 3), WHITE, dtype=np.uint8)
     if body is not None:
         tile[2 * _LINE :] = Preprocess("letterbox")(body, _body_hw())[0]
@@ -170,7 +170,7 @@ def _tile(body: np.ndarray | None, caption: Sequence[str], text: str = "") -> np
 
 
 def _fitting(text: str) -> str:
-    """Return as much of a text's end, which says most of a path, as fits on a tile; in the font's letters."""
+    """Return the end of a text that fits on a tile, in ASCII; the end of a path is its most useful part."""
     letters = text.encode("ascii", "replace").decode()
     for begin in range(len(letters)):
         shown = f"...{letters[begin + 3 :]}" if begin else letters

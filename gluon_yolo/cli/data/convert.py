@@ -26,7 +26,7 @@ OUT must be new or empty. `data pack` makes RecordIO too, goes on where it was i
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``data convert`` takes."""
+    """Declare the arguments of ``data convert``."""
     add_source_arguments(parser)
     parser.add_argument("out", metavar="OUT", help="the folder to make")
     parser.add_argument("--to", required=True, choices=tuple(WRITERS), help="the format to write")
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Open all parts, write them, and say where they are."""
+    """Open all parts, write them, and print the folder."""
     with writing(Path(args.out), ADVICE):
         WRITERS[args.to].check_free(args.out)
     source = source_of(args)

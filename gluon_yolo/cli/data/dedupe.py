@@ -1,4 +1,4 @@
-"""``data dedupe``: list images that a data set has twice, or write it without them."""
+"""``data dedupe``: list images that a data set contains twice, or write it without them."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ the same with other boxes is another picture, as of a still camera.
   gluon-yolo data dedupe my_data --out my_data_once --link
 """
 
-_WITHIN = ("annotations", "ImageSets", "Main", "labels")  # folders within a data set that hold its lists
+_WITHIN = ("annotations", "ImageSets", "Main", "labels")  # folders inside a data set
 
 logger = logging.getLogger("gluon_yolo")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``data dedupe`` takes."""
+    """Declare the arguments of ``data dedupe``."""
     add_source_arguments(parser)
     parser.add_argument("--identical", action="store_true", help="look for the same bytes alone")
     parser.add_argument("--json", metavar="FILE", help="write the groups to this file")
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Find, list, write."""
+    """Find the copies, list them, and write the data without them."""
     check_outputs({"--json": args.json}, {"--out": args.out})
     source = source_of(args)
     if args.out:
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _same_again(args: argparse.Namespace) -> list[str]:
-    """Return the flags that find the same copies, and write the data without them to a place that is free."""
+    """Return the flags that find the same copies and write the data without them to a free folder."""
     flags = {"--only": args.only, "--class-map": args.class_map}
     words = [word for flag, value in flags.items() if value for word in (flag, value)]
     words += [word for split in args.split or () for word in ("--split", split)]
@@ -97,7 +97,7 @@ def _same_again(args: argparse.Namespace) -> list[str]:
 
 
 def _free_place(data: Path) -> Path:
-    """Return a place beside a data set, not within it, where nothing is yet."""
+    """Return the path of a new folder beside a data set, not inside it."""
     folder = (data if data.is_dir() else data.parent).resolve()
     while folder.name in _WITHIN:
         folder = folder.parent
@@ -108,12 +108,12 @@ def _free_place(data: Path) -> Path:
 
 
 def _kept_first(group: Sequence[Copy], parts: Sequence[str]) -> list[Copy]:
-    """Return a group with the image that is kept before the others."""
+    """Return a group with the image to keep first."""
     return sorted(group, key=lambda copy: (parts.index(copy.part), -copy.boxes))
 
 
 def _lines(group: Sequence[Copy]) -> list[str]:
-    """Return what to print of a group."""
+    """Return the lines to print for a group."""
     kept, *others = group
     lines = [f"{kept.part}: {kept.name} (objects: {kept.boxes})"]
     for copy in others:
@@ -137,7 +137,7 @@ def _record(group: Sequence[Copy]) -> list[dict[str, object]]:
 
 
 def _without_copies(parts: Mapping[str, Dataset], groups: Sequence[Sequence[Copy]]) -> dict[str, Dataset]:
-    """Return the parts with one image of each group; a part that has nothing else is left out."""
+    """Return the parts with one image of each group; a part without other images is dropped."""
     dropped = {(copy.part, copy.index) for group in groups for copy in group[1:]}
     kept = {
         part: [index for index in range(len(dataset)) if (part, index) not in dropped]
@@ -147,7 +147,7 @@ def _without_copies(parts: Mapping[str, Dataset], groups: Sequence[Sequence[Copy
 
 
 def _write(args: argparse.Namespace, format: str, parts: Mapping[str, Dataset]) -> Path:
-    """Write parts; return what to give to ``--data``."""
+    """Write the parts; return the path for ``--data``."""
     with writing(Path(args.out), ADVICE):
         writer = WRITERS[format](args.out, next(iter(parts.values())).class_names)
         for part, dataset in parts.items():

@@ -1,4 +1,4 @@
-"""Opening: the flags that choose images of a data set, and what they open, for several commands."""
+"""Open a data set for a command: shared flags that choose images, and the data sets that they open."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger("gluon_yolo")
 
 
 def add_parts_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags of a command that takes all parts of a data set."""
+    """Declare the flags of a command that reads all parts of a data set."""
     split = "take this split only, under its own name; may be given several times"
     parser.add_argument("--split", action="append", metavar="NAME", help=split)
     add_class_arguments(parser)
@@ -24,7 +24,7 @@ def add_parts_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_split_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags of a command that takes one split."""
+    """Declare the flags of a command that reads one split."""
     parser.add_argument("--split", metavar="NAME", help="of which pictures (default: those to train on)")
     add_opening_arguments(parser)
 
@@ -36,14 +36,14 @@ def add_opening_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def open_parts(source: Source, args: argparse.Namespace) -> dict[str, Dataset]:
-    """Open the parts of a data set, or the splits that are named; log what each holds and what is wrong.
+    """Open the parts of a data set, or the given splits; log their counts and issues.
 
     Args:
         source: the data set.
         args: parsed with the flags of :func:`add_parts_arguments`.
 
     Returns:
-        The data sets, all with the same classes, by ``"train"`` and so on or the splits' names.
+        The data sets, all with the same classes, by ``"train"`` and so on, or by the splits' names.
 
     Raises:
         UserError: one cannot be opened.
@@ -59,7 +59,7 @@ def open_parts(source: Source, args: argparse.Namespace) -> dict[str, Dataset]:
 
 
 def open_split(source: Source, args: argparse.Namespace) -> Dataset:
-    """Open the split that is named, else that for training; log what it holds and what is wrong.
+    """Open the given split, or the training split; log its counts and issues.
 
     Args:
         source: the data set.

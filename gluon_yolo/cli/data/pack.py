@@ -30,7 +30,7 @@ logger = logging.getLogger("gluon_yolo")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``data pack`` takes."""
+    """Declare the arguments of ``data pack``."""
     add_source_arguments(parser)
     parser.add_argument("out", metavar="OUT", help="the folder to make, or to go on with")
     add_parts_arguments(parser)
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Open the parts, pack them, and say where they are."""
+    """Open the parts, pack them, and print the folder."""
     with writing(Path(args.out), ADVICE):
         RecordWriter.check_free(args.out)
     source = source_of(args)
@@ -57,11 +57,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _done(writer: RecordWriter) -> str:
-    """Say what was done."""
+    """Return the words for what was done."""
     return "packed" if writer.packed else "packed already, and whole (--force packs it anew)"
 
 
 def _megabytes(writer: RecordWriter) -> str:
-    """Say how large it is."""
+    """Return the size of the packed files in words."""
     size = sum(file.stat().st_size for file in writer.packed + writer.found_whole)
     return f"{size / 1e6:,.1f} MB"

@@ -1,4 +1,4 @@
-"""``data show``: a sheet of images with their boxes."""
+"""``data show``: draw an image grid of images with their boxes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``data show`` takes."""
+    """Declare the arguments of ``data show``."""
     add_source_arguments(parser)
     parser.add_argument("--split", metavar="NAME", help="of which pictures (default: those to train on)")
     parser.add_argument("--classes", metavar="FILE", help="class names, one a line (default: the data's)")
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw, write, and say where it is."""
+    """Draw the image grid, write it, and print its path."""
     for name, value, least in (("--num", args.num, 1), ("--seed", args.seed, 0)):
         if value < least:
             raise UserError(f"{name} {value}: expected {least} or more")
@@ -99,6 +99,6 @@ def _turned(dataset: Dataset, path: str) -> Dataset:
 
 
 def _plain(dataset: Dataset, num: int, seed: int) -> np.ndarray:
-    """Return a sheet of images as they are."""
+    """Return an image grid of images without augmentation."""
     chosen = np.random.default_rng(seed).permutation(len(dataset))[:num].tolist()
     return image_grid([draw(dataset.image(i), dataset.annotations(i), dataset.class_names) for i in chosen])

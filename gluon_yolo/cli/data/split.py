@@ -1,4 +1,4 @@
-"""``data split``: divide a data set into lists for training, validation and test."""
+"""``data split``: divide a data set into training, validation and test splits."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,8 +54,9 @@ _TOO_LARGE = (
 _ALL_THE_SAME = (
     "hardly two of the %d pictures differ, so copies are in several parts, and a score says nothing of others"
 )
-# What stays together where too much would, and the arguments of `similar.groups` for it.
-_STAYS: dict[str, dict[str, bool]] = {
+# The weaker rules for images that stay together, for when groups are too large, and their arguments of
+# `similar.groups`.
+_STAYS: dict[str, dict[str, Any]] = {
     "those that look like one and the same": {"chained": False},
     "copies, byte by byte,": {"identical_only": True},
 }
@@ -63,7 +65,7 @@ logger = logging.getLogger("gluon_yolo")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``data split`` takes."""
+    """Declare the arguments of ``data split``."""
     add_source_arguments(parser)
     parser.add_argument(
         "--val", type=float, default=0.2, metavar="X", help="share for validation (default: %(default)s)"
@@ -87,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Open all splits, divide their images anew, write, and show the division."""
+    """Open all splits, divide their images again, write the new splits, and print a table."""
     shares = _shares(args.val, args.test)
     if args.seed < 0:
         raise UserError(f"--seed {args.seed}: must be 0 or more")
@@ -111,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _refuse(source: Source, out: Path | None, force: bool) -> None:
-    """Raise a UserError where a division cannot be written, before the images are read."""
+    """Raise a UserError when new splits cannot be written, before the images are read."""
     if source.format not in FORMATS:
         raise UserError(
             f"{source.path}: pictures in {source.title} stay there: divide the data first, then pack it"
@@ -135,16 +137,16 @@ def _refuse(source: Source, out: Path | None, force: bool) -> None:
 
 
 def _instead(standing: Sequence[Path]) -> str:
-    """Say which files those that are put aside take the place of."""
+    """Return which older copies are overwritten by the files that are renamed now."""
     lost = [aside(file).name for file in standing if aside(file).exists()]
     return f", in the place of the last {', '.join(lost)}" if lost else ""
 
 
 def _shares(val: float, test: float) -> dict[str, float]:
-    """Return the share of each part that is asked for.
+    """Return the share of each part.
 
     Raises:
-        UserError: they are no shares, or leave nothing to train on.
+        UserError: the shares are invalid, or leave nothing to train on.
     """
     if not (0 < val < 1 and 0 <= test < 1 and val + test < 1):
         raise UserError(
@@ -155,7 +157,7 @@ def _shares(val: float, test: float) -> dict[str, float]:
 
 
 def _open(source: Source, args: argparse.Namespace) -> list[Dataset]:
-    """Open all splits, as one where the format can."""
+    """Open all splits, as one data set when the format joins them."""
     splits = source.there()
     for note in source.left_out():
         logger.warning("%s: %s", source.path, note)
@@ -175,8 +177,8 @@ def _open(source: Source, args: argparse.Namespace) -> list[Dataset]:
 
 
 def _each_once(datasets: Sequence[Dataset]) -> Members:
-    """Return every image once, as data set and index, by name: the last division leaves no trace."""
-    first = {}
+    """Return every image once, as data set and index, sorted by name, so present splits do not matter."""
+    first: dict[str, tuple[Dataset, int]] = {}
     for dataset in datasets:
         for index in range(len(dataset)):
             first.setdefault(os.path.realpath(dataset.name(index)), (dataset, index))
@@ -186,18 +188,19 @@ def _each_once(datasets: Sequence[Dataset]) -> Members:
 def _divided(images: Members, shares: Mapping[str, float], seed: int, dedupe: str) -> dict[str, Members]:
     """Return the images of each part, in their order.
 
-    What shows the same stays together, or scores would flatter: also by way of others, as frames of a slow
-    video do. Where so much hangs together that a part is left without its share, only what is alike the first
-    of its group stays with it, else only the same bytes, and where that leaves a part empty, nothing.
+    Images that look the same stay together, because otherwise scores are too good; also through others, as
+    the frames of a slow video do. When the groups are so large that a part misses its share, only images that
+    look like the first of their group stay together, then only equal bytes, and when a part is still empty,
+    none.
 
     Args:
-        images: all of them.
+        images: all images.
         shares: of each part.
         seed: of the division.
-        dedupe: the command that lists images that are there twice.
+        dedupe: the command that lists images that occur twice.
 
     Raises:
-        UserError: there are too few for that many parts.
+        UserError: there are too few images for so many parts.
     """
     if len(images) < len(shares):
         raise UserError(f"pictures: {len(images)}, too few to divide into {', '.join(shares)}; add some")
@@ -214,7 +217,7 @@ def _divided(images: Members, shares: Mapping[str, float], seed: int, dedupe: st
         largest = int(np.bincount(chains).max())
         logger.warning(_TOO_LARGE, largest, len(images), stays)
         parts = _stratified(images, shares, seed, similar.groups(looks, **ways))
-    if again and not all(parts.values()):  # test patterns, say: the very same image with other boxes each
+    if again and not all(parts.values()):  # for example test patterns: equal images with different boxes
         logger.warning(_ALL_THE_SAME, len(images))
         parts = _stratified(images, shares, seed, np.arange(len(images)))
     empty = [part for part, members in parts.items() if not members]
@@ -228,25 +231,25 @@ def _divided(images: Members, shares: Mapping[str, float], seed: int, dedupe: st
 def _stratified(
     images: Members, shares: Mapping[str, float], seed: int, together: np.ndarray
 ) -> dict[str, Members]:
-    """Return the images of each part, in their order; those of one number in ``together`` in one part."""
+    """Return the images of each part, in their order; images with one number in ``together`` share a part."""
     class_count = len(images[0][0].class_names)
     number = stratify(_counts(images, class_count) > 0, tuple(shares.values()), seed, together)
     return {part: [images[i] for i in np.flatnonzero(number == n)] for n, part in enumerate(shares)}
 
 
 def _is_near(parts: Mapping[str, Members], shares: Mapping[str, float], total: int) -> bool:
-    """Say whether each part has half of its share of the images, at least."""
+    """Return whether each part has at least half of its share of the images."""
     return all(len(members) >= total * shares[part] / 2 for part, members in parts.items())
 
 
 def _counts(images: Members, class_count: int) -> np.ndarray:
-    """Return the boxes of each class in each image: (N, C)."""
+    """Return the number of boxes of each class in each image: (N, C)."""
     rows = [np.bincount(dataset.annotations(i).class_ids, minlength=class_count) for dataset, i in images]
     return np.array(rows).reshape(-1, class_count)
 
 
 def _table(parts: Mapping[str, Members], class_names: Sequence[str]) -> str:
-    """Return a table: for each class and part the images that have it, and its boxes."""
+    """Return a table: for each class and part, the number of images with it and of its boxes."""
     rows = [["", *(f"{part} {what}" for part in parts for what in ("pictures", "boxes"))]]
     counts = {part: _counts(members, len(class_names)) for part, members in parts.items()}
     for class_id, name in enumerate(class_names):

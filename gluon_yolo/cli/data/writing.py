@@ -1,4 +1,4 @@
-"""Writing: what the commands that write a data set have in common."""
+"""Write a data set from a command: checks, warnings and hints that several commands share."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
 ADVICE = "make room, or name another folder"
-_SAME_AREA = 0.01  # share of a box's area by which a tool's rounding may differ
+_SAME_AREA = 0.01  # share of a box's area by which a tool's rounding can change it
 
 logger = logging.getLogger("gluon_yolo")
 
 
 def what_next(format: str, place: Path, source: Source, args: argparse.Namespace) -> str:
-    """Return what to type next with data that was just written.
+    """Return a hint about the next command for data that was just written.
 
     Args:
-        format: the format it was written in.
-        place: what to give to ``--data``.
-        source: what it was made from.
-        args: that name the source.
+        format: the format that it was written in.
+        place: the path for ``--data``.
+        source: the data set that it was made from.
+        args: the arguments that name the source.
     """
     written = SOURCES[format](place)
     try:
         parts = written.parts()
-    except UserError:  # the names of the splits say nothing
+    except UserError:  # no split's name says that it is for training
         parts = {}
     if {"train", "val"} <= parts.keys():
         return typed(f"train on it: gluon-yolo train --data {shlex.quote(str(place))}")
@@ -53,12 +53,12 @@ def what_next(format: str, place: Path, source: Source, args: argparse.Namespace
 def say_what_is_lost(
     source: Source, place: Path, opened: Iterable[Dataset], written: Iterable[Dataset]
 ) -> None:
-    """Log what of a data set is not in what was written of it.
+    """Log what a written data set lacks of its original.
 
     Args:
-        source: the data set.
-        place: what was written.
-        opened: its parts, whose reports say what reading left out.
+        source: the original data set.
+        place: the written one.
+        opened: the original's parts, whose reports list what reading left out.
         written: the images that were written.
     """
     reports = [dataset.report for dataset in opened]
@@ -79,15 +79,15 @@ def say_what_is_lost(
 
 
 def _areas_of_outlines(dataset: Dataset, index: int) -> int:
-    """Return how many objects of an image have another area than their box."""
+    """Return how many objects of an image have an area that differs from their box's."""
     of_boxes = area(dataset.annotations(index).boxes.astype(np.float64))
     return int((np.abs(dataset.areas(index) - of_boxes) > _SAME_AREA * of_boxes).sum())
 
 
 def refuse_inside(out: str, source: Path) -> None:
-    """Raise a UserError where what is to be written would lie in the very folder that is read.
+    """Raise a UserError when the output folder is inside the data that is read.
 
-    Each image would be in it twice then.
+    Each image would then occur twice in it.
     """
     inner, outer = Path(out).resolve(), source.resolve()
     if outer.is_dir() and outer in inner.parents:

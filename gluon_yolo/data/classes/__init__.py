@@ -1,1 +1,1 @@
-"""Class names of a data set: read, matched, selected, renamed."""
+"""Class names of a data set: read, compare, select and rename them."""

@@ -1,4 +1,4 @@
-"""Class map: a model's class ids as a data set's, by the classes' names."""
+"""Class map: convert a model's class ids to a data set's, by the names of the classes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ logger = logging.getLogger("gluon_yolo")
 
 
 class ClassMap:
-    """Renumbers what a model finds, so that it can be held against a data set's ground truth.
+    """Converts a model's class ids, so that its detections can be compared with a data set's annotations.
 
-    A class that the model knows under another name is logged.
+    A class that has another name in the model is logged.
 
     Args:
         class_names: the model's.
-        dataset: with classes that the model knows, in any order.
-        model: what messages call the model.
-        spellings: what else the model may call them; None takes the known spellings.
+        dataset: a data set with classes that the model has, in any order.
+        model: the model's name in messages.
+        spellings: other names of classes; None takes the known spellings.
 
     Raises:
-        UserError: the data has a class that the model does not know, or two that it knows as one.
+        UserError: the data has a class that the model does not have, or two that are one in the model.
     """
 
     def __init__(
@@ -65,6 +65,6 @@ class ClassMap:
         self._class_ids = np.array([places.get(name, -1) for name in class_names])
 
     def __call__(self, found: Detections) -> Detections:
-        """Return detections with the data's class ids; those of classes that it has not are left out."""
+        """Return detections with the data's class ids; those of other classes are dropped."""
         class_ids = self._class_ids[found.class_ids]
         return found.replace(class_ids=class_ids)[class_ids >= 0]

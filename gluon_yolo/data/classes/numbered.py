@@ -1,4 +1,4 @@
-"""Names: the class names of a data set whose labels know their classes by number, or where to read them."""
+"""Class names for labels with class ids only: the names of a data set, or the file that has them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _NAMES_SHOWN = 10
 
 @dataclasses.dataclass(frozen=True)
 class Names:
-    """The class names of a data set, in the order of the class ids, or where to read them.
+    """The class names of a data set in the order of the class ids, or the file that has them.
 
     Args:
-        source: the names, or the file that has them; None where there are none, or it cannot be told which.
-        missing: what to say then.
-        declared: how many classes a description says there are, and where it does.
-        described: the description that has the names.
+        source: the names, or the file that has them; None when there are none, or files disagree.
+        missing: the message for that case.
+        declared: the number of classes in a description, and its place.
+        described: the description that has the names, for messages.
     """
 
     source: tuple[str, ...] | Path | None
@@ -32,14 +32,14 @@ class Names:
 
     @property
     def origin(self) -> str:
-        """Where the names are from, for messages."""
+        """The place of the names, for messages."""
         return str(self.source) if isinstance(self.source, Path) else self.described
 
     def read(self) -> tuple[str, ...] | None:
-        """Return the names, None where there are none.
+        """Return the names; None when there are none.
 
         Raises:
-            UserError: their file is broken, or they are not as many as the description declares.
+            UserError: their file is broken, or their number differs from the declared one.
         """
         if self.source is None:
             return None
@@ -48,7 +48,7 @@ class Names:
         return names
 
     def check_count(self, names: Sequence[str], origin: str) -> None:
-        """Raise a UserError when there are not as many names as the description declares."""
+        """Raise a UserError when the number of names differs from the declared one."""
         if self.declared is None or self.declared[0] == len(names):
             return
         count, place = self.declared
@@ -62,7 +62,7 @@ def of_files(files: Sequence[Path], may_go_on: bool = False) -> Names | None:
 
     Args:
         files: of class names.
-        may_go_on: whether one may have more names than another, behind equal ones; the longest counts.
+        may_go_on: whether a file may have more names behind those of another; the longest is then used.
     """
     if not files:
         return None
@@ -79,30 +79,33 @@ def of_files(files: Sequence[Path], may_go_on: bool = False) -> Names | None:
     return Names(longest, "")
 
 
-def held_against(names: Names, others: Mapping[str, tuple[str, ...] | Path]) -> Names:
-    """Return names, held against others, of which each may end before them or go on behind them.
+def compared_with(names: Names, others: Mapping[str, tuple[str, ...] | Path]) -> Names:
+    """Return the names, after a comparison with others, each of which may be shorter or longer.
 
     Args:
-        names: those that count.
-        others: by what messages call them, the names or the file that has them.
+        names: the names to use.
+        others: other names or files of names, by their names in messages.
+
+    Returns:
+        ``names``; without a source when one of the others disagrees.
     """
     try:
-        ours = names.read() or ()
-    except UserError:  # which opening the data reports
+        own_names = names.read() or ()
+    except UserError:  # opening the data reports it
         return names
     for origin, other in others.items():
         try:
-            theirs = read_class_names(other) if isinstance(other, Path) else other
-        except UserError:  # no list of names
+            other_names = read_class_names(other) if isinstance(other, Path) else other
+        except UserError:  # not a list of names
             continue
-        if any(one != another for one, another in zip(ours, theirs)):
-            both = {names.origin: ours, origin: theirs}
+        if any(one != another for one, another in zip(own_names, other_names)):
+            both = {names.origin: own_names, origin: other_names}
             return dataclasses.replace(names, source=None, missing=disagreement(both))
     return names
 
 
 def disagreement(names: dict[str, tuple[str, ...]]) -> str:
-    """Say which files have other class names than others."""
+    """Return the message about files with different class names."""
     lists = ", ".join(f"{file} ({_shown(each)})" for file, each in names.items())
     return (
         f"several files of class names disagree, so class ids can mean one thing or the other: {lists}. Make "

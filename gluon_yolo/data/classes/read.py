@@ -1,4 +1,4 @@
-"""Class names: read from a file, and matched exactly."""
+"""Class names: read them from a file, and report unknown ones."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _NAMES_SHOWN = 30
 
 
 def read_class_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Read class names from a text file: one name a line, blanks at its end and empty last lines ignored.
+    """Read class names from a text file: one name per line; trailing blanks and empty last lines are ignored.
 
     Raises:
-        UserError: the file cannot be read, is empty, has an empty line between names, or a name twice.
+        UserError: the file cannot be read, is empty, has an empty line between names, or has a name twice.
     """
     path = os.fspath(path)
     names = [line.rstrip() for line in read_text(path, "the class names").rstrip().splitlines()]
@@ -32,10 +32,10 @@ def read_class_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
 
 
 def check_lines(names: Iterable[str]) -> None:
-    """Demand that a text file of class names, one a line, can hold each of these.
+    """Check that a text file with one class name per line can hold each of these names.
 
     Raises:
-        UserError: one is empty, ends in a blank, or holds a line break.
+        UserError: a name is empty, ends in a blank, or contains a line break.
     """
     for name in names:
         if not name.strip() or name != name.rstrip() or len(name.splitlines()) > 1:
@@ -43,7 +43,7 @@ def check_lines(names: Iterable[str]) -> None:
 
 
 def lookalikes(names: Iterable[str]) -> list[tuple[str, ...]]:
-    """Return the groups of names that differ only in case or blanks, and so are probably one class."""
+    """Return the groups of names that differ in case or blanks only, and are probably one class."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
         groups[plain(name)].append(name)
@@ -51,10 +51,10 @@ def lookalikes(names: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def unknown_classes(found_in: Mapping[str, str], class_names: Sequence[str]) -> UserError:
-    """Return the error about classes that are in the annotations and not among the known ones.
+    """Return the error about classes of annotations that are not among the known ones.
 
     Args:
-        found_in: for each unknown class the place where it was first seen.
+        found_in: for each unknown class, the place where it occurs first.
         class_names: the known classes.
     """
     known = listed([repr(name) for name in class_names], _NAMES_SHOWN)
@@ -67,7 +67,7 @@ def unknown_classes(found_in: Mapping[str, str], class_names: Sequence[str]) -> 
 
 
 def _hint(name: str, class_names: Sequence[str]) -> str:
-    """Return a hint where ``name`` differs from a known class only in case or blanks."""
+    """Return a hint when ``name`` differs from a known class in case or blanks only; else empty."""
     for known in class_names:
         if plain(known) == plain(name):
             return f" (it differs from {known!r} only in case or blanks, but names must match exactly)"
@@ -75,11 +75,11 @@ def _hint(name: str, class_names: Sequence[str]) -> str:
 
 
 def plain(name: str) -> str:
-    """Return a name without case and blanks, in which lookalikes are equal."""
+    """Return a name without blanks and in folded case, so that lookalikes are equal."""
     return "".join(name.split()).casefold()
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """Return names with commas between, and how many more there are than these."""
+    """Return the first names, separated by commas, and how many more there are."""
     more = [f"and {len(names) - most} more"] if len(names) > most else []
     return ", ".join([*map(str, names[:most]), *more])

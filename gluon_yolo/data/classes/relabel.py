@@ -1,4 +1,4 @@
-"""Relabelled: a data set whose classes are renamed, merged or left out."""
+"""Relabelled: a data set whose classes are renamed, merged or dropped."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from gluon_yolo.text import counted
 
 
 class Relabelled(Dataset):
-    """A data set with other classes; its images stay, those without an object left too.
+    """A data set with other classes; all its images stay, also those whose objects are all dropped.
 
     Args:
         dataset: the data set.
-        class_ids: for each of its classes the new class id, -1 for one that is left out.
+        class_ids: the new class id of each of its classes; -1 drops a class.
         class_names: the new names.
-        note: what the report says of it; the counts of what is left out follow.
+        note: a note for the report; the counts of dropped objects follow it.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Relabelled(Dataset):
             empty_images=0,
             difficult=0,
             notes=notes,
-            units=UnitCheck(),  # whose doubt is among the findings already
+            units=UnitCheck(),  # its doubt is already an issue of the report
         )
         super().__init__(class_names, report)
         self._dataset = dataset
@@ -57,15 +57,14 @@ class Relabelled(Dataset):
 
     @property
     def is_coco(self) -> bool:
-        """Whether the data set that it is made of is COCO's."""
+        """Whether the data set behind it is COCO's."""
         return self._dataset.is_coco
 
     def __len__(self) -> int:
-        """Return the number of images."""
         return len(self._dataset)
 
     def name(self, index: int) -> str:
-        """Return the file path or the record key of an image."""
+        """Return an image's file path or record key."""
         return self._dataset.name(index)
 
     def encoded(self, index: int) -> bytes:
@@ -73,7 +72,7 @@ class Relabelled(Dataset):
         return self._dataset.encoded(index)
 
     def encoded_size(self, index: int) -> int:
-        """Return how many bytes they are."""
+        """Return the number of bytes of an image's file."""
         return self._dataset.encoded_size(index)
 
     def image(self, index: int, reduction: int = 1) -> np.ndarray:
@@ -81,7 +80,7 @@ class Relabelled(Dataset):
         return self._dataset.image(index, reduction)
 
     def annotations(self, index: int) -> Detections:
-        """Return an image's ground truth, boxes in pixels of the image."""
+        """Return an image's annotations, boxes in its pixels."""
         return self._renumbered(self._dataset.annotations(index))
 
     def size_hw(self, index: int) -> tuple[int, int]:
@@ -94,7 +93,7 @@ class Relabelled(Dataset):
         return self._dataset.areas(index)[kept]
 
     def crowds(self, index: int) -> Detections:
-        """Return an image's crowds of the classes that stay."""
+        """Return an image's crowds, of the classes that are kept."""
         return self._renumbered(self._dataset.crowds(index))
 
     def _renumbered(self, objects: Detections) -> Detections:

@@ -1,4 +1,4 @@
-"""Selection: parts of a data set opened with the classes that are asked for."""
+"""Class selection: open a data set with the classes that the user chose."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from gluon_yolo.text import did_you_mean
 
 @dataclasses.dataclass(frozen=True)
 class Classes:
-    """The classes that are asked for.
+    """The user's choice of classes.
 
     Args:
-        names: all of them, in order; None takes the data's own.
+        names: all classes in order; None takes the data's own.
         only: those of them to keep; empty keeps all.
-        spellings: what else the data may call them.
+        spellings: other names of the classes in the data.
     """
 
     names: tuple[str, ...] | None = None
@@ -36,13 +36,13 @@ def open_parts(
 
     Args:
         source: the data set.
-        splits: by part, such as ``"train"``.
-        classes: that are asked for.
-        skip_bad: as :meth:`Source.open` takes it.
+        splits: the split of each part, such as ``"train"``.
+        classes: the user's choice.
+        skip_bad: as for :meth:`Source.open`.
 
     Raises:
-        UserError: a split cannot be opened, has objects of a class that is not asked for, or ``only`` names a
-            class that there is not.
+        UserError: a split cannot be opened, has objects of a class outside the choice, or ``only`` names a
+            class that does not exist.
     """
     own = _own_names(source, tuple(splits.values()), classes.names)
     wanted, renamed = _renamed(own, classes)
@@ -52,10 +52,11 @@ def open_parts(
 
 
 def select(dataset: Dataset, classes: Classes) -> Dataset:
-    """Return a data set that has its own classes with those that are asked for.
+    """Return an opened data set with the chosen classes.
 
     Raises:
-        UserError: it has objects of a class that is not asked for, or ``only`` names one that there is not.
+        UserError: it has objects of a class outside the choice, or ``only`` names a class that does not
+            exist.
     """
     wanted, renamed = _renamed(dataset.class_names, classes)
     kept, only = _kept(wanted, classes)
@@ -71,7 +72,7 @@ def select(dataset: Dataset, classes: Classes) -> Dataset:
 
 
 def _own_names(source: Source, splits: Sequence[str], given: tuple[str, ...] | None) -> tuple[str, ...]:
-    """Return the data's own class names; those that are given where it has none."""
+    """Return the data's own class names, or the given ones when it has none."""
     try:
         return source.class_names(splits)
     except UserError:
@@ -81,7 +82,7 @@ def _own_names(source: Source, splits: Sequence[str], given: tuple[str, ...] | N
 
 
 def _renamed(own: Sequence[str], classes: Classes) -> tuple[tuple[str, ...], dict[str, str | None]]:
-    """Return the names of all classes, and for each of the data's own which of them it is, None for none."""
+    """Return the names of all classes, and the new name of each of the data's own, None if unknown."""
     spellings = classes.spellings
     if classes.names is None:
         spellings.check_used(own)
@@ -92,7 +93,7 @@ def _renamed(own: Sequence[str], classes: Classes) -> tuple[tuple[str, ...], dic
 
 
 def _kept(names: tuple[str, ...], classes: Classes) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return the names to keep, in the order of all, and what those that are asked for are called here.
+    """Return the names to keep, in the order of all names, and the name here of each of ``only``.
 
     Raises:
         UserError: there is no class of a name.

@@ -1,4 +1,4 @@
-"""Spellings: which class names mean the same."""
+"""Spellings: class names that mean the same class."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _GROUPS = {plain(name): group for group in OTHER_SPELLINGS for name in group}
 
 
 class Spellings:
-    """Finds a class under another name: by a written map, then by the spellings of VOC, COCO and darknet.
+    """Finds a class under another name: by a user's map, then by the spellings of VOC, COCO and darknet.
 
     Args:
-        renamed: names, and what they are called instead; several may get one name, and are one class then.
+        renamed: names and their new names; several may get one new name, and become one class.
     """
 
     def __init__(self, renamed: Mapping[str, str] | None = None) -> None:
@@ -26,10 +26,10 @@ class Spellings:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Spellings:
-        """Read a map: ``NAME = OTHER NAME`` a line, ``#`` begins a comment.
+        """Read a map from a file: ``NAME = OTHER NAME`` per line; ``#`` begins a comment.
 
         Raises:
-            UserError: the file cannot be read, a line is something else, or names a class a second time.
+            UserError: the file cannot be read, a line has another form, or it renames a class again.
         """
         renamed: dict[str, str] = {}
         for number, text in enumerate(read_text(path, "the class map").splitlines(), 1):
@@ -46,13 +46,13 @@ class Spellings:
         return cls(renamed)
 
     def rename(self, name: str) -> str:
-        """Return what the written map calls a class; its own name where it says nothing."""
+        """Return the new name of a class in the user's map; its own name when it is not there."""
         return self._renamed.get(name, name)
 
     def find(self, name: str, known: Collection[str]) -> str | None:
-        """Return the one of the known names that means the same class, None where none does.
+        """Return the known name that means the same class; None when there is none.
 
-        A line of the map holds both ways, where only one name leads back.
+        The map is also used backwards, when only one name leads to this one.
         """
         if self.rename(name) in known:
             return self.rename(name)
@@ -63,10 +63,10 @@ class Spellings:
         return next((other for other in known if plain(other) in group), None)
 
     def check_used(self, names: Iterable[str]) -> None:
-        """Demand that each line of the map names a class that is there, on one of its sides.
+        """Check that each line of the map names an existing class, on one of its sides.
 
         Raises:
-            UserError: one does not, and has a slip in it.
+            UserError: a line names none, so it is probably misspelled.
         """
         known = set(names)
         for name, other in self._renamed.items():

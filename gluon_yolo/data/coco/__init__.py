@@ -1,1 +1,1 @@
-"""COCO data sets."""
+"""COCO data sets: annotation files in JSON, and their images."""

@@ -22,18 +22,18 @@ from gluon_yolo.data.quality.report import BadFile, DatasetReport
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 
-_SMALLEST_AREA = 1e-6  # square pixels; 0 and what is smaller is written where nobody knew
+_SMALLEST_AREA = 1e-6  # square pixels; tools write 0 or less for an unknown area
 
 
 class COCODataset(ImageFiles):
-    """Images with COCO annotations, as :func:`open_coco` reads them; ordered by image id.
+    """Images with COCO annotations, in the order of their ids; :func:`open_coco` opens it.
 
     Args:
         annotations_file: the JSON file.
-        category_ids: for each class index the category id in that file.
+        category_ids: the category id in that file of each class.
         image_ids: N image ids in that file.
-        areas: for each image the areas of its objects in square pixels, as the file gives them.
-        crowds: for each image its crowds.
+        areas: for each image, the areas of its objects in square pixels, as the file gives them.
+        crowds: for each image, its crowds.
         images: the arguments of :class:`ImageFiles`.
     """
 
@@ -55,7 +55,7 @@ class COCODataset(ImageFiles):
 
     @property
     def is_coco(self) -> bool:
-        """True."""
+        """Always True."""
         return True
 
     def image_id(self, index: int) -> Identity:
@@ -72,7 +72,7 @@ class COCODataset(ImageFiles):
 
 
 def gluoncv_coco_root() -> Path:
-    """Return the folder where GluonCV's scripts put COCO; it need not exist."""
+    """Return the folder where GluonCV's scripts put COCO; it may not exist."""
     return Path.home() / ".mxnet" / "datasets" / "coco"
 
 
@@ -83,22 +83,22 @@ def open_coco(
     skip_bad: bool = False,
     check_images: bool = True,
 ) -> COCODataset:
-    """Open a COCO annotation file: read it, and make sure that every image can be read.
+    """Open a COCO annotation file: read it, and check that every image can be read.
 
-    A box ``[x, y, w, h]`` becomes the corners ``x, y, x + w, y + h``. Crowds are no objects: they are
-    counted, and kept for COCO's numbers. An image without objects is kept.
+    A box ``[x, y, w, h]`` becomes the corners ``x, y, x + w, y + h``. Crowds are not objects: they are
+    counted, and kept for COCO's metrics. An image without objects is kept.
 
     Args:
         annotations: the JSON file (``images``, ``annotations``, ``categories``).
         images: the folder that its file names are relative to.
-        class_names: names that the class ids stand for, each of them a category, matched exactly; None takes
+        class_names: names in the order of the class ids, each of them a category, matched exactly; None takes
             all categories by ascending id.
-        skip_bad: leave out, and count, images that cannot be read.
-        check_images: decode every image once; without it the sizes in the file are believed.
+        skip_bad: skip and count images that cannot be read.
+        check_images: decode every image once; False trusts the sizes in the file.
 
     Raises:
-        UserError: the file or the folder is missing or broken; images are (all of them in one message); or
-            a class is unknown.
+        UserError: the file or the folder is missing or broken; images are (all in one message); or a class is
+            unknown.
     """
     file = json_file.CocoFile(os.fspath(annotations))
     if not os.path.isdir(images):
@@ -115,15 +115,15 @@ def read_coco(
     skip_bad: bool = False,
     check_images: bool = True,
 ) -> COCODataset:
-    """Do what :func:`open_coco` does, with an annotation file that has been read.
+    """Do the same as :func:`open_coco` with an annotation file that is already read.
 
     Args:
         file: the annotation file.
         images: the folder that its file names are relative to.
-        report: where counts and findings go.
-        class_names: as for :func:`open_coco`, like the other arguments.
-        skip_bad: see there.
-        check_images: see there.
+        report: receives counts and issues.
+        class_names: as for :func:`open_coco`.
+        skip_bad: as for :func:`open_coco`.
+        check_images: as for :func:`open_coco`.
 
     Raises:
         UserError: as :func:`open_coco`.
@@ -159,7 +159,7 @@ def read_coco(
 
 
 class _Image(NamedTuple):
-    """An image that can be used: its record, its image's path, and what reading that told."""
+    """An image that can be used: its record, its path, and its measure."""
 
     record: Mapping[str, Any]
     path: str
@@ -167,7 +167,7 @@ class _Image(NamedTuple):
 
 
 class _Reader:
-    """Measures an image, or says why it cannot be used."""
+    """Measures an image, or returns why it cannot be used."""
 
     def __init__(self, file: json_file.CocoFile, check_images: bool) -> None:
         self._file = file
@@ -186,7 +186,7 @@ class _Reader:
             return error
 
     def _check(self, annotation: Mapping[str, Any], image: Mapping[str, Any]) -> None:
-        """Raise BadFile when an object is of a category that is not there, or a mark cannot be told."""
+        """Raise BadFile when an object's category does not exist, or a mark is invalid."""
         where = _where(annotation, image)
         if annotation["category_id"] not in self._file.categories:
             problem = f"no category has its category_id {annotation['category_id']!r}"
@@ -199,7 +199,7 @@ class _Reader:
 
 
 class _Objects(NamedTuple):
-    """What an image has: objects, their areas (N,) in square pixels, crowds."""
+    """The objects of an image, their areas (N,) in square pixels, and its crowds."""
 
     truth: Detections
     areas: np.ndarray
@@ -235,7 +235,7 @@ def _objects_of(
     labels: Labels,
     report: DatasetReport,
 ) -> _Objects:
-    """Turn the annotations of one image into ground truth; ``unknown`` gets the places of unknown classes."""
+    """Turn the annotations of one image into ground truth; unknown classes are added to ``unknown``."""
     written, place = json_file.size_hw(image.record), f"image {image.record['file_name']}"
     truth = labels.annotations(file.path, image.path, image.measure, written, place)
     crowds = truth.another()
@@ -245,7 +245,7 @@ def _objects_of(
         is_crowd, where = mark(annotation.get("iscrowd")), _where(annotation, image.record)
         report.crowd_boxes += is_crowd
         if name in class_ids:
-            difficult = mark(annotation.get("difficult"))  # which VOC has, and our own files keep
+            difficult = mark(annotation.get("difficult"))  # VOC's mark, which COCOWriter keeps
             place = f"{where} ({name}, {bbox})"
             try:
                 box_xyxy = corners(bbox)
@@ -264,7 +264,7 @@ def _objects_of(
 
 
 def _area(annotation: Mapping[str, Any], size_hw: tuple[int, int]) -> float:
-    """Return the area that the file gives an object, in square pixels; NaN where it is that of no object."""
+    """Return an object's area in the file, in square pixels; NaN when it is not plausible."""
     area = positive(annotation.get("area"), _SMALLEST_AREA)
     return float("nan") if area is None or area > size_hw[0] * size_hw[1] else area
 

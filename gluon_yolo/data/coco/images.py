@@ -1,4 +1,4 @@
-"""Where the images of a COCO annotation file lie."""
+"""Images of a COCO annotation file: find their folder and their paths."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _SAMPLE = 20
 def find_folder(annotations: Path, split: str, images: Sequence[Mapping[str, Any]]) -> Path:
     """Return the folder that an annotation file's image names are relative to.
 
-    Looked at are the folder of the file and the one above: in each a folder called as the split, ``images``
-    and the like, and the folder itself. The one that holds most of a sample of the images is taken; where
-    none does, the one that holds most of them by the ends of their names.
+    Candidates are in the folder of the file and its parent: in each a folder named as the split, ``images``
+    and similar ones, and the folder itself. The folder with most images of a sample wins; when none has any,
+    the one with most images by the ends of their names.
 
     Args:
         annotations: the annotation file.
@@ -31,7 +31,7 @@ def find_folder(annotations: Path, split: str, images: Sequence[Mapping[str, Any
         images: its image records.
 
     Raises:
-        UserError: not one image of the sample is in any of them.
+        UserError: no image of the sample is in any candidate.
     """
     beside = annotations.parent
     is_within = beside.name.lower() == "annotations"
@@ -70,13 +70,13 @@ def locate(
     """Find the images of an annotation file.
 
     Args:
-        annotations: the annotation file, as messages name it.
-        folder: that the images' names are relative to.
+        annotations: the annotation file, for messages.
+        folder: the folder that the images' names are relative to.
         images: its image records.
 
     Returns:
-        For each image the path of its image, or why there is none; and notes on names that were followed
-        by their ends.
+        For each record, the path of its image, or why there is none; and notes about names that were found by
+        their ends.
     """
     finder = PathFinder([Path(folder)], os.path.isfile, from_here=False)
     found: list[str | BadFile] = []
@@ -96,11 +96,11 @@ def locate(
 
 
 def each_once(file: CocoFile, paths: Sequence[str | BadFile]) -> list[str | BadFile]:
-    """Return paths with an error in the place of an image that several images name, with other objects each.
+    """Return paths, with an error for an image file that several records name with different objects.
 
     Args:
         file: the annotation file.
-        paths: of the images of its images, or why there is none.
+        paths: of the images of its records, or why there is none.
     """
     checked = list(paths)
     images: dict[str, list[int]] = defaultdict(list)
@@ -121,6 +121,6 @@ def each_once(file: CocoFile, paths: Sequence[str | BadFile]) -> list[str | BadF
 
 
 def _objects_written(file: CocoFile, image_id: Identity) -> list[tuple[str, str]]:
-    """Return the categories and boxes of an image, in an order of their own."""
+    """Return the categories and boxes of an image, sorted."""
     records = file.annotations.get(image_id, ())
     return sorted((repr(each["category_id"]), repr(each.get("bbox"))) for each in records)

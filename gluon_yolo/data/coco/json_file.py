@@ -1,4 +1,4 @@
-"""COCO's annotation file: one JSON file for all images, read and checked."""
+"""COCO annotation files: read and check the JSON file of all images."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gluon_yolo.data.coco.values import Identity, identity, order
-from gluon_yolo.data.text_file import decoded, said_of
+from gluon_yolo.data.text_file import decoded, type_in_place_of_text
 from gluon_yolo.errors import UserError
 
-# What a detection file must have, and what is needed of each record in it.
+# The lists of a detection file, and the required fields of their records.
 _LISTS = {
     "images": ("id", "file_name"),
     "annotations": ("image_id", "category_id"),
@@ -30,15 +30,14 @@ _USED = {*_LISTS, *(field for fields in _LISTS.values() for field in fields)} | 
 
 
 def read_content(path: str, whole: bool = False) -> dict[str, Any]:
-    """Read an annotation file, and make sure that its lists are there, and what is needed of their records.
+    """Read an annotation file, and check its lists and the required fields of their records.
 
     Args:
         path: the JSON file.
-        whole: return all that is in it; else what is not used is left out, such as outlines, which are most
-            of a large file.
+        whole: return its whole content; False drops unused fields such as outlines, most of a large file.
 
     Raises:
-        UserError: it cannot be read, or is no COCO detection file.
+        UserError: it cannot be read, or is not a COCO detection file.
     """
     try:
         with open(path, "rb") as file:
@@ -47,7 +46,7 @@ def read_content(path: str, whole: bool = False) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"{path}: cannot read the annotations: {error.strerror or error}") from error
     except ValueError as error:
-        instead = said_of(path) or ("" if os.path.getsize(path) else "the file is empty")
+        instead = type_in_place_of_text(path) or ("" if os.path.getsize(path) else "the file is empty")
         raise UserError(f"{path}: the annotations are no valid JSON: {instead or error}") from error
     for key, fields in _LISTS.items():
         records = content.get(key) if isinstance(content, dict) else None
@@ -63,12 +62,12 @@ def read_content(path: str, whole: bool = False) -> dict[str, Any]:
 
 
 def _used(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return what is used of a record."""
+    """Return the used fields of a record."""
     return {key: value for key, value in pairs if key in _USED}
 
 
 def _problem(record: Any, fields: Sequence[str]) -> str:
-    """Return what is wrong with a record that needs these fields; empty where nothing is."""
+    """Return what is wrong with a record that needs these fields; empty when it is valid."""
     if not isinstance(record, dict) or any(field not in record for field in fields):
         return f"expected a record with {' and '.join(fields)}"
     for field in fields:
@@ -86,20 +85,20 @@ def _problem(record: Any, fields: Sequence[str]) -> str:
 class CocoFile:
     """The content of an annotation file, checked as far as reading needs.
 
-    Ids are those of :func:`gluon_yolo.data.coco.values.identity`, in all records alike.
+    Ids in all records are those of :func:`gluon_yolo.data.coco.values.identity`.
 
     Attributes:
         path: the JSON file.
         images: its image records by ascending id.
         categories: class names by category id, ascending.
         annotations: its annotation records by image id.
-        notes: what the user should know of what was left out.
+        notes: notes about what is ignored.
 
     Args:
         path: the JSON file.
 
     Raises:
-        UserError: it cannot be read, or is no COCO detection file.
+        UserError: it cannot be read, or is not a COCO detection file.
     """
 
     def __init__(self, path: str) -> None:
@@ -119,13 +118,13 @@ class CocoFile:
         self.categories: dict[Identity, str] = self._without_namesakes(categories)
 
     def _without_namesakes(self, categories: Sequence[Mapping[str, Any]]) -> dict[Identity, str]:
-        """Return class names by id; of several ids with one name that one which has annotations.
+        """Return class names by id; of several ids with one name, the one with annotations.
 
-        Roboflow writes the project as category 0, a parent of the others and perhaps a namesake of one; where
-        none of them has annotations, the last one is kept, as it is there.
+        Roboflow writes the project as category 0, the parent of the others, sometimes with the name of one of
+        them. When none of them has annotations, the last one is kept.
 
         Raises:
-            UserError: several have annotations.
+            UserError: several of them have annotations.
         """
         used = {record["category_id"] for records in self.annotations.values() for record in records}
         ids: dict[str, list[Identity]] = defaultdict(list)
@@ -149,7 +148,7 @@ class CocoFile:
         return {category["id"]: category["name"] for category in categories if category["id"] in kept}
 
     def add_categories(self, class_names: Sequence[str]) -> None:
-        """Take in classes that the file does not know, under ids that are still free."""
+        """Add classes that the file does not have, under free ids."""
         missing = [name for name in class_names if name not in self.categories.values()]
         ids = [category_id for category_id in self.categories if isinstance(category_id, int)]
         self.categories.update(enumerate(missing, max(ids, default=0) + 1))
@@ -176,14 +175,14 @@ class CocoFile:
 
 
 def _by_id(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Make the ids of records comparable, and return the records by ascending id."""
+    """Normalise the ids of records in place, and return the records by ascending id."""
     for record in records:
         record["id"] = identity(record["id"])
     return sorted(records, key=lambda record: order(record["id"]))
 
 
 def size_hw(image: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Return the (height, width) that an image record gives, None where it gives none."""
+    """Return the (height, width) in an image record; None when it has none."""
     try:
         height, width = int(float(image["height"])), int(float(image["width"]))
     except (KeyError, TypeError, ValueError, OverflowError):

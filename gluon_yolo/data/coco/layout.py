@@ -1,4 +1,4 @@
-"""COCO's folders: which annotation files a path holds, and for which splits."""
+"""COCO layouts: the annotation files of a path, and their splits."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ LAYOUTS = (
 )
 _FOLDER = "annotations"
 _IN_SPLITS = ("_annotations.coco.json", "annotations.json", "labels.json")
-_HEAD = 1 << 23  # bytes; what describes a data set at length comes before its lists
+_HEAD = 1 << 23  # bytes; a long description of the data set may come before its lists
 _KEYS = re.compile(r'"(images|annotations)"\s*:\s*\[')
 _MOST_FILES = 50
-# What COCO has beside objects, in the same form.
+# COCO's other annotation files, which have the same format.
 _OTHERS = ("captions_", "person_keypoints_", "panoptic_", "stuff_", "image_info_")
 
 
 def looks_like_coco(file: Path) -> bool:
-    """Say whether a file has COCO's lists of images and of annotations, or, a large one, begins with one."""
+    """Return whether a file has COCO's lists of images and annotations, or, if large, begins with one."""
     try:
         state = file.stat()
         return _looks_like_coco(file, state.st_mtime_ns, state.st_size)
@@ -47,19 +47,19 @@ def _looks_like_coco(file: Path, changed_ns: int, size: int) -> bool:
 
 
 def find_annotations(path: Path) -> list[Path]:
-    """Return the annotation files that a path holds, perhaps none.
+    """Return the annotation files of a path, which may be none.
 
-    Of the layouts that a folder may have, the first that is there counts: ``annotations/instances_*.json``,
-    other files in ``annotations/``, one file in each split's folder, one file for each split in the folder.
+    Of several layouts in a folder, the first of these counts: ``annotations/instances_*.json``, other files
+    in ``annotations/``, one file in each split's folder, one file per split in the folder.
     """
     if path.is_file():
         return [path] if looks_like_coco(path) else []
-    named = [file for file in next(_layouts(path)) if split_role(_stem(file))]  # which says enough
+    named = [file for file in next(_layouts(path)) if split_role(_stem(file))]  # their names are enough
     return next(filter(None, map(_annotations_among, _layouts(path))), named)
 
 
 def passed_over(path: Path) -> list[Path]:
-    """Return the annotation files of a folder's other layouts, which :func:`find_annotations` leaves out."""
+    """Return the annotation files in a folder's other layouts, which :func:`find_annotations` ignores."""
     found = set(find_annotations(path))
     if path.is_file():
         return []
@@ -68,7 +68,7 @@ def passed_over(path: Path) -> list[Path]:
 
 
 def by_split(path: Path) -> dict[str, Path]:
-    """Return the annotation files that a path holds by the names of their splits.
+    """Return the annotation files of a path by the names of their splits.
 
     Raises:
         UserError: two are of one split.
@@ -88,7 +88,7 @@ def by_split(path: Path) -> dict[str, Path]:
 
 
 def _layouts(path: Path) -> Iterator[list[Path]]:
-    """Yield the files that may be annotations in each layout, in the order in which layouts count."""
+    """Yield the candidate annotation files of each layout, in the order of preference."""
     names = os.listdir(path) if path.is_dir() else []
     called = [name for name in names if name.lower() == _FOLDER]
     folder = path / (_FOLDER if _FOLDER in called or not called else called[0])
@@ -102,9 +102,9 @@ def _layouts(path: Path) -> Iterator[list[Path]]:
 
 
 def _annotations_among(files: Sequence[Path]) -> list[Path]:
-    """Return the files that are annotations; of very many those are looked at that are called as splits.
+    """Return the files that are annotations; of very many files, those with names of splits are read first.
 
-    Some tools write a file for each image; nobody has that many splits.
+    Some tools write one file per image; no data set has so many splits.
     """
     named_first = (
         sorted(files, key=lambda file: not split_role(file.stem)) if len(files) > _MOST_FILES else files
@@ -114,9 +114,9 @@ def _annotations_among(files: Sequence[Path]) -> list[Path]:
 
 
 def _called_alike(files: Sequence[Path], found: Sequence[Path]) -> list[Path]:
-    """Return the files called as annotation files are, but for the word for their part: they should be some.
+    """Return files named as annotation files, except for the word for the split: they should be some.
 
-    What is wrong with them is said where they are read.
+    Their errors are reported when they are read.
     """
     patterns = {(file.suffix.lower(), pattern_of(_split_of(file))) for file in found}
     splits = {_split_of(file) for file in found}
@@ -130,17 +130,17 @@ def _called_alike(files: Sequence[Path], found: Sequence[Path]) -> list[Path]:
 
 
 def _split_of(file: Path) -> str:
-    """Return an annotation file's split: its own name, or its folder's where all are called alike."""
+    """Return an annotation file's split: its own name, or its folder's when all files have one name."""
     return _folder_of(file) if any(_is_called(file, name) for name in _IN_SPLITS) else _stem(file)
 
 
 def _jsons(folder: Path) -> list[Path]:
-    """Return a folder's JSON files, whatever the letter case of their ending."""
+    """Return a folder's JSON files, in any letter case of the ending."""
     return files_ending(folder, ".json")
 
 
 def _is_called(file: Path, name: str) -> bool:
-    """Say whether a file has a name, whatever the letter case of its ending."""
+    """Return whether a file has a name, in any letter case of the ending."""
     return f"{file.stem}{file.suffix.lower()}" == name
 
 

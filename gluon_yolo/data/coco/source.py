@@ -1,4 +1,4 @@
-"""COCOSource: one or several annotation files in COCO's form, and their images."""
+"""COCOSource: one or several COCO annotation files and their images."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from gluon_yolo.errors import UserError
 
 
 class COCOSource(Source):
-    """A folder with annotation files in COCO's form, or one such file.
+    """A folder with COCO annotation files, or one such file.
 
-    A file's split is its name, without ``instances_`` at the beginning; or the name of its folder where all
-    of them are called alike. Where splits know different classes, all are known to each.
+    A file's split is its name without a leading ``instances_``, or the name of its folder when all files have
+    one name. When splits have different classes, each split gets all of them.
     """
 
     format = "coco"
@@ -40,7 +40,7 @@ class COCOSource(Source):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        """Say whether there is a file that begins like COCO annotations."""
+        """Return whether a file begins like COCO annotations."""
         return bool(find_annotations(path))
 
     def splits(self) -> tuple[str, ...]:
@@ -60,12 +60,12 @@ class COCOSource(Source):
         return found
 
     def class_names(self, splits: Sequence[str]) -> tuple[str, ...]:
-        """Return the categories of the first split by ascending id, then those that only later ones have."""
+        """Return the categories of the first split by ascending id, then the new ones of later splits."""
         files = [self._read(split) for split in splits]
         return tuple(dict.fromkeys(name for file in files for name in file.categories.values()))
 
     def open(self, split: str, class_names: Sequence[str] | None = None, skip_bad: bool = False) -> Dataset:
-        """Open one split."""
+        """Open one split; see :class:`Source`."""
         split = self.resolve(_without_prefix(split))
         file = self._read(split)
         if class_names is None or not set(class_names) <= set(file.categories.values()):
@@ -84,7 +84,7 @@ class COCOSource(Source):
         return read_coco(file, folder, report, class_names, skip_bad)
 
     def absence(self, split: str) -> str:
-        """Return why not one image of a split is there, or that nobody gave its annotations."""
+        """Return why a split has no image at all, or that it has no annotations; empty otherwise."""
         path = self.annotations()[split]
         try:
             file = self._read(split)
@@ -92,7 +92,7 @@ class COCOSource(Source):
             with contextlib.suppress(OSError, ValueError):
                 if '"annotations"' not in decoded(path.read_bytes()):
                     return f"{path}: it has no annotations"
-            return ""  # the file is broken, which opening it says
+            return ""  # the file is broken, which opening it reports
         try:
             find_folder(path, split, file.images)
         except UserError as error:
@@ -100,9 +100,9 @@ class COCOSource(Source):
         return ""
 
     def orphans(self) -> list[Issue]:
-        """Return images, in the folders where images are, that no annotation file names.
+        """Return images, in the folders of images, that no annotation file names.
 
-        Files that cannot be read, or whose images are nowhere, are passed over: :meth:`open` says why.
+        Files that cannot be read, or whose images are not found, are skipped: :meth:`open` reports them.
         """
         for split, path in self.annotations().items():
             if split not in self._named:
@@ -117,13 +117,13 @@ class COCOSource(Source):
         return [Issue("warning", file, "", text, "unused-picture") for file in unused]
 
     def _forget(self, split: str, file: json_file.CocoFile, folder: Path) -> None:
-        """Keep of a file, which can be large and is seldom needed twice, only what images it names."""
+        """Drop a file's content, which may be large and is rarely needed again; keep its image paths."""
         found, _ = locate(file.path, folder, file.images)
         self._named[split] = folder, [path for path in found if isinstance(path, str)]
         self._files.pop(split)
 
     def _read(self, split: str) -> json_file.CocoFile:
-        """Return a split's annotation file, read once.
+        """Return a split's annotation file; a file is read once.
 
         Raises:
             UserError: there is no such split, or the file is broken.
@@ -137,7 +137,7 @@ class COCOSource(Source):
         return self._files[split]
 
     def _name(self) -> str:
-        """Return what titles call the data set."""
+        """Return the data set's name for titles."""
         path = self.path.resolve()
         return path.parent.name if path.is_file() else path.name
 

@@ -1,4 +1,4 @@
-"""Values of COCO's records as other tools write them: numbers and marks as text, null, or not at all."""
+"""Values of COCO records as other tools write them: numbers and marks as text, null, or missing."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ _TRUE, _FALSE = ("true", "yes"), ("", "false", "no", "none", "null")
 
 
 def identity(value: Any) -> Identity:
-    """Return an id, such that ``7``, ``7.0`` and ``"7"`` are one and the same.
+    """Return a normalised id: ``7``, ``7.0`` and ``"7"`` are equal.
 
     Args:
-        value: what a record has.
+        value: the record's value.
 
     Returns:
-        A whole number, or the text where it stands for none.
+        An integer, or the text when it is not a number.
 
     Raises:
-        ValueError: it is neither a whole number nor text.
+        ValueError: the value is neither an integer nor text.
     """
     if isinstance(value, str):
         return _identity_of_text(value.strip())
@@ -31,15 +31,15 @@ def identity(value: Any) -> Identity:
 
 
 def order(value: Identity) -> tuple[bool, int, str]:
-    """Return what ids are sorted by: numbers first, by size, then texts."""
+    """Return the sort key of ids: numbers first, by value, then texts."""
     return (True, 0, value) if isinstance(value, str) else (False, value, "")
 
 
 def mark(value: Any) -> bool:
-    """Say whether a mark such as ``iscrowd`` is set; null and an absent one are not.
+    """Return whether a mark such as ``iscrowd`` is set; null and a missing one are not.
 
     Raises:
-        ValueError: it cannot be told.
+        ValueError: the value is not a mark.
     """
     if value is None:
         return False
@@ -54,7 +54,7 @@ def mark(value: Any) -> bool:
 
 
 def positive(value: Any, least: float) -> float | None:
-    """Return a finite number from ``least`` on, of a number or of text; None for all else."""
+    """Return a finite number of at least ``least`` from a number or text; None for all other values."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -63,15 +63,15 @@ def positive(value: Any, least: float) -> float | None:
 
 
 def corners(bbox: Any) -> tuple[float, float, float, float]:
-    """Turn ``[x, y, w, h]`` into ``x, y, x + w, y + h``.
+    """Convert ``[x, y, w, h]`` to ``x, y, x + w, y + h``.
 
     Raises:
-        ValueError: it is no list of four numbers; says so, to follow "box".
+        ValueError: the value is not a list of four numbers; the message continues "box".
     """
     if bbox is None or bbox == []:
         raise ValueError("has no bbox")
     try:
-        if not isinstance(bbox, list):  # text has letters to count, too
+        if not isinstance(bbox, list):  # a text of four digits could be unpacked too
             raise TypeError
         x, y, width, height = (float(number) for number in bbox)
     except (TypeError, ValueError, OverflowError):
@@ -80,10 +80,10 @@ def corners(bbox: Any) -> tuple[float, float, float, float]:
 
 
 def _identity_of_text(text: str) -> Identity:
-    if "_" in text:  # which Python takes within numbers
+    if "_" in text:  # Python accepts it inside numbers
         return text
     try:
-        return int(text)  # a float would round the long ones
+        return int(text)  # a float rounds long numbers
     except ValueError:
         pass
     try:
@@ -93,6 +93,6 @@ def _identity_of_text(text: str) -> Identity:
 
 
 def _whole(number: float) -> int:
-    if not number.is_integer():  # NaN and infinity are none either
+    if not number.is_integer():  # includes NaN and infinity
         raise ValueError(f"{number!r} is no whole number")
     return int(number)

@@ -1,4 +1,4 @@
-"""COCOWriter: a data set as annotation files in COCO's form, and their images."""
+"""COCOWriter: write a data set as COCO annotation files, with its images."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from gluon_yolo.detections import Detections
 class COCOWriter(Writer):
     """Writes ``annotations/instances_<split>.json`` and the split's images in ``<split>/``.
 
-    Ids count from 1: those of images in the order of the data set, those of categories in that of the class
-    names. An object that is marked difficult keeps that as a key of its own, ``difficult``.
+    Ids count from 1: image ids in the order of the data set, category ids in the order of the class names. An
+    object that is marked difficult has an additional key, ``difficult``.
     """
 
     format = "coco"
 
     def write(self, split: str, dataset: Dataset, copy: bool = True) -> None:
-        """Write images and the annotation file of a split."""
+        """Write a split's images and its annotation file; see :meth:`Writer.write`."""
         name = file_stem(split)
         names = ImageStore(self.out / name).put(dataset, copy, f"writing {split}")
         images: list[dict[str, Any]] = []
@@ -38,14 +38,14 @@ class COCOWriter(Writer):
 
 
 def write_content(path: Path, content: dict[str, Any]) -> None:
-    """Write an annotation file, its folder too; numbers come back as they are."""
+    """Write an annotation file and its folder; numbers are read back unchanged."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
         part.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _records(truth: Detections) -> list[dict[str, Any]]:
-    """Return what COCO says of each object, but for ids."""
+    """Return the annotation records of an image's objects, without ids."""
     records = []
     difficult = [False] * len(truth) if truth.difficult is None else truth.difficult.tolist()
     for corners, class_id, is_difficult in zip(truth.boxes.tolist(), truth.class_ids.tolist(), difficult):
@@ -62,5 +62,5 @@ def _records(truth: Detections) -> list[dict[str, Any]]:
 
 
 def _number(value: float) -> float:
-    """Return a whole number without its ``.0``."""
+    """Return an integer for a number without a fraction."""
     return int(value) if value.is_integer() else value

@@ -1,1 +1,1 @@
-"""Image files: read into pixels, whatever their kind."""
+"""Image files: types, decoding, orientation; every file that can be read becomes RGB pixels."""

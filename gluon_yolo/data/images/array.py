@@ -1,4 +1,4 @@
-"""Arrays of pixels, as programs have them -> (H, W, 3) uint8."""
+"""Pixel arrays of a program -> images (H, W, 3) uint8."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from gluon_yolo.errors import UserError
 
 
 def as_image(array: np.ndarray, name: str = "the picture") -> np.ndarray:
-    """Turn an array of pixels of any usual kind into (H, W, 3) uint8.
+    """Convert an array of pixels of any usual type to (H, W, 3) uint8.
 
     Args:
-        array: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), whose fourth channel, opacity, is left out; uint8,
+        array: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), whose fourth channel (opacity) is dropped; uint8,
             uint16 (65535 is white), bool, or floating-point numbers in 0..1.
-        name: what messages call it.
+        name: the image's name in messages.
 
     Returns:
-        The image, colours in the order given; the array itself where it is one already.
+        The image, with its channels in the given order; the same array when it is (H, W, 3) uint8 already.
 
     Raises:
-        UserError: it is none of these; or uint16 and all but black, as pixels of 12 bits are.
+        UserError: the array has another shape or type, or is uint16 and nearly black, as 12-bit pixels are.
     """
     wrong = f"{name} is an array {array.shape} of {array.dtype}"
     if array.ndim == 2:

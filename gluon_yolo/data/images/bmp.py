@@ -1,6 +1,6 @@
-"""BMP files whose header says which bits are which colour, decoded here: OpenCV looks at some headers only.
+"""BMP files with colour masks, decoded in Python: OpenCV ignores the masks of some headers.
 
-The format: https://learn.microsoft.com/windows/win32/api/wingdi/ns-wingdi-bitmapinfoheader.
+Format: https://learn.microsoft.com/windows/win32/api/wingdi/ns-wingdi-bitmapinfoheader.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import struct
 
 import numpy as np
 
-_HEADER = 14  # where the second header begins, with its own size
-_MASKS = _HEADER + 40  # behind the fields of the oldest such header, or within a newer one
-_WITH_MASKS = (40, 52, 56, 108, 124)  # sizes of headers that may have them
+_HEADER = 14  # offset of the second header, which begins with its own size
+_MASKS = _HEADER + 40  # after the fields of the oldest header with masks; inside newer headers
+_WITH_MASKS = (40, 52, 56, 108, 124)  # sizes of headers that can have masks
 _BITFIELDS, _ALPHA_BITFIELDS = 3, 6
 
 
 def has_masks(data: bytes) -> bool:
-    """Say whether a BMP has masks for its colours, and whole numbers as pixels."""
+    """Return whether a BMP has colour masks and integer pixels of 16 or 32 bits."""
     if len(data) < _MASKS or struct.unpack_from("<I", data, _HEADER)[0] not in _WITH_MASKS:
         return False
     bits, compression = struct.unpack_from("<HI", data, _HEADER + 14)
@@ -24,10 +24,10 @@ def has_masks(data: bytes) -> bool:
 
 
 def decode_bmp(data: bytes) -> np.ndarray:
-    """Decode a BMP that :func:`has_masks` into (H, W, 3) uint8 RGB, each colour's brightest at 255.
+    """Decode a BMP for which :func:`has_masks` into (H, W, 3) uint8 RGB; each channel's maximum becomes 255.
 
     Raises:
-        ValueError: it is damaged, or cut short.
+        ValueError: the file is damaged or cut short.
     """
     if len(data) < _MASKS + 12:
         raise ValueError("its header is cut short")
@@ -35,7 +35,7 @@ def decode_bmp(data: bytes) -> np.ndarray:
     width, height, _, bits = struct.unpack_from("<iiHH", data, _HEADER + 4)
     if width < 1 or height == 0:
         raise ValueError("its header has a number that cannot be")
-    rows, row = abs(height), -(-width * bits // 32) * 4  # bytes of a row: a multiple of four
+    rows, row = abs(height), -(-width * bits // 32) * 4  # bytes per row: a multiple of four
     if start + rows * row > len(data):
         raise ValueError(f"it has {max(len(data) - start, 0):,} of {rows * row:,} bytes of pixels")
     stored = np.frombuffer(data, np.uint8, rows * row, start).reshape(rows, row)
@@ -46,7 +46,7 @@ def decode_bmp(data: bytes) -> np.ndarray:
 
 
 def _plane(pixels: np.ndarray, mask: int) -> np.ndarray:
-    """Return the samples (H, W) uint8 below a mask; without a mask there are none, and all is black."""
+    """Return the channel (H, W) uint8 of a mask; all zeros for an empty mask."""
     lowest = mask & -mask
     if not mask:
         return np.zeros(pixels.shape, np.uint8)

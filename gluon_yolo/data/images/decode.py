@@ -1,7 +1,7 @@
-"""Decoder: an image file's content -> its pixels as they are stored; or a message that says why not.
+"""Decode an image file's bytes into its stored pixels, or raise an error that says why that is impossible.
 
-Before OpenCV sees a file, it is known to be of a kind that is read (``data/images/file_types.py``), with
-samples that are decoded right (``data/images/sample_format.py``).
+A file reaches OpenCV only when its type is supported (``data/images/file_types.py``) and its samples are
+decoded correctly (``data/images/sample_format.py``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gluon_yolo.data.images.sample_format import Samples, samples_of
 from gluon_yolo.data.images.segments import jpeg_segments
 from gluon_yolo.data.quality.report import BadFile
 
-# Which files OpenCV turns upright depends on its version, so it is told to turn none.
+# Which files OpenCV rotates by their EXIF orientation depends on its version, so this is switched off.
 GREY = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
 REDUCTIONS = {
     1: cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION,
@@ -26,36 +26,36 @@ REDUCTIONS = {
     4: cv2.IMREAD_REDUCED_COLOR_4 | cv2.IMREAD_IGNORE_ORIENTATION,
     8: cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_IGNORE_ORIENTATION,
 }
-"""The scales at which a picture can be decoded, 1 over these, with OpenCV's flags."""
+"""The scales 1/N at which an image can be decoded, with OpenCV's flags."""
 DIM_BITS = 12
-"""16 bits that these would hold are such that were not scaled up, or a picture that is all but black."""
-# OpenCV turns a TIFF whatever it is told, and wrongly where it reduces one or reads tiles. It darkens colours
-# by opacity, but not by a fourth plane of no meaning. Samples of no format are whole numbers.
+"""A 16-bit image whose samples fit in these bits was not scaled to 16 bits, or is nearly black."""
+# OpenCV rotates a TIFF in spite of the flag, and wrongly where it reduces the size or reads tiles. It darkens
+# colours by opacity, but not by a fourth plane without a meaning. Samples without a format are integers.
 _PLAIN_TIFF = {tiff.ORIENTATION: UPRIGHT, tiff.EXTRA_SAMPLES: 0, tiff.SAMPLE_FORMAT: 1}
 _JPEG_BEGIN, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
-_OPTIONAL = {WEBP: ".webp", TIFF: ".tif", JPEG2000: ".jp2"}  # what OpenCV may have been built without
+_OPTIONAL = {WEBP: ".webp", TIFF: ".tif", JPEG2000: ".jp2"}  # types that an OpenCV may be built without
 _NOTHING = "damaged, cut short, or no picture at all"
 
 
 def unreadable(name: str, why: str) -> BadFile:
-    """Return the error about an image that cannot be read."""
+    """Return the error for an image that cannot be read."""
     return BadFile(name, f"cannot read the picture: {why}", "unreadable-picture")
 
 
 def decode_stored(data: bytes, name: str, flags: int) -> tuple[np.ndarray, int]:
-    """Decode an image file's content, and turn nothing.
+    """Decode an image file's bytes, without applying its EXIF orientation.
 
     Args:
         data: the file's bytes.
-        name: what messages call it.
+        name: the file's name in messages.
         flags: ``GREY``, or one of ``REDUCTIONS``.
 
     Returns:
-        The pixels, (H, W, 3) uint8 RGB; of grey (H, W), but for kinds that are not decoded faster so. And the
-        bits that its brightest sample takes, 16 for all but dim images of 16 bits.
+        The pixels, (H, W, 3) uint8 RGB; with ``GREY`` (H, W), except for types where grey is not faster. And
+        the number of bits of the brightest sample; 16 for all but dim 16-bit images.
 
     Raises:
-        BadFile: it is no image of a kind that is read, or is cut short.
+        BadFile: the file is not an image of a supported type, or is cut short.
     """
     kind, samples = _checked(data, name)
     if kind is NETPBM or (kind is BMP and has_masks(data)):
@@ -67,17 +67,17 @@ def decode_stored(data: bytes, name: str, flags: int) -> tuple[np.ndarray, int]:
     else:
         image = _opencv(data, name, kind, flags)
     used = 16
-    # In 8 bits, what is above a quarter of white, or above what 15 bits hold, has no samples to be told of.
+    # In 8 bits: an image with a sample above a quarter of white, or above 15 bits' range, is not dim.
     if samples.bits == 16 and image.max() <= 1 << (7 if samples.significant == 15 else 6):
         used = _used_bits(data, name, kind, samples.significant)
     return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), used
 
 
 def _checked(data: bytes, name: str) -> tuple[Kind, Samples]:
-    """Return the kind and the samples of an image that can be decoded right.
+    """Return the type and the samples of an image that is decoded correctly.
 
     Raises:
-        BadFile: it cannot, or is nothing at all.
+        BadFile: the file is empty, or its type or its samples are not supported.
     """
     if not data:
         raise unreadable(name, "the file is empty")
@@ -93,7 +93,7 @@ def _checked(data: bytes, name: str) -> tuple[Kind, Samples]:
 
 
 def _opencv(data: bytes, name: str, kind: Kind, flags: int) -> np.ndarray:
-    """Decode from memory: OpenCV's own file reader mangles some paths, and pads a file that was cut short."""
+    """Decode from memory: OpenCV's own file reader fails on some paths, and pads a file that is cut short."""
     try:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:
@@ -104,7 +104,7 @@ def _opencv(data: bytes, name: str, kind: Kind, flags: int) -> np.ndarray:
 
 
 def _why_not(data: bytes, kind: Kind) -> str:
-    """Return why OpenCV gives no image of a file, as far as can be told."""
+    """Return the likely reason why OpenCV does not decode a file."""
     if kind not in _OPTIONAL:
         return _NOTHING
     if not cv2.haveImageWriter(f"any{_OPTIONAL[kind]}"):
@@ -115,10 +115,10 @@ def _why_not(data: bytes, kind: Kind) -> str:
 
 
 def _decoded_here(data: bytes, name: str, kind: Kind) -> tuple[np.ndarray, int]:
-    """Decode what OpenCV shows in wrong colours; return what :func:`decode_stored` does.
+    """Decode a type that OpenCV shows in wrong colours; return the same as :func:`decode_stored`.
 
     Raises:
-        BadFile: it is cut short, or has fewer bits than it says.
+        BadFile: the file is cut short, or its samples have fewer bits than its header says.
     """
     try:
         if kind is BMP:
@@ -126,7 +126,7 @@ def _decoded_here(data: bytes, name: str, kind: Kind) -> tuple[np.ndarray, int]:
         image, brightest, white = decode_netpbm(data)
     except ValueError as error:
         raise unreadable(name, f"damaged or cut short: {error}") from error
-    if white < 1 << DIM_BITS:  # a header that knows of so few bits means them
+    if white < 1 << DIM_BITS:  # the header declares the few bits, so they are right
         return image, 16
     used = (brightest * 65535 // white).bit_length()
     if 0 < used <= DIM_BITS:
@@ -135,7 +135,7 @@ def _decoded_here(data: bytes, name: str, kind: Kind) -> tuple[np.ndarray, int]:
 
 
 def _too_dark(name: str, kind: Kind, brightest: int, bits: int, of: str = "of 16 bits a sample") -> BadFile:
-    """Return the error about an image whose samples are wider than what is in them."""
+    """Return the error for an image whose samples use fewer bits than they have."""
     return BadFile(
         name,
         f"is {kind.name} {of}, none above {brightest}: of {bits} bits that nobody scaled up, or all but "
@@ -145,7 +145,7 @@ def _too_dark(name: str, kind: Kind, brightest: int, bits: int, of: str = "of 16
 
 
 def _narrowed(planes: np.ndarray, bits: int) -> np.ndarray:
-    """Return planes as they are stored, grey or colours and opacity, as (H, W, 3) uint8."""
+    """Return stored planes (grey, or colours and opacity) as (H, W, 3) uint8."""
     colours = np.dstack([planes] * 3) if planes.ndim == 2 else planes[:, :, :3]
     if bits == 16:
         colours = colours >> 8
@@ -155,33 +155,33 @@ def _narrowed(planes: np.ndarray, bits: int) -> np.ndarray:
 
 
 def _used_bits(data: bytes, name: str, kind: Kind, significant: int) -> int:
-    """Return how many bits the brightest of 16-bit samples takes, 16 where all are black.
+    """Return the number of bits of the brightest 16-bit sample; 16 where all samples are zero.
 
     Args:
         data: the file's bytes.
-        name: what messages call it.
-        kind: its kind.
-        significant: how many bits of a sample count, as the file says.
+        name: the file's name in messages.
+        kind: its type.
+        significant: the number of significant bits of a sample, from the header.
 
     Raises:
-        BadFile: it is all but black, as samples of 12 bits are that were not scaled to 16; or the file says
-            that fewer bits count, and they are the lower ones.
+        BadFile: the image is nearly black, as 12-bit samples are that were not scaled to 16 bits; or the
+            header declares fewer significant bits, and they are the lower ones.
     """
     planes = _opencv(data, name, kind, cv2.IMREAD_UNCHANGED)
     colours = planes[:, :, :3] if planes.ndim == 3 else planes
     brightest = int(colours.max())
     used = brightest.bit_length()
-    said = used <= significant < 16 and bool((colours & ((1 << (16 - significant)) - 1)).any())
-    if 0 < used <= DIM_BITS or said:
-        raise _too_dark(name, kind, brightest, significant if said else DIM_BITS)
+    unscaled = used <= significant < 16 and bool((colours & ((1 << (16 - significant)) - 1)).any())
+    if 0 < used <= DIM_BITS or unscaled:
+        raise _too_dark(name, kind, brightest, significant if unscaled else DIM_BITS)
     return used or 16
 
 
 def _is_whole(data: bytes) -> bool:
-    """Say whether a decoded JPEG has its end, where old OpenCVs pad what is missing.
+    """Return whether a decoded JPEG has its end marker; old versions of OpenCV pad missing data.
 
-    The end marker is the last thing in most files. Where something comes after it, it is looked for behind
-    the headers, which may hold a thumbnail with an end of its own; a JPEG's pixels never contain one.
+    The end marker is the last thing in most files. Where other bytes follow it, it is searched behind the
+    headers, which may contain a thumbnail with its own end marker; JPEG-coded pixels never contain one.
     """
     if data.endswith(_JPEG_END):
         return True

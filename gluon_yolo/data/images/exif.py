@@ -1,8 +1,8 @@
-"""EXIF's orientation: what an image file says of it, and pixels, sizes and boxes turned upright.
+"""EXIF orientation: read it from an image file, and turn pixels, sizes and boxes upright.
 
-A camera stores pixels as its sensor lay, and writes how to turn them to see the scene upright: a number from
-1 (as they lie) to 8. "Stored" is an image before turning, "upright" after; all else in this package is
-upright. The same number in a TIFF's own tag means the same.
+A camera stores pixels as the sensor was held, and a number from 1 (upright) to 8 that says how to turn them.
+"Stored" means before turning, "upright" after it; the rest of this package uses upright images. The
+orientation tag of a TIFF file has the same meaning.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from gluon_yolo.data.images.segments import (
 )
 
 UPRIGHT = 1
-"""The orientation of pixels that need no turning."""
+"""The orientation of pixels that are upright as stored."""
 _APP1 = 0xE1
-_HEAD = b"Exif\0\0"  # in front of the EXIF data in a JPEG, and by mistake in other files
+_HEAD = b"Exif\0\0"  # before the EXIF data in a JPEG, and by mistake in other files
 _PROFILES = (b"Raw profile type exif\0", b"Raw profile type APP1\0")
-_LONGEST_PROFILE = 1 << 20  # bytes of its text
+_LONGEST_PROFILE = 1 << 20  # bytes of text
 _SIDEWAYS = frozenset({5, 6, 7, 8})
-# For each orientation whether rows become columns, and what is mirrored then: 0 rows, 1 columns, -1 both.
+# For each orientation: whether to transpose, and which axis to mirror afterwards: 0 rows, 1 columns, -1 both.
 _TURNS: dict[int, tuple[bool, int | None]] = {
     1: (False, None),
     2: (False, 1),
@@ -44,10 +44,10 @@ _TURNS: dict[int, tuple[bool, int | None]] = {
 
 
 def orientation_of(data: bytes) -> int:
-    """Return the orientation, 1 to 8, that an image file's content gives; 1 where it gives none.
+    """Return the EXIF orientation, 1 to 8, of an image file's bytes; 1 where there is none.
 
-    JPEG (its EXIF segment), PNG (``eXIf``, or ImageMagick's raw profile in a text), WebP (``EXIF``) and TIFF
-    are known; EXIF's own byte order counts.
+    Read from JPEG (EXIF segment), PNG (``eXIf``, or ImageMagick's raw profile in a text chunk), WebP
+    (``EXIF``) and TIFF; the byte order is that of the EXIF data.
     """
     exif = _exif(data)
     if not exif:
@@ -57,12 +57,12 @@ def orientation_of(data: bytes) -> int:
 
 
 def turned_hw(size_hw: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """Return the upright (height, width) of a stored one, and likewise the stored of an upright one."""
+    """Return the upright (height, width) of a stored size, or the stored one of an upright size."""
     return (size_hw[1], size_hw[0]) if orientation in _SIDEWAYS else size_hw
 
 
 def turn(image: np.ndarray, orientation: int) -> np.ndarray:
-    """Return stored pixels (H, W) or (H, W, 3) upright; the array itself where nothing is to be turned."""
+    """Return stored pixels (H, W) or (H, W, 3) upright; the same array when they are upright already."""
     transposed, mirrored = _TURNS[orientation]
     if transposed:
         image = cv2.transpose(image)
@@ -70,15 +70,18 @@ def turn(image: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def turn_boxes(boxes_xyxy: np.ndarray, orientation: int, stored_hw: tuple[int, int]) -> np.ndarray:
-    """Return boxes (N, 4) of the stored image as those of the upright one.
+    """Convert boxes (N, 4) of the stored image to boxes of the upright image.
 
-    Corners are continuous: an image of width W ends at x = W. What is wrong with a box, such as corners in
-    the wrong order, stays wrong.
+    Corners are continuous: an image of width W ends at x = W. An invalid box, such as one with swapped
+    corners, stays invalid.
 
     Args:
         boxes_xyxy: corners in pixels of the stored image.
         orientation: 1 to 8.
-        stored_hw: its (height, width) in pixels.
+        stored_hw: the stored image's (height, width) in pixels.
+
+    Returns:
+        (N, 4) corners in pixels of the upright image.
     """
     transposed, mirrored = _TURNS[orientation]
     x1, y1, x2, y2 = np.asarray(boxes_xyxy).reshape(-1, 4).T
@@ -93,7 +96,7 @@ def turn_boxes(boxes_xyxy: np.ndarray, orientation: int, stored_hw: tuple[int, i
 
 
 def _exif(data: bytes) -> bytes:
-    """Return the EXIF data of an image file, which begins as a TIFF file does; empty where it has none."""
+    """Return an image file's EXIF data, which begins as a TIFF file does; empty when there is none."""
     if data.startswith(JPEG):
         for marker, start, end in jpeg_segments(data):
             if marker == _APP1 and data.startswith(_HEAD, start):
@@ -114,13 +117,13 @@ def _exif(data: bytes) -> bytes:
 
 
 def _raw_profile(data: bytes) -> bytes:
-    """Return the EXIF data that ImageMagick puts into a PNG as text: name, length, digits; empty if none."""
+    """Return the EXIF data that ImageMagick writes into a PNG as text (name, length, hex); empty if none."""
     for name, start, end in png_chunks(data):
         if name not in (b"zTXt", b"tEXt") or not data.startswith(_PROFILES, start):
             continue
         text = data[start:end].partition(b"\0")[2]
         try:
-            if name == b"zTXt":  # its first byte is the way of compression, of which there is one
+            if name == b"zTXt":  # the first byte is the compression method; only zlib exists
                 text = zlib.decompressobj().decompress(text[1:], _LONGEST_PROFILE)
             exif = bytes.fromhex(b"".join(text.split()[2:]).decode("ascii"))
         except (ValueError, zlib.error):

@@ -1,7 +1,7 @@
-"""Kinds of files, told by what they begin with, whatever they are called; and which of them are read.
+"""File types, detected by a file's first bytes and not by its name; which of them are read as images.
 
-What is read does not depend on the OpenCV that is installed. Newer ones read GIF and AVIF; these are refused
-all the same, since a data set that one machine reads is to be read by the next.
+The supported types do not depend on the installed OpenCV. Newer versions of OpenCV read GIF and AVIF; this
+package refuses both, so that a data set that is read on one machine is read on every machine.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import re
 from gluon_yolo.data.images import tiff
 
 _TELLING = 1024
-"""Bytes at the beginning of a file that tell its kind."""
+"""Number of bytes at the beginning of a file that are enough to detect its type."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Kind:
-    """A kind of file.
+    """A type of file.
 
     Args:
         name: in a sentence, with its article: ``"a GIF"``.
-        ending: of files of it.
-        remedy: what to do with such a file in the place of an image; empty where it is read as one.
-        is_image: whether it is an image, if one that is not read.
+        ending: the usual ending of such files.
+        remedy: what to do with such a file in place of an image; empty for types that are read.
+        is_image: whether the type is an image, read or not.
     """
 
     name: str
@@ -33,12 +33,12 @@ class Kind:
 
     @property
     def is_read(self) -> bool:
-        """Whether it is read as an image."""
+        """Whether files of this type are read as images."""
         return not self.remedy
 
     @property
     def refusal(self) -> str:
-        """Why it is not read, to follow the file's name."""
+        """The reason why such a file is not read, to follow the file's name."""
         if self.is_image:
             return f"is {self.name}, which is not read: {self.remedy}"
         return f"cannot read the picture: damaged, or no picture at all: it is {self.name}; {self.remedy}"
@@ -70,7 +70,7 @@ _AVIF, _HEIF, _RAW3 = (
 )
 _UNPACK, _VIDEO = "unpack it", "save its frames as PNG or JPEG, or give it its own ending"
 
-# What a file begins with, longer ones before those that they begin with themselves.
+# The first bytes of files; where one is a prefix of another, the longer comes first.
 _BEGINNINGS: tuple[tuple[bytes, Kind], ...] = (
     (b"\xff\xd8\xff", JPEG),
     (b"\x89PNG", PNG),
@@ -118,7 +118,7 @@ _BEGINNINGS: tuple[tuple[bytes, Kind], ...] = (
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _other("a video (WMV)", ".wmv", _VIDEO)),
     (b"SQLite format 3", _other("a database", ".db")),
 )
-# Brands of ISO's base media files, of which HEIC, AVIF and MP4 are: the first that fits.
+# Brands of ISO base media files (HEIC, AVIF, MP4 and others), as patterns; the first match counts.
 _BRANDS: tuple[tuple[bytes, Kind], ...] = (
     (rb"avi[fos]", _AVIF),
     (rb"he[iv][cmsx]|heif", _HEIF),
@@ -140,7 +140,7 @@ _CFA, _LINEAR_RAW = 32803, 34892
 
 
 def kind_of(data: bytes) -> Kind | None:
-    """Return what kind of file has this content, or begins so; None where it is unknown."""
+    """Return the type of a file from its bytes or its first bytes; None when it is unknown."""
     found = next((kind for beginning, kind in _BEGINNINGS if data.startswith(beginning)), None)
     if found is not None:
         return found
@@ -164,13 +164,13 @@ def kind_of(data: bytes) -> Kind | None:
 
 
 def ending_of(data: bytes) -> str:
-    """Return what the name of an image file with this content ends with; ``.jpg`` where it is unknown."""
+    """Return the usual ending of an image file with these bytes; ``.jpg`` when the type is unknown."""
     kind = kind_of(data)
     return kind.ending if kind and kind.is_image else JPEG.ending
 
 
 def _container_kind(data: bytes) -> Kind | None:
-    """Return the kind of a file whose kind is not the first thing in it."""
+    """Return the type of a file whose type is not in its first bytes."""
     if data.startswith(b"RIFF"):
         return {b"WEBP": WEBP, b"AVI ": _AVI}.get(data[8:12])
     if data[4:8] == b"ftyp":
@@ -188,7 +188,7 @@ def _container_kind(data: bytes) -> Kind | None:
 
 
 def _raw_kind(data: bytes) -> Kind | None:
-    """Return the kind of a camera's raw file, most of which are TIFFs; None of other TIFFs."""
+    """Return the type of a camera's raw file, which is usually a TIFF; None for other TIFFs."""
     if data[8:10] == b"CR":
         return Kind("a camera's raw file (CR2)", ".cr2", _DEVELOP)
     pages = tiff.directories(data)
@@ -206,7 +206,7 @@ def _raw_kind(data: bytes) -> Kind | None:
 
 
 def _text_kind(beginning: bytes) -> Kind | None:
-    """Return what kind of text begins so; None where it is no text."""
+    """Return the type of text that begins with these bytes; None when they are not text."""
     text = beginning.removeprefix(b"\xef\xbb\xbf").lstrip()
     lower = text.lower()
     if b"<html" in lower or lower.startswith(b"<!doctype html"):
@@ -218,6 +218,6 @@ def _text_kind(beginning: bytes) -> Kind | None:
     try:
         text.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.start < len(text) - 4:  # not merely cut within a letter
+        if error.start < len(text) - 4:  # a fault before the end: not only a character that was cut
             return None
     return _XML if lower.startswith(b"<") else _JSON if lower.startswith((b"{", b"[")) else _TEXT

@@ -1,4 +1,4 @@
-"""Image files: which files of a folder are images, find one by its stem, and say which are left out."""
+"""Image files of folders: list them, find one by its stem, and report files that are left out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EXTENSIONS = (
     ),
     *(".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".ras", ".sr"),
 )
-"""How the names of pictures that are read end, in any letter case."""
+"""Endings of images that are read, in any letter case."""
 UNREAD = (
     *(".gif", ".apng", ".avif", ".avifs", ".heic", ".heif", ".hif", ".jxl", ".jxr", ".wdp", ".jls", ".svg"),
     *(
@@ -48,22 +48,22 @@ UNREAD = (
     ),
     *(".nrw", ".cr2", ".cr3", ".arw", ".sr2", ".orf", ".rw2", ".raf", ".pef", ".srw", ".x3f", ".raw"),
 )
-"""How the names of pictures end that are not read."""
-# What else lies in the folders of data sets, and need not be looked into.
+"""Endings of images that are not read."""
+# Other files of data set folders, whose content need not be checked.
 _OTHERS = (
     *(".txt", ".xml", ".json", ".yaml", ".yml", ".names", ".data", ".list", ".csv", ".md", ".html", ".pdf"),
     *(".rec", ".idx", ".lst", ".part", ".npy", ".npz", ".cfg", ".weights", ".py", ".zip", ".cache", ".old"),
 )
-_TELLING = 1024  # bytes that tell a file's kind
+_TELLING = 1024  # bytes that are enough to detect a file's type
 
 
 def is_image(path: str | os.PathLike[str]) -> bool:
-    """Say whether a file's name is that of an image that is read; hidden ones are none, as ``._1.jpg``."""
+    """Return whether a file's name is that of a readable image; hidden files such as ``._1.jpg`` are not."""
     return _ends_with(path, EXTENSIONS)
 
 
 def is_unread_image(path: str | os.PathLike[str]) -> bool:
-    """Say whether a file's name is that of an image of a kind that is not read."""
+    """Return whether a file's name is that of an image of a type that is not read."""
     return _ends_with(path, UNREAD)
 
 
@@ -73,7 +73,7 @@ def _ends_with(path: str | os.PathLike[str], endings: tuple[str, ...]) -> bool:
 
 
 def images_below(folder: str | os.PathLike[str]) -> list[str]:
-    """Return the images in a folder and below it, sorted; hidden folders are left out."""
+    """Return the paths of the images in a folder and its subfolders, sorted, without hidden folders."""
     found: list[str] = []
     for parent, names in visible_files(folder):
         found += [os.path.join(parent, name) for name in names if is_image(name)]
@@ -81,21 +81,21 @@ def images_below(folder: str | os.PathLike[str]) -> list[str]:
 
 
 def visible_files(folder: str | os.PathLike[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield a folder and those below it, in order, each with the names of its files; none that is hidden."""
+    """Yield a folder and its subfolders in order, each with the names of its files, without hidden ones."""
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield parent, [name for name in names if not name.startswith(".")]
 
 
 def left_out(folder: str | os.PathLike[str], used: Container[str] = (), below: bool = True) -> str:
-    """Say which images of a folder are left out for their names; empty where none is.
+    """Return a message about the images of a folder that are left out for their names; empty if none is.
 
-    Files that are neither images nor labels by their names are looked into.
+    Files whose ending is unknown are opened to detect their type.
 
     Args:
         folder: the folder.
-        used: paths of images that are used whatever they are called, as of a COCO file.
-        below: whether the folders in it count.
+        used: paths of images that are used in spite of their names, as those of a COCO file.
+        below: whether to include subfolders.
     """
     unread: Counter[str] = Counter()
     unnamed: Counter[str] = Counter()
@@ -119,7 +119,7 @@ def left_out(folder: str | os.PathLike[str], used: Container[str] = (), below: b
 
 
 def _kind_of_file(path: str) -> str | None:
-    """Return what image a file is by its content, None where it is none or cannot be read."""
+    """Return the image type of a file by its content; None when it is not an image or cannot be read."""
     try:
         with open(path, "rb") as file:
             kind = kind_of(file.read(_TELLING))
@@ -134,23 +134,23 @@ def _counted(endings: Counter[str]) -> str:
 
 
 def files_ending(folder: Path, *endings: str) -> list[Path]:
-    """Return the files of a folder whose names end so, in any letter case, sorted by name."""
+    """Return the files of a folder with one of these endings, in any letter case, sorted by name."""
     names = sorted(os.listdir(folder)) if folder.is_dir() else []
     return [file for name in names if name.lower().endswith(endings) and (file := folder / name).is_file()]
 
 
 def files_called(folder: Path, pattern: str) -> list[Path]:
-    """Return the files of a folder that fit a pattern such as ``*.names``, in any letter case."""
+    """Return the files of a folder that match a pattern such as ``*.names``, in any letter case."""
     stem, ending = os.path.splitext(pattern)
     return [file for file in files_ending(folder, ending) if fnmatchcase(file.stem.lower(), stem)]
 
 
 class StemFolder:
-    """Finds files by stem in a folder, whatever the letter case of their ending.
+    """Finds files by stem in a folder, in any letter case of the ending.
 
     Args:
-        path: the folder; stems may name files in folders below it (``"day1/0001"``).
-        endings: those that count; of several files of one stem the one whose ending is first here is found.
+        path: the folder; a stem may name a file in a subfolder (``"day1/0001"``).
+        endings: the endings to find, in order of preference.
     """
 
     def __init__(self, path: str, endings: tuple[str, ...]) -> None:
@@ -160,12 +160,12 @@ class StemFolder:
         self._listings: dict[str, dict[str, list[str]]] = {}
 
     def find_all(self, stem: str) -> list[str]:
-        """Return the paths of the files called ``stem``, in the order of the endings."""
+        """Return the paths of the files with this stem, in the order of the endings."""
         folder, base = os.path.split(stem)
         return [os.path.join(self.path, folder, name) for name in self._listing(folder).get(base, ())]
 
     def in_any_case(self, stem: str) -> list[str]:
-        """Return the paths of the files whose stem differs in letter case alone; none where several do."""
+        """Return the paths of files whose stem differs in letter case only; empty when several stems do."""
         folder, base = os.path.split(stem)
         if folder not in self._folded:
             folded: dict[str, list[str]] = {}
@@ -190,10 +190,10 @@ class StemFolder:
 
 
 class ImageFolder(StemFolder):
-    """Finds images by stem in a folder, whatever the extension and its case.
+    """Finds images by stem in a folder, with any ending in any letter case.
 
     Args:
-        path: the folder; stems may name files in folders below it (``"day1/0001"``).
+        path: the folder; a stem may name a file in a subfolder (``"day1/0001"``).
     """
 
     def __init__(self, path: str) -> None:
@@ -201,12 +201,12 @@ class ImageFolder(StemFolder):
         self._unread = StemFolder(path, UNREAD)
 
     def find(self, stem: str, filename: str | None = None) -> list[str]:
-        """Return the paths of the images that a stem can mean: none, one, or several that nothing decides.
+        """Return the paths of the images that a stem can mean: none, one, or several candidates.
 
         Args:
-            stem: the name without extension.
-            filename: the name that the annotation gives; it decides between several images of one stem,
-                and is looked for when there is none. A folder in it is ignored.
+            stem: the name without its ending.
+            filename: the name in the annotation; it selects among several images of one stem, and is
+                searched when the stem finds none. Its folder is ignored.
         """
         folder = os.path.split(stem)[0]
         filename = os.path.basename((filename or "").replace("\\", "/"))
@@ -218,5 +218,5 @@ class ImageFolder(StemFolder):
         return [named] if named in other else []
 
     def unread(self, stem: str) -> str | None:
-        """Return the name of a file called ``stem`` that is an image of a kind that is not read, or None."""
+        """Return the name of a file with this stem whose image type is not read; None if there is none."""
         return next(map(os.path.basename, self._unread.find_all(stem)), None)

@@ -1,6 +1,6 @@
-"""Netpbm's images (PBM, PGM, PPM, PNM, PAM), decoded here: OpenCV does not look at their white, ``maxval``.
+"""Netpbm images (PBM, PGM, PPM, PNM, PAM), decoded in Python: OpenCV ignores their white level, ``maxval``.
 
-The format: https://netpbm.sourceforge.net/doc/pnm.html and pam.html.
+Format: https://netpbm.sourceforge.net/doc/pnm.html and pam.html.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 _TOKEN = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*([^\s#]+)")
 _PAM_LINE = re.compile(rb"\s*(?:#[^\n]*\n\s*)*(\w+)[ \t]*([^\n]*)\n")
 _BITS, _PAM = (1, 4), 7
-_PLAIN = 3  # up to P3 numbers are written as text
+_PLAIN = 3  # P1 to P3 write numbers as text
 _CHANNELS = {1: 1, 2: 1, 3: 3, 4: 1, 5: 1, 6: 3}
 _WIDEST = 65535
 
@@ -23,8 +23,8 @@ class Netpbm(NamedTuple):
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        brightest: its brightest sample, as it is written.
-        white: the sample that the header calls white.
+        brightest: the largest sample, before scaling.
+        white: the white level from the header.
     """
 
     image: np.ndarray
@@ -33,10 +33,10 @@ class Netpbm(NamedTuple):
 
 
 def decode_netpbm(data: bytes) -> Netpbm:
-    """Decode the content of a file, its white at 255; opacity is left out.
+    """Decode a file's bytes; white becomes 255, and opacity is dropped.
 
     Raises:
-        ValueError: it is damaged, or cut short.
+        ValueError: the file is damaged or cut short.
     """
     kind = int(data[1:2])
     if kind == _PAM:
@@ -55,7 +55,7 @@ def decode_netpbm(data: bytes) -> Netpbm:
 
 
 def _header(data: bytes, kind: int) -> tuple[tuple[int, int, int], int]:
-    """Return width, height and white, and where the samples begin."""
+    """Return width, height and white level, and the offset of the samples."""
     place, numbers = 2, []
     for _ in range(2 if kind in _BITS else 3):
         token = _TOKEN.match(data, place)
@@ -64,11 +64,11 @@ def _header(data: bytes, kind: int) -> tuple[tuple[int, int, int], int]:
         numbers.append(int(token.group(1)))
         place = token.end()
     width, height, white = (*numbers, 1)[:3]
-    return (width, height, white), place + 1  # one blank follows
+    return (width, height, white), place + 1  # one blank separates the header from the samples
 
 
 def _pam_header(data: bytes) -> tuple[tuple[int, int, int, int], int]:
-    """Return width, height, channels and white, and where the samples begin."""
+    """Return width, height, channels and white level, and the offset of the samples."""
     found: dict[bytes, bytes] = {}
     place = 2
     while (line := _PAM_LINE.match(data, place)) and line.group(1) != b"ENDHDR":
@@ -81,7 +81,7 @@ def _pam_header(data: bytes) -> tuple[tuple[int, int, int, int], int]:
 
 
 def _samples(data: bytes, start: int, kind: int, shape: tuple[int, int, int], white: int) -> np.ndarray:
-    """Return the samples (H, W, C) as they are written, those of a PBM 1 for white."""
+    """Return the unscaled samples (H, W, C); a PBM's are inverted, so that 1 is white."""
     count = shape[0] * shape[1] * shape[2]
     if kind == 1:
         digits = np.frombuffer(re.sub(rb"#[^\n\r]*|[^01]", b"", data[start - 1 :]), dtype=np.uint8)[:count]
@@ -104,7 +104,7 @@ def _samples(data: bytes, start: int, kind: int, shape: tuple[int, int, int], wh
 
 
 def _whole(samples: np.ndarray, count: int) -> np.ndarray:
-    """Return samples that are all there."""
+    """Return the samples, after a check that there are ``count`` of them."""
     if len(samples) < count:
         raise ValueError(f"it ends after {len(samples):,} of {count:,} samples")
     return samples

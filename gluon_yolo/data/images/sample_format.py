@@ -1,7 +1,7 @@
-"""Samples: what an image's header says of its numbers, and which of them OpenCV does not decode right.
+"""Sample format: what an image's header says about its samples, and which formats OpenCV decodes wrongly.
 
-Decoders take some numbers for what they are not: OpenCV shows signed samples at half their brightness, those
-of 12 bits at a sixteenth, and which image of an animation it gives depends on its version.
+OpenCV shows signed samples at half their brightness and 12-bit samples at a sixteenth; which frame of an
+animation it returns depends on its version.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SAVE_RGB = "save it in RGB, as PNG or JPEG"
 _ONE_FRAME = "save the frame that is meant as a picture of its own"
 _INTEGERS, _SIGNED, _FLOAT, _VOID = 1, 2, 3, 4
 _PALETTE, _LOG = 3, (32844, 32845)
-_MOST_SAMPLES = {0: 2, 1: 2, 2: 4, 3: 1, 5: 4, 6: 3}  # of the colour spaces of TIFF that are read
+_MOST_SAMPLES = {0: 2, 1: 2, 2: 4, 3: 1, 5: 4, 6: 3}  # by TIFF colour space, of those that are read
 _TIFF_COLOURS = {4: "a mask", 8: "CIE Lab", 9: "ICC Lab", 10: "ITU Lab"}
 _REDUCED, _MASK, _REDUCED_BEFORE = 1, 4, 2
 _JPEG_LS = 0xF7
@@ -28,14 +28,14 @@ _JPEG2000_READ = (16, 17)  # sRGB and grey
 
 @dataclasses.dataclass(frozen=True)
 class Samples:
-    """What a header says of the numbers that make an image.
+    """The samples of an image, as its header describes them.
 
     Args:
-        problem: why it would not be decoded to its right colours, to follow "is a TIFF"; empty if it would.
-        bits: of each sample.
-        significant: of them, those that the file says to count.
-        as_stored: whether OpenCV is to give samples as they are: those of a JPEG 2000 of other than 8 and 16
-            bits it does not scale to 8.
+        problem: why OpenCV would decode wrong colours, to follow "is a TIFF"; empty when it would not.
+        bits: bits of each sample.
+        significant: number of significant bits of a sample, from the header.
+        as_stored: whether OpenCV must return unscaled samples: it does not scale the samples of a JPEG 2000
+            to 8 bits unless they have 8 or 16.
     """
 
     problem: str = ""
@@ -48,9 +48,9 @@ _PLAIN = Samples()
 
 
 def samples_of(data: bytes, kind: Kind) -> Samples:
-    """Return what the header of an image file of a kind that is read says of its samples."""
-    look = _LOOKS.get(kind)
-    return look(data) if look else _PLAIN
+    """Return the samples of an image file of a supported type, from its header."""
+    read = _READERS.get(kind)
+    return read(data) if read else _PLAIN
 
 
 def _jpeg(data: bytes) -> Samples:
@@ -103,7 +103,7 @@ def _tiff(data: bytes) -> Samples:
 
 
 def _tiff_numbers(page: tiff.Directory, bits: int, colours: int) -> str:
-    """Return what is wrong with the numbers of a page, as :class:`Samples` has it."""
+    """Return what is wrong with the samples of a page, in the words of :class:`Samples`; empty if nothing."""
     form = tiff.first_number(page, tiff.SAMPLE_FORMAT, _INTEGERS)
     if form == _FLOAT or colours in _LOG:
         return f"of float samples, which are not read: {_SAVE}"
@@ -118,7 +118,7 @@ def _tiff_numbers(page: tiff.Directory, bits: int, colours: int) -> str:
 
 
 def _is_page(page: tiff.Directory) -> bool:
-    """Say whether a directory is an image of its own, and no smaller copy or mask of another."""
+    """Return whether a directory is a page, and not a smaller copy or a mask of another page."""
     kind = tiff.first_number(page, tiff.NEW_SUBFILE, 0)
     return not kind & (_REDUCED | _MASK) and tiff.first_number(page, tiff.SUBFILE, 1) != _REDUCED_BEFORE
 
@@ -126,7 +126,7 @@ def _is_page(page: tiff.Directory) -> bool:
 def _jpeg2000(data: bytes) -> Samples:
     start = data.find(b"\xff\x4f\xff\x51")
     count = int.from_bytes(data[start + 40 : start + 42], "big") if start >= 0 else 0
-    depths = sorted(set(data[start + 42 : start + 42 + 3 * count : 3]))  # bits less one, 128 more if signed
+    depths = sorted(set(data[start + 42 : start + 42 + 3 * count : 3]))  # bits - 1, and 128 more if signed
     bits = max((depth & 0x7F for depth in depths), default=7) + 1
     problem = ""
     if any(depth & 0x80 for depth in depths):
@@ -142,4 +142,4 @@ def _jpeg2000(data: bytes) -> Samples:
     return Samples(problem, bits, as_stored=bits not in (8, 16))
 
 
-_LOOKS = {JPEG: _jpeg, PNG: _png, WEBP: _webp, TIFF: _tiff, JPEG2000: _jpeg2000}
+_READERS = {JPEG: _jpeg, PNG: _png, WEBP: _webp, TIFF: _tiff, JPEG2000: _jpeg2000}

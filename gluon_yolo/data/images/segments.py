@@ -1,24 +1,24 @@
-"""Segments: the parts that an image file's headers are made of, and where each one's content lies."""
+"""Segments and chunks of image files (JPEG, PNG, RIFF): their names and the positions of their content."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 JPEG, PNG, RIFF = b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF"
-"""What JPEG files, PNG files, and those made of RIFF's chunks begin with."""
+"""The first bytes of JPEG files, PNG files and RIFF files."""
 JPEG_SCAN, JPEG_END = 0xDA, 0xD9
 START_OF_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-"""The markers of a JPEG's size and kind of coding."""
-_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
+"""The markers of a JPEG's frame header, which has its size and coding."""
+_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length field
 
 Segment = tuple[int, int, int]
-"""A JPEG's marker, and where its content begins and ends."""
+"""A JPEG marker, and the start and end of its content."""
 Chunk = tuple[bytes, int, int]
-"""A chunk's name, and where its content begins and ends."""
+"""A chunk's name, and the start and end of its content."""
 
 
 def jpeg_segments(data: bytes) -> Iterator[Segment]:
-    """Yield the segments in front of a JPEG's pixels; the last one is the scan's own header."""
+    """Yield the segments before a JPEG's pixels; the last one is the header of the scan."""
     place, last = len(JPEG), len(data) - 4
     while place <= last and data[place] == 0xFF:
         marker = data[place + 1]
@@ -37,17 +37,17 @@ def jpeg_segments(data: bytes) -> Iterator[Segment]:
 
 
 def png_chunks(data: bytes) -> Iterator[Chunk]:
-    """Yield the chunks of a PNG, as far as the file goes."""
+    """Yield the complete chunk headers of a PNG."""
     place = len(PNG)
     while place + 8 <= len(data):
         start = place + 8
         end = start + int.from_bytes(data[place : place + 4], "big")
         yield data[place + 4 : start], start, end
-        place = end + 4  # behind the check sum
+        place = end + 4  # skip the check sum
 
 
 def riff_chunks(data: bytes) -> Iterator[Chunk]:
-    """Yield the chunks of a RIFF file such as WebP, as far as the file goes."""
+    """Yield the complete chunk headers of a RIFF file such as WebP."""
     place = 12
     while place + 8 <= len(data):
         start = place + 8

@@ -1,4 +1,4 @@
-"""TIFF's directories: the numbers behind the tags of a TIFF file, or of the EXIF data in another file."""
+"""TIFF directories: numbers of the tags of a TIFF file, or of the EXIF data in another file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ORIENTATION = 274
 WIDTH, BITS, COMPRESSION, COLOURS, MAKE, SAMPLES = 256, 258, 259, 262, 271, 277
 NEW_SUBFILE, SUBFILE, MAX_SAMPLE, SUBDIRECTORIES = 254, 255, 281, 330
 EXTRA_SAMPLES, SAMPLE_FORMAT, DNG_VERSION = 338, 339, 50706
-"""Tags, by the names that the TIFF specification has for them, or nearly so."""
+"""Tags, with names close to those of the TIFF specification."""
 
 Order = Literal["little", "big"]
 _ORDERS: Mapping[bytes, Order] = {b"II": "little", b"MM": "big"}
@@ -22,17 +22,17 @@ _WIDTHS = {
     13: 4,
     16: 8,
     18: 8,
-}  # bytes of a number, by its type, if it is whole
+}  # bytes of a number by its type, for integer types
 _MOST_ENTRIES, _MOST_NUMBERS, _MOST_DIRECTORIES = 4096, 16, 4096
 
 
 class Entry(NamedTuple):
-    """What a directory has for a tag.
+    """The value of a tag in a directory.
 
     Args:
-        numbers: its whole numbers, the first 16 of them; empty where they are of another kind.
-        start: where in the file they begin.
-        width: bytes of each.
+        numbers: the first 16 of its integers; empty for other types.
+        start: offset of the first number in the file.
+        width: bytes of each number.
     """
 
     numbers: tuple[int, ...]
@@ -44,13 +44,13 @@ Directory = Mapping[int, Entry]
 
 
 def byte_order(data: bytes) -> Order | None:
-    """Return ``"little"`` or ``"big"`` of what begins as TIFF does, None of all else."""
+    """Return ``"little"`` or ``"big"`` when the data begins as TIFF does; None otherwise."""
     order = _ORDERS.get(data[:2])
     return order if order and _number(data, 2, 2, order) in (42, 43) else None
 
 
 def directories(data: bytes) -> Iterator[Directory]:
-    """Yield a file's directories, one for each page, as far as they can be read; BigTIFF's too."""
+    """Yield the readable directories of a TIFF or BigTIFF file, one for each page."""
     order = byte_order(data)
     if order is None:
         return
@@ -68,13 +68,13 @@ def directories(data: bytes) -> Iterator[Directory]:
 
 
 def first_number(directory: Directory, tag: int, default: int) -> int:
-    """Return a tag's first number, ``default`` where it has none."""
+    """Return a tag's first number, or ``default`` when it has none."""
     entry = directory.get(tag)
     return entry.numbers[0] if entry and entry.numbers else default
 
 
 def with_numbers(data: bytes, tags: Mapping[int, int]) -> bytes:
-    """Return the file with other first numbers for those of the tags that its first page has."""
+    """Return the file with new first numbers for those of the tags that its first page contains."""
     page, order = next(directories(data), {}), byte_order(data) or "little"
     for tag, number in tags.items():
         entry = page.get(tag)
@@ -85,7 +85,7 @@ def with_numbers(data: bytes, tags: Mapping[int, int]) -> bytes:
 
 
 def _entry(data: bytes, place: int, wide: int, order: Order) -> tuple[int, Entry]:
-    """Return a tag and what it has, of the entry at a place; ``wide`` is the width of an offset."""
+    """Return the tag and the value of the entry at ``place``; ``wide`` is the bytes of an offset."""
     tag, kind = _number(data, place, 2, order), _number(data, place + 2, 2, order)
     count, width = _number(data, place + 4, wide, order), _WIDTHS.get(kind, 0)
     start = place + 4 + wide
@@ -99,5 +99,5 @@ def _entry(data: bytes, place: int, wide: int, order: Order) -> tuple[int, Entry
 
 
 def _number(data: bytes, place: int, width: int, order: Order) -> int:
-    """Return an unsigned number, 0 where the file ends before."""
+    """Return an unsigned number; 0 when the file ends at or before it."""
     return int.from_bytes(data[place : place + width], order)

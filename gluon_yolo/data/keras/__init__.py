@@ -1,1 +1,1 @@
-"""Lists of keras-yolo3 and pytorch-YOLOv4: an image and its boxes on each line."""
+"""keras-yolo3 data sets (also pytorch-YOLOv4's): lists with an image and its boxes on each line."""

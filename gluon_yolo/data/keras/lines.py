@@ -1,7 +1,7 @@
-"""A line of keras-yolo3's list: an image's path, and its boxes behind it.
+"""Lines of keras-yolo3's lists: an image's path and its boxes.
 
-``path x1,y1,x2,y2,class x1,y1,x2,y2,class ...``: corners in pixels, and class ids, both counted from zero.
-pytorch-YOLOv4 has the same. A path may hold blanks; an image without objects stands alone.
+``path x1,y1,x2,y2,class x1,y1,x2,y2,class ...``: corners in pixels and class ids, both from zero.
+pytorch-YOLOv4 uses the same format. A path may contain blanks; an image without objects has no boxes.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from gluon_yolo.data.text_file import open_text, read_text
 from gluon_yolo.errors import UserError
 
 LISTS = (".txt", ".list")
-"""How the names of lists end."""
+"""The endings of lists."""
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _BOX = re.compile(rf"({_NUMBER}),({_NUMBER}),({_NUMBER}),({_NUMBER}),(\d{{1,9}})")
 _EXPECTED = "expected a picture and boxes x1,y1,x2,y2,class with blanks between"
 _ROBOFLOWS_STEM = "_annotations"
-_LOOKED_AT = 1000  # lines, of which one that has boxes says what a list is
+_LOOKED_AT = 1000  # lines; one of them with boxes identifies a list
 _SHOWN = 60
 
 
@@ -36,8 +36,8 @@ class Line:
     Args:
         number: of the line in the list, from 1.
         image: the path, as written.
-        boxes: for each object its corners in pixels and its class id.
-        written: the boxes as the list has them.
+        boxes: for each object, its corners in pixels and its class id.
+        written: the boxes, as written.
     """
 
     number: int
@@ -47,15 +47,15 @@ class Line:
 
 
 def read_line(path: str, number: int, text: str) -> Line:
-    """Read a line that is not blank.
+    """Parse a line that is not blank.
 
     Args:
-        path: the list, as messages name it.
+        path: the list, for messages.
         number: of the line.
         text: the line.
 
     Raises:
-        BadFile: it names no image, or has something else behind it than boxes.
+        BadFile: the line names no image, or has something other than boxes behind it.
     """
     words = text.split()
     first = next((place for place, word in enumerate(words) if _BOX.fullmatch(word)), len(words))
@@ -73,12 +73,12 @@ def read_line(path: str, number: int, text: str) -> Line:
 
 
 def has_boxes(path: Path) -> bool:
-    """Say whether a file is such a list: one of its lines names an image, with boxes behind it."""
+    """Return whether a file is such a list: one of its lines names an image with boxes."""
     return any(_BOX.fullmatch(line.split()[-1]) and _reads(path, line) for line in _lines(path))
 
 
 def names_images(path: Path) -> bool:
-    """Say whether the first line of a file names an image, with boxes behind it or without."""
+    """Return whether the first line of a file names an image, with or without boxes."""
     lines = _lines(path)
     return bool(lines) and _reads(path, lines[0])
 
@@ -91,11 +91,11 @@ def _reads(path: Path, line: str) -> bool:
 
 
 def called_alike(files: Iterable[Path], lists: Iterable[Path]) -> list[Path]:
-    """Return the files that are called as lists are, but for the word for their part, and are none.
+    """Return the files named as a list, except for the word for the split, that are no lists.
 
     Args:
-        files: to look at.
-        lists: that are lists.
+        files: the candidates.
+        lists: known lists.
     """
     lists = list(lists)
     patterns = {pattern_of(file.stem) for file in lists} - {""} or {"*"}
@@ -110,11 +110,11 @@ def called_alike(files: Iterable[Path], lists: Iterable[Path]) -> list[Path]:
 
 
 def lists_at(path: Path) -> dict[str, Path]:
-    """Return the list that a path is, or those in the folder that it is, by their stems; one has boxes.
+    """Return the list at a path, or those in the folder at the path, by their stems; one of them has boxes.
 
-    A file called as they are, but for the word for its part, is one too: what is wrong with it is said where
-    it is read. Where a folder has none, Roboflow's in the folders of the splits count, each called after its
-    folder.
+    A file with a similar name, which differs in the word for the split only, counts too: its errors are
+    reported when it is read. A folder without lists may have Roboflow's in the folders of its splits, each
+    named after its folder.
 
     Raises:
         UserError: two lists differ in their endings only.
@@ -135,10 +135,10 @@ def _split_of(file: Path) -> str:
 
 
 def by_split(lists: Iterable[tuple[str, Path]]) -> dict[str, Path]:
-    """Return lists by the names of their splits, which come with them.
+    """Return lists by the names of their splits, with which they are paired.
 
     Raises:
-        UserError: two are of one split.
+        UserError: two lists are of one split.
     """
     found: dict[str, Path] = {}
     for name, file in lists:
@@ -152,7 +152,7 @@ def by_split(lists: Iterable[tuple[str, Path]]) -> dict[str, Path]:
 
 
 def images_in(path: Path) -> Iterator[str]:
-    """Yield the images that a list names; none where it cannot be read, which opening it says."""
+    """Yield the images of a list; nothing when it cannot be read, which opening it reports."""
     with contextlib.suppress(UserError):
         for text in read_text(path, "the list").splitlines():
             with contextlib.suppress(BadFile):
@@ -160,7 +160,7 @@ def images_in(path: Path) -> Iterator[str]:
 
 
 def _lines(path: Path) -> list[str]:
-    """Return the first lines of a text list that are not blank; none of any other file."""
+    """Return the first lines of a list that are not blank; empty for other files."""
     if path.suffix.lower() not in LISTS or not path.is_file():
         return []
     try:

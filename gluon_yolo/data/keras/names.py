@@ -1,4 +1,4 @@
-"""Where keras-yolo3's lists have their class names: in files beside them, or in ``model_data/``."""
+"""Class names of keras-yolo3's lists: in files beside them, or in ``model_data/``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PATTERNS = ("*.names", "*classes.txt")
 _VOCS, _COCOS = "voc_classes.txt", "coco_classes.txt"
 _PLACES = (".", "model_data", "data")
 _CLASS_ID = re.compile(r",(\d{1,9})(?=\s|$)")
-_OF_A_YEAR = re.compile(r"\d{4}_")  # as keras-yolo3 calls the lists that it makes of VOC
+_OF_A_YEAR = re.compile(r"\d{4}_")  # keras-yolo3's names of lists that it makes from VOC
 
 logger = logging.getLogger("gluon_yolo")
 
@@ -26,12 +26,12 @@ logger = logging.getLogger("gluon_yolo")
 def find_names(folder: Path, lists: Sequence[Path]) -> Names:
     """Return the class names of lists.
 
-    Programs bring the names of COCO and VOC along. Beside others these do not count; where there is nothing
-    else, the lists tell which of the two are meant, if they can.
+    Programs ship files with the names of COCO and VOC. Beside other files of names these are ignored; where
+    there are no others, the lists decide between the two, if they can.
 
     Args:
-        folder: where the lists are, or the folders of the splits.
-        lists: all of them.
+        folder: the folder of the lists, or of the splits' folders.
+        lists: all lists.
     """
     places = dict.fromkeys([*(folder / place for place in _PLACES), *(path.parent for path in lists)])
     files = [file for pattern in _PATTERNS for place in places for file in files_called(place, pattern)]
@@ -40,7 +40,7 @@ def find_names(folder: Path, lists: Sequence[Path]) -> Names:
         return Names(None, f"{folder}: no class names: {ADVICE}")
     if found.source is not None:
         return found
-    own = [file for file in files if not _brought_along(file)]
+    own = [file for file in files if not _is_shipped(file)]
     chosen = of_files(own, may_go_on=True)
     if chosen is None or chosen.source is None:
         own = _meant(files, lists)
@@ -52,20 +52,20 @@ def find_names(folder: Path, lists: Sequence[Path]) -> Names:
     return found
 
 
-def _brought_along(file: Path) -> bool:
-    """Say whether a file has the names of VOC or COCO."""
+def _is_shipped(file: Path) -> bool:
+    """Return whether a file has the names of VOC or COCO."""
     names = _names_in(file)
     if set(names) == set(VOC_CLASSES):
         return True
-    # darknet calls some of them otherwise
+    # darknet has other names for some of them
     ends = (names[:1], names[-1:]) == (COCO_CLASSES[:1], COCO_CLASSES[-1:])
     return ends and len(names) == len(COCO_CLASSES)
 
 
 def _meant(files: Sequence[Path], lists: Sequence[Path]) -> list[Path]:
-    """Return which of keras-yolo3's own two files lists mean: none where there are others, or nothing tells.
+    """Return which of keras-yolo3's own two files the lists mean; empty with other files, or if unknown.
 
-    A file with too few names is not meant; lists that are called by a year are of VOC.
+    A file with too few names is not meant; lists with a year in their names are VOC's.
     """
     if {file.name for file in files} - {_VOCS, _COCOS}:
         return []

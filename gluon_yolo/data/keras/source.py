@@ -26,10 +26,10 @@ from gluon_yolo.text import counted
 
 
 class KerasDataset(ImageFiles):
-    """Images with the boxes of keras-yolo3's lists, as :class:`KerasSource` opens them.
+    """Images with the boxes of keras-yolo3's lists; :class:`KerasSource` opens it.
 
     Args:
-        written: for each image its boxes as its list has them.
+        written: the boxes of each image, as its list has them.
         images: the arguments of :class:`ImageFiles`.
     """
 
@@ -39,12 +39,12 @@ class KerasDataset(ImageFiles):
 
 
 class KerasSource(Source):
-    """A list in keras-yolo3's form, or a folder with some: each is a split, named by its stem.
+    """A list in keras-yolo3's format, or a folder with lists: each is a split, named by its stem.
 
     Roboflow's ``_annotations.txt`` in the folder of each split is named by that folder.
 
-    The lists know their classes by number only; the names come from the ``.names`` or ``classes.txt`` file
-    beside them, or in ``model_data/``.
+    The lists contain class ids only; the names come from the ``.names`` or ``classes.txt`` file beside them,
+    or in ``model_data/``.
     """
 
     format = "keras"
@@ -53,11 +53,11 @@ class KerasSource(Source):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        """Say whether this is such a list, or a folder with one."""
+        """Return whether the path is such a list, or a folder with one."""
         try:
             return bool(lists_at(path))
         except UserError:
-            return True  # and reading it says what is wrong
+            return True  # reading it reports what is wrong
 
     def splits(self) -> tuple[str, ...]:
         """Return the stems of the lists."""
@@ -67,7 +67,7 @@ class KerasSource(Source):
         """Return the class names, which all lists share.
 
         Raises:
-            UserError: there are none, or files of them disagree.
+            UserError: there are none, or files of names disagree.
         """
         names = self._names.read()
         if names is None:
@@ -77,7 +77,7 @@ class KerasSource(Source):
     def open(
         self, split: str, class_names: Sequence[str] | None = None, skip_bad: bool = False
     ) -> KerasDataset:
-        """Open a split, or several with commas between; see :class:`Source`."""
+        """Open a split, or several separated by commas; see :class:`Source`."""
         lists = self._chosen(split)
         class_names = self.class_names() if class_names is None else tuple(class_names)
         own = self._names.read() or class_names
@@ -102,11 +102,11 @@ class KerasSource(Source):
         )
 
     def absence(self, split: str) -> str:
-        """Return why not one image of a split is there, empty where one is; see :class:`Source`."""
+        """Return why a split has no image at all; empty when it has one; see :class:`Source`."""
         try:
             entries = _entries(self._chosen(split), self._folder, DatasetReport(split), self._from_here)
         except UserError:
-            return ""  # a list is broken, which opening it says
+            return ""  # a list is broken, which opening it reports
         bad = [entry for entry in entries if isinstance(entry, BadFile)]
         if len(bad) < len(entries) or any(each.kind != "missing-picture" for each in bad):
             return ""
@@ -129,14 +129,14 @@ class KerasSource(Source):
 
     @functools.cached_property
     def _from_here(self) -> bool:
-        """Whether lists may name images from the current folder, where nothing of them lies elsewhere."""
+        """Whether lists may name images relative to the current folder: no image is found elsewhere."""
         return all(
             nothing_beside(images_in(path), [path.parent, self._folder], os.path.isfile)
             for path in self._by_split.values()
         )
 
     def _chosen(self, split: str) -> list[Path]:
-        """Return the lists of one split, or of several with commas between."""
+        """Return the lists of one split, or of several separated by commas."""
         stems = self.resolve(split).split(",")
         for stem in stems:
             if stem not in self._by_split:
@@ -145,7 +145,7 @@ class KerasSource(Source):
 
 
 class _Entry(NamedTuple):
-    """A line of a list, and the image that it means."""
+    """A line of a list, and the image that it names."""
 
     path: str
     line: Line
@@ -153,14 +153,14 @@ class _Entry(NamedTuple):
 
 
 class _Record(NamedTuple):
-    """What can be used of an entry."""
+    """An entry that can be used, and its image's measure."""
 
     entry: _Entry
     measure: Measure
 
 
 class _Reader:
-    """Reads an entry's image, or says why it cannot be used."""
+    """Measures an entry's image, or returns why it cannot be used."""
 
     def __init__(self, classes: int, origin: str) -> None:
         self._classes = classes
@@ -183,7 +183,7 @@ class _Reader:
 def _entries(
     lists: Sequence[Path], folder: Path, report: DatasetReport, from_here: bool
 ) -> list[_Entry | BadFile]:
-    """Return the lines of lists, each image once; or what is wrong with a line."""
+    """Return the entries of lists, each image once, and the errors of lines."""
     entries: list[_Entry | BadFile] = []
     first: dict[str, _Entry] = {}
     for path in lists:
@@ -220,16 +220,16 @@ def _entry(path: str, number: int, text: str, finder: PathFinder) -> _Entry | Ba
 def _truths(
     records: Sequence[_Record], own: Sequence[str], class_names: Sequence[str], labels: Labels
 ) -> list[Detections]:
-    """Turn lines into ground truth.
+    """Turn lines into annotations.
 
     Args:
-        records: what was read.
-        own: the names that the lists' class ids stand for.
-        class_names: the names that the truth's class ids stand for.
-        labels: begins the truth of each.
+        records: the entries.
+        own: names of the class ids in the lists.
+        class_names: names of the class ids in the result.
+        labels: makes the annotations of each image.
 
     Raises:
-        UserError: a class that has objects is not among ``class_names``.
+        UserError: a class with objects is not among ``class_names``.
     """
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
     unknown: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""KerasWriter: a data set as keras-yolo3's lists, and their images."""
+"""KerasWriter: write a data set as keras-yolo3's lists, with its images."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ logger = logging.getLogger("gluon_yolo")
 class KerasWriter(Writer):
     """Writes ``SPLIT.txt``, the split's images in ``SPLIT/``, and ``classes.txt``.
 
-    Lists name ``SPLIT/1.jpg``: keras-yolo3 takes such paths from the current folder, so it is to be started
-    in the folder. There is no mark for difficult objects.
+    Lists name ``SPLIT/1.jpg``: keras-yolo3 reads such paths from the current folder, so it must be started in
+    this folder. The format has no mark for difficult objects.
 
     Args:
         out: the folder to make.
@@ -40,7 +40,7 @@ class KerasWriter(Writer):
         self._difficult = 0
 
     def write(self, split: str, dataset: Dataset, copy: bool = True) -> None:
-        """Write images and the split's list."""
+        """Write a split's images and its list; see :meth:`Writer.write`."""
         name = file_stem(split)
         images = ImageStore(self.out / name).put(dataset, copy, f"writing {split}")
         lines = []
@@ -51,7 +51,7 @@ class KerasWriter(Writer):
         (self.out / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
     def finish(self) -> Path:
-        """Write the class names."""
+        """Write the class names; see :meth:`Writer.finish`."""
         names = "".join(f"{name}\n" for name in self.class_names)
         (self.out / NAMES_FILE).write_text(names, encoding="utf-8")
         if self._difficult:
@@ -61,7 +61,7 @@ class KerasWriter(Writer):
 
 
 def written_boxes(truth: Detections) -> list[str]:
-    """Return the words of an image's objects: whole pixels as such, others to 1e-4."""
+    """Return the words of an image's objects; corners have at most four decimals."""
     return [
         ",".join([*(f"{corner:.4f}".rstrip("0").rstrip(".") for corner in box), str(class_id)])
         for box, class_id in zip(truth.boxes.tolist(), truth.class_ids.tolist())

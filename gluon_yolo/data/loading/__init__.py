@@ -1,1 +1,1 @@
-"""Batches for training: sampled, decoded and drawn by workers."""
+"""Training batches: workers decode, augment and assign targets ahead of their use."""

@@ -1,7 +1,7 @@
-"""Loader: batches of images and targets for training.
+"""TrainLoader: batches of images and targets for training.
 
-Every random number of training comes from (seed, epoch, image), never from a worker: any number of workers,
-threads or processes, gives the same batches, and a resumed epoch goes on as it would have.
+Every random number of training comes from (seed, epoch, image), not from a worker: any number of threads or
+processes gives the same batches, and a resumed epoch continues with the same batches.
 """
 
 from __future__ import annotations
@@ -28,19 +28,20 @@ if TYPE_CHECKING:
 
 WORKER_TYPES = ("thread", "process")
 
-# Batches finished or in work while the consumer holds one: a slow image then never stops the device.
+# Batches that are finished or in progress while the consumer holds one, so that a slow image does not delay
+# the device.
 _BATCHES_AHEAD = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """What one training step sees.
+    """One training batch.
 
     Args:
-        images: (B, H, W, 3) uint8 RGB; a fresh array, the consumer's to keep.
+        images: (B, H, W, 3) uint8 RGB; a new array for every batch.
         targets: (B, M, 12) float32, as :func:`gluon_yolo.assigners.pad_targets` stacks them.
         names: B files or record keys; with mixup, of the first of the two images.
-        indices: B places in the data set.
+        indices: B indices into the data set.
         size_hw: height and width of the images.
     """
 
@@ -52,28 +53,27 @@ class Batch:
 
 
 class TrainLoader:
-    """Gives the batches of any epoch, prepared ahead by threads or processes.
+    """Yields the batches of an epoch, prepared ahead by threads or processes.
 
-    All batches are full: the last, short one is left out (each epoch leaves out others), and a data set
-    smaller than a batch is repeated, with other random numbers, until it fills one.
+    All batches are full: the last, short one is left out (other images in each epoch), and a data set smaller
+    than a batch is repeated, with other random numbers, until it fills one.
 
-    Used as a context manager, or closed, it leaves no process behind.
+    As a context manager, or after :meth:`close`, it leaves no process running.
 
     Args:
-        dataset: images and truths.
-        transform: ends at the size asked for.
-        spec: what targets are made for.
+        dataset: images and annotations.
+        transform: its output has the requested size.
+        spec: the detector's, for the targets.
         batch_size: B.
-        sizes_hw: the (height, width) that batches are drawn in; one is chosen at random every
-            ``resize_interval`` batches.
-        seed: not negative.
-        workers: threads or processes; 0 works in the caller's thread.
+        sizes_hw: the (height, width) of batches; one is drawn at random every ``resize_interval`` batches.
+        seed: 0 or more.
+        workers: number of threads or processes; 0 works in the caller's thread.
+        mixup: whether epochs use mixup by default.
+        mixup_alpha: both parameters of the Beta distribution of the shares.
+        resize_interval: consecutive batches of one size.
+        assigner: makes the targets of an image; by default the spec's assigner.
         worker_type: ``thread``: decoding and drawing release Python's lock, and nothing is copied; or
-            ``process``, for data sets and transforms of one's own that hold the lock.
-        mixup: whether epochs use mixup unless they say otherwise.
-        mixup_alpha: both parameters of the Beta distribution that the shares are drawn from.
-        resize_interval: batches of one size in a row.
-        assigner: makes the targets of an image; by default as the spec says.
+            ``process``, for a user's data sets and transforms that hold the lock.
 
     Attributes:
         time_waiting: seconds that the consumer has waited for batches, over all epochs.
@@ -119,34 +119,31 @@ class TrainLoader:
         self._processes: ProcessWorkers | None = None
 
     def __enter__(self) -> TrainLoader:
-        """Return the loader."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
         self.close()
 
     def close(self) -> None:
-        """End the worker processes, if there are any; another epoch would start them anew."""
+        """End the worker processes; the next epoch starts new ones."""
         if self._processes is not None:
             self._processes.close()
             self._processes = None
 
     def __len__(self) -> int:
-        """Return the number of batches in an epoch."""
         return max(1, len(self.dataset) // self.batch_size)
 
     def epoch(self, epoch: int, start_batch: int = 0, mixup: bool | None = None) -> Iterator[Batch]:
         """Yield the batches of an epoch; closing the iterator stops the workers.
 
         Args:
-            epoch: counted from 0; the same epoch is always the same.
-            start_batch: leaves out the batches before it, without reading their images.
-            mixup: in the place of the loader's.
+            epoch: from 0; an epoch always has the same batches.
+            start_batch: skips the batches before it, without reading their images.
+            mixup: overrides the loader's; None keeps it.
 
         Raises:
-            UserError: an image cannot be read; names it.
-            RuntimeError: anything else went wrong with an image; names it.
+            UserError: an image cannot be read; the message names it.
+            RuntimeError: another error happened with an image; the message names it.
         """
         jobs = self._jobs(epoch, start_batch, self.mixup if mixup is None else mixup)
         samples = self._samples(jobs)
@@ -157,7 +154,7 @@ class TrainLoader:
                 images, targets = zip(*islice(samples, self.batch_size))
                 indices = order[number * self.batch_size : (number + 1) * self.batch_size]
                 batch = Batch(
-                    images=images[0].base,  # the array that the samples were drawn into
+                    images=images[0].base,  # the batch's array, into which the samples were drawn
                     targets=pad_targets(list(targets)),
                     names=[self.dataset.name(index) for index in indices],
                     indices=indices,
@@ -169,7 +166,7 @@ class TrainLoader:
     def _samples(
         self, jobs: Iterator[tuple[Job, np.ndarray]]
     ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
-        """Yield each job's pixels and targets, in order, worked out ahead."""
+        """Yield each job's pixels and targets in order, computed ahead."""
         ahead = _BATCHES_AHEAD * self.batch_size
         if self.worker_type == "process" and self.workers:
             if self._processes is None or not self._processes.pids:
@@ -182,18 +179,18 @@ class TrainLoader:
         return job[1], self.sampler(*job)
 
     def _order(self, epoch: int) -> list[int]:
-        """Return the places in the data set that the epoch's batches take in turn."""
+        """Return the indices into the data set of an epoch's batches, in order."""
         order = image_order(self.seed, epoch, len(self.dataset))
         return np.resize(order, len(self) * self.batch_size).tolist()
 
     def _jobs(self, epoch: int, start_batch: int, mixup: bool) -> Iterator[tuple[Job, np.ndarray]]:
-        """Yield the jobs of an epoch, each with its place in its batch's array."""
+        """Yield the jobs of an epoch, each with its slice of the batch's array."""
         order = self._order(epoch)
         for number in range(start_batch, len(self)):
             rng = np.random.default_rng((SIZE, self.seed, epoch, number // self.resize_interval))
             size_hw = self.sizes_hw[rng.integers(len(self.sizes_hw))]
-            # Samples are drawn into their batch's array, which saves stacking them. It is fresh for every
-            # batch: the consumer may still hold the last one (an asynchronous engine reads it later).
+            # Samples are drawn into their batch's array, which saves stacking them. Every batch has a new
+            # array: mxnet's asynchronous engine may still read the last one.
             images = np.empty((self.batch_size, *size_hw, 3), dtype=np.uint8)
             for place in range(self.batch_size):
                 position = number * self.batch_size + place

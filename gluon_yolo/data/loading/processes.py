@@ -1,4 +1,4 @@
-"""Processes: samples made side by side by other processes, drawn into memory that is shared with them."""
+"""Process workers: other processes make samples in parallel, and draw them into shared memory."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ SHARED = "/dev/shm"
 
 
 class ProcessWorkers:
-    """Worker processes that live as long as this object, and end with it or with its process.
+    """Worker processes that run as long as this object exists, and end with it or with its process.
 
-    A worker gets a job through its pipe and answers with the sample's targets; the pixels, which are most of
-    a sample, never go through a pipe. Workers are started anew ("spawn"), not forked: a fork would copy locks
-    of mxnet's threads in whatever state they are. Jobs go round, so answers come in order. A worker whose
-    pipe closes ends, so none outlives a parent that was killed.
+    A worker receives a job through its pipe and sends the sample's targets; the pixels, most of a sample's
+    bytes, are in shared memory. Workers are started by "spawn", not by fork: a fork copies locks of mxnet's
+    threads in any state. Jobs are dealt in turn, so answers arrive in order. A worker ends when its pipe
+    closes, so none survives a parent that was killed.
 
     Args:
-        make: makes a sample, and raises what can be pickled, as does
-            :class:`gluon_yolo.data.loading.sampler.Sampler`; it is pickled itself.
+        make: makes a sample. Its exceptions must be picklable, as those of
+            :class:`gluon_yolo.data.loading.sampler.Sampler` are; it is pickled itself.
         workers: number of processes.
-        ahead: samples at most that are finished or in work beyond the one that the consumer holds.
+        ahead: maximum number of samples that are finished or in progress besides the consumer's.
         sample_bytes: size of the largest sample's pixels.
     """
 
@@ -49,38 +49,38 @@ class ProcessWorkers:
         self._sample_bytes = sample_bytes
         self._slots = max(ahead, workers)
         check_room(self._slots * sample_bytes)
-        # Without a name in the file system: it is gone with the last process that has it.
+        # Memory without a name in the file system: it is freed with the last process that uses it.
         self._memory = context.RawArray("B", self._slots * sample_bytes)
         self._pixels = np.frombuffer(self._memory, dtype=np.uint8)
         self._workers = []
         for number in range(workers):
-            ours, theirs = context.Pipe()
+            parent_end, worker_end = context.Pipe()
             process = context.Process(
                 target=_serve,
-                args=(theirs, make, self._memory, sample_bytes),
+                args=(worker_end, make, self._memory, sample_bytes),
                 name=f"gluon_yolo-loader-{number}",
                 daemon=True,
             )
             process.start()
-            theirs.close()
-            self._workers.append((process, ours))
+            worker_end.close()
+            self._workers.append((process, parent_end))
 
     @property
     def pids(self) -> list[int]:
-        """The workers' process numbers; none once closed, or when one of them has died."""
+        """The workers' process ids; empty after :meth:`close`, or after one of them died."""
         return [process.pid or 0 for process, _ in self._workers]
 
     def run(
         self, jobs: Iterable[tuple[Job, np.ndarray]]
     ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
-        """Yield each job's array, filled with its pixels, and its targets, in order.
+        """Yield each job's array, filled with its pixels, and its targets (M, 12), in order.
 
         Args:
             jobs: each with an array (H, W, 3) uint8 for its pixels; read ahead of their use.
 
         Raises:
-            UserError: a worker has died, or an image cannot be read.
-            RuntimeError: anything else went wrong with an image.
+            UserError: a worker died, or an image cannot be read.
+            RuntimeError: another error happened with an image.
         """
         source = enumerate(jobs)
         pending: deque[tuple[int, np.ndarray]] = deque()
@@ -104,14 +104,14 @@ class ProcessWorkers:
             self._drain([number for number, _ in pending])
 
     def _drain(self, numbers: Iterable[int]) -> None:
-        """Wait for what is in work: it must not be taken for an answer of the next epoch."""
+        """Wait for jobs in progress, whose answers would mix with those of the next epoch."""
         for number in numbers:
-            if self._workers:  # none is left when one has died
+            if self._workers:  # empty after one died
                 with contextlib.suppress(UserError):
                     self._receive(number)
 
     def close(self) -> None:
-        """End the workers; they are gone when this returns."""
+        """End the workers, and wait until they have ended."""
         for _, connection in self._workers:
             connection.close()
         for process, _ in self._workers:
@@ -132,7 +132,7 @@ class ProcessWorkers:
             raise self._died(number) from error
 
     def _receive(self, number: int) -> Any:
-        """Return the next answer of the worker that has a job, however long it takes, unless it dies."""
+        """Return the next answer of the worker with a job, without a time limit unless the worker dies."""
         process, connection = self._workers[number % len(self._workers)]
         wait([connection, process.sentinel])
         try:
@@ -143,7 +143,7 @@ class ProcessWorkers:
         raise self._died(number)
 
     def _died(self, number: int) -> UserError:
-        """End all workers, and return the error about the one that has died."""
+        """End all workers, and return the error about the one that died."""
         process, _ = self._workers[number % len(self._workers)]
         process.join(_SECONDS_TO_END)
         code, pid = process.exitcode, process.pid
@@ -151,7 +151,7 @@ class ProcessWorkers:
         what = f"ended with status {code}, see what it printed"
         if code is not None and code < 0:
             what = f"was killed by {signal.Signals(-code).name}"
-        if code in (-signal.SIGKILL, -signal.SIGBUS):  # for shared memory it is the second
+        if code in (-signal.SIGKILL, -signal.SIGBUS):  # SIGBUS when shared memory is full
             what += ", as the system does when memory runs out"
         return UserError(
             f"a process that prepares pictures (number {pid}) {what}. Give fewer of them (-j), smaller "
@@ -160,11 +160,12 @@ class ProcessWorkers:
 
 
 def check_room(size: int, places: Sequence[str | None] = (SHARED, None)) -> None:
-    """Return when shared memory of so many bytes can be had; where the system lies, a first write kills.
+    """Check that there is room for shared memory; without room, the first write to it kills the process.
 
     Args:
         size: in bytes.
-        places: where Python makes it, the first that has room; None stands for the folder of temporary files.
+        places: the folders in which Python creates it, in order of preference; None is the folder of
+            temporary files.
 
     Raises:
         UserError: there is no room.
@@ -187,12 +188,12 @@ def _slot(pixels: np.ndarray, number: int, sample_bytes: int, shape: tuple[int, 
 
 
 def _serve(connection: Connection, make: Make, memory: Any, sample_bytes: int) -> None:
-    """Be a worker: make what comes through the pipe until it closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
+    """Run a worker: make the samples of the jobs in the pipe until it closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; only the parent reacts
     cv2.setNumThreads(0)
     pixels = np.frombuffer(memory, dtype=np.uint8)
-    # A pipe holds little. Were answers sent from here, a worker could wait for its parent to read one, and
-    # the parent for the worker to read a job.
+    # A pipe holds few bytes. If this thread sent the answers, the worker could wait for its parent to read
+    # one, while the parent waits for the worker to read a job.
     answers: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_send_all, args=(connection, answers), daemon=True).start()
     while True:
@@ -208,7 +209,7 @@ def _serve(connection: Connection, make: Make, memory: Any, sample_bytes: int) -
 
 
 def _send_all(connection: Connection, answers: SimpleQueue[bytes]) -> None:
-    """Send what is put into the queue until nobody reads it any more."""
+    """Send the answers of the queue until the pipe is closed."""
     with contextlib.suppress(OSError):
         while True:
             connection.send_bytes(answers.get())

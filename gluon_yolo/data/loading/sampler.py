@@ -1,4 +1,4 @@
-"""Sampler: from a place in the data set to one training sample, its pixels and its targets."""
+"""Sampler: an index into the data set -> one training sample, its pixels and its targets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Optional
 import numpy as np
 
 from gluon_yolo.assigners import assign
-from gluon_yolo.data.transforms import Transform, Unread
+from gluon_yolo.data.transforms import LazyImage, Transform
 from gluon_yolo.data.transforms.mixup import mix
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Assigner = Callable[[Detections, Optional[np.ndarray], DetectionSpec, "tuple[int, int]"], np.ndarray]
 
-# What a random stream is for; first among its seeds, since to NumPy (1, 2) and (1, 2, 0) are one seed.
+# The use of a random stream. It comes first in the seed, because to NumPy (1, 2) and (1, 2, 0) are equal.
 ORDER, SIZE, SAMPLE = 1, 2, 3
 
 
@@ -30,10 +30,10 @@ class Job:
     """One sample to make.
 
     Args:
-        epoch: counted from 0.
-        index: place of the image in the data set.
-        repeat: how often the epoch had this image before.
-        mixup: whether another image is mixed in.
+        epoch: from 0.
+        index: the image's index in the data set.
+        repeat: how many times the epoch had this image before.
+        mixup: whether to mix in another image.
         size_hw: height and width of the sample.
     """
 
@@ -45,17 +45,17 @@ class Job:
 
 
 class Sampler:
-    """Makes training samples; every random number comes from (seed, epoch, image), never from who asks.
+    """Makes training samples; every random number comes from (seed, epoch, image), not from the caller.
 
-    It holds no state that changes, and can be pickled: threads and processes may share it.
+    Its state does not change, and it can be pickled: threads and processes may share it.
 
     Args:
-        dataset: images and truths.
-        transform: ends at the size asked for.
-        spec: what targets are made for.
-        seed: not negative.
-        mixup_alpha: both parameters of the Beta distribution that mixup's shares are drawn from.
-        assigner: makes the targets of an image; by default as the spec says.
+        dataset: images and annotations.
+        transform: its output has the requested size.
+        spec: the detector's, for the targets.
+        seed: 0 or more.
+        mixup_alpha: both parameters of the Beta distribution of mixup's shares.
+        assigner: makes the targets of an image; by default the spec's assigner.
     """
 
     def __init__(
@@ -77,18 +77,18 @@ class Sampler:
     def __call__(self, job: Job, out: np.ndarray) -> np.ndarray:
         """Make one sample.
 
-        A sample that the transform puts together of several images is not mixed with another one besides.
+        A sample that the transform combines from several images gets no mixup.
 
         Args:
-            job: which.
+            job: the sample's description.
             out: (H, W, 3) uint8 to draw its pixels into.
 
         Returns:
-            Its targets (M, 12).
+            Its targets (M, 12) float32.
 
         Raises:
-            UserError: an image cannot be read; names it.
-            RuntimeError: anything else went wrong with an image; names it.
+            UserError: an image cannot be read; the message names it.
+            RuntimeError: another error happened with an image; the message names it.
         """
         rng = np.random.default_rng((SAMPLE, self.seed, job.epoch, job.index, job.repeat))
         with _naming(self.dataset.name(job.index)):
@@ -97,18 +97,18 @@ class Sampler:
                 images = [self._mixed(job.index, rng)]
             else:
                 others = rng.integers(len(self.dataset), size=count - 1).tolist()
-                images = [self._unread(index) for index in (job.index, *others)]
+                images = [self._lazy_image(index) for index in (job.index, *others)]
             _, truth = self.transform.render(images, rng, job.size_hw, out)
             return self.assigner(truth, truth.scores, self.spec, job.size_hw)
 
-    def _mixed(self, index: int, rng: np.random.Generator) -> Unread:
-        """Return an image with another one, drawn at random, laid over it."""
+    def _mixed(self, index: int, rng: np.random.Generator) -> LazyImage:
+        """Return an image with another one, drawn at random, mixed in."""
         share = float(rng.beta(self.mixup_alpha, self.mixup_alpha))
         partner = (index + 1 + int(rng.integers(len(self.dataset) - 1))) % len(self.dataset)
-        first, second = self._unread(index), self._unread(partner)
-        return Unread.of(*mix((first.read(1), first.truth), (second.read(1), second.truth), share))
+        first, second = self._lazy_image(index), self._lazy_image(partner)
+        return LazyImage.of(*mix((first.read(1), first.truth), (second.read(1), second.truth), share))
 
-    def _unread(self, index: int) -> Unread:
+    def _lazy_image(self, index: int) -> LazyImage:
         size_hw = self.dataset.size_hw(index)
 
         def read(reduction: int) -> np.ndarray:
@@ -117,11 +117,11 @@ class Sampler:
                 _check_size(image, size_hw, reduction)
                 return image
 
-        return Unread(size_hw, self.dataset.annotations(index), read)
+        return LazyImage(size_hw, self.dataset.annotations(index), read)
 
 
 def _check_size(image: np.ndarray, size_hw: tuple[int, int], reduction: int) -> None:
-    """Raise UserError when an image is not of the size that its boxes were read for."""
+    """Raise UserError when an image does not have the size that its boxes were read for."""
     found_hw = (image.shape[0], image.shape[1])
     reduced = all(abs(found * reduction - side) < reduction for found, side in zip(found_hw, size_hw))
     if found_hw != tuple(size_hw) and not reduced:
@@ -133,21 +133,21 @@ def _check_size(image: np.ndarray, size_hw: tuple[int, int], reduction: int) -> 
 
 
 def image_order(seed: int, epoch: int, images: int) -> np.ndarray:
-    """Return the order in which an epoch takes so many images, a permutation of their places."""
+    """Return the order of the images in an epoch, a permutation (N,) of their indices."""
     return np.random.default_rng((ORDER, seed, epoch)).permutation(images)
 
 
 class _Named(RuntimeError):
-    """An error of the program's own, with the name of the image that it happened to."""
+    """An unexpected error, with the name of the image."""
 
 
 class _NamedUserError(UserError):
-    """An error of the user's with the name of the image."""
+    """A user's error, with the name of the image."""
 
 
 @contextlib.contextmanager
 def _naming(name: str) -> Iterator[None]:
-    """Put the image's name into whatever goes wrong inside, unless it names one already."""
+    """Add the image's name to an exception of the block, unless the message has it already."""
     try:
         yield
     except (_Named, _NamedUserError):

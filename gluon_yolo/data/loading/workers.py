@@ -1,4 +1,4 @@
-"""Workers that are threads: a function over many items, in order, ahead of the use of its results."""
+"""Thread workers: apply a function to many items in order, ahead of the use of its results."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import cv2
 from gluon_yolo.progress.bar import counting
 from gluon_yolo.system.cpu import physical_cores
 
-_AHEAD = 64  # items for each thread: what is waiting takes room, too
+_AHEAD = 64  # items per thread; finished results that wait need memory
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def threaded_map(function: Callable[[Item], Result], items: Sequence[Item], title: str) -> list[Result]:
-    """Return ``[function(item) for item in items]``, worked out by as many threads as there are cores.
+    """Return ``[function(item) for item in items]``, computed by as many threads as there are cores.
 
-    A bar called ``title`` shows the progress. An exception, Ctrl-C too, cancels what has not begun.
+    A bar with ``title`` shows the progress. An exception, also Ctrl-C, cancels items that have not begun.
     """
     workers = physical_cores()
     with contextlib.closing(prefetch(function, items, workers, _AHEAD * workers)) as results:
@@ -33,24 +33,24 @@ def threaded_map(function: Callable[[Item], Result], items: Sequence[Item], titl
 def prefetch(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int, ahead: int
 ) -> Generator[Result, None, None]:
-    """Yield ``function(item)`` for each item, in order, while threads already work on the next ones.
+    """Yield ``function(item)`` for each item in order, while threads process the next items.
 
-    Decoding and resizing release Python's lock, so threads run side by side; nothing is copied between
-    processes. An exception of the function is raised in the place of its result. When the consumer stops, by
-    an exception too, what has not begun is cancelled, and the threads have ended before control returns.
+    Decoding and resizing release Python's lock, so threads run in parallel, and nothing is copied between
+    processes. An exception of the function is raised in place of its result. When the consumer stops, also by
+    an exception, items that have not begun are cancelled, and all threads have ended when control returns.
 
     Args:
         function: called from several threads at once.
-        items: read in the consumer's thread, ``ahead`` of its use.
-        workers: number of threads; 0 does the work in the consumer's thread, when it is asked for.
-        ahead: results at most that are finished or in work beyond the one that the consumer holds.
+        items: read in the consumer's thread, ``ahead`` of their use.
+        workers: number of threads; 0 computes each result in the consumer's thread when it is needed.
+        ahead: maximum number of results that are finished or in progress besides the consumer's.
     """
     if workers == 0:
         yield from map(function, items)
         return
-    # OpenCV would cut each call into as many threads as there are processors: beside these workers and the
-    # network's own threads that is more threads than processors, and slows all of them. The setting is the
-    # whole process's.
+    # OpenCV uses as many threads per call as there are processors. With these workers and the network's own
+    # threads that is more threads than processors, and slows all of them. The setting applies to the whole
+    # process.
     executor = ThreadPoolExecutor(workers, "gluon_yolo-loader", initializer=cv2.setNumThreads, initargs=(0,))
     source = iter(items)
     pending: deque[Future[Result]] = deque()

@@ -1,1 +1,1 @@
-"""What is wrong with a data set: found while reading, and by looking at all of it."""
+"""Data quality: issues found while reading a data set, and by comparing all of its images."""

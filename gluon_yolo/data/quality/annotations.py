@@ -1,4 +1,4 @@
-"""Annotations: the boxes of one image as an annotation gives them, made into Detections to rely on."""
+"""Annotations: turn the boxes of one label into valid Detections, and report the others."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from gluon_yolo.data.images.exif import UPRIGHT, turn_boxes, turned_hw
 from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.detections import Detections
 
-# One-based and zero-based tools differ by a pixel: a box that far outside is nobody's mistake.
+# One-based and zero-based tools differ by a pixel: a box that is outside by so little is not an error.
 _PIXELS_OF_GRACE = 1.0
 
 
 class Annotations:
-    """Gathers the objects of one image: clips boxes to it, drops broken ones, and reports both.
+    """Collects the objects of one image: clips boxes to it, drops broken ones, and reports both.
 
-    A box that is there twice, with the same class and corners, is reported and kept.
+    A repeated box, with the same class and corners, is reported and kept.
 
     Args:
-        file: the annotation, as messages name it.
-        size_hw: the image's (height, width) in pixels, upright.
-        report: where findings go, and the count of broken boxes.
-        orientation: EXIF's, of an image whose boxes are given as its pixels are stored: they are turned
-            with it, before anything else is done with them. 1 for boxes of the upright image.
+        file: the label file, for messages.
+        size_hw: the upright image's (height, width) in pixels.
+        report: receives issues and the count of broken boxes.
+        orientation: EXIF orientation of an image whose boxes are given for the stored pixels; the boxes are
+            turned upright before anything else. 1 for boxes of the upright image.
     """
 
     def __init__(
@@ -41,32 +41,32 @@ class Annotations:
         self._places: dict[tuple[float, ...], str] = {}
 
     def another(self) -> Annotations:
-        """Return an empty truth for other boxes of the same label."""
+        """Return an empty collection for other boxes of the same label."""
         return Annotations(self._file, self._size_hw, self._report, self._orientation)
 
     @property
     def labelled_hw(self) -> tuple[int, int]:
-        """The (height, width) of the image that the boxes to add are of: upright, or as it is stored."""
+        """The (height, width) of the image that the boxes to add refer to: upright, or as stored."""
         return turned_hw(self._size_hw, self._orientation)
 
     def upright(self, box_xyxy: Sequence[float]) -> np.ndarray:
-        """Return a box of the image that the label is of as corners (4,) float64 of the upright one."""
+        """Return a box of the labelled image as corners (4,) float64 of the upright image."""
         corners = np.asarray(box_xyxy, dtype=np.float64)
         if self._orientation == UPRIGHT:
             return corners
         return turn_boxes(corners[None], self._orientation, self.labelled_hw)[0]
 
     def add(self, box_xyxy: Sequence[float], class_id: int, difficult: bool = False, where: str = "") -> bool:
-        """Take one object, or report why its box is broken and drop it; say whether it is taken.
+        """Add one object, or report why its box is broken and drop it; return whether it was added.
 
         Args:
-            box_xyxy: corners in pixels of what :attr:`labelled_hw` is the size of, not necessarily finite,
-                ordered or inside the image.
+            box_xyxy: corners in pixels of an image of size :attr:`labelled_hw`; they may be infinite,
+                unordered or outside the image.
             class_id: index of its class.
             difficult: VOC's mark.
-            where: the object's place in the file and its box as written there, for messages.
+            where: the object's place in the file and its box as written, for messages.
         """
-        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is reported
+        with np.errstate(over="ignore"):  # numbers beyond float32 become infinite, and are reported
             corners = self.upright(box_xyxy).astype(np.float32)
         self._report.units.add(self._file, corners, self._size_hw)
         clipped = box_maths.clip(corners[None], self._size_hw)[0]
@@ -89,7 +89,7 @@ class Annotations:
         return True
 
     def _problem(self, corners: np.ndarray, clipped: np.ndarray) -> tuple[str, str]:
-        """Return the kind of what is wrong with a box, and say it; two empty strings for a good one."""
+        """Return an issue's kind and its text; two empty strings for a valid box."""
         if not np.isfinite(corners).all():
             return "not-finite", "has a corner that is no finite number"
         if corners[2] < corners[0] or corners[3] < corners[1]:
@@ -101,7 +101,7 @@ class Annotations:
         return "", ""
 
     def detections(self) -> Detections:
-        """Return the objects taken so far."""
+        """Return the objects added so far."""
         return Detections(
             np.array(self._boxes, dtype=np.float32).reshape(-1, 4),
             np.array(self._class_ids, dtype=np.int64),

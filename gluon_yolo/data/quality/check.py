@@ -1,4 +1,4 @@
-"""Check: open all of a data set and gather everything that is wrong with it. It changes nothing."""
+"""Data check: open a whole data set and collect all its issues, without changing it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gluon_yolo.data.quality.report import Issue
 from gluon_yolo.data.quality.statistics import Counts
 from gluon_yolo.data.source import Source
 
-# What training can live with, or may be meant so; every other kind of finding is wrong data.
+# Issues that do not harm training, or may be intended; issues of all other kinds are errors.
 WARNINGS = frozenset(
     ("reaches-out", "duplicate-box", "lookalike-classes", "unused-picture", "same-part")
     + ("similar-picture", "shared-label", "background-picture")
@@ -22,14 +22,14 @@ WARNINGS = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """What a data set holds, and what is wrong with it.
+    """The content and the issues of a data set.
 
     Args:
         source: the data set.
-        parts: its opened parts, of those images that can be used.
-        counts: what each part holds.
-        notes: what the readers say that is not wrong.
-        findings: each once, errors first; ``"error"`` is what is wrong, ``"warning"`` what may be meant so.
+        parts: its opened parts, with the images that can be used.
+        counts: the counts of each part.
+        notes: notes of the readers, which are not issues.
+        issues: each once, errors first; ``"error"`` is wrong data, ``"warning"`` may be intended.
     """
 
     source: Source
@@ -40,33 +40,33 @@ class Check:
 
     @property
     def errors(self) -> int:
-        """How many findings are errors."""
+        """The number of errors."""
         return sum(issue.severity == "error" for issue in self.issues)
 
     @property
     def warnings(self) -> int:
-        """How many findings are warnings."""
+        """The number of warnings."""
         return len(self.issues) - self.errors
 
 
 def check(source: Source, class_names: Sequence[str] | None = None) -> Check:
-    """Open every part of a data set, and look for what is wrong.
+    """Open every part of a data set, and collect its issues.
 
-    The readers find what is wrong with single files, labels and boxes. Added are labels and images that no
-    part uses, classes that are written in two ways, and images that are there twice.
+    The readers find issues of single files, labels and boxes. This function adds labels and images that no
+    part uses, classes with two spellings, and images that occur twice.
 
     Args:
-        source: the data set; all its parts are opened, what can be used of them.
-        class_names: the class names, where not the source's own.
+        source: the data set; all its parts are opened, with the images that can be used.
+        class_names: the class names; None takes the source's own.
 
     Raises:
-        UserError: a part is broken beyond opening what is good of it.
+        UserError: a part is so broken that it cannot be opened.
     """
     splits = source.parts()
     class_names = class_names or source.class_names(tuple(splits.values()))
     parts = {part: source.open(split, class_names, skip_bad=True) for part, split in splits.items()}
     read = [issue for dataset in parts.values() for issue in dataset.report.issues]
-    # Readers report lookalikes as well, but cannot say where each is used over all parts.
+    # Readers report lookalikes too, but do not know the counts over all parts.
     read = [issue for issue in read if issue.kind != "lookalike-classes"]
     found = [_graded(issue) for issue in (*read, *source.orphans(), *lookalike_classes(source, parts))]
     found += shared_images(parts)
@@ -84,12 +84,12 @@ def check(source: Source, class_names: Sequence[str] | None = None) -> Check:
 
 
 def _graded(issue: Issue) -> Issue:
-    """Return a finding with the severity that its kind has here; a reader's says whether it can go on."""
+    """Return an issue with the severity of its kind; a reader's severity says whether it can continue."""
     return dataclasses.replace(issue, severity="warning" if issue.kind in WARNINGS else "error")
 
 
 def lookalike_classes(source: Source, parts: Mapping[str, Dataset]) -> list[Issue]:
-    """Return a warning for each class whose name differs from a more common one only in case or blanks."""
+    """Return a warning for each class whose name differs from a more common one in case or blanks only."""
     class_names = next(iter(parts.values())).class_names
     boxes: Counter[str] = Counter()
     for dataset in parts.values():
@@ -106,7 +106,7 @@ def lookalike_classes(source: Source, parts: Mapping[str, Dataset]) -> list[Issu
 
 
 def _first_use(parts: Mapping[str, Dataset], class_id: int) -> tuple[str, tuple[float, ...]] | None:
-    """Return the first box of a class, after the name of its image."""
+    """Return the name of the first image with a class, and its first box of that class."""
     for dataset in parts.values():
         for index in range(len(dataset)):
             boxes = dataset.annotations(index).boxes[dataset.annotations(index).class_ids == class_id]

@@ -1,4 +1,4 @@
-"""Duplicates: images that a data set has twice, in one part or in several."""
+"""Duplicates: images that a data set contains twice, in one part or in several."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from gluon_yolo.data.quality import similar
 from gluon_yolo.data.quality.report import BadFile, Issue
 from gluon_yolo.text import counted
 
-_ROUNDING = 1.5  # pixels of the smaller image by which the same box may differ in another size
+_ROUNDING = 1.5  # pixels of the smaller image by which a box may differ at another image size
 
 
 @dataclasses.dataclass(frozen=True)
 class Copy:
-    """An image that is there several times, or nearly so.
+    """One of several equal or nearly equal images.
 
     Args:
-        part: of the data set.
+        part: the part of the data set.
         dataset: the part's images.
-        index: of the image among them.
+        index: of the image in the part.
         digest: of its bytes.
     """
 
@@ -40,23 +40,23 @@ class Copy:
 
     @property
     def boxes(self) -> int:
-        """How many objects its label has."""
+        """The number of its objects."""
         return len(self.dataset.annotations(self.index))
 
 
 def find_groups(
     parts: Mapping[str, Dataset], identical_only: bool = False, chained: bool = False
 ) -> tuple[list[list[Copy]], list[BadFile]]:
-    """Find images that are there several times.
+    """Find groups of images that are equal or look the same.
 
     Args:
-        parts: the parts of a data set, by name; each image is read once.
-        identical_only: compare files byte by byte alone.
-        chained: whether an image may be in a group by way of others, and whatever its boxes are. Without it
-            each looks like the first of its group, and has the same boxes, or the same bytes.
+        parts: the parts of a data set by name; each image is read once.
+        identical_only: compare files byte by byte only.
+        chained: whether images are grouped through others, and without regard to their boxes. Otherwise each
+            image looks like the first of its group, and has the same boxes or the same bytes.
 
     Returns:
-        Groups of two images or more, in the order of the parts; and what can no longer be read.
+        Groups of two or more images, in the order of the parts; and files that can no longer be read.
     """
     images = [(part, dataset, index) for part, dataset in parts.items() for index in range(len(dataset))]
     looks = similar.look_at([(dataset, index) for _, dataset, index in images], "comparing pictures")
@@ -74,7 +74,7 @@ def find_groups(
 
 
 def _same_boxes(dataset: Dataset, index: int, other: Dataset, other_index: int) -> bool:
-    """Say whether two images, perhaps of two sizes, have the same objects but for what rounding makes."""
+    """Return whether two images, perhaps of two sizes, have the same objects up to rounding."""
     one, two = dataset.annotations(index), other.annotations(other_index)
     if sorted(one.class_ids.tolist()) != sorted(two.class_ids.tolist()):
         return False
@@ -92,15 +92,15 @@ def _same_boxes(dataset: Dataset, index: int, other: Dataset, other_index: int) 
 
 
 def shared_images(parts: Mapping[str, Dataset]) -> list[Issue]:
-    """Return a finding for each image that came before.
+    """Return an issue for each image that occurred before.
 
-    The same bytes are an error where that was in another part, which spoils every score, and a warning where
-    it was in the same. An image that looks the same, compressed or scaled anew, is a warning where it was in
-    another part. An image that can no longer be read is an error as well. A part that is all of another, as
-    where a description gives one folder for both, is meant so: one warning says it.
+    The same bytes in another part are an error, because they spoil every score; in the same part they are a
+    warning. An image that looks the same, recompressed or rescaled, is a warning when it is in another part.
+    An image that can no longer be read is an error. A part that equals another part, for example when a
+    description gives one folder for both, is intended: one warning reports it.
 
     Args:
-        parts: the parts of a data set, by name; each image is read once.
+        parts: the parts of a data set by name; each image is read once.
     """
     same = _same_parts(parts)
     others = {part: dataset for part, dataset in parts.items() if part not in same}
@@ -117,19 +117,19 @@ def shared_images(parts: Mapping[str, Dataset]) -> list[Issue]:
 
 
 def _same_parts(parts: Mapping[str, Dataset]) -> dict[str, str]:
-    """Return the parts that have all the very files of one before them, and which one that is."""
+    """Return the parts with exactly the files of an earlier part, and the name of that part."""
     files: dict[frozenset[str], str] = {}
     same: dict[str, str] = {}
     for part, dataset in parts.items():
         images = frozenset(os.path.realpath(dataset.name(index)) for index in range(len(dataset)))
-        is_of_files = bool(len(dataset)) and os.path.isfile(dataset.name(0))  # and not of records
+        is_of_files = bool(len(dataset)) and os.path.isfile(dataset.name(0))  # not of records
         if is_of_files and files.setdefault(images, part) != part:
             same[part] = files[images]
     return same
 
 
 def _findings(copy: Copy, before: list[Copy]) -> list[Issue]:
-    """Return what to say of an image, of which those came before it that show the same."""
+    """Return the issues of an image, given the images of its group that come before it."""
     elsewhere = [other for other in before if other.part != copy.part]
     same = [other for other in before if other.digest == copy.digest]
     same_elsewhere = [other for other in elsewhere if other.digest == copy.digest]

@@ -1,4 +1,4 @@
-"""Shared images: what is trained on and validated on, by one path or as a copy of the file."""
+"""Leakage: validation images that are also training images, by path or as a copy of the file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from gluon_yolo.data.quality.similar import digest_of
 
 
 class Shared(NamedTuple):
-    """The validation images that are training images too.
+    """The validation images that are also training images.
 
     Args:
-        same: those that are the same file, by whatever path.
-        copies: others whose bytes are a training image's, and the names of these.
-        moved: a folder that both were found in, if they are written in others: the one that the training part
-            names, the one that the validation part names, and the folder; None where there is none.
-        is_all: whether one part is the other again, image for image, so that it is meant so.
+        same: images that are the same file, by any path.
+        copies: other images with the bytes of a training image, and that image's name.
+        moved: a folder in which both were found although their lists name other folders: the folder that the
+            training part names, the one that the validation part names, and the folder; None without one.
+        is_all: whether the parts are equal, image for image, so that this is intended.
     """
 
     same: tuple[str, ...]
@@ -33,17 +33,17 @@ class Shared(NamedTuple):
 
     @property
     def number(self) -> int:
-        """How many images."""
+        """The number of images."""
         return len(self.same) + len(self.copies)
 
     def first(self) -> str:
-        """Name one of them."""
+        """Return the name of one of them."""
         return self.same[0] if self.same else "{}, a copy of {}".format(*self.copies[0])
 
 
-@functools.lru_cache(maxsize=1)  # asked twice of the same two parts: before a run begins, and for its log
+@functools.lru_cache(maxsize=1)  # called twice for the same parts: before a run begins, and for its log
 def shared(train: Dataset, val: Dataset) -> Shared:
-    """Return which images of one part are in the other too; those of one size are read to compare them."""
+    """Return the images of one part that are also in the other; images of equal size are read to compare."""
     files = {os.path.realpath(train.name(index)) for index in range(len(train))}
     same: list[int] = []
     others: list[int] = []
@@ -59,23 +59,23 @@ def shared(train: Dataset, val: Dataset) -> Shared:
 
 
 def _copies(train: Dataset, val: Dataset, indices: Iterable[int]) -> list[tuple[str, str]]:
-    """Return images of ``val`` whose bytes are those of one of ``train``, each with that one's name."""
+    """Return images of ``val`` with the bytes of an image of ``train``, each with that image's name."""
     by_size: dict[int | None, list[int]] = defaultdict(list)
     for index in range(len(train)):
         by_size[_size(train, index)].append(index)
     sizes = {index: _size(val, index) for index in indices}
     alike = [(train, index) for size in dict.fromkeys(sizes.values()) for index in by_size.get(size, ())]
-    mine = [(val, index) for index, size in sizes.items() if size in by_size]
-    if not mine:
+    candidates = [(val, index) for index, size in sizes.items() if size in by_size]
+    if not candidates:
         return []
-    digests = threaded_map(_digest, [*alike, *mine], "comparing pictures")
+    digests = threaded_map(_digest, [*alike, *candidates], "comparing pictures")
     first = {digest: train.name(index) for digest, (_, index) in zip(digests, alike) if digest}
-    found = zip(digests[len(alike) :], mine)
+    found = zip(digests[len(alike) :], candidates)
     return [(val.name(index), first[digest]) for digest, (_, index) in found if digest in first]
 
 
 def _size(dataset: Dataset, index: int) -> int | None:
-    """Return the bytes of an image; None where it is gone."""
+    """Return the size of an image in bytes; None when it is gone."""
     try:
         return dataset.encoded_size(index)
     except (OSError, ValueError, BadFile):
@@ -83,7 +83,7 @@ def _size(dataset: Dataset, index: int) -> int | None:
 
 
 def _digest(image: tuple[Dataset, int]) -> bytes:
-    """Return what tells an image's bytes from others; empty where they can no longer be read."""
+    """Return the digest of an image's bytes; empty when they can no longer be read."""
     dataset, index = image
     try:
         return digest_of(dataset.encoded(index))
@@ -92,7 +92,7 @@ def _digest(image: tuple[Dataset, int]) -> bytes:
 
 
 def _moved(train: Dataset, val: Dataset) -> tuple[str, str, str] | None:
-    """Return what :class:`Shared` has as ``moved``."""
+    """Return the ``moved`` of :class:`Shared`."""
     trained, validated = _written(train), _written(val)
     for found in {**trained, **validated}:
         if trained[found] != validated[found]:
@@ -101,7 +101,7 @@ def _moved(train: Dataset, val: Dataset) -> tuple[str, str, str] | None:
 
 
 def _written(dataset: Dataset) -> dict[str, str]:
-    """Return for each folder where images were found how the lists call it, empty where they do not."""
+    """Return the folder name in the lists for each folder where images were found; empty for unmoved ones."""
     names: dict[str, str] = defaultdict(str)
     for note in dataset.report.notes:
         if isinstance(note, MovedNote):

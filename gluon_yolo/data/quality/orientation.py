@@ -1,7 +1,7 @@
-"""Labels: of which image a label's boxes are, the upright or the stored one, by the size that it gives.
+"""Label orientation: whether a label's boxes refer to the upright or to the stored image, by its image size.
 
-Tools that know EXIF's orientation draw boxes on the upright image, others on the stored one; the label does
-not say which, but for the size that most formats have beside the boxes.
+Tools that apply EXIF orientation draw boxes on the upright image, others on the stored one. Labels do not say
+which, except by the image size that most formats contain.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from gluon_yolo.text import counted
 
 
 class Labels:
-    """Compares the size that each label of a data set gives with its image's, and begins its truth.
+    """Compares the image size in each label of a data set with the image's, and makes its annotations.
 
     Args:
-        report: where findings and notes go.
+        report: receives issues and notes.
     """
 
     def __init__(self, report: DatasetReport) -> None:
@@ -37,14 +37,14 @@ class Labels:
         written_hw: tuple[int, int] | None = None,
         where: str = "",
     ) -> Annotations:
-        """Return an empty truth that takes the boxes of a label.
+        """Return empty annotations that accept the boxes of a label.
 
         Args:
-            file: the annotation, as messages name it.
-            image: the image, likewise.
-            measure: what reading it told.
-            written_hw: the (height, width) that the label gives; None where it gives none.
-            where: the image's place in the annotation, for messages.
+            file: the label file, for messages.
+            image: the image, for messages.
+            measure: the image's measure.
+            written_hw: the (height, width) in the label; None without one.
+            where: the image's place in the label file, for messages.
         """
         if measure.is_dim:
             self._dim.append(image)
@@ -60,11 +60,11 @@ class Labels:
         return Annotations(file, measure.size_hw, self._report, measure.orientation if stored else UPRIGHT)
 
     def note(self, path: str | os.PathLike[str], split: str | None = None) -> None:
-        """Note, once all labels are read, how many images EXIF turns, and how their labels were taken.
+        """Note how many images EXIF turns and how their labels were read; called after all labels are read.
 
         Args:
-            path: what to give to `data show` to see them.
-            split: the split to name there; None for the one that it takes itself.
+            path: the path for `data show` to see them.
+            split: the split for it; None for its default.
         """
         named = f" --split {shlex.quote(split)}" if split else ""
         look = f"; see whether they fit: gluon-yolo data show {shlex.quote(os.fspath(path))}{named} --turned"

@@ -1,4 +1,4 @@
-"""DatasetReport: what a data set holds, and what was found wrong with it while reading."""
+"""DatasetReport: the counts of a data set, and the issues found while it was read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gluon_yolo.text import counted
 _CLASSES_SHOWN = 20
 _ERRORS_SHOWN = 50
 
-# What can be wrong with a data set, by the names that `data check --json` uses, and what to do about it.
+# All kinds of issues, named as `data check --json` prints them, with the advice for each.
 ADVICE = {
     "unreadable-picture": "save the picture anew or get it again, or take it out of the data",
     "missing-picture": "put the picture back, or take its label and its line in the list out",
@@ -45,7 +45,7 @@ ADVICE = {
 
 
 class BadFile(UserError):
-    """An image or annotation that cannot be used; a reader collects them into one :class:`DatasetReport`.
+    """An image or label that cannot be used; a reader collects them in one :class:`DatasetReport`.
 
     Args:
         file: path of the file.
@@ -54,27 +54,26 @@ class BadFile(UserError):
     """
 
     def __init__(self, file: str, problem: str, kind: str) -> None:
-        super().__init__(file, problem, kind)  # all, so that the error survives pickling between processes
+        super().__init__(file, problem, kind)  # all arguments, so that the error can be pickled
         self.file = file
         self.problem = problem
         self.kind = kind
 
     def __str__(self) -> str:
-        """Return the problem after the file's name."""
         return f"{self.file}: {self.problem}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Issue:
-    """One thing that is wrong in a data set.
+    """One issue of a data set.
 
     Args:
-        severity: ``"error"`` where an image cannot be used, ``"warning"`` where it can.
-        file: the file that is at fault.
-        where: the place within it, such as ``"object 13"``; empty for the whole file.
-        message: what is wrong there.
+        severity: ``"error"`` when an image cannot be used, ``"warning"`` when it can.
+        file: the file with the issue.
+        where: the place in it, such as ``"object 13"``; empty for the whole file.
+        message: what is wrong.
         kind: a key of :data:`ADVICE`.
-        box_xyxy: the corners of the box at fault, as its file gives them, in pixels; None for all else.
+        box_xyxy: the corners of the box with the issue, as in its file, in pixels; None without a box.
     """
 
     severity: str
@@ -86,31 +85,30 @@ class Issue:
 
     @property
     def advice(self) -> str:
-        """What to do about it."""
+        """What to do about the issue."""
         return ADVICE[self.kind]
 
     def __str__(self) -> str:
-        """Return the finding as one line that starts with the file."""
         return ": ".join(part for part in (self.file, self.where, self.message) if part)
 
 
 @dataclasses.dataclass
 class DatasetReport:
-    """Counts and findings of one data set.
+    """Counts and issues of one data set.
 
     Args:
         title: the data set and its split, such as ``"BCCD trainval"``.
-        images: images that can be used.
-        boxes: boxes of all of them.
-        per_class: boxes of each class, in the order of the class names.
-        empty_images: images without an object.
-        difficult: boxes marked difficult.
-        broken_boxes: boxes dropped for having no area, no place in the image, or no numbers.
-        crowd_boxes: boxes left out because they stand for a crowd (COCO).
-        skipped: images left out because they or their annotation cannot be used.
-        findings: everything found wrong, in the order of reading.
-        notes: what the user should know that is not wrong, such as how a split was chosen.
-        units: whether the boxes look as if they were in other units.
+        images: number of images that can be used.
+        boxes: number of their boxes.
+        per_class: number of boxes of each class, in the order of the class names.
+        empty_images: number of images without an object.
+        difficult: number of boxes marked difficult.
+        broken_boxes: number of boxes dropped because they have no area, no place in the image, or no numbers.
+        crowd_boxes: number of boxes dropped because they mark a crowd (COCO).
+        skipped: number of images that cannot be used, or whose label cannot.
+        issues: all issues in the order of reading.
+        notes: what the user should know that is not an issue, such as how a split was chosen.
+        units: whether the boxes seem to be in other units.
     """
 
     title: str
@@ -128,28 +126,28 @@ class DatasetReport:
 
     @property
     def errors(self) -> list[Issue]:
-        """The findings that make an image unusable."""
+        """The issues that make an image unusable."""
         return [issue for issue in self.issues if issue.severity == "error"]
 
     @property
     def warnings(self) -> list[Issue]:
-        """The findings that training can live with."""
+        """The issues of images that can be used."""
         return [issue for issue in self.issues if issue.severity == "warning"]
 
     def skip(self, bad_files: Sequence[BadFile]) -> None:
-        """Note images that cannot be used, one for each bad file."""
+        """Record images that cannot be used, one for each bad file."""
         self.skipped += len(bad_files)
         self.issues += [Issue("error", bad.file, "", bad.problem, bad.kind) for bad in bad_files]
 
     def warn(
         self, kind: str, file: str, message: str, where: str = "", box_xyxy: Iterable[float] | None = None
     ) -> None:
-        """Note that something in ``file`` is wrong, but does not keep it from being used."""
+        """Record an issue of ``file`` that does not make it unusable."""
         corners = None if box_xyxy is None else tuple(float(corner) for corner in box_xyxy)
         self.issues.append(Issue("warning", str(file), where, message, kind, corners))
 
     def count(self, truths: Iterable[Detections], class_names: Sequence[str]) -> None:
-        """Fill in the counts of images and boxes from the ground truth of every image."""
+        """Set the counts of images and boxes from the annotations of every image."""
         totals = np.zeros(len(class_names), dtype=np.int64)
         for truth in truths:
             totals += np.bincount(truth.class_ids, minlength=len(class_names))
@@ -159,11 +157,11 @@ class DatasetReport:
         self.boxes = int(totals.sum())
         self.per_class = {name: int(total) for name, total in zip(class_names, totals)}
         doubt = self.units.doubt()
-        if doubt:  # before all that follows from it
+        if doubt:  # first, because the other issues follow from it
             self.issues.insert(0, Issue("warning", doubt[0], "", doubt[1], "wrong-units"))
 
     def summary_line(self) -> str:
-        """Return the one line about the data that every run prints at its start."""
+        """Return the one line about the data that every run prints first."""
         boxes = counted(self.boxes, "box", form=",")
         parts = [counted(self.images, "picture", form=","), f"{boxes}{self._class_counts()}"]
         parts.append(f"{self.empty_images:,} without objects")
@@ -177,7 +175,7 @@ class DatasetReport:
         return f"{self.title}: {', '.join(parts)}"
 
     def _class_counts(self) -> str:
-        """Return `` (RBC 3,406, WBC 300)``, cut short for many classes."""
+        """Return `` (RBC 3,406, WBC 300)``, shortened for many classes."""
         names = list(self.per_class)
         shown = [f"{name} {self.per_class[name]:,}" for name in names[:_CLASSES_SHOWN]]
         if len(names) > _CLASSES_SHOWN:
@@ -185,7 +183,7 @@ class DatasetReport:
         return f" ({', '.join(shown)})" if shown else ""
 
     def log(self, limit: int = 20) -> None:
-        """Log the summary line, the notes, and at most ``limit`` warnings, each on its line."""
+        """Log the summary line, the notes, and at most ``limit`` issues, one per line."""
         logger = logging.getLogger("gluon_yolo")
         logger.info(self.summary_line())
         for note in self.notes:
@@ -198,15 +196,15 @@ class DatasetReport:
             logger.warning("%s: %s like these", self.title, more)
 
     def raise_if_errors(self, skip_bad: bool, usable: int) -> None:
-        """Stop before training when a file cannot be used, unless such files are to be left out.
+        """Raise an error about all files that cannot be used, unless they may be skipped.
 
         Args:
-            skip_bad: leave them out.
-            usable: how many images are left then.
+            skip_bad: skip such files.
+            usable: number of images that remain.
 
         Raises:
-            UserError: there are errors and ``skip_bad`` is off, when the message lists them; or nothing is
-                left.
+            UserError: there are such files and ``skip_bad`` is False, and the message lists them; or no image
+                remains.
         """
         errors = self.errors
         if not errors or (skip_bad and usable):

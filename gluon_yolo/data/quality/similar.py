@@ -1,4 +1,4 @@
-"""Similar images: the same image again, byte by byte or as another file, compressed or scaled anew."""
+"""Similar images: find images with equal bytes, and images that look the same, recompressed or rescaled."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loading.workers import threaded_map
 from gluon_yolo.data.quality.report import BadFile
 
-_SIDE = 32  # cells of a thumbnail, each way
-_FINE = 256  # pixels of the shorter side, at least, that a thumbnail is made of
-_COARSE = 8  # of the thumbnails that are compared first
+_SIDE = 32  # cells of a thumbnail per side
+_FINE = 256  # minimum of the shorter side, in pixels, of the image that a thumbnail is made from
+_COARSE = 8  # cells per side of the thumbnails that are compared first
 _LARGEST_DIFFERENCE = 8  # grey levels by which one cell may differ
 _MEAN_DIFFERENCE = 2.0  # grey levels, over all cells
-_FLAT = 4.0  # grey levels of spread, below which an image shows too little to be known again
-_SHAPES_DIFFER = 0.03  # share by which the proportions may differ: whole pixels of small images
+_FLAT = 4.0  # standard deviation in grey levels; a thumbnail below it has too little content to compare
+_SHAPES_DIFFER = 0.03  # allowed relative difference of aspect ratios: small images have whole pixels
 _BLOCK = 2048
 
 
 class Look(NamedTuple):
-    """What an image is known again by.
+    """The features by which images are compared.
 
     Args:
         digest: of the file's bytes.
@@ -41,12 +41,12 @@ Image = tuple[Dataset, int]
 
 
 def digest_of(encoded: bytes) -> bytes:
-    """Return what tells an image's bytes from all others."""
+    """Return the BLAKE2b digest (16 bytes) of an image's bytes."""
     return hashlib.blake2b(encoded, digest_size=16).digest()
 
 
 def look_at(images: Sequence[Image], title: str) -> list[Look | BadFile]:
-    """Return what each image is known again by, or why it cannot be read; all are decoded for it."""
+    """Return the features of each image, or why it cannot be read; all images are decoded."""
 
     def look(image: Image) -> Look | BadFile:
         dataset, index = image
@@ -70,21 +70,21 @@ def groups(
     chained: bool = True,
     agree: Callable[[int, int], bool] | None = None,
 ) -> np.ndarray:
-    """Return for each image the first one that it is the same as.
+    """Return, for each image, the first image that it equals.
 
-    The same are those of the same bytes; and those whose thumbnails differ by no more than another
-    compression or size makes them. An object that moved in front of a still camera makes another image.
-    Images without any contrast are compared by their bytes alone.
+    Images are equal when their bytes are equal, or when their thumbnails differ no more than recompression or
+    rescaling changes them. An object that moved before a fixed camera makes a different image. Images without
+    contrast are compared by their bytes only.
 
     Args:
-        looks: as :func:`look_at` returns them; what cannot be read is the same as nothing.
-        identical_only: compare the bytes alone.
-        chained: whether an image may be the same by way of others. The frames of a slow video all are then;
-            without it each is alike the first of its group.
-        agree: says of two images that look the same whether they are; None takes all of them.
+        looks: the result of :func:`look_at`; an image that cannot be read equals no other.
+        identical_only: compare the bytes only.
+        chained: whether images may be equal through others, as all frames of a slow video are; otherwise each
+            image equals the first of its group.
+        agree: returns for two images that look the same whether they are equal; None accepts all.
 
     Returns:
-        (N,) indices: of an image that nothing came before, its own.
+        (N,) indices; its own index for an image that equals no earlier one.
     """
     first = np.arange(len(looks))
 
@@ -110,14 +110,14 @@ def groups(
 
 
 def _similar(looks: Sequence[Look | BadFile], counts: Callable[[int], bool]) -> Iterator[tuple[int, int]]:
-    """Yield pairs of images whose thumbnails are nearly the same, the one that comes first in front.
+    """Yield pairs of images with nearly equal thumbnails, the earlier image first.
 
-    Coarse thumbnails are compared first, all with all, by one product of matrices a block: images that are
-    alike differ by no more there than in the fine ones.
+    All pairs of coarse thumbnails are compared first, by one matrix product per block: coarse thumbnails of
+    equal images differ no more than the fine ones.
 
     Args:
         looks: of all images.
-        counts: says, just before an image is compared, whether it still is to be.
+        counts: returns, just before an image is compared, whether it still needs to be.
     """
     usable = [
         (place, look)

@@ -1,4 +1,4 @@
-"""Counts: how many images and boxes a data set holds, of which classes and sizes."""
+"""Statistics of a data set: numbers of images and boxes, by class and by size."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from gluon_yolo.boxes import area
 from gluon_yolo.data.dataset import Dataset
 
 BOX_SIZES = ("small", "medium", "large")
-"""COCO's: areas below 32 x 32, below 96 x 96, and from there up, in pixels of the picture."""
+"""COCO's sizes: areas below 32 x 32, below 96 x 96, and larger, in pixels of the image."""
 _LIMITS = (32**2, 96**2)
 
 
-# What a field is called in JSON, where that is another word.
+# The JSON names of fields that differ from the Python names.
 _WRITTEN = {"images": "pictures", "empty_images": "empty_pictures"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Counts:
-    """What one part of a data set holds, of those images that can be used.
+    """Counts of one part of a data set, over the images that can be used.
 
     Args:
-        images: how many.
-        empty_images: those without an object.
-        skipped: images that cannot be used, and are not counted here.
-        boxes: how many, broken ones left out.
-        broken_boxes: those.
-        crowd_boxes: boxes that stand for a crowd (COCO), left out too.
-        difficult: boxes marked difficult.
-        per_class: boxes of each class, in the order of the class names.
-        per_size: boxes of each of ``BOX_SIZES``.
-        image_sizes_hw: how many images have which (height, width), the most common first.
-        objects: the numbers of boxes in an image: least, median, mean, most.
+        images: number of images.
+        empty_images: number of images without an object.
+        skipped: number of images that cannot be used, which are not in the other counts.
+        boxes: number of boxes without broken ones.
+        broken_boxes: number of broken boxes.
+        crowd_boxes: number of boxes that mark a crowd (COCO), which are not in ``boxes``.
+        difficult: number of boxes marked difficult.
+        per_class: number of boxes of each class, in the order of the class names.
+        per_size: number of boxes of each of ``BOX_SIZES``.
+        image_sizes_hw: number of images by (height, width), the most common first.
+        objects: boxes per image: minimum, median, mean, maximum.
     """
 
     images: int
@@ -52,7 +52,7 @@ class Counts:
 
     @classmethod
     def of(cls, dataset: Dataset) -> Counts:
-        """Count."""
+        """Count the images and boxes of a data set."""
         truths = [dataset.annotations(index) for index in range(len(dataset))]
         sizes_hw = Counter(dataset.size_hw(index) for index in range(len(dataset)))
         areas = np.concatenate([np.zeros(0, np.float32), *(area(truth.boxes) for truth in truths)])
@@ -79,7 +79,7 @@ class Counts:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the counts as plain values, fit for JSON; image sizes as ``"640x480"``, width first."""
+        """Return the counts as plain values for JSON; image sizes as ``"640x480"``, width first."""
         record = {_WRITTEN.get(name, name): value for name, value in dataclasses.asdict(self).items()}
         sizes = {f"{width}x{height}": count for (height, width), count in self.image_sizes_hw.items()}
         least, median, mean, most = self.objects

@@ -1,4 +1,4 @@
-"""UnitCheck: whether the boxes of a data set look as if their units were not those of its format."""
+"""UnitCheck: detect boxes whose units are not those of their format."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections import Counter
 
 import numpy as np
 
-_FEWEST = 10  # boxes, below which nothing is concluded
-_LARGER = 8  # times the longer side: beyond is no slip of a hand
-_LONG_SIDE = 32  # pixels, from which a box of one pixel is no object
+_FEWEST = 10  # with fewer boxes nothing is concluded
+_LARGER = 8  # times the longer side: a larger coordinate is not a drawing error
+_LONG_SIDE = 32  # pixels; in an image with a longer side, a box of one pixel is not an object
 _PIXELS_OF_GRACE = 1.0
-# For each look the share of all boxes from which it says something, and what.
-_LOOKS = {
+# For each sign of wrong units: the share of boxes above which it is reported, and the text.
+_SIGNS = {
     "small": (
         0.5,
         "lie within one pixel: they seem to be shares of the picture's width and height where this format "
@@ -31,10 +31,10 @@ _LOOKS = {
 
 
 class UnitCheck:
-    """Counts boxes that no image has when numbers are taken for what they are meant to be.
+    """Counts boxes that are implausible in the units of their format.
 
-    Single boxes are slips, which :class:`~gluon_yolo.data.quality.annotations.Annotations` reports; that
-    many are a mistake in the making of the data.
+    :class:`~gluon_yolo.data.quality.annotations.Annotations` reports single boxes, which are drawing errors;
+    many of them show an error in the conversion of the data.
     """
 
     def __init__(self) -> None:
@@ -43,33 +43,33 @@ class UnitCheck:
         self._files: dict[str, str] = {}
 
     def add(self, file: str, corners: np.ndarray, size_hw: tuple[int, int]) -> None:
-        """Take one box.
+        """Count one box.
 
         Args:
-            file: the annotation.
-            corners: ``x1, y1, x2, y2`` in pixels, as the format has them, unchecked.
+            file: the label file.
+            corners: (4,) ``x1, y1, x2, y2`` in pixels, as the format gives them, unchecked.
             size_hw: the image's (height, width) in pixels.
         """
         self._boxes += 1
         height, width = size_hw
-        x1, y1, x2, y2 = corners.tolist()  # plain numbers: there may be a million boxes
+        x1, y1, x2, y2 = corners.tolist()  # Python numbers, for speed: there may be a million boxes
         longest, farthest = max(size_hw), max(abs(x1), abs(y1), abs(x2), abs(y2))
-        look = ""
+        sign = ""
         if farthest > _LARGER * longest:
-            look = "large"
+            sign = "large"
         elif farthest <= 1 and longest >= _LONG_SIDE:
-            look = "small"
+            sign = "small"
         elif x2 > width + _PIXELS_OF_GRACE or y2 > height + _PIXELS_OF_GRACE:
-            look = "out"
-        if look:
-            self._counts[look] += 1
-            self._files.setdefault(look, file)
+            sign = "out"
+        if sign:
+            self._counts[sign] += 1
+            self._files.setdefault(sign, file)
 
     def doubt(self) -> tuple[str, str] | None:
-        """Return the first file with such boxes and what is wrong with them; None where units seem right."""
-        for look, (share, text) in _LOOKS.items():
-            if self._boxes >= _FEWEST and self._counts[look] > share * self._boxes:
+        """Return the first file with implausible boxes and what is wrong; None when the units seem right."""
+        for sign, (share, text) in _SIGNS.items():
+            if self._boxes >= _FEWEST and self._counts[sign] > share * self._boxes:
                 return self._files[
-                    look
-                ], f"{self._counts[look]:,} of {self._boxes:,} boxes, from here on, {text}"
+                    sign
+                ], f"{self._counts[sign]:,} of {self._boxes:,} boxes, from here on, {text}"
         return None

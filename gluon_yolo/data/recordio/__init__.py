@@ -1,1 +1,1 @@
-"""RecordIO data sets: MXNet's packed images and labels."""
+"""RecordIO data sets: mxnet's files of packed images and labels."""

@@ -1,4 +1,4 @@
-"""RecordDataset: images and their boxes packed into ``.rec`` files, as mxnet's ImageDetIter reads them."""
+"""RecordDataset: images and boxes packed into ``.rec`` files, as mxnet's ImageDetIter reads them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from gluon_yolo.data.recordio.index import open_index
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 
-# Shares of the sides end at 1; a box that reaches beyond twice the image must be meant in pixels.
+# Relative coordinates end at 1; a box beyond twice the image must be in pixels.
 _LARGEST_SHARE = 2.0
 _IN_PIXELS = "its boxes are in pixels, not in shares of the sides, and taken as such"
 _NAMES_SHOWN = 30
 
 
 class RecordDataset(ListedImages):
-    """Images packed into ``.rec`` files, as :func:`open_record` reads them.
+    """Images packed into ``.rec`` files; :func:`open_record` opens it.
 
     Args:
         places: N places of images.
-        images: the arguments of :class:`ListedImages`, but for the names.
+        images: the arguments of :class:`ListedImages` except the names.
     """
 
     def __init__(self, places: Sequence[Place], **images: Any) -> None:
@@ -38,11 +38,11 @@ class RecordDataset(ListedImages):
         self._places = list(places)
 
     def encoded(self, index: int) -> bytes:
-        """Return an image as it was packed."""
+        """Return the bytes of an image as they were packed."""
         return self._places[index].image_bytes()
 
     def encoded_size(self, index: int) -> int:
-        """Return how many bytes were packed."""
+        """Return the number of bytes of a packed image."""
         return self._places[index].size
 
 
@@ -52,17 +52,17 @@ def open_record(
     skip_bad: bool = False,
     title: str | None = None,
 ) -> RecordDataset:
-    """Open ``.rec`` files as one data set: read every label, and make sure that every image can be read.
+    """Open ``.rec`` files as one data set: read every label, and check that every image can be read.
 
     Args:
-        paths: the files, whose images follow one another.
-        class_names: C names; the class ids in the labels are indices into them.
-        skip_bad: leave out, and report, records that cannot be used.
-        title: what messages call the data set; None takes the files' names.
+        paths: the files, whose images are concatenated.
+        class_names: C names in the order of the class ids in the labels.
+        skip_bad: skip and report records that cannot be used.
+        title: the data set's name in messages; None takes the files' names.
 
     Raises:
-        UserError: a file is missing or none, its ``.idx`` does not fit it, or records are broken or have
-            class ids without a name (all of them in one message).
+        UserError: a file is missing or empty, its ``.idx`` does not match it, or records are broken or have
+            class ids without a name (all in one message).
     """
     report = DatasetReport(title or ", ".join(os.path.basename(path) for path in paths))
     usable: list[_Record] = []
@@ -90,7 +90,7 @@ def open_record(
 
 
 class _Record(NamedTuple):
-    """What was read of one record."""
+    """The content of one record."""
 
     place: Place
     measure: Measure
@@ -98,7 +98,7 @@ class _Record(NamedTuple):
 
 
 def _read(item: tuple[RecordFile, int, Frame]) -> _Record | BadFile:
-    """Read one record, decoding its image, or return why it cannot be used."""
+    """Read one record and decode its image, or return why it cannot be used."""
     try:
         label, place = read_label(*item)
         return _Record(place, measure_encoded(place.image_bytes(), place.name), label)
@@ -109,10 +109,10 @@ def _read(item: tuple[RecordFile, int, Frame]) -> _Record | BadFile:
 def _named(
     records: Sequence[_Record], class_names: Sequence[str], skip_bad: bool, report: DatasetReport
 ) -> list[_Record]:
-    """Return the records whose class ids all have a name; report the others, which are then left out.
+    """Return the records whose class ids all have a name; report the others.
 
     Raises:
-        UserError: there are others, and ``skip_bad`` is off; names the first of each class id.
+        UserError: there are others, and ``skip_bad`` is False; the message names the first of each class id.
     """
     named, unknown = [], []
     first: dict[int, BadFile] = {}
@@ -139,7 +139,7 @@ def _named(
 def _truths(
     records: Sequence[_Record], class_names: Sequence[str], labels: Labels, pixels: Container[str]
 ) -> list[Detections]:
-    """Turn labels into ground truth; ``pixels`` are the files whose boxes are in pixels."""
+    """Turn labels into annotations; ``pixels`` are the files whose boxes are in pixels."""
     truths = []
     for place, measure, label in records:
         truth = labels.annotations(place.file.path, place.name, measure, label.size_hw, f"record {place.key}")
@@ -153,7 +153,7 @@ def _truths(
 
 
 def _files_in_pixels(records: Sequence[_Record], report: DatasetReport) -> set[str]:
-    """Return the files most of whose boxes can only be meant in pixels, and note so."""
+    """Return the files most of whose boxes must be in pixels, and add a note."""
     reaches: dict[str, list[float]] = {}
     for record in records:
         reaches.setdefault(record.place.file.path, []).extend(

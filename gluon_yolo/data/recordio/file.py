@@ -1,9 +1,9 @@
-"""RecordIO's framing: records of bytes one after the other in a file, as mxnet reads and writes them.
+"""RecordIO framing: records of bytes in a file, as mxnet reads and writes them.
 
-A record begins with two little-endian 32-bit words, a magic number and a word whose upper three bits are a
-flag and whose lower 29 are the length; then comes the data, padded with zeros to a multiple of 4 bytes. Where
-the data itself contains the magic number at a multiple of 4, it is written as several parts without those
-words: the flags of the parts are 1 (first), 2 (middle) and 3 (last); a record in one part has 0.
+A record begins with two little-endian 32-bit words: a magic number, and a word whose upper three bits are a
+flag and whose lower 29 bits are the length. The data follows, padded with zeros to a multiple of 4 bytes.
+Data that contains the magic number at a multiple of 4 is written as several parts without those words: the
+flags of the parts are 1 (first), 2 (middle) and 3 (last). A record in one part has flag 0.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from gluon_yolo.errors import UserError
 
 MAGIC = struct.pack("<I", 0xCED7230A)
 LONGEST = (1 << 29) - 1
-"""The most bytes that a record can hold."""
+"""The maximum number of bytes in a record."""
 _HEAD = struct.Struct("<4sI")
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 
 
 class NoRecord(ValueError):
-    """No record begins at this place of the file."""
+    """No record begins at this position of the file."""
 
 
 class TornRecord(ValueError):
-    """A record begins here, but the file ends, or goes on with something else, before the record does."""
+    """A record begins here, but the file ends or has other bytes before the record ends."""
 
 
 class Frame(NamedTuple):
-    """Where a record lies in its file.
+    """The position of a record in its file.
 
     Args:
         offset: its first byte, that of the magic number.
-        end: the byte behind it and its padding, where the next record begins.
-        size: bytes of its data.
+        end: the byte after its padding, where the next record begins.
+        size: number of bytes of its data.
         in_one: whether the data is in one part.
     """
 
@@ -48,15 +48,15 @@ class Frame(NamedTuple):
 
 
 class RecordFile:
-    """A ``.rec`` file, whose records are read in any order, from several threads at once.
+    """A ``.rec`` file, whose records can be read in any order and from several threads at once.
 
-    It is opened when first read from, and again in every process that it is sent to.
+    It is opened at its first reading, and again in every process that it is sent to.
 
     Args:
         path: the file.
 
     Raises:
-        UserError: it is not there.
+        UserError: it does not exist.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -67,15 +67,15 @@ class RecordFile:
             raise UserError(f"{self.path}: cannot be read: {error.strerror or error}") from error
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what another process needs: all but the open file."""
+        """Return the state to pickle, without the open file."""
         return {"path": self.path, "size": self.size}
 
     def frame(self, offset: int) -> Frame:
-        """Return the record that begins at a byte of the file; its data is not read.
+        """Return the record that begins at a byte of the file, without reading its data.
 
         Raises:
             NoRecord: none begins there.
-            TornRecord: it is not all there.
+            TornRecord: it is incomplete.
         """
         flag, size, end = self._head(offset)
         if flag == _WHOLE:
@@ -93,11 +93,11 @@ class RecordFile:
         return Frame(offset, end, size, False)
 
     def frames(self) -> Iterator[Frame]:
-        """Yield all records in the order of the file, going from head to head without reading the data.
+        """Yield all records in the order of the file, from header to header without reading the data.
 
         Raises:
-            NoRecord: something else comes after the records so far.
-            TornRecord: the last record is not all there.
+            NoRecord: other bytes follow the last record.
+            TornRecord: the last record is incomplete.
         """
         offset = 0
         while offset < self.size:
@@ -106,11 +106,11 @@ class RecordFile:
             offset = frame.end
 
     def read(self, frame: Frame, start: int = 0, stop: int | None = None) -> bytes:
-        """Return a record's data, or the bytes from ``start`` to ``stop`` of it, copied once.
+        """Return a record's data, or its bytes from ``start`` to ``stop``.
 
         Raises:
             OSError: the file cannot be read.
-            TornRecord: it is no longer the file that it was.
+            TornRecord: the file was changed.
         """
         stop = frame.size if stop is None else min(stop, frame.size)
         if frame.in_one:
@@ -118,7 +118,7 @@ class RecordFile:
         return MAGIC.join(self._parts(frame))[start:stop]
 
     def _parts(self, frame: Frame) -> Iterator[bytes]:
-        """Yield the parts of a record; between them the magic number was taken out."""
+        """Yield the parts of a record, between which the magic number was removed."""
         offset = frame.offset
         while offset < frame.end:
             _, size, end = self._head(offset)
@@ -126,7 +126,7 @@ class RecordFile:
             offset = end
 
     def _head(self, offset: int) -> tuple[int, int, int]:
-        """Return the flag of the part that begins at ``offset``, its bytes, and where the next begins."""
+        """Return the flag of the part at ``offset``, its number of bytes, and the offset of the next part."""
         if not 0 <= offset <= self.size - len(MAGIC):
             raise NoRecord(f"byte {offset:,} is beyond the end of the file, which has {self.size:,} bytes")
         head = os.pread(self._descriptor(), _HEAD.size, offset)
@@ -147,30 +147,30 @@ class RecordFile:
         return data
 
     def _descriptor(self) -> int:
-        """Return the open file. A descriptor's position is never used, so that threads can share it."""
+        """Return the file descriptor; its position is never used, so threads can share it."""
         known = self.__dict__.get("_open")
         if known is None:
-            mine = os.open(self.path, os.O_RDONLY)
-            if os.fstat(mine).st_size != self.size:
-                os.close(mine)
+            opened = os.open(self.path, os.O_RDONLY)
+            if os.fstat(opened).st_size != self.size:
+                os.close(opened)
                 raise TornRecord("the file has changed since it was first looked at")
-            known = self.__dict__.setdefault("_open", mine)
-            if known == mine:
-                weakref.finalize(self, os.close, mine)
+            known = self.__dict__.setdefault("_open", opened)
+            if known == opened:
+                weakref.finalize(self, os.close, opened)
             else:
-                os.close(mine)  # another thread was faster
+                os.close(opened)  # another thread was faster
         return known
 
 
 def write_record(file: BinaryIO, data: bytes) -> int:
-    """Write one record, and return how many bytes of the file it takes.
+    """Write one record, and return how many bytes of the file it uses.
 
     Args:
         file: open for writing, at a multiple of 4 bytes.
-        data: what the record holds.
+        data: the record's data.
 
     Raises:
-        ValueError: that is more than a record can hold.
+        ValueError: the data is longer than a record can be.
         OSError: it cannot be written.
     """
     if len(data) > LONGEST:
@@ -190,7 +190,7 @@ def write_record(file: BinaryIO, data: bytes) -> int:
 
 
 def _flag(number: int, parts: int) -> int:
-    """Return the flag of one of a record's parts, counted from 0."""
+    """Return the flag of part ``number`` (from 0) of a record."""
     if parts == 1:
         return _WHOLE
     if number == 0:

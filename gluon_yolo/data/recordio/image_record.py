@@ -1,4 +1,4 @@
-"""A record as a packed image: its label, and where in the file the image's own bytes lie."""
+"""Image records: the label of a record, and the position of the image's bytes in the file."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class RecordLabel:
         values: the record's float32 labels.
 
     Attributes:
-        size_hw: (height, width) of the image in pixels as the label gives them; None where it does not.
-        class_ids: (N,) class ids; rows of padding, which have a negative class id, are left out.
-        corners: (N, 4) float32 corners as written, mostly as shares of width and height.
+        size_hw: (height, width) of the image in pixels from the label; None when it has none.
+        class_ids: (N,) class ids; padding rows, whose class id is negative, are dropped.
+        corners: (N, 4) float32 corners as written, normally relative to width and height.
         difficult: (N,) bool.
 
     Raises:
-        ValueError: that is no label of detection; says why.
+        ValueError: the values are not a detection label; the message says why.
     """
 
     def __init__(self, values: np.ndarray) -> None:
@@ -55,7 +55,7 @@ class RecordLabel:
 
     @staticmethod
     def _widths(values: np.ndarray) -> tuple[int, int]:
-        """Return A and B, when all the numbers fit them."""
+        """Return the widths of header and object, when all values fit them."""
         if len(values) < _LEAST_HEADER_WIDTH:
             raise ValueError(
                 "no label of boxes (header width, object width, objects); is it of classification?"
@@ -76,10 +76,10 @@ class RecordLabel:
         return int(header_width), int(object_width)
 
     def boxes_px(self, size_hw: tuple[int, int]) -> np.ndarray:
-        """Return (N, 4) float64 corners in pixels of an image of this size, the shares multiplied out.
+        """Return (N, 4) float64 corners in pixels of an image of this size, from relative corners.
 
-        A float32 share does not give a pixel exactly; rounding to 1/2048 brings whole pixels back, and in
-        images larger than 8192 a coarser step of the precision that the shares have there.
+        A relative float32 number does not give a pixel exactly. Rounding to 1/2048 pixel restores whole
+        pixels; in images larger than 8192 pixels, the step is the precision of the relative numbers.
         """
         height, width = size_hw
         step = max(_STEP, 2.0 ** (math.ceil(math.log2(max(size_hw))) - _SHARE_BITS))
@@ -88,10 +88,10 @@ class RecordLabel:
 
 
 def label_count(header: bytes) -> int:
-    """Return how many labels follow the header.
+    """Return the number of labels after the header.
 
     Raises:
-        ValueError: the header is not all there.
+        ValueError: the header is incomplete.
     """
     if len(header) < HEADER.size:
         raise ValueError(f"{len(header)} bytes are fewer than an image record's header has")
@@ -117,19 +117,19 @@ def encode_label(truth: Detections, size_hw: tuple[int, int], key: int) -> bytes
 
 
 def _size_hw(values: np.ndarray) -> tuple[int, int] | None:
-    """Return the size in the extra header, or None where those numbers mean something else."""
+    """Return the image size in the extended header; None when its numbers mean something else."""
     width, height = float(values[2]), float(values[3])
     if width.is_integer() and height.is_integer() and min(width, height) >= 1:
         return int(height), int(width)
     return None
 
 
-# Read in one go: the header and the labels of 40 objects. Records with more cost a second read.
+# Bytes of the first read: the header and the labels of 40 objects. Records with more need a second read.
 _READ_FIRST = 1024
 
 
 class Place(NamedTuple):
-    """Where an image lies.
+    """The position of an image.
 
     Args:
         file: the ``.rec`` file.
@@ -145,12 +145,12 @@ class Place(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What messages call the image."""
+        """The image's name in messages."""
         return record_name(self.file.path, self.key)
 
     @property
     def size(self) -> int:
-        """Bytes of the encoded image."""
+        """The number of bytes of the encoded image."""
         return self.frame.size - self.start
 
     def image_bytes(self) -> bytes:
@@ -169,7 +169,7 @@ def read_label(file: RecordFile, key: int, frame: Frame) -> tuple[RecordLabel, P
     """Read a record's label, and find its image.
 
     Raises:
-        BadFile: it cannot be read, or is no label of boxes.
+        BadFile: it cannot be read, or is not a label of boxes.
     """
     try:
         begin = file.read(frame, 0, _READ_FIRST)
@@ -191,12 +191,12 @@ def read_label(file: RecordFile, key: int, frame: Frame) -> tuple[RecordLabel, P
 
 
 def class_id_count(paths: Sequence[str | os.PathLike[str]]) -> int:
-    """Return how many class names the labels of ``.rec`` files call for: the highest class id and one.
+    """Return the number of class names that the labels of ``.rec`` files need: the highest class id plus one.
 
-    Records that cannot be read are passed over where others can: :func:`open_record` will report them.
+    Records that cannot be read are skipped when others can: :func:`open_record` reports them.
 
     Raises:
-        UserError: a file is missing or none, its ``.idx`` does not fit it, or no record can be read.
+        UserError: a file is missing or empty, its ``.idx`` does not match it, or no record can be read.
     """
     indexes = [open_index(path) for path in paths]
     items = [(index.file, key, frame) for index in indexes for key, frame in index.frames.items()]

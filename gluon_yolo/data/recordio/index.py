@@ -1,4 +1,4 @@
-"""The records of a ``.rec`` file by key: from the ``.idx`` file beside it, or from reading through it."""
+"""Record index: the positions of a ``.rec`` file's records by key, from its ``.idx`` file or by a scan."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class RecordIndex:
 
     Args:
         file: the ``.rec`` file.
-        frames: where each record lies, by its key, in the order of the ``.idx`` file; without one the keys
+        frames: the position of each record by its key, in the order of the ``.idx`` file; without one, keys
             count from 0 in the order of the ``.rec``.
-        bad: records that are not all there.
-        notes: what the user should know that is not wrong.
+        bad: records that are incomplete.
+        notes: what the user should know that is not an issue.
     """
 
     file: RecordFile
@@ -34,15 +34,15 @@ class RecordIndex:
 
 
 def record_name(path: str, key: int) -> str:
-    """Return what messages call a record."""
+    """Return a record's name in messages."""
     return f"{path}: record {key}"
 
 
 def open_index(path: str | os.PathLike[str]) -> RecordIndex:
-    """Find the records of a ``.rec`` file; their data is not read.
+    """Find the records of a ``.rec`` file, without reading their data.
 
     Raises:
-        UserError: it is no such file, or the ``.idx`` beside it does not fit it.
+        UserError: it is not such a file, or the ``.idx`` beside it does not match it.
     """
     file = RecordFile(path)
     try:
@@ -56,13 +56,13 @@ def open_index(path: str | os.PathLike[str]) -> RecordIndex:
 
 
 def _index_path(path: Path) -> Path:
-    """Return the ``.idx`` file beside a ``.rec``, its ending in any letter case; it need not be there."""
+    """Return the ``.idx`` file beside a ``.rec``, in any letter case of the ending; it may not exist."""
     named = [file for file in files_ending(path.parent, ".idx") if file.stem == path.stem]
     return named[0] if named else path.with_suffix(".idx")
 
 
 def write_index(path: Path, frames: Iterable[Frame]) -> None:
-    """Write an ``.idx`` file that gives records the keys 0, 1, 2 ..., and see it on disk."""
+    """Write an ``.idx`` file with the keys 0, 1, 2 ..., and flush it to disk."""
     with path.open("w", encoding="ascii", newline="\n") as file:
         file.writelines(f"{key}\t{frame.offset}\n" for key, frame in enumerate(frames))
         file.flush()
@@ -70,7 +70,7 @@ def write_index(path: Path, frames: Iterable[Frame]) -> None:
 
 
 def _scanned(file: RecordFile, index_path: Path) -> RecordIndex:
-    """Find the records by going through the file."""
+    """Find the records by a scan of the file."""
     frames: dict[int, Frame] = {}
     bad = []
     try:
@@ -90,7 +90,7 @@ def _scanned(file: RecordFile, index_path: Path) -> RecordIndex:
 
 
 def _indexed(file: RecordFile, index_path: Path) -> RecordIndex:
-    """Look up the records that an ``.idx`` file names."""
+    """Find the records of an ``.idx`` file."""
     frames: dict[int, Frame] = {}
     bad: dict[int, BadFile] = {}
     covered = 0

@@ -1,4 +1,4 @@
-"""PartFile: a ``.rec`` file while it is being packed, to be gone on with after an interruption."""
+"""PartFile: a ``.rec`` file during packing, which can be resumed after an interruption."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _TOLERANCE_PX = 1e-3
 
 
 def differences(file: RecordFile, frames: Sequence[Frame], dataset: Dataset, title: str) -> list[str]:
-    """Compare every record with its image, and return what differs: a line for each such record.
+    """Compare every record with its image, and return a line for each record that differs.
 
     Args:
         file: the packed file.
         frames: its records.
-        dataset: what it was packed from.
+        dataset: the data set that it was packed from.
         title: of the progress bar.
 
     Raises:
@@ -73,15 +73,15 @@ def _difference(file: RecordFile, frame: Frame, key: int, dataset: Dataset) -> s
 
 
 _LAYOUT = 1
-"""Counts up when records are written another way."""
+"""Increases when the layout of records changes."""
 
 
 class PartFile:
-    """The unfinished ``NAME.rec``: ``NAME.rec.part``, and ``NAME.rec.part.json`` that says of what data.
+    """The unfinished ``NAME.rec``: ``NAME.rec.part``, and ``NAME.rec.part.json``, which describes its data.
 
     Args:
-        target: ``NAME.rec``, which appears only when it is whole.
-        split: what the file is packed from.
+        target: ``NAME.rec``, which exists only when it is complete.
+        split: the split that the file is packed from.
         dataset: its images.
     """
 
@@ -92,7 +92,7 @@ class PartFile:
         self._recipe = _recipe(split, dataset)
 
     def begin(self) -> int:
-        """Make the file ready to be appended to, and return how many records it has already.
+        """Prepare the file for appending, and return how many records it already has.
 
         Raises:
             UserError: other data was being packed there.
@@ -107,7 +107,7 @@ class PartFile:
         return 0
 
     def cut_torn_tail(self) -> list[Frame]:
-        """Cut off what follows the last whole record, and return the whole ones."""
+        """Remove what follows the last complete record, and return the complete ones."""
         frames: list[Frame] = []
         try:
             frames.extend(RecordFile(self.path).frames())
@@ -116,9 +116,10 @@ class PartFile:
         return frames
 
     def become(self, frames: Sequence[Frame]) -> None:
-        """Give the file its name and its ``.idx``, once all is written and verified.
+        """Rename the file to its target and write its ``.idx``, after all is written and verified.
 
-        An old ``.idx`` goes first: a ``.rec`` without one is read all the same, with a wrong one it is not.
+        An old ``.idx`` is deleted first: a ``.rec`` can be read without an ``.idx``, but not with a wrong
+        one.
         """
         index = self.target.with_suffix(".idx")
         index_part = index.with_name(f"{index.name}.part")
@@ -129,12 +130,12 @@ class PartFile:
         self.discard()
 
     def discard(self) -> None:
-        """Remove what is left of an unfinished file."""
+        """Delete the parts of an unfinished file."""
         self.path.unlink(missing_ok=True)
         self._journal.unlink(missing_ok=True)
 
     def _check_journal(self) -> None:
-        """Make sure that the file was begun from the same data."""
+        """Check that the file was begun from the same data."""
         try:
             found = json.loads(self._journal.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -154,7 +155,7 @@ class PartFile:
 
 
 def _recipe(split: str, dataset: Dataset) -> dict[str, Any]:
-    """Return what decides the content of a packed file, but for the images' own bytes."""
+    """Return what determines the content of a packed file, except the images' bytes."""
     return {
         "layout": _LAYOUT,
         "split": split,
@@ -166,12 +167,12 @@ def _recipe(split: str, dataset: Dataset) -> dict[str, Any]:
 
 
 def _fingerprint(dataset: Dataset) -> str:
-    """Return a SHA-256 over the images' names, sizes and ground truth, in their order."""
+    """Return a SHA-256 of the images' names, sizes and annotations, in order."""
     digest = hashlib.sha256()
     for index in range(len(dataset)):
         truth = dataset.annotations(index)
         difficult = np.zeros(len(truth), dtype=bool) if truth.difficult is None else truth.difficult
-        # The bare name: the same data may be given by another path.
+        # Only the base name: the same data may be at another path.
         name = os.path.basename(dataset.name(index))
         digest.update(f"{name}\n{dataset.size_hw(index)}\n{len(truth)}\n".encode("utf-8", "surrogateescape"))
         for column in (truth.boxes, truth.class_ids, difficult):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gluon_yolo.data.classes.numbered import Names, held_against, of_files
+from gluon_yolo.data.classes.numbered import Names, compared_with, of_files
 from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.data.images.files import files_called, files_ending
 from gluon_yolo.data.quality.report import Issue
@@ -19,10 +19,10 @@ NAMES_FILE = "classes.names"
 
 
 class RecordSource(Source):
-    """RecordIO: each ``.rec`` file is a split, named by its stem; several with commas between are one.
+    """RecordIO: each ``.rec`` file is a split, named by its stem; several, separated by commas, open as one.
 
-    The files know their classes by number only; the names come from ``STEM.names``, ``classes.names`` or the
-    only ``.names`` file beside them, one name a line.
+    The files contain class ids only; the names come from ``STEM.names``, ``classes.names`` or the only
+    ``.names`` file beside them, one name per line.
 
     Args:
         path: a ``.rec`` file or a folder with some.
@@ -34,7 +34,7 @@ class RecordSource(Source):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        """Say whether this is a ``.rec`` file, or a folder with one."""
+        """Return whether the path is a ``.rec`` file, or a folder with one."""
         return bool(_rec_files(path))
 
     def splits(self) -> tuple[str, ...]:
@@ -42,10 +42,10 @@ class RecordSource(Source):
         return tuple(self._files())
 
     def class_names(self, splits: Sequence[str]) -> tuple[str, ...]:
-        """Return the class names in the ``.names`` file beside the records, which all splits share.
+        """Return the class names of the ``.names`` file beside the records, which all splits share.
 
         Raises:
-            UserError: there is no such file, or several that differ, if for another split.
+            UserError: there is no such file, or several differ, even for another split.
         """
         files = {path: _names_file(path) for path in self._files().values()}
         chosen = self._chosen(",".join(splits))
@@ -58,7 +58,7 @@ class RecordSource(Source):
         used = [file for path in (*chosen, *files) if (file := files[path]) is not None]
         of_its_own = used[0].stem == chosen[0].stem
         beside = [] if of_its_own else [file for file in _others(used[0].parent) if file not in used]
-        agreed = held_against(Names(used[0], ""), {str(file): file for file in beside})
+        agreed = compared_with(Names(used[0], ""), {str(file): file for file in beside})
         found = {file: read_class_names(file) for file in used}
         for other in found:
             if found[other] != found[used[0]]:
@@ -72,7 +72,7 @@ class RecordSource(Source):
     def open(
         self, split: str, class_names: Sequence[str] | None = None, skip_bad: bool = False
     ) -> RecordDataset:
-        """Open a split, or several with commas between as one; see :class:`Source`."""
+        """Open a split, or several separated by commas as one; see :class:`Source`."""
         paths = self._chosen(split)
         names = self.class_names([split]) if class_names is None else class_names
         folder = (self.path if self.path.is_dir() else self.path.parent).resolve()
@@ -98,7 +98,7 @@ class RecordSource(Source):
         return {file.stem: file for file in files}
 
     def _chosen(self, split: str) -> list[Path]:
-        """Return the files of one split, or of several with commas between."""
+        """Return the files of one split, or of several separated by commas."""
         files, split = self._files(), self.resolve(split)
         stems = [split] if split in files else split.split(",")
         for stem in stems:
@@ -107,7 +107,7 @@ class RecordSource(Source):
         return [files[stem] for stem in dict.fromkeys(stems)]
 
     def _no_names(self, paths: Sequence[Path]) -> UserError:
-        """Return the error about class names that are not there."""
+        """Return the error about missing class names."""
         count = class_id_count(paths)
         number = counted(count, "name")
         return UserError(
@@ -118,21 +118,21 @@ class RecordSource(Source):
 
 
 def _rec_files(path: Path) -> list[Path]:
-    """Return the ``.rec`` file that a path is, or those in the folder that it is."""
+    """Return the ``.rec`` file at a path, or those in the folder at the path."""
     if path.is_dir():
         return files_ending(path, ".rec")
     return [path] if path.suffix.lower() == ".rec" and path.is_file() else []
 
 
 def _others(folder: Path) -> list[Path]:
-    """Return files of class names in a folder that belong to no ``.rec`` file alone."""
+    """Return the files of class names in a folder that do not belong to a single ``.rec`` file."""
     stems = {file.stem for file in files_ending(folder, ".rec")}
     names = [file for file in files_ending(folder, ".names") if file.stem not in stems]
     return [*names, *files_called(folder, "classes.txt")]
 
 
 def _names_file(path: Path) -> Path | None:
-    """Return the file of class names that belongs to a ``.rec`` file, or None."""
+    """Return the file of class names of a ``.rec`` file; None when there is none."""
     files = files_ending(path.parent, ".names")
     for stem in (path.stem, Path(NAMES_FILE).stem):
         named = [file for file in files if file.stem == stem]

@@ -1,4 +1,4 @@
-"""RecordWriter: packs data sets into ``.rec`` files that mxnet's ImageDetIter reads as well."""
+"""RecordWriter: pack data sets into ``.rec`` files, which mxnet's ImageDetIter reads as well."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ logger = logging.getLogger("gluon_yolo")
 class RecordWriter(Writer):
     """Writes ``SPLIT.rec`` and ``SPLIT.idx`` for each split, and ``classes.names``.
 
-    Images are packed as they are, byte by byte, under the keys 0, 1, 2 ...; a record has no place for their
-    names. A file gets its name when all of it was read again and found equal to the data. Packing that was
-    interrupted goes on where it stopped; a file that is there already is compared with the data and left.
+    Images are packed unchanged, byte by byte, under the keys 0, 1, 2 ...; a record does not store their
+    names. A file gets its name after it was read again and equals the data. Interrupted packing resumes where
+    it stopped; a file that already exists is compared with the data and kept.
 
     Args:
         out: the folder.
         class_names: C names.
-        force: write files anew that are there already.
+        force: overwrite existing files.
 
     Raises:
         UserError: the folder holds something else.
@@ -54,35 +54,35 @@ class RecordWriter(Writer):
         self.found_whole: list[Path] = []
         self.packed: list[Path] = []
         self._force = force
-        self._name_classes()
+        self._write_names()
 
     def write(self, split: str, dataset: Dataset, copy: bool = True) -> None:
-        """Pack one split, and verify what was written; see :class:`Writer`.
+        """Pack one split, and verify the result; see :meth:`Writer.write`.
 
         Raises:
-            UserError: the disk is full; what was written differs from the data; or the file is there already
-                and holds other data.
+            UserError: the disk is full; the written file differs from the data; or the file already exists
+                with other data.
             BadFile: an image can no longer be read.
         """
         target = self.out / f"{file_stem(split)}.rec"
         part = PartFile(target, split, dataset)
         if target.exists() and not self._force:
-            self._find_whole(part, dataset)
+            self._check_finished(part, dataset)
             self.found_whole.append(target)
             return
-        with self._telling(part, dataset):
+        with self._report_failure(part, dataset):
             self._append(part, dataset)
         frames = part.cut_torn_tail()
         wrong = differences(RecordFile(part.path), frames, dataset, f"verifying {target.name}")
         if wrong:
             advice = "The disk may be failing, or a picture changed meanwhile; delete the file to begin anew"
             raise UserError(f"{part.path}: is not what was to be written: {_shown(wrong)}\n{advice}")
-        with self._telling(part, dataset):
+        with self._report_failure(part, dataset):
             part.become(frames)
         self.packed.append(target)
 
     def _append(self, part: PartFile, dataset: Dataset) -> None:
-        """Write the records that are still missing, and see them on disk."""
+        """Write the missing records, and flush them to disk."""
         done, count = part.begin(), len(dataset)
         if done:
             logger.info("%s: going on after %d of %d pictures", part.target, done, count)
@@ -97,11 +97,11 @@ class RecordWriter(Writer):
                 bar.update()
             file.flush()
             os.fsync(file.fileno())
-            if hasattr(os, "posix_fadvise"):  # so that verifying reads from the disk, not from memory
+            if hasattr(os, "posix_fadvise"):  # so that verification reads from the disk, not from the cache
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
-    def _find_whole(self, part: PartFile, dataset: Dataset) -> None:
-        """Make sure that a finished file holds this data, and that its index is there.
+    def _check_finished(self, part: PartFile, dataset: Dataset) -> None:
+        """Check that a finished file holds this data, and that its index exists.
 
         Raises:
             UserError: it holds other data.
@@ -117,15 +117,15 @@ class RecordWriter(Writer):
             raise UserError(
                 f"{part.target}: is there already and is not this data: {_shown(wrong)}\n{advice}"
             )
-        with self._telling(part, dataset):
+        with self._report_failure(part, dataset):
             index = part.target.with_suffix(".idx")
-            if not index.is_file():  # killed between the two renamings
+            if not index.is_file():  # the process was killed between two renames
                 with replacing(index) as new:
                     write_index(new, frames)
             part.discard()
 
-    def _name_classes(self) -> None:
-        """Write the class names, or compare them with those that are there."""
+    def _write_names(self) -> None:
+        """Write the class names, or compare them with those in the file."""
         path = self.out / NAMES_FILE
         names = ", ".join(map(repr, self.class_names)) or "(none)"
         if not path.is_file():
@@ -142,8 +142,8 @@ class RecordWriter(Writer):
             )
 
     @contextmanager
-    def _telling(self, part: PartFile, dataset: Dataset) -> Iterator[None]:
-        """Say, when writing ends early, why, how far it came, and how to go on."""
+    def _report_failure(self, part: PartFile, dataset: Dataset) -> Iterator[None]:
+        """Report, when writing ends early, the reason, the progress, and how to resume."""
         try:
             yield
         except KeyboardInterrupt:
@@ -157,7 +157,7 @@ class RecordWriter(Writer):
             raise UserError(f"{part.path}: cannot be written: {why}; {_AGAIN}") from error
 
     def _disk_full(self, part: PartFile, dataset: Dataset) -> str:
-        """Say how many bytes are missing, judged by the records so far."""
+        """Return a message with the number of missing bytes, estimated from the records so far."""
         frames = part.cut_torn_tail() if part.path.exists() else []
         left = len(dataset) - len(frames)
         mean = frames[-1].end / len(frames) if frames else len(dataset.encoded(0))
@@ -169,7 +169,7 @@ class RecordWriter(Writer):
 
 
 def _names_in(path: Path) -> tuple[str, ...] | None:
-    """Return the class names in a file, or None where it cannot be read as such."""
+    """Return the class names in a file; None when it cannot be read as such."""
     try:
         return read_class_names(path)
     except UserError:

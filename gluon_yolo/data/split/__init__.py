@@ -1,1 +1,1 @@
-"""Dividing a data set into splits."""
+"""Splitting of a data set into training, validation and test."""

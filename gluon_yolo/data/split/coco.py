@@ -1,4 +1,4 @@
-"""Divide COCO annotation files: new ones with some images of one or several, their records as they were."""
+"""Split COCO annotation files: write new files with some of their images, and unchanged records."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from gluon_yolo.errors import UserError
 
 
 class CocoDivider:
-    """Makes the content of new annotation files out of the images of opened data sets.
+    """Makes the content of new annotation files from the images of opened data sets.
 
-    Images of one file keep their ids; those of several are numbered anew, and so are their annotations, while
-    categories of one name become one. An image's name stays where the image is found by it from the new
-    place; else it is the path from the root, or the whole path for one that is not below the root.
+    Images of one file keep their ids. Images of several files, and their annotations, get new ids, and
+    categories of one name become one. An image keeps its name when the image is found by it from the new
+    file; otherwise its name becomes the path from the root, or the full path when it is not below the root.
 
     Args:
-        datasets: what the images are from.
-        root: the folder that has ``annotations/``; None for files elsewhere, which name whole paths.
+        datasets: the data sets of the images.
+        root: the folder with ``annotations/``; None for files elsewhere, which name full paths.
     """
 
     def __init__(self, datasets: Sequence[COCODataset], root: Path | None) -> None:
@@ -46,10 +46,10 @@ class CocoDivider:
         self._categories, self._category_ids = _merged_categories(self._contents)
 
     def content(self, members: Sequence[tuple[COCODataset, int]]) -> dict[str, Any]:
-        """Return the content of the file of one part.
+        """Return the content of the annotation file of one part.
 
         Args:
-            members: data sets and indices in them.
+            members: data sets and indices of images in them.
         """
         images, annotations = [], []
         for dataset, index in members:
@@ -82,7 +82,7 @@ def _by_image(annotations: Sequence[Mapping[str, Any]]) -> Mapping[Identity, lis
 
 
 def path_from(folder: Path | None, image: str) -> str:
-    """Return an image's path from a folder that it is below, else its whole path."""
+    """Return an image's path relative to a folder when it is below it, otherwise its absolute path."""
     path = os.path.abspath(image)
     if folder is not None and path.startswith(os.path.abspath(folder) + os.sep):
         return Path(os.path.relpath(path, folder)).as_posix()
@@ -90,7 +90,7 @@ def path_from(folder: Path | None, image: str) -> str:
 
 
 def _finds_images(dataset: COCODataset, root: Path, image: Mapping[str, Any]) -> bool:
-    """Say whether the data set's first image is found by the same name from ``root/annotations``."""
+    """Return whether the data set's first image is found by its name from ``root/annotations``."""
     annotations = root / "annotations" / "any.json"
     try:
         ((found,), _) = locate(str(annotations), find_folder(annotations, "", [image]), [image])
@@ -102,7 +102,7 @@ def _finds_images(dataset: COCODataset, root: Path, image: Mapping[str, Any]) ->
 def _merged_categories(
     contents: Mapping[str, Mapping[str, Any]],
 ) -> tuple[list[dict[str, Any]], dict[str, dict[Identity, Identity]]]:
-    """Return the categories of all files, each name once, and for each file its ids to those."""
+    """Return the categories of all files, each name once, and for each file the new id of each old id."""
     merged: dict[str, dict[str, Any]] = {}
     ids: dict[str, dict[Identity, Identity]] = {}
     for path, content in contents.items():

@@ -1,4 +1,4 @@
-"""Write a division of a data set as what its format has for it: lists, or annotation files."""
+"""Write the splits of a data set in its own format: lists, or annotation files."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ from gluon_yolo.data.voc.layout import voc_folders
 from gluon_yolo.data.yolo.writer import data_file_text
 from gluon_yolo.errors import UserError
 
-_NEARLY = 1e-9  # shares are fractions: what differs by less is equal
+_NEARLY = 1e-9  # smaller differences between shares are rounding errors
 
 
 def stratify(
     has_class: np.ndarray, shares: Sequence[float], seed: int = 0, groups: np.ndarray | None = None
 ) -> np.ndarray:
-    """Divide images so that each part has its share of the images of every class, as near as can be.
+    """Divide images so that each part has its share of the images of every class, as nearly as possible.
 
     Iterative stratification: K. Sechidis, G. Tsoumakas, I. Vlahavas, "On the Stratification of Multi-Label
-    Data", ECML PKDD 2011, algorithm 1. Images of the class with the fewest left go first, each to the part
-    that lacks most of that class; among equals to the part that lacks most images, then by lot. Images
-    without objects are divided like a class of their own. Of a class the largest groups go first.
+    Data", ECML PKDD 2011, algorithm 1. Images of the class with the fewest remaining images come first. Each
+    goes to the part that lacks most images of that class; ties go to the part that lacks most images, then to
+    a random one. Images without objects count as one more class. Within a class, the largest groups come
+    first.
 
     Args:
         has_class: (N, C) bool, which classes are in which image.
         shares: of P parts, above 0, with the sum 1.
-        seed: where lots are drawn from.
-        groups: (N,) integers, equal for images that stay together; None lets each go its own way.
+        seed: of the random choices.
+        groups: (N,) integers, equal for images that must stay together; None divides single images.
 
     Returns:
-        (N,) integers, the part of each image, an index into ``shares``. The same arguments give the same.
+        (N,) integers, the part of each image as an index into ``shares``. Equal arguments give equal results.
     """
     rng = np.random.default_rng(seed)
     labels = np.column_stack([has_class, ~has_class.any(axis=1)]).astype(np.int64)
@@ -66,28 +67,28 @@ def stratify(
 
 
 def _neediest(lacking_of_label: np.ndarray, lacking: np.ndarray, rng: np.random.Generator) -> int:
-    """Return the part that lacks most of a label; among equals most images; among those any."""
+    """Return the part that lacks most of a label; ties by the most images, then at random."""
     best = np.flatnonzero(lacking_of_label >= lacking_of_label.max() - _NEARLY)
     best = best[lacking[best] >= lacking[best].max() - _NEARLY]
     return int(best[0] if len(best) == 1 else rng.choice(best))
 
 
 Members = Sequence[tuple[Dataset, int]]
-"""Pictures of a part: data sets, and indices in them."""
+"""The images of a part: data sets, and indices in them."""
 
 _OLD = ".old"
 
 
 def standing_lists(source: Source, out: Path | None = None) -> list[Path]:
-    """Return the files that divide a data set now, in the place where a new division would be written.
+    """Return the files that define the splits now, at the place where new splits would be written.
 
     Args:
         source: of one of :data:`FORMATS`.
-        out: another place.
+        out: another folder for the new splits.
     """
     folder = _folder(source, out)
     if source.format == "voc":
-        # With test, trainval would be preferred to train and val.
+        # With a test list, trainval would be preferred to train and val.
         named = [(part, each) for each in voc_folders(source.path) for part in (*PARTS, "trainval")]
         return [each.lists[part] for part, each in named if part in each.lists]
     if source.format == "coco":
@@ -102,52 +103,52 @@ def standing_lists(source: Source, out: Path | None = None) -> list[Path]:
 
 
 def is_divided(source: Source, out: Path | None = None) -> bool:
-    """Say whether a data set has a division already, where a new one would be written or as it is read.
+    """Return whether a data set already has splits, as it is read or where new ones would be written.
 
     Args:
         source: of one of :data:`FORMATS`.
-        out: another place for the new one; what divides the data now stays there.
+        out: another folder for the new splits; the present ones are then not changed.
     """
     splits = source.splits()
     return bool(standing_lists(source, out)) or (len(splits) > 1 and "all" not in splits and not out)
 
 
 def write_lists(source: Source, parts: Mapping[str, Members], out: Path | None = None) -> Path:
-    """Write a division, and return what to give to --data; what divides the data now is put aside.
+    """Write splits, and return the path for --data; files of present splits are renamed.
 
     Args:
         source: of one of :data:`FORMATS`.
         parts: the images of each part, all of them from the source.
-        out: another folder for the lists or files, which then name images by their whole paths; not VOC's.
+        out: another folder for the lists or files, which then name images by absolute paths; not for VOC.
 
     Raises:
         UserError: an image's name cannot be written.
         OSError: a file cannot be written.
     """
     for name in (dataset.name(index) for members in parts.values() for dataset, index in members):
-        if any("\ud800" <= letter <= "\udfff" for letter in name):  # as Python reads what is not UTF-8
+        if any("\ud800" <= letter <= "\udfff" for letter in name):  # surrogates stand for bytes not in UTF-8
             raise UserError(f"{name!r}: the name is not UTF-8, so no list can hold it; rename the picture")
     return _WRITERS[source.format](source, parts, out)
 
 
 def _write_voc(source: Source, parts: Mapping[str, Members], out: Path | None) -> Path:
-    """Write ``ImageSets/Main/train.txt`` and so on, in the folder of each year."""
+    """Write ``ImageSets/Main/train.txt`` and so on, in each year's folder."""
     _put_aside(standing_lists(source, out))
     for folder in voc_folders(source.path):
         folder.lists_folder.mkdir(parents=True, exist_ok=True)
         for part, members in parts.items():
             labels = [Path(data.annotation_paths[i]) for data, i in members if isinstance(data, VOCDataset)]
-            mine = [
+            in_folder = [
                 file.relative_to(folder.annotations) for file in labels if folder.annotations in file.parents
             ]
-            if mine:
-                stems = [file.with_suffix("").as_posix() for file in mine]
+            if in_folder:
+                stems = [file.with_suffix("").as_posix() for file in in_folder]
                 _write_lines(folder.lists_folder / f"{part}.txt", stems)
     return source.path
 
 
 def _write_yolo(source: Source, parts: Mapping[str, Members], out: Path | None) -> Path:
-    """Write ``train.txt`` and so on, the class names, and ``split.data``, which names all of them."""
+    """Write ``train.txt`` and so on, the class names, and ``split.data``, which names all of these."""
     folder = _folder(source, out)
     folder.mkdir(parents=True, exist_ok=True)
     _put_aside(standing_lists(source, out))
@@ -162,7 +163,7 @@ def _write_yolo(source: Source, parts: Mapping[str, Members], out: Path | None) 
 
 
 def _write_keras(source: Source, parts: Mapping[str, Members], out: Path | None) -> Path:
-    """Write ``train.txt`` and so on, with the boxes as they were."""
+    """Write ``train.txt`` and so on, with the boxes unchanged."""
     folder = _folder(source, out)
     folder.mkdir(parents=True, exist_ok=True)
     lines = {
@@ -182,7 +183,7 @@ def _write_keras(source: Source, parts: Mapping[str, Members], out: Path | None)
 
 
 def _write_coco(source: Source, parts: Mapping[str, Members], out: Path | None) -> Path:
-    """Write ``annotations/instances_train.json`` and so on; all is read before old files are put aside."""
+    """Write ``annotations/instances_train.json`` and so on; all is read before old files are renamed."""
     folder = _folder(source, out)
     chosen = {
         part: [(dataset, index) for dataset, index in members if isinstance(dataset, COCODataset)]
@@ -198,7 +199,7 @@ def _write_coco(source: Source, parts: Mapping[str, Members], out: Path | None) 
 
 
 def _folder(source: Source, out: Path | None) -> Path:
-    """Return the folder that lists or COCO's annotation files are written to."""
+    """Return the folder for lists or COCO annotation files."""
     root = source.path if source.path.is_dir() else source.path.parent
     if out or source.format in ("yolo", "keras"):
         return out or root
@@ -206,10 +207,10 @@ def _folder(source: Source, out: Path | None) -> Path:
 
 
 def aside(file: Path) -> Path:
-    """Return what a file that divides the data now is renamed to.
+    """Return the new name for a file of present splits.
 
-    The first time it is ``NAME.old``, which may be made by hand and stays. Later ones are divisions of ours,
-    which a seed gives again: the last is kept, as ``NAME.old2``.
+    The first time it is ``NAME.old``, which is then kept: it may be made by hand. Later splits come from this
+    program, which reproduces them from their seed: only the last is kept, as ``NAME.old2``.
     """
     first, last = (file.with_name(f"{file.name}{_OLD}{number}") for number in ("", "2"))
     return last if first.exists() else first

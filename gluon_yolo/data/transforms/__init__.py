@@ -1,8 +1,8 @@
-"""Transforms: what changes an image and its boxes together, before the network sees them."""
+"""Transforms: training augmentation and resizing, applied to an image and its boxes together."""
 
 from __future__ import annotations
 
-from gluon_yolo.data.transforms.base import Compose, Transform, Unread
+from gluon_yolo.data.transforms.base import Compose, LazyImage, Transform
 from gluon_yolo.data.transforms.color import ColorDistort
 from gluon_yolo.data.transforms.crop import RandomCrop
 from gluon_yolo.data.transforms.geometry import (
@@ -29,6 +29,7 @@ __all__ = [
     "TRANSFORMS",
     "ColorDistort",
     "Compose",
+    "LazyImage",
     "LetterBox",
     "Mosaic",
     "RandomAffine",
@@ -38,7 +39,6 @@ __all__ = [
     "Resize",
     "ResizeRandomInterp",
     "Transform",
-    "Unread",
     "View",
     "augmentation",
     "auto_interpolation",

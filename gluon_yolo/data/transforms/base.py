@@ -1,4 +1,4 @@
-"""Transform: one change to an image and its boxes, and Compose: several in a row, drawn once."""
+"""Transform, a change of an image and its boxes; Compose, several transforms that are drawn once."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from gluon_yolo.detections import Detections
 
 
 @dataclasses.dataclass(frozen=True)
-class Unread:
-    """An image that nobody has read yet: what is seen of it, and at what scale, is decided before.
+class LazyImage:
+    """An image that is not read yet: its view and its scale are chosen before its pixels are decoded.
 
     Args:
         size_hw: its height and width in pixels.
-        truth: its boxes in pixels; scores, where given, are the objects' mixup weights and stay matched.
-        read: returns its pixels (H, W, 3) uint8 RGB, or, asked for a reduction of 2, 4 or 8, an image whose
-            sides are about that much shorter.
+        truth: its annotations in pixels; scores, where present, are the objects' mixup weights.
+        read: takes a reduction of 1, 2, 4 or 8 and returns the pixels (H, W, 3) uint8 RGB, with sides that
+            are about that much shorter.
     """
 
     size_hw: tuple[int, int]
@@ -27,20 +27,20 @@ class Unread:
     read: Callable[[int], np.ndarray]
 
     @classmethod
-    def of(cls, image: np.ndarray, truth: Detections) -> Unread:
-        """Return an image that is at hand."""
+    def of(cls, image: np.ndarray, truth: Detections) -> LazyImage:
+        """Wrap an image (H, W, 3) uint8 RGB that is in memory."""
         return cls((image.shape[0], image.shape[1]), truth, lambda reduction: image)
 
 
 class Transform:
-    """A change to an image and its boxes; a subclass writes :meth:`edit`."""
+    """A change of an image and its boxes; a subclass implements :meth:`edit`."""
 
     def edit(self, view: View, rng: np.random.Generator) -> None:
-        """Change ``view``; every random number comes from ``rng``."""
+        """Change ``view``; all random numbers come from ``rng``."""
         raise NotImplementedError
 
     def count(self, rng: np.random.Generator) -> int:
-        """Return how many images the next sample is made of; asked before :meth:`render`."""
+        """Return the number of images in the next sample; called before :meth:`render`."""
         return 1
 
     def plan(
@@ -50,7 +50,7 @@ class Transform:
         rng: np.random.Generator,
         size_hw: tuple[int, int],
     ) -> View:
-        """Return the settled view of an image of ``source_hw``; the arguments are :meth:`__call__`'s."""
+        """Return the settled view of an image of ``source_hw``; for the arguments see :meth:`__call__`."""
         view = View(source_hw, truth, size_hw)
         self.edit(view, rng)
         view.settle()
@@ -58,21 +58,21 @@ class Transform:
 
     def render(
         self,
-        images: Sequence[Unread],
+        images: Sequence[LazyImage],
         rng: np.random.Generator,
         size_hw: tuple[int, int],
         out: np.ndarray | None = None,
     ) -> tuple[np.ndarray, Detections]:
-        """Decide what is seen of the images, read them no larger than that needs, and draw.
+        """Choose the views of the images, read them at the scale that these need, and draw the sample.
 
         Args:
-            images: as many as :meth:`count` said.
+            images: as many as :meth:`count` returned.
             rng: the only source of randomness.
-            size_hw: height and width that the resizing transforms end at.
-            out: array to draw into; its shape must be what the transform ends at.
+            size_hw: output height and width of the resizing transforms.
+            out: array to draw into, of the output's shape.
 
         Returns:
-            The drawn image (h, w, 3) uint8, and its boxes in its pixels.
+            The drawn image (h, w, 3) uint8 RGB, and its annotations in its pixels.
         """
         (image,) = images
         view = View(image.size_hw, image.truth, size_hw)
@@ -87,40 +87,40 @@ class Transform:
         size_hw: tuple[int, int],
         out: np.ndarray | None = None,
     ) -> tuple[np.ndarray, Detections]:
-        """Return the changed image (h, w, 3) uint8 and its boxes in its pixels.
+        """Return the changed image (h, w, 3) uint8 RGB and its annotations in its pixels.
 
         Args:
             image: (H, W, 3) uint8 RGB.
-            truth: its boxes in pixels; scores, where given, are the objects' mixup weights and stay matched.
+            truth: its annotations in pixels; scores, where present, are the objects' mixup weights.
             rng: the only source of randomness.
-            size_hw: height and width that the resizing transforms end at.
-            out: array to draw into; its shape must be what the transform ends at.
+            size_hw: output height and width of the resizing transforms.
+            out: array to draw into, of the output's shape.
         """
-        return self.render([Unread.of(image, truth)], rng, size_hw, out)
+        return self.render([LazyImage.of(image, truth)], rng, size_hw, out)
 
 
-def draw_view(view: View, image: Unread, out: np.ndarray | None = None) -> tuple[np.ndarray, Detections]:
+def draw_view(view: View, image: LazyImage, out: np.ndarray | None = None) -> tuple[np.ndarray, Detections]:
     """Read an image at the scale that its view needs, and draw it.
 
     Args:
-        view: of the image, not settled yet.
-        image: what it is a view of.
+        view: the view of the image, not settled yet.
+        image: the image.
         out: array to draw into.
 
     Returns:
-        What was drawn, and the boxes that are seen.
+        The drawn image (h, w, 3) uint8 RGB, and the visible annotations in its pixels.
     """
     pixels = image.read(view.reduction())
-    view.adopt((pixels.shape[0], pixels.shape[1]))
+    view.rescale_source((pixels.shape[0], pixels.shape[1]))
     view.settle()
     return view.draw(pixels, out), view.annotations()
 
 
 class Compose(Transform):
-    """Several transforms, in order, drawn once.
+    """Several transforms in order, drawn once.
 
     Raises:
-        ValueError: one puts several images together, such as a mosaic: it holds what changes each of them.
+        ValueError: one of them combines several images, such as a mosaic, which takes transforms itself.
     """
 
     def __init__(self, *transforms: Transform) -> None:

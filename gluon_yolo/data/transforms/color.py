@@ -1,4 +1,4 @@
-"""ColorDistort: brightness, contrast, saturation and hue as one matrix."""
+"""ColorDistort: change brightness, contrast, saturation and hue by one matrix."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from gluon_yolo.data.transforms.base import Transform
 from gluon_yolo.data.transforms.limits import check_between, check_range
 from gluon_yolo.data.transforms.view import View
 
-# Luma weights of ITU-R BT.601, and the NTSC colour space in which hue is an angle.
+# Luma weights of ITU-R BT.601, and the NTSC colour space YIQ, in which hue is an angle.
 _LUMA = np.array([0.299, 0.587, 0.114])
 _RGB_TO_YIQ = np.array([_LUMA, [0.596, -0.274, -0.321], [0.211, -0.523, 0.311]])
 _YIQ_TO_RGB = np.linalg.inv(_RGB_TO_YIQ)
 
 
 class ColorDistort(Transform):
-    """Change brightness, contrast, saturation and hue, each by itself with probability 0.5.
+    """Change brightness, contrast, saturation and hue, each with probability 0.5.
 
-    All four are affine in RGB, and contrast commutes with saturation and hue, whose order GluonCV draws: one
-    matrix says it all, and values are rounded and clipped to 0..255 once. (GluonCV's float images go
-    unclipped.)
+    All four are affine in RGB, and contrast commutes with saturation and hue (GluonCV draws their order). So
+    one matrix applies all of them, and values are rounded and clipped to 0..255 once; GluonCV does not clip
+    its float images.
 
     Args:
-        brightness: largest shift, in levels of 0..255, either way.
+        brightness: largest shift in levels of 0..255, in both directions.
         contrast: range of the factor on all levels.
         saturation: range of the factor on the distance from grey.
-        hue_degrees: largest turn in the chroma plane, either way; 180 makes all hues equally likely.
+        hue_degrees: largest rotation in the chroma plane, in both directions; with 180 all hues are equally
+            likely.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class ColorDistort(Transform):
         self.hue_degrees = hue_degrees
 
     def edit(self, view: View, rng: np.random.Generator) -> None:
-        """Put a random colour matrix after the view's own."""
+        """Apply a random colour matrix after the view's present one."""
         chosen = rng.random(4) < 0.5
         if not chosen.any():
             return
@@ -63,11 +64,11 @@ class ColorDistort(Transform):
 
 
 def saturation_matrix(factor: float) -> np.ndarray:
-    """Return the (3, 3) matrix that multiplies a colour's distance from its grey by ``factor``."""
+    """Return the (3, 3) matrix that multiplies the distance of an RGB colour from its grey by ``factor``."""
     return factor * np.eye(3) + (1 - factor) * _LUMA
 
 
 def hue_matrix(angle: float) -> np.ndarray:
-    """Return the (3, 3) matrix that turns chroma by ``angle`` radians and keeps luma."""
+    """Return the (3, 3) matrix that rotates the chroma of RGB colours by ``angle`` radians and keeps luma."""
     cos, sin = np.cos(angle), np.sin(angle)
     return _YIQ_TO_RGB @ np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]]) @ _RGB_TO_YIQ

@@ -1,4 +1,4 @@
-"""RandomCrop: the SSD crop, constrained by how much of the boxes it holds."""
+"""RandomCrop: the crop of SSD, constrained by its overlap with the boxes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from gluon_yolo.data.transforms.view import View, centers_inside
 
 
 class RandomCrop(Transform):
-    """Crop the frame at random so that each box overlaps the crop enough (Liu et al. 2016, SSD, section 2.2).
+    """Crop the frame at random so that it overlaps each box enough (Liu et al. 2016, SSD, section 2.2).
 
-    For each of ``min_ious`` the first crop, of ``trials`` drawn, whose overlap (IoU) with every box is at
-    least that much becomes a candidate; the whole frame is one too. One candidate is taken at random among
-    those that hold the centre of a box. A frame without boxes is cropped freely.
+    For each of ``min_ious``, ``trials`` crops are drawn; the first one whose IoU with every box is at least
+    that value is a candidate, and so is the whole frame. One candidate is drawn among those that contain the
+    centre of a box. A frame without boxes is cropped without constraints.
 
     Args:
-        scale: range of the crop's side as a share of the frame's; its shape is drawn to go with it.
-        max_aspect_ratio: how far the crop's shape may differ from the frame's, either way.
+        scale: range of the crop's side relative to the frame's; the shape is drawn to fit it.
+        max_aspect_ratio: largest ratio between the aspect ratios of crop and frame, in both directions.
         min_ious: the constraints; 0 is none.
         trials: crops drawn per constraint.
     """
@@ -42,7 +42,7 @@ class RandomCrop(Transform):
         self.trials = trials
 
     def edit(self, view: View, rng: np.random.Generator) -> None:
-        """Cut the frame."""
+        """Crop the frame."""
         boxes = view.boxes()
         boxes = boxes[centers_inside(boxes, view.size_hw)]
         if len(boxes):
@@ -55,7 +55,7 @@ class RandomCrop(Transform):
     def _constrained(
         self, boxes: np.ndarray, size_hw: tuple[int, int], rng: np.random.Generator
     ) -> np.ndarray:
-        """Draw the crop (4,) of a frame with boxes."""
+        """Draw the crop (4,) of a frame with boxes, as corners."""
         windows = self._windows(len(self.min_ious) * self.trials, size_hw, rng)
         least = iou_matrix(windows, boxes).min(axis=1).reshape(-1, self.trials)
         fits = least >= self.min_ious[:, None]
@@ -68,7 +68,7 @@ class RandomCrop(Transform):
         return candidates[rng.integers(len(candidates))]
 
     def _windows(self, count: int, size_hw: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-        """Draw ``count`` crops (count, 4) as whole-pixel corners x1, y1, x2, y2 inside the frame."""
+        """Draw ``count`` crops (count, 4) as integer corners x1, y1, x2, y2 inside the frame."""
         height, width = size_hw
         scale = rng.uniform(*self.scale, size=count)
         lowest = np.maximum(1 / self.max_aspect_ratio, scale * scale)

@@ -1,4 +1,4 @@
-"""Geometry: expand, affine, flip, resize, letterbox; each edits the view's matrix and frame only."""
+"""Geometric transforms: expand, affine, flip, resize, letterbox; they edit a view's matrix and frame."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from gluon_yolo.data.transforms.view import (
     letterbox_place,
 )
 
-# The ImageNet mean colour, which the networks take for "nothing there".
+# The mean colour of ImageNet, which a standardising first layer maps to about 0.
 MEAN_COLOR = (124, 116, 104)
 
 _SAME = np.ones(2)
 
 
 class RandomExpand(Transform):
-    """Put the frame at a random place on a larger one of the same shape.
+    """Place the frame at a random position on a larger one of the same shape.
 
-    What then lies outside the image is filled; what an earlier crop cut off is seen again, boxes and all.
+    The area outside the image is filled; what an earlier crop removed becomes visible again, with its boxes.
 
     Args:
-        max_ratio: sides grow by a factor of 1 to this.
-        probability: how often.
-        fill: colour around the image.
+        max_ratio: the sides grow by a factor from 1 to this.
+        probability: probability of a change.
+        fill: RGB colour around the image.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class RandomExpand(Transform):
         self.fill = fill
 
     def edit(self, view: View, rng: np.random.Generator) -> None:
-        """Grow the frame."""
+        """Enlarge the frame."""
         if rng.random() >= self.probability:
             return
         height, width = view.size_hw
@@ -60,16 +60,16 @@ class RandomExpand(Transform):
 
 
 class RandomAffine(Transform):
-    """Scale, shift, turn and shear about the middle of the frame, which keeps its size.
+    """Scale, translate, rotate and shear about the middle of the frame, which keeps its size.
 
-    Without turn and shear it is drawn as a crop and a resize, several times faster than a warp.
+    Without rotation and shear it is drawn as a crop and a resize, several times faster than a warp.
 
     Args:
-        scale: range of the factor; log-uniform, so that twice and half are equally likely.
-        translate: largest shift, as a share of the frame's width and height, either way.
-        degrees: largest turn, either way.
-        shear_degrees: largest slant of the vertical, either way.
-        fill: colour around the image.
+        scale: range of the factor, log-uniform: half and double are equally likely.
+        translate: largest shift in both directions, relative to the frame's width and height.
+        degrees: largest rotation, in both directions.
+        shear_degrees: largest shear of vertical lines, in both directions.
+        fill: RGB colour around the image.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class RandomAffine(Transform):
         self.fill = fill
 
     def edit(self, view: View, rng: np.random.Generator) -> None:
-        """Move the image in its frame."""
+        """Apply a random affine map inside the frame."""
         size_wh = np.array(view.size_hw[::-1])
         linear = np.eye(2) * np.exp(rng.uniform(*np.log(self.scale)))
         if self.shear_degrees:
@@ -110,8 +110,9 @@ class RandomFlip(Transform):
     """Mirror the frame left to right, upside down, or both.
 
     Args:
-        horizontal: how often left to right.
-        vertical: how often upside down; right where images have no upper side (microscopes, from above).
+        horizontal: probability of mirroring left to right.
+        vertical: probability of mirroring upside down; useful for images without a fixed upper side, as from
+            a microscope or from above.
     """
 
     def __init__(self, horizontal: float = 0.5, vertical: float = 0.0) -> None:
@@ -128,7 +129,7 @@ class RandomFlip(Transform):
 
 
 class Resize(Transform):
-    """Stretch the frame to the size asked for, as GluonCV's validation does by default."""
+    """Stretch the frame to the requested size, as GluonCV's validation does by default."""
 
     def __init__(self, interpolation: int = AUTO) -> None:
         check_whole("interpolation", (interpolation,), AUTO)
@@ -142,7 +143,7 @@ class Resize(Transform):
 
 
 class ResizeRandomInterp(Transform):
-    """Stretch the frame to the size asked for, by an interpolation drawn from ``interpolations``."""
+    """Stretch the frame to the requested size, with an interpolation drawn from ``interpolations``."""
 
     def __init__(self, interpolations: Sequence[int] = (NEAREST, LINEAR, CUBIC, AREA, LANCZOS)) -> None:
         self.interpolations = tuple(interpolations)
@@ -154,9 +155,9 @@ class ResizeRandomInterp(Transform):
 
 
 class LetterBox(Transform):
-    """Scale the frame, its shape kept, to fit the middle of the size asked for; fill the rest with grey.
+    """Scale the frame, with its aspect ratio kept, into the middle of the requested size; fill the rest grey.
 
-    The same pixels as the evaluation's letterbox, :class:`gluon_yolo.inference.preprocess.Preprocess`.
+    The pixels equal those of the letterbox in inference, :class:`gluon_yolo.inference.preprocess.Preprocess`.
     """
 
     def __init__(self, interpolation: int = AUTO, fill: tuple[int, int, int] = (GREY,) * 3) -> None:

@@ -1,4 +1,4 @@
-"""Limits of the arguments of transforms: each check raises a ValueError that names the argument."""
+"""Checks of the transforms' arguments: each raises a ValueError that names the argument."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def check_range(name: str, limits: Sequence[float], most: float = np.inf, zero: bool = False) -> None:
-    """Raise ValueError unless ``limits`` are two ascending numbers above 0 (or 0 too) and up to ``most``."""
+    """Raise ValueError unless ``limits`` are two ascending numbers, above 0 (or 0) and at most ``most``."""
     if len(limits) != 2 or not 0 <= limits[0] <= limits[1] <= most or (limits[0] == 0 and not zero):
         least = "from 0 on" if zero else "above 0"
         up_to = f" and up to {most:g}" if np.isfinite(most) else ""
@@ -24,7 +24,7 @@ def check_between(least: float, most: float = np.inf, **values: float) -> None:
 
 
 def check_whole(name: str, values: Sequence[float], most: int) -> None:
-    """Raise ValueError unless all values are whole numbers from 0 to ``most``."""
+    """Raise ValueError unless all values are integers from 0 to ``most``."""
     if not values or not all(isinstance(value, (int, np.integer)) and 0 <= value <= most for value in values):
         raise ValueError(f"{name}: expected whole numbers from 0 to {most}, got {values}")
 

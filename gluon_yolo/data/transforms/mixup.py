@@ -1,4 +1,4 @@
-"""Mixup: two images laid over each other, each object weighted by its image's share."""
+"""Mixup: blend two images; each object's weight is its image's share."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from gluon_yolo.detections import Detections
 def mix(
     first: tuple[np.ndarray, Detections], second: tuple[np.ndarray, Detections], share: float
 ) -> tuple[np.ndarray, Detections]:
-    """Blend two images and gather their boxes (Zhang et al. 2019, "Bag of Freebies", section 3.1).
+    """Blend two images and join their boxes (Zhang et al. 2019, "Bag of Freebies", section 3.1).
 
-    Nothing is stretched: both lie in the top left corner of a black image large enough for either, so that
-    boxes stay where they are.
+    Neither image is resized: both are placed in the top left corner of a black image that is large enough for
+    both, so boxes keep their coordinates.
 
     Args:
-        first: image (H, W, 3) uint8 and its boxes.
-        second: the same of the other image.
-        share: weight of the first, 0..1; the second has the rest.
+        first: image (H, W, 3) uint8 and its annotations.
+        second: the other image and its annotations.
+        share: weight of the first image, 0..1; the second has the rest.
 
     Returns:
-        The blend, and all boxes, first those of the first image; their scores are their image's share.
+        The blend, and all annotations, those of the first image first; their scores are their image's share.
     """
     (image, truth), (other, other_truth) = first, second
     size_hw = max(image.shape[0], other.shape[0]), max(image.shape[1], other.shape[1])

@@ -1,4 +1,4 @@
-"""Mosaic: four images around a point, as one."""
+"""Mosaic: combine four images around a point into one."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gluon_yolo.data.transforms.base import Transform, Unread, draw_view
+from gluon_yolo.data.transforms.base import LazyImage, Transform, draw_view
 from gluon_yolo.data.transforms.limits import check_between, check_range
 from gluon_yolo.data.transforms.view import View
 from gluon_yolo.detections import Detections
 
 
 class Mosaic(Transform):
-    """Put four images together around a random point (Bochkovskiy et al. 2020, YOLOv4, section 3.4).
+    """Combine four images around a random point (Bochkovskiy et al. 2020, YOLOv4, section 3.4).
 
-    Each image is changed by ``tile`` as if it were alone, then shrunk and cut to its quarter: objects
-    become smaller, and stand beside those of other images. Where a shrunk image is smaller than its
-    quarter it lies at the common point, and the rest is filled.
+    ``tile`` changes each image as if it were alone; the result is scaled down and cropped to its quarter.
+    Objects become smaller, and appear beside those of other images. A scaled image that is smaller than its
+    quarter is placed at the common point, and the rest of the quarter is filled.
 
-    A box stays as long as its quarter holds its centre, so at least a quarter of its area.
+    A box stays when its centre is inside its quarter, so at least a quarter of its area is visible.
 
     Args:
-        tile: changes each of the four images, and alone the others; ends at the size asked for.
-        probability: how often.
-        scale: range of the factor by which a changed image shrinks.
-        center: range of the common point, as a share of the width and of the height.
+        tile: the transform of each of the four images, and of an image without a mosaic; its output has the
+            requested size.
+        probability: probability of a mosaic.
+        scale: range of the factor by which a changed image is scaled.
+        center: range of the common point, relative to width and height.
     """
 
     def __init__(
@@ -44,21 +45,21 @@ class Mosaic(Transform):
         self.center = center
 
     def edit(self, view: View, rng: np.random.Generator) -> None:
-        """Change the view of an image that stands alone."""
+        """Change the view of a single image."""
         self.tile.edit(view, rng)
 
     def count(self, rng: np.random.Generator) -> int:
-        """Return 4 with the mosaic's probability, else 1."""
+        """Return 4 with the mosaic's probability, otherwise 1."""
         return 4 if rng.random() < self.probability else 1
 
     def render(
         self,
-        images: Sequence[Unread],
+        images: Sequence[LazyImage],
         rng: np.random.Generator,
         size_hw: tuple[int, int],
         out: np.ndarray | None = None,
     ) -> tuple[np.ndarray, Detections]:
-        """Draw one image alone, or four around a point; see the base class."""
+        """Draw one image, or four around a point; see the base class."""
         if len(images) == 1:
             return super().render(images, rng, size_hw, out)
         if out is None:
@@ -76,18 +77,18 @@ class Mosaic(Transform):
 
     def _tile(
         self,
-        image: Unread,
+        image: LazyImage,
         place: int,
         tile_hw: tuple[int, int],
         size_hw: tuple[int, int],
         rng: np.random.Generator,
     ) -> View:
-        """Return the view of an image in its quarter: 0 and 1 at the top, 2 and 3 below, left and right."""
+        """Return the view of an image in quarter ``place``: 0, 1 above and 2, 3 below, left and right."""
         view = View(image.size_hw, image.truth, size_hw)
         self.tile.edit(view, rng)
         scale = rng.uniform(*self.scale)
         slack_x, slack_y = (tile_hw[1] - scale * view.size_hw[1], tile_hw[0] - scale * view.size_hw[0])
-        # What is too large shows a random part; what is too small lies at the common point.
+        # A larger image shows a random part; a smaller one is placed at the common point.
         x = slack_x * (rng.random() if slack_x < 0 else 1 - place % 2)
         y = slack_y * (rng.random() if slack_y < 0 else 1 - place // 2)
         view.move(np.array([scale, scale]), (x, y), tile_hw)

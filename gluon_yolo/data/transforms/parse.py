@@ -1,4 +1,4 @@
-"""Named: augmentations written as text, such as ``mosaic,light`` or ``affine(degrees=10),flip,letterbox``."""
+"""Parse augmentations from text, such as ``mosaic,light`` or ``affine(degrees=10),flip,letterbox``."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from gluon_yolo.text import did_you_mean
 
 
 def yolo3_train() -> Compose:
-    """Return GluonCV's YOLOv3 training augmentation, with its ranges.
+    """Return GluonCV's training augmentation of YOLOv3, with its ranges.
 
-    Strong: hues are drawn from the whole circle (GluonCV multiplies its "18 degrees" by pi, which makes nine
-    turns either way), objects shrink to a quarter and grow threefold. Made for thousands of images and 200
-    epochs.
+    It is strong: hues are drawn from the full circle (GluonCV multiplies its "18 degrees" by pi, which gives
+    nine rotations in both directions), and objects are scaled from a quarter to three times their size. It is
+    made for thousands of images and 200 epochs.
     """
     return Compose(ColorDistort(), RandomExpand(), RandomCrop(), ResizeRandomInterp(), RandomFlip())
 
 
 def light_train(vertical_flip: bool = False) -> Compose:
-    """Return a gentle augmentation, for a few hundred images of one's own or a few dozen epochs.
+    """Return a light augmentation, for a few hundred images or a few dozen epochs.
 
-    Colours stay near the truth, since on own data colour often tells classes apart; objects change in size by
-    0.7 to 1.4 and move by up to a tenth of the image.
+    Colours change little, because in small data sets colour often separates classes. Objects are scaled by
+    0.7 to 1.4 and moved by up to a tenth of the image.
 
     Args:
-        vertical_flip: whether images have no upper side (microscopes, views from above).
+        vertical_flip: whether images have no fixed upper side, as from a microscope or from above.
     """
     return Compose(
         ColorDistort(brightness=16, contrast=(0.8, 1.25), saturation=(0.8, 1.25), hue_degrees=9),
@@ -71,7 +71,7 @@ TRANSFORMS: dict[str, Callable[..., Transform]] = {
     "letterbox": LetterBox,
     "mosaic": Mosaic,
 }
-"""The transforms that a text can name; their arguments can be given in brackets."""
+"""The transforms that a text can name; their arguments are given in brackets."""
 
 _RESIZERS = (Resize, ResizeRandomInterp, LetterBox)
 _STEP = re.compile(r"\s*([\w-]+)\s*(?:\(([^()]*)\))?\s*(?:,|$)")
@@ -81,17 +81,17 @@ _SYNTAX = (
 
 
 def augmentation(text: str) -> Transform:
-    """Turn a text into the training transform that it names.
+    """Parse a text into a training transform.
 
-    The text is a list of presets and transforms, applied in order and drawn once. ``mosaic``, anywhere in it,
-    puts four images together, each changed by all the others. Of several steps that end at the network's
-    input size the last one counts; without any, images are stretched to it at the end.
+    The text is a list of presets and transforms, which are applied in order and drawn once. ``mosaic``,
+    anywhere in it, combines four images, each changed by all the other transforms. Of several resizing
+    transforms the last one counts; without one, images are stretched to the input size at the end.
 
     Args:
         text: such as ``light``, ``mosaic,light``, ``color(hue_degrees=9),affine(scale=0.5:1.5),letterbox``.
 
     Raises:
-        UserError: for an unknown name or argument, or a value that cannot be meant so.
+        UserError: a name or an argument is unknown, or a value is invalid.
     """
     steps = [step for name, arguments in _words(text) for step in _steps(text, name, arguments)]
     mosaics = [step for step in steps if isinstance(step, Mosaic)]
@@ -108,14 +108,14 @@ def augmentation(text: str) -> Transform:
 
 
 def keeps_shape(transform: Transform) -> bool:
-    """Say whether a transform keeps the images' proportions, as :class:`LetterBox` does."""
+    """Return whether a transform keeps the images' aspect ratio, as :class:`LetterBox` does."""
     if isinstance(transform, Mosaic):
         return keeps_shape(transform.tile)
     return any(isinstance(step, LetterBox) for step in getattr(transform, "transforms", (transform,)))
 
 
 def _words(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each name of a text with what stands in its brackets."""
+    """Yield each name of a text with the content of its brackets."""
     rest = text.strip(" ,")
     if not rest:
         raise UserError(f"--augment {text!r}: {_SYNTAX}")
@@ -128,7 +128,7 @@ def _words(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _steps(text: str, name: str, arguments: str) -> tuple[Transform, ...]:
-    """Return the transforms that one name stands for."""
+    """Return the transforms of one name."""
     if name in PRESETS:
         if arguments:
             raise UserError(f"--augment {text!r}: the preset {name} takes no arguments; name its parts")
@@ -158,7 +158,7 @@ def _steps(text: str, name: str, arguments: str) -> tuple[Transform, ...]:
 
 
 def _value(text: str, word: str, value: str, default: Any) -> Any:
-    """Turn ``10`` or ``0.5:1.5`` into a number or a range, as the default is."""
+    """Parse ``10`` or ``0.5:1.5`` into a number or a range, whichever the default is."""
     try:
         numbers = [float(part) if re.search("[.eE]", part) else int(part) for part in value.split(":")]
     except ValueError:

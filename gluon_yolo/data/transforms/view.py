@@ -1,11 +1,11 @@
-"""View: an image as it will be drawn, with geometry and colour decided and no pixel touched yet.
+"""View: an image's geometry and colour, chosen before any pixel is drawn.
 
-Transforms edit a view; it is drawn once at the end. So any chain of expand, crop, flip, scale and resize
-costs one resize of the part that is seen, a chain of colour changes costs one matrix product, and boxes are
-mapped once by the very matrix that draws the pixels.
+Transforms edit a view, which is drawn once at the end. So any chain of expand, crop, flip, scale and resize
+costs one resize of the visible part, a chain of colour changes costs one matrix product, and boxes are mapped
+once, by the same matrix that draws the pixels.
 
-Coordinates are continuous: pixel ``i`` covers ``[i, i + 1)``. "Source" is the image as read, "frame" is
-what the transforms so far would show of it.
+Coordinates are continuous: pixel ``i`` covers ``[i, i + 1)``. "Source" is the image as read; "frame" is the
+output of the transforms so far.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ import numpy as np
 from gluon_yolo.boxes import clip
 from gluon_yolo.detections import Detections
 
-# OpenCV's numbers, and GluonCV's: 9 picks by the two sizes.
+# OpenCV's numbers, and GluonCV's 9, which chooses by the two sizes.
 NEAREST, LINEAR, CUBIC, AREA, LANCZOS, AUTO = 0, 1, 2, 3, 4, 9
 
-# What letterboxing fills with, in training and in use.
+# The grey that letterboxing fills with, in training and in inference.
 GREY = 127
 
-# A box with a shorter side than this, in pixels of what is drawn, is no object to learn any more.
+# A box with a shorter side than this, in pixels of the drawn image, is removed.
 MIN_SIDE = 1.0
 
-# The pixels of one axis, drawn from source [start, stop) into frame [start, stop), mirrored or not.
+# One axis: source pixels [start, stop) are drawn into frame pixels [start, stop), mirrored or not.
 Span = tuple[int, int, int, int, bool]
 
 
 def auto_interpolation(old_hw: tuple[int, int], new_hw: tuple[int, int]) -> int:
-    """Return GluonCV's choice: cubic when both sides grow, area when both shrink, else linear."""
+    """Return GluonCV's interpolation: cubic when both sides grow, area when both shrink, otherwise linear."""
     if new_hw[0] > old_hw[0] and new_hw[1] > old_hw[1]:
         return CUBIC
     if new_hw[0] < old_hw[0] and new_hw[1] < old_hw[1]:
@@ -39,7 +39,7 @@ def auto_interpolation(old_hw: tuple[int, int], new_hw: tuple[int, int]) -> int:
 
 
 def resize(image: np.ndarray, size_hw: tuple[int, int], interpolation: int = AUTO) -> np.ndarray:
-    """Return ``picture`` (H, W, 3) uint8 stretched to ``size_hw``; the same array when that is its size."""
+    """Return ``image`` (H, W, 3) uint8 stretched to ``size_hw``; the same array when it has that size."""
     old_hw = (image.shape[0], image.shape[1])
     if old_hw == tuple(size_hw):
         return image
@@ -51,25 +51,25 @@ def resize(image: np.ndarray, size_hw: tuple[int, int], interpolation: int = AUT
 def letterbox_place(
     image_hw: tuple[int, int], size_hw: tuple[int, int]
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the (height, width) of an image fitted whole into the middle of a size, and its (top, left)."""
+    """Return the (height, width) of an image fitted into the middle of a size, and its (top, left)."""
     scale = min(size_hw[0] / image_hw[0], size_hw[1] / image_hw[1])
     height, width = (max(1, round(side * scale)) for side in image_hw)
     return (height, width), ((size_hw[0] - height) // 2, (size_hw[1] - width) // 2)
 
 
 class View:
-    """What is to be drawn of one image.
+    """The geometry and colour of one image's drawing.
 
     Args:
         source_hw: height and width of the image as read.
-        truth: its boxes in source pixels; scores, where given, are the objects' mixup weights and ride along.
-        target_hw: height and width asked for, for the transforms that resize.
+        truth: its annotations in source pixels; scores, where present, are the objects' mixup weights.
+        target_hw: requested height and width, for the transforms that resize.
 
     Attributes:
-        matrix: (2, 3) float64, takes source points (x, y, 1) to frame points.
-        size_hw: height and width of the frame, whole pixels.
-        color: (3, 4) float64, takes (r, g, b, 1) of 0..255 to the drawn colour; None changes nothing.
-        fill: colour of what lies outside the image.
+        matrix: (2, 3) float64, maps source points (x, y, 1) to frame points.
+        size_hw: height and width of the frame in whole pixels.
+        color: (3, 4) float64, maps (r, g, b, 1) of 0..255 to the drawn colour; None is the identity.
+        fill: RGB colour outside the image.
         interpolation: one of this module's numbers.
     """
 
@@ -84,16 +84,16 @@ class View:
         self._truth = truth
 
     def reduction(self) -> int:
-        """Return the largest of 8, 4, 2, 1 by which the image may be reduced with no pixel drawn larger.
+        """Return the largest reduction of 8, 4, 2, 1 with which no source pixel is enlarged by drawing.
 
-        An image of which little is left after drawing can be decoded at a part of its size, which saves most
-        of the decoding.
+        An image that is drawn much smaller can be decoded at a part of its size, which saves most of the
+        decoding time.
         """
-        largest = float(np.linalg.norm(self.matrix[:, :2], ord=2))  # the most that any direction is stretched
+        largest = float(np.linalg.norm(self.matrix[:, :2], ord=2))  # the largest scale of any direction
         return next(reduction for reduction in (8, 4, 2, 1) if largest * reduction <= 1 or reduction == 1)
 
-    def adopt(self, image_hw: tuple[int, int]) -> None:
-        """Go on with the image as it was read: its boxes and the matrix change over to its pixels."""
+    def rescale_source(self, image_hw: tuple[int, int]) -> None:
+        """Convert boxes and matrix to the pixels of the image as it was read, at ``image_hw``."""
         if image_hw == self.source_hw:
             return
         scale_xy = np.array([image_hw[1] / self.source_hw[1], image_hw[0] / self.source_hw[0]])
@@ -107,19 +107,19 @@ class View:
         return bool(self.matrix[0, 1] == 0 and self.matrix[1, 0] == 0)
 
     def move(self, linear: np.ndarray, offset_xy: tuple[float, float], size_hw: tuple[int, int]) -> None:
-        """Take the frame's points p to ``linear @ p + offset_xy`` in a new frame of ``size_hw``.
+        """Map the frame's points p to ``linear @ p + offset_xy`` in a new frame of ``size_hw``.
 
         Args:
             linear: (2, 2), or (2,) for a scale of x and y.
-            offset_xy: pixels of the new frame.
-            size_hw: the new frame.
+            offset_xy: in pixels of the new frame.
+            size_hw: height and width of the new frame.
         """
         self.matrix = linear[:, None] * self.matrix if linear.ndim == 1 else linear @ self.matrix
         self.matrix[:, 2] += offset_xy
         self.size_hw = size_hw
 
     def boxes(self) -> np.ndarray:
-        """Return all boxes (N, 4) float64 in the frame, unclipped; of a turned box, the box around it."""
+        """Return all boxes (N, 4) float64 in the frame, unclipped; a rotated box becomes its bounding box."""
         corners = self._truth.boxes.astype(np.float64)
         if self.upright:
             scale, offset = self.matrix[[0, 1], [0, 1]], self.matrix[:, 2]
@@ -130,10 +130,10 @@ class View:
         return np.concatenate([ends.min(axis=1), ends.max(axis=1)], axis=1)
 
     def annotations(self) -> Detections:
-        """Return the boxes that are seen, clipped to the frame, every column with them.
+        """Return the visible annotations, with boxes (N, 4) clipped to the frame.
 
-        The one rule by which a box is lost: its centre is outside the frame, or what is left of it inside is
-        narrower or lower than ``MIN_SIDE``.
+        A box is removed when its centre is outside the frame, or when its clipped width or height is less
+        than ``MIN_SIDE``. There is no other rule.
         """
         boxes = self.boxes()
         seen = clip(boxes, self.size_hw)
@@ -142,10 +142,10 @@ class View:
         return kept.replace(boxes=seen[keep])
 
     def settle(self) -> None:
-        """Move the geometry by less than a pixel to where a crop and a resize can draw it exactly.
+        """Adjust the geometry by less than a pixel, so that a crop and a resize draw it exactly.
 
-        The seen part is rounded to whole source pixels and whole frame pixels, and the matrix becomes the one
-        between these, so that boxes lie where pixels do. A turned view is drawn as it is.
+        The visible part is rounded to whole source pixels and whole frame pixels, and the matrix becomes the
+        map between these, so that boxes match the pixels. A rotated view is not changed.
         """
         if not self.upright:
             return
@@ -163,13 +163,13 @@ class View:
 
         Args:
             image: (H, W, 3) uint8 RGB of ``source_hw``.
-            out: (h, w, 3) uint8 of ``size_hw`` to draw into, rows contiguous; None makes a new array.
+            out: (h, w, 3) uint8 of ``size_hw`` to draw into, with contiguous rows; None makes a new array.
 
         Returns:
             ``out``.
 
         Raises:
-            ValueError: when ``picture`` or ``out`` have another shape.
+            ValueError: ``image`` or ``out`` has another shape.
         """
         if image.shape != (*self.source_hw, 3):
             raise ValueError(f"picture: expected shape {(*self.source_hw, 3)}, got {image.shape}")
@@ -184,7 +184,7 @@ class View:
         return out
 
     def _span(self, axis: int) -> Span | None:
-        """Return the seen pixels of axis 0 (x) or 1 (y); None when less than half a pixel is seen."""
+        """Return the visible pixels of axis 0 (x) or 1 (y); None when less than half a pixel is visible."""
         source, frame = self.source_hw[1 - axis], self.size_hw[1 - axis]
         scale, offset = float(self.matrix[axis, axis]), float(self.matrix[axis, 2])
         mirrored = scale < 0
@@ -207,7 +207,7 @@ class View:
         left, right, x1, x2, mirror_x = columns
         top, bottom, y1, y2, mirror_y = rows
         part = image[top:bottom, left:right]
-        # Colour goes where there are fewer pixels; but for rounding it commutes with a resize.
+        # Colour is applied where there are fewer pixels; apart from rounding it commutes with a resize.
         color_first = part.shape[0] * part.shape[1] < (y2 - y1) * (x2 - x1)
         if color_first:
             part = _recolor(part, self.color)
@@ -221,7 +221,7 @@ class View:
         out[y1:y2, x1:x2] = part
 
     def _draw_turned(self, image: np.ndarray, out: np.ndarray) -> None:
-        # OpenCV places pixel i at i, not at i + 0.5; it knows no area average here.
+        # OpenCV places pixel i at i, not at i + 0.5, and has no area interpolation for warps.
         matrix = self.matrix.copy()
         matrix[:, 2] += matrix[:, :2].sum(axis=1) / 2 - 0.5
         flags = self.interpolation if self.interpolation in (NEAREST, CUBIC) else LINEAR
@@ -243,10 +243,10 @@ def centers_inside(boxes: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
 
 
 def _recolor(image: np.ndarray, color: np.ndarray | None) -> np.ndarray:
-    """Return ``picture`` with its colours mapped, rounded and clipped to 0..255 once, at the end."""
+    """Return ``image`` with its colours mapped, rounded and clipped to 0..255 once."""
     return image if color is None else cv2.transform(image, color)
 
 
 def _fill(out: np.ndarray, color: tuple[int, int, int]) -> None:
-    # By rows: NumPy copies a row at once, but a colour pixel by pixel, a hundred times slower.
+    # By rows: NumPy copies a whole row at once, but a colour pixel by pixel, which is a hundred times slower.
     out[:] = np.tile(np.array(color, dtype=np.uint8), (out.shape[1], 1))

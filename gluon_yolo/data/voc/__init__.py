@@ -1,1 +1,1 @@
-"""Pascal VOC data sets."""
+"""Pascal VOC data sets: XML annotations, lists of splits, and their folders."""

@@ -1,4 +1,4 @@
-"""Pascal VOC data sets: a folder of images, an XML annotation for each, and lists that name the splits."""
+"""Pascal VOC data sets: a folder of images, an XML annotation for each, and lists of the splits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from gluon_yolo.text import counted
 
 
 class VOCDataset(ImageFiles):
-    """Images with VOC annotations, as :func:`open_voc` reads them.
+    """Images with VOC annotations; :func:`open_voc` opens it.
 
     Args:
         annotation_paths: N paths of XML files.
@@ -37,7 +37,7 @@ class VOCDataset(ImageFiles):
 
 
 def gluoncv_voc_root() -> Path:
-    """Return the folder where GluonCV's scripts put Pascal VOC; it need not exist."""
+    """Return the folder where GluonCV's scripts put Pascal VOC; it may not exist."""
     return Path.home() / ".mxnet" / "datasets" / "voc"
 
 
@@ -48,20 +48,21 @@ def open_voc(
     skip_bad: bool = False,
     check_images: bool = True,
 ) -> VOCDataset:
-    """Open a data set in VOC layout: read every annotation, and make sure that every image can be read.
+    """Open a data set in VOC layout: read every annotation, and check that every image can be read.
 
     Args:
         root: a VOCdevkit, one folder like VOC2007, or any folder with ``Annotations/`` and ``JPEGImages/``.
-        split: names of lists in ``ImageSets/Main``, several as a sequence or with commas between; in a
-            VOCdevkit ``"2007_trainval"`` picks the year. None means every annotation. A folder without lists
-            has the splits all, train and val, the last being every tenth image.
-        class_names: names that the class ids stand for, matched exactly; None takes the annotations', sorted.
-        skip_bad: leave out, and count, images that cannot be read or have a broken annotation.
-        check_images: decode every image once; without it the sizes in the annotations are believed.
+        split: names of lists in ``ImageSets/Main``, several as a sequence or separated by commas; in a
+            VOCdevkit ``"2007_trainval"`` selects the year. None means every annotation. A folder without
+            lists has the splits all, train and val; val is every tenth image.
+        class_names: names in the order of the class ids, matched exactly; None takes the annotations',
+            sorted.
+        skip_bad: skip and count images that cannot be read or have a broken annotation.
+        check_images: decode every image once; False trusts the sizes in the annotations.
 
     Raises:
-        UserError: the root or a list is missing; images or annotations are missing or broken (all of them
-            in one message); or a class is unknown.
+        UserError: the root or a list is missing; images or annotations are missing or broken (all in one
+            message); or a class is unknown.
     """
     entries, report = find_entries(root, split)
     records = threaded_map(_Reader(check_images), entries, f"reading {report.title}")
@@ -94,7 +95,7 @@ def find_class_names(
 ) -> tuple[str, ...]:
     """Return the class names in the annotations of one or several splits, sorted.
 
-    Annotations that cannot be read are passed over where others can: :func:`open_voc` will report them.
+    Annotations that cannot be read are skipped when others can: :func:`open_voc` reports them.
 
     Raises:
         UserError: the root or a list is missing, no annotation can be read, or none has an object.
@@ -115,7 +116,7 @@ def find_class_names(
 
 @dataclasses.dataclass(frozen=True)
 class _Record:
-    """What was read of one image; ``measure`` is of the image itself where it was checked."""
+    """The content of one entry; ``measure`` is the image's own when the image was checked."""
 
     entry: Entry
     image: str
@@ -124,7 +125,7 @@ class _Record:
 
 
 class _Reader:
-    """Reads one entry into a record, or into a problem where it cannot be used."""
+    """Reads one entry into a record, or returns why it cannot be used."""
 
     def __init__(self, check_images: bool) -> None:
         self._check_images = check_images
@@ -154,7 +155,7 @@ class _Reader:
 
 
 def _annotation(entry: Entry) -> Annotation:
-    """Read an entry's annotation; a missing one is blamed on the split that names it."""
+    """Read an entry's annotation; the error about a missing one names the split's list."""
     if not os.path.exists(entry.annotation):
         raise BadFile(
             entry.annotation,
@@ -165,7 +166,7 @@ def _annotation(entry: Entry) -> Annotation:
 
 
 def _class_names_of(entry: Entry) -> set[str] | BadFile:
-    """Return the class names that one annotation uses, or why it cannot be read."""
+    """Return the class names in one annotation, or why it cannot be read."""
     try:
         return _annotation(entry).class_names()
     except BadFile as error:
@@ -184,7 +185,7 @@ def _truths(records: Sequence[_Record], class_names: tuple[str, ...], labels: La
     """Turn annotations into ground truth.
 
     Raises:
-        UserError: an annotation names a class that is not among ``class_names``.
+        UserError: an annotation has a class that is not among ``class_names``.
     """
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
     unknown: dict[str, str] = {}

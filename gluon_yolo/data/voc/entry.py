@@ -1,4 +1,4 @@
-"""Entry: one image of Pascal VOC's, and its annotation."""
+"""Entry: one image of a Pascal VOC data set, and its annotation."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Entry:
     """One image that a split names.
 
     Args:
-        stem: its name without extension.
-        annotation: path of its XML file, which need not exist.
-        images: the folder to look for the image in.
+        stem: its name without ending.
+        annotation: path of its XML file, which may not exist.
+        images: the folder of the image.
         annotations: the folder of all annotations.
-        flat: the stem without folders, where no other annotation has it; an image may be called so.
+        flat: the stem without folders, when no other annotation has it; the image may have this name.
     """
 
     stem: str
@@ -31,9 +31,9 @@ class Entry:
     flat: str | None = None
 
     def images_meant(self, filename: str | None = None) -> list[str]:
-        """Return its image's path, called as itself or as its annotation says; several where none decides.
+        """Return the image's path, by the stem or by its annotation's file name; several if it is ambiguous.
 
-        An image of another name that has an annotation of its own is not meant: the annotation is a copy.
+        An image of another name that has its own annotation is not returned: this annotation is then a copy.
         """
         paths = self.images.find(self.stem, filename)
         if not paths and self.flat:
@@ -60,7 +60,7 @@ class Entry:
         return annotation
 
     def images_found(self) -> list[str]:
-        """Return its image's path, by its stem or, failing that, by the name that its annotation gives."""
+        """Return the image's path, by its stem or otherwise by the file name in its annotation."""
         images = self.images_meant()
         if not images:
             try:
@@ -70,5 +70,5 @@ class Entry:
         return images
 
     def is_there(self) -> bool:
-        """Say whether its annotation and an image are there."""
+        """Return whether its annotation and an image exist."""
         return os.path.exists(self.annotation) and bool(self.images_found())

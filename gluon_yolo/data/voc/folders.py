@@ -1,4 +1,4 @@
-"""Where a folder in Pascal VOC's layout has its annotations and its images, by what folders are called."""
+"""Folders of the Pascal VOC layout: find annotations and images by the folders' names."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from gluon_yolo.data.images.files import is_image, visible_files
 from gluon_yolo.data.voc.entry import XML
 from gluon_yolo.errors import UserError
 
-# In small letters, the usual one first; what other formats have too counts where XML is in it.
+# Lower case, the usual name first; _OTHERS, which other formats use too, count when they contain XML files.
 _ANNOTATIONS = ("annotations",)
 _OTHERS = ("labels", "annots", "xmls", "xml")
 _IMAGES = ("jpegimages", "images", "data", "imgs")
 
 
 class SeveralFolders(UserError):
-    """Annotations lie in folders that differ in letter case alone."""
+    """Annotations are in several folders whose names differ in letter case only."""
 
 
 def annotations_folder(path: Path) -> Path | None:
-    """Return the folder of annotations in a folder, None where there is none.
+    """Return the folder of annotations in a folder; None when there is none.
 
     Raises:
         SeveralFolders: there are two.
@@ -37,14 +37,14 @@ def annotations_folder(path: Path) -> Path | None:
 
 
 def images_folder(path: Path) -> Path | None:
-    """Return the folder of images in a folder, None where there is none."""
+    """Return the folder of images in a folder; None when there is none."""
     folders = _called(path, _IMAGES)
     having = (folder for folder in folders if _holds(folder, is_image))
     return next(having, folders[0]) if len(folders) > 1 else next(iter(folders), None)
 
 
 def has_pairs(root: Path) -> bool:
-    """Say whether an image with an XML file beside it is in a folder or below it."""
+    """Return whether a folder or its subfolders have an image with an XML file beside it."""
     for _, names in visible_files(root):
         stems = {os.path.splitext(name)[0] for name in names if is_xml(name)}
         if stems and any(is_image(name) and os.path.splitext(name)[0] in stems for name in names):
@@ -53,17 +53,17 @@ def has_pairs(root: Path) -> bool:
 
 
 def is_xml(name: str) -> bool:
-    """Say whether a file is called as an annotation."""
+    """Return whether a file has the name of an annotation."""
     return name.lower().endswith(XML)
 
 
-def _holds(folder: Path, wanted: Callable[[str], bool]) -> bool:
-    """Say whether a file of a kind is in a folder or below it."""
-    return any(wanted(name) for _, names in visible_files(folder) for name in names)
+def _holds(folder: Path, fits: Callable[[str], bool]) -> bool:
+    """Return whether a folder or its subfolders have a file whose name fits."""
+    return any(fits(name) for _, names in visible_files(folder) for name in names)
 
 
 def _called(path: Path, names: Sequence[str]) -> list[Path]:
-    """Return the folders in a folder that are called so, in any letter case, in the order of the names."""
+    """Return the subfolders with these names, in any letter case, in the order of the names."""
     if not path.is_dir():
         return []
     folders = sorted(name for name in os.listdir(path) if name.lower() in names and (path / name).is_dir())

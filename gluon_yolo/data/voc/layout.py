@@ -1,4 +1,4 @@
-"""Pascal VOC's folders: which images and annotations a root and a split name."""
+"""Pascal VOC layout: the images and annotations of a root and a split."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ _CLASS_MARK = r"\s+(-1|0|1)$"
 _PAIR = re.compile(r"\S.*\.\w+\s+(\S.*\.xml)", re.IGNORECASE)  # an image, then its annotation
 _FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 HOLD_OUT = 10
-"""Without lists, each picture of this many is held out for validation."""
+"""Without lists, one image of this many is used for validation."""
 _HOLD_OUT_NOTE = f"no ImageSets/Main lists: every {HOLD_OUT}th picture is val, the others are train"
 
 
 class VOCFolder:
     """One folder with annotations and images, and perhaps lists.
 
-    Without ``Annotations/`` they lie beside the images, in the folder or below it; folders called train,
-    valid and test are then its splits.
+    Without ``Annotations/`` the annotations lie beside the images, in the folder or its subfolders; folders
+    called train, valid and test are then its splits.
 
     Args:
         path: the folder.
 
     Raises:
-        UserError: there are annotations and no place of images.
+        UserError: there are annotations and no folder of images.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,23 +69,24 @@ class VOCFolder:
 
     @property
     def lists_folder(self) -> Path:
-        """The folder where the lists are, or would be."""
+        """The folder for lists, which may not exist."""
         usual = self.path / "ImageSets" / "Main"
         found = None if usual.is_dir() else PathFinder([], os.path.isdir).in_any_case(str(self.path), _LISTS)
         return Path(found) if found else usual
 
     def splits(self) -> list[str]:
-        """Return the names of the lists, but for those of one class, such as VOC's ``dog_train``.
+        """Return the names of the lists, without lists of one class, such as VOC's ``dog_train``.
 
-        Where there are no others, as VoTT writes them, ``train`` is all that those for training name.
+        When there are only lists of one class, as VoTT writes them, ``train`` is the union of those for
+        training.
         """
         named = [name for name, path in self.lists.items() if not self._is_of_one_class(path)]
         return named or [*self.unions] or [*self.by_folder]
 
     def labelled(self) -> list[str]:
-        """Return the stems of all annotations, those in folders below with the folder's name, sorted.
+        """Return the stems of all annotations, with their subfolders, sorted.
 
-        Hidden files are none, such as macOS's ``._1.xml``, nor are those in hidden folders.
+        Hidden files, such as macOS's ``._1.xml``, and hidden folders are ignored.
         """
         stems: list[str] = []
         for parent, names in visible_files(self.annotations):
@@ -95,7 +96,7 @@ class VOCFolder:
         return sorted(stems)
 
     def listed(self) -> set[str]:
-        """Return the stems that any list names."""
+        """Return the stems of all lists."""
         return {stem for path in self.lists.values() for stem in self._stems_in(path)}
 
     def entries(self, split: str) -> list[Entry]:
@@ -113,7 +114,7 @@ class VOCFolder:
         return [self.entry(stem) for stem in stems]
 
     def entry(self, stem: str) -> Entry:
-        """Return an image by its stem."""
+        """Return the entry of a stem."""
         found = self._labels.find_all(stem)
         missing = f"{self.annotations}{os.sep}{stem}{XML}"
         base = os.path.basename(stem)
@@ -122,33 +123,33 @@ class VOCFolder:
 
     @functools.cached_property
     def _by_base(self) -> dict[str, list[str]]:
-        """The stems of all annotations by what they are without folders."""
+        """The stems of all annotations by their names without folders."""
         stems: dict[str, list[str]] = {}
         for stem in dict.fromkeys(self.labelled()):
             stems.setdefault(os.path.basename(stem), []).append(stem)
         return stems
 
     def _folders(self) -> dict[str, list[str]]:
-        """Return the stems in folders called train, valid and test; none unless all are in such folders."""
+        """Return the stems in folders called train, valid and test; empty unless all are in such folders."""
         splits: dict[str, list[str]] = {}
         for stem in self.labelled():
             splits.setdefault(_FOLDERS.get(Path(stem).parent.name.lower(), ""), []).append(stem)
         return {} if "" in splits else splits
 
     def _listed(self, path: Path) -> list[str]:
-        """Return the stems that a list names, at least one."""
+        """Return the stems of a list, at least one."""
         stems = self._stems_in(path)
         if not stems:
             raise UserError(f"{path}: the list names no picture; write one name a line")
         return stems
 
     def _stems_in(self, path: Path) -> list[str]:
-        """Read a list: a name or a path a line, or an image and its annotation."""
+        """Read a list: a name or a path per line, or an image and its annotation."""
         lines = read_text(path, "the list").splitlines()
         return [self._stem(line.strip()) for line in lines if line.strip()]
 
     def _is_of_one_class(self, path: Path) -> bool:
-        """Say whether a list has ``1``, ``0`` or ``-1`` after its first name."""
+        """Return whether a list has ``1``, ``0`` or ``-1`` after its first name."""
         line = first_line(path)
         return re.search(_CLASS_MARK, line) is not None and not self._has_annotation(line)
 
@@ -156,9 +157,9 @@ class VOCFolder:
         return bool(self._labels.find_all(name))
 
     def _stem(self, line: str) -> str:
-        """Return the stem that a line means, found by the end of a path that is another machine's.
+        """Return the stem of a line; a path of another machine is found by its end.
 
-        A class list's ``1`` or ``-1``, the extension, and an image before its annotation are taken off.
+        The ``1`` or ``-1`` of a class list, the ending, and an image before its annotation are removed.
         """
         if self._has_annotation(line):
             return line
@@ -173,7 +174,7 @@ class VOCFolder:
         return Path(found).relative_to(self.annotations).with_suffix("").as_posix()
 
     def _unlisted(self, split: str) -> list[str]:
-        """Return a split that no list gives: everything, or a part where the folder has no lists at all."""
+        """Return a split without a list: everything, or a part when the folder has no lists at all."""
         if self.lists and split != "all":
             raise UserError(f"{self.lists_folder}: no list {split}.txt; there are {', '.join(self.lists)}")
         stems = self.labelled()
@@ -205,9 +206,9 @@ def find_entries(
     """Return the images of one or several splits, each once, and a report with a title and notes.
 
     Args:
-        root: a folder in one of the accepted layouts.
-        split: names of lists such as ``"trainval"``, several as a sequence or with commas between; in a
-            VOCdevkit ``"2007_trainval"`` picks the year. None and ``"all"`` mean every annotation.
+        root: a folder in one of the supported layouts.
+        split: names of lists such as ``"trainval"``, several as a sequence or separated by commas; in a
+            VOCdevkit ``"2007_trainval"`` selects the year. None and ``"all"`` mean every annotation.
 
     Raises:
         UserError: the root or a list is missing, or a list is empty.
@@ -230,13 +231,13 @@ def find_entries(
 
 
 def _split_names(split: str | Sequence[str] | None) -> list[str]:
-    """Return the splits asked for: ``"2007_trainval,2012_trainval"`` are two, None is everything."""
+    """Return the names of splits: ``"2007_trainval,2012_trainval"`` are two, None is everything."""
     parts = split.split(",") if isinstance(split, str) else split or ()
     return [part.strip() for part in parts if part.strip()] or ["all"]
 
 
 def _pick(folders: list[VOCFolder], name: str) -> list[tuple[VOCFolder, str]]:
-    """Return the folders, and the list's name within them, that ``2007_trainval`` or ``trainval`` means."""
+    """Return the folders and the list's name in them for ``2007_trainval`` or ``trainval``."""
     having = [folder for folder in folders if name in folder.lists or name in folder.unions]
     if having:
         return [(folder, name) for folder in having]
@@ -252,12 +253,12 @@ def _pick(folders: list[VOCFolder], name: str) -> list[tuple[VOCFolder, str]]:
 
 
 def voc_folders(root: Path) -> list[VOCFolder]:
-    """Return the VOC folders under a root: itself, those of a VOCdevkit by year, or the only one it holds.
+    """Return the VOC folders of a root: itself, those of a VOCdevkit by year, or its only subfolder.
 
-    A root without ``Annotations/`` anywhere is one itself where annotations lie beside images.
+    A root without any ``Annotations/`` is one itself when annotations lie beside images.
 
     Raises:
-        UserError: the root is missing, or is in no accepted layout.
+        UserError: the root is missing, or has no supported layout.
     """
     if not root.is_dir():
         problem = "is a file, no folder" if root.exists() else "no such folder, so no data"
@@ -279,13 +280,13 @@ def voc_folders(root: Path) -> list[VOCFolder]:
 
 
 def _lists(folder: Path, of_pairs: bool = False) -> dict[str, Path]:
-    """Return the lists in a folder by their names; those of images with annotations alone, if asked."""
+    """Return the lists in a folder by name; with ``of_pairs``, only lists of images and annotations."""
     files = files_ending(folder, ".txt")
     return {file.stem: file for file in files if not of_pairs or _PAIR.fullmatch(first_line(file))}
 
 
 def _unions(lists: Mapping[str, Path]) -> dict[str, list[Path]]:
-    """Return lists of one class each, called ``dog_train``, by the part that their names end with."""
+    """Return lists of one class each, such as ``dog_train``, by the part at the end of their names."""
     unions: dict[str, list[Path]] = {}
     for name, path in lists.items():
         unions.setdefault(name.rpartition("_")[2], []).append(path)

@@ -1,4 +1,4 @@
-"""VOCWriter: a data set as a folder in Pascal VOC's layout."""
+"""VOCWriter: write a data set in the Pascal VOC layout."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from gluon_yolo.data.writer import ImageStore, Writer, file_stem
 class VOCWriter(Writer):
     """Writes ``JPEGImages/``, ``Annotations/``, ``ImageSets/Main/<split>.txt``, and ``classes.txt``.
 
-    The last is ours: VOC's layout itself says nothing of the order of classes, nor of those without objects.
-    It is left out where a name has blanks at its end or a line break, which such a file cannot hold.
+    ``classes.txt`` is an addition: VOC has no order of classes, and no names of classes without objects. It
+    is not written when a name ends in blanks or contains a line break, which such a file cannot hold.
 
     Args:
         out: the folder to make.
@@ -35,7 +35,7 @@ class VOCWriter(Writer):
         self._images = ImageStore(self.out / "JPEGImages")
 
     def write(self, split: str, dataset: Dataset, copy: bool = True) -> None:
-        """Write images, an annotation for each, and the split's list."""
+        """Write a split's images, their annotations, and its list; see :meth:`Writer.write`."""
         names = self._images.put(dataset, copy, f"writing {split}")
         stems = [os.path.splitext(name)[0] for name in names]
 
@@ -48,7 +48,7 @@ class VOCWriter(Writer):
         (self._lists / f"{file_stem(split)}.txt").write_text(lines, encoding="utf-8")
 
     def finish(self) -> Path:
-        """Write the class names."""
+        """Write the class names; see :meth:`Writer.finish`."""
         names = "".join(f"{name}\n" for name in self.class_names)
         if [name.rstrip() for name in self.class_names] == names.splitlines():
             (self.out / CLASSES_FILE).write_text(names, encoding="utf-8")

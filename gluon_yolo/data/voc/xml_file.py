@@ -1,7 +1,7 @@
-"""Pascal VOC's annotation of one image: an XML file, read and written.
+"""Pascal VOC annotation files: the XML file of one image, read and written.
 
-VOC counts pixels from one; everything else here counts from zero. This file is the only place that converts,
-as GluonCV does: one is taken off each of the four corners, ``xmax`` and ``ymax`` too.
+VOC counts pixels from one, this package from zero. Only this file converts, as GluonCV does: it subtracts one
+from each of the four corners, also from ``xmax`` and ``ymax``.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from gluon_yolo.detections import Detections
 _ONE_BASED = 1.0
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _DECLARATION = re.compile(r"""\s*<\?xml\b[^>]*?(?:encoding\s*=\s*["']([\w.:-]+)["'][^>]*?)?\?>""")
-_HEAD = 400  # bytes in which a declaration ends
+_HEAD = 400  # bytes that contain the whole declaration
 _MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
-# What is called one of these may hold letters of the wider one, as tools on Windows write it.
+# Files with one of these declared encodings may contain letters of the wider one, as Windows tools write.
 _WIDER = {
     "gb2312": "gb18030",
     "gbk": "gb18030",
@@ -34,10 +34,10 @@ class AnnotatedObject:
     """One object as its file gives it, unchecked.
 
     Args:
-        name: class name, as written but for line breaks and tabs around it.
-        box_xyxy: corners in zero-based pixels; NaN for one that is missing or no number.
+        name: class name as written, without line breaks and tabs around it.
+        box_xyxy: corners in zero-based pixels; NaN for a missing or invalid number.
         difficult: VOC's mark.
-        written: the corners as the file has them, for messages.
+        written: the corners as written, for messages.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Annotation:
 
     Args:
         filename: the image's file name as written, or empty.
-        size_hw: the image's (height, width) as written, or None where absent or not positive.
+        size_hw: the image's (height, width) as written; None when absent or not positive.
         objects: the objects in the order of the file; messages count them from 1.
     """
 
@@ -69,7 +69,7 @@ def read_annotation(path: str | os.PathLike[str]) -> Annotation:
     """Read an annotation file.
 
     Raises:
-        BadFile: the file is missing, is no well-formed XML, has a DOCTYPE, or an object without a name.
+        BadFile: the file is missing, is not well-formed XML, has a DOCTYPE, or an object without a name.
     """
     path = os.fspath(path)
     try:
@@ -91,14 +91,14 @@ def write_annotation(
     truth: Detections,
     class_names: tuple[str, ...],
 ) -> None:
-    """Write an annotation file that :func:`read_annotation` reads back to 1e-3 pixels.
+    """Write an annotation file, which :func:`read_annotation` reads back within 1e-3 pixels.
 
     Args:
         path: the file to write.
         filename: the image's file name.
         size_hw: the image's (height, width) in pixels.
         truth: the objects, boxes in zero-based pixels.
-        class_names: names that the class ids stand for.
+        class_names: names in the order of the class ids.
     """
     root = ElementTree.Element("annotation")
     _add(root, "filename", filename)
@@ -122,7 +122,7 @@ def _add(parent: ElementTree.Element, tag: str, text: str) -> None:
 
 
 def _parse(path: str, data: bytes) -> ElementTree.Element:
-    """Parse without entities: an annotation needs no DOCTYPE, and without one XML can declare none."""
+    """Parse without entities: a DOCTYPE is refused, because only a DOCTYPE can declare entities."""
     text = _decode(path, data)
     if "<!DOCTYPE" in text:
         raise BadFile(
@@ -133,7 +133,7 @@ def _parse(path: str, data: bytes) -> ElementTree.Element:
     except (ElementTree.ParseError, ValueError) as error:
         raise BadFile(path, f"the annotation is no well-formed XML: {error}", "broken-label") from error
     if root.tag != "annotation" and [child.tag for child in root] == ["annotation"]:
-        root = root[0]  # some tools wrap it
+        root = root[0]  # some tools wrap the annotation
     if root.tag != "annotation":
         raise BadFile(
             path, f"the annotation's outermost element is <{root.tag}>, expected <annotation>", "broken-label"
@@ -144,8 +144,8 @@ def _parse(path: str, data: bytes) -> ElementTree.Element:
 def _decode(path: str, data: bytes) -> str:
     """Return the text of an XML file without its declaration.
 
-    It is in the encoding that it declares, any that Python knows: the XML parser itself knows none with
-    several bytes a letter, such as GB2312, in which Chinese tools write.
+    Python decodes the declared encoding: the XML parser supports no multi-byte encodings such as GB2312,
+    which Chinese tools write.
     """
     mark = next((mark for mark in _MARKS if data.startswith(mark)), b"")
     head = data[: len(mark) + _HEAD].decode(_MARKS.get(mark, "latin-1"), "replace")
@@ -166,16 +166,16 @@ def _decode(path: str, data: bytes) -> str:
 
 
 def _size_hw(root: ElementTree.Element) -> tuple[int, int] | None:
-    """Return the size that the file gives, None where it gives none."""
+    """Return the image size in the file; None when there is none."""
     height, width = _number(root.findtext("size/height")), _number(root.findtext("size/width"))
     return (int(height), int(width)) if height >= 1 and width >= 1 else None
 
 
 def _object(path: str, number: int, node: ElementTree.Element) -> AnnotatedObject:
-    """Read one ``<object>``; its parts' boxes (VOC's person layout) lie deeper and are not looked at."""
+    """Read one ``<object>``; the boxes of its parts (VOC's person layout) are nested deeper and ignored."""
     name = node.findtext("name") or ""
     if set(name[: len(name) - len(name.lstrip())] + name[len(name.rstrip()) :]) & set("\n\r\t"):
-        name = name.strip()  # a tool laid the XML out; blanks alone may be the name's own
+        name = name.strip()  # line breaks come from the XML's layout; plain blanks may belong to the name
     if not name.strip():
         raise BadFile(path, f"object {number} has no class <name>", "broken-label")
     texts = [node.findtext(f"bndbox/{tag}") for tag in _CORNERS]
@@ -185,7 +185,7 @@ def _object(path: str, number: int, node: ElementTree.Element) -> AnnotatedObjec
 
 
 def _number(text: str | None) -> float:
-    """Return a number, NaN for what is none."""
+    """Return a number; NaN when the text is not a number."""
     try:
         return float(text or "")
     except ValueError:

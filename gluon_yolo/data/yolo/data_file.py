@@ -1,8 +1,8 @@
-"""The ``.data`` file of darknet and of Yolo-FastestV2: which lists and names, and how to train on them.
+"""``.data`` files of darknet and Yolo-FastestV2: lists, class names, and training settings.
 
-Darknet's is ``key=value`` lines: ``classes train valid names backup``. Yolo-FastestV2's has sections such as
-``[train-configure]`` and more keys. Both are read alike: sections only group the keys, ``#`` and ``;`` begin
-a comment, blanks around ``=`` do not matter.
+Darknet's file has ``key=value`` lines: ``classes train valid names backup``. Yolo-FastestV2's has sections
+such as ``[train-configure]`` and more keys. Both are parsed in the same way: sections only group the keys,
+``#`` and ``;`` begin a comment, and blanks around ``=`` are ignored.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _TEXTS = ("model_name", "pre_weights", "names", "backup", *_SPLITS)
 _COUNTS = ("epochs", "batch_size", "subdivisions", "classes", "width", "height", "anchor_num")
 _LISTS = ("steps", "anchors")
 NETWORK, OUTPUTS, STRIDE = "yolo_fastestv2", 2, 32
-# What darknet knows beside these, for its own commands.
+# Other keys of darknet, for its own commands.
 _IDLE = ("results", "eval", "map", "difficult", "labels", "top", "leaves", "tree", "tag")
-# The keys that say a flag of training, by its name in Python.
+# The keys that set a training flag, by the flag's name in Python.
 _FLAGS = {
     "network": ("anchor_num",),
     "epochs": ("epochs",),
@@ -49,26 +49,26 @@ logger = logging.getLogger("gluon_yolo")
 
 @dataclasses.dataclass(frozen=True)
 class DataFile:
-    """The content of a ``.data`` file; what it does not say is None, or empty.
+    """The content of a ``.data`` file; a missing value is None or empty.
 
     Args:
         path: the file.
         lists: the list file or folder of ``"train"``, ``"val"``, ``"test"``, as written.
         names: the file of class names, as written.
-        classes: how many classes there are.
-        model_name: what the model is called.
-        epochs: of the whole training.
-        steps: epochs at which the learning rate falls.
-        batch_size: images of a step.
+        classes: number of classes.
+        model_name: name of the model.
+        epochs: number of epochs of the training.
+        steps: epochs at which the learning rate decreases.
+        batch_size: images per step.
         learning_rate: after the warm-up.
         size_hw: input (height, width) in pixels.
         anchors_wh: anchors (width, height) in input pixels, smallest first.
-        anchor_num: anchors of each output.
-        pre_weights: weights to start from, as written.
-        backup: where darknet puts weights, as written.
-        idle: keys that have no use here, with their values.
-        lines: the line number of every key that is there.
-        texts: their values, as written.
+        anchor_num: anchors per output.
+        pre_weights: initial weights, as written.
+        backup: folder of darknet's weights, as written.
+        idle: unused keys and their values.
+        lines: the line number of every key.
+        texts: the value of every key, as written.
     """
 
     path: Path
@@ -90,17 +90,17 @@ class DataFile:
     texts: Mapping[str, str]
 
     def place(self, key: str) -> str:
-        """Return the file and the line where a key is set, as messages begin."""
+        """Return the file and the line of a key, as messages begin."""
         return f"{self.path}: line {self.lines[key]}"
 
     def settings(self) -> dict[str, Any]:
-        """Return the defaults for the flags of training that the file gives, by their names in Python.
+        """Return defaults for training flags from the file, by their names in Python.
 
-        A size turns random sizes off, as the anchors belong to it. What has no use here is logged. A file
-        that says how many anchors an output has is Yolo-FastestV2's, and asks for that network.
+        An input size switches random sizes off, because the anchors belong to it. Unused keys are logged. A
+        file with a number of anchors per output is Yolo-FastestV2's, and selects that network.
 
         Raises:
-            UserError: the weights to start from are not there.
+            UserError: the initial weights do not exist.
         """
         given: dict[str, Any] = {
             "epochs": self.epochs,
@@ -125,14 +125,14 @@ class DataFile:
         return {flag: value for flag, value in given.items() if value is not None}
 
     def place_of(self, flag: str) -> str:
-        """Return the line, key and value that say a flag of :meth:`settings`, as messages begin."""
+        """Return the line, key and value that set a flag of :meth:`settings`, as messages begin."""
         for key in _FLAGS.get(flag, ()):
             if key in self.lines:
                 return f"{self.place(key)}: {key}={self.texts[key]}"
         return str(self.path)
 
     def _weights(self) -> str | None:
-        """Return the weights to start from, looked for beside the file and in the current folder."""
+        """Return the path of the initial weights, searched beside the file and in the current folder."""
         if self.pre_weights is None or self.pre_weights.lower() == "none":
             return None
         candidates = [self.path.parent / self.pre_weights, Path(self.pre_weights)]
@@ -150,8 +150,8 @@ def read_data_file(path: str | os.PathLike[str]) -> DataFile:
     """Read a ``.data`` file and check every value.
 
     Raises:
-        UserError: it cannot be read; a line is no ``key=value``, names an unknown section or key, or one
-            twice; or a value cannot be meant so. Names file and line.
+        UserError: it cannot be read; a line is not ``key=value``, has an unknown section or key, or repeats a
+            key; or a value is invalid. The message names file and line.
     """
     values = _Values(Path(path))
     height, width = values.count("height"), values.count("width")
@@ -191,14 +191,14 @@ def read_data_file(path: str | os.PathLike[str]) -> DataFile:
 
 
 class _Values:
-    """The values of a file as text, and how each kind of them is understood."""
+    """The values of a file as text, with a parser for each kind of value."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lines: dict[str, int] = {}
         self.texts: dict[str, str] = {}
         for number, line in enumerate(read_text(path, "the .data file").splitlines(), 1):
-            # A path may hold the sign of a comment, so that needs a blank before it.
+            # A path may contain the comment signs, so a comment needs a blank before it.
             line = re.sub(r"(^|(?<=[\s=]))[#;].*", "", line).strip()
             if line:
                 self._take(number, line)
@@ -225,15 +225,15 @@ class _Values:
         self.texts[key] = text
 
     def place(self, key: str) -> str:
-        """Return the file and the line where a key is set."""
+        """Return the file and the line of a key."""
         return f"{self.path}: line {self.lines[key]}"
 
     def text(self, key: str) -> str | None:
-        """Return a value as written, None for an absent or empty one."""
+        """Return a value as written; None when it is missing or empty."""
         return self.texts.get(key) or None
 
     def count(self, key: str) -> int | None:
-        """Return a whole number above 0."""
+        """Return an integer above 0; None when it is missing."""
         word = self._number_text(key)
         if word is None:
             return None
@@ -242,7 +242,7 @@ class _Values:
         return int(word)
 
     def learning_rate(self) -> float | None:
-        """Return the learning rate, above 0."""
+        """Return the learning rate, above 0; None when it is missing."""
         word = self._number_text("learning_rate")
         numbers = _numbers(word or "")
         if word is not None and (len(numbers) != 1 or not 0 < numbers[0] < math.inf):
@@ -250,7 +250,7 @@ class _Values:
         return numbers[0] if numbers else None
 
     def steps(self) -> tuple[int, ...]:
-        """Return the epochs at which the learning rate falls."""
+        """Return the epochs at which the learning rate decreases."""
         words = [word.strip() for word in (self._number_text("steps") or "").split(",")]
         if words == [""]:
             return ()
@@ -259,7 +259,7 @@ class _Values:
         return tuple(map(int, words))
 
     def anchors_wh(self) -> tuple[tuple[float, float], ...]:
-        """Return the anchors as pairs, of a number that every output can have its share of."""
+        """Return the anchors as pairs, whose number is a multiple of the anchors per output."""
         word = self._number_text("anchors")
         if word is None:
             return ()
@@ -275,7 +275,7 @@ class _Values:
         return tuple(zip(numbers[::2], numbers[1::2]))
 
     def _number_text(self, key: str) -> str | None:
-        """Return a value in which ``#`` begins a comment without a blank before it, too."""
+        """Return a value of numbers, in which ``#`` begins a comment even without a blank before it."""
         return re.sub(r"#.*", "", self.texts.get(key, "")).strip() or None
 
     def _wrong(self, key: str, expected: str) -> UserError:
@@ -283,7 +283,7 @@ class _Values:
 
 
 def _numbers(text: str) -> list[float]:
-    """Return the numbers of a list with commas; empty where one is none."""
+    """Return the numbers of a list with commas; empty when an item is not a number."""
     try:
         return [float(word) for word in text.split(",") if word.strip()]
     except ValueError:

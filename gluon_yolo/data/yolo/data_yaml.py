@@ -1,4 +1,4 @@
-"""The ``data.yaml`` that comes with most YOLO data sets: which folders or lists, and the class names."""
+"""``data.yaml`` of YOLO data sets: the folders or lists of the splits, and the class names."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from gluon_yolo.errors import UserError
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _SWITCH = re.compile(r"true|false|yes|no|on|off|null|~|[-+.\de]+", re.IGNORECASE)
-_LONG = 1 << 20  # letters; reading so many takes seconds
+_LONG = 1 << 20  # characters; longer files take seconds to parse
 _KEYS = frozenset({"train", "val", "valid", "validation", "names"})
-_MEANT = re.compile(rf"^\s*[\"']?({'|'.join(sorted(_KEYS))})[\"']?\s*:", re.MULTILINE)  # in what is broken
+_MEANT = re.compile(rf"^\s*[\"']?({'|'.join(sorted(_KEYS))})[\"']?\s*:", re.MULTILINE)  # for broken files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +27,10 @@ class DataYaml:
 
     Args:
         path: the file.
-        root: the folder that the places are relative to, as written; None where the file does not say.
-        places: for ``"train"``, ``"val"``, ``"test"`` the folders and list files, as written.
-        names: the class names by class id; None where the file has none.
-        classes: the number of classes that the file gives beside them.
+        root: the folder that the places are relative to, as written; None when it is missing.
+        places: the folders and list files of ``"train"``, ``"val"``, ``"test"``, as written.
+        names: the class names by class id; None when they are missing.
+        classes: the number of classes in the file; None when it is missing.
     """
 
     path: Path
@@ -41,7 +41,7 @@ class DataYaml:
 
 
 def is_data_yaml(path: Path) -> bool:
-    """Say whether a file looks like one, by its extension and its keys; it may still be broken."""
+    """Return whether a file looks like a ``data.yaml``, by its ending and its keys; it may be broken."""
     if path.suffix.lower() not in (".yaml", ".yml") or not path.is_file():
         return False
     try:
@@ -56,13 +56,13 @@ def is_data_yaml(path: Path) -> bool:
 
 
 def describes_data(path: Path, keys: Iterable[str] = _SPLITS) -> bool:
-    """Say whether a file that looks like one names a folder or list of a split; a broken one may.
+    """Return whether a file that looks like a ``data.yaml`` names a folder or list of a split, or is broken.
 
-    Settings of a training may have ``val: true``, a network's description may have class names.
+    Training settings can have ``val: true``, and a network's description can have class names.
 
     Args:
         path: the file.
-        keys: those of the splits that count.
+        keys: the split keys to look for.
     """
     try:
         content = _load(path)
@@ -78,10 +78,10 @@ def _is_place(value: Any) -> bool:
 
 
 def read_data_yaml(path: str | os.PathLike[str]) -> DataYaml:
-    """Read a ``data.yaml`` and check what it says.
+    """Read a ``data.yaml`` and check it.
 
     Raises:
-        UserError: it cannot be read, is no YAML, describes key points, or a value cannot be meant so.
+        UserError: it cannot be read, is not YAML, describes key points, or has an invalid value.
     """
     path = Path(path)
     content = _load(path)
@@ -104,7 +104,7 @@ def read_data_yaml(path: str | os.PathLike[str]) -> DataYaml:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    """Load every scalar as the text it is: a class called ``no`` or ``010`` keeps its name."""
+    """Load all scalars as text: a class called ``no`` or ``010`` keeps its name."""
     try:
         content = yaml.load(read_text(path, "the data set's description"), Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
@@ -126,10 +126,10 @@ def _places(path: Path, key: str, value: Any) -> tuple[str, ...]:
 
 
 def _names(path: Path, value: Any) -> tuple[str, ...] | None:
-    """Return the class names, of a list or of a mapping from class ids.
+    """Return the class names from a list, or from a mapping by class id.
 
     Raises:
-        UserError: it is neither, a class id is missing, or a name is empty or there twice.
+        UserError: the value is neither, a class id is missing, or a name is empty or repeated.
     """
     if not value:
         return None
@@ -148,7 +148,7 @@ def _names(path: Path, value: Any) -> tuple[str, ...] | None:
 
 
 def _count(path: Path, value: Any) -> int | None:
-    """Return the number of classes, None where there is none."""
+    """Return the number of classes; None when it is missing."""
     if value in (None, ""):
         return None
     if not isinstance(value, str) or not value.isdecimal():

@@ -1,4 +1,4 @@
-"""Folders of a YOLO data set that nothing describes: which of them are splits, by their names."""
+"""Folders of a YOLO data set without a description: find the splits by the folders' names."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from gluon_yolo.errors import UserError
 
 
 def split_folders(root: Path) -> dict[str, tuple[Path, ...]]:
-    """Return the splits of a folder without lists: folders with such names, else everything as train.
+    """Return the splits of a folder without lists: folders with names of splits, otherwise all as train.
 
-    The images lie in ``images/`` or in the folder itself; a split's in its folder, or in ``images/`` there.
+    The images are in ``images/`` or in the folder itself; a split's in its folder, or in ``images/`` there.
     """
     top = _top(root)
     splits: dict[str, tuple[Path, ...]] = {}
@@ -27,10 +27,10 @@ def split_folders(root: Path) -> dict[str, tuple[Path, ...]]:
 
 
 def outside_of_splits(root: Path) -> str:
-    """Return what to note of labelled images that lie in none of the splits' folders; empty without such.
+    """Return a note about labelled images outside the splits' folders; empty without such images.
 
     Raises:
-        UserError: there are such, and no split is for training: they must be meant.
+        UserError: there are such images and no split is for training, so they are probably the training data.
     """
     top, splits = _top(root), split_folders(root)
     if splits == {"train": (top,)}:
@@ -52,13 +52,13 @@ def outside_of_splits(root: Path) -> str:
 
 
 def _should_have_images(folder: Path) -> bool:
-    """Say whether a folder without images is meant for some: unread ones, or it is empty and a part's."""
+    """Return whether a folder without images should have some: it has unread ones, or is an empty split."""
     files = [name for _, names in visible_files(folder) for name in names]
     return any(map(is_unread_image, files)) or not files and pattern_of(folder.name) == "*"
 
 
 def some_images(folder: Path) -> list[str]:
-    """Return images below a folder, those of the first folder that has any: enough to see what it is."""
+    """Return the images of the first folder below a folder that has any: enough to classify it."""
     for parent, names in visible_files(folder):
         if any(map(is_image, names)):
             return [os.path.join(parent, name) for name in names if is_image(name)]
@@ -71,6 +71,6 @@ def _top(root: Path) -> Path:
 
 
 def _images_in(folder: Path) -> Path | None:
-    """Return the folder called images, in any letter case, in another."""
+    """Return the subfolder called images, in any of three letter cases."""
     called = [name for name in ("images", "Images", "IMAGES") if (folder / name).is_dir()]
     return folder / called[0] if called else None

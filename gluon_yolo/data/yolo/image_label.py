@@ -1,4 +1,4 @@
-"""ImageLabel: what the label file of a YOLO image says, and what is said of all of them together."""
+"""ImageLabel: the content of a YOLO image's label file, and warnings about all labels of a split."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gluon_yolo.text import counted
 
 @dataclasses.dataclass(frozen=True)
 class ImageLabel:
-    """What was read of one image; ``objects`` is None where it has no label file."""
+    """The content of one image's label; ``objects`` is None without a label file."""
 
     image: str
     label: str
@@ -23,14 +23,14 @@ class ImageLabel:
 
     @property
     def outlines(self) -> list[Outline]:
-        """The lines that give outlines."""
+        """The lines with outlines."""
         return [thing.outline for thing in self.objects or () if thing.outline is not None]
 
 
 def warn_of_missing(records: Sequence[ImageLabel], report: DatasetReport) -> None:
-    """Warn of images without a label file: in one line where others have one.
+    """Warn about images without a label file: in one line when other images have one.
 
-    Many programs take such images for background. Where no image has a label, these lie elsewhere.
+    Many programs treat such images as background. When no image has a label, the labels are elsewhere.
     """
     missing = [record for record in records if record.objects is None]
     if not missing or len(missing) == len(records):
@@ -44,14 +44,14 @@ def warn_of_missing(records: Sequence[ImageLabel], report: DatasetReport) -> Non
 
 
 def note_outlines(records: Sequence[ImageLabel], report: DatasetReport) -> None:
-    """Note how many objects are outlined, since a box is all that is taken."""
+    """Add a note with the number of outlined objects, of which only the boxes are used."""
     polygons = sum(thing.is_polygon for record in records for thing in record.objects or ())
     if polygons:
         report.notes.append(f"{counted(polygons, 'object', form=',')} outlined by polygons, taken as boxes")
 
 
 def warn_of_shared(records: Sequence[ImageLabel], report: DatasetReport) -> None:
-    """Warn of labels that count for several images, as for ``a.jpg`` and ``a.png``."""
+    """Warn about labels that belong to several images, such as ``a.jpg`` and ``a.png``."""
     images: dict[str, list[str]] = {}
     for record in records:
         if record.objects is not None:

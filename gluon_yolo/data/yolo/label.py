@@ -1,8 +1,8 @@
-"""YOLO's label of one image: a text file with a line for each object, read and written.
+"""YOLO label files: the text file of one image with a line per object, read and written.
 
-A line is ``class cx cy w h``: the class id, counted from 0, then the box's centre and size as shares of the
-image's width and height. Labels of segmentation have a polygon instead, ``class x y x y x y ...``, of which
-the bounding box is taken.
+A line is ``class cx cy w h``: the class id from 0, then the box's centre and size relative to the image's
+width and height. A segmentation label has a polygon instead, ``class x y x y x y ...``, whose bounding box is
+used.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from gluon_yolo.data.quality.report import BadFile
-from gluon_yolo.data.yolo.other_lines import Outline, look_at
+from gluon_yolo.data.yolo.other_lines import Outline, classify
 from gluon_yolo.detections import Detections
 
 _BOX_NUMBERS = 4
-_POLYGON_NUMBERS = 6  # at least: three corners
+_POLYGON_NUMBERS = 6  # minimum: three corners
 _SHOWN = 60
 _CLASS_DIGITS = 9
 _SHAPE = "expected 'class cx cy w h', or a class and a polygon of three corners or more"
-# Corners are rounded to this many steps a pixel, so that 0 comes back as 0: 12 decimals carry one to 1e-8.
-# From the eighth pixel on, float32 has no finer steps.
+# Corners are rounded to this many steps per pixel, so that 0 is restored: 12 decimals are exact to 1e-8. From
+# the eighth pixel on, float32 has no finer steps.
 _STEPS_PER_PIXEL = 2.0**20
 
 
@@ -34,9 +34,9 @@ class LabelLine:
     Args:
         number: of the line in the file, from 1.
         class_id: the class, from 0.
-        shares_xyxy: corners as shares of the image's width and height, not necessarily finite or ordered.
-        written: the numbers as the file has them, for messages.
-        outline: where the line gives one, of which this is the bounding box: what it may be instead.
+        shares_xyxy: corners relative to the image's width and height; they may be infinite or unordered.
+        written: the numbers as written, for messages.
+        outline: for a line with an outline, whose bounding box this is: other meanings of the line.
     """
 
     number: int
@@ -47,7 +47,7 @@ class LabelLine:
 
     @property
     def is_polygon(self) -> bool:
-        """Whether the line gives an outline, of which this is the bounding box."""
+        """Whether the line has an outline, whose bounding box this is."""
         return self.outline is not None
 
     def box_xyxy(self, size_hw: tuple[int, int]) -> np.ndarray:
@@ -59,10 +59,10 @@ class LabelLine:
 
 
 def read_label(path: str | os.PathLike[str]) -> tuple[LabelLine, ...]:
-    """Read a label file; blank lines count and mean nothing.
+    """Read a label file; blank lines are ignored, but count as lines.
 
     Raises:
-        BadFile: it cannot be read, or a line is neither a box nor a polygon with a class id before it.
+        BadFile: it cannot be read, or a line is neither a box nor a polygon after a class id.
     """
     path = os.fspath(path)
     try:
@@ -76,9 +76,10 @@ def read_label(path: str | os.PathLike[str]) -> tuple[LabelLine, ...]:
 
 
 def write_label(path: str | os.PathLike[str], size_hw: tuple[int, int], truth: Detections) -> None:
-    """Write a label file, empty for no objects, that :func:`read_label` reads back.
+    """Write a label file, which :func:`read_label` reads back; it is empty without objects.
 
-    Boxes of whole pixels come back bit-identical, others to 1e-6 pixels. There is no mark for difficult ones.
+    Boxes with integer corners are restored exactly, others within 1e-6 pixels. There is no mark for difficult
+    objects.
 
     Args:
         path: the file to write.
@@ -97,19 +98,19 @@ def write_label(path: str | os.PathLike[str], size_hw: tuple[int, int], truth: D
 
 
 def looks_like_label(line: str) -> bool:
-    """Say whether a line could be an object's, if with a name in the place of the class id."""
+    """Return whether a line can be an object's, possibly with a name instead of the class id."""
     words = line.split()
     return len(words) > _BOX_NUMBERS and all(_number(word) is not None for word in words[1:])
 
 
 def _line(path: str, number: int, line: str) -> LabelLine:
-    """Read one line that is not blank."""
+    """Parse one line that is not blank."""
     words = line.split()
     shown = line.strip() if len(line) <= _SHOWN else f"{line.strip()[:_SHOWN]}..."
     count = len(words) - 1
     if count != _BOX_NUMBERS and (count < _POLYGON_NUMBERS or count % 2):
-        meant = " (the last may be a confidence: take it off)" if count == _BOX_NUMBERS + 1 else ""
-        problem = f"line {number}: {_SHAPE}, got {count + 1} words{meant}: {shown!r}"
+        hint = " (the last may be a confidence: take it off)" if count == _BOX_NUMBERS + 1 else ""
+        problem = f"line {number}: {_SHAPE}, got {count + 1} words{hint}: {shown!r}"
         raise BadFile(path, problem, "broken-label")
     if not (words[0].isascii() and words[0].isdecimal() and len(words[0]) <= _CLASS_DIGITS):
         problem = f"line {number}: the class id {words[0]!r} is no whole number from 0 on: {shown!r}"
@@ -125,7 +126,7 @@ def _line(path: str, number: int, line: str) -> LabelLine:
     points = np.array(numbers).reshape(-1, 2)
     shares = (*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
     written = f"a polygon of {len(points)} corners"
-    return LabelLine(number, int(words[0]), shares, written, look_at(number, numbers))
+    return LabelLine(number, int(words[0]), shares, written, classify(number, numbers))
 
 
 def _corners(box_cxcywh: Sequence[float]) -> tuple[float, ...]:
@@ -134,7 +135,7 @@ def _corners(box_cxcywh: Sequence[float]) -> tuple[float, ...]:
 
 
 def _number(word: str) -> float | None:
-    """Return a number, not necessarily a finite one; None for what is none."""
+    """Return a number, which may be infinite; None when the word is not a number."""
     try:
         return None if "_" in word else float(word)
     except ValueError:

@@ -1,4 +1,4 @@
-"""YOLO's ways to lay out a data set: what a path means, which splits it has, and its class names."""
+"""YOLO layouts: the splits and class names of a path, whatever form it has."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gluon_yolo.data.yolo.data_file import DataFile, read_data_file
 from gluon_yolo.data.yolo.data_yaml import DataYaml, describes_data, is_data_yaml, read_data_yaml
 from gluon_yolo.data.yolo.folders import outside_of_splits, some_images, split_folders
 from gluon_yolo.data.yolo.lists import Lists, broken_lists, lists_in, with_siblings
-from gluon_yolo.data.yolo.names import TOOLS_FILE, find_names, held_against_files, held_against_yamls
+from gluon_yolo.data.yolo.names import TOOLS_FILE, compared_with_files, compared_with_yamls, find_names
 from gluon_yolo.data.yolo.paths import is_image_list, label_paths
 from gluon_yolo.data.yolo.places import find_places
 from gluon_yolo.errors import UserError
@@ -27,16 +27,16 @@ ACCEPTS = (
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """What a path means.
+    """The content of a path.
 
     Args:
         root: the folder of the data set.
-        places: for each split its list files and folders.
+        places: the list files and folders of each split.
         names: its class names.
-        absent: for a split that cannot be opened, why.
-        notes: what the user should know that is not wrong.
-        left_out: what is named for test and is not there, or broken.
-        data_file: the ``.data`` file, if it is one.
+        absent: for a split that cannot be opened, the reason.
+        notes: what the user should know that is not an issue.
+        left_out: messages about test splits that do not exist or are broken.
+        data_file: the ``.data`` file, when the path is one.
     """
 
     root: Path
@@ -49,7 +49,7 @@ class Layout:
 
 
 def looks_like_yolo(path: Path) -> bool:
-    """Say whether a path is such a data set, from a quick look."""
+    """Return whether a path is such a data set, from a quick look."""
     if path.is_file():
         return path.suffix.lower() == ".data" or is_data_yaml(path) or is_image_list(path)
     if not path.is_dir():
@@ -64,23 +64,23 @@ def looks_like_yolo(path: Path) -> bool:
         os.path.join(place, name).casefold() in folded
         for place in {os.path.dirname(label) for label in labels}
         if os.path.isdir(place)
-        for name in os.listdir(place)  # quicker than a look for each label of a large folder
+        for name in os.listdir(place)  # faster than a check for each label of a large folder
     )
 
 
 def find_layout(path: Path) -> Layout:
-    """Return what a path means.
+    """Return the layout of a path.
 
     Raises:
-        UserError: it is nothing of the kind, or the file that describes it is broken.
+        UserError: the path is not a YOLO data set, or the file that describes it is broken.
     """
     if path.is_dir():
         described = _only(_data_files(path)) or _only(_data_yamls(path))
         if described is None:
             return _undescribed(path)
-        if described.suffix.lower() == ".data":  # it counts, but must not contradict a data.yaml
+        if described.suffix.lower() == ".data":  # it is used, but must not contradict a data.yaml
             layout = _of_data_file(read_data_file(described))
-            return dataclasses.replace(layout, names=held_against_yamls(layout.names, _data_yamls(path)))
+            return dataclasses.replace(layout, names=compared_with_yamls(layout.names, _data_yamls(path)))
         path = described
     if not path.exists():
         raise UserError(f"{path}: no such file or folder, so no data; accepted is {ACCEPTS}")
@@ -92,10 +92,10 @@ def find_layout(path: Path) -> Layout:
 
 
 def _undescribed(folder: Path) -> Layout:
-    """Return the layout of a folder without a description, or with several.
+    """Return the layout of a folder without a description, or raise an error about several.
 
     Raises:
-        UserError: there are several, or there is nothing of the kind.
+        UserError: there are several descriptions, or no YOLO data.
     """
     several = _data_files(folder) or _data_yamls(folder)
     if several:
@@ -116,12 +116,12 @@ def _undescribed(folder: Path) -> Layout:
 
 
 def _plain(root: Path, places: Mapping[str, tuple[Path, ...]]) -> Layout:
-    """Return the layout of lists or folders that nothing describes."""
+    """Return the layout of lists or folders without a description."""
     return Layout(root, places, find_names(root, _all(places)))
 
 
 def _listed(root: Path, lists: Lists) -> Layout:
-    """Return the layout of lists that nothing describes."""
+    """Return the layout of lists without a description."""
     layout = _plain(root, lists.places)
     return dataclasses.replace(layout, absent=lists.absent, left_out=lists.left_out)
 
@@ -132,7 +132,7 @@ def _all(places: Mapping[str, tuple[Path, ...]]) -> list[Path]:
 
 
 def _of_data_file(file: DataFile) -> Layout:
-    """Return what a ``.data`` file describes."""
+    """Return the layout that a ``.data`` file describes."""
     root = file.path.parent
     written = {split: (text,) for split, text in file.lists.items()}
     places = find_places(written, [root], {split: file.place(split) for split in written})
@@ -145,12 +145,12 @@ def _of_data_file(file: DataFile) -> Layout:
         missing = f"{file.place('names')}: names: there is no file {file.names}: {ADVICE}"
     declared = (file.classes, file.place("classes")) if file.classes else None
     names = Names(Path(found) if found else None, missing, declared)
-    names = held_against_files(names, root, _all(places.by_split))
+    names = compared_with_files(names, root, _all(places.by_split))
     return Layout(root, places.by_split, names, places.absent, places.notes, places.left_out, file)
 
 
 def _of_data_yaml(path: Path) -> Layout:
-    """Return what a ``data.yaml`` describes."""
+    """Return the layout that a ``data.yaml`` describes."""
     content = read_data_yaml(path)
     root, lost = _root_of(content)
     places = find_places(content.places, [root, path.parent], dict.fromkeys(content.places, str(path)))
@@ -161,15 +161,15 @@ def _of_data_yaml(path: Path) -> Layout:
     missing = f"{path}: no class names: give them here as names:, or with --classes FILE"
     declared = (content.classes, f"{path}: nc") if content.classes is not None else None
     names = Names(content.names, missing, declared, f"{path}: names")
-    names = held_against_files(names, root, _all(places.by_split), (TOOLS_FILE, "*.names"))
+    names = compared_with_files(names, root, _all(places.by_split), (TOOLS_FILE, "*.names"))
     absent = {split: f"{problem}{lost}" for split, problem in places.absent.items()}
     return Layout(root, places.by_split, names, absent, places.notes, places.left_out)
 
 
 def _root_of(content: DataYaml) -> tuple[Path, str]:
-    """Return the folder that a ``data.yaml`` means by ``path:``, and what to say where it is not there.
+    """Return the folder of a ``data.yaml``'s ``path:``, and a message when it does not exist.
 
-    It may be relative to the current folder, as ultralytics has it, unless the data lies beside the file.
+    It may be relative to the current folder, as in Ultralytics, unless the data is beside the file.
     """
     beside = content.path.parent
     if content.root is None:
@@ -182,7 +182,7 @@ def _root_of(content: DataYaml) -> tuple[Path, str]:
 
 
 def _only(paths: list[Path]) -> Path | None:
-    """Return a path that is the only one."""
+    """Return the only path of a list; None when there is none or several."""
     return paths[0] if len(paths) == 1 else None
 
 
@@ -191,7 +191,7 @@ def _data_files(folder: Path) -> list[Path]:
 
 
 def _data_yamls(folder: Path) -> list[Path]:
-    """Return the descriptions in a folder: where several could be one, those that name what to train on."""
+    """Return the descriptions in a folder; of several, those that name training data."""
     files = files_ending(folder, ".yaml", ".yml")
     looked = (file for file in files if is_data_yaml(file))
     found = [file for file in looked if file.stem.lower().startswith("data") or describes_data(file)]

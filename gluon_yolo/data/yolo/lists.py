@@ -1,4 +1,4 @@
-"""Lists of images that divide a YOLO data set: which of a folder's files they are, and which are broken."""
+"""Lists of a YOLO data set's splits: find them in a folder, and report broken ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from gluon_yolo.data.images.files import is_image
 from gluon_yolo.data.keras.lines import by_split, called_alike, has_boxes
 from gluon_yolo.data.splits import split_role
-from gluon_yolo.data.text_file import first_line, read_text, said_of
+from gluon_yolo.data.text_file import first_line, read_text, type_in_place_of_text
 from gluon_yolo.data.yolo.paths import is_image_list
 from gluon_yolo.errors import UserError
 
@@ -20,12 +20,12 @@ _SHOWN = 60
 
 @dataclasses.dataclass(frozen=True)
 class Lists:
-    """The lists of a data set that nothing describes.
+    """The lists of a data set without a description.
 
     Args:
-        places: for each split its list.
+        places: the list of each split.
         absent: for a split whose list is broken, what is wrong with it.
-        left_out: what is wrong with a list for test, which is then no split.
+        left_out: messages about broken test lists, which are then not splits.
     """
 
     places: dict[str, tuple[Path, ...]]
@@ -34,9 +34,10 @@ class Lists:
 
 
 def lists_in(folder: Path) -> Lists:
-    """Return the lists of images in a folder, by their names; with those that should be some.
+    """Return the lists of images in a folder by their names, with broken ones.
 
-    A file called as the lists are, but for the word for its part, is one: ``val.txt`` beside ``train.txt``.
+    A file named as a list, except for the word for its split, counts as one: ``val.txt`` beside
+    ``train.txt``.
 
     Raises:
         UserError: two lists differ in their endings only.
@@ -49,20 +50,20 @@ def lists_in(folder: Path) -> Lists:
 
 
 def broken_lists(folder: Path) -> list[str]:
-    """Return what is wrong with files called as lists to train on or to validate on, where none is a list."""
+    """Return what is wrong with files named as training or validation lists, when no file is a list."""
     files = [file for file in called_alike(_no_labels(folder), []) if split_role(file.stem) != "test"]
     return [fault(file) for file in files]
 
 
 def _no_labels(folder: Path) -> list[Path]:
-    """Return what a folder holds but for texts beside an image, of which there may be very many."""
+    """Return the paths in a folder without label files beside images, of which there may be very many."""
     names = sorted(os.listdir(folder))
     images = {os.path.splitext(name)[0] for name in names if is_image(name)}
     return [folder / name for name in names if os.path.splitext(name)[0] not in images]
 
 
 def with_siblings(path: Path) -> Lists:
-    """Return a list as the one of training, and those of validation and test beside it."""
+    """Return a list as the training list, with the validation and test lists beside it."""
     found = [path]
     if split_role(path.stem) in ("val", "test"):
         return Lists({"train": (path,)}, {})
@@ -81,11 +82,11 @@ def with_siblings(path: Path) -> Lists:
 
 
 def fault(path: Path) -> str:
-    """Say why a file is no list of images."""
+    """Return why a file is not a list of images."""
     try:
-        said = said_of(path)
-        if said:
-            return f"{path}: cannot read the list: {said}"
+        other_type = type_in_place_of_text(path)
+        if other_type:
+            return f"{path}: cannot read the list: {other_type}"
         read_text(path, "the list")
     except OSError as error:
         return f"{path}: cannot read the list: {error.strerror or error}"
@@ -99,7 +100,7 @@ def fault(path: Path) -> str:
 
 
 def _divided(lists: Iterable[Path], broken: Iterable[Path]) -> Lists:
-    """Return lists by their names; a broken one for test is left out where another is for validation."""
+    """Return lists by their names; a broken test list is left out when there is a validation list."""
     named = by_split((file.stem, file) for file in lists)
     places: dict[str, tuple[Path, ...]] = {split: (file,) for split, file in named.items()}
     broken = [file for file in broken if file.stem not in places]

@@ -1,4 +1,4 @@
-"""Where a YOLO data set has its class names: in its description, in a ``.names`` file, or nowhere."""
+"""Class names of a YOLO data set: in its description, in a ``.names`` file, or beside its labels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from gluon_yolo.data.classes.numbered import ADVICE, Names, held_against, of_files
+from gluon_yolo.data.classes.numbered import ADVICE, Names, compared_with, of_files
 from gluon_yolo.data.images.files import files_called
 from gluon_yolo.data.path_finder import PathFinder
 from gluon_yolo.data.yolo.data_yaml import read_data_yaml
@@ -14,14 +14,14 @@ from gluon_yolo.data.yolo.paths import label_paths, written_in
 from gluon_yolo.errors import UserError
 
 TOOLS_FILE = "classes.txt"
-"""What labelling tools call the class names that they leave beside labels."""
+"""The labelling tools' file of class names, beside labels."""
 ROBOFLOWS_FILE = "_darknet.labels"
-"""What Roboflow calls those that it puts beside the pictures of each split."""
-_FOLDERS = 100  # of a list's images, which are looked at
+"""Roboflow's file of class names, beside the images of each split."""
+_FOLDERS = 100  # maximum number of a list's image folders to search
 
 
 def find_names(root: Path, places: Iterable[Path]) -> Names:
-    """Look for class names in a data set that nothing describes.
+    """Find the class names of a data set without a description.
 
     Args:
         root: its folder.
@@ -31,43 +31,43 @@ def find_names(root: Path, places: Iterable[Path]) -> Names:
     tools = _files(folders, TOOLS_FILE)
     found = of_files(_files(folders, "*.names", ROBOFLOWS_FILE))
     if found:
-        return held_against(found, {str(file): file for file in tools})
+        return compared_with(found, {str(file): file for file in tools})
     return of_files(tools, may_go_on=True) or Names(None, f"{root}: no class names: {ADVICE}")
 
 
-def held_against_files(
+def compared_with_files(
     names: Names, root: Path, places: Iterable[Path], patterns: Sequence[str] = (TOOLS_FILE,)
 ) -> Names:
-    """Return the names of a description, held against those that tools left beside the labels.
+    """Return the names of a description, after a comparison with the files of tools beside the labels.
 
     Args:
         names: of the description.
         root: the folder of the data set.
         places: the lists and folders of its splits.
-        patterns: what such files are called.
+        patterns: names of such files.
     """
     files = _files(_folders(root, places), *patterns)
-    return held_against(names, {str(file): file for file in files if file != names.source})
+    return compared_with(names, {str(file): file for file in files if file != names.source})
 
 
-def held_against_yamls(names: Names, files: Iterable[Path]) -> Names:
-    """Return the names of a ``.data`` file, held against those of each ``data.yaml`` beside it."""
+def compared_with_yamls(names: Names, files: Iterable[Path]) -> Names:
+    """Return the names of a ``.data`` file, after a comparison with each ``data.yaml`` beside it."""
     others: dict[str, tuple[str, ...] | Path] = {}
     for file in files:
         try:
             others[f"{file}: names"] = read_data_yaml(file).names or ()
-        except UserError:  # it is not what counts
+        except UserError:  # the data.yaml is not used
             continue
-    return held_against(names, others)
+    return compared_with(names, others)
 
 
 def _files(folders: Iterable[Path], *patterns: str) -> list[Path]:
-    """Return the files of some patterns in folders."""
+    """Return the files in folders that match a pattern."""
     return [file for pattern in patterns for folder in folders for file in files_called(folder, pattern)]
 
 
 def _folders(root: Path, places: Iterable[Path]) -> list[Path]:
-    """Return a data set's folder, and those of its images and labels."""
+    """Return a data set's folder, and the folders of its images and labels."""
     folders = [root, root / "labels"]
     for place in places:
         for folder in [place] if place.is_dir() else _folders_listed(place, root):
@@ -76,7 +76,7 @@ def _folders(root: Path, places: Iterable[Path]) -> list[Path]:
 
 
 def _folders_listed(path: Path, root: Path) -> list[Path]:
-    """Return the folders of a list's images, one looked for in each folder that it names."""
+    """Return the folders of a list's images; one image is searched for each folder that it names."""
     written: dict[str, str] = {}
     for line in written_in(path):
         written.setdefault(line.replace("\\", "/").rpartition("/")[0], line)

@@ -1,4 +1,4 @@
-"""Files in a YOLO data set that nothing uses: labels without an image, images that no split has."""
+"""Unused files of a YOLO data set: labels without an image, and images of no split."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _NO_LABELS = ("classes.txt",)
 
 
 def find_orphans(used: Iterable[str], places: Iterable[Path]) -> list[Issue]:
-    """Return warnings about the files of the folders in use that nothing uses.
+    """Return warnings about unused files in the folders that are in use.
 
     Args:
         used: the images of all splits.
-        places: list files and folders of the splits; a folder counts as in use though it has no image.
+        places: list files and folders of the splits; a folder is in use even without images.
     """
     taken = {os.path.abspath(image) for image in used}
     roots = {os.path.abspath(place) for place in places if place.is_dir()}
@@ -41,7 +41,7 @@ def find_orphans(used: Iterable[str], places: Iterable[Path]) -> list[Issue]:
 
 
 def _label_files(folder: str, known: Container[str], folded: Mapping[str, str]) -> list[str]:
-    """Return the files of a folder that are labels by their first line, or are empty, and are not known."""
+    """Return the files of a folder that are empty or labels by their first line, and are not known."""
     if not os.path.isdir(folder):
         return []
     found = []
@@ -50,7 +50,7 @@ def _label_files(folder: str, known: Container[str], folded: Mapping[str, str]) 
         stem, ending = os.path.splitext(path)
         if ending.lower() != LABEL or name.lower() in _NO_LABELS or f"{stem}{LABEL}" in known:
             continue
-        if not os.path.isfile(folded.get(path.casefold(), path)):  # it is that label, in another letter case
+        if not os.path.isfile(folded.get(path.casefold(), path)):  # that label, in another letter case
             continue
         if os.path.isfile(path):
             line = first_line(path)

@@ -1,4 +1,4 @@
-"""Lines with as many numbers as outlines have, that mean something else: of trackers, of key points."""
+"""Lines with as many numbers as outlines that mean something else: tracks, key points."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from gluon_yolo.data.yolo.outline_shape import is_far, is_shaped, move_together
 
 _BOX = 4
 _TRACK = 6  # numbers of a box, a confidence and a track id
-_GRACE = 0.01  # shares of the image's sides, for rounding
-_BEYOND = (-0.5, 1.5)  # where no corner of an outline is, if it is one
+_GRACE = 0.01  # for rounding, relative to the image's sides
+_BEYOND = (-0.5, 1.5)  # the range of an outline's coordinates
 _VISIBILITY = (0, 1, 2)
 _MARKS = (0, 1)
 _NEARLY_ALL = 0.9
-_ENOUGH = 0.75  # as trackers write boxes that reach out of the image
+_ENOUGH = 0.75  # trackers write boxes that reach out of the image
 _MOSTLY = 0.8
 _HALF = 0.5
-# Lines of one length that are not nearly all: how many at least, and which share of the outlines.
+# For lines of one length that are not nearly all lines: their minimum number, and share of all outlines.
 _FEW = 3
 _MANY, _PART = 5, 0.25
 MEANINGS = {
@@ -33,18 +33,18 @@ _REMEDY = "if it is an outline, repeat its first corner at its end"
 
 
 class Outline(NamedTuple):
-    """What a line that counts as an outline may be instead.
+    """The possible meanings of a line that is parsed as an outline.
 
     Args:
         line: its number in the file.
-        words: how many it has.
-        meaning: what it is unless it is an outline, a key of :data:`MEANINGS`; empty where it must be one.
+        words: number of its words.
+        meaning: its meaning when it is not an outline, a key of :data:`MEANINGS`; empty for a sure outline.
         is_certain: whether it cannot be an outline.
-        start: its first four numbers where they can be a box, else nothing.
-        is_shaped: whether it looks like an outline even so.
-        is_marked: whether it has 0 or 1 behind the first four numbers, as ids and marks are, or is certain.
-        ends: whether it may end in a confidence and a track id; ``"far"`` where these are no corner that is
-            near the others, ``"near"`` where they could be, else empty.
+        start: its first four numbers when they can be a box, otherwise empty.
+        is_shaped: whether it looks like an outline all the same.
+        is_marked: whether 0 or 1 follows the first four numbers, as in ids and marks, or it is certain.
+        ends: whether it may end in a confidence and a track id: ``"far"`` when these cannot be a corner near
+            the others, ``"near"`` when they can, otherwise empty.
     """
 
     line: int
@@ -57,15 +57,15 @@ class Outline(NamedTuple):
     ends: str = ""
 
 
-def look_at(line: int, numbers: Sequence[float]) -> Outline:
-    """Return what a line may be: a box and more numbers, or an outline, a confidence and a track id.
+def classify(line: int, numbers: Sequence[float]) -> Outline:
+    """Return a line's possible meanings: a box and more numbers, or an outline, a confidence and a track id.
 
-    A number that is far from any image, behind corners that are in theirs, is no corner's: a track id above
-    1, or an angle. Key points may have marks of visibility, 0, 1 and 2.
+    A number far outside the image, behind corners inside it, is not a corner's: it is a track id above 1, or
+    an angle. Key points can have visibility marks 0, 1 and 2.
 
     Args:
         line: its number in the file.
-        numbers: its numbers, without the class.
+        numbers: its numbers without the class id.
     """
     words, rest = len(numbers) + 1, numbers[_BOX:]
     is_box, has_marks = _is_box(numbers[:_BOX]), _are_marked_points(rest)
@@ -91,13 +91,13 @@ def look_at(line: int, numbers: Sequence[float]) -> Outline:
 
 
 def refused(outlines: Mapping[str, Sequence[Outline]]) -> list[BadFile]:
-    """Return the labels whose outlines mean something else.
+    """Return errors for the labels whose outlines mean something else.
 
-    One line that cannot be an outline is enough for its file. What an outline may be by accident counts where
-    those of one length are alike: true ones differ in length, in where they begin, or in shape.
+    One line that cannot be an outline is enough for its file. A line that can be either counts only when all
+    lines of its length are alike: true outlines differ in length, in start, or in shape.
 
     Args:
-        outlines: of each label file.
+        outlines: the outlines of each label file.
     """
     every = [outline for of_file in outlines.values() for outline in of_file]
     groups: dict[int, list[Outline]] = {}
@@ -120,7 +120,7 @@ def refused(outlines: Mapping[str, Sequence[Outline]]) -> list[BadFile]:
 
 
 def _lengths_of_boxes(groups: Mapping[int, Sequence[Outline]]) -> set[int]:
-    """Return the counts of words of those lines that are boxes and more numbers, of lines by their counts."""
+    """Return the numbers of words of lines that are boxes and more numbers; ``groups`` are by that number."""
     total = sum(map(len, groups.values()))
     alike = {words: group for words, group in groups.items() if _are_boxes(group)}
     if sum(map(len, alike.values())) >= _NEARLY_ALL * total:
@@ -135,7 +135,7 @@ def _lengths_of_boxes(groups: Mapping[int, Sequence[Outline]]) -> set[int]:
 
 
 def _are_boxes(group: Sequence[Outline]) -> bool:
-    """Say whether lines of one length begin with boxes, and do not look like outlines."""
+    """Return whether lines of one length begin with boxes and do not look like outlines."""
     starts = [outline.start for outline in group if outline.start]
     are_marked = all(outline.is_marked for outline in group)
     may_reach_out = are_marked and group[0].words == _TRACK + 1
@@ -147,7 +147,7 @@ def _are_boxes(group: Sequence[Outline]) -> bool:
 
 
 def _lengths_of_tracks(groups: Mapping[int, Sequence[Outline]]) -> set[int]:
-    """Return the counts of words of outlines that end in a confidence and a track id."""
+    """Return the numbers of words of outlines that end in a confidence and a track id."""
     longer = {words: group for words, group in groups.items() if words > _TRACK + 1}
     if _are_tracks([outline for group in longer.values() for outline in group]):
         return set(longer)
@@ -160,9 +160,9 @@ def _are_tracks(group: Sequence[Outline]) -> bool:
 
 
 def _end(numbers: Sequence[float]) -> str:
-    """Return what :class:`Outline` says of an end.
+    """Return the ``ends`` of :class:`Outline`.
 
-    An outline whose last corner is on the image's edge mostly has another one there.
+    An outline whose last corner is on the image's edge usually has another corner there.
     """
     if len(numbers) <= _TRACK:
         return ""
@@ -176,13 +176,13 @@ def _end(numbers: Sequence[float]) -> str:
 
 
 def _are_marked_points(rest: Sequence[float]) -> bool:
-    """Say whether each third number is a mark of visibility; or all are 0, as of points without a label."""
+    """Return whether each third number is a visibility mark, or all are 0, as for points without a label."""
     marked = len(rest) % 3 == 0 and all(visible in _VISIBILITY for visible in rest[2::3])
     return marked or (len(rest) > 2 and not any(rest))
 
 
 def _is_box(numbers: Sequence[float]) -> bool:
-    """Say whether numbers can be a box within the image: centre and size."""
+    """Return whether four numbers can be a box inside the image: centre and size."""
     cx, cy, width, height = numbers
     inside = all(
         size / 2 - _GRACE <= centre <= 1 - size / 2 + _GRACE for centre, size in ((cx, width), (cy, height))
@@ -196,7 +196,7 @@ def _is_beyond(number: float) -> bool:
 
 
 def _lie_within(numbers: Sequence[float]) -> bool:
-    """Say whether most points behind a box lie within it."""
+    """Return whether most points behind a box lie inside it."""
     (cx, cy, width, height), rest = numbers[:_BOX], numbers[_BOX:]
     return _HALF <= _share(
         abs(x - cx) <= width / 2 + _GRACE and abs(y - cy) <= height / 2 + _GRACE
@@ -205,6 +205,6 @@ def _lie_within(numbers: Sequence[float]) -> bool:
 
 
 def _share(marks: Iterable[bool]) -> float:
-    """Return how large a part is true, 0 of nothing."""
+    """Return the share of true marks; 0 for none."""
     known = list(marks)
     return sum(known) / len(known) if known else 0.0

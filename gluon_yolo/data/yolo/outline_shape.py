@@ -1,4 +1,4 @@
-"""Shape: whether points go round one place, as corners of an outline do, or are numbers of another kind."""
+"""Outline shape: whether points form an outline, or are other numbers."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_SAME = 2e-3  # shares of the image's sides, for corners that are written with three decimals
-_MOST = 40  # corners that are looked at; of more, evenly chosen ones
+_SAME = 2e-3  # tolerance, relative to the image's sides, for corners written with three decimals
+_MOST = 40  # maximum number of corners to check; of more, evenly spaced ones
 _QUAD = 4
 _SMALL = 1 / 3
-# How far a corner may be from the others, in their extents.
+# Allowed distance of a corner from the others, relative to their extent.
 _GRACE, _GRACE_OF_SMALL, _GRACE_OF_LAST = 0.75, 1.5, 0.5
 _FEWEST = 8
 _TOGETHER = 0.7
 
 
 def is_shaped(numbers: Sequence[float]) -> bool:
-    """Say whether numbers that could also be a box, and others behind it, look like an outline.
+    """Return whether numbers that can also be a box and more numbers look like an outline.
 
-    So does an outline that ends where it begins, a rectangle in any turn, and one that is small beside what
-    would be the box's size. Else the second corner, which would be that size, must be near the others, and no
-    two sides may cross; four corners must be convex.
+    An outline that ends where it begins does, a rotated rectangle does, and an outline that is small compared
+    with the size of that box does. Otherwise the second corner, which would be the box's size, must be near
+    the others, and no two sides may cross; four corners must be convex.
 
     Args:
-        numbers: 3 corners or more, as shares of the image's sides: x, y, x, y, ...
+        numbers: three or more corners relative to the image's sides: x, y, x, y, ...
     """
     points = np.array(numbers, dtype=np.float64).reshape(-1, 2)
     if not np.isfinite(points).all():
@@ -43,7 +43,7 @@ def is_shaped(numbers: Sequence[float]) -> bool:
 
 
 def _is_parallelogram(points: np.ndarray) -> bool:
-    """Say whether corners (N, 2) are those of a rectangle in any turn, its sides scaled by the image's."""
+    """Return whether corners (N, 2) are those of a rotated rectangle, scaled by the image's sides."""
     if len(points) != _QUAD:
         return False
     first, second, third, fourth = points
@@ -52,16 +52,16 @@ def _is_parallelogram(points: np.ndarray) -> bool:
 
 
 def is_far(numbers: Sequence[float]) -> bool:
-    """Say whether the last corner lies far from the others: half of their extent away is near."""
+    """Return whether the last corner is farther from the others than half of their extent."""
     points = np.array(numbers, dtype=np.float64).reshape(-1, 2)
     low, size = points[:-1].min(axis=0), np.ptp(points[:-1], axis=0)
     return not _is_near(points[-1], low, size, _GRACE_OF_LAST)
 
 
 def move_together(starts: np.ndarray) -> bool:
-    """Say whether first and second corners are at home in the same place, over the outlines of a data set.
+    """Return whether first and second corners are correlated over the outlines of a data set.
 
-    A box's size knows little of its place; a corner is beside the one before it.
+    A box's size hardly depends on its position; a corner is near the one before it.
 
     Args:
         starts: (N, 4) first and second corner of each outline.
@@ -83,14 +83,14 @@ def _is_convex(points: np.ndarray) -> bool:
 
 
 def _is_simple(points: np.ndarray) -> bool:
-    """Say whether no two sides cross, and no corner is there twice but next to itself."""
+    """Return whether no two sides cross, and no corner repeats except next to itself."""
     points = points[(points != np.roll(points, 1, axis=0)).any(axis=1)]
     points = points[:: -(-len(points) // _MOST) or 1]
     if len(points) < 3 or len(np.unique(points, axis=0)) < len(points):
         return False
     begin, end = points, np.roll(points, -1, axis=0)
     side = end - begin
-    # of_begin[i, j]: on which side of side i corner j lies
+    # of_begin[i, j]: the side of line i on which corner j lies
     of_begin = np.sign(_cross(side[:, None], begin[None] - begin[:, None]))
     of_end = np.roll(of_begin, -1, axis=1)
     divided = of_begin * of_end < 0

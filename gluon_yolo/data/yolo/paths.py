@@ -1,4 +1,4 @@
-"""Where YOLO's files lie: the images that lists and folders name, and their labels."""
+"""Paths of YOLO data sets: the images of lists and folders, and their labels."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Listing:
     """The images of a split.
 
     Args:
-        images: their paths, each once, in the order of the lists, those of a folder by name.
-        missing: for each listed image that is not there, where it is listed.
-        notes: what the user should know of the lists.
+        images: their paths, each once, in the order of the lists; those of a folder by name.
+        missing: for each listed image that does not exist, where it is listed.
+        notes: what the user should know about the lists.
     """
 
     images: list[str] = dataclasses.field(default_factory=list)
@@ -43,7 +43,7 @@ class Listing:
 
 
 def is_image_list(path: Path) -> bool:
-    """Say whether a file is a list of images: its first line names one, and none has boxes behind it."""
+    """Return whether a file is a list of images: its first line names one, and no line has boxes."""
     if path.suffix.lower() not in LISTS or not path.is_file():
         return False
     line = first_line(path)
@@ -51,10 +51,10 @@ def is_image_list(path: Path) -> bool:
 
 
 def label_paths(image: str) -> list[str]:
-    """Return the places where an image's label may lie, the usual one first.
+    """Return the possible paths of an image's label, the usual one first.
 
     ``images/train/1.jpg`` has ``labels/train/1.txt``: the last folder called ``images`` (or ``JPEGImages``)
-    becomes ``labels``. Otherwise the label lies beside the image. Letter case may be another.
+    becomes ``labels``. Otherwise the label is beside the image. The letter case may differ.
     """
     beside = f"{os.path.splitext(image)[0]}{LABEL}"
     parts = beside.split(os.sep)
@@ -68,14 +68,14 @@ def label_paths(image: str) -> list[str]:
 
 
 class LabelFinder:
-    """Finds the labels of images, whatever the letter case of their ending, or of their stem."""
+    """Finds the labels of images, in any letter case of the ending or of the stem."""
 
     def __init__(self) -> None:
         self._labels: dict[str, StemFolder] = {}
         self._images: dict[str, StemFolder] = {}
 
     def find_all(self, image: str) -> list[str]:
-        """Return the paths of an image's label files, the usual one first; more than one must be alike."""
+        """Return the paths of an image's label files, the usual one first; several must be equal."""
         found: list[str] = []
         for place in label_paths(image):
             folder, name = os.path.split(place)
@@ -88,7 +88,7 @@ class LabelFinder:
         return found
 
     def _is_only(self, image: str, stem: str) -> bool:
-        """Say whether no other image beside this one has its stem in another letter case."""
+        """Return whether no other image beside this one has its stem in another letter case."""
         folder = os.path.dirname(image)
         if folder not in self._images:
             self._images[folder] = StemFolder(folder, EXTENSIONS)
@@ -96,11 +96,11 @@ class LabelFinder:
 
 
 def are_from_here(places: Sequence[Path], bases: Sequence[Path]) -> bool:
-    """Say whether the lists of a data set, all of its splits, name images from the current folder.
+    """Return whether all lists of a data set name images relative to the current folder.
 
     Args:
         places: list files and folders of all splits.
-        bases: folders that relative paths may be relative to, beside a list's own.
+        bases: folders that relative paths may be relative to, besides a list's own.
     """
     if any(place.is_dir() for place in places):
         return False
@@ -108,11 +108,11 @@ def are_from_here(places: Sequence[Path], bases: Sequence[Path]) -> bool:
 
 
 def list_images(places: Sequence[Path], bases: Sequence[Path], from_here: bool = False) -> Listing:
-    """Return the images that list files name, or that lie in folders.
+    """Return the images of list files and folders.
 
     Args:
-        places: list files, one path a line, and folders.
-        bases: folders that relative paths may be relative to, beside a list's own.
+        places: list files, one path per line, and folders.
+        bases: folders that relative paths may be relative to, besides a list's own.
         from_here: whether they may be relative to the current folder.
 
     Raises:
@@ -136,14 +136,14 @@ def list_images(places: Sequence[Path], bases: Sequence[Path], from_here: bool =
 
 
 def nothing_in(places: Sequence[Path]) -> str:
-    """Say that there is no image in lists and folders, and what there is."""
+    """Return a message that lists and folders have no image, and what is there instead."""
     advice = "" if all(place.is_dir() for place in places) else "; a list names one picture a line"
     unread = [note for note in (left_out(place) for place in places if place.is_dir()) if note]
     return f"{' '.join(map(str, places))}: no picture in it{advice}{''.join(f'; {note}' for note in unread)}"
 
 
 def written_in(path: Path) -> list[str]:
-    """Return the lines of a list; none where it cannot be read, which reading it says."""
+    """Return the lines of a list; empty when it cannot be read, which opening it reports."""
     try:
         return [line.strip() for line in read_text(path, "the list").splitlines() if line.strip()]
     except UserError:
@@ -151,7 +151,7 @@ def written_in(path: Path) -> list[str]:
 
 
 def _read_list(path: Path, finder: PathFinder, listing: Listing) -> None:
-    """Add the images of one list file."""
+    """Add the images of one list file to a listing."""
     for number, line in enumerate(read_text(path, "the list").splitlines(), 1):
         written = line.strip()
         if not written:

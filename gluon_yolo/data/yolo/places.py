@@ -1,4 +1,4 @@
-"""Places: the lists and folders that a ``.data`` file or a ``data.yaml`` names for each split."""
+"""Places: the lists and folders of the splits in a ``.data`` file or a ``data.yaml``."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from gluon_yolo.data.yolo.folders import split_folders
 
 @dataclasses.dataclass(frozen=True)
 class Places:
-    """What a description names, as far as it is there.
+    """The lists and folders of a description that exist.
 
     Args:
-        by_split: for each split its lists and folders.
-        absent: for a split that cannot be opened, why.
-        notes: what the user should know that is not wrong.
-        left_out: what is not there of the test splits, which are then no splits.
-        from_here: whether all was found from the current folder, and nothing beside the description.
+        by_split: the lists and folders of each split.
+        absent: for a split that cannot be opened, the reason.
+        notes: what the user should know that is not an issue.
+        left_out: messages about test splits that do not exist, which are then not splits.
+        from_here: whether all of them were found from the current folder, and none beside the description.
     """
 
     by_split: Mapping[str, tuple[Path, ...]]
@@ -34,15 +34,15 @@ class Places:
 def find_places(
     written: Mapping[str, Sequence[str]], bases: Sequence[Path], origins: Mapping[str, str]
 ) -> Places:
-    """Find what a description names.
+    """Find the lists and folders of a description.
 
-    A test split that is not there is no split, and only noted: descriptions often name one that did not come
-    with the data, and nothing asks for it.
+    A test split that does not exist is only noted: descriptions often name a test split that is not shipped
+    with the data.
 
     Args:
-        written: for each split the lists and folders, as written.
+        written: the lists and folders of each split, as written.
         bases: folders that these may be relative to.
-        origins: for each split the place in the description, as messages begin.
+        origins: the place of each split in the description, as messages begin.
     """
     places: dict[str, tuple[Path, ...]] = {}
     absent: dict[str, str] = {}
@@ -75,7 +75,7 @@ def find_places(
 
 
 def _missing(texts: Sequence[str], split: str, finder: PathFinder) -> str:
-    """Say what is not there, and what may be meant."""
+    """Return a message about what does not exist, and what may be meant."""
     base = Path(finder.bases[0])
     here = " or the current folder" if finder.from_here else ""
     problem = f"there is no list or folder {', '.join(texts)}, seen from {base}{here}"
@@ -90,7 +90,7 @@ def _missing(texts: Sequence[str], split: str, finder: PathFinder) -> str:
 
 
 def _nested(places: Mapping[str, Sequence[Path]]) -> Iterator[tuple[str, str, Path, Path]]:
-    """Yield splits with the folder of the one that holds a folder of the other, and that folder."""
+    """Yield two splits, a folder of the first, and a folder of the second inside it."""
     for split, paths in places.items():
         for other, others in places.items():
             for folder in paths:

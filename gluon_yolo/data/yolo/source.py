@@ -1,4 +1,4 @@
-"""YOLO data sets: images, and beside each, or in a folder of labels, a text file with its boxes."""
+"""YOLOSource: a YOLO data set, with a text file of boxes beside each image or in a folder of labels."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ from gluon_yolo.text import counted
 
 
 class YOLODataset(ImageFiles):
-    """Images with YOLO labels, as :class:`YOLOSource` opens them.
+    """Images with YOLO labels; :class:`YOLOSource` opens it.
 
     Args:
-        labels: N paths of label files; that of an image without one is where it was looked for first.
+        labels: N paths of label files; for an image without one, its first possible path.
         images: the arguments of :class:`ImageFiles`.
     """
 
@@ -59,16 +59,16 @@ class YOLOSource(Source):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        """Say whether an existing path looks like this format."""
+        """Return whether an existing path looks like this format."""
         try:
             return looks_like_yolo(path)
         except UserError:
-            return True  # and reading it says what is wrong
+            return True  # reading it reports what is wrong
         except OSError:
             return False
 
     def splits(self) -> tuple[str, ...]:
-        """Return the splits: those of the description, or the lists' or folders' names."""
+        """Return the splits of the description, or the names of the lists or folders."""
         return tuple(self._layout.places)
 
     def class_names(self, splits: Sequence[str] = ()) -> tuple[str, ...]:
@@ -85,17 +85,17 @@ class YOLOSource(Source):
     def open(
         self, split: str, class_names: Sequence[str] | None = None, skip_bad: bool = False
     ) -> YOLODataset:
-        """Open a split, or several with commas between: read every label, decode every image once.
+        """Open a split, or several separated by commas: read every label, decode every image once.
 
         Args:
-            split: one of :meth:`splits`, or of ``train``, ``val`` and ``test`` where :meth:`parts` has it.
-            class_names: names that the class ids of the result stand for, matched exactly with the data set's
-                own; where it has none, they are what its class ids count.
-            skip_bad: leave out, and count, images and labels that cannot be used.
+            split: one of :meth:`splits`, or ``train``, ``val`` or ``test`` when :meth:`parts` has it.
+            class_names: names in the order of the result's class ids, matched exactly with the data set's
+                own; when it has none, these are the names of its class ids.
+            skip_bad: skip and count images and labels that cannot be used.
 
         Raises:
-            UserError: there is no such split; images or labels are missing or broken (all of them in one
-                message); or a class is unknown.
+            UserError: there is no such split; images or labels are missing or broken (all in one message); or
+                a class is unknown.
         """
         listing = self._list(split)
         class_names = self.class_names() if class_names is None else tuple(class_names)
@@ -127,22 +127,22 @@ class YOLOSource(Source):
         )
 
     def absence(self, split: str) -> str:
-        """Return why not one image of a split is there, empty where one is; see :class:`Source`."""
+        """Return why a split has no image at all; empty when it has one; see :class:`Source`."""
         try:
             listing = self._listing(split)
         except UserError:
-            return ""  # a file is broken, which opening it says
+            return ""  # a file is broken, which opening it reports
         absent = listing.missing[0] if listing.missing else nothing_in(self._places(split))
         return "" if listing.images else str(absent)
 
     def remarks(self) -> list[str]:
-        """Return what a check says of the whole, and a test split that a description names in vain."""
+        """Return the notes of a check, with those about test splits that do not exist."""
         return [*super().remarks(), *self._layout.left_out]
 
     def orphans(self) -> list[Issue]:
-        """Return labels without an image and images in no split, in the folders that the splits use.
+        """Return labels without an image, and images of no split, in the folders of the splits.
 
-        Splits that cannot be listed are passed over: :meth:`open` says why.
+        Splits that cannot be listed are skipped: :meth:`open` reports them.
         """
         used: list[str] = []
         places: list[Path] = []
@@ -155,11 +155,11 @@ class YOLOSource(Source):
         return find_orphans(used, places)
 
     def settings(self) -> dict[str, Any]:
-        """Return what a ``.data`` file says about training."""
+        """Return the training settings of a ``.data`` file."""
         return self._layout.data_file.settings() if self._layout.data_file else {}
 
     def place_of(self, flag: str) -> str:
-        """Return the line and key of the ``.data`` file that say a flag."""
+        """Return the line and key of the ``.data`` file that set a flag."""
         return self._layout.data_file.place_of(flag) if self._layout.data_file else str(self.path)
 
     @functools.cached_property
@@ -168,14 +168,14 @@ class YOLOSource(Source):
 
     @functools.cached_property
     def _from_here(self) -> bool:
-        """Whether lists may name images from the current folder, where nothing of them lies elsewhere."""
+        """Whether lists may name images relative to the current folder: no image is found elsewhere."""
         return are_from_here(sum(self._layout.places.values(), ()), [self._layout.root])
 
     def _list(self, split: str) -> Listing:
         """Return the images of one or several splits.
 
         Raises:
-            UserError: there is no such split, its list or folder is not there, or it names no image.
+            UserError: there is no such split, its list or folder does not exist, or it names no image.
         """
         listing = self._listing(split)
         if listing.images or listing.missing:
@@ -186,7 +186,7 @@ class YOLOSource(Source):
         """Return the lists and folders of one or several splits.
 
         Raises:
-            UserError: there is no such split, or its list or folder is not there.
+            UserError: there is no such split, or its list or folder does not exist.
         """
         places: list[Path] = []
         for name in self.resolve(split).split(","):
@@ -198,12 +198,12 @@ class YOLOSource(Source):
         return places
 
     def _listing(self, split: str) -> Listing:
-        """Return the images of one or several splits, perhaps none."""
+        """Return the images of one or several splits, which may be none."""
         return list_images(self._places(split), [self._layout.root], self._from_here)
 
 
 class _Reader:
-    """Reads one image and its label into a record, or into a problem where they cannot be used."""
+    """Reads one image and its label, or returns why they cannot be used."""
 
     def __init__(self, class_names: Sequence[str], origin: str) -> None:
         self._count = len(class_names)
@@ -241,17 +241,17 @@ def _truths(
     labels: Labels,
     report: DatasetReport,
 ) -> list[Detections]:
-    """Turn labels into ground truth.
+    """Turn labels into annotations.
 
     Args:
-        records: what was read.
-        own: the names that the labels' class ids stand for.
-        class_names: the names that the truth's class ids stand for.
-        labels: begins the truth of each.
-        report: where findings go.
+        records: the labels.
+        own: names of the class ids in the labels.
+        class_names: names of the class ids in the result.
+        labels: makes the annotations of each image.
+        report: receives issues.
 
     Raises:
-        UserError: a class that has objects is not among ``class_names``.
+        UserError: a class with objects is not among ``class_names``.
     """
     class_ids = {name: class_id for class_id, name in enumerate(class_names)}
     unknown: dict[str, str] = {}

@@ -1,23 +1,26 @@
-"""Write a data set as YOLO text, in the one layout that all three kinds of its readers understand.
+"""YOLOWriter: write a data set as YOLO text, in a layout that darknet, Ultralytics and Yolo-FastestV2 read.
 
 ::
 
-    OUT/category.names             class names, one a line
-    OUT/OUT.data                   darknet's description: what to give to --data
+    OUT/category.names             class names, one per line
+    OUT/OUT.data                   darknet's description: the path for --data
     OUT/data.yaml                  Ultralytics' description
     OUT/train.txt  OUT/val.txt     lists, in the order of the data set
     OUT/train/1.jpg  OUT/train/1.txt ...
 
-- Labels lie beside the images, and no folder is called ``images``. Yolo-FastestV2 only swaps the extension;
-  darknet (AlexeyAB's) does the same but for ``images/train2017`` and a few more; Ultralytics, and darknet's
-  first version, look in ``labels`` where the path has ``images``. A label beside its image suits all.
+- Labels are beside the images, and no folder is called ``images``. Yolo-FastestV2 only replaces the ending;
+  AlexeyAB's darknet does the same except for ``images/train2017`` and a few more; Ultralytics, and the
+  original darknet, read ``labels`` when the path has ``images``. All of them find a label beside its image.
 - Lists name ``train/1.jpg``, not ``./train/1.jpg``: Yolo-FastestV2 ends a path at its first dot. It and
-  darknet take such paths from the current folder, so they are to be started in OUT.
-- ``data.yaml`` names the folders, since Ultralytics takes lines of a list from the current folder unless they
-  begin with ``./``; and has no ``path``, since a relative one may mean its own folder of data sets, and an
-  absolute one would not survive a move. Without it, the folder of the file counts.
-- The ``.data`` file has no blanks around ``=``, which Yolo-FastestV2 does not expect, and no ``backup``:
-  where darknet is to put its weights is nothing that a data set knows, and would move the run's folder here.
+darknet
+  read such paths from the current folder, so they must be started in OUT.
+- ``data.yaml`` names the folders, because Ultralytics reads the lines of a list from the current folder
+unless
+  they begin with ``./``. It has no ``path``, because a relative one can mean Ultralytics' own folder of data
+  sets, and an absolute one is wrong after a move. Without it, the folder of the file is used.
+- The ``.data`` file has no blanks around ``=``, which Yolo-FastestV2 does not accept, and no ``backup``: a
+data
+  set does not determine where darknet writes its weights, and ``backup`` sets the run's folder here.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ def data_file_text(classes: int, lists: Mapping[str, str], names: str) -> str:
     """Return darknet's description of a data set.
 
     Args:
-        classes: how many classes there are.
+        classes: number of classes.
         lists: the list file of each part, such as ``"train"``.
         names: the file of class names.
     """
@@ -55,7 +58,7 @@ def data_file_text(classes: int, lists: Mapping[str, str], names: str) -> str:
 
 
 class YOLOWriter(Writer):
-    """Writes images, a label beside each, lists, class names, and a description for each kind of reader.
+    """Writes images, a label beside each, lists, class names, and a description for each program.
 
     Args:
         out: the folder to make.
@@ -79,13 +82,13 @@ class YOLOWriter(Writer):
 
         Args:
             split: its name.
-            dataset: its images and ground truth.
-            copy: copy the image files; False makes hard links of them where that can be.
+            dataset: its images and annotations.
+            copy: True copies image files; False makes hard links where the file system allows it.
 
         Raises:
             BadFile: an image can no longer be read.
             OSError: a file cannot be written.
-            ValueError: its classes are not those of the writer.
+            ValueError: its classes differ from the writer's.
         """
         if dataset.class_names != self.class_names:
             raise ValueError(f"expected the classes {self.class_names}, got {dataset.class_names}")
@@ -103,7 +106,7 @@ class YOLOWriter(Writer):
     def finish(self) -> Path:
         """Write the class names and the descriptions, and return the ``.data`` file.
 
-        It and not the folder or ``data.yaml``, since its lists keep the order of the images.
+        The ``.data`` file is returned because its lists keep the order of the images.
         """
         (self.out / _NAMES).write_text("".join(f"{name}\n" for name in self.class_names), encoding="utf-8")
         splits = tuple(self._lists)
@@ -120,7 +123,7 @@ class YOLOWriter(Writer):
         return path
 
     def _log_losses(self, unnamed: set[str]) -> None:
-        """Say what the format could not take."""
+        """Log what the format could not store."""
         if self._difficult:
             logger.warning(
                 "%s: YOLO labels have no mark for difficult: %d lost it", self.out, self._difficult

@@ -1,4 +1,4 @@
-"""A model's class ids become a data set's, by name; what only the model knows is left out."""
+"""ClassMap: a model's class ids become a data set's, by name; other classes of the model are dropped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from gluon_yolo.data.classes.mapping import ClassMap
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from tests.evaluation.test_evaluate import Squares  # of the classes square and circle
+from tests.evaluation.test_evaluate import Squares  # its classes are square and circle
 
 BOXES = [[0, 0, 1, 1], [1, 1, 2, 2], [2, 2, 3, 3]]
 

@@ -1,4 +1,4 @@
-"""Selection: some classes alone, classes by other names, and several as one; in every format."""
+"""Class selection in every format: some classes only, classes by other names, several merged into one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gluon_yolo.data.classes.spelling import Spellings
 from gluon_yolo.data.registry import WRITERS, open_source
 from gluon_yolo.errors import UserError
 from tests.data.coco.test_source import add_file, add_image, record
-from tests.data.small_data import NAMES, small_data  # wasps and Bees, and no grey ant
+from tests.data.small_data import NAMES, small_data  # objects are wasps and Bees; there is no grey ant
 
 BOTH = {"train": "train", "val": "val"}
 
@@ -78,7 +78,7 @@ def test_given_names_by_other_names(source):
             Classes(only=("bee",)),
             r"--only bee: there is no such class; did you mean Bee\? there is wasp, Bee, grey ant",
         ),
-        (Classes(("wasp", "fly", "grey ant")), "Bee"),  # as each reader says it
+        (Classes(("wasp", "fly", "grey ant")), "Bee"),  # each reader raises the error
         (Classes(("insect", "fly"), spellings=Spellings({"wasp": "insect"})), "unknown class 'Bee'"),
         (
             Classes(spellings=Spellings({"fly": "x"})),
@@ -89,7 +89,7 @@ def test_given_names_by_other_names(source):
 def test_faults(source, classes, problem):
     if source.format in ("yolo", "record", "keras") and classes.names == ("wasp", "fly", "grey ant"):
         problem = "unknown class 'Bee'" if source.format != "record" else None
-    if problem is None:  # records know numbers alone, which are what the given names say
+    if problem is None:  # records contain class ids only, so the given names count
         open_parts(source, {"train": "train"}, classes)
         return
     with pytest.raises(UserError, match=problem):

@@ -1,4 +1,4 @@
-"""Spellings: which names mean the same class, by a written map and by what is known."""
+"""Spellings: names of the same class, by a user's map and by the known spellings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def written(folder, text):
         ("tvmonitor", ("TV",), "TV"),
         ("potted plant", ("pottedplant",), "pottedplant"),
         ("Dining Table", ("diningtable",), "diningtable"),
-        ("cat", ("Cat",), None),  # names must match exactly, but for what is known to differ
+        ("cat", ("Cat",), None),  # names must match exactly, except for the known spellings
         ("sofa", (), None),
     ],
 )
@@ -50,9 +50,9 @@ def test_a_written_map(tmp_path):
         *("vehicle", "vehicle", "cat", "cow")
     ]
     assert spellings.find("car", ("vehicle",)) == "vehicle"
-    assert spellings.find("cat", ("kitty", "cow")) == "kitty"  # it holds both ways
-    assert spellings.find("vehicle", ("car", "truck")) is None  # unless two names lead back
-    assert spellings.find("sofa", ("couch",)) == "couch"  # and what is known goes on
+    assert spellings.find("cat", ("kitty", "cow")) == "kitty"  # the map is used in both directions
+    assert spellings.find("vehicle", ("car", "truck")) is None  # unless two names lead to this one
+    assert spellings.find("sofa", ("couch",)) == "couch"  # known spellings still count
 
 
 def test_over_what_is_known(tmp_path):

@@ -1,4 +1,4 @@
-"""COCO data sets: boxes, ids, crowds, and what is wrong in them."""
+"""COCO data sets: boxes, ids, crowds, and errors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def content():
 
 
 def write(root, content):
-    """Write a data set in COCO's layout, every image 24x32."""
+    """Write a data set in COCO's layout; every image is 24x32."""
     picture = np.full((24, 32, 3), 200, dtype=np.uint8)
     for image in content.get("images", []):
         path = root / "val" / image["file_name"]
@@ -51,14 +51,14 @@ def write(root, content):
 
 
 def open_val(root, **options):
-    """Open what :func:`write` wrote."""
+    """Open the data set of :func:`write`."""
     return open_coco(root / "annotations" / "instances_val.json", root / "val", **options)
 
 
 class TestReading:
     def test_everything(self, tmp_path, content):
         dataset = open_val(write(tmp_path, content))
-        assert dataset.class_names == ("person", "dog")  # by category id
+        assert dataset.class_names == ("person", "dog")  # in the order of the category ids
         assert dataset.category_ids == (1, 18)
         assert [dataset.image_id(i) for i in range(3)] == [4, 7, 9]
         assert dataset.annotations_file == str(tmp_path / "annotations" / "instances_val.json")
@@ -125,7 +125,7 @@ class TestPycocotoolsAgrees:
     def test_boxes(self, tmp_path, content):
         pycocotools = pytest.importorskip("pycocotools.coco")
         for annotation in content["annotations"]:
-            annotation.setdefault("iscrowd", 0)  # which pycocotools insists on
+            annotation.setdefault("iscrowd", 0)  # pycocotools requires it
         dataset = open_val(write(tmp_path, content))
         api = pycocotools.COCO(dataset.annotations_file)
         for index in (1, 2):
@@ -181,7 +181,7 @@ class TestErrors:
             open_coco(path, tmp_path)
 
     def test_unknown_category(self, tmp_path, content):
-        """Its image cannot be used; all others can."""
+        """An image with an unknown category cannot be used; all others can."""
         content["annotations"][0]["category_id"] = 99
         root = write(tmp_path, content)
         with pytest.raises(UserError, match="1 of nine.jpg: no category has its .* 99\n.*--skip-bad"):

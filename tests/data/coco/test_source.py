@@ -1,4 +1,4 @@
-"""COCOSource: layouts, splits, classes of several files, records of all kinds, unused images."""
+"""COCOSource: layouts, splits, classes of several files, records of other tools, unused images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.data.small_data import small_data
 
 
 def record(file="a.png", categories=("bee",), **annotation):
-    """The content of an annotation file with one image of 24x32 and one box."""
+    """Return the content of an annotation file with one image of 24x32 and one box."""
     box = {"id": 1, "image_id": 7, "category_id": 3, "bbox": [1, 2, 10, 12], **annotation}
     return {
         "info": {"year": 2020},
@@ -104,7 +104,7 @@ def test_layouts(tmp_path, layout):
 
 
 def test_images_of_the_right_split(tmp_path):
-    """Both folders have images of these names; the split's own is taken."""
+    """Both folders have images of these names; those of the split's folder are used."""
     for split in ("train", "val"):
         add_image(tmp_path / split / "a.png")
         add_file(tmp_path / "annotations" / f"{split}.json", record())
@@ -174,7 +174,7 @@ class TestClassesOfSeveralFiles:
         assert source.class_names(("val",)) == ("bee", "ant")
         val = source.open("val")
         assert (val.class_names, val.annotations(0).class_ids.tolist()) == (names, [1])
-        assert val.category_ids == (7, 3, 6)  # wasp under an id that is free
+        assert val.category_ids == (7, 3, 6)  # wasp gets a free id
         assert source.open("train", names).annotations(0).class_ids.tolist() == [0]
 
     def test_names_that_no_file_knows_are_classes_without_objects(self, source):
@@ -264,7 +264,7 @@ def test_strays(tmp_path):
         add_file(tmp_path / "annotations" / f"{split}.json", record())
     add_file(tmp_path / "annotations" / "train1999.json", record("pictures/are/nowhere.png"))
     source = COCOSource(tmp_path)
-    source.open("train", ("bee",))  # what was read of a file for this is not read again
+    source.open("train", ("bee",))  # the file is not read a second time
     found = source.orphans()
     assert [issue.file for issue in found] == [
         str(tmp_path / "train/b.png"),
@@ -280,7 +280,7 @@ def test_outlines_of_a_large_file_are_not_held(tmp_path):
 
 
 def test_difficult_objects_of_converted_data_count_neither_way(tmp_path):
-    """As they do in the data set that was converted: finding them or not changes no number."""
+    """As in the original data set: detecting them or not changes no metric."""
     pytest.importorskip("pycocotools")
     from gluon_yolo.evaluation.coco_ap import COCOMetric
 
@@ -310,7 +310,7 @@ def test_difficult_objects_of_converted_data_count_neither_way(tmp_path):
     ],
 )
 def test_names_from_another_machine(tmp_path, prefix):
-    """CVAT's names have folders, others are whole paths or URLs: images are found by the ends."""
+    """CVAT's names have folders, others are absolute paths or URLs: images are found by the ends."""
     for image in ("train/a.png", "val/a.png"):
         add_image(tmp_path / image)
     add_file(tmp_path / "annotations" / "instances_train.json", record(f"{prefix}a.png"))
@@ -364,7 +364,7 @@ def test_boxes_that_are_none(tmp_path, bbox, why):
 
 
 def test_one_image_under_two_ids(tmp_path):
-    """Boxes divided between the two would be missing in each; the same boxes again are a copy."""
+    """Boxes divided between two records are missing in each; equal boxes are a copy of the record."""
     for name in ("a.png", "b.png"):
         add_image(tmp_path / name)
     content = record()
@@ -425,7 +425,7 @@ def test_files_of_another_layout_are_noted(tmp_path):
 
 
 NAMESAKES = {
-    # category ids that are called bee, category ids of the annotations, the ids that are left out
+    # category ids with the name bee, category ids of the annotations, ids that are dropped
     "Roboflow's parent": ((0, 1), (1, 1), ["0"]),
     "the parent has them": ((0, 1), (0,), ["1"]),
     "no annotation": ((0, 1, 2), (), ["0, 1"]),
@@ -494,7 +494,7 @@ def test_one_file_in_the_folder_of_its_split(tmp_path):
 
 
 def two_parts(root):
-    """Annotation files for training and validation, each with an image."""
+    """Write annotation files for training and validation, each with one image."""
     for part in ("train", "val"):
         add_image(root / part / "a.png")
         add_file(root / "annotations" / f"instances_{part}.json", record())
@@ -548,7 +548,7 @@ def test_a_long_description_comes_before_the_lists(tmp_path):
 
 @pytest.mark.parametrize("content", [{"categories": [{"id": 0, "name": "a"}], "info": {}}, {"images": [1]}])
 def test_notes_of_tools_are_no_annotations(tmp_path, content):
-    """Label Studio's notes.json beside YOLO's labels."""
+    """Label Studio writes notes.json beside YOLO labels."""
     add_file(tmp_path / "notes.json", content)
     assert not COCOSource.recognises(tmp_path)
 

@@ -1,4 +1,4 @@
-"""EXIF's orientation in every file that carries it: pixels, sizes and boxes come upright."""
+"""EXIF orientation in every file type that has it: pixels, sizes and boxes are turned upright."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CORNERS = {
 
 
 def raw_profile(data, name=b"exif", packed=True):
-    """A PNG's chunk of text as ImageMagick writes EXIF data."""
+    """Return a PNG text chunk with EXIF data, as ImageMagick writes it."""
     digits = data.hex()
     lines = "\n".join(digits[place : place + 72] for place in range(0, len(digits), 72))
     text = f"\n{name.decode()}\n{len(data):8d}\n{lines}\n".encode()

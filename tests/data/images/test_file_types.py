@@ -1,4 +1,4 @@
-"""Files are told by their content, whatever they are called, and what is not read is named."""
+"""File types are detected by content, not by name, and refused types are named."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ RGB = np.full((40, 48, 3), 77, np.uint8)
 
 
 def isom(*brands):
-    """The beginning of a file in ISO's container: the first brand, a version, then compatible ones."""
+    """Return the beginning of an ISO media file: the first brand, a version, then compatible brands."""
     body = b"ftyp" + brands[0] + bytes(4) + b"".join(brands[1:])
     return (len(body) + 4).to_bytes(4, "big") + body + b"\0\0\0\x08mdat"
 
 
-# A TIFF whose maker is told at byte 8, where its pixels would be, and which has directories below its first.
+# A TIFF whose maker's name is at byte 8, where its pixels would be, and whose directory has subdirectories.
 NIKON = tiff(np.frombuffer(b"NIKON CORPORATION".ljust(30), np.uint8).reshape(5, 6), t330=8, t271=8).replace(
     (271).to_bytes(2, "little") + b"\3\0\1\0\0\0", (271).to_bytes(2, "little") + b"\2\0\x12\0\0\0"
 )
@@ -120,5 +120,5 @@ def test_what_cannot_be_told(data):
 
 
 def test_big_tiff_is_a_tiff():
-    """Which OpenCV 4.5.5 cannot decode, and later ones can."""
+    """OpenCV 4.5.5 cannot decode it; later versions can."""
     assert ending_of(tiff(RGB, big=True)) == ending_of(tiff(RGB, ">", big=True)) == ".tif"

@@ -1,4 +1,4 @@
-"""Which files of a folder are images, whatever the letter case of their endings, and which are left out."""
+"""The images of a folder, in any letter case of their endings, and the files that are left out."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_records_of_any_letter_case(tmp_path):
     source = open_source(tmp_path / "rec")
     again = source.open("train")
     assert again.class_names == ("cat",) and again.annotations(0).boxes.tolist() == [[4, 6, 20, 18]]
-    assert not source.orphans() and not again.report.notes  # which would tell of a missing .idx
+    assert not source.orphans() and not again.report.notes  # a missing .idx would give a note
     assert open_source(tmp_path / "rec" / "train.REC").splits() == ("train",)
     (tmp_path / "rec" / "other.IDX").write_text("")
     assert [issue.message for issue in source.orphans()] == ["there is no other.rec beside it"]
@@ -191,7 +191,7 @@ def test_images_keep_their_endings_when_they_are_written(tmp_path, to):
 
 
 def test_a_label_in_capitals_is_no_stray_and_finds_its_image(tmp_path):
-    """`data check --sheet` looks for the image that a finding in a label is about."""
+    """`data check --sheet` finds the image of an issue in a label file."""
     root = voc(tmp_path, label="Annotations/a.XML")
     text = (root / "Annotations" / "a.XML").read_text()
     (root / "Annotations" / "a.XML").write_text(text.replace("<xmax>21<", "<xmax>99<"))

@@ -1,4 +1,4 @@
-"""Netpbm's images: their white is what the header says, in binary and in text."""
+"""Netpbm images: their white level is the header's, in binary and in text."""
 
 from __future__ import annotations
 

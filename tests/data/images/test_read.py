@@ -1,4 +1,4 @@
-"""Images of any kind, in files and in arrays, become (H, W, 3) uint8; what cannot is refused."""
+"""Images of every type, as files and arrays, become (H, W, 3) uint8; others are refused."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def encoded(suffix, image, *options):
 
 
 def upside(image):
-    """A JPEG that says that it is to be turned by 180 degrees (EXIF orientation 3)."""
+    """Return a JPEG with EXIF orientation 3, a rotation by 180 degrees."""
     data = encoded(".jpg", image, cv2.IMWRITE_JPEG_QUALITY, 100)
     tiff = b"II*\0\x08\0\0\0" + b"\x01\0" + b"\x12\x01\x03\0\x01\0\0\0\x03\0\0\0" + b"\0\0\0\0"
     segment = b"Exif\0\0" + tiff
@@ -116,7 +116,7 @@ def test_files(name, tmp_path):
 
 
 def test_palette(tmp_path):
-    """Written by hand: two rows of an 8-bit palette of red and blue."""
+    """The PNG is made byte by byte: two rows of an 8-bit palette of red and blue."""
     import struct
     import zlib
 

@@ -1,4 +1,4 @@
-"""Samples of every kind come to their right colours, or are refused by name."""
+"""All sample formats are decoded to the right colours, or refused by name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RGB = np.zeros((24, 40, 3), np.uint8)
 RGB[:12, :20], RGB[:12, 20:], RGB[12:, :20], RGB[12:, 20:] = (220, 30, 30), (20, 250, 20), (20, 20, 250), 240
 GREY = np.ascontiguousarray(RGB[:, :, 0])
 OF_GREY = np.repeat(GREY[:, :, None], 3, axis=2)
-OPACITY = np.ascontiguousarray(RGB[:, :, 1])  # 20 where there is most red
+OPACITY = np.ascontiguousarray(RGB[:, :, 1])  # 20 where red is highest
 WIDE, WIDE_GREY = RGB.astype(np.uint16) * 257, GREY.astype(np.uint16) * 257
 TWELVE = GREY.astype(np.uint16) * 16 + GREY // 16
 SBIT = chunk(b"sBIT", b"\x0c")
@@ -24,7 +24,7 @@ FIFTEEN = np.rint(RGB * (32767 / 255)).astype(np.uint16)
 
 
 def netpbm(samples, white, kind=b"P6"):
-    """A PPM, PGM or PAM of two bytes a sample."""
+    """Return a PPM, PGM or PAM with two bytes per sample."""
     height, width = samples.shape[:2]
     head = (
         b"P7\nWIDTH %d\nHEIGHT %d\nDEPTH 3\nMAXVAL %d\nENDHDR\n" if kind == b"P7" else kind + b"\n%d %d\n%d\n"
@@ -33,7 +33,7 @@ def netpbm(samples, white, kind=b"P6"):
 
 
 def bmp(rgb, masks, bits=32, header=40, top_down=False):
-    """A BMP of colours below masks, its rows filled up to four bytes, and bits of no mask set."""
+    """Return a BMP with colour masks, rows padded to four bytes, and the bits outside the masks set."""
     height, width = rgb.shape[:2]
     pixels = np.full((height, width), (1 << bits) - 1, np.int64)
     for plane, mask in enumerate(masks):
@@ -208,14 +208,14 @@ def test_refused_by_name(name):
 
 
 def test_an_image_that_may_be_of_14_bits_is_read_and_told():
-    """Nothing says so: a dark one is not to be made bright without a word."""
+    """The file does not declare it; a dark image is read unchanged, with a note."""
     data = png(GREY.astype(np.uint16) * 64, 16, 0)
     assert measure_encoded(data, "a").is_dim
     assert np.array_equal(decode_image(data, "a"), OF_GREY // 4)
 
 
 def test_red_and_blue_count_less_in_grey_and_are_no_darkness():
-    """As grey none of it is above 15 of 255; its blue is."""
+    """In grey no pixel is above 15 of 255, but its blue is."""
     blue = np.zeros((8, 8, 3), np.uint16)
     blue[:, :, 2] = 20000
     assert measure_encoded(png(blue, 16), "a") == ((8, 8), 1, False)
@@ -223,7 +223,7 @@ def test_red_and_blue_count_less_in_grey_and_are_no_darkness():
 
 
 def test_jpeg_2000_of_12_bits_is_scaled(monkeypatch):
-    """OpenCV writes none: it is told by the header alone."""
+    """OpenCV cannot write such a file, so the test checks its header only."""
     data = encoded(".jp2", np.tile(TWELVE, (4, 4)))
     place = data.index(b"\xff\x4f\xff\x51") + 42
     assert data[place] == 15

@@ -1,4 +1,4 @@
-"""Lines of keras-yolo3's lists: what they mean, and what is no such line."""
+"""Lines of keras-yolo3's lists: valid lines and their meaning, and invalid ones."""
 
 from __future__ import annotations
 

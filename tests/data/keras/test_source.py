@@ -1,4 +1,4 @@
-"""KerasSource: lists with boxes, their names, and what is wrong in them."""
+"""KerasSource: lists with boxes, their class names, and errors."""
 
 from __future__ import annotations
 
@@ -84,17 +84,17 @@ VOC, COCO = "\n".join(VOC_CLASSES), "\n".join(("person", *map(str, range(78)), "
             "1",
             "train",
             "my",
-        ),  # one's own beside those brought along
+        ),  # the user's own file beside shipped ones
         ({"voc": VOC, "my": "cat\ndog"}, "1", "train", "my"),
-        ({"voc": VOC, "coco": COCO}, "20", "train", "coco"),  # an id that VOC has not
+        ({"voc": VOC, "coco": COCO}, "20", "train", "coco"),  # an id that is not in VOC
         ({"voc": VOC, "coco": COCO}, "19", "2007_train", "voc"),
         ({"voc": VOC, "coco": COCO}, "19", "train", None),
-        ({"voc": "cat\ndog\ncow", "coco": COCO}, "2", "train", "voc"),  # written over
-        ({"voc": "cat\ndog\ncow", "coco": "person\nbicycle"}, "2", "train", "voc"),  # no name for a class id
+        ({"voc": "cat\ndog\ncow", "coco": COCO}, "2", "train", "voc"),  # the shipped file was overwritten
+        ({"voc": "cat\ndog\ncow", "coco": "person\nbicycle"}, "2", "train", "voc"),  # a class id without name
         ({"voc": "cat\ndog", "coco": "dog\ncat"}, "1", "2012_val", "voc"),
         ({"voc": "cat\ndog", "coco": "dog\ncat"}, "1", "val", None),
-        ({"voc": "dog\ncat", "my": "cat\ndog"}, "1", "train", None),  # VOC's by name alone
-        ({"voc": "cat\ndog\ncow", "my": "cat\ndog"}, "1", "train", "voc"),  # the other goes on
+        ({"voc": "dog\ncat", "my": "cat\ndog"}, "1", "train", None),  # VOC's file by its name only
+        ({"voc": "cat\ndog\ncow", "my": "cat\ndog"}, "1", "train", "voc"),  # the other file has fewer names
     ],
 )
 def test_class_names_that_programs_bring_along(tmp_path, files, boxes, name, chosen):
@@ -120,7 +120,7 @@ def test_names_beside_against_model_data(root):
 
 
 def test_keras_yolo3s_own_folder(tmp_path):
-    """Its lists are made of the VOCdevkit in it."""
+    """Its lists are made from the VOCdevkit in it."""
     voc = tmp_path / "VOCdevkit" / "VOC2007"
     add(voc, "JPEGImages/1.jpg", None)
     (voc / "Annotations").mkdir()
@@ -133,7 +133,7 @@ def test_keras_yolo3s_own_folder(tmp_path):
 
 
 def test_roboflow(tmp_path):
-    """Its lists and names lie in the folder of each split."""
+    """Its lists and names are in the folder of each split."""
     for split, box in (("train", "1,2,11,12,1"), ("valid", "4,5,20,20,0")):
         add(tmp_path, f"{split}/one_jpg.rf.1f.jpg", None)
         put(tmp_path / split, "_annotations.txt", f"one_jpg.rf.1f.jpg {box}\n")

@@ -1,4 +1,4 @@
-"""Loaders: the same batches whatever the workers, resumable, bounded, clean to stop, frank about errors."""
+"""TrainLoader: equal batches for all workers, resuming, limits, a clean stop, errors with their causes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SPEC = DetectionSpec(("a", "b", "c"))
 
 
 class Memory(Dataset):
-    """Noise of several sizes in memory; ``bad`` images fail as told, and each reading is noted."""
+    """Noise of several sizes in memory; reading a ``bad`` image fails, and each reading is recorded."""
 
     def __init__(self, count: int, bad: dict[int, Exception] | None = None, delay: float = 0) -> None:
         super().__init__(("a", "b", "c"), DatasetReport("memory"))
@@ -101,7 +101,7 @@ def test_images_and_targets_are_the_transforms_and_the_assigners() -> None:
 
 
 def test_the_spec_says_which_assigner_makes_the_targets() -> None:
-    """With several anchors for an object, targets grow, and each image's are still whole."""
+    """With several anchors per object there are more target rows, and each image has all of its own."""
     spec = dataclasses.replace(SPEC, assigner="size_ratio")
     dataset = Memory(8)
     lengths = []
@@ -199,7 +199,7 @@ def test_errors_name_the_image_and_stop_the_workers() -> None:
     ]
     for raised, expected, message in cases:
         for workers in (0, 2):
-            for mixup in (False, True):  # as its partner too
+            for mixup in (False, True):  # also as the mixup partner
                 with pytest.raises(expected, match=message):
                     list(loader(Memory(8, {5: raised}), workers=workers, mixup=mixup).epoch(0))
                 assert not worker_threads()
@@ -230,14 +230,14 @@ def test_reading_ahead_is_bounded() -> None:
     dataset = Memory(100)
     batches = loader(dataset, workers=2).epoch(0)
     next(batches)
-    assert wait_until(lambda: len(dataset.read) >= 12)  # the batch in hand and two more
+    assert wait_until(lambda: len(dataset.read) >= 12)  # the consumer's batch and two more
     time.sleep(0.1)
     assert len(dataset.read) == 12
     batches.close()
 
 
 def test_time_waiting_is_the_consumers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a clock that nothing but reading and the consumer's own work moves."""
+    """Only reading and the consumer's own work advance the clock."""
     seconds = 0.0
 
     class Timed(Memory):

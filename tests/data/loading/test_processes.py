@@ -1,4 +1,4 @@
-"""Worker processes: the same batches as threads, an error with its cause when one dies, none left behind."""
+"""Process workers: the batches of threads, an error with its cause when one dies, none left running."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def is_running(pid: int) -> bool:
-    """Say whether a process exists and is no zombie."""
+    """Return whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -33,7 +33,7 @@ def is_running(pid: int) -> bool:
 
 
 def wait_until_gone(pids: list[int]) -> list[int]:
-    """Return those of the processes that are still there after much more time than they need to end."""
+    """Return the processes that still exist after much more time than they need to end."""
     wait_until(lambda: not any(map(is_running, pids)))
     return [pid for pid in pids if is_running(pid)]
 
@@ -46,7 +46,7 @@ def test_processes_give_the_batches_of_threads_and_end_with_the_loader() -> None
         assert_equal(wanted[0], list(processes.epoch(0)))
         pids = processes._processes.pids
         assert len(set(pids)) == 2 and all(map(is_running, pids))
-        # An epoch that is left early leaves nothing of itself in the next one.
+        # An epoch that is left early does not change the next one.
         batches = processes.epoch(0)
         next(batches)
         batches.close()
@@ -69,7 +69,7 @@ def _large_answer(job: Job, out: np.ndarray) -> np.ndarray:
 
 
 def test_neither_jobs_nor_answers_fill_the_pipe() -> None:
-    """A pipe takes some 280 jobs and 40 such answers: more of both waiting must not stop either side."""
+    """A pipe holds some 280 jobs or 40 such answers: more waiting ones must not block either side."""
     count = 1000
     jobs = ((Job(0, i, 0, False, (2, 2)), np.empty((2, 2, 3), dtype=np.uint8)) for i in range(count))
     workers = ProcessWorkers(_large_answer, 1, ahead=count, sample_bytes=12)
@@ -90,7 +90,7 @@ def test_a_killed_worker_is_an_error_with_its_cause_within_seconds() -> None:
                 pass
         assert time.monotonic() - start < 60
         assert wait_until_gone(pids) == []
-        # What went wrong once is not for ever.
+        # After an error the workers can be used again.
         assert len(next(processes.epoch(1)).names) == 4
 
 
@@ -139,7 +139,7 @@ def test_no_worker_outlives_its_parent(tmp_path: Path, number: signal.Signals) -
         parent.send_signal(number)
     _, errors = parent.communicate(timeout=120)
     assert wait_until_gone(pids) == []
-    # The parent's own, no worker's.
+    # The message is the parent's own, not a worker's.
     assert errors.count("Traceback") == (1 if number == signal.SIGINT else 0), errors
 
 

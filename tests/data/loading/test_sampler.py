@@ -1,4 +1,4 @@
-"""Sampler: reduced decoding shows the same, and images that changed since they were opened are refused."""
+"""Sampler: reduced decoding gives the same content, and images that changed after opening are refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from gluon_yolo.data.dataset import ImageFiles
 from gluon_yolo.data.loading.sampler import Job, Sampler
 from gluon_yolo.data.quality.report import DatasetReport
-from gluon_yolo.data.transforms import Mosaic, RandomExpand, Resize, Unread, light_train
+from gluon_yolo.data.transforms import LazyImage, Mosaic, RandomExpand, Resize, light_train
 from gluon_yolo.data.transforms.view import View
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
@@ -19,7 +19,7 @@ from gluon_yolo.spec import DetectionSpec
 from tests.data.loading.test_loader import Memory
 
 SPEC = DetectionSpec(("a", "b", "c"))
-BOX = [203, 101, 403, 305]  # odd corners, so that no reduction meets them
+BOX = [203, 101, 403, 305]  # odd corners, which no reduction hits exactly
 
 
 def image_files(folder: Path, names: list[str], size_hw: tuple[int, int] = (411, 617)) -> ImageFiles:
@@ -35,7 +35,7 @@ def image_files(folder: Path, names: list[str], size_hw: tuple[int, int] = (411,
 
 def test_the_reduction_is_the_largest_that_loses_nothing() -> None:
     cases = [
-        # height and width of a 400x800 image's drawing, by what it may be reduced
+        # height and width of the drawing of a 400x800 image, and its largest reduction
         ((400, 800), 1),
         ((201, 400), 1),
         ((200, 400), 2),
@@ -61,7 +61,7 @@ def test_a_reduced_image_is_drawn_where_the_whole_one_is(tmp_path: Path, name, s
         asked.append(reduction)
         return dataset.image(0, reduction)
 
-    lazy = Unread(dataset.size_hw(0), dataset.annotations(0), read)
+    lazy = LazyImage(dataset.size_hw(0), dataset.annotations(0), read)
     drawn, kept = Resize().render([lazy], np.random.default_rng(0), size_hw)
     whole, expected = Resize()(dataset.image(0), dataset.annotations(0), np.random.default_rng(0), size_hw)
     assert asked[0] > 1
@@ -81,7 +81,7 @@ def test_a_sample_says_what_it_is_asked_and_no_more(tmp_path: Path) -> None:
     targets = sampler(job, out)
     np.testing.assert_array_equal(targets, sampler(job, again))
     np.testing.assert_array_equal(out, again)
-    assert (targets[:, 6] == 1).all()  # a mosaic is not mixed with another image besides
+    assert (targets[:, 6] == 1).all()  # a mosaic gets no mixup
     mixed = Sampler(dataset, RandomExpand(1), SPEC, seed=3)
     assert (mixed(Job(1, 2, 0, True, (411, 617)), np.zeros((411, 617, 3), np.uint8))[:, 6] < 1).all()
 
@@ -103,5 +103,5 @@ def test_an_image_that_changed_is_refused(tmp_path: Path) -> None:
 def test_the_name_in_an_error_is_that_of_the_image_at_fault() -> None:
     sampler = Sampler(Memory(2, {1: ValueError("no colour")}), Mosaic(Resize(), probability=1), SPEC)
     with pytest.raises(RuntimeError, match=r"^folder/001\.jpg: ValueError: no colour$"):
-        for seed in range(20):  # whichever of the four draws it
+        for seed in range(20):  # whichever of the four images is read
             sampler(Job(seed, 0, 0, False, (32, 32)), np.zeros((32, 32, 3), np.uint8))

@@ -1,4 +1,4 @@
-"""Check: data sets with every fault planted by hand; nothing of it is missed, and nothing is made up."""
+"""Data check: data sets with every error planted; all are found, and no others."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def noise(seed: int, extension: str = ".jpg") -> bytes:
 
 
 class VOC:
-    """A data set in VOC layout that grows image by image; each goes into a list."""
+    """A data set in VOC layout that grows image by image; each is added to a list."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.lists, self.seed = root, {}, 0
@@ -45,7 +45,7 @@ class VOC:
             (root / folder).mkdir(parents=True)
 
     def add(self, stem, boxes=(GOOD,), name="cat", split="train", size_hw=(HEIGHT, WIDTH)):
-        """Add a sound image with boxes in pixels that count from zero."""
+        """Add a valid image with boxes in zero-based pixels."""
         self.seed += 1
         self.image(stem).write_bytes(noise(self.seed))
         truth = Detections(np.array(boxes), np.zeros(len(boxes)))
@@ -53,7 +53,7 @@ class VOC:
         self.lists.setdefault(split, []).append(stem)
 
     def add_written(self, stem, *boxes, split="train"):
-        """Add an image whose boxes are written as they are given, sound or not."""
+        """Add an image with its boxes as given, valid or not."""
         self.add(stem, [GOOD] * len(boxes), split=split)
         text = self.label(stem).read_text()
         for box in boxes:
@@ -74,7 +74,7 @@ class VOC:
 
 @pytest.fixture
 def voc(tmp_path) -> VOC:
-    """Two sound images in each part, of two classes."""
+    """Two valid images in each part, of two classes."""
     data = VOC(tmp_path / "voc")
     for number in range(2):
         data.add(f"sound{number}", [GOOD, (30, 10, 64, 48)])
@@ -83,7 +83,7 @@ def voc(tmp_path) -> VOC:
 
 
 def plant_all(voc: VOC) -> set[tuple[str, str, str]]:
-    """Plant every fault; return what is to be found as (severity, kind, file)."""
+    """Plant every error; return the expected issues as (severity, kind, file)."""
     for stem in "text cut10 cut50 cut90 cut2 wide broken lonely absent".split():
         voc.add(stem)
     whole = voc.image("cut10").read_bytes()
@@ -149,7 +149,7 @@ def found(result) -> list[tuple[str, str, str]]:
 
 
 def the(result, kind):
-    """Return the one finding of a kind."""
+    """Return the only issue of a kind."""
     (issue,) = [issue for issue in result.issues if issue.kind == kind]
     return issue
 
@@ -229,7 +229,7 @@ class TestYOLO:
     LINE = "0 0.5 0.5 0.25 0.5"
 
     def add(self, root, part, stem, *lines):
-        """Add an image with the lines of its label; without lines it has none."""
+        """Add an image with the lines of its label; without lines it has no label."""
         for folder in ("images", "labels"):
             (root / folder / part).mkdir(parents=True, exist_ok=True)
         (root / "images" / part / f"{stem}.jpg").write_bytes(noise(zlib.crc32(f"{part}/{stem}".encode())))
@@ -307,7 +307,7 @@ class TestYOLO:
 
 class TestCOCO:
     def test_planted_faults(self, tmp_path):
-        """Two splits: one sound, one with a fault of each kind that only this format can have."""
+        """Two splits: one valid, one with an error of each kind that only this format can have."""
         for part, shift in (("train", 0), ("val", 100)):
             (tmp_path / part).mkdir()
             boxes = [[4, 4, 16, 26]] if part == "val" else [[4, 4, 16, 26], [4, 4, 0, 9], [4, 4, 16, 26]]
@@ -343,7 +343,7 @@ class TestCOCO:
 
 
 def data_of(folder: Path, seeds, truths=None, sizes_hw=None) -> ImageFiles:
-    """Return a data set of drawn images; a seed with a half is the image of the whole one, scaled."""
+    """Return a data set of noise images; a seed of n + 0.5 is image n, rescaled."""
     folder.mkdir()
     paths = []
     for number, seed in enumerate(seeds):
@@ -372,7 +372,7 @@ class TestSharedImages:
         ]
 
     def test_parts_of_the_very_same_files_are_one_warning(self, tmp_path):
-        """As of ultralytics' VOC.yaml, whose val and test are one folder, or of valid = train.txt."""
+        """As in Ultralytics' VOC.yaml, whose val and test are one folder, or with valid = train.txt."""
         train, val = data_of(tmp_path / "a", [1, 2]), data_of(tmp_path / "b", [3, 4, 5])
         (issue,) = shared_images({"train": train, "val": val, "test": val})
         assert (issue.severity, issue.kind, issue.file) == ("warning", "same-part", val.name(0))
@@ -420,7 +420,7 @@ class TestCounts:
 
 
 def test_the_table_of_errors_is_complete():
-    """Every kind is an error or a warning on purpose: a new one must be thought of here."""
+    """Every kind is an error or a warning by decision: a new kind must be added here."""
     from gluon_yolo.data.quality.check import WARNINGS
 
     assert ERRORS | WARNINGS == set(ADVICE) and not ERRORS & WARNINGS

@@ -1,4 +1,4 @@
-"""Duplicates: what is a copy, and what is another image of the same place."""
+"""Duplicates: copies, and different images of the same place."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_copies_have_the_same_boxes(tmp_path: Path, case: str) -> None:
     }
     groups, _ = find_groups(parts)
     assert [len(group) for group in groups] == ([2] if is_copy else [])
-    # In two parts they are a doubt whatever their boxes are, and the same bytes are copies.
+    # In two parts they are reported whatever their boxes are, and equal bytes are copies.
     assert [issue.kind for issue in shared_images(parts)] == ["similar-picture"]
     parts["val"] = data(tmp_path, "again.png", image, objects)
     assert [len(group) for group in find_groups(parts)[0]] == [2]

@@ -1,4 +1,4 @@
-"""Shared images are found by their bytes, and only those of one size are read for it."""
+"""Leakage: shared images are found by their bytes, and only images of one size are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes that were drawn on the stored image, not on the upright one, come to where they belong."""
+"""Boxes drawn on the stored image, not on the upright one, are turned to their place."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.data.image_content import chunk, exif, jpeg, png, tiff, webp
 from tests.data.images.test_exif import BOXES
 
 STORED_HW = (120, 160)
-BOX = (16, 8, 60, 40)  # in the stored image; BOXES has it upright by orientation
+BOX = (16, 8, 60, 40)  # in the stored image; BOXES has it for the upright one, by orientation
 INK = np.array([250, 20, 20])
 SIDEWAYS = (5, 6, 7, 8)
 FILES = {
@@ -36,7 +36,7 @@ FILES = {
 
 
 def image(orientation, ending=".jpg", size_hw=STORED_HW, scale=1):
-    """An image with a rectangle where BOX is, as its pixels are stored."""
+    """Return an image, as stored, with a rectangle at BOX."""
     rgb = np.full((size_hw[0] * scale, size_hw[1] * scale, 3), 90, np.uint8)
     x1, y1, x2, y2 = (side * scale for side in BOX)
     rgb[y1:y2, x1:x2] = INK
@@ -44,7 +44,7 @@ def image(orientation, ending=".jpg", size_hw=STORED_HW, scale=1):
 
 
 def share(pixels, box):
-    """How much of a box is the rectangle, and how much of the rectangle is in the box, the less of both."""
+    """Return the share of a box that is rectangle, or of the rectangle inside the box, the lower one."""
     ink = np.abs(pixels.astype(int) - INK).max(axis=2) < 60
     x1, y1, x2, y2 = np.round(box).astype(int)
     return min(ink[y1:y2, x1:x2].mean(), ink[y1:y2, x1:x2].sum() / ink.sum())
@@ -133,7 +133,7 @@ def test_labels_that_give_the_stored_size(tmp_path, format, orientation):
 @pytest.mark.parametrize("orientation", SIDEWAYS)
 @pytest.mark.parametrize("format", SIZED)
 def test_labels_that_give_the_upright_size(tmp_path, format, orientation):
-    """They were drawn upright; there is nothing to say of it."""
+    """They were drawn on the upright image; there is no note."""
     files = {"a.jpg": image(orientation)}
     dataset = opened(SIZED[format](tmp_path / "data", files, (160, 120), BOXES[orientation]))
     assert dataset.annotations(0).boxes.tolist() == [[*BOXES[orientation]]]
@@ -151,16 +151,16 @@ UNCLEAR = {
 @pytest.mark.parametrize("case", UNCLEAR)
 @pytest.mark.parametrize("format", ["voc", "coco", "record", "yolo", "keras"])
 def test_labels_that_cannot_tell(tmp_path, format, case):
-    """Boxes are of the upright image then, and a note says that it was taken so."""
+    """Their boxes are taken as those of the upright image, and a note says so."""
     orientation, size_hw, written_hw = UNCLEAR[case]
     if written_hw is None and format in ("record", "yolo"):
-        written_hw = size_hw  # which both cannot leave out, and YOLO does not write down
+        written_hw = size_hw  # a square size does not distinguish them, and YOLO does not contain it
     files = {"a.jpg": image(1, size_hw=size_hw), "b.jpg": image(orientation, size_hw=size_hw)}
     dataset = opened(
         {**SIZED, "yolo": yolo, "keras": keras}[format](tmp_path / "data", files, written_hw, (4, 6, 20, 30))
     )
     if format == "record" and case == "no size":
-        return  # its size tells
+        return  # its size distinguishes them
     shares = format == "yolo"
     upright_hw = dataset.size_hw(1)
     expected = np.array([4, 6, 20, 30.0])
@@ -200,13 +200,13 @@ def test_a_size_that_is_neither_is_wrong(tmp_path, format, orientation):
     (issue,) = dataset.report.issues
     size = "120x160" if orientation == 6 else "160x120"
     assert (issue.kind, issue.message) == ("wrong-size", f"says 48x64, but the picture has {size} pixels")
-    if format != "record":  # whose boxes are shares of the sides
+    if format != "record":  # a record's boxes are relative to the sides
         assert dataset.annotations(0).boxes.tolist() == [[4, 6, 20, 30]]
     assert not issue.advice.startswith("correct") and "correct the size" not in issue.advice
 
 
 def test_an_image_turned_after_it_was_labelled_is_no_case_of_it(tmp_path):
-    """Without EXIF nothing says which way it was turned."""
+    """Without EXIF, nothing says how it was turned."""
     dataset = opened(voc(tmp_path / "data", {"a.jpg": image(1)}, (160, 120), BOX))
     assert [issue.kind for issue in dataset.report.issues] == ["wrong-size"]
 
@@ -246,7 +246,7 @@ def test_samples_are_of_the_same_pixels(tmp_path, ending, side):
 
 
 def test_the_hint_works_as_it_is(tmp_path):
-    """Run as it is written, it draws the turned images of that split and no other."""
+    """The command of the hint draws the turned images of that split, and no others."""
     files = {"a.jpg": image(1), "b.jpg": image(6), "c.jpg": image(8)}
     root = voc(tmp_path / "my data", files, STORED_HW, BOX)
     (root / "ImageSets" / "Main").mkdir(parents=True)

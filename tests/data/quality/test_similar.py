@@ -1,4 +1,4 @@
-"""Similar images: the same in other files, and what is another image."""
+"""Similar images: the same image in other files, and different images."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def png(image):
 
 
 def grouped(folder, files, **options):
-    """Write the files, and return for each the first that it is the same as."""
+    """Write the files, and return for each the first that it equals."""
     names, sizes = [], []
     for number, data in enumerate(files):
         (folder / str(number)).write_bytes(data)
@@ -52,7 +52,7 @@ def test_the_same_image_in_other_files(tmp_path, seed):
 def test_other_images(tmp_path):
     image = scene(3)
     moved = image.copy()
-    moved[100:130, 200:230] = (250, 20, 20)  # something came before a still camera
+    moved[100:130, 200:230] = (250, 20, 20)  # an object appeared before a fixed camera
     brighter = np.clip(image.astype(int) + 30, 0, 255).astype(np.uint8)
     wide = cv2.resize(image, (600, 300))
     others = [image, moved, brighter, image[:, ::-1], np.ascontiguousarray(image[20:, 20:]), wide]
@@ -68,7 +68,7 @@ def test_images_without_contrast_are_compared_by_their_bytes(tmp_path):
 
 
 def test_by_way_of_others(tmp_path):
-    """A is like B, and B is C's bytes."""
+    """A looks like B, and B has C's bytes."""
     image = scene(4)
     assert grouped(tmp_path, [jpeg(image, 30), jpeg(image), png(image), jpeg(image)]) == [0] * 4
 
@@ -78,7 +78,7 @@ def darkened(image, number):
 
 
 def test_frames_of_a_slow_video(tmp_path):
-    """Each looks like the one before, and the last is not like the first."""
+    """Each frame looks like the one before it; the last does not look like the first."""
     files = [png(darkened(scene(3), number)) for number in range(20)]
     assert grouped(tmp_path, files) == [0] * 20
     first = grouped(tmp_path, files, chained=False)
@@ -106,7 +106,7 @@ def test_whether_images_agree_is_asked(tmp_path):
         return False
 
     assert grouped(tmp_path, files, chained=False, agree=agree) == [0, 1, 0, 1]
-    assert asked == [(0, 1)]  # the same bytes need no asking
+    assert asked == [(0, 1)]  # equal bytes are not compared again
 
 
 def test_what_cannot_be_read_is_like_nothing():

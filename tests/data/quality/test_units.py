@@ -1,4 +1,4 @@
-"""UnitCheck: boxes in pixels where shares belong, and the like, are told from single slips."""
+"""UnitCheck: boxes in wrong units are distinguished from single drawing errors."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tests.data.coco.test_source import add_file, add_image, record
 from tests.data.small_data import NAMES, small_data
 
 GOOD = (30, 40, 90, 120)
-SMALL = (0.1, 0.2, 0.6, 0.9)  # shares, taken for pixels
-BY_ONE = (-0.9, -0.8, -0.4, -0.1)  # the same, after VOC's one is taken off
-LARGE = (3000, 4000, 50000, 60000)  # pixels, taken for shares
-OUT = (30, 40, 120, 160)  # corners, taken for x y width height
+SMALL = (0.1, 0.2, 0.6, 0.9)  # relative numbers, read as pixels
+BY_ONE = (-0.9, -0.8, -0.4, -0.1)  # the same, after VOC's one is subtracted
+LARGE = (3000, 4000, 50000, 60000)  # pixels, read as relative numbers
+OUT = (30, 40, 120, 160)  # corners, read as x y width height
 
 
 def report_of(boxes, size_hw=(100, 100)):
@@ -47,7 +47,7 @@ def test_a_mistake_in_the_making_is_said_first(boxes, size_hw, first):
     [
         ([GOOD] * 5 + [SMALL] * 5, (150, 100)),  # half of them
         ([GOOD] * 8 + [OUT] * 2, (150, 100)),
-        ([LARGE] * 9, (100, 100)),  # too few to tell
+        ([LARGE] * 9, (100, 100)),  # too few to conclude
         ([SMALL] * 10, (4, 4)),  # a tiny image
         ([(float("nan"), 1, 2, 3)] * 10, (100, 100)),
         ([], (100, 100)),

@@ -1,4 +1,4 @@
-"""RecordIO's framing and index: byte by byte what mxnet writes, and read as mxnet reads it."""
+"""RecordIO framing and index: written byte by byte as mxnet does, and read as mxnet does."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def write(path, contents):
 
 
 def open_files(path):
-    """Return how often this process has a file open."""
+    """Return how many times this process has a file open."""
     opened = (f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd"))
     return sum(os.path.realpath(link) == str(path) for link in opened)
 
 
 def random_contents():
-    """Bytes of all lengths up to 60, among which magic numbers are frequent."""
+    """Return data of all lengths up to 60 bytes, with frequent magic numbers."""
     rng = np.random.default_rng(7)
     for length in range(60):
         data = bytearray(rng.integers(0, 256, length, dtype=np.uint8).tobytes())

@@ -1,4 +1,4 @@
-"""Labels of records: written as mxnet unpacks them, and read in every width."""
+"""Labels of records: mxnet unpacks those written, and all widths are read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TestWritten:
         np.testing.assert_array_equal(header.label, np.array(expected, dtype=np.float32))
 
     def test_an_image_without_objects(self):
-        """One row of padding, since mxnet refuses a label that has none."""
+        """It has one padding row, because mxnet refuses a label without rows."""
         data = encode_label(Detections.empty(), (30, 40), 0)
         values = np.frombuffer(data, dtype="<f4", offset=HEADER.size)
         np.testing.assert_array_equal(values, [4, 6, 40, 30, -1, 0, 0, 1, 1, 0])
@@ -41,13 +41,13 @@ class TestRead:
     @pytest.mark.parametrize(
         ("numbers", "size_hw", "difficult"),
         [
-            ((2, 5, 1, 0.1, 0.2, 0.3, 0.4), None, False),  # mxnet's shortest
-            ((2, 6, 1, 0.1, 0.2, 0.3, 0.4, 1), None, True),  # mxnet-ssd's
-            ((4, 5, 64, 48, 1, 0.1, 0.2, 0.3, 0.4), (48, 64), False),  # GluonCV's tutorial
-            ((4, 6, 64, 48, 1, 0.1, 0.2, 0.3, 0.4, 0), (48, 64), False),  # ours
+            ((2, 5, 1, 0.1, 0.2, 0.3, 0.4), None, False),  # mxnet's shortest label
+            ((2, 6, 1, 0.1, 0.2, 0.3, 0.4, 1), None, True),  # as mxnet-ssd writes it
+            ((4, 5, 64, 48, 1, 0.1, 0.2, 0.3, 0.4), (48, 64), False),  # as in GluonCV's tutorial
+            ((4, 6, 64, 48, 1, 0.1, 0.2, 0.3, 0.4, 0), (48, 64), False),  # as this package writes it
             ((3, 5, 9, 1, 0.1, 0.2, 0.3, 0.4), None, False),  # one number of extra header
             ((6, 8, 64, 48, 0, 0, 1, 0.1, 0.2, 0.3, 0.4, 1, 7, 8), (48, 64), True),  # more of everything
-            ((4, 5, 0.5, 48, 1, 0.1, 0.2, 0.3, 0.4), None, False),  # an extra header that is no size
+            ((4, 5, 0.5, 48, 1, 0.1, 0.2, 0.3, 0.4), None, False),  # an extra header without a valid size
         ],
     )
     def test_widths(self, numbers, size_hw, difficult):

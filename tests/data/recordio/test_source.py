@@ -1,4 +1,4 @@
-"""RecordIO data sets: splits, class names, truth, what is wrong in them; mxnet and GluonCV as judges."""
+"""RecordIO data sets: splits, class names, annotations, errors; compared with mxnet and GluonCV."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def image(value=200, size_hw=(24, 32)):
 
 
 def write_rec(path, records, names=NAMES, index=True):
-    """Write records of (label, image): a label is that of boxes, or one number of classification."""
+    """Write records of (label, image); a label is a list of values, or one number for classification."""
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = mx.recordio.MXIndexedRecordIO(str(path.with_suffix(".idx")), str(path), "w")
     for key, (label, data) in enumerate(records):
@@ -75,7 +75,7 @@ class TestOpen:
         assert dataset.report.empty_images == 2 and len(dataset.annotations(1)) == 0
 
     def test_many_objects_and_magic_in_the_image(self, tmp_path):
-        """A label longer than what is read at first, and a record in parts."""
+        """A label longer than the first read, and a record in several parts."""
         boxes = [(0, 0.25, 0.5, 0.75, 1, 0), (1, 0.5, 0.25, 1, 0.5, 0)] * 200
         data = image() + bytes(-len(image()) % 4) + MAGIC + b"c"
         path = write_rec(tmp_path / "a.rec", [((4, 6, 32, 24, *np.ravel(boxes)), data)])
@@ -95,7 +95,7 @@ class TestOpen:
     def test_boxes_in_pixels(self, tmp_path):
         labels = [(2, 5, 1, 8, 12, 24, 24), (2, 5, 0, 0, 0, 1, 1)]
         dataset = opened(write_rec(tmp_path / "a.rec", [(label, image()) for label in labels]))
-        assert len(dataset.report.notes) == 0  # one box of two: shares
+        assert len(dataset.report.notes) == 0  # half of the boxes: relative coordinates
         dataset = opened(write_rec(tmp_path / "a.rec", [(labels[0], image())] * 2))
         np.testing.assert_array_equal(dataset.annotations(0).boxes, [[8, 12, 24, 24]])
         assert dataset.report.notes == [
@@ -104,7 +104,7 @@ class TestOpen:
 
     def test_survives_pickling(self, tmp_path):
         dataset = opened(write_rec(tmp_path / "a.rec", [(LABEL, image(10)), (LABEL, image(20))]))
-        dataset.encoded(0)  # its file is open now
+        dataset.encoded(0)  # opens its file
         copy = pickle.loads(pickle.dumps(dataset))
         assert copy.encoded(1) == image(20)
 
@@ -113,7 +113,7 @@ class TestBroken:
     def test_each_fault(self, tmp_path):
         records = [
             (LABEL, image()),
-            (3.0, image()),  # of classification
+            (3.0, image()),  # a classification label
             ((2, 5, 1, 0.1), image()),  # half an object
             (LABEL, b"no picture"),
             (LABEL, b""),
@@ -277,7 +277,7 @@ class TestSource:
         assert len(RecordSource(path).open("a", class_names=list("abcdefg"))) == 2
 
     def test_labels_of_which_none_can_be_read(self, tmp_path):
-        """They call for no names: the fault of the first is the message."""
+        """They need no names: the message is the error of the first record."""
         path = write_rec(tmp_path / "a.rec", [(3.0, image()), (4.0, image())], names=())
         with pytest.raises(UserError, match="a.rec: record 0: no label of boxes .*is it of classification"):
             RecordSource(path).open("a")
@@ -289,7 +289,7 @@ class TestSource:
         with pytest.raises(UserError, match="b.names: other class names than in .*a.names"):
             RecordSource(tmp_path).class_names(["a", "b"])
         with pytest.raises(UserError, match="a.names: other class names than in .*b.names"):
-            RecordSource(tmp_path).open("b")  # alone: ids of both would be compared
+            RecordSource(tmp_path).open("b")  # one split only: otherwise ids of both are compared
         assert RecordSource(tmp_path).open("b", class_names=("cat", "b")).class_names == ("cat", "b")
 
     def test_strays(self, tmp_path):
@@ -306,7 +306,7 @@ class TestSource:
 
 
 class TestJudges:
-    """What mxnet and GluonCV read from BCCD as we pack it, one of whose images is made empty."""
+    """What mxnet and GluonCV read from BCCD, packed by this package, with one image made empty."""
 
     @pytest.fixture(scope="class")
     def bccd(self, shared_data):
@@ -331,7 +331,7 @@ class TestJudges:
                 np.testing.assert_array_equal(getattr(mine, column), getattr(theirs, column))
 
     def test_image_det_iter(self, bccd, folder):
-        """It passes over the image without objects, and gives all others in order."""
+        """It skips the image without objects, and yields all others in order."""
         batches = mx.image.ImageDetIter(
             1, (3, 480, 640), path_imgrec=str(folder / "train.rec"), path_imgidx=str(folder / "train.idx")
         )

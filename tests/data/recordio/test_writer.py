@@ -1,4 +1,4 @@
-"""Packing records: interrupted at any byte and gone on with, verified, never half under the final name."""
+"""Record packing: interrupted at any byte and resumed, verified, never incomplete under the final name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from gluon_yolo.errors import UserError
 from tests.data.small_data import replace_truth
 
 NAMES = ("cat", "Dog")
-# A process that packs and is killed when it comes to the image of a number.
+# A process that packs images and is killed at the image with a given number.
 KILLED = """
 import os, pickle, signal, sys
 from gluon_yolo.data.recordio import writer as record_writer
@@ -39,7 +39,7 @@ record_writer.RecordWriter(sys.argv[2], dataset.class_names).write("train", data
 
 @pytest.fixture
 def dataset(tmp_path):
-    """Six images: with one box, with none, with many; the fourth's file contains the magic number twice."""
+    """Six images with no, one or many boxes; the fourth's file contains the magic number twice."""
     (tmp_path / "pictures").mkdir()
     rng = np.random.default_rng(3)
     paths, truths = [], []
@@ -58,7 +58,7 @@ def dataset(tmp_path):
 
 @pytest.fixture
 def whole(tmp_path, dataset):
-    """The files as they are without an interruption."""
+    """The files of packing without an interruption."""
     return pack(tmp_path / "whole", dataset)
 
 
@@ -78,7 +78,7 @@ def frames(folder):
 
 
 def begun(folder, dataset, whole, size):
-    """Make the folder of a packing that was stopped after ``size`` bytes."""
+    """Make the folder of a packing that stopped after ``size`` bytes."""
 
     def stop(index):
         raise KeyboardInterrupt
@@ -170,12 +170,12 @@ class TestWhole:
 
 class TestInterrupted:
     def test_at_many_bytes(self, tmp_path, dataset, whole, caplog):
-        """Whatever is left of the unfinished file, the finished one is the same."""
+        """Whatever remains of the unfinished file, the finished one is equal."""
         caplog.set_level("INFO", logger="gluon_yolo")
         ends = [frame.end for frame in frames(tmp_path / "whole")]
         sizes = {0, 1, 4, 7, 8, 9, 40}
         sizes |= {end + shift for end in ends for shift in (-9, -8, -1, 0, 1, 8)}
-        sizes |= set(range(ends[2], ends[3], 293))  # within the record in parts
+        sizes |= set(range(ends[2], ends[3], 293))  # inside the record with several parts
         begun(tmp_path / "out", dataset, whole, 0)
         journal = (tmp_path / "out" / "train.rec.part.json").read_bytes()
         for size in sorted(size for size in sizes if size <= ends[-1]):
@@ -204,7 +204,7 @@ class TestInterrupted:
         assert sorted(left) == [".gluon_yolo", "classes.names", "train.rec.part", "train.rec.part.json"]
         assert whole["train.rec"].startswith(left["train.rec.part"])
         first_of_next = ([0] * 2 + [frame.offset for frame in frames(tmp_path / "whole")])[number]
-        assert len(left["train.rec.part"]) >= first_of_next  # all but what was in the writer's hands
+        assert len(left["train.rec.part"]) >= first_of_next  # all except the bytes in the writer's buffer
         assert pack(tmp_path / "out", dataset) == whole
 
     def test_by_ctrl_c(self, tmp_path, dataset, whole, caplog):
@@ -319,7 +319,7 @@ class TestVerified:
 class TestFullDisk:
     @pytest.fixture
     def full_after(self, monkeypatch):
-        """Let the disk be full after some records, with a piece of the next one written."""
+        """Simulate a full disk after some records, with a part of the next one written."""
         write = record_writer.write_record
 
         def set_limit(count):

@@ -1,4 +1,4 @@
-"""ColorDistort: each of its parts keeps what it must, and all of them together are the float formula."""
+"""ColorDistort: each part keeps its invariant, and all together equal the formula in float."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_saturation_and_hue_keep_what_they_must() -> None:
     np.testing.assert_allclose(hue_matrix(0), np.eye(3), atol=1e-12)
     np.testing.assert_allclose(hue_matrix(1.0) @ hue_matrix(-1.0), np.eye(3), atol=1e-12)
     assert luma @ hue_matrix(2.0) @ red == pytest.approx(luma @ red)
-    np.testing.assert_allclose(hue_matrix(2.0) @ grey, grey, atol=0.5)  # NTSC's rounded numbers
+    np.testing.assert_allclose(hue_matrix(2.0) @ grey, grey, atol=0.5)  # NTSC's numbers are rounded
 
 
 def test_color_is_the_float_formula_rounded_once() -> None:
@@ -38,7 +38,7 @@ def test_color_is_the_float_formula_rounded_once() -> None:
         )
         if view.color is None:
             continue
-        # With contrast and saturation fixed, the matrix tells which were chosen, and the shift.
+        # With contrast and saturation fixed, the matrix shows which parts were chosen, and the shift.
         contrast = 1.4 if view.color[:, :3].sum(axis=1)[0] > 1.2 else 1.0
         saturation = 1.0 if abs(view.color[0, 1]) < 1e-9 else 0.6
         shift = view.color[0, 3] / contrast
@@ -52,7 +52,7 @@ def test_color_is_the_float_formula_rounded_once() -> None:
 
 def test_color_commutes_with_the_resize() -> None:
     image = cv2.GaussianBlur(rng(0).integers(0, 256, (120, 180, 3), dtype=np.uint8), (5, 5), 0)
-    for target_hw in ((60, 90), (300, 400)):  # colour after, and before
+    for target_hw in ((60, 90), (300, 400)):  # colour after the resize, and before it
         view = Compose(ColorDistort(), Resize(LINEAR)).plan((120, 180), Detections.empty(), rng(3), target_hw)
         small = cv2.resize(image.astype(np.float32), target_hw[::-1])
         assert view.color is not None

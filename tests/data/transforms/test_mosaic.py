@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gluon_yolo.data.transforms import Compose, Mosaic, RandomAffine, RandomFlip, Resize, Unread
+from gluon_yolo.data.transforms import Compose, LazyImage, Mosaic, RandomAffine, RandomFlip, Resize
 from gluon_yolo.detections import Detections
 
 GREYS = (90, 140, 190, 240)
@@ -15,8 +15,8 @@ def rng(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def rectangles(seed: int) -> list[Unread]:
-    """Four black images of any shape, each with one rectangle of its own grey, which is its class too."""
+def rectangles(seed: int) -> list[LazyImage]:
+    """Four black images of any shape, each with one rectangle whose grey is its class."""
     random, images = rng(seed), []
     for grey in GREYS:
         height, width = random.integers(60, 300, 2)
@@ -25,12 +25,12 @@ def rectangles(seed: int) -> list[Unread]:
         image = np.zeros((height, width, 3), dtype=np.uint8)
         image[y1:y2, x1:x2] = grey
         truth = Detections([[x1, y1, x2, y2]], [grey], [grey / 255], [grey == 140])
-        images.append(Unread.of(image, truth))
+        images.append(LazyImage.of(image, truth))
     return images
 
 
 def extent(drawn: np.ndarray, grey: int) -> np.ndarray:
-    """Corners of what is drawn in nearly this grey."""
+    """Return the corners of the pixels with nearly this grey."""
     rows, columns = np.nonzero(np.abs(drawn.astype(int) - grey).max(axis=2) <= 12)
     return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
 
@@ -53,7 +53,8 @@ def test_each_rectangle_is_where_its_box_says(size_hw: tuple[int, int]) -> None:
 
 def test_quarters_meet_at_the_drawn_centre_and_nothing_crosses() -> None:
     images = [
-        Unread.of(np.full((50, 50, 3), grey, np.uint8), Detections([[0, 0, 50, 50]], [0])) for grey in GREYS
+        LazyImage.of(np.full((50, 50, 3), grey, np.uint8), Detections([[0, 0, 50, 50]], [0]))
+        for grey in GREYS
     ]
     mosaic = Mosaic(Resize(), probability=1, scale=(1, 1), center=(0.25, 0.75))
     centers = set()
@@ -69,7 +70,7 @@ def test_quarters_meet_at_the_drawn_centre_and_nothing_crosses() -> None:
 
 
 def test_a_small_image_lies_at_the_common_point() -> None:
-    images = [Unread.of(np.full((50, 50, 3), grey, np.uint8), Detections.empty()) for grey in GREYS]
+    images = [LazyImage.of(np.full((50, 50, 3), grey, np.uint8), Detections.empty()) for grey in GREYS]
     mosaic = Mosaic(Resize(), probability=1, scale=(0.2, 0.2), center=(0.5, 0.5))
     drawn, _ = mosaic.render(images, rng(0), (100, 100))
     assert [int(drawn[y, x, 0]) for x, y in ((49, 49), (50, 49), (49, 50), (50, 50))] == list(GREYS)

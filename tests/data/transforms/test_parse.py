@@ -1,4 +1,4 @@
-"""Augmentations by name: what a text stands for, and what is said about one that stands for nothing."""
+"""Parsing of augmentations: valid texts, and the errors about invalid ones."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def test_a_text_is_its_steps_in_order() -> None:
         ("resize", [Resize]),
         ("light", LIGHT),
         (" light , ", LIGHT),
-        ("flip", [RandomFlip, Resize]),  # stretched at the end when nothing else says so
+        ("flip", [RandomFlip, Resize]),  # stretched at the end when no step resizes
         ("color,flip,letterbox", [ColorDistort, RandomFlip, LetterBox]),
-        ("letterbox,flip", [LetterBox, RandomFlip]),  # where it was put
-        ("light,letterbox", [*LIGHT[:3], LetterBox]),  # the last one that ends at the size counts
+        ("letterbox,flip", [LetterBox, RandomFlip]),  # at its written place
+        ("light,letterbox", [*LIGHT[:3], LetterBox]),  # the last resizing step counts
         ("mosaic,light", LIGHT),
         ("light,mosaic", LIGHT),
         ("mosaic", [Resize]),

@@ -1,4 +1,4 @@
-"""Transforms: pixels and boxes move together, nothing else of a box changes."""
+"""Transforms: pixels and boxes move together, and no other property of a box changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from gluon_yolo.data.transforms.view import AREA, CUBIC, LANCZOS, LINEAR, NEARES
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 
-# Six rectangles in an image 180 wide and 120 high; each has a grey of its own, which is its class.
+# Six rectangles in an image 180 wide and 120 high; each has its own grey, which is its class.
 BOXES = np.array(
     [
         [5, 8, 45, 50],
@@ -64,7 +64,7 @@ def rng(seed: int) -> np.random.Generator:
 
 
 def scene() -> tuple[np.ndarray, Detections]:
-    """Six rectangles on black; class, weight and mark of each follow from its grey."""
+    """Six rectangles on black; class, weight and difficult mark of each follow from its grey."""
     image = np.zeros((120, 180, 3), dtype=np.uint8)
     for (x1, y1, x2, y2), grey in zip(BOXES, GREYS):
         image[y1:y2, x1:x2] = grey
@@ -83,7 +83,7 @@ def one_white(seed: int) -> tuple[np.ndarray, Detections]:
 
 
 def white_extent(image: np.ndarray) -> np.ndarray:
-    """Corners of what is more than half white."""
+    """Return the corners of the pixels that are more than half white."""
     rows, columns = np.nonzero(image.min(axis=2) > 127)
     return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
 
@@ -109,7 +109,7 @@ def test_turned_rectangle_just_fits_its_box(name: str) -> None:
         image, truth = one_white(seed)
         view = TURNS[name].plan(image.shape[:2], truth, rng(seed), (256, 256))
         box, kept = view.boxes()[0], view.annotations()
-        if len(kept) and (kept.boxes[0] == box.astype(np.float32)).all():  # wholly inside
+        if len(kept) and (kept.boxes[0] == box.astype(np.float32)).all():  # completely inside
             seen += 1
             # A sharp corner of less than half a pixel's area is not drawn as white.
             np.testing.assert_allclose(box, white_extent(view.draw(image)), atol=2.5)
@@ -129,7 +129,7 @@ def test_class_weight_and_mark_stay_with_their_box(name: str) -> None:
             place = int(np.flatnonzero(grey == GREYS)[0])
             x, y = centers[place].astype(int)
             assert (box[:2] <= centers[place] + 1e-3).all() and (centers[place] <= box[2:] + 1e-3).all()
-            if (box[2:] - box[:2]).min() > 6:  # so that interpolation does not reach the centre
+            if (box[2:] - box[:2]).min() > 6:  # large enough that interpolation does not reach its centre
                 assert abs(int(drawn[y, x, 0]) - grey) <= 3
             assert weight == np.float32(grey / 255) and difficult == (grey % 2 == 0)
         inside = ((centers >= 0) & (centers < (240, 200))).all(axis=1)
@@ -138,7 +138,7 @@ def test_class_weight_and_mark_stay_with_their_box(name: str) -> None:
 
 def test_a_box_is_lost_by_the_stated_rule_only() -> None:
     cases = [
-        # box in a frame of 40 wide and 30 high, what is left of it
+        # box in a frame 40 wide and 30 high, and the clipped box
         ([5, 5, 10, 10], [5, 5, 10, 10]),
         ([-9, 5, 10, 10], [0, 5, 10, 10]),  # centre just inside: kept, clipped
         ([-11, 5, 10, 10], None),  # centre just outside
@@ -200,7 +200,7 @@ def test_crop_holds_the_centre_of_a_box_and_expand_all_of_them() -> None:
         sides.append(view.size_hw)
         assert len(RandomExpand()(image, truth, rng(seed), (0, 0))[1]) == 6
     assert len(set(sides)) > 10
-    # No crop overlaps every box by 0.99: the whole frame is what is left to take.
+    # No crop overlaps every box by 0.99, so only the whole frame is a candidate.
     whole = RandomCrop(min_ious=(0.99,)).plan((120, 180), truth, rng(0), (0, 0))
     assert whole.size_hw == (120, 180)
 

@@ -1,4 +1,4 @@
-"""VOC data sets: layouts, splits, classes, and what is wrong in them."""
+"""VOC data sets: layouts, splits, classes, and errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMES = ("cat", "Dog")
 
 
 def add(root, stem, box=(1, 2, 11, 12), class_name="cat", extension=".jpg", size_hw=(24, 32)):
-    """Write one image of 24x32 with one box, or with none; ``size_hw`` is what its XML says."""
+    """Write one image of 24x32 with one box, or none; ``size_hw`` is the size in its XML."""
     for folder in ("Annotations", "JPEGImages"):
         (root / folder / stem).parent.mkdir(parents=True, exist_ok=True)
     image = np.full((24, 32, 3), 200, dtype=np.uint8)
@@ -39,7 +39,7 @@ def stems(dataset):
 
 
 class TestBCCD:
-    """The real thing: 364 images, mixed-case names, two boxes without area."""
+    """The real data set: 364 images, mixed-case names, two boxes without area."""
 
     @pytest.fixture(scope="class")
     def trainval(self, shared_data):
@@ -93,7 +93,7 @@ class TestBCCD:
 
 @pytest.fixture
 def devkit(tmp_path):
-    """A VOCdevkit of two years whose lists overlap in name only."""
+    """A VOCdevkit of two years, whose lists have one name and different images."""
     for year, names in (("2007", "ab"), ("2012", "cd")):
         root = tmp_path / "VOCdevkit" / f"VOC{year}"
         for name in names:
@@ -109,11 +109,11 @@ class TestLayouts:
         [
             (".", "2007_trainval,2012_trainval", "abcd"),
             (".", ["2012_trainval", "2007_test"], "cdb"),
-            (".", "trainval", "abcd"),  # every year that has the list
+            (".", "trainval", "abcd"),  # all years with the list
             (".", "test", "b"),
             (".", "test, trainval", "bacd"),  # an image counts once
             (".", None, "abcd"),
-            ("..", "2012_trainval", "cd"),  # the folder that VOCdevkit lies in
+            ("..", "2012_trainval", "cd"),  # the parent folder of VOCdevkit
             ("VOC2007", "2007_trainval", "ab"),
             ("VOC2007", "trainval", "ab"),
             ("VOC2007", "all", "ab"),
@@ -175,9 +175,9 @@ class TestLayouts:
         [
             ("a\nb\n", ["a", "b"]),
             ("\ufeffb\r\n\r\na  \r\n", ["b", "a"]),
-            ("a  1\nb -1\n", ["a", "b"]),  # a class's own list
+            ("a  1\nb -1\n", ["a", "b"]),  # the list of one class
             ("a.jpg\nb.XML\n", ["a", "b"]),
-            ("cat 1\n", ["cat 1"]),  # such an image exists
+            ("cat 1\n", ["cat 1"]),  # an image of this name exists
             ("v1.5\nsub/a\n", ["v1", "a"]),
             ("a\nb\na\n", ["a", "b"]),
         ],
@@ -289,7 +289,7 @@ class TestBadFiles:
 
     def test_two_images_of_one_stem(self, tmp_path):
         add(tmp_path, "a", extension=".jpg")
-        add(tmp_path, "a", extension=".png")  # whose annotation names a.png
+        add(tmp_path, "a", extension=".png")  # its annotation names a.png
         assert open_voc(tmp_path).name(0).endswith("a.png")
         annotation = tmp_path / "Annotations" / "a.xml"
         annotation.write_text(annotation.read_text().replace("a.png", "0001.bmp"))
@@ -318,7 +318,7 @@ class TestBadFiles:
 class TestSizes:
     @pytest.mark.parametrize(
         ("written_hw", "warnings"),
-        [((24, 32), 0), ((0, 0), 0), ((32, 24), 1)],  # right, not given, swapped
+        [((24, 32), 0), ((0, 0), 0), ((32, 24), 1)],  # equal, missing, swapped
     )
     def test_the_images_own_size_counts(self, tmp_path, written_hw, warnings):
         add(tmp_path, "a", size_hw=written_hw, box=(0, 0, 31, 23))

@@ -1,4 +1,4 @@
-"""VOCSource: what a folder's lists are for, the order of classes, and what no list names."""
+"""VOCSource: the parts of a folder's lists, the order of classes, and unused files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_parts_are_lists(tmp_path):
     assert VOCSource.recognises(tmp_path)
     assert source.splits() == ("mine", "val", "yours")
     assert source.parts() == {"train": "mine,yours", "val": "val"}
-    assert len(source.open("train")) == 1  # both lists have it
+    assert len(source.open("train")) == 1  # both lists name it
 
 
 def test_without_lists(tmp_path):
@@ -103,7 +103,7 @@ def test_strays(tmp_path):
         add(tmp_path, stem)
     add_list(tmp_path, "train", "listed\nbare\n")
     (tmp_path / "JPEGImages" / "lonely.jpg").unlink()
-    (tmp_path / "Annotations" / "bare.xml").unlink()  # listed: opening the split tells
+    (tmp_path / "Annotations" / "bare.xml").unlink()  # a list names it, so opening the split reports it
     add(tmp_path, "unlabelled")
     (tmp_path / "Annotations" / "unlabelled.xml").unlink()
     (tmp_path / "Annotations" / "._hidden.xml").write_bytes(b"\0")
@@ -123,16 +123,16 @@ def test_strays_without_lists(tmp_path):
         add(tmp_path, stem)
     (tmp_path / "JPEGImages" / "a.jpg").rename(tmp_path / "JPEGImages" / "other.jpg")
     xml = tmp_path / "Annotations" / "a.xml"
-    xml.write_text(xml.read_text().replace("a.jpg", "other.jpg"))  # found by the name that the label gives
+    xml.write_text(xml.read_text().replace("a.jpg", "other.jpg"))  # found by the file name in the label
     (tmp_path / "Annotations" / "b.xml").unlink()
-    (tmp_path / "JPEGImages" / "c.jpg").unlink()  # an error of opening
+    (tmp_path / "JPEGImages" / "c.jpg").unlink()  # an error when the split is opened
     assert [(issue.kind, issue.file) for issue in VOCSource(tmp_path).orphans()] == [
         ("missing-label", str(tmp_path / "JPEGImages" / "b.jpg"))
     ]
 
 
 def add_beside(folder, stem, **settings):
-    """Write an image and its annotation into one folder, as labelling tools leave them."""
+    """Write an image and its annotation into one folder, as labelling tools do."""
     add(folder, stem, **settings)
     for kind, extension in (("JPEGImages", settings.get("extension", ".jpg")), ("Annotations", ".xml")):
         (folder / kind / f"{stem}{extension}").rename(folder / f"{stem}{extension}")
@@ -153,7 +153,7 @@ def test_annotations_beside_images(tmp_path):
     assert [(each.kind, each.file) for each in source.orphans()] == [
         ("missing-label", str(tmp_path / "lonely.png"))
     ]
-    add_list(tmp_path, "train", "b.rf.12\n")  # as `data split` writes it
+    add_list(tmp_path, "train", "b.rf.12\n")  # `data split` writes such a list
     add_list(tmp_path, "val", "Größe 1\n")
     assert VOCSource(tmp_path).parts() == {"train": "train", "val": "val"}
     assert not VOCSource.recognises(tmp_path / "ImageSets")
@@ -175,7 +175,7 @@ def test_folders_called_as_splits(tmp_path):
     assert not source.open("val").report.notes and not source.orphans()
     with pytest.raises(UserError, match="no split 'dev'; there is test, train, val"):
         source.open("dev", ["t", "v"])
-    add_beside(tmp_path, "more")  # is in none of them
+    add_beside(tmp_path, "more")  # in no list
     assert VOCSource(tmp_path).splits() == ("all",)
 
 
@@ -183,7 +183,7 @@ def test_a_copied_annotation_has_no_image(tmp_path):
     for stem in ("a", "b"):
         add(tmp_path, stem)
     copy = tmp_path / "Annotations" / "a (copy).xml"
-    copy.write_bytes((tmp_path / "Annotations" / "a.xml").read_bytes())  # says that its image is a.jpg
+    copy.write_bytes((tmp_path / "Annotations" / "a.xml").read_bytes())  # its file name is a.jpg
     source = VOCSource(tmp_path)
     data = source.open("all", skip_bad=True)
     assert [Path(data.name(i)).name for i in range(len(data))] == ["a.jpg", "b.jpg"]
@@ -195,7 +195,7 @@ def test_a_copied_annotation_has_no_image(tmp_path):
 def test_what_is_no_voc_folder(tmp_path):
     (tmp_path / "annotations").mkdir()
     (tmp_path / "images").mkdir()
-    assert not VOCSource.recognises(tmp_path)  # no XML: COCO may have such folders
+    assert not VOCSource.recognises(tmp_path)  # without XML it may be a COCO data set
     assert not VOCSource.recognises(tmp_path / "nowhere")
     with pytest.raises(UserError, match="no such folder"):
         VOCSource(tmp_path / "nowhere").splits()
@@ -237,7 +237,7 @@ class TestListsFromElsewhere:
             VOCSource(tmp_path).open("train")
 
     def test_lists_of_pairs_beside_the_folders(self, tmp_path):
-        """As PaddleDetection has them."""
+        """PaddleDetection writes such lists."""
         for stem in ("a", "b", "c"):
             add(tmp_path, stem)
         pairs = {
@@ -275,7 +275,7 @@ class TestNothingCanBeRead:
 
 
 def test_a_test_list_without_files_is_left_out(tmp_path):
-    """As of VOC2012, whose test set has names alone."""
+    """As in VOC2012, whose test set has names only."""
     add(tmp_path, "a")
     add(tmp_path, "b")
     for name, text in (("train", "a\n"), ("val", "b\n"), ("test", "2008_1\n2008_2\n")):
@@ -290,7 +290,7 @@ def test_a_test_list_without_files_is_left_out(tmp_path):
 
 
 def moved(root, moves):
-    """A data set of two images whose files lie elsewhere."""
+    """A data set of two images whose files are elsewhere."""
     for stem in ("a", "b"):
         add(root, stem, class_name={"a": "cat", "b": "dog"}[stem])
     for old, new in moves.items():
@@ -357,7 +357,7 @@ def test_two_annotations_in_other_letter_case(tmp_path, agrees):
 def test_two_folders_of_annotations(tmp_path):
     add(tmp_path, "a")
     (tmp_path / "annotations").mkdir()
-    assert len(open_source(tmp_path).open("all")) == 1  # nothing is in it
+    assert len(open_source(tmp_path).open("all")) == 1  # it is empty
     (tmp_path / "annotations/a.xml").write_text((tmp_path / "Annotations/a.xml").read_text())
     with pytest.raises(
         UserError, match=r"annotations in .*/Annotations and in .*/annotations; move them into"
@@ -366,7 +366,7 @@ def test_two_folders_of_annotations(tmp_path):
 
 
 def test_lists_of_classes_alone(tmp_path):
-    """As VoTT writes them: for each class all images of a part, with 1 or -1 behind."""
+    """VoTT writes them: for each class all images of a part, with 1 or -1 behind each."""
     for stem in ("a", "b", "c"):
         add(tmp_path, stem)
     for tag in ("blue", "light_red"):

@@ -1,4 +1,4 @@
-"""One VOC annotation: what is read, what is refused, and that writing is reading's inverse."""
+"""VOC annotation files: what is read, what is refused, and the round trip."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read(tmp_path, text):
 def test_pixels_are_counted_from_zero(tmp_path):
     text = f"<annotation><object><name>Cat</name>{BOX}</object></annotation>"
     (thing,) = read(tmp_path, text).objects
-    assert thing.box_xyxy == (0, 1, 9, 19)  # one less than written, all four
+    assert thing.box_xyxy == (0, 1, 9, 19)  # each corner is one less than written
     assert thing.name == "Cat"
     assert thing.difficult is False
     assert thing.written == "xmin 1 ymin 2 xmax 10 ymax 20"
@@ -33,7 +33,7 @@ def test_pixels_are_counted_from_zero(tmp_path):
     ("inside", "name", "box", "difficult"),
     [
         (f"<name> rBc</name><difficult>1</difficult>{BOX}", " rBc", (0, 1, 9, 19), True),  # as written
-        (f"<name>\n  red ant\n  </name>{BOX}", "red ant", (0, 1, 9, 19), False),  # laid out by a tool
+        (f"<name>\n  red ant\n  </name>{BOX}", "red ant", (0, 1, 9, 19), False),  # the XML's line breaks
         (f"<difficult></difficult><name>a</name>{BOX}", "a", (0, 1, 9, 19), False),
         # decimals, blanks and another order
         (
@@ -49,7 +49,7 @@ def test_pixels_are_counted_from_zero(tmp_path):
             (math.nan, 1, math.nan, math.nan),
             False,
         ),
-        # the boxes of a person's parts are not the person's
+        # the boxes of a person's parts are ignored
         (f"<name>person</name><part><name>head</name>{BOX}</part>", "person", (math.nan,) * 4, False),
     ],
 )
@@ -79,9 +79,9 @@ def test_size_and_filename(tmp_path, inside, size_hw, filename):
 )
 @pytest.mark.parametrize("declaration", ["<?xml version='1.0' encoding='{}' ?>\n", '<?xml encoding="{}"?>'])
 def test_encodings(tmp_path, encoding, declaration):
-    """Tools write in the encoding of their country, of which the XML parser itself knows few."""
+    """Tools write in local encodings, of which the XML parser supports few."""
     text = f"{declaration.format(encoding)}<annotation><object><name>車</name>{BOX}</object></annotation>"
-    written = {"gb2312": "gb18030"}.get(encoding, encoding)  # of which it has not all letters
+    written = {"gb2312": "gb18030"}.get(encoding, encoding)  # gb2312 lacks some of the letters
     (thing,) = read(tmp_path, text.encode(written)).objects
     assert (thing.name, thing.box_xyxy) == ("車", (0, 1, 9, 19))
 

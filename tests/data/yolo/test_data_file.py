@@ -1,4 +1,4 @@
-"""Both kinds of .data file: what is read, which flags it becomes, and what is refused."""
+"""Both kinds of .data file: values, the training flags that they set, and errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gluon_yolo.data.yolo.data_file import read_data_file
 from gluon_yolo.errors import UserError
 from gluon_yolo.models import zoo
 
-# As the document of Yolo-FastestV2 shows it.
+# From Yolo-FastestV2's documentation.
 SECTIONED = """[name]
 model_name=coco           # model name
 
@@ -169,7 +169,7 @@ class TestSettings:
         with pytest.raises(UserError, match=r"my\.data: line 2: pre_weights: there is no .*1\.params nor "):
             file.settings()
         (elsewhere / "w" / "1.params").write_bytes(b"")
-        assert Path(file.settings()["weights"]) == elsewhere / "w" / "1.params"  # of the current folder
+        assert Path(file.settings()["weights"]) == elsewhere / "w" / "1.params"  # in the current folder
         (tmp_path / "w").mkdir()
         (tmp_path / "w" / "1.params").write_bytes(b"")
         assert (

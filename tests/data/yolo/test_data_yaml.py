@@ -1,4 +1,4 @@
-"""data.yaml: what is read, and what is refused."""
+"""data.yaml: values and errors."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_refused(write, text, message):
     [
         ("data.yaml", "train: a", True),
         ("my.YML", "a: b\nnames: [c]", True),
-        ("data.yaml", "names: [broken", True),  # broken, but meant to be one
+        ("data.yaml", "names: [broken", True),  # broken, but recognisable
         ("compose.yaml", "services:\n  train: a", False),
         ("data.txt", "train: a", False),
     ],
@@ -90,7 +90,7 @@ def test_is_data_yaml(write, name, text, expected):
     "text",
     [
         "train: t\nval: v\nnames: [cat]\n",
-        "  train: t\n  val: v\n  names: [cat]\n",  # indented throughout
+        "  train: t\n  val: v\n  names: [cat]\n",  # all lines indented
         '"train": t\n"val": v\n"names": ["cat"]\n',
         "'train' : t\n'val' : v\n'names' : ['cat']\n",
         "{train: t, val: v, names: [cat]}\n",
@@ -110,9 +110,9 @@ def test_every_way_to_write_it(tmp_path, text, encoding):
 @pytest.mark.parametrize(
     ("text", "is_one"),
     [
-        ("model:\n  names: [a]\n  train: x\n", False),  # of a key within
+        ("model:\n  names: [a]\n  train: x\n", False),  # nested keys
         ("- train\n- val\n", False),
-        ('  "train": t\n val: [', True),  # broken, which reading it says
+        ('  "train": t\n val: [', True),  # broken, which reading it reports
         ("key: [", False),
     ],
 )

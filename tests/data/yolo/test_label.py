@@ -1,4 +1,4 @@
-"""YOLO labels: what a line means, what is no line, and the round trip."""
+"""YOLO labels: valid lines and their meaning, invalid lines, and the round trip."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TestReading:
             (b"\xef\xbb\xbf2 1e-1 .5 0.2 1", 2, [0, 0, 128, 480]),  # byte order mark
             ("1 0.1 0.2 0.6 0.2 0.3 0.9", 1, [64, 96, 384, 432]),  # polygon of three corners
             ("1 0 0 1 0 1 1 0 1", 1, [0, 0, 640, 480]),  # of four
-            ("3 1.25 0.5 0.5 0.5", 3, [640, 120, 960, 360]),  # outside: not this file's business
+            ("3 1.25 0.5 0.5 0.5", 3, [640, 120, 960, 360]),  # outside: this module does not clip
         ],
     )
     def test_line(self, tmp_path, text, class_id, box):
@@ -95,7 +95,7 @@ class TestReading:
     ("line", "expected"),
     [
         ("0 0.5 0.5 0.1 0.1", True),
-        ("cat 0.5 0.5 0.1 0.1", True),  # a name for the class id is a mistake, but a label's
+        ("cat 0.5 0.5 0.1 0.1", True),  # a class name instead of an id is an error, but the line is a label's
         ("0 0 0 1 0 1 1", True),
         ("train/1.jpg", False),
         ("12.64,19.39, 37.88,51.48, 55.71,138.31", False),  # anchors

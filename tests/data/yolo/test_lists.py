@@ -1,4 +1,4 @@
-"""Lists that divide a YOLO data set: what is one, what is broken, and what lies elsewhere."""
+"""Lists of a YOLO data set's splits: valid ones, broken ones, and images that are elsewhere."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_folder_of_nothing_that_is_read(root, left):
 
 @pytest.fixture
 def other(root, monkeypatch):
-    """Another data set with images of the same names, where the command is called."""
+    """Another data set with images of the same names, in the current folder."""
     other = root.parent / "other"
     for split in ("train", "val"):
         add(other, f"images/{split}/{split}.jpg", LABEL, f"labels/{split}/{split}.txt")
@@ -149,7 +149,7 @@ def test_names_are_not_taken_from_the_current_folder(root, other):
 
 
 def test_where_nothing_lies_beside_the_current_folder_counts(root, other):
-    """Darknet's paths are relative to where it is called."""
+    """Darknet's paths are relative to the folder where it runs."""
     path = put(root / "cfg", "my.data", "train = images/train\nvalid = images/val\nnames = our.names\n")
     put(other, "our.names", "dog\ncat\n")
     source = YOLOSource(path)

@@ -1,11 +1,11 @@
-"""Lines of trackers and of key points, which have as many numbers as outlines have."""
+"""Lines of tracks and of key points, which have as many numbers as outlines have."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from gluon_yolo.data.yolo.other_lines import MEANINGS, look_at, refused
+from gluon_yolo.data.yolo.other_lines import MEANINGS, classify, refused
 
 BOXES = (
     "0.5 0.5 0.2 0.1",
@@ -20,12 +20,12 @@ QUADS = (
     "0.1 0.62 0.33 0.6 0.3 0.9 0.12 0.84",
     "0.5 0.5 0.7 0.55 0.6 0.75 0.45 0.7",
 )
-RECTANGLES = (  # one of them turned; each begins with what can be a box
+RECTANGLES = (  # one of them rotated; each begins with numbers that can be a box
     "0.4 0.4 0.6 0.4 0.6 0.7 0.4 0.7",
     "0.45 0.35 0.55 0.35 0.55 0.6 0.45 0.6",
     "0.5 0.4 0.6 0.5 0.5 0.6 0.4 0.5",
 )
-POSES = (  # the third has a point out of its box, as a hand may be
+POSES = (  # in the third, a point is outside its box, as a hand can be
     "0.5 0.5 0.4 0.4 0.35 0.4 0.6 0.6",
     "0.3 0.4 0.2 0.6 0.35 0.2 0.25 0.6",
     "0.7 0.6 0.3 0.5 0.5 0.4 0.8 0.8",
@@ -34,9 +34,9 @@ POSES = (  # the third has a point out of its box, as a hand may be
 
 
 def refuse(*files):
-    """Return for each refused file, by its place, the line and the meaning that are said."""
+    """Return, for each refused file by its index, the line and the meaning in the message."""
     outlines = {
-        str(place): [look_at(n, list(map(float, line.split()))) for n, line in enumerate(lines, 1)]
+        str(place): [classify(n, list(map(float, line.split()))) for n, line in enumerate(lines, 1)]
         for place, lines in enumerate(files)
     }
     found = {}
@@ -67,7 +67,7 @@ def refuse(*files):
         ("0.3 0.9", "track"),
         ("0.87 7 3 4", "numbers"),
         ("0.1 0.2 0.3 0.4", "numbers"),
-        ("0 0 0 0 0 0", "key points"),  # no point is labelled
+        ("0 0 0 0 0 0", "key points"),  # no point has a label
         ("0.5 0.5 2 0.1 0.9 1", "key points"),
     ],
 )
@@ -90,7 +90,7 @@ def test_key_points(marks):
 
 
 def test_points_that_cross_are_no_outline():
-    """Ten key points within boxes; the second corner is near the others, which is chance."""
+    """Ten key points inside boxes; the second corner is near the others by chance."""
     rng = np.random.default_rng(1)
     lines = []
     for _ in range(12):
@@ -101,7 +101,7 @@ def test_points_that_cross_are_no_outline():
 
 
 def test_boxes_that_reach_out():
-    """One in four does, as a tracker's: its file is no better than the others."""
+    """One of four boxes does, as a tracker's can: its file is refused like the others."""
     lines = [*(f"{box} 0.87 1" for box in BOXES[:3]), "0.95 0.5 0.3 0.2 0.9 1"]
     assert refuse(*([line] for line in lines)) == {place: (1, "track") for place in range(4)}
 
@@ -119,7 +119,7 @@ def test_one_line_that_cannot_be_an_outline_is_enough():
 
 
 def blobs(corners, radius, count=12):
-    """Return outlines about the image's centre: all begin with what can be a box."""
+    """Return outlines around the image's centre: each begins with numbers that can be a box."""
     rng = np.random.default_rng(0)
     lines = []
     for _ in range(count):
@@ -136,13 +136,13 @@ def blobs(corners, radius, count=12):
         QUADS[:1],
         RECTANGLES,
         RECTANGLES[:1],
-        ["0.1 0.2 0.6 0.2 0.3 0.9", "0.5 0.5 0.2 0.1 0.87 1", *QUADS],  # one triangle looks odd
+        ["0.1 0.2 0.6 0.2 0.3 0.9", "0.5 0.5 0.2 0.1 0.87 1", *QUADS],  # one triangle has an unusual shape
         ["0 0 1 0 1 1 0 1"],
         ["0.1 1 0.4 0.52 0.6 0.5 0.9 0.8 0.91 1", "0.1 1 0.4 0.55 0.6 0.5 0.9 0.8 0.87 1"],  # roads
         ["0.5 0 0.9 0.1 0.8 0.7 0.23 0", "0.5 0 0.9 0.1 0.8 0.7 0.27 0"],
         ["0 0.3 0.5 0.4 0.6 0.8 0.2 0.9 0 0.9"],
         ["0.3 0.6 0.5 0.9 0.7 0.6 0.6 0.3 0.45 0", "0.3 0.6 0.5 0.9 0.7 0.6 0.6 0.3 0.55 0"],  # a tip
-        ["0.9 0.5 0.4 0.4 0.9 0.5 0.9 0.6"],  # a box that is out of the image
+        ["0.9 0.5 0.4 0.4 0.9 0.5 0.9 0.6"],  # a box that reaches out of the image
         blobs(3, 0.04),
         blobs(4, 0.15),
         blobs(5, 0.2),
@@ -158,9 +158,9 @@ def test_outlines(lines):
 
 
 def test_the_way_out_of_what_fits_both():
-    """Triangles about the centre can be boxes with key points; that they end where they begin says enough."""
+    """Triangles around the centre can be boxes with key points; closed ones are outlines."""
     triangles = blobs(3, 0.15)
-    outlines = {"a": [look_at(1, list(map(float, line.split()))) for line in triangles]}
+    outlines = {"a": [classify(1, list(map(float, line.split()))) for line in triangles]}
     assert [bad.problem.split("; ")[-1] for bad in refused(outlines)] == [
         "if it is an outline, repeat its first corner at its end"
     ]

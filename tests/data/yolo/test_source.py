@@ -1,4 +1,4 @@
-"""YOLO data sets: every way to lay them out, their class names, and what is wrong in them."""
+"""YOLO data sets: all layouts, their class names, and errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ JPEG = cv2.imencode(".jpg", np.full((24, 32, 3), 200, dtype=np.uint8))[1].tobyte
 
 
 def add(root, image, label=LABEL, label_path=None):
-    """Write an image of 24x32 and its label, beside it or elsewhere, or none."""
+    """Write an image of 24x32 and its label, beside it, elsewhere or not at all."""
     path = root / image
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(JPEG)
@@ -50,7 +50,7 @@ def open_part(path, part="train", **options):
 
 @pytest.fixture
 def document(tmp_path):
-    """The layout that the document of Yolo-FastestV2 shows; lists say where it was made."""
+    """The layout in Yolo-FastestV2's documentation; the lists have paths of the machine where it was made."""
     root = tmp_path / "dataset"
     for split, stems in (("train", ("000002", "000001", "000003")), ("val", ("000070", "000043"))):
         for stem in stems:
@@ -138,7 +138,7 @@ class TestLists:
             "pictures/a.jpg",
             "./pictures/a.jpg",
             "  pictures/a.jpg \t",
-            "data/pictures/a.jpg",  # from the folder above, as darknet's own examples
+            "data/pictures/a.jpg",  # relative to the parent folder, as in darknet's examples
             "/elsewhere/data/pictures/a.jpg",
             "C:\\Users\\me\\data\\pictures\\a.jpg",
             "/elsewhere/a.jpg",
@@ -204,8 +204,8 @@ class TestFolders:
     def test_beside(self, tmp_path):
         for name in ("b.jpg", "a.PNG", "sub/c.jpeg"):
             add(tmp_path, name)
-        put(tmp_path, "classes.txt", "cat\ndog\n")  # as labelImg leaves it
-        add(tmp_path, "._b.jpg", None)  # as macOS does
+        put(tmp_path, "classes.txt", "cat\ndog\n")  # labelImg writes it
+        add(tmp_path, "._b.jpg", None)  # macOS writes such files
         source = YOLOSource(tmp_path)
         assert YOLOSource.recognises(tmp_path)
         assert source.parts() == {"train": "train"}
@@ -223,7 +223,7 @@ class TestFolders:
         assert set(opened) == {"classes.txt"}
 
     def test_ultralytics(self, tmp_path):
-        root = tmp_path / "images" / "coco8"  # a folder called images further up is not the one that counts
+        root = tmp_path / "images" / "coco8"  # only the last folder called images counts
         for split in ("train", "val"):
             add(root, f"images/{split}/a.jpg", LABEL, f"labels/{split}/a.txt")
         put(root, "my.names", "cat\ndog")
@@ -249,7 +249,7 @@ class TestFolders:
         source = YOLOSource(tmp_path)
         assert YOLOSource.recognises(tmp_path)
         assert source.parts() == {"train": "train", "val": "valid"}
-        assert len(source.open("val").annotations(0)) == 1  # the part's name will do
+        assert len(source.open("val").annotations(0)) == 1  # the part's name is accepted
         assert source.orphans() == []
 
     def test_roboflow_yaml(self, tmp_path, caplog):
@@ -263,7 +263,7 @@ class TestFolders:
         assert YOLOSource.recognises(tmp_path)
         assert YOLOSource.recognises(path)
         assert source.parts() == {"train": "train", "val": "val"}
-        assert not caplog.messages  # only a check says so
+        assert not caplog.messages  # only the check reports it
         (remark,) = source.remarks()
         assert "data.yaml: test: there is no list or folder ../test/images" in remark
         assert remark.endswith("; left out")
@@ -286,7 +286,7 @@ class TestFolders:
             source.open("val")
 
     def test_both_descriptions(self, document):
-        """The .data file counts: its lists have an order, folders have not."""
+        """The .data file is used: its lists have an order, folders have none."""
         put(document, "my.data", "train=train.txt\nnames=category.names")
         put(document, "data.yaml", "train: train\nnames: [person, bicycle]")
         assert names_of(open_part(document), document)[0] == "train/000002.jpg"
@@ -308,7 +308,7 @@ class TestFolders:
     )
     def test_not_ours(self, tmp_path, name, text):
         put((tmp_path / name).parent, Path(name).name, text)
-        add(tmp_path, "a.jpg", None)  # and an image without a label
+        add(tmp_path, "a.jpg", None)  # an image without a label
         assert not YOLOSource.recognises(tmp_path)
         assert not YOLOSource.recognises(tmp_path / name)
         assert not YOLOSource.recognises(tmp_path / "none")
@@ -349,7 +349,7 @@ class TestClassNames:
         assert YOLOSource(document).class_names() == ("person", "bicycle")
 
     def test_tools_leave_one_in_each_folder(self, tmp_path):
-        """Each counts the classes in the order in which its own user drew them."""
+        """Each file has the classes in the order in which its user drew them."""
         for split, text in (("train", "cat\ndog\n"), ("val", "dog\ncat\n")):
             add(tmp_path, f"{split}/a.jpg")
             put(tmp_path / split, "classes.txt", text)
@@ -390,7 +390,7 @@ class TestClassNames:
         "place", ["classes.txt", "Classes.TXT", "labels/classes.txt", "train/classes.txt"]
     )
     def test_a_file_of_names_against_what_tools_left(self, document, place):
-        """Also in the folders of images that lists name."""
+        """Also in the folders of the images of a list."""
         left = put((document / place).parent, Path(place).name, "person\nbicycle\ncar\n")
         assert YOLOSource(document).class_names() == ("person", "bicycle")
         left.write_text("bicycle\nperson\n")
@@ -409,7 +409,7 @@ class TestClassNames:
             YOLOSource(path).class_names()
 
     def test_another_file_of_names_beside_the_one_that_the_description_names(self, document):
-        """Darknet brings coco.names along."""
+        """Darknet ships coco.names."""
         put(document, "coco.names", "person\ncar\n")
         path = put(document, "my.data", "train=train.txt\nnames=category.names")
         assert YOLOSource(path).class_names() == ("person", "bicycle")
@@ -421,7 +421,7 @@ class TestClassNames:
             put(tmp_path / "labels" / split, "classes.txt", names)
             if lists:
                 put(tmp_path, f"{split}.txt", f"/home/u/images/{split}/a.jpg\n")
-        assert YOLOSource(tmp_path).class_names() == ("cat", "dog", "cow")  # one goes on where the other ends
+        assert YOLOSource(tmp_path).class_names() == ("cat", "dog", "cow")  # one file continues the other
         put(tmp_path / "labels" / "train", "classes.txt", "dog\ncat\n")
         with pytest.raises(UserError, match=r"disagree.*train/classes\.txt \(2 \(dog.*val/classes\.txt \(3"):
             YOLOSource(tmp_path).class_names()
@@ -466,7 +466,7 @@ class TestClassNames:
             source.open("train", ("person",))
 
     def test_given_names_are_matched(self, document):
-        """A model may count the classes in another order; ids follow the names, not the numbers."""
+        """A model may have the classes in another order; ids follow the names, not the numbers."""
         dataset = open_part(document, class_names=("bicycle", "car", "person"))
         assert dataset.annotations(0).class_ids.tolist() == [0]
         with pytest.raises(UserError, match=r"000002\.txt: line 1: unknown class 'bicycle'"):
@@ -527,7 +527,7 @@ class TestFaults:
         assert [f.severity for f in found if f.kind == "background-picture"] == ["warning"]
 
     def test_no_label_at_all(self, root):
-        """They lie elsewhere: no image is background."""
+        """The labels are elsewhere: no image counts as background."""
         for name in "ab":
             add(root, f"images/{name}.jpg", None)
         put(root, "train.txt", "images/a.jpg\nimages/b.jpg")
@@ -572,7 +572,7 @@ class TestFaults:
         np.testing.assert_array_equal(dataset.annotations(0).boxes, [[0, 0, 16, 12], [16, 12, 32, 24]])
 
     def test_labels_of_a_tracker(self, root):
-        """A box with confidence and track id has the count of numbers of a triangle, and is none."""
+        """A box with confidence and track id has as many numbers as a triangle, but is none."""
         for stem, text in (("a", "0 0.5 0.5 0.2 0.1 0.87 1\n"), ("b", f"{LABEL}1 0.5 0.5 0.2 0.1 0.4 2\n")):
             add(root, f"train/{stem}.jpg", text)
         with pytest.raises(UserError, match=r"2 files cannot be used") as caught:
@@ -628,7 +628,7 @@ class TestStrays:
 
 
 class TestNothingIsTakenForAnother:
-    """Two splits never become one folder, and what could be meant otherwise is said."""
+    """Two splits never become one folder, and ambiguous paths are reported."""
 
     @pytest.fixture
     def root(self, tmp_path):
@@ -659,7 +659,7 @@ class TestNothingIsTakenForAnother:
         assert len(source.open("val")) == 2
 
     def test_one_place_on_purpose(self, root):
-        """As in the small data sets that come with other programs."""
+        """As in the small data sets that other programs ship."""
         put(root, "data.yaml", "train: images/train\nval: images/train\nnames: [cat, dog]")
         source = YOLOSource(root)
         assert len(source.open("train")) == len(source.open("val")) == 3

@@ -1,4 +1,4 @@
-"""Writing YOLO text: the same data comes back, here and in the programs that it is written for."""
+"""YOLOWriter: the round trip, here and in the programs that read the format."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ def test_every_way_in(written, drawn, name):
 @pytest.mark.parametrize(
     "label_of",
     [
-        lambda line: line.split(".")[0] + ".txt",  # Yolo-FastestV2's way
-        lambda line: line[: line.rindex(".")] + ".txt",  # darknet's, AlexeyAB's and its successor
-        lambda line: line.replace("images", "labels", 1).replace(".jpg", ".txt"),  # darknet's first
+        lambda line: line.split(".")[0] + ".txt",  # Yolo-FastestV2
+        lambda line: line[: line.rindex(".")] + ".txt",  # AlexeyAB's darknet and its successor
+        lambda line: line.replace("images", "labels", 1).replace(".jpg", ".txt"),  # the original darknet
     ],
 )
 def test_others_find_the_labels_from_its_folder(written, drawn, monkeypatch, label_of):
@@ -113,7 +113,7 @@ def test_difficult_marks_are_said_to_be_lost(drawn, tmp_path, caplog):
 
 
 def test_names_of_splits(drawn, tmp_path, caplog):
-    """More splits than a description has keys for; and names that are no good as part of a path."""
+    """More splits than a description has keys for, and names that are invalid in a path."""
     caplog.set_level("INFO", "gluon_yolo")
     splits = {"2007_trainval,v1.0": drawn["train"], "test": drawn["val"], "tiny": drawn["val"]}
     path = write(tmp_path / "out", splits)
