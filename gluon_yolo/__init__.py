@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from gluon_yolo._version import __version__
+
 if TYPE_CHECKING:
     from gluon_yolo.data.formats import open_source
     from gluon_yolo.inference.predictor import Predictor
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from gluon_yolo.spec import DetectionSpec
     from gluon_yolo.structures import Detections
 
-__version__ = "0.1.0"
 __all__ = ["DetectionSpec", "Detections", "Predictor", "__version__", "build", "open_source"]
 
 _HOMES = {

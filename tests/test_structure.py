@@ -16,7 +16,7 @@ PACKAGE = ROOT / "gluon_yolo"
 # Each area of the package, from the ground up: a module imports from lower floors and from its own area only.
 # The "" is the package itself (its version).
 FLOORS = (
-    ("control_groups",),
+    ("_version", "control_groups"),
     (
         *("", "errors", "decimal_text", "cores", "memory", "cpu_devices", "missing", "numpy_names"),
         *("class_names", "text"),
