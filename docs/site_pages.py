@@ -37,8 +37,8 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
 def with_links(text: str, source: str) -> str:
     """Turn links between files of the checkout into links between pages.
 
-    Of a link to a file that is no page, as a program's source, the text alone stays: the site lacks that file. A
-    link that leads to no file stays as it is, and MkDocs names it.
+    A link to a file that is no page, such as a program's source, keeps its text alone. A link that leads to
+    no file stays as it is, and MkDocs names it.
 
     Args:
         text: Markdown.
