@@ -5,6 +5,8 @@
 # make slow              those that take minutes
 # make pythons           the same as make test on each supported Python found here
 # make lint              ruff and mypy
+# make docs              build the documentation as pages for a browser, in site/
+# make package           build the source distribution and the wheel, in dist/
 # make bench             every benchmark, one after the other
 # make samples           build the C++ programs of deploy/ (docs/deploy.md)
 # make samples-test      hold them to Python
@@ -26,23 +28,28 @@ STAMP := $(VENV)/set-up-$(shell cat $(LISTS) pyproject.toml | cksum | cut -d' ' 
 MXNET := $(shell grep -o '^mxnet[a-z0-9-]*==[0-9.]*' $(REQUIREMENTS))
 OTHER_MXNET := $(filter-out $(firstword $(subst =, ,$(MXNET))),mxnet mxnet-cu112)
 
+# What builds the documentation has an environment of its own, which nothing else waits for. It needs neither mxnet nor
+# the package, whose sources it reads.
+DOCS_VENV ?= $(VENV)-docs
+DOCS_STAMP := $(DOCS_VENV)/set-up-$(shell cksum <requirements-docs.txt | cut -d' ' -f1)
+
 # Where the C++ samples are built, and what Debian and Ubuntu call what they need. Where they have no libncnn-dev,
 # deploy/build.sh builds ncnn.
 SAMPLES := $(CURDIR)/build/deploy
 SAMPLE_PACKAGES := cmake g++ libopencv-dev nlohmann-json3-dev
 
-.PHONY: setup help run test pythons slow lint bench samples samples-test samples-packages
+.PHONY: setup help run test pythons slow lint docs package bench samples samples-test samples-packages
 
 setup: $(STAMP)
 
 $(STAMP):
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 9) <= v <= (3, 13) or sys.exit("error: Python 3.9 to 3.13 is needed, and $(PYTHON) is %d.%d: make PYTHON=python3.11" % v)'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 9) <= v <= (3, 14) or sys.exit("error: Python 3.9 to 3.14 is needed, and $(PYTHON) is %d.%d: make PYTHON=python3.11" % v)'
 	@echo "installing into $(VENV) (a few minutes the first time)"
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@# The CPU and the GPU package own the same files: the one that is not asked for has to go first.
 	@$(PIP) uninstall --yes -qq $(OTHER_MXNET)
 	@$(PIP) install --quiet $(addprefix -r ,$(LISTS))
-	@# mxnet says numpy<2 and runs on NumPy 2, the only one there is from Python 3.13 on: pip must not look at that.
+	@# mxnet says numpy<2 and runs on NumPy 2, the only one that there is from Python 3.13 on: pip must not look at that.
 	@if $(PY) -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then $(PIP) install --quiet --no-deps $(MXNET); fi
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/set-up-*
@@ -63,7 +70,7 @@ slow: setup
 # Each interpreter is taken from the PATH or from pyenv, and gets an environment of its own.
 pythons:
 	@failed=; tried=; \
-	for version in 3.9 3.10 3.11 3.12 3.13; do \
+	for version in 3.9 3.10 3.11 3.12 3.13 3.14; do \
 	  for python in python$$version $$HOME/.pyenv/versions/$$version.*/bin/python; do \
 	    $$python -c 'import venv' 2>/dev/null || continue; \
 	    echo "== Python $$version"; \
@@ -78,6 +85,22 @@ pythons:
 lint: setup
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+
+# NO_MKDOCS_2_WARNING: mkdocs-material announces its successor in fifteen lines at each build (docs/dependencies.md).
+docs: $(DOCS_STAMP)
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --strict --quiet
+	@echo "the documentation is in site/; its search works where a server gives it: $(DOCS_VENV)/bin/mkdocs serve"
+
+$(DOCS_STAMP):
+	@echo "installing into $(DOCS_VENV)"
+	@test -x $(DOCS_VENV)/bin/python || $(PYTHON) -m venv $(DOCS_VENV)
+	@$(DOCS_VENV)/bin/python -m pip --disable-pip-version-check install --quiet -r requirements-docs.txt
+	@rm -f $(DOCS_VENV)/set-up-*
+	@touch $@
+
+# The wheel is made from the source distribution, so that neither lacks what the other has.
+package: setup
+	$(PY) -m build --no-isolation --outdir dist
 
 bench: setup
 	@for script in $(filter-out benchmarks/alive.py benchmarks/peers.py benchmarks/runtime_models.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(PY) $$script || exit 1; done
