@@ -13,6 +13,8 @@ _DEBIAN_PACKAGES = {
     "libstdc++.so.6": "libstdc++6",
     "libz.so.1": "zlib1g",
 }
+_ARM = ("libarmpl", "libamath.", "libastring.")  # which mxnet's wheel for aarch64 is linked to
+_EXECSTACK = "executable stack"  # as glibc says it, in each of its versions
 _PIP_NAMES = {"cv2": "opencv-python", "mxnet": "", "gluoncv": "gluoncv==0.10.5.post0", "PIL": "Pillow"}
 
 
@@ -29,10 +31,15 @@ def explain(error: BaseException, package: str | None = None) -> str:
     lacks_library = library is not None and "cannot open shared object" in text
     if library is not None and lacks_library:
         return _explain_library(library.group(1), package or name)
+    if _EXECSTACK in text:
+        return (
+            f"{package or name} is installed and does not load, since glibc 2.41 and newer refuse the "
+            "executable stack that it asks for; allow it with: export GLIBC_TUNABLES=glibc.rtld.execstack=2"
+        )
     if isinstance(error, ModuleNotFoundError) and name == "mxnet":
         return (
             "mxnet is not installed: run `make setup`, or pip install -r requirements.txt "
-            "(on Python 3.13 also: pip install --no-deps mxnet==1.9.1)"
+            "(from Python 3.13 on also: pip install --no-deps mxnet==1.9.1)"
         )
     if isinstance(error, ModuleNotFoundError) and name:
         return f"{name} is not installed: pip install {_PIP_NAMES.get(name, name)}"
@@ -58,6 +65,11 @@ def _explain_library(library: str, package: str) -> str:
             "the installed mxnet is a CUDA build and finds no NVIDIA driver (libcuda.so.1): "
             "install the driver (in a container: docker run --gpus all), or train on the CPU: "
             "pip uninstall mxnet-cu112, then pip install -r requirements.txt"
+        )
+    if library.startswith(_ARM):
+        return (
+            f"mxnet does not load, since {library} is missing: install Arm Performance Libraries, and name "
+            "their folder in LD_LIBRARY_PATH; exported models run without mxnet in the other runtimes"
         )
     if library in _DEBIAN_PACKAGES:
         wanted = _DEBIAN_PACKAGES[library]

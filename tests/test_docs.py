@@ -14,7 +14,8 @@ from gluon_yolo.cli import COMMANDS, module_of, parser_of
 from gluon_yolo.cli.calling import DOORS
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OUTSIDE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+PAGES = [*OUTSIDE, *sorted((ROOT / "docs").glob("*.md"))]
 SUB_COMMANDS = ("data", "import")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _CALLS = {f"python {door}": name for name, door in DOORS.items()}

@@ -33,6 +33,27 @@ GONE = "cannot open shared object file: No such file or directory"
         (OSError(f"libcudnn.so.8: {GONE}"), "mxnet", ["libcudnn.so.8 is missing", "requirements-gpu.txt"]),
         (OSError(f"libgomp.so.1: {GONE}"), "mxnet", ["mxnet does not load", "apt-get install libgomp1"]),
         (
+            OSError(f"libarmpl_lp64_mp.so: {GONE}"),  # as on aarch64
+            "mxnet",
+            [
+                "mxnet does not load",
+                "libarmpl_lp64_mp.so is missing",
+                "Arm Performance Libraries",
+                "without mxnet",
+            ],
+        ),
+        (
+            ImportError(  # glibc 2.43's words
+                "/v/_mnn.so: cannot enable executable stack as shared object requires: Invalid argument"
+            ),
+            "MNN",
+            [
+                "MNN is installed and does not load",
+                "glibc 2.41",
+                "export GLIBC_TUNABLES=glibc.rtld.execstack=2",
+            ],
+        ),
+        (
             OSError("/v/mxnet/libmxnet.so: undefined symbol: cuGetErrorString"),
             "mxnet",
             ["mxnet is installed and does not load", "undefined symbol"],

@@ -112,8 +112,11 @@ class Found:
     def _begun(self, path: Path) -> TextIO:
         make_folder("--json", path.parent)
         part = self._open.enter_context(replacing(path))
-        # Bytes of a name that are no text become \udc80 and the like, which JSON reads back.
-        file = self._open.enter_context(part.open("w", encoding="utf-8", errors="backslashreplace"))
+        # Bytes of a name that are no text become \udc80 and the like, which JSON reads back. Python 3.14's
+        # own buffer holds 128 KiB, which are lost when the process is killed.
+        file = self._open.enter_context(
+            part.open("w", buffering=8192, encoding="utf-8", errors="backslashreplace")
+        )
         file.write("[\n")
         return file
 

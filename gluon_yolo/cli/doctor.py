@@ -139,7 +139,7 @@ def _runtime_state(runtime: str) -> str:
     if tried.returncode == 0 and said:
         return f"{said[-1]} ready"
     last = (tried.stderr.strip().splitlines() or [f"exit status {tried.returncode}"])[-1]
-    return f"installed and does not load: {last}"
+    return explain(ImportError(last), runtime).replace(f"{runtime} is installed", "installed", 1)
 
 
 def _row(label: str, text: str) -> None:

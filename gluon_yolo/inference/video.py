@@ -28,15 +28,17 @@ def fps_of(capture: Any) -> float:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Let OpenCV say nothing of what cannot be opened or read: the reasons are found otherwise."""
-    if not hasattr(cv2, "setLogLevel"):  # OpenCV before 4.5.5 or so
+    opencv: Any = cv2  # its type stubs follow its version too
+    log = opencv if hasattr(opencv, "setLogLevel") else getattr(opencv.utils, "logging", None)  # from 4.14 on
+    if log is None:  # OpenCV before 4.5.5 or so
         yield
         return
-    before = cv2.getLogLevel()
-    cv2.setLogLevel(0)
+    before = log.getLogLevel()
+    log.setLogLevel(0)
     try:
         yield
     finally:
-        cv2.setLogLevel(before)
+        log.setLogLevel(before)
 
 
 class VideoReader:
