@@ -1,4 +1,4 @@
-"""Darknet's activations as blocks (``activations.h`` of AlexeyAB's darknet has the formulas)."""
+"""Darknet's activations as blocks. Formulas: ``activations.h`` of AlexeyAB's darknet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Elementwise(gluon.HybridBlock):
     """Apply a formula to each value; shape kept.
 
     Args:
-        formula: takes ``F`` and the map.
+        formula: function of ``F`` (``mx.nd`` or ``mx.sym``) and the map.
     """
 
     def __init__(self, formula: Callable, **kwargs):
@@ -22,12 +22,12 @@ class Elementwise(gluon.HybridBlock):
         self.formula = formula
 
     def hybrid_forward(self, F, x):
-        """Return the formula's value."""
+        """Return the values of the formula, same shape."""
         return self.formula(F, x)
 
 
 def _mish(F, x):
-    """Misra 2019: x tanh(softplus(x))."""
+    """Return x tanh(softplus(x)) (Misra 2019)."""
     return x * F.tanh(F.Activation(x, act_type="softrelu"))
 
 
@@ -44,7 +44,7 @@ def _gelu(F, x):
 
 
 def _plse(F, x):
-    """Return a sigmoid of three straight pieces that meet at -4 and 4."""
+    """Return a sigmoid of three linear pieces that meet at -4 and 4."""
     return 0.125 * F.clip(x, -4, 4) + 0.5 + 0.01 * (x - F.clip(x, -4, 4))
 
 
@@ -77,10 +77,10 @@ _BLOCKS: dict[str, Callable[[], gluon.HybridBlock]] = {
 
 
 def activation_block(name: str) -> gluon.HybridBlock | None:
-    """Return the block for darknet's name of an activation, None for ``linear``.
+    """Return the block of an activation by darknet's name; None for ``linear``.
 
     Raises:
-        KeyError: for a name that is not in :data:`gluon_yolo.models.darknet.parse.ACTIVATIONS`.
+        KeyError: the name is not in :data:`gluon_yolo.models.darknet.parse.ACTIVATIONS`.
     """
     if name == "linear":
         return None
