@@ -389,7 +389,7 @@ PUBLISHED = [
 @pytest.mark.parametrize(("name", "backbone_only", "published"), PUBLISHED)
 def test_names_in_the_store(store, name, backbone_only, published, monkeypatch):
     asked = store("the.params")
-    monkeypatch.setattr(load, "load", lambda net, path, partial: (path, partial))
+    monkeypatch.setattr(load, "load_weights", lambda net, path, partial: (path, partial))
     net = zoo.build(name, ["cat"])
     assert load_pretrained(net, backbone_only) == ("the.params", True)
     assert asked == [published]
