@@ -9,6 +9,7 @@ A decoded box is four arrays of one shape, x1, y1, x2, y2, in input pixels.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 
@@ -50,12 +51,12 @@ class BoxCoder(ABC):
 
     @staticmethod
     @abstractmethod
-    def ratio(F, deltas):
+    def ratio(F: Any, deltas: Any) -> Any:
         """Turn raw tw, th of any shape into size ratios, box over anchor."""
 
     @staticmethod
     @abstractmethod
-    def bounded_ratio(F, deltas):
+    def bounded_ratio(F: Any, deltas: Any) -> Any:
         """Return the same as :meth:`ratio`, but with finite values and gradients where that overflows."""
 
     @classmethod
@@ -102,7 +103,7 @@ class BoxCoder(ABC):
         return cxcywh_to_xyxy(np.concatenate([centre, cls.ratio_array(deltas[:, 2:]) * anchors], axis=1))
 
     @classmethod
-    def decode(cls, F, deltas, anchors, stride: int, xy_scale: float = 1) -> tuple:
+    def decode(cls, F: Any, deltas: Any, anchors: Any, stride: int, xy_scale: float = 1) -> tuple[Any, ...]:
         """Turn the raw deltas of one level into boxes.
 
         Args:
@@ -128,7 +129,7 @@ class BoxCoder(ABC):
         return x - half_w, y - half_h, x + half_w, y + half_h
 
     @classmethod
-    def decode_rows(cls, F, deltas, places) -> tuple:
+    def decode_rows(cls, F: Any, deltas: Any, places: Any) -> tuple[Any, ...]:
         """Turn the raw deltas of some anchors into boxes for a loss: values and gradients are finite.
 
         Args:
@@ -171,12 +172,12 @@ class YOLOv3BoxCoder(BoxCoder):
         return np.exp(deltas)
 
     @staticmethod
-    def ratio(F, deltas):
+    def ratio(F: Any, deltas: Any) -> Any:
         """Return the exponentials; infinite on overflow."""
         return F.exp(deltas)
 
     @staticmethod
-    def bounded_ratio(F, deltas):
+    def bounded_ratio(F: Any, deltas: Any) -> Any:
         """Return the exponentials up to an exponent of 8, and their tangent above it."""
         beyond = F.relu(deltas - _LARGEST_EXPONENT)
         return F.exp(F.broadcast_minimum(deltas, F.full((1,), _LARGEST_EXPONENT))) * (1 + beyond)
@@ -205,12 +206,12 @@ class SquaredSigmoidBoxCoder(BoxCoder):
         return (2 * _sigmoid(deltas)) ** 2
 
     @staticmethod
-    def ratio(F, deltas):
+    def ratio(F: Any, deltas: Any) -> Any:
         """Return ``(2 sigmoid(t))^2``, 0..4."""
         return F.square(F.sigmoid(deltas) * 2)
 
     @staticmethod
-    def bounded_ratio(F, deltas):
+    def bounded_ratio(F: Any, deltas: Any) -> Any:
         """Return :meth:`ratio`, which is bounded already."""
         return SquaredSigmoidBoxCoder.ratio(F, deltas)
 

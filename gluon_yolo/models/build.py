@@ -43,7 +43,7 @@ class Architecture:
     size_hw: tuple[int, int]
     fit = "resize"
 
-    def __init__(self, name: str):
+    def __init__(self, name: str) -> None:
         self.name = name
         self.spec, self.size_hw = zoo.entry(name).spec, zoo.entry(name).size_hw
 
@@ -106,7 +106,7 @@ class CfgArchitecture(Architecture):
         UserError: the cfg is invalid.
     """
 
-    def __init__(self, cfg: Cfg, name: str | None = None):
+    def __init__(self, cfg: Cfg, name: str | None = None) -> None:
         self.plan = make_plan(cfg)
         self.name = name or Path(cfg.path).stem
         self.spec = make_spec(self.plan)

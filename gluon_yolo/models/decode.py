@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gluon_yolo.models.box_coder import PLACE_COLUMNS, box_coder_of
 from gluon_yolo.models.head_layout import head_layout_of
 from gluon_yolo.mxnet_compat import gluon, mx
@@ -17,7 +19,7 @@ class LevelDecoder(gluon.HybridBlock):
         level: index of the level, by ascending stride.
     """
 
-    def __init__(self, spec: DetectionSpec, level: int, **kwargs):
+    def __init__(self, spec: DetectionSpec, level: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.box_coder = box_coder_of(spec)
         self.rule = head_layout_of(spec)
@@ -28,7 +30,7 @@ class LevelDecoder(gluon.HybridBlock):
             anchors = mx.nd.array(spec.anchors[level]).reshape((1, -1, 2, 1, 1))
             self.anchors = self.params.get_constant("anchors", anchors)
 
-    def hybrid_forward(self, F, raw, anchors):
+    def hybrid_forward(self, F: Any, raw: Any, anchors: Any) -> Any:
         """Split a raw map (B, K, H, W) and decode its boxes.
 
         Returns:
@@ -55,7 +57,7 @@ class LevelAnchorGrid(gluon.HybridBlock):
         level: index of the level, by ascending stride.
     """
 
-    def __init__(self, spec: DetectionSpec, level: int, **kwargs):
+    def __init__(self, spec: DetectionSpec, level: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.stride = spec.strides[level]
         self.xy_scale = spec.xy_scales[level]
@@ -63,7 +65,7 @@ class LevelAnchorGrid(gluon.HybridBlock):
             halves = mx.nd.array(spec.anchors[level]).reshape((-1, 2, 1, 1)) / 2
             self.halves = self.params.get_constant("halves", halves)
 
-    def hybrid_forward(self, F, raw, halves):
+    def hybrid_forward(self, F: Any, raw: Any, halves: Any) -> Any:
         """Return the anchor grid (A * H * W, 6) of a raw map (B, K, H, W); only the map's size is used."""
         cell = F.zeros_like(F.slice_axis(F.slice_axis(F.BlockGrad(raw), axis=0, begin=0, end=1), 1, 0, 1))
         cells = F.broadcast_add(F.slice_axis(halves, axis=1, begin=0, end=1) * 0, cell)  # (A, 1, H, W)
@@ -87,12 +89,12 @@ class AnchorGrid(gluon.HybridBlock):
         spec: anchors, strides and the range of centres.
     """
 
-    def __init__(self, spec: DetectionSpec, **kwargs):
+    def __init__(self, spec: DetectionSpec, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.levels = gluon.nn.HybridSequential(prefix="")
         self.levels.add(*(LevelAnchorGrid(spec, level) for level in range(spec.num_levels)))
 
-    def hybrid_forward(self, F, *maps):
+    def hybrid_forward(self, F: Any, *maps: Any) -> Any:
         """Turn raw maps into (N, 6), columns as at ``gluon_yolo.models.box_coder.PLACE_COLUMNS``."""
         return F.concat(*(level(raw) for level, raw in zip(self.levels, maps)), dim=0)
 
@@ -104,12 +106,12 @@ class Decode(gluon.HybridBlock):
         spec: anchors, strides, box coding, score rule.
     """
 
-    def __init__(self, spec: DetectionSpec, **kwargs):
+    def __init__(self, spec: DetectionSpec, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rule = head_layout_of(spec)
         self.decoders = level_decoders(spec)
 
-    def hybrid_forward(self, F, *maps):
+    def hybrid_forward(self, F: Any, *maps: Any) -> Any:
         """Turn raw maps into boxes (B, N, 4), corners in input pixels, and scores (B, N, C) in 0..1."""
         boxes, scores = [], []
         for decoder, raw in zip(self.decoders, maps):
@@ -141,8 +143,8 @@ class Detect(gluon.HybridBlock):
         score_threshold: float = LEAST_SCORE,
         max_candidates: int | None = None,
         max_detections: int = USUAL_DETECTIONS,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.decode = Decode(spec)
         self.num_classes = spec.num_classes
@@ -151,7 +153,7 @@ class Detect(gluon.HybridBlock):
         self.max_candidates = candidates_for(max_detections) if max_candidates is None else max_candidates
         self.max_detections = min(max_detections, self.max_candidates)
 
-    def hybrid_forward(self, F, *maps):
+    def hybrid_forward(self, F: Any, *maps: Any) -> Any:
         """Return ids (B, K, 1), scores (B, K, 1), bboxes (B, K, 4) in input pixels; unused rows are -1."""
         boxes, scores = self.decode(*maps)
         anchors, is_real = self._best_anchors(F, scores)
@@ -177,7 +179,7 @@ class Detect(gluon.HybridBlock):
             F.slice_axis(kept, axis=2, begin=begin, end=end) for begin, end in ((0, 1), (1, 2), (2, 6))
         )
 
-    def _best_anchors(self, F, scores):
+    def _best_anchors(self, F: Any, scores: Any) -> Any:
         """Return the anchors with the best scores (B, max_candidates), and 0 where there are too few.
 
         ``topk`` fails on a row shorter than ``k``, and a small image has few anchors. So rows are padded in
@@ -190,7 +192,7 @@ class Detect(gluon.HybridBlock):
         return F.relu(index), index >= 0
 
 
-def _take_rows(F, table, index):
+def _take_rows(F: Any, table: Any, index: Any) -> Any:
     """Gather rows (B, K, D) of a table (B, N, D) by row numbers (B, K)."""
     image = F.broadcast_like(F.reshape(F.contrib.arange_like(index, axis=0), (-1, 1)), index)
     return F.gather_nd(table, F.stack(image, index, axis=0))

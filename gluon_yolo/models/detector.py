@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gluon_yolo.models.heads import ClassChannels
 from gluon_yolo.models.layers import Normalize, weighted_layers
@@ -39,13 +40,13 @@ class DetectionNetwork(gluon.HybridBlock):
     backbone_prefix = ""
     family: str
 
-    def __init__(self, name: str, spec: DetectionSpec, **kwargs):
+    def __init__(self, name: str, spec: DetectionSpec, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.zoo_name = name
         self.spec = spec
         self.remarks: tuple[str, ...] = ()
 
-    def initialize_weights(self, ctx=None, seed: int | None = None) -> None:
+    def initialize_weights(self, ctx: Any = None, seed: int | None = None) -> None:
         """Initialize convolutions by He et al. 2015 (fan-in) and the heads with a low objectness prior.
 
         Args:
@@ -80,7 +81,16 @@ class Detector(DetectionNetwork):
 
     backbone_prefix = "backbone."
 
-    def __init__(self, name: str, spec: DetectionSpec, backbone, neck, heads, normalize=None, **kwargs):
+    def __init__(
+        self,
+        name: str,
+        spec: DetectionSpec,
+        backbone: Any,
+        neck: Any,
+        heads: Any,
+        normalize: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name, spec, **kwargs)
         self.family = name.rsplit("_", 1)[0]  # the name in the zoo without its data set
         self.normalize = normalize or Normalize(MEAN, STD)
@@ -98,7 +108,7 @@ class Detector(DetectionNetwork):
         """Set the biases of new heads so that every anchor's objectness is ``probability``."""
         self.heads.set_prior(probability)
 
-    def hybrid_forward(self, F, pixels):
+    def hybrid_forward(self, F: Any, pixels: Any) -> Any:
         """Turn RGB pixels into raw maps.
 
         Args:

@@ -8,6 +8,7 @@ anchor, then row, then column.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from gluon_yolo.spec import DetectionSpec
 
@@ -28,7 +29,7 @@ class HeadLayout(ABC):
 
     @staticmethod
     @abstractmethod
-    def split(F, raw, anchors: int) -> tuple:
+    def split(F: Any, raw: Any, anchors: int) -> tuple[Any, ...]:
         """Split a raw map.
 
         Args:
@@ -43,12 +44,12 @@ class HeadLayout(ABC):
 
     @staticmethod
     @abstractmethod
-    def scores(F, objectness, classes, anchors: int):
+    def scores(F: Any, objectness: Any, classes: Any, anchors: int) -> Any:
         """Turn the logits of :meth:`split` into scores (B, A * H * W, C) in 0..1."""
 
     @staticmethod
     @abstractmethod
-    def class_rows(F, classes, anchors: int):
+    def class_rows(F: Any, classes: Any, anchors: int) -> Any:
         """Turn the class logits of :meth:`split` into one row per anchor (B, A * H * W, C)."""
 
 
@@ -69,7 +70,7 @@ class ObjectnessTimesClass(HeadLayout):
         return anchors * (BOX_CHANNELS + classes)
 
     @staticmethod
-    def split(F, raw, anchors: int) -> tuple:
+    def split(F: Any, raw: Any, anchors: int) -> tuple[Any, ...]:
         """Split a raw map; the class logits are (B, A, C, H * W)."""
         by_anchor = F.reshape(raw, (0, -4, anchors, -1, 0, 0))
         deltas = F.slice_axis(by_anchor, axis=2, begin=0, end=DELTAS)
@@ -78,13 +79,13 @@ class ObjectnessTimesClass(HeadLayout):
         return deltas, objectness, classes
 
     @staticmethod
-    def scores(F, objectness, classes, anchors: int):
+    def scores(F: Any, objectness: Any, classes: Any, anchors: int) -> Any:
         """Return products of sigmoids (B, A * H * W, C)."""
         probabilities = F.sigmoid(ObjectnessTimesClass.class_rows(F, classes, anchors))
         return F.broadcast_mul(probabilities, F.expand_dims(F.sigmoid(objectness), axis=2))
 
     @staticmethod
-    def class_rows(F, classes, anchors: int):
+    def class_rows(F: Any, classes: Any, anchors: int) -> Any:
         """Return the logits with the classes last (B, A * H * W, C)."""
         return F.reshape(F.transpose(classes, axes=(0, 1, 3, 2)), (0, -3, 0))
 
@@ -106,7 +107,7 @@ class ObjectnessTimesSoftmax(HeadLayout):
         return anchors * BOX_CHANNELS + classes
 
     @staticmethod
-    def split(F, raw, anchors: int) -> tuple:
+    def split(F: Any, raw: Any, anchors: int) -> tuple[Any, ...]:
         """Split a raw map; the class logits are (B, 1, C, H * W)."""
         objectness, classes = anchors * DELTAS, anchors * BOX_CHANNELS
         deltas = F.reshape(F.slice_axis(raw, axis=1, begin=0, end=objectness), (0, -4, anchors, DELTAS, 0, 0))
@@ -117,14 +118,14 @@ class ObjectnessTimesSoftmax(HeadLayout):
         )
 
     @staticmethod
-    def scores(F, objectness, classes, anchors: int):
+    def scores(F: Any, objectness: Any, classes: Any, anchors: int) -> Any:
         """Return products of sigmoid and softmax (B, A * H * W, C)."""
         probabilities = F.transpose(F.softmax(classes, axis=2), axes=(0, 1, 3, 2))
         by_anchor = F.expand_dims(F.reshape(F.sigmoid(objectness), (0, -4, anchors, -1)), axis=3)
         return F.reshape(F.broadcast_mul(by_anchor, probabilities), (0, -3, 0))
 
     @staticmethod
-    def class_rows(F, classes, anchors: int):
+    def class_rows(F: Any, classes: Any, anchors: int) -> Any:
         """Repeat the logits of each cell for each of its anchors (B, A * H * W, C)."""
         by_cell = F.transpose(classes, axes=(0, 1, 3, 2))
         return F.reshape(F.broadcast_axis(by_cell, axis=1, size=anchors), (0, -3, 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,9 @@ class DecoupledHeads(gluon.HybridBlock):
         UserError: the levels have different numbers of anchors.
     """
 
-    def __init__(self, in_channels: int, anchors_per_level: Sequence[int], num_classes: int, **kwargs):
+    def __init__(
+        self, in_channels: int, anchors_per_level: Sequence[int], num_classes: int, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if len(set(anchors_per_level)) != 1:
             counts = ", ".join(map(str, anchors_per_level))
@@ -57,7 +60,7 @@ class DecoupledHeads(gluon.HybridBlock):
         bias = self.objectness.bias
         bias.set_data(mx.nd.full(bias.shape, -math.log(1 / probability - 1)))
 
-    def hybrid_forward(self, F, *maps):
+    def hybrid_forward(self, F: Any, *maps: Any) -> Any:
         """Turn the class map and the box map of each level into raw maps.
 
         Args:
@@ -94,8 +97,8 @@ class YOLOv3Heads(gluon.HybridBlock):
     """
 
     def __init__(
-        self, in_channels: Sequence[int], anchors_per_level: Sequence[int], num_classes: int, **kwargs
-    ):
+        self, in_channels: Sequence[int], anchors_per_level: Sequence[int], num_classes: int, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.channels_per_anchor = BOX_CHANNELS + num_classes
         self.class_channels = {
@@ -119,7 +122,7 @@ class YOLOv3Heads(gluon.HybridBlock):
         for level in self.levels:
             set_bias_prior(level.bias, self.channels_per_anchor, probability)
 
-    def hybrid_forward(self, F, *maps):
+    def hybrid_forward(self, F: Any, *maps: Any) -> Any:
         """Turn maps (B, K, H, W) into raw maps (B, A * (5 + C), H, W)."""
         return tuple(level(x) for level, x in zip(self.levels, maps))
 

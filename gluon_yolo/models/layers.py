@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Callable
+from typing import Any, Callable
 
 from gluon_yolo.mxnet_compat import autograd, gluon, mx
 
@@ -43,7 +43,7 @@ class FrozenBatchNorm(nn.BatchNorm):
         channels: channels of input and output.
     """
 
-    def __init__(self, channels: int, **kwargs):
+    def __init__(self, channels: int, **kwargs: Any) -> None:
         super().__init__(in_channels=channels, use_global_stats=True, **kwargs)
         for parameter in (self.gamma, self.beta):
             parameter.grad_req = "null"
@@ -62,7 +62,9 @@ class BatchNormReLU(nn.BatchNorm):
 
     fused = False
 
-    def hybrid_forward(self, F, x, gamma, beta, running_mean, running_var):
+    def hybrid_forward(
+        self, F: Any, x: Any, gamma: Any, beta: Any, running_mean: Any, running_var: Any
+    ) -> Any:
         """Return the normalised map with negative values set to 0, same shape."""
         arrays = (x, gamma, beta, running_mean, running_var)
         if self.fused and autograd.is_recording():
@@ -118,7 +120,7 @@ def weighted_layers(block: gluon.Block) -> list[str]:
 class ReLU6(gluon.HybridBlock):
     """ReLU with an upper bound of 6 (Sandler et al. 2018)."""
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
         """Return ``min(max(x, 0), 6)``, same shape."""
         return F.clip(x, 0, 6)
 
@@ -172,13 +174,13 @@ class Normalize(gluon.HybridBlock):
         std: standard deviation of each colour channel, for pixels scaled to 0..1.
     """
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float], **kwargs):
+    def __init__(self, mean: Sequence[float], std: Sequence[float], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         with self.name_scope():
             self.mean = self.params.get_constant("mean", mx.nd.array(mean).reshape((1, 3, 1, 1)))
             self.std = self.params.get_constant("std", mx.nd.array(std).reshape((1, 3, 1, 1)))
 
-    def hybrid_forward(self, F, pixels, mean, std):
+    def hybrid_forward(self, F: Any, pixels: Any, mean: Any, std: Any) -> Any:
         """Return the normalised image (B, 3, H, W), float32, rounded as GluonCV's transforms round it."""
         planes = F.transpose(F.cast(pixels, "float32"), axes=(0, 3, 1, 2)) / 255
         return F.broadcast_div(F.broadcast_sub(planes, mean), std)

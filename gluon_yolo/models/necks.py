@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gluon_yolo.models.layers import NormFactory, conv_cell, weighted_layers
 from gluon_yolo.mxnet_compat import gluon
@@ -17,13 +18,13 @@ class Towers(gluon.HybridBlock):
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
     """
 
-    def __init__(self, in_channels: int, channels: int, norm: NormFactory, **kwargs):
+    def __init__(self, in_channels: int, channels: int, norm: NormFactory, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.narrow = conv_cell(channels, 1, norm, in_channels=in_channels)
         self.classes = _tower(channels, norm)
         self.boxes = _tower(channels, norm)
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
         """Turn (B, in_channels, H, W) into the class map and the box map, each (B, channels, H, W)."""
         x = self.narrow(x)
         return self.classes(x), self.boxes(x)
@@ -57,7 +58,7 @@ class LightFPN(gluon.HybridBlock):
         layer_names: names of the convolutions within the neck, in the order of computation.
     """
 
-    def __init__(self, in_channels: Sequence[int], channels: int, norm: NormFactory, **kwargs):
+    def __init__(self, in_channels: Sequence[int], channels: int, norm: NormFactory, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.channels = channels
         self.levels = gluon.nn.HybridSequential(prefix="")
@@ -67,7 +68,7 @@ class LightFPN(gluon.HybridBlock):
             self.levels.add(Towers(joined, channels, norm))
         self.layer_names = weighted_layers(self)
 
-    def hybrid_forward(self, F, *maps):
+    def hybrid_forward(self, F: Any, *maps: Any) -> Any:
         """Turn the backbone's maps (B, C, H, W) into the heads' inputs.
 
         Returns:
@@ -91,7 +92,7 @@ class YOLOv3Block(gluon.HybridBlock):
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
     """
 
-    def __init__(self, in_channels: int, channels: int, norm: NormFactory, **kwargs):
+    def __init__(self, in_channels: int, channels: int, norm: NormFactory, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.body = gluon.nn.HybridSequential(prefix="")
         for kernel in (1, 3, 1, 3, 1):
@@ -100,7 +101,7 @@ class YOLOv3Block(gluon.HybridBlock):
             in_channels = width
         self.tip = conv_cell(2 * channels, 3, norm, activation="leaky", in_channels=channels)
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
         """Return the route (B, channels, H, W) and the head's input (B, 2 * channels, H, W)."""
         route = self.body(x)
         return route, self.tip(route)
@@ -121,7 +122,9 @@ class YOLOv3Neck(gluon.HybridBlock):
         layer_names: names of the convolutions within the neck, in the order of computation.
     """
 
-    def __init__(self, in_channels: Sequence[int], channels: Sequence[int], norm: NormFactory, **kwargs):
+    def __init__(
+        self, in_channels: Sequence[int], channels: Sequence[int], norm: NormFactory, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.channels = tuple(2 * width for width in channels)
         self.blocks = gluon.nn.HybridSequential(prefix="")
@@ -138,7 +141,7 @@ class YOLOv3Neck(gluon.HybridBlock):
         # keep their order.
         self.layer_names = sorted(weighted_layers(self), key=lambda name: int(name.split(".")[1]))
 
-    def hybrid_forward(self, F, *maps):
+    def hybrid_forward(self, F: Any, *maps: Any) -> Any:
         """Turn the backbone's maps into the heads' inputs (B, 2 * channels, H, W), by ascending stride."""
         tips = []
         x = maps[-1]

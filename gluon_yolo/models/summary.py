@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import gluon, mx
@@ -142,7 +143,7 @@ def _places(net: gluon.Block) -> dict[str, str]:
     return {p.name: place.rpartition(".")[0] for place, p in params if not isinstance(p, gluon.Constant)}
 
 
-def _output_shape(node: dict, shapes: dict[str, Shape]) -> Shape:
+def _output_shape(node: Mapping[str, Any], shapes: dict[str, Shape]) -> Shape:
     """Return the shape of the first visible output of a graph node."""
     names = (f"{node['name']}_output", f"{node['name']}_output0", node["name"])
     return next(shapes[name] for name in names if name in shapes)

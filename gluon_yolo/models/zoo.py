@@ -10,6 +10,7 @@ from typing import Any, Callable
 
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.errors import UserError
+from gluon_yolo.models.backbones.base import Backbone
 from gluon_yolo.models.backbones.darknet53 import darknet53
 from gluon_yolo.models.backbones.mobilenet import mobilenet
 from gluon_yolo.models.backbones.mobilenetv2 import mobilenetv2
@@ -79,7 +80,7 @@ def entry(name: str) -> Entry:
 
 
 def _yolo3(
-    name: str, spec: DetectionSpec, norm: NormFactory, backbone, neck_channels: Sequence[int]
+    name: str, spec: DetectionSpec, norm: NormFactory, backbone: Backbone, neck_channels: Sequence[int]
 ) -> Detector:
     neck = YOLOv3Neck(backbone.channels, neck_channels, norm)
     heads = YOLOv3Heads(neck.channels, spec.anchors_per_level, spec.num_classes)

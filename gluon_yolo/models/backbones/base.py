@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gluon_yolo.mxnet_compat import gluon
 
@@ -17,15 +18,19 @@ class Backbone(gluon.HybridBlock):
     """
 
     def __init__(
-        self, stages: Sequence[gluon.HybridBlock], channels: Sequence[int], strides: Sequence[int], **kwargs
-    ):
+        self,
+        stages: Sequence[gluon.HybridBlock],
+        channels: Sequence[int],
+        strides: Sequence[int],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.channels = tuple(channels)
         self.strides = tuple(strides)
         self.stages = gluon.nn.HybridSequential(prefix="")
         self.stages.add(*stages)
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
         """Return a tuple of maps (B, C, H / stride, W / stride)."""
         maps = []
         for stage in self.stages:

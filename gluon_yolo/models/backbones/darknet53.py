@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gluon_yolo.models.backbones.base import Backbone
 from gluon_yolo.models.layers import NormFactory, conv_cell
 from gluon_yolo.mxnet_compat import gluon
@@ -18,7 +20,7 @@ class Residual(gluon.HybridBlock):
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
     """
 
-    def __init__(self, channels: int, norm: NormFactory, **kwargs):
+    def __init__(self, channels: int, norm: NormFactory, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.body = gluon.nn.HybridSequential(prefix="")
         self.body.add(
@@ -26,7 +28,7 @@ class Residual(gluon.HybridBlock):
             conv_cell(channels, 3, norm, activation="leaky", in_channels=channels // 2),
         )
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
         """Return the input plus the residual branch, (B, channels, H, W)."""
         return x + self.body(x)
 

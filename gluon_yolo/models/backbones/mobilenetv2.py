@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gluon_yolo.models.backbones.base import Backbone
 from gluon_yolo.models.layers import NormFactory, conv_cell
 from gluon_yolo.mxnet_compat import gluon
@@ -30,8 +32,8 @@ class Bottleneck(gluon.HybridBlock):
     """
 
     def __init__(
-        self, in_channels: int, channels: int, expansion: int, stride: int, norm: NormFactory, **kwargs
-    ):
+        self, in_channels: int, channels: int, expansion: int, stride: int, norm: NormFactory, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.residual = stride == 1 and in_channels == channels
         wide = in_channels * expansion
@@ -43,7 +45,7 @@ class Bottleneck(gluon.HybridBlock):
             conv_cell(channels, 1, norm, activation="linear", in_channels=wide),
         )
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
         """Turn (B, in_channels, H, W) into (B, channels, H / stride, W / stride)."""
         out = self.body(x)
         return out + x if self.residual else out

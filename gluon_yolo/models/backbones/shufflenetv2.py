@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gluon_yolo.models.backbones.base import Backbone
 from gluon_yolo.models.layers import NormFactory, conv_cell
 from gluon_yolo.mxnet_compat import gluon
@@ -24,12 +26,12 @@ class ShuffleUnit(gluon.HybridBlock):
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
     """
 
-    def __init__(self, channels: int, norm: NormFactory, **kwargs):
+    def __init__(self, channels: int, norm: NormFactory, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.half = channels // 2
         self.main = _main_branch(self.half, self.half, self.half, 1, norm)
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
         """Turn (B, channels, H, W) into the same shape: the even channels, then the convolved odd ones."""
         pairs = F.reshape(x, shape=(-1, self.half, 2, 0, 0), reverse=True)
         even, odd = F.split(pairs, num_outputs=2, axis=2, squeeze_axis=True)
@@ -46,7 +48,7 @@ class DownsamplingUnit(gluon.HybridBlock):
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
     """
 
-    def __init__(self, in_channels: int, channels: int, norm: NormFactory, **kwargs):
+    def __init__(self, in_channels: int, channels: int, norm: NormFactory, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.projection = gluon.nn.HybridSequential(prefix="")
         self.projection.add(
@@ -54,7 +56,7 @@ class DownsamplingUnit(gluon.HybridBlock):
         )
         self.main = _main_branch(in_channels, channels // 2, channels - in_channels, 2, norm)
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
         """Turn (B, in_channels, H, W) into (B, channels, H / 2, W / 2)."""
         return F.concat(self.projection(x), self.main(x), dim=1)
 

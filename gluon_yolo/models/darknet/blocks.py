@@ -23,7 +23,7 @@ class ConvolutionBlock(gluon.HybridBlock):
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
     """
 
-    def __init__(self, layer: layers.Convolution, norm: NormFactory, **kwargs):
+    def __init__(self, layer: layers.Convolution, norm: NormFactory, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         channels = layer.output.channels
         self.convolution = nn.Conv2D(
@@ -40,7 +40,7 @@ class ConvolutionBlock(gluon.HybridBlock):
         self.norm = norm(channels) if layer.normalized else None
         self.activation = activation_block(layer.activation)
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
         """Return the map after convolution, normalisation and activation."""
         x = self.convolution(x)
         x = x if self.norm is None else self.norm(x)
@@ -54,7 +54,7 @@ class MaxPoolBlock(gluon.HybridBlock):
         layer: of the plan.
     """
 
-    def __init__(self, layer: layers.MaxPool, **kwargs):
+    def __init__(self, layer: layers.MaxPool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         before = layer.padding // 2
         self.odd = layer.padding % 2
@@ -65,7 +65,7 @@ class MaxPoolBlock(gluon.HybridBlock):
         else:
             self.pool = nn.MaxPool2D(layer.kernel, layer.stride_hw, before)
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
         """Return the pooled map."""
         if self.odd:  # repeated edge values do not change a maximum
             x = F.pad(x, mode="edge", pad_width=(0, 0, 0, 0, 0, 1, 0, 1))
@@ -79,11 +79,11 @@ class UpsampleBlock(gluon.HybridBlock):
         layer: of the plan.
     """
 
-    def __init__(self, layer: layers.Upsample, **kwargs):
+    def __init__(self, layer: layers.Upsample, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.factor = layer.factor
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
         """Turn (B, C, H, W) into (B, C, factor * H, factor * W)."""
         return F.UpSampling(x, scale=self.factor, sample_type="nearest")
 
@@ -96,7 +96,7 @@ class RouteBlock(gluon.HybridBlock):
         widths: channels of each input.
     """
 
-    def __init__(self, layer: layers.Route, widths: list[int], **kwargs):
+    def __init__(self, layer: layers.Route, widths: list[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.groups = layer.groups
         self.parts = [
@@ -105,10 +105,10 @@ class RouteBlock(gluon.HybridBlock):
         ]
         self.uneven = len(widths) > 1 and any((end - begin) % 16 for begin, end in self.parts)
 
-    def hybrid_forward(self, F, *maps):
+    def hybrid_forward(self, F: Any, *maps: Any) -> Any:
         """Return the concatenation of the maps along the channels."""
         if self.groups > 1:
-            maps = [F.slice_axis(x, axis=1, begin=a, end=b) for x, (a, b) in zip(maps, self.parts)]
+            maps = tuple(F.slice_axis(x, axis=1, begin=a, end=b) for x, (a, b) in zip(maps, self.parts))
         if len(maps) == 1:
             return maps[0]
         if not (self.uneven and autograd.is_recording()):
@@ -133,12 +133,12 @@ class ShortcutBlock(gluon.HybridBlock):
         widths: channels of each input.
     """
 
-    def __init__(self, layer: layers.Shortcut, widths: list[int], **kwargs):
+    def __init__(self, layer: layers.Shortcut, widths: list[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.widths = widths
         self.activation = activation_block(layer.activation)
 
-    def hybrid_forward(self, F, x, *others):
+    def hybrid_forward(self, F: Any, x: Any, *others: Any) -> Any:
         """Return the sum, with as many channels as ``x``."""
         own = self.widths[0]
         for other, width in zip(others, self.widths[1:]):
@@ -161,11 +161,11 @@ class ScaleBlock(gluon.HybridBlock):
         layer: of the plan.
     """
 
-    def __init__(self, layer: layers.Scale, **kwargs):
+    def __init__(self, layer: layers.Scale, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activation_block(layer.activation)
 
-    def hybrid_forward(self, F, factor, x):
+    def hybrid_forward(self, F: Any, factor: Any, x: Any) -> Any:
         """Return the product, in the shape of ``x``."""
         x = F.broadcast_mul(x, factor)
         return x if self.activation is None else self.activation(x)

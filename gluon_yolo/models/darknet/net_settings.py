@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from gluon_yolo.models.darknet.cfg import Cfg
 
@@ -70,7 +71,9 @@ def net_settings(cfg: Cfg) -> NetSettings:
             different lengths.
     """
     net = cfg.sections[0]
-    values: dict = {key: net.get_int(key, least=least) for key, least in _WHOLE.items() if key in net}
+    values: dict[str, Any] = {
+        key: net.get_int(key, least=least) for key, least in _WHOLE.items() if key in net
+    }
     values.update({key: net.get_float(key, **limits) for key, limits in _FLOATS.items() if key in net})
     if "policy" in net:
         values["policy"] = net.get_text("policy")

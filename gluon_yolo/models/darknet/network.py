@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from gluon_yolo.models.darknet.blocks import EPSILON, ConvolutionBlock, make_block
 from gluon_yolo.models.darknet.detection_spec import make_spec
@@ -47,8 +48,8 @@ class DarknetNetwork(DetectionNetwork):
         norm: str = "bn",
         num_devices: int = 1,
         weights_plan: Plan | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name, spec, **kwargs)
         self.plan = plan
         self.weights_plan = weights_plan or plan
@@ -56,7 +57,7 @@ class DarknetNetwork(DetectionNetwork):
             self.remarks = (f"{plan.cfg.path}: no part in what the network computes: {', '.join(plan.idle)}",)
         self.normalize = Normalize((0, 0, 0), (1, 1, 1))
         factory = make_norm(norm, num_devices, EPSILON)
-        self._blocks: list = []
+        self._blocks: list[Any] = []
         probabilities = {head.inputs[0] for head in plan.heads if head.new_coords}
         for layer in plan.layers:
             # The raw map is the input of their sigmoid.
@@ -97,7 +98,7 @@ class DarknetNetwork(DetectionNetwork):
         """
         self.plan.cfg.write(folder / CFG)
 
-    def hybrid_forward(self, F, pixels):
+    def hybrid_forward(self, F: Any, pixels: Any) -> Any:
         """Turn RGB pixels into raw maps.
 
         Args:

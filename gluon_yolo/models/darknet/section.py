@@ -46,7 +46,7 @@ class Section:
         line: int,
         entries: dict[str, Entry] | None = None,
         repeated: Iterable[tuple[str, Entry]] = (),
-    ):
+    ) -> None:
         self.path = path
         self.name = name
         self.line = line
