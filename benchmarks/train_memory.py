@@ -3,8 +3,8 @@
     python benchmarks/train_memory.py [--steps N] [--case TEXT]
 
 Each row is a separate process that trains for some steps on random pixels with ten objects per image, and
-then validates. Measured is its peak memory minus its memory after the network is built (VmHWM, Linux only). The
-last line is the error of the estimates.
+then validates. Measured is its peak memory minus its memory after the network is built (VmHWM, Linux only).
+The last line is the error of the estimates.
 """
 
 from __future__ import annotations
