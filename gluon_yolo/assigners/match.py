@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gluon_yolo.assigners.targets import Matches, centre_cells, grids_wh, levels_of
+from gluon_yolo.boxes import shape_iou
 from gluon_yolo.spec import DetectionSpec
 
 LARGEST_RATIO = 2.0
@@ -75,6 +76,4 @@ def nearest_anchors(sizes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
     Returns:
         (M,) indices.
     """
-    shared = np.minimum(sizes[:, None], anchors[None]).prod(axis=2)
-    union = sizes.prod(axis=1)[:, None] + anchors.prod(axis=1)[None] - shared
-    return (shared / union).argmax(axis=1)
+    return shape_iou(sizes, anchors).argmax(axis=1)
