@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon_yolo.models.box_coder import box_coder_of
+from gluon_yolo.models.box_coder import box_coder_of, sigmoid
 from gluon_yolo.models.head_layout import (
     BOX_CHANNELS,
     DELTAS,
@@ -108,8 +108,8 @@ def _decode_level(
         objectness = by_anchor[:, OBJECTNESS]
     anchor, cell = np.divmod(np.flatnonzero(~(objectness <= least)), cells)
     rows = by_anchor[anchor, :, cell]
-    probabilities = _softmax(parts[2].T[cell]) if shared else _sigmoid(rows[:, BOX_CHANNELS:])
-    scores = _sigmoid(objectness[anchor, cell])[:, None] * probabilities
+    probabilities = _softmax(parts[2].T[cell]) if shared else sigmoid(rows[:, BOX_CHANNELS:])
+    scores = sigmoid(objectness[anchor, cell])[:, None] * probabilities
     with np.errstate(over="ignore"):  # exponentials of an untrained network overflow
         boxes = box_coder_of(spec).decode_array(
             rows[:, :DELTAS],
@@ -126,10 +126,6 @@ def _logit(probability: float) -> float:
     if probability <= 0 or probability >= 1:
         return math.copysign(math.inf, probability - 0.5)
     return math.log(probability / (1 - probability))
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(x / 2))
 
 
 def _softmax(x: np.ndarray) -> np.ndarray:

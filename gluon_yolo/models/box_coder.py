@@ -98,7 +98,7 @@ class BoxCoder(ABC):
     ) -> np.ndarray:
         """Turn raw deltas (M, 4) into corners (M, 4) in input pixels; the NumPy form of :meth:`decode`."""
         reach = np.broadcast_to(xy_scales, strides.shape)[:, None]
-        place = (_sigmoid(deltas[:, :2]) - 0.5) * reach + 0.5
+        place = (sigmoid(deltas[:, :2]) - 0.5) * reach + 0.5
         centre = (place + cells) * strides[:, None]
         return cxcywh_to_xyxy(np.concatenate([centre, cls.ratio_array(deltas[:, 2:]) * anchors], axis=1))
 
@@ -203,7 +203,7 @@ class SquaredSigmoidBoxCoder(BoxCoder):
     @staticmethod
     def ratio_array(deltas: np.ndarray) -> np.ndarray:
         """Return ``(2 sigmoid(t))^2``, 0..4."""
-        return (2 * _sigmoid(deltas)) ** 2
+        return (2 * sigmoid(deltas)) ** 2
 
     @staticmethod
     def ratio(F: Any, deltas: Any) -> Any:
@@ -232,6 +232,6 @@ def box_coder_of(spec: DetectionSpec) -> type[BoxCoder]:
     return BOX_CODERS[spec.box_coding]
 
 
-def _sigmoid(x: np.ndarray) -> np.ndarray:
+def sigmoid(x: np.ndarray) -> np.ndarray:
     """Return the sigmoid; unlike 1 / (1 + exp(-x)) this formula does not overflow."""
     return 0.5 * (1 + np.tanh(x / 2))
