@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.models.darknet.cfg import read_cfg
 from gluon_yolo.models.darknet.plan import Plan, make_plan
 from gluon_yolo.models.head_layout import BOX_CHANNELS
+from gluon_yolo.text import joined
 from gluon_yolo.weights.darknet_file import Weights, read_weights, shapes_of
 
 MOST_CFGS = 50  # number of cfgs beside a weights file that are tried
@@ -46,8 +47,8 @@ def describe(plan: Plan, found: Weights) -> str:
     for count in dict.fromkeys(channels.values()):
         layers = [index for index, number in sorted(channels.items()) if number == count]
         own = sorted({plan.shape(index).channels for index in layers})
-        place = f"layer {layers[0]}" if len(layers) == 1 else f"layers {_listed(layers)}"
-        parts.append(f"{place}: {count} channels{_meaning(plan, layers, count)}, here {_listed(own)}")
+        place = f"layer {layers[0]}" if len(layers) == 1 else f"layers {joined(layers)}"
+        parts.append(f"{place}: {count} channels{_meaning(plan, layers, count)}, here {joined(own)}")
     return "; ".join(parts)
 
 
@@ -85,7 +86,7 @@ def _edit(plan: Plan, found: Weights) -> str:
             classes = _classes(count, len(head.anchors))
             key = f" and classes={classes}" if classes else " and the classes and anchors of that training"
             edits.append(f"filters={count}{key}")
-    return f"give that one, or a copy of {plan.cfg.path} with {_listed(list(dict.fromkeys(edits)))}"
+    return f"give that one, or a copy of {plan.cfg.path} with {joined(list(dict.fromkeys(edits)))}"
 
 
 def _meaning(plan: Plan, layers: list[int], count: int) -> str:
@@ -98,11 +99,6 @@ def _meaning(plan: Plan, layers: list[int], count: int) -> str:
 def _classes(channels: int, anchors: int) -> int | None:
     each, rest = divmod(channels, anchors)
     return None if rest or each <= BOX_CHANNELS else each - BOX_CHANNELS
-
-
-def _listed(words: Sequence[object]) -> str:
-    *first, last = map(str, words)
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _fitting_cfgs(weights: Path, plan: Plan) -> Iterator[Path]:

@@ -15,6 +15,7 @@ from gluon_yolo.inference.runtimes import base
 from gluon_yolo.inference.runtimes.base import check_size, has_vnni, import_package, threads
 from gluon_yolo.inference.runtimes.fixed_shape import FixedShape
 from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.text import first_line
 
 
 class OnnxRuntime:
@@ -44,7 +45,7 @@ class OnnxRuntime:
         try:
             session = runtime.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # its errors have no narrower base class
-            raise UserError(f"{path}: {base.BROKEN} ({_first_line(error)})") from error
+            raise UserError(f"{path}: {base.BROKEN} ({first_line(error)})") from error
         if gpu is not None and session.get_providers()[0] != "CUDAExecutionProvider":
             raise UserError(f"GPU {gpu}: cannot be used by onnxruntime; are CUDA and cuDNN installed?")
         self._session = session
@@ -103,7 +104,3 @@ def _providers(runtime: Any, gpu: int | None) -> list[Any]:
             "pip install onnxruntime-gpu"
         )
     return [("CUDAExecutionProvider", {"device_id": gpu}), "CPUExecutionProvider"]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
