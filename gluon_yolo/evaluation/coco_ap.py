@@ -24,7 +24,7 @@ from gluon_yolo.errors import UserError
 
 NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 MOST_DETECTIONS = 100
-"""Detections of a class that COCO counts in a picture; more where a picture has more objects of it."""
+"""Largest number of detections per class and image; higher where an image has more objects of a class."""
 
 # Arguments of pycocotools' summary: precision or recall, IoU, size of the objects, index of the detection
 # limit.
@@ -100,9 +100,9 @@ class COCOMetric:
             ``AP AP50 AP75 APs APm APl AR1 AR10 AR100 ARs ARm ARl`` as in pycocotools, -1 where there are no
             objects, and ``per_class``: ``{name: {"COCO_AP", "COCO_AP50"}}``, NaN where there are no objects.
         """
-        return self._numbers(self._judged(), NAMES)
+        return self._numbers(self._evaluated(), NAMES)
 
-    def _judged(self, every_size: bool = True) -> Any:
+    def _evaluated(self, every_size: bool = True) -> Any:
         """Return a ``COCOeval`` of the predictions; with ``every_size`` also by size of the objects."""
         from pycocotools.cocoeval import COCOeval
 
@@ -112,21 +112,21 @@ class COCOMetric:
             logger.warning(message, missing, len(self._truth.imgs))
         found = _index({**self._truth.dataset, "annotations": self._results})
         with contextlib.redirect_stdout(io.StringIO()):
-            judge = COCOeval(self._truth, found, "bbox")
-            params = judge.params
+            coco_eval = COCOeval(self._truth, found, "bbox")
+            params = coco_eval.params
             params.maxDets = [1, 10, max(MOST_DETECTIONS, self._most)]
             if not every_size:
                 params.areaRng, params.areaRngLbl = params.areaRng[:1], params.areaRngLbl[:1]
-            judge.evaluate()
-            judge.accumulate()
-        return judge
+            coco_eval.evaluate()
+            coco_eval.accumulate()
+        return coco_eval
 
-    def _numbers(self, judge: Any, names: Sequence[str]) -> dict[str, Any]:
+    def _numbers(self, coco_eval: Any, names: Sequence[str]) -> dict[str, Any]:
         """Return some of COCO's values, and two values of each class."""
-        numbers: dict[str, Any] = {name: _summary(judge, *_SUMMARIES[name]) for name in names}
+        numbers: dict[str, Any] = {name: _summary(coco_eval, *_SUMMARIES[name]) for name in names}
         # axes: IoU (0.50 first), recall, category, size of objects (all first), limit of detections (largest
         # last)
-        precision = judge.eval["precision"][:, :, :, 0, -1]
+        precision = coco_eval.eval["precision"][:, :, :, 0, -1]
         numbers["per_class"] = {
             name: {
                 "COCO_AP": _mean_known(precision[:, :, class_id]),
@@ -145,7 +145,7 @@ class COCOMeans(COCOMetric):
 
     def compute(self) -> dict[str, Any]:
         """Return ``AP`` and ``AP50`` over all images, and ``per_class`` as in ``COCOMetric``."""
-        return self._numbers(self._judged(every_size=False), ("AP", "AP50"))
+        return self._numbers(self._evaluated(every_size=False), ("AP", "AP50"))
 
 
 def truth_of(dataset: Dataset) -> dict[str, Any]:
@@ -198,20 +198,20 @@ def _most_objects(truth: dict[str, Any]) -> int:
     return max(counts.values(), default=0)
 
 
-def _summary(judge: Any, is_precision: int, overlap: float | None, size: str, limit: int) -> float:
+def _summary(coco_eval: Any, is_precision: int, overlap: float | None, size: str, limit: int) -> float:
     """Return one of COCO's values; pycocotools' own summary supports only the limit 100.
 
     Args:
-        judge: a ``COCOeval`` after ``accumulate``.
+        coco_eval: a ``COCOeval`` after ``accumulate``.
         is_precision: 1 for average precision, 0 for average recall.
         overlap: the IoU; None is the mean over all.
         size: of the objects, a label of pycocotools.
         limit: index of the limit of detections.
     """
-    values = judge.eval["precision" if is_precision else "recall"]
-    values = values[..., judge.params.areaRngLbl.index(size), limit]
+    values = coco_eval.eval["precision" if is_precision else "recall"]
+    values = values[..., coco_eval.params.areaRngLbl.index(size), limit]
     if overlap is not None:
-        values = values[judge.params.iouThrs == overlap]
+        values = values[coco_eval.params.iouThrs == overlap]
     mean = _mean_known(values)
     return -1.0 if np.isnan(mean) else mean
 

@@ -79,7 +79,7 @@ class Matching:
             order = _best_first(predicted.scores[mine])
             self._truths[class_id] += np.count_nonzero(~difficult[objects])
             self._scores[class_id].append(predicted.scores[mine][order])
-            verdicts = _judge(
+            verdicts = _match(
                 predicted.boxes[mine][order], truth.boxes[objects], difficult[objects], self.iou_threshold
             )
             self._verdicts[class_id].append(verdicts)
@@ -104,7 +104,7 @@ def _joined(
     return Matched(flat_scores[order], flat_verdicts[order], truths)
 
 
-def _judge(boxes: np.ndarray, truths: np.ndarray, difficult: np.ndarray, iou_threshold: float) -> np.ndarray:
+def _match(boxes: np.ndarray, truths: np.ndarray, difficult: np.ndarray, iou_threshold: float) -> np.ndarray:
     """Return a verdict for each box (P, 4) of one class, by descending score, against the truths (G, 4)."""
     verdicts = np.full(len(boxes), WRONG)
     if not len(boxes) or not len(truths):

@@ -15,7 +15,7 @@ from gluon_yolo.inference import web
 from gluon_yolo.inference.urls import SCHEMES, scheme_of, shown, stem_of
 
 WRITTEN = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff")
-"""The endings of pictures that results keep."""
+"""Endings of image files in which a result is written; a result of another image is a JPEG."""
 VIDEO_EXTENSIONS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
 
 

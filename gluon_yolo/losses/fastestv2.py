@@ -71,7 +71,7 @@ class YoloFastestV2Loss(gluon.HybridBlock):
         self.anchors_per_level = spec.anchors_per_level
         self.num_classes = spec.num_classes
         self.smooth = check_smoothing(label_smooth)
-        self.places = AnchorGrid(spec)
+        self.anchor_grid = AnchorGrid(spec)
 
     def hybrid_forward(self, F: Any, *inputs: Any) -> Any:
         """Turn raw maps and targets into losses.
@@ -96,22 +96,27 @@ class YoloFastestV2Loss(gluon.HybridBlock):
             dim=1,
         )
         column = {name: F.reshape(value, (0, -1)) for name, value in read_columns(F, targets).items()}
-        place = positions(F, column["index"])
-        places = F.take(self.places(*maps), column["index"])
-        stride = F.reshape(F.slice_axis(places, axis=2, begin=2, end=3), (0, -1))
+        position = positions(F, column["index"])
+        anchor_rows = F.take(self.anchor_grid(*maps), column["index"])
+        stride = F.reshape(F.slice_axis(anchor_rows, axis=2, begin=2, end=3), (0, -1))
         on_level = [stride == level_stride for level_stride in self.strides]
         share = _shares(F, column["weight"], on_level)
 
         distance = box_distance(
-            F, self.box_loss, self.box_coder, F.gather_nd(deltas, place), places, truth_boxes(F, targets)
+            F,
+            self.box_loss,
+            self.box_coder,
+            F.gather_nd(deltas, position),
+            anchor_rows,
+            truth_boxes(F, targets),
         )
         off = self.smooth / max(1, self.num_classes - 1)
         one_hot = F.one_hot(column["class"], self.num_classes, 1 - self.smooth, off)
-        surprise = -F.sum(F.log_softmax(F.gather_nd(classes, place), axis=2) * one_hot, axis=2)
+        class_loss = -F.sum(F.log_softmax(F.gather_nd(classes, position), axis=2) * one_hot, axis=2)
         return (
-            _objectness_loss(F, objectness, place, column["weight"], on_level),
+            _objectness_loss(F, objectness, position, column["weight"], on_level),
             F.sum(distance * share, axis=1) * BOX_GAIN,
-            F.sum(surprise * share, axis=1) * (CLASS_GAIN / self.num_classes),
+            F.sum(class_loss * share, axis=1) * (CLASS_GAIN / self.num_classes),
         )
 
 
@@ -132,13 +137,13 @@ def _shares(F: Any, weight: Any, on_level: Any) -> Any:
     return F.broadcast_mul(F.add_n(*means), images)
 
 
-def _objectness_loss(F: Any, objectness: Any, place: Any, weight: Any, on_level: Any) -> Any:
+def _objectness_loss(F: Any, objectness: Any, position: Any, weight: Any, on_level: Any) -> Any:
     """Return the objectness loss (B,).
 
     Args:
         F: ``mx.nd`` or ``mx.sym``.
         objectness: logits of each level, (B, N of the level).
-        place: (2, B, M) positions of the positives among the anchors of all levels.
+        position: (2, B, M) positions of the positives among the anchors of all levels.
         weight: (B, M) of the positives.
         on_level: for each level (B, M), 1 where a positive is on it.
     """
@@ -147,6 +152,6 @@ def _objectness_loss(F: Any, objectness: Any, place: Any, weight: Any, on_level:
         F.broadcast_div(here * gain, F.sum(F.ones_like(F.slice_axis(logits, axis=0, begin=0, end=1))))
         for here, logits, gain in zip(on_level, objectness, LEVEL_BALANCE)
     ]
-    logit = F.gather_nd(F.concat(*objectness, dim=1), place)
+    logit = F.gather_nd(F.concat(*objectness, dim=1), position)
     positive = (weight * softplus(F, -logit) - (weight > 0) * softplus(F, logit)) * F.add_n(*gains)
     return (F.add_n(*negative) + F.sum(positive, axis=1)) * OBJECTNESS_GAIN

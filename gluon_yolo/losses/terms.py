@@ -64,7 +64,7 @@ def positions(F: Any, index: Any) -> Any:
 
 
 def box_distance(
-    F: Any, box_loss: str, box_coder: type[BoxCoder], deltas: Any, places: Any, truth: Any
+    F: Any, box_loss: str, box_coder: type[BoxCoder], deltas: Any, anchor_rows: Any, truth: Any
 ) -> Any:
     """Return one minus the overlap of each predicted box with its ground truth.
 
@@ -73,13 +73,13 @@ def box_distance(
         box_loss: a name of ``OVERLAPS``.
         box_coder: of the spec.
         deltas: (B, M, 4) raw predictions at the target rows.
-        places: (B, M, 6) rows of the anchor grid (:class:`gluon_yolo.models.decode.AnchorGrid`).
+        anchor_rows: (B, M, 6) rows of the anchor grid (:class:`gluon_yolo.models.decode.AnchorGrid`).
         truth: (B, M, 4) corners in input pixels.
 
     Returns:
         (B, M), 0 where the boxes are equal; values at padding rows have no meaning.
     """
-    sides = box_coder.decode_rows(F, deltas, places)
+    sides = box_coder.decode_rows(F, deltas, anchor_rows)
     overlap = OVERLAPS[box_loss](F, sides, tuple(F.split(truth, num_outputs=4, axis=2)))
     return 1 - F.reshape(overlap, (0, -1))
 

@@ -64,7 +64,7 @@ class YOLOv3Loss(gluon.HybridBlock):
         self.smooth = check_smoothing(label_smooth)
         self.decoders = level_decoders(spec)
         if self.box_loss != "yolo3":
-            self.places = AnchorGrid(spec)
+            self.anchor_grid = AnchorGrid(spec)
 
     def hybrid_forward(self, F: Any, *inputs: Any) -> Any:
         """Turn raw maps and targets into losses.
@@ -86,20 +86,20 @@ class YOLOv3Loss(gluon.HybridBlock):
 
         column, truth = read_columns(F, targets), truth_boxes(F, targets)
         index = F.reshape(column["index"], (0, -1))
-        place = positions(F, index)
-        chosen = F.gather_nd(rows, place)
-        counted = F.BlockGrad(_overlap_at_most(F, corners, truth, self.ignore_iou))
-        objectness_loss = _objectness_loss(F, objectness, chosen, counted, place, column["weight"])
+        position = positions(F, index)
+        matched = F.gather_nd(rows, position)
+        included = F.BlockGrad(_overlap_at_most(F, corners, truth, self.ignore_iou))
+        objectness_loss = _objectness_loss(F, objectness, matched, included, position, column["weight"])
 
-        deltas = F.slice_axis(chosen, axis=2, begin=0, end=OBJECTNESS)
+        deltas = F.slice_axis(matched, axis=2, begin=0, end=OBJECTNESS)
         box_weight = column["weight"] * column["box_weight"]
         if self.box_loss == "yolo3":
             box_losses = _yolo3_box_losses(F, deltas, targets)
         else:
-            places = F.take(self.places(*maps), index)
-            distance = box_distance(F, self.box_loss, self.box_coder, deltas, places, truth)
+            anchor_rows = F.take(self.anchor_grid(*maps), index)
+            distance = box_distance(F, self.box_loss, self.box_coder, deltas, anchor_rows, truth)
             box_losses = (F.expand_dims(distance, axis=2) * IOU_GAIN,)
-        logits = F.slice_axis(chosen, axis=2, begin=BOX_CHANNELS, end=None)
+        logits = F.slice_axis(matched, axis=2, begin=BOX_CHANNELS, end=None)
         one_hot = F.one_hot(
             F.reshape(column["class"], (0, -1)), self.num_classes, 1 - self.smooth, self.smooth
         )
@@ -117,22 +117,22 @@ def _rows(F: Any, raw: Any, anchors: int) -> Any:
     return F.reshape(F.transpose(split, axes=(0, 1, 3, 2)), (0, -3, 0))
 
 
-def _objectness_loss(F: Any, objectness: Any, chosen: Any, counted: Any, place: Any, weight: Any) -> Any:
+def _objectness_loss(F: Any, objectness: Any, matched: Any, included: Any, position: Any, weight: Any) -> Any:
     """Return the objectness loss (B,).
 
     Args:
         F: ``mx.nd`` or ``mx.sym``.
         objectness: (B, N) logits.
-        chosen: (B, M, 5 + C) rows at the positives.
-        counted: (B, N) 1 for an anchor that is not ignored as a negative.
-        place: (2, B, M) positions of the positives.
+        matched: (B, M, 5 + C) rows at the positives.
+        included: (B, N) 1 for an anchor that is not ignored as a negative.
+        position: (2, B, M) positions of the positives.
         weight: (B, M, 1) of the positives.
     """
-    negative = F.sum(softplus(F, objectness) * counted, axis=1)
-    logit = F.reshape(F.slice_axis(chosen, axis=2, begin=OBJECTNESS, end=BOX_CHANNELS), (0, -1))
+    negative = F.sum(softplus(F, objectness) * included, axis=1)
+    logit = F.reshape(F.slice_axis(matched, axis=2, begin=OBJECTNESS, end=BOX_CHANNELS), (0, -1))
     weight = F.reshape(weight, (0, -1))
-    is_positive = weight > 0
-    positive = weight * softplus(F, -logit) - is_positive * F.gather_nd(counted, place) * softplus(F, logit)
+    included = (weight > 0) * F.gather_nd(included, position)
+    positive = weight * softplus(F, -logit) - included * softplus(F, logit)
     return negative + F.sum(positive, axis=1)
 
 

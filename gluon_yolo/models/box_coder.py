@@ -18,7 +18,7 @@ from gluon_yolo.spec import DetectionSpec
 
 # Columns of the anchor grid (:class:`gluon_yolo.models.decode.LevelAnchorGrid`): column and row of the cell,
 # the stride in pixels, the xy_scale, and half of the anchor's width and height in pixels.
-PLACE_COLUMNS = 6
+ANCHOR_GRID_COLUMNS = 6
 
 # A size's exponential becomes linear above this exponent while a loss trains it: at 2981 times the anchor.
 _LARGEST_EXPONENT = 8.0
@@ -82,10 +82,10 @@ class BoxCoder(ABC):
             (M, 4) float32: position of the centre in its range along x and y, 0..1; target of width and
             height.
         """
-        reach = np.broadcast_to(xy_scales, strides.shape)[:, None]
-        place = np.clip((cxcywh[:, :2] / strides[:, None] - cells - 0.5) / reach + 0.5, 0, 1)
+        xy_range = np.broadcast_to(xy_scales, strides.shape)[:, None]
+        position = np.clip((cxcywh[:, :2] / strides[:, None] - cells - 0.5) / xy_range + 0.5, 0, 1)
         scale = cls.encode_sizes(np.maximum(cxcywh[:, 2:], 1) / anchors)
-        return np.concatenate([place, scale], axis=1).astype(np.float32)
+        return np.concatenate([position, scale], axis=1).astype(np.float32)
 
     @classmethod
     def decode_array(
@@ -97,9 +97,9 @@ class BoxCoder(ABC):
         xy_scales: np.ndarray | float = 1,
     ) -> np.ndarray:
         """Turn raw deltas (M, 4) into corners (M, 4) in input pixels; the NumPy form of :meth:`decode`."""
-        reach = np.broadcast_to(xy_scales, strides.shape)[:, None]
-        place = (sigmoid(deltas[:, :2]) - 0.5) * reach + 0.5
-        centre = (place + cells) * strides[:, None]
+        xy_range = np.broadcast_to(xy_scales, strides.shape)[:, None]
+        position = (sigmoid(deltas[:, :2]) - 0.5) * xy_range + 0.5
+        centre = (position + cells) * strides[:, None]
         return cxcywh_to_xyxy(np.concatenate([centre, cls.ratio_array(deltas[:, 2:]) * anchors], axis=1))
 
     @classmethod
@@ -118,34 +118,36 @@ class BoxCoder(ABC):
         """
         column = F.reshape(F.contrib.arange_like(deltas, axis=4), (1, 1, 1, 1, -1))
         row = F.reshape(F.contrib.arange_like(deltas, axis=3), (1, 1, 1, -1, 1))
-        place = F.sigmoid(F.slice_axis(deltas, axis=2, begin=0, end=2))
+        position = F.sigmoid(F.slice_axis(deltas, axis=2, begin=0, end=2))
         if xy_scale != 1:
-            place = place * xy_scale - (xy_scale - 1) / 2
+            position = position * xy_scale - (xy_scale - 1) / 2
         half = F.broadcast_mul(cls.ratio(F, F.slice_axis(deltas, axis=2, begin=2, end=4)), anchors * 0.5)
-        x = F.broadcast_add(F.slice_axis(place, axis=2, begin=0, end=1), column) * stride
-        y = F.broadcast_add(F.slice_axis(place, axis=2, begin=1, end=2), row) * stride
+        x = F.broadcast_add(F.slice_axis(position, axis=2, begin=0, end=1), column) * stride
+        y = F.broadcast_add(F.slice_axis(position, axis=2, begin=1, end=2), row) * stride
         half_w = F.slice_axis(half, axis=2, begin=0, end=1)
         half_h = F.slice_axis(half, axis=2, begin=1, end=2)
         return x - half_w, y - half_h, x + half_w, y + half_h
 
     @classmethod
-    def decode_rows(cls, F: Any, deltas: Any, places: Any) -> tuple[Any, ...]:
+    def decode_rows(cls, F: Any, deltas: Any, anchor_rows: Any) -> tuple[Any, ...]:
         """Turn the raw deltas of some anchors into boxes for a loss: values and gradients are finite.
 
         Args:
             F: ``mx.nd`` or ``mx.sym``.
             deltas: (B, M, 4) raw tx, ty, tw, th.
-            places: (B, M, 6) rows of the anchor grid, columns as at ``PLACE_COLUMNS``.
+            anchor_rows: (B, M, 6) rows of the anchor grid, columns as at ``ANCHOR_GRID_COLUMNS``.
 
         Returns:
             x1, y1, x2, y2, each (B, M, 1), in input pixels.
         """
-        cells, stride, reach, half = (
-            F.slice_axis(places, axis=2, begin=begin, end=end)
+        cells, stride, xy_range, half = (
+            F.slice_axis(anchor_rows, axis=2, begin=begin, end=end)
             for begin, end in ((0, 2), (2, 3), (3, 4), (4, 6))
         )
-        place = F.broadcast_mul(F.sigmoid(F.slice_axis(deltas, axis=2, begin=0, end=2)) - 0.5, reach) + 0.5
-        centre = F.broadcast_mul(place + cells, stride)
+        position = (
+            F.broadcast_mul(F.sigmoid(F.slice_axis(deltas, axis=2, begin=0, end=2)) - 0.5, xy_range) + 0.5
+        )
+        centre = F.broadcast_mul(position + cells, stride)
         half = cls.bounded_ratio(F, F.slice_axis(deltas, axis=2, begin=2, end=4)) * half
         return (
             *F.split(centre - half, num_outputs=2, axis=2),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gluon_yolo.models.box_coder import PLACE_COLUMNS, box_coder_of
+from gluon_yolo.models.box_coder import ANCHOR_GRID_COLUMNS, box_coder_of
 from gluon_yolo.models.head_layout import head_layout_of
 from gluon_yolo.mxnet_compat import gluon, mx
 from gluon_yolo.nms import LEAST_SCORE, NMS_THRESHOLD, USUAL_DETECTIONS, candidates_for
@@ -79,7 +79,7 @@ class LevelAnchorGrid(gluon.HybridBlock):
             F.broadcast_add(halves, cell),
         )
         planes = F.reshape(F.concat(*parts, dim=1), (0, 0, -1))
-        return F.reshape(F.transpose(planes, axes=(0, 2, 1)), (-1, PLACE_COLUMNS))
+        return F.reshape(F.transpose(planes, axes=(0, 2, 1)), (-1, ANCHOR_GRID_COLUMNS))
 
 
 class AnchorGrid(gluon.HybridBlock):
@@ -95,7 +95,7 @@ class AnchorGrid(gluon.HybridBlock):
         self.levels.add(*(LevelAnchorGrid(spec, level) for level in range(spec.num_levels)))
 
     def hybrid_forward(self, F: Any, *maps: Any) -> Any:
-        """Turn raw maps into (N, 6), columns as at ``gluon_yolo.models.box_coder.PLACE_COLUMNS``."""
+        """Turn raw maps into (N, 6), columns as at ``gluon_yolo.models.box_coder.ANCHOR_GRID_COLUMNS``."""
         return F.concat(*(level(raw) for level, raw in zip(self.levels, maps)), dim=0)
 
 

@@ -45,8 +45,8 @@ class DecoupledHeads(gluon.HybridBlock):
                 f"anchors: the levels share one head, so each wants as many anchors; got {counts}"
             )
         anchors = anchors_per_level[0]
-        place = ClassChannels(level=0, anchors=1, box_channels=0)
-        self.class_channels = {"classes.weight": place, "classes.bias": place}
+        channels = ClassChannels(level=0, anchors=1, box_channels=0)
+        self.class_channels = {"classes.weight": channels, "classes.bias": channels}
         self.boxes = _head(DELTAS * anchors, in_channels)
         self.objectness = _head(anchors, in_channels)
         self.classes = _head(num_classes, in_channels)

@@ -9,8 +9,8 @@ import pytest
 
 from gluon_yolo.boxes import cxcywh_to_xyxy
 from gluon_yolo.models.box_coder import (
+    ANCHOR_GRID_COLUMNS,
     BOX_CODERS,
-    PLACE_COLUMNS,
     SquaredSigmoidBoxCoder,
     YOLOv3BoxCoder,
     box_coder_of,
@@ -137,7 +137,7 @@ def test_all_decoders_are_one(box_coder, reach):
         expected = box_coder.decode_array(delta, cell, anchors[a : a + 1], np.array([stride]), reach)
         np.testing.assert_allclose(corners[b, a, row, column], expected[0], rtol=1e-5, atol=1e-4)
         place = np.array([[[column, row, stride, reach, *anchors[a] / 2]]])
-        assert place.shape[2] == PLACE_COLUMNS
+        assert place.shape[2] == ANCHOR_GRID_COLUMNS
         sides = box_coder.decode_rows(nd, nd.array(delta[None]), nd.array(place))
         found = [side.asnumpy()[0, 0, 0] for side in sides]
         np.testing.assert_allclose(found, expected[0], rtol=1e-5, atol=1e-4)

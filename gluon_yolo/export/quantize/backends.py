@@ -33,7 +33,7 @@ class Int8(abc.ABC):
     kind: str
     """The format, a key of :data:`gluon_yolo.inference.exported_format.ENDINGS`."""
     runtime: str
-    """What runs it here."""
+    """Name of the runtime that runs it here."""
     layers: tuple[str, ...]
 
     @abc.abstractmethod
