@@ -109,10 +109,19 @@ def merge(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def read_ahead(
     dataset: Dataset, size_hw: tuple[int, int], fit: Preprocess, workers: int, ahead: int, kept: int
 ) -> Generator[Sample, None, None]:
-    """Yield the samples of a data set in order; threads read them, at most ``ahead`` before the current one.
+    """Yield the samples of a data set in order, which threads read ahead.
 
-    The first ``kept`` samples include the image as read. The error of an image is raised when it is its turn.
-    Leaving the loop early ends the threads.
+    Args:
+        dataset: the images.
+        size_hw: height and width of the input in pixels.
+        fit: how images are resized to the input.
+        workers: number of threads.
+        ahead: largest number of samples before the current one.
+        kept: number of samples, from the first, that include the image as read.
+
+    Raises:
+        UserError: an image cannot be read; raised when it is its turn. Leaving the loop early ends the
+            threads.
     """
 
     def load(index: int) -> Sample:

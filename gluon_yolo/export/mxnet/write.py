@@ -69,6 +69,12 @@ def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
 def save(symbol: mx.sym.Symbol, arrays: Parameters, symbol_file: Path, params_file: Path) -> None:
     """Write a symbol, and those of the parameters that it reads, in the format of mxnet's loaders.
 
+    Args:
+        symbol: to write.
+        arrays: values of its inputs by name, and maybe others.
+        symbol_file: path of ``NAME-symbol.json``.
+        params_file: path of ``NAME-0000.params``.
+
     Raises:
         OSError: mxnet cannot write them.
     """

@@ -100,9 +100,15 @@ class Section:
     ) -> float:
         """Return a number.
 
+        Args:
+            key: of the number.
+            default: for an absent key; None makes the key required.
+            least: smallest value.
+            above: the value must be larger than this.
+            below: the value must be smaller than this.
+
         Raises:
-            UserError: the key is absent without a default, no finite number, below ``least``, not above
-                ``above`` or not below ``below``.
+            UserError: the key is absent without a default, no finite number, or out of its range.
         """
         value = self._number(key, _real, "a number", default)
         limits = [
