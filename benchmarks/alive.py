@@ -1,4 +1,4 @@
-"""Alive: a benchmark says once a minute that it is at work, as the package's commands do."""
+"""A progress line once a minute while a benchmark runs, as in the package's commands."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Which score chooses the epoch whose boxes are best: trainings of several seeds, judged on other images.
+"""Which score selects the best epoch: trainings with several seeds, judged on other images.
 
-Each training fine-tunes MobileNetV2-YOLO-Fastest, with its VOC weights, on half of a data set, and keeps
-what every epoch finds in the other half. That half is then divided many times into images that choose an
-epoch, as a run's validation does, and images that judge the choice, by COCO's AP. Given are the mean over
-seeds, and the spread between them; how a run's last epoch is judged; and the best that any choice could do.
+Each training fine-tunes MobileNetV2-YOLO-Fastest, from its VOC weights, on half of a data set, and keeps the
+detections of every epoch on the other half. That half is then split many times into images that select an
+epoch, as a run's validation does, and images that judge the selection, by COCO's AP. The table has the mean
+over seeds and its standard deviation, the AP of a run's last epoch, and the best possible AP.
 
     python benchmarks/best_epoch.py [--data DIR] [--seeds N] [--epochs N] [--sets raccoon,bccd]
 """

@@ -1,9 +1,9 @@
-"""How many candidates suppression needs for one detection, in images of crowds.
+"""How many candidates NMS needs for one detection, in images of crowds.
 
-Networks of the shared data look at photographs of WIDER FACE, and at collages of four by four and six by six
-photographs, which hold a hundred objects and more. Of all pairs of anchor and class over a score, best first,
-it counts how many are looked at until the K-th detection stands, and prints that over K: the median and the
-most over the images in which K stand.
+Networks of the shared data run on photographs of WIDER FACE, and on collages of four by four and six by six
+photographs, which have a hundred objects and more. Of all pairs of anchor and class above a score, in
+descending order, the number until the K-th detection is counted and divided by K. Printed are the median and
+the maximum over the images with K detections.
 
   python benchmarks/candidates.py [--data DIR]
 """

@@ -1,14 +1,14 @@
-"""Darknet's networks here against OpenCV 4's own reader of them: sizes, costs, and the largest differences.
+"""Darknet networks here against OpenCV 4's own reader: sizes, costs, and the largest differences.
 
-Every cfg of the shared data is read by both, with its weights, or where it has none with random ones that our
-writer wrote, and run on the shared images and a random one, stretched to the input as darknet does.
+Both read every cfg of the shared data with its weights, or with random ones that this package wrote. Both run
+it on the shared images and a random one, stretched to the input as darknet does.
 
 layers       sections of the cfg but [net], as darknet counts them
-parameters   all numbers of a weights file, which is what darknet counts: running statistics included
-trained      those that a gradient trains: without running means and variances
+parameters   all values of a weights file, as darknet counts them: running statistics included
+trained      those with a gradient: without running means and variances
 FLOPs        two for each multiply-add of a convolution, at the cfg's own input size
-published    by the networks' authors, where they did
-boxes        largest difference of a side, in parts of the input's side (1e-4 of 320 is 0.03 pixels)
+published    by the networks' authors, if they did
+boxes        largest difference of a side, as a fraction of the input's side (1e-4 of 320 is 0.03 pixels)
 objectness, scores   largest difference, of 0..1
 
 Run it as: python benchmarks/darknet_parity.py [--data DIR] [NAME ...]

@@ -1,10 +1,10 @@
-"""What memory the loader holds over many epochs, with threads and with processes.
+"""Memory of the data loader over many epochs, with threads and with processes.
 
     python benchmarks/data_memory.py [--data-root BCCD] [--epochs 40]
 
-Every epoch's batches are made and dropped. Resident memory is that of the process and of its workers
-together, read from /proc after the epoch; each kind of worker is measured in a process of its own. The last
-line compares the last epoch with the fifth.
+Every epoch's batches are made and dropped. The resident memory of the process and of its workers together is
+read from /proc after the epoch; each kind of worker is measured in a separate process. The last line compares
+the last epoch with the fifth.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What a training sample costs: an image file in, its pixels and targets out, ours beside GluonCV's.
+"""The time of a training sample, from an image file to pixels and targets, beside GluonCV's.
 
     python benchmarks/data_pipeline.py [--data-root BCCD] [--size 416] [--rounds 5]
 
-Images are BCCD's (640x480 JPEG) where that is at hand, else drawn ones. Both sides decode the same files,
-augment them with GluonCV's YOLOv3 preset, and make the targets, in one process and one thread, by turns.
-Then: mosaic and other augmentations; reading packed records; images a second by the number of workers,
-threads and processes, on one core and on all; and bytes that a sample takes from worker to batch.
+The images are BCCD's (640x480 JPEG) if available, else drawn ones. Both sides decode the same files, augment
+them with GluonCV's YOLOv3 preset, and make the targets, in one process and one thread, in turns. Then: mosaic
+and other augmentations; reading packed records; images per second by the number of workers, threads and
+processes, on one core and on all; and the bytes that a sample takes from worker to batch.
 """
 
 from __future__ import annotations

@@ -1,20 +1,19 @@
-"""Every family x every format x every precision: how far exported files are from the Gluon network.
+"""Every family x every format x every precision: the difference of exported files from the Gluon network.
 
-Each model is exported as the command does it and run by the format's own runtime; it and the Gluon network,
-an operator at a time, see the images of the shared data, brought to the model's size as it was trained.
-Networks whose trained weights are there have those; the others random ones, with batch norms that keep maps
-near one.
+Each model is exported as by the command and run by the format's own runtime. It and the Gluon network,
+operator by operator, run on the images of the shared data, preprocessed as in training. Networks with trained
+weights use these; the others random ones, with batch normalisation that keeps maps near one.
 
-boxes    largest difference of a side over all anchors, in input pixels; of a box that is larger than the
-         input, in proportion. Most anchors see nothing, and a side is an exponential: where weights are
-         rounded it says little, and
-best     is that of the 100 anchors of each image that score best
+boxes    largest difference of a side over all anchors, in input pixels; for a box larger than the input it is
+         scaled down. Most anchors are background, and a side is an exponential: with rounded weights this
+         number tells little, and
+best     is that of the 100 anchors of each image with the best scores
 scores   largest difference of a score, over all anchors and classes, of 0..1
-MB       of the format's files
+MB       size of the format's files
 
-The table is Markdown. What a network has no form of (a cfg of one that is not darknet's) has no row; formats
-whose package is not installed are named. `--also FOLDER=RUN` adds each format of an exported folder, such as
-`quantize` writes (its OUT/int8), beside the run or imported model that it came from.
+The table is Markdown. A format that a network does not have (a cfg of one that is not darknet's) has no row;
+formats whose package is not installed are listed. `--also FOLDER=RUN` adds each format of an exported folder,
+such as that of `quantize` (its OUT/int8), compared with the run or imported model that it comes from.
 
 Run it as: python benchmarks/export_parity.py [--also FOLDER=RUN ...] [--images DIR] [--data DIR] [NAME ...]
 """

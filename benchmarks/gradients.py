@@ -1,17 +1,17 @@
-"""The gradients of training on the CPU against float64: how far they are off, for every network.
+"""The gradients of training on the CPU against float64, for every network.
 
-Each network's training graph (planned by mxnet, batch norm joined with ReLU where the package does so) and
-its loss are given two batches of real images, one size after the other, and every parameter's gradient is
-held to the same in float64, where mxnet takes other kernels (``tests/float64.py``). The numbers are the
-length of the difference over the length of float64's gradient.
+Each network's training graph (planned by mxnet, batch normalisation fused with ReLU where the package does
+so) and its loss get two batches of real images with different sizes. Every parameter's gradient is compared
+with that in float64, where mxnet uses other kernels (``tests/float64.py``). The numbers are the norm of the
+difference over the norm of float64's gradient.
 
 together   all parameters as one vector
-worst      the parameter that is farthest off, and which it is
-alone      together, where every operator is called by itself, no graph planned: the rounding of float32
+worst      the parameter with the largest difference, and its name
+alone      together, with every operator called by itself and no planned graph: the rounding of float32
 
-drawn      weights with which hardly an activation lies at the kink of a ReLU; norms by stored statistics
-trained    the network's own weights; where rounding switches a ReLU, a gradient jumps; norms likewise
-batch      the network's own weights, norms by the statistics of two images, which multiplies the rounding
+drawn      weights with hardly any activation at the kink of a ReLU; normalisation by running statistics
+trained    the network's own weights; where rounding switches a ReLU, a gradient jumps; normalisation likewise
+batch      the network's own weights, normalisation by the statistics of two images, which increases rounding
 
 Run it as: python benchmarks/gradients.py [--data DIR] [NAME ...]
 """

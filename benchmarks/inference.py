@@ -1,9 +1,9 @@
-"""Image file in, boxes out: this package against GluonCV, same weights, same images, same input size.
+"""From image file to boxes: this package against GluonCV, with the same weights, images and input size.
 
-Each side runs in a process of its own with its own defaults, thread count included; a third process is
-GluonCV with our thread count. They take turns, a few images at a time, so that whatever else the machine
-does hits all alike. GluonCV's side is its demo's way: read, resize, to_tensor, normalize, hybridized network
-with its own NMS, results as NumPy arrays.
+Each side runs in a separate process with its own defaults, thread count included; a third process is GluonCV
+with this package's thread count. They take turns, a few images at a time, so that other load on the machine
+affects all of them. GluonCV's side is that of its demo: read, resize, to_tensor, normalize, hybridized
+network with its own NMS, results as NumPy arrays.
 
 Run it as: python benchmarks/inference.py [--rounds N] [--network NAME] [--size N]
 """

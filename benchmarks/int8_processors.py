@@ -1,16 +1,15 @@
-"""int8 ONNX on processors with VNNI and without: what each runtime scores, with weights held or not.
+"""int8 ONNX on CPUs with and without VNNI: each runtime's accuracy, with and without limited weights.
 
-A processor without VNNI adds two products of int8 in 16 bits, which saturate. Compared are weights in the
-whole range of int8, as quantizers write them by default, and weights of which no two can saturate, as
-`quantize` writes them; the first as a program computes them that knows nothing of it, and as this package
-does. Calibration is by extremes, every layer is in int8, and each row is an `eval` in a process of its own.
+A CPU without VNNI adds two products of int8 in 16 bits, which saturate. Compared are weights in the whole
+range of int8, the default of quantizers, and weights of which no two can saturate, as `quantize` writes them.
+The first are run as by a program that does not know of it, and as by this package. Calibration is by minimum
+and maximum, every layer is in int8, and each row is an `eval` in a separate process.
 
-The processor here has to have VNNI. OpenVINO leaves it alone under ONEDNN_MAX_CPU_ISA=AVX2; ONNX Runtime has
-no such switch, and runs under qemu-x86_64 as a Haswell, where that is installed (Debian's qemu-user), some
-twenty times slower.
+The CPU must have VNNI. OpenVINO does not use it with ONEDNN_MAX_CPU_ISA=AVX2. ONNX Runtime has no such
+switch; it runs under qemu-x86_64 as a Haswell, if that is installed (Debian's qemu-user), 20 times slower.
 
-Without a MODEL it takes two darknet networks of the shared data and its part of COCO. Else the words are
-those of `quantize`: MODEL, --data, --val-split and so on.
+Without a MODEL the networks are two darknet networks of the shared data, with its part of COCO. Otherwise the
+arguments are those of `quantize`: MODEL, --data, --val-split and so on.
 
 Run it as: python benchmarks/int8_processors.py [MODEL --data DATA [--train-split NAMES] [--val-split NAMES]]
 """

@@ -1,10 +1,10 @@
-"""Our loader beside grain's, Google's loader library: the same samples, in threads and in processes.
+"""This package's data loader beside grain, Google's loader library: the same samples, threads and processes.
 
     python -m pip install grain        (Python 3.10 or later; not a requirement of this package)
     python benchmarks/loader_library.py [--data-root BCCD]
 
 Both sides shuffle, make each sample with the same Sampler (decode, augment, targets), and stack batches of 8
-at 416; images a second over an epoch, the first batches not counted.
+at 416. Printed are images per second over an epoch, without the first batches.
 """
 
 from __future__ import annotations

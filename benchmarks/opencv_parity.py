@@ -1,18 +1,18 @@
-"""Every family as ONNX of one size, in OpenCV's own reader: how far it is from the Gluon network.
+"""Every family as ONNX with a fixed size, in OpenCV's own reader, against the Gluon network.
 
-Each network is written as `export --format onnx --fixed-size` does it, at its usual size, cut raw and
-decoded; it and the Gluon network see the images of the shared data. Networks whose trained weights are
-there have those; the others random ones, with batch norms that keep maps near one.
+Each network is exported as by `export --format onnx --fixed-size`, at its default size, cut raw and decoded.
+It and the Gluon network run on the images of the shared data. Networks with trained weights use these; the
+others random ones, with batch normalisation that keeps maps near one.
 
-raw      largest difference of a raw map, as a share of the map's largest number
-boxes    largest difference of a side over all anchors, as a share of the input's longer side; of a box that
-         is larger than the input, in proportion
+raw      largest difference of a raw map, as a fraction of the map's largest value
+boxes    largest difference of a side over all anchors, as a fraction of the input's longer side; for a box
+         larger than the input it is scaled down
 scores   largest difference of a score, of 0..1
-nms      of the rows that ONNX Runtime gives with `--cut nms`, how many this reader gives as well (the same
-         class, scores within 1e-3, sides within 1e-3 of the input's); random scores are near to one another,
-         and a choice between equals may go either way
+nms      how many of ONNX Runtime's rows with `--cut nms` this reader has as well (the same class, scores
+         within 1e-3, sides within 1e-3 of the input's); random scores are nearly equal, and the choice
+         between equal ones may differ
 
-Each interpreter is one that has OpenCV and NumPy; it needs nothing of this package. The table is Markdown.
+Each interpreter is one with OpenCV and NumPy; it needs nothing of this package. The table is Markdown.
 
 Run it as: python benchmarks/opencv_parity.py [--python INTERPRETER ...] [--data DIR] [NAME ...]
 """

@@ -1,4 +1,4 @@
-"""Peers: processes that do the same work in turns, so that a noisy machine is noisy to all of them."""
+"""Processes that do the same work in turns, so that other load on the machine affects all of them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What is done around a network, without one: fit to its input, decoding, threshold and suppression.
+"""The work around a network: preprocessing, decoding, threshold and NMS, without the network.
 
-Prints the median milliseconds of each, on one thread. The crowd is a hundred objects of 80 classes, each seen
-by four of the 10,647 anchors of YOLOv3 at 416, beside faint scores everywhere. The raw maps are of three
+Prints the median milliseconds of each, on one thread. The crowd is a hundred objects of 80 classes, each with
+four of the 10,647 anchors of YOLOv3 at 416, and low scores everywhere else. The raw maps are of three
 networks of the family, with 250 anchors over the threshold.
 
   python benchmarks/postprocess.py

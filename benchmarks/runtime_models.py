@@ -1,4 +1,4 @@
-"""Models: what ``runtimes.py`` measures, made by the package's own commands, and the images they see."""
+"""The models of ``runtimes.py``, made with the package's own commands, and their images."""
 
 from __future__ import annotations
 

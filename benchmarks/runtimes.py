@@ -1,14 +1,14 @@
-"""The same weights in every runtime and precision, and in the peers': network alone, and image to boxes.
+"""The same weights in every runtime and precision, and in peers: network alone, and image to boxes.
 
-Each row is a process of its own with its own threads; they take turns, a few images at a time, so that
-whatever else the machine does hits all alike. Figures are medians. "network" is from pixels of the input's
-size to what the runtime gives in NumPy: raw maps, or boxes where the graph holds them (onnxruntime, openvino,
-mnn, the peers); "image" from an image file to its boxes. "found" is how many of the boxes of the first
-row, mxnet in float32, the row finds as well (same class, IoU at least 0.9), over all images. A runtime that
-is not installed has no row.
+Each row is a separate process with its own threads. They take turns, a few images at a time, so that other
+load on the machine affects all of them. Times are medians. "network" is from pixels of the input's size to
+the runtime's result in NumPy: raw maps, or boxes where the graph has them (onnxruntime, openvino, mnn, the
+peers); "image" is from an image file to its boxes. "found" is how many of the boxes of the first row, mxnet
+in float32, the row has as well (same class, IoU at least 0.9), over all images. A runtime that is not
+installed has no row.
 
 MobileNet1.0-YOLOv3 has GluonCV's random weights, and GluonCV as its peer; the darknet networks of the shared
-data have their own, and OpenCV 4's darknet reader. A folder, of a run or an imported model, has no peer.
+data have their own weights, and OpenCV 4's darknet reader. A folder of a run or imported model has no peer.
 
 Run it as: python benchmarks/runtimes.py [--threads 1,2] [--rounds N] [--json FILE] [NAME|FOLDER ...]
 """

@@ -1,10 +1,10 @@
-"""What memory training takes, as estimated before its first step and as measured.
+"""The memory of training, as estimated before the first step and as measured.
 
     python benchmarks/train_memory.py [--steps N] [--case TEXT]
 
-Each row is a process of its own that trains for some steps on random pixels with ten objects an image, and
-then validates; what is measured is the most that it holds beyond what it holds when its network is built
-(VmHWM, for which Linux is needed). The last line says how far estimates are off.
+Each row is a separate process that trains for some steps on random pixels with ten objects per image, and
+then validates. Measured is its peak memory minus its memory after the network is built (VmHWM, Linux only).
+The last line is the error of the estimates.
 """
 
 from __future__ import annotations

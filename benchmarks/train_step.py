@@ -1,11 +1,12 @@
 """One training step: this package against GluonCV, same batches, same network, at 416 and batch 8.
 
-A step is targets, network, losses, gradients and update. Each side runs in a process of its own with its own
-defaults, thread count included; a third process is GluonCV with our thread count. They take turns, a step at
-a time, so that whatever else the machine does hits all alike. GluonCV's side is its training script's way:
-targets by YOLOV3PrefetchTargetGenerator (which its data workers run on the same cores), hybridized network,
-losses inside. Run it as: python benchmarks/train_step.py [--rounds N] [--network NAME] [--size N]
-[--batch-size N]
+A step is targets, network, losses, gradients and update. Each side runs in a separate process with its own
+defaults, thread count included. A third process is GluonCV with this package's thread count. They take turns,
+a step at a time, so that other load on the machine affects all of them. GluonCV's side is that of its
+training script: targets by YOLOV3PrefetchTargetGenerator (which its data workers run on the same cores),
+hybridized network with its losses.
+
+Run it as: python benchmarks/train_step.py [--rounds N] [--network NAME] [--size N] [--batch-size N]
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Frames a second of a video through a model: one step after the other, and side by side as ``demo`` does it.
+"""Frames per second of a video through a model: one step after the other, and in parallel as in ``demo``.
 
-The video is drawn, 1280x720, and goes into an MP4 with the boxes. Without a model the network only
-waits, as for a GPU: what is left is reading, drawing, writing. The two ways take turns.
+The video is drawn, 1280x720, and written to an MP4 with the boxes. Without a model the network only waits, as
+for a GPU: the rest is reading, drawing, writing. The two ways take turns.
 
   python benchmarks/video.py
   python benchmarks/video.py --model exported --frames 200

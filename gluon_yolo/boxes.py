@@ -43,3 +43,9 @@ def cxcywh_to_xyxy(boxes: np.ndarray) -> np.ndarray:
     """Convert centre x, centre y, width, height (N, 4) to corners (N, 4), in the same unit."""
     half = boxes[:, 2:] / 2
     return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
+
+
+def shape_iou(sizes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the IoU (N, M) of boxes with the same centre, by their width and height (N, 2) and (M, 2)."""
+    shared = np.minimum(sizes[:, None], others[None]).prod(axis=2)
+    return shared / (sizes.prod(axis=1)[:, None] + others.prod(axis=1)[None] - shared)

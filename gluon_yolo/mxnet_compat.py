@@ -1,10 +1,11 @@
-"""The one place that imports mxnet and gluoncv, after preparing the ground they need.
+"""The only module that imports mxnet and gluoncv, with workarounds for their imports.
 
-Everything else writes ``from gluon_yolo.mxnet_compat import mx, gluon, nd, autograd`` and
-``compat.gluoncv()``.
-Importing this module: gives NumPy's removed names back to mxnet and gluoncv alone, sets threads unless the
-user did, loads pip's CUDA libraries for a CUDA wheel, and turns each way in which the import can fail into
-one clear sentence.
+All other modules use ``from gluon_yolo.mxnet_compat import mx, gluon, nd, autograd`` and
+``mxnet_compat.gluoncv()``.
+
+The import of this module restores NumPy's removed names for mxnet and gluoncv only, sets the number of
+threads unless the user has set it, loads pip's CUDA libraries for a CUDA wheel, and reports each known
+failure of the import in one sentence.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ __all__ = ["autograd", "check_gpu", "gluon", "gluoncv", "gpu_report", "mx", "nd"
 
 
 def _prepare() -> None:
-    """Do what must be done before mxnet's library is loaded."""
+    """Do what is needed before mxnet's library is loaded."""
     numpy_compat.restore()
-    # mxnet takes half of the logical CPUs otherwise, which halves the speed where there are no hyper-threads.
+    # mxnet's default is half of the logical CPUs, which halves the speed of a CPU without hyper-threading.
     os.environ.setdefault("OMP_NUM_THREADS", str(physical_cores()))
     if sys.version_info >= (3, 12):
         _provide_distutils()
@@ -37,7 +38,7 @@ def _prepare() -> None:
 
 
 def _provide_distutils() -> None:
-    """Import setuptools, whose import hook gives mxnet the ``distutils`` that Python 3.12 dropped."""
+    """Import setuptools, whose import hook provides the ``distutils`` that Python 3.12 removed."""
     try:
         import setuptools  # noqa: F401
     except ImportError as error:
@@ -47,7 +48,7 @@ def _provide_distutils() -> None:
 
 
 def _import_mxnet() -> ModuleType:
-    """Import mxnet and return it.
+    """Import mxnet.
 
     Raises:
         MissingDependency: mxnet, or a library or driver that its wheel needs, is absent.
@@ -60,7 +61,7 @@ def _import_mxnet() -> ModuleType:
 
 
 def gluoncv() -> ModuleType:
-    """Import gluoncv (model zoo, metrics, transforms) and return it; the second call costs nothing.
+    """Import gluoncv (model zoo, metrics, transforms) and return it; later calls return the loaded module.
 
     Raises:
         MissingDependency: gluoncv, or a library that it needs, is absent.
@@ -77,17 +78,17 @@ def gluoncv() -> ModuleType:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back the warnings that mxnet and gluoncv raise at import: nobody can act on them."""
+    """Suppress the warnings of mxnet and gluoncv at import: users cannot act on them."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 class _NoTorch:
-    """A finder that stands before all others and finds no torch.
+    """A finder that comes first in ``sys.meta_path`` and raises ModuleNotFoundError for torch.
 
-    ``sys.modules["torch"] = None`` would do for ``import torch``, and trip those who look torch up in
-    ``sys.modules``.
+    ``sys.modules["torch"] = None`` has the same effect on ``import torch``, but breaks code that looks up
+    torch in ``sys.modules``.
     """
 
     @staticmethod
@@ -98,7 +99,7 @@ class _NoTorch:
 
 @contextlib.contextmanager
 def _without_torch() -> Iterator[None]:
-    """Make ``import torch`` fail: gluoncv refuses to start beside torch 2, and takes an absent one calmly."""
+    """Make ``import torch`` fail: gluoncv does not start with torch 2, but does without torch."""
     hidden = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "torch"}
     for name in hidden:
         del sys.modules[name]
@@ -113,7 +114,7 @@ def _without_torch() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _pil_as_it_was() -> Iterator[None]:
-    """Let PIL go on refusing images that are cut short: gluoncv tells it, for the whole process, not to."""
+    """Restore PIL's rejection of truncated images: gluoncv switches it off for the whole process."""
     try:
         from PIL import ImageFile
     except ImportError:
@@ -138,12 +139,12 @@ else:
 
 
 def check_gpu(index: int) -> None:
-    """Raise UserError when mxnet cannot compute on GPU ``index``, saying why; no kernel is started."""
+    """Raise a UserError with the reason when mxnet cannot compute on GPU ``index``; no kernel is started."""
     cuda.check_gpu(index, _cuda_build())
 
 
 def gpu_report() -> list[str]:
-    """Return one line for each GPU with whether mxnet can use it, or one line on why there is none."""
+    """Return one line per GPU about whether mxnet can use it, or one line about why there is none."""
     return cuda.gpu_report(_cuda_build())
 
 

@@ -1,10 +1,10 @@
-"""Reading a network's parameters, and saving them: once mxnet has come to rest.
+"""Read and save a network's parameters only when mxnet's engine is idle.
 
-On a CPU a convolution turns its own weight into oneDNN's layout for inference, and back for training. It
-queues that while it runs, behind a reader who waits already. Such a reader is told that the array is ready,
-and reads it while the layout changes: numbers out of place, or a segmentation fault in
-``NDArray::Reorder2Default`` (mxnet 1.9.1; ``asnumpy`` and ``nd.save`` alike, right behind a training step).
-Waiting for the whole engine covers what its operators have queued.
+In inference on a CPU, a convolution changes its own weight to oneDNN's memory layout, and back for training.
+mxnet queues this change while the convolution runs, after the requests of readers that already wait. So a
+reader gets the array while its layout changes: values at wrong positions, or a segmentation fault in
+``NDArray::Reorder2Default`` (mxnet 1.9.1; in ``asnumpy`` and ``nd.save``, directly after a training step).
+Waiting for the whole engine includes the queued changes.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from gluon_yolo.mxnet_compat import gluon, mx, nd
 
 
 def wait() -> None:
-    """Wait until mxnet has finished everything; for who reads parameters in another way than below."""
+    """Wait until mxnet's engine is idle, before parameters are read without the functions below."""
     nd.waitall()
 
 
 def array(parameter: gluon.Parameter) -> np.ndarray:
-    """Return the numbers of a parameter, those of its first device."""
+    """Return the values of a parameter on its first device."""
     wait()
     return parameter.list_data()[0].asnumpy()
 
@@ -34,7 +34,7 @@ def on_cpu(parameters: Mapping[str, gluon.Parameter]) -> dict[str, nd.NDArray]:
 
 
 def save_network(net: gluon.Block, path: str) -> None:
-    """Write a network's parameters as ``net.save_parameters`` does, their mean where devices differ.
+    """Write a network's parameters as ``net.save_parameters`` does: their mean over the devices.
 
     Raises:
         MXNetError: mxnet cannot write the file.

@@ -76,3 +76,14 @@ def duration(seconds: float) -> str:
         return f"{hours} h {rest} min"
     days, hours = divmod(round(minutes / 60), 24)
     return f"{days} days {hours} h"
+
+
+def joined(words: Sequence[object]) -> str:
+    """Return one or more words as a list in a sentence: ``a``, ``a and b``, ``a, b and c``."""
+    *first, last = map(str, words)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message; the name of its class where it has no message."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,8 +1,8 @@
-"""Values and gradients in float64, which those of float32 are judged by.
+"""Values and gradients in float64, as the reference for float32.
 
-In float64 mxnet takes its own plain operators, called one after the other: no oneDNN, no planned graph, and
-so none of the faults that the package goes around. ``tests/test_float64.py`` holds these to central
-differences.
+In float64 mxnet uses its own plain operators, called one by one: no oneDNN and no planned graph, so none of
+the faults for which the package has workarounds. ``tests/test_float64.py`` compares these gradients with
+central differences.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from gluon_yolo.models.layers import Normalize
 from gluon_yolo.mxnet_compat import autograd, gluon, mx, nd
 from gluon_yolo.weights.load import structural_parameters
 
-# A parameter whose gradient is this much smaller than all gradients together is judged as if it were not:
-# it has but the rounding of those that it is the small difference of.
+# A parameter whose gradient is this much smaller than all gradients together is not compared relative to its
+# own size: it is a small difference of large terms, whose rounding error it has.
 NEGLIGIBLE = 1e-2
 
 
 class Difference(NamedTuple):
-    """How far gradients are from those in float64: |difference| over |float64's|, both as Euclidean norms.
+    """Distance of gradients from those in float64: |difference| over |float64's|, both as Euclidean norms.
 
     Args:
-        whole: all parameters together.
-        worst: of the parameter that is farthest.
+        whole: of all parameters together.
+        worst: of the parameter with the largest distance.
         name: of that parameter.
     """
 
@@ -39,7 +39,7 @@ class Difference(NamedTuple):
 
 @contextlib.contextmanager
 def in_float64() -> Iterator[None]:
-    """Make what the package's blocks write as float32 float64, while they are called one by one."""
+    """Use float64 where the package's blocks say float32, while they are called one by one."""
 
     def planes(self, F, pixels, mean, std):
         scaled = F.transpose(F.cast(pixels, "float64"), axes=(0, 3, 1, 2)) / 255
@@ -49,7 +49,7 @@ def in_float64() -> Iterator[None]:
         return nd.relu(nd.BatchNorm(*arrays, **options))
 
     def leaky(x, act_type="leaky", slope=0.25, **options):
-        if act_type == "leaky":  # mxnet's own multiplies in float32, whatever it is given
+        if act_type == "leaky":  # mxnet's own multiplies in float32 for any input
             return nd.where(x > 0, x, x * slope)
         return others(x, act_type=act_type, slope=slope, **options)
 
@@ -82,7 +82,7 @@ def network_gradients(
 
 
 def difference(found: dict[str, np.ndarray], judge: dict[str, np.ndarray]) -> Difference:
-    """Return how far gradients are from the judge's."""
+    """Return the distance of gradients from the reference."""
     assert found.keys() == judge.keys()
     total = float(np.sqrt(sum((gradient**2).sum() for gradient in judge.values())))
     apart = {name: float(np.linalg.norm(found[name] - judge[name])) for name in judge}
@@ -100,16 +100,16 @@ def block_values(
     gradients: bool = True,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Return what a block gives, and the gradients that it sends to its inputs and its parameters.
+    """Return a block's outputs, and the gradients of its inputs and its parameters.
 
     Args:
-        block: initialized, its shapes known.
+        block: initialized, with known shapes.
         inputs: its arrays.
-        dtype: to compute in.
-        parameters: to set first, by structural name; as they are when None.
-        hybridize: as one planned graph, as :class:`gluon_yolo.training.step.TrainStep` has it.
-        gradients: of the weighted sum of all outputs, the weights drawn; False gives the outputs alone.
-        seed: of the weights.
+        dtype: of the computation.
+        parameters: to set first, by structural name; None keeps the block's own.
+        hybridize: whether to plan the graph, as :class:`gluon_yolo.training.step.TrainStep` does.
+        gradients: whether to return gradients, of a random weighted sum of all outputs.
+        seed: of the weights of that sum.
     """
     block.cast(dtype)
     for name, value in (parameters or {}).items():
@@ -136,12 +136,12 @@ def block_values(
 def block_error(
     make: Callable[[], gluon.Block], inputs: Sequence[np.ndarray], hybridize: bool, **options
 ) -> tuple[float, str]:
-    """Return the largest error of a block in float32, over its outputs, gradients and statistics, and where.
+    """Return the largest error of a block in float32, over outputs, gradients and statistics, and its place.
 
     Args:
-        make: returns the block, initialized; called twice.
+        make: function that returns the initialized block; called twice.
         inputs: its arrays.
-        hybridize: whether the one in float32 is a planned graph.
+        hybridize: whether the float32 block is a planned graph.
         **options: of :func:`block_values`.
     """
     plain, judge = make(), make()

@@ -1,4 +1,4 @@
-"""The networks whose gradients are held to float64, with weights and batches that make it a fair one."""
+"""The networks whose gradients are compared with float64, with suitable weights and batches."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from gluon_yolo.weights.load import load_weights
 from tests.float64 import Difference, difference, in_float64, network_gradients
 
 BATCH_SIZE = 2
-OBJECTS = 8  # of an image at most
+OBJECTS = 8  # largest number per image
 IMAGES = ("dog", "person", "horses", "eagle", "giraffe")
-# By name: a name of the zoo or a cfg below the shared data, and its trained weights, if there are any.
+# By name: a name of the zoo or a cfg in the shared data, and its trained weights, if there are any.
 CFGS = {
     name: (f"darknet/{folder}/{stem}.cfg", f"darknet/{folder}/{stem}.weights")
     for name, folder, stem in (
@@ -61,13 +61,13 @@ ZOO = {
     "fastestv2": ("yolo_fastestv2_coco", "fastestv2/coco2017-0.241078ap-model.pth"),
 }
 NETWORKS: dict[str, tuple[str, str | None]] = {**ZOO, **CFGS, **CFGS_ALONE}
-# Those that are held to float64 in seconds.
+# The networks that take only seconds.
 FAST = ("mobilenet0.25", "mobilenetv2_0.25", "fastestv2", "fastest", "fastest v2", "fastest 1.1", "nano voc",
         "yoloface-500k", "yoloface-500k v2", "yoloface-50k", "yolov3-tiny")  # fmt: skip
 
 
 def find(name: str, data: Path) -> tuple[Architecture, Path | None]:
-    """Return a network of the table, and where its trained weights are."""
+    """Return a network of the table, and the path of its trained weights."""
     network, own = NETWORKS[name]
     if network.endswith(".cfg"):
         network = str(data / network)
@@ -77,7 +77,7 @@ def find(name: str, data: Path) -> tuple[Architecture, Path | None]:
 def make_batch(
     spec: DetectionSpec, size_hw: tuple[int, int], data: Path | None, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return real images (B, H, W, 3), or drawn ones where there is no data, and targets (B, M, 12)."""
+    """Return real images (B, H, W, 3), or drawn ones without shared data, and targets (B, M, 12)."""
     rng = np.random.default_rng(seed)
     if data is None:
         patches = rng.integers(0, 256, (BATCH_SIZE, size_hw[0] // 16, size_hw[1] // 16, 3), dtype=np.uint8)
@@ -98,16 +98,16 @@ def make_batch(
 
 
 def trained(net: DetectionNetwork, path: Path) -> None:
-    """Give a network the weights of a file."""
+    """Load a weights file into a network."""
     net.initialize_weights(seed=0)
     load_weights(net, path)
 
 
 def drawn(net: DetectionNetwork, images: np.ndarray) -> None:
-    """Draw weights with which rounding stays rounding.
+    """Draw weights with which rounding errors stay small.
 
-    Every other channel is shifted up by three of its standard deviations, the others down: hardly a value
-    lies at the kink of a ReLU, where what rounds differently switches a whole gradient on or off.
+    Every other channel is shifted up by three of its standard deviations, the others down. So hardly any
+    value is at the kink of a ReLU, where rounding would switch a whole gradient on or off.
     """
     net.initialize_weights(seed=0)
     rng = np.random.default_rng(1)
@@ -115,7 +115,7 @@ def drawn(net: DetectionNetwork, images: np.ndarray) -> None:
     for norm in norms:
         norm.gamma.set_data(nd.array(rng.uniform(0.8, 1.2, norm.gamma.shape)))
         norm.beta.set_data(nd.array(np.where(np.arange(norm.beta.shape[0]) % 2, -3.0, 3.0)))
-        norm._kwargs["momentum"] = 0  # these images' statistics, whole
+        norm._kwargs["momentum"] = 0  # the statistics of these images only
     with autograd.record():
         total = sum(raw.mean() for raw in net(nd.array(images, dtype="uint8")))
     total.backward()
@@ -127,7 +127,7 @@ def drawn(net: DetectionNetwork, images: np.ndarray) -> None:
 
 
 def batch_norms(block: gluon.Block) -> Iterator[gluon.nn.BatchNorm]:
-    """Yield every batch norm within a block."""
+    """Yield every batch normalisation in a block."""
     for child in block._children.values():
         if isinstance(child, gluon.nn.BatchNorm):
             yield child
@@ -135,7 +135,7 @@ def batch_norms(block: gluon.Block) -> Iterator[gluon.nn.BatchNorm]:
 
 
 def keep_everything(block: gluon.Block) -> None:
-    """Let dropout drop nothing, and stay in the graph: what it drops is drawn anew in every pass."""
+    """Set the rate of dropout to 0: otherwise every pass would drop other values."""
     for child in block._children.values():
         if isinstance(child, gluon.nn.Dropout):
             child._rate = 1e-12
@@ -145,18 +145,19 @@ def keep_everything(block: gluon.Block) -> None:
 def held_to_float64(
     name: str, data: Path, kind: str = "drawn", sizes_hw: tuple[tuple[int, int], ...] = ((64, 96), (96, 64))
 ) -> list[tuple[Difference, Difference]]:
-    """Return how far a network's gradients are from float64: as trained, and by its operators one by one.
+    """Return the distance of a network's gradients from float64, for a planned graph and by operators.
 
     Args:
         name: of the table.
         data: the shared data.
-        kind: ``drawn``: weights of :func:`drawn`, norms by stored statistics; ``trained``: its own, likewise;
-            ``batch``: its own, norms by the batch's statistics, in which rounding grows.
-        sizes_hw: of the batches that one graph is given, one after the other.
+        kind: ``drawn``: weights of :func:`drawn`, normalisation by running statistics; ``trained``: the
+            network's own weights, normalisation by running statistics; ``batch``: its own weights,
+            normalisation by the batch's statistics, which increases rounding errors.
+        sizes_hw: of the batches that one graph gets, in order.
 
     Returns:
-        For each batch the graph as :class:`gluon_yolo.training.step.TrainStep` has it, and plain float32:
-        what these have in common is rounding.
+        For each batch the planned graph as in :class:`gluon_yolo.training.step.TrainStep`, and plain float32.
+        The distance that both have in common is rounding.
     """
     found, own = find(name, data)
     spec = found.build().spec
@@ -180,7 +181,7 @@ def held_to_float64(
 
 
 def _gradients(net: DetectionNetwork, way: str, batches: list) -> list[dict[str, np.ndarray]]:
-    """Return the gradients of each batch in turn, of one network."""
+    """Return the gradients of one network for each batch in turn."""
     loss = make_loss(net.spec)
     loss.initialize()
     if way == "trained":
@@ -188,7 +189,7 @@ def _gradients(net: DetectionNetwork, way: str, batches: list) -> list[dict[str,
     if way != "float64":
         found = []
         for images, targets in batches:
-            # As a validation between two epochs: it turns the weights into another layout.
+            # A validation between two epochs does the same: it changes the memory layout of the weights.
             parameter_io.wait()
             for raw in net(nd.array(images[:1], dtype="uint8")):
                 raw.wait_to_read()

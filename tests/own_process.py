@@ -1,7 +1,7 @@
-"""A process whose mxnet is a user's: the tests' own is set up for several CPU devices (``conftest.py``).
+"""A process with a user's mxnet; in the test process it is set up for several CPU devices (``conftest.py``).
 
-With that setup mxnet runs several of float64's convolutions at once, in which OpenBLAS then waits for ever.
-And a kernel that ends its process, by a division by zero say, ends but this one.
+With that setup mxnet runs several float64 convolutions at the same time, and OpenBLAS then waits forever. A
+kernel that ends its process, for example by a division by zero, ends only this one.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _pools: list[ProcessPoolExecutor] = []
 
 
 def call(function: Callable[..., Any], *args: Any) -> Any:
-    """Return what a function of some module gives in that process, which stays for the next call.
+    """Return the result of a function in that process, which stays for the next call.
 
     Args:
-        function: to be found by its module and name.
-        *args: that can be pickled.
+        function: importable by module and name.
+        *args: picklable.
     """
     if not _pools:
         spawn = multiprocessing.get_context("spawn")
@@ -37,7 +37,7 @@ def call(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def _begin() -> None:
-    """Forget the tests' own setup, before mxnet is imported."""
+    """Remove the tests' own setup before mxnet is imported."""
     for name in _SETUP:
         os.environ.pop(name, None)
 

@@ -1,4 +1,4 @@
-"""A small detector with random weights whose detections are many and of all classes."""
+"""A small detector with random weights that has many detections of all classes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CLASSES = ("circle", "square", "star")
 def random_detector(
     name: str = "yolo3_mobilenet0.25_custom", class_names=CLASSES, norm: str = "bn", seed: int = 0
 ):
-    """Build a network whose batch norms and heads are no identities, so that a mistake with either shows."""
+    """Build a network whose batch normalisation and heads are no identities, so that errors in them show."""
     net = zoo.build(name, class_names=class_names, norm=norm)
     net.initialize_weights(seed=seed)
     rng = np.random.default_rng(seed)

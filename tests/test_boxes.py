@@ -235,3 +235,10 @@ def test_classes_that_are_not_wanted_take_no_part():
     found = nms.select(rows, scores, max_detections=2, agnostic=True, wanted=np.array([1, 2]))
     assert found.class_ids.tolist() == [2, 2] and found.boxes[:, 0].tolist() == [50, 0]
     np.testing.assert_allclose(found.scores, [0.6, 0.5])
+
+
+def test_shape_iou_by_hand():
+    """Boxes with one centre: the smaller width times the smaller height, over the rest."""
+    sizes, others = np.array([[10.0, 10], [20, 5], [0, 0]]), np.array([[10.0, 10], [20, 20]])
+    overlaps = boxes.shape_iou(sizes, others)
+    np.testing.assert_allclose(overlaps, [[1, 100 / 400], [50 / 150, 100 / 400], [0, 0]])

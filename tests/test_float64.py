@@ -1,4 +1,4 @@
-"""The judge judged: mxnet's gradients in float64 against central differences of its values."""
+"""The reference itself: mxnet's gradients in float64 against central differences of its values."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from tests.float64 import in_float64
 from tests.judged_networks import batch_norms, drawn
 from tests.models.darknet import small
 
-STEP = 1e-5  # of a parameter, as a share of its own size
-# What larger cfgs have: pools beside their map, uneven routes, squeeze and excite, upsampling, shortcuts.
+STEP = 1e-5  # of a parameter, as a fraction of its norm
+# Sections of larger cfgs: pools concatenated with their input, uneven routes, squeeze-and-excitation,
+# upsampling, shortcuts.
 
 
 def conv(filters: int, size: int = 3, activation: str = "leaky", stride: int = 1, more: str = "") -> str:
@@ -37,7 +38,7 @@ EVERYTHING = (
 
 
 def slopes(name: str, held: bool) -> list[tuple[str, float, float]]:
-    """Return each parameter with its gradient along a random direction, and the central difference there."""
+    """Return each parameter with its gradient along a random direction, and the central difference."""
     size_hw = (32, 64)
     images = np.random.default_rng(0).integers(0, 256, (4, *size_hw, 3))
     net = small.built("".join(EVERYTHING)) if name == "cfg" else zoo.build(name)
@@ -83,5 +84,5 @@ def test_gradients_are_central_differences(name, held):
     found = own_process.call(slopes, name, held)
     size = float(np.mean([abs(expected) for _, expected, _ in found]))
     assert len(found) > 12 and size > 0
-    for place, expected, slope in found:  # a step across the kink of a ReLU or a pool moves the fourth digit
+    for place, expected, slope in found:  # a step across the kink of a ReLU changes the fourth digit
         assert expected == pytest.approx(slope, rel=1e-3, abs=1e-6 * size), place

@@ -1,4 +1,4 @@
-"""The ground under mxnet and gluoncv."""
+"""mxnet_compat: the workarounds for the imports of mxnet and gluoncv, and their messages."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_an_unimported_torch_leaves_no_trace(monkeypatch):
 
 def test_gluoncv_loads_beside_torch_2(tmp_path):
     (tmp_path / "torch").mkdir()
-    # SciPy looks for Tensor in a torch that is loaded.
+    # SciPy looks for Tensor in a loaded torch.
     (tmp_path / "torch" / "__init__.py").write_text("__version__ = '2.3.0'\nclass Tensor: pass\n")
     code = (
         "import torch\n"
@@ -80,7 +80,7 @@ def test_gluoncv_loads_beside_torch_2(tmp_path):
 
 
 def test_gluoncv_leaves_pil_as_it_was():
-    """By itself it has PIL take an image that is cut short for a whole one, grey where it ends."""
+    """Without the workaround PIL accepts truncated images, and fills them with grey."""
     done = python(
         "-c",
         "from gluon_yolo import mxnet_compat\n"

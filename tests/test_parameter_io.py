@@ -1,4 +1,4 @@
-"""settled: parameters that are read right behind a training step are what the step made of them."""
+"""parameter_io: parameters that are read directly after a training step have its results."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from gluon_yolo import parameter_io
 from gluon_yolo.mxnet_compat import gluon, mx, nd
 from tests.child import python
 
-# A late image keeps the convolution waiting until the reader waits too; then it wants the plain layout.
-# By ``asnumpy`` or ``nd.save`` alone one round in five reads numbers out of place, or ends the process.
+# A late image makes the convolution wait until the reader waits too; then it needs the plain layout. With
+# ``asnumpy`` or ``nd.save`` alone, one round in five reads values at wrong positions, or ends the process.
 READER = """
 import sys
 from gluon_yolo import parameter_io

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gluon_yolo.text import counted, did_you_mean, near_words
+from gluon_yolo.text import counted, did_you_mean, first_line, joined, near_words
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,25 @@ def test_near_words(word, near):
 )
 def test_did_you_mean(word, known, hint):
     assert did_you_mean(word, known) == hint
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["a"], "a"), (["a", "b"], "a and b"), ([5, 8, 10], "5, 8 and 10")],
+)
+def test_joined(words, said):
+    assert joined(words) == said
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("one"), "one"),
+        (ValueError("\n one\ntwo"), "one"),
+        (ValueError(""), "ValueError"),
+        (KeyError(), "KeyError"),
+        (OSError(2, "No such file"), "[Errno 2] No such file"),
+    ],
+)
+def test_first_line(error, said):
+    assert first_line(error) == said

@@ -1,4 +1,4 @@
-"""Assign: ground truth to anchors, as sparse targets, in NumPy beside the image."""
+"""Assigners: ground truth to anchors, as sparse targets, in NumPy in the data loader."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = [
     "pad_targets",
 ]
 
-# By the name in ``spec.assigner``: boxes (M, 4) as centre and size, spec, input size -> claims.
+# By the name in ``spec.assigner``: from boxes (M, 4) as centre and size, spec and input size to matches.
 ASSIGNERS: dict[str, Callable[[np.ndarray, DetectionSpec, tuple[int, int]], Matches]] = {
     "best_shape": match_best_shape,
     "size_ratio": match_size_ratio,
@@ -46,24 +46,24 @@ ASSIGNERS: dict[str, Callable[[np.ndarray, DetectionSpec, tuple[int, int]], Matc
 def assign(
     truth: Detections, weights: np.ndarray | None, spec: DetectionSpec, size_hw: tuple[int, int]
 ) -> np.ndarray:
-    """Give each ground-truth box the anchors that the spec's assigner chooses for it.
+    """Assign ground-truth boxes to anchors, by the spec's assigner.
 
-    Where two boxes claim the same anchor the later one has it; the earlier keeps its row, so that predictions
-    on it still go unpunished, with weight 0 (Redmon & Farhadi 2018, section 2.1).
+    Where two boxes match the same anchor, the later one has it. The earlier one keeps its row with weight 0,
+    so that predictions there are not trained as negatives (Redmon & Farhadi 2018, section 2.1).
 
     Args:
         truth: K boxes in input pixels.
-        weights: (K,) each object's share of a mixed image; None means 1.
+        weights: (K,) each object's share of a mixed image; None is 1.
         spec: anchors, strides, box coding and assigner.
-        size_hw: height and width of the network's input.
+        size_hw: height and width of the network's input in pixels.
 
     Returns:
-        (M, 12) float32, a row for each claim, at least one for each box, in the boxes' order: flat anchor
-        index, encoded box (4), class id, weight, box weight ``2 - area/picture area`` (small boxes count
-        more), corners in input pixels (4).
+        (M, 12) float32, one row per match, at least one for each box, in the boxes' order: flat anchor index,
+        encoded box (4), class id, weight, box weight ``2 - area / image area`` (small boxes count more),
+        corners in input pixels (4).
 
     Raises:
-        ValueError: when a class id is none of the spec's, or there is no assigner of its name.
+        ValueError: a class id is out of range, or no assigner has the name.
     """
     if spec.assigner not in ASSIGNERS:
         raise ValueError(f"assigner: expected one of {', '.join(ASSIGNERS)}, got {spec.assigner!r}")

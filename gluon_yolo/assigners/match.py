@@ -1,33 +1,33 @@
-"""Best shape: one anchor for each object, YOLOv3's assigner."""
+"""Matchers: they select the anchors that predict each ground-truth object."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from gluon_yolo.assigners.targets import Matches, centre_cells, grids_wh, levels_of
+from gluon_yolo.boxes import shape_iou
 from gluon_yolo.spec import DetectionSpec
 
 LARGEST_RATIO = 2.0
 
 
 def match_size_ratio(cxcywh: np.ndarray, spec: DetectionSpec, size_hw: tuple[int, int]) -> Matches:
-    """Claim for each object, on every level, the anchors that are less than twice or half its size.
+    """Match each object, on every level, with the anchors of similar size, in up to three cells.
 
-    An anchor fits when ``max(w / aw, aw / w, h / ah, ah / h) < 2``. It is claimed in the cell that holds the
-    object's centre, and in the neighbouring column and row whose edges are within half a cell of the centre:
-    three cells, fewer at the map's border or with the centre in a cell's very middle.
+    An anchor matches when ``max(w / aw, aw / w, h / ah, ah / h) < 2``. The cells are the one with the
+    object's centre, and the nearest neighbours in its row and in its column. There are fewer than three at
+    the border of the map, or when the centre is exactly in the middle of a cell.
 
-    Source: Yolo-FastestV2 (github.com/dog-qiuqiu/Yolo-FastestV2, ``build_target``). There an object that no
-    anchor fits is left out, which drops its label without a word; here it claims the anchor of the nearest
-    shape instead.
+    Source: Yolo-FastestV2 (github.com/dog-qiuqiu/Yolo-FastestV2, ``build_target``). The original ignores an
+    object that no anchor matches. Here it is matched with the anchor of the most similar shape.
 
     Args:
-        cxcywh: (M, 4) boxes in input pixels; sides under one pixel count as one.
+        cxcywh: (M, 4) boxes in input pixels; sides are at least 1 pixel.
         spec: anchors and strides.
-        size_hw: height and width of the network's input.
+        size_hw: height and width of the network's input in pixels.
 
     Returns:
-        One claim or more for each object, in the objects' order.
+        One match or more for each object, in the objects' order.
     """
     anchors, levels = spec.flat_anchors, levels_of(spec)
     ratios = np.maximum(cxcywh[:, None, 2:], 1) / anchors[None]
@@ -49,17 +49,17 @@ def match_size_ratio(cxcywh: np.ndarray, spec: DetectionSpec, size_hw: tuple[int
 
 
 def match_best_shape(cxcywh: np.ndarray, spec: DetectionSpec, size_hw: tuple[int, int]) -> Matches:
-    """Claim for each object the anchor whose shape overlaps it most, in the cell that holds its centre.
+    """Match each object with the anchor of the highest shape IoU, in the cell of its centre.
 
     Source: Redmon & Farhadi 2018, section 2.1.
 
     Args:
         cxcywh: (M, 4) boxes in input pixels.
         spec: anchors and strides.
-        size_hw: height and width of the network's input.
+        size_hw: height and width of the network's input in pixels.
 
     Returns:
-        M claims.
+        M matches.
     """
     best = nearest_anchors(cxcywh[:, 2:], spec.flat_anchors)
     cells = centre_cells(cxcywh[:, :2], levels_of(spec)[best], spec, size_hw)
@@ -67,7 +67,13 @@ def match_best_shape(cxcywh: np.ndarray, spec: DetectionSpec, size_hw: tuple[int
 
 
 def nearest_anchors(sizes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """Return, for each (w, h) of M, the anchor with the largest overlap when both share their centre."""
-    shared = np.minimum(sizes[:, None], anchors[None]).prod(axis=2)
-    union = sizes.prod(axis=1)[:, None] + anchors.prod(axis=1)[None] - shared
-    return (shared / union).argmax(axis=1)
+    """Return, for each (width, height) of M, the index of the anchor with the highest shape IoU.
+
+    Args:
+        sizes: (M, 2) in pixels.
+        anchors: (A, 2) in pixels.
+
+    Returns:
+        (M,) indices.
+    """
+    return shape_iou(sizes, anchors).argmax(axis=1)

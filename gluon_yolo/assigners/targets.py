@@ -1,4 +1,4 @@
-"""Rows: claims of objects on anchors as sparse targets, and their padding into a batch."""
+"""Sparse targets: matches of objects and anchors as rows, and their padding to a batch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ COLUMNS = 12
 
 @dataclasses.dataclass(frozen=True)
 class Matches:
-    """Which anchors answer for which objects.
+    """Pairs of an object and an anchor that predicts it.
 
     Args:
-        objects: (M,) number of the object, not descending.
-        anchors: (M,) number of the anchor among all levels' anchors.
-        cells: (M, 2) column and row of the cell, inside the anchor's map.
+        objects: (M,) index of the object, in ascending order.
+        anchors: (M,) index of the anchor among those of all levels.
+        cells: (M, 2) column and row of the cell in the anchor's map.
     """
 
     objects: np.ndarray
@@ -31,27 +31,27 @@ class Matches:
 
 
 def levels_of(spec: DetectionSpec) -> np.ndarray:
-    """Return the level of each anchor, (sum of A,)."""
+    """Return the level of each anchor, (total number of anchors,)."""
     return np.repeat(np.arange(spec.num_levels), spec.anchors_per_level)
 
 
 def centre_cells(
     centres: np.ndarray, levels: np.ndarray, spec: DetectionSpec, size_hw: tuple[int, int]
 ) -> np.ndarray:
-    """Return column and row (M, 2) of the cell that holds each centre, the nearest one for centres outside.
+    """Return column and row (M, 2) of the cell of each centre; a centre outside gets the nearest cell.
 
     Args:
         centres: (M, 2) x and y in input pixels.
         levels: (M,).
         spec: strides.
-        size_hw: height and width of the input.
+        size_hw: height and width of the network's input in pixels.
     """
     cells = (centres / np.array(spec.strides)[levels, None]).astype(np.int64)
     return np.clip(cells, 0, grids_wh(spec, size_hw)[levels] - 1)
 
 
 def grids_wh(spec: DetectionSpec, size_hw: tuple[int, int]) -> np.ndarray:
-    """Return columns and rows of each level's map, (L, 2)."""
+    """Return the number of columns and rows of each level's map, (levels, 2)."""
     height, width = size_hw
     strides = np.array(spec.strides)
     return np.stack([width // strides, height // strides], axis=1)
@@ -65,18 +65,18 @@ def make_rows(
     spec: DetectionSpec,
     size_hw: tuple[int, int],
 ) -> np.ndarray:
-    """Turn claims into target rows; of rows that claim one anchor the last has it, the others weigh 0.
+    """Turn matches into target rows; of several rows with one anchor only the last has a weight.
 
     Args:
         truth: K boxes in input pixels.
-        cxcywh: (K, 4) the same.
-        weights: (K,) each object's share of a mixed image; None means 1.
+        cxcywh: (K, 4) the same boxes.
+        weights: (K,) each object's share of a mixed image; None is 1.
         matches: M of them.
         spec: anchors, strides and box coding.
-        size_hw: height and width of the input.
+        size_hw: height and width of the network's input in pixels.
 
     Returns:
-        (M, 12) float32, as :func:`gluon_yolo.assigners.assign` describes them.
+        (M, 12) float32, as for :func:`gluon_yolo.assigners.assign`.
     """
     objects, anchors, cells = matches.objects, matches.anchors, matches.cells
     levels = levels_of(spec)[anchors]
@@ -106,9 +106,10 @@ def make_rows(
 
 
 def pad_targets(targets: list[np.ndarray], multiple: int = 8) -> np.ndarray:
-    """Stack per-picture targets into (B, M, 12), M the largest count rounded up; padding rows are zero.
+    """Stack the targets of B images into (B, M, 12); padding rows are zero.
 
-    Rounding keeps the number of different shapes small, which a hybridized loss has to plan for.
+    M is the largest number of rows, rounded up to ``multiple``: a hybridized loss plans its memory anew for
+    each shape, so there should be few.
     """
     longest = max(1, max(len(rows) for rows in targets))
     batch = np.zeros((len(targets), -(-longest // multiple) * multiple, COLUMNS), dtype=np.float32)

@@ -1,1 +1,1 @@
-"""Detections against ground truth: metrics, the loop that feeds them, tables and image grids."""
+"""Evaluation of detections against ground truth: metrics, the evaluation loop, tables and image grids."""

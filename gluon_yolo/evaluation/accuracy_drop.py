@@ -1,4 +1,4 @@
-"""AccuracyDrop: what a form of a network loses against the network in float, on images."""
+"""The loss of accuracy of a quantized or converted network against the float network."""
 
 from __future__ import annotations
 
@@ -28,29 +28,28 @@ log = logging.getLogger("gluon_yolo")
 
 
 class AccuracyDrop:
-    """Scores networks that differ from a first one in nothing but how they compute.
+    """Compare the accuracy of networks with that of a reference network.
 
     Args:
-        reference: the network in float; scored at once.
+        reference: the float network; it is evaluated at once.
         dataset: images and ground truth.
         spec: of the networks.
         size_hw: height and width of their input in pixels.
-        fit: how images are brought to it.
-        nms_threshold: overlap above which the worse of two boxes of a class falls.
-        agreement: whether the ground truth is what the network in float finds
-            (:func:`found_by`), which is scored by the area under VOC's curve alone.
-        coco: whether the ground truth is COCO's annotations, for which COCO's AP alone decides.
-        spellings: what else the data may call the classes.
-        max_detections: detections of an image at most.
+        fit: how images are resized to the input.
+        nms_threshold: IoU above which NMS removes the box with the lower score of the same class.
+        agreement: whether the ground truth is the reference's own detections (:func:`found_by`); only the
+            area under VOC's curve is used then.
+        coco: whether the ground truth is COCO's annotations; only COCO's AP is used then.
+        spellings: other names of the classes in the data.
+        max_detections: largest number of detections per image.
 
     Attributes:
-        keys: the numbers that decide: VOC07's mean and COCO's AP, which sees boxes that are a little off; or
-            VOC's for an agreement, VOC07's alone where pycocotools is missing.
-        baseline: all numbers of the reference.
+        keys: names of the values that are compared: VOC07's mAP and COCO's AP, which is sensitive to
+            imprecise boxes; for an agreement VOC's mAP; without pycocotools VOC07's mAP only.
+        baseline: all values of the reference.
 
     Raises:
-        UserError: when there is nothing to find in the images, or the data has a class that the network
-            does not know.
+        UserError: there is no object in the images, or the data has a class that the network does not have.
     """
 
     def __init__(
@@ -84,7 +83,7 @@ class AccuracyDrop:
         self.baseline = self(reference)
 
     def __call__(self, network: Network) -> dict[str, Any]:
-        """Return all numbers of a network from pixels to boxes and scores, as ``evaluate`` gives them."""
+        """Return all values of a network, pixels to boxes and scores, as from ``evaluate``."""
         predictor = Predictor(
             network,
             self._spec,
@@ -104,15 +103,15 @@ class AccuracyDrop:
         return evaluate(detect, self.dataset, self._size_hw, 1, metrics, fit=self._fit, progress=True)
 
     def lost(self, numbers: Mapping[str, Any]) -> float:
-        """Return the points, in percent, that numbers lost: the most of those that decide."""
+        """Return the accuracy loss in percentage points: the largest over ``keys``."""
         return max(100 * float(self.baseline[key] - numbers[key]) for key in self.keys)
 
 
 def found_by(predictor: Predictor, dataset: Dataset) -> Subset:
-    """Return a data set's images with what a predictor finds in them as their ground truth.
+    """Return a data set's images with the detections of a predictor as ground truth.
 
     Raises:
-        UserError: when it finds nothing in any of them.
+        UserError: there are no detections in any image.
     """
     looked = counting(range(len(dataset)), len(dataset), "look with the model in float", "picture")
     truths = [predictor(dataset.image(index)).replace(scores=None) for index in looked]

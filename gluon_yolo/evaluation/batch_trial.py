@@ -1,4 +1,4 @@
-"""BatchTrial: whether a large batch of images finds memory, as two small ones before it show."""
+"""Check that a large batch fits into memory, from the memory of two small batches."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from gluon_yolo.errors import UserError
 from gluon_yolo.system import memory
 
-SMALL, LARGER = 4, 20  # the first wakes what is loaded once; the second shows what an image takes
-TRIED_FROM = 33  # a smaller batch is a matter of megabytes
+SMALL, LARGER = 4, 20  # images; the first batch also loads what is needed once
+TRIED_FROM = 33  # a smaller batch takes only megabytes
 RESERVE = 1.15
 
 Run = Callable[[np.ndarray], object]
@@ -21,17 +21,17 @@ Look = Callable[[], Optional[memory.Memory]]
 def check_batch(
     run: Run, size_hw: tuple[int, int], batch_size: int, beside: float = 0.0, look: Look = memory.look
 ) -> None:
-    """Try small batches before a large one, and refuse it where the memory that is there is too little.
+    """Run two small batches before a large one, and reject the large one if memory is too small.
 
     Args:
-        run: takes (B, h, w, 3) uint8 RGB.
+        run: function of pixels (B, h, w, 3) uint8 RGB.
         size_hw: height and width of the input in pixels.
-        batch_size: that is asked for.
-        beside: bytes of an image of the batch for all that is held beside ``run``.
-        look: says what is left.
+        batch_size: requested number of images.
+        beside: bytes per image for everything outside ``run``.
+        look: function that returns the free memory.
 
     Raises:
-        UserError: it would not fit; the message names one that does.
+        UserError: the batch would not fit; the message has a size that does.
     """
     if batch_size < TRIED_FROM:
         return
@@ -51,7 +51,7 @@ def check_batch(
 
 
 def _taken(run: Run, pixels: np.ndarray) -> int | None:
-    """Return by how many bytes a call lets this process grow; None where the system does not tell."""
+    """Return by how many bytes a call increases the memory of this process; None where unknown."""
     before = memory.resident()
     if before is None or not memory.forget_peak():
         return None

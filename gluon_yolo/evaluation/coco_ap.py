@@ -1,9 +1,9 @@
-"""COCOMetric: COCO's twelve numbers for boxes, counted by pycocotools.
+"""COCO's twelve metrics of boxes, computed by pycocotools.
 
-The ground truth is the data set's own: objects, their areas, crowds. No annotation file is read here, so that
-what is no object for training is none for these numbers.
+The ground truth comes from the data set: objects, areas, crowds. No annotation file is read, so that training
+and metrics use the same objects.
 
-pycocotools is imported when the first metric is made, and its printing is kept quiet.
+pycocotools is imported with the first metric, and its output is suppressed.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from gluon_yolo.errors import UserError
 
 NAMES = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 MOST_DETECTIONS = 100
-"""Detections of a class that COCO counts in a picture; more where a picture has more objects of it."""
+"""Largest number of detections per class and image; higher where an image has more objects of a class."""
 
-# How pycocotools summarizes: precision or recall, at which overlap, of objects of which size, among how many.
+# Arguments of pycocotools' summary: precision or recall, IoU, size of the objects, index of the detection
+# limit.
 _SUMMARIES = {
     "AP": (1, None, "all", 2),
     "AP50": (1, 0.5, "all", 2),
@@ -46,23 +47,22 @@ logger = logging.getLogger("gluon_yolo")
 
 
 def is_counted() -> bool:
-    """Say whether pycocotools is installed, without which there are no numbers of COCO's."""
+    """Return whether pycocotools is installed, which COCO's metrics need."""
     return importlib.util.find_spec("pycocotools") is not None
 
 
 class COCOMetric:
-    """Collects predictions image by image, and scores them against a data set's ground truth.
+    """Collect predictions by image, and compare them with a data set's ground truth.
 
     Args:
-        truth: annotations in COCO's form, as :func:`truth_of` makes them: image ids are indices, category ids
-            are class ids + 1, annotation ids count from 1.
+        truth: annotations in COCO's format, from :func:`truth_of`: image ids are indices, category ids are
+            class ids + 1, annotation ids start at 1.
 
     Raises:
         UserError: pycocotools is not installed.
     """
 
     def __init__(self, truth: dict[str, Any]) -> None:
-        """Take in the ground truth and start with no image seen."""
         self._truth = _index(truth)
         self._class_names = [category["name"] for category in truth["categories"]]
         self._most = _most_objects(truth)
@@ -70,19 +70,19 @@ class COCOMetric:
 
     @classmethod
     def from_dataset(cls, dataset: Dataset) -> COCOMetric:
-        """Return the metric of a data set's objects, areas and crowds."""
+        """Return the metric for a data set's objects, areas and crowds."""
         return cls(truth_of(dataset))
 
     def reset(self) -> None:
-        """Forget all predictions."""
+        """Remove all predictions."""
         self._results: list[dict[str, Any]] = []
         self._seen: set[int] = set()
 
     def update(self, index: int, predicted: Detections, truth: Detections) -> None:
-        """Take in the predictions for image ``index``, in its pixels; the truth is known already.
+        """Add the predictions for image ``index``, in its pixels; ``truth`` is not used.
 
         Raises:
-            ValueError: there are no scores, the image is unknown, or was taken in before.
+            ValueError: there are no scores, or the image is unknown or was added before.
         """
         if predicted.scores is None:
             raise ValueError("predicted: expected scores, got None")
@@ -94,16 +94,16 @@ class COCOMetric:
             self._results.append({"id": len(self._results) + 1, **record, "score": float(score)})
 
     def compute(self) -> dict[str, Any]:
-        """Return COCO's twelve numbers and each class's own two.
+        """Return COCO's twelve values and two values of each class.
 
         Returns:
-            ``AP AP50 AP75 APs APm APl AR1 AR10 AR100 ARs ARm ARl`` as pycocotools gives them, -1 where
-            there is nothing to find, and ``per_class``: ``{name: {"COCO_AP", "COCO_AP50"}}``, NaN there.
+            ``AP AP50 AP75 APs APm APl AR1 AR10 AR100 ARs ARm ARl`` as in pycocotools, -1 where there are no
+            objects, and ``per_class``: ``{name: {"COCO_AP", "COCO_AP50"}}``, NaN where there are no objects.
         """
-        return self._numbers(self._judged(), NAMES)
+        return self._numbers(self._evaluated(), NAMES)
 
-    def _judged(self, every_size: bool = True) -> Any:
-        """Return a ``COCOeval`` of the predictions, of small, medium and large objects apart if asked."""
+    def _evaluated(self, every_size: bool = True) -> Any:
+        """Return a ``COCOeval`` of the predictions; with ``every_size`` also by size of the objects."""
         from pycocotools.cocoeval import COCOeval
 
         missing = len(self._truth.imgs) - len(self._seen)
@@ -112,20 +112,21 @@ class COCOMetric:
             logger.warning(message, missing, len(self._truth.imgs))
         found = _index({**self._truth.dataset, "annotations": self._results})
         with contextlib.redirect_stdout(io.StringIO()):
-            judge = COCOeval(self._truth, found, "bbox")
-            params = judge.params
+            coco_eval = COCOeval(self._truth, found, "bbox")
+            params = coco_eval.params
             params.maxDets = [1, 10, max(MOST_DETECTIONS, self._most)]
             if not every_size:
                 params.areaRng, params.areaRngLbl = params.areaRng[:1], params.areaRngLbl[:1]
-            judge.evaluate()
-            judge.accumulate()
-        return judge
+            coco_eval.evaluate()
+            coco_eval.accumulate()
+        return coco_eval
 
-    def _numbers(self, judge: Any, names: Sequence[str]) -> dict[str, Any]:
-        """Return some of COCO's numbers, and each class's own two."""
-        numbers: dict[str, Any] = {name: _summary(judge, *_SUMMARIES[name]) for name in names}
-        # axes: overlap (0.50 first), recall, category, object size (all first), most detections (all last)
-        precision = judge.eval["precision"][:, :, :, 0, -1]
+    def _numbers(self, coco_eval: Any, names: Sequence[str]) -> dict[str, Any]:
+        """Return some of COCO's values, and two values of each class."""
+        numbers: dict[str, Any] = {name: _summary(coco_eval, *_SUMMARIES[name]) for name in names}
+        # axes: IoU (0.50 first), recall, category, size of objects (all first), limit of detections (largest
+        # last)
+        precision = coco_eval.eval["precision"][:, :, :, 0, -1]
         numbers["per_class"] = {
             name: {
                 "COCO_AP": _mean_known(precision[:, :, class_id]),
@@ -137,20 +138,20 @@ class COCOMetric:
 
 
 class COCOMeans(COCOMetric):
-    """As :class:`COCOMetric`, but two numbers in the place of twelve.
+    """:class:`COCOMetric` with AP and AP50 only, in a third of the time.
 
-    pycocotools matches objects once, and not once more for each of three sizes: a third of the time.
+    pycocotools then does not match the objects again for each of three sizes.
     """
 
     def compute(self) -> dict[str, Any]:
-        """Return ``AP`` and ``AP50`` over all images, and ``per_class``, as ``COCOMetric`` does."""
-        return self._numbers(self._judged(every_size=False), ("AP", "AP50"))
+        """Return ``AP`` and ``AP50`` over all images, and ``per_class`` as in ``COCOMetric``."""
+        return self._numbers(self._evaluated(every_size=False), ("AP", "AP50"))
 
 
 def truth_of(dataset: Dataset) -> dict[str, Any]:
-    """Turn a data set's objects and crowds into annotations in COCO's form.
+    """Return a data set's objects and crowds as annotations in COCO's format.
 
-    Objects marked difficult become crowds, COCO's word for what counts neither way.
+    Objects marked difficult become crowds, which COCO counts neither as found nor as missed.
     """
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -163,14 +164,14 @@ def truth_of(dataset: Dataset) -> dict[str, Any]:
         for record, area, neither in zip(_records(index, truth), dataset.areas(index), difficult):
             annotations.append({**record, "area": float(area), "iscrowd": int(neither)})
         annotations += [{**record, "iscrowd": 1} for record in _records(index, crowds)]
-    for number, annotation in enumerate(annotations, 1):  # 0 is pycocotools' mark for "no match"
+    for number, annotation in enumerate(annotations, 1):  # 0 means "no match" in pycocotools
         annotation["id"] = number
     categories = [{"id": class_id, "name": name} for class_id, name in enumerate(dataset.class_names, 1)]
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
 def _records(index: int, objects: Detections) -> list[dict[str, Any]]:
-    """Return what COCO has of an image's objects, but for ids and marks."""
+    """Return the annotations of an image's objects in COCO's format, without ids and marks."""
     boxes = objects.boxes.astype(np.float64)
     sizes = boxes[:, 2:] - boxes[:, :2]
     return [
@@ -188,7 +189,7 @@ def _records(index: int, objects: Detections) -> list[dict[str, Any]]:
 
 
 def _most_objects(truth: dict[str, Any]) -> int:
-    """Return how many objects of one class an image has at most: COCO's limit would count some as missed."""
+    """Return the largest number of objects of one class in an image, as a limit for COCO's detections."""
     counts = Counter(
         (annotation["image_id"], annotation["category_id"])
         for annotation in truth["annotations"]
@@ -197,26 +198,26 @@ def _most_objects(truth: dict[str, Any]) -> int:
     return max(counts.values(), default=0)
 
 
-def _summary(judge: Any, is_precision: int, overlap: float | None, size: str, limit: int) -> float:
-    """Return one of COCO's numbers; pycocotools' own summary knows of no other limit than 100.
+def _summary(coco_eval: Any, is_precision: int, overlap: float | None, size: str, limit: int) -> float:
+    """Return one of COCO's values; pycocotools' own summary supports only the limit 100.
 
     Args:
-        judge: a ``COCOeval`` that has accumulated.
+        coco_eval: a ``COCOeval`` after ``accumulate``.
         is_precision: 1 for average precision, 0 for average recall.
-        overlap: the IoU; None takes the mean over all of them.
+        overlap: the IoU; None is the mean over all.
         size: of the objects, a label of pycocotools.
-        limit: which of the numbers of detections.
+        limit: index of the limit of detections.
     """
-    values = judge.eval["precision" if is_precision else "recall"]
-    values = values[..., judge.params.areaRngLbl.index(size), limit]
+    values = coco_eval.eval["precision" if is_precision else "recall"]
+    values = values[..., coco_eval.params.areaRngLbl.index(size), limit]
     if overlap is not None:
-        values = values[judge.params.iouThrs == overlap]
+        values = values[coco_eval.params.iouThrs == overlap]
     mean = _mean_known(values)
     return -1.0 if np.isnan(mean) else mean
 
 
 def _index(content: dict[str, Any]) -> Any:
-    """Return a pycocotools ``COCO`` over the content, made without printing."""
+    """Return a pycocotools ``COCO`` of annotations, created without output."""
     try:
         from pycocotools.coco import COCO
     except ImportError as error:
@@ -229,6 +230,6 @@ def _index(content: dict[str, Any]) -> Any:
 
 
 def _mean_known(values: np.ndarray) -> float:
-    """Return the mean of the entries that exist (-1 marks none), NaN when there is none."""
+    """Return the mean of the entries that exist (-1 marks the others); NaN when there is none."""
     known = values[values > -1]
     return float(known.mean()) if known.size else float("nan")

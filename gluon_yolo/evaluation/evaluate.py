@@ -1,4 +1,4 @@
-"""evaluate: any detector over a data set -> its metrics; one loop for validation and for exported models."""
+"""The evaluation loop: a detector over a data set to metrics, for validation and for exported models."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Watch = Callable[[int, np.ndarray, Detections], None]
 
 
 class Sample(NamedTuple):
-    """One image on its way: (H, W, 3) as read, (h, w, 3) as fitted, both uint8 RGB."""
+    """One image of the loop: index in the data set, (H, W, 3) as read, (h, w, 3) preprocessed, uint8 RGB."""
 
-    index: int
+    number: int
     image: np.ndarray | None
     fitted: np.ndarray
     undo: InverseMap
@@ -46,29 +46,30 @@ def evaluate(
     watched: int | None = None,
     title: str = "evaluate",
 ) -> dict[str, Any]:
-    """Score a detector on a data set, in the pixels of its own images.
+    """Evaluate a detector on a data set, in the pixels of its own images.
 
     Args:
-        detect: takes (B, h, w, 3) uint8 RGB and returns B records with scores, boxes in input pixels. The
-            last batch may be smaller.
+        detect: function of pixels (B, h, w, 3) uint8 RGB that returns B Detections with scores, boxes in
+            input pixels. The last batch can be smaller.
         dataset: images and ground truth.
-        size_hw: the input's height and width in pixels.
+        size_hw: height and width of the input in pixels.
         batch_size: images per call of ``detect``.
-        metrics: ``VOCMetric``, ``COCOMetric``, or others of their kind; they are fed, not reset.
-        workers: threads that read and fit images ahead of the detector; they touch no mxnet.
-        fit: how images are brought to the input's size; stretched, as in training, when None.
-        progress: show how far it is.
-        watch: called with each image's index, the image as read, and what was found, in its pixels.
-        watched: how many images, from the first, it is called with; the others are not kept as read.
-        title: what the bar is called.
+        metrics: such as ``VOCMetric`` and ``COCOMetric``; they are updated, not reset.
+        workers: threads that read and preprocess images ahead of the detector; they do not use mxnet.
+        fit: how images are resized to the input; None stretches them, as in training.
+        progress: whether to show a progress bar.
+        watch: function that is called with each image's index, the image as read, and its detections, in its
+            pixels.
+        watched: number of images, from the first, for which it is called; other images are not kept as read.
+        title: of the progress bar.
 
     Returns:
-        All that the metrics compute in one dict, their ``per_class`` entries merged by class name, and
-        ``pictures``, ``seconds`` and ``images_per_second`` of the whole loop, reading included.
+        All values of the metrics in one dict, with their ``per_class`` entries merged by class name, and
+        ``pictures``, ``seconds`` and ``pictures_per_second`` of the whole loop, reading included.
 
     Raises:
-        UserError: when there is no image, or one cannot be read.
-        ValueError: when ``detect`` does not return one record per image.
+        UserError: there is no image, or one cannot be read.
+        ValueError: ``detect`` does not return one Detections per image.
     """
     if not len(dataset):
         raise UserError(f"{dataset.report.title}: no pictures to evaluate on; check the split's list")
@@ -83,11 +84,11 @@ def evaluate(
                 raise ValueError(f"detect: expected {len(batch)} records, got {len(found)}")
             for sample, predicted in zip(batch, found):
                 predicted = predicted.replace(boxes=sample.undo(predicted.boxes))
-                truth = dataset.annotations(sample.index)
+                truth = dataset.annotations(sample.number)
                 for metric in metrics:
-                    metric.update(sample.index, predicted, truth)
+                    metric.update(sample.number, predicted, truth)
                 if watch is not None and sample.image is not None:
-                    watch(sample.index, sample.image, predicted)
+                    watch(sample.number, sample.image, predicted)
             bar.update(len(batch))
     seconds = time.perf_counter() - started
     speed = {"pictures": len(dataset), "seconds": seconds, "pictures_per_second": len(dataset) / seconds}
@@ -95,7 +96,7 @@ def evaluate(
 
 
 def merge(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Merge what several metrics computed; each class's numbers go into one entry of ``per_class``."""
+    """Merge the results of several metrics, with one entry of ``per_class`` for each class."""
     merged: dict[str, Any] = {}
     per_class: dict[str, dict[str, Any]] = {}
     for result in results:
@@ -108,10 +109,19 @@ def merge(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def read_ahead(
     dataset: Dataset, size_hw: tuple[int, int], fit: Preprocess, workers: int, ahead: int, kept: int
 ) -> Generator[Sample, None, None]:
-    """Yield the samples of a data set in order, read by threads at most ``ahead`` of the one in use.
+    """Yield the samples of a data set in order, which threads read ahead.
 
-    The first ``kept`` have the image as read.
-    An image's error is raised when its turn comes; leaving the loop early ends the threads.
+    Args:
+        dataset: the images.
+        size_hw: height and width of the input in pixels.
+        fit: how images are resized to the input.
+        workers: number of threads.
+        ahead: largest number of samples before the current one.
+        kept: number of samples, from the first, that include the image as read.
+
+    Raises:
+        UserError: an image cannot be read; raised when it is its turn. Leaving the loop early ends the
+            threads.
     """
 
     def load(index: int) -> Sample:
@@ -135,6 +145,6 @@ def read_ahead(
 
 
 def _batches(samples: Iterator[Sample], batch_size: int) -> Iterator[list[Sample]]:
-    """Yield lists of ``batch_size`` samples; the last may be shorter."""
+    """Yield lists of ``batch_size`` samples; the last one can be shorter."""
     while batch := list(itertools.islice(samples, batch_size)):
         yield batch

@@ -1,4 +1,4 @@
-"""F1Metric: precision, recall and F1 at a score threshold, and the threshold at which F1 is best."""
+"""Precision, recall and F1 at a score threshold, and the threshold with the best F1."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ NONE = float("nan")
 
 
 class F1Metric:
-    """Collects predictions and ground truth image by image, and counts what a threshold lets through.
+    """Collect predictions and ground truth by image, and count true and false positives above a threshold.
 
-    Which prediction is which object is said by :class:`gluon_yolo.evaluation.matching.Matching`, as for VOC's
-    average precision.
+    :class:`gluon_yolo.evaluation.matching.Matching` matches predictions with objects, as for VOC's average
+    precision.
 
     Args:
         class_names: one name per class id.
-        threshold: predictions count that score above it.
-        least_score: from which on predictions are given at all; no threshold below it is thought of.
-        iou_threshold: overlap from which a prediction counts as the object.
+        threshold: predictions with a higher score count.
+        least_score: lowest score of the predictions; the best threshold is not below it.
+        iou_threshold: IoU from which on a prediction matches an object.
     """
 
     def __init__(
@@ -34,26 +34,25 @@ class F1Metric:
         least_score: float = 0.0,
         iou_threshold: float = 0.5,
     ) -> None:
-        """Start with no image seen."""
         self._matching = Matching(class_names, iou_threshold)
         self.threshold, self.least_score = threshold, least_score
 
     def update(self, index: int, predicted: Detections, truth: Detections) -> None:
-        """Take in one image; its ``index`` in the data set does not matter here."""
+        """Add one image; ``index`` is not used."""
         self._matching.update(predicted, truth)
 
     def reset(self) -> None:
-        """Forget all images."""
+        """Remove all images."""
         self._matching.reset()
 
     def compute(self) -> dict[str, Any]:
-        """Return the counts and shares at the threshold, and the best threshold, of each class and together.
+        """Return counts and rates at the threshold, and the best threshold, by class and for all together.
 
         Returns:
-            ``F1_threshold``; of all classes together, every object and every prediction counting alike,
-            ``TP`` (found), ``FP`` (wrong), ``FN`` (missed), ``precision``, ``recall``, ``F1``, and
-            ``best_F1``, ``best_precision`` and ``best_recall`` at ``best_threshold``; and ``per_class``:
-            ``{name: the same}``. What has no number, as the recall of a class without objects, is NaN.
+            ``F1_threshold``; for all classes together, with equal weight for every object, ``TP`` (found),
+            ``FP`` (wrong), ``FN`` (missed), ``precision``, ``recall``, ``F1``, and ``best_F1``,
+            ``best_precision`` and ``best_recall`` at ``best_threshold``; and ``per_class``: ``{name: the
+            same}``. A value that is not defined, such as the recall of a class without objects, is NaN.
         """
         classes = {
             name: self._numbers(self._matching.of_class(class_id))
@@ -63,11 +62,11 @@ class F1Metric:
         return {"F1_threshold": self.threshold, **together, "per_class": classes}
 
     def _numbers(self, matched: Matched) -> dict[str, Any]:
-        """Return the numbers of one class, or of all together."""
+        """Return the values of one class, or of all together."""
         return {**self._at_threshold(matched), **self._best(matched)}
 
     def _at_threshold(self, matched: Matched) -> dict[str, Any]:
-        """Return the counts and shares at the threshold."""
+        """Return counts and rates at the threshold."""
         verdicts = matched.verdicts[matched.scores > self.threshold]
         found, wrong = int((verdicts == RIGHT).sum()), int((verdicts == WRONG).sum())
         missed = matched.truths - found
@@ -79,16 +78,16 @@ class F1Metric:
         return {"TP": found, "FP": wrong, "FN": missed, **shares}
 
     def _best(self, matched: Matched) -> dict[str, float]:
-        """Return the best F1, the threshold that gives it, and precision and recall there.
+        """Return the best F1 with its threshold, precision and recall.
 
-        The threshold is in the middle between the last score that it lets through and the next; of several
-        that are best the highest is taken.
+        The threshold is the mean of the last score above it and the next lower one. Of several best ones the
+        highest is returned.
         """
         counts = matched.verdicts >= WRONG
         scores, verdicts = matched.scores[counts].astype(np.float64), matched.verdicts[counts]
         found = np.cumsum(verdicts == RIGHT)
         lower = np.append(scores[1:], self.least_score)
-        ends = np.flatnonzero(scores > lower)  # a threshold parts no equal scores
+        ends = np.flatnonzero(scores > lower)  # a threshold cannot separate equal scores
         names = ("best_F1", "best_threshold", "best_precision", "best_recall")
         if not matched.truths or not len(ends) or not found[-1]:
             return dict(zip(names, (0.0 if matched.truths else NONE, NONE, NONE, NONE)))

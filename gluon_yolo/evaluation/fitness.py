@@ -1,4 +1,4 @@
-"""Score: the one number by which a run's epochs are compared, and the metrics that give it."""
+"""The score by which the epochs of a run are compared, and its metrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gluon_yolo.evaluation.metric import Metric
 from gluon_yolo.evaluation.voc_ap import VOCMetric
 
 FITNESS = "fitness"
-AP_SHARE = 0.9  # of COCO's AP in the fitness; the rest is AP50
+AP_SHARE = 0.9  # weight of COCO's AP in the fitness; the rest is that of AP50
 _KEYS = {"fitness": FITNESS, "voc07": "VOC07_mAP50", "voc": "VOC_mAP50", "coco": "AP"}
 _BY_COCO = ("fitness", "coco")
 
@@ -21,17 +21,17 @@ log = logging.getLogger("gluon_yolo")
 
 
 def score(dataset: Dataset, kind: str = "auto", asked: str = "") -> tuple[list[Metric], str]:
-    """Return the metrics of a validation, and which of their numbers decides.
+    """Return the metrics of a validation, and the name of the value that compares epochs.
 
     Args:
-        dataset: the images to validate on.
-        kind: ``fitness``, see :func:`fitness`; ``coco``, COCO's AP; ``voc07``, Pascal VOC's mean over eleven
-            recalls at an IoU of 0.5; ``voc``, the area under the same curve, as darknet's ``map`` gives it;
-            ``auto``: ``fitness``, or ``voc07`` where pycocotools is not installed, which is said.
-        asked: what asks for the kind, as an error begins; the flag, when empty.
+        dataset: the validation images.
+        kind: ``fitness`` (see :func:`fitness`); ``coco``: COCO's AP; ``voc07``: Pascal VOC's mean over eleven
+            recalls at an IoU of 0.5; ``voc``: the area under the same curve, as in darknet's ``map``;
+            ``auto``: ``fitness``, or, with a warning, ``voc07`` where pycocotools is not installed.
+        asked: beginning of an error message; empty is the flag.
 
     Raises:
-        UserError: for a kind that needs pycocotools where it is not installed.
+        UserError: the kind needs pycocotools, which is not installed.
     """
     counted = is_counted()
     if kind == "auto":
@@ -50,20 +50,20 @@ def score(dataset: Dataset, kind: str = "auto", asked: str = "") -> tuple[list[M
 
 
 def fitness(numbers: Mapping[str, Any]) -> float:
-    """Return 0.9 AP + 0.1 AP50, by COCO's count.
+    """Return 0.9 AP + 0.1 AP50, in COCO's definition.
 
-    Over the few objects that most validations have, a score at one overlap stands still while boxes still get
-    better; and AP by itself, the mean over overlaps up to 0.95, is noisier where boxes are loose.
+    Most validation sets have few objects: AP50 does not change there while boxes still improve. AP alone, the
+    mean over IoUs up to 0.95, is noisier where annotations are imprecise.
     """
     return AP_SHARE * float(numbers["AP"]) + (1 - AP_SHARE) * float(numbers["AP50"])
 
 
 def kind_of(key: str | None, dataset: Dataset) -> str:
-    """Return the kind of score that a run began with, by the number that its checkpoint names.
+    """Return the kind of score with which a run began, from its checkpoint.
 
     Args:
-        key: the number; None in a run from before it was kept, when ``auto`` was COCO's AP on COCO's
-            annotations, and else ``voc07``.
+        key: name of the value in the checkpoint; None in old runs without it, in which ``auto`` was COCO's AP
+            for COCO annotations, else ``voc07``.
         dataset: the run's validation images.
     """
     if key is None:

@@ -1,8 +1,9 @@
-"""Matching: which predictions are which objects, at one overlap, as Pascal VOC says.
+"""Match predictions with objects at one IoU threshold, as Pascal VOC defines it.
 
-A prediction is held to the object of its class that it overlaps most, best score first: it is right when the
-overlap is enough and no better one has that object, else wrong; on an object that is marked difficult it
-counts neither way. What scores lower changes nothing of that, so one matching serves every score threshold.
+By descending score, each prediction is compared with the object of its class that has the highest IoU. It is
+a true positive when the IoU reaches the threshold and no better prediction has matched the object, else a
+false positive. On an object marked difficult it is ignored. Predictions with lower scores do not change this,
+so one matching is valid for every score threshold.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ WRONG, RIGHT, LEFT_OUT = 0, 1, -1
 
 
 class Matched(NamedTuple):
-    """The predictions of one class over all images, or those of several together.
+    """The predictions of one class over all images, or those of several classes together.
 
     Args:
-        scores: (P,) falling.
+        scores: (P,) descending.
         verdicts: (P,) ``RIGHT``, ``WRONG`` or ``LEFT_OUT``.
-        truths: objects that count.
+        truths: number of objects, without difficult ones.
     """
 
     scores: np.ndarray
@@ -38,34 +39,33 @@ class Matched(NamedTuple):
 
 
 class Matching:
-    """Collects predictions and ground truth image by image, and says which are which.
+    """Collect predictions and ground truth by image, and match them.
 
     Args:
         class_names: one name per class id.
-        iou_threshold: overlap from which a prediction is the object.
+        iou_threshold: IoU from which on a prediction matches an object.
     """
 
     def __init__(self, class_names: Sequence[str], iou_threshold: float = 0.5) -> None:
-        """Start with no image seen."""
         self.class_names = tuple(class_names)
         self.iou_threshold = iou_threshold
         self.reset()
 
     def reset(self) -> None:
-        """Forget all images."""
+        """Remove all images."""
         self._truths = np.zeros(len(self.class_names), dtype=np.int64)
         self._scores: list[list[np.ndarray]] = [[] for _ in self.class_names]
         self._verdicts: list[list[np.ndarray]] = [[] for _ in self.class_names]
 
     def update(self, predicted: Detections, truth: Detections) -> None:
-        """Take in one image.
+        """Add one image.
 
         Args:
             predicted: boxes with scores, in the image's pixels.
-            truth: the objects; those marked difficult need not be found, and count neither way when found.
+            truth: the objects; those marked difficult count neither as found nor as missed.
 
         Raises:
-            ValueError: when the predictions carry no scores, or a class id has no name.
+            ValueError: the predictions have no scores, or a class id has no name.
         """
         if predicted.scores is None:
             raise ValueError("predicted: expected scores, got None")
@@ -79,17 +79,17 @@ class Matching:
             order = _best_first(predicted.scores[mine])
             self._truths[class_id] += np.count_nonzero(~difficult[objects])
             self._scores[class_id].append(predicted.scores[mine][order])
-            verdicts = _judge(
+            verdicts = _match(
                 predicted.boxes[mine][order], truth.boxes[objects], difficult[objects], self.iou_threshold
             )
             self._verdicts[class_id].append(verdicts)
 
     def of_class(self, class_id: int) -> Matched:
-        """Return what one class's predictions are."""
+        """Return the matched predictions of one class."""
         return _joined([self._scores[class_id]], [self._verdicts[class_id]], int(self._truths[class_id]))
 
     def together(self) -> Matched:
-        """Return what all classes' predictions are, as if they were of one."""
+        """Return the matched predictions of all classes together."""
         return _joined(self._scores, self._verdicts, int(self._truths.sum()))
 
 
@@ -104,12 +104,12 @@ def _joined(
     return Matched(flat_scores[order], flat_verdicts[order], truths)
 
 
-def _judge(boxes: np.ndarray, truths: np.ndarray, difficult: np.ndarray, iou_threshold: float) -> np.ndarray:
-    """Return a verdict for each box (P, 4) of one class, best score first, against the truths (G, 4)."""
+def _match(boxes: np.ndarray, truths: np.ndarray, difficult: np.ndarray, iou_threshold: float) -> np.ndarray:
+    """Return a verdict for each box (P, 4) of one class, by descending score, against the truths (G, 4)."""
     verdicts = np.full(len(boxes), WRONG)
     if not len(boxes) or not len(truths):
         return verdicts
-    inclusive = np.array([0, 0, 1, 1], dtype=np.float32)  # VOC's x2, y2 is the last pixel, not its far edge
+    inclusive = np.array([0, 0, 1, 1], dtype=np.float32)  # VOC's x2, y2 is the last pixel, not its edge
     overlaps = iou_matrix(boxes + inclusive, truths + inclusive)
     nearest, best = overlaps.argmax(axis=1), overlaps.max(axis=1)
     taken = np.zeros(len(truths), dtype=bool)
@@ -123,5 +123,5 @@ def _judge(boxes: np.ndarray, truths: np.ndarray, difficult: np.ndarray, iou_thr
 
 
 def _best_first(scores: np.ndarray) -> np.ndarray:
-    """Return the order of falling scores; ties fall as they do in GluonCV, whose numbers ours must equal."""
+    """Return the order of descending scores; ties are ordered as in GluonCV, so that the values are equal."""
     return scores.argsort()[::-1]

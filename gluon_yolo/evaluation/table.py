@@ -1,4 +1,4 @@
-"""Tables of metrics for people: a row per class, COCO's twelve numbers, what a threshold lets through."""
+"""Tables of metrics as text: rows by class, COCO's twelve values, F1 at a threshold."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from gluon_yolo.evaluation.coco_ap import NAMES
 
-# key in ``per_class`` -> column title; columns that no class has are left out
+# key in ``per_class``: column title; a column is left out when no class has it
 CLASS_COLUMNS = {
     "truths": "objects",
     "AP07": "VOC07 AP50",
@@ -15,9 +15,9 @@ CLASS_COLUMNS = {
     "COCO_AP50": "COCO AP50",
     "COCO_AP": "COCO AP",
 }
-# key of the mean that belongs below a column
+# key in ``per_class``: key of the mean in the last row
 MEANS = {"AP07": "VOC07_mAP50", "AP": "VOC_mAP50", "COCO_AP50": "AP50", "COCO_AP": "AP"}
-# keys of ``F1Metric``, in ``per_class`` and beside it -> column title
+# key of ``F1Metric``: column title
 F1_COLUMNS = {
     "TP": "found",
     "FP": "wrong",
@@ -46,9 +46,9 @@ COCO_MEANINGS = {
 
 
 def class_table(numbers: dict[str, Any]) -> str:
-    """Turn what ``evaluate`` returned into a table with a row per class and the means below.
+    """Return a table of the result of ``evaluate``: a row per class, and the means.
 
-    A dash stands where a class has no object to find, and so no number.
+    A dash means no value: the class has no objects.
     """
     per_class = numbers["per_class"]
     keys = [key for key in CLASS_COLUMNS if any(key in row for row in per_class.values())]
@@ -59,9 +59,9 @@ def class_table(numbers: dict[str, Any]) -> str:
 
 
 def f1_table(numbers: dict[str, Any]) -> str:
-    """Turn what ``evaluate`` returned of ``F1Metric`` into a table: a row per class, and all together below.
+    """Return a table of ``F1Metric``'s values: a row per class, and a row for all together.
 
-    A dash stands where there is no number: no precision where nothing was found, no recall where nothing is.
+    A dash means no value: no precision without detections, no recall without objects.
     """
     rows = [[f"score > {numbers['F1_threshold']:g}", *F1_COLUMNS.values()]]
     rows += [
@@ -71,17 +71,17 @@ def f1_table(numbers: dict[str, Any]) -> str:
 
 
 def f1_line(numbers: dict[str, Any]) -> str:
-    """Say in one line what ``F1Metric`` gave for all classes together."""
+    """Return ``F1Metric``'s values for all classes together in one line."""
     shares = ", ".join(f"{name} {_cell(numbers[name]).strip()}" for name in ("precision", "recall", "F1"))
     counts = f"found {numbers['TP']}, wrong {numbers['FP']}, missed {numbers['FN']}"
     line = f"score > {numbers['F1_threshold']:g}: {shares} ({counts})"
-    if not numbers["best_F1"] > 0:  # NaN too
+    if not numbers["best_F1"] > 0:  # also for NaN
         return line
     return f"{line}; F1 is best, {numbers['best_F1']:.3f}, with score > {numbers['best_threshold']:.3f}"
 
 
 def _ruled(rows: list[list[str]]) -> str:
-    """Return rows of cells as lines, with a rule below the first and above the last."""
+    """Return rows of cells as lines, with a rule after the first and before the last."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
     rule = "-" * len(lines[0])
@@ -89,12 +89,12 @@ def _ruled(rows: list[list[str]]) -> str:
 
 
 def coco_table(numbers: dict[str, Any]) -> str:
-    """Turn COCO's twelve numbers into a line each: name, number, meaning."""
+    """Return COCO's twelve values, one per line: name, value, meaning."""
     return "\n".join(f"{name:5}  {_cell(numbers[name])}  {COCO_MEANINGS[name]}" for name in NAMES)
 
 
 def _cell(value: Any) -> str:
-    """Return a count as it is, a number with three places, a dash for none (NaN, or COCO's -1)."""
+    """Return a count, a value with three decimals, or a dash for no value (NaN, or COCO's -1)."""
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.3f}" if value is not None and math.isfinite(value) and value >= 0 else "    -"

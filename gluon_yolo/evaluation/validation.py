@@ -1,4 +1,4 @@
-"""Validation: a network's score on images that it is not trained on."""
+"""Validation of a network during training."""
 
 from __future__ import annotations
 
@@ -24,20 +24,19 @@ BATCH_SIZE = 8
 
 
 class Validation:
-    """Scores a network, as often as asked, on the same images.
+    """Evaluate a network on the validation images, as often as needed.
 
     Args:
-        dataset: the images and their truths.
-        metrics: what is measured.
-        score_key: the number by which networks are compared, one of theirs or :data:`FITNESS`.
-        size_hw: height and width of the network's input.
+        dataset: images and ground truth.
+        metrics: to compute.
+        score_key: name of the value that compares epochs: one of the metrics' or :data:`FITNESS`.
+        size_hw: height and width of the network's input in pixels.
         workers: threads that read images.
-        fit: how images are brought to the input's size; stretched when None.
-        max_detections: of an image, at most.
+        fit: how images are resized to the input; None stretches them.
+        max_detections: largest number of detections per image.
 
     Raises:
-        UserError: when there is nothing to find in the images, or all of it is marked difficult, which the
-            metrics do not count.
+        UserError: there is no object in the images, or all are marked difficult, which metrics do not count.
     """
 
     def __init__(
@@ -50,7 +49,6 @@ class Validation:
         fit: Preprocess | None = None,
         max_detections: int = USUAL_DETECTIONS,
     ) -> None:
-        """Check that there is something to score."""
         report = dataset.report
         if not report.boxes:
             why = f"; the first finding: {report.issues[0]}" if report.issues else ""
@@ -69,7 +67,7 @@ class Validation:
         self.max_detections = max_detections
 
     def crowded(self) -> str:
-        """Say how many images have more objects than are looked for; nothing where none has."""
+        """Return a message about images with more objects than ``max_detections``; empty if there is none."""
         counts = [len(self.dataset.annotations(index)) for index in range(len(self.dataset))]
         most, over = self.max_detections, sum(count > self.max_detections for count in counts)
         if not over:
@@ -80,11 +78,11 @@ class Validation:
         )
 
     def __call__(self, net: DetectionNetwork) -> tuple[dict[str, Any], np.ndarray]:
-        """Score a network's present weights.
+        """Evaluate a network with its present weights.
 
         Returns:
-            What :func:`gluon_yolo.evaluation.evaluate.evaluate` returns, with the fitness where COCO's
-            numbers are there, and a sheet of images with what was found.
+            The result of :func:`gluon_yolo.evaluation.evaluate.evaluate`, with the fitness where COCO's
+            values are there, and an image grid of detections.
         """
         context = next(iter(net.collect_params().values())).list_ctx()[0]
         gpu = context.device_id if context.device_type == "gpu" else None
@@ -109,7 +107,7 @@ class Validation:
         )
         if "AP50" in numbers:
             numbers[FITNESS] = fitness(numbers)
-        # Its blocks refer to one another in rings, and hold the memory of a batch until these are found.
+        # The predictor's blocks have reference cycles, which keep a batch's memory until they are collected.
         del predictor
         gc.collect()
         return numbers, seen.image_grid()

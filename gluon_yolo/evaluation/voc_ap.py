@@ -1,8 +1,8 @@
-"""VOCMetric: average precision at one overlap, in both ways that Pascal VOC counts it.
+"""Pascal VOC's average precision at one IoU threshold, in its two definitions.
 
-The 2007 way averages the precision at eleven recalls; the later way takes the area under the precision-recall
-curve. Everingham et al., "The Pascal Visual Object Classes (VOC) Challenge", IJCV 2010, section 4.2. The
-numbers are those of GluonCV's ``VOC07MApMetric`` and ``VOCMApMetric``.
+VOC 2007's is the mean of the precision at eleven recalls; the later one is the area under the
+precision-recall curve (Everingham et al. 2010, "The Pascal Visual Object Classes (VOC) Challenge", section
+4.2). The values equal those of GluonCV's ``VOC07MApMetric`` and ``VOCMApMetric``.
 """
 
 from __future__ import annotations
@@ -17,37 +17,33 @@ from gluon_yolo.evaluation.matching import Matching
 
 
 class VOCMetric:
-    """Collects predictions and ground truth image by image, and turns them into average precision.
+    """Collect predictions and ground truth by image, and compute Pascal VOC's average precision.
 
     Args:
         class_names: one name per class id.
-        iou_threshold: overlap from which a prediction counts as the object.
+        iou_threshold: IoU from which on a prediction matches an object.
     """
 
     def __init__(self, class_names: Sequence[str], iou_threshold: float = 0.5) -> None:
-        """Start with no image seen."""
         self._matching = Matching(class_names, iou_threshold)
         self.class_names = self._matching.class_names
         self.iou_threshold = iou_threshold
 
     def reset(self) -> None:
-        """Forget all images."""
+        """Remove all images."""
         self._matching.reset()
 
     def update(self, index: int, predicted: Detections, truth: Detections) -> None:
-        """Take in one image, as :meth:`gluon_yolo.evaluation.matching.Matching.update` does.
-
-        Its ``index`` in the data set does not matter here.
-        """
+        """Add one image, as :meth:`gluon_yolo.evaluation.matching.Matching.update`; ``index`` is not used."""
         self._matching.update(predicted, truth)
 
     def compute(self) -> dict[str, Any]:
-        """Return both means, and both numbers of every class.
+        """Return both means, and both values of every class.
 
         Returns:
-            ``VOC07_mAP50`` and ``VOC_mAP50`` (50 for an overlap of 0.5), and ``per_class``:
-            ``{name: {"AP07", "AP", "truths"}}``. A class without an object that counts has NaN and is left
-            out of the means, which are NaN themselves when no class has one.
+            ``VOC07_mAP50`` and ``VOC_mAP50`` (50 for an IoU of 0.5), and ``per_class``: ``{name: {"AP07",
+            "AP", "truths"}}``. A class without objects has NaN and is not in the means, which are NaN when no
+            class has objects.
         """
         per_class: dict[str, dict[str, Any]] = {}
         for class_id, name in enumerate(self.class_names):
@@ -66,19 +62,20 @@ class VOCMetric:
 
 
 def eleven_point_ap(recall: np.ndarray, precision: np.ndarray) -> float:
-    """Return the mean over the recalls 0, 0.1 ... 1 of the best precision (P,) at that recall (P,) or up."""
-    # Multiples of 0.1, as in GluonCV: the fourth is 0.30000000000000004, and a recall of 3/10 just misses it.
+    """Return the mean over the recalls 0, 0.1 ... 1 of the best precision (P,) at this recall (P,) or up."""
+    # Multiples of 0.1, as in GluonCV: the fourth is 0.30000000000000004, so a recall of 3/10 does not reach
+    # it.
     points = [precision[recall >= point].max(initial=0.0) for point in np.arange(0.0, 1.1, 0.1)]
     return float(np.mean(points))
 
 
 def area_ap(recall: np.ndarray, precision: np.ndarray) -> float:
-    """Return the area under the precision (P,) over recall (P,) curve, precision made to fall only."""
+    """Return the area under the curve of precision (P,) over recall (P,), with precision made monotonic."""
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     return float(np.sum(np.diff(recall, prepend=0.0) * envelope))
 
 
 def _mean(values: Any) -> float:
-    """Return the mean of the values that are numbers, NaN when there is none."""
+    """Return the mean of the values that are not NaN; NaN when there is none."""
     numbers = [value for value in values if not np.isnan(value)]
     return float(np.mean(numbers)) if numbers else float("nan")

@@ -1,1 +1,1 @@
-"""Writing trained models as files that other programs run."""
+"""Export of trained models to the file formats of other programs."""

@@ -1,4 +1,4 @@
-"""Formats: one network written as the files of one program or several, all of them or none."""
+"""Export of a network to one or more formats, all of them or none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import importlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.export.model_dir import origin_of
@@ -24,17 +25,16 @@ from gluon_yolo.weights.darknet_header import Header
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """What a format can be, and who writes it.
+    """An export format: its options and the module that writes it.
 
     Args:
-        module: its ``write(request, folder)`` writes the files, tries them, and returns ``ExportedFormat``
-        and
-            ``Parity``.
+        module: its ``write(request, folder)`` writes and verifies the files, and returns ``ExportedFormat``
+            and ``Parity``.
         endings: of its files, after the model's name.
-        cuts: where its graph may end, the usual first.
+        cuts: where its graph can end; the first is the default.
         precisions: of its weights.
-        packages: what writing and trying it needs beside mxnet.
-        fixable: whether its files can be of one batch and size alone.
+        packages: that writing and verifying need beside mxnet.
+        fixable: whether its input shape can be fixed.
     """
 
     module: str
@@ -61,17 +61,16 @@ FORMATS: Mapping[str, Format] = {
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """What an export wrote.
+    """The result of an export.
 
     Args:
-        folder: where.
-        record: ``NAME.json``, which ``Predictor.load`` takes; None where darknet's files alone were written,
-            which need none.
-        files: names of the files, by format.
-        parities: how near each is to the network, by format.
-        kept: formats of the same model that were there before, and are in the record too.
-        removed: files of another model of this name, which are no longer there.
-        reason: what made it another.
+        folder: of the files.
+        record: path of ``NAME.json``, for ``Predictor.load``; None for darknet's files only, which have none.
+        files: file names by format.
+        parities: differences to the network by format.
+        kept: formats of the same model that were in the folder before and are still in the record.
+        removed: files of another model with this name that were removed.
+        reason: why it is another model.
     """
 
     folder: Path
@@ -97,32 +96,32 @@ def export(
     header: Header | None = None,
     fixed_batch: int | None = None,
 ) -> Exported:
-    """Write a network in formats that other programs run, each held to the network's own boxes and scores.
+    """Export a network to one or more formats; each is verified against the network's boxes and scores.
 
-    The files appear together, after every one of them was tried. A folder holds one model at one precision:
-    formats of the same model that lie there stay, those of another of the same name are removed.
+    The files appear together after all of them were verified. A folder has one model at one precision: other
+    formats of the same model stay, those of another model with the same name are removed.
 
     Args:
-        net: the network with its weights.
-        out_dir: made when absent.
+        net: an initialized network.
+        out_dir: created when absent.
         formats: keys of ``FORMATS``.
-        name: stem of the files; the network's name by default.
-        size_hw: input size that the record names, and that the trial uses.
-        cut: ``nms``, ``decoded`` or ``raw``; None takes each format's usual one.
-        precision: of the weights; one that each of the formats has.
-        fuse: fold a symbol's batch norms into its convolutions.
-        suppression: the thresholds of the cut ``nms``.
-        fit: how images are brought to the input, a mode of
-        :class:`gluon_yolo.inference.preprocess.Preprocess`.
-        header: of darknet's weights; None takes version 0.2.5 with no images seen.
-        fixed_batch: images that the files take at once, where those formats that can be so are to take that
-            many of ``size_hw`` alone; they then end at ``decoded`` unless ``cut`` says otherwise.
+        name: stem of the file names; None is the network's name.
+        size_hw: height and width of the input in pixels, for the record and the verification.
+        cut: ``nms``, ``decoded`` or ``raw``; None is each format's default.
+        precision: of the weights; each of the formats must support it.
+        fuse: fold batch normalisation into the convolutions of a symbol.
+        suppression: thresholds of the cut ``nms``.
+        fit: how images are resized to the input, a mode of
+            :class:`gluon_yolo.inference.preprocess.Preprocess`.
+        header: of darknet weights; None is version 0.2.5 with no images seen.
+        fixed_batch: batch size; formats that can be fixed then take only this batch and ``size_hw``, and
+            their default cut is ``decoded``. None does not fix the shape.
 
     Raises:
-        UserError: when a format, its cut or its precision is unknown, an operator has no counterpart, the
-            size does not suit the network, its weights are damaged, or the folder cannot be written.
-        MissingDependency: when a package is absent that a format needs.
-        WrongResults: when what was written does not give the network's results.
+        UserError: a format, its cut or its precision is unknown, an operator is not supported, the size does
+            not suit the network, its weights are damaged, or the folder cannot be written.
+        MissingDependency: a package that a format needs is not installed.
+        WrongResults: an exported model does not give the network's results.
     """
     _check(formats, cut, precision, fuse, fixed_batch)
     numbers = suppression or NMSOptions()
@@ -145,18 +144,18 @@ def export(
     return Exported(folder, path, files, parities, coming.kept, coming.removed, coming.reason)
 
 
-def _writer(kind: str):
+def _writer(kind: str) -> ModuleType:
     return importlib.import_module(f"gluon_yolo.export.{FORMATS[kind].module}")
 
 
 def _check(
     formats: Sequence[str], cut: str | None, precision: str, fuse: bool, fixed_batch: int | None
 ) -> None:
-    """Check what is asked for against what the formats can be.
+    """Check the options of an export.
 
     Raises:
-        UserError: it does not go together.
-        MissingDependency: a package is absent.
+        UserError: an option is invalid, or options contradict each other.
+        MissingDependency: a package is not installed.
     """
     if not formats:
         raise UserError(f"no format is named; known are {', '.join(FORMATS)}")

@@ -1,4 +1,4 @@
-"""Write a darknet network as darknet's own files, read back before they count."""
+"""Export of a darknet network to darknet's own files, which are verified."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from gluon_yolo.weights import darknet_model
 
 
 def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
-    """Write ``NAME.cfg``, ``NAME.weights`` and ``NAME.names``, and run the network that they describe.
+    """Write ``NAME.cfg``, ``NAME.weights`` and ``NAME.names``, read them back and compare.
 
-    The cfg is the network's own, without comments, with its classes, anchors and this input. Numbers that
-    came from a darknet file are the same bytes again.
+    The cfg is the network's own without comments, with its present classes, anchors and input size. Weights
+    from a darknet file get the same bytes again.
 
     Raises:
-        UserError: when the network is none of darknet's, or its weights are damaged.
-        WrongResults: when the files do not give the network's boxes and scores.
+        UserError: it is no darknet network, or its weights are damaged.
+        WrongResults: the files do not give the network's boxes and scores.
     """
     net, name = request.net, request.name
     if not isinstance(net, DarknetNetwork):

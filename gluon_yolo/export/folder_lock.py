@@ -1,4 +1,4 @@
-"""Hold: a folder that one run alone writes into."""
+"""A lock on a folder, so that only one process writes into it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ except ImportError:  # Windows
 
 @contextlib.contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder while the block lasts.
+    """Lock a folder for other processes until the end of the block.
 
-    The folder and those above it are made; those that are empty in the end go again. The system lets go of it
-    when the process ends, however that is. On a system or a disk without ``flock`` nobody is kept out.
+    The folder and its parents are created; those that are empty at the end are removed. The system releases
+    the lock when the process ends in any way. On a system or disk without ``flock`` there is no lock.
 
     Args:
         folder: may be absent.
 
     Raises:
-        UserError: another run holds it, or it cannot be made, or its name is no text.
+        UserError: another process has the lock, the folder cannot be created, or its name is no valid text.
     """
     check_text(folder)
     new = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -40,21 +40,21 @@ def locked_folder(folder: Path) -> Iterator[None]:
         yield
     finally:
         for path in new:
-            with contextlib.suppress(OSError):  # there is something in it
+            with contextlib.suppress(OSError):  # it is not empty
                 path.rmdir()
         if handle is not None:
             os.close(handle)
 
 
 def _lock(folder: Path) -> int | None:
-    """Make and lock a folder; return what unlocks it when closed, None where there are no locks."""
+    """Create and lock a folder; return the handle that unlocks it when closed, None without locks."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         if fcntl is None:
             return None
         try:
             handle = os.open(folder, os.O_RDONLY)
-        except FileNotFoundError:  # who held it has just removed it
+        except FileNotFoundError:  # the process with the lock has just removed it
             continue
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -72,7 +72,7 @@ def _lock(folder: Path) -> int | None:
 
 
 def _is_at(handle: int, folder: Path) -> bool:
-    """Say whether a folder that was opened still is the one at its path."""
+    """Return whether an opened folder is still the one at its path."""
     try:
         return os.path.samestat(os.fstat(handle), os.stat(folder))
     except FileNotFoundError:

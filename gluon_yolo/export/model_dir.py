@@ -1,4 +1,4 @@
-"""A network as a folder of the kind that a training run leaves, which every command takes."""
+"""Model folders: write a network as a folder like that of a run, and load an exported symbol again."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from gluon_yolo.weights.darknet_header import Header
 
 
 def check_same(net: DetectionNetwork, again: DetectionNetwork, size_hw: tuple[int, int]) -> None:
-    """Run both on a random image and compare their raw maps.
+    """Run two networks on a random image and compare their raw maps.
 
     Args:
-        net: what was written.
-        again: what was read back, on the CPU.
-        size_hw: of the image in pixels.
+        net: the network that was written.
+        again: the network that was read back, on the CPU.
+        size_hw: height and width of the image in pixels.
 
     Raises:
-        UserError: when the maps hold numbers that are not finite.
-        RuntimeError: when they differ by more than ``TOLERANCE``, relative to a map's largest number.
+        UserError: a map has values that are not finite.
+        RuntimeError: the difference is larger than ``TOLERANCE`` times the map's largest value.
     """
     image = np.random.default_rng(0).integers(0, 256, (1, *size_hw, 3), dtype=np.uint8)
     context = next(iter(net.collect_params().values())).list_ctx()[0]
@@ -54,11 +54,11 @@ CFG_KEY = "cfg"
 
 
 def origin_of(net: DetectionNetwork, header: Header | None) -> dict[str, Any] | None:
-    """Return what an export's record keeps to build the network again, where its name does not say enough.
+    """Return an export's ``origin`` entry, from which the network can be built if the zoo does not have it.
 
     Args:
-        net: what is exported.
-        header: of the darknet weights that it came from.
+        net: the exported network.
+        header: of the darknet weights that it comes from.
     """
     with tempfile.TemporaryDirectory() as place:
         net.keep(Path(place))
@@ -70,15 +70,14 @@ def origin_of(net: DetectionNetwork, header: Header | None) -> dict[str, Any] | 
 
 
 def load(record: ModelRecord, folder: Path) -> DetectionNetwork:
-    """Build the network of an exported model and give it the weights of its symbol.
+    """Build the network of an exported model, with the weights of its symbol.
 
     Args:
-        record: the model's.
-        folder: where it lies.
+        record: of the model.
+        folder: of the record.
 
     Raises:
-        UserError: the model is there in other formats only, its weights are folded or rounded, or a file is
-            missing or damaged.
+        UserError: the model has no float32 symbol, its weights are folded, or a file is missing or damaged.
     """
     advice = "export the run that it came from"
     if "symbol" not in record.formats or record.precision != "float32":
@@ -97,7 +96,7 @@ def load(record: ModelRecord, folder: Path) -> DetectionNetwork:
 
 
 def _build(record: ModelRecord) -> DetectionNetwork:
-    """Build the network of a record, from the cfg that it holds where there is one."""
+    """Build the network of a record, from the cfg in it if there is one."""
     with tempfile.TemporaryDirectory() as place:
         cfg = (record.origin or {}).get(CFG_KEY)
         if cfg:
@@ -116,25 +115,25 @@ def write_folder(
     fit: str = "resize",
     origin: dict[str, Any] | None = None,
 ) -> Path:
-    """Write ``model.json``, ``weights/best.params`` and what else the network needs to be built again.
+    """Write ``model.json``, ``weights/best.params`` and the network's other files.
 
-    The folder appears only after a network read back from it gave the same raw maps.
+    The folder appears only after the network was read back and gave the same raw maps.
 
     Args:
-        net: the network with its weights.
-        out_dir: made here; an empty one may be there.
+        net: an initialized network.
+        out_dir: created here; it may exist and be empty.
         size_hw: height and width of the network's input in pixels.
-        fit: how images are brought to that size, a mode of
-        :class:`gluon_yolo.inference.preprocess.Preprocess`.
-        origin: where the network comes from, for the record.
+        fit: how images are resized to the input, a mode of
+            :class:`gluon_yolo.inference.preprocess.Preprocess`.
+        origin: for the record.
 
     Returns:
         The folder.
 
     Raises:
-        UserError: when the folder holds something or cannot be written, the size does not suit the network,
-            or the weights are damaged.
-        RuntimeError: when what was written is not the network.
+        UserError: the folder is not empty or cannot be written, the size does not suit the network, or the
+            weights are damaged.
+        RuntimeError: the network that was read back is not the same.
     """
     stride = net.spec.max_stride
     if any(side % stride for side in size_hw):

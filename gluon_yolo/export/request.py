@@ -1,4 +1,4 @@
-"""What an export is asked for: a network and how it is to be written, checked before anything is."""
+"""Export requests: a network and the options of its export."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.nms import LEAST_SCORE, NMS_THRESHOLD, USUAL_DETECTIONS, candidates_for
 from gluon_yolo.weights.darknet_header import Header
 
-_SCENE_HW = (320, 320)  # smaller ones have no room for what is drawn
+_SCENE_HW = (320, 320)  # a smaller size has no room for the drawn objects
 
 
 @dataclasses.dataclass(frozen=True)
 class NMSOptions:
-    """The thresholds, with the meaning and the defaults of :class:`gluon_yolo.models.decode.Detect`.
+    """Thresholds and limits of NMS, as in :class:`gluon_yolo.models.decode.Detect`.
 
     Args:
-        nms_threshold: overlap above which a worse box of the same class falls; outside 0..1 nothing falls.
-        score_threshold: pairs of anchor and class at or below it are left out; 0 or more.
-        max_candidates: pairs that enter suppression; given 0 it becomes
-            :func:`gluon_yolo.nms.candidates_for` the detections.
-        max_detections: rows returned per image; of more than ``max_candidates`` only these.
+        nms_threshold: IoU above which NMS removes the box with the lower score of the same class; outside
+            0..1 nothing is removed.
+        score_threshold: pairs of anchor and class with this score or a lower one are left out; 0 or more.
+        max_candidates: pairs that enter NMS; 0 becomes :func:`gluon_yolo.nms.candidates_for` the detections.
+        max_detections: rows per image; at most ``max_candidates``.
     """
 
     nms_threshold: float = NMS_THRESHOLD
@@ -43,7 +43,7 @@ class NMSOptions:
     max_detections: int = USUAL_DETECTIONS
 
     def __post_init__(self) -> None:
-        """Let the candidates follow the rows, and keep the rows to what can be in them."""
+        """Set the default of ``max_candidates``, and limit ``max_detections`` to it."""
         candidates = self.max_candidates or candidates_for(self.max_detections)
         object.__setattr__(self, "max_candidates", candidates)
         object.__setattr__(self, "max_detections", min(self.max_detections, candidates))
@@ -51,22 +51,21 @@ class NMSOptions:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What each format writes, and what it is held to.
+    """The input of each format's ``write``, and the reference for its verification.
 
     Args:
-        net: the network with its weights.
-        name: stem of the files.
+        net: an initialized network.
+        name: stem of the file names.
         size_hw: height and width of the input in pixels.
-        cut: where the graph is to end; None leaves it to the format.
+        cut: where the graph ends; None is the format's default.
         precision: of the weights.
-        fuse: whether a symbol's batch norms are folded.
-        suppression: the thresholds of the cut ``nms``.
-        fit: how images are brought to the input, a mode of
-        :class:`gluon_yolo.inference.preprocess.Preprocess`.
-        header: of darknet's weights; None takes version 0.2.5 with no images seen.
-        batch: images that the files take at once, where they are to take that many of ``size_hw`` alone;
-            None for any batch and size, in the formats that have both.
-        record: of the model, but for its graphs, for files that can hold it; None leaves it out.
+        fuse: whether batch normalisation of a symbol is folded.
+        suppression: thresholds of the cut ``nms``.
+        fit: how images are resized to the input, a mode of
+            :class:`gluon_yolo.inference.preprocess.Preprocess`.
+        header: of darknet weights; None is version 0.2.5 with no images seen.
+        batch: batch size of a fixed input shape; None does not fix the shape.
+        record: of the model, without its formats, for files that can contain it; None leaves it out.
     """
 
     net: DetectionNetwork
@@ -83,46 +82,46 @@ class Request:
 
     @property
     def fixed(self) -> tuple[int, int, int] | None:
-        """Batch, height and width that the files are to take alone; None for any."""
+        """Batch, height and width of a fixed input shape; None where it is not fixed."""
         return None if self.batch is None else (self.batch, *self.size_hw)
 
     @cached_property
     def graph(self) -> InferenceGraph:
-        """The network as the graph that other runtimes' files are written from; read once for all of them.
+        """The network's inference graph, from which other runtimes' files are written; computed once.
 
         Raises:
-            UserError: an operator has no counterpart there.
+            UserError: an operator is not supported.
         """
         return read_network(self.net)
 
     @cached_property
     def reference(self) -> Reference:
-        """What the network itself says of the trial's images; computed once for all formats.
+        """The network's results on the images of the verification; computed once.
 
         Raises:
-            UserError: numbers that are not finite.
+            UserError: they are not finite.
         """
         return Reference(self.net, trial_images(self.size_hw))
 
     def of(self, graph: InferenceGraph) -> Request:
-        """Return the same request of another graph."""
+        """Return the same request with another graph."""
         request = dataclasses.replace(self)
         request.__dict__["graph"] = graph
         return request
 
     def raw(self, *files: str) -> ExportedFormat:
-        """Return the graph of files that end at the raw maps."""
+        """Return the entry of a format whose files end at the raw maps."""
         return ExportedFormat(
             files, "raw", tuple(f"raw_{level}" for level in range(self.net.spec.num_levels))
         )
 
 
 def checked_name(net: DetectionNetwork, name: str | None, size_hw: tuple[int, int]) -> str:
-    """Return the stem of the files to write.
+    """Return the stem of the file names.
 
     Args:
-        net: what is to be written.
-        name: the stem; None takes the network's name.
+        net: to export.
+        name: the stem; None is the network's name.
         size_hw: height and width of the input in pixels.
 
     Raises:
@@ -133,7 +132,7 @@ def checked_name(net: DetectionNetwork, name: str | None, size_hw: tuple[int, in
 
 
 def digest(net: DetectionNetwork) -> str:
-    """Return the SHA-256 of a network's numbers, which is the same for the same weights wherever they lie."""
+    """Return the SHA-256 of a network's weights; the same weights give the same value on any device."""
     state = hashlib.sha256()
     for name, parameter in sorted(net._collect_params_with_prefix().items()):
         array = parameter_io.array(parameter)
@@ -143,7 +142,7 @@ def digest(net: DetectionNetwork) -> str:
 
 
 def trial_images(size_hw: tuple[int, int]) -> list[np.ndarray]:
-    """Return images of the model's size, (B, H, W, 3) uint8: noise alone, and two drawn scenes together."""
+    """Return images for the verification, (B, H, W, 3) uint8: one of noise, and two drawn scenes."""
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (1, *size_hw, 3), dtype=np.uint8)
     scenes = [resize(draw_scene(rng, _SCENE_HW)[0], size_hw) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Publish: a model's files, which appear in a folder together and with its record, after they were tried."""
+"""Staging: a model's files and record are moved into a folder together, after they were verified."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gluon_yolo.export.folder_lock import ADVICE, locked_folder
 from gluon_yolo.inference.exported_format import ENDINGS, ExportedFormat
 from gluon_yolo.inference.model_record import RUN_RECORD, ModelRecord
 
-# What has to agree for two formats to be of one model; else the later export takes the earlier one's place.
+# Fields that must be equal in two formats of one model; otherwise the new export replaces the old one.
 _SAME = {"network": "of another network", "weights": "of other weights", "precision": "in another precision"}
 _SAME.update(spec="of other classes or anchors", size_hw="for another size", fit="for another fit")
 
@@ -25,11 +25,11 @@ class StagedFiles:
     """A model on its way into a folder.
 
     Args:
-        aside: where its files are to be written.
-        graphs: what the record is to say of each format: those that stay, to which the new ones are added.
-        kept: the formats of the same model that lie there and stay.
-        removed: files of another model that go as these come.
-        reason: what makes it another; empty where none goes.
+        aside: temporary folder for its files.
+        formats: the record's formats: those that stay; the new ones are added.
+        kept: names of the formats of the same model in the folder that stay.
+        removed: files of another model that will be removed.
+        reason: why it is another model; empty where nothing is removed.
     """
 
     aside: Path
@@ -43,20 +43,18 @@ class StagedFiles:
 def staged(
     out_dir: str | os.PathLike[str], record: ModelRecord, files: Mapping[str, Sequence[str]]
 ) -> Iterator[StagedFiles]:
-    """Take a model's files and put them into a folder at the end of the block, with its record.
+    """Yield a temporary folder, and at the end of the block move its files into a folder, with a record.
 
-    Formats of the same model that lie there stay, but for those that are written anew; the files of another
-    model of this name go. When writing, trying or moving fails, all is as it was. While the block lasts no
-    other run publishes there.
+    Other formats of the same model in the folder stay. The files of another model with this name are removed.
+    On an error the folder is as before. The folder is locked for other processes until the end of the block.
 
     Args:
-        out_dir: where they are to appear; made when absent.
-        record: of the model, but for its graphs; written where one of the formats stands in it.
-        files: the names of each format's files.
+        out_dir: the folder; created when absent.
+        record: of the model, without its formats; written if a record can name one of the formats.
+        files: file names by format.
 
     Raises:
-        UserError: the folder cannot be written, is a run's, or another run publishes there now; or what bears
-            the record's name cannot be read.
+        UserError: the folder cannot be written, is that of a run, or is locked; or its record cannot be read.
     """
     folder = Path(out_dir)
     names = [name for kind in files for name in files[kind]]
@@ -81,18 +79,18 @@ def staged(
 def _earlier(
     folder: Path, record: ModelRecord, kinds: Sequence[str]
 ) -> tuple[dict[str, ExportedFormat], tuple[str, ...], str]:
-    """Say what becomes of what lies in a folder when a model is written there.
+    """Return what happens to the files in a folder when a model is written there.
 
     Args:
-        folder: where.
+        folder: of the model.
         record: of the model.
-        kinds: the formats to be written.
+        kinds: formats that will be written.
 
     Returns:
-        The graphs of the same model that stay; the files of another model; what makes it another.
+        The formats of the same model that stay; the files of another model; why it is another.
 
     Raises:
-        UserError: the folder is a run's, or what bears the record's name cannot be read.
+        UserError: the folder is that of a run, or its record cannot be read.
     """
     path = folder / f"{record.name}.json"
     for there in {folder / RUN_RECORD, path}:
@@ -120,16 +118,16 @@ def _read(path: Path) -> ModelRecord:
 
 
 def _move(source: Path, folder: Path, names: Sequence[str], removed: Sequence[str], aside: Path) -> None:
-    """Put the named files in a folder, the last one last; on an error put back what was there.
+    """Move files into a folder, in order; on an error restore the folder.
 
     Args:
-        source: where they are.
-        folder: where they are to be.
+        source: folder of the files.
+        folder: target.
         names: of the files.
-        removed: names of files that are not to be there any more.
-        aside: an empty folder on the same disk, for what was there before.
+        removed: names of files to be removed.
+        aside: an empty folder on the same disk, for the old files.
     """
-    # The last name's old file goes first: it may not stand between old files and new.
+    # The old record, the last name, is moved first: it must not be beside new files.
     before = [name for name in dict.fromkeys((*reversed(names), *removed)) if (folder / name).exists()]
     stored, placed = [], []
     try:

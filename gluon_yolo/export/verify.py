@@ -1,4 +1,4 @@
-"""Parity: how far what was written is from the network, in boxes and scores, on given images."""
+"""Verification of an exported model: its boxes and scores against those of the network."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from gluon_yolo.mxnet_compat import mx
 
 @dataclasses.dataclass(frozen=True)
 class Bound:
-    """What a file keeps to; as it stands, one in single precision on images that suit the network.
+    """The largest allowed differences; the defaults are for float32 on images that suit the network.
 
     Args:
-        boxes: pixels.
+        boxes: in pixels.
         scores: of 0..1, over all anchors.
-        best: how many anchors of an image, the best by the network's scores, have their boxes held to it;
-            None holds all, most of which see nothing.
+        best: number of anchors per image, with the best scores, whose boxes are compared; None is all.
     """
 
     boxes: float = 0.05
@@ -30,9 +29,9 @@ class Bound:
     best: int | None = None
 
 
-# What exports keep to, by precision of the weights. Images unlike those that a network was trained on drive
-# its maps up, and rounding with them; a side is an exponential of them. With eleven bits (float16) or eight
-# (bfloat16) only boxes that may be seen are held to pixels.
+# By precision of the weights. On images unlike the training data a network's maps have large values, and so
+# rounding errors; the size of a box is an exponential of them. With the 11 bits of float16 or the 8 of
+# bfloat16 only boxes with a high score are compared.
 BOUNDS = {
     "float32": Bound(0.2, 1e-3),
     "float16": Bound(16.0, 0.1, 100),
@@ -42,14 +41,14 @@ BOUNDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Parity:
-    """The largest differences over all anchors (of boxes, those that the bound names), classes and images.
+    """The largest differences over classes, images and anchors (of boxes: the anchors of the bound).
 
     Args:
-        boxes: of a side, in input pixels; of a box larger than the input, in proportion: where a side of a
-            box is twice the input's longer one, two pixels count as one.
+        boxes: of a side, in input pixels. For a box larger than the input it is scaled down: where a side is
+            at twice the input's longer side, two pixels count as one.
         scores: of 0..1.
-        images: how many were compared.
-        bound: that they are to keep to.
+        images: number of images that were compared.
+        bound: the largest allowed differences.
     """
 
     boxes: float
@@ -59,11 +58,11 @@ class Parity:
 
     @property
     def holds(self) -> bool:
-        """Whether both differences are within the bound; never for one that is no number."""
+        """Whether both differences are within the bound; False for NaN."""
         return self.boxes <= self.bound.boxes and self.scores <= self.bound.scores
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return the differences in one line."""
         boxes = "boxes" if self.bound.best is None else f"the {self.bound.best} best boxes"
         return (
             f"largest difference from the network on {self.images} picture{'s' * (self.images != 1)}: "
@@ -72,30 +71,30 @@ class Parity:
         )
 
 
-_FAR = 1e3  # times the input's longer side: trained networks' boxes stay below, also on images of noise
+_FAR = 1e3  # times the input's longer side: boxes of trained networks stay below, also on noise
 
 
 class WrongResults(RuntimeError):
-    """What was written does not give the network's results; nothing of it is left."""
+    """The exported model does not give the network's results; its files are removed."""
 
 
 class Reference:
-    """What a network says of images, to hold against what is written of it.
+    """The boxes and scores of a network on some images, to be compared with an exported model.
 
     Args:
-        net: the network; it and its decoding run as Gluon runs them, an operator at a time.
+        net: the network; it and its decoding run in Gluon, operator by operator.
         batches: arrays (B, h, w, 3) uint8 RGB, h and w multiples of the largest stride.
 
     Attributes:
-        images: how many there are.
-        expected: for each batch, the network's boxes (B, N, 4) and scores (B, N, C).
+        images: number of images.
+        expected: for each batch, the network's boxes (B, N, 4) in input pixels and scores (B, N, C).
 
     Raises:
-        UserError: when the network gives numbers that are not finite.
-        ValueError: when there is no image.
+        UserError: the network's output is not finite.
+        ValueError: there is no image.
     """
 
-    def __init__(self, net: DetectionNetwork, batches: Iterable[np.ndarray]):
+    def __init__(self, net: DetectionNetwork, batches: Iterable[np.ndarray]) -> None:
         self._batches = list(batches)
         self.images = sum(len(batch) for batch in self._batches)
         if not self.images:
@@ -117,14 +116,14 @@ class Reference:
             self._reach = max(self._reach, float(_magnitude(boxes, batch.shape[1:3]).max(initial=0)))
 
     def compare(self, other: Network, bound: Bound | None = None) -> Parity:
-        """Run what was written on the images.
+        """Run an exported model on the images.
 
         Args:
-            other: as a runtime loads it: pixels to boxes (B, N, 4) and scores (B, N, C).
-            bound: None takes that of single precision.
+            other: pixels to boxes (B, N, 4) and scores (B, N, C), from a runtime.
+            bound: None is that of float32.
 
         Raises:
-            ValueError: when the arrays differ in shape.
+            ValueError: the arrays have other shapes.
         """
         bound = bound or Bound()
         differences = []
@@ -132,7 +131,7 @@ class Reference:
             given = other(batch)
             if [array.shape for array in expected] != [array.shape for array in given]:
                 raise ValueError(f"expected shapes {_shapes(expected)}, got {_shapes(given)}")
-            # An untrained network's exponentials may overflow: what lies beyond all images is one place.
+            # The exponentials of an untrained network can overflow: all positions beyond FARTHEST are equal.
             sides, own = (np.clip(array, -FARTHEST, FARTHEST) for array in (expected[0], given[0]))
             boxes = np.abs(sides - own) / _magnitude(sides, batch.shape[1:3])
             if bound.best is not None:
@@ -143,7 +142,7 @@ class Reference:
         return Parity(float(worst[0]), float(worst[1]), self.images, bound)
 
     def demand(self, other: Network, file: str, bound: Bound | None = None) -> Parity:
-        """As :meth:`compare`, and raise WrongResults, naming the file, where the bound does not hold."""
+        """Do the same as :meth:`compare`, and raise WrongResults where the bound is exceeded."""
         parity = self.compare(other, bound)
         if not parity.holds:
             raise WrongResults(f"{file}: {parity}{self.cause}; nothing was written")
@@ -151,7 +150,7 @@ class Reference:
 
     @property
     def cause(self) -> str:
-        """Say what of the network itself makes its numbers differ; empty where nothing is known to."""
+        """A possible cause of large differences in the network itself; empty where none is known."""
         if self._reach < _FAR:
             return ""
         many = "beyond all numbers" if np.isinf(self._reach) else f"{self._reach:.0e} times the input's side"
@@ -164,15 +163,15 @@ class Reference:
 def compare(
     net: DetectionNetwork, other: Network, batches: Iterable[np.ndarray], bound: Bound | None = None
 ) -> Parity:
-    """Run a network and what was written of it on the same images, as :class:`Reference` does."""
+    """Run a network and an exported model on the same images, as :class:`Reference` does."""
     return Reference(net, batches).compare(other, bound)
 
 
 def relative_error(expected: np.ndarray, given: np.ndarray) -> float:
-    """Return the largest difference of two arrays, relative to the largest number of the first, at least 1.
+    """Return the largest difference of two arrays, relative to the largest value of the first, at least 1.
 
-    An exponential that overflows is one place beyond all images: there the same is no difference, and the
-    others are not measured by it.
+    Values beyond ``FARTHEST``, from exponentials that overflow, are all equal, and do not count as largest
+    value.
     """
     ours, theirs = (np.clip(array, -FARTHEST, FARTHEST) for array in (expected, given))
     sizes = np.abs(ours)
@@ -181,13 +180,13 @@ def relative_error(expected: np.ndarray, given: np.ndarray) -> float:
 
 
 def _magnitude(boxes: np.ndarray, size_hw: Sequence[int]) -> np.ndarray:
-    """Return for each box (B, N, 1) how many times the input's longer side it reaches, at least 1."""
+    """Return for each box (B, N, 1) its farthest side over the input's longer side, at least 1."""
     reach = np.abs(boxes).max(axis=2, keepdims=True)
     return np.maximum(1, reach / max(size_hw))
 
 
 def _largest(differences: np.ndarray) -> float:
-    """Return the largest; one that is no number counts as that."""
+    """Return the largest difference; NaN if there is one."""
     return float(differences.max(initial=0)) if not np.isnan(differences).any() else float("nan")
 
 

@@ -1,1 +1,1 @@
-"""Using a trained model: images in, detections in the image's own pixels out."""
+"""Inference with a trained model: images in, detections in the images' own pixels out."""

@@ -1,6 +1,6 @@
-"""Decode in NumPy: raw maps -> boxes and scores, for runtimes of models that end at their raw maps.
+"""Decoding in NumPy: raw maps to boxes and scores, for models whose graph ends at the raw maps.
 
-The twin of :mod:`gluon_yolo.models.decode`, which is the network's.
+:mod:`gluon_yolo.models.decode` has the same in mxnet.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon_yolo.models.box_coder import box_coder_of
+from gluon_yolo.models.box_coder import box_coder_of, sigmoid
 from gluon_yolo.models.head_layout import (
     BOX_CHANNELS,
     DELTAS,
@@ -21,17 +21,17 @@ from gluon_yolo.models.head_layout import (
 )
 from gluon_yolo.spec import DetectionSpec
 
-_MARGIN = 1e-3  # of a logit, for rounding: an anchor on the threshold is decoded and then compared exactly
+_MARGIN = 1e-3  # in logits, for rounding: an anchor at the threshold is decoded and then compared exactly
 
 
 class RawMaps(Sequence[np.ndarray]):
-    """A runtime's boxes and scores, not decoded yet; as a pair it is what any runtime gives.
+    """A runtime's boxes and scores, decoded on access. A sequence (boxes, scores), as from any runtime.
 
-    A network has tens of thousands of anchors, of which a threshold leaves a few: who has one asks
-    :meth:`above`, and the others' exponentials are never computed.
+    A network has tens of thousands of anchors, of which few have a score above a threshold. :meth:`above`
+    decodes only those.
 
     Args:
-        maps: (B, K, H, W) per level, ascending stride, K as the spec's score rule says.
+        maps: (B, K, H, W) per level, by ascending stride; the score rule of the spec defines K.
         spec: of the network.
     """
 
@@ -51,7 +51,7 @@ class RawMaps(Sequence[np.ndarray]):
         return self._pair[index]
 
     def above(self, score_threshold: float, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Decode one image's anchors, but for some of those that score no class over a threshold.
+        """Decode the anchors of one image that can have a score above a threshold, and few others.
 
         Args:
             score_threshold: within 0..1.
@@ -59,16 +59,16 @@ class RawMaps(Sequence[np.ndarray]):
 
         Returns:
             Boxes (M, 4) float32, corners in input pixels, and scores (M, C) float32, in the order of the
-            anchors. Scores that are no numbers are there whatever the threshold.
+            anchors. NaN scores are always included.
         """
         return _decode_image(self._maps, index, self._spec, _logit(score_threshold) - _MARGIN)
 
 
 def decode(maps: Sequence[np.ndarray], spec: DetectionSpec) -> tuple[np.ndarray, np.ndarray]:
-    """Turn raw maps into what a runtime gives.
+    """Decode all anchors of raw maps.
 
     Args:
-        maps: (B, K, H, W) per level, ascending stride, K as the spec's score rule says.
+        maps: (B, K, H, W) per level, by ascending stride; the score rule of the spec defines K.
         spec: of the network.
 
     Returns:
@@ -82,7 +82,7 @@ def decode(maps: Sequence[np.ndarray], spec: DetectionSpec) -> tuple[np.ndarray,
 def _decode_image(
     maps: Sequence[np.ndarray], index: int, spec: DetectionSpec, least: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Decode the anchors of one image whose objectness logit is above ``least``, or is no number."""
+    """Decode the anchors of one image whose objectness logit is above ``least`` or NaN."""
     levels = [_decode_level(raw[index], spec, level, least) for level, raw in enumerate(maps)]
     boxes, scores = (np.concatenate(parts) for parts in zip(*levels))
     return boxes, scores
@@ -91,10 +91,10 @@ def _decode_image(
 def _decode_level(
     raw: np.ndarray, spec: DetectionSpec, level: int, least: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Decode some anchors of one level's map (K, H, W).
+    """Decode the anchors of one level's map (K, H, W) whose objectness logit is above ``least`` or NaN.
 
-    A score is objectness times something in 0..1 by each score rule, so that objectness alone says which
-    anchors cannot reach a threshold.
+    In each score rule a score is objectness times a value in 0..1. So objectness alone tells which anchors
+    cannot reach a threshold.
     """
     _, height, width = raw.shape
     anchors = np.asarray(spec.anchors[level], dtype=np.float32)
@@ -108,9 +108,9 @@ def _decode_level(
         objectness = by_anchor[:, OBJECTNESS]
     anchor, cell = np.divmod(np.flatnonzero(~(objectness <= least)), cells)
     rows = by_anchor[anchor, :, cell]
-    probabilities = _softmax(parts[2].T[cell]) if shared else _sigmoid(rows[:, BOX_CHANNELS:])
-    scores = _sigmoid(objectness[anchor, cell])[:, None] * probabilities
-    with np.errstate(over="ignore"):  # an untrained network's exponentials: such a box is nowhere
+    probabilities = _softmax(parts[2].T[cell]) if shared else sigmoid(rows[:, BOX_CHANNELS:])
+    scores = sigmoid(objectness[anchor, cell])[:, None] * probabilities
+    with np.errstate(over="ignore"):  # exponentials of an untrained network overflow
         boxes = box_coder_of(spec).decode_array(
             rows[:, :DELTAS],
             np.stack([cell % width, cell // width], axis=1).astype(np.float32),
@@ -126,10 +126,6 @@ def _logit(probability: float) -> float:
     if probability <= 0 or probability >= 1:
         return math.copysign(math.inf, probability - 0.5)
     return math.log(probability / (1 - probability))
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(x / 2))
 
 
 def _softmax(x: np.ndarray) -> np.ndarray:

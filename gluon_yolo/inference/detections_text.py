@@ -1,7 +1,7 @@
-"""Predictions: what was found in an image as a text file, in YOLO's form with a score behind each box.
+"""Detections as text files: YOLO's annotation format with the score as a sixth column.
 
-A line is ``class cx cy w h score``: the class id, counted from 0; the box's centre and size as shares of the
-image's width and height; the score. The best comes first; a file without lines says that nothing was found.
+A line is ``class cx cy w h score``: class id from 0; centre and size of the box as fractions of the image's
+width and height; score. Lines are ordered by descending score. A file without lines means no detections.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _EXPECTED = "expected 'class cx cy w h score'"
 
 
 def format_predictions(found: Detections, size_hw: tuple[int, ...]) -> str:
-    """Return the lines of a file that :func:`read_predictions` reads back, to 1e-8 of the image's sides.
+    """Return detections as text; :func:`read_predictions` restores them to 1e-8 of the image's sides.
 
     Args:
         found: boxes in the image's pixels, with scores.
-        size_hw: of the image.
+        size_hw: height and width of the image in pixels.
     """
     assert found.scores is not None
     height, width = size_hw
@@ -38,17 +38,17 @@ def format_predictions(found: Detections, size_hw: tuple[int, ...]) -> str:
 
 
 def read_predictions(path: str | os.PathLike[str], size_hw: tuple[int, int]) -> Detections:
-    """Read what :func:`format_predictions` wrote.
+    """Read a file with the text of :func:`format_predictions`.
 
     Args:
         path: of the file.
-        size_hw: of the image.
+        size_hw: height and width of the image in pixels.
 
     Returns:
         Boxes in the image's pixels, with scores.
 
     Raises:
-        UserError: it cannot be read, or a line is none of these.
+        UserError: the file cannot be read, or a line has another format.
     """
     path = os.fspath(path)
     rows = [
@@ -65,7 +65,7 @@ def read_predictions(path: str | os.PathLike[str], size_hw: tuple[int, int]) -> 
 
 
 def _row(path: str, number: int, line: str) -> list[float]:
-    """Return a line's six numbers."""
+    """Return the six numbers of a line."""
     words = line.split()
     try:
         values = [float(word) for word in words]

@@ -1,7 +1,7 @@
-"""Embedded: the record that a file holds itself, beside its graph, read without any runtime's package.
+"""The model record inside an exported file, read without the runtime's package.
 
-ONNX's files have names and texts for such things (``metadata_props``), OpenVINO's ``.xml`` has ``rt_info``.
-The text is that of ``NAME.json`` with one format alone. The other formats' files have no place for it.
+ONNX files have key-value metadata (``metadata_props``), OpenVINO's ``.xml`` has ``rt_info``. The value is the
+text of ``NAME.json`` with this one format. Files of the other formats have no place for it.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.inference.model_record import ModelRecord
 
 KEY = "gluon_yolo"
-# Numbers of protocol buffers' fields: of ONNX's ModelProto, and of the pairs in it.
+# Field numbers of protocol buffers, in ONNX's ModelProto and in its metadata pairs.
 _METADATA, _NAME, _TEXT = 14, 1, 2
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 
 
 def text_of(record: ModelRecord) -> str:
-    """Return the text that a file is to hold under :data:`KEY`."""
+    """Return the text of a record, to be stored in a file under :data:`KEY`."""
     return json.dumps(record.to_dict(), ensure_ascii=False)
 
 
 def read(path: Path) -> ModelRecord | None:
-    """Return the record that an ONNX file, or OpenVINO's ``.xml``, holds; None where it holds none.
+    """Return the record in an ONNX file or in OpenVINO's ``.xml``; None where there is none.
 
     Raises:
-        UserError: the file cannot be read, or its record is damaged or comes from a newer package.
+        UserError: the file cannot be read, or its record is damaged or from a newer package.
     """
     try:
         text = _of_onnx(path) if path.suffix.lower() == ".onnx" else _of_openvino(path)
@@ -47,7 +47,7 @@ def read(path: Path) -> ModelRecord | None:
 
 
 def check(path: Path, record: ModelRecord) -> None:
-    """Raise a UserError where a file holds another model than the record beside it is of."""
+    """Raise a UserError where a file and the record beside it are of different models."""
     own = read(path)
     if own is None:
         return
@@ -63,7 +63,7 @@ def check(path: Path, record: ModelRecord) -> None:
 
 
 def _of_openvino(path: Path) -> str | None:
-    """Return the text in an ``.xml``'s ``rt_info``, of a file that we wrote or that was made of our ONNX."""
+    """Return the text in ``rt_info`` of an ``.xml``, also of one converted from this package's ONNX file."""
     try:
         root = ElementTree.parse(path).getroot()
     except ElementTree.ParseError:
@@ -76,7 +76,7 @@ def _of_openvino(path: Path) -> str | None:
 
 
 def _of_onnx(path: Path) -> str | None:
-    """Return the text in an ONNX file's metadata, past its graph, which is not read."""
+    """Return the text in an ONNX file's metadata; the graph is skipped, not read."""
     with path.open("rb") as file:
         for field, content in _fields(file, path.stat().st_size, {_METADATA}):
             pair = dict(_parts(content)) if field == _METADATA else {}
@@ -86,7 +86,7 @@ def _of_onnx(path: Path) -> str | None:
 
 
 def _fields(file: BinaryIO, end: int, wanted: set[int]) -> Iterator[tuple[int, bytes]]:
-    """Yield the number and bytes of the wanted fields of a message; stop where it makes no sense."""
+    """Yield number and bytes of the wanted fields of a message, up to the first invalid one."""
     while file.tell() < end:
         key = _varint(file)
         if key is None:
@@ -114,12 +114,12 @@ def _fields(file: BinaryIO, end: int, wanted: set[int]) -> Iterator[tuple[int, b
 
 
 def _parts(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the number and bytes of a pair's fields."""
+    """Yield number and bytes of the fields of a metadata pair."""
     yield from _fields(io.BytesIO(message), len(message), {_NAME, _TEXT})
 
 
 def _varint(file: BinaryIO) -> int | None:
-    """Return a number of seven bits a byte, the lowest first; None at the end of the file or of sense."""
+    """Return a number of seven bits per byte, the lowest first; None at the end of the file or if invalid."""
     number = 0
     for shift in range(0, 70, 7):
         byte = file.read(1)

@@ -1,4 +1,4 @@
-"""ExportedFormat: one format of an exported model, as the model's record names it."""
+"""One exported format of a model, as an entry of the model's record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from gluon_yolo.inference.runtimes.fixed_shape import ANY, FixedShape
 
-# What the files of each format are called, after the model's name; the first is the one to open.
+# Endings of each format's files, after the model's name; the first one is the file to open.
 ENDINGS = {
     "symbol": ("-symbol.json", "-0000.params"),
     "onnx": (".onnx",),
@@ -18,8 +18,8 @@ ENDINGS = {
     "mnn": (".mnn",),
 }
 CUTS = ("nms", "decoded", "raw")
-_SELDOM = ("fixed", "portable", "runtimes")  # which a record leaves out where they say nothing
-RAW_MAP = "raw_map_"  # with a level's number, the name within a symbol of what gives its raw map
+_SELDOM = ("fixed", "portable", "runtimes")  # fields that a record leaves out when they are empty
+RAW_MAP = "raw_map_"  # with a level's number: name in a symbol of the node with its raw map
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,14 +27,14 @@ class ExportedFormat:
     """One format of an exported model.
 
     Args:
-        files: their names beside the record, the one to open first.
+        files: names of its files; the first one is the file to open.
         cut: where the graph ends: ``nms``, ``decoded`` or ``raw``.
-        outputs: the graph's output names.
+        outputs: names of the graph's outputs.
         decoded: names, within a symbol, of its decoded boxes and scores; empty where it ends before them.
-        nms: the thresholds written into a graph cut at ``nms``.
-        fixed: batch, height and width that the graph takes alone; None where it takes any.
-        portable: of a graph in int8, whether processors without VNNI compute it as those with it do.
-        runtimes: those that were scored with it and lost little enough; empty where none was scored.
+        nms: thresholds in a graph that ends after NMS.
+        fixed: batch, height and width of a graph with a fixed input shape; None where any shape is possible.
+        portable: for int8: whether the graph gives the same result on CPUs without VNNI.
+        runtimes: those whose accuracy was measured and is good enough; empty where none was measured.
     """
 
     files: tuple[str, ...]
@@ -48,21 +48,21 @@ class ExportedFormat:
 
     @property
     def shape(self) -> FixedShape:
-        """What the graph takes alone."""
+        """The fixed part of the input's shape."""
         return ANY if self.fixed is None else FixedShape(*self.fixed)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain lists and numbers, fit for JSON."""
+        """Return the entry as a dict for JSON."""
         record = dataclasses.asdict(self)
         return {key: value for key, value in record.items() if value or key not in _SELDOM}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> ExportedFormat:
-        """Read what :meth:`to_dict` gave.
+        """Return the entry in a dict of :meth:`to_dict`.
 
         Raises:
             KeyError: a field is missing.
-            ValueError: the cut is unknown, or a file lies elsewhere.
+            ValueError: the cut is unknown, or a file is in another folder.
         """
         files = tuple(record["files"])
         if not files or any(Path(file).name != file for file in files):
@@ -79,10 +79,10 @@ class ExportedFormat:
 
 
 def read_formats(record: Mapping[str, Any], folder: Path) -> dict[str, ExportedFormat]:
-    """Return the graphs of a record that was read from a file in a folder.
+    """Return the formats in a record that was read from a file in ``folder``.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError: a field is missing or wrong.
+        KeyError, TypeError, ValueError, AttributeError: a field is missing or invalid.
     """
     if record["format"] < 2:
         return _of_format_1(record, folder)
@@ -90,7 +90,7 @@ def read_formats(record: Mapping[str, Any], folder: Path) -> dict[str, ExportedF
 
 
 def _of_format_1(record: Mapping[str, Any], folder: Path) -> dict[str, ExportedFormat]:
-    """Return the graphs of a record that named no files, and of one graph only where it ends."""
+    """Return the formats in a record of format 1, which names no files and describes one graph."""
     if record.get("cut") is None:
         return {}
     files = {kind: [f"{record['name']}{end}" for end in ENDINGS[kind]] for kind in ("symbol", "onnx", "ncnn")}

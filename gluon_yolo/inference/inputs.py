@@ -1,4 +1,4 @@
-"""Sources: what a user named -> images, videos, webcams, streams; and names for what comes of them."""
+"""Input sources: images, videos, webcams and streams named by the user, and names for their results."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from gluon_yolo.inference import web
 from gluon_yolo.inference.urls import SCHEMES, scheme_of, shown, stem_of
 
 WRITTEN = (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff")
-"""The endings of pictures that results keep."""
+"""Endings of image files in which a result is written; a result of another image is a JPEG."""
 VIDEO_EXTENSIONS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """One thing to look at.
+    """One input.
 
     Args:
-        name: as messages and results call it: the path, ``camera N``, or the URL without its password.
-        path: the file, of a URL its copy here; None for a webcam, or a URL without a copy.
-        camera: the webcam's index; None for a file or a URL.
+        name: in messages and results: the path, ``camera N``, or the URL without its password.
+        path: of the file, or of a URL's local copy; None for a webcam, or a URL without a copy.
+        camera: index of the webcam; None for a file or a URL.
         url: of a stream, a video or an image; None for a file or a webcam.
-        image: the bytes that a URL gave, where they are an image's.
-        whole: whether a URL gives a file, which has an end.
+        image: bytes of the image at a URL.
+        whole: whether the URL is a file, which has an end.
     """
 
     name: str
@@ -41,17 +41,17 @@ class Source:
 
     @property
     def moving(self) -> bool:
-        """Whether it is a video, a webcam or a stream rather than an image."""
+        """Whether it is a video, a webcam or a stream, and no image."""
         return self.image is None if self.path is None else _is_video(self.path)
 
     @property
     def live(self) -> bool:
-        """Whether it has no end of its own."""
+        """Whether it has no end."""
         return self.path is None and self.image is None and not self.whole
 
     @property
     def stem(self) -> str:
-        """What a result is called, without an ending."""
+        """Stem of the result's file name."""
         if self.url is not None:
             return stem_of(self.url)
         return f"camera{self.camera}" if self.path is None else self.path.stem
@@ -61,12 +61,11 @@ def find_sources(words: Iterable[str]) -> tuple[list[Source], list[str]]:
     """Turn words into sources, in order, each file once.
 
     Args:
-        words: each an image, a video, a folder of them (not the folders in it), a pattern such as
-            ``day*/*.jpg`` (``**`` goes down, the ending counts in any letter case), the index of a
-            webcam, or a URL.
+        words: each an image, a video, a folder of them (without subfolders), a pattern such as ``day*/*.jpg``
+            (``**`` matches subfolders, the case of the ending is ignored), the index of a webcam, or a URL.
 
     Returns:
-        The sources, and a sentence for each word that named none.
+        The sources, and a message for each word that matches nothing.
     """
     sources: dict[object, Source] = {}
     problems = []
@@ -90,7 +89,7 @@ def find_sources(words: Iterable[str]) -> tuple[list[Source], list[str]]:
 
 
 def left_out_of(words: Iterable[str]) -> list[str]:
-    """Return a sentence for each folder that has images, and others that are not read for their names."""
+    """Return a message for each folder that has images, and files that are ignored because of their names."""
     folders = (word for word in words if Path(word).is_dir() and _files(word)[0])
     sentences = (left_out(word, below=False) for word in folders)
     return [sentence for sentence in sentences if sentence]
@@ -101,7 +100,7 @@ def _is_video(path: Path) -> bool:
 
 
 def _files(word: str) -> tuple[list[Path], str]:
-    """Return the files that a word means, or none and the reason."""
+    """Return the files that a word matches, or none and the reason."""
     path = Path(word)
     if path.is_dir():
         known = [file for file in sorted(path.iterdir()) if is_image(file) or _is_video(file)]
@@ -117,7 +116,7 @@ def _files(word: str) -> tuple[list[Path], str]:
 
 
 def _in_any_case(pattern: str) -> str:
-    """Return a pattern that takes the ending of images or videos in any letter case."""
+    """Return a pattern that matches the ending of images or videos in upper and lower case."""
     stem, ending = os.path.splitext(pattern)
     if ending.lower() not in EXTENSIONS + VIDEO_EXTENSIONS:
         return pattern
@@ -125,19 +124,18 @@ def _in_any_case(pattern: str) -> str:
 
 
 def looked_up(source: Source, folder: Path, seconds: float = web.SECONDS) -> Source:
-    """Ask a URL's server what it gives; other sources are what they are.
+    """Request a URL, to find out what it is; other sources are returned as they are.
 
     Args:
         source: of any kind.
-        folder: to put a video into that cannot be read where it is.
-        seconds: to wait for an answer.
+        folder: for the copy of a video whose server does not support byte ranges.
+        seconds: timeout.
 
     Returns:
-        The source with its image's bytes, or with whether it is a file; of a video whose server cannot
-        begin in the middle of it, with the path of a copy in the folder.
+        The source with its image's bytes, or with ``whole``; a copied video with the path of the copy.
 
     Raises:
-        UserError: the server does not answer, or refuses.
+        UserError: the server does not answer, or answers with an error.
     """
     if source.url is None or scheme_of(source.url) not in ("http", "https"):
         return source
@@ -150,15 +148,15 @@ def looked_up(source: Source, folder: Path, seconds: float = web.SECONDS) -> Sou
 
 
 class ResultNames:
-    """Names result files so that none is a source itself, and no two are the same.
+    """Unique names for result files, none of which is a source.
 
-    The same sources in the same order get the same names again.
+    The same sources in the same order give the same names.
 
     Args:
-        folder: where results go.
+        folder: of the results.
         sources: all sources of this run.
-        own_stems: whether results differ before their ending too, for what is written beside them.
-        is_free: whether a file may be written, as far as what is there already counts.
+        own_stems: whether the stems are unique too, for other files beside the results.
+        is_free: whether a file may be written, with regard to existing files.
     """
 
     def __init__(
@@ -173,9 +171,9 @@ class ResultNames:
         self._stems: set[str] = set()
 
     def result_of(self, source: Source) -> Path:
-        """Return a path for a source's result: an ``.mp4`` for a video, else an image of the same kind.
+        """Return a path for a source's result: an ``.mp4`` for a video, else an image of the same format.
 
-        An image whose kind is not written for others to see, such as a PGM, becomes a JPEG.
+        An image of a format outside ``WRITTEN``, such as PGM, becomes a JPEG.
         """
         suffix = ".mp4" if source.moving else ".jpg"
         if source.path is not None and source.path.suffix.lower() in WRITTEN:
@@ -187,14 +185,14 @@ class ResultNames:
     def place(
         self, folder: Path, stem: str, suffix: str, stems: Collection[str] = (), keep: bool = True
     ) -> Path:
-        """Return a path in a folder that may be written, is no source and is not kept for another result.
+        """Return a path in a folder that is free, no source and not reserved.
 
         Args:
             folder: of the file.
-            stem: its name; a number is put behind it where it is taken.
-            suffix: its ending.
-            stems: that it may not have, in small letters.
-            keep: whether to keep it; what is written at once is there from then on.
+            stem: of the file; a number is appended where it is taken.
+            suffix: ending of the file.
+            stems: stems that it must not have, in lower case.
+            keep: whether to reserve the path; not needed for a file that is written at once.
         """
         path, number = folder / fitted(stem, suffix), 1
         while _key(path) in self._taken or path.stem.casefold() in stems or not self._is_free(path):
@@ -205,7 +203,7 @@ class ResultNames:
         return path
 
     def reserve(self, path: Path) -> bool:
-        """Keep a path for another use; False when it is a source."""
+        """Reserve a path for another use; return False when it is a source."""
         if _key(path) in self._taken:
             return False
         self._taken.add(_key(path))
@@ -213,5 +211,5 @@ class ResultNames:
 
 
 def _key(path: Path) -> str:
-    """Return what two names of one file have in common, also where case does not count."""
+    """Return the same key for all names of one file, also where the file system ignores case."""
     return str(path.resolve()).casefold()

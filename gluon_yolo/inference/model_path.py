@@ -1,4 +1,4 @@
-"""Model path: which model a path means, and its record, wherever that stands: beside the files or in one."""
+"""Find the model of a path, and its record: beside the files or inside a file."""
 
 from __future__ import annotations
 
@@ -12,35 +12,34 @@ from gluon_yolo.inference import embedded_record
 from gluon_yolo.inference.exported_format import ENDINGS
 from gluon_yolo.inference.model_record import RUN_RECORD, ModelRecord, find_model_record
 
-# What the files of each format end with, whatever they are called; OpenVINO's may have been renamed.
+# File name endings of each format. OpenVINO files can have other names than ``NAME-openvino.xml``.
 _SUFFIXES = {**{ending: kind for kind, endings in ENDINGS.items() for ending in endings}, ".xml": "openvino"}
 _HOLD_RECORDS = (".onnx", ".xml")
 _SAYS = "the class names, the anchors, the size of the input and how pictures are brought to it"
 
 
 def read_model(path: Path) -> tuple[ModelRecord, Path]:
-    """Return the record of the model that a path means.
+    """Return the record of the model that a path stands for.
 
-    A folder and a ``NAME.json`` mean a model in all its formats, a file of one format means it in that one.
-    The record beside the files counts; where there is none, an ONNX file and OpenVINO's ``.xml`` have it in
-    themselves.
+    A folder and a ``NAME.json`` stand for a model in all its formats, a file of one format for this format.
+    The record beside the files is used; without it, that inside an ONNX file or OpenVINO's ``.xml``.
 
     Args:
-        path: an export's folder, its ``NAME.json`` or one of the files beside it; a run's folder, or a
-            weights file in it.
+        path: the folder of an export, its ``NAME.json`` or one of the files beside it; the folder of a run,
+            or a weights file in it.
 
     Returns:
-        The record, and a path that means the same model again and lies beside its files.
+        The record, and a path of the same model, in the folder of its files.
 
     Raises:
-        UserError: there is no model, or none that can be told, or the file and the record beside it are of
-            two models.
+        UserError: there is no model or more than one, or the file and the record beside it are of different
+            models.
     """
     ending = _ending(path)
     if path.is_dir() or not path.exists() or path.suffix == ".json" and ending is None:
         file = _found(path)
         return ModelRecord.read(file), file
-    if path.suffix == ".params":  # a run's weights, or an exported symbol's
+    if path.suffix == ".params":  # of a run, or of an exported symbol
         file = find_model_record(path)
         if file.name == RUN_RECORD:
             return ModelRecord.read(file), file
@@ -56,18 +55,18 @@ def read_model(path: Path) -> tuple[ModelRecord, Path]:
 
 
 def _ending(path: Path) -> str | None:
-    """Return what the name of a format's file ends with; None of other files."""
+    """Return the ending of a format's file; None for other files."""
     longest_first = sorted(_SUFFIXES, key=len, reverse=True)
     return next((ending for ending in longest_first if path.name.lower().endswith(ending)), None)
 
 
 def _beside(path: Path, ending: str) -> Path:
-    """Return where the record beside a file is."""
+    """Return the path of the record beside a file."""
     return path.with_name(f"{path.name[: -len(ending)]}.json")
 
 
 def _found(path: Path) -> Path:
-    """Return the record that a folder holds; where there is none, name the files in it that do without."""
+    """Return the record in a folder; without one, the error names files with a record inside."""
     try:
         return find_model_record(path)
     except UserError as error:
@@ -87,7 +86,7 @@ def _holds_record(file: Path) -> bool:
 
 
 def _of_format(record: ModelRecord, beside: Path, path: Path) -> ModelRecord:
-    """Return the record beside a file with the file's format alone."""
+    """Return the record beside a file, reduced to the file's format."""
     for kind, exported in record.formats.items():
         if path.name in exported.files:
             if path.suffix.lower() in _HOLD_RECORDS:
@@ -103,7 +102,7 @@ def _of_format(record: ModelRecord, beside: Path, path: Path) -> ModelRecord:
 
 
 def _alone(path: Path, ending: str, beside: Path) -> ModelRecord:
-    """Return the record that a file without one beside it holds itself, under the file's present name."""
+    """Return the record inside a file, with the file's present name."""
     kind, holds = _SUFFIXES[ending], path.suffix.lower() in _HOLD_RECORDS
     record = embedded_record.read(path) if holds else None
     if record is None:

@@ -1,4 +1,4 @@
-"""ModelRecord: the JSON record that lies beside a model's files and says all that its user must know."""
+"""Model records: the JSON file beside a model's files with everything that its user needs to know."""
 
 from __future__ import annotations
 
@@ -21,33 +21,32 @@ from gluon_yolo.system import run_note
 
 log = logging.getLogger("gluon_yolo")
 
-FORMAT = 2  # 1, which described one graph and named no files, is still read
+FORMAT = 2  # format 1 describes one graph and names no files; it can still be read
 RUN_RECORD = "model.json"
-WHICH = ("best", "last")  # of a run's weights: RUN is RUN/best, where there are any
+WHICH = ("best", "last")  # weights of a run; RUN means RUN/best, where it exists
 _EXPORT = "gluon-yolo export RUN --out FOLDER"
 INPUT = {"name": "data", "layout": "NHWC", "colour": "RGB", "range": [0, 255]}
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelRecord:
-    """What a model on disk is: ``NAME.json`` of an export, and ``model.json`` of a run.
+    """The description of a model on disk: ``NAME.json`` of an export, ``model.json`` of a run.
 
-    A folder holds one model at one precision, in one format or several.
+    A folder has one model at one precision, in one or more formats.
 
     Args:
-        name: stem of the files beside the record, as ``ENDINGS`` goes on.
-        network: its name; where that is none of the zoo's, its cfg lies beside the record.
-        spec: class names, anchors, strides and coding.
+        name: stem of the file names; ``ENDINGS`` has the endings.
+        network: its name. The cfg of a network that is not in the zoo lies beside the record.
+        spec: class names, anchors, strides, box coding, score rule.
         size_hw: height and width of the input in pixels; other multiples of the largest stride work as well.
-        graphs: what was exported, by format; empty for a run.
+        formats: the exported formats by name; empty for a run.
         precision: of the exported weights: ``float32``, ``bfloat16``, ``float16`` or ``int8``.
-        weights: SHA-256 of the network's weights that were exported, which shows later whether two formats
-            are of one model; None for a run.
-        fit: how images are brought to the input's size, a mode of
-        :class:`gluon_yolo.inference.preprocess.Preprocess`.
-        origin: of an imported model, the files it came from, and what writing them again takes.
-        package: who wrote it.
-        max_detections: detections of an image at most that who runs it should keep, where nobody says more.
+        weights: SHA-256 of the exported weights, to check that formats are of one model; None for a run.
+        fit: how images are resized to the input, a mode of
+            :class:`gluon_yolo.inference.preprocess.Preprocess`.
+        origin: source files of an imported model, and what is needed to write them again.
+        package: name and version of the package that wrote the record.
+        max_detections: default for the largest number of detections per image.
     """
 
     name: str
@@ -64,15 +63,15 @@ class ModelRecord:
 
     @property
     def is_run(self) -> bool:
-        """Whether this is a run's or an imported model's record, which has weights and no graph."""
+        """Whether this is the record of a run or an imported model, which has weights and no graph."""
         return not self.formats
 
     def exported(self, kind: str, folder: Path) -> ExportedFormat:
-        """Return the graph of one format, all of whose files are there.
+        """Return one exported format, whose files all exist.
 
         Args:
             kind: the format, a key of ``ENDINGS``.
-            folder: where the record lies.
+            folder: of the record.
 
         Raises:
             UserError: the model was not exported in this format, or a file is missing.
@@ -90,7 +89,7 @@ class ModelRecord:
         return self.formats[kind]
 
     def _command(self, kind: str, folder: Path) -> str:
-        """Return what writes a format of this model into a folder; RUN and DATA are the reader's to name."""
+        """Return a command that writes a format of this model; RUN and DATA are placeholders."""
         name = "" if self.name == self.network else f" --name {shlex.quote(self.name)}"
         place = f"--format {kind}{name} --out {shlex.quote(str(folder))}"
         if self.precision == "int8":
@@ -99,18 +98,18 @@ class ModelRecord:
         return f"gluon-yolo export RUN {precision}{place}"
 
     def _remedy(self, kind: str, folder: Path) -> str:
-        """Say how to get a format that is not there."""
-        if self.is_run or self.precision != "float32":  # whose place a model in float32 would take
+        """Return advice on how to get a format that is missing."""
+        if self.is_run or self.precision != "float32":  # a float32 model would replace it there
             run = shlex.quote(str(folder)) if self.is_run else "RUN"
             return f"write that with `gluon-yolo export {run} --format {kind} --out ANOTHER_FOLDER`"
         return f"add that with `{self._command(kind, folder)}`"
 
     def of_one(self, kind: str, exported: ExportedFormat) -> ModelRecord:
-        """Return the record of the model in one format alone."""
+        """Return the record of the model in one format only."""
         return dataclasses.replace(self, formats={kind: exported})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain lists and numbers, fit for JSON."""
+        """Return the record as a dict for JSON."""
         return {
             "format": FORMAT,
             "name": self.name,
@@ -126,17 +125,17 @@ class ModelRecord:
         }
 
     def write(self, path: Path) -> None:
-        """Write the record to a file, whole or not at all."""
+        """Write the record to a file, atomically."""
         partial = path.with_name(f"{path.name}.partial")
         partial.write_text(json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         os.replace(partial, path)
 
     @classmethod
     def read(cls, path: Path) -> ModelRecord:
-        """Read what :meth:`write` wrote.
+        """Read the file of :meth:`write`.
 
         Raises:
-            UserError: when the file is absent, is no such record, or comes from a newer package.
+            UserError: the file is absent, is no record, or is from a newer package.
         """
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
@@ -148,14 +147,14 @@ class ModelRecord:
 
     @classmethod
     def of(cls, record: Any, path: Path) -> ModelRecord:
-        """Read what :meth:`to_dict` gave.
+        """Return the record in a dict of :meth:`to_dict`.
 
         Args:
-            record: as JSON has it.
-            path: of the file that it was in, beside which the model's files lie.
+            record: parsed JSON.
+            path: of the file that it was read from, which is beside the model's files.
 
         Raises:
-            UserError: when it is no such record, or comes from a newer package.
+            UserError: it is no record, or is from a newer package.
         """
         if not _is_record(record):
             raise UserError(
@@ -188,14 +187,14 @@ class ModelRecord:
 
 
 def find_model_record(path: Path) -> Path:
-    """Return the record of the model that ``path`` means.
+    """Return the path of the record of the model that ``path`` stands for.
 
     Args:
-        path: an export's folder, its ``NAME.json`` or one of the files beside it; a run's folder,
+        path: the folder of an export, its ``NAME.json`` or one of the files beside it; the folder of a run,
             ``RUN/best``, ``RUN/last``, or a weights file in it.
 
     Raises:
-        UserError: when there is no model, or a folder holds several.
+        UserError: there is no model, or a folder has several.
     """
     path, _ = _run_and_which(path)
     if path.is_dir():
@@ -218,13 +217,13 @@ def find_model_record(path: Path) -> Path:
 
 
 def weights_of(path: Path) -> Path:
-    """Return the weights of the run that ``path`` means.
+    """Return the weights file of the run that ``path`` stands for.
 
-    They are a weights file itself, what ``RUN/best`` or ``RUN/last`` names, or else the best, and where there
-    are none the last.
+    This is ``path`` if it is a weights file, else ``RUN/best`` or ``RUN/last``, else the best weights or the
+    last.
 
     Raises:
-        UserError: when the run has saved none of that name.
+        UserError: the run has not saved such weights.
     """
     run, which = _run_and_which(path)
     if which is None and path.suffix == ".params":
@@ -247,24 +246,25 @@ def weights_of(path: Path) -> Path:
 
 
 def weights_file(path: Path) -> Path:
-    """Return the weights file that ``path`` means where a file or a run may be named: of a run, as above.
+    """Return the weights file that ``path`` stands for: a file, or that of a run as in :func:`weights_of`.
 
     Raises:
-        UserError: when it means a run that has none of that name.
+        UserError: the run has not saved such weights.
     """
     run, which = _run_and_which(path)
     return weights_of(path) if which or (run / RUN_RECORD).is_file() else path
 
 
 def names_model(path: Path) -> bool:
-    """Say whether a path, that might be a network's name too, is a folder or one of a run's two weights."""
+    """Return whether a path, which may be a network's name too, is a folder or weights of a run."""
     return path.is_dir() or _run_and_which(path)[1] is not None
 
 
 def _run_and_which(path: Path) -> tuple[Path, str | None]:
-    """Return the run that ``RUN/best`` or ``RUN/last`` names, and which; any other path as it is, and None.
+    """Return run and ``best`` or ``last`` for a path ``RUN/best`` or ``RUN/last``; else the path and None.
 
-    A file or a folder of that name counts more; ``RUN/weights/last``, the checkpoint's folder, means itself.
+    A file or folder of that name has priority, but the checkpoint's folder ``RUN/weights/last`` is
+    ``RUN/last``.
     """
     folder = path.parent.parent if path.parent.name == "weights" else path.parent
     checkpoint = path.name == "last" and path.parent.name == "weights" and (path / "state.json").is_file()

@@ -1,7 +1,7 @@
-"""Stages: reading ahead and writing behind, each in a thread of its own, beside the thread that computes.
+"""Threads that read ahead of, and write behind, the thread that computes.
 
-Both keep the order, hold a few items at most, hand an error over to the thread that uses them, and have
-ended their thread when their ``with`` block is left.
+Both keep the order, hold a few items at most, pass errors on to the thread that uses them, and end their
+thread at the end of their ``with`` block.
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ from typing import Any, Callable, Generic, TypeVar
 
 Item = TypeVar("Item")
 HELD = 4
-_PATIENCE = 0.1  # seconds between looks at whether the other side has stopped
+_PATIENCE = 0.1  # seconds between checks whether the other side has stopped
 _END = object()
 
 
 class _Failure:
-    """An exception on its way to another thread."""
+    """An exception that is passed to another thread."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
 
 class ReadAhead(Generic[Item]):
-    """Iterates over what a thread reads ahead of its use; a context manager.
+    """Iterate over items that a thread reads ahead; a context manager.
 
     Args:
-        items: what is read; its error is raised in the place of the item that it prevented.
-        held: items at most that wait to be used.
-        stop: called when the block is left, before the thread is waited for, so that what it reads ends.
+        items: to read; an error is raised in place of the item that it prevented.
+        held: largest number of items that wait to be used.
+        stop: function that is called at the end of the block, before the thread is joined, to end the
+            reading.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class ReadAhead(Generic[Item]):
             self._put(_Failure(error))
 
     def _put(self, item: Any) -> bool:
-        """Hand an item over; False when nobody wants it any more."""
+        """Put an item into the queue; return False when the block has ended."""
         while not self._stopped.is_set():
             try:
                 self._queue.put(item, timeout=_PATIENCE)
@@ -86,15 +87,15 @@ class ReadAhead(Generic[Item]):
 
 
 class WriteBehind(Generic[Item]):
-    """Takes items that a thread writes in order; a context manager.
+    """Pass items to a thread that writes them in order; a context manager.
 
-    What was put is written when the block is left, after Ctrl-C too; after another error what waits is
-    dropped.
+    The end of the block waits until all items are written, also after Ctrl-C; after any other error waiting
+    items are dropped.
 
     Args:
-        write: called with each item, in that thread. Its error is raised by the next :meth:`put`, or at the
-            end of the block.
-        held: items at most that wait to be written.
+        write: function that is called with each item, in that thread. Its error is raised by the next
+            :meth:`put`, or at the end of the block.
+        held: largest number of items that wait to be written.
     """
 
     def __init__(self, write: Callable[[Item], Any], held: int = HELD) -> None:
@@ -105,7 +106,7 @@ class WriteBehind(Generic[Item]):
         self._thread = threading.Thread(target=self._work, name="gluon_yolo-write", daemon=True)
 
     def put(self, item: Item) -> None:
-        """Hand over an item, as soon as there is room for it."""
+        """Add an item; wait while the queue is full."""
         self._raise()
         self._queue.put(item)
 
@@ -123,7 +124,7 @@ class WriteBehind(Generic[Item]):
             self._raise()
 
     def _work(self) -> None:
-        """Write until the end; after an error go on taking, so that nobody waits for room."""
+        """Write items until the end; after an error drop them, so that :meth:`put` does not block."""
         while (item := self._queue.get()) is not _END:
             if self._failure is None and not self._dropping:
                 try:

@@ -1,4 +1,4 @@
-"""Choice: what a network gives of an image -> its detections, by thresholds and limits that are checked."""
+"""Postprocessing: thresholds, limits and NMS turn a network's output into detections."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from gluon_yolo.text import did_you_mean
 log = logging.getLogger("gluon_yolo")
 
 NMS = ("class", "agnostic")
-FARTHEST = 1e6  # pixels from the image; a box beyond is nowhere, and its area would overflow
+FARTHEST = 1e6  # pixels from the image; a box further away is left out, since its area could overflow
 _NAMES_SHOWN = 12
 
 
 def check_limits(nms: str, shares: dict[str, float], limits: dict[str, int | None]) -> None:
-    """Demand that a choice can be made.
+    """Check the settings of postprocessing.
 
     Args:
         nms: a word of ``NMS``.
-        shares: numbers within 0 and 1, by what messages call them.
-        limits: whole numbers from 1 up, likewise; None is no limit.
+        shares: numbers within 0 and 1, by their name in messages.
+        limits: integers of 1 or more, by their name in messages; None is no limit.
 
     Raises:
-        UserError: one of them is out of its range.
+        UserError: a setting is out of its range.
     """
     for what, share in shares.items():
         if not 0 <= share <= 1:
@@ -42,10 +42,10 @@ def check_limits(nms: str, shares: dict[str, float], limits: dict[str, int | Non
 
 
 def class_ids_of(names: Sequence[str] | None, known: Sequence[str]) -> np.ndarray | None:
-    """Return the class ids of some names, ascending; None for None, which stands for all.
+    """Return the class ids of some names, ascending; None for None, which means all.
 
     Raises:
-        UserError: one of them is unknown, or there is none.
+        UserError: a name is unknown, or there is none.
     """
     if names is None:
         return None
@@ -59,12 +59,12 @@ def class_ids_of(names: Sequence[str] | None, known: Sequence[str]) -> np.ndarra
 
 
 def warn_of_limit(place: str, limit: int | None, wanted: int) -> None:
-    """Log a warning where a model's own suppression lets fewer detections stand than are wanted.
+    """Log a warning where the NMS in a model's graph returns fewer detections than wanted.
 
     Args:
-        place: the model, and what runs it.
-        limit: what it lets stand; None for all.
-        wanted: how many.
+        place: the model and its runtime, for the message.
+        limit: number of detections that the graph returns; None for all.
+        wanted: number of detections wanted.
     """
     if limit is not None and limit < wanted:
         log.warning(
@@ -75,7 +75,7 @@ def warn_of_limit(place: str, limit: int | None, wanted: int) -> None:
 
 
 def listed(names: Sequence[str], most: int = _NAMES_SHOWN) -> str:
-    """Return names with commas between, and how many there are where not all are shown."""
+    """Return names with commas between them, and their number where not all are shown."""
     more = [f"... {len(names)} in all"] if len(names) > most else []
     return ", ".join([*map(repr, names[:most]), *more])
 
@@ -83,17 +83,18 @@ def listed(names: Sequence[str], most: int = _NAMES_SHOWN) -> str:
 def choose_from(
     given: Sequence[np.ndarray], index: int, score_threshold: float, network_limit: int | None, **limits: Any
 ) -> Selection:
-    """Return one image's detections, of what a network gave for its batch.
+    """Return the detections of one image in a network's output.
 
     Args:
-        given: boxes (B, N, 4) in input pixels and scores (B, N, C), or the raw maps that give them.
+        given: boxes (B, N, 4) in input pixels and scores (B, N, C), or :class:`RawMaps`.
         index: of the image in the batch.
         score_threshold: within 0..1.
-        network_limit: boxes at most that the network itself lets stand; None for one that gives all.
-        **limits: what else :func:`gluon_yolo.nms.choose` takes.
+        network_limit: largest number of boxes that the network itself returns; None for a network that
+            returns all.
+        **limits: further arguments of :func:`gluon_yolo.nms.choose`.
 
     Raises:
-        UserError: the scores are no numbers.
+        UserError: the scores are not finite.
     """
     if isinstance(given, RawMaps):
         boxes, scores = given.above(score_threshold, index)
@@ -103,10 +104,10 @@ def choose_from(
         raise UserError(
             "the network's scores are not finite numbers: its weights are damaged, or training diverged"
         )
-    # An untrained network's exponentials overflow, and its boxes are nowhere.
+    # The exponentials of an untrained network overflow; such boxes are left out.
     chosen = choose(boxes, scores, score_threshold=score_threshold, farthest=FARTHEST, **limits)
     if network_limit is not None and len(scores) >= network_limit:
-        least = float(scores.max(axis=1).min())  # of the last row that the network let stand
+        least = float(scores.max(axis=1).min())  # score of the last box that the network returned
         if least > max(chosen.left_out, score_threshold):
             return chosen._replace(left_out=least)
     return chosen

@@ -1,4 +1,4 @@
-"""Predictor: a model, wherever it comes from, as one call from image to detections. Imports no mxnet."""
+"""Predictor: a model of any origin as one call from images to detections. Imports no mxnet."""
 
 from __future__ import annotations
 
@@ -24,37 +24,38 @@ from gluon_yolo.spec import Anchors, DetectionSpec
 __all__ = ["AUTO", "FARTHEST", "NMS", "RUNTIMES", "Network", "Predictor"]
 
 AUTO = "auto"
-PARTS = ("preprocess", "network", "postprocess")  # of a call's time
+PARTS = ("preprocess", "network", "postprocess")  # parts of a call that are timed
 
 
 class Predictor:
-    """Finds objects in images: fit to the input size, network, threshold, suppression, back to the image.
+    """Detect objects in images: preprocessing, network, threshold, NMS, boxes in the image's own pixels.
 
-    Several threads may call one predictor, whatever its runtime, and get what one thread gets. ONNX Runtime,
-    OpenVINO and ncnn then compute side by side, each call with as many threads as ``OMP_NUM_THREADS`` says;
-    mxnet and MNN compute one call after the other. A network of one's own must allow it.
+    Several threads may call one predictor, with any runtime; each gets the same result as a single thread.
+    With ONNX Runtime, OpenVINO and ncnn calls run in parallel, each with ``OMP_NUM_THREADS`` threads; with
+    mxnet and MNN one after the other. A network of one's own must be thread-safe.
 
     Args:
         network: pixels (B, h, w, 3) uint8 RGB to boxes (B, N, 4) in input pixels and scores (B, N, C).
         spec: the model's class names and strides.
-        size_hw: height and width that images are brought to, multiples of the largest stride.
-        score_threshold: detections at or below it are left out; 0..1.
-        nms_threshold: overlap above which the worse of two boxes falls, 0..1; at 0 and at 1 none falls.
-        max_detections: detections per image at most, the best of them; ``left_out`` says when there were
-            more.
-        fit: how an image is brought to ``size_hw``.
-        batch_size: images that the network takes at once, of a list of them.
-        runtime: name of what computes; None for a network of one's own.
-        nms: between which boxes one falls: ``"class"``, those of one class; ``"agnostic"``, any two.
-        classes_only: names of the classes that are looked for; the others take no part. None is all.
-        max_candidates: pairs of anchor and class that are compared, the best; None takes
+        size_hw: height and width of the input in pixels, multiples of the largest stride.
+        score_threshold: detections with this score or a lower one are left out; 0..1.
+        nms_threshold: IoU above which NMS removes the box with the lower score, 0..1; 0 and 1 switch NMS off.
+        max_detections: largest number of detections per image, the best ones; ``left_out`` tells whether
+            there were more.
+        fit: how an image is resized to ``size_hw``.
+        batch_size: images per call of the network, for a list of images.
+        runtime: name of the runtime; None for a network of one's own.
+        nms: ``"class"``: NMS within each class; ``"agnostic"``: between all boxes.
+        classes_only: names of the classes to detect; the others are ignored before NMS. None is all.
+        max_candidates: pairs of anchor and class that enter NMS, the best ones; None takes
             :func:`gluon_yolo.nms.candidates_for` the detections.
-        network_limit: boxes at most that the network itself lets stand; None for one that gives all.
+        network_limit: largest number of boxes that the network itself returns; None for a network that
+            returns all.
         name: of the model, for ``repr``.
 
     Raises:
-        UserError: when the size suits no grid of the model, a threshold lies outside 0..1, a limit is below
-            1, or a class is unknown.
+        UserError: the size is no multiple of the largest stride, a threshold is outside 0..1, a limit is
+            below 1, or a class is unknown.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Predictor:
         max_candidates: int | None = None,
         network_limit: int | None = None,
         name: str | None = None,
-    ):
+    ) -> None:
         check_size(size_hw, spec)
         postprocess.check_limits(
             nms,
@@ -110,23 +111,22 @@ class Predictor:
         """Load a model from disk.
 
         Args:
-            path: an exported model (its folder, its ``NAME.json``, or one of its files, of which an ONNX file
-                and OpenVINO's ``.xml`` may stand alone), or a run: ``RUN`` or ``RUN/best`` takes its best
-                weights, ``RUN/last`` its last, and a weights file in it that file.
-            runtime: one of ``RUNTIMES``; a run needs ``mxnet``. ``auto`` takes the fastest of those that are
-                installed and for which the model has a file, as measured here
-                (:mod:`gluon_yolo.inference.runtimes.autotune`); ``predictor.runtime`` is its name.
-            size_hw: another input size than the model's own.
-            gpu: index of a GPU; None runs on the processor.
-            remeasure: with ``auto``, whether to measure anew whatever is remembered.
-            **options: as the class takes them, here with their defaults: ``score_threshold`` 0.3,
-                ``nms_threshold`` 0.45, ``nms`` ``"class"``, ``classes_only`` None (all), ``batch_size`` 8;
-                ``max_detections``: what the model was trained or exported for, which is 100 where nobody said
-                otherwise; ``max_candidates``: 400, and eight for each detection from 101 on; ``fit``: the
-                model's own.
+            path: an exported model (its folder, its ``NAME.json``, or one of its files; an ONNX file and
+                OpenVINO's ``.xml`` work without the others), or a run: ``RUN`` and ``RUN/best`` are its best
+                weights, ``RUN/last`` its last, and a weights file in it is that file.
+            runtime: one of ``RUNTIMES``; a run needs ``mxnet``. ``auto`` is the fastest of the installed ones
+                that have a file of this model, by a measurement
+                (:mod:`gluon_yolo.inference.runtimes.autotune`); ``predictor.runtime`` has its name.
+            size_hw: height and width of the input in pixels; None is the model's own size.
+            gpu: index of a GPU; None is the CPU.
+            remeasure: with ``auto``, measure even if there is a cached result.
+            **options: arguments of the class, with these defaults: ``score_threshold`` 0.3, ``nms_threshold``
+                0.45, ``nms`` ``"class"``, ``classes_only`` None (all), ``batch_size`` 8; ``max_detections``:
+                that of the model's record, usually 100; ``max_candidates``: 400, and eight per detection from
+                101 detections on; ``fit``: the model's own.
 
         Raises:
-            UserError: when there is no model, or it is damaged.
+            UserError: there is no model, or it is damaged.
         """
         path = Path(path)
         record, file = read_model(path)
@@ -158,19 +158,19 @@ class Predictor:
         anchors: Anchors | None = None,
         **options: Any,
     ) -> Predictor:
-        """Build a network of the zoo, or of a darknet cfg, and load weights into it.
+        """Build a network of the zoo or of a darknet cfg, and load weights into it.
 
         Args:
-            name: the network, as :func:`gluon_yolo.models.build.find_architecture` takes it.
-            weights: a weights file, of any kind that the network reads.
-            class_names: the classes; None takes those that the name's ending stands for.
-            size_hw: input size in pixels; None takes the network's usual one.
-            gpu: index of a GPU; None runs on the processor.
+            name: of the network, as for :func:`gluon_yolo.models.build.find_architecture`.
+            weights: a weights file of any kind that the network can read.
+            class_names: of the weights; None takes those of the data set in the network's name.
+            size_hw: height and width of the input in pixels; None is the network's default.
+            gpu: index of a GPU; None is the CPU.
             anchors: per level (width, height) in input pixels; None takes the network's own.
-            **options: as :meth:`load` takes them; the fit is the network's usual one.
+            **options: as for :meth:`load`; the default of ``fit`` is the network's own.
 
         Raises:
-            UserError: for an unknown network, or weights that do not fit it.
+            UserError: the network is unknown, or the weights do not fit it.
         """
         net, known = registry.module_of("mxnet").from_weights(name, weights, class_names, anchors)
         options = {"fit": Preprocess(known.fit), "name": name, **options}
@@ -180,14 +180,14 @@ class Predictor:
     def from_block(
         cls, net: Any, size_hw: tuple[int, int] = (416, 416), gpu: int | None = None, **options: Any
     ) -> Predictor:
-        """Take a :class:`gluon_yolo.models.detector.DetectionNetwork` in memory with its weights as now."""
+        """Return a predictor with a copy of the present weights of a network in memory."""
         network = registry.module_of("mxnet").from_block(net, gpu=gpu)
         options = {"name": net.zoo_name, **options}
         return cls(network, net.spec, size_hw, runtime="mxnet", **options)
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names that the detections' class ids index."""
+        """Class names by class id."""
         return self.spec.class_names
 
     @property
@@ -197,15 +197,15 @@ class Predictor:
 
     @property
     def left_out(self) -> tuple[float, ...]:
-        """Return what a limit cut off in this thread's last call, a number for each image.
+        """For each image of this thread's last call, the best score that a limit cut off.
 
-        It is the best score among what ``max_detections`` or ``max_candidates`` left out, 0 where that was
-        nothing. Of candidates nobody knows whether they are objects of their own.
+        The limits are ``max_detections`` and ``max_candidates``; 0 means that nothing was cut off. NMS has
+        not seen the candidates that were cut off, so they may be duplicates.
         """
         return tuple(getattr(self._last, "left_out", ()))
 
     def __repr__(self) -> str:
-        """Return the model, what runs it, and all that decides what is found."""
+        """Return the model, its runtime, and all settings that affect the detections."""
         names = ("runtime", "size_hw", "score_threshold", "nms_threshold", "nms", "max_detections")
         parts = [f"model={self.name!r}", *(f"{name}={getattr(self, name)!r}" for name in names)]
         parts += [f"fit={self.fit.mode!r}", f"class_names=({postprocess.listed(self.class_names)})"]
@@ -218,19 +218,18 @@ class Predictor:
     @overload
     def __call__(self, image: list[Image] | tuple[Image, ...]) -> list[Detections]: ...
     def __call__(self, image: Any) -> Any:
-        """Find the objects in an image, or in each of several; ``timings`` then holds what the call took.
+        """Detect the objects in an image, or in each image of a list; ``timings`` then has the duration.
 
         Args:
-            image: as :func:`gluon_yolo.inference.preprocess.load_image` takes it: the path of an image
-            file; an
-                array, (H, W, 3) uint8 RGB or grey, RGBA, 16 bit, 0..1; or PIL's image. A list or tuple of
-                such, of any sizes, goes through the network in batches.
+            image: as for :func:`gluon_yolo.inference.preprocess.load_image`: the path of an image file; an
+                array, (H, W, 3) uint8 RGB or grey, RGBA, 16 bit, 0..1; or a PIL image. A list or tuple of
+                images, of any sizes, goes through the network in batches.
 
         Returns:
-            Detections in the image's own pixels, best score first; for a list, a list of them.
+            Detections in the image's own pixels, by descending score; for a list, a list of them.
 
         Raises:
-            UserError: when a file cannot be read, or what was given is no image.
+            UserError: a file cannot be read, or the argument is no image.
         """
         if not isinstance(image, (list, tuple)):
             return self._detect([image])[0]
@@ -245,7 +244,7 @@ class Predictor:
         return found
 
     def _detect(self, images: Sequence[Image]) -> list[Detections]:
-        """Find the objects in some images by one call of the network."""
+        """Detect the objects in some images with one call of the network."""
         start = time.perf_counter()
         fitted = [self.fit(load_image(one), self.size_hw) for one in images]
         pixels = fitted[0][0][None] if len(fitted) == 1 else np.stack([pixels for pixels, _ in fitted])
@@ -255,17 +254,17 @@ class Predictor:
         return [one.replace(boxes=undo(one.boxes)) for one, (_, undo) in zip(found, fitted)]
 
     def detect_batch(self, images: np.ndarray) -> list[Detections]:
-        """Find the objects in images that already have one size; ``timings`` counts the whole batch.
+        """Detect the objects in images of the input's size; ``timings`` is that of the whole batch.
 
         Args:
-            images: (B, h, w, 3) uint8 RGB; h and w any multiples of the largest stride.
+            images: (B, h, w, 3) uint8 RGB; h and w are multiples of the largest stride.
 
         Returns:
-            B Detections in input pixels, best score first.
+            B Detections in input pixels, by descending score.
 
         Raises:
-            ValueError: when the array has another shape or type.
-            UserError: when the network gives scores that are no numbers.
+            ValueError: the array has another shape or type.
+            UserError: the network's scores are not finite.
         """
         if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
             raise ValueError(f"pictures: expected (B, h, w, 3) uint8, got {images.shape} {images.dtype}")

@@ -1,7 +1,7 @@
-"""Preprocess: any image -> the network's input size, and boxes on it -> boxes on the image.
+"""Preprocessing: any image to the network's input size, and boxes back to the image's pixels.
 
-Evaluation, demo and the exported models all go through this file, so that a score and a drawing of the same
-model come from the same pixels.
+Evaluation, ``demo`` and exported models all use this module, so that metrics and drawings of one model come
+from the same pixels.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from gluon_yolo.errors import UserError
 
 
 class PILImage(Protocol):
-    """What is used here of PIL's ``Image``, so that PIL need not be imported."""
+    """The part of PIL's ``Image`` that is used here, so that PIL need not be imported."""
 
     @property
     def mode(self) -> str:
-        """What its planes are."""
+        """PIL's name of the pixel format."""
 
     def load(self) -> Any:
-        """Read its file."""
+        """Read the pixels from the file."""
 
     def convert(self, mode: str) -> Any:
-        """Return it in another mode."""
+        """Return the image in another mode."""
 
 
 PathLike = Union[str, "os.PathLike[str]"]
 Image = Union[np.ndarray, PathLike, PILImage]
 
-# PIL's modes whose arrays mean to ``as_image`` what they mean to PIL. The others' are numbers of a palette,
-# or other colours than RGB's, and PIL converts them.
+# PIL modes whose arrays ``as_image`` interprets as PIL does. In the others, values are palette indices or no
+# RGB colours, and PIL converts them.
 _PLAIN_MODES = ("1", "L", "RGB", "RGBA", "RGBX", "I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
 
@@ -45,13 +45,13 @@ def load_image(given: Image) -> np.ndarray:
     """Turn an image into (H, W, 3) uint8 RGB.
 
     Args:
-        given: the path of an image file, which is turned upright as its EXIF orientation says; an array as
-            :func:`gluon_yolo.data.images.read.as_image` takes it, colours in the order RGB; or PIL's image,
-            its pixels as they lie (``PIL.ImageOps.exif_transpose`` turns a photograph upright), of any mode
-            but I, F and La, which have no white or no way to RGB. Opacity is left out.
+        given: the path of an image file, which is rotated by its EXIF orientation; an array in RGB order, as
+            for :func:`gluon_yolo.data.images.read.as_image`; or a PIL image of any mode but I, F and La,
+            which have no white level or no conversion to RGB. A PIL image is not rotated
+            (``PIL.ImageOps.exif_transpose`` does that). An alpha channel is ignored.
 
     Raises:
-        UserError: it is none of these, or cannot be read.
+        UserError: the argument is none of these, or cannot be read.
     """
     if isinstance(given, np.ndarray):
         return as_image(given)
@@ -68,15 +68,15 @@ def load_image(given: Image) -> np.ndarray:
 
 
 def _of_pil(image: PILImage) -> np.ndarray:
-    """Return PIL's image as (H, W, 3) uint8 RGB."""
+    """Return a PIL image as (H, W, 3) uint8 RGB."""
     name = f"the PIL image {getattr(image, 'filename', '')}".rstrip()
     try:
-        image.load()  # only now is a file read
+        image.load()  # PIL reads the file only now
         plain = image if image.mode in _PLAIN_MODES else image.convert("RGB")
     except (OSError, SyntaxError, ValueError) as error:
         raise UserError(f"{name}, mode {image.mode}, cannot be read as RGB: {error}") from error
     array = np.asarray(plain)
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)  # I;16B is written the other way round
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)  # I;16B is big-endian
     return as_image(array, f"{name}, mode {image.mode},")
 
 
@@ -85,12 +85,12 @@ MODES = ("resize", "letterbox", "darknet")
 
 @dataclasses.dataclass(frozen=True)
 class InverseMap:
-    """Turns boxes in input pixels into boxes in the pixels of the image that was fitted.
+    """Map boxes from input pixels to the pixels of the image that was preprocessed.
 
     Args:
         scale_xy: input pixels per image pixel, along x and y.
-        offset_xy: where the image's top left corner lies on the input, in input pixels.
-        image_hw: the image's own size.
+        offset_xy: position of the image's top left corner in the input, in input pixels.
+        image_hw: height and width of the image in pixels.
     """
 
     scale_xy: tuple[float, float]
@@ -105,34 +105,33 @@ class InverseMap:
 
 @dataclasses.dataclass(frozen=True)
 class Preprocess:
-    """Brings images to the network's input size.
+    """Resize images to the network's input size.
 
     Args:
-        mode: ``"resize"`` stretches each side on its own, as the networks are trained and validated;
-            ``"letterbox"`` keeps the image's proportions and fills the two margins with grey; ``"darknet"``
-            stretches as darknet does, for its numbers: between four pixels, whatever is shrunk, the corner
-            pixels of one on those of the other.
+        mode: ``"resize"`` stretches each side by its own factor, as in training and validation.
+            ``"letterbox"`` keeps the aspect ratio and fills the two margins with grey. ``"darknet"``
+            stretches exactly as darknet: bilinear between four pixels, also when it shrinks, with aligned
+            corner pixels.
 
     Raises:
-        ValueError: when the mode is another.
+        ValueError: the mode is none of these.
     """
 
     mode: str = "resize"
 
     def __post_init__(self) -> None:
-        """Check the mode."""
         if self.mode not in MODES:
             raise ValueError(f"mode: expected one of {MODES}, got {self.mode!r}")
 
     def __call__(self, image: np.ndarray, size_hw: tuple[int, int]) -> tuple[np.ndarray, InverseMap]:
-        """Turn one image into the network's input.
+        """Turn an image into the network's input.
 
         Args:
             image: (H, W, 3) uint8.
-            size_hw: height and width of the input, in pixels.
+            size_hw: height and width of the input in pixels.
 
         Returns:
-            The input (h, w, 3) uint8, and the ``InverseMap`` that takes boxes on it back to the image.
+            The input (h, w, 3) uint8, and the ``InverseMap`` of boxes back to the image.
         """
         height, width = image.shape[:2]
         if self.mode != "letterbox":
@@ -147,13 +146,13 @@ class Preprocess:
 
 
 def _stretch_as_darknet(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Return an image stretched as ``resize_image`` of darknet's ``image.c`` does, in whole levels."""
+    """Return an image stretched as by ``resize_image`` in darknet's ``image.c``, rounded to uint8."""
     wide = _stretch_axis(image.astype(np.float32), size_hw[1], axis=1)
     return np.rint(_stretch_axis(wide, size_hw[0], axis=0)).astype(np.uint8)
 
 
 def _stretch_axis(image: np.ndarray, new: int, axis: int) -> np.ndarray:
-    """Stretch one side of an image: each new pixel lies between two old ones."""
+    """Interpolate linearly along one axis."""
     last = image.shape[axis] - 1
     places = np.linspace(0, last, new, dtype=np.float32)
     before = places.astype(int)

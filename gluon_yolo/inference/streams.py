@@ -1,4 +1,4 @@
-"""Streams: the frames of what a URL names, opened again when it breaks off."""
+"""Read the frames of a video stream by its URL, and reconnect when it breaks off."""
 
 from __future__ import annotations
 
@@ -18,35 +18,36 @@ from gluon_yolo.inference.video import fps_of, quiet
 from gluon_yolo.inference.web import LONGEST, SECONDS
 from gluon_yolo.text import counted
 
-PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds before each try to open a stream again; the last goes on
-STEADY = 60.0  # seconds after which a stream is well again, and may break off as often as at first
-# What OpenCV reads from the environment: of what FFmpeg says nothing is shown, since it may hold the URL, and
-# the reasons are found otherwise; RTSP goes by TCP first, since by UDP what is lost is seen in the frames.
+PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds before each attempt to reconnect; the last value repeats
+STEADY = 60.0  # seconds of frames after which the attempts count from 0 again
+# Settings that OpenCV reads from the environment. FFmpeg's log is off, because it can show the URL with its
+# password; errors are reported otherwise. RTSP uses TCP if possible, because packets lost with UDP are
+# visible in the frames.
 _FFMPEG = {
     "OPENCV_FFMPEG_LOGLEVEL": "-8",
     "OPENCV_FFMPEG_CAPTURE_OPTIONS": "rtsp_flags;prefer_tcp",
 }
-_SHORT = 0.02  # of a file's frames that its end may lack: counts are estimates
+_SHORT = 0.02  # share of a file's frames that may be missing at its end: frame counts are estimates
 
 
 class StreamReader:
-    """Reads a stream's frames in order, and goes on after a break; a context manager.
+    """Read the frames of a stream in order, and reconnect after a break; a context manager.
 
     Args:
-        url: rtsp, rtmp, http, udp and what else OpenCV's FFmpeg opens.
-        whole: whether it is a file, whose end is the end; what breaks off before is taken up where it was.
-        reconnect: tries to open it again, in a row.
-        say: called with a line when the stream breaks off or is back.
-        pauses: seconds before the first try, the second and so on.
-        seconds: to wait for it to open, and for the next frame.
+        url: rtsp, rtmp, http, udp or any other that OpenCV's FFmpeg opens.
+        whole: whether it is a file, which has an end; after a break it is read on from the same frame.
+        reconnect: largest number of attempts to reconnect, in a row.
+        say: function that gets a message when the stream breaks off or is back.
+        pauses: seconds before each attempt.
+        seconds: timeout for opening, and for each frame.
 
     Attributes:
         fps: frames per second.
-        frames: how many a file has; None when it does not say, and for a stream.
-        ending: why no more frames came, once they have ended.
+        frames: number of frames of a file; None when unknown, and for a stream.
+        ending: after the last frame, the reason for the end.
 
     Raises:
-        UserError: when it cannot be opened.
+        UserError: the stream cannot be opened.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class StreamReader:
         """Yield the frames (H, W, 3) uint8 RGB.
 
         Raises:
-            UserError: when there is not a single one.
+            UserError: there is no frame at all.
         """
         count = tries = 0
         while True:
@@ -96,11 +97,11 @@ class StreamReader:
             raise UserError(f"{self._name}: gives no frame that can be read: {self.ending}")
 
     def stop(self) -> None:
-        """Let no more frames come, and no more tries be made; from any thread."""
+        """End the frames and the attempts to reconnect; can be called in any thread."""
         self._stopped.set()
 
     def _is_over(self, count: int) -> bool:
-        """Say whether frames have ended for good."""
+        """Return whether there will be no more frames, and set ``ending``."""
         if self._stopped.is_set():
             self.ending = "it was stopped"
         elif self._whole and (self.frames is None or count >= self.frames * (1 - _SHORT) - 1):
@@ -108,7 +109,7 @@ class StreamReader:
         return bool(self.ending)
 
     def _again(self, count: int, tries: int) -> int:
-        """Open the stream again, or set why not; return how many tries that took, with those before."""
+        """Reconnect, or set ``ending``; return the number of attempts, earlier ones included."""
         broke = f"broke off after {counted(count, 'frame')}"
         while tries < self._reconnect:
             pause = self._pauses[min(tries, len(self._pauses) - 1)]
@@ -127,11 +128,11 @@ class StreamReader:
         return tries
 
     def _at(self, count: int) -> bool:
-        """Go to where a file broke off; say whether it is there."""
+        """Skip the frames of a file that were read already; return whether they are there."""
         return not self._whole or all(self._capture.grab() for _ in range(count))
 
     def _opened(self) -> Any:
-        """Return the stream's capture, which may have failed to open."""
+        """Return OpenCV's capture, which may have failed to open."""
         for name, value in _FFMPEG.items():
             os.environ.setdefault(name, value)
         wait = int(self._seconds * 1e3)
@@ -140,7 +141,7 @@ class StreamReader:
             return cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, limits)
 
     def _read(self) -> tuple[bool, Any]:
-        """Return whether there was another frame, and the frame, BGR."""
+        """Return whether there is another frame, and the frame, BGR."""
         with quiet():
             return self._capture.read()
 

@@ -1,4 +1,4 @@
-"""URLs of streams: which are known, and how they are called where a password must not be seen."""
+"""URLs of streams: known schemes, and display without passwords."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import socket
 from urllib.parse import urlsplit
 
-# The usual port of each scheme that OpenCV's FFmpeg opens; None where nothing answers before it has sent.
+# Default port of each scheme that OpenCV's FFmpeg opens; None where a port cannot be checked by connecting.
 SCHEMES: dict[str, int | None] = {
     "rtsp": 554,
     "rtsps": 322,
@@ -22,7 +22,7 @@ SCHEMES: dict[str, int | None] = {
 HIDDEN = "***"
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _USER = re.compile(r"(?<=://)([^/?#]*)@")
-# A password with a / ? or # in it, which no program can tell from the path: what is before the @ is no port.
+# A password with a / ? or # in it, which looks like the path: the part before the @ is no port.
 _BROKEN_USER = re.compile(r"(?<=://)([^/?#@:\[]*:(?!\d*[/?#]).*)@", re.DOTALL)
 # Cameras take passwords in the query, and some in the path: rtsp://10.0.0.9/user=admin_password=x_channel=1.
 _SECRET = re.compile(
@@ -33,24 +33,24 @@ _LONGEST_NAME = 60
 
 
 def scheme_of(word: str) -> str | None:
-    """Return the scheme that a word begins with, in small letters; None where it is no URL."""
+    """Return the scheme at the beginning of a word, in lower case; None where it is no URL."""
     match = _URL.match(word)
     return match[1].lower() if match else None
 
 
 def shown(url: str) -> str:
-    """Return a URL with ``***`` in the place of whatever may be a password."""
+    """Return a URL with ``***`` in place of everything that may be a password."""
     user = _USER if _USER.search(url) else _BROKEN_USER
     return _SECRET.sub(rf"\g<1>{HIDDEN}", user.sub(_without_password, url, count=1))
 
 
 def _without_password(match: re.Match[str]) -> str:
     name, colon, _ = match[1].partition(":")
-    return f"{name}:{HIDDEN}@" if colon else f"{HIDDEN}@"  # alone it may be a token
+    return f"{name}:{HIDDEN}@" if colon else f"{HIDDEN}@"  # without a colon it may be a token
 
 
 def stem_of(url: str) -> str:
-    """Return a file's stem that tells a URL from others: host and path, without user, password and query."""
+    """Return a file name stem for a URL: host and path, without user, password and query."""
     parts = urlsplit(shown(url))
     host = parts.netloc.rpartition("@")[2]
     path = re.sub(r"\.[a-z0-9]{1,5}$", "", parts.path, flags=re.IGNORECASE)
@@ -59,16 +59,16 @@ def stem_of(url: str) -> str:
 
 
 def why_silent(url: str, seconds: float) -> str:
-    """Find out why a URL cannot be opened, as far as its host tells.
+    """Return why a URL cannot be opened, as far as a connection to its host tells.
 
     Args:
         url: of a stream.
-        seconds: to wait for an answer.
+        seconds: timeout.
     """
     parts = urlsplit(url)
     try:
         host, port = parts.hostname, parts.port or SCHEMES.get(parts.scheme.lower())
-    except ValueError as error:  # a port that is no number
+    except ValueError as error:  # invalid port
         return str(error)
     if not host:
         return "it names no host"

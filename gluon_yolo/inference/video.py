@@ -1,4 +1,7 @@
-"""Video: frames out of a file or a webcam, and frames into an MP4 file. Frames are (H, W, 3) uint8 RGB."""
+"""Read frames from a video file or a webcam, and write them to an MP4 file.
+
+Frames are (H, W, 3) uint8 RGB.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +18,22 @@ import numpy as np
 
 from gluon_yolo.errors import NotWritten, UserError
 
-_LAST_WEBCAM = 2**31 - 1  # a number in OpenCV
-USUAL_FPS = 25.0  # where a video or a webcam does not say
+_LAST_WEBCAM = 2**31 - 1  # OpenCV's indices are int32
+USUAL_FPS = 25.0  # where a video or a webcam does not tell
 
 
 def fps_of(capture: Any) -> float:
-    """Return the frames a second of OpenCV's capture, the usual ones where it does not know."""
+    """Return the frames per second of OpenCV's capture; ``USUAL_FPS`` where it does not know."""
     fps = capture.get(cv2.CAP_PROP_FPS)
     return fps if math.isfinite(fps) and 1 <= fps <= 1000 else USUAL_FPS
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Let OpenCV say nothing of what cannot be opened or read: the reasons are found otherwise."""
+    """Switch OpenCV's log off: errors of opening and reading are reported otherwise."""
     opencv: Any = cv2  # its type stubs follow its version too
     log = opencv if hasattr(opencv, "setLogLevel") else getattr(opencv.utils, "logging", None)  # from 4.14 on
-    if log is None:  # OpenCV before 4.5.5 or so
+    if log is None:  # before OpenCV 4.5.5
         yield
         return
     before = log.getLogLevel()
@@ -42,18 +45,18 @@ def quiet() -> Iterator[None]:
 
 
 class VideoReader:
-    """Reads a video's frames in order; a context manager.
+    """Read the frames of a video in order; a context manager.
 
     Args:
         source: a file, or the index of a webcam.
 
     Attributes:
         fps: frames per second.
-        frames: how many the file says it has; None when it does not say, and for a webcam.
-        ending: why no more frames came, once they have ended.
+        frames: number of frames according to the file; None when unknown, and for a webcam.
+        ending: after the last frame, the reason for the end.
 
     Raises:
-        UserError: when it cannot be opened.
+        UserError: the video cannot be opened.
     """
 
     def __init__(self, source: Path | int) -> None:
@@ -74,10 +77,10 @@ class VideoReader:
         self.frames = int(frames) if isinstance(source, Path) and 0 < frames < 1e9 else None
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Yield the frames.
+        """Yield the frames (H, W, 3) uint8 RGB.
 
         Raises:
-            UserError: when there is not a single one.
+            UserError: there is no frame at all.
         """
         count = 0
         while not self._stopped:
@@ -92,7 +95,7 @@ class VideoReader:
             raise UserError(f"{self._source}: gives no frame that can be read")
 
     def stop(self) -> None:
-        """Let no more frames come; from any thread."""
+        """End the frames; can be called in any thread."""
         self._stopped = True
 
     def __enter__(self) -> VideoReader:
@@ -105,12 +108,12 @@ class VideoReader:
 
 
 class VideoWriter:
-    """Writes frames to an MP4 file, which has its name only once it is closed; a context manager.
+    """Write frames to an MP4 file, which gets its name when it is closed; a context manager.
 
-    What was written until an interruption is kept; after any other error the file is dropped.
+    After an interruption (Ctrl-C) the frames so far are kept; after any other error the file is deleted.
 
     Args:
-        path: the file.
+        path: of the file.
         fps: frames per second.
     """
 
@@ -122,10 +125,10 @@ class VideoWriter:
         self._size_wh = (0, 0)
 
     def write(self, frame: np.ndarray) -> None:
-        """Append a frame (H, W, 3), which is brought to the first one's size where it has another.
+        """Append a frame (H, W, 3) uint8 RGB; one of another size than the first is resized.
 
         Raises:
-            UserError: when the file cannot be written.
+            UserError: the file cannot be written.
         """
         if self._writer is None:
             self._size_wh = (frame.shape[1], frame.shape[0])
@@ -136,7 +139,7 @@ class VideoWriter:
                 raise NotWritten(
                     f"{self._path}: cannot be written as MP4; check the folder, and OpenCV's video support"
                 )
-        if frame.shape[1::-1] != self._size_wh:  # OpenCV would drop it without a word
+        if frame.shape[1::-1] != self._size_wh:  # OpenCV would ignore the frame
             frame = cv2.resize(frame, self._size_wh, interpolation=cv2.INTER_AREA)
         self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 

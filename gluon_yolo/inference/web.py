@@ -1,4 +1,4 @@
-"""Web: what an http or https URL gives, an image, a file or a stream, found by asking its server."""
+"""Requests to http and https URLs: whether the answer is an image, a file or a stream."""
 
 from __future__ import annotations
 
@@ -23,25 +23,23 @@ from gluon_yolo.inference.urls import scheme_of, shown
 
 log = logging.getLogger("gluon_yolo")
 
-SECONDS = 10.0  # to wait for an answer
-LONGEST = (
-    86_400.0  # seconds that can be waited for one: sockets and OpenCV count in whole numbers of few bits
-)
-_TELLING = 1024  # bytes that tell what a file is
-_MOTION = re.compile(r"video/.*jpe?g")  # one JPEG after the other, which begins as an image
-_MOST_BYTES = 200 << 20  # of an image
+SECONDS = 10.0  # timeout of a request
+LONGEST = 86_400.0  # longest timeout in seconds; sockets and OpenCV use small integers
+_TELLING = 1024  # number of first bytes that tell the kind of a file
+_MOTION = re.compile(r"video/.*jpe?g")  # motion JPEG: a sequence of JPEGs, which begins like an image
+_MOST_BYTES = 200 << 20  # largest size of an image
 _BLOCK = 1 << 20
-_AGENT = {"User-Agent": "gluon_yolo"}  # some servers refuse Python's own
+_AGENT = {"User-Agent": "gluon_yolo"}  # some servers reject Python's default
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What lies at a URL.
+    """The kind of a URL's content.
 
     Args:
-        image: the bytes of an image file; None where it is none.
+        image: bytes of an image file; None for other content.
         whole: whether it is a file, which has an end, and no stream.
-        seekable: whether its server can begin anywhere in it, as a reader of MP4 needs.
+        seekable: whether the server supports byte ranges, which a reader of MP4 needs.
     """
 
     image: bytes | None = None
@@ -50,21 +48,21 @@ class Answer:
 
 
 def ask(url: str, seconds: float = SECONDS) -> Answer:
-    """Ask a server what a URL gives.
+    """Request a URL and return what kind of content it has.
 
     Args:
-        url: http or https, with user and password where they are needed.
-        seconds: to wait for an answer.
+        url: http or https, with user and password where needed.
+        seconds: timeout.
 
     Raises:
-        UserError: it does not answer, or refuses.
+        UserError: the server does not answer, or answers with an error.
     """
     with _opened(url, seconds) as answer:
         named = answer.headers.get_content_type()
         length = answer.headers.get("Content-Length", "")
         parts = named.startswith("multipart/")
         whole = length.isdecimal() and not parts
-        # What a server calls it is a guess by the ending, or nothing: the content counts.
+        # The content type is a guess from the file name, or missing: the content is more reliable.
         first = b"" if parts else answer.read(_TELLING) if whole else _beginning(answer)
         kind = kind_of(first)
         if kind is HTML or (named == "text/html" and (kind is None or not kind.is_image)):
@@ -79,7 +77,7 @@ def ask(url: str, seconds: float = SECONDS) -> Answer:
 
 
 def _beginning(answer: Any) -> bytes:
-    """Return what an answer without a length begins with; where no more came, as of a slow stream, less."""
+    """Return the first bytes of an answer without a length; fewer where a slow stream sends no more."""
     data = b""
     with contextlib.suppress(socket.timeout):
         while len(data) < _TELLING and (more := answer.read1(_TELLING - len(data))):
@@ -88,7 +86,7 @@ def _beginning(answer: Any) -> bytes:
 
 
 def _rest(answer: Any, seconds: float) -> bytes | None:
-    """Return the rest of an answer without a length; None where it goes on, as a stream of JPEGs does."""
+    """Return the rest of an answer without a length; None where it does not end, as a stream of JPEGs."""
     data, end = bytearray(), time.monotonic() + seconds
     with contextlib.suppress(socket.timeout):
         while block := answer.read1(_BLOCK):
@@ -100,10 +98,10 @@ def _rest(answer: Any, seconds: float) -> bytes | None:
 
 
 def download(url: str, path: Path, seconds: float = SECONDS) -> None:
-    """Write what a URL gives to a file.
+    """Write the content of a URL to a file.
 
     Raises:
-        UserError: it cannot be had whole.
+        UserError: the download fails or is incomplete.
     """
     with _opened(url, seconds) as answer, path.open("wb") as file:
         for block in _blocks(answer, url):
@@ -112,7 +110,7 @@ def download(url: str, path: Path, seconds: float = SECONDS) -> None:
 
 @contextlib.contextmanager
 def _opened(url: str, seconds: float) -> Iterator[Any]:
-    """Yield a server's answer."""
+    """Open a URL and turn errors into UserErrors."""
     try:
         with _request(url, seconds) as answer:
             yield answer
@@ -129,7 +127,7 @@ def _opened(url: str, seconds: float) -> Iterator[Any]:
 
 
 def _request(url: str, seconds: float) -> Any:
-    """Ask for a URL."""
+    """Open a URL; a certificate that cannot be verified gives a warning."""
     seconds = min(seconds, LONGEST)
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
@@ -140,13 +138,13 @@ def _request(url: str, seconds: float) -> Any:
     except urllib.error.URLError as error:
         if not isinstance(error.reason, ssl.SSLCertVerificationError):
             raise
-        # FFmpeg, which reads the stream, asks for none, and cameras sign theirs themselves.
+        # FFmpeg, which reads the stream, does not verify certificates, and cameras have self-signed ones.
         log.warning("%s: nobody vouches for its certificate (%s)", shown(url), error.reason.verify_message)
         return _opener(parts, plain, ssl._create_unverified_context()).open(request, timeout=seconds)
 
 
 def _opener(parts: SplitResult, plain: str, context: ssl.SSLContext) -> urllib.request.OpenerDirector:
-    """Return what opens a URL with its user and password, in the way that the server asks for."""
+    """Return an opener with the URL's user and password, for basic and digest authentication."""
     handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=context)]
     if parts.username:
         known = urllib.request.HTTPPasswordMgrWithDefaultRealm()
@@ -157,21 +155,21 @@ def _opener(parts: SplitResult, plain: str, context: ssl.SSLContext) -> urllib.r
 
 
 def _blocks(answer: Any, url: str, most: int | None = None, count: int = 0) -> Iterator[bytes]:
-    """Yield what a server sends, as it comes.
+    """Yield the bytes of an answer in blocks.
 
     Args:
-        answer: the server's.
-        url: that was asked for.
-        most: bytes that are fetched.
-        count: bytes that were read before.
+        answer: of the server.
+        url: for messages.
+        most: largest number of bytes.
+        count: number of bytes read before.
 
     Raises:
-        UserError: it is more than ``most`` bytes, or less than the server said.
+        UserError: there are more than ``most`` bytes, or fewer than announced.
     """
     while block := answer.read(_BLOCK):
         count += len(block)
         if most is not None and count > most:
             raise UserError(f"{shown(url)}: a picture of more than {most >> 20} MiB; it is not fetched")
         yield block
-    if answer.length:  # what http.client still waits for
+    if answer.length:  # number of missing bytes
         raise UserError(f"{shown(url)}: broke off after {count} bytes; {answer.length} are missing")

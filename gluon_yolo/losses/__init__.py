@@ -1,4 +1,4 @@
-"""Losses: raw maps and sparse targets to the losses that a network is trained by, as one graph."""
+"""Losses: graphs from raw maps and sparse targets to the losses of each image."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from gluon_yolo.spec import DetectionSpec
 
 __all__ = ["YOLOv3Loss", "YoloFastestV2Loss", "make_loss"]
 
-# By the name of the score rule: it says what objectness and classes are.
+# By the name of the score rule, which defines objectness and classes.
 _LOSSES = {"objectness_times_class": YOLOv3Loss, "objectness_times_softmax": YoloFastestV2Loss}
 
 
 def make_loss(spec: DetectionSpec, box_loss: str = "auto", label_smooth: float = 0.0) -> gluon.HybridBlock:
-    """Return the loss that a spec's networks are trained by.
+    """Return the loss block for the networks of a spec.
 
-    It is called with the raw maps, ascending stride, and the targets (B, M, 12), and returns one array (B,)
-    for each of its ``names``.
+    Its inputs are the raw maps, by ascending stride, and the targets (B, M, 12). Its outputs are one array
+    (B,) for each of its ``names``.
 
     Args:
         spec: anchors, strides, box coding, score rule.
-        box_loss: of :data:`gluon_yolo.spec.BOX_LOSSES`; ``auto`` is what suits the coding.
-        label_smooth: by how much class targets are softened, 0 to 0.5.
+        box_loss: one of :data:`gluon_yolo.spec.BOX_LOSSES`; ``auto`` depends on the box coding.
+        label_smooth: label smoothing of the classes, 0 to 0.5.
 
     Raises:
-        UserError: for a box loss that is not there or does not fit the spec.
-        ValueError: for a score rule or box coding that is not there, or a smoothing out of range.
+        UserError: the box loss does not exist or does not fit the spec.
+        ValueError: the score rule or box coding does not exist, or ``label_smooth`` is out of range.
     """
     return _LOSSES[head_layout_of(spec).name](spec, label_smooth, box_loss)

@@ -1,6 +1,8 @@
-"""Yolo-FastestV2's loss: raw maps with classes by cell, and sparse targets, to three losses."""
+"""Yolo-FastestV2's loss: three losses from raw maps, whose classes are per cell, and sparse targets."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from gluon_yolo.losses.terms import (
     box_distance,
@@ -18,44 +20,47 @@ from gluon_yolo.mxnet_compat import gluon
 from gluon_yolo.spec import DetectionSpec
 
 BOX_GAIN, OBJECTNESS_GAIN, CLASS_GAIN = 3.2, 64.0, 32.0
-LEVEL_BALANCE = (1.0, 0.4)  # of objectness, by ascending stride
+LEVEL_BALANCE = (1.0, 0.4)  # weight of objectness, by ascending stride
 
 
 class YoloFastestV2Loss(gluon.HybridBlock):
-    """Objectness, box and class loss of each image, as Yolo-FastestV2 is trained.
+    """Objectness, box and class loss of each image, as in the original Yolo-FastestV2.
 
-    The original gives one number per batch of B images, a sum over the levels of
+    The original has one number per batch of B images, a sum over the levels of
 
-    - objectness: 64 * balance * mean over all B * N anchors of the level of the binary cross-entropy, no
-      negative left alone; balance is 1 at the finer level and 0.4 at the coarser,
+    - objectness: 64 * balance * mean over all B * N anchors of the level of the binary cross-entropy; no
+      negative is ignored; balance is 1 at the finer level and 0.4 at the coarser,
+
     - box: 3.2 * mean over the level's positives of ``1 - CIoU``,
+
     - class: 32 / C * mean over the level's positives of the softmax's cross-entropy.
 
-    Here each image has its share of that, times B: the mean of the losses over the batch, which the
-    trainer descends, is the original's number. Means over positives are weighted by the rows' weights, all 1
-    without mixup, and taken over the images of one device, as everything that a loss sees; over D devices
-    the trainer so descends the mean of D means. Rows that a later one overruled (weight 0) have no part in
-    them; the original counts an anchor that two objects claim twice.
+    Here each image has its share of that number, times B. So the mean over the batch, which the trainer
+    minimises, is the original's number. Means over positives are weighted by the rows' weights, all 1 without
+    mixup. They are taken over the images of one device; so with D devices the trainer minimises the mean of D
+    means. A row whose anchor a later row took (weight 0) does not count; the original counts such an anchor
+    twice.
 
     Source: github.com/dog-qiuqiu/Yolo-FastestV2, ``utils/loss.py``.
 
     Args:
-        spec: anchors, strides, coding; two levels.
-        label_smooth: ``s``, 0 to 0.5: class targets become ``1 - s`` and, shared by the others, ``s``.
-        box_loss: ``ciou``, which ``auto`` is, or ``giou`` or ``diou`` in its place.
+        spec: anchors, strides, box coding; two levels.
+        label_smooth: ``s``, 0 to 0.5: the class target becomes ``1 - s``, and the others share ``s``.
+        box_loss: ``ciou``, which is ``auto``, ``giou`` or ``diou``.
 
     Attributes:
         names: of the losses, in order.
 
     Raises:
-        UserError: as :func:`gluon_yolo.losses.terms.choose_box_loss`.
-        ValueError: when there are not two levels.
+        UserError: as for :func:`gluon_yolo.losses.terms.choose_box_loss`.
+        ValueError: there are not two levels.
     """
 
     names = ("objectness", "box", "class")
 
-    def __init__(self, spec: DetectionSpec, label_smooth: float = 0.0, box_loss: str = "auto", **kwargs):
-        """Settle the rules and build the anchors' places."""
+    def __init__(
+        self, spec: DetectionSpec, label_smooth: float = 0.0, box_loss: str = "auto", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if spec.num_levels != len(LEVEL_BALANCE):
             raise ValueError(f"strides: expected {len(LEVEL_BALANCE)} levels, got {spec.strides}")
@@ -66,14 +71,14 @@ class YoloFastestV2Loss(gluon.HybridBlock):
         self.anchors_per_level = spec.anchors_per_level
         self.num_classes = spec.num_classes
         self.smooth = check_smoothing(label_smooth)
-        self.places = AnchorGrid(spec)
+        self.anchor_grid = AnchorGrid(spec)
 
-    def hybrid_forward(self, F, *inputs):
+    def hybrid_forward(self, F: Any, *inputs: Any) -> Any:
         """Turn raw maps and targets into losses.
 
         Args:
             F: ``mx.nd`` or ``mx.sym``.
-            inputs: the raw maps (B, 5 * A + C, H, W), ascending stride, and last the targets (B, M, 12) of
+            inputs: the raw maps (B, 5 * A + C, H, W), by ascending stride, then the targets (B, M, 12) of
                 :func:`gluon_yolo.assigners.pad_targets`.
 
         Returns:
@@ -91,34 +96,40 @@ class YoloFastestV2Loss(gluon.HybridBlock):
             dim=1,
         )
         column = {name: F.reshape(value, (0, -1)) for name, value in read_columns(F, targets).items()}
-        place = positions(F, column["index"])
-        places = F.take(self.places(*maps), column["index"])
-        stride = F.reshape(F.slice_axis(places, axis=2, begin=2, end=3), (0, -1))
+        position = positions(F, column["index"])
+        anchor_rows = F.take(self.anchor_grid(*maps), column["index"])
+        stride = F.reshape(F.slice_axis(anchor_rows, axis=2, begin=2, end=3), (0, -1))
         on_level = [stride == level_stride for level_stride in self.strides]
         share = _shares(F, column["weight"], on_level)
 
         distance = box_distance(
-            F, self.box_loss, self.box_coder, F.gather_nd(deltas, place), places, truth_boxes(F, targets)
+            F,
+            self.box_loss,
+            self.box_coder,
+            F.gather_nd(deltas, position),
+            anchor_rows,
+            truth_boxes(F, targets),
         )
         off = self.smooth / max(1, self.num_classes - 1)
         one_hot = F.one_hot(column["class"], self.num_classes, 1 - self.smooth, off)
-        surprise = -F.sum(F.log_softmax(F.gather_nd(classes, place), axis=2) * one_hot, axis=2)
+        class_loss = -F.sum(F.log_softmax(F.gather_nd(classes, position), axis=2) * one_hot, axis=2)
         return (
-            _objectness_loss(F, objectness, place, column["weight"], on_level),
+            _objectness_loss(F, objectness, position, column["weight"], on_level),
             F.sum(distance * share, axis=1) * BOX_GAIN,
-            F.sum(surprise * share, axis=1) * (CLASS_GAIN / self.num_classes),
+            F.sum(class_loss * share, axis=1) * (CLASS_GAIN / self.num_classes),
         )
 
 
-def _delta_rows(F, deltas):
+def _delta_rows(F: Any, deltas: Any) -> Any:
     """Turn deltas (B, A, 4, H, W) into one row per anchor (B, A * H * W, 4)."""
     return F.reshape(F.transpose(F.reshape(deltas, (0, 0, 0, -3)), axes=(0, 1, 3, 2)), (0, -3, 0))
 
 
-def _shares(F, weight, on_level):
-    """Return each row's weight (B, M) over the mean image's sum of weights on the row's level.
+def _shares(F: Any, weight: Any, on_level: Any) -> Any:
+    """Return each row's weight (B, M) over the sum of weights on its level in the average image.
 
-    The mean over the batch of the images' sums of ``share * x`` is the sum over levels of the mean x.
+    So the mean over the batch of the images' sums of ``share * x`` is the sum over the levels of the mean of
+    x.
     """
     images = F.sum(F.ones_like(F.slice_axis(weight, axis=1, begin=0, end=1)))
     weights = [weight * here for here in on_level]
@@ -126,21 +137,21 @@ def _shares(F, weight, on_level):
     return F.broadcast_mul(F.add_n(*means), images)
 
 
-def _objectness_loss(F, objectness, place, weight, on_level):
+def _objectness_loss(F: Any, objectness: Any, position: Any, weight: Any, on_level: Any) -> Any:
     """Return the objectness loss (B,).
 
     Args:
         F: ``mx.nd`` or ``mx.sym``.
-        objectness: logits of each level (B, N of the level).
-        place: (2, B, M) of the positives among all levels' anchors.
+        objectness: logits of each level, (B, N of the level).
+        position: (2, B, M) positions of the positives among the anchors of all levels.
         weight: (B, M) of the positives.
-        on_level: of each level (B, M), 1 where a positive is on it.
+        on_level: for each level (B, M), 1 where a positive is on it.
     """
     negative = [F.mean(softplus(F, logits), axis=1) * gain for logits, gain in zip(objectness, LEVEL_BALANCE)]
     gains = [
         F.broadcast_div(here * gain, F.sum(F.ones_like(F.slice_axis(logits, axis=0, begin=0, end=1))))
         for here, logits, gain in zip(on_level, objectness, LEVEL_BALANCE)
     ]
-    logit = F.gather_nd(F.concat(*objectness, dim=1), place)
+    logit = F.gather_nd(F.concat(*objectness, dim=1), position)
     positive = (weight * softplus(F, -logit) - (weight > 0) * softplus(F, logit)) * F.add_n(*gains)
     return (F.add_n(*negative) + F.sum(positive, axis=1)) * OBJECTNESS_GAIN

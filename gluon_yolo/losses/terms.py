@@ -1,22 +1,25 @@
-"""Positives: what the losses read at the rows that hold an object, and the terms that they are made of."""
+"""Parts that the losses share: columns of the targets, box distances and cross-entropies."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from gluon_yolo.assigners import BOX, BOX_WEIGHT, CLASS, INDEX, WEIGHT
 from gluon_yolo.errors import UserError
 from gluon_yolo.losses.iou import OVERLAPS
+from gluon_yolo.models.box_coder import BoxCoder
 from gluon_yolo.spec import BOX_LOSSES, DetectionSpec
 
 _COLUMNS = {"index": INDEX, "class": CLASS, "weight": WEIGHT, "box_weight": BOX_WEIGHT}
 
 
 def choose_box_loss(spec: DetectionSpec, box_loss: str) -> str:
-    """Return the box loss that a name of ``BOX_LOSSES`` means for a spec.
+    """Return the box loss that a name of ``BOX_LOSSES`` stands for with this spec.
 
-    ``auto`` is the loss of the network's own paper: YOLOv3's for its layout and coding, CIoU otherwise.
+    ``auto`` is the loss of the network's own paper: YOLOv3's for its layout and coding, else CIoU.
 
     Raises:
-        UserError: for another name, or YOLOv3's loss for a network that is not coded or laid out so.
+        UserError: the name is unknown, or YOLOv3's loss does not fit the box coding or score rule.
     """
     if box_loss not in BOX_LOSSES:
         raise UserError(
@@ -34,56 +37,58 @@ def choose_box_loss(spec: DetectionSpec, box_loss: str) -> str:
 
 
 def check_smoothing(label_smooth: float) -> float:
-    """Return by how much class targets are softened.
+    """Return the label smoothing.
 
     Raises:
-        ValueError: when it is not within 0 and 1/2.
+        ValueError: it is not within 0 and 1/2.
     """
     if not 0 <= label_smooth <= 0.5:
         raise ValueError(f"label_smooth: expected 0 to 0.5, got {label_smooth}")
     return float(label_smooth)
 
 
-def read_columns(F, targets) -> dict:
-    """Return a target batch's columns ``index``, ``class``, ``weight`` and ``box_weight``, each (B, M, 1)."""
+def read_columns(F: Any, targets: Any) -> dict[str, Any]:
+    """Return the columns ``index``, ``class``, ``weight`` and ``box_weight`` of targets, each (B, M, 1)."""
     return {name: F.slice_axis(targets, axis=2, begin=at, end=at + 1) for name, at in _COLUMNS.items()}
 
 
-def truth_boxes(F, targets):
-    """Return the boxes (B, M, 4) of a target batch (B, M, 12): corners in input pixels."""
+def truth_boxes(F: Any, targets: Any) -> Any:
+    """Return the boxes (B, M, 4) of targets (B, M, 12): corners in input pixels."""
     return F.slice_axis(targets, axis=2, begin=BOX.start, end=BOX.stop)
 
 
-def positions(F, index):
-    """Turn flat anchor indices (B, M) into what ``gather_nd`` takes on a table (B, N, ...)."""
+def positions(F: Any, index: Any) -> Any:
+    """Turn flat anchor indices (B, M) into indices (2, B, M) of ``gather_nd`` in a table (B, N, ...)."""
     image = F.broadcast_like(F.reshape(F.contrib.arange_like(index, axis=0), (-1, 1)), index)
     return F.stack(image, index, axis=0)
 
 
-def box_distance(F, box_loss, box_coder, deltas, places, truth):
-    """Return one minus the overlap of each predicted box with its truth.
+def box_distance(
+    F: Any, box_loss: str, box_coder: type[BoxCoder], deltas: Any, anchor_rows: Any, truth: Any
+) -> Any:
+    """Return one minus the overlap of each predicted box with its ground truth.
 
     Args:
         F: ``mx.nd`` or ``mx.sym``.
         box_loss: a name of ``OVERLAPS``.
-        box_coder: the spec's.
+        box_coder: of the spec.
         deltas: (B, M, 4) raw predictions at the target rows.
-        places: (B, M, 6) of their anchors (:class:`gluon_yolo.models.decode.Places`).
-        truth: (B, M, 4) corners.
+        anchor_rows: (B, M, 6) rows of the anchor grid (:class:`gluon_yolo.models.decode.AnchorGrid`).
+        truth: (B, M, 4) corners in input pixels.
 
     Returns:
-        (B, M), 0 where the boxes are the same; also for rows of padding, where it means nothing.
+        (B, M), 0 where the boxes are equal; values at padding rows have no meaning.
     """
-    sides = box_coder.decode_rows(F, deltas, places)
+    sides = box_coder.decode_rows(F, deltas, anchor_rows)
     overlap = OVERLAPS[box_loss](F, sides, tuple(F.split(truth, num_outputs=4, axis=2)))
     return 1 - F.reshape(overlap, (0, -1))
 
 
-def softplus(F, x):
-    """Return log(1 + exp(x)) without overflow: the cross-entropy of logit ``x`` against 0."""
+def softplus(F: Any, x: Any) -> Any:
+    """Return log(1 + exp(x)) without overflow: the cross-entropy of logit ``x`` with target 0."""
     return F.Activation(x, act_type="softrelu")
 
 
-def cross_entropy(F, logit, target):
-    """Return the binary cross-entropy of logits against targets in 0..1, same shape."""
+def cross_entropy(F: Any, logit: Any, target: Any) -> Any:
+    """Return the binary cross-entropy of logits with targets in 0..1, same shape."""
     return softplus(F, logit) - logit * target

@@ -1,6 +1,8 @@
-"""YOLOv3's loss: raw maps and sparse targets to objectness, box and class losses."""
+"""YOLOv3's loss: objectness, box and class losses from raw maps and sparse targets."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from gluon_yolo.assigners import DELTAS
 from gluon_yolo.losses.terms import (
@@ -19,34 +21,35 @@ from gluon_yolo.models.head_layout import BOX_CHANNELS, OBJECTNESS
 from gluon_yolo.mxnet_compat import gluon
 from gluon_yolo.spec import DetectionSpec
 
-# Makes the gradient of one minus an overlap as large as that of YOLOv3's own box loss. Mean norm over a
-# positive's four deltas, on BCCD's boxes at 416 pixels: fresh from initialisation 1.32 with CIoU, 1.31 with
-# DIoU, 1.55 with GIoU, against 2.89; near the goal 2.29, 2.29, 2.35 against 2.78.
+# Scales the gradient of an IoU loss to that of YOLOv3's own box loss. Mean norm over the four deltas of a
+# positive, on BCCD's boxes at 416 pixels: after initialisation 1.32 with CIoU, 1.31 with DIoU, 1.55 with
+# GIoU, against 2.89; near convergence 2.29, 2.29, 2.35 against 2.78.
 IOU_GAIN = 2.0
 
 
 class YOLOv3Loss(gluon.HybridBlock):
     """Objectness, box and class loss of each image (Redmon & Farhadi 2018, sections 2.1 and 2.2).
 
-    Only objectness looks at every anchor; the others gather the predictions at the positives. A negative
-    whose decoded box overlaps any ground truth more than ``spec.ignore_iou`` is left alone.
+    Only objectness uses every anchor; the other losses use the predictions at the positives. A negative whose
+    decoded box has an IoU above ``spec.ignore_iou`` with any ground truth is ignored.
 
     Args:
-        spec: anchors, strides, coding; its score rule is ``objectness_times_class``.
-        label_smooth: ``s``, 0 to 0.5: class targets become ``1 - s`` and ``s``.
-        box_loss: ``yolo3``: cross-entropy of the centre, and distance of the logarithm of the size;
-            ``giou``, ``diou``, ``ciou``: one minus that overlap, times ``IOU_GAIN``; ``auto``: what suits the
-            coding. Each is weighted by the row's weight and box weight.
+        spec: anchors, strides, box coding; its score rule is ``objectness_times_class``.
+        label_smooth: ``s``, 0 to 0.5: class targets 1 and 0 become ``1 - s`` and ``s``.
+        box_loss: ``yolo3``: cross-entropy of the centre, and absolute difference of the logarithm of the
+            size; ``giou``, ``diou``, ``ciou``: one minus that overlap, times ``IOU_GAIN``; ``auto``: depends
+            on the coding. Each is multiplied by the row's weight and box weight.
 
     Attributes:
         names: of the losses, in order.
 
     Raises:
-        UserError: as :func:`gluon_yolo.losses.terms.choose_box_loss`.
+        UserError: as for :func:`gluon_yolo.losses.terms.choose_box_loss`.
     """
 
-    def __init__(self, spec: DetectionSpec, label_smooth: float = 0.0, box_loss: str = "auto", **kwargs):
-        """Build a decoder per level."""
+    def __init__(
+        self, spec: DetectionSpec, label_smooth: float = 0.0, box_loss: str = "auto", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.box_loss = choose_box_loss(spec, box_loss)
         self.names = (
@@ -61,21 +64,21 @@ class YOLOv3Loss(gluon.HybridBlock):
         self.smooth = check_smoothing(label_smooth)
         self.decoders = level_decoders(spec)
         if self.box_loss != "yolo3":
-            self.places = AnchorGrid(spec)
+            self.anchor_grid = AnchorGrid(spec)
 
-    def hybrid_forward(self, F, *inputs):
+    def hybrid_forward(self, F: Any, *inputs: Any) -> Any:
         """Turn raw maps and targets into losses.
 
         Args:
             F: ``mx.nd`` or ``mx.sym``.
-            inputs: the raw maps (B, A * (5 + C), H, W), ascending stride, and last the targets (B, M, 12) of
+            inputs: the raw maps (B, A * (5 + C), H, W), by ascending stride, then the targets (B, M, 12) of
                 :func:`gluon_yolo.assigners.pad_targets`.
 
         Returns:
-            The losses of ``names``, each (B,), summed over an image.
+            The losses of ``names``, each (B,), summed over the image.
         """
         *maps, targets = inputs
-        # Blocked before decoding: a gradient of 0 times an exponential that overflowed would be no number.
+        # The gradient is blocked before decoding: 0 times an exponential that overflows is NaN.
         decoded = [decoder(F.BlockGrad(raw)) for decoder, raw in zip(self.decoders, maps)]
         corners = [F.concat(*sides, dim=1) for sides in list(zip(*decoded))[:4]]
         rows = F.concat(*(_rows(F, raw, len(level)) for raw, level in zip(maps, self.anchors)), dim=1)
@@ -83,20 +86,20 @@ class YOLOv3Loss(gluon.HybridBlock):
 
         column, truth = read_columns(F, targets), truth_boxes(F, targets)
         index = F.reshape(column["index"], (0, -1))
-        place = positions(F, index)
-        chosen = F.gather_nd(rows, place)
-        counted = F.BlockGrad(_overlap_at_most(F, corners, truth, self.ignore_iou))
-        objectness_loss = _objectness_loss(F, objectness, chosen, counted, place, column["weight"])
+        position = positions(F, index)
+        matched = F.gather_nd(rows, position)
+        included = F.BlockGrad(_overlap_at_most(F, corners, truth, self.ignore_iou))
+        objectness_loss = _objectness_loss(F, objectness, matched, included, position, column["weight"])
 
-        deltas = F.slice_axis(chosen, axis=2, begin=0, end=OBJECTNESS)
+        deltas = F.slice_axis(matched, axis=2, begin=0, end=OBJECTNESS)
         box_weight = column["weight"] * column["box_weight"]
         if self.box_loss == "yolo3":
             box_losses = _yolo3_box_losses(F, deltas, targets)
         else:
-            places = F.take(self.places(*maps), index)
-            distance = box_distance(F, self.box_loss, self.box_coder, deltas, places, truth)
+            anchor_rows = F.take(self.anchor_grid(*maps), index)
+            distance = box_distance(F, self.box_loss, self.box_coder, deltas, anchor_rows, truth)
             box_losses = (F.expand_dims(distance, axis=2) * IOU_GAIN,)
-        logits = F.slice_axis(chosen, axis=2, begin=BOX_CHANNELS, end=None)
+        logits = F.slice_axis(matched, axis=2, begin=BOX_CHANNELS, end=None)
         one_hot = F.one_hot(
             F.reshape(column["class"], (0, -1)), self.num_classes, 1 - self.smooth, self.smooth
         )
@@ -108,33 +111,33 @@ class YOLOv3Loss(gluon.HybridBlock):
         )
 
 
-def _rows(F, raw, anchors):
+def _rows(F: Any, raw: Any, anchors: int) -> Any:
     """Turn a map (B, A * (5 + C), H, W) into one row per anchor (B, A * H * W, 5 + C)."""
     split = F.reshape(raw, (0, -4, anchors, -1, -3))
     return F.reshape(F.transpose(split, axes=(0, 1, 3, 2)), (0, -3, 0))
 
 
-def _objectness_loss(F, objectness, chosen, counted, place, weight):
+def _objectness_loss(F: Any, objectness: Any, matched: Any, included: Any, position: Any, weight: Any) -> Any:
     """Return the objectness loss (B,).
 
     Args:
         F: ``mx.nd`` or ``mx.sym``.
         objectness: (B, N) logits.
-        chosen: (B, M, 5 + C) rows at the positives.
-        counted: (B, N) 1 where a negative is none to leave alone.
-        place: (2, B, M) of the positives.
+        matched: (B, M, 5 + C) rows at the positives.
+        included: (B, N) 1 for an anchor that is not ignored as a negative.
+        position: (2, B, M) positions of the positives.
         weight: (B, M, 1) of the positives.
     """
-    negative = F.sum(softplus(F, objectness) * counted, axis=1)
-    logit = F.reshape(F.slice_axis(chosen, axis=2, begin=OBJECTNESS, end=BOX_CHANNELS), (0, -1))
+    negative = F.sum(softplus(F, objectness) * included, axis=1)
+    logit = F.reshape(F.slice_axis(matched, axis=2, begin=OBJECTNESS, end=BOX_CHANNELS), (0, -1))
     weight = F.reshape(weight, (0, -1))
-    is_positive = weight > 0
-    positive = weight * softplus(F, -logit) - is_positive * F.gather_nd(counted, place) * softplus(F, logit)
+    included = (weight > 0) * F.gather_nd(included, position)
+    positive = weight * softplus(F, -logit) - included * softplus(F, logit)
     return negative + F.sum(positive, axis=1)
 
 
-def _yolo3_box_losses(F, deltas, targets):
-    """Return centre and scale losses, each (B, M, 2), of raw deltas (B, M, 4)."""
+def _yolo3_box_losses(F: Any, deltas: Any, targets: Any) -> Any:
+    """Return the centre loss and the scale loss, each (B, M, 2), of raw deltas (B, M, 4)."""
     centre = F.slice_axis(deltas, axis=2, begin=0, end=2)
     centre_target = F.slice_axis(targets, axis=2, begin=DELTAS.start, end=DELTAS.start + 2)
     scale = F.slice_axis(deltas, axis=2, begin=2, end=4)
@@ -142,8 +145,8 @@ def _yolo3_box_losses(F, deltas, targets):
     return cross_entropy(F, centre, centre_target), F.abs(scale - scale_target)
 
 
-def _overlap_at_most(F, corners, truth, threshold):
-    """Return 1 where a box (B, N) overlaps no truth (B, M, 4) by more than ``threshold``, else 0."""
+def _overlap_at_most(F: Any, corners: Any, truth: Any, threshold: float) -> Any:
+    """Return 1 where a box (B, N) has no IoU above ``threshold`` with any truth (B, M, 4), else 0."""
     x1, y1, x2, y2 = (F.expand_dims(side, axis=2) for side in corners)
     tx1, ty1, tx2, ty2 = (
         F.expand_dims(F.squeeze(side, axis=2), axis=1) for side in F.split(truth, num_outputs=4, axis=2)
@@ -151,6 +154,6 @@ def _overlap_at_most(F, corners, truth, threshold):
     width = F.relu(F.broadcast_minimum(x2, tx2) - F.broadcast_maximum(x1, tx1))
     height = F.relu(F.broadcast_minimum(y2, ty2) - F.broadcast_maximum(y1, ty1))
     both_areas = F.broadcast_add((x2 - x1) * (y2 - y1), (tx2 - tx1) * (ty2 - ty1))
-    # intersection / union > t, with union = both_areas - intersection, and without a division
+    # The inequality intersection / union > threshold without a division; union = both_areas - intersection.
     exceeds = width * height * (1 + threshold) - both_areas * threshold
     return F.max(exceeds, axis=2) <= 0

@@ -1,1 +1,1 @@
-"""The HybridBlocks: backbones, neck, heads, the detector, and decoding."""
+"""Networks: backbones, necks, heads, detectors, box coders, head layouts and decoding blocks."""

@@ -1,4 +1,4 @@
-"""Architecture: what builds a network, by a name of the zoo, a darknet cfg, or a model's folder."""
+"""Architectures: a network is built by its name in the zoo, by a darknet cfg, or by a model's folder."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Architecture:
 
     Attributes:
         name: of the network.
-        spec: of its usual form; the class names are no real ones.
-        size_hw: usual height and width of its input in pixels.
-        fit: how images are brought to that size, a mode of
-        :class:`gluon_yolo.inference.preprocess.Preprocess`.
+        spec: the default spec; its class names are placeholders.
+        size_hw: default height and width of the input in pixels.
+        fit: how an image is resized to that size, a mode of
+            :class:`gluon_yolo.inference.preprocess.Preprocess`.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Architecture:
     size_hw: tuple[int, int]
     fit = "resize"
 
-    def __init__(self, name: str):
+    def __init__(self, name: str) -> None:
         self.name = name
         self.spec, self.size_hw = zoo.entry(name).spec, zoo.entry(name).size_hw
 
@@ -54,7 +54,7 @@ class Architecture:
         norm: str = "bn",
         num_devices: int = 1,
     ) -> DetectionNetwork:
-        """Build the network, its weights not yet set.
+        """Build the network; its weights are not initialized.
 
         Args:
             class_names: of the data; None takes the network's own.
@@ -63,16 +63,17 @@ class Architecture:
             num_devices: devices that share ``sync`` statistics.
 
         Raises:
-            UserError: without class names for a network that has none, or with anchors that do not suit it.
+            UserError: the network has no class names of its own and none are given, or the anchors do not
+                suit it.
         """
         return zoo.build(self.name, class_names, anchors, norm, num_devices)
 
     def training_flags(self, images: int, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the network's own file says of training, as flags of ``train``.
+        """Return the architecture's own defaults of training, as flags of ``train``.
 
         Args:
-            images: to train on.
-            given: flags that are decided already.
+            images: number of training images.
+            given: flags that are set already.
         """
         flags = dict(zoo.entry(self.name).flags)
         if given.get("lr_mode", "step") != "step":
@@ -86,11 +87,11 @@ class Architecture:
         return flags
 
     def doubts(self, images: int, given: Mapping[str, Any]) -> list[str]:
-        """Return warnings of what :meth:`training_flags`, whose arguments these are, mean for this data."""
+        """Return warnings about :meth:`training_flags` with this data; the arguments are the same."""
         return []
 
     def place_of(self, flag: str) -> str:
-        """Return where :meth:`training_flags` has a flag from, as messages begin."""
+        """Return the source of a flag of :meth:`training_flags`, as the beginning of a message."""
         return self.name
 
 
@@ -99,13 +100,13 @@ class CfgArchitecture(Architecture):
 
     Args:
         cfg: its content.
-        name: None takes the file's.
+        name: of the network; None takes the cfg file's name.
 
     Raises:
-        UserError: the cfg is wrong.
+        UserError: the cfg is invalid.
     """
 
-    def __init__(self, cfg: Cfg, name: str | None = None):
+    def __init__(self, cfg: Cfg, name: str | None = None) -> None:
         self.plan = make_plan(cfg)
         self.name = name or Path(cfg.path).stem
         self.spec = make_spec(self.plan)
@@ -119,7 +120,7 @@ class CfgArchitecture(Architecture):
         norm: str = "bn",
         num_devices: int = 1,
     ) -> DetectionNetwork:
-        """Build the network, as the base class says; without class names they are called ``class 0``, ..."""
+        """Build the network as the base class does; default class names are ``class 0``, ``class 1``, ..."""
         plan = self.plan
         count = self.spec.num_classes if class_names is None else len(class_names)
         other_anchors = anchors if anchors and anchors != self.spec.anchors else None
@@ -129,7 +130,7 @@ class CfgArchitecture(Architecture):
         return DarknetNetwork(self.name, plan, spec, norm, num_devices, weights_plan=self.plan)
 
     def training_flags(self, images: int, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what ``[net]`` and the heads say of training, as the base class says."""
+        """Return the training keys of ``[net]`` and the heads as flags of ``train``."""
         flags, notes = run_flags(self.plan, images, given)
         for note in notes:
             log.info("%s: %s", Path(self.plan.cfg.path).name, note)
@@ -137,25 +138,25 @@ class CfgArchitecture(Architecture):
         return {"data_shape": str(height) if height == width else f"{height}x{width}", **flags}
 
     def doubts(self, images: int, given: Mapping[str, Any]) -> list[str]:
-        """Return warnings, as the base class says."""
+        """Return warnings about the cfg's training with this data."""
         return doubts(self.plan, images, given)
 
     def place_of(self, flag: str) -> str:
-        """Return the cfg's line and key, as the base class says."""
+        """Return file, line and key of the cfg that a flag comes from."""
         return place_of(self.plan, flag)
 
 
 def find_architecture(network: str, folder: Path | None = None, datasets: Sequence[str] = ()) -> Architecture:
-    """Return the architecture that a name means.
+    """Return the architecture that a name stands for.
 
     Args:
         network: a name of the zoo in any spelling, the path of a darknet cfg or of a model's folder that has
             one, or the name of a network whose cfg lies in ``folder``.
         folder: of a model.
-        datasets: the ending, ``voc`` or ``coco``, of a zoo's name that is given without one.
+        datasets: ending for a zoo name without one: ``voc`` or ``coco``.
 
     Raises:
-        UserError: there is none, or its cfg is wrong.
+        UserError: no architecture has this name, or its cfg is invalid.
     """
     if folder is not None and (folder / CFG).is_file():
         return CfgArchitecture(read_cfg(folder / CFG), network)

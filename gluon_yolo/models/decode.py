@@ -1,8 +1,10 @@
-"""Decode: raw maps to boxes and scores, and on to final detections, as graphs that can be exported."""
+"""Decoding blocks: raw maps to boxes and scores, and to final detections, as graphs that can be exported."""
 
 from __future__ import annotations
 
-from gluon_yolo.models.box_coder import PLACE_COLUMNS, box_coder_of
+from typing import Any
+
+from gluon_yolo.models.box_coder import ANCHOR_GRID_COLUMNS, box_coder_of
 from gluon_yolo.models.head_layout import head_layout_of
 from gluon_yolo.mxnet_compat import gluon, mx
 from gluon_yolo.nms import LEAST_SCORE, NMS_THRESHOLD, USUAL_DETECTIONS, candidates_for
@@ -10,15 +12,14 @@ from gluon_yolo.spec import DetectionSpec
 
 
 class LevelDecoder(gluon.HybridBlock):
-    """Read one level's raw map.
+    """Decode the raw map of one level.
 
     Args:
         spec: of the whole detector.
-        level: which of its levels.
+        level: index of the level, by ascending stride.
     """
 
-    def __init__(self, spec: DetectionSpec, level: int, **kwargs):
-        """Store the level's anchors as a constant of the graph."""
+    def __init__(self, spec: DetectionSpec, level: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.box_coder = box_coder_of(spec)
         self.rule = head_layout_of(spec)
@@ -29,12 +30,12 @@ class LevelDecoder(gluon.HybridBlock):
             anchors = mx.nd.array(spec.anchors[level]).reshape((1, -1, 2, 1, 1))
             self.anchors = self.params.get_constant("anchors", anchors)
 
-    def hybrid_forward(self, F, raw, anchors):
-        """Turn a raw map (B, K, H, W) of the spec's score rule into its parts.
+    def hybrid_forward(self, F: Any, raw: Any, anchors: Any) -> Any:
+        """Split a raw map (B, K, H, W) and decode its boxes.
 
         Returns:
             Corners x1, y1, x2, y2, each (B, A * H * W) in input pixels; objectness logits (B, A * H * W);
-            class logits as :meth:`gluon_yolo.models.head_layout.HeadLayout.split` gives them.
+            class logits as :meth:`gluon_yolo.models.head_layout.HeadLayout.split` returns them.
         """
         deltas, objectness, classes = self.rule.split(F, raw, self.num_anchors)
         sides = self.box_coder.decode(F, deltas, anchors, self.stride, self.xy_scale)
@@ -49,15 +50,14 @@ def level_decoders(spec: DetectionSpec) -> gluon.nn.HybridSequential:
 
 
 class LevelAnchorGrid(gluon.HybridBlock):
-    """Say where each anchor of a level is, for :meth:`gluon_yolo.models.box_coder.BoxCoder.decode_rows`.
+    """The anchor grid of one level, for :meth:`gluon_yolo.models.box_coder.BoxCoder.decode_rows`.
 
     Args:
         spec: of the whole detector.
-        level: which of its levels.
+        level: index of the level, by ascending stride.
     """
 
-    def __init__(self, spec: DetectionSpec, level: int, **kwargs):
-        """Store half of each anchor as a constant of the graph."""
+    def __init__(self, spec: DetectionSpec, level: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.stride = spec.strides[level]
         self.xy_scale = spec.xy_scales[level]
@@ -65,8 +65,8 @@ class LevelAnchorGrid(gluon.HybridBlock):
             halves = mx.nd.array(spec.anchors[level]).reshape((-1, 2, 1, 1)) / 2
             self.halves = self.params.get_constant("halves", halves)
 
-    def hybrid_forward(self, F, raw, halves):
-        """Turn a raw map (B, K, H, W), of which only the size is looked at, into (A * H * W, 6)."""
+    def hybrid_forward(self, F: Any, raw: Any, halves: Any) -> Any:
+        """Return the anchor grid (A * H * W, 6) of a raw map (B, K, H, W); only the map's size is used."""
         cell = F.zeros_like(F.slice_axis(F.slice_axis(F.BlockGrad(raw), axis=0, begin=0, end=1), 1, 0, 1))
         cells = F.broadcast_add(F.slice_axis(halves, axis=1, begin=0, end=1) * 0, cell)  # (A, 1, H, W)
         column = F.reshape(F.contrib.arange_like(cell, axis=3), (1, 1, 1, -1))
@@ -79,42 +79,40 @@ class LevelAnchorGrid(gluon.HybridBlock):
             F.broadcast_add(halves, cell),
         )
         planes = F.reshape(F.concat(*parts, dim=1), (0, 0, -1))
-        return F.reshape(F.transpose(planes, axes=(0, 2, 1)), (-1, PLACE_COLUMNS))
+        return F.reshape(F.transpose(planes, axes=(0, 2, 1)), (-1, ANCHOR_GRID_COLUMNS))
 
 
 class AnchorGrid(gluon.HybridBlock):
-    """Say where every anchor is, in the order of the flat index.
+    """The anchor grid of all levels, in the order of the flat index.
 
     Args:
-        spec: anchors, strides, reach of centres.
+        spec: anchors, strides and the range of centres.
     """
 
-    def __init__(self, spec: DetectionSpec, **kwargs):
-        """Build a part per level."""
+    def __init__(self, spec: DetectionSpec, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.levels = gluon.nn.HybridSequential(prefix="")
         self.levels.add(*(LevelAnchorGrid(spec, level) for level in range(spec.num_levels)))
 
-    def hybrid_forward(self, F, *maps):
-        """Turn raw maps into (N, 6), columns as at ``gluon_yolo.models.box_coder.PLACE_COLUMNS``."""
+    def hybrid_forward(self, F: Any, *maps: Any) -> Any:
+        """Turn raw maps into (N, 6), columns as at ``gluon_yolo.models.box_coder.ANCHOR_GRID_COLUMNS``."""
         return F.concat(*(level(raw) for level, raw in zip(self.levels, maps)), dim=0)
 
 
 class Decode(gluon.HybridBlock):
-    """Turn raw maps into a box and class scores per anchor.
+    """Decode raw maps into a box and class scores per anchor.
 
     Args:
         spec: anchors, strides, box coding, score rule.
     """
 
-    def __init__(self, spec: DetectionSpec, **kwargs):
-        """Build a decoder per level."""
+    def __init__(self, spec: DetectionSpec, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rule = head_layout_of(spec)
         self.decoders = level_decoders(spec)
 
-    def hybrid_forward(self, F, *maps):
-        """Turn raw maps into boxes (B, N, 4), corners in input pixels, and scores (B, N, C)."""
+    def hybrid_forward(self, F: Any, *maps: Any) -> Any:
+        """Turn raw maps into boxes (B, N, 4), corners in input pixels, and scores (B, N, C) in 0..1."""
         boxes, scores = [], []
         for decoder, raw in zip(self.decoders, maps):
             *corners, objectness, classes = decoder(raw)
@@ -124,18 +122,18 @@ class Decode(gluon.HybridBlock):
 
 
 class Detect(gluon.HybridBlock):
-    """Decode and suppress: raw maps to final detections, in GluonCV's convention.
+    """Decode and NMS: raw maps to final detections, in GluonCV's format.
 
-    NMSOptions never sees all N * C pairs of anchor and class: the best anchors come first, then the best
-    pairs among them, which are the best pairs of all.
+    NMS does not get all N * C pairs of anchor and class. The best anchors are selected first, then the best
+    pairs among them; these are the best pairs of all.
 
     Args:
         spec: as for :class:`Decode`.
-        nms_threshold: overlap above which a worse box of the same class falls; outside 0..1 nothing falls.
-        score_threshold: pairs at or below it are left out; 0 or more.
-        max_candidates: pairs that enter suppression; None takes :func:`gluon_yolo.nms.candidates_for` the
-            detections.
-        max_detections: rows returned per image; at most ``max_candidates``.
+        nms_threshold: IoU above which NMS removes the box with the lower score of the same class; outside
+            0..1 nothing is removed.
+        score_threshold: pairs with this score or a lower one are left out; 0 or more.
+        max_candidates: pairs that enter NMS; None takes :func:`gluon_yolo.nms.candidates_for` the detections.
+        max_detections: rows per image; at most ``max_candidates``.
     """
 
     def __init__(
@@ -145,9 +143,8 @@ class Detect(gluon.HybridBlock):
         score_threshold: float = LEAST_SCORE,
         max_candidates: int | None = None,
         max_detections: int = USUAL_DETECTIONS,
-        **kwargs,
-    ):
-        """Store the thresholds, which become attributes of the exported graph."""
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.decode = Decode(spec)
         self.num_classes = spec.num_classes
@@ -156,8 +153,8 @@ class Detect(gluon.HybridBlock):
         self.max_candidates = candidates_for(max_detections) if max_candidates is None else max_candidates
         self.max_detections = min(max_detections, self.max_candidates)
 
-    def hybrid_forward(self, F, *maps):
-        """Return ids (B, K, 1), scores (B, K, 1), bboxes (B, K, 4) in input pixels; rows of -1 fill up."""
+    def hybrid_forward(self, F: Any, *maps: Any) -> Any:
+        """Return ids (B, K, 1), scores (B, K, 1), bboxes (B, K, 4) in input pixels; unused rows are -1."""
         boxes, scores = self.decode(*maps)
         anchors, is_real = self._best_anchors(F, scores)
         boxes = _take_rows(F, boxes, anchors)
@@ -182,11 +179,11 @@ class Detect(gluon.HybridBlock):
             F.slice_axis(kept, axis=2, begin=begin, end=end) for begin, end in ((0, 1), (1, 2), (2, 6))
         )
 
-    def _best_anchors(self, F, scores):
-        """Return the anchors with the best scores (B, max_candidates), and 0 where there were too few.
+    def _best_anchors(self, F: Any, scores: Any) -> Any:
+        """Return the anchors with the best scores (B, max_candidates), and 0 where there are too few.
 
-        topk fails on a row shorter than what it is to take, and a small image has few anchors: blanks stand
-        before them.
+        ``topk`` fails on a row shorter than ``k``, and a small image has few anchors. So rows are padded in
+        front.
         """
         best = F.max(scores, axis=2)
         blank = F.zeros_like(F.slice_axis(best, axis=1, begin=0, end=1)) - 1
@@ -195,7 +192,7 @@ class Detect(gluon.HybridBlock):
         return F.relu(index), index >= 0
 
 
-def _take_rows(F, table, index):
-    """Pick rows (B, K, D) of a table (B, N, D) by row numbers (B, K)."""
+def _take_rows(F: Any, table: Any, index: Any) -> Any:
+    """Gather rows (B, K, D) of a table (B, N, D) by row numbers (B, K)."""
     image = F.broadcast_like(F.reshape(F.contrib.arange_like(index, axis=0), (-1, 1)), index)
     return F.gather_nd(table, F.stack(image, index, axis=0))

@@ -1,37 +1,38 @@
-"""The detector network: an image in, raw maps out, and nothing else."""
+"""The detector network: it turns images into raw maps; decoding and NMS are separate blocks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gluon_yolo.models.heads import ClassChannels
 from gluon_yolo.models.layers import Normalize, weighted_layers
 from gluon_yolo.mxnet_compat import gluon, mx
 from gluon_yolo.spec import DetectionSpec
 
-# ImageNet's colour statistics, on pixels scaled to 0..1; GluonCV's weights expect them.
+# Mean and deviation of ImageNet's colours, for pixels scaled to 0..1. GluonCV's weights need them.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 OBJECTNESS_PRIOR = 0.01
 
 
 class DetectionNetwork(gluon.HybridBlock):
-    """What every network here is: pixels in, raw maps out, and all that others must know of it.
+    """Base class of all detectors: RGB pixels in, raw maps out.
 
     Args:
-        name: of the network, as the zoo or its file calls it.
-        spec: classes, anchors, strides, codings.
+        name: of the network, in the zoo or of its cfg file.
+        spec: classes, anchors, strides, box coding, score rule.
 
     Attributes:
         zoo_name: the name.
-        class_channels: by the name of a head's parameter, where its classes are.
-        layer_names: the places of the layers, in the order of computation.
-        backbone_prefix: how the names of its backbone's parameters begin; empty where all but the heads is
-            one.
-        family: which networks share their parameters' names, whatever their classes: it decides which other
-            programs' weights files can be read for them (:mod:`gluon_yolo.weights.readers`).
-        remarks: lines on the file that describes it.
+        class_channels: by the name of a head's parameter: its channels of classes.
+        layer_names: names of the layers, in the order of computation.
+        backbone_prefix: common prefix of the names of the backbone's parameters; empty where everything but
+            the heads is the backbone.
+        family: networks of one family have the same parameter names, whatever their classes. It selects the
+            readers of other programs' weights files (:mod:`gluon_yolo.weights.readers`).
+        remarks: messages about the file that describes the network.
     """
 
     class_channels: Mapping[str, ClassChannels]
@@ -39,19 +40,18 @@ class DetectionNetwork(gluon.HybridBlock):
     backbone_prefix = ""
     family: str
 
-    def __init__(self, name: str, spec: DetectionSpec, **kwargs):
-        """Store name and spec."""
+    def __init__(self, name: str, spec: DetectionSpec, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.zoo_name = name
         self.spec = spec
         self.remarks: tuple[str, ...] = ()
 
-    def initialize_weights(self, ctx=None, seed: int | None = None) -> None:
-        """Draw fresh weights: He et al. 2015 for convolutions by fan-in, a low objectness prior for heads.
+    def initialize_weights(self, ctx: Any = None, seed: int | None = None) -> None:
+        """Initialize convolutions by He et al. 2015 (fan-in) and the heads with a low objectness prior.
 
         Args:
-            ctx: a context or a list of them; the CPU by default.
-            seed: of the draw; None leaves mxnet's generator as it is.
+            ctx: a context or a list of contexts; None is the CPU.
+            seed: of mxnet's random generator; None does not set it.
         """
         if seed is not None:
             mx.random.seed(seed)
@@ -60,31 +60,39 @@ class DetectionNetwork(gluon.HybridBlock):
         self.set_prior(OBJECTNESS_PRIOR)
 
     def set_prior(self, probability: float) -> None:
-        """Make the fresh heads give every anchor this objectness."""
+        """Set the biases of new heads so that every anchor's objectness is ``probability``."""
         raise NotImplementedError
 
     def keep(self, folder: Path) -> None:
-        """Write beside a model's record what is needed, besides it, to build the network again."""
+        """Write into a model's folder the files that, beside its record, describe the network."""
 
 
 class Detector(DetectionNetwork):
-    """Normalise, extract features, join them, predict.
+    """A detector of normalisation, backbone, neck and heads.
 
     Args:
-        name: the zoo's name of this network.
-        spec: classes, anchors, strides.
-        backbone: image to feature maps, ascending stride.
-        neck: feature maps to the heads' inputs; it has ``layer_names`` of its own.
-        heads: to raw maps.
-        normalize: of the input; None standardises colours as GluonCV does.
+        name: the zoo's name of the network.
+        spec: classes, anchors, strides, box coding, score rule.
+        backbone: image to feature maps, by ascending stride.
+        neck: feature maps to the heads' inputs; it has ``layer_names``.
+        heads: the heads' inputs to raw maps; they have ``class_channels`` and ``set_prior``.
+        normalize: of the input; None normalises with ``MEAN`` and ``STD``, as GluonCV does.
     """
 
     backbone_prefix = "backbone."
 
-    def __init__(self, name: str, spec: DetectionSpec, backbone, neck, heads, normalize=None, **kwargs):
-        """Register the parts."""
+    def __init__(
+        self,
+        name: str,
+        spec: DetectionSpec,
+        backbone: Any,
+        neck: Any,
+        heads: Any,
+        normalize: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name, spec, **kwargs)
-        self.family = name.rsplit("_", 1)[0]  # a zoo's name without its data set
+        self.family = name.rsplit("_", 1)[0]  # the name in the zoo without its data set
         self.normalize = normalize or Normalize(MEAN, STD)
         self.backbone = backbone
         self.neck = neck
@@ -97,18 +105,19 @@ class Detector(DetectionNetwork):
         )
 
     def set_prior(self, probability: float) -> None:
-        """Make the fresh heads give every anchor this objectness."""
+        """Set the biases of new heads so that every anchor's objectness is ``probability``."""
         self.heads.set_prior(probability)
 
-    def hybrid_forward(self, F, pixels):
-        """Turn plain RGB pixels into raw maps.
+    def hybrid_forward(self, F: Any, pixels: Any) -> Any:
+        """Turn RGB pixels into raw maps.
 
         Args:
             F: ``mx.nd`` or ``mx.sym``.
-            pixels: (B, H, W, 3) in 0..255, uint8 or float32; H and W multiples of the spec's largest stride.
+            pixels: (B, H, W, 3) in 0..255, uint8 or float32; H and W are multiples of the spec's largest
+                stride.
 
         Returns:
-            A tuple of maps (B, K, H/s, W/s), one per level by ascending stride; what the K channels hold is
-            the spec's score rule (:mod:`gluon_yolo.models.head_layout`).
+            A tuple of maps (B, K, H / stride, W / stride), one per level by ascending stride. The spec's
+            score rule defines the K channels (:mod:`gluon_yolo.models.head_layout`).
         """
         return self.heads(*self.neck(*self.backbone(self.normalize(pixels))))

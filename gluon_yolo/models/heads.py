@@ -1,10 +1,11 @@
-"""Heads: feature maps in, raw maps out."""
+"""Heads: they turn feature maps into raw maps."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,25 +16,28 @@ from gluon_yolo.mxnet_compat import gluon, mx
 
 
 class DecoupledHeads(gluon.HybridBlock):
-    """Three 1x1 convolutions, the same for all levels: deltas, objectness and the classes of a cell.
+    """The heads of Yolo-FastestV2: three 1x1 convolutions, shared by all levels.
 
-    Classes are of the cell: all its anchors share them. Objectness reads the map for classes, as in
-    Yolo-FastestV2.
+    They predict deltas and objectness of each anchor, and classes of each cell: all anchors of a cell share
+    their classes. Objectness is computed from the class map.
+
+    Source: github.com/dog-qiuqiu/Yolo-FastestV2, ``model/detector.py``.
 
     Args:
-        in_channels: of every map.
+        in_channels: channels of every input map.
         anchors_per_level: A of each level, all equal.
         num_classes: C.
 
     Attributes:
-        class_channels: by parameter name, where the classes are.
+        class_channels: by parameter name: the channels of classes.
 
     Raises:
-        UserError: levels differ in their number of anchors.
+        UserError: the levels have different numbers of anchors.
     """
 
-    def __init__(self, in_channels: int, anchors_per_level: Sequence[int], num_classes: int, **kwargs):
-        """Build the convolutions."""
+    def __init__(
+        self, in_channels: int, anchors_per_level: Sequence[int], num_classes: int, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if len(set(anchors_per_level)) != 1:
             counts = ", ".join(map(str, anchors_per_level))
@@ -41,30 +45,31 @@ class DecoupledHeads(gluon.HybridBlock):
                 f"anchors: the levels share one head, so each wants as many anchors; got {counts}"
             )
         anchors = anchors_per_level[0]
-        place = ClassChannels(level=0, anchors=1, box_channels=0)
-        self.class_channels = {"classes.weight": place, "classes.bias": place}
+        channels = ClassChannels(level=0, anchors=1, box_channels=0)
+        self.class_channels = {"classes.weight": channels, "classes.bias": channels}
         self.boxes = _head(DELTAS * anchors, in_channels)
         self.objectness = _head(anchors, in_channels)
         self.classes = _head(num_classes, in_channels)
 
     def set_prior(self, probability: float) -> None:
-        """Make a fresh head give every anchor this objectness, so that negatives start near their target.
+        """Set the bias so that every anchor's objectness is ``probability`` before training.
 
-        Source: Lin et al. 2017, Focal Loss, section 4.1.
+        So the negatives, which are most of the anchors, start near their target (Lin et al. 2017, section
+        4.1).
         """
         bias = self.objectness.bias
         bias.set_data(mx.nd.full(bias.shape, -math.log(1 / probability - 1)))
 
-    def hybrid_forward(self, F, *maps):
-        """Turn a class and a box map per level, flat, into raw maps.
+    def hybrid_forward(self, F: Any, *maps: Any) -> Any:
+        """Turn the class map and the box map of each level into raw maps.
 
         Args:
             F: ``mx.nd`` or ``mx.sym``.
-            maps: (B, K, H, W) each.
+            maps: (B, in_channels, H, W) each; a class map, then a box map per level, by ascending stride.
 
         Returns:
-            A tuple of (B, 5 * A + C, H, W), one per level: anchor by anchor tx, ty, tw, th, then A
-            objectness logits, then C class logits.
+            A tuple of (B, 5 * A + C, H, W), one per level: by anchor tx, ty, tw, th; then A objectness
+            logits; then C class logits.
         """
         return tuple(
             F.concat(self.boxes(boxes), self.objectness(classes), self.classes(classes), dim=1)
@@ -77,21 +82,23 @@ def _head(channels: int, in_channels: int) -> gluon.nn.Conv2D:
 
 
 class YOLOv3Heads(gluon.HybridBlock):
-    """One 1x1 convolution per level predicts, for each of A anchors, 4 deltas, objectness and C class logits.
+    """The heads of YOLOv3: one 1x1 convolution per level.
+
+    It predicts, for each of A anchors, 4 deltas, objectness and C class logits (Redmon & Farhadi 2018,
+    section 2.3).
 
     Args:
-        in_channels: of each level's map, ascending stride.
+        in_channels: channels of each level's input map, by ascending stride.
         anchors_per_level: A of each level.
         num_classes: C.
 
     Attributes:
-        class_channels: by parameter name, where the classes are.
+        class_channels: by parameter name: the channels of classes.
     """
 
     def __init__(
-        self, in_channels: Sequence[int], anchors_per_level: Sequence[int], num_classes: int, **kwargs
-    ):
-        """Build the convolutions."""
+        self, in_channels: Sequence[int], anchors_per_level: Sequence[int], num_classes: int, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.channels_per_anchor = BOX_CHANNELS + num_classes
         self.class_channels = {
@@ -107,20 +114,27 @@ class YOLOv3Heads(gluon.HybridBlock):
             )
 
     def set_prior(self, probability: float) -> None:
-        """Make a fresh head give every anchor this objectness, so that negatives start near their target.
+        """Set the biases so that every anchor's objectness is ``probability`` before training.
 
-        Source: Lin et al. 2017, Focal Loss, section 4.1.
+        So the negatives, which are most of the anchors, start near their target (Lin et al. 2017, section
+        4.1).
         """
         for level in self.levels:
             set_bias_prior(level.bias, self.channels_per_anchor, probability)
 
-    def hybrid_forward(self, F, *maps):
+    def hybrid_forward(self, F: Any, *maps: Any) -> Any:
         """Turn maps (B, K, H, W) into raw maps (B, A * (5 + C), H, W)."""
         return tuple(level(x) for level, x in zip(self.levels, maps))
 
 
 def set_bias_prior(bias: gluon.Parameter, channels_per_anchor: int, probability: float) -> None:
-    """Set a level's bias so that zero features give every anchor this objectness; the rest stays."""
+    """Set the objectness values of a level's bias to the logit of ``probability``; the others stay.
+
+    Args:
+        bias: (A * channels_per_anchor,).
+        channels_per_anchor: 5 + C.
+        probability: objectness that features of 0 give.
+    """
     values = parameter_io.array(bias)
     values[OBJECTNESS::channels_per_anchor] = -math.log(1 / probability - 1)
     bias.set_data(mx.nd.array(values))
@@ -128,12 +142,12 @@ def set_bias_prior(bias: gluon.Parameter, channels_per_anchor: int, probability:
 
 @dataclasses.dataclass(frozen=True)
 class ClassChannels:
-    """How the rows of a head's weight or bias hold classes: for each anchor, box channels, then C classes.
+    """Position of the classes in a head's weight or bias: for each anchor the box channels, then C classes.
 
     Args:
-        level: whose map it makes.
+        level: index of the head's level.
         anchors: A; 1 where all anchors of a cell share their classes.
-        box_channels: rows of an anchor before its classes; 0 where it holds classes alone.
+        box_channels: rows of an anchor before its classes; 0 where the array has classes only.
     """
 
     level: int
@@ -141,7 +155,7 @@ class ClassChannels:
     box_channels: int = BOX_CHANNELS
 
     def count(self, array: np.ndarray, anchors: int) -> int:
-        """Return how many classes the array of a head with so many anchors a cell has."""
+        """Return the number of classes in the array of a head that has ``anchors`` anchors per cell."""
         return len(array) // (anchors if self.box_channels else 1) - self.box_channels
 
     def take_over(
@@ -151,13 +165,17 @@ class ClassChannels:
         class_names: Sequence[str],
         trained_names: Sequence[str],
     ) -> np.ndarray:
-        """Return a fresh weight or bias with the trained one's box part and classes of the same name.
+        """Return a new array with a trained array's box channels and its classes of the same names.
 
         Args:
-            fresh: (A * (box channels + C), ...) of the head to come.
-            trained: (A * (box channels + D), ...) of another head.
-            class_names: the fresh head's C names.
-            trained_names: the trained head's D names; empty when they are not known.
+            fresh: (A * (box_channels + C), ...) weight or bias of the new head.
+            trained: (A * (box_channels + D), ...) weight or bias of the trained head.
+            class_names: C names of the new head.
+            trained_names: D names of the trained head; empty when they are not known.
+
+        Returns:
+            An array with the shape of ``fresh``; classes that the trained head does not have keep their new
+            values.
         """
         new = fresh.reshape((self.anchors, -1) + fresh.shape[1:]).copy()
         old = trained.reshape((self.anchors, -1) + trained.shape[1:])

@@ -1,9 +1,9 @@
-"""The small cells that every network here is made of."""
+"""Layers: batch normalisation, activations and the convolution cell that all networks use."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Callable
+from typing import Any, Callable
 
 from gluon_yolo.mxnet_compat import autograd, gluon, mx
 
@@ -13,19 +13,19 @@ NORMS = ("bn", "sync", "frozen")
 
 
 def make_norm(kind: str = "bn", num_devices: int = 1, epsilon: float = 1e-5) -> NormFactory:
-    """Turn the name of a batch normalisation into a factory: channels in, layer out.
+    """Return a factory of batch normalisation layers: number of channels in, layer out.
 
-    All three kinds hold the same parameters, so weights move freely between them.
+    All three kinds have the same parameters: weights of one kind load into another.
 
     Args:
-        kind: ``bn`` normalises over the device's own batch; ``sync`` over the batch of all devices (Zhang et
-            al. 2018, section 3); ``frozen`` uses the stored statistics and trains neither them nor scale and
+        kind: ``bn`` normalises over the batch of one device; ``sync`` over the batch of all devices (Zhang et
+            al. 2018, section 3); ``frozen`` uses the running statistics and trains neither them nor scale and
             shift.
-        num_devices: devices that share one ``sync`` layer.
+        num_devices: devices that share the statistics of a ``sync`` layer.
         epsilon: added to the variance.
 
     Raises:
-        ValueError: for another kind.
+        ValueError: ``kind`` is none of these.
     """
     if kind == "bn":
         return lambda channels: nn.BatchNorm(in_channels=channels, epsilon=epsilon)
@@ -37,13 +37,13 @@ def make_norm(kind: str = "bn", num_devices: int = 1, epsilon: float = 1e-5) -> 
 
 
 class FrozenBatchNorm(nn.BatchNorm):
-    """Batch normalisation by the stored statistics, which nothing changes, with scale and shift kept too.
+    """Batch normalisation with constant running statistics, scale and shift.
 
     Args:
-        channels: of input and output.
+        channels: channels of input and output.
     """
 
-    def __init__(self, channels: int, **kwargs):
+    def __init__(self, channels: int, **kwargs: Any) -> None:
         super().__init__(in_channels=channels, use_global_stats=True, **kwargs)
         for parameter in (self.gamma, self.beta):
             parameter.grad_req = "null"
@@ -52,18 +52,20 @@ class FrozenBatchNorm(nn.BatchNorm):
 class BatchNormReLU(nn.BatchNorm):
     """Batch normalisation, then ReLU.
 
-    While a training step is recorded with ``fused`` set, both are one kernel, which saves a pass over the
-    maps each way; mxnet has it for the CPU alone. At all other times they are the two plain operators, which
-    every engine and mxnet's own graph passes know. The values are the same.
+    When ``fused`` is set and autograd records, both are one kernel, which saves one pass over the map forward
+    and one backward. mxnet has this kernel for the CPU only. Otherwise they are two plain operators, which
+    every exporter and mxnet's own graph passes support. The values are the same.
 
     Attributes:
-        fused: set by what trains on the CPU (:func:`fuse_for_training`).
+        fused: whether training uses the fused kernel; :func:`fuse_for_training` sets it.
     """
 
     fused = False
 
-    def hybrid_forward(self, F, x, gamma, beta, running_mean, running_var):
-        """Return the normalised map, negative values at 0, same shape."""
+    def hybrid_forward(
+        self, F: Any, x: Any, gamma: Any, beta: Any, running_mean: Any, running_var: Any
+    ) -> Any:
+        """Return the normalised map with negative values set to 0, same shape."""
         arrays = (x, gamma, beta, running_mean, running_var)
         if self.fused and autograd.is_recording():
             return F.contrib.BatchNormWithReLU(*arrays, name="fwd", **self._kwargs)
@@ -71,17 +73,18 @@ class BatchNormReLU(nn.BatchNorm):
 
 
 def joined_with_relu(layer: gluon.HybridBlock, channels: int) -> BatchNormReLU | None:
-    """Return what does a fresh plain batch normalisation's work and ReLU's in one; None where nothing can.
+    """Return one layer for a plain batch normalisation and ReLU; None where there is no such kernel.
 
-    Other kinds have no such kernel. Its backward pass fails in mxnet 1.9.1, "could not create a primitive
-    descriptor", where map and gradient come to it in different layouts. It never gave wrong numbers (against
-    float64 1e-6 at all widths, sizes and strides that were tried, of 1 to 512 channels). It fails when there
-    are no powers of two: mobilenet0.75; and, of 16 channels and more, in front of a convolution whose output
-    has not a multiple of 16. The zoo has no such place; a network that would have one must not join them.
+    Only a plain batch normalisation has the kernel. Its backward pass fails in mxnet 1.9.1 ("could not create
+    a primitive descriptor") where the map and its gradient have different memory layouts. This happens when
+    the number of channels is no power of two (mobilenet0.75), and, from 16 channels on, before a convolution
+    whose number of output channels is no multiple of 16. The zoo has no such convolution; a network that has
+    one must not use this function. Where the kernel runs its values are right: within 1e-6 of float64 for 1
+    to 512 channels, at all sizes and strides tried.
 
     Args:
-        layer: from a factory of :func:`make_norm`.
-        channels: that it normalises.
+        layer: from a factory of :func:`make_norm`, not yet trained.
+        channels: channels that it normalises.
     """
     if type(layer) is not nn.BatchNorm or channels & (channels - 1):
         return None
@@ -89,7 +92,7 @@ def joined_with_relu(layer: gluon.HybridBlock, channels: int) -> BatchNormReLU |
 
 
 def fuse_for_training(block: gluon.Block) -> None:
-    """Let every :class:`BatchNormReLU` within a block train as one kernel, on the CPU, where mxnet has it."""
+    """Let every :class:`BatchNormReLU` in a block train with the fused kernel, where mxnet has it."""
     for child in block._children.values():
         if isinstance(child, BatchNormReLU):
             child.fused = mx.runtime.Features().is_enabled("MKLDNN")
@@ -97,27 +100,27 @@ def fuse_for_training(block: gluon.Block) -> None:
 
 
 def hold_statistics(norm: nn.BatchNorm) -> None:
-    """Let a batch normalisation of any kind use its stored statistics in training too, and keep them.
+    """Make a batch normalisation of any kind use its running statistics in training and not update them.
 
-    Scale and shift are parameters like others, and are left as they are.
+    Scale and shift are not changed and still train.
 
     Args:
-        norm: any of :func:`make_norm`'s, also one joined with ReLU; not yet part of a hybridized graph.
+        norm: a layer of :func:`make_norm` or :func:`joined_with_relu`, not yet part of a hybridized graph.
     """
     norm._kwargs["use_global_stats"] = True
 
 
 def weighted_layers(block: gluon.Block) -> list[str]:
-    """Return the places in a block of the layers that hold weights, in the order in which they were added."""
+    """Return the names within a block of the layers that have weights, in the order of registration."""
     ending = ".weight"
     names = block._collect_params_with_prefix()
     return [name[: -len(ending)] for name in names if name.endswith(ending)]
 
 
 class ReLU6(gluon.HybridBlock):
-    """Clip activations to 0..6 (Sandler et al. 2018, MobileNetV2)."""
+    """ReLU with an upper bound of 6 (Sandler et al. 2018)."""
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
         """Return ``min(max(x, 0), 6)``, same shape."""
         return F.clip(x, 0, 6)
 
@@ -138,16 +141,16 @@ def conv_cell(
     activation: str = "relu",
     in_channels: int = 0,
 ) -> gluon.HybridBlock:
-    """Build convolution, normalisation, activation; (B, C, H, W) to (B, channels, H/stride, W/stride).
+    """Build convolution, normalisation, activation: (B, C, H, W) to (B, channels, H / stride, W / stride).
 
     Args:
         channels: output channels.
-        kernel: side of the square kernel; the padding keeps the map's size at stride 1.
+        kernel: side of the square kernel; the padding keeps the size of the map at stride 1.
         norm: from :func:`make_norm`.
-        stride: step of the convolution.
-        groups: ``groups == channels`` makes it depthwise.
+        stride: of the convolution.
+        groups: of the convolution; ``groups == channels`` makes it depthwise.
         activation: a key of ``ACTIVATIONS``, or ``linear`` for none.
-        in_channels: input channels; 0 takes them from the first input.
+        in_channels: input channels; with 0 mxnet infers them from the first input.
     """
     cell = nn.HybridSequential(prefix="")
     padding = (kernel - 1) // 2
@@ -164,21 +167,20 @@ def conv_cell(
 
 
 class Normalize(gluon.HybridBlock):
-    """Turn plain RGB pixels into the network's input: (B, H, W, 3) in 0..255 to (B, 3, H, W) standardised.
+    """Normalise RGB pixels: (B, H, W, 3) in 0..255 to (B, 3, H, W), minus the mean, over the deviation.
 
     Args:
-        mean: of each colour channel, on pixels scaled to 0..1.
-        std: likewise.
+        mean: of each colour channel, for pixels scaled to 0..1.
+        std: standard deviation of each colour channel, for pixels scaled to 0..1.
     """
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float], **kwargs):
-        """Store the statistics as constants of the graph."""
+    def __init__(self, mean: Sequence[float], std: Sequence[float], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         with self.name_scope():
             self.mean = self.params.get_constant("mean", mx.nd.array(mean).reshape((1, 3, 1, 1)))
             self.std = self.params.get_constant("std", mx.nd.array(std).reshape((1, 3, 1, 1)))
 
-    def hybrid_forward(self, F, pixels, mean, std):
-        """Return the standardised image, channels first, float32; rounded as GluonCV's transforms do."""
+    def hybrid_forward(self, F: Any, pixels: Any, mean: Any, std: Any) -> Any:
+        """Return the normalised image (B, 3, H, W), float32, rounded as GluonCV's transforms round it."""
         planes = F.transpose(F.cast(pixels, "float32"), axes=(0, 3, 1, 2)) / 255
         return F.broadcast_div(F.broadcast_sub(planes, mean), std)

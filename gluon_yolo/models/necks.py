@@ -1,37 +1,37 @@
-"""Necks: feature maps of a backbone in, feature maps for the heads out."""
+"""Necks: they turn a backbone's feature maps into the inputs of the heads."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gluon_yolo.models.layers import NormFactory, conv_cell, weighted_layers
 from gluon_yolo.mxnet_compat import gluon
 
 
 class Towers(gluon.HybridBlock):
-    """One level: a 1x1 convolution narrows the map, then classes and boxes go separate ways.
+    """One level of :class:`LightFPN`: a 1x1 convolution, then one branch for classes and one for boxes.
 
     Args:
-        in_channels: of the input map.
-        channels: of both maps returned.
+        in_channels: channels of the input map.
+        channels: channels of both output maps.
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
     """
 
-    def __init__(self, in_channels: int, channels: int, norm: NormFactory, **kwargs):
-        """Build the convolutions."""
+    def __init__(self, in_channels: int, channels: int, norm: NormFactory, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.narrow = conv_cell(channels, 1, norm, in_channels=in_channels)
         self.classes = _tower(channels, norm)
         self.boxes = _tower(channels, norm)
 
-    def hybrid_forward(self, F, x):
-        """Return the maps for classes and for boxes, each (B, channels, H, W)."""
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
+        """Turn (B, in_channels, H, W) into the class map and the box map, each (B, channels, H, W)."""
         x = self.narrow(x)
         return self.classes(x), self.boxes(x)
 
 
 def _tower(channels: int, norm: NormFactory) -> gluon.nn.HybridSequential:
-    """Build twice a 5x5 depthwise convolution with ReLU and a linear 1x1 convolution."""
+    """Build two pairs of a 5x5 depthwise convolution with ReLU and a linear 1x1 convolution."""
     tower = gluon.nn.HybridSequential(prefix="")
     for _ in range(2):
         tower.add(
@@ -42,22 +42,23 @@ def _tower(channels: int, norm: NormFactory) -> gluon.nn.HybridSequential:
 
 
 class LightFPN(gluon.HybridBlock):
-    """Put the deeper maps, enlarged, beside each finer one, and part each level's map by what it is for.
+    """The neck of Yolo-FastestV2: each level sees its own map and the upsampled deeper maps, concatenated.
 
-    What goes up is the backbone's map as it is: no level waits for another's convolutions.
+    The upsampled maps are the backbone's own: no level depends on the convolutions of another level.
+
+    Source: github.com/dog-qiuqiu/Yolo-FastestV2, ``model/fpn.py``.
 
     Args:
-        in_channels: of the backbone's maps, ascending stride.
-        channels: of every map returned.
+        in_channels: channels of the backbone's maps, by ascending stride.
+        channels: channels of every output map.
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
 
     Attributes:
-        channels: of every map returned.
-        layer_names: the places of the convolutions, in the order of computation.
+        channels: channels of every output map.
+        layer_names: names of the convolutions within the neck, in the order of computation.
     """
 
-    def __init__(self, in_channels: Sequence[int], channels: int, norm: NormFactory, **kwargs):
-        """Build each level, the coarsest first."""
+    def __init__(self, in_channels: Sequence[int], channels: int, norm: NormFactory, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.channels = channels
         self.levels = gluon.nn.HybridSequential(prefix="")
@@ -67,8 +68,13 @@ class LightFPN(gluon.HybridBlock):
             self.levels.add(Towers(joined, channels, norm))
         self.layer_names = weighted_layers(self)
 
-    def hybrid_forward(self, F, *maps):
-        """Turn the backbone's maps into a class and a box map per level, flat, by ascending stride."""
+    def hybrid_forward(self, F: Any, *maps: Any) -> Any:
+        """Turn the backbone's maps (B, C, H, W) into the heads' inputs.
+
+        Returns:
+            A flat tuple, by ascending stride: for each level the class map, then the box map, each (B,
+            channels, H, W).
+        """
         joined = maps[-1]
         pairs = [self.levels[0](joined)]
         for depth, finer in enumerate(reversed(maps[:-1]), start=1):
@@ -78,16 +84,15 @@ class LightFPN(gluon.HybridBlock):
 
 
 class YOLOv3Block(gluon.HybridBlock):
-    """Five alternating 1x1 and 3x3 convolutions give the route upwards; a sixth gives the head's input.
+    """Five alternating 1x1 and 3x3 convolutions give the upward route; a sixth gives the head's input.
 
     Args:
-        in_channels: of the input map.
-        channels: of the route; the head's input has twice as many.
+        in_channels: channels of the input map.
+        channels: channels of the route; the head's input has twice as many.
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
     """
 
-    def __init__(self, in_channels: int, channels: int, norm: NormFactory, **kwargs):
-        """Build the convolutions."""
+    def __init__(self, in_channels: int, channels: int, norm: NormFactory, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.body = gluon.nn.HybridSequential(prefix="")
         for kernel in (1, 3, 1, 3, 1):
@@ -96,27 +101,30 @@ class YOLOv3Block(gluon.HybridBlock):
             in_channels = width
         self.tip = conv_cell(2 * channels, 3, norm, activation="leaky", in_channels=channels)
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
         """Return the route (B, channels, H, W) and the head's input (B, 2 * channels, H, W)."""
         route = self.body(x)
         return route, self.tip(route)
 
 
 class YOLOv3Neck(gluon.HybridBlock):
-    """Carry deep features up to the finer maps (Redmon & Farhadi 2018, section 2.3).
+    """The neck of YOLOv3: deep features are upsampled and concatenated with the finer maps.
+
+    Source: Redmon & Farhadi 2018, section 2.3.
 
     Args:
-        in_channels: of the backbone's maps, ascending stride.
-        channels: of each level's route, ascending stride.
+        in_channels: channels of the backbone's maps, by ascending stride.
+        channels: channels of each level's route, by ascending stride.
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
 
     Attributes:
-        channels: of the maps returned, ascending stride.
-        layer_names: the places of the convolutions, in the order of computation.
+        channels: channels of the output maps, by ascending stride.
+        layer_names: names of the convolutions within the neck, in the order of computation.
     """
 
-    def __init__(self, in_channels: Sequence[int], channels: Sequence[int], norm: NormFactory, **kwargs):
-        """Build the blocks, and the transition from each level to the next finer one."""
+    def __init__(
+        self, in_channels: Sequence[int], channels: Sequence[int], norm: NormFactory, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.channels = tuple(2 * width for width in channels)
         self.blocks = gluon.nn.HybridSequential(prefix="")
@@ -129,11 +137,12 @@ class YOLOv3Neck(gluon.HybridBlock):
                 self.transitions.add(
                     conv_cell(carried, 1, norm, activation="leaky", in_channels=channels[level])
                 )
-        # blocks.0..., transitions.0..., blocks.1...: the sort keeps what is of one depth as it is.
+        # The order by depth is blocks.0, transitions.0, blocks.1, ... The sort is stable: layers of one depth
+        # keep their order.
         self.layer_names = sorted(weighted_layers(self), key=lambda name: int(name.split(".")[1]))
 
-    def hybrid_forward(self, F, *maps):
-        """Turn the backbone's maps into the heads' inputs, both by ascending stride."""
+    def hybrid_forward(self, F: Any, *maps: Any) -> Any:
+        """Turn the backbone's maps into the heads' inputs (B, 2 * channels, H, W), by ascending stride."""
         tips = []
         x = maps[-1]
         for depth, block in enumerate(self.blocks):

@@ -1,11 +1,12 @@
-"""Summary: what a network is made of and what one image costs, counted on its symbolic graph."""
+"""Layers, parameters and multiply-adds of a network for one image, counted on its symbolic graph."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import gluon, mx
@@ -19,13 +20,13 @@ class Layer:
     """One operator of the graph.
 
     Args:
-        name: its place in the network when it holds parameters, else its name in the graph.
-        type: mxnet's operator.
-        output: shape of its (first) output, without the batch axis.
-        parameters: numbers that it holds, running statistics included.
-        statistics: how many of them are running statistics, which no gradient trains.
-        multiply_adds: of a convolution or a dense layer, for one image; biases are not counted.
-        reshapes: whether its output's shape is not that of its input, or it joins several inputs.
+        name: the layer's name in the network where it has parameters, else its name in the graph.
+        type: mxnet's name of the operator.
+        output: shape of its first output, without the batch axis.
+        parameters: number of its parameters, running statistics included.
+        statistics: number of its running statistics, which have no gradient.
+        multiply_adds: of a convolution or a dense layer, for one image, without biases.
+        reshapes: whether the output has another shape than the input, or there are several inputs.
     """
 
     name: str
@@ -39,11 +40,11 @@ class Layer:
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """A network's layers in the order of computation.
+    """The layers of a network in the order of computation.
 
     Args:
-        network: its zoo name.
-        size_hw: the image's height and width that shapes and multiply-adds are for.
+        network: its name in the zoo.
+        size_hw: height and width of the input in pixels, for which shapes and multiply-adds are counted.
         layers: all operators.
     """
 
@@ -53,26 +54,26 @@ class Summary:
 
     @property
     def parameters(self) -> int:
-        """All numbers that a parameter file holds, without the constants of the input's normalisation."""
+        """Number of parameters in a parameter file, without the constants of the input's normalisation."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
     def statistics(self) -> int:
-        """Those of the parameters that are running statistics."""
+        """Number of running statistics among the parameters."""
         return sum(layer.statistics for layer in self.layers)
 
     @property
     def multiply_adds(self) -> int:
-        """Multiply-adds of the convolutions for one image."""
+        """Multiply-adds of all layers for one image."""
         return sum(layer.multiply_adds for layer in self.layers)
 
     @property
     def flops(self) -> int:
-        """Floating-point operations: a multiply-add is two."""
+        """Floating-point operations for one image: two per multiply-add."""
         return 2 * self.multiply_adds
 
     def __str__(self) -> str:
-        """Return a table of the layers that hold parameters or change a shape, and the totals below it."""
+        """Return a table of the layers that have parameters or change a shape, with totals below it."""
         shown = [layer for layer in self.layers if layer.parameters or layer.reshapes]
         rows = [("layer", "type", "output", "parameters", "multiply-adds")]
         for layer in shown:
@@ -97,11 +98,11 @@ class Summary:
 
 
 def summarize(net: DetectionNetwork, size_hw: tuple[int, int]) -> Summary:
-    """Count a detector's parameters and multiply-adds; its weights need not be set.
+    """Count the parameters and multiply-adds of a detector; its weights need not be initialized.
 
     Args:
         net: the network.
-        size_hw: height and width of the image, multiples of its spec's largest stride.
+        size_hw: height and width of the input in pixels, multiples of the spec's largest stride.
     """
     graph = mx.sym.Group(list(net(mx.sym.var(INPUT))))
     internals = graph.get_internals()
@@ -137,19 +138,19 @@ def summarize(net: DetectionNetwork, size_hw: tuple[int, int]) -> Summary:
 
 
 def _places(net: gluon.Block) -> dict[str, str]:
-    """Return for each parameter's name in the graph its layer's place in the network, without constants."""
+    """Return, for each parameter's name in the graph, the name of its layer; constants are left out."""
     params = net._collect_params_with_prefix().items()
     return {p.name: place.rpartition(".")[0] for place, p in params if not isinstance(p, gluon.Constant)}
 
 
-def _output_shape(node: dict, shapes: dict[str, Shape]) -> Shape:
-    """Return the shape of a graph node's first visible output."""
+def _output_shape(node: Mapping[str, Any], shapes: dict[str, Shape]) -> Shape:
+    """Return the shape of the first visible output of a graph node."""
     names = (f"{node['name']}_output", f"{node['name']}_output0", node["name"])
     return next(shapes[name] for name in names if name in shapes)
 
 
 def _multiply_adds(op: str, output: Shape, fed: Sequence[Shape], parameters: Sequence[Shape]) -> int:
-    """Return an operator's multiply-adds: each output (or transposed input) meets a slice of the weight."""
+    """Return an operator's multiply-adds: outputs (inputs if transposed) times the weights per output."""
     if op in ("Convolution", "FullyConnected"):
         return math.prod(output) * math.prod(parameters[0][1:])
     if op == "Deconvolution":
@@ -162,6 +163,6 @@ def _count(number: int) -> str:
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    """Pad words to the right and numbers to the left."""
+    """Align words to the left and numbers to the right."""
     words = [cell.ljust(width) for cell, width in zip(row[:3], widths)]
     return words + [cell.rjust(width) for cell, width in zip(row[3:], widths[3:])]

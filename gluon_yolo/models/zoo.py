@@ -1,4 +1,4 @@
-"""The zoo: names to builders, under GluonCV's names."""
+"""The model zoo: a registry from network names, the same as GluonCV's, to builders."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Callable
 
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.errors import UserError
+from gluon_yolo.models.backbones.base import Backbone
 from gluon_yolo.models.backbones.darknet53 import darknet53
 from gluon_yolo.models.backbones.mobilenet import mobilenet
 from gluon_yolo.models.backbones.mobilenetv2 import mobilenetv2
@@ -27,13 +28,13 @@ Builder = Callable[[str, DetectionSpec, NormFactory], DetectionNetwork]
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What the zoo knows of an architecture.
+    """The registered facts of an architecture.
 
     Args:
-        builder: makes its network.
-        spec: of its usual form, all but the class names.
-        size_hw: usual height and width of its input.
-        flags: of ``train``, where its usual training has others.
+        builder: returns its network.
+        spec: its default spec; the class names are placeholders.
+        size_hw: default height and width of its input in pixels.
+        flags: of ``train``: defaults that are this architecture's own.
     """
 
     builder: Builder
@@ -51,13 +52,16 @@ def register(
     flags: Mapping[str, Any] = MappingProxyType({}),
     **spec: Any,
 ) -> Callable[[Builder], Builder]:
-    """Enter a builder under one or several architecture names; a name that is taken raises.
+    """Register a builder under one or more architecture names.
 
     Args:
         architectures: the names.
-        size_hw: usual height and width of the input.
-        flags: of ``train``, where its usual training has others.
-        **spec: fields of the usual :class:`DetectionSpec` that are not YOLOv3's.
+        size_hw: default height and width of the input in pixels.
+        flags: of ``train``: defaults that are this architecture's own.
+        **spec: fields of :class:`DetectionSpec` that differ from those of YOLOv3.
+
+    Raises:
+        ValueError: a name is already registered.
     """
 
     def enter(builder: Builder) -> Builder:
@@ -71,14 +75,13 @@ def register(
 
 
 def entry(name: str) -> Entry:
-    """Return what is known of a network, by its full name."""
+    """Return the entry of a network by its full name."""
     return _ENTRIES[name.rsplit("_", 1)[0]]
 
 
 def _yolo3(
-    name: str, spec: DetectionSpec, norm: NormFactory, backbone, neck_channels: Sequence[int]
+    name: str, spec: DetectionSpec, norm: NormFactory, backbone: Backbone, neck_channels: Sequence[int]
 ) -> Detector:
-    """Put a YOLOv3 together."""
     neck = YOLOv3Neck(backbone.channels, neck_channels, norm)
     heads = YOLOv3Heads(neck.channels, spec.anchors_per_level, spec.num_classes)
     return Detector(name, spec, backbone, neck, heads)
@@ -107,7 +110,8 @@ def _yolo3_darknet53(name: str, spec: DetectionSpec, norm: NormFactory) -> Detec
     return _yolo3(name, spec, norm, darknet53(norm), (128, 256, 512))
 
 
-# Anchors, input and training of the published COCO model (https://github.com/dog-qiuqiu/Yolo-FastestV2).
+# Anchors, input size and training settings of the published COCO model
+# (https://github.com/dog-qiuqiu/Yolo-FastestV2).
 @register(
     "yolo_fastestv2",
     size_hw=(352, 352),
@@ -133,27 +137,27 @@ def _yolo_fastestv2(name: str, spec: DetectionSpec, norm: NormFactory) -> Detect
 
 
 def _neck_channels(multiplier: float) -> tuple[int, int, int]:
-    """Return the neck's route widths, ascending stride: GluonCV's for 1.0 and for 0.25, no others between."""
+    """Return the neck's route widths, by ascending stride. GluonCV uses the same two sets."""
     return (128, 256, 512) if multiplier > 0.5 else (128, 128, 256)
 
 
 def names() -> list[str]:
-    """Return every name that :func:`build` takes, in full form."""
+    """Return the full name of every network that :func:`build` accepts."""
     return [f"{architecture}_{dataset}" for architecture in _ENTRIES for dataset in DATASET_CLASSES]
 
 
 def canonical(name: str, dataset: str = "custom") -> str:
-    """Turn any accepted spelling into the zoo's full name.
+    """Turn any accepted spelling of a network's name into its full name.
 
-    ``mobilenet1_0``, ``mobilenet1.0``, ``yolo3_mobilenet1.0`` and ``yolo3_mobilenet1.0_custom`` are one
+    ``mobilenet1_0``, ``mobilenet1.0``, ``yolo3_mobilenet1.0`` and ``yolo3_mobilenet1.0_custom`` are the same
     network.
 
     Args:
         name: as the user wrote it.
-        dataset: completes a name that ends without ``voc``, ``coco`` or ``custom``.
+        dataset: ending for a name that has none of ``voc``, ``coco`` and ``custom``.
 
     Raises:
-        UserError: for an unknown name, with the nearest known ones.
+        UserError: the name is unknown; the message has the most similar known ones.
     """
     spellings = {_squeezed(full): full for full in names()}
     given = _squeezed(name)
@@ -178,17 +182,17 @@ def build(
     norm: str = "bn",
     num_devices: int = 1,
 ) -> DetectionNetwork:
-    """Build a detector by name, its weights not yet set.
+    """Build a detector by name; its weights are not initialized.
 
     Args:
-        name: any spelling that :func:`canonical` takes.
-        class_names: of the data; None takes those that the name's ending stands for.
+        name: any spelling that :func:`canonical` accepts.
+        class_names: of the data; None takes those of the data set in the name.
         anchors: per level (width, height) in input pixels; None takes the architecture's own.
         norm: ``bn``, ``sync`` or ``frozen`` (:func:`gluon_yolo.models.layers.make_norm`).
         num_devices: devices that share ``sync`` statistics.
 
     Raises:
-        UserError: for an unknown name, or a custom network without class names.
+        UserError: the name is unknown, a custom network has no class names, or the anchors do not suit it.
     """
     full = canonical(name)
     architecture, dataset = full.rsplit("_", 1)

@@ -1,1 +1,1 @@
-"""Weights files, ours and other programs', read into networks."""
+"""Weights files of this package and of other programs, read into networks."""

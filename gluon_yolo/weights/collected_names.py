@@ -1,9 +1,9 @@
-"""Names without places, of ``net.export()`` and ``net.collect_params().save()``, said in ours.
+"""Parameter names of ``net.export()`` and ``net.collect_params().save()``, mapped to names in the network.
 
-mxnet gives a parameter a name beside its place in the network: of the scopes that it was made in, each with
-a counter, and of its layer, with another. ``yolov30_yolodetectionblockv31_conv2_weight`` is the third
-convolution of the second block of the first YOLOv3 of a process; the second YOLOv3 is ``yolov31``. What
-counts is therefore which scopes a file has, and the order of the layers in each.
+Beside its name in the network (``neck.blocks.0.tip.0.weight``), mxnet gives a parameter a second one, made of
+its scopes and its layer, each with a counter. ``yolov30_yolodetectionblockv31_conv2_weight`` is the third
+convolution of the second block of the first YOLOv3 of a process; in the second YOLOv3 it is ``yolov31_...``.
+So only the scopes and the order of the layers in each scope identify a parameter.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ _NAME = re.compile(
     r"((?:.+_)?)([a-z]+)(\d+)_(weight|bias|gamma|beta|running_mean|running_var|moving_mean|moving_var)"
 )
 _GRID = re.compile(r"((?:.+_)?yolooutputv3\d+_)(anchor|offset)_\d+")  # constants of GluonCV's outputs
-_CONSTANTS = ("normalize_", "tail_")  # of gluon_yolo's own graphs
+_CONSTANTS = ("normalize_", "tail_")  # of this package's own graphs
 _OUTPUT, _BLOCK = "yolooutputv3", "yolodetectionblockv3"
-Layers = dict[int, dict[str, str]]  # a layer's number to its parameters' kinds to their names
+Layers = dict[int, dict[str, str]]  # by a layer's number: its parameters' names by kind
 
 
 def plain(name: str) -> str:
-    """Return a name without what ``export`` puts before it."""
+    """Return a name without the prefix that ``export`` adds."""
     return name[4:] if name.startswith(("arg:", "aux:")) else name
 
 
 def is_collected(names: Iterable[str]) -> bool:
-    """Say whether these are names of the kind that is read here."""
+    """Return whether these are names of this kind."""
     names = list(names)
     return not any("." in name for name in names) and any(name.endswith("_weight") for name in names)
 
 
 def of_ours(names: Sequence[str], own: Mapping[str, str]) -> dict[str, str]:
-    """Map a file's names to those of a network of this package that wrote it; what is no part is absent.
+    """Map the names in a file that this package wrote to those of the same network; others are left out.
 
     Args:
         names: in the file.
-        own: of the network, name by place to the name that mxnet gave it.
+        own: of the network: from the name in the network to mxnet's second name.
     """
     flat = flattened(own)
     found = {name: flat[plain(name)] for name in names if plain(name) in flat}
@@ -58,26 +58,26 @@ def of_ours(names: Sequence[str], own: Mapping[str, str]) -> dict[str, str]:
 
 
 def flattened(places: Iterable[str]) -> dict[str, str]:
-    """Return places in a network by the names that ``gluon-yolo export`` gives its parameters."""
+    """Return the names in a network by the names that ``gluon-yolo export`` gives the parameters."""
     return {place.replace(".", "_"): place for place in places}
 
 
 def is_folded(names: Iterable[str], places: Iterable[str]) -> bool:
-    """Say whether convolutions of a network have a bias in a file that they have not in the network."""
+    """Return whether a file has a bias for convolutions that have none in the network."""
     flat = flattened(places)
     biases = [plain(name) for name in names if plain(name).endswith("_bias")]
     return any(name not in flat and f"{name[: -len('bias')]}weight" in flat for name in biases)
 
 
 def of_gluoncv(names: Sequence[str], places: Sequence[str], levels: int) -> dict[str, str]:
-    """Map a file's names to the places in one of our networks of GluonCV's kind.
+    """Map the names in a file to those of a network of GluonCV's kind.
 
-    A part of the network that has more or fewer layers in the file is absent, as is the classifier.
+    Parts with another number of layers in the file are left out, as is the classifier.
 
     Args:
         names: in the file, of a detector or of a backbone.
-        places: of the network's parameters, in its order.
-        levels: of the detector; GluonCV counts them from the coarsest, we from the finest.
+        places: names of the network's parameters, in its order.
+        levels: of the detector. GluonCV orders them by descending stride, this package by ascending stride.
     """
     layers: dict[str, dict[str, Layers]] = defaultdict(lambda: defaultdict(lambda: defaultdict(dict)))
     for name in names:
@@ -108,7 +108,7 @@ def of_gluoncv(names: Sequence[str], places: Sequence[str], levels: int) -> dict
 
 
 def _by_layer(names: Iterable[str]) -> dict[tuple[str, str], Layers]:
-    """Return parameters by scope and kind of layer, scopes without their counters."""
+    """Return the parameters by scope, without its counters, and kind of layer."""
     found: dict[tuple[str, str], Layers] = defaultdict(lambda: defaultdict(dict))
     for name in names:
         match = _NAME.fullmatch(plain(name))
@@ -119,21 +119,21 @@ def _by_layer(names: Iterable[str]) -> dict[tuple[str, str], Layers]:
 
 
 def _counted(scopes: Iterable[str], role: str) -> list[str]:
-    """Return the scopes that are a part's, by their counters."""
+    """Return the scopes of a part, in the order of their counters."""
     found = [scope for scope in scopes if re.search(rf"(^|_){role}\d+_$", scope)]
     return sorted(found, key=_natural)
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
-    """Return a key that puts conv2 before conv10."""
+    """Return a sort key that puts conv2 before conv10."""
     return [(int(digits or -1), word) for word, digits in re.findall(r"(\D+)(\d*)", text)]
 
 
 def _in_order(scopes: Sequence[dict[str, Layers]]) -> list[tuple[dict[str, str], dict[str, str]]]:
-    """Return each convolution's parameters with those of its norm, in the order of computation.
+    """Return the parameters of each convolution and its batch normalisation, in the order of computation.
 
-    A scope that has others within it, as MobileNetV2's features, has its first convolution before them, and
-    the rest behind.
+    A scope with nested scopes, such as MobileNetV2's features, has its first convolution before them and the
+    others after them.
     """
     ordered = [_cells(scope) for scope in scopes]
     first, *others = ordered or [[]]
@@ -142,7 +142,10 @@ def _in_order(scopes: Sequence[dict[str, Layers]]) -> list[tuple[dict[str, str],
 
 
 def _cells(scope: dict[str, Layers]) -> list[tuple[dict[str, str], dict[str, str]]]:
-    """Return a scope's convolutions, each with its norm; none without as many norms, but for heads."""
+    """Return a scope's convolutions, each with its batch normalisation; empty where their numbers differ.
+
+    The convolutions of heads have no batch normalisation.
+    """
     convolutions = [layer for _, layer in sorted(scope.get("conv", {}).items())]
     norms = [layer for _, layer in sorted(scope.get("norm", {}).items())]
     if norms and len(norms) != len(convolutions):
@@ -151,7 +154,7 @@ def _cells(scope: dict[str, Layers]) -> list[tuple[dict[str, str], dict[str, str
 
 
 def _paired(theirs: Sequence[tuple[dict[str, str], dict[str, str]]], ours: Sequence[str]) -> dict[str, str]:
-    """Return the file's names with our places, cell by cell; a norm of ours stands beside its convolution."""
+    """Return pairs of file's names and network's names, cell by cell."""
     pairs = {}
     for (convolution, norm), cell in zip(theirs, ours):
         pairs.update({name: f"{cell}.{kind}" for kind, name in convolution.items()})

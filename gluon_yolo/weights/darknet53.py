@@ -1,15 +1,16 @@
-"""Darknet's YOLOv3 weights as arrays under the names of our ``yolo3_darknet53``, whole or its first layers.
+"""Darknet's YOLOv3 weights, complete or the first layers, as arrays for ``yolo3_darknet53``.
 
-A darknet file has no names: its layers stand in the order of ``yolov3.cfg``, which goes through a level to
-its head before it turns to the next finer one. Two things differ from our network, and are made up for:
+A darknet file has no names: its layers are in the order of ``yolov3.cfg``, where each level is complete with
+its head before the next finer one. There are two differences to this package's network:
 
-- Darknet feeds pixels in 0..1, we standardise them. The first convolution takes over ``x = mean + std * z``:
-  its kernel is multiplied by ``std``, and what ``mean`` adds to each output channel is taken from the running
-  mean. Where the kernel reaches beyond the image, darknet finds black there and we find the mean colour: at
-  the border the networks differ, and to what extent deep maps do is a matter of the image.
-- Our batch norm adds 1e-5 to the variance, and :mod:`gluon_yolo.models.darknet` another number. Gamma takes
-it over,
-  so that all statistics stay what they are and training goes on with the same function.
+- Darknet's input is 0..1, this package's is normalised. The first convolution absorbs ``x = mean + std * z``:
+  its kernel is multiplied by ``std``, and the contribution of ``mean`` to each output channel is subtracted
+  from the running mean. Outside the image darknet's padding is black, and here it is the mean colour. So the
+  networks differ at the border; how much this changes deep maps depends on the image.
+
+- Batch normalisation here adds 1e-5 to the variance, and :mod:`gluon_yolo.models.darknet` another number.
+  Gamma absorbs the difference, so the statistics stay as they are, and training continues with the same
+  function.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from gluon_yolo.weights.darknet_layer import LayerShape, LayerWeights
 from gluon_yolo.weights.foreign import ForeignWeights
 
 OUR_EPSILON = 1e-5
-ANCHORS = 3  # of a cell, at every level of yolov3.cfg
+ANCHORS = 3  # per cell, at every level of yolov3.cfg
 _BLOCK = (*(f"body.{index}.0" for index in range(5)), "tip.0")
 
 
@@ -36,13 +37,13 @@ def read(path: Path, net: Detector) -> ForeignWeights:
     """Read a darknet file for a network.
 
     Args:
-        path: weights of ``yolov3.cfg`` with any number of classes, or the first layers of such, as in
+        path: weights of ``yolov3.cfg`` with any number of classes, or its first layers, as in
             ``darknet53.conv.74``.
         net: a ``yolo3_darknet53``; it is not changed.
 
     Returns:
-        The arrays by our names. The heads have as many classes as the file; those of a partial file, as many
-        as the network; those of another number of anchors are left out.
+        The arrays by this package's names. The heads have the number of classes of the file, or of the
+        network for a partial file; heads with another number of anchors are left out.
 
     Raises:
         UserError: the file cannot be read, or is of another network.
@@ -68,7 +69,7 @@ def read(path: Path, net: Detector) -> ForeignWeights:
 
 
 def layer_names(net: Detector) -> tuple[str, ...]:
-    """Return the places of the convolutions in the network, in the order of a darknet file."""
+    """Return the names of the network's convolutions in the order of a darknet file."""
     backbone = tuple(name for name in net.layer_names if name.startswith("backbone."))
     levels = net.spec.num_levels
     rest: list[str] = []
@@ -80,7 +81,7 @@ def layer_names(net: Detector) -> tuple[str, ...]:
 
 
 def _shapes(net: Detector, num_classes: int) -> list[LayerShape]:
-    """Return what a file with so many classes holds."""
+    """Return the layer shapes of a file with ``num_classes`` classes."""
     parameters = net._collect_params_with_prefix()
     shapes = []
     for index, name in enumerate(layer_names(net)):
@@ -92,14 +93,14 @@ def _shapes(net: Detector, num_classes: int) -> list[LayerShape]:
 
 
 def _num_classes(net: Detector, size: int) -> int:
-    """Return the classes of a whole file of so many bytes; where it is none, the network's."""
+    """Return the number of classes of a complete file with ``size`` bytes; else the network's."""
     none, one = (4 * sum(shape.count for shape in _shapes(net, count)) for count in (0, 1))
     classes, rest = divmod(size - none, one - none)
     return classes if classes > 0 and not rest else net.spec.num_classes
 
 
 def _standardised(net: Detector, layer: LayerWeights) -> LayerWeights:
-    """Return the first convolution for standardised colours instead of colours in 0..1."""
+    """Return the first convolution for normalised colours instead of colours in 0..1."""
     mean, std = (
         constant.value.asnumpy().reshape(1, 3, 1, 1).astype(np.float64)
         for constant in (net.normalize.mean, net.normalize.std)
@@ -112,7 +113,7 @@ def _standardised(net: Detector, layer: LayerWeights) -> LayerWeights:
 
 
 def _named(name: str, layer: LayerWeights) -> Mapping[str, np.ndarray]:
-    """Return a layer's arrays by the names of our parameters."""
+    """Return a layer's arrays by this package's parameter names."""
     if layer.gamma is None or layer.variance is None:
         return {f"{name}.weight": layer.kernel, f"{name}.bias": layer.bias}
     variance = np.maximum(layer.variance, 0)

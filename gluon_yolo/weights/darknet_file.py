@@ -1,8 +1,8 @@
-"""Weights: a darknet ``.weights`` file as arrays by layer, and back to the same bytes.
+"""Darknet ``.weights`` files: to arrays by layer, and back to the same bytes.
 
-A file is a header and float32 numbers, least byte first. Each convolutional layer, in the cfg's order, has
-its bias, with batch norm (where the bias is beta) gamma, mean and variance, and then the kernel. A partial
-file (``*.conv.57``, ``darknet53.conv.74``) ends after some layer.
+A file has a header and little-endian float32 values. For each convolutional layer, in the order of the cfg:
+bias (beta where there is batch normalisation); then, with batch normalisation, gamma, mean and variance; then
+the kernel. A partial file (``*.conv.57``, ``darknet53.conv.74``) ends after some layer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gluon_yolo.models.darknet.network import DarknetNetwork
 
 
-# Where a network has each field of LayerWeights: with batch norm, and without.
+# Parameter names of the fields of LayerWeights, with and without batch normalisation.
 NORMALIZED = {
     "bias": "norm.beta",
     "gamma": "norm.gamma",
@@ -40,7 +40,7 @@ PLAIN = {"bias": "convolution.bias", "kernel": "convolution.weight"}
 
 
 def named_arrays(weights: Weights) -> dict[str, np.ndarray]:
-    """Return a file's arrays by the names of the parameters that they are for: ``layer3.norm.gamma``."""
+    """Return a file's arrays by the network's parameter names, such as ``layer3.norm.gamma``."""
     return {
         f"layer{index}.{place}": getattr(layer, field)
         for index, layer in weights.layers.items()
@@ -49,11 +49,11 @@ def named_arrays(weights: Weights) -> dict[str, np.ndarray]:
 
 
 def get_weights(net: DarknetNetwork, header: Header | None = None) -> Weights:
-    """Return a network's parameters as they stand in a whole darknet file.
+    """Return the parameters of a network as a complete darknet file.
 
     Args:
-        net: initialised.
-        header: for the file; None takes version 0.2.5 with no images seen.
+        net: an initialized network.
+        header: of the file; None is version 0.2.5 with no images seen.
     """
     layers = {layer.index: _layer_weights(block) for layer, block in net.convolutions}
     return Weights(header or Header(), layers, whole=True)
@@ -67,14 +67,14 @@ def _layer_weights(block: ConvolutionBlock) -> LayerWeights:
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """A file's content.
+    """The content of a weights file.
 
     Args:
-        header: its head.
+        header: of the file.
         layers: by darknet's index of the layer; of a partial file the first layers.
-        whole: whether every layer of the cfg is there, and as the cfg has it.
-        other_heads: the channels of the heads, by the layer's index, where they are not as the cfg has them.
-        rest: bytes behind the last layer, of the levels that were cut from a cfg.
+        whole: whether the file has every layer of the cfg, with the cfg's shapes.
+        other_heads: channels of the heads' convolutions, by index, where they differ from the cfg's.
+        rest: bytes after the last layer: more levels than the cfg has.
     """
 
     header: Header
@@ -84,7 +84,7 @@ class Weights:
     rest: int = 0
 
     def __str__(self) -> str:
-        """Say how far they go."""
+        """Return how many layers there are."""
         extent = "all" if self.whole else f"layers 0 to {max(self.layers)}, a partial file:"
         return f"{extent} {len(self.layers)} convolutional layers, {self.header.seen} pictures seen"
 
@@ -102,17 +102,17 @@ class Weights:
 
 
 def read_weights(path: str | os.PathLike[str], plan: Plan) -> Weights:
-    """Read a weights file, whole or partial, also one whose heads have other classes or anchors.
+    """Read a complete or partial weights file; its heads can have other classes or anchors than the plan.
 
     Raises:
-        UserError: as :func:`read_layers` does.
+        UserError: as for :func:`read_layers`.
     """
     anchors = {head.inputs[0]: len(head.anchors) for head in plan.heads}
     return read_layers(path, shapes_of(plan), anchors, plan.cfg.path)
 
 
 def shapes_of(plan: Plan) -> list[LayerShape]:
-    """Return what a weights file of a plan's network holds."""
+    """Return the layer shapes of a weights file for a plan."""
     return [_shape(layer) for layer in plan.convolutions]
 
 
@@ -123,13 +123,13 @@ def read_layers(
 
     Args:
         path: of the file.
-        shapes: of the layers that it may hold, in its order.
-        heads: the anchors of the layers before a head, by their index: these may have other channels.
-        network: whose layers they are, for messages.
+        shapes: of the layers, in the file's order; a partial file has the first of them.
+        heads: number of anchors by the index of a head's convolution; these can have other channels.
+        network: name in messages.
 
     Raises:
-        UserError: it cannot be read, is no weights file, ends within a layer, goes on behind the last one,
-            holds none, or its numbers cannot be weights.
+        UserError: the file cannot be read, is no weights file, ends within a layer, continues after the last
+            one, has no layer, or its values cannot be weights.
     """
     parts = list(read_parts(path))
     errors = []
@@ -146,7 +146,7 @@ def read_layers(
         for header, data in parts:
             found = find(data, shapes, heads)
             if found:
-                # A head of as many channels as here is one of other classes too.
+                # A head with the cfg's channels has other classes too.
                 others = {shape.index: shape.kernel[0] for shape in found if shape.index in heads}
                 end = FLOAT.itemsize * sum(shape.count for shape in found)
                 layers = cut_layers(path, data[:end], found, network)
@@ -157,16 +157,16 @@ def read_layers(
 def cut_layers(
     path: str | os.PathLike[str], data: bytes, shapes: Sequence[LayerShape], network: str
 ) -> dict[int, LayerWeights]:
-    """Cut a file's numbers into layers by their index, as far as they go.
+    """Split a file's values into layers by index, up to the end of the file.
 
     Args:
         path: of the file, for messages.
-        data: its numbers.
-        shapes: of the layers that it may hold, in its order.
-        network: whose layers they are, for messages.
+        data: its values.
+        shapes: of the layers, in the file's order.
+        network: name in messages.
 
     Raises:
-        UserError: the file ends within a layer, goes on behind the last one, holds none, or its numbers
+        UserError: the file ends within a layer, continues after the last one, has no layer, or its values
             cannot be weights.
     """
     path, place = os.fspath(path), 0
@@ -197,10 +197,10 @@ def _shape(layer: Convolution) -> LayerShape:
 
 
 def _checked(path: str, shape: LayerShape, found: LayerWeights) -> LayerWeights:
-    """Return weights that can be such, as those of another cfg seldom can.
+    """Return the weights after a check of their values, which the file of another cfg seldom passes.
 
     Raises:
-        UserError: a number is not finite, or a variance negative by more than cuDNN's rounding.
+        UserError: a value is not finite, or a variance is negative by more than cuDNN's rounding.
     """
     if not found.is_finite or (found.variance is not None and not can_be_variance(found.variance)):
         what = "a negative variance" if found.is_finite else "numbers that are not finite"

@@ -1,4 +1,4 @@
-"""Header: the head of a darknet ``.weights`` file, and what stands behind it."""
+"""The header of a darknet ``.weights`` file."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 from gluon_yolo.errors import UserError
 from gluon_yolo.weights import placeholder
 
-NEWEST = 9999  # far above every version's number, and far below what four letters of a text make
+NEWEST = 9999  # larger than any part of a version, and smaller than four letters of text read as an integer
 
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """The head of the file.
+    """The header of a weights file.
 
     Args:
-        major: of the format's version.
-        minor: likewise; from version 0.2 on, ``seen`` takes 64 bits instead of 32.
-        revision: likewise.
-        seen: images that training has seen.
+        major: version of the format.
+        minor: from version 0.2 on, ``seen`` has 64 bits, before it 32.
+        revision: third part of the version.
+        seen: number of images that training has seen.
     """
 
     major: int = 0
@@ -32,11 +32,11 @@ class Header:
 
     @property
     def is_wide(self) -> bool:
-        """Whether ``seen`` takes 64 bits."""
+        """Whether ``seen`` has 64 bits."""
         return self.major * 10 + self.minor >= 2 and self.major < 1000 and self.minor < 1000
 
     def to_bytes(self) -> bytes:
-        """Return the header as it stands in the file."""
+        """Return the bytes of the header."""
         kind = "Q" if self.is_wide else "I"
         return struct.pack(f"<iii{kind}", self.major, self.minor, self.revision, self.seen)
 
@@ -46,10 +46,10 @@ class Header:
 
         Args:
             data: of the file.
-            wide: whether ``seen`` takes 64 bits; None goes by the version.
+            wide: whether ``seen`` has 64 bits; None takes what the version says.
 
         Raises:
-            struct.error: there are too few bytes.
+            struct.error: the data is too short.
         """
         header = cls(*struct.unpack_from("<iii", data))
         wide = header.is_wide if wide is None else wide
@@ -58,13 +58,13 @@ class Header:
 
 
 def read_parts(path: str | os.PathLike[str]) -> Iterator[tuple[Header, bytes]]:
-    """Yield a weights file's header and the bytes behind it; then, where that may be, both cut otherwise.
+    """Yield a file's header and the bytes after it; then, if possible, both with the other width of ``seen``.
 
-    Some programs write ``seen`` in the width of another version than they say. The upper half of 64 bits is
-    0 in any training's file, and the first number of a trained network hardly is.
+    Some programs write ``seen`` with the width of another version than the file's. The upper 32 bits of a
+    64-bit ``seen`` are 0 in practice; the first weight of a trained network is hardly ever 0.
 
     Raises:
-        UserError: it cannot be read, is shorter than a header, or does not begin with a version.
+        UserError: the file cannot be read, is shorter than a header, or does not begin with a version.
     """
     try:
         data = Path(path).read_bytes()
@@ -83,7 +83,7 @@ def read_parts(path: str | os.PathLike[str]) -> Iterator[tuple[Header, bytes]]:
             "its name usually ends in .weights"
         )
     yield header, data[len(header.to_bytes()) :]
-    narrow, wide = 16, 20  # bytes of both kinds
+    narrow, wide = 16, 20  # lengths of both kinds of header in bytes
     upper = data[narrow:wide]
     if len(upper) == wide - narrow and any(upper) == header.is_wide:
         other = Header.from_bytes(data, wide=not header.is_wide)

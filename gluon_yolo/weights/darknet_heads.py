@@ -1,8 +1,8 @@
-"""Heads of another size in a weights file: found by the file's length, and by what lies behind each head.
+"""Find heads of another size in a darknet weights file, by its length and by the layers after each head.
 
-A cfg that was edited for other classes or anchors changes the convolution before each ``[yolo]`` and nothing
-else. The numbers of all layers but those are in the file of the network that it came from, at places that
-follow from how many channels its heads have.
+A cfg edited for other classes or anchors differs only in the convolution before each ``[yolo]``. All other
+layers have the same values as in the file for the original cfg; their positions depend on the number of
+channels of the heads.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ import numpy as np
 from gluon_yolo.models.head_layout import BOX_CHANNELS
 from gluon_yolo.weights.darknet_layer import FLOAT, LayerShape, can_be_variance
 
-MOST_ANCHORS, MOST_CLASSES = 9, 10_000  # of a cell
-# At a place that is none of a variance every second number is negative: so many channels are not right by
-# chance, nor has a long head a length without a rest.
+MOST_ANCHORS, MOST_CLASSES = 9, 10_000  # per cell
+# At a position that is no variance, every second value is negative. So this many channels do not match by
+# chance; and a large head does not fit the file's length by chance.
 ENOUGH_CHANNELS, ENOUGH_NUMBERS = 8, 1000
-# Where the file's length says nothing, thousands of places are tried.
+# Where the file's length does not tell, thousands of positions are tried, so more is needed.
 SURELY_ENOUGH_CHANNELS, MOST_CHANNELS = 32, 4096
 
 
 def find(data: bytes, shapes: Sequence[LayerShape], heads: Mapping[int, int]) -> list[LayerShape] | None:
-    """Return the layers that a file holds, where its heads have other channels than these layers.
+    """Return the layers of a file whose heads have other channels than the cfg's.
 
     Args:
-        data: the file's numbers.
+        data: the file's values.
         shapes: of the layers of a cfg, in the file's order.
-        heads: the anchors of each head, by the index of its layer.
+        heads: number of anchors of each head, by the index of its convolution.
 
     Returns:
-        The shapes, of a partial file as far as it goes; None where no heads make them fit.
+        The shapes; of a partial file those that it has; None where no size of the heads fits.
     """
     count, rest = divmod(len(data), FLOAT.itemsize)
     if rest:
@@ -51,9 +51,9 @@ def find(data: bytes, shapes: Sequence[LayerShape], heads: Mapping[int, int]) ->
 def find_in_longer(
     data: bytes, shapes: Sequence[LayerShape], heads: Mapping[int, int]
 ) -> list[LayerShape] | None:
-    """Return the layers that a file begins with, where it goes on behind them, as that of a cut cfg does.
+    """Return the layers at the beginning of a file that has more layers, as the file for an uncut cfg.
 
-    All heads are as here, or have other channels, as many in each. Arguments as of :func:`find`.
+    The heads have the cfg's channels or all the same other number. The arguments are those of :func:`find`.
     """
     count = len(data) // FLOAT.itemsize
     numbers = np.frombuffer(data, FLOAT, count)
@@ -76,16 +76,17 @@ def find_in_longer(
 def _channels(
     shapes: Sequence[LayerShape], heads: Mapping[int, int], count: int, whole: bool
 ) -> Iterator[tuple[dict[int, int], bool]]:
-    """Yield the channels that the heads in a file may have, the likeliest first.
+    """Yield possible channels of the heads in a file, the most likely first.
 
     Args:
         shapes: of the layers in the file.
-        heads: anchors of each head.
-        count: of the file's numbers.
-        whole: whether these are all layers; then unlike heads are looked for too.
+        heads: number of anchors of each head.
+        count: number of values in the file.
+        whole: whether these are all layers; then heads of different sizes are tried too.
 
     Yields:
-        Channels by the head's layer, and whether the file's length alone makes them likely.
+        Channels by the index of the head's convolution, and whether the file's length alone makes them
+        likely.
     """
     each = {shape.index: shape.count_each for shape in shapes if shape.index in heads}
     rest = count - sum(shape.count for shape in shapes if shape.index not in heads)
@@ -105,7 +106,7 @@ def _channels(
 
 
 def _divisions(total: int, each: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """Yield the anchors of every level, so many that with each level's numbers they make a total."""
+    """Yield the numbers of anchors per level that give a total number of values."""
     *firsts, last = each
     for anchors in itertools.product(range(1, MOST_ANCHORS + 1), repeat=len(firsts)):
         left = total - sum(number * numbers for number, numbers in zip(anchors, firsts))
@@ -120,14 +121,15 @@ def _fit(
     is_sure: bool,
     enough: int = ENOUGH_CHANNELS,
 ) -> bool:
-    """Say whether a file's numbers can be these layers', and hardly any other network's.
+    """Return whether a file's values can be these layers, and hardly another network's.
 
     Args:
         numbers: of the file.
         shapes: of its layers.
-        head: the place of the first head, which norms behind it must bear out; None where all norms may.
+        head: index of the first head, after which there must be batch normalisation to check; None where any
+            layer may be checked.
         is_sure: whether the file's length alone makes them likely.
-        enough: channels that norms must have.
+        enough: number of variances that must be checked.
     """
     place, norms, told = 0, 0, 0
     for number, shape in enumerate(shapes):
@@ -137,7 +139,7 @@ def _fit(
             if not (can_be_variance(variance) and (variance > 0).any()):
                 return False
             norms += 1
-            # The place of the first norm tells nothing of the layers before it.
+            # The first batch normalisation does not confirm the layers before it.
             if number > (head or 0):
                 told += shape.kernel[0]
         place += shape.count

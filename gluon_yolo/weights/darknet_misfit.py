@@ -1,4 +1,4 @@
-"""What is said of weights whose heads are not those of their cfg: which, of what, and which cfg has them."""
+"""Messages about darknet weights whose heads differ from their cfg: which heads, and which cfg fits."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.models.darknet.cfg import read_cfg
 from gluon_yolo.models.darknet.plan import Plan, make_plan
 from gluon_yolo.models.head_layout import BOX_CHANNELS
+from gluon_yolo.text import joined
 from gluon_yolo.weights.darknet_file import Weights, read_weights, shapes_of
 
-MOST_CFGS = 50  # that are looked at beside a weights file
-_HEADERS = (16, 20)  # bytes
+MOST_CFGS = 50  # number of cfgs beside a weights file that are tried
+_HEADERS = (16, 20)  # lengths in bytes
 
 
 def read_own(path: str | os.PathLike[str], plan: Plan) -> Weights:
     """Read a weights file as :func:`gluon_yolo.weights.darknet_file.read_weights` does.
 
     Raises:
-        UserError: as it does; of weights of another network the message names a cfg beside them that fits.
+        UserError: as for that function; for weights of another network the message names a cfg beside them
+            that fits.
     """
     try:
         return read_weights(path, plan)
@@ -33,11 +35,11 @@ def read_own(path: str | os.PathLike[str], plan: Plan) -> Weights:
 
 
 def describe(plan: Plan, found: Weights) -> str:
-    """Say which heads in a file are of another size: ``layers 5 and 8: 255 channels, as of 80 classes``.
+    """Return which heads in a file have another size: ``layers 5 and 8: 255 channels, as of 80 classes``.
 
     Args:
-        plan: of the network that does not have them.
-        found: what the file holds.
+        plan: of the network.
+        found: content of the file.
     """
     if found.rest:
         return f"since the file goes on for {found.rest} bytes behind them, as that of more levels does"
@@ -45,18 +47,18 @@ def describe(plan: Plan, found: Weights) -> str:
     for count in dict.fromkeys(channels.values()):
         layers = [index for index, number in sorted(channels.items()) if number == count]
         own = sorted({plan.shape(index).channels for index in layers})
-        place = f"layer {layers[0]}" if len(layers) == 1 else f"layers {_listed(layers)}"
-        parts.append(f"{place}: {count} channels{_meaning(plan, layers, count)}, here {_listed(own)}")
+        place = f"layer {layers[0]}" if len(layers) == 1 else f"layers {joined(layers)}"
+        parts.append(f"{place}: {count} channels{_meaning(plan, layers, count)}, here {joined(own)}")
     return "; ".join(parts)
 
 
 def explain(path: str | os.PathLike[str], plan: Plan, found: Weights) -> str:
-    """Say why weights cannot be the whole of a cfg's network, and what to do.
+    """Return why weights are not a cfg's complete network, and what to do.
 
     Args:
         path: of the weights.
         plan: of the cfg.
-        found: what they hold, with other heads than the cfg's.
+        found: content of the file, with other heads than the cfg's.
     """
     weights, cfg = os.fspath(path), plan.cfg.path
     are_all = len(found.layers) == len(plan.convolutions)
@@ -74,7 +76,7 @@ def explain(path: str | os.PathLike[str], plan: Plan, found: Weights) -> str:
 
 
 def _edit(plan: Plan, found: Weights) -> str:
-    """Say how a copy of the cfg would fit."""
+    """Return the edits of a copy of the cfg that make it fit."""
     if found.rest:
         return "give that one"
     edits = []
@@ -84,11 +86,11 @@ def _edit(plan: Plan, found: Weights) -> str:
             classes = _classes(count, len(head.anchors))
             key = f" and classes={classes}" if classes else " and the classes and anchors of that training"
             edits.append(f"filters={count}{key}")
-    return f"give that one, or a copy of {plan.cfg.path} with {_listed(list(dict.fromkeys(edits)))}"
+    return f"give that one, or a copy of {plan.cfg.path} with {joined(list(dict.fromkeys(edits)))}"
 
 
 def _meaning(plan: Plan, layers: list[int], count: int) -> str:
-    """Say for which classes so many channels are right, if the anchors are as many as here."""
+    """Return for which number of classes the channels are right, with the cfg's number of anchors."""
     anchors = {len(head.anchors) for head in plan.heads if head.inputs[0] in layers}
     classes = _classes(count, anchors.pop()) if len(anchors) == 1 else None
     return f", as of {classes} classes" if classes else ""
@@ -99,13 +101,8 @@ def _classes(channels: int, anchors: int) -> int | None:
     return None if rest or each <= BOX_CHANNELS else each - BOX_CHANNELS
 
 
-def _listed(words: list) -> str:
-    *first, last = map(str, words)
-    return f"{', '.join(first)} and {last}" if first else last
-
-
 def _fitting_cfgs(weights: Path, plan: Plan) -> Iterator[Path]:
-    """Yield the cfgs beside a weights file or its cfg whose whole weights it holds."""
+    """Yield the cfgs in the folders of a weights file and its cfg for which the file is complete."""
     folders = dict.fromkeys((weights.absolute().parent, Path(plan.cfg.path).absolute().parent))
     paths = [path for folder in folders for path in sorted(folder.glob("*.cfg"))]
     for path in paths[:MOST_CFGS]:
@@ -115,4 +112,4 @@ def _fitting_cfgs(weights: Path, plan: Plan) -> Iterator[Path]:
             if weights.stat().st_size - size in _HEADERS and read_weights(weights, other).whole:
                 yield path
         except (UserError, OSError):
-            continue  # none that this file could be of
+            continue  # not the cfg of this file

@@ -1,4 +1,4 @@
-"""A darknet network as two files, ``.cfg`` and ``.weights``: read into a block, written from one."""
+"""Load a network from darknet's ``.cfg`` and ``.weights`` files, and save one to them."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def load(
     weights: str | os.PathLike[str],
     class_names: Sequence[str] | None = None,
 ) -> tuple[DarknetNetwork, Header]:
-    """Build a cfg's network on the CPU with the numbers of a whole weights file.
+    """Build the network of a cfg on the CPU and load a complete weights file.
 
     Args:
-        cfg: the network.
-        weights: its numbers.
-        class_names: as :func:`gluon_yolo.models.darknet.detection_spec.make_spec` takes them.
+        cfg: path of the cfg file.
+        weights: path of the weights file.
+        class_names: as for :func:`gluon_yolo.models.darknet.detection_spec.make_spec`.
 
     Returns:
-        The network, and the header of the weights.
+        The network, and the header of the weights file.
 
     Raises:
-        UserError: a file is wrong or missing, or the weights are a partial file.
+        UserError: a file is invalid or missing, or the weights file is partial.
     """
     plan = make_plan(read_cfg(cfg))
     net = build(plan, class_names)
@@ -56,14 +56,14 @@ def load(
 
 
 def read_for(path: Path, net: DarknetNetwork) -> ForeignWeights:
-    """Read a weights file for a network: of its cfg, of the network as it is built, or of others' heads.
+    """Read a weights file for a network: of its cfg, of the network itself, or with other heads.
 
     Args:
-        path: the file.
-        net: what it is for; it is not changed.
+        path: of the file.
+        net: the network, which is not changed.
 
     Returns:
-        The arrays by the network's names; without the heads where these are another cfg's.
+        The arrays by the network's parameter names; without the heads where these have another size.
 
     Raises:
         UserError: the file cannot be read, or is of another network.
@@ -92,11 +92,11 @@ def save(
     """Write ``NAME.cfg``, ``NAME.weights`` and ``NAME.names``.
 
     Args:
-        net: the network with its weights.
-        folder: made when absent.
-        name: stem of the files.
-        header: of the weights; None takes version 0.2.5 with no images seen.
-        cfg: to write, with the network's layers; None takes the network's own.
+        net: an initialized network.
+        folder: created when absent.
+        name: stem of the file names.
+        header: of the weights; None is version 0.2.5 with no images seen.
+        cfg: to write, with the same layers as the network; None is the network's own.
 
     Returns:
         The path of the cfg.
@@ -119,7 +119,7 @@ def save(
 def make_origin(
     cfg: str | os.PathLike[str], weights: str | os.PathLike[str], header: Header
 ) -> dict[str, Any]:
-    """Return what the record of an imported model says of where it comes from."""
+    """Return the entry of an imported model's record about its source files."""
     return {
         "kind": "darknet",
         "cfg": os.path.abspath(cfg),
@@ -129,5 +129,5 @@ def make_origin(
 
 
 def header_of(origin: Mapping[str, Any] | None) -> Header | None:
-    """Return the header in what :func:`make_origin` made; None for a model from elsewhere."""
+    """Return the header from an entry of :func:`make_origin`; None for a model of another origin."""
     return Header(*origin["header"]) if origin and origin.get("kind") == "darknet" else None

@@ -1,4 +1,4 @@
-"""Yolo-FastestV2's parameter names, said in ours: the whole detector and its ImageNet backbone."""
+"""Yolo-FastestV2's weights: its parameter names mapped to this package's, detector and ImageNet backbone."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from gluon_yolo.models.head_layout import DELTAS
 from gluon_yolo.weights import pth_file
 from gluon_yolo.weights.foreign import ForeignWeights
 
-# Theirs number convolution, batch norm and ReLU one after the other; where each of our cells begins.
+# Indices in the original's sequences of convolution, batch normalisation and ReLU at which a cell here
+# begins.
 _PROJECTION = (0, 2)
 _MAIN = (0, 3, 5)
 _TOWER = (0, 3, 5, 8)
-# (their stage, units, our stage, our number of its first unit)
+# (original stage, units, stage here, index of its first unit here)
 _STAGES = (("stage2", 4, 0, 2), ("stage3", 8, 0, 6), ("stage4", 4, 1, 0))
 _NORM = {"weight": "gamma", "bias": "beta", "running_mean": "running_mean", "running_var": "running_var"}
 _HEADS = {
@@ -28,39 +29,41 @@ _HEADS = {
 }
 _COUNTER = ".num_batches_tracked"
 _PREFIX = "backbone."
-_FIRST = "first_conv.0"  # their first convolution, below what stands before
+_FIRST = "first_conv.0"  # the original's first convolution, after any prefix
 FIRST = "backbone.stages.0.0.0.weight"
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """Read a ``.pth`` file of Yolo-FastestV2 or of its backbone; see :func:`translate`.
+    """Read a ``.pth`` file of Yolo-FastestV2 or of its backbone (see :func:`translate`).
 
     Raises:
-        UserError: the file is no such file (:func:`gluon_yolo.weights.pth_file.read`), or lacks some arrays.
+        UserError: the file cannot be read (:func:`gluon_yolo.weights.pth_file.read`), or some arrays are
+            absent.
     """
     return translate(pth_file.read(path), str(path))
 
 
 def read_for(path: Path, net: Detector) -> ForeignWeights:
-    """Read a file for a network, as :func:`read` does; a whole detector's tells its anchors a cell."""
+    """Read a file for a network, as :func:`read`, with the number of anchors per cell of a whole detector."""
     values = read(path)
-    boxes = values.get("heads.boxes.bias")  # a backbone by itself has none
+    boxes = values.get("heads.boxes.bias")  # absent in a backbone's file
     levels = net.spec.num_levels
     return ForeignWeights(values, None if boxes is None else (len(boxes) // DELTAS,) * levels)
 
 
 def translate(arrays: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
-    """Turn Yolo-FastestV2's arrays into ours.
+    """Rename Yolo-FastestV2's arrays, and reverse the input channels of the first convolution.
 
-    The network was trained on pixels in the order blue, green, red, and ours gets them as red, green, blue:
-    its first convolution's input channels change places. Nothing else differs.
+    The original is trained on pixels in BGR order, this package's networks get RGB. There is no other
+    difference.
 
     Args:
-        arrays: by PyTorch's name, of the detector, or of the backbone alone.
-        source: where they come from, for messages.
+        arrays: by PyTorch's name, of the detector or of the backbone.
+        source: of the arrays, for messages.
 
     Returns:
-        By our names; what has no place here, under its own. Counters of batches are left out.
+        The arrays by this package's names; an array without a parameter keeps its own name. Batch counters
+        are left out.
 
     Raises:
         UserError: some of the network's arrays are absent.
@@ -80,7 +83,7 @@ def translate(arrays: Mapping[str, np.ndarray], source: str) -> dict[str, np.nda
 
 
 def _without_path(arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-    """Return arrays without what stands before their names: ``module.`` of DataParallel, or the like."""
+    """Return the arrays without a common prefix, such as ``module.`` of DataParallel."""
     first = f"{_FIRST}.weight"
     paths = [name[: -len(first)] for name in arrays if re.search(rf"(^|\.){re.escape(first)}$", name)]
     path = paths[0] if len(paths) == 1 else ""
@@ -89,9 +92,9 @@ def _without_path(arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
 
 
 def detector_names() -> dict[str, str]:
-    """Return the detector's parameters: theirs to ours."""
+    """Return the names of the detector's parameters: from the original's to this package's."""
     names = {_PREFIX + theirs: ours for theirs, ours in backbone_names().items()}
-    for number, level in ((3, 0), (2, 1)):  # they count as the backbone does, we from the coarsest
+    for number, level in ((3, 0), (2, 1)):  # the original's numbers are the backbone's
         place = f"neck.levels.{level}"
         names.update(_cells(f"fpn.conv1x1_{number}", f"{place}.narrow", None))
         names.update(_cells(f"fpn.cls_head_{number}.block", f"{place}.classes", _TOWER))
@@ -102,7 +105,7 @@ def detector_names() -> dict[str, str]:
 
 
 def backbone_names() -> dict[str, str]:
-    """Return the parameters of the backbone by itself: theirs to ours."""
+    """Return the names of the backbone's parameters: from the original's to this package's."""
     names = dict(_cells(_FIRST[: -len(".0")], "backbone.stages.0.0", None))
     for theirs, units, stage, first in _STAGES:
         for unit in range(units):
@@ -114,7 +117,7 @@ def backbone_names() -> dict[str, str]:
 
 
 def _cells(theirs: str, ours: str, starts: Sequence[int] | None) -> Iterator[tuple[str, str]]:
-    """Yield the names of a sequence's parameters; without starts it is a single cell."""
+    """Yield pairs of names of a sequence's parameters; without ``starts`` it is a single cell."""
     for cell, start in enumerate(starts or (0,)):
         place = ours if starts is None else f"{ours}.{cell}"
         yield f"{theirs}.{start}.weight", f"{place}.0.weight"

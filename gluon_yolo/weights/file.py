@@ -1,4 +1,4 @@
-"""WeightsFile: what a weights file of any kind holds, and what it says of the network it came from."""
+"""Read a weights file of any kind: its arrays, and what the file tells about the network."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from gluon_yolo.weights.readers import reader_of
 
 @dataclasses.dataclass(frozen=True)
 class WeightsFile:
-    """The contents of a file.
+    """The contents of a weights file.
 
     Args:
         path: the file.
-        values: arrays under our names; those that have no place here, under their own.
-        is_foreign: whether another program wrote it.
-        class_names: of the network in it; None when nothing tells them.
-        anchors: of the network in it, by ascending stride; None when nothing tells them.
-        anchors_per_level: how many these are, which more files tell.
-        left_out: what in the file is not among the values, each with the reason.
-        misfit: why they are not the whole network, where more than names and shapes tells.
+        values: arrays by the network's parameter names; an array without a parameter keeps its own name.
+        is_foreign: whether another program wrote the file.
+        class_names: of the network in the file; None when unknown.
+        anchors: of the network in the file, by ascending stride; None when unknown.
+        anchors_per_level: number of anchors per cell at each level; None when unknown.
+        left_out: arrays of the file that are not in ``values``, each with the reason.
+        misfit: why the values are not the whole network, if this does not follow from names and shapes.
     """
 
     path: Path
@@ -46,14 +46,14 @@ class WeightsFile:
 
     @classmethod
     def read(cls, path: Path, net: DetectionNetwork) -> WeightsFile:
-        """Read a file: ours, GluonCV's, or of a kind that the network has a reader for.
+        """Read a file of this package, of GluonCV, or of a kind that has a reader for the network.
 
         Args:
             path: the file.
-            net: what it is to be for.
+            net: the network that it is for.
 
         Raises:
-            UserError: when it is absent, damaged, holds no named arrays, or is of a kind that this network
+            UserError: the file is absent or damaged, has no named arrays, or is of a kind that this network
                 cannot read.
         """
         if not path.is_file():
@@ -80,7 +80,7 @@ class WeightsFile:
 
     @classmethod
     def _read_params(cls, path: Path, net: DetectionNetwork) -> WeightsFile:
-        """Read a file of mxnet's; GluonCV counts levels from the coarsest."""
+        """Read an mxnet parameter file. GluonCV orders levels by descending stride."""
         arrays = _load(path)
         levels = net.spec.num_levels
         own = {name: p.name for name, p in net._collect_params_with_prefix().items()}
@@ -107,7 +107,7 @@ class WeightsFile:
 
 
 def _load(path: Path) -> dict[str, mx.nd.NDArray]:
-    """Return the named arrays of a file of mxnet's."""
+    """Return the named arrays of an mxnet parameter file."""
     try:
         arrays = mx.nd.load(str(path))
     except (mx.MXNetError, ValueError) as error:
@@ -123,7 +123,7 @@ def _numbers(path: Path, arrays: Mapping[str, mx.nd.NDArray]) -> dict[str, np.nd
     """Return arrays of any precision as float32.
 
     Raises:
-        UserError: weights are whole numbers.
+        UserError: weights are integers.
     """
     numbers = {name: _float32(array.asnumpy()) for name, array in arrays.items()}
     whole = next((name for name, array in numbers.items() if array.dtype.kind in "iu"), None)
@@ -142,22 +142,22 @@ def _float32(array: np.ndarray) -> np.ndarray:
 
 
 def _without_path(arrays: Mapping[str, mx.nd.NDArray]) -> dict[str, mx.nd.NDArray]:
-    """Return arrays without what stands before their places, where a larger block held the network."""
+    """Return the arrays without a common prefix, which a block around the network gives."""
     paths = Counter(match[1] for name in arrays if (match := _PLACE.match(name)))
     path = max(paths, key=lambda path: paths[path]) if paths else ""
     return {name[len(path) :] if name.startswith(path) else name: array for name, array in arrays.items()}
 
 
 def _kind(path: Path, net: DetectionNetwork) -> str:
-    """Return what a file is by its first bytes, and where they say nothing, by its name.
+    """Return a file's kind by its first bytes, or, where they do not tell, by its name.
 
     Raises:
-        UserError: neither says anything, or it is something in the place of weights.
+        UserError: neither tells the kind, or the file is a placeholder.
     """
     with open(path, "rb") as file:
         start = file.read(placeholder.LENGTH)
     placeholder.refuse(path, start)
-    is_pth = start.startswith((b"PK\x03\x04", b"\x80\x02"))  # a zip file, a bare pickle
+    is_pth = start.startswith((b"PK\x03\x04", b"\x80\x02"))  # a zip file, or a pickle
     if is_pth or path.suffix in (".pth", ".pt"):
         return "pth"
     if start.startswith(_PARAMS):
@@ -168,21 +168,21 @@ def _kind(path: Path, net: DetectionNetwork) -> str:
     if path.suffix in ("", ".params"):
         return "params"
     if reader_of("darknet", net):
-        return "darknet"  # whose reader says what is wrong
+        return "darknet"  # its reader explains what is wrong
     raise UserError(
         f"{path}: is no weights file that is read here: neither ours or GluonCV's (.params), nor darknet's "
         "(.weights), nor Yolo-FastestV2's (.pth)"
     )
 
 
-# How places in GluonCV's networks and in ours begin, and what may stand before.
+# First part of a parameter's name in GluonCV's networks and in this package's, and any prefix.
 _PLACE = re.compile(
     r"((?:\w+\.)*?)(stages|features|yolo_blocks|yolo_outputs|transitions|backbone|neck|heads|layer\d+)\."
 )
-BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # as mxnet knows it
-_PARAMS = (0x112).to_bytes(8, "little")  # how mxnet's lists of arrays begin
+BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # mxnet's dtype of bfloat16
+_PARAMS = (0x112).to_bytes(8, "little")  # first bytes of a list of arrays in mxnet's format
 EXPORTED = "-0000.params"
-_NEWEST = 9999  # above every number of darknet's versions
+_NEWEST = 9999  # larger than any part of a darknet version
 _KINDS = {"pth": "a PyTorch file", "darknet": "darknet weights"}
 _ADVICE = {
     "pth": "such files are read for yolo_fastestv2",
@@ -191,19 +191,19 @@ _ADVICE = {
 
 
 def _spec_of_run(path: Path) -> DetectionSpec | None:
-    """Return the spec of the run or the exported model that a parameter file is of, if it is of one."""
+    """Return the spec of the run or exported model that a parameter file belongs to, if any."""
     exported = path.with_name(f"{path.name[: -len(EXPORTED)]}.json") if path.name.endswith(EXPORTED) else None
     records = [folder / "model.json" for folder in list(path.resolve().parents)[:3]]
     for record in [exported, *records] if exported else records:
         try:
             return DetectionSpec.from_dict(json.loads(record.read_text("utf-8"))["spec"])
         except (OSError, ValueError, KeyError, TypeError):
-            continue  # no such file here, or another program's
+            continue  # no such file, or of another program
     return None
 
 
 def _gluoncv_anchors(values: Mapping[str, mx.nd.NDArray], levels: int) -> Anchors | None:
-    """Return the anchors that GluonCV keeps among a detector's parameters, coarsest level first."""
+    """Return the anchors among the parameters of a GluonCV detector, in input pixels, by ascending stride."""
     stored = [values.get(f"yolo_outputs.{levels - 1 - level}.anchors") for level in range(levels)]
     return (
         tuple(

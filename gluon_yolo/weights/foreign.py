@@ -1,4 +1,4 @@
-"""ForeignWeights: another program's weights under the names of a network here."""
+"""The result of reading another program's weights file for a network."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from gluon_yolo.spec import Anchors
 
 @dataclasses.dataclass(frozen=True)
 class ForeignWeights:
-    """What another program's weights file holds.
+    """The content of another program's weights file.
 
     Args:
-        values: arrays under a network's own names; those that have no place in it, under their own.
-        anchors_per_level: how many anchors a cell has at each level, ascending stride.
-        anchors: which, as far as the file tells.
-        left_out: what is not among the values, each with the reason.
-        misfit: why they are not the whole network, and what to do; None where nothing but their names and
-            shapes tells.
+        values: arrays by the network's parameter names; an array without a parameter keeps its own name.
+        anchors_per_level: number of anchors per cell at each level, by ascending stride; None when unknown.
+        anchors: the anchors in input pixels; None when unknown.
+        left_out: arrays of the file that are not in ``values``, each with the reason.
+        misfit: why the values are not the whole network, and what to do; None where this follows from names
+            and shapes.
     """
 
     values: dict[str, np.ndarray]

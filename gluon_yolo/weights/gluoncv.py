@@ -1,7 +1,7 @@
-"""GluonCV's parameter names, said in ours: its YOLOv3 detectors and its ImageNet backbones.
+"""GluonCV's parameter names mapped to this package's: YOLOv3 detectors and ImageNet backbones.
 
-GluonCV numbers convolution, normalisation and activation one after the other through a whole MobileNet; we
-number cells, and the parts within a cell: its layer 7 is part 1 of our cell 2.
+GluonCV numbers convolutions, normalisations and activations in one sequence through a MobileNet. This package
+numbers cells, and layers within a cell: layer 7 there is layer 1 of cell 2 here.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Callable
 
 from gluon_yolo.models.detector import DetectionNetwork
 
-Rules = list[tuple[str, Callable[[re.Match], str]]]  # how a name begins, and what takes that place
+Rules = list[tuple[str, Callable[[re.Match[str]], str]]]  # pattern of a name's beginning, replacement
 
-FAMILIES = "yolo3_"  # how the names of those that GluonCV has begin
-# First of GluonCV's `features` in each of our stages, for its MobileNet (layers), MobileNetV2 (layers),
-# DarkNet-53.
+FAMILIES = "yolo3_"  # prefix of the families whose weights GluonCV publishes
+# Index in GluonCV's `features` at which each stage here begins: MobileNet (layers), MobileNetV2 (layers),
+# Darknet-53.
 MOBILENET_STAGES = (0, 33, 69)
 MOBILENETV2_STAGES = (0, 9, 16)
 DARKNET53_STAGES = (0, 15, 24)
@@ -25,16 +25,16 @@ _V2_STEM = 3
 
 
 def is_gluoncv(names: Iterable[str]) -> bool:
-    """Say whether these are the parameter names of a GluonCV detector or backbone."""
+    """Return whether these are the parameter names of a GluonCV detector or backbone."""
     return any(name.startswith(("yolo_outputs.", "features.")) for name in names)
 
 
 def translate(names: Iterable[str], levels: int = 3) -> dict[str, str]:
-    """Map GluonCV's names to ours; classifier and grid constants, which have no place here, are absent.
+    """Map GluonCV's names to this package's; classifier and grid constants are left out.
 
     Args:
-        names: all names of one parameter file.
-        levels: of the detector; GluonCV counts them from the coarsest, we from the finest.
+        names: all names of a parameter file.
+        levels: of the detector. GluonCV orders them by descending stride, this package by ascending stride.
     """
     names = list(names)
     rules = (
@@ -87,7 +87,7 @@ def _cell(stage: int, layer: int) -> str:
 
 def _v2_bottleneck(layer: int, part: int) -> str:
     stage, block = _stage(layer, MOBILENETV2_STAGES)
-    block -= _V2_STEM - 1 if stage == 0 else 0  # the stem's three layers are one cell of ours
+    block -= _V2_STEM - 1 if stage == 0 else 0  # the three layers of the stem are one cell here
     return f"backbone.stages.{stage}.{block}.body.{part // 3}.{part % 3}"
 
 
@@ -98,7 +98,7 @@ def _v2_plain(layer: int) -> str:
 
 
 def published_name(net: DetectionNetwork, backbone_only: bool = False) -> str | None:
-    """Return what GluonCV calls its weights of a network, or of its backbone; None where it has none."""
+    """Return GluonCV's name of the weights for a network or its backbone; None where it has none."""
     if not net.family.startswith(FAMILIES):
         return None
     return net.family[len(FAMILIES) :] if backbone_only else net.zoo_name

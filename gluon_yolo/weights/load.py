@@ -1,4 +1,4 @@
-"""Weights in: our own files, GluonCV's, darknet's, PyTorch's; whole, or as far as they fit."""
+"""Load weights into a network from any kind of file: the whole network, or the part that fits."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ from gluon_yolo.weights.gluoncv import published_name
 
 @dataclasses.dataclass(frozen=True)
 class Loaded:
-    """What became of a parameter file.
+    """The result of loading a weights file.
 
     Attributes:
         source: the file.
-        taken: our names of the parameters that now hold the file's values.
-        adapted: our names of head parameters of which only the box part and the shared classes were taken.
-        left_out: names in the file, each with the reason.
-        fresh: our names of parameters that the file says nothing of.
-        shared_classes: class names whose weights were taken over by name.
+        taken: names of the parameters that have the file's values.
+        adapted: names of the heads' parameters of which only box channels and shared classes have the file's
+            values.
+        left_out: names in the file that were not loaded, each with the reason.
+        fresh: names of the parameters that the file does not have.
+        shared_classes: class names whose weights were copied.
     """
 
     source: str
@@ -43,11 +44,11 @@ class Loaded:
 
     @property
     def whole(self) -> bool:
-        """Whether every parameter of the network came from the file unchanged."""
+        """Whether every parameter of the network has the file's values."""
         return not self.adapted and not self.fresh
 
     def __str__(self) -> str:
-        """Say it in a line or a few."""
+        """Return a summary of one line or more."""
         text = f"{self.source}: {len(self.taken)} parameters taken"
         if self.adapted:
             shared = ", ".join(self.shared_classes) or "none"
@@ -66,32 +67,32 @@ def _few(names: Sequence[str]) -> str:
 
 
 def structural_parameters(net: gluon.Block) -> dict[str, gluon.Parameter]:
-    """Return a network's parameters and statistics by their place in it, without graph constants."""
+    """Return a network's parameters and running statistics by name, without constants of the graph."""
     parameters = net._collect_params_with_prefix()
     return {name: p for name, p in parameters.items() if not isinstance(p, gluon.Constant)}
 
 
 def load_weights(
     net: DetectionNetwork,
-    source,
+    source: str | os.PathLike[str],
     partial: bool = False,
     class_names: Sequence[str] | None = None,
     backbone_only: bool = False,
 ) -> Loaded:
-    """Set an initialised network's weights from a file; one that does not fit changes nothing.
+    """Load a weights file into an initialized network; on an error the network is not changed.
 
     Args:
-        net: gets the weights, on all its devices.
-        source: a ``.params`` file of ours or of GluonCV's (detector or backbone), as any of mxnet's ways of
-            saving writes it, a file of a kind that the network has a reader for, or a model's folder.
-        partial: take what fits and report the rest, for fine-tuning; else the file must fit whole.
-        class_names: of the network in the file, to carry classes over by name; None finds them beside the
-            file. Where none are found, a file with as many classes as the network has the network's, but for
-            fine-tuning another program's 20 classes are VOC's, and its 80 are COCO's.
-        backbone_only: leave all but the backbone's weights out; with ``partial``.
+        net: the network; the weights are set on all of its devices.
+        source: a ``.params`` file of this package or of GluonCV (detector or backbone), written by any of
+            mxnet's functions; a file of a kind that has a reader for the network; or a model's folder.
+        partial: load what fits and report the rest, for fine-tuning; else the whole file must fit.
+        class_names: of the network in the file, so that classes are matched by name; None looks beside the
+            file. If there are none: a file with the network's number of classes has the network's names; for
+            fine-tuning, 20 classes of another program are VOC's and 80 are COCO's.
+        backbone_only: load the backbone only; needs ``partial``.
 
     Raises:
-        UserError: when the file is missing, is no parameter file, or does not fit.
+        UserError: the file is missing, is no weights file, or does not fit.
     """
     file = WeightsFile.read(_file_of(Path(source).expanduser()), net)
     if backbone_only:
@@ -115,7 +116,7 @@ def load_weights(
 
 
 def _file_of(path: Path) -> Path:
-    """Return the weights file of a model's folder: a run's, an imported model's, or an exported symbol's.
+    """Return the weights file in the folder of a run, an imported model or an exported symbol.
 
     Raises:
         UserError: the folder has none.
@@ -129,14 +130,15 @@ def _file_of(path: Path) -> Path:
 
 
 def load_pretrained(net: DetectionNetwork, backbone_only: bool = False) -> Loaded:
-    """Load GluonCV's published weights through its model store (``~/.mxnet/models``, downloaded when absent).
+    """Load GluonCV's published weights from its model store, ``~/.mxnet/models``, or download them.
 
     Args:
-        net: a network that GluonCV has under the same name; with ``backbone_only``, any with its backbone.
-        backbone_only: take the ImageNet weights of the backbone.
+        net: a network that GluonCV has under the same name; with ``backbone_only``, any with the same
+            backbone.
+        backbone_only: load the ImageNet weights of the backbone.
 
     Raises:
-        UserError: when GluonCV has no such weights, or they can be neither found nor downloaded.
+        UserError: GluonCV has no such weights, or they can be neither found nor downloaded.
     """
     name = published_name(net, backbone_only)
     if name is None:
@@ -147,7 +149,7 @@ def load_pretrained(net: DetectionNetwork, backbone_only: bool = False) -> Loade
         raise UserError(f"GluonCV publishes no weights named {name}; give a file with --weights")
     try:
         path = store.get_model_file(name)
-    except Exception as error:  # any of requests', urllib3's, portalocker's and GluonCV's own failures
+    except Exception as error:  # any error of requests, urllib3, portalocker or GluonCV
         home = os.environ.get("MXNET_HOME", "~/.mxnet")
         wanted = os.path.join(home, "models", f"{name}-{store.short_hash(name)}.params")
         raise UserError(
@@ -158,7 +160,7 @@ def load_pretrained(net: DetectionNetwork, backbone_only: bool = False) -> Loade
 
 
 def _backbone_of(net: DetectionNetwork, file: WeightsFile) -> WeightsFile:
-    """Return a file's content as far as it belongs to the backbone."""
+    """Return the part of a file's content that belongs to the backbone."""
     values = {
         name: value
         for name, value in file.values.items()
@@ -168,7 +170,7 @@ def _backbone_of(net: DetectionNetwork, file: WeightsFile) -> WeightsFile:
 
 
 def _num_classes(net: DetectionNetwork, file: WeightsFile) -> int | None:
-    """Return how many classes the heads in the file have, None when it has none."""
+    """Return the number of classes of the heads in a file; None when it has no heads."""
     counts = _anchor_counts(net, file)
     for name, place in net.class_channels.items():
         if name in file.values:
@@ -177,13 +179,13 @@ def _num_classes(net: DetectionNetwork, file: WeightsFile) -> int | None:
 
 
 def _anchor_counts(net: DetectionNetwork, file: WeightsFile) -> tuple[int, ...]:
-    """Return the anchors per cell of each level in the file; where nothing tells them, the network's."""
+    """Return the anchors per cell of each level in a file; where unknown, the network's."""
     counts = tuple(len(level) for level in file.anchors) if file.anchors else file.anchors_per_level
     return counts if counts and len(counts) == net.spec.num_levels else net.spec.anchors_per_level
 
 
 def _likely_class_names(net: DetectionNetwork, count: int | None, published: bool) -> Sequence[str] | None:
-    """Return the class names that a head of so many classes stands for, if any."""
+    """Return the class names that heads with ``count`` classes likely have, if any."""
     for names in (VOC_CLASSES, COCO_CLASSES) if published else ():
         if len(names) == count:
             return names
@@ -193,7 +195,7 @@ def _likely_class_names(net: DetectionNetwork, count: int | None, published: boo
 def _fit(
     net: DetectionNetwork, file: WeightsFile, class_names: Sequence[str] | None
 ) -> tuple[Loaded, dict[str, np.ndarray]]:
-    """Return what would become of a file's values, and the new values of our parameters."""
+    """Return the report of loading a file, and the new values of the parameters."""
     spec = net.spec
     parameters = structural_parameters(net)
     taken, adapted, left_out = {}, {}, list(file.left_out)
@@ -226,12 +228,12 @@ def _fit(
 
 
 def _shown(anchors: Anchors) -> str:
-    """Return anchors as ``--anchors`` takes them."""
+    """Return anchors in the format of ``--anchors``."""
     return format_anchors([anchor for level in anchors for anchor in level])
 
 
 def _is_constant(name: str) -> bool:
-    """Say whether a name is a constant's, ours or GluonCV's, which the network's record determines."""
+    """Return whether a name is that of a constant, which the network's record determines."""
     return name.startswith("normalize.") or name.endswith((".anchors", ".offsets"))
 
 
@@ -240,7 +242,7 @@ def _same_anchors(a: Anchors, b: Anchors) -> bool:
 
 
 def _check_whole(net: DetectionNetwork, file: WeightsFile, report: Loaded, count: int | None) -> None:
-    """Raise UserError unless the file is that of this very network."""
+    """Raise a UserError unless the file is that of this very network."""
     if file.misfit:
         raise UserError(file.misfit)
     counts = _anchor_counts(net, file)

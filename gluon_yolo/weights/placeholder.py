@@ -1,4 +1,4 @@
-"""What lies in the place of a weights file that never came: Git LFS's pointers, and pages of the web."""
+"""Files that are not the weights themselves: Git LFS pointers and web pages."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import os
 
 from gluon_yolo.errors import UserError
 
-LENGTH = 64  # bytes from a file's beginning that tell
+LENGTH = 64  # number of first bytes that are enough to recognise one
 _POINTER = b"version https://git-lfs"
 _PAGES = (b"<!doctype", b"<html", b"<?xml")
 
 
 def refuse(path: str | os.PathLike[str], start: bytes) -> None:
-    """Refuse a file that stands in for weights.
+    """Raise an error for a placeholder.
 
     Args:
         path: of the file, for the message.
         start: its first bytes, ``LENGTH`` or more.
 
     Raises:
-        UserError: it is such a file.
+        UserError: the file is a Git LFS pointer or a web page.
     """
     if start.startswith(_POINTER):
         raise UserError(

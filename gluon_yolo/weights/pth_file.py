@@ -1,7 +1,7 @@
-"""PyTorch's ``.pth`` files, read without PyTorch.
+"""PyTorch ``.pth`` files, read without PyTorch.
 
-Since version 1.6 such a file is a zip archive without compression: ``data.pkl`` describes the tensors, the
-numbers of storage ``N`` are ``data/N``, and ``byteorder`` says how they are written.
+Since PyTorch 1.6 such a file is an uncompressed zip archive: ``data.pkl`` describes the tensors, ``data/N``
+has the values of storage ``N``, and ``byteorder`` tells the byte order.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.weights import placeholder
 from gluon_yolo.weights.pth_pickle import ADVICE, BFLOAT16, ERRORS, Storage, Tensor, read_pickle
 
-_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # the number that files of old begin with, pickled
+_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # the pickled magic number of older files
 _ZIP = b"PK"
 
 
@@ -26,16 +26,16 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read the named tensors of a ``.pth`` file.
 
     Args:
-        path: a file that ``torch.save`` (1.6 or later) wrote of a state dict, or of a dict in which one value
-            is a state dict, as in ``{"epoch": 3, "state_dict": ...}``.
+        path: a file written by ``torch.save`` (1.6 or later), of a state dict, or of a dict in which one
+            value is a state dict, such as ``{"epoch": 3, "state_dict": ...}``.
 
     Returns:
-        The arrays by name, in the file's order, bfloat16 as float32. They are not to be written to: tensors
-        that shared memory still do.
+        The arrays by name, in the file's order, bfloat16 as float32. They are read-only, and share memory
+        where the tensors did.
 
     Raises:
-        UserError: the file cannot be read, is damaged or of an older kind, or holds other objects than
-            tensors, or several state dicts. Nothing in it has been run.
+        UserError: the file cannot be read, is damaged or of an older format, has other objects than tensors,
+            or several state dicts. No code of the file is run.
     """
     path = Path(path)
     try:
@@ -50,7 +50,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 def _no_archive(path: Path, error: Exception) -> UserError:
-    """Say what a file is that is no zip archive."""
+    """Return the error for a file that is no zip archive."""
     with path.open("rb") as file:
         head = file.read(placeholder.LENGTH)
     placeholder.refuse(path, head)
@@ -77,7 +77,7 @@ def _named(path: Path, found: Any) -> dict[str, Tensor]:
 
 
 def _tensors(found: Any) -> dict[str, Tensor]:
-    """Return what in a mapping is a tensor with a name."""
+    """Return the named tensors of a mapping."""
     items = found.items() if isinstance(found, dict) else ()
     return {key: value for key, value in items if isinstance(key, str) and isinstance(value, Tensor)}
 
@@ -90,11 +90,10 @@ class _Archive:
         archive: its content.
 
     Raises:
-        UserError: it is none of PyTorch's.
+        UserError: PyTorch did not write it, or it is compressed.
     """
 
-    def __init__(self, path: Path, archive: zipfile.ZipFile):
-        """Check that it is PyTorch's, and unpacks to no more than its own size."""
+    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
         self.path = path
         self.archive = archive
         entries = archive.infolist()
@@ -109,7 +108,7 @@ class _Archive:
         self._storages: dict[Storage, np.ndarray] = {}
 
     def entry(self, name: str) -> bytes:
-        """Return one of the files in the archive.
+        """Return the content of a file in the archive.
 
         Raises:
             UserError: it is absent or damaged.
@@ -122,7 +121,7 @@ class _Archive:
             raise UserError(f"{self.path}: {name} in it is damaged ({error}); get the file anew") from error
 
     def array(self, name: str, tensor: Tensor) -> np.ndarray:
-        """Return a tensor's numbers as a view of its storage.
+        """Return a tensor as a view of its storage.
 
         Raises:
             UserError: the storage is absent, of another length, or smaller than the tensor.
@@ -145,7 +144,7 @@ class _Archive:
             raise UserError(f"{self.path}: {name} cannot have the shape {shape} ({error})") from error
 
     def _numbers(self, storage: Storage) -> np.ndarray:
-        """Return a storage's numbers (length,)."""
+        """Return the values of a storage (length,)."""
         if storage not in self._storages:
             halves = storage.kind == BFLOAT16
             dtype = np.dtype(self.byte_order + ("u2" if halves else storage.kind))
@@ -163,7 +162,7 @@ class _Archive:
         return self._storages[storage]
 
     def _byte_order(self) -> str:
-        """Return NumPy's sign for the order; files of before PyTorch 2.1 say none."""
+        """Return NumPy's sign for the byte order; files from before PyTorch 2.1 do not tell it."""
         said = b"little"  # as on nearly every machine
         if f"{self.root}byteorder" in self.archive.namelist():
             said = self.entry("byteorder")

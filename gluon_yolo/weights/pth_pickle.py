@@ -1,7 +1,7 @@
-"""What the pickle in a ``.pth`` file says, read without running what a pickle may ask to run.
+"""The pickle in a ``.pth`` file, read without running code from it.
 
-A pickle can call any function that Python can import. The reader here knows the handful of names by which
-PyTorch describes tensors, and refuses the file at any other.
+A pickle can call any function that Python can import. This reader knows the few names with which PyTorch
+describes tensors, and rejects a file with any other name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gluon_yolo.errors import UserError
 
 BFLOAT16 = "bfloat16"  # the upper half of a float32; NumPy has no such type
 ADVICE = "save it anew with torch.save(model.state_dict(), path)"
-# What a damaged or a made-up pickle, or the array that it describes, can bring up.
+# Errors that a damaged or malicious pickle, or the array that it describes, can raise.
 ERRORS = (
     pickle.UnpicklingError,
     ArithmeticError,
@@ -42,12 +42,12 @@ _KINDS = {
 
 
 class Storage(NamedTuple):
-    """Numbers in a row.
+    """A sequence of values.
 
     Args:
-        kind: their type, by NumPy's name or ``BFLOAT16``.
-        key: which of the file's storages.
-        length: how many.
+        kind: their type, NumPy's name or ``BFLOAT16``.
+        key: name of the storage in the file.
+        length: number of values.
     """
 
     kind: str
@@ -56,13 +56,13 @@ class Storage(NamedTuple):
 
 
 class Tensor(NamedTuple):
-    """A view of a storage, unchecked; a tuple, since a pickle can change the attributes of other objects.
+    """A view of a storage, not checked. A tuple, because a pickle can change attributes of other objects.
 
     Args:
-        storage: its numbers.
-        offset: of its first number.
+        storage: its values.
+        offset: index of its first value.
         shape: of the tensor.
-        strides: numbers from one to the next along each axis.
+        strides: step of each axis, in values.
     """
 
     storage: Storage
@@ -72,18 +72,18 @@ class Tensor(NamedTuple):
 
 
 def read_pickle(pickled: bytes, source: str) -> Any:
-    """Return what a pickle describes: dicts, lists, numbers and strings, with each tensor a :class:`Tensor`.
+    """Return the objects of a pickle: dicts, lists, numbers, strings, and tensors as :class:`Tensor`.
 
     Args:
         pickled: the pickle.
-        source: where it comes from, for messages.
+        source: for messages.
 
     Raises:
-        UserError: it holds other things, or is damaged. Nothing in it has been run.
+        UserError: it has other objects, or is damaged. No code of the pickle is run.
     """
     try:
         for opcode, argument, _ in pickletools.genops(pickled):
-            # Python would set aside memory for as many places.
+            # Python allocates a memo of this size.
             if opcode.name.endswith("PUT") and int(str(argument)) > len(pickled):
                 raise ValueError("a place beyond its memo")
         return _Unpickler(pickled, source).load()
@@ -92,10 +92,10 @@ def read_pickle(pickled: bytes, source: str) -> Any:
 
 
 class _Mapping(dict):
-    """What an OrderedDict becomes: Python's dict keeps the order too."""
+    """The replacement of OrderedDict: a dict keeps the order too."""
 
     def __setstate__(self, state: object) -> None:
-        """Forget attributes, such as a state dict's ``_metadata``."""
+        """Ignore attributes, such as a state dict's ``_metadata``."""
 
 
 class _Kind(str):
@@ -103,31 +103,28 @@ class _Kind(str):
 
 
 class _Call:
-    """A function that the pickle may call; one for each pickle, which can spoil it for itself only.
+    """A function that the pickle can call. Each pickle has its own, so it can only break its own.
 
     Args:
         function: to call.
     """
 
-    def __init__(self, function: Callable[..., Tensor]):
-        """Store it."""
+    def __init__(self, function: Callable[..., Tensor]) -> None:
         self.function = function
 
     def __call__(self, *arguments: Any) -> Tensor:
-        """Call it."""
         return self.function(*arguments)
 
 
 class _Unpickler(pickle.Unpickler):
-    """Know the names by which PyTorch describes tensors.
+    """An unpickler that knows only the names with which PyTorch describes tensors.
 
     Args:
         pickled: the pickle.
-        source: where it comes from.
+        source: for messages.
     """
 
-    def __init__(self, pickled: bytes, source: str):
-        """Go to the beginning."""
+    def __init__(self, pickled: bytes, source: str) -> None:
         super().__init__(io.BytesIO(pickled), encoding="utf-8")
         self.source = source
         self.known: dict[str, Any] = {
@@ -138,10 +135,10 @@ class _Unpickler(pickle.Unpickler):
         }
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return what stands for a name here.
+        """Return the replacement for a name.
 
         Raises:
-            UserError: for a name that is not known.
+            UserError: the name is not known.
         """
         if f"{module}.{name}" not in self.known:
             raise UserError(
@@ -151,7 +148,7 @@ class _Unpickler(pickle.Unpickler):
         return self.known[f"{module}.{name}"]
 
     def persistent_load(self, pid: Any) -> Storage:
-        """Turn ``("storage", kind, key, device, length)`` into a description."""
+        """Turn ``("storage", kind, key, device, length)`` into a :class:`Storage`."""
         word, kind, key, _, length = pid
         if word != "storage" or not isinstance(kind, _Kind) or not isinstance(key, str):
             raise ValueError("a storage without kind or key")
@@ -159,7 +156,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: object) -> Tensor:
-    """Describe a tensor; what follows its strides is of the gradient."""
+    """Return a tensor; the arguments after its strides are about its gradient."""
     if not isinstance(storage, Storage):
         raise ValueError("a tensor without a storage")
     shape, strides = tuple(map(_count, shape)), tuple(map(_count, strides))

@@ -10,8 +10,7 @@ from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.weights import darknet53, darknet_model, fastestv2
 from gluon_yolo.weights.foreign import ForeignWeights
 
-# A reader takes the file and the network that it is for, which it leaves as it is. The network is of the
-# family's own class.
+# A reader takes the path and the network, which it does not change. The network is of the family's class.
 Reader = Callable[[Path, Any], ForeignWeights]
 
 READERS: Mapping[tuple[str, str], Reader] = {
@@ -22,5 +21,5 @@ READERS: Mapping[tuple[str, str], Reader] = {
 
 
 def reader_of(kind: str, net: DetectionNetwork) -> Reader | None:
-    """Return what reads a kind of file (``darknet``, ``pth``) for a network; None when nothing does."""
+    """Return the reader of a kind of file (``darknet``, ``pth``) for a network; None where there is none."""
     return READERS.get((kind, net.family))

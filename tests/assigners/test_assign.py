@@ -1,4 +1,4 @@
-"""Assignment by best shape: which anchor gets a box what its row says, by hand and against a plain loop."""
+"""Assignment by best shape: each box's anchor and target row, by hand and against a plain loop."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def around(*cxcywh) -> list[list[float]]:
 
 def test_one_box_by_hand():
     truth = Detections(around((100, 50, 60, 120)), [1])
-    # Nearest in shape: 59x119, the third of stride 16. Cell: column 100 // 16 = 6 of 26, row 50 // 16 = 3.
+    # Most similar shape: 59x119, the third of stride 16. Cell: column 100 // 16 = 6 of 26, row 50 // 16 = 3.
     expected = [
         SECOND_LEVEL + (2 * 16 + 3) * 26 + 6,
         100 / 16 - 6,
@@ -53,14 +53,14 @@ def test_one_box_by_hand():
     np.testing.assert_allclose(rows, [expected], rtol=1e-5)
 
 
-# width and height, the anchor's number over all levels
+# width and height, index of the anchor over all levels
 SHAPES = [
-    ((10, 13), 0),  # an anchor itself
+    ((10, 13), 0),  # equal to an anchor
     ((3, 2), 0),  # smaller than all
     ((33, 23), 2),
     ((23, 33), 1),  # the same, upright
     ((400, 250), 8),  # larger than all
-    ((0, 0), 0),  # no shape at all: the first
+    ((0, 0), 0),  # no area: the first
 ]
 
 
@@ -68,17 +68,17 @@ SHAPES = [
 def test_anchor_of_the_nearest_shape(size_wh, anchor):
     index = assign(Detections(around((1, 1, *size_wh)), [0]), None, SPEC, SIZE_HW)[0, INDEX]
     cells = [32 * 52] * 3 + [16 * 26] * 3 + [8 * 13] * 3
-    assert index == sum(cells[:anchor])  # the cell is the first of the anchor's plane
+    assert index == sum(cells[:anchor])  # the cell is the first one of the anchor's plane
 
 
-# centre, expected column and row at stride 32, expected place in the cell
+# centre, expected column and row at stride 32, expected position in the cell
 PLACES = [
     ((0, 0), (0, 0), (0, 0)),
     ((32, 64), (1, 2), (0, 0)),  # on a border: the cell that begins there
     ((31.5, 63.75), (0, 1), (31.5 / 32, 31.75 / 32)),
-    ((416, 256), (12, 7), (1, 1)),  # the image's far corner: the last cell's far corner
+    ((416, 256), (12, 7), (1, 1)),  # the image's lower right corner: the same corner of the last cell
     ((415.9, 0), (12, 0), (31.9 / 32, 0)),
-    ((500, 300), (12, 7), (1, 1)),  # a box that was not clipped still has a target within 0..1
+    ((500, 300), (12, 7), (1, 1)),  # the target of a box that was not clipped is still in 0..1
     ((-20, -1), (0, 0), (0, 0)),
 ]
 
@@ -100,10 +100,10 @@ def test_the_later_of_two_claims_holds():
     truth = Detections(around(*same_cell, (100, 50, 30, 61)), [0, 1, 2, 0])
     rows = assign(truth, None, SPEC, SIZE_HW)
     assert len(set(rows[:3, INDEX])) == 1 and rows[3, INDEX] != rows[0, INDEX]
-    assert rows[:, WEIGHT].tolist() == [0, 0, 1, 1]  # another anchor of the cell is another claim
+    assert rows[:, WEIGHT].tolist() == [0, 0, 1, 1]  # another anchor of the cell is a separate match
     np.testing.assert_array_equal(
         rows[:, BOX], truth.boxes
-    )  # all four still keep predictions from punishment
+    )  # all four rows still exempt predictions from the negatives
     assert rows[:, CLASS].tolist() == [0, 1, 2, 0]
 
 
@@ -131,7 +131,7 @@ def test_equals_the_plain_loop(spec, size_hw):
     for row, box in zip(rows, truth.boxes):
         level, anchor, cell, index = plain_claim(box, spec, size_hw)
         assert row[INDEX] == index
-        # decoding the target, its sigmoid undone, gives the box back
+        # the decoded target, with its sigmoid inverted, is the box
         place = np.clip(row[DELTAS][:2].astype(float), 1e-9, 1 - 1e-9)
         deltas = np.array([*np.log(place / (1 - place)), *row[DELTAS][2:]])
         stride = np.array([spec.strides[level]])

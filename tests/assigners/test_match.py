@@ -1,4 +1,4 @@
-"""Assignment by size ratio: which anchors and cells answer for a box, by hand and against a plain loop."""
+"""The size-ratio matcher: anchors and cells of a box, by hand and against a plain loop."""
 
 from __future__ import annotations
 
@@ -34,32 +34,32 @@ def index_of(level: int, anchor: int, column: int, row: int) -> int:
     return SECOND_LEVEL + row * 3 + column if level else (anchor * 4 + row) * 6 + column
 
 
-# centre and size; claims as level, anchor, column, row
+# centre and size; matches as level, anchor, column, row
 BOXES = [
-    # In cell (2, 1), its left upper part: the left and the upper neighbour. Only 20x20 is near in size.
+    # In the upper left part of cell (2, 1): the left and the upper neighbour. Only 20x20 has a similar size.
     ((35, 20, 14, 14), [(0, 0, 2, 1), (0, 0, 1, 1), (0, 0, 2, 0)]),
-    # The right lower part of the same cell.
+    # The lower right part of the same cell.
     ((42, 28, 14, 14), [(0, 0, 2, 1), (0, 0, 3, 1), (0, 0, 2, 2)]),
-    # The very middle: no neighbour is nearer than another.
+    # Exactly the middle: no neighbour is the nearest.
     ((40, 24, 14, 14), [(0, 0, 2, 1)]),
     ((40, 25, 14, 14), [(0, 0, 2, 1), (0, 0, 2, 2)]),
-    # Corners of the image: no neighbour beyond the map.
+    # Corners of the image: no neighbour outside the map.
     ((1, 1, 14, 14), [(0, 0, 0, 0)]),
     ((95, 63, 14, 14), [(0, 0, 5, 3)]),
     ((95, 20, 14, 14), [(0, 0, 5, 1), (0, 0, 5, 0)]),
-    # A centre on the image's far corner, and one outside it: the last cell.
+    # A centre on the image's lower right corner, and one outside it: the last cell.
     ((96, 64, 14, 14), [(0, 0, 5, 3)]),
     ((120, -30, 14, 14), [(0, 0, 5, 0)]),
     # Between two anchors of a level: both.
     ((40, 24, 25, 25), [(0, 0, 2, 1), (0, 1, 2, 1)]),
-    # On both levels. The middle of cell (2, 1) at stride 16; the lower left of cell (1, 0) at stride 32.
+    # On both levels. The middle of cell (2, 1) at stride 16; the lower left part of cell (1, 0) at stride 32.
     ((40, 24, 35, 35), [(0, 0, 2, 1), (0, 1, 2, 1), (1, 0, 1, 0), (1, 0, 0, 0), (1, 0, 1, 1)]),
-    # Twice an anchor's side is too much, and so is half of it.
-    ((40, 24, 10, 14), [(0, 0, 2, 1)]),  # 20 / 10 = 2 fits none; 20x20 is the nearest shape
+    # Twice an anchor's side is too much, and half of it is too little.
+    ((40, 24, 10, 14), [(0, 0, 2, 1)]),  # 20 / 10 = 2 matches none; 20x20 is the most similar shape
     ((40, 24, 10.1, 14), [(0, 0, 2, 1)]),
-    ((40, 24, 40, 16), [(0, 1, 2, 1)]),  # long and flat: 30x30 alone, since 40 / 20 is too much
+    ((40, 24, 40, 16), [(0, 1, 2, 1)]),  # long and flat: 30x30 only, since 40 / 20 is too much
     ((40, 24, 90, 12), [(1, 0, 1, 0), (1, 0, 0, 0), (1, 0, 1, 1)]),  # too flat for any: 60x40
-    # Larger and smaller than everything.
+    # Larger and smaller than all anchors.
     ((40, 24, 300, 200), [(1, 0, 1, 0), (1, 0, 0, 0), (1, 0, 1, 1)]),
     ((40, 24, 0, 0), [(0, 0, 2, 1)]),
 ]
@@ -74,7 +74,7 @@ def test_claims_by_hand(box, matches):
 
 
 def test_each_cells_target_is_the_box():
-    """A centre in the neighbour is within the reach of two cells: decoding each row gives the box."""
+    """A centre in the neighbour cell is in the range of two cells: each row decodes to the box."""
     box = at(35, 20, 25, 28)
     rows = assign(Detections([box], [0]), None, SPEC, SIZE_HW).astype(float)
     raw = np.log(rows[:, DELTAS] / (1 - rows[:, DELTAS]))
@@ -87,7 +87,7 @@ def test_each_cells_target_is_the_box():
 
 
 def test_the_later_of_two_claims_holds():
-    """The second box's centre is in the neighbour that the first claims too."""
+    """The second box's centre is in the neighbour cell that the first box matches too."""
     truth = Detections([at(35, 24, 14, 14), at(24, 24, 14, 14)], [0, 1])
     rows = assign(truth, np.array([0.25, 0.75]), SPEC, SIZE_HW)
     assert rows[:, INDEX].tolist() == [index_of(0, 0, 2, 1), index_of(0, 0, 1, 1), index_of(0, 0, 1, 1)]
@@ -123,7 +123,7 @@ def test_equals_the_plain_loop(size_hw):
 
 
 def plain_claims(centre, side, spec, size_hw):
-    """Yield the flat index of each anchor that a box claims."""
+    """Yield the flat index of each anchor that a box matches."""
     fitting, nearest, before = [], (-1.0, 0, 0), 0
     for level, (anchors, stride) in enumerate(zip(spec.anchors, spec.strides)):
         for anchor in anchors:

@@ -1,4 +1,4 @@
-"""AccuracyDrop: what a network loses against another, by labels or by what the network in float finds."""
+"""AccuracyDrop: the loss of a network against a reference, by annotations or by its detections."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.evaluation.test_evaluate import SIZE_HW, Squares, find_the_bright_par
 
 pytest.importorskip("pycocotools")
 
-SPEC = DetectionSpec(("circle", "square"))  # the data's, in another order
+SPEC = DetectionSpec(("circle", "square"))  # the data's classes in another order
 SQUARE = SPEC.class_names.index("square")
 
 
 def network(class_id: int, shift: float = 0.0, score: float = 0.9):
-    """A network that sees the bright part of each image, takes it for a class, and puts it somewhere."""
+    """Return a network that detects the bright part of each image as some class, with a shift."""
 
     def see(pixels):
         boxes = np.stack([one.boxes for one in find_the_bright_part(pixels)]) + np.float32(shift)
@@ -41,8 +41,8 @@ def network(class_id: int, shift: float = 0.0, score: float = 0.9):
     ("class_id", "shift", "expected"),
     [
         (SQUARE, 0, 0.0),
-        (SQUARE, 100, 100.0),  # beside the squares
-        (1 - SQUARE, 0, 100.0),  # all for circles
+        (SQUARE, 100, 100.0),  # next to the squares
+        (1 - SQUARE, 0, 100.0),  # all as circles
     ],
 )
 @pytest.mark.parametrize("mode", ["resize", "letterbox"])
@@ -52,7 +52,7 @@ def test_lost(class_id, shift, expected, mode):
 
 
 def test_which_numbers_decide():
-    """A box that is a little off counts at an IoU of 0.5, and less for COCO, which asks for up to 0.95."""
+    """An imprecise box counts fully at an IoU of 0.5, and less for COCO, whose IoUs go up to 0.95."""
     off = network(SQUARE, 2.0)
     accuracy_drop = AccuracyDrop(network(SQUARE), Squares(6), SPEC, SIZE_HW, Preprocess())
     numbers = accuracy_drop(off)
@@ -68,7 +68,7 @@ def test_which_numbers_decide():
 
 
 def test_as_many_detections_as_are_asked_for():
-    """Of two places that a network sees the wrong one first."""
+    """The network detects two places, the wrong one first."""
 
     def twice(pixels):
         boxes, scores = network(SQUARE)(pixels)

@@ -1,4 +1,4 @@
-"""A large batch is tried on small ones first."""
+"""check_batch: small batches are run before a large one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MB = 1_000_000
 
 @pytest.fixture
 def tried(monkeypatch):
-    """A process of 500 MB that a call lets grow by 20 MB and by 10 MB for each image; calls are kept."""
+    """Simulate a process of 500 MB that grows by 20 MB and by 10 MB per image; return the calls."""
     state = {"peak": 500 * MB}
     calls: list[tuple[int, ...]] = []
 
@@ -46,7 +46,7 @@ def test_a_batch_that_fits_goes_on(tried):
 
 def test_one_that_does_not_is_refused_with_one_that_does(tried):
     run, _ = tried
-    # (20 + 200) / 16 = 13.75 MB an image, and 2.5 MB beside it, 15 % more each: 18.7 MB
+    # (20 + 200) / 16 = 13.75 MB per image, and 2.5 MB beside it, 15 % more each: 18.7 MB
     there = Memory(1000 * MB, 0, "this machine")
     with pytest.raises(UserError) as caught:
         check_batch(run, (64, 96), 100, 2.5 * MB, look=lambda: there)
@@ -65,7 +65,7 @@ def test_where_the_system_tells_nothing_it_goes_on(tried, monkeypatch):
 
 
 def test_this_process_is_measured_as_it_is():
-    fresh = mmap.mmap(-1, 40 * MB)  # malloc might give pages that this process holds already
+    fresh = mmap.mmap(-1, 40 * MB)  # malloc may return pages that this process has already
 
     def touch(pixels: np.ndarray) -> None:
         fresh.write(bytes(40 * MB))

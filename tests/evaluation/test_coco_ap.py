@@ -1,4 +1,4 @@
-"""COCOMetric: against pycocotools run from files, and on annotations as other tools write them."""
+"""COCOMetric: against pycocotools on files, and with annotations as other tools write them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Annotation = dict[str, Any]
 
 
 def open_content(folder: Path, content: dict[str, Any], **options: Any) -> COCODataset:
-    """Open annotations whose images are believed to be as large as they say."""
+    """Open annotations with the image sizes that they state."""
     for image in content["images"]:
         image.setdefault("file_name", f"{image['id']}.jpg")
         (folder / image["file_name"]).touch()
@@ -34,7 +34,7 @@ def open_content(folder: Path, content: dict[str, Any], **options: Any) -> COCOD
 
 
 def perfect(dataset: Dataset) -> dict[str, Any]:
-    """Return the numbers of a detector that finds the ground truth."""
+    """Return the metrics of predictions equal to the ground truth."""
     metric = COCOMetric.from_dataset(dataset)
     for index in range(len(dataset)):
         truth = dataset.annotations(index)
@@ -43,7 +43,7 @@ def perfect(dataset: Dataset) -> dict[str, Any]:
 
 
 def random_annotations(rng: np.random.Generator, pictures: int) -> dict[str, Any]:
-    """Objects of all of COCO's three sizes, some crowds; category 90 has none; image 1000 is empty."""
+    """Return objects of COCO's three sizes, some crowds; category 90 has none; image 1000 is empty."""
     images = [{"id": 1000 + 3 * i, "width": 640, "height": 480} for i in range(pictures)]
     annotations: list[dict[str, Any]] = []
     for image in images[1:]:
@@ -56,7 +56,7 @@ def random_annotations(rng: np.random.Generator, pictures: int) -> dict[str, Any
                     "image_id": image["id"],
                     "category_id": int(rng.choice([7, 3])),
                     "bbox": [x, y, width, height],
-                    "area": 0.8 * width * height,  # of its outline, which is less than the box's
+                    "area": 0.8 * width * height,  # area of its outline, which is smaller than the box
                     "iscrowd": int(rng.random() < 0.1),
                 }
             )
@@ -65,7 +65,7 @@ def random_annotations(rng: np.random.Generator, pictures: int) -> dict[str, Any
 
 
 def random_predictions(rng: np.random.Generator, content: dict[str, Any], image_id: int) -> Detections:
-    """Predictions near the objects, some twice, some of another class, and stray ones."""
+    """Return predictions near the objects, some twice, some of another class, and some elsewhere."""
     objects = [a for a in content["annotations"] if a["image_id"] == image_id]
     boxes, class_ids = [], []
     for item in objects * 2 + [{"bbox": [9, 9, 50, 50], "category_id": 90}]:
@@ -77,7 +77,7 @@ def random_predictions(rng: np.random.Generator, content: dict[str, Any], image_
 
 
 def judge_from_files(folder: Path, content: dict[str, Any], results: list[dict[str, Any]]) -> np.ndarray:
-    """Return pycocotools' twelve numbers, by its own readers, from files."""
+    """Return pycocotools' twelve values, read by itself from files."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -112,14 +112,14 @@ def test_equals_pycocotools_run_from_files(
     assert capsys.readouterr().out == ""
     theirs = judge_from_files(tmp_path, content, results)
     assert [numbers[name] for name in NAMES] == pytest.approx(list(theirs), abs=1e-12)
-    assert 0.1 < numbers["AP"] < 0.9 and numbers["APs"] > 0  # the data must be able to tell a wrong metric
+    assert 0.1 < numbers["AP"] < 0.9 and numbers["APs"] > 0  # the data must be able to reveal a wrong metric
     classes = [numbers["per_class"][f"class {id_}"]["COCO_AP"] for id_ in (7, 3)]
     assert np.mean(classes) == pytest.approx(numbers["AP"])
     assert math.isnan(numbers["per_class"]["class 90"]["COCO_AP50"])
 
 
 PLAIN = {"bbox": [10, 20, 30, 40], "area": 700, "iscrowd": 0}
-# Annotations as other tools write them: what is to be read of each, None where there is no object.
+# Annotations as other tools write them: the expected box of each, None where there is no object.
 WRITTEN: dict[str, tuple[Annotation, list[float] | None]] = {
     "area null": ({"area": None}, [10, 20, 40, 60]),
     "area text": ({"area": "700"}, [10, 20, 40, 60]),
@@ -147,7 +147,7 @@ WRITTEN: dict[str, tuple[Annotation, list[float] | None]] = {
 
 
 def small_content(*annotations: Annotation, **image: Any) -> dict[str, Any]:
-    """Two images of 160x120, the second of which has an object of another class."""
+    """Return two images of 160x120, the second of which has an object of another class."""
     records = [{"image_id": 1, "category_id": 3, **PLAIN, **each} for each in annotations]
     other = {"image_id": 2, "category_id": 4, "bbox": [0, 0, 90, 100], "area": 9000}
     return {
@@ -159,7 +159,7 @@ def small_content(*annotations: Annotation, **image: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", WRITTEN)
 def test_what_is_read_is_what_is_scored(kind: str, tmp_path: Path) -> None:
-    """For any annotation that opens a perfect detector has AP 1: one reading serves training and score."""
+    """Perfect predictions have AP 1 for any annotation: training and metric use the same reader."""
     annotation, box = WRITTEN[kind]
     dataset = open_content(tmp_path, small_content(annotation))
     assert dataset.annotations(0).boxes.tolist() == ([] if box is None else [box])
@@ -182,7 +182,7 @@ def test_ids_of_any_kind(ids: tuple[Any, Any], written: Callable[[Any], Any], tm
 
 
 def test_random_records(tmp_path: Path) -> None:
-    """Whatever opens, by any mixture of such values, scores 1."""
+    """All data that can be opened, with any mixture of such values, has AP 1."""
     rng = np.random.default_rng(5)
     kinds = list(WRITTEN)
     for number in range(40):
@@ -193,7 +193,7 @@ def test_random_records(tmp_path: Path) -> None:
 
 
 def test_areas_tell_sizes(tmp_path: Path) -> None:
-    """An outline's area counts where the file has one, though the box is larger; else the box's."""
+    """The outline's area counts if the file has one, though the box is larger; else the box's."""
     assert perfect(open_content(tmp_path, small_content({})))["APs"] == pytest.approx(1.0)
     numbers = perfect(open_content(tmp_path, small_content({"area": 0})))
     assert (numbers["APs"], numbers["APm"]) == (-1, pytest.approx(1.0))
@@ -214,7 +214,7 @@ def test_what_is_found_in_a_crowd_does_not_count(tmp_path: Path) -> None:
 
 
 def test_more_objects_than_coco_counts_detections(tmp_path: Path) -> None:
-    """COCO counts 100 detections of a class in an image; one with 130 objects can be scored 1 as well."""
+    """COCO counts 100 detections of a class per image; an image with 130 objects can reach AP 1 as well."""
     boxes = [{"bbox": [10 * (i % 13), 10 * (i // 13), 8, 8], "area": 64} for i in range(130)]
     assert perfect(open_content(tmp_path, small_content(*boxes)))["AP"] == pytest.approx(1.0)
 
@@ -248,8 +248,8 @@ class Shelf(Dataset):
     ("found", "expected"),
     [
         ([0, 1], 1.0),  # both ants; the difficult bee is not missed
-        ([0], 0.5),  # one ant of two: precision 1 up to recall 1/2, of 101 recalls 51
-        ([], 0.0),  # nothing at all
+        ([0], 0.5),  # one ant of two: precision 1 up to recall 1/2, at 51 of 101 recalls
+        ([], 0.0),  # no detection
     ],
 )
 def test_a_truth_is_made_from_any_data_set(found: list[int], expected: float) -> None:
@@ -284,7 +284,7 @@ def test_refuses_what_it_cannot_score(tmp_path: Path) -> None:
 
 
 def test_images_turned_by_exif_and_their_crowds(tmp_path):
-    """Labels of the stored size: objects and crowds are turned with the image, and areas stay."""
+    """Labels in the stored orientation: objects and crowds are rotated with the image, and areas stay."""
     (tmp_path / "1.jpg").write_bytes(jpeg(np.full((120, 160, 3), 90, np.uint8), exif(6)))
     annotations = [
         {"id": 1, "image_id": 1, "category_id": 7, "bbox": [16, 8, 44, 32], "area": 900, "iscrowd": 0},
@@ -301,7 +301,7 @@ def test_images_turned_by_exif_and_their_crowds(tmp_path):
     assert dataset.crowds(0).boxes.tolist() == [[20, 100, 60, 150]]
     assert dataset.areas(0).tolist() == [900]
     assert perfect(dataset)["AP"] == pytest.approx(1)
-    metric = COCOMetric.from_dataset(dataset)  # what is found in the crowd is neither right nor wrong
+    metric = COCOMetric.from_dataset(dataset)  # detections in the crowd are neither right nor wrong
     found = Detections([[80, 16, 112, 60], [20, 100, 60, 150]], [0, 0], scores=[0.5, 0.9])
     metric.update(0, found, dataset.annotations(0))
     assert metric.compute()["AP"] == pytest.approx(1)

@@ -1,4 +1,4 @@
-"""evaluate: boxes in the images' own pixels, every image once and in order, and no thread left behind."""
+"""evaluate: boxes in the images' own pixels, every image once and in order, and all threads end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIZE_HW = (96, 128)
 
 
 class Squares(Dataset):
-    """Grey images of different sizes with one bright square each, at a place and of a size that vary."""
+    """Grey images of different sizes with one bright square each, of varying position and size."""
 
     def __init__(self, images: int, broken: int = -1) -> None:
         super().__init__(("square", "circle"), DatasetReport("squares"))
@@ -49,7 +49,7 @@ class Squares(Dataset):
 
 
 def find_the_bright_part(images: np.ndarray) -> list[Detections]:
-    """A detector that sees: the bounds of the bright pixels, in input pixels."""
+    """A detector that returns the bounds of the bright pixels, in input pixels."""
     found = []
     for image in images:
         rows, columns = np.nonzero(image[:, :, 0] > 155)

@@ -1,4 +1,4 @@
-"""F1Metric: counts, precision, recall, F1 and the best threshold, worked out by hand."""
+"""F1Metric: counts, precision, recall, F1 and the best threshold, computed by hand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gluon_yolo.evaluation.table import f1_line, f1_table
 from gluon_yolo.evaluation.voc_ap import VOCMetric
 
 CLASSES = ("ant", "bee", "cat")
-AT = [[10 * place, 0, 10 * place + 8, 8] for place in range(9)]  # boxes beside each other
+AT = [[10 * place, 0, 10 * place + 8, 8] for place in range(9)]  # disjoint boxes
 
 
 def observed(*images: tuple[Detections, Detections], **options: Any) -> dict[str, Any]:
@@ -25,18 +25,18 @@ def observed(*images: tuple[Detections, Detections], **options: Any) -> dict[str
 
 
 def found(*rows: tuple[int, int, float]) -> Detections:
-    """Predictions: place, class, score."""
+    """Return predictions: position, class, score."""
     return Detections([AT[row[0]] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
 
 
 def objects(*rows: tuple[int, int], difficult: tuple[int, ...] = ()) -> Detections:
-    """Objects: place, class; the places of those that are difficult."""
+    """Return objects: position, class; and the positions of the difficult ones."""
     marks = [row[0] in difficult for row in rows]
     return Detections([AT[row[0]] for row in rows], [row[1] for row in rows], difficult=marks)
 
 
-# Two images. Ants: four objects, found at 0.9, 0.6 and 0.2, wrong at 0.8 and 0.1. Bees: one object, which
-# is missed, and one wrong at 0.4. There are no cats.
+# Two images. Ants: four objects, found at 0.9, 0.6 and 0.2, wrong at 0.8 and 0.1. Bees: one object, which is
+# missed, and one wrong prediction at 0.4. There are no cats.
 TWO = (
     (found((0, 0, 0.9), (5, 0, 0.8), (1, 0, 0.6), (6, 1, 0.4)), objects((0, 0), (1, 0), (2, 1))),
     (found((0, 0, 0.2), (7, 0, 0.1)), objects((0, 0), (3, 0))),
@@ -49,7 +49,8 @@ def test_by_hand() -> None:
     assert numbers["F1_threshold"] == 0.3
     assert (ant["TP"], ant["FP"], ant["FN"]) == (2, 1, 2)
     assert (ant["precision"], ant["recall"], ant["F1"]) == pytest.approx((2 / 3, 2 / 4, 4 / 7))
-    # F1 after each ant: 2/5, 2/6, 4/7, 6/8, 6/9: best with the four that score above the 0.1 of the last.
+    # F1 after each ant: 2/5, 2/6, 4/7, 6/8, 6/9: best with the four whose scores are above the last one's,
+    # 0.1.
     assert (ant["best_F1"], ant["best_precision"], ant["best_recall"]) == pytest.approx((6 / 8, 3 / 4, 3 / 4))
     assert ant["best_threshold"] == pytest.approx((0.2 + 0.1) / 2)
     assert (bee["TP"], bee["FP"], bee["FN"], bee["precision"], bee["recall"], bee["F1"]) == (0, 1, 1, 0, 0, 0)
@@ -74,14 +75,14 @@ def test_by_hand() -> None:
     ],
 )
 def test_thresholds(threshold: float, counts: tuple[int, int, int]) -> None:
-    """A score at the threshold is out, as it is for a predictor."""
+    """A score equal to the threshold is left out, as in a predictor."""
     numbers = observed(*TWO, threshold=threshold)
     assert (numbers["TP"], numbers["FP"], numbers["FN"]) == counts
     assert math.isnan(numbers["precision"]) == (threshold >= 0.9) and numbers["recall"] == counts[0] / 5
 
 
 def test_difficult_objects_count_neither_way() -> None:
-    """Found or not; nor does a second prediction of one. A second one of another object is wrong."""
+    """Found or not; also a second prediction of one. A second one of another object is wrong."""
     truth = objects((0, 0), (1, 0), (2, 0), difficult=(0, 2))
     numbers = observed((found((0, 0, 0.9), (0, 0, 0.8), (1, 0, 0.7), (1, 0, 0.6)), truth))
     assert (numbers["TP"], numbers["FP"], numbers["FN"]) == (1, 1, 0)
@@ -100,7 +101,7 @@ def test_no_threshold_below_what_was_asked_for() -> None:
 
 
 def test_the_highest_of_equal_ones() -> None:
-    """One of two found at 0.9, then one right and two wrong: an F1 of 2/3 after the first, and at the end."""
+    """One of two found at 0.9, then one right and two wrong: F1 is 2/3 after the first, and at the end."""
     predicted = found((0, 0, 0.9), (5, 0, 0.7), (6, 0, 0.6), (1, 0, 0.5))
     numbers = observed((predicted, objects((0, 0), (1, 0))))
     assert numbers["best_F1"] == pytest.approx(2 / 3) and numbers["best_threshold"] == pytest.approx(0.8)
@@ -135,7 +136,7 @@ def test_the_best_threshold_gives_what_it_promises() -> None:
 
 
 def test_which_prediction_is_which_object_as_for_the_average_precision() -> None:
-    """Overlaps of VOC's pixels, whose x2 and y2 are within: 4 of 8 wide is 5 of 9, and enough."""
+    """IoU with VOC's pixels, whose x2 and y2 are inclusive: 4 of 8 in width is 5 of 9, and enough."""
     predicted = Detections([[0, 0, 4, 8]], [0], [0.9])
     truth = Detections([[0, 0, 8, 8]], [0])
     metric = VOCMetric(CLASSES)

@@ -1,4 +1,4 @@
-"""Score: which metrics, and which of their numbers, decide the best epoch."""
+"""The score of a validation: its metrics, and the value that selects the best epoch."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def datasets(tmp_path_factory):
     ],
 )
 def test_what_decides(datasets, data, kind, key):
-    """Whatever decides, both ways to count are there to be seen."""
+    """Both VOC's and COCO's values are computed, whichever is the score."""
     assert kind in VAL_METRICS
     dataset = datasets[data]
     metrics, found = score(dataset, kind)
@@ -61,7 +61,7 @@ def test_fitness():
 
 
 def test_the_quick_count_is_cocos(datasets):
-    """Random boxes near the truth and elsewhere, of all classes; crowds and classes without objects too."""
+    """Random boxes near the truth and elsewhere, of all classes; also crowds and classes without objects."""
     rng = np.random.default_rng(0)
     for dataset in datasets.values():
         whole, (_, quick) = COCOMetric.from_dataset(dataset), score(dataset)[0]
@@ -104,7 +104,7 @@ def test_without_pycocotools(datasets, monkeypatch, caplog):
 @pytest.mark.parametrize(
     "data, key, kind",
     [
-        ("voc", None, "voc07"),  # as runs began before there was a fitness
+        ("voc", None, "voc07"),  # runs from before there was a fitness
         ("coco", None, "coco"),
         ("voc", "fitness", "fitness"),
         ("voc", "VOC07_mAP50", "voc07"),

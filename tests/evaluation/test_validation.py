@@ -1,4 +1,4 @@
-"""Validation: how many objects of an image it finds, and what it says of images with more."""
+"""Validation: the largest number of detections per image, and the message about images with more objects."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Crowd(Squares):
 
 
 def seeing(net: object, size_hw: tuple[int, int], gpu: int | None = None, **options: object) -> Predictor:
-    """Return a predictor that finds all there is."""
+    """Return a predictor that detects all objects."""
 
     def network(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         scores = np.tile(np.linspace(0.9, 0.5, OBJECTS, dtype=np.float32)[:, None], (len(pixels), 1, 1))

@@ -1,4 +1,4 @@
-"""VOCMetric: against GluonCV on random data, and against numbers worked out by hand."""
+"""VOCMetric: against GluonCV on random data, and against values computed by hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def random_boxes(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def random_image(rng: np.random.Generator, score_steps: int) -> tuple[Detections, Detections]:
-    """Some objects; predictions near some of them and anywhere; eel is never there, dog never predicted."""
+    """Return objects, and predictions near some of them and elsewhere; no eel objects, no predicted dogs."""
     count = rng.integers(0, 8)
     truth = Detections(
         random_boxes(rng, count), rng.choice([0, 1, 2, 3], count), difficult=rng.random(count) < 0.25
@@ -36,7 +36,7 @@ def random_image(rng: np.random.Generator, score_steps: int) -> tuple[Detections
 
 
 def gluoncv_numbers(images: list[tuple[Detections, Detections]], iou: float) -> list[dict[str, float]]:
-    """Return GluonCV's per-class values and mean, the 2007 way and the later one."""
+    """Return GluonCV's per-class values and mean, in both definitions."""
     from gluon_yolo import mxnet_compat
 
     mxnet_compat.gluoncv()
@@ -60,7 +60,7 @@ def gluoncv_numbers(images: list[tuple[Detections, Detections]], iou: float) -> 
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("iou", [0.5, 0.75])
-# 8 steps: most scores are shared by many predictions; 10**6: hardly any is.
+# 8 steps: most scores are shared by many predictions; 10**6: hardly any.
 @pytest.mark.parametrize("score_steps", [8, 10**6])
 def test_equals_gluoncv_on_random_data(seed: int, iou: float, score_steps: int) -> None:
     rng = np.random.default_rng(seed)
@@ -77,13 +77,13 @@ def test_equals_gluoncv_on_random_data(seed: int, iou: float, score_steps: int) 
     suffix = f"mAP{round(100 * iou)}"
     assert ours[f"VOC07_{suffix}"] == pytest.approx(theirs07["mAP"], abs=1e-6)
     assert ours[f"VOC_{suffix}"] == pytest.approx(theirs["mAP"], abs=1e-6)
-    assert 0.02 < ours[f"VOC_{suffix}"] < 0.95  # the data must be able to tell a wrong metric
+    assert 0.02 < ours[f"VOC_{suffix}"] < 0.95  # the data must be able to reveal a wrong metric
     assert math.isnan(ours["per_class"]["eel"]["AP"]) and ours["per_class"]["dog"]["AP"] == 0.0
 
 
 def test_worked_out_by_hand() -> None:
     # Two objects. Best score: right; next: the same object again, wrong; last: the second object, right.
-    # recall 1/2 1/2 1, precision 1 1/2 2/3; area 1/2*1 + 1/2*2/3; eleven points: six at 1, five at 2/3.
+    # Recall 1/2 1/2 1, precision 1 1/2 2/3; area 1/2*1 + 1/2*2/3; eleven points: six at 1, five at 2/3.
     truth = Detections([[0, 0, 9, 9], [20, 20, 29, 29]], [0, 0])
     predicted = Detections([[0, 0, 9, 9], [0, 0, 9, 8], [20, 20, 29, 29]], [0, 0, 0], [0.9, 0.8, 0.7])
     metric = VOCMetric(["thing"])
@@ -97,7 +97,7 @@ def test_worked_out_by_hand() -> None:
 
 
 def test_overlap_counts_the_last_pixel() -> None:
-    # Pixels 0..1 against 0..3 overlap by half when the corner pixels belong to the box, by a third when not.
+    # Pixels 0..1 and 0..3 have an IoU of a half when the corner pixels belong to the box, else of a third.
     metric = VOCMetric(["thing"])
     metric.update(0, Detections([[0, 0, 1, 0]], [0], [1.0]), Detections([[0, 0, 3, 0]], [0]))
     assert metric.compute()["VOC_mAP50"] == pytest.approx(1.0)
@@ -123,7 +123,7 @@ def test_nothing_seen_gives_nan_and_reset_forgets() -> None:
 @pytest.mark.parametrize(
     ("predicted", "message"),
     [
-        (Detections([[0, 0, 1, 1]], [0]), "scores"),  # ground truth in the place of predictions
+        (Detections([[0, 0, 1, 1]], [0]), "scores"),  # ground truth instead of predictions
         (Detections([[0, 0, 1, 1]], [1], [0.5]), "0..0"),  # a class of another model
     ],
 )

@@ -1,4 +1,4 @@
-"""Networks of every family with weights that keep their maps near one in size, as trained ones do."""
+"""Networks of every family with random weights that keep the size of maps near one, as in trained ones."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ ZOO = (
 
 
 def settled(name: str, class_names=None, seed: int = 0) -> DetectionNetwork:
-    """Build a network with random weights, and with an image's statistics in its batch norms.
+    """Build a network with random weights, and with an image's statistics in its batch normalisation.
 
     Args:
-        name: as ``architecture.find`` takes it.
-        class_names: as ``Architecture.build`` takes them.
+        name: as for ``find_architecture``.
+        class_names: as for ``Architecture.build``.
         seed: of the weights.
     """
     net = find_architecture(name).build(class_names)
@@ -48,7 +48,7 @@ def settled(name: str, class_names=None, seed: int = 0) -> DetectionNetwork:
 
 
 def _settle(net: DetectionNetwork, images: mx.nd.NDArray) -> None:
-    """Give batch norms these images' statistics; a channel that hardly varies gets the others' variance."""
+    """Set running statistics to these images'; a channel with a tiny variance gets the others' variance."""
     norms: list = []
     net.apply(lambda block: norms.append(block) if isinstance(block, gluon.nn.BatchNorm) else None)
     momenta = [norm._kwargs["momentum"] for norm in norms]
@@ -56,7 +56,7 @@ def _settle(net: DetectionNetwork, images: mx.nd.NDArray) -> None:
         norm._kwargs["momentum"] = 0
     with autograd.record():
         total = sum(raw.mean() for raw in net(images))
-    total.backward()  # which is when mxnet writes the statistics
+    total.backward()  # mxnet writes the statistics in the backward pass
     mx.nd.waitall()
     for norm, momentum in zip(norms, momenta):
         norm._kwargs["momentum"] = momentum

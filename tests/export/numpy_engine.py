@@ -1,4 +1,4 @@
-"""Runs an InferenceGraph in NumPy: slow, and plain enough to be believed."""
+"""Run an InferenceGraph in NumPy: slow and simple."""
 
 from __future__ import annotations
 

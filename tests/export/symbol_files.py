@@ -1,4 +1,4 @@
-"""A symbol's files as others than this package run them, and graphs of a network to rewrite."""
+"""Symbol files run without this package, and graphs of a network to be transformed."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def traced(net, tail=None):
 
 
 def written(folder: Path, symbol, parameters) -> Path:
-    """Write both as ``export`` does, and return the prefix that mxnet's own loaders take."""
+    """Write both as ``export`` does, and return the prefix for mxnet's own loaders."""
     save(symbol, parameters, folder / "toy-symbol.json", folder / "toy-0000.params")
     return folder / "toy"
 
 
 def by_symbol_block(prefix: Path, pixels: np.ndarray) -> list[np.ndarray]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # about the type of every graph's input
+        warnings.simplefilter("ignore", UserWarning)  # about the type of the input, for every graph
         block = gluon.SymbolBlock.imports(f"{prefix}-symbol.json", ["data"], f"{prefix}-0000.params")
         outputs = block(mx.nd.array(pixels, dtype="float32"))
     return [output.asnumpy() for output in (outputs if isinstance(outputs, list) else [outputs])]

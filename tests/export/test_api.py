@@ -1,4 +1,4 @@
-"""One export of several formats: all files or none, each the network's, and a folder that holds one model."""
+"""Export of several formats: all files or none, each verified, and a folder with one model."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def dark():
 
 
 def another(seed):
-    """Return a small network of darknet's layers, whose weights are others for each seed."""
+    """Return a small darknet network, with other weights for each seed."""
     net = small.built(small.SMALL, class_names=["cat", "dog"])
     small.fill(net, seed=seed)
     return net
@@ -102,7 +102,7 @@ SMALLEST = "yolo_fastestv2"
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name != SMALLEST)) for name in ZOO]
 )
 def test_converted_family(name, precision, kind, tmp_path):
-    """What a converter makes of our ONNX holds for other sizes and batches than the trial's."""
+    """Converted files work for other sizes and batches than those of the verification."""
     need(kind)
     net = settled(name, CLASSES)
     done = export(net, tmp_path, [kind], "toy", (64, 96), "decoded", precision)
@@ -122,7 +122,7 @@ def test_converted_family(name, precision, kind, tmp_path):
 @pytest.mark.parametrize("kind", RECORDED)
 @pytest.mark.parametrize("cut", ["nms", "decoded", "raw"])
 def test_cuts(dark, cut, kind, tmp_path):
-    """Wherever a graph ends, a Predictor finds what it finds with the network."""
+    """For every cut a Predictor has the same detections as with the network."""
     need(kind)
     if cut not in FORMATS[kind].cuts:
         with pytest.raises(UserError, match=f"cut {cut}: {kind} ends at {' or '.join(FORMATS[kind].cuts)};"):
@@ -138,7 +138,7 @@ def test_cuts(dark, cut, kind, tmp_path):
     expected = Predictor.from_block(dark, (32, 64), **options)(random_image(50, 90, seed=2))
     found = Predictor.load(tmp_path, RUNTIME[kind], **options)(random_image(50, 90, seed=2))
     assert len(found) == len(expected) > 3
-    overlaps = iou_matrix(expected.boxes, found.boxes)  # some score alike, and stand in any order
+    overlaps = iou_matrix(expected.boxes, found.boxes)  # some scores are equal, and in any order
     assert overlaps.max(axis=0).min() > 0.99 and overlaps.max(axis=1).min() > 0.99
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
 
@@ -146,7 +146,7 @@ def test_cuts(dark, cut, kind, tmp_path):
 @pytest.mark.parametrize("kind", ["onnx", "openvino", "mnn"])
 @pytest.mark.parametrize("batch", [1, 2])
 def test_a_fixed_size(dark, kind, batch, tmp_path):
-    """Any number of images go through in its batches; another size is refused before anything runs."""
+    """Any number of images run in its batches; another size is rejected before anything runs."""
     need(kind)
     done = export(dark, tmp_path, [kind, "symbol"], "toy", (32, 64), fixed_batch=batch)
     record = ModelRecord.read(done.record)
@@ -197,7 +197,7 @@ def test_a_fixed_size_that_cannot_be(dark, tmp_path, formats, batch, said):
 
 @pytest.mark.parametrize("name", ["decoded", "for_mnn"])
 def test_a_name_that_is_a_word_of_the_export(dark, tmp_path, name):
-    """Files that are made for the trial alone have other names than those that are written."""
+    """Temporary files of the verification have other names than the exported ones."""
     kinds = ["onnx", "openvino", "mnn"]
     need(*kinds)
     done = export(dark, tmp_path, kinds, name, (32, 64))
@@ -217,7 +217,7 @@ def test_no_more_rows_than_candidates():
     )
 
 
-# --- a folder holds one model ---
+# --- a folder has one model ---
 
 
 def test_a_second_export_adds_its_format(dark, tmp_path):
@@ -314,7 +314,7 @@ def test_package_that_is_not_there(net, tmp_path, monkeypatch):
 
 
 def test_operator_without_a_counterpart(net, tmp_path, monkeypatch):
-    """The symbol that was written before it goes too."""
+    """The symbol that was written before is removed too."""
     need("ncnn")
     monkeypatch.delitem(importlib.import_module("gluon_yolo.export.ir.read_symbol").READERS, "Convolution")
     with pytest.raises(UserError, match="operator Convolution .* cannot be written for other runtimes"):
@@ -324,7 +324,7 @@ def test_operator_without_a_counterpart(net, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["onnx", "ncnn", "mnn"])
 def test_wrong_results_leave_nothing(dark, tmp_path, monkeypatch, kind):
-    """Neither the format that is wrong nor the one before it; what was there stays."""
+    """Neither the wrong format nor the one before it; older files stay."""
     need(kind)
     export(dark, tmp_path, ["symbol"], "toy", (32, 64), "raw")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -353,7 +353,7 @@ def test_damaged_weights(tmp_path):
 
 
 def test_a_disk_that_fails_as_the_files_are_moved(dark, tmp_path, monkeypatch):
-    """All is as it was, the record of before too."""
+    """The folder is as before, with the old record."""
     need("ncnn")
     export(dark, tmp_path, ["symbol", "ncnn"], "toy", (32, 64))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -386,7 +386,7 @@ def fill_disk_of_openvino(monkeypatch):
 
 
 def fill_disk_of_mnn(monkeypatch):
-    """Its converter says that all is well."""
+    """Simulate MNN's converter on a full disk, where it reports success."""
     run = subprocess.run
 
     def convert(words, **options):
@@ -407,7 +407,7 @@ def fill_disk_of_mnn(monkeypatch):
     ],
 )
 def test_a_full_disk(dark, tmp_path, monkeypatch, kind, fill, who):
-    """What others' writers make of it is said in the same words."""
+    """The errors of other programs' writers give the same message."""
     need(kind)
     fill(monkeypatch)
     message = f"out: cannot be written: {who} could not write all of it; is the disk full.; choose another"

@@ -1,4 +1,4 @@
-"""One run at a time writes into a folder."""
+"""The lock of a folder: one process at a time writes."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def test_folders_that_it_made_go_when_nothing_is_in_them(tmp_path):
     with locked_folder(tmp_path / "a" / "b"):
         (tmp_path / "a" / "file").touch()
     assert [path.name for path in tmp_path.rglob("*")] == ["a", "file"]
-    with locked_folder(tmp_path / "a"):  # it was there, empty or not
+    with locked_folder(tmp_path / "a"):  # an existing folder, empty or not
         (tmp_path / "a" / "file").unlink()
     assert (tmp_path / "a").is_dir()
 
 
 def test_a_folder_that_is_removed_before_it_is_locked_is_made_anew(tmp_path, monkeypatch):
-    """As by a first run that has failed between the second's opening and its locking."""
+    """As when a first process fails between the second one's open and lock."""
     folder, flock = tmp_path / "a", fcntl.flock
     calls = []
 
@@ -72,7 +72,7 @@ def test_a_disk_without_locks(tmp_path, monkeypatch):
 
 
 def test_of_runs_that_publish_at_once_one_is_whole_and_the_others_are_refused(tmp_path):
-    """All begin together and write for as long as another is at it."""
+    """All begin together and write while another one does."""
     refused, begun = [], threading.Barrier(4)
     record = ModelRecord("toy", "yolo3_toy", DetectionSpec(("cat",)), (64, 64))
 

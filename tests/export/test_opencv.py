@@ -1,4 +1,4 @@
-"""OpenCV runs what is exported for one size: a reader of ONNX that knows neither open sizes nor us."""
+"""OpenCV runs exports with a fixed size; its reader of ONNX supports no free sizes."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from tests.models.darknet import small  # noqa: E402
 from tests.random_model import CLASSES, random_detector, random_image  # noqa: E402
 
 SIZE_HW = (96, 128)
-CLOSE = 1e-4  # of the input's longer side, and of a score's range
+CLOSE = 1e-4  # as a share of the input's longer side, and of the range of scores
 TRAINED = ("nano-coco", "fastest-voc", "fastest-voc-v2", "yolo-fastest-1.1", "yolo-fastest-1.1-xl")
 TRAINED += ("yoloface-50k", "yoloface-500k", "yoloface-500k-v2")
-# What has no more common operator in any of our networks; OpenCV 4.6 and later, TensorRT and ncnn know these.
+# Operators that are the most common in their kind; OpenCV 4.6 and later, TensorRT and ncnn support these.
 COMMON = {"Add", "Cast", "Clip", "Concat", "Conv", "Elu", "Exp", "GlobalAveragePool", "LeakyRelu", "MaxPool"}
 COMMON |= {"Identity", "Mul", "Relu", "Reshape", "Resize", "Sigmoid", "Slice", "Softmax", "Softplus", "Sub"}
 COMMON |= {"Tanh", "Transpose"}
 
 
 def maps_of(path, pixels):
-    """Return what OpenCV computes, by output."""
+    """Return OpenCV's results by output."""
     net = cv2.dnn.readNetFromONNX(str(path))
     net.setInput(pixels)
     names = net.getUnconnectedOutLayersNames()
@@ -40,7 +40,7 @@ def maps_of(path, pixels):
 
 
 def check(net, folder, size_hw=SIZE_HW, batch=1):
-    """Both cuts, of an image and of a batch of them, against the network itself."""
+    """Compare both cuts, for an image and for a batch, with the network itself."""
     if not hasattr(net, "plan") and "mobilenetv2" in net.zoo_name and small_version() < (4, 7):
         pytest.skip("OpenCV before 4.7 has no Clip with two limits")
     pixels = np.stack([random_image(*size_hw, seed) for seed in range(batch)])
@@ -78,7 +78,7 @@ def test_larger_family(name, tmp_path):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_trained_darknet(name, tmp_path, shared_data):
-    """With squeeze-and-excitation, spatial pyramids, route groups and scale_x_y."""
+    """With squeeze-and-excitation, spatial pyramid pooling, route groups and scale_x_y."""
     cfg = small.only(shared_data / "darknet" / name, "*.cfg")
     net = find_architecture(str(cfg)).build()
     net.initialize_weights()
@@ -103,7 +103,7 @@ def test_several_images(tmp_path):
 
 
 def test_what_is_exported(tmp_path):
-    """The usual end of a fixed file is one that OpenCV 4 can run; floats do as well as bytes there."""
+    """OpenCV 4 can run the default cut of a fixed file; floats are accepted as well as bytes."""
     net = random_detector()
     done = export(net, tmp_path, ["onnx"], "toy", (64, 96), fixed_batch=1)
     image = random_image(64, 96)

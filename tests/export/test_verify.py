@@ -1,4 +1,4 @@
-"""Parity sees what differs, in pixels and scores."""
+"""Verification: differences of boxes in pixels, and of scores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def net():
 
 
 def changed(net, change):
-    """Return the network with something done to its boxes and scores."""
+    """Return the network with changed boxes and scores."""
     network = mxnet.from_block(net)
 
     def run(pixels):
@@ -35,7 +35,7 @@ def test_the_network_itself(net):
     found = compare(net, mxnet.from_block(net), [IMAGES, IMAGES[:1]])
     assert (
         found.boxes < 0.02 and found.scores < 2e-5 and found.images == 3
-    )  # joined operators round otherwise
+    )  # fused operators round differently
     assert str(Parity(0.001, 2e-6, 3)) == (
         "largest difference from the network on 3 pictures: "
         "boxes 0.001 pixels (bound 0.05), scores 2.0e-06 (bound 1e-04)"
@@ -43,7 +43,7 @@ def test_the_network_itself(net):
 
 
 def nudge_box(boxes, scores):
-    place = np.abs(boxes[1]).max(axis=1).argmin()  # within the image, where a pixel is a pixel
+    place = np.abs(boxes[1]).max(axis=1).argmin()  # inside the image, where no difference is scaled down
     boxes[1, place, 2] += 0.25
 
 
@@ -62,7 +62,7 @@ def test_one_number_off(net, change, boxes, scores):
 
 
 def test_box_beyond_the_image_counts_in_proportion(net):
-    """A side ten times as far off as the image is long: a tenth of its difference."""
+    """A side at ten times the image's length: a tenth of its difference."""
     boxes, scores = mxnet.from_block(net)(IMAGES)
     assert np.abs(boxes).max() > 96  # the random network has such boxes
     place = np.unravel_index(np.abs(boxes).argmax(), boxes.shape)
@@ -115,11 +115,11 @@ INF = np.inf
     "expected, given, error",
     [
         ([INF, -INF, 2.0], [INF, -INF, 2.0], 0),
-        ([INF, 2.0], [INF, 3.0], 0.5),  # not hidden behind the overflow
+        ([INF, 2.0], [INF, 3.0], 0.5),  # not hidden by the overflow
         ([4.0, 100.0], [5.0, 100.0], 0.01),
         ([0.25], [0.5], 0.25),
         ([INF], [-INF], 2),
-        ([INF], [3e38], 0),  # beyond all images, too
+        ([INF], [3e38], 0),  # both far outside the image
         ([INF], [5.0], 1),
         ([1.0], [np.nan], np.nan),
     ],

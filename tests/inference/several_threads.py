@@ -1,4 +1,4 @@
-"""A runtime that several threads call at once."""
+"""Calls of one runtime from several threads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def images(count: int, height: int, width: int) -> np.ndarray:
 
 
 def assert_threads_agree(network) -> None:
-    """Run images of several sizes from four threads, and demand what one thread gives."""
+    """Run images of several sizes from four threads, and compare with one thread."""
     batches = [images(1, *hw) for hw in ((64, 64), (96, 64), (64, 64), (96, 128))]
     expected = [network(batch) for batch in batches]
     wrong = []

@@ -1,4 +1,4 @@
-"""Servers of streams on this machine, for tests: MJPEG and files over HTTP, RTP's JPEG over RTSP, UDP."""
+"""Local servers of streams for tests: MJPEG and files over HTTP, RTP's JPEG over RTSP, UDP."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ GREY_STEP = 8
 
 
 def grey(number: int, size_hw: tuple[int, int] = (96, 128)) -> np.ndarray:
-    """Return a frame whose grey level is its number's."""
+    """Return a frame whose grey level encodes its number."""
     return np.full((*size_hw, 3), GREY_STEP * number + 8, np.uint8)
 
 
 def number_of(frame: np.ndarray) -> int:
-    """Return the number that a frame was drawn for."""
+    """Return the number of a frame."""
     return round((float(frame.mean()) - 8) / GREY_STEP)
 
 
@@ -34,7 +34,7 @@ def jpeg(number: int, size_hw: tuple[int, int] = (96, 128)) -> bytes:
 
 @contextlib.contextmanager
 def running(server: socketserver.BaseServer) -> Iterator[int]:
-    """Let a server work in threads; yield its port."""
+    """Run a server in threads; yield its port."""
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield server.server_address[1]
@@ -44,11 +44,11 @@ def running(server: socketserver.BaseServer) -> Iterator[int]:
 
 
 def http_server(answer: Callable[[http.server.BaseHTTPRequestHandler], None], port: int = 0):
-    """Return a server that answers each GET by a function of its handler."""
+    """Return a server that answers each GET with a function of its handler."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            with contextlib.suppress(OSError):  # who has seen enough goes away
+            with contextlib.suppress(OSError):  # the client may close the connection
                 answer(self)
 
         def log_message(self, *words: object) -> None:
@@ -60,7 +60,7 @@ def http_server(answer: Callable[[http.server.BaseHTTPRequestHandler], None], po
 
 
 def mjpeg(parts: Sequence[Sequence[int]], port: int = 0):
-    """Return a server whose n-th stream has the n-th numbers as frames; later ones are refused.
+    """Return a server whose n-th stream has the n-th numbers as frames; later ones are rejected.
 
     Args:
         parts: numbers of frames, a list for each stream.
@@ -69,7 +69,7 @@ def mjpeg(parts: Sequence[Sequence[int]], port: int = 0):
     left = iter(parts)
 
     def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
-        if handler.headers.get("User-Agent", "").startswith("gluon_yolo"):  # who asks what it is
+        if handler.headers.get("User-Agent", "").startswith("gluon_yolo"):  # asks for the kind of content
             handler.send_response(200)
             handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
             handler.end_headers()
@@ -93,10 +93,10 @@ def files(folder: Path, password: str = "", ranges: bool = False, broken: int = 
     """Return a server of a folder's files.
 
     Args:
-        folder: where they are.
-        password: that the user ``me`` has to give; empty asks for none.
-        ranges: whether it can begin in the middle of a file.
-        broken: how many of its answers break off after two thirds of the file.
+        folder: of the files.
+        password: of the user ``me``; empty needs none.
+        ranges: whether it supports byte ranges.
+        broken: number of answers that break off after two thirds of the file.
     """
     left = [broken]
     kinds = {".jpg": "image/jpeg", ".png": "image/png", ".mp4": "video/mp4", ".html": "text/html"}
@@ -138,7 +138,7 @@ def rtsp(parts: Sequence[Sequence[int]], password: str = ""):
 
     Args:
         parts: numbers of frames, a list for each stream.
-        password: that the user ``me`` has to give; empty asks for none.
+        password: of the user ``me``; empty needs none.
     """
     left = iter(parts)
     wanted = "Basic " + base64.b64encode(f"me:{password}".encode()).decode()
@@ -174,7 +174,7 @@ def rtsp(parts: Sequence[Sequence[int]], password: str = ""):
                 for place, number in enumerate(next(left, ())):
                     self.send_frame(place, jpeg(number))
                 self.request.shutdown(socket.SHUT_WR)
-                while self.rfile.read(1000):  # closed unread, the frames on their way would be lost
+                while self.rfile.read(1000):  # if it were closed unread, the frames in transit would be lost
                     pass
                 return False
             else:
@@ -215,7 +215,7 @@ def jpeg_parts(data: bytes) -> tuple[bytes, tuple[int, int], bytes]:
 
 
 def send_by_udp(data: bytes, port: int, stopped: threading.Event) -> threading.Thread:
-    """Send an MPEG-TS again and again until it is stopped."""
+    """Send an MPEG-TS repeatedly until it is stopped."""
 
     def send() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
@@ -230,7 +230,7 @@ def send_by_udp(data: bytes, port: int, stopped: threading.Event) -> threading.T
 
 
 def free_port() -> int:
-    """Return a port that nobody uses now."""
+    """Return an unused port."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return taken.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Decoding in NumPy is the network's own decoding."""
+"""Decoding in NumPy against the network's own decoding."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_by_hand():
 @pytest.mark.parametrize("threshold", [0, 0.01, 0.3, 0.9, 1])
 @pytest.mark.parametrize("name", SPECS)
 def test_what_is_above_a_threshold(name, threshold):
-    """Those that count are there, in the order of all, the same to the last bit; few others are."""
+    """Anchors above the threshold are included, in order and with identical values; few others are."""
     spec = spec_of(name)
     maps = random_maps(spec)
     boxes, scores = decode(maps, spec)
@@ -73,7 +73,7 @@ def test_what_is_above_a_threshold(name, threshold):
 
 
 def test_an_anchor_on_the_threshold_is_there():
-    """Objectness 0.5 and a sure class: what a threshold of 0.5 means is decided by who compares."""
+    """Objectness 0.5 and a certain class: the caller compares with the threshold of 0.5."""
     spec = DetectionSpec(("a",), (((6, 4),),), (8,))
     raw = np.array([0, 0, 0, 0, 0, 40], np.float32).reshape(1, 6, 1, 1)
     boxes, scores = RawMaps([raw], spec).above(0.5, 0)

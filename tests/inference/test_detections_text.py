@@ -1,4 +1,4 @@
-"""Predictions as text: YOLO's form by hand, read back as they were, and what is wrong in a file."""
+"""Detections as text: the format by hand, reading it back, and errors in a file."""
 
 from __future__ import annotations
 

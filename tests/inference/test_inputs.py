@@ -1,4 +1,4 @@
-"""Sources: what is said of folders that have nothing to look at, or not all."""
+"""Input sources: messages about folders without images, or with ignored files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_a_folder_of_images_of_a_kind_that_is_not_read(tmp_path: Path) -> None:
     left_out = "left out: 2 .gif, 1 .heic, which are not read: save them as PNG or JPEG"
     sources, problems = find_sources([str(tmp_path)])
     assert (sources, problems) == ([], [f"{tmp_path}: no pictures or videos in this folder; {left_out}"])
-    assert left_out_of([str(tmp_path)]) == []  # which is said already
+    assert left_out_of([str(tmp_path)]) == []  # there is a message already
     (tmp_path / "d.png").write_bytes(b"")
     sources, problems = find_sources([str(tmp_path)])
     assert (len(sources), problems) == (1, [])

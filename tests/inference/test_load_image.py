@@ -1,4 +1,4 @@
-"""Images as programs have them: PIL's images of every mode, and what is none."""
+"""load_image: PIL's images of every mode, and objects that are no image."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pil(mode):
     ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "HSV", "I;16", "I;16B"],
 )
 def test_pils_images(mode):
-    """The colours are those that PIL itself shows, whatever its planes hold; of 16 bits the upper eight."""
+    """The colours are those that PIL shows, for any pixel format; of 16 bits the upper eight."""
     image = pil(mode)
     expected = np.repeat(GREY[:, :, None], 3, axis=2)
     if not mode.startswith("I;16"):
@@ -53,7 +53,7 @@ def test_opacity_is_left_out_as_of_a_file(tmp_path):
 
 
 def test_a_predictor_takes_one():
-    """Alone and among others, with boxes in its own pixels."""
+    """Alone and in a list, with boxes in its own pixels."""
     seen = []
 
     def network(pixels):
@@ -70,7 +70,7 @@ def test_a_predictor_takes_one():
 
 
 class Tensor:
-    """Something that holds pixels, and is no array."""
+    """An object that has pixels, and is no array."""
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_modes_without_a_white(mode, message):
 
 
 def test_a_file_that_pil_cannot_read_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", False)  # whatever else this process has imported
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", False)  # independent of other imports
     path = tmp_path / "cut.png"
     Image.fromarray(PIXELS).save(path)
     path.write_bytes(path.read_bytes()[:1500])

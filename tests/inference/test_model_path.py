@@ -1,4 +1,4 @@
-"""What a path means: a folder, a record, or a file of one format, which may hold its record itself."""
+"""Paths of models: a folder, a record, or a file of one format, which may contain its record."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def _writable(kind):
 
 @pytest.fixture
 def model(exported, tmp_path):
-    """The same folder, to do with as a test likes."""
+    """A copy of the folder that a test may change."""
     shutil.copytree(exported, tmp_path / "model")
     return tmp_path / "model"
 
 
 def alone(model, file, name, *others):
-    """Put a file, and others beside it, under another name into a folder of its own."""
+    """Copy a file, and others beside it, under another name into a new folder."""
     folder = model.parent / "alone"
     folder.mkdir(exist_ok=True)
     shutil.copy(model / file, folder / name)
@@ -86,7 +86,7 @@ def test_a_folder_and_a_record_mean_all_formats(model):
     ],
 )
 def test_a_file_beside_its_record_means_one_format(model, file, kind):
-    """And runs in what reads it."""
+    """It runs in the runtime that reads it."""
     if not (model / file).is_file():
         pytest.skip(f"what writes {kind} is not installed")
     record, again = read_model(model / file)
@@ -98,7 +98,7 @@ def test_a_file_beside_its_record_means_one_format(model, file, kind):
 
 
 def test_an_onnx_file_stands_alone(model, net):
-    """Whatever it is called: sizes, classes, and how images are brought to it come from the file."""
+    """With any name: sizes, classes and preprocessing come from the file."""
     path = alone(model, "toy.onnx", "yolo.onnx")
     image = random_image(100, 80)
     expected = Predictor.load(model, "onnxruntime", score_threshold=0.2)(image)
@@ -114,7 +114,7 @@ def test_an_onnx_file_stands_alone(model, net):
 
 
 def test_a_folder_of_files_that_stand_alone(model):
-    """Renamed, as the record beside them is not: none is a model's folder, and the file to name is said."""
+    """Renamed without their record: the folder is no model's, and the message names the files."""
     (model / "toy.onnx").rename(model / "YOLO.ONNX")
     for file in model.iterdir():
         if file.name != "YOLO.ONNX":
@@ -126,7 +126,7 @@ def test_a_folder_of_files_that_stand_alone(model):
     ):
         read_model(model)
     assert read_model(model / "YOLO.ONNX")[0].name
-    (model / "YOLO.json").write_text("{")  # counts, and is what has to be mended
+    (model / "YOLO.json").write_text("{")  # it has priority, and must be repaired
     with pytest.raises(UserError, match="YOLO.json there is damaged$"):
         read_model(model)
 
@@ -143,7 +143,7 @@ def test_openvinos_file_stands_alone(model):
 
 
 def test_what_openvino_makes_of_our_onnx_stands_alone(model):
-    """By its own converter, which keeps what the file says of itself."""
+    """OpenVINO's own converter keeps the metadata of the ONNX file."""
     openvino = pytest.importorskip("openvino", reason="package openvino is not installed")
     path = model.parent / "mine.xml"
     openvino.save_model(openvino.convert_model(model / "toy.onnx"), path, compress_to_fp16=False)
@@ -153,7 +153,7 @@ def test_what_openvino_makes_of_our_onnx_stands_alone(model):
 
 
 def test_what_stands_in_the_file_is_the_record(model):
-    """That of the folder, with this format alone."""
+    """That of the folder, with this format only."""
     record = ModelRecord.read(model / "toy.json")
     for file, kind in (("toy.onnx", "onnx"), ("toy-openvino.xml", "openvino")):
         if (model / file).is_file():
@@ -183,7 +183,7 @@ def test_other_formats_do_not(model, file, name, said):
 
 
 def test_a_foreign_file(model, net):
-    """One of another program's, and one of ours that held no record."""
+    """One of another program, and one of this package without a record."""
     from gluon_yolo.export.ir.read_symbol import read_network
     from gluon_yolo.export.onnx.write import make_model, write_model
 
@@ -219,11 +219,11 @@ def test_no_file(tmp_path):
         Predictor.load(tmp_path / "yolo.onnx")
 
 
-# --- a record that lies beside the file counts ---
+# --- a record beside the file has priority ---
 
 
 def test_files_that_were_renamed(model):
-    """With their record, which still says the old names."""
+    """With their record, which still has the old names."""
     path = alone(model, "toy.onnx", "yolo.onnx", ("toy.json", "yolo.json"))
     with pytest.raises(
         UserError, match="yolo.json beside it is the record of .*toy.onnx.*files were renamed"
@@ -241,7 +241,7 @@ def test_files_that_were_renamed(model):
 )
 @pytest.mark.parametrize("file", ["toy.onnx", "toy-openvino.xml", "toy.json", ""])
 def test_a_record_of_another_model(model, change, what, file):
-    """By the file's name, the record's, or the folder's."""
+    """By the path of the file, the record, or the folder."""
     if not (model / file).exists():
         pytest.skip("package openvino is not installed")
     record = ModelRecord.read(model / "toy.json")
@@ -278,7 +278,7 @@ def test_a_damaged_record_in_a_file(model):
 
 
 def test_metadata_behind_anything(tmp_path):
-    """Fields of every kind stand before it; ours is found among others' texts."""
+    """After fields of every kind; the record is found among other texts."""
     import onnx
 
     model = onnx.ModelProto(ir_version=7, producer_name="somebody", model_version=1 << 60)

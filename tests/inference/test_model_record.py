@@ -1,4 +1,4 @@
-"""The record beside a model: what is written is read again, records of before too, and damage is named."""
+"""Model records: writing and reading, older formats, and messages about damaged ones."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_run(tmp_path):
 
 
 def old(folder, **fields):
-    """Write a record as format 1 had it."""
+    """Write a record in format 1."""
     record = RECORD.to_dict()
     for name in ("graphs", "precision", "weights"):
         del record[name]
@@ -96,7 +96,7 @@ OLD_SYMBOL = {
     ("files", "fields", "formats"),
     [
         (SYMBOL.files, OLD_SYMBOL, {"symbol": SYMBOL}),
-        ((), OLD_SYMBOL, {"symbol": SYMBOL}),  # its files were lost: who loads it is told which
+        ((), OLD_SYMBOL, {"symbol": SYMBOL}),  # its files are lost: loading it tells which
         (NCNN.files, {"cut": "raw", "outputs": RAW, "decoded": (), "nms": None}, {"ncnn": NCNN}),
         (
             ("toy.onnx", *NCNN.files),  # ncnn's graphs ended at the raw maps, whatever the record says
@@ -114,7 +114,7 @@ def test_format_1(tmp_path, files, fields, formats):
 
 
 def test_what_few_graphs_say(tmp_path):
-    """A record leaves it out where it says nothing, as those of older packages do."""
+    """A record leaves out empty fields, as those of older packages do."""
     graph = ExportedFormat(
         ("toy.onnx",), "nms", ("ids",), fixed=(2, 64, 96), portable=True, runtimes=("mnn", "ncnn")
     )
@@ -129,7 +129,7 @@ def test_what_few_graphs_say(tmp_path):
 def test_a_format_that_the_model_has_not(tmp_path):
     message = "model toy is there as symbol, ncnn, and not as onnx; "
     with pytest.raises(UserError, match=f"{message}write that with .*--format onnx --out ANOTHER_FOLDER"):
-        RECORD.exported("onnx", tmp_path)  # in this one it would take the place of what is there in float16
+        RECORD.exported("onnx", tmp_path)  # a float32 model here would replace the float16 one
     with pytest.raises(UserError, match=f"{message}add that .*--format onnx --name toy --out {tmp_path}"):
         dataclasses.replace(RECORD, precision="float32").exported("onnx", tmp_path)
     command = f"gluon-yolo export {tmp_path} --format onnx --out ANOTHER_FOLDER"
@@ -189,7 +189,7 @@ def test_a_file_means_its_model(tmp_path, name):
 
 
 def test_a_folder_without_a_model_says_what_is_near(tmp_path):
-    """The folder that `quantize` wrote to holds one below; a record that was cut short is named."""
+    """The folder that `quantize` wrote to has a model in a subfolder; a truncated record is named."""
     (tmp_path / "int8").mkdir()
     (tmp_path / "int8" / "net.json").write_text('{"format": 2, "spec": {}}')
     with pytest.raises(UserError, match="holds no model .*; there is one in .*int8$"):
@@ -231,7 +231,7 @@ BEST, LAST = "weights/best.params", "weights/last/net-a.params"
         ("best", BEST),
         ("last", LAST),
         ("last/", LAST),
-        ("/last", LAST),  # what a shell's completion of the folder leaves
+        ("/last", LAST),  # as a shell completes the folder's name
         ("weights/last", LAST),
         ("weights/best", BEST),
         (BEST, BEST),
@@ -249,7 +249,7 @@ def test_a_runs_weights_by_name(run, monkeypatch, name, weights):
 
 
 def test_what_is_really_there_counts_more_than_a_name(run):
-    RECORD.write(run / "best.json")  # no file called so: an export's record of that stem
+    RECORD.write(run / "best.json")  # no file with this name: an export's record with that stem
     (run / "last").mkdir()
     RECORD.write(run / "last" / "toy.json")
     assert find_model_record(run / "last") == run / "last" / "toy.json"

@@ -1,4 +1,4 @@
-"""Reading ahead and writing behind: in order, few at a time, errors handed over, threads ended."""
+"""ReadAhead and WriteBehind: order, limits, errors, end of their threads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def no_thread_is_left():
 
 
 def counting(count, made, error=None):
-    """Yield 0, 1, ...; note each, and raise at the end."""
+    """Yield 0, 1, ...; record each, and raise at the end."""
     for number in range(count):
         made.append(number)
         yield number
@@ -27,7 +27,7 @@ def counting(count, made, error=None):
 
 
 def stops_at(items, count):
-    """Say whether a thread fills a list up to a length, and then no further."""
+    """Return whether a thread fills a list up to a length, and then stops."""
     reached = wait_until(lambda: len(items) >= count)
     time.sleep(0.1)
     return reached and len(items) == count
@@ -49,7 +49,7 @@ def test_items_come_in_order_out_of_another_thread():
 def test_reading_waits_when_enough_is_there():
     made = []
     with ReadAhead(counting(100, made)) as ahead:
-        assert stops_at(made, HELD + 1)  # the last one is in the thread's hand
+        assert stops_at(made, HELD + 1)  # the thread holds the last one
         assert next(iter(ahead)) == 0
         assert stops_at(made, HELD + 2)
 
@@ -118,7 +118,7 @@ def test_what_waits_is_written_after_an_interruption_and_dropped_after_an_error(
 
     def write(item):
         began.set()
-        # Two items wait behind this one. The end comes behind them when the block is left.
+        # Two items wait after this one. The end follows them when the block is left.
         assert item or wait_until(lambda: behind._queue.qsize() == 3)
         written.append(item)
 

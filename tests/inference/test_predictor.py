@@ -1,4 +1,4 @@
-"""Predictor: one call from an image to detections, whatever the model on disk is."""
+"""Predictor: one call from an image to detections, for every kind of model on disk."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def model(request, net, tmp_path_factory):
 
 
 def reference(net, pixels):
-    """What the Gluon network and its decoder say, unfused."""
+    """The outputs of the Gluon network and its decoder, not fused."""
     decode = Decode(net.spec)
     decode.initialize()
     return [output.asnumpy() for output in decode(*net(mx.nd.array(pixels)))]
@@ -63,7 +63,7 @@ def assert_close(ours, theirs):
 
 
 def test_every_model_gives_the_networks_numbers(net, model):
-    """Fusion included; for an export with NMS inside too, whose thresholds stay free."""
+    """Also with fusion, and for an export with NMS, whose thresholds can still be changed."""
     predictor = Predictor.load(model, score_threshold=0.2, nms_threshold=0.6)
     pixels = np.stack([random_image(*SIZE_HW, seed=seed) for seed in (1, 2)])
     boxes, scores = reference(net, pixels)
@@ -76,7 +76,7 @@ def test_every_model_gives_the_networks_numbers(net, model):
 
 
 def test_shapes_may_change_at_every_call(net):
-    """More shapes than the runtime keeps, each twice, and again after the first were forgotten."""
+    """More shapes than the runtime keeps, each twice, and again after the first were dropped."""
     runtime = mxnet.from_block(net)
     shapes = [(1, 96, 128), (2, 96, 128), (1, 64, 64), (1, 128, 96), (3, 32, 32), (1, 96, 128), (1, 64, 64)]
     assert len(set(shapes)) > mxnet.KEPT_SHAPES
@@ -109,14 +109,14 @@ def test_from_network_reads_weights_of_the_zoo(net, tmp_path):
 
 
 def one_box(pixels):
-    """A network that sees one circle at (32, 24, 64, 48) of its input."""
+    """Return a network that detects one circle at (32, 24, 64, 48) of its input."""
     scores = np.zeros((len(pixels), 1, len(CLASSES)), np.float32)
     scores[:, 0, 0] = 0.9
     return np.full((len(pixels), 1, 4), [32, 24, 64, 48], np.float32), scores
 
 
 def test_boxes_come_back_in_the_images_pixels(tmp_path):
-    """Stretched by 1.5 down and 2 across on the way in; a path gives what the array gives."""
+    """Stretched by 1.5 vertically and 2 horizontally; a path gives the same as the array."""
     predictor = Predictor(one_box, SPEC, SIZE_HW)
     image = random_image(144, 256)
     cv2.imwrite(str(tmp_path / "a.png"), image[:, :, ::-1])
@@ -131,7 +131,7 @@ def test_boxes_come_back_in_the_images_pixels(tmp_path):
 
 @pytest.mark.parametrize("fit", ["resize", "letterbox", "darknet"])
 def test_several_images_at_once(net, fit, tmp_path):
-    """Of different sizes and kinds, three at a time: each as if alone, in its own pixels, in order."""
+    """Of different sizes and kinds, three at a time: the same results as one by one, in order."""
     calls = []
     runtime = mxnet.from_block(net)
 
@@ -156,7 +156,7 @@ def test_several_images_at_once(net, fit, tmp_path):
 
 @pytest.mark.parametrize("kind", ["grey", "opacity", "16 bit", "0..1"])
 def test_arrays_of_any_kind(kind):
-    """The network sees the same pixels, and the boxes lie on the same image."""
+    """The network gets the same pixels, and the boxes are in the same image."""
     seen = []
 
     def network(pixels):
@@ -189,7 +189,7 @@ def test_images_of_the_least_and_a_great_size():
 
 
 def test_several_threads(net):
-    """With the runtime that cannot compute two calls at once; timings are each thread's own."""
+    """With a runtime that computes one call at a time; each thread has its own timings."""
     predictor = Predictor.from_block(net, SIZE_HW, score_threshold=0.2)
     images = [random_image(100 + 10 * seed, 150, seed) for seed in range(4)]
     expected = [predictor(image) for image in images]
@@ -217,7 +217,7 @@ def test_no_call_no_timings():
 
 
 def grid(pixels):
-    """A network that sees 300 circles, each by four anchors, and in every place a star, less surely."""
+    """Return a network with 300 circles, each with four anchors, and stars with lower scores everywhere."""
     corner = np.stack(np.meshgrid(np.arange(20) * 32, np.arange(15) * 40), -1).reshape(-1, 2)
     once = np.concatenate([corner, corner + 20], axis=1).astype(np.float32)
     boxes = np.repeat(once, 4, axis=0) + np.tile(np.arange(4, dtype=np.float32) / 2, 300)[:, None]
@@ -231,7 +231,7 @@ def grid(pixels):
     ("options", "found", "left_out"),
     [
         ({}, 100, True),
-        ({"max_detections": 300}, 300, False),  # circles; no star scores over 0.5
+        ({"max_detections": 300}, 300, False),  # circles; no star has a score over 0.5
         ({"max_detections": 1000, "score_threshold": 0.2}, 600, False),
         ({"max_detections": 1000, "score_threshold": 0.2, "nms": "agnostic"}, 300, False),
         ({"max_detections": 1000, "score_threshold": 0.2, "classes_only": ["star"]}, 300, False),
@@ -239,7 +239,7 @@ def grid(pixels):
     ],
 )
 def test_as_many_as_are_asked_for(options, found, left_out):
-    """Alone and in a list; what a limit cut off is told for each image."""
+    """For one image and for a list; what a limit cut off is reported for each image."""
     predictor = Predictor(grid, SPEC, (640, 640), **{"score_threshold": 0.495, "batch_size": 2, **options})
     black = np.zeros((640, 640, 3), np.uint8)
     assert predictor.left_out == ()
@@ -251,7 +251,7 @@ def test_as_many_as_are_asked_for(options, found, left_out):
 
 
 def test_what_was_trained_or_exported_for_more_gives_more(net, tmp_path):
-    """Where nobody says otherwise."""
+    """The default limit is that of the record."""
     record = ModelRecord("toy", net.zoo_name, net.spec, SIZE_HW, max_detections=250)
     (tmp_path / "run" / "weights").mkdir(parents=True)
     record.write(tmp_path / "run" / "model.json")
@@ -263,7 +263,7 @@ def test_what_was_trained_or_exported_for_more_gives_more(net, tmp_path):
 
 
 def test_a_graph_that_lets_fewer_stand_is_told(net, tmp_path, caplog):
-    """ONNX's ends with its suppression, and what fell there cannot be had any more."""
+    """ONNX's graph ends after NMS, and the boxes that NMS removed are not available."""
     pytest.importorskip("onnxruntime", reason="package onnxruntime is not installed")
     few = NMSOptions(score_threshold=0.1, max_detections=9)
     export(net, tmp_path, ["symbol", "onnx"], "toy", SIZE_HW, suppression=few)
@@ -291,7 +291,7 @@ def test_it_tells_what_it_is():
 
 
 def test_letterbox():
-    """An image of 128x64 keeps its proportions between bands of 16 rows."""
+    """An image of 128x64 keeps its aspect ratio between margins of 16 rows."""
     predictor = Predictor(one_box, SPEC, SIZE_HW, fit=Preprocess("letterbox"))
     assert predictor(random_image(64, 128)).boxes.tolist() == [[32, 8, 64, 32]]
 

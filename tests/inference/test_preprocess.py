@@ -1,4 +1,4 @@
-"""Preprocess: images to the input's size as GluonCV validates, and boxes back."""
+"""Preprocess: images resized as in GluonCV's validation, and boxes back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_boxes_come_back(mode: str, image_hw: tuple[int, int]) -> None:
     assert undo(whole) == pytest.approx(np.array([[0, 0, width, height]]), abs=1e-4)
     middle = (whole[:, :2] + whole[:, 2:]) / 2
     expected = np.array([[width / 2, height / 2, width, height]])
-    # A corner outside of the image comes back on its edge.
+    # A corner outside the image is clipped to its edge.
     assert undo(np.concatenate([middle, [[500, 500]]], axis=1)) == pytest.approx(expected, abs=1e-4)
     assert undo(np.zeros((0, 4))).shape == (0, 4)
 
@@ -44,7 +44,7 @@ def test_equals_what_gluoncv_validates_with(new_hw: tuple[int, int]) -> None:
 
 
 def test_darknets_stretch_is_worked_out_by_hand() -> None:
-    """Corners lie on corners: 3 columns from 5 take every other one, 4 rows from 2 go in thirds."""
+    """Corner pixels are aligned: 3 columns from 5 are every other one, 4 rows from 2 are in thirds."""
     image = np.repeat(np.array([[0, 10, 20, 30, 40], [90, 100, 110, 120, 130]], np.uint8)[..., None], 3, 2)
     fitted, undo = Preprocess("darknet")(image, (4, 3))
     assert fitted[..., 1].tolist() == [[0, 20, 40], [30, 50, 70], [60, 80, 100], [90, 110, 130]]

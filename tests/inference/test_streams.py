@@ -1,4 +1,4 @@
-"""Streams: frames in order, also over a break; why they end is told; nothing waits for a real time-out."""
+"""Streams: frames in order, also after a break; the reason for their end; no real timeouts."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_no_try_is_asked_for():
 
 
 def test_a_server_that_comes_back_on_its_port():
-    """The first is gone when the frames end, and another takes its place."""
+    """The first server is gone when its frames end, and another one takes its place."""
     port, said = free_port(), []
     back = threading.Event()
 
@@ -87,7 +87,7 @@ def test_a_server_that_comes_back_on_its_port():
 
 
 def test_a_stream_that_holds_may_break_off_as_often_again(monkeypatch):
-    """What it has tried is forgotten once it ran for a minute."""
+    """After a minute of frames the attempts count from 0 again."""
     monkeypatch.setattr("gluon_yolo.inference.streams.STEADY", 0.0)
     with running(mjpeg([range(3)] * 4)) as port:
         numbers, _ = read(f"http://127.0.0.1:{port}/live", reconnect=1)
@@ -153,7 +153,7 @@ def test_a_stream_without_a_frame():
 
 
 def test_it_stops_within_a_pause():
-    """As Ctrl-C wants it: the pause of an hour is not waited for."""
+    """As with Ctrl-C: it does not wait for the end of a pause of an hour."""
     paused = threading.Event()
     numbers: list[int] = []
     with running(mjpeg([range(3)])) as port:

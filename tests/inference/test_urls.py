@@ -1,4 +1,4 @@
-"""URLs: no password is shown or becomes part of a name, whatever its place."""
+"""URLs: no password is shown or becomes part of a name, in any position."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pytest
 from gluon_yolo.inference.urls import scheme_of, shown, stem_of, why_silent
 from tests.inference.stream_servers import free_port
 
-# what is given, what is shown, the stem of its results
+# URL, what is shown, stem of the results' names
 URLS = [
     ("rtsp://10.0.0.9/live", "rtsp://10.0.0.9/live", "10.0.0.9_live"),
     ("rtsp://me:secret@cam:554/h264/ch1.sdp", "rtsp://me:***@cam:554/h264/ch1.sdp", "cam_554_h264_ch1"),
-    ("rtsp://me:se@cr:et@cam/live", "rtsp://me:***@cam/live", "cam_live"),  # a mark within the password
-    ("rtsp://me:a/secret@cam/live", "rtsp://me:***@cam/live", "cam_live"),  # which nothing can open
+    ("rtsp://me:se@cr:et@cam/live", "rtsp://me:***@cam/live", "cam_live"),  # a colon or @ in the password
+    ("rtsp://me:a/secret@cam/live", "rtsp://me:***@cam/live", "cam_live"),  # a URL that nothing can open
     ("http://cam:8080/a@2x.jpg", "http://cam:8080/a@2x.jpg", "cam_8080_a_2x"),
     ("https://secret@cam/live.m3u8", "https://***@cam/live.m3u8", "cam_live"),
     (

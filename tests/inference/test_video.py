@@ -1,4 +1,4 @@
-"""Videos: frames in order, as many as there are; what is wrong with a file is said."""
+"""Videos: frames in order and number; messages about invalid files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.random_model import random_image
 
 
 def write_frames(path, frames, fps=10, codec="MJPG"):
-    """Write frames of which each has one grey level, twenty above the one before."""
+    """Write frames with one grey level each, twenty higher than the one before."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), fps, (128, 96))
     assert writer.isOpened()
     for number in range(frames):
@@ -35,7 +35,7 @@ def test_frames_come_in_order(tmp_path):
 
 
 def test_what_was_written_is_read_again(tmp_path):
-    """Colours in their order; the file has its name only at the end."""
+    """Colours keep their order; the file gets its name only at the end."""
     frame = np.zeros((96, 128, 3), np.uint8)
     frame[:, :, 0] = 200
     with VideoWriter(tmp_path / "red.mp4", 25) as writer:
@@ -73,7 +73,7 @@ def test_a_file_that_is_no_video(name, tmp_path):
 
 
 def test_an_mp4_without_its_end(tmp_path):
-    """Its index is at the end, without which nothing of it can be found."""
+    """Its index is at the end, and needed to read it."""
     write_frames(tmp_path / "a.mp4", 10, codec="mp4v")
     data = (tmp_path / "a.mp4").read_bytes()
     (tmp_path / "a.mp4").write_bytes(data[: len(data) // 2])

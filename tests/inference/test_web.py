@@ -1,4 +1,4 @@
-"""Web: what a URL gives is found by asking, and what a server refuses is said."""
+"""Requests to a server: the kind of content at a URL, and error messages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_an_image(folder, name):
 
 
 def of_type(data: bytes, kind: str | None, length: bool = True, again: bool = False):
-    """Return a server that gives some bytes as a type, without their length or without an end where asked."""
+    """Return a server that sends bytes with a content type, optionally without length or end."""
 
     def answer(handler):
         handler.send_response(200)
@@ -62,7 +62,7 @@ TYPES = (
 
 @pytest.mark.parametrize("ending", [".jpg", ".png", ".webp", ".bmp", ".tif", ".ppm"])
 def test_an_image_by_its_first_bytes(ending):
-    """S3 calls its files binary/octet-stream, others plain text or nothing; some say no length either."""
+    """S3's content type is binary/octet-stream, others have plain text or none; some have no length."""
     data = encoded(ending)
     for kind in TYPES:
         for length in (True, False):

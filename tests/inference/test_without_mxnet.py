@@ -1,4 +1,4 @@
-"""Where no mxnet is installed, exported models find what they find where it is; demo and eval run too."""
+"""Exported models, demo and eval without mxnet: the same detections as with it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def loads(package: str) -> bool:
 OTHERS = [name for name, runtime in RUNTIMES.items() if name != "mxnet" and loads(runtime.package)]
 FORMATS = {"onnxruntime": "onnx", "openvino": "onnx", "ncnn": "ncnn", "mnn": "mnn"}
 
-# What refuses to import mxnet and gluoncv, as if they were not installed.
+# Rejects imports of mxnet and gluoncv, as if they were not installed.
 REFUSE = """
 import importlib.util, sys
 
@@ -74,7 +74,7 @@ sys.exit(status)
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with a model in all formats that what is installed reads, images, and mxnet's detections."""
+    """A folder with a model in all formats that can be run here, images, and mxnet's detections."""
     place = tmp_path_factory.mktemp("place")
     net = random_detector(class_names=CLASS_NAMES)
     formats = ["symbol", *dict.fromkeys(FORMATS[name] for name in OTHERS)]
@@ -85,7 +85,7 @@ def place(tmp_path_factory):
 
 
 def python(place, code, python=sys.executable, **values):
-    """Run code in a process of its own, in a folder away from the checkout; return it when it has ended."""
+    """Run code in a new process, in a folder outside the checkout; return it when it has ended."""
     given = "".join(f"{name} = {value!r}\n" for name, value in values.items())
     return subprocess.run(
         [str(python), "-c", "import sys\n" + given + code],
@@ -97,7 +97,7 @@ def python(place, code, python=sys.executable, **values):
 
 
 def assert_same(place, done, names):
-    """Demand that a process found with each runtime what mxnet finds here."""
+    """Assert that a process has mxnet's detections with each runtime."""
     assert done.returncode == 0, done.stderr
     expected = Predictor.load(place / "model", runtime="mxnet")(place / "a.png")
     assert len(expected) > 10
@@ -141,7 +141,7 @@ def test_what_needs_mxnet_says_so(place):
 
 @pytest.mark.slow
 def test_an_environment_of_its_own(place, tmp_path):
-    """A fresh one, into which pip installs this package, onnxruntime and ncnn, and nothing else."""
+    """A new environment with only this package, onnxruntime and ncnn, from pip."""
     names = [name for name in ("onnxruntime", "ncnn") if importlib.util.find_spec(name)]
     venv.create(tmp_path / "venv", with_pip=True)
     own = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"

@@ -1,4 +1,4 @@
-"""A loss with the gradients that it sends back."""
+"""Values and gradients of a loss."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gluon_yolo.mxnet_compat import autograd, nd
 
 
 def losses_and_gradients(loss, maps, targets, hybridize: bool) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return the losses, one row of (B,) for each of its names, and the gradients of the raw maps."""
+    """Return the losses, one row (B,) for each of its names, and the gradients of the raw maps."""
     loss.initialize()
     if hybridize:
         loss.hybridize()

@@ -1,4 +1,4 @@
-"""Yolo-FastestV2's loss against its formulas, written down anew for a whole batch, in float64."""
+"""Yolo-FastestV2's loss against its formulas in NumPy, for a whole batch, in float64."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def random_case(seed: int, mixup: bool = False, spread: float = 1.0, counts=(4, 
 
 
 def original(maps, targets, smooth=0.0, alphas=None):
-    """Return objectness, box and class loss of a whole batch, one number each, as the original adds them up.
+    """Return objectness, box and class loss of a whole batch, one number each, as the original computes them.
 
-    ``alphas`` holds CIoU's weights, which have no slope; a missing one is worked out and put there.
+    ``alphas`` has CIoU's weights, which have no gradient; a missing one is computed and added.
     """
     alphas = {} if alphas is None else alphas
     losses = np.zeros(3)
@@ -56,7 +56,7 @@ def original(maps, targets, smooth=0.0, alphas=None):
         height, width = raw.shape[2:]
         raw = raw.astype(np.float64)
         objectness = raw[:, 4 * ANCHORS : 5 * ANCHORS]
-        entropy = np.logaddexp(0, objectness)  # everywhere 0 is asked for
+        entropy = np.logaddexp(0, objectness)  # target 0 for all
         boxes, classes, weights = [], [], []
         for b, rows in enumerate(targets):
             for m, row in enumerate(rows):
@@ -108,7 +108,7 @@ def test_mean_over_the_batch_is_the_originals_number(seed, mixup, smooth, hybrid
 
 @pytest.mark.parametrize("mixup", [False, True])
 def test_gradient_is_the_originals_slope(mixup):
-    """At every number of the positives, and at some others."""
+    """For every value of the positives, and some others."""
     maps, targets = random_case(4, mixup, counts=(2, 1))
     _, gradients = run(maps, targets, hybridize=True)
     rng = np.random.default_rng(0)
@@ -141,10 +141,10 @@ def test_by_hand():
     assert len(rows) == 3  # anchor 60x30 in its cell and two neighbours
     maps = [np.zeros((2, 18, 6, 10)), np.zeros((2, 18, 3, 5))]
     losses, _ = run(maps, pad_targets([rows, np.zeros((0, COLUMNS))]))
-    # a logit of 0 costs log 2 whatever is asked for; three classes alike cost log 3
+    # a logit of 0 costs log 2 for any target; three equal classes cost log 3
     np.testing.assert_allclose(losses[0], [64 * 1.4 * math.log(2)] * 2, rtol=1e-5)
     np.testing.assert_allclose(losses[2], [2 * 32 / 3 * math.log(3), 0], rtol=1e-5)
-    # the predicted boxes are of the anchor's size in the middle of cells (2, 1), (3, 1) and (2, 2)
+    # the predicted boxes have the anchor's size, in the middle of cells (2, 1), (3, 1) and (2, 2)
     boxes = [np.array([x - 30, y - 15, x + 30, y + 15]) for x, y in ((40, 24), (56, 24), (40, 40))]
     distance = np.mean([1 - plain("ciou", box, np.array([4, 4, 84, 46])) for box in boxes])
     np.testing.assert_allclose(losses[1], [2 * 3.2 * distance, 0], rtol=1e-5)
@@ -171,7 +171,7 @@ def test_padding_and_overruled_rows_change_nothing():
 
 
 def test_nothing_is_left_alone():
-    """Objectness of a prediction that overlaps a truth wholly, but is not assigned, is punished as any."""
+    """The objectness of a prediction that covers a truth, but is not matched, has the full loss."""
     maps, targets = random_case(7)
     _, gradients = run(maps, targets)
     slopes = np.concatenate([g[:, 12:15].reshape(3, -1) for g in gradients], axis=1)

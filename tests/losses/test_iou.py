@@ -1,4 +1,4 @@
-"""GIoU, DIoU and CIoU against a plain NumPy derivation, values and slopes, and where boxes degenerate."""
+"""GIoU, DIoU and CIoU against NumPy, values and gradients, also for degenerate boxes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KINDS = pytest.mark.parametrize("kind", OVERLAPS)
 def plain(kind: str, box, truth, alpha: float | None = None) -> float:
     """Return the overlap of two boxes by the papers' definitions.
 
-    ``alpha`` is CIoU's weight, which is kept fixed when a slope is taken; None works it out.
+    ``alpha`` is CIoU's weight, which is constant in a gradient; None computes it.
     """
     inter = 1.0
     for low, high in ((0, 2), (1, 3)):
@@ -52,7 +52,7 @@ def weight(box, truth) -> float:
 
 
 def overlaps(kind: str, boxes, truths):
-    """Return values (N,) and slopes (N, 4) with respect to the predicted boxes."""
+    """Return values (N,) and gradients (N, 4) with respect to the predicted boxes."""
     box, truth = (nd.array(np.asarray(array, dtype=np.float32).T) for array in (boxes, truths))
     sides = [box[i] for i in range(4)]
     for side in sides:
@@ -64,7 +64,7 @@ def overlaps(kind: str, boxes, truths):
 
 
 def random_pairs(count: int = 300):
-    """Return boxes (N, 4) of every arrangement: apart, across, one inside the other."""
+    """Return boxes (N, 4) of every arrangement: disjoint, overlapping, one inside the other."""
     rng = np.random.default_rng(0)
     truths = random_boxes(rng, count)
     boxes = random_boxes(rng, count)
@@ -98,10 +98,10 @@ def test_values_and_slopes_of_random_boxes(kind):
             assert found[side] == pytest.approx(slope, abs=2e-6)
 
 
-# predicted box, truth, GIoU, DIoU, and what CIoU takes off DIoU
+# predicted box, truth, GIoU, DIoU, and DIoU minus CIoU
 PAIRS = [
     ((0, 0, 10, 10), (0, 0, 10, 10), 1, 1, 0),  # the same
-    ((0, 0, 10, 10), (10, 0, 20, 10), 0, -100 / 500, 0),  # side by side: the hull is their union
+    ((0, 0, 10, 10), (10, 0, 20, 10), 0, -100 / 500, 0),  # side by side: their union is the enclosing box
     ((0, 0, 10, 10), (10, 10, 20, 20), -1 / 2, -1 / 4, 0),  # corner to corner
     ((0, 0, 10, 10), (30, 0, 40, 10), -1 / 2, -900 / 1700, 0),  # apart
     ((5, 5, 15, 15), (0, 0, 20, 20), 1 / 4, 1 / 4, 0),  # inside, the same centre
@@ -122,17 +122,17 @@ def test_values_by_hand(box, truth, giou, diou, shape):
 
 
 BIG = 1e9
-# boxes without area, without a place, or beyond all bounds
+# boxes without area, or extremely large
 DEGENERATE = [
-    ((5, 5, 5, 5), (5, 5, 5, 5)),  # two points in one place
-    ((5, 5, 5, 5), (0, 0, 10, 10)),  # a point within
+    ((5, 5, 5, 5), (5, 5, 5, 5)),  # two points at the same position
+    ((5, 5, 5, 5), (0, 0, 10, 10)),  # a point inside a box
     ((0, 0, 10, 10), (5, 5, 5, 5)),
-    ((5, 0, 5, 10), (5, 0, 5, 10)),  # two lines in one place
-    ((0, 5, 10, 5), (5, 0, 5, 10)),  # a line across another
-    ((5, 5, 5, 5), (50, 50, 50, 50)),  # two points apart
-    ((0, 0, 0, 0), (0, 0, 0, 0)),  # as a padding row meets a prediction without size
-    ((-BIG, -BIG, BIG, BIG), (0, 0, 10, 10)),  # an exponential gone wild
-    ((-BIG, 4, BIG, 4), (0, 0, 10, 10)),  # the same, in one direction
+    ((5, 0, 5, 10), (5, 0, 5, 10)),  # two equal lines
+    ((0, 5, 10, 5), (5, 0, 5, 10)),  # two crossing lines
+    ((5, 5, 5, 5), (50, 50, 50, 50)),  # two distant points
+    ((0, 0, 0, 0), (0, 0, 0, 0)),  # a padding row and a prediction without size
+    ((-BIG, -BIG, BIG, BIG), (0, 0, 10, 10)),  # an exponential that is extremely large
+    ((-BIG, 4, BIG, 4), (0, 0, 10, 10)),  # the same, along one axis
     ((BIG, BIG, BIG + 100, BIG + 100), (0, 0, 10, 10)),
     ((5, 5, 5 + 1e-6, 5 + 1e-6), (5, 5, 5 + 1e-6, 5 + 1e-6)),
 ]
@@ -148,10 +148,10 @@ def test_degenerate_boxes_stay_finite(kind, box, truth):
 
 @KINDS
 def test_following_the_slope_finds_the_truth(kind):
-    """Boxes that are apart come together: the loss tells the way where IoU alone is flat."""
+    """Gradient descent moves disjoint boxes together, where IoU alone has no gradient."""
     box, truth = np.array([0, 0, 30.0, 30]), np.array([60, 40, 110.0, 70])
     before = plain(kind, box, truth)
-    for stride in np.linspace(200, 1, 400):  # smaller and smaller, since the slope at the goal is a kink
+    for stride in np.linspace(200, 1, 400):  # smaller and smaller steps, since the gradient jumps at the goal
         _, slopes = overlaps(kind, [box], [truth])
         box = box + stride * slopes[0]
     assert plain(kind, box, truth) > 0.95 > 0 > before

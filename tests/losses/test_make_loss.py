@@ -1,4 +1,4 @@
-"""make_loss: which loss a spec and a name give, and which do not go together."""
+"""make_loss: the loss for a spec and a name, and combinations that do not fit."""
 
 from __future__ import annotations
 

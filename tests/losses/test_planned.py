@@ -1,7 +1,7 @@
-"""The losses as a training plans them, at its sizes: values and gradients of the raw maps, by float64.
+"""The losses as planned graphs at the size of a training, against float64: values and gradients.
 
-Small cases are held to plain NumPy beside this file. Here are thousands of anchors, many objects of which
-some claim one anchor, rows of padding, and one to eighty classes.
+Other tests in this folder compare small cases with NumPy. Here there are thousands of anchors, many objects,
+some of them with the same anchor, padding rows, and one to eighty classes.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from gluon_yolo.spec import DetectionSpec
 from tests import own_process
 from tests.float64 import block_error
 
-# oneDNN's log_softmax is exact to 4e-6 a value: all that there is of the class loss of a single class.
+# oneDNN's log_softmax is exact to 4e-6 per value, which is the whole class loss of a single class.
 TOLERANCE = 3e-4
 
 
 class OfMaps(gluon.HybridBlock):
-    """A loss whose targets are settled, so that the maps are all that it takes.
+    """A loss with fixed targets, whose only inputs are the maps.
 
     Args:
-        spec: the loss is made for it.
+        spec: of the loss.
         box_loss: of :data:`gluon_yolo.spec.BOX_LOSSES`.
         targets: (B, M, 12).
     """
@@ -53,7 +53,7 @@ def planned(
         centres = rng.uniform(0, 1, (count, 2)) * size_hw[::-1]
         sides = rng.uniform(8, 0.7 * min(size_hw), (count, 2))
         boxes = np.concatenate([centres - sides / 2, centres + sides / 2], axis=1)
-        boxes[1::4] = boxes[: len(boxes[1::4])]  # which claim what others have
+        boxes[1::4] = boxes[: len(boxes[1::4])]  # these match the anchors of others
         weights = rng.uniform(0.1, 1, count)
         rows.append(assign(Detections(boxes, rng.integers(0, classes, count)), weights, spec, size_hw))
     targets = pad_targets(rows)

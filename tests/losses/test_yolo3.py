@@ -1,4 +1,4 @@
-"""YOLOv3's losses against a plain NumPy loop over every anchor; what must not count does not."""
+"""YOLOv3's losses against a NumPy loop over every anchor; ignored anchors have no effect."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def sigmoid_cross_entropy(logit, target):
 
 
 def anchor_rows(maps, spec=SPEC, size_hw=SIZE_HW):
-    """Return every anchor's raw prediction (B, N, 5 + C) and decoded box (B, N, 4), in assignment's order."""
+    """Return every anchor's raw prediction (B, N, 5 + C) and decoded box (B, N, 4), in targets' order."""
     predictions, corners = [], []
     for raw, anchors, stride, reach in zip(maps, spec.anchors, spec.strides, spec.xy_scales):
         height, width = size_hw[0] // stride, size_hw[1] // stride
@@ -57,7 +57,7 @@ def anchor_rows(maps, spec=SPEC, size_hw=SIZE_HW):
 
 
 def plain_losses(maps, targets, smooth=0.0, spec=SPEC, box_loss="yolo3"):
-    """Return each loss of each image, and which anchors are left alone (B, N).
+    """Return each loss of each image, and which anchors are ignored (B, N).
 
     The losses are objectness, centre, scale and class (4, B), or objectness, box and class (3, B).
     """
@@ -88,7 +88,7 @@ def plain_losses(maps, targets, smooth=0.0, spec=SPEC, box_loss="yolo3"):
 
 
 def random_case(seed: int, mixup: bool = False, spread: float = 1.0):
-    """Return raw maps of two images and their targets, where two objects claim one anchor."""
+    """Return raw maps of two images and their targets, where two objects match the same anchor."""
     rng = np.random.default_rng(seed)
     height, width = SIZE_HW
     channels = 5 + SPEC.num_classes
@@ -138,14 +138,14 @@ def test_overlaps_in_the_place_of_centre_and_scale(spec, box_loss, mixup, hybrid
 
 
 @pytest.mark.parametrize("spec", [SPEC, SQUARED], ids=["yolo3", "squared_sigmoid"])
-@pytest.mark.parametrize("box_loss", ["giou", "diou"])  # CIoU's weight has a slope of its own, left out
+@pytest.mark.parametrize("box_loss", ["giou", "diou"])  # ciou: its alpha has no gradient
 def test_an_overlaps_gradient_is_the_plain_losses_slope(spec, box_loss):
     maps, targets = random_case(12, mixup=True)
     _, gradients = run(maps, targets, spec=spec, box_loss=box_loss)
     step = 1e-5
     at = [(b, int(row[INDEX])) for b, rows in enumerate(targets) for row in rows if row[WEIGHT] > 0]
     slopes = anchor_rows(gradients, spec)[0]
-    numbers = np.arange(sum(raw.size for raw in maps), dtype=float)  # to see where a row's are in the maps
+    numbers = np.arange(sum(raw.size for raw in maps), dtype=float)  # to find a row's values in the maps
     ends = np.cumsum([raw.size for raw in maps])[:-1]
     with np.errstate(over="ignore"):  # they are no predictions
         places = anchor_rows([p.reshape(m.shape) for p, m in zip(np.split(numbers, ends), maps)], spec)[0]
@@ -163,7 +163,7 @@ def test_an_overlaps_gradient_is_the_plain_losses_slope(spec, box_loss):
 
 
 def test_gradient_is_the_plain_losses_slope():
-    """Nudge some numbers of the maps, positives' among them; no gradient runs through the ignore mask."""
+    """Change some values of the maps, also of positives; the ignore mask has no gradient."""
     maps, targets = random_case(4)
     _, gradients = run(maps, targets)
     rng = np.random.default_rng(0)
@@ -216,7 +216,7 @@ def test_images_do_not_touch_one_another():
 
 
 def test_no_objects_at_all():
-    """Everything is background: only objectness has anything to say."""
+    """Everything is background: only the objectness loss is not zero."""
     maps, _ = random_case(8)
     losses, gradients = run(maps, pad_targets([np.zeros((0, COLUMNS), np.float32)] * 2))
     logits = anchor_rows(maps)[0][..., 4]
@@ -255,7 +255,7 @@ def test_sizes_batches_and_counts_may_change(hybridize, box_loss):
 @pytest.mark.parametrize("box_loss", ["yolo3", "giou", "diou", "ciou"])
 @pytest.mark.parametrize("spread", [10, 200, 1e4])
 def test_far_off_predictions_stay_finite(box_loss, spread):
-    """Exponentials of sizes overflow to infinite boxes, also at positives, and the losses stay numbers."""
+    """Exponentials of sizes overflow to infinite boxes, also at positives; the losses stay finite."""
     maps, targets = random_case(10, spread=spread)
     losses, gradients = run(maps, targets, box_loss=box_loss)
     assert np.isfinite(losses).all() and all(np.isfinite(gradient).all() for gradient in gradients)

@@ -1,4 +1,4 @@
-"""GluonCV's YOLOv3 beside ours, with one set of weights: the judge of our numbers."""
+"""GluonCV's YOLOv3 and this package's with the same weights: the reference for its numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gluon_yolo.weights.load import load_weights, structural_parameters
 
 
 def make_pair(name: str, folder, seed: int, class_names=None):
-    """Return GluonCV's network with random weights and statistics, and ours reading the file it wrote."""
+    """Return GluonCV's network with random weights and statistics, and this package's with the same file."""
     mx.random.seed(seed)
     options = {"classes": list(class_names)} if class_names else {}
     theirs = mxnet_compat.gluoncv().model_zoo.get_model(
@@ -24,7 +24,7 @@ def make_pair(name: str, folder, seed: int, class_names=None):
     sample = nd.array(rng.normal(size=(4, 3, 160, 160)))
     theirs(sample)
     for parameter in theirs.collect_params().values():
-        # beta 0 before a depthwise convolution would make gamma's true gradient 0, and noise the rest of it
+        # beta 0 before a depthwise convolution gives gamma a true gradient of 0, and only noise remains
         if parameter.name.endswith("beta"):
             parameter.set_data(nd.array(rng.normal(0, 0.2, parameter.shape)))
         elif parameter.name.endswith("gamma"):
@@ -32,7 +32,7 @@ def make_pair(name: str, folder, seed: int, class_names=None):
         elif "yolooutput" in parameter.name and parameter.name.endswith("weight"):
             parameter.set_data(
                 0.03 * parameter.data()
-            )  # logits of order 1, so that tolerances mean something
+            )  # logits of order 1, so that tolerances are meaningful
     path = str(folder / f"{name}-{seed}.params")
     theirs.save_parameters(path)
     ours = zoo.build(name, class_names)
@@ -46,7 +46,7 @@ def make_pair(name: str, folder, seed: int, class_names=None):
 
 
 def batch_norms(block):
-    """Yield every batch normalisation within a block."""
+    """Yield every batch normalisation in a block."""
     for child in block._children.values():
         if hasattr(child, "running_mean"):
             yield child
@@ -54,7 +54,7 @@ def batch_norms(block):
 
 
 def _with_statistics_of(net, sample):
-    """Set the running statistics to those of a batch, as a trained network's fit its data."""
+    """Set the running statistics to those of a batch, as in a trained network."""
     norms = list(batch_norms(net))
     for norm in norms:
         norm._kwargs["momentum"] = 0
@@ -75,7 +75,7 @@ def _copy_statistics(ours, theirs):
 
 
 def random_images(batch: int, size_hw, seed: int):
-    """Return pixels (B, H, W, 3) uint8 and the same images as GluonCV wants them (B, 3, H, W)."""
+    """Return pixels (B, H, W, 3) uint8 and the same images in GluonCV's format (B, 3, H, W)."""
     pixels = np.random.default_rng(seed).integers(0, 256, (batch, *size_hw, 3), dtype=np.uint8)
     tensors = mx.nd.image.normalize(
         mx.nd.image.to_tensor(nd.array(pixels, dtype="uint8")), mean=MEAN, std=STD
@@ -84,7 +84,7 @@ def random_images(batch: int, size_hw, seed: int):
 
 
 def in_our_order(array: np.ndarray, size_hw, strides=(8, 16, 32), anchors=3) -> np.ndarray:
-    """Reorder GluonCV's anchors (B, N, ...) (coarse level first; row, column, anchor) into ours."""
+    """Reorder GluonCV's anchors (B, N, ...) (coarse level first; row, column, anchor) as they are here."""
     counts = [anchors * (size_hw[0] // s) * (size_hw[1] // s) for s in reversed(strides)]
     levels = np.split(array, np.cumsum(counts)[:-1], axis=1)
     moved = []
@@ -95,7 +95,7 @@ def in_our_order(array: np.ndarray, size_hw, strides=(8, 16, 32), anchors=3) -> 
 
 
 def their_targets(theirs, boxes, ids, size_hw, mix=None, label_smooth=False):
-    """Return what GluonCV's training forward wants for truth (B, M, 4), (B, M, 1) padded with -1."""
+    """Return the targets of GluonCV's training for boxes (B, M, 4) and ids (B, M, 1) padded with -1."""
     from gluoncv.model_zoo.yolo.yolo_target import YOLOV3PrefetchTargetGenerator
 
     theirs._target_generator._label_smooth = label_smooth

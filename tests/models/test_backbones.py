@@ -1,4 +1,4 @@
-"""What a backbone publishes of its maps is true. That it computes what GluonCV's does is in test_weights."""
+"""The channels, strides and layers of backbones. tests/weights compares their values with GluonCV's."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_published_channels_and_strides_are_true(builder, multiplier, channels, 
 
 
 def test_every_channel_is_known_before_the_first_image():
-    """So that weights can be loaded and counted without a forward pass."""
+    """So weights can be loaded and counted without a forward pass."""
     for builder, multiplier, *_ in BACKBONES:
         backbone = builder(make_norm()) if multiplier is None else builder(multiplier, make_norm())
         assert all(0 not in p.shape for p in backbone.collect_params().values())

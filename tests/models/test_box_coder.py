@@ -1,4 +1,4 @@
-"""Box codings: numbers by hand, encode undone by decode, all decoders alike, and finite for anything."""
+"""Box coders: values by hand, encode and decode as inverses, equal decoders, and finite values."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from gluon_yolo.boxes import cxcywh_to_xyxy
 from gluon_yolo.models.box_coder import (
+    ANCHOR_GRID_COLUMNS,
     BOX_CODERS,
-    PLACE_COLUMNS,
     SquaredSigmoidBoxCoder,
     YOLOv3BoxCoder,
     box_coder_of,
@@ -23,16 +23,16 @@ CASES = [
     ((100, 50, 60, 120), (6, 3), (59, 119), 16, (0.25, 0.125, math.log(60 / 59), math.log(120 / 119))),
     ((16, 16, 10, 13), (2, 2), (10, 13), 8, (0, 0, 0, 0)),  # on the cell's corner, the anchor's size
     ((20, 28, 20, 6.5), (2, 3), (10, 13), 8, (0.5, 0.5, math.log(2), -math.log(2))),
-    ((4, 4, 0, 0.5), (0, 0), (10, 13), 8, (0.5, 0.5, -math.log(10), -math.log(13))),  # under a pixel: one
-    ((-8, 40, 10, 13), (0, 0), (10, 13), 8, (0, 1, 0, 0)),  # centre outside the cell: on its edge
+    ((4, 4, 0, 0.5), (0, 0), (10, 13), 8, (0.5, 0.5, -math.log(10), -math.log(13))),  # at least a pixel
+    ((-8, 40, 10, 13), (0, 0), (10, 13), 8, (0, 1, 0, 0)),  # centre outside the cell: clipped to its edge
 ]
 
-# sizes over the anchor's, what both sides' target says
+# size ratios, targets
 SQUARED_CASES = [
-    ((1, 1), (0.5, 0.5)),  # the anchor's size: the sigmoid's middle
-    ((4, 0.25), (1, 0.25)),  # the largest there is; half of the root of a quarter
+    ((1, 1), (0.5, 0.5)),  # the anchor's size: the middle of the sigmoid
+    ((4, 0.25), (1, 0.25)),  # the largest size; half of the root of a quarter
     ((9, 100), (1, 1)),  # too large: as the largest
-    ((2.25, 1e-9), (0.75, math.sqrt(1 / 20) / 2)),  # a side under a pixel: one, of an anchor of 20
+    ((2.25, 1e-9), (0.75, math.sqrt(1 / 20) / 2)),  # a side under one pixel counts as one, of an anchor of 20
 ]
 
 
@@ -49,13 +49,14 @@ def test_encode_a_squared_sigmoid_by_hand(ratio, target):
     anchor = np.array([[40, 20]])
     box = np.concatenate([[[20, 40]], anchor * ratio], axis=1)
     encoded = SquaredSigmoidBoxCoder.encode(box, np.array([[1, 2]]), anchor, np.array([16]), np.array([2]))
-    # centre (1.25, 2.5) cells: a quarter left of the middle of 1, of two cells' reach; the middle of 2
+    # centre (1.25, 2.5) cells: a quarter left of the middle of cell 1, of a range of two cells; the middle of
+    # cell 2
     np.testing.assert_allclose(encoded, [[0.5 - 0.25 / 2, 0.5, *target]], atol=1e-6)
 
 
 def test_decode_a_squared_sigmoid_by_hand():
     # sigmoid(log 3) = 3/4: size (2 * 3/4)^2 = 2.25 of the anchor; sigmoid(-log 3) = 1/4: a quarter of it.
-    # Centre: 3/4 of the reach from -1/2 to 3/2 is one cell: at (2, 2.5) cells.
+    # Centre: 3/4 of the range from -1/2 to 3/2 is one cell: at (2, 2.5) cells.
     deltas = np.array([[math.log(3), 0, math.log(3), -math.log(3)]])
     corners = SquaredSigmoidBoxCoder.decode_array(
         deltas, np.array([[1, 2]]), np.array([[40, 20]]), np.array([16]), 2
@@ -64,7 +65,7 @@ def test_decode_a_squared_sigmoid_by_hand():
 
 
 def test_decode_by_hand():
-    # logit 0 is the cell's middle; log 2 doubles the anchor: centre (6.5, 3.5) * 16, size 118 x 59.5
+    # logit 0 is the middle of the cell; log 2 doubles the anchor: centre (6.5, 3.5) * 16, size 118 x 59.5
     deltas = np.array([[0, 0, math.log(2), -math.log(2)]])
     corners = YOLOv3BoxCoder.decode_array(deltas, np.array([[6, 3]]), np.array([[59, 119]]), np.array([16]))
     np.testing.assert_allclose(corners, [[104 - 59, 56 - 29.75, 104 + 59, 56 + 29.75]])
@@ -81,7 +82,7 @@ def random_boxes(count: int):
 
 
 def test_a_stretched_sigmoid_by_hand():
-    # reach 1.2: logit 0 stays the middle; the cell's edges are 1/12 inside the sigmoid's range
+    # range 1.2: logit 0 is still the middle; the cell's edges are 1/12 inside the sigmoid's range
     centres = np.array([[8, 8, 10, 13], [0, 16, 10, 13], [-1.6, 17.6, 10, 13], [-9, 40, 10, 13]], float)
     cell, anchor, stride = np.zeros((4, 2)), np.tile([10, 13], (4, 1)), np.full(4, 16)
     encoded = YOLOv3BoxCoder.encode(centres, cell, anchor, stride, np.full(4, 1.2))
@@ -136,7 +137,7 @@ def test_all_decoders_are_one(box_coder, reach):
         expected = box_coder.decode_array(delta, cell, anchors[a : a + 1], np.array([stride]), reach)
         np.testing.assert_allclose(corners[b, a, row, column], expected[0], rtol=1e-5, atol=1e-4)
         place = np.array([[[column, row, stride, reach, *anchors[a] / 2]]])
-        assert place.shape[2] == PLACE_COLUMNS
+        assert place.shape[2] == ANCHOR_GRID_COLUMNS
         sides = box_coder.decode_rows(nd, nd.array(delta[None]), nd.array(place))
         found = [side.asnumpy()[0, 0, 0] for side in sides]
         np.testing.assert_allclose(found, expected[0], rtol=1e-5, atol=1e-4)
@@ -144,7 +145,7 @@ def test_all_decoders_are_one(box_coder, reach):
 
 @pytest.mark.parametrize("box_coder", BOX_CODERS.values(), ids=BOX_CODERS)
 def test_a_loss_may_decode_anything(box_coder):
-    """Finite boxes, with finite gradients, of whatever a network may predict."""
+    """Boxes and gradients are finite for any raw prediction."""
     values = np.array([-1e6, -200, -20, 0, 7.9, 8.1, 20, 200, 1e6])
     deltas = nd.array(np.tile(values[None, :, None], (1, 1, 4)))
     places = nd.array(np.tile([3, 2, 16, 2, 186.5, 163], (1, len(values), 1)))
@@ -156,7 +157,7 @@ def test_a_loss_may_decode_anything(box_coder):
     assert all(np.isfinite(side.asnumpy()).all() for side in sides)
     slopes = deltas.grad.asnumpy()[0]
     assert np.isfinite(slopes).all() and (slopes[:, 2] >= 0).all()
-    assert (np.diff(width.asnumpy()[0, :, 0]) >= 0).all()  # what is predicted larger is larger
+    assert (np.diff(width.asnumpy()[0, :, 0]) >= 0).all()  # a larger prediction gives a larger box
 
 
 def test_an_exponential_goes_on_as_its_tangent():
@@ -176,7 +177,7 @@ def test_a_squared_sigmoid_is_never_more_than_four_anchors():
     corners = SquaredSigmoidBoxCoder.decode_array(
         deltas, np.array([[0, 0]]), np.array([[40, 20]]), np.array([16]), 2
     )
-    # centre at the far ends of the reach: 1.5 and -0.5 cells; four times the anchor's width, and no height
+    # centre at the ends of the range: 1.5 and -0.5 cells; four times the anchor's width, and no height
     np.testing.assert_allclose(corners, [[24 - 80, -8, 24 + 80, -8]])
 
 

@@ -1,4 +1,4 @@
-"""Architecture: the same questions to a network of the zoo and to a darknet cfg."""
+"""Architectures: the same interface for a network of the zoo and for a darknet cfg."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def cfg(tmp_path):
     return path
 
 
-# What is asked for, the endings that the data suggests, the name that is found.
+# The given name, the endings that the data suggests, the name that is found.
 NAMES = [
     ("mobilenet0_25", (), "yolo3_mobilenet0.25_custom"),
     ("darknet53", ("voc",), "yolo3_darknet53_voc"),

@@ -1,7 +1,7 @@
-"""Every way around a fault of mxnet's CPU kernels, and its neighbours: float32, planned or not, by float64.
+"""Every workaround for a fault of mxnet's CPU kernels, and similar cases: float32 against float64.
 
-A fault shows at some widths, map sizes and memory plans only, and mostly in the backward pass. So each block
-stands between convolutions, which hand maps and gradients over in oneDNN's own layouts.
+A fault appears at some widths, map sizes and memory plans only, and mostly in the backward pass. So each
+block is tested between convolutions, which use oneDNN's own memory layouts for maps and gradients.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from tests.judged_networks import batch_norms
 from tests.models.darknet import small
 
 Conv2D, Sequential = gluon.nn.Conv2D, gluon.nn.HybridSequential
-# Float32 keeps seven digits, and a sum over a batch of maps loses two of them at worst. What was wrong before
-# it was gone around was wrong by a tenth and more.
+# float32 has seven digits, of which a sum over a batch of maps loses at most two. Without the workarounds the
+# errors are a tenth or more.
 TOLERANCE = 1e-4
 IN_CHANNELS, OUT_CHANNELS = 5, 24
 NORM = make_norm()
@@ -32,13 +32,13 @@ planned_or_not = pytest.mark.parametrize("hybridize", [False, True], ids=["one b
 
 
 class Between(gluon.HybridBlock):
-    """A block between 1x1 convolutions, one before each of its inputs and one behind each of its outputs.
+    """A block between 1x1 convolutions, one before each input and one after each output.
 
     Args:
         middle: the block.
-        widths: channels of its inputs, each half the size of the one before.
-        outputs: how many it has.
-        out_channels: of each convolution behind it.
+        widths: channels of its inputs; each map has half the size of the one before.
+        outputs: number of outputs.
+        out_channels: of each convolution after it.
     """
 
     def __init__(self, middle: gluon.HybridBlock, widths: tuple[int, ...], outputs: int, out_channels: int):
@@ -66,13 +66,13 @@ def error(
     outputs: int = 1,
     out_channels: int = OUT_CHANNELS,
 ) -> tuple[float, str]:
-    """Return the largest error of a block between convolutions, as trained on the CPU, and where it is."""
+    """Return the largest error of a block between convolutions, trained on the CPU, and its place."""
     x = np.random.default_rng(3).normal(0, 1, (batch_size, IN_CHANNELS, *size_hw))
 
     def make() -> gluon.HybridBlock:
         net = Between(build(), widths, outputs, out_channels)
         net.initialize()
-        net(nd.array(x))  # which settles the shapes
+        net(nd.array(x))  # infers the shapes
         fill(net)
         for norm in batch_norms(net) if held else ():
             hold_statistics(norm)
@@ -95,7 +95,7 @@ def fill(net: gluon.Block) -> None:
 
 
 def assert_right(case: Callable[..., list], *args) -> None:
-    """Hold each (what, (error, where)) of a case's to the tolerance."""
+    """Compare each (what, (error, where)) of a case with the tolerance."""
     for what, (apart, where) in own_process.call(case, *args):
         assert apart < TOLERANCE, f"{what}: {where} is {apart:.1e} off"
 
@@ -103,7 +103,7 @@ def assert_right(case: Callable[..., list], *args) -> None:
 def norm_with_relu(channels: int, held: bool, hybridize: bool) -> list:
     found = []
     for size_hw in ((1, 1), (3, 5), (13, 13)):
-        # A channel of few values has no variance to speak of.
+        # The variance of a channel with few values is not reliable.
         batch_size = 64 if size_hw == (1, 1) and not held else 3
         for groups in (1, channels):
             build = lambda g=groups: conv_cell(channels, 3, NORM, groups=g, in_channels=channels)  # noqa: E731
@@ -116,7 +116,7 @@ def norm_with_relu(channels: int, held: bool, hybridize: bool) -> list:
 @pytest.mark.parametrize("held", [False, True], ids=["of the batch", "stored"])
 @pytest.mark.parametrize("channels", [2, 8, 12, 16, 24, 32, 40, 48, 64, 96, 128, 256])
 def test_batch_norm_with_relu(channels, held, hybridize):
-    """Powers of two are one kernel; a 3x3 convolution, and one by channel, hand over different layouts."""
+    """Powers of two use one kernel; a 3x3 convolution and a depthwise one have different layouts."""
     assert_right(norm_with_relu, channels, held, hybridize)
 
 
@@ -135,7 +135,7 @@ def test_batch_norm_with_other_activations(channels, hybridize):
 
 
 def shuffle_units(channels: int, hybridize: bool) -> list:
-    def both():  # the first one's output is joined, and taken apart by the second
+    def both():  # the first block concatenates, the second splits the result
         net = Sequential()
         net.add(DownsamplingUnit(channels // 2, channels, NORM), ShuffleUnit(channels, NORM))
         return net
@@ -198,7 +198,7 @@ def pool(size: int, stride: int) -> str:
 WIDE = "[WIDTH]"
 HALVED = convolution(20).replace("stride=1", "stride=2")
 SPP = pool(5, 1) + "[route]\nlayers=-2\n" + pool(9, 1) + "[route]\nlayers=-4\n" + pool(3, 1)
-# Behind a convolution of some width (layer 0), in front of another one.
+# After a convolution of some width (layer 0), before another one.
 SECTIONS = {
     "route": convolution(12) + "[route]\nlayers=-1,0\n",
     "route of three": convolution(40) + convolution(7) + "[route]\nlayers=0,-1,-2\n",
@@ -211,7 +211,7 @@ SECTIONS = {
     "pool of a pool": pool(5, 1) + pool(5, 1) + "[route]\nlayers=-1,-2,0\n",
     "pool, route, shortcut": pool(3, 1) + "[route]\nlayers=-1,0\n" + convolution(16)
     + "[shortcut]\nfrom=0\nactivation=leaky\n[route]\nlayers=-1,0\n",
-    # as in yoloface-500k-v2, where a map goes down by a pool, and lies beside an enlarged one
+    # as in yoloface-500k-v2: a map is pooled, and concatenated with an upsampled one
     "pool down, route up": pool(2, 2) + convolution(18) + "[upsample]\nstride=2\n[route]\nlayers=-1,0\n",
     "pool beside a convolution": pool(2, 2) + "[route]\nlayers=0\n" + HALVED + "[route]\nlayers=-1,1\n",
     "pools that end beyond the map": pool(2, 1) + pool(3, 2) + pool(2, 2),

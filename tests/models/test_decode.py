@@ -1,4 +1,4 @@
-"""Decode against a NumPy twin, and Detect against Decode and ``select``, at every size of input."""
+"""Decode against a NumPy implementation, and Detect against Decode and ``select``, at every input size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gluon_yolo.spec import DetectionSpec
 YOLO3 = DetectionSpec(("cat", "dog", "bird"))
 UNEVEN_ANCHORS = (((10, 13), (16, 30)), ((40, 40),))
 UNEVEN = DetectionSpec(("cat",), UNEVEN_ANCHORS, (8, 16))  # two levels, one class
-BY_CELL = DetectionSpec(  # Yolo-FastestV2's rules
+BY_CELL = DetectionSpec(  # Yolo-FastestV2's layout and coding
     ("cat", "dog", "bird"),
     UNEVEN_ANCHORS,
     (8, 16),
@@ -27,7 +27,7 @@ SPECS = pytest.mark.parametrize("spec", [YOLO3, UNEVEN, BY_CELL], ids=["yolo3", 
 
 
 def random_maps(spec: DetectionSpec, size_hw, batch: int = 2, seed: int = 0):
-    """Draw raw maps with scores over all of 0..1, no two alike."""
+    """Draw raw maps with different scores over all of 0..1."""
     rng = np.random.default_rng(seed)
     shapes = [
         (
@@ -114,10 +114,10 @@ LIMITS = [
     {},
     {"nms_threshold": 0.2, "score_threshold": 0.3},
     {"max_candidates": 50, "max_detections": 20},
-    {"max_candidates": 30, "max_detections": 100},  # no more can come out than went in
-    {"nms_threshold": 0, "max_candidates": 40},  # nothing is suppressed
+    {"max_candidates": 30, "max_detections": 100},  # the output cannot have more rows than the input
+    {"nms_threshold": 0, "max_candidates": 40},  # no NMS
     {"nms_threshold": 1, "max_candidates": 40},
-    {"max_detections": 250},  # more than there were candidates for
+    {"max_detections": 250},  # more rows than candidates
 ]
 
 
@@ -130,7 +130,7 @@ def test_detect_equals_decode_and_select(limits, spec, hybridize):
 
 
 def check(outputs, boxes_and_scores, limits):
-    """Compare ids, scores and boxes of a batch with what ``select`` finds; -1 fills up."""
+    """Compare ids, scores and boxes of a batch with those of ``select``; unused rows are -1."""
     rows = min(limits.get("max_detections", 100), limits.get("max_candidates", 2000))
     ids, scores, corners = outputs
     assert [output.shape[1:] for output in outputs] == [(rows, 1), (rows, 1), (rows, 4)]

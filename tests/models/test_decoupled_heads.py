@@ -1,4 +1,4 @@
-"""Decoupled heads: the layout of a raw map, the prior, one head for all levels."""
+"""DecoupledHeads: the layout of the raw map, the prior, one head for all levels."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_where_the_classes_are():
     parameters = heads._collect_params_with_prefix()
     assert set(heads.class_channels) == {"classes.weight", "classes.bias"} <= set(parameters)
     for name, place in heads.class_channels.items():
-        assert place == ClassChannels(level=0, anchors=1, box_channels=0)  # rows of classes, nothing else
+        assert place == ClassChannels(level=0, anchors=1, box_channels=0)  # rows of classes only
         assert parameters[name].shape[0] == 3
 
 

@@ -1,4 +1,4 @@
-"""The detector as a block: input types, sizes, norms, fresh weights, and what stands behind it."""
+"""The detector block: input types, sizes, normalisation, initial weights, attributes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_images_of_a_batch_do_not_touch(net):
 
 
 def test_the_maps_are_the_same_in_training_when_norms_are_frozen():
-    """Nothing but batch norm looks at autograd's state."""
+    """Only batch normalisation depends on autograd's mode."""
     frozen = random_detector(norm="frozen")
     pixels = images((64, 64))
     expected = arrays(frozen(pixels))
@@ -106,11 +106,11 @@ def test_fresh_weights_come_from_the_seed():
 
 
 def test_fresh_weights_are_sane():
-    """No map explodes or dies on the way, and every anchor starts at an objectness near the prior."""
+    """No map grows or vanishes, and every anchor's objectness is near the prior."""
     net = zoo.build(NAME, ["cat", "dog"])
     net.initialize_weights(seed=0)
     pixels = images((96, 96), (96, 96))
-    with autograd.train_mode():  # with the batch's own statistics, as training begins
+    with autograd.train_mode():  # with the batch's own statistics, as at the beginning of training
         maps = arrays(net(pixels))
     for raw in maps:
         objectness = 1 / (1 + np.exp(-raw.reshape(2, 3, 7, -1)[:, :, 4]))

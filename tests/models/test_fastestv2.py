@@ -1,4 +1,4 @@
-"""Yolo-FastestV2 with its published weights: the numbers that the original gives."""
+"""Yolo-FastestV2 with its published weights: the original's numbers."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def built(class_names=None):
 
 @pytest.fixture(scope="module")
 def published(shared_data):
-    """Return the arrays of the published detector, under our names."""
+    """Return the arrays of the published detector, by this package's names."""
     return fastestv2.read(shared_data / "fastestv2" / MODEL)
 
 
 @pytest.fixture(scope="module")
 def judged(shared_data):
-    """Return the network with the published weights, its raw maps of the dog, and what they should be."""
+    """Return the network with the published weights, its raw maps of the dog, and the original's."""
     net = built()
     assert load_weights(net, shared_data / "fastestv2" / MODEL).whole
     net.hybridize()
@@ -63,7 +63,7 @@ def test_the_four_boxes(judged):
 
 
 def test_parameters_and_cost_are_those_published():
-    """0.25 M parameters; 0.212 GFLOPs at 352, which counts more than the convolutions."""
+    """0.25 M parameters; 0.212 GFLOPs at 352, which include more than the convolutions."""
     summary = summarize(built(), (352, 352))
     assert summary.parameters - summary.statistics == 243_095
     assert round(summary.parameters / 1e6, 2) == 0.25
@@ -133,7 +133,7 @@ def test_what_is_absent_is_said(dropped, message):
 @pytest.mark.parametrize("path", ["module.", "model.net."])
 @pytest.mark.parametrize("names", [fastestv2.detector_names(), fastestv2.backbone_names()])
 def test_what_stands_before_the_names_does_not_matter(path, names):
-    """DataParallel calls every tensor module.NAME."""
+    """With DataParallel every tensor is called module.NAME."""
     given = {f"{path}{name}": array for name, array in arrays_for(names).items()}
     given[f"{path}first_conv.1.num_batches_tracked"] = np.zeros(())
     assert set(fastestv2.translate(given, "w.pth")) == set(names.values())
@@ -171,7 +171,7 @@ def test_any_size_and_number_of_classes():
 
 
 def test_every_parameter_trains_on_the_cpu():
-    """With 24 channels side by side mxnet's own concatenation would fail."""
+    """With parts of 24 channels mxnet's own concatenation fails."""
     net = built(("cat", "dog"))
     net.initialize_weights(seed=0)
     net.hybridize()

@@ -1,4 +1,4 @@
-"""Batch norm and ReLU as one kernel: the same numbers as apart, in training only, never in an export."""
+"""The fused kernel of batch normalisation and ReLU: the same values, in training only, never in an export."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_only_plain_batch_norm_is_fused():
 
 @pytest.mark.parametrize("architecture", ["yolo3_mobilenet1.0", "yolo3_mobilenet0.75", "yolo3_mobilenet0.5"])
 def test_backward_pass_of_every_width(architecture):
-    """The kernel refuses some widths, and only in its backward pass; mobilenet0.75's are such."""
+    """The kernel fails for some widths, in its backward pass only, such as those of mobilenet0.75."""
     net = zoo.build(f"{architecture}_custom", ["cell", "star", "egg"])
     net.initialize_weights(seed=0)
     fuse_for_training(net)

@@ -1,4 +1,4 @@
-"""With GluonCV's weights and GluonCV's ground truth we give GluonCV's numbers."""
+"""Parity: with GluonCV's weights and ground truth this package has GluonCV's numbers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.models.gluoncv_peer import (
     their_targets,
 )
 
-FORWARD_TOLERANCE = 1e-4  # absolute, on raw maps, boxes relative to the image's side, and scores
+FORWARD_TOLERANCE = 1e-4  # absolute, for raw maps, boxes relative to the image's side, and scores
 LOSS_TOLERANCE = 1e-3  # relative
 
 # name, seed, (height, width), batch
@@ -39,7 +39,7 @@ def test_forward_equals_gluoncv(name, seed, size_hw, batch, tmp_path):
     np.testing.assert_array_equal(ours.normalize(pixels).asnumpy(), tensors.asnumpy())
     maps = ours(pixels)
 
-    with autograd.train_mode():  # GluonCV shows raw predictions in training mode only; statistics stay frozen
+    with autograd.train_mode():  # GluonCV has raw predictions only in training mode; statistics stay frozen
         for norm in batch_norms(theirs):
             norm._kwargs["use_global_stats"] = True
         boxes, _, _, _, centres, scales, objectness, classes = theirs(tensors)
@@ -97,7 +97,7 @@ def test_losses_and_gradients_equal_gluoncv(seed, size_hw, mixup, smooth, tmp_pa
         their_losses = theirs(tensors, *targets)
         autograd.backward([sum(their_losses)])
 
-    loss = YOLOv3Loss(ours.spec, label_smooth=1 / 40 if smooth else 0.0)  # GluonCV's, of seven classes
+    loss = YOLOv3Loss(ours.spec, label_smooth=1 / 40 if smooth else 0.0)  # GluonCV's value for seven classes
     loss.initialize()
     sparse = []
     for b in range(batch):
@@ -130,7 +130,7 @@ def gradient_differences(theirs, ours) -> dict:
 
 
 def _random_truth(batch, size_hw, num_classes, seed, most=9):
-    """Return boxes (B, M, 4), ids and mixup weights (B, M, 1), padded with -1; two share one anchor."""
+    """Return boxes (B, M, 4), ids and mixup weights (B, M, 1), padded with -1; two match the same anchor."""
     rng = np.random.default_rng(seed)
     boxes, ids, mix = (np.full((batch, most, n), -1.0, dtype=np.float32) for n in (4, 1, 1))
     height, width = size_hw

@@ -1,4 +1,4 @@
-"""Score rules: each channel of a raw map lands where it belongs, and scores by hand."""
+"""Head layouts: the channels of a raw map, and scores computed by hand."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_channels_by_hand(rule, channels, deltas, objectness, classes):
     np.testing.assert_array_equal(found[1], [[number + cell for number in objectness for cell in cells]])
     np.testing.assert_array_equal(found[2], np.array(classes)[None, :, :, None] + cells)
     rows = rule.class_rows(nd, nd.array(found[2]), 2).asnumpy()
-    own = classes * (2 // len(classes))  # shared classes come for either anchor
+    own = classes * (2 // len(classes))  # every anchor gets the shared classes
     np.testing.assert_array_equal(rows, [[np.add(numbers, cell) for numbers in own for cell in cells]])
 
 

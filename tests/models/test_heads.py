@@ -1,4 +1,4 @@
-"""Heads: the prior of fresh ones, and rows taken over by class name."""
+"""Heads: the prior of new ones, and classes copied by name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_prior_is_every_anchors_objectness():
 
 
 def test_rows_by_class_name():
-    """Two anchors; the trained head knows dog and cat, the fresh one wants cat and bird."""
+    """Two anchors; the trained head has dog and cat, the new one cat and bird."""
     trained = np.array([1, 2, 3, 4, 5, 60, 70, 11, 12, 13, 14, 15, 160, 170], dtype=np.float32)
     fresh = np.full(14, -1, dtype=np.float32)
     merged = ClassChannels(0, 2).take_over(fresh, trained, ("cat", "bird"), ("dog", "cat"))

@@ -1,4 +1,4 @@
-"""The cells of all networks: normalisations that share their parameters, convolutions, pixels in."""
+"""Layers: normalisations with the same parameters, convolution cells, normalisation of pixels."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_every_norm_infers_the_same(tmp_path):
         np.testing.assert_allclose(cell(x).asnumpy(), first(x).asnumpy(), atol=1e-5)
 
 
-# kind, what a training step moves beside the convolution
+# kind, parameters that a training step changes beside the convolution
 TRAINED = [
     ("bn", {"1.gamma", "1.beta", "1.running_mean", "1.running_var"}),
     ("sync", {"1.gamma", "1.beta", "1.running_mean", "1.running_var"}),
@@ -89,7 +89,7 @@ def test_conv_cell(kernel, stride, groups, shape, channels, size_hw):
     assert "0.bias" not in names
 
 
-# activation, what it makes of -2, 1 and 9
+# activation, its values at -2, 1 and 9
 CURVES = [("relu", [0, 1, 9]), ("relu6", [0, 1, 6]), ("leaky", [-0.2, 1, 9])]
 
 

@@ -1,4 +1,4 @@
-"""The light feature pyramid: what goes where, said by hand."""
+"""LightFPN: inputs and outputs of its levels, computed by hand."""
 
 from __future__ import annotations
 

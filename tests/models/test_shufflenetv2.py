@@ -1,4 +1,4 @@
-"""ShuffleNetV2: which channels go which way, and maps as published."""
+"""ShuffleNetV2: the order of its channels, and its maps as published."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_published_channels_and_strides_are_true():
     assert shapes == [(2, 96, 6, 10), (2, 192, 3, 5)]
     parameters = backbone.collect_params().values()
     assert all(0 not in p.shape for p in parameters)
-    # one at the start; 3 units of 2 + 3; 3 + 7 + 3 units of 3
+    # 1 in the stem; 3 units of 2 + 3; 3 + 7 + 3 units of 3
     assert sum(p.name.endswith("weight") for p in parameters) == 1 + 3 * 5 + 13 * 3
 
 
@@ -44,7 +44,7 @@ def test_downsampling_keeps_the_first_branchs_channels_first():
 
 
 def test_one_graph_for_every_size_of_image():
-    """The shuffle names no height, width or batch."""
+    """The graph of the shuffle has no fixed height, width or batch."""
     backbone = shufflenetv2(make_norm())
     backbone.initialize()
     backbone.hybridize()

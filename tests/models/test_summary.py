@@ -1,4 +1,4 @@
-"""Summary: the figures that are known, and counts by hand."""
+"""Summary: published numbers, and counts by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gluon_yolo.mxnet_compat import nd
 def test_darknet53_has_62_million_parameters():
     summary = summarize(zoo.build("yolo3_darknet53_coco"), (416, 416))
     assert round(summary.parameters / 1e6, 1) == 62.0
-    assert summary.parameters - summary.statistics == 61_949_149  # YOLOv3's well-known number
+    assert summary.parameters - summary.statistics == 61_949_149  # YOLOv3's well-known number of parameters
 
 
 def test_mobilenet_does_10_giga_multiply_adds():
@@ -37,7 +37,7 @@ def test_parameters_are_those_of_the_initialized_network(norm):
 def test_first_layers_by_hand():
     summary = summarize(zoo.build("yolo3_mobilenet1.0_voc"), (64, 96))
     convolution, depthwise = [layer for layer in summary.layers if layer.type == "Convolution"][:2]
-    # 3x3 over 3 colours to 32 channels at half the size; 3x3 over each of 32 channels by itself
+    # 3x3 over 3 colours to 32 channels at half of the size; depthwise 3x3 over 32 channels
     assert (convolution.output, convolution.parameters) == ((32, 32, 48), 32 * 3 * 9)
     assert convolution.multiply_adds == 32 * 48 * 32 * 3 * 9
     assert (depthwise.output, depthwise.parameters) == ((32, 32, 48), 32 * 9)

@@ -1,4 +1,4 @@
-"""The zoo: every name builds what it says, every spelling finds it, and what is wrong is said."""
+"""The zoo: names, spellings, built networks, and messages about unknown names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLASSES = {"voc": VOC_CLASSES, "coco": COCO_CLASSES, "custom": ("cat", "dog")}
 
 
 def promised(architecture: str, classes: int) -> dict[int, int]:
-    """Return the channels of each raw map by its stride, three anchors a cell."""
+    """Return the expected channels of each raw map by its stride, with three anchors per cell."""
     if architecture == "yolo_fastestv2":
         return dict.fromkeys((16, 32), 5 * 3 + classes)
     return dict.fromkeys((8, 16, 32), 3 * (5 + classes))
@@ -56,13 +56,13 @@ def test_every_architecture_runs_hybridized(architecture):
         ]
 
 
-# spelling, data set that completes it, full name
+# spelling, data set for its ending, full name
 SPELLINGS = [
     ("yolo3_mobilenet1.0_custom", "custom", "yolo3_mobilenet1.0_custom"),
-    ("yolo3_mobilenet1.0_voc", "coco", "yolo3_mobilenet1.0_voc"),  # what is written counts
+    ("yolo3_mobilenet1.0_voc", "coco", "yolo3_mobilenet1.0_voc"),  # an ending in the name has priority
     ("yolo3_mobilenet1.0", "voc", "yolo3_mobilenet1.0_voc"),
     ("mobilenet1.0", "coco", "yolo3_mobilenet1.0_coco"),
-    ("mobilenet1_0", "voc", "yolo3_mobilenet1.0_voc"),  # as the command line writes it
+    ("mobilenet1_0", "voc", "yolo3_mobilenet1.0_voc"),  # as written on the command line
     ("mobilenet1_0_coco", "custom", "yolo3_mobilenet1.0_coco"),
     ("mobilenet0_25", "custom", "yolo3_mobilenet0.25_custom"),
     ("mobilenet0.75", "custom", "yolo3_mobilenet0.75_custom"),
@@ -87,7 +87,7 @@ def test_no_two_names_are_spelled_alike():
     assert len({zoo.canonical(name) for name in zoo.names()}) == len(zoo.names())
 
 
-# a wrong name, the first suggestion
+# an unknown name, the first suggestion
 MISTAKES = [
     ("yolo3_mobilnet1.0_voc", "did you mean yolo3_mobilenet1.0_voc"),
     ("mobilenetv3_1.0", "did you mean yolo3_mobilenetv2_1.0"),

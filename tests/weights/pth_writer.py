@@ -30,12 +30,12 @@ KINDS = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Storage:
-    """Numbers in a row.
+    """A sequence of values.
 
     Args:
-        numbers: they.
-        kind: PyTorch's name of their type; empty finds it.
-        length: how many the pickle says there are; None tells the truth.
+        numbers: the values.
+        kind: PyTorch's name of their type; empty derives it.
+        length: in the pickle; None is the true one.
     """
 
     numbers: np.ndarray
@@ -53,13 +53,13 @@ class Tensor:
 
 
 def tensor(array: np.ndarray, **options) -> Tensor:
-    """Return a tensor with a storage of its own."""
+    """Return a tensor with its own storage."""
     strides = tuple(step // array.itemsize for step in np.ascontiguousarray(array).strides)
     return Tensor(Storage(array.ravel()), 0, array.shape, strides[: array.ndim], **options)
 
 
 class _Pickler(pickle.Pickler):
-    """Pickle tensors as PyTorch does; the storages go aside."""
+    """Pickle tensors as PyTorch does, with separate storages."""
 
     def __init__(self, file: io.BytesIO, protocol: int, names: dict[str, Any]):
         super().__init__(file, protocol)
@@ -87,7 +87,7 @@ class _Pickler(pickle.Pickler):
 
 @contextlib.contextmanager
 def _torch_names() -> Iterator[dict[str, Any]]:
-    """Put modules of PyTorch's names where pickle looks for them, for as long as it writes."""
+    """Provide modules with PyTorch's names while pickle writes."""
     modules = {name: types.ModuleType(name) for name in ("torch", "torch._utils")}
     names: dict[str, Any] = {}
     for name in (*KINDS.values(), "BFloat16Storage"):
@@ -113,7 +113,7 @@ def parts(found: object, protocol: int = 2, order: str | None = "little") -> dic
     Args:
         found: dicts with tensors in them.
         protocol: of the pickle; PyTorch's is 2.
-        order: of the bytes; None writes little and does not say so.
+        order: of the bytes; None writes little-endian without saying so.
     """
     file = io.BytesIO()
     with _torch_names() as names:
@@ -130,7 +130,7 @@ def parts(found: object, protocol: int = 2, order: str | None = "little") -> dic
 
 
 def write(path: Path, files: dict[str, bytes], root: str = "archive", packed: bool = False) -> Path:
-    """Put files into an archive as PyTorch's."""
+    """Write files into an archive like PyTorch's."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED) as archive:
         for name, content in files.items():
             archive.writestr(f"{root}/{name}", content)
@@ -138,5 +138,5 @@ def write(path: Path, files: dict[str, bytes], root: str = "archive", packed: bo
 
 
 def save(path: Path, found: object, **options) -> Path:
-    """Write what ``torch.save(found, path)`` would."""
+    """Write the file that ``torch.save(found, path)`` writes."""
     return write(path, parts(found, **options))

@@ -1,4 +1,4 @@
-"""GluonCV's files of every kind give what GluonCV computes, however its scopes counted; and our own files."""
+"""Files with mxnet's second names: GluonCV's of every kind, with any counters, and this package's own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.models.gluoncv_peer import random_images
 from tests.weights.test_load import gluoncv_net, our_net, save_run
 
 CLASSES = ("red", "green", "blue")
-# All ways of the smallest network, one of each other.
+# All kinds of file for the smallest network, one for each other network.
 ALL = ("collect", "export", "checkpoint", "part of a block")
 DETECTORS = [
     *(("yolo3_mobilenet0.25_custom", way) for way in ALL),
@@ -40,7 +40,7 @@ def values(net) -> dict[str, np.ndarray]:
 
 
 def write(net, folder, way: str):
-    """Write a network's parameters in one of mxnet's ways, and return the file."""
+    """Write a network's parameters with one of mxnet's functions, and return the file."""
     path = folder / "net.params"
     if way == "export":
         net.hybridize()
@@ -51,7 +51,7 @@ def write(net, folder, way: str):
         net.collect_params().save(str(path))
     elif way == "collect, no prefix":
         net.collect_params().save(str(path), strip_prefix=net.prefix)
-    elif way == "checkpoint":  # as Module's, in no order of its own
+    elif way == "checkpoint":  # as Module's, in random order
         arrays = {p.name: p.data() for p in net.collect_params().values()}
         kinds = {name: "aux" if "running" in name else "arg" for name in arrays}
         mx.nd.save(str(path), {f"{kinds[name]}:{name}": arrays[name] for name in sorted(arrays)})
@@ -67,7 +67,7 @@ def write(net, folder, way: str):
 
 @pytest.fixture(scope="module", autouse=True)
 def counted():
-    """Let mxnet count, so that no network below is the first of its process or of its kind."""
+    """Advance mxnet's counters, so that no network below is the first of its process or kind."""
     for name in ("yolo3_mobilenet0.25_custom", "yolo3_darknet53_custom"):
         options = {"pretrained_base": False, "classes": list(CLASSES)}
         mxnet_compat.gluoncv().model_zoo.get_model(name, pretrained=False, **options)
@@ -92,7 +92,7 @@ def test_detectors_compute_what_gluoncvs_do(name, way, tmp_path):
         x = stage(x)
         np.testing.assert_array_equal(ours.asnumpy(), x.asnumpy())
     if "darknet" in name:
-        return  # whose scores are all 0 or 1 with weights as these: any order of boxes is right
+        return  # with these weights all scores are 0 or 1: boxes may be in any order
     detect = Detect(net.spec)
     detect.initialize()
     for got, wanted in zip(detect(*net(pixels)), theirs(tensors)):
@@ -113,7 +113,7 @@ def test_backbones_start_a_training(name, way, tmp_path):
 
 
 def test_their_anchors_are_told(tmp_path):
-    """A detector of other anchors is refused, whatever its names."""
+    """A detector with other anchors is rejected, whatever its names."""
     anchors = [[1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 11, 12], [13, 14, 15, 16, 17, 18]]
     yolo = mxnet_compat.gluoncv().model_zoo.yolo
     backbone = gluoncv_net("mobilenet0.25")
@@ -157,7 +157,7 @@ def test_another_network_is_not_taken_for_it(tmp_path):
             load_weights(fastest, path, partial=partial)
 
 
-# --- our own networks, as mxnet and gluon_yolo export write them ---
+# --- this package's networks, written by mxnet and by gluon_yolo export ---
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_our_networks_as_mxnet_writes_them(name, way, tmp_path):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A run's folder, to export from."""
+    """A run's folder, to be exported."""
     folder = tmp_path_factory.mktemp("runs") / "own-1"
     net = our_net("yolo3_mobilenet0.25_custom", CLASSES)
     save_run(folder, net)

@@ -1,4 +1,4 @@
-"""Darknet's YOLOv3 weights in our network: each number in its place, and maps as of darknet's own way."""
+"""Darknet's YOLOv3 weights in ``yolo3_darknet53``: each value in its place, and the same maps as darknet."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ HEADER = Header().to_bytes()
 BACKBONE, CLASSES_80 = (
     40_620_640,
     62_001_757,
-)  # numbers in darknet53.conv.74 (162,482,580 bytes), yolov3.weights
-# Numbers of the first layers: 32 channels of 3x3 over 3 colours, 64 over 32.
+)  # values in darknet53.conv.74 (162,482,580 bytes), in yolov3.weights
+# Values of the first layers: 32 channels of 3x3 over 3 colours, 64 over 32.
 FIRST, SECOND = 32 * 4 + 32 * 27, 64 * 4 + 64 * 32 * 9
 
 
 @pytest.fixture(scope="module")
 def net():
-    """Return a network without weights, which reading does not need."""
+    """Return a network without weights; reading does not need them."""
     return zoo.build("yolo3_darknet53_custom", ["cat", "dog"])
 
 
@@ -60,11 +60,11 @@ def test_the_order_is_that_of_yolov3_cfg(net, shared_data):
         assert (f"{name}.bias" in parameters) == (not layer.normalized)
 
 
-# place in the file, layer
+# index in the file, layer
 PLACES = [
     (0, "backbone.stages.0.0.0"),
     (2, "backbone.stages.0.2.body.0.0"),
-    (4, "backbone.stages.0.3.0"),  # the second halving
+    (4, "backbone.stages.0.3.0"),  # the second downsampling
     (26, "backbone.stages.1.0.0"),  # to stride 16
     (43, "backbone.stages.2.0.0"),  # to stride 32
     (51, "backbone.stages.2.4.body.1.0"),
@@ -85,7 +85,7 @@ def test_places(place, name, net):
 
 
 def test_numbers_of_the_second_layer(net, tmp_path):
-    """Beta, gamma, mean, variance, kernel; gamma takes over what batch norms add to the variance."""
+    """Beta, gamma, mean, variance, kernel; gamma absorbs the difference of what is added to the variance."""
     numbers = np.concatenate([np.zeros(FIRST), np.arange(SECOND)])
     arrays = darknet53.read(written(tmp_path / "w", numbers), net).values
     assert len(arrays) == 10
@@ -99,7 +99,7 @@ def test_numbers_of_the_second_layer(net, tmp_path):
 
 
 def test_small_variances_give_the_same_slope(net, tmp_path):
-    """Theirs is 1 / sqrt(variance + 1e-6); ours adds 1e-5. One that rounding made negative counts as 0."""
+    """Darknet has 1 / sqrt(variance + 1e-6), this package 1e-5. A negative variance counts as 0."""
     numbers = np.ones(FIRST)
     numbers[96:100] = 0, 1e-6, 1, -7e-44
     arrays = darknet53.read(written(tmp_path / "w", numbers), net).values
@@ -109,7 +109,7 @@ def test_small_variances_give_the_same_slope(net, tmp_path):
 
 
 def test_first_convolution_takes_over_the_colours_scale(net, tmp_path):
-    """Inside the image the first cell gives what darknet's gives for pixels in 0..1."""
+    """Inside the image the first cell gives the same as darknet's for pixels in 0..1."""
     rng = np.random.default_rng(0)
     numbers = rng.normal(size=FIRST)
     numbers[96:128] = rng.uniform(0.5, 2, 32)
@@ -130,7 +130,7 @@ def test_first_convolution_takes_over_the_colours_scale(net, tmp_path):
 
 
 def _inside(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Convolve an image (H, W, 3) by (O, 3, 3, 3) where the kernel lies within it: (O, H - 2, W - 2)."""
+    """Convolve an image (H, W, 3) with (O, 3, 3, 3) without padding: (O, H - 2, W - 2)."""
     windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3), axis=(0, 1))
     return np.einsum("hwcyx,ocyx->ohw", windows, kernel)
 
@@ -139,7 +139,7 @@ def _inside(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     ("count", "classes"), [(CLASSES_80, 80), (CLASSES_80 - 60 * 5385, 20), (CLASSES_80 - 79 * 5385, 1)]
 )
 def test_heads_have_the_files_classes(count, classes, net, tmp_path):
-    """A class is 3 anchors x (256 + 512 + 1024 weights and a bias on each level): 5385 numbers."""
+    """One class is 3 anchors x (256 + 512 + 1024 weights and one bias per level): 5385 values."""
     arrays = darknet53.read(of_zeros(tmp_path / "w", count), net).values
     assert arrays.keys() == structural_parameters(net).keys()
     shapes = [arrays[f"heads.levels.{level}.weight"].shape for level in range(3)]
@@ -152,7 +152,7 @@ def test_74_layers_are_the_backbone(net, tmp_path):
 
 
 def test_heads_of_other_anchors_are_left_out(net, tmp_path):
-    """A file of five anchors a cell, of 80 classes, in which only variances are no zeros."""
+    """A file of five anchors per cell and 80 classes, in which only variances are not zero."""
     path, place = tmp_path / "w", len(HEADER)
     with open(path, "wb") as file:
         file.write(HEADER)
@@ -191,7 +191,7 @@ def test_files_of_other_networks(count, message, net, tmp_path):
 
 @pytest.mark.slow
 def test_same_maps_as_the_cfgs_network(shared_data, tmp_path):
-    """With colours in 0..1 our network's maps are those of yolov3.cfg's."""
+    """With colours in 0..1 the maps equal those of the network of yolov3.cfg."""
     plan = make_plan(read_cfg(shared_data / "darknet" / "cfg" / "yolov3.cfg"))
     pixels = nd.array(random_image(64, 96)[None], dtype="uint8")
     theirs = build(plan)

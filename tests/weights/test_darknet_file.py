@@ -1,4 +1,4 @@
-"""Weights files: every byte in its place, partial files, and files that are no weights of the cfg."""
+"""Darknet weights files: every byte in its place, partial files, and files that are no weights of the cfg."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILES = [
     ("yoloface-100k", "*.weights", 36, True),
     ("yoloface-50k", "*.weights", 24, True),
 ]
-# Of the small network: 8 x (beta, gamma, mean, variance), 8 x 3 x 3 x 3; 14 biases, 14 x 8.
+# Bytes of the small network's layers: 8 x (beta, gamma, mean, variance), 8 x 3 x 3 x 3; 14 biases, 14 x 8.
 FIRST, SECOND = 4 * (8 * 4 + 8 * 27), 4 * (14 + 14 * 8)
 
 
@@ -44,7 +44,7 @@ HEADER = struct.pack("<iiiQ", 0, 2, 5, 64)
 
 
 def test_the_order_of_numbers(plan, tmp_path):
-    """Beta, gamma, mean, variance, kernel by output channel; without batch norm bias, kernel."""
+    """Beta, gamma, mean, variance, kernel by output channel; without batch normalisation bias, kernel."""
     weights = read_weights(numbers_file(tmp_path / "w", HEADER, FIRST + SECOND), plan)
     first, second = weights.layers[0], weights.layers[1]
     for index, field in enumerate(("bias", "gamma", "mean", "variance")):
@@ -81,7 +81,7 @@ def test_same_bytes_again(folder, pattern, layers, whole, shared_data, tmp_path)
     weights = read_weights(path, make_plan(read_cfg(small.only(folder, "*.cfg"))))
     assert (len(weights.layers), weights.whole) == (layers, whole)
     if not whole:
-        assert max(weights.layers) == 56  # *.57 is the first 57 layers, those without weights counted
+        assert max(weights.layers) == 56  # *.57 has the first 57 layers, including those without weights
     weights.write(tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
@@ -129,7 +129,7 @@ def test_numbers_that_are_no_weights(place, value, message, plan, tmp_path):
 
 
 def test_variances_that_cudnn_rounded_below_zero(plan, tmp_path):
-    """The published Fastest and yoloface have -7e-44 among theirs."""
+    """The published weights of Fastest and yoloface have -7e-44."""
     numbers = np.ones((FIRST + SECOND) // 4, "<f4")
     numbers[25] = -7e-44
     (tmp_path / "w").write_bytes(HEADER + numbers.tobytes())

@@ -1,4 +1,4 @@
-"""Weights of a cfg before it was edited for other classes or anchors: all but its heads, and what is said."""
+"""Weights for a cfg that was edited for other classes or anchors: all but its heads fit; the messages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ANCHORS = ", ".join(f"{side},{side + 2}" for side in range(5, 37, 2))
 
 
 def cfg_text(classes: int = 80, anchors: tuple[int, ...] = (3, 3, 3), width: int = 8) -> str:
-    """Return a network of three levels, the coarsest first, with so many classes and anchors on each."""
+    """Return a cfg with three levels, the coarsest first, with these classes and anchors per level."""
     numbers = itertools.count()
     masks = [",".join(str(next(numbers)) for _ in range(count)) for count in anchors]
     heads = [
@@ -44,12 +44,12 @@ def cfg_text(classes: int = 80, anchors: tuple[int, ...] = (3, 3, 3), width: int
     )  # fmt: skip
 
 
-# Where the heads are by darknet's count, routes included.
+# Indices of the heads' convolutions in darknet's numbering, routes included.
 LAYERS = (5, 9, 13)
 
 
 def written(folder: Path, name: str, text: str) -> tuple[Path, Weights]:
-    """Write a trained network's two files, and return the path of its weights and what they are."""
+    """Write a trained network's two files, and return the path and the content of its weights."""
     (folder / f"{name}.cfg").write_text(text)
     net = small.built(text)
     whole = get_weights(net)
@@ -59,7 +59,7 @@ def written(folder: Path, name: str, text: str) -> tuple[Path, Weights]:
 
 @pytest.fixture(scope="module")
 def before(tmp_path_factory):
-    """The files of the network of 80 classes, three anchors a cell."""
+    """The files of the network with 80 classes and three anchors per cell."""
     return written(tmp_path_factory.mktemp("before"), "n80", cfg_text())
 
 
@@ -90,7 +90,7 @@ def head_names() -> set[str]:
         (80, (2, 2, 2), "255 channels, here 170"),
         (3, (2, 2, 2), "255 channels, here 16"),
         (3, (4, 1, 2), "255 channels, here 8, 16 and 32"),
-        (46, (5, 2, 1), "255 channels, here 51, 102 and 255"),  # five anchors of 46 classes have 255 too
+        (46, (5, 2, 1), "255 channels, here 51, 102 and 255"),  # five anchors of 46 classes: 255 too
     ],
 )
 def test_all_but_the_heads_start_a_training(classes, anchors, said, before, tmp_path):
@@ -111,7 +111,7 @@ def test_all_but_the_heads_start_a_training(classes, anchors, said, before, tmp_
 
 
 def test_weights_of_the_datas_classes_in_a_cfg_of_more(tmp_path):
-    """One's own three classes, trained with an edited cfg, and the cfg of 80 as published."""
+    """Weights for three classes, trained with an edited cfg, and the published cfg with 80 classes."""
     path, whole = written(tmp_path, "mine", cfg_text(3))
     net = built(edited(tmp_path, cfg_text(80)), ["a", "b", "c"])
     assert load_weights(net, path).whole
@@ -122,7 +122,7 @@ def test_weights_of_the_datas_classes_in_a_cfg_of_more(tmp_path):
     ("classes", "anchors"), [(20, (3, 2, 1)), (80, (5, 5, 4)), (7, (1, 1, 9)), (1000, (3, 3, 3))]
 )
 def test_files_of_any_heads(classes, anchors, tmp_path):
-    """Heads of other sizes on each level, as the cfg that is left has them for three classes, or not."""
+    """Heads of other sizes on each level, with a cfg that fits them or not."""
     path, whole = written(tmp_path, "other", cfg_text(classes, anchors))
     for own in (anchors, (3, 3, 3)):
         found = read_weights(path, make_plan(read_cfg(edited(tmp_path, cfg_text(3, own)))))
@@ -133,7 +133,7 @@ def test_files_of_any_heads(classes, anchors, tmp_path):
 
 @pytest.mark.parametrize("last", [4, 8, 9, 12])
 def test_partial_files(last, before, tmp_path):
-    """Cut before the first head, behind it, and behind the second: as .conv.N, of any N."""
+    """Cut before the first head, after it, and after the second: as *.conv.N, for any N."""
     _, whole = before
     some = {index: layer for index, layer in whole.layers.items() if index <= last}
     Weights(Header(), some, whole=False).write(tmp_path / "n80.conv")
@@ -151,7 +151,7 @@ def test_partial_files(last, before, tmp_path):
 
 @pytest.mark.parametrize(("classes", "levels"), [(80, 2), (3, 2), (3, 1)])
 def test_levels_that_were_cut(classes, levels, tmp_path, capsys):
-    """The coarsest levels of three, with the file's classes or others: norms behind a head tell its size."""
+    """The coarsest levels of three, with the file's classes or others: later layers tell a head's size."""
     path, whole = written(tmp_path, "all", cfg_text(80, width=32))
     text = cfg_text(classes, width=32)
     cut = edited(tmp_path, text.split("[route]\nlayers=3\n" if levels == 1 else "[route]\nlayers=2\n")[0])
@@ -182,7 +182,7 @@ WIDE, NARROW = struct.pack("<iiiQ", 0, 2, 5, 64), struct.pack("<iiiI", 0, 1, 0, 
     [
         (WIDE, 64),
         (NARROW, 64),
-        # of the other width than the version says
+        # the other width than that of the version
         (struct.pack("<iiiI", 0, 2, 0, 64), 64),
         (struct.pack("<iiiQ", 0, 1, 0, 64), 64),
     ],
@@ -282,7 +282,7 @@ def test_the_cfg_that_is_named_works(before, tmp_path):
 
 
 def test_published_weights(shared_data):
-    """The COCO weights of MobileNetV2-YOLOv3-Nano in the cfg for VOC: a real network of two levels."""
+    """The COCO weights of MobileNetV2-YOLOv3-Nano with the cfg for VOC: a real network with two levels."""
     folder = shared_data / "darknet"
     plan = make_plan(read_cfg(small.only(folder / "nano-voc", "*.cfg")))
     coco = make_plan(read_cfg(small.only(folder / "nano-coco", "*.cfg")))

@@ -1,4 +1,4 @@
-"""A network from its two files, and into them."""
+"""A network loaded from its two darknet files, and saved to them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_opencv_reads_what_is_saved(tmp_path):
 
 
 def test_faces_are_found(shared_data):
-    """With published weights it finds 50 faces of some 55, of one size, in the image's upper half."""
+    """Published weights detect 50 of some 55 faces, of one size, in the image's upper half."""
     folder = shared_data / "darknet" / "yoloface-500k"
     net, _ = load(small.only(folder, "*.cfg"), small.only(folder, "*.weights"), ["face"])
     found = Predictor.from_block(net, (256, 320))(shared_data / "images" / "faces.jpg")

@@ -1,4 +1,4 @@
-"""Weights in: GluonCV's files and ours, whole or as far as they fit, and what is said when they do not."""
+"""Loading weights: GluonCV's files and this package's, complete or partial, and error messages."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def voc_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def net_of_our_file():
-    """A network for cat and dog, which no test changes."""
+    """A network for cat and dog that no test changes."""
     return our_net()
 
 
@@ -74,12 +74,12 @@ def our_file(tmp_path, net_of_our_file):
 
 @pytest.fixture(scope="module")
 def net():
-    """A network for cat and dog with other weights, for files that are refused."""
+    """A network for cat and dog with other weights, for files that are rejected."""
     return our_net(seed=8)
 
 
-# A backbone of GluonCV's, and where its features end stage by stage. That whole detectors fit is seen in
-# test_gluoncv_parity, which compares what they compute.
+# A backbone of GluonCV's, and the index after the last feature of each stage.
+# tests/models/test_gluoncv_parity.py compares the values of whole detectors.
 BACKBONES = [
     ("mobilenet1.0", (33, 69, 81)),
     ("mobilenet0.75", (33, 69, 81)),
@@ -103,7 +103,7 @@ def test_backbones_compute_what_gluoncvs_do(name, ends, tmp_path):
     names = structural_parameters(ours)
     assert set(report.taken) == {name for name in names if name.startswith("backbone.")}
     assert set(report.fresh) == set(names) - set(report.taken) and not report.adapted
-    assert all(line.startswith("output.") for line in report.left_out)  # the classifier, and nothing else
+    assert all(line.startswith("output.") for line in report.left_out)  # only the classifier
     assert all((p.data().asnumpy() == value).all() for p, value in zip(heads, before))
 
     x = nd.array(np.random.default_rng(1).normal(0, 1, (2, 3, 64, 96)))
@@ -212,7 +212,7 @@ def test_the_same_classes_in_another_order_are_sorted_out(tmp_path):
 
 
 def test_a_run_with_another_number_of_anchors_gives_all_but_its_heads(tmp_path):
-    """Heads of 2 x (5 + 9) channels and of 4 x (5 + 2): the shapes are the same, and their meaning is not."""
+    """Heads of 2 x (5 + 9) channels and of 4 x (5 + 2): the shapes are equal, the meaning is not."""
     wide, narrow = (((1, 2),) * 4,) * 3, (((1, 2),) * 2,) * 3
     save_run(tmp_path / "run", our_net(class_names=tuple("abcdefghi"), anchors=narrow))
     net = our_net(anchors=wide, seed=8)
@@ -242,7 +242,7 @@ def test_another_programs_record_is_no_run(our_file):
 
 
 def test_twenty_own_classes_are_not_taken_for_vocs(voc_file):
-    """Somebody's GluonCV detector of 20 classes of their own, asked for as it is."""
+    """A GluonCV detector with 20 other classes, which are given."""
     net = our_net(class_names=[f"part {i}" for i in range(20)])
     assert load_weights(net, voc_file).whole
 
@@ -251,7 +251,7 @@ def test_twenty_own_classes_are_not_taken_for_vocs(voc_file):
 
 
 def refused(net, source, **options) -> str:
-    """Return the message, after looking that nothing of the network was touched."""
+    """Return the message, after a check that the network was not changed."""
     before = values(net)
     with pytest.raises(UserError) as caught:
         load_weights(net, source, **options)
@@ -319,7 +319,7 @@ def test_class_names_that_are_not_the_files(net, our_file):
 
 
 def test_other_anchors(voc_file, tmp_path):
-    """They decide what a box means, and no parameter's shape would show that they differ."""
+    """Anchors define the meaning of a box, and no parameter's shape depends on them."""
     anchors = (*YOLOV3_ANCHORS[:2], ((116, 90), (156, 198), (373, 327)))
     net = our_net(f"{SMALL}_voc", None, anchors)
     assert "trained with the anchors 10,13, 16,30, " in refused(net, voc_file)
@@ -337,7 +337,7 @@ def test_other_anchors(voc_file, tmp_path):
 
 @pytest.fixture
 def store(monkeypatch):
-    """GluonCV's model store, made to answer as the test says; nothing is ever downloaded."""
+    """GluonCV's model store with answers of the test; nothing is downloaded."""
     store = mxnet_compat.gluoncv().model_zoo.model_store
 
     def answer(result):
@@ -364,7 +364,7 @@ def test_published_backbone(store, tmp_path):
 
 
 def test_published_backbone_of_the_old_kind(store, tmp_path):
-    """Files from before mxnet 1.3 name their arrays by prefix, not by place in the network."""
+    """Files from before mxnet 1.3 name their arrays by prefix, not by name in the network."""
     theirs, path = gluoncv_net("mobilenet0.25"), tmp_path / "mobilenet0.25-f0046a3d.params"
     theirs.collect_params().save(str(path), strip_prefix=theirs.prefix)
     assert not any("." in name for name in nd.load(str(path)))
@@ -376,7 +376,7 @@ def test_published_backbone_of_the_old_kind(store, tmp_path):
     np.testing.assert_allclose(net.backbone(images)[-1].asnumpy(), expected, atol=1e-5)
 
 
-# network, backbone alone, the name that GluonCV publishes it under
+# network, backbone alone, GluonCV's name of the weights
 PUBLISHED = [
     ("yolo3_mobilenet1.0_voc", False, "yolo3_mobilenet1.0_voc"),
     ("yolo3_mobilenet1.0_coco", True, "mobilenet1.0"),
@@ -429,7 +429,7 @@ def test_a_network_that_gluoncv_does_not_have(store, backbone_only, what):
     assert not asked
 
 
-# --- what is no weights file, whatever it is called ---
+# --- files that are no weights, whatever their name ---
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 34876004\n"
 PAGE = b"\n<!DOCTYPE html>\n<html><title>Sign in</title></html>\n"
@@ -458,7 +458,7 @@ def test_what_lies_in_the_place_of_weights(net, tmp_path, name, content, message
     [
         ("class.names", b"cat\ndog\n", "is no weights file that is read here: neither ours or GluonCV's"),
         ("model.onnx", b"\x08\x07\x12\x07pytorch" * 9, "is no weights file that is read here"),
-        # darknet's under any name
+        # darknet's, with any name
         ("yolov3_final", b"\0\0\0\0\2\0\0\0\5\0\0\0" + bytes(8), "looks like darknet weights"),
         (
             "yolov3.params",

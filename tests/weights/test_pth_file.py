@@ -1,4 +1,4 @@
-"""PyTorch's files: every number in its place, and nothing run or read that should not be."""
+"""PyTorch files: every value in its place, and no code of a file is run."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_type_of_number(kind, order, tmp_path):
 
 
 def test_bfloat16(tmp_path):
-    """Sign and exponent of a float32, and the seven highest digits after the point: 1, -2, 1.0078125."""
+    """Sign, exponent and the upper seven bits of the mantissa of a float32: 1, -2, 1.0078125."""
     storage = Storage(np.array([0x3F80, 0xC000, 0x3F81], "u2"), kind="BFloat16Storage")
     found = pth_file.read(saved(tmp_path, {"x": Tensor(storage, 0, (3,), (1,))}))["x"]
     assert found.dtype == np.float32 and found.tolist() == [1, -2, 1.0078125]
@@ -53,9 +53,9 @@ VIEWS = [
     (0, (2, 3), (3, 1), [[0, 1, 2], [3, 4, 5]]),
     (0, (3, 2), (1, 3), [[0, 3], [1, 4], [2, 5]]),  # transposed
     (1, (2, 2), (3, 1), [[1, 2], [4, 5]]),  # the last two columns
-    (4, (), (), 4),  # a number by itself
-    (5, (1, 1), (10**30, 9), [[5]]),  # where no step is taken its width is of no account
-    (2, (2, 0), (1, 1), [[], []]),  # nothing
+    (4, (), (), 4),  # a scalar
+    (5, (1, 1), (10**30, 9), [[5]]),  # the stride of an axis of length 1 does not matter
+    (2, (2, 0), (1, 1), [[], []]),  # empty
     (1, (2, 2), (1, 1), [[1, 2], [2, 3]]),  # overlapping
 ]
 
@@ -77,7 +77,7 @@ def test_tensors_that_share_a_storage_do_so_still(tmp_path):
 
 
 class StateDict(collections.OrderedDict):
-    """As PyTorch's: an ordered dict with an attribute."""
+    """An ordered dict with an attribute, as PyTorch's."""
 
     def __reduce__(self):
         return collections.OrderedDict, (), {"_metadata": {"": {"version": 1}}}, None, iter(self.items())
@@ -91,7 +91,7 @@ CONTAINERS = [
     {"b": tensor(SIX.reshape(2, 3), parameter=True), "a": tensor(SIX, parameter=True)},
     {"epoch": 3, "state_dict": {"b": B, "a": A}, "optimizer": {"state": {0: {"m": A}}, "lr": 0.1}},
     {"model": StateDict(b=B, a=A), "best": [0.5, None, True, "x"]},
-    {"b": B, "a": A, "extra_state": {"c": A}, "step": 3, 7: A},  # what is no named tensor stays behind
+    {"b": B, "a": A, "extra_state": {"c": A}, "step": 3, 7: A},  # only named tensors are returned
 ]
 
 
@@ -125,7 +125,7 @@ def test_containers_that_are_no_state_dict(found, message, tmp_path):
 
 
 class Calls:
-    """What pickle writes as a call."""
+    """An object that pickle writes as a call."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -160,7 +160,7 @@ PICKLES = [
     (b"ctorch\nFloatStorage\n)R.", "damaged"),
     (b"ctorch._utils\n_rebuild_parameter\nK\x01\x85R.", "damaged"),
     (b"K\x01Q.", "damaged"),  # a storage that is a number
-    (b"r\xff\xff\xff\x7f.", "damaged"),  # 16 GB of memo
+    (b"r\xff\xff\xff\x7f.", "damaged"),  # a memo of 16 GB
     (b"K\x01r\xff\xff\xff\x7f.", "damaged"),
     (b"\x8e\xff\xff\xff\xff\xff\xff\xff\x7f.", "damaged"),  # 8 EB of bytes
     (b"\x8b\xff\xff\xff\x7f.", "damaged"),  # a number of 2 GB
@@ -190,7 +190,7 @@ SIZES = [
     (Tensor(Storage(SIX), 1, (2, 3), (3, 1)), "does not fit"),
     (Tensor(Storage(SIX), 6, (), ()), "does not fit"),
     (Tensor(Storage(SIX), 0, (2, 2), (10**30, 1)), "does not fit"),
-    (Tensor(Storage(SIX), 0, (10**6, 10**6), (0, 0)), "does not fit"),  # 4 TB out of one number
+    (Tensor(Storage(SIX), 0, (10**6, 10**6), (0, 0)), "does not fit"),  # 4 TB from one number
     (Tensor(Storage(SIX), 0, (0, 10**30), (1, 1)), "cannot have the shape"),
     (Tensor(Storage(SIX), 0, (1,) * 99, (1,) * 99), "cannot have the shape"),
     (Tensor(Storage(SIX), 0, (2, 3), (1,)), "damaged"),
@@ -243,7 +243,7 @@ def test_a_file_cut_short_anywhere(tmp_path):
 
 
 def test_any_byte_may_be_wrong(tmp_path):
-    """What is refused is refused with a word on it; what is read is what was written, or its names differ."""
+    """An error is a UserError; otherwise the arrays are the original ones, or their names differ."""
     files = pth_writer.parts(StateDict(a=A, b=B))
     rng = np.random.default_rng(0)
     outcomes = collections.Counter()

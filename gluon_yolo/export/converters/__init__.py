@@ -1,1 +1,1 @@
-"""Formats that another program's converter makes of our ONNX file."""
+"""Formats that another program's converter makes from this package's ONNX file."""

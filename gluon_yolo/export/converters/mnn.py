@@ -1,4 +1,4 @@
-"""Write a network as MNN's file, by its own converter, held to the network's own boxes and scores."""
+"""Export to MNN's file, with its own converter; the result is verified."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from gluon_yolo.export.verify import BOUNDS, Parity, WrongResults
 from gluon_yolo.inference.exported_format import ExportedFormat
 from gluon_yolo.inference.runtimes.mnn import MNNRuntime
 
-# The converter itself: the command `mnnconvert` around it reports each model to its maker's server, and
-# installs a package for that. In a process of its own: it prints much, and may end the process it fails in.
+# The converter's module, not the command `mnnconvert`, which reports each model to its maker's server and
+# installs a package for that. It runs in its own process, because it prints much and can end the process on
+# an error.
 _CONVERT = "import sys, _tools; sys.exit(not _tools.mnnconvert(sys.argv))"
 
 
 def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
-    """Convert our ONNX model to ``NAME.mnn`` and run it.
+    """Convert the ONNX model to ``NAME.mnn`` and compare its results.
 
-    float16 is the nearest one; the converter would take the next towards zero, and boxes drift.
+    Weights are rounded to the nearest float16; the converter would round toward zero, which shifts boxes.
 
     Raises:
-        UserError: when an operator has no counterpart, or the network's weights are damaged.
-        WrongResults: when MNN's converter fails, or MNN gives other boxes and scores with its file.
+        UserError: an operator is not supported, or the network's weights are damaged.
+        WrongResults: MNN's converter fails, or MNN gives other boxes and scores.
     """
     file = f"{request.name}.mnn"
     source = folder / f"{request.name}-mnn.onnx"
@@ -43,14 +44,14 @@ def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
     source.unlink()
     try:
         runtime = MNNRuntime(folder / file, request.net.spec, graph.outputs, shape=graph.shape)
-    except UserError as error:  # the converter does not look whether it could write all of its file
+    except UserError as error:  # the converter does not check that its file is complete
         raise OSError("MNN could not write all of it; is the disk full?") from error
     parity = request.reference.demand(runtime, file, BOUNDS[request.precision])
     return dataclasses.replace(graph, files=(file,)), parity
 
 
 def _rounded(request: Request) -> Request:
-    """Return the request with its graph's weights as the precision can hold them."""
+    """Return the request with its graph's weights rounded to the precision."""
     if request.precision != "float16":
         return request
     weights = {

@@ -1,4 +1,4 @@
-"""Write a network as OpenVINO's files, by its own converter, held to the network's own boxes and scores."""
+"""Export to OpenVINO's files, with its own converter; the result is verified."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from gluon_yolo.inference.runtimes.openvino import OpenVINORuntime
 
 
 def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
-    """Convert our ONNX model to ``NAME-openvino.xml`` and ``NAME-openvino.bin``, and run them.
+    """Convert the ONNX model to ``NAME-openvino.xml`` and ``NAME-openvino.bin``, and compare their results.
 
-    float16 is how the weights are stored; bfloat16 how the runtime is asked to compute, with weights stored
-    in float32. A cut at ``nms`` is compared where it is decoded.
+    float16 is the type of the stored weights. bfloat16 is the type in which the runtime computes, with
+    weights stored in float32. A model that ends after NMS is compared at its decoded boxes.
 
     Raises:
-        UserError: when an operator has no counterpart, or the network's weights are damaged.
-        WrongResults: when OpenVINO gives other boxes and scores with them.
+        UserError: an operator is not supported, or the network's weights are damaged.
+        WrongResults: OpenVINO gives other boxes and scores.
     """
     files = tuple(f"{request.name}{ending}" for ending in ENDINGS["openvino"])
     graph = _convert(request, folder / files[0], usual_cut(request))
@@ -36,7 +36,7 @@ def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
 
 
 def _convert(request: Request, path: Path, cut: str) -> ExportedFormat:
-    """Write the model with this end, its weights beside it with the ending ``.bin``.
+    """Write the model with a cut; its weights are beside it with the ending ``.bin``.
 
     Raises:
         OSError: OpenVINO cannot write them.

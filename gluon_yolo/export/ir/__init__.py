@@ -1,1 +1,1 @@
-"""A network for inference as nodes and weights: read from a symbol, folded, decoded."""
+"""The intermediate representation of a network for inference: read from a symbol, folded, decoded."""

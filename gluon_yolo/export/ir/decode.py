@@ -1,4 +1,4 @@
-"""Decoding as steps of a graph: raw maps -> boxes and scores, what models/decode.py is for mxnet."""
+"""Decoding as steps of a graph: raw maps to boxes and scores, as models/decode.py does in mxnet."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ BOXES, SCORES = "boxes", "scores"
 def with_decoding(
     graph: InferenceGraph, spec: DetectionSpec, size_hw: tuple[int, int] | None = None
 ) -> InferenceGraph:
-    """Return a graph that ends at ``boxes`` (B, N, 4), corners in input pixels, and ``scores`` (B, N, C).
+    """Return a graph with ``boxes`` (B, N, 4), corners in input pixels, and ``scores`` (B, N, C) as outputs.
 
-    The flat index N counts level, anchor, row, column.
+    The order of the N anchors is by level, anchor, row, column.
 
     Args:
-        graph: it ends at the raw maps, by ascending stride.
+        graph: with the raw maps as outputs, by ascending stride.
         spec: of the network.
-        size_hw: height and width of the input in pixels where they are fixed, so that the grids are weights;
-            None has the grids follow the maps' sizes.
+        size_hw: height and width of a fixed input in pixels, for which the grids are constants; None computes
+            the grids from the maps' sizes.
 
     Raises:
-        ValueError: when the spec names a coding or a score rule that is not known here.
+        ValueError: the box coding or the score rule is unknown.
     """
     for name, table in ((spec.box_coding, _RATIOS), (spec.score_rule, _PARTS)):
         if name not in table:
@@ -59,7 +59,7 @@ def _level(
         centre = build.add("add", place, _scaled(build, build.add("cells", raw), stride, shift))
     else:
         corners = _cells(size_hw[0] // stride, size_hw[1] // stride) * stride + shift
-        # For each anchor its own: OpenCV before 4.7 adds no (1, 1, 2, H * W) to (B, A, 2, H * W).
+        # One copy per anchor: OpenCV before 4.7 cannot add (1, 1, 2, H * W) and (B, A, 2, H * W).
         corners = corners.repeat(len(spec.anchors[level]), axis=1)
         centre = build.add("add", place, name=f"decode_centre{level}", weights=(corners,))
     ratio, factor = _RATIOS[spec.box_coding](build, _along(build, deltas, 2, DELTAS))
@@ -70,7 +70,7 @@ def _level(
 
 
 def _own_classes(build: Builder, raw: str, anchors: int, classes: int) -> tuple[str, str]:
-    """Return deltas (B, A, 4, H * W) and scores (B, A, C, H * W) by sigmoids (models/head_layout.py)."""
+    """Return deltas (B, A, 4, H * W) and scores (B, A, C, H * W) of ``ObjectnessTimesClass``."""
     parts = build.add("reshape", raw, shape=(0, anchors, BOX_CHANNELS + classes, -1))
     logits = _along(build, parts, OBJECTNESS, BOX_CHANNELS + classes)
     probabilities = build.add("sigmoid", logits)
@@ -80,25 +80,25 @@ def _own_classes(build: Builder, raw: str, anchors: int, classes: int) -> tuple[
 
 
 def _shared_classes(build: Builder, raw: str, anchors: int, classes: int) -> tuple[str, str]:
-    """Return deltas (B, A, 4, H * W) and scores (B, A, C, H * W) by a cell's softmax over its classes."""
+    """Return deltas (B, A, 4, H * W) and scores (B, A, C, H * W) of ``ObjectnessTimesSoftmax``."""
     ends = (0, DELTAS * anchors, BOX_CHANNELS * anchors, BOX_CHANNELS * anchors + classes)
     deltas, objectness, logits = (
         build.add("slice", raw, axis=1, begin=begin, end=end, step=1) for begin, end in zip(ends, ends[1:])
     )
     objectness = build.add("reshape", build.add("sigmoid", objectness), shape=(0, anchors, 1, -1))
     shared = build.add("softmax", build.add("reshape", logits, shape=(0, 1, classes, -1)), axis=2)
-    # A copy for each anchor: OpenCV before 4.7 stretches one of two factors, and not both.
+    # One copy per anchor: OpenCV before 4.7 can broadcast only one of two factors.
     scores = build.add("multiply", build.add("concat", *[shared] * anchors, axis=1), objectness)
     return build.add("reshape", deltas, shape=(0, anchors, DELTAS, -1)), scores
 
 
 def _exponential(build: Builder, deltas: str) -> tuple[str, float]:
-    """Return tw, th as sizes over the anchors', but for a factor, and that factor."""
+    """Return the size ratios of tw, th up to a constant factor, and that factor."""
     return build.add("exp", deltas), 1.0
 
 
 def _squared_sigmoid(build: Builder, deltas: str) -> tuple[str, float]:
-    """Return tw, th as sizes over the anchors', but for a factor, and that factor."""
+    """Return the size ratios of tw, th up to a constant factor, and that factor."""
     sigmoid = build.add("sigmoid", deltas)
     return build.add("multiply", sigmoid, sigmoid), 4.0
 
@@ -120,7 +120,7 @@ def _cells(rows: int, columns: int) -> np.ndarray:
 
 
 def _along(build: Builder, array: str, begin: int, end: int) -> str:
-    """Take channels of each anchor of (B, A, K, H * W)."""
+    """Slice the channels of each anchor in (B, A, K, H * W)."""
     return build.add("slice", array, axis=2, begin=begin, end=end, step=1)
 
 
@@ -129,5 +129,5 @@ def _scaled(build: Builder, array: str, scale: float, shift: float = 0) -> str:
 
 
 def _rows(build: Builder, array: str, width: int) -> str:
-    """Turn (B, A, K, H * W) into a row for each anchor, (B, A * H * W, K)."""
+    """Turn (B, A, K, H * W) into one row per anchor, (B, A * H * W, K)."""
     return build.add("reshape", build.add("transpose", array, axes=(0, 1, 3, 2)), shape=(0, -1, width))

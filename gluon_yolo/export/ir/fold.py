@@ -1,4 +1,4 @@
-"""Folding: what scales and shifts maps becomes part of the convolutions beside it."""
+"""Folding: affine steps become part of the convolutions before or after them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from gluon_yolo.export.ir.graph import OPERATORS, InferenceGraph, Node, pruned
 def fold(
     nodes: Sequence[Node], weights: Mapping[str, np.ndarray], outputs: Mapping[str, str]
 ) -> InferenceGraph:
-    """Return a graph that gives the same as these steps, with fewer.
+    """Return a graph with the same results and fewer steps.
 
-    Affine steps in a row become one; behind a convolution (a batch norm, mostly) they become part of it. One
-    in front of convolutions (the input's normalisation) does so whole where nothing is padded, and by its
-    scale alone where zeros are: the shift of a zero at the border would be missing. Arithmetic in double
-    precision.
+    Consecutive affine steps become one. An affine step after a convolution (mostly batch normalisation)
+    becomes part of it. One before convolutions (the normalisation of the input) becomes part of them if they
+    have no padding; with padding only its scale does, because the shift is not zero where the padding is.
+    Computed in float64.
 
     Args:
-        nodes: as they were read.
-        weights: theirs, of any float type.
-        outputs: as those of the graph to be.
+        nodes: as read.
+        weights: of the nodes, of any float type.
+        outputs: of the graph: node by the name of the output.
     """
     work = _Work(nodes, weights, outputs)
     for step in (work.join, work.fold_back, work.fold_ahead, work.drop):
@@ -34,7 +34,7 @@ def fold(
 
 
 class _Work:
-    """A graph while it changes: nodes by name, in order, and weights in double precision."""
+    """A graph during folding: nodes by name, in order, and weights in float64."""
 
     def __init__(
         self, nodes: Sequence[Node], weights: Mapping[str, np.ndarray], outputs: Mapping[str, str]
@@ -44,7 +44,7 @@ class _Work:
         self.outputs = dict(outputs)
 
     def join(self, node: Node) -> None:
-        """Make an affine step behind another one a step from where that one starts."""
+        """Join an affine step with the affine step before it."""
         before = self.nodes.get(node.inputs[0])
         if before is not None and before.op == "affine" and self._only_reader(before.name):
             (first_scale, first_shift), (scale, shift) = self._numbers(before), self._numbers(node)
@@ -52,7 +52,7 @@ class _Work:
             del self.nodes[before.name]
 
     def fold_back(self, node: Node) -> None:
-        """Make an affine step part of the convolution before it."""
+        """Fold an affine step into the convolution before it."""
         before = self.nodes.get(node.inputs[0])
         if before is None or before.op != "convolution" or not self._only_reader(before.name):
             return
@@ -64,7 +64,7 @@ class _Work:
         self._bypass(node)
 
     def fold_ahead(self, node: Node) -> None:
-        """Make an affine step, or its scale, part of the convolutions behind it."""
+        """Fold an affine step, or its scale, into the convolutions after it."""
         readers = [other for other in self.nodes.values() if node.name in other.inputs]
         if node.name in self.outputs.values() or not all(other.op == "convolution" for other in readers):
             return
@@ -86,7 +86,7 @@ class _Work:
             self._rewrite(node, node.inputs[:1], (np.ones_like(scale), shift / scale))
 
     def drop(self, node: Node) -> None:
-        """Leave out an affine step that changes nothing."""
+        """Remove an affine step that has no effect."""
         scale, shift = self._numbers(node)
         if (scale == 1).all() and not shift.any():
             self._bypass(node)
@@ -101,15 +101,16 @@ class _Work:
         return weight, bias
 
     def _only_reader(self, name: str) -> bool:
-        """Return whether one node reads an array, and nobody outside of the graph."""
+        """Return whether exactly one node reads an array, and the array is no output."""
         readers = [node for node in self.nodes.values() if name in node.inputs]
         return len(readers) == 1 and name not in self.outputs.values()
 
     def _rewrite(self, node: Node, arrays: tuple[str, ...], weights: tuple[np.ndarray, np.ndarray]) -> None:
-        """Give a node other inputs, and weights of its own: those that it had may be another's too."""
+        """Give a node other inputs and new weights; its old weights may belong to other nodes too."""
         others = {name for other in self.nodes.values() if other is not node for name in other.inputs}
         if node.op == "affine":
-            weights = tuple(np.broadcast_arrays(*weights))
+            scale, shift = np.broadcast_arrays(*weights)
+            weights = (scale, shift)
         names = []
         for kind, array in zip(OPERATORS[node.op].weights, weights):
             name = f"{node.name}_{kind}"
@@ -118,7 +119,7 @@ class _Work:
         self.nodes[node.name] = dataclasses.replace(node, inputs=(*arrays, *names))
 
     def _bypass(self, node: Node) -> None:
-        """Let all who read a node read its input."""
+        """Remove a node: its readers read its input."""
         source = node.inputs[0]
         del self.nodes[node.name]
         for other in list(self.nodes.values()):
@@ -129,7 +130,7 @@ class _Work:
 
 
 def _per_weight(per_channel: np.ndarray, node: Node, weight: np.ndarray) -> np.ndarray:
-    """Turn a number for each input channel into one for each of a convolution's weights, (O, C / g, 1, 1)."""
+    """Turn one number per input channel into one per weight of a convolution, (O, C / groups, 1, 1)."""
     groups = node.attributes["groups"]
     by_group = per_channel.reshape(groups, -1)
     return by_group.repeat(len(weight) // groups, axis=0)[:, :, None, None]

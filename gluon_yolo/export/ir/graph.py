@@ -1,7 +1,7 @@
-"""InferenceGraph: a network for inference as nodes and weights; knows neither mxnet nor a target's format.
+"""InferenceGraph: a network for inference as nodes and weights, without mxnet or a target format.
 
-Axes: B batch, C channels, H height, W width. A map is (B, C, H, W) float32. A node gives one array, which is
-called as the node is; what a node reads are such arrays, the graph's input, or weights.
+Axes: B batch, C channels, H height, W width. A map is (B, C, H, W) float32. A node returns one array with the
+node's name. Its inputs are such arrays, the graph's input, or weights.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ INPUT = "data"
 
 @dataclasses.dataclass(frozen=True)
 class Operator:
-    """What a kind of node reads.
+    """The inputs and attributes of a kind of node.
 
     Args:
-        meaning: what it gives.
-        arrays: how many arrays it reads at least and at most.
-        weights: what the weights are called that follow them.
-        optional: how many of these, the last, a node may do without.
-        attributes: the names of its numbers, each of which a node has.
+        meaning: its result.
+        arrays: smallest and largest number of arrays that it reads.
+        weights: names of its weights, which follow the arrays.
+        optional: number of the last weights that may be missing.
+        attributes: names of its attributes, all of which are required.
     """
 
     meaning: str
@@ -82,13 +82,13 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """One step.
+    """One step of a graph.
 
     Args:
         op: a key of ``OPERATORS``.
-        name: its own, and of what it gives.
+        name: of the node and of its result.
         inputs: names of the arrays that it reads, then of its weights.
-        attributes: plain numbers and tuples of them.
+        attributes: numbers and tuples of numbers.
     """
 
     op: str
@@ -99,18 +99,18 @@ class Node:
 
 @dataclasses.dataclass(frozen=True)
 class InferenceGraph:
-    """Steps in an order in which they can be taken, from the pixels to the outputs.
+    """The steps from the pixels to the outputs, in an order in which they can be computed.
 
-    The one input is ``data``: (B, H, W, 3) RGB in 0..255.
+    The only input is ``data``: (B, H, W, 3) RGB in 0..255.
 
     Args:
         nodes: in that order.
-        weights: float32 arrays by name; several nodes may read one.
-        outputs: by the name of an output, the node that gives it.
+        weights: float32 arrays by name; several nodes may read the same one.
+        outputs: node by the name of the output.
 
     Raises:
-        ValueError: when a node is none of ``OPERATORS``, has other inputs or numbers than those, or reads
-            what is not there before it; when a name stands for two things, or an output is no node.
+        ValueError: a node's operator is unknown, its inputs or attributes are wrong, or it reads an array
+            that is not computed before it; a name is used twice, or an output is no node.
     """
 
     nodes: tuple[Node, ...]
@@ -118,7 +118,6 @@ class InferenceGraph:
     outputs: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        """Check nodes, weights and outputs against each other."""
         known = {INPUT}
         for node in self.nodes:
             problem = self._problem(node, known)
@@ -133,7 +132,7 @@ class InferenceGraph:
             raise ValueError(f"outputs: expected nodes of the graph, got {lost}")
 
     def _problem(self, node: Node, known: set[str]) -> str:
-        """Return what is wrong with a node, behind which ``known`` arrays stand; empty when nothing is."""
+        """Return what is wrong with a node after the arrays ``known``; empty when nothing is."""
         if node.op not in OPERATORS:
             return "no such operator"
         operator = OPERATORS[node.op]
@@ -159,7 +158,7 @@ class InferenceGraph:
 
     @property
     def readers(self) -> dict[str, list[Node]]:
-        """Return by name of an array or weight the nodes that read it, in order."""
+        """By the name of an array or weight, the nodes that read it, in order."""
         found: dict[str, list[Node]] = {}
         for node in self.nodes:
             for name in dict.fromkeys(node.inputs):
@@ -169,14 +168,14 @@ class InferenceGraph:
     def extended(
         self, nodes: Sequence[Node], weights: Mapping[str, np.ndarray], outputs: Mapping[str, str]
     ) -> InferenceGraph:
-        """Return the graph with steps behind it and these outputs; what none of them needs falls away."""
+        """Return the graph with more steps and these outputs; steps that no output needs are removed."""
         return pruned((*self.nodes, *nodes), {**self.weights, **weights}, outputs)
 
 
 def pruned(
     nodes: Sequence[Node], weights: Mapping[str, np.ndarray], outputs: Mapping[str, str]
 ) -> InferenceGraph:
-    """Return the graph of those of the nodes and weights that the outputs need; weights become float32."""
+    """Return the graph of the nodes and weights that the outputs need; weights become float32."""
     needed = set(outputs.values())
     kept = []
     for node in reversed(nodes):
@@ -191,7 +190,7 @@ def pruned(
 
 
 class Builder:
-    """Collects steps and weights for a graph; gives steps that have no name one by their operator.
+    """Collect steps and weights for a graph; a step without a name gets one from its operator.
 
     Args:
         prefix: of these names.
@@ -208,15 +207,20 @@ class Builder:
         self._numbers: dict[str, int] = {}
 
     def add(
-        self, op: str, *inputs: str, name: str | None = None, weights: Sequence[np.ndarray] = (), **attributes
+        self,
+        op: str,
+        *inputs: str,
+        name: str | None = None,
+        weights: Sequence[np.ndarray] = (),
+        **attributes: Any,
     ) -> str:
         """Append a step and return its name.
 
         Args:
             op: a key of ``OPERATORS``.
-            inputs: names of arrays, and of weights that are there already.
-            name: of the step; None numbers the steps of its kind.
-            weights: further ones, which are stored under the step's name and what its operator calls them.
+            inputs: names of arrays, and of weights that are stored already.
+            name: of the step; None numbers the steps of its operator.
+            weights: to be stored under the step's name and the operator's name of the weight.
             **attributes: of the step.
         """
         if name is None:
@@ -227,6 +231,6 @@ class Builder:
         return name
 
     def store(self, name: str, array: np.ndarray) -> str:
-        """Store a weight and return its name."""
+        """Add a weight and return its name."""
         self.weights[name] = array
         return name

@@ -1,4 +1,4 @@
-"""Symbol reader: a network's symbol and parameters -> an InferenceGraph."""
+"""Read a network's symbol and parameters into an InferenceGraph."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from gluon_yolo.models.detector import DetectionNetwork
 
 
 def read_network(net: DetectionNetwork) -> InferenceGraph:
-    """Turn a network into a graph that ends at its raw maps, ``raw_0``, ``raw_1``, ... by ascending stride.
+    """Turn a network into a graph whose outputs are its raw maps ``raw_0``, ``raw_1``, ...
 
-    Batch norms and the scaling of the input are part of the convolutions, as far as that is exact
-    (:func:`gluon_yolo.export.ir.fold.fold`).
+    Batch normalisation and the normalisation of the input are folded into the convolutions where this is
+    exact (:func:`gluon_yolo.export.ir.fold.fold`).
 
     Args:
-        net: the network with its weights.
+        net: an initialized network.
 
     Raises:
-        UserError: when it holds an operator that has no place in a graph.
+        UserError: an operator is not supported.
     """
     parameters = {
         name: parameter_io.array(parameter) for name, parameter in trace.parameters(net, None).items()
@@ -36,15 +36,15 @@ def read_network(net: DetectionNetwork) -> InferenceGraph:
 
 
 def read_symbol(text: str, parameters: Mapping[str, np.ndarray], model: str) -> InferenceGraph:
-    """Turn a symbol into a graph, folded as :func:`read_network` says; its outputs keep their names.
+    """Turn a symbol into a graph, folded as in :func:`read_network`; its outputs keep their names.
 
     Args:
         text: the symbol's JSON; its input is ``data``, (B, H, W, 3).
-        parameters: by name, all that the symbol reads beside the input.
-        model: what messages call it.
+        parameters: values of all other inputs, by name.
+        model: name in messages.
 
     Raises:
-        UserError: when an operator, or the way in which it is used, has no place in a graph.
+        UserError: an operator, or its use, is not supported.
     """
     record = json.loads(text)
     build = Builder()

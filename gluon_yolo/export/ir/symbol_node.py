@@ -1,4 +1,4 @@
-"""Step: a node of mxnet's symbol, and what stands at its inputs while a graph is read."""
+"""A node of mxnet's symbol, and the values of its inputs while a graph is read."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 
 
 class Unreadable(Exception):
-    """An operator is used in a way that a graph has no word for; the message says which."""
+    """An operator is used in an unsupported way; the message tells how."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Parted:
-    """A map whose channels are counted in rows of ``width``, before some of them are taken."""
+    """A map whose channels are reshaped to rows of ``width``, before some of them are selected."""
 
     array: str
     rows: int
@@ -25,21 +25,21 @@ class Parted:
 
 @dataclasses.dataclass(frozen=True)
 class Stacked:
-    """Maps of one size, one behind the other, before they are counted as one."""
+    """Maps of one size that are stacked, before they are reshaped to one map."""
 
     arrays: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class EdgePadded:
-    """A map whose last row and column stand there ``down`` and ``across`` times more, before it is pooled."""
+    """A map whose last row and column are repeated ``down`` and ``across`` times, before it is pooled."""
 
     array: str
     down: int
     across: int
 
 
-# The name of an array that the graph computes, an array that is known, or something on the way to the former.
+# The name of an array in the graph, a constant array, or an intermediate form of an array in the graph.
 Value = Union[str, np.ndarray, Parted, Stacked, EdgePadded]
 
 
@@ -48,11 +48,11 @@ class Step:
     """A node of a symbol.
 
     Args:
-        name: its own.
+        name: of the node.
         op: mxnet's operator.
-        inputs: what its inputs are.
-        input_names: what they are called in the symbol.
-        attributes: as mxnet writes them.
+        inputs: values of its inputs.
+        input_names: names of its inputs in the symbol.
+        attributes: as text, from mxnet.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Step:
     attributes: Mapping[str, str]
 
     def get(self, name: str, default: Any) -> Any:
-        """Return an attribute as a Python value: a number, a truth value, a tuple, None, or a word."""
+        """Return an attribute as a Python value: a number, a bool, a tuple, None, or a word."""
         if name not in self.attributes:
             return default
         try:
@@ -71,27 +71,27 @@ class Step:
             return self.attributes[name]
 
     def pair(self, name: str, default: int) -> tuple[int, int]:
-        """Return an attribute down and across; mxnet leaves it empty for its default."""
+        """Return an attribute's vertical and horizontal value; mxnet leaves it empty for the default."""
         given = tuple(self.get(name, ()) or (default, default))
         if len(given) != 2:
             raise Unreadable(f"{name} {given} is not for maps")
         return given
 
     def expect(self, name: str, *wanted: Any) -> None:
-        """Raise Unreadable unless an attribute is one of these, of which the first is mxnet's default."""
+        """Raise Unreadable unless an attribute has one of these values; the first is mxnet's default."""
         given = self.get(name, wanted[0])
         if given not in wanted:
             raise Unreadable(f"{name}={given}")
 
     def array(self, place: int = 0) -> str:
-        """Return an input that the graph computes."""
+        """Return the name of an input that is an array in the graph."""
         value = self.inputs[place]
         if not isinstance(value, str):
             raise Unreadable(f"its input {self.input_names[place]} is no map")
         return value
 
     def known(self, place: int) -> np.ndarray:
-        """Return an input that is known, in double precision."""
+        """Return an input that is a constant array, in float64."""
         value = self.inputs[place]
         if not isinstance(value, np.ndarray):
             raise Unreadable(f"its input {self.input_names[place]} is no parameter")

@@ -1,9 +1,9 @@
-"""Symbol operators: how each of mxnet's operators that our networks hold is said in an InferenceGraph."""
+"""mxnet's operators: each operator of the supported networks as steps of an InferenceGraph."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Callable, Union
+from typing import Any, Callable, Union
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def _convolution(step: Step, build: Builder) -> Value:
 
 
 def _place(step: Step, build: Builder) -> str:
-    """Name a convolution by its weight; where several share it, the further ones by a number."""
+    """Return a convolution's name, from its weight; more convolutions with the same weight get a number."""
     place = step.input_names[1].rpartition("_weight")[0] or step.name
     uses = sum(step.input_names[1] in node.inputs for node in build.nodes)
     return f"{place}_{uses}" if uses else place
@@ -57,10 +57,10 @@ def _pooling(step: Step, build: Builder) -> Value:
     kernel, stride, before = step.pair("kernel", 1), step.pair("stride", 1), step.pair("pad", 0)
     value, more = step.inputs[0], (0, 0)
     if isinstance(value, EdgePadded):
-        value, more = value.array, (value.down, value.across)
+        more, value = (value.down, value.across), value.array
         if any(side < pad + own + 1 for side, pad, own in zip(kernel, more, before)):
             raise Unreadable("a window may lie wholly in the padding")
-    if step.get("pooling_convention", "valid") == "full":  # a last window that is cut off counts as well
+    if step.get("pooling_convention", "valid") == "full":  # an incomplete last window counts too
         more = (more[0] + stride[0] - 1, more[1] + stride[1] - 1)
     if not isinstance(value, str):
         raise Unreadable(f"its input {step.input_names[0]} is no map")
@@ -160,7 +160,7 @@ def _by_itself(op: str) -> Callable[[Step, Builder], Value]:
     return lambda step, build: build.add(op, step.array())
 
 
-def _by_number(scale: Callable[[float], float], shift: Callable[[float], float]) -> Callable:
+def _by_number(scale: Callable[[float], float], shift: Callable[[float], float]) -> Reader:
     """Return a reader of x with a number c: ``x * scale(c) + shift(c)``."""
 
     def read(step: Step, build: Builder) -> Value:
@@ -170,8 +170,10 @@ def _by_number(scale: Callable[[float], float], shift: Callable[[float], float])
     return read
 
 
-def _of_two(op: str, scale: Callable, shift: Callable) -> Callable[[Step, Builder], Value]:
-    """Return a reader of x with a map, by ``op``, or with a constant c: ``x * scale(c) + shift(c)``."""
+def _of_two(
+    op: str, scale: Callable[[Any], Any], shift: Callable[[Any], Any]
+) -> Callable[[Step, Builder], Value]:
+    """Return a reader of x with another map, by ``op``, or with a constant c: ``x * scale(c) + shift(c)``."""
 
     def read(step: Step, build: Builder) -> Value:
         if not isinstance(step.inputs[1], np.ndarray):

@@ -1,1 +1,1 @@
-"""mxnet's symbol and parameters: traced, rewritten, written."""
+"""Export to mxnet's symbol and parameters: traced, transformed, written."""

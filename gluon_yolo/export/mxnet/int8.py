@@ -1,10 +1,10 @@
-"""A symbol in int8: mxnet's own quantization of its convolutions, calibrated on images.
+"""Int8 quantization of a symbol by mxnet, calibrated on images.
 
-What runs in int8 is every convolution before another one, with the batch norm, activation and sum that oneDNN
-joins to it, and the joins and pools between two of them. The pixels' normalisation, the convolutions that
-give the raw maps, and the decode stay in float32: a raw map reaches over dozens of units, of which int8 would
-leave steps of a third, and sizes are exponentials of that. mxnet turns weights into int8, channel by channel,
-when the graph first runs: in a file they are float32.
+Every convolution before another one computes in int8, with the batch normalisation, activation and sum that
+oneDNN fuses with it, as do concatenations and pools between two of them. The normalisation of the input, the
+convolutions of the raw maps, and decoding stay in float32: a raw map's values cover dozens of units, so a
+step of int8 would be a third of a unit, and sizes are exponentials of them. mxnet converts weights to int8,
+per channel, when the graph first runs; in the file they are float32.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Node = dict[str, Any]
 
 
 def layers(symbol: mx.sym.Symbol) -> tuple[str, ...]:
-    """Return what int8 can leave in float: the convolutions before others, in the order of computation.
+    """Return the layers that can be in int8: convolutions before others, in the order of computation.
 
-    A layer is called by its weight's place in the network: ``neck_transitions_0_0`` has
+    A layer has the name of its weight without the ending: ``neck_transitions_0_0`` has
     ``neck_transitions_0_0_weight``.
 
     Args:
-        symbol: a float32 graph, as ``export`` makes it, or of :mod:`gluon_yolo.export.mxnet.passes`.
+        symbol: a float32 graph, from ``export`` or :mod:`gluon_yolo.export.mxnet.passes`.
     """
     nodes = nodes_of(symbol)
     kept = {node["name"] for node, before in zip(nodes, before_convolutions(nodes)) if before}
@@ -42,12 +42,12 @@ def layers(symbol: mx.sym.Symbol) -> tuple[str, ...]:
 
 
 def nodes_of(symbol: mx.sym.Symbol) -> list[Node]:
-    """Return a graph's nodes, as its JSON has them."""
+    """Return the nodes in a graph's JSON."""
     return json.loads(symbol.tojson(remove_amp_cast=False))["nodes"]
 
 
 def layers_by_node(nodes: Sequence[Node]) -> dict[str, str]:
-    """Return the layers by the names of their nodes, joined or plain."""
+    """Return the layers by the names of their nodes, fused or plain."""
     found = {}
     for node in nodes:
         if node["op"] in (CONVOLUTION, JOINED):
@@ -57,7 +57,7 @@ def layers_by_node(nodes: Sequence[Node]) -> dict[str, str]:
 
 
 def _weight_input(node: Node) -> int:
-    """Return which of a convolution's inputs is its weight."""
+    """Return the index of a convolution's weight among its inputs."""
     if node["op"] == CONVOLUTION:
         return 1
     inner = node["subgraphs"][0]
@@ -66,7 +66,7 @@ def _weight_input(node: Node) -> int:
 
 
 def before_convolutions(nodes: Sequence[Node]) -> list[bool]:
-    """Return, for each node, whether a convolution comes of it."""
+    """Return, for each node, whether a convolution depends on it."""
     before = [False] * len(nodes)
     for place in reversed(range(len(nodes))):
         if before[place] or nodes[place]["op"] in (CONVOLUTION, JOINED):
@@ -76,7 +76,7 @@ def before_convolutions(nodes: Sequence[Node]) -> list[bool]:
 
 
 def held_arrays(symbol: mx.sym.Symbol) -> list[str]:
-    """Return the names of the arrays that what mxnet may run in int8 reads and gives."""
+    """Return the names of the arrays that nodes in int8 can read or return."""
     nodes = nodes_of(symbol)
     known = set(symbol.get_internals().list_outputs())
     held: dict[str, None] = {}
@@ -91,12 +91,12 @@ def held_arrays(symbol: mx.sym.Symbol) -> list[str]:
 
 __all__ = ["calibrate", "layers", "lower", "quantize"]
 
-FUSION = "MKLDNN_QUANTIZE"  # mxnet's subgraph pass that joins what one int8 kernel does
-# What mxnet's own operators turn arrays into. "auto" would make it uint8 for those without negative numbers,
-# which is no faster, and where the processor has no VNNI oneDNN's sums overflow: Nano's mAP on BCCD is 0.82
-# then, in place of 0.87.
+FUSION = "MKLDNN_QUANTIZE"  # mxnet's subgraph pass that fuses what one int8 kernel computes
+# Type of the quantized arrays in mxnet. "auto" is uint8 for arrays without negative values, which is not
+# faster, and on CPUs without VNNI oneDNN's sums overflow: the mAP of Nano on BCCD is then 0.82 instead of
+# 0.87.
 ACTIVATIONS = "int8"
-SMALLEST_RANGE = 1e-6  # of a layer that gives nothing but zeros; int8's step would be zero
+SMALLEST_RANGE = 1e-6  # for a layer whose values are all zero; int8's step would be zero
 _LOWERED = (JOINED, "amp_cast", "amp_multicast", "_contrib_quantize_v2")
 _OUTPUT = "_output"
 
@@ -121,26 +121,26 @@ def calibrate(
     method: str = "minmax",
     progress: Progress | None = None,
 ) -> Ranges:
-    """Run images through a graph and return the range of every array that int8 may have to hold.
+    """Run images through a graph and return the range of every array that can be in int8.
 
-    Images go through one at a time, and nothing of one is kept: memory is what one image needs with all
-    its maps, about twice what prediction takes.
+    Images run one by one, and their arrays are not kept. The memory is that of one image with all its maps,
+    about twice that of prediction.
 
     Args:
-        symbol: a float32 graph whose input is ``data``, cut anywhere.
-        parameters: values of all else that it reads, by name.
-        batches: of images (B, h, w, 3) uint8 RGB as the network is to see them; read once, in order.
-        method: ``minmax``: all that was seen; ``entropy``: clipped, see
+        symbol: a float32 graph with the input ``data``, with any cut.
+        parameters: values of all its other inputs, by name.
+        batches: of preprocessed images (B, h, w, 3) uint8 RGB; read once, in order.
+        method: ``minmax``: all values; ``entropy``: clipped, see
             :class:`gluon_yolo.export.quantize.calibrate.Histogram`.
-        progress: called with ``pictures``, how many are done, None; with ``entropy`` also with ``ranges``,
-            how many are found, of how many.
+        progress: function that is called with ``pictures``, the number done, None; with ``entropy`` also with
+            ``ranges``, the number done, and the total.
 
     Returns:
-        The least and the greatest number by the array's name in the graph that mxnet quantizes.
+        Minimum and maximum by the array's name in the graph that mxnet quantizes.
 
     Raises:
-        UserError: an unknown method, no images, a graph that is no float32 graph, numbers that are not
-            finite, or an mxnet without oneDNN.
+        UserError: the method is unknown, there are no images, the graph is not float32, values are not
+            finite, or mxnet has no oneDNN.
     """
     joined = _joined(symbol)
     internals = joined.get_internals()
@@ -161,20 +161,20 @@ def lower(
     ranges: Ranges,
     excluded: Sequence[str] = (),
 ) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray]]:
-    """Turn a float32 graph into one that computes in int8, by ranges that are known.
+    """Turn a float32 graph into one that computes in int8, with given ranges.
 
     Args:
-        symbol: as :func:`calibrate` took it.
-        parameters: likewise.
-        ranges: from there.
-        excluded: layers that stay in float32, out of :func:`layers`.
+        symbol: as for :func:`calibrate`.
+        parameters: as for :func:`calibrate`.
+        ranges: from :func:`calibrate`.
+        excluded: layers that stay in float32, from :func:`layers`.
 
     Returns:
-        The graph, which any mxnet 1.9 built with oneDNN runs as it is, and the values of what it reads. Its
-        input, outputs and the names of its decoded boxes and scores are the same.
+        The graph, which any mxnet 1.9 with oneDNN can run, and the values of its inputs. Its input, outputs
+        and the names of its decoded boxes and scores are the same.
 
     Raises:
-        UserError: an unknown layer, or as for :func:`calibrate`.
+        UserError: a layer is unknown, or as for :func:`calibrate`.
     """
     joined = _joined(symbol)
     arguments = {name: parameters[name] for name in joined.list_arguments() if name != INPUT}
@@ -201,7 +201,7 @@ def lower(
 
 
 def _joined(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
-    """Return a float32 graph with what one int8 kernel does joined to one node."""
+    """Return a float32 graph in which the operators of one int8 kernel are fused to one node."""
     if not mx.runtime.Features().is_enabled("MKLDNN"):
         raise UserError("int8: this mxnet is built without oneDNN, whose kernels it needs")
     found = {node["op"] for node in nodes_of(symbol)}.intersection(_LOWERED)
@@ -224,7 +224,7 @@ def _block(symbol: mx.sym.Symbol, parameters: Mapping[str, mx.nd.NDArray]) -> gl
 
 
 def _float_nodes(nodes: Sequence[dict[str, Any]], excluded: Sequence[str]) -> list[str]:
-    """Return the names of the nodes that stay in float: the excluded layers, and all behind the last ones."""
+    """Return the names of the nodes in float: the excluded layers, and all after the last convolutions."""
     names = {layer: node for node, layer in layers_by_node(nodes).items()}
     unknown = [layer for layer in excluded if layer not in names]
     if unknown:
@@ -238,10 +238,10 @@ def _float_nodes(nodes: Sequence[dict[str, Any]], excluded: Sequence[str]) -> li
 
 
 def _named(quantized: mx.sym.Symbol, symbol: mx.sym.Symbol) -> mx.sym.Symbol:
-    """Give a graph the names that mxnet took from it.
+    """Restore names that mxnet changed.
 
-    A joined node is called by the last of what it joins: whoever looks for that finds what it gives. mxnet
-    leaves out the copies by which outputs have their names.
+    A fused node gets the name of its last operator, so that its output has the expected name. mxnet removes
+    the copies that give outputs their names; they are added again.
     """
     record = json.loads(quantized.tojson())
     for node in record["nodes"]:

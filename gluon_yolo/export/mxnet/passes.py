@@ -1,4 +1,4 @@
-"""A symbol with its batch norms folded into the convolutions before them: fewer operators, all plain."""
+"""Passes over a symbol: batch normalisation folded into convolutions, and conversion to bfloat16."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ import numpy as np
 from gluon_yolo.inference.runtimes.mxnet import BFLOAT16
 from gluon_yolo.mxnet_compat import mx
 
-_FLOAT = ("Concat",)  # mxnet would let it join maps of different types, and fail
+_FLOAT = ("Concat",)  # otherwise mxnet concatenates maps of different types, and fails
 
 
 def convert(
     symbol: mx.sym.Symbol, parameters: Mapping[str, mx.nd.NDArray]
 ) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray]]:
-    """Turn a float32 graph into one that computes in bfloat16, and in float32 what is fragile.
+    """Turn a float32 graph into one that computes in bfloat16, except for sensitive operators.
 
-    Batch norms are folded first, so that a weight is rounded once. mxnet's lists say which operators may
-    compute in bfloat16 (``mx.contrib.amp``); decoding and suppression are none of them.
+    Batch normalisation is folded first, so that a weight is rounded only once. mxnet's lists tell which
+    operators can compute in bfloat16 (``mx.contrib.amp``); decoding and NMS are not among them.
 
-    The graph must be written with ``remove_amp_cast=False``: mxnet leaves its casts out of files otherwise.
-    It runs as it is where the processor has AVX-512, fast where it has AVX-512 BF16; other processors cannot
-    run it ("could not create a primitive descriptor iterator"). :mod:`gluon_yolo.inference.runtimes.mxnet`
-    computes in float32 there.
+    The graph must be written with ``remove_amp_cast=False``, because mxnet removes its casts otherwise. It
+    runs on CPUs with AVX-512, and is fast on those with AVX-512 BF16; other CPUs cannot run it ("could not
+    create a primitive descriptor iterator"). :mod:`gluon_yolo.inference.runtimes.mxnet` computes in float32
+    there.
 
     Args:
-        symbol: a float32 graph as ``export`` makes it, cut anywhere.
-        parameters: values of all that it reads besides its input, by name.
+        symbol: a float32 graph from ``export``, with any cut.
+        parameters: values of all its inputs but the pixels, by name.
 
     Returns:
-        The graph, its input, outputs and the names of decoded boxes and scores as before, and the values of
-        what it reads: bfloat16 for the convolutions, float32 for the rest.
+        The graph, with the same input, outputs and names of decoded boxes and scores, and the values of its
+        inputs: bfloat16 for convolutions, float32 for the rest.
     """
     amp = importlib.import_module("mxnet.contrib.amp")
     fused, values = fuse(symbol, parameters)
@@ -51,25 +51,25 @@ def convert(
 
 
 _WEIGHT, _BIAS = "_weight", "_bias"
-_NORM_DEFAULTS = {"axis": "1", "eps": "1e-3", "fix_gamma": "True"}  # mxnet's
+_NORM_DEFAULTS = {"axis": "1", "eps": "1e-3", "fix_gamma": "True"}  # mxnet's defaults
 Node = dict[str, Any]
 
 
 def fuse(
     symbol: mx.sym.Symbol, parameters: Mapping[str, mx.nd.NDArray]
 ) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray]]:
-    """Fold each batch norm into the convolution before it, where nobody else reads that one.
+    """Fold each batch normalisation into the convolution before it, if nothing else reads the convolution.
 
-    The graph that comes of it infers what the given one does, on every mxnet. A convolution's weight keeps
-    its name; the bias that it gets is called alike, ``..._bias`` for ``..._weight``. Other operators, inputs,
-    outputs and names stay. Arithmetic in double precision.
+    The graph has the same results, with every mxnet. A convolution's weight keeps its name; its new bias has
+    the same name with ``_bias`` instead of ``_weight``. Other operators, inputs, outputs and names stay.
+    Computed in float64.
 
     Args:
-        symbol: a float32 graph as ``export`` makes it.
-        parameters: values of all that it reads besides its input, by name.
+        symbol: a float32 graph from ``export``.
+        parameters: values of all its inputs but the pixels, by name.
 
     Returns:
-        The graph and the values of what it reads.
+        The graph and the values of its inputs.
     """
     work = _Work(symbol, parameters)
     for norm in [node for node in work.nodes if node["op"] == "BatchNorm"]:
@@ -79,10 +79,9 @@ def fuse(
 
 
 class _Work:
-    """A graph's nodes, which refer to one another, and its values while they change."""
+    """A graph during folding: nodes that refer to each other, and their values."""
 
     def __init__(self, symbol: mx.sym.Symbol, parameters: Mapping[str, mx.nd.NDArray]) -> None:
-        """Replace the numbers by which nodes name their inputs by the nodes themselves."""
         self._record: dict[str, Any] = json.loads(symbol.tojson())
         self.nodes: list[Node] = self._record["nodes"]
         for node in self.nodes:
@@ -93,7 +92,7 @@ class _Work:
         self._values = dict(parameters)
 
     def can_fold(self, norm: Node) -> bool:
-        """Return whether a batch norm's work can be a convolution's, whose numbers are nobody else's."""
+        """Return whether a batch normalisation follows a convolution that nothing else uses."""
         convolution = norm["inputs"][0][0]
         if convolution["op"] != "Convolution" or _setting(norm, "axis") != "1":
             return False
@@ -103,7 +102,7 @@ class _Work:
         )
 
     def fold(self, norm: Node) -> None:
-        """Make a batch norm's work that of the convolution before it, which takes its place."""
+        """Fold a batch normalisation into the convolution before it."""
         convolution = norm["inputs"][0][0]
         gamma, beta, mean, variance = (self._number(edge[0]) for edge in norm["inputs"][1:])
         scale = 1 / np.sqrt(variance + float(_setting(norm, "eps")))
@@ -125,7 +124,7 @@ class _Work:
             node["inputs"] = [(convolution, 0, 0) if edge[0] is norm else edge for edge in node["inputs"]]
 
     def result(self) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray]]:
-        """Return the graph, without what nobody reads any more, and its values."""
+        """Return the graph, without unused nodes, and its values."""
         wanted = {id(edge[0]) for edge in self._heads}
         for node in reversed(self.nodes):
             if id(node) in wanted:

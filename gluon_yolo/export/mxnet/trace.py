@@ -1,4 +1,4 @@
-"""The exported graph: traced from the network, and named so that the same network gives the same file."""
+"""Trace a network to a symbol with stable names: the same network gives the same file."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ _SYNC_NORM = "_contrib_SyncBatchNorm"
 
 
 def trace(net: DetectionNetwork, tail: Decode | Detect | None) -> mx.sym.Symbol:
-    """Turn a network and what follows it into a symbol with stable names.
+    """Turn a network and its decoding into a symbol with stable names.
 
-    Variables are called by their place in the network (``backbone_stages_0_0_0_weight``), outputs ``ids``,
-    ``scores``, ``bboxes``, or ``boxes``, ``scores``, or ``raw_0``, ``raw_1``, ...; within the graph, what
-    gives a raw map is ``raw_map_0``, ``raw_map_1``, ..., decoded boxes and scores are as ``DECODED`` says;
-    other nodes are called by their operator and a number. Batch norm over several devices becomes plain batch
-    norm, which infers the same.
+    Variables have the name of the parameter in the network (``backbone_stages_0_0_0_weight``). Outputs are
+    ``ids``, ``scores``, ``bboxes``, or ``boxes``, ``scores``, or ``raw_0``, ``raw_1``, ... Within the graph,
+    the raw maps are ``raw_map_0``, ``raw_map_1``, ..., and decoded boxes and scores have the names in
+    ``DECODED``; other nodes have the name of their operator and a number. SyncBatchNorm becomes BatchNorm,
+    which is the same in inference.
 
     Args:
         net: the network.
-        tail: :class:`Decode`, :class:`Detect`, or None to end at the raw maps.
+        tail: :class:`Decode`, :class:`Detect`, or None for the raw maps.
     """
     outputs = net(mx.sym.var(INPUT))
     renames = {output.name: f"{RAW_MAP}{level}" for level, output in enumerate(outputs)}
     if tail is not None:
         outputs = tail(*outputs)
-    kind = {Decode: "decoded", Detect: "nms"}.get(type(tail))
+    kinds: dict[type, str] = {Decode: "decoded", Detect: "nms"}
+    kind = kinds.get(type(tail))
     names = _OUTPUTS[kind] if kind else tuple(f"raw_{level}" for level in range(net.spec.num_levels))
     graph = mx.sym.Group([mx.sym.identity(output, name=name) for output, name in zip(outputs, names)])
 
@@ -48,14 +49,14 @@ def trace(net: DetectionNetwork, tail: Decode | Detect | None) -> mx.sym.Symbol:
 
 
 def parameters(net: DetectionNetwork, tail: gluon.HybridBlock | None) -> dict[str, gluon.Parameter]:
-    """Return the parameters of network and tail under the names that the graph gives them."""
+    """Return the parameters of network and tail by their names in the graph."""
     found = dict(net._collect_params_with_prefix())
     found.update(tail._collect_params_with_prefix("tail") if tail is not None else {})
     return {name.replace(".", "_"): parameter for name, parameter in found.items()}
 
 
 def _renamed(graph: mx.sym.Symbol, renames: dict[str, str]) -> str:
-    """Return a graph's JSON with its nodes renamed and what only training reads left out."""
+    """Return a graph's JSON with its nodes renamed, without attributes for training."""
     record: dict[str, Any] = json.loads(graph.tojson())
     numbers: Counter[str] = Counter()
     for node in record["nodes"]:

@@ -1,4 +1,4 @@
-"""Write a network for mxnet, as its symbol and parameters, held to the network's own boxes and scores."""
+"""Export to mxnet's symbol and parameters; the result is verified."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ Parameters = dict[str, mx.nd.NDArray]
 
 
 def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
-    """Write ``NAME-symbol.json`` and ``NAME-0000.params``, and run them as any program with mxnet does.
+    """Write ``NAME-symbol.json`` and ``NAME-0000.params``, and compare their results in mxnet.
 
     The graph's input is ``data``: (B, H, W, 3) RGB pixels in 0..255, uint8 or float32, any batch, H and W
-    multiples of the largest stride. It ends, by the request's cut, with ids (B, K, 1), scores (B, K, 1) and
-    bboxes (B, K, 4) in input pixels, rows of -1 filling up (``nms``); with boxes (B, N, 4) and scores
-    (B, N, C) (``decoded``); or with the raw maps (``raw``).
+    multiples of the largest stride. Its outputs by cut: ids (B, K, 1), scores (B, K, 1) and bboxes (B, K, 4)
+    in input pixels, with unused rows of -1 (``nms``); boxes (B, N, 4) and scores (B, N, C) (``decoded``); or
+    the raw maps (``raw``).
 
     Raises:
-        UserError: when the network's weights are damaged.
-        WrongResults: when the files give other boxes and scores.
+        UserError: the network's weights are damaged.
+        WrongResults: the files give other boxes and scores.
     """
     cut = request.cut or "nms"
     nms = dict(vars(request.suppression)) if cut == "nms" else None
@@ -67,7 +67,13 @@ def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
 
 
 def save(symbol: mx.sym.Symbol, arrays: Parameters, symbol_file: Path, params_file: Path) -> None:
-    """Write a symbol, and of these parameters those that it reads, as mxnet's loaders want them.
+    """Write a symbol, and those of the parameters that it reads, in the format of mxnet's loaders.
+
+    Args:
+        symbol: to write.
+        arrays: values of its inputs by name, and maybe others.
+        symbol_file: path of ``NAME-symbol.json``.
+        params_file: path of ``NAME-0000.params``.
 
     Raises:
         OSError: mxnet cannot write them.
@@ -76,7 +82,7 @@ def save(symbol: mx.sym.Symbol, arrays: Parameters, symbol_file: Path, params_fi
     kinds += [("aux", name) for name in symbol.list_auxiliary_states()]
     chosen = {f"{kind}:{name}": arrays[name] for kind, name in kinds}
     try:
-        # As it comes, mxnet leaves out the casts of bfloat16.
+        # mxnet's default removes the casts to bfloat16.
         symbol.save(str(symbol_file), remove_amp_cast=False)
         parameter_io.save(str(params_file), chosen)
     except mx.MXNetError as error:
@@ -84,7 +90,7 @@ def save(symbol: mx.sym.Symbol, arrays: Parameters, symbol_file: Path, params_fi
 
 
 def _tail(request: Request, cut: str) -> Decode | Detect | None:
-    """Return what follows the raw maps."""
+    """Return the blocks after the raw maps, by cut."""
     if cut == "raw":
         return None
     spec = request.net.spec
@@ -96,28 +102,28 @@ def _tail(request: Request, cut: str) -> Decode | Detect | None:
 def _lowered(
     request: Request, symbol: mx.sym.Symbol, parameters: Parameters
 ) -> tuple[mx.sym.Symbol, Parameters]:
-    """Return the graph fused and in the precision that are asked for."""
+    """Return the graph fused and in the requested precision."""
     if request.precision == "bfloat16":
         return convert(symbol, parameters)
     return fuse(symbol, parameters) if request.fuse else (symbol, parameters)
 
 
 class _Files:
-    """Runs a symbol's files as they are, with nothing but mxnet.
+    """Run a symbol's files with mxnet only.
 
     Args:
         symbol_file: the graph.
-        params_file: what it reads.
+        params_file: the values of its inputs.
     """
 
-    def __init__(self, symbol_file: Path, params_file: Path):
+    def __init__(self, symbol_file: Path, params_file: Path) -> None:
         self.symbol = mx.sym.load(str(symbol_file))
         self._params_file = params_file
 
     def block(self, symbol: mx.sym.Symbol) -> gluon.SymbolBlock:
-        """Return what runs a symbol, which is the file's, or of its internals."""
+        """Return a block of the symbol, or of one of its internals."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # about the type of every graph's input
+            warnings.simplefilter("ignore", UserWarning)  # about the type of the input, for every graph
             block = gluon.SymbolBlock(symbol, mx.sym.var(trace.INPUT))
             block.collect_params().load(
                 str(self._params_file), mx.cpu(), ignore_extra=True, cast_dtype=True, dtype_source="saved"
@@ -134,7 +140,7 @@ def _run(block: gluon.SymbolBlock, pixels: np.ndarray) -> list[np.ndarray]:
 def _decoded(
     files: _Files, written: ExportedFormat, spec: DetectionSpec
 ) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Return what turns pixels into the boxes and scores of the files' graph, wherever it ends."""
+    """Return a function from pixels to the boxes and scores of the files' graph, for any cut."""
     if not written.decoded:
         whole = files.block(files.symbol)
         return lambda pixels: decode(_run(whole, pixels), spec)
@@ -149,10 +155,10 @@ def _decoded(
 
 
 def _check_outputs(request: Request, tail: gluon.HybridBlock | None, files: _Files, name: str) -> None:
-    """Hold the outputs of a graph that is the network's own, operator for operator, to the network's.
+    """Compare the outputs of a graph that was not transformed with the network's own outputs.
 
     Raises:
-        WrongResults: they differ by more than ``TOLERANCE``, relative to an output's largest number.
+        WrongResults: the difference is larger than ``TOLERANCE`` times the output's largest value.
     """
     image = trial_images(request.size_hw)[0]
     context = next(iter(request.net.collect_params().values())).list_ctx()[0]

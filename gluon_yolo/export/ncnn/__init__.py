@@ -1,1 +1,1 @@
-"""ncnn: its layers, and its two files."""
+"""Export to ncnn: its layers, and its two files."""

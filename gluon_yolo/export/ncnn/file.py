@@ -16,18 +16,17 @@ STORAGES = ("float32", "float16")
 
 
 def make_layers(graph: InferenceGraph) -> list[Layer]:
-    """Turn a graph into ncnn's layers.
+    """Turn a graph into ncnn layers.
 
-    The input blob is ``data``, float32 (3, H, W) RGB planes in 0..255, which is what
-    ``Mat::from_pixels(..., PIXEL_RGB, W, H)`` makes; H and W multiples of the largest stride. The output
-    blobs are called as the graph's outputs, ``raw_0``, ``raw_1``, ...; the others as the steps that give
-    them.
+    The input blob is ``data``, float32 (3, H, W) RGB planes in 0..255, as ``Mat::from_pixels(..., PIXEL_RGB,
+    W, H)`` returns them; H and W are multiples of the largest stride. The output blobs have the names of the
+    graph's outputs, ``raw_0``, ``raw_1``, ...; other blobs those of their steps.
 
     Args:
-        graph: it ends at the raw maps.
+        graph: with the raw maps as outputs.
 
     Raises:
-        UserError: when ncnn has no layer for a step.
+        UserError: ncnn has no layer for a step.
     """
     build = NcnnBuilder()
     fused = _fused(graph)
@@ -45,17 +44,17 @@ def make_layers(graph: InferenceGraph) -> list[Layer]:
 def write_model(
     layers: Sequence[Layer], folder: str | os.PathLike[str], name: str, storage: str = "float32"
 ) -> None:
-    """Write ``NAME.param`` and ``NAME.bin`` into a folder, each whole or not at all.
+    """Write ``NAME.param`` and ``NAME.bin``, each atomically.
 
     Args:
-        layers: of :func:`make_layers`.
-        folder: is there.
+        layers: from :func:`make_layers`.
+        folder: an existing folder.
         name: of the model.
-        storage: of the convolutions' weights: ``float32``, or ``float16``, which halves the file and says
-            nothing of how the device computes.
+        storage: type of the convolutions' weights: ``float32``, or ``float16``, which halves the file; it
+            does not affect the precision of the computation.
 
     Raises:
-        ValueError: when the storage is unknown.
+        ValueError: ``storage`` is unknown.
     """
     if storage not in STORAGES:
         raise ValueError(f"expected {' or '.join(STORAGES)}, got {storage!r}")
@@ -69,7 +68,7 @@ def write_model(
 
 
 def _fused(graph: InferenceGraph) -> dict[str, list[Node]]:
-    """Return by name of a convolution the steps behind it that ncnn makes part of it."""
+    """Return, by the name of a convolution, the steps after it that become part of it."""
     readers, kept = graph.readers, set(graph.outputs.values())
     found = {}
     for node in graph.nodes:
@@ -81,7 +80,7 @@ def _fused(graph: InferenceGraph) -> dict[str, list[Node]]:
 
 
 def _apart(name: str, readers: Mapping[str, list[Node]]) -> list[Node]:
-    """Return the steps from an array's first reader to its second, if any, where no other reads between."""
+    """Return the steps between two readers of an array, if no other step reads their results."""
     direct = readers.get(name, [])
     steps = direct[:1] if len(direct) <= 2 else []
     while steps and steps[-1] is not direct[-1]:
@@ -91,13 +90,13 @@ def _apart(name: str, readers: Mapping[str, list[Node]]) -> list[Node]:
 
 
 def _split(layers: Sequence[Layer], outputs: dict[str, str]) -> list[Layer]:
-    """Give blobs that are outputs those names, and a copy to each who reads one: in ncnn just one may.
+    """Rename blobs to the outputs' names, and copy blobs with several readers: ncnn allows one reader.
 
     Args:
         layers: in order, each with one output.
-        outputs: by name, the blob.
+        outputs: blob by the name of the output.
     """
-    wanted: dict[str, list[str]] = {}  # by blob, the names of its copies that are yet to be read
+    wanted: dict[str, list[str]] = {}  # by blob: names of its copies that have no reader yet
     for name, blob in outputs.items():
         wanted.setdefault(blob, []).append(name)
     for layer in layers:

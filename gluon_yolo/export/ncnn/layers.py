@@ -1,6 +1,6 @@
-"""ncnn layers: the lines of NAME.param and what NAME.bin holds for each.
+"""ncnn layers: the lines of NAME.param and the weights in NAME.bin.
 
-Of the format, see docs/developer-guide/param-and-model-file-structure.md of github.com/Tencent/ncnn.
+Source of the format: docs/developer-guide/param-and-model-file-structure.md of github.com/Tencent/ncnn.
 """
 
 from __future__ import annotations
@@ -12,24 +12,25 @@ from typing import Union
 import numpy as np
 
 MAGIC = 7767517
-_FLOAT32, _FLOAT16 = 0, 0x01306B47  # what stands before weights and says how they are stored
-_LARGEST = float(np.finfo(np.float32).max)  # ncnn knows no word for what is infinite
-_ARRAY = -23300  # less the index: the index of a number that is an array
+_FLOAT32, _FLOAT16 = 0, 0x01306B47  # the tag before weights, for their type
+_LARGEST = float(np.finfo(np.float32).max)  # ncnn has no text for infinity
+_ARRAY = -23300  # minus the index: the key of an array parameter
 Numbers = Mapping[int, Union[int, float, "tuple[int, ...]", "tuple[float, ...]"]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """A line of NAME.param, and what NAME.bin holds for it.
+    """A line of NAME.param, and its weights in NAME.bin.
 
     Args:
-        kind: ncnn's type of layer.
-        name: its own.
-        inputs: names of the blobs that it reads.
-        outputs: names of the blobs that it gives.
-        numbers: its parameters, by ncnn's index; whole numbers and others are told apart by their type.
-        kernel: float32 weights that ncnn reads behind a tag of their storage, which may be float16; or none.
-        weights: further weights, which ncnn wants in float32.
+        kind: ncnn's layer type.
+        name: of the layer.
+        inputs: names of the input blobs.
+        outputs: names of the output blobs.
+        numbers: the parameters by ncnn's index; int and float are different types for ncnn.
+        kernel: float32 weights that ncnn reads after a tag of their type, so that float16 is possible; or
+            None.
+        weights: further weights, always in float32.
     """
 
     kind: str
@@ -42,11 +43,11 @@ class Layer:
 
 
 class NcnnBuilder:
-    """Collects layers.
+    """Collect layers.
 
     Attributes:
         layers: so far, each with one output.
-        channels: by name of a blob, how many it has.
+        channels: number of channels by name of the blob.
     """
 
     def __init__(self) -> None:
@@ -63,16 +64,16 @@ class NcnnBuilder:
         kernel: np.ndarray | None = None,
         weights: Sequence[np.ndarray] = (),
     ) -> str:
-        """Append a layer whose output is called as it is, and return that name.
+        """Append a layer whose output has the layer's name, and return that name.
 
         Args:
-            kind: ncnn's type.
-            name: its own.
-            inputs: blobs.
-            numbers: as :class:`Layer` has them.
-            channels: of its output; None where those are its first input's.
-            kernel: as :class:`Layer` has it.
-            weights: likewise.
+            kind: ncnn's layer type.
+            name: of the layer.
+            inputs: names of the input blobs.
+            numbers: as for :class:`Layer`.
+            channels: of its output; None where they are those of the first input.
+            kernel: as for :class:`Layer`.
+            weights: as for :class:`Layer`.
         """
         self.layers.append(Layer(kind, name, tuple(inputs), (name,), numbers or {}, kernel, tuple(weights)))
         self.channels[name] = self.channels[inputs[0]] if channels is None else channels
@@ -80,7 +81,7 @@ class NcnnBuilder:
 
 
 def param_text(layers: Sequence[Layer]) -> str:
-    """Return what NAME.param says: the layers, a line each."""
+    """Return the text of NAME.param: one line per layer."""
     blobs = sum(len(layer.outputs) for layer in layers)
     lines = [str(MAGIC), f"{len(layers)} {blobs}"]
     for layer in layers:
@@ -91,7 +92,7 @@ def param_text(layers: Sequence[Layer]) -> str:
 
 
 def weight_bytes(layer: Layer, half: bool) -> bytes:
-    """Return a layer's part of NAME.bin; weights that float16 cannot hold stay in float32."""
+    """Return a layer's part of NAME.bin; weights out of the range of float16 stay in float32."""
     parts = []
     if layer.kernel is not None:
         half = half and bool(np.abs(layer.kernel).max(initial=0) <= np.finfo(np.float16).max)
@@ -101,7 +102,7 @@ def weight_bytes(layer: Layer, half: bool) -> bytes:
 
 
 def _numbers(numbers: Numbers) -> str:
-    """Write a layer's numbers; ncnn knows one that is not whole by its point."""
+    """Return a layer's parameters as text; for ncnn a number with a decimal point is a float."""
     words = []
     for index, value in sorted(numbers.items()):
         if isinstance(value, tuple):

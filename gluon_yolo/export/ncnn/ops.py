@@ -1,7 +1,7 @@
-"""ncnn operators: how each step of an InferenceGraph is said in ncnn's layers.
+"""ncnn operators: each step of an InferenceGraph as ncnn layers.
 
-The layers' numbers are those of docs/developer-guide/operators.md of github.com/Tencent/ncnn, and only such
-as its releases of 2022 know too: distributions carry old ones.
+The parameters are those of docs/developer-guide/operators.md of github.com/Tencent/ncnn. Only those that the
+releases of 2022 support are used, because distributions have old releases.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from gluon_yolo.export.ncnn.layers import NcnnBuilder
 
 
 class Unwritable(Exception):
-    """A step is of a kind that ncnn has no layer for; the message says which."""
+    """ncnn has no layer for a step; the message tells why."""
 
 
-# By steps: ncnn's activation_type and its parameters, where a convolution does them on the way.
+# By the steps of an activation: ncnn's activation_type and its parameters, which can be part of a
+# convolution.
 FUSED: Mapping[tuple[str, ...], Callable[[Node], tuple[int, tuple[float, ...]]]] = {
     ("relu",): lambda node: (1, ()),
     ("leaky_relu",): lambda node: (2, (float(node.attributes["slope"]),)),
@@ -37,17 +38,17 @@ def add_step(
     weights: Sequence[np.ndarray],
     activation: Sequence[Node] = (),
 ) -> str:
-    """Append what a step is in ncnn, and return the blob that it gives.
+    """Append the ncnn layers of a step, and return the name of the output blob.
 
     Args:
-        build: takes it; has the layers whose blobs the step reads.
+        build: has the layers whose blobs the step reads.
         node: the step.
         arrays: names of these blobs.
-        weights: the step's.
-        activation: steps behind a convolution that are to be part of it, as in ``FUSED``.
+        weights: of the step.
+        activation: steps after a convolution that become part of it, a key of ``FUSED``.
 
     Raises:
-        UserError: when ncnn has no layer for the step.
+        UserError: ncnn has no layer for the step.
     """
     try:
         if node.op == "convolution":
@@ -66,7 +67,7 @@ Writer = Callable[[NcnnBuilder, Node, Sequence[str], Sequence[np.ndarray]], str]
 
 
 def _planes(build: NcnnBuilder, node: Node, arrays: Sequence[str], weights: Sequence[np.ndarray]) -> str:
-    """Write the input, which in ncnn is a map: Mat::from_pixels has done this step."""
+    """Add the input, which is a map already: Mat::from_pixels has done this step."""
     return build.add("Input", INPUT, (), channels=3)
 
 
@@ -110,7 +111,7 @@ def _max_pool(build: NcnnBuilder, node: Node, arrays: Sequence[str], weights: Se
         **_down_across(node.attributes["kernel"], 11, 1),
         **_down_across(node.attributes["stride"], 12, 2),
         **{3: left, 13: top, 14: right, 15: bottom},
-        5: 1,  # just this padding: windows that are not whole are left out
+        5: 1,  # exactly this padding; incomplete windows are left out
     }
     return build.add("Pooling", node.name, arrays, numbers)
 
@@ -119,7 +120,7 @@ def _global_average_pool(
     build: NcnnBuilder, node: Node, arrays: Sequence[str], weights: Sequence[np.ndarray]
 ) -> str:
     row = build.add("Pooling", f"{node.name}_row", arrays, {0: 1, 4: 1})
-    return build.add("Reshape", node.name, (row,), {0: 1, 1: 1, 2: -1})  # a row of numbers -> a map of 1x1
+    return build.add("Reshape", node.name, (row,), {0: 1, 1: 1, 2: -1})  # a vector to a map of 1x1
 
 
 def _upsample(build: NcnnBuilder, node: Node, arrays: Sequence[str], weights: Sequence[np.ndarray]) -> str:
@@ -133,7 +134,7 @@ def _concat(build: NcnnBuilder, node: Node, arrays: Sequence[str], weights: Sequ
 
 
 def _slice(build: NcnnBuilder, node: Node, arrays: Sequence[str], weights: Sequence[np.ndarray]) -> str:
-    """A range of channels is a crop; every n-th channel is one of the map sorted by the remainder of n."""
+    """Add a crop for a range of channels; every n-th channel becomes a range by a channel shuffle."""
     _along_channels(node)
     begin, end, step = (node.attributes[key] for key in ("begin", "end", "step"))
     source, channels = arrays[0], build.channels[arrays[0]]
@@ -149,7 +150,7 @@ def _slice(build: NcnnBuilder, node: Node, arrays: Sequence[str], weights: Seque
 
 
 def _simple(kind: str, numbers: Mapping[int, str] | None = None) -> Writer:
-    """Return a writer of a layer whose numbers are these attributes of the step."""
+    """Return a writer of a layer whose parameters are attributes of the step."""
 
     def write(build: NcnnBuilder, node: Node, arrays: Sequence[str], weights: Sequence[np.ndarray]) -> str:
         values = {index: float(node.attributes[name]) for index, name in (numbers or {}).items()}
@@ -192,7 +193,7 @@ _WRITERS: Mapping[str, Writer] = {
 
 
 def _down_across(pair: Sequence[int], down: int, across: int) -> dict[int, int]:
-    """Give two numbers, down and across, the indices that ncnn has for them."""
+    """Return two numbers, vertical and horizontal, by their ncnn indices."""
     return {across: pair[1], down: pair[0]}
 
 

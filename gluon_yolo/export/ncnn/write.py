@@ -1,4 +1,4 @@
-"""Write a network as ncnn's two files, and verify them against the network's own boxes and scores."""
+"""Export to ncnn's two files; the result is verified."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from gluon_yolo.inference.runtimes.ncnn import NcnnRuntime
 
 
 def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
-    """Write ``NAME.param`` and ``NAME.bin``, and run them; the graph ends at the raw maps.
+    """Write ``NAME.param`` and ``NAME.bin``, and compare their results; the graph ends at the raw maps.
 
     Raises:
-        UserError: when an operator has no counterpart, or the network's weights are damaged.
-        WrongResults: when ncnn gives other boxes and scores with them.
+        UserError: an operator is not supported, or the network's weights are damaged.
+        WrongResults: ncnn gives other boxes and scores.
     """
     name = request.name
     write_model(make_layers(request.graph), folder, name, request.precision)

@@ -1,1 +1,1 @@
-"""ONNX: its operators, its files, NMS and int8 in it."""
+"""Export to ONNX: operators, files, NMS and int8."""

@@ -1,11 +1,10 @@
-"""An ONNX model in int8: ONNX Runtime's own quantizer on our graph, calibrated on images.
+"""Int8 quantization of an ONNX model by ONNX Runtime's quantizer, calibrated on images.
 
-What runs in int8 is every convolution before another one, and the activations, sums, joins, pools and
-shuffles between two of them. The pixels' normalisation, the convolutions that give the raw maps, and the
-decode stay in float32, for a raw map reaches over dozens of units. Weights are int8, channel by channel;
-activations uint8, which is what processors with VNNI multiply fastest. The file holds pairs of
-QuantizeLinear and DequantizeLinear, plain ONNX of operator set 13, which ONNX Runtime and OpenVINO join with
-what is between.
+Every convolution before another one computes in int8, as do activations, sums, concatenations, pools and
+shuffles between two of them. The normalisation of the input, the convolutions of the raw maps, and decoding
+stay in float32, because the values of a raw map cover dozens of units. Weights are int8 per channel;
+activations are uint8, which is the fastest on CPUs with VNNI. The file has pairs of QuantizeLinear and
+DequantizeLinear (ONNX operator set 13), which ONNX Runtime and OpenVINO fuse with the operators between them.
 """
 
 from __future__ import annotations
@@ -36,24 +35,24 @@ def calibrate(
     method: str = "minmax",
     progress: Progress | None = None,
 ) -> Ranges:
-    """Run images through a graph and return the range of every array that int8 may have to hold.
+    """Run images through a graph and return the range of every array that can be in int8.
 
-    Images go through one at a time, and nothing of one is kept.
+    Images run one by one, and their arrays are not kept.
 
     Args:
-        graph: it ends at the raw maps.
+        graph: with the raw maps as outputs.
         spec: of the network.
-        batches: of images (B, h, w, 3) uint8 RGB as the network is to see them; read once, in order.
+        batches: of preprocessed images (B, h, w, 3) uint8 RGB; read once, in order.
         method: a key of :data:`gluon_yolo.export.quantize.calibrate.METHODS`.
-        progress: called with ``pictures``, how many are done, None; with ``entropy`` also with ``ranges``,
-            how many are found, of how many.
+        progress: function that is called with ``pictures``, the number done, None; with ``entropy`` also with
+            ``ranges``, the number done, and the total.
 
     Returns:
-        The least and the greatest number by the array's name.
+        Minimum and maximum by the array's name.
 
     Raises:
         MissingDependency: onnxruntime is not installed.
-        UserError: an unknown method, no images, or numbers that are not finite.
+        UserError: the method is unknown, there are no images, or values are not finite.
     """
     names = to_be_held(graph)
     session = _session(graph, spec, names)
@@ -63,7 +62,7 @@ def calibrate(
 
 
 def _seen_within(collector: Collector) -> tuple[float, float]:
-    """Return a range without what was never seen: uint8 has a zero of its own, so ends need not be alike."""
+    """Return the range within minimum and maximum: uint8 has a zero point, so symmetry is not needed."""
     (least, greatest), (low, high) = collector.extremes(), collector.range()
     return max(least, low), min(greatest, high)
 
@@ -78,19 +77,19 @@ def quantize(
     """Turn a float32 model into one that computes in int8.
 
     Args:
-        model: of :func:`gluon_yolo.export.onnx.write.make_model`, cut anywhere; left as it is. Shapes that
-            were inferred before need not be inferred again.
-        graph: what it was made of.
-        ranges: of :func:`calibrate`.
-        excluded: layers that stay in float32, out of :func:`layers`.
-        portable: keep sums of two products within 16 bits, as x86 processors without VNNI need it.
+        model: from :func:`gluon_yolo.export.onnx.write.make_model`, with any cut; it is not changed. Shapes
+            that it has are not inferred again.
+        graph: from which the model was made.
+        ranges: from :func:`calibrate`.
+        excluded: layers that stay in float32, from :func:`layers`.
+        portable: keep sums of two products within 16 bits, for x86 CPUs without VNNI.
 
     Returns:
         The model with the same inputs, outputs and metadata.
 
     Raises:
         MissingDependency: onnxruntime is not installed.
-        UserError: an unknown layer.
+        UserError: a layer is unknown.
     """
     tools = _tools()
     known = layers(graph)
@@ -110,7 +109,7 @@ def quantize(
         copy = onnx.shape_inference.infer_shapes(copy)
     quantizer = tools.QDQQuantizer(
         copy,
-        True,  # weights channel by channel
+        True,  # weights per channel
         False,  # in all eight bits
         tools.QuantType.QInt8,
         tools.QuantType.QUInt8,
@@ -124,7 +123,7 @@ def quantize(
     quantizer.model.topological_sort()
     made = quantizer.model.model
     _keep_in_float(made.graph, excluded)
-    del made.graph.value_info[:]  # of shapes that were inferred on the way
+    del made.graph.value_info[:]  # shapes that were inferred for the quantizer
     standard = [opset for opset in made.opset_import if opset.domain in ("", "ai.onnx")]
     del made.opset_import[:]
     made.opset_import.extend(standard)
@@ -160,7 +159,7 @@ def _tools() -> SimpleNamespace:
 def _weight_ranges(
     model: onnx.ModelProto, chosen: Sequence[str], tools: SimpleNamespace
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return the range of each channel's weights by their name, wide enough that no sum of two saturates."""
+    """Return the range of each channel's weights by name, so wide that no sum of two products saturates."""
     arrays = {tensor.name: tensor for tensor in model.graph.initializer}
     names = [
         node.input[1] for node in model.graph.node if node.op_type == "Conv" and node.name in set(chosen)
@@ -175,18 +174,18 @@ def _weight_ranges(
 
 
 def pair_ranges(weight: np.ndarray) -> np.ndarray:
-    """Return what each channel's int8 is to reach over, so that no sum of two products saturates.
+    """Return the range of each channel's weights for which no sum of two products saturates.
 
-    x86 processors without VNNI multiply two uint8 by two int8 and add the products in 16 bits, which end at
-    32767: 255 times 128 still fits. Which weights of a channel meet is up to the program, so the two largest
-    of one sign are held to 127 together, before they are rounded. Depthwise kernels sum in 32 bits, and keep
+    x86 CPUs without VNNI multiply two uint8 with two int8 and add the products in 16 bits, at most 32767: 255
+    times 128 still fits. The program decides which weights of a channel are added. So the two largest weights
+    of one sign, before rounding, are limited to 127 together. Depthwise convolutions add in 32 bits, and keep
     the range of their weights.
 
     Args:
         weight: (O, C / groups, kernel height, kernel width) float32.
 
     Returns:
-        (O,) float32; 127 steps of int8 reach as far.
+        (O,) float32: the value of 127 steps of int8.
     """
     rows = weight.reshape(len(weight), -1)
     largest = np.abs(rows).max(axis=1)
@@ -197,10 +196,10 @@ def pair_ranges(weight: np.ndarray) -> np.ndarray:
 
 
 def _keep_in_float(graph: onnx.GraphProto, excluded: Sequence[str]) -> None:
-    """Set a step that changes nothing behind each excluded convolution between two int8 ones.
+    """Add an operation without effect after each excluded convolution between two in int8.
 
-    ONNX Runtime else quantizes such a convolution itself when it loads the file, with one scale for all
-    channels of the weight (its ``WeightBiasQuantization``), which can be the end of a depthwise one.
+    Otherwise ONNX Runtime quantizes such a convolution when it loads the file, with one scale for all
+    channels of the weight (its ``WeightBiasQuantization``), which can destroy a depthwise convolution.
     """
     producers = {output: node.op_type for node in graph.node for output in node.output}
     steps = []
@@ -219,7 +218,7 @@ def _keep_in_float(graph: onnx.GraphProto, excluded: Sequence[str]) -> None:
 
 
 def _session(graph: InferenceGraph, spec: DetectionSpec, names: Sequence[str]) -> Any:
-    """Return a session that gives these arrays."""
+    """Return a session with these arrays as outputs."""
     runtime = import_package("onnxruntime")
     model = onnx.shape_inference.infer_shapes(make_model(graph, spec, "calibration", "raw"))
     infos = {info.name: info for info in model.graph.value_info}

@@ -1,4 +1,4 @@
-"""Which nodes of an inference graph compute in int8, and which arrays int8 has to hold."""
+"""The nodes of an inference graph that compute in int8, and the arrays that are quantized."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gluon_yolo.export.ir.graph import INPUT, InferenceGraph, Node
 
 CONVOLUTION = "convolution"
-# What can stay in uint8 between two convolutions: the operator, and what it is called in ONNX.
+# Operators that can compute in uint8 between two convolutions, with their name in ONNX.
 BETWEEN = {
     "relu": "Relu",
     "clip": "Clip",
@@ -23,22 +23,22 @@ BETWEEN = {
 
 
 def layers(graph: InferenceGraph) -> tuple[str, ...]:
-    """Return the layers that int8 can leave in float: convolutions before others, in order of computation.
+    """Return the layers that can be in int8: convolutions before others, in the order of computation.
 
-    They are called as :func:`gluon_yolo.export.mxnet.int8.layers` calls them.
+    They have the same names as in :func:`gluon_yolo.export.mxnet.int8.layers`.
 
     Args:
-        graph: it ends at the raw maps.
+        graph: with the raw maps as outputs.
     """
     before = _before_convolutions(graph)
     return tuple(node.name for node in graph.nodes if node.op == CONVOLUTION and node.name in before)
 
 
 def in_int8(graph: InferenceGraph, excluded: Sequence[str]) -> list[str]:
-    """Return the nodes that compute in int8: convolutions, and what reads nothing but what is in int8.
+    """Return the nodes that compute in int8: convolutions, and nodes whose inputs are all in int8.
 
     Args:
-        graph: it ends at the raw maps.
+        graph: with the raw maps as outputs.
         excluded: layers that stay in float.
     """
     left = set(excluded)
@@ -57,7 +57,7 @@ def in_int8(graph: InferenceGraph, excluded: Sequence[str]) -> list[str]:
 
 
 def to_be_held(graph: InferenceGraph) -> list[str]:
-    """Return the names of the arrays that what may compute in int8 reads and gives."""
+    """Return the names of the arrays that nodes in int8 can read or return."""
     held: dict[str, None] = {}
     nodes = {node.name: node for node in graph.nodes}
     for name in in_int8(graph, ()):
@@ -67,7 +67,7 @@ def to_be_held(graph: InferenceGraph) -> list[str]:
 
 
 def _before_convolutions(graph: InferenceGraph) -> set[str]:
-    """Return the nodes of which a convolution comes."""
+    """Return the nodes on which a convolution depends."""
     before: set[str] = set()
     for node in reversed(graph.nodes):
         if node.op == CONVOLUTION or node.name in before:

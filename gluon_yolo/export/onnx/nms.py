@@ -1,4 +1,4 @@
-"""NMSOptions in ONNX's own operators: boxes and scores -> final detections, as ``Detect`` gives them."""
+"""NMS in ONNX operators: boxes and scores to final detections, the same as ``Detect``."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from gluon_yolo.export.request import NMSOptions
 
 def add_nms(
     build: OnnxBuilder, boxes: str, scores: str, numbers: NMSOptions, batch: int | str
-) -> dict[str, tuple]:
-    """Append ``ids`` (B, K, 1), ``scores`` (B, K, 1) and ``bboxes`` (B, K, 4).
+) -> dict[str, tuple[Any, ...]]:
+    """Append ``ids`` (B, K, 1), ``scores`` (B, K, 1) and ``bboxes`` (B, K, 4) in input pixels.
 
-    The best anchors come first; of their pairs with classes the best enter ``NonMaxSuppression``, which names
-    those that stay; these are laid out as a table again, whose best rows are the result.
+    The best anchors are selected first, then the best pairs of these anchors and classes.
+    ``NonMaxSuppression`` returns the indices of the pairs that it keeps; their scores are scattered into a
+    table, whose best entries are the result.
 
     Args:
-        build: takes the nodes.
+        build: to which the nodes are added.
         boxes: name of (B, N, 4).
         scores: name of (B, N, C).
         numbers: the thresholds.
         batch: B, or its name.
 
     Returns:
-        The outputs' shapes by name.
+        The shapes of the outputs by name.
     """
     add = _Namer(build)
     candidates, rows = numbers.max_candidates, min(numbers.max_detections, numbers.max_candidates)
@@ -57,18 +58,18 @@ def add_nms(
 
 
 class _Namer:
-    """Adds nodes that are called by their number.
+    """Add nodes with numbered names.
 
     Args:
-        build: takes them.
+        build: to which the nodes are added.
     """
 
-    def __init__(self, build: OnnxBuilder):
+    def __init__(self, build: OnnxBuilder) -> None:
         self.build = build
         self._count = 0
 
     def name(self) -> str:
-        """Return a name that is free."""
+        """Return an unused name."""
         self._count += 1
         return f"suppress_{self._count}"
 
@@ -77,7 +78,7 @@ class _Namer:
         return self.build.add(op, inputs, self.name(), **attributes)
 
     def top(self, rows: str, count: int) -> tuple[str, str]:
-        """Add what finds the greatest of each row (B, R), and return their values and places (B, count)."""
+        """Add TopK; return the names of the largest values in each row (B, R) and of their indices."""
         values, places = self.name(), self.name()
         inputs = [rows, self.build.integers(count)]
         self.build.nodes.append(helper.make_node("TopK", inputs, [values, places], name=values, axis=1))
@@ -85,10 +86,10 @@ class _Namer:
 
 
 def _best_anchors(add: _Namer, scores: str, count: int) -> tuple[str, str]:
-    """Return the places of the best anchors (B, count, 1), and 0 where there were too few (B, count, 1).
+    """Return the indices of the best anchors (B, count, 1), and 0 where there are too few (B, count, 1).
 
-    ``TopK`` fails on a row shorter than what it is to take, and a small image has few anchors: blanks stand
-    before them.
+    ``TopK`` fails on a row shorter than ``count``, and a small image has few anchors. So rows are padded in
+    front.
     """
     build = add.build
     best = add("ReduceMax", scores, axes=[2], keepdims=0)
@@ -100,7 +101,7 @@ def _best_anchors(add: _Namer, scores: str, count: int) -> tuple[str, str]:
 
 
 def _best_pairs(add: _Namer, pairs: str, count: int) -> str:
-    """Return a table of pairs (B, C, R) with 0 in the place of all that are worse than so many others."""
+    """Return a table of pairs (B, C, R) in which all but the ``count`` best are 0."""
     values, _ = add.top(add("Reshape", pairs, add.build.integers(0, -1)), count)
     ends = (add.build.integers(end) for end in (count - 1, count, 1))
     worst = add("Unsqueeze", add("Slice", values, *ends), add.build.integers(2))

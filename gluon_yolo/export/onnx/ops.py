@@ -1,4 +1,4 @@
-"""ONNX operators: how each step of an InferenceGraph is said in ONNX, operator set 13."""
+"""ONNX operators: each step of an InferenceGraph in ONNX, operator set 13."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ except ImportError as error:
 __all__ = ["OPSET", "OnnxBuilder", "add_step", "helper", "onnx"]
 
 OPSET = 13
-_LONGEST_MAP = 2048  # cells a side: of 16384 pixels at a stride of 8
+_LONGEST_MAP = 2048  # cells per side: 16384 pixels at a stride of 8
 
 
 class OnnxBuilder:
-    """Collects ONNX nodes and the arrays that they read.
+    """Collect ONNX nodes and their constants.
 
     Attributes:
         nodes: so far.
@@ -35,36 +35,36 @@ class OnnxBuilder:
         self.initializers: dict[str, onnx.TensorProto] = {}
 
     def add(self, op: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
-        """Append a node whose output is called as it is, and return that name."""
+        """Append a node whose output has the node's name, and return that name."""
         self.nodes.append(helper.make_node(op, list(inputs), [name], name=name, **attributes))
         return name
 
     def constant(self, array: Any, name: str) -> str:
-        """Store an array under a name that is its own, and return the name."""
+        """Add an array under a unique name, and return the name."""
         self.initializers[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
         return name
 
     def float(self, number: float) -> str:
-        """Store a number once for all who read it, and return its name."""
+        """Add a number that several nodes can read, and return its name."""
         return self.constant(np.array(number, dtype=np.float32), f"float_{number:g}")
 
     def integer(self, number: int) -> str:
-        """Store a whole number (int64) once for all who read it, and return its name."""
+        """Add an integer (int64) that several nodes can read, and return its name."""
         return self.constant(np.array(number, dtype=np.int64), f"int_{number}")
 
     def integers(self, *numbers: int) -> str:
-        """Store whole numbers (int64) once for all who read them, and return their name."""
+        """Add an array of integers (int64) that several nodes can read, and return its name."""
         return self.constant(np.array(numbers, dtype=np.int64), "_".join(["ints", *map(str, numbers)]))
 
 
 def add_step(build: OnnxBuilder, node: Node, inputs: list[str], name: str) -> None:
-    """Append what a step is in ONNX.
+    """Append the ONNX nodes of a step.
 
     Args:
-        build: takes it; has the weights that the step reads.
+        build: has the weights that the step reads.
         node: the step.
-        inputs: names of what it reads, as they are called in ONNX.
-        name: of what it gives.
+        inputs: names in ONNX of the step's inputs.
+        name: of the step's output.
     """
     _WRITERS[node.op](build, node, inputs, name)
 
@@ -73,7 +73,7 @@ Writer = Callable[[OnnxBuilder, Node, "list[str]", str], None]
 
 
 def _plain(op: str, **attributes: Any) -> Writer:
-    """Return a writer of one ONNX node; an attribute may be named after the step's that it is."""
+    """Return a writer of a single ONNX node; a value may be the name of a step's attribute."""
 
     def write(build: OnnxBuilder, node: Node, inputs: list[str], name: str) -> None:
         values = {key: node.attributes.get(value, value) for key, value in attributes.items()}
@@ -83,7 +83,7 @@ def _plain(op: str, **attributes: Any) -> Writer:
 
 
 def _planes(build: OnnxBuilder, node: Node, inputs: list[str], name: str) -> None:
-    # Cast first: TensorRT takes bytes as an input, and no operator of its own but the cast reads them.
+    # The cast is first: TensorRT accepts a uint8 input only if a cast reads it.
     floats = build.add("Cast", inputs, f"{name}_floats", to=onnx.TensorProto.FLOAT)
     build.add("Transpose", [floats], name, perm=(0, 3, 1, 2))
 
@@ -148,8 +148,8 @@ def _cells(build: OnnxBuilder, node: Node, inputs: list[str], name: str) -> None
     def add(op: str, *sources: str, **attributes: Any) -> str:
         return build.add(op, list(sources), f"{name}_{len(build.nodes)}", **attributes)
 
-    # Parts of one long row of numbers: of the operators that count, some readers know no CumSum, and ONNX
-    # Runtime takes what Range reads for no scalars where it is told the sizes.
+    # Slices of one long row of numbers: some runtimes do not support CumSum, and with known sizes ONNX
+    # Runtime does not accept the inputs of Range as scalars.
     count = build.constant(np.arange(_LONGEST_MAP, dtype=np.float32).reshape(1, 1, 1, -1), "count")
     shape = add("Shape", *inputs)
     ends = [add("Slice", shape, *map(build.integers, (axis, axis + 1))) for axis in (3, 2)]

@@ -1,4 +1,4 @@
-"""Write a network as an ONNX file, held to the network's own boxes and scores."""
+"""Export to an ONNX file; the result is verified."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gluon_yolo._version import __version__
 from gluon_yolo.atomic_io import replacing
@@ -22,7 +23,7 @@ from gluon_yolo.inference.runtimes.onnxruntime import OnnxRuntime
 from gluon_yolo.models.head_layout import head_layout_of
 from gluon_yolo.spec import DetectionSpec
 
-IR_VERSION = 7  # the one of operator set 13: runtimes since the end of 2020 read it, and so do today's
+IR_VERSION = 7  # that of operator set 13: runtimes from the end of 2020 until today read it
 CUTS = ("nms", "decoded", "raw")
 PIXELS = {"uint8": onnx.TensorProto.UINT8, "float32": onnx.TensorProto.FLOAT}
 
@@ -39,26 +40,29 @@ def make_model(
 ) -> onnx.ModelProto:
     """Turn a graph into an ONNX model.
 
-    Its input is ``data``, (B, H, W, 3) RGB in 0..255, H and W multiples of the largest stride. Its outputs:
+    Its input is ``data``, (B, H, W, 3) RGB in 0..255, H and W multiples of the largest stride. Its outputs by
+    ``cut``:
 
-    - ``raw``: the graph's own, (B, K, H / s, W / s);
+    - ``raw``: the graph's own, (B, K, H / stride, W / stride);
+
     - ``decoded``: ``boxes`` (B, N, 4), corners in input pixels, ``scores`` (B, N, C);
-    - ``nms``: ``ids`` (B, K, 1), ``scores`` (B, K, 1), ``bboxes`` (B, K, 4), best first, rows of -1 filling
-      up, as the symbol of that cut gives them.
+
+    - ``nms``: ``ids`` (B, K, 1), ``scores`` (B, K, 1), ``bboxes`` (B, K, 4), by descending score; unused rows
+      are -1, as in the symbol with that cut.
 
     Args:
-        graph: it ends at the raw maps.
+        graph: with the raw maps as outputs.
         spec: of the network.
         name: of the model.
         cut: where the model ends.
-        suppression: the thresholds of ``nms``.
+        suppression: thresholds of ``nms``.
         pixels: type of the input, ``uint8`` or ``float32``.
-        fixed: batch, height and width where they are to be fixed; None leaves them open.
-        metadata: for the file's own record, beside package, spec and class names.
+        fixed: batch, height and width of a fixed input shape; None does not fix it.
+        metadata: for the file, beside package, spec and class names.
 
     Raises:
-        ValueError: when the cut or the type is unknown.
-        onnx.checker.ValidationError: when the model breaks ONNX's rules.
+        ValueError: the cut or the type is unknown.
+        onnx.checker.ValidationError: the model is no valid ONNX.
     """
     if cut not in CUTS or pixels not in PIXELS:
         raise ValueError(f"expected one of {CUTS} and of {tuple(PIXELS)}, got {cut!r} and {pixels!r}")
@@ -74,8 +78,8 @@ def make_model(
     batch, height, width = fixed or ("batch", "height", "width")
     outputs = _outputs(whole, spec, batch, fixed[1:] if fixed else None)
     if cut == "nms":
-        decoded = [whole.outputs[BOXES], whole.outputs[SCORES]]
-        outputs = add_nms(build, *decoded, suppression or NMSOptions(), batch)
+        boxes, scores = whole.outputs[BOXES], whole.outputs[SCORES]
+        outputs = add_nms(build, boxes, scores, suppression or NMSOptions(), batch)
     model = helper.make_model(
         helper.make_graph(
             build.nodes,
@@ -98,22 +102,22 @@ def make_model(
 
 
 def add_record(model: onnx.ModelProto, record: ModelRecord) -> None:
-    """Let a model's metadata hold what its ``NAME.json`` says, so that the file can be used alone."""
+    """Add the text of ``NAME.json`` to a model's metadata, so that the file is complete without it."""
     entry = onnx.StringStringEntryProto(key=embedded_record.KEY, value=embedded_record.text_of(record))
     model.metadata_props.append(entry)
 
 
 def write_model(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
-    """Write a model to a file, whole or not at all."""
+    """Write a model to a file, atomically."""
     with replacing(Path(path)) as part:
         part.write_bytes(model.SerializeToString())
 
 
 def _outputs(
     graph: InferenceGraph, spec: DetectionSpec, batch: int | str, size_hw: tuple[int, int] | None
-) -> dict[str, tuple]:
-    """Return the shapes of raw maps, or of boxes and scores, by their names; names of sides that are open."""
-    sides: list[tuple] = [(f"rows_{level}", f"columns_{level}") for level in range(spec.num_levels)]
+) -> dict[str, tuple[Any, ...]]:
+    """Return the shapes of the outputs by name; a side that is not fixed is a name."""
+    sides: list[tuple[Any, ...]] = [(f"rows_{level}", f"columns_{level}") for level in range(spec.num_levels)]
     anchors: int | str = "anchors"
     if size_hw is not None:
         sides = [(size_hw[0] // stride, size_hw[1] // stride) for stride in spec.strides]
@@ -136,15 +140,15 @@ def _metadata(spec: DetectionSpec, cut: str) -> dict[str, str]:
 
 
 def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
-    """Write ``NAME.onnx``, as :func:`gluon_yolo.export.onnx.write.make_model` makes it, and run it.
+    """Write ``NAME.onnx`` with :func:`gluon_yolo.export.onnx.write.make_model`, and compare its results.
 
-    The model takes any batch, and any height and width that are multiples of the network's largest stride,
-    unless the request fixes them. A cut at ``nms`` is compared where it is decoded, as suppression is a
-    choice between equals.
+    The model takes any batch, and any height and width that are multiples of the largest stride, unless the
+    request fixes them. A model that ends after NMS is compared at its decoded boxes, because NMS chooses
+    between equal scores.
 
     Raises:
-        UserError: when an operator has no counterpart, or the network's weights are damaged.
-        WrongResults: when ONNX Runtime gives other boxes and scores with it.
+        UserError: an operator is not supported, or the network's weights are damaged.
+        WrongResults: ONNX Runtime gives other boxes and scores.
     """
     cut, file = usual_cut(request), f"{request.name}.onnx"
     graph = write_cut(request, folder / file, cut, request.record)
@@ -156,18 +160,18 @@ def write(request: Request, folder: Path) -> tuple[ExportedFormat, Parity]:
 
 
 def usual_cut(request: Request) -> str:
-    """Return where the graph ends: as asked, else behind suppression, which readers of fixed files lack."""
+    """Return where the graph ends; the default is ``nms``, for a fixed shape ``decoded``."""
     return request.cut or ("nms" if request.fixed is None else "decoded")
 
 
 def write_cut(request: Request, path: Path, cut: str, record: ModelRecord | None = None) -> ExportedFormat:
-    """Write the model with this end to a file, and return what a record says of it.
+    """Write the model with a cut to a file, and return the format's entry of the record.
 
     Args:
         request: the network, its name and thresholds.
         path: of the file.
         cut: where the graph ends.
-        record: of the model, but for its graphs, for the file to hold itself; None leaves it out.
+        record: of the model, without its formats, to be included in the file; None leaves it out.
     """
     model = make_model(
         request.graph,

@@ -1,1 +1,1 @@
-"""Int8: calibrated on images, with layers in float where accuracy needs them."""
+"""Int8 quantization: calibrated on images, with layers in float where accuracy needs it."""

@@ -1,4 +1,4 @@
-"""Int8 formats: a network's symbol and its ONNX model as things that can be calibrated, tried and written."""
+"""Int8 backends: calibrate, quantize and write a network as mxnet's symbol or as an ONNX file."""
 
 from __future__ import annotations
 
@@ -24,41 +24,41 @@ from gluon_yolo.mxnet_compat import mx
 
 
 class Int8(abc.ABC):
-    """A network in one format, in float, with all that turns it into int8.
+    """A float network in one format, which can be quantized.
 
     Attributes:
-        layers: what can stay in float, in the order of computation.
+        layers: names of the layers that can stay in float, in the order of computation.
     """
 
     kind: str
     """The format, a key of :data:`gluon_yolo.inference.exported_format.ENDINGS`."""
     runtime: str
-    """What runs it here."""
+    """Name of the runtime that runs it here."""
     layers: tuple[str, ...]
 
     @abc.abstractmethod
-    def __init__(self, request: Request):
-        """Take the network, its name and its thresholds."""
+    def __init__(self, request: Request) -> None:
+        """Store the network, its name and its thresholds."""
 
     @abc.abstractmethod
     def calibrate(self, batches: Iterable[np.ndarray], method: str, progress: Progress) -> Ranges:
-        """Run images (B, h, w, 3) uint8 RGB through it and return the ranges of its arrays."""
+        """Run images (B, h, w, 3) uint8 RGB through the network and return the ranges of its arrays."""
 
     @abc.abstractmethod
     def network(self, ranges: Ranges, excluded: Sequence[str]) -> Network:
-        """Return it in int8, with these layers in float, as a function from pixels to boxes and scores."""
+        """Return the int8 network, with ``excluded`` in float: a function from pixels to boxes and scores."""
 
     @abc.abstractmethod
     def write(self, ranges: Ranges, excluded: Sequence[str], folder: Path) -> ExportedFormat:
-        """Write the same, ending behind suppression, and return what a record says of it."""
+        """Write the int8 network, with NMS at its end, and return the format's entry of the record."""
 
     def hold(self, record: ModelRecord, folder: Path) -> None:
-        """Let the file that was written hold its record, of this one format, itself, where it has a place."""
+        """Add the record to the file that was written, if the format has a place for it."""
         return
 
 
 class SymbolInt8(Int8):
-    """mxnet's own int8.
+    """Quantization by mxnet.
 
     Args:
         request: the network, its name and thresholds.
@@ -66,7 +66,7 @@ class SymbolInt8(Int8):
 
     kind, runtime = "symbol", "mxnet"
 
-    def __init__(self, request: Request):
+    def __init__(self, request: Request) -> None:
         tail = Detect(request.net.spec, **vars(request.suppression))
         tail.initialize(ctx=next(iter(request.net.collect_params().values())).list_ctx()[0])
         self._request = request
@@ -76,11 +76,11 @@ class SymbolInt8(Int8):
         self.layers = int8.layers(self._symbol)
 
     def calibrate(self, batches: Iterable[np.ndarray], method: str, progress: Progress) -> Ranges:
-        """Run images through it and return the ranges of its arrays."""
+        """Run images through the network and return the ranges of its arrays."""
         return int8.calibrate(self._symbol, self._parameters, batches, method, progress)
 
     def network(self, ranges: Ranges, excluded: Sequence[str]) -> Network:
-        """Return it in int8 as a function."""
+        """Return the int8 network as a function from pixels to boxes and scores."""
         symbol, parameters = self._lowered(ranges, excluded)
         internals = symbol.get_internals()
         return MXNetRuntime(mx.sym.Group([internals[name] for name in self._outputs]), parameters, None)
@@ -100,19 +100,19 @@ class SymbolInt8(Int8):
 
 
 class OnnxInt8(Int8):
-    """ONNX Runtime's static quantization.
+    """Static quantization by ONNX Runtime.
 
     Args:
         request: the network, its name and thresholds.
 
     Raises:
         MissingDependency: onnx or onnxruntime is not installed.
-        UserError: an operator of the network has no counterpart in ONNX.
+        UserError: an operator of the network is not supported in ONNX.
     """
 
     kind, runtime = "onnx", "onnxruntime"
 
-    def __init__(self, request: Request):
+    def __init__(self, request: Request) -> None:
         from gluon_yolo.export.onnx import int8
         from gluon_yolo.export.onnx.ops import onnx
         from gluon_yolo.export.onnx.write import make_model
@@ -123,11 +123,11 @@ class OnnxInt8(Int8):
         self.layers = int8_layers.layers(request.graph)
 
     def calibrate(self, batches: Iterable[np.ndarray], method: str, progress: Progress) -> Ranges:
-        """Run images through it and return the ranges of its arrays."""
+        """Run images through the network and return the ranges of its arrays."""
         return self._int8.calibrate(self._request.graph, self._request.net.spec, batches, method, progress)
 
     def network(self, ranges: Ranges, excluded: Sequence[str]) -> Network:
-        """Return it in int8 as a function."""
+        """Return the int8 network as a function from pixels to boxes and scores."""
         from gluon_yolo.export.onnx.write import write_model
         from gluon_yolo.inference.runtimes.onnxruntime import OnnxRuntime
 
@@ -159,7 +159,7 @@ class OnnxInt8(Int8):
         return ExportedFormat((file,), "nms", outputs, (), numbers, portable=True)
 
     def hold(self, record: ModelRecord, folder: Path) -> None:
-        """Let ``NAME.onnx`` hold its record."""
+        """Add the record to ``NAME.onnx``."""
         from gluon_yolo.export.onnx.ops import onnx
         from gluon_yolo.export.onnx.write import add_record, write_model
 

@@ -1,4 +1,4 @@
-"""Calibration: images of a data set, drawn and fitted, on which a network's arrays are measured."""
+"""Int8 calibration: selects and reads images, and measures the ranges of a network's arrays on them."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.progress.bar import counting
 from gluon_yolo.system import memory
 
-BINS = 4095  # odd, and so is its third: see Histogram
+BINS = 4095  # odd, as is a third of it: see Histogram
 Ranges = Mapping[str, "tuple[float, float]"]
 Progress = Callable[[str, int, "int | None"], None]
-_LEVELS = 255  # of int8, in both directions
-_NOTHING = 1e-30  # what is no larger is zero: bins as narrow as that overflow float32
+_LEVELS = 255  # of int8, negative and positive
+_NOTHING = 1e-30  # a smaller value counts as zero: the width of its bins underflows float32
 
 
 class Extremes:
-    """The least and the greatest number seen."""
+    """The minimum and maximum of all values."""
 
     def __init__(self) -> None:
         """Start with nothing seen."""
         self._low, self._high = np.inf, -np.inf
 
     def update(self, array: np.ndarray) -> None:
-        """Take an array into account."""
-        self._low = float(np.minimum(self._low, array.min()))  # which keeps what is no number
+        """Add the values of an array."""
+        self._low = float(np.minimum(self._low, array.min()))  # np.minimum keeps NaN
         self._high = float(np.maximum(self._high, array.max()))
 
     def range(self) -> tuple[float, float]:
-        """Return the two numbers."""
+        """Return minimum and maximum."""
         return self._low, self._high
 
     extremes = range
 
 
 class Histogram:
-    """The range within which a histogram in int8's few levels is most like the whole one, by entropy.
+    """The range whose int8 histogram is closest to the full histogram by KL divergence.
 
-    What lies outside is clipped. The search is mxnet's (``mx.nd.contrib.calibrate_entropy``; Migacz 2017,
-    8-bit inference with TensorRT). The histogram has ``BINS`` bins, symmetric about zero, whatever is seen:
-    a number out of its reach makes it three times as wide, and joins its bins in threes.
+    Values outside are clipped. The search is mxnet's (``mx.nd.contrib.calibrate_entropy``; Migacz 2017, 8-bit
+    Inference with TensorRT). The histogram always has ``BINS`` bins, symmetric about zero: a value outside
+    makes it three times as wide, and merges its bins in threes.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Histogram:
         self._extremes = Extremes()
 
     def update(self, array: np.ndarray) -> None:
-        """Take an array into account."""
+        """Add the values of an array."""
         self._extremes.update(array)
         low, high = self._extremes.range()
         furthest = max(abs(low), abs(high))
@@ -73,11 +73,11 @@ class Histogram:
         self._counts += np.bincount(np.minimum(places, BINS - 1), minlength=BINS)
 
     def extremes(self) -> tuple[float, float]:
-        """Return the least and the greatest number seen."""
+        """Return minimum and maximum of all values."""
         return self._extremes.range()
 
     def range(self) -> tuple[float, float]:
-        """Return the range: from zero where nothing was below it, else as far below as above."""
+        """Return the range: from zero where no value is negative, else symmetric."""
         low, high = self._extremes.range()
         if not (self._reach and np.isfinite([low, high]).all()):
             return low, high
@@ -105,21 +105,24 @@ def measure(
     progress: Progress | None = None,
     range_of: Callable[[Collector], tuple[float, float]] = lambda collector: collector.range(),
 ) -> Ranges:
-    """Run images through a graph and return the range of each of its arrays.
+    """Run images through a graph and return the range of each array.
 
-    Images go through one at a time, and nothing of one is kept.
+    Images run one by one, and their arrays are not kept.
 
     Args:
         names: of the arrays.
-        arrays_of: returns them, in this order, for an image (1, h, w, 3) uint8 RGB.
+        arrays_of: function that returns the arrays, in this order, for an image (1, h, w, 3) uint8 RGB.
         batches: of images (B, h, w, 3) uint8 RGB; read once, in order.
         method: a key of ``METHODS``.
-        progress: called with ``pictures``, how many are done, None; with ``entropy`` also with ``ranges``,
-            how many are found, of how many.
-        range_of: the range of what saw one array.
+        progress: function that is called with ``pictures``, the number done, None; with ``entropy`` also with
+            ``ranges``, the number done, and the total.
+        range_of: function from the collector of an array to its range.
+
+    Returns:
+        Minimum and maximum by the array's name.
 
     Raises:
-        UserError: an unknown method, no images, or numbers that are not finite.
+        UserError: the method is unknown, there are no images, or values are not finite.
     """
     if method not in METHODS:
         raise UserError(f"method {method!r}: expected one of {', '.join(METHODS)}")
@@ -145,39 +148,39 @@ def measure(
 
 
 def drawn(count: int, most: int, seed: int = 0) -> list[int]:
-    """Return which of ``count`` images are taken, ``most`` of them or all: at random, in their order.
+    """Return the indices of ``most`` of ``count`` images or of all, chosen at random, in ascending order.
 
-    The same numbers give the same images, and a smaller ``most`` gives some of a larger one's.
+    The same arguments give the same images, and a smaller ``most`` gives a subset.
     """
     return sorted(np.random.default_rng(seed).permutation(count)[:most].tolist())
 
 
 def divided(count: int, most: int, seed: int = 0) -> tuple[list[int], list[int]]:
-    """Divide ``count`` images in two without an image in both: to calibrate on, and to score on.
+    """Split ``count`` images at random: for calibration, and for measuring accuracy.
 
     Args:
         count: at least 2.
-        most: to calibrate on; never more than half of all.
-        seed: of the drawing.
+        most: number for calibration; at most half of all.
+        seed: of the random choice.
     """
     calibrated = drawn(count, min(most, count // 2), seed)
     return calibrated, sorted(set(range(count)) - set(calibrated))
 
 
 def read(dataset: Dataset, indices: Sequence[int], size_hw: tuple[int, int], fit: Preprocess) -> np.ndarray:
-    """Read images and bring them to the network's input as evaluation does.
+    """Read images and preprocess them as in evaluation.
 
     Args:
-        dataset: the images.
-        indices: which of them.
+        dataset: of the images.
+        indices: of the images in the data set.
         size_hw: height and width of the input in pixels.
-        fit: how images are brought to it.
+        fit: how images are resized to the input.
 
     Returns:
         (B, h, w, 3) uint8 RGB.
 
     Raises:
-        UserError: there is no memory for all of them.
+        UserError: there is not enough memory for all of them.
         BadFile: an image cannot be read.
     """
     an_image, there = 3 * math.prod(size_hw), memory.look()

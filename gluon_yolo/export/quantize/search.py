@@ -1,4 +1,4 @@
-"""Quantize: a network in int8 that finds nearly what it does in float, with layers in float where it must."""
+"""Search of an int8 quantization with a small accuracy drop, with as few layers in float as possible."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ Scored = Callable[[ModelRecord, Path], Sequence[str]]
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """How a network is to be quantized in one format.
+    """A quantization of a network in one format.
 
     Args:
         method: of calibration.
         ranges: of the arrays.
-        excluded: layers that stay in float, the worst first.
-        lost: points against the network in float, with these.
-        holds: whether that is little enough.
-        methods: what each method lost that was tried, with every layer in int8.
-        errors: what each layer does when quantized alone, the worst first; empty where it was not asked.
+        excluded: layers that stay in float, the one with the largest error first.
+        lost: accuracy loss in percentage points against the float network.
+        holds: whether the loss is small enough.
+        methods: loss by calibration method, with every layer in int8.
+        errors: error by layer when it alone is quantized, the largest first; empty where it was not measured.
     """
 
     method: str
@@ -60,22 +60,22 @@ def choose(
     method: str = "minmax",
     say: Say = print,
 ) -> Choice:
-    """Find how a network is to be quantized so that it loses no more than is allowed.
+    """Find a quantization with an accuracy loss of at most ``allowed``.
 
-    Every layer goes into int8 first. Where that is too many, each layer's own error is measured, and the
-    worst are left in float, twice as many each time, until little enough is lost.
+    First all layers are in int8. If the loss is too large, each layer's own error is measured, and the layers
+    with the largest errors stay in float, twice as many in each step, until the loss is small enough.
 
     Args:
         int8: the network in a format.
-        reference: the network in float.
-        images: to calibrate on, (B, h, w, 3) uint8 RGB.
-        lost: by a network from pixels to boxes and scores, in points against the one in float.
-        allowed: how many points may be.
-        method: of calibration, a key of ``METHODS``, or ``best``: all of them, and the best is taken.
-        say: takes lines for the user.
+        reference: the float network.
+        images: for calibration, (B, h, w, 3) uint8 RGB.
+        lost: function that returns the loss of a network, pixels to boxes and scores, in percentage points.
+        allowed: largest loss in percentage points.
+        method: of calibration, a key of ``METHODS``, or ``best``: the best of all.
+        say: function that gets messages for the user.
 
     Raises:
-        UserError: an unknown method, or a network without a layer that int8 can have.
+        UserError: the method is unknown, or no layer of the network can be in int8.
     """
     tried: dict[str, float] = {}
     ranges: dict[str, Ranges] = {}
@@ -107,7 +107,7 @@ def choose(
         return points
 
     found = search(errors, lost_with, allowed)
-    if not found.lost <= tried[best]:  # nothing was tried, or it did harm
+    if not found.lost <= tried[best]:  # nothing was tried, or the result is worse
         return Choice(best, ranges[best], (), tried[best], False, tried, errors)
     return Choice(best, ranges[best], found.excluded, found.lost, found.holds, tried, errors)
 
@@ -118,22 +118,23 @@ def write(
     made: Sequence[tuple[Int8, Choice]],
     scored: Scored = lambda record, folder: (),
 ) -> tuple[Path, StagedFiles]:
-    """Write a network in int8, in one format or several, and its record; all of it or nothing.
+    """Write an int8 network in one or more formats with its record, all of them or none.
 
-    Formats of the same model in int8 that lie there stay, those of another of the same name are removed.
+    Other int8 formats of the same model in the folder stay; those of another model with the same name are
+    removed.
 
     Args:
         request: the network, its name, size and thresholds.
-        out_dir: made when absent.
-        made: the formats, and how each is quantized.
-        scored: is called with the record of one format and the folder of its files before these appear, and
-            returns the runtimes in which it loses little enough, for the record.
+        out_dir: created when absent.
+        made: the formats and their quantizations.
+        scored: function of a format's record and the temporary folder of its files that returns the runtimes
+            with a small enough accuracy loss, for the record.
 
     Returns:
-        The path of ``NAME.json``, and what became of what lay there.
+        The path of ``NAME.json``, and the staged files.
 
     Raises:
-        UserError: when the folder cannot be written.
+        UserError: the folder cannot be written.
     """
     record = ModelRecord(
         request.name,
@@ -157,7 +158,7 @@ def write(
 
 
 def _calibrate(int8: Int8, images: np.ndarray, method: str) -> Ranges:
-    """Return the ranges, with a bar for the images and one for what entropy seeks afterwards."""
+    """Return the ranges, with a progress bar for the images and one for the ranges of ``entropy``."""
     with Bar(len(images), f"calibrate {int8.kind}", "picture") as bar:
 
         def progress(stage: str, done: int, total: int | None) -> None:

@@ -1,4 +1,4 @@
-"""Sensitivity: which layers a network needs in float, as measured, and how few of them are enough."""
+"""Sensitivity of a network to the quantization of each layer, and the fewest layers to keep in float."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from gluon_yolo.boxes import iou_matrix
 from gluon_yolo.inference.predictor import FARTHEST
 from gluon_yolo.inference.runtimes.registry import Network
 
-LOOKED_AT = 50  # anchors an image: those that either network is surest of
+LOOKED_AT = 50  # anchors per image: those with the best scores in either network
 
 
 def disagreement(
     expected: Sequence[np.ndarray], given: Sequence[np.ndarray], looked_at: int = LOOKED_AT
 ) -> float:
-    """Return how far boxes and scores are from others, where either of the two sees most.
+    """Return the difference of two networks' boxes and scores, at the anchors with the best scores.
 
     Args:
         expected: boxes (B, N, 4) and scores (B, N, C).
-        given: likewise, of another network.
-        looked_at: anchors of each image that count: the best of the one and the best of the other.
+        given: boxes (B, N, 4) and scores (B, N, C) of the other network.
+        looked_at: number of anchors per image: the best ones of each of the two networks.
 
     Returns:
-        The mean over images of 1 - IoU plus the largest difference of a score, averaged over these anchors;
-        infinite where what is given are no numbers.
+        The mean, over images and these anchors, of 1 - IoU plus the largest difference of a score; infinite
+        where ``given`` is not finite.
     """
     (boxes, scores), (others, their_scores) = expected, given
     if np.isnan(others).any() or not np.isfinite(their_scores).all():
@@ -35,7 +35,7 @@ def disagreement(
     totals = []
     for image in range(len(boxes)):
         rows = np.union1d(_surest(scores[image], looked_at), _surest(their_scores[image], looked_at))
-        # An untrained network's exponentials may overflow: what lies beyond all images is one place.
+        # The exponentials of an untrained network can overflow: all positions beyond FARTHEST are equal.
         ours, theirs = (np.clip(array[image][rows], -FARTHEST, FARTHEST) for array in (boxes, others))
         overlap = np.diag(iou_matrix(ours, theirs))
         apart = np.abs(scores[image][rows] - their_scores[image][rows]).max(axis=1)
@@ -50,17 +50,17 @@ def rank(
     images: np.ndarray,
     step: Callable[[], object] = lambda: None,
 ) -> dict[str, float]:
-    """Measure what each layer does when it is quantized alone.
+    """Measure the error of each layer when it alone is quantized.
 
     Args:
         layers: their names.
-        alone: returns the network with one layer quantized.
-        reference: the network in float.
-        images: (B, h, w, 3) uint8 RGB; they go through one at a time.
-        step: called after each layer.
+        alone: function that returns the network with one layer quantized.
+        reference: the float network.
+        images: (B, h, w, 3) uint8 RGB; they run one by one.
+        step: function that is called after each layer.
 
     Returns:
-        The disagreement by layer, the worst first.
+        The :func:`disagreement` by layer, the largest first.
     """
     expected = [tuple(reference(image[None])) for image in images]
     errors = {}
@@ -74,13 +74,13 @@ def rank(
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """What a search came to.
+    """The result of a search.
 
     Args:
-        excluded: the layers that stay in float.
-        lost: with them.
-        holds: whether that is little enough.
-        tried: what was lost by how many layers stayed in float, in the order of trying.
+        excluded: layers that stay in float.
+        lost: accuracy loss with them in float.
+        holds: whether the loss is small enough.
+        tried: loss by the number of layers in float, in the order of trials.
     """
 
     excluded: tuple[str, ...]
@@ -92,18 +92,18 @@ class Found:
 def search(
     worst_first: Iterable[str], lost_with: Callable[[tuple[str, ...]], float], allowed: float
 ) -> Found:
-    """Leave the worst layers in float, 1, 2, 4, ... of them, until little is lost; then as few as that takes.
+    """Find the fewest layers to keep in float: 1, 2, 4, ... of the worst, then by bisection.
 
-    The last number is of all layers but one, where no smaller one is enough. All layers in float are no
-    quantization and are not tried.
+    If no smaller number is enough, the last trial is all layers but one. All layers in float are no
+    quantization, and are not tried.
 
     Args:
-        worst_first: the layers in that order.
-        lost_with: what is lost with these layers in float.
-        allowed: what may be.
+        worst_first: layers by descending error.
+        lost_with: function that returns the loss with these layers in float.
+        allowed: largest loss.
 
     Returns:
-        The fewest that were found to be enough; where none are, those that lose least.
+        The fewest layers that are enough; where none are, those with the smallest loss.
     """
     order = tuple(worst_first)
     tried: dict[int, float] = {}
@@ -128,6 +128,6 @@ def search(
 
 
 def _surest(scores: np.ndarray, count: int) -> np.ndarray:
-    """Return the anchors (K,) with the best scores of (N, C)."""
+    """Return the anchors (K,) with the best scores in (N, C)."""
     best = scores.max(axis=1)
     return np.argsort(-best)[:count]

@@ -1,1 +1,1 @@
-"""What runs a model: one file per runtime, and the choice between them."""
+"""Runtimes: one file per runtime, and the choice between them."""

@@ -1,4 +1,4 @@
-"""Fastest: which installed runtime runs a model fastest here, measured, and remembered for a while."""
+"""Choose the fastest installed runtime for a model, by a measurement that is cached."""
 
 from __future__ import annotations
 
@@ -34,25 +34,24 @@ def choose(
 ) -> tuple[str, Network]:
     """Load an exported model in the fastest runtime that is installed and has a file of it.
 
-    The candidates run a grey image in turns (:mod:`gluon_yolo.inference.runtimes.autotune_race`), each in
-    a process of its
-    own. What was found is kept in a small file under ``GLUON_YOLO_CACHE``, else ``XDG_CACHE_HOME``
-    (``~/.cache``), for this model, input size, machine, number of threads, and these versions of the
-    runtimes; for thirty days, or for an hour where the machine was busy. A single candidate is not measured.
-    A candidate that does not load or run is said and passed over.
+    The candidates take turns to run a grey image (:mod:`gluon_yolo.inference.runtimes.autotune_race`), each
+    in its own process. The result is cached in a small file under ``GLUON_YOLO_CACHE``, else
+    ``XDG_CACHE_HOME`` (``~/.cache``). It is valid for this model, input size, machine, number of threads, and
+    these versions of the runtimes; for thirty days, or for an hour if the machine was busy. A single
+    candidate is not measured. A candidate that fails to load or run is logged and skipped.
 
     Args:
-        record: the model's record.
-        path: that means the model, beside its files.
+        record: of the model.
+        path: of the model, in the folder of its files.
         size_hw: height and width of the input in pixels.
-        gpu: index of a GPU; None runs on the processor.
-        remeasure: whether to measure whatever is remembered.
+        gpu: index of a GPU; None is the CPU.
+        remeasure: measure even if there is a cached result.
 
     Returns:
         The runtime's name, and the model.
 
     Raises:
-        UserError: when no candidate can run the model.
+        UserError: no candidate can run the model.
     """
     names, folder = registry.candidates(record, size_hw), path.parent
     if len(names) == 1:
@@ -82,13 +81,13 @@ def choose(
 
 
 def _measured(names: Sequence[str], path: Path, size_hw: tuple[int, int], gpu: int | None) -> dict[str, Time]:
-    """Return the times of those that run, the fastest first."""
+    """Return the times of the candidates that run, the fastest first."""
     started: dict[str, CallTimer] = {}
     try:
         for name in names:
             try:
                 started[name] = CallTimer(name, path, size_hw, gpu)
-            except Exception as error:  # whatever its package raises: the others may do better
+            except Exception as error:  # any error of its package: the other candidates may work
                 _pass_over(name, error)
         return race(started, _pass_over)
     finally:
@@ -97,7 +96,7 @@ def _measured(names: Sequence[str], path: Path, size_hw: tuple[int, int], gpu: i
 
 
 def _keep(file: Path, best: str, times: Mapping[str, Time], load: float | None) -> None:
-    """Say and remember what was found."""
+    """Log the result and write it to the cache."""
     for name, time in times.items():
         if not time.steady:
             log.warning(
@@ -123,7 +122,7 @@ def _pass_over(name: str, error: Exception) -> None:
 def _key(
     record: ModelRecord, folder: Path, size_hw: tuple[int, int], gpu: int | None, names: Sequence[str]
 ) -> str:
-    """Return a digest of all that the answer depends on."""
+    """Return a digest of everything that the result depends on."""
     files = sorted(file for exported in record.formats.values() for file in exported.files)
     about = {
         "weights": record.weights,
@@ -138,12 +137,12 @@ def _key(
 
 
 def _state(path: Path) -> list[int]:
-    """Return a file's size in bytes and when it was written."""
+    """Return a file's size in bytes and its modification time."""
     return [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []
 
 
 def _version(package: str) -> str:
-    """Return a package's version; of one that goes by another name in pip, when it was installed."""
+    """Return a package's version; for a package with another name in pip, its installation time."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -152,7 +151,6 @@ def _version(package: str) -> str:
 
 
 def _processor() -> str:
-    """Return the processor's name."""
     try:
         lines = CPUINFO.read_text(errors="replace").splitlines()
     except OSError:

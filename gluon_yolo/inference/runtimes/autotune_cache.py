@@ -1,4 +1,4 @@
-"""Remembered: which runtime was the fastest for a model here, in a small file, until it is too old."""
+"""The cache of autotune: the fastest runtime for a model on this machine, in a small file."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ log = logging.getLogger("gluon_yolo")
 
 CACHE = "GLUON_YOLO_CACHE"
 HOUR, DAY = 3600.0, 86400.0
-AGE, AGE_IF_BUSY = 30 * DAY, HOUR  # seconds until a choice is measured anew
-BUSY = 0.5  # of the cores at work for somebody else while it was measured
+AGE, AGE_IF_BUSY = 30 * DAY, HOUR  # seconds until a result is out of date
+BUSY = 0.5  # load of other programs, as a share of the cores, from which on the machine counts as busy
 
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """What was measured.
+    """The result of a measurement.
 
     Args:
-        runtime: the fastest one's name.
+        runtime: name of the fastest one.
         milliseconds: of a call, by runtime.
-        measured: when, in seconds since 1970.
-        load: how many of the cores were at work before, as a share of them; None where none can tell.
+        measured: time of the measurement in seconds since 1970.
+        load: share of the cores that were busy before; None where unknown.
         steady: whether the calls of each runtime took about the same time.
     """
 
@@ -42,11 +42,11 @@ class Choice:
 
     @property
     def trusted(self) -> bool:
-        """Whether it was measured in peace."""
+        """Whether the machine was idle and the times were steady."""
         return self.steady and not (self.load is not None and self.load > BUSY)
 
     def stale(self, now: float) -> str:
-        """Say why it is too old at a time; empty where it is not."""
+        """Return why the result is out of date at a time; empty where it is not."""
         age = now - self.measured
         if not self.trusted and not -HOUR < age < AGE_IF_BUSY:
             return "the last time was on a busy machine"
@@ -56,17 +56,17 @@ class Choice:
 
 
 def read(file: Path) -> Choice | None:
-    """Return the choice in a file; None where there is none, or one of an older package."""
+    """Return the result in a file; None where there is none, or one of an older package."""
     try:
         choice = Choice(**json.loads(file.read_text(encoding="utf-8")))
-        choice.stale(0.0)  # which wants numbers
+        choice.stale(0.0)  # raises a TypeError where a field is no number
         return choice
     except (OSError, ValueError, TypeError):
         return None
 
 
 def write(file: Path, choice: Choice) -> None:
-    """Keep a choice in a file, where its folder can be written."""
+    """Write a result to a file, if its folder is writable."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(file) as part:
@@ -76,12 +76,12 @@ def write(file: Path, choice: Choice) -> None:
 
 
 def now() -> float:
-    """Return the seconds since 1970."""
+    """Return the current time in seconds since 1970."""
     return time.time()
 
 
 def load() -> float | None:
-    """Return the share of the cores that were at work in the last minute; None where none can tell."""
+    """Return the share of the cores that were busy in the last minute; None where unknown."""
     try:
         return os.getloadavg()[0] / physical_cores()
     except (AttributeError, OSError):  # Windows has none
@@ -89,7 +89,7 @@ def load() -> float | None:
 
 
 def cache_folder() -> Path:
-    """Return where this package remembers what it can find out again."""
+    """Return this package's cache folder."""
     asked, system = os.environ.get(CACHE), os.environ.get("XDG_CACHE_HOME")
     if asked:
         return Path(asked)

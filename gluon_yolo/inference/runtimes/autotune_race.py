@@ -1,4 +1,4 @@
-"""Race: candidates take turns, and are ranked by what their calls usually take, or by their slow ones."""
+"""Rank runtimes by their call times, measured in turns."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Callable, Protocol
 
 ROUNDS = 5
-UNSTEADY = 3.0  # times its fastest call that a candidate's slow ones take, from which on it is not trusted
-SLOW = 0.9  # of a candidate's calls are no slower than its slow ones
+UNSTEADY = 3.0  # slow calls over the fastest call; above this ratio the usual time is not trusted
+SLOW = 0.9  # quantile of the slow calls
 
 
 class Candidate(Protocol):
-    """What can be measured."""
+    """A runtime that can be measured."""
 
     def turn(self) -> Sequence[float]:
         """Return the milliseconds of some calls in a row."""
@@ -21,12 +21,12 @@ class Candidate(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Time:
-    """How long a candidate's calls took, in milliseconds.
+    """The times of a candidate's calls in milliseconds.
 
     Args:
-        usual: the median turn's median call.
+        usual: median over the turns of the median call.
         fastest: of all calls.
-        slow: what nine calls of ten do not exceed, each turn counting alike.
+        slow: 0.9 quantile of the calls, with equal weight for each turn.
     """
 
     usual: float
@@ -35,26 +35,27 @@ class Time:
 
     @property
     def steady(self) -> bool:
-        """Whether one call takes about as long as another."""
+        """Whether all calls take about the same time."""
         return self.slow <= UNSTEADY * self.fastest
 
     @property
     def ranked_by(self) -> float:
-        """What it is ranked by: a lucky call is no measure of one that is not steady."""
+        """Milliseconds for the ranking: the usual time; if the candidate is not steady, the slow one."""
         return self.usual if self.steady else self.slow
 
 
 def race(candidates: Mapping[str, Candidate], failed: Callable[[str, Exception], object]) -> dict[str, Time]:
-    """Let candidates take turns, so that whatever else the machine does hits all alike.
+    """Measure the candidates in turns, so that other load on the machine affects all of them.
 
-    Those whose calls differ much are measured once more, in turns of their own.
+    Candidates that are not steady are measured a second time, on their own.
 
     Args:
         candidates: by name.
-        failed: is told of one whose turn raised something; it then is out.
+        failed: function that gets name and error of a candidate whose turn failed; it is not measured
+            further.
 
     Returns:
-        The times by name, the best first, without those that failed.
+        The times by name, the best first, without the failed ones.
     """
     times = _rounds(candidates, failed)
     unsteady = {name: candidates[name] for name, time in times.items() if not time.steady}
@@ -67,13 +68,13 @@ def race(candidates: Mapping[str, Candidate], failed: Callable[[str, Exception],
 def _rounds(
     candidates: Mapping[str, Candidate], failed: Callable[[str, Exception], object]
 ) -> dict[str, Time]:
-    """Let each take a turn, round after round."""
+    """Measure every candidate once per round."""
     turns: dict[str, list[Sequence[float]]] = {name: [] for name in candidates}
     for _ in range(ROUNDS):
         for name in list(turns):
             try:
                 turns[name].append(candidates[name].turn())
-            except Exception as error:  # whatever its package raises: the others may do better
+            except Exception as error:  # any error of its package: the other candidates may work
                 del turns[name]
                 failed(name, error)
     return {name: _time(calls) for name, calls in turns.items()}
@@ -85,7 +86,7 @@ def _time(turns: Sequence[Sequence[float]]) -> Time:
     reached, slow = 0.0, weighted[-1][0]
     for milliseconds, weight in weighted:
         reached += weight
-        if reached >= SLOW * len(turns) - 1e-9:  # of rounding
+        if reached >= SLOW * len(turns) - 1e-9:  # tolerance for rounding
             slow = milliseconds
             break
     return Time(usual, weighted[0][0], slow)

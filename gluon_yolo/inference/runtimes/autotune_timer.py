@@ -1,8 +1,8 @@
-"""CallTimer: how long a runtime's calls take for a model, in a process of its own that answers when asked.
+"""Measure a runtime's call times for a model in a separate process.
 
-In one process runtimes disturb each other: each brings threads of its own, which wait by spinning or hold the
-caller's thread to one core (seen: ncnn ten times slower after OpenVINO had run). The process stays alive, so
-that several candidates can take turns, and ends with whoever started it.
+Runtimes in one process slow each other down: each has its own threads, which spin while they wait or pin the
+caller's thread to one core (measured: ncnn ten times slower after OpenVINO has run). The process stays alive,
+so that several candidates can take turns, and ends with its parent.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ from gluon_yolo.inference.runtimes import registry
 from gluon_yolo.inference.runtimes.registry import Network
 from gluon_yolo.nms import SHOWN_SCORE
 
-SECONDS = 0.12  # of a turn's calls
+SECONDS = 0.12  # for the calls of a turn
 MOST_CALLS = 20
-PAUSE = 0.05  # seconds before a turn: what ran before may still spin (ONNX Runtime's threads do for 0.03)
-PATIENCE = 600.0  # seconds after which no answer is waited for
+PAUSE = 0.05  # seconds before a turn: threads of the previous one may still spin (ONNX Runtime's do for 0.03)
+PATIENCE = 600.0  # timeout in seconds
 GREY = 127
-ANSWER = "stopwatch: "  # before the answer: some runtimes print lines of their own
+ANSWER = "stopwatch: "  # prefix of an answer: some runtimes print lines of their own
 
 
 class CallTimer:
-    """A process that has loaded a model in a runtime, and measures its calls.
+    """A process that loads a model in a runtime, and measures its calls.
 
     Args:
         runtime: a name of ``RUNTIMES``.
-        file: a path that means the model.
-        size_hw: of the image in pixels.
-        gpu: index of a GPU; None runs on the processor.
+        file: path of the model.
+        size_hw: height and width of the image in pixels.
+        gpu: index of a GPU; None is the CPU.
 
     Raises:
-        RuntimeError: the model does not load or run there, with what its process said.
+        RuntimeError: the model does not load or run; the message is that of the process.
     """
 
-    def __init__(self, runtime: str, file: Path, size_hw: tuple[int, int], gpu: int | None = None):
+    def __init__(self, runtime: str, file: Path, size_hw: tuple[int, int], gpu: int | None = None) -> None:
         place = str(Path(__file__).resolve().parents[3])
         paths = os.pathsep.join([place, *filter(None, [os.environ.get("PYTHONPATH")])])
         words = [runtime, str(file), *map(str, size_hw), *([] if gpu is None else [str(gpu)])]
@@ -74,14 +74,14 @@ class CallTimer:
         """Return the milliseconds of some calls, from pixels to boxes.
 
         Raises:
-            RuntimeError: a call failed, or the process ended, with what it said.
+            RuntimeError: a call failed, or the process ended; the message is that of the process.
         """
         assert self._process.stdin is not None
         try:
             self._process.stdin.write("turn\n")
             self._process.stdin.flush()
         except OSError:
-            pass  # it has ended, which the answer says
+            pass  # the process has ended, which _answer() reports
         return self._answer()
 
     def close(self) -> None:
@@ -94,7 +94,7 @@ class CallTimer:
                 if stream is not None:
                     stream.close()
             except OSError:
-                pass  # what was still to be written to a process that has ended
+                pass  # unsent input of a process that has ended
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -121,7 +121,7 @@ class CallTimer:
 def calls(network: Network, size_hw: Sequence[int]) -> list[float]:
     """Return the milliseconds of some calls of a network, from pixels to boxes.
 
-    One call more, which wakes threads, comes first, unless calls take so long that waking is nothing.
+    The first call, which starts threads, is dropped, unless calls take so long that this does not matter.
     """
     pixels = np.full((1, *size_hw, 3), GREY, dtype=np.uint8)
     spent = [_call(network, pixels)]
@@ -142,17 +142,17 @@ def _call(network: Network, pixels: np.ndarray) -> float:
 
 
 def main(runtime: str, file: str, height: str, width: str, gpu: str | None = None) -> None:
-    """Load, and say so; then take a turn for each line that comes; say what goes wrong, and end."""
+    """Load the model, then measure a turn for each input line; print answers and errors as JSON."""
     path, size_hw = Path(file), (int(height), int(width))
     try:
         record, _ = read_model(path)
         network = registry.load(runtime, record, path.parent, None if gpu is None else int(gpu))
-        calls(network, size_hw)  # the first one plans
+        calls(network, size_hw)  # the first call plans the graph
         _say(milliseconds=[])
         for _ in sys.stdin:
             time.sleep(PAUSE)
             _say(milliseconds=calls(network, size_hw))
-    except Exception as error:  # whatever the runtime's package raises
+    except Exception as error:  # any error of the runtime's package
         _say(error=str(error).strip() or type(error).__name__)
 
 

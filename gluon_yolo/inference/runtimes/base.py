@@ -1,4 +1,4 @@
-"""What the runtimes beside mxnet share: the package that runs a model, threads, sizes that it can take."""
+"""Shared by the runtimes: import of their packages, threads, CPU features, outputs, input sizes."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ BROKEN = "is damaged or no ONNX file; export the model again with --format onnx"
 
 
 def to_boxes(outputs: Mapping[str, np.ndarray], spec: DetectionSpec) -> Sequence[np.ndarray]:
-    """Turn a model's outputs, wherever it was cut, into boxes and scores.
+    """Turn a model's outputs, for any cut, into boxes and scores.
 
-    Of a model that ends behind suppression only what that let stand can be given, at most K boxes; each has a
-    score for its own class and 0 for the others.
+    A graph that ends after NMS returns only the K boxes that NMS kept; each has a score for its own class and
+    0 for the others.
 
     Args:
         outputs: by their names in the file.
         spec: of the model.
 
     Returns:
-        Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32; of raw maps the
-        :class:`gluon_yolo.inference.decode.RawMaps` that give them.
+        Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32; for raw maps the
+        :class:`gluon_yolo.inference.decode.RawMaps`.
 
     Raises:
-        UserError: when these are no model's outputs.
+        UserError: these are not the outputs of a detector.
     """
     names = set(outputs)
     if names == {"boxes", "scores"}:
@@ -62,13 +62,13 @@ _WITHOUT_VNNI = (
     "AVX512_MIC",
     "AVX512_MIC_4OPS",
     "AVX512_CORE",
-)  # as oneDNN names them
-TALKATIVE = ("MNN",)  # packages that print a line about the processor when they are imported
-REPORTERS = {"openvino": "openvino_telemetry"}  # what sends to a package's maker how it is used
+)  # oneDNN's names
+TALKATIVE = ("MNN",)  # packages that print a line about the CPU when they are imported
+REPORTERS = {"openvino": "openvino_telemetry"}  # packages that send usage reports
 
 
 def import_package(name: str) -> Any:
-    """Import a runtime's package and return it; the standard output stays as it is, and nobody is told.
+    """Import a runtime's package; nothing is printed to the standard output, and no usage report is sent.
 
     Raises:
         MissingDependency: it is not installed, or does not load.
@@ -82,13 +82,13 @@ def import_package(name: str) -> Any:
 
 
 def threads() -> int:
-    """Return how many threads to compute with: as ``OMP_NUM_THREADS`` says, else the physical cores."""
+    """Return the number of threads: ``OMP_NUM_THREADS``, else the number of physical cores."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return int(asked) if asked.isdecimal() and int(asked) else physical_cores()
 
 
 def processor_has(features: Collection[str], cpuinfo: Path = CPUINFO) -> bool:
-    """Return whether the processor's flags hold one of these; False where none can tell."""
+    """Return whether the CPU has one of these features; False where unknown."""
     try:
         return not set(features).isdisjoint(cpuinfo.read_text(errors="replace").split())
     except OSError:
@@ -96,14 +96,14 @@ def processor_has(features: Collection[str], cpuinfo: Path = CPUINFO) -> bool:
 
 
 def has_vnni(cpuinfo: Path | None = None) -> bool:
-    """Return whether this processor sums products of int8 in 32 bits, and fast; False where none can tell."""
+    """Return whether this CPU sums int8 products in 32 bits in one instruction; False where unknown."""
     return processor_has({"avx512_vnni", "avx_vnni"}, cpuinfo or CPUINFO)
 
 
 def sums_saturate() -> bool:
-    """Return whether sums of int8's products may overflow here: on x86 without VNNI, or where it is not used.
+    """Return whether sums of int8 products can overflow: on x86 without VNNI, or where VNNI is switched off.
 
-    oneDNN, of which OpenVINO has its own, can be told by ``ONEDNN_MAX_CPU_ISA`` to leave it alone.
+    ``ONEDNN_MAX_CPU_ISA`` can switch it off in oneDNN, which is also a part of OpenVINO.
     """
     if platform.machine().lower() not in _X86:
         return False
@@ -112,9 +112,10 @@ def sums_saturate() -> bool:
 
 
 def check_size(size_hw: Sequence[int], spec: DetectionSpec) -> None:
-    """Raise a UserError unless an input of this height and width suits the network's grids.
+    """Raise a UserError unless the sides of an input are multiples of the largest stride.
 
-    mxnet says so where two maps do not fit together; other engines may stretch one instead.
+    With other sizes mxnet fails at the first maps that do not fit each other; other engines may resize a map
+    instead.
     """
     if any(side < spec.max_stride or side % spec.max_stride for side in size_hw):
         raise UserError(f"size {size_hw[0]}x{size_hw[1]}: both sides must be multiples of {spec.max_stride}")
@@ -122,7 +123,7 @@ def check_size(size_hw: Sequence[int], spec: DetectionSpec) -> None:
 
 @contextlib.contextmanager
 def _without(reporter: str | None) -> Iterator[None]:
-    """Hide a package that sends reports, which the one that is imported meanwhile can do without."""
+    """Hide a package that sends usage reports, while a package that does not need it is imported."""
     if reporter is None or reporter in sys.modules:
         yield
         return

@@ -1,4 +1,4 @@
-"""FixedShape: the one batch and size that a file takes, and how any number of images go through it."""
+"""Fixed input shapes: batch and size of a graph, and how any number of images run through it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gluon_yolo.errors import UserError
 
 
 class FixedShape(NamedTuple):
-    """What of (batch, height, width) a file takes alone; None where it takes any."""
+    """Batch, height and width that a graph is fixed to; None where it is not fixed."""
 
     batch: int | None = None
     height: int | None = None
@@ -19,21 +19,21 @@ class FixedShape(NamedTuple):
 
     @classmethod
     def of(cls, sides: Sequence[Any]) -> FixedShape:
-        """Read the sides of an input (B, H, W, 3), of which those that are no numbers are open."""
+        """Return the shape of an input (B, H, W, 3), in which sides that are no integers are free."""
         numbers = [side if isinstance(side, int) and side > 0 else None for side in sides[:3]]
         return cls(*numbers)
 
     @property
     def size(self) -> str:
-        """The height and width in words, as ``416x416``."""
+        """Height and width as text, such as ``416x416``."""
         return "x".join("any" if side is None else str(side) for side in self[1:])
 
     def suits(self, size_hw: Sequence[int]) -> bool:
-        """Return whether images of this height and width can go in."""
+        """Return whether images of this height and width fit."""
         return all(own is None or own == side for own, side in zip(self[1:], size_hw))
 
     def check(self, size_hw: Sequence[int], name: str) -> None:
-        """Raise a UserError that names the file unless images of this height and width can go in."""
+        """Raise a UserError with the file's name unless images of this height and width fit."""
         if not self.suits(size_hw):
             raise UserError(
                 f"{name}: takes pictures of {self.size} alone, since it was exported with --fixed-size, and "
@@ -43,14 +43,14 @@ class FixedShape(NamedTuple):
     def run(
         self, network: Callable[[np.ndarray], Sequence[np.ndarray]], pixels: np.ndarray
     ) -> Sequence[np.ndarray]:
-        """Run any number of images through a network of this batch.
+        """Run any number of images through a network with this batch size.
 
         Args:
-            network: pixels (B, H, W, 3), B as fixed, to arrays whose first side is B.
-            pixels: (N, H, W, 3). The last batch is filled up with its last image.
+            network: pixels (B, H, W, 3), with the fixed B, to arrays (B, ...).
+            pixels: (N, H, W, 3). The last batch is padded with its last image.
 
         Returns:
-            The network's arrays, whose first side is N.
+            The network's arrays (N, ...).
         """
         if self.batch is None or self.batch == len(pixels):
             return network(pixels)

@@ -1,4 +1,4 @@
-"""The MNN runtime: NAME.mnn as a function from pixels to boxes. Imports no mxnet."""
+"""The MNN runtime: runs NAME.mnn. Imports no mxnet."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from gluon_yolo.inference.runtimes.fixed_shape import ANY, FixedShape
 from gluon_yolo.spec import DetectionSpec
 
 INPUT = "data"
-# How large the tiles of its fast convolution may be. As it comes, 3, boxes are a pixel off and 4 % sooner.
+# Largest tile of Winograd convolutions. With the default, 3, boxes are a pixel off, at 4 % less time.
 WINOGRAD_HINT, SMALLEST = 3, 0
 
 
 class MNNRuntime:
-    """Runs an MNN file from pixels to boxes and scores. Several threads may call it; one at a time computes.
+    """Run an MNN file from pixels to boxes and scores. Several threads may call it; calls run one by one.
 
     Args:
-        path: the file.
+        path: of the file.
         spec: of the model.
-        outputs: the graph's outputs, as the record names them.
-        gpu: MNN's GPUs are not used here; anything but None is refused.
-        shape: what the file takes alone, which it does not say itself.
+        outputs: names of the graph's outputs, from the record.
+        gpu: must be None; MNN's GPU backends are not supported here.
+        shape: fixed input shape, which the file does not tell.
 
     Raises:
         MissingDependency: MNN is not installed.
-        UserError: when the file is damaged, or a GPU is asked for.
+        UserError: the file is damaged, or ``gpu`` is not None.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class MNNRuntime:
         outputs: Sequence[str],
         gpu: int | None = None,
         shape: FixedShape = ANY,
-    ):
+    ) -> None:
         if gpu is not None:
             raise UserError(f"GPU {gpu}: MNN runs on the processor here; leave --gpu away")
         package = import_package("MNN")
@@ -62,7 +62,7 @@ class MNNRuntime:
                 self._net = package.nn.load_module_from_file(
                     str(path), [INPUT], self._names, runtime_manager=self._manager, shape_mutable=True
                 )
-        except Exception as error:  # MNN raises no narrower one
+        except Exception as error:  # MNN raises no narrower class
             raise UserError(
                 f"{path}: is damaged or no file of MNN's; export the model again with --format mnn"
             ) from error
@@ -71,7 +71,8 @@ class MNNRuntime:
         """Run the network.
 
         Args:
-            pixels: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride. Calls may differ in size.
+            pixels: (B, h, w, 3) uint8 RGB; h and w are multiples of the largest stride. Calls may differ in
+                size.
 
         Returns:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
@@ -93,13 +94,13 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> MNNRuntim
     """Load an exported model's MNN file.
 
     Args:
-        record: the model's record.
-        folder: where the file lies.
-        gpu: None; MNN runs on the processor here.
+        record: of the model.
+        folder: of the file.
+        gpu: must be None: MNN runs on the CPU here.
 
     Raises:
         MissingDependency: MNN is not installed.
-        UserError: when the file is absent or damaged, or a GPU is asked for.
+        UserError: the file is absent or damaged, or ``gpu`` is not None.
     """
     graph = record.exported("mnn", folder)
     return MNNRuntime(folder / graph.files[0], record.spec, graph.outputs, gpu, graph.shape)

@@ -1,4 +1,4 @@
-"""The mxnet runtime: an exported graph or a network in memory, as a function from pixels to boxes."""
+"""The mxnet runtime: runs an exported graph or a network in memory."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from gluon_yolo.mxnet_compat import check_gpu, mx
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.weights.load import load_weights
 
-BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # as mxnet knows it
+BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # mxnet's dtype of bfloat16
 _DTYPE, _BFLOAT16_CODE, _FLOAT32_CODE = "__dtype__", "12", "0"
 
 
 def is_bfloat16(parameters: Mapping[str, mx.nd.NDArray]) -> bool:
-    """Return whether a graph that reads these arrays computes in bfloat16."""
+    """Return whether a graph with these arrays computes in bfloat16."""
     return any(array.dtype == BFLOAT16 for array in parameters.values())
 
 
@@ -37,9 +37,9 @@ def is_int8(symbol: mx.sym.Symbol) -> bool:
 
 
 def has_bfloat16(cpuinfo: Path = CPUINFO) -> bool:
-    """Return whether this processor computes in bfloat16 faster than in float32; False where none can tell.
+    """Return whether this CPU computes in bfloat16 faster than in float32; False where unknown.
 
-    oneDNN emulates it on a processor with AVX-512 alone, at half of float32's speed, and fails on others.
+    On a CPU with AVX-512 only, oneDNN emulates it at half of float32's speed; on others it fails.
     """
     return base.processor_has({"avx512_bf16"}, cpuinfo)
 
@@ -47,8 +47,8 @@ def has_bfloat16(cpuinfo: Path = CPUINFO) -> bool:
 def as_float32(
     symbol: mx.sym.Symbol, parameters: Mapping[str, mx.nd.NDArray]
 ) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray]]:
-    """Turn a bfloat16 graph into one that computes in float32, with weights rounded as they are."""
-    record = json.loads(symbol.tojson())  # which leaves mxnet's casts out
+    """Turn a bfloat16 graph into one that computes in float32 with the same rounded weights."""
+    record = json.loads(symbol.tojson())  # without mxnet's casts
     for node in record["nodes"]:
         if node.get("attrs", {}).get(_DTYPE) == _BFLOAT16_CODE:
             node["attrs"][_DTYPE] = _FLOAT32_CODE
@@ -59,22 +59,22 @@ def as_float32(
     return mx.sym.load_json(json.dumps(record)), widened
 
 
-FUSION = "MKLDNN"  # mxnet's subgraph pass that joins convolution, batch norm, activation and sum
+FUSION = "MKLDNN"  # mxnet's subgraph pass that fuses convolution, batch normalisation, activation and sum
 INPUT = "data"
 KEPT_SHAPES = 4
 
 
 class MXNetRuntime:
-    """Runs a graph, in whichever precision, from pixels to boxes and scores.
+    """Run a graph of any precision from pixels to boxes and scores.
 
-    Several threads may call it; it computes one call after the other. A bfloat16 graph computes in float32
-    where that is faster, or where nothing else can be: on a GPU, and on a processor without AVX-512 BF16.
+    Several threads may call it; calls run one after the other. A bfloat16 graph computes in float32 where
+    that is faster, or where bfloat16 is not supported: on a GPU, and on a CPU without AVX-512 BF16.
 
     Args:
-        symbol: its input is ``data``; its outputs are raw maps, or boxes (B, N, 4) and scores (B, N, C).
-        parameters: values of everything else that the symbol reads, by name.
-        spec: of a network whose raw maps the symbol gives; None for boxes and scores.
-        gpu: index of a GPU; None runs on the processor.
+        symbol: with the input ``data``, and raw maps, or boxes (B, N, 4) and scores (B, N, C), as outputs.
+        parameters: the values of all other inputs, by name.
+        spec: of the network, for raw maps; None for boxes and scores.
+        gpu: index of a GPU; None is the CPU.
 
     Raises:
         UserError: the GPU cannot be used, or not for this graph.
@@ -86,8 +86,7 @@ class MXNetRuntime:
         parameters: Mapping[str, mx.nd.NDArray],
         spec: DetectionSpec | None,
         gpu: int | None = None,
-    ):
-        """Fuse the graph for the processor and place the parameters."""
+    ) -> None:
         if gpu is not None:
             check_gpu(gpu)
         self._context = mx.cpu() if gpu is None else mx.gpu(gpu)
@@ -105,11 +104,12 @@ class MXNetRuntime:
         """Run the network.
 
         Args:
-            pixels: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride. Calls may differ in size.
+            pixels: (B, h, w, 3) uint8 RGB; h and w are multiples of the largest stride. Calls may differ in
+                size.
 
         Returns:
-            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32; of a graph that
-            ends at its raw maps, the :class:`gluon_yolo.inference.decode.RawMaps` that give them.
+            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32; for a graph that
+            ends at its raw maps, the :class:`gluon_yolo.inference.decode.RawMaps`.
         """
         with self._lock:
             arrays = list(self._arrays)
@@ -119,7 +119,7 @@ class MXNetRuntime:
         return maps if self._spec is None else RawMaps(maps, self._spec)
 
     def _plan(self, shape: tuple[int, ...]) -> Any:
-        """Return the graph planned for this input shape: planning anew for each call costs half a call."""
+        """Return the graph planned for an input shape: planning takes half of the time of a call."""
         if shape not in self._plans:
             others = [place for place in range(len(self._arrays)) if place != self._input]
             flags = [("data_indices", [self._input]), ("param_indices", others)]
@@ -135,12 +135,12 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> MXNetRunt
     """Load an exported model.
 
     Args:
-        record: the model's record.
-        folder: where its files lie.
-        gpu: index of a GPU; None runs on the processor.
+        record: of the model.
+        folder: of its files.
+        gpu: index of a GPU; None is the CPU.
 
     Raises:
-        UserError: when a file is absent or damaged, or the two do not fit each other.
+        UserError: a file is absent or damaged, or the two files do not fit each other.
     """
     graph = record.exported("symbol", folder)
     symbol_file, params_file = (folder / file for file in graph.files)
@@ -157,7 +157,7 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> MXNetRunt
     internals = symbol.get_internals()
     known = set(internals.list_outputs())
     raw = [f"{RAW_MAP}{level}_output" for level in range(record.spec.num_levels)]
-    if known.issuperset(raw):  # not so in files of an older package
+    if known.issuperset(raw):  # files of older packages do not have them
         return MXNetRuntime(mx.sym.Group([internals[name] for name in raw]), parameters, record.spec, gpu)
     return MXNetRuntime(mx.sym.Group([internals[name] for name in graph.decoded]), parameters, None, gpu)
 
@@ -166,7 +166,7 @@ def read_parameters(path: Path) -> dict[str, mx.nd.NDArray]:
     """Return the arrays of an exported ``.params`` file by name, without mxnet's ``arg:`` and ``aux:``.
 
     Raises:
-        UserError: when it is absent, damaged, or holds arrays without names.
+        UserError: the file is absent or damaged, or its arrays have no names.
     """
     arrays = _read(path, mx.nd.load)
     if not isinstance(arrays, dict):
@@ -175,7 +175,7 @@ def read_parameters(path: Path) -> dict[str, mx.nd.NDArray]:
 
 
 def from_block(net: Any, gpu: int | None = None) -> MXNetRuntime:
-    """Take a :class:`gluon_yolo.models.detector.DetectionNetwork` with a copy of its weights."""
+    """Return a runtime with a copy of the weights of a network in memory."""
     parameters = {p.name: p.data(p.list_ctx()[0]).copyto(mx.cpu()) for p in net.collect_params().values()}
     return MXNetRuntime(mx.sym.Group(net(mx.sym.var(INPUT))), parameters, net.spec, gpu)
 
@@ -185,8 +185,8 @@ def from_record(record: ModelRecord, folder: Path, path: Any) -> Any:
 
     Args:
         record: of the model.
-        folder: where it lies.
-        path: the weights.
+        folder: of the record.
+        path: of the weights.
 
     Raises:
         UserError: the network is unknown, or the weights do not fit it.
@@ -201,19 +201,19 @@ def from_record(record: ModelRecord, folder: Path, path: Any) -> Any:
 def from_weights(
     network: str, path: Any, class_names: Any = None, anchors: Any = None
 ) -> tuple[Any, Architecture]:
-    """Build a network and give it the weights of a file.
+    """Build a network and load a weights file into it.
 
     Args:
-        network: as :func:`gluon_yolo.models.build.find_architecture` takes it.
-        path: the weights, of any kind that the network reads, or a run.
-        class_names: the classes; None takes those that the network's name stands for.
+        network: as for :func:`gluon_yolo.models.build.find_architecture`.
+        path: of the weights, of any kind that the network can read, or of a run.
+        class_names: of the weights; None takes those of the data set in the network's name.
         anchors: per level (width, height) in input pixels; None takes the network's own.
 
     Returns:
-        The network, and what built it, which knows its usual input.
+        The network, and its architecture, which has the default input.
 
     Raises:
-        UserError: for an unknown network, or weights that do not fit it.
+        UserError: the network is unknown, or the weights do not fit it.
     """
     known = find_architecture(network)
     net = known.build(class_names, anchors)
@@ -225,7 +225,7 @@ def from_weights(
 def _prepared(
     symbol: mx.sym.Symbol, parameters: Mapping[str, mx.nd.NDArray], gpu: int | None
 ) -> tuple[mx.sym.Symbol, Mapping[str, mx.nd.NDArray]]:
-    """Return a graph as it runs best here, with its outputs in float32."""
+    """Return a graph in its fastest form for this device, with float32 outputs."""
     if is_int8(symbol):
         if gpu is not None:
             raise UserError(f"GPU {gpu}: an int8 model of mxnet's runs on the processor; leave --gpu away")
@@ -244,9 +244,9 @@ def _read(path: Path, reader: Any) -> Any:
     """Read a file with one of mxnet's loaders.
 
     Raises:
-        UserError: when mxnet cannot read it.
+        UserError: mxnet cannot read it.
     """
     try:
         return reader(str(path))
-    except (mx.MXNetError, UnicodeDecodeError) as error:  # mxnet's message may quote what it could not read
+    except (mx.MXNetError, UnicodeDecodeError) as error:  # the message may quote damaged content
         raise UserError(f"{path}: is damaged or no mxnet file; export the model again") from error

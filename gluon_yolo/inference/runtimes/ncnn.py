@@ -1,4 +1,4 @@
-"""The ncnn runtime: NAME.param and NAME.bin as a function from pixels to boxes. Imports no mxnet."""
+"""The ncnn runtime: runs NAME.param and NAME.bin. Imports no mxnet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gluon_yolo.inference.runtimes.base import check_size, import_package, threa
 from gluon_yolo.spec import DetectionSpec
 
 INPUT = "data"
-# What each precision switches on, of the options of ncnn that trade accuracy for speed.
+# Options of ncnn that each precision switches on.
 PRECISIONS = {
     "f32": (),
     "bf16": ("use_bf16_storage",),
@@ -25,26 +25,26 @@ PRECISIONS = {
 
 
 class NcnnRuntime:
-    """Runs a model from pixels to boxes and scores, an image at a time; the decoding is NumPy's.
+    """Run a model from pixels to boxes and scores, image by image; decoding is in NumPy.
 
     Several threads may call it; each call computes with ``threads`` threads of its own.
 
     Args:
-        folder: where the files lie.
+        folder: of the files.
         name: of the model.
         spec: of the model.
-        gpu: index of a GPU with Vulkan; None runs on the processor.
-        precision: ``f32``, or ``bf16`` or ``f16``, which take effect where the device computes so.
+        gpu: index of a GPU with Vulkan; None is the CPU.
+        precision: ``f32``, or ``bf16`` or ``f16``, which have an effect where the device supports them.
 
     Raises:
         MissingDependency: ncnn is not installed.
-        UserError: when a file is absent or damaged, or there is no such GPU.
-        ValueError: when the precision is unknown.
+        UserError: a file is absent or damaged, or there is no such GPU.
+        ValueError: the precision is unknown.
     """
 
     def __init__(
         self, folder: Path, name: str, spec: DetectionSpec, gpu: int | None = None, precision: str = "f32"
-    ):
+    ) -> None:
         if precision not in PRECISIONS:
             raise ValueError(f"expected one of {', '.join(PRECISIONS)}, got {precision!r}")
         self._ncnn = import_package("ncnn")
@@ -65,18 +65,18 @@ class NcnnRuntime:
         """Run the network.
 
         Args:
-            pixels: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride. Calls may differ in size.
+            pixels: (B, h, w, 3) uint8 RGB; h and w are multiples of the largest stride. Calls may differ in
+                size.
 
         Returns:
-            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32, decoded when asked
-            for.
+            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32, decoded on access.
         """
         check_size(pixels.shape[1:3], self._spec)
         maps = [self.maps(image) for image in pixels]
         return RawMaps([np.stack(level) for level in zip(*maps)], self._spec)
 
     def maps(self, image: np.ndarray) -> list[np.ndarray]:
-        """Return the raw maps (K, H / s, W / s), by ascending stride s, of pixels (H, W, 3) uint8 RGB."""
+        """Return the raw maps (K, H / stride, W / stride), by ascending stride, of pixels (H, W, 3) uint8."""
         height, width = image.shape[:2]
         image = np.ascontiguousarray(image)
         extractor = self._net.create_extractor()
@@ -92,11 +92,11 @@ class NcnnRuntime:
 
     @property
     def threads(self) -> int:
-        """How many threads ncnn computes with."""
+        """Number of ncnn's threads."""
         return self._net.opt.num_threads
 
     def _read(self, param: Path, weights: Path) -> None:
-        """Read both files; ncnn says what it stumbles over to the standard error stream."""
+        """Read both files; ncnn writes details of an error to the standard error stream."""
         for path, read in ((param, self._net.load_param), (weights, self._net.load_model)):
             if read(str(path)) != 0:
                 raise UserError(
@@ -114,13 +114,13 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> NcnnRunti
     """Load an exported model's ncnn files.
 
     Args:
-        record: the model's record.
-        folder: where the files lie.
-        gpu: index of a GPU with Vulkan; None runs on the processor.
+        record: of the model.
+        folder: of the files.
+        gpu: index of a GPU with Vulkan; None is the CPU.
 
     Raises:
         MissingDependency: ncnn is not installed.
-        UserError: when a file is absent or damaged, or there is no such GPU.
+        UserError: a file is absent or damaged, or there is no such GPU.
     """
     record.exported("ncnn", folder)
     return NcnnRuntime(folder, record.name, record.spec, gpu)
@@ -138,7 +138,7 @@ def _path(folder: Path, name: str, ending: str) -> Path:
 
 
 def _check_gpu(ncnn: Any, gpu: int) -> None:
-    """Raise a UserError unless ncnn finds a GPU of this index."""
+    """Raise a UserError unless ncnn finds a GPU with this index."""
     count = ncnn.get_gpu_count()
     if not 0 <= gpu < count:
         raise UserError(f"GPU {gpu}: ncnn, which needs Vulkan's driver, finds {count}")

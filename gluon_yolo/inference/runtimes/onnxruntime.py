@@ -1,4 +1,4 @@
-"""The ONNX Runtime runtime: NAME.onnx as a function from pixels to boxes. Imports no mxnet."""
+"""The ONNX Runtime runtime: runs NAME.onnx. Imports no mxnet."""
 
 from __future__ import annotations
 
@@ -15,34 +15,37 @@ from gluon_yolo.inference.runtimes import base
 from gluon_yolo.inference.runtimes.base import check_size, has_vnni, import_package, threads
 from gluon_yolo.inference.runtimes.fixed_shape import FixedShape
 from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.text import first_line
 
 
 class OnnxRuntime:
-    """Runs an ONNX file from pixels to boxes and scores, wherever it was cut. Several threads may call it.
+    """Run an ONNX file of any cut from pixels to boxes and scores. Several threads may call it.
 
     Args:
-        path: the file.
+        path: of the file.
         spec: of the model.
-        gpu: index of an NVIDIA GPU; None runs on the processor.
-        portable: whether the file, in int8, needs no VNNI; one that does is computed more slowly without.
+        gpu: index of an NVIDIA GPU; None is the CPU.
+        portable: for int8: whether the file needs no VNNI; one that does is slower without it.
 
     Raises:
         MissingDependency: onnxruntime is not installed.
-        UserError: when the file is damaged, or there is no such GPU.
+        UserError: the file is damaged, or there is no such GPU.
     """
 
-    def __init__(self, path: Path, spec: DetectionSpec, gpu: int | None = None, portable: bool = False):
+    def __init__(
+        self, path: Path, spec: DetectionSpec, gpu: int | None = None, portable: bool = False
+    ) -> None:
         runtime = import_package("onnxruntime")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads()
-        options.log_severity_level = 3  # errors; warnings are of no use to whom runs a model
-        if not (portable or has_vnni()):  # an int8 model's sums overflow there, unless asked not to
+        options.log_severity_level = 3  # errors; its warnings do not help users of a model
+        if not (portable or has_vnni()):  # int8 sums would overflow without this option
             options.add_session_config_entry("session.x64quantprecision", "1")
         providers = _providers(runtime, gpu)
         try:
             session = runtime.InferenceSession(str(path), options, providers=providers)
-        except Exception as error:  # its errors have no other common base
-            raise UserError(f"{path}: {base.BROKEN} ({_first_line(error)})") from error
+        except Exception as error:  # its errors have no narrower base class
+            raise UserError(f"{path}: {base.BROKEN} ({first_line(error)})") from error
         if gpu is not None and session.get_providers()[0] != "CUDAExecutionProvider":
             raise UserError(f"GPU {gpu}: cannot be used by onnxruntime; are CUDA and cuDNN installed?")
         self._session = session
@@ -58,7 +61,8 @@ class OnnxRuntime:
         """Run the network.
 
         Args:
-            pixels: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride. Calls may differ in size.
+            pixels: (B, h, w, 3) uint8 RGB; h and w are multiples of the largest stride. Calls may differ in
+                size.
 
         Returns:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
@@ -76,13 +80,13 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> OnnxRunti
     """Load an exported model's ONNX file.
 
     Args:
-        record: the model's record.
-        folder: where the file lies.
-        gpu: index of an NVIDIA GPU (package onnxruntime-gpu); None runs on the processor.
+        record: of the model.
+        folder: of the file.
+        gpu: index of an NVIDIA GPU (package onnxruntime-gpu); None is the CPU.
 
     Raises:
         MissingDependency: onnxruntime is not installed.
-        UserError: when the file is absent, damaged or of another model, or there is no such GPU.
+        UserError: the file is absent, damaged or of another model, or there is no such GPU.
     """
     graph = record.exported("onnx", folder)
     path = folder / graph.files[0]
@@ -91,7 +95,7 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> OnnxRunti
 
 
 def _providers(runtime: Any, gpu: int | None) -> list[Any]:
-    """Return what is to compute, first choice first."""
+    """Return the execution providers, by descending priority."""
     if gpu is None:
         return ["CPUExecutionProvider"]
     if "CUDAExecutionProvider" not in runtime.get_available_providers():
@@ -100,7 +104,3 @@ def _providers(runtime: Any, gpu: int | None) -> list[Any]:
             "pip install onnxruntime-gpu"
         )
     return [("CUDAExecutionProvider", {"device_id": gpu}), "CPUExecutionProvider"]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

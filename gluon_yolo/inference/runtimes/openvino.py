@@ -1,7 +1,4 @@
-"""The OpenVINO runtime: its own files, or NAME.onnx as it is, as a function from pixels to boxes.
-
-Imports no mxnet.
-"""
+"""The OpenVINO runtime: runs OpenVINO's own files, or NAME.onnx. Imports no mxnet."""
 
 from __future__ import annotations
 
@@ -22,26 +19,26 @@ from gluon_yolo.inference.runtimes.fixed_shape import FixedShape
 from gluon_yolo.spec import DetectionSpec
 
 KEPT_SHAPES = 4
-INT8_KERNELS = "LP_TRANSFORMS_MODE"  # OpenVINO's property of its own: False leaves int8 to float32
+INT8_KERNELS = "LP_TRANSFORMS_MODE"  # an internal property of OpenVINO: False computes int8 graphs in float32
 
 
 class OpenVINORuntime:
-    """Runs a file from pixels to boxes and scores, wherever it was cut. Several threads may call it.
+    """Run a file of any cut from pixels to boxes and scores. Several threads may call it.
 
-    Each shape of input is compiled for itself, once: a graph of fixed shapes runs faster.
+    The model is compiled once for each input shape: a graph with fixed shapes is faster.
 
     Args:
-        path: an ONNX file, or the ``.xml`` of OpenVINO's own, whose ``.bin`` lies beside it.
+        path: an ONNX file, or OpenVINO's ``.xml`` with its ``.bin`` beside it.
         spec: of the model.
-        gpu: index of an Intel GPU; None runs on the processor.
-        precision: of the model's record; ``bfloat16`` is computed in where the device can, all others in
-            float32 (or int8, where the file says so).
-        portable: whether the file, in int8, needs no VNNI; one that does is computed in float32 without,
-            to the same boxes.
+        gpu: index of an Intel GPU; None is the CPU.
+        precision: of the model's record. ``bfloat16`` computes in bfloat16 where the device supports it; all
+            others in float32 (or in int8, if the file does).
+        portable: for int8: whether the file needs no VNNI; one that does is computed in float32 without it,
+            with the same boxes.
 
     Raises:
         MissingDependency: openvino is not installed.
-        UserError: when the file is damaged, or there is no such GPU.
+        UserError: the file is damaged, or there is no such GPU.
     """
 
     def __init__(
@@ -51,7 +48,7 @@ class OpenVINORuntime:
         gpu: int | None = None,
         precision: str = "float32",
         portable: bool = False,
-    ):
+    ) -> None:
         openvino = import_package("openvino")
         self._core = openvino.Core()
         self._device = _device(self._core, gpu)
@@ -60,7 +57,7 @@ class OpenVINORuntime:
         if gpu is None:
             self._options["INFERENCE_NUM_THREADS"] = threads()
             self._options["ENABLE_CPU_PINNING"] = (
-                False  # else whoever calls stays on one core, with its threads
+                False  # otherwise the calling thread stays pinned to one core, with its child threads
             )
             if precision == "int8" and not portable and sums_saturate():
                 self._options[INT8_KERNELS] = False
@@ -73,7 +70,7 @@ class OpenVINORuntime:
         self._names = [output.any_name for output in self._model.outputs]
         sides = self._model.inputs[0].partial_shape
         self._shape = FixedShape.of([side.get_length() if side.is_static else None for side in sides])
-        if INT8_KERNELS in self._options and self._shape.batch is None:  # several images it fails to compile
+        if INT8_KERNELS in self._options and self._shape.batch is None:  # it fails to compile for more
             self._shape = self._shape._replace(batch=1)
         element = self._model.inputs[0].element_type.get_type_name()
         self._type = np.uint8 if element == "u8" else np.float32
@@ -84,7 +81,8 @@ class OpenVINORuntime:
         """Run the network.
 
         Args:
-            pixels: (B, h, w, 3) uint8 RGB; h and w multiples of the largest stride. Calls may differ in size.
+            pixels: (B, h, w, 3) uint8 RGB; h and w are multiples of the largest stride. Calls may differ in
+                size.
 
         Returns:
             Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32.
@@ -98,7 +96,7 @@ class OpenVINORuntime:
         compiled, free = self._compile(pixels.shape)
         try:
             request = free.pop()
-        except IndexError:  # asking before would not do: another thread may be quicker
+        except IndexError:  # a check before pop() is no help: another thread may be faster
             request = compiled.create_infer_request()
         request.infer([pixels], share_inputs=True)
         outputs = [request.get_output_tensor(place).data.copy() for place in range(len(self._names))]
@@ -106,7 +104,7 @@ class OpenVINORuntime:
         return outputs
 
     def _compile(self, shape: tuple[int, ...]) -> tuple[Any, list[Any]]:
-        """Return the model compiled for an input shape, and those of its requests that nobody uses now."""
+        """Return the model compiled for an input shape, and its unused infer requests."""
         with self._lock:
             if shape not in self._compiled:
                 model = self._model.clone()
@@ -131,16 +129,16 @@ class OpenVINORuntime:
 
 
 def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> OpenVINORuntime:
-    """Load an exported model: OpenVINO's own files where there are some, else the ONNX file.
+    """Load an exported model: OpenVINO's own files if there are any, else the ONNX file.
 
     Args:
-        record: the model's record.
-        folder: where its files lie.
-        gpu: index of an Intel GPU; None runs on the processor.
+        record: of the model.
+        folder: of its files.
+        gpu: index of an Intel GPU; None is the CPU.
 
     Raises:
         MissingDependency: openvino is not installed.
-        UserError: when a file is absent, damaged or of another model, or there is no such GPU.
+        UserError: a file is absent, damaged or of another model, or there is no such GPU.
     """
     graph = record.exported("openvino" if "openvino" in record.formats else "onnx", folder)
     path = folder / graph.files[0]
@@ -149,7 +147,7 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> OpenVINOR
 
 
 def _broken(path: Path) -> str:
-    """Say what is wrong with a file that OpenVINO cannot read."""
+    """Return what may be wrong with a file that OpenVINO cannot read."""
     if path.suffix == ".onnx":
         return base.BROKEN
     return "it or the .bin beside it is damaged; export the model again with --format openvino"

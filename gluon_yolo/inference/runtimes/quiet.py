@@ -1,4 +1,4 @@
-"""Quiet: the standard output is the program's own, whatever a runtime's C library prints there."""
+"""Keep the messages of a runtime's C library off the standard output."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from typing import TextIO
 
 log = logging.getLogger("gluon_yolo")
 
-OUTPUT = 1  # the standard output's file descriptor
-# How lines begin that say nothing which anybody could act on: of the processor, and of a file that we name.
+OUTPUT = 1  # file descriptor of the standard output
+# Beginnings of lines that are of no use: about the CPU, and about a file that the error message names.
 CHATTER = ("The device supports:", "CPU Group:", "Invalidate buffer to create MNN Module")
 _lock = threading.RLock()
 
 
 @contextlib.contextmanager
 def output_kept() -> Iterator[None]:
-    """Keep what C libraries print meanwhile off the standard output.
+    """Redirect what C libraries print to the standard output.
 
-    ``CHATTER`` is dropped, other lines go to the standard error stream in the end. What Python prints
-    meanwhile, in whichever thread, stays on the standard output. One thread at a time is inside; where the
-    standard output is closed nothing is done.
+    ``CHATTER`` is dropped; other lines are written to the standard error stream at the end of the block. What
+    Python prints in the meantime, in any thread, still goes to the standard output. Only one thread at a time
+    is inside. With a closed standard output this does nothing.
     """
     with _lock:
         try:
@@ -53,7 +53,7 @@ def output_kept() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _python_prints_to(descriptor: int) -> Iterator[None]:
-    """Let ``sys.stdout`` write there, where it would write to the standard output's descriptor."""
+    """Redirect ``sys.stdout`` to a descriptor, if it uses the standard output's descriptor."""
     before = sys.stdout
     if not _is_standard(before):
         yield
@@ -73,13 +73,13 @@ def _python_prints_to(descriptor: int) -> Iterator[None]:
 def _is_standard(stream: TextIO | None) -> bool:
     try:
         return isinstance(stream, io.TextIOWrapper) and stream.fileno() == OUTPUT
-    except (OSError, ValueError):  # closed
+    except (OSError, ValueError):  # a closed stream
         return False
 
 
 def _flush_c() -> None:
-    """Write out what C's own buffers hold."""
-    with contextlib.suppress(OSError, TypeError):  # no C library by that name: Windows
+    """Flush C's own buffers."""
+    with contextlib.suppress(OSError, TypeError):  # Windows has no C library by that name
         ctypes.CDLL(None).fflush(None)
 
 

@@ -1,4 +1,4 @@
-"""Runtimes: the names of what runs models, and which of them can run a given one. Imports none of them."""
+"""The registry of runtimes: their names, and which of them can run a given model. Imports none of them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Network = Callable[[np.ndarray], Sequence[np.ndarray]]
 
 @dataclasses.dataclass(frozen=True)
 class Runtime:
-    """One runtime: ``NAME_runtime.py`` beside this file, with ``load(record, folder, gpu=None) -> Network``.
+    """One runtime: the module ``NAME.py`` in this folder, with ``load(record, folder, gpu=None) -> Network``.
 
     Args:
-        package: what it imports.
-        formats: that it reads, of the keys of ``graph.ENDINGS``; the first that a model has is taken.
+        package: that the module imports.
+        formats: that it reads, keys of ``exported_format.ENDINGS``; the first one that a model has is used.
     """
 
     package: str
@@ -33,7 +33,7 @@ class Runtime:
 
     @property
     def installed(self) -> bool:
-        """Whether its package is there; importing it may still fail."""
+        """Whether its package is installed; importing it may still fail."""
         return importlib.util.find_spec(self.package) is not None
 
 
@@ -75,12 +75,12 @@ def load(name: str, record: ModelRecord, folder: Path, gpu: int | None = None) -
 
     Args:
         name: of the runtime.
-        record: the model's record.
-        folder: where its files lie.
-        gpu: index of a GPU; None runs on the processor.
+        record: of the model.
+        folder: of its files.
+        gpu: index of a GPU; None is the CPU.
 
     Raises:
-        UserError: there is no such runtime, or the model was not exported for it, or is damaged.
+        UserError: there is no such runtime, or the model has no file for it, or the file is damaged.
         MissingDependency: the runtime's package is not installed.
     """
     return module_of(name).load(record, folder, gpu=gpu)
@@ -91,9 +91,9 @@ def load_run(name: str, record: ModelRecord, path: Path, gpu: int | None = None)
 
     Args:
         name: of the runtime.
-        record: the run's record.
+        record: of the run.
         path: the run's folder, ``RUN/best``, ``RUN/last``, or a weights file in it.
-        gpu: index of a GPU; None runs on the processor.
+        gpu: index of a GPU; None is the CPU.
 
     Raises:
         UserError: the runtime is not mxnet, or there are no weights, or they do not fit.
@@ -108,30 +108,31 @@ def load_run(name: str, record: ModelRecord, path: Path, gpu: int | None = None)
 
 
 def check_fixed(name: str, record: ModelRecord, size_hw: tuple[int, int]) -> None:
-    """Raise a UserError where the file that a runtime would read takes images of another size alone."""
+    """Raise a UserError where the file that a runtime would read is fixed to another input size."""
     kind = next((kind for kind in known(name).formats if kind in record.formats), None)
     if kind is not None:
         record.formats[kind].shape.check(size_hw, record.formats[kind].files[0])
 
 
 def _scored(name: str, record: ModelRecord) -> Sequence[str]:
-    """Return the runtimes that were scored with the graph that one would read; all where none was."""
+    """Return the runtimes whose accuracy was measured with a runtime's graph; all where none was."""
     kind = next(kind for kind in known(name).formats if kind in record.formats)
     return record.formats[kind].runtimes or tuple(RUNTIMES)
 
 
 def candidates(record: ModelRecord, size_hw: tuple[int, int] | None = None) -> list[str]:
-    """Return the runtimes that are installed and for which a model was exported.
+    """Return the runtimes that are installed and have a file of a model.
 
-    Where none is installed it is one that is not, whose loading then says what to install. Of a model in int8
-    they are those in which it was scored and lost little enough, unless none of these is installed.
+    If none is installed, the result is one that is not; its loading then tells what to install. For an int8
+    model they are those with a measured, good enough accuracy, unless none of these is installed.
 
     Args:
         record: of the model.
-        size_hw: height and width of the images in pixels, which a file may not take; None is the model's.
+        size_hw: height and width of the images in pixels, to which a file may not be fixed; None is the
+            model's.
 
     Raises:
-        UserError: the model is in no format that any of them reads, or in none that takes this size.
+        UserError: the model has no format that any of them reads, or none that takes this size.
     """
     fitting = [name for name, runtime in RUNTIMES.items() if set(runtime.formats) & set(record.formats)]
     if not fitting:
@@ -150,18 +151,18 @@ def candidates(record: ModelRecord, size_hw: tuple[int, int] | None = None) -> l
             refused.append(error)
     if not fitting:
         raise refused[0]
-    smallest_first = sorted(fitting, key="mxnet".__eq__)  # of what can be installed
+    smallest_first = sorted(fitting, key="mxnet".__eq__)  # the smallest package to install
     return [name for name in fitting if RUNTIMES[name].installed] or smallest_first[:1]
 
 
 def limit_of(name: str, record: ModelRecord) -> int | None:
-    """Return how many boxes of an image a model lets stand, as a runtime reads it; None for all.
+    """Return how many boxes per image a model's graph returns to a runtime; None for all.
 
-    It is so where the graph ends with its own suppression and nothing before it can be had.
+    There is a limit where the graph ends after NMS and its earlier outputs are not available.
 
     Args:
-        name: of the runtime, which reads one of the model's formats; or of one that runs a run's network.
-        record: the model's record.
+        name: of the runtime.
+        record: of the model.
     """
     formats = [record.formats[kind] for kind in RUNTIMES[name].formats if kind in record.formats]
     if not formats or formats[0].decoded or not formats[0].nms:

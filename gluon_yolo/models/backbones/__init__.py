@@ -1,1 +1,1 @@
-"""Feature extractors; each publishes the channels and strides of the maps it returns."""
+"""Backbones: feature extractors. Each has the channels and strides of its maps as attributes."""

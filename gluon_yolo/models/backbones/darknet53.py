@@ -1,25 +1,26 @@
-"""DarkNet-53 (Redmon & Farhadi 2018, table 1) without its classifier."""
+"""Darknet-53 (Redmon & Farhadi 2018, table 1) without its classifier."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from gluon_yolo.models.backbones.base import Backbone
 from gluon_yolo.models.layers import NormFactory, conv_cell
 from gluon_yolo.mxnet_compat import gluon
 
-# (channels after the downsampling convolution, residual blocks that follow it), by published stage.
+# (channels after the downsampling convolution, number of residual blocks after it), by output stage.
 STAGES = (((64, 1), (128, 2), (256, 8)), ((512, 8),), ((1024, 4),))
 
 
 class Residual(gluon.HybridBlock):
-    """Halve the channels by 1x1, double them by 3x3, add the input; shape kept.
+    """A residual block: 1x1 to half of the channels, 3x3 back to all of them, plus the input; shape kept.
 
     Args:
-        channels: of input and output.
+        channels: channels of input and output.
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
     """
 
-    def __init__(self, channels: int, norm: NormFactory, **kwargs):
-        """Build both convolutions."""
+    def __init__(self, channels: int, norm: NormFactory, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.body = gluon.nn.HybridSequential(prefix="")
         self.body.add(
@@ -27,13 +28,13 @@ class Residual(gluon.HybridBlock):
             conv_cell(channels, 3, norm, activation="leaky", in_channels=channels // 2),
         )
 
-    def hybrid_forward(self, F, x):
-        """Return ``x`` plus its correction."""
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
+        """Return the input plus the residual branch, (B, channels, H, W)."""
         return x + self.body(x)
 
 
 def darknet53(norm: NormFactory) -> Backbone:
-    """Build DarkNet-53; maps at strides 8, 16, 32 with 256, 512, 1024 channels."""
+    """Build Darknet-53; its maps have strides 8, 16, 32 and 256, 512, 1024 channels."""
     in_channels = 32
     stages, published = [], []
     for index, groups in enumerate(STAGES):

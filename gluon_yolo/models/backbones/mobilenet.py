@@ -6,8 +6,7 @@ from gluon_yolo.models.backbones.base import Backbone
 from gluon_yolo.models.layers import NormFactory, conv_cell
 from gluon_yolo.mxnet_compat import gluon
 
-# (channels after the pointwise convolution, stride of the depthwise one) of the 13 blocks, by published
-# stage.
+# (channels after the pointwise convolution, stride of the depthwise one) of the 13 blocks, by output stage.
 STAGES = (
     ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1)),
     ((512, 2), (512, 1), (512, 1), (512, 1), (512, 1), (512, 1)),
@@ -16,7 +15,7 @@ STAGES = (
 
 
 def mobilenet(multiplier: float, norm: NormFactory) -> Backbone:
-    """Build MobileNet 1.0 with all widths scaled by ``multiplier``; maps at strides 8, 16, 32."""
+    """Build MobileNet 1.0 with all widths scaled by ``multiplier``; its maps have strides 8, 16, 32."""
     in_channels = int(32 * multiplier)
     stages, channels = [], []
     for index, blocks in enumerate(STAGES):

@@ -1,13 +1,15 @@
-"""MobileNetV2 (Sandler et al. 2018, table 2) up to its last wide convolution."""
+"""MobileNetV2 (Sandler et al. 2018, table 2) up to its last 1x1 convolution of 1280 channels."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from gluon_yolo.models.backbones.base import Backbone
 from gluon_yolo.models.layers import NormFactory, conv_cell
 from gluon_yolo.mxnet_compat import gluon
 
-# (expansion, channels, stride) of the 17 bottlenecks, by published stage. A stage ends before the next
-# stride.
+# (expansion, channels, stride) of the 17 bottlenecks, by output stage. A stage ends before the next block
+# with stride 2.
 STAGES = (
     ((1, 16, 1), (6, 24, 2), (6, 24, 1), (6, 32, 2), (6, 32, 1), (6, 32, 1)),
     ((6, 64, 2), (6, 64, 1), (6, 64, 1), (6, 64, 1), (6, 96, 1), (6, 96, 1), (6, 96, 1)),
@@ -17,20 +19,21 @@ LAST_CHANNELS = 1280
 
 
 class Bottleneck(gluon.HybridBlock):
-    """Inverted residual with a linear bottleneck: expand, filter depthwise, project, add the input.
+    """Inverted residual with a linear bottleneck: 1x1 expansion, depthwise 3x3, linear 1x1, plus the input.
+
+    The input is added where the shapes agree (Sandler et al. 2018, section 3.3).
 
     Args:
         in_channels: channels of the input.
         channels: channels of the output.
-        expansion: how many times wider the depthwise convolution is than the input.
+        expansion: width of the depthwise convolution over that of the input.
         stride: of the depthwise convolution.
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
     """
 
     def __init__(
-        self, in_channels: int, channels: int, expansion: int, stride: int, norm: NormFactory, **kwargs
-    ):
-        """Build the two or three convolutions."""
+        self, in_channels: int, channels: int, expansion: int, stride: int, norm: NormFactory, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.residual = stride == 1 and in_channels == channels
         wide = in_channels * expansion
@@ -42,14 +45,14 @@ class Bottleneck(gluon.HybridBlock):
             conv_cell(channels, 1, norm, activation="linear", in_channels=wide),
         )
 
-    def hybrid_forward(self, F, x):
-        """Return (B, channels, H/stride, W/stride)."""
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
+        """Turn (B, in_channels, H, W) into (B, channels, H / stride, W / stride)."""
         out = self.body(x)
         return out + x if self.residual else out
 
 
 def mobilenetv2(multiplier: float, norm: NormFactory) -> Backbone:
-    """Build MobileNetV2 with all widths but the last scaled by ``multiplier``; maps at strides 8, 16, 32."""
+    """Build MobileNetV2 with all widths but the last scaled by ``multiplier``; strides 8, 16, 32."""
     in_channels = int(32 * multiplier)
     stages, published = [], []
     for index, blocks in enumerate(STAGES):

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gluon_yolo.models.backbones.base import Backbone
 from gluon_yolo.models.layers import NormFactory, conv_cell
 from gluon_yolo.mxnet_compat import gluon
 
 STEM_CHANNELS = 24
-# (channels, units) that each begin with a downsampling unit, by published stage.
+# (channels, units) of each group, which begins with a downsampling unit, by output stage.
 STAGES = (((48, 4), (96, 8)), ((192, 4),))
 
 
 class ShuffleUnit(gluon.HybridBlock):
-    """Every other channel passes by, the rest goes through three convolutions; shape kept.
+    """A unit of stride 1: even channels are passed on, odd ones go through three convolutions; shape kept.
 
-    The paper shuffles behind the join of both halves; Yolo-FastestV2 in front of the unit, by the split into
-    even and odd channels. Between units that is the same. The halves are joined by a stack, since mxnet 1.9.1
-    fails to train a concatenation in front of a convolution when a part's channels are no multiple of 16.
+    The paper shuffles channels after the concatenation of both halves. Yolo-FastestV2 does it before the
+    unit, by the split into even and odd channels. Between units this is the same. The halves are joined by a
+    stack, because mxnet 1.9.1 fails in the backward pass of a concatenation before a convolution when the
+    channels of a part are no multiple of 16.
 
     Args:
-        channels: of input and output, even.
+        channels: channels of input and output, even.
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
     """
 
-    def __init__(self, channels: int, norm: NormFactory, **kwargs):
-        """Build the convolutions."""
+    def __init__(self, channels: int, norm: NormFactory, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.half = channels // 2
         self.main = _main_branch(self.half, self.half, self.half, 1, norm)
 
-    def hybrid_forward(self, F, x):
-        """Return the even channels of (B, channels, H, W), then what became of the odd ones."""
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
+        """Turn (B, channels, H, W) into the same shape: the even channels, then the convolved odd ones."""
         pairs = F.reshape(x, shape=(-1, self.half, 2, 0, 0), reverse=True)
         even, odd = F.split(pairs, num_outputs=2, axis=2, squeeze_axis=True)
         halves = F.stack(even, self.main(odd), axis=1)
@@ -38,16 +40,15 @@ class ShuffleUnit(gluon.HybridBlock):
 
 
 class DownsamplingUnit(gluon.HybridBlock):
-    """Halve the map by two branches side by side, each of which sees all channels.
+    """A unit of stride 2: two parallel branches, each of which reads all channels.
 
     Args:
-        in_channels: of the input; the first branch keeps them.
-        channels: of the output.
+        in_channels: channels of the input and of the first branch's output.
+        channels: channels of the output.
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
     """
 
-    def __init__(self, in_channels: int, channels: int, norm: NormFactory, **kwargs):
-        """Build both branches."""
+    def __init__(self, in_channels: int, channels: int, norm: NormFactory, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.projection = gluon.nn.HybridSequential(prefix="")
         self.projection.add(
@@ -55,8 +56,8 @@ class DownsamplingUnit(gluon.HybridBlock):
         )
         self.main = _main_branch(in_channels, channels // 2, channels - in_channels, 2, norm)
 
-    def hybrid_forward(self, F, x):
-        """Return (B, channels, H/2, W/2)."""
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
+        """Turn (B, in_channels, H, W) into (B, channels, H / 2, W / 2)."""
         return F.concat(self.projection(x), self.main(x), dim=1)
 
 
@@ -77,7 +78,7 @@ def _depthwise(channels: int, stride: int, norm: NormFactory) -> gluon.HybridBlo
 
 
 def shufflenetv2(norm: NormFactory) -> Backbone:
-    """Build ShuffleNetV2 0.5; maps at strides 16 and 32 with 96 and 192 channels."""
+    """Build ShuffleNetV2 0.5; its maps have strides 16 and 32 and 96 and 192 channels."""
     in_channels = STEM_CHANNELS
     stages, published = [], []
     for index, groups in enumerate(STAGES):

@@ -1,5 +1,5 @@
-"""Darknet: networks by their ``.cfg``, weights from and to ``.weights``.
+"""Darknet networks, built from their ``.cfg`` files.
 
-``cfg`` reads the text into sections, ``plan`` says what layers they are (NumPy side, no mxnet), ``weights``
-reads and writes the numbers by that plan, ``network`` builds the block. ``keys`` says which keys matter.
+``cfg`` parses the text into sections, ``plan`` turns sections into layers (without mxnet), ``network`` builds
+the block, and ``keys`` lists the known keys. Darknet weights are read and written in ``gluon_yolo.weights``.
 """

@@ -1,8 +1,8 @@
-"""Darknet's activations as blocks (``activations.h`` of AlexeyAB's darknet has the formulas)."""
+"""Darknet's activations as blocks. Formulas: ``activations.h`` of AlexeyAB's darknet."""
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Any, Callable
 
 from gluon_yolo.models.layers import ReLU6
 from gluon_yolo.mxnet_compat import gluon
@@ -14,45 +14,45 @@ class Elementwise(gluon.HybridBlock):
     """Apply a formula to each value; shape kept.
 
     Args:
-        formula: takes ``F`` and the map.
+        formula: function of ``F`` (``mx.nd`` or ``mx.sym``) and the map.
     """
 
-    def __init__(self, formula: Callable, **kwargs):
+    def __init__(self, formula: Callable[[Any, Any], Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.formula = formula
 
-    def hybrid_forward(self, F, x):
-        """Return the formula's value."""
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
+        """Return the values of the formula, same shape."""
         return self.formula(F, x)
 
 
-def _mish(F, x):
-    """Misra 2019: x tanh(softplus(x))."""
+def _mish(F: Any, x: Any) -> Any:
+    """Return x tanh(softplus(x)) (Misra 2019)."""
     return x * F.tanh(F.Activation(x, act_type="softrelu"))
 
 
-def _hard_mish(F, x):
+def _hard_mish(F: Any, x: Any) -> Any:
     return x * F.clip(x * 0.5 + 1, 0, 1)
 
 
-def _selu(F, x):
+def _selu(F: Any, x: Any) -> Any:
     return F.LeakyReLU(x, act_type="elu", slope=1.6732) * 1.0507
 
 
-def _gelu(F, x):
+def _gelu(F: Any, x: Any) -> Any:
     return 0.5 * x * (1 + F.tanh(0.797885 * x + 0.035677 * x * x * x))
 
 
-def _plse(F, x):
-    """Return a sigmoid of three straight pieces that meet at -4 and 4."""
+def _plse(F: Any, x: Any) -> Any:
+    """Return a sigmoid of three linear pieces that meet at -4 and 4."""
     return 0.125 * F.clip(x, -4, 4) + 0.5 + 0.01 * (x - F.clip(x, -4, 4))
 
 
-def _lhtan(F, x):
+def _lhtan(F: Any, x: Any) -> Any:
     return F.clip(x, 0, 1) + 0.001 * (x - F.clip(x, 0, 1))
 
 
-_FORMULAS: dict[str, Callable] = {
+_FORMULAS: dict[str, Callable[[Any, Any], Any]] = {
     "loggy": lambda F, x: 2 * F.sigmoid(x) - 1,
     "mish": _mish,
     "hard_mish": _hard_mish,
@@ -77,10 +77,10 @@ _BLOCKS: dict[str, Callable[[], gluon.HybridBlock]] = {
 
 
 def activation_block(name: str) -> gluon.HybridBlock | None:
-    """Return the block for darknet's name of an activation, None for ``linear``.
+    """Return the block of an activation by darknet's name; None for ``linear``.
 
     Raises:
-        KeyError: for a name that is not in :data:`gluon_yolo.models.darknet.parse.ACTIVATIONS`.
+        KeyError: the name is not in :data:`gluon_yolo.models.darknet.parse.ACTIVATIONS`.
     """
     if name == "linear":
         return None

@@ -1,4 +1,4 @@
-"""Each layer of a plan as a HybridBlock; what it takes and returns is (B, C, H, W)."""
+"""The HybridBlock of each kind of layer in a plan; inputs and outputs are (B, C, H, W)."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from gluon_yolo.models.layers import NormFactory
 from gluon_yolo.mxnet_compat import autograd, gluon
 
 nn = gluon.nn
-# Added to the variance, as in OpenCV. AlexeyAB's darknet adds 1e-5, which moves the scores of trained
-# networks by up to 0.004: some of their channels hardly vary.
+# Added to the variance, as in OpenCV. AlexeyAB's darknet adds 1e-5. That changes the scores of trained
+# networks by up to 0.004, because some of their channels have a very small variance.
 EPSILON = 1e-6
 
 
 class ConvolutionBlock(gluon.HybridBlock):
-    """Convolution with a bias or batch norm, then an activation.
+    """Convolution with a bias or batch normalisation, then an activation.
 
     Args:
-        layer: its numbers.
+        layer: of the plan.
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
     """
 
-    def __init__(self, layer: layers.Convolution, norm: NormFactory, **kwargs):
+    def __init__(self, layer: layers.Convolution, norm: NormFactory, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         channels = layer.output.channels
         self.convolution = nn.Conv2D(
@@ -36,67 +36,67 @@ class ConvolutionBlock(gluon.HybridBlock):
             use_bias=not layer.normalized,
             in_channels=layer.in_channels,
         )
-        # Never a BatchNormReLU: with the widths that these networks have, its kernel's backward pass fails.
+        # No BatchNormReLU: its kernel's backward pass fails for the channel counts of these networks.
         self.norm = norm(channels) if layer.normalized else None
         self.activation = activation_block(layer.activation)
 
-    def hybrid_forward(self, F, x):
-        """Return the convolved, normalised, activated map."""
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
+        """Return the map after convolution, normalisation and activation."""
         x = self.convolution(x)
         x = x if self.norm is None else self.norm(x)
         return x if self.activation is None else self.activation(x)
 
 
 class MaxPoolBlock(gluon.HybridBlock):
-    """Maximum of each window, padded as darknet does: the odd cell of an even window stands behind.
+    """Max pooling with darknet's padding: an odd cell of padding is added at the right and bottom.
 
     Args:
-        layer: its numbers.
+        layer: of the plan.
     """
 
-    def __init__(self, layer: layers.MaxPool, **kwargs):
+    def __init__(self, layer: layers.MaxPool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         before = layer.padding // 2
         self.odd = layer.padding % 2
         if layer.stride_hw == (2, 2) and layer.kernel == 2 and self.odd:
-            # The same windows without a padded copy of the map: an odd size's last window is cut off.
+            # The same windows without a padded copy of the map: the last window of an odd size is cut off.
             self.odd = 0
             self.pool = nn.MaxPool2D(2, 2, before, ceil_mode=True)
         else:
             self.pool = nn.MaxPool2D(layer.kernel, layer.stride_hw, before)
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
         """Return the pooled map."""
-        if self.odd:  # the edge's own values change no maximum
+        if self.odd:  # repeated edge values do not change a maximum
             x = F.pad(x, mode="edge", pad_width=(0, 0, 0, 0, 0, 1, 0, 1))
         return self.pool(x)
 
 
 class UpsampleBlock(gluon.HybridBlock):
-    """Repeat each cell down and across.
+    """Nearest-neighbour upsampling.
 
     Args:
-        layer: its numbers.
+        layer: of the plan.
     """
 
-    def __init__(self, layer: layers.Upsample, **kwargs):
+    def __init__(self, layer: layers.Upsample, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.factor = layer.factor
 
-    def hybrid_forward(self, F, x):
-        """Return a map of ``factor`` times the size."""
+    def hybrid_forward(self, F: Any, x: Any) -> Any:
+        """Turn (B, C, H, W) into (B, C, factor * H, factor * W)."""
         return F.UpSampling(x, scale=self.factor, sample_type="nearest")
 
 
 class RouteBlock(gluon.HybridBlock):
-    """Lay maps side by side, whole or one part of the channels of each.
+    """Concatenate maps, or one group of the channels of each map.
 
     Args:
-        layer: its numbers.
+        layer: of the plan.
         widths: channels of each input.
     """
 
-    def __init__(self, layer: layers.Route, widths: list[int], **kwargs):
+    def __init__(self, layer: layers.Route, widths: list[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.groups = layer.groups
         self.parts = [
@@ -105,40 +105,41 @@ class RouteBlock(gluon.HybridBlock):
         ]
         self.uneven = len(widths) > 1 and any((end - begin) % 16 for begin, end in self.parts)
 
-    def hybrid_forward(self, F, *maps):
-        """Return the maps' channels one after the other."""
+    def hybrid_forward(self, F: Any, *maps: Any) -> Any:
+        """Return the concatenation of the maps along the channels."""
         if self.groups > 1:
-            maps = [F.slice_axis(x, axis=1, begin=a, end=b) for x, (a, b) in zip(maps, self.parts)]
+            maps = tuple(F.slice_axis(x, axis=1, begin=a, end=b) for x, (a, b) in zip(maps, self.parts))
         if len(maps) == 1:
             return maps[0]
         if not (self.uneven and autograd.is_recording()):
             return F.concat(*maps, dim=1)
-        # mxnet 1.9.1 cannot part a gradient that lies in blocks of 16 channels at other widths ("could not
-        # construct a sub-memory", or the process ends). Flat maps do not lie in blocks.
-        #
-        # A copy is made flat, and not the map itself. In a planned graph a pool adds its gradient, in blocks,
-        # to the one that comes by the flat view of its input, which is plain: one of the two is lost.
-        # Measured on a pool and its map joined in this way, against float64: the gradients of all before were
-        # 60 to 100 % off at widths of 8, 16, 40, 48, 64, right at 18; with the copy 1e-6 everywhere.
+        # In training, mxnet 1.9.1 cannot split the gradient of a concatenation at other widths than multiples
+        # of 16, because it is stored in blocks of 16 channels ("could not construct a sub-memory", or the
+        # process ends). Flattened maps are not stored in blocks.
+        # A copy is flattened, and not the map itself. Otherwise, in a planned graph, a pool adds its
+        # gradient, which is in blocks, to the gradient of the flattened view of its input, which is not: one
+        # of the two is lost. Measured on a pool whose output is concatenated with its input, against float64:
+        # the gradients of all earlier layers were 60 to 100 % wrong at widths of 8, 16, 40, 48 and 64, and
+        # right at 18; with the copy the error is 1e-6 at all widths.
         joined = F.concat(*(F.reshape(x * 1, (0, 0, -1)) for x in maps), dim=1)
         return F.reshape_like(joined, maps[0], lhs_begin=2, lhs_end=3, rhs_begin=2, rhs_end=4)
 
 
 class ShortcutBlock(gluon.HybridBlock):
-    """Add maps to the first one, then the activation; where the channels differ, to the first that fit.
+    """Add maps to the first one, then apply the activation; extra channels of either side are not added.
 
     Args:
-        layer: its numbers.
+        layer: of the plan.
         widths: channels of each input.
     """
 
-    def __init__(self, layer: layers.Shortcut, widths: list[int], **kwargs):
+    def __init__(self, layer: layers.Shortcut, widths: list[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.widths = widths
         self.activation = activation_block(layer.activation)
 
-    def hybrid_forward(self, F, x, *others):
-        """Return the sum, with the channels of ``x``."""
+    def hybrid_forward(self, F: Any, x: Any, *others: Any) -> Any:
+        """Return the sum, with as many channels as ``x``."""
         own = self.widths[0]
         for other, width in zip(others, self.widths[1:]):
             if width > own:
@@ -154,24 +155,24 @@ class ShortcutBlock(gluon.HybridBlock):
 
 
 class ScaleBlock(gluon.HybridBlock):
-    """Multiply a map by another of its size or of one cell, then the activation.
+    """Multiply a map by another one of the same size or of 1x1, then apply the activation.
 
     Args:
-        layer: its numbers.
+        layer: of the plan.
     """
 
-    def __init__(self, layer: layers.Scale, **kwargs):
+    def __init__(self, layer: layers.Scale, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activation_block(layer.activation)
 
-    def hybrid_forward(self, F, factor, x):
-        """Return the product, in the size of ``x``."""
+    def hybrid_forward(self, F: Any, factor: Any, x: Any) -> Any:
+        """Return the product, in the shape of ``x``."""
         x = F.broadcast_mul(x, factor)
         return x if self.activation is None else self.activation(x)
 
 
 def make_block(layer: layers.Layer, widths: list[int], norm: NormFactory) -> gluon.HybridBlock | None:
-    """Return a layer's block, None where it hands its input on.
+    """Return a layer's block; None where the layer passes its input on.
 
     Args:
         layer: of a plan.

@@ -1,4 +1,4 @@
-"""Cfg: a darknet ``.cfg`` file as sections of keys, each with its line, and back to text."""
+"""Darknet ``.cfg`` files: text to sections of keys, each with its line number, and back."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclasses.dataclass(frozen=True)
 class Cfg:
-    """A file's sections in order; the first is ``[net]``.
+    """The sections of a cfg file in order; the first is ``[net]``.
 
     Args:
-        path: where it was read from.
+        path: of the file, for messages.
         sections: all of them.
     """
 
@@ -30,11 +30,11 @@ class Cfg:
     sections: tuple[Section, ...]
 
     def to_text(self) -> str:
-        """Return the sections as a cfg file, without the original's comments and repeated keys."""
+        """Return the text of a cfg file, without comments and repeated keys."""
         return "\n".join(_section_text(section) for section in self.sections)
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the cfg.
+        """Write the cfg to a file.
 
         Raises:
             UserError: the file cannot be written.
@@ -45,24 +45,24 @@ class Cfg:
             raise UserError(f"{os.fspath(path)}: cannot be written ({error.strerror or error})") from error
 
     def replaced(self, changes: Iterable[tuple[int, dict[str, str]]]) -> Cfg:
-        """Return a cfg with other values, whose sections nobody has read from yet.
+        """Return a copy with other values, in which no key counts as read.
 
         Args:
-            changes: for sections by their place (``[net]`` is 0) the keys to set, present or new.
+            changes: pairs of a section's index (``[net]`` is 0) and its keys to set, present or new.
         """
         by_place = dict(changes)
         return Cfg(self.path, tuple(section.copy(by_place.get(i)) for i, section in enumerate(self.sections)))
 
 
 def read_cfg(path: str | os.PathLike[str]) -> Cfg:
-    """Read a cfg file: darknet's, or AlexeyAB's dialect of it.
+    """Read a cfg file of darknet or of AlexeyAB's darknet.
 
-    ``#`` and ``;`` begin comments, and ``//`` behind a blank; blanks do not matter; a section's name may come
-    again and again.
+    ``#`` and ``;`` begin a comment, as does ``//`` after a space. Spaces are ignored. Section names can
+    repeat.
 
     Raises:
-        UserError: it cannot be read, is no text, does not begin with ``[net]``, or a line is no
-            ``key=value``.
+        UserError: the file cannot be read, is no text, does not begin with ``[net]``, or has a line that is
+            no ``key=value``.
     """
     path = os.fspath(path)
     try:
@@ -74,17 +74,17 @@ def read_cfg(path: str | os.PathLike[str]) -> Cfg:
     elif b"\0" in data:
         raise UserError(f"{path}: is no text; expected a darknet cfg file")
     else:
-        # Comments come in any encoding; what counts is ASCII.
+        # Comments are in any encoding; section names, keys and values are ASCII.
         text = data.decode("utf-8-sig", errors="replace")
     return parse_cfg(_LINE_END.split(text), path)
 
 
 def parse_cfg(lines: Sequence[str], path: str) -> Cfg:
-    """Turn the lines of a cfg file into its sections.
+    """Turn the lines of a cfg file into sections.
 
     Args:
         lines: the text.
-        path: the file, for messages.
+        path: of the file, for messages.
 
     Raises:
         UserError: as for :func:`read_cfg`.
@@ -106,7 +106,7 @@ def parse_cfg(lines: Sequence[str], path: str) -> Cfg:
 
 
 def _add(section: Section, line: str, number: int) -> None:
-    """Enter a ``key=value`` line into its section."""
+    """Add a ``key=value`` line to its section."""
     key, equals, value = line.partition("=")
     if not (key and equals and value):
         place = f"{section.path}:{number}: [{section.name}]"

@@ -1,4 +1,4 @@
-"""The ``[yolo]`` sections of a plan as the DetectionSpec that everything downstream reads."""
+"""The DetectionSpec of a plan, made from its ``[yolo]`` sections."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from gluon_yolo.models.darknet.plan import Plan
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.text import counted
 
-IGNORE_IOU = 0.5  # darknet's, where ignore_thresh is not given
+IGNORE_IOU = 0.5  # darknet's default of ignore_thresh
 
 
 def make_spec(plan: Plan, class_names: Sequence[str] | None = None) -> DetectionSpec:
-    """Return classes, anchors and strides of a darknet network.
+    """Return the spec of a darknet network.
 
     Args:
         plan: the network.
-        class_names: in the order of the class channels; None calls them ``class 0``, ``class 1``, ...
+        class_names: in the order of the class channels; None gives ``class 0``, ``class 1``, ...
 
     Raises:
-        UserError: for a wrong number of names or names twice, two heads of one stride, an input size that is
-            no multiple of the strides, or heads whose boxes are coded in a way that is not built yet.
+        UserError: the number of names is wrong or a name repeats, two heads have the same stride, the input
+            size is no multiple of the strides, or a head's box coding is not supported.
     """
     heads = plan.heads
     count = heads[0].num_classes
@@ -52,10 +52,10 @@ def make_spec(plan: Plan, class_names: Sequence[str] | None = None) -> Detection
 
 
 def _box_coding(plan: Plan) -> str:
-    """Return the name of the coding that reads the heads' maps.
+    """Return the name of the heads' box coding.
 
     Raises:
-        UserError: for a coding that none here reads.
+        UserError: the coding is not supported.
     """
     for head in plan.heads:
         section, source = head.section, head.inputs[0]
@@ -76,9 +76,9 @@ def _box_coding(plan: Plan) -> str:
 
 
 def _size_divisor(plan: Plan, strides: tuple[int, ...]) -> int:
-    """Return what input sides must be multiples of, so that what is enlarged again has its old size.
+    """Return what the input's sides must be multiples of, so that an upsampled map has its old size.
 
-    Maps that are joined may want more than that.
+    Concatenated maps can need a larger multiple: ``plan.divisor``.
     """
     shrunk = {IMAGE: 1.0}
     divisor = 1.0
@@ -94,7 +94,7 @@ def _size_divisor(plan: Plan, strides: tuple[int, ...]) -> int:
 
 
 def _stride(plan: Plan, head: Yolo) -> int:
-    """Return input pixels per cell."""
+    """Return the input pixels per cell of a head's map."""
     down, rest_down = divmod(plan.image.height, head.output.height)
     across, rest_across = divmod(plan.image.width, head.output.width)
     if rest_down or rest_across or down != across:

@@ -1,4 +1,4 @@
-"""A cfg for other classes, other anchors or another input: what these need changes, all else stays."""
+"""Edits of a cfg for other classes, anchors or input sizes; all other keys stay."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from gluon_yolo.text import exact
 
 
 def with_heads(cfg: Cfg, num_classes: int | None = None, anchors: Anchors | None = None) -> Cfg:
-    """Return the cfg with other ``[yolo]`` sections, and the filters that these want before them.
+    """Return a cfg with other classes or anchors, and the matching ``filters`` before each ``[yolo]``.
 
     Args:
         cfg: of a network.
-        num_classes: None keeps them.
-        anchors: of each level, ascending stride, (width, height) in pixels of the input; None keeps them.
+        num_classes: None keeps the number of classes.
+        anchors: per level by ascending stride, (width, height) in input pixels; None keeps them.
 
     Raises:
-        UserError: the cfg is wrong (:func:`gluon_yolo.models.darknet.plan.make_plan`), a ``[yolo]`` does not
-        follow
-            a convolution, or the anchors are for another number of levels.
+        UserError: the cfg is invalid (:func:`gluon_yolo.models.darknet.plan.make_plan`), a ``[yolo]`` does
+            not follow a convolution, or the anchors have another number of levels.
     """
     plan = make_plan(cfg)
     levels = anchors or tuple(head.anchors for head in plan.heads)
@@ -46,12 +45,12 @@ def with_heads(cfg: Cfg, num_classes: int | None = None, anchors: Anchors | None
 
 
 def with_input(cfg: Cfg, size_hw: tuple[int, int], letterbox: bool) -> Cfg:
-    """Return the cfg for another input.
+    """Return a cfg with another input size.
 
     Args:
         cfg: of a network.
         size_hw: height and width of the input in pixels.
-        letterbox: whether images keep their proportions within it.
+        letterbox: whether images are resized with their aspect ratio kept.
     """
     net = cfg.sections[0]
     changes = {"width": str(size_hw[1]), "height": str(size_hw[0])}

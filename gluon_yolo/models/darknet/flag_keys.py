@@ -1,4 +1,4 @@
-"""Which keys of a cfg become which flag of ``train``: where a value that nobody gave comes from."""
+"""Which cfg keys each flag of ``train`` comes from, for messages about default values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _KEYS = {
 
 
 def place_of(plan: Plan, flag: str) -> str:
-    """Return file, line, section, key and value that a flag comes from; the file's ``[net]`` if no key does.
+    """Return file, line, section, key and value that a flag comes from, else the place of ``[net]``.
 
     Args:
         plan: of the cfg.
@@ -38,7 +38,7 @@ def place_of(plan: Plan, flag: str) -> str:
     """
     net = plan.cfg.sections[0]
     for key in _KEYS.get(flag, ()):
-        # Of several layers that stop the way back the last one counts.
+        # Where several layers have stopbackward, the last one counts.
         for section in (net, *(head.section for head in plan.heads), *reversed(plan.cfg.sections)):
             if key in section:
                 return f"{section.place(key)} {key}={section.entries[key].value}"

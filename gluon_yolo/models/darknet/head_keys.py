@@ -1,4 +1,4 @@
-"""What must agree about a cfg's heads: what an edit for other classes or anchors can leave behind."""
+"""Checks of the ``[yolo]`` sections: channels and classes that an incomplete edit makes inconsistent."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from gluon_yolo.text import counted
 
 
 def check_channels(layers: Sequence[Layer], head: Yolo) -> None:
-    """Demand that what a head reads has as many channels as its anchors and classes want.
+    """Check that a head's input has as many channels as its anchors and classes need.
 
     Args:
         layers: those before the head.
-        head: the ``[yolo]`` behind them.
+        head: the ``[yolo]`` after them.
 
     Raises:
-        UserError: it has not; names the ``filters`` to set.
+        UserError: it has not; the message has the right ``filters``.
     """
     anchors, classes = len(head.anchors), head.num_classes
     there, wanted = head.output.channels, anchors * (BOX_CHANNELS + classes)
@@ -40,10 +40,11 @@ def check_channels(layers: Sequence[Layer], head: Yolo) -> None:
 
 
 def check_classes(heads: Sequence[Yolo]) -> None:
-    """Demand that all heads have the same number of classes.
+    """Check that all heads have the same number of classes.
 
     Raises:
-        UserError: they have not; names the one that is unlike the others, or the last of two.
+        UserError: they have not; the message names the head that differs from the majority, or the last of
+            two.
     """
     counts = Counter(head.num_classes for head in heads)
     if len(counts) == 1:
@@ -59,7 +60,7 @@ def check_classes(heads: Sequence[Yolo]) -> None:
 
 
 def _meaning(channels: int, anchors: int, classes: int) -> str:
-    """Say for which other classes or anchors so many channels would be right."""
+    """Return a hint: the number of classes or anchors for which these channels are right."""
     others, rest = divmod(channels, anchors)
     if not rest and others > BOX_CHANNELS:
         return f"; {channels} is for classes={others - BOX_CHANNELS}"

@@ -1,4 +1,4 @@
-"""Input sizes: which ones suit a network, told from its layers at a size that everything divides."""
+"""Which input sizes suit a network, computed from its layers at a trial size with many divisors."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from fractions import Fraction
 from gluon_yolo.models.darknet.layers import IMAGE, Layer, Upsample, Yolo
 from gluon_yolo.models.darknet.section import Section
 
-TRIAL = 2**12 * 3**2 * 5  # pixels of a side; a plan holds numbers and no maps
+TRIAL = 2**12 * 3**2 * 5  # pixels per side; a plan has no maps, so its size costs nothing
 
 
 def divisor(layers: Sequence[Layer]) -> int:
     """Return what the sides of an input must be multiples of, so that all maps fit each other.
 
-    That are the strides of what is enlarged again, of maps that are joined, and of the heads' maps.
+    It is the least common multiple of the strides of upsampled maps, of joined maps and of the heads' maps.
 
     Args:
-        layers: of a plan, or its first ones, for an input of ``TRIAL`` pixels a side.
+        layers: of a plan, or the first of them, for an input of ``TRIAL`` pixels per side.
     """
     result = 1
     for layer in layers:
@@ -32,10 +32,10 @@ def divisor(layers: Sequence[Layer]) -> int:
 
 
 def check_sides(net: Section, multiple: int) -> None:
-    """Demand that the sides in ``[net]`` are multiples of a network's divisor.
+    """Check that the sides in ``[net]`` are multiples of a network's divisor.
 
     Raises:
-        UserError: one is none.
+        UserError: a side is no multiple; the message has the nearest ones.
     """
     for key in ("width", "height"):
         side = net.get_int(key, least=1)

@@ -1,8 +1,8 @@
-"""Which keys a section may have: what computes, what must not be there, what only training or display reads.
+"""The known keys of each section: those that compute, must be neutral, or concern training and display.
 
-The lists follow ``parser.c`` of AlexeyAB's darknet and of Redmon's, and ``darknet_cfg.cpp`` of hank.ai's. A
-darknet passes over a key that a section does not read, so every word that some section of theirs knows is
-harmless elsewhere. A word that none of them knows is an error: it may be of a program that computes by it.
+The lists follow ``parser.c`` of AlexeyAB's and of Redmon's darknet, and ``darknet_cfg.cpp`` of hank.ai's. A
+darknet ignores a key that the section does not use. So a key that any section of theirs uses has no effect in
+other sections. A key that none of them knows is an error: another program may compute with it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import difflib
 from gluon_yolo.errors import UserError
 from gluon_yolo.models.darknet.section import Section
 
-# What the plan reads, by section (gluon_yolo/models/darknet/parse.py).
+# Keys that the plan reads, by section (gluon_yolo/models/darknet/parse.py).
 COMPUTES = {
     "net": "channels height letter_box width",
     "convolutional": "activation batch_normalize cbn dilation filters groups pad padding size stride "
@@ -28,7 +28,7 @@ COMPUTES = {
     "empty": "",
     "yolo": "anchors classes mask new_coords num scale_x_y",
 }
-# Keys that change the result in a way that is not built here, with the value at which they do not.
+# Keys that change the result in a way that is not supported here, with their neutral value.
 ONLY: dict[str, dict[str, str]] = {
     "convolutional": {
         **dict.fromkeys(("antialiasing", "binary", "bin_output", "coordconv", "flipped", "rotate"), "0"),
@@ -41,9 +41,9 @@ ONLY: dict[str, dict[str, str]] = {
     "upsample": {"scale": "1"},
     "yolo": {"representation": "exp"},
 }
-# Of every layer: what of it stands in the weights file.
+# Keys of any layer about its values in the weights file, with their neutral value.
 ONLY_LAYER = dict.fromkeys(("dontload", "dontloadscales", "dontsave", "numload"), "0")
-# What training reads, by section; a run's defaults may be taken from here.
+# Keys that only training reads, by section. training_flags.py turns some of them into defaults of a run.
 TRAINS = {
     "net": "adam adversarial_lr angle aspect attention augment_speed B1 B2 badlabels_rejection_percentage "
     "batch blur burn_in center clip contrastive contrastive_color contrastive_jit_flip cutmix decay "
@@ -61,13 +61,13 @@ TRAINS = {
 TRAINS_LAYER = (
     "burnin_update clip dont_update learning_rate onlyforward smooth stopbackward train_only_bn truth"
 )
-# Memory, display, and what is done with a network's boxes afterwards, in any section.
+# Keys of any section about memory, display, and boxes after detection.
 _IDLE = (
     "beta_nms dets_for_show dets_for_track embedding_layer inputs max_chart_loss nms_kind optimized_memory "
     "out_channels show_details show_receptive_field sim_thresh stream thresh track_ciou_norm "
     "track_history_size try_fix_nan use_cuda_graph wait_stream weights_normalization workspace_size_limit_MB"
 )
-# Words of sections that are not built.
+# Keys of sections that are not supported.
 _ELSEWHERE = (
     "absolute alpha atoms background beta bias_match bottleneck class_scale classfix contrastive_neg_max "
     "coord_scale coords crop_height crop_width extra flatten forced hidden hidden_filters history_size ids "
@@ -75,8 +75,8 @@ _ELSEWHERE = (
     "output output_filters peephole ratio reorg rescore shift shortcut side softmax spatial sqrt "
     "state_constrain std tanh temperature time_normalizer tree type uc_normalizer yolo_layer yolo_point"
 )
-# In published cfgs, and read by none of the darknets: an older name of beta_nms; 8-bit ranges of
-# yolo2_light; how long, how and on how many images other programs trained.
+# Keys of published cfgs that no darknet reads: an older name of beta_nms; 8-bit ranges of yolo2_light;
+# training length, optimizer and image counts of other programs.
 _UNREAD = "beta1 input_calibration max_epoch max_epochs optimizer seen"
 _KNOWN = frozenset(
     " ".join(
@@ -87,18 +87,18 @@ _KNOWN = frozenset(
 
 
 def finish(section: Section, kind: str) -> tuple[str, ...]:
-    """AccuracyDrop the keys of a section that the plan did not read, and those that are there twice.
+    """Check the keys of a section that the plan did not read, and the repeated ones.
 
     Args:
-        section: after its plan was made.
+        section: after its layer was made.
         kind: darknet's full name of the section.
 
     Returns:
-        Those without effect on the result; of repeated ones, which value counts.
+        The keys without an effect on the result; for a repeated key also the value that counts.
 
     Raises:
-        UserError: for a key that changes the result and is not built here, is unknown, or computes and is
-            there twice with different values, which OpenCV and darknet read differently.
+        UserError: a key changes the result and is not supported, is unknown, or computes and has two
+            different values, of which OpenCV and darknet use different ones.
     """
     only = {**ONLY.get(kind, {}), **({} if kind == "net" else ONLY_LAYER)}
     found = []
@@ -125,13 +125,13 @@ def finish(section: Section, kind: str) -> tuple[str, ...]:
 
 
 def _words(kind: str) -> list[str]:
-    """Return the keys that a section of this kind reads, for guesses."""
+    """Return the keys that a section of this kind uses, for hints."""
     texts = (COMPUTES[kind], *ONLY.get(kind, {}), TRAINS.get(kind, ""), "" if kind == "net" else TRAINS_LAYER)
     return " ".join(texts).split()
 
 
 def _same(text: str, neutral: str) -> bool:
-    """Say whether a value is the neutral one, as text or as a number."""
+    """Return whether a value equals the neutral one, as text or as a number."""
     try:
         return text == neutral or float(text) == float(neutral)
     except ValueError:

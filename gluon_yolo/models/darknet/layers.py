@@ -1,4 +1,4 @@
-"""What layers a darknet network has: one record per section, channels and sizes worked out."""
+"""Records of a darknet network's layers: one per section, with channels and sizes."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Mapping
 
 from gluon_yolo.models.darknet.section import Section
 
-IMAGE = -1  # the index that stands for the network's input
+IMAGE = -1  # index of the network's input
 
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """Channels and size of a map, for the cfg's own input size."""
+    """Channels and size of a map, for the input size in the cfg."""
 
     channels: int
     height: int
     width: int
 
     def __str__(self) -> str:
-        """Say it as height x width x channels."""
+        """Return height x width x channels."""
         return f"{self.height}x{self.width}x{self.channels}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """Any layer.
+    """Fields of every layer.
 
     Args:
-        index: darknet's number of it, from 0; ``[net]`` does not count.
-        section: where it stands in the cfg.
-        inputs: indices of the layers that it reads, ``IMAGE`` for the network's input.
-        output: of its map.
+        index: darknet's number of the layer, from 0; ``[net]`` does not count.
+        section: of the cfg.
+        inputs: indices of the layers that it reads; ``IMAGE`` is the network's input.
+        output: shape of its output.
     """
 
     index: int
@@ -42,16 +42,16 @@ class Layer:
 
 @dataclasses.dataclass(frozen=True)
 class Convolution(Layer):
-    """A convolution, batch norm or bias, activation.
+    """Convolution, batch normalisation or bias, activation.
 
     Args:
-        in_channels: of its input.
+        in_channels: channels of its input.
         kernel: side of the square kernel.
-        stride_hw: step down and across.
-        padding: zeros on each side.
-        dilation: cells from one tap of the kernel to the next.
-        groups: the input's channels fall into so many parts.
-        normalized: batch norm instead of a bias.
+        stride_hw: vertical and horizontal stride.
+        padding: cells of zeros on each side.
+        dilation: distance in cells between taps of the kernel.
+        groups: of the convolution.
+        normalized: batch normalisation instead of a bias.
         activation: darknet's name of it.
     """
 
@@ -66,18 +66,18 @@ class Convolution(Layer):
 
     @property
     def weight_shape(self) -> tuple[int, int, int, int]:
-        """Output channels, input channels of a group, kernel height and width."""
+        """Output channels, input channels per group, kernel height and width."""
         return (self.output.channels, self.in_channels // self.groups, self.kernel, self.kernel)
 
 
 @dataclasses.dataclass(frozen=True)
 class MaxPool(Layer):
-    """The maximum of each window.
+    """Max pooling.
 
     Args:
         kernel: side of the square window.
-        stride_hw: step down and across.
-        padding: cells added in all, the smaller half before and the larger behind.
+        stride_hw: vertical and horizontal stride.
+        padding: cells added per axis; the smaller half is before the map, the larger half after it.
     """
 
     kernel: int
@@ -87,19 +87,19 @@ class MaxPool(Layer):
 
 @dataclasses.dataclass(frozen=True)
 class AvgPool(Layer):
-    """The mean of each channel over the whole map."""
+    """Global average pooling."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Upsample(Layer):
-    """Each cell repeated ``factor`` times down and across."""
+    """Nearest-neighbour upsampling by ``factor``."""
 
     factor: int
 
 
 @dataclasses.dataclass(frozen=True)
 class Route(Layer):
-    """Its inputs side by side, of each only part ``group_id`` of ``groups`` equal parts of the channels."""
+    """Concatenation of group ``group_id`` of ``groups`` equal groups of the channels of each input."""
 
     groups: int
     group_id: int
@@ -107,21 +107,21 @@ class Route(Layer):
 
 @dataclasses.dataclass(frozen=True)
 class Shortcut(Layer):
-    """Its first input, plus the others as far as their channels go, then the activation."""
+    """Sum of the first input and the others, as far as their channels go, then the activation."""
 
     activation: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Scale(Layer):
-    """Its second input times its first, of the same size or 1x1, then the activation: scale_channels, sam."""
+    """Product of both inputs, the first of the same size or 1x1, then the activation: scale_channels, sam."""
 
     activation: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Dropout(Layer):
-    """Nothing in inference; in training each value falls with probability ``rate``."""
+    """Dropout with probability ``rate`` in training."""
 
     rate: float
 
@@ -131,11 +131,12 @@ class Yolo(Layer):
     """A head: its input is a raw map.
 
     Args:
-        anchors: (width, height) in pixels of those that this head uses.
+        anchors: (width, height) in input pixels of this head's anchors.
         num_classes: C.
-        scale_x_y: how far the centre may go beyond its cell; 1 is YOLOv3's.
-        new_coords: whether sizes are ``(2 t)^2`` and the maps are past their sigmoid (AlexeyAB's yolov4-csp).
-        training: what only assignment and loss read, as written: ``ignore_thresh``, ``iou_loss``, ...
+        scale_x_y: range of the centre in cells; 1 is YOLOv3's.
+        new_coords: sizes are ``(2 t)^2`` times the anchor, and the raw map has passed a sigmoid (AlexeyAB's
+            yolov4-csp).
+        training: keys that only assigner and loss read, as written: ``ignore_thresh``, ``iou_loss``, ...
     """
 
     anchors: tuple[tuple[float, float], ...]

@@ -1,8 +1,9 @@
-"""What ``[net]`` says of training: defaults for a run that starts from a cfg."""
+"""The training keys of ``[net]``, as typed values."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from gluon_yolo.models.darknet.cfg import Cfg
 
@@ -11,24 +12,24 @@ POLICIES = ("constant", "steps", "step", "exp", "poly", "sigmoid", "random", "sg
 
 @dataclasses.dataclass(frozen=True)
 class NetSettings:
-    """The training keys of ``[net]``; None where the cfg does not say.
+    """The training keys of ``[net]``; None where the cfg does not have the key.
 
     Args:
-        batch: images of a step of the optimizer.
-        subdivisions: parts of a batch that are run one after the other.
+        batch: images per step of the optimizer.
+        subdivisions: parts of a batch that run one after the other.
         max_batches: steps of the whole training.
         learning_rate: after the warm-up.
         momentum: of SGD.
-        decay: of the weights.
+        decay: weight decay.
         burn_in: steps of the warm-up.
-        power: of the warm-up, whose rate is ``learning_rate * (step / burn_in) ** power``.
-        policy: how the rate goes on, one of ``POLICIES``.
-        steps: for the policy ``steps``, where the rate changes.
-        scales: the factor at each of them.
-        angle: of a random turn, degrees.
-        saturation: largest random factor of the colours' strength.
+        power: exponent of the warm-up; its rate is ``learning_rate * (step / burn_in) ** power``.
+        policy: schedule of the learning rate, one of ``POLICIES``.
+        steps: steps at which the policy ``steps`` changes the rate.
+        scales: factor at each of them.
+        angle: largest random rotation in degrees.
+        saturation: largest random factor of the saturation.
         exposure: largest random factor of the brightness.
-        hue: largest random shift of the hue, in parts of the circle.
+        hue: largest random shift of the hue, as a fraction of the full circle.
     """
 
     batch: int | None = None
@@ -48,7 +49,7 @@ class NetSettings:
     hue: float | None = None
 
 
-# Each key's smallest value, of floats also what they must be above or below.
+# Smallest value of each key; for floats also open bounds.
 _WHOLE = {"batch": 1, "subdivisions": 1, "max_batches": 0, "burn_in": 0}
 _FLOATS: dict[str, dict[str, float]] = {
     "learning_rate": {"above": 0},
@@ -63,14 +64,16 @@ _FLOATS: dict[str, dict[str, float]] = {
 
 
 def net_settings(cfg: Cfg) -> NetSettings:
-    """Return what a cfg's ``[net]`` says of training.
+    """Return the training keys of a cfg's ``[net]``.
 
     Raises:
-        UserError: a value is no number or out of its range, the policy is unknown, or there are more steps
-            than scales or fewer.
+        UserError: a value is no number or out of its range, the policy is unknown, or steps and scales have
+            different lengths.
     """
     net = cfg.sections[0]
-    values: dict = {key: net.get_int(key, least=least) for key, least in _WHOLE.items() if key in net}
+    values: dict[str, Any] = {
+        key: net.get_int(key, least=least) for key, least in _WHOLE.items() if key in net
+    }
     values.update({key: net.get_float(key, **limits) for key, limits in _FLOATS.items() if key in net})
     if "policy" in net:
         values["policy"] = net.get_text("policy")

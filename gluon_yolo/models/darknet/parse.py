@@ -1,6 +1,6 @@
-"""Each kind of section, read into its layer: keys, channels, sizes and references checked.
+"""Parsers of the sections: each kind of section to its layer, with keys, sizes and references checked.
 
-Every reader takes a function from a layer's index to the shape of its map, its own index, and its section.
+Every parser takes a function from a layer's index to the shape of its output, its own index, and its section.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ACTIVATIONS = tuple(
     "linear leaky revleaky relu relu6 logistic loggy mish hard_mish swish tanh elu selu gelu relie ramp plse "
     "hardtan lhtan".split()
 )
-# What other programs call them; their h_swish is none of these.
+# Names of other programs. Their h_swish is none of darknet's activations.
 _OTHER_NAMES = {"silu": "swish", "none": "linear", "sigmoid": "logistic", "lrelu": "leaky"}
 _TRAINING = tuple(
     "cls_normalizer delta_normalizer focal_loss ignore_thresh iou_loss iou_normalizer iou_thresh "
@@ -171,7 +171,7 @@ MAKERS: dict[str, Callable[[ShapeOf, int, Section], Layer]] = {
 
 
 def _anchors(section: Section) -> tuple[tuple[float, float], ...]:
-    """Return the anchors that a head's mask chooses; without a mask all of them, as darknet."""
+    """Return the anchors that a head's mask selects; without a mask all of them, as darknet does."""
     num, numbers = section.get_int("num", least=1), section.get_floats("anchors")
     if len(numbers) != 2 * num:
         pairs = f"; {len(numbers)} numbers are num={len(numbers) // 2}" if len(numbers) % 2 == 0 else ""
@@ -196,14 +196,14 @@ def _anchors(section: Section) -> tuple[tuple[float, float], ...]:
 
 
 def _stride_hw(section: Section, default: int | None = None) -> tuple[int, int]:
-    """Return the steps; without a default one of the keys must be there: darknet's and OpenCV's differ."""
+    """Return the strides. Without a default a key is required: darknet's and OpenCV's defaults differ."""
     across, down = section.get_int("stride_x", 0), section.get_int("stride_y", 0)
     both = section.get_int("stride", 1 if across > 0 and down > 0 else default, least=1)
     return (down if down > 0 else both, across if across > 0 else both)
 
 
 def _activation(section: Section, default: str | None = None) -> str:
-    """Return a section's activation; darknet's and OpenCV's defaults for a missing one differ."""
+    """Return a section's activation. Without a default it is required: darknet's and OpenCV's differ."""
     name = section.get_text("activation", default)
     if name not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
@@ -215,7 +215,7 @@ def _activation(section: Section, default: str | None = None) -> str:
 
 
 def _references(section: Section, key: str, index: int) -> tuple[int, ...]:
-    """Return the layers that a key names, counted from the first where 0 or more, else back from here."""
+    """Return the layers that a key lists: from the first layer if 0 or more, else relative to this one."""
     found = tuple(number if number >= 0 else index + number for number in section.get_ints(key))
     if not all(0 <= layer < index for layer in found):
         value = section.get_text(key)
@@ -232,7 +232,7 @@ def _check_same_size(section: Section, key: str, shapes: list[Shape]) -> None:
 def _size(
     section: Section, source: Shape, kernel: int, stride_hw: tuple[int, int], padding: int
 ) -> tuple[int, int]:
-    """Return height and width behind a window that steps over the padded map, as darknet counts them."""
+    """Return height and width of a convolution's or pool's output, with darknet's rounding."""
     sides = zip((source.height, source.width), stride_hw)
     height, width = ((side + padding - kernel) // stride + 1 for side, stride in sides)
     if min(height, width) < 1:

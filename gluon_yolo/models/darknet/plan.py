@@ -1,4 +1,4 @@
-"""Plan: the sections of a cfg as layers, with every channel, size and reference checked."""
+"""Plans: the sections of a cfg as layers, with every channel, size and reference checked."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _ALIASES = {"conv": "convolutional", "max": "maxpool", "avg": "avgpool", "silenc
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A darknet network, ready to be built.
+    """The layers of a darknet network.
 
     Args:
-        cfg: where it comes from.
-        image: shape of the input as ``[net]`` says it.
+        cfg: its source.
+        image: shape of the input, from ``[net]``.
         layers: by darknet's index.
-        idle: keys in the cfg that do not change the result, without repetition.
-        letterbox: whether images keep their proportions within the input; else they are stretched to it.
-        divisor: sides of the input must be multiples of this, so that all maps fit each other.
+        idle: keys in the cfg that do not change the result, each once.
+        letterbox: whether images are resized with their aspect ratio kept; else they are stretched.
+        divisor: sides of the input must be multiples of it, so that all maps fit each other.
     """
 
     cfg: Cfg
@@ -38,7 +38,7 @@ class Plan:
 
     @property
     def convolutions(self) -> tuple[Convolution, ...]:
-        """The layers that hold weights, in the order of a weights file."""
+        """The layers that have weights, in the order of a weights file."""
         return tuple(layer for layer in self.layers if isinstance(layer, Convolution))
 
     @property
@@ -53,12 +53,12 @@ class Plan:
 
 
 def make_plan(cfg: Cfg) -> Plan:
-    """Turn a cfg into layers.
+    """Turn a cfg into a plan.
 
     Raises:
-        UserError: with file and line, for an unknown section or key, a value that makes no sense, an input
-            size that does not suit, a reference to a layer that is not there, maps that do not fit each
-            other, or a network that does not end in ``[yolo]``.
+        UserError: with file and line: a section or key is unknown, a value is invalid, the input size does
+            not suit the network, a referenced layer does not exist, maps do not fit each other, or the
+            network does not end in ``[yolo]``.
     """
     _check_kinds(cfg.sections[1:])
     plan, error = _planned(cfg.replaced(()))
@@ -66,7 +66,7 @@ def make_plan(cfg: Cfg) -> Plan:
         cfg.replaced([(0, {"width": str(input_sizes.TRIAL), "height": str(input_sizes.TRIAL)})])
     )
     divisor = input_sizes.divisor(trial.layers)
-    # A plan that gets further at another size fails by its size, wherever maps are first seen to differ.
+    # A plan that gets further at another size fails because of its size, whatever its own error says.
     if error is None or len(trial.layers) > len(plan.layers):
         input_sizes.check_sides(plan.cfg.sections[0], divisor)
     if error is not None:
@@ -75,7 +75,7 @@ def make_plan(cfg: Cfg) -> Plan:
 
 
 def _check_kinds(sections: Sequence[Section]) -> None:
-    """Raise UserError unless every section is of a kind that is built here; names them all."""
+    """Raise a UserError with all sections whose kind is not supported."""
     unknown = {section.name: section for section in reversed(sections) if _kind(section) not in MAKERS}
     if unknown:
         first, *others = sorted(unknown.values(), key=lambda section: section.line)
@@ -94,7 +94,7 @@ def _kind(section: Section) -> str:
 
 
 def _planned(cfg: Cfg) -> tuple[Plan, UserError | None]:
-    """Return a cfg's plan; where something is wrong, as far as it goes, and what it is."""
+    """Return a cfg's plan; on an error the plan of the layers before it, and the error."""
     net, *sections = cfg.sections
     plan = Plan(cfg, _image(net), (), (), bool(net.get_int("letter_box", 0)))
     idle: dict[str, None] = {}
@@ -122,7 +122,7 @@ def _image(net: Section) -> Shape:
 
 
 def _check_inputs(plan: Plan, layer: Layer) -> None:
-    """Raise UserError when a layer reads a head, which gives detections and no map."""
+    """Raise a UserError when a layer reads a head, whose output is no map."""
     for source in layer.inputs:
         if source != IMAGE and isinstance(plan.layers[source], Yolo):
             line = plan.layers[source].section.line
@@ -130,7 +130,7 @@ def _check_inputs(plan: Plan, layer: Layer) -> None:
 
 
 def _check_end(plan: Plan) -> None:
-    """Raise UserError unless the last section is a head, and all heads know the same keys of weight."""
+    """Raise a UserError unless the last section is a head and all heads have the same box coding keys."""
     last = plan.cfg.sections[-1]
     if last.name != "yolo":
         raise last.error("is the last section, where a detector ends in [yolo]; is the file cut short?")

@@ -1,4 +1,4 @@
-"""Section: one bracket of a darknet cfg with its keys, each with its line, read by type."""
+"""One section of a darknet cfg: its keys, each with its line number, read by type."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One ``key=value``.
+    """The value of a key.
 
     Args:
-        value: as written, without blanks.
-        line: number of its line, from 1.
+        value: as written, without spaces.
+        line: its line number, from 1.
     """
 
     value: str
@@ -29,15 +29,14 @@ class Entry:
 
 
 class Section:
-    """One section; reading a key by type marks it as used.
+    """A section of a cfg; reading a key by type marks it as used.
 
     Args:
-        path: the file, for messages.
-        name: what stands in the brackets.
-        line: number of the bracket's line, from 1.
-        entries: its keys in order; of a key that comes again with another value the first, as darknet reads
-            it.
-        repeated: those later values, each with its key.
+        path: of the file, for messages.
+        name: the text in the brackets.
+        line: line number of the bracket, from 1.
+        entries: the keys in order; a key that repeats has its first value, as in darknet.
+        repeated: the later values of such keys, each with its key, where they differ.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class Section:
         line: int,
         entries: dict[str, Entry] | None = None,
         repeated: Iterable[tuple[str, Entry]] = (),
-    ):
+    ) -> None:
         self.path = path
         self.name = name
         self.line = line
@@ -59,7 +58,7 @@ class Section:
         return key in self.entries
 
     def place(self, key: str | None = None) -> str:
-        """Return the file and the line of a key, or of the bracket, and the section's name, for messages."""
+        """Return file, line of a key or of the bracket, and section name, as the beginning of a message."""
         line = self.entries[key].line if key in self.entries else self.line
         return f"{self.path}:{line}: [{self.name}]"
 
@@ -68,10 +67,10 @@ class Section:
         return UserError(f"{self.place(key)} {problem}")
 
     def get_text(self, key: str, default: str | None = None) -> str:
-        """Return a value as written, without blanks.
+        """Return a value as written, without spaces.
 
         Raises:
-            UserError: it is absent, and there is no default.
+            UserError: the key is absent, and there is no default.
         """
         self._used.add(key)
         if key in self.entries:
@@ -84,7 +83,7 @@ class Section:
         """Return a whole number.
 
         Raises:
-            UserError: it is absent without a default, no whole number, or under ``least``.
+            UserError: the key is absent without a default, no whole number, or below ``least``.
         """
         value = self._number(key, _whole, "a whole number", default)
         if least is not None and value < least:
@@ -101,9 +100,15 @@ class Section:
     ) -> float:
         """Return a number.
 
+        Args:
+            key: of the number.
+            default: for an absent key; None makes the key required.
+            least: smallest value.
+            above: the value must be larger than this.
+            below: the value must be smaller than this.
+
         Raises:
-            UserError: it is absent without a default, no finite number, under ``least``, not above ``above``
-                or not below ``below``.
+            UserError: the key is absent without a default, no finite number, or out of its range.
         """
         value = self._number(key, _real, "a number", default)
         limits = [
@@ -120,7 +125,7 @@ class Section:
         """Return a list of whole numbers.
 
         Raises:
-            UserError: it is absent, empty, or holds something else.
+            UserError: the key is absent or empty, or a part is no whole number.
         """
         return self._list(key, _whole, "whole numbers")
 
@@ -128,16 +133,16 @@ class Section:
         """Return a list of numbers.
 
         Raises:
-            UserError: it is absent, empty, or holds something else.
+            UserError: the key is absent or empty, or a part is no number.
         """
         return self._list(key, _real, "numbers")
 
     def unread(self) -> tuple[str, ...]:
-        """Return the keys that nobody asked for."""
+        """Return the keys that no ``get`` method has read."""
         return tuple(key for key in self.entries if key not in self._used)
 
     def copy(self, changes: dict[str, str] | None = None) -> Section:
-        """Return a section that nobody has read from yet, with other values of some keys, present or new."""
+        """Return a copy with other values of some keys, present or new, in which no key counts as read."""
         entries = dict(self.entries)
         for key, value in (changes or {}).items():
             entries[key] = Entry(value, entries[key].line if key in entries else self.line)

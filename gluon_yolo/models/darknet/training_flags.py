@@ -1,4 +1,4 @@
-"""A cfg's training keys as flags of ``train``: what darknet's recipe means for a run of epochs."""
+"""The training keys of a cfg as flags of ``train``."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from gluon_yolo.models.darknet.section import Section
 from gluon_yolo.models.darknet.training_images import augment_flag, size_flags
 from gluon_yolo.models.darknet.training_schedule import epochs_doubt, schedule_flags
 
-BATCH = 64  # of darknet's published cfgs, where one has been set to batch=1 for testing
+BATCH = 64  # of darknet's published cfgs; used where a cfg has batch=1, for testing
 
 _NORMALIZERS = ("iou_normalizer", "cls_normalizer", "obj_normalizer", "delta_normalizer")
 _LOSS_SWITCHES = ("focal_loss", "objectness_smooth", "max_delta")
-# Keys of darknet's training that nothing here is like, with the value at which they do nothing.
+# Keys of darknet's training without an equivalent here, with their neutral value.
 _NET = {
     **dict.fromkeys(("adam", "adversarial_lr", "attention", "badlabels_rejection_percentage", "blur"), 0),
     **dict.fromkeys(("contrastive", "cutmix", "ema_alpha", "equidistant_point", "gaussian_noise"), 0),
@@ -32,31 +32,30 @@ _LAYER = {
 
 
 def run_flags(plan: Plan, images: int, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return what a cfg says of training, as defaults of a run.
+    """Return the training keys of a cfg as defaults of a run.
 
-    darknet counts batches, a run counts epochs: ``max_batches`` of ``batch`` images become as many epochs
-    as show the same number of images. Of that, or of ``--epochs`` where it is given, ``steps`` and
-    ``burn_in`` keep their share: ``steps=40000`` of ``max_batches=50200`` is epoch 24 of 30.
+    darknet counts batches, a run counts epochs: ``max_batches`` of ``batch`` images become the number of
+    epochs with the same number of images. ``steps`` and ``burn_in`` keep their share of that number, or of
+    ``--epochs`` where it is given: ``steps=40000`` of ``max_batches=50200`` is epoch 24 of 30.
 
     Args:
         plan: of the cfg.
-        images: to train on.
-        given: flags that are decided already, by their names in Python; ``epochs``, ``num_samples`` and
-            ``data_shape`` count here, and what would contradict a given flag of the learning rate is left
-            out.
+        images: number of training images.
+        given: flags that are set already, by their names in Python. ``epochs``, ``num_samples`` and
+            ``data_shape`` are used here. Keys that contradict a given flag of the learning rate are left out.
 
     Returns:
-        Flags by their names in Python, and a line for each key that has no equivalent.
+        Flags by their names in Python, and a message for each key that has no equivalent.
 
     Raises:
-        UserError: a value in the cfg makes no sense.
+        UserError: a value in the cfg is invalid.
     """
     settings = net_settings(plan.cfg)
     notes: list[str] = []
     plain = {"lr": settings.learning_rate, "momentum": settings.momentum, "wd": settings.decay}
     flags: dict[str, Any] = {name: value for name, value in plain.items() if value is not None}
     if settings.decay is not None:
-        flags["no_wd"] = True  # darknet spares biases and batch norms
+        flags["no_wd"] = True  # darknet does not decay biases and batch normalisation
     if settings.batch == 1:
         notes.append(
             f"batch=1: the cfg is set for testing; {BATCH} is taken, as darknet's published ones train"
@@ -85,7 +84,7 @@ def run_flags(plan: Plan, images: int, given: Mapping[str, Any]) -> tuple[dict[s
 
 
 def doubts(plan: Plan, images: int, given: Mapping[str, Any]) -> list[str]:
-    """Return warnings of what a cfg's training would be on this data; arguments as of :func:`run_flags`."""
+    """Return warnings about a cfg's training with this data; the arguments are those of :func:`run_flags`."""
     settings = net_settings(plan.cfg)
     epoch = _epoch(images, given)
     doubt = epochs_doubt(plan.cfg.sections[0], settings, _batch(settings), epoch, given)
@@ -93,18 +92,18 @@ def doubts(plan: Plan, images: int, given: Mapping[str, Any]) -> list[str]:
 
 
 def _batch(settings: NetSettings) -> int:
-    """Return the images of one of darknet's batches."""
+    """Return darknet's batch size."""
     return settings.batch if settings.batch and settings.batch > 1 else BATCH
 
 
 def _epoch(images: int, given: Mapping[str, Any]) -> int:
-    """Return the images of an epoch: those of the data, or fewer where that is given."""
+    """Return the number of images per epoch."""
     wanted = given.get("num_samples", 0)
     return min(images, wanted) if wanted > 0 else images
 
 
 def _loss(plan: Plan, notes: list[str]) -> dict[str, Any]:
-    """Return what the heads say of the loss."""
+    """Return the flags of the loss, from the heads."""
     keys = {key: value for head in plan.heads for key, value in head.training.items()}
     section = plan.heads[0].section
     flags: dict[str, Any] = {"box_loss": _box_loss(plan.heads[0], keys.get("iou_loss", "mse"), notes)}
@@ -129,7 +128,7 @@ def _loss(plan: Plan, notes: list[str]) -> dict[str, Any]:
 
 
 def _box_loss(head: Yolo, kind: str, notes: list[str]) -> str:
-    """Return the box loss that ``iou_loss`` means."""
+    """Return the box loss for a value of ``iou_loss``."""
     if kind == "mse" and head.new_coords:
         notes.append("iou_loss=mse: fits no boxes of new_coords=1 here; ciou is taken")
         return "ciou"
@@ -140,7 +139,7 @@ def _box_loss(head: Yolo, kind: str, notes: list[str]) -> str:
 
 
 def _without_equivalent(plan: Plan) -> Iterator[str]:
-    """Yield each key of training, with its value, that does something in darknet and nothing here."""
+    """Yield each training key, with its value, that has an effect in darknet and no equivalent here."""
     yield from _active(plan.cfg.sections[0], _NET)
     for head in plan.heads:
         yield from _active(head.section, _HEAD)

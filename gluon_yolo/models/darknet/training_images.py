@@ -1,4 +1,4 @@
-"""What a cfg says of training images: the sizes they come in, and how they are changed."""
+"""The training images of a cfg: their sizes and augmentation, as flags of ``train``."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from gluon_yolo.models.darknet.net_settings import NetSettings
 from gluon_yolo.models.darknet.plan import Plan
 from gluon_yolo.text import exact
 
-JITTER = 0.2  # darknet's
-RESIZE_STEP = 32  # darknet's, of random input sizes
+JITTER = 0.2  # darknet's default
+RESIZE_STEP = 32  # darknet's default, for random input sizes
 LARGEST_FACTOR = 10.0  # of random input sizes; darknet's cfgs have 1.4 and 2
-LARGEST_SCALE = 4.0  # of an object, however large the jitter is
-HALF_TURN = 180.0  # degrees either way: all hues
-_DIGITS = 6  # of what is worked out from a key
+LARGEST_SCALE = 4.0  # largest scale of an object, for any jitter
+HALF_TURN = 180.0  # degrees in both directions: all hues
+_DIGITS = 6  # significant digits of a computed value
 
 
 def size_flags(plan: Plan, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the sizes to train at: of ``random=1``, up to 1.4 times the input's either way, as darknet's.
+    """Return the flags of the input sizes: ``random=1`` varies them by a factor of up to 1.4, as in darknet.
 
-    darknet draws multiples of ``resize_step``; those that do not suit the network are left out here.
+    darknet draws multiples of ``resize_step``; sizes that do not suit the network are left out here.
 
     Raises:
-        UserError: ``random`` or ``resize_step`` makes no sense.
+        UserError: ``random`` or ``resize_step`` is invalid.
     """
     limits = {"least": 0, "below": LARGEST_FACTOR}
     factor = max(head.section.get_float("random", 0.0, **limits) for head in plan.heads)
@@ -48,14 +48,14 @@ def size_flags(plan: Plan, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def augment_flag(plan: Plan, settings: NetSettings) -> str:
-    """Return the changes of images as ``--augment`` takes them, empty where the cfg says nothing of them.
+    """Return the augmentation as a value of ``--augment``; empty where the cfg has no such keys.
 
-    darknet moves each side of an image by up to ``jitter`` of it, which is a change of scale and of place
-    (and of shape, which has no equivalent). Saturation and exposure are factors up to the key, either way;
-    the hue moves by a part of the circle.
+    darknet moves each side of an image by up to ``jitter`` of its length, which changes scale, position and
+    aspect ratio; the last has no equivalent. Saturation and exposure are factors up to the key's value or its
+    inverse. The hue shifts by a fraction of the full circle.
 
     Raises:
-        UserError: ``jitter`` makes no sense.
+        UserError: ``jitter`` is invalid.
     """
     net = plan.cfg.sections[0]
     said = [head.section for head in plan.heads if "jitter" in head.section]
@@ -79,7 +79,7 @@ def augment_flag(plan: Plan, settings: NetSettings) -> str:
 
 
 def _factor(value: float | None) -> float:
-    """Return the largest factor that a key means: darknet draws from the key or its inverse; 0 is none."""
+    """Return the largest factor of a key: darknet draws from the key to its inverse; 0 is none."""
     return max(value, 1 / value) if value else 1.0
 
 

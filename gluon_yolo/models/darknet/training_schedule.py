@@ -1,4 +1,4 @@
-"""How long a cfg trains, and how its learning rate goes on, as flags of ``train``."""
+"""Training length and learning rate schedule of a cfg, as flags of ``train``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from gluon_yolo.models.darknet.net_settings import NetSettings
 from gluon_yolo.models.darknet.section import Section
 from gluon_yolo.text import exact, rounded
 
-POWER = 4.0  # darknet's, of the warm-up and of policy=poly
-MANY_EPOCHS, FEWER_EPOCHS = 1000, 100  # what nobody trains on a few images on purpose, and what may do
-LEAST_DECAY = 1e-300  # of an epoch; what is smaller, no float holds
+POWER = 4.0  # darknet's default, of the warm-up and of policy=poly
+MANY_EPOCHS, FEWER_EPOCHS = 1000, 100  # a warning's limit, and its advice
+LEAST_DECAY = 1e-300  # per epoch; a smaller factor underflows
 
-# What a given flag decides alone.
+# For a given flag: the flags of the cfg that it makes invalid.
 _DECAYS = ("lr_decay", "lr_decay_epoch", "lr_decay_period")
 _DECIDED = {
     "lr_mode": _DECAYS,
@@ -32,19 +32,19 @@ def schedule_flags(
     given: Mapping[str, Any],
     notes: list[str],
 ) -> dict[str, Any]:
-    """Return epochs, warm-up, and how the learning rate goes on.
+    """Return the flags of epochs, warm-up and learning rate schedule.
 
     Args:
-        net: the section that says it.
-        settings: what it says.
-        batch: images of one of darknet's batches.
-        images: of an epoch.
-        given: flags that are decided already; ``epochs`` counts, and what would contradict a given flag is
-            left out.
-        notes: gets a line for what has no equivalent.
+        net: the ``[net]`` section.
+        settings: its training keys.
+        batch: darknet's batch size.
+        images: images per epoch.
+        given: flags that are set already. ``epochs`` is used here; keys that contradict a given flag are left
+            out.
+        notes: list to which messages about keys without an equivalent are added.
 
     Raises:
-        UserError: a value makes no sense.
+        UserError: a value is invalid.
     """
     flags: dict[str, Any] = {}
     epochs_a_batch = batch / images
@@ -64,14 +64,14 @@ def schedule_flags(
 def epochs_doubt(
     net: Section, settings: NetSettings, batch: int, images: int, given: Mapping[str, Any]
 ) -> str | None:
-    """Return a warning where ``max_batches`` of a cfg for large data are very many epochs of this data.
+    """Return a warning where the ``max_batches`` of a cfg give very many epochs of this data.
 
     Args:
-        net: the section that says it.
-        settings: what it says.
-        batch: images of one of darknet's batches.
-        images: of an epoch.
-        given: flags that are decided already.
+        net: the ``[net]`` section.
+        settings: its training keys.
+        batch: darknet's batch size.
+        images: images per epoch.
+        given: flags that are set already.
     """
     epochs = (settings.max_batches or 0) * batch / images
     if "epochs" in given or epochs <= MANY_EPOCHS:
@@ -84,7 +84,7 @@ def epochs_doubt(
 
 
 def _policy(net: Section, settings: NetSettings, epochs_a_batch: float, notes: list[str]) -> dict[str, Any]:
-    """Return what ``policy`` means."""
+    """Return the flags for ``policy``."""
     policy = settings.policy
     if policy is None:
         return {}
@@ -118,18 +118,18 @@ def _policy(net: Section, settings: NetSettings, epochs_a_batch: float, notes: l
 
 
 def _steps(settings: NetSettings, epochs_a_batch: float) -> dict[str, Any]:
-    """Return what ``steps`` and ``scales`` mean."""
-    # A step before the first, as -1 in yolov2-tiny.cfg, has begun with it.
+    """Return the flags for ``steps`` and ``scales``."""
+    # A step before the first one, as -1 in yolov2-tiny.cfg, applies from the beginning.
     epochs = [exact(_epoch(max(0, step) * epochs_a_batch)) for step in settings.steps]
     scales = settings.scales
     same = len(set(scales)) == 1
     if same and scales[0] > 1 and len(scales) == 1:
-        # A single factor above 1 is a slip on the command line; beside one of 1 it is darknet's slow start.
+        # `train` rejects a single factor above 1; with a second one of 1 it is darknet's slow start.
         epochs, scales, same = epochs * 2, (*scales, 1.0), False
     decay = scales[0] if same and scales[0] <= 1 else ",".join(map(exact, scales))
     return {"lr_mode": "step", "lr_decay_epoch": ",".join(epochs), "lr_decay": decay}
 
 
 def _epoch(epoch: float) -> float:
-    """Return an epoch as a whole one, but of the first few a part too, which is much of them."""
+    """Return an epoch as a whole number; below 10 with two decimals, where rounding matters."""
     return round(epoch) if epoch >= 10 else rounded(epoch, 2)

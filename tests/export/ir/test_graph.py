@@ -1,4 +1,4 @@
-"""A graph says when it makes no sense; it needs neither mxnet nor ONNX."""
+"""InferenceGraph and folding: errors of invalid graphs, and results by hand; without mxnet and ONNX."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_affine_before_a_convolution_without_padding():
 
 
 def test_affine_before_a_padded_convolution_leaves_its_shift():
-    """2 x + 5 is 2 (x + 2.5): the factor goes, the shift stays for the sake of the border."""
+    """2 x + 5 is 2 (x + 2.5): the factor is folded, the shift stays because of the border."""
     build = Builder()
     graph = folded(build, conv(build, affine(build, "data", [2], [5]), np.full((1, 1, 3, 3), 3), padding=1))
     assert [node.op for node in graph.nodes] == ["affine", "convolution"]
@@ -113,7 +113,7 @@ def test_affine_before_a_padded_convolution_leaves_its_shift():
 
 
 def test_affine_before_groups():
-    """Channels 0 and 1 times 2 and 3; each is a group of its own, with two outputs."""
+    """Channels 0 and 1 times 2 and 3; each is a group with two outputs."""
     build = Builder()
     planes = build.add("planes", "data")
     parts = build.add("slice", planes, axis=1, begin=0, end=2, step=1)
@@ -144,7 +144,7 @@ def test_an_output_keeps_what_it_is():
 
 
 def test_shared_weights_are_folded_for_one_alone():
-    """Two convolutions read one weight, and only the first has a batch norm behind it."""
+    """Two convolutions read one weight, and batch normalisation follows only the first."""
     build = Builder()
     weight = build.store("a_weight", np.full((1, 1, 1, 1), 3.0))
     numbers = {"stride": (1, 1), "padding": (0,) * 4, "dilation": (1, 1), "groups": 1}
@@ -166,7 +166,7 @@ def test_affine_of_nothing_is_left_out():
 
 
 def test_channel_that_is_scaled_away_stays():
-    """A scale of 0 cannot be taken out of the shift."""
+    """A shift cannot be divided by a scale of 0."""
     build = Builder()
     graph = folded(build, conv(build, affine(build, "data", [0], [5]), np.ones((1, 1, 3, 3)), padding=1))
     assert [graph.weights[name].tolist() for name in graph.nodes[0].inputs[1:]] == [[0], [5]]

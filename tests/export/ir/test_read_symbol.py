@@ -1,4 +1,4 @@
-"""A graph read from a network gives its raw maps, operator by operator; what it has no word for, it names."""
+"""Graphs read from networks: the same raw maps, operator by operator, and messages about unsupported ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def convolution(filters=8, size=3, stride=1, more="batch_normalize=1\nactivation
     return CONVOLUTION.format(filters=filters, size=size, stride=stride, more=more)
 
 
-# What stands between the first convolution (8 channels, stride 2) and the head.
+# Layers between the first convolution (8 channels, stride 2) and the head.
 MIDDLES = {
     **{f"activation {name}": convolution(more=f"activation={name}") for name in ACTIVATIONS},
     "depthwise": convolution(more="groups=8\nbatch_normalize=1\nactivation=relu"),
@@ -87,7 +87,7 @@ def test_pure_scaling_of_pixels_is_part_of_the_first_convolution():
 
 
 def test_colour_means_stay_in_front_of_padding():
-    """A border of zeros is grey, not black, to a network that subtracts means."""
+    """Padding with zeros is grey, not black, for a network that subtracts means."""
     net = random_detector()
     graph = read_network(net)
     planes, shift, first = graph.nodes[:3]
@@ -122,7 +122,7 @@ def test_channel_shuffle_is_two_slices_and_a_concatenation():
 
 
 def test_same_network_same_graph():
-    """Names do not tell how many networks were built before."""
+    """Names do not depend on the number of networks built before."""
     first, second = (read_network(random_detector()) for _ in range(2))
     assert first.nodes == second.nodes and first.outputs == second.outputs
     assert all((first.weights[name] == second.weights[name]).all() for name in first.weights)

@@ -1,4 +1,4 @@
-"""A symbol in bfloat16: close to the network, half the size, and run by mxnet alone."""
+"""bfloat16 symbols: close to the network, half of the size, run with mxnet only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ runs_bfloat16 = pytest.mark.skipif(not AVX512, reason="mxnet's bfloat16 needs a 
 
 
 def far(ours, theirs) -> float:
-    """Return the mean difference relative to the numbers' own mean size, the worst of the pairs."""
+    """Return the mean difference relative to the values' mean size, the largest over the pairs."""
     return max(float(np.abs(a - b).mean() / np.abs(b).mean()) for a, b in zip(ours, theirs))
 
 
@@ -34,7 +34,7 @@ def test_close_to_the_network(tmp_path, stranger, tail):
     symbol, parameters = traced(random_detector(), tail)
     ours = STRANGERS[stranger](written(tmp_path, *convert(symbol, parameters)), PIXELS)
     theirs = STRANGERS[stranger](written(tmp_path, symbol, parameters), PIXELS)
-    assert 1e-4 < far(ours, theirs) < 0.1  # neither float32 in disguise nor noise
+    assert 1e-4 < far(ours, theirs) < 0.1  # neither float32 nor noise
 
 
 @runs_bfloat16
@@ -44,13 +44,13 @@ def test_suppression_stays_in_float32(tmp_path):
     assert (ids.dtype, scores.dtype, boxes.dtype) == (np.float32,) * 3
     best, best_boxes = scores[0, :, 0], boxes[0]
     assert (np.diff(best) <= 0).all() and best[0] > 0.1
-    assert (best_boxes.astype("float32").view(np.uint32) & 0xFFFF).any()  # bfloat16 has nothing in there
+    assert (best_boxes.astype("float32").view(np.uint32) & 0xFFFF).any()  # zero in bfloat16
 
 
 @runs_bfloat16
 @pytest.mark.parametrize("name", ["yolo_fastestv2", "yolo3_mobilenetv2_0.25"])
 def test_families(tmp_path, name):
-    """Joins of split maps, clipped activations, sums."""
+    """Concatenations of split maps, clipped activations, sums."""
     symbol, parameters = traced(settled(f"{name}_voc"))
     pixels = PIXELS[:, :64, :64]
     ours = by_symbol_block(written(tmp_path, *convert(symbol, parameters)), pixels)

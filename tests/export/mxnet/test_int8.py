@@ -1,4 +1,4 @@
-"""A symbol in int8: ranges from images, layers left out, run by mxnet alone."""
+"""Int8 symbols: ranges from images, excluded layers, run with mxnet only."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def nodes(symbol) -> list[dict]:
 
 
 def far(ours, theirs) -> float:
-    """Return the mean difference relative to the numbers' own mean size, the worst of the pairs."""
+    """Return the mean difference relative to the values' mean size, the largest over the pairs."""
     return max(float(np.abs(a - b).mean() / np.abs(b).mean()) for a, b in zip(ours, theirs))
 
 
@@ -56,7 +56,7 @@ def test_names_within_stay():
 
 @pytest.mark.parametrize("name", ["yolo_fastestv2", "yolo3_mobilenetv2_0.25"])
 def test_families(tmp_path, name):
-    """Joins of split maps, clipped activations, sums."""
+    """Concatenations of split maps, clipped activations, sums."""
     symbol, parameters = traced(settled(f"{name}_voc"))
     images = np.stack([random_image(64, 64, seed) for seed in range(3)])
     ours = by_symbol_block(written(tmp_path, *quantize(symbol, parameters, [images])), images)
@@ -87,7 +87,7 @@ def test_layers_left_out_and_the_last_are_in_float():
 
 
 def two_layers():
-    """The first channel, through a layer that int8 may take; then the same with the last layer's bias."""
+    """Return the first channel, after a layer that can be int8; then the same with the last layer's bias."""
     data = mx.sym.transpose(mx.sym.Cast(mx.sym.var("data"), dtype="float32"), axes=(0, 3, 1, 2))
     options = {"kernel": (1, 1), "num_filter": 1}
     first = mx.sym.Convolution(data, mx.sym.var("first_weight"), no_bias=True, name="conv", **options)
@@ -106,7 +106,7 @@ def image(*reds):
 
 @pytest.mark.parametrize("excluded, expected", [((), [0, 3, 51, 51]), (("first",), [0, 3, 51, 255])])
 def test_hand_made(tmp_path, excluded, expected):
-    """Calibrated on 0..51: whole numbers come out within two of 255 steps of 0.2, and 255 as 51."""
+    """Calibrated on 0..51: integers have an error of at most two of 255 steps of 0.2, and 255 becomes 51."""
     symbol, parameters = two_layers()
     quantized, values = quantize(symbol, parameters, [image(0, 10), image(51, 3)], excluded=excluded)
     (given,) = by_symbol_block(written(tmp_path, quantized, values), image(0, 3, 51, 255))
@@ -115,7 +115,7 @@ def test_hand_made(tmp_path, excluded, expected):
 
 @pytest.mark.parametrize("method", ["minmax", "entropy"])
 def test_progress_and_batches(method):
-    """However images come, in a generator too, each counts once; ranges are the same."""
+    """Images in any batches, also from a generator, count once; the ranges are the same."""
     symbol, parameters = two_layers()
     calls = []
     ranges = calibrate(
@@ -193,7 +193,7 @@ np.savez(sys.argv[2], *by_symbol_block(Path(sys.argv[1]), np.load(sys.argv[3])))
 
 
 def test_older_processors_come_close_too(tmp_path):
-    """With oneDNN made to believe that the processor knows AVX2 alone, and no products in int8."""
+    """With oneDNN limited to AVX2, without int8 products."""
     symbol, parameters = traced(random_detector())
     prefix = written(tmp_path, *quantize(symbol, parameters, [IMAGES]))
     np.save(tmp_path / "pixels.npy", IMAGES[:1])

@@ -1,4 +1,4 @@
-"""Batch norms folded in a symbol: other operators, the same numbers, by mxnet alone."""
+"""Batch normalisation folded in a symbol: fewer operators, the same results, with mxnet only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exported files give the Gluon network's results to three strangers, and never appear half or wrong."""
+"""Exported symbols: the network's results in three other programs, and no partial or wrong files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OUTPUTS = {
     "raw": ["raw_0_output", "raw_1_output", "raw_2_output"],
 }
 
-# Knows mxnet alone. NumPy's removed names are put back as any user of mxnet 1.9.1 must.
+# Uses mxnet only. NumPy's removed names are restored, as every user of mxnet 1.9.1 must do.
 STRANGER = """
     import sys
     import numpy as np
@@ -50,7 +50,7 @@ STRANGER = """
 
 @pytest.fixture(scope="module", params=["nms", "decoded", "raw"])
 def exported(request, tmp_path_factory):
-    """One export per cut: its record's path, the pixels, and what the network itself gives for them."""
+    """One export per cut: its record's path, the pixels, and the network's own results for them."""
     net = random_detector()
     folder = tmp_path_factory.mktemp(request.param)
     path = export(net, folder, name="toy", size_hw=SIZE_HW, cut=request.param).record
@@ -105,7 +105,7 @@ def test_script_that_knows_mxnet_alone(exported, tmp_path):
 
 @pytest.mark.parametrize("cut", OUTPUTS)
 def test_boxes_that_overflow_are_no_difference(tmp_path, cut):
-    """As a network's that has seen a handful of batches: exp(200) is infinite."""
+    """As in a network after a few batches: exp(200) is infinite."""
     net = random_detector()
     for level in net.heads.levels:
         bias = level.bias.data().asnumpy()
@@ -159,7 +159,7 @@ def test_other_sizes_and_batches(exported):
 
 
 def test_same_weights_same_files(tmp_path):
-    """However many networks were built before, and on however many devices batch norm was trained."""
+    """For any number of networks built before, and any number of devices of batch normalisation."""
     first, second = random_detector(seed=3), random_detector(seed=4, norm="sync")
     ours, theirs = first._collect_params_with_prefix(), second._collect_params_with_prefix()
     for name, parameter in theirs.items():
@@ -175,7 +175,7 @@ def test_small_input_has_fewer_anchors_than_candidates(tmp_path):
 
 
 def test_wrong_files_never_appear(tmp_path, monkeypatch):
-    """Files that do not give the network's results are not left behind, nor do they harm those of before."""
+    """Files that do not give the network's results are removed, and older ones stay."""
     net = random_detector()
     before = export(net, tmp_path, name="toy", size_hw=(64, 64), cut="raw").record.read_bytes()
     save = mx.nd.save

@@ -1,4 +1,4 @@
-"""The files are as ncnn's documentation has them; what ncnn has no layer for is named."""
+"""ncnn's files against its documentation, and messages about unsupported layers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def graph_of(build, *outputs):
 
 
 def lines_of(build, *outputs):
-    """Return the lines of NAME.param behind the counts, with single spaces."""
+    """Return the lines of NAME.param after the counts, with single spaces."""
     text = param_text(make_layers(graph_of(build, *outputs)))
     return [" ".join(line.split()) for line in text.splitlines()[2:]]
 
@@ -46,7 +46,7 @@ def started():
 
 
 def test_param_file():
-    """Every number of a convolution differs; in ncnn across comes before down, and left before top."""
+    """All parameters of the convolution differ; in ncnn horizontal precedes vertical, and left top."""
     build, planes = started()
     uneven = {"stride": (2, 1), "padding": (3, 4, 5, 6), "dilation": (7, 8)}
     first = build.add("leaky_relu", convolution(build, planes, 3, 6, (2, 5), **uneven), slope=0.1)
@@ -74,7 +74,7 @@ def test_param_file():
     [
         ("relu", {}, "9=1"),
         ("sigmoid", {}, "9=4"),
-        # ncnn reads at most 15 characters of a number, and has no word for infinity.
+        # ncnn reads at most 15 characters of a number, and has no text for infinity.
         ("leaky_relu", {"slope": -1 / 3}, "9=2 -23310=1,-3.33333333e-01"),
         ("clip", {"min": 0.0, "max": float("inf")}, "9=3 -23310=2,0.00000000e+00,3.40282347e+38"),
     ],
@@ -96,7 +96,7 @@ def test_mish_within_a_convolution():
 
 
 def test_activation_apart():
-    """A convolution that is read elsewhere, or an output, keeps to itself; of a tanh ncnn makes no part."""
+    """A convolution with other readers, or an output, is not fused; tanh cannot be fused in ncnn."""
     build, planes = started()
     first = convolution(build, planes, 3, 4)
     last = build.add("add", build.add("relu", first), build.add("tanh", convolution(build, first, 4, 4)))
@@ -115,7 +115,7 @@ def test_mish_of_what_is_read_elsewhere_stays_apart():
 
 
 def test_blobs_that_several_read():
-    """One that is read twice by a step; one that is an output and read; one that is two outputs."""
+    """A blob that a step reads twice; one that is an output and is read; one that is two outputs."""
     build, planes = started()
     first = convolution(build, planes, 3, 4)
     square = build.add("multiply", first, first)
@@ -131,7 +131,7 @@ def test_blobs_that_several_read():
 
 
 def test_every_other_channel():
-    """Both halves come from one map that is sorted once."""
+    """Both halves come from one map that is shuffled once."""
     build, planes = started()
     first = convolution(build, planes, 3, 6)
     parts = [build.add("slice", first, axis=1, begin=begin, end=6, step=2) for begin in (0, 1)]
@@ -147,7 +147,7 @@ def test_every_other_channel():
 
 @pytest.mark.parametrize("name", ["yolo3_mobilenet0.25", "yolo3_mobilenetv2_0.25", "yolo_fastestv2"])
 def test_form_of_networks(name):
-    """Counts are right, names single, and a blob is given before it is read, by one layer at most."""
+    """Counts are right, names unique, and a blob is written before it is read, by at most one layer."""
     layers = make_layers(read_network(settled(name, CLASSES)))
     text = param_text(layers)
     given = [blob for layer in layers for blob in layer.outputs]
@@ -168,7 +168,7 @@ def test_convolution_and_activation_are_one_layer_in_a_mobilenet():
 
 
 def test_same_network_same_files():
-    """Gluon numbers its blocks anew for each network; names in the file do not."""
+    """Gluon numbers its blocks anew for each network; names in the file do not depend on it."""
     texts = [
         [" ".join(line.split()) for line in param_text(make_layers(read_network(net))).splitlines()]
         for net in (settled("yolo_fastestv2", CLASSES), settled("yolo_fastestv2", CLASSES))
@@ -196,7 +196,7 @@ def test_bin_file_in_float32(tmp_path):
 
 
 def test_bin_file_in_float16(tmp_path):
-    """Three weights of two bytes each are filled up to twelve; bias and scale stay in float32."""
+    """Three weights of two bytes are padded to a multiple of four bytes; bias and scale stay in float32."""
     build, last = small_weights()
     kernel = b"\x47\x6b\x30\x01" + np.array([0, 1, 2], "<f2").tobytes() + bytes(2)
     expected = kernel + np.array([0.5, 3, 4], "<f4").tobytes()

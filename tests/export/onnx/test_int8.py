@@ -1,4 +1,4 @@
-"""An ONNX model in int8: what is in it, and how near it comes to the network in float."""
+"""Int8 ONNX models: their content, and their difference from the float network."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def loaded(model, net, folder, runtime=OnnxRuntime):
 
 
 def convolutions(model):
-    """By name of a convolution, whether its weight is int8."""
+    """Return, by the name of a convolution, whether its weight is int8."""
     produced = {output: node for node in model.graph.node for output in node.output}
     return {
         node.name: node.input[1] in produced and produced[node.input[1]].op_type == "DequantizeLinear"
@@ -98,7 +98,7 @@ def test_layers_are_called_as_in_the_symbol(net, graph):
 
 @pytest.mark.parametrize("cut", ["nms", "decoded", "raw"])
 def test_file(net, graph, ranges, cut):
-    """Plain ONNX with the inputs, outputs and metadata of the model in float; only the heads are float."""
+    """Plain ONNX with the inputs, outputs and metadata of the float model; only the heads are float."""
     float32 = make_model(graph, net.spec, "toy", cut, metadata={"fit": "letterbox"})
     before = float32.SerializeToString()
     model = onnx_int8.quantize(float32, graph, ranges)
@@ -134,11 +134,11 @@ def test_layers_left_in_float(net, graph, decoded, ranges, tmp_path):
 
 
 def test_onnx_runtime_does_not_quantize_what_is_to_stay_in_float(net, graph, ranges):
-    """Left to itself it does, with one scale for all channels, where a float layer lies between int8 ones."""
+    """By default it does, with one scale for all channels, where a float layer is between int8 ones."""
     layer = layers_of(graph)[1]
     (weight,) = (node.inputs[1] for node in graph.nodes if node.name == layer)
     uneven = graph.weights[weight].copy()
-    uneven[0] *= 1000  # of the eight channels, which each have a plane of their own
+    uneven[0] *= 1000  # one of eight channels, each with its own plane
     graph = dataclasses.replace(graph, weights={**graph.weights, weight: uneven})
     decoded = make_model(graph, net.spec, "toy", "decoded")
     model = onnx_int8.quantize(decoded, graph, ranges, [layer]).SerializeToString()
@@ -161,7 +161,7 @@ def test_processors_that_sum_int8_exactly(flags, there, tmp_path):
 
 
 def test_exact_on_any_processor(net, graph, decoded, ranges, tmp_path, monkeypatch):
-    """Where the processor has no VNNI the runtime asks for exact sums; the boxes are the same."""
+    """On a CPU without VNNI the runtime uses exact sums; the boxes are the same."""
     entries = []
     options = runtime.SessionOptions
 
@@ -181,7 +181,7 @@ def test_exact_on_any_processor(net, graph, decoded, ranges, tmp_path, monkeypat
 
 
 def test_a_portable_file_needs_nothing_of_the_kind(net, graph, decoded, ranges, tmp_path, monkeypatch):
-    """Its sums fit everywhere, so that the fast way is the right one."""
+    """Its sums never overflow, so the fast computation is exact."""
     entries = []
     options = runtime.SessionOptions
 
@@ -208,13 +208,13 @@ def test_a_portable_file_needs_nothing_of_the_kind(net, graph, decoded, ranges, 
 @pytest.mark.parametrize(
     ("weight", "reach"),
     [
-        # one channel a row: the two largest of one sign, or the largest alone
+        # one channel per row: the two largest of one sign, or the largest alone
         ([[3, 1, 2], [3, -1, -2], [1, -5, 0], [2, 2, -2], [0, 0, 0]], [5, 3, 5, 4, 0]),
-        ([[4.0], [-2.0]], [4, 2]),  # one weight a channel has no other to meet
+        ([[4.0], [-2.0]], [4, 2]),  # a single weight per channel is not added to another
     ],
 )
 def test_ranges_of_weights(weight, reach):
-    """(O, C, 1, 1); with a single input channel, which is depthwise, the largest counts alone."""
+    """(O, C, 1, 1); with a single input channel, a depthwise convolution, only the largest counts."""
     weight = np.array(weight, np.float32)[:, :, None, None]
     assert onnx_int8.pair_ranges(weight).tolist() == reach
     depthwise = np.moveaxis(weight, 1, 2)
@@ -248,7 +248,7 @@ np.savez(out, boxes=boxes, scores=scores)
 
 @pytest.mark.parametrize("portable", [True, False])
 def test_openvino_without_vnni(net, graph, decoded, ranges, tmp_path, portable):
-    """Its oneDNN is told to leave VNNI alone: what overflows then is not computed in int8."""
+    """Its oneDNN does not use VNNI: what could overflow is not computed in int8."""
     pytest.importorskip("openvino", reason="package openvino is not installed")
     model = onnx_int8.quantize(decoded, graph, ranges, portable=portable)
     (tmp_path / "toy.onnx").write_bytes(model.SerializeToString())
@@ -270,7 +270,7 @@ def test_openvino_without_vnni(net, graph, decoded, ranges, tmp_path, portable):
 
 
 def test_openvino_that_cannot_compute_it_otherwise(net, graph, decoded, ranges, tmp_path, monkeypatch):
-    """It takes one image at a time then, since it fails to compile several; a failure is said."""
+    """It runs one image at a time then, since it fails to compile several; a failure gives a message."""
     pytest.importorskip("openvino", reason="package openvino is not installed")
     monkeypatch.setattr(openvino, "sums_saturate", lambda: True)
     path = tmp_path / "toy.onnx"
@@ -295,7 +295,7 @@ def test_openvino_that_cannot_compute_it_otherwise(net, graph, decoded, ranges, 
 
 
 def test_only_what_touches_a_layer_is_in_int8(graph, decoded, ranges):
-    """One convolution alone: its input, and its output behind the activation."""
+    """One convolution alone: its input, and its output after the activation."""
     layers = layers_of(graph)
     model = onnx_int8.quantize(decoded, graph, ranges, [name for name in layers if name != layers[2]])
     assert [name for name, int8 in convolutions(model).items() if int8] == [layers[2]]

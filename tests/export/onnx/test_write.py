@@ -1,4 +1,4 @@
-"""An ONNX file gives the network's boxes, for any batch and size, and is what its rules want."""
+"""ONNX files: the network's boxes, for any batch and size, and valid content."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def images(batch, height, width):
 
 
 def written(net, folder, **options):
-    """Write a network and return the function that ONNX Runtime makes of the file."""
+    """Write a network and return ONNX Runtime's function of the file."""
     write_model(make_model(read_network(net), net.spec, "toy", **options), folder / "toy.onnx")
     formats = {"onnx": ExportedFormat(("toy.onnx",), "raw", ("raw_0",))}
     return load(ModelRecord("toy", net.zoo_name, net.spec, (64, 64), formats), folder)
 
 
 def dims_of(value):
-    """Return an input's or output's sides, numbers or names."""
+    """Return the sides of an input or output, numbers or names."""
     return [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
 
 
@@ -84,7 +84,7 @@ def test_trained_fastestv2(tmp_path, shared_data):
 
 @pytest.mark.parametrize("middle", MIDDLES)
 def test_operator(middle, tmp_path):
-    """All of them in ONNX's words; the images give maps of odd sizes too."""
+    """All supported operators; the images give maps of odd sizes too."""
     net = small.built(small.NET + small.BACKBONE + MIDDLES[middle] + small.YOLO)
     written(net, tmp_path, cut="raw")
     session = runtime.InferenceSession(str(tmp_path / "toy.onnx"), providers=["CPUExecutionProvider"])
@@ -119,7 +119,7 @@ def test_pixels_as_floats(net, cut, tmp_path):
     ids=str,
 )
 def test_suppression_is_detects(net, numbers, size_hw, tmp_path):
-    """Also where an image has fewer anchors than there are candidates."""
+    """Also for an image with fewer anchors than candidates."""
     written(net, tmp_path, cut="nms", suppression=NMSOptions(**numbers))
     session = runtime.InferenceSession(str(tmp_path / "toy.onnx"), providers=["CPUExecutionProvider"])
     tail = Detect(net.spec, **numbers)
@@ -135,12 +135,12 @@ def test_suppression_is_detects(net, numbers, size_hw, tmp_path):
 
 @pytest.mark.parametrize("cut", CUTS)
 def test_file(net, cut, tmp_path):
-    """What stands in it, as other programs see it."""
+    """Its content, as other programs read it."""
     written(net, tmp_path, cut=cut, metadata={"fit": "resize"})
     model = onnx.load(str(tmp_path / "toy.onnx"))
     onnx.checker.check_model(model, full_check=True)
     assert model.ir_version == 7 and [(o.domain, o.version) for o in model.opset_import] == [("", 13)]
-    (pixels,) = model.graph.input  # no weights among the inputs
+    (pixels,) = model.graph.input  # weights are no inputs
     assert pixels.name == "data" and pixels.type.tensor_type.elem_type == onnx.TensorProto.UINT8
     assert dims_of(pixels) == ["batch", "height", "width", 3]
     names = [node.name for node in model.graph.node]
@@ -169,7 +169,7 @@ def test_same_network_same_file():
 
 
 def test_sizes_fixed_by_whom_runs_it(net, tmp_path):
-    """ONNX Runtime then infers every shape from them, and is strict with what it finds."""
+    """ONNX Runtime then infers every shape from them, and is strict about the result."""
     network = written(net, tmp_path)
     options = runtime.SessionOptions()
     for name, size in (("batch", 2), ("height", 64), ("width", 96)):
@@ -182,7 +182,7 @@ def test_sizes_fixed_by_whom_runs_it(net, tmp_path):
 
 @pytest.mark.parametrize("cut", CUTS)
 def test_fixed_size(net, cut, tmp_path):
-    """For converters that want one: all shapes are numbers, and nothing is computed of them."""
+    """For converters that need it: all shapes are numbers, and nothing is computed from them."""
     network = written(net, tmp_path, cut=cut, fixed=(2, 64, 96))
     if cut != "nms":
         found = verify.compare(net, network, [images(2, 64, 96)])
@@ -199,7 +199,7 @@ def test_fixed_size(net, cut, tmp_path):
 
 
 def test_operators(net):
-    """None that a reader of ONNX is likely not to know; TensorRT casts bytes before it does anything else."""
+    """Only operators that most readers of ONNX support; for TensorRT the cast is the first one."""
     model = make_model(read_network(net), net.spec, "toy", "decoded")
     kinds = [node.op_type for node in model.graph.node]
     assert kinds[:2] == ["Cast", "Transpose"]
@@ -207,11 +207,11 @@ def test_operators(net):
 
 
 def test_other_sizes_up_to_the_longest(net, tmp_path):
-    """The counted row is long enough for a map of 2048 cells a side; a longer side is refused, not cut."""
+    """The row of numbers is long enough for a map of 2048 cells per side; a longer side is an error."""
     network = written(net, tmp_path)
     found = verify.compare(net, network, [images(1, 32, 4096)])
     assert found.holds, found
-    with pytest.raises(Exception, match="Expand"):  # of ONNX Runtime, which has no narrower ones
+    with pytest.raises(Exception, match="Expand"):  # ONNX Runtime has no narrower class
         network(images(1, 32, 2048 * 8 + 32))
 
 
@@ -231,7 +231,7 @@ def test_simplifies(net, cut, tmp_path):
 
 @pytest.mark.parametrize("cut", ["nms", "decoded", "raw"])
 def test_simplifier(net, cut):
-    """It accepts the file, and finds nothing in it that could be simpler."""
+    """It accepts the file, and finds nothing to simplify."""
     onnxsim = pytest.importorskip("onnxsim", reason="package onnxsim is not installed")
     model = make_model(read_network(net), net.spec, "toy", cut)
     simplified, same = onnxsim.simplify(model)

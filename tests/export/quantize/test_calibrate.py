@@ -1,4 +1,4 @@
-"""Ranges of activations: what int8 stretches over."""
+"""Calibration: the ranges of arrays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_extremes_are_those_of_all_arrays():
 
 @pytest.mark.parametrize("least, symmetric", [(-1, True), (0, False)])
 def test_entropy_clips_what_hardly_ever_comes(least, symmetric):
-    """Numbers about as far as 4 from zero, and a single one of 100."""
+    """Values up to about 4, and a single one of 100."""
     numbers = np.random.default_rng(0).normal(size=100_000)
     low, high = seen(Histogram(), np.abs(numbers) if least == 0 else numbers, [100])
     assert 2 < high < 30 and low == (-high if symmetric else 0)
@@ -28,7 +28,7 @@ def test_entropy_clips_what_hardly_ever_comes(least, symmetric):
 
 @pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)], ids=["growing", "shrinking"])
 def test_entropy_does_not_depend_on_which_array_comes_first(order):
-    """The histogram grows with what it sees; only its bins become coarser."""
+    """The histogram grows with the values; only its bins become coarser."""
     rng = np.random.default_rng(0)
     arrays = [scale * rng.normal(size=50_000) for scale in (0.01, 0.1, 1)]
     low, high = seen(Histogram(), *arrays[order])
@@ -50,7 +50,7 @@ def test_nothing_but_zeros(method):
 
 
 def test_next_to_nothing_is_no_range_for_bins():
-    """Bins as narrow as that would overflow float32, and places among them be no numbers."""
+    """The width of such bins underflows float32, and the bin of a value would be NaN."""
     low, high = seen(Histogram(), [1e-38, 0.0], np.linspace(-1, 1, 99))
     assert -1 <= low < 0 < high <= 1
 

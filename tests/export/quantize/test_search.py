@@ -1,4 +1,4 @@
-"""Choosing and writing int8: with a format that is made up, whose losses are known."""
+"""Search and writing of int8, with a fake format whose losses are given."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BOXES = np.array([[[0, 0, 10, 10]]], dtype=np.float32)
 class MadeUp(Int8):
     """Loses 10 points with minmax and 4 with entropy, all of them in layer "c" and half of them in "b" too.
 
-    A network is called with pixels and gives what it did not lose of 90 as its only score.
+    Its networks return 90 minus the loss as their only score.
     """
 
     kind, runtime = "onnx", "onnxruntime"
@@ -73,7 +73,7 @@ def test_all_layers_where_that_is_enough():
 
 @pytest.mark.parametrize("allowed, count", [(6, 1), (1, 2)])
 def test_the_worst_layers_stay_in_float(allowed, count):
-    """Of these b and c are equally bad, a and d cost nothing."""
+    """Layers b and c are equally bad, a and d have no effect."""
     found, said = chosen(allowed)
     assert found.holds and len(found.excluded) == count and set(found.excluded) <= {"b", "c"}
     assert found.lost == pytest.approx(10 - 5 * count, abs=1e-4) and list(found.errors)[2:] == ["a", "d"]
@@ -112,7 +112,7 @@ def test_nothing_to_quantize():
 
 
 def test_write_and_write_again(tmp_path):
-    """A format of the same model stays beside the new one; other weights take the model's place."""
+    """Another format of the same model stays beside the new one; other weights replace the model."""
     request = Request(random_detector(), "toy", (64, 64), fit="letterbox")
     found, _ = chosen(6)
     path, before = search.write(request, tmp_path / "int8", [(MadeUp(), found)])

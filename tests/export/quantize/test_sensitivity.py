@@ -1,4 +1,4 @@
-"""Sensitivity: how far two networks are apart, which layer does most, and how few must stay in float."""
+"""Sensitivity: the disagreement of two networks, the ranking of layers, and the fewest layers in float."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCORES = np.array([[[0.9, 0.1], [0.2, 0.8], [0.01, 0.0]]], dtype=np.float32)
 
 
 def moved(boxes=None, scores=None):
-    """The boxes and scores, some of them at other numbers: by place."""
+    """Return boxes and scores with some values changed, by index."""
     given = BOXES.copy(), SCORES.copy()
     for array, changes in zip(given, (boxes or {}, scores or {})):
         for place, value in changes.items():
@@ -24,17 +24,17 @@ def moved(boxes=None, scores=None):
     "given, looked_at, expected",
     [
         (moved(), 2, 0.0),
-        # one of two boxes overlaps by a half: 1 - 50 / 100
+        # one of two boxes has an IoU of a half: 1 - 50 / 100
         (moved(boxes={(0, 0): [0, 0, 5, 10]}), 2, 0.25),
         # a score that differs by 0.3, the other class's by 0.05
         (moved(scores={(0, 1): [0.25, 0.5]}), 2, 0.15),
-        # what neither is sure of does not count
+        # an anchor with a low score in both networks does not count
         (moved(boxes={(0, 2): [50, 50, 60, 60]}), 2, 0.0),
-        # what only the other network sees does: three boxes then, and 0.84
+        # one with a high score in the other network does: three boxes then, and 0.84
         (moved(scores={(0, 2): [0.85, 0.0]}), 2, 0.28),
         (moved(scores={(0, 2): [np.nan, 0.0]}), 2, np.inf),
         (moved(boxes={(0, 2): [np.nan, 0, 1, 1]}), 2, np.inf),
-        # farther than any image is one place
+        # all positions far outside the image are equal
         (moved(boxes={(0, 0): [0, 0, np.inf, np.inf]}), 1, 1.0),
     ],
 )
@@ -63,7 +63,7 @@ def test_rank_puts_the_worst_first():
 @pytest.mark.parametrize(
     "needed, layers, tried",
     [
-        # how many layers must stay in float, of how many there are, what is tried on the way
+        # number of layers that must stay in float, number of layers, trials
         (1, 10, [1]),
         (2, 10, [1, 2]),
         (3, 10, [1, 2, 4, 3]),

@@ -1,4 +1,4 @@
-"""Which runtime `auto` takes: the fastest that works, found once and remembered."""
+"""The runtime `auto`: the fastest one that works, measured once and cached."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GRAPHS = {"symbol": "toy-symbol.json", "onnx": "toy.onnx", "ncnn": "toy.param"}
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch):
-    """A machine with a clock and a load of its own, and nothing else to do."""
+    """A machine with a given clock and load."""
     machine = SimpleNamespace(now=1.8e9, load=0.1)
     monkeypatch.setattr(autotune_cache, "now", lambda: machine.now)
     monkeypatch.setattr(autotune_cache, "load", lambda: machine.load)
@@ -47,9 +47,9 @@ def speeds():
 
 @pytest.fixture
 def loaded(speeds, monkeypatch):
-    """Runtimes whose calls take what ``speeds`` says, or raise it; the list of those that were loaded.
+    """Runtimes whose calls take ``speeds``, or raise it; return the list of those that were loaded.
 
-    The milliseconds are written down, and processes are none: on a busy machine real ones would rank the
+    The milliseconds are given, and there are no processes: on a busy machine real times would rank the
     runtimes by chance.
     """
     names = []
@@ -135,13 +135,13 @@ def test_it_is_measured_anew_when_asked_for(folder, cache, loaded, speeds, caplo
         (0.1, 29.9, ""),
         (0.1, 31, "(the last time was 31 days ago)"),
         (0.1, -2, "(the clock was set back)"),
-        (None, 29.9, ""),  # a system that does not tell
+        (None, 29.9, ""),  # a system without a load
         (0.6, 0.9 / 24, ""),
         (0.6, 1.1 / 24, "(the last time was on a busy machine)"),
     ],
 )
 def test_the_choice_ages(folder, cache, loaded, speeds, machine, caplog, load, days, said):
-    """Within a month in peace, and within an hour where half of the cores were at work."""
+    """Valid for a month, or for an hour if half of the cores were busy."""
     caplog.set_level(logging.INFO, "gluon_yolo")
     machine.load = load
     chosen(folder)
@@ -155,7 +155,7 @@ def test_the_choice_ages(folder, cache, loaded, speeds, machine, caplog, load, d
 
 
 def test_a_lucky_call_does_not_win(folder, cache, loaded, speeds, machine, caplog):
-    """MNN as it was seen on a busy machine: 39 ms once, and more than a second in use."""
+    """MNN as measured on a busy machine: 39 ms once, and more than a second in use."""
     caplog.set_level(logging.INFO, "gluon_yolo")
     lucky = itertools.cycle([[1223.0], [39.0], [1190.0]])
     speeds.update(onnxruntime=lambda: next(lucky), openvino=[69.0], ncnn=[80.0], mxnet=[90.0])
@@ -169,7 +169,7 @@ def test_a_lucky_call_does_not_win(folder, cache, loaded, speeds, machine, caplo
     )
     machine.now += 3700
     speeds["mxnet"] = [1.0]
-    assert chosen(folder) == "mxnet"  # of a machine on which calls differ the choice holds for an hour
+    assert chosen(folder) == "mxnet"  # with unsteady calls the result is valid for an hour
 
 
 def test_what_is_kept(folder, cache, loaded, machine):
@@ -208,7 +208,7 @@ def test_what_it_depends_on_is_measured_anew(folder, cache, loaded, monkeypatch)
     assert len(list(cache.iterdir())) == 7
 
 
-OLD = {"runtime": "ncnn", "milliseconds": {"ncnn": 1.0}}  # of a package that did not say when
+OLD = {"runtime": "ncnn", "milliseconds": {"ncnn": 1.0}}  # of a package that did not write the time
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_the_cache_lies_where_the_system_keeps_them(folder, loaded, monkeypatch)
 
 
 def test_a_user_without_a_home(folder, loaded, monkeypatch):
-    """As in a container that runs under a number of its own."""
+    """As in a container that runs with a user id of its own."""
 
     def no_home(path):
         raise RuntimeError("Could not determine home directory.")
@@ -295,7 +295,7 @@ def test_when_all_fail(folder, cache, loaded, speeds):
 
 
 def test_a_file_of_one_size_is_no_candidate_for_another(folder, cache, loaded):
-    """ONNX Runtime and OpenVINO would read it; where nothing else can be run the size is refused."""
+    """ONNX Runtime and OpenVINO would read it; if nothing else can run, the size is rejected."""
     fixed = ExportedFormat(("toy.onnx",), "decoded", ("boxes", "scores"), fixed=(1, 64, 64))
     exports = {**record_of().formats, "onnx": fixed}
     assert chosen(folder, record_of(formats=exports)) == "ncnn" and "onnxruntime" not in loaded
@@ -306,7 +306,7 @@ def test_a_file_of_one_size_is_no_candidate_for_another(folder, cache, loaded):
 @pytest.mark.parametrize(
     ("scored", "installed", "expected"),
     [
-        ((), ("onnxruntime", "openvino"), ["onnxruntime", "openvino"]),  # of an older package, or in float
+        ((), ("onnxruntime", "openvino"), ["onnxruntime", "openvino"]),  # of an older package, or float
         (("onnxruntime",), ("onnxruntime", "openvino"), ["onnxruntime"]),
         (("onnxruntime",), ("openvino",), ["openvino"]),  # better than none
     ],
@@ -320,7 +320,7 @@ def test_int8_runs_in_what_it_was_scored_in(monkeypatch, scored, installed, expe
 def test_who_is_a_candidate(monkeypatch):
     monkeypatch.setattr(registry.Runtime, "installed", property(lambda self: self.package in ("ncnn", "MNN")))
     assert registry.candidates(record_of()) == ["ncnn"]
-    assert registry.candidates(record_of(("symbol",))) == ["mxnet"]  # whose loading says what to install
+    assert registry.candidates(record_of(("symbol",))) == ["mxnet"]  # loading it tells what to install
     monkeypatch.setattr(registry.Runtime, "installed", False)
     assert registry.candidates(record_of()) == ["onnxruntime"]
     foreign = record_of(formats={"tflite": ExportedFormat(("toy.tflite",), "raw", ("raw_0",))})

@@ -1,4 +1,4 @@
-"""What a machine's own numbers say of a choice."""
+"""The cache of autotune, and the load of a machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Candidates take turns; one that is lucky once does not win."""
+"""The race of runtimes: turns, and no win by a single fast call."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from gluon_yolo.inference.runtimes.autotune_race import ROUNDS, Time, race
 
 
 class Scripted:
-    """A candidate whose turns are written down; without any left the last one comes again.
+    """A candidate with given turns; the last one repeats.
 
     Args:
-        name: of it.
-        order: gets the name at each turn.
-        turns: milliseconds of the calls of each turn, or what a turn raises.
+        name: of the candidate.
+        order: list to which the name is added at each turn.
+        turns: milliseconds of the calls of each turn, or the error of a turn.
     """
 
     def __init__(self, name, order, turns):
@@ -28,7 +28,7 @@ class Scripted:
 
 
 def run(**turns):
-    """Return the times, the order of turns, and what failed."""
+    """Return the times, the order of turns, and the failed candidates."""
     order, failed = [], {}
     times = race({name: Scripted(name, order, own) for name, own in turns.items()}, failed.__setitem__)
     return times, order, failed
@@ -45,7 +45,7 @@ def test_they_take_turns_and_the_median_ranks():
 
 
 def test_a_lucky_call_does_not_win():
-    """As seen on a busy machine: 39 ms once, and 1223 in use, where another took 69 all the time."""
+    """Measured on a busy machine: 39 ms once, and 1223 in use, where another runtime always took 69."""
     lucky = [[1223], [39], [1230], [1190], [1223]]
     times, order, _ = run(lucky=[*lucky, *lucky], steady=[[69, 70]])
     assert list(times) == ["steady", "lucky"]
@@ -54,7 +54,7 @@ def test_a_lucky_call_does_not_win():
 
 
 def test_a_turn_that_was_disturbed_is_measured_again():
-    """What else the machine did is over the second time, and the candidate wins."""
+    """The disturbance is over at the second measurement, and the candidate wins."""
     times, _, _ = run(disturbed=[[30], [10], [10], [10], [31], [10, 11]], other=[[12]])
     assert times["disturbed"] == Time(10.5, 10, 11) and list(times)[0] == "disturbed"
 
@@ -65,7 +65,7 @@ def test_lucky_most_of_the_time_is_still_ranked_by_its_slow_calls():
 
 
 def test_turns_count_alike_however_many_calls_they_hold():
-    """A turn of quick calls holds many of them: these two are two fifths of the time all the same."""
+    """A turn of fast calls has many of them; these two turns still count two fifths."""
     times, _, _ = run(one=[[1] * 100, [1] * 100, [9] * 3, [9] * 3, [9] * 3] * 2)
     assert times["one"].usual == 9 and times["one"].slow == 9
 

@@ -1,4 +1,4 @@
-"""A process of its own loads a model, answers with times when asked, and ends when it is to."""
+"""CallTimer: its process loads a model, returns times, and ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIZE_HW = (64, 96)
 
 
 class Clock:
-    """Seconds that pass only when a call takes them."""
+    """A clock that only calls advance."""
 
     def __init__(self):
         self.seconds = 0.0
@@ -31,7 +31,7 @@ def clock(monkeypatch):
 
 
 def network_taking(clock, seconds):
-    """A network whose calls take these seconds, one after the other, and then the last one's."""
+    """Return a network whose calls take these seconds, in order; the last one repeats."""
     left = list(seconds)
 
     def network(pixels):
@@ -45,9 +45,9 @@ def network_taking(clock, seconds):
 @pytest.mark.parametrize(
     ("seconds", "milliseconds"),
     [
-        ([0.1, 0.05], [50, 50, 50]),  # the first wakes threads; then as many as fit
+        ([0.1, 0.05], [50, 50, 50]),  # the first call starts threads; then as many as fit
         ([0.02, 0.001], [1] * autotune_timer.MOST_CALLS),
-        ([0.5], [500]),  # so slow that waking is nothing
+        ([0.5], [500]),  # so slow that starting threads does not matter
         ([0.05, 0.4], [400]),
     ],
 )
@@ -92,7 +92,7 @@ def test_a_model_that_does_not_load(model):
 
 
 def test_a_process_that_dies_says_its_last_words(model, monkeypatch, tmp_path):
-    """As a runtime does that meets an instruction which the processor has not."""
+    """As a runtime does when the CPU does not have an instruction."""
     dying = tmp_path / "dying.py"
     dying.write_text("import sys\nsys.stderr.write('one\\nillegal instruction\\n')\nsys.exit(132)\n")
     monkeypatch.setattr(autotune_timer, "__name__", "dying")
@@ -111,7 +111,7 @@ def test_a_process_that_says_nothing_is_given_up(model, monkeypatch, tmp_path):
 
 
 def test_it_ends_with_whoever_started_it(model):
-    """Its input closes, however the other one ended."""
+    """Its input closes when its parent ends in any way."""
     watch = CallTimer("onnxruntime", model, SIZE_HW)
     watch._process.stdin.close()
     assert watch._process.wait(timeout=60) == 0

@@ -1,4 +1,4 @@
-"""How a runtime's package is imported."""
+"""Import of a runtime's package, and CPU features."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_openvino_reports_to_nobody(tmp_path):
-    """Its reporter is another package, here one that leaves a trace; others may import it later."""
+    """Its reporter is a separate package, here one that leaves a trace; others can import it later."""
     pytest.importorskip("openvino", reason="package openvino is not installed")
     trace = tmp_path / "imported"
     (tmp_path / "openvino_telemetry").mkdir()
@@ -45,12 +45,12 @@ def test_a_package_that_is_missing_is_named():
         ("x86_64", {"avx512_vnni"}, "", False),
         ("AMD64", {"avx_vnni"}, "", False),
         ("x86_64", set(), "", True),
-        ("x86_64", {"avx512_vnni"}, "avx2", True),  # what is there is not used
+        ("x86_64", {"avx512_vnni"}, "avx2", True),  # the feature is there, but switched off
         ("x86_64", {"avx512_vnni"}, "AVX512_CORE", True),
         ("x86_64", {"avx512_vnni"}, "AVX2_VNNI", False),
         ("x86_64", {"avx512_vnni"}, "DEFAULT", False),
         ("x86_64", set(), "AVX2_VNNI", True),
-        ("aarch64", set(), "", False),  # whose instructions sum in 32 bits
+        ("aarch64", set(), "", False),  # its instructions sum in 32 bits
     ],
 )
 @pytest.mark.parametrize("name", ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"])

@@ -1,4 +1,4 @@
-"""Any number of images through a file that takes one batch, of its one size."""
+"""FixedShape: any number of images through a file with a fixed batch and size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gluon_yolo.inference.runtimes.fixed_shape import ANY, FixedShape
         ([2, 64, 96, 3], (2, 64, 96)),
         (["batch", "height", "width", 3], ANY),
         ([1, "height", None, 3], (1, None, None)),
-        ([-1, 0, 96, 3], (None, None, 96)),  # as some programs write an open side
+        ([-1, 0, 96, 3], (None, None, 96)),  # some programs write a free side like this
     ],
 )
 def test_of_a_file(sides, shape):
@@ -24,7 +24,7 @@ def test_of_a_file(sides, shape):
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
 def test_images_go_through_in_batches(count):
-    """Each keeps its place; what fills up the last batch is left out again."""
+    """Results keep their order; those of padding images are removed."""
     seen = []
 
     def network(pixels):

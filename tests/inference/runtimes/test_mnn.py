@@ -1,4 +1,4 @@
-"""MNN gives the network's boxes from the file made for it, and says what is wrong with one."""
+"""The MNN runtime: the network's boxes from an exported file, and messages about invalid ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def model(net, request, tmp_path_factory):
 
 
 def test_boxes(net, model):
-    """Of other sizes and batches than the export's."""
+    """For other sizes and batches than the export's."""
     found = compare(net, load(*model), [images(1, 96, 128), images(3, 64, 160)], Bound(0.02, 1e-4))
     assert found.holds, found
 
@@ -48,7 +48,7 @@ def test_results_stay_when_the_next_image_comes(model):
 
 
 def test_view_of_an_image(model):
-    """Pixels that do not lie side by side in memory are the same pixels."""
+    """An array that is not contiguous has the same pixels."""
     network = load(*model)
     batch = images(2, 96, 160)[:, ::-1, 32:]
     for given, expected in zip(network(batch), network(batch.copy())):
@@ -79,7 +79,7 @@ def test_damaged_file(model, tmp_path, kept):
 
 
 def test_its_import_leaves_the_standard_output_alone():
-    """MNN says what the processor has, whoever imports it first."""
+    """MNN prints CPU features, whoever imports it first."""
     code = (
         "from gluon_yolo.inference.runtimes.base import import_package\nimport_package('MNN')\nprint('done')"
     )
@@ -98,4 +98,4 @@ def test_mxnet_stays_away(model):
         "print([array.shape for array in network(np.zeros((1, 64, 64, 3), np.uint8))])\n"
     )
     done = python("-c", code)
-    assert done.stdout.strip() == "[(1, 252, 4), (1, 252, 3)]"  # and nothing of what MNN says
+    assert done.stdout.strip() == "[(1, 252, 4), (1, 252, 3)]"  # and nothing that MNN prints

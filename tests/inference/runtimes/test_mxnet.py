@@ -1,4 +1,4 @@
-"""The mxnet runtime: a graph of any precision, wherever it ends, from several threads."""
+"""The mxnet runtime: graphs of any precision and cut, from several threads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.random_model import random_detector
 
 PIXELS = images(2, 96, 128)
 TAILS = {"nms": Detect, "decoded": Decode, "raw": None}
-# How far scores may be from the network's own, in the mean.
+# Largest mean difference of scores from the network's own.
 BOUNDS = {"float32": 1e-6, "fused": 1e-6, "bfloat16": 0.02, "int8": 0.02}
 
 
@@ -40,7 +40,7 @@ def lowered(kind, symbol, parameters):
 
 
 def exported(folder, net, kind, cut):
-    """Write a model as ``export`` would, and return its record."""
+    """Write a model as ``export`` does, and return its record."""
     symbol, parameters = lowered(kind, *traced(net, TAILS[cut]))
     files = ("toy-symbol.json", "toy-0000.params")
     save(symbol, parameters, *(folder / file for file in files))
@@ -73,7 +73,7 @@ def test_every_precision_and_cut(tmp_path, net, kind, cut):
 
 
 def test_files_of_an_older_package(tmp_path, net):
-    """Their raw maps have no names of their own: they end at their boxes and scores."""
+    """Their raw maps have no names: they end at boxes and scores."""
     record = exported(tmp_path, net, "float32", "nms")
     file = tmp_path / "toy-symbol.json"
     file.write_text(file.read_text().replace(RAW_MAP, "convolution_"))
@@ -96,7 +96,7 @@ def test_from_block_copies_the_weights(net):
 
 @pytest.mark.parametrize("where", ["gpu", "processor without it"])
 def test_bfloat16_becomes_float32_where_it_must(tmp_path, net, monkeypatch, where):
-    """With the weights as they were rounded."""
+    """With the same rounded weights."""
     symbol, parameters = convert(*traced(net))
     monkeypatch.setattr(mxnet, "has_bfloat16", lambda: where == "gpu")
     runs, values = mxnet._prepared(symbol, parameters, 0 if where == "gpu" else None)
@@ -123,7 +123,7 @@ np.save(folder / "scores.npy", scores)
 
 
 def test_bfloat16_on_a_processor_that_cannot(tmp_path, net):
-    """OneDNN made to believe that the processor knows AVX2 alone: it has no kernel in bfloat16 then."""
+    """Limited to AVX2, oneDNN has no bfloat16 kernel."""
     exported(tmp_path, net, "bfloat16", "decoded").write(tmp_path / "toy.json")
     np.save(tmp_path / "pixels.npy", PIXELS)
     cpuinfo = tmp_path / "cpuinfo"
@@ -151,7 +151,7 @@ def test_int8_runs_on_the_processor_alone(net):
 
 
 def test_one_call_at_a_time(net, monkeypatch):
-    """Mxnet's plan holds the arrays of one call."""
+    """A plan of mxnet has memory for one call."""
     runtime = mxnet.from_block(net)
     plan, inside, most = runtime._plan, [], []
 
@@ -186,7 +186,7 @@ def test_raw_maps_have_names(net):
     ("arrays", "message"),
     [
         ([mx.nd.zeros(1)], "its arrays have no names"),
-        ({"backbone.weight": mx.nd.zeros(1)}, r"lacks \d+ of the arrays"),  # of Gluon's save_parameters
+        ({"backbone.weight": mx.nd.zeros(1)}, r"lacks \d+ of the arrays"),  # from Gluon's save_parameters
     ],
 )
 def test_parameters_of_another_kind(net, tmp_path, arrays, message):

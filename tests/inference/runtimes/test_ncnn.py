@@ -1,4 +1,4 @@
-"""ncnn gives the network's boxes from the files written for it, and says what is wrong with them."""
+"""The ncnn runtime: the network's boxes from exported files, and messages about invalid ones."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from tests.random_model import CLASSES, random_detector, random_image  # noqa: E
 SIZES_HW = ((160, 128), (96, 224))
 DARKNET = ("nano-coco", "nano-voc", "fastest-voc", "yoloface-50k", "yoloface-100k", "yoloface-500k")
 FAST = tuple(name for name in ZOO if name.endswith(("0.25", "v2")))
-# What holds in float32: trained networks, and random ones, whose boxes are wild.
+# Bounds for float32: trained networks, and random ones, whose boxes are extreme.
 TRAINED, RANDOM = Bound(3e-3, 2e-5), Bound(0.02, 5e-5)
-HALF = Bound(8.0, 0.03)  # over all anchors, most of which see nothing
+HALF = Bound(8.0, 0.03)  # over all anchors, most of which are background
 
 
 def write(net, folder, storage="float32"):
@@ -51,7 +51,7 @@ def check(net, folder, bound, batches=None):
         own = bound if storage == "float32" else HALF
         found[storage] = compare(net, load(record_of(net), folder), batches, own)
         assert found[storage].holds, found[storage]
-    assert found["float16"].scores > found["float32"].scores  # the smaller file was read
+    assert found["float16"].scores > found["float32"].scores  # it has read the smaller file
 
 
 @pytest.mark.parametrize("name", FAST)
@@ -94,7 +94,7 @@ def test_trained_fastestv2(tmp_path, shared_data):
 
 @pytest.mark.parametrize("middle", MIDDLES)
 def test_operator(middle, tmp_path):
-    """Maps of odd sizes too are the network's."""
+    """Also for maps of odd sizes."""
     net = small.built(small.NET + small.BACKBONE + MIDDLES[middle] + small.YOLO)
     write(net, tmp_path)
     runtime = load(record_of(net), tmp_path)
@@ -117,7 +117,7 @@ def folder(net, tmp_path):
 
 
 def test_detections(net, folder):
-    """A Predictor finds what it finds with the network itself."""
+    """A Predictor has the same detections as with the network itself."""
     ours = Predictor(load(record_of(net), folder), net.spec, (96, 128))
     theirs = Predictor.from_block(net, (96, 128))
     batch = images(2, 96, 128)
@@ -130,7 +130,7 @@ def test_detections(net, folder):
 
 @pytest.mark.parametrize("precision", ["bf16", "f16"])
 def test_precision(net, folder, precision):
-    """Where the device has none of it, ncnn computes in float32."""
+    """On a device without support ncnn computes in float32."""
     network = NcnnRuntime(folder, "toy", net.spec, precision=precision)
     found = compare(net, network, [images(1, 96, 128)], Bound(64, 0.2))
     assert found.holds, found
@@ -160,7 +160,7 @@ def test_results_stay_when_the_next_image_comes(net, folder):
 
 
 def test_view_of_an_image(net, folder):
-    """Pixels that do not lie side by side in memory are the same pixels."""
+    """An array that is not contiguous has the same pixels."""
     network = load(record_of(net), folder)
     batch = images(2, 96, 160)[:, ::-1, 32:]
     for given, expected in zip(network(batch), network(batch.copy())):

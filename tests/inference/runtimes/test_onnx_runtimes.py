@@ -1,4 +1,4 @@
-"""ONNX Runtime and OpenVINO read one file and give the same boxes; they say what is wrong with one."""
+"""ONNX Runtime and OpenVINO with the same file: the same boxes, and messages about invalid files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def net():
 
 @pytest.fixture(scope="module", params=list(CUTS))
 def folder(net, request, tmp_path_factory):
-    """One file of each cut."""
+    """One file for each cut."""
     folder = tmp_path_factory.mktemp(request.param)
     write(net, folder, request.param)
     return folder
@@ -54,7 +54,7 @@ def record_of(net):
 
 
 def test_boxes(net, folder, runtime):
-    """Behind suppression too, a Predictor finds what it finds with the network itself."""
+    """A Predictor has the same detections as with the network itself, also for a graph with NMS."""
     network = runtime.load(record_of(net), folder)
     batches = [images(1, 96, 128), images(2, 64, 96)]
     if folder.name.startswith("nms"):
@@ -77,7 +77,7 @@ def test_several_threads(net, tmp_path, runtime):
 
 
 def test_openvino_request_that_another_thread_took(net, tmp_path, monkeypatch):
-    """Between a look at the free requests and the taking of one, another thread may take it."""
+    """Another thread can take a request after a check that it is free."""
     pytest.importorskip("openvino", reason="package openvino is not installed")
 
     class TakenMeanwhile(list):
@@ -153,7 +153,7 @@ def test_outputs_of_something_else(net):
 
 
 def test_what_suppression_let_stand():
-    """Two boxes of two classes and a blank row: each has its own class's score alone."""
+    """Two boxes of two classes and an unused row: each has a score for its own class only."""
     spec = random_detector().spec
     rows = {
         "ids": np.array([[[2], [0], [-1]]], np.float32),

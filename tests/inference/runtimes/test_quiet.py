@@ -1,4 +1,4 @@
-"""A C library's lines stay off the standard output, and nobody else's do."""
+"""The lines of a C library stay off the standard output, and no other lines do."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The judge: OpenCV's own darknet reader, on the same cfg, weights and images, beside ours.
+"""OpenCV's darknet reader as the reference, with the same cfg, weights and images.
 
-Boxes are in parts of the input's sides, as OpenCV gives them, objectness and scores in 0..1.
+Boxes are fractions of the input's sides, as in OpenCV; objectness and scores are 0..1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.models.darknet import small
 from tests.random_model import random_image
 
 TOLERANCE = 1e-4
-THRESHOLD = 1e-4  # OpenCV sets scores at or below it to zero; 0.2 unless told
+THRESHOLD = 1e-4  # OpenCV sets scores up to this value to zero; its default is 0.2
 IMAGES = ("dog", "eagle", "faces", "giraffe", "horses", "person")
 WITH_WEIGHTS = ("nano-coco", "nano-voc", "fastest-voc", "yoloface-500k", "yoloface-100k", "yoloface-50k")
 
@@ -37,7 +37,7 @@ def write_random_weights(net: DarknetNetwork, images: Sequence[np.ndarray], path
 
     Args:
         net: gets the weights.
-        images: whose statistics the batch norms take, of any size.
+        images: of any size, for the statistics of batch normalisation.
         path: of the file.
     """
     shape = net.plan.image
@@ -47,7 +47,7 @@ def write_random_weights(net: DarknetNetwork, images: Sequence[np.ndarray], path
 
 
 def differences(cfg: Cfg, weights: Path, images: Sequence[np.ndarray], folder: Path) -> np.ndarray:
-    """Build both, run both on RGB images of any size, and return by how much they differ at most.
+    """Run both implementations on RGB images of any size, and return the largest differences.
 
     Args:
         cfg: of the network.
@@ -73,7 +73,7 @@ def differences(cfg: Cfg, weights: Path, images: Sequence[np.ndarray], folder: P
 
 
 def compare(cfg: Cfg, weights: Path, images: Sequence[np.ndarray], folder: Path) -> None:
-    """Demand that both agree (arguments as for :func:`differences`)."""
+    """Assert that both agree (arguments as for :func:`differences`)."""
     worst = differences(cfg, weights, images, folder)
     print(f"boxes {worst[0]:.1e}  objectness {worst[1]:.1e}  scores {worst[2]:.1e}")
     assert (worst < TOLERANCE).all(), worst
@@ -87,7 +87,7 @@ def _opencv_net(cfg: Cfg, weights: Path, folder: Path):
 
 
 def _opencv_outputs(judge, net: DarknetNetwork, image: np.ndarray):
-    """Return boxes (N, 4) in parts of the input, objectness (N,), scores (N, C) in our order of anchors."""
+    """Return boxes (N, 4) as fractions, objectness (N,), scores (N, C) in this package's order of anchors."""
     judge.setInput(np.ascontiguousarray(image.transpose(2, 0, 1)[None], dtype=np.float32) / 255)
     outputs = sorted(judge.forward(judge.getUnconnectedOutLayersNames()), key=lambda rows: -len(rows))
     parts = []
@@ -101,7 +101,7 @@ def _opencv_outputs(judge, net: DarknetNetwork, image: np.ndarray):
 
 
 def _our_outputs(net: DarknetNetwork, decode: Decode, image: np.ndarray):
-    """Return the same of ours."""
+    """Return the same from this package."""
     maps = net(nd.array(image[None], dtype="uint8"))
     boxes, scores = (output.asnumpy()[0] for output in decode(*maps))
     height, width = image.shape[:2]

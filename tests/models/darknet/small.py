@@ -1,4 +1,4 @@
-"""A cfg of a few lines, and weights for any network that keep its maps near one in size."""
+"""A small cfg, and random weights for any network that keep the size of its maps near one."""
 
 from __future__ import annotations
 
@@ -52,25 +52,25 @@ def planned(text: str) -> Plan:
 
 
 def plan_of(text: str) -> Plan:
-    """Return the plan of a cfg that needs no head at its end."""
+    """Return the plan of a cfg, which may have no head."""
     plan = planned(text + TAIL)
     return dataclasses.replace(plan, layers=plan.layers[:-3])
 
 
 def built(text: str, **options) -> DarknetNetwork:
-    """Build a cfg's network and fill it with random weights."""
+    """Build the network of a cfg with random weights."""
     net = build(planned(text), **options)
     fill(net)
     return net
 
 
 def fill(net: DarknetNetwork, images: mx.nd.NDArray | None = None, seed: int = 0) -> None:
-    """Draw weights; batch norm gets the statistics of these images, so that no map explodes or dies.
+    """Draw weights; batch normalisation gets these images' statistics, so that maps do not vanish.
 
     Args:
-        net: gets them.
-        images: (B, H, W, 3); a random one by default.
-        seed: of the draw.
+        net: the network.
+        images: (B, H, W, 3); None is a random one.
+        seed: of the weights.
     """
     images = pixels(net.plan) if images is None else images
     net.initialize_weights(seed=seed)
@@ -80,19 +80,19 @@ def fill(net: DarknetNetwork, images: mx.nd.NDArray | None = None, seed: int = 0
             channels = layer.output.channels
             block.norm.gamma.set_data(nd.array(rng.uniform(0.8, 1.2, channels)))
             block.norm.beta.set_data(nd.array(rng.uniform(-0.2, 0.2, channels)))
-            block.norm._kwargs["momentum"] = 0  # these images' statistics, whole
+            block.norm._kwargs["momentum"] = 0  # the statistics of these images only
         else:
             block.convolution.bias.set_data(nd.array(rng.normal(0, 0.5, layer.output.channels)))
             fan_in = np.prod(layer.weight_shape[1:])
             block.convolution.weight.set_data(nd.array(rng.normal(0, 0.5 * fan_in**-0.5, layer.weight_shape)))
     with autograd.record():
         total = sum(raw.mean() for raw in net(images))
-    total.backward()  # which is when mxnet writes the statistics
+    total.backward()  # mxnet writes the statistics in the backward pass
     mx.nd.waitall()
     for layer, block in net.convolutions:
         if layer.normalized:
             block.norm._kwargs["momentum"] = 0.9
-            # A channel that hardly varies would blow up the last digit of what it is made of.
+            # A channel with a tiny variance would magnify rounding errors.
             variance = block.norm.running_var.data()
             block.norm.running_var.set_data(mx.nd.maximum(variance, variance.mean()))
 
@@ -104,7 +104,7 @@ def pixels(plan: Plan, seed: int = 0) -> mx.nd.NDArray:
 
 
 def resized(cfg: Cfg, side: int | None) -> Cfg:
-    """Return the cfg for a square input of another size, or as it is for None."""
+    """Return the cfg for a square input of another size; None does not change it."""
     return cfg if side is None else cfg.replaced([(0, {"width": str(side), "height": str(side)})])
 
 
@@ -113,6 +113,6 @@ def yolo_places(cfg: Cfg) -> list[int]:
 
 
 def only(folder: Path, pattern: str) -> Path:
-    """Return the one file that fits."""
+    """Return the only file that matches."""
     (found,) = folder.glob(pattern)
     return found

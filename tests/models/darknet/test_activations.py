@@ -1,4 +1,4 @@
-"""Activations against the formulas of AlexeyAB's activations.h, written again in NumPy."""
+"""Activations against the formulas of AlexeyAB's activations.h in NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers one by one: against plain NumPy, and against OpenCV where it has them."""
+"""Blocks of single layers against NumPy, and against OpenCV where it supports them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.models.darknet import small
 from tests.models.darknet.judge import compare
 from tests.models.darknet.small import BACKBONE, NET, YOLO
 
-THIN = NET.replace("64", "27").replace("32", "22")  # odd sizes; nothing but the layer under test is run
+THIN = NET.replace("64", "27").replace("32", "22")  # odd sizes; only the layer under test runs
 
 
 def block_of(section: str, before: str = "") -> tuple:
-    """Return the record and the block of a section, its weights drawn."""
+    """Return the record and the block of a section, with random weights."""
     plan = small.plan_of(THIN + before + section)
     net = DarknetNetwork("part", plan, spec=None)
     net.initialize(force_reinit=True)
@@ -74,7 +74,7 @@ POOLS += ["size=13\nstride=1", "size=2\nstride_x=1\nstride_y=2\nstride=2"]
 
 @pytest.mark.parametrize("keys", POOLS)
 def test_maxpool(keys):
-    """Darknet's window begins half of the padding, rounded down, before the map."""
+    """The first window begins half of the padding, rounded down, before the map."""
     layer, block = block_of(f"[maxpool]\n{keys}\n")
     x = drawn(1, 3, 22, 27)
     before = layer.padding // 2
@@ -92,7 +92,7 @@ def convolution(filters: int) -> str:
 
 
 def test_shortcut_of_several():
-    """Each input adds as many channels as it and the first have; then the activation."""
+    """Each input adds the channels that it and the first one have; then the activation."""
     before = convolution(6) + convolution(2) + convolution(4)
     layer, block = block_of("[shortcut]\nfrom=-2,0,-3\nactivation=leaky\n", before)
     assert layer.inputs == (2, 1, 0, 0)
@@ -126,7 +126,7 @@ SAME = BACKBONE.replace("stride=2", "stride=1")
 LINEAR = "activation=linear\n"
 GATE = convolution(8).replace("linear", "logistic")
 SPP = "[maxpool]\nsize=5\nstride=1\n[route]\nlayers=-2\n[maxpool]\nsize=9\nstride=1\n"
-# What OpenCV reads too: between the first convolution (layer 0: 8 channels, 16x32) and the head.
+# Sections that OpenCV supports too: between the first convolution (layer 0: 8 channels, 16x32) and the head.
 JUDGED = {
     "swish": activated("swish"),
     "mish": activated("mish"),
@@ -150,7 +150,7 @@ JUDGED = {
 
 @pytest.mark.parametrize("name", JUDGED)
 def test_sections_that_opencv_reads(name, tmp_path):
-    """Whole networks of one such section; the class probabilities of the random head are well above zero."""
+    """Networks with one such section; the class probabilities of the random head are well above zero."""
     text = NET + BACKBONE + JUDGED[name] + YOLO
     net = small.built(text)
     darknet_file.get_weights(net).write(tmp_path / "w")

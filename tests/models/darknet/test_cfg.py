@@ -1,4 +1,4 @@
-"""Reading a cfg: what counts as text, what is refused, and the way back."""
+"""Cfg files: what is read, what is rejected, and writing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CFGS = ("nano-coco", "nano-voc", "fastest-voc", "yoloface-500k", "yoloface-100k"
 
 
 def test_what_counts():
-    """AlexeyAB's dialect: blanks anywhere, both comments, also behind a value, a section name again."""
+    """AlexeyAB's syntax: spaces anywhere, both kinds of comment, also after values, repeated sections."""
     top = "# top\n[net]\n width = 64 ;wide\nheight=32#high\n\n"
     text = top + "[route]\nlayers = -1, 8\n ; no\n[route]\nlayers=-4,\n"
     net, first, second = parsed(text).sections
@@ -90,8 +90,8 @@ TEXT = "[net]\nwidth=64 # 宽\nheight=32\n"
     "data",
     [
         TEXT.encode("gbk"),
-        TEXT.encode("utf-8-sig"),  # Windows' Notepad, with its mark in front
-        TEXT.encode("utf-16"),  # its "Unicode"
+        TEXT.encode("utf-8-sig"),  # from Windows' Notepad, with a byte order mark
+        TEXT.encode("utf-16"),  # Notepad's "Unicode"
         TEXT.replace("\n", "\r\n").encode(),
         TEXT.replace("\n", "\r").encode(),
         "[net] // the input\n\twidth =\u00a064, \n\n  height= 32 // in pixels".encode(),
@@ -118,7 +118,7 @@ def test_written_again_it_says_the_same(folder, shared_data, tmp_path):
 
 
 def test_of_a_key_that_comes_again_the_first_counts():
-    """As in darknet, whose published cfgs hold batch twice: for testing and for training."""
+    """As in darknet, whose published cfgs have batch twice: for testing and for training."""
     net = parsed("[net]\nbatch=1\nbatch=64\nbatch=1\n").sections[0]
     assert net.get_int("batch") == 1
     assert [(key, entry.value, entry.line) for key, entry in net.repeated] == [("batch", "64", 3)]
@@ -147,7 +147,7 @@ def test_replacing_leaves_the_original():
     assert other.sections[3].get_float("thresh") == 0.1
 
 
-# Every line after which a file may be cut, but for the ends of keys that only training reads.
+# Every line after which a file may be cut, except within the keys that only training reads.
 CUT = (NET + BACKBONE + YOLO).rstrip().splitlines()
 
 

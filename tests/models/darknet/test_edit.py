@@ -1,4 +1,4 @@
-"""A cfg for other classes, anchors or inputs: what changes in the text, and that nothing else does."""
+"""Edits of a cfg for other classes, anchors or inputs: the changes of the text, and no others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_other_classes_change_the_heads_alone():
 
 
 def test_other_anchors():
-    """Levels come by ascending stride, which is not the order of the heads in the cfg."""
+    """Levels are by ascending stride, which is not the order of the heads in the cfg."""
     cfg = small.parsed(MIXED)
     fine, coarse = ((3, 4.5), (5, 6), (7, 8)), ((30, 40), (50, 60))
     other = with_heads(cfg, anchors=(fine, coarse))

@@ -1,4 +1,4 @@
-"""Keys of a cfg: which compute, which must not be there, which have no effect, which are unknown."""
+"""Keys of a cfg: those that compute, must be neutral, have no effect, or are unknown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gluon_yolo.models.darknet.plan import make_plan
 from tests.models.darknet.small import BACKBONE, NET, SMALL, YOLO, parsed, planned
 
 CONV = "[convolutional]\nfilters=8\nsize=1\nstride=1\nactivation=linear\n"
-# One of every kind of section.
+# One section of every kind.
 ALL = (
     NET
     + BACKBONE
@@ -25,7 +25,7 @@ ALL = (
 
 
 def with_key(kind: str, line: str) -> str:
-    """Return the cfg with a line more in its first section of a kind."""
+    """Return the cfg with one more line in its first section of a kind."""
     bracket = f"[{kind}]\n"
     assert bracket in ALL
     return ALL.replace(bracket, f"{bracket}{line}\n", 1)
@@ -72,14 +72,14 @@ def test_layers_that_a_weights_file_lacks(key):
 @pytest.mark.parametrize(
     ("kind", "line"),
     [
-        # of published cfgs: yolov3 of AlexeyAB's build folder, yolov4-sam-mish, csresnext50, yolo2_light's
+        # from published cfgs: yolov3 in AlexeyAB's build folder, yolov4-sam-mish, csresnext50, yolo2_light
         ("net", "show_receptive_field=1"),
         ("yolo", "uc_normalizer=1.0"),
         ("yolo", "beta1=0.6"),
         ("net", "input_calibration=15.7,4.2"),
         ("net", "max_epochs=100"),
         ("network", "jitter=.3"),
-        # read in other sections only
+        # used in other sections only
         ("upsample", "size=2"),
         ("maxpool", "activation=leaky"),
         ("route", "filters=8"),

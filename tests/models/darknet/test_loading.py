@@ -1,4 +1,4 @@
-"""Darknet's weights into its networks: whole, in part, for other classes, and what does not fit."""
+"""Loading of darknet weights: complete, partial, for other classes, and files that do not fit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.models.darknet import small
 from tests.models.darknet.small import SMALL
 
 HEAD = ("layer1.convolution.weight", "layer1.convolution.bias")
-ROWS = {2: 7, 3: 8, 20: 25, 80: 85}  # of an anchor, by the number of classes
+ROWS = {2: 7, 3: 8, 20: 25, 80: 85}  # channels of an anchor, by the number of classes
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_whole(trained, tmp_path):
 
 @pytest.mark.parametrize("folder", ["nano-coco", "fastest-voc", "yoloface-100k"])
 def test_there_and_back_are_the_same_bytes(folder, shared_data, tmp_path):
-    """Through the network's own parameter file too; the last two hold numbers of 1e-44."""
+    """Also by way of the package's own parameter file; the last two have values of 1e-44."""
     folder = shared_data / "darknet" / folder
     source = small.only(folder, "*.weights")
     known = find_architecture(str(small.only(folder, "*.cfg")))
@@ -145,7 +145,7 @@ def test_other_anchors_are_named(trained, tmp_path):
 @pytest.mark.parametrize("classes", [2, 5])
 @pytest.mark.parametrize("sides", [(5, 6, 7), (5,), (5, 6, 7, 8)])
 def test_a_level_of_more_or_fewer_anchors_starts_fresh(trained, tmp_path, classes, sides):
-    """Not a row of the old head may land in the new one, however the numbers divide."""
+    """No row of the old head is in the new one, even where the sizes match."""
     names = [f"thing {index}" for index in range(classes)]
     net = fresh(tmp_path, names, anchors=(tuple((side, side + 1) for side in sides),))
     before = values(net)[HEAD[0]]
@@ -167,7 +167,7 @@ def test_weights_of_another_cfg(tmp_path, partial):
 
 
 def test_a_fine_tuned_network_from_its_folder(trained, tmp_path):
-    """The kept cfg has the classes and anchors that the network was built with."""
+    """The cfg in the folder has the classes and anchors of the network."""
     net = fresh(tmp_path, ["a", "b", "c"], (((5, 6), (7.5, 8)),))
     (tmp_path / "run").mkdir()
     net.keep(tmp_path / "run")
@@ -180,7 +180,7 @@ def test_a_fine_tuned_network_from_its_folder(trained, tmp_path):
 
 
 def test_a_folders_cfg_by_its_path(trained, tmp_path):
-    """Its name says nothing, so that of the folder is the network's."""
+    """The cfg has no name of its own, so the network has the folder's name."""
     trained.keep(tmp_path)
     (tmp_path / "network.cfg").rename(tmp_path / "model.cfg")
     assert find_architecture(str(tmp_path / "model.cfg")).name == "model"

@@ -1,4 +1,4 @@
-"""A darknet network as a block: a face like our own detectors', training, export, other classes."""
+"""DarknetNetwork: the same interface as other detectors, training, export, other classes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.models.darknet.small import BACKBONE, NET, SMALL, YOLO
 from tests.random_model import random_image
 
 RELU = BACKBONE.replace("leaky", "relu")
-# Two heads, and one of every kind of section between.
+# Two heads, and one section of every kind before them.
 MIXED = (
     NET
     + RELU
@@ -69,7 +69,7 @@ def test_pixels_of_other_types_are_the_same_image(dtype):
 
 
 def test_the_maps_are_the_same_in_training_when_norms_are_frozen():
-    """Nothing but batch norm and dropout looks at autograd's state."""
+    """Only batch normalisation and dropout depend on autograd's mode."""
     frozen = small.built(MIXED.replace("probability=.5", "probability=0"), norm="frozen")
     images = batch((32, 64))
     wanted = arrays(frozen(images))
@@ -116,7 +116,7 @@ def test_it_trains():
 
 
 def test_fresh_weights():
-    """They come from the seed, and every anchor starts at the prior's objectness."""
+    """They depend on the seed only, and every anchor has the prior's objectness."""
     drawn = []
     for seed in (3, 3, 4):
         net = build(small.planned(SMALL))
@@ -152,7 +152,7 @@ def test_export(cut, tmp_path):
     np.testing.assert_allclose(exported.boxes, own.boxes, atol=1e-3)
 
 
-# Parameters with running statistics, GFLOPs; the second as darknet's authors publish them for the first four.
+# Parameters with running statistics, GFLOPs; the second is published by darknet's authors for the first four.
 COUNTS = {
     "cfg/yolov3-tiny": (8_858_734, 5.56),
     "cfg/MobileNetV2-YOLOv3-Lite-voc": (1_882_102, 1.81),

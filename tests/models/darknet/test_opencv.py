@@ -1,4 +1,4 @@
-"""Whole networks against the judge, OpenCV's own darknet reader."""
+"""Whole networks against OpenCV's darknet reader."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gluon_yolo.models.darknet.plan import make_plan
 from tests.models.darknet import small
 from tests.models.darknet.judge import WITH_WEIGHTS, compare, shared_images, write_random_weights
 
-# The cfg, and the side of a square input that keeps the time short.
+# The cfg, and the side of a small square input, for speed.
 WITHOUT_WEIGHTS = [
     ("MobileNetV2-YOLOv3-Lite-coco", 320),
     ("MobileNetV2-YOLOv3-Lite-voc", 320),
@@ -37,7 +37,7 @@ def test_untrained_networks(name, side, shared_data, tmp_path):
     compare(cfg, tmp_path / "random.weights", [dog, drawn], tmp_path)
 
 
-# AlexeyAB's yolov4-csp: maps past their sigmoid, sizes (2 t)^2, centres that reach over two cells.
+# AlexeyAB's yolov4-csp: raw maps after their sigmoid, sizes (2 t)^2, centres with a range of two cells.
 CSP = (
     small.NET
     + small.BACKBONE
@@ -51,7 +51,7 @@ CSP = (
 
 @pytest.mark.parametrize("normalized", [False, True])
 def test_new_coords(normalized, tmp_path):
-    """With a convolution of either kind before the head."""
+    """With both kinds of convolution before the head."""
     text = CSP.replace("size=1\n", "size=1\nbatch_normalize=1\n") if normalized else CSP
     net = build(small.planned(text))
     assert net.spec.box_coding == "squared_sigmoid" and net.spec.xy_scales == (1.1, 2.0)

@@ -1,4 +1,4 @@
-"""From sections to layers: sizes, references, and every way in which a cfg can be wrong."""
+"""Plans: sizes, references, and every invalid cfg with its message."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_harmless_values_are_no_error():
         ("stride=2", (16, 32)),
         ("stride_x=2\nstride_y=2", (16, 32)),
         ("stride=2\nstride_x=1", (16, 64)),
-        ("stride_y=2", (16, 64)),  # the other is darknet's default, 1
+        ("stride_y=2", (16, 64)),  # the other one is darknet's default, 1
         ("", (32, 64)),
     ],
 )
@@ -178,7 +178,7 @@ def test_strides(keys, size_hw):
         ("pad=1", (32, 64)),
         ("padding=1", (32, 64)),
         ("pad=0\npadding=2", (34, 66)),
-        ("pad=1\npadding=9", (32, 64)),  # pad wins, and is half of the kernel
+        ("pad=1\npadding=9", (32, 64)),  # pad has priority, and is half of the kernel
         ("", (30, 62)),
     ],
 )
@@ -195,7 +195,7 @@ def test_a_head_without_a_mask_has_all_anchors():
 
 
 def test_a_size_is_told_from_all_layers_though_others_fit_by_chance():
-    """390 / 32 is no whole number, and yet its maps of 13 cells divide it."""
+    """390 / 32 is no integer, but maps of 13 cells divide 390."""
     text = "[net]\nwidth={0}\nheight={0}\n" + BACKBONE * 5 + YOLO
     assert make_spec(planned(text.format(416))).strides == (32,)
     with pytest.raises(
@@ -243,7 +243,7 @@ def test_heads_that_disagree():
     [
         (SMALL, ["cat"], "small.cfg: its .yolo. sections have 2 classes, but 1 name is given"),
         (SMALL, ["cat", "cat"], "small.cfg: class_names: expected distinct names"),
-        # Windows of 3 without padding: no size has a stride that divides it.
+        # Windows of 3 without padding: no size is divided by the strides.
         (
             SMALL.replace("pad=1\nb", "pad=0\nb"),
             None,

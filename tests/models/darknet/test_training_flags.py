@@ -1,4 +1,4 @@
-"""A cfg's training keys as flags of a run: a published cfg, shares of epochs, and what has no equivalent."""
+"""Training keys of a cfg as flags of a run: a published cfg, epochs, and keys without an equivalent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VOC_IMAGES = 16551  # of 2007 and 2012, trainval
 
 
 def cfg_with(net: str = "", head: str = "") -> Plan:
-    """Return the plan of a small cfg with more lines in ``[net]`` and in ``[yolo]``."""
+    """Return the plan of a small cfg with more lines in ``[net]`` and ``[yolo]``."""
     text = SMALL.replace("[net]\n", "[net]\n" + "".join(f"{line}\n" for line in net.split()))
     return planned(text + "".join(f"{line}\n" for line in head.split()))
 
@@ -58,7 +58,7 @@ def test_steps_and_burn_in_keep_their_share_of_the_epochs_that_are_given(epochs,
     assert (flags["warmup_epochs"], flags["lr_decay_epoch"]) == (warmup, decays)
 
 
-NET = "learning_rate=.01 batch=10 max_batches=100"  # of 50 images: 20 epochs of 5 batches
+NET = "learning_rate=.01 batch=10 max_batches=100"  # with 50 images: 20 epochs of 5 batches
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_given_flags_of_the_learning_rate_are_not_contradicted():
 @pytest.mark.parametrize(
     "given, sizes",
     [
-        # Factors from 1 / 1.4 to 1.4; each side divided by 32, rounded, and one more. 32 high and 64 wide
-        # itself takes the place of what would be higher though the factor is below 1.
+        # Factors from 1 / 1.4 to 1.4; each side divided by 32, rounded, plus one. 32 high and 64 wide itself
+        # replaces larger sizes that a factor below 1 gives.
         ({}, "32x64,64x96,64x128"),
         ({"data_shape": "416"}, "320,352,384,416,448,480,512,544,576,608"),
         ({"data_shape": "nonsense"}, "32x64,64x96,64x128"),
@@ -142,7 +142,8 @@ def test_random_sizes(given, sizes):
                         "affine(scale=0.714:1.67,translate=0.2),flip,resize"),
         ("flip=0 letter_box=1", "jitter=.3", "affine(scale=0.625:2.5,translate=0.3),letterbox"),
         ("mosaic=1 angle=7", "jitter=.5", "mosaic,affine(scale=0.5:4,translate=0.5,degrees=7),flip,resize"),
-        # A factor under 1 is its inverse, a shift either way has no sign, half a circle is all hues.
+        # A factor below 1 is its inverse, the sign of a shift does not matter, half of the circle is all
+        # hues.
         ("saturation=.5 exposure=0 hue=-.7 angle=-1.234567", "jitter=0",
          "color(brightness=0,contrast=1:1,saturation=0.5:2,hue_degrees=180),"
          "affine(scale=1:1,translate=0,degrees=1.234567),flip,resize"),

@@ -1,4 +1,4 @@
-"""A backward pass through every published cfg: mxnet's kernels refuse some widths there, and only there."""
+"""A backward pass through every published cfg: mxnet's kernels fail for some widths, and only there."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_every_gradient_is_a_number(folder, hybrid, shared_data):
 
 
 def test_routes_of_uneven_widths_give_the_right_gradient():
-    """24 channels beside 8, in front of a convolution; the sum's gradient of each part is found by hand."""
+    """24 and 8 channels before a convolution; the gradient of a sum for each part is computed by hand."""
     text = (
         small.NET
         + small.BACKBONE
