@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gluon_yolo.data.synthetic import CLASS_NAMES, generate
-from gluon_yolo.export.api import export
+from gluon_yolo.exporters.api import export
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.runtimes.registry import RUNTIMES
 from tests.random_model import random_detector, random_image

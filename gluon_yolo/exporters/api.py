@@ -1,0 +1,186 @@
+"""Formats: one network written as the files of one program or several, all of them or none."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gluon_yolo.errors import UserError
+from gluon_yolo.exporters.model_dir import origin_of
+from gluon_yolo.exporters.request import NMSOptions, Request, checked_name, digest
+from gluon_yolo.exporters.staging import staged
+from gluon_yolo.exporters.verify import Parity
+from gluon_yolo.inference.exported_format import CUTS, ENDINGS
+from gluon_yolo.inference.model_record import ModelRecord
+from gluon_yolo.inference.runtimes.base import import_package
+from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.progress.bar import counting
+from gluon_yolo.text import did_you_mean
+from gluon_yolo.weights.darknet_header import Header
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """What a format can be, and who writes it.
+
+    Args:
+        module: its ``write(request, folder)`` writes the files, tries them, and returns ``ExportedFormat``
+        and
+            ``Parity``.
+        endings: of its files, after the model's name.
+        cuts: where its graph may end, the usual first.
+        precisions: of its weights.
+        packages: what writing and trying it needs beside mxnet.
+        fixable: whether its files can be of one batch and size alone.
+    """
+
+    module: str
+    endings: tuple[str, ...]
+    cuts: tuple[str, ...] = CUTS
+    precisions: tuple[str, ...] = ("float32",)
+    packages: tuple[str, ...] = ()
+    fixable: bool = False
+
+
+PRECISIONS = ("float32", "bfloat16", "float16")
+_HALF = ("float32", "float16")
+FORMATS: Mapping[str, Format] = {
+    "symbol": Format("mxnet.write", ENDINGS["symbol"], CUTS, ("float32", "bfloat16")),
+    "onnx": Format("onnx.write", ENDINGS["onnx"], packages=("onnx", "onnxruntime"), fixable=True),
+    "ncnn": Format("ncnn.write", ENDINGS["ncnn"], ("raw",), _HALF, ("ncnn",)),
+    "openvino": Format(
+        "converters.openvino", ENDINGS["openvino"], CUTS, PRECISIONS, ("onnx", "openvino"), True
+    ),
+    "mnn": Format("converters.mnn", ENDINGS["mnn"], ("decoded", "raw"), _HALF, ("onnx", "MNN"), True),
+    "darknet": Format("darknet", (".weights", ".names", ".cfg"), ()),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """What an export wrote.
+
+    Args:
+        folder: where.
+        record: ``NAME.json``, which ``Predictor.load`` takes; None where darknet's files alone were written,
+            which need none.
+        files: names of the files, by format.
+        parities: how near each is to the network, by format.
+        kept: formats of the same model that were there before, and are in the record too.
+        removed: files of another model of this name, which are no longer there.
+        reason: what made it another.
+    """
+
+    folder: Path
+    record: Path | None
+    files: Mapping[str, tuple[str, ...]]
+    parities: Mapping[str, Parity]
+    kept: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def export(
+    net: DetectionNetwork,
+    out_dir: str | os.PathLike[str],
+    formats: Sequence[str] = ("symbol",),
+    name: str | None = None,
+    size_hw: tuple[int, int] = (416, 416),
+    cut: str | None = None,
+    precision: str = "float32",
+    fuse: bool = False,
+    suppression: NMSOptions | None = None,
+    fit: str = "resize",
+    header: Header | None = None,
+    fixed_batch: int | None = None,
+) -> Exported:
+    """Write a network in formats that other programs run, each held to the network's own boxes and scores.
+
+    The files appear together, after every one of them was tried. A folder holds one model at one precision:
+    formats of the same model that lie there stay, those of another of the same name are removed.
+
+    Args:
+        net: the network with its weights.
+        out_dir: made when absent.
+        formats: keys of ``FORMATS``.
+        name: stem of the files; the network's name by default.
+        size_hw: input size that the record names, and that the trial uses.
+        cut: ``nms``, ``decoded`` or ``raw``; None takes each format's usual one.
+        precision: of the weights; one that each of the formats has.
+        fuse: fold a symbol's batch norms into its convolutions.
+        suppression: the thresholds of the cut ``nms``.
+        fit: how images are brought to the input, a mode of
+        :class:`gluon_yolo.inference.preprocess.Preprocess`.
+        header: of darknet's weights; None takes version 0.2.5 with no images seen.
+        fixed_batch: images that the files take at once, where those formats that can be so are to take that
+            many of ``size_hw`` alone; they then end at ``decoded`` unless ``cut`` says otherwise.
+
+    Raises:
+        UserError: when a format, its cut or its precision is unknown, an operator has no counterpart, the
+            size does not suit the network, its weights are damaged, or the folder cannot be written.
+        MissingDependency: when a package is absent that a format needs.
+        WrongResults: when what was written does not give the network's results.
+    """
+    _check(formats, cut, precision, fuse, fixed_batch)
+    numbers = suppression or NMSOptions()
+    size_hw = (int(size_hw[0]), int(size_hw[1]))
+    request = Request(
+        net, checked_name(net, name, size_hw), size_hw, cut, precision, fuse, numbers, fit, header
+    )
+    record = ModelRecord(
+        request.name, net.zoo_name, net.spec, size_hw, precision=precision, weights=digest(net), fit=fit
+    )
+    record = dataclasses.replace(record, origin=origin_of(net, header), max_detections=numbers.max_detections)
+    request = dataclasses.replace(request, record=record, batch=fixed_batch)
+    files = {kind: tuple(f"{request.name}{end}" for end in FORMATS[kind].endings) for kind in formats}
+    parities = {}
+    with staged(out_dir, record, files) as coming:
+        for kind in counting(formats, len(formats), "export", "format", leave=False):
+            coming.formats[kind], parities[kind] = _writer(kind).write(request, coming.aside)
+    folder = Path(out_dir)
+    path = folder / f"{request.name}.json" if any(kind in ENDINGS for kind in formats) else None
+    return Exported(folder, path, files, parities, coming.kept, coming.removed, coming.reason)
+
+
+def _writer(kind: str):
+    return importlib.import_module(f"gluon_yolo.exporters.{FORMATS[kind].module}")
+
+
+def _check(
+    formats: Sequence[str], cut: str | None, precision: str, fuse: bool, fixed_batch: int | None
+) -> None:
+    """Check what is asked for against what the formats can be.
+
+    Raises:
+        UserError: it does not go together.
+        MissingDependency: a package is absent.
+    """
+    if not formats:
+        raise UserError(f"no format is named; known are {', '.join(FORMATS)}")
+    for kind in formats:
+        if kind not in FORMATS:
+            raise UserError(
+                f"format {kind!r}: unknown; {did_you_mean(kind, FORMATS)}known are {', '.join(FORMATS)}"
+            )
+        if formats.count(kind) > 1:
+            raise UserError(f"format {kind}: is named twice")
+        known = FORMATS[kind]
+        if cut is not None and cut not in known.cuts:
+            has = f"ends at {' or '.join(known.cuts)}" if known.cuts else "has no such choice"
+            raise UserError(f"cut {cut}: {kind} {has}; export it apart, or without a cut")
+        if precision not in known.precisions:
+            raise UserError(
+                f"precision {precision}: {kind} has {' and '.join(known.precisions)}; export it apart"
+            )
+    if fuse and "symbol" not in formats:
+        raise UserError("fusing is of the format symbol; the others are fused as they are")
+    if fixed_batch is not None and not any(FORMATS[kind].fixable for kind in formats):
+        fixable = ", ".join(kind for kind, known in FORMATS.items() if known.fixable)
+        raise UserError(f"a fixed size is of the formats {fixable}; the others take any size as they are")
+    if fixed_batch is not None and fixed_batch < 1:
+        raise UserError(f"batch size {fixed_batch}: expected 1 or more")
+    for package in dict.fromkeys(package for kind in formats for package in FORMATS[kind].packages):
+        import_package(package)
