@@ -39,14 +39,14 @@ sys.path.insert(0, str(ROOT))  # for the tests' random networks
 
 from gluon_yolo.data.images.read import read_image  # noqa: E402
 from gluon_yolo.errors import MissingDependency, UserError  # noqa: E402
-from gluon_yolo.export.api import FORMATS, export  # noqa: E402
-from gluon_yolo.export.verify import Bound, Parity, Reference, WrongResults  # noqa: E402
+from gluon_yolo.exporters.api import FORMATS, export  # noqa: E402
+from gluon_yolo.exporters.verify import Bound, Parity, Reference, WrongResults  # noqa: E402
 from gluon_yolo.inference.model_record import ModelRecord, find_model_record, weights_of  # noqa: E402
 from gluon_yolo.inference.preprocess import Preprocess  # noqa: E402
 from gluon_yolo.inference.runtimes import mxnet, registry  # noqa: E402
 from gluon_yolo.models.build import find_architecture  # noqa: E402
 from gluon_yolo.weights.load import load_weights  # noqa: E402
-from tests.export.networks import settled  # noqa: E402
+from tests.exporters.networks import settled  # noqa: E402
 
 ZOO = (
     "yolo3_mobilenet1.0_voc",

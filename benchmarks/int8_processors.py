@@ -33,11 +33,11 @@ from gluon_yolo.cli import main as command
 from gluon_yolo.cli import quantize as quantize_command
 from gluon_yolo.cli import quantize_data
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.api import export
-from gluon_yolo.export.onnx import int8 as onnx_int8
-from gluon_yolo.export.quantize import search
-from gluon_yolo.export.quantize.backends import OnnxInt8
-from gluon_yolo.export.quantize.calibrate import read
+from gluon_yolo.exporters.api import export
+from gluon_yolo.exporters.onnx import int8 as onnx_int8
+from gluon_yolo.exporters.quantize import search
+from gluon_yolo.exporters.quantize.backends import OnnxInt8
+from gluon_yolo.exporters.quantize.calibrate import read
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.runtimes.base import has_vnni

@@ -96,9 +96,9 @@ def write(name: str, known: dict, data: Path, folder: Path) -> str:
     from export_parity import load_model
 
     from gluon_yolo.data.images.read import read_image
-    from gluon_yolo.export.ir.read_symbol import read_network
-    from gluon_yolo.export.onnx.write import make_model, write_model
-    from gluon_yolo.export.verify import Reference
+    from gluon_yolo.exporters.ir.read_symbol import read_network
+    from gluon_yolo.exporters.onnx.write import make_model, write_model
+    from gluon_yolo.exporters.verify import Reference
     from gluon_yolo.inference.preprocess import Preprocess
     from gluon_yolo.mxnet_compat import mx
 

@@ -75,7 +75,7 @@ def _make(name: str, folder: Path, data: Path, model: Path) -> None:
         benchmark = Path(__file__).with_name("inference.py")
         _run(benchmark, "--side", "weights", "--folder", folder, "--network", MOBILENET)
         code = (
-            "import sys; from gluon_yolo.export.model_dir import write_folder; "
+            "import sys; from gluon_yolo.exporters.model_dir import write_folder; "
             "from gluon_yolo.inference.runtimes.mxnet import from_weights; "
             "net, known = from_weights(sys.argv[1], sys.argv[2]); size = int(sys.argv[4]); "
             "write_folder(net, sys.argv[3], (size, size), known.fit)"

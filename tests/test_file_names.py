@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.folder_lock import locked_folder
+from gluon_yolo.exporters.folder_lock import locked_folder
 from gluon_yolo.file_names import LONGEST, check_name, check_text, made_name
 from gluon_yolo.training.run_dir import RunFolder
 

@@ -27,7 +27,7 @@ FLOORS = (
     ("weights",),
     ("inference",),
     ("visualize",),
-    ("evaluation", "export"),
+    ("evaluation", "exporters"),
     ("training",),
     ("api",),
     ("",),

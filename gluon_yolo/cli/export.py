@@ -27,8 +27,8 @@ from gluon_yolo.nms import LEAST_SCORE, USUAL_DETECTIONS
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
-    from gluon_yolo.export.api import Exported
-    from gluon_yolo.export.request import NMSOptions
+    from gluon_yolo.exporters.api import Exported
+    from gluon_yolo.exporters.request import NMSOptions
 
 HELP = """\
 Write a trained or imported network as files for other programs, in one format or several (A,B,C):
@@ -143,7 +143,7 @@ def add_nms_arguments(group: Any) -> None:
 
 def nms_options_of(args: argparse.Namespace, model: Model) -> NMSOptions:
     """Return the thresholds that the arguments name, and the rows, which are else the model's own."""
-    from gluon_yolo.export.request import NMSOptions
+    from gluon_yolo.exporters.request import NMSOptions
 
     rows = args.max_detections or model.max_detections
     return NMSOptions(args.nms_threshold, args.score_threshold, max_detections=rows)
@@ -158,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
         )
     check_one_model(args, args.run, "RUN")
     check_outputs({}, {"--out": args.out})
-    from gluon_yolo.export.verify import WrongResults
+    from gluon_yolo.exporters.verify import WrongResults
 
     try:
         with saying(lambda: f"export; nothing is written to {args.out}"):
@@ -171,7 +171,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace, size_hw: tuple[int, int] | None) -> tuple[Model, Exported]:
-    from gluon_yolo.export.api import export
+    from gluon_yolo.exporters.api import export
     from gluon_yolo.weights.darknet_model import header_of
 
     model = load_model(args)
@@ -207,7 +207,7 @@ def load_model(args: argparse.Namespace) -> Model:
     path = Path(args.run)
     record, file = read_model(path)
     if not record.is_run:
-        from gluon_yolo.export import model_dir
+        from gluon_yolo.exporters import model_dir
 
         net = model_dir.load(record, file.parent)
         return Model(net, record.size_hw, record.fit, record.origin, record.name, record.max_detections)
@@ -247,7 +247,7 @@ def _say(model: Model, done: Exported, args: argparse.Namespace) -> None:
 
 def _alone(kind: str, args: argparse.Namespace, height: int, width: int) -> str:
     """Say what a format's files take alone, where that is fixed."""
-    from gluon_yolo.export.api import FORMATS
+    from gluon_yolo.exporters.api import FORMATS
 
     if not (args.fixed_size and FORMATS[kind].fixable):
         return ""

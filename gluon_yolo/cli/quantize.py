@@ -17,14 +17,14 @@ from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import check_outputs, saying
 from gluon_yolo.cli.quantize_report import SHOWN, say, time_side_by_side, write_report
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.folder_lock import locked_folder
+from gluon_yolo.exporters.folder_lock import locked_folder
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.runtimes.base import import_package
 from gluon_yolo.nms import SHOWN_SCORE
 
 if TYPE_CHECKING:
     from gluon_yolo.evaluation.accuracy_drop import AccuracyDrop
-    from gluon_yolo.export.request import Request
+    from gluon_yolo.exporters.request import Request
 
 
 REPORT = "report.json"
@@ -145,8 +145,8 @@ def _quantize(args: argparse.Namespace, out: Path, precisions: list[str], format
     print(data.note)
 
     from gluon_yolo.cli import quantize_forms as forms
-    from gluon_yolo.export.quantize.calibrate import read
-    from gluon_yolo.export.verify import WrongResults
+    from gluon_yolo.exporters.quantize.calibrate import read
+    from gluon_yolo.exporters.verify import WrongResults
     from gluon_yolo.inference.runtimes.mxnet import from_block, has_bfloat16
 
     request = _request(args, model)
@@ -219,7 +219,7 @@ def _check(args: argparse.Namespace, formats: Sequence[str]) -> None:
 
 
 def _request(args: argparse.Namespace, model: Model) -> Request:
-    from gluon_yolo.export.request import Request, checked_name
+    from gluon_yolo.exporters.request import Request, checked_name
 
     size_hw = parse_size(args.size) if args.size else model.size_hw
     name = checked_name(model.net, args.name or model.name, size_hw)

@@ -23,7 +23,7 @@ from gluon_yolo.data.images.files import images_below
 from gluon_yolo.data.registry import SOURCES
 from gluon_yolo.data.subset import Subset, open_unlabelled
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.quantize.calibrate import divided, drawn
+from gluon_yolo.exporters.quantize.calibrate import divided, drawn
 from gluon_yolo.text import counted
 
 log = logging.getLogger("gluon_yolo")

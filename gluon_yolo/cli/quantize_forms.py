@@ -12,10 +12,10 @@ import numpy as np
 
 from gluon_yolo.cli.quantize_report import Row
 from gluon_yolo.evaluation.accuracy_drop import AccuracyDrop
-from gluon_yolo.export.api import export
-from gluon_yolo.export.quantize import search
-from gluon_yolo.export.quantize.backends import INT8
-from gluon_yolo.export.request import Request
+from gluon_yolo.exporters.api import export
+from gluon_yolo.exporters.quantize import search
+from gluon_yolo.exporters.quantize.backends import INT8
+from gluon_yolo.exporters.request import Request
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import registry
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
@@ -29,7 +29,7 @@ def in_float(request: Request, formats: Sequence[str], accuracy_drop: AccuracyDr
 
     Args:
         request: the network, its name, size and thresholds.
-        formats: of :data:`gluon_yolo.export.api.FORMATS`.
+        formats: of :data:`gluon_yolo.exporters.api.FORMATS`.
         accuracy_drop: scores them; the symbol is its reference.
     """
     forms = []

@@ -91,7 +91,7 @@ with your own pictures, in a folder with JPEGImages/ and Annotations/ (Pascal VO
 
 def installed(kind: str) -> bool:
     """Whether what a format needs beside mxnet is there."""
-    from gluon_yolo.export.api import FORMATS as KNOWN
+    from gluon_yolo.exporters.api import FORMATS as KNOWN
 
     return all(importlib.util.find_spec(package) for package in KNOWN[kind].packages)
 

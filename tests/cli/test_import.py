@@ -11,7 +11,7 @@ import pytest
 
 from gluon_yolo import Predictor
 from gluon_yolo.cli import main
-from gluon_yolo.export import model_dir as model_folder
+from gluon_yolo.exporters import model_dir as model_folder
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.models.build import find_architecture
 from gluon_yolo.mxnet_compat import mx

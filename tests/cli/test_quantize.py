@@ -22,7 +22,7 @@ from gluon_yolo.data.subset import open_unlabelled
 from gluon_yolo.data.synthetic import CLASS_NAMES, generate
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from gluon_yolo.export import folder_lock
+from gluon_yolo.exporters import folder_lock
 from gluon_yolo.inference.exported_format import ExportedFormat
 from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.model_record import ModelRecord

@@ -22,7 +22,7 @@ SIZE_HW = (64, 96)
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    from gluon_yolo.export.api import export
+    from gluon_yolo.exporters.api import export
 
     folder = tmp_path_factory.mktemp("model")
     export(random_detector(), folder, ["symbol", "onnx", "mnn"], "toy", SIZE_HW)

@@ -20,7 +20,7 @@ from tests.random_model import random_detector, random_image
 pytest.importorskip("onnx", reason="package onnx is not installed")
 pytest.importorskip("onnxruntime", reason="package onnxruntime is not installed")
 
-from gluon_yolo.export.api import FORMATS, export  # noqa: E402
+from gluon_yolo.exporters.api import FORMATS, export  # noqa: E402
 
 SIZE_HW = (64, 96)
 KINDS = ("symbol", "onnx", "openvino", "ncnn", "mnn")
@@ -184,8 +184,8 @@ def test_other_formats_do_not(model, file, name, said):
 
 def test_a_foreign_file(model, net):
     """One of another program, and one of this package without a record."""
-    from gluon_yolo.export.ir.read_symbol import read_network
-    from gluon_yolo.export.onnx.write import make_model, write_model
+    from gluon_yolo.exporters.ir.read_symbol import read_network
+    from gluon_yolo.exporters.onnx.write import make_model, write_model
 
     foreign = model.parent / "foreign.onnx"
     write_model(make_model(read_network(net), net.spec, "toy"), foreign)

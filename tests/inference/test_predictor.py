@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.api import export
-from gluon_yolo.export.request import NMSOptions
+from gluon_yolo.exporters.api import export
+from gluon_yolo.exporters.request import NMSOptions
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.preprocess import Preprocess

@@ -16,7 +16,7 @@ import pytest
 
 from gluon_yolo.data.synthetic import CLASS_NAMES, generate
 from gluon_yolo.errors import MissingDependency
-from gluon_yolo.export.api import export
+from gluon_yolo.exporters.api import export
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.runtimes.base import import_package
 from gluon_yolo.inference.runtimes.registry import RUNTIMES

@@ -35,7 +35,7 @@ def write_model(
     Raises:
         UserError: the folder holds something or cannot be written, or the weights are damaged.
     """
-    from gluon_yolo.export.model_dir import write_folder
+    from gluon_yolo.exporters.model_dir import write_folder
     from gluon_yolo.models.darknet.network import CFG
     from gluon_yolo.models.summary import summarize
 

@@ -67,7 +67,7 @@ def test_decoding_counts(clock, monkeypatch):
 def model(tmp_path_factory):
     pytest.importorskip("onnx", reason="package onnx is not installed")
     pytest.importorskip("onnxruntime", reason="package onnxruntime is not installed")
-    from gluon_yolo.export.api import export
+    from gluon_yolo.exporters.api import export
     from tests.random_model import random_detector
 
     return export(random_detector(), tmp_path_factory.mktemp("model"), ["onnx"], "toy", SIZE_HW).record

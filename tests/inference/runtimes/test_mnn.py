@@ -8,8 +8,8 @@ pytest.importorskip("MNN", reason="package MNN is not installed")
 pytest.importorskip("onnx", reason="package onnx is not installed")
 
 from gluon_yolo.errors import UserError  # noqa: E402
-from gluon_yolo.export.api import export  # noqa: E402
-from gluon_yolo.export.verify import Bound, compare  # noqa: E402
+from gluon_yolo.exporters.api import export  # noqa: E402
+from gluon_yolo.exporters.verify import Bound, compare  # noqa: E402
 from gluon_yolo.inference.model_record import ModelRecord  # noqa: E402
 from gluon_yolo.inference.runtimes.mnn import load  # noqa: E402
 from tests.child import python  # noqa: E402

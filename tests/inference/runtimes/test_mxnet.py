@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.export.mxnet.int8 import quantize
-from gluon_yolo.export.mxnet.passes import convert, fuse
-from gluon_yolo.export.mxnet.trace import DECODED, trace
-from gluon_yolo.export.mxnet.write import save
+from gluon_yolo.exporters.mxnet.int8 import quantize
+from gluon_yolo.exporters.mxnet.passes import convert, fuse
+from gluon_yolo.exporters.mxnet.trace import DECODED, trace
+from gluon_yolo.exporters.mxnet.write import save
 from gluon_yolo.inference.exported_format import RAW_MAP, ExportedFormat
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import mxnet
 from gluon_yolo.models.decode import Decode, Detect
 from gluon_yolo.mxnet_compat import mx
-from tests.export.symbol_files import traced
+from tests.exporters.symbol_files import traced
 from tests.inference.several_threads import assert_threads_agree, images
 from tests.random_model import random_detector
 

@@ -10,17 +10,17 @@ pytest.importorskip("ncnn", reason="package ncnn is not installed")
 
 from gluon_yolo.data.images.read import read_image  # noqa: E402
 from gluon_yolo.errors import UserError  # noqa: E402
-from gluon_yolo.export.ir.read_symbol import read_network  # noqa: E402
-from gluon_yolo.export.ncnn.file import STORAGES, make_layers, write_model  # noqa: E402
-from gluon_yolo.export.verify import Bound, compare  # noqa: E402
+from gluon_yolo.exporters.ir.read_symbol import read_network  # noqa: E402
+from gluon_yolo.exporters.ncnn.file import STORAGES, make_layers, write_model  # noqa: E402
+from gluon_yolo.exporters.verify import Bound, compare  # noqa: E402
 from gluon_yolo.inference.model_record import ExportedFormat, ModelRecord  # noqa: E402
 from gluon_yolo.inference.predictor import Predictor  # noqa: E402
 from gluon_yolo.inference.runtimes.ncnn import NcnnRuntime, load  # noqa: E402
 from gluon_yolo.models.build import find_architecture
 from gluon_yolo.weights.load import load_weights  # noqa: E402
 from tests.child import python  # noqa: E402
-from tests.export.ir.test_read_symbol import MIDDLES, raw_maps  # noqa: E402
-from tests.export.networks import ZOO, settled  # noqa: E402
+from tests.exporters.ir.test_read_symbol import MIDDLES, raw_maps  # noqa: E402
+from tests.exporters.networks import ZOO, settled  # noqa: E402
 from tests.inference.several_threads import assert_threads_agree, images
 from tests.models.darknet import small  # noqa: E402
 from tests.random_model import CLASSES, random_detector, random_image  # noqa: E402

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from gluon_yolo.errors import MissingDependency, UserError
-from gluon_yolo.export.ir.read_symbol import read_network
-from gluon_yolo.export.verify import compare
+from gluon_yolo.exporters.ir.read_symbol import read_network
+from gluon_yolo.exporters.verify import compare
 from gluon_yolo.inference.model_record import ExportedFormat, ModelRecord
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.runtimes import base, onnxruntime, openvino
@@ -16,7 +16,7 @@ from tests.random_model import random_detector
 
 pytest.importorskip("onnx", reason="package onnx is not installed")
 
-from gluon_yolo.export.onnx.write import CUTS, make_model, write_model  # noqa: E402
+from gluon_yolo.exporters.onnx.write import CUTS, make_model, write_model  # noqa: E402
 from tests.child import python  # noqa: E402
 
 RUNTIMES = {"onnxruntime": onnxruntime, "openvino": openvino}

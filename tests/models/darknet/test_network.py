@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gluon_yolo import parameter_io
-from gluon_yolo.export.api import export
+from gluon_yolo.exporters.api import export
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.models.darknet.cfg import read_cfg
 from gluon_yolo.models.darknet.network import build
