@@ -7,12 +7,13 @@ import importlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from gluon_yolo.errors import UserError
+from gluon_yolo.exporters.exported import Exported
 from gluon_yolo.exporters.model_dir import origin_of
 from gluon_yolo.exporters.request import NMSOptions, Request, checked_name, digest
 from gluon_yolo.exporters.staging import staged
-from gluon_yolo.exporters.verify import Parity
 from gluon_yolo.inference.exported_format import CUTS, ENDINGS
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.base import import_package
@@ -28,8 +29,7 @@ class Format:
 
     Args:
         module: its ``write(request, folder)`` writes the files, tries them, and returns ``ExportedFormat``
-        and
-            ``Parity``.
+            and ``Parity``.
         endings: of its files, after the model's name.
         cuts: where its graph may end, the usual first.
         precisions: of its weights.
@@ -57,30 +57,6 @@ FORMATS: Mapping[str, Format] = {
     "mnn": Format("converters.mnn", ENDINGS["mnn"], ("decoded", "raw"), _HALF, ("onnx", "MNN"), True),
     "darknet": Format("darknet", (".weights", ".names", ".cfg"), ()),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Exported:
-    """What an export wrote.
-
-    Args:
-        folder: where.
-        record: ``NAME.json``, which ``Predictor.load`` takes; None where darknet's files alone were written,
-            which need none.
-        files: names of the files, by format.
-        parities: how near each is to the network, by format.
-        kept: formats of the same model that were there before, and are in the record too.
-        removed: files of another model of this name, which are no longer there.
-        reason: what made it another.
-    """
-
-    folder: Path
-    record: Path | None
-    files: Mapping[str, tuple[str, ...]]
-    parities: Mapping[str, Parity]
-    kept: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    reason: str = ""
 
 
 def export(
@@ -142,10 +118,24 @@ def export(
             coming.formats[kind], parities[kind] = _writer(kind).write(request, coming.aside)
     folder = Path(out_dir)
     path = folder / f"{request.name}.json" if any(kind in ENDINGS for kind in formats) else None
-    return Exported(folder, path, files, parities, coming.kept, coming.removed, coming.reason)
+    return Exported(
+        folder,
+        path,
+        files,
+        parities,
+        coming.kept,
+        coming.removed,
+        coming.reason,
+        network=net.zoo_name,
+        spec=net.spec,
+        size_hw=size_hw,
+        precision=precision,
+        fixed_batch=fixed_batch,
+        fixed=tuple(kind for kind in formats if fixed_batch and FORMATS[kind].fixable),
+    )
 
 
-def _writer(kind: str):
+def _writer(kind: str) -> Any:
     return importlib.import_module(f"gluon_yolo.exporters.{FORMATS[kind].module}")
 
 

@@ -313,7 +313,7 @@ def test_files_that_do_not_give_the_network_are_not_written(imported, monkeypatc
         net._blocks[1].convolution.bias.set_data(mx.nd.ones(14))
         return net, header
 
-    monkeypatch.setattr("gluon_yolo.exporters.darknet.files.load", other)
+    monkeypatch.setattr("gluon_yolo.exporters.darknet.darknet_model.load", other)
     words = ["--format", "symbol,darknet", "--out", str(imported / "out")]
     assert main(["export", str(imported / "model"), *words]) == 1
     assert "error: small.cfg: largest difference from the network on 3 pictures" in capsys.readouterr().err
