@@ -129,14 +129,14 @@ def quantize(
         else:
             images, title = images_of(data, amount), "Dataset"
         say(images.note)
-        request = request_of(source, name, thresholds, max_detections)
+        request = writing_request(source, name, thresholds, max_detections)
         about = {"model": source.given_as, "name": request.name, "data": title}
         return quantize_network(
             request, images, Path(out), precisions, kinds, method, max_drop, about, say, started
         )
 
 
-def request_of(
+def writing_request(
     source: SourceModel,
     name: str | None,
     thresholds: tuple[float, float],
