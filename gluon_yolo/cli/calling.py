@@ -70,6 +70,9 @@ class _Typed(logging.Filter):
         """Change the record and let it pass."""
         if isinstance(record.msg, SettingText):
             record.msg = record.msg.named(flag_of)
+        if isinstance(record.args, tuple):
+            named = (each.named(flag_of) if isinstance(each, SettingText) else each for each in record.args)
+            record.args = tuple(named)
         message = record.getMessage()
         if NAME in message:
             record.msg, record.args = typed(message), ()
