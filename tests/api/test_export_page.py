@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import gluon_yolo
-from gluon_yolo.data.synthetic import CLASS_NAMES, generate
+from gluon_yolo.data.synthetic import generate
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.weights.darknet_header import Header
 from gluon_yolo.weights.darknet_model import save
@@ -24,7 +24,8 @@ def place(tmp_path_factory):
     """What the page says that there is."""
     folder = tmp_path_factory.mktemp("page")
     generate(folder / "shapes", images=10, size_hw=(96, 96))
-    net, run = random_detector(class_names=CLASS_NAMES), folder / "runs" / "yolo3_mobilenet0.25_custom-1"
+    run = folder / "runs" / "yolo3_mobilenet0.25_custom-1"
+    net = random_detector(class_names=gluon_yolo.open_source(folder / "shapes").class_names(["train"]))
     (run / "weights").mkdir(parents=True)
     net.save_parameters(str(run / "weights" / "best.params"))
     ModelRecord(run.name, net.zoo_name, net.spec, (64, 64)).write(run / "model.json")
