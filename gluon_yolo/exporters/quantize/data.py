@@ -72,12 +72,12 @@ def open_images(request: DataRequest, class_names: Sequence[str], amount: Amount
     Raises:
         UserError: there is no such data, it is broken, or there are too few images.
     """
-    spellings = classes_of(request).spellings
     if _without_labels(request):
         folder = os.path.expanduser(str(request.data))
         images = open_unlabelled(folder, class_names, request.skip_bad)
-        return _halves(images, amount, labelled=False, spellings=spellings)
+        return _halves(images, amount, labelled=False, spellings=classes_of(request).spellings)
     train, val = _open(request)
+    spellings = classes_of(request).spellings
     if val is None:
         return _halves(train, amount, labelled=True, spellings=spellings)
     return _of_two(train, val, amount, str(request.data), spellings)
