@@ -57,7 +57,7 @@ def quantize(
     nms_threshold: float = NMS_THRESHOLD,
     score_threshold: float = LEAST_SCORE,
     max_detections: int | None = None,
-    say: Say = log.info,
+    say: Say | None = None,
 ) -> Quantized:
     """Write a model in fewer bits, calibrated and scored on images, one folder a precision.
 
@@ -92,7 +92,7 @@ def quantize(
         nms_threshold: overlap above which the worse of two boxes of a class falls, 0..1.
         score_threshold: detections that score less are left out of what the graphs give, 0..1.
         max_detections: of an image at most; None takes the model's own, 100 where nobody said more.
-        say: takes lines on how the work goes; by default the log.
+        say: takes lines on how the work goes; None logs them.
 
     Returns:
         The forms with their scores, sizes and times; ``table`` is a pandas frame, printed it is what the
@@ -103,7 +103,7 @@ def quantize(
         MissingDependency: a package is absent that a format needs.
         WrongResults: what was written in float does not give the network's results.
     """
-    started = time.perf_counter()
+    started, say = time.perf_counter(), say or log.info
     precisions, kinds = _listed("precision", precision, PRECISIONS), _listed("format", formats, FORMATS)
     size_hw = None if size is None else parse_size(size)
     amount = Amount(num, eval_num, seed)
