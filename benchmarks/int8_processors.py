@@ -29,18 +29,22 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
+from gluon_yolo.api.quantize import writing_request
 from gluon_yolo.cli import main as command
 from gluon_yolo.cli import quantize as quantize_command
-from gluon_yolo.cli import quantize_data
+from gluon_yolo.cli.data_hints import request_of
 from gluon_yolo.errors import UserError
 from gluon_yolo.exporters.api import export
 from gluon_yolo.exporters.onnx import int8 as onnx_int8
 from gluon_yolo.exporters.quantize import search
 from gluon_yolo.exporters.quantize.backends import OnnxInt8
 from gluon_yolo.exporters.quantize.calibrate import read
+from gluon_yolo.exporters.quantize.data import Amount, open_images
+from gluon_yolo.exporters.source_model import load_model
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.runtimes.base import has_vnni
+from gluon_yolo.input_size import parse_size
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("GLUON_YOLO_DATA", ROOT.parent / "shared" / "data"))
@@ -113,9 +117,12 @@ def shown(found: dict[str, float]) -> str:
 
 def write(args: argparse.Namespace, folder: Path) -> None:
     """Write a model in float32 and in int8: ``plain``, ``exact``, which is the same and says so, ``held``."""
-    model = quantize_command.load_model(args)
-    data = quantize_data.open_data(args, model.net.spec.class_names)
-    request = quantize_command._request(args, model)
+    size_hw = parse_size(args.size) if args.size else None
+    model = load_model(args.run or args.network, args.weights, args.classes, size_hw)
+    asked = dataclasses.replace(request_of(args), format=args.data_format)
+    data = open_images(asked, model.net.spec.class_names, Amount(args.num, args.eval_num, args.seed))
+    thresholds = (args.nms_threshold, args.score_threshold)
+    request = writing_request(model, args.name, thresholds, args.max_detections)
     export(model.net, folder / "float32", ["onnx"], request.name, request.size_hw, fit=request.fit)
     images = read(data.calibration, range(len(data.calibration)), request.size_hw, Preprocess(request.fit))
     int8 = OnnxInt8(request)

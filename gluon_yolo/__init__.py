@@ -12,20 +12,39 @@ from typing import TYPE_CHECKING, Any
 from gluon_yolo._version import __version__
 
 if TYPE_CHECKING:
+    from gluon_yolo.api.export import export
+    from gluon_yolo.api.import_darknet import import_darknet
+    from gluon_yolo.api.import_fastestv2 import import_fastestv2
+    from gluon_yolo.api.quantize import quantize
     from gluon_yolo.data.registry import open_source
     from gluon_yolo.detections import Detections
     from gluon_yolo.inference.predictor import Predictor
     from gluon_yolo.models.zoo import build
     from gluon_yolo.spec import DetectionSpec
 
-__all__ = ["DetectionSpec", "Detections", "Predictor", "__version__", "build", "open_source"]
+__all__ = [
+    "DetectionSpec",
+    "Detections",
+    "Predictor",
+    "__version__",
+    "build",
+    "export",
+    "import_darknet",
+    "import_fastestv2",
+    "open_source",
+    "quantize",
+]
 
 _HOMES = {
     "DetectionSpec": "gluon_yolo.spec",
     "Detections": "gluon_yolo.detections",
     "Predictor": "gluon_yolo.inference.predictor",
     "build": "gluon_yolo.models.zoo",
+    "export": "gluon_yolo.api.export",
+    "import_darknet": "gluon_yolo.api.import_darknet",
+    "import_fastestv2": "gluon_yolo.api.import_fastestv2",
     "open_source": "gluon_yolo.data.registry",
+    "quantize": "gluon_yolo.api.quantize",
 }
 
 

@@ -69,7 +69,7 @@ Detection box_of(const Cell& cell, int row, int column, int first, const Level& 
     return {x - half_width, y - half_height, x + half_width, y + half_height, 0, 0};
 }
 
-void check_shape(const RawMap& map, const Level& level, const Record& record) {
+void check_shape(const RawMap& map, const Level& level, const ModelRecord& record) {
     const int anchors = static_cast<int>(level.anchors.size()), classes = static_cast<int>(record.class_names.size());
     const int channels = record.score_rule == ScoreRule::objectness_times_softmax
                              ? anchors * kBoxChannels + classes
@@ -92,7 +92,7 @@ bool is_near(const Detection& box) {  // false also for what is no number
 
 }  // namespace
 
-std::vector<Detection> decode(const std::vector<RawMap>& maps, const Record& record, float score_threshold) {
+std::vector<Detection> decode(const std::vector<RawMap>& maps, const ModelRecord& record, float score_threshold) {
     std::vector<Detection> found;
     std::vector<float> probabilities(record.class_names.size());
     const int classes = static_cast<int>(probabilities.size());

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "detection.h"
-#include "record.h"
+#include "model_record.h"
 
 namespace gluon_yolo {
 
@@ -20,6 +20,6 @@ struct RawMap {
 //
 // maps: one for each of the record's levels, in their order.
 // Throws UserError: a map has another shape than the record says, or holds what is no number.
-std::vector<Detection> decode(const std::vector<RawMap>& maps, const Record& record, float score_threshold);
+std::vector<Detection> decode(const std::vector<RawMap>& maps, const ModelRecord& record, float score_threshold);
 
 }  // namespace gluon_yolo

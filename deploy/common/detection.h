@@ -6,7 +6,7 @@
 
 namespace gluon_yolo {
 
-// A box by its corners, in pixels of the input or of the picture, as who made it says.
+// A box by its corners, in pixels of the input or of the image, as its maker says.
 struct Detection {
     float x1, y1, x2, y2;
     int class_id;
@@ -23,7 +23,7 @@ constexpr float kFarthest = 1e6F;  // pixels; a box that reaches beyond is nowhe
 std::vector<Detection> candidates(const float* boxes, const float* scores, std::size_t anchors, int classes,
                                   float score_threshold);
 
-// What is asked of a picture's detections; the defaults are those of Python's `Predictor`.
+// What is asked of an image's detections; the defaults are those of Python's `Predictor`.
 struct Choice {
     float score_threshold = 0.3F;      // what scores this or less is left out
     float nms_threshold = 0.45F;       // intersection over union; at 0, and from 1 up, nothing falls
@@ -31,7 +31,7 @@ struct Choice {
     bool agnostic = false;             // a box falls to better ones of any class, and not of its own alone
 };
 
-// The detections of a picture, best first, and the best score among what a limit left out, 0 where nothing was.
+// The detections of an image, best first, and the best score among what a limit left out, 0 where nothing was.
 struct Selection {
     std::vector<Detection> found;
     float left_out = 0;

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "error.h"
-#include "fit.h"
-#include "picture.h"
+#include "image_file.h"
+#include "preprocess.h"
 
 namespace gluon_yolo {
 namespace {
@@ -44,7 +44,7 @@ struct UsageError : std::runtime_error {
 
 struct Arguments {
     fs::path model;
-    std::vector<std::string> pictures;
+    std::vector<std::string> images;
     Choice choice;
     bool limited = false;  // whether the command line says how many detections there may be
     fs::path draw;
@@ -97,7 +97,7 @@ Arguments parse(const std::vector<std::string>& words) {
     }
     if (plain.size() < 2) throw UsageError("expected a model and at least one picture");
     arguments.model = plain.front();
-    arguments.pictures.assign(plain.begin() + 1, plain.end());
+    arguments.images.assign(plain.begin() + 1, plain.end());
     return arguments;
 }
 
@@ -114,15 +114,15 @@ void print(const std::string& image, const std::string& class_name, const Detect
                 rounded(found.y1, 1e2).c_str(), rounded(found.x2, 1e2).c_str(), rounded(found.y2, 1e2).c_str());
 }
 
-// Where the picture with its boxes goes: its own name, or name-2 and so on where pictures share one.
+// Where the image with its boxes goes: its own name, or name-2 and so on where images share one.
 //
-// Throws UserError: that is one of the pictures that are to be read.
-fs::path result_of(const Arguments& arguments, const fs::path& picture, std::set<fs::path>& taken) {
+// Throws UserError: that is one of the images that are to be read.
+fs::path result_of(const Arguments& arguments, const fs::path& image, std::set<fs::path>& taken) {
     const fs::path& folder = arguments.draw;
-    const std::string stem = picture.stem().string(), ending = drawn_ending(picture);
+    const std::string stem = image.stem().string(), ending = drawn_ending(image);
     fs::path result = folder / (stem + ending);
     for (int i = 2; !taken.insert(result).second; ++i) result = folder / (stem + "-" + std::to_string(i) + ending);
-    for (const std::string& source : arguments.pictures) {
+    for (const std::string& source : arguments.images) {
         std::error_code none;
         if (fs::equivalent(result, source, none)) {
             throw UserError(result.string() + ": is one of the pictures; name another folder with --draw");
@@ -142,18 +142,18 @@ std::string limit_said(const Selection& chosen, const Choice& choice) {
            " boxes were compared, so there may be more: raise --max-detections";
 }
 
-// Finds, prints and draws one picture.
-void look(const std::string& name, const Record& record, Detector& detector, const Arguments& arguments,
+// Finds, prints and draws one image.
+void look(const std::string& name, const ModelRecord& record, Detector& detector, const Arguments& arguments,
           std::set<fs::path>& taken) {
     using Clock = std::chrono::steady_clock;
-    const cv::Mat picture = read_picture(name);
+    const cv::Mat image = read_image(name);
     const auto begin = Clock::now();
-    const Fitted fitted = fit(picture, record);
+    const Preprocessed preprocessed = preprocess(image, record);
     Choice choice = arguments.choice;
     if (!arguments.limited) choice.max_detections = record.max_detections;
-    Selection chosen = detector.detect(fitted.pixels.data, choice);
+    Selection chosen = detector.detect(preprocessed.pixels.data, choice);
     std::vector<Detection>& found = chosen.found;
-    for (Detection& box : found) box = fitted.undo(box);
+    for (Detection& box : found) box = preprocessed.inverse(box);
     const double spent = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
     for (const Detection& box : found) print(name, record.class_names[static_cast<std::size_t>(box.class_id)], box);
     std::fflush(stdout);
@@ -161,26 +161,26 @@ void look(const std::string& name, const Record& record, Detector& detector, con
                  limit_said(chosen, choice).c_str());
     if (!arguments.draw.empty()) {
         const fs::path result = result_of(arguments, name, taken);
-        write_drawn(result, picture, found, record.class_names);
+        write_drawn(result, image, found, record.class_names);
         std::fprintf(stderr, "%s: drawn -> %s\n", name.c_str(), result.c_str());
     }
 }
 
 int detect(const Arguments& arguments, const std::string& format, const Opener& open) {
-    const Record record = read_record(arguments.model, format);
+    const ModelRecord record = read_model_record(arguments.model, format);
     const std::unique_ptr<Detector> detector = open(record);
     std::error_code failed;
     if (!arguments.draw.empty()) fs::create_directories(arguments.draw, failed);
     if (failed) throw UserError(arguments.draw.string() + ": cannot be made (" + failed.message() + ")");
     std::set<fs::path> taken;
     int status = 0;
-    for (const std::string& name : arguments.pictures) {
+    for (const std::string& name : arguments.images) {
         try {
             look(name, record, *detector, arguments, taken);
         } catch (const UserError& error) {
             std::fprintf(stderr, "error: %s\n", error.what());
             status = 1;
-        } catch (const std::exception& error) {  // OpenCV's, or no memory: the next picture may do
+        } catch (const std::exception& error) {  // OpenCV's, or no memory: the next image may do
             std::fprintf(stderr, "error: %s: %s\n", name.c_str(), error.what());
             status = 1;
         }

@@ -6,17 +6,17 @@
 #include <string>
 
 #include "detector.h"
-#include "record.h"
+#include "model_record.h"
 
 namespace gluon_yolo {
 
-using Opener = std::function<std::unique_ptr<Detector>(const Record&)>;
+using Opener = std::function<std::unique_ptr<Detector>(const ModelRecord&)>;
 
 // Runs `detect MODEL PICTURE... [--threshold T] [--nms T] [--agnostic] [--max-detections K] [--draw DIR]`.
 //
 // format: which of the model's files the detector reads, "ncnn" or "symbol".
 // open:   makes the detector.
-// Returns the exit status: 0; 1 when the model or a picture could not be read; 2 for a wrong command line.
+// Returns the exit status: 0; 1 when the model or an image could not be read; 2 for a wrong command line.
 int run(int argc, char** argv, const std::string& format, const Opener& open);
 
 }  // namespace gluon_yolo

@@ -18,7 +18,7 @@ std::string node_of(const std::string& output) { return output.substr(0, output.
 
 }  // namespace
 
-MXNetDetector::MXNetDetector(const Record& record, std::shared_ptr<const MXNetLibrary> library)
+MXNetDetector::MXNetDetector(const ModelRecord& record, std::shared_ptr<const MXNetLibrary> library)
     : record_(record),
       library_(std::move(library)),
       predictor_(nullptr, library_->free),

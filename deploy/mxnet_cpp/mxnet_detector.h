@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "../common/detector.h"
-#include "../common/record.h"
+#include "../common/model_record.h"
 #include "mxnet_library.h"
 
 namespace gluon_yolo {
@@ -14,7 +14,7 @@ namespace gluon_yolo {
 class MXNetDetector : public Detector {
 public:
     // Throws UserError: a file is missing or damaged, or mxnet cannot run the graph.
-    MXNetDetector(const Record& record, std::shared_ptr<const MXNetLibrary> library);
+    MXNetDetector(const ModelRecord& record, std::shared_ptr<const MXNetLibrary> library);
 
     Selection detect(const std::uint8_t* rgb, const Choice& choice) override;
 
@@ -27,7 +27,7 @@ private:
     Output output(unsigned index) const;
     void check(int status) const;
 
-    Record record_;
+    ModelRecord record_;
     std::shared_ptr<const MXNetLibrary> library_;
     std::unique_ptr<void, decltype(MXNetLibrary::free)> predictor_;
     std::vector<float> pixels_;

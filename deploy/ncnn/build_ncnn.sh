@@ -11,7 +11,7 @@
 # Only the layers of LAYERS are built, without Vulkan, int8 and the tools: a minute or two on two cores.
 set -euo pipefail
 
-# What gluon_yolo/exporters/ncnn/ops.py and ncnn_file.py write; the last line is what ncnn itself adds to these.
+# What gluon_yolo/exporters/ncnn/ops.py and layers.py write; the last line is what ncnn itself adds to these.
 LAYERS="binaryop clip concat convolution convolutiondepthwise crop elu input interp pooling relu reshape scale
     shufflechannel sigmoid softplus split tanh
     cast flatten innerproduct packing padding"

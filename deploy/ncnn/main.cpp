@@ -1,11 +1,11 @@
-// detect: finds objects in pictures with an exported model, on ncnn.
+// detect: finds objects in images with an exported model, on ncnn.
 //
 //   python -m gluon_yolo export RUN --format ncnn --out model     NAME.json, NAME.param, NAME.bin
 //   cmake -S deploy/ncnn -B build/ncnn && cmake --build build/ncnn
 //   build/ncnn/detect model street.jpg --draw seen                boxes as lines of JSON; --help says the rest
 //
-// A picture's way: read_picture (../common/picture.cpp), fit to the input (fit.cpp), network (ncnn_detector.cpp), raw
-// maps to boxes (decode.cpp), the best of them (detection.cpp), back to the picture (fit.cpp). docs/deploy.md: other
+// An image's way: read_image (../common/image.cpp), fit to the input (fit.cpp), network (ncnn_detector.cpp), raw
+// maps to boxes (decode.cpp), the best of them (detection.cpp), back to the image (fit.cpp). docs/deploy.md: other
 // devices, what to take over into an app, and what the record's fields mean.
 #include <cstdlib>
 
@@ -14,7 +14,7 @@
 
 int main(int argc, char** argv) {
     const char* const threads = std::getenv("OMP_NUM_THREADS");
-    return gluon_yolo::run(argc, argv, "ncnn", [threads](const gluon_yolo::Record& record) {
+    return gluon_yolo::run(argc, argv, "ncnn", [threads](const gluon_yolo::ModelRecord& record) {
         return std::make_unique<gluon_yolo::NcnnDetector>(record, threads ? std::atoi(threads) : 0);
     });
 }

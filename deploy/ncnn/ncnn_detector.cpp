@@ -7,7 +7,7 @@
 
 namespace gluon_yolo {
 
-NcnnDetector::NcnnDetector(const Record& record, int threads) : record_(record) {
+NcnnDetector::NcnnDetector(const ModelRecord& record, int threads) : record_(record) {
     if (record.cut != "raw" || record.outputs.size() != record.levels.size()) {
         throw UserError(record.name + ": ends at \"" + record.cut + "\", and this program takes ncnn graphs cut raw");
     }

@@ -1,11 +1,11 @@
 // NcnnDetector: the model's NAME.param and NAME.bin, run by ncnn. What a phone's app takes over: this class, and of
-// ../common what it includes (record, detection, decode, detector, error), none of which needs OpenCV.
+// ../common what it includes (model_record, detection, decode, detector, error), none of which needs OpenCV.
 #pragma once
 
 #include <net.h>
 
 #include "../common/detector.h"
-#include "../common/record.h"
+#include "../common/model_record.h"
 
 namespace gluon_yolo {
 
@@ -14,12 +14,12 @@ class NcnnDetector : public Detector {
 public:
     // threads: that each call computes with; 0 takes ncnn's own choice, the big cores.
     // Throws UserError: a file is missing or damaged, or the graph does not end at its raw maps.
-    explicit NcnnDetector(const Record& record, int threads = 0);
+    explicit NcnnDetector(const ModelRecord& record, int threads = 0);
 
     Selection detect(const std::uint8_t* rgb, const Choice& choice) override;
 
 private:
-    Record record_;
+    ModelRecord record_;
     ncnn::Net net_;
 };
 

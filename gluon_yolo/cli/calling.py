@@ -11,6 +11,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from gluon_yolo.errors import SettingText
+
 NAME = "gluon-yolo"
 """What messages call the program; :func:`typed` puts how it was called in its place."""
 DOORS = {"train": "train_yolo3_mobilenet.py", "eval": "eval_yolo3.py", "demo": "demo.py"}
@@ -56,11 +58,21 @@ def translate_log(logger: logging.Logger) -> None:
         logger.addFilter(_Typed())
 
 
+def flag_of(setting: str) -> str:
+    """Return what the command line calls a setting: ``batch_size`` is ``--batch-size``."""
+    return f"--{setting.replace('_', '-')}"
+
+
 class _Typed(logging.Filter):
-    """Writes commands in messages as the user called them."""
+    """Writes commands in messages as the user called them, and settings as flags."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record and let it pass."""
+        if isinstance(record.msg, SettingText):
+            record.msg = record.msg.named(flag_of)
+        if isinstance(record.args, tuple):
+            named = (each.named(flag_of) if isinstance(each, SettingText) else each for each in record.args)
+            record.args = tuple(named)
         message = record.getMessage()
         if NAME in message:
             record.msg, record.args = typed(message), ()

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from gluon_yolo.cli import quantize_data
-from gluon_yolo.cli.calling import typed
-from gluon_yolo.cli.export import Model, add_nms_arguments, load_model, nms_options_of
-from gluon_yolo.cli.flags.model import add_network_arguments, check_one_model, parse_size
+from gluon_yolo.cli.calling import flag_of, typed
+from gluon_yolo.cli.export import add_nms_arguments
+from gluon_yolo.cli.flags.data import add_class_arguments
+from gluon_yolo.cli.flags.model import add_network_arguments, check_one_model
 from gluon_yolo.cli.flags.numbers import Within
-from gluon_yolo.cli.flags.outputs import check_outputs, saying
-from gluon_yolo.cli.quantize_report import SHOWN, say, time_side_by_side, write_report
-from gluon_yolo.errors import UserError
-from gluon_yolo.exporters.folder_lock import locked_folder
-from gluon_yolo.inference.preprocess import Preprocess
-from gluon_yolo.inference.runtimes.base import import_package
-from gluon_yolo.nms import SHOWN_SCORE
-
-if TYPE_CHECKING:
-    from gluon_yolo.evaluation.accuracy_drop import AccuracyDrop
-    from gluon_yolo.exporters.request import Request
-
+from gluon_yolo.cli.flags.outputs import saying
+from gluon_yolo.data.registry import SOURCES
 
 REPORT = "report.json"
 Written = Mapping[Path, tuple[int, int, int]]
@@ -73,8 +61,6 @@ float, from a score of 0.3 on, is what it should find in int8.
   gluon-yolo quantize runs/cells --data BCCD --out small
   gluon-yolo quantize models/nano --data holiday_pictures --precision int8 --format onnx --out small
 """
-FORMATS = ("symbol", "onnx")
-PRECISIONS = ("int8", "bfloat16")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,14 +74,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
     parser.add_argument(
         "--precision",
-        default=",".join(PRECISIONS),
+        default="int8,bfloat16",
         metavar="P[,P]",
         help="of what is written: int8, the smallest and on most processors the fastest; bfloat16, for those "
         "that compute in it (default: %(default)s)",
     )
     parser.add_argument(
         "--format",
-        default=",".join(FORMATS),
+        default="symbol,onnx",
         metavar="FORMAT[,FORMAT]",
         help="files that int8 is written as (default: %(default)s)",
     )
@@ -123,154 +109,71 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="stem of the files (default: the run's or exported model's name, else the network's)",
     )
     parser.add_argument("--size", metavar="N|HxW", help="input size in pixels (default: the model's own)")
-    quantize_data.add_arguments(parser)
+    _add_data_arguments(parser)
     add_nms_arguments(parser.add_argument_group("written into the graphs"))
+
+
+def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags that name the data and how much of it is used."""
+    group = parser.add_argument_group("data")
+    data_help = "your data, in any format that training reads; or a folder of pictures without labels"
+    group.add_argument("--data", required=True, metavar="PATH", help=data_help)
+    group.add_argument("--data-format", choices=tuple(SOURCES), help="what PATH is (default: found)")
+    calibrate_help = "split to calibrate on (default: the data's for training)"
+    group.add_argument("--train-split", metavar="NAMES", help=calibrate_help)
+    score_help = "split to score on (default: the data's for validation or test)"
+    group.add_argument("--val-split", metavar="NAMES", help=score_help)
+    group.add_argument("--classes", metavar="FILE", help="class names, one a line, of the data or --network")
+    add_class_arguments(group)
+    group.add_argument("--skip-bad", action="store_true", help="leave out what cannot be used")
+    num_help = "pictures to calibrate on (default: %(default)s)"
+    group.add_argument("--num", type=int, action=Within, least=1, default=200, metavar="N", help=num_help)
+    eval_help = "pictures to score on at most (default: %(default)s)"
+    group.add_argument(
+        "--eval-num", type=int, action=Within, least=1, default=500, metavar="N", help=eval_help
+    )
+    seed_help = "of drawing them (default: 0)"
+    group.add_argument("--seed", type=int, action=Within, least=0, default=0, metavar="S", help=seed_help)
 
 
 def run(args: argparse.Namespace) -> int:
     """Calibrate, score, write, compare; return 1 when a form is not within ``--max-drop``."""
-    precisions = _listed("--precision", args.precision, PRECISIONS)
-    formats = _listed("--format", args.format, FORMATS)
-    _check(args, formats if "int8" in precisions else [])
+    check_one_model(args, args.run, "MODEL")
+    from gluon_yolo.api.quantize import quantize
+    from gluon_yolo.exporters.verify import WrongResults
+
     out = Path(args.out)
     before = written(out)
-    with saying(lambda: f"quantize; {left(out, before)}"), locked_folder(out):
-        return _quantize(args, out, precisions, formats)
-
-
-def _quantize(args: argparse.Namespace, out: Path, precisions: list[str], formats: list[str]) -> int:
-    started = time.perf_counter()
-    model = load_model(args)
-    data = quantize_data.open_data(args, model.net.spec.class_names)
-    print(data.note)
-
-    from gluon_yolo.cli import quantize_forms as forms
-    from gluon_yolo.exporters.quantize.calibrate import read
-    from gluon_yolo.exporters.verify import WrongResults
-    from gluon_yolo.inference.runtimes.mxnet import from_block, has_bfloat16
-
-    request = _request(args, model)
-    reference = from_block(model.net)
-    accuracy_drop = _judge(data, reference, request)
-    scores = ", ".join(f"{SHOWN[key]} {100 * accuracy_drop.baseline[key]:.2f}" for key in accuracy_drop.keys)
-    print(f"float32: {scores}; at most {args.max_drop:.2f} points may be lost")
-
-    missed: list[str] = []
     try:
-        made = forms.in_float(request, formats if "int8" in precisions else ["symbol"], accuracy_drop)
-        if "int8" in precisions:
-            images = read(
-                data.calibration, range(len(data.calibration)), request.size_hw, Preprocess(request.fit)
+        with saying(lambda: f"quantize; {left(out, before)}"):
+            done = quantize(
+                args.run or args.network,
+                args.data,
+                args.out,
+                weights=args.weights,
+                precision=args.precision,
+                formats=args.format,
+                method=args.method,
+                max_drop=args.max_drop,
+                name=args.name,
+                size=args.size or None,
+                data_format=args.data_format,
+                train_split=args.train_split,
+                val_split=args.val_split,
+                classes=args.classes,
+                only=args.only,
+                class_map=args.class_map,
+                skip_bad=args.skip_bad,
+                num=args.num,
+                eval_num=args.eval_num,
+                seed=args.seed,
+                nms_threshold=args.nms_threshold,
+                score_threshold=args.score_threshold,
+                max_detections=args.max_detections,
+                say=print,
             )
-            more, missed = forms.in_int8(
-                request, formats, reference, images, accuracy_drop, args.max_drop, args.method, out / "int8"
-            )
-            made += more
-        if "bfloat16" in precisions and has_bfloat16():
-            made += forms.in_bfloat16(request, accuracy_drop, out / "bfloat16")
-        elif "bfloat16" in precisions:
-            print("bfloat16 is not written: this processor does not compute in it (avx512_bf16)")
     except WrongResults as error:
         print(f"error: {typed(str(error))}", file=sys.stderr)
         return 1
-    rows = [row for row, _ in made]
-    for row, took in zip(rows, time_side_by_side([network for _, network in made], request.size_hw)):
-        row.milliseconds = took
-    missed += [
-        f"{row.format} {row.precision} loses {accuracy_drop.lost(row.numbers):.2f} points, "
-        f"more than --max-drop {args.max_drop:.2f}"
-        for row in rows
-        if row.precision != "float32"
-        and row.runtime == forms.RUNS_IN[row.format]
-        and accuracy_drop.lost(row.numbers) > args.max_drop
-    ]
-    about = {**_about(args, data, accuracy_drop, request), "seconds": time.perf_counter() - started}
-    write_report(out / "report.json", about, rows)
-    say(out, about, rows, accuracy_drop.keys, missed)
-    return 1 if missed else 0
-
-
-def _listed(flag: str, text: str, known: Sequence[str]) -> list[str]:
-    """Return the words of a flag with commas between, each once.
-
-    Raises:
-        UserError: one of them is unknown.
-    """
-    words = list(dict.fromkeys(text.split(",")))
-    for word in words:
-        if word not in known:
-            raise UserError(f"{flag} {word}: expected {' or '.join(known)}, or both with a comma between")
-    return words
-
-
-def _check(args: argparse.Namespace, formats: Sequence[str]) -> None:
-    """Check what can be wrong before anything is loaded.
-
-    Raises:
-        UserError: something is.
-        MissingDependency: a package is absent that a format needs.
-    """
-    if args.size:
-        parse_size(args.size)
-    check_one_model(args, args.run, "MODEL")
-    check_outputs({}, {"--out": args.out})
-    for package in ("onnx", "onnxruntime") if "onnx" in formats else ():
-        import_package(package)
-
-
-def _request(args: argparse.Namespace, model: Model) -> Request:
-    from gluon_yolo.exporters.request import Request, checked_name
-
-    size_hw = parse_size(args.size) if args.size else model.size_hw
-    name = checked_name(model.net, args.name or model.name, size_hw)
-    return Request(model.net, name, size_hw, suppression=nms_options_of(args, model), fit=model.fit)
-
-
-def _judge(data: quantize_data.Data, reference: Any, request: Request) -> AccuracyDrop:
-    """Return what scores the forms: the data's labels, or what the network in float finds."""
-    from gluon_yolo.evaluation.accuracy_drop import AccuracyDrop, found_by
-    from gluon_yolo.inference.predictor import Predictor
-
-    spec, size_hw, fit = request.net.spec, request.size_hw, Preprocess(request.fit)
-    scoring, threshold, most = (
-        data.scoring,
-        request.suppression.nms_threshold,
-        request.suppression.max_detections,
-    )
-    if not data.labelled:
-        print(
-            f"{scoring.report.title}: every form is held to what the model in float32 finds from a score of "
-            f"{SHOWN_SCORE} on (mAP50 of the one against the other)"
-        )
-        predictor = Predictor(reference, spec, size_hw, SHOWN_SCORE, threshold, most, fit)
-        scoring = found_by(predictor, scoring)
-    quantize_data.warn_of_few(scoring)
-    return AccuracyDrop(
-        reference,
-        scoring,
-        spec,
-        size_hw,
-        fit,
-        threshold,
-        agreement=not data.labelled,
-        coco=data.coco,
-        spellings=data.spellings,
-        max_detections=most,
-    )
-
-
-def _about(
-    args: argparse.Namespace, data: quantize_data.Data, accuracy_drop: AccuracyDrop, request: Request
-) -> dict[str, Any]:
-    """Return what the report is about."""
-    return {
-        "model": args.run or f"{args.network} {args.weights}",
-        "name": request.name,
-        "data": args.data,
-        "pictures": {"calibration": len(data.calibration), "scoring": len(data.scoring), "drawn": data.note},
-        "size_hw": list(request.size_hw),
-        "scores": "VOC mAP50 against what the model in float finds"
-        if accuracy_drop.agreement
-        else accuracy_drop.keys,
-        "max_drop": args.max_drop,
-    }
+    print(typed(done.named(flag_of)))
+    return 1 if done.missed else 0

@@ -13,7 +13,7 @@ from gluon_yolo.data.images.files import images_below, left_out
 from gluon_yolo.data.images.read import measure
 from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.detections import Detections
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 
 log = logging.getLogger("gluon_yolo")
 
@@ -115,7 +115,7 @@ def open_unlabelled(
     title = f"{os.fspath(folder)} (no labels)"
     if bad and not skip_bad:
         more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-        raise UserError(f"{bad[0]}{more}; mend or remove it, or leave out such pictures with --skip-bad")
+        raise SettingError(f"{bad[0]}{more}; mend or remove it, or leave out such pictures with {{skip_bad}}")
     for problem in bad:
         log.warning("%s; left out", problem)
     if more := left_out(folder):

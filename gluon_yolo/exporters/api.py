@@ -10,10 +10,10 @@ from pathlib import Path
 from types import ModuleType
 
 from gluon_yolo.errors import UserError
+from gluon_yolo.exporters.exported import Exported
 from gluon_yolo.exporters.model_dir import origin_of
 from gluon_yolo.exporters.request import NMSOptions, Request, checked_name, digest
 from gluon_yolo.exporters.staging import staged
-from gluon_yolo.exporters.verify import Parity
 from gluon_yolo.inference.exported_format import CUTS, ENDINGS
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.base import import_package
@@ -57,29 +57,6 @@ FORMATS: Mapping[str, Format] = {
     "mnn": Format("converters.mnn", ENDINGS["mnn"], ("decoded", "raw"), _HALF, ("onnx", "MNN"), True),
     "darknet": Format("darknet", (".weights", ".names", ".cfg"), ()),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Exported:
-    """The result of an export.
-
-    Args:
-        folder: of the files.
-        record: path of ``NAME.json``, for ``Predictor.load``; None for darknet's files only, which have none.
-        files: file names by format.
-        parities: differences to the network by format.
-        kept: formats of the same model that were in the folder before and are still in the record.
-        removed: files of another model with this name that were removed.
-        reason: why it is another model.
-    """
-
-    folder: Path
-    record: Path | None
-    files: Mapping[str, tuple[str, ...]]
-    parities: Mapping[str, Parity]
-    kept: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    reason: str = ""
 
 
 def export(
@@ -141,7 +118,21 @@ def export(
             coming.formats[kind], parities[kind] = _writer(kind).write(request, coming.aside)
     folder = Path(out_dir)
     path = folder / f"{request.name}.json" if any(kind in ENDINGS for kind in formats) else None
-    return Exported(folder, path, files, parities, coming.kept, coming.removed, coming.reason)
+    return Exported(
+        folder,
+        path,
+        files,
+        parities,
+        coming.kept,
+        coming.removed,
+        coming.reason,
+        network=net.zoo_name,
+        spec=net.spec,
+        size_hw=size_hw,
+        precision=precision,
+        fixed_batch=fixed_batch,
+        fixed=tuple(kind for kind in formats if fixed_batch and FORMATS[kind].fixable),
+    )
 
 
 def _writer(kind: str) -> ModuleType:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gluon_yolo.atomic_io import writing
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError
 from gluon_yolo.file_names import check_text
 
-ADVICE = "choose another folder with --out"
+ADVICE = "choose another folder with {out}"
 
 try:
     import fcntl
@@ -60,7 +60,7 @@ def _lock(folder: Path) -> int | None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(handle)
-            raise UserError(
+            raise SettingError(
                 f"{folder}: another run is writing there; wait until it has ended, or {ADVICE}"
             ) from None
         except OSError:  # the disk has no locks

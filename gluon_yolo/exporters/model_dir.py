@@ -12,7 +12,8 @@ import numpy as np
 
 from gluon_yolo import parameter_io
 from gluon_yolo.atomic_io import writing
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.exporters.folder_lock import ADVICE
 from gluon_yolo.exporters.mxnet import trace
 from gluon_yolo.exporters.mxnet.write import TOLERANCE
 from gluon_yolo.inference.model_record import RUN_RECORD, ModelRecord, weights_of
@@ -105,9 +106,6 @@ def _build(record: ModelRecord) -> DetectionNetwork:
         return known.build(record.spec.class_names, record.spec.anchors)
 
 
-_ADVICE = "choose another folder with --out"
-
-
 def write_folder(
     net: DetectionNetwork,
     out_dir: str | os.PathLike[str],
@@ -138,13 +136,13 @@ def write_folder(
     stride = net.spec.max_stride
     if any(side % stride for side in size_hw):
         size = "x".join(map(str, size_hw))
-        raise UserError(f"--size {size}: both sides must be multiples of {stride} for {net.zoo_name}")
+        raise SettingError(f"{{size}} {size}: both sides must be multiples of {stride} for {net.zoo_name}")
     folder = Path(out_dir)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         what = "holds files already" if folder.is_dir() else "is a file"
-        raise UserError(f"{folder}: {what}; {_ADVICE}, or remove it first")
+        raise SettingError(f"{folder}: {what}; {ADVICE}, or remove it first")
     record = ModelRecord(net.zoo_name, net.zoo_name, net.spec, size_hw, fit=fit, origin=origin)
-    with writing(folder, _ADVICE):
+    with writing(folder, ADVICE):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".import-", dir=folder.parent) as aside:
             made = Path(aside) / "model"

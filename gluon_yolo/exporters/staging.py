@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gluon_yolo.atomic_io import writing
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.exporters.folder_lock import ADVICE, locked_folder
 from gluon_yolo.inference.exported_format import ENDINGS, ExportedFormat
 from gluon_yolo.inference.model_record import RUN_RECORD, ModelRecord
@@ -95,7 +95,7 @@ def _earlier(
     path = folder / f"{record.name}.json"
     for there in {folder / RUN_RECORD, path}:
         if there.exists() and _read(there).is_run:
-            raise UserError(f"{folder}: is the folder of a run or of an imported model; {ADVICE}")
+            raise SettingError(f"{folder}: is the folder of a run or of an imported model; {ADVICE}")
     if not path.exists():
         return {}, (), ""
     old = _read(path)
@@ -114,7 +114,7 @@ def _read(path: Path) -> ModelRecord:
     try:
         return ModelRecord.read(path)
     except UserError as error:
-        raise UserError(f"{error}; it is in the way: remove it, or {ADVICE}") from error
+        raise SettingError(f"{error}; it is in the way: remove it, or {ADVICE}") from error
 
 
 def _move(source: Path, folder: Path, names: Sequence[str], removed: Sequence[str], aside: Path) -> None:

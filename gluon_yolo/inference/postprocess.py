@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingText, UserError
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.nms import Selection, choose
 from gluon_yolo.text import did_you_mean
@@ -67,11 +67,12 @@ def warn_of_limit(place: str, limit: int | None, wanted: int) -> None:
         wanted: number of detections wanted.
     """
     if limit is not None and limit < wanted:
-        log.warning(
-            "%s reads a graph that ends with its own suppression, which lets %d detections of a picture "
-            "stand, and not %d; export it again with --max-detections %d, or with --cut decoded",
-            place, limit, wanted, wanted,
-        )  # fmt: skip
+        text = (
+            f"{place} reads a graph that ends with its own suppression, which lets {limit} detections of a "
+            f"picture stand, and not {wanted}; export it again with {{max_detections}} {wanted}, or with "
+            "{cut} decoded"
+        )
+        log.warning("%s", SettingText(text))
 
 
 def listed(names: Sequence[str], most: int = _NAMES_SHOWN) -> str:

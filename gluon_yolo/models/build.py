@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, SettingText, UserError
 from gluon_yolo.models import zoo
 from gluon_yolo.models.darknet.cfg import Cfg, read_cfg
 from gluon_yolo.models.darknet.detection_spec import make_spec
@@ -171,3 +171,22 @@ def find_architecture(network: str, folder: Path | None = None, datasets: Sequen
             raise
         missing = f"{folder / CFG}: no such file, and the zoo has no network of the model's name either"
         raise UserError(f"{missing}: {error}") from error
+
+
+def check_own_classes(network: str) -> None:
+    """Demand that a network that is given without class names has its own; warn where a cfg numbers them.
+
+    Args:
+        network: as :func:`find_architecture` takes it, without a folder.
+
+    Raises:
+        SettingError: it has none.
+    """
+    if network.endswith(".cfg"):
+        log.warning(
+            SettingText(
+                "a cfg names no classes, so they are called class 0, class 1, ...; name them: {classes} FILE"
+            )
+        )
+    elif zoo.canonical(network).endswith("_custom"):
+        raise SettingError(f"{network}: has no classes of its own; name them with {{classes}} FILE")

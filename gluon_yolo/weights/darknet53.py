@@ -64,7 +64,7 @@ def read(path: Path, net: Detector) -> ForeignWeights:
     why = f"the heads: {channels} channels, which are not of {ANCHORS} anchors a cell"
     if found.rest:
         why = f"the heads: the file goes on for {found.rest} bytes behind them"
-    misfit = f"{path}: has all layers of {net.zoo_name} but {why}; name its own cfg with --network FILE.cfg"
+    misfit = f"{path}: has all layers of {net.zoo_name} but {why}; name its own cfg with {{network}} FILE.cfg"
     return ForeignWeights(arrays, counts, None, (why,), misfit)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.spec import Anchors, DetectionSpec
@@ -63,7 +63,7 @@ class WeightsFile:
             return cls._read_params(path, net)
         reader = reader_of(kind, net)
         if reader is None:
-            raise UserError(
+            raise SettingError(
                 f"{path}: looks like {_KINDS[kind]}, which is no use to {net.zoo_name}; {_ADVICE[kind]}"
             )
         foreign = reader(path, net)
@@ -186,7 +186,7 @@ _NEWEST = 9999  # larger than any part of a darknet version
 _KINDS = {"pth": "a PyTorch file", "darknet": "darknet weights"}
 _ADVICE = {
     "pth": "such files are read for yolo_fastestv2",
-    "darknet": "name its cfg with --network FILE.cfg, or yolo3_darknet53",
+    "darknet": "name its cfg with {network} FILE.cfg, or yolo3_darknet53",
 }
 
 

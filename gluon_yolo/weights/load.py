@@ -12,7 +12,7 @@ import numpy as np
 from gluon_yolo import mxnet_compat, parameter_io
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.data.anchors import format_anchors
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import gluon, mx
 from gluon_yolo.spec import Anchors
@@ -244,7 +244,7 @@ def _same_anchors(a: Anchors, b: Anchors) -> bool:
 def _check_whole(net: DetectionNetwork, file: WeightsFile, report: Loaded, count: int | None) -> None:
     """Raise a UserError unless the file is that of this very network."""
     if file.misfit:
-        raise UserError(file.misfit)
+        raise SettingError(file.misfit)
     counts = _anchor_counts(net, file)
     if counts != net.spec.anchors_per_level:
         if file.anchors:

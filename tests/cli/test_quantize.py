@@ -14,15 +14,17 @@ import numpy as np
 import pytest
 
 from gluon_yolo import Predictor
-from gluon_yolo.cli import main, quantize_data, quantize_forms
+from gluon_yolo.cli import flag_of, main
 from gluon_yolo.cli.quantize import left, written
 from gluon_yolo.data.dataset import ImageFiles
 from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.data.subset import open_unlabelled
 from gluon_yolo.data.synthetic import CLASS_NAMES, generate
 from gluon_yolo.detections import Detections
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError
 from gluon_yolo.exporters import folder_lock
+from gluon_yolo.exporters.quantize import compare
+from gluon_yolo.exporters.quantize.data import warn_of_few
 from gluon_yolo.inference.exported_format import ExportedFormat
 from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.model_record import ModelRecord
@@ -123,11 +125,11 @@ def judged(monkeypatch, points):
         def lost(self, numbers):
             return numbers["AP"]
 
-    monkeypatch.setattr(quantize_forms.registry, "load", load)
+    monkeypatch.setattr(compare.registry, "load", load)
     monkeypatch.setattr(Runtime, "installed", property(lambda self: self.package not in ("MNN", "ncnn")))
     graph = ExportedFormat(("toy.onnx",), "nms", ("ids", "scores", "bboxes"))
     record = ModelRecord("toy", "toy", SPEC, (32, 32), {"onnx": graph}, "int8")
-    found = quantize_forms.score_in_each(record, Path("aside"), AccuracyDrop(), 1.0)
+    found = compare.score_in_each(record, Path("aside"), AccuracyDrop(), 1.0, print)
     within = tuple(name for name, numbers in found.items() if numbers["AP"] <= 1.0)
     graph = dataclasses.replace(graph, runtimes=within)
     return list(found), candidates(record.of_one("onnx", graph))
@@ -176,8 +178,10 @@ def test_a_bad_image_without_labels(data, tmp_path, caplog):
     images = tmp_path / "pictures"
     shutil.copytree(data / "JPEGImages", images)
     (images / "bad.jpg").write_bytes(b"no picture")
-    with pytest.raises(UserError, match="bad.jpg: .*; mend or remove it, or leave out .* with --skip-bad$"):
+    with pytest.raises(SettingError) as raised:
         open_unlabelled(images, ["circle"])
+    said = raised.value.named(flag_of)
+    assert re.search("bad.jpg: .*; mend or remove it, or leave out .* with --skip-bad$", said)
     assert len(open_unlabelled(images, ["circle"], skip_bad=True)) == 10
     assert "bad.jpg" in caplog.text and "left out" in caplog.text
 
@@ -242,11 +246,11 @@ def test_another_run_that_writes_there(tmp_path, capsys):
 
 
 def test_a_stopped_run_leaves_nothing(tmp_path, capsys, monkeypatch):
-    def stopped(args):
+    def stopped(*args):
         assert (tmp_path / "out").is_dir()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gluon_yolo.cli.quantize.load_model", stopped)
+    monkeypatch.setattr("gluon_yolo.api.quantize.load_model", stopped)
     assert main(["quantize", "run", "--data", "data", "--out", str(tmp_path / "out")]) == 130
     assert capsys.readouterr().err == f"stopped: quantize; nothing is written to {tmp_path / 'out'}\n"
     assert not (tmp_path / "out").exists()
@@ -283,7 +287,7 @@ def test_few_images_are_warned_of(images, each, said, caplog):
     truth = Detections(np.tile(np.float32([[0, 0, 9, 9]]), (each, 1)), np.zeros(each, int))
     files = [f"{number}.jpg" for number in range(images)]
     scored = ImageFiles(["cat"], files, [(9, 9)] * images, [truth] * images, DatasetReport("few"))
-    quantize_data.warn_of_few(scored)
+    warn_of_few(scored)
     assert re.search(said, caplog.text.strip()) and bool(said) == bool(caplog.text)
 
 

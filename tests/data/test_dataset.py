@@ -274,7 +274,7 @@ class TestReport:
         _, *lines, more, advice = str(caught.value).splitlines()
         assert lines == [f"  {i}.jpg: damaged" for i in range(50)]
         assert more == "  and 10 more; `gluon-yolo data check PATH --all` lists every one"
-        assert "--skip-bad" in advice
+        assert "with skip_bad" in advice
         with pytest.raises(UserError, match="not one picture can be used, the first: 0.jpg: damaged"):
             report.raise_if_errors(skip_bad=True, usable=0)
 
@@ -337,7 +337,7 @@ class TestClassNames:
         first, second, last = message.splitlines()
         assert first.startswith("a.xml: object 2: unknown class 'rbc' (it differs from 'RBC' only in case")
         assert second == "b.xml: object 1: unknown class 'cell'"
-        assert "'RBC', 'WBC'" in last and "--classes" in last
+        assert "'RBC', 'WBC'" in last and "given with classes" in last
 
 
 class TestThreadedMap:

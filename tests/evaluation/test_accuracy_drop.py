@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluon_yolo.cli.quantize_report import Row, say
 from gluon_yolo.data.subset import Subset
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 from gluon_yolo.evaluation.accuracy_drop import AccuracyDrop, found_by
+from gluon_yolo.exporters.quantize.quantized import Quantized, Row
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.spec import DetectionSpec
@@ -108,5 +108,7 @@ def test_without_pycocotools_vocs_number_decides(monkeypatch, caplog, coco):
     assert accuracy_drop.keys == ("VOC07_mAP50",) and "AP" not in accuracy_drop.baseline
     assert accuracy_drop.lost(accuracy_drop(network(1 - SQUARE))) == pytest.approx(100)
     assert "COCO's AP is left out, since it needs pycocotools (pip install pycocotools)" in caplog.text
-    rows = [Row("symbol", "mxnet", "float32", "", accuracy_drop.baseline, 1)]
-    say(Path("out"), {"pictures": {"scoring": 6}, "seconds": 1}, rows, accuracy_drop.keys, [])
+    rows = (Row("symbol", "mxnet", "float32", "", accuracy_drop.baseline, 1),)
+    about = {"pictures": {"scoring": 6}, "seconds": 1}
+    shown = str(Quantized(Path("out"), rows, accuracy_drop.keys, about))
+    assert "VOC07 mAP50" in shown and "COCO" not in shown

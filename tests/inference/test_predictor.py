@@ -269,7 +269,7 @@ def test_a_graph_that_lets_fewer_stand_is_told(net, tmp_path, caplog):
     export(net, tmp_path, ["symbol", "onnx"], "toy", SIZE_HW, suppression=few)
     predictor = Predictor.load(tmp_path, "onnxruntime", max_detections=50, score_threshold=0.1)
     assert "onnxruntime reads a graph that ends with its own suppression, which lets 9" in caplog.text
-    assert "export it again with --max-detections 50, or with --cut decoded" in caplog.text
+    assert "export it again with max_detections 50, or with cut decoded" in caplog.text
     found = predictor(random_image(*SIZE_HW))
     assert len(found) == 9 and predictor.left_out == (pytest.approx(found.scores[-1]),)
     caplog.clear()

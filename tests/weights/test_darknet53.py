@@ -171,7 +171,7 @@ def test_heads_of_other_anchors_are_left_out(net, tmp_path):
     assert (found.values["neck.blocks.2.tip.1.running_var"] == 1).all()
     assert found.misfit == (
         f"{path}: has all layers of yolo3_darknet53_custom but the heads: 425 channels, which are not of 3 "
-        "anchors a cell; name its own cfg with --network FILE.cfg"
+        "anchors a cell; name its own cfg with {network} FILE.cfg"
     )
 
 

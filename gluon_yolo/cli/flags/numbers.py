@@ -6,7 +6,7 @@ import argparse
 import math
 from typing import Any
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError, check_within
 
 
 class Within(argparse.Action):
@@ -35,12 +35,8 @@ class Within(argparse.Action):
         Raises:
             UserError: it is out of its range, or NaN.
         """
-        if not self.least <= values <= self.most:
-            endless = math.isinf(self.most)
-            wanted = (
-                f"expected {self.least} or more"
-                if endless
-                else f"must lie within {self.least} and {self.most}"
-            )
-            raise UserError(f"{self.option_strings[-1]} {values}: {wanted}")
+        try:
+            check_within(self.dest, values, self.least, self.most)
+        except SettingError as error:
+            raise UserError(error.named(lambda setting: self.option_strings[-1])) from None
         setattr(namespace, self.dest, values)

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from gluon_yolo.cli.calling import flag_of
 from gluon_yolo.cli.train_flags import recipe_flags
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 
 if TYPE_CHECKING:
     from gluon_yolo.data.source import Source
@@ -52,8 +53,9 @@ def blamed(places: Places) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        flag = re.match(r"--([a-z-]+)", str(error))
+        said = error.named(flag_of) if isinstance(error, SettingError) else str(error)
+        flag = re.match(r"--([a-z-]+)", said)
         place = places.get(flag[1].replace("-", "_")) if flag else None
         if place is None:
             raise
-        raise UserError(f"{place}: as {error}") from error
+        raise UserError(f"{place}: as {said}") from error

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 
-from gluon_yolo.cli.flags.model import parse_size
-from gluon_yolo.cli.import_.writing import write_model
-from gluon_yolo.data.anchors import by_level, named_anchors
-from gluon_yolo.data.classes.read import read_class_names
+from gluon_yolo.cli.calling import typed
 
 HELP = """\
 Turn the .pth of a Yolo-FastestV2 (github.com/dog-qiuqiu/Yolo-FastestV2) into a folder that every command here
@@ -35,17 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, write, say what was read."""
-    class_names = read_class_names(args.names)
-    size_hw = parse_size(args.size) if args.size else None
-    given = named_anchors(args.anchors) if args.anchors else None
+    from gluon_yolo.api.import_fastestv2 import import_fastestv2
 
-    from gluon_yolo.models.build import find_architecture
-    from gluon_yolo.weights.load import load_weights
-
-    known = find_architecture("yolo_fastestv2")
-    net = known.build(class_names, None if given is None else by_level(given, known.spec.num_levels))
-    net.initialize_weights()
-    report = load_weights(net, args.weights, class_names=class_names)
-    origin = {"kind": "fastestv2", "weights": os.path.abspath(args.weights)}
-    write_model(net, known, args.out, size_hw or known.size_hw, origin, [str(report)])
+    done = import_fastestv2(
+        args.weights, args.names, args.out, anchors=args.anchors or None, size=args.size or None
+    )
+    print(typed(str(done)))
     return 0

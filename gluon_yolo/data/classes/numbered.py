@@ -10,7 +10,7 @@ from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
-ADVICE = "give them with --classes FILE, or put a .names file there, one name a line"
+ADVICE = "give them with {classes} FILE, or put a .names file there, one name a line"
 _NAMES_SHOWN = 10
 
 
@@ -109,7 +109,7 @@ def disagreement(names: dict[str, tuple[str, ...]]) -> str:
     lists = ", ".join(f"{file} ({_shown(each)})" for file, each in names.items())
     return (
         f"several files of class names disagree, so class ids can mean one thing or the other: {lists}. Make "
-        "them equal, or say with --classes FILE which counts for all labels"
+        "them equal, or say with {classes} FILE which counts for all labels"
     )
 
 

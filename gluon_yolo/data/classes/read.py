@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from gluon_yolo.data.text_file import read_text
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 
 _NAMES_SHOWN = 30
 
@@ -50,8 +50,8 @@ def lookalikes(names: Iterable[str]) -> list[tuple[str, ...]]:
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
-def unknown_classes(found_in: Mapping[str, str], class_names: Sequence[str]) -> UserError:
-    """Return the error about classes of annotations that are not among the known ones.
+def unknown_classes(found_in: Mapping[str, str], class_names: Sequence[str]) -> SettingError:
+    """Return the error about classes that are in the annotations and not among the known ones.
 
     Args:
         found_in: for each unknown class, the place where it occurs first.
@@ -60,10 +60,10 @@ def unknown_classes(found_in: Mapping[str, str], class_names: Sequence[str]) -> 
     known = listed([repr(name) for name in class_names], _NAMES_SHOWN)
     lines = [f"{place}: unknown class {name!r}{_hint(name, class_names)}" for name, place in found_in.items()]
     advice = (
-        "Name every class in the file given with --classes, leave classes out with --only, or correct the "
+        "Name every class in the file given with {classes}, leave classes out with {only}, or correct the "
         "annotations"
     )
-    return UserError("\n".join([*lines, f"The known classes are {known}. {advice}"]))
+    return SettingError("\n".join([*lines, f"The known classes are {known}. {advice}"]))
 
 
 def _hint(name: str, class_names: Sequence[str]) -> str:

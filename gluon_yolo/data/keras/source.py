@@ -21,7 +21,7 @@ from gluon_yolo.data.quality.report import BadFile, DatasetReport
 from gluon_yolo.data.source import Source
 from gluon_yolo.data.text_file import read_text
 from gluon_yolo.detections import Detections
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.text import counted
 
 
@@ -71,7 +71,7 @@ class KerasSource(Source):
         """
         names = self._names.read()
         if names is None:
-            raise UserError(self._names.missing)
+            raise SettingError(self._names.missing)
         return names
 
     def open(

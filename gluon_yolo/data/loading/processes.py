@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from gluon_yolo.data.loading.sampler import Job
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 
 Make = Callable[[Job, np.ndarray], np.ndarray]
 
@@ -153,9 +153,9 @@ class ProcessWorkers:
             what = f"was killed by {signal.Signals(-code).name}"
         if code in (-signal.SIGKILL, -signal.SIGBUS):  # SIGBUS when shared memory is full
             what += ", as the system does when memory runs out"
-        return UserError(
+        return SettingError(
             f"a process that prepares pictures (number {pid}) {what}. Give fewer of them (-j), smaller "
-            "pictures, or threads (--worker-type thread), which share one memory"
+            "pictures, or threads ({worker_type} thread), which share one memory"
         )
 
 
@@ -176,9 +176,9 @@ def check_room(size: int, places: Sequence[str | None] = (SHARED, None)) -> None
             free[place] = shutil.disk_usage(place).free
     if free and size > max(free.values()):
         rooms = " and ".join(f"{room / 1e6:.0f} MB in {place}" for place, room in free.items())
-        raise UserError(
+        raise SettingError(
             f"the processes that prepare pictures share {size / 1e6:.0f} MB, and there is room for {rooms}. "
-            "Give threads (--worker-type thread), a smaller --batch-size, or room (docker run --shm-size)"
+            "Give threads ({worker_type} thread), a smaller {batch_size}, or room (docker run --shm-size)"
         )
 
 

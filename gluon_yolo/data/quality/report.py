@@ -10,7 +10,7 @@ import numpy as np
 
 from gluon_yolo.data.quality.units import UnitCheck
 from gluon_yolo.detections import Detections
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.text import counted
 
 _CLASSES_SHOWN = 20
@@ -216,5 +216,5 @@ class DatasetReport:
         if len(errors) > _ERRORS_SHOWN:
             more = f"{len(errors) - _ERRORS_SHOWN:,} more"
             lines += f"\n  and {more}; `gluon-yolo data check PATH --all` lists every one"
-        advice = "Repair them, or leave them out with --skip-bad"
-        raise UserError(f"{self.title}: {count} cannot be used:{lines}\n{advice}")
+        advice = "Repair them, or leave them out with {skip_bad}"
+        raise SettingError(f"{self.title}: {count} cannot be used:{lines}\n{advice}")

@@ -17,7 +17,7 @@ from gluon_yolo.data.recordio.file import Frame, RecordFile
 from gluon_yolo.data.recordio.image_record import Place, RecordLabel, read_label
 from gluon_yolo.data.recordio.index import open_index
 from gluon_yolo.detections import Detections
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError
 
 # Relative coordinates end at 1; a box beyond twice the image must be in pixels.
 _LARGEST_SHARE = 2.0
@@ -130,8 +130,8 @@ def _named(
     if unknown and not skip_bad:
         names = ", ".join(f"{number} {name!r}" for number, name in enumerate(class_names[:_NAMES_SHOWN]))
         lines = "\n".join(str(first[class_id]) for class_id in sorted(first))
-        advice = "Class ids count from 0. Name every class, one a line, in the file given with --classes"
-        raise UserError(f"{lines}\nThe names are {names}. {advice}")
+        advice = "Class ids count from 0. Name every class, one a line, in the file given with {classes}"
+        raise SettingError(f"{lines}\nThe names are {names}. {advice}")
     report.skip(unknown)
     return named
 

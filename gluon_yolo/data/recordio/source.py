@@ -12,7 +12,7 @@ from gluon_yolo.data.quality.report import Issue
 from gluon_yolo.data.recordio.dataset import RecordDataset, open_record
 from gluon_yolo.data.recordio.image_record import class_id_count
 from gluon_yolo.data.source import Source
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.text import counted
 
 NAMES_FILE = "classes.names"
@@ -53,7 +53,7 @@ class RecordSource(Source):
         if missing:
             unclear = of_files(_others(missing[0].parent))
             if unclear is not None and unclear.source is None:
-                raise UserError(unclear.missing)
+                raise SettingError(unclear.missing)
             raise self._no_names(missing)
         used = [file for path in (*chosen, *files) if (file := files[path]) is not None]
         of_its_own = used[0].stem == chosen[0].stem
@@ -62,11 +62,11 @@ class RecordSource(Source):
         found = {file: read_class_names(file) for file in used}
         for other in found:
             if found[other] != found[used[0]]:
-                raise UserError(
-                    f"{other}: other class names than in {used[0]}; say which with --classes FILE"
+                raise SettingError(
+                    f"{other}: other class names than in {used[0]}; say which with {{classes}} FILE"
                 )
         if agreed.source is None:
-            raise UserError(agreed.missing)
+            raise SettingError(agreed.missing)
         return found[used[0]]
 
     def open(
@@ -110,10 +110,10 @@ class RecordSource(Source):
         """Return the error about missing class names."""
         count = class_id_count(paths)
         number = counted(count, "name")
-        return UserError(
+        return SettingError(
             f"{paths[0]}: no class names: records know their classes by number only. These labels call for "
             f"{number}: write them one a line, in the order of the class ids, to "
-            f"{paths[0].parent / NAMES_FILE}, or to any file that you give with --classes FILE"
+            f"{paths[0].parent / NAMES_FILE}, or to any file that you give with {{classes}} FILE"
         )
 
 

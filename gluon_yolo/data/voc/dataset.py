@@ -19,7 +19,7 @@ from gluon_yolo.data.voc.entry import Entry
 from gluon_yolo.data.voc.layout import find_entries
 from gluon_yolo.data.voc.xml_file import Annotation
 from gluon_yolo.detections import Detections
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.text import counted
 
 
@@ -177,7 +177,7 @@ def _sorted_names(names: Iterable[set[str]], root: str | os.PathLike[str]) -> tu
     """Return every class name once, sorted."""
     union: set[str] = set().union(*names)
     if not union:
-        raise UserError(f"{root}: no annotation has an object, so no class names; give --classes")
+        raise SettingError(f"{root}: no annotation has an object, so no class names; give {{classes}}")
     return tuple(sorted(union))
 
 

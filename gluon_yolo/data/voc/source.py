@@ -19,7 +19,7 @@ from gluon_yolo.data.voc.dataset import find_class_names, open_voc
 from gluon_yolo.data.voc.entry import XML
 from gluon_yolo.data.voc.folders import SeveralFolders
 from gluon_yolo.data.voc.layout import HOLD_OUT, VOCFolder, find_entries, voc_folders
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 
 CLASSES_FILE = "classes.txt"
 """A file beside ``Annotations/`` with the classes in order, as `data convert` writes it."""
@@ -113,7 +113,7 @@ class VOCSource(Source):
             Names(path, ""), {str(file): file for file in _class_files(folders) if file != path}
         )
         if agreed.source is None:
-            raise UserError(agreed.missing)
+            raise SettingError(agreed.missing)
         try:
             ordered = read_class_names(path)
         except UserError as error:

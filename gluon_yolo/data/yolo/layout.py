@@ -158,7 +158,7 @@ def _of_data_yaml(path: Path) -> Layout:
         raise UserError(
             f"{path}: names no data; it needs train: and val:, each a folder or a list of pictures"
         )
-    missing = f"{path}: no class names: give them here as names:, or with --classes FILE"
+    missing = f"{path}: no class names: give them here as names:, or with {{classes}} FILE"
     declared = (content.classes, f"{path}: nc") if content.classes is not None else None
     names = Names(content.names, missing, declared, f"{path}: names")
     names = compared_with_files(names, root, _all(places.by_split), (TOOLS_FILE, "*.names"))

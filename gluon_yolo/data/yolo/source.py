@@ -33,7 +33,7 @@ from gluon_yolo.data.yolo.paths import (
     nothing_in,
 )
 from gluon_yolo.detections import Detections
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.text import counted
 
 
@@ -79,7 +79,7 @@ class YOLOSource(Source):
         """
         names = self._layout.names.read()
         if names is None:
-            raise UserError(self._layout.names.missing)
+            raise SettingError(self._layout.names.missing)
         return names
 
     def open(

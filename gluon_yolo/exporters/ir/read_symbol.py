@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from gluon_yolo import parameter_io
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.exporters.ir.fold import fold
 from gluon_yolo.exporters.ir.graph import INPUT, Builder, InferenceGraph
 from gluon_yolo.exporters.ir.symbol_node import Step, Unreadable, Value
@@ -65,9 +65,9 @@ def read_symbol(text: str, parameters: Mapping[str, np.ndarray], model: str) -> 
                 raise Unreadable("this operator has no counterpart there")
             given = READERS[step.op](step, build)
         except Unreadable as problem:
-            raise UserError(
+            raise SettingError(
                 f"{model}: operator {step.op} ({step.name}) cannot be written for other runtimes: {problem}; "
-                "export the network with --format symbol"
+                "export the network with {format} symbol"
             ) from None
         outputs = given if isinstance(given, list) else [given]
         values.update({(number, output): value for output, value in enumerate(outputs)})

@@ -11,7 +11,7 @@ from typing import Callable
 
 import numpy as np
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError
 from gluon_yolo.exporters.ir.graph import INPUT, Node
 from gluon_yolo.exporters.ncnn.layers import NcnnBuilder
 
@@ -57,9 +57,9 @@ def add_step(
             raise Unwritable("ncnn has no layer for it that is known here")
         return _WRITERS[node.op](build, node, arrays, weights)
     except Unwritable as problem:
-        raise UserError(
+        raise SettingError(
             f"operator {node.op} ({node.name}) cannot be written for ncnn: {problem}; "
-            "export the network with --format onnx or symbol"
+            "export the network with {format} onnx or symbol"
         ) from None
 
 

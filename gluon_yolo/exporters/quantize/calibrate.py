@@ -10,7 +10,7 @@ from typing import Callable, Union
 import numpy as np
 
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.progress.bar import counting
@@ -185,9 +185,9 @@ def read(dataset: Dataset, indices: Sequence[int], size_hw: tuple[int, int], fit
     """
     an_image, there = 3 * math.prod(size_hw), memory.look()
     if there is not None and len(indices) * an_image > there.free:
-        raise UserError(
-            f"--num {len(indices)}: pictures of {size_hw[0]}x{size_hw[1]} that would take "
-            f"{len(indices) * an_image / memory.GB:.1f} GB of memory, and there is {there}; give --num "
+        raise SettingError(
+            f"{{num}} {len(indices)}: pictures of {size_hw[0]}x{size_hw[1]} that would take "
+            f"{len(indices) * an_image / memory.GB:.1f} GB of memory, and there is {there}; give {{num}} "
             f"{max(1, there.free // (2 * an_image))}"
         )
     images = np.empty((len(indices), *size_hw, 3), dtype=np.uint8)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gluon_yolo.errors import SettingError
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.runtimes import registry
@@ -152,8 +153,9 @@ def main(runtime: str, file: str, height: str, width: str, gpu: str | None = Non
         for _ in sys.stdin:
             time.sleep(PAUSE)
             _say(milliseconds=calls(network, size_hw))
-    except Exception as error:  # any error of the runtime's package
-        _say(error=str(error).strip() or type(error).__name__)
+    except Exception as error:  # whatever the runtime's package raises
+        said = error.message if isinstance(error, SettingError) else str(error)
+        _say(error=said.strip() or type(error).__name__)
 
 
 def _say(**answer: object) -> None:

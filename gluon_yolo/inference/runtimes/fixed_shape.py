@@ -7,7 +7,7 @@ from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError
 
 
 class FixedShape(NamedTuple):
@@ -33,11 +33,11 @@ class FixedShape(NamedTuple):
         return all(own is None or own == side for own, side in zip(self[1:], size_hw))
 
     def check(self, size_hw: Sequence[int], name: str) -> None:
-        """Raise a UserError with the file's name unless images of this height and width fit."""
+        """Raise a SettingError that names the file unless images of this height and width can go in."""
         if not self.suits(size_hw):
-            raise UserError(
-                f"{name}: takes pictures of {self.size} alone, since it was exported with --fixed-size, and "
-                f"not of {size_hw[0]}x{size_hw[1]}; take that size, or export it without --fixed-size"
+            raise SettingError(
+                f"{name}: takes pictures of {self.size} alone, since it was exported with {{fixed_size}}, "
+                f"and not of {size_hw[0]}x{size_hw[1]}; take that size, or export it without {{fixed_size}}"
             )
 
     def run(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import base, quiet
 from gluon_yolo.inference.runtimes.base import check_size, import_package, threads
@@ -45,7 +45,7 @@ class MNNRuntime:
         shape: FixedShape = ANY,
     ) -> None:
         if gpu is not None:
-            raise UserError(f"GPU {gpu}: MNN runs on the processor here; leave --gpu away")
+            raise SettingError(f"GPU {gpu}: MNN runs on the processor here; leave {{gpu}} away")
         package = import_package("MNN")
         self._expr = package.expr
         self._path = path

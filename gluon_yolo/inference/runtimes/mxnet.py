@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.exported_format import RAW_MAP
 from gluon_yolo.inference.model_record import ModelRecord, weights_file
@@ -228,7 +228,9 @@ def _prepared(
     """Return a graph in its fastest form for this device, with float32 outputs."""
     if is_int8(symbol):
         if gpu is not None:
-            raise UserError(f"GPU {gpu}: an int8 model of mxnet's runs on the processor; leave --gpu away")
+            raise SettingError(
+                f"GPU {gpu}: an int8 model of mxnet's runs on the processor; leave {{gpu}} away"
+            )
         return symbol, parameters
     if is_bfloat16(parameters):
         if gpu is not None or not has_bfloat16():

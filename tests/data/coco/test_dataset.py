@@ -184,7 +184,7 @@ class TestErrors:
         """An image with an unknown category cannot be used; all others can."""
         content["annotations"][0]["category_id"] = 99
         root = write(tmp_path, content)
-        with pytest.raises(UserError, match="1 of nine.jpg: no category has its .* 99\n.*--skip-bad"):
+        with pytest.raises(UserError, match="1 of nine.jpg: no category has its .* 99\n.* with skip_bad"):
             open_val(root)
         dataset = open_val(root, skip_bad=True)
         assert (dataset.image_ids, dataset.report.skipped) == ((4, 7), 1)

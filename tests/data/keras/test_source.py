@@ -64,7 +64,7 @@ def test_lists_of_another_machine(root):
 
 def test_class_names(root):
     (root / "model_data" / "my_classes.txt").unlink()
-    with pytest.raises(UserError, match="no class names: give them with --classes FILE"):
+    with pytest.raises(UserError, match="no class names: give them with classes FILE"):
         open_source(root).open("train")
     assert open_source(root).open("train", ("a", "b")).class_names == ("a", "b")
     put(root, "classes.txt", "cat\ndog")

@@ -124,7 +124,7 @@ class TestBroken:
         with pytest.raises(UserError) as caught:
             opened(path)
         text = str(caught.value)
-        assert "6 files cannot be used" in text and text.endswith("or leave them out with --skip-bad")
+        assert "6 files cannot be used" in text and text.endswith("or leave them out with skip_bad")
         dataset = opened(path, skip_bad=True)
         assert len(dataset) == 1 and dataset.report.skipped == 6
         assert [(f.severity, f.file, f.kind) for f in dataset.report.issues] == [
@@ -186,7 +186,7 @@ class TestBroken:
             f"{path}: record 3: object 1 has the class id 2, but there are 2 names",
             f"{path}: record 1: object 2 has the class id 7, but there are 2 names",
             "The names are 0 'cat', 1 'dog'. Class ids count from 0. Name every class, one a line, in the "
-            "file given with --classes",
+            "file given with classes",
         ]
         dataset = opened(path, skip_bad=True)
         assert len(dataset) == 1 and {issue.kind for issue in dataset.report.errors} == {"unknown-class"}
@@ -273,7 +273,7 @@ class TestSource:
             RecordSource(path).open("a")
         text = str(caught.value)
         assert text.startswith(f"{path}: no class names")
-        assert "call for 7 names: write them" in text and "--classes FILE" in text
+        assert "call for 7 names: write them" in text and "with classes FILE" in text
         assert len(RecordSource(path).open("a", class_names=list("abcdefg"))) == 2
 
     def test_labels_of_which_none_can_be_read(self, tmp_path):

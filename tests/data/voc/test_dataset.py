@@ -253,7 +253,7 @@ class TestClasses:
     def test_no_objects_anywhere(self, tmp_path):
         add(tmp_path, "a", box=None)
         for read in (open_voc, find_class_names):
-            with pytest.raises(UserError, match="no annotation has an object.*--classes"):
+            with pytest.raises(UserError, match="no annotation has an object.*give classes"):
                 read(tmp_path)
         assert len(open_voc(tmp_path, class_names=NAMES)) == 1
 
@@ -285,7 +285,7 @@ class TestBadFiles:
             ],
         ):
             assert f"{file}: " in line and why in line
-        assert "--skip-bad" in advice
+        assert "with skip_bad" in advice
 
     def test_two_images_of_one_stem(self, tmp_path):
         add(tmp_path, "a", extension=".jpg")

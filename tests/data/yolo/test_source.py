@@ -333,7 +333,7 @@ class TestFolders:
 class TestClassNames:
     def test_none(self, document):
         (document / "category.names").unlink()
-        advice = r"dataset: no class names: give them with --classes FILE, or put a \.names file there"
+        advice = r"dataset: no class names: give them with classes FILE, or put a \.names file there"
         with pytest.raises(UserError, match=advice):
             YOLOSource(document).class_names()
         with pytest.raises(UserError, match=advice):

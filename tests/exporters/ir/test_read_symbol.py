@@ -154,7 +154,7 @@ def variable():
     ],
 )
 def test_what_a_graph_has_no_word_for(symbol, message):
-    with pytest.raises(UserError, match=f"^toy: operator .*{message}.*--format symbol"):
+    with pytest.raises(UserError, match=f"^toy: operator .*{message}.*with format symbol"):
         read_symbol(symbol(variable()).tojson(), {}, "toy")
 
 

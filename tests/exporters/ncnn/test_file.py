@@ -230,7 +230,7 @@ def test_unknown_storage(tmp_path):
 )
 def test_no_layer(add, message):
     build, planes = started()
-    with pytest.raises(UserError, match=f"{message}.*; export the network with --format onnx or symbol"):
+    with pytest.raises(UserError, match=f"{message}.*; export the network with format onnx or symbol"):
         make_layers(graph_of(build, add(build, planes)))
 
 

@@ -206,7 +206,7 @@ def test_files_that_are_no_weights(trained, tmp_path, name, content, message):
 def test_a_network_without_a_reader(trained, tmp_path):
     net = find_architecture("yolo3_mobilenet0.25_voc").build()
     net.initialize_weights()
-    with pytest.raises(UserError, match="small.weights: looks like darknet weights, .*--network FILE.cfg"):
+    with pytest.raises(UserError, match="small.weights: looks like darknet weights, .*with network FILE.cfg"):
         load_weights(net, tmp_path / "small.weights")
 
 

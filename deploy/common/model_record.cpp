@@ -1,4 +1,4 @@
-#include "record.h"
+#include "model_record.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -75,7 +75,7 @@ std::vector<Level> read_levels(const json& spec) {
     return levels;
 }
 
-void read_graph(const json& graphs, const std::string& format, const fs::path& folder, Record& record) {
+void read_graph(const json& graphs, const std::string& format, const fs::path& folder, ModelRecord& record) {
     if (!graphs.contains(format)) {
         std::string held;
         for (const auto& graph : graphs.items()) held += (held.empty() ? "" : ", ") + graph.key();
@@ -92,7 +92,7 @@ void read_graph(const json& graphs, const std::string& format, const fs::path& f
 
 }  // namespace
 
-Record read_record(const fs::path& model, const std::string& format) {
+ModelRecord read_model_record(const fs::path& model, const std::string& format) {
     const fs::path file = find(model);
     const std::optional<json> content = parse(file);
     if (!content) throw UserError(file.string() + ": is no model's record (a NAME.json of `python -m gluon_yolo export`)");
@@ -103,7 +103,7 @@ Record read_record(const fs::path& model, const std::string& format) {
     try {
         const json& spec = content->at("spec");
         const json& input = content->at("input");
-        Record record;
+        ModelRecord record;
         record.name = content->at("name").get<std::string>();
         record.class_names = spec.at("class_names").get<std::vector<std::string>>();
         record.height = input.at("size_hw").at(0).get<int>();

@@ -1,4 +1,4 @@
-#include "fit.h"
+#include "preprocess.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,13 +10,13 @@ namespace {
 
 constexpr int kGrey = 127;
 
-cv::Mat resized(const cv::Mat& picture, cv::Size size) {
-    if (picture.size() == size) return picture;
+cv::Mat resized(const cv::Mat& image, cv::Size size) {
+    if (image.size() == size) return image;
     int interpolation = cv::INTER_LINEAR;
-    if (size.width > picture.cols && size.height > picture.rows) interpolation = cv::INTER_CUBIC;
-    if (size.width < picture.cols && size.height < picture.rows) interpolation = cv::INTER_AREA;
+    if (size.width > image.cols && size.height > image.rows) interpolation = cv::INTER_CUBIC;
+    if (size.width < image.cols && size.height < image.rows) interpolation = cv::INTER_AREA;
     cv::Mat result;
-    cv::resize(picture, result, size, 0, 0, interpolation);
+    cv::resize(image, result, size, 0, 0, interpolation);
     return result;
 }
 
@@ -39,11 +39,11 @@ std::vector<Between> places(int old_side, int new_side) {
 }
 
 // Stretches as resize_image of darknet's image.c, in whole levels.
-cv::Mat stretched_as_darknet(const cv::Mat& picture, cv::Size size) {
-    const std::vector<Between> columns = places(picture.cols, size.width), rows = places(picture.rows, size.height);
-    cv::Mat wide(picture.rows, size.width, CV_64FC3), result(size, CV_8UC3);
-    for (int y = 0; y < picture.rows; ++y) {
-        const auto* from = picture.ptr<cv::Vec3b>(y);
+cv::Mat stretched_as_darknet(const cv::Mat& image, cv::Size size) {
+    const std::vector<Between> columns = places(image.cols, size.width), rows = places(image.rows, size.height);
+    cv::Mat wide(image.rows, size.width, CV_64FC3), result(size, CV_8UC3);
+    for (int y = 0; y < image.rows; ++y) {
+        const auto* from = image.ptr<cv::Vec3b>(y);
         auto* to = wide.ptr<cv::Vec3d>(y);
         for (int x = 0; x < size.width; ++x) {
             const Between& b = columns[static_cast<std::size_t>(x)];
@@ -64,40 +64,40 @@ cv::Mat stretched_as_darknet(const cv::Mat& picture, cv::Size size) {
 
 }  // namespace
 
-Detection Fitted::undo(Detection box) const {
+Detection Preprocessed::inverse(Detection box) const {
     const auto back = [](float side, double offset, double scale, int end) {
         return static_cast<float>(std::clamp((side - offset) / scale, 0.0, static_cast<double>(end)));
     };
-    box.x1 = back(box.x1, offset_x, scale_x, picture.width);
-    box.y1 = back(box.y1, offset_y, scale_y, picture.height);
-    box.x2 = back(box.x2, offset_x, scale_x, picture.width);
-    box.y2 = back(box.y2, offset_y, scale_y, picture.height);
+    box.x1 = back(box.x1, offset_x, scale_x, image.width);
+    box.y1 = back(box.y1, offset_y, scale_y, image.height);
+    box.x2 = back(box.x2, offset_x, scale_x, image.width);
+    box.y2 = back(box.y2, offset_y, scale_y, image.height);
     return box;
 }
 
-Fitted fit(const cv::Mat& picture, const Record& record) {
+Preprocessed preprocess(const cv::Mat& image, const ModelRecord& record) {
     const cv::Size size(record.width, record.height);
-    const double scale_x = static_cast<double>(size.width) / picture.cols;
-    const double scale_y = static_cast<double>(size.height) / picture.rows;
-    Fitted fitted{{}, picture.size(), scale_x, scale_y, 0, 0};
+    const double scale_x = static_cast<double>(size.width) / image.cols;
+    const double scale_y = static_cast<double>(size.height) / image.rows;
+    Preprocessed preprocessed{{}, image.size(), scale_x, scale_y, 0, 0};
     if (record.fit == FitMode::darknet) {
-        fitted.pixels = stretched_as_darknet(picture, size);
+        preprocessed.pixels = stretched_as_darknet(image, size);
     } else if (record.fit == FitMode::resize) {
-        fitted.pixels = resized(picture, size);
-        if (!fitted.pixels.isContinuous()) fitted.pixels = fitted.pixels.clone();
+        preprocessed.pixels = resized(image, size);
+        if (!preprocessed.pixels.isContinuous()) preprocessed.pixels = preprocessed.pixels.clone();
     } else {
         const double scale = std::min(scale_x, scale_y);
         const auto inner = [scale](int side) { return std::max(1, static_cast<int>(std::nearbyint(side * scale))); };
-        const cv::Rect place((size.width - inner(picture.cols)) / 2, (size.height - inner(picture.rows)) / 2,
-                             inner(picture.cols), inner(picture.rows));
-        fitted.pixels = cv::Mat(size, CV_8UC3, cv::Scalar::all(kGrey));
-        resized(picture, place.size()).copyTo(fitted.pixels(place));
-        fitted.scale_x = static_cast<double>(place.width) / picture.cols;
-        fitted.scale_y = static_cast<double>(place.height) / picture.rows;
-        fitted.offset_x = place.x;
-        fitted.offset_y = place.y;
+        const cv::Rect place((size.width - inner(image.cols)) / 2, (size.height - inner(image.rows)) / 2,
+                             inner(image.cols), inner(image.rows));
+        preprocessed.pixels = cv::Mat(size, CV_8UC3, cv::Scalar::all(kGrey));
+        resized(image, place.size()).copyTo(preprocessed.pixels(place));
+        preprocessed.scale_x = static_cast<double>(place.width) / image.cols;
+        preprocessed.scale_y = static_cast<double>(place.height) / image.rows;
+        preprocessed.offset_x = place.x;
+        preprocessed.offset_y = place.y;
     }
-    return fitted;
+    return preprocessed;
 }
 
 }  // namespace gluon_yolo

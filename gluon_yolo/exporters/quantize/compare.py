@@ -1,40 +1,84 @@
-"""The forms of a model that ``quantize`` compares: written, loaded as anybody would, and scored."""
+"""Compare: the forms of a model, written, loaded as anybody would, scored and timed beside the float one."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 
-from gluon_yolo.cli.quantize_report import Row
-from gluon_yolo.evaluation.accuracy_drop import AccuracyDrop
+from gluon_yolo.errors import SettingText
+from gluon_yolo.evaluation.accuracy_drop import AccuracyDrop, found_by
 from gluon_yolo.exporters.api import export
 from gluon_yolo.exporters.quantize import search
 from gluon_yolo.exporters.quantize.backends import INT8
+from gluon_yolo.exporters.quantize.data import Images, warn_of_few
+from gluon_yolo.exporters.quantize.quantized import Row
 from gluon_yolo.exporters.request import Request
 from gluon_yolo.inference.model_record import ModelRecord
+from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.runtimes import registry
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
+from gluon_yolo.nms import SHOWN_SCORE
 
+ROUNDS, SECONDS = 20, 30.0  # calls of each network at most, and time for all of them
 SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")
 Form = tuple[Row, Network]
+Say = Callable[[str], None]
 
 
-def in_float(request: Request, formats: Sequence[str], accuracy_drop: AccuracyDrop) -> list[Form]:
+def accuracy_drop_of(images: Images, reference: Network, request: Request, say: Say) -> AccuracyDrop:
+    """Return what scores the forms: the data's labels, or what the network in float finds.
+
+    Args:
+        images: to score on.
+        reference: the network in float.
+        request: the network, its name, size and thresholds.
+        say: takes lines for the user.
+
+    Raises:
+        UserError: there is nothing to find in the images, or a class that the network does not know.
+    """
+    spec, size_hw, fit, scoring = request.net.spec, request.size_hw, Preprocess(request.fit), images.scoring
+    threshold, most = request.suppression.nms_threshold, request.suppression.max_detections
+    if not images.labelled:
+        say(
+            f"{scoring.report.title}: every form is held to what the model in float32 finds from a score of "
+            f"{SHOWN_SCORE} on (mAP50 of the one against the other)"
+        )
+        scoring = found_by(Predictor(reference, spec, size_hw, SHOWN_SCORE, threshold, most, fit), scoring)
+    warn_of_few(scoring)
+    return AccuracyDrop(
+        reference,
+        scoring,
+        spec,
+        size_hw,
+        fit,
+        threshold,
+        agreement=not images.labelled,
+        coco=images.coco,
+        spellings=images.spellings,
+        max_detections=most,
+    )
+
+
+def in_float(request: Request, formats: Sequence[str], accuracy_drop: AccuracyDrop, say: Say) -> list[Form]:
     """Return the network in float32 in these formats, written to a folder that is gone afterwards.
 
     Args:
         request: the network, its name, size and thresholds.
         formats: of :data:`gluon_yolo.exporters.api.FORMATS`.
         accuracy_drop: scores them; the symbol is its reference.
+        say: takes lines for the user.
     """
     forms = []
     with tempfile.TemporaryDirectory() as folder:
-        path = _export(request, Path(folder), formats, "float32")
+        path = _export(request, Path(folder), formats, "float32", say)
         for kind in formats:
             row, network = _loaded(path, kind, "float32", "")
             row.numbers = _scores(accuracy_drop.baseline if kind == "symbol" else accuracy_drop(network))
@@ -51,7 +95,8 @@ def in_int8(
     max_drop: float,
     method: str,
     folder: Path,
-) -> tuple[list[Form], list[str]]:
+    say: Say,
+) -> tuple[list[Form], list[SettingText]]:
     """Write the network in int8 where it loses little enough.
 
     Args:
@@ -63,11 +108,13 @@ def in_int8(
         max_drop: the points that may be lost.
         method: of calibration, or ``best``.
         folder: to write to.
+        say: takes lines for the user.
 
     Returns:
         What was written, and a sentence for each format that was not.
     """
-    made, missed = [], []
+    made: list[tuple[Any, search.Choice]] = []
+    missed: list[SettingText] = []
     for kind in formats:
         int8 = INT8[kind](request)
         chosen = search.choose(
@@ -77,29 +124,32 @@ def in_int8(
             lambda network: accuracy_drop.lost(accuracy_drop(network)),
             max_drop,
             method,
+            say,
         )
         if chosen.holds:
             made.append((int8, chosen))
         else:
-            missed.append(
+            text = (
                 f"{kind} int8 is not written: with {len(chosen.excluded)} of {len(int8.layers)} layers in "
                 f"float, the best that was found, it loses {chosen.lost:.2f} points, more than "
-                f"--max-drop {max_drop:.2f}; other pictures, --method best or a larger --max-drop may help"
+                f"{{max_drop}} {max_drop:.2f}; other pictures, {{method}} best or a larger {{max_drop}} may "
+                "help"
             )
+            missed.append(SettingText(text))
     if not made:
         return [], missed
     scores: dict[str, dict[str, Any]] = {}
 
     def scored(record: ModelRecord, aside: Path) -> list[str]:
         (kind,) = record.formats
-        scores[kind] = score_in_each(record, aside, accuracy_drop, max_drop)
+        scores[kind] = score_in_each(record, aside, accuracy_drop, max_drop, say)
         return [runtime for runtime, own in scores[kind].items() if accuracy_drop.lost(own) <= max_drop]
 
     path, published = search.write(request, folder, made, scored)
     if published.removed:
-        print(f"removed {', '.join(published.removed)}: {published.reason}")
+        say(f"removed {', '.join(published.removed)}: {published.reason}")
     if published.kept:
-        print(f"{folder}: there before, of the same weights, and not scored now: {', '.join(published.kept)}")
+        say(f"{folder}: there before, of the same weights, and not scored now: {', '.join(published.kept)}")
     forms = []
     for int8, chosen in made:
         for runtime, numbers in scores[int8.kind].items():
@@ -110,7 +160,7 @@ def in_int8(
 
 
 def score_in_each(
-    record: ModelRecord, folder: Path, accuracy_drop: AccuracyDrop, max_drop: float
+    record: ModelRecord, folder: Path, accuracy_drop: AccuracyDrop, max_drop: float, say: Say
 ) -> dict[str, Any]:
     """Score a form in each runtime that may come to run it, and say where that loses more than is allowed.
 
@@ -119,6 +169,7 @@ def score_in_each(
         folder: of its files.
         accuracy_drop: scores it.
         max_drop: the points that may be lost.
+        say: takes lines for the user.
 
     Returns:
         The numbers by runtime, first those of the one that it was quantized for.
@@ -131,15 +182,29 @@ def score_in_each(
         except Exception as error:  # whatever its package raises
             if runtime == RUNS_IN[kind]:
                 raise
-            print(f"{kind} int8 does not run in {runtime}, which `auto` then does not take: {error}")
+            say(f"{kind} int8 does not run in {runtime}, which `auto` then does not take: {error}")
             continue
         lost = accuracy_drop.lost(found[runtime])
         if runtime != RUNS_IN[kind] and lost > max_drop:
-            print(
+            say(
                 f"{kind} int8 in {runtime}: {lost:.2f} points lost, more than {max_drop:.2f}; `auto` does "
                 "not take it there"
             )
     return found
+
+
+def too_far(rows: Sequence[Row], accuracy_drop: AccuracyDrop, max_drop: float) -> list[SettingText]:
+    """Return a sentence for each form that loses more than is allowed in the runtime it was made for."""
+    lost = {
+        (row.format, row.precision): accuracy_drop.lost(row.numbers)
+        for row in rows
+        if row.precision != "float32" and row.runtime == RUNS_IN[row.format]
+    }
+    return [
+        SettingText(f"{kind} {precision} loses {points:.2f} points, more than {{max_drop}} {max_drop:.2f}")
+        for (kind, precision), points in lost.items()
+        if points > max_drop
+    ]
 
 
 def runtimes_of(kind: str) -> list[str]:
@@ -148,14 +213,32 @@ def runtimes_of(kind: str) -> list[str]:
     return sorted(known, key=lambda name: name != RUNS_IN[kind])
 
 
-def in_bfloat16(request: Request, accuracy_drop: AccuracyDrop, folder: Path) -> list[Form]:
+def in_bfloat16(request: Request, accuracy_drop: AccuracyDrop, folder: Path, say: Say) -> list[Form]:
     """Write the network in bfloat16 and score it."""
-    row, network = _loaded(_export(request, folder, ["symbol"], "bfloat16"), "symbol", "bfloat16", "")
+    row, network = _loaded(_export(request, folder, ["symbol"], "bfloat16", say), "symbol", "bfloat16", "")
     row.numbers = _scores(accuracy_drop(network))
     return [(row, network)]
 
 
-def _export(request: Request, folder: Path, formats: Sequence[str], precision: str) -> Path:
+def time_side_by_side(networks: Sequence[Network], size_hw: tuple[int, int]) -> list[float]:
+    """Return the median milliseconds of networks on one image, taken in turn."""
+    pixels = np.random.default_rng(0).integers(0, 256, (1, *size_hw, 3), dtype=np.uint8)
+    for network in networks:
+        for _ in range(2):
+            network(pixels)
+    spent: list[list[float]] = [[] for _ in networks]
+    end = time.perf_counter() + SECONDS
+    for number in range(ROUNDS):
+        if number >= 3 and time.perf_counter() > end:
+            break
+        for network, times in zip(networks, spent):
+            start = time.perf_counter()
+            network(pixels)
+            times.append((time.perf_counter() - start) * 1e3)
+    return [float(np.median(times)) for times in spent]
+
+
+def _export(request: Request, folder: Path, formats: Sequence[str], precision: str, say: Say) -> Path:
     done = export(
         request.net,
         folder,
@@ -167,7 +250,7 @@ def _export(request: Request, folder: Path, formats: Sequence[str], precision: s
         fit=request.fit,
     )
     if done.removed:
-        print(f"removed {', '.join(done.removed)}: {done.reason}")
+        say(f"removed {', '.join(done.removed)}: {done.reason}")
     assert done.record is not None
     return done.record
 

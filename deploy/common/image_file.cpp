@@ -1,4 +1,4 @@
-#include "picture.h"
+#include "image_file.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "error.h"
-#include "record.h"
+#include "model_record.h"
 
 namespace gluon_yolo {
 namespace {
@@ -26,7 +26,7 @@ bool is_whole(const std::string& bytes) {
     return last != std::string::npos && last > place;
 }
 
-// Says why a file is not read, as Python's gluon_yolo/data/images/file_types.py and samples.py do: what OpenCV reads of other kinds,
+// Says why a file is not read, as Python's gluon_yolo/data/images/file_types.py and sample_format.py do: what OpenCV reads of other kinds,
 // which frame it takes, and whether it turns a WebP by its EXIF depends on its version. Empty where it is read.
 std::string refusal(const std::string& bytes) {
     const auto has = [&](std::size_t at, const std::string& words) { return bytes.compare(at, words.size(), words) == 0; };
@@ -47,10 +47,10 @@ std::string refusal(const std::string& bytes) {
 }
 
 // Throws UserError: a PNG of 16 bits is all but black, as one of 12 bits is that nobody scaled up.
-void refuse_dim(const std::string& name, const std::vector<char>& bytes, const cv::Mat& picture) {
+void refuse_dim(const std::string& name, const std::vector<char>& bytes, const cv::Mat& image) {
     const bool has_16_bits = bytes.size() > 24 && bytes[1] == 'P' && bytes[24] == 16;
     double most = 0;
-    cv::minMaxLoc(picture.reshape(1), nullptr, &most);
+    cv::minMaxLoc(image.reshape(1), nullptr, &most);
     if (!has_16_bits || most >= 16) return;
     const cv::Mat stored = cv::imdecode(bytes, cv::IMREAD_COLOR | cv::IMREAD_ANYDEPTH);
     cv::minMaxLoc(stored.reshape(1), nullptr, &most);
@@ -66,35 +66,35 @@ cv::Scalar colour_of(int class_id) {
 
 }  // namespace
 
-std::string drawn_ending(const std::filesystem::path& picture) {
-    const std::string ending = picture.extension().string();
+std::string drawn_ending(const std::filesystem::path& image) {
+    const std::string ending = image.extension().string();
     return cv::haveImageWriter("any" + ending) ? ending : ".jpg";
 }
 
-cv::Mat read_picture(const std::filesystem::path& path) {
+cv::Mat read_image(const std::filesystem::path& path) {
     const std::string bytes = read_file(path);
     if (bytes.empty()) throw UserError(path.string() + ": the file is empty");
     const std::string problem = refusal(bytes);
     if (!problem.empty()) throw UserError(path.string() + ": " + problem);
     const std::vector<char> buffer(bytes.begin(), bytes.end());
-    cv::Mat picture;
+    cv::Mat image;
     try {
-        picture = cv::imdecode(buffer, cv::IMREAD_COLOR);
+        image = cv::imdecode(buffer, cv::IMREAD_COLOR);
     } catch (const cv::Exception& error) {  // more pixels than OpenCV takes
         throw UserError(path.string() + ": cannot be read (" + error.err + ")");
     }
-    if (picture.empty() || !is_whole(bytes)) {
+    if (image.empty() || !is_whole(bytes)) {
         throw UserError(path.string() + ": damaged, cut short, or no picture at all");
     }
-    refuse_dim(path.string(), buffer, picture);
-    cv::cvtColor(picture, picture, cv::COLOR_BGR2RGB);
-    return picture;
+    refuse_dim(path.string(), buffer, image);
+    cv::cvtColor(image, image, cv::COLOR_BGR2RGB);
+    return image;
 }
 
-void write_drawn(const std::filesystem::path& path, const cv::Mat& picture, const std::vector<Detection>& boxes,
+void write_drawn(const std::filesystem::path& path, const cv::Mat& image, const std::vector<Detection>& boxes,
                  const std::vector<std::string>& class_names) {
-    cv::Mat drawn = picture.clone();
-    const int thick = std::max(1, std::min(picture.rows, picture.cols) / 250);
+    cv::Mat drawn = image.clone();
+    const int thick = std::max(1, std::min(image.rows, image.cols) / 250);
     for (const Detection& box : boxes) {
         const auto pixel = [](float side) { return static_cast<int>(std::lround(side)); };
         const cv::Point corner(pixel(box.x1), pixel(box.y1));

@@ -1,4 +1,4 @@
-// Record: what NAME.json says of an exported model, for one of its formats.
+// ModelRecord: what NAME.json says of an exported model, for one of its formats.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ enum class BoxCoding { yolo3, squared_sigmoid };
 // classes that a cell's anchors share.
 enum class ScoreRule { objectness_times_class, objectness_times_softmax };
 
-// How a picture is brought to the input's size.
+// How an image is brought to the input's size.
 enum class FitMode { resize, letterbox, darknet };
 
 struct Anchor {
@@ -29,7 +29,7 @@ struct Level {
     std::vector<Anchor> anchors;
 };
 
-struct Record {
+struct ModelRecord {
     std::string name;
     std::vector<std::string> class_names;
     int height, width;  // of the input, in pixels
@@ -37,7 +37,7 @@ struct Record {
     BoxCoding box_coding;
     ScoreRule score_rule;
     std::vector<Level> levels;  // by ascending stride
-    std::size_t max_detections;  // of a picture, that the model was trained or exported for
+    std::size_t max_detections;  // of an image, that the model was trained or exported for
 
     // Of the format asked for:
     std::string cut;                           // nms, decoded or raw
@@ -51,7 +51,7 @@ struct Record {
 // model:   the folder that `python -m gluon_yolo export` wrote, or the NAME.json in it.
 // format:  "ncnn" or "symbol".
 // Throws UserError: there is no such model, it is of another version, or lacks this format.
-Record read_record(const std::filesystem::path& model, const std::string& format);
+ModelRecord read_model_record(const std::filesystem::path& model, const std::string& format);
 
 // Returns a file's bytes. Throws UserError: it cannot be read.
 std::string read_file(const std::filesystem::path& path);

@@ -1,0 +1,130 @@
+"""Imported: another program's model as a folder, what was read of it, and how to use it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo.exporters.model_dir import write_folder
+from gluon_yolo.inference.model_record import RUN_RECORD
+from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.models.build import Architecture
+from gluon_yolo.models.darknet.network import CFG
+from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.models.summary import summarize
+from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.tables import html_table
+from gluon_yolo.text import counted
+
+
+@dataclasses.dataclass(frozen=True)
+class Imported:
+    """A model's folder that every command takes; printed, it says what the command prints.
+
+    Args:
+        folder: of the model, like a training run's.
+        network: what ``train`` takes as ``network`` for the same network: a name, or the path of its cfg.
+        name: the network's name.
+        spec: its class names, anchors and strides.
+        size_hw: height and width of its input in pixels.
+        fit: how images are brought to that size.
+        parameters: numbers that its weights hold.
+        flops: floating-point operations for one image.
+        report: lines on what was read.
+    """
+
+    folder: Path
+    network: str
+    name: str
+    spec: DetectionSpec
+    size_hw: tuple[int, int]
+    fit: str
+    parameters: int
+    flops: int
+    report: tuple[str, ...]
+
+    @property
+    def record(self) -> Path:
+        """The model's ``model.json``."""
+        return self.folder / RUN_RECORD
+
+    def predictor(self, **options: Any) -> Predictor:
+        """Load the model, as :meth:`gluon_yolo.Predictor.load` does.
+
+        Args:
+            **options: as that takes them.
+        """
+        return Predictor.load(self.folder, **options)
+
+    def __str__(self) -> str:
+        """Say what was read, what it is, where it is and how to use it."""
+        place, network = shlex.quote(str(self.folder)), shlex.quote(self.network)
+        uses = (
+            f"demo --model {place} PICTURES",
+            f"eval --model {place} --data DATA",
+            f"export {place} --out FOLDER",
+            f"train --network {network} --weights {place} --data DATA",
+        )
+        facts = ", ".join(f"{what} {value}".strip() for what, value in self._facts())
+        lines = [*self.report, f"{self.name}: {facts}"]
+        lines.append(f"the model is in {self.folder}; it was read back, and gives the same. Use it:")
+        return "\n".join([*lines, *(f"  gluon-yolo {use}" for use in uses)])
+
+    def _repr_html_(self) -> str:
+        """Return what it is for a notebook: a table with a row for each fact."""
+        rows = [("file", line) for line in self.report]
+        rows += [(what or "size", value) for what, value in self._facts()]
+        return html_table(("", ""), [*rows, ("folder", str(self.folder))], caption=self.name)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        """Return what the network is, in the words and the order of the printed line."""
+        classes = counted(self.spec.num_classes, "class")
+        classes += f" ({self.spec.class_names[0]})" if self.spec.num_classes == 1 else ""
+        return [
+            ("", f"{self.parameters:,} parameters"),
+            ("", f"{self.flops / 1e9:.3f} GFLOPs"),
+            ("", classes),
+            ("input", f"{self.size_hw[0]}x{self.size_hw[1]} by {self.fit}"),
+            ("strides", ", ".join(map(str, self.spec.strides))),
+        ]
+
+
+def write_imported(
+    net: DetectionNetwork,
+    architecture: Architecture,
+    out: str | os.PathLike[str],
+    size_hw: tuple[int, int],
+    origin: dict[str, Any],
+    report: Sequence[str],
+) -> Imported:
+    """Write a network as a folder.
+
+    Args:
+        net: the network with its weights.
+        architecture: what built it.
+        out: the folder; new, or empty.
+        size_hw: of its input in pixels.
+        origin: for the record.
+        report: lines on what was read.
+
+    Raises:
+        UserError: the folder holds something or cannot be written, or the weights are damaged.
+    """
+    folder = write_folder(net, out, size_hw, architecture.fit, origin)
+    counts = summarize(net, size_hw)
+    network = str(folder / CFG) if (folder / CFG).is_file() else architecture.name
+    return Imported(
+        folder,
+        network,
+        net.zoo_name,
+        net.spec,
+        size_hw,
+        architecture.fit,
+        counts.parameters,
+        counts.flops,
+        tuple(report),
+    )

@@ -1,0 +1,178 @@
+"""What quantizing takes of a data set: images to calibrate on, and others to score on."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from gluon_yolo.data.classes.spelling import Spellings
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.images.files import images_below
+from gluon_yolo.data.opening import classes_of, log_reports, open_datasets, source_of
+from gluon_yolo.data.registry import SOURCES
+from gluon_yolo.data.request import DataRequest
+from gluon_yolo.data.subset import Subset, open_unlabelled
+from gluon_yolo.errors import SettingError, SettingText, UserError
+from gluon_yolo.exporters.quantize.calibrate import divided, drawn
+from gluon_yolo.text import counted
+
+log = logging.getLogger("gluon_yolo")
+
+FEW_IMAGES = 20
+FEW_OBJECTS = 100  # each of which is a point of mAP, the usual ``max_drop``
+
+
+@dataclasses.dataclass(frozen=True)
+class Amount:
+    """How many images are drawn.
+
+    Args:
+        num: to calibrate on.
+        eval_num: to score on at most.
+        seed: of the drawing.
+    """
+
+    num: int = 200
+    eval_num: int = 500
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """Images for two purposes; none is for both.
+
+    Args:
+        calibration: to calibrate on.
+        scoring: to score on.
+        labelled: whether they have ground truth.
+        coco: whether it is COCO's.
+        note: how they were chosen.
+        spellings: what else the data may call the model's classes.
+    """
+
+    calibration: Dataset
+    scoring: Dataset
+    labelled: bool
+    coco: bool
+    note: str
+    spellings: Spellings
+
+
+def open_images(request: DataRequest, class_names: Sequence[str], amount: Amount) -> Images:
+    """Open the data that is asked for and draw the images.
+
+    Args:
+        request: names the data, by its path.
+        class_names: of the model, for images without labels.
+        amount: how many images.
+
+    Raises:
+        UserError: there is no such data, it is broken, or there are too few images.
+    """
+    if _without_labels(request):
+        folder = os.path.expanduser(str(request.data))
+        images = open_unlabelled(folder, class_names, request.skip_bad)
+        return _halves(images, amount, labelled=False, spellings=classes_of(request).spellings)
+    train, val = _open(request)
+    spellings = classes_of(request).spellings
+    if val is None:
+        return _halves(train, amount, labelled=True, spellings=spellings)
+    return _of_two(train, val, amount, str(request.data), spellings)
+
+
+def images_of(data: Dataset | tuple[Dataset, Dataset], amount: Amount) -> Images:
+    """Draw the images of data sets that are open.
+
+    Args:
+        data: one, which is divided; or one to calibrate on and one to score on.
+        amount: how many images.
+
+    Raises:
+        UserError: there are too few images.
+    """
+    if isinstance(data, Dataset):
+        labelled = any(len(data.annotations(index)) for index in range(len(data)))
+        return _halves(data, amount, labelled, Spellings())
+    train, val = data
+    return _of_two(train, val, amount, train.report.title, Spellings())
+
+
+def warn_of_few(scoring: Dataset) -> None:
+    """Warn where so little is scored that the mAP says little.
+
+    Args:
+        scoring: images with what is to be found in them.
+    """
+    images, objects = len(scoring), sum(len(scoring.annotations(index)) for index in range(len(scoring)))
+    wanted = [f"{FEW_IMAGES} pictures"] if images < FEW_IMAGES else []
+    wanted += [f"{FEW_OBJECTS} objects"] if objects < FEW_OBJECTS else []
+    if objects and wanted:
+        message = (
+            "only %s with %s %s scored: the mAP means little (one object is about %.1f points of it); give "
+            "%s at least"
+        )
+        there = (counted(images, "picture"), counted(objects, "object"), "is" if images == 1 else "are")
+        log.warning(message, *there, 100 / objects, " and ".join(wanted))
+
+
+def _without_labels(request: DataRequest) -> bool:
+    """Say whether the path is a folder of images and of no format that has labels."""
+    path = Path(os.path.expanduser(str(request.data)))
+    if request.format or not path.is_dir() or any(kind.recognises(path) for kind in SOURCES.values()):
+        return False
+    return bool(images_below(path))
+
+
+def _open(request: DataRequest) -> tuple[Dataset, Dataset | None]:
+    """Return the two parts of the data, or the one and None where it is not divided."""
+    try:
+        source = source_of(request)
+        both = bool(request.val_split) or "val" in source.parts()
+        train, val, _ = open_datasets(request, need_val=both, source=source)
+    except SettingError as error:  # ``format`` is here what int8 is written as
+        raise SettingError(error.message.replace("{format}", "{data_format}")) from error
+    log_reports(train, val)
+    assert train is not None
+    return train, val
+
+
+def _of_two(train: Dataset, val: Dataset, amount: Amount, title: str, spellings: Spellings) -> Images:
+    """Draw images of two parts of a data set, none of which calibrates and is scored."""
+    scored = {val.name(index) for index in range(len(val))}
+    free = [index for index in range(len(train)) if train.name(index) not in scored]
+    if not (free and len(val)):
+        raise SettingError(
+            f"{title}: no picture is left to calibrate on that is not scored on; name other splits with "
+            "{train_split} and {val_split}"
+        )
+    if len(free) < amount.num:
+        there = f"is {counted(1, 'picture')}" if len(free) == 1 else f"are {len(free)} pictures"
+        log.warning(SettingText(f"{{num}} {amount.num}: there {there} to calibrate on"))
+    calibration = Subset(train, [free[place] for place in drawn(len(free), amount.num, amount.seed)])
+    whole = len(val) <= amount.eval_num
+    scoring = val if whole else Subset(val, drawn(len(val), amount.eval_num, amount.seed))
+    note = f"calibration: {_drawn(calibration, len(train))} of {train.report.title}; "
+    note += f"score: {_drawn(scoring, len(val))} of {val.report.title}"
+    return Images(calibration, scoring, True, val.is_coco, note, spellings)
+
+
+def _halves(dataset: Dataset, amount: Amount, labelled: bool, spellings: Spellings) -> Images:
+    """Divide a data set that has one part only."""
+    count, title = len(dataset), dataset.report.title
+    if count < 2:
+        there = "no pictures" if not count else "one picture"
+        raise UserError(f"{title}: {there}; at least two are needed, one to calibrate on and one to score on")
+    calibrated, scored = divided(count, amount.num, amount.seed)
+    if len(calibrated) < amount.num:
+        log.warning(SettingText(f"{{num}} {amount.num}: {len(calibrated)} of the {count} pictures calibrate"))
+    scored = [scored[place] for place in drawn(len(scored), amount.eval_num, amount.seed)]
+    note = f"{title} has no second part: {len(calibrated)} of its {count} pictures calibrate, {len(scored)} "
+    parts = (Subset(dataset, calibrated), Subset(dataset, scored))
+    return Images(*parts, labelled, dataset.is_coco and labelled, f"{note}others score", spellings)
+
+
+def _drawn(part: Dataset, count: int) -> str:
+    return counted(count, "picture") if len(part) == count else f"{len(part)} of {count} pictures"

@@ -1,0 +1,95 @@
+"""Quantize: a network in every form that is asked for, each scored beside the network in float."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo.errors import SettingText
+from gluon_yolo.exporters.quantize import compare
+from gluon_yolo.exporters.quantize.calibrate import read
+from gluon_yolo.exporters.quantize.compare import Form, Say
+from gluon_yolo.exporters.quantize.data import Images
+from gluon_yolo.exporters.quantize.quantized import SHOWN, Quantized, write_report
+from gluon_yolo.exporters.request import Request
+from gluon_yolo.inference.preprocess import Preprocess
+from gluon_yolo.inference.runtimes.mxnet import from_block, has_bfloat16
+
+FORMATS = ("symbol", "onnx")
+PRECISIONS = ("int8", "bfloat16")
+MAX_DROP = 1.0  # points
+
+
+def quantize_network(
+    request: Request,
+    images: Images,
+    out: Path,
+    precisions: Sequence[str],
+    formats: Sequence[str],
+    method: str,
+    max_drop: float,
+    about: Mapping[str, Any],
+    say: Say,
+    started: float,
+) -> Quantized:
+    """Calibrate, score, write and compare; the report is written last.
+
+    Args:
+        request: the network, its name, size and thresholds.
+        images: to calibrate on, and to score on.
+        out: the folder to write to.
+        precisions: some of :data:`PRECISIONS`.
+        formats: of int8, some of :data:`FORMATS`.
+        method: of calibration, or ``best``.
+        max_drop: the points that may be lost.
+        about: what the report says of the model and of the data.
+        say: takes lines for the user.
+        started: the time of ``time.perf_counter`` from which the report counts its seconds.
+
+    Raises:
+        UserError: there is nothing to find in the images, or the folder cannot be written.
+        WrongResults: a file in float does not give the network's results.
+    """
+    reference = from_block(request.net)
+    accuracy_drop = compare.accuracy_drop_of(images, reference, request, say)
+    keys, baseline = accuracy_drop.keys, accuracy_drop.baseline
+    scores = ", ".join(f"{SHOWN[key]} {100 * baseline[key]:.2f}" for key in keys)
+    say(f"float32: {scores}; at most {max_drop:.2f} points may be lost")
+
+    kinds = formats if "int8" in precisions else ["symbol"]
+    forms: list[Form] = compare.in_float(request, kinds, accuracy_drop, say)
+    missed: list[SettingText] = []
+    if "int8" in precisions:
+        shown = range(len(images.calibration))
+        pixels = read(images.calibration, shown, request.size_hw, Preprocess(request.fit))
+        more, missed = compare.in_int8(
+            request, formats, reference, pixels, accuracy_drop, max_drop, method, out / "int8", say
+        )
+        forms += more
+    if "bfloat16" in precisions and has_bfloat16():
+        forms += compare.in_bfloat16(request, accuracy_drop, out / "bfloat16", say)
+    elif "bfloat16" in precisions:
+        say("bfloat16 is not written: this processor does not compute in it (avx512_bf16)")
+
+    times = compare.time_side_by_side([network for _, network in forms], request.size_hw)
+    for (row, _), took in zip(forms, times):
+        row.milliseconds = took
+    rows = tuple(row for row, _ in forms)
+    missed += compare.too_far(rows, accuracy_drop, max_drop)
+    about = {
+        **about,
+        "pictures": {
+            "calibration": len(images.calibration),
+            "scoring": len(images.scoring),
+            "drawn": images.note,
+        },
+        "size_hw": list(request.size_hw),
+        "scores": "VOC mAP50 against what the model in float finds" if accuracy_drop.agreement else keys,
+        "max_drop": max_drop,
+        "seconds": time.perf_counter() - started,
+    }
+    quantized = Quantized(out, rows, keys, about, tuple(missed))
+    write_report(quantized)
+    return quantized

@@ -1,0 +1,202 @@
+"""Quantized: the forms of a model that were written and compared, as a table, as text and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Callable
+
+from gluon_yolo.errors import SettingText
+from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.outputs import write_file
+from gluon_yolo.tables import frame, html_lines, html_table
+from gluon_yolo.text import counted
+
+REPORT = "report.json"
+SHOWN = {"VOC07_mAP50": "VOC07 mAP50", "AP": "COCO AP", "VOC_mAP50": "agreement"}
+
+
+@dataclasses.dataclass
+class Row:
+    """One form of a model.
+
+    Args:
+        format: of its files.
+        runtime: what ran it.
+        precision: in which it computes.
+        method: of calibration; empty where there was none.
+        numbers: its scores, 0..1, by name.
+        files: their size in bytes.
+        in_float: the layers that int8 left in float beside those that always are.
+        milliseconds: of the network alone on one image, the median.
+    """
+
+    format: str
+    runtime: str
+    precision: str
+    method: str
+    numbers: Mapping[str, float]
+    files: int
+    in_float: tuple[str, ...] = ()
+    milliseconds: float = float("nan")
+
+
+@dataclasses.dataclass(frozen=True)
+class Quantized:
+    """The forms of a model; printed, it says what the command prints at the end.
+
+    Args:
+        folder: where all was written, one folder a precision, and ``report.json``.
+        rows: the forms of the model, first float32.
+        keys: of the scores that decide.
+        about: what is in the report beside the rows: model, data, images, seconds.
+        missed: a sentence for each form that was not written, or loses more than is allowed.
+    """
+
+    folder: Path
+    rows: tuple[Row, ...]
+    keys: tuple[str, ...]
+    about: Mapping[str, Any]
+    missed: tuple[SettingText, ...] = ()
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """The folder of each precision that was written, which ``Predictor.load`` takes."""
+        written = dict.fromkeys(row.precision for row in self.rows[1:] if row.precision != "float32")
+        return {precision: self.folder / precision for precision in written}
+
+    @property
+    def report(self) -> Path:
+        """The JSON file that has all numbers of the table."""
+        return self.folder / REPORT
+
+    @property
+    def table(self) -> Any:
+        """The rows as a pandas frame: scores in percent, points lost against the first row.
+
+        Raises:
+            MissingDependency: pandas is not installed.
+        """
+        return frame([self._cells(row) for row in self.rows])
+
+    def predictor(self, precision: str = "int8", **options: Any) -> Predictor:
+        """Load one of the forms, as :meth:`gluon_yolo.Predictor.load` does.
+
+        Args:
+            precision: a key of :attr:`folders`.
+            **options: as that takes them.
+
+        Raises:
+            UserError: it was not written.
+        """
+        return Predictor.load(self.folder / precision, **options)
+
+    def __str__(self) -> str:
+        """Return the table, what stayed in float, what is too far from float, and how to go on."""
+        return self.named(str)
+
+    def named(self, name_of: Callable[[str], str]) -> str:
+        """Return the same with another name for each setting, such as its flag."""
+        lines = ["", text_table(self.rows, self._shown()), ""]
+        int8 = [row for row in self.rows if row.precision == "int8"]
+        for row in {row.format: row for row in int8}.values():  # several runtimes may read one
+            lines.append(f"{row.format} int8, layers left in float: {', '.join(row.in_float) or 'none'}")
+        if any(row.format == "symbol" for row in int8):
+            lines.append(
+                "(mxnet's files hold int8's weights as float32; it turns them into int8 when it first runs)"
+            )
+        lines += [sentence.named(name_of) for sentence in self.missed]
+        scored = counted(self.about["pictures"]["scoring"], "picture")
+        lines.append(f"{scored} scored, {self.about['seconds']:.0f} s in all; the table is in {self.report}")
+        folders = [str(folder) for folder in self.folders.values()]
+        if folders:
+            use = f"gluon-yolo demo --model {shlex.quote(folders[0])} PICTURES"
+            lines.append(
+                f"the model is in {' and '.join(folders)}; use it with: {use}, or in Python: "
+                f"gluon_yolo.Predictor.load({folders[0]!r})(picture)"
+            )
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook, and what is too far from float."""
+        rows = [self._cells(row) for row in self.rows]
+        cells = [[_rounded(value) for value in row.values()] for row in rows]
+        missed = "\n".join(map(str, self.missed))
+        return html_table(tuple(rows[0]), cells, str(self.folder)) + (html_lines(missed) if missed else "")
+
+    def _shown(self) -> Sequence[str]:
+        """Return the scores that are shown, keys of ``SHOWN``."""
+        shown = [key for key in ("VOC07_mAP50", "AP") if key in self.rows[0].numbers]
+        return self.keys if "VOC_mAP50" in self.keys else shown
+
+    def _cells(self, row: Row) -> dict[str, Any]:
+        """Return a row of the frame."""
+        cells: dict[str, Any] = {
+            "format": row.format,
+            "runtime": row.runtime,
+            "precision": row.precision,
+            "method": row.method,
+        }
+        for key in self._shown():
+            cells[SHOWN[key]] = 100 * row.numbers[key]
+            cells[f"{SHOWN[key]} lost"] = 100 * (self.rows[0].numbers[key] - row.numbers[key])
+        size = {"MB": row.files / 1e6, "ms": row.milliseconds}
+        return {**cells, **size, "layers in float": len(row.in_float)}
+
+
+def text_table(rows: Sequence[Row], keys: Sequence[str]) -> str:
+    """Return the rows as a table: each score with what was lost against the first row.
+
+    Args:
+        rows: the first is the network in float.
+        keys: of the scores to show, out of ``SHOWN``.
+    """
+    titles = ["format", "runs in", "precision", "method"]
+    for key in keys:
+        titles += [SHOWN[key], "lost"]
+    cells = [[*titles, "MB", "ms", "layers in float"]]
+    for row in rows:
+        scores = []
+        for key in keys:
+            lost = 100 * (rows[0].numbers[key] - row.numbers[key])
+            scores += [f"{100 * row.numbers[key]:.2f}", "" if row is rows[0] else f"{lost:.2f}"]
+        name = [row.format, row.runtime, row.precision, row.method or "-"]
+        kept = str(len(row.in_float)) if row.precision == "int8" else "-"
+        cells.append([*name, *scores, f"{row.files / 1e6:.2f}", f"{row.milliseconds:.1f}", kept])
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    text = [
+        "  ".join(
+            cell.ljust(width) if column < 4 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths))
+        ).rstrip()
+        for line in cells
+    ]
+    return "\n".join([text[0], "-" * len(text[0]), *text[1:]])
+
+
+def write_report(quantized: Quantized) -> None:
+    """Write the rows, and what they are about, as JSON.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    content = {**quantized.about, "rows": [dataclasses.asdict(row) for row in quantized.rows]}
+    text = json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n"
+    write_file("{out}", quantized.report, text)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON knows it; null for what is no number."""
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _rounded(value: Any) -> Any:
+    return f"{value:.2f}" if isinstance(value, float) else value

@@ -1,0 +1,158 @@
+"""SourceModel: the network that is exported or quantized, wherever it comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol, Union
+
+from gluon_yolo.data.classes.read import read_class_names
+from gluon_yolo.errors import SettingError
+from gluon_yolo.exporters import model_dir
+from gluon_yolo.exporters.exported import Exported
+from gluon_yolo.file_names import made_name
+from gluon_yolo.inference.model_path import read_model
+from gluon_yolo.inference.model_record import weights_of
+from gluon_yolo.inference.runtimes.mxnet import from_record, from_weights
+from gluon_yolo.models import zoo
+from gluon_yolo.models.build import check_own_classes
+from gluon_yolo.models.darknet.network import DarknetNetwork
+from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.nms import USUAL_DETECTIONS
+
+
+class HasFolder(Protocol):
+    """What a training or an export returns: it knows the folder that it wrote."""
+
+    @property
+    def folder(self) -> Path:
+        """The run's or the exported model's folder."""
+
+
+PathLike = Union[str, "os.PathLike[str]"]
+Model = Union[PathLike, DetectionNetwork, HasFolder]
+ClassNames = Union[PathLike, Sequence[str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceModel:
+    """A network with its weights, and what an export needs to know beside it.
+
+    Args:
+        net: the network with its weights.
+        size_hw: height and width of its input in pixels.
+        fit: how images are brought to that size, a mode of
+            :class:`gluon_yolo.inference.preprocess.Preprocess`.
+        origin: of an imported model, where it comes from.
+        name: what it is called: a run's name, an exported model's stem of the files; None for a network.
+        max_detections: detections of an image at most that it was trained or exported for.
+        given_as: what the user named it by, for reports.
+    """
+
+    net: Any
+    size_hw: tuple[int, int]
+    fit: str
+    origin: dict[str, Any] | None = None
+    name: str | None = None
+    max_detections: int = USUAL_DETECTIONS
+    given_as: str = ""
+
+
+def load_model(
+    model: Model,
+    weights: PathLike | None = None,
+    classes: ClassNames | None = None,
+    size_hw: tuple[int, int] | None = None,
+) -> SourceModel:
+    """Load what is to be exported or quantized.
+
+    Args:
+        model: a run's or an imported model's folder (its best weights; ``RUN/last``: its last), a weights
+            file in it, an exported folder that holds a symbol in float32; what :func:`gluon_yolo.train` or
+            :func:`gluon_yolo.export` returned; a network in memory; with ``weights``, a network's name or a
+            darknet cfg.
+        weights: a weights file or a run, for a network's name.
+        classes: class names of such a network: a file with one a line, or a sequence; None takes its own.
+        size_hw: height and width of the input in pixels; None takes the model's own, of a network in memory
+            the usual one of its architecture.
+
+    Raises:
+        UserError: it cannot be loaded, or cannot be exported.
+    """
+    if isinstance(model, DetectionNetwork):
+        source = _of_network(model, size_hw)
+    elif weights is not None:
+        source = _of_weights(_path_of(model), weights, classes)
+    else:
+        source = _of_path(_path_of(model))
+    return dataclasses.replace(source, size_hw=size_hw or source.size_hw)
+
+
+def _path_of(model: Model) -> str:
+    """Return the path of a model that is no network in memory.
+
+    Raises:
+        SettingError: it has none.
+    """
+    if isinstance(model, Exported) and model.record is not None:
+        return os.fspath(model.record)
+    path = getattr(model, "folder", model)
+    if isinstance(path, (str, os.PathLike)):
+        return os.fspath(path)
+    raise SettingError(
+        f"{{model}} of type {type(model).__name__}: expected a path, a network, or what train or export "
+        "returned"
+    )
+
+
+def read_classes(classes: ClassNames | None) -> tuple[str, ...] | None:
+    """Return class names from a file's path or a sequence of them; None stays None.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    if classes is None or isinstance(classes, (str, os.PathLike)):
+        return read_class_names(classes) if classes else None
+    return tuple(classes)
+
+
+def _of_path(given_as: str) -> SourceModel:
+    path = Path(given_as)
+    record, file = read_model(path)
+    known = (record.size_hw, record.fit, record.origin)
+    if not record.is_run:
+        net = model_dir.load(record, file.parent)
+        return SourceModel(net, *known, record.name, record.max_detections, given_as)
+    net = from_record(record, file.parent, weights_of(path))
+    return SourceModel(net, *known, made_name(record.name) or None, record.max_detections, given_as)
+
+
+def _of_weights(network: str, weights: PathLike, classes: ClassNames | None) -> SourceModel:
+    class_names = read_classes(classes)
+    if class_names is None:
+        check_own_classes(network)
+    net, known = from_weights(network, weights, class_names)
+    given_as = f"{network} {os.fspath(weights)}"
+    return SourceModel(net, known.size_hw, known.fit, given_as=given_as)
+
+
+def _of_network(net: DetectionNetwork, size_hw: tuple[int, int] | None) -> SourceModel:
+    """Take a network in memory, which does not know the size that it was trained at.
+
+    Raises:
+        SettingError: no size is given for a network that is none of the zoo's and no darknet network.
+    """
+    if isinstance(net, DarknetNetwork):
+        image, fit = net.plan.image, "letterbox" if net.plan.letterbox else "resize"
+        return SourceModel(net, (image.height, image.width), fit, given_as=net.zoo_name)
+    try:
+        usual_hw = zoo.entry(net.zoo_name).size_hw
+    except KeyError:
+        if size_hw is None:
+            raise SettingError(
+                f"{{size}}: is missing; {net.zoo_name} is no network of the zoo, whose size is known"
+            ) from None
+        usual_hw = size_hw
+    return SourceModel(net, usual_hw, "resize", given_as=net.zoo_name)
