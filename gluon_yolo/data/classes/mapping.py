@@ -63,8 +63,10 @@ class ClassMap:
         if others:
             logger.info("classes by another name in %s: %s", model, ", ".join(others))
         self._class_ids = np.array([places.get(name, -1) for name in class_names])
+        self._class_names = tuple(dataset.class_names)
 
     def __call__(self, found: Detections) -> Detections:
-        """Return detections with the data's class ids; those of classes that it has not are left out."""
+        """Return detections with the data's class ids and names; those of other classes are left out."""
         class_ids = self._class_ids[found.class_ids]
-        return found.replace(class_ids=class_ids)[class_ids >= 0]
+        known = class_ids >= 0
+        return found[known].replace(class_ids=class_ids[known], class_names=self._class_names)

@@ -1,0 +1,60 @@
+"""Tables of results in the forms that people and programs take: HTML for a notebook, pandas frames, JSON."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from gluon_yolo.errors import MissingDependency, explain
+
+
+def html_table(header: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "") -> str:
+    """Return a table in HTML; every text is escaped.
+
+    Args:
+        header: the columns' names.
+        rows: the cells of each row, written as ``str`` gives them.
+        caption: one line above the table; empty is none.
+    """
+    head = "".join(f"<th>{_escaped(cell)}</th>" for cell in header)
+    body = "".join(f"<tr>{''.join(f'<td>{_escaped(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    title = f"<caption>{_escaped(caption)}</caption>" if caption else ""
+    return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def html_lines(text: str) -> str:
+    """Return a paragraph in HTML whose lines stay lines; the text is escaped."""
+    return f"<p>{'<br>'.join(map(_escaped, text.splitlines()))}</p>"
+
+
+def _escaped(value: object) -> str:
+    return html.escape(str(value))
+
+
+def frame(columns: Any, index: Any = None) -> Any:
+    """Return a pandas frame.
+
+    Args:
+        columns: a dict of columns, or a list of rows that are dicts.
+        index: of the rows; None counts them.
+
+    Raises:
+        MissingDependency: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise MissingDependency(explain(error, "pandas")) from error
+    return pandas.DataFrame(columns, index=index)
+
+
+def json_list(records: Iterable[dict[str, Any]]) -> str:
+    """Return records as a list in JSON, an object a line."""
+    return f"[\n{json_lines(records)}\n]\n"
+
+
+def json_lines(records: Iterable[dict[str, Any]]) -> str:
+    """Return the lines of a list in JSON, without its brackets."""
+    return ",\n".join(json.dumps(record, ensure_ascii=False) for record in records)
