@@ -30,7 +30,7 @@ from gluon_yolo.data.writer import Writer
 from gluon_yolo.data.yolo.lists import broken_lists, fault
 from gluon_yolo.data.yolo.source import YOLOSource
 from gluon_yolo.data.yolo.writer import YOLOWriter
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.text import did_you_mean
 
 SOURCES: dict[str, type[Source]] = {
@@ -91,8 +91,8 @@ def open_source(path: str | os.PathLike[str], format: str | None = None) -> Sour
 def _several(path: Path, formats: Sequence[str]) -> UserError:
     """Return the error about a path that is of several formats."""
     titles = " and ".join(SOURCES[name].title for name in formats)
-    ways = " or ".join(f"--format {name}" for name in formats)
-    return UserError(f"{path}: can be read as {titles}; say which with {ways}")
+    ways = " or ".join(f"{{format}} {name}" for name in formats)
+    return SettingError(f"{path}: can be read as {titles}; say which with {ways}")
 
 
 def _unknown(path: Path) -> UserError:
@@ -104,9 +104,9 @@ def _unknown(path: Path) -> UserError:
     else:
         there = f"the file has {path.stat().st_size:,} bytes"
     remedy = (
-        _remedy(path) or "Name another path, or say the format with --format NAME to learn what is missing"
+        _remedy(path) or "Name another path, or say the format with {format} NAME to learn what is missing"
     )
-    return UserError(
+    return SettingError(
         f"{path}: cannot tell in which format this data is; {there}. Looked for:{looked}\n{remedy}"
     )
 

@@ -132,7 +132,7 @@ def test_says_what_it_looked_for(tmp_path):
     assert first == f"{tmp_path}: cannot tell in which format this data is; {there}. Looked for:"
     assert [line.split()[0] for line in looked] == list(SOURCES)
     assert all(source.accepts in line for source, line in zip(SOURCES.values(), looked))
-    assert "--format NAME" in last
+    assert "say the format with format NAME" in last
     with pytest.raises(UserError, match="the folder is empty"):
         open_source(tmp_path / "raw")
     with pytest.raises(UserError, match="the file has 0 bytes"):
@@ -217,7 +217,7 @@ def test_several_formats_ask_for_one(tmp_path):
     add_list(tmp_path, "train", "a\n")
     add_file(tmp_path / "train.json", record("a.jpg"))
     with pytest.raises(
-        UserError, match="as Pascal VOC and COCO annotations; say which with --format voc or --format coco"
+        UserError, match="as Pascal VOC and COCO annotations; say which with format voc or format coco"
     ):
         open_source(tmp_path)
     assert open_source(tmp_path, "voc").open("train").class_names == ("cat",)

@@ -104,7 +104,7 @@ def test_only_by_another_spelling(tmp_path):
     assert dataset.class_names == ("airplane", "insect") and len(dataset.annotations(0)) == 1
     assert "classes by another name: bee is insect, aeroplane is airplane" in dataset.report.notes
     with pytest.raises(
-        UserError, match="--only chair: there is no such class; .*there is airplane, couch, bee"
+        UserError, match="only chair: there is no such class; .*there is airplane, couch, bee"
     ):
         open_parts(open_source(tmp_path), {"train": "x"}, Classes(only=("chair",)))
 

@@ -80,6 +80,6 @@ def test_a_line_of_which_no_side_is_there(tmp_path):
     spellings = written(tmp_path, "kat = cat\ncar = vehicle")
     spellings.check_used(("cat", "car"))
     with pytest.raises(
-        UserError, match="--class-map: car = vehicle: there is no class of either name; there a"
+        UserError, match="class_map: car = vehicle: there is no class of either name; there a"
     ):
         spellings.check_used(("cat", "cow"))
