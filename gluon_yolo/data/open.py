@@ -51,7 +51,7 @@ class DataSettings:
         train_split: the part to train on, where names do not tell; several with commas between.
         val_split: the part to validate on, likewise.
         classes: a file of class names, one a line, or the names; None takes the data's own.
-        only: the classes to use, as names, or as one text with commas between (``\\,`` within a name).
+        only: the classes to use, as names, or as one text with commas between (``\,`` within a name).
         class_map: a file of lines ``NAME = OTHER NAME``: what the data calls otherwise.
         skip_bad: leave out images and labels that cannot be used, and go on with what is doubtful.
     """

@@ -83,9 +83,8 @@ def run(args: argparse.Namespace) -> int:
         left = counted(total - copies, "picture", form=",")
         print(f"{left} in {args.out}; {what_next(source.format, place, source, args)}")
     elif copies:
-        print(
-            typed(f"the data without them: {hints_of(args).command('dedupe', args.data, _same_again(args))}")
-        )
+        again = hints_of(args).command("dedupe", args.data, _same_again(args))
+        print(typed(f"the data without them: {again}"))
     return 0
 
 

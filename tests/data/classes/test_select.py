@@ -76,13 +76,13 @@ def test_given_names_by_other_names(source):
     [
         (
             Classes(only=("bee",)),
-            r"--only bee: there is no such class; did you mean Bee\? there is wasp, Bee, grey ant",
+            r"only bee: there is no such class; did you mean Bee\? there is wasp, Bee, grey ant",
         ),
         (Classes(("wasp", "fly", "grey ant")), "Bee"),  # as each reader says it
         (Classes(("insect", "fly"), spellings=Spellings({"wasp": "insect"})), "unknown class 'Bee'"),
         (
             Classes(spellings=Spellings({"fly": "x"})),
-            "--class-map: fly = x: there is no class of either name",
+            "class_map: fly = x: there is no class of either name",
         ),
     ],
 )
