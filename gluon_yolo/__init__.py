@@ -12,20 +12,36 @@ from typing import TYPE_CHECKING, Any
 from gluon_yolo._version import __version__
 
 if TYPE_CHECKING:
+    from gluon_yolo.api.evaluate import evaluate
+    from gluon_yolo.api.summary import summary
     from gluon_yolo.data.registry import open_source
     from gluon_yolo.detections import Detections
     from gluon_yolo.inference.predictor import Predictor
+    from gluon_yolo.inference.preprocess import load_image
     from gluon_yolo.models.zoo import build
     from gluon_yolo.spec import DetectionSpec
 
-__all__ = ["DetectionSpec", "Detections", "Predictor", "__version__", "build", "open_source"]
+__all__ = [
+    "DetectionSpec",
+    "Detections",
+    "Predictor",
+    "__version__",
+    "build",
+    "evaluate",
+    "load_image",
+    "open_source",
+    "summary",
+]
 
 _HOMES = {
     "DetectionSpec": "gluon_yolo.spec",
     "Detections": "gluon_yolo.detections",
     "Predictor": "gluon_yolo.inference.predictor",
     "build": "gluon_yolo.models.zoo",
+    "evaluate": "gluon_yolo.api.evaluate",
+    "load_image": "gluon_yolo.inference.preprocess",
     "open_source": "gluon_yolo.data.registry",
+    "summary": "gluon_yolo.api.summary",
 }
 
 

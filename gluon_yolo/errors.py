@@ -80,6 +80,25 @@ class UserError(Exception):
     status = 2
 
 
+class SettingText:
+    """A line for the log that names settings in braces, as :class:`SettingError` does.
+
+    Args:
+        message: the line.
+    """
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def __str__(self) -> str:
+        """Return the line with the settings' own names."""
+        return self.named(str)
+
+    def named(self, name_of: Callable[[str], str]) -> str:
+        """Return the line with another name for each setting, such as its flag."""
+        return _SETTING.sub(lambda found: name_of(found.group(1)), self.message)
+
+
 class SettingError(UserError):
     """A setting whose value cannot be meant so; the command line calls settings by their flags.
 
@@ -103,7 +122,7 @@ class SettingError(UserError):
 
     def named(self, name_of: Callable[[str], str]) -> str:
         """Return the message with another name for each setting, such as its flag."""
-        return _SETTING.sub(lambda found: name_of(found.group(1)), self.message)
+        return SettingText(self.message).named(name_of)
 
 
 class NotWritten(UserError):

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "gluon_yolo"
 FLOORS = (
     ("_version", "text", "class_names", "spec", "boxes", "numpy_compat"),
     ("errors",),
-    ("system", "atomic_io", "file_names", "progress", "tables"),
+    ("system", "atomic_io", "file_names", "progress", "tables", "input_size"),
     ("drawing",),
     ("detections",),
     ("nms", "mxnet_compat"),

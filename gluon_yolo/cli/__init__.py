@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logger = logging.getLogger("gluon_yolo")
     logger.setLevel(logging.INFO)
-    translate_log(logger)
+    translate_log(logger, flag_of)
     try:
         if not argv or argv[0] not in COMMANDS:
             # exits after help or version; else a mistake, which is an error

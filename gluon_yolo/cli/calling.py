@@ -10,6 +10,9 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import Callable
+
+from gluon_yolo.errors import SettingText
 
 NAME = "gluon-yolo"
 """What messages call the program; :func:`typed` puts how it was called in its place."""
@@ -50,17 +53,28 @@ def this_python() -> str:
     return _place(Path(sys.executable))
 
 
-def translate_log(logger: logging.Logger) -> None:
-    """Let what a logger says name commands as they were called; once is enough."""
+def translate_log(logger: logging.Logger, flag_of: Callable[[str], str]) -> None:
+    """Let what a logger says name commands as they were called, and settings by their flags; once is enough.
+
+    Args:
+        logger: of the package.
+        flag_of: gives a setting's flag.
+    """
     if not any(isinstance(each, _Typed) for each in logger.filters):
-        logger.addFilter(_Typed())
+        logger.addFilter(_Typed(flag_of))
 
 
 class _Typed(logging.Filter):
-    """Writes commands in messages as the user called them."""
+    """Writes commands in messages as the user called them, and settings as their flags."""
+
+    def __init__(self, flag_of: Callable[[str], str]) -> None:
+        super().__init__()
+        self._flag_of = flag_of
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record and let it pass."""
+        if isinstance(record.msg, SettingText):
+            record.msg = record.msg.named(self._flag_of)
         message = record.getMessage()
         if NAME in message:
             record.msg, record.args = typed(message), ()

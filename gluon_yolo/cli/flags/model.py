@@ -7,15 +7,15 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from gluon_yolo.cli.flags.naming import as_flags
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.predictor import AUTO, NMS, RUNTIMES, Predictor
 from gluon_yolo.inference.preprocess import MODES, Preprocess
+from gluon_yolo.input_size import size_hw_of
 from gluon_yolo.nms import NMS_THRESHOLD
 
 log = logging.getLogger("gluon_yolo")
-
-LONGEST = 8192  # pixels of an input's side
 
 # What other programs' files want, where a model of ours is expected.
 _FOREIGN = {
@@ -223,9 +223,5 @@ def parse_size(text: str, flag: str = "--size") -> tuple[int, int]:
     Raises:
         UserError: when it is neither, or longer than any machine's memory is made for.
     """
-    words = text.lower().split("x")
-    if len(words) > 2 or not all(word.isdecimal() and int(word) for word in words):
-        raise UserError(f"{flag} {text!r}: expected pixels as 416 or, height first, 320x416")
-    if max(map(int, words)) > LONGEST:
-        raise UserError(f"{flag} {text}: expected {LONGEST} pixels a side at most")
-    return int(words[0]), int(words[-1])
+    with as_flags():
+        return size_hw_of(text, flag.lstrip("-").replace("-", "_"))
