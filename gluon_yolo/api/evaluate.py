@@ -11,7 +11,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from gluon_yolo.api.evaluation_data import EvaluationData
+from gluon_yolo.api.evaluation_data import EvaluationData, given
 from gluon_yolo.api.model import ModelLike, path_of
 from gluon_yolo.data.classes.mapping import ClassMap
 from gluon_yolo.data.classes.spelling import Spellings
@@ -104,7 +104,7 @@ def evaluate(
     Raises:
         UserError: there is no such model or data, they disagree on the classes, or memory is too small.
     """
-    where = {"val_split": val_split, "format": format, "classes": classes, "only": only}
+    where: dict[str, Any] = {"val_split": val_split, "format": format, "classes": classes, "only": only}
     where.update(class_map=class_map, skip_bad=skip_bad, annotations=annotations, images=images)
     chosen = _chosen_data(data, where)
     if isinstance(chosen, EvaluationData):
@@ -141,16 +141,16 @@ def evaluate(
 
 def _chosen_data(data: DataLike | None, where: dict[str, Any]) -> Dataset | EvaluationData:
     """Return the data that is given open, or what says where it is."""
-    given = {name: value for name, value in where.items() if value not in (None, False)}
+    where = given(where)
     if isinstance(data, EvaluationData):
-        return dataclasses.replace(data, **given)
+        return dataclasses.replace(data, **where)
     if isinstance(data, Source):
-        return EvaluationData(**{"data": data.path, "format": data.format, **given})
+        return EvaluationData(**{"data": data.path, "format": data.format, **where})
     if isinstance(data, Dataset):
-        if given:
-            raise SettingError(f"{{{next(iter(given))}}}: says how data is opened, and a Dataset is open")
+        if where:
+            raise SettingError(f"{{{next(iter(where))}}}: says how data is opened, and a Dataset is open")
         return data
-    return EvaluationData(data=data, **given)
+    return EvaluationData(data=data, **where)
 
 
 def _predictor(model: ModelLike, asked: dict[str, Any], loaded: dict[str, Any]) -> Predictor:
@@ -164,13 +164,11 @@ def _predictor(model: ModelLike, asked: dict[str, Any], loaded: dict[str, Any]) 
     Raises:
         UserError: a Predictor is given, and what is said at its loading beside it.
     """
-    asked = {name: value for name, value in asked.items() if value is not None}
-    loaded = {name: value for name, value in loaded.items() if value not in (None, False)}
+    asked, loaded = given(asked), given(loaded)
     if isinstance(model, Predictor):
         if loaded:
-            raise SettingError(
-                f"{{{next(iter(loaded))}}}: the Predictor has its own; give it to Predictor.load"
-            )
+            name = next(iter(loaded))
+            raise SettingError(f"{{{name}}}: the Predictor has its own; give it to Predictor.load")
         return model.replace(**asked)
     if "size" in loaded:
         loaded["size_hw"] = size_hw_of(loaded.pop("size"))

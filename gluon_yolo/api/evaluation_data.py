@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,7 @@ class EvaluationData(DataSettings):
         if place and not os.path.exists(place):
             split = f", split {kept['val_split']}" if kept.get("val_split") else ""
             raise SettingError(f"{run}: was validated on {place}{split}, and there is nothing now; {_ADVICE}")
-        given = {name: value for name, value in vars(self).items() if value not in (None, False)}
-        return EvaluationData(**{**kept, **given, "run": run})
+        return EvaluationData(**{**kept, **given(vars(self)), "run": run})
 
     def open_images(self) -> Dataset:
         """Open the images, and log what they hold and what is wrong with them.
@@ -92,6 +92,11 @@ class EvaluationData(DataSettings):
             raise SettingError("name the data once: {annotations} and {images}, or {data} and {val_split}")
         dataset = open_coco(os.fspath(self.annotations), os.fspath(self.images), skip_bad=self.skip_bad)
         return select(dataset, self.wanted_classes())
+
+
+def given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that say something: neither None nor a switch that is off."""
+    return {name: value for name, value in settings.items() if value is not None and value is not False}
 
 
 def _run_of(model: Path_ | None) -> Path | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Union, cast
 
 from gluon_yolo.api.model import Trained, path_of
 from gluon_yolo.errors import SettingError, UserError
@@ -53,7 +53,7 @@ def summary(
         word = network if isinstance(network, str) else os.fspath(path_of(network))
         net, own_size_hw = _build(word, names)
     else:
-        net, own_size_hw = network, _BLOCK_SIZE_HW
+        net, own_size_hw = cast("DetectionNetwork", network), _BLOCK_SIZE_HW
         if names is not None:
             raise SettingError("{classes}: a network in memory has its classes; build another one")
     size_hw = size_hw or own_size_hw

@@ -77,7 +77,7 @@ class Summary:
         return 2 * self.multiply_adds
 
     def __str__(self) -> str:
-        """Return a table of the layers that hold parameters or change a shape; totals and remarks below it."""
+        """Return a table of the layers that hold parameters or change a shape, totals and remarks."""
         rows = [_TITLES, *self._rows()]
         widths = [max(len(row[column]) for row in rows) for column in range(len(_TITLES))]
         lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
