@@ -23,7 +23,8 @@ def size_hw_of(size: Size, setting: str = "size") -> tuple[int, int]:
     Raises:
         SettingError: it is none of these, or longer than any machine's memory is made for.
     """
-    text = size if isinstance(size, str) else "x".join(map(str, [size] if isinstance(size, int) else size))
+    sides = size if isinstance(size, Sequence) else [size]
+    text = size if isinstance(size, str) else "x".join(map(str, sides))
     words = text.lower().split("x")
     if len(words) > 2 or not all(word.isdecimal() and int(word) for word in words):
         raise SettingError(f"{{{setting}}} {text!r}: expected pixels as 416 or, height first, 320x416")
