@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Callable
 
@@ -80,25 +81,6 @@ class UserError(Exception):
     status = 2
 
 
-class SettingText:
-    """A line for the log that names settings in braces, as :class:`SettingError` does.
-
-    Args:
-        message: the line.
-    """
-
-    def __init__(self, message: str) -> None:
-        self.message = message
-
-    def __str__(self) -> str:
-        """Return the line with the settings' own names."""
-        return self.named(str)
-
-    def named(self, name_of: Callable[[str], str]) -> str:
-        """Return the line with another name for each setting, such as its flag."""
-        return _SETTING.sub(lambda found: name_of(found.group(1)), self.message)
-
-
 class SettingError(UserError):
     """A setting whose value cannot be meant so; the command line calls settings by their flags.
 
@@ -122,11 +104,55 @@ class SettingError(UserError):
 
     def named(self, name_of: Callable[[str], str]) -> str:
         """Return the message with another name for each setting, such as its flag."""
-        return SettingText(self.message).named(name_of)
+        return _SETTING.sub(lambda found: name_of(found.group(1)), self.message)
 
 
-class NotWritten(UserError):
-    """A file or folder cannot be written."""
+class SettingText:
+    """A text that names settings as :class:`SettingError` does, for the log.
+
+    Args:
+        message: settings stand in it by name in braces.
+    """
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def __str__(self) -> str:
+        """Return the text with the settings' own names."""
+        return self.named(str)
+
+    def named(self, name_of: Callable[[str], str]) -> str:
+        """Return the text with another name for each setting, such as its flag."""
+        return _SETTING.sub(lambda found: name_of(found.group(1)), self.message)
+
+
+def extended(error: UserError, more: str, before: str = "") -> UserError:
+    """Return an error that says more; one about a setting stays one.
+
+    Args:
+        error: the error.
+        more: what is said behind it.
+        before: what is said in front of it.
+    """
+    if isinstance(error, SettingError):
+        return SettingError(f"{before}{error.message}{more}")
+    return UserError(f"{before}{error}{more}")
+
+
+class NotWritten(SettingError):
+    """A file or folder cannot be written; the advice may name the setting that chose it."""
+
+
+def check_within(setting: str, number: float, least: float, most: float = math.inf) -> None:
+    """Demand that a setting's number lies within its range.
+
+    Raises:
+        SettingError: it does not, or is NaN.
+    """
+    if not least <= number <= most:
+        endless = math.isinf(most)
+        wanted = f"expected {least} or more" if endless else f"must lie within {least} and {most}"
+        raise SettingError(f"{{{setting}}} {number}: {wanted}")
 
 
 class NothingToLearn(UserError):

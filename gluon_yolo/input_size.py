@@ -1,4 +1,4 @@
-"""Input size: what a user says of it -> height and width in pixels."""
+"""Input size: height and width of a network's input, as a user writes them."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Union
 from gluon_yolo.errors import SettingError
 
 LONGEST = 8192  # pixels of an input's side
-
-Size = Union[int, str, Sequence[int]]
-"""``416``, ``(320, 416)``, or a text such as ``"416"`` and, height first, ``"320x416"``."""
+Size = Union[str, int, Sequence[int]]
 
 
-def size_hw_of(size: Size, setting: str = "size") -> tuple[int, int]:
-    """Turn ``416``, ``(320, 416)``, ``"416"`` or ``"320x416"`` into (height, width) in pixels.
+def parse_size(size: Size, setting: str = "size") -> tuple[int, int]:
+    """Turn ``416`` or ``320x416`` into (height, width) in pixels.
 
     Args:
-        size: what was given.
-        setting: that it was given for, by its name.
+        size: one side, or height and width: a text, a number, or a pair of numbers.
+        setting: what an error calls it.
 
     Raises:
-        SettingError: it is none of these, or longer than any machine's memory is made for.
+        SettingError: when it is neither, or longer than any machine's memory is made for.
     """
-    sides = size if isinstance(size, Sequence) else [size]
-    text = size if isinstance(size, str) else "x".join(map(str, sides))
+    if isinstance(size, str):
+        text = size
+    else:
+        text = str(size) if isinstance(size, int) else "x".join(map(str, size))
     words = text.lower().split("x")
     if len(words) > 2 or not all(word.isdecimal() and int(word) for word in words):
         raise SettingError(f"{{{setting}}} {text!r}: expected pixels as 416 or, height first, 320x416")

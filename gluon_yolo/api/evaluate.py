@@ -11,12 +11,12 @@ from typing import Any, Union
 
 import numpy as np
 
-from gluon_yolo.api.evaluation_data import EvaluationData, given
+from gluon_yolo.api.evaluation_data import EvaluationData, given, plain
 from gluon_yolo.api.model import ModelLike, path_of
 from gluon_yolo.data.classes.mapping import ClassMap
 from gluon_yolo.data.classes.spelling import Spellings
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.open import Path_
+from gluon_yolo.data.opening import classes_of
 from gluon_yolo.data.source import Source
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import SettingError
@@ -30,14 +30,14 @@ from gluon_yolo.evaluation.metric import Metric
 from gluon_yolo.evaluation.result import Evaluation
 from gluon_yolo.evaluation.voc_ap import VOCMetric
 from gluon_yolo.inference.predictor import AUTO, Predictor
-from gluon_yolo.inference.preprocess import Preprocess
-from gluon_yolo.input_size import Size, size_hw_of
+from gluon_yolo.inference.preprocess import PathLike, Preprocess
+from gluon_yolo.input_size import Size, parse_size
 from gluon_yolo.nms import LEAST_SCORE, NMS_THRESHOLD, SHOWN_SCORE
 from gluon_yolo.training.out_of_memory import explained
 
 log = logging.getLogger("gluon_yolo")
 
-DataLike = Union[Path_, Source, Dataset, EvaluationData]
+DataLike = Union[PathLike, Source, Dataset, EvaluationData]
 
 
 def evaluate(
@@ -46,12 +46,12 @@ def evaluate(
     *,
     val_split: str | None = None,
     format: str | None = None,
-    classes: Path_ | Sequence[str] | None = None,
+    classes: PathLike | None = None,
     only: str | Sequence[str] | None = None,
-    class_map: Path_ | None = None,
+    class_map: PathLike | None = None,
     skip_bad: bool = False,
-    annotations: Path_ | None = None,
-    images: Path_ | None = None,
+    annotations: PathLike | None = None,
+    images: PathLike | None = None,
     size: Size | None = None,
     fit: str | Preprocess | None = None,
     score_threshold: float = LEAST_SCORE,
@@ -64,7 +64,7 @@ def evaluate(
     batch_size: int = 8,
     workers: int = 2,
     shown_threshold: float = SHOWN_SCORE,
-    save_images: Path_ | None = None,
+    save_images: PathLike | None = None,
     progress: bool = True,
     watch: Watch | None = None,
 ) -> Evaluation:
@@ -76,8 +76,8 @@ def evaluate(
             was validated on.
         val_split: the part to score on; None takes the one for validation.
         format: what ``data`` is; None finds that from what is there.
-        classes: a file of class names, one a line, or the names, where the data gives none.
-        only: the classes to score.
+        classes: a file of class names, one a line, where the data gives none.
+        only: the names of the classes to score.
         class_map: a file of lines ``NAME = OTHER NAME``: what the data calls otherwise than the model.
         skip_bad: leave out images and labels that cannot be used.
         annotations: a COCO annotation file, with ``images``, in the place of ``data``.
@@ -114,7 +114,7 @@ def evaluate(
     predictor = _predictor(model, {**asked, "max_detections": max_detections}, loaded)
     spellings = None
     if isinstance(chosen, EvaluationData):
-        spellings = chosen.wanted_classes().spellings
+        spellings = classes_of(chosen).spellings
         chosen = chosen.open_images()
     shown_threshold = max(shown_threshold, score_threshold)
     scorer = _Scorer(predictor, chosen, spellings)
@@ -141,16 +141,16 @@ def evaluate(
 
 def _chosen_data(data: DataLike | None, where: dict[str, Any]) -> Dataset | EvaluationData:
     """Return the data that is given open, or what says where it is."""
-    where = given(where)
+    where = plain(where)
     if isinstance(data, EvaluationData):
         return dataclasses.replace(data, **where)
     if isinstance(data, Source):
-        return EvaluationData(**{"data": data.path, "format": data.format, **where})
+        return EvaluationData(**{"data": str(data.path), "format": data.format, **where})
     if isinstance(data, Dataset):
         if where:
             raise SettingError(f"{{{next(iter(where))}}}: says how data is opened, and a Dataset is open")
         return data
-    return EvaluationData(data=data, **where)
+    return EvaluationData(**plain({"data": data}), **where)
 
 
 def _predictor(model: ModelLike, asked: dict[str, Any], loaded: dict[str, Any]) -> Predictor:
@@ -171,7 +171,7 @@ def _predictor(model: ModelLike, asked: dict[str, Any], loaded: dict[str, Any]) 
             raise SettingError(f"{{{name}}}: the Predictor has its own; give it to Predictor.load")
         return model.replace(**asked)
     if "size" in loaded:
-        loaded["size_hw"] = size_hw_of(loaded.pop("size"))
+        loaded["size_hw"] = parse_size(loaded.pop("size"))
     if isinstance(loaded.get("fit"), str):
         loaded["fit"] = Preprocess(loaded["fit"])
     runtime = loaded.pop("runtime", AUTO)

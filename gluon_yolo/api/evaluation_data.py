@@ -7,12 +7,13 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from gluon_yolo.data.classes.select import select
 from gluon_yolo.data.coco.dataset import open_coco
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.open import DataSettings, Path_, log_reports
+from gluon_yolo.data.opening import classes_of, log_reports, open_datasets
+from gluon_yolo.data.request import DataRequest
 from gluon_yolo.errors import SettingError, SettingText, UserError
 from gluon_yolo.inference.model_record import ModelRecord, find_model_record
 from gluon_yolo.training.run_dir import RunFolder
@@ -25,7 +26,7 @@ _NAMED_BY = ("data", "dataset", "data_root", "annotations", "images")  # setting
 
 
 @dataclasses.dataclass(frozen=True)
-class EvaluationData(DataSettings):
+class EvaluationData(DataRequest):
     """Which images a model is scored on.
 
     Args:
@@ -34,11 +35,16 @@ class EvaluationData(DataSettings):
         run: whose validation data this is; :meth:`or_of_run` sets it.
     """
 
-    annotations: Path_ | None = None
-    images: Path_ | None = None
+    annotations: str | None = None
+    images: str | None = None
     run: Path | None = None
 
-    def or_of_run(self, model: Path_ | None) -> EvaluationData:
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> EvaluationData:
+        """Return the request that settings make, of which others may be there too."""
+        return cast("EvaluationData", super().of(settings))
+
+    def or_of_run(self, model: str | os.PathLike[str] | None) -> EvaluationData:
         """Return these settings where they name data, else those that a run was validated on.
 
         Args:
@@ -69,13 +75,13 @@ class EvaluationData(DataSettings):
             dataset = self._open_split()
         if self.run is not None:
             about = f"scored on what the run was validated on, {dataset.report.title}"
-            log.info(SettingText(f"no {{data}} is given: {about}"))
+            log.info("%s", SettingText(f"no {{data}} is given: {about}"))
         log_reports(None, dataset)
         return dataset
 
     def _open_split(self) -> Dataset:
         try:
-            dataset = self.open(need_train=False)[1]
+            dataset = open_datasets(self, need_train=False)[1]
         except UserError as error:
             if self.run is None:
                 raise
@@ -90,8 +96,8 @@ class EvaluationData(DataSettings):
             raise SettingError("{annotations} FILE and {images} DIR go together")
         if self.data or self.data_root or self.val_split:
             raise SettingError("name the data once: {annotations} and {images}, or {data} and {val_split}")
-        dataset = open_coco(os.fspath(self.annotations), os.fspath(self.images), skip_bad=self.skip_bad)
-        return select(dataset, self.wanted_classes())
+        dataset = open_coco(self.annotations, self.images, skip_bad=self.skip_bad)
+        return select(dataset, classes_of(self))
 
 
 def given(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,7 +105,20 @@ def given(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None and value is not False}
 
 
-def _run_of(model: Path_ | None) -> Path | None:
+def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that say something as a request takes them: paths and lists of names as text."""
+    return {name: _plain(value) for name, value in given(settings).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, (list, tuple)):
+        return ",".join(name.replace(",", "\\,") for name in value)
+    return value
+
+
+def _run_of(model: str | os.PathLike[str] | None) -> Path | None:
     """Return the folder of the run that a model is of; None where it is of none that was trained here."""
     if model is None:
         return None
@@ -113,4 +132,4 @@ def _run_of(model: Path_ | None) -> Path | None:
 
 def _data_settings(kept: dict[str, Any]) -> dict[str, Any]:
     """Return those of a run's settings that name its data."""
-    return {field.name: kept[field.name] for field in dataclasses.fields(DataSettings) if field.name in kept}
+    return {field.name: kept[field.name] for field in dataclasses.fields(DataRequest) if field.name in kept}

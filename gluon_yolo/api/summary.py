@@ -11,7 +11,7 @@ from gluon_yolo.api.model import Trained, path_of
 from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.model_record import names_model
-from gluon_yolo.input_size import Size, size_hw_of
+from gluon_yolo.input_size import Size, parse_size
 
 if TYPE_CHECKING:
     from gluon_yolo.models.detector import DetectionNetwork
@@ -48,7 +48,7 @@ def summary(
         names = tuple(f"class {index}" for index in range(classes))
     elif classes is not None:
         names = tuple(classes)
-    size_hw = None if size is None else size_hw_of(size)
+    size_hw = None if size is None else parse_size(size)
     if isinstance(network, (str, os.PathLike)) or hasattr(network, "folder"):
         word = network if isinstance(network, str) else os.fspath(path_of(network))
         net, own_size_hw = _build(word, names)

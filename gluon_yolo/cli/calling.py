@@ -10,7 +10,6 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import Callable
 
 from gluon_yolo.errors import SettingText
 
@@ -53,28 +52,27 @@ def this_python() -> str:
     return _place(Path(sys.executable))
 
 
-def translate_log(logger: logging.Logger, flag_of: Callable[[str], str]) -> None:
-    """Let what a logger says name commands as they were called, and settings by their flags; once is enough.
-
-    Args:
-        logger: of the package.
-        flag_of: gives a setting's flag.
-    """
+def translate_log(logger: logging.Logger) -> None:
+    """Let what a logger says name commands as they were called; once is enough."""
     if not any(isinstance(each, _Typed) for each in logger.filters):
-        logger.addFilter(_Typed(flag_of))
+        logger.addFilter(_Typed())
+
+
+def flag_of(setting: str) -> str:
+    """Return what the command line calls a setting: ``batch_size`` is ``--batch-size``."""
+    return f"--{setting.replace('_', '-')}"
 
 
 class _Typed(logging.Filter):
-    """Writes commands in messages as the user called them, and settings as their flags."""
-
-    def __init__(self, flag_of: Callable[[str], str]) -> None:
-        super().__init__()
-        self._flag_of = flag_of
+    """Writes commands in messages as the user called them, and settings as flags."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record and let it pass."""
         if isinstance(record.msg, SettingText):
-            record.msg = record.msg.named(self._flag_of)
+            record.msg = record.msg.named(flag_of)
+        if isinstance(record.args, tuple):
+            named = (each.named(flag_of) if isinstance(each, SettingText) else each for each in record.args)
+            record.args = tuple(named)
         message = record.getMessage()
         if NAME in message:
             record.msg, record.args = typed(message), ()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gluon_yolo.api.evaluate import evaluate
 from gluon_yolo.api.evaluation_data import EvaluationData
-from gluon_yolo.cli import flag_of
-from gluon_yolo.cli.flags.data import add_data_arguments, settings_of
+from gluon_yolo.cli.calling import flag_of
+from gluon_yolo.cli.flags.data import add_data_arguments
 from gluon_yolo.cli.flags.model import add_model_arguments, model_files, open_predictor
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import check_outputs, saying, write_file
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     check_outputs({"--json": args.json}, {"--save-pictures": args.save_pictures}, read)
     shown: list[int] = []
     with saying(lambda: f"eval; no scores are written{_so_far(args, shown)}"):
-        data = evaluation_data(args).or_of_run(args.model)
+        data = EvaluationData.of(vars(args)).or_of_run(args.model)
         predictor = open_predictor(args).replace(name=args.model or args.network)
         evaluation = evaluate(
             predictor,
@@ -87,11 +87,6 @@ def run(args: argparse.Namespace) -> int:
     if written:
         print("; ".join(written))
     return 0
-
-
-def evaluation_data(args: argparse.Namespace) -> EvaluationData:
-    """Return the data that the arguments name."""
-    return EvaluationData(**vars(settings_of(args)), annotations=args.annotations, images=args.images)
 
 
 def _so_far(args: argparse.Namespace, shown: list[int]) -> str:

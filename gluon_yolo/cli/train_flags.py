@@ -170,11 +170,11 @@ def settings_of(flags: Flags, network: str, levels: int) -> TrainConfig:
     """
     values = {name: flags[name] for name in SETTINGS if name in flags}
     values["network"] = network
-    values["data_shape"] = parse_size(flags["data_shape"], "--data-shape")
+    values["data_shape"] = parse_size(flags["data_shape"], "data_shape")
     values["anchors"] = _anchors(flags["anchors"], levels)
     values["random_shape"] = not flags["no_random_shape"]
     values["random_shapes"] = tuple(
-        parse_size(word, "--random-shapes") for word in flags["random_shapes"].split(",") if word.strip()
+        parse_size(word, "random_shapes") for word in flags["random_shapes"].split(",") if word.strip()
     )
     if isinstance(flags["lr_decay"], str):
         values["lr_decay"] = tuple(map(float, flags["lr_decay"].split(",")))

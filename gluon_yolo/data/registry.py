@@ -88,14 +88,14 @@ def open_source(path: str | os.PathLike[str], format: str | None = None) -> Sour
     return source
 
 
-def _several(path: Path, formats: Sequence[str]) -> UserError:
+def _several(path: Path, formats: Sequence[str]) -> SettingError:
     """Return the error about a path that is of several formats."""
     titles = " and ".join(SOURCES[name].title for name in formats)
     ways = " or ".join(f"{{format}} {name}" for name in formats)
     return SettingError(f"{path}: can be read as {titles}; say which with {ways}")
 
 
-def _unknown(path: Path) -> UserError:
+def _unknown(path: Path) -> SettingError:
     """Return the error about a path that is of no format: what was looked for, what is there, what to say."""
     looked = "".join(f"\n  {name:7} {source.accepts}" for name, source in SOURCES.items())
     if path.is_dir():

@@ -55,7 +55,7 @@ class TruthGrids:
         with writing(self._folder, "name another place"):
             self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{index:05d}_{Path(self._dataset.name(index)).stem}.jpg"
-        write_image(path, grid.image_grid([truth, seen], cell_hw=image.shape[:2]))
+        write_image(path, grid.image_grid([truth, seen], cell_hw=(image.shape[0], image.shape[1])))
 
 
 class ValidationGrid:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gluon_yolo.cli import calling, flag_of
-from gluon_yolo.errors import SettingText
+from gluon_yolo.cli import calling
 
 ROOT = Path(__file__).resolve().parents[2]
 HINT = "see `gluon-yolo data check PATH`, gluon-yolo demo --model m, runs/gluon-yolo x, GLUON-YOLO"
@@ -78,16 +77,14 @@ def absent(name):
 def test_a_log_says_it_so_too(monkeypatch, caplog):
     monkeypatch.setattr(sys, "argv", [str(ROOT / "gluon_yolo" / "__main__.py")])
     logger = logging.getLogger("gluon_yolo.test_calling")
-    calling.translate_log(logger, flag_of)
-    calling.translate_log(logger, flag_of)
+    calling.translate_log(logger)
+    calling.translate_log(logger)
     assert len(logger.filters) == 1
     logger.warning("go on with gluon-yolo train --resume %s", "runs/a")
     logger.warning("%d %%", 7)
-    logger.warning(SettingText("no {data_root} is given"))
     assert caplog.messages == [
         f"go on with {calling.this_python()} -m gluon_yolo train --resume runs/a",
         "7 %",
-        "no --data-root is given",
     ]
 
 

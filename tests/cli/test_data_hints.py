@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.cli.data_hints import hints_of
+from gluon_yolo.cli.data_hints import complete, with_path
 from gluon_yolo.cli.flags.data import add_data_arguments, open_datasets
 from gluon_yolo.data.registry import WRITERS, open_source
 from gluon_yolo.data.synthetic import generate
@@ -80,12 +80,12 @@ def test_texts_of_readers_and_advice(homes: Path) -> None:
     words = "--format coco --classes 'a b.txt'"
     note = f"see whether they fit: gluon-yolo data show {path} --split x --turned"
     assert (
-        hints_of(given).complete(note)
+        complete(note, given)
         == f"see whether they fit: gluon-yolo data show {path} --split x {words} --turned"
     )
-    assert hints_of(parsed("--data", "D")).complete(note) == note
+    assert complete(note, parsed("--data", "D")) == note
     advice = "as `data split` does, or `gluon-yolo data show`, or `data dedupe`"
-    assert hints_of(given).with_path(advice, source) == (
+    assert with_path(advice, source, given) == (
         f"as `gluon-yolo data split {path} {words} --force` does, or `gluon-yolo data show {path} {words}`, "
         f"or `gluon-yolo data dedupe {path} {words}`"
     )

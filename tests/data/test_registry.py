@@ -132,7 +132,7 @@ def test_says_what_it_looked_for(tmp_path):
     assert first == f"{tmp_path}: cannot tell in which format this data is; {there}. Looked for:"
     assert [line.split()[0] for line in looked] == list(SOURCES)
     assert all(source.accepts in line for source, line in zip(SOURCES.values(), looked))
-    assert "say the format with format NAME" in last
+    assert "with format NAME" in last
     with pytest.raises(UserError, match="the folder is empty"):
         open_source(tmp_path / "raw")
     with pytest.raises(UserError, match="the file has 0 bytes"):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from gluon_yolo.cli.calling import typed
-from gluon_yolo.cli.data_hints import hints_of
+from gluon_yolo.cli.data_hints import command, complete_notes
 from gluon_yolo.cli.flags.data import add_source_arguments, source_of
 from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.data.dataset import Dataset
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     _refuse(source, out, args.force)
     datasets = _open(source, args)
     images = _each_once(datasets)
-    parts = _divided(images, shares, args.seed, hints_of(args).command("dedupe", source.path))
+    parts = _divided(images, shares, args.seed, command("dedupe", source.path, args))
     try:
         place = write_lists(source, parts, out)
     except OSError as error:
@@ -169,7 +169,7 @@ def _open(source: Source, args: argparse.Namespace) -> list[Dataset]:
         splits = ("all",) if "all" in splits else (",".join(splits),)
     datasets = [source.open(split, names, args.skip_bad) for split in splits]
     for dataset in datasets:
-        hints_of(args).complete_notes(dataset.report)
+        complete_notes(dataset.report, args)
         dataset.report.log()
     return datasets
 

@@ -1,20 +1,20 @@
 """Data flags: the arguments that name a data set, and the data sets they open.
 
 Training and evaluation name theirs with ``--data``, or as published with ``--dataset`` and ``--data-root``;
-the commands of ``data`` take a path. All of them open a :class:`~gluon_yolo.data.source.Source`.
+the commands of ``data`` take a path. :mod:`gluon_yolo.data.opening` opens them.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from typing import Any
 
-from gluon_yolo.cli.flags.naming import as_flags
+from gluon_yolo.cli.data_hints import request_of
 from gluon_yolo.cli.parser import Joined
+from gluon_yolo.data import opening
 from gluon_yolo.data.classes.select import Classes
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.open import PUBLISHED, DataSettings, log_reports
+from gluon_yolo.data.opening import PUBLISHED, log_reports
 from gluon_yolo.data.registry import SOURCES
 from gluon_yolo.data.source import Source
 
@@ -25,7 +25,6 @@ __all__ = [
     "classes_of",
     "log_reports",
     "open_datasets",
-    "settings_of",
     "source_of",
 ]
 
@@ -94,60 +93,32 @@ def add_class_arguments(group: Any) -> None:
     )
 
 
-def classes_of(args: argparse.Namespace) -> Classes:
-    """Return the classes that the arguments ask for.
-
-    Args:
-        args: parsed with ``--classes`` and the flags of :func:`add_class_arguments`.
-
-    Raises:
-        UserError: a file cannot be read, or ``--only`` names nothing.
-    """
-    with as_flags():
-        return settings_of(args).wanted_classes()
-
-
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the commands of ``data`` take: the path of a data set, and its format."""
     parser.add_argument("data", metavar="PATH", help="the data set: a folder or a file")
     parser.add_argument("--format", choices=tuple(SOURCES), help=_FORMAT_HELP)
 
 
-def source_of(args: argparse.Namespace) -> Source:
-    """Return the data set that the arguments name.
+def classes_of(args: argparse.Namespace) -> Classes:
+    """Return the classes that ``--classes`` and the flags of :func:`add_class_arguments` ask for.
 
-    Args:
-        args: parsed with the flags of :func:`add_data_arguments` or of :func:`add_source_arguments`.
+    Raises:
+        UserError: a file cannot be read, or ``--only`` names nothing.
+    """
+    return opening.classes_of(request_of(args))
+
+
+def source_of(args: argparse.Namespace) -> Source:
+    """Return the data set that the flags of :func:`add_data_arguments` or :func:`add_source_arguments` name.
 
     Raises:
         UserError: they name none, or two, or it is of no format.
     """
-    with as_flags():
-        return settings_of(args).source()
+    return opening.source_of(request_of(args))
 
 
 def open_datasets(
     args: argparse.Namespace, need_train: bool = True, need_val: bool = True, source: Source | None = None
 ) -> tuple[Dataset | None, Dataset | None, tuple[str, ...]]:
-    """Open the data that the arguments name.
-
-    Args:
-        args: parsed with the flags of :func:`add_data_arguments`.
-        need_train: open the training images.
-        need_val: open the validation images.
-        source: the data set, where it is known already.
-
-    Returns:
-        The training data, the validation data (None where not needed), and the class names of both.
-
-    Raises:
-        UserError: when there is no such data, or it is broken.
-    """
-    with as_flags():
-        return settings_of(args).open(need_train, need_val, source)
-
-
-def settings_of(args: argparse.Namespace) -> DataSettings:
-    """Return what the arguments say of the data; a flag that the command has not is not given."""
-    names = [field.name for field in dataclasses.fields(DataSettings)]
-    return DataSettings(**{name: getattr(args, name) for name in names if hasattr(args, name)})
+    """Open the data that flags name, as :func:`gluon_yolo.data.opening.open_datasets` does."""
+    return opening.open_datasets(request_of(args), need_train, need_val, source)

@@ -7,12 +7,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from gluon_yolo.cli.flags.naming import as_flags
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.predictor import AUTO, NMS, RUNTIMES, Predictor
 from gluon_yolo.inference.preprocess import MODES, Preprocess
-from gluon_yolo.input_size import size_hw_of
+from gluon_yolo.input_size import parse_size
 from gluon_yolo.nms import NMS_THRESHOLD
 
 log = logging.getLogger("gluon_yolo")
@@ -215,13 +214,3 @@ def class_names_of(args: argparse.Namespace) -> tuple[str, ...] | None:
             "a cfg names no classes, so they are called class 0, class 1, ...; name them: --classes FILE"
         )
     return None
-
-
-def parse_size(text: str, flag: str = "--size") -> tuple[int, int]:
-    """Turn ``416`` or ``320x416`` into (height, width) in pixels.
-
-    Raises:
-        UserError: when it is neither, or longer than any machine's memory is made for.
-    """
-    with as_flags():
-        return size_hw_of(text, flag.lstrip("-").replace("-", "_"))
