@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 from gluon_yolo._version import __version__
 
 if TYPE_CHECKING:
+    from gluon_yolo.api.evaluate import evaluate
     from gluon_yolo.api.export import export
     from gluon_yolo.api.import_darknet import import_darknet
     from gluon_yolo.api.import_fastestv2 import import_fastestv2
     from gluon_yolo.api.quantize import quantize
+    from gluon_yolo.api.summary import summary
     from gluon_yolo.data.registry import open_source
     from gluon_yolo.detections import Detections
     from gluon_yolo.inference.predictor import Predictor
+    from gluon_yolo.inference.preprocess import load_image
     from gluon_yolo.models.zoo import build
     from gluon_yolo.spec import DetectionSpec
 
@@ -28,11 +31,14 @@ __all__ = [
     "Predictor",
     "__version__",
     "build",
+    "evaluate",
     "export",
     "import_darknet",
     "import_fastestv2",
+    "load_image",
     "open_source",
     "quantize",
+    "summary",
 ]
 
 _HOMES = {
@@ -40,11 +46,14 @@ _HOMES = {
     "Detections": "gluon_yolo.detections",
     "Predictor": "gluon_yolo.inference.predictor",
     "build": "gluon_yolo.models.zoo",
+    "evaluate": "gluon_yolo.api.evaluate",
     "export": "gluon_yolo.api.export",
     "import_darknet": "gluon_yolo.api.import_darknet",
     "import_fastestv2": "gluon_yolo.api.import_fastestv2",
+    "load_image": "gluon_yolo.inference.preprocess",
     "open_source": "gluon_yolo.data.registry",
     "quantize": "gluon_yolo.api.quantize",
+    "summary": "gluon_yolo.api.summary",
 }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
+from typing import Callable
 
 from gluon_yolo.errors import UserError
 
@@ -60,6 +62,27 @@ def fitted(stem: str, ending: str) -> str:
     while stem and len(os.fsencode(stem + ending)) > _MAX_BYTES:
         stem = stem[:-1]
     return stem + ending
+
+
+def free_path(
+    folder: Path,
+    stem: str,
+    suffix: str,
+    is_free: Callable[[Path], bool] = lambda path: not os.path.lexists(path),
+) -> Path:
+    """Return a path in a folder that is free: the stem, with ``_2``, ``_3`` and so on behind it where needed.
+
+    Args:
+        folder: of the file.
+        stem: its name without ending; cut where it is too long.
+        suffix: its ending.
+        is_free: whether a path may be taken; by default one that does not exist.
+    """
+    path, number = folder / fitted(stem, suffix), 1
+    while not is_free(path):
+        number += 1
+        path = folder / fitted(stem, f"_{number}{suffix}")
+    return path
 
 
 def _wrong(name: str) -> str:

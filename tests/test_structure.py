@@ -17,10 +17,12 @@ PACKAGE = ROOT / "gluon_yolo"
 # and from itself only. "" is the package's face, which imports what it offers when that is asked for.
 FLOORS = (
     ("_version", "text", "class_names", "spec", "boxes", "numpy_compat"),
-    ("errors", "detections"),
-    ("system", "atomic_io", "file_names", "input_size", "progress", "nms", "drawing", "tables"),
+    ("errors",),
+    ("system", "atomic_io", "file_names", "progress", "tables", "input_size"),
     ("outputs",),
-    ("mxnet_compat",),
+    ("drawing",),
+    ("detections",),
+    ("nms", "mxnet_compat"),
     ("parameter_io",),
     ("models",),
     ("assigners",),

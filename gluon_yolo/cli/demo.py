@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,14 +13,14 @@ import numpy as np
 
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.demo_outputs import Outputs, add_output_arguments, output_folders
-from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, records, summary
+from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, summary
 from gluon_yolo.cli.demo_video import look_at_video
 from gluon_yolo.cli.demo_written import Written
 from gluon_yolo.cli.flags.model import add_model_arguments, model_files, open_predictor
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import check_outputs, saying
-from gluon_yolo.data.images.read import decode_image, read_image
 from gluon_yolo.errors import NotWritten, UserError
+from gluon_yolo.inference.frames import RECONNECT, scratch_of
 from gluon_yolo.inference.inputs import ResultNames, Source, find_sources, left_out_of, looked_up
 from gluon_yolo.inference.web import LONGEST, SECONDS
 from gluon_yolo.progress.heartbeat import HEARTBEAT
@@ -62,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=int, action=Within, least=1, metavar="N", help=frames_help)
     again_help = "tries to open a stream again that broke off, in a row (default: %(default)s)"
     parser.add_argument(
-        "--reconnect", type=int, action=Within, least=0, default=5, metavar="N", help=again_help
+        "--reconnect", type=int, action=Within, least=0, default=RECONNECT, metavar="N", help=again_help
     )
     wait_help = "seconds to wait for a URL to answer, and for a stream's next frame (default: %(default)s)"
     parser.add_argument(
@@ -106,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         with found:
             for source in sources:
                 try:
-                    with _scratch(source) as scratch:
+                    with scratch_of(source) as scratch:
                         source = looked_up(source, Path(scratch), args.timeout)
                         looked.append(names.result_of(source))
                         if source.moving:
@@ -126,13 +124,6 @@ def run(args: argparse.Namespace) -> int:
     trouble = trouble and f"; {trouble}, see above"
     print(f"{done} done, {counted(len(found), 'object')}{trouble}; {where}")
     return 1 if failed else 0
-
-
-def _scratch(source: Source) -> contextlib.AbstractContextManager[str]:
-    """Return a folder for what a URL gives, which is gone afterwards; other sources need none."""
-    if source.url is None:
-        return contextlib.nullcontext("")
-    return tempfile.TemporaryDirectory(prefix="gluon_yolo-")
 
 
 def _outputs(args: argparse.Namespace, predictor: Predictor, names: ResultNames, written: Written) -> Outputs:
@@ -168,11 +159,7 @@ def look_at_image(predictor: Predictor, source: Source, result: Path, found: Fou
         UserError: when the image cannot be read, or the result not written.
     """
     begin = time.perf_counter()
-    if source.image is not None:
-        image = decode_image(source.image, source.name)
-    else:
-        assert source.path is not None
-        image = read_image(source.path)
+    image = source.read()
     reading = (time.perf_counter() - begin) * 1e3
     detections = predictor(image)
     timings = {**predictor.timings, "preprocess": reading + predictor.timings["preprocess"]}
@@ -183,4 +170,4 @@ def look_at_image(predictor: Predictor, source: Source, result: Path, found: Fou
     HEARTBEAT.heard()
     if note := limit_note(len(detections), predictor):
         print(f"{source.name}: {note}")
-    found.add(records(source.name, detections, predictor.class_names))
+    found.add(detections.records(source.name))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ from gluon_yolo.cli.demo_written import Written
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import make_folder
 from gluon_yolo.detections import Detections
+from gluon_yolo.drawing.crops import class_folders, write_crops
 from gluon_yolo.drawing.draw import draw
+from gluon_yolo.drawing.write import write_image
 from gluon_yolo.errors import UserError
-from gluon_yolo.file_names import made_name
 from gluon_yolo.inference.detections_text import format_predictions
 from gluon_yolo.inference.inputs import ResultNames
-from gluon_yolo.visualize.grid import write_image
 
 CROPS, LABELS, NAMES = "crops", "labels", "classes.names"
 
@@ -144,11 +144,9 @@ class Outputs:
         if self._crops:
             stem = result.stem if frame is None else f"{result.stem}_{frame:06d}"
             suffix = result.suffix if frame is None else ".jpg"
-            for number, (box, class_id) in enumerate(zip(found.boxes, found.class_ids.tolist())):
-                folder = self._out / CROPS / self._folders[class_id]
-                make_folder("--save-crops", folder)
-                path = self._names.place(folder, f"{stem}_{number}", suffix, keep=False)
-                write_image(path, crop(image, box))
+            folders = [self._out / CROPS / self._folders[class_id] for class_id in found.class_ids.tolist()]
+            place, advice = partial(self._names.place, keep=False), "name another place with --save-crops"
+            for path in write_crops(image, found.boxes, folders, stem, suffix, place, advice):
                 self._written.note(path)
 
     def _write_predictions(self, result: Path, lines: str, frame: int | None) -> None:
@@ -168,30 +166,3 @@ class Outputs:
             part.write_text(text, encoding="utf-8", errors="surrogateescape")
             self._written.note(path, at=part)
             os.replace(part, path)
-
-
-def crop(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Return the part of an image that a box covers: whole pixels, those on its edge too, one at least."""
-    height, width = image.shape[:2]
-    left, top = (int(min(max(0, np.floor(low)), most - 1)) for low, most in zip(box[:2], (width, height)))
-    right, bottom = (int(min(np.ceil(high), most)) for high, most in zip(box[2:], (width, height)))
-    return image[top : max(bottom, top + 1), left : max(right, left + 1)]
-
-
-def class_folders(class_names: Sequence[str]) -> list[str]:
-    """Return a folder's name for each class, no two of which any file system takes for one."""
-    folders: list[str] = []
-    taken: set[str] = set()
-    for class_id, name in enumerate(class_names):
-        folder = _free(made_name(re.sub(r"[^\w .-]+", "_", name)) or f"class_{class_id}", taken)
-        taken.add(folder.casefold())
-        folders.append(folder)
-    return folders
-
-
-def _free(name: str, taken: Collection[str]) -> str:
-    free, number = name, 1
-    while free.casefold() in taken:
-        number += 1
-        free = f"{name}_{number}"
-    return free

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from gluon_yolo.atomic_io import replacing, writing
 from gluon_yolo.cli.flags.outputs import make_folder
-from gluon_yolo.detections import Detections
 from gluon_yolo.nms import candidates_for
+from gluon_yolo.tables import json_lines
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
@@ -21,21 +20,6 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 _ELSEWHERE = "name another place with --json"
-
-
-def records(name: str, detections: Detections, class_names: Sequence[str], **more: int) -> list[Record]:
-    """Return one plain record per detection, best first."""
-    assert detections.scores is not None
-    return [
-        {
-            "image": name,
-            **more,
-            "class": class_names[class_id],
-            "score": round(float(score), 5),
-            "box": [round(float(side), 2) for side in box],
-        }
-        for class_id, score, box in zip(detections.class_ids, detections.scores, detections.boxes)
-    ]
 
 
 def summary(counts: Counter[int], class_names: Sequence[str]) -> str:
@@ -105,7 +89,7 @@ class Found:
         if self._path is not None and records:
             with writing(self._path, _ELSEWHERE):
                 file = self._file = self._file or self._begun(self._path)
-                lines = ",\n".join(json.dumps(record, ensure_ascii=False) for record in records)
+                lines = json_lines(records)
                 file.write(f",\n{lines}" if self._count else lines)
         self._count += len(records)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 import time
 from collections import Counter
@@ -13,13 +12,14 @@ import numpy as np
 from tqdm import tqdm
 
 from gluon_yolo.cli.demo_outputs import Outputs
-from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, records, summary
+from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, summary
 from gluon_yolo.cli.flags.outputs import make_folder
 from gluon_yolo.detections import Detections
+from gluon_yolo.inference.frames import RECONNECT, ahead_of, open_video
 from gluon_yolo.inference.inputs import Source
-from gluon_yolo.inference.pipeline import ReadAhead, WriteBehind
-from gluon_yolo.inference.streams import SECONDS, StreamReader
-from gluon_yolo.inference.video import VideoReader, VideoWriter
+from gluon_yolo.inference.pipeline import WriteBehind
+from gluon_yolo.inference.streams import SECONDS
+from gluon_yolo.inference.video import VideoWriter
 from gluon_yolo.progress.bar import Bar
 from gluon_yolo.text import counted
 
@@ -34,7 +34,7 @@ def look_at_video(
     found: Found,
     outputs: Outputs,
     frames: int | None = None,
-    reconnect: int = 5,
+    reconnect: int = RECONNECT,
     timeout: float = SECONDS,
 ) -> None:
     """Find, draw and write each frame of a video, a webcam or a stream, and print some lines at its end.
@@ -64,7 +64,7 @@ def look_at_video(
     classes: Counter[int] = Counter()
     totals = dict.fromkeys(predictor.timings, 0.0)
     names, limited, ending = predictor.class_names, 0, ""
-    with _reader(source, reconnect, timeout) as video:
+    with open_video(source, reconnect, timeout, _warn) as video:
         total = frames if video.frames is None else min(frames or video.frames, video.frames)
         try:
             with VideoWriter(result, video.fps) as writer, Bar(total, source.name, "frame") as bar:
@@ -76,17 +76,14 @@ def look_at_video(
 
                 begin = time.perf_counter()
                 try:
-                    read = ReadAhead(
-                        itertools.islice(video, frames and min(frames, sys.maxsize)), stop=video.stop
-                    )
-                    with read as ahead, WriteBehind(write) as behind:
+                    with ahead_of(video, frames) as ahead, WriteBehind(write) as behind:
                         for number, frame in enumerate(ahead):
                             detections = predictor(frame)
                             limited += bool(limit_note(len(detections), predictor))
                             if number == 0:
                                 make_folder("--out", result.parent)
                             behind.put((number, frame, detections))
-                            found.add(records(source.name, detections, names, frame=number))
+                            found.add(detections.records(source.name, frame=number))
                             classes.update(detections.class_ids.tolist())
                             count = number + 1
                             totals = {part: totals[part] + spent for part, spent in predictor.timings.items()}
@@ -115,15 +112,6 @@ def look_at_video(
             f"short or damaged, or counts them wrongly; {result} has those that could be read",
             file=sys.stderr,
         )
-
-
-def _reader(source: Source, reconnect: int, timeout: float) -> VideoReader | StreamReader:
-    """Open a video, a webcam or a stream."""
-    if source.url is not None and source.path is None:
-        return StreamReader(source.url, source.whole, reconnect, say=_warn, seconds=timeout)
-    place = source.path if source.camera is None else source.camera
-    assert place is not None
-    return VideoReader(place)
 
 
 def _warn(line: str) -> None:

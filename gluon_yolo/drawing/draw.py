@@ -6,12 +6,11 @@ import colorsys
 import math
 import unicodedata
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
 
-from gluon_yolo.detections import Detections
 from gluon_yolo.drawing.label_layout import place_labels
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -20,6 +19,22 @@ _LINES, _LETTERS = 300, 400  # the image's diagonal divided by these is a line's
 _SIDES = 10  # a line is at most a tenth of a box's shorter side
 _SMALLEST = 0.33  # scale of the font; smaller digits are illegible
 Colour = tuple[int, int, int]
+
+
+class Boxes(Protocol):
+    """What is drawn: a record of boxes, such as :class:`gluon_yolo.detections.Detections`."""
+
+    @property
+    def boxes(self) -> np.ndarray:
+        """(N, 4) corners x1, y1, x2, y2 in the image's pixels."""
+
+    @property
+    def class_ids(self) -> np.ndarray:
+        """(N,) indices into the class names."""
+
+    @property
+    def scores(self) -> np.ndarray | None:
+        """(N,) within 0..1; None for ground truth."""
 
 
 def colour_of(class_id: int) -> Colour:
@@ -32,7 +47,7 @@ def colour_of(class_id: int) -> Colour:
 
 def draw(
     image: np.ndarray,
-    detections: Detections,
+    detections: Boxes,
     class_names: Sequence[str],
     score_threshold: float = 0.0,
     labels: bool = True,
@@ -57,21 +72,23 @@ def draw(
         (H, W, 3) uint8 RGB.
     """
     canvas = np.ascontiguousarray(image).copy()
-    if detections.scores is not None:
-        falling = np.argsort(-detections.scores, kind="stable")
-        detections = detections[falling[detections.scores[falling] >= score_threshold]]
+    boxes, class_ids, shown = detections.boxes, detections.class_ids, detections.scores
+    if shown is not None:
+        falling = np.argsort(-shown, kind="stable")
+        kept = falling[shown[falling] >= score_threshold]
+        boxes, class_ids, shown = boxes[kept], class_ids[kept], shown[kept]
     diagonal = math.hypot(*canvas.shape[:2])
-    corners = np.round(detections.boxes).astype(int)
+    corners = np.round(boxes).astype(int)
     # A small box has thinner lines, so that the lines do not fill it.
     usual = max(1, round(diagonal / _LINES))
     slim = np.maximum(1, np.minimum(usual, (corners[:, 2:] - corners[:, :2]).min(axis=1) // _SIDES))
     widths = slim if line_width is None else np.full(len(corners), line_width)
     outer = corners + np.stack([-(widths // 2)] * 2 + [widths - widths // 2] * 2, axis=1)
-    for box, width, class_id in zip(outer[::-1], widths[::-1].tolist(), detections.class_ids[::-1].tolist()):
+    for box, width, class_id in zip(outer[::-1], widths[::-1].tolist(), class_ids[::-1].tolist()):
         _outline(canvas, box.tolist(), width, colour_of(class_id))
     if labels:
         letters = max(1, round(diagonal / _LETTERS))
-        _write_labels(canvas, _labels(detections, class_names, scores, letters), outer)
+        _write_labels(canvas, _labels(class_ids, shown if scores else None, class_names, letters), outer)
     return canvas
 
 
@@ -106,16 +123,16 @@ class _Form(NamedTuple):
 
 
 def _labels(
-    detections: Detections, class_names: Sequence[str], scores: bool, unit: int
+    class_ids: np.ndarray, scores: np.ndarray | None, class_names: Sequence[str], unit: int
 ) -> list[tuple[Colour, list[_Form]]]:
     """Return each label's colour and its forms, from the most readable to the shortest."""
     usual = max(0.4, 0.22 + 0.18 * unit)
     small = max(_SMALLEST, 0.7 * usual)
     labels = []
-    for i, class_id in enumerate(detections.class_ids.tolist()):
+    for i, class_id in enumerate(class_ids.tolist()):
         text, short = printable(class_names[class_id], class_id), ""
-        if scores and detections.scores is not None:
-            short = f"{detections.scores[i]:.2f}"
+        if scores is not None:
+            short = f"{scores[i]:.2f}"
             text = f"{text} {short}"
         forms = [_form(text, usual, unit), _form(text, small, unit)]
         if short:

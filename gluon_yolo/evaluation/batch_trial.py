@@ -7,7 +7,7 @@ from typing import Callable, Optional
 
 import numpy as np
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError
 from gluon_yolo.system import memory
 
 SMALL, LARGER = 4, 20  # images; the first batch also loads what is needed once
@@ -44,9 +44,9 @@ def check_batch(
     if need <= there.free:
         return
     fitting = max(1, math.floor(there.free / an_image))
-    raise UserError(
-        f"--batch-size {batch_size}: would take about {need / memory.GB:.1f} GB of memory, and there is "
-        f"{there}; give --batch-size {min(fitting, batch_size - 1)}"
+    raise SettingError(
+        f"{{batch_size}} {batch_size}: would take about {need / memory.GB:.1f} GB of memory, and there is "
+        f"{there}; give {{batch_size}} {min(fitting, batch_size - 1)}"
     )
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from gluon_yolo.evaluation.coco_ap import NAMES
 
-# key in ``per_class``: column title; a column is left out when no class has it
+Rows = list[list[str]]
+
+# key in ``per_class`` -> column title; columns that no class has are left out
 CLASS_COLUMNS = {
     "truths": "objects",
     "AP07": "VOC07 AP50",
@@ -50,12 +52,16 @@ def class_table(numbers: dict[str, Any]) -> str:
 
     A dash means no value: the class has no objects.
     """
+    return _ruled(class_rows(numbers))
+
+
+def class_rows(numbers: dict[str, Any]) -> Rows:
+    """Return the cells of :func:`class_table`: the titles, a row per class, the means."""
     per_class = numbers["per_class"]
     keys = [key for key in CLASS_COLUMNS if any(key in row for row in per_class.values())]
     rows = [["class", *(CLASS_COLUMNS[key] for key in keys)]]
     rows += [[name, *(_cell(row.get(key)) for key in keys)] for name, row in per_class.items()]
-    rows += [["mean", *(_cell(numbers.get(MEANS[key])) if key in MEANS else "" for key in keys)]]
-    return _ruled(rows)
+    return [*rows, ["mean", *(_cell(numbers.get(MEANS[key])) if key in MEANS else "" for key in keys)]]
 
 
 def f1_table(numbers: dict[str, Any]) -> str:
@@ -63,11 +69,16 @@ def f1_table(numbers: dict[str, Any]) -> str:
 
     A dash means no value: no precision without detections, no recall without objects.
     """
+    return _ruled(f1_rows(numbers))
+
+
+def f1_rows(numbers: dict[str, Any]) -> Rows:
+    """Return the cells of :func:`f1_table`: the titles, a row per class, all together."""
     rows = [[f"score > {numbers['F1_threshold']:g}", *F1_COLUMNS.values()]]
     rows += [
         [name, *(_cell(row.get(key)) for key in F1_COLUMNS)] for name, row in numbers["per_class"].items()
     ]
-    return _ruled([*rows, ["together", *(_cell(numbers[key]) for key in F1_COLUMNS)]])
+    return [*rows, ["together", *(_cell(numbers[key]) for key in F1_COLUMNS)]]
 
 
 def f1_line(numbers: dict[str, Any]) -> str:
@@ -80,8 +91,19 @@ def f1_line(numbers: dict[str, Any]) -> str:
     return f"{line}; F1 is best, {numbers['best_F1']:.3f}, with score > {numbers['best_threshold']:.3f}"
 
 
-def _ruled(rows: list[list[str]]) -> str:
-    """Return rows of cells as lines, with a rule after the first and before the last."""
+def headline(numbers: dict[str, Any]) -> str:
+    """Return the four means in one line; the two of VOC where COCO's are not there."""
+    names = {
+        "VOC07_mAP50": "VOC07 mAP50",
+        "VOC_mAP50": "VOC mAP50",
+        "AP": "COCO AP",
+        "AP50": "COCO AP50",
+    }
+    return "  ".join(f"{name} {numbers[key]:.4f}" for key, name in names.items() if key in numbers)
+
+
+def _ruled(rows: Rows) -> str:
+    """Return rows of cells as lines, with a rule below the first and above the last."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
     rule = "-" * len(lines[0])
@@ -89,8 +111,13 @@ def _ruled(rows: list[list[str]]) -> str:
 
 
 def coco_table(numbers: dict[str, Any]) -> str:
-    """Return COCO's twelve values, one per line: name, value, meaning."""
-    return "\n".join(f"{name:5}  {_cell(numbers[name])}  {COCO_MEANINGS[name]}" for name in NAMES)
+    """Turn COCO's twelve numbers into a line each: name, number, meaning."""
+    return "\n".join(f"{name:5}  {number}  {meaning}" for name, number, meaning in coco_rows(numbers))
+
+
+def coco_rows(numbers: dict[str, Any]) -> Rows:
+    """Return the cells of :func:`coco_table`: name, number, meaning."""
+    return [[name, _cell(numbers[name]), COCO_MEANINGS[name]] for name in NAMES]
 
 
 def _cell(value: Any) -> str:

@@ -9,8 +9,11 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Callable
 
+import numpy as np
+
 from gluon_yolo.data.images.files import EXTENSIONS, is_image, left_out
-from gluon_yolo.file_names import fitted
+from gluon_yolo.data.images.read import decode_image, read_image
+from gluon_yolo.file_names import free_path
 from gluon_yolo.inference import web
 from gluon_yolo.inference.urls import SCHEMES, scheme_of, shown, stem_of
 
@@ -55,6 +58,17 @@ class Source:
         if self.url is not None:
             return stem_of(self.url)
         return f"camera{self.camera}" if self.path is None else self.path.stem
+
+    def read(self) -> np.ndarray:
+        """Return the image, (H, W, 3) uint8 RGB; not for what is :attr:`moving`.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        if self.image is not None:
+            return decode_image(self.image, self.name)
+        assert self.path is not None
+        return read_image(self.path)
 
 
 def find_sources(words: Iterable[str]) -> tuple[list[Source], list[str]]:
@@ -194,10 +208,12 @@ class ResultNames:
             stems: stems that it must not have, in lower case.
             keep: whether to reserve the path; not needed for a file that is written at once.
         """
-        path, number = folder / fitted(stem, suffix), 1
-        while _key(path) in self._taken or path.stem.casefold() in stems or not self._is_free(path):
-            number += 1
-            path = folder / fitted(stem, f"_{number}{suffix}")
+
+        def is_free(path: Path) -> bool:
+            kept = _key(path) in self._taken or path.stem.casefold() in stems
+            return not kept and self._is_free(path)
+
+        path = free_path(folder, stem, suffix, is_free)
         if keep:
             self._taken.add(_key(path))
         return path

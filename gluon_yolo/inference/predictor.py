@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -12,19 +12,20 @@ import numpy as np
 
 from gluon_yolo.detections import Detections
 from gluon_yolo.inference import postprocess
-from gluon_yolo.inference.model_path import read_model
+from gluon_yolo.inference.frames import Frame, Named, read_frames
+from gluon_yolo.inference.open_model import AUTO, open_model
 from gluon_yolo.inference.postprocess import FARTHEST, NMS
 from gluon_yolo.inference.preprocess import Image, PathLike, Preprocess, load_image
-from gluon_yolo.inference.runtimes import autotune, registry
+from gluon_yolo.inference.runtimes import registry
 from gluon_yolo.inference.runtimes.base import check_size
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
-from gluon_yolo.nms import NMS_THRESHOLD, SHOWN_SCORE, USUAL_DETECTIONS, Selection
+from gluon_yolo.nms import NMS_THRESHOLD, SHOWN_SCORE, USUAL_DETECTIONS
 from gluon_yolo.spec import Anchors, DetectionSpec
+from gluon_yolo.tables import html_table
 
 __all__ = ["AUTO", "FARTHEST", "NMS", "RUNTIMES", "Network", "Predictor"]
 
-AUTO = "auto"
-PARTS = ("preprocess", "network", "postprocess")  # parts of a call that are timed
+PARTS = ("preprocess", "network", "postprocess")  # of a call's time
 
 
 class Predictor:
@@ -52,6 +53,7 @@ class Predictor:
         network_limit: largest number of boxes that the network itself returns; None for a network that
             returns all.
         name: of the model, for ``repr``.
+        gpu: index of the GPU that it runs on; None for the processor.
 
     Raises:
         UserError: the size is no multiple of the largest stride, a threshold is outside 0..1, a limit is
@@ -74,7 +76,8 @@ class Predictor:
         max_candidates: int | None = None,
         network_limit: int | None = None,
         name: str | None = None,
-    ) -> None:
+        gpu: int | None = None,
+    ):
         check_size(size_hw, spec)
         postprocess.check_limits(
             nms,
@@ -93,6 +96,7 @@ class Predictor:
         self.classes_only = classes_only
         self.max_candidates = max_candidates
         self.name = name
+        self.gpu = gpu
         self._wanted = postprocess.class_ids_of(classes_only, spec.class_names)
         self.network_limit = network_limit
         self._network = network
@@ -128,24 +132,7 @@ class Predictor:
         Raises:
             UserError: there is no model, or it is damaged.
         """
-        path = Path(path)
-        record, file = read_model(path)
-        size_hw = size_hw or record.size_hw
-        check_size(size_hw, record.spec)
-        options = {"fit": Preprocess(record.fit), "max_detections": record.max_detections, **options}
-        network: Network
-        if record.is_run:
-            network = registry.load_run("mxnet" if runtime == AUTO else runtime, record, path, gpu)
-            runtime = "mxnet"
-        elif runtime == AUTO:
-            runtime, network = autotune.choose(record, file, size_hw, gpu, remeasure)
-        else:
-            registry.check_fixed(runtime, record, size_hw)
-            network = registry.load(runtime, record, file.parent, gpu)
-        limit = registry.limit_of(runtime, record)
-        postprocess.warn_of_limit(f"{path}: {runtime}", limit, options["max_detections"])
-        options = {"network_limit": limit, "name": str(path), **options}
-        return cls(network, record.spec, size_hw, runtime=runtime, **options)
+        return cls(**open_model(Path(path), runtime, size_hw, gpu, remeasure, options))
 
     @classmethod
     def from_network(
@@ -182,7 +169,7 @@ class Predictor:
     ) -> Predictor:
         """Return a predictor with a copy of the present weights of a network in memory."""
         network = registry.module_of("mxnet").from_block(net, gpu=gpu)
-        options = {"name": net.zoo_name, **options}
+        options = {"name": net.zoo_name, "gpu": gpu, **options}
         return cls(network, net.spec, size_hw, runtime="mxnet", **options)
 
     @property
@@ -204,14 +191,41 @@ class Predictor:
         """
         return tuple(getattr(self._last, "left_out", ()))
 
-    def __repr__(self) -> str:
-        """Return the model, its runtime, and all settings that affect the detections."""
+    def _shown(self) -> dict[str, str]:
         names = ("runtime", "size_hw", "score_threshold", "nms_threshold", "nms", "max_detections")
-        parts = [f"model={self.name!r}", *(f"{name}={getattr(self, name)!r}" for name in names)]
-        parts += [f"fit={self.fit.mode!r}", f"class_names=({postprocess.listed(self.class_names)})"]
-        if self.classes_only is not None:
-            parts.append(f"classes_only=({postprocess.listed(self.classes_only)})")
-        return f"Predictor({', '.join(parts)})"
+        shown = {"model": repr(self.name), **{name: repr(getattr(self, name)) for name in names}}
+        classes = {"class_names": self.class_names, "classes_only": self.classes_only}
+        listed = {name: f"({postprocess.listed(some)})" for name, some in classes.items() if some is not None}
+        return {**shown, "fit": repr(self.fit.mode), **listed}
+
+    def __repr__(self) -> str:
+        """Return the model, what runs it, and all that decides what is found."""
+        return f"Predictor({', '.join(f'{name}={value}' for name, value in self._shown().items())})"
+
+    def _repr_html_(self) -> str:
+        """Return the same as a table, as a notebook shows it."""
+        return html_table(("Predictor", ""), self._shown().items())
+
+    def replace(self, **options: Any) -> Predictor:
+        """Return a predictor of the same network with other options, as the class takes them."""
+        kept = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        return Predictor(self._network, **{**kept, **options})
+
+    def stream(self, source: Named | Sequence[Named], **options: Any) -> Iterator[tuple[Frame, Detections]]:
+        """Find the objects in one image after the other, as they come: as ``demo`` goes through its sources.
+
+        Args:
+            source: files, folders, patterns, videos, webcams or URLs, one or several.
+            **options: ``frames``, ``reconnect``, ``timeout`` and ``skip_bad``, as
+                :func:`gluon_yolo.inference.frames.read_frames` takes them.
+
+        Returns:
+            An iterator over pairs: a frame with its ``image``, ``source`` and ``number``; its detections.
+
+        Raises:
+            UserError: nothing is found under a name; or, in the iteration, a source cannot be read.
+        """
+        return ((frame, self(frame.image)) for frame in read_frames(source, **options))
 
     @overload
     def __call__(self, image: Image) -> Detections: ...
@@ -221,12 +235,13 @@ class Predictor:
         """Detect the objects in an image, or in each image of a list; ``timings`` then has the duration.
 
         Args:
-            image: as for :func:`gluon_yolo.inference.preprocess.load_image`: the path of an image file; an
-                array, (H, W, 3) uint8 RGB or grey, RGBA, 16 bit, 0..1; or a PIL image. A list or tuple of
-                images, of any sizes, goes through the network in batches.
+            image: as :func:`gluon_yolo.inference.preprocess.load_image` takes it: the path of an image file;
+                an array, (H, W, 3) uint8 RGB or grey, RGBA, 16 bit, 0..1; or PIL's image. A list or tuple of
+                such, of any sizes, goes through the network in batches.
 
         Returns:
-            Detections in the image's own pixels, by descending score; for a list, a list of them.
+            Detections in the image's own pixels, best score first, with the model's class names; for a list,
+            a list of them.
 
         Raises:
             UserError: a file cannot be read, or the argument is no image.
@@ -271,21 +286,11 @@ class Predictor:
         start = time.perf_counter()
         given = self._network(images)
         ran = time.perf_counter()
-        chosen = [self._choose(given, index) for index in range(len(images))]
+        limits = {name: getattr(self, name) for name in ("nms_threshold", "max_candidates", "max_detections")}
+        limits.update(agnostic=self.nms == "agnostic", wanted=self._wanted)
+        asked = (self.score_threshold, self.network_limit)
+        chosen = [postprocess.choose_from(given, index, *asked, **limits) for index in range(len(images))]
         spent = (0.0, ran - start, time.perf_counter() - ran)
         self._last.timings = {part: seconds * 1e3 for part, seconds in zip(PARTS, spent)}
         self._last.left_out = tuple(one.left_out for one in chosen)
-        return [one.found for one in chosen]
-
-    def _choose(self, given: Sequence[np.ndarray], index: int) -> Selection:
-        return postprocess.choose_from(
-            given,
-            index,
-            self.score_threshold,
-            self.network_limit,
-            nms_threshold=self.nms_threshold,
-            max_candidates=self.max_candidates,
-            max_detections=self.max_detections,
-            agnostic=self.nms == "agnostic",
-            wanted=self._wanted,
-        )
+        return [one.found.replace(class_names=self.class_names) for one in chosen]

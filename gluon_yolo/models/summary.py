@@ -10,8 +10,10 @@ from typing import Any
 
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import gluon, mx
+from gluon_yolo.tables import frame, html_lines, html_table
 
 INPUT = "data"
+_TITLES = ("layer", "type", "output", "parameters", "multiply-adds")
 Shape = tuple[int, ...]
 
 
@@ -46,11 +48,13 @@ class Summary:
         network: its name in the zoo.
         size_hw: height and width of the input in pixels, for which shapes and multiply-adds are counted.
         layers: all operators.
+        remarks: lines on the file that describes the network.
     """
 
     network: str
     size_hw: tuple[int, int]
     layers: Sequence[Layer]
+    remarks: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> int:
@@ -73,28 +77,45 @@ class Summary:
         return 2 * self.multiply_adds
 
     def __str__(self) -> str:
-        """Return a table of the layers that have parameters or change a shape, with totals below it."""
-        shown = [layer for layer in self.layers if layer.parameters or layer.reshapes]
-        rows = [("layer", "type", "output", "parameters", "multiply-adds")]
-        for layer in shown:
-            output = " x ".join(map(str, layer.output))
-            rows.append(
-                (layer.name, layer.type, output, _count(layer.parameters), _count(layer.multiply_adds))
-            )
-        widths = [max(len(row[column]) for row in rows) for column in range(5)]
+        """Return a table of the layers that hold parameters or change a shape, totals and remarks."""
+        rows = [_TITLES, *self._rows()]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(_TITLES))]
         lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
         lines.insert(1, "-" * len(lines[0]))
+        return "\n".join([*lines, "-" * len(lines[0]), *self._totals(), *self.remarks])
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        """Return the cells of the layers that are shown."""
+        shown = [layer for layer in self.layers if layer.parameters or layer.reshapes]
+        return [
+            (
+                *(layer.name, layer.type, " x ".join(map(str, layer.output))),
+                *(_count(layer.parameters), _count(layer.multiply_adds)),
+            )
+            for layer in shown
+        ]
+
+    def _totals(self) -> list[str]:
         height, width = self.size_hw
-        return "\n".join(
-            [
-                *lines,
-                "-" * len(lines[0]),
-                f"{self.network}, one picture of {height} x {width}",
-                f"parameters     {self.parameters / 1e6:10.3f} M   (running statistics: {self.statistics:,})",
-                f"multiply-adds  {self.multiply_adds / 1e9:10.3f} G   (convolutions)",
-                f"FLOPs          {self.flops / 1e9:10.3f} G   (two for each multiply-add)",
-            ]
-        )
+        return [
+            f"{self.network}, one picture of {height} x {width}",
+            f"parameters     {self.parameters / 1e6:10.3f} M   (running statistics: {self.statistics:,})",
+            f"multiply-adds  {self.multiply_adds / 1e9:10.3f} G   (convolutions)",
+            f"FLOPs          {self.flops / 1e9:10.3f} G   (two for each multiply-add)",
+        ]
+
+    def to_df(self) -> Any:
+        """Return a pandas frame with a row for each operator: ``Layer``'s fields.
+
+        Raises:
+            MissingDependency: pandas is not installed.
+        """
+        return frame([dataclasses.asdict(layer) for layer in self.layers])
+
+    def _repr_html_(self) -> str:
+        """Return the table and the totals, as a notebook shows them."""
+        lines = [" ".join(line.split()) for line in self._totals()]
+        return html_table(_TITLES, self._rows()) + html_lines("\n".join([*lines, *self.remarks]))
 
 
 def summarize(net: DetectionNetwork, size_hw: tuple[int, int]) -> Summary:
@@ -134,7 +155,7 @@ def summarize(net: DetectionNetwork, size_hw: tuple[int, int]) -> Summary:
                 reshapes=fed != [output],
             )
         )
-    return Summary(net.zoo_name, size_hw, tuple(layers))
+    return Summary(net.zoo_name, size_hw, tuple(layers), tuple(net.remarks))
 
 
 def _places(net: gluon.Block) -> dict[str, str]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Callable
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.training.config import TrainConfig, one_size
 
 # mxnet's allocators for GPU and CPU; CUDA, cuDNN and cuBLAS by way of mxnet; C++'s, OpenCV's, NumPy's.
@@ -41,7 +41,7 @@ def explained(what: Callable[[], str]) -> Iterator[None]:
     except Exception as error:  # whatever a runtime's package raises
         if not is_out_of_memory(error):
             raise
-        raise UserError(what()) from error
+        raise SettingError(what()) from error
 
 
 def too_large(settings: TrainConfig, devices: Sequence[object]) -> tuple[str, str]:

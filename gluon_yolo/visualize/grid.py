@@ -6,15 +6,14 @@ All images are (H, W, 3) uint8 RGB.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import cv2
 import numpy as np
 
-from gluon_yolo.atomic_io import writing
 from gluon_yolo.drawing.draw import WHITE
-from gluon_yolo.errors import UserError
+from gluon_yolo.drawing.write import write_image
 from gluon_yolo.inference.preprocess import Preprocess
+
+__all__ = ["image_grid", "write_image"]
 
 
 def image_grid(
@@ -48,19 +47,3 @@ def image_grid(
         top, left = gap + i // columns * step_y, gap + i % columns * step_x
         canvas[top : top + cell_hw[0], left : left + cell_hw[1]] = Preprocess("letterbox")(image, cell_hw)[0]
     return canvas
-
-
-def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Write an image (H, W, 3) uint8 RGB to a file in the format of its ending, ``.jpg`` or ``.png``.
-
-    Raises:
-        UserError: OpenCV has no format for the ending.
-        NotWritten: the file cannot be written.
-    """
-    path = Path(path)
-    try:
-        data = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
-    except cv2.error as error:
-        raise UserError(f"{path}: no picture format ends with {path.suffix!r}; use .jpg or .png") from error
-    with writing(path, "name another place"):
-        path.write_bytes(data.tobytes())

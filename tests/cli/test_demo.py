@@ -215,7 +215,7 @@ def test_a_hint_is_written_as_the_program_is_called(folder, monkeypatch, capsys)
     def refused(path):
         raise UserError(f"{path}: see `gluon-yolo data check DATA`")
 
-    monkeypatch.setattr(command, "read_image", refused)
+    monkeypatch.setattr("gluon_yolo.inference.inputs.read_image", refused)
     monkeypatch.setattr(sys, "argv", [str(Path(command.__file__).parents[1] / "__main__.py")])
     assert main(["demo", "in/a.png"]) == 1
     said = capsys.readouterr().err

@@ -111,7 +111,9 @@ def test_without_pycocotools(
 
 def test_a_batch_is_held_against_memory_as_far_as_there_are_images(data: Path, monkeypatch: Any) -> None:
     asked = []
-    monkeypatch.setattr(command, "check_batch", lambda run, size_hw, batch, beside: asked.append(batch))
+    monkeypatch.setattr(
+        "gluon_yolo.api.evaluate.check_batch", lambda run, size_hw, batch, beside: asked.append(batch)
+    )
     words = ["eval", "--model", "m", "--data-root", str(data)]
     for batch in ("1000000", "1"):
         assert main([*words, "--batch-size", batch]) == 0

@@ -51,8 +51,8 @@ def test_one_that_does_not_is_refused_with_one_that_does(tried):
     with pytest.raises(UserError) as caught:
         check_batch(run, (64, 96), 100, 2.5 * MB, look=lambda: there)
     assert str(caught.value) == (
-        "--batch-size 100: would take about 1.9 GB of memory, and there is 1.0 GB on this machine; "
-        "give --batch-size 53"
+        "batch_size 100: would take about 1.9 GB of memory, and there is 1.0 GB on this machine; "
+        "give batch_size 53"
     )
     check_batch(run, (64, 96), 53, 2.5 * MB, look=lambda: there)
 

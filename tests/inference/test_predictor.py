@@ -434,3 +434,25 @@ def test_unknown_runtime(net, tmp_path):
 def test_importing_it_imports_no_mxnet():
     code = "import sys, gluon_yolo; gluon_yolo.Predictor; print('mxnet' in sys.modules)"
     assert python("-c", code).stdout == "False\n"
+
+
+def test_detections_know_their_classes():
+    predictor = Predictor(one_box, SPEC, SIZE_HW)
+    image = np.zeros((*SIZE_HW, 3), np.uint8)
+    for found in (predictor(image), *predictor([image, image]), *predictor.detect_batch(image[None])):
+        assert found.class_names == SPEC.class_names and len(found.names()) == len(found) > 0
+
+
+def test_other_options_of_the_same_network():
+    own = Predictor(one_box, SPEC, SIZE_HW, 0.25, max_detections=7, fit=Preprocess("letterbox"), name="own")
+    other = own.replace(score_threshold=0.5, name="other")
+    assert repr(other) == repr(own).replace("0.25", "0.5").replace("'own'", "'other'") and other is not own
+    assert own.replace(score_threshold=0.999)(np.zeros((*SIZE_HW, 3), np.uint8)).class_ids.tolist() == []
+    with pytest.raises(UserError, match="score threshold 7: must lie within 0 and 1"):
+        own.replace(score_threshold=7)
+
+
+def test_a_table_for_a_notebook():
+    shown = Predictor(one_box, SPEC, SIZE_HW, runtime="ncnn", name="<model>")._repr_html_()
+    assert "<td>model</td><td>&#x27;&lt;model&gt;&#x27;</td>" in shown
+    assert "<td>score_threshold</td><td>0.3</td>" in shown and "<td>runtime</td>" in shown

@@ -19,9 +19,9 @@ from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.data.quality.check import Check, check
 from gluon_yolo.data.quality.report import Issue
 from gluon_yolo.data.quality.statistics import BOX_SIZES
+from gluon_yolo.drawing.write import write_image
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
-from gluon_yolo.visualize.grid import write_image
 
 HELP = """\
 Open every picture and every label of a data set, and say what it holds and what is wrong. Nothing is changed.

@@ -16,11 +16,12 @@ from gluon_yolo.data.loading.loader import TrainLoader
 from gluon_yolo.data.subset import Subset
 from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.drawing.draw import draw
+from gluon_yolo.drawing.write import write_image
 from gluon_yolo.errors import UserError
 from gluon_yolo.evaluation.image_grids import batch_grid
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.text import counted
-from gluon_yolo.visualize.grid import image_grid, write_image
+from gluon_yolo.visualize.grid import image_grid
 
 HELP = """\
 Draw a sheet of pictures with their boxes: as they are, or, with --augment, as training would see them. The

@@ -11,7 +11,7 @@ from gluon_yolo.data.classes.read import listed
 from gluon_yolo.data.classes.spelling import Spellings
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.detections import Detections
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError
 
 logger = logging.getLogger("gluon_yolo")
 
@@ -42,29 +42,31 @@ class ClassMap:
         known = {name: spellings.find(name, class_names) for name in dataset.class_names}
         unknown = [name for name, own in known.items() if own is None]
         if unknown:
-            raise UserError(
+            raise SettingError(
                 f"{model} and {dataset.report.title} disagree on the classes: the model knows "
                 f"{len(class_names)} ({listed(class_names)}), the data has {len(dataset.class_names)} "
                 f"({listed(dataset.class_names)}), of which the model does not know {listed(unknown)}. "
                 "Names must match exactly, but for the spellings of VOC, COCO and darknet (sofa is couch): "
-                "say with --class-map FILE what the data calls otherwise (lines NAME = OTHER NAME), or leave "
-                "classes out with --only"
+                "say with {class_map} FILE what the data calls otherwise (lines NAME = OTHER NAME), or leave "
+                "classes out with {only}"
             )
         places: dict[str, int] = {}
         for class_id, (name, own) in enumerate(known.items()):
             before = places.setdefault(str(own), class_id)
             if before != class_id:
                 one = dataset.class_names[before]
-                raise UserError(
+                raise SettingError(
                     f"{dataset.report.title}: {one} and {name} are both {own} to {model}: make them one "
-                    f"class with --class-map FILE and a line {one if one != own else name} = {own}"
+                    f"class with {{class_map}} FILE and a line {one if one != own else name} = {own}"
                 )
         others = [f"{name} is {own}" for name, own in known.items() if name != own]
         if others:
             logger.info("classes by another name in %s: %s", model, ", ".join(others))
         self._class_ids = np.array([places.get(name, -1) for name in class_names])
+        self._class_names = tuple(dataset.class_names)
 
     def __call__(self, found: Detections) -> Detections:
-        """Return detections with the data's class ids; those of other classes are dropped."""
+        """Return detections with the data's class ids and names; those of other classes are left out."""
         class_ids = self._class_ids[found.class_ids]
-        return found.replace(class_ids=class_ids)[class_ids >= 0]
+        known = class_ids >= 0
+        return found[known].replace(class_ids=class_ids[known], class_names=self._class_names)

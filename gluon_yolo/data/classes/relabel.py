@@ -98,4 +98,4 @@ class Relabelled(Dataset):
 
     def _renumbered(self, objects: Detections) -> Detections:
         class_ids = self._class_ids[objects.class_ids]
-        return objects.replace(class_ids=class_ids)[class_ids >= 0]
+        return objects.replace(class_ids=class_ids, class_names=None)[class_ids >= 0]

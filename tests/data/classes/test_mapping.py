@@ -28,7 +28,7 @@ def test_a_class_that_the_model_does_not_know():
     message = (
         r"mine and squares disagree on the classes: the model knows 10 \(square, 0, .*, 6, and 2 more\), the "
         r"data has 2 \(square, circle\), of which the model does not know circle\. Names must match exactly, "
-        r"but for the spellings of VOC, COCO and darknet \(sofa is couch\): say with --class-map FILE"
+        r"but for the spellings of VOC, COCO and darknet \(sofa is couch\): say with class_map FILE"
     )
     with pytest.raises(UserError, match=message):
         ClassMap(names, Squares(1), "mine")

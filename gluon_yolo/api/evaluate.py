@@ -1,0 +1,243 @@
+"""evaluate: a model's scores on a data set, as the command ``eval`` prints them."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+
+from gluon_yolo.api.evaluation_data import EvaluationData, given, plain
+from gluon_yolo.api.model import ModelLike, path_of
+from gluon_yolo.data.classes.mapping import ClassMap
+from gluon_yolo.data.classes.spelling import Spellings
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.opening import classes_of
+from gluon_yolo.data.source import Source
+from gluon_yolo.detections import Detections
+from gluon_yolo.errors import SettingError
+from gluon_yolo.evaluation import evaluate as loop
+from gluon_yolo.evaluation.batch_trial import check_batch
+from gluon_yolo.evaluation.coco_ap import COCOMetric, is_counted
+from gluon_yolo.evaluation.evaluate import Watch
+from gluon_yolo.evaluation.f1 import F1Metric
+from gluon_yolo.evaluation.image_grids import TruthGrids
+from gluon_yolo.evaluation.metric import Metric
+from gluon_yolo.evaluation.result import Evaluation
+from gluon_yolo.evaluation.voc_ap import VOCMetric
+from gluon_yolo.inference.predictor import AUTO, Predictor
+from gluon_yolo.inference.preprocess import PathLike, Preprocess
+from gluon_yolo.input_size import Size, parse_size
+from gluon_yolo.nms import LEAST_SCORE, NMS_THRESHOLD, SHOWN_SCORE
+from gluon_yolo.training.out_of_memory import explained
+
+log = logging.getLogger("gluon_yolo")
+
+DataLike = Union[PathLike, Source, Dataset, EvaluationData]
+
+
+def evaluate(
+    model: ModelLike,
+    data: DataLike | None = None,
+    *,
+    val_split: str | None = None,
+    format: str | None = None,
+    classes: PathLike | None = None,
+    only: str | Sequence[str] | None = None,
+    class_map: PathLike | None = None,
+    skip_bad: bool = False,
+    annotations: PathLike | None = None,
+    images: PathLike | None = None,
+    size: Size | None = None,
+    fit: str | Preprocess | None = None,
+    score_threshold: float = LEAST_SCORE,
+    nms_threshold: float | None = None,
+    nms: str | None = None,
+    max_detections: int | None = None,
+    runtime: str | None = None,
+    gpu: int | None = None,
+    remeasure: bool = False,
+    batch_size: int = 8,
+    workers: int = 2,
+    shown_threshold: float = SHOWN_SCORE,
+    save_images: PathLike | None = None,
+    progress: bool = True,
+    watch: Watch | None = None,
+) -> Evaluation:
+    """Score a model on a data set, in the pixels of its images.
+
+    Args:
+        model: the path of a run or of an exported model, a Predictor, or what ``train`` returned.
+        data: a folder or file in any format that can be read, a Source, or a Dataset. None takes what a run
+            was validated on.
+        val_split: the part to score on; None takes the one for validation.
+        format: what ``data`` is; None finds that from what is there.
+        classes: a file of class names, one a line, where the data gives none.
+        only: the names of the classes to score.
+        class_map: a file of lines ``NAME = OTHER NAME``: what the data calls otherwise than the model.
+        skip_bad: leave out images and labels that cannot be used.
+        annotations: a COCO annotation file, with ``images``, in the place of ``data``.
+        images: the folder of its images.
+        size: input size in pixels, as 416 or (height, width); None takes the model's own.
+        fit: how images are brought to it: ``resize``, ``letterbox`` or ``darknet``; None is the model's own.
+        score_threshold: detections at or below it are left out; a higher one than the usual 0.01 lowers
+            every average precision.
+        nms_threshold: overlap above which the worse of two boxes of a class falls; None is 0.45, or a
+            Predictor's own.
+        nms: ``"class"`` or ``"agnostic"``; None is ``"class"``, or a Predictor's own.
+        max_detections: of an image; None is the model's own.
+        runtime: what runs an exported model; None takes the fastest.
+        gpu: run on this GPU; None runs on the processor.
+        remeasure: measure anew which runtime is the fastest.
+        batch_size: images at once.
+        workers: threads that read images.
+        shown_threshold: score above which detections count for precision, recall and F1, and are seen in
+            ``save_images``; ``score_threshold`` where that is higher.
+        save_images: a folder for the images, the truth on the left and what was found on the right.
+        progress: show a bar.
+        watch: called with each image's index, the image as read, and what was found, in its pixels.
+
+    Raises:
+        UserError: there is no such model or data, they disagree on the classes, or memory is too small.
+    """
+    where: dict[str, Any] = {"val_split": val_split, "format": format, "classes": classes, "only": only}
+    where.update(class_map=class_map, skip_bad=skip_bad, annotations=annotations, images=images)
+    chosen = _chosen_data(data, where)
+    if isinstance(chosen, EvaluationData):
+        chosen = chosen.or_of_run(model.name if isinstance(model, Predictor) else path_of(model))
+    asked = {"score_threshold": score_threshold, "nms_threshold": nms_threshold, "nms": nms}
+    loaded = {"size": size, "fit": fit, "runtime": runtime, "gpu": gpu, "remeasure": remeasure}
+    predictor = _predictor(model, {**asked, "max_detections": max_detections}, loaded)
+    spellings = None
+    if isinstance(chosen, EvaluationData):
+        spellings = classes_of(chosen).spellings
+        chosen = chosen.open_images()
+    shown_threshold = max(shown_threshold, score_threshold)
+    scorer = _Scorer(predictor, chosen, spellings)
+    saved = None if save_images is None else TruthGrids(Path(save_images), chosen, shown_threshold)
+    with explained(lambda: f"{{batch_size}} {batch_size}: out of memory; give a smaller one"):
+        if predictor.gpu is None:
+            beside = _held_beside(chosen, predictor, saved is not None or watch is not None)
+            check_batch(predictor.detect_batch, predictor.size_hw, min(batch_size, len(chosen)), beside)
+        numbers = loop.evaluate(
+            scorer.detect,
+            chosen,
+            predictor.size_hw,
+            batch_size,
+            _metrics(chosen, shown_threshold, score_threshold),
+            workers=workers,
+            fit=predictor.fit,
+            progress=progress,
+            watch=_both(saved, watch),
+        )
+    if chosen.report.boxes <= chosen.report.difficult:
+        log.warning("%s: no object to find in any picture, so no score means anything", chosen.report.title)
+    return Evaluation({**_about(predictor, chosen), **numbers}, tuple(scorer.limited))
+
+
+def _chosen_data(data: DataLike | None, where: dict[str, Any]) -> Dataset | EvaluationData:
+    """Return the data that is given open, or what says where it is."""
+    where = plain(where)
+    if isinstance(data, EvaluationData):
+        return dataclasses.replace(data, **where)
+    if isinstance(data, Source):
+        return EvaluationData(**{"data": str(data.path), "format": data.format, **where})
+    if isinstance(data, Dataset):
+        if where:
+            raise SettingError(f"{{{next(iter(where))}}}: says how data is opened, and a Dataset is open")
+        return data
+    return EvaluationData(**plain({"data": data}), **where)
+
+
+def _predictor(model: ModelLike, asked: dict[str, Any], loaded: dict[str, Any]) -> Predictor:
+    """Return the model with what is asked of it.
+
+    Args:
+        model: of any kind.
+        asked: thresholds and limits, which any Predictor takes; None leaves them.
+        loaded: what is said when a model is loaded.
+
+    Raises:
+        UserError: a Predictor is given, and what is said at its loading beside it.
+    """
+    asked, loaded = given(asked), given(loaded)
+    if isinstance(model, Predictor):
+        if loaded:
+            name = next(iter(loaded))
+            raise SettingError(f"{{{name}}}: the Predictor has its own; give it to Predictor.load")
+        return model.replace(**asked)
+    if "size" in loaded:
+        loaded["size_hw"] = parse_size(loaded.pop("size"))
+    if isinstance(loaded.get("fit"), str):
+        loaded["fit"] = Preprocess(loaded["fit"])
+    runtime = loaded.pop("runtime", AUTO)
+    return Predictor.load(path_of(model), runtime, **{"nms_threshold": NMS_THRESHOLD, **asked, **loaded})
+
+
+class _Scorer:
+    """Detects with the data's class ids, and keeps what a limit cut off.
+
+    Args:
+        predictor: the model.
+        dataset: with classes that the model knows.
+        spellings: what else the data may call them.
+    """
+
+    def __init__(self, predictor: Predictor, dataset: Dataset, spellings: Spellings | None) -> None:
+        self._predictor = predictor
+        self._renumbered = ClassMap(predictor.class_names, dataset, predictor.name or "the model", spellings)
+        self.limited: list[float] = []
+
+    def detect(self, images: np.ndarray) -> list[Detections]:
+        found = self._predictor.detect_batch(images)
+        self.limited += [score for score in self._predictor.left_out if score > 0]
+        return [self._renumbered(one) for one in found]
+
+
+def _metrics(dataset: Dataset, shown_threshold: float, score_threshold: float) -> list[Metric]:
+    """Return what is to be computed; without COCO's numbers, which is said, where pycocotools is missing."""
+    shares = F1Metric(dataset.class_names, shown_threshold, score_threshold)
+    metrics: list[Metric] = [VOCMetric(dataset.class_names), shares]
+    if is_counted():
+        metrics.append(COCOMetric.from_dataset(dataset))
+    else:
+        log.warning("COCO's numbers are left out, since they need pycocotools: pip install pycocotools")
+    return metrics
+
+
+def _both(saved: TruthGrids | None, watch: Watch | None) -> Watch | None:
+    """Return what is called with each image: the one that saves, then the user's."""
+    if saved is None or watch is None:
+        return saved or watch
+
+    def both(index: int, image: np.ndarray, found: Detections) -> None:
+        saved(index, image, found)
+        watch(index, image, found)
+
+    return both
+
+
+def _held_beside(dataset: Dataset, predictor: Predictor, as_read: bool) -> float:
+    """Return the bytes that an image takes beside the network: fitted, and as read where it is drawn."""
+    fitted = 4 * 3 * math.prod(predictor.size_hw)
+    if not as_read:
+        return fitted
+    return fitted + 2 * 3 * max(math.prod(dataset.size_hw(index)) for index in range(len(dataset)))
+
+
+def _about(predictor: Predictor, dataset: Dataset) -> dict[str, Any]:
+    """Return what the numbers are about."""
+    return {
+        "model": predictor.name,
+        "data": dataset.report.title,
+        "size_hw": list(predictor.size_hw),
+        "runtime": predictor.runtime,
+        "score_threshold": predictor.score_threshold,
+        "nms_threshold": predictor.nms_threshold,
+        "nms": predictor.nms,
+        "max_detections": predictor.max_detections,
+    }

@@ -1,0 +1,87 @@
+"""summary: a network's layers, parameters and FLOPs, as the command ``summary`` prints them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Union, cast
+
+from gluon_yolo.api.model import Trained, path_of
+from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.inference.model_path import read_model
+from gluon_yolo.inference.model_record import names_model
+from gluon_yolo.input_size import Size, parse_size
+
+if TYPE_CHECKING:
+    from gluon_yolo.models.detector import DetectionNetwork
+    from gluon_yolo.models.summary import Summary
+
+Named = Union[str, "os.PathLike[str]", Trained]
+_BLOCK_SIZE_HW = (416, 416)  # of a network in memory, which has no size of its own
+
+
+def summary(
+    network: Named | DetectionNetwork, size: Size | None = None, classes: int | Sequence[str] | None = None
+) -> Summary:
+    """Count a network's layers, parameters and FLOPs; its weights need not be there.
+
+    Args:
+        network: a name of the zoo, as ``yolo3_mobilenet1.0_voc``, or ``mobilenet1_0`` for VOC's classes; a
+            darknet ``.cfg``; the folder of a run or of an imported model; what ``train`` returned; or a
+            network in memory.
+        size: the image's size in pixels, as 416 or (height, width); None takes the network's own.
+        classes: how many classes, or their names; None takes the network's own.
+
+    Returns:
+        ``print(summary(...))`` is what the command prints; ``to_df()`` has a row for each layer.
+
+    Raises:
+        UserError: there is no such network, it has no classes of its own, or the size does not fit it.
+    """
+    from gluon_yolo.models.summary import summarize
+
+    names: tuple[str, ...] | None = None
+    if isinstance(classes, int):
+        if classes < 1:
+            raise SettingError(f"{{classes}}: expected 1 or more, got {classes}")
+        names = tuple(f"class {index}" for index in range(classes))
+    elif classes is not None:
+        names = tuple(classes)
+    size_hw = None if size is None else parse_size(size)
+    if isinstance(network, (str, os.PathLike)) or hasattr(network, "folder"):
+        word = network if isinstance(network, str) else os.fspath(path_of(network))
+        net, own_size_hw = _build(word, names)
+    else:
+        net, own_size_hw = cast("DetectionNetwork", network), _BLOCK_SIZE_HW
+        if names is not None:
+            raise SettingError("{classes}: a network in memory has its classes; build another one")
+    size_hw = size_hw or own_size_hw
+    if any(side % net.spec.max_stride for side in size_hw):
+        raise SettingError(f"{{size}}: expected multiples of {net.spec.max_stride}, got {size}")
+    return summarize(net, size_hw)
+
+
+def _build(network: str, class_names: tuple[str, ...] | None) -> tuple[DetectionNetwork, tuple[int, int]]:
+    """Return a network, its weights not set, and the size of its input in pixels.
+
+    Args:
+        network: a name of the zoo, a cfg, or a model's folder.
+        class_names: None takes its own; for a name of the zoo without an ending, VOC's.
+
+    Raises:
+        UserError: there is no such network, or it has no classes of its own.
+    """
+    from gluon_yolo.models.build import find_architecture
+
+    path = Path(network)
+    if names_model(path):
+        record, file = read_model(path)
+        if not record.is_run:
+            raise UserError(f"{path}: is an exported graph; name the run or the network that it came from")
+        known = find_architecture(record.network, file.parent)
+        return known.build(class_names or record.spec.class_names, record.spec.anchors), record.size_hw
+    known = find_architecture(network, datasets=() if class_names else ("voc",))
+    if class_names is None and known.name.endswith("_custom") and not network.endswith(".cfg"):
+        raise SettingError(f"{known.name} has no number of classes of its own: add {{classes}} N")
+    return known.build(class_names), known.size_hw

@@ -1,0 +1,74 @@
+"""Open model: a path -> the model's network in a runtime, and what its record says of its use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gluon_yolo.inference import postprocess
+from gluon_yolo.inference.model_path import read_model
+from gluon_yolo.inference.model_record import ModelRecord
+from gluon_yolo.inference.preprocess import Preprocess
+from gluon_yolo.inference.runtimes import autotune, registry
+from gluon_yolo.inference.runtimes.base import check_size
+from gluon_yolo.inference.runtimes.registry import Network
+
+AUTO = "auto"
+
+
+def open_model(
+    path: Path,
+    runtime: str,
+    size_hw: tuple[int, int] | None,
+    gpu: int | None,
+    remeasure: bool,
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Open a model in the runtime that is asked for, or in the fastest of those that can run it.
+
+    Args:
+        path: as :func:`gluon_yolo.inference.model_path.read_model` takes it.
+        runtime: one of :data:`~gluon_yolo.inference.runtimes.registry.RUNTIMES`, or ``auto``.
+        size_hw: input size in pixels; None takes the model's own.
+        gpu: index of a GPU; None runs on the processor.
+        remeasure: with ``auto``, whether to measure anew whatever is remembered.
+        options: of :class:`~gluon_yolo.inference.predictor.Predictor`, which count more than the record.
+
+    Returns:
+        All that a Predictor is made of.
+
+    Raises:
+        UserError: there is no model, it is damaged, or the runtime cannot run it.
+        MissingDependency: the runtime's package is not installed.
+    """
+    record, file = read_model(path)
+    size_hw = size_hw or record.size_hw
+    check_size(size_hw, record.spec)
+    runtime, network = _network(path, runtime, record, file, size_hw, gpu, remeasure)
+    limit = registry.limit_of(runtime, record)
+    options = {
+        **{"fit": Preprocess(record.fit), "max_detections": record.max_detections},
+        **{"network_limit": limit, "name": str(path), "gpu": gpu},
+        **options,
+    }
+    postprocess.warn_of_limit(f"{path}: {runtime}", limit, options["max_detections"])
+    return {"network": network, "spec": record.spec, "size_hw": size_hw, "runtime": runtime, **options}
+
+
+def _network(
+    path: Path,
+    runtime: str,
+    record: ModelRecord,
+    file: Path,
+    size_hw: tuple[int, int],
+    gpu: int | None,
+    remeasure: bool,
+) -> tuple[str, Network]:
+    """Return the runtime's name and the network; ``file`` lies beside the model's files."""
+    if record.is_run:
+        return "mxnet", registry.load_run("mxnet" if runtime == AUTO else runtime, record, path, gpu)
+    if runtime == AUTO:
+        return autotune.choose(record, file, size_hw, gpu, remeasure)
+    registry.check_fixed(runtime, record, size_hw)
+    return runtime, registry.load(runtime, record, file.parent, gpu)
