@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from gluon_yolo.inference.predictor import Predictor
     from gluon_yolo.models.zoo import build
     from gluon_yolo.spec import DetectionSpec
+    from gluon_yolo.training.callbacks.base import Callback
 
-__all__ = ["DetectionSpec", "Detections", "Predictor", "__version__", "build", "open_source"]
+__all__ = ["Callback", "DetectionSpec", "Detections", "Predictor", "__version__", "build", "open_source"]
 
 _HOMES = {
+    "Callback": "gluon_yolo.training.callbacks.base",
     "DetectionSpec": "gluon_yolo.spec",
     "Detections": "gluon_yolo.detections",
     "Predictor": "gluon_yolo.inference.predictor",
