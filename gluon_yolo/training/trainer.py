@@ -119,7 +119,7 @@ class Trainer:
             )
         progress.score_key = self.validation.score_key
         self.progress = progress
-        self.learning_rate = self.schedule(progress.step)
+        self.learning_rate = self.step.trainer.learning_rate  # a callback may have set another than scheduled
         self.folder.metrics.keep_before(progress.epoch)
         self.callbacks.load_state_dict(progress.callbacks)
         log.info("resuming at epoch %d, batch %d", progress.epoch, progress.batch)

@@ -219,7 +219,7 @@ def test_checkpoints_with_other_states_than_the_callbacks_load(data, tmp_path, c
     state.write_text(json.dumps(record))
     trainer = small_trainer(data, run, [brake := Brake()], epochs=2)
     trainer.resume()
-    assert brake.seen == 0 and not caplog.records
+    assert brake.seen == 0 and not [line for line in caplog.messages if "callbacks" in line]
     assert trainer.run() is not None
     assert Checkpoint(run / "weights").read().callbacks == {"Brake": {"seen": brake.seen}}
 
