@@ -237,7 +237,7 @@ def stop_at(patched, last_call):
 
 SAVER = """
 import sys
-from tests.engine.test_checkpoint import Training, progress, Checkpoint
+from tests.training.test_checkpoint import Training, progress, Checkpoint
 training = Training(channels=64)
 step = 0
 while True:

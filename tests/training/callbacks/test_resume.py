@@ -167,7 +167,7 @@ def test_a_stop_can_be_taken_back(data, tmp_path):
     assert trainer.run() is not None and not trainer.should_stop
 
 
-@pytest.mark.parametrize("hook, at", [("on_step_end", (1, 0, 1)), ("on_validation_end", (1, 0, 1))])
+@pytest.mark.parametrize("hook, at", [("on_step_end", (1, 0, 1)), ("on_validation_begin", (1, 0, 1))])
 def test_a_failure_keeps_the_checkpoint_and_the_run_goes_on(whole, data, tmp_path, caplog, hook, at):
     run = tmp_path / "run"
     trainer = small_trainer(data, run, [Brake(), failing := Doing(hook, fail)])
@@ -178,7 +178,7 @@ def test_a_failure_keeps_the_checkpoint_and_the_run_goes_on(whole, data, tmp_pat
     assert len(HEARTBEAT._tasks) == tasks  # bar and validation are over
     assert standing(run) == at
     (said,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    batch = {"on_step_end": 2, "on_validation_end": 3}[hook]
+    batch = {"on_step_end": 2, "on_validation_begin": 3}[hook]
     assert said == (
         f"epoch 1, batch {batch}: the callback Doing failed in {hook} (ValueError: no luck). "
         f"Training stopped; {run}/weights/last keeps the state of epoch 1, batch 0"
