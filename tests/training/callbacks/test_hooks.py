@@ -39,7 +39,8 @@ def look(trainer: TrainerView) -> dict:
         "result": trainer.result and dict(trainer.result),
         "best": (trainer.progress.best_epoch, trainer.progress.best_score),
         "images": trainer.validation_images,
-        "files": {str(path.relative_to(run)) for path in run.rglob("*.*") if last not in path.parents},
+        "files": {str(path.relative_to(run)) for path in run.rglob("*.*") if last not in path.parents}
+        - {"model.json"},
         "rows": len(MetricsCSV(run / "metrics.csv").rows()),
         "saved": Checkpoint(run / "weights").read().epoch if (last / "state.json").exists() else None,
     }
