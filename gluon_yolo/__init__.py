@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from gluon_yolo.inference.preprocess import load_image
     from gluon_yolo.models.zoo import build
     from gluon_yolo.spec import DetectionSpec
+    from gluon_yolo.training.callbacks.base import Callback
 
 __all__ = [
+    "Callback",
     "DetectionSpec",
     "Detections",
     "Predictor",
@@ -42,6 +44,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Callback": "gluon_yolo.training.callbacks.base",
     "DetectionSpec": "gluon_yolo.spec",
     "Detections": "gluon_yolo.detections",
     "Predictor": "gluon_yolo.inference.predictor",

@@ -13,6 +13,7 @@ from gluon_yolo.cli import main
 from gluon_yolo.data.synthetic import generate
 from gluon_yolo.inference.model_record import weights_of
 from gluon_yolo.mxnet_compat import mx
+from gluon_yolo.training.checkpoint import Checkpoint
 from gluon_yolo.training.metrics_csv import MetricsCSV
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,3 +49,14 @@ def rows(run: Path) -> list[dict[str, str]]:
     timed = ("seconds", "pictures_per_second")
     found = MetricsCSV(run / "metrics.csv").rows()
     return [{name: cell for name, cell in row.items() if name not in timed} for row in found]
+
+
+def assert_equal_runs(one: Path, other: Path) -> None:
+    """Compare what two runs saved last, their rows, and their callbacks' states."""
+    expected, found = parameters(one), parameters(other)
+    assert expected.keys() == found.keys()
+    for name in expected:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+    assert rows(other) == rows(one)
+    progress = [Checkpoint(run / "weights").read() for run in (one, other)]
+    assert progress[0] == progress[1]

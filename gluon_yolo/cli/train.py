@@ -158,7 +158,7 @@ def _train(
     from gluon_yolo.training.out_of_memory import explained
     from gluon_yolo.training.plan import plan
     from gluon_yolo.training.setup import Origin, anchor_lines, build_network, load_starting_weights
-    from gluon_yolo.training.trainer import Training
+    from gluon_yolo.training.trainer import Trainer
 
     train_data, val_data, class_names = data
     goes_on = resumed is not None and not resumed.is_fresh()
@@ -205,18 +205,18 @@ def _train(
         if crowded := validation.crowded():
             log.warning("%s", crowded)
         learnable.warn()
-        training = Training(settings, net, train_data, validation, folder, contexts)
-        log.info("%s", plan(settings, training.batches, len(train_data), len(val_data)))
+        trainer = Trainer(settings, net, train_data, validation, folder, contexts)
+        log.info("%s", plan(settings, trainer.batches, len(train_data), len(val_data)))
         if goes_on:
-            training.resume()
+            trainer.resume()
         elif resumed:
             folder.metrics.keep_before(settings.start_epoch)  # a kill may have left a row of its first epoch
-        with explained(training.too_large):
-            result = training.run()
+        with explained(trainer.too_large):
+            result = trainer.run()
         if result is not None:
-            log_result(training, result)
+            log_result(trainer, result)
             return 0
-    return 128 + training.stop.asked
+    return 128 + trainer.stop.asked if trainer.stop.asked else 0
 
 
 def _with_anchors(

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.cli import flag_of
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.text import counted
 
 if TYPE_CHECKING:
     from gluon_yolo.models.detector import DetectionNetwork
     from gluon_yolo.training.config import TrainConfig
     from gluon_yolo.training.run_dir import RunFolder
-    from gluon_yolo.training.trainer import Training
+    from gluon_yolo.training.trainer import Trainer
 
 log = logging.getLogger("gluon_yolo")
 
@@ -30,7 +31,8 @@ def logging_to(folder: RunFolder) -> Iterator[None]:
         yield
     except Exception as error:
         # The file alone: the console gets it from whoever catches it.
-        log.error("%s", error, exc_info=not isinstance(error, UserError), extra={"file_only": True})
+        said = error.named(flag_of) if isinstance(error, SettingError) else error
+        log.error("%s", said, exc_info=not isinstance(error, UserError), extra={"file_only": True})
         raise
     finally:
         stop_log()
@@ -55,12 +57,12 @@ def log_start(
     log.info("devices: %s; batch size %d; input %s", devices, settings.batch_size, shape)
 
 
-def log_result(training: Training, result: dict[str, Any]) -> None:
+def log_result(trainer: Trainer, result: dict[str, Any]) -> None:
     """Log the last validation's table, the best epoch, and where things are."""
     from gluon_yolo.evaluation.table import class_table
 
-    progress, folder = training.progress, training.folder
-    best = f"{training.validation.score_key} {progress.best_score:.4f}"
+    progress, folder = trainer.progress, trainer.folder
+    best = f"{trainer.validation.score_key} {progress.best_score:.4f}"
     log.info("average precision by class, at the last epoch:\n%s", class_table(result))
     log.info("best: %s at epoch %d", best, progress.best_epoch)
     log.info("log, curves and pictures: %s", folder.path)

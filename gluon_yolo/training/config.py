@@ -93,7 +93,7 @@ class TrainConfig:
         val_metric: what decides which epoch is best, as :func:`gluon_yolo.evaluation.fitness.score` takes it.
         max_detections: of an image in validation, at most; the model's record keeps it.
         save_interval: epochs between kept snapshots; 0 keeps none.
-        profile: steps of the first epoch to record (:mod:`gluon_yolo.training.profiler`).
+        profile: steps of the first epoch to record (:mod:`gluon_yolo.training.callbacks.profiler`).
 
     Raises:
         UserError: for a value that cannot be meant so.

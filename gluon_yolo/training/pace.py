@@ -11,8 +11,13 @@ BATCH, VALIDATION, END = "batch", "validation", "end"  # what time is spent on: 
 FORWARD = 1 / 3
 
 
+def is_validated(epoch: int, epochs: int, val_interval: int) -> bool:
+    """Say whether an epoch of so many ends with a validation: the last always does."""
+    return epoch == epochs - 1 or (epoch + 1) % val_interval == 0
+
+
 class Pace:
-    """Takes the time of batches, validations and epochs' ends, and adds up what is still to come.
+    """Takes the time of batches, validations and epochs' ends from now on, and adds up what is still to come.
 
     Args:
         batches: of an epoch.
@@ -37,10 +42,6 @@ class Pace:
         self._counts = dict.fromkeys((BATCH, VALIDATION, END), 0)
         self._since = clock()
 
-    def start(self) -> None:
-        """Begin: what went before is of no account."""
-        self._since = self._clock()
-
     def spent(self, on: str) -> None:
         """Count one ``BATCH``, ``VALIDATION`` or ``END``: the time since what was counted before it."""
         now = self._clock()
@@ -50,7 +51,7 @@ class Pace:
 
     def is_validated(self, epoch: int) -> bool:
         """Say whether an epoch ends with a validation."""
-        return epoch == self._epochs - 1 or (epoch + 1) % self._val_interval == 0
+        return is_validated(epoch, self._epochs, self._val_interval)
 
     def training_left(self, epoch: int, batch: int) -> float:
         """Return the seconds to the training's end; NaN before the first batch.

@@ -1,4 +1,4 @@
-"""Stop: the wish to end a run early, as Ctrl-C and SIGTERM express it."""
+"""Stop: whether a run is to end early, by Ctrl-C, by SIGTERM or by a callback."""
 
 from __future__ import annotations
 
@@ -15,12 +15,23 @@ class Stop:
 
     Attributes:
         asked: the signal that came, None before one does.
+        callback: the callback that ends the run; empty where none does.
     """
 
     def __init__(self) -> None:
         """Take note of nothing yet."""
         self.asked: signal.Signals | None = None
+        self.callback = ""
         self._before: dict[int, Any] = {}
+
+    def __bool__(self) -> bool:
+        """Say whether the run is to end."""
+        return self.asked is not None or bool(self.callback)
+
+    @property
+    def by(self) -> str:
+        """Who ends the run: the signal's name, or else the callback's."""
+        return self.asked.name if self.asked is not None else self.callback
 
     def __enter__(self) -> Stop:
         """Begin to listen; outside the main thread signals are somebody else's, and nothing is heard."""

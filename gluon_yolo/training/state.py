@@ -10,7 +10,7 @@ from typing import Any
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
-_LATER = ("score_key",)  # which older checkpoints lack
+_LATER = ("score_key", "callbacks")  # which older checkpoints lack
 
 
 @dataclasses.dataclass
@@ -29,6 +29,7 @@ class Progress:
         best_epoch: the epoch that gave it.
         schedule: ``Schedule.to_dict()`` of the run.
         score_key: which number ``best_score`` is; None in checkpoints from before it was kept.
+        callbacks: the state of each callback that has one, as ``CallbackList.state_dict`` returns it.
     """
 
     network: str
@@ -42,6 +43,7 @@ class Progress:
     best_epoch: int | None = None
     schedule: dict[str, Any] = dataclasses.field(default_factory=dict)
     score_key: str | None = None
+    callbacks: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Settle sequences as tuples, which JSON does not know."""

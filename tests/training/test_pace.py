@@ -27,9 +27,8 @@ def test_before_the_first_batch_nothing_is_known(clock):
 
 
 def test_batches_validations_and_ends_that_are_still_to_come(clock):
+    clock.now += 1000  # reading the data is no batch
     pace = Pace(batches=20, epochs=10, val_interval=4, val_batches=6, clock=clock)
-    clock.now += 1000
-    pace.start()  # reading the data is no batch
     for _ in range(5):
         clock.now += 2
         pace.spent(BATCH)

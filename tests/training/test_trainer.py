@@ -32,6 +32,7 @@ from tests.small_training import (
     RANDOM_SHAPE,
     ROOT,
     SMALL,
+    assert_equal_runs,
     draw_data,
     parameters,
     rows,
@@ -58,16 +59,6 @@ def whole(train) -> Path:
     status, run = train(*RECIPE)
     assert status == 0
     return run
-
-
-def assert_equal_runs(one: Path, other: Path) -> None:
-    expected, found = parameters(one), parameters(other)
-    assert expected.keys() == found.keys()
-    for name in expected:
-        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
-    assert rows(other) == rows(one)
-    progress = [Checkpoint(run / "weights").read() for run in (one, other)]
-    assert progress[0] == progress[1]
 
 
 def test_a_run_leaves_all_it_should(whole, data):

@@ -133,7 +133,9 @@ class TrainLoader:
     def __len__(self) -> int:
         return max(1, len(self.dataset) // self.batch_size)
 
-    def epoch(self, epoch: int, start_batch: int = 0, mixup: bool | None = None) -> Iterator[Batch]:
+    def epoch(
+        self, epoch: int, start_batch: int = 0, mixup: bool | None = None
+    ) -> Generator[Batch, None, None]:
         """Yield the batches of an epoch; closing the iterator stops the workers.
 
         Args:

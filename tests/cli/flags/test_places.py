@@ -9,7 +9,7 @@ from gluon_yolo.cli.flags.places import blamed, places_of
 from gluon_yolo.data.registry import WRITERS, open_source
 from gluon_yolo.errors import UserError
 from gluon_yolo.models.build import find_architecture
-from gluon_yolo.training.trainer import Training
+from gluon_yolo.training.trainer import Trainer
 from tests.data.small_data import NAMES, small_data
 from tests.models.darknet.small import SMALL
 
@@ -144,7 +144,7 @@ def test_other_errors_stay_as_they_are():
 
 
 def test_weights_that_a_cfg_freezes_at_random(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(Training, "run", lambda self: setattr(self.stop, "asked", 2))
+    monkeypatch.setattr(Trainer, "run", lambda self: setattr(self.stop, "asked", 2))
     path = tmp_path / "net.cfg"
     path.write_text(CFG.replace("activation=leaky", "activation=leaky\nstopbackward=1"))
     words = ["--network", str(path), "--data", str(data), "--gpus", "", "--pretrained-base", "no", "-j", "1"]
@@ -158,7 +158,7 @@ def test_weights_that_a_cfg_freezes_at_random(data, tmp_path, monkeypatch):
 
 def test_thousands_of_epochs_are_said_before_the_first(data, tmp_path, monkeypatch):
     """4 images where the cfg is for 128 million; a flag or a recipe that says less ends the warning."""
-    monkeypatch.setattr(Training, "run", lambda self: setattr(self.stop, "asked", 2))
+    monkeypatch.setattr(Trainer, "run", lambda self: setattr(self.stop, "asked", 2))
     path = tmp_path / "net.cfg"
     path.write_text(CFG.replace(NET, f"{NET}batch=64\nmax_batches=2000000\n"))
     words = ["--network", str(path), "--data", str(data), "--gpus", "", "--pretrained-base", "no"]

@@ -1,0 +1,19 @@
+"""BestWeights: the parameters of the epoch with the highest score."""
+
+from __future__ import annotations
+
+from gluon_yolo.training.callbacks.base import Callback, TrainerView
+from gluon_yolo.training.checkpoint import Checkpoint
+
+
+class BestWeights(Callback):
+    """Keeps ``weights/best.params``; ``Progress`` has its score and epoch, which a checkpoint keeps."""
+
+    def on_validation_end(self, trainer: TrainerView) -> None:
+        """Keep the present parameters when they are the best so far."""
+        assert trainer.result is not None
+        progress = trainer.progress
+        score = float(trainer.result[trainer.validation.score_key])
+        if progress.best_score is None or score > progress.best_score:
+            progress.best_score, progress.best_epoch = score, trainer.epoch
+            Checkpoint(trainer.folder.weights).save_best(trainer.net)

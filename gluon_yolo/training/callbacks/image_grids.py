@@ -1,0 +1,25 @@
+"""ImageGrids: the images that a run trains on, and what it finds, as files to look at."""
+
+from __future__ import annotations
+
+from gluon_yolo.evaluation.image_grids import batch_grid
+from gluon_yolo.training.callbacks.base import Callback, TrainerView
+from gluon_yolo.visualize.grid import write_image
+
+SHOWN_BATCHES = 3
+
+
+class ImageGrids(Callback):
+    """Writes ``train-batch-N.jpg`` of the run's first batches, and ``validation.jpg`` of every validation."""
+
+    def on_step_begin(self, trainer: TrainerView) -> None:
+        """Show a batch with the boxes that the losses get."""
+        number = trainer.metric_logger.done
+        if trainer.epoch == trainer.config.start_epoch and number < SHOWN_BATCHES and trainer.batch:
+            image = batch_grid(trainer.batch, trainer.net.spec.class_names)
+            write_image(trainer.folder.images / f"train-batch-{number}.jpg", image)
+
+    def on_validation_end(self, trainer: TrainerView) -> None:
+        """Show validated images with what was found in them."""
+        if trainer.validation_images is not None:
+            write_image(trainer.folder.images / "validation.jpg", trainer.validation_images)

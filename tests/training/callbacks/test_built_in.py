@@ -1,0 +1,140 @@
+"""The trainer's own callbacks one by one, at what they see of a trainer."""
+
+from __future__ import annotations
+
+import builtins
+from types import SimpleNamespace
+
+import pytest
+
+from gluon_yolo.training.callbacks import best_weights, csv_logger, curves, snapshots
+from gluon_yolo.training.callbacks.base import Callback
+from gluon_yolo.training.callbacks.built_in import built_in
+from gluon_yolo.training.config import TrainConfig
+from gluon_yolo.training.metrics_csv import MetricsCSV
+
+
+def test_what_every_training_calls():
+    names = [type(callback).__name__ for callback in built_in(TrainConfig("net"))]
+    assert names == [
+        "ImageGrids",
+        "Profiler",
+        "BestWeights",
+        "ProgressLog",
+        "CSVLogger",
+        "Curves",
+        "Snapshots",
+    ]
+    assert all(isinstance(callback, Callback) for callback in built_in(TrainConfig("net")))
+
+
+class Saved:
+    """In the place of ``Checkpoint``: writes down what is saved."""
+
+    calls: list
+
+    def __init__(self, weights):
+        self.weights = weights
+
+    def save_best(self, net):
+        self.calls.append(("best", self.weights, net))
+
+    def save_snapshot(self, net, epoch):
+        self.calls.append((epoch, self.weights, net))
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    Saved.calls = []
+    for module in (best_weights, snapshots):
+        monkeypatch.setattr(module, "Checkpoint", Saved)
+    return Saved.calls
+
+
+def test_the_best_is_the_first_of_the_highest(calls):
+    progress = SimpleNamespace(best_score=None, best_epoch=None)
+    validation, folder = SimpleNamespace(score_key="AP"), SimpleNamespace(weights="W")
+    best = []
+    for epoch, score in enumerate([0.0, 0.25, 0.25, 0.125, 0.5]):
+        result = {"AP": score, "AP50": 1 - score}
+        trainer = SimpleNamespace(
+            epoch=epoch, progress=progress, validation=validation, folder=folder, net=epoch, result=result
+        )
+        best_weights.BestWeights().on_validation_end(trainer)
+        best.append((progress.best_epoch, progress.best_score))
+    assert best == [(0, 0.0), (1, 0.25), (1, 0.25), (1, 0.25), (4, 0.5)]
+    assert calls == [("best", "W", 0), ("best", "W", 1), ("best", "W", 4)]
+
+
+@pytest.mark.parametrize("interval, kept", [(0, []), (1, [0, 1, 2, 3, 4, 5]), (3, [2, 5]), (7, [])])
+def test_snapshots(calls, interval, kept):
+    callback = snapshots.Snapshots(interval)
+    for epoch in range(6):
+        for goes_on_with in (epoch, epoch + 1):  # stopped within the epoch; after it
+            progress = SimpleNamespace(epoch=goes_on_with)
+            folder = SimpleNamespace(weights="W")
+            callback.on_checkpoint(SimpleNamespace(epoch=epoch, progress=progress, folder=folder, net="net"))
+    assert calls == [(epoch, "W", "net") for epoch in kept]
+
+
+def test_a_row_has_the_time_of_the_steps_and_the_scores_of_its_own_validation(tmp_path):
+    metrics = MetricsCSV(tmp_path / "metrics.csv")
+    times = iter([2.0, 3.0])
+    logger = SimpleNamespace(row=lambda: {"total": 1.5, "seconds": next(times)})
+    callback = csv_logger.CSVLogger()
+    trainer = SimpleNamespace(
+        metric_logger=logger,
+        folder=SimpleNamespace(metrics=metrics),
+        learning_rate=0.25,
+        epoch=0,
+        result=None,
+    )
+    callback.on_steps_end(trainer)
+    trainer.result = {"AP": 0.5, "by_class": [1, 2]}
+    callback.on_validation_end(trainer)
+    callback.on_epoch_end(trainer)
+    trainer.epoch = 1  # not validated: the result of before is still there
+    callback.on_steps_end(trainer)
+    callback.on_epoch_end(trainer)
+    assert metrics.rows() == [
+        {"epoch": "0", "lr": "0.25", "total": "1.5", "seconds": "2", "AP": "0.5"},
+        {"epoch": "1", "lr": "0.25", "total": "1.5", "seconds": "3", "AP": ""},
+    ]
+
+
+def curves_of(folder, epoch: int, goes_on_with: int) -> SimpleNamespace:
+    metrics = MetricsCSV(folder / "metrics.csv")
+    if not metrics.rows():
+        metrics.append({"epoch": 0, "lr": 0.1, "total": 2.5})
+    return SimpleNamespace(
+        epoch=epoch,
+        progress=SimpleNamespace(epoch=goes_on_with),
+        folder=SimpleNamespace(path=folder, metrics=metrics),
+        validation=SimpleNamespace(score_key="AP"),
+    )
+
+
+def test_curves_are_drawn_after_whole_epochs(tmp_path, caplog):
+    pytest.importorskip("matplotlib")
+    callback = curves.Curves()
+    callback.on_checkpoint(curves_of(tmp_path, epoch=0, goes_on_with=0))
+    assert not (tmp_path / "curves.png").exists()
+    callback.on_checkpoint(curves_of(tmp_path, epoch=0, goes_on_with=1))
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG") and not caplog.records
+
+
+def test_without_matplotlib_a_training_goes_on_without_curves(tmp_path, caplog, monkeypatch):
+    imported = builtins.__import__
+
+    def refuse(name, *args, **kwargs):
+        if name.partition(".")[0] == "matplotlib":
+            raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
+        return imported(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    callback = curves.Curves()
+    for epoch in range(2):
+        callback.on_checkpoint(curves_of(tmp_path, epoch, epoch + 1))
+    why = "curves.png will not be drawn: matplotlib is not installed: pip install matplotlib"
+    assert caplog.messages == [why]
+    assert not (tmp_path / "curves.png").exists()
