@@ -12,20 +12,33 @@ from typing import TYPE_CHECKING, Any
 from gluon_yolo._version import __version__
 
 if TYPE_CHECKING:
+    from gluon_yolo.api.train import train
     from gluon_yolo.data.registry import open_source
     from gluon_yolo.detections import Detections
     from gluon_yolo.inference.predictor import Predictor
     from gluon_yolo.models.zoo import build
     from gluon_yolo.spec import DetectionSpec
+    from gluon_yolo.training.config import TrainConfig
 
-__all__ = ["DetectionSpec", "Detections", "Predictor", "__version__", "build", "open_source"]
+__all__ = [
+    "DetectionSpec",
+    "Detections",
+    "Predictor",
+    "TrainConfig",
+    "__version__",
+    "build",
+    "open_source",
+    "train",
+]
 
 _HOMES = {
     "DetectionSpec": "gluon_yolo.spec",
     "Detections": "gluon_yolo.detections",
     "Predictor": "gluon_yolo.inference.predictor",
+    "TrainConfig": "gluon_yolo.training.config",
     "build": "gluon_yolo.models.zoo",
     "open_source": "gluon_yolo.data.registry",
+    "train": "gluon_yolo.api.train",
 }
 
 

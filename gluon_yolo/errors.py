@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Callable
 
 _SETTING = re.compile(r"\{([a-z][a-z_]*)\}")
@@ -106,11 +108,63 @@ class SettingError(UserError):
         return _SETTING.sub(lambda found: name_of(found.group(1)), self.message)
 
 
+class SettingText:
+    """A text that names settings as :class:`SettingError` does, for the log.
+
+    Args:
+        message: settings stand in it by name in braces.
+    """
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def __str__(self) -> str:
+        """Return the text with the settings' own names."""
+        return self.named(str)
+
+    def named(self, name_of: Callable[[str], str]) -> str:
+        """Return the text with another name for each setting, such as its flag."""
+        return _SETTING.sub(lambda found: name_of(found.group(1)), self.message)
+
+
+def extended(error: UserError, more: str, before: str = "") -> UserError:
+    """Return an error that says more; one about a setting stays one.
+
+    Args:
+        error: the error.
+        more: what is said behind it.
+        before: what is said in front of it.
+    """
+    if isinstance(error, SettingError):
+        return SettingError(f"{before}{error.message}{more}")
+    return UserError(f"{before}{error}{more}")
+
+
+@contextmanager
+def blamed(places: Mapping[str, str]) -> Iterator[None]:
+    """Turn an error about a setting into one about the place that its value is from.
+
+    Args:
+        places: by setting, as messages begin.
+
+    Raises:
+        UserError: as the work within does; one that begins with a setting of ``places`` begins with its
+            place.
+    """
+    try:
+        yield
+    except SettingError as error:
+        place = places.get(error.setting) if error.message.startswith("{") else None
+        if place is None:
+            raise
+        raise extended(error, "", f"{place}: as ") from error
+
+
 class NotWritten(UserError):
     """A file or folder cannot be written."""
 
 
-class NothingToLearn(UserError):
+class NothingToLearn(SettingError):
     """The training images show nothing, or nothing that is large enough, to learn from."""
 
     status = 1  # what was given is understood, and nothing can come of it

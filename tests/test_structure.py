@@ -18,7 +18,7 @@ PACKAGE = ROOT / "gluon_yolo"
 FLOORS = (
     ("_version", "text", "class_names", "spec", "boxes", "numpy_compat"),
     ("errors", "detections"),
-    ("system", "atomic_io", "file_names", "progress", "nms", "drawing"),
+    ("system", "atomic_io", "file_names", "input_size", "progress", "nms", "drawing"),
     ("mxnet_compat",),
     ("parameter_io",),
     ("models",),

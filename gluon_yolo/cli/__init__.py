@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from gluon_yolo._version import __version__
-from gluon_yolo.cli.calling import translate_log, typed
+from gluon_yolo.cli.calling import flag_of, translate_log, typed
 from gluon_yolo.cli.parser import Parser
 from gluon_yolo.errors import SettingError, UserError, explain
 from gluon_yolo.progress.heartbeat import HEARTBEAT
@@ -95,11 +95,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         print(f"stopped: {error}" if str(error) else "stopped", file=sys.stderr)
         return 130
-
-
-def flag_of(setting: str) -> str:
-    """Return what the command line calls a setting: ``batch_size`` is ``--batch-size``."""
-    return f"--{setting.replace('_', '-')}"
 
 
 def _say_no_more() -> None:

@@ -11,6 +11,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from gluon_yolo.errors import SettingText
+
 NAME = "gluon-yolo"
 """What messages call the program; :func:`typed` puts how it was called in its place."""
 DOORS = {"train": "train_yolo3_mobilenet.py", "eval": "eval_yolo3.py", "demo": "demo.py"}
@@ -50,17 +52,25 @@ def this_python() -> str:
     return _place(Path(sys.executable))
 
 
+def flag_of(setting: str) -> str:
+    """Return what the command line calls a setting: ``batch_size`` is ``--batch-size``."""
+    return f"--{setting.replace('_', '-')}"
+
+
 def translate_log(logger: logging.Logger) -> None:
-    """Let what a logger says name commands as they were called; once is enough."""
+    """Let what a logger says name commands as they were called, and settings by flags; once is enough."""
     if not any(isinstance(each, _Typed) for each in logger.filters):
         logger.addFilter(_Typed())
 
 
 class _Typed(logging.Filter):
-    """Writes commands in messages as the user called them."""
+    """Writes commands in messages as the user called them, and settings as their flags."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record and let it pass."""
+        if isinstance(record.args, tuple):
+            named = (each.named(flag_of) if isinstance(each, SettingText) else each for each in record.args)
+            record.args = tuple(named)
         message = record.getMessage()
         if NAME in message:
             record.msg, record.args = typed(message), ()

@@ -9,6 +9,7 @@ import pytest
 from gluon_yolo.errors import UserError
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.lr_schedule import Schedule
+from tests.printed import printed
 
 
 def settings(**values) -> TrainConfig:
@@ -61,7 +62,7 @@ def settings(**values) -> TrainConfig:
 def test_what_cannot_be_meant_is_refused(values, said):
     with pytest.raises(UserError) as caught:
         settings(**values).schedule(10)
-    assert str(caught.value).startswith(said)
+    assert printed(caught.value).startswith(said)
 
 
 def test_random_shapes_are_those_of_the_paper():

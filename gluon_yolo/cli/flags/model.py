@@ -11,11 +11,10 @@ from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.predictor import AUTO, NMS, RUNTIMES, Predictor
 from gluon_yolo.inference.preprocess import MODES, Preprocess
+from gluon_yolo.input_size import parse_size
 from gluon_yolo.nms import NMS_THRESHOLD
 
 log = logging.getLogger("gluon_yolo")
-
-LONGEST = 8192  # pixels of an input's side
 
 # What other programs' files want, where a model of ours is expected.
 _FOREIGN = {
@@ -215,17 +214,3 @@ def class_names_of(args: argparse.Namespace) -> tuple[str, ...] | None:
             "a cfg names no classes, so they are called class 0, class 1, ...; name them: --classes FILE"
         )
     return None
-
-
-def parse_size(text: str, flag: str = "--size") -> tuple[int, int]:
-    """Turn ``416`` or ``320x416`` into (height, width) in pixels.
-
-    Raises:
-        UserError: when it is neither, or longer than any machine's memory is made for.
-    """
-    words = text.lower().split("x")
-    if len(words) > 2 or not all(word.isdecimal() and int(word) for word in words):
-        raise UserError(f"{flag} {text!r}: expected pixels as 416 or, height first, 320x416")
-    if max(map(int, words)) > LONGEST:
-        raise UserError(f"{flag} {text}: expected {LONGEST} pixels a side at most")
-    return int(words[0]), int(words[-1])

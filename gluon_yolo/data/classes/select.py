@@ -10,7 +10,7 @@ from gluon_yolo.data.classes.relabel import Relabelled
 from gluon_yolo.data.classes.spelling import Spellings
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.source import Source
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.text import did_you_mean
 
 
@@ -102,7 +102,7 @@ def _kept(names: tuple[str, ...], classes: Classes) -> tuple[tuple[str, ...], di
         found = name if name in names else classes.spellings.find(name, names)
         if found is None:
             hint = did_you_mean(name, names, most=3)
-            raise UserError(f"--only {name}: there is no such class; {hint}there is {', '.join(names)}")
+            raise SettingError(f"{{only}} {name}: there is no such class; {hint}there is {', '.join(names)}")
         only[name] = found
     kept = set(only.values())
     return (tuple(name for name in names if name in kept) if only else names), only

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from gluon_yolo.class_names import OTHER_SPELLINGS
 from gluon_yolo.data.classes.read import plain
 from gluon_yolo.data.text_file import read_text
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 
 _FORM = "expected NAME = OTHER NAME, as `sofa = couch`"
 _GROUPS = {plain(name): group for group in OTHER_SPELLINGS for name in group}
@@ -71,7 +71,7 @@ class Spellings:
         known = set(names)
         for name, other in self._renamed.items():
             if name not in known and other not in known:
-                raise UserError(
-                    f"--class-map: {name} = {other}: there is no class of either name; there are "
+                raise SettingError(
+                    f"{{class_map}}: {name} = {other}: there is no class of either name; there are "
                     f"{', '.join(sorted(known))}"
                 )

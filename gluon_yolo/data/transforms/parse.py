@@ -21,7 +21,7 @@ from gluon_yolo.data.transforms.geometry import (
 )
 from gluon_yolo.data.transforms.mosaic import Mosaic
 from gluon_yolo.data.transforms.view import AREA, CUBIC, LINEAR
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.text import did_you_mean
 
 
@@ -96,7 +96,7 @@ def augmentation(text: str) -> Transform:
     steps = [step for name, arguments in _words(text) for step in _steps(text, name, arguments)]
     mosaics = [step for step in steps if isinstance(step, Mosaic)]
     if len(mosaics) > 1:
-        raise UserError(f"--augment {text!r}: mosaic is there twice")
+        raise SettingError(f"{{augment}} {text!r}: mosaic is there twice")
     resizers = [step for step in steps if isinstance(step, _RESIZERS)] or [Resize()]
     chain = [step for step in steps if step not in mosaics and step not in resizers[:-1]]
     chain += [] if resizers[-1] in chain else resizers[-1:]
@@ -118,11 +118,11 @@ def _words(text: str) -> Iterator[tuple[str, str]]:
     """Yield each name of a text with what stands in its brackets."""
     rest = text.strip(" ,")
     if not rest:
-        raise UserError(f"--augment {text!r}: {_SYNTAX}")
+        raise SettingError(f"{{augment}} {text!r}: {_SYNTAX}")
     while rest:
         match = _STEP.match(rest)
         if match is None:
-            raise UserError(f"--augment {text!r}: {rest!r} is not understood; {_SYNTAX}")
+            raise SettingError(f"{{augment}} {text!r}: {rest!r} is not understood; {_SYNTAX}")
         yield match[1], match[2] or ""
         rest = rest[match.end() :]
 
@@ -131,7 +131,7 @@ def _steps(text: str, name: str, arguments: str) -> tuple[Transform, ...]:
     """Return the transforms that one name stands for."""
     if name in PRESETS:
         if arguments:
-            raise UserError(f"--augment {text!r}: the preset {name} takes no arguments; name its parts")
+            raise SettingError(f"{{augment}} {text!r}: the preset {name} takes no arguments; name its parts")
         whole = PRESETS[name]()
         return whole.transforms if isinstance(whole, Compose) else (whole,)
     if name not in TRANSFORMS:
@@ -149,12 +149,14 @@ def _steps(text: str, name: str, arguments: str) -> tuple[Transform, ...]:
         key, _, value = (part.strip() for part in word.partition("="))
         if key not in known:
             meant = did_you_mean(key, known)
-            raise UserError(f"--augment {text!r}: {name} has no {key!r}; {meant}it has {', '.join(known)}")
+            raise SettingError(
+                f"{{augment}} {text!r}: {name} has no {key!r}; {meant}it has {', '.join(known)}"
+            )
         values[key] = _value(text, word, value, known[key].default)
     try:
         return (make(**values),)
     except ValueError as error:
-        raise UserError(f"--augment {text!r}: {name}: {error}") from error
+        raise SettingError(f"{{augment}} {text!r}: {name}: {error}") from error
 
 
 def _value(text: str, word: str, value: str, default: Any) -> Any:
@@ -166,5 +168,5 @@ def _value(text: str, word: str, value: str, default: Any) -> Any:
     fits = len(numbers) > 1 if isinstance(default, tuple) else len(numbers) == 1
     if not fits or not all(map(math.isfinite, numbers)):
         wanted = "numbers with colons between, as 0.5:1.5" if isinstance(default, tuple) else "one number"
-        raise UserError(f"--augment {text!r}: {word}: expected {wanted}")
+        raise SettingError(f"{{augment}} {text!r}: {word}: expected {wanted}")
     return tuple(numbers) if isinstance(default, tuple) else numbers[0]

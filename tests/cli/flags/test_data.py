@@ -24,6 +24,7 @@ from gluon_yolo.data.registry import WRITERS
 from gluon_yolo.data.synthetic import generate
 from gluon_yolo.errors import UserError
 from tests.data.small_data import NAMES, small_data
+from tests.printed import refused
 
 
 def parsed(*words: str) -> argparse.Namespace:
@@ -91,7 +92,7 @@ def test_class_file_rules(tmp_path: Path) -> None:
     train, _, names = open_datasets(parsed(*words))
     assert names == ("wasp", "bee", "ant") and train.annotations(0).class_ids.tolist() == [1]
     (tmp_path / "names.txt").write_text("bee\n")
-    with pytest.raises(UserError, match=r"b\.xml.*ant"):
+    with refused(r"b\.xml.*ant"):
         open_datasets(parsed(*words))
 
 
@@ -107,9 +108,7 @@ def test_refuses_some_images_in_both_parts(tmp_path: Path, caplog: pytest.LogCap
     """That is a slip in a list; where both are one and the same it is meant so."""
     write_voc(tmp_path, {"train": ["a", "b"], "val": ["b", "c"]}, ["ant", "bee", "cat"])
     words = parsed("--data-root", str(tmp_path))
-    with pytest.raises(
-        UserError, match=r"1 of 2 validation pictures are training pictures too, such as .*b\.png;"
-    ):
+    with refused(r"1 of 2 validation pictures are training pictures too, such as .*b\.png;"):
         open_datasets(words)
     write_voc(tmp_path, {"train": ["a", "b"], "val": ["a", "b"]}, ["ant", "bee"])
     log_reports(*open_datasets(words)[:2])
@@ -147,9 +146,7 @@ def test_written_paths_that_land_on_one_file(tmp_path: Path) -> None:
     write_coco(tmp_path, {"train": named["train"], "val": named["train"]}, [])
     assert len(open_datasets(parsed(*words))[1]) == 2  # equal lists are meant so
     write_coco(tmp_path, {"train": ["a.png", "b.png"]}, [])
-    with pytest.raises(
-        UserError, match="part names the folder .*/images, the validation part /home/u/train; b"
-    ):
+    with refused("part names the folder .*/images, the validation part /home/u/train; b"):
         open_datasets(parsed(*words))
 
 
@@ -177,7 +174,7 @@ def test_a_link_is_the_same_image(tmp_path: Path) -> None:
     write_voc(tmp_path, {"train": ["a", "c"], "val": ["b"]}, ["ant", "bee", "cat"])
     (tmp_path / "JPEGImages" / "b.png").unlink()
     (tmp_path / "JPEGImages" / "b.png").symlink_to("a.png")
-    with pytest.raises(UserError, match="1 of 1 validation pictures are training pictures too"):
+    with refused("1 of 1 validation pictures are training pictures too"):
         open_datasets(parsed("--data-root", str(tmp_path)))
 
 
@@ -199,7 +196,7 @@ def test_classes_alone_and_by_other_names(tmp_path: Path) -> None:
         assert [name for name, count in val.report.per_class.items() if count] in (["sofa"], ["couch"])
     for more in (["--only", "bee", "--only", "sofa"], ["--only", "bee,", "--only=,sofa"]):
         assert open_datasets(parsed(*words, *more))[2] == ("bee", "sofa")
-    with pytest.raises(UserError, match="--only: names no class; give names with commas between"):
+    with refused("--only: names no class; give names with commas between"):
         open_datasets(parsed(*words, "--only", ","))
 
 
@@ -233,7 +230,7 @@ def test_says_where_the_standard_data_would_be(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    with pytest.raises(UserError, match=rf"datasets.{dataset}: no such folder.*--data-root"):
+    with refused(rf"datasets.{dataset}: no such folder.*--data-root"):
         open_datasets(parsed("--dataset", dataset))
 
 
@@ -278,7 +275,7 @@ def test_data_of_every_format(homes: Path, format: str) -> None:
     ],
 )
 def test_data_is_named_once(words: list[str], message: str) -> None:
-    with pytest.raises(UserError, match=message):
+    with refused(message):
         open_datasets(parsed(*words))
 
 
@@ -288,7 +285,7 @@ def test_data_without_a_validation_part(tmp_path: Path) -> None:
         "no pictures for validation; there is train: hold some out with `gluon-yolo data split .*--val-split"
     )
     for words in (["--data", str(tmp_path)], ["--data-root", str(tmp_path)]):
-        with pytest.raises(UserError, match=message):
+        with refused(message):
             open_datasets(parsed(*words))
     _, val, _ = open_datasets(parsed("--data", str(tmp_path)), need_train=False)
     assert val is not None and len(val) == 2  # what is evaluated needs no division
@@ -302,7 +299,7 @@ def test_records_without_a_validation_part(tmp_path: Path) -> None:
     message = (
         "divide with `gluon-yolo data split` what it was packed from, and pack it anew, or name some with"
     )
-    with pytest.raises(UserError, match=message):
+    with refused(message):
         open_datasets(parsed("--data", str(tmp_path / "rec")))
 
 
@@ -310,7 +307,7 @@ def test_data_commands_take_a_path(homes: Path) -> None:
     parser = argparse.ArgumentParser()
     add_source_arguments(parser)
     assert source_of(parser.parse_args([str(homes / "coco")])).format == "coco"
-    with pytest.raises(UserError, match="expected Annotations/"):
+    with refused("expected Annotations/"):
         source_of(parser.parse_args([str(homes / "coco"), "--format", "voc"]))
 
 
@@ -322,7 +319,7 @@ def test_boxes_in_other_units_stop_a_training_unless_it_is_to_go_on(tmp_path: Pa
         lines = [line.split() for line in label.read_text().splitlines()]
         pixels = [" ".join([line[0], *(str(96 * float(word)) for word in line[1:])]) for line in lines]
         label.write_text("\n".join(pixels))
-    with pytest.raises(UserError, match=r"\.txt: .* boxes.*many times as large.*Repair: write.*--skip-bad"):
+    with refused(r"\.txt: .* boxes.*many times as large.*Repair: write.*--skip-bad"):
         open_datasets(parsed("--data", str(tmp_path / "yolo")))
     train, _, _ = open_datasets(parsed("--data", str(tmp_path / "yolo"), "--skip-bad"))
     assert train is not None and train.report.boxes == 0

@@ -10,9 +10,9 @@ import pytest
 from gluon_yolo.data.classes.select import Classes, open_parts, select
 from gluon_yolo.data.classes.spelling import Spellings
 from gluon_yolo.data.registry import WRITERS, open_source
-from gluon_yolo.errors import UserError
 from tests.data.coco.test_source import add_file, add_image, record
 from tests.data.small_data import NAMES, small_data  # wasps and Bees, and no grey ant
+from tests.printed import refused
 
 BOTH = {"train": "train", "val": "val"}
 
@@ -92,7 +92,7 @@ def test_faults(source, classes, problem):
     if problem is None:  # records know numbers alone, which are what the given names say
         open_parts(source, {"train": "train"}, classes)
         return
-    with pytest.raises(UserError, match=problem):
+    with refused(problem):
         open_parts(source, {"train": "train"}, classes)
 
 
@@ -103,9 +103,7 @@ def test_only_by_another_spelling(tmp_path):
     dataset = open_parts(open_source(tmp_path), {"train": "x"}, classes)["train"]
     assert dataset.class_names == ("airplane", "insect") and len(dataset.annotations(0)) == 1
     assert "classes by another name: bee is insect, aeroplane is airplane" in dataset.report.notes
-    with pytest.raises(
-        UserError, match="--only chair: there is no such class; .*there is airplane, couch, bee"
-    ):
+    with refused("--only chair: there is no such class; .*there is airplane, couch, bee"):
         open_parts(open_source(tmp_path), {"train": "x"}, Classes(only=("chair",)))
 
 
