@@ -15,7 +15,7 @@ from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 from gluon_yolo.evaluation.coco_ap import COCOMetric, truth_of
 from gluon_yolo.evaluation.fitness import fitness, kind_of, score
-from gluon_yolo.training.config import VAL_METRICS
+from gluon_yolo.training.config_check import VAL_METRICS
 from tests.printed import refused
 from tests.small_training import draw_data
 
