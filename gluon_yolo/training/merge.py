@@ -105,6 +105,9 @@ def merge(
     together = given.all()
     decided = decide(given, from_data.values)
     args = {**PLAIN_DEFAULTS, **(from_cpu or {}), **from_network.values, **decided}
+    if args["name"] is not None:
+        _check_name(args["name"])
+    check_memory(args)
     if args["pretrained_base"] not in BACKBONE_WEIGHTS:
         args["pretrained_base"] = _file("pretrained_base", args["pretrained_base"])
     if isinstance(args["pretrained"], str):  # a file of settings gives one
@@ -214,9 +217,6 @@ def _checked(words: Mapping[str, Any]) -> Args:
         if words.get("no_random_shape"):
             raise SettingError("{no_random_shape} excludes {random_shapes} and {shape_interval}: give one")
         words["no_random_shape"] = False  # over a recipe's
-    if words.get("name") is not None:
-        _check_name(words["name"])
-    check_memory(words)
     if isinstance(words.get("pretrained"), str):
         if words.get("weights") is not None:
             raise SettingError(
