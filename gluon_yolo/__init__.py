@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gluon_yolo.api.import_fastestv2 import import_fastestv2
     from gluon_yolo.api.quantize import quantize
     from gluon_yolo.api.summary import summary
+    from gluon_yolo.api.train import train
     from gluon_yolo.data.registry import open_source
     from gluon_yolo.detections import Detections
     from gluon_yolo.inference.predictor import Predictor
@@ -31,6 +32,7 @@ __all__ = [
     "DetectionSpec",
     "Detections",
     "Predictor",
+    "TrainConfig",
     "__version__",
     "build",
     "evaluate",
@@ -41,6 +43,7 @@ __all__ = [
     "open_source",
     "quantize",
     "summary",
+    "train",
 ]
 
 _HOMES = {
@@ -48,6 +51,7 @@ _HOMES = {
     "DetectionSpec": "gluon_yolo.spec",
     "Detections": "gluon_yolo.detections",
     "Predictor": "gluon_yolo.inference.predictor",
+    "TrainConfig": "gluon_yolo.training.config",
     "build": "gluon_yolo.models.zoo",
     "evaluate": "gluon_yolo.api.evaluate",
     "export": "gluon_yolo.api.export",
@@ -57,6 +61,7 @@ _HOMES = {
     "open_source": "gluon_yolo.data.registry",
     "quantize": "gluon_yolo.api.quantize",
     "summary": "gluon_yolo.api.summary",
+    "train": "gluon_yolo.api.train",
 }
 
 

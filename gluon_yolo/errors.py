@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Callable
 
 _SETTING = re.compile(r"\{([a-z][a-z_]*)\}")
@@ -167,7 +169,27 @@ def check_within(setting: str, number: float, least: float, most: float = math.i
         raise SettingError(f"{{{setting}}} {number}: {wanted}")
 
 
-class NothingToLearn(UserError):
+@contextmanager
+def blamed(places: Mapping[str, str]) -> Iterator[None]:
+    """Turn an error about a setting into one about the place that its value is from.
+
+    Args:
+        places: by setting, as messages begin.
+
+    Raises:
+        UserError: as the work within does; one that begins with a setting of ``places`` begins with its
+            place.
+    """
+    try:
+        yield
+    except SettingError as error:
+        place = places.get(error.setting) if error.message.startswith("{") else None
+        if place is None:
+            raise
+        raise extended(error, "", f"{place}: as ") from error
+
+
+class NothingToLearn(SettingError):
     """The training images show nothing, or nothing that is large enough, to learn from."""
 
     status = 1  # what was given is understood, and nothing can come of it

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from gluon_yolo.api.train_result import TrainResult
 from gluon_yolo.cli.calling import typed
-from gluon_yolo.cli.flags.train import DEFAULTS, Flags
-from gluon_yolo.cli.run_name import name_of_run
-from gluon_yolo.cli.train_flags import flag_words, recipe_flags
+from gluon_yolo.cli.flags.train import DEFAULTS, Flags, flag_words
 from gluon_yolo.text import counted
-
-if TYPE_CHECKING:
-    from gluon_yolo.training.run_dir import RunFolder
-    from gluon_yolo.training.state import Progress
+from gluon_yolo.training.merge import recipe_settings
+from gluon_yolo.training.run_name import name_of_run
 
 # The first two are said in any case; the others are of the finished run alone, or another run's weights.
 _NOT_KEPT = frozenset(
@@ -22,22 +19,20 @@ _NOT_KEPT = frozenset(
 _SIZES = ("random_shapes", "shape_interval")  # which --no-random-shape excludes
 
 
-def say_finished(folder: RunFolder, flags: Flags, progress: Progress) -> None:
+def say_finished(result: TrainResult) -> None:
     """Print that nothing is left to train, and how a new run goes on.
 
     Args:
-        folder: of the run.
-        flags: its flags.
-        progress: of its last checkpoint.
+        result: of a run that had no epoch left.
     """
-    epochs = flags["epochs"]
+    epochs = result.args["epochs"]
     trained = "its 1 epoch is trained" if epochs == 1 else f"all {counted(epochs, 'epoch')} are trained"
     best = ""
-    if progress.best_score is not None:
-        name = f" ({progress.score_key})" if progress.score_key else ""
-        best = f", best score {progress.best_score:.4f}{name} at epoch {progress.best_epoch}"
-    print(f"{folder.path}: finished: {trained}{best}; nothing is left to do")
-    more = flag_words(training_on(flags, str(folder.path)))
+    if result.best_score is not None:
+        name = f" ({result.score_key})" if result.score_key else ""
+        best = f", best score {result.best_score:.4f}{name} at epoch {result.best_epoch}"
+    print(f"{result.folder}: finished: {trained}{best}; nothing is left to do")
+    more = flag_words(training_on(result.args, str(result.folder)))
     print(typed(f"to train on, start a new run from its weights: gluon-yolo train {more}"))
 
 
@@ -48,7 +43,7 @@ def training_on(flags: Mapping[str, Any], run: str) -> Flags:
         flags: of the run before.
         run: its folder.
     """
-    recipe = recipe_flags(
+    recipe = recipe_settings(
         {name: flags[name] for name in ("recipe", "network") if flags.get(name) is not None}
     )
     usual = {**DEFAULTS, **recipe}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError
 from gluon_yolo.evaluation.coco_ap import COCOMeans, is_counted
 from gluon_yolo.evaluation.metric import Metric
 from gluon_yolo.evaluation.voc_ap import VOCMetric
@@ -42,7 +42,7 @@ def score(dataset: Dataset, kind: str = "auto", asked: str = "") -> tuple[list[M
                 "chosen by VOC07_mAP50, which cannot tell a box that fits from one that is a little off"
             )
     if kind in _BY_COCO and not counted:
-        raise UserError(f"{asked or f'--val-metric {kind}'} needs pycocotools: pip install pycocotools")
+        raise SettingError(f"{asked or f'{{val_metric}} {kind}'} needs pycocotools: pip install pycocotools")
     metrics: list[Metric] = [VOCMetric(dataset.class_names)]
     if counted:
         metrics.append(COCOMeans.from_dataset(dataset))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingText, UserError
 from gluon_yolo.evaluation.evaluate import evaluate
 from gluon_yolo.evaluation.fitness import FITNESS, fitness
 from gluon_yolo.evaluation.image_grids import VALIDATION_IMAGES, ValidationGrid
@@ -66,15 +66,16 @@ class Validation:
         self.fit = fit
         self.max_detections = max_detections
 
-    def crowded(self) -> str:
+    def crowded(self) -> str | SettingText:
         """Return a message about images with more objects than ``max_detections``; empty if there is none."""
         counts = [len(self.dataset.annotations(index)) for index in range(len(self.dataset))]
         most, over = self.max_detections, sum(count > self.max_detections for count in counts)
         if not over:
             return ""
-        return (
+        return SettingText(
             f"{self.dataset.report.title}: {counted(over, 'picture')} of {len(counts)} with more than {most} "
-            f"objects, up to {max(counts)}, of which validation finds {most} at most; raise --max-detections"
+            f"objects, up to {max(counts)}, of which validation finds {most} at most; raise "
+            "{max_detections}"
         )
 
     def __call__(self, net: DetectionNetwork) -> tuple[dict[str, Any], np.ndarray]:

@@ -28,16 +28,30 @@ _ABOUT = (
 )
 
 
+_worded: Callable[[str], str] = str
+
+
+def word_commands(worded: Callable[[str], str]) -> None:
+    """Let notes have their commands written by a function, as the user calls them."""
+    global _worded
+    _worded = worded
+
+
 @contextlib.contextmanager
-def noted(folder: Path, worded: Callable[[str], str] = str) -> Iterator[None]:
+def noted(folder: Path, worded: Callable[[str], str] | None = None) -> Iterator[None]:
     """Keep the note in a run's folder while the block runs; delete it however the block ends.
 
     Args:
         folder: the run's folder.
-        worded: rewrites the commands in a text as the user calls them.
+        worded: writes the commands in a text as the user calls them; None takes what
+            :func:`word_commands` set.
     """
     path = folder / FILE
-    record = {**_process(os.getpid()), "since": time.strftime("%Y-%m-%d %H:%M:%S"), "about": worded(_ABOUT)}
+    record = {
+        **_process(os.getpid()),
+        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "about": (worded or _worded)(_ABOUT),
+    }
     with contextlib.suppress(OSError):  # a full disk is reported by what the training itself writes
         path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     try:

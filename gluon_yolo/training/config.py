@@ -1,204 +1,201 @@
-"""TrainConfig: all that a training is asked for, as plain values."""
+"""TrainConfig: every setting of a training, with its default and what it means."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from gluon_yolo.data.loading import loader
 from gluon_yolo.data.transforms import augmentation, keeps_shape
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import blamed
 from gluon_yolo.nms import USUAL_DETECTIONS
-from gluon_yolo.spec import BOX_LOSSES, Anchors
-from gluon_yolo.text import size_word
-from gluon_yolo.training.lr_schedule import MODES, Schedule
+from gluon_yolo.spec import Anchors
+from gluon_yolo.training.config_check import MOST_THREADS, check_settings
+from gluon_yolo.training.config_file import write_settings
+from gluon_yolo.training.config_forms import anchors_by_level, plain_settings, typed_settings
+from gluon_yolo.training.config_given import read_given
+from gluon_yolo.training.lr_schedule import Schedule
 
 RANDOM_SHAPES = tuple((side, side) for side in range(320, 609, 32))
-BACKBONE_WEIGHTS = ("auto", "yes", "no")
-WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
-VAL_METRICS = ("auto", "fitness", "voc07", "voc", "coco")
-MOST_THREADS = 4  # Python's lock lets few work side by side: two give 1.65 times one
+_HEAD = "Settings of a training. To repeat it: gluon-yolo train --config THIS_FILE"
 
-# Smallest legal values; infinity and what is not a number are illegal everywhere.
-_AT_LEAST = {
-    **dict.fromkeys(("epochs", "batch_size", "log_interval", "val_interval", "shape_interval"), 1),
-    **dict.fromkeys(("start_epoch", "seed", "num_workers", "save_interval", "no_mixup_epochs"), 0),
-    **dict.fromkeys(("warmup_epochs", "warmup_lr", "lr_decay_period", "momentum", "wd"), 0),
-    **dict.fromkeys(("target_lr", "cosine_epochs", "profile"), 0),
-    "num_samples": -1,
-    "max_detections": 1,
-}
-_ABOVE_0 = ("lr", "lr_power", "warmup_power", "loss_scale")
-_CHOICES = {"worker_type": WORKER_TYPES, "box_loss": BOX_LOSSES, "val_metric": VAL_METRICS, "lr_mode": MODES}
-_CONTRADICTIONS = (("syncbn", "freeze_bn"), ("weights", "pretrained"))
-# What has a meaning in some modes of the learning rate only.
-_OF_MODES = {"cosine_epochs": ("cosine",), "target_lr": ("poly", "cosine")}
+Args = dict[str, Any]  # settings in plain form by name: what the command line gives and ``args.json`` holds
+
+
+def _field(default: Any, comment: str) -> Any:
+    return dataclasses.field(default=default, metadata={"comment": comment})
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """What a run is asked for; the names are those of the command line's flags.
+    """What a training is asked for. Every default stands here and nowhere else.
 
-    Args:
-        network: the zoo's full name, or the stem of a cfg's.
-        epochs: of the whole training, warm-up included.
-        batch_size: over all devices.
-        data_shape: height and width of the input, and of validation.
-        random_shape: train at sizes drawn from ``random_shapes`` instead.
-        random_shapes: heights and widths to draw from.
-        shape_interval: batches of one drawn size in a row.
-        anchors: of each level, ascending stride, (width, height) in pixels of the input; None takes the
-            network's own.
-        lr: learning rate after the warm-up.
-        lr_mode: one of :data:`gluon_yolo.training.lr_schedule.MODES`; this and what follows up to the
-        warm-up is
-            told there.
-        lr_decay: factor at each decay epoch, or one for each of them, or that of an epoch (``exponential``).
-        lr_decay_epoch: epochs at which it decays.
-        lr_decay_period: decay every so many epochs instead, when above 0.
-        lr_power: exponent of ``poly``.
-        target_lr: where ``poly`` and ``cosine`` end.
-        cosine_epochs: epoch at which ``cosine`` ends, when above 0, else the last.
-        warmup_epochs: epochs of warm-up.
-        warmup_lr: where the warm-up starts.
-        warmup_power: exponent of the warm-up; 1 is a straight line.
-        momentum: of stochastic gradient descent.
-        wd: weight decay.
-        no_wd: spare biases and batch normalisation from it.
-        syncbn: normalise over the batch of all devices.
-        freeze_bn: keep batch normalisation as loaded.
-        mixup: mix pairs of images.
-        no_mixup_epochs: at the end of training.
-        box_loss: of the boxes: ``yolo3`` (centre and size apart), ``giou``, ``diou``, ``ciou``, or ``auto``,
-            which takes the network's own.
-        loss_scale: the losses are multiplied by it before the backward pass, and the gradients divided.
-        label_smooth: soften class targets.
-        label_smooth_factor: by how much; None is GluonCV's.
-        augment: as :func:`gluon_yolo.data.transforms.augmentation` reads it.
-        pretrained: start from GluonCV's published weights of the whole detector.
-        pretrained_base: start the backbone from GluonCV's ImageNet weights: ``yes``, ``no``, or ``auto``,
-            which goes on without them, and says so, where they can be neither found nor downloaded; or from
-            this file.
-        weights: start from this file or run, as far as it fits.
-        freeze: what is not trained, as :func:`gluon_yolo.training.freeze.freeze` takes it, commas between.
-        start_epoch: first epoch to train.
-        num_samples: images per epoch; all when 0 or -1.
-        num_workers: threads or processes that prepare images.
-        worker_type: ``thread``, ``process``, or ``auto``: processes where there are more than four of them.
-        seed: of everything random.
-        log_interval: batches between log lines.
-        val_interval: epochs between validations; the last epoch is always validated.
-        val_metric: what decides which epoch is best, as :func:`gluon_yolo.evaluation.fitness.score` takes it.
-        max_detections: of an image in validation, at most; the model's record keeps it.
-        save_interval: epochs between kept snapshots; 0 keeps none.
-        profile: steps of the first epoch to record (:mod:`gluon_yolo.training.callbacks.profiler`).
+    The names are those of the command line's flags. :meth:`comments` says what each is.
+
+    A setting that was named when the config was made, or that is not its default, counts as given
+    (:func:`gluon_yolo.training.merge.merge`). The others are open to a recipe, to what the data's and the
+    network's own files say, and to what suits a CPU.
 
     Raises:
-        UserError: for a value that cannot be meant so.
+        SettingError: for a value that cannot be meant so.
     """
 
-    network: str
-    epochs: int = 200
-    batch_size: int = 64
-    data_shape: tuple[int, int] = (416, 416)
-    random_shape: bool = True
-    random_shapes: tuple[tuple[int, int], ...] = RANDOM_SHAPES
-    shape_interval: int = 10
-    anchors: Anchors | None = None
-    lr: float = 0.001
-    lr_mode: str = "step"
-    lr_decay: float | Sequence[float] = 0.1
-    lr_decay_epoch: tuple[float, ...] = (160, 180)
-    lr_decay_period: float = 0
-    lr_power: float = 2.0
-    target_lr: float = 0.0
-    cosine_epochs: int = 0
-    warmup_epochs: float = 0
-    warmup_lr: float = 0.0
-    warmup_power: float = 1.0
-    momentum: float = 0.9
-    wd: float = 0.0005
-    no_wd: bool = False
-    syncbn: bool = False
-    freeze_bn: bool = False
-    mixup: bool = False
-    no_mixup_epochs: int = 20
-    box_loss: str = "auto"
-    loss_scale: float = 1.0
-    label_smooth: bool = False
-    label_smooth_factor: float | None = None
-    augment: str = "yolo3"
-    pretrained: bool = False
-    pretrained_base: str = "auto"
-    weights: str | None = None
-    freeze: str | None = None
-    start_epoch: int = 0
-    num_samples: int = 0
-    num_workers: int = 2
-    worker_type: str = "auto"
-    seed: int = 233
-    log_interval: int = 100
-    val_interval: int = 1
-    val_metric: str = "auto"
-    max_detections: int = USUAL_DETECTIONS
-    save_interval: int = 10
-    profile: int = 0
+    network: str = _field("mobilenet1_0", "what to train: a network of the zoo, or a darknet .cfg")
+    epochs: int = _field(200, "of the whole training, warm-up included")
+    batch_size: int = _field(64, "images of a step, over all devices")
+    data_shape: tuple[int, int] = _field((416, 416), "height and width of the input, and of validation")
+    random_shape: bool = _field(True, "train at sizes drawn from random_shapes instead")
+    random_shapes: tuple[tuple[int, int], ...] = _field(RANDOM_SHAPES, "heights and widths to draw from")
+    shape_interval: int = _field(10, "batches of one drawn size in a row")
+    anchors: Anchors | str | None = _field(
+        None, "own (null), better, auto, or a list of width,height in pixels of the input"
+    )
+    lr: float = _field(0.001, "learning rate after the warm-up")
+    lr_mode: str = _field("step", "how it falls: step, poly, cosine, exponential or constant")
+    lr_decay: float | Sequence[float] = _field(
+        0.1, "factor at each decay epoch, or one for each; of an epoch where exponential"
+    )
+    lr_decay_epoch: tuple[float, ...] = _field((160, 180), "epochs at which it decays (step)")
+    lr_decay_period: float = _field(0, "decay every so many epochs instead, when above 0")
+    lr_power: float = _field(2.0, "exponent of poly")
+    target_lr: float = _field(0.0, "where poly and cosine end")
+    cosine_epochs: int = _field(0, "epoch at which cosine ends, when above 0, else the last")
+    warmup_epochs: float = _field(0, "epochs of warm-up, perhaps a part of one")
+    warmup_lr: float = _field(0.0, "learning rate that the warm-up starts from")
+    warmup_power: float = _field(1.0, "exponent of the warm-up; 1 is a straight line")
+    momentum: float = _field(0.9, "of stochastic gradient descent")
+    wd: float = _field(0.0005, "weight decay")
+    no_wd: bool = _field(False, "no weight decay on biases and batch normalisation")
+    syncbn: bool = _field(False, "normalise over the batch of all devices")
+    freeze_bn: bool = _field(False, "keep batch normalisation as loaded")
+    mixup: bool = _field(False, "mix pairs of images")
+    no_mixup_epochs: int = _field(20, "epochs without mixup at the end")
+    box_loss: str = _field(
+        "auto", "yolo3 (centre and size apart), giou, diou, ciou, or auto: the network's own"
+    )
+    loss_scale: float = _field(
+        1.0, "factor of the losses before the backward pass; gradients are divided by it"
+    )
+    label_smooth: bool = _field(False, "soften class targets")
+    label_smooth_factor: float | None = _field(None, "by how much; null is GluonCV's")
+    augment: str = _field("yolo3", "presets and transforms: light, overhead, yolo3, none, mosaic, ...")
+    pretrained: bool = _field(False, "start from GluonCV's weights of the whole detector")
+    pretrained_base: str = _field(
+        "auto", "backbone's ImageNet weights: yes, no, auto (if they can be had), or a file"
+    )
+    weights: str | None = _field(None, "start from this file or run, as far as it fits")
+    freeze: str | None = _field(None, "layers to keep as loaded: the first N, or names, commas between")
+    start_epoch: int = _field(0, "first epoch to train")
+    num_samples: int = _field(0, "images of an epoch; 0 or -1: all")
+    num_workers: int = _field(2, "threads or processes that prepare images")
+    worker_type: str = _field("auto", "thread, process, or auto: processes where there are more than four")
+    seed: int = _field(233, "of everything random")
+    log_interval: int = _field(100, "batches between log lines")
+    val_interval: int = _field(1, "epochs between validations; the last epoch is always validated")
+    val_metric: str = _field(
+        "auto", "score that decides which epoch is best: auto, fitness, voc07, voc or coco"
+    )
+    max_detections: int = _field(
+        USUAL_DETECTIONS, "of an image in validation, at most; the model's record keeps it"
+    )
+    save_interval: int = _field(10, "epochs between kept snapshots; 0 keeps none")
+    profile: int = _field(0, "steps of the first epoch to record with mxnet's profiler")
+    data: str | None = _field(None, "the data set: a folder or a file")
+    format: str | None = _field(None, "voc, coco, yolo, record or keras; null: found from what is there")
+    dataset: str | None = _field("voc", "published data in the place of data: voc or coco")
+    data_root: str | None = _field(None, "where dataset lies; null: GluonCV's place")
+    train_split: str | None = _field(None, "part to train on, where names do not tell")
+    val_split: str | None = _field(None, "part to validate on, likewise")
+    classes: str | None = _field(None, "file of class names, one a line")
+    only: str | None = _field(None, "classes to use alone, commas between")
+    class_map: str | None = _field(None, "file of lines NAME = OTHER NAME")
+    skip_bad: bool = _field(False, "leave out images and labels that cannot be used")
+    recipe: str | None = _field(None, "other defaults, for a purpose (gluon_yolo.training.recipes)")
+    gpus: str | None = _field(None, "GPUs to train on; empty is the CPU; null: GPU 0 if usable, else the CPU")
+    cpu_devices: int = _field(0, "CPU contexts in the place of GPUs, when above 0")
+    memory: float | None = _field(None, "GB that a training on the CPU may take; null: what is left")
+    name: str | None = _field(None, "of the run and its exports; null: after the data")
+    save_prefix: str = _field("runs/", "the run's folder is this, the name or else the network, and a number")
+    given: frozenset[str] | None = dataclasses.field(default=None, repr=False, compare=False)
+
+    def __new__(cls, *positional: Any, **named: Any) -> TrainConfig:
+        """Note which settings are named."""
+        config = object.__new__(cls)
+        first = (field.name for field in dataclasses.fields(cls)[: len(positional)])
+        object.__setattr__(config, "_named", frozenset((*first, *named)))
+        return config
 
     def __post_init__(self) -> None:
-        """Check every value."""
-        for name, least in _AT_LEAST.items():
-            self._require(name, least <= getattr(self, name) < math.inf, f"must be {least} or more")
-        for name in _ABOVE_0:
-            self._require(name, 0 < getattr(self, name) < math.inf, "must be above 0")
-        for name, choices in _CHOICES.items():
-            self._require(name, getattr(self, name) in choices, f"choose from {', '.join(choices)}")
-        self._require("momentum", self.momentum < 1, "must be below 1")
-        self._check_learning()
-        # A file is named with its whole path.
-        known = self.pretrained_base in BACKBONE_WEIGHTS or os.path.isabs(self.pretrained_base)
-        self._require("pretrained_base", known, f"choose from {', '.join(BACKBONE_WEIGHTS)}, or name a file")
-        last = self.epochs - 1
-        self._require("start_epoch", self.start_epoch <= last, f"training ends with epoch {last}")
-        self._check_size("--data-shape", self.data_shape)
-        for size_hw in self.random_shapes:
-            self._check_size("--random-shapes", size_hw)
-        self._require("random_shapes", bool(self.random_shapes), "needs at least one size")
-        for one, other in _CONTRADICTIONS:
-            if getattr(self, one) and getattr(self, other):
-                raise UserError(f"{_flag(one)} and {_flag(other)} exclude each other: give one of them")
-        augmentation(self.augment)  # raises for an unknown name
-
-    def _require(self, name: str, fulfilled: bool, rule: str) -> None:
-        if not fulfilled:
-            value = getattr(self, name)
-            if isinstance(value, float) and not math.isfinite(value):
-                rule = f"{rule}, and finite"
-            raise UserError(f"{_flag(name)} {value}: {rule}")
-
-    def _check_size(self, flag: str, size_hw: tuple[int, int]) -> None:
-        if any(side < 1 for side in size_hw):
-            raise UserError(f"{flag} {'x'.join(map(str, size_hw))}: both sides must be 1 or more")
-
-    def _check_learning(self) -> None:
-        """Check the factors, what belongs to one mode only, and the strength of the smoothing."""
+        """Check every value, and settle which are given."""
         if isinstance(self.lr_decay, Sequence):
             object.__setattr__(self, "lr_decay", tuple(self.lr_decay))
-            self._require("lr_decay", all(0 < x < math.inf for x in self.lr_decay), "must be above 0")
-            wanted = {"step": len(self.lr_decay_epoch), "exponential": 1}.get(self.lr_mode)
-            rule = "as many as --lr-decay-epoch has, for --lr-mode step; or one"
-            self._require("lr_decay", wanted in (None, len(self.lr_decay)), rule)
-        else:
-            self._require("lr_decay", 0 < self.lr_decay <= 1, "must be above 0 and at most 1")
-        for name, modes in _OF_MODES.items():
-            needed = f"needs --lr-mode {' or '.join(modes)}"
-            self._require(name, not getattr(self, name) or self.lr_mode in modes, needed)
-        self._require("freeze", self.freeze is None or bool(self.frozen), "names nothing")
-        if self.label_smooth_factor is not None:
-            self._require("label_smooth_factor", self.label_smooth, "needs --label-smooth")
-            within = 0 < self.label_smooth_factor < 0.5
-            self._require("label_smooth_factor", within, "must be above 0 and below 0.5")
+        named = self.__dict__.pop("_named")
+        if self.data is not None and "dataset" not in named:
+            object.__setattr__(self, "dataset", None)  # which names data too
+        values = self.values()
+        changed = {name for name, value in values.items() if value != DEFAULTS[name]}
+        object.__setattr__(self, "given", (self.given or named) & values.keys() | changed)
+        check_settings(values, self.frozen)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> TrainConfig:
+        """Read settings from a file; what it says counts as given, and all else has its default.
+
+        Args:
+            path: YAML, or JSON where it ends in ``.json``: names of settings, or of flags, with their values,
+                as a run's ``config.yaml``.
+
+        Raises:
+            UserError: the file cannot be read, names a setting that there is not, or a value cannot be meant
+                so. Names file, line and setting.
+        """
+        plain, places = read_given(path, KINDS)
+        with blamed(places):
+            return cls(**typed_settings(plain))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write every setting to a YAML file, each with its comment, or to a ``.json`` file.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        write_settings(path, _lists(self.values()), self.comments(), _HEAD)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> TrainConfig:
+        """Return the config of plain settings, such as those of a run's ``args.json``.
+
+        Args:
+            plain: by name; what is not there has its default, what is no setting is left out.
+
+        Raises:
+            SettingError: for a value that cannot be meant so.
+        """
+        return cls(**typed_settings({name: value for name, value in plain.items() if name in PLAIN_DEFAULTS}))
+
+    def for_network(self, name: str, levels: int) -> TrainConfig:
+        """Return the config of a run on a network: with its name, and its anchors by level.
+
+        Anchors that have to be found on the data are None, as are the network's own.
+
+        Args:
+            name: of the network.
+            levels: that it has.
+
+        Raises:
+            SettingError: the anchors are no list, or are fewer than the levels.
+        """
+        return dataclasses.replace(self, network=name, anchors=anchors_by_level(self.anchors, levels))
+
+    def values(self) -> dict[str, Any]:
+        """Return every setting by its name."""
+        return {name: getattr(self, name) for name in KINDS}
+
+    @staticmethod
+    def comments() -> dict[str, str]:
+        """Return what each setting is, in a line, by its name."""
+        return {field.name: field.metadata["comment"] for field in _settings()}
 
     @property
     def loader_worker_type(self) -> str:
@@ -256,17 +253,20 @@ class TrainConfig:
         )
 
 
-def one_size(size_hw: Sequence[int], random_shape: bool) -> str:
-    """Return the flags that train at one size only, to be added to those of a training.
-
-    Args:
-        size_hw: height and width.
-        random_shape: whether the training draws sizes; ``--no-random-shape`` would exclude the flags that may
-            have given them.
-    """
-    word = size_word(size_hw)
-    return f"--data-shape {word}{f' --random-shapes {word}' if random_shape else ''}"
+def _settings() -> list[dataclasses.Field[Any]]:
+    return [field for field in dataclasses.fields(TrainConfig) if field.metadata]
 
 
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+KINDS: dict[str, str] = {field.name: str(field.type) for field in _settings()}
+"""The annotation of every setting, by its name."""
+DEFAULTS: dict[str, Any] = {field.name: field.default for field in _settings()}
+PLAIN_DEFAULTS: Args = plain_settings(DEFAULTS)
+
+
+def _lists(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with lists in the place of tuples."""
+
+    def listed(value: Any) -> Any:
+        return [listed(each) for each in value] if isinstance(value, (tuple, list)) else value
+
+    return {name: listed(value) for name, value in values.items()}

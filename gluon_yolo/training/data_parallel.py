@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from gluon_yolo import mxnet_compat
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError
 from gluon_yolo.mxnet_compat import mx, nd
 
 
 def parse_devices(gpus: str, cpu_devices: int = 0) -> list[mx.Context]:
-    """Turn ``--gpus`` and ``--cpu-devices`` into the contexts to train on.
+    """Turn ``gpus`` and ``cpu_devices`` into the contexts to train on.
 
     Args:
         gpus: numbers with commas between, as ``0,1``; empty for the CPU.
@@ -25,7 +25,7 @@ def parse_devices(gpus: str, cpu_devices: int = 0) -> list[mx.Context]:
         UserError: when ``gpus`` cannot be understood, or a GPU is absent or of no use to this mxnet.
     """
     if cpu_devices < 0:
-        raise UserError(f"--cpu-devices: expected a number of CPU contexts, got {cpu_devices}")
+        raise SettingError(f"{{cpu_devices}}: expected a number of CPU contexts, got {cpu_devices}")
     if cpu_devices:
         return [mx.cpu(index) for index in range(cpu_devices)]
     indices = _indices(gpus)
@@ -37,10 +37,10 @@ def parse_devices(gpus: str, cpu_devices: int = 0) -> list[mx.Context]:
 def _indices(gpus: str) -> list[int]:
     words = [word.strip() for word in gpus.split(",") if word.strip()]
     if not all(word.isdecimal() for word in words):
-        raise UserError(f'--gpus: expected numbers as 0,1 or "" for the CPU, got {gpus!r}')
+        raise SettingError(f'{{gpus}}: expected numbers as 0,1 or "" for the CPU, got {gpus!r}')
     indices = [int(word) for word in words]
     if len(set(indices)) != len(indices):
-        raise UserError(f"--gpus: {gpus!r} names a GPU twice")
+        raise SettingError(f"{{gpus}}: {gpus!r} names a GPU twice")
     return indices
 
 
@@ -51,12 +51,12 @@ def check_batch_size(batch_size: int, devices: int) -> None:
         UserError: when it cannot; the message names the nearest sizes that can.
     """
     if batch_size < 1:
-        raise UserError(f"--batch-size: expected 1 or more, got {batch_size}")
+        raise SettingError(f"{{batch_size}}: expected 1 or more, got {batch_size}")
     if batch_size % devices:
         below = batch_size // devices * devices
         near = " or ".join(str(size) for size in (below, below + devices) if size)
-        raise UserError(
-            f"--batch-size: {batch_size} pictures cannot be split evenly over {devices} devices; use {near}"
+        raise SettingError(
+            f"{{batch_size}}: {batch_size} pictures cannot be split evenly over {devices} devices; use {near}"
         )
 
 

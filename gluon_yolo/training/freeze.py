@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.models.layers import hold_statistics
 from gluon_yolo.mxnet_compat import gluon
@@ -52,7 +52,7 @@ def freeze(net: DetectionNetwork, selectors: Sequence[str]) -> list[str]:
         )
     trained = sum(parameter.grad_req != "null" for parameter in parameters.values())
     if not trained:
-        raise UserError(f"--freeze {','.join(selectors)}: nothing is left to train; freeze less")
+        raise SettingError(f"{{freeze}} {','.join(selectors)}: nothing is left to train; freeze less")
     net.hybridize(False)  # a graph that was made before would go on as before
     return [*lines, f"frozen: {trained} parameters are left to train"]
 
@@ -75,8 +75,8 @@ def _first(net: DetectionNetwork, names: Sequence[str], selector: str) -> list[s
     """Return the parameters of the first layers; one without a layer of its own belongs to the one before."""
     places = {name: place for place, name in enumerate(net.layer_names)}
     if not 0 < int(selector) <= len(places):
-        raise UserError(
-            f"--freeze {selector}: {net.zoo_name} has {len(places)} layers: give from 1 to {len(places)}"
+        raise SettingError(
+            f"{{freeze}} {selector}: {net.zoo_name} has {len(places)} layers: give from 1 to {len(places)}"
         )
     chosen, place = [], 0
     for name in names:
@@ -93,8 +93,8 @@ def _under(net: DetectionNetwork, names: Sequence[str], selector: str) -> list[s
     if not chosen:
         known = list(dict.fromkeys(prefix for name in names for prefix in _prefixes(name)))
         near = near_words(wanted, known) or [name for name in known if "." not in name][:8]
-        raise UserError(
-            f"--freeze {selector}: nothing in {net.zoo_name} is called so; there are {', '.join(near)}, ..."
+        raise SettingError(
+            f"{{freeze}} {selector}: nothing in {net.zoo_name} is called so; there are {', '.join(near)}, ..."
         )
     return chosen
 

@@ -12,8 +12,9 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loading.sampler import image_order
 from gluon_yolo.data.transforms import Mosaic, augmentation
 from gluon_yolo.data.transforms.view import MIN_SIDE
-from gluon_yolo.errors import NothingToLearn
-from gluon_yolo.training.config import TrainConfig, one_size
+from gluon_yolo.errors import NothingToLearn, SettingText
+from gluon_yolo.training.config import TrainConfig
+from gluon_yolo.training.size_advice import one_size
 
 MANY = 0.5  # share of the objects that may be lost without a word
 KEPT = 0.9  # share of them that a size is said to keep
@@ -31,13 +32,13 @@ class Learnable:
 
     Args:
         dataset: the training images.
-        settings: sizes, augmentation, and images per epoch.
+        config: sizes, augmentation, and images per epoch.
         stride: that the sides of an input are multiples of.
     """
 
-    def __init__(self, dataset: Dataset, settings: TrainConfig, stride: int) -> None:
-        self._dataset, self._settings, self._stride = dataset, settings, stride
-        indices = list(_images(dataset, settings))
+    def __init__(self, dataset: Dataset, config: TrainConfig, stride: int) -> None:
+        self._dataset, self._config, self._stride = dataset, config, stride
+        indices = list(_images(dataset, config))
         truths = [dataset.annotations(index) for index in indices]
         counts = [len(truth) for truth in truths]
         self._images = len(indices)
@@ -59,10 +60,10 @@ class Learnable:
         if not count:
             where = "any training picture"
             if self._images < len(self._dataset):
-                where = f"the {self._images:,} training pictures that --num-samples takes"
+                where = f"the {self._images:,} training pictures that {{num_samples}} takes"
             why = f"; the first finding: {report.issues[0]}" if report.issues else ""
             raise NothingToLearn(f"{report.title}: no object in {where}, so nothing to learn from{why}")
-        shorter = max(float(self._shorter(size_hw).max()) for size_hw in self._settings.sizes_hw)
+        shorter = max(float(self._shorter(size_hw).max()) for size_hw in self._config.sizes_hw)
         if shorter < MIN_SIDE:
             each = "its object is" if count == 1 else f"each of its {count:,} objects is"
             raise NothingToLearn(
@@ -73,11 +74,12 @@ class Learnable:
     def warn(self) -> None:
         """Log what training can live with: many lost objects, classes without any."""
         title, count = self._dataset.report.title, len(self._class_ids)
-        lost = np.array([self._shorter(size_hw) < MIN_SIDE for size_hw in self._settings.sizes_hw])
+        lost = np.array([self._shorter(size_hw) < MIN_SIDE for size_hw in self._config.sizes_hw])
         share = float(lost.mean()) if count else 0.0
         if share > MANY:
             text = "%s: %.0f %% of the %s objects are narrower or lower than a pixel at %s, and so lost; %s"
-            log.warning(text, title, 100 * share, f"{count:,}", self._sizes(), self._remedy())
+            sizes, remedy = SettingText(self._sizes()), SettingText(self._remedy())
+            log.warning(text, title, 100 * share, f"{count:,}", sizes, remedy)
         names = self._dataset.class_names
         absent = sorted(set(range(len(names))) - set(self._class_ids.tolist()))
         if absent:
@@ -90,7 +92,7 @@ class Learnable:
         if unseen:
             log.warning(
                 "%s: every object of %s is narrower or lower than a pixel at %s",
-                title, _classes([names[index] for index in unseen]), self._sizes(),
+                title, _classes([names[index] for index in unseen]), SettingText(self._sizes()),
             )  # fmt: skip
         if self._hard and count:
             log.info("%s: all objects are marked difficult; they are trained on as any others", title)
@@ -98,41 +100,41 @@ class Learnable:
     def _shorter(self, size_hw: tuple[int, int]) -> np.ndarray:
         """Return the shorter side (N,) of each box, in pixels of an input."""
         scale = np.array(size_hw[::-1]) / self._images_wh
-        if self._settings.fit == "letterbox":
+        if self._config.fit == "letterbox":
             scale = scale.min(axis=1, keepdims=True)
         return (self._sizes_wh * scale).min(axis=1)
 
     def _sizes(self) -> str:
-        """Name the input's sizes by their flag."""
-        sizes = [f"{height}x{width}" for height, width in self._settings.sizes_hw]
-        if not self._settings.random_shape:
-            return f"--data-shape {sizes[0]}"
+        """Name the input's sizes by their setting, in braces."""
+        sizes = [f"{height}x{width}" for height, width in self._config.sizes_hw]
+        if not self._config.random_shape:
+            return f"{{data_shape}} {sizes[0]}"
         return (
             f"the random shapes {sizes[0]} to {sizes[-1]}"
             if len(sizes) > 1
-            else f"--random-shapes {sizes[0]}"
+            else f"{{random_shapes}} {sizes[0]}"
         )
 
     def _remedy(self) -> str:
         """Say which size would keep nine of ten objects."""
-        height, width = self._settings.data_shape
+        height, width = self._config.data_shape
         factor = MIN_SIDE / float(np.quantile(self._shorter((height, width)), 1 - KEPT))
         sides = [math.ceil(factor * side / self._stride) * self._stride for side in (height, width)]
         if max(sides) > _LONGEST:
             return "no usual input size shows them: cut the pictures into tiles around the objects"
-        return f"{one_size(sides, self._settings.random_shape)} would keep nine of ten"
+        return f"{one_size(sides, self._config.random_shape)} would keep nine of ten"
 
 
-def _images(dataset: Dataset, settings: TrainConfig) -> Iterable[int]:
+def _images(dataset: Dataset, config: TrainConfig) -> Iterable[int]:
     """Return the places of the images that are trained on, of which ``num_samples`` may take some."""
     everything = range(len(dataset))
-    mixed = settings.mixup or isinstance(augmentation(settings.augment), Mosaic)  # with any of the others
-    per_epoch = settings.batches(max(1, len(dataset) // settings.batch_size)) * settings.batch_size
-    if settings.num_samples <= 0 or mixed or per_epoch >= len(dataset):
+    mixed = config.mixup or isinstance(augmentation(config.augment), Mosaic)  # with any of the others
+    per_epoch = config.batches(max(1, len(dataset) // config.batch_size)) * config.batch_size
+    if config.num_samples <= 0 or mixed or per_epoch >= len(dataset):
         return everything
     seen: set[int] = set()
-    for epoch in range(settings.start_epoch, settings.epochs):
-        seen.update(image_order(settings.seed, epoch, len(dataset))[:per_epoch].tolist())
+    for epoch in range(config.start_epoch, config.epochs):
+        seen.update(image_order(config.seed, epoch, len(dataset))[:per_epoch].tolist())
         if len(seen) == len(dataset):
             break
     return sorted(seen)

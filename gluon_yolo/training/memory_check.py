@@ -6,10 +6,10 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError
 from gluon_yolo.system.memory import GB, Memory
-from gluon_yolo.training.config import one_size
 from gluon_yolo.training.memory_estimate import TrainMemory
+from gluon_yolo.training.size_advice import one_size
 
 # Of the estimate: below, it surely does not fit; above, it surely does.
 LOW, HIGH = 0.8, 1.15
@@ -54,7 +54,8 @@ def check(wanted: Wanted, estimate: TrainMemory, memory: Memory) -> str:
         memory: what is left.
 
     Returns:
-        A line for the log; it begins with ``memory:`` where all is well, and else is a warning.
+        A line for the log, with settings by name in braces; it begins with ``memory:`` where all is well, and
+        else is a warning.
 
     Raises:
         UserError: it surely does not fit; the message says what does.
@@ -68,17 +69,17 @@ def check(wanted: Wanted, estimate: TrainMemory, memory: Memory) -> str:
         return f"memory: {about}"
     advice = advised(wanted, estimate, memory)
     if LOW * need > memory.free + memory.swap:
-        raise UserError(f"memory: this training would be killed: it needs {about}. {advice}")
+        raise SettingError(f"memory: this training would be killed: it needs {about}. {advice}")
     happens = "may be killed" if LOW * need <= memory.free or not memory.swap else "will wait for the disk"
     return f"this training {happens}: it needs {about}. {advice}"
 
 
 def advised(wanted: Wanted, estimate: TrainMemory, memory: Memory) -> str:
-    """Return flags with which a training fits, as a sentence."""
+    """Return settings with which a training fits, as a sentence with their names in braces."""
     room = memory.free / HIGH
     batch = estimate.at(wanted.sizes_hw).batch_within(room, wanted.devices)
     if batch:
-        return f"{ADVICE}: --batch-size {batch}"
+        return f"{ADVICE}: {{batch_size}} {batch}"
     sizes = smaller(wanted.data_shape, wanted.stride)
     if wanted.random_shape:
         sizes = [wanted.data_shape, *sizes]
@@ -86,8 +87,8 @@ def advised(wanted: Wanted, estimate: TrainMemory, memory: Memory) -> str:
         batch = estimate.at([size], size).batch_within(room, wanted.devices)
         if batch:
             batch = min(batch, wanted.batch_size)
-            return f"{ADVICE}: {one_size(size, wanted.random_shape)} --batch-size {batch}"
-    return "No size fits: end other programs, or take a smaller --network"
+            return f"{ADVICE}: {one_size(size, wanted.random_shape)} {{batch_size}} {batch}"
+    return "No size fits: end other programs, or take a smaller {network}"
 
 
 def smaller(size_hw: Size, stride: int) -> list[Size]:

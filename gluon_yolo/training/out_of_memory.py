@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Callable
 
 from gluon_yolo.errors import SettingError, UserError
-from gluon_yolo.training.config import TrainConfig, one_size
+from gluon_yolo.training.config import TrainConfig
+from gluon_yolo.training.size_advice import one_size
 
 # mxnet's allocators for GPU and CPU; CUDA, cuDNN and cuBLAS by way of mxnet; C++'s, OpenCV's, NumPy's.
 _SAID = re.compile(
@@ -31,7 +32,7 @@ def explained(what: Callable[[], str]) -> Iterator[None]:
     """Turn a failure for lack of memory within the block into a UserError.
 
     Args:
-        what: called then; says what was too large, and what to try.
+        what: called then; says what was too large, and what to try, with settings by name in braces.
 
     Raises:
         UserError: memory was out.
@@ -44,17 +45,17 @@ def explained(what: Callable[[], str]) -> Iterator[None]:
         raise SettingError(what()) from error
 
 
-def too_large(settings: TrainConfig, devices: Sequence[object]) -> tuple[str, str]:
+def too_large(config: TrainConfig, devices: Sequence[object]) -> tuple[str, str]:
     """Say what of a training was too much for its devices' memory, and what to try.
 
     Args:
-        settings: of the run.
+        config: of the run.
         devices: that share its batches.
     """
-    height, width = max(settings.sizes_hw, key=math.prod)
-    batch = f"--batch-size {settings.batch_size} at {height}x{width}"
-    half = max(1, settings.batch_size // 2 // len(devices)) * len(devices)
-    smaller = f"--batch-size {half}" if half < settings.batch_size else "a smaller --data-shape"
-    several = f", or {one_size(settings.data_shape, True)}" if settings.random_shape else ""
+    height, width = max(config.sizes_hw, key=math.prod)
+    batch = f"{{batch_size}} {config.batch_size} at {height}x{width}"
+    half = max(1, config.batch_size // 2 // len(devices)) * len(devices)
+    smaller = f"{{batch_size}} {half}" if half < config.batch_size else "a smaller {data_shape}"
+    several = f", or {one_size(config.data_shape, True)}" if config.random_shape else ""
     on = ", ".join(map(str, devices))
     return f"out of memory on {on}, with {batch}", f"Start a run with {smaller}{several}"

@@ -6,16 +6,16 @@ from gluon_yolo.text import counted
 from gluon_yolo.training.config import TrainConfig
 
 
-def plan(settings: TrainConfig, batches: int, images: int, validated: int) -> str:
+def plan(config: TrainConfig, batches: int, images: int, validated: int) -> str:
     """Say what an epoch is, and what the training.
 
     Args:
-        settings: of the run.
+        config: of the run.
         batches: of an epoch.
         images: to train on.
         validated: images to validate on.
     """
-    size, shown = settings.batch_size, batches * settings.batch_size
+    size, shown = config.batch_size, batches * config.batch_size
     noun = "training picture" if images == 1 else "training pictures"
     of = f"{shown:,} of {images:,} {noun}"
     if shown == images:
@@ -25,8 +25,8 @@ def plan(settings: TrainConfig, batches: int, images: int, validated: int) -> st
         each = "the" if images == 1 else "each of"
         of = f"{each} {images:,} {noun} {times:,}{f' or {times + 1:,}' if rest else ''} times"
     epoch = f"an epoch: {counted(batches, 'batch', form=',')} of {size}, {of}"
-    every = "each epoch" if settings.val_interval == 1 else f"every {settings.val_interval} epochs"
-    epochs = counted(settings.epochs, "epoch", "epochs", form=",")
-    training = f"the training: {epochs}, {counted(settings.epochs * batches, 'batch', form=',')}"
+    every = "each epoch" if config.val_interval == 1 else f"every {config.val_interval} epochs"
+    epochs = counted(config.epochs, "epoch", "epochs", form=",")
+    training = f"the training: {epochs}, {counted(config.epochs * batches, 'batch', form=',')}"
     on = counted(validated, "picture", form=",")
     return f"{epoch}; {training}; validated after {every} on {on}"

@@ -1,4 +1,4 @@
-"""Recipes: defaults for the flags of training that fit a situation."""
+"""Recipes: defaults of training that fit a situation."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Flag values for a purpose.
+    """Settings for a purpose.
 
     Args:
         purpose: what it is for, in a few words.
-        flags: names of the command line's flags, with underscores, to the values that become their defaults.
+        settings: in plain form (:mod:`gluon_yolo.training.config_forms`), the defaults of a run.
     """
 
     purpose: str
-    flags: dict[str, Any]
+    settings: dict[str, Any]
 
 
 RECIPES = {

@@ -17,7 +17,7 @@ _ADVICE = "choose a folder that can be written"
 
 
 class RunFolder:
-    """``runs/NAME/``: ``args.json model.json data.json log.txt metrics.csv weights/ pictures/``.
+    """``runs/NAME/``: ``args.json config.yaml model.json data.json log.txt metrics.csv weights/ pictures/``.
 
     While it is trained there is ``running.json`` too (:mod:`gluon_yolo.system.run_note`).
 
@@ -33,6 +33,7 @@ class RunFolder:
         self.weights = self.path / "weights"
         self.images = self.path / "pictures"
         self.log = self.path / "log.txt"
+        self.config = self.path / "config.yaml"
         self.metrics = MetricsCSV(self.path / "metrics.csv")
 
     @classmethod

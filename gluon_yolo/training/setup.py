@@ -1,4 +1,4 @@
-"""Start: from settings to a network on its devices, with the weights that training begins from."""
+"""Start: from a config to a network on its devices, with the weights that training begins from."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import numpy as np
 
 from gluon_yolo.data import anchors
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, SettingText, UserError
 from gluon_yolo.inference.model_record import weights_file
 from gluon_yolo.losses.terms import choose_box_loss
 from gluon_yolo.models.build import Architecture
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.spec import Anchors, DetectionSpec
-from gluon_yolo.training.config import BACKBONE_WEIGHTS, TrainConfig
+from gluon_yolo.training.config import TrainConfig
+from gluon_yolo.training.config_check import BACKBONE_WEIGHTS
 from gluon_yolo.weights.load import Loaded, load_pretrained, load_weights, structural_parameters
 
 _POOR_IOU, _POOR_RECALL = 0.6, 0.9
@@ -27,7 +28,7 @@ _LARGE_GAIN = 0.1  # and where they are not
 
 def build_network(
     architecture: Architecture,
-    settings: TrainConfig,
+    config: TrainConfig,
     class_names: Sequence[str],
     contexts: Sequence[mx.Context],
 ) -> DetectionNetwork:
@@ -35,28 +36,31 @@ def build_network(
 
     Args:
         architecture: of the network.
-        settings: anchors, normalisation and seed; its sizes and its box loss are held to the network.
+        config: anchors, normalisation and seed; its sizes and its box loss are held to the network.
         class_names: of the data.
         contexts: the devices to initialize on.
 
     Raises:
         UserError: for anchors, an input size or a box loss that do not suit the network.
     """
-    norm = "sync" if settings.syncbn else "frozen" if settings.freeze_bn else "bn"
-    net = architecture.build(class_names, settings.anchors, norm, len(contexts))
-    _check_sizes(net, "--data-shape", [settings.data_shape])
-    _check_sizes(net, "--random-shapes", settings.random_shapes if settings.random_shape else [])
-    choose_box_loss(net.spec, settings.box_loss)
-    net.initialize_weights(ctx=list(contexts), seed=settings.seed)
+    norm = "sync" if config.syncbn else "frozen" if config.freeze_bn else "bn"
+    assert not isinstance(config.anchors, str)  # a config of a network has them by level
+    net = architecture.build(class_names, config.anchors, norm, len(contexts))
+    _check_sizes(net, "data_shape", [config.data_shape])
+    _check_sizes(net, "random_shapes", config.random_shapes if config.random_shape else [])
+    choose_box_loss(net.spec, config.box_loss)
+    net.initialize_weights(ctx=list(contexts), seed=config.seed)
     return net
 
 
-def _check_sizes(net: DetectionNetwork, flag: str, sizes_hw: Sequence[tuple[int, int]]) -> None:
+def _check_sizes(net: DetectionNetwork, setting: str, sizes_hw: Sequence[tuple[int, int]]) -> None:
     stride = net.spec.max_stride
     for size_hw in sizes_hw:
         if any(side % stride for side in size_hw):
             size = "x".join(map(str, size_hw))
-            raise UserError(f"{flag} {size}: both sides must be multiples of {stride} for {net.zoo_name}")
+            raise SettingError(
+                f"{{{setting}}} {size}: both sides must be multiples of {stride} for {net.zoo_name}"
+            )
 
 
 class Origin(NamedTuple):
@@ -71,30 +75,30 @@ class Origin(NamedTuple):
     fresh: tuple[str, ...] = ()
 
 
-def load_starting_weights(net: DetectionNetwork, settings: TrainConfig) -> Origin:
+def load_starting_weights(net: DetectionNetwork, config: TrainConfig) -> Origin:
     """Give a network the weights that a run starts from.
 
     Raises:
         UserError: for weights that are missing, or are of another network.
     """
-    if settings.weights:
-        path = weights_file(Path(settings.weights))
+    if config.weights:
+        path = weights_file(Path(config.weights))
         loaded = _same_network(net, load_weights(net, path, partial=True))
         return Origin(f"weights: {loaded}", loaded.fresh)
-    if settings.pretrained:
+    if config.pretrained:
         loaded = load_pretrained(net)
         return Origin(f"weights: {loaded}", loaded.fresh)
     everything = tuple(structural_parameters(net))
-    if settings.pretrained_base == "no":
+    if config.pretrained_base == "no":
         return Origin("weights: random", everything)
-    if settings.pretrained_base not in BACKBONE_WEIGHTS:
-        path = weights_file(Path(settings.pretrained_base))
+    if config.pretrained_base not in BACKBONE_WEIGHTS:
+        path = weights_file(Path(config.pretrained_base))
         loaded = load_weights(net, path, partial=True, backbone_only=True)
         return Origin(f"backbone: {_same_network(net, loaded)}", loaded.fresh)
     try:
         loaded = load_pretrained(net, backbone_only=True)
     except UserError as error:
-        if settings.pretrained_base == "yes":
+        if config.pretrained_base == "yes":
             raise
         return Origin(f"weights: random, which takes more epochs: {error}", everything)
     return Origin(f"backbone: {loaded}", loaded.fresh)
@@ -108,33 +112,33 @@ def _same_network(net: DetectionNetwork, loaded: Loaded) -> Loaded:
     """
     used, unused = len(loaded.taken) + len(loaded.adapted), len(loaded.left_out)
     if used < unused:
-        raise UserError(
+        raise SettingError(
             f"{loaded.source}: weights of another network than {net.zoo_name}: {used} of its {used + unused} "
-            "parameters fit; ask for that network with --network, or start without --weights"
+            "parameters fit; ask for that network with {network}, or start without {weights}"
         )
     return loaded
 
 
-def found_anchors(architecture: Architecture, data: Dataset, settings: TrainConfig) -> Anchors:
+def found_anchors(architecture: Architecture, data: Dataset, config: TrainConfig) -> Anchors:
     """Return anchors found by k-means on the training images at the run's size, as many as the network has.
 
     Raises:
         UserError: the images have too few different boxes.
     """
-    sizes = anchors.box_sizes(data, settings.data_shape, settings.fit)
+    sizes = anchors.box_sizes(data, config.data_shape, config.fit)
     spec = architecture.spec
     return anchors.by_level(anchors.find_anchors(sizes, sum(spec.anchors_per_level)), spec.num_levels)
 
 
 def better_anchors(
-    architecture: Architecture, data: Dataset, settings: TrainConfig
-) -> tuple[Anchors, str] | None:
+    architecture: Architecture, data: Dataset, config: TrainConfig
+) -> tuple[Anchors, SettingText] | None:
     """Return anchors that suit the training images better than the network's own, and a line for the log.
 
     They are found level by level (:func:`gluon_yolo.data.anchors.refine_anchors`); None where they do not
     gain 0.1 of the mean best IoU, or levels have too different numbers of anchors for it.
     """
-    sizes = anchors.box_sizes(data, settings.data_shape, settings.fit)
+    sizes = anchors.box_sizes(data, config.data_shape, config.fit)
     if not len(sizes):
         return None
     own = architecture.spec
@@ -144,13 +148,13 @@ def better_anchors(
     counts = tuple(map(len, found))
     if after < before + _LARGE_GAIN or counts != tuple(own.anchors_per_level):
         return None
-    return found, (
+    return found, SettingText(
         f"anchors: found on the training pictures, level by level: mean best IoU {after:.3f} in the place of "
-        f"{before:.3f}; --anchors own keeps the network's"
+        f"{before:.3f}; {{anchors}} own keeps the network's"
     )
 
 
-def anchor_lines(spec: DetectionSpec, data: Dataset, settings: TrainConfig) -> list[str]:
+def anchor_lines(spec: DetectionSpec, data: Dataset, config: TrainConfig) -> list[str | SettingText]:
     """Say how well a network's anchors suit the data, and, where they do not, how to get better ones.
 
     Poor is a mean best IoU below 0.6, about what hand-picked anchors gave Redmon & Farhadi (2017, table 1:
@@ -160,15 +164,15 @@ def anchor_lines(spec: DetectionSpec, data: Dataset, settings: TrainConfig) -> l
     Args:
         spec: of the network.
         data: the training images.
-        settings: the input's size, and how images are brought to it.
+        config: the input's size, and how images are brought to it.
     """
-    sizes = anchors.box_sizes(data, settings.data_shape, settings.fit)
+    sizes = anchors.box_sizes(data, config.data_shape, config.fit)
     if not len(sizes):
         return []
     iou, recall = _quality(sizes, spec.flat_anchors)
-    shape = "x".join(map(str, settings.data_shape))
+    shape = "x".join(map(str, config.data_shape))
     count = len(spec.flat_anchors)
-    lines = [
+    lines: list[str | SettingText] = [
         f"anchors: {count}, mean best IoU {iou:.3f}, recall {recall:.3f} on the training boxes at {shape}"
     ]
     poor = iou < _POOR_IOU or recall < _POOR_RECALL
@@ -179,11 +183,11 @@ def anchor_lines(spec: DetectionSpec, data: Dataset, settings: TrainConfig) -> l
     except UserError:  # fewer different boxes than anchors
         return lines
     found = f"found ones would have {better_iou:.3f} and {better_recall:.3f}"
-    how = "start a run with --anchors auto, or see `gluon-yolo data anchors`"
+    how = "start a run with {anchors} auto, or see `gluon-yolo data anchors`"
     if poor and (better_iou > iou + _GAIN or better_recall > recall + _GAIN):
-        lines.append(f"anchors: these suit the data poorly; {found}: {how}")
+        lines.append(SettingText(f"anchors: these suit the data poorly; {found}: {how}"))
     elif better_iou >= iou + _LARGE_GAIN:
-        lines.append(f"anchors: {found}: {how}")
+        lines.append(SettingText(f"anchors: {found}: {how}"))
     return lines
 
 

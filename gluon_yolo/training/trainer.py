@@ -14,7 +14,7 @@ import numpy as np
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loading.loader import Batch, TrainLoader
 from gluon_yolo.data.transforms import augmentation
-from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.errors import SettingError, SettingText, UserError
 from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
@@ -95,8 +95,13 @@ class Trainer:
         self.validation_images: np.ndarray | None = None
         rng_state.seed(config.seed)
         if config.mixup and not config.mixup_in(0):
-            never = "mixup: never on: the last %d of %d epochs go without; give fewer --no-mixup-epochs"
-            log.warning(never, config.no_mixup_epochs, config.epochs)
+            log.warning(
+                "%s",
+                SettingText(
+                    f"mixup: never on: the last {config.no_mixup_epochs} of {config.epochs} epochs go without; "
+                    "give fewer {no_mixup_epochs}"
+                ),
+            )
 
     def resume(self) -> None:
         """Restore what the run's last checkpoint holds.

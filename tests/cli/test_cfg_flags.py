@@ -7,11 +7,11 @@ import random
 
 import pytest
 
-from gluon_yolo.cli.train_flags import flag_words, fresh_flags, settings_of
+from gluon_yolo.cli.flags.train import flag_words
 from gluon_yolo.data.anchors import format_anchors, parse_anchors
 from gluon_yolo.models.build import find_architecture
 from gluon_yolo.models.darknet.training_flags import run_flags
-from tests.cli.test_train_flags import given
+from tests.cli.test_train_flags import fresh_flags, given, settings_of
 from tests.models.darknet.small import planned
 from tests.models.darknet.test_training_flags import cfg_with
 

@@ -9,9 +9,8 @@ import shlex
 import pytest
 
 from gluon_yolo.cli import eval as eval_command
-from gluon_yolo.cli import train
 from gluon_yolo.cli.flags.train import add_train_arguments
-from gluon_yolo.cli.train_flags import fresh_flags, given_flags, settings_of
+from tests.cli.test_train_flags import fresh_flags, given, settings_of
 from tests.small_training import ROOT
 
 PAGE = (ROOT / "docs" / "darknet53.md").read_text()
@@ -36,7 +35,7 @@ def weights(tmp_path, monkeypatch):
 def test_training_commands(weights):
     commands = [command for command in COMMANDS if "train_yolo3_mobilenet.py" in command]
     published, own = (
-        settings_of(fresh_flags(given_flags(parsed(command, train))), "yolo3_darknet53_coco", 3)
+        settings_of(fresh_flags(given(shlex.join(shlex.split(command)[2:]))), "yolo3_darknet53_coco", 3)
         for command in commands
     )
     steps = 2587  # of 82,783 images, 32 at a time

@@ -6,11 +6,10 @@ import shlex
 
 import pytest
 
+from gluon_yolo.api.train_result import TrainResult
 from gluon_yolo.cli.finished import say_finished, training_on
-from gluon_yolo.cli.train_flags import flag_words, fresh_flags
-from gluon_yolo.training.run_dir import RunFolder
-from gluon_yolo.training.state import Progress
-from tests.cli.test_train_flags import given
+from gluon_yolo.cli.flags.train import flag_words
+from tests.cli.test_train_flags import fresh_flags, given
 
 DATA = "--data /d/mine"
 
@@ -70,6 +69,6 @@ def test_no_flag_is_repeated_that_a_recipe_or_the_datas_name_says(tmp_path):
     ],
 )
 def test_what_is_said(tmp_path, capsys, epochs, key, said):
-    progress = Progress("net", ["cat"], 1, epoch=epochs, best_score=0.25, best_epoch=0, score_key=key)
-    say_finished(RunFolder(tmp_path), fresh_flags(given(f"{DATA} --epochs {epochs}")), progress)
+    args = fresh_flags(given(f"{DATA} --epochs {epochs}"))
+    say_finished(TrainResult(tmp_path, 0.25, 0, key, args=args, trained=False))
     assert capsys.readouterr().out.splitlines()[0] == (f"{tmp_path}: finished: {said}; nothing is left to do")

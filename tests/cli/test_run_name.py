@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.cli.run_name import name_of_run
-from gluon_yolo.cli.train_flags import fresh_flags
 from gluon_yolo.inference.model_record import ModelRecord
-from tests.cli.test_train_flags import given
+from gluon_yolo.training.run_name import name_of_run
+from tests.cli.test_train_flags import fresh_flags, given
 from tests.models.darknet import small
 from tests.small_training import NAME, SMALL, draw_data
 

@@ -9,9 +9,9 @@ import pytest
 
 from gluon_yolo.cli import main
 from gluon_yolo.cli.flags.train import DEFAULTS
-from gluon_yolo.cli.train import _validation
-from gluon_yolo.cli.train_flags import settings_of
 from gluon_yolo.data.registry import WRITERS, open_source
+from gluon_yolo.training.prepare import validation_of
+from tests.cli.test_train_flags import settings_of
 from tests.data.small_data import NAMES, small_data
 
 
@@ -23,7 +23,7 @@ def test_what_validates(tmp_path, format):
     source = open_source(writer.finish())
     val = source.open(source.splits()[0])
     assert (
-        _validation(val, settings_of(dict(DEFAULTS), "yolo3_mobilenet1.0_custom", 3)).score_key == "fitness"
+        validation_of(val, settings_of(dict(DEFAULTS), "yolo3_mobilenet1.0_custom", 3)).score_key == "fitness"
     )
 
 

@@ -10,20 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from gluon_yolo.api.train import _given
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.cli.flags.train import DEFAULTS, PROFILED, add_train_arguments
-from gluon_yolo.cli.train import _architecture
-from gluon_yolo.cli.train_flags import (
-    fresh_flags,
-    given_flags,
-    recipe_flags,
-    resumed_flags,
-    settings_of,
-)
-from gluon_yolo.errors import UserError
 from gluon_yolo.training.config import TrainConfig
+from gluon_yolo.training.merge import Given, Layer, merge, recipe_settings, warn_of_idle
+from gluon_yolo.training.prepare import architecture_of
 from gluon_yolo.training.recipes import RECIPES
+from gluon_yolo.training.resumed import resumed_args
 from tests.child import python
+from tests.printed import refused
 
 VOC = (
     "--network mobilenet1_0 --dataset voc --gpus 0,1,2,3,4,5,6,7 --batch-size 64 -j 16 --log-interval 100 "
@@ -39,11 +35,21 @@ COCO = (
 def given(words: str) -> dict:
     parser = argparse.ArgumentParser()
     add_train_arguments(parser)
-    return given_flags(parser.parse_args(shlex.split(words)))
+    parsed = vars(parser.parse_args(shlex.split(words)))
+    said = {name: value for name, value in parsed.items() if value is not None and value is not False}
+    return dict(_given(None, said).words)
+
+
+def fresh_flags(given: dict, from_data: dict | None = None, from_network: dict | None = None) -> dict:
+    return merge(Given(given), Layer(from_data or {}), Layer(from_network or {})).args
+
+
+def settings_of(flags: dict, network: str, levels: int) -> TrainConfig:
+    return TrainConfig.from_plain(flags).for_network(network, levels)
 
 
 def settings_for(flags: dict, class_names: tuple[str, ...]) -> TrainConfig:
-    architecture = _architecture(flags, class_names)
+    architecture = architecture_of(flags["network"], flags["dataset"], class_names)
     return settings_of(flags, architecture.name, architecture.spec.num_levels)
 
 
@@ -51,11 +57,15 @@ def changed(words: str, class_names: tuple[str, ...]) -> dict:
     """Return the settings that a command line makes, where they are not the defaults."""
     settings = settings_for(fresh_flags(given(words)), class_names)
     plain = settings_for(dict(DEFAULTS), class_names)
-    return {name: value for name, value in vars(settings).items() if value != getattr(plain, name)}
+    return {name: value for name, value in settings.values().items() if value != getattr(plain, name)}
 
 
 def test_the_published_commands_parse_as_written():
-    assert changed(VOC, VOC_CLASSES) == {"num_workers": 16, "syncbn": True, "warmup_epochs": 4}
+    gpus = "0,1,2,3,4,5,6,7"
+    assert changed(VOC, VOC_CLASSES) == {
+        **{"num_workers": 16, "syncbn": True, "warmup_epochs": 4},
+        "gpus": gpus,
+    }
     assert changed(COCO, COCO_CLASSES) == {
         "network": "yolo3_mobilenet1.0_coco",
         "num_workers": 32,
@@ -66,8 +76,10 @@ def test_the_published_commands_parse_as_written():
         "mixup": True,
         "label_smooth": True,
         "no_wd": True,
+        "dataset": "coco",
+        "gpus": gpus,
     }
-    assert given(VOC)["gpus"] == given(COCO)["gpus"] == "0,1,2,3,4,5,6,7"
+    assert given(VOC)["gpus"] == given(COCO)["gpus"] == gpus
 
 
 def test_every_other_flag_of_the_original_is_taken():
@@ -91,6 +103,7 @@ def test_every_other_flag_of_the_original_is_taken():
         "seed": 7,
         "num_samples": -1,
         "random_shape": False,
+        "save_prefix": "out/my-",
         "weights": str(Path("some.params").absolute()),
     }
 
@@ -110,7 +123,7 @@ def test_the_network_is_named_for_its_classes(words, class_names, network):
 
 
 def test_flags_win_over_a_recipe_and_a_recipe_over_defaults():
-    recipe = RECIPES["small-data"].flags
+    recipe = RECIPES["small-data"].settings
     for words in (
         "--recipe small-data --epochs 7 --lr-mode poly",
         "--epochs 7 --lr-mode poly --recipe small-data",
@@ -121,7 +134,7 @@ def test_flags_win_over_a_recipe_and_a_recipe_over_defaults():
 
 
 def test_the_data_files_settings_win_over_a_recipe_and_lose_to_flags():
-    recipe = RECIPES["small-data"].flags
+    recipe = RECIPES["small-data"].settings
     own = {"epochs": 3, "lr": 0.5, "data_shape": "96x64", "no_random_shape": True, "weights": "old.params"}
     flags = fresh_flags(given("--recipe small-data --lr 0.25 --data my.data"), own)
     expected = {**DEFAULTS, **recipe, **own, "lr": 0.25, "recipe": "small-data", "dataset": None}
@@ -149,15 +162,15 @@ def test_random_shapes_that_are_given_win_over_a_recipes_single_size():
 
     assert sizes_hw("--recipe small-data") == [(320, 320)]
     assert sizes_hw("--recipe small-data --random-shapes 320,64x96") == [(320, 320), (64, 96)]
-    with pytest.raises(UserError, match="--no-random-shape excludes --random-shapes"):
+    with refused("--no-random-shape excludes --random-shapes"):
         sizes_hw("--random-shapes 320 --no-random-shape")
-    with pytest.raises(UserError, match="--random-shapes '320;416': expected pixels"):
+    with refused("--random-shapes '320;416': expected pixels"):
         sizes_hw("--random-shapes 320;416".replace(";", "\\;"))
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_name_flags_and_are_legal(name):
-    assert set(RECIPES[name].flags) <= set(DEFAULTS)
+    assert set(RECIPES[name].settings) <= set(DEFAULTS)
     settings_for(fresh_flags({"recipe": name}), ("cat",))
 
 
@@ -169,7 +182,7 @@ def test_a_recipe_leaves_a_cfg_the_size_of_its_input(tmp_path, monkeypatch):
         (tmp_path / place).touch()
     networks = {"a.cfg": False, "models": False, "mobilenet0_25": True, "": True}
     for network, kept in networks.items():
-        decided = recipe_flags({"recipe": "small-data", **({"network": network} if network else {})})
+        decided = recipe_settings({"recipe": "small-data", **({"network": network} if network else {})})
         assert ("data_shape" in decided, decided["epochs"]) == (kept, 30)
 
 
@@ -187,11 +200,11 @@ def test_paths_hold_from_any_folder():
 def test_a_resumed_run_keeps_its_settings_but_not_its_devices(caplog):
     kept = fresh_flags(given("--data-root data --epochs 5 --gpus 0,1 -j 8"))
     with caplog.at_level(logging.WARNING, "gluon_yolo"):
-        flags = resumed_flags(given("--resume runs/x-1"), kept)
+        flags = resumed_args(given("--resume runs/x-1"), kept)
         assert flags == kept and not caplog.records
-        flags = resumed_flags(given("--resume runs/x-1 --data-root data --epochs 5"), kept)
+        flags = resumed_args(given("--resume runs/x-1 --data-root data --epochs 5"), kept)
         assert flags == kept and not caplog.records
-    flags = resumed_flags(given('--resume runs/x-1 --gpus "" --cpu-devices 2 -j 1 --lr 1 --mixup'), kept)
+    flags = resumed_args(given('--resume runs/x-1 --gpus "" --cpu-devices 2 -j 1 --lr 1 --mixup'), kept)
     assert flags == {**kept, "gpus": "", "cpu_devices": 2, "num_workers": 1}
     assert [record.getMessage() for record in caplog.records] == [
         "a resumed run keeps its own settings; ignored: --lr 1.0 (the run has 0.001), "
@@ -201,24 +214,25 @@ def test_a_resumed_run_keeps_its_settings_but_not_its_devices(caplog):
 
 def test_gpus_given_anew_take_the_place_of_cpu_devices():
     kept = fresh_flags(given("--cpu-devices 2"))
-    assert resumed_flags(given("--resume r --gpus 0"), kept)["cpu_devices"] == 0
+    assert resumed_args(given("--resume r --gpus 0"), kept)["cpu_devices"] == 0
 
 
 def test_two_sources_of_weights_are_refused():
-    with pytest.raises(UserError, match="--resume FILE and --weights both name weights"):
+    with refused("--resume FILE and --weights both name weights"):
         fresh_flags(given("--resume a.params --weights b.params"))
-    with pytest.raises(UserError, match="--weights and --pretrained-base FILE both name weights"):
+    with refused("--weights and --pretrained-base FILE both name weights"):
         fresh_flags(given("--weights a.params --pretrained-base b.params"))
 
 
 def test_decay_without_steps_is_told_to_have_no_effect(caplog):
-    fresh_flags(given("--lr-mode cosine --lr-decay-epoch 3"))
+    said = given("--lr-mode cosine --lr-decay-epoch 3")
+    warn_of_idle(Given(said), fresh_flags(said))
     assert "--lr-decay-epoch has no effect with --lr-mode cosine" in caplog.text
 
 
 @pytest.mark.parametrize("text", ["160,x", ".", "-3", "1e", "1e400", "nan", "inf"])
 def test_decay_epochs_are_numbers(text):
-    with pytest.raises(UserError, match="--lr-decay-epoch .*: expected epochs with commas between"):
+    with refused("--lr-decay-epoch .*: expected epochs with commas between"):
         settings_for({**DEFAULTS, "lr_decay_epoch": text}, ("cat",))
 
 
@@ -236,7 +250,7 @@ def test_anchors_of_a_file_are_kept_as_a_list(tmp_path):
     [("1,2,3,4", "got 2, but the network has 3 levels"), ("none.txt", "none.txt: cannot read the anchors")],
 )
 def test_anchors_that_cannot_be_used_are_refused_before_the_data_is_read(text, said):
-    with pytest.raises(UserError, match=said):
+    with refused(said):
         settings_for(fresh_flags(given(f"--anchors {text}")), ("cat",))
 
 
@@ -290,7 +304,7 @@ def test_flags_reach_the_settings(words, settings):
     assert changed(words, VOC_CLASSES) == settings
     flags = fresh_flags(given(words))
     assert json.loads(json.dumps(flags)) == flags  # as args.json keeps them
-    assert resumed_flags({"resume": "run"}, flags) == flags
+    assert resumed_args({"resume": "run"}, flags) == flags
 
 
 def test_whole_warm_up_epochs_stay_whole_numbers():
@@ -306,16 +320,14 @@ def test_files_in_the_place_of_words(tmp_path, monkeypatch):
     flags = fresh_flags(given("--pretrained-base mine.params"))
     assert (flags["pretrained_base"], flags["weights"]) == (path, None)
     assert settings_for(flags, VOC_CLASSES).pretrained_base == path
-    with pytest.raises(UserError, match="--pretrained none.params: expected a file, and there is none there"):
+    with refused("--pretrained none.params: expected a file, and there is none there"):
         fresh_flags(given("--pretrained none.params"))
-    with pytest.raises(
-        UserError, match="--pretrained-base maybe: expected auto, yes, no, or a file, and there"
-    ):
+    with refused("--pretrained-base maybe: expected auto, yes, no, or a file, and there"):
         fresh_flags(given("--pretrained-base maybe"))
     for other in ("--weights mine.params", "--resume mine.params"):
-        with pytest.raises(UserError, match="both name weights to start from"):
+        with refused("both name weights to start from"):
             fresh_flags(given(f"--pretrained mine.params {other}"))
-    with pytest.raises(UserError, match="--weights and --pretrained exclude each other"):
+    with refused("--weights and --pretrained exclude each other"):
         changed("--weights mine.params --pretrained", VOC_CLASSES)
 
 

@@ -15,16 +15,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gluon_yolo.cli import main, train
-from gluon_yolo.cli.train_flags import decided_flags, fresh_flags
-from gluon_yolo.cli.train_memory import cpu_defaults
+from gluon_yolo.api.train import _prepare_cpu
+from gluon_yolo.cli import main
 from gluon_yolo.models.build import find_architecture
 from gluon_yolo.mxnet_compat import mx
-from gluon_yolo.system import memory, run_note
+from gluon_yolo.system import cpu, memory, run_note
 from gluon_yolo.system.memory import Memory
 from gluon_yolo.training.checkpoint import Checkpoint
+from gluon_yolo.training.memory_fit import cpu_defaults
+from gluon_yolo.training.merge import Given, decide
 from gluon_yolo.training.step import TrainStep
-from tests.cli.test_train_flags import given
+from tests.cli.test_train_flags import fresh_flags, given
 from tests.models.darknet import small
 from tests.small_training import NAME, ROOT, SMALL, draw_data, parameters, rows, start_run
 
@@ -70,7 +71,7 @@ CPU = [mx.cpu()]
     ],
 )
 def test_a_cpus_defaults_are_small_where_nobody_says_otherwise(words, network, contexts, flags):
-    own = cpu_defaults(contexts, {**network, **decided_flags(given(words), {})})
+    own = cpu_defaults(contexts, {**network, **decide(Given(given(words)), {})})
     assert own == flags
     whole = fresh_flags(given(words), {}, {**own, **network})
     assert whole["batch_size"] == given(words).get(
@@ -198,10 +199,10 @@ def test_memory_that_is_none(data, killed, given, said, capsys):
 
 def test_more_copies_of_temporary_space_are_for_synchronised_norms_alone(monkeypatch):
     asked = []
-    monkeypatch.setattr(train.cpu, "prepare", lambda: asked.append(True))
-    train._contexts(fresh_flags(given("--cpu-devices 2")))
+    monkeypatch.setattr(cpu, "prepare", lambda: asked.append(True))
+    _prepare_cpu(fresh_flags(given("--cpu-devices 2")))
     assert not asked
-    train._contexts(fresh_flags(given("--cpu-devices 2 --syncbn")))
+    _prepare_cpu(fresh_flags(given("--cpu-devices 2 --syncbn")))
     assert asked
 
 

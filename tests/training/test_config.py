@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
+import pickle
 
 import pytest
 
 from gluon_yolo.errors import UserError
-from gluon_yolo.training.config import TrainConfig
+from gluon_yolo.training.config import DEFAULTS, KINDS, PLAIN_DEFAULTS, TrainConfig
+from gluon_yolo.training.config_forms import plain_settings
 from gluon_yolo.training.lr_schedule import Schedule
+from tests.printed import printed, refused
 
 
 def settings(**values) -> TrainConfig:
@@ -61,7 +66,7 @@ def settings(**values) -> TrainConfig:
 def test_what_cannot_be_meant_is_refused(values, said):
     with pytest.raises(UserError) as caught:
         settings(**values).schedule(10)
-    assert str(caught.value).startswith(said)
+    assert printed(caught.value).startswith(said)
 
 
 def test_random_shapes_are_those_of_the_paper():
@@ -147,3 +152,162 @@ def test_smoothing_is_gluoncvs_where_not_said(num_classes, usual):
 @pytest.mark.parametrize("text, words", [(None, ()), ("57", ("57",)), ("3, backbone ,", ("3", "backbone"))])
 def test_frozen_parts_are_named_with_commas_between(text, words):
     assert settings(freeze=text).frozen == words
+
+
+def test_every_setting_has_a_default_and_a_comment_of_one_line():
+    assert [field.name for field in dataclasses.fields(TrainConfig)] == [*KINDS, "given"]
+    for name, comment in TrainConfig.comments().items():
+        assert comment and "\n" not in comment and len(comment) < 90, name
+    assert TrainConfig().values() == DEFAULTS
+
+
+def test_the_plain_form_is_that_of_args_json():
+    said = dict(data_shape=(320, 416), random_shape=False, random_shapes=((320, 320), (64, 96)))
+    more = dict(lr_decay_epoch=(2, 3.5), lr_decay=(0.5, 1e-5), anchors=(((1.5, 2),), ((30, 40), (5, 6))))
+    plain = {**PLAIN_DEFAULTS, "network": "net"}
+    config = TrainConfig("net", **said, **more)
+    assert TrainConfig.from_plain(plain) == TrainConfig("net")
+    assert (plain["data_shape"], plain["lr_decay_epoch"], plain["no_random_shape"]) == (
+        "416",
+        "160,180",
+        False,
+    )
+    assert plain["random_shapes"] == "320,352,384,416,448,480,512,544,576,608"
+    written = plain_settings(config.values())
+    assert json.loads(json.dumps(written)) == written and "random_shape" not in written
+    assert {name: each for name, each in written.items() if each != plain[name]} == {
+        "data_shape": "320x416",
+        "no_random_shape": True,
+        "random_shapes": "320,64x96",
+        "lr_decay_epoch": "2,3.5",
+        "lr_decay": "0.5,1e-05",
+        "anchors": "1.5,2, 30,40, 5,6",
+    }
+    again = TrainConfig.from_plain(written)
+    assert again.for_network("net", 3).anchors == (((1.5, 2.0),), ((5.0, 6.0),), ((30.0, 40.0),))
+    assert dataclasses.replace(again, anchors=config.anchors) == config
+
+
+@pytest.mark.parametrize(
+    "config, given",
+    [
+        (TrainConfig(), set()),
+        (TrainConfig("net", 200, lr=0.001), {"network", "epochs", "lr"}),
+        (dataclasses.replace(TrainConfig(lr=0.001), epochs=3), {"lr", "epochs"}),
+        (dataclasses.replace(TrainConfig(epochs=3), epochs=200), {"epochs"}),
+        (TrainConfig(data="d"), {"data", "dataset"}),  # which is null beside it
+        (pickle.loads(pickle.dumps(TrainConfig(lr=0.001))), {"lr"}),
+    ],
+)
+def test_what_was_named_or_is_no_default_counts_as_given(config, given):
+    assert config.given == given
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "config.json"])
+def test_a_written_config_is_read_as_the_same(tmp_path, name):
+    config = TrainConfig(
+        "a b: #.cfg",
+        lr=1 / 3,
+        wd=1e-05,
+        lr_decay=(0.1, 0.5),
+        lr_decay_epoch=(1, 2.5),
+        warmup_epochs=0.5,
+        random_shapes=((64, 96),),
+        anchors="10,13, 16,30",
+        gpus="",
+        only="red\\, cell,dog",
+        name="null",
+        train_split="2012_01",
+        pretrained_base="no",
+        freeze="57",
+        data="/Bilder/Größe/\udcff",
+        memory=1.5,
+        save_prefix="yes",
+    )
+    config.save(tmp_path / name)
+    found = TrainConfig.load(tmp_path / name)
+    assert found == config and found.given == set(KINDS)
+    assert type(found.warmup_epochs) is float and type(found.lr_decay_epoch[0]) is int
+
+
+def test_a_written_file_explains_every_setting(tmp_path):
+    TrainConfig().save(tmp_path / "c.yaml")
+    text = (tmp_path / "c.yaml").read_text()
+    assert text.startswith("# Settings of a training. To repeat it: gluon-yolo train --config THIS_FILE\n")
+    for name, comment in TrainConfig.comments().items():
+        assert f"\n# {comment}\n{name}: " in text
+
+
+def test_a_file_takes_values_as_typed_and_as_flags_take_them(tmp_path):
+    path = tmp_path / "mine.yml"
+    path.write_text(
+        "network: mobilenet0_25\n--lr: 1e-3\nbatch-size: 8\nno-random-shape: true\ndata_shape: 320x416\n"
+        "lr_decay_epoch: 1,2.5\nlr_decay: [0.1, 0.2]\ngpus: [0, 1]\nonly: ['red, cell', dog]\nprofile: true\n"
+        "pretrained_base: no\nfreeze: 57\nanchors: [10, 13, 16, 30]\nlabel_smooth_factor: ~\nmixup: false\n"
+    )
+    config = TrainConfig.load(path)
+    assert (config.lr, config.batch_size, config.random_shape, config.data_shape) == (
+        0.001,
+        8,
+        False,
+        (320, 416),
+    )
+    assert (config.lr_decay_epoch, config.lr_decay, config.gpus) == ((1, 2.5), (0.1, 0.2), "0,1")
+    assert (config.only, config.profile, config.pretrained_base) == ("red\\, cell,dog", 10, "no")
+    assert (config.freeze, config.anchors) == ("57", "10,13, 16,30")
+    assert {"mixup", "label_smooth_factor"} < config.given and "epochs" not in config.given
+    path = tmp_path / "mine.json"
+    path.write_text('{"data_shape": 320, "random_shapes": [320, [64, 96]], "lr": 1, "name": 7}')
+    config = TrainConfig.load(path)
+    assert (config.data_shape, config.random_shapes) == ((320, 320), ((320, 320), (64, 96)))
+    assert (repr(config.lr), config.name) == ("1.0", "7")
+
+
+@pytest.mark.parametrize(
+    "name, text, said",
+    [
+        (
+            "c.yaml",
+            "lr: 1\nepoch: 3\n",
+            "c.yaml: line 2: epoch: there is no such setting; did you mean epochs?",
+        ),
+        ("c.yaml", "epochs: many\n", "c.yaml: line 1: epochs many: expected a whole number"),
+        ("c.yaml", "epochs: 2.5\n", "c.yaml: line 1: epochs 2.5: expected a whole number"),
+        ("c.yaml", "epochs:\n", "c.yaml: line 1: epochs: needs a value"),
+        ("c.yaml", "lr: fast\n", "c.yaml: line 1: lr fast: expected a number"),
+        ("c.yaml", "mixup: 1\n", "c.yaml: line 1: mixup 1: expected true or false"),
+        ("c.yaml", "data_shape: 41x\n", "c.yaml: line 1: data_shape '41x': expected pixels as 416"),
+        (
+            "c.yaml",
+            "data_shape: [1, 2, 3]\n",
+            'c.yaml: line 1: data_shape ["1", "2", "3"]: expected height and',
+        ),
+        ("c.yaml", "lr_decay_epoch: x\n", "c.yaml: line 1: lr_decay_epoch 'x': expected epochs with commas"),
+        ("c.yaml", "# more\nlr: -1\n", "c.yaml: line 2: as --lr -1.0: must be above 0"),
+        ("c.yaml", "lr: 1\nlr: 2\n", "c.yaml: line 2: lr is there twice"),
+        ("c.yaml", "lr: 1\n--lr: 2\n", "c.yaml: line 2: --lr: is given twice, by two of its names"),
+        ("c.yaml", "- lr\n", "c.yaml: expected settings, one a line, as `epochs: 30`"),
+        ("c.yaml", "lr: [1\n", "c.yaml: line 2: is no YAML: "),
+        ("c.yaml", "[1]: 2\n", "c.yaml: line 1: expected settings, one a line, as `epochs: 30`"),
+        ("c.json", '{"lr": 1, "lr": 2}', "c.json: lr is there twice"),
+        ("c.json", '{"lr": ', "c.json: is no JSON: "),
+        ("c.json", "[1]", "c.json: expected a JSON object of settings"),
+        ("c.json", '{"lr": true}', "c.json: lr true: expected a number"),
+        ("absent.yaml", None, "absent.yaml: cannot read the file of settings: "),
+    ],
+)
+def test_a_file_that_cannot_be_meant_so_is_named_with_its_line_and_setting(tmp_path, name, text, said):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(UserError) as caught:
+        TrainConfig.load(tmp_path / name)
+    assert printed(caught.value).replace(f"{tmp_path}/", "").startswith(said)
+
+
+def test_errors_name_the_setting_in_python():
+    with pytest.raises(UserError) as caught:
+        TrainConfig(label_smooth_factor=0.1)
+    assert str(caught.value) == "label_smooth_factor 0.1: needs label_smooth"
+    assert caught.value.setting == "label_smooth_factor"
+    with refused("^--anchors: got 1, but the network has 3 levels"):
+        TrainConfig(anchors="1,2").for_network("net", 3)

@@ -9,6 +9,7 @@ from gluon_yolo import mxnet_compat
 from gluon_yolo.errors import UserError
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.training.data_parallel import check_batch_size, parse_devices, split_batch
+from tests.printed import refused
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_parse_devices(two_gpus, gpus, cpu_devices, expected):
     ],
 )
 def test_parse_devices_refuses(two_gpus, gpus, cpu_devices, said):
-    with pytest.raises(UserError, match=said):
+    with refused(said):
         parse_devices(gpus, cpu_devices)
 
 

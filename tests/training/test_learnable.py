@@ -15,6 +15,7 @@ from gluon_yolo.detections import Detections
 from gluon_yolo.errors import NothingToLearn
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.learnable import Learnable
+from tests.printed import printed
 
 NAMES = ("ant", "bee", "cow")
 WIDTH, HEIGHT = 1600, 1200
@@ -44,7 +45,7 @@ def learnable(data: ListedImages, **settings) -> Learnable:
 def refused(data: ListedImages, **settings) -> str:
     with pytest.raises(NothingToLearn) as caught:
         learnable(data, **settings).refuse()
-    return str(caught.value)
+    return printed(caught.value)
 
 
 def warned(caplog, data: ListedImages, **settings) -> list[str]:

@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from gluon_yolo.errors import UserError
 from gluon_yolo.system.memory import Memory
 from gluon_yolo.training.memory_check import Wanted, check, fits, smaller
 from gluon_yolo.training.memory_estimate import Footprint
+from tests.printed import printed, refused
 
 MB, MACHINE = 1_000_000, "this machine"
 
@@ -70,7 +70,7 @@ def test_the_largest_batch_within_some_memory():
     ],
 )
 def test_what_fits_and_what_is_in_doubt(training, free, swap, said):
-    assert check(training, Estimate(), Memory(free * MB, swap * MB, MACHINE)) == said
+    assert printed(check(training, Estimate(), Memory(free * MB, swap * MB, MACHINE))) == said
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_what_fits_and_what_is_in_doubt(training, free, swap, said):
 )
 def test_what_does_not_fit_is_refused_with_what_does(training, free, advice):
     memory = Memory(free * MB, 0, MACHINE)
-    with pytest.raises(UserError, match="memory: this training would be killed: it needs about ") as caught:
+    with refused("memory: this training would be killed: it needs about ") as caught:
         check(training, Estimate(), memory)
-    assert str(caught.value).endswith(f"on this machine. What fits: {advice}")
+    assert printed(caught.value).endswith(f"on this machine. What fits: {advice}")
     words = dict(zip(advice.split()[::2], advice.split()[1::2]))
     if list(words) == ["--batch-size"]:
         assert fits(Estimate().at(training.sizes_hw).of(int(words["--batch-size"])), memory)
@@ -103,15 +103,15 @@ def test_what_does_not_fit_is_refused_with_what_does(training, free, advice):
 def test_what_fits_is_validated_at_its_own_size():
     """Validation at 2048 alone takes 4.1 GB; at 1024 1 GB, beside which one image of 1 GB finds room."""
     estimate, memory = Estimate(1, (2048, 2048)), Memory(2500 * MB, 0, MACHINE)
-    with pytest.raises(UserError, match="What fits: --data-shape 1024 --batch-size 1$"):
+    with refused("What fits: --data-shape 1024 --batch-size 1$"):
         check(wanted(8, data_shape=(2048, 2048)), estimate, memory)
     # a size that is smaller by far may leave room for more images, but no more than were asked for
-    with pytest.raises(UserError, match="What fits: --data-shape 64 --random-shapes 64 --batch-size 2$"):
+    with refused("What fits: --data-shape 64 --random-shapes 64 --batch-size 2$"):
         check(wanted(2, (999, 999), data_shape=(64, 64)), estimate, Memory(300 * MB, 0, MACHINE))
 
 
 def test_where_nothing_fits_it_says_so():
-    with pytest.raises(UserError, match="No size fits: end other programs, or take a smaller --network"):
+    with refused("No size fits: end other programs, or take a smaller --network"):
         check(wanted(2), Estimate(), Memory(100 * MB, 0, MACHINE))
 
 

@@ -8,6 +8,7 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.out_of_memory import explained, too_large
+from tests.printed import printed
 
 # As mxnet 1.9.1 writes them: the CPU's seen here under `ulimit -v`, the GPU's from its source.
 SAID = (
@@ -82,5 +83,5 @@ def test_other_errors_pass(error):
 )
 def test_a_training_is_told_the_batch_to_try(batch, devices, random, what, advice):
     settings = TrainConfig("net", batch_size=batch, random_shape=random)
-    said = too_large(settings, [mx.gpu(index) for index in range(devices)])
+    said = [printed(text) for text in too_large(settings, [mx.gpu(index) for index in range(devices)])]
     assert what in said[0] and said[1] == f"Start a run with {advice}"

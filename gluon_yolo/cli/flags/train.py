@@ -1,51 +1,31 @@
-"""Training arguments: how the flags of training are declared, and their defaults."""
+"""Training arguments: how the flags of training are declared; their defaults are ``TrainConfig``'s."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from gluon_yolo.cli.calling import flag_of
 from gluon_yolo.cli.flags.data import add_data_arguments
 from gluon_yolo.cli.parser import Joined
 from gluon_yolo.data.transforms import TRANSFORMS
 from gluon_yolo.spec import BOX_LOSSES
-from gluon_yolo.training.config import VAL_METRICS, WORKER_TYPES, TrainConfig
+from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
+from gluon_yolo.training.config_check import VAL_METRICS, WORKER_TYPES
+from gluon_yolo.training.config_forms import PROFILED
 from gluon_yolo.training.lr_schedule import MODES
 from gluon_yolo.training.recipes import RECIPES
 
-Flags = dict[str, Any]  # a flag's name, with underscores, to its value: what args.json holds
+Flags = Args  # a flag's name, with underscores, to its value: what args.json holds
+DEFAULTS: Mapping[str, Any] = PLAIN_DEFAULTS
 
-# What the flags are when neither the command line nor a recipe says; most are the settings' own defaults.
-SETTINGS = {field.name: field.default for field in dataclasses.fields(TrainConfig)}
-DEFAULTS: Mapping[str, Any] = {
-    **{name: value for name, value in SETTINGS.items() if name != "random_shape"},
-    **{"network": "mobilenet1_0", "data_shape": "416", "lr_decay_epoch": "160,180", "no_random_shape": False},
-    **{"random_shapes": "320,352,384,416,448,480,512,544,576,608"},
-    **{
-        "data": None,
-        "format": None,
-        "dataset": "voc",
-        "data_root": None,
-        "train_split": None,
-        "val_split": None,
-    },
-    **{
-        "classes": None,
-        "only": None,
-        "class_map": None,
-        "skip_bad": False,
-        "recipe": None,
-        "gpus": None,
-        "cpu_devices": 0,
-        "memory": None,
-        "name": None,
-        "save_prefix": "runs/",
-    },
-}
-ANCHOR_WORDS = ("own", "better", "auto")  # what --anchors takes beside a file and a list
-PROFILED = 10  # steps that are enough for a profile
+
+def flag_words(flags: Mapping[str, Any]) -> str:
+    """Return flags as they are written on the command line."""
+    words = ((flag_of(name), value) for name, value in flags.items())
+    return " ".join(flag if value is True else f"{flag} {shlex.quote(str(value))}" for flag, value in words)
 
 
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,6 +73,10 @@ def _floats(*words: str) -> list[float]:
 
 
 def _add_first(group: Any) -> None:
+    config = (
+        "settings of a YAML or JSON file, by the names of these flags; flags that are given count more. A "
+        "run's config.yaml repeats the run"
+    )
     network = (
         "what to train: mobilenet1_0, mobilenet0_25, mobilenetv2_1_0, darknet53, fastestv2, ..., or a "
         "darknet .cfg, whose [net] then gives the defaults of the run. For phones and boards take fastestv2 "
@@ -123,6 +107,7 @@ def _add_first(group: Any) -> None:
         "With FILE, a .params file: start a run from it, at --start-epoch"
     )
     _add(group, "--recipe", choices=sorted(RECIPES), help=f"other defaults, for a purpose. {purposes}")
+    _add(group, "--config", metavar="FILE", help=config)
     _add(group, "--network", metavar="NAME|CFG", help=network)
     _add(group, "--weights", metavar="FILE|RUN", help=weights)
     _add(

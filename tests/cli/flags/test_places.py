@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.cli.flags.places import blamed, places_of
 from gluon_yolo.data.registry import WRITERS, open_source
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError, blamed
 from gluon_yolo.models.build import find_architecture
+from gluon_yolo.training.merge import Given, Layer, merge
 from gluon_yolo.training.trainer import Trainer
 from tests.data.small_data import NAMES, small_data
 from tests.models.darknet.small import SMALL
@@ -129,18 +129,22 @@ def test_where_every_flag_is_from(data, tmp_path):
     described.write_text(f"{data.read_text().rstrip()}\nepochs=7\n")
     source, found = open_source(str(described)), find_architecture(str(tmp_path / "net.cfg"))
     given = {"network": str(tmp_path / "net.cfg"), "recipe": "small-data", "lr": 0.1}
-    places = places_of(given, source, found, source.settings(), found.training_flags(4, {}))
+    from_data = Layer(source.settings(), source.place_of)
+    places = merge(Given(given), from_data, Layer(found.training_flags(4, {}), found.place_of)).places
     assert "lr" not in places
-    assert places["batch_size"] == places["augment"] == "--recipe small-data"
+    assert places["batch_size"] == places["augment"] == "{recipe} small-data"
     assert places["momentum"] == f"{tmp_path}/net.cfg:4: [net] momentum=.5"
     assert places["data_shape"] == f"{tmp_path}/net.cfg:6: [net] width=64"  # a recipe leaves a cfg its size
     assert places["epochs"].endswith(": epochs=7") and "described.data: line " in places["epochs"]
 
 
 def test_other_errors_stay_as_they_are():
-    for text in ("--lr 3: no", "no --momentum", "weights.params: absent"):
-        with pytest.raises(UserError, match=f"^{text}$"), blamed({"momentum": "a.cfg:1"}):
-            raise UserError(text)
+    for text in ("{lr} 3: no", "no {momentum}"):
+        with pytest.raises(SettingError) as caught, blamed({"momentum": "a.cfg:1"}):
+            raise SettingError(text)
+        assert caught.value.message == text
+    with pytest.raises(UserError, match="^weights.params: absent$"), blamed({"momentum": "a.cfg:1"}):
+        raise UserError("weights.params: absent")
 
 
 def test_weights_that_a_cfg_freezes_at_random(data, tmp_path, monkeypatch):

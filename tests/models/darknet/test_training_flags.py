@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from gluon_yolo.cli.flags.train import DEFAULTS
-from gluon_yolo.cli.train_flags import fresh_flags, settings_of
 from gluon_yolo.errors import UserError
 from gluon_yolo.models.darknet.cfg import read_cfg
 from gluon_yolo.models.darknet.plan import Plan, make_plan
 from gluon_yolo.models.darknet.training_flags import run_flags
+from tests.cli.test_train_flags import fresh_flags, settings_of
 from tests.models.darknet.small import SMALL, only, planned
 
 VOC_IMAGES = 16551  # of 2007 and 2012, trainval

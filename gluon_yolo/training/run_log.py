@@ -1,4 +1,4 @@
-"""Train log: what a training says before its first epoch and after its last."""
+"""Run log: what a training says before its first epoch and after its last."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import logging
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gluon_yolo.cli import flag_of
-from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.errors import SettingError, SettingText, UserError
+from gluon_yolo.evaluation.table import class_table
+from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.text import counted
-
-if TYPE_CHECKING:
-    from gluon_yolo.models.detector import DetectionNetwork
-    from gluon_yolo.training.config import TrainConfig
-    from gluon_yolo.training.run_dir import RunFolder
-    from gluon_yolo.training.trainer import Trainer
+from gluon_yolo.training.config import TrainConfig
+from gluon_yolo.training.logging import start_log
+from gluon_yolo.training.run_dir import RunFolder
+from gluon_yolo.training.trainer import Trainer
 
 log = logging.getLogger("gluon_yolo")
 
@@ -24,14 +23,12 @@ log = logging.getLogger("gluon_yolo")
 @contextmanager
 def logging_to(folder: RunFolder) -> Iterator[None]:
     """Write the log into a run's folder, and last what ended the run, if something did."""
-    from gluon_yolo.training.logging import start_log
-
     stop_log = start_log(folder.log)
     try:
         yield
     except Exception as error:
         # The file alone: the console gets it from whoever catches it.
-        said = error.named(flag_of) if isinstance(error, SettingError) else error
+        said = SettingText(error.message) if isinstance(error, SettingError) else error
         log.error("%s", said, exc_info=not isinstance(error, UserError), extra={"file_only": True})
         raise
     finally:
@@ -39,28 +36,26 @@ def logging_to(folder: RunFolder) -> Iterator[None]:
 
 
 def log_start(
-    folder: RunFolder, settings: TrainConfig, net: DetectionNetwork, contexts: list[Any], origin: str
+    folder: RunFolder, config: TrainConfig, net: DetectionNetwork, contexts: list[Any], origin: str
 ) -> None:
     """Log where the run is, what it trains from which weights, and on what."""
     names = net.spec.class_names
-    shape = "x".join(map(str, settings.data_shape))
-    if settings.random_shape:
-        sizes = [f"{height}x{width}" for height, width in settings.random_shapes]
+    shape = "x".join(map(str, config.data_shape))
+    if config.random_shape:
+        sizes = [f"{height}x{width}" for height, width in config.random_shapes]
         shown = sizes if len(sizes) < 4 else [sizes[0], "...", sizes[-1]]
-        every = f"a new size every {settings.shape_interval} batches"
+        every = f"a new size every {config.shape_interval} batches"
         shape = f"{', '.join(shown)}, {every}; validated at {shape}"
     log.info("run: %s; its settings: args.json there", folder.path)
     log.info("name: %s, which its exports take", folder.model()["name"])
     log.info("network: %s, %s: %s", net.zoo_name, counted(len(names), "class"), ", ".join(names))
     log.info("%s", origin)
     devices = ", ".join(map(str, contexts))
-    log.info("devices: %s; batch size %d; input %s", devices, settings.batch_size, shape)
+    log.info("devices: %s; batch size %d; input %s", devices, config.batch_size, shape)
 
 
 def log_result(trainer: Trainer, result: dict[str, Any]) -> None:
     """Log the last validation's table, the best epoch, and where things are."""
-    from gluon_yolo.evaluation.table import class_table
-
     progress, folder = trainer.progress, trainer.folder
     best = f"{trainer.validation.score_key} {progress.best_score:.4f}"
     log.info("average precision by class, at the last epoch:\n%s", class_table(result))
@@ -69,4 +64,3 @@ def log_result(trainer: Trainer, result: dict[str, Any]) -> None:
     place = shlex.quote(str(folder.path))
     log.info("see it work:  gluon-yolo demo --model %s PICTURES", place)
     log.info("ship it:      gluon-yolo export %s --out model", place)
-    print(f"done: best weights {folder.weights / 'best.params'} ({best}, epoch {progress.best_epoch})")

@@ -1,11 +1,12 @@
-"""What a run is called: ``--name``, else after its data. Exports and their records take the name."""
+"""What a run is called: as somebody says, else after its data. Exports and their records take the name."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from gluon_yolo.cli.flags.train import Flags
 from gluon_yolo.file_names import made_name
 
 # Folders that belong to a data set's layout; a file in one of them says nothing by its folder.
@@ -14,22 +15,22 @@ _LAYOUT = frozenset(
 )
 
 
-def name_of_run(flags: Flags, network: str) -> str:
+def name_of_run(settings: Mapping[str, Any], network: str) -> str:
     """Return what a new run is called.
 
     Args:
-        flags: of the run.
+        settings: of the run, by name.
         network: its network's name, which stays where the zoo's own says the published data already.
     """
-    if flags["name"] is not None:
-        return flags["name"]
-    place = flags["data"] or flags["data_root"]
+    if settings["name"] is not None:
+        return settings["name"]
+    place = settings["data"] or settings["data_root"]
     if place:
         return made_name(_folder(place).name) or made_name(network)
-    from gluon_yolo.models import zoo
+    from gluon_yolo.models import zoo  # which imports mxnet
 
-    says_so = network in zoo.names() and network.endswith(f"_{flags['dataset']}")
-    return network if says_so else flags["dataset"]
+    says_so = network in zoo.names() and network.endswith(f"_{settings['dataset']}")
+    return network if says_so else settings["dataset"]
 
 
 def _folder(place: str) -> Path:

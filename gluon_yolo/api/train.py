@@ -1,0 +1,140 @@
+"""``gluon_yolo.train``: train a detector, or go on with a training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gluon_yolo.api.train_result import TrainResult
+from gluon_yolo.data.opening import source_of
+from gluon_yolo.data.request import DataRequest
+from gluon_yolo.errors import UserError, blamed
+from gluon_yolo.system import cpu, run_note
+from gluon_yolo.training.config import KINDS, Args, TrainConfig
+from gluon_yolo.training.config_forms import plain_settings
+from gluon_yolo.training.config_given import plain_given, read_given, settled_given
+from gluon_yolo.training.merge import NOTHING, Given, Layer, merge
+from gluon_yolo.training.resumed import resumed_args
+from gluon_yolo.training.run_dir import RunFolder
+
+
+def train(
+    config: TrainConfig | Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    data: str | os.PathLike[str] | None = None,
+    *,
+    callbacks: Sequence[Any] = (),
+    resume: str | os.PathLike[str] | None = None,
+    **settings: Any,
+) -> TrainResult:
+    """Train a detector on images and boxes, and keep everything in a run's folder.
+
+    It is validated after every epoch. What is logged goes to the logger ``gluon_yolo``, to the console, and
+    into the run's ``log.txt``. Ctrl-C and SIGTERM save and end the training.
+
+    Args:
+        config: settings, or the YAML or JSON file of some, as a run's ``config.yaml``.
+        data: a folder or file in the format of Pascal VOC, COCO, YOLO, RecordIO or keras-yolo3.
+        callbacks: called before and after epochs, steps and validations.
+        resume: the folder of a run to go on with, with its own settings; or a ``.params`` file to start a run
+            from, at ``start_epoch``.
+        **settings: fields of :class:`~gluon_yolo.training.config.TrainConfig`, typed or as flags take them.
+            They count more than ``config``.
+
+    Returns:
+        The run's folder, its best score and its last numbers.
+
+    Raises:
+        UserError: something that was given cannot be used; the message names the setting or the file, and
+            what to do. :class:`~gluon_yolo.errors.NothingToLearn` where the images show nothing to learn
+            from.
+    """
+    given = _given(config, {**settings, **_some(data=data, resume=resume)})
+    with blamed(given.file_places()):
+        if resume is None or os.fspath(resume).endswith(".params"):
+            return _train_anew(given, callbacks)
+        return _go_on(given, resume, callbacks)
+
+
+def _go_on(given: Given, resume: str | os.PathLike[str], callbacks: Sequence[Any]) -> TrainResult:
+    """Go on with a run."""
+    folder = RunFolder.open(resume)
+    if run_note.going_on(folder.path):
+        raise UserError(f"{folder.path}: {run_note.story(folder.path)}; wait for it, or stop it")
+    args = resumed_args(given.all(), folder.args())
+    if not folder.is_fresh() and (finished := _finished(folder, args)):
+        return finished
+    _prepare_cpu(args)
+    from gluon_yolo.training import session
+
+    return _result(*session.run(session.plan_resumed(folder, args), callbacks), args)
+
+
+def _train_anew(given: Given, callbacks: Sequence[Any]) -> TrainResult:
+    """Train a new run."""
+    source = source_of(DataRequest.of(merge(given).args))
+    from_data = Layer(source.settings(), source.place_of)
+    first = merge(given, from_data)
+    _prepare_cpu(first.args)
+    from gluon_yolo.training import session
+
+    planned = session.plan_new(given, source, first, from_data)
+    training, numbers = session.run(planned, callbacks)
+    return _result(training, numbers, training.folder.args())
+
+
+def _given(config: Any, settings: Mapping[str, Any]) -> Given:
+    """Return what is given, in plain form and with whole paths."""
+    start = _some(resume=settings.get("resume"))
+    words = plain_given({name: value for name, value in settings.items() if name != "resume"}, KINDS)
+    words = {**settled_given(words), **{name: os.fspath(path) for name, path in start.items()}}
+    places: dict[str, str] = {}
+    if config is None:
+        return Given(words, NOTHING)
+    if isinstance(config, TrainConfig):
+        values = config.values()
+        plain = plain_settings({name: values[name] for name in config.given or ()})
+    elif isinstance(config, Mapping):
+        plain = plain_given(config, KINDS)
+    else:
+        plain, places = read_given(config, KINDS)
+    return Given(words, Layer(settled_given(plain), lambda name: places.get(name, "")))
+
+
+def _some(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _prepare_cpu(args: Args) -> None:
+    """Prepare for normalisation over several CPU contexts, which counts before mxnet is imported."""
+    if args["cpu_devices"] > 1 and args["syncbn"]:
+        cpu.prepare()
+
+
+def _finished(folder: RunFolder, args: Args) -> TrainResult | None:
+    """Return the result of a run that has no epoch left to train; None where it has.
+
+    Raises:
+        UserError: when its checkpoint is missing or damaged.
+    """
+    from gluon_yolo.training.checkpoint import Checkpoint
+
+    progress = Checkpoint(folder.weights).read()
+    if progress.epoch < args["epochs"]:
+        return None
+    return TrainResult(
+        folder.path, progress.best_score, progress.best_epoch, progress.score_key, args=args, trained=False
+    )
+
+
+def _result(training: Any, numbers: Mapping[str, Any] | None, args: Args) -> TrainResult:
+    progress, stopped = training.progress, training.stop.asked
+    return TrainResult(
+        training.folder.path,
+        progress.best_score,
+        progress.best_epoch,
+        progress.score_key,
+        numbers=numbers,
+        stopped=stopped if numbers is None else None,
+        args=args,
+    )

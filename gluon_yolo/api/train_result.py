@@ -1,0 +1,82 @@
+"""TrainResult: what a training came to."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import html
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas
+
+    from gluon_yolo.inference.predictor import Predictor
+
+_TAIL = 5  # epochs that a notebook shows
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainResult:
+    """What a training came to.
+
+    Args:
+        folder: of the run.
+        best_score: of its validations; None before the first.
+        best_epoch: the epoch that gave it, counted from 0.
+        score_key: which of the numbers it is.
+        numbers: of the last validation; None where the training was stopped before its end, or
+            was over before.
+        stopped: the signal that ended it before its end; None where none did.
+        args: the run's settings in plain form, those of its ``args.json``.
+        trained: False for a run that had no epoch left to train.
+    """
+
+    folder: Path
+    best_score: float | None = None
+    best_epoch: int | None = None
+    score_key: str | None = None
+    numbers: Mapping[str, Any] | None = dataclasses.field(default=None, repr=False)
+    stopped: signal.Signals | None = None
+    args: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    trained: bool = True
+
+    @property
+    def best_weights(self) -> Path:
+        """Return the file of the best weights."""
+        return self.folder / "weights" / "best.params"
+
+    @functools.cached_property
+    def metrics(self) -> pandas.DataFrame:
+        """Return the run's ``metrics.csv`` as a frame: a row an epoch; losses, speed and scores."""
+        import pandas
+
+        return pandas.read_csv(self.folder / "metrics.csv")
+
+    def predictor(self, **options: Any) -> Predictor:
+        """Return a predictor with the run's best weights.
+
+        Args:
+            **options: as :meth:`gluon_yolo.inference.predictor.Predictor.load` takes them.
+
+        Raises:
+            UserError: the run has no weights yet.
+        """
+        from gluon_yolo.inference.predictor import Predictor
+
+        return Predictor.load(self.folder, **options)
+
+    def __str__(self) -> str:
+        """Return a line: where the run is, and how good."""
+        if self.best_score is None:
+            return f"{self.folder}: not validated yet"
+        return f"{self.folder}: best {self.score_key} {self.best_score:.4f} at epoch {self.best_epoch}"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the line, the last epochs, and the curves where they were drawn."""
+        text = f"<p>{html.escape(str(self))}</p>"
+        if (self.folder / "metrics.csv").exists():
+            text += self.metrics.tail(_TAIL).to_html(index=False)
+        return text

@@ -1,0 +1,104 @@
+"""Checks of the settings of a training: ranges, choices, and what belongs together."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gluon_yolo.data.loading import loader
+from gluon_yolo.data.transforms import augmentation
+from gluon_yolo.errors import SettingError
+from gluon_yolo.spec import BOX_LOSSES
+from gluon_yolo.training.lr_schedule import MODES
+
+BACKBONE_WEIGHTS = ("auto", "yes", "no")
+WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
+VAL_METRICS = ("auto", "fitness", "voc07", "voc", "coco")
+MOST_THREADS = 4  # Python's lock lets few work side by side: two give 1.65 times one
+
+# Smallest legal values; infinity and what is not a number are illegal everywhere.
+_AT_LEAST = {
+    **dict.fromkeys(("epochs", "batch_size", "log_interval", "val_interval", "shape_interval"), 1),
+    **dict.fromkeys(("start_epoch", "seed", "num_workers", "save_interval", "no_mixup_epochs"), 0),
+    **dict.fromkeys(("warmup_epochs", "warmup_lr", "lr_decay_period", "momentum", "wd"), 0),
+    **dict.fromkeys(("target_lr", "cosine_epochs", "profile"), 0),
+    "num_samples": -1,
+    "max_detections": 1,
+}
+_ABOVE_0 = ("lr", "lr_power", "warmup_power", "loss_scale")
+_CHOICES = {"worker_type": WORKER_TYPES, "box_loss": BOX_LOSSES, "val_metric": VAL_METRICS, "lr_mode": MODES}
+_CONTRADICTIONS = (("syncbn", "freeze_bn"), ("weights", "pretrained"))
+# What has a meaning in some modes of the learning rate only.
+_OF_MODES = {"cosine_epochs": ("cosine",), "target_lr": ("poly", "cosine")}
+
+
+def check_settings(settings: Mapping[str, Any], frozen: Sequence[str]) -> None:
+    """Check every setting of a training.
+
+    Args:
+        settings: by name, typed.
+        frozen: what ``freeze`` names.
+
+    Raises:
+        SettingError: one cannot be meant so; the first that its message names is at fault.
+    """
+
+    def require(name: str, fulfilled: bool, rule: str) -> None:
+        value = settings[name]
+        if not fulfilled:
+            if isinstance(value, float) and not math.isfinite(value):
+                rule = f"{rule}, and finite"
+            raise SettingError(f"{{{name}}} {value}: {rule}")
+
+    for name, least in _AT_LEAST.items():
+        require(name, least <= settings[name] < math.inf, f"must be {least} or more")
+    for name in _ABOVE_0:
+        require(name, 0 < settings[name] < math.inf, "must be above 0")
+    for name, choices in _CHOICES.items():
+        require(name, settings[name] in choices, f"choose from {', '.join(choices)}")
+    require("momentum", settings["momentum"] < 1, "must be below 1")
+    _check_learning(settings, require)
+    require("freeze", settings["freeze"] is None or bool(frozen), "names nothing")
+    _check_smoothing(settings, require)
+    base = settings["pretrained_base"]
+    known = base in BACKBONE_WEIGHTS or os.path.isabs(base)  # a file is named with its whole path
+    require("pretrained_base", known, f"choose from {', '.join(BACKBONE_WEIGHTS)}, or name a file")
+    last = settings["epochs"] - 1
+    require("start_epoch", settings["start_epoch"] <= last, f"training ends with epoch {last}")
+    _check_size("data_shape", settings["data_shape"])
+    for size_hw in settings["random_shapes"]:
+        _check_size("random_shapes", size_hw)
+    require("random_shapes", bool(settings["random_shapes"]), "needs at least one size")
+    for one, other in _CONTRADICTIONS:
+        if settings[one] and settings[other]:
+            raise SettingError(f"{{{one}}} and {{{other}}} exclude each other: give one of them")
+    augmentation(settings["augment"])  # raises for an unknown name
+
+
+def _check_size(name: str, size_hw: tuple[int, int]) -> None:
+    if any(side < 1 for side in size_hw):
+        raise SettingError(f"{{{name}}} {'x'.join(map(str, size_hw))}: both sides must be 1 or more")
+
+
+def _check_learning(settings: Mapping[str, Any], require: Any) -> None:
+    """Check the factors, and what belongs to one mode only."""
+    decay, mode = settings["lr_decay"], settings["lr_mode"]
+    if isinstance(decay, Sequence):
+        require("lr_decay", all(0 < x < math.inf for x in decay), "must be above 0")
+        wanted = {"step": len(settings["lr_decay_epoch"]), "exponential": 1}.get(mode)
+        rule = "as many as {lr_decay_epoch} has, for {lr_mode} step; or one"
+        require("lr_decay", wanted in (None, len(decay)), rule)
+    else:
+        require("lr_decay", 0 < decay <= 1, "must be above 0 and at most 1")
+    for name, modes in _OF_MODES.items():
+        needed = f"needs {{lr_mode}} {' or '.join(modes)}"
+        require(name, not settings[name] or mode in modes, needed)
+
+
+def _check_smoothing(settings: Mapping[str, Any], require: Any) -> None:
+    factor = settings["label_smooth_factor"]
+    if factor is not None:
+        require("label_smooth_factor", settings["label_smooth"], "needs {label_smooth}")
+        require("label_smooth_factor", 0 < factor < 0.5, "must be above 0 and below 0.5")

@@ -1,0 +1,120 @@
+"""Given settings: what a file, a program or the command line says of some of them, in plain form."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from gluon_yolo.data.anchors import format_anchors, named_anchors
+from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.text import did_you_mean
+from gluon_yolo.training.config_file import read_settings
+from gluon_yolo.training.config_forms import ANCHOR_WORDS, typed_settings, understood
+
+PLACES = ("data", "data_root", "classes", "class_map")
+"""Settings that say where a run's data lies, which may have moved since."""
+_PATHS = (*PLACES, "weights")
+_OPPOSITE = {"random_shape": "no_random_shape"}
+
+
+def plain_given(values: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Return given settings in plain form.
+
+    Args:
+        values: typed or as flags take them, by the setting's name or its flag's.
+        kinds: the annotation of every setting.
+
+    Raises:
+        UserError: there is no setting of a name, or a value is nothing that it takes.
+    """
+    plain: dict[str, Any] = {}
+    for key, value in values.items():
+        for name, each in _one(key, value, kinds).items():
+            if name in plain:
+                raise UserError(f"{key}: is given twice, by two of its names")
+            plain[name] = each
+    return plain
+
+
+def read_given(
+    path: str | os.PathLike[str], kinds: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Read a file of settings.
+
+    Args:
+        path: YAML, or JSON where it ends in ``.json``.
+        kinds: the annotation of every setting.
+
+    Returns:
+        The settings in plain form, and the place of each, as messages begin.
+
+    Raises:
+        UserError: the file cannot be read, or says what :func:`plain_given` refuses; names file and setting.
+    """
+    plain: dict[str, Any] = {}
+    places: dict[str, str] = {}
+    for key, (value, place) in read_settings(path).items():
+        try:
+            found = _one(key, value, kinds)
+            typed_settings(found)
+        except UserError as error:
+            raise UserError(f"{place}: {error}") from error  # the file has the setting's name, and no flag
+        for name in found:
+            if name in plain:
+                raise UserError(f"{place}: {key}: is given twice, by two of its names")
+        plain.update(found)
+        places.update(dict.fromkeys(found, place))
+    return plain, places
+
+
+def _one(key: str, value: Any, kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Return one setting in plain form, by its plain name."""
+    name = key.lstrip("-").replace("-", "_")
+    if name in _OPPOSITE:
+        return {_OPPOSITE[name]: not understood(name, value, kinds[name])}
+    if name in _OPPOSITE.values():
+        return {name: understood(name, value, "bool")}
+    if name not in kinds:
+        known = (*kinds, *_OPPOSITE.values())
+        raise UserError(f"{key}: there is no such setting; {did_you_mean(name, known)}".rstrip("; "))
+    return {name: understood(name, value, kinds[name])}
+
+
+def settled_given(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return given settings with whole paths, and with the anchors of a file as a list.
+
+    Args:
+        given: in plain form.
+
+    Raises:
+        UserError: ``anchors`` names a file that is not there, or is no list.
+    """
+    settled = dict(given)
+    anchors = settled.get("anchors")
+    if anchors is not None and anchors not in ANCHOR_WORDS:
+        settled["anchors"] = format_anchors(named_anchors(anchors))
+    if (settled.get("network") or "").endswith(".cfg"):
+        settled["network"] = absolute(settled["network"])
+    return {
+        name: absolute(value) if name in _PATHS and value is not None else value
+        for name, value in settled.items()
+    }
+
+
+def absolute(path: str) -> str:
+    """Return a path that holds from any folder."""
+    return os.path.abspath(os.path.expanduser(path))
+
+
+def check_memory(given: Mapping[str, Any]) -> None:
+    """Raise SettingError for a memory that is none."""
+    gigabytes = given.get("memory")
+    if gigabytes is None:
+        return
+    if not gigabytes < float("inf"):
+        raise SettingError(
+            f"{{memory}} {gigabytes}: must be a number of GB; leave it out to take what is there"
+        )
+    if gigabytes <= 0:
+        raise SettingError(f"{{memory}} {gigabytes}: must be above 0")

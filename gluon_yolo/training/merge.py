@@ -1,0 +1,249 @@
+"""Merge: one value for every setting of a new run, and where it is from.
+
+From the weakest to the strongest:
+
+1. the defaults of :class:`~gluon_yolo.training.config.TrainConfig`;
+2. on a CPU, its own small defaults (:func:`gluon_yolo.training.memory_fit.cpu_defaults`);
+3. what the network's own file says, as a darknet cfg's ``[net]``;
+4. a recipe;
+5. what the data's own file says, as darknet's ``.data``;
+6. what is given in a file of settings;
+7. what is given in words: on the command line, or to :func:`gluon_yolo.train`.
+
+All of it is in plain form (:mod:`gluon_yolo.training.config_forms`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Callable, NamedTuple
+
+from gluon_yolo.errors import SettingError, SettingText, UserError
+from gluon_yolo.file_names import check_name
+from gluon_yolo.inference.model_record import weights_file
+from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
+from gluon_yolo.training.config_check import BACKBONE_WEIGHTS
+from gluon_yolo.training.config_given import absolute, check_memory
+from gluon_yolo.training.recipes import RECIPES
+
+log = logging.getLogger("gluon_yolo")
+
+_SIZES = ("random_shapes", "shape_interval")  # who gives one of them wants random shapes
+_WEIGHTS = ("weights", "pretrained", "resume")
+_OF_STEPS = ("lr_decay_epoch", "lr_decay_period")
+
+
+class Layer(NamedTuple):
+    """Settings of one origin.
+
+    Args:
+        values: in plain form.
+        place_of: where it has a setting from, as messages begin.
+    """
+
+    values: Mapping[str, Any] = {}
+    place_of: Callable[[str], str] = str
+
+
+NOTHING = Layer()
+
+
+class Given(NamedTuple):
+    """What somebody gives, in plain form.
+
+    Args:
+        words: on the command line or in Python; ``resume`` may be among them, a file of weights.
+        file: of a file of settings.
+    """
+
+    words: Mapping[str, Any]
+    file: Layer = NOTHING
+
+    def all(self) -> Args:
+        """Return both, the words over the file; what contradicts the words is left out of the file."""
+        return {**_beside(self.words, self.file.values), **self.words}
+
+    def file_places(self) -> dict[str, str]:
+        """Return where the file has each of its settings that counts from, as messages begin."""
+        counting = (name for name in self.file.values if name not in self.words)
+        return {name: place for name in counting if (place := self.file.place_of(name))}
+
+
+class Merged(NamedTuple):
+    """The settings of a new run.
+
+    Args:
+        args: every setting in plain form, as ``args.json`` keeps it.
+        places: by setting, what decides it, as messages begin; nothing of defaults and of given words.
+    """
+
+    args: Args
+    places: Mapping[str, str]
+
+
+def merge(
+    given: Given,
+    from_data: Layer = NOTHING,
+    from_network: Layer = NOTHING,
+    from_cpu: Mapping[str, Any] | None = None,
+) -> Merged:
+    """Return every setting of a new run, in the order that this module's docstring tells.
+
+    Args:
+        given: what somebody gives.
+        from_data: what the data's own file says of training.
+        from_network: what the network's own file says.
+        from_cpu: a CPU's own defaults.
+
+    Raises:
+        UserError: given settings contradict each other, or name a file that is not there.
+    """
+    given = Given(_checked(given.words), given.file)
+    together = given.all()
+    decided = decide(given, from_data.values)
+    args = {**PLAIN_DEFAULTS, **(from_cpu or {}), **from_network.values, **decided}
+    if args["name"] is not None:
+        _check_name(args["name"])
+    check_memory(args)
+    if args["pretrained_base"] not in BACKBONE_WEIGHTS:
+        args["pretrained_base"] = _file("pretrained_base", args["pretrained_base"])
+    if isinstance(args["pretrained"], str):  # a file of settings gives one
+        args["weights"], args["pretrained"] = _file("pretrained", args["pretrained"]), False
+    elif together.get("resume") or together.get("pretrained"):
+        args["weights"] = together.get("weights")  # given ones take the place of the data file's
+    if together.get("data") is not None:
+        args["dataset"] = together.get("dataset")
+    start = args.pop("resume", None)
+    if start is not None:
+        if args["weights"]:
+            raise SettingError(
+                "{resume} FILE and {weights} both name weights to start from: give one of them"
+            )
+        args["weights"] = absolute(start)
+    return Merged(args, _places(given, from_data, from_network))
+
+
+def decide(given: Given, from_data: Mapping[str, Any]) -> Args:
+    """Return the settings that are decided whatever the network and the device are.
+
+    Args:
+        given: what somebody gives.
+        from_data: what the data's own file says of training.
+    """
+    together = given.all()
+    return {**recipe_settings(together), **from_data, **together}
+
+
+def warn_of_idle(given: Given, args: Mapping[str, Any]) -> None:
+    """Log which given settings have no effect beside the others.
+
+    Args:
+        given: what somebody gives.
+        args: every setting of the run.
+    """
+    for name in _OF_STEPS:
+        if name in given.words and args["lr_mode"] != "step":
+            log.warning("%s", SettingText(f"{{{name}}} has no effect with {{lr_mode}} {args['lr_mode']}"))
+
+
+def recipe_settings(given: Mapping[str, Any]) -> Args:
+    """Return the settings that a recipe decides: of a darknet cfg's network all but the size of the input.
+
+    The cfg says that size, and its anchors are in pixels of it.
+
+    Raises:
+        SettingError: there is no recipe of the name.
+    """
+    name = given.get("recipe")
+    if name is None:
+        return {}
+    if name not in RECIPES:
+        raise SettingError(f"{{recipe}} {name}: choose from {', '.join(sorted(RECIPES))}")
+    network = os.path.expanduser(given.get("network") or "")
+    described = network.endswith(".cfg") or (network and os.path.isfile(os.path.join(network, "network.cfg")))
+    settings = RECIPES[name].settings
+    return {key: value for key, value in settings.items() if not (described and key == "data_shape")}
+
+
+def _places(given: Given, from_data: Layer, from_network: Layer) -> dict[str, str]:
+    """Return what decides each setting that neither words nor defaults decide."""
+    together = given.all()
+    recipe = dict.fromkeys(recipe_settings(together), f"{{recipe}} {together.get('recipe')}")
+    places = {
+        **{
+            name: from_network.place_of(name)
+            for name, value in from_network.values.items()
+            if value != PLAIN_DEFAULTS[name]
+        },
+        **recipe,
+        **{name: from_data.place_of(name) for name in from_data.values},
+        **{name: given.file.place_of(name) for name in together if name in given.file.values},
+    }
+    return {name: place for name, place in places.items() if place and name not in given.words}
+
+
+def _beside(words: Mapping[str, Any], file: Mapping[str, Any]) -> Args:
+    """Return what a file gives without what the words contradict: other data, other weights, other sizes."""
+    left = dict(file)
+    if any(name in left for name in _SIZES):
+        left.setdefault("no_random_shape", False)  # over a recipe's
+    if "data" in words:
+        _drop(left, "dataset", "data_root", "format")
+    elif words.keys() & {"dataset", "data_root"}:
+        _drop(left, "data", "format")
+    if words.keys() & {*_WEIGHTS}:
+        _drop(left, "weights", "pretrained")
+        if left.get("pretrained_base", "auto") not in BACKBONE_WEIGHTS:
+            _drop(left, "pretrained_base")
+    return left
+
+
+def _drop(values: Args, *names: str) -> None:
+    for name in names:
+        values.pop(name, None)
+
+
+def _checked(words: Mapping[str, Any]) -> Args:
+    """Return given words as they count.
+
+    Raises:
+        SettingError: two of them contradict each other, or one cannot be meant so.
+    """
+    words = dict(words)
+    if any(name in words for name in _SIZES):
+        if words.get("no_random_shape"):
+            raise SettingError("{no_random_shape} excludes {random_shapes} and {shape_interval}: give one")
+        words["no_random_shape"] = False  # over a recipe's
+    if isinstance(words.get("pretrained"), str):
+        if words.get("weights") is not None:
+            raise SettingError(
+                "{pretrained} FILE and {weights} both name weights to start from: give one of them"
+            )
+        words = {**words, "pretrained": False, "weights": _file("pretrained", words["pretrained"])}
+    if words.get("weights") and words.get("pretrained_base") not in (None, *BACKBONE_WEIGHTS):
+        raise SettingError(
+            "{weights} and {pretrained_base} FILE both name weights to start from: give one of them"
+        )
+    return words
+
+
+def _check_name(name: str) -> None:
+    try:
+        check_name(name, "{name}")
+    except UserError as error:
+        raise SettingError(str(error)) from error
+
+
+def _file(name: str, path: str) -> str:
+    """Return the whole path of a file that a setting names in the place of a word.
+
+    Raises:
+        SettingError: when it is not there.
+    """
+    words = f"{', '.join(BACKBONE_WEIGHTS)}, or " if name == "pretrained_base" else ""
+    if not weights_file(Path(absolute(path))).exists():
+        raise SettingError(f"{{{name}}} {path}: expected {words}a file, and there is none there")
+    return absolute(path)

@@ -1,0 +1,136 @@
+"""Resumed: the settings of a run that goes on, and its images, also where they lie elsewhere by now."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.opening import open_datasets
+from gluon_yolo.data.request import DataRequest
+from gluon_yolo.data.source import Source
+from gluon_yolo.errors import SettingError, SettingText, UserError, extended
+from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
+from gluon_yolo.training.config_given import PLACES, check_memory
+from gluon_yolo.training.run_dir import RunFolder
+
+Data = tuple[Dataset, Dataset, tuple[str, ...]]
+DEVICES = ("gpus", "cpu_devices", "memory", "num_workers", "worker_type")
+
+log = logging.getLogger("gluon_yolo")
+
+_MAY_MOVE = (*PLACES, "dataset", "format")
+_DECIMALS = 2  # of a pixel: formats keep boxes to about that
+
+
+def record_of(data: Sequence[Dataset]) -> dict[str, Any]:
+    """Return what tells data from all other: of the images to train on and to validate on.
+
+    Places and names of files are no part of it.
+    """
+    parts = dict(zip(("train", "val"), data))
+    return {name: {"pictures": len(part), "sha256": _digest(part)} for name, part in parts.items()}
+
+
+def resumed_args(given: Mapping[str, Any], kept: Mapping[str, Any]) -> Args:
+    """Return the settings of a run that goes on: its own, and the devices and places that are given anew.
+
+    Args:
+        given: in plain form; ``resume`` may be among them.
+        kept: the run's ``args.json``.
+
+    Raises:
+        SettingError: ``memory`` is none.
+    """
+    check_memory(given)
+    ignored = [
+        f"{{{name}}} {value} (the run has {kept.get(name)})"
+        for name, value in given.items()
+        if name not in (*DEVICES, *PLACES, "format", "resume") and kept.get(name) != value
+    ]
+    if ignored:
+        said = SettingText(f"a resumed run keeps its own settings; ignored: {', '.join(ignored)}")
+        log.warning("%s", said)
+    anew = {name: given[name] for name in (*DEVICES, *PLACES, "format") if name in given}
+    if "data" in anew:  # it may have been a published data set's place
+        anew = {**anew, "dataset": None, "data_root": anew.get("data_root")}
+    if anew.get("gpus") and "cpu_devices" not in anew:
+        anew["cpu_devices"] = 0
+    return {**PLAIN_DEFAULTS, **kept, "memory": None, **anew}
+
+
+def open_resumed(folder: RunFolder, args: Args) -> tuple[Data, list[SettingText], list[SettingText]]:
+    """Open the data of a run that goes on.
+
+    Args:
+        folder: of the run.
+        args: its settings in plain form, with the places that were given anew.
+
+    Returns:
+        The data as :func:`open_datasets` gives it, and lines and warnings for the log.
+
+    Raises:
+        UserError: it is not there, or is other data than the run's.
+    """
+    try:
+        data = opened(DataRequest.of(args))
+    except UserError as error:
+        gone = [name for name in PLACES if args.get(name) and not os.path.exists(args[name])]
+        if not gone:
+            raise
+        words = " ".join(f"--{name.replace('_', '-')} NEW" for name in gone)  # a command to paste
+        way = f"gluon-yolo train --resume {shlex.quote(str(folder.path))} {words}"
+        raise extended(error, f". If what the run was trained on lies elsewhere now: {way}") from error
+    kept = folder.args()
+    moved = {name: args[name] for name in args if name in _MAY_MOVE and args[name] != kept.get(name)}
+    if not moved:
+        return data, [], []
+    before = folder.data()
+    _refuse_other(folder, before, record_of(data[:2]), args)
+    folder.write_args({**kept, **moved})
+    said = ", ".join(f"{{{name}}} {moved[name]}" for name in PLACES if moved.get(name))
+    if before:
+        return data, [SettingText(f"the run's pictures and boxes lie elsewhere now: {said}")], []
+    doubt = f"{said}: taken for the data that the run was trained on, of which it kept no record"
+    return data, [], [SettingText(doubt)]
+
+
+def opened(request: DataRequest, source: Source | None = None) -> Data:
+    """Return the data to train on and to validate on, and the class names of both."""
+    train, val, class_names = open_datasets(request, source=source)
+    assert train is not None and val is not None  # both are asked for
+    return train, val, class_names
+
+
+def _refuse_other(
+    folder: RunFolder, before: Mapping[str, Any], now: Mapping[str, Any], args: Mapping[str, Any]
+) -> None:
+    for part, record in now.items():
+        known = before.get(part, record)
+        if record == known:
+            continue
+        what = "other pictures or boxes"
+        if record["pictures"] != known["pictures"]:
+            what = f"{record['pictures']:,} pictures and not {known['pictures']:,}"
+        place = args["data"] or args["data_root"]
+        raise SettingError(
+            f"{place} {part}: {what}: not the data that {folder.path} was trained on. Name that, or start a "
+            f"new run from its weights: {{weights}} {shlex.quote(str(folder.path))}"
+        )
+
+
+def _digest(dataset: Dataset) -> str:
+    """Return a digest of the sizes of images, of their boxes and classes, in order."""
+    digest = hashlib.sha256()
+    for index in range(len(dataset)):
+        truth = dataset.annotations(index)
+        digest.update(np.array([*dataset.size_hw(index), len(truth)], dtype="<i8").tobytes())
+        digest.update(np.asarray(truth.class_ids, dtype="<i8").tobytes())
+        digest.update(np.rint(np.asarray(truth.boxes) * 10**_DECIMALS).astype("<i8").tobytes())
+    return digest.hexdigest()

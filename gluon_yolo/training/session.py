@@ -1,0 +1,248 @@
+"""Session: one training from its merged settings to its result."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gluon_yolo.data.opening import log_reports
+from gluon_yolo.data.request import DataRequest
+from gluon_yolo.data.source import Source
+from gluon_yolo.errors import SettingText, blamed
+from gluon_yolo.evaluation.validation import Validation
+from gluon_yolo.models.build import Architecture
+from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.system import run_note
+from gluon_yolo.training.callbacks.callback_list import check_callbacks
+from gluon_yolo.training.config import PLAIN_DEFAULTS, Args, TrainConfig
+from gluon_yolo.training.config_forms import setting_words
+from gluon_yolo.training.data_parallel import check_batch_size
+from gluon_yolo.training.freeze import freeze, frozen_at_random
+from gluon_yolo.training.learnable import Learnable
+from gluon_yolo.training.memory_fit import cpu_defaults, fitted
+from gluon_yolo.training.merge import Given, Layer, Merged, decide, merge, warn_of_idle
+from gluon_yolo.training.out_of_memory import explained
+from gluon_yolo.training.plan import plan
+from gluon_yolo.training.prepare import (
+    architecture_of,
+    devices_of,
+    new_folder,
+    settled_anchors,
+    validation_of,
+)
+from gluon_yolo.training.resumed import Data, open_resumed, opened, record_of
+from gluon_yolo.training.run_dir import RunFolder
+from gluon_yolo.training.run_log import log_result, log_start, logging_to
+from gluon_yolo.training.setup import Origin, anchor_lines, build_network, load_starting_weights
+from gluon_yolo.training.trainer import Trainer
+
+log = logging.getLogger("gluon_yolo")
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a training is made of, before its network is built.
+
+    Args:
+        args: every setting in plain form.
+        contexts: the devices.
+        architecture: of the network.
+        data: to train on, to validate on, and the class names of both.
+        taken: lines for the log, on what was taken from where.
+        doubts: warnings for the log.
+        own: a CPU's own defaults, which may be made smaller.
+        places: by setting, what decides it, as messages begin.
+        resumed: the run that goes on, or begins anew in its folder.
+    """
+
+    args: Args
+    contexts: list[Any]
+    architecture: Architecture
+    data: Data
+    taken: Sequence[str | SettingText] = ()
+    doubts: Sequence[str | SettingText] = ()
+    own: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    places: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    resumed: RunFolder | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Say whether there is a checkpoint to go on from."""
+        return self.resumed is not None and not self.resumed.is_fresh()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Ready:
+    """A training whose run has a folder; nothing is left that could be refused.
+
+    Args:
+        config: of the run on its network.
+        net: with its starting weights.
+        origin: where these are from.
+        folder: of the run.
+        validation: what decides which epoch is best.
+        learnable: what the data has to learn from.
+        lines: for the log.
+        warnings: likewise.
+    """
+
+    config: TrainConfig
+    net: DetectionNetwork
+    origin: Origin
+    folder: RunFolder
+    validation: Validation
+    learnable: Learnable
+    lines: Sequence[str | SettingText]
+    warnings: Sequence[str | SettingText]
+
+
+def plan_new(given: Given, source: Source, first: Merged, from_data: Layer) -> Plan:
+    """Return the plan of a new run; what its data's and its network's own files say are its defaults.
+
+    Args:
+        given: what somebody gives.
+        source: the data set.
+        first: settings without the network's own.
+        from_data: what the data's own file says.
+
+    Raises:
+        UserError: data, network or devices are not there, or are broken.
+    """
+    contexts = devices_of(first.args["gpus"], first.args["cpu_devices"])
+    data = opened(DataRequest.of(first.args), source)
+    architecture = architecture_of(first.args["network"], first.args["dataset"], data[2])
+    decided = decide(given, from_data.values)
+    from_network = Layer(architecture.training_flags(len(data[0]), decided), architecture.place_of)
+    own = cpu_defaults(contexts, {**from_network.values, **decided})
+    merged = merge(given, from_data, from_network, own)
+    warn_of_idle(given, merged.args)
+    args, words = merged.args, given.all()
+    changed = {name: each for name, each in from_network.values.items() if each != PLAIN_DEFAULTS[name]}
+    taken = [
+        SettingText(f"settings of {place}: {setting_words(used)}; flags that are given count more")
+        for place, its in ((args["data"], from_data.values), (args["network"], changed))
+        if (used := {name: its[name] for name in its if name not in words and args[name] == its[name]})
+    ]
+    doubts = architecture.doubts(len(data[0]), decided)
+    return Plan(args, contexts, architecture, data, taken, doubts, own, merged.places)
+
+
+def plan_resumed(folder: RunFolder, args: Args) -> Plan:
+    """Return the plan of a run that goes on, or begins anew in its folder.
+
+    Args:
+        folder: of the run.
+        args: its settings, as :func:`gluon_yolo.training.resumed.resumed_args` returns them.
+
+    Raises:
+        UserError: its data is not there, or is other data, or its devices are not there.
+    """
+    contexts = devices_of(args["gpus"], args["cpu_devices"])
+    data, moved, doubts = open_resumed(folder, args)
+    architecture = architecture_of(args["network"], args["dataset"], data[2], folder)
+    return Plan(args, contexts, architecture, data, moved, doubts, resumed=folder)
+
+
+def run(planned: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[str, Any] | None]:
+    """Train.
+
+    Args:
+        planned: what the training is made of.
+        callbacks: of the user, as :class:`gluon_yolo.training.trainer.Trainer` takes them.
+
+    Returns:
+        The trainer, and the last validation's numbers; None where it was stopped before its end.
+
+    Raises:
+        UserError: something of it cannot be used; before a new run's folder is made, wherever that can be
+            known.
+    """
+    check_callbacks(callbacks)
+    with blamed(planned.places):
+        ready = _ready(planned)
+        story = run_note.story(ready.folder.path)
+        with logging_to(ready.folder), run_note.noted(ready.folder.path):
+            _log_beginning(planned, ready, story)
+            train_data, val_data, _ = planned.data
+            trainer = Trainer(
+                ready.config,
+                ready.net,
+                train_data,
+                ready.validation,
+                ready.folder,
+                planned.contexts,
+                callbacks=callbacks,
+            )
+            log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
+            if planned.goes_on:
+                trainer.resume()
+            elif planned.resumed:  # a kill may have left a row of its first epoch
+                ready.folder.metrics.keep_before(ready.config.start_epoch)
+            with explained(trainer.too_large):
+                numbers = trainer.run()
+            if numbers is not None:
+                log_result(trainer, numbers)
+    return trainer, numbers
+
+
+def _ready(planned: Plan) -> _Ready:
+    """Do all that can be refused before a new run's folder is made, then make it."""
+    args, architecture, contexts = planned.args, planned.architecture, planned.contexts
+    train_data, val_data, class_names = planned.data
+    asked = TrainConfig.from_plain(args)
+    config = asked.for_network(architecture.name, architecture.spec.num_levels)
+    learnable = Learnable(train_data, config, architecture.spec.max_stride)
+    learnable.refuse()
+    config, found = settled_anchors(asked.anchors, config, architecture, train_data)
+    check_batch_size(config.batch_size, len(contexts))
+    validation = validation_of(val_data, config, planned.resumed if planned.goes_on else None)
+    net = build_network(architecture, config, class_names, contexts)
+    frozen = freeze(net, config.frozen)
+    fit = fitted(config, net, contexts, planned.data[:2], planned.own, planned.resumed)
+    config = fit.config
+    origin = (
+        Origin(f"weights: those of {planned.resumed.path}")
+        if planned.resumed is not None and planned.goes_on
+        else load_starting_weights(net, config)
+    )
+    random = frozen_at_random(net, origin.fresh)
+    folder = planned.resumed or new_folder(args, config, net)
+    if not planned.resumed:
+        folder.write_data(record_of(planned.data[:2]))
+    lines = (*frozen, *planned.taken, *fit.lines, *found)
+    warnings = (*planned.doubts, *fit.warnings, *_random_warnings(planned, config, random))
+    return _Ready(config, net, origin, folder, validation, learnable, lines, warnings)
+
+
+def _random_warnings(planned: Plan, config: TrainConfig, random: Sequence[str]) -> list[SettingText]:
+    """Return a warning where weights are frozen that nothing was loaded into."""
+    if not random:
+        return []
+    place = f"{planned.places['freeze']}: as " if "freeze" in planned.places else ""
+    text = (
+        f"{place}{{freeze}} {config.freeze}: {len(random)} of the frozen weights are random and stay so "
+        f"({random[0]}, ...): start from a file that has them, with {{weights}}, or freeze less"
+    )
+    return [SettingText(text)]
+
+
+def _log_beginning(planned: Plan, ready: _Ready, story: str) -> None:
+    """Log what the run is, what it takes from where, and what is doubtful about it."""
+    folder, (train_data, val_data, _) = ready.folder, planned.data
+    log_start(folder, ready.config, ready.net, planned.contexts, ready.origin.line)
+    if story:
+        log.warning("%s: %s; %s", folder.path, story, "it goes on" if planned.goes_on else "it begins anew")
+    elif planned.resumed and not planned.goes_on:
+        log.warning("%s: has no checkpoint yet; it begins anew", folder.path)
+    for line in ready.lines:
+        log.info("%s", line)
+    for line in ready.warnings:
+        log.warning("%s", line)
+    log_reports(train_data, val_data)
+    for line in anchor_lines(ready.net.spec, train_data, ready.config):
+        log.info("%s", line)
+    if crowded := ready.validation.crowded():
+        log.warning("%s", crowded)
+    ready.learnable.warn()
