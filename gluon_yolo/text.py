@@ -28,7 +28,7 @@ def rounded(number: float, decimals: int, digits: int = 3) -> float:
     return int(value) if value == int(value) else value
 
 
-def counted(number: int, noun: str, plural: str | None = None, form: str = "") -> str:
+def counted(number: float, noun: str, plural: str | None = None, form: str = "") -> str:
     """Return a number with its noun: ``1 class``, ``3 classes``.
 
     Args:

@@ -52,11 +52,6 @@ def this_python() -> str:
     return _place(Path(sys.executable))
 
 
-def flag_of(setting: str) -> str:
-    """Return what the command line calls a setting: ``batch_size`` is ``--batch-size``."""
-    return f"--{setting.replace('_', '-')}"
-
-
 def translate_log(logger: logging.Logger) -> None:
     """Let what a logger says name commands as they were called, and settings by flags; once is enough."""
     if not any(isinstance(each, _Typed) for each in logger.filters):

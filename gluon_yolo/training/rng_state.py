@@ -22,8 +22,11 @@ def seed(value: int, step: int = 0) -> None:
 
 def states() -> dict[str, Any]:
     """Return the states of Python's and NumPy's generators, fit for JSON."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state()
-    return {"python": random.getstate(), "numpy": [kind, keys.tolist(), position, has_gauss, gauss]}
+    kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
+    return {
+        "python": random.getstate(),
+        "numpy": [kind, np.asarray(keys).tolist(), position, has_gauss, gauss],
+    }
 
 
 def restore(saved: dict[str, Any], value: int, step: int) -> None:

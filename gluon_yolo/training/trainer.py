@@ -98,8 +98,8 @@ class Trainer:
             log.warning(
                 "%s",
                 SettingText(
-                    f"mixup: never on: the last {config.no_mixup_epochs} of {config.epochs} epochs go without; "
-                    "give fewer {no_mixup_epochs}"
+                    f"mixup: never on: the last {config.no_mixup_epochs} of {config.epochs} epochs go "
+                    "without; give fewer {no_mixup_epochs}"
                 ),
             )
 

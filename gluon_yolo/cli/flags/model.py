@@ -171,7 +171,7 @@ def model_of_data(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "name": settings["network"],
         "weights": weights,
-        "class_names": class_names_of(args) if args.classes else source.class_names(),
+        "class_names": class_names_of(args) if args.classes else source.class_names(()),
         "size_hw": parse_size(settings["data_shape"]) if "data_shape" in settings else None,
         "anchors": by_level(parse_anchors(settings["anchors"]), levels) if "anchors" in settings else None,
     }
