@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from gluon_yolo.weights.darknet_header import Header
+from gluon_yolo.weights.darknet_model import save
 from tests.child import ROOT, python
+from tests.models.darknet import small
 
 PAGE = ROOT / "docs" / "python.md"
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -15,6 +18,9 @@ _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 pytest.importorskip("pandas")
 pytest.importorskip("PIL")
 pytest.importorskip("pycocotools")
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+
 
 
 def script(page: str) -> str:
@@ -39,6 +45,8 @@ def test_the_page_runs_from_top_to_bottom(tmp_path: Path) -> None:
     (tmp_path / "page.py").write_text(code, encoding="utf-8")
     work = tmp_path / "work"
     work.mkdir()
+    save(small.built(small.SMALL, class_names=["cat", "dog"]), work, "yolov3-tiny", Header())
+    (work / "yolov3-tiny.names").rename(work / "coco.names")
     run = (
         f"import sys, runpy; sys.path.insert(0, {str(ROOT)!r}); runpy.run_path({str(tmp_path / 'page.py')!r})"
     )

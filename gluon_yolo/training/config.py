@@ -133,6 +133,9 @@ class TrainConfig:
         named = self.__dict__.pop("_named")
         if self.data is not None and "dataset" not in named:
             object.__setattr__(self, "dataset", None)  # which names data too
+        for name, value in self.values().items():
+            if isinstance(value, os.PathLike):  # plain text is what files of settings hold
+                object.__setattr__(self, name, os.fspath(value))
         values = self.values()
         changed = {name for name, value in values.items() if value != DEFAULTS[name]}
         object.__setattr__(self, "given", (self.given or named) & values.keys() | changed)

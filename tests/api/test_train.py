@@ -21,8 +21,6 @@ from gluon_yolo.training.checkpoint import Checkpoint
 from tests.models.darknet.small import SMALL
 from tests.small_training import ROOT, draw_data, parameters, rows
 
-PAGE = ROOT / "docs" / "_python_train.md"
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
@@ -165,14 +163,3 @@ def test_what_cannot_be_used_names_the_setting(folder, tmp_path, given, setting,
     assert str(caught.value).startswith(said) and "--" not in str(caught.value)
     assert not setting or (isinstance(caught.value, SettingError) and caught.value.setting == setting)
     assert not (tmp_path / "runs").exists()
-
-
-def test_the_page(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 5
-    for block in blocks:
-        exec(compile(block, PAGE.name, "exec"), {})
-    assert "runs/yolo3_mobilenet0.25_custom-1: best " in capsys.readouterr().out
-    one, two = (tmp_path / "runs" / f"yolo3_mobilenet0.25_custom-{number}" for number in (1, 2))
-    assert same(one, two)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo import Callback
+import gluon_yolo
 from gluon_yolo.progress.heartbeat import HEARTBEAT
 from gluon_yolo.training.checkpoint import Checkpoint
 from gluon_yolo.training.metrics_csv import MetricsCSV
@@ -227,9 +228,9 @@ def test_checkpoints_with_other_states_than_the_callbacks_load(data, tmp_path, c
 def test_the_documented_callback(data, tmp_path, caplog):
     """The code of the documentation: no score rises at this learning rate after the first validation."""
     caplog.set_level("INFO", "gluon_yolo")
-    page = (ROOT / "docs" / "_python_callbacks.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    names: dict = {}
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8").partition("\n## Callbacks\n")[2]
+    code = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0]
+    names: dict = {"gluon_yolo": gluon_yolo}
     exec(code, names)
     run = tmp_path / "run"
     trainer = small_trainer(data, run, [names["EarlyStopping"](patience=2)], lr=1e-9, epochs=9)
