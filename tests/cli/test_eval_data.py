@@ -86,6 +86,6 @@ def test_data_that_is_gone(run, data, capsys):
 def test_a_model_that_was_not_trained_here(run, capsys, monkeypatch):
     """An imported one has no flags: the published data is looked for, as ever."""
     (run / "args.json").unlink()
-    monkeypatch.setattr("gluon_yolo.cli.flags.data._standard_place", lambda dataset: pytest.fail(dataset))
+    monkeypatch.setattr("gluon_yolo.data.opening._standard_place", lambda dataset: pytest.fail(dataset))
     with pytest.raises(pytest.fail.Exception, match="voc"):
         main(["eval", "--model", str(run)])
