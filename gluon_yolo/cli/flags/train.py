@@ -39,6 +39,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     _add_losses(parser.add_argument_group("losses and regularisation"))
     _add_devices(parser.add_argument_group("devices and speed"))
     _add_kept(parser.add_argument_group("validation, and what is kept"))
+    _add_file(parser.add_argument_group("settings in a file"))
 
 
 def _add(group: Any, *names: str, help: str, **options: Any) -> None:
@@ -73,10 +74,6 @@ def _floats(*words: str) -> list[float]:
 
 
 def _add_first(group: Any) -> None:
-    config = (
-        "settings of a YAML or JSON file, by the names of these flags; flags that are given count more. A "
-        "run's config.yaml repeats the run"
-    )
     network = (
         "what to train: mobilenet1_0, mobilenet0_25, mobilenetv2_1_0, darknet53, fastestv2, ..., or a "
         "darknet .cfg, whose [net] then gives the defaults of the run. For phones and boards take fastestv2 "
@@ -107,7 +104,6 @@ def _add_first(group: Any) -> None:
         "With FILE, a .params file: start a run from it, at --start-epoch"
     )
     _add(group, "--recipe", choices=sorted(RECIPES), help=f"other defaults, for a purpose. {purposes}")
-    _add(group, "--config", metavar="FILE", help=config)
     _add(group, "--network", metavar="NAME|CFG", help=network)
     _add(group, "--weights", metavar="FILE|RUN", help=weights)
     _add(
@@ -253,3 +249,11 @@ def _add_kept(group: Any) -> None:
     )
     _add(group, "--log-interval", help="batches between log lines")
     _add(group, "--seed", help="of everything random; another one tells how much of a score is chance")
+
+
+def _add_file(group: Any) -> None:
+    config = (
+        "settings of a YAML or JSON file, by the names of these flags; flags that are given count more. A "
+        "run's config.yaml repeats the run"
+    )
+    _add(group, "--config", metavar="FILE", help=config)
