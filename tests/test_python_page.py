@@ -22,7 +22,6 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
 
-
 def script(page: str) -> str:
     """Return the blocks of a page as one program whose lines are the page's, for what an error says."""
     lines = [""] * len(page.splitlines())

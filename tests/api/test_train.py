@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import signal
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.training import session
 from gluon_yolo.training.checkpoint import Checkpoint
 from tests.models.darknet.small import SMALL
-from tests.small_training import ROOT, draw_data, parameters, rows
+from tests.small_training import draw_data, parameters, rows
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -311,3 +312,10 @@ def test_errors_name_the_setting_in_python():
     assert caught.value.setting == "label_smooth_factor"
     with refused("^--anchors: got 1, but the network has 3 levels"):
         TrainConfig(anchors="1,2").for_network("net", 3)
+
+
+def test_paths_are_taken_as_paths(tmp_path):
+    config = TrainConfig(data=Path("my_data"), weights=Path("a") / "b.params")
+    assert (config.data, config.weights) == ("my_data", "a/b.params")
+    config.save(tmp_path / "mine.yaml")
+    assert TrainConfig.load(tmp_path / "mine.yaml") == config

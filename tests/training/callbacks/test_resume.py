@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gluon_yolo import Callback
 import gluon_yolo
+from gluon_yolo import Callback
 from gluon_yolo.progress.heartbeat import HEARTBEAT
 from gluon_yolo.training.checkpoint import Checkpoint
 from gluon_yolo.training.metrics_csv import MetricsCSV
