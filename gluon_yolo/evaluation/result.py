@@ -29,8 +29,8 @@ class Evaluation:
     """What :func:`gluon_yolo.evaluate` returns; ``evaluation["AP"]`` is one of its numbers.
 
     Args:
-        numbers: what ``eval --json`` writes: ``model``, ``data``, how the model was asked, then all metrics,
-            ``per_class`` among them, and the speed. What has no number is NaN, or COCO's -1.
+        numbers: what the command eval writes as JSON: ``model``, ``data``, how the model was asked, then all
+            metrics, ``per_class`` among them, and the speed. What has no number is NaN, or COCO's -1.
         limited: for each image in which a limit cut detections off, the best score of these.
     """
 

@@ -58,7 +58,7 @@ from gluon_yolo import Predictor
 found = {}
 for runtime in RUNTIMES:
     predictor = Predictor.load(MODEL, runtime=runtime)
-    rows = predictor(PICTURE)
+    rows = predictor(IMAGE)
     assert predictor.fit.mode == "letterbox"
     found[runtime] = [predictor.runtime, rows.class_ids.tolist(), rows.scores.tolist(), rows.boxes.tolist()]
 assert not {"mxnet", "gluoncv"} & set(sys.modules)
