@@ -68,6 +68,8 @@ class _Typed(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record and let it pass."""
+        if isinstance(record.msg, SettingText):
+            record.msg = record.msg.named(flag_of)
         if isinstance(record.args, tuple):
             named = (each.named(flag_of) if isinstance(each, SettingText) else each for each in record.args)
             record.args = tuple(named)

@@ -12,7 +12,7 @@ from gluon_yolo.cli.flags.data import add_data_arguments, classes_of, log_report
 from gluon_yolo.data.classes.select import select
 from gluon_yolo.data.coco.dataset import open_coco
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import UserError, extended
 from gluon_yolo.inference.model_record import ModelRecord, find_model_record
 
 log = logging.getLogger("gluon_yolo")
@@ -70,7 +70,7 @@ def open_data(args: argparse.Namespace) -> Dataset:
         except UserError as error:
             if args.run is None:
                 raise
-            raise UserError(f"{error}. It is what {args.run} was validated on; {_ADVICE}") from error
+            raise extended(error, f". It is what {args.run} was validated on; {_ADVICE}") from error
     if args.run is not None:
         log.info("no --data is given: scored on what the run was validated on, %s", dataset.report.title)
     log_reports(None, dataset)

@@ -22,7 +22,7 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.images.files import images_below
 from gluon_yolo.data.registry import SOURCES
 from gluon_yolo.data.subset import Subset, open_unlabelled
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.export.quantize.calibrate import divided, drawn
 from gluon_yolo.text import counted
 
@@ -146,7 +146,9 @@ def _open(args: argparse.Namespace) -> tuple[Dataset, Dataset | None]:
         both = bool(args.val_split) or "val" in source.parts()
         train, val, _ = open_datasets(named, need_val=both, source=source)
     except UserError as error:
-        raise UserError(str(error).replace("--format", "--data-format")) from error
+        said = error.message if isinstance(error, SettingError) else str(error)
+        said = said.replace("--format", "--data-format").replace("{format}", "{data_format}")
+        raise SettingError(said) from error
     log_reports(train, val)
     assert train is not None
     return train, val

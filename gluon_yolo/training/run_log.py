@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, SettingText, UserError
 from gluon_yolo.evaluation.table import class_table
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.text import counted
@@ -28,7 +28,8 @@ def logging_to(folder: RunFolder) -> Iterator[None]:
         yield
     except Exception as error:
         # The file alone: the console gets it from whoever catches it.
-        log.error("%s", error, exc_info=not isinstance(error, UserError), extra={"file_only": True})
+        said = SettingText(error.message) if isinstance(error, SettingError) else error
+        log.error("%s", said, exc_info=not isinstance(error, UserError), extra={"file_only": True})
         raise
     finally:
         stop_log()
