@@ -83,6 +83,13 @@ def test_data_that_is_gone(run, data, capsys):
     )
 
 
+def test_a_class_that_there_is_not_is_told_by_the_flag(run, capsys):
+    assert main(["eval", "--model", str(run), "--only", "fly"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: --only fly: there is no such class; ")
+    assert f". It is what {run} was validated on; name the data to score on with --data" in error
+
+
 def test_a_model_that_was_not_trained_here(run, capsys, monkeypatch):
     """An imported one has no flags: the published data is looked for, as ever."""
     (run / "args.json").unlink()
