@@ -13,10 +13,11 @@
 # make samples-packages  install what they need, on Debian and Ubuntu, as root
 #
 # PYTHON=python3.9 VENV=.venv3.9 choose another interpreter and place; REQUIREMENTS=requirements-gpu.txt the GPU
-# wheels; ARGS="tests/data -x" goes to pytest.
+# wheels; ARGS="tests/data -x" goes to pytest; WORKERS=2 processes run the tests side by side, a thread each.
 
 PYTHON ?= python3
 VENV ?= .venv
+WORKERS ?= 2
 REQUIREMENTS ?= requirements.txt
 
 PY := $(VENV)/bin/python
@@ -62,7 +63,7 @@ run: setup
 	$(PY) -m gluon_yolo quickstart --out runs/quickstart
 
 test: setup
-	$(PY) -m pytest -q -m "not slow" --ignore tests/deploy $(ARGS)
+	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow" --ignore tests/deploy $(ARGS)
 
 slow: setup
 	$(PY) -m pytest -q -m slow $(ARGS)

@@ -1,7 +1,8 @@
-"""What all tests share: where the shared data is, and threads that do not fight over the processor."""
+"""What all tests share: the folder of the shared data, and threads that do not compete for the processor."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from gluon_yolo.progress.heartbeat import HEARTBEAT
 from gluon_yolo.system import cpu
 
 cpu.prepare()  # here, since mxnet is imported once for all tests
+if "PYTEST_XDIST_WORKER" in os.environ:  # two workers on two cores: more threads wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -59,3 +62,10 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["GLUON_YOLO_CACHE"]
     else:
         os.environ["GLUON_YOLO_CACHE"] = before
+
+
+@pytest.fixture(autouse=True)
+def _log_as_in_python() -> Iterator[None]:
+    """Remove the log's filter that a command sets: it puts flags in the place of settings' names."""
+    yield
+    logging.getLogger("gluon_yolo").filters.clear()

@@ -37,8 +37,8 @@ def call(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def _begin() -> None:
-    """Remove the tests' own setup before mxnet is imported."""
-    for name in _SETUP:
+    """Remove the tests' own setup before mxnet is imported; a worker's one thread is part of it."""
+    for name in (*_SETUP, *(["OMP_NUM_THREADS"] if "PYTEST_XDIST_WORKER" in os.environ else [])):
         os.environ.pop(name, None)
 
 

@@ -1,4 +1,4 @@
-"""The image grid of ``data check --sheet``: the worst issues with their boxes, then samples of each class."""
+"""The image grid of ``gluon-yolo data check --sheet``: the worst issues, then samples of each class."""
 
 from __future__ import annotations
 
