@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from alive import alive
 
-from gluon_yolo.assigners import pad_targets
+from gluon_yolo.data.loading.collate import pad_targets
 from gluon_yolo.data.loading.loader import TrainLoader
 from gluon_yolo.data.loading.sampler import Job, Sampler
 from gluon_yolo.data.transforms import augmentation

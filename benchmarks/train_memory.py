@@ -142,8 +142,8 @@ def random_batch(rng: Any, count: int, size_hw: tuple[int, int], spec: Any) -> A
     """Return a batch of noise with objects of any size."""
     import numpy as np
 
-    from gluon_yolo.assigners import assign, pad_targets
-    from gluon_yolo.data.loading.loader import Batch
+    from gluon_yolo.assigners import assign
+    from gluon_yolo.data.loading.collate import Batch, pad_targets
     from gluon_yolo.detections import Detections
 
     rows = []

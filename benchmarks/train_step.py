@@ -82,8 +82,8 @@ def batches(args: argparse.Namespace):
 
 def our_side(args: argparse.Namespace):
     """Return this package's step: milliseconds of the targets and of the rest."""
-    from gluon_yolo.assigners import assign, pad_targets
-    from gluon_yolo.data.loading.loader import Batch
+    from gluon_yolo.assigners import assign
+    from gluon_yolo.data.loading.collate import Batch, pad_targets
     from gluon_yolo.detections import Detections
     from gluon_yolo.models import zoo
     from gluon_yolo.mxnet_compat import mx, nd

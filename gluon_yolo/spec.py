@@ -13,7 +13,7 @@ Anchors = tuple[tuple[tuple[float, float], ...], ...]
 BOX_LOSSES = ("auto", "yolo3", "giou", "diou", "ciou")
 
 # YOLOv3's nine COCO anchors (Redmon & Farhadi 2018, section 2.3), width and height in input pixels.
-YOLOV3_ANCHORS: Anchors = (
+DEFAULT_ANCHORS: Anchors = (
     ((10, 13), (16, 30), (33, 23)),
     ((30, 61), (62, 45), (59, 119)),
     ((116, 90), (156, 198), (373, 326)),
@@ -43,7 +43,7 @@ class DetectionSpec:
     """
 
     class_names: tuple[str, ...]
-    anchors: Anchors = YOLOV3_ANCHORS
+    anchors: Anchors = DEFAULT_ANCHORS
     strides: tuple[int, ...] = (8, 16, 32)
     box_coding: str = "yolo3"
     score_rule: str = "objectness_times_class"

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
@@ -69,3 +70,13 @@ def _log_as_in_python() -> Iterator[None]:
     """Remove the log's filter that a command sets: it puts flags in the place of settings' names."""
     yield
     logging.getLogger("gluon_yolo").filters.clear()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """Escape what is not UTF-8 in captured output, as files' names are: reports of workers are UTF-8."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    report.sections = [
+        (title, text.encode("utf-8", "backslashreplace").decode("utf-8")) for title, text in report.sections
+    ]

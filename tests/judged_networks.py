@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from gluon_yolo import parameter_io
-from gluon_yolo.assigners import assign, pad_targets
+from gluon_yolo.assigners import assign
 from gluon_yolo.data.images.read import read_image
+from gluon_yolo.data.loading.collate import pad_targets
 from gluon_yolo.data.transforms import resize
 from gluon_yolo.detections import Detections
 from gluon_yolo.losses import make_loss

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from gluon_yolo.spec import YOLOV3_ANCHORS, DetectionSpec
+from gluon_yolo.spec import DEFAULT_ANCHORS, DetectionSpec
 
 
 def test_what_it_derives():
@@ -20,7 +20,7 @@ def test_what_it_derives():
 
 def test_yolov3_is_what_nothing_said_means():
     spec = DetectionSpec(("cat",))
-    assert (spec.anchors, spec.strides) == (YOLOV3_ANCHORS, (8, 16, 32))
+    assert (spec.anchors, spec.strides) == (DEFAULT_ANCHORS, (8, 16, 32))
     assert (spec.box_coding, spec.score_rule, spec.ignore_iou) == ("yolo3", "objectness_times_class", 0.7)
     assert spec.xy_scales == (1, 1, 1)
 
@@ -51,7 +51,7 @@ ONE_LEVEL = {"anchors": [[[10, 10]]], "strides": [8]}
         ({"class_names": []}, "class_names: expected distinct names"),
         ({"class_names": ["cat", "dog", "cat"]}, "class_names: expected distinct names"),
         ({"class_names": "cat"}, "class_names: expected a sequence of names, got the string 'cat'"),
-        ({"anchors": YOLOV3_ANCHORS[:2]}, r"anchors: expected 3 levels \(one per stride\), got 2"),
+        ({"anchors": DEFAULT_ANCHORS[:2]}, r"anchors: expected 3 levels \(one per stride\), got 2"),
         ({"strides": [8, 16]}, "anchors: expected 2 levels"),
         ({"strides": [8, 32, 16]}, "strides: expected ascending"),
         ({"strides": [8, 8, 16]}, "strides: expected ascending"),

@@ -17,7 +17,6 @@ from gluon_yolo.assigners.targets import (
     WEIGHT,
     Matches,
     make_rows,
-    pad_targets,
 )
 from gluon_yolo.boxes import xyxy_to_cxcywh
 from gluon_yolo.detections import Detections
@@ -33,7 +32,6 @@ __all__ = [
     "INDEX",
     "WEIGHT",
     "assign",
-    "pad_targets",
 ]
 
 # By the name in ``spec.assigner``: from boxes (M, 4) as centre and size, spec and input size to matches.

@@ -103,16 +103,3 @@ def make_rows(
     overruled[len(rows) - 1 - last] = False
     rows[overruled, WEIGHT] = 0
     return rows
-
-
-def pad_targets(targets: list[np.ndarray], multiple: int = 8) -> np.ndarray:
-    """Stack the targets of B images into (B, M, 12); padding rows are zero.
-
-    M is the largest number of rows, rounded up to ``multiple``: a hybridized loss plans its memory anew for
-    each shape, so there should be few.
-    """
-    longest = max(1, max(len(rows) for rows in targets))
-    batch = np.zeros((len(targets), -(-longest // multiple) * multiple, COLUMNS), dtype=np.float32)
-    for padded, rows in zip(batch, targets):
-        padded[: len(rows)] = rows
-    return batch

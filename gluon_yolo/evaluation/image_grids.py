@@ -10,7 +10,7 @@ import numpy as np
 from gluon_yolo.assigners import BOX, CLASS
 from gluon_yolo.atomic_io import writing
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.loading.loader import Batch
+from gluon_yolo.data.loading.collate import Batch
 from gluon_yolo.detections import Detections
 from gluon_yolo.drawing.draw import draw
 from gluon_yolo.drawing.write import write_image

@@ -79,7 +79,7 @@ class YoloFastestV2Loss(gluon.HybridBlock):
         Args:
             F: ``mx.nd`` or ``mx.sym``.
             inputs: the raw maps (B, 5 * A + C, H, W), by ascending stride, then the targets (B, M, 12) of
-                :func:`gluon_yolo.assigners.pad_targets`.
+                :func:`gluon_yolo.data.loading.collate.pad_targets`.
 
         Returns:
             The losses of ``names``, each (B,).

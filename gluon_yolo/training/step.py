@@ -9,7 +9,7 @@ from typing import Any, Callable
 import numpy as np
 
 from gluon_yolo import parameter_io
-from gluon_yolo.data.loading.loader import Batch
+from gluon_yolo.data.loading.collate import Batch
 from gluon_yolo.losses import make_loss
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.models.layers import fuse_for_training

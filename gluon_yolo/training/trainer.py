@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.loading.loader import Batch, TrainLoader
+from gluon_yolo.data.loading.collate import Batch
+from gluon_yolo.data.loading.loader import TrainLoader
 from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.errors import SettingError, SettingText, UserError
 from gluon_yolo.evaluation.validation import Validation

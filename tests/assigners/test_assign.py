@@ -7,17 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from gluon_yolo.assigners import (
-    BOX,
-    BOX_WEIGHT,
-    CLASS,
-    COLUMNS,
-    DELTAS,
-    INDEX,
-    WEIGHT,
-    assign,
-    pad_targets,
-)
+from gluon_yolo.assigners import BOX, BOX_WEIGHT, CLASS, COLUMNS, DELTAS, INDEX, WEIGHT, assign
+from gluon_yolo.data.loading.collate import pad_targets
 from gluon_yolo.detections import Detections
 from gluon_yolo.models.box_coder import YOLOv3BoxCoder
 from gluon_yolo.spec import DetectionSpec

@@ -11,7 +11,7 @@ import pytest
 from gluon_yolo.data import anchors
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
-from gluon_yolo.spec import YOLOV3_ANCHORS
+from gluon_yolo.spec import DEFAULT_ANCHORS
 
 DOCUMENT_003 = (
     "12.64,19.39, 37.88,51.48, 55.71,138.31, 126.91,78.23, 131.57,214.55, 279.92,258.87  # anchor bias\n"
@@ -187,8 +187,8 @@ class TestText:
 
 class TestByLevel:
     def test_yolov3s_nine_come_out_as_they_are(self):
-        flat = [wh for level in YOLOV3_ANCHORS for wh in level]
-        assert anchors.by_level(np.array(flat[::-1], dtype=float), 3) == YOLOV3_ANCHORS
+        flat = [wh for level in DEFAULT_ANCHORS for wh in level]
+        assert anchors.by_level(np.array(flat[::-1], dtype=float), 3) == DEFAULT_ANCHORS
 
     @pytest.mark.parametrize(
         "count, each", [(3, (1, 1, 1)), (6, (2, 2, 2)), (12, (4, 4, 4)), (10, (4, 3, 3)), (5, (2, 2, 1))]

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from gluon_yolo.assigners import BOX, CLASS, COLUMNS, INDEX, WEIGHT, assign, pad_targets
+from gluon_yolo.assigners import BOX, CLASS, COLUMNS, INDEX, WEIGHT, assign
+from gluon_yolo.data.loading.collate import pad_targets
 from gluon_yolo.detections import Detections
 from gluon_yolo.losses import YoloFastestV2Loss
 from gluon_yolo.mxnet_compat import nd

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gluon_yolo.assigners import assign, pad_targets
+from gluon_yolo.assigners import assign
+from gluon_yolo.data.loading.collate import pad_targets
 from gluon_yolo.detections import Detections
 from gluon_yolo.losses import make_loss
 from gluon_yolo.models import zoo

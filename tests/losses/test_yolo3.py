@@ -7,18 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gluon_yolo.assigners import (
-    BOX,
-    BOX_WEIGHT,
-    CLASS,
-    COLUMNS,
-    DELTAS,
-    INDEX,
-    WEIGHT,
-    assign,
-    pad_targets,
-)
+from gluon_yolo.assigners import BOX, BOX_WEIGHT, CLASS, COLUMNS, DELTAS, INDEX, WEIGHT, assign
 from gluon_yolo.boxes import iou_matrix
+from gluon_yolo.data.loading.collate import pad_targets
 from gluon_yolo.detections import Detections
 from gluon_yolo.losses.yolo3 import IOU_GAIN, YOLOv3Loss
 from gluon_yolo.models.box_coder import box_coder_of

@@ -8,7 +8,7 @@ from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.errors import UserError
 from gluon_yolo.models import zoo
 from gluon_yolo.mxnet_compat import mx, nd
-from gluon_yolo.spec import YOLOV3_ANCHORS
+from gluon_yolo.spec import DEFAULT_ANCHORS
 
 ARCHITECTURES = [
     *(f"yolo3_mobilenet{width}" for width in ("1.0", "0.75", "0.5", "0.25")),
@@ -120,7 +120,7 @@ def test_own_classes_and_anchors():
     anchors = (((5, 6), (7, 8)), ((50, 60), (70, 80)), ((150, 160), (170, 180)))
     net = zoo.build("yolo3_mobilenet0.25_voc", ["cat"], anchors)
     assert net.spec.class_names == ("cat",) and net.spec.anchors == anchors
-    assert zoo.build("yolo3_mobilenet0.25_voc").spec.anchors == YOLOV3_ANCHORS
+    assert zoo.build("yolo3_mobilenet0.25_voc").spec.anchors == DEFAULT_ANCHORS
     assert [level.weight.shape[0] for level in net.heads.levels] == [2 * 6] * 3
     with pytest.raises(UserError, match="anchors: expected 3 levels"):
         zoo.build("yolo3_mobilenet0.25_voc", anchors=())

@@ -20,7 +20,6 @@ from gluon_yolo.training.setup import (
     found_anchors,
     load_starting_weights,
 )
-from gluon_yolo.weights import load
 from gluon_yolo.weights.load import structural_parameters
 from tests.data.test_anchors import Boxes
 from tests.printed import printed, refused
@@ -69,7 +68,7 @@ def test_auto_goes_on_without_what_cannot_be_had(monkeypatch):
         assert backbone_only
         raise UserError("no network here")
 
-    monkeypatch.setattr(load, "load_pretrained", absent)
+    monkeypatch.setattr("gluon_yolo.training.setup.load_pretrained", absent)
     net = build_network(ARCHITECTURE, settings(), CLASSES, [mx.cpu()])
     said = "weights: random, which takes more epochs: no network here"
     assert load_starting_weights(net, settings(pretrained_base="auto")) == (said, tuple(values(net)))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gluon_yolo import parameter_io
-from gluon_yolo.assigners import DELTAS, WEIGHT, assign, pad_targets
-from gluon_yolo.data.loading.loader import Batch
+from gluon_yolo.assigners import DELTAS, WEIGHT, assign
+from gluon_yolo.data.loading.collate import Batch, pad_targets
 from gluon_yolo.detections import Detections
 from gluon_yolo.models import zoo
 from gluon_yolo.mxnet_compat import mx, nd

@@ -12,7 +12,7 @@ from gluon_yolo.class_names import VOC_CLASSES
 from gluon_yolo.errors import UserError
 from gluon_yolo.models import zoo
 from gluon_yolo.mxnet_compat import mx, nd
-from gluon_yolo.spec import YOLOV3_ANCHORS
+from gluon_yolo.spec import DEFAULT_ANCHORS
 from gluon_yolo.weights import load, pth_file
 from gluon_yolo.weights.darknet_header import read_parts
 from gluon_yolo.weights.load import load_pretrained, load_weights, structural_parameters
@@ -320,7 +320,7 @@ def test_class_names_that_are_not_the_files(net, our_file):
 
 def test_other_anchors(voc_file, tmp_path):
     """Anchors define the meaning of a box, and no parameter's shape depends on them."""
-    anchors = (*YOLOV3_ANCHORS[:2], ((116, 90), (156, 198), (373, 327)))
+    anchors = (*DEFAULT_ANCHORS[:2], ((116, 90), (156, 198), (373, 327)))
     net = our_net(f"{SMALL}_voc", None, anchors)
     assert "trained with the anchors 10,13, 16,30, " in refused(net, voc_file)
     report = load_weights(net, voc_file, partial=True)

@@ -9,7 +9,7 @@ from gluon_yolo.cli.flags.data import add_source_arguments, source_of
 from gluon_yolo.cli.flags.model import parse_size
 from gluon_yolo.data import anchors
 from gluon_yolo.errors import UserError
-from gluon_yolo.spec import YOLOV3_ANCHORS, DetectionSpec
+from gluon_yolo.spec import DEFAULT_ANCHORS, DetectionSpec
 
 HELP = """\
 Find anchors for the training pictures of a data set: k-means on 1 - IoU of the boxes' widths and heights, as
@@ -72,7 +72,7 @@ def _check(args: argparse.Namespace, size_hw: tuple[int, int]) -> None:
     Raises:
         UserError: there are too few anchors, or the seed or the size is invalid.
     """
-    levels, stride = len(YOLOV3_ANCHORS), DetectionSpec(("any",)).max_stride
+    levels, stride = len(DEFAULT_ANCHORS), DetectionSpec(("any",)).max_stride
     for name, value, least in (("--num", args.num, levels), ("--seed", args.seed, 0)):
         if value < least:
             raise UserError(f"{name} {value}: expected {least} or more")

@@ -1,4 +1,4 @@
-"""TrainLoader: batches of images and targets for training.
+"""TrainLoader: batches of images and targets for training, at one size or at several (multi-scale training).
 
 Every random number of training comes from (seed, epoch, image), not from a worker: any number of threads or
 processes gives the same batches, and a resumed epoch continues with the same batches.
@@ -7,7 +7,6 @@ processes gives the same batches, and a resumed epoch continues with the same ba
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
 from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gluon_yolo.assigners import assign, pad_targets
+from gluon_yolo.assigners import assign
+from gluon_yolo.data.loading.collate import Batch, collate
 from gluon_yolo.data.loading.processes import ProcessWorkers
 from gluon_yolo.data.loading.sampler import SIZE, Assigner, Job, Sampler, image_order
 from gluon_yolo.data.loading.workers import prefetch
@@ -31,25 +31,6 @@ WORKER_TYPES = ("thread", "process")
 # Batches that are finished or in progress while the consumer holds one, so that a slow image does not delay
 # the device.
 _BATCHES_AHEAD = 2
-
-
-@dataclasses.dataclass(frozen=True)
-class Batch:
-    """One training batch.
-
-    Args:
-        images: (B, H, W, 3) uint8 RGB; a new array for every batch.
-        targets: (B, M, 12) float32, as :func:`gluon_yolo.assigners.pad_targets` stacks them.
-        names: B files or record keys; with mixup, of the first of the two images.
-        indices: B indices into the data set.
-        size_hw: height and width of the images.
-    """
-
-    images: np.ndarray
-    targets: np.ndarray
-    names: list[str]
-    indices: list[int]
-    size_hw: tuple[int, int]
 
 
 class TrainLoader:
@@ -155,13 +136,7 @@ class TrainLoader:
                 start = time.perf_counter()
                 images, targets = zip(*islice(samples, self.batch_size))
                 indices = order[number * self.batch_size : (number + 1) * self.batch_size]
-                batch = Batch(
-                    images=images[0].base,  # the batch's array, into which the samples were drawn
-                    targets=pad_targets(list(targets)),
-                    names=[self.dataset.name(index) for index in indices],
-                    indices=indices,
-                    size_hw=images[0].shape[:2],
-                )
+                batch = collate(images, targets, [self.dataset.name(index) for index in indices], indices)
                 self.time_waiting += time.perf_counter() - start
                 yield batch
 

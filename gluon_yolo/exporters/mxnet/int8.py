@@ -18,7 +18,7 @@ import numpy as np
 
 from gluon_yolo.errors import UserError
 from gluon_yolo.exporters.mxnet.trace import INPUT
-from gluon_yolo.exporters.quantize.calibrate import Progress, Ranges, measure
+from gluon_yolo.exporters.quantize.calibrate import Progress, Ranges, calibrate_ranges
 from gluon_yolo.mxnet_compat import gluon, mx
 
 CONVOLUTION, JOINED = "Convolution", "_sg_mkldnn_conv"
@@ -152,7 +152,7 @@ def calibrate(
         for array in arrays if len(names) > 1 else [arrays]:
             yield array.asnumpy()
 
-    return measure(names, arrays_of, batches, method, progress)
+    return calibrate_ranges(names, arrays_of, batches, method, progress)
 
 
 def lower(

@@ -97,7 +97,7 @@ METHODS: Mapping[str, type[Extremes] | type[Histogram]] = MappingProxyType(
 Collector = Union[Extremes, Histogram]
 
 
-def measure(
+def calibrate_ranges(
     names: Sequence[str],
     arrays_of: Callable[[np.ndarray], Iterable[np.ndarray]],
     batches: Iterable[np.ndarray],

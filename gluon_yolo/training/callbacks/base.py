@@ -39,7 +39,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import numpy as np
 
-    from gluon_yolo.data.loading.loader import Batch, TrainLoader
+    from gluon_yolo.data.loading.collate import Batch
+    from gluon_yolo.data.loading.loader import TrainLoader
     from gluon_yolo.evaluation.validation import Validation
     from gluon_yolo.models.detector import DetectionNetwork
     from gluon_yolo.training.config import TrainConfig

@@ -13,7 +13,8 @@ import pytest
 from gluon_yolo.assigners import COLUMNS, assign
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loading import loader as loading
-from gluon_yolo.data.loading.loader import Batch, TrainLoader
+from gluon_yolo.data.loading.collate import Batch
+from gluon_yolo.data.loading.loader import TrainLoader
 from gluon_yolo.data.quality.report import DatasetReport
 from gluon_yolo.data.transforms import Resize, light_train, yolo3_train
 from gluon_yolo.data.transforms.mixup import mix
