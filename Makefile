@@ -66,7 +66,7 @@ test: setup
 	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow" --ignore tests/deploy $(ARGS)
 
 slow: setup
-	$(PY) -m pytest -q -m slow $(ARGS)
+	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -m slow $(ARGS)
 
 # Each interpreter is taken from the PATH or from pyenv, and gets an environment of its own.
 pythons:
