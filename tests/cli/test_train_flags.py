@@ -12,6 +12,7 @@ import pytest
 
 from gluon_yolo.api.train import _given
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
+from gluon_yolo.cli.calling import translate_log
 from gluon_yolo.cli.flags.train import DEFAULTS, PROFILED, add_train_arguments
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.merge import Given, Layer, merge, recipe_settings, warn_of_idle
@@ -30,6 +31,12 @@ COCO = (
     "--lr-decay-epoch 220,250 --epochs 280 --syncbn --warmup-epochs 2 --mixup --no-mixup-epochs 20 "
     "--label-smooth --no-wd"
 )
+
+
+@pytest.fixture(autouse=True)
+def _log_of_the_command_line():
+    """The log names flags, as it does once a command has begun."""
+    translate_log(logging.getLogger("gluon_yolo"))
 
 
 def given(words: str) -> dict:
