@@ -5,8 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
 
 def exact(number: float) -> str:
     """Return the shortest decimal text that ``float`` reads as the same number: ``160``, ``0.00001``.
@@ -16,6 +14,8 @@ def exact(number: float) -> str:
     """
     if number == int(number):
         return str(int(number))
+    import numpy as np  # here: `gluon-yolo --help` works without it
+
     return np.format_float_positional(float(number), trim="-")
 
 

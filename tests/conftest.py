@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import pytest
 
+from gluon_yolo.cli.calling import translate_log
 from gluon_yolo.progress.heartbeat import HEARTBEAT
 from gluon_yolo.system import cpu
 
@@ -63,6 +64,12 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["GLUON_YOLO_CACHE"]
     else:
         os.environ["GLUON_YOLO_CACHE"] = before
+
+
+@pytest.fixture
+def command_line_log() -> None:
+    """Let the log name flags, as it does once a command has begun."""
+    translate_log(logging.getLogger("gluon_yolo"))
 
 
 @pytest.fixture(autouse=True)

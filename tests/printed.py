@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import re
 from collections.abc import Iterator
 
 import pytest
 
-from gluon_yolo.cli.calling import flag_of, translate_log
+from gluon_yolo.cli.calling import flag_of
 from gluon_yolo.errors import SettingError, SettingText, UserError
-
-translate_log(logging.getLogger("gluon_yolo"))
 
 
 def printed(said: str | SettingText | Exception) -> str:

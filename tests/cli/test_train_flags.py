@@ -12,7 +12,6 @@ import pytest
 
 from gluon_yolo.api.train import _given
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
-from gluon_yolo.cli.calling import translate_log
 from gluon_yolo.cli.flags.train import DEFAULTS, PROFILED, add_train_arguments
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.merge import Given, Layer, merge, recipe_settings, warn_of_idle
@@ -33,10 +32,7 @@ COCO = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _log_of_the_command_line():
-    """The log names flags, as it does once a command has begun."""
-    translate_log(logging.getLogger("gluon_yolo"))
+pytestmark = pytest.mark.usefixtures("command_line_log")
 
 
 def given(words: str) -> dict:

@@ -17,6 +17,8 @@ from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.learnable import Learnable
 from tests.printed import printed
 
+pytestmark = pytest.mark.usefixtures("command_line_log")
+
 NAMES = ("ant", "bee", "cow")
 WIDTH, HEIGHT = 1600, 1200
 

@@ -7,7 +7,8 @@ import pytest
 from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.run_log import logging_to
-from tests import printed as _  # noqa: F401  # which names settings by flags
+
+pytestmark = pytest.mark.usefixtures("command_line_log")
 
 
 @pytest.mark.parametrize(
