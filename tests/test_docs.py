@@ -13,6 +13,7 @@ import pytest
 
 import gluon_yolo
 from gluon_yolo.cli import parser_of
+from gluon_yolo.data.synthetic import generate
 from gluon_yolo.training.config import TrainConfig
 from tests import shown_commands
 from tests.shown_commands import ROOT, Slip
@@ -131,6 +132,16 @@ def test_python_names_what_the_package_has(page):
                 assert node.attr in gluon_yolo.__all__ or node.attr == "errors", ast.unparse(node)
 
 
+def test_python_of_the_data_page_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    generate("my_data", images=10, size_hw=(64, 96))
+    names: dict = {}
+    for text in blocks(ROOT / "docs/data.md", "python"):
+        exec(text, names)
+    assert names["image"].shape == (64, 96, 3)
+    assert names["annotations"].boxes.shape[1:] == (4,)
+
+
 @by_page
 def test_python_names_what_it_defines(page):
     pytest.importorskip("ruff")
@@ -150,9 +161,13 @@ def test_links_lead_somewhere(page):
 
 
 @by_page
-def test_files_of_the_package_that_are_named_are_there(page):
-    for path in re.findall(r"`((?:gluon_yolo|benchmarks|tests|deploy)/[\w./-]+\.\w+)`", page.read_text()):
-        assert (ROOT / path).exists(), f"{page.name}: {path}"
+def test_files_that_are_named_are_there(page):
+    """Paths start at the checkout or, as in the architecture's lists, at the package."""
+    text = _BLOCK.sub("", page.read_text(encoding="utf-8"))
+    folders = sorted(path.name for folder in (ROOT, ROOT / "gluon_yolo") for path in folder.glob("[a-z]*/"))
+    named = set(re.findall(rf"`((?:{'|'.join(folders)})/[\w./-]+\.(?:py|cpp|h|sh|typed))`", text))
+    for path in sorted(each for each in named if not re.search(r"\b(?:NAME|x)\b", each)):
+        assert (ROOT / path).exists() or (ROOT / "gluon_yolo" / path).exists(), f"{page.name}: {path}"
 
 
 def test_make_help_names_every_target():
