@@ -5,8 +5,8 @@
 //   build/mxnet/detect model street.jpg --draw seen               boxes as lines of JSON; --help says the rest
 //
 // FOLDER is that of the installed mxnet, with libmxnet.so in it. An image's way: read_image (../common/image.cpp),
-// fit to the input (fit.cpp), network (mxnet_detector.cpp), the best boxes (detection.cpp), back to the image
-// (fit.cpp). docs/deploy.md says more.
+// fit to the input (preprocess.cpp), network (mxnet_detector.cpp), the best boxes (detection.cpp), back to the image
+// (preprocess.cpp). docs/deploy.md says more.
 #include <cstdlib>
 
 #include "../common/program.h"
