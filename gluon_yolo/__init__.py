@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gluon_yolo.models.zoo import build
     from gluon_yolo.spec import DetectionSpec
     from gluon_yolo.training.callbacks.base import Callback
+    from gluon_yolo.training.config import TrainConfig
 
 __all__ = [
     "Callback",

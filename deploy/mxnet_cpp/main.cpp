@@ -4,9 +4,9 @@
 //   cmake -S deploy/mxnet_cpp -B build/mxnet -DMXNET_DIR=FOLDER && cmake --build build/mxnet
 //   build/mxnet/detect model street.jpg --draw seen               boxes as lines of JSON; --help says the rest
 //
-// FOLDER is that of the installed mxnet, with libmxnet.so in it. An image's way: read_image (../common/image.cpp),
-// fit to the input (fit.cpp), network (mxnet_detector.cpp), the best boxes (detection.cpp), back to the image
-// (fit.cpp). docs/deploy.md says more.
+// FOLDER is that of the installed mxnet, with libmxnet.so in it. An image's way: read_image (../common/image_file.cpp),
+// fit to the input (preprocess.cpp), network (mxnet_detector.cpp), the best boxes (detection.cpp), back to the image
+// (preprocess.cpp). docs/deploy.md says more.
 #include <cstdlib>
 
 #include "../common/program.h"

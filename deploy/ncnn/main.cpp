@@ -4,9 +4,9 @@
 //   cmake -S deploy/ncnn -B build/ncnn && cmake --build build/ncnn
 //   build/ncnn/detect model street.jpg --draw seen                boxes as lines of JSON; --help says the rest
 //
-// An image's way: read_image (../common/image.cpp), fit to the input (fit.cpp), network (ncnn_detector.cpp), raw
-// maps to boxes (decode.cpp), the best of them (detection.cpp), back to the image (fit.cpp). docs/deploy.md: other
-// devices, what to take over into an app, and what the record's fields mean.
+// An image's way: read_image (../common/image_file.cpp), fit to the input (preprocess.cpp), network
+// (ncnn_detector.cpp), raw maps to boxes (decode.cpp), the best of them (detection.cpp), back to the image
+// (preprocess.cpp). docs/deploy.md: other devices, what an app needs, and what the record's fields mean.
 #include <cstdlib>
 
 #include "../common/program.h"

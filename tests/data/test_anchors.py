@@ -13,7 +13,7 @@ from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 from gluon_yolo.spec import DEFAULT_ANCHORS
 
-DOCUMENT_003 = (
+ANCHORS_WITH_COMMENTS = (
     "12.64,19.39, 37.88,51.48, 55.71,138.31, 126.91,78.23, 131.57,214.55, 279.92,258.87  # anchor bias\n"
     "0.636158                                                                             # iou\n"
 )
@@ -124,14 +124,14 @@ class TestFindAnchors:
 class TestFile:
     def test_document_003s_file_is_read(self, tmp_path):
         path = tmp_path / "anchors6.txt"
-        path.write_text(DOCUMENT_003)
+        path.write_text(ANCHORS_WITH_COMMENTS)
         assert anchors.read_anchors(path).tolist() == SIX
         assert anchors.named_anchors(str(path)).tolist() == SIX
 
     def test_round_trip(self, tmp_path):
         path = tmp_path / "a.txt"
         anchors.write_anchors(path, np.array(SIX), 0.636158)
-        first, second = DOCUMENT_003.splitlines()
+        first, second = ANCHORS_WITH_COMMENTS.splitlines()
         assert path.read_text() == f"{first.split('  #')[0]}\n{second.split()[0]}\n"
         assert anchors.read_anchors(path).tolist() == SIX
         anchors.write_anchors(path, np.array([[0.01, 123456.25]]), 1)  # a file of anchors is overwritten
@@ -171,7 +171,7 @@ class TestText:
         assert anchors.named_anchors(text).tolist() == [[10, 13], [16, 30]]
 
     def test_what_is_formatted_is_read_back(self):
-        assert anchors.format_anchors(SIX) == DOCUMENT_003.split("  #")[0]
+        assert anchors.format_anchors(SIX) == ANCHORS_WITH_COMMENTS.split("  #")[0]
         assert anchors.parse_anchors(anchors.format_anchors(SIX)).tolist() == SIX
 
     @pytest.mark.parametrize("text", ["", "10", "1,2,3", "0,5", "-1,5", "nan,5", "inf,1", "1,2,x,4"])
