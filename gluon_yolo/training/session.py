@@ -1,4 +1,4 @@
-"""Session: one training from its merged settings to its result."""
+"""Session: one training, from its merged settings to its result."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ log = logging.getLogger("gluon_yolo")
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a training is made of, before its network is built.
+    """The parts of a training before its network is built.
 
     Args:
         args: every setting in plain form.
         contexts: the devices.
         architecture: of the network.
-        data: to train on, to validate on, and the class names of both.
-        taken: lines for the log, on what was taken from where.
+        data: training data, validation data, and the class names of both.
+        taken: log lines on settings that come from files.
         doubts: warnings for the log.
-        own: a CPU's own defaults, which may be made smaller.
-        places: by setting, what decides it, as messages begin.
-        resumed: the run that goes on, or begins anew in its folder.
+        own: the defaults of a CPU, which may be reduced.
+        places: the origin of each setting, for messages.
+        resumed: the run that is resumed, or restarted in its folder.
     """
 
     args: Args
@@ -69,23 +69,23 @@ class Plan:
 
     @property
     def goes_on(self) -> bool:
-        """Say whether there is a checkpoint to go on from."""
+        """Whether there is a checkpoint to resume from."""
         return self.resumed is not None and not self.resumed.is_fresh()
 
 
 @dataclasses.dataclass(frozen=True)
 class _Ready:
-    """A training whose run has a folder; nothing is left that could be refused.
+    """A training that passed all checks and has a run folder.
 
     Args:
         config: of the run on its network.
         net: with its starting weights.
-        origin: where these are from.
+        origin: of the starting weights.
         folder: of the run.
-        validation: what decides which epoch is best.
-        learnable: what the data has to learn from.
+        validation: computes the score that compares epochs.
+        learnable: the objects of the training images.
         lines: for the log.
-        warnings: likewise.
+        warnings: for the log.
     """
 
     config: TrainConfig
@@ -99,16 +99,16 @@ class _Ready:
 
 
 def plan_new(given: Given, source: Source, first: Merged, from_data: Layer) -> Plan:
-    """Return the plan of a new run; what its data's and its network's own files say are its defaults.
+    """Return the plan of a new run. The data's and the network's own files change its defaults.
 
     Args:
-        given: what somebody gives.
+        given: the settings that the user gives.
         source: the data set.
-        first: settings without the network's own.
-        from_data: what the data's own file says.
+        first: the settings without those of the network's own file.
+        from_data: the settings of the data's own file.
 
     Raises:
-        UserError: data, network or devices are not there, or are broken.
+        UserError: data, network or a device does not exist or is broken.
     """
     contexts = devices_of(first.args["gpus"], first.args["cpu_devices"])
     data = opened(DataRequest.of(first.args), source)
@@ -130,14 +130,14 @@ def plan_new(given: Given, source: Source, first: Merged, from_data: Layer) -> P
 
 
 def plan_resumed(folder: RunFolder, args: Args) -> Plan:
-    """Return the plan of a run that goes on, or begins anew in its folder.
+    """Return the plan of a run that is resumed, or restarted in its folder.
 
     Args:
         folder: of the run.
         args: its settings, as :func:`gluon_yolo.training.resumed.resumed_args` returns them.
 
     Raises:
-        UserError: its data is not there, or is other data, or its devices are not there.
+        UserError: its data does not exist or differs, or a device does not exist.
     """
     contexts = devices_of(args["gpus"], args["cpu_devices"])
     data, moved, doubts = open_resumed(folder, args)
@@ -149,15 +149,15 @@ def run(planned: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[str
     """Train.
 
     Args:
-        planned: what the training is made of.
-        callbacks: of the user, as :class:`gluon_yolo.training.trainer.Trainer` takes them.
+        planned: the parts of the training.
+        callbacks: the user's own, as :class:`gluon_yolo.training.trainer.Trainer` takes them.
 
     Returns:
-        The trainer, and the last validation's numbers; None where it was stopped before its end.
+        The trainer, and the numbers of the last validation; None if the training is stopped early.
 
     Raises:
-        UserError: something of it cannot be used; before a new run's folder is made, wherever that can be
-            known.
+        UserError: a part of the training cannot be used. Most of these errors come before the run folder is
+            made.
     """
     check_callbacks(callbacks)
     with blamed(planned.places):
@@ -178,7 +178,7 @@ def run(planned: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[str
             log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
             if planned.goes_on:
                 trainer.resume()
-            elif planned.resumed:  # a kill may have left a row of its first epoch
+            elif planned.resumed:  # a killed run may have written a row of its first epoch
                 ready.folder.metrics.keep_before(ready.config.start_epoch)
             with explained(trainer.too_large):
                 numbers = trainer.run()
@@ -188,7 +188,7 @@ def run(planned: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[str
 
 
 def _ready(planned: Plan) -> _Ready:
-    """Do all that can be refused before a new run's folder is made, then make it."""
+    """Do everything that can fail because of the user's input, then make the run folder."""
     args, architecture, contexts = planned.args, planned.architecture, planned.contexts
     train_data, val_data, class_names = planned.data
     asked = TrainConfig.from_plain(args)
@@ -217,7 +217,7 @@ def _ready(planned: Plan) -> _Ready:
 
 
 def _random_warnings(planned: Plan, config: TrainConfig, random: Sequence[str]) -> list[SettingText]:
-    """Return a warning where weights are frozen that nothing was loaded into."""
+    """Return a warning if frozen weights have their random initial values."""
     if not random:
         return []
     place = f"{planned.places['freeze']}: as " if "freeze" in planned.places else ""
@@ -229,7 +229,7 @@ def _random_warnings(planned: Plan, config: TrainConfig, random: Sequence[str]) 
 
 
 def _log_beginning(planned: Plan, ready: _Ready, story: str) -> None:
-    """Log what the run is, what it takes from where, and what is doubtful about it."""
+    """Log the run's description, the settings that come from files, and the warnings."""
     folder, (train_data, val_data, _) = ready.folder, planned.data
     log_start(folder, ready.config, ready.net, planned.contexts, ready.origin.line)
     if story:
