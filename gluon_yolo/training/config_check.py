@@ -87,9 +87,9 @@ def _check_learning(settings: Mapping[str, Any], require: Any) -> None:
     decay, mode = settings["lr_decay"], settings["lr_mode"]
     if isinstance(decay, Sequence):
         require("lr_decay", all(0 < x < math.inf for x in decay), "must be above 0")
-        wanted = {"step": len(settings["lr_decay_epoch"]), "exponential": 1}.get(mode)
+        count = {"step": len(settings["lr_decay_epoch"]), "exponential": 1}.get(mode)
         rule = "as many as {lr_decay_epoch} has, for {lr_mode} step; or one"
-        require("lr_decay", wanted in (None, len(decay)), rule)
+        require("lr_decay", count in (None, len(decay)), rule)
     else:
         require("lr_decay", 0 < decay <= 1, "must be above 0 and at most 1")
     for name, modes in _OF_MODES.items():

@@ -91,9 +91,9 @@ def setting_words(settings: Mapping[str, Any]) -> str:
     return " ".join(word if value is True else f"{word} {shlex.quote(str(value))}" for word, value in words)
 
 
-def _wrong(name: str, value: Any, wanted: str) -> SettingError:
+def _wrong(name: str, value: Any, expected: str) -> SettingError:
     shown = value if isinstance(value, str) else json.dumps(value, default=str)
-    return SettingError(f"{{{name}}} {shown}: expected {wanted}")
+    return SettingError(f"{{{name}}} {shown}: expected {expected}")
 
 
 def _int(name: str, value: Any) -> int:

@@ -88,11 +88,11 @@ def _first(net: DetectionNetwork, names: Sequence[str], selector: str) -> list[s
 
 def _under(net: DetectionNetwork, names: Sequence[str], selector: str) -> list[str]:
     """Return the parameters whose names begin with a selector, up to a dot or to the end."""
-    wanted = selector.rstrip(".")
-    chosen = [name for name in names if wanted == name or wanted in _prefixes(name)]
+    beginning = selector.rstrip(".")
+    chosen = [name for name in names if beginning == name or beginning in _prefixes(name)]
     if not chosen:
         known = list(dict.fromkeys(prefix for name in names for prefix in _prefixes(name)))
-        near = near_words(wanted, known) or [name for name in known if "." not in name][:8]
+        near = near_words(beginning, known) or [name for name in known if "." not in name][:8]
         raise SettingError(
             f"{{freeze}} {selector}: nothing in {net.zoo_name} is called so; there are {', '.join(near)}, ..."
         )

@@ -103,9 +103,9 @@ class Schedule:
                 )
             return
         object.__setattr__(self, "decay", factors)
-        wanted = {"step": len(self.decay_epochs), "exponential": 1}.get(self.mode, len(factors))
-        if len(factors) != wanted:
-            raise UserError(f"decay: expected 1 factor or {wanted}, got {len(factors)}")
+        needed = {"step": len(self.decay_epochs), "exponential": 1}.get(self.mode, len(factors))
+        if len(factors) != needed:
+            raise UserError(f"decay: expected 1 factor or {needed}, got {len(factors)}")
 
     def _warn(self) -> None:
         """Log a warning for settings that are valid but probably not intended."""

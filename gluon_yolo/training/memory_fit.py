@@ -37,19 +37,19 @@ class Fitted(NamedTuple):
     warnings: tuple[SettingText, ...] = ()
 
 
-def cpu_defaults(contexts: Sequence[Any], said: Mapping[str, Any]) -> Args:
+def cpu_defaults(contexts: Sequence[Any], given: Mapping[str, Any]) -> Args:
     """Return the defaults of a training on a CPU, for settings that are not given.
 
     Args:
         contexts: the devices.
-        said: settings from the user, a recipe, or the data's or the network's own file, in plain form.
+        given: settings from the user, a recipe, or the data's or the network's own file, in plain form.
     """
     if contexts[0].device_type != "cpu":
         return {}
     own: Args = {}
-    if "batch_size" not in said:
+    if "batch_size" not in given:
         own["batch_size"] = max(CPU_BATCH // len(contexts), 1) * len(contexts)
-    if not any(name in said for name in _SIZES):
+    if not any(name in given for name in _SIZES):
         own["no_random_shape"] = True
     return own
 
@@ -151,12 +151,12 @@ def _checked(wanted: Wanted, estimate: TrainMemory, there: memory.Memory, resume
     return line if line.startswith("memory:") else f"{line}{_way_out(line, resumed)}"
 
 
-def _way_out(said: str, resumed: RunFolder | None) -> str:
+def _way_out(message: str, resumed: RunFolder | None) -> str:
     """Return further advice on a lack of memory, to put behind the message."""
     if not resumed:
         return ". If the estimate is wrong: {memory} GB says how much there is"
     more = ". A run that goes on keeps its own flags: go on where there is more memory"
-    if ADVICE not in said:
+    if ADVICE not in message:
         return more
     anew = f"{more}, or give these to a new run"
     if not resumed.has_weights():

@@ -13,7 +13,7 @@ from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.size_advice import one_size
 
 # Messages of mxnet's allocators; of CUDA, cuDNN and cuBLAS in mxnet; of C++, OpenCV and NumPy.
-_SAID = re.compile(
+_MESSAGES = re.compile(
     r"out[ _]of[ _]memory|failed to allocate|unable to allocate|insufficient memory|bad_alloc|MemoryError"
     r"|(?:CUDNN|CUBLAS|CURAND)_STATUS_(?:ALLOC|ALLOCATION)_FAILED|cudaErrorMemoryAllocation",
     re.IGNORECASE,
@@ -24,7 +24,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error means that memory is out."""
     if isinstance(error, MemoryError):
         return True
-    return not isinstance(error, UserError) and bool(_SAID.search(str(error)))
+    return not isinstance(error, UserError) and bool(_MESSAGES.search(str(error)))
 
 
 @contextlib.contextmanager

@@ -52,8 +52,8 @@ def resumed_args(given: Mapping[str, Any], kept: Mapping[str, Any]) -> Args:
         if name not in (*DEVICES, *PLACES, "format", "resume") and kept.get(name) != value
     ]
     if ignored:
-        said = SettingText(f"a resumed run keeps its own settings; ignored: {', '.join(ignored)}")
-        log.warning("%s", said)
+        message = SettingText(f"a resumed run keeps its own settings; ignored: {', '.join(ignored)}")
+        log.warning("%s", message)
     anew = {name: given[name] for name in (*DEVICES, *PLACES, "format") if name in given}
     if "data" in anew:  # the run may have named published data instead
         anew = {**anew, "dataset": None, "data_root": anew.get("data_root")}
@@ -91,10 +91,10 @@ def open_resumed(folder: RunFolder, args: Args) -> tuple[Data, list[SettingText]
     before = folder.data()
     _refuse_other(folder, before, record_of(data[:2]), args)
     folder.write_args({**kept, **moved})
-    said = ", ".join(f"{{{name}}} {moved[name]}" for name in PLACES if moved.get(name))
+    places = ", ".join(f"{{{name}}} {moved[name]}" for name in PLACES if moved.get(name))
     if before:
-        return data, [SettingText(f"the run's pictures and boxes lie elsewhere now: {said}")], []
-    doubt = f"{said}: taken for the data that the run was trained on, of which it kept no record"
+        return data, [SettingText(f"the run's pictures and boxes lie elsewhere now: {places}")], []
+    doubt = f"{places}: taken for the data that the run was trained on, of which it kept no record"
     return data, [], [SettingText(doubt)]
 
 

@@ -28,8 +28,8 @@ def logging_to(folder: RunFolder) -> Iterator[None]:
         yield
     except Exception as error:
         # Only to the file: the caller prints the error on the console.
-        said = SettingText(error.message) if isinstance(error, SettingError) else error
-        log.error("%s", said, exc_info=not isinstance(error, UserError), extra={"file_only": True})
+        logged = SettingText(error.message) if isinstance(error, SettingError) else error
+        log.error("%s", logged, exc_info=not isinstance(error, UserError), extra={"file_only": True})
         raise
     finally:
         stop_log()

@@ -145,11 +145,11 @@ def plan_resumed(folder: RunFolder, args: Args) -> Plan:
     return Plan(args, contexts, architecture, data, moved, doubts, resumed=folder)
 
 
-def run(planned: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[str, Any] | None]:
+def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[str, Any] | None]:
     """Train.
 
     Args:
-        planned: the parts of the training.
+        run_plan: the parts of the training.
         callbacks: the user's own, as :class:`gluon_yolo.training.trainer.Trainer` takes them.
 
     Returns:
@@ -160,25 +160,25 @@ def run(planned: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[str
             made.
     """
     check_callbacks(callbacks)
-    with blamed(planned.places):
-        ready = _ready(planned)
+    with blamed(run_plan.places):
+        ready = _ready(run_plan)
         story = run_note.story(ready.folder.path)
         with logging_to(ready.folder), run_note.noted(ready.folder.path):
-            _log_beginning(planned, ready, story)
-            train_data, val_data, _ = planned.data
+            _log_beginning(run_plan, ready, story)
+            train_data, val_data, _ = run_plan.data
             trainer = Trainer(
                 ready.config,
                 ready.net,
                 train_data,
                 ready.validation,
                 ready.folder,
-                planned.contexts,
+                run_plan.contexts,
                 callbacks=callbacks,
             )
             log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
-            if planned.goes_on:
+            if run_plan.goes_on:
                 trainer.resume()
-            elif planned.resumed:  # a killed run may have written a row of its first epoch
+            elif run_plan.resumed:  # a killed run may have written a row of its first epoch
                 ready.folder.metrics.keep_before(ready.config.start_epoch)
             with explained(trainer.too_large):
                 numbers = trainer.run()
@@ -187,40 +187,40 @@ def run(planned: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[str
     return trainer, numbers
 
 
-def _ready(planned: Plan) -> _Ready:
+def _ready(run_plan: Plan) -> _Ready:
     """Do everything that can fail because of the user's input, then make the run folder."""
-    args, architecture, contexts = planned.args, planned.architecture, planned.contexts
-    train_data, val_data, class_names = planned.data
+    args, architecture, contexts = run_plan.args, run_plan.architecture, run_plan.contexts
+    train_data, val_data, class_names = run_plan.data
     asked = TrainConfig.from_plain(args)
     config = asked.for_network(architecture.name, architecture.spec.num_levels)
     learnable = Learnable(train_data, config, architecture.spec.max_stride)
     learnable.refuse()
     config, found = settled_anchors(asked.anchors, config, architecture, train_data)
     check_batch_size(config.batch_size, len(contexts))
-    validation = validation_of(val_data, config, planned.resumed if planned.goes_on else None)
+    validation = validation_of(val_data, config, run_plan.resumed if run_plan.goes_on else None)
     net = build_network(architecture, config, class_names, contexts)
     frozen = freeze(net, config.frozen)
-    fit = fitted(config, net, contexts, planned.data[:2], planned.own, planned.resumed)
+    fit = fitted(config, net, contexts, run_plan.data[:2], run_plan.own, run_plan.resumed)
     config = fit.config
     origin = (
-        Origin(f"weights: those of {planned.resumed.path}")
-        if planned.resumed is not None and planned.goes_on
+        Origin(f"weights: those of {run_plan.resumed.path}")
+        if run_plan.resumed is not None and run_plan.goes_on
         else load_starting_weights(net, config)
     )
     random = frozen_at_random(net, origin.fresh)
-    folder = planned.resumed or new_folder(args, config, net)
-    if not planned.resumed:
-        folder.write_data(record_of(planned.data[:2]))
-    lines = (*frozen, *planned.taken, *fit.lines, *found)
-    warnings = (*planned.doubts, *fit.warnings, *_random_warnings(planned, config, random))
+    folder = run_plan.resumed or new_folder(args, config, net)
+    if not run_plan.resumed:
+        folder.write_data(record_of(run_plan.data[:2]))
+    lines = (*frozen, *run_plan.taken, *fit.lines, *found)
+    warnings = (*run_plan.doubts, *fit.warnings, *_random_warnings(run_plan, config, random))
     return _Ready(config, net, origin, folder, validation, learnable, lines, warnings)
 
 
-def _random_warnings(planned: Plan, config: TrainConfig, random: Sequence[str]) -> list[SettingText]:
+def _random_warnings(run_plan: Plan, config: TrainConfig, random: Sequence[str]) -> list[SettingText]:
     """Return a warning if frozen weights have their random initial values."""
     if not random:
         return []
-    place = f"{planned.places['freeze']}: as " if "freeze" in planned.places else ""
+    place = f"{run_plan.places['freeze']}: as " if "freeze" in run_plan.places else ""
     text = (
         f"{place}{{freeze}} {config.freeze}: {len(random)} of the frozen weights are random and stay so "
         f"({random[0]}, ...): start from a file that has them, with {{weights}}, or freeze less"
@@ -228,13 +228,13 @@ def _random_warnings(planned: Plan, config: TrainConfig, random: Sequence[str]) 
     return [SettingText(text)]
 
 
-def _log_beginning(planned: Plan, ready: _Ready, story: str) -> None:
+def _log_beginning(run_plan: Plan, ready: _Ready, story: str) -> None:
     """Log the run's description, the settings that come from files, and the warnings."""
-    folder, (train_data, val_data, _) = ready.folder, planned.data
-    log_start(folder, ready.config, ready.net, planned.contexts, ready.origin.line)
+    folder, (train_data, val_data, _) = ready.folder, run_plan.data
+    log_start(folder, ready.config, ready.net, run_plan.contexts, ready.origin.line)
     if story:
-        log.warning("%s: %s; %s", folder.path, story, "it goes on" if planned.goes_on else "it begins anew")
-    elif planned.resumed and not planned.goes_on:
+        log.warning("%s: %s; %s", folder.path, story, "it goes on" if run_plan.goes_on else "it begins anew")
+    elif run_plan.resumed and not run_plan.goes_on:
         log.warning("%s: has no checkpoint yet; it begins anew", folder.path)
     for line in ready.lines:
         log.info("%s", line)
