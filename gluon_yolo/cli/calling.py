@@ -53,7 +53,7 @@ def this_python() -> str:
 
 
 def translate_log(logger: logging.Logger) -> None:
-    """Make a logger write commands as the user called them, and settings as flags; a second call does nothing."""
+    """Make a logger write commands as the user called them, and settings as flags."""
     if not any(isinstance(each, _Typed) for each in logger.filters):
         logger.addFilter(_Typed())
 
