@@ -132,7 +132,7 @@ def evaluate(
     saved = None if save_images is None else TruthGrids(Path(save_images), chosen, shown_threshold)
     with explained(lambda: f"{{batch_size}} {batch_size}: out of memory; give a smaller one"):
         if predictor.gpu is None:
-            beside = _held_beside(chosen, predictor, saved is not None or watch is not None)
+            beside = _bytes_beside(chosen, predictor, saved is not None or watch is not None)
             check_batch(predictor.detect_batch, predictor.size_hw, min(batch_size, len(chosen)), beside)
         numbers = loop.evaluate(
             scorer.detect,
@@ -232,7 +232,7 @@ def _both(saved: TruthGrids | None, watch: Watch | None) -> Watch | None:
     return both
 
 
-def _held_beside(dataset: Dataset, predictor: Predictor, as_read: bool) -> float:
+def _bytes_beside(dataset: Dataset, predictor: Predictor, as_read: bool) -> float:
     """Return the bytes of an image beside the network: the fitted one, and the original where it is drawn."""
     fitted = 4 * 3 * math.prod(predictor.size_hw)
     if not as_read:

@@ -57,11 +57,11 @@ def train(
     given = _given(config, {**settings, **_some(data=data, resume=resume)})
     with blamed(given.file_places()):
         if resume is None or os.fspath(resume).endswith(".params"):
-            return _train_anew(given, callbacks)
-        return _go_on(given, resume, callbacks)
+            return _train_new(given, callbacks)
+        return _resume(given, resume, callbacks)
 
 
-def _go_on(given: Given, resume: str | os.PathLike[str], callbacks: Sequence[Any]) -> TrainResult:
+def _resume(given: Given, resume: str | os.PathLike[str], callbacks: Sequence[Any]) -> TrainResult:
     """Resume a run."""
     folder = RunFolder.open(resume)
     if run_note.going_on(folder.path):
@@ -75,7 +75,7 @@ def _go_on(given: Given, resume: str | os.PathLike[str], callbacks: Sequence[Any
     return _result(*session.run(session.plan_resumed(folder, args), callbacks), args)
 
 
-def _train_anew(given: Given, callbacks: Sequence[Any]) -> TrainResult:
+def _train_new(given: Given, callbacks: Sequence[Any]) -> TrainResult:
     """Train a new run."""
     source = source_of(DataRequest.of(merge(given).args))
     from_data = Layer(source.settings(), source.place_of)

@@ -85,12 +85,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {explain(error)}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of the output, such as `head`, has closed it
-        _say_no_more()
+        _discard_output()
         return 141
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        _say_no_more()  # the output itself may be on the full disk
+        _discard_output()  # the output itself may be on the full disk
         print(f"error: {error.filename or 'the output'}: the disk is full; make room", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _say_no_more() -> None:
+def _discard_output() -> None:
     """Discard what is still to be printed."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

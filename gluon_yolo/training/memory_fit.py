@@ -158,7 +158,7 @@ def _way_out(message: str, resumed: RunFolder | None) -> str:
     more = ". A run that goes on keeps its own flags: go on where there is more memory"
     if ADVICE not in message:
         return more
-    anew = f"{more}, or give these to a new run"
+    advice = f"{more}, or give these to a new run"
     if not resumed.has_weights():
-        return anew
-    return f"{anew} from its weights, {{weights}} {shlex.quote(str(resumed.path))}"
+        return advice
+    return f"{advice} from its weights, {{weights}} {shlex.quote(str(resumed.path))}"

@@ -54,12 +54,12 @@ def resumed_args(given: Mapping[str, Any], kept: Mapping[str, Any]) -> Args:
     if ignored:
         message = SettingText(f"a resumed run keeps its own settings; ignored: {', '.join(ignored)}")
         log.warning("%s", message)
-    anew = {name: given[name] for name in (*DEVICES, *PLACES, "format") if name in given}
-    if "data" in anew:  # the run may have named published data instead
-        anew = {**anew, "dataset": None, "data_root": anew.get("data_root")}
-    if anew.get("gpus") and "cpu_devices" not in anew:
-        anew["cpu_devices"] = 0
-    return {**PLAIN_DEFAULTS, **kept, "memory": None, **anew}
+    changed = {name: given[name] for name in (*DEVICES, *PLACES, "format") if name in given}
+    if "data" in changed:  # the run may have named published data instead
+        changed = {**changed, "dataset": None, "data_root": changed.get("data_root")}
+    if changed.get("gpus") and "cpu_devices" not in changed:
+        changed["cpu_devices"] = 0
+    return {**PLAIN_DEFAULTS, **kept, "memory": None, **changed}
 
 
 def open_resumed(folder: RunFolder, args: Args) -> tuple[Data, list[SettingText], list[SettingText]]:

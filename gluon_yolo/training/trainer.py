@@ -145,7 +145,7 @@ class Trainer:
                     self._finish_epoch()
                 self._save()
                 if self.should_stop and self.progress.epoch < self.config.epochs:
-                    self._say_stopped()
+                    self._log_stopped()
                     return None
         return self.result
 
@@ -207,7 +207,7 @@ class Trainer:
         else:
             self.stop.callback = ""
 
-    def _say_stopped(self) -> None:
+    def _log_stopped(self) -> None:
         at = f"epoch {self.progress.epoch}, batch {self.progress.batch}"
         command = f"gluon-yolo train --resume {shlex.quote(str(self.folder.path))}"
         log.info("stopped by %s at %s; go on with: %s", self.stop.by, at, command)

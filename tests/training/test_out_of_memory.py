@@ -82,6 +82,6 @@ def test_other_errors_pass(error):
     ],
 )
 def test_a_training_is_told_the_batch_to_try(batch, devices, random, what, advice):
-    settings = TrainConfig("net", batch_size=batch, random_shape=random)
-    said = [printed(text) for text in too_large(settings, [mx.gpu(index) for index in range(devices)])]
+    config = TrainConfig("net", batch_size=batch, random_shape=random)
+    said = [printed(text) for text in too_large(config, [mx.gpu(index) for index in range(devices)])]
     assert what in said[0] and said[1] == f"Start a run with {advice}"

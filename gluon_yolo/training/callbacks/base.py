@@ -106,7 +106,8 @@ class Callback:
     Example:
         >>> class StopAtGoal(Callback):
         ...     def on_validation_end(self, trainer):
-        ...         trainer.should_stop = trainer.result["AP50"] > 0.9
+        ...         if trainer.result["AP50"] > 0.9:
+        ...             trainer.should_stop = True
     """
 
     def on_train_begin(self, trainer: TrainerView) -> None:
