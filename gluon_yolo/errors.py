@@ -1,4 +1,4 @@
-"""The errors that a user can cause and can put right."""
+"""Errors that a user can cause and can fix."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _DEBIAN_PACKAGES = {
     "libstdc++.so.6": "libstdc++6",
     "libz.so.1": "zlib1g",
 }
-_ARM = ("libarmpl", "libamath.", "libastring.")  # which mxnet's wheel for aarch64 is linked to
-_EXECSTACK = "executable stack"  # as glibc says it, in each of its versions
+_ARM = ("libarmpl", "libamath.", "libastring.")  # libraries that mxnet's wheel for aarch64 links to
+_EXECSTACK = "executable stack"  # part of glibc's message, in each of its versions
 _PIP_NAMES = {"cv2": "opencv-python", "mxnet": "", "gluoncv": "gluoncv==0.10.5.post0", "PIL": "Pillow"}
 
 
 def explain(error: BaseException, package: str | None = None) -> str:
-    """Turn the error of a failed import into a sentence that says what to do.
+    """Return a sentence with the fix for a failed import.
 
     Args:
-        error: what the import raised (ImportError, or OSError from a shared library).
-        package: the package that was being imported; None takes it from the error.
+        error: the exception of the import (ImportError, or OSError from a shared library).
+        package: the imported package. None takes it from the error.
     """
     text = str(error)
     name = (getattr(error, "name", None) or package or "").partition(".")[0]
@@ -87,23 +87,23 @@ def _first_line(text: str) -> str:
 
 
 class UserError(Exception):
-    """Something the user gave is wrong; the message names it, says why, and says what to do.
+    """The user's input is wrong. The message names the input, the fault and the fix.
 
-    The command line prints the message after ``error: `` without a traceback and exits with its status.
+    The command line prints the message after ``error: ``, without a traceback, and exits with ``status``.
     """
 
     status = 2
 
 
 class SettingError(UserError):
-    """A setting whose value cannot be meant so; the command line calls settings by their flags.
+    """The value of a setting is invalid. The command line prints the setting as its flag.
 
     Args:
-        message: what is wrong. Settings stand in it by name in braces, the one at fault first:
-            ``"{lr} -1: must be above 0"``. No other brace in the text is touched.
+        message: the fault. Setting names are in braces, the wrong setting first:
+            ``"{lr} -1: must be above 0"``. Other braces in the text stay as they are.
 
     Attributes:
-        setting: the name of the setting at fault.
+        setting: the name of the wrong setting.
     """
 
     def __init__(self, message: str) -> None:
@@ -113,40 +113,40 @@ class SettingError(UserError):
         self.setting = first.group(1) if first else ""
 
     def __str__(self) -> str:
-        """Return the message with the settings' own names."""
+        """Return the message with the names of the settings."""
         return self.named(str)
 
     def named(self, name_of: Callable[[str], str]) -> str:
-        """Return the message with another name for each setting, such as its flag."""
+        """Return the message with the settings renamed by a function, for example to flags."""
         return _SETTING.sub(lambda found: name_of(found.group(1)), self.message)
 
 
 class SettingText:
-    """A text that names settings as :class:`SettingError` does, for the log.
+    """A text for the log that names settings like a :class:`SettingError`.
 
     Args:
-        message: settings stand in it by name in braces.
+        message: the text, with setting names in braces.
     """
 
     def __init__(self, message: str) -> None:
         self.message = message
 
     def __str__(self) -> str:
-        """Return the text with the settings' own names."""
+        """Return the text with the names of the settings."""
         return self.named(str)
 
     def named(self, name_of: Callable[[str], str]) -> str:
-        """Return the text with another name for each setting, such as its flag."""
+        """Return the text with the settings renamed by a function, for example to flags."""
         return _SETTING.sub(lambda found: name_of(found.group(1)), self.message)
 
 
 def extended(error: UserError, more: str, before: str = "") -> UserError:
-    """Return an error that says more; one about a setting stays one.
+    """Return an error with more text; a SettingError stays a SettingError.
 
     Args:
         error: the error.
-        more: what is said behind it.
-        before: what is said in front of it.
+        more: text to put behind the message.
+        before: text to put in front of it.
     """
     if isinstance(error, SettingError):
         return SettingError(f"{before}{error.message}{more}")
@@ -154,14 +154,14 @@ def extended(error: UserError, more: str, before: str = "") -> UserError:
 
 
 class NotWritten(SettingError):
-    """A file or folder cannot be written; the advice may name the setting that chose it."""
+    """A file or folder cannot be written. The message may name the setting that chose it."""
 
 
 def check_within(setting: str, number: float, least: float, most: float = math.inf) -> None:
-    """Demand that a setting's number lies within its range.
+    """Check that the value of a setting is in its range.
 
     Raises:
-        SettingError: it does not, or is NaN.
+        SettingError: it is out of the range, or NaN.
     """
     if not least <= number <= most:
         endless = math.isinf(most)
@@ -171,14 +171,14 @@ def check_within(setting: str, number: float, least: float, most: float = math.i
 
 @contextmanager
 def blamed(places: Mapping[str, str]) -> Iterator[None]:
-    """Turn an error about a setting into one about the place that its value is from.
+    """Replace the setting in an error message with the place where its value is from.
 
     Args:
-        places: by setting, as messages begin.
+        places: the place of each setting, such as a file and a line.
 
     Raises:
-        UserError: as the work within does; one that begins with a setting of ``places`` begins with its
-            place.
+        UserError: the error of the block. If its message begins with a setting of ``places``, the new message
+            begins with the place.
     """
     try:
         yield
@@ -190,14 +190,13 @@ def blamed(places: Mapping[str, str]) -> Iterator[None]:
 
 
 class NothingToLearn(SettingError):
-    """The training images show nothing, or nothing that is large enough, to learn from."""
+    """The training images have no object, or none that is large enough to learn from."""
 
-    status = 1  # what was given is understood, and nothing can come of it
+    status = 1  # the input is valid, but no training is possible
 
 
 class MissingDependency(UserError, ImportError):
-    """A package, library or driver that the work needs is absent; the message says what to install.
+    """A required package, library or driver is missing. The message names what to install.
 
-    It is an ImportError too, so that ``try: ... except ImportError`` and pytest's ``importorskip`` understand
-    it.
+    It is also an ImportError, so that ``try: ... except ImportError`` and pytest's ``importorskip`` catch it.
     """

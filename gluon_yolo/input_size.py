@@ -1,4 +1,4 @@
-"""Input size: height and width of a network's input, as a user writes them."""
+"""Input size: the height and width of a network's input, parsed from what a user writes."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Union
 
 from gluon_yolo.errors import SettingError
 
-LONGEST = 8192  # pixels of an input's side
+LONGEST = 8192  # largest side of an input, in pixels
 Size = Union[str, int, Sequence[int]]
 
 
 def parse_size(size: Size, setting: str = "size") -> tuple[int, int]:
-    """Turn ``416`` or ``320x416`` into (height, width) in pixels.
+    """Return (height, width) in pixels from ``416`` or ``320x416``.
 
     Args:
         size: one side, or height and width: a text, a number, or a pair of numbers.
-        setting: what an error calls it.
+        setting: the name of the setting in an error.
 
     Raises:
-        SettingError: when it is neither, or longer than any machine's memory is made for.
+        SettingError: the size has another form, or a side above :data:`LONGEST`.
     """
     if isinstance(size, str):
         text = size

@@ -1,7 +1,7 @@
-"""Outputs: the files and folders that settings name to be written, looked at before the work begins.
+"""Output files and folders: checked before the work begins, written at its end.
 
-Settings are named as messages are to name them: ``"{out}"`` for a setting in Python, which the command line
-turns into its flag, or the flag itself.
+A setting has the name that messages use: ``"{out}"``, which the command line prints as its flag, or the flag
+itself.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import Callable, Optional
 from gluon_yolo.atomic_io import replacing, writing
 from gluon_yolo.errors import SettingError
 
-Places = Mapping[str, Optional[str]]  # a setting, or a flag, to its path; None where none was given
+Places = Mapping[str, Optional[str]]  # the path of each setting or flag; None where it is not given
 
 
 def check_outputs(files: Places, folders: Places, inputs: Places | None = None) -> None:
-    """Demand that files can be written at the end; folders that are missing are made then, and not yet.
+    """Check that files and folders can be written later. Missing folders are not made yet.
 
     Args:
-        files: to be written, by setting.
-        folders: to be written into, by setting.
-        inputs: files that are read, by setting; none of them may be overwritten.
+        files: files to write, by setting.
+        folders: folders to write into, by setting.
+        inputs: files to read, by setting; an output must not overwrite one.
 
     Raises:
-        SettingError: one of them cannot be written.
+        SettingError: an output cannot be written.
     """
     for setting, word in {**files, **folders}.items():
         if word == "":
@@ -47,10 +47,10 @@ def check_outputs(files: Places, folders: Places, inputs: Places | None = None) 
 
 
 def make_folder(setting: str, folder: Path) -> None:
-    """Make a folder and those above it, where they are absent.
+    """Make a folder and its parents where they are missing.
 
     Args:
-        setting: that named it.
+        setting: the setting that names the folder.
         folder: its path.
 
     Raises:
@@ -61,14 +61,14 @@ def make_folder(setting: str, folder: Path) -> None:
 
 
 def write_file(setting: str, path: Path, text: str) -> None:
-    """Write a file, whole or not at all; its folder is made when absent.
+    """Write a whole file in one step; make its folder when missing.
 
-    Bytes of a file's name that are no text are escaped, as JSON does it and its readers understand.
+    Bytes of a file name that are not valid text are escaped as in JSON.
 
     Args:
-        setting: that named it.
-        path: of the file.
-        text: what it is to hold.
+        setting: the setting that names the file.
+        path: its path.
+        text: its content.
 
     Raises:
         SettingError: it cannot be written.
@@ -83,7 +83,7 @@ def _given(places: Places) -> list[tuple[str, Path]]:
 
 
 def _check(setting: str, path: Path, folder: Path, is_wanted: Callable[[int], bool]) -> None:
-    """Check what is there already, and that the folder, or the nearest above it, takes a file."""
+    """Check the type of an existing path, and that its folder, or the nearest parent, is writable."""
     try:
         with contextlib.suppress(FileNotFoundError):
             mode = os.stat(path).st_mode

@@ -1,4 +1,4 @@
-"""Tables of results in the forms that people and programs take: HTML for a notebook, pandas frames, JSON."""
+"""Tables of results as HTML for a notebook, as pandas frames, and as JSON."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gluon_yolo.errors import MissingDependency, explain
 
 
 def html_table(header: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "") -> str:
-    """Return a table in HTML; every text is escaped.
+    """Return a table in HTML, with all text escaped.
 
     Args:
-        header: the columns' names.
-        rows: the cells of each row, written as ``str`` gives them.
-        caption: one line above the table; empty is none.
+        header: the names of the columns.
+        rows: the cells of each row, formatted with ``str``.
+        caption: one line above the table; no line when empty.
     """
     head = "".join(f"<th>{_escaped(cell)}</th>" for cell in header)
     body = "".join(f"<tr>{''.join(f'<td>{_escaped(cell)}</td>' for cell in row)}</tr>" for row in rows)
@@ -25,7 +25,7 @@ def html_table(header: Sequence[object], rows: Iterable[Sequence[object]], capti
 
 
 def html_lines(text: str) -> str:
-    """Return a paragraph in HTML whose lines stay lines; the text is escaped."""
+    """Return a paragraph in HTML with the line breaks of a text, which is escaped."""
     return f"<p>{'<br>'.join(map(_escaped, text.splitlines()))}</p>"
 
 
@@ -37,8 +37,8 @@ def frame(columns: Any, index: Any = None) -> Any:
     """Return a pandas frame.
 
     Args:
-        columns: a dict of columns, or a list of rows that are dicts.
-        index: of the rows; None counts them.
+        columns: a dict of columns, or a list of rows, each a dict.
+        index: the index of the rows. None numbers them.
 
     Raises:
         MissingDependency: pandas is not installed.
@@ -51,10 +51,10 @@ def frame(columns: Any, index: Any = None) -> Any:
 
 
 def json_list(records: Iterable[dict[str, Any]]) -> str:
-    """Return records as a list in JSON, an object a line."""
+    """Return records as a JSON list, one object a line."""
     return f"[\n{json_lines(records)}\n]\n"
 
 
 def json_lines(records: Iterable[dict[str, Any]]) -> str:
-    """Return the lines of a list in JSON, without its brackets."""
+    """Return the lines of a JSON list, without its brackets."""
     return ",\n".join(json.dumps(record, ensure_ascii=False) for record in records)

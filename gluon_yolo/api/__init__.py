@@ -1,1 +1,1 @@
-"""The package in Python: a function for each command, one file each; ``import gluon_yolo`` offers them."""
+"""The public Python functions, one file for each command; ``import gluon_yolo`` offers them."""

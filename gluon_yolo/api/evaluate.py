@@ -1,4 +1,4 @@
-"""evaluate: a model's scores on a data set, as the command ``eval`` prints them."""
+"""``gluon_yolo.evaluate``: the scores of a model on a data set, as the command ``eval`` prints them."""
 
 from __future__ import annotations
 
@@ -68,41 +68,52 @@ def evaluate(
     progress: bool = True,
     watch: Watch | None = None,
 ) -> Evaluation:
-    """Score a model on a data set, in the pixels of its images.
+    """Score a model on a data set.
+
+    The model detects objects in every image. The boxes are compared with the annotations in the pixels of
+    the original image.
 
     Args:
-        model: the path of a run or of an exported model, a Predictor, or what ``train`` returned.
-        data: a folder or file in any format that can be read, a Source, or a Dataset. None takes what a run
-            was validated on.
-        val_split: the part to score on; None takes the one for validation.
-        format: what ``data`` is; None finds that from what is there.
-        classes: a file of class names, one a line, where the data gives none.
+        model: the path of a run or of an exported model, a Predictor, or the result of ``train``.
+        data: a folder or a file in any format that can be read, a Source, or a Dataset. None takes the
+            validation data of the run.
+        val_split: the split to score on. None takes the validation split.
+        format: the format of ``data``. None detects it.
+        classes: a file of class names, one a line, for data that has none.
         only: the names of the classes to score.
-        class_map: a file of lines ``NAME = OTHER NAME``: what the data calls otherwise than the model.
+        class_map: a file of lines ``NAME = OTHER NAME``, where the data and the model use different names.
         skip_bad: leave out images and labels that cannot be used.
-        annotations: a COCO annotation file, with ``images``, in the place of ``data``.
-        images: the folder of its images.
-        size: input size in pixels, as 416 or (height, width); None takes the model's own.
-        fit: how images are brought to it: ``resize``, ``letterbox`` or ``darknet``; None is the model's own.
-        score_threshold: detections at or below it are left out; a higher one than the usual 0.01 lowers
-            every average precision.
-        nms_threshold: overlap above which the worse of two boxes of a class falls; None is 0.45, or a
-            Predictor's own.
-        nms: ``"class"`` or ``"agnostic"``; None is ``"class"``, or a Predictor's own.
-        max_detections: of an image; None is the model's own.
-        runtime: what runs an exported model; None takes the fastest.
-        gpu: run on this GPU; None runs on the processor.
-        remeasure: measure anew which runtime is the fastest.
-        batch_size: images at once.
+        annotations: a COCO annotation file. Give it with ``images`` instead of ``data``.
+        images: the folder with the images of ``annotations``.
+        size: input size in pixels, as 416 or (height, width). None takes the model's own.
+        fit: how an image is fitted to the input size: ``resize``, ``letterbox`` or ``darknet``. None takes
+            the model's own.
+        score_threshold: detections with this score or a lower one are left out. A value above the default
+            0.01 lowers every average precision.
+        nms_threshold: NMS removes a box that overlaps a better one of its class by more than this IoU. None
+            takes 0.45, or the value of the Predictor.
+        nms: ``"class"`` or ``"agnostic"``. None takes ``"class"``, or the value of the Predictor.
+        max_detections: the limit for one image. None takes the model's own.
+        runtime: the runtime of an exported model. None takes the fastest.
+        gpu: index of the GPU. None runs on the CPU.
+        remeasure: measure again which runtime is the fastest.
+        batch_size: images in a batch.
         workers: threads that read images.
-        shown_threshold: score above which detections count for precision, recall and F1, and are seen in
-            ``save_images``; ``score_threshold`` where that is higher.
-        save_images: a folder for the images, the truth on the left and what was found on the right.
-        progress: show a bar.
-        watch: called with each image's index, the image as read, and what was found, in its pixels.
+        shown_threshold: detections above this score count for precision, recall and F1, and are drawn in
+            ``save_images``. It is never below ``score_threshold``.
+        save_images: a folder for drawn images: annotations on the left, detections on the right.
+        progress: show a progress bar.
+        watch: called for each image with its index, the original image, and the detections in its pixels.
+
+    Returns:
+        The numbers. ``evaluation["AP"]`` is one of them; ``print(evaluation)`` shows the tables.
 
     Raises:
-        UserError: there is no such model or data, they disagree on the classes, or memory is too small.
+        UserError: the model or the data does not exist, their classes differ, or memory is too small.
+
+    Example:
+        >>> evaluation = gluon_yolo.evaluate("runs/mine-1", "VOCdevkit", batch_size=16)
+        >>> evaluation["VOC07_mAP50"]
     """
     where: dict[str, Any] = {"val_split": val_split, "format": format, "classes": classes, "only": only}
     where.update(class_map=class_map, skip_bad=skip_bad, annotations=annotations, images=images)
@@ -121,7 +132,7 @@ def evaluate(
     saved = None if save_images is None else TruthGrids(Path(save_images), chosen, shown_threshold)
     with explained(lambda: f"{{batch_size}} {batch_size}: out of memory; give a smaller one"):
         if predictor.gpu is None:
-            beside = _held_beside(chosen, predictor, saved is not None or watch is not None)
+            beside = _bytes_beside(chosen, predictor, saved is not None or watch is not None)
             check_batch(predictor.detect_batch, predictor.size_hw, min(batch_size, len(chosen)), beside)
         numbers = loop.evaluate(
             scorer.detect,
@@ -140,7 +151,7 @@ def evaluate(
 
 
 def _chosen_data(data: DataLike | None, where: dict[str, Any]) -> Dataset | EvaluationData:
-    """Return the data that is given open, or what says where it is."""
+    """Return the open data set, or the settings that name it."""
     where = plain(where)
     if isinstance(data, EvaluationData):
         return dataclasses.replace(data, **where)
@@ -154,15 +165,15 @@ def _chosen_data(data: DataLike | None, where: dict[str, Any]) -> Dataset | Eval
 
 
 def _predictor(model: ModelLike, asked: dict[str, Any], loaded: dict[str, Any]) -> Predictor:
-    """Return the model with what is asked of it.
+    """Load a model, or copy a Predictor with other thresholds.
 
     Args:
-        model: of any kind.
-        asked: thresholds and limits, which any Predictor takes; None leaves them.
-        loaded: what is said when a model is loaded.
+        model: a path, a Predictor, or the result of ``train``.
+        asked: thresholds and limits, which apply to any Predictor; None keeps its own.
+        loaded: settings that apply only when a model is loaded.
 
     Raises:
-        UserError: a Predictor is given, and what is said at its loading beside it.
+        SettingError: ``model`` is a Predictor and ``loaded`` has a setting.
     """
     asked, loaded = given(asked), given(loaded)
     if isinstance(model, Predictor):
@@ -179,12 +190,12 @@ def _predictor(model: ModelLike, asked: dict[str, Any], loaded: dict[str, Any]) 
 
 
 class _Scorer:
-    """Detects with the data's class ids, and keeps what a limit cut off.
+    """Detects objects with the data's class ids, and keeps the scores of detections that a limit cut off.
 
     Args:
         predictor: the model.
-        dataset: with classes that the model knows.
-        spellings: what else the data may call them.
+        dataset: the data set; the model knows its classes.
+        spellings: other names of the classes.
     """
 
     def __init__(self, predictor: Predictor, dataset: Dataset, spellings: Spellings | None) -> None:
@@ -199,7 +210,7 @@ class _Scorer:
 
 
 def _metrics(dataset: Dataset, shown_threshold: float, score_threshold: float) -> list[Metric]:
-    """Return what is to be computed; without COCO's numbers, which is said, where pycocotools is missing."""
+    """Return the metrics to compute. Without pycocotools, a warning is logged and COCO's are left out."""
     shares = F1Metric(dataset.class_names, shown_threshold, score_threshold)
     metrics: list[Metric] = [VOCMetric(dataset.class_names), shares]
     if is_counted():
@@ -210,7 +221,7 @@ def _metrics(dataset: Dataset, shown_threshold: float, score_threshold: float) -
 
 
 def _both(saved: TruthGrids | None, watch: Watch | None) -> Watch | None:
-    """Return what is called with each image: the one that saves, then the user's."""
+    """Return one function that calls the function that saves images, then the user's."""
     if saved is None or watch is None:
         return saved or watch
 
@@ -221,8 +232,8 @@ def _both(saved: TruthGrids | None, watch: Watch | None) -> Watch | None:
     return both
 
 
-def _held_beside(dataset: Dataset, predictor: Predictor, as_read: bool) -> float:
-    """Return the bytes that an image takes beside the network: fitted, and as read where it is drawn."""
+def _bytes_beside(dataset: Dataset, predictor: Predictor, as_read: bool) -> float:
+    """Return the bytes of an image beside the network: the fitted one, and the original where it is drawn."""
     fitted = 4 * 3 * math.prod(predictor.size_hw)
     if not as_read:
         return fitted
@@ -230,7 +241,7 @@ def _held_beside(dataset: Dataset, predictor: Predictor, as_read: bool) -> float
 
 
 def _about(predictor: Predictor, dataset: Dataset) -> dict[str, Any]:
-    """Return what the numbers are about."""
+    """Return the settings of the evaluation."""
     return {
         "model": predictor.name,
         "data": dataset.report.title,

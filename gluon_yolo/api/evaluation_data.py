@@ -1,4 +1,4 @@
-"""Evaluation data: the images that a model is scored on: those that are named, else a run's own."""
+"""EvaluationData: the images that a model is scored on, by default the validation data of its run."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _NAMED_BY = ("data", "dataset", "data_root", "annotations", "images")  # setting
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationData(DataRequest):
-    """Which images a model is scored on.
+    """The settings that name the images to score a model on.
 
     Args:
-        annotations: a COCO annotation file, with ``images``, in the place of ``data``.
-        images: the folder of its images.
-        run: whose validation data this is; :meth:`or_of_run` sets it.
+        annotations: a COCO annotation file, given with ``images`` instead of ``data``.
+        images: the folder with the images of ``annotations``.
+        run: the run whose validation data this is. :meth:`or_of_run` sets it.
     """
 
     annotations: str | None = None
@@ -41,17 +41,17 @@ class EvaluationData(DataRequest):
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> EvaluationData:
-        """Return the request that settings make, of which others may be there too."""
+        """Return a request with the settings that are its fields; other settings are ignored."""
         return cast("EvaluationData", super().of(settings))
 
     def or_of_run(self, model: str | os.PathLike[str] | None) -> EvaluationData:
-        """Return these settings where they name data, else those that a run was validated on.
+        """Return this request where it names data, else the request for the run's validation data.
 
         Args:
-            model: a path; where it is a run's, the run's own settings count, and less than what is given.
+            model: a path. If it belongs to a run, the run's settings are the defaults.
 
         Raises:
-            UserError: the run's data is gone.
+            SettingError: the run's data does not exist any more.
         """
         run = None if any(getattr(self, name) for name in _NAMED_BY) else _run_of(model)
         if run is None:
@@ -64,10 +64,10 @@ class EvaluationData(DataRequest):
         return EvaluationData(**{**kept, **given(vars(self)), "run": run})
 
     def open_images(self) -> Dataset:
-        """Open the images, and log what they hold and what is wrong with them.
+        """Open the images; log a summary and the issues of the data.
 
         Raises:
-            UserError: none are named, or they are broken.
+            UserError: no images are named, or they are broken.
         """
         if self.annotations or self.images:
             dataset = self._open_files()
@@ -91,7 +91,7 @@ class EvaluationData(DataRequest):
         return dataset
 
     def _open_files(self) -> Dataset:
-        """Open COCO's annotations and images that are named each by itself."""
+        """Open the data set of ``annotations`` and ``images``."""
         if not (self.annotations and self.images):
             raise SettingError("{annotations} FILE and {images} DIR go together")
         if self.data or self.data_root or self.val_split:
@@ -101,12 +101,12 @@ class EvaluationData(DataRequest):
 
 
 def given(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that say something: neither None nor a switch that is off."""
+    """Return the settings that have a value: neither None nor False."""
     return {name: value for name, value in settings.items() if value is not None and value is not False}
 
 
 def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that say something as a request takes them: paths and lists of names as text."""
+    """Return the settings that have a value in plain form: a path or a list of names becomes text."""
     return {name: _plain(value) for name, value in given(settings).items()}
 
 
@@ -119,17 +119,17 @@ def _plain(value: Any) -> Any:
 
 
 def _run_of(model: str | os.PathLike[str] | None) -> Path | None:
-    """Return the folder of the run that a model is of; None where it is of none that was trained here."""
+    """Return the folder of the run that a model belongs to; None where it belongs to no run."""
     if model is None:
         return None
     try:
         file = find_model_record(Path(model))
         trained = ModelRecord.read(file).is_run and (file.parent / ARGS).is_file()
-    except UserError:  # which is said when the model is loaded
+    except UserError:  # the error is raised when the model is loaded
         return None
     return file.parent if trained else None
 
 
 def _data_settings(kept: dict[str, Any]) -> dict[str, Any]:
-    """Return those of a run's settings that name its data."""
+    """Return the settings of a run that name its data."""
     return {field.name: kept[field.name] for field in dataclasses.fields(DataRequest) if field.name in kept}

@@ -1,4 +1,4 @@
-"""``gluon_yolo.export``: a model as files that other programs run."""
+"""``gluon_yolo.export``: write a model as files for other runtimes."""
 
 from __future__ import annotations
 
@@ -33,43 +33,51 @@ def export(
     score_threshold: float = LEAST_SCORE,
     max_detections: int | None = None,
 ) -> Exported:
-    """Write a model in formats that other programs run, each held to the network's own boxes and scores.
+    """Write a model in one or several export formats and verify each file.
 
-    The files appear together, after every one of them was run on the same images as the network. A folder
-    holds one model at one precision: further formats of it are added, another model takes its place.
+    Every file is run on the same images as the network. The files appear in ``out`` only after all of them
+    give the network's boxes and scores. A folder holds one model at one precision: an export of another
+    format is added to it, an export of another model replaces it.
 
     Args:
-        model: a run's or an imported model's folder (its best weights; ``RUN/last``: its last), a weights
-            file in it, an exported folder that holds a symbol in float32; what ``train`` or ``export``
-            returned; a network in memory; with ``weights``, a network's name or a darknet cfg.
+        model: the folder of a run or of an imported model (its best weights; ``RUN/last``: its last), a
+            weights file in it, an exported folder with a symbol in float32, the result of ``train`` or
+            ``export``, or a network in memory. With ``weights``: a network's name or a darknet cfg.
         formats: one or several of ``symbol``, ``onnx``, ``openvino``, ``mnn``, ``ncnn`` and ``darknet``: a
-            sequence, or a text with commas between.
-        out: the folder to write to; made when absent.
-        weights: a weights file or a run, for a network's name.
-        classes: class names of such a network: a file with one a line, or a sequence; None takes its own.
-        name: stem of the files; None takes the run's or the exported model's name, else the network's.
-        size: height and width of the input in pixels that the files suggest, as ``416``, ``"320x416"`` or
-            ``(320, 416)``; None takes the model's own, of a network in memory its architecture's usual one.
+            sequence, or a text with commas.
+        out: the output folder, made when absent.
+        weights: a weights file or a run, where ``model`` is a network's name.
+        classes: class names of such a network: a file with one a line, or a sequence. None takes the
+            network's own.
+        name: stem of the file names. None takes the name of the run or the exported model, else of the
+            network.
+        size: input size in pixels, as ``416``, ``"320x416"`` (height first) or ``(320, 416)``. None takes the
+            model's own; for a network in memory, the default of its architecture.
         cut: where the graph ends: ``nms`` (ids, scores and boxes of detections), ``decoded`` (boxes and
-            scores of all anchors) or ``raw`` (the network's maps); None takes ``nms``, ``decoded`` for mnn
-            and with ``fixed_size``, ``raw`` for ncnn.
+            scores of all anchors) or ``raw`` (the network's maps). None takes ``nms``, but ``decoded`` for
+            mnn and with ``fixed_size``, and ``raw`` for ncnn.
         precision: of the weights: ``float32``; ``bfloat16`` for symbol and openvino; ``float16`` for ncnn,
             openvino and mnn.
-        fixed_size: whether onnx, openvino and mnn files take images of ``size`` alone.
-        batch_size: images that the files take at once with ``fixed_size``; None takes 1.
-        fuse: whether a symbol's batch norms are folded into its convolutions.
-        nms_threshold: of the cut ``nms``: overlap above which the worse of two boxes of a class falls, 0..1.
-        score_threshold: of the cut ``nms``: detections that score less are left out, 0..1.
-        max_detections: of an image at most; None takes the model's own, 100 where nobody said more.
+        fixed_size: onnx, openvino and mnn files accept images of ``size`` only.
+        batch_size: batch size of the files with ``fixed_size``. None takes 1.
+        fuse: fold the batch norms of a symbol into its convolutions.
+        nms_threshold: for the cut ``nms``: NMS removes a box that overlaps a better one of its class by more
+            than this IoU, 0..1.
+        score_threshold: for the cut ``nms``: detections with this score or a lower one are left out, 0..1.
+        max_detections: the limit for one image. None takes the model's own, by default 100.
 
     Returns:
-        What was written; printed, it says how near each file is to the network, and how to use it.
+        The files. ``print(exported)`` shows their differences from the network, and how to use them.
 
     Raises:
         UserError: a setting is wrong or does not suit a format, the model cannot be loaded or exported, or
             the folder cannot be written.
-        MissingDependency: a package is absent that a format needs.
-        WrongResults: what was written does not give the network's results; nothing of it is left.
+        MissingDependency: the package of a format is not installed.
+        WrongResults: a file does not give the network's results. No file of this export is kept.
+
+    Example:
+        >>> exported = gluon_yolo.export("runs/mine-1", "onnx,ncnn", "deployed")
+        >>> exported.predictor()("street.jpg")
     """
     size_hw = None if size is None else parse_size(size)
     if batch_size is not None:
@@ -100,10 +108,10 @@ def export(
 def checked_thresholds(
     nms_threshold: float, score_threshold: float, max_detections: int | None
 ) -> tuple[float, float]:
-    """Return the thresholds of a graph's own NMS.
+    """Return the two thresholds of the NMS in a graph.
 
     Raises:
-        SettingError: one of the three is out of its range.
+        SettingError: one of the three values is out of its range.
     """
     check_within("nms_threshold", nms_threshold, 0, 1)
     check_within("score_threshold", score_threshold, 0, 1)

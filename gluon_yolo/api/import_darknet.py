@@ -1,4 +1,4 @@
-"""``gluon_yolo.import_darknet``: a darknet network as a model's folder."""
+"""``gluon_yolo.import_darknet``: convert a darknet network to a model folder."""
 
 from __future__ import annotations
 
@@ -19,23 +19,26 @@ from gluon_yolo.weights import darknet_model
 def import_darknet(
     cfg: PathLike, weights: PathLike, names: ClassNames | None = None, out: PathLike = "imported"
 ) -> Imported:
-    """Turn a darknet network into a folder that training, evaluation, demo and export take.
+    """Convert a darknet network to a folder that training, evaluation, demo and export accept.
 
-    Darknet's own and AlexeyAB's cfgs are read; a section or key that would change the result and is not known
-    here is an error, with its line.
+    The cfg may be for the original darknet or for AlexeyAB's. An unknown section or key that would change the
+    result is an error with its line.
 
     Args:
-        cfg: the network: a ``.cfg`` file.
-        weights: its weights, all of them: a ``.weights`` file.
-        names: its class names in its order: a file with one a line, or a sequence; always needed.
-        out: the folder to write; new, or empty.
+        cfg: the ``.cfg`` file of the network.
+        weights: the ``.weights`` file with all weights of the network.
+        names: the class names in the network's order: a file with one a line, or a sequence. Required.
+        out: the folder to write; it must be absent or empty.
 
     Returns:
-        The folder, and what was read; printed, it says how to use it.
+        The folder and what was read. ``print(imported)`` shows how to use it.
 
     Raises:
-        UserError: a file is missing, damaged or of another network, the names are not as many as the cfg has
-            classes, or the folder holds something.
+        UserError: a file is missing, damaged or belongs to another network, the number of names differs from
+            the cfg's number of classes, or the folder is not empty.
+
+    Example:
+        >>> imported = gluon_yolo.import_darknet("yolov3-tiny.cfg", "yolov3-tiny.weights", "coco.names")
     """
     cfg, weights = os.fspath(cfg), os.fspath(weights)
     if Path(cfg).suffix == ".weights" or Path(weights).suffix == ".cfg":
@@ -57,8 +60,8 @@ def _class_names(names: ClassNames | None, plan: Plan) -> tuple[str, ...]:
     """Return the class names.
 
     Raises:
-        UserError: they are not named, cannot be read, or are not as many as the cfg has classes; the message
-            names files nearby that would suit.
+        UserError: no names are given, they cannot be read, or their number differs from the cfg's. The
+            message names a file nearby with the right number.
     """
     classes = plan.heads[0].num_classes
     wanted = counted(classes, "class")
@@ -75,7 +78,7 @@ def _class_names(names: ClassNames | None, plan: Plan) -> tuple[str, ...]:
 
 
 def _suiting_names(cfg: Path, classes: int) -> Path | None:
-    """Return a file beside the cfg, or beside its folder, that has so many class names."""
+    """Return a file with this number of class names, in the cfg's folder or the folder above; else None."""
     beside = Path(os.path.abspath(cfg)).parent
     for folder in (beside, beside.parent):
         for path in sorted(folder.glob("*.names")):
@@ -83,5 +86,5 @@ def _suiting_names(cfg: Path, classes: int) -> Path | None:
                 if len(read_class_names(path)) == classes:
                     return path
             except UserError:
-                continue  # no names at all, whatever its own name says
+                continue  # the file holds no class names
     return None

@@ -1,4 +1,4 @@
-"""``gluon_yolo.import_fastestv2``: a Yolo-FastestV2 as a model's folder."""
+"""``gluon_yolo.import_fastestv2``: convert a Yolo-FastestV2 network to a model folder."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ def import_fastestv2(
     anchors: PathLike | Sequence[Sequence[float]] | None = None,
     size: Size | None = None,
 ) -> Imported:
-    """Turn the ``.pth`` of a Yolo-FastestV2 into a folder that training, evaluation, demo and export take.
+    """Convert the ``.pth`` of a Yolo-FastestV2 to a folder that training, evaluation, demo and export accept.
 
-    No torch is needed, and nothing in the file is run.
+    torch is not needed, and no code in the file is run.
 
     Args:
-        weights: the whole model's ``.pth``, as its training writes them.
-        names: its class names in its order: a file with one a line, or a sequence.
-        out: the folder to write; new, or empty.
-        anchors: those of its ``.data`` file: a file, a list ``"w,h,w,h,..."``, or pairs (A, 2) in input
-            pixels; None takes those of its COCO model.
-        size: height and width of the input in pixels, as ``320``, ``"320x416"`` or ``(320, 416)``; None
-            takes 352.
+        weights: the ``.pth`` of the whole model, as Yolo-FastestV2's training writes it.
+        names: the class names in the network's order: a file with one a line, or a sequence.
+        out: the folder to write; it must be absent or empty.
+        anchors: the anchors of its ``.data`` file: a file, a list ``"w,h,w,h,..."``, or pairs (A, 2) in input
+            pixels. None takes the anchors of its COCO model.
+        size: input size in pixels, as ``320``, ``"320x416"`` (height first) or ``(320, 416)``. None takes
+            352.
 
     Returns:
-        The folder, and what was read; printed, it says how to use it.
+        The folder and what was read. ``print(imported)`` shows how to use it.
 
     Raises:
-        UserError: a file is missing, damaged or of another network, names or anchors do not fit it, or the
-            folder holds something.
+        UserError: a file is missing, damaged or belongs to another network, names or anchors do not fit it,
+            or the folder is not empty.
     """
     class_names = read_classes(names)
     size_hw = None if size is None else parse_size(size)

@@ -1,4 +1,4 @@
-"""Model: the ways in which a function of the package takes one."""
+"""The types that name a model for the functions of the package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gluon_yolo.inference.predictor import Predictor
 
 
 class Trained(Protocol):
-    """What ``train`` returns: it knows its run's folder."""
+    """The result of ``train``."""
 
     @property
     def folder(self) -> Path:
@@ -21,10 +21,10 @@ ModelLike = Union[str, "os.PathLike[str]", Predictor, Trained]
 
 
 def path_of(model: Any) -> Path:
-    """Return a model's path.
+    """Return the path of a model.
 
     Args:
-        model: a path, or what ``train`` returned.
+        model: a path, or the result of ``train``.
     """
     folder = getattr(model, "folder", model)
     return Path(getattr(folder, "path", folder))

@@ -1,4 +1,4 @@
-"""``gluon_yolo.quantize``: a model in int8 and bfloat16, and what that costs."""
+"""``gluon_yolo.quantize``: write a model in int8 and bfloat16, and measure the accuracy drop."""
 
 from __future__ import annotations
 
@@ -59,49 +59,54 @@ def quantize(
     max_detections: int | None = None,
     say: Say | None = None,
 ) -> Quantized:
-    """Write a model in fewer bits, calibrated and scored on images, one folder a precision.
+    """Write a model in int8 and bfloat16, calibrated and scored on images, in one folder for each precision.
 
-    Every form is scored in each runtime that reads it and is installed. What costs more than ``max_drop``
-    points is found layer by layer and left in float.
+    Each written model is scored in every installed runtime that can run it. If int8 loses more than
+    ``max_drop`` points, the layers that cause the loss are found and kept in float.
 
     Args:
         model: as :func:`gluon_yolo.export` takes it.
-        data: a data set in any format that training reads, or a folder of images without labels: then what
-            the model finds in float is what it should find in int8. Or a Dataset, which is divided, or one to
-            calibrate on and one to score on.
-        out: the folder to write to; made when absent.
+        data: a data set in any format that training reads; or a folder of images without labels, where the
+            detections of the float model are the annotations; or a Dataset, which is divided; or two of
+            them, for calibration and for scoring.
+        out: the output folder, made when absent.
         weights: a weights file or a run, where ``model`` is a network's name or a darknet cfg.
-        precision: one or both of ``int8`` and ``bfloat16``, the latter where the processor computes in it.
-        formats: files that int8 is written as, one or both of ``symbol`` and ``onnx``.
-        method: what int8 reaches over: ``minmax``, all that was seen; ``entropy``, what loses least of it;
-            ``best``, whichever of the two scores better.
-        max_drop: points of VOC07's mAP, or of COCO's AP, that may be lost before layers stay in float.
-        name: stem of the files; None takes the run's or the exported model's name, else the network's.
-        size: height and width of the input in pixels, as ``416``, ``"320x416"`` or ``(320, 416)``; None takes
-            the model's own.
-        data_format: what ``data`` is; None finds it.
-        train_split: split to calibrate on; None takes the data's for training.
-        val_split: split to score on; None takes the data's for validation or test.
-        classes: a file of class names, one a line, of the data or of a network's name.
-        only: classes to use alone, commas between.
-        class_map: a file of lines ``NAME = OTHER NAME``.
-        skip_bad: leave out what cannot be used.
-        num: images to calibrate on.
-        eval_num: images to score on at most.
-        seed: of drawing them.
-        nms_threshold: overlap above which the worse of two boxes of a class falls, 0..1.
-        score_threshold: detections that score less are left out of what the graphs give, 0..1.
-        max_detections: of an image at most; None takes the model's own, 100 where nobody said more.
-        say: takes lines on how the work goes; None logs them.
+        precision: one or both of ``int8`` and ``bfloat16``. bfloat16 needs a CPU that supports it.
+        formats: the formats of int8, one or both of ``symbol`` and ``onnx``.
+        method: how calibration finds the int8 ranges: ``minmax`` (all values that occur), ``entropy`` (least
+            loss of information), or ``best`` (the one that scores better).
+        max_drop: points of VOC07's mAP, or of COCO's AP, that int8 may lose before layers stay in float.
+        name: stem of the file names. None takes the name of the run or the exported model, else of the
+            network.
+        size: input size in pixels, as ``416``, ``"320x416"`` (height first) or ``(320, 416)``. None takes the
+            model's own.
+        data_format: the format of ``data``. None detects it.
+        train_split: the split to calibrate on. None takes the training split.
+        val_split: the split to score on. None takes the validation or test split.
+        classes: a file of class names, one a line, for the data or for a network's name.
+        only: the names of the classes to use, with commas.
+        class_map: a file of lines ``NAME = OTHER NAME``, where the data and the model use different names.
+        skip_bad: leave out images and labels that cannot be used.
+        num: number of images to calibrate on.
+        eval_num: largest number of images to score on.
+        seed: of the random choice of images.
+        nms_threshold: NMS removes a box that overlaps a better one of its class by more than this IoU, 0..1.
+        score_threshold: the graphs leave out detections with this score or a lower one, 0..1.
+        max_detections: the limit for one image. None takes the model's own, by default 100.
+        say: called with each line on the progress of the work. None logs the lines.
 
     Returns:
-        The forms with their scores, sizes and times; ``table`` is a pandas frame, printed it is what the
-        command prints.
+        The written models with their scores, sizes and times. ``table`` is a pandas frame;
+        ``print(quantized)`` shows the text of the command.
 
     Raises:
         UserError: a setting is wrong, the model or the data cannot be read, or the folder cannot be written.
-        MissingDependency: a package is absent that a format needs.
-        WrongResults: what was written in float does not give the network's results.
+        MissingDependency: the package of a format is not installed.
+        WrongResults: a float file does not give the network's results.
+
+    Example:
+        >>> quantized = gluon_yolo.quantize("runs/mine-1", "VOCdevkit", precision="int8")
+        >>> quantized.predictor("int8")("street.jpg")
     """
     started, say = time.perf_counter(), say or log.info
     precisions, kinds = _listed("precision", precision, PRECISIONS), _listed("format", formats, FORMATS)
@@ -142,17 +147,17 @@ def writing_request(
     thresholds: tuple[float, float],
     max_detections: int | None,
 ) -> Request:
-    """Return what each form is written by."""
+    """Return the request that every form of the model is exported with."""
     options = NMSOptions(*thresholds, max_detections=max_detections or source.max_detections)
     stem = checked_name(source.net, name or source.name, source.size_hw)
     return Request(source.net, stem, source.size_hw, suppression=options, fit=source.fit)
 
 
 def _listed(setting: str, given: str | Sequence[str], known: Sequence[str]) -> list[str]:
-    """Return the words of a sequence, or of a text with commas between, each once.
+    """Return the words of a sequence, or of a text with commas, each once.
 
     Raises:
-        SettingError: one of them is unknown.
+        SettingError: a word is unknown.
     """
     words = list(dict.fromkeys(given.split(",") if isinstance(given, str) else given))
     for word in words:
@@ -164,10 +169,10 @@ def _listed(setting: str, given: str | Sequence[str], known: Sequence[str]) -> l
 
 
 def _check(method: str, max_drop: float, amount: Amount) -> None:
-    """Check what can be wrong before anything is loaded.
+    """Check the settings before anything is loaded.
 
     Raises:
-        SettingError: something is.
+        SettingError: a setting is wrong.
     """
     if method not in (*METHODS, BEST):
         raise SettingError(f"{{method}} {method}: expected {', '.join(METHODS)} or {BEST}")

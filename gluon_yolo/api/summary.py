@@ -1,4 +1,4 @@
-"""summary: a network's layers, parameters and FLOPs, as the command ``summary`` prints them."""
+"""``gluon_yolo.summary``: the layers, parameters and FLOPs of a network, as ``summary`` prints them."""
 
 from __future__ import annotations
 
@@ -18,26 +18,29 @@ if TYPE_CHECKING:
     from gluon_yolo.models.summary import Summary
 
 Named = Union[str, "os.PathLike[str]", Trained]
-_BLOCK_SIZE_HW = (416, 416)  # of a network in memory, which has no size of its own
+_BLOCK_SIZE_HW = (416, 416)  # for a network in memory, which has no input size
 
 
 def summary(
     network: Named | DetectionNetwork, size: Size | None = None, classes: int | Sequence[str] | None = None
 ) -> Summary:
-    """Count a network's layers, parameters and FLOPs; its weights need not be there.
+    """Count the layers, parameters and FLOPs of a network. No weights are needed.
 
     Args:
-        network: a name of the zoo, as ``yolo3_mobilenet1.0_voc``, or ``mobilenet1_0`` for VOC's classes; a
-            darknet ``.cfg``; the folder of a run or of an imported model; what ``train`` returned; or a
+        network: a name of the zoo, such as ``yolo3_mobilenet1.0_voc``, or ``mobilenet1_0`` for VOC's classes;
+            a darknet ``.cfg``; the folder of a run or of an imported model; the result of ``train``; or a
             network in memory.
-        size: the image's size in pixels, as 416 or (height, width); None takes the network's own.
-        classes: how many classes, or their names; None takes the network's own.
+        size: input size in pixels, as 416 or (height, width). None takes the network's own.
+        classes: the number of classes, or their names. None takes the network's own.
 
     Returns:
-        ``print(summary(...))`` is what the command prints; ``to_df()`` has a row for each layer.
+        The counts. ``print(summary)`` shows the table; ``to_df()`` has a row for each layer.
 
     Raises:
-        UserError: there is no such network, it has no classes of its own, or the size does not fit it.
+        UserError: the network does not exist, has no classes of its own, or does not accept the size.
+
+    Example:
+        >>> print(gluon_yolo.summary("yolo3_mobilenet1.0_voc", size=320))
     """
     from gluon_yolo.models.summary import summarize
 
@@ -63,14 +66,14 @@ def summary(
 
 
 def _build(network: str, class_names: tuple[str, ...] | None) -> tuple[DetectionNetwork, tuple[int, int]]:
-    """Return a network, its weights not set, and the size of its input in pixels.
+    """Return a network without weights, and its input size (height, width) in pixels.
 
     Args:
-        network: a name of the zoo, a cfg, or a model's folder.
-        class_names: None takes its own; for a name of the zoo without an ending, VOC's.
+        network: a name of the zoo, a cfg, or a model folder.
+        class_names: None takes the network's own; for a name of the zoo without a data set, VOC's.
 
     Raises:
-        UserError: there is no such network, or it has no classes of its own.
+        UserError: the network does not exist, or has no classes of its own.
     """
     from gluon_yolo.models.build import find_architecture
 

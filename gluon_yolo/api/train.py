@@ -1,4 +1,4 @@
-"""``gluon_yolo.train``: train a detector, or go on with a training."""
+"""``gluon_yolo.train``: train a detector, or resume a run."""
 
 from __future__ import annotations
 
@@ -27,37 +27,42 @@ def train(
     resume: str | os.PathLike[str] | None = None,
     **settings: Any,
 ) -> TrainResult:
-    """Train a detector on images and boxes, and keep everything in a run's folder.
+    """Train a detector and keep the results in a run folder.
 
-    It is validated after every epoch. What is logged goes to the logger ``gluon_yolo``, to the console, and
-    into the run's ``log.txt``. Ctrl-C and SIGTERM save and end the training.
+    The detector is validated at the end of an epoch, by default of every epoch. The log goes to the logger
+    ``gluon_yolo``, to the console, and to the run's ``log.txt``. Ctrl-C and SIGTERM save the state and end
+    the training.
 
     Args:
-        config: settings, or the YAML or JSON file of some, as a run's ``config.yaml``.
-        data: a folder or file in the format of Pascal VOC, COCO, YOLO, RecordIO or keras-yolo3.
-        callbacks: called before and after epochs, steps and validations.
-        resume: the folder of a run to go on with, with its own settings; or a ``.params`` file to start a run
+        config: a config, a mapping of settings, or a YAML or JSON file of settings, such as the
+            ``config.yaml`` of a run. None takes the defaults.
+        data: a folder or a file in the format of Pascal VOC, COCO, YOLO, RecordIO or keras-yolo3.
+        callbacks: called before and after the training, epochs, steps and validations.
+        resume: the folder of a run to continue with its own settings; or a ``.params`` file to start a run
             from, at ``start_epoch``.
-        **settings: fields of :class:`~gluon_yolo.training.config.TrainConfig`, typed or as flags take them.
-            They count more than ``config``.
+        **settings: fields of :class:`~gluon_yolo.training.config.TrainConfig`, typed or as the flags take
+            them. They override ``config``.
 
     Returns:
-        The run's folder, its best score and its last numbers.
+        The run folder, the best score and the last numbers.
 
     Raises:
-        UserError: something that was given cannot be used; the message names the setting or the file, and
-            what to do. :class:`~gluon_yolo.errors.NothingToLearn` where the images show nothing to learn
-            from.
+        UserError: an argument cannot be used. The message names the setting or the file, and the fix.
+        NothingToLearn: the training images have no object, or none that is large enough.
+
+    Example:
+        >>> result = gluon_yolo.train({"network": "mobilenet1_0", "epochs": 30}, "VOCdevkit")
+        >>> result.predictor()("street.jpg")
     """
     given = _given(config, {**settings, **_some(data=data, resume=resume)})
     with blamed(given.file_places()):
         if resume is None or os.fspath(resume).endswith(".params"):
-            return _train_anew(given, callbacks)
-        return _go_on(given, resume, callbacks)
+            return _train_new(given, callbacks)
+        return _resume(given, resume, callbacks)
 
 
-def _go_on(given: Given, resume: str | os.PathLike[str], callbacks: Sequence[Any]) -> TrainResult:
-    """Go on with a run."""
+def _resume(given: Given, resume: str | os.PathLike[str], callbacks: Sequence[Any]) -> TrainResult:
+    """Resume a run."""
     folder = RunFolder.open(resume)
     if run_note.going_on(folder.path):
         raise UserError(f"{folder.path}: {run_note.story(folder.path)}; wait for it, or stop it")
@@ -70,7 +75,7 @@ def _go_on(given: Given, resume: str | os.PathLike[str], callbacks: Sequence[Any
     return _result(*session.run(session.plan_resumed(folder, args), callbacks), args)
 
 
-def _train_anew(given: Given, callbacks: Sequence[Any]) -> TrainResult:
+def _train_new(given: Given, callbacks: Sequence[Any]) -> TrainResult:
     """Train a new run."""
     source = source_of(DataRequest.of(merge(given).args))
     from_data = Layer(source.settings(), source.place_of)
@@ -84,7 +89,7 @@ def _train_anew(given: Given, callbacks: Sequence[Any]) -> TrainResult:
 
 
 def _given(config: Any, settings: Mapping[str, Any]) -> Given:
-    """Return what is given, in plain form and with whole paths."""
+    """Return the given settings in plain form, with absolute paths."""
     start = _some(resume=settings.get("resume"))
     words = plain_given({name: value for name, value in settings.items() if name != "resume"}, KINDS)
     words = {**settled_given(words), **{name: os.fspath(path) for name, path in start.items()}}
@@ -106,16 +111,16 @@ def _some(**values: Any) -> dict[str, Any]:
 
 
 def _prepare_cpu(args: Args) -> None:
-    """Prepare for normalisation over several CPU contexts, which counts before mxnet is imported."""
+    """Set up SyncBN over several CPU contexts; mxnet reads this setting when it is imported."""
     if args["cpu_devices"] > 1 and args["syncbn"]:
         cpu.prepare()
 
 
 def _finished(folder: RunFolder, args: Args) -> TrainResult | None:
-    """Return the result of a run that has no epoch left to train; None where it has.
+    """Return the result of a run that has no epoch left to train; None where it has one.
 
     Raises:
-        UserError: when its checkpoint is missing or damaged.
+        UserError: its checkpoint is missing or damaged.
     """
     from gluon_yolo.training.checkpoint import Checkpoint
 

@@ -1,4 +1,4 @@
-"""TrainResult: what a training came to."""
+"""TrainResult: the result of a training."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
     from gluon_yolo.inference.predictor import Predictor
 
-_TAIL = 5  # epochs that a notebook shows
+_TAIL = 5  # epochs shown in a notebook
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainResult:
-    """What a training came to.
+    """The result of a training.
 
     Args:
-        folder: of the run.
-        best_score: of its validations; None before the first.
-        best_epoch: the epoch that gave it, counted from 0.
-        score_key: which of the numbers it is.
-        numbers: of the last validation; None where the training was stopped before its end, or
-            was over before.
-        stopped: the signal that ended it before its end; None where none did.
-        args: the run's settings in plain form, those of its ``args.json``.
+        folder: the run folder.
+        best_score: the best validation score; None before the first validation.
+        best_epoch: the epoch of the best score, from 0.
+        score_key: the name of the score.
+        numbers: the numbers of the last validation; None where the training was stopped early, or was
+            finished before.
+        stopped: the name of the signal that stopped it; None where none did.
+        args: the settings of the run in plain form, as in its ``args.json``.
         trained: False for a run that had no epoch left to train.
     """
 
@@ -45,18 +45,18 @@ class TrainResult:
 
     @property
     def best_weights(self) -> Path:
-        """Return the file of the best weights."""
+        """Return the path of the best weights."""
         return self.folder / "weights" / "best.params"
 
     @functools.cached_property
     def metrics(self) -> pandas.DataFrame:
-        """Return the run's ``metrics.csv`` as a frame: a row an epoch; losses, speed and scores."""
+        """Return the run's ``metrics.csv`` as a frame: one row an epoch, with losses, speed and scores."""
         import pandas
 
         return pandas.read_csv(self.folder / "metrics.csv")
 
     def predictor(self, **options: Any) -> Predictor:
-        """Return a predictor with the run's best weights.
+        """Return a predictor with the best weights of the run.
 
         Args:
             **options: as :meth:`gluon_yolo.inference.predictor.Predictor.load` takes them.
@@ -69,13 +69,13 @@ class TrainResult:
         return Predictor.load(self.folder, **options)
 
     def __str__(self) -> str:
-        """Return a line: where the run is, and how good."""
+        """Return one line with the run folder and the best score."""
         if self.best_score is None:
             return f"{self.folder}: not validated yet"
         return f"{self.folder}: best {self.score_key} {self.best_score:.4f} at epoch {self.best_epoch}"
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the line, the last epochs, and the curves where they were drawn."""
+        """Return HTML for a notebook: the line, the last epochs, and the curves where they exist."""
         text = f"<p>{html.escape(str(self))}</p>"
         if (self.folder / "metrics.csv").exists():
             text += self.metrics.tail(_TAIL).to_html(index=False)

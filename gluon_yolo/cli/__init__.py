@@ -1,6 +1,7 @@
-"""The command line: one command, one file; only the chosen command's module is imported.
+"""The command line: one file for each command. Only the module of the chosen command is imported.
 
-A command's module has ``HELP: str`` (its description), ``add_arguments(parser)`` and ``run(args) -> int``.
+The module of a command has ``HELP: str`` (its description), ``add_arguments(parser)`` and ``run(args) ->
+int``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from gluon_yolo.cli.parser import Parser
 from gluon_yolo.errors import SettingError, UserError, explain
 from gluon_yolo.progress.heartbeat import HEARTBEAT
 
-# Kept here and not in the commands' modules, so that listing the commands imports none of them.
+# Here and not in the modules of the commands, so that the list of commands needs no import of them.
 COMMANDS = {
     "doctor": "say what is installed, what is missing, and what to install for it",
     "quickstart": "the whole road on drawn pictures: make data, train, evaluate, export, demo",
@@ -55,24 +56,24 @@ train on it, score the best weights, look at what they find, and write them for 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    It is 2 for what the user can put right, 130 for Ctrl-C, 141 when nobody reads the output any more.
+    The status is 2 for a user's error, 130 for Ctrl-C, and 141 if the reader of the output has closed it.
 
     Args:
-        argv: the words after the program's name; None takes them from ``sys.argv``.
+        argv: the words after the program's name. None takes them from ``sys.argv``.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files and classes may be any
+        sys.stdout.reconfigure(errors="backslashreplace")  # file and class names may have any characters
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logger = logging.getLogger("gluon_yolo")
     logger.setLevel(logging.INFO)
     translate_log(logger)
     try:
         if not argv or argv[0] not in COMMANDS:
-            # exits after help or version; else a mistake, which is an error
+            # exits after help or version, else raises the error
             _top_parser().parse_args(argv or ["--help"])
         status = run_command(argv[0], argv[1:])
-        print(end="", flush=True)  # what cannot be printed is an error here, and not in Python's own end
+        print(end="", flush=True)  # an error of printing is raised here, and not when Python exits
         return status
     except UserError as error:
         text = error.named(flag_of) if isinstance(error, SettingError) else str(error)
@@ -80,16 +81,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.status
     except ImportError as error:
         if (error.name or "gluon_yolo").partition(".")[0] == "gluon_yolo":
-            raise  # a fault of this package, which deserves its traceback
+            raise  # a bug of this package: show the traceback
         print(f"error: {explain(error)}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # whoever read the output, as `head` does, has seen enough
-        _say_no_more()
+    except BrokenPipeError:  # the reader of the output, such as `head`, has closed it
+        _discard_output()
         return 141
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        _say_no_more()  # it may be the output itself that is on the full disk
+        _discard_output()  # the output itself may be on the full disk
         print(f"error: {error.filename or 'the output'}: the disk is full; make room", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
@@ -97,14 +98,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _say_no_more() -> None:
-    """Let what is still to be printed go nowhere."""
+def _discard_output() -> None:
+    """Discard what is still to be printed."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run_command(name: str, words: Sequence[str]) -> int:
-    """Import a command's module, give it the words that follow its name, and return its exit status.
+    """Import the module of a command, parse its arguments, run it, and return its exit status.
 
     Args:
         name: such as ``"train"``, or ``"data check"``.
@@ -117,7 +118,7 @@ def run_command(name: str, words: Sequence[str]) -> int:
 
 
 def parser_of(name: str) -> Parser:
-    """Import a command's module, and return the parser of the words that follow its name."""
+    """Import the module of a command, and return the parser of its arguments."""
     module = importlib.import_module(module_of(name))
     parser = Parser(prog=f"gluon-yolo {name}", description=module.HELP)
     module.add_arguments(parser)
@@ -125,10 +126,10 @@ def parser_of(name: str) -> Parser:
 
 
 def module_of(name: str) -> str:
-    """Return the module of a command.
+    """Return the name of a command's module.
 
-    ``"data check"`` is the module ``check`` of the package ``data``; a name that is a word of Python's, as
-    ``"import"``, has an underscore behind it there.
+    ``"data check"`` is the module ``check`` of the package ``data``. If the name is a keyword of Python, such
+    as ``"import"``, an underscore follows it.
     """
     parts = (f"{part}_" if keyword.iskeyword(part) else part for part in name.split())
     return ".".join(["gluon_yolo.cli", *parts])
@@ -137,12 +138,12 @@ def module_of(name: str) -> str:
 def add_sub_commands(
     parser: argparse.ArgumentParser, commands: Mapping[str, str], metavar: str = "COMMAND"
 ) -> None:
-    """Declare the name of a command's own command; all words after it are that one's.
+    """Declare the name of a subcommand, and the words after it as the subcommand's arguments.
 
     Args:
-        parser: the command's.
-        commands: by name, what each does.
-        metavar: what they are called.
+        parser: of the command.
+        commands: the subcommands by name, with a description of each.
+        metavar: the word for a subcommand in the help.
     """
     parser.add_argument(
         "command", nargs="?", choices=tuple(commands), metavar=metavar, help="one of those above"
@@ -152,10 +153,10 @@ def add_sub_commands(
 
 
 def run_sub_command(name: str, args: argparse.Namespace) -> int:
-    """Run the command that follows another's name; without one, print which there are.
+    """Run a subcommand; without one, print the list of them.
 
     Args:
-        name: such as ``"data"``.
+        name: of the command, such as ``"data"``.
         args: parsed with :func:`add_sub_commands`.
     """
     if args.command is None:
@@ -165,7 +166,7 @@ def run_sub_command(name: str, args: argparse.Namespace) -> int:
 
 
 def _top_parser() -> argparse.ArgumentParser:
-    """Return the parser that knows the commands' names and one line on each, and none of their arguments."""
+    """Return the parser of the commands' names, with one line on each and without their arguments."""
     parser = Parser(prog="gluon-yolo", description=_INTRODUCTION, epilog=_EXAMPLES)
     parser.add_argument("--version", action="version", version=f"gluon_yolo {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)

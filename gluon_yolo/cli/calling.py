@@ -1,4 +1,4 @@
-"""Calling: how the user started this program, so that what is to be typed next works when pasted."""
+"""Calling: how the user started this program, so that printed commands work when they are pasted."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from pathlib import Path
 from gluon_yolo.errors import SettingText
 
 NAME = "gluon-yolo"
-"""What messages call the program; :func:`typed` puts how it was called in its place."""
+"""The program's name in messages; :func:`typed` replaces it by the user's way to call it."""
 DOORS = {"train": "train_yolo3_mobilenet.py", "eval": "eval_yolo3.py", "demo": "demo.py"}
 _ROOT = Path(__file__).resolve().parents[2]
 _CALL = re.compile(rf"(?<![\w./-]){NAME}(?: ([a-z]+)|(?= (?:--?[a-z]|\[|COMMAND)))")
 
 
 def typed(text: str) -> str:
-    """Return a text in which every command is written as it works from where the user stands.
+    """Return a text with every command written as the user can call it from the present folder.
 
-    ``gluon-yolo export RUN`` becomes ``python -m gluon_yolo export RUN`` for who called it so, and
-    ``gluon-yolo demo`` becomes ``python demo.py`` for who called a script.
+    ``gluon-yolo export RUN`` becomes ``python -m gluon_yolo export RUN`` if the user called that, and
+    ``gluon-yolo demo`` becomes ``python demo.py`` if the user called a script.
     """
     return _CALL.sub(lambda call: command(call.group(1) or ""), text)
 
 
 def command(name: str) -> str:
-    """Return what begins the line of a command, such as ``train``; of the program alone where it is empty."""
+    """Return the beginning of a command line, such as that of ``train``; of the program alone if empty."""
     behind = f" {name}" if name else ""
     called = Path(sys.argv[0])
     if called.stem == NAME:
@@ -40,11 +40,11 @@ def command(name: str) -> str:
         return f"{this_python()} {shlex.quote(str(called.with_name(DOORS[name])))}"
     if is_door or (called.name == "__main__.py" and called.parent.name == "gluon_yolo"):
         return f"{_path()}{this_python()} -m gluon_yolo{behind}"
-    return f"{NAME}{behind}"  # another program calls this one
+    return f"{NAME}{behind}"  # called by another program
 
 
 def this_python() -> str:
-    """Return what to type for the running interpreter from here."""
+    """Return the way to call the running Python interpreter from the present folder."""
     for name in ("python", "python3"):
         found = shutil.which(name)
         if found and os.path.realpath(found) == os.path.realpath(sys.executable) and _same_environment(found):
@@ -53,13 +53,13 @@ def this_python() -> str:
 
 
 def translate_log(logger: logging.Logger) -> None:
-    """Let what a logger says name commands as they were called, and settings by flags; once is enough."""
+    """Make a logger write commands as the user called them, and settings as flags."""
     if not any(isinstance(each, _Typed) for each in logger.filters):
         logger.addFilter(_Typed())
 
 
 def flag_of(setting: str) -> str:
-    """Return what the command line calls a setting: ``batch_size`` is ``--batch-size``."""
+    """Return the flag of a setting: ``--batch-size`` for ``batch_size``."""
     return f"--{setting.replace('_', '-')}"
 
 
@@ -67,7 +67,7 @@ class _Typed(logging.Filter):
     """Writes commands in messages as the user called them, and settings as flags."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Change the record and let it pass."""
+        """Change the record; never drop it."""
         if isinstance(record.msg, SettingText):
             record.msg = record.msg.named(flag_of)
         if isinstance(record.args, tuple):
@@ -80,12 +80,12 @@ class _Typed(logging.Filter):
 
 
 def _same_environment(python: str) -> bool:
-    """Say whether an interpreter has the packages of the running one: links to it in others have not."""
+    """Return whether an interpreter has the packages of the running one; a link from another venv has not."""
     return Path(python).parent == Path(sys.executable).parent
 
 
 def _place(path: Path) -> str:
-    """Return a program as it is typed from here: by name where the shell finds it, else by path."""
+    """Return how to call a program: by its name if the shell finds it, else by its path."""
     if shutil.which(path.name) == str(path):
         return path.name
     near = os.path.relpath(path)
@@ -93,7 +93,7 @@ def _place(path: Path) -> str:
 
 
 def _path() -> str:
-    """Return what goes before Python where the package is found by nothing but the script's own folder."""
+    """Return ``PYTHONPATH=...`` if Python finds the package only through the folder of the script."""
     if Path("gluon_yolo", "__init__.py").is_file():
         return ""
     try:

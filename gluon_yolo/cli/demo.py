@@ -1,4 +1,4 @@
-"""``demo``: draw what a model finds in images, videos, a webcam's or a stream's frames."""
+"""``demo``: draw the detections of a model in images, videos, webcams and streams."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ source could not be read, or its result not written.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``demo`` takes."""
+    """Declare the arguments of ``demo``."""
     sources_help = (
         "pictures, videos, folders, patterns in quotes, the index of a webcam, or URLs (rtsp, rtmp, http, "
         "udp, ...) of streams, videos or pictures; Ctrl-C ends a webcam or a stream"
@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Look at each source; return 1 when one could not be read."""
+    """Run the model on each source; return 1 if one could not be read."""
     sources, problems = find_sources(args.sources)
     if not sources:
         raise UserError("\n".join(problems))
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     looked: list[Path] = []
     with saying(lambda: f"demo, {_until_then(args, len(sources), looked, found, written)}"):
         predictor = open_predictor(args)
-        # The first call plans the network's memory, which no image's time should show.
+        # The first call plans the network's memory; no image's time should include this.
         predictor.detect_batch(np.zeros((1, *predictor.size_hw, 3), dtype=np.uint8))
         if predictor.runtime:
             print(f"runtime: {predictor.runtime}")
@@ -127,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _outputs(args: argparse.Namespace, predictor: Predictor, names: ResultNames, written: Written) -> Outputs:
-    """Return what draws and writes, as the arguments say."""
+    """Return the object that draws and writes, as the arguments request."""
     return Outputs(
         predictor.class_names,
         names,
@@ -144,7 +144,7 @@ def _outputs(args: argparse.Namespace, predictor: Predictor, names: ResultNames,
 def _until_then(
     args: argparse.Namespace, sources: int, looked: list[Path], found: Found, written: Written
 ) -> str:
-    """Say where a stopped run was, and what is left of it."""
+    """Return text on where a stopped run was, and on the files that it leaves."""
     if not looked:
         return "before the first source; nothing is written"
     left = [f"what was drawn until then is in {args.out}"] if written.count else []
@@ -153,10 +153,10 @@ def _until_then(
 
 
 def look_at_image(predictor: Predictor, source: Source, result: Path, found: Found, outputs: Outputs) -> None:
-    """Find, draw, write and print one image.
+    """Detect the objects of one image; write and print the result.
 
     Raises:
-        UserError: when the image cannot be read, or the result not written.
+        UserError: the image cannot be read, or the result cannot be written.
     """
     begin = time.perf_counter()
     image = source.read()

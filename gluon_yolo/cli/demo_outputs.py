@@ -1,4 +1,4 @@
-"""What ``demo`` writes of an image: the drawing, a crop of each object, a file of predictions."""
+"""Demo outputs: the drawn image, a crop of each object, and a file of predictions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CROPS, LABELS, NAMES = "crops", "labels", "classes.names"
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what is drawn how, and what else is written."""
+    """Declare the flags of drawing and of the other output files."""
     group: Any = parser.add_argument_group("results")
     group.add_argument(
         "--out", default="demo_out", metavar="DIR", help="results go there (default: %(default)s)"
@@ -52,14 +52,14 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def output_folders(args: argparse.Namespace, written: Written) -> dict[str, str | None]:
-    """Return the folders that will be written to, by flag.
+    """Return the output folders, by flag.
 
     Args:
-        args: the command's.
-        written: what of the folder is demo's own.
+        args: of the command.
+        written: the files in the folder that ``demo`` wrote.
 
     Raises:
-        UserError: files of another origin are where predictions would go.
+        UserError: other files are in the place of the predictions.
     """
     labels = Path(args.out) / LABELS
     stranger = next(written.strangers(labels), None) if args.save_txt else None
@@ -78,14 +78,14 @@ class Outputs:
 
     Args:
         class_names: of the detections.
-        names: finds names that are free.
+        names: finds free file names.
         out: the folder of all results.
-        crops: whether each object is to be written as an image.
-        txt: whether predictions are.
-        labels: whether boxes are drawn with their labels.
-        scores: whether these show scores.
-        line_width: of the boxes, in pixels; None takes what suits the image.
-        written: notes what is written; None notes it for the folder of all results.
+        crops: write each object as an image.
+        txt: write predictions.
+        labels: draw boxes with their labels.
+        scores: labels include the scores.
+        line_width: of the boxes, in pixels. None chooses it by the size of the image.
+        written: notes the written files. None makes one for the folder of all results.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Outputs:
         self._named = False
 
     def drawn(self, image: np.ndarray, found: Detections) -> np.ndarray:
-        """Return a copy of an image with what was found in it."""
+        """Return a copy of an image with its detections."""
         return draw(image, found, self._class_names, **self._style)
 
     def write_drawing(self, result: Path, image: np.ndarray, found: Detections) -> None:
@@ -122,18 +122,18 @@ class Outputs:
         self._written.note(result)
 
     def note_video(self, result: Path) -> None:
-        """Keep in mind that a video is written, if it is."""
+        """Note a written video, if it exists."""
         self._written.note(result)
 
     def write_beside(
         self, result: Path, image: np.ndarray, found: Detections, frame: int | None = None
     ) -> None:
-        """Write the crops and the predictions of an image, as far as they are asked for.
+        """Write the requested crops and predictions of an image.
 
         Args:
-            result: the drawing, whose stem names them.
+            result: the drawing; its stem is part of their names.
             image: (H, W, 3) uint8 RGB.
-            found: boxes in its pixels.
+            found: detections in its pixels.
             frame: number of a video's frame, from 0; None for an image.
 
         Raises:
@@ -150,7 +150,7 @@ class Outputs:
                 self._written.note(path)
 
     def _write_predictions(self, result: Path, lines: str, frame: int | None) -> None:
-        """Write an image's or a frame's file, and before the first one the classes' names."""
+        """Write the file of an image or a frame; before the first one, write the class names."""
         folder = self._out / LABELS
         path = folder / f"{result.stem}.txt" if frame is None else folder / result.stem / f"{frame:06d}.txt"
         if not self._named:
@@ -159,7 +159,7 @@ class Outputs:
         self._write_text(path, lines)
 
     def _write_text(self, path: Path, text: str) -> None:
-        """Write a file that is noted before it has its name: a kill leaves none that looks like a user's."""
+        """Note a file before it gets its name, and write it; after a kill, none looks like a user's file."""
         make_folder("--save-txt", path.parent)
         part = path.with_name(f"{path.name}.part")
         with writing(path, "name another place with --out"):

@@ -1,4 +1,4 @@
-"""What ``demo`` says and writes of detections: lines for people, records for programs."""
+"""Demo results: detections as printed lines and as JSON records."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _ELSEWHERE = "name another place with --json"
 
 
 def summary(counts: Counter[int], class_names: Sequence[str]) -> str:
-    """Say how many objects there are, and of which classes, the most frequent first.
+    """Return the number of objects and their classes, the most frequent first.
 
     Args:
-        counts: how many there are of each class, by its id.
+        counts: number of objects of each class, by its id.
         class_names: of the model.
     """
     named = ", ".join(f"{class_names[class_id]} {count}" for class_id, count in counts.most_common())
@@ -34,11 +34,11 @@ def summary(counts: Counter[int], class_names: Sequence[str]) -> str:
 
 
 def limit_note(count: int, predictor: Predictor) -> str:
-    """Say that a limit cut off what else a predictor's last call would have found; nothing where none did.
+    """Return a note if a limit cut off detections in the predictor's last call; else empty text.
 
     Args:
-        count: of the detections of the last image.
-        predictor: that was called.
+        count: number of detections of the last image.
+        predictor: that detected them.
     """
     most = predictor.max_detections
     if not predictor.left_out or predictor.left_out[-1] <= 0:
@@ -56,18 +56,18 @@ def limit_note(count: int, predictor: Predictor) -> str:
 
 
 def milliseconds(timings: dict[str, float]) -> str:
-    """Say a predictor's timings."""
+    """Return a predictor's timings as text."""
     names = {"preprocess": "pre-process", "network": "network", "postprocess": "post-process"}
     return ", ".join(f"{name} {timings[part]:.1f} ms" for part, name in names.items())
 
 
 class Found:
-    """Counts what was found, and writes records to a file as they come; a context manager.
+    """Counts detections, and writes their records to a file at once; a context manager.
 
-    Nothing is kept in memory. The file has its name once the block is left, however that is.
+    Records are not kept in memory. The file gets its name at the end of the block, also after an error.
 
     Args:
-        path: of the file, a list in JSON, an object a line; None writes none.
+        path: of the file: a list in JSON, one object a line. None writes none.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -77,14 +77,14 @@ class Found:
         self._file: TextIO | None = None
 
     def __len__(self) -> int:
-        """Return how many were found."""
+        """Return the number of detections."""
         return self._count
 
     def add(self, records: Sequence[Record]) -> None:
-        """Count records, and write them where they are asked for.
+        """Count records, and write them if a file is requested.
 
         Raises:
-            UserError: when the file cannot be written.
+            UserError: the file cannot be written.
         """
         if self._path is not None and records:
             with writing(self._path, _ELSEWHERE):
@@ -96,8 +96,8 @@ class Found:
     def _begun(self, path: Path) -> TextIO:
         make_folder("--json", path.parent)
         part = self._open.enter_context(replacing(path))
-        # Bytes of a name that are no text become \udc80 and the like, which JSON reads back. Python 3.14's
-        # own buffer holds 128 KiB, which are lost when the process is killed.
+        # Bytes of a name that are not valid text become \udc80 and the like, which JSON can read back. The
+        # buffer of Python 3.14 holds 128 KiB, which would be lost when the process is killed.
         file = self._open.enter_context(
             part.open("w", buffering=8192, encoding="utf-8", errors="backslashreplace")
         )

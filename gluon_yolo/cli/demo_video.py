@@ -1,4 +1,4 @@
-"""``demo`` of a video, a webcam or a stream: read, find, draw and write, side by side."""
+"""``demo`` of a video, a webcam or a stream: threads read, detect, draw and write at the same time."""
 
 from __future__ import annotations
 
@@ -37,29 +37,29 @@ def look_at_video(
     reconnect: int = RECONNECT,
     timeout: float = SECONDS,
 ) -> None:
-    """Find, draw and write each frame of a video, a webcam or a stream, and print some lines at its end.
+    """Detect objects in each frame of a video, a webcam or a stream; write the drawn video; print a summary.
 
-    Frames are read, and drawn and written, by two threads beside the one that finds, some frames ahead and
-    behind. Of a video that breaks off, what could be read is kept, and said. A stream that breaks off is
-    opened again.
+    One thread reads frames ahead, and one draws and writes them, beside the one that detects. If a video
+    breaks off, the frames before are kept, and a warning is printed. A stream that breaks off is opened
+    again.
 
-    Ctrl-C ends a webcam or a stream as a matter of course; of a video it keeps what is done and stops the
-    whole run.
+    Ctrl-C is the usual end of a webcam or a stream. For a video, it keeps the finished frames and stops the
+    whole command.
 
     Args:
-        predictor: finds the objects.
+        predictor: detects the objects.
         source: a video, a webcam or a stream.
-        result: the MP4 to write.
-        found: gets a record of each object, with its ``frame`` counted from 0.
-        outputs: draws, and writes what else is asked for.
-        frames: stop after so many; None goes on to the end.
-        reconnect: tries to open a stream again.
+        result: the MP4 file to write.
+        found: gets a record of each object, with its ``frame`` from 0.
+        outputs: draws, and writes the other requested files.
+        frames: number of frames to read. None reads to the end.
+        reconnect: consecutive attempts to open a broken stream again.
         timeout: seconds to wait for a stream to open, and for its next frame.
 
     Raises:
-        UserError: when the video cannot be read, or the result not written.
+        UserError: the video cannot be read, or the result cannot be written.
     """
-    # Counts alone, and no list of what was seen: a stream may have no end.
+    # Only counts, no list of detections: a stream may have no end.
     count = 0
     classes: Counter[int] = Counter()
     totals = dict.fromkeys(predictor.timings, 0.0)

@@ -1,4 +1,4 @@
-"""Written: which files in its folder ``demo`` wrote itself, so that it overwrites no other."""
+"""Written: the files in its output folder that ``demo`` wrote; it overwrites no others."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from gluon_yolo.atomic_io import writing
 
 NOTES = ".gluon-yolo-demo"
 _Stamp = tuple[int, int]
-_SYSTEM = ("thumbs.db", "desktop.ini")  # Windows' own, in any folder that was looked at
+_SYSTEM = ("thumbs.db", "desktop.ini")  # Windows writes these to any folder that it shows
 
 
 class Written:
-    """Tells what earlier runs wrote and nobody has changed since, by notes that lie in the folder.
+    """Knows the files that earlier runs wrote and that are unchanged, from notes in the folder.
 
-    A note is a line ``[path, bytes, nanoseconds of its last change]``. Memory does not grow with the files
-    of this run.
+    A note is a line ``[path, bytes, time of the last change in nanoseconds]``. The memory does not grow with
+    the number of files that this run writes.
 
     Args:
         folder: of all results.
 
     Attributes:
-        count: files of this run.
+        count: number of files of this run.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,12 +36,12 @@ class Written:
         self._earlier, self._lines = _read(folder / NOTES)
 
     def is_free(self, path: Path) -> bool:
-        """Say whether a file may be written: none is there, or one of an earlier run as that left it."""
+        """Return whether a path is free: no file exists, or an unchanged one of an earlier run."""
         stamp = self._earlier.get(self._key(path))
         return not os.path.lexists(path) or (stamp is not None and _stamp(path) == stamp)
 
     def strangers(self, folder: Path) -> Iterator[Path]:
-        """Yield the files and links in a folder, and below it, that may not be written."""
+        """Yield the files and links in a folder and below it that must not be overwritten."""
         for place, folders, files in os.walk(folder):
             links = [name for name in folders if os.path.islink(os.path.join(place, name))]
             for name in sorted(links + files):
@@ -51,11 +51,11 @@ class Written:
                     yield path
 
     def note(self, path: Path, at: Path | None = None) -> None:
-        """Keep in the notes that a file is of this run.
+        """Write a note that a file belongs to this run.
 
         Args:
             path: of the file, below the folder.
-            at: where its content lies until it is renamed.
+            at: the path of its content before it is renamed.
 
         Raises:
             UserError: the notes cannot be written.
@@ -64,14 +64,14 @@ class Written:
         if stamp is None:
             return
         self.count += 1
-        self._earlier.pop(self._key(path), None)  # what this run wrote is not to be written once more
+        self._earlier.pop(self._key(path), None)  # this run must not overwrite its own file
         with writing(self._folder / NOTES, "name another place with --out"):
             file = self._file = self._file or self._opened()
             file.write(_line(self._key(path), stamp))
             file.flush()
 
     def _opened(self) -> TextIO:
-        """Open the notes to write behind them; where most are of files that changed, only the others stay."""
+        """Open the notes to append to them; if most are outdated, write a new file without these first."""
         path = self._folder / NOTES
         if self._lines > 2 * len(self._earlier):
             part = path.with_name(f"{NOTES}.part")
@@ -79,7 +79,7 @@ class Written:
                 file.writelines(_line(key, stamp) for key, stamp in self._earlier.items())
             os.replace(part, path)
         file = path.open("a", encoding="ascii")
-        file.write("\n" if self._lines else "")  # the last line may be cut short
+        file.write("\n" if self._lines else "")  # the last line may be incomplete
         return file
 
     def _key(self, path: Path) -> str:
@@ -91,7 +91,7 @@ def _line(key: str, stamp: _Stamp) -> str:
 
 
 def _stamp(path: Path) -> _Stamp | None:
-    """Return the size and the time of the last change of a file; None of what is no plain file."""
+    """Return the size and the time of the last change of a file; None if it is not a regular file."""
     try:
         found = os.lstat(path)
     except OSError:
@@ -100,7 +100,7 @@ def _stamp(path: Path) -> _Stamp | None:
 
 
 def _read(path: Path) -> tuple[dict[str, _Stamp], int]:
-    """Return the notes, the last one of each file, and how many lines there are; broken ones are left out."""
+    """Return the last note of each file, and the number of lines; invalid lines are ignored."""
     notes: dict[str, _Stamp] = {}
     try:
         lines = path.read_text(encoding="ascii", errors="replace").splitlines()

@@ -1,4 +1,4 @@
-"""``doctor``: what is installed, what this machine has, what is missing and what to install for it."""
+"""``doctor``: print what is installed, what this machine has, and what to install."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Print the versions of what is installed, the processor cores and GPUs, the runti
 what to install for what is missing. The last line is the verdict. Exit status 0 when this machine can train
 on its CPU, else 1."""
 
-# Import name, name for pip, and what is lost without it; nothing lost means that training needs it.
+# Import name, name for pip, and what does not work without it; empty means that training needs it.
 _PACKAGES = (
     ("numpy", "numpy", ""),
     ("cv2", "opencv-python", ""),
@@ -31,17 +31,17 @@ _PACKAGES = (
     ("gluoncv", "gluoncv", "no weights from GluonCV's model store"),
     ("pycocotools", "pycocotools", "none of COCO's numbers, and VOC07's mAP chooses the best epoch"),
 )
-_VERSION = "version: "  # before a runtime's, among the lines that the runtime prints itself
+_VERSION = "version: "  # marks the version among the lines that a runtime prints itself
 _RUNTIMES = ("onnxruntime", "openvino", "ncnn", "MNN")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Doctor takes no arguments."""
+    """Declare no arguments."""
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the report and return 0 when training on the CPU is possible, else 1."""
-    threads_asked = os.environ.get("OMP_NUM_THREADS")  # read before compat sets it
+    """Print the report; return 0 if training on the CPU is possible, else 1."""
+    threads_asked = os.environ.get("OMP_NUM_THREADS")  # read before mxnet_compat sets it
     print(f"gluon_yolo {gluon_yolo.__version__}, Python {platform.python_version()}, {platform.platform()}")
 
     print("\npackages")
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _problem_of(module: str) -> str | None:
-    """Import a package for real, and say in one sentence why that failed; None when it did not."""
+    """Import a package and return in one sentence why that failed; None if it did not."""
     try:
         if module == "mxnet":
             _try_convolution(importlib.import_module("gluon_yolo.mxnet_compat"))
@@ -99,7 +99,7 @@ def _problem_of(module: str) -> str | None:
 
 
 def _try_convolution(compat: ModuleType) -> None:
-    """Run a convolution forward and backward on the CPU: the engine itself must work, not only its import."""
+    """Run a convolution forward and backward on the CPU, to test the engine and not only its import."""
     nd = compat.nd
     image, weight = nd.ones((1, 1, 4, 4)), nd.ones((1, 1, 3, 3))
     weight.attach_grad()
@@ -111,7 +111,7 @@ def _try_convolution(compat: ModuleType) -> None:
 
 
 def _version(module: str, pip_name: str) -> str:
-    """Return an imported package's version, and for mxnet which build it is."""
+    """Return the version of an imported package; for mxnet, also its kind of build."""
     found = sys.modules[module]
     if module == "mxnet":
         wheel = cuda.wheel()
@@ -119,7 +119,7 @@ def _version(module: str, pip_name: str) -> str:
         return f"{found.__version__} ({build} build; a small convolution ran)"
     try:
         return importlib.metadata.version(pip_name)
-    except importlib.metadata.PackageNotFoundError:  # under another name, as opencv-python-headless
+    except importlib.metadata.PackageNotFoundError:  # it has another name, as opencv-python-headless
         return getattr(found, "__version__", "installed")
 
 
@@ -130,7 +130,7 @@ def _gpu_lines(mxnet_loads: bool) -> list[str]:
 
 
 def _runtime_state(runtime: str) -> str:
-    """Say whether a runtime works; it is imported in a process of its own, where it can disturb nothing."""
+    """Return whether a runtime works. Another process imports it, so that it cannot disturb this one."""
     if importlib.util.find_spec(runtime) is None:
         return f"not installed: pip install {runtime}"
     code = f"import importlib.metadata as m, {runtime}; print('\\n{_VERSION}' + m.version('{runtime}'))"

@@ -28,7 +28,7 @@ validation part.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``eval`` takes."""
+    """Declare the arguments of ``eval``."""
     add_model_arguments(parser, score_threshold=LEAST_SCORE)
     add_data_arguments(parser)
     parser.add_argument("--annotations", metavar="FILE", help="a COCO annotation file, with --images")
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Score, print."""
+    """Score the model and print the numbers."""
     read = {**model_files(args), "--annotations": args.annotations}
     check_outputs({"--json": args.json}, {"--save-pictures": args.save_pictures}, read)
     shown: list[int] = []
@@ -90,5 +90,5 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _so_far(args: argparse.Namespace, shown: list[int]) -> str:
-    """Say which images a stopped run leaves."""
+    """Return text on the images that a stopped run leaves."""
     return f"; {len(shown)} of the pictures are in {args.save_pictures}" if shown else ""

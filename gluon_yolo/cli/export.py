@@ -1,4 +1,4 @@
-"""``export``: write a trained model as files that stand alone."""
+"""``export``: write a trained model as files for other runtimes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ one model at one precision: further formats of it can be added, another one take
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``export`` takes."""
+    """Declare the arguments of ``export``."""
     run_help = (
         "a run's or an imported model's folder (its best weights; RUN/last: its last), a weights file in it, "
         "or an exported model's folder that holds a symbol in float32"
@@ -98,12 +98,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_nms_arguments(group: Any) -> None:
-    """Declare what a graph's own suppression has for thresholds."""
+    """Declare the thresholds of the NMS in a graph."""
     add_threshold_arguments(group, LEAST_SCORE)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Load, export, and say how near the files are to the network and how to use them."""
+    """Load the model, export it, and print the differences from the network and how to use the files."""
     check_one_model(args, args.run, "RUN")
     from gluon_yolo.api.export import export
     from gluon_yolo.exporters.verify import WrongResults

@@ -1,4 +1,4 @@
-"""A run that is finished: what is said of it, and the command that trains on from its weights."""
+"""Finished: what is printed for a finished run, with the command that starts a new run from its weights."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from gluon_yolo.text import counted
 from gluon_yolo.training.merge import recipe_settings
 from gluon_yolo.training.run_name import name_of_run
 
-# The first two are said in any case; the others are of the finished run alone, or another run's weights.
+# The command names the first two anyway; the others concern the finished run alone, or other weights.
 _NOT_KEPT = frozenset(
     "network weights pretrained pretrained_base start_epoch profile memory no_random_shape".split()
 )
-_SIZES = ("random_shapes", "shape_interval")  # which --no-random-shape excludes
+_SIZES = ("random_shapes", "shape_interval")  # --no-random-shape excludes them
 
 
 def say_finished(result: TrainResult) -> None:
-    """Print that nothing is left to train, and how a new run goes on.
+    """Print that no epoch is left to train, and the command of a new run.
 
     Args:
-        result: of a run that had no epoch left.
+        result: of a run that has no epoch left.
     """
     epochs = result.args["epochs"]
     trained = "its 1 epoch is trained" if epochs == 1 else f"all {counted(epochs, 'epoch')} are trained"
@@ -37,10 +37,10 @@ def say_finished(result: TrainResult) -> None:
 
 
 def training_on(flags: Mapping[str, Any], run: str) -> Flags:
-    """Return the flags of a new run that is as one before, but starts from its weights.
+    """Return the flags of a new run with the same settings that starts from a run's weights.
 
     Args:
-        flags: of the run before.
+        flags: of the finished run.
         run: its folder.
     """
     recipe = recipe_settings(
@@ -58,6 +58,6 @@ def training_on(flags: Mapping[str, Any], run: str) -> Flags:
         kept = {name: value for name, value in kept.items() if name not in _SIZES}
         if not usual["no_random_shape"]:
             kept["no_random_shape"] = True
-    elif usual["no_random_shape"]:  # a recipe's
+    elif usual["no_random_shape"]:  # the recipe's default
         kept["random_shapes"] = flags["random_shapes"]
     return {"network": flags["network"], **kept, "weights": run}

@@ -1,4 +1,4 @@
-"""Parser: argparse's, with errors of one line that name the slip and the way out."""
+"""Parser: argparse with one-line errors that name the mistake and the fix."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _KINDS = {"int": "a whole number", "float": "a number"}
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Writes commands in a flag's text as the user calls the program, before its lines are broken."""
+    """Writes the commands in help texts as the user calls the program, before it breaks the lines."""
 
     def _expand_help(self, action: argparse.Action) -> str:
         return typed(super()._expand_help(action))
 
 
 class Joined(argparse.Action):
-    """Joins what a repeated flag is given, with commas between."""
+    """Joins the values of a repeated flag with commas."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        """Add what came."""
+        """Append a value."""
         before = getattr(namespace, self.dest, None)
         setattr(namespace, self.dest, values if before is None else f"{before},{values}")
 
 
 class Parser(argparse.ArgumentParser):
-    """Reads a command's words; a mistake in them is a ``UserError``, and flags are not abbreviated."""
+    """Parses the words of a command. A mistake is a ``UserError``; flags cannot be abbreviated."""
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("formatter_class", _Formatter)
@@ -43,10 +43,10 @@ class Parser(argparse.ArgumentParser):
         self._words: list[str] = []
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Return the arguments.
+        """Return the parsed arguments.
 
         Raises:
-            UserError: for a word that there is no place for, and all else that is wrong.
+            UserError: a word is unexpected, or an argument is wrong.
         """
         self._words = list(sys.argv[1:] if args is None else args)
         found, extra = self.parse_known_args(self._words, namespace)
@@ -55,18 +55,18 @@ class Parser(argparse.ArgumentParser):
         return found
 
     def error(self, message: str) -> NoReturn:
-        """Raise a UserError in the place of printing the usage.
+        """Raise a UserError instead of printing the usage.
 
-        A flag that there is not counts more than a word that is missing: it may be what was to give it.
+        An unknown flag is reported before a missing word, because a misspelled flag may cause both.
         """
         if message.startswith(_REQUIRED) and (unknown := self._unknown_flags()):
             self._refuse(unknown)
         raise UserError(f"{_plain(message)}; {self._see()}")
 
     def format_help(self) -> str:
-        """Return the help, in which examples are written as the user calls the program.
+        """Return the help, with examples as the user calls the program.
 
-        The first line does not repeat very many flags.
+        The usage line does not repeat the flags if there are very many.
         """
         flags = [action for action in self._actions if action.option_strings]
         if self.usage is None and len(flags) > _FLAGS_SHOWN:
@@ -77,13 +77,13 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             if not action.option_strings and (unknown := self._unknown_flags(str(value))):
-                self._refuse(unknown)  # whose value it may be
+                self._refuse(unknown)  # the value may belong to the unknown flag
             name = action.option_strings[-1] if action.option_strings else str(action.metavar or action.dest)
             known = [str(choice) for choice in action.choices]
             raise UserError(f"{name} {value}: {did_you_mean(str(value), known)}there is {', '.join(known)}")
 
     def _refuse(self, extra: Sequence[str]) -> NoReturn:
-        """Raise the error about words that fit nothing."""
+        """Raise the error about unexpected words."""
         first = extra[0]
         if not first.startswith("-"):
             raise UserError(f"{' '.join(extra)}: no place for this; {self._see()}")
@@ -95,7 +95,7 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{flag}: there is no such flag; {did_you_mean(flag, flags)}{self._see()}")
 
     def _unknown_flags(self, end: str = "--") -> list[str]:
-        """Return the words before an end that begin like a flag, and are none."""
+        """Return the words before ``end`` that look like flags and are unknown."""
         words = itertools.takewhile(lambda word: word not in ("--", end), self._words)
         known = {name for action in self._actions for name in action.option_strings}
         flags = (word for word in words if re.match(r"--?[a-zA-Z]", word))
@@ -106,7 +106,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _plain(message: str) -> str:
-    """Return argparse's message in the words of this program."""
+    """Return argparse's message in this program's words."""
     for pattern, replacement in (
         (r"argument (\S+?/)?(-\S+): expected one argument", r"\2: a value is missing behind it"),
         (r"argument (\S+?/)?(-\S+): expected at least one argument", r"\2: a value is missing behind it"),

@@ -1,4 +1,4 @@
-"""``quantize``: write a trained model in int8 and bfloat16, and say what that costs."""
+"""``quantize``: write a trained model in int8 and bfloat16, and print the accuracy drop."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Written = Mapping[Path, tuple[int, int, int]]
 
 
 def written(out: Path) -> Written:
-    """Return the report's and the forms' files in a folder, with what changes when one is written anew."""
+    """Return the report and the files of the forms in a folder, with what changes with each writing."""
     states = {path: path.stat() for path in (out / REPORT, *out.glob("*/*")) if path.is_file()}
     return {path: (state.st_ino, state.st_mtime_ns, state.st_size) for path, state in states.items()}
 
 
 def left(out: Path, before: Written) -> str:
-    """Say what a stopped run leaves.
+    """Return text on what a stopped run leaves on disk.
 
     Args:
         out: the folder that it wrote to.
-        before: what :func:`written` gave when it began.
+        before: the result of :func:`written` at its start.
     """
     new = [path for path, state in written(out).items() if before.get(path) != state]
     folders = " and ".join(str(folder) for folder in sorted({path.parent for path in new} - {out}))
@@ -64,7 +64,7 @@ float, from a score of 0.3 on, is what it should find in int8.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``quantize`` takes."""
+    """Declare the arguments of ``quantize``."""
     run_help = (
         "a run's or an imported model's folder (its best weights; RUN/last: its last), a weights file in it, "
         "or an exported model's folder that holds a symbol in float32"
@@ -114,7 +114,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags that name the data and how much of it is used."""
+    """Declare the flags that name the data and the number of images."""
     group = parser.add_argument_group("data")
     data_help = "your data, in any format that training reads; or a folder of pictures without labels"
     group.add_argument("--data", required=True, metavar="PATH", help=data_help)
@@ -137,7 +137,7 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Calibrate, score, write, compare; return 1 when a form is not within ``--max-drop``."""
+    """Calibrate, score, write and compare; return 1 if a form loses more than ``--max-drop``."""
     check_one_model(args, args.run, "MODEL")
     from gluon_yolo.api.quantize import quantize
     from gluon_yolo.exporters.verify import WrongResults

@@ -1,4 +1,4 @@
-"""``quickstart``: the whole road on drawn images, by way of the other commands."""
+"""``quickstart``: all main commands, one after the other, on drawn images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ mxnet, ONNX Runtime and ncnn, as far as they are installed, score it, and draw w
 one of the other commands, printed before it runs, so that it can be repeated with one's own folder. Exit
 status 1 when the model is worse than it should be."""
 
-IMAGES = 1600  # all of them seen a few times: as many steps on fewer images leave more mistakes
+IMAGES = 1600  # each is seen a few times; with fewer images and as many steps, the model makes more mistakes
 TRAINING = {
     "--network": "mobilenet0_25",
     "--gpus": "",
@@ -37,19 +37,19 @@ TRAINING = {
     "--save-interval": "0",
 }
 FORMATS = ("symbol", "onnx", "ncnn")
-NAME = "shapes"  # of the run, and of the files that are exported
-SHOWN = "scene_000?4.jpg"  # ten of the validation images: every fifth scene is one
+NAME = "shapes"  # of the run and of the exported files
+SHOWN = "scene_000?4.jpg"  # ten validation images: every fifth scene is one
 WANTED = 0.9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``quickstart`` takes."""
+    """Declare the arguments of ``quickstart``."""
     out_help = "folder for data, run, model and pictures (default: %(default)s)"
     parser.add_argument("--out", default="runs/quickstart", metavar="DIR", help=out_help)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw, train, export, score, look; return 1 when a score is not above ``WANTED``."""
+    """Draw, train, export, score, run the demo; return 1 if a score is not above ``WANTED``."""
     started = time.perf_counter()
     out = Path(args.out)
     with writing(out, "name another folder with --out"):
@@ -90,7 +90,7 @@ with your own pictures, in a folder with JPEGImages/ and Annotations/ (Pascal VO
 
 
 def installed(kind: str) -> bool:
-    """Whether what a format needs beside mxnet is there."""
+    """Return whether the packages of a format are installed."""
     from gluon_yolo.exporters.api import FORMATS as KNOWN
 
     return all(importlib.util.find_spec(package) for package in KNOWN[kind].packages)
@@ -100,15 +100,15 @@ def step(*words: object) -> None:
     """Print a command and run it.
 
     Raises:
-        UserError: when it does not succeed.
-        KeyboardInterrupt: when it was stopped.
+        UserError: the command failed.
+        KeyboardInterrupt: the command was stopped.
     """
     from gluon_yolo.cli import main
 
     argv = [str(word) for word in words]
     print(f"\n$ {command(argv[0])} {shlex.join(argv[1:])}", flush=True)
     status = main(argv)
-    if status >= 128:  # by a signal
+    if status >= 128:  # a signal ended it
         raise KeyboardInterrupt(f"quickstart, at `{argv[0]}`")
     if status:
         raise UserError(f"the road ends here: `{argv[0]}` did not succeed, see above")

@@ -1,4 +1,4 @@
-"""The command ``summary``: a network's layers, parameters and FLOPs."""
+"""``summary``: print the layers, parameters and FLOPs of a network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Print a network's layers, parameters and FLOPs. Activations and the like are lef
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
+    """Declare the arguments of ``summary``."""
     parser.add_argument(
         "network",
         metavar="NAME|CFG|DIR",

@@ -14,7 +14,7 @@ something else is not touched."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``synth`` takes."""
+    """Declare the arguments of ``synth``."""
     parser.add_argument("out", metavar="OUT", help="folder to make")
     parser.add_argument(
         "--pictures", type=int, default=400, metavar="N", help="how many (default: %(default)s)"
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw the data set and say where it is."""
+    """Draw the data set and print where it is."""
     root = generate(args.out, images=args.pictures, seed=args.seed)
     print(f"{args.pictures} pictures of {', '.join(CLASS_NAMES)} with their boxes are in {root}")
     return 0

@@ -1,4 +1,4 @@
-"""The command ``train``: parse, call :func:`gluon_yolo.api.train.train`, print."""
+"""``train``: parse the flags, call :func:`gluon_yolo.api.train.train`, print the result."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ As published for VOC and COCO, on eight GPUs:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``train`` takes."""
+    """Declare the arguments of ``train``."""
     add_train_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train; print where the results are. A run that a signal stopped gives 128 and the signal's number."""
+    """Train and print where the results are; return 128 plus the number of a signal that stopped the run."""
     from gluon_yolo.api.train import train
 
     run_note.word_commands(typed)

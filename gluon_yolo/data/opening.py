@@ -1,4 +1,4 @@
-"""Opening data: from the settings that name a data set to its parts, with the classes that are asked for."""
+"""Open the training and validation data that a :class:`DataRequest` names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gluon_yolo.data.splits import split_role
 from gluon_yolo.data.voc.dataset import gluoncv_voc_root
 from gluon_yolo.errors import SettingError, UserError
 
-# The data sets of the published commands: GluonCV's place, what should be there, and the parts as published.
+# The data sets of the published commands: GluonCV's folder, its content, and the published splits.
 PUBLISHED = {
     "voc": (
         gluoncv_voc_root,
@@ -35,10 +35,10 @@ logger = logging.getLogger("gluon_yolo")
 
 
 def classes_of(request: DataRequest) -> Classes:
-    """Return the classes that are asked for.
+    """Return the classes of a request.
 
     Raises:
-        UserError: a file cannot be read, or ``only`` names nothing.
+        UserError: a file cannot be read, or ``only`` names no class.
     """
     only, class_map = request.only, request.class_map
     words = (word.replace("\\,", ",").strip() for word in re.split(r"(?<!\\),", only or ""))
@@ -53,10 +53,10 @@ def classes_of(request: DataRequest) -> Classes:
 
 
 def source_of(request: DataRequest) -> Source:
-    """Return the data set that is asked for.
+    """Return the data set of a request.
 
     Raises:
-        UserError: the settings name none, or two, or it is of no format.
+        UserError: the request names no data set or two, or the format is unknown.
     """
     dataset, root = request.dataset, request.data_root
     if request.data:
@@ -72,19 +72,19 @@ def source_of(request: DataRequest) -> Source:
 def open_datasets(
     request: DataRequest, need_train: bool = True, need_val: bool = True, source: Source | None = None
 ) -> tuple[Dataset | None, Dataset | None, tuple[str, ...]]:
-    """Open the parts of a data set.
+    """Open the training and the validation data.
 
     Args:
         request: names the data.
         need_train: open the training images.
         need_val: open the validation images.
-        source: the data set, where it is known already.
+        source: the data set, where it is open already.
 
     Returns:
         The training data, the validation data (None where not needed), and the class names of both.
 
     Raises:
-        UserError: when there is no such data, or it is broken.
+        UserError: the data does not exist, or is broken.
     """
     source = source or source_of(request)
     needed = [part for part, need in (("train", need_train), ("val", need_val)) if need]
@@ -105,7 +105,7 @@ def open_datasets(
 
 
 def log_reports(train: Dataset | None, val: Dataset | None) -> None:
-    """Log what each part holds and what is wrong with it."""
+    """Log a summary and the issues of each split, and the images that both contain."""
     for dataset in (train, val):
         if dataset is not None:
             dataset.report.log()
@@ -115,7 +115,7 @@ def log_reports(train: Dataset | None, val: Dataset | None) -> None:
 
 
 def _refuse_wrong_units(datasets: Iterable[Dataset]) -> None:
-    """Raise a UserError where most boxes seem to be in other units than the format has: no training helps."""
+    """Raise a UserError where most boxes seem to have a wrong unit: training on them is useless."""
     for dataset in datasets:
         for issue in dataset.report.warnings:
             if issue.kind == "wrong-units":
@@ -123,10 +123,10 @@ def _refuse_wrong_units(datasets: Iterable[Dataset]) -> None:
 
 
 def _split_for(part: str, source: Source, needed: list[str], request: DataRequest) -> str:
-    """Return the split that the data offers for a part.
+    """Return the split of the data for ``"train"`` or ``"val"``.
 
     Raises:
-        UserError: it offers none.
+        UserError: the data has none.
     """
     if not (request.data or request.data_root):
         return PUBLISHED[request.dataset or "voc"][2][part]
@@ -136,7 +136,7 @@ def _split_for(part: str, source: Source, needed: list[str], request: DataReques
             logger.warning(
                 "%s: its only split, %s, is taken, which may be what was trained on", source.path, splits[0]
             )
-        return splits[0]  # what is evaluated on data that has no division
+        return splits[0]  # data that is not divided, for evaluation
     advice = f"name some with --{part}-split"
     if part == "val":
         advice = f"{division(source, request, 'hold some out')}, or {advice}"
@@ -144,10 +144,10 @@ def _split_for(part: str, source: Source, needed: list[str], request: DataReques
 
 
 def _standard_place(dataset: str) -> Path:
-    """Return GluonCV's place for a data set.
+    """Return GluonCV's folder of a data set.
 
     Raises:
-        UserError: when it does not exist.
+        UserError: it does not exist.
     """
     root, content, _ = PUBLISHED[dataset]
     place = root()
@@ -160,14 +160,15 @@ def _standard_place(dataset: str) -> Path:
 
 
 def _refuse_shared_images(train: Dataset, val: Dataset, remedy: str) -> None:
-    """Raise a UserError where files are in both parts, unless both are one and the same: it is meant so.
+    """Raise a UserError where both splits contain the same files, unless the splits are identical.
 
-    Copies under other names are warned of: images of nothing, as test patterns, are alike by nature.
+    Identical splits are intended. Copies with other names give a warning only: images without content, such
+    as test patterns, are similar by nature.
 
     Args:
         train: the training images.
         val: the validation images.
-        remedy: what else to do than to take the images out.
+        remedy: the fix beside removing the images from one split.
     """
     found = shared(train, val)
     if found.is_all or not found.same:

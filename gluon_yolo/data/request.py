@@ -1,4 +1,4 @@
-"""DataRequest: the settings that name a data set, its parts and its classes."""
+"""DataRequest: the settings that name a data set, its splits and its classes."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class DataRequest:
-    r"""Which data is asked for: ``data``, or published data by ``dataset`` and ``data_root``.
+    r"""The settings that name data: ``data``, or ``dataset`` and ``data_root`` for published data.
 
     Args:
-        data: a folder or file.
-        format: of it; None finds it from what is there.
+        data: a folder or a file.
+        format: the format of ``data``. None detects it.
         dataset: published data, ``voc`` or ``coco``.
-        data_root: where that lies; None takes GluonCV's place.
-        train_split: the part to train on, where names do not tell.
-        val_split: the part to validate on, likewise.
+        data_root: the folder of the published data. None takes GluonCV's.
+        train_split: the split to train on. None finds it by name.
+        val_split: the split to validate on. None finds it by name.
         classes: a file of class names, one a line.
-        only: classes to use alone, commas between; a comma within a name is written ``\,``.
+        only: the classes to use, with commas; a comma within a name is written ``\,``.
         class_map: a file of lines ``NAME = OTHER NAME``.
         skip_bad: leave out images and labels that cannot be used.
     """
@@ -37,10 +37,10 @@ class DataRequest:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> DataRequest:
-        """Return the request that settings make, of which others may be there too."""
+        """Return a request with the settings that are its fields; other settings are ignored."""
         names = [field.name for field in dataclasses.fields(cls)]
         return cls(**{name: settings[name] for name in names if name in settings})
 
     def split_of(self, part: str) -> str | None:
-        """Return the split that is asked for as ``"train"`` or ``"val"``."""
+        """Return the requested split for ``"train"`` or ``"val"``; None where none is requested."""
         return self.train_split if part == "train" else self.val_split

@@ -1,4 +1,4 @@
-"""Crops: each object of an image as an image file of its own, in a folder for each class."""
+"""Crops: each object of an image as an image file, in one folder for each class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gluon_yolo.drawing.write import write_image
 from gluon_yolo.file_names import free_path, made_name
 
 PlaceFile = Callable[[Path, str, str], Path]
-"""A folder, a file's name without ending, its ending -> the path to write to."""
+"""A folder, a file name without its ending, and the ending -> the path to write to."""
 
 
 def write_crops(
@@ -26,20 +26,20 @@ def write_crops(
     place: PlaceFile = free_path,
     advice: str = "name another place",
 ) -> Iterator[Path]:
-    """Write the part of an image in each box; yield each file's path once it is written.
+    """Write the part of an image in each box; yield the path of each written file.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        boxes: (N, 4) corners in its pixels.
-        folders: of each box; made when absent.
-        stem: the files are called ``STEM_NUMBER``, counted from 0.
-        suffix: their ending, such as ``.png``.
-        place: finds a path that may be written; by default one that does not exist yet.
-        advice: what an error says to do where a folder cannot be made.
+        boxes: (N, 4) xyxy in pixels of the image.
+        folders: the N folders to write to, made when absent.
+        stem: the files are named ``STEM_NUMBER``, counted from 0.
+        suffix: the ending of the files, such as ``.png``.
+        place: returns the path to write to; by default one that does not exist.
+        advice: the fix in the error for a folder that cannot be made.
 
     Raises:
         NotWritten: a folder or a file cannot be written.
-        UserError: OpenCV knows no such ending.
+        UserError: OpenCV has no image format with this ending.
     """
     for number, (box, folder) in enumerate(zip(boxes, folders)):
         with writing(folder, advice):
@@ -50,7 +50,7 @@ def write_crops(
 
 
 def crop(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Return the part of an image that a box covers: whole pixels, those on its edge too, one at least."""
+    """Return the part of an image in a box: whole pixels, with those on the edge; one pixel at least."""
     height, width = image.shape[:2]
     left, top = (int(min(max(0, np.floor(low)), most - 1)) for low, most in zip(box[:2], (width, height)))
     right, bottom = (int(min(np.ceil(high), most)) for high, most in zip(box[2:], (width, height)))
@@ -58,7 +58,7 @@ def crop(image: np.ndarray, box: np.ndarray) -> np.ndarray:
 
 
 def class_folders(class_names: Sequence[str]) -> list[str]:
-    """Return a folder's name for each class, no two of which any file system takes for one."""
+    """Return a folder name for each class; the names differ on file systems that ignore case too."""
     folders: list[str] = []
     taken: set[str] = set()
     for class_id, name in enumerate(class_names):

@@ -1,4 +1,4 @@
-"""Images written as files; images are (H, W, 3) uint8 RGB."""
+"""Write images as files."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from gluon_yolo.errors import UserError
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Write an image (H, W, 3) as the file that its name's ending says, ``.jpg`` or ``.png``.
+    """Write an image in the format of the file name's ending, ``.jpg`` or ``.png``.
+
+    Args:
+        path: of the file.
+        image: (H, W, 3) uint8 RGB.
 
     Raises:
-        UserError: when the place cannot be written, or OpenCV knows no such ending.
+        UserError: the file cannot be written, or OpenCV has no image format with this ending.
     """
     path = Path(path)
     try:

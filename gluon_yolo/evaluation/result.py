@@ -1,4 +1,4 @@
-"""Evaluation: the numbers that a model has on a data set, as text, as frames and as JSON."""
+"""Evaluation: the numbers of a model on a data set, as text, as frames and as JSON."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from gluon_yolo.text import counted
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What :func:`gluon_yolo.evaluate` returns; ``evaluation["AP"]`` is one of its numbers.
+    """The result of :func:`gluon_yolo.evaluate`; ``evaluation["AP"]`` is one of its numbers.
 
     Args:
-        numbers: what the command eval writes as JSON: ``model``, ``data``, how the model was asked, then all
-            metrics, ``per_class`` among them, and the speed. What has no number is NaN, or COCO's -1.
-        limited: for each image in which a limit cut detections off, the best score of these.
+        numbers: the JSON of the command ``eval``: ``model``, ``data``, the settings, all metrics (with
+            ``per_class``), and the speed. A number that is undefined is NaN; in COCO's metrics it is -1.
+        limited: for each image in which a limit cut off detections, the best score of these.
     """
 
     numbers: dict[str, Any] = dataclasses.field(repr=False)
     limited: tuple[float, ...] = ()
 
     def __getitem__(self, name: str) -> Any:
-        """Return a number by its name in ``numbers``."""
+        """Return the number with this name in ``numbers``."""
         return self.numbers[name]
 
     @property
     def per_class(self) -> Any:
-        """A pandas frame with a row for each class, its columns named as in the JSON.
+        """A pandas frame with one row for each class; its columns have the names of the JSON.
 
         Raises:
             MissingDependency: pandas is not installed.
@@ -53,15 +53,15 @@ class Evaluation:
 
     @property
     def table(self) -> str:
-        """Average precision per class, COCO's twelve numbers, and what the shown threshold lets through."""
+        """The average precision per class, COCO's twelve numbers, and the scores at the shown threshold."""
         coco = [coco_table(self.numbers)] if "AP" in self.numbers else []
         return "\n\n".join([class_table(self.numbers), *coco, f1_table(self.numbers)])
 
     def text(self, name_of: Callable[[str], str] = str) -> str:
-        """Return all that ``eval`` prints of the numbers.
+        """Return the text that ``eval`` prints.
 
         Args:
-            name_of: what to call a setting, by its name: itself, or on the command line its flag.
+            name_of: returns how to print a setting: by default its name, on the command line its flag.
         """
         return "\n".join([f"{self.table}\n", *self._lines(name_of)])
 
@@ -86,10 +86,10 @@ class Evaluation:
         return [*lines, f1_line(numbers), headline(numbers)]
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return the numbers as JSON, null for those that do not exist, and write them where a file is named.
+        """Return the numbers as JSON, with null for undefined ones; write them to a file if one is named.
 
         Args:
-            path: of the file; None writes none.
+            path: of the file. None writes none.
 
         Raises:
             NotWritten: the file cannot be written.
@@ -101,11 +101,11 @@ class Evaluation:
         return text
 
     def __repr__(self) -> str:
-        """Return the model, the data and the four means."""
+        """Return the model, the data and the four mean average precisions."""
         return f"Evaluation({self.numbers['model']} on {self.numbers['data']}: {headline(self.numbers)})"
 
     def _repr_html_(self) -> str:
-        """Return the tables and the lines below them, as a notebook shows them."""
+        """Return HTML for a notebook: the tables and the lines below them."""
         title = f"{self.numbers['model']} on {self.numbers['data']}"
         (header, *rows), (f1_header, *f1) = class_rows(self.numbers), f1_rows(self.numbers)
         coco = [html_table(("", "COCO", ""), coco_rows(self.numbers))] if "AP" in self.numbers else []
@@ -114,7 +114,7 @@ class Evaluation:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON knows it."""
+    """Return a value in a form that JSON supports."""
     if isinstance(value, dict):
         return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, float) and (math.isnan(value) or value < 0):

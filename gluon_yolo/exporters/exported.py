@@ -1,4 +1,4 @@
-"""Exported: what an export wrote, how near it is to the network, and how to use it."""
+"""Exported: the files of an export, their differences from the network, and how to use them."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ from gluon_yolo.text import counted
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """What an export wrote; printed, it says what the command prints.
+    """The result of an export. ``print(exported)`` shows what the command prints.
 
     Args:
-        folder: where.
-        record: ``NAME.json``, which ``Predictor.load`` takes; None where darknet's files alone were written,
-            which need none.
-        files: names of the files, by format.
-        parities: how near each is to the network, by format.
-        kept: formats of the same model that were there before, and are in the record too.
-        removed: files of another model of this name, which are no longer there.
-        reason: what made it another.
-        network: the network's name.
+        folder: the output folder.
+        record: ``NAME.json``, which ``Predictor.load`` takes; None for darknet files alone, which need none.
+        files: the names of the files, by format.
+        parities: the difference of each file from the network, by format.
+        kept: formats of the same model from earlier exports, which are in the record too.
+        removed: files of another model with this name, which were deleted.
+        reason: the difference between the two models.
+        network: the name of the network.
         spec: its class names, anchors and strides.
-        size_hw: height and width in pixels of the input that the files suggest.
+        size_hw: the input size that the files suggest, height and width in pixels.
         precision: of the weights.
-        fixed_batch: images that the formats in ``fixed`` take at once, and nothing else; None for any.
-        fixed: the formats whose files take one batch and size alone.
+        fixed_batch: the only batch size of the formats in ``fixed``; None for any.
+        fixed: the formats whose files accept one batch size and one input size only.
     """
 
     folder: Path
@@ -53,10 +52,10 @@ class Exported:
     fixed: tuple[str, ...] = ()
 
     def predictor(self, **options: Any) -> Predictor:
-        """Load what was written, as :meth:`gluon_yolo.Predictor.load` does.
+        """Load the exported model, as :meth:`gluon_yolo.Predictor.load` does.
 
         Args:
-            **options: as that takes them; of darknet's files alone, as :meth:`Predictor.from_network` does.
+            **options: of ``Predictor.load``; for darknet files alone, of :meth:`Predictor.from_network`.
         """
         if self.record is not None:
             return Predictor.load(self.record, **options)
@@ -64,7 +63,7 @@ class Exported:
         return Predictor.from_network(str(cfg), weights, self.spec.class_names, **options)
 
     def __str__(self) -> str:
-        """Say what was written, how near it is to the network, and how to use it."""
+        """Return the files, their differences from the network, and how to use them."""
         lines = [self._title()]
         if self.removed:
             lines.append(f"removed {', '.join(self.removed)}: {self.reason}")
@@ -77,7 +76,7 @@ class Exported:
         return "\n".join([*lines, *self._uses()])
 
     def _repr_html_(self) -> str:
-        """Return the same for a notebook: a table with a row for each format."""
+        """Return HTML for a notebook: a table with one row for each format."""
         rows = [
             (kind, ", ".join(files), f"{self.parities[kind].boxes:.2g}", f"{self.parities[kind].scores:.1e}")
             for kind, files in self.files.items()
@@ -91,14 +90,14 @@ class Exported:
         return f"{self.network}, {classes}, input {height}x{width}{precision}"
 
     def _taken_alone(self, kind: str) -> str:
-        """Say what a format's files take alone, where that is fixed."""
+        """Return the only input that the files of a format accept; empty where it is not fixed."""
         if self.fixed_batch is None or kind not in self.fixed:
             return ""
         images, (height, width) = counted(self.fixed_batch, "picture"), self.size_hw
         return f", for {images} of {height}x{width} at a time, and nothing else"
 
     def _uses(self) -> list[str]:
-        """Say how to go on with the files."""
+        """Return how to use the files."""
         lines = []
         if "darknet" in self.files:
             weights, _, cfg = (self.folder / file for file in self.files["darknet"])

@@ -1,4 +1,4 @@
-"""Imported: another program's model as a folder, what was read of it, and how to use it."""
+"""Imported: a model folder made from another program's model, its description, and how to use it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from gluon_yolo.text import counted
 
 @dataclasses.dataclass(frozen=True)
 class Imported:
-    """A model's folder that every command takes; printed, it says what the command prints.
+    """A model folder that every command accepts. ``print(imported)`` shows what the command prints.
 
     Args:
-        folder: of the model, like a training run's.
-        network: what ``train`` takes as ``network`` for the same network: a name, or the path of its cfg.
-        name: the network's name.
+        folder: the model folder, with the layout of a run folder.
+        network: the value of ``network`` for ``train`` to train this network: a name, or the path of its cfg.
+        name: the name of the network.
         spec: its class names, anchors and strides.
-        size_hw: height and width of its input in pixels.
-        fit: how images are brought to that size.
-        parameters: numbers that its weights hold.
+        size_hw: input size, height and width in pixels.
+        fit: how an image is fitted to the input size.
+        parameters: the number of its parameters.
         flops: floating-point operations for one image.
         report: lines on what was read.
     """
@@ -49,19 +49,19 @@ class Imported:
 
     @property
     def record(self) -> Path:
-        """The model's ``model.json``."""
+        """The path of the model's ``model.json``."""
         return self.folder / RUN_RECORD
 
     def predictor(self, **options: Any) -> Predictor:
         """Load the model, as :meth:`gluon_yolo.Predictor.load` does.
 
         Args:
-            **options: as that takes them.
+            **options: of ``Predictor.load``.
         """
         return Predictor.load(self.folder, **options)
 
     def __str__(self) -> str:
-        """Say what was read, what it is, where it is and how to use it."""
+        """Return what was read, the network's description, its folder, and how to use it."""
         place, network = shlex.quote(str(self.folder)), shlex.quote(self.network)
         uses = (
             f"demo --model {place} PICTURES",
@@ -75,13 +75,13 @@ class Imported:
         return "\n".join([*lines, *(f"  gluon-yolo {use}" for use in uses)])
 
     def _repr_html_(self) -> str:
-        """Return what it is for a notebook: a table with a row for each fact."""
+        """Return HTML for a notebook: a table with one row for each fact."""
         rows = [("file", line) for line in self.report]
         rows += [(what or "size", value) for what, value in self._facts()]
         return html_table(("", ""), [*rows, ("folder", str(self.folder))], caption=self.name)
 
     def _facts(self) -> list[tuple[str, str]]:
-        """Return what the network is, in the words and the order of the printed line."""
+        """Return the names and values of the network's facts, in the order of the printed line."""
         classes = counted(self.spec.num_classes, "class")
         classes += f" ({self.spec.class_names[0]})" if self.spec.num_classes == 1 else ""
         return [
@@ -101,18 +101,18 @@ def write_imported(
     origin: dict[str, Any],
     report: Sequence[str],
 ) -> Imported:
-    """Write a network as a folder.
+    """Write a network as a model folder.
 
     Args:
         net: the network with its weights.
-        architecture: what built it.
-        out: the folder; new, or empty.
-        size_hw: of its input in pixels.
-        origin: for the record.
+        architecture: builds the network.
+        out: the folder; it must be absent or empty.
+        size_hw: input size, height and width in pixels.
+        origin: where the model is from, for the record.
         report: lines on what was read.
 
     Raises:
-        UserError: the folder holds something or cannot be written, or the weights are damaged.
+        UserError: the folder is not empty or cannot be written, or the weights are damaged.
     """
     folder = write_folder(net, out, size_hw, architecture.fit, origin)
     counts = summarize(net, size_hw)

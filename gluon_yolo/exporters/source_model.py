@@ -1,4 +1,4 @@
-"""SourceModel: the network that is exported or quantized, wherever it comes from."""
+"""SourceModel: the network to export or quantize, loaded from any kind of source."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from gluon_yolo.nms import USUAL_DETECTIONS
 
 
 class HasFolder(Protocol):
-    """What a training or an export returns: it knows the folder that it wrote."""
+    """The result of a training or an export."""
 
     @property
     def folder(self) -> Path:
-        """The run's or the exported model's folder."""
+        """The folder of the run or of the exported model."""
 
 
 PathLike = Union[str, "os.PathLike[str]"]
@@ -38,17 +38,17 @@ ClassNames = Union[PathLike, Sequence[str]]
 
 @dataclasses.dataclass(frozen=True)
 class SourceModel:
-    """A network with its weights, and what an export needs to know beside it.
+    """A network with its weights, and what an export needs to know about it.
 
     Args:
         net: the network with its weights.
-        size_hw: height and width of its input in pixels.
-        fit: how images are brought to that size, a mode of
+        size_hw: input size, height and width in pixels.
+        fit: how an image is fitted to the input size, a mode of
             :class:`gluon_yolo.inference.preprocess.Preprocess`.
-        origin: of an imported model, where it comes from.
-        name: what it is called: a run's name, an exported model's stem of the files; None for a network.
-        max_detections: detections of an image at most that it was trained or exported for.
-        given_as: what the user named it by, for reports.
+        origin: where an imported model is from.
+        name: the name of the run, or the stem of the exported files; None for a network in memory.
+        max_detections: the limit for one image that the model was trained or exported with.
+        given_as: how the user named the model, for reports.
     """
 
     net: Any
@@ -66,17 +66,18 @@ def load_model(
     classes: ClassNames | None = None,
     size_hw: tuple[int, int] | None = None,
 ) -> SourceModel:
-    """Load what is to be exported or quantized.
+    """Load a model to export or quantize.
 
     Args:
-        model: a run's or an imported model's folder (its best weights; ``RUN/last``: its last), a weights
-            file in it, an exported folder that holds a symbol in float32; what :func:`gluon_yolo.train` or
-            :func:`gluon_yolo.export` returned; a network in memory; with ``weights``, a network's name or a
-            darknet cfg.
-        weights: a weights file or a run, for a network's name.
-        classes: class names of such a network: a file with one a line, or a sequence; None takes its own.
-        size_hw: height and width of the input in pixels; None takes the model's own, of a network in memory
-            the usual one of its architecture.
+        model: the folder of a run or of an imported model (its best weights; ``RUN/last``: its last), a
+            weights file in it, an exported folder with a symbol in float32, the result of
+            :func:`gluon_yolo.train` or :func:`gluon_yolo.export`, or a network in memory. With ``weights``: a
+            network's name or a darknet cfg.
+        weights: a weights file or a run, where ``model`` is a network's name.
+        classes: class names of such a network: a file with one a line, or a sequence. None takes the
+            network's own.
+        size_hw: input size, height and width in pixels. None takes the model's own; for a network in memory,
+            the default of its architecture.
 
     Raises:
         UserError: it cannot be loaded, or cannot be exported.
@@ -91,10 +92,10 @@ def load_model(
 
 
 def _path_of(model: Model) -> str:
-    """Return the path of a model that is no network in memory.
+    """Return the path of a model that is not a network in memory.
 
     Raises:
-        SettingError: it has none.
+        SettingError: it has no path.
     """
     if isinstance(model, Exported) and model.record is not None:
         return os.fspath(model.record)
@@ -108,7 +109,7 @@ def _path_of(model: Model) -> str:
 
 
 def read_classes(classes: ClassNames | None) -> tuple[str, ...] | None:
-    """Return class names from a file's path or a sequence of them; None stays None.
+    """Return class names from a file or a sequence; None stays None.
 
     Raises:
         UserError: the file cannot be read.
@@ -139,10 +140,10 @@ def _of_weights(network: str, weights: PathLike, classes: ClassNames | None) -> 
 
 
 def _of_network(net: DetectionNetwork, size_hw: tuple[int, int] | None) -> SourceModel:
-    """Take a network in memory, which does not know the size that it was trained at.
+    """Return the source model of a network in memory, which has no record of its input size.
 
     Raises:
-        SettingError: no size is given for a network that is none of the zoo's and no darknet network.
+        SettingError: ``size_hw`` is None, and the network is neither from the zoo nor a darknet network.
     """
     if isinstance(net, DarknetNetwork):
         image, fit = net.plan.image, "letterbox" if net.plan.letterbox else "resize"

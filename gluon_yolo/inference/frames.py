@@ -1,4 +1,4 @@
-"""Frames: one image after the other out of files, folders, videos, webcams and streams."""
+"""Frames: the images of files, folders, videos, webcams and streams, one after the other."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from gluon_yolo.inference.video import VideoReader
 
 log = logging.getLogger("gluon_yolo")
 
-RECONNECT = 5  # tries to open a stream again, in a row
+RECONNECT = 5  # consecutive attempts to open a stream again
 Named = Union[str, int, "os.PathLike[str]"]
-"""A path, a pattern, a URL, or a webcam's index."""
+"""A path, a pattern, a URL, or the index of a webcam."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Frame:
-    """One image on its way.
+    """One image and its source.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         source: the image file, the video, ``camera N``, or the URL without its password.
-        number: of a video's, webcam's or stream's frame, from 0; None for an image.
+        number: of a frame of a video, webcam or stream, from 0; None for an image file.
     """
 
     image: np.ndarray = dataclasses.field(repr=False)
@@ -50,20 +50,20 @@ def read_frames(
     timeout: float = SECONDS,
     skip_bad: bool = False,
 ) -> Iterator[Frame]:
-    """Find what is named, and return an iterator over its images.
+    """Find the sources, and return an iterator over their images.
 
-    Videos and streams are read by a thread, some frames ahead of their use, which ends with the iteration.
+    A thread reads the frames of videos and streams ahead. The thread ends with the iteration.
 
     Args:
-        source: an image, a video, a folder of them, a pattern such as ``day*/*.jpg``, a webcam's index or a
-            URL; or several of these.
-        frames: stop each video, webcam or stream after so many; None goes on to its end.
-        reconnect: tries to open a stream again that broke off, in a row.
-        timeout: seconds to wait for a URL to answer, and for a stream's next frame.
-        skip_bad: log what cannot be read, and go on with the next source, in the place of an error.
+        source: an image, a video, a folder of them, a pattern such as ``day*/*.jpg``, the index of a webcam,
+            or a URL; or a sequence of these.
+        frames: number of frames to read of each video, webcam or stream. None reads all.
+        reconnect: consecutive attempts to open a broken stream again.
+        timeout: seconds to wait for a URL's answer, and for a stream's next frame.
+        skip_bad: log a source that cannot be read, and continue with the next one, instead of an error.
 
     Raises:
-        UserError: nothing is found under a name; or, in the iteration, a source cannot be read.
+        UserError: nothing is found for a name; or, during the iteration, a source cannot be read.
     """
     several = [source] if isinstance(source, (str, int, os.PathLike)) else list(source)
     words = [str(os.fspath(one) if isinstance(one, os.PathLike) else one) for one in several]
@@ -99,7 +99,7 @@ def _read(source: Source, frames: int | None, reconnect: int, timeout: float) ->
 
 
 def scratch_of(source: Source) -> contextlib.AbstractContextManager[str]:
-    """Return a folder for what a URL gives, which is gone afterwards; other sources need none."""
+    """Return a temporary folder for the download of a URL; other sources need none."""
     if source.url is None:
         return contextlib.nullcontext("")
     return tempfile.TemporaryDirectory(prefix="gluon_yolo-")
@@ -111,10 +111,10 @@ def open_video(
     """Open a video, a webcam or a stream.
 
     Args:
-        source: one of these, as :func:`gluon_yolo.inference.inputs.looked_up` returns it.
-        reconnect: tries to open a stream again, in a row.
+        source: as :func:`gluon_yolo.inference.inputs.looked_up` returns it.
+        reconnect: consecutive attempts to open a broken stream again.
         timeout: seconds to wait for a stream to open, and for its next frame.
-        say: called with a line when a stream breaks off or is back.
+        say: called with a message when a stream breaks off or works again.
 
     Raises:
         UserError: it cannot be opened.
@@ -127,5 +127,5 @@ def open_video(
 
 
 def ahead_of(video: VideoReader | StreamReader, frames: int | None) -> ReadAhead[np.ndarray]:
-    """Return what reads a video's frames ahead of their use, so many at most."""
+    """Return an iterator that reads the frames of a video ahead, up to a number of frames."""
     return ReadAhead(itertools.islice(video, frames and min(frames, sys.maxsize)), stop=video.stop)

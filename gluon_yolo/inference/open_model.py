@@ -1,4 +1,4 @@
-"""Open model: a path -> the model's network in a runtime, and what its record says of its use."""
+"""Open a model: from a path to its network in a runtime, and to the options of a Predictor."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def open_model(
     remeasure: bool,
     options: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Open a model in the runtime that is asked for, or in the fastest of those that can run it.
+    """Open a model in a runtime, by default in the fastest that can run it.
 
     Args:
         path: as :func:`gluon_yolo.inference.model_path.read_model` takes it.
         runtime: one of :data:`~gluon_yolo.inference.runtimes.registry.RUNTIMES`, or ``auto``.
-        size_hw: input size in pixels; None takes the model's own.
-        gpu: index of a GPU; None runs on the processor.
-        remeasure: with ``auto``, whether to measure anew whatever is remembered.
-        options: of :class:`~gluon_yolo.inference.predictor.Predictor`, which count more than the record.
+        size_hw: input size in pixels. None takes the model's own.
+        gpu: index of a GPU. None runs on the CPU.
+        remeasure: with ``auto``, measure the runtimes again instead of using the cached result.
+        options: of :class:`~gluon_yolo.inference.predictor.Predictor`; they override the model record.
 
     Returns:
-        All that a Predictor is made of.
+        The arguments of a Predictor.
 
     Raises:
-        UserError: there is no model, it is damaged, or the runtime cannot run it.
-        MissingDependency: the runtime's package is not installed.
+        UserError: the model does not exist or is damaged, or the runtime cannot run it.
+        MissingDependency: the package of the runtime is not installed.
     """
     record, file = read_model(path)
     size_hw = size_hw or record.size_hw
@@ -65,7 +65,7 @@ def _network(
     gpu: int | None,
     remeasure: bool,
 ) -> tuple[str, Network]:
-    """Return the runtime's name and the network; ``file`` lies beside the model's files."""
+    """Return the name of the runtime and the network; ``file`` is in the folder of the model's files."""
     if record.is_run:
         return "mxnet", registry.load_run("mxnet" if runtime == AUTO else runtime, record, path, gpu)
     if runtime == AUTO:

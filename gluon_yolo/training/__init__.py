@@ -1,1 +1,1 @@
-"""Training and its parts: schedule, devices, checkpoints, the run's folder, evaluation."""
+"""Training: config, setup, the loop with its callbacks, checkpoints and the run folder."""

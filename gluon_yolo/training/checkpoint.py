@@ -1,15 +1,15 @@
-"""Checkpoint: a training's whole state on disk, which a kill at any moment leaves whole.
+"""Checkpoint: the whole state of a training on disk; a kill at any moment leaves a valid checkpoint.
 
 ``weights/last/`` holds ``state.json`` and the files that it names, with their sizes and SHA-256::
 
-    net-a.params      the network, as ``net.load_parameters`` reads it
+    net-a.params      the network, in the format of ``net.load_parameters``
     trainer-a.states  the optimizer: momenta, update counts, learning rate
-    extra-a.json      the order of the optimizer's states; the states of Python's and NumPy's generators
-    devices-a.params  several devices only: the running statistics of the second device and on
+    extra-a.json      the order of the optimizer's states; the RNG states of Python and NumPy
+    devices-a.params  only with several devices: the running statistics of all devices but the first
 
-The next save writes ``*-b.*`` beside them, then renames a new ``state.json`` over the old one, and drops
-``*-a.*``: that rename is the one moment at which the checkpoint changes. The ``.states`` are a pickle, which
-can run code when read: resume only runs you trust.
+The next save writes ``*-b.*`` beside them, renames a new ``state.json`` over the old one, and deletes
+``*-a.*``. The checkpoint changes only at that rename. The ``.states`` file is a pickle, which can run code
+when it is read: resume only runs that you trust.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from gluon_yolo.training.state import Progress
 
 
 def save_optimizer(net: gluon.Block, trainer: gluon.Trainer, path: Path) -> list[str]:
-    """Write momenta, update counts and settings as gluon does (a pickle); return what :func:`load` needs too.
+    """Write momenta, update counts and settings in gluon's format (a pickle).
 
     Returns:
-        For each of the trainer's numbers, its parameter's place in the network.
+        The structural name of each parameter, in the trainer's order; :func:`load_optimizer` needs it.
     """
     trainer.save_states(str(path))
     return _places(net, trainer)
 
 
 def load_optimizer(net: gluon.Block, trainer: gluon.Trainer, path: Path, saved_places: Sequence[str]) -> None:
-    """Give a trainer back what :func:`save` wrote, each state to the parameter in its place.
+    """Restore what :func:`save_optimizer` wrote, each state by the structural name of its parameter.
 
     Raises:
-        ValueError: when the trainer that saved had other parameters.
+        ValueError: the saved trainer had other parameters.
     """
     numbers = {place: number for number, place in enumerate(_places(net, trainer))}
     if set(numbers) != set(saved_places):
@@ -63,7 +63,7 @@ def load_optimizer(net: gluon.Block, trainer: gluon.Trainer, path: Path, saved_p
 
 
 def _places(net: gluon.Block, trainer: gluon.Trainer) -> list[str]:
-    """Return each parameter's place in the network, in the trainer's order."""
+    """Return the structural name of each parameter, in the trainer's order."""
     places = {id(param): place for place, param in net._collect_params_with_prefix().items()}
     return [places[id(param)] for param in trainer._params]
 
@@ -74,30 +74,29 @@ _AFRESH = "start again, or fine-tune from weights/best.params"
 
 
 class Checkpoint:
-    """The ``weights`` folder of a run: ``last/``, which restores everything, and ``best.params``.
+    """The ``weights`` folder of a run: ``last/``, which restores the whole state, and ``best.params``.
 
     Args:
-        weights: the folder; made when first written to.
+        weights: the folder, made by the first save.
     """
 
     def __init__(self, weights: str | os.PathLike[str]) -> None:
-        """Name the folder, touching nothing."""
         self.last = Path(weights) / "last"
         self.best = Path(weights) / "best.params"
         self._state = self.last / "state.json"
 
     def save(self, net: gluon.Block, trainer: gluon.Trainer, progress: Progress) -> None:
-        """Replace ``last`` by the present state: all of it, or, when stopped on the way, nothing.
+        """Replace ``last`` by the present state, in one step.
 
         Raises:
-            UserError: when the folder cannot be written.
+            UserError: the folder cannot be written.
         """
         with _writing(self.last):
             self.last.mkdir(parents=True, exist_ok=True)
             old, new = ("a", "b") if self._slot() == "a" else ("b", "a")
             paths = {kind: self.last / f"{kind}-{new}{suffix}" for kind, suffix in _SUFFIX.items()}
             for path in paths.values():
-                path.unlink(missing_ok=True)  # left by a save that was stopped
+                path.unlink(missing_ok=True)  # the rest of an interrupted save
             _save_network(net, paths["net"], paths["devices"])
             extra = {
                 "places": save_optimizer(net, trainer, paths["trainer"]),
@@ -116,18 +115,18 @@ class Checkpoint:
                 (self.last / f"{kind}-{old}{suffix}").unlink(missing_ok=True)
 
     def save_best(self, net: gluon.Block) -> None:
-        """Replace ``best.params`` by the present parameters, their mean where devices differ.
+        """Replace ``best.params`` by the present parameters, or by their mean if the devices differ.
 
         Raises:
-            UserError: when the folder cannot be written.
+            UserError: the folder cannot be written.
         """
         self._save_parameters(net, self.best)
 
     def save_snapshot(self, net: gluon.Block, epoch: int) -> None:
-        """Keep the parameters after an epoch as ``epoch-0009.params``, beside ``best.params``.
+        """Write the parameters after an epoch as ``epoch-0009.params``, beside ``best.params``.
 
         Raises:
-            UserError: when the folder cannot be written.
+            UserError: the folder cannot be written.
         """
         self._save_parameters(net, self.best.with_name(f"epoch-{epoch:04d}.params"))
 
@@ -141,9 +140,9 @@ class Checkpoint:
     def load(
         self, net: gluon.Block, trainer: gluon.Trainer, network: str, class_names: Sequence[str]
     ) -> Progress:
-        """Restore network, optimizer and random generators from ``last``; return how far it had come.
+        """Restore network, optimizer and RNG states from ``last``.
 
-        The optimizer comes back with its settings of then (momentum, weight decay), not those of ``trainer``.
+        The optimizer gets its saved settings (momentum, weight decay), not those of ``trainer``.
 
         Args:
             net: the network, initialized on the devices to train on.
@@ -151,8 +150,11 @@ class Checkpoint:
             network: the canonical name of ``net``.
             class_names: the classes of ``net``.
 
+        Returns:
+            The position of the training.
+
         Raises:
-            UserError: when the checkpoint is missing, damaged, or of another network or other classes.
+            UserError: the checkpoint is missing or damaged, or has another network or other classes.
         """
         record = self._verified()
         progress = Progress.from_dict(record)
@@ -162,7 +164,7 @@ class Checkpoint:
         try:
             net.load_parameters(str(paths["net"]))
             load_optimizer(net, trainer, paths["trainer"], extra["places"])
-            # After the trainer: its key-value store, when it starts, copies the first device over the others.
+            # After the trainer: its key-value store copies the first device to the others when it starts.
             if "devices" in paths:
                 _load_devices(net, paths["devices"])
         except (AssertionError, ValueError, mx.base.MXNetError) as error:
@@ -174,15 +176,15 @@ class Checkpoint:
         return progress
 
     def read(self) -> Progress:
-        """Return how far the training had come, after checking that every file is whole.
+        """Return the position of the training, after checking all files.
 
         Raises:
-            UserError: when the checkpoint is missing or damaged.
+            UserError: the checkpoint is missing or damaged.
         """
         return Progress.from_dict(self._verified())
 
     def exists(self) -> bool:
-        """Say whether there is a checkpoint in ``last``, whole or damaged."""
+        """Return whether ``last`` has a checkpoint, valid or damaged."""
         return self._state.exists()
 
     def _verified(self) -> dict[str, Any]:
@@ -195,7 +197,7 @@ class Checkpoint:
         return record
 
     def _record(self) -> dict[str, Any]:
-        """Return ``state.json``, checked for form."""
+        """Return ``state.json`` after checking its form."""
         try:
             record = json.loads(self._state.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -215,7 +217,7 @@ class Checkpoint:
         return record
 
     def _slot(self) -> str:
-        """Return the letter of the files that ``state.json`` names; empty when there is no readable one."""
+        """Return the letter of the files that ``state.json`` names; empty if it cannot be read."""
         try:
             return Path(self._record()["files"]["net"]["name"]).stem[-1]
         except UserError:
@@ -224,7 +226,7 @@ class Checkpoint:
 
 @contextlib.contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Turn a failure of Python or of mxnet to write into a UserError."""
+    """Turn an error of Python or mxnet in writing into a UserError."""
     with atomic_io.writing(path, "free space there or allow writing"):
         try:
             yield
@@ -237,10 +239,11 @@ def _first_line(error: Exception) -> str:
 
 
 def _save_network(net: gluon.Block, path: Path, devices_path: Path) -> None:
-    """Write the first device's parameters, and beside them what the other devices hold of their own.
+    """Write the parameters of the first device, and the running statistics of the others.
 
-    ``net.save_parameters`` would write the mean over devices, which rounds, and loses what they do not share:
-    without SyncBN each device has running statistics of its own. Learned parameters are the same bit by bit.
+    ``net.save_parameters`` would write the mean over the devices, which rounds the parameters and loses the
+    differences: without SyncBN each device has its own running statistics. Learned parameters are bitwise
+        equal.
     """
     params = net._collect_params_with_prefix()
     _save_arrays(path, {name: param.list_data()[0] for name, param in params.items()})
@@ -256,12 +259,12 @@ def _save_network(net: gluon.Block, path: Path, devices_path: Path) -> None:
 
 
 def _save_arrays(path: Path, arrays: dict[str, nd.NDArray]) -> None:
-    path.touch()  # a folder that cannot be written gives Python's short error, where mxnet's is long
+    path.touch()  # Python's error for a folder that is not writable is shorter than mxnet's
     parameter_io.save(str(path), {name: array.as_in_context(mx.cpu()) for name, array in arrays.items()})
 
 
 def _load_devices(net: gluon.Block, path: Path) -> None:
-    """Give each device that is still there its own running statistics back."""
+    """Restore the running statistics of each device that the present training has too."""
     params = net._collect_params_with_prefix()
     for key, array in nd.load(str(path)).items():
         device, _, name = key.partition(":")

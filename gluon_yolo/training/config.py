@@ -1,4 +1,4 @@
-"""TrainConfig: every setting of a training, with its default and what it means."""
+"""TrainConfig: every setting of a training, with its default and a comment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gluon_yolo.training.lr_schedule import Schedule
 RANDOM_SHAPES = tuple((side, side) for side in range(320, 609, 32))
 _HEAD = "Settings of a training. To repeat it: gluon-yolo train --config THIS_FILE"
 
-Args = dict[str, Any]  # settings in plain form by name: what the command line gives and ``args.json`` holds
+Args = dict[str, Any]  # settings in plain form by name, as in the command line's flags and ``args.json``
 
 
 def _field(default: Any, comment: str) -> Any:
@@ -29,16 +29,20 @@ def _field(default: Any, comment: str) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """What a training is asked for. Every default stands here and nowhere else.
+    """The settings of a training, with all defaults.
 
-    The names are those of the command line's flags. :meth:`comments` says what each is.
+    The names are those of the command line's flags. :meth:`comments` describes each setting.
 
-    A setting that was named when the config was made, or that is not its default, counts as given
-    (:func:`gluon_yolo.training.merge.merge`). The others are open to a recipe, to what the data's and the
-    network's own files say, and to what suits a CPU.
+    A setting counts as given if the constructor call names it, or if its value is not the default
+    (:func:`gluon_yolo.training.merge.merge`). Settings that are not given can be decided by a recipe, by the
+    data's or the network's own file, and by the defaults of a CPU.
 
     Raises:
-        SettingError: for a value that cannot be meant so.
+        SettingError: a value is invalid.
+
+    Example:
+        >>> config = TrainConfig(network="mobilenet1_0", epochs=30, lr=0.0005)
+        >>> config.save("config.yaml")
     """
 
     network: str = _field("mobilenet1_0", "what to train: a network of the zoo, or a darknet .cfg")
@@ -120,21 +124,21 @@ class TrainConfig:
     given: frozenset[str] | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def __new__(cls, *positional: Any, **named: Any) -> TrainConfig:
-        """Note which settings are named."""
+        """Record which settings the call names."""
         config = object.__new__(cls)
         first = (field.name for field in dataclasses.fields(cls)[: len(positional)])
         object.__setattr__(config, "_named", frozenset((*first, *named)))
         return config
 
     def __post_init__(self) -> None:
-        """Check every value, and settle which are given."""
+        """Check every value, and find out which settings are given."""
         if isinstance(self.lr_decay, Sequence):
             object.__setattr__(self, "lr_decay", tuple(self.lr_decay))
         named = self.__dict__.pop("_named")
         if self.data is not None and "dataset" not in named:
-            object.__setattr__(self, "dataset", None)  # which names data too
+            object.__setattr__(self, "dataset", None)  # it also names data
         for name, value in self.values().items():
-            if isinstance(value, os.PathLike):  # plain text is what files of settings hold
+            if isinstance(value, os.PathLike):  # YAML and JSON files need text
                 object.__setattr__(self, name, os.fspath(value))
         values = self.values()
         changed = {name for name, value in values.items() if value != DEFAULTS[name]}
@@ -143,22 +147,22 @@ class TrainConfig:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TrainConfig:
-        """Read settings from a file; what it says counts as given, and all else has its default.
+        """Read a config from a file. The settings in it count as given; others have their defaults.
 
         Args:
-            path: YAML, or JSON where it ends in ``.json``: names of settings, or of flags, with their values,
-                as a run's ``config.yaml``.
+            path: YAML, or JSON if it ends in ``.json``, with the names of settings or flags and their values,
+                such as the ``config.yaml`` of a run.
 
         Raises:
-            UserError: the file cannot be read, names a setting that there is not, or a value cannot be meant
-                so. Names file, line and setting.
+            UserError: the file cannot be read, or has an unknown setting or an invalid value. The message
+                names the file, the line and the setting.
         """
         plain, places = read_given(path, KINDS)
         with blamed(places):
             return cls(**typed_settings(plain))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write every setting to a YAML file, each with its comment, or to a ``.json`` file.
+        """Write every setting to a YAML file with its comment, or to a file that ends in ``.json``.
 
         Raises:
             UserError: the file cannot be written.
@@ -167,78 +171,78 @@ class TrainConfig:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> TrainConfig:
-        """Return the config of plain settings, such as those of a run's ``args.json``.
+        """Return the config of plain settings, such as the ``args.json`` of a run.
 
         Args:
-            plain: by name; what is not there has its default, what is no setting is left out.
+            plain: the settings by name. A missing one has its default; unknown names are ignored.
 
         Raises:
-            SettingError: for a value that cannot be meant so.
+            SettingError: a value is invalid.
         """
         return cls(**typed_settings({name: value for name, value in plain.items() if name in PLAIN_DEFAULTS}))
 
     def for_network(self, name: str, levels: int) -> TrainConfig:
-        """Return the config of a run on a network: with its name, and its anchors by level.
+        """Return this config with the name of the network, and with its anchors by level.
 
-        Anchors that have to be found on the data are None, as are the network's own.
+        ``anchors`` is None for the network's own, and for anchors that are yet to be found on the data.
 
         Args:
             name: of the network.
-            levels: that it has.
+            levels: number of levels of the network.
 
         Raises:
-            SettingError: the anchors are no list, or are fewer than the levels.
+            SettingError: the anchors are not a list, or are fewer than the levels.
         """
         return dataclasses.replace(self, network=name, anchors=anchors_by_level(self.anchors, levels))
 
     def values(self) -> dict[str, Any]:
-        """Return every setting by its name."""
+        """Return all settings by name."""
         return {name: getattr(self, name) for name in KINDS}
 
     @staticmethod
     def comments() -> dict[str, str]:
-        """Return what each setting is, in a line, by its name."""
+        """Return the comment of each setting, by name."""
         return {field.name: field.metadata["comment"] for field in _settings()}
 
     @property
     def loader_worker_type(self) -> str:
-        """Return what prepares images: ``thread`` or ``process``."""
+        """The kind of workers that prepare images: ``thread`` or ``process``."""
         if self.worker_type == "auto":
             return "thread" if self.num_workers <= MOST_THREADS else "process"
         return self.worker_type
 
     @property
     def fit(self) -> str:
-        """Return how images are brought to the input's size after training: as in training."""
+        """How an image is fitted to the input size in validation: as in training."""
         return "letterbox" if keeps_shape(augmentation(self.augment)) else "resize"
 
     @property
     def sizes_hw(self) -> list[tuple[int, int]]:
-        """Return the sizes that training batches are drawn in."""
+        """The input sizes (height, width) of training batches."""
         return list(self.random_shapes) if self.random_shape else [self.data_shape]
 
     @property
     def frozen(self) -> tuple[str, ...]:
-        """Return what :func:`gluon_yolo.training.freeze.freeze` is to freeze."""
+        """The selectors for :func:`gluon_yolo.training.freeze.freeze`."""
         return tuple(word.strip() for word in (self.freeze or "").split(",") if word.strip())
 
     def smoothing(self, num_classes: int) -> float:
-        """Return by how much class targets of C classes are softened: where not said, GluonCV's choice."""
+        """Return the label smoothing factor for a number of classes: the given one, else GluonCV's."""
         usual = min(1 / num_classes, 1 / 40) if self.label_smooth else 0.0
         return usual if self.label_smooth_factor is None else self.label_smooth_factor
 
     def batches(self, available: int) -> int:
-        """Return the batches of an epoch, of so many that the data offers."""
+        """Return the batches of an epoch, from the number of batches that the data has."""
         if self.num_samples <= 0:
             return available
         return min(available, max(1, self.num_samples // self.batch_size))
 
     def mixup_in(self, epoch: int) -> bool:
-        """Say whether an epoch mixes images."""
+        """Return whether mixup is on in an epoch."""
         return self.mixup and epoch < self.epochs - self.no_mixup_epochs
 
     def schedule(self, batches_per_epoch: int) -> Schedule:
-        """Return the learning rates that are asked for."""
+        """Return the learning rate schedule."""
         return Schedule(
             base_lr=self.lr,
             total_epochs=self.epochs,
@@ -261,13 +265,13 @@ def _settings() -> list[dataclasses.Field[Any]]:
 
 
 KINDS: dict[str, str] = {field.name: str(field.type) for field in _settings()}
-"""The annotation of every setting, by its name."""
+"""The annotation of each setting, by name."""
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in _settings()}
 PLAIN_DEFAULTS: Args = plain_settings(DEFAULTS)
 
 
 def _lists(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with lists in the place of tuples."""
+    """Return settings with lists instead of tuples."""
 
     def listed(value: Any) -> Any:
         return [listed(each) for each in value] if isinstance(value, (tuple, list)) else value

@@ -1,4 +1,4 @@
-"""Checks of the settings of a training: ranges, choices, and what belongs together."""
+"""Checks of a training's settings: ranges, choices, and combinations."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from gluon_yolo.training.lr_schedule import MODES
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
 WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
 VAL_METRICS = ("auto", "fitness", "voc07", "voc", "coco")
-MOST_THREADS = 4  # Python's lock lets few work side by side: two give 1.65 times one
+MOST_THREADS = 4  # because of Python's lock, even two threads are only 1.65 times as fast as one
 
-# Smallest legal values; infinity and what is not a number are illegal everywhere.
+# Smallest valid values; infinity and NaN are always invalid.
 _AT_LEAST = {
     **dict.fromkeys(("epochs", "batch_size", "log_interval", "val_interval", "shape_interval"), 1),
     **dict.fromkeys(("start_epoch", "seed", "num_workers", "save_interval", "no_mixup_epochs"), 0),
@@ -30,7 +30,7 @@ _AT_LEAST = {
 _ABOVE_0 = ("lr", "lr_power", "warmup_power", "loss_scale")
 _CHOICES = {"worker_type": WORKER_TYPES, "box_loss": BOX_LOSSES, "val_metric": VAL_METRICS, "lr_mode": MODES}
 _CONTRADICTIONS = (("syncbn", "freeze_bn"), ("weights", "pretrained"))
-# What has a meaning in some modes of the learning rate only.
+# Settings that have a meaning in some modes of the learning rate only.
 _OF_MODES = {"cosine_epochs": ("cosine",), "target_lr": ("poly", "cosine")}
 
 
@@ -39,10 +39,10 @@ def check_settings(settings: Mapping[str, Any], frozen: Sequence[str]) -> None:
 
     Args:
         settings: by name, typed.
-        frozen: what ``freeze`` names.
+        frozen: the selectors of ``freeze``.
 
     Raises:
-        SettingError: one cannot be meant so; the first that its message names is at fault.
+        SettingError: a setting is invalid; it is the first one that the message names.
     """
 
     def require(name: str, fulfilled: bool, rule: str) -> None:
@@ -63,7 +63,7 @@ def check_settings(settings: Mapping[str, Any], frozen: Sequence[str]) -> None:
     require("freeze", settings["freeze"] is None or bool(frozen), "names nothing")
     _check_smoothing(settings, require)
     base = settings["pretrained_base"]
-    known = base in BACKBONE_WEIGHTS or os.path.isabs(base)  # a file is named with its whole path
+    known = base in BACKBONE_WEIGHTS or os.path.isabs(base)  # a file has an absolute path here
     require("pretrained_base", known, f"choose from {', '.join(BACKBONE_WEIGHTS)}, or name a file")
     last = settings["epochs"] - 1
     require("start_epoch", settings["start_epoch"] <= last, f"training ends with epoch {last}")
@@ -74,7 +74,7 @@ def check_settings(settings: Mapping[str, Any], frozen: Sequence[str]) -> None:
     for one, other in _CONTRADICTIONS:
         if settings[one] and settings[other]:
             raise SettingError(f"{{{one}}} and {{{other}}} exclude each other: give one of them")
-    augmentation(settings["augment"])  # raises for an unknown name
+    augmentation(settings["augment"])  # raises an error for an unknown name
 
 
 def _check_size(name: str, size_hw: tuple[int, int]) -> None:
@@ -83,13 +83,13 @@ def _check_size(name: str, size_hw: tuple[int, int]) -> None:
 
 
 def _check_learning(settings: Mapping[str, Any], require: Any) -> None:
-    """Check the factors, and what belongs to one mode only."""
+    """Check the decay factors, and the settings that belong to one mode only."""
     decay, mode = settings["lr_decay"], settings["lr_mode"]
     if isinstance(decay, Sequence):
         require("lr_decay", all(0 < x < math.inf for x in decay), "must be above 0")
-        wanted = {"step": len(settings["lr_decay_epoch"]), "exponential": 1}.get(mode)
+        count = {"step": len(settings["lr_decay_epoch"]), "exponential": 1}.get(mode)
         rule = "as many as {lr_decay_epoch} has, for {lr_mode} step; or one"
-        require("lr_decay", wanted in (None, len(decay)), rule)
+        require("lr_decay", count in (None, len(decay)), rule)
     else:
         require("lr_decay", 0 < decay <= 1, "must be above 0 and at most 1")
     for name, modes in _OF_MODES.items():

@@ -1,4 +1,4 @@
-"""Files of settings: YAML or JSON, read with the place of every key, written with a comment on each."""
+"""Files of settings: YAML or JSON, read with the place of every key, written with comments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WHAT = "the file of settings"
 
 
 class _Loader(yaml.BaseLoader):
-    """Reads words as they are written, but for null, true and false: ``no`` and ``2012_01`` stay text."""
+    """Reads scalars as text, except null, true and false: ``no`` and ``2012_01`` stay text."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}
 
@@ -36,13 +36,13 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, tuple[Any, str]]:
     """Read a file of settings.
 
     Args:
-        path: JSON where it ends in ``.json``, else YAML.
+        path: JSON if it ends in ``.json``, else YAML.
 
     Returns:
-        The values by key, as they are written, each with its place, as messages begin.
+        The value of each key as it is written, and its place for messages.
 
     Raises:
-        UserError: the file cannot be read, holds something else, or a key twice.
+        UserError: the file cannot be read, is not a mapping, or has a key twice.
     """
     path = Path(path)
     text = read_text(path, _WHAT)
@@ -93,12 +93,12 @@ def _from_yaml(path: Path, text: str) -> dict[str, tuple[Any, str]]:
 def write_settings(
     path: str | os.PathLike[str], values: Mapping[str, Any], comments: Mapping[str, str], head: str
 ) -> None:
-    """Write settings as YAML, which :func:`read_settings` reads, or as JSON where the path ends so.
+    """Write settings as YAML or JSON by the file's ending; :func:`read_settings` reads them.
 
     Args:
         path: the file.
         values: plain values by key.
-        comments: a line on each key, which JSON has no place for.
+        comments: a line on each key; JSON has no comments.
         head: the first line.
 
     Raises:

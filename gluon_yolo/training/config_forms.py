@@ -1,8 +1,8 @@
-"""The two forms of a setting: typed, as ``TrainConfig`` holds it, and plain, as flags and ``args.json`` do.
+"""The two forms of a setting: typed, as in ``TrainConfig``, and plain, as in flags and ``args.json``.
 
-Most settings are the same in both. These differ: ``data_shape`` is ``"416"`` or ``"320x416"`` in plain form,
-``random_shapes`` and ``lr_decay_epoch`` are lists with commas between, several factors of ``lr_decay`` too,
-``anchors`` is such a list or a word, and ``random_shape`` is its opposite, ``no_random_shape``.
+Most settings are the same in both. The differences: in plain form ``data_shape`` is ``"416"`` or
+``"320x416"``; ``random_shapes``, ``lr_decay_epoch`` and several factors of ``lr_decay`` are lists with
+commas; ``anchors`` is such a list or a word; and ``random_shape`` is its opposite, ``no_random_shape``.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from gluon_yolo.input_size import parse_size
 from gluon_yolo.spec import Anchors
 from gluon_yolo.text import exact, size_word
 
-ANCHOR_WORDS = ("own", "better", "auto")  # what ``anchors`` takes beside a file and a list
-PROFILED = 10  # steps that are enough for a profile
+ANCHOR_WORDS = ("own", "better", "auto")  # values of ``anchors`` that are not a file or a list
+PROFILED = 10  # steps that ``profile: true`` records
 
 _EPOCH = re.compile(r"\d+(\.\d*)?([eE][-+]?\d{1,2})?")
 
 
 def plain_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return typed settings in their plain form, ready for JSON.
+    """Return typed settings in plain form, fit for JSON.
 
     Args:
         values: every setting by its name, typed.
@@ -38,10 +38,10 @@ def plain_settings(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def typed_settings(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return plain settings in their typed form.
+    """Return plain settings in typed form.
 
     Raises:
-        SettingError: a text cannot be meant so.
+        SettingError: a text cannot be parsed.
     """
     values = {name: _TO_TYPED[name](value) if name in _TO_TYPED else value for name, value in plain.items()}
     if "no_random_shape" in values:
@@ -50,10 +50,10 @@ def typed_settings(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def anchors_by_level(text: str | Anchors | None, levels: int) -> Anchors | None:
-    """Return a list's anchors by level; None for the network's own and for words that need the data.
+    """Return the anchors of a list by level; None for the network's own and for words that need the data.
 
     Raises:
-        SettingError: it is no such list, or has fewer anchors than the network levels.
+        SettingError: the text is not such a list, or has fewer anchors than the network has levels.
     """
     if text is None or not isinstance(text, str):
         return text
@@ -66,15 +66,15 @@ def anchors_by_level(text: str | Anchors | None, levels: int) -> Anchors | None:
 
 
 def understood(name: str, value: Any, kind: str) -> Any:
-    """Return a value that a file or a program gives, typed or as the flag takes it, in its plain form.
+    """Return the plain form of a value from a file or a program, which may be typed or plain.
 
     Args:
-        name: of the setting, in its plain form.
-        value: as it was given.
+        name: of the setting, in plain form.
+        value: the given value.
         kind: the annotation of the field, such as ``"int"`` or ``"str | None"``.
 
     Raises:
-        SettingError: it is nothing that the setting takes.
+        SettingError: the setting does not accept the value.
     """
     if name in _LISTS and isinstance(value, Sequence) and not isinstance(value, str):
         value = _LISTS[name](name, value)
@@ -86,14 +86,14 @@ def understood(name: str, value: Any, kind: str) -> Any:
 
 
 def setting_words(settings: Mapping[str, Any]) -> str:
-    """Return plain settings as words for a message, in which they stand by name in braces."""
+    """Return plain settings as text for a message, with their names in braces."""
     words = ((f"{{{name}}}", value) for name, value in settings.items())
     return " ".join(word if value is True else f"{word} {shlex.quote(str(value))}" for word, value in words)
 
 
-def _wrong(name: str, value: Any, wanted: str) -> SettingError:
+def _wrong(name: str, value: Any, expected: str) -> SettingError:
     shown = value if isinstance(value, str) else json.dumps(value, default=str)
-    return SettingError(f"{{{name}}} {shown}: expected {wanted}")
+    return SettingError(f"{{{name}}} {shown}: expected {expected}")
 
 
 def _int(name: str, value: Any) -> int:
@@ -116,7 +116,7 @@ def _float(name: str, value: Any) -> float:
 
 
 def _number(name: str, value: Any) -> float:
-    """Return a whole number as one, and any other as a float."""
+    """Return a whole number as int, and any other number as float."""
     if isinstance(value, str):
         return int(value) if value.isdecimal() else _float(name, value)
     return value if isinstance(value, int) and not isinstance(value, bool) else _float(name, value)
@@ -147,7 +147,7 @@ def _yes_no_word(name: str, value: Any) -> str:
 
 
 def _factors(name: str, value: Any) -> float | str:
-    """Return one factor as a number, and several, with commas between, as they are."""
+    """Return one factor as a number, and several, with commas, as text."""
     words = value.split(",") if isinstance(value, str) else [value]
     factors = [_float(name, word) for word in words]
     return factors[0] if len(factors) == 1 else str(value)
@@ -184,7 +184,7 @@ def _names(name: str, value: Sequence[Any]) -> str:
 
 
 def _anchor_list(name: str, value: Sequence[Any]) -> str:
-    """Return anchors, by level or in one list, as a text."""
+    """Return anchors, by level or in one list, as text."""
     flat = list(value)
     while flat and isinstance(flat[0], Sequence) and not isinstance(flat[0], str):
         flat = [number for part in flat for number in part]
@@ -202,7 +202,7 @@ def _typed_sizes(text: str) -> tuple[tuple[int, int], ...]:
 
 
 def _typed_epochs(text: str) -> tuple[float, ...]:
-    """Return decay epochs; a darknet cfg's can begin within one."""
+    """Return decay epochs as numbers; those of a darknet cfg can be within an epoch."""
     words = [word.strip() for word in text.split(",") if word.strip()]
     if not all(_EPOCH.fullmatch(word) for word in words):
         raise SettingError(f"{{lr_decay_epoch}} {text!r}: expected epochs with commas between, as 160,180")
@@ -218,7 +218,7 @@ def _plain_factors(value: float | Sequence[float]) -> float | str:
 
 
 def _plain_anchors(value: str | Anchors | None) -> str | None:
-    """Return anchors as a text, the network's own as None."""
+    """Return anchors as text; None for the network's own."""
     return value if value is None or isinstance(value, str) else _anchor_list("anchors", value)
 
 

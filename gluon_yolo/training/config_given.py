@@ -1,4 +1,4 @@
-"""Given settings: what a file, a program or the command line says of some of them, in plain form."""
+"""Given settings: settings from a file, a program or the command line, converted to plain form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gluon_yolo.training.config_file import read_settings
 from gluon_yolo.training.config_forms import ANCHOR_WORDS, typed_settings, understood
 
 PLACES = ("data", "data_root", "classes", "class_map")
-"""Settings that say where a run's data lies, which may have moved since."""
+"""Settings with the paths of a run's data, which may have moved."""
 _PATHS = (*PLACES, "weights")
 _OPPOSITE = {"random_shape": "no_random_shape"}
 
@@ -22,11 +22,11 @@ def plain_given(values: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str
     """Return given settings in plain form.
 
     Args:
-        values: typed or as flags take them, by the setting's name or its flag's.
+        values: typed or plain, by the name of the setting or of its flag.
         kinds: the annotation of every setting.
 
     Raises:
-        UserError: there is no setting of a name, or a value is nothing that it takes.
+        UserError: a name is unknown, or a value is invalid.
     """
     plain: dict[str, Any] = {}
     for key, value in values.items():
@@ -43,14 +43,15 @@ def read_given(
     """Read a file of settings.
 
     Args:
-        path: YAML, or JSON where it ends in ``.json``.
+        path: YAML, or JSON if it ends in ``.json``.
         kinds: the annotation of every setting.
 
     Returns:
-        The settings in plain form, and the place of each, as messages begin.
+        The settings in plain form, and the place of each in the file, for messages.
 
     Raises:
-        UserError: the file cannot be read, or says what :func:`plain_given` refuses; names file and setting.
+        UserError: the file cannot be read, or a setting is unknown or invalid; names the file and the
+            setting.
     """
     plain: dict[str, Any] = {}
     places: dict[str, str] = {}
@@ -59,7 +60,7 @@ def read_given(
             found = _one(key, value, kinds)
             typed_settings(found)
         except UserError as error:
-            raise UserError(f"{place}: {error}") from error  # the file has the setting's name, and no flag
+            raise UserError(f"{place}: {error}") from error  # not a SettingError: a file has no flags
         for name in found:
             if name in plain:
                 raise UserError(f"{place}: {key}: is given twice, by two of its names")
@@ -82,13 +83,13 @@ def _one(key: str, value: Any, kinds: Mapping[str, str]) -> dict[str, Any]:
 
 
 def settled_given(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return given settings with whole paths, and with the anchors of a file as a list.
+    """Return given settings with absolute paths, and with the anchors of a file as a list.
 
     Args:
         given: in plain form.
 
     Raises:
-        UserError: ``anchors`` names a file that is not there, or is no list.
+        UserError: the file of ``anchors`` does not exist, or has no list of anchors.
     """
     settled = dict(given)
     anchors = settled.get("anchors")
@@ -103,12 +104,12 @@ def settled_given(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def absolute(path: str) -> str:
-    """Return a path that holds from any folder."""
+    """Return the absolute form of a path."""
     return os.path.abspath(os.path.expanduser(path))
 
 
 def check_memory(given: Mapping[str, Any]) -> None:
-    """Raise SettingError for a memory that is none."""
+    """Raise a SettingError if ``memory`` is invalid."""
     gigabytes = given.get("memory")
     if gigabytes is None:
         return

@@ -1,4 +1,4 @@
-"""Devices: from what the user asks for to mxnet contexts, and a batch's parts onto them."""
+"""Data parallel training: choose the devices, and divide a batch between them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from gluon_yolo.mxnet_compat import mx, nd
 
 
 def parse_devices(gpus: str, cpu_devices: int = 0) -> list[mx.Context]:
-    """Turn ``gpus`` and ``cpu_devices`` into the contexts to train on.
+    """Return the contexts to train on.
 
     Args:
-        gpus: numbers with commas between, as ``0,1``; empty for the CPU.
-        cpu_devices: when above 0, so many CPU contexts, in the place of whatever ``gpus`` says.
+        gpus: indices of GPUs with commas, such as ``0,1``; empty for the CPU.
+        cpu_devices: when above 0, the number of CPU contexts to use instead of ``gpus``.
 
     Returns:
-        One context or more; the first is where single things are kept.
+        One context or more. The first one holds what exists once.
 
     Raises:
-        UserError: when ``gpus`` cannot be understood, or a GPU is absent or of no use to this mxnet.
+        UserError: ``gpus`` cannot be parsed, or this mxnet cannot use a GPU.
     """
     if cpu_devices < 0:
         raise SettingError(f"{{cpu_devices}}: expected a number of CPU contexts, got {cpu_devices}")
@@ -45,10 +45,10 @@ def _indices(gpus: str) -> list[int]:
 
 
 def check_batch_size(batch_size: int, devices: int) -> None:
-    """Return when a batch can be split evenly over so many devices.
+    """Check that a batch can be divided evenly between the devices.
 
     Raises:
-        UserError: when it cannot; the message names the nearest sizes that can.
+        UserError: it cannot; the message has the nearest valid sizes.
     """
     if batch_size < 1:
         raise SettingError(f"{{batch_size}}: expected 1 or more, got {batch_size}")
@@ -61,21 +61,21 @@ def check_batch_size(batch_size: int, devices: int) -> None:
 
 
 def split_batch(arrays: Sequence[np.ndarray], contexts: Sequence[mx.Context]) -> list[tuple[nd.NDArray, ...]]:
-    """Copy each device's part of a batch onto it.
+    """Copy the part of each device to the device.
 
-    Copy all parts before the first forward pass: with SyncBN on CPU contexts, the first device's pass holds
-    the thread that a later copy needs until the second device's pass begins, which then never comes.
+    Copy all parts before the first forward pass. With SyncBN on CPU contexts, the forward pass of the first
+    device waits for that of the second in the thread that a later copy needs: a deadlock.
 
     Args:
-        arrays: NumPy arrays (B, ...) of any type, which is kept; B divides by the number of contexts.
-        contexts: D devices.
+        arrays: NumPy arrays (B, ...) of any type, which is kept. B is a multiple of D.
+        contexts: the D devices.
 
     Returns:
-        D tuples with one NDArray (B / D, ...) per array, in the order of ``arrays``. The batch's first part
-        goes to the first device.
+        D tuples with one NDArray (B / D, ...) for each array, in the order of ``arrays``. The first part of
+        the batch is on the first device.
 
     Raises:
-        ValueError: when a batch cannot be split so.
+        ValueError: the batch cannot be divided evenly.
     """
     size = len(arrays[0])
     if size % len(contexts) or any(len(array) != size for array in arrays):

@@ -1,4 +1,4 @@
-"""Freeze: parts of a network that training leaves as they are loaded."""
+"""Freeze: exclude parts of a network from training."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from gluon_yolo.weights.load import structural_parameters
 
 
 def freeze(net: DetectionNetwork, selectors: Sequence[str]) -> list[str]:
-    """Keep parts of a network from being trained: their parameters, and the statistics of their batch norms.
+    """Exclude parts of a network from training: their parameters, and the statistics of their batch norms.
 
-    To be called before the optimizer is made (:class:`gluon_yolo.training.step.TrainStep`), which then knows
-    nothing of what is frozen.
+    Call it before the optimizer is made (:class:`gluon_yolo.training.step.TrainStep`), which then has no
+    state for the frozen parameters.
 
     Args:
         net: initialized, with its starting weights.
-        selectors: each a whole number N, which stands for the first N of ``net.layer_names`` with all that
-            belongs to them (a darknet network counts as darknet does, so that 57 is what ``NAME.conv.57``
-            holds), or the beginning of structural names, up to a dot or the end, such as ``backbone``.
+        selectors: each is a whole number N, for the first N of ``net.layer_names`` and their batch norms, or
+            the beginning of structural names up to a dot or the end, such as ``backbone``. Layers of a
+            darknet network are counted as in darknet: 57 freezes the weights that ``NAME.conv.57`` contains.
 
     Returns:
-        A line for the log, and one for each selector; nothing without selectors.
+        Lines for the log: one for each selector, and a summary; empty without selectors.
 
     Raises:
-        UserError: a number that is no number of layers, a name that nothing begins with, or nothing is left
-            to train.
+        SettingError: a number is not a number of layers, no name begins with a selector, or no parameter is
+            left to train.
     """
     if not selectors:
         return []
@@ -53,16 +53,16 @@ def freeze(net: DetectionNetwork, selectors: Sequence[str]) -> list[str]:
     trained = sum(parameter.grad_req != "null" for parameter in parameters.values())
     if not trained:
         raise SettingError(f"{{freeze}} {','.join(selectors)}: nothing is left to train; freeze less")
-    net.hybridize(False)  # a graph that was made before would go on as before
+    net.hybridize(False)  # drops the cached graph, which would still train the parameters
     return [*lines, f"frozen: {trained} parameters are left to train"]
 
 
 def frozen_at_random(net: DetectionNetwork, fresh: Collection[str]) -> list[str]:
-    """Return the weights that are frozen though nothing was loaded into them, by their place.
+    """Return the structural names of frozen weights that still have their random initial values.
 
     Args:
         net: as :func:`freeze` left it.
-        fresh: the parameters that hold what they were initialized with.
+        fresh: the parameters that have their initial values.
     """
     return [
         name
@@ -72,7 +72,7 @@ def frozen_at_random(net: DetectionNetwork, fresh: Collection[str]) -> list[str]
 
 
 def _first(net: DetectionNetwork, names: Sequence[str], selector: str) -> list[str]:
-    """Return the parameters of the first layers; one without a layer of its own belongs to the one before."""
+    """Return the parameters of the first N layers; one outside of all layers counts to the one before it."""
     places = {name: place for place, name in enumerate(net.layer_names)}
     if not 0 < int(selector) <= len(places):
         raise SettingError(
@@ -88,11 +88,11 @@ def _first(net: DetectionNetwork, names: Sequence[str], selector: str) -> list[s
 
 def _under(net: DetectionNetwork, names: Sequence[str], selector: str) -> list[str]:
     """Return the parameters whose names begin with a selector, up to a dot or to the end."""
-    wanted = selector.rstrip(".")
-    chosen = [name for name in names if wanted == name or wanted in _prefixes(name)]
+    beginning = selector.rstrip(".")
+    chosen = [name for name in names if beginning == name or beginning in _prefixes(name)]
     if not chosen:
         known = list(dict.fromkeys(prefix for name in names for prefix in _prefixes(name)))
-        near = near_words(wanted, known) or [name for name in known if "." not in name][:8]
+        near = near_words(beginning, known) or [name for name in known if "." not in name][:8]
         raise SettingError(
             f"{{freeze}} {selector}: nothing in {net.zoo_name} is called so; there are {', '.join(near)}, ..."
         )
@@ -100,18 +100,18 @@ def _under(net: DetectionNetwork, names: Sequence[str], selector: str) -> list[s
 
 
 def _prefixes(name: str) -> list[str]:
-    """Return the places that a parameter lies in, the outermost first."""
+    """Return the structural names of the blocks around a parameter, the outermost first."""
     words = name.split(".")
     return [".".join(words[:count]) for count in range(1, len(words))]
 
 
 def _norms_of(net: gluon.Block, frozen: set[str]) -> list[gluon.nn.BatchNorm]:
-    """Return the batch norms whose statistics are among the frozen."""
+    """Return the batch norms whose statistics are frozen."""
     return [norm for place, norm in _batch_norms(net, "") if f"{place}.running_mean" in frozen]
 
 
 def _batch_norms(block: gluon.Block, place: str) -> Iterator[tuple[str, gluon.nn.BatchNorm]]:
-    """Yield every batch norm, of any kind, with its place in the network."""
+    """Yield every batch norm, of any kind, with its structural name."""
     if isinstance(block, gluon.nn.BatchNorm):
         yield place, block
     for name, child in block._children.items():

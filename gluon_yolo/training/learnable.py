@@ -1,4 +1,4 @@
-"""Learnable: what a training can learn from its images at its sizes, looked at before the first epoch."""
+"""Learnable: checks before the first epoch that the training images have objects to learn from."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from gluon_yolo.errors import NothingToLearn, SettingText
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.size_advice import one_size
 
-MANY = 0.5  # share of the objects that may be lost without a word
-KEPT = 0.9  # share of them that a size is said to keep
+MANY = 0.5  # share of lost objects above which a warning is logged
+KEPT = 0.9  # share of objects that an advised size keeps
 _SHOWN = 8  # class names in a line
-_LONGEST = 2048  # pixels of a side that is still a remedy
+_LONGEST = 2048  # longest side that is advised, in pixels
 
 log = logging.getLogger("gluon_yolo")
 
 
 class Learnable:
-    """The objects of a training's images, and which of them its input sizes lose.
+    """The objects of the training images, and which of them are lost at the input sizes.
 
-    A box is lost when it is narrower or lower than ``MIN_SIDE`` as drawn (``data/transforms/view.py``).
-    Augmentations that enlarge may show it now and then; validation and use do not.
+    A box is lost if a drawn side is shorter than ``MIN_SIDE`` (``data/transforms/view.py``). Augmentations
+    that enlarge may show it sometimes; validation and inference do not.
 
     Args:
         dataset: the training images.
         config: sizes, augmentation, and images per epoch.
-        stride: that the sides of an input are multiples of.
+        stride: the sides of an input are multiples of it.
     """
 
     def __init__(self, dataset: Dataset, config: TrainConfig, stride: int) -> None:
@@ -50,11 +50,11 @@ class Learnable:
         self._hard = all(truth.difficult is not None and truth.difficult.all() for truth in truths)
 
     def refuse(self) -> None:
-        """Demand that there is something to learn.
+        """Check that there is an object to learn from.
 
         Raises:
-            NothingToLearn: there is no object in any image that is trained on, or none that is as large as
-                a pixel at any of the sizes.
+            NothingToLearn: the training images have no object, or all objects are smaller than a pixel at
+                every input size.
         """
         report, count = self._dataset.report, len(self._class_ids)
         if not count:
@@ -72,7 +72,7 @@ class Learnable:
             )
 
     def warn(self) -> None:
-        """Log what training can live with: many lost objects, classes without any."""
+        """Log a warning for many lost objects, and for classes without objects."""
         title, count = self._dataset.report.title, len(self._class_ids)
         lost = np.array([self._shorter(size_hw) < MIN_SIDE for size_hw in self._config.sizes_hw])
         share = float(lost.mean()) if count else 0.0
@@ -98,14 +98,14 @@ class Learnable:
             log.info("%s: all objects are marked difficult; they are trained on as any others", title)
 
     def _shorter(self, size_hw: tuple[int, int]) -> np.ndarray:
-        """Return the shorter side (N,) of each box, in pixels of an input."""
+        """Return the shorter side (N,) of each box, in pixels of the input."""
         scale = np.array(size_hw[::-1]) / self._images_wh
         if self._config.fit == "letterbox":
             scale = scale.min(axis=1, keepdims=True)
         return (self._sizes_wh * scale).min(axis=1)
 
     def _sizes(self) -> str:
-        """Name the input's sizes by their setting, in braces."""
+        """Return the input sizes for a message, with the setting's name in braces."""
         sizes = [f"{height}x{width}" for height, width in self._config.sizes_hw]
         if not self._config.random_shape:
             return f"{{data_shape}} {sizes[0]}"
@@ -116,7 +116,7 @@ class Learnable:
         )
 
     def _remedy(self) -> str:
-        """Say which size would keep nine of ten objects."""
+        """Return the advised input size, which keeps nine of ten objects."""
         height, width = self._config.data_shape
         factor = MIN_SIDE / float(np.quantile(self._shorter((height, width)), 1 - KEPT))
         sides = [math.ceil(factor * side / self._stride) * self._stride for side in (height, width)]
@@ -126,9 +126,9 @@ class Learnable:
 
 
 def _images(dataset: Dataset, config: TrainConfig) -> Iterable[int]:
-    """Return the places of the images that are trained on, of which ``num_samples`` may take some."""
+    """Return the indices of the images that are trained on; ``num_samples`` may leave some out."""
     everything = range(len(dataset))
-    mixed = config.mixup or isinstance(augmentation(config.augment), Mosaic)  # with any of the others
+    mixed = config.mixup or isinstance(augmentation(config.augment), Mosaic)  # draws from all images
     per_epoch = config.batches(max(1, len(dataset) // config.batch_size)) * config.batch_size
     if config.num_samples <= 0 or mixed or per_epoch >= len(dataset):
         return everything
@@ -141,7 +141,7 @@ def _images(dataset: Dataset, config: TrainConfig) -> Iterable[int]:
 
 
 def _classes(names: Sequence[str]) -> str:
-    """Return class names for a sentence, the first of many."""
+    """Return class names for a message: the first few, and the number of the others."""
     word = "class" if len(names) == 1 else "the classes"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{word} {', '.join(names[:_SHOWN])}{more}"

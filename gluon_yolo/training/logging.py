@@ -1,4 +1,4 @@
-"""The log of a run: the package's logger, written to a file and shown on the console."""
+"""The log of a run: the package's logger, written to a file and printed on the console."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _logger = logging.getLogger("gluon_yolo")
 
 
 class _Console(logging.Handler):
-    """Show plain messages on standard error, above any progress bar that is there."""
+    """Prints plain messages on standard error, above a progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show one message, unless marked ``file_only``; a warning or an error says that it is one."""
+        """Print one message unless it is marked ``file_only``; warnings and errors begin with their level."""
         if getattr(record, "file_only", False):
             return
         name = f"{record.levelname.lower()}: " if record.levelno > logging.INFO else ""
@@ -27,9 +27,9 @@ class _Console(logging.Handler):
 
 
 def start_log(path: Path) -> Callable[[], None]:
-    """Write what the package logs to a file, after what is there, and show it on the console.
+    """Append the package's log to a file, and print it on the console.
 
-    Until stopped, no other handler gets these messages: the root logger's would show them a second time.
+    Until it is stopped, other handlers do not get the messages; the root logger's would print them twice.
 
     Args:
         path: the file, as ``RunFolder.log``.
@@ -38,10 +38,10 @@ def start_log(path: Path) -> Callable[[], None]:
         The function that stops it.
 
     Raises:
-        UserError: when the file cannot be written.
+        UserError: the file cannot be written.
     """
     with atomic_io.writing(path, "choose a folder that can be written"):
-        file = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")  # names may be no text
+        file = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")  # for names in bytes
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     handlers = (file, _Console())
     before = _logger.level, _logger.propagate

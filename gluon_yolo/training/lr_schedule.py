@@ -1,4 +1,4 @@
-"""Schedule: the learning rate of every training step, from the step's number alone."""
+"""Schedule: the learning rate of a training step, computed from its number alone."""
 
 from __future__ import annotations
 
@@ -13,43 +13,44 @@ from gluon_yolo.text import counted
 
 MODES = ("step", "poly", "cosine", "exponential", "constant")
 
-NEGLIGIBLE = 1e-6  # a share of the learning rate with which nothing is learned any more
+NEGLIGIBLE = 1e-6  # a share of the learning rate at which training has no effect
 
 _log = logging.getLogger("gluon_yolo")
 
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """Map a step's number to its learning rate: a warm-up, then one of ``MODES``.
+    """Maps the number of a step to its learning rate: a warm-up, then one of ``MODES``.
 
-    It holds no state, so a resumed run needs only its step. The values of ``step``, ``poly`` and ``cosine``
-    are those of GluonCV's schedulers as GluonCV's YOLOv3 script composes them. That script's trainer counts
-    the first update as 1, and so asks for ``schedule(1)`` first.
+    It has no state, so a resumed run needs only its step. For ``step``, ``poly`` and ``cosine`` the values
+    are those of GluonCV's schedulers in GluonCV's YOLOv3 script. The trainer of that script counts the first
+    update as 1, so its first learning rate is ``schedule(1)``.
 
-    A cosine of ``cosine_epochs`` is the other kind, of PyTorch's CosineAnnealingLR and of MindSpore's YOLOv3:
-    it counts whole epochs from the training's start, warm-up included, changes once an epoch, and reaches
-    ``target_lr`` at epoch ``cosine_epochs``. There it stays (PyTorch's would rise again; MindSpore's script
-    never gets that far, as it raises T_max to the number of epochs).
+    With ``cosine_epochs``, ``cosine`` is the schedule of PyTorch's CosineAnnealingLR and of MindSpore's
+    YOLOv3: it counts whole epochs from the start of the training, warm-up included, changes once an epoch,
+        and reaches
+    ``target_lr`` at epoch ``cosine_epochs``. After that it stays there. PyTorch's would rise again;
+    MindSpore's script never reaches that point, because it raises T_max to the number of epochs.
 
     Args:
-        base_lr: the learning rate that the warm-up reaches and the decay starts from.
+        base_lr: the learning rate at the end of the warm-up, where the decay starts.
         total_epochs: epochs of the whole training, warm-up included.
-        batches_per_epoch: steps in one epoch.
+        batches_per_epoch: steps of an epoch.
         mode: one of ``MODES``.
-        decay: what the learning rate is multiplied by at each decay epoch (mode ``step``), one factor for all
-            or one for each; or in an epoch, spread evenly over its steps (mode ``exponential``).
-        decay_epochs: epochs, counted from the training's start, at whose first step it decays (``step``); a
-            part of an epoch counts too.
-        decay_period: when above 0, decay every so many epochs in the place of ``decay_epochs``.
-        warmup_epochs: epochs of warm-up, perhaps a part of one.
-        warmup_lr: the learning rate of the warm-up's first step.
-        target_lr: the learning rate of the last step (modes ``poly`` and ``cosine``).
-        power: exponent of mode ``poly``.
-        warmup_power: exponent of the warm-up; 1 is a straight line, 4 is darknet's.
-        cosine_epochs: when above 0, the epoch at which mode ``cosine`` is at ``target_lr``, as said above.
+        decay: factor of the learning rate. In mode ``step``: at each decay epoch, one factor for all or one
+            for each. In mode ``exponential``: of an epoch, spread evenly over its steps.
+        decay_epochs: mode ``step``: the epochs, from the start of the training, at whose first step it
+            decays. They may be fractions.
+        decay_period: when above 0, the number of epochs between decays, instead of ``decay_epochs``.
+        warmup_epochs: epochs of warm-up; may be a fraction.
+        warmup_lr: the learning rate of the first step of the warm-up.
+        target_lr: modes ``poly`` and ``cosine``: the learning rate of the last step.
+        power: mode ``poly``: the exponent.
+        warmup_power: the exponent of the warm-up: 1 is linear, 4 is darknet's.
+        cosine_epochs: when above 0, the epoch at which mode ``cosine`` reaches ``target_lr``.
 
     Raises:
-        UserError: when a setting cannot be meant so. What is only doubtful is logged as a warning.
+        UserError: a setting is invalid. A doubtful one is logged as a warning.
     """
 
     base_lr: float
@@ -67,7 +68,7 @@ class Schedule:
     cosine_epochs: int = 0
 
     def __post_init__(self) -> None:
-        """Check the settings and settle the decay epochs."""
+        """Check the settings and compute the decay epochs."""
         for name in ("total_epochs", "batches_per_epoch"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name}: expected 1 or more, got {getattr(self, name)}")
@@ -90,7 +91,7 @@ class Schedule:
         self._warn()
 
     def _settle_decay(self) -> None:
-        """Check the factors; of several, some may be above 1, as darknet has them after a slow start."""
+        """Check the factors. Some of several may be above 1, as in darknet's slow start."""
         factors = _factors(self.decay)
         if not all(0 < factor < math.inf for factor in factors):
             raise UserError(f"decay: expected numbers above 0, got {self.decay}")
@@ -102,12 +103,12 @@ class Schedule:
                 )
             return
         object.__setattr__(self, "decay", factors)
-        wanted = {"step": len(self.decay_epochs), "exponential": 1}.get(self.mode, len(factors))
-        if len(factors) != wanted:
-            raise UserError(f"decay: expected 1 factor or {wanted}, got {len(factors)}")
+        needed = {"step": len(self.decay_epochs), "exponential": 1}.get(self.mode, len(factors))
+        if len(factors) != needed:
+            raise UserError(f"decay: expected 1 factor or {needed}, got {len(factors)}")
 
     def _warn(self) -> None:
-        """Log what is legal and yet unlikely to be meant."""
+        """Log a warning for settings that are valid but probably not intended."""
         late = [epoch for epoch in self.decay_epochs if epoch >= self.total_epochs]
         if late and self.mode == "step":
             _log.warning("learning rate: no decay at epoch %s: training ends after %s",
@@ -126,16 +127,16 @@ class Schedule:
 
     @property
     def warmup_steps(self) -> int:
-        """Steps of the warm-up."""
+        """The number of steps of the warm-up."""
         return round(self.warmup_epochs * self.batches_per_epoch)
 
     @property
     def total_steps(self) -> int:
-        """Steps of the whole training; a later step keeps the last one's learning rate."""
+        """The number of steps of the training; a later step has the last one's learning rate."""
         return max(self.total_epochs * self.batches_per_epoch, self.warmup_steps)
 
     def __call__(self, step: int) -> float:
-        """Return the learning rate of a step, counted from the training's start and not from a resume."""
+        """Return the learning rate of a step, counted from the start of the training, not of a resume."""
         step = min(max(0, step), self.total_steps - 1)
         if step < self.warmup_steps:
             left = 1 - _part(step, self.warmup_steps) ** self.warmup_power
@@ -154,12 +155,12 @@ class Schedule:
         return self.target_lr + (self.base_lr - self.target_lr) * left
 
     def shown(self, epoch: int) -> str:
-        """Return an epoch's learning rate for people: its last, and before it the first where that is 0."""
+        """Return an epoch's learning rate for the log: the last one, and the first one where that is 0."""
         first, last = (self((epoch + part) * self.batches_per_epoch) for part in (0, 1))
         return f"{last:.3g}" if last or not first else f"{first:.3g} to 0"
 
     def _decayed(self, step: int) -> float:
-        """Return the product of the factors of the decay epochs that have begun at a step."""
+        """Return the product of the factors of all decay epochs up to a step."""
         begun = [round(epoch * self.batches_per_epoch) <= step for epoch in self.decay_epochs]
         factors = _factors(self.decay)
         if len(factors) == 1:
@@ -167,7 +168,7 @@ class Schedule:
         return math.prod(factor for factor, has_begun in zip(factors, begun) if has_begun)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the settings as plain numbers, fit for JSON: ``Schedule(**record)`` rebuilds it."""
+        """Return the settings as plain numbers, fit for JSON; ``Schedule(**record)`` restores them."""
         decay = _factors(self.decay)
         return {
             **dataclasses.asdict(self),
@@ -177,7 +178,7 @@ class Schedule:
 
 
 def _part(step: int, steps: int) -> float:
-    """Return how much of a stretch lies behind a step: 0 at its first, 1 at its last."""
+    """Return the position of a step within a number of steps: 0 at the first, 1 at the last."""
     return step / (steps - 1) if steps > 1 else 0.0
 
 

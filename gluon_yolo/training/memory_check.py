@@ -1,4 +1,4 @@
-"""MemoryCheck: whether a training finds the memory that it needs, and if not, what would fit."""
+"""Memory check: whether a training fits the free memory, and if not, which settings would."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gluon_yolo.system.memory import GB, Memory
 from gluon_yolo.training.memory_estimate import TrainMemory
 from gluon_yolo.training.size_advice import one_size
 
-# Of the estimate: below, it surely does not fit; above, it surely does.
+# Factors of the estimate: less free memory is certainly too little; more is certainly enough.
 LOW, HIGH = 0.8, 1.15
 SMALLEST_SIDE = 96
 ADVICE = "What fits"
@@ -21,15 +21,15 @@ Size = tuple[int, int]
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What is to be trained.
+    """The batches of the training to check.
 
     Args:
         batch_size: over all devices.
-        sizes_hw: heights and widths that batches are drawn in.
-        data_shape: of the input without random sizes.
-        stride: that sides are multiples of.
-        devices: contexts that share a batch.
-        random_shape: whether sizes are drawn, from ``sizes_hw``.
+        sizes_hw: input sizes of the batches, height and width in pixels.
+        data_shape: the input size without random sizes.
+        stride: the sides are multiples of it.
+        devices: number of contexts that share a batch.
+        random_shape: whether sizes are drawn from ``sizes_hw``.
     """
 
     batch_size: int
@@ -41,24 +41,24 @@ class Wanted:
 
 
 def fits(need: float, memory: Memory) -> bool:
-    """Say whether so many bytes surely are there."""
+    """Return whether so many bytes are certainly free."""
     return HIGH * need <= memory.free
 
 
 def check(wanted: Wanted, estimate: TrainMemory, memory: Memory) -> str:
-    """Hold what a training needs against what is there.
+    """Compare the memory that a training needs with the free memory.
 
     Args:
-        wanted: what is to be trained.
-        estimate: of the training.
-        memory: what is left.
+        wanted: the training.
+        estimate: of its memory.
+        memory: the free memory.
 
     Returns:
-        A line for the log, with settings by name in braces; it begins with ``memory:`` where all is well, and
-        else is a warning.
+        A message with setting names in braces. It begins with ``memory:`` if the training fits, else it is a
+        warning.
 
     Raises:
-        UserError: it surely does not fit; the message says what does.
+        UserError: the training certainly does not fit; the message has settings that fit.
     """
     need = estimate.at(wanted.sizes_hw).of(wanted.batch_size)
     about = (
@@ -75,7 +75,7 @@ def check(wanted: Wanted, estimate: TrainMemory, memory: Memory) -> str:
 
 
 def advised(wanted: Wanted, estimate: TrainMemory, memory: Memory) -> str:
-    """Return settings with which a training fits, as a sentence with their names in braces."""
+    """Return a sentence with settings that fit, with their names in braces."""
     room = memory.free / HIGH
     batch = estimate.at(wanted.sizes_hw).batch_within(room, wanted.devices)
     if batch:
@@ -92,7 +92,7 @@ def advised(wanted: Wanted, estimate: TrainMemory, memory: Memory) -> str:
 
 
 def smaller(size_hw: Size, stride: int) -> list[Size]:
-    """Return sizes of about the same proportions below one, multiples of the stride, the largest first."""
+    """Return smaller sizes of about the same proportions, multiples of the stride, the largest first."""
     longest = max(size_hw)
     found = []
     for side in range(longest - stride, SMALLEST_SIDE - 1, -stride):
@@ -102,7 +102,7 @@ def smaller(size_hw: Size, stride: int) -> list[Size]:
 
 
 def largest_of(sizes_hw: Sequence[Size]) -> str:
-    """Return the largest of the sizes that batches are drawn in, ``up to`` which where there are several."""
+    """Return the largest size of the batches as text, with ``up to`` if there are several."""
     largest = max(sizes_hw, key=math.prod)
     several = "up to " if len(set(sizes_hw)) > 1 else ""
     return f"{several}{largest[0]}x{largest[1]}"

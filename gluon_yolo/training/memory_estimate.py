@@ -1,8 +1,8 @@
-"""TrainMemory: what training a network takes of the machine's memory, by its graph and some measurements.
+"""TrainMemory: an estimate of the memory that a training needs, from its graph and measured factors.
 
-mxnet keeps for the backward pass what each operator put out, plans its gradients into a few buffers, and
-brings maps into layouts of its own on the way. The factors here are what ``benchmarks/train_memory.py``
-measured over networks, batches and sizes; its table says how near the estimate comes.
+mxnet keeps the outputs of operators for the backward pass, plans the gradients into a few buffers, and
+converts maps to layouts of its own. ``benchmarks/train_memory.py`` measured the factors over networks,
+batches and sizes; its table shows the error of the estimate.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from gluon_yolo.models.layers import fuse_for_training
 from gluon_yolo.mxnet_compat import autograd, mx
 
 FLOAT = 4  # bytes
-# What of an operator's outputs is kept, where it is not all of them: one writes over its input, another is
-# used up at once, a third is no kernel of MKLDNN's and has a copy in each layout.
+# The kept share of an operator's outputs, where it is not 1: some operators overwrite their input, some
+# outputs are used at once, and operators without an MKLDNN kernel keep a copy in each layout.
 _KEPT = {
     "Activation": 0.25,
     **dict.fromkeys(("Cast", "transpose", "_div_scalar", "broadcast_sub"), 0.0),
     "clip": 1.8,
 }
 _LARGEST = 4.0  # times the largest map: gradients and layouts at the widest place
-_VALIDATED = 3.0  # times the largest map: of an image that is only looked at
+_VALIDATED = 3.0  # times the largest map: of an image in validation
 _ROW = 8.0  # times an anchor's channels: copies of the raw maps in the losses
 _TRUTHS = 2.5  # times anchors and objects: overlaps in the losses
 _WEIGHTS = 1.3  # times all weights: momenta, and layouts
-_WIDEST = 4.0  # times the largest weight: space that operators borrow
-_COPIES, _COPY = 4, 2.4  # of that space mxnet has so many; further ones hold so many times the largest weight
+_WIDEST = 4.0  # times the largest weight: temporary memory of operators
+_COPIES, _COPY = 4, 2.4  # copies of that memory in mxnet; size of a further one, times the largest weight
 _BASE = 80e6
-_SIZES = 1.15  # several sizes leave holes
-_WORKER = 130e6  # a process that prepares images
-_AHEAD = 4  # batches of pixels: the one in use, its copy in mxnet, and those made ahead
+_SIZES = 1.15  # factor for several sizes, which fragment the memory
+_WORKER = 130e6  # a worker process that prepares images
+_AHEAD = 4  # batches of pixels: the present one, its copy in mxnet, and those prepared ahead
 
 
 class Maps(NamedTuple):
-    """What a network makes of one image, in bytes.
+    """The memory of a network's maps for one image, in bytes.
 
     Args:
-        kept: of its maps, for the backward pass.
-        largest: of them.
-        raw: what it puts out.
-        anchors: how many it has.
+        kept: maps that are kept for the backward pass.
+        largest: the largest map.
+        raw: the output maps.
+        anchors: the number of anchors, which is not in bytes.
     """
 
     kept: float
@@ -61,35 +61,35 @@ class Maps(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Footprint:
-    """Memory of a training, beyond what the process holds when its network is built, in bytes.
+    """The memory of a training in bytes, beyond that of the process after the network is built.
 
     Args:
-        fixed: whatever the batch.
-        per_image: of the batch.
+        fixed: for any batch size.
+        per_image: for each image of a batch.
     """
 
     fixed: float
     per_image: float
 
     def of(self, batch_size: int) -> float:
-        """Return the bytes for a batch."""
+        """Return the bytes for a batch size."""
         return self.fixed + self.per_image * batch_size
 
     def batch_within(self, memory: float, devices: int = 1) -> int:
-        """Return the largest batch for which so many bytes are enough, 0 where none is: it divides evenly."""
+        """Return the largest batch size for some bytes, a multiple of ``devices``; 0 if none fits."""
         most = math.floor(max(0.0, memory - self.fixed) / self.per_image)
         return most // devices * devices
 
 
 class TrainMemory:
-    """Estimates what training a network takes, of which the processor is the device, or several of it are.
+    """Estimates the memory of training a network on the CPU, as one device or several.
 
     Args:
-        net: its weights and their gradients set.
-        val_size_hw: height and width of validation.
-        devices: contexts that share the batch.
-        objects: in an image of a batch, at most.
-        beside: bytes for what goes on beside the network.
+        net: with its weights, and with their ``grad_req`` set.
+        val_size_hw: input size in validation, height and width in pixels.
+        devices: number of contexts that share a batch.
+        objects: the largest number of objects in an image of a batch.
+        beside: bytes that the process needs beside the network.
     """
 
     def __init__(
@@ -100,8 +100,7 @@ class TrainMemory:
         objects: int = 0,
         beside: float = 0.0,
     ) -> None:
-        """Take the network's graph; nothing is computed."""
-        fuse_for_training(net)  # as the step will
+        fuse_for_training(net)  # as TrainStep does
         with autograd.record():
             raw = net(mx.sym.var("data"))
         self._graph = mx.sym.Group(list(raw) if isinstance(raw, (tuple, list)) else [raw])
@@ -117,7 +116,7 @@ class TrainMemory:
         self._fixed = _BASE + devices * a_device + weights + beside
 
     def maps(self, size_hw: tuple[int, int]) -> Maps:
-        """Return what the network makes of an image of a size."""
+        """Return the memory of the maps for one image of a size."""
         inner = self._graph.get_internals()
         kept = largest = 0.0
         for name, shape in zip(inner.list_outputs(), inner.infer_shape(data=(1, *size_hw, 3))[1]):
@@ -132,11 +131,11 @@ class TrainMemory:
     def at(
         self, sizes_hw: Sequence[tuple[int, int]], val_size_hw: tuple[int, int] | None = None
     ) -> Footprint:
-        """Return the estimate for batches that are drawn in some heights and widths.
+        """Return the estimate for the input sizes of a training.
 
         Args:
-            sizes_hw: of training.
-            val_size_hw: of validation; None takes the one that it was made with.
+            sizes_hw: the sizes of batches, each height and width in pixels.
+            val_size_hw: input size in validation. None takes the constructor's.
         """
         largest_hw = max(sizes_hw, key=math.prod)
         maps = self.maps(largest_hw)
@@ -148,13 +147,13 @@ class TrainMemory:
 
 
 def _kept_shares(graph: mx.sym.Symbol, net: DetectionNetwork) -> dict[str, float]:
-    """Return by an operator's name what share of its output the backward pass keeps; weights are left out.
+    """Return the share of each operator's output that the backward pass keeps, by name, without weights.
 
-    Nothing is kept of what lies before the first weight that is trained.
+    Outputs before the first trained weight are not kept.
     """
     trained = {name for name, parameter in net.collect_params().items() if parameter.grad_req != "null"}
     shares: dict[str, float] = {}
-    reached: list[bool] = []  # by what is trained
+    reached: list[bool] = []  # whether the node depends on a trained weight
     for node in json.loads(graph.tojson())["nodes"]:
         is_weight = node["op"] == "null"
         reached.append(
@@ -166,10 +165,10 @@ def _kept_shares(graph: mx.sym.Symbol, net: DetectionNetwork) -> dict[str, float
 
 
 def beside_the_network(processes: int, decoded: float) -> float:
-    """Return the bytes of what prepares images.
+    """Return the bytes for preparing images.
 
     Args:
-        processes: that do so.
-        decoded: bytes of the images that are held as they were read.
+        processes: number of worker processes.
+        decoded: bytes of the decoded images in memory.
     """
     return processes * _WORKER + decoded

@@ -1,4 +1,4 @@
-"""Memory fit: a CPU's small defaults, and a training held against the memory that is there."""
+"""Memory fit: the defaults of a training on a CPU, and the check that a training fits the memory."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from gluon_yolo.training.memory_check import ADVICE, Wanted, check, fits, larges
 from gluon_yolo.training.memory_estimate import TrainMemory, beside_the_network
 from gluon_yolo.training.run_dir import RunFolder
 
-CPU_BATCH = 8  # more of them are not trained faster there
-_SIZES = ("no_random_shape", "random_shapes", "shape_interval")  # which say at which sizes
+CPU_BATCH = 8  # a larger batch is not faster on a CPU
+_SIZES = ("no_random_shape", "random_shapes", "shape_interval")  # settings that decide the input sizes
 
 
 class Fitted(NamedTuple):
-    """A training that fits, or may.
+    """A training that fits the memory, perhaps with a warning.
 
     Args:
         config: of the run.
         lines: for the log.
-        warnings: likewise.
+        warnings: for the log.
     """
 
     config: TrainConfig
@@ -37,19 +37,19 @@ class Fitted(NamedTuple):
     warnings: tuple[SettingText, ...] = ()
 
 
-def cpu_defaults(contexts: Sequence[Any], said: Mapping[str, Any]) -> Args:
-    """Return the defaults of a training on a CPU, where nobody says otherwise.
+def cpu_defaults(contexts: Sequence[Any], given: Mapping[str, Any]) -> Args:
+    """Return the defaults of a training on a CPU, for settings that are not given.
 
     Args:
         contexts: the devices.
-        said: settings that somebody, a recipe, the data's or the network's own file give, in plain form.
+        given: settings from the user, a recipe, or the data's or the network's own file, in plain form.
     """
     if contexts[0].device_type != "cpu":
         return {}
     own: Args = {}
-    if "batch_size" not in said:
+    if "batch_size" not in given:
         own["batch_size"] = max(CPU_BATCH // len(contexts), 1) * len(contexts)
-    if not any(name in said for name in _SIZES):
+    if not any(name in given for name in _SIZES):
         own["no_random_shape"] = True
     return own
 
@@ -62,20 +62,20 @@ def fitted(
     own: Mapping[str, Any],
     resumed: RunFolder | None = None,
 ) -> Fitted:
-    """Hold a training against the memory that is there, before its first step.
+    """Check a training against the free memory, before its first step.
 
     Args:
         config: of the run.
-        net: built, its weights set.
+        net: with its weights.
         contexts: the devices.
-        data: to train and to validate on.
-        own: what :func:`cpu_defaults` gave; a batch of its own is halved until it fits.
-        resumed: the run that goes on, or begins anew, if one does.
+        data: the training and the validation data.
+        own: the result of :func:`cpu_defaults`; a default batch size is halved until it fits.
+        resumed: the run that is resumed or restarted, if any.
 
     Raises:
-        UserError: it surely does not fit.
+        UserError: it certainly does not fit.
     """
-    if contexts[0].device_type != "cpu":  # of a GPU's memory mxnet's own error tells
+    if contexts[0].device_type != "cpu":  # mxnet's own error is enough for the memory of a GPU
         return Fitted(config)
     there = memory.look()
     if config.memory is not None:
@@ -114,7 +114,7 @@ def _estimate(
 
 
 def _halved(wanted: Wanted, estimate: TrainMemory, there: memory.Memory) -> Wanted:
-    """Return a training whose batch, which nobody asked for, was halved until it fits, if it ever does."""
+    """Return a training whose default batch size is halved until it fits, or until it cannot be halved."""
     batch, footprint = wanted.batch_size, estimate.at(wanted.sizes_hw)
     while batch > wanted.devices and not fits(footprint.of(batch), there):
         batch = max(1, batch // 2 // wanted.devices) * wanted.devices
@@ -122,7 +122,7 @@ def _halved(wanted: Wanted, estimate: TrainMemory, there: memory.Memory) -> Want
 
 
 def _about_defaults(own: Mapping[str, Any], wanted: Wanted, estimate: TrainMemory) -> SettingText:
-    """Say which defaults are a CPU's, why, and what changes them."""
+    """Return a message with the defaults of a CPU, the reason for them, and how to change them."""
     batch, sizes = wanted.batch_size, wanted.sizes_hw
     chosen, changed = [], []
     if "batch_size" in own:
@@ -139,10 +139,10 @@ def _about_defaults(own: Mapping[str, Any], wanted: Wanted, estimate: TrainMemor
 
 
 def _checked(wanted: Wanted, estimate: TrainMemory, there: memory.Memory, resumed: RunFolder | None) -> str:
-    """Return what the log says of the memory.
+    """Return the log message on the memory.
 
     Raises:
-        UserError: there is surely too little.
+        UserError: there is certainly too little.
     """
     try:
         line = check(wanted, estimate, there)
@@ -151,14 +151,14 @@ def _checked(wanted: Wanted, estimate: TrainMemory, there: memory.Memory, resume
     return line if line.startswith("memory:") else f"{line}{_way_out(line, resumed)}"
 
 
-def _way_out(said: str, resumed: RunFolder | None) -> str:
-    """Return what else can be done about a lack of memory, behind what was said of it."""
+def _way_out(message: str, resumed: RunFolder | None) -> str:
+    """Return further advice on a lack of memory, to put behind the message."""
     if not resumed:
         return ". If the estimate is wrong: {memory} GB says how much there is"
     more = ". A run that goes on keeps its own flags: go on where there is more memory"
-    if ADVICE not in said:
+    if ADVICE not in message:
         return more
-    anew = f"{more}, or give these to a new run"
+    advice = f"{more}, or give these to a new run"
     if not resumed.has_weights():
-        return anew
-    return f"{anew} from its weights, {{weights}} {shlex.quote(str(resumed.path))}"
+        return advice
+    return f"{advice} from its weights, {{weights}} {shlex.quote(str(resumed.path))}"

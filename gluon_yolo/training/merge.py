@@ -1,16 +1,16 @@
-"""Merge: one value for every setting of a new run, and where it is from.
+"""Merge: the value of every setting of a new run, and its origin.
 
 From the weakest to the strongest:
 
 1. the defaults of :class:`~gluon_yolo.training.config.TrainConfig`;
-2. on a CPU, its own small defaults (:func:`gluon_yolo.training.memory_fit.cpu_defaults`);
-3. what the network's own file says, as a darknet cfg's ``[net]``;
+2. the defaults of a CPU (:func:`gluon_yolo.training.memory_fit.cpu_defaults`);
+3. the network's own file, such as a darknet cfg's ``[net]``;
 4. a recipe;
-5. what the data's own file says, as darknet's ``.data``;
-6. what is given in a file of settings;
-7. what is given in words: on the command line, or to :func:`gluon_yolo.train`.
+5. the data's own file, such as darknet's ``.data``;
+6. a file of settings that the user gives;
+7. flags of the command line, or arguments of :func:`gluon_yolo.train`.
 
-All of it is in plain form (:mod:`gluon_yolo.training.config_forms`).
+All values are in plain form (:mod:`gluon_yolo.training.config_forms`).
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from gluon_yolo.training.recipes import RECIPES
 
 log = logging.getLogger("gluon_yolo")
 
-_SIZES = ("random_shapes", "shape_interval")  # who gives one of them wants random shapes
+_SIZES = ("random_shapes", "shape_interval")  # either of them turns random shapes on
 _WEIGHTS = ("weights", "pretrained", "resume")
 _OF_STEPS = ("lr_decay_epoch", "lr_decay_period")
 
 
 class Layer(NamedTuple):
-    """Settings of one origin.
+    """The settings of one origin.
 
     Args:
         values: in plain form.
-        place_of: where it has a setting from, as messages begin.
+        place_of: returns the place of a setting, such as a file and a line, for messages.
     """
 
     values: Mapping[str, Any] = {}
@@ -52,22 +52,22 @@ NOTHING = Layer()
 
 
 class Given(NamedTuple):
-    """What somebody gives, in plain form.
+    """The settings that the user gives, in plain form.
 
     Args:
-        words: on the command line or in Python; ``resume`` may be among them, a file of weights.
-        file: of a file of settings.
+        words: flags or Python arguments; may include ``resume``, a weights file.
+        file: the settings of a file.
     """
 
     words: Mapping[str, Any]
     file: Layer = NOTHING
 
     def all(self) -> Args:
-        """Return both, the words over the file; what contradicts the words is left out of the file."""
+        """Return both; the words override the file, also where settings of different names conflict."""
         return {**_beside(self.words, self.file.values), **self.words}
 
     def file_places(self) -> dict[str, str]:
-        """Return where the file has each of its settings that counts from, as messages begin."""
+        """Return the place in the file of each setting that is used from it."""
         counting = (name for name in self.file.values if name not in self.words)
         return {name: place for name in counting if (place := self.file.place_of(name))}
 
@@ -76,8 +76,8 @@ class Merged(NamedTuple):
     """The settings of a new run.
 
     Args:
-        args: every setting in plain form, as ``args.json`` keeps it.
-        places: by setting, what decides it, as messages begin; nothing of defaults and of given words.
+        args: every setting in plain form, as in ``args.json``.
+        places: the origin of each setting, for messages; without defaults and words.
     """
 
     args: Args
@@ -90,16 +90,16 @@ def merge(
     from_network: Layer = NOTHING,
     from_cpu: Mapping[str, Any] | None = None,
 ) -> Merged:
-    """Return every setting of a new run, in the order that this module's docstring tells.
+    """Return every setting of a new run, in the order of this module's docstring.
 
     Args:
-        given: what somebody gives.
-        from_data: what the data's own file says of training.
-        from_network: what the network's own file says.
-        from_cpu: a CPU's own defaults.
+        given: the settings that the user gives.
+        from_data: the training settings of the data's own file.
+        from_network: the training settings of the network's own file.
+        from_cpu: the defaults of a CPU.
 
     Raises:
-        UserError: given settings contradict each other, or name a file that is not there.
+        UserError: given settings conflict, or name a file that does not exist.
     """
     given = Given(_checked(given.words), given.file)
     together = given.all()
@@ -110,10 +110,10 @@ def merge(
     check_memory(args)
     if args["pretrained_base"] not in BACKBONE_WEIGHTS:
         args["pretrained_base"] = _file("pretrained_base", args["pretrained_base"])
-    if isinstance(args["pretrained"], str):  # a file of settings gives one
+    if isinstance(args["pretrained"], str):  # the weights file of a file of settings
         args["weights"], args["pretrained"] = _file("pretrained", args["pretrained"]), False
     elif together.get("resume") or together.get("pretrained"):
-        args["weights"] = together.get("weights")  # given ones take the place of the data file's
+        args["weights"] = together.get("weights")  # given weights replace those of the data's own file
     if together.get("data") is not None:
         args["dataset"] = together.get("dataset")
     start = args.pop("resume", None)
@@ -127,21 +127,21 @@ def merge(
 
 
 def decide(given: Given, from_data: Mapping[str, Any]) -> Args:
-    """Return the settings that are decided whatever the network and the device are.
+    """Return the settings that do not depend on the network and the device.
 
     Args:
-        given: what somebody gives.
-        from_data: what the data's own file says of training.
+        given: the settings that the user gives.
+        from_data: the training settings of the data's own file.
     """
     together = given.all()
     return {**recipe_settings(together), **from_data, **together}
 
 
 def warn_of_idle(given: Given, args: Mapping[str, Any]) -> None:
-    """Log which given settings have no effect beside the others.
+    """Log which given settings have no effect.
 
     Args:
-        given: what somebody gives.
+        given: the settings that the user gives.
         args: every setting of the run.
     """
     for name in _OF_STEPS:
@@ -150,12 +150,12 @@ def warn_of_idle(given: Given, args: Mapping[str, Any]) -> None:
 
 
 def recipe_settings(given: Mapping[str, Any]) -> Args:
-    """Return the settings that a recipe decides: of a darknet cfg's network all but the size of the input.
+    """Return the settings of a recipe; without the input size if the network is a darknet cfg.
 
-    The cfg says that size, and its anchors are in pixels of it.
+    The cfg has an input size, and its anchors are in pixels of it.
 
     Raises:
-        SettingError: there is no recipe of the name.
+        SettingError: there is no recipe with this name.
     """
     name = given.get("recipe")
     if name is None:
@@ -169,7 +169,7 @@ def recipe_settings(given: Mapping[str, Any]) -> Args:
 
 
 def _places(given: Given, from_data: Layer, from_network: Layer) -> dict[str, str]:
-    """Return what decides each setting that neither words nor defaults decide."""
+    """Return the origin of each setting that is neither a default nor among the words."""
     together = given.all()
     recipe = dict.fromkeys(recipe_settings(together), f"{{recipe}} {together.get('recipe')}")
     places = {
@@ -186,10 +186,10 @@ def _places(given: Given, from_data: Layer, from_network: Layer) -> dict[str, st
 
 
 def _beside(words: Mapping[str, Any], file: Mapping[str, Any]) -> Args:
-    """Return what a file gives without what the words contradict: other data, other weights, other sizes."""
+    """Return the settings of a file without those that conflict with the words: data, weights or sizes."""
     left = dict(file)
     if any(name in left for name in _SIZES):
-        left.setdefault("no_random_shape", False)  # over a recipe's
+        left.setdefault("no_random_shape", False)  # overrides a recipe's
     if "data" in words:
         _drop(left, "dataset", "data_root", "format")
     elif words.keys() & {"dataset", "data_root"}:
@@ -207,16 +207,16 @@ def _drop(values: Args, *names: str) -> None:
 
 
 def _checked(words: Mapping[str, Any]) -> Args:
-    """Return given words as they count.
+    """Return the checked words, in which one setting may imply another.
 
     Raises:
-        SettingError: two of them contradict each other, or one cannot be meant so.
+        SettingError: two of them conflict, or one is invalid.
     """
     words = dict(words)
     if any(name in words for name in _SIZES):
         if words.get("no_random_shape"):
             raise SettingError("{no_random_shape} excludes {random_shapes} and {shape_interval}: give one")
-        words["no_random_shape"] = False  # over a recipe's
+        words["no_random_shape"] = False  # overrides a recipe's
     if isinstance(words.get("pretrained"), str):
         if words.get("weights") is not None:
             raise SettingError(
@@ -238,10 +238,10 @@ def _check_name(name: str) -> None:
 
 
 def _file(name: str, path: str) -> str:
-    """Return the whole path of a file that a setting names in the place of a word.
+    """Return the absolute path of the file that a setting names.
 
     Raises:
-        SettingError: when it is not there.
+        SettingError: the file does not exist.
     """
     words = f"{', '.join(BACKBONE_WEIGHTS)}, or " if name == "pretrained_base" else ""
     if not weights_file(Path(absolute(path))).exists():

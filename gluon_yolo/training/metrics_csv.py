@@ -1,4 +1,4 @@
-"""MetricsCSV: one row of numbers per epoch, which spreadsheets and plots read."""
+"""MetricsCSV: a CSV file with one row of numbers for each epoch."""
 
 from __future__ import annotations
 
@@ -15,24 +15,23 @@ _FREE = "free space there or allow writing"
 
 
 class MetricsCSV:
-    """A comma-separated file with a header, to which a run appends.
+    """A comma-separated file with a header, to which a run appends rows.
 
     Args:
-        path: the file; made by the first row.
+        path: the file, made by the first row.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Name the file, touching nothing."""
         self.path = Path(path)
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Add a row; a name that is new becomes a new last column, empty in the rows before.
+        """Append a row. A new column name becomes the last column, with empty cells in earlier rows.
 
         Args:
-            row: column names to numbers or words; None, or a column left out, gives an empty cell.
+            row: numbers or words by column name; None or a missing column gives an empty cell.
 
         Raises:
-            UserError: when the file cannot be written.
+            UserError: the file cannot be written.
         """
         columns, rows = self._read()
         new = [name for name in row if name not in columns]
@@ -43,17 +42,17 @@ class MetricsCSV:
             csv.DictWriter(file, columns).writerow(_cells(row))
 
     def keep_before(self, epoch: int) -> None:
-        """Drop the rows of this epoch and later, which a resumed run writes anew.
+        """Remove the rows of an epoch and of later ones, which a resumed run writes again.
 
         Raises:
-            UserError: when the file cannot be written.
+            UserError: the file cannot be written.
         """
         columns, rows = self._read()
         if columns:
             self._rewrite(columns, [row for row in rows if int(row["epoch"]) < epoch])
 
     def rows(self) -> list[dict[str, str]]:
-        """Return the rows as text, column name to cell."""
+        """Return the rows as text, by column name."""
         return self._read()[1]
 
     def _read(self) -> tuple[list[str], list[dict[str, str]]]:

@@ -1,4 +1,4 @@
-"""OutOfMemory: the many words in which mxnet, CUDA and others say that memory is out, as one error."""
+"""Out of memory: recognize the errors of mxnet, CUDA and others, and turn them into one UserError."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.size_advice import one_size
 
-# mxnet's allocators for GPU and CPU; CUDA, cuDNN and cuBLAS by way of mxnet; C++'s, OpenCV's, NumPy's.
-_SAID = re.compile(
+# Messages of mxnet's allocators; of CUDA, cuDNN and cuBLAS in mxnet; of C++, OpenCV and NumPy.
+_MESSAGES = re.compile(
     r"out[ _]of[ _]memory|failed to allocate|unable to allocate|insufficient memory|bad_alloc|MemoryError"
     r"|(?:CUDNN|CUBLAS|CURAND)_STATUS_(?:ALLOC|ALLOCATION)_FAILED|cudaErrorMemoryAllocation",
     re.IGNORECASE,
@@ -21,36 +21,36 @@ _SAID = re.compile(
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether an error is about memory that is not there."""
+    """Return whether an error means that memory is out."""
     if isinstance(error, MemoryError):
         return True
-    return not isinstance(error, UserError) and bool(_SAID.search(str(error)))
+    return not isinstance(error, UserError) and bool(_MESSAGES.search(str(error)))
 
 
 @contextlib.contextmanager
 def explained(what: Callable[[], str]) -> Iterator[None]:
-    """Turn a failure for lack of memory within the block into a UserError.
+    """Turn an out-of-memory error of the block into a UserError.
 
     Args:
-        what: called then; says what was too large, and what to try, with settings by name in braces.
+        what: returns the message: what was too large, and the fix, with setting names in braces.
 
     Raises:
         UserError: memory was out.
     """
     try:
         yield
-    except Exception as error:  # whatever a runtime's package raises
+    except Exception as error:  # each runtime's package raises errors of its own
         if not is_out_of_memory(error):
             raise
         raise SettingError(what()) from error
 
 
 def too_large(config: TrainConfig, devices: Sequence[object]) -> tuple[str, str]:
-    """Say what of a training was too much for its devices' memory, and what to try.
+    """Return what was too large for the memory of the training's devices, and the fix.
 
     Args:
         config: of the run.
-        devices: that share its batches.
+        devices: the devices that share a batch.
     """
     height, width = max(config.sizes_hw, key=math.prod)
     batch = f"{{batch_size}} {config.batch_size} at {height}x{width}"

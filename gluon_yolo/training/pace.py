@@ -1,4 +1,4 @@
-"""Pace: how long the rest of an epoch and of a training will take, by what this process has seen of it."""
+"""Pace: the estimated time to the end of a training, from the times measured in this process."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import math
 import time
 from typing import Callable
 
-BATCH, VALIDATION, END = "batch", "validation", "end"  # what time is spent on: END is saving and drawing
-# An image's forward pass against a training step of it, until a validation has been measured.
+BATCH, VALIDATION, END = "batch", "validation", "end"  # what takes time; END is saving and drawing
+# Time of an image's forward pass relative to its training step, until a validation has been measured.
 FORWARD = 1 / 3
 
 
 def is_validated(epoch: int, epochs: int, val_interval: int) -> bool:
-    """Say whether an epoch of so many ends with a validation: the last always does."""
+    """Return whether an epoch ends with a validation; the last one always does."""
     return epoch == epochs - 1 or (epoch + 1) % val_interval == 0
 
 
 class Pace:
-    """Takes the time of batches, validations and epochs' ends from now on, and adds up what is still to come.
+    """Measures the time of batches, validations and epoch ends, and estimates the time that is left.
 
     Args:
         batches: of an epoch.
         epochs: of the whole training.
-        val_interval: epochs between validations; the last epoch has one in any case.
-        val_batches: images of a validation over those of a batch.
-        clock: returns seconds, from whatever zero.
+        val_interval: epochs between validations; the last epoch always has one.
+        val_batches: images of a validation divided by the batch size.
+        clock: returns seconds from any zero.
     """
 
     def __init__(
@@ -43,22 +43,22 @@ class Pace:
         self._since = clock()
 
     def spent(self, on: str) -> None:
-        """Count one ``BATCH``, ``VALIDATION`` or ``END``: the time since what was counted before it."""
+        """Count one ``BATCH``, ``VALIDATION`` or ``END``; it took the time since the last call."""
         now = self._clock()
         self._seconds[on] += now - self._since
         self._counts[on] += 1
         self._since = now
 
     def is_validated(self, epoch: int) -> bool:
-        """Say whether an epoch ends with a validation."""
+        """Return whether an epoch ends with a validation."""
         return is_validated(epoch, self._epochs, self._val_interval)
 
     def training_left(self, epoch: int, batch: int) -> float:
-        """Return the seconds to the training's end; NaN before the first batch.
+        """Return the seconds to the end of the training; NaN before the first batch.
 
         Args:
-            epoch: that is going on.
-            batch: of it, the first that is not trained.
+            epoch: the present epoch.
+            batch: the first batch of the epoch that is not trained.
         """
         epochs = range(epoch, self._epochs)
         validations = sum(map(self.is_validated, epochs))

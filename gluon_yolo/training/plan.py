@@ -1,4 +1,4 @@
-"""Plan: what an epoch of a training is, and what the whole of it, in a line."""
+"""Plan: one log line on the epochs of a training."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from gluon_yolo.training.config import TrainConfig
 
 
 def plan(config: TrainConfig, batches: int, images: int, validated: int) -> str:
-    """Say what an epoch is, and what the training.
+    """Return a line with the images and batches of an epoch, and the length of the training.
 
     Args:
         config: of the run.
         batches: of an epoch.
-        images: to train on.
-        validated: images to validate on.
+        images: number of training images.
+        validated: number of validation images.
     """
     size, shown = config.batch_size, batches * config.batch_size
     noun = "training picture" if images == 1 else "training pictures"
     of = f"{shown:,} of {images:,} {noun}"
     if shown == images:
         of = f"{'the' if images == 1 else 'all'} {images:,} {noun}"
-    elif shown > images:  # fewer than a batch: they come again, in the same order
+    elif shown > images:  # fewer images than a batch: they are repeated in the same order
         times, rest = divmod(shown, images)
         each = "the" if images == 1 else "each of"
         of = f"{each} {images:,} {noun} {times:,}{f' or {times + 1:,}' if rest else ''} times"

@@ -1,4 +1,4 @@
-"""Prepare: devices, architecture, anchors, validation and folder of a run, from its settings."""
+"""Prepare a run: its devices, architecture, anchors, validation and folder, from its settings."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ log = logging.getLogger("gluon_yolo")
 
 
 def devices_of(gpus: str | None, cpu_devices: int) -> list[Any]:
-    """Return the devices that are asked for, or else GPU 0 where it can be used.
+    """Return the requested devices; by default GPU 0 if it can be used, else the CPU.
 
     Args:
-        gpus: numbers with commas between; empty for the CPU, None where nobody says.
-        cpu_devices: CPU contexts in the place of GPUs, when above 0.
+        gpus: indices of GPUs with commas; empty for the CPU; None for the default.
+        cpu_devices: when above 0, the number of CPU contexts to use instead of GPUs.
 
     Raises:
-        UserError: a GPU is absent or of no use to this mxnet, or a value cannot be meant so.
+        UserError: this mxnet cannot use a GPU, or a value is invalid.
     """
     if gpus is None and not cpu_devices:
         try:
@@ -53,13 +53,13 @@ def devices_of(gpus: str | None, cpu_devices: int) -> list[Any]:
 def architecture_of(
     network: str, dataset: str | None, class_names: Sequence[str], resumed: RunFolder | None = None
 ) -> Architecture:
-    """Return what builds the run's network; a run that goes on has it in its folder.
+    """Return the architecture of the run's network; a resumed run has it in its folder.
 
     Args:
-        network: as somebody asks for it.
-        dataset: published data, whose classes a network of the zoo may be named for.
+        network: the requested network.
+        dataset: published data; a zoo network may have its classes.
         class_names: of the data.
-        resumed: the run that goes on.
+        resumed: the run that is resumed.
 
     Raises:
         UserError: there is no such network.
@@ -74,10 +74,10 @@ def architecture_of(
 def settled_anchors(
     word: str | Anchors | None, config: TrainConfig, architecture: Architecture, train_data: Dataset
 ) -> tuple[TrainConfig, list[SettingText]]:
-    """Put anchors in the place of a word; the run keeps them, and does not find others.
+    """Replace a word for anchors by the anchors; the run keeps them.
 
     Args:
-        word: ``own``, ``better`` or ``auto``; with anything else nothing is done.
+        word: ``own``, ``better`` or ``auto``; other values change nothing.
         config: of the run on its network.
         architecture: of the network.
         train_data: the training images.
@@ -94,15 +94,15 @@ def settled_anchors(
 
 
 def validation_of(val_data: Dataset, config: TrainConfig, resumed: RunFolder | None = None) -> Validation:
-    """Return what validates; a run that goes on compares its epochs by the score that it began with.
+    """Return the validation of a run; a resumed run keeps the score that compares its epochs.
 
     Args:
-        val_data: the images to validate on.
+        val_data: the validation images.
         config: of the run.
-        resumed: the run that goes on from a checkpoint.
+        resumed: the run that is resumed from a checkpoint.
 
     Raises:
-        UserError: the score needs pycocotools, and it is not there.
+        UserError: the score needs pycocotools, which is not installed.
     """
     kind, asked = config.val_metric, ""
     if resumed and kind == "auto":
@@ -117,11 +117,11 @@ def validation_of(val_data: Dataset, config: TrainConfig, resumed: RunFolder | N
 
 
 def new_folder(args: Args, config: TrainConfig, net: DetectionNetwork) -> RunFolder:
-    """Make a run's folder, with what was asked for and what the network is.
+    """Make a run folder with the settings and the network's description.
 
     Args:
-        args: the run's settings in plain form, as they were merged.
-        config: the same on the run's network, with its anchors and the batch that fits.
+        args: the merged settings of the run in plain form.
+        config: the same on the run's network, with its anchors and the batch size that fits.
         net: the network.
 
     Raises:

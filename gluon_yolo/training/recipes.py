@@ -1,4 +1,4 @@
-"""Recipes: defaults of training that fit a situation."""
+"""Recipes: sets of training defaults for a purpose."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Settings for a purpose.
+    """Training defaults for a purpose.
 
     Args:
-        purpose: what it is for, in a few words.
-        settings: in plain form (:mod:`gluon_yolo.training.config_forms`), the defaults of a run.
+        purpose: in a few words.
+        settings: the defaults in plain form (:mod:`gluon_yolo.training.config_forms`).
     """
 
     purpose: str

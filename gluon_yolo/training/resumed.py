@@ -1,4 +1,4 @@
-"""Resumed: the settings of a run that goes on, and its images, also where they lie elsewhere by now."""
+"""Resumed: the settings and the data of a run that is resumed, even if its data has moved."""
 
 from __future__ import annotations
 
@@ -26,27 +26,24 @@ DEVICES = ("gpus", "cpu_devices", "memory", "num_workers", "worker_type")
 log = logging.getLogger("gluon_yolo")
 
 _MAY_MOVE = (*PLACES, "dataset", "format")
-_DECIMALS = 2  # of a pixel: formats keep boxes to about that
+_DECIMALS = 2  # of a pixel; formats store boxes about this precisely
 
 
 def record_of(data: Sequence[Dataset]) -> dict[str, Any]:
-    """Return what tells data from all other: of the images to train on and to validate on.
-
-    Places and names of files are no part of it.
-    """
+    """Return the fingerprint of the training and the validation data, without paths and file names."""
     parts = dict(zip(("train", "val"), data))
     return {name: {"pictures": len(part), "sha256": _digest(part)} for name, part in parts.items()}
 
 
 def resumed_args(given: Mapping[str, Any], kept: Mapping[str, Any]) -> Args:
-    """Return the settings of a run that goes on: its own, and the devices and places that are given anew.
+    """Return the settings of a resumed run: its own, with the newly given devices and data paths.
 
     Args:
-        given: in plain form; ``resume`` may be among them.
+        given: in plain form; may include ``resume``.
         kept: the run's ``args.json``.
 
     Raises:
-        SettingError: ``memory`` is none.
+        SettingError: ``memory`` is invalid.
     """
     check_memory(given)
     ignored = [
@@ -55,28 +52,28 @@ def resumed_args(given: Mapping[str, Any], kept: Mapping[str, Any]) -> Args:
         if name not in (*DEVICES, *PLACES, "format", "resume") and kept.get(name) != value
     ]
     if ignored:
-        said = SettingText(f"a resumed run keeps its own settings; ignored: {', '.join(ignored)}")
-        log.warning("%s", said)
-    anew = {name: given[name] for name in (*DEVICES, *PLACES, "format") if name in given}
-    if "data" in anew:  # it may have been a published data set's place
-        anew = {**anew, "dataset": None, "data_root": anew.get("data_root")}
-    if anew.get("gpus") and "cpu_devices" not in anew:
-        anew["cpu_devices"] = 0
-    return {**PLAIN_DEFAULTS, **kept, "memory": None, **anew}
+        message = SettingText(f"a resumed run keeps its own settings; ignored: {', '.join(ignored)}")
+        log.warning("%s", message)
+    changed = {name: given[name] for name in (*DEVICES, *PLACES, "format") if name in given}
+    if "data" in changed:  # the run may have named published data instead
+        changed = {**changed, "dataset": None, "data_root": changed.get("data_root")}
+    if changed.get("gpus") and "cpu_devices" not in changed:
+        changed["cpu_devices"] = 0
+    return {**PLAIN_DEFAULTS, **kept, "memory": None, **changed}
 
 
 def open_resumed(folder: RunFolder, args: Args) -> tuple[Data, list[SettingText], list[SettingText]]:
-    """Open the data of a run that goes on.
+    """Open the data of a resumed run.
 
     Args:
         folder: of the run.
-        args: its settings in plain form, with the places that were given anew.
+        args: its settings in plain form, with the newly given paths.
 
     Returns:
-        The data as :func:`open_datasets` gives it, and lines and warnings for the log.
+        The data, and lines and warnings for the log.
 
     Raises:
-        UserError: it is not there, or is other data than the run's.
+        UserError: the data does not exist, or differs from the run's.
     """
     try:
         data = opened(DataRequest.of(args))
@@ -84,7 +81,7 @@ def open_resumed(folder: RunFolder, args: Args) -> tuple[Data, list[SettingText]
         gone = [name for name in PLACES if args.get(name) and not os.path.exists(args[name])]
         if not gone:
             raise
-        words = " ".join(f"--{name.replace('_', '-')} NEW" for name in gone)  # a command to paste
+        words = " ".join(f"--{name.replace('_', '-')} NEW" for name in gone)  # flags of a command to paste
         way = f"gluon-yolo train --resume {shlex.quote(str(folder.path))} {words}"
         raise extended(error, f". If what the run was trained on lies elsewhere now: {way}") from error
     kept = folder.args()
@@ -94,17 +91,17 @@ def open_resumed(folder: RunFolder, args: Args) -> tuple[Data, list[SettingText]
     before = folder.data()
     _refuse_other(folder, before, record_of(data[:2]), args)
     folder.write_args({**kept, **moved})
-    said = ", ".join(f"{{{name}}} {moved[name]}" for name in PLACES if moved.get(name))
+    places = ", ".join(f"{{{name}}} {moved[name]}" for name in PLACES if moved.get(name))
     if before:
-        return data, [SettingText(f"the run's pictures and boxes lie elsewhere now: {said}")], []
-    doubt = f"{said}: taken for the data that the run was trained on, of which it kept no record"
+        return data, [SettingText(f"the run's pictures and boxes lie elsewhere now: {places}")], []
+    doubt = f"{places}: taken for the data that the run was trained on, of which it kept no record"
     return data, [], [SettingText(doubt)]
 
 
 def opened(request: DataRequest, source: Source | None = None) -> Data:
-    """Return the data to train on and to validate on, and the class names of both."""
+    """Return the training data, the validation data, and the class names of both."""
     train, val, class_names = open_datasets(request, source=source)
-    assert train is not None and val is not None  # both are asked for
+    assert train is not None and val is not None  # both were requested
     return train, val, class_names
 
 
@@ -126,7 +123,7 @@ def _refuse_other(
 
 
 def _digest(dataset: Dataset) -> str:
-    """Return a digest of the sizes of images, of their boxes and classes, in order."""
+    """Return a digest of the image sizes, boxes and classes, in order."""
     digest = hashlib.sha256()
     for index in range(len(dataset)):
         truth = dataset.annotations(index)

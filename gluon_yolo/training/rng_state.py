@@ -1,6 +1,6 @@
-"""The global random generators: seed them, keep their states, restore them.
+"""RNG state: seed the global random number generators, save their states, restore them.
 
-The data pipeline draws from generators of its own, made from (seed, epoch, index); these serve the rest.
+The data pipeline has its own generators, made from (seed, epoch, index). All other code uses the global ones.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gluon_yolo.mxnet_compat import mx
 
 
 def seed(value: int, step: int = 0) -> None:
-    """Seed Python's, NumPy's and mxnet's global generators for a training that stands at a step."""
+    """Seed the global generators of Python, NumPy and mxnet for a step of a training."""
     random.seed(value)
     np.random.seed(value % 2**32)
     _seed_mxnet(value, step)
@@ -30,9 +30,9 @@ def states() -> dict[str, Any]:
 
 
 def restore(saved: dict[str, Any], value: int, step: int) -> None:
-    """Set Python's and NumPy's generators to what :func:`states` returned, and seed mxnet's for the step.
+    """Restore Python's and NumPy's generators from the result of :func:`states`, and seed mxnet's for a step.
 
-    mxnet does not tell the state of its generators. Nothing in a training step draws from them.
+    mxnet cannot return the state of its generators. A training step does not use them.
     """
     version, keys, gauss = saved["python"]
     random.setstate((version, tuple(keys), gauss))

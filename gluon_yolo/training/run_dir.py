@@ -1,4 +1,4 @@
-"""RunFolder: the folder that holds all there is to know of one training."""
+"""RunFolder: the folder with all files of one training."""
 
 from __future__ import annotations
 
@@ -19,16 +19,14 @@ _ADVICE = "choose a folder that can be written"
 class RunFolder:
     """``runs/NAME/``: ``args.json config.yaml model.json data.json log.txt metrics.csv weights/ pictures/``.
 
-    While it is trained there is ``running.json`` too (:mod:`gluon_yolo.system.run_note`).
-
-    Make one with :meth:`create`, find one with :meth:`open`.
+    During the training there is also ``running.json`` (:mod:`gluon_yolo.system.run_note`).
+    :meth:`create` makes a new run folder, :meth:`open` finds an existing one.
 
     Args:
         path: the folder.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Name the parts, touching nothing."""
         self.path = Path(path)
         self.weights = self.path / "weights"
         self.images = self.path / "pictures"
@@ -38,14 +36,14 @@ class RunFolder:
 
     @classmethod
     def create(cls, root: str | os.PathLike[str], network: str) -> RunFolder:
-        """Make ``ROOT/NETWORK-N`` with the first N that is above every earlier run's.
+        """Make ``ROOT/NETWORK-N``, where N is above the number of every earlier run.
 
         Args:
-            root: where runs are kept; made when absent.
+            root: the folder of all runs, made when absent.
             network: the first part of the run's name.
 
         Raises:
-            UserError: when the folder cannot be made.
+            UserError: the folder cannot be made.
         """
         first = Path(root) / network
         check_text(first)
@@ -57,7 +55,7 @@ class RunFolder:
                 try:
                     folder.path.mkdir()
                     break
-                except FileExistsError:  # another run was quicker
+                except FileExistsError:  # another process made it in the meantime
                     number += 1
             folder.weights.mkdir()
             folder.images.mkdir()
@@ -65,10 +63,10 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> RunFolder:
-        """Find a run that was made before.
+        """Open an existing run folder.
 
         Raises:
-            UserError: when there is none; the message names those beside it.
+            UserError: there is none; the message names runs beside it.
         """
         folder = cls(path)
         if not folder.path.is_dir():
@@ -81,42 +79,42 @@ class RunFolder:
         return folder
 
     def is_fresh(self) -> bool:
-        """Say whether no checkpoint of its training was ever whole, so that it has to begin anew.
+        """Return whether no checkpoint was ever completed; then the training starts again.
 
-        The first epoch's row and best weights are written before its checkpoint; a second row, or a kept
-        epoch, is behind one, and a run that has these has lost it.
+        The first epoch's row and best weights are written before its checkpoint. A second row or a snapshot
+        is written after one; if they exist, the checkpoint was lost.
         """
         if (self.weights / "last" / "state.json").exists():
             return False
         return len(self.metrics.rows()) < 2 and not any(self.weights.glob("epoch-*.params"))
 
     def has_weights(self) -> bool:
-        """Say whether there are weights to start another training from."""
+        """Return whether the run has weights to start another training from."""
         last = self.weights / "last" / "state.json"
         return last.exists() or (self.weights / "best.params").exists()
 
     def write_args(self, args: Mapping[str, Any]) -> None:
-        """Keep the settings that the run was asked for: plain values, fit for JSON."""
+        """Write the settings of the run: plain values, fit for JSON."""
         self._write("args.json", args)
 
     def args(self) -> dict[str, Any]:
-        """Return what :meth:`write_args` kept."""
+        """Return the settings of the run."""
         return self._read("args.json")
 
     def write_model(self, model: Mapping[str, Any]) -> None:
-        """Keep what the network is (name, spec, input size): plain values, fit for JSON."""
+        """Write the network's description (name, spec, input size): plain values, fit for JSON."""
         self._write("model.json", model)
 
     def model(self) -> dict[str, Any]:
-        """Return what :meth:`write_model` kept."""
+        """Return the network's description."""
         return self._read("model.json")
 
     def write_data(self, data: Mapping[str, Any]) -> None:
-        """Keep what tells the run's data from other: plain values, fit for JSON."""
+        """Write the fingerprint of the run's data: plain values, fit for JSON."""
         self._write("data.json", data)
 
     def data(self) -> dict[str, Any]:
-        """Return what :meth:`write_data` kept; nothing of a run from before it was."""
+        """Return the fingerprint of the run's data; empty for old runs, which did not write it."""
         return self._read("data.json") if (self.path / "data.json").exists() else {}
 
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
@@ -136,13 +134,13 @@ class RunFolder:
 
 
 def _number(name: str, network: str) -> int:
-    """Return N of a folder called NETWORK-N, 0 for any other."""
+    """Return N of a folder NETWORK-N, and 0 for other folders."""
     first, _, number = name.rpartition("-")
     return int(number) if first == network and number.isdecimal() else 0
 
 
 def _neighbours(folder: Path) -> str:
-    """Say which runs a folder holds, newest last; nothing when it holds none."""
+    """Return text on the runs in a folder, the newest last; empty if there are none."""
     runs = [path.parent for path in folder.glob("*/args.json")]
     names = [str(path) for path in sorted(runs, key=lambda path: path.stat().st_mtime)]
     return f"; there are: {', '.join(names[-8:])}" if names else ""

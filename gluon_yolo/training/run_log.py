@@ -1,4 +1,4 @@
-"""Run log: what a training says before its first epoch and after its last."""
+"""Run log: the log messages before the first epoch and after the last one."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ log = logging.getLogger("gluon_yolo")
 
 @contextmanager
 def logging_to(folder: RunFolder) -> Iterator[None]:
-    """Write the log into a run's folder, and last what ended the run, if something did."""
+    """Write the log of the block to the run folder, with the error that ends the block, if any."""
     stop_log = start_log(folder.log)
     try:
         yield
     except Exception as error:
-        # The file alone: the console gets it from whoever catches it.
-        said = SettingText(error.message) if isinstance(error, SettingError) else error
-        log.error("%s", said, exc_info=not isinstance(error, UserError), extra={"file_only": True})
+        # Only to the file: the caller prints the error on the console.
+        logged = SettingText(error.message) if isinstance(error, SettingError) else error
+        log.error("%s", logged, exc_info=not isinstance(error, UserError), extra={"file_only": True})
         raise
     finally:
         stop_log()
@@ -38,7 +38,7 @@ def logging_to(folder: RunFolder) -> Iterator[None]:
 def log_start(
     folder: RunFolder, config: TrainConfig, net: DetectionNetwork, contexts: list[Any], origin: str
 ) -> None:
-    """Log where the run is, what it trains from which weights, and on what."""
+    """Log the run folder, the network, its weights, the devices and the input size."""
     names = net.spec.class_names
     shape = "x".join(map(str, config.data_shape))
     if config.random_shape:
@@ -55,7 +55,7 @@ def log_start(
 
 
 def log_result(trainer: Trainer, result: dict[str, Any]) -> None:
-    """Log the last validation's table, the best epoch, and where things are."""
+    """Log the table of the last validation, the best epoch, and what to do with the results."""
     progress, folder = trainer.progress, trainer.folder
     best = f"{trainer.validation.score_key} {progress.best_score:.4f}"
     log.info("average precision by class, at the last epoch:\n%s", class_table(result))

@@ -1,4 +1,4 @@
-"""What a run is called: as somebody says, else after its data. Exports and their records take the name."""
+"""Run name: given by the user, else made from the name of the data. Exports and their records use it."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from typing import Any
 
 from gluon_yolo.file_names import made_name
 
-# Folders that belong to a data set's layout; a file in one of them says nothing by its folder.
+# Folders of a data set's layout; their names say nothing about the data.
 _LAYOUT = frozenset(
     "annotations labels images img jpegimages imagesets main lists train training val valid test".split()
 )
 
 
 def name_of_run(settings: Mapping[str, Any], network: str) -> str:
-    """Return what a new run is called.
+    """Return the name of a new run.
 
     Args:
         settings: of the run, by name.
-        network: its network's name, which stays where the zoo's own says the published data already.
+        network: the name of the network. It is the run's name where it contains the published data's name.
     """
     if settings["name"] is not None:
         return settings["name"]
     place = settings["data"] or settings["data_root"]
     if place:
         return made_name(_folder(place).name) or made_name(network)
-    from gluon_yolo.models import zoo  # which imports mxnet
+    from gluon_yolo.models import zoo  # a late import, because it imports mxnet
 
     says_so = network in zoo.names() and network.endswith(f"_{settings['dataset']}")
     return network if says_so else settings["dataset"]
 
 
 def _folder(place: str) -> Path:
-    """Return the folder of a data set: that which the user named, or the one that holds the named file."""
+    """Return the folder of a data set: the named folder, or the one with the named file."""
     path = Path(os.path.abspath(os.path.expanduser(place)))
     if path.is_dir():
         return path

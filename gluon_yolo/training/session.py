@@ -1,4 +1,4 @@
-"""Session: one training from its merged settings to its result."""
+"""Session: one training, from its merged settings to its result."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ log = logging.getLogger("gluon_yolo")
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a training is made of, before its network is built.
+    """The parts of a training before its network is built.
 
     Args:
         args: every setting in plain form.
         contexts: the devices.
         architecture: of the network.
-        data: to train on, to validate on, and the class names of both.
-        taken: lines for the log, on what was taken from where.
+        data: training data, validation data, and the class names of both.
+        taken: log lines on settings that come from files.
         doubts: warnings for the log.
-        own: a CPU's own defaults, which may be made smaller.
-        places: by setting, what decides it, as messages begin.
-        resumed: the run that goes on, or begins anew in its folder.
+        own: the defaults of a CPU, which may be reduced.
+        places: the origin of each setting, for messages.
+        resumed: the run that is resumed, or restarted in its folder.
     """
 
     args: Args
@@ -69,23 +69,23 @@ class Plan:
 
     @property
     def goes_on(self) -> bool:
-        """Say whether there is a checkpoint to go on from."""
+        """Whether there is a checkpoint to resume from."""
         return self.resumed is not None and not self.resumed.is_fresh()
 
 
 @dataclasses.dataclass(frozen=True)
 class _Ready:
-    """A training whose run has a folder; nothing is left that could be refused.
+    """A training that passed all checks and has a run folder.
 
     Args:
         config: of the run on its network.
         net: with its starting weights.
-        origin: where these are from.
+        origin: of the starting weights.
         folder: of the run.
-        validation: what decides which epoch is best.
-        learnable: what the data has to learn from.
+        validation: computes the score that compares epochs.
+        learnable: the objects of the training images.
         lines: for the log.
-        warnings: likewise.
+        warnings: for the log.
     """
 
     config: TrainConfig
@@ -99,16 +99,16 @@ class _Ready:
 
 
 def plan_new(given: Given, source: Source, first: Merged, from_data: Layer) -> Plan:
-    """Return the plan of a new run; what its data's and its network's own files say are its defaults.
+    """Return the plan of a new run. The data's and the network's own files change its defaults.
 
     Args:
-        given: what somebody gives.
+        given: the settings that the user gives.
         source: the data set.
-        first: settings without the network's own.
-        from_data: what the data's own file says.
+        first: the settings without those of the network's own file.
+        from_data: the settings of the data's own file.
 
     Raises:
-        UserError: data, network or devices are not there, or are broken.
+        UserError: data, network or a device does not exist or is broken.
     """
     contexts = devices_of(first.args["gpus"], first.args["cpu_devices"])
     data = opened(DataRequest.of(first.args), source)
@@ -130,14 +130,14 @@ def plan_new(given: Given, source: Source, first: Merged, from_data: Layer) -> P
 
 
 def plan_resumed(folder: RunFolder, args: Args) -> Plan:
-    """Return the plan of a run that goes on, or begins anew in its folder.
+    """Return the plan of a run that is resumed, or restarted in its folder.
 
     Args:
         folder: of the run.
         args: its settings, as :func:`gluon_yolo.training.resumed.resumed_args` returns them.
 
     Raises:
-        UserError: its data is not there, or is other data, or its devices are not there.
+        UserError: its data does not exist or differs, or a device does not exist.
     """
     contexts = devices_of(args["gpus"], args["cpu_devices"])
     data, moved, doubts = open_resumed(folder, args)
@@ -145,40 +145,40 @@ def plan_resumed(folder: RunFolder, args: Args) -> Plan:
     return Plan(args, contexts, architecture, data, moved, doubts, resumed=folder)
 
 
-def run(planned: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[str, Any] | None]:
+def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[str, Any] | None]:
     """Train.
 
     Args:
-        planned: what the training is made of.
-        callbacks: of the user, as :class:`gluon_yolo.training.trainer.Trainer` takes them.
+        run_plan: the parts of the training.
+        callbacks: the user's own, as :class:`gluon_yolo.training.trainer.Trainer` takes them.
 
     Returns:
-        The trainer, and the last validation's numbers; None where it was stopped before its end.
+        The trainer, and the numbers of the last validation; None if the training is stopped early.
 
     Raises:
-        UserError: something of it cannot be used; before a new run's folder is made, wherever that can be
-            known.
+        UserError: a part of the training cannot be used. Most of these errors come before the run folder is
+            made.
     """
     check_callbacks(callbacks)
-    with blamed(planned.places):
-        ready = _ready(planned)
+    with blamed(run_plan.places):
+        ready = _ready(run_plan)
         story = run_note.story(ready.folder.path)
         with logging_to(ready.folder), run_note.noted(ready.folder.path):
-            _log_beginning(planned, ready, story)
-            train_data, val_data, _ = planned.data
+            _log_beginning(run_plan, ready, story)
+            train_data, val_data, _ = run_plan.data
             trainer = Trainer(
                 ready.config,
                 ready.net,
                 train_data,
                 ready.validation,
                 ready.folder,
-                planned.contexts,
+                run_plan.contexts,
                 callbacks=callbacks,
             )
             log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
-            if planned.goes_on:
+            if run_plan.goes_on:
                 trainer.resume()
-            elif planned.resumed:  # a kill may have left a row of its first epoch
+            elif run_plan.resumed:  # a killed run may have written a row of its first epoch
                 ready.folder.metrics.keep_before(ready.config.start_epoch)
             with explained(trainer.too_large):
                 numbers = trainer.run()
@@ -187,40 +187,40 @@ def run(planned: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[str
     return trainer, numbers
 
 
-def _ready(planned: Plan) -> _Ready:
-    """Do all that can be refused before a new run's folder is made, then make it."""
-    args, architecture, contexts = planned.args, planned.architecture, planned.contexts
-    train_data, val_data, class_names = planned.data
+def _ready(run_plan: Plan) -> _Ready:
+    """Do everything that can fail because of the user's input, then make the run folder."""
+    args, architecture, contexts = run_plan.args, run_plan.architecture, run_plan.contexts
+    train_data, val_data, class_names = run_plan.data
     asked = TrainConfig.from_plain(args)
     config = asked.for_network(architecture.name, architecture.spec.num_levels)
     learnable = Learnable(train_data, config, architecture.spec.max_stride)
     learnable.refuse()
     config, found = settled_anchors(asked.anchors, config, architecture, train_data)
     check_batch_size(config.batch_size, len(contexts))
-    validation = validation_of(val_data, config, planned.resumed if planned.goes_on else None)
+    validation = validation_of(val_data, config, run_plan.resumed if run_plan.goes_on else None)
     net = build_network(architecture, config, class_names, contexts)
     frozen = freeze(net, config.frozen)
-    fit = fitted(config, net, contexts, planned.data[:2], planned.own, planned.resumed)
+    fit = fitted(config, net, contexts, run_plan.data[:2], run_plan.own, run_plan.resumed)
     config = fit.config
     origin = (
-        Origin(f"weights: those of {planned.resumed.path}")
-        if planned.resumed is not None and planned.goes_on
+        Origin(f"weights: those of {run_plan.resumed.path}")
+        if run_plan.resumed is not None and run_plan.goes_on
         else load_starting_weights(net, config)
     )
     random = frozen_at_random(net, origin.fresh)
-    folder = planned.resumed or new_folder(args, config, net)
-    if not planned.resumed:
-        folder.write_data(record_of(planned.data[:2]))
-    lines = (*frozen, *planned.taken, *fit.lines, *found)
-    warnings = (*planned.doubts, *fit.warnings, *_random_warnings(planned, config, random))
+    folder = run_plan.resumed or new_folder(args, config, net)
+    if not run_plan.resumed:
+        folder.write_data(record_of(run_plan.data[:2]))
+    lines = (*frozen, *run_plan.taken, *fit.lines, *found)
+    warnings = (*run_plan.doubts, *fit.warnings, *_random_warnings(run_plan, config, random))
     return _Ready(config, net, origin, folder, validation, learnable, lines, warnings)
 
 
-def _random_warnings(planned: Plan, config: TrainConfig, random: Sequence[str]) -> list[SettingText]:
-    """Return a warning where weights are frozen that nothing was loaded into."""
+def _random_warnings(run_plan: Plan, config: TrainConfig, random: Sequence[str]) -> list[SettingText]:
+    """Return a warning if frozen weights have their random initial values."""
     if not random:
         return []
-    place = f"{planned.places['freeze']}: as " if "freeze" in planned.places else ""
+    place = f"{run_plan.places['freeze']}: as " if "freeze" in run_plan.places else ""
     text = (
         f"{place}{{freeze}} {config.freeze}: {len(random)} of the frozen weights are random and stay so "
         f"({random[0]}, ...): start from a file that has them, with {{weights}}, or freeze less"
@@ -228,13 +228,13 @@ def _random_warnings(planned: Plan, config: TrainConfig, random: Sequence[str]) 
     return [SettingText(text)]
 
 
-def _log_beginning(planned: Plan, ready: _Ready, story: str) -> None:
-    """Log what the run is, what it takes from where, and what is doubtful about it."""
-    folder, (train_data, val_data, _) = ready.folder, planned.data
-    log_start(folder, ready.config, ready.net, planned.contexts, ready.origin.line)
+def _log_beginning(run_plan: Plan, ready: _Ready, story: str) -> None:
+    """Log the run's description, the settings that come from files, and the warnings."""
+    folder, (train_data, val_data, _) = ready.folder, run_plan.data
+    log_start(folder, ready.config, ready.net, run_plan.contexts, ready.origin.line)
     if story:
-        log.warning("%s: %s; %s", folder.path, story, "it goes on" if planned.goes_on else "it begins anew")
-    elif planned.resumed and not planned.goes_on:
+        log.warning("%s: %s; %s", folder.path, story, "it goes on" if run_plan.goes_on else "it begins anew")
+    elif run_plan.resumed and not run_plan.goes_on:
         log.warning("%s: has no checkpoint yet; it begins anew", folder.path)
     for line in ready.lines:
         log.info("%s", line)

@@ -1,4 +1,4 @@
-"""Start: from a config to a network on its devices, with the weights that training begins from."""
+"""Setup: build the network of a run on its devices, and load its starting weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gluon_yolo.training.config_check import BACKBONE_WEIGHTS
 from gluon_yolo.weights.load import Loaded, load_pretrained, load_weights, structural_parameters
 
 _POOR_IOU, _POOR_RECALL = 0.6, 0.9
-_GAIN = 0.03  # what other anchors must promise to be worth a word where these are poor,
+_GAIN = 0.03  # smallest gain of other anchors that is worth a message, where the present ones are poor,
 _LARGE_GAIN = 0.1  # and where they are not
 
 
@@ -32,19 +32,19 @@ def build_network(
     class_names: Sequence[str],
     contexts: Sequence[mx.Context],
 ) -> DetectionNetwork:
-    """Build the network that a run asks for, with random weights drawn from the run's seed.
+    """Build the network of a run, with random weights from the run's seed.
 
     Args:
         architecture: of the network.
-        config: anchors, normalisation and seed; its sizes and its box loss are held to the network.
+        config: anchors, batch norm and seed. Its sizes and its box loss are checked against the network.
         class_names: of the data.
         contexts: the devices to initialize on.
 
     Raises:
-        UserError: for anchors, an input size or a box loss that do not suit the network.
+        UserError: anchors, an input size or the box loss do not suit the network.
     """
     norm = "sync" if config.syncbn else "frozen" if config.freeze_bn else "bn"
-    assert not isinstance(config.anchors, str)  # a config of a network has them by level
+    assert not isinstance(config.anchors, str)  # ``for_network`` has resolved the words
     net = architecture.build(class_names, config.anchors, norm, len(contexts))
     _check_sizes(net, "data_shape", [config.data_shape])
     _check_sizes(net, "random_shapes", config.random_shapes if config.random_shape else [])
@@ -64,11 +64,11 @@ def _check_sizes(net: DetectionNetwork, setting: str, sizes_hw: Sequence[tuple[i
 
 
 class Origin(NamedTuple):
-    """Where the weights that a training begins from are from.
+    """The origin of the weights that a training starts from.
 
     Args:
-        line: says what was taken from where.
-        fresh: the parameters, by their place in the network, that hold what they were initialized with.
+        line: for the log: which weights were loaded, and from where.
+        fresh: the parameters that have their initial values, by structural name.
     """
 
     line: str
@@ -76,10 +76,10 @@ class Origin(NamedTuple):
 
 
 def load_starting_weights(net: DetectionNetwork, config: TrainConfig) -> Origin:
-    """Give a network the weights that a run starts from.
+    """Load the weights that a run starts from.
 
     Raises:
-        UserError: for weights that are missing, or are of another network.
+        UserError: the weights are missing, or belong to another network.
     """
     if config.weights:
         path = weights_file(Path(config.weights))
@@ -105,10 +105,10 @@ def load_starting_weights(net: DetectionNetwork, config: TrainConfig) -> Origin:
 
 
 def _same_network(net: DetectionNetwork, loaded: Loaded) -> Loaded:
-    """Return the report of weights that were loaded as far as they fit.
+    """Return the report of weights of which all or some were loaded.
 
     Raises:
-        UserError: when most of the file did not fit: what did, fits by accident.
+        UserError: most of the file does not fit the network, so the rest fits by accident.
     """
     used, unused = len(loaded.taken) + len(loaded.adapted), len(loaded.left_out)
     if used < unused:
@@ -120,7 +120,7 @@ def _same_network(net: DetectionNetwork, loaded: Loaded) -> Loaded:
 
 
 def found_anchors(architecture: Architecture, data: Dataset, config: TrainConfig) -> Anchors:
-    """Return anchors found by k-means on the training images at the run's size, as many as the network has.
+    """Return as many anchors as the network has, from k-means on the training images at the input size.
 
     Raises:
         UserError: the images have too few different boxes.
@@ -133,10 +133,10 @@ def found_anchors(architecture: Architecture, data: Dataset, config: TrainConfig
 def better_anchors(
     architecture: Architecture, data: Dataset, config: TrainConfig
 ) -> tuple[Anchors, SettingText] | None:
-    """Return anchors that suit the training images better than the network's own, and a line for the log.
+    """Return anchors that fit the training images better than the network's own, and a line for the log.
 
-    They are found level by level (:func:`gluon_yolo.data.anchors.refine_anchors`); None where they do not
-    gain 0.1 of the mean best IoU, or levels have too different numbers of anchors for it.
+    The search runs level by level (:func:`gluon_yolo.data.anchors.refine_anchors`). Return None if the gain
+    is less than 0.1 of the mean best IoU, or if the numbers of anchors of the levels differ too much.
     """
     sizes = anchors.box_sizes(data, config.data_shape, config.fit)
     if not len(sizes):
@@ -155,16 +155,16 @@ def better_anchors(
 
 
 def anchor_lines(spec: DetectionSpec, data: Dataset, config: TrainConfig) -> list[str | SettingText]:
-    """Say how well a network's anchors suit the data, and, where they do not, how to get better ones.
+    """Return log lines on how well a network's anchors fit the data, and on how to get better ones.
 
-    Poor is a mean best IoU below 0.6, about what hand-picked anchors gave Redmon & Farhadi (2017, table 1:
-    60.9 for nine, 67.2 for as many found by k-means), or a recall below 0.9. Others are worth a word
-    as well where k-means gains 0.1 of the mean best IoU.
+    Anchors are poor if the mean best IoU is below 0.6, about the value of hand-picked anchors in Redmon &
+    Farhadi (2017, table 1: 60.9 for nine; 67.2 for nine found by k-means), or if the recall is below 0.9.
+    Better anchors are also mentioned where k-means gains 0.1 of the mean best IoU.
 
     Args:
         spec: of the network.
         data: the training images.
-        config: the input's size, and how images are brought to it.
+        config: the input size, and how images are fitted to it.
     """
     sizes = anchors.box_sizes(data, config.data_shape, config.fit)
     if not len(sizes):
@@ -180,7 +180,7 @@ def anchor_lines(spec: DetectionSpec, data: Dataset, config: TrainConfig) -> lis
         return lines
     try:
         better_iou, better_recall = _quality(sizes, anchors.find_anchors(sizes, count))
-    except UserError:  # fewer different boxes than anchors
+    except UserError:  # there are fewer different boxes than anchors
         return lines
     found = f"found ones would have {better_iou:.3f} and {better_recall:.3f}"
     how = "start a run with {anchors} auto, or see `gluon-yolo data anchors`"
@@ -192,5 +192,5 @@ def anchor_lines(spec: DetectionSpec, data: Dataset, config: TrainConfig) -> lis
 
 
 def _quality(sizes: np.ndarray, flat_anchors: np.ndarray) -> tuple[float, float]:
-    """Return the mean best overlap, and the best possible recall."""
+    """Return the mean best IoU, and the best possible recall."""
     return anchors.mean_best_iou(sizes, flat_anchors), anchors.recall(sizes, flat_anchors)

@@ -1,4 +1,4 @@
-"""Size advice: the settings that train at one size."""
+"""Size advice: the settings for training at one input size."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from gluon_yolo.text import size_word
 
 
 def one_size(size_hw: Sequence[int], random_shape: bool) -> str:
-    """Return the settings that train at one size only, to be added to those of a training.
+    """Return the settings for training at one input size, to be added to those of a training.
 
     Args:
-        size_hw: height and width.
-        random_shape: whether the training draws sizes; ``no_random_shape`` would exclude the settings that
-            may have given them.
+        size_hw: height and width in pixels.
+        random_shape: whether the training draws its sizes. Then ``no_random_shape`` is not advised, because
+            it may conflict with the settings of the training.
 
     Returns:
-        Text in which settings stand by name in braces, as in ``SettingError``.
+        Text with setting names in braces, as in ``SettingError``.
     """
     word = size_word(size_hw)
     return f"{{data_shape}} {word}{f' {{random_shapes}} {word}' if random_shape else ''}"

@@ -1,4 +1,4 @@
-"""Progress: how far a training has come, and of what it is."""
+"""Progress: the position of a training, as its checkpoint stores it."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Any
 from gluon_yolo.errors import UserError
 from gluon_yolo.text import counted
 
-_LATER = ("score_key", "callbacks")  # which older checkpoints lack
+_LATER = ("score_key", "callbacks")  # fields that older checkpoints do not have
 
 
 @dataclasses.dataclass
 class Progress:
-    """How far a training has come, and of what it is.
+    """The position of a training, with the facts that a resume checks.
 
     Args:
         network: the network's canonical name.
         class_names: C names, in the order of the class channels.
         seed: the run's seed.
-        epoch: the epoch to go on in.
+        epoch: the epoch to continue with.
         batch: the first batch of that epoch that is not trained yet.
-        step: batches trained since the training's start.
-        losses: each loss added up over the trained batches of that epoch, so that its means come out right.
-        best_score: the best validation score up to here; None before the first.
-        best_epoch: the epoch that gave it.
+        step: batches trained since the start of the training.
+        losses: the sum of each loss over the trained batches of that epoch, for the epoch's means.
+        best_score: the best validation score so far; None before the first validation.
+        best_epoch: the epoch of the best score.
         schedule: ``Schedule.to_dict()`` of the run.
-        score_key: which number ``best_score`` is; None in checkpoints from before it was kept.
-        callbacks: the state of each callback that has one, as ``CallbackList.state_dict`` returns it.
+        score_key: the name of the score; None in old checkpoints, which did not store it.
+        callbacks: the states of the callbacks, as ``CallbackList.state_dict`` returns them.
     """
 
     network: str
@@ -46,7 +46,7 @@ class Progress:
     callbacks: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Settle sequences as tuples, which JSON does not know."""
+        """Convert lists to tuples, which JSON does not have."""
         self.class_names = tuple(self.class_names)
         self.losses = tuple(self.losses)
 
@@ -56,18 +56,18 @@ class Progress:
         return [field.name for field in dataclasses.fields(cls) if field.name not in _LATER]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain lists and numbers, fit for JSON."""
+        """Return lists and numbers, fit for JSON."""
         lists = {"class_names": list(self.class_names), "losses": list(self.losses)}
         return {**dataclasses.asdict(self), **lists}
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Progress:
-        """Rebuild what :meth:`to_dict` wrote, from a record that may hold more."""
+        """Restore the result of :meth:`to_dict`; further keys of the record are ignored."""
         later = {name: record[name] for name in _LATER if name in record}
         return cls(**{name: record[name] for name in cls.names()}, **later)
 
     def refuse_other(self, path: Path, network: str, class_names: Sequence[str]) -> None:
-        """Raise UserError when this, read from ``path``, is of another network or of other classes."""
+        """Raise a UserError if this progress, read from ``path``, has another network or other classes."""
         if self.network != network:
             raise UserError(
                 f"{path}: holds the network {self.network}, not {network}; ask for the same network"

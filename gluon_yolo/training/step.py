@@ -1,4 +1,4 @@
-"""TrainStep: one batch through network, losses, gradients and update, on one device or several."""
+"""TrainStep: forward pass, losses, backward pass and update for one batch, on one or several devices."""
 
 from __future__ import annotations
 
@@ -21,34 +21,33 @@ _NO_DECAY = (".gamma", ".beta", ".bias")
 
 
 class NotFinite(Exception):
-    """A batch gave a loss that is no number; the weights were not touched by it."""
+    """The loss of a batch is not finite. The weights are unchanged."""
 
     def __init__(self, batch: Batch, names: Sequence[str], losses: np.ndarray):
-        """Put the losses by name and the batch's images into the message."""
         numbers = ", ".join(f"{name} {value:g}" for name, value in zip(names, losses))
         super().__init__(f"the loss is not finite ({numbers}) on the batch of: {', '.join(batch.names)}")
 
 
 class TrainStep:
-    """Trains a network by stochastic gradient descent, a batch at a time.
+    """Trains a network by stochastic gradient descent, one batch at a time.
 
     Args:
         net: initialized on all devices.
-        contexts: the devices; a batch is split evenly over them.
-        momentum: of the descent.
+        contexts: the devices; a batch is divided evenly between them.
+        momentum: of the optimizer.
         wd: weight decay.
-        no_wd: spare biases and batch normalisation from weight decay.
+        no_wd: no weight decay for biases and batch norms.
         label_smooth: as :func:`gluon_yolo.losses.make_loss` takes it.
         box_loss: as :func:`gluon_yolo.losses.make_loss` takes it.
-        loss_scale: factor of the gradients on their way back, undone in the update: keeps small ones from
-            vanishing in a network of half precision.
+        loss_scale: factor of the gradients in the backward pass, which the update divides by. It keeps small
+            gradients of a float16 network from underflow.
 
     Attributes:
-        loss: of the network's spec; its ``names`` are those of the losses.
+        loss: the loss of the network; its ``names`` are the names of the losses.
 
     Raises:
-        UserError: for a box loss that does not fit the network.
-        ValueError: when ``loss_scale`` is not above 0.
+        UserError: the box loss does not suit the network.
+        ValueError: ``loss_scale`` is not above 0.
     """
 
     def __init__(
@@ -62,7 +61,6 @@ class TrainStep:
         box_loss: str = "auto",
         loss_scale: float = 1.0,
     ):
-        """Hybridize network and losses, and make the optimizer."""
         if not 0 < loss_scale < float("inf"):
             raise ValueError(f"loss_scale: expected a number above 0, got {loss_scale}")
         self.net = net
@@ -70,13 +68,13 @@ class TrainStep:
         self.loss_scale = loss_scale
         self.loss = make_loss(net.spec, box_loss, label_smooth)
         self.loss.initialize(ctx=self.contexts)
-        # Two graphs: the number of objects changes from batch to batch, and only the losses have to plan anew
-        # for it.
+        # Two graphs: the number of objects changes from batch to batch, and then only the losses plan their
+        # memory again.
         if self.contexts[0].device_type == "cpu":
             fuse_for_training(net)
         net.hybridize(static_alloc=True)
-        # Its graph is that of the first call, and a training's is another than an inference's, which mxnet's
-        # CPU kernels cannot train: made here, nobody who calls the network first makes the other one.
+        # The first call makes the graph. The graph for training differs from the one for inference, which
+        # mxnet's CPU kernels cannot train. It is made here, before any call for inference.
         with autograd.record():
             net._get_graph(nd.zeros((1, 1, 1, 3), dtype="uint8"))
         self.loss.hybridize()
@@ -97,14 +95,14 @@ class TrainStep:
         """Train on one batch.
 
         Args:
-            batch: its size divides by the number of devices.
+            batch: its size must be a multiple of the number of devices.
             learning_rate: of this step.
 
         Returns:
-            The losses of ``loss.names``, means over the batch's images.
+            The losses in the order of ``loss.names``, means over the images of the batch.
 
         Raises:
-            NotFinite: before anything is changed.
+            NotFinite: a loss is not finite; nothing is changed.
         """
         parts = split_batch((batch.images, batch.targets), self.contexts)
         losses = self._on_each_device(self._forward, parts)
@@ -117,20 +115,19 @@ class TrainStep:
         return numbers
 
     def _forward(self, pixels: nd.NDArray, targets: nd.NDArray) -> list[nd.NDArray]:
-        """Return one device's losses, each (B / D,), ready for the backward pass."""
+        """Return the losses of one device, each (B / D,), recorded for the backward pass."""
         with autograd.record():
             return list(self.loss(*self.net(pixels), targets))
 
     def _backward(self, losses: list[nd.NDArray]) -> None:
-        """Send one device's losses back through the network, ``loss_scale`` times."""
+        """Run the backward pass of one device, with gradients multiplied by ``loss_scale``."""
         autograd.backward(losses, [nd.full(loss.shape, self.loss_scale, ctx=loss.context) for loss in losses])
 
     def _on_each_device(self, function: Callable[..., Any], parts: Sequence[Sequence[Any]]) -> list[Any]:
-        """Call ``function(*part)`` for the part of each device in turn, each device from a thread of its own.
+        """Call ``function(*part)`` for the part of each device in turn, each device in its own thread.
 
-        mxnet keeps temporary space by calling thread. CPU devices that are driven by one thread share it, and
-        a SyncBN that waits for the other device then holds what the other needs to get there: both wait for
-        ever.
+        mxnet keeps temporary memory per calling thread, and CPU devices in one thread share it. A SyncBN
+        layer then holds memory while it waits for the other device, which waits for this memory: a deadlock.
         """
         results = [function(*parts[0])]
         for thread, part in zip(self._threads, parts[1:]):
@@ -138,12 +135,12 @@ class TrainStep:
         return results
 
     def is_finite(self) -> bool:
-        """Say whether every parameter and statistic is made of finite numbers."""
+        """Return whether all parameters and statistics are finite."""
         arrays = map(parameter_io.array, structural_parameters(self.net).values())
         return all(np.isfinite(array).all() for array in arrays)
 
     def share_statistics(self) -> None:
-        """Give every device the mean of the devices' running statistics: what is scored is what is saved."""
+        """Set each device's running statistics to their mean: the scored network is then the saved one."""
         if len(self.contexts) == 1:
             return
         for name, parameter in structural_parameters(self.net).items():

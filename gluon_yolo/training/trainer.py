@@ -1,4 +1,4 @@
-"""Trainer: the loop of a training. What happens around it is in :mod:`gluon_yolo.training.callbacks`."""
+"""Trainer: the training loop. Everything around it is in :mod:`gluon_yolo.training.callbacks`."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ log = logging.getLogger("gluon_yolo")
 
 
 class Trainer:
-    """Trains a network: epochs of steps, a validation where one is due, and a checkpoint after each.
+    """Trains a network: epochs of steps, validations, and a checkpoint after each epoch.
 
-    Its attributes are told in :class:`gluon_yolo.training.callbacks.base.TrainerView`.
+    :class:`gluon_yolo.training.callbacks.base.TrainerView` describes its attributes.
 
     Args:
-        config: what is asked for.
+        config: the settings.
         net: initialized on ``contexts``, with its starting weights.
-        train_data: what to train on, from which there is something to learn (:class:`Learnable`).
-        validation: what decides which epoch is best.
-        folder: where everything goes.
-        contexts: the devices, over which a batch splits evenly (:func:`check_batch_size` of ``devices``).
+        train_data: the training images, checked by :class:`Learnable`.
+        validation: computes the score that compares epochs.
+        folder: the run folder.
+        contexts: the devices; the batch size is a multiple of their number (:func:`check_batch_size`).
         callbacks: the user's own, called after the trainer's.
 
     Attributes:
-        stop: whether the run is to end early, and by whom.
+        stop: whether the run ends early, and why.
 
     Raises:
-        UserError: ``callbacks`` is no list of :class:`Callback` instances.
+        UserError: ``callbacks`` is not a list of :class:`Callback` instances.
     """
 
     def __init__(
@@ -105,10 +105,10 @@ class Trainer:
             )
 
     def resume(self) -> None:
-        """Restore what the run's last checkpoint holds.
+        """Restore the run's last checkpoint.
 
         Raises:
-            UserError: when it is missing, damaged, of another network, or of other data.
+            UserError: it is missing or damaged, or belongs to another network or to other data.
         """
         progress = self.checkpoint.load(
             self.net, self.step.trainer, self.net.zoo_name, self.net.spec.class_names
@@ -125,7 +125,7 @@ class Trainer:
             )
         progress.score_key = self.validation.score_key
         self.progress = progress
-        self.learning_rate = self.step.trainer.learning_rate  # a callback may have set another than scheduled
+        self.learning_rate = self.step.trainer.learning_rate  # a callback may have changed the scheduled one
         self.folder.metrics.keep_before(progress.epoch)
         self.callbacks.load_state_dict(progress.callbacks)
         log.info("resuming at epoch %d, batch %d", progress.epoch, progress.batch)
@@ -134,10 +134,10 @@ class Trainer:
         """Train to the end.
 
         Returns:
-            The last validation's numbers; None when stopped before the end.
+            The numbers of the last validation; None if the training is stopped early.
 
         Raises:
-            UserError: when a loss is not finite, or an image can no longer be read.
+            UserError: a loss is not finite, or an image cannot be read any more.
         """
         with self.stop, self.loader, self.callbacks.training(self):
             for epoch in range(self.progress.epoch, self.config.epochs):
@@ -146,12 +146,12 @@ class Trainer:
                     self._finish_epoch()
                 self._save()
                 if self.should_stop and self.progress.epoch < self.config.epochs:
-                    self._say_stopped()
+                    self._log_stopped()
                     return None
         return self.result
 
     def _train_epoch(self, epoch: int) -> None:
-        """Train an epoch's batches that are not trained yet, or, when asked to stop, some of them."""
+        """Train the remaining batches of an epoch; fewer if ``should_stop`` is set."""
         self.epoch, progress = epoch, self.progress
         self.metric_logger = MetricLogger(self.step.loss.names, self.batches, progress.batch, progress.losses)
         self.callbacks.call("on_epoch_begin", self)
@@ -164,7 +164,7 @@ class Trainer:
         self.callbacks.call("on_steps_end", self)
 
     def _train_step(self, batch: Batch) -> None:
-        """Train one batch, and count it."""
+        """Train one batch, and update the progress."""
         self.batch, self.learning_rate = batch, self.schedule(self.progress.step + 1)
         self.callbacks.call("on_step_begin", self)
         try:
@@ -180,7 +180,7 @@ class Trainer:
         self.batch = None
 
     def _finish_epoch(self) -> None:
-        """Validate where it is due; from here on the next epoch is the one to go on with."""
+        """Validate where it is due, and set the progress to the next epoch."""
         self.step.share_statistics()
         self._refuse_diverged()
         if is_validated(self.epoch, self.config.epochs, self.config.val_interval):
@@ -198,7 +198,7 @@ class Trainer:
 
     @property
     def should_stop(self) -> bool:
-        """Whether the run ends early, by a signal or by a callback that set this to True."""
+        """Whether the run ends early, because of a signal or because a callback set this to True."""
         return bool(self.stop)
 
     @should_stop.setter
@@ -208,28 +208,28 @@ class Trainer:
         else:
             self.stop.callback = ""
 
-    def _say_stopped(self) -> None:
+    def _log_stopped(self) -> None:
         at = f"epoch {self.progress.epoch}, batch {self.progress.batch}"
         command = f"gluon-yolo train --resume {shlex.quote(str(self.folder.path))}"
         log.info("stopped by %s at %s; go on with: %s", self.stop.by, at, command)
 
     def _refuse_diverged(self) -> None:
-        """Raise UserError when the weights are no numbers, before they are saved over good ones."""
+        """Raise a UserError if the weights are not finite, before they replace good ones on disk."""
         if not self.step.is_finite():
             raise self._diverged("the weights are no longer finite numbers")
 
     def _diverged(self, what: str) -> UserError:
-        """Return the error of a training that cannot go on, with what is kept of it."""
+        """Return the error of a diverged training, with what is saved of it."""
         advice = "Try a lower {lr} or more {warmup_epochs}, and look at the pictures' boxes"
         return SettingError(f"{self._ended(what)}. {advice}")
 
     def too_large(self) -> str:
-        """Return the message of a training that found too little memory."""
+        """Return the message of a training that ran out of memory."""
         what, advice = too_large(self.config, self.step.contexts)
         return f"{self._ended(what)}. {advice}"
 
     def _ended(self, what: str) -> str:
-        """Return where and why the training ended, and what is kept of it."""
+        """Return where and why the training ended, and what is saved of it."""
         kept = "nothing was saved before"
         if self.checkpoint.exists():
             saved = self.checkpoint.read()

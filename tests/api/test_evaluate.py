@@ -1,4 +1,4 @@
-"""evaluate: what the command eval does, from Python: the same numbers, text and files."""
+"""``gluon_yolo.evaluate`` gives the same numbers, text and files as the command ``eval``."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ pytest.importorskip("pycocotools")
 
 @pytest.fixture
 def coco(tmp_path_factory: Any) -> Path:
-    """Where COCO's annotations of the images lie."""
+    """Return the folder of the images' COCO annotations."""
     return tmp_path_factory.mktemp("coco") / "instances.json"
 
 
 @pytest.fixture
 def data(both: Path, coco: Path) -> Path:  # noqa: F811
-    """Three images with a bright square each, in VOC's layout."""
+    """Return a data set in VOC's layout: three images with a bright square each."""
     return (both / "instances.json").rename(coco) and both
 
 
@@ -51,7 +51,7 @@ def scored(model: Any, where: Any, **options: Any) -> Any:
 
 
 def test_the_same_as_the_command(data: Path, capsys: Any, monkeypatch: Any) -> None:
-    """Its JSON, its text, its pictures; but for the time that it took, and what a setting is called."""
+    """JSON, text and images are equal, except for the time and the names of settings."""
     limited = seeing(score_threshold=0.01, max_detections=1)
     monkeypatch.setattr("gluon_yolo.cli.eval.open_predictor", lambda args: limited)
     words = ["--model", "squares", "--data", str(data), "--json", str(data / "command.json")]
@@ -90,7 +90,7 @@ def test_what_a_notebook_shows(data: Path) -> None:
 
 
 def test_data_of_every_kind(data: Path, coco: Path) -> None:
-    """A path, a source, a data set, COCO's two files, and settings that were put together before."""
+    """A path, a source, a data set, the two files of COCO, and settings in an EvaluationData."""
     source = open_source(data, "voc")
     files = {"annotations": coco, "images": data / "JPEGImages"}
     ways: list[tuple[Any, dict[str, Any]]] = [
@@ -119,11 +119,11 @@ def test_classes_by_another_name(data: Path, coco: Path) -> None:
 
 
 def test_a_predictor_is_asked_as_average_precision_needs_it(data: Path) -> None:
-    """By the usual score of 0.01, whatever it shows itself; its other settings stay, and so does it."""
+    """It is evaluated with the score threshold 0.01; its other settings count, and it is not changed."""
     own = seeing(score_threshold=0.92, nms="agnostic", max_detections=7)
     found = scored(own, data)
     assert (found["score_threshold"], found["nms"], found["max_detections"]) == (0.01, "agnostic", 7)
-    assert found["VOC_mAP50"] == 0 and own.score_threshold == 0.92  # the star, which is better, hides it
+    assert found["VOC_mAP50"] == 0 and own.score_threshold == 0.92  # the star scores better and hides it
     found = scored(own, data, nms="class", nms_threshold=0.6)
     assert (found["VOC_mAP50"], found["nms_threshold"]) == (pytest.approx(1), 0.6)
     assert scored(own, data, nms="class", score_threshold=0.92)["VOC_mAP50"] == 0
@@ -144,7 +144,7 @@ def test_a_path_is_loaded_with_what_is_asked(data: Path, monkeypatch: Any) -> No
         **{"score_threshold": 0.01, "nms_threshold": 0.45, "nms": "agnostic"},
     }
     asked.clear()
-    scored(SimpleNamespace(folder=data / "run"), data)  # what train returns
+    scored(SimpleNamespace(folder=data / "run"), data)  # the result of train
     assert asked == {"path": data / "run", "runtime": "auto", "score_threshold": 0.01, "nms_threshold": 0.45}
 
 
@@ -159,7 +159,7 @@ def test_a_run_is_scored_on_its_own_data(
     own = seeing().replace(name=str(run))
     monkeypatch.setattr(module.Predictor, "load", lambda *words, **options: own)
     model = {"path": run, "predictor": own, "trained": SimpleNamespace(folder=run)}[way]
-    monkeypatch.setattr(logging.getLogger("gluon_yolo"), "filters", [])  # the command line's own
+    monkeypatch.setattr(logging.getLogger("gluon_yolo"), "filters", [])  # without the command line's filter
     with caplog.at_level(logging.INFO, "gluon_yolo"):
         assert scored(model, None)["pictures"] == 3
     assert f"no data is given: scored on what the run was validated on, {data.name} val" in caplog.messages

@@ -1,4 +1,4 @@
-"""export in Python: each way to name a model, the powers of the command, a result that says what it is."""
+"""``gluon_yolo.export``: each way to name a model, the command's options, and the result."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def net():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, net):
-    """A run's folder, as far as export reads it."""
+    """Return a run folder with the files that export reads."""
     folder = tmp_path_factory.mktemp("run")
     (folder / "weights").mkdir()
     net.save_parameters(str(folder / "weights" / "best.params"))
@@ -79,7 +79,7 @@ def test_it_says_what_the_command_prints(run, tmp_path, capsys):
 
 
 def test_each_way_to_name_a_model(run, net, tmp_path):
-    """A path, a file, what a training or an export returned, a network, a network's name with weights."""
+    """A path, a file, the result of train or export, a network, a network's name with weights."""
     weights, classes = run / "weights" / "best.params", run / "classes.txt"
     exported = gluon_yolo.export(run, out=tmp_path / "a")
     ways = {
@@ -111,7 +111,7 @@ def test_a_darknet_network_in_memory_has_the_size_of_its_cfg():
 
 
 def test_what_was_written_is_used(run, net, tmp_path):
-    """A network's files give what the network gives; darknet's alone are read by their cfg."""
+    """The exported files give the network's results; darknet files alone are read by their cfg."""
     image = random_image(90, 140)
     done = gluon_yolo.export(net, "symbol", tmp_path / "a", size=(64, 96))
     expected = gluon_yolo.Predictor.load(run, max_detections=100)(image)

@@ -1,4 +1,4 @@
-"""import_darknet and import_fastestv2 in Python: a folder, and a result that says what it is."""
+"""``gluon_yolo.import_darknet`` and ``import_fastestv2``: the model folder and the result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.random_model import random_image
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """The small network's cfg, weights and names."""
+    """Return the small network's cfg, weights and names."""
     net = small.built(small.SMALL, class_names=["cat", "dog"])
     cfg = save(net, tmp_path_factory.mktemp("net"), "small", Header(0, 2, 3, 6400))
     return cfg, cfg.with_suffix(".weights"), cfg.with_suffix(".names")
@@ -33,7 +33,7 @@ def test_it_says_what_the_command_prints(files, tmp_path, monkeypatch, capsys):
 
 
 def test_the_folder_is_a_model(files, tmp_path):
-    """Names may be given as they are."""
+    """Class names may be a sequence."""
     done = gluon_yolo.import_darknet(str(files[0]), str(files[1]), ["cat", "dog"], tmp_path / "model")
     assert done.record == tmp_path / "model" / "model.json" and done.record.is_file()
     assert (done.name, done.size_hw, done.fit, done.parameters) == ("small", (32, 64), "resize", 374)
@@ -52,7 +52,7 @@ def test_the_folder_is_a_model(files, tmp_path):
     ],
 )
 def test_errors_name_the_setting(files, tmp_path, names, message):
-    """And the file beside the cfg that would suit."""
+    """The message also names a file beside the cfg with the right number of names."""
     with pytest.raises(SettingError) as raised:
         gluon_yolo.import_darknet(files[0], files[1], names, tmp_path / "model")
     assert message in str(raised.value) and str(raised.value).endswith(f"is it names {files[2]}?")
@@ -67,7 +67,7 @@ def test_a_folder_that_holds_files(files, tmp_path):
 
 
 def test_fastestv2(shared_data, tmp_path, capsys):
-    """Anchors and size in Python's forms are those of the command."""
+    """Anchors and size as Python values give the command's result."""
     folder = shared_data / "fastestv2"
     (file,), names = folder.glob("coco*.pth"), folder / "coco.names"
     pairs = [(10, 10), (20, 20), (30, 30), (40, 40), (50, 50), (60, 60)]

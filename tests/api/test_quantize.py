@@ -1,4 +1,4 @@
-"""quantize in Python: data in each form, the powers of the command, a result that says what it is."""
+"""``gluon_yolo.quantize``: data in each form, the command's options, and the result."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def done(net, data, tmp_path_factory):
 
 
 def without_times(text: str) -> str:
-    """Return a text without times, which another run takes otherwise, and the widths that they make."""
+    """Return a text without times, which differ between runs, and without the widths that depend on them."""
     return re.sub(
         r" +", " ", re.sub(r"\d+\.\d(?= +[-\d]+$)|\d+ s in all|-{9,}", "", text, flags=re.MULTILINE)
     )
@@ -103,7 +103,7 @@ def test_what_was_written_is_used(done, data):
 
 
 def test_open_data_sets_are_data(data, caplog):
-    """One is divided; of two, no image that is scored calibrates."""
+    """One data set is divided; of two, no scored image is used for calibration."""
     whole = gluon_yolo.open_source(data).open("trainval")
     one = images_of(whole, Amount(num=3, eval_num=4))
     assert (len(one.calibration), len(one.scoring), one.labelled) == (3, 4, True)
@@ -118,7 +118,7 @@ def test_open_data_sets_are_data(data, caplog):
 
 
 def test_how_it_goes_is_said_where_it_is_asked_for(net, data, tmp_path, caplog, capsys, monkeypatch):
-    """And what is not within the bound names the setting, as the command line names the flag."""
+    """A form that loses too much names the setting; the command line names the flag."""
     monkeypatch.setattr(compare.search, "choose", lambda int8, *_: choice(int8))
     said: list[str] = []
     with caplog.at_level(logging.INFO, "gluon_yolo"):
@@ -131,7 +131,7 @@ def test_how_it_goes_is_said_where_it_is_asked_for(net, data, tmp_path, caplog, 
 
 
 def choice(int8):
-    """Return what a search comes to that finds no way."""
+    """Return the result of a search that finds no layers to leave in float."""
     return compare.search.Choice("minmax", {}, int8.layers[:1], 7.0, False, {"minmax": 7.0})
 
 

@@ -1,4 +1,4 @@
-"""summary: what the command summary prints, from Python, for networks that are named in any way."""
+"""``gluon_yolo.summary`` gives the text of the command ``summary``, for every way to name a network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def cfg(tmp_path):
 
 
 def unnumbered(text: str) -> list[list[str]]:
-    """Return the words of each line; Gluon numbers the blocks that it makes."""
+    """Return the words of each line without the numbers that Gluon gives to blocks."""
     return [re.sub(r"([a-z])\d+_", r"\1_", line).strip("-").split() for line in text.splitlines()]
 
 
@@ -33,7 +33,7 @@ def counts(found) -> tuple:
 
 
 def test_the_same_as_the_command(cfg, capsys):
-    """Its remark on the file too."""
+    """The note on the file is equal too."""
     found = gluon_yolo.summary(cfg, size=(64, 32), classes=5)
     assert main(["summary", str(cfg), "--size", "64x32", "--classes", "5"]) == 0
     assert unnumbered(capsys.readouterr().out) == unnumbered(str(found))
@@ -60,7 +60,7 @@ def test_networks_that_are_named_otherwise(tmp_path):
     by_path = gluon_yolo.summary(tmp_path)
     assert by_path.size_hw == (96, 128)
     for found in (
-        gluon_yolo.summary(SimpleNamespace(folder=tmp_path)),  # what train returns
+        gluon_yolo.summary(SimpleNamespace(folder=tmp_path)),  # the result of train
         gluon_yolo.summary(net, size="96x128"),
         gluon_yolo.summary("mobilenet0_25", size="96x128", classes=["a", "b"]),
     ):

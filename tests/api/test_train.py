@@ -1,4 +1,4 @@
-"""``gluon_yolo.train``: what it returns, that it repeats and goes on, and that its page tells the truth."""
+"""``gluon_yolo.train``: its result, repeated and resumed runs, and the examples of its page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.small_training import draw_data, parameters, rows
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A folder with a data set, and the cfg of a network of two layers that says nothing of training."""
+    """Return a folder with a data set, and the cfg of a two-layer network without training settings."""
     folder = tmp_path_factory.mktemp("train")
     draw_data(folder)
     (folder / "net.cfg").write_text(SMALL)

@@ -1,4 +1,4 @@
-"""A demo without a network: a predictor that finds the same in every image, and images to look at."""
+"""A demo without a network: a predictor with the same detections for every image, and small images."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ NAMES = ("circle", "square", "star/blue")
 
 
 def three_boxes(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """See a square, a circle at the input's right edge and beyond, and a star on the square."""
+    """Detect a square, a circle across the right edge of the input, and a star on the square."""
     boxes = np.array([[16, 24, 48, 72], [64.4, 0, 96, 120], [16, 24, 48, 70]], np.float32)
     scores = np.array([[0, 0.9, 0], [0.4, 0, 0], [0, 0, 0.6]], np.float32)
     return np.tile(boxes, (len(pixels), 1, 1)), np.tile(scores, (len(pixels), 1, 1))
 
 
 def use(monkeypatch: pytest.MonkeyPatch, network=three_boxes, names=NAMES) -> None:
-    """Let ``demo`` load a predictor of a network, with what its arguments say of detections."""
+    """Make ``demo`` load a predictor of this network, with the options of its arguments."""
     spec = DetectionSpec(names)
 
     def load(path: str, runtime: str, **options: object) -> Predictor:

@@ -1,4 +1,4 @@
-"""How the program was called, and so how its hints are written."""
+"""The commands in messages depend on how the program was called."""
 
 from __future__ import annotations
 

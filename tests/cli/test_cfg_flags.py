@@ -1,4 +1,4 @@
-"""What a cfg's [net] turns into: it passes the parser of the command line, and means the same there."""
+"""The flags of a cfg's ``[net]`` are valid on the command line and have the same meaning there."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ IMAGES = (1, 2, 7, 9, 64, 292, 5011, 16551, 117266, 1_000_000, 10_000_000)
 
 
 def pasted(flags: dict) -> dict:
-    """Return flags after their way over the command line, as the log writes them."""
+    """Return flags after a round trip over the command line, as the log writes them."""
     return given(flag_words(flags))
 
 
 def settings_for(flags: dict):
-    """Return the settings of flags that went over the command line and through args.json."""
+    """Return the config of flags after a round trip over the command line and args.json."""
     return settings_of(fresh_flags(json.loads(json.dumps(pasted(flags)))), "network", 1)
 
 
 def drawn_net(rng: random.Random) -> tuple[str, dict]:
-    """Return the lines of a [net] in any spelling, and the numbers that they are."""
+    """Return the lines of a random [net] in any spelling, and its numbers."""
     number = rng.choice((repr, "{:g}".format, "{:e}".format, "{:.12f}".format))
     batch, most = rng.choice((2, 10, 16, 64, 128)), int(10 ** rng.uniform(2, 7))
     steps = sorted(rng.sample(range(1, most), rng.randint(1, 4)))
@@ -121,14 +121,14 @@ def test_numbers(lines, images, decided, expected):
 
 
 def test_a_slow_start_by_one_factor():
-    """A factor of 10 at batch 10 of 100: ten times the rate from epoch 1 on."""
+    """A factor of 10 at batch 10 of 100 gives ten times the rate from epoch 1 on."""
     flags, _ = run_flags(cfg_with("batch=8 max_batches=100 policy=steps steps=10 scales=10"), 80, {})
     schedule = settings_for({**flags, "lr": 0.01}).schedule(10)
     assert [schedule(step) for step in (0, 9, 10, 99)] == pytest.approx([0.01, 0.01, 0.1, 0.1])
 
 
 def test_a_step_before_the_first():
-    """As in yolov2-tiny.cfg: a tenth of the rate from the start, the whole one from batch 10."""
+    """As in yolov2-tiny.cfg: a tenth of the rate at first, the whole rate from batch 10 on."""
     lines = "batch=8 max_batches=100 policy=steps steps=-1,10,50 scales=.1,10,.1"
     flags, _ = run_flags(cfg_with(lines), 80, {})
     assert flags["lr_decay_epoch"] == "0,1,5"
@@ -145,7 +145,7 @@ def test_a_period_of_a_part_of_an_epoch():
 
 @pytest.mark.parametrize("epochs", [1, 3, 30, 123_457, 10_000_000])
 def test_the_zoos_own_schedule_at_any_length(epochs):
-    """Yolo-FastestV2's decays at 150 and 250 of 300, its warm-up of 5."""
+    """Yolo-FastestV2's: decays at 150 and 250 of 300, a warm-up of 5."""
     flags = find_architecture("fastestv2").training_flags(100, {"epochs": epochs})
     settings = settings_for({**flags, "epochs": epochs})
     shares = [epoch / epochs for epoch in (*settings.lr_decay_epoch, settings.warmup_epochs)]
@@ -153,7 +153,7 @@ def test_the_zoos_own_schedule_at_any_length(epochs):
 
 
 def test_random_sizes_suit_the_network():
-    """A network that shrinks its maps 64 times takes no size that 32 divides only."""
+    """A network with stride 64 gets no size that is a multiple of 32 only."""
     halves = "".join(
         "[convolutional]\nfilters=8\nsize=3\nstride=2\npad=1\nactivation=leaky\n" for _ in range(5)
     )

@@ -1,4 +1,4 @@
-"""The commands of docs/darknet53.md are ones that the program takes, and say what the page says of them."""
+"""The commands of docs/darknet53.md are valid, and mean what the page says."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_evaluation_command():
 
 
 def test_every_flag_of_the_tables_is_there():
-    """Flags within the second column are those of the command that the table is about."""
+    """Flags in the second column belong to the command of the table."""
     parts = re.split(r"^## ", PAGE, flags=re.MULTILINE)
     for title, add in (("train.py", add_train_arguments), ("eval.py", eval_command.add_arguments)):
         (part,) = [part for part in parts if part.startswith(title)]

@@ -1,4 +1,4 @@
-"""Data hints: what is to be typed next works when it is pasted."""
+"""Data hints: the printed commands work when they are pasted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def parsed(*words: str) -> argparse.Namespace:
 
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten drawn images in each format, in a folder whose name has a blank, for training alone."""
+    """Return ten drawn images in each format for training only, in a folder with a space in its name."""
     root = tmp_path_factory.mktemp("my homes")
     data = open_source(generate(root / "shapes", images=10, size_hw=(64, 96))).open("trainval")
     for format in ("voc", "coco", "yolo", "keras"):

@@ -1,4 +1,4 @@
-"""demo: images, folders, patterns and videos in; drawings, lines and JSON out; sources never touched."""
+"""``demo``: from images, folders, patterns and videos to drawings, lines and JSON; sources stay unchanged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LINE = (
 
 
 def two_boxes(pixels):
-    """A network that sees a square, and less surely a circle, wherever it looks."""
+    """Return the same boxes and scores for every image: a square, and a circle with a lower score."""
     boxes = np.tile(np.array([[16, 24, 48, 72], [64, 0, 96, 96]], np.float32), (len(pixels), 1, 1))
     return boxes, np.tile(np.array([[0.0, 0.9], [0.4, 0.0]], np.float32), (len(pixels), 1, 1))
 
@@ -41,7 +41,7 @@ def fake_model(monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder ``in`` with two images, from the folder that holds it."""
+    """Change to a folder with a folder ``in`` of two images."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in").mkdir()
     for name, seed in (("a.png", 1), ("b.jpg", 2)):
@@ -66,7 +66,7 @@ def count_frames(path):
 
 
 def results(folder):
-    """Return the names of what demo wrote for others; what begins with a dot is its own note."""
+    """Return the names of demo's results, without its own notes, which begin with a dot."""
     return sorted(path.name for path in (folder / "demo_out").iterdir() if path.name[0] != ".")
 
 
@@ -99,7 +99,7 @@ def test_patterns_and_repeats_count_once(folder, capsys):
 
 
 def test_sources_are_never_overwritten(folder):
-    """Not when results go to their own folder, and not through a link that waits at the result's place."""
+    """Neither with results in the source folder, nor through a link in the place of a result."""
     (folder / "demo_out").mkdir()
     (folder / "demo_out" / "a.png").symlink_to(folder / "in" / "a.png")
     before = contents(folder / "in")
@@ -114,7 +114,7 @@ def test_sources_are_never_overwritten(folder):
 
 
 def test_sources_of_one_name_get_a_result_each(folder):
-    """In both spellings of a name that some file systems take for one."""
+    """Also names that differ only in case, which some file systems do not distinguish."""
     (folder / "more").mkdir()
     cv2.imwrite("more/A.png", random_image(96, 96, 5))
     cv2.imwrite("more/a.jpg", random_image(96, 96, 6))
@@ -123,7 +123,7 @@ def test_sources_of_one_name_get_a_result_each(folder):
 
 
 def test_images_of_any_kind(folder, capsys):
-    """Grey, with opacity, of 16 bits, of one pixel, large: each gets a drawing of its own size."""
+    """Grey, RGBA, 16 bit, one pixel, large: each gets a drawing of its own size."""
     image = random_image(192, 96, 1)
     kinds = {
         "grey.png": image[:, :, 0],
@@ -150,7 +150,7 @@ def test_images_of_any_kind(folder, capsys):
 
 
 def test_a_folder_of_images_with_any_ending(folder, capsys):
-    """All that are read are; what is left out for its name is counted, and what is no image is named."""
+    """Files with other endings are counted; files that are no images are named."""
     jpeg = (folder / "in" / "b.jpg").read_bytes()
     (folder / "in" / "a.png").unlink()
     for name in ("c.JFIF", "d.jpe", "e.mpo", "f.Tif", "g.gif", "h.gif", "i.HEIC", "noending", "labels.txt"):
@@ -179,7 +179,7 @@ def test_a_pattern_takes_endings_in_any_letter_case(folder):
 
 
 def test_an_image_turned_by_exif(folder, capsys):
-    """Its boxes and its drawing are of the upright image."""
+    """The boxes and the drawing belong to the upright image."""
     (folder / "in" / "turned.webp").write_bytes(webp(random_image(96, 192, 1), exif(6)))
     assert main(["demo", "in/turned.webp", "--json", "found.json"]) == 0
     assert json.loads((folder / "found.json").read_text())[0]["box"] == [16, 48, 48, 144]
@@ -269,7 +269,7 @@ def test_error_in_a_video_leaves_no_file_and_no_thread(folder, monkeypatch, caps
 
 
 def interrupt(monkeypatch, call):
-    """Press Ctrl-C while the network is called for the n-th time; the warm-up is the first."""
+    """Send Ctrl-C in the n-th call of the network; the warm-up is the first."""
     calls = []
 
     def interrupted(pixels):
@@ -319,7 +319,7 @@ def test_nothing_but_what_cannot_be_read(folder, capsys):
 
 @pytest.mark.parametrize("number", ["57", "99", "99999999999999999999"])
 def test_webcam_that_is_not_there(folder, capfd, number):
-    """One line, and none of OpenCV's."""
+    """One line is printed, and no line of OpenCV's."""
     assert main(["demo", number]) == 1
     assert capfd.readouterr().err == f"error: webcam {number}: cannot be opened; is it connected, and free?\n"
 
@@ -340,7 +340,7 @@ def test_webcam_that_is_not_there(folder, capfd, number):
     ],
 )
 def test_bad_requests(folder, capsys, words, message, monkeypatch):
-    """All of them before the model is loaded, and with nothing made."""
+    """Each is refused before the model is loaded, and no file is written."""
     (folder / "names").write_text("cat")
     before = contents(folder)
     monkeypatch.setattr(command, "open_predictor", lambda args: pytest.fail("the model is loaded"))

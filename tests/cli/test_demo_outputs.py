@@ -1,4 +1,4 @@
-"""What demo draws and writes beside its drawings: crops, predictions; which classes, how many, how drawn."""
+"""The outputs of ``demo`` beside its drawings: crops, predictions; choice and style of the detections."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def demo(*words: object) -> int:
 
 
 def refused(*words: object) -> bool:
-    """Say whether words are no command line, whoever says so."""
+    """Return whether the command line refuses the words."""
     try:
         return demo(*words) == 2
     except SystemExit as end:
@@ -56,7 +56,7 @@ def test_suppression_between_classes(folder, capsys):
 
 
 def test_as_many_as_are_asked_for(folder, capsys, monkeypatch):
-    """Of 300, each seen four times: that a hundred are not all is said, and a thousand are not reached."""
+    """Of 300 objects with four boxes each: a note tells of the limit 100; the limit 1,000 is not reached."""
 
     def crowd(pixels):
         corner = np.stack(np.meshgrid(np.arange(20), np.arange(15)), -1).reshape(-1, 2) * [4.8, 6.4]
@@ -82,7 +82,7 @@ def test_as_many_as_are_asked_for(folder, capsys, monkeypatch):
 
 
 def test_crops(folder):
-    """A folder for each class, whole pixels within the image, of the image and not of the drawing."""
+    """One folder for each class; whole pixels of the image, not of the drawing."""
     make_images(folder, "in/a.png")
     before = contents(folder / "in")
     assert demo("in", "--save-crops") == 0
@@ -97,7 +97,7 @@ def test_crops(folder):
 
 
 def test_crops_of_images_of_one_name_and_of_frames(folder):
-    """None takes another's name: a.png and a.jpg, and a video's frames beside an image called like one."""
+    """a.png and a.jpg, and frames of a video beside an image with a frame's name, get different names."""
     make_images(folder, "in/a.png", "in/a.jpg", "in/clip_000001.png")
     write_video("in/clip.avi", frames=2)
     assert demo("in", "--save-crops", "--save-txt", "--classes-only", "square") == 0
@@ -151,7 +151,7 @@ def test_places_are_looked_at_before_the_model_is_loaded(folder, capsys, monkeyp
 
 
 def test_names_as_long_as_file_systems_take(folder, capsys, monkeypatch):
-    """Letters of three bytes, in the class and in the image's name."""
+    """With letters of three bytes in the class name and the image name."""
     use(monkeypatch, names=("正方形" * 40, "square", "star"))
     stem = "像" * 83  # 249 bytes
     make_images(folder, "in/a.png")
@@ -164,7 +164,7 @@ def test_names_as_long_as_file_systems_take(folder, capsys, monkeypatch):
 
 
 def test_what_is_written_and_what_is_not(folder, capsys, monkeypatch):
-    """Where a drawing is there, and its crops fail; beside an image that cannot be read."""
+    """A drawing whose crops fail is there; an image that cannot be read has no outputs."""
     make_images(folder, "in/a.png")
     (folder / "in" / "b.png").write_bytes(b"no picture")
     place = ResultNames.place

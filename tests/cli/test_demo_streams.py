@@ -1,4 +1,4 @@
-"""demo of streams: results like a webcam's, breaks gone over, an ending that is told, no password seen."""
+"""``demo`` of streams: results, breaks, the end of a stream; no password is printed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.inference.test_streams import write_video
 
 @pytest.fixture(autouse=True)
 def quick(tmp_path, monkeypatch):
-    """Let the pauses be short."""
+    """Shorten the pauses."""
     monkeypatch.chdir(tmp_path)
     use(monkeypatch)
     defaults = list(streams.StreamReader.__init__.__defaults__)
@@ -86,7 +86,7 @@ def test_an_image(tmp_path, capsys, name):
 
 @pytest.mark.parametrize("ranges", [False, True])
 def test_a_video(tmp_path, capsys, ranges):
-    """From a server that can begin anywhere in it, and from one like Python's own, that cannot."""
+    """From a server with support of ranges, and from one without, such as Python's own."""
     write_video(tmp_path / "a.mp4", 12)
     with running(files(tmp_path, ranges=ranges)) as port:
         url = f"http://127.0.0.1:{port}/a.mp4"
@@ -98,7 +98,7 @@ def test_a_video(tmp_path, capsys, ranges):
 
 
 def test_streams_that_are_not_there(tmp_path, capsys):
-    """Each is said, and the image between them is looked at."""
+    """Each gives a message, and the image between them is processed."""
     (tmp_path / "a.jpg").write_bytes(jpeg(5))
     port = free_port()
     bad = [f"rtsp://127.0.0.1:{port}/live", f"http://127.0.0.1:{port}/live", "ftp://127.0.0.1/live"]
@@ -112,7 +112,7 @@ def test_streams_that_are_not_there(tmp_path, capsys):
 
 @pytest.mark.parametrize("words", [[], ["--json", "found.json"], ["--save-crops"]])
 def test_an_endless_stream_is_not_kept_in_memory(tmp_path, monkeypatch, words):
-    """Of what was found in a frame nothing is left some frames later, nor of the names of its crops."""
+    """Detections and crop names of a frame are not in memory some frames later."""
     written = (folder := tmp_path / "demo_out") / "crops"
     seen, alive, named = [], [], []
 
@@ -140,7 +140,7 @@ def test_an_endless_stream_is_not_kept_in_memory(tmp_path, monkeypatch, words):
 
 
 def test_records_go_to_their_file_as_they_come(tmp_path):
-    """As UTF-8, bytes that are no text as JSON's escapes; whole when the block is left, however that is."""
+    """As UTF-8, with JSON escapes for invalid bytes; the file is complete after the block or an error."""
     path = tmp_path / "new" / "found.json"
     with pytest.raises(KeyboardInterrupt), Found(path) as found:
         for number in range(3000):
@@ -180,7 +180,7 @@ def test_two_streams_of_one_host(tmp_path):
 
 
 def test_a_server_that_says_nothing(capsys):
-    """As long as is asked for, which may be longer than usual, for cameras that wake up slowly."""
+    """It waits for ``--timeout``, which may be long for cameras that start slowly."""
     over = threading.Event()
     with running(http_server(lambda handler: over.wait(5))) as port:
         assert demo(f"http://127.0.0.1:{port}/live", "--timeout", 0.2) == 1

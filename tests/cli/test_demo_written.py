@@ -1,4 +1,4 @@
-"""What a user has in demo's folder stays as it is; what demo itself wrote there is written again."""
+"""``demo`` keeps the user's files in its output folder, and overwrites its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TRUTH = "0 0.5 0.5 0.1 0.1\n"
 )
 @pytest.mark.parametrize("source", ["train.avi", "in/a.png"])
 def test_labels_that_no_demo_wrote(folder, capsys, monkeypatch, mine, source):
-    """A data set keeps them in folders of its own: an error, before the model is loaded."""
+    """A data set may have labels in such a folder: an error before the model is loaded."""
     make_images(folder, "in/a.png")
     write_video("train.avi", frames=2)
     for name in mine:
@@ -69,13 +69,13 @@ def test_ones_own_are_written_again_until_somebody_mends_them(folder, capsys):
 
 
 def test_drawings_and_crops_keep_off_a_users_images(folder):
-    """None of these is a source."""
+    """None of these images is a source."""
     mine = ["demo_out/a.png", "demo_out/clip.mp4", "demo_out/crops/square/a_2_0.png"]
     make_images(folder, "in/a.png", mine[0], mine[2])
     (folder / mine[1]).write_bytes(b"a film of mine")
     write_video("in/clip.avi", frames=2)
     before = {name: (folder / name).read_bytes() for name in mine}
-    for _ in range(2):  # the second run writes over what the first one wrote
+    for _ in range(2):  # the second run overwrites the results of the first one
         assert demo("in", "--save-crops", "--classes-only", "square") == 0
         assert results(folder) == ["a.png", "a_2.png", "clip.mp4", "clip_2.mp4", "crops"]
         crops = sorted(path.name for path in (folder / "demo_out/crops/square").iterdir())
@@ -100,7 +100,7 @@ def test_a_kill_while_it_writes_leaves_what_the_next_run_takes_for_its_own(folde
         demo("in", "--save-txt")
     assert (folder / "demo_out" / "labels" / "a.txt").is_file()
     with (folder / "demo_out" / NOTES).open("a") as file:
-        file.write('["labels/b')  # cut short
+        file.write('["labels/b')  # an incomplete line
     assert demo("in", "--save-txt") == 0 and demo("in", "--save-txt") == 0
 
 

@@ -1,4 +1,4 @@
-"""The dispatcher, as a user meets it."""
+"""The command line's dispatcher: commands, errors and exit statuses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def command(monkeypatch, run):
-    """Put a command in the place of ``synth``."""
+    """Replace the command ``synth``."""
     module = types.ModuleType("gluon_yolo.cli.synth")
     module.HELP, module.add_arguments, module.run = (
         "A stand-in.",
@@ -124,7 +124,7 @@ def test_output_that_nobody_reads_any_more_ends_quietly():
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_one_line():
-    """Here the output's own."""
+    """The output itself is on the full disk."""
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "gluon_yolo", "data"],
@@ -146,7 +146,7 @@ def test_other_errors_of_the_system_keep_their_traceback(monkeypatch):
 
 
 def test_ctrl_c_may_say_more(monkeypatch, capsys):
-    """What is said is asked for after the block's own cleaning up."""
+    """The text is computed after the block has cleaned up."""
     left = ["a file"]
 
     def run(args):

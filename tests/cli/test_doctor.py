@@ -1,4 +1,4 @@
-"""What ``doctor`` says of a machine that is ready, and of one that is not."""
+"""The report of ``doctor`` on a complete machine, and on one with missing packages."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_what_is_lost_without_a_package_that_training_can_do_without(monkeypatch
     ],
 )
 def test_a_runtime_that_talks_when_it_is_imported(tmp_path, monkeypatch, code, said):
-    """As MNN does, of the processor: its row holds its version, and nothing else."""
+    """MNN prints a line on the processor; the row has the version only."""
     (tmp_path / "talkative.py").write_text(code + "\n")
     (tmp_path / "talkative-1.2.dist-info").mkdir()
     metadata = "Metadata-Version: 2.1\nName: talkative\nVersion: 1.2\n"

@@ -1,4 +1,4 @@
-"""eval: from arguments to tables, with a network that sees bright squares in the place of a trained one."""
+"""``eval``: from arguments to tables, with a network that detects bright squares."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SQUARES = {"a": (10, 20, 50, 60), "b": (40, 8, 110, 78), "c": (5, 5, 95, 95)}
 
 
 def bright_squares(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The bounds of the bright pixels as a square, and a star that no data set has."""
+    """Detect the bounds of the bright pixels as a square, and a star, a class that the data does not have."""
     boxes, scores = np.zeros((len(pixels), 2, 4), np.float32), np.zeros((len(pixels), 2, 3), np.float32)
     for i, image in enumerate(pixels):
         rows, columns = np.nonzero(image[:, :, 0] > 150)
@@ -37,7 +37,7 @@ def bright_squares(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three images with a bright square each, in VOC's layout and COCO's; the predictor sees them."""
+    """Return three images with a bright square each, in VOC's and COCO's layout, for the predictor."""
     for name in ("Annotations", "JPEGImages", "ImageSets/Main"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "ImageSets" / "Main" / "val.txt").write_text("".join(f"{stem}\n" for stem in SQUARES))
@@ -95,7 +95,7 @@ def test_without_pycocotools(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """VOC's numbers alone, and a word on the others."""
+    """Only VOC's numbers are printed, with a warning."""
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "pycocotools" else find_spec(name)
@@ -145,7 +145,7 @@ def test_scores_voc(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [
         ([], 0.3, (3, 0, 0)),
         (["--shown-threshold", "0.95"], 0.95, (0, 0, 3)),
-        (["--score-threshold", "0.5"], 0.5, (3, 0, 0)),  # what scores less is not there to be counted
+        (["--score-threshold", "0.5"], 0.5, (3, 0, 0)),  # detections with lower scores are not counted
         (["--score-threshold", "0.92"], 0.92, (0, 0, 3)),
     ],
 )
@@ -174,7 +174,7 @@ def test_precision_recall_and_f1(
 
 
 def test_what_a_limit_cut_off_is_said(data: Path, monkeypatch: Any, capsys: Any) -> None:
-    """Once, with the number of images; what was asked for is in the JSON."""
+    """Once, with the number of images; the limit is in the JSON."""
     for most, said in (
         (1, "in 3 pictures --max-detections 1 cut off detections, which score 0.900 at most\n"),
         (9, ""),
@@ -215,7 +215,7 @@ def test_scores_coco_files(data: Path, capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        # what the user says, what the answer must name
+        # the arguments, what the message must name
         (["--model", "m", "--annotations", "ROOT/instances.json"], "go together"),
         (["--model", "m", "--annotations", "A", "--images", "B", "--data-root", "ROOT"], "the data once"),
         (["--model", "m", "--data-root", "ROOT/nowhere"], "nowhere"),
@@ -292,7 +292,7 @@ def test_needs_one_model(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("way", ["annotations", "data"])
 def test_a_class_under_another_name(data: Path, way: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Refused with the ways on; a written map, or leaving it out, is one."""
+    """It is refused with advice; a class map works, and so does leaving the class out."""
     content = json.loads((data / "instances.json").read_text())
     content["categories"] = [{"id": 3, "name": "quadrat"}, {"id": 4, "name": "couch"}]
     (data / "instances.json").write_text(json.dumps(content))
@@ -304,7 +304,7 @@ def test_a_class_under_another_name(data: Path, way: str, caplog: pytest.LogCapt
         *(named if way == "annotations" else ["--data", str(data / "instances.json")]),
     ]
     (data / "map.txt").write_text("quadrat = square\n")
-    assert main([*words, "--class-map", str(data / "map.txt")]) == 2  # it knows no couch
+    assert main([*words, "--class-map", str(data / "map.txt")]) == 2  # the map has no couch
     only = ["--only", "square", "--class-map", str(data / "map.txt"), "--json", str(data / "s.json")]
     assert main([*words, *only]) == 0
     numbers = json.loads((data / "s.json").read_text())

@@ -1,4 +1,4 @@
-"""eval of a run without a data set: on what it was validated on, as its flags say; what is gone is said."""
+"""``eval`` of a run without ``--data`` uses the run's validation data, or tells that it is gone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytest.importorskip("pycocotools")
 
 @pytest.fixture
 def run(tmp_path_factory, data, monkeypatch) -> Path:
-    """A run that was validated on the images of the list ``val``."""
+    """Return a run whose validation data is the list ``val``."""
     folder = tmp_path_factory.mktemp("runs") / "mine"
     (folder / "weights").mkdir(parents=True)
     (folder / "weights" / "best.params").write_bytes(b"")
@@ -91,7 +91,7 @@ def test_a_class_that_there_is_not_is_told_by_the_flag(run, capsys):
 
 
 def test_a_model_that_was_not_trained_here(run, capsys, monkeypatch):
-    """An imported one has no flags: the published data is looked for, as ever."""
+    """An imported model has no settings: the published data is the default."""
     (run / "args.json").unlink()
     monkeypatch.setattr("gluon_yolo.data.opening._standard_place", lambda dataset: pytest.fail(dataset))
     with pytest.raises(pytest.fail.Exception, match="voc"):

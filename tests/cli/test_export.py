@@ -1,4 +1,4 @@
-"""export: from a run or a network with weights to files, and on to demo."""
+"""``export``: from a run or a network with weights to files, which demo uses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.random_model import CLASSES, random_detector, random_image
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A run's folder, as far as export reads it."""
+    """Return a run folder with the files that export reads."""
     folder = tmp_path_factory.mktemp("run")
     net = random_detector()
     (folder / "weights").mkdir()
@@ -34,7 +34,7 @@ def run(tmp_path_factory):
 
 
 def test_run_to_export_to_demo(run, tmp_path, capsys):
-    """The whole road with a real network; what demo writes is what Predictor says."""
+    """With a real network: the results of demo are those of Predictor."""
     assert main(["export", str(run), "--out", str(tmp_path / "out"), "--name", "toy"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[:2] == [
@@ -81,7 +81,7 @@ def test_thresholds_are_written(run, tmp_path):
 
 @pytest.mark.parametrize("kind", ["symbol", "onnx"])
 def test_more_detections_have_more_candidates(run, tmp_path, kind):
-    """And an export of the export has as many, where nobody says otherwise."""
+    """An export of the export has the same number by default."""
     pytest.importorskip("onnx")
     words = ["export", str(run), "--format", f"symbol,{kind}" if kind != "symbol" else kind]
     assert main([*words, "--max-detections", "250", "--out", str(tmp_path / "a")]) == 0
@@ -93,7 +93,7 @@ def test_more_detections_have_more_candidates(run, tmp_path, kind):
 
 
 def test_second_model_in_a_folder_is_named(run, tmp_path, capsys):
-    """The last line stays one that works."""
+    """The command in the last line works."""
     for name in ("one", "two"):
         assert main(["export", str(run), "--out", str(tmp_path), "--name", name]) == 0
     assert f"--model {tmp_path / 'two.json'} PICTURES" in capsys.readouterr().out.splitlines()[-1]
@@ -126,7 +126,7 @@ def test_bad_requests(run, tmp_path, capsys, words, message):
 
 
 def test_what_a_second_export_does_to_the_first(run, tmp_path, capsys):
-    """The same model in another format is added; in another size it takes the first one's place."""
+    """Another format of the same model is added; another size replaces the first export."""
     pytest.importorskip("ncnn", reason="package ncnn is not installed")
     words = ["export", str(run), "--out", str(tmp_path), "--name", "toy"]
     assert main(words) == 0 and main([*words, "--format", "ncnn"]) == 0
@@ -138,7 +138,7 @@ def test_what_a_second_export_does_to_the_first(run, tmp_path, capsys):
 
 @pytest.mark.parametrize("words", [["--fuse"], ["--precision", "bfloat16"]], ids=" ".join)
 def test_a_symbol_for_inference(run, tmp_path, capsys, words):
-    """Fewer operators, or weights of half the size, find the same."""
+    """With fewer operators, or weights of half the size, the detections are the same."""
     if words[-1] == "bfloat16" and not has_avx512():
         pytest.skip("this processor lacks AVX-512")
     assert main(["export", str(run), "--out", str(tmp_path / "as_is")]) == 0
@@ -170,7 +170,7 @@ def test_a_models_own_folder_is_not_written_into(run, capsys):
 
 
 def test_an_export_is_exported_again(run, tmp_path):
-    """It is the same files; another format of it joins the first."""
+    """The files are the same; another format is added to them."""
     assert main(["export", str(run), "--out", str(tmp_path / "one")]) == 0
     assert main(["export", str(tmp_path / "one"), "--out", str(tmp_path / "again")]) == 0
     for path in (tmp_path / "one").iterdir():
@@ -181,7 +181,7 @@ def test_an_export_is_exported_again(run, tmp_path):
 
 
 def test_an_export_keeps_its_name(run, tmp_path):
-    """So that a further format joins it under whichever name it was written."""
+    """A further format is added to it, whatever its name is."""
     pytest.importorskip("ncnn", reason="package ncnn is not installed")
     assert main(["export", str(run), "--name", "cells", "--out", str(tmp_path)]) == 0
     assert main(["export", str(tmp_path), "--format", "ncnn", "--out", str(tmp_path)]) == 0
@@ -212,7 +212,7 @@ def test_an_export_without_its_weights(run, tmp_path, capsys, words, message):
 
 @pytest.fixture
 def imported(tmp_path):
-    """A small darknet network's files in ``net`` and its folder ``model``."""
+    """Return a small darknet network: its files in ``net``, its model folder ``model``."""
     net = small.built(small.SMALL, class_names=["cat", "dog"])
     cfg = save(net, tmp_path / "net", "small", Header(0, 1, 0, 77))
     words = [str(cfg), str(cfg.with_suffix(".weights")), "--names", str(cfg.with_suffix(".names"))]
@@ -221,7 +221,7 @@ def imported(tmp_path):
 
 
 def test_darknets_files_again(imported, capsys):
-    """The weights' header is kept in the model's record."""
+    """The model's record has the header of the weights."""
     out = imported / "out"
     assert main(["export", str(imported / "model"), "--format", "darknet", "--out", str(out)]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["small.cfg", "small.names", "small.weights"]
@@ -246,7 +246,7 @@ def test_an_imported_model_as_a_symbol(imported, capsys):
 
 
 def test_a_darknet_networks_symbol_as_darknets_files(imported):
-    """The record of the export keeps the cfg, and the header of the weights."""
+    """The record of the export has the cfg and the header of the weights."""
     for source, kind in (("model", "symbol"), ("symbol", "darknet")):
         words = ["--format", kind, "--out", str(imported / kind)]
         assert main(["export", str(imported / source), *words]) == 0
@@ -255,7 +255,7 @@ def test_a_darknet_networks_symbol_as_darknets_files(imported):
 
 
 def test_fine_tuned_for_other_classes_and_anchors(imported):
-    """The cfg has what the run has: classes, anchors, input size, fit."""
+    """The cfg has the run's classes, anchors, input size and fit."""
     folder = imported / "run"
     net = find_architecture(str(imported / "net" / "small.cfg")).build(["a", "b", "c"], (((3, 4), (5.5, 6)),))
     net.initialize_weights(seed=3)
@@ -274,7 +274,7 @@ def test_fine_tuned_for_other_classes_and_anchors(imported):
 
 
 def test_darknet_without_an_import(imported):
-    """The input is the cfg's own, and so is how images are brought to it."""
+    """Input size and fit are the cfg's own."""
     files = [str(imported / "net" / f"small.{end}") for end in ("cfg", "weights", "names")]
     words = ["--network", files[0], "--weights", files[1], "--classes", files[2]]
     assert main(["export", *words, "--out", str(imported / "symbol")]) == 0
@@ -343,7 +343,7 @@ def test_other_programs_files_in_the_place_of_a_model(imported, capsys, name, me
 
 @pytest.mark.parametrize("cut", ["nms", "decoded", "raw"])
 def test_onnx(run, tmp_path, capsys, cut):
-    """Both runtimes that read the file find what the run itself finds."""
+    """In both runtimes, the detections of the file are those of the run."""
     for package in ("onnx", "onnxruntime", "openvino"):
         pytest.importorskip(package, reason=f"package {package} is not installed")
     out = tmp_path / "out"
@@ -395,7 +395,7 @@ def test_a_runtime_that_has_no_file(run, tmp_path, capsys):
 
 
 def test_fixed_size(run, tmp_path, capsys):
-    """For readers that want to know all sizes; what it is is said, and --cut is heeded."""
+    """For readers that need fixed sizes; the message names the size, and ``--cut`` works too."""
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     words = [

@@ -1,4 +1,4 @@
-"""Yolo-FastestV2's ``.data`` file drives train, eval and demo: network, size, anchors, names."""
+"""Yolo-FastestV2's ``.data`` file decides network, size, anchors and names in train, eval and demo."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ANCHORS = "6,8, 12,14, 20,22, 30,28"
 
 @pytest.fixture(scope="module")
 def described(tmp_path_factory):
-    """Return a .data file as the document shows it, beside its lists."""
+    """Return a .data file as in the documentation, beside its lists."""
     folder = tmp_path_factory.mktemp("fastest")
     writer = WRITERS["yolo"](folder / "out", NAMES)
     for split in ("train", "val"):
@@ -31,7 +31,7 @@ def described(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def weights(described, tmp_path_factory):
-    """Train by the file, and return the best weights."""
+    """Train with the file, and return the best weights."""
     prefix = tmp_path_factory.mktemp("runs")
     words = ["--save-prefix", f"{prefix}/", "--gpus", "", "--pretrained-base", "no"]
     assert main(["train", "--data", str(described), *words]) == 0

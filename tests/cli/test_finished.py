@@ -1,4 +1,4 @@
-"""The command that trains on from a finished run: what that run was given, and no more."""
+"""The command that starts a new run from a finished one has the run's given settings, and no others."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ DATA = "--data /d/mine"
         (f"{DATA} --only 'red cell,dog' --class-map /d/map.txt --classes /d/my.names", None),
         ("--data-root /d/voc", None),
         ("--dataset coco --data-root /d/coco", None),
-        ("", ""),  # published data, in its usual place
+        ("", ""),  # published data in its default folder
         (f"{DATA} --data-shape 320x416 --anchors 10,13,16,30,33,23", None),
         (f"{DATA} --random-shapes 320,416 --shape-interval 5", None),
         (f"{DATA} --no-random-shape --gpus '' --batch-size 8 --lr 0.0005", None),
         (f"{DATA} --no-random-shape --gpus 0,1 --syncbn --freeze 5,neck --box-loss ciou", None),
         (f"{DATA} --recipe small-data", None),
         (f"{DATA} --recipe small-data --lr 0.5 --random-shapes 320,352", None),
-        # a value of the default's over a recipe's
+        # the default's value instead of the recipe's
         (f"{DATA} --recipe small-data --random-shapes 320,352,384,416,448,480,512,544,576,608", None),
         (f"{DATA} --recipe small-data --augment yolo3", None),
-        # of this run alone
+        # settings of this run alone
         (f"{DATA} --weights /w.params --profile 3 --memory 9 --pretrained-base no", DATA),
         (f"{DATA} --pretrained", DATA),
         (f"{DATA} --resume /w.params --start-epoch 3", DATA),

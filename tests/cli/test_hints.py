@@ -1,4 +1,4 @@
-"""Commands that messages and help texts name: they begin as ``typed`` knows them, and work when pasted."""
+"""Commands in messages and help texts: ``typed`` finds them, and they work when they are pasted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _QUOTED = re.compile(r"(?<!`)`(gluon-yolo [^`]*)`(?!`)")
 
 
 def strings(tree: ast.AST):
-    """Yield the strings of a module with their lines, and X in the place of what is filled in."""
+    """Yield the strings of a module with their lines, with X for each formatted value."""
     parts = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
@@ -33,7 +33,7 @@ def strings(tree: ast.AST):
 
 
 def wrong(text: str) -> str:
-    """Say what is wrong with the commands that a text names."""
+    """Return what is wrong with the commands in a text."""
     for pattern in (_NO_PROGRAM, _BARE):
         if found := pattern.search(text):
             return f"{found.group()!r} does not begin with gluon-yolo"
@@ -42,7 +42,7 @@ def wrong(text: str) -> str:
         if words[1:2] in (["COMMAND"], ["KIND"]):
             continue
         name = " ".join(words[:2]) if words[0] in ("data", "import") else words[0]
-        if len(words) > len(name.split()):  # else it is the command that is meant, and no line to paste
+        if len(words) > len(name.split()):  # else the text is about the command, not a line to paste
             with contextlib.suppress(SystemExit):  # --help
                 try:
                     parser_of(name).parse_args(words[len(name.split()) :])

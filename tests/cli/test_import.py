@@ -1,4 +1,4 @@
-"""import: another program's model as a folder that the other commands take."""
+"""``import``: from another program's model to a folder that the other commands accept."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HEADER = Header(0, 2, 3, 6400)
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """The working folder, with the small network's files in ``net``: cfg, weights, names."""
+    """Change to a folder with the small network's files in ``net``: cfg, weights, names."""
     net = small.built(TEXT, class_names=["cat", "dog"])
     save(net, tmp_path / "net", "small", HEADER)
     monkeypatch.chdir(tmp_path)
@@ -72,7 +72,7 @@ def test_a_model_that_every_command_takes(place, capsys):
 
 
 def test_direct_use_is_the_same(place):
-    """``--network FILE.cfg`` takes size and fit from the cfg."""
+    """``--network FILE.cfg`` takes input size and fit from the cfg."""
     assert imported(*FILES, *NAMES, "--out", "model") == 0
     cv2.imwrite("a.png", random_image(100, 80)[:, :, ::-1])
     direct = ["--network", FILES[0], "--weights", FILES[1], "--classes", "net/small.names"]
@@ -88,7 +88,7 @@ def test_an_empty_folder_may_be_there(place):
 
 
 def broken(place, kind: str) -> list[str]:
-    """Return the arguments of a bad import."""
+    """Return the arguments of an import that fails."""
     cfg, weights_file = FILES
     names = NAMES
     data = (place / weights_file).read_bytes()
@@ -110,7 +110,7 @@ def broken(place, kind: str) -> list[str]:
         names = []
     elif kind == "text":
         (place / weights_file).write_text(TEXT)
-    elif kind == "not finite":  # though every weight is
+    elif kind == "not finite":  # the output, not the weights
         (place / weights_file).write_bytes(data[:-448] + np.full(112, 3e38, "<f4").tobytes())
     elif kind == "swapped":
         cfg, weights_file = weights_file, cfg
@@ -177,7 +177,7 @@ def test_no_half_folder_is_left(place, monkeypatch):
 
 
 def test_what_differs_is_no_model(place, monkeypatch):
-    """The folder is tried as it will be read."""
+    """The folder is verified by loading it."""
 
     def other(record, folder, path):
         net, _ = small.built(TEXT, class_names=["cat", "dog"]), os.stat(path)

@@ -1,4 +1,4 @@
-"""Mistakes in the words of a command: one line each, with the slip and the way out."""
+"""Mistakes in the words of a command give one line with the mistake and the fix."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_mistakes(words, said, capsys):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_flags_are_never_taken_for_longer_ones(name, capsys):
-    """A flag that is added later must not change what a shorter word meant."""
+    """So that a new flag cannot change the meaning of a shorter one."""
     assert main([name, "--s"]) == 2
     capsys.readouterr()
 

@@ -1,4 +1,4 @@
-"""quantize: from a run and data to folders that eval and demo take, and to a table."""
+"""``quantize``: from a run and data to folders for eval and demo, and to a table."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NAME = "yolo3_mobilenet0.25_custom"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A run's folder, as far as quantizing reads it."""
+    """Return a run folder with the files that quantizing reads."""
     folder = tmp_path_factory.mktemp("run")
     net = random_detector(class_names=CLASS_NAMES)
     (folder / "weights").mkdir()
@@ -56,7 +56,7 @@ def data(tmp_path_factory):
 
 
 def test_labelled_data(run, data, tmp_path, capsys):
-    """The whole road, with all that is written by default."""
+    """With all default outputs."""
     words = ["quantize", str(run), "--data", str(data), "--num", "5", "--out", str(tmp_path / "out")]
     assert main(words) == 0
     said = capsys.readouterr().out.splitlines()
@@ -92,7 +92,7 @@ def test_labelled_data(run, data, tmp_path, capsys):
 
 
 def held(report):
-    """Return the runtimes in which ONNX's int8 lost no more than was allowed."""
+    """Return the runtimes in which ONNX's int8 lost no more than is allowed."""
     float32 = report["rows"][0]["numbers"]
     rows = [row for row in report["rows"] if (row["format"], row["precision"]) == ("onnx", "int8")]
     lost = {
@@ -106,11 +106,11 @@ SPEC = DetectionSpec(("circle",))
 
 
 def judged(monkeypatch, points):
-    """Return what a form loses in each runtime, as it would be scored, and what auto then takes.
+    """Score a form with given losses; return the scored runtimes, and those that auto chooses from.
 
     Args:
         monkeypatch: replaces the runtimes.
-        points: lost, by runtime; or what loading the file there raises.
+        points: the loss by runtime, or the error of loading the file there.
     """
 
     def load(name, record, folder):
@@ -144,7 +144,7 @@ def judged(monkeypatch, points):
     ],
 )
 def test_auto_takes_a_runtime_in_which_little_is_lost(monkeypatch, capsys, openvino, scored, taken, said):
-    """As on a processor without VNNI, where OpenVINO's int8 lost 4.9 points and ONNX Runtime's none."""
+    """On a CPU without VNNI, OpenVINO's int8 lost 4.9 points and ONNX Runtime's none."""
     assert judged(monkeypatch, {"onnxruntime": 0.0, "openvino": openvino}) == (scored, taken)
     printed = capsys.readouterr().out
     assert re.search(said, printed) and bool(said) == bool(printed)
@@ -156,7 +156,7 @@ def test_a_form_that_its_own_runtime_does_not_load_is_an_error(monkeypatch):
 
 
 def test_images_without_labels(run, data, tmp_path, capsys, caplog):
-    """What float finds is what int8 should find; a bound of nothing is missed, or layers stay in float."""
+    """A float model's detections are annotations; with the bound 0, layers stay in float, or it fails."""
     images = tmp_path / "pictures"
     shutil.copytree(data / "JPEGImages", images / "day1")
     words = ["quantize", str(run), "--data", str(images), "--precision", "int8", "--format", "onnx"]
@@ -174,7 +174,7 @@ def test_images_without_labels(run, data, tmp_path, capsys, caplog):
 
 
 def test_a_bad_image_without_labels(data, tmp_path, caplog):
-    """It ends the command, unless it is to be left out, which is said."""
+    """It is an error, or with ``--skip-bad`` a warning."""
     images = tmp_path / "pictures"
     shutil.copytree(data / "JPEGImages", images)
     (images / "bad.jpg").write_bytes(b"no picture")
@@ -187,7 +187,7 @@ def test_a_bad_image_without_labels(data, tmp_path, caplog):
 
 
 def test_method_best_says_which(run, data, tmp_path, capsys):
-    """Here of an exported model, whose name is kept."""
+    """Here for an exported model, whose name is kept."""
     exported = tmp_path / "exported"
     assert main(["export", str(run), "--name", "cells", "--out", str(exported)]) == 0
     words = ["quantize", str(exported), "--data", str(data), "--precision", "int8", "--format", "symbol"]
@@ -257,7 +257,7 @@ def test_a_stopped_run_leaves_nothing(tmp_path, capsys, monkeypatch):
 
 
 def test_what_a_stopped_run_leaves(tmp_path):
-    """Each precision's folder appears at once, the report last; an earlier run's may lie there."""
+    """The folder of a precision appears at once, the report last; those of an earlier run may exist."""
     (tmp_path / "int8").mkdir()
     before = written(tmp_path)
     (tmp_path / "int8" / "a.json").touch()
@@ -275,7 +275,7 @@ def test_what_a_stopped_run_leaves(tmp_path):
 @pytest.mark.parametrize(
     ("images", "each", "said"),
     [
-        # few images, few objects, enough of both, nothing to find (which is refused elsewhere)
+        # few images; few objects; enough of both; no object, which is refused elsewhere
         (19, 10, r"only 19 pictures with 190 objects are scored: .*; give 20 pictures at least$"),
         (33, 3, r"only 33 pictures with 99 objects .* 1\.0 points of it\); give 100 objects at least$"),
         (1, 1, r"only 1 picture with 1 object is scored: .*give 20 pictures and 100 objects at least$"),
@@ -307,7 +307,7 @@ def test_without_onnxruntime(run, data, tmp_path, capsys, monkeypatch):
 
 @pytest.mark.slow
 def test_trained_weights_lose_at_most_a_point(tmp_path, capsys):
-    """A network trained for a minute is worse off in int8 than a good one: layers must stay in float."""
+    """A network of one minute of training loses more in int8 than a good one: layers stay in float."""
     data = generate(tmp_path / "shapes", images=200)
     words = shlex.split(
         '--network mobilenet0_25 --gpus "" --pretrained-base no --data-shape 96x128 --epochs 12 '

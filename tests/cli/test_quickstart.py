@@ -1,4 +1,4 @@
-"""The whole road: short in the fast test, at its real length in the slow one."""
+"""``quickstart``: short in the fast test, at full length in the slow one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gluon_yolo.errors import UserError
 
 
 def test_every_step_leaves_its_files_and_a_bad_model_is_called_bad(tmp_path, monkeypatch, capfd):
-    tmp_path = tmp_path / "a [x] folder"  # which patterns take for something else
+    tmp_path = tmp_path / "a [x] folder"  # its name is also a glob pattern
     monkeypatch.setattr(quickstart, "IMAGES", 10)
     short = {"--network": "mobilenet0_25", "--data-shape": "64x96", "--epochs": "1", "--warmup-epochs": "0"}
     monkeypatch.setattr(quickstart, "TRAINING", {**quickstart.TRAINING, **short})
@@ -22,7 +22,7 @@ def test_every_step_leaves_its_files_and_a_bad_model_is_called_bad(tmp_path, mon
     out = capfd.readouterr().out
     assert "NOT GOOD ENOUGH, mAP50 and F1 should be above 0.9: mAP50 0." in out.strip().splitlines()[-1]
     (line,) = re.findall(r"^  (score > 0.3: precision .*)$", out, re.MULTILINE)
-    assert out.count(line) == 2  # as `eval` said it
+    assert out.count(line) == 2  # one is from `eval`
     commands = re.findall(r"^\$ gluon-yolo (\w+)", out, re.MULTILINE)
     assert commands == ["synth", "train", "export", "eval", "demo"]
     (run,) = (path.parent for path in tmp_path.glob("*/args.json"))

@@ -1,4 +1,4 @@
-"""A run that goes on where its data lies elsewhere by now, or is another."""
+"""A resumed run whose data has moved or changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.small_training import SMALL, draw_data, rows
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """The folder of a run of one epoch and its data: ``runs/mine-1`` and ``shapes``."""
+    """Return a folder with a run of one epoch and its data: ``runs/mine-1`` and ``shapes``."""
     place = tmp_path_factory.mktemp("moved")
     data = draw_data(place)
     words = ["train", "--data", str(data), "--save-prefix", f"{place}/runs/", "--name", "mine"]
@@ -24,7 +24,7 @@ def finished(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def moved(finished, tmp_path) -> tuple[Path, Path]:
-    """Return an interrupted run whose data lies elsewhere, and that place."""
+    """Return an interrupted run and the new path of its data."""
     run = shutil.copytree(finished / "runs" / "mine-1", tmp_path / "mine-1")
     args = json.loads((run / "args.json").read_text())
     gone = {**args, "data": str(tmp_path / "gone"), "epochs": 2}
@@ -45,7 +45,7 @@ def test_data_that_is_not_there_comes_with_the_way_on(moved, capsys):
         f"error: {run.parent}/gone: no such file or folder, so no data. If what the run was trained on lies "
         f"elsewhere now: gluon-yolo train --resume {run} --data NEW"
     )
-    # a class file that is lost, too
+    # also with a class file that was deleted
     args = json.loads((run / "args.json").read_text())
     (run / "args.json").write_text(json.dumps({**args, "data": str(data), "classes": f"{run}/lost.names"}))
     status, said = resumed(capsys, run)
@@ -79,7 +79,7 @@ def test_of_a_published_data_sets_folder_too(moved, capsys):
 
 
 def move_a_box(data: Path) -> str:
-    path = sorted((data / "Annotations").iterdir())[-1]  # of the validation's
+    path = sorted((data / "Annotations").iterdir())[-1]  # of the validation split
     text = path.read_text()
     place = text.index("<xmin>") + len("<xmin>")
     end = text.index("<", place)

@@ -1,4 +1,4 @@
-"""What a run is called, and what takes the name after it."""
+"""The name of a run, and the exports and records that have it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def stems(folder: Path) -> set[str]:
 
 
 def test_a_fine_tuned_cfg_is_called_after_its_data(data, tmp_path, capsys):
-    """And not after the model of COCO's that its cfg describes; so are its exports, in every format."""
+    """Not after COCO, the data of the cfg's model; its exports in every format have the name too."""
     cfg = tmp_path / "parent-coco.cfg"
     cfg.write_text(small.SMALL)
     words = [*SMALL, "--network", str(cfg), "--data", str(data), "--save-prefix", f"{tmp_path}/runs/"]

@@ -1,4 +1,4 @@
-"""RUN/best and RUN/last in every command that takes a run: what is named is what is used."""
+"""RUN/best and RUN/last: every command that takes a run uses the named weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(data, tmp_path_factory) -> Path:
-    """A run whose best weights find everything everywhere, and its last what one epoch taught."""
+    """Return a run whose best weights detect objects everywhere, and whose last ones are from one epoch."""
     status, run = start_run(data, tmp_path_factory.mktemp("runs"), "--epochs", "1")
     assert status == 0
     arrays = mx.nd.load(str(run / "weights" / "best.params"))

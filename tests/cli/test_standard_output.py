@@ -1,4 +1,4 @@
-"""What commands print on the standard output is theirs alone, whatever the runtimes' libraries say there."""
+"""Standard output has only the lines of the command, not those that runtime libraries print."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def model(tmp_path_factory):
 
 
 def command(*words):
-    """Run a command in a process of its own; return the lines of its standard output, and the other one."""
+    """Run a command in its own process; return the lines of its standard output and of its standard error."""
     done = subprocess.run(
         [sys.executable, "-m", "gluon_yolo", *map(str, words)], cwd=ROOT, capture_output=True, text=True
     )
@@ -40,7 +40,7 @@ def command(*words):
 
 
 def matches(lines, patterns):
-    """Demand a line for each pattern, and none else."""
+    """Check that there is a line for each pattern, and no other line."""
     assert len(lines) == len(patterns), lines
     for line, pattern in zip(lines, patterns):
         assert re.fullmatch(pattern, line), line

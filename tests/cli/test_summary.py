@@ -1,4 +1,4 @@
-"""summary of what is no name of the zoo: a darknet cfg, and a model's folder."""
+"""``summary`` of a darknet cfg and of a model folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def cfg(tmp_path):
 
 
 def said(capsys) -> list[str]:
-    """Return the printed lines, blanks squeezed."""
+    """Return the printed lines with single spaces."""
     return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
 

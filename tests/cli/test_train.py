@@ -1,4 +1,4 @@
-"""The command train: the published commands on small data, and what it says to what it cannot use."""
+"""``train``: the published commands on small data, and the messages for input that cannot be used."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from gluon_yolo.training import setup
 from tests.cli.test_train_flags import COCO, VOC
 from tests.small_training import DOOR, NAME, ROOT, SMALL, draw_data, start_run
 
-# What makes a published command a matter of seconds.
+# These flags make a published command run in seconds.
 TINY = shlex.split(
     '--gpus "" --network mobilenet0_25 --batch-size 4 -j 2 --epochs 1 --data-shape 64 --no-random-shape '
     "--pretrained-base no"
@@ -41,7 +41,7 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(data, tmp_path_factory) -> Path:
-    """A run of one epoch."""
+    """Return a run of one epoch."""
     status, run = start_run(data, tmp_path_factory.mktemp("runs"), "--epochs", "1")
     assert status == 0
     return run
@@ -49,7 +49,7 @@ def finished(data, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def refused(tmp_path, capsys) -> Callable[..., str]:
-    """Return a function that runs a training that must not begin, and returns what the error says."""
+    """Return a function that runs a training that must not start, and returns its error message."""
 
     def refused(*words: object, lines: int = 1) -> str:
         out = tmp_path / "out"
@@ -81,7 +81,7 @@ def test_the_published_coco_command_trains(data, tmp_path, capsys):
 
 
 def coco_of(voc: Path, root: Path) -> Path:
-    """Write the same images and boxes in COCO's layout."""
+    """Write the images and boxes in COCO's layout."""
     (root / "annotations").mkdir(parents=True)
     for part in ("train", "val"):
         content = truth_of(open_voc(voc, part))
@@ -135,7 +135,7 @@ def without_objects(root: Path, part: str) -> None:
 
 
 def test_nothing_to_learn_from(data, tmp_path, capsys):
-    """Before a run's folder is made; the status is 1, since nothing is wrong with what was given."""
+    """Before the run folder is made; the status is 1, because the input is valid."""
     root = shutil.copytree(data, tmp_path / "copy")
     without_objects(root, "train")
     words = [*SMALL, "--epochs", "1", "--data-root", str(root), "--save-prefix", f"{tmp_path}/out/"]
@@ -147,7 +147,7 @@ def test_nothing_to_learn_from(data, tmp_path, capsys):
 
 
 def test_objects_that_are_lost_are_said(data, tmp_path, capsys):
-    """Images of 96x96 at 32x32; most boxes are made a pixel wide."""
+    """Images of 96x96 at input size 32x32; most boxes are one pixel wide."""
     root = shutil.copytree(data, tmp_path / "copy")
     for path in sorted((root / "Annotations").glob("*.xml"))[:-3]:
         text = re.sub(r"<xmin>(\d+)</xmin>", "<xmin>50</xmin>", path.read_text())
@@ -256,7 +256,7 @@ def test_a_recipe_takes_better_anchors_where_they_gain(data, tmp_path, capsys, w
 
 @pytest.fixture
 def copied(finished, data, tmp_path) -> tuple[Path, Path]:
-    """Return an interrupted run and its data, to be spoilt."""
+    """Return copies of an interrupted run and its data, which the test may damage."""
     root = shutil.copytree(data, tmp_path / "data")
     run = shutil.copytree(finished, tmp_path / "run")
     args = json.loads((run / "args.json").read_text())
@@ -274,7 +274,7 @@ def spoil_state(run: Path, root: Path) -> None:
 
 
 def lose_checkpoint(run: Path, root: Path) -> None:
-    """A second epoch is behind the first one's checkpoint, which is gone."""
+    """Leave a second epoch in a run whose checkpoint is lost."""
     shutil.rmtree(run / "weights" / "last")
     table = run / "metrics.csv"
     first = table.read_text().splitlines()[1]
@@ -321,7 +321,7 @@ def test_a_run_that_cannot_go_on(copied, capsys, spoil, said):
 
 
 def test_a_run_that_began_with_coco_goes_on_without_pycocotools(copied, monkeypatch, capsys):
-    """Nobody gave --val-metric: the error does not say so."""
+    """``--val-metric`` is not given, so the error does not name it."""
     run, _ = copied
     find = importlib.util.find_spec
     monkeypatch.setattr(
@@ -347,7 +347,7 @@ def test_without_matplotlib_a_training_goes_without_curves_and_says_so_first(
 
 
 def test_the_limit_of_detections_is_kept_with_the_model(data, tmp_path):
-    """In its record, from which demo, eval and export take it."""
+    """In the model record, which demo, eval and export read."""
     status, run = start_run(data, tmp_path, "--epochs", "1", "--max-detections", "250", "--num-samples", "4")
     assert status == 0
     assert json.loads((run / "model.json").read_text())["max_detections"] == 250

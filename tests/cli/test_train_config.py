@@ -1,4 +1,4 @@
-"""``train --config``: a file of settings beside flags, a run's config.yaml, and what is said of mistakes."""
+"""``train --config``: a file of settings with flags, a run's config.yaml, and errors in a file."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_flags_count_more_than_the_file_and_the_file_more_than_recipe_and_cfg(th
 
 
 def test_a_run_is_repeated_by_its_config(there, capsys):
-    """Which has what was found for it too: a batch and a size of a CPU's, and anchors."""
+    """It includes what the run found: batch size and input size for the CPU, and anchors."""
     words = ["--network", "net.cfg", "--data", "shapes", "--gpus", "", "--pretrained-base", "no", "-j", "1"]
     words += ["--epochs", "2", "--anchors", "auto", "--save-prefix", "runs/"]
     assert main(["train", *words]) == 0

@@ -1,4 +1,4 @@
-"""The command train on data of other formats: what the data itself sets, and what validates."""
+"""``train`` on data of other formats: settings of the data's own file, and the validation split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flags of training: the published commands, recipes, and what a resumed run keeps."""
+"""The flags of training: published commands, recipes, and the settings of a resumed run."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def settings_for(flags: dict, class_names: tuple[str, ...]) -> TrainConfig:
 
 
 def changed(words: str, class_names: tuple[str, ...]) -> dict:
-    """Return the settings that a command line makes, where they are not the defaults."""
+    """Return the settings of a command line that differ from the defaults."""
     settings = settings_for(fresh_flags(given(words)), class_names)
     plain = settings_for(dict(DEFAULTS), class_names)
     return {name: value for name, value in settings.values().items() if value != getattr(plain, name)}
@@ -178,7 +178,7 @@ def test_recipes_name_flags_and_are_legal(name):
 
 
 def test_a_recipe_leaves_a_cfg_the_size_of_its_input(tmp_path, monkeypatch):
-    """Its anchors are in pixels of that size. A model's file in the folder makes no cfg of a zoo's name."""
+    """Its anchors are in pixels of that size. A model file in the folder makes no cfg of a zoo name."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "models").mkdir()
     for place in ("models/network.cfg", "network.cfg"):
@@ -244,7 +244,7 @@ def test_anchors_of_a_file_are_kept_as_a_list(tmp_path):
     flags = fresh_flags(given(f"--anchors {tmp_path}/anchors3.txt"))
     assert flags["anchors"] == "1,2, 30,40, 5,6"
     assert settings_for(flags, ("cat",)).anchors == (((1, 2),), ((5, 6),), ((30, 40),))
-    assert settings_for(fresh_flags(given("--anchors auto")), ("cat",)).anchors is None  # the data is needed
+    assert settings_for(fresh_flags(given("--anchors auto")), ("cat",)).anchors is None  # needs the data
     assert settings_for(fresh_flags({}), ("cat",)).anchors is None
 
 
@@ -306,7 +306,7 @@ finally:
 def test_flags_reach_the_settings(words, settings):
     assert changed(words, VOC_CLASSES) == settings
     flags = fresh_flags(given(words))
-    assert json.loads(json.dumps(flags)) == flags  # as args.json keeps them
+    assert json.loads(json.dumps(flags)) == flags  # in args.json
     assert resumed_args({"resume": "run"}, flags) == flags
 
 

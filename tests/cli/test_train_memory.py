@@ -1,4 +1,4 @@
-"""A CPU's defaults, what is refused for lack of memory, and a training that dies all the same."""
+"""Memory of a training: the defaults of a CPU, refused trainings, and trainings that run out of memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.cli.test_train_flags import fresh_flags, given
 from tests.models.darknet import small
 from tests.small_training import NAME, ROOT, SMALL, draw_data, parameters, rows, start_run
 
-# What every training here has, but batch size and sizes.
+# The flags of every training here, without batch size and input sizes.
 PLAIN = shlex.split('--network mobilenet0_25 --gpus "" --data-shape 64 --pretrained-base no --epochs 1')
 
 
@@ -40,7 +40,7 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Return a function that makes this a machine of so many GB."""
+    """Return a function that sets the memory of this machine in GB."""
 
     def machine(free: float, swap: float = 0.0) -> None:
         found = Memory(int(free * 1e9), int(swap * 1e9), "this machine")
@@ -62,7 +62,7 @@ CPU = [mx.cpu()]
         ("--shape-interval 5", {}, CPU, {"batch_size": 8}),
         ("--no-random-shape", {}, CPU, {"batch_size": 8}),
         ("--recipe small-data", {}, CPU, {}),
-        # a cfg's or the zoo's own, also where it is what a GPU's default is
+        # settings of a cfg or the zoo, even if they equal a GPU's defaults
         ("", {"batch_size": 64}, CPU, {"no_random_shape": True}),
         ("", {"random_shapes": "320,352"}, CPU, {"batch_size": 8}),
         ("", {"no_random_shape": True}, CPU, {"batch_size": 8}),
@@ -178,7 +178,7 @@ def test_a_run_on_a_smaller_machine(data, tmp_path, machine, capsys):
     error = capsys.readouterr().err.splitlines()[-1]
     assert re.search(r"What fits: --batch-size \d+\. A run", error)
     assert error.endswith(f"{keeps}, or give these to a new run from its weights, --weights {run}")
-    assert main(["train", "--resume", str(run), "--memory", "9"]) == 2  # which has other batches now
+    assert main(["train", "--resume", str(run), "--memory", "9"]) == 2  # the number of batches is different
     (run / "args.json").write_text(json.dumps({**args, "epochs": 2}))
     assert main(["train", "--resume", str(run), "--memory", "9"]) == 0
 
@@ -241,10 +241,10 @@ sys.exit(main(["train", *sys.argv[1:]]))
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 def test_mxnets_own_failure_on_a_cpu(data, tmp_path):
-    """The estimate is told that there is plenty; mxnet finds that there is not."""
+    """The estimate gets plenty of memory; mxnet runs out of it."""
     words = ["--data", str(data), *PLAIN, "--batch-size", "64", "--data-shape", "608", "--memory", "99"]
     command = [sys.executable, "-c", LIMITED, *words, "--save-prefix", f"{tmp_path}/", "-j", "0"]
-    few = {**os.environ, "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1"}  # threads take address space too
+    few = {**os.environ, "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1"}  # threads use address space too
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=few, timeout=300)
     assert done.returncode == 2, done.stderr
     error = done.stderr.splitlines()[-1]
@@ -270,7 +270,7 @@ main(["train", *sys.argv[1:]])
 
 @pytest.fixture(scope="module")
 def killed(data, tmp_path_factory) -> Path:
-    """A run whose training was killed in its first epoch, as the system does when memory is out."""
+    """Return a run whose training was killed in its first epoch, as by the out-of-memory killer."""
     out = tmp_path_factory.mktemp("killed")
     words = ["--data-root", str(data), "--save-prefix", f"{out}/", *SMALL, "--epochs", "2"]
     done = subprocess.run([sys.executable, "-c", KILLED, *words], cwd=ROOT, capture_output=True)
@@ -316,7 +316,7 @@ def test_it_is_begun_anew_in_its_own_folder_and_ends_as_if_nothing_had_been(kill
     assert not (killed / "running.json").exists()
 
 
-# Where in the end of its first epoch a training dies: before its checkpoint, within, or at its last rename.
+# When a training dies at the end of its first epoch: before its checkpoint, within it, or at the last rename.
 MOMENTS = ("Path.mkdir", "checkpoint.save_optimizer", "atomic_io.replacing")
 SAVING = """
 import os, signal, sys

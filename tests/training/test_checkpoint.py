@@ -1,4 +1,4 @@
-"""Checkpoint: bit-exact resumption, wholeness after a kill at any moment, and what its errors say."""
+"""Checkpoint: bit-exact resume, valid files after a kill at any moment, and error messages."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Training:
         self.trainer.step(4)
 
     def parameters(self):
-        """Return every parameter of every device."""
+        """Return all parameters of all devices."""
         parameter_io.wait()
         params = self.net._collect_params_with_prefix()
         return {(k, i): a.asnumpy() for k, p in params.items() for i, a in enumerate(p.list_data())}
@@ -101,7 +101,7 @@ def test_resumed_equals_uninterrupted_bit_by_bit(tmp_path, settings, fresh):
 
     resumed = Training(**settings)
     for number in range(0 if fresh else 2):
-        resumed.step(number + 50)  # what was trained before a load leaves no trace
+        resumed.step(number + 50)  # loading must remove every trace of this training
     assert Checkpoint(tmp_path).load(resumed.net, resumed.trainer, NETWORK, CLASSES).step == 3
     assert_same(resumed.parameters(), saved)
     optimizer = resumed.trainer.optimizer
@@ -115,7 +115,7 @@ def test_resumed_equals_uninterrupted_bit_by_bit(tmp_path, settings, fresh):
 
 @pytest.mark.parametrize("update_on_kvstore", [False, True])
 def test_states_reach_their_parameters_under_other_names(tmp_path, update_on_kvstore):
-    """Gluon numbers parameters by name: "ab" and "ba" are one network, numbered in two ways."""
+    """Gluon orders parameters by name: "ab" and "ba" are the same network in two orders."""
     whole = Training(devices=2, update_on_kvstore=update_on_kvstore, names="ab")
     resumed = Training(devices=2, update_on_kvstore=update_on_kvstore, names="ba")
     for number in range(2):
@@ -129,7 +129,7 @@ def test_states_reach_their_parameters_under_other_names(tmp_path, update_on_kvs
 
 def test_devices_keep_running_statistics_of_their_own(tmp_path):
     training = Training(devices=2)
-    training.step(0)  # ends as the store starts, with the first device's statistics on both
+    training.step(0)  # the store starts in it and copies the first device's statistics to the second
     training.step(1)
     values = training.parameters()
     mean = "1.running_mean"
@@ -145,7 +145,7 @@ def test_devices_keep_running_statistics_of_their_own(tmp_path):
 def test_progress_and_generators_come_back(tmp_path):
     training = Training()
     rng_state.seed(5)
-    random.gauss(0, 1), np.random.standard_normal()  # each leaves half of a pair behind
+    random.gauss(0, 1), np.random.standard_normal()  # each generator keeps the second half of a pair
     kept = progress(
         epoch=3,
         batch=17,
@@ -186,7 +186,7 @@ def test_saves_leave_one_generation(tmp_path):
 
 
 class Stop(BaseException):
-    """Stands for SIGKILL: nothing in the package catches it."""
+    """Simulates SIGKILL: the package does not catch it."""
 
 
 @pytest.mark.parametrize("devices", [1, 2])
@@ -203,15 +203,15 @@ def test_a_stop_at_any_call_leaves_the_old_or_the_new(tmp_path, monkeypatch, dev
                 checkpoint.save(training.net, training.trainer, progress(step=1))
                 break
             except Stop:
-                seen.append(checkpoint.read().step)  # raises unless every file is whole
-        if seen[-1] == 1:  # again from the old state
+                seen.append(checkpoint.read().step)  # raises an error unless every file is complete
+        if seen[-1] == 1:  # start again from the old state
             checkpoint.save(training.net, training.trainer, progress(step=0))
     assert seen == sorted(seen), "the change is at one moment"
     assert set(seen) == {0, 1} and len(seen) > 10
 
 
 def stop_at(patched, last_call):
-    """Raise Stop in the place of the last_call-th call that a save makes."""
+    """Raise Stop instead of the last_call-th call of a save."""
     count = 0
 
     def counted(module, name):
@@ -315,7 +315,7 @@ def test_a_damaged_state_is_named(saved, text, said):
     (saved[0].last / "state.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(UserError, match=f"state.json: {said}"):
         load(saved)
-    saved[0].save(saved[1].net, saved[1].trainer, progress(step=4))  # and a save mends it
+    saved[0].save(saved[1].net, saved[1].trainer, progress(step=4))  # a save repairs it
     assert load(saved).step == 4
 
 

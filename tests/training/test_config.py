@@ -1,4 +1,4 @@
-"""TrainConfig: what is refused, and what follows from the values."""
+"""TrainConfig: invalid values, and values computed from the settings."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def test_the_plain_form_is_that_of_args_json():
         (TrainConfig("net", 200, lr=0.001), {"network", "epochs", "lr"}),
         (dataclasses.replace(TrainConfig(lr=0.001), epochs=3), {"lr", "epochs"}),
         (dataclasses.replace(TrainConfig(epochs=3), epochs=200), {"epochs"}),
-        (TrainConfig(data="d"), {"data", "dataset"}),  # which is null beside it
+        (TrainConfig(data="d"), {"data", "dataset"}),  # ``data`` sets ``dataset`` to None
         (pickle.loads(pickle.dumps(TrainConfig(lr=0.001))), {"lr"}),
     ],
 )

@@ -1,4 +1,4 @@
-"""Devices: what the user may ask for, and how a batch is split."""
+"""Data parallel training: the requested devices, and the division of a batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.printed import refused
 
 @pytest.fixture
 def two_gpus(monkeypatch):
-    """Stand in for a machine with two GPUs."""
+    """Simulate a machine with two GPUs."""
 
     def check_gpu(index):
         if index > 1:
@@ -29,7 +29,7 @@ def two_gpus(monkeypatch):
         ("", 0, [mx.cpu(0)]),
         (" ", 1, [mx.cpu(0)]),
         ("", 3, [mx.cpu(0), mx.cpu(1), mx.cpu(2)]),
-        ("0,1", 2, [mx.cpu(0), mx.cpu(1)]),  # CPU contexts take the GPUs' place
+        ("0,1", 2, [mx.cpu(0), mx.cpu(1)]),  # CPU contexts instead of the GPUs
         ("0", 0, [mx.gpu(0)]),
         (" 1, 0,", 0, [mx.gpu(1), mx.gpu(0)]),
     ],

@@ -1,4 +1,4 @@
-"""Freeze: what is frozen stays bit by bit, all else is trained, and a resumed run goes on the same."""
+"""Freeze: frozen parameters stay bitwise equal, others are trained, and a resumed run continues the same."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def changed(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> set[
 def test_what_is_frozen_stays_and_the_rest_is_trained(devices, norm):
     net = make_net(devices, norm)
     lines = freeze(net, ["backbone"])
-    step = make_step(net, devices, wd=0.1)  # weight decay would move what only has no gradient
+    step = make_step(net, devices, wd=0.1)  # weight decay would change parameters that only lack a gradient
     before = [values(step, device) for device in range(devices)]
     names = set(before[0])
     frozen = {name for name in names if name.startswith("backbone.")}
@@ -71,7 +71,7 @@ def test_what_is_frozen_stays_and_the_rest_is_trained(devices, norm):
 
 
 def test_frozen_batch_norms_use_the_statistics_they_keep():
-    """A frozen network gives one image the same maps, whichever others are in its batch."""
+    """A frozen network gives an image the same maps in any batch."""
     net = make_net()
     freeze(net, ["backbone"])
     make_step(net)
@@ -98,7 +98,7 @@ def test_a_number_counts_layers_with_the_norms_behind_them():
 
 
 def test_a_number_counts_the_neck_as_it_is_computed():
-    """A level's transition goes on from its block, before the block of the next finer one."""
+    """A level's transition counts after its block and before the block of the next finer level."""
     net = make_net()
     neck = [name for name in net.layer_names if name.startswith("neck.")]
     assert neck[5:8] == ["neck.blocks.0.tip.0", "neck.transitions.0.0", "neck.blocks.1.body.0.0"]

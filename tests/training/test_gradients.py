@@ -1,9 +1,9 @@
-"""The gradients of a training's graph, on the CPU, against float64: every parameter of every kind of network.
+"""The gradients of a training graph on the CPU against float64: all parameters of each kind of network.
 
-Weights are drawn so that rounding stays rounding (1e-7 to 1e-6 of a gradient); 1e-4 is a fault. With trained
-weights and real images some activations lie at the kink of their ReLU, and float32 may switch them. That
-moves all gradients together by up to 0.0011, a single one by up to 0.01, as measured, and just as much where
-every operator is called by itself. A fault, when there was one, moved them by 0.15 to 0.8.
+The weights are drawn so that rounding errors stay small (1e-7 to 1e-6 of a gradient); 1e-4 is a fault. With
+trained weights and real images some activations are near the kink of their ReLU, and float32 may switch them.
+This was measured to change all gradients together by up to 0.0011, and a single one by up to 0.01; calling
+every operator by itself gives the same. A real fault changed them by 0.15 to 0.8.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from tests import own_process
 from tests.judged_networks import FAST, NETWORKS, held_to_float64
 
-DRAWN, TRAINED, BATCH = (1e-4, 2e-3), (0.01, 0.1), (0.05, 0.5)  # of all gradients together, and of any
+DRAWN, TRAINED, BATCH = (1e-4, 2e-3), (0.01, 0.1), (0.05, 0.5)  # of all gradients together, of any one
 
 
 def assert_right(name, data, kind, sizes_hw, tolerances) -> None:
@@ -30,7 +30,7 @@ def fast_or_slow(names: list[str], fast: tuple[str, ...]) -> list:
 
 @pytest.mark.parametrize("name", fast_or_slow(list(NETWORKS), FAST))
 def test_gradients_of_drawn_weights(name, shared_data):
-    """Two sizes: the graph is planned anew for the second. Before each the network is called as in use."""
+    """Two sizes, so that the graph is planned again. An inference call comes before each."""
     assert_right(name, shared_data, "drawn", ((64, 96), (96, 64)), DRAWN)
 
 

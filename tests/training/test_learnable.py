@@ -1,4 +1,4 @@
-"""Learnable: what is refused before the first epoch, and what is said, of objects that no training sees."""
+"""Learnable: errors and warnings before the first epoch about objects that the training cannot see."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WIDTH, HEIGHT = 1600, 1200
 
 
 def dataset(sizes_wh, ids=None, per_image=1, empty=0, difficult=False, names=NAMES) -> ListedImages:
-    """Return images of 1600x1200 with an object of each size, and some without any at the end."""
+    """Return images of 1600x1200 with one object of each size, and some images without objects at the end."""
     sizes_wh = np.reshape(np.array(sizes_wh, dtype=float), (-1, 2))
     ids = np.arange(len(sizes_wh)) % len(names) if ids is None else np.array(ids)
     truths = []
@@ -69,19 +69,19 @@ def test_no_object_at_all():
 
 
 def test_every_object_under_a_pixel():
-    """1600x1200 to 320x320: an object of 4x3 pixels is 0.8x0.8 there."""
+    """1600x1200 to 320x320: an object of 4x3 pixels becomes 0.8x0.8."""
     said = refused(dataset([(4, 3)] * 5))
     assert said == (
         "ants train: each of its 5 objects is narrower or lower than a pixel at --data-shape 320x320 (0.8 "
         "pixels at most), so nothing to learn from; --data-shape 416 would keep nine of ten"
     )  # at 416 they are 1.04 pixels
     learnable(dataset([(4, 3)] * 5), data_shape=(416, 416)).refuse()
-    # long and thin: the shorter side decides
+    # long and thin: the shorter side counts
     assert "its object is narrower or lower" in refused(dataset([(900, 3)]))
-    # kept proportions: 4 / 5 = 0.8 wide, 3 / 5 = 0.6 high
+    # with letterbox: 4 / 5 = 0.8 wide, 3 / 5 = 0.6 high
     assert "(0.6 pixels at most)" in refused(dataset([(4, 3)]), augment="letterbox")
     assert "--data-shape 544 would" in refused(dataset([(4, 3)]), augment="letterbox")
-    # both sides of a size that is no square grow
+    # both sides of an advised size that is not square grow
     said = refused(dataset([(8, 3)]), data_shape=(160, 320))
     assert "at --data-shape 160x320 (0.4 pixels" in said and "--data-shape 416x800 would" in said
     assert "cut the pictures into tiles around" in refused(dataset([(0.4, 0.3)]))
@@ -96,7 +96,7 @@ def test_random_shapes():
 
 
 def test_num_samples_that_meet_no_object():
-    """Of twenty images the first epoch takes two; where the objects lie decides."""
+    """The first epoch takes two of twenty images; the images with objects decide."""
     first = image_order(233, 0, 20)[:2].tolist()
     other = next(place for place in range(20) if place not in first)
     for place, ok in ((first[0], True), (other, False)):
@@ -122,7 +122,7 @@ def test_the_rule_is_that_of_the_images_as_drawn(augment):
         truth = Detections([[100, 100, *(100 + wh)]], [0])
         view = transform.plan((HEIGHT, WIDTH), truth, rng, (320, 320))
         shorter = float(learnable(dataset([wh]), augment=augment)._shorter((320, 320))[0])
-        if abs(shorter - 1) > 0.01:  # drawing moves a side by less than a hundredth of itself
+        if abs(shorter - 1) > 0.01:  # drawing changes a side by less than a hundredth of it
             kept.append((len(view.annotations()) == 1, shorter >= 1))
     assert len(kept) > 150 and {True, False} == {drawn for drawn, _ in kept}
     assert all(drawn == expected for drawn, expected in kept)
@@ -136,7 +136,7 @@ def test_half_of_the_objects_lost(caplog):
         "ants train: 67 % of the 9 objects are narrower or lower than a pixel at --data-shape 320x320, and "
         "so lost; --data-shape 416 would keep nine of ten"
     ]
-    # at one size of two they are all there: half of them are lost in the mean, and no more
+    # at one of two sizes all are visible: the mean loss is one half, which is not above the limit
     shapes = {"random_shape": True, "random_shapes": ((320, 320), (416, 416))}
     assert warned(caplog, dataset([small] * 9 + [large] * 3, ids=[0, 1, 2] * 4), **shapes) == []
 

@@ -1,4 +1,4 @@
-"""Schedule against GluonCV's schedulers, composed as its YOLOv3 script composes them."""
+"""Schedule against GluonCV's schedulers as GluonCV's YOLOv3 script composes them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from gluon_yolo.errors import UserError
 from gluon_yolo.training.lr_schedule import Schedule
 
-# Each case: what it stands for, then the schedule's settings.
+# Each case: its meaning, then the settings of the schedule.
 CASES = {
     "voc command, warm-up and two decays": dict(
         base_lr=0.001, total_epochs=20, batches_per_epoch=7, decay_epochs=[16, 18], warmup_epochs=4
@@ -45,7 +45,7 @@ def gluoncv_schedule(
     base_lr, total_epochs, batches_per_epoch, mode="step", decay=0.1, decay_epochs=(), decay_period=0,
     warmup_epochs=0, warmup_lr=0.0, target_lr=0.0, power=2,
 ):  # fmt: skip
-    """Compose GluonCV's schedulers for our settings."""
+    """Compose GluonCV's schedulers with our settings."""
     from gluon_yolo import mxnet_compat
 
     utils = mxnet_compat.gluoncv().utils
@@ -96,7 +96,7 @@ def test_cosine_of_epochs_is_that_of_the_published_darknet53_training():
     assert schedule(4 * 320) == pytest.approx(0.001 * (1 + math.cos(math.pi * 4 / 320)) / 2, rel=1e-12)
 
 
-# Each case: settings of a schedule with a base of 1, and its rates by hand.
+# Each case: settings of a schedule with base rate 1, and its rates computed by hand.
 BY_HAND = {
     "a cosine of fewer epochs stays at its end": (
         dict(total_epochs=6, batches_per_epoch=1, mode="cosine", cosine_epochs=2, target_lr=0.2),
@@ -199,7 +199,7 @@ def test_no_warning_where_decay_epochs_play_no_part(caplog):
 @pytest.mark.parametrize(
     ("mode", "epoch", "said"),
     [
-        ("cosine", 9, "2.09e-05 to 0"),  # (1 + cos(108 / 119 pi)) / 2 at the first step, nothing at the last
+        ("cosine", 9, "2.09e-05 to 0"),  # (1 + cos(108 / 119 pi)) / 2 at the first step, 0 at the last
         ("cosine", 4, "0.000493"),
         ("constant", 9, "0.001"),
         ("step", 9, "1e-05"),

@@ -1,4 +1,4 @@
-"""Memory that a training needs, held against what is there: by an estimate of round numbers."""
+"""Memory check: a training against the free memory, with an estimate of round numbers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ MB, MACHINE = 1_000_000, "this machine"
 
 
 class Estimate:
-    """100 MB, and for each image 1 MB for 1,024 pixels; a half more where there are several sizes.
+    """An estimate of 100 MB, and for each image 1 MB per 1,024 pixels; 1.5 times that for several sizes.
 
     Args:
-        validated: MB for 1,024 pixels of validation's size.
-        val_size_hw: that size, where none is asked for.
+        validated: MB per 1,024 pixels of the validation size.
+        val_size_hw: the default validation size.
     """
 
     def __init__(self, validated=0, val_size_hw=(0, 0)):
@@ -46,7 +46,7 @@ def test_the_largest_batch_within_some_memory():
 @pytest.mark.parametrize(
     "training, free, swap, said",
     [
-        # 0.1 GB and 0.1 GB an image: 8 images take 0.9 GB, of which 1.15 times must be there
+        # 0.1 GB and 0.1 GB an image: 8 images need 0.9 GB, and 1.15 times that must be free
         (
             wanted(8),
             1040,
@@ -78,10 +78,10 @@ def test_what_fits_and_what_is_in_doubt(training, free, swap, said):
     [
         (wanted(64), 1150, "--batch-size 9"),
         (wanted(64, devices=4), 1150, "--batch-size 8"),
-        # 608x608 in several sizes: 541.5 MB an image
+        # 608x608 with several sizes: 541.5 MB an image
         (wanted(64, (320, 320), (608, 608)), 1150, "--batch-size 1"),
         (wanted(64, (320, 320), (608, 608)), 700, "--data-shape 320 --random-shapes 320 --batch-size 5"),
-        # not even one of 320x320, 200 MB: 288x288 takes 181 MB
+        # not even one image of 320x320, 200 MB: 288x288 needs 181 MB
         (wanted(2), 209, "--data-shape 288 --batch-size 1"),
         (
             wanted(4, data_shape=(320, 640), devices=2),
@@ -101,11 +101,11 @@ def test_what_does_not_fit_is_refused_with_what_does(training, free, advice):
 
 
 def test_what_fits_is_validated_at_its_own_size():
-    """Validation at 2048 alone takes 4.1 GB; at 1024 1 GB, beside which one image of 1 GB finds room."""
+    """Validation at 2048 needs 4.1 GB, at 1024 1 GB, which leaves memory for one image of 1 GB."""
     estimate, memory = Estimate(1, (2048, 2048)), Memory(2500 * MB, 0, MACHINE)
     with refused("What fits: --data-shape 1024 --batch-size 1$"):
         check(wanted(8, data_shape=(2048, 2048)), estimate, memory)
-    # a size that is smaller by far may leave room for more images, but no more than were asked for
+    # a much smaller size leaves memory for more images, but the requested batch size is the limit
     with refused("What fits: --data-shape 64 --random-shapes 64 --batch-size 2$"):
         check(wanted(2, (999, 999), data_shape=(64, 64)), estimate, Memory(300 * MB, 0, MACHINE))
 

@@ -1,4 +1,4 @@
-"""The estimate of a training's memory, against sums made by hand for a network of two convolutions."""
+"""The estimate of a training's memory against sums computed by hand for a network of two convolutions."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from gluon_yolo.training.freeze import freeze
 from gluon_yolo.training.memory_estimate import FLOAT, Maps, TrainMemory, beside_the_network
 from tests.models.darknet import small
 
-# For one image of 32x64: the network's input, then 8 maps of 16x32 out of a convolution, a batch norm and a
-# leaky ReLU, each kept for the backward pass, then 14 maps out of the head.
+# For one image of 32x64: the network's input, then 8 maps of 16x32 from a convolution, a batch norm and a
+# leaky ReLU, each kept for the backward pass, then 14 maps from the head.
 PIXELS, MAP, RAW = 3 * 32 * 64, 8 * 16 * 32, 14 * 16 * 32
 
 
@@ -25,7 +25,7 @@ def test_what_an_image_is_made_into(net):
     maps = TrainMemory(net, (32, 64)).maps((32, 64))
     assert maps.raw == FLOAT * RAW and maps.anchors == 2 * 16 * 32
     assert maps.largest == FLOAT * max(PIXELS, RAW)
-    normalised = maps.kept - FLOAT * (3 * MAP + RAW)  # what is kept of the input: itself, scaled
+    normalised = maps.kept - FLOAT * (3 * MAP + RAW)  # of the input, only the scaled one is kept
     assert normalised in (0, FLOAT * PIXELS, 2 * FLOAT * PIXELS)
     four = TrainMemory(net, (32, 64)).maps((64, 128))
     assert four == Maps(4 * maps.kept, 4 * maps.largest, 4 * maps.raw, 4 * maps.anchors)
@@ -58,6 +58,6 @@ def test_a_batch_grows_by_images_sizes_devices_objects_and_processes(net, monkey
 
     two = TrainMemory(net, (32, 64), devices=2).at([(32, 64)])
     assert two.fixed > one.fixed and two.per_image == one.per_image
-    monkeypatch.setenv("MXNET_CPU_TEMP_COPY", "64")  # as with --syncbn: each device borrows 60 times more
+    monkeypatch.setenv("MXNET_CPU_TEMP_COPY", "64")  # as with --syncbn: each device has 60 more copies
     assert TrainMemory(net, (32, 64), devices=2).at([(32, 64)]).fixed > two.fixed
     assert TrainMemory(net, (32, 64)).at([(32, 64)]).fixed == one.fixed

@@ -1,4 +1,4 @@
-"""Merging: which of two values counts, and where it is from."""
+"""Merge: which of several values is used, and its origin."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def layer(name: str, **values) -> Layer:
     return Layer(values, lambda setting: f"{name}: {setting}")
 
 
-# From the weakest to the strongest, each with a value of its own; a recipe has epochs 30.
+# From the weakest to the strongest, each with its own value; the recipe has epochs 30.
 ORIGINS = {
     "default": 200,
     "cpu": 2,
@@ -57,7 +57,7 @@ def test_what_nobody_says_is_the_default():
 
 
 def test_a_file_says_what_words_do_not():
-    """False and null of a file count as well: over a recipe, and over the data's own file."""
+    """False and null in a file override a recipe and the data's own file."""
     given = Given({"recipe": "small-data"}, layer("f", no_wd=False, anchors=None, weights=None))
     args = merge(given, layer("d", weights="/old.params")).args
     assert (args["no_wd"], args["anchors"], args["weights"]) == (False, None, None)

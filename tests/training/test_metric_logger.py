@@ -1,4 +1,4 @@
-"""MetricLogger: means that go on where an interrupted epoch had come to."""
+"""MetricLogger: mean losses that continue those of an interrupted epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that is out, in the words of those who say it."""
+"""Out of memory: the errors of each program are recognized."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.out_of_memory import explained, too_large
 from tests.printed import printed
 
-# As mxnet 1.9.1 writes them: the CPU's seen here under `ulimit -v`, the GPU's from its source.
+# Messages of mxnet 1.9.1: the CPU's was seen here under `ulimit -v`, the GPU's is from its source.
 SAID = (
     'Traceback (most recent call last):\n  File "../src/storage/./cpu_device_storage.h", line 74\n'
     "MXNetError: Failed to allocate CPU Memory",
@@ -82,6 +82,6 @@ def test_other_errors_pass(error):
     ],
 )
 def test_a_training_is_told_the_batch_to_try(batch, devices, random, what, advice):
-    settings = TrainConfig("net", batch_size=batch, random_shape=random)
-    said = [printed(text) for text in too_large(settings, [mx.gpu(index) for index in range(devices)])]
+    config = TrainConfig("net", batch_size=batch, random_shape=random)
+    said = [printed(text) for text in too_large(config, [mx.gpu(index) for index in range(devices)])]
     assert what in said[0] and said[1] == f"Start a run with {advice}"

@@ -1,4 +1,4 @@
-"""Pace: what is left of a training, in times of a clock that the test moves."""
+"""Pace: the estimated remaining time, with a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def test_before_the_first_batch_nothing_is_known(clock):
 
 
 def test_batches_validations_and_ends_that_are_still_to_come(clock):
-    clock.now += 1000  # reading the data is no batch
+    clock.now += 1000  # reading the data does not count as a batch
     pace = Pace(batches=20, epochs=10, val_interval=4, val_batches=6, clock=clock)
     for _ in range(5):
         clock.now += 2
         pace.spent(BATCH)
-    # Validated: 3, 7 and the last, 9; six batches' images a third as long as a batch.
+    # Validated epochs: 3, 7 and 9, the last; each takes a third of the time of six batches.
     assert [epoch for epoch in range(10) if pace.is_validated(epoch)] == [3, 7, 9]
     assert pace.training_left(0, 5) == pytest.approx(195 * 2 + 3 * 6 * 2 / 3)
     clock.now += 11

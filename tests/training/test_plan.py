@@ -1,4 +1,4 @@
-"""The plan in a line: how many images, how often."""
+"""Plan: the log line on the epochs of a training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run's folder, its metrics file and its log."""
+"""RunFolder with its metrics file and its log."""
 
 from __future__ import annotations
 
@@ -89,12 +89,12 @@ def test_metrics_take_a_new_column(folder):
 
 
 def test_metrics_of_a_resumed_run_drop_what_is_trained_anew(folder):
-    folder.metrics.keep_before(3)  # nothing is there yet
+    folder.metrics.keep_before(3)  # there is no file yet
     assert not folder.metrics.path.exists()
     for epoch in range(5):
         folder.metrics.append({"epoch": epoch, "loss": 5.0 - epoch})
     with folder.metrics.path.open("a") as file:
-        file.write("5,0.")  # a kill in the middle of a row
+        file.write("5,0.")  # an incomplete row, as after a kill
     folder.metrics.keep_before(3)
     folder.metrics.append({"epoch": 3, "loss": 9.0})
     lines = folder.metrics.path.read_text().splitlines()

@@ -1,4 +1,4 @@
-"""The log of a run tells what ended it, in the words of the command line."""
+"""Run log: the error that ended the run, with the flags of the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Start: the network, its anchors and weights that a run begins from, and what is said of them."""
+"""Setup: the network of a run, its anchors and its starting weights, with their messages."""
 
 from __future__ import annotations
 
@@ -94,13 +94,13 @@ def test_a_box_loss_that_does_not_fit_is_refused_with_the_network():
 
 
 def squares(*sides, hw=(416, 416)):
-    """Return data with one image that has square boxes of these sides in pixels."""
+    """Return a data set of one image with square boxes of these sides in pixels."""
     return Boxes((hw, [[0, 0, side, side] for side in sides]))
 
 
 class TestAnchors:
-    # Worked out by hand: of YOLOv3's nine, 10x13 fits a square of 10 best (100 / 130), 116x90 one of 100
-    # (9,000 / 11,440), 373x326 one of 350 (114,100 / 129,998).
+    # Computed by hand: of YOLOv3's nine anchors, 10x13 fits a square of 10 best (100 / 130), 116x90 one of
+    # 100 (9,000 / 11,440), 373x326 one of 350 (114,100 / 129,998).
     def test_good_ones_get_one_line(self):
         lines = anchor_lines(DetectionSpec(CLASSES), squares(10, 100, 350), settings())
         assert lines == ["anchors: 9, mean best IoU 0.811, recall 1.000 on the training boxes at 416x416"]
@@ -113,7 +113,7 @@ class TestAnchors:
         assert "--anchors auto" in hint
 
     def test_fair_ones_get_a_hint_where_much_is_gained(self):
-        # 62x45 fits them best: 45 s / (s s + 2,790 - 45 s) up to a side s of 62, 2,790 / (s s) above.
+        # 62x45 fits best: 45 s / (s s + 2,790 - 45 s) up to a side s of 62, above that 2,790 / (s s).
         first, hint = map(printed, anchor_lines(DetectionSpec(CLASSES), squares(*range(56, 66)), settings()))
         assert first == "anchors: 9, mean best IoU 0.718, recall 1.000 on the training boxes at 416x416"
         assert re.fullmatch(
@@ -126,7 +126,7 @@ class TestAnchors:
         assert len(anchor_lines(DetectionSpec(CLASSES, found), data, settings())) == 1
         assert (
             len(anchor_lines(DetectionSpec(CLASSES), squares(3, 3, 4), settings())) == 1
-        )  # too few to find 9
+        )  # too few boxes to find 9 anchors
 
     def test_data_without_boxes_has_nothing_to_say(self):
         assert anchor_lines(DetectionSpec(CLASSES), Boxes(((64, 64), np.zeros((0, 4)))), settings()) == []
@@ -139,7 +139,7 @@ class TestAnchors:
         assert found[0][0] == pytest.approx((1.6, 1.6))
 
     def test_better_ones_are_taken_where_they_gain_a_tenth(self):
-        # As above, 0.718 by 62x45 of the middle level; ten squares by three found anchors, nearly 1.
+        # As above, 0.718 with 62x45 of the middle level; three found anchors fit ten squares with nearly 1.
         found, line = better_anchors(ARCHITECTURE, squares(*range(56, 66)), settings())
         assert found[0] == ARCHITECTURE.spec.anchors[0] and found[2] == ARCHITECTURE.spec.anchors[2]
         assert all(width == height and 56 <= width <= 65 for width, height in found[1])
@@ -152,9 +152,9 @@ class TestAnchors:
     @pytest.mark.parametrize(
         "data",
         [
-            squares(10, 100, 350),  # too few
+            squares(10, 100, 350),  # too few boxes
             Boxes(((64, 64), np.zeros((0, 4)))),
-            Boxes(((416, 416), [[0, 0, 116 + k, 90 - k] for k in range(10)])),  # an anchor, nearly
+            Boxes(((416, 416), [[0, 0, 116 + k, 90 - k] for k in range(10)])),  # nearly an anchor
         ],
         ids=["few", "none", "fitting"],
     )

@@ -1,4 +1,4 @@
-"""Stop: the first signal leaves a note, the second acts."""
+"""Stop: the first signal sets a flag, the second one ends the process."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def test_a_signal_leaves_a_note(number, capfd):
         assert stop.asked is None
         os.kill(os.getpid(), number)
         assert stop.asked is number
-        assert signal.getsignal(number) is before[number == signal.SIGTERM]  # the next one is not caught
+        assert signal.getsignal(number) is before[number == signal.SIGTERM]  # restored for the next signal
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
     said = f"{number.name}: finishing what is under way, then saving; once more to quit at once"
     assert capfd.readouterr().err.strip() == said
 
 
 def test_a_second_ctrl_c_interrupts():
-    # A shell that starts the tests in the background has SIGINT ignored from the outset.
+    # SIGINT is ignored in tests that a shell starts in the background.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         _interrupt_twice()

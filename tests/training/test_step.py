@@ -1,4 +1,4 @@
-"""TrainStep: several devices against one, weight decay, and batches that give no finite loss."""
+"""TrainStep: several devices against one, weight decay, and losses that are not finite."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ STATISTICS = (".running_mean", ".running_var")
 
 @pytest.fixture(autouse=True)
 def _no_endless_wait() -> Iterator[None]:
-    """End the process, with a traceback, if devices wait for one another for ever."""
+    """End the process with a traceback if the devices are in a deadlock."""
     faulthandler.dump_traceback_later(900, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
 
 
 def make_step(devices: int = 1, norm: str = "bn", **options) -> TrainStep:
-    """Return a step over a network whose weights are always the same."""
+    """Return a step over a network with fixed weights."""
     contexts = [mx.cpu(index) for index in range(devices)]
     net = zoo.build(NETWORK, CLASSES, norm=norm, num_devices=devices)
     net.initialize_weights(ctx=contexts, seed=3)
@@ -40,7 +40,7 @@ def make_step(devices: int = 1, norm: str = "bn", **options) -> TrainStep:
 
 
 def make_batch(spec: DetectionSpec, number: int = 0, size: int = SIZE) -> Batch:
-    """Return a batch of noise with 1 to 4 objects an image; the same number gives the same batch."""
+    """Return a batch of noise with 1 to 4 objects an image; equal numbers give equal batches."""
     rng = np.random.default_rng(number)
     targets = []
     for _ in range(BATCH):
@@ -62,8 +62,8 @@ def values(step: TrainStep, device: int = 0) -> dict[str, np.ndarray]:
 def trained(devices: int, norm: str, steps: int = 4) -> tuple[TrainStep, list[np.ndarray]]:
     """Return a step after some batches, and their losses.
 
-    The activations are moved away from the kink of their ReLUs. At it, what rounds differently flips some of
-    them, and with each a whole gradient: one device would then differ from itself by percents.
+    The activations are kept away from the kink of their ReLUs. Near it, a rounding difference switches some
+    of them, each with a whole gradient, and even one device would differ from itself by some percent.
     """
     step = make_step(devices, norm)
     for name, parameter in structural_parameters(step.net).items():
@@ -90,7 +90,7 @@ def test_two_devices_with_syncbn_train_as_one():
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-5, err_msg=name)
     assert_identical(found, values(two, 1))
     np.testing.assert_allclose(one_losses, two_losses, rtol=1e-5)
-    assert largest_difference(expected, values(make_step())) > 0.1  # they did train
+    assert largest_difference(expected, values(make_step())) > 0.1  # the weights have changed
 
 
 def test_two_devices_without_syncbn_do_not():
@@ -119,7 +119,7 @@ def test_frozen_batch_norm_does_not_change():
 
 
 def test_no_wd_spares_biases_and_batch_norm():
-    """One step from equal weights: what weight decay does not reach is as without any."""
+    """After one step from equal weights, parameters without weight decay are as with ``wd`` 0."""
     results = {}
     for key, options in {
         "none": dict(wd=0.0),
@@ -129,7 +129,7 @@ def test_no_wd_spares_biases_and_batch_norm():
         step = make_step(**options)
         for name, parameter in structural_parameters(step.net).items():
             if name.endswith((".beta", ".bias")):
-                parameter.set_data(nd.full(parameter.shape, 0.1))  # decay would not show on zeros
+                parameter.set_data(nd.full(parameter.shape, 0.1))  # decay does not change zeros
         step(make_batch(step.net.spec), LEARNING_RATE)
         results[key] = values(step)
     endings = {".gamma": 0, ".beta": 0, ".bias": 0, ".weight": 0}
@@ -160,7 +160,7 @@ def test_not_finite_is_raised_before_anything_changed(devices, norm):
         assert_identical(values(step, device), before[device])
     assert step.is_finite()
 
-    for each in (step, untouched):  # momenta, gradients and update counts were not changed either
+    for each in (step, untouched):  # momenta, gradients and update counts are unchanged too
         each(make_batch(each.net.spec, 2), LEARNING_RATE)
     assert_identical(values(step), values(untouched))
 
@@ -174,7 +174,7 @@ def test_not_finite_names_the_losses_own_names():
 
 
 def test_a_loss_scale_changes_nothing():
-    """A power of two is exact in every float; so are the steps that it scales."""
+    """A power of two is exact in every float type, so the scaled steps are exact too."""
     plain, scaled = make_step(), make_step(loss_scale=1024.0)
     for number in range(2):
         batch = make_batch(plain.net.spec, number)
@@ -192,7 +192,7 @@ def test_a_loss_scale_that_cannot_be(loss_scale):
 
 @pytest.mark.parametrize("box_loss", ["giou", "diou", "ciou"])
 def test_a_network_learns_from_overlaps(box_loss):
-    """With norms that stand still: those of four small images make noise of what rounds differently."""
+    """With frozen batch norms: the statistics of four small images turn rounding errors into noise."""
     step = make_step(norm="frozen", box_loss=box_loss)
     batch = make_batch(step.net.spec)
     first, *_, last = [step(batch, LEARNING_RATE) for _ in range(10)]

@@ -1,4 +1,4 @@
-"""Training as the command line starts it: what a run leaves, how it ends, and how it goes on."""
+"""Training from the command line: the files of a run, its end, and its resume."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def train(data, tmp_path_factory) -> Callable[..., tuple[int, Path]]:
-    """Return a function that trains with some flags and returns the exit status and the run."""
+    """Return a function that trains with some flags and returns the exit status and the run folder."""
     return lambda *flags, **options: start_run(data, tmp_path_factory.mktemp("runs"), *flags, **options)
 
 
 @pytest.fixture(scope="module")
 def whole(train) -> Path:
-    """A run that nothing interrupted."""
+    """Return a run without interruption."""
     status, run = train(*RECIPE)
     assert status == 0
     return run
@@ -85,7 +85,7 @@ def test_a_run_leaves_all_it_should(whole, data):
         fitness = 0.9 * float(row["AP"]) + 0.1 * float(row["AP50"])
         assert float(row["fitness"]) == pytest.approx(fitness, abs=1e-6) and 0 <= fitness <= 1
     log = (whole / "log.txt").read_text()
-    assert "12 pictures" in log and "3 pictures" in log  # a summary line of each part of the data
+    assert "12 pictures" in log and "3 pictures" in log  # a summary line of each split
     assert "epoch 2 batch 2/3  lr 0.0005  loss" in log
     assert "average precision by class" in log and "VOC07 AP50" in log and "best: fitness" in log
     scores = "  ".join(
@@ -112,7 +112,7 @@ def test_a_finished_run_says_so(whole, capsys):
     assert (whole / "weights" / "last" / "state.json").read_bytes() == before
 
 
-# A training that kills itself: who kills it from outside may come when the epoch is over.
+# A training that kills itself: a kill from another process may come after the end of the epoch.
 KILLED = """
 import logging, os, signal, sys
 from gluon_yolo.cli import main
@@ -141,7 +141,7 @@ def test_killed_in_an_epoch_and_resumed_it_ends_the_same(whole, data, tmp_path, 
 
 @pytest.fixture
 def send_at() -> Iterator[Callable[[signal.Signals, str], None]]:
-    """Return a function that has the process send itself a signal when the log says something."""
+    """Return a function that makes the process send itself a signal when the log has some text."""
     logger, handlers = logging.getLogger("gluon_yolo"), []
 
     def send_at(number: signal.Signals, words: str) -> None:
@@ -163,7 +163,7 @@ def send_at() -> Iterator[Callable[[signal.Signals, str], None]]:
     [
         (signal.SIGTERM, "epoch 1 batch 1/3", (1, 1), 143),
         (signal.SIGINT, "epoch 0 batch 2/3", (0, 2), 130),
-        # while it validates: the epoch is finished, and the next one is not begun
+        # during the validation: the epoch is finished, and the next one has not begun
         (signal.SIGINT, "epoch 1  fitness", (2, 0), 130),
     ],
     ids=["SIGTERM", "SIGINT", "while validating"],
@@ -188,7 +188,7 @@ def test_stopped_by_a_signal_and_resumed_it_ends_the_same(
 
 
 def test_stopped_at_an_epochs_last_batch_it_validates_after_resuming(whole, train, monkeypatch, capsys):
-    """The one place where nothing of the epoch is left to train."""
+    """At this point no batch of the epoch is left to train."""
     step = TrainStep.__call__
 
     def stop_after(self, batch, rate):
@@ -213,7 +213,7 @@ def test_stopped_at_an_epochs_last_batch_it_validates_after_resuming(whole, trai
 
 
 def test_it_says_what_an_epoch_is_and_once_a_minute_how_far_it_is(train, monkeypatch, capsys):
-    """Whatever the log interval, and while it validates too; the minute is over when the test says so."""
+    """At any log interval, also during validation; the test controls when a minute has passed."""
     step, update = TrainStep.__call__, VOCMetric.update
 
     def minute_is_over() -> None:
@@ -307,7 +307,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last(train, monke
 
 
 def test_weights_that_are_not_finite_are_not_saved(train, monkeypatch, capsys):
-    explode_at(monkeypatch, 2 * BATCHES, rate=3e38)  # the last batch of epoch 1: no loss shows it any more
+    explode_at(monkeypatch, 2 * BATCHES, rate=3e38)  # in the last batch of epoch 1: no later loss shows it
     status, run = train("--epochs", "3", "--val-interval", "3")
     assert status == 2
     assert "epoch 1, batch 3: the weights are no longer finite numbers. Training" in capsys.readouterr().err

@@ -1,7 +1,7 @@
-"""Data flags: the arguments that name a data set, and the data sets they open.
+"""Data flags: the arguments that name a data set, and the data sets that they open.
 
-Training and evaluation name theirs with ``--data``, or as published with ``--dataset`` and ``--data-root``;
-the commands of ``data`` take a path. :mod:`gluon_yolo.data.opening` opens them.
+Training and evaluation have ``--data``, or ``--dataset`` and ``--data-root`` for published data; the commands
+of ``data`` take a path. :mod:`gluon_yolo.data.opening` opens the data.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def add_data_arguments(parser: argparse.ArgumentParser, first: Any = None) -> No
     """Declare the flags that name a data set.
 
     Args:
-        parser: gets a group of them.
-        first: the group for ``--data`` itself; None puts it with the others.
+        parser: gets a group with them.
+        first: the group of ``--data`` itself. None puts it in the same group.
     """
     group = parser.add_argument_group("pictures and classes")
     (first or group).add_argument(
@@ -77,7 +77,7 @@ def add_data_arguments(parser: argparse.ArgumentParser, first: Any = None) -> No
 
 
 def add_class_arguments(group: Any) -> None:
-    """Declare the flags that leave classes out, and that say what they are called elsewhere."""
+    """Declare the flags that leave classes out and rename them."""
     group.add_argument(
         "--only",
         action=Joined,
@@ -94,25 +94,25 @@ def add_class_arguments(group: Any) -> None:
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the commands of ``data`` take: the path of a data set, and its format."""
+    """Declare the arguments of the commands of ``data``: the path of a data set, and its format."""
     parser.add_argument("data", metavar="PATH", help="the data set: a folder or a file")
     parser.add_argument("--format", choices=tuple(SOURCES), help=_FORMAT_HELP)
 
 
 def classes_of(args: argparse.Namespace) -> Classes:
-    """Return the classes that ``--classes`` and the flags of :func:`add_class_arguments` ask for.
+    """Return the classes of ``--classes`` and of the flags of :func:`add_class_arguments`.
 
     Raises:
-        UserError: a file cannot be read, or ``--only`` names nothing.
+        UserError: a file cannot be read, or ``--only`` names no class.
     """
     return opening.classes_of(request_of(args))
 
 
 def source_of(args: argparse.Namespace) -> Source:
-    """Return the data set that the flags of :func:`add_data_arguments` or :func:`add_source_arguments` name.
+    """Return the data set of the flags of :func:`add_data_arguments` or :func:`add_source_arguments`.
 
     Raises:
-        UserError: they name none, or two, or it is of no format.
+        UserError: they name no data set or two, or the format is unknown.
     """
     return opening.source_of(request_of(args))
 
@@ -120,5 +120,5 @@ def source_of(args: argparse.Namespace) -> Source:
 def open_datasets(
     args: argparse.Namespace, need_train: bool = True, need_val: bool = True, source: Source | None = None
 ) -> tuple[Dataset | None, Dataset | None, tuple[str, ...]]:
-    """Open the data that flags name, as :func:`gluon_yolo.data.opening.open_datasets` does."""
+    """Open the data of the flags, as :func:`gluon_yolo.data.opening.open_datasets` does."""
     return opening.open_datasets(request_of(args), need_train, need_val, source)

@@ -1,4 +1,4 @@
-"""Model flags: the arguments that name a model, and the predictor they load; for commands that use one."""
+"""Model flags: the arguments that name a model, and the predictor that they load."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gluon_yolo.nms import NMS_THRESHOLD
 
 log = logging.getLogger("gluon_yolo")
 
-# What other programs' files want, where a model of ours is expected.
+# Files of other programs that need a conversion before they can be used as a model.
 _FOREIGN = {
     ".weights": "darknet's weights do not say of which network they are: import both, `gluon-yolo import "
     "darknet FILE.cfg {path} --names NAMES --out DIR`, or give --network FILE.cfg --weights {path} "
@@ -28,10 +28,10 @@ _FOREIGN = {
 
 
 def add_model_arguments(parser: argparse.ArgumentParser, score_threshold: float) -> None:
-    """Declare ``--model``, or ``--network`` with ``--weights``, and how the model is asked.
+    """Declare ``--model``, ``--network`` with ``--weights``, and the options of the predictor.
 
     Args:
-        parser: a command's parser; it also needs ``--classes``, the names of a custom network.
+        parser: of a command; it also needs ``--classes``, the class names of a custom network.
         score_threshold: the default of ``--score-threshold``.
     """
     group = parser.add_argument_group("model")
@@ -65,7 +65,7 @@ def add_model_arguments(parser: argparse.ArgumentParser, score_threshold: float)
 
 
 def add_network_arguments(group: Any) -> None:
-    """Declare ``--network`` and ``--weights``, which name a model in the place of its folder."""
+    """Declare ``--network`` and ``--weights``, which name a model without a model folder."""
     network_help = "a network of the zoo, or a darknet .cfg, with --weights"
     group.add_argument("--network", metavar="NAME|CFG", help=network_help)
     weights_help = (
@@ -102,7 +102,7 @@ def add_threshold_arguments(group: Any, score_threshold: float) -> None:
 
 
 def model_files(args: argparse.Namespace) -> dict[str, str | None]:
-    """Return what the flags of a model name to be read, by flag."""
+    """Return the files that the flags of a model read, by flag."""
     names = ("model", "network", "weights", "classes", "data")
     return {f"--{name}": getattr(args, name, None) for name in names}
 
@@ -111,7 +111,7 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
     """Load the model that the arguments name.
 
     Raises:
-        UserError: when they name none or two, or it cannot be loaded.
+        UserError: they name no model or two, or it cannot be loaded.
     """
     options: dict[str, Any] = {
         "gpu": args.gpu,
@@ -143,18 +143,19 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
 
 
 def model_of_data(args: argparse.Namespace) -> dict[str, Any]:
-    """Return what the data's own file says of the model, as ``Predictor.from_network`` takes it.
+    """Return the model's options from the data's own file, as ``Predictor.from_network`` takes them.
 
-    Yolo-FastestV2's ``.data`` file does: network, input size, anchors, class names, ``pre_weights``.
+    Yolo-FastestV2's ``.data`` file has them: network, input size, anchors, class names, ``pre_weights``.
 
     Args:
-        args: parsed with ``--data`` and ``--weights``; ``--format`` and ``--classes`` count if there are any.
+        args: parsed with ``--data`` and ``--weights``; ``--format`` and ``--classes`` are used if there are
+            any.
 
     Returns:
-        Nothing where it says nothing of a network.
+        The options; empty if the file names no network.
 
     Raises:
-        UserError: there is no such data, or no weights are named.
+        UserError: the data does not exist, or no weights are named.
     """
     from gluon_yolo.data.anchors import by_level, parse_anchors
     from gluon_yolo.data.registry import open_source
@@ -178,15 +179,15 @@ def model_of_data(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def check_one_model(args: argparse.Namespace, path: str | None, word: str) -> None:
-    """Demand that the arguments name a model in one of the two ways.
+    """Check that the arguments name a model in exactly one of the two ways.
 
     Args:
         args: parsed with :func:`add_network_arguments`.
-        path: of a model of ours; None where ``--network`` and ``--weights`` are to name it.
+        path: of a model; None if ``--network`` and ``--weights`` must name it.
         word: how the user gives the path.
 
     Raises:
-        UserError: they name none or two, or the path is another program's file.
+        UserError: they name no model or two, or the path is another program's file.
     """
     given = path or (args.weights if not args.network else None)
     advice = _FOREIGN.get(Path(given).suffix) if given else None
@@ -197,10 +198,10 @@ def check_one_model(args: argparse.Namespace, path: str | None, word: str) -> No
 
 
 def class_names_of(args: argparse.Namespace) -> tuple[str, ...] | None:
-    """Return the class names of ``--network`` that ``--classes`` gives; None takes the network's own.
+    """Return the class names of ``--network`` from ``--classes``; None takes the network's own.
 
     Raises:
-        UserError: they cannot be read, or the network has none of its own.
+        UserError: the file cannot be read, or the network has no class names of its own.
     """
     from gluon_yolo.data.classes.read import read_class_names
     from gluon_yolo.models.build import check_own_classes

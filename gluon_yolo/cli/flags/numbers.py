@@ -1,4 +1,4 @@
-"""Numbers on the command line: one out of its range is refused while the words are read, before any work."""
+"""Number flags: a value out of its range is an error of parsing, before any work."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from gluon_yolo.errors import SettingError, UserError, check_within
 
 
 class Within(argparse.Action):
-    """Takes a flag's number: ``add_argument("--num", type=int, action=Within, least=1)``.
+    """Stores a number within a range: ``add_argument("--num", type=int, action=Within, least=1)``.
 
     Args:
-        *args: as argparse gives them.
-        least: what it may be at least.
-        most: what it may be at most.
-        **options: as argparse gives them.
+        *args: of ``argparse.Action``.
+        least: the smallest valid number.
+        most: the largest valid number.
+        **options: of ``argparse.Action``.
     """
 
     def __init__(self, *args: Any, least: float, most: float = math.inf, **options: Any) -> None:
@@ -30,7 +30,7 @@ class Within(argparse.Action):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        """Keep the number.
+        """Store the number.
 
         Raises:
             UserError: it is out of its range, or NaN.

@@ -1,4 +1,4 @@
-"""Outputs: the files and folders that flags name to be written, and what Ctrl-C says of them."""
+"""Outputs of a stopped command: what Ctrl-C prints about the work and the files that it leaves."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["check_outputs", "make_folder", "saying", "write_file"]
 
 @contextlib.contextmanager
 def saying(what: Callable[[], str]) -> Iterator[None]:
-    """Let Ctrl-C within the block say more; the program prints it behind ``stopped: `` and ends with 130.
+    """Add text to a Ctrl-C within the block. The program prints it after ``stopped: `` and exits with 130.
 
     Args:
-        what: called after the block has cleaned up; says what was stopped and what is left on disk.
+        what: called after the block has cleaned up; returns what was stopped and what is left on disk.
 
     Raises:
-        KeyboardInterrupt: with these words, in the place of one without.
+        KeyboardInterrupt: with this text, instead of one without text.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Training arguments: how the flags of training are declared; their defaults are ``TrainConfig``'s."""
+"""Training flags: their declaration; the defaults are those of ``TrainConfig``."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from gluon_yolo.training.config_forms import PROFILED
 from gluon_yolo.training.lr_schedule import MODES
 from gluon_yolo.training.recipes import RECIPES
 
-Flags = Args  # a flag's name, with underscores, to its value: what args.json holds
+Flags = Args  # the values of flags by name with underscores, as in args.json
 DEFAULTS: Mapping[str, Any] = PLAIN_DEFAULTS
 
 
 def flag_words(flags: Mapping[str, Any]) -> str:
-    """Return flags as they are written on the command line."""
+    """Return flags as text for the command line."""
     words = ((flag_of(name), value) for name, value in flags.items())
     return " ".join(flag if value is True else f"{flag} {shlex.quote(str(value))}" for flag, value in words)
 
 
 def add_train_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags, each None until given: a recipe and a resumed run must know which were."""
+    """Declare the flags. Each is None until given: recipes and resumed runs depend on what is given."""
     first = parser.add_argument_group("first of all")
     add_data_arguments(parser, first)
     _add_first(first)
@@ -43,7 +43,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add(group: Any, *names: str, help: str, **options: Any) -> None:
-    """Add a flag; ``help`` gets its default at the end, except for switches."""
+    """Add a flag; its default is put at the end of ``help``, except for switches."""
     default = DEFAULTS.get(names[-1].lstrip("-").replace("-", "_"))
     if default is False and "nargs" not in options:
         options.update(action="store_true", default=None)
@@ -55,18 +55,18 @@ def _add(group: Any, *names: str, help: str, **options: Any) -> None:
 
 
 def _number(text: str) -> float:
-    """Return a whole number as one, and any other as a float."""
+    """Return a whole number as int, and any other number as float."""
     return int(text) if text.isdecimal() else _floats(text)[0]
 
 
 def _factors(text: str) -> float | str:
-    """Return one factor as a number, and several, with commas between, as they are."""
+    """Return one factor as a number, and several, with commas, as text."""
     factors = _floats(*text.split(","))
     return factors[0] if len(factors) == 1 else text
 
 
 def _floats(*words: str) -> list[float]:
-    """Return words as numbers; argparse says what is wrong with one that is none."""
+    """Return words as numbers; argparse reports one that is not a number."""
     try:
         return [float(word) for word in words]
     except ValueError as error:

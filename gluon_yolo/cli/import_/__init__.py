@@ -1,7 +1,7 @@
-"""``import``: the commands that turn other programs' models into folders, one file each.
+"""``import``: the commands that convert other programs' models to model folders, one file each.
 
-The package's name has an underscore, since ``import`` is a word of Python's. A command's module has ``HELP``,
-``add_arguments(parser)`` and ``run(args) -> int``, like those of :mod:`gluon_yolo.cli`.
+The package's name ends with an underscore, because ``import`` is a keyword of Python. The module of a command
+has ``HELP``, ``add_arguments(parser)`` and ``run(args) -> int``, as in :mod:`gluon_yolo.cli`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 
 from gluon_yolo.cli import add_sub_commands, run_sub_command
 
-# Kept here and not in the commands' modules, so that listing the commands imports none of them.
+# Here and not in the modules of the commands, so that the list of commands needs no import of them.
 COMMANDS = {
     "darknet": "a darknet network: its .cfg and its .weights",
     "fastestv2": "a Yolo-FastestV2: its .pth",
@@ -30,10 +30,10 @@ kinds:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the kind; all words after it are its own."""
+    """Declare the kind of model, and the words after it as the kind's own arguments."""
     add_sub_commands(parser, COMMANDS, "KIND")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Import a model of the chosen kind; without one, say which there are."""
+    """Import a model of the chosen kind; without one, print the kinds."""
     return run_sub_command("import", args)

@@ -1,4 +1,4 @@
-"""``import darknet``: a cfg, its weights and its class names as a model's folder."""
+"""``import darknet``: convert a cfg, its weights and its class names to a model folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Back to darknet's files: gluon-yolo export models/tiny --format darknet --out FO
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``import darknet`` takes."""
+    """Declare the arguments of ``import darknet``."""
     parser.add_argument("cfg", metavar="CFG", help="the network: a .cfg file")
     parser.add_argument("weights", metavar="WEIGHTS", help="its weights, all of them: a .weights file")
     parser.add_argument("--names", metavar="FILE", help="its class names, one a line, in its order; needed")
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read, write, say what was read."""
+    """Import the model and print what was read."""
     from gluon_yolo.api.import_darknet import import_darknet
 
     print(typed(str(import_darknet(args.cfg, args.weights, args.names, args.out))))

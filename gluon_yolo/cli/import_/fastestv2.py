@@ -1,4 +1,4 @@
-"""``import fastestv2``: a Yolo-FastestV2's ``.pth`` as a model's folder."""
+"""``import fastestv2``: convert the ``.pth`` of a Yolo-FastestV2 to a model folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ takes. No torch is needed, and nothing in the file is run.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what ``import fastestv2`` takes."""
+    """Declare the arguments of ``import fastestv2``."""
     parser.add_argument("weights", metavar="FILE", help="the whole model's .pth, as its training writes them")
     parser.add_argument(
         "--names", required=True, metavar="FILE", help="its class names, one a line, in order"
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read, write, say what was read."""
+    """Import the model and print what was read."""
     from gluon_yolo.api.import_fastestv2 import import_fastestv2
 
     done = import_fastestv2(

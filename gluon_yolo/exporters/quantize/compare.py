@@ -1,4 +1,4 @@
-"""Compare: the forms of a model, written, loaded as anybody would, scored and timed beside the float one."""
+"""Compare the forms of a model: write, load, score and time each beside the float network."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from gluon_yolo.inference.runtimes import registry
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
 from gluon_yolo.nms import SHOWN_SCORE
 
-ROUNDS, SECONDS = 20, 30.0  # calls of each network at most, and time for all of them
+ROUNDS, SECONDS = 20, 30.0  # largest number of calls of each network, and time limit for all of them
 SCORES = ("VOC07_mAP50", "VOC_mAP50", "AP", "AP50")
 Form = tuple[Row, Network]
 Say = Callable[[str], None]
 
 
 def accuracy_drop_of(images: Images, reference: Network, request: Request, say: Say) -> AccuracyDrop:
-    """Return what scores the forms: the data's labels, or what the network in float finds.
+    """Return the scorer of the forms, with the data's annotations or the float network's detections.
 
     Args:
         images: to score on.
-        reference: the network in float.
+        reference: the float network.
         request: the network, its name, size and thresholds.
-        say: takes lines for the user.
+        say: called with each line for the user.
 
     Raises:
-        UserError: there is nothing to find in the images, or a class that the network does not know.
+        UserError: the images have no object, or a class that the network does not have.
     """
     spec, size_hw, fit, scoring = request.net.spec, request.size_hw, Preprocess(request.fit), images.scoring
     threshold, most = request.suppression.nms_threshold, request.suppression.max_detections
@@ -68,13 +68,13 @@ def accuracy_drop_of(images: Images, reference: Network, request: Request, say: 
 
 
 def in_float(request: Request, formats: Sequence[str], accuracy_drop: AccuracyDrop, say: Say) -> list[Form]:
-    """Return the network in float32 in these formats, written to a folder that is gone afterwards.
+    """Write the float32 network in formats to a temporary folder, and score them.
 
     Args:
         request: the network, its name, size and thresholds.
         formats: of :data:`gluon_yolo.exporters.api.FORMATS`.
         accuracy_drop: scores them; the symbol is its reference.
-        say: takes lines for the user.
+        say: called with each line for the user.
     """
     forms = []
     with tempfile.TemporaryDirectory() as folder:
@@ -97,21 +97,21 @@ def in_int8(
     folder: Path,
     say: Say,
 ) -> tuple[list[Form], list[SettingText]]:
-    """Write the network in int8 where it loses little enough.
+    """Write the network in int8 where the accuracy drop is small enough.
 
     Args:
         request: the network, its name, size and thresholds.
         formats: keys of ``INT8``.
-        reference: the network in float.
+        reference: the float network.
         images: to calibrate on, (B, h, w, 3) uint8 RGB.
         accuracy_drop: scores it.
-        max_drop: the points that may be lost.
+        max_drop: the points that it may lose.
         method: of calibration, or ``best``.
         folder: to write to.
-        say: takes lines for the user.
+        say: called with each line for the user.
 
     Returns:
-        What was written, and a sentence for each format that was not.
+        The written forms, and a sentence for each format that was not written.
     """
     made: list[tuple[Any, search.Choice]] = []
     missed: list[SettingText] = []
@@ -162,24 +162,24 @@ def in_int8(
 def score_in_each(
     record: ModelRecord, folder: Path, accuracy_drop: AccuracyDrop, max_drop: float, say: Say
 ) -> dict[str, Any]:
-    """Score a form in each runtime that may come to run it, and say where that loses more than is allowed.
+    """Score a form in each runtime that can run it; tell the user where it loses more than is allowed.
 
     Args:
         record: of the form, with one format.
         folder: of its files.
         accuracy_drop: scores it.
-        max_drop: the points that may be lost.
-        say: takes lines for the user.
+        max_drop: the points that it may lose.
+        say: called with each line for the user.
 
     Returns:
-        The numbers by runtime, first those of the one that it was quantized for.
+        The numbers by runtime; the runtime that the form was quantized for is first.
     """
     (kind,) = record.formats
     found: dict[str, Any] = {}
     for runtime in runtimes_of(kind):
         try:
             found[runtime] = accuracy_drop(registry.load(runtime, record, folder))
-        except Exception as error:  # whatever its package raises
+        except Exception as error:  # each runtime's package raises errors of its own
             if runtime == RUNS_IN[kind]:
                 raise
             say(f"{kind} int8 does not run in {runtime}, which `auto` then does not take: {error}")
@@ -208,7 +208,7 @@ def too_far(rows: Sequence[Row], accuracy_drop: AccuracyDrop, max_drop: float) -
 
 
 def runtimes_of(kind: str) -> list[str]:
-    """Return the runtimes that read a format and are installed, the one that calibrates it first."""
+    """Return the installed runtimes that read a format; the one that calibrates it is first."""
     known = [name for name, runtime in RUNTIMES.items() if kind in runtime.formats and runtime.installed]
     return sorted(known, key=lambda name: name != RUNS_IN[kind])
 
@@ -221,7 +221,7 @@ def in_bfloat16(request: Request, accuracy_drop: AccuracyDrop, folder: Path, say
 
 
 def time_side_by_side(networks: Sequence[Network], size_hw: tuple[int, int]) -> list[float]:
-    """Return the median milliseconds of networks on one image, taken in turn."""
+    """Return the median milliseconds of each network on one image; the networks run in turn."""
     pixels = np.random.default_rng(0).integers(0, 256, (1, *size_hw, 3), dtype=np.uint8)
     for network in networks:
         for _ in range(2):
@@ -256,7 +256,7 @@ def _export(request: Request, folder: Path, formats: Sequence[str], precision: s
 
 
 def _loaded(path: Path, kind: str, precision: str, method: str, runtime: str | None = None) -> Form:
-    """Return a row without its numbers, and the network as a runtime reads it from its files."""
+    """Return a row without numbers, and the network that a runtime loads from the files."""
     record, runtime = ModelRecord.read(path), runtime or RUNS_IN[kind]
     files = record.exported(kind, path.parent).files
     size = sum(os.path.getsize(path.parent / file) for file in files)

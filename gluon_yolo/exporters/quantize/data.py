@@ -1,4 +1,4 @@
-"""What quantizing takes of a data set: images to calibrate on, and others to score on."""
+"""The images of a data set that quantizing calibrates on, and the images that it scores on."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from gluon_yolo.text import counted
 log = logging.getLogger("gluon_yolo")
 
 FEW_IMAGES = 20
-FEW_OBJECTS = 100  # each of which is a point of mAP, the usual ``max_drop``
+FEW_OBJECTS = 100  # with so few, one object is a point of mAP, which is the default of ``max_drop``
 
 
 @dataclasses.dataclass(frozen=True)
 class Amount:
-    """How many images are drawn.
+    """The number of images to draw.
 
     Args:
-        num: to calibrate on.
-        eval_num: to score on at most.
-        seed: of the drawing.
+        num: images to calibrate on.
+        eval_num: largest number of images to score on.
+        seed: of the random choice.
     """
 
     num: int = 200
@@ -42,15 +42,15 @@ class Amount:
 
 @dataclasses.dataclass(frozen=True)
 class Images:
-    """Images for two purposes; none is for both.
+    """The images to calibrate on and the images to score on; no image is in both.
 
     Args:
         calibration: to calibrate on.
         scoring: to score on.
-        labelled: whether they have ground truth.
-        coco: whether it is COCO's.
-        note: how they were chosen.
-        spellings: what else the data may call the model's classes.
+        labelled: whether they have annotations.
+        coco: whether the data is COCO's.
+        note: how the images were chosen, for the user.
+        spellings: other names of the model's classes.
     """
 
     calibration: Dataset
@@ -62,15 +62,15 @@ class Images:
 
 
 def open_images(request: DataRequest, class_names: Sequence[str], amount: Amount) -> Images:
-    """Open the data that is asked for and draw the images.
+    """Open the data of a request and draw the images.
 
     Args:
-        request: names the data, by its path.
+        request: names the data by its path.
         class_names: of the model, for images without labels.
-        amount: how many images.
+        amount: the number of images.
 
     Raises:
-        UserError: there is no such data, it is broken, or there are too few images.
+        UserError: the data does not exist or is broken, or has too few images.
     """
     if _without_labels(request):
         folder = os.path.expanduser(str(request.data))
@@ -84,11 +84,11 @@ def open_images(request: DataRequest, class_names: Sequence[str], amount: Amount
 
 
 def images_of(data: Dataset | tuple[Dataset, Dataset], amount: Amount) -> Images:
-    """Draw the images of data sets that are open.
+    """Draw the images of open data sets.
 
     Args:
-        data: one, which is divided; or one to calibrate on and one to score on.
-        amount: how many images.
+        data: one data set, which is divided; or two, to calibrate on and to score on.
+        amount: the number of images.
 
     Raises:
         UserError: there are too few images.
@@ -101,10 +101,10 @@ def images_of(data: Dataset | tuple[Dataset, Dataset], amount: Amount) -> Images
 
 
 def warn_of_few(scoring: Dataset) -> None:
-    """Warn where so little is scored that the mAP says little.
+    """Warn where the images have too few objects for a reliable mAP.
 
     Args:
-        scoring: images with what is to be found in them.
+        scoring: the images with their annotations.
     """
     images, objects = len(scoring), sum(len(scoring.annotations(index)) for index in range(len(scoring)))
     wanted = [f"{FEW_IMAGES} pictures"] if images < FEW_IMAGES else []
@@ -119,7 +119,7 @@ def warn_of_few(scoring: Dataset) -> None:
 
 
 def _without_labels(request: DataRequest) -> bool:
-    """Say whether the path is a folder of images and of no format that has labels."""
+    """Return whether the path is a folder of images in no format that has labels."""
     path = Path(os.path.expanduser(str(request.data)))
     if request.format or not path.is_dir() or any(kind.recognises(path) for kind in SOURCES.values()):
         return False
@@ -127,12 +127,12 @@ def _without_labels(request: DataRequest) -> bool:
 
 
 def _open(request: DataRequest) -> tuple[Dataset, Dataset | None]:
-    """Return the two parts of the data, or the one and None where it is not divided."""
+    """Return the training and the validation data; None for the latter where the data is not divided."""
     try:
         source = source_of(request)
         both = bool(request.val_split) or "val" in source.parts()
         train, val, _ = open_datasets(request, need_val=both, source=source)
-    except SettingError as error:  # ``format`` is here what int8 is written as
+    except SettingError as error:  # here ``format`` is the format of int8's files
         raise SettingError(error.message.replace("{format}", "{data_format}")) from error
     log_reports(train, val)
     assert train is not None
@@ -140,7 +140,7 @@ def _open(request: DataRequest) -> tuple[Dataset, Dataset | None]:
 
 
 def _of_two(train: Dataset, val: Dataset, amount: Amount, title: str, spellings: Spellings) -> Images:
-    """Draw images of two parts of a data set, none of which calibrates and is scored."""
+    """Draw the images to calibrate on from one split, and those to score on from another; none is in both."""
     scored = {val.name(index) for index in range(len(val))}
     free = [index for index in range(len(train)) if train.name(index) not in scored]
     if not (free and len(val)):
@@ -160,7 +160,7 @@ def _of_two(train: Dataset, val: Dataset, amount: Amount, title: str, spellings:
 
 
 def _halves(dataset: Dataset, amount: Amount, labelled: bool, spellings: Spellings) -> Images:
-    """Divide a data set that has one part only."""
+    """Divide a data set that has one split only."""
     count, title = len(dataset), dataset.report.title
     if count < 2:
         there = "no pictures" if not count else "one picture"

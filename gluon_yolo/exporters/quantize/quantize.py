@@ -1,4 +1,4 @@
-"""Quantize: a network in every form that is asked for, each scored beside the network in float."""
+"""Quantize a network: write each requested form, and score it beside the float network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gluon_yolo.inference.runtimes.mxnet import from_block, has_bfloat16
 
 FORMATS = ("symbol", "onnx")
 PRECISIONS = ("int8", "bfloat16")
-MAX_DROP = 1.0  # points
+MAX_DROP = 1.0  # points of mAP
 
 
 def quantize_network(
@@ -34,7 +34,7 @@ def quantize_network(
     say: Say,
     started: float,
 ) -> Quantized:
-    """Calibrate, score, write and compare; the report is written last.
+    """Calibrate, write, score and compare the forms of a network; write the report at the end.
 
     Args:
         request: the network, its name, size and thresholds.
@@ -43,14 +43,14 @@ def quantize_network(
         precisions: some of :data:`PRECISIONS`.
         formats: of int8, some of :data:`FORMATS`.
         method: of calibration, or ``best``.
-        max_drop: the points that may be lost.
-        about: what the report says of the model and of the data.
-        say: takes lines for the user.
-        started: the time of ``time.perf_counter`` from which the report counts its seconds.
+        max_drop: the points that a form may lose.
+        about: facts on the model and the data, for the report.
+        say: called with each line for the user.
+        started: the start of the work, by ``time.perf_counter``; the report has the seconds since then.
 
     Raises:
-        UserError: there is nothing to find in the images, or the folder cannot be written.
-        WrongResults: a file in float does not give the network's results.
+        UserError: the images have no object, or the folder cannot be written.
+        WrongResults: a float file does not give the network's results.
     """
     reference = from_block(request.net)
     accuracy_drop = compare.accuracy_drop_of(images, reference, request, say)

@@ -1,4 +1,4 @@
-"""Quantized: the forms of a model that were written and compared, as a table, as text and as JSON."""
+"""Quantized: the table of the written forms of a model, also as text, HTML and JSON."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ SHOWN = {"VOC07_mAP50": "VOC07 mAP50", "AP": "COCO AP", "VOC_mAP50": "agreement"
 
 @dataclasses.dataclass
 class Row:
-    """One form of a model.
+    """One form of a model: a format, a precision and the runtime that ran it.
 
     Args:
         format: of its files.
-        runtime: what ran it.
-        precision: in which it computes.
+        runtime: that ran it.
+        precision: that it computes in.
         method: of calibration; empty where there was none.
         numbers: its scores, 0..1, by name.
-        files: their size in bytes.
-        in_float: the layers that int8 left in float beside those that always are.
-        milliseconds: of the network alone on one image, the median.
+        files: the size of its files in bytes.
+        in_float: the layers that int8 left in float, without those that always are.
+        milliseconds: the median time of the network on one image.
     """
 
     format: str
@@ -47,13 +47,13 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Quantized:
-    """The forms of a model; printed, it says what the command prints at the end.
+    """The result of quantizing. ``print(quantized)`` shows what the command prints at its end.
 
     Args:
-        folder: where all was written, one folder a precision, and ``report.json``.
-        rows: the forms of the model, first float32.
-        keys: of the scores that decide.
-        about: what is in the report beside the rows: model, data, images, seconds.
+        folder: the output folder, with one folder for each precision, and ``report.json``.
+        rows: the forms of the model, float32 first.
+        keys: the names of the scores that decide.
+        about: the report's facts beside the rows: model, data, images, seconds.
         missed: a sentence for each form that was not written, or loses more than is allowed.
     """
 
@@ -65,18 +65,18 @@ class Quantized:
 
     @property
     def folders(self) -> dict[str, Path]:
-        """The folder of each precision that was written, which ``Predictor.load`` takes."""
+        """The folder of each written precision, for ``Predictor.load``."""
         written = dict.fromkeys(row.precision for row in self.rows[1:] if row.precision != "float32")
         return {precision: self.folder / precision for precision in written}
 
     @property
     def report(self) -> Path:
-        """The JSON file that has all numbers of the table."""
+        """The path of the JSON file with all numbers of the table."""
         return self.folder / REPORT
 
     @property
     def table(self) -> Any:
-        """The rows as a pandas frame: scores in percent, points lost against the first row.
+        """The rows as a pandas frame, with scores in percent, and the points lost against the first row.
 
         Raises:
             MissingDependency: pandas is not installed.
@@ -88,22 +88,22 @@ class Quantized:
 
         Args:
             precision: a key of :attr:`folders`.
-            **options: as that takes them.
+            **options: of ``Predictor.load``.
 
         Raises:
-            UserError: it was not written.
+            UserError: the precision was not written.
         """
         return Predictor.load(self.folder / precision, **options)
 
     def __str__(self) -> str:
-        """Return the table, what stayed in float, what is too far from float, and how to go on."""
+        """Return the table, the layers in float, the forms that lose too much, and how to use the others."""
         return self.named(str)
 
     def named(self, name_of: Callable[[str], str]) -> str:
-        """Return the same with another name for each setting, such as its flag."""
+        """Return the same text with the settings renamed by a function, for example to flags."""
         lines = ["", text_table(self.rows, self._shown()), ""]
         int8 = [row for row in self.rows if row.precision == "int8"]
-        for row in {row.format: row for row in int8}.values():  # several runtimes may read one
+        for row in {row.format: row for row in int8}.values():  # several runtimes may run one format
             lines.append(f"{row.format} int8, layers left in float: {', '.join(row.in_float) or 'none'}")
         if any(row.format == "symbol" for row in int8):
             lines.append(
@@ -122,19 +122,19 @@ class Quantized:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        """Return the table for a notebook, and what is too far from float."""
+        """Return HTML for a notebook: the table, and the forms that lose too much."""
         rows = [self._cells(row) for row in self.rows]
         cells = [[_rounded(value) for value in row.values()] for row in rows]
         missed = "\n".join(map(str, self.missed))
         return html_table(tuple(rows[0]), cells, str(self.folder)) + (html_lines(missed) if missed else "")
 
     def _shown(self) -> Sequence[str]:
-        """Return the scores that are shown, keys of ``SHOWN``."""
+        """Return the names of the scores to show, keys of ``SHOWN``."""
         shown = [key for key in ("VOC07_mAP50", "AP") if key in self.rows[0].numbers]
         return self.keys if "VOC_mAP50" in self.keys else shown
 
     def _cells(self, row: Row) -> dict[str, Any]:
-        """Return a row of the frame."""
+        """Return one row of the frame."""
         cells: dict[str, Any] = {
             "format": row.format,
             "runtime": row.runtime,
@@ -149,11 +149,11 @@ class Quantized:
 
 
 def text_table(rows: Sequence[Row], keys: Sequence[str]) -> str:
-    """Return the rows as a table: each score with what was lost against the first row.
+    """Return the rows as a text table: each score with its loss against the first row.
 
     Args:
-        rows: the first is the network in float.
-        keys: of the scores to show, out of ``SHOWN``.
+        rows: the first is the float network.
+        keys: the names of the scores to show, keys of ``SHOWN``.
     """
     titles = ["format", "runs in", "precision", "method"]
     for key in keys:
@@ -179,7 +179,7 @@ def text_table(rows: Sequence[Row], keys: Sequence[str]) -> str:
 
 
 def write_report(quantized: Quantized) -> None:
-    """Write the rows, and what they are about, as JSON.
+    """Write the rows and the report's other facts as JSON.
 
     Raises:
         UserError: the file cannot be written.
@@ -190,7 +190,7 @@ def write_report(quantized: Quantized) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON knows it; null for what is no number."""
+    """Return a value in a form that JSON supports, with null for NaN and infinity."""
     if isinstance(value, Mapping):
         return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,1 +1,1 @@
-"""What happens around the training loop: one callback a file; :mod:`.built_in` lists the trainer's own."""
+"""Callbacks around the training loop, one file each; :mod:`.built_in` lists the trainer's own."""

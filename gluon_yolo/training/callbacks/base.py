@@ -1,4 +1,4 @@
-"""Callback: code that the trainer calls at set points of a training, and what it sees there.
+"""Callback: user code that the trainer calls at fixed points, and what it can see of the trainer.
 
 The hooks of a training, in their order::
 
@@ -17,9 +17,9 @@ The hooks of a training, in their order::
     on_train_end
 
 A run that stops within an epoch (:attr:`TrainerView.should_stop`) goes from ``on_steps_end`` to
-``on_checkpoint``. A resumed epoch has its remaining batches only, which may be none.
+``on_checkpoint``. A resumed epoch has only its remaining batches, which may be none.
 
-The trainer's own callbacks are called first, then the user's in the order given; ``on_train_end`` has the
+The trainer's own callbacks are called first, then the user's in the given order; ``on_train_end`` has the
 reverse order. Files are written in this order::
 
     on_step_begin       pictures/train-batch-N.jpg of the first batches
@@ -28,8 +28,8 @@ reverse order. Files are written in this order::
                         weights/last, by the trainer
     on_checkpoint       curves.png, weights/epoch-NNNN.params
 
-A run that is killed resumes at ``weights/last``: what came after it is done again. An exception in a hook
-ends the training, and ``weights/last`` stays as it is.
+A killed run resumes at ``weights/last`` and repeats what came after it. An exception in a hook ends the
+training, and ``weights/last`` stays as it is.
 """
 
 from __future__ import annotations
@@ -52,31 +52,32 @@ if TYPE_CHECKING:
 
 
 class TrainerView(Protocol):
-    """What a callback sees of the trainer.
+    """The attributes of the trainer that a callback can use.
 
     Attributes:
-        config: what the run is asked for.
-        net: the network; its parameters are those of the last step.
-        folder: where the run keeps everything.
-        validation: the images, metrics and score (``validation.score_key``) that compare epochs.
+        config: the settings of the run.
+        net: the network, with the parameters of the last step.
+        folder: the run folder.
+        validation: the validation images and metrics, and the score (``validation.score_key``) that compares
+            epochs.
         loader: of the training batches.
         schedule: of the learning rate.
         step: network, losses and optimizer (``step.trainer``, gluon's) of one step.
         batches: steps of an epoch.
-        progress: what the next checkpoint says: the epoch and batch to go on with, the steps trained, the
-            best score and its epoch.
-        epoch: the epoch that goes on, from 0; it stays the same until the next ``on_epoch_begin``.
+        progress: the content of the next checkpoint: the epoch and batch to continue with, the trained steps,
+            the best score and its epoch.
+        epoch: the present epoch, from 0; it stays the same until the next ``on_epoch_begin``.
         batch: the batch of the step, from ``on_step_begin`` to ``on_step_end``; None elsewhere.
-        learning_rate: of the step that goes on or was the last; one that is set in ``on_step_begin`` is used.
-        losses: of the last step, by name, means over its images; empty before the first.
-        metric_logger: means of the losses over the epoch, and its speed.
-        result: of the last validation of this process, set before ``on_validation_end``: a number by its
-            name, such as ``AP50``; None before the first.
-        validation_images: (H, W, 3) uint8 RGB, set with ``result``: a grid of the first validated images with
-            what was found in them.
-        should_stop: whether the training ends early. A callback sets it to True, and Ctrl-C does. A training
-            that is asked up to ``on_steps_end`` ends after the step that goes on, later after the epoch. It
-            is saved, and can be resumed.
+        learning_rate: of the present or the last step. A value set in ``on_step_begin`` is used for the step.
+        losses: of the last step, by name, means over its images; empty before the first step.
+        metric_logger: mean losses over the epoch, and its speed.
+        result: the numbers of this process's last validation by name, such as ``AP50``, set before
+            ``on_validation_end``; None before the first validation.
+        validation_images: (H, W, 3) uint8 RGB, set with ``result``: a grid of the first validation images
+            with their detections.
+        should_stop: whether the training ends early. A callback can set it to True; Ctrl-C does too. If it is
+            set up to ``on_steps_end``, the training ends after the present step, else after the epoch. The
+            state is saved, and the run can be resumed.
     """
 
     config: TrainConfig
@@ -99,61 +100,67 @@ class TrainerView(Protocol):
 
 
 class Callback:
-    """Base of all callbacks; a subclass overrides the hooks that it needs.
+    """Base class of callbacks; a subclass overrides the hooks that it needs.
 
-    A hook gets the trainer, of which :class:`TrainerView` says what there is.
+    Every hook gets the trainer; :class:`TrainerView` lists what can be used.
+
+    Example:
+        >>> class StopAtGoal(Callback):
+        ...     def on_validation_end(self, trainer):
+        ...         if trainer.result["AP50"] > 0.9:
+        ...             trainer.should_stop = True
     """
 
     def on_train_begin(self, trainer: TrainerView) -> None:
-        """Run before the first epoch of this process; a resumed run has restored its checkpoint by then."""
+        """Called before the first epoch of this process; the state of a resumed run is restored by then."""
 
     def on_train_end(self, trainer: TrainerView) -> None:
-        """Run last, however the training ends: finished, stopped, or by an error; close what was opened."""
+        """Called last, also after a stop or an error; close here what was opened."""
 
     def on_epoch_begin(self, trainer: TrainerView) -> None:
-        """Run before an epoch's batches; ``progress.batch`` is above 0 where an interrupted epoch goes on."""
+        """Called before the batches of an epoch; ``progress.batch`` is above 0 in an interrupted epoch."""
 
     def on_steps_end(self, trainer: TrainerView) -> None:
-        """Run after an epoch's last step: the losses' means are complete, and the validation comes next.
+        """Called after the last step of an epoch, before its validation; the mean losses are complete.
 
-        Where ``should_stop`` is set, it is the last step before the stop.
+        If ``should_stop`` is set, the last step is the one before the stop.
         """
 
     def on_epoch_end(self, trainer: TrainerView) -> None:
-        """Run after an epoch's steps and its validation, before its checkpoint is saved."""
+        """Called after the steps and the validation of an epoch, before its checkpoint is saved."""
 
     def on_step_begin(self, trainer: TrainerView) -> None:
-        """Run before a step: ``batch`` and ``learning_rate`` are those of the step."""
+        """Called before a step; ``batch`` and ``learning_rate`` are those of the step."""
 
     def on_step_end(self, trainer: TrainerView) -> None:
-        """Run after a step: the parameters are updated, ``losses`` and ``progress`` count it."""
+        """Called after a step: the parameters are updated, and ``losses`` and ``progress`` include it."""
 
     def on_validation_begin(self, trainer: TrainerView) -> None:
-        """Run before a validation, which scores the parameters that ``net`` has then."""
+        """Called before a validation, which scores the present parameters of ``net``."""
 
     def on_validation_end(self, trainer: TrainerView) -> None:
-        """Run after a validation; ``progress.best_epoch`` is ``epoch`` where ``result`` is the best yet."""
+        """Called after a validation; ``progress.best_epoch`` is ``epoch`` if ``result`` is the best."""
 
     def on_checkpoint(self, trainer: TrainerView) -> None:
-        """Run after ``weights/last`` is saved: ``progress`` is what was saved.
+        """Called after ``weights/last`` is saved; ``progress`` is its content.
 
-        ``progress.epoch`` is ``epoch + 1`` after a whole epoch, and ``epoch`` where the run stops within it.
+        ``progress.epoch`` is ``epoch + 1`` after a whole epoch, and ``epoch`` if the run stops within it.
         """
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed run gives to :meth:`load_state_dict`: plain values, fit for JSON.
+        """Return the state of the callback for :meth:`load_state_dict`: plain values, fit for JSON.
 
-        It is taken just before each checkpoint is saved, after ``on_epoch_end``.
+        It is called before each checkpoint is saved, after ``on_epoch_end``.
         """
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned, before ``on_train_begin``.
+        """Restore the result of :meth:`state_dict`; called before ``on_train_begin``.
 
-        It is not called where the checkpoint has no state of this callback.
+        It is not called if the checkpoint has no state of this callback.
 
         Args:
-            state: as JSON gives it back: lists in the place of tuples, text in the place of other keys.
+            state: as JSON returns it: lists instead of tuples, and text as keys.
         """
 
 

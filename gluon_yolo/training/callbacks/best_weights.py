@@ -1,4 +1,4 @@
-"""BestWeights: the parameters of the epoch with the highest score."""
+"""BestWeights: saves the parameters of the epoch with the highest score."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from gluon_yolo.training.checkpoint import Checkpoint
 
 
 class BestWeights(Callback):
-    """Keeps ``weights/best.params``; ``Progress`` has its score and epoch, which a checkpoint keeps."""
+    """Writes ``weights/best.params``. The checkpoint keeps its score and its epoch, in ``Progress``."""
 
     def on_validation_end(self, trainer: TrainerView) -> None:
-        """Keep the present parameters when they are the best so far."""
+        """Save the present parameters if they are the best so far."""
         assert trainer.result is not None
         progress = trainer.progress
         score = float(trainer.result[trainer.validation.score_key])

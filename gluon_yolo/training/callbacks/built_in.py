@@ -1,4 +1,4 @@
-"""The trainer's own callbacks, in the order in which they are called."""
+"""The trainer's own callbacks, in calling order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gluon_yolo.training.config import TrainConfig
 
 
 def built_in(config: TrainConfig) -> list[Callback]:
-    """Return what every training calls.
+    """Return the callbacks of every training.
 
     The best weights come before the log line that names the best epoch. The curves read the row that the CSV
     logger writes.

@@ -1,4 +1,4 @@
-"""CallbackList: the callbacks of one training, called in order, and their state."""
+"""CallbackList: calls the callbacks of a training in order, and saves their states."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ log = logging.getLogger("gluon_yolo")
 
 
 def check_callbacks(callbacks: object) -> list[Callback]:
-    """Return a user's callbacks as a list.
+    """Return the user's callbacks as a list.
 
     Raises:
-        UserError: for anything else than a list of instances of :class:`Callback`, and for a method that is
-            called like a hook and is none.
+        UserError: the argument is not a list of instances of :class:`Callback`, or a method has a name like a
+            hook's that is no hook.
     """
     if isinstance(callbacks, (Callback, type)) or not isinstance(callbacks, Sequence):
         raise UserError(f"callbacks: expected a list, got {_what(callbacks)}: write callbacks=[...]")
@@ -55,11 +55,11 @@ class CallbackList:
 
     Args:
         own: the trainer's.
-        given: the user's, called after them.
-        ended: turns what happened into a message that tells where the training ends and what is kept.
+        given: the user's, called after the trainer's.
+        ended: returns an error message from its cause: where the training ends, and what is saved.
 
     Attributes:
-        running: the class of the user's callback that is being called; empty when none is.
+        running: the class name of the user's callback that runs now; empty when none does.
 
     Raises:
         UserError: as :func:`check_callbacks`.
@@ -75,7 +75,7 @@ class CallbackList:
 
     @contextlib.contextmanager
     def training(self, trainer: TrainerView) -> Iterator[None]:
-        """Begin a training, and end it with the block: every callback that began is told of the end."""
+        """Call ``on_train_begin`` before the block and ``on_train_end`` after it, also after an error."""
         with contextlib.ExitStack() as begun:
             for callback in self._all:
                 self._call(callback, "on_train_begin", trainer)
@@ -93,7 +93,7 @@ class CallbackList:
 
     @contextlib.contextmanager
     def _named(self, callback: Callback, method: str) -> Iterator[None]:
-        """Note whose code runs in the block, and log whose code failed, if it is the user's."""
+        """Set ``running`` for a block that runs a user's callback, and log an error of the block."""
         if not any(callback is given for given in self._given):
             yield
             return
@@ -109,10 +109,10 @@ class CallbackList:
             self.running = ""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return a copy of the state of each callback that has one, by the name of its class.
+        """Return a copy of each non-empty state, by the class name of the callback.
 
         Raises:
-            UserError: for a state that JSON cannot hold.
+            UserError: JSON does not support a state.
         """
         states = {}
         for key, callback in self._by_key().items():
@@ -123,7 +123,7 @@ class CallbackList:
         return states
 
     def load_state_dict(self, states: dict[str, Any]) -> None:
-        """Give each callback the state that a checkpoint has of it; warn of a state that is nobody's."""
+        """Restore the states of a checkpoint; warn of a state whose callback is missing."""
         callbacks = self._by_key()
         for key, callback in callbacks.items():
             if key in states:
@@ -134,7 +134,7 @@ class CallbackList:
             log.warning("the checkpoint has the state of callbacks that are not given now: %s", unused)
 
     def _by_key(self) -> dict[str, Callback]:
-        """Return the callbacks by what a checkpoint calls them: the class, numbered from its second on."""
+        """Return the callbacks by their keys in a checkpoint: the class name, numbered from the second on."""
         found: dict[str, Callback] = {}
         counts: Counter[str] = Counter()
         for callback in self._all:
@@ -145,7 +145,7 @@ class CallbackList:
 
 
 def _as_json_gives_it(key: str, state: dict[str, Any]) -> dict[str, Any]:
-    """Return what a resumed run will be given, before any file is written."""
+    """Return a state as a resumed run gets it back from JSON."""
     try:
         found = json.loads(json.dumps(state))
     except (TypeError, ValueError) as error:

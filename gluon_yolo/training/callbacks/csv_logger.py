@@ -1,4 +1,4 @@
-"""CSVLogger: a row of ``metrics.csv`` for each epoch."""
+"""CSVLogger: writes a row of ``metrics.csv`` for each epoch."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from gluon_yolo.training.callbacks.progress_log import SCORES
 
 
 class CSVLogger(Callback):
-    """Appends an epoch's learning rate, losses, speed and scores.
+    """Appends the learning rate, losses, speed and scores of an epoch.
 
-    The row is written before the checkpoint: a kill between them leaves a row too many, which a resume drops.
-    A row too few would stay missing.
+    The row is written before the checkpoint. A kill between the two leaves one row too many, which a resume
+    removes. In the other order, a row could be missing for ever.
     """
 
     def __init__(self) -> None:
         self._row: dict[str, Any] = {}
 
     def on_steps_end(self, trainer: TrainerView) -> None:
-        """Take the epoch's numbers now: its time is that of its steps, without the validation."""
+        """Collect the numbers of the steps; the time then excludes the validation."""
         numbers = trainer.metric_logger.row()
         self._row = {"epoch": trainer.epoch, "lr": trainer.learning_rate, **numbers}
 

@@ -1,4 +1,4 @@
-"""Curves: losses, scores and learning rate over the epochs, as ``curves.png``."""
+"""Curves: draws losses, scores and learning rate over the epochs, as ``curves.png``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = logging.getLogger("gluon_yolo")
 
 
 class Curves(Callback):
-    """Draws ``curves.png`` from ``metrics.csv`` after each epoch; warns once where matplotlib is missing."""
+    """Draws ``curves.png`` from ``metrics.csv`` after each epoch; warns once if matplotlib is missing."""
 
     def __init__(self) -> None:
         why = why_no_curves()
@@ -21,7 +21,7 @@ class Curves(Callback):
         self._drawn = not why
 
     def on_checkpoint(self, trainer: TrainerView) -> None:
-        """Draw the epochs up to this one, if this one is whole."""
+        """Draw the epochs so far, if the present one is whole."""
         if self._drawn and trainer.progress.epoch > trainer.epoch:
             path = trainer.folder.path / "curves.png"
             with atomic_io.writing(path, "free space there or allow writing"):

@@ -1,4 +1,4 @@
-"""ImageGrids: the images that a run trains on, and what it finds, as files to look at."""
+"""ImageGrids: saves images of training batches and of validations."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ SHOWN_BATCHES = 3
 
 
 class ImageGrids(Callback):
-    """Writes ``train-batch-N.jpg`` of the run's first batches, and ``validation.jpg`` of every validation."""
+    """Writes ``train-batch-N.jpg`` for the first batches, and ``validation.jpg`` for every validation."""
 
     def on_step_begin(self, trainer: TrainerView) -> None:
-        """Show a batch with the boxes that the losses get."""
+        """Write the images of a batch with the boxes that the losses get."""
         number = trainer.metric_logger.done
         if trainer.epoch == trainer.config.start_epoch and number < SHOWN_BATCHES and trainer.batch:
             image = batch_grid(trainer.batch, trainer.net.spec.class_names)
             write_image(trainer.folder.images / f"train-batch-{number}.jpg", image)
 
     def on_validation_end(self, trainer: TrainerView) -> None:
-        """Show validated images with what was found in them."""
+        """Write the validation images with their detections."""
         if trainer.validation_images is not None:
             write_image(trainer.folder.images / "validation.jpg", trainer.validation_images)

@@ -1,4 +1,4 @@
-"""Profiler: what mxnet does in some training steps, operator by operator, as a trace and as a table."""
+"""Profiler: records mxnet's operators in some training steps, as a trace and as a table."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.training.callbacks.base import Callback, TrainerView
 
 TRACE, TABLE = "profile.json", "profile.txt"
-SKIPPED = 1  # steps: the first plans the graphs and takes its memory, which no later one does
+SKIPPED = 1  # steps: only the first one plans the graphs and allocates the memory
 
 log = logging.getLogger("gluon_yolo")
 
 
 class Profiler(Callback):
-    """Records steps of the run's first epoch, then writes what they were made of.
+    """Records steps of the run's first epoch, and writes the result.
 
-    ``profile.json`` is a trace for chrome://tracing or https://ui.perfetto.dev; ``profile.txt`` adds up the
-    calls and times (milliseconds) of every operator. mxnet's profiler writes one trace in a process's life.
+    ``profile.json`` is a trace for chrome://tracing or https://ui.perfetto.dev; ``profile.txt`` has the
+    number of calls and the time (milliseconds) of every operator. mxnet's profiler can write one trace per
+    process.
 
     Args:
-        steps: how many to record; 0 records none.
+        steps: the number of steps to record; 0 records none.
     """
 
     def __init__(self, steps: int) -> None:
@@ -31,7 +32,7 @@ class Profiler(Callback):
         self._running = False
 
     def on_step_end(self, trainer: TrainerView) -> None:
-        """Begin to record after the steps that are left out; write after the last that is recorded."""
+        """Start the recording after the skipped steps; write it after the last recorded step."""
         if not self._steps or trainer.epoch != trainer.config.start_epoch:
             return
         self._seen += 1
@@ -41,7 +42,7 @@ class Profiler(Callback):
             self._write(trainer.folder.path)
 
     def on_steps_end(self, trainer: TrainerView) -> None:
-        """Write what was recorded, if that is not done yet."""
+        """Write the recording if it is not written yet."""
         if self._running and self._seen > SKIPPED:
             self._write(trainer.folder.path)
         elif self._running:
@@ -50,7 +51,7 @@ class Profiler(Callback):
             log.warning("profile: none: the first step is left out, and there was no other")
 
     def on_train_end(self, trainer: TrainerView) -> None:
-        """Write what was recorded of a training that an error ended."""
+        """Write the recording of a training that an error ended."""
         self.on_steps_end(trainer)
 
     def _start(self, folder: Path) -> None:

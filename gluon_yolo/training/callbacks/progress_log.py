@@ -1,4 +1,4 @@
-"""ProgressLog: how a training goes, as a bar on a terminal and as lines of the log."""
+"""ProgressLog: shows the progress of a training as a bar on the terminal and as lines of the log."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from gluon_yolo.training.callbacks.base import Callback, TrainerView
 from gluon_yolo.training.pace import BATCH, END, VALIDATION, Pace
 
 log = logging.getLogger("gluon_yolo")
-# What the log and metrics.csv keep of a validation.
+# The numbers of a validation that the log and metrics.csv contain.
 SCORES = ("fitness", "AP", "AP50", "VOC07_mAP50", "VOC_mAP50")
 
 
 class ProgressLog(Callback):
-    """Draws the bar of an epoch, and logs batches, epochs and validations with the time that is left.
+    """Draws the bar of an epoch; logs batches, epochs and validations with the remaining time.
 
     Args:
-        interval: batches between lines within an epoch.
+        interval: batches between log lines within an epoch.
     """
 
     def __init__(self, interval: int) -> None:
@@ -28,25 +28,25 @@ class ProgressLog(Callback):
         self._pace: Pace
         self._bar: Bar | None = None
         self._validating: Saying | None = None
-        self._epochs = 0  # that ended in this process
+        self._epochs = 0  # finished in this process
         self._waited = 0.0
 
     def on_train_begin(self, trainer: TrainerView) -> None:
-        """Take the time from here on."""
+        """Start to measure the time."""
         config = trainer.config
         val_batches = len(trainer.validation.dataset) / config.batch_size
         self._pace = Pace(trainer.batches, config.epochs, config.val_interval, val_batches)
 
     def on_epoch_begin(self, trainer: TrainerView) -> None:
-        """Begin the bar."""
+        """Start the bar."""
         if self._epochs:
-            self._pace.spent(END)  # saving and drawing, up to here
+            self._pace.spent(END)  # time of saving and drawing
         self._waited = trainer.loader.time_waiting
         title, done = f"epoch {trainer.epoch}", trainer.progress.batch
         self._bar = Bar(trainer.batches, title, "batch", done, leave=False).__enter__()
 
     def on_step_end(self, trainer: TrainerView) -> None:
-        """Move the bar; log a line where one is due."""
+        """Advance the bar; log a line where one is due."""
         self._pace.spent(BATCH)
         assert self._bar is not None
         metric_logger = trainer.metric_logger
@@ -57,7 +57,7 @@ class ProgressLog(Callback):
             log.info("%s", self._bar.note)
 
     def on_steps_end(self, trainer: TrainerView) -> None:
-        """End the bar; log the epoch, if it is whole."""
+        """Finish the bar; log the epoch if it is whole."""
         self._end_bar()
         if trainer.should_stop:
             return
@@ -69,12 +69,12 @@ class ProgressLog(Callback):
         log.info("epoch %d  lr %s  %s%s%s", epoch, rate, metric_logger, waiting, left)
 
     def on_validation_begin(self, trainer: TrainerView) -> None:
-        """Tell the heartbeat what the validation is part of."""
+        """Set the line that the heartbeat logs during the validation."""
         self._validating = Saying(f"epoch {trainer.epoch}: trained{self._left(trainer)}")
         HEARTBEAT.begin(self._validating)
 
     def on_validation_end(self, trainer: TrainerView) -> None:
-        """Log the scores, that which decides first, and the best epoch."""
+        """Log the scores, the deciding one first, and the best epoch."""
         result, key, progress = trainer.result or {}, trainer.validation.score_key, trainer.progress
         names = [key, *(name for name in SCORES if name in result and name != key)]
         numbers = "  ".join(f"{name} {float(result[name]):.4f}" for name in names)
@@ -88,7 +88,7 @@ class ProgressLog(Callback):
         self._epochs += 1
 
     def on_train_end(self, trainer: TrainerView) -> None:
-        """End what an error left open."""
+        """Finish the bar and the heartbeat's line, which an error leaves unfinished."""
         self._end_bar()
         self._end_validation()
 
@@ -103,7 +103,7 @@ class ProgressLog(Callback):
             self._validating = None
 
     def _batches_line(self, trainer: TrainerView) -> str:
-        """Say how far an epoch is, and what is left of it and of the training."""
+        """Return the position in the epoch, and the remaining time of the epoch and of the training."""
         epoch, metric_logger = trainer.epoch, trainer.metric_logger
         at = f"epoch {epoch} batch {metric_logger.done}/{trainer.batches}"
         left = duration(self._pace.training_left(epoch, metric_logger.done))
@@ -111,6 +111,6 @@ class ProgressLog(Callback):
         return f"{at}  lr {trainer.learning_rate:.3g}  {metric_logger}, {minutes}"
 
     def _left(self, trainer: TrainerView) -> str:
-        """Say what is left of the training behind an epoch's batches, where anything is known of it."""
+        """Return the remaining time after the batches of an epoch; empty before it can be estimated."""
         seconds = self._pace.training_left(trainer.epoch, trainer.batches)
         return f", {duration(seconds)} left in the training" if math.isfinite(seconds) else ""

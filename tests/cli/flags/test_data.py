@@ -1,4 +1,4 @@
-"""Data flags: what is opened when little is said, and what is said when nothing can be opened."""
+"""Data flags: the data that they open, the defaults, and the errors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def parsed(*words: str) -> argparse.Namespace:
 
 
 def write_voc(folder: Path, lists: dict[str, list[str]], classes: list[str]) -> None:
-    """A VOC folder whose image n holds one object of class n."""
+    """Write VOC's layout; image n has one object of class n."""
     for name in ("Annotations", "JPEGImages", "ImageSets/Main"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, stems in lists.items():
@@ -54,7 +54,7 @@ def write_voc(folder: Path, lists: dict[str, list[str]], classes: list[str]) -> 
 @pytest.mark.parametrize(
     ("lists", "words", "expected"),
     [
-        # lists in the folder, what the user says, (training images, validation images)
+        # lists in the folder, flags, (training images, validation images)
         ({"train": ["a"], "val": ["b"]}, [], (1, 1)),
         ({"train": ["a"], "val": ["b"], "trainval": ["a", "b"]}, [], (1, 1)),
         ({"train": ["a"], "val": ["b"], "trainval": ["a", "b"], "test": ["c"]}, [], (2, 1)),
@@ -105,7 +105,7 @@ def test_warns_of_images_in_both_parts(tmp_path: Path, caplog: pytest.LogCapture
 
 
 def test_refuses_some_images_in_both_parts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """That is a slip in a list; where both are one and the same it is meant so."""
+    """A part of the images in both is a mistake in a list; identical splits are intended."""
     write_voc(tmp_path, {"train": ["a", "b"], "val": ["b", "c"]}, ["ant", "bee", "cat"])
     words = parsed("--data-root", str(tmp_path))
     with refused(r"1 of 2 validation pictures are training pictures too, such as .*b\.png;"):
@@ -116,7 +116,7 @@ def test_refuses_some_images_in_both_parts(tmp_path: Path, caplog: pytest.LogCap
 
 
 def write_coco(folder: Path, named: dict[str, list[str]], images: list[str]) -> None:
-    """COCO of these images, each grey of its own, named as in ``named`` by the file of each split."""
+    """Write these images, each with its own grey, and COCO files that name them as in ``named``."""
     for grey, name in enumerate(images):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(folder / name), np.full((40, 50, 3), 9 * grey, dtype=np.uint8))
@@ -130,7 +130,7 @@ def write_coco(folder: Path, named: dict[str, list[str]], images: list[str]) -> 
 
 
 def test_written_paths_that_land_on_one_file(tmp_path: Path) -> None:
-    """The parts were in two folders, and only one of these is there."""
+    """The splits had two folders, of which one exists."""
     named = {split: [f"/home/u/{split}/{n}.png" for n in "ab"] for split in ("train", "val")}
     write_coco(tmp_path, named, ["images/a.png", "images/b.png"])
     words = ["--data", str(tmp_path)]
@@ -144,7 +144,7 @@ def test_written_paths_that_land_on_one_file(tmp_path: Path) -> None:
     for flags in (["--skip-bad"], ["--val-split", "val"]):
         assert len(open_datasets(parsed(*words, *flags))[1]) == 2
     write_coco(tmp_path, {"train": named["train"], "val": named["train"]}, [])
-    assert len(open_datasets(parsed(*words))[1]) == 2  # equal lists are meant so
+    assert len(open_datasets(parsed(*words))[1]) == 2  # identical lists are intended
     write_coco(tmp_path, {"train": ["a.png", "b.png"]}, [])
     with refused("part names the folder .*/images, the validation part /home/u/train; b"):
         open_datasets(parsed(*words))
@@ -236,7 +236,7 @@ def test_says_where_the_standard_data_would_be(
 
 @pytest.fixture
 def homes(tmp_path: Path) -> Path:
-    """The same images for training and validation in every format."""
+    """Write the same images for training and validation in every format."""
     data = small_data(tmp_path / "pictures")
     for name, kind in WRITERS.items():
         writer = kind(tmp_path / name, NAMES)
@@ -249,7 +249,7 @@ def homes(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("format", WRITERS)
 def test_data_of_every_format(homes: Path, format: str) -> None:
     path = str(homes / format)
-    # VOC has one folder of images for all parts, so the second part's are copies under other names.
+    # VOC has one folder of images for all splits, so those of the second are copies with other names.
     again = ["--skip-bad"] if format == "voc" else []
     for words in (["--data", path, *again], ["--data", path, "--format", format, *again]):
         train, val, names = open_datasets(parsed(*words))
@@ -288,7 +288,7 @@ def test_data_without_a_validation_part(tmp_path: Path) -> None:
         with refused(message):
             open_datasets(parsed(*words))
     _, val, _ = open_datasets(parsed("--data", str(tmp_path)), need_train=False)
-    assert val is not None and len(val) == 2  # what is evaluated needs no division
+    assert val is not None and len(val) == 2  # evaluation needs no division
     train, val, _ = open_datasets(parsed("--data", str(tmp_path), "--val-split", "train"))
     assert train is not None and val is not None
 
@@ -312,7 +312,7 @@ def test_data_commands_take_a_path(homes: Path) -> None:
 
 
 def test_boxes_in_other_units_stop_a_training_unless_it_is_to_go_on(tmp_path: Path) -> None:
-    """YOLO labels that hold pixels: nothing would be learnt."""
+    """YOLO labels in pixels: training on them is useless."""
     root = generate(tmp_path / "drawn", images=10, size_hw=(96, 96))
     assert main(["data", "convert", str(root), "--to", "yolo", str(tmp_path / "yolo")]) == 0
     for label in tmp_path.glob("yolo/*/*.txt"):

@@ -1,4 +1,4 @@
-"""Numbers out of their range are refused while the words are read: no model is looked for."""
+"""Number flags: a value out of its range is an error of parsing, before a model is loaded."""
 
 from __future__ import annotations
 

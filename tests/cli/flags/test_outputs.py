@@ -1,4 +1,4 @@
-"""Outputs: what is written at a command's end."""
+"""Outputs: checked before a command's work, written at its end."""
 
 from __future__ import annotations
 

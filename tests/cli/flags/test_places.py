@@ -1,4 +1,4 @@
-"""An error about what the user did not write names the file, the line and the key that say it."""
+"""An error about a setting that no flag sets names the file, the line and the key of its value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CFG = SMALL.replace("classes=2", "classes=3").replace("filters=14", "filters=16"
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Four images as a .data file, for training and validation."""
+    """Return a .data file with four images for training and validation."""
     folder = tmp_path_factory.mktemp("data")
     writer = WRITERS["yolo"](folder / "out", NAMES)
     for split in ("train", "val"):
@@ -28,7 +28,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def said(tmp_path, capsys):
-    """Return a function that runs a training that must not begin, and returns what the error says."""
+    """Return a function that runs a training that must not start, and returns its error message."""
 
     def said(*words: object) -> str:
         common = ["--gpus", "", "--save-prefix", f"{tmp_path}/runs/", "--pretrained-base", "no", "-j", "1"]
@@ -75,7 +75,7 @@ STOP = "[convolutional]\nfilters=16\n"
             "num=3\nlabel_smooth_eps=1",
             "net.cfg:26: [yolo] label_smooth_eps=1: expected a number bel",
         ),
-        # what is known to be wrong only where the flag is used
+        # errors that are found only where the setting is used
         (
             NET,
             f"{NET}batch=5",
@@ -121,7 +121,7 @@ def test_a_data_files_values(lines, words, message, data, tmp_path, said):
 
 
 def test_where_every_flag_is_from(data, tmp_path):
-    """The command line's own are not there; a recipe's count more than the cfg's, the data's most."""
+    """Given flags have no place; a recipe overrides the cfg, and the data's own file both."""
     (tmp_path / "net.cfg").write_text(
         CFG.replace(NET, f"{NET}batch=5\nlearning_rate=.1\nmomentum=.5\nmax_batches=9\n")
     )
@@ -134,7 +134,7 @@ def test_where_every_flag_is_from(data, tmp_path):
     assert "lr" not in places
     assert places["batch_size"] == places["augment"] == "{recipe} small-data"
     assert places["momentum"] == f"{tmp_path}/net.cfg:4: [net] momentum=.5"
-    assert places["data_shape"] == f"{tmp_path}/net.cfg:6: [net] width=64"  # a recipe leaves a cfg its size
+    assert places["data_shape"] == f"{tmp_path}/net.cfg:6: [net] width=64"  # not the recipe's
     assert places["epochs"].endswith(": epochs=7") and "described.data: line " in places["epochs"]
 
 
@@ -161,7 +161,7 @@ def test_weights_that_a_cfg_freezes_at_random(data, tmp_path, monkeypatch):
 
 
 def test_thousands_of_epochs_are_said_before_the_first(data, tmp_path, monkeypatch):
-    """4 images where the cfg is for 128 million; a flag or a recipe that says less ends the warning."""
+    """4 images with a cfg for 128 million; a flag or a recipe with fewer epochs ends the warning."""
     monkeypatch.setattr(Trainer, "run", lambda self: setattr(self.stop, "asked", 2))
     path = tmp_path / "net.cfg"
     path.write_text(CFG.replace(NET, f"{NET}batch=64\nmax_batches=2000000\n"))

@@ -1,4 +1,4 @@
-"""The trainer's own callbacks one by one, at what they see of a trainer."""
+"""The trainer's own callbacks, each with a simulated trainer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_what_every_training_calls():
 
 
 class Saved:
-    """In the place of ``Checkpoint``: writes down what is saved."""
+    """Replaces ``Checkpoint``; records what is saved."""
 
     calls: list
 
@@ -70,7 +70,7 @@ def test_the_best_is_the_first_of_the_highest(calls):
 def test_snapshots(calls, interval, kept):
     callback = snapshots.Snapshots(interval)
     for epoch in range(6):
-        for goes_on_with in (epoch, epoch + 1):  # stopped within the epoch; after it
+        for goes_on_with in (epoch, epoch + 1):  # after a stop within the epoch; after the whole epoch
             progress = SimpleNamespace(epoch=goes_on_with)
             folder = SimpleNamespace(weights="W")
             callback.on_checkpoint(SimpleNamespace(epoch=epoch, progress=progress, folder=folder, net="net"))
@@ -93,7 +93,7 @@ def test_a_row_has_the_time_of_the_steps_and_the_scores_of_its_own_validation(tm
     trainer.result = {"AP": 0.5, "by_class": [1, 2]}
     callback.on_validation_end(trainer)
     callback.on_epoch_end(trainer)
-    trainer.epoch = 1  # not validated: the result of before is still there
+    trainer.epoch = 1  # not validated: the result is that of the epoch before
     callback.on_steps_end(trainer)
     callback.on_epoch_end(trainer)
     assert metrics.rows() == [

@@ -1,4 +1,4 @@
-"""CallbackList: which callbacks are taken, in which order they are called, and how their state is kept."""
+"""CallbackList: accepted callbacks, the order of calls, and saved states."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRAINER: object = object()
 
 
 class Counter(Callback):
-    """Writes down which hook is called, and keeps a number."""
+    """Records the called hooks, and has a number as its state."""
 
     def __init__(self, name: str = "", calls: list | None = None, fails_in: str = "") -> None:
         self.name, self.calls, self.number = name, [] if calls is None else calls, 0

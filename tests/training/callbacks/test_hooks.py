@@ -1,4 +1,4 @@
-"""The hooks of a training: their order, what the trainer has at each, and what lies on disk by then."""
+"""The hooks of a training: their order, the trainer's attributes, and the files at each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOSSES = ["objectness", "centre", "scale", "class"]
 
 
 class Watcher(Callback):
-    """Writes down, at each hook, what it sees."""
+    """Records the trainer's attributes at each hook."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, dict]] = []
@@ -48,7 +48,7 @@ def look(trainer: TrainerView) -> dict:
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory) -> list[tuple[str, dict]]:
-    """What a training of three epochs shows, of which the second and the last are validated."""
+    """Return the records of a training of three epochs; the second and the last are validated."""
     folder = tmp_path_factory.mktemp("hooks")
     watcher = Watcher()
     rates = {"lr_mode": "cosine", "val_interval": 2, "save_interval": 2}
@@ -91,7 +91,7 @@ def test_a_validation(watched):
     assert after["best"] == (1, float(after["result"]["fitness"])) and after["result"]["AP50"] >= 0
     assert after["images"].dtype == np.uint8 and after["images"].shape[2] == 3
     assert before["done"] == BATCHES and before["at"] == (1, 3, 6)
-    # the result stays until the next one
+    # the result stays until the next validation
     assert at(watched, "on_step_begin", epoch=2)[0]["result"] == after["result"]
 
 

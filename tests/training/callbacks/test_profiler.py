@@ -1,4 +1,4 @@
-"""Profiler: a trace and a table of a run's steps; each in a process of its own, where mxnet's works once."""
+"""Profiler: a trace and a table of a run's steps, each in its own process, since mxnet's works only once."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_without_steps_it_does_nothing(tmp_path, steps, epoch):
 
 
 def standing_at(folder: Path, epoch: int = 0) -> SimpleNamespace:
-    """Return what the profiler looks at of a trainer whose first epoch is 0."""
+    """Return the trainer's attributes that the profiler uses; the first epoch is 0."""
     config = SimpleNamespace(start_epoch=0)
     return SimpleNamespace(epoch=epoch, config=config, folder=SimpleNamespace(path=folder))
 

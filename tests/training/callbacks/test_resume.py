@@ -1,4 +1,4 @@
-"""Callbacks with a state: a training that is killed, stopped or failed goes on as if nothing had happened."""
+"""Callbacks with a state: a killed, stopped or failed training is resumed with the same result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.small_training import BATCHES, ROOT, assert_equal_runs, draw_data
 
 
 class Brake(Callback):
-    """Trains ever slower, by what it has seen since the training's start."""
+    """Lowers the learning rate by the losses and scores since the start of the training."""
 
     def __init__(self) -> None:
         self.seen = 0.0
@@ -44,7 +44,7 @@ class Brake(Callback):
 
 
 class Doing(Callback):
-    """Does something at one hook of the second epoch, at its second batch if the hook is a step's."""
+    """Calls a function at one hook of the second epoch; at its second batch if it is a hook of a step."""
 
     def __init__(self, hook: str, action) -> None:
         self.action, self.is_step, self.ended = action, "step_" in hook, 0
@@ -82,20 +82,20 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(data, tmp_path_factory) -> Path:
-    """A run that nothing interrupted."""
+    """Return a run without interruption."""
     run = tmp_path_factory.mktemp("whole") / "run"
     assert small_trainer(data, run, [Brake()]).run() is not None
     return run
 
 
 def standing(run: Path) -> tuple[int, int, int]:
-    """Return at which epoch and batch a run goes on, and how many rows it has."""
+    """Return the epoch and batch that a run continues with, and its number of rows."""
     progress = Checkpoint(run / "weights").read()
     return progress.epoch, progress.batch, len(MetricsCSV(run / "metrics.csv").rows())
 
 
 def assert_it_goes_on(whole: Path, data: Path, run: Path) -> None:
-    """Resume a run, and compare all that it leaves."""
+    """Resume a run, and compare all its files."""
     trainer = small_trainer(data, run, [Brake()])
     trainer.resume()
     assert trainer.run() is not None
@@ -118,7 +118,7 @@ small_trainer(Path(sys.argv[1]), Path(sys.argv[2]), [Brake(), Doing(sys.argv[3],
     "hook, at",
     [
         ("on_step_end", (1, 0, 1)),
-        ("on_epoch_end", (1, 0, 2)),  # between the epoch's row and its checkpoint
+        ("on_epoch_end", (1, 0, 2)),  # between the row of the epoch and its checkpoint
         ("on_checkpoint", (2, 0, 2)),
     ],
 )
@@ -135,7 +135,7 @@ def test_killed_and_resumed_it_ends_the_same(whole, data, tmp_path, hook, at):
     "hook, at",
     [
         ("on_step_end", (1, 2, 1)),
-        ("on_steps_end", (1, BATCHES, 1)),  # nothing is left to train, and the validation is still to come
+        ("on_steps_end", (1, BATCHES, 1)),  # no batch is left to train; the validation is missing
         ("on_validation_end", (2, 0, 2)),
     ],
 )
@@ -176,7 +176,7 @@ def test_a_failure_keeps_the_checkpoint_and_the_run_goes_on(whole, data, tmp_pat
     with pytest.raises(ValueError, match="no luck"):
         trainer.run()
     assert failing.ended == 1
-    assert len(HEARTBEAT._tasks) == tasks  # bar and validation are over
+    assert len(HEARTBEAT._tasks) == tasks  # the bar and the validation are finished
     assert standing(run) == at
     (said,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     batch = {"on_step_end": 2, "on_validation_begin": 3}[hook]
@@ -212,11 +212,11 @@ def test_checkpoints_with_other_states_than_the_callbacks_load(data, tmp_path, c
     record = json.loads(state.read_text())
     assert list(record["callbacks"]) == ["Brake"]
 
-    small_trainer(data, run, epochs=2).resume()  # the state of a callback that is not there now
+    small_trainer(data, run, epochs=2).resume()  # with the state of a missing callback
     assert "the checkpoint has the state of callbacks that are not given now: Brake" in caplog.messages
     caplog.clear()
 
-    del record["callbacks"]  # as versions before wrote it
+    del record["callbacks"]  # as in checkpoints of older versions
     state.write_text(json.dumps(record))
     trainer = small_trainer(data, run, [brake := Brake()], epochs=2)
     trainer.resume()
@@ -226,7 +226,7 @@ def test_checkpoints_with_other_states_than_the_callbacks_load(data, tmp_path, c
 
 
 def test_the_documented_callback(data, tmp_path, caplog):
-    """The code of the documentation: no score rises at this learning rate after the first validation."""
+    """The example of the documentation stops: at this learning rate no later validation is better."""
     caplog.set_level("INFO", "gluon_yolo")
     page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8").partition("\n## Callbacks\n")[2]
     code = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0]
