@@ -68,7 +68,8 @@ def test_this_process_is_measured_as_it_is():
     fresh = mmap.mmap(-1, 40 * MB)  # malloc may return pages that this process has already
 
     def touch(pixels: np.ndarray) -> None:
-        fresh.write(bytes(40 * MB))
+        for _ in range(40):
+            fresh.write(bytes(MB))  # a buffer of 40 would count too
 
     taken = batch_trial._taken(touch, np.zeros((1, 8, 8, 3), np.uint8))
     if taken is None:
