@@ -69,6 +69,13 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         os.environ["GLUON_YOLO_CACHE"] = before
 
 
+@pytest.fixture
+def large_networks() -> Iterator[None]:
+    """Free a test's networks before the next one makes its own: they refer to themselves."""
+    yield
+    gc.collect()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _give_memory_back() -> Iterator[None]:
     """Return to the system what a file's tests have freed: the C library keeps it, by gigabytes."""

@@ -36,6 +36,13 @@ def call(function: Callable[..., Any], *args: Any) -> Any:
         raise AssertionError(f"{function.__name__}{args}: mxnet ended the process") from error
 
 
+def once(function: Callable[..., Any], *args: Any) -> Any:
+    """Return the result of a function in a process that ends with it, and gives its memory back."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin) as pool:
+        return pool.submit(function, *args).result()
+
+
 def _begin() -> None:
     """Remove the tests' own setup before mxnet is imported; a worker's one thread is part of it."""
     for name in (*_SETUP, *(["OMP_NUM_THREADS"] if "PYTEST_XDIST_WORKER" in os.environ else [])):
