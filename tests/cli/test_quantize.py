@@ -318,7 +318,8 @@ def test_trained_weights_lose_at_most_a_point(tmp_path, capsys):
     run = tmp_path / f"{NAME}-1"
     assert main(["quantize", str(run), "--data", str(data), "--out", str(tmp_path / "out")]) == 0
     rows = json.loads((tmp_path / "out" / "report.json").read_text())["rows"]
-    scores = {(row["format"], row["precision"]): row["numbers"] for row in rows}
+    own = [row for row in rows if row["runtime"] != "openvino"]  # where more is lost, `auto` passes it over
+    scores = {(row["format"], row["precision"]): row["numbers"] for row in own}
     in_float = scores["symbol", "float32"]
     assert in_float["VOC07_mAP50"] > 0.2
     for form in (("symbol", "int8"), ("onnx", "int8")):
