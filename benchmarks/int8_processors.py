@@ -32,7 +32,7 @@ from types import SimpleNamespace
 from gluon_yolo.api.quantize import writing_request
 from gluon_yolo.cli import main as command
 from gluon_yolo.cli import quantize as quantize_command
-from gluon_yolo.cli.data_hints import request_of
+from gluon_yolo.cli.flags.data import request_of
 from gluon_yolo.errors import UserError
 from gluon_yolo.exporters.api import export
 from gluon_yolo.exporters.onnx import int8 as onnx_int8

@@ -95,7 +95,21 @@ class UserError(Exception):
     status = 2
 
 
-class SettingError(UserError):
+class _NamesSettings:
+    """A message with setting names in braces."""
+
+    message: str
+
+    def __str__(self) -> str:
+        """Return the message with the names of the settings."""
+        return self.named(str)
+
+    def named(self, name_of: Callable[[str], str]) -> str:
+        """Return the message with the settings renamed by a function, for example to flags."""
+        return _SETTING.sub(lambda found: name_of(found.group(1)), self.message)
+
+
+class SettingError(_NamesSettings, UserError):
     """The value of a setting is invalid. The command line prints the setting as its flag.
 
     Args:
@@ -112,16 +126,8 @@ class SettingError(UserError):
         first = _SETTING.search(message)
         self.setting = first.group(1) if first else ""
 
-    def __str__(self) -> str:
-        """Return the message with the names of the settings."""
-        return self.named(str)
 
-    def named(self, name_of: Callable[[str], str]) -> str:
-        """Return the message with the settings renamed by a function, for example to flags."""
-        return _SETTING.sub(lambda found: name_of(found.group(1)), self.message)
-
-
-class SettingText:
+class SettingText(_NamesSettings):
     """A text for the log that names settings like a :class:`SettingError`.
 
     Args:
@@ -131,13 +137,10 @@ class SettingText:
     def __init__(self, message: str) -> None:
         self.message = message
 
-    def __str__(self) -> str:
-        """Return the text with the names of the settings."""
-        return self.named(str)
 
-    def named(self, name_of: Callable[[str], str]) -> str:
-        """Return the text with the settings renamed by a function, for example to flags."""
-        return _SETTING.sub(lambda found: name_of(found.group(1)), self.message)
+def message_of(error: Exception) -> str:
+    """Return the message of an error; that of a SettingError keeps the setting names in braces."""
+    return error.message if isinstance(error, SettingError) else str(error)
 
 
 def extended(error: UserError, more: str, before: str = "") -> UserError:
@@ -148,9 +151,8 @@ def extended(error: UserError, more: str, before: str = "") -> UserError:
         more: text to put behind the message.
         before: text to put in front of it.
     """
-    if isinstance(error, SettingError):
-        return SettingError(f"{before}{error.message}{more}")
-    return UserError(f"{before}{error}{more}")
+    kind = SettingError if isinstance(error, SettingError) else UserError
+    return kind(f"{before}{message_of(error)}{more}")
 
 
 class NotWritten(SettingError):

@@ -14,7 +14,7 @@ from gluon_yolo.data.coco.dataset import open_coco
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.opening import classes_of, log_reports, open_datasets
 from gluon_yolo.data.request import DataRequest
-from gluon_yolo.errors import SettingError, SettingText, UserError
+from gluon_yolo.errors import SettingError, SettingText, UserError, message_of
 from gluon_yolo.inference.model_record import ModelRecord, find_model_record
 from gluon_yolo.training.run_dir import RunFolder
 
@@ -85,7 +85,7 @@ class EvaluationData(DataRequest):
         except UserError as error:
             if self.run is None:
                 raise
-            message = error.message if isinstance(error, SettingError) else str(error)
+            message = message_of(error)
             raise SettingError(f"{message}. It is what {self.run} was validated on; {_ADVICE}") from error
         assert dataset is not None
         return dataset

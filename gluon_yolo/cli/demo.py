@@ -18,11 +18,12 @@ from gluon_yolo.cli.demo_video import look_at_video
 from gluon_yolo.cli.demo_written import Written
 from gluon_yolo.cli.flags.model import add_model_arguments, model_files, open_predictor
 from gluon_yolo.cli.flags.numbers import Within
-from gluon_yolo.cli.flags.outputs import check_outputs, saying
+from gluon_yolo.cli.flags.outputs import saying
 from gluon_yolo.errors import NotWritten, UserError
 from gluon_yolo.inference.frames import RECONNECT, scratch_of
 from gluon_yolo.inference.inputs import ResultNames, Source, find_sources, left_out_of, looked_up
 from gluon_yolo.inference.web import LONGEST, SECONDS
+from gluon_yolo.outputs import check_outputs
 from gluon_yolo.progress.heartbeat import HEARTBEAT
 from gluon_yolo.text import counted
 

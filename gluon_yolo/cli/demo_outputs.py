@@ -14,7 +14,6 @@ import numpy as np
 from gluon_yolo.atomic_io import writing
 from gluon_yolo.cli.demo_written import Written
 from gluon_yolo.cli.flags.numbers import Within
-from gluon_yolo.cli.flags.outputs import make_folder
 from gluon_yolo.detections import Detections
 from gluon_yolo.drawing.crops import class_folders, write_crops
 from gluon_yolo.drawing.draw import draw
@@ -22,6 +21,7 @@ from gluon_yolo.drawing.write import write_image
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.detections_text import format_predictions
 from gluon_yolo.inference.inputs import ResultNames
+from gluon_yolo.outputs import make_folder
 
 CROPS, LABELS, NAMES = "crops", "labels", "classes.names"
 

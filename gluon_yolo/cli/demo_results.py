@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from gluon_yolo.atomic_io import replacing, writing
-from gluon_yolo.cli.flags.outputs import make_folder
 from gluon_yolo.nms import candidates_for
+from gluon_yolo.outputs import make_folder
 from gluon_yolo.tables import json_lines
 from gluon_yolo.text import counted
 

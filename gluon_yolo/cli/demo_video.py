@@ -13,13 +13,13 @@ from tqdm import tqdm
 
 from gluon_yolo.cli.demo_outputs import Outputs
 from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, summary
-from gluon_yolo.cli.flags.outputs import make_folder
 from gluon_yolo.detections import Detections
 from gluon_yolo.inference.frames import RECONNECT, ahead_of, open_video
 from gluon_yolo.inference.inputs import Source
 from gluon_yolo.inference.pipeline import WriteBehind
 from gluon_yolo.inference.streams import SECONDS
 from gluon_yolo.inference.video import VideoWriter
+from gluon_yolo.outputs import make_folder
 from gluon_yolo.progress.bar import Bar
 from gluon_yolo.text import counted
 

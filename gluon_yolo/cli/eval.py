@@ -11,8 +11,9 @@ from gluon_yolo.cli.calling import flag_of
 from gluon_yolo.cli.flags.data import add_data_arguments
 from gluon_yolo.cli.flags.model import add_model_arguments, model_files, open_predictor
 from gluon_yolo.cli.flags.numbers import Within
-from gluon_yolo.cli.flags.outputs import check_outputs, saying, write_file
+from gluon_yolo.cli.flags.outputs import saying
 from gluon_yolo.nms import LEAST_SCORE, SHOWN_SCORE
+from gluon_yolo.outputs import check_outputs, write_file
 
 HELP = """\
 Score a model (a run, an exported model, or a network with weights) on the validation pictures of a data set:

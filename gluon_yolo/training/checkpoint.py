@@ -25,6 +25,7 @@ from gluon_yolo import atomic_io, parameter_io
 from gluon_yolo._version import __version__
 from gluon_yolo.errors import UserError
 from gluon_yolo.mxnet_compat import gluon, mx, nd
+from gluon_yolo.text import first_line
 from gluon_yolo.training import rng_state
 from gluon_yolo.training.state import Progress
 
@@ -169,7 +170,7 @@ class Checkpoint:
                 _load_devices(net, paths["devices"])
         except (AssertionError, ValueError, mx.base.MXNetError) as error:
             raise UserError(
-                f"{self.last}: does not fit {network} on these devices: {_first_line(error)}; "
+                f"{self.last}: does not fit {network} on these devices: {first_line(error)}; "
                 "resume with the settings and devices that the run was started with"
             ) from error
         rng_state.restore(extra["random"], progress.seed, progress.step)
@@ -231,11 +232,7 @@ def _writing(path: Path) -> Iterator[None]:
         try:
             yield
         except mx.base.MXNetError as error:
-            raise OSError(_first_line(error)) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise OSError(first_line(error)) from error
 
 
 def _save_network(net: gluon.Block, path: Path, devices_path: Path) -> None:

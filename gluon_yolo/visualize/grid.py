@@ -1,4 +1,4 @@
-"""Image grids: images of any sizes in rows and columns of one image, and images written to files.
+"""Image grids: images of any sizes in rows and columns of one image.
 
 All images are (H, W, 3) uint8 RGB.
 """
@@ -10,10 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gluon_yolo.drawing.draw import WHITE
-from gluon_yolo.drawing.write import write_image
 from gluon_yolo.inference.preprocess import Preprocess
-
-__all__ = ["image_grid", "write_image"]
 
 
 def image_grid(

@@ -10,17 +10,19 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.cli.data_hints import complete, with_path
-from gluon_yolo.cli.flags.data import add_data_arguments, open_datasets
+from gluon_yolo.cli.flags.data import add_data_arguments, request_of
+from gluon_yolo.data.hints import complete, with_path
+from gluon_yolo.data.opening import open_datasets
 from gluon_yolo.data.registry import WRITERS, open_source
+from gluon_yolo.data.request import DataRequest
 from gluon_yolo.data.synthetic import generate
 from gluon_yolo.errors import UserError
 
 
-def parsed(*words: str) -> argparse.Namespace:
+def parsed(*words: str) -> DataRequest:
     parser = argparse.ArgumentParser()
     add_data_arguments(parser)
-    return parser.parse_args(list(words))
+    return request_of(parser.parse_args(list(words)))
 
 
 @pytest.fixture(scope="module")

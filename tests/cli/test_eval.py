@@ -14,9 +14,9 @@ import pytest
 from gluon_yolo.cli import eval as command
 from gluon_yolo.cli import main
 from gluon_yolo.data.images.read import read_image
+from gluon_yolo.drawing.write import write_image
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.spec import DetectionSpec
-from gluon_yolo.visualize.grid import write_image
 
 pytest.importorskip("pycocotools")
 

@@ -13,8 +13,8 @@ from typing import Any
 from gluon_yolo.atomic_io import writing
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data.check_sheet import check_sheet
-from gluon_yolo.cli.data_hints import complete, with_path
-from gluon_yolo.cli.flags.data import add_source_arguments, source_of
+from gluon_yolo.cli.flags.data import add_source_arguments, request_of, source_of
+from gluon_yolo.data import hints
 from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.data.quality.check import Check, check
 from gluon_yolo.data.quality.report import Issue
@@ -61,9 +61,9 @@ def run(args: argparse.Namespace) -> int:
     if args.sheet and Path(args.sheet).suffix.lower() not in _SUFFIXES:
         raise UserError(f"--sheet {args.sheet}: the name must end with .jpg or .png")
     class_names = read_class_names(args.classes) if args.classes else None
-    result = check(source_of(args), class_names)
+    result, request = check(source_of(args), class_names), request_of(args)
     for line in (*_counts(result, args.all), *_findings(result, args.all)):
-        print(typed(with_path(complete(line, args), result.source, args)))
+        print(typed(hints.with_path(hints.complete(line, request), result.source, request)))
     written = []
     if args.json:
         _write_json(Path(args.json), result)

@@ -14,13 +14,13 @@ from gluon_yolo.atomic_io import writing
 from gluon_yolo.cli.calling import typed
 from gluon_yolo.cli.data.opening import add_parts_arguments, open_parts
 from gluon_yolo.cli.data.writing import ADVICE, refuse_inside, say_what_is_lost, what_next
-from gluon_yolo.cli.data_hints import command
-from gluon_yolo.cli.flags.data import add_source_arguments, source_of
-from gluon_yolo.cli.flags.outputs import check_outputs, write_file
+from gluon_yolo.cli.flags.data import add_source_arguments, request_of, source_of
+from gluon_yolo.data import hints
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.quality.duplicates import Copy, find_groups
 from gluon_yolo.data.registry import WRITERS
 from gluon_yolo.data.subset import Subset
+from gluon_yolo.outputs import check_outputs, write_file
 from gluon_yolo.text import counted
 
 HELP = """\
@@ -83,7 +83,8 @@ def run(args: argparse.Namespace) -> int:
         left = counted(total - copies, "picture", form=",")
         print(f"{left} in {args.out}; {what_next(source.format, place, source, args)}")
     elif copies:
-        print(typed(f"the data without them: {command('dedupe', args.data, args, _same_again(args))}"))
+        again = hints.command("dedupe", args.data, request_of(args), _same_again(args))
+        print(typed(f"the data without them: {again}"))
     return 0
 
 

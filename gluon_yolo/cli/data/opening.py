@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 
-from gluon_yolo.cli.data_hints import complete_notes
-from gluon_yolo.cli.flags.data import add_class_arguments, classes_of
+from gluon_yolo.cli.flags.data import add_class_arguments, classes_of, request_of
+from gluon_yolo.data import hints
 from gluon_yolo.data.classes import select
 from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.data.dataset import Dataset
@@ -53,7 +53,7 @@ def open_parts(source: Source, args: argparse.Namespace) -> dict[str, Dataset]:
         logger.warning("%s: %s", source.path, note)
     parts = select.open_parts(source, splits, classes_of(args), args.skip_bad)
     for dataset in parts.values():
-        complete_notes(dataset.report, args)
+        hints.complete_notes(dataset.report, request_of(args))
         dataset.report.log()
     return parts
 
@@ -70,6 +70,6 @@ def open_split(source: Source, args: argparse.Namespace) -> Dataset:
     """
     split = args.split or source.split_for("train", "name one with --split")
     dataset = source.open(split, read_class_names(args.classes) if args.classes else None, args.skip_bad)
-    complete_notes(dataset.report, args)
+    hints.complete_notes(dataset.report, request_of(args))
     dataset.report.log()
     return dataset

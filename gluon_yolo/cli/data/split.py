@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.cli.calling import typed
-from gluon_yolo.cli.data_hints import command, complete_notes
-from gluon_yolo.cli.flags.data import add_source_arguments, source_of
+from gluon_yolo.cli.flags.data import add_source_arguments, request_of, source_of
+from gluon_yolo.data import hints
 from gluon_yolo.data.classes.read import read_class_names
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.quality import similar
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     _refuse(source, out, args.force)
     datasets = _open(source, args)
     images = _each_once(datasets)
-    parts = _divided(images, shares, args.seed, command("dedupe", source.path, args))
+    parts = _divided(images, shares, args.seed, hints.command("dedupe", source.path, request_of(args)))
     try:
         place = write_lists(source, parts, out)
     except OSError as error:
@@ -171,7 +171,7 @@ def _open(source: Source, args: argparse.Namespace) -> list[Dataset]:
         splits = ("all",) if "all" in splits else (",".join(splits),)
     datasets = [source.open(split, names, args.skip_bad) for split in splits]
     for dataset in datasets:
-        complete_notes(dataset.report, args)
+        hints.complete_notes(dataset.report, request_of(args))
         dataset.report.log()
     return datasets
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from gluon_yolo.boxes import area
 from gluon_yolo.cli.calling import typed
-from gluon_yolo.cli.data_hints import division, split_command
+from gluon_yolo.cli.flags.data import request_of
+from gluon_yolo.data import hints
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.registry import SOURCES
 from gluon_yolo.data.source import Source
@@ -46,8 +47,8 @@ def what_next(format: str, place: Path, source: Source, args: argparse.Namespace
         force = " --force" if is_divided(written) else ""
         return typed(f"to train, divide it: gluon-yolo data split {shlex.quote(str(place))}{force}")
     if source.format == "record":
-        return typed(f"to train, {division(source, args)}")
-    return typed(f"to train, divide it: {split_command(source, args)}, then pack it anew")
+        return typed(f"to train, {hints.division(source, request_of(args))}")
+    return typed(f"to train, divide it: {hints.split_command(source, request_of(args))}, then pack it anew")
 
 
 def say_what_is_lost(

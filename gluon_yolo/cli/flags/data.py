@@ -9,24 +9,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from gluon_yolo.cli.data_hints import request_of
 from gluon_yolo.cli.parser import Joined
 from gluon_yolo.data import opening
 from gluon_yolo.data.classes.select import Classes
-from gluon_yolo.data.dataset import Dataset
-from gluon_yolo.data.opening import PUBLISHED, log_reports
+from gluon_yolo.data.opening import PUBLISHED
 from gluon_yolo.data.registry import SOURCES
+from gluon_yolo.data.request import DataRequest
 from gluon_yolo.data.source import Source
-
-__all__ = [
-    "add_class_arguments",
-    "add_data_arguments",
-    "add_source_arguments",
-    "classes_of",
-    "log_reports",
-    "open_datasets",
-    "source_of",
-]
 
 _FORMAT_HELP = "what PATH is (default: found from what is there)"
 
@@ -99,6 +88,11 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=tuple(SOURCES), help=_FORMAT_HELP)
 
 
+def request_of(args: argparse.Namespace) -> DataRequest:
+    """Return the request of parsed flags; a command may have only some of them."""
+    return DataRequest.of(vars(args))
+
+
 def classes_of(args: argparse.Namespace) -> Classes:
     """Return the classes of ``--classes`` and of the flags of :func:`add_class_arguments`.
 
@@ -115,10 +109,3 @@ def source_of(args: argparse.Namespace) -> Source:
         UserError: they name no data set or two, or the format is unknown.
     """
     return opening.source_of(request_of(args))
-
-
-def open_datasets(
-    args: argparse.Namespace, need_train: bool = True, need_val: bool = True, source: Source | None = None
-) -> tuple[Dataset | None, Dataset | None, tuple[str, ...]]:
-    """Open the data of the flags, as :func:`gluon_yolo.data.opening.open_datasets` does."""
-    return opening.open_datasets(request_of(args), need_train, need_val, source)

@@ -6,10 +6,6 @@ import contextlib
 from collections.abc import Iterator
 from typing import Callable
 
-from gluon_yolo.outputs import check_outputs, make_folder, write_file
-
-__all__ = ["check_outputs", "make_folder", "saying", "write_file"]
-
 
 @contextlib.contextmanager
 def saying(what: Callable[[], str]) -> Iterator[None]:

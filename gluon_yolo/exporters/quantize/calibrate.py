@@ -27,7 +27,6 @@ class Extremes:
     """The minimum and maximum of all values."""
 
     def __init__(self) -> None:
-        """Start with nothing seen."""
         self._low, self._high = np.inf, -np.inf
 
     def update(self, array: np.ndarray) -> None:
@@ -51,7 +50,6 @@ class Histogram:
     """
 
     def __init__(self) -> None:
-        """Start with nothing seen."""
         self._counts = np.zeros(BINS, dtype=np.int64)
         self._reach = 0.0
         self._extremes = Extremes()

@@ -12,7 +12,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gluon_yolo.errors import SettingError, SettingText, UserError
+from gluon_yolo.errors import SettingText, UserError, message_of
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes import autotune_cache, registry
 from gluon_yolo.inference.runtimes.autotune_cache import Choice
@@ -116,7 +116,7 @@ def _keep(file: Path, best: str, times: Mapping[str, Time], load: float | None) 
 
 
 def _pass_over(name: str, error: Exception) -> None:
-    said = error.message if isinstance(error, SettingError) else str(error)
+    said = message_of(error)
     log.warning("runtime %s is passed over: %s", name, SettingText(said.strip() or type(error).__name__))
 
 

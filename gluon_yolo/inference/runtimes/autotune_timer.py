@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gluon_yolo.errors import SettingError
+from gluon_yolo.errors import message_of
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.runtimes import registry
@@ -154,7 +154,7 @@ def main(runtime: str, file: str, height: str, width: str, gpu: str | None = Non
             time.sleep(PAUSE)
             _say(milliseconds=calls(network, size_hw))
     except Exception as error:  # whatever the runtime's package raises
-        said = error.message if isinstance(error, SettingError) else str(error)
+        said = message_of(error)
         _say(error=said.strip() or type(error).__name__)
 
 

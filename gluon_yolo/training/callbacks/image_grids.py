@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from gluon_yolo.drawing.write import write_image
 from gluon_yolo.evaluation.image_grids import batch_grid
 from gluon_yolo.training.callbacks.base import Callback, TrainerView
-from gluon_yolo.visualize.grid import write_image
 
 SHOWN_BATCHES = 3
 

@@ -16,10 +16,11 @@ from gluon_yolo.cli.flags.data import (
     add_data_arguments,
     add_source_arguments,
     classes_of,
-    log_reports,
-    open_datasets,
+    request_of,
     source_of,
 )
+from gluon_yolo.data import opening
+from gluon_yolo.data.opening import log_reports
 from gluon_yolo.data.registry import WRITERS
 from gluon_yolo.data.synthetic import generate
 from gluon_yolo.errors import UserError
@@ -31,6 +32,10 @@ def parsed(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     add_data_arguments(parser)
     return parser.parse_args(list(words))
+
+
+def open_datasets(args: argparse.Namespace, **needed: bool):
+    return opening.open_datasets(request_of(args), **needed)
 
 
 def write_voc(folder: Path, lists: dict[str, list[str]], classes: list[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from gluon_yolo.cli.flags.outputs import write_file
+from gluon_yolo.outputs import write_file
 
 
 def test_names_that_are_no_text_come_back_from_json(tmp_path):
