@@ -6,6 +6,7 @@ import ctypes
 import gc
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,9 @@ from gluon_yolo.cli.calling import translate_log
 from gluon_yolo.progress.heartbeat import HEARTBEAT
 from gluon_yolo.system import cpu
 
-cpu.prepare()  # here, since mxnet is imported once for all tests
+_DEVICES = "GLUON_YOLO_TEST_DEVICES"  # set in the process of a test that is marked "devices"
+if _DEVICES in os.environ:
+    cpu.prepare()  # here, since mxnet reads it when it is imported
 if "PYTEST_XDIST_WORKER" in os.environ:  # two workers on two cores: more threads wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -96,6 +99,23 @@ def _log_as_in_python() -> Iterator[None]:
     """Remove the log's filter that a command sets: it puts flags in the place of settings' names."""
     yield
     logging.getLogger("gluon_yolo").filters.clear()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is marked ``devices`` in a process set up for SyncBN on several CPU devices.
+
+    That setup costs every process of the tests half a gigabyte and more.
+    """
+    if not pyfuncitem.get_closest_marker("devices") or _DEVICES in os.environ:
+        return None
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", pyfuncitem.nodeid]
+    done = subprocess.run(
+        command, env={**environment, _DEVICES: "1"}, cwd=ROOT, capture_output=True, text=True, errors="replace"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return True
 
 
 @pytest.hookimpl(hookwrapper=True)

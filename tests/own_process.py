@@ -1,7 +1,6 @@
-"""A process with a user's mxnet; in the test process it is set up for several CPU devices (``conftest.py``).
+"""A process with a user's number of threads; a worker of the tests has one (``conftest.py``).
 
-With that setup mxnet runs several float64 convolutions at the same time, and OpenBLAS then waits forever. A
-kernel that ends its process, for example by a division by zero, ends only this one.
+A kernel that ends its process, for example by a division by zero, ends only this one.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-_SETUP = ("MXNET_CPU_TEMP_COPY", "MXNET_CPU_WORKER_NTHREADS")
 _pools: list[ProcessPoolExecutor] = []
 
 
@@ -44,9 +42,9 @@ def once(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def _begin() -> None:
-    """Remove the tests' own setup before mxnet is imported; a worker's one thread is part of it."""
-    for name in (*_SETUP, *(["OMP_NUM_THREADS"] if "PYTEST_XDIST_WORKER" in os.environ else [])):
-        os.environ.pop(name, None)
+    """Remove a worker's number of threads before mxnet is imported."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.pop("OMP_NUM_THREADS", None)
 
 
 def _end() -> None:

@@ -46,7 +46,7 @@ def changed(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> set[
 
 @pytest.mark.parametrize(
     "devices, norm",
-    [(1, "bn"), (2, "bn"), (2, "sync"), (1, "frozen")],
+    [(1, "bn"), (2, "bn"), pytest.param(2, "sync", marks=pytest.mark.devices), (1, "frozen")],
     ids=["one", "two", "sync", "freeze-bn"],
 )
 def test_what_is_frozen_stays_and_the_rest_is_trained(devices, norm):

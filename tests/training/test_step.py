@@ -83,6 +83,7 @@ def assert_identical(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
+@pytest.mark.devices
 def test_two_devices_with_syncbn_train_as_one():
     (one, one_losses), (two, two_losses) = trained(1, "bn"), trained(2, "sync")
     expected, found = values(one), values(two)
@@ -145,7 +146,7 @@ def test_no_wd_spares_biases_and_batch_norm():
     assert all(endings.values())
 
 
-@pytest.mark.parametrize("devices, norm", [(1, "bn"), (2, "sync")])
+@pytest.mark.parametrize("devices, norm", [(1, "bn"), pytest.param(2, "sync", marks=pytest.mark.devices)])
 def test_not_finite_is_raised_before_anything_changed(devices, norm):
     step, untouched = (make_step(devices, norm) for _ in range(2))
     for each in (step, untouched):

@@ -339,6 +339,7 @@ def test_random_shapes_are_any_and_change_by_the_interval(train, monkeypatch):
     assert sizes in (run / "log.txt").read_text()
 
 
+@pytest.mark.devices
 def test_two_devices_train_and_validate(train, capsys):
     status, run = train(*shlex.split("--cpu-devices 2 --syncbn --epochs 1"))
     assert status == 0
