@@ -231,7 +231,7 @@ def _random_warnings(run_plan: Plan, config: TrainConfig, random: Sequence[str])
 def _log_beginning(run_plan: Plan, ready: _Ready, story: str) -> None:
     """Log the run's description, the settings that come from files, and the warnings."""
     folder, (train_data, val_data, _) = ready.folder, run_plan.data
-    log_start(folder, ready.config, ready.net, run_plan.contexts, ready.origin.line)
+    log_start(folder, ready.config, ready.net, [str(each) for each in run_plan.contexts], ready.origin.line)
     if story:
         log.warning("%s: %s; %s", folder.path, story, "it goes on" if run_plan.goes_on else "it begins anew")
     elif run_plan.resumed and not run_plan.goes_on:
