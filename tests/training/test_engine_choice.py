@@ -16,14 +16,16 @@ from gluon_yolo.system import cuda
 from gluon_yolo.training.config import PLAIN_DEFAULTS
 from gluon_yolo.training.engine_choice import choose_engine
 from tests.printed import printed, refused
-from tests.system.test_cuda import machine  # noqa: F401  (a fixture)
+from tests.system.test_cuda import machine as _machine
+
+machine = _machine  # a fixture
 
 AMPERE, HOPPER, PASCAL = ("A100", 8, 0), ("H100", 9, 0), ("P100", 6, 0)
 AUTO = "engine: mxnet; --engine auto takes torch for GPUs that mxnet cannot use, and for several processes"
 
 
 @pytest.fixture
-def become(machine, monkeypatch) -> Callable[..., None]:  # noqa: F811
+def become(machine, monkeypatch) -> Callable[..., None]:
     """Return a function that gives this machine GPUs, a wheel of mxnet's, and a build of torch's.
 
     Its ``torch`` is a version of CUDA, ``cpu``, or None where torch is not installed.
