@@ -41,8 +41,8 @@ def trace(block: gluon.HybridBlock, inputs: Sequence[str]) -> Graph:
 
 def arrays(block: gluon.Block) -> dict[str, np.ndarray]:
     """Return the values of a block's parameters, statistics and constants by their place in it."""
-    parameters = block._collect_params_with_prefix().items()
-    return {place: parameter_io.array(parameter) for place, parameter in parameters}
+    found = parameter_io.on_cpu(block._collect_params_with_prefix())
+    return {place: array.asnumpy() for place, array in found.items()}
 
 
 def trained_names(block: gluon.Block) -> frozenset[str]:
