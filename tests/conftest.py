@@ -110,9 +110,23 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if not pyfuncitem.get_closest_marker("devices") or _DEVICES in os.environ:
         return None
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
-    command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", pyfuncitem.nodeid]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--no-header",
+        "-p",
+        "no:cacheprovider",
+        pyfuncitem.nodeid,
+    ]
     done = subprocess.run(
-        command, env={**environment, _DEVICES: "1"}, cwd=ROOT, capture_output=True, text=True, errors="replace"
+        command,
+        env={**environment, _DEVICES: "1"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        errors="replace",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return True
