@@ -18,7 +18,6 @@ from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.errors import SettingError, SettingText, UserError
 from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.models.detector import DetectionNetwork
-from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.training import rng_state
 from gluon_yolo.training.callbacks.base import Callback
 from gluon_yolo.training.callbacks.built_in import built_in
@@ -26,13 +25,13 @@ from gluon_yolo.training.callbacks.callback_list import CallbackList
 from gluon_yolo.training.checkpoint import Checkpoint
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.engine import Engine, NotFinite
+from gluon_yolo.training.engine_choice import make_engine
 from gluon_yolo.training.metric_logger import MetricLogger
 from gluon_yolo.training.out_of_memory import too_large
 from gluon_yolo.training.pace import is_validated
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.signals import Stop
 from gluon_yolo.training.state import Progress
-from gluon_yolo.training.step import TrainStep
 
 log = logging.getLogger("gluon_yolo")
 
@@ -44,11 +43,12 @@ class Trainer:
 
     Args:
         config: the settings.
-        net: initialized on ``contexts``, with its starting weights.
+        net: with its starting weights; initialized on ``devices``, or for torch's engine on the CPU.
         train_data: the training images, checked by :class:`Learnable`.
         validation: computes the score that compares epochs.
         folder: the run folder.
-        contexts: the devices; the batch size is a multiple of their number (:func:`check_batch_size`).
+        devices: of the engine (:func:`gluon_yolo.training.engine_choice.choose_engine`); the batch size is a
+            multiple of their number (:func:`check_batch_size`).
         callbacks: the user's own, called after the trainer's.
 
     Attributes:
@@ -65,7 +65,7 @@ class Trainer:
         train_data: Dataset,
         validation: Validation,
         folder: RunFolder,
-        contexts: Sequence[mx.Context],
+        devices: Sequence[Any],
         callbacks: Sequence[Callback] = (),
     ):
         self.callbacks = CallbackList(built_in(config), callbacks, self._ended)
@@ -77,7 +77,7 @@ class Trainer:
         self.loader = _loader(config, train_data, net)
         self.batches = config.batches(len(self.loader))
         self.schedule = config.schedule(self.batches)
-        self.step: Engine = _step(config, net, contexts)
+        self.step: Engine = make_engine(config, net, devices)
         self.checkpoint = Checkpoint(folder.weights)
         self.progress = Progress(
             net.zoo_name,
@@ -256,17 +256,4 @@ def _loader(config: TrainConfig, train_data: Dataset, net: DetectionNetwork) -> 
         workers=config.num_workers,
         resize_interval=config.shape_interval,
         worker_type=config.loader_worker_type,
-    )
-
-
-def _step(config: TrainConfig, net: DetectionNetwork, contexts: Sequence[mx.Context]) -> Engine:
-    return TrainStep(
-        net,
-        contexts,
-        config.momentum,
-        config.wd,
-        config.no_wd,
-        config.smoothing(net.spec.num_classes),
-        config.box_loss,
-        config.loss_scale,
     )
