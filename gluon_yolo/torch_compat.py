@@ -26,7 +26,7 @@ def _import_torch() -> ModuleType:
     Raises:
         MissingDependency: torch, or a library that its wheel needs, is absent.
     """
-    # Below errors, its C++ part prints a page for every lost connection, which this package reports in a line.
+    # Below errors, its C++ part prints a page for each lost connection, which this package reports in a line.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
         return importlib.import_module("torch")

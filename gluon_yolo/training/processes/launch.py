@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable
 
@@ -39,8 +39,6 @@ _ALIVE_S, _ALIVE_TIMES = 2, 5  # a host that has not called for so many times so
 
 _LAUNCHERS = ("torch.distributed.elastic", "torch.multiprocessing")
 _GO_ON = "the same command goes on from the last checkpoint, with {run_id} or {resume}"
-
-_preparations: list[Callable[[], None]] = []
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,18 +69,18 @@ class _Trace(Exception):
         return f"\n{self.args[0]}"
 
 
-def prepare_with(function: Callable[[], None]) -> None:
-    """Let every started process call a function of a module first, which sets up its messages."""
-    if function not in _preparations:
-        _preparations.append(function)
-
-
-def launch(start: Launch, function: Callable[[], Any], title: str = "train") -> Any:
+def launch(
+    start: Launch,
+    function: Callable[[], Any],
+    preparations: Sequence[Callable[[], None]] = (),
+    title: str = "train",
+) -> Any:
     """Call a function in each process, and return what it returns in the first process of this host.
 
     Args:
         start: how the processes are started.
         function: of a module, or a ``functools.partial`` of one, with arguments that can be pickled.
+        preparations: functions that each process calls first.
         title: of the work, for the heartbeat.
 
     Raises:
@@ -91,7 +89,7 @@ def launch(start: Launch, function: Callable[[], Any], title: str = "train") -> 
         KeyboardInterrupt: Ctrl-C before the training began, or twice.
         Exception: of another error in a process, as it is raised there.
     """
-    call = Call(function, tuple(_preparations), title)
+    call = Call(function, tuple(preparations), title)
     _refuse_import()
     run_id = start.run_id or uuid.uuid4().hex
     with tempfile.TemporaryDirectory(prefix="gluon_yolo-", ignore_cleanup_errors=True) as folder:
@@ -171,8 +169,8 @@ def _meeting(start: Launch, run_id: str) -> Any:
         return get_rendezvous_handler(parameters)
     except RendezvousConnectionError as error:
         raise SettingError(
-            f"{{meet}} {start.meet}: no host holds this place: start the training on the host of this address, "
-            "and let the port through its firewall"
+            f"{{meet}} {start.meet}: no host holds this place: start the training on the host of this "
+            "address too, and let the port through its firewall"
         ) from error
 
 
@@ -206,5 +204,6 @@ def _refuse_import() -> None:
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         program = getattr(sys.modules.get("__mp_main__"), "__file__", "the program")
         raise UserError(
-            f'{program}: each process imports it: put what starts the training under `if __name__ == "__main__":`'
+            f"{program}: each process imports it: put what starts the training under "
+            '`if __name__ == "__main__":`'
         )

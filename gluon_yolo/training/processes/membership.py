@@ -59,6 +59,7 @@ class Membership:
         self.store, own = (Store(host, int(port), prefix, silence_s) for _ in range(2))
         self.last_words: Callable[[Ending], None] | None = None
         self.watch = Watch(member, own, silence_s, self._before_the_end)
+        self.store.is_over = lambda: self.watch.ending is not None
 
     def __enter__(self) -> Membership:
         place = f"host {platform.node()}, pid {os.getpid()}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import pickle
 import time
-from typing import Any
+from typing import Any, Callable
 
 from gluon_yolo.text import first_line
 from gluon_yolo.torch_compat import distributed
@@ -24,12 +24,16 @@ class Store:
         prefix: of the names.
         timeout_s: seconds that the store may take for an answer.
 
+    Attributes:
+        is_over: returns whether the training has ended in another process, so that a value will not come.
+
     Raises:
         Lost: the store does not answer, here and in each call.
     """
 
     def __init__(self, host: str, port: int, prefix: str, timeout_s: float) -> None:
         self.place = f"{host}:{port}"
+        self.is_over: Callable[[], bool] = bool
         timeout = datetime.timedelta(seconds=timeout_s)
         try:
             client = distributed.TCPStore(host, port, is_master=False, timeout=timeout)
@@ -51,9 +55,14 @@ class Store:
         return self._call("get", name)
 
     def wait(self, name: str) -> bytes:
-        """Return a value as soon as it is there, without a limit: the watch sees whether it still can be."""
+        """Return a value as soon as it is there.
+
+        There is no limit of time: :attr:`is_over` says when it is not to be expected any more.
+        """
         pause, longest = _LOOKS_S
         while (value := self.get(name)) is None:
+            if self.is_over():
+                raise Lost("the training ended in another process")
             time.sleep(pause)
             pause = min(1.5 * pause, longest)
         return value
@@ -66,13 +75,18 @@ class Store:
             self.set(f"{name}/{number}", piece)
         self.set(name, str(len(pieces)).encode())
 
-    def receive(self, name: str) -> Any:
-        """Return what another process sends, and delete it."""
+    def receive(self, name: str, keep: bool = False) -> Any:
+        """Return what another process sends, and delete it unless others are to read it too."""
         names = [f"{name}/{number}" for number in range(int(self.wait(name)))]
         content = b"".join(self.wait(each) for each in names)
-        for each in (name, *names):
-            self._call("delete_key", each)
+        if not keep:
+            for each in (name, *names):
+                self.delete(each)
         return pickle.loads(content)
+
+    def delete(self, name: str) -> None:
+        """Delete a value, if it is there."""
+        self._call("delete_key", name)
 
     def _call(self, method: str, *args: Any) -> Any:
         try:
