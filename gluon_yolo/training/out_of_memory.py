@@ -12,9 +12,10 @@ from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.size_advice import one_size
 
-# Messages of mxnet's allocators; of CUDA, cuDNN and cuBLAS in mxnet; of C++, OpenCV and NumPy.
+# Messages of mxnet's allocators; of CUDA, cuDNN and cuBLAS in mxnet; of torch's; of C++, OpenCV and NumPy.
 _MESSAGES = re.compile(
     r"out[ _]of[ _]memory|failed to allocate|unable to allocate|insufficient memory|bad_alloc|MemoryError"
+    r"|can't allocate memory"
     r"|(?:CUDNN|CUBLAS|CURAND)_STATUS_(?:ALLOC|ALLOCATION)_FAILED|cudaErrorMemoryAllocation",
     re.IGNORECASE,
 )
