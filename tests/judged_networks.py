@@ -50,6 +50,8 @@ CFGS_ALONE = {
         ("lite coco", "MobileNetV2-YOLOv3-Lite-coco"),
         ("spp", "MobileNetV2-YOLOv3-SPP"),
         ("yolov3-spp", "yolov3-spp"),
+        ("yolov3", "yolov3"),
+        ("yolov3-voc", "yolov3-voc"),
     )
 }
 ZOO = {

@@ -74,7 +74,8 @@ class BatchNorm(nn.Module):
             )
             n = x.numel() // x.shape[1]
             variance = variance * ((n - 1) / n) if n > 1 else torch.zeros_like(variance)
-        self.of_batch[use] = (mean, variance)
+        if y.requires_grad:  # mxnet adds them in the backward pass
+            self.of_batch[use] = (mean, variance)
         return y
 
 
@@ -85,12 +86,16 @@ def batch_norms(module: nn.Module) -> Iterator[BatchNorm]:
 
 @torch.no_grad()
 def update_statistics(module: nn.Module) -> None:
-    """Add the statistics of the last forward pass in training to the running ones, of all layers at once."""
+    """Add the statistics of the last forward pass in training to the running ones, of all layers at once.
+
+    Those of a layer that stands at several places are added from the last place to the first, as in mxnet,
+    whose backward pass adds them.
+    """
     waiting: dict[tuple[int, float], list[BatchNorm]] = {}
     for layer in batch_norms(module):
         for use in layer.of_batch:
             waiting.setdefault((use, layer.momentum), []).append(layer)
-    for use, momentum in sorted(waiting):
+    for use, momentum in sorted(waiting, reverse=True):
         layers = waiting[use, momentum]
         running = [array for layer in layers for array in (layer.running_mean, layer.running_var)]
         of_batch = [array for layer in layers for array in layer.of_batch[use]]

@@ -83,11 +83,20 @@ def error(
 
 
 def fill(net: gluon.Block) -> None:
-    """Draw every parameter, so that none is an identity and no map vanishes."""
+    """Draw every parameter, so that none is an identity and no map vanishes.
+
+    Norms move every other channel up by three deviations and more, the others down: hardly any value is at
+    the kink of an activation. There rounding decides between two slopes, which is no fault. Measured with
+    drawn shifts on YOLOv3's neck (widths 32, 96, 1280): one of 30720 values before the last leaky ReLU was
+    1.2e-6 in float64, above 0 in PyTorch's float32 and in mxnet with two threads, and -3.4e-7 in mxnet with
+    one. Gradients were up to 0.8 % apart then, and 2e-6 with float64's value on that side too.
+    """
     rng = np.random.default_rng(7)
     for name, parameter in net._collect_params_with_prefix().items():
-        if name.endswith((".gamma", ".running_var")):
-            value = rng.uniform(0.5, 1.5, parameter.shape)
+        if name.endswith(".beta"):
+            value = np.where(np.arange(parameter.shape[0]) % 2, -3.0, 3.0)
+        elif name.endswith((".gamma", ".running_var")):
+            value = rng.uniform(0.5, 1.0, parameter.shape)
         else:
             fan_in = np.prod(parameter.shape[1:]) if len(parameter.shape) > 1 else 1
             value = rng.normal(0, fan_in**-0.5, parameter.shape)

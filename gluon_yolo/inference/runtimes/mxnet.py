@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.graph.node import Graph
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.exported_format import RAW_MAP
 from gluon_yolo.inference.model_record import ModelRecord, weights_file
@@ -33,7 +34,7 @@ def is_bfloat16(parameters: Mapping[str, mx.nd.NDArray]) -> bool:
 
 def is_int8(symbol: mx.sym.Symbol) -> bool:
     """Return whether a graph computes in int8."""
-    return any(node["op"] == "_contrib_quantize_v2" for node in json.loads(symbol.tojson())["nodes"])
+    return any(node.op == "_contrib_quantize_v2" for node in Graph.from_json(symbol.tojson()).nodes)
 
 
 def has_bfloat16(cpuinfo: Path = CPUINFO) -> bool:
