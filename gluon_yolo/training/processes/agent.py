@@ -104,10 +104,9 @@ class Agent(LocalElasticAgent):
         result = super()._monitor_workers(worker_group)
         if result.state not in (WorkerState.FAILED, WorkerState.UNHEALTHY):
             return result
-        self.ending = next(
-            (each for kind in _KINDS for each in endings if each.kind == kind),
-            Ending(LOST, 0, "a process is lost", status=STATUS[LOST]),
-        )
+        endings = endings or [Ending(LOST, 0, "a process is lost", status=STATUS[LOST])]
+        # The one with the exception itself, before those of processes that were only told of it.
+        self.ending = min(endings, key=lambda each: (_KINDS.index(each.kind), not each.error))
         if self.ending.kind == LOST and self._remaining_restarts > 0:
             most = worker_group.spec.max_restarts
             self._fault = f"{self.ending.text} (fault {most - self._remaining_restarts + 1} of {most})"

@@ -182,7 +182,11 @@ def _variables(start: Launch) -> dict[str, str]:
         "GLOO_SOCKET_IFNAME": interface_of(address),
         "NCCL_SOCKET_IFNAME": interface_of(address) if start.meet else "",
     }
-    return {name: value for name, value in wanted.items() if value and name not in os.environ}
+    given = {name for name in wanted if name in os.environ}
+    mxnet = sys.modules.get("gluon_yolo.mxnet_compat")
+    if mxnet is not None and not mxnet.threads_are_given:  # it has set a number for one process
+        given.discard("OMP_NUM_THREADS")
+    return {name: value for name, value in wanted.items() if value and name not in given}
 
 
 @contextlib.contextmanager

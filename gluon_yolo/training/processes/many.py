@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,14 +17,15 @@ from gluon_yolo.evaluation.gathering import Found
 from gluon_yolo.pytorch.process_group import ProcessGroup
 from gluon_yolo.text import counted
 from gluon_yolo.torch_compat import Tensor, distributed, torch
-from gluon_yolo.training.checkpoint import Checkpoint
 from gluon_yolo.training.processes.agent_signals import BEGUN
 from gluon_yolo.training.processes.base import Processes
-from gluon_yolo.training.processes.checkpoint import SharedCheckpoint
 from gluon_yolo.training.processes.member import Member
 from gluon_yolo.training.processes.membership import Membership
 from gluon_yolo.training.processes.stop import SharedStop
 from gluon_yolo.training.run_dir import RunFolder
+
+if TYPE_CHECKING:
+    from gluon_yolo.training.checkpoint import Checkpoint
 
 _MESSAGE_S = 1800.0  # of a message between devices: a hung process is seen by its watch, much earlier
 
@@ -102,6 +103,8 @@ class ManyProcesses(Processes):
 
     def checkpoint(self, folder: RunFolder) -> Checkpoint:
         """Return the checkpoint, which the first process writes and all read."""
+        from gluon_yolo.training.processes.checkpoint import SharedCheckpoint  # late: it imports mxnet
+
         return SharedCheckpoint(folder, self.member, self.store)
 
     def _begun(self) -> None:

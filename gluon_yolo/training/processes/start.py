@@ -103,8 +103,8 @@ def _check_batch_sizes(batch_size: int, hosts: Hosts, processes: int) -> None:
             below = batch_size // total * total
             near = [size for size in (below, below + total) if size]
             raise SettingError(
-                f"{{batch_size}}: {batch_size} pictures cannot be split evenly over {total} processes{of}; use "
-                f"{' or '.join(map(str, near))}"
+                f"{{batch_size}}: {batch_size} pictures cannot be split evenly over {total} processes{of}; "
+                f"use {' or '.join(map(str, near))}"
             )
 
 
@@ -122,6 +122,6 @@ def _check_pickled(callbacks: Sequence[Any]) -> None:
             problem = "is of a class that is defined in an interactive session"
         if problem:
             raise UserError(
-                f"callbacks[{place}]: {name} {problem}, and other processes are to get it: let it be of a class "
-                "in a file, and open files and connections in on_train_begin"
+                f"callbacks[{place}]: {name} {problem}, and other processes are to get it: let it be of a "
+                "class in a file, and open files and connections in on_train_begin"
             )
