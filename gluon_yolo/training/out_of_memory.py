@@ -46,16 +46,18 @@ def explained(what: Callable[[], str]) -> Iterator[None]:
         raise SettingError(what()) from error
 
 
-def too_large(config: TrainConfig, devices: Sequence[object]) -> tuple[str, str]:
+def too_large(config: TrainConfig, devices: Sequence[object], shares: int = 0) -> tuple[str, str]:
     """Return what was too large for the memory of the training's devices, and the fix.
 
     Args:
         config: of the run.
-        devices: the devices that share a batch.
+        devices: the devices of this process.
+        shares: into how many equal parts a batch is divided; 0: one for each device.
     """
     height, width = max(config.sizes_hw, key=math.prod)
     batch = f"{{batch_size}} {config.batch_size} at {height}x{width}"
-    half = max(1, config.batch_size // 2 // len(devices)) * len(devices)
+    shares = shares or len(devices)
+    half = max(1, config.batch_size // 2 // shares) * shares
     smaller = f"{{batch_size}} {half}" if half < config.batch_size else "a smaller {data_shape}"
     several = f", or {one_size(config.data_shape, True)}" if config.random_shape else ""
     on = ", ".join(map(str, devices))

@@ -40,6 +40,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     devices = parser.add_argument_group("devices and speed")
     _add_engine(devices)
     _add_devices(devices)
+    _add_processes(parser.add_argument_group("several processes and hosts, with torch's engine"))
     _add_kept(parser.add_argument_group("validation, and what is kept"))
     _add_file(parser.add_argument_group("settings in a file"))
 
@@ -101,8 +102,9 @@ def _add_first(group: Any) -> None:
     gpus = 'GPUs to train on; "" is the CPU (default: GPU 0 if usable, else the CPU)'
     resume = (
         "go on with a run that was stopped, to the same weights as without the break. Its settings are those "
-        "of its args.json; only --gpus, --cpu-devices, --memory, -j, --worker-type, --engine and its "
-        "--precision, --compile and --deterministic may be given anew, and where its data lies by now: "
+        "of its args.json; only --gpus, --cpu-devices, --memory, -j, --worker-type, --hosts and what "
+        "belongs to them, --engine and its --precision, --compile and --deterministic may be given anew, and "
+        "where its data lies by now: "
         "--data, --data-root, --classes, --class-map. "
         "With FILE, a .params file: start a run from it, at --start-epoch"
     )
@@ -245,6 +247,26 @@ def _add_devices(group: Any) -> None:
     _add(group, "-j", "--num-workers", help=workers)
     _add(group, "--worker-type", choices=WORKER_TYPES, help=kinds)
     _add(group, "--profile", nargs="?", const=PROFILED, metavar="N", help=profile)
+
+
+def _add_processes(group: Any) -> None:
+    hosts = (
+        "hosts that train together, or the least and the most of them, as 1:2, where a training is to go on "
+        "with fewer. The same command starts it on each; the run's folder and the data are at the same place "
+        "on all (docs/scale.md)"
+    )
+    meet = "where they meet: a name or address of one of the hosts, and a free port of it"
+    name = (
+        "what the run is called on all hosts. Where a run of this name is in the folder of runs, it goes on: "
+        "a scheduler may start the same command again"
+    )
+    again = "how often all processes start again from the last checkpoint after one, or a host, was lost"
+    silent = "how long processes and hosts wait for one that does not answer, or does not come"
+    _add(group, "--hosts", metavar="N|N:M", help=hosts)
+    _add(group, "--meet", metavar="HOST:PORT", help=meet)
+    _add(group, "--run-id", metavar="NAME", help=name)
+    _add(group, "--restarts", help=again)
+    _add(group, "--process-timeout", metavar="SECONDS", help=silent)
 
 
 def _add_kept(group: Any) -> None:
