@@ -134,7 +134,8 @@ class TorchStep:
         """
         self.module.train()
         if self._has_dropout:
-            torch.manual_seed((self._seed * 1_000_003 + self._updates) % 2**63)
+            drawn = (self._seed * 1_000_003 + self._updates) * self._group.world + self._group.rank
+            torch.manual_seed(drawn % 2**63)
         losses = self._forward(self._on_device(batch.images), self._on_device(batch.targets))
         numbers, learning_rate = self.processes.agreed(losses, learning_rate)
         if not np.isfinite(numbers).all():

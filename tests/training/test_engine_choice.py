@@ -15,6 +15,7 @@ from gluon_yolo.pytorch import device
 from gluon_yolo.system import cuda
 from gluon_yolo.training.config import PLAIN_DEFAULTS
 from gluon_yolo.training.engine_choice import choose_engine
+from gluon_yolo.training.processes.member import Member
 from tests.printed import printed, refused
 from tests.system.test_cuda import machine as _machine
 
@@ -53,9 +54,9 @@ def become(machine, monkeypatch) -> Callable[..., None]:
 
 
 def chosen(**given: Any) -> tuple[str, list[str], str]:
-    """Return engine, devices and line for settings; the number of processes is one of them."""
-    processes = given.pop("processes", 1)
-    choice = choose_engine({**PLAIN_DEFAULTS, **given}, processes)
+    """Return engine, devices and line for settings, in one of several processes where ``member`` says so."""
+    member = given.pop("member", None)
+    choice = choose_engine({**PLAIN_DEFAULTS, **given}, member)
     return choice.engine, list(map(str, choice.devices)), printed(choice.line)
 
 
@@ -129,10 +130,10 @@ def chosen(**given: Any) -> tuple[str, list[str], str]:
             None,
             None,
             "cpu",
-            {"processes": 4},
+            {"member": Member(1, 4, 1, 4, "localhost:1", "run", "0")},
             "torch",
-            ["cpu"],
-            "engine: torch, by which 4 processes train together",
+            ["cpu"] * 4,
+            "engine: torch, by which several processes train together",
         ),
     ],
 )
