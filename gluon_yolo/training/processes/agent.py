@@ -104,7 +104,9 @@ class Agent(LocalElasticAgent):
         result = super()._monitor_workers(worker_group)
         if result.state not in (WorkerState.FAILED, WorkerState.UNHEALTHY):
             return result
-        endings = endings or [Ending(LOST, 0, "a process is lost", status=STATUS[LOST])]
+        if not endings:  # one ended after this method had looked
+            failed = result.failures.items()
+            endings = [self._ending(rank, failure.exitcode, failure.pid) for rank, failure in failed]
         # The one with the exception itself, before those of processes that were only told of it.
         self.ending = min(endings, key=lambda each: (_KINDS.index(each.kind), not each.error))
         if self.ending.kind == LOST and self._remaining_restarts > 0:
@@ -119,34 +121,36 @@ class Agent(LocalElasticAgent):
 
     def _endings(self, worker_group: WorkerGroup) -> list[Ending]:
         """Return how the processes ended, killed ones first, after a moment in which all may say so."""
-        killed = []
-        for worker in worker_group.workers:
-            code = _exit_code(worker.id) or 0
-            if code < 0:
-                which = f"of {worker.world_size} (pid {worker.id})"
-                killed.append(_killed_by(-code, worker.global_rank, which))
-                with contextlib.suppress(Lost):
-                    self._tell(killed[-1])
+        killed = self._ended(worker_group, lambda code: code < 0)
+        for ending in killed:
+            with contextlib.suppress(Lost):
+                self._tell(ending)
         until = time.monotonic() + _OWN_S
         while self._pids() and time.monotonic() < until:
             time.sleep(0.05)
-        told = []
-        for worker in worker_group.workers:
-            rank, code = worker.global_rank, _exit_code(worker.id) or 0
-            if ending := Ending.read(self._folder, rank):
-                told.append(ending)
-            elif code > 0:
-                text = f"process {rank} ended with status {code}, see what it printed"
-                told.append(Ending(BUG, rank, text))
+        told = self._ended(worker_group, lambda code: code > 0)
         _kill(self._pids())
         return [*killed, *told]
 
+    def _ended(self, worker_group: WorkerGroup, wanted: Callable[[int], bool]) -> list[Ending]:
+        """Return the endings of processes with some exit codes."""
+        codes = {each.global_rank: _exit_code(each.id) or 0 for each in worker_group.workers}
+        pids = {each.global_rank: each.id for each in worker_group.workers}
+        return [self._ending(rank, code, pids[rank]) for rank, code in codes.items() if wanted(code)]
 
-def _killed_by(number: int, rank: int, which: str) -> Ending:
-    text = f"process {rank} {which} was killed by {signal.Signals(number).name}"
-    if number in (signal.SIGKILL, signal.SIGBUS):
-        text += ", as the system does when memory runs out"
-    return Ending(LOST, rank, text, status=STATUS[LOST])
+    def _ending(self, rank: int, code: int, pid: int) -> Ending:
+        """Return how a process with an exit code ended: as it said, or by a signal."""
+        said = Ending.read(self._folder, rank)
+        if said is not None:
+            return said
+        if code > 0:
+            return Ending(BUG, rank, f"process {rank} ended with status {code}, see what it printed")
+        name = signal.Signals(-code).name
+        world = self._worker_group.workers[0].world_size
+        text = f"process {rank} of {world} (pid {pid}) was killed by {name}"
+        if -code in (signal.SIGKILL, signal.SIGBUS):
+            text += ", as the system does when memory runs out"
+        return Ending(LOST, rank, text, status=STATUS[LOST])
 
 
 def _kill(pids: Sequence[int]) -> None:

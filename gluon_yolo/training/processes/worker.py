@@ -8,9 +8,12 @@ import logging
 import os
 import signal
 import sys
+import threading
 import warnings
 from pathlib import Path
 from typing import Any, Callable
+
+from tqdm import tqdm
 
 from gluon_yolo.progress.bar import hide_bars
 from gluon_yolo.progress.heartbeat import HEARTBEAT
@@ -49,6 +52,7 @@ def work(call: Call, parent: int) -> Any:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     member = Member.of()
     assert member is not None  # the agent has set it
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system, which a killed process leaves
     for prepare in call.preparations:
         prepare()
     if not member.is_first:
