@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 import signal
 import time
 import uuid
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable
 
+from gluon_yolo.errors import SettingText
 from gluon_yolo.torch_compat import (
     DefaultLogsSpecs,
     LocalElasticAgent,
@@ -26,11 +28,14 @@ from gluon_yolo.torch_compat import (
 )
 from gluon_yolo.training.processes.agent_signals import Signals
 from gluon_yolo.training.processes.ending import BUG, LOST, STATUS, STOPPED, USER, Ending, Lost
+from gluon_yolo.training.processes.guard import Guard
 from gluon_yolo.training.processes.member import FAULT, REPORTS, ROUND, STORE
 from gluon_yolo.training.processes.store import Store
 
 _OWN_S = 3.0  # in which the other processes may say why they end, once one has ended
 _HEARD_S = 3.0  # in which other hosts read why the training ends, before their place to meet is gone
+_LOOKS, _MEETS = 1.5, 2  # of the time-outs: between two looks at the processes, and until hosts have met
+GO_ON = "the same command goes on from the last checkpoint, with {run_id} or {resume}"
 _KINDS = (USER, BUG, STOPPED, LOST)  # the first one counts, where processes end for several reasons
 
 log = logging.getLogger("gluon_yolo")
@@ -43,21 +48,36 @@ class Agent(LocalElasticAgent):
         spec: of the processes.
         folder: an empty folder for their endings.
         prefix: of the values that all processes share.
-        timeout_s: seconds that the place where hosts meet may take for an answer.
+        meet: the place where hosts meet, for messages.
+        timeout_s: seconds that it may take for an answer.
+        meeting_s: seconds in which hosts have to meet.
 
     Attributes:
         ending: why the processes of this host ended the last time; None until they did.
         signals: passes signals on to the processes.
+        guard: ends this host where torch's agent does not come back.
     """
 
-    def __init__(self, spec: WorkerSpec, folder: Path, prefix: str, timeout_s: float) -> None:
+    def __init__(
+        self, spec: WorkerSpec, folder: Path, prefix: str, meet: str, timeout_s: float, meeting_s: float
+    ) -> None:
         super().__init__(spec, DefaultLogsSpecs(log_dir=str(folder)), start_method="spawn")
         self.ending: Ending | None = None
         self._remaining_restarts: int
-        self._folder, self._prefix, self._timeout_s = folder, prefix, timeout_s
+        self._folder, self._prefix, self._meet = folder, prefix, meet
+        self._timeout_s, self._meeting_s = timeout_s, meeting_s
         self.signals = Signals(self._pids, folder)
         self._tell: Callable[[Ending], Any] = lambda ending: None
         self._fault = ""
+        self.guard = Guard(_MEETS * meeting_s, self._late)
+
+    def _late(self) -> None:
+        """End this host: the place where hosts meet does not answer, and torch's agent waits for ever."""
+        _kill(self._pids())
+        shutil.rmtree(self._folder, ignore_errors=True)
+        text = f"{self._meet}, where the hosts meet, does not answer any more; {GO_ON}"
+        log.error("%s", SettingText(f"error: {text}"))
+        os._exit(STATUS[LOST])
 
     def _pids(self) -> list[int]:
         """Return the process ids of this host's processes that run."""
@@ -89,6 +109,7 @@ class Agent(LocalElasticAgent):
 
     def _stop_workers(self, worker_group: WorkerGroup, *args: Any, **kwargs: Any) -> None:
         """End the processes at once: what they have saved is whole at any moment."""
+        self.guard.passed(_MEETS * self._meeting_s)
         _kill(self._pids())
         super()._stop_workers(worker_group, *args, **kwargs)
 
@@ -98,10 +119,13 @@ class Agent(LocalElasticAgent):
 
     def _monitor_workers(self, worker_group: WorkerGroup) -> RunResult:
         """Look after the processes; find out why they ended, and whether they start again."""
+        self.guard.passed(_LOOKS * self._timeout_s)
         endings = []
         if any(_exit_code(worker.id) for worker in worker_group.workers):
             endings = self._endings(worker_group)
         result = super()._monitor_workers(worker_group)
+        if result.state == WorkerState.SUCCEEDED:
+            self.guard.stop()  # torch's agent waits for those of the other hosts
         if result.state not in (WorkerState.FAILED, WorkerState.UNHEALTHY):
             return result
         if not endings:  # one ended after this method had looked

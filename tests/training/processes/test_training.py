@@ -94,7 +94,7 @@ def test_a_killed_process_costs_nothing_but_time(data: Path, whole: Path, tmp_pa
         (victim, other) = run.workers()
         subprocess.run(["kill", "-KILL", str(victim)], check=True)
         assert run.wait() == 0, run.said
-    assert f"(pid {victim}) was killed by SIGKILL" in run.said
+    assert f"(pid {victim}) was killed by SIGKILL" in run.said, run.said
     assert "all processes start again from the last checkpoint" in run.said
     assert "resuming at epoch 1, batch 0" in run.said
     assert "Traceback" not in run.said
