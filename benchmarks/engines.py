@@ -2,7 +2,7 @@
 
 Each training is a process of its own, as a user starts it; the engines take turns, seed by seed. The table
 has the scores of the best epoch and of the last one, and the time of the steps and of the whole training,
-then the mean and the standard deviation over the seeds for each engine.
+then the mean and the sample standard deviation over the seeds for each engine.
 
     python benchmarks/engines.py [--data DIR] [--network NAME|CFG] [--weights FILE] [--seeds 1,2,3]
         [--epochs N] [--threads N] [--engines mxnet,torch] [--out DIR] [-- --any-flag-of-train ...]
@@ -70,7 +70,7 @@ def main() -> int:
     for engine in engines:
         rows = [numbers_of(training) for training in found[engine]]
         print_row(engine, "mean", np.mean(rows, axis=0))
-        print_row(engine, "spread", np.std(rows, axis=0))
+        print_row(engine, "spread", np.std(rows, axis=0, ddof=min(1, len(rows) - 1)))
     return 0
 
 
