@@ -111,7 +111,7 @@ $(DOCS_STAMP):
 package: setup
 	$(PY) -m build --no-isolation --outdir dist
 
-bench: setup
+bench: setup $(TESTS_STAMP)
 	@for script in $(filter-out benchmarks/alive.py benchmarks/peers.py benchmarks/runtime_models.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(PY) $$script || exit 1; done
 
 samples: setup

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from gluon_yolo.data.loading.collate import Batch
+from gluon_yolo.errors import SettingError
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.losses import make_loss
@@ -18,6 +19,7 @@ from gluon_yolo.mxnet_compat import gluon
 from gluon_yolo.pytorch.batch_norm import batch_norms, forget_statistics, update_statistics
 from gluon_yolo.pytorch.gradient_sum import GradientSum
 from gluon_yolo.pytorch.module import block_module
+from gluon_yolo.text import first_line
 from gluon_yolo.torch_compat import Tensor, nn, torch
 from gluon_yolo.training import torch_precision, torch_state
 from gluon_yolo.training.engine import NotFinite
@@ -136,7 +138,8 @@ class TorchStep:
         if self._has_dropout:
             drawn = (self._seed * 1_000_003 + self._updates) * self._group.world + self._group.rank
             torch.manual_seed(drawn % 2**63)
-        losses = self._forward(self._on_device(batch.images), self._on_device(batch.targets))
+        with _compiling():
+            losses = self._forward(self._on_device(batch.images), self._on_device(batch.targets))
         numbers, learning_rate = self.processes.agreed(losses, learning_rate)
         if not np.isfinite(numbers).all():
             forget_statistics(self.module)
@@ -216,3 +219,17 @@ class TorchStep:
         self.module.eval()
         maps = self.module(self._on_device(pixels))
         return RawMaps([each.float().cpu().numpy() for each in maps], self.net.spec)
+
+
+@contextlib.contextmanager
+def _compiling() -> Iterator[None]:
+    """Turn an error of torch.compile, for example that there is no C++ compiler, into a SettingError."""
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise
+        reason = first_line(error).rstrip(".")
+        raise SettingError(
+            f"{{compile}}: torch.compile cannot compile it here: {reason}; leave it out"
+        ) from error

@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch", reason="the second engine needs PyTorch")
 
 from gluon_yolo.training.torch_step import TorchStep  # noqa: E402
 from tests.models.darknet.small import planned  # noqa: E402
+from tests.printed import refused  # noqa: E402
 from tests.training.test_freeze import DARKNET  # noqa: E402
 from tests.training.test_step import BATCH, CLASSES, LEARNING_RATE, make_batch  # noqa: E402
 from tests.training.two_engines import (  # noqa: E402
@@ -230,3 +231,38 @@ def test_it_reads_a_network_that_mxnet_has_run():
     net(mx.nd.zeros((1, 64, 64, 3), dtype="uint8"))
     expected, found = run(TorchStep(make_net())), run(TorchStep(net))
     np.testing.assert_array_equal(found.losses, expected.losses)
+
+
+@pytest.mark.slow
+def test_compiled_steps_are_the_same():
+    """At two sizes, with a step that is given up between."""
+
+    def make(compiled: bool) -> TorchStep:
+        made = build(planned(DARKNET.replace("[dropout]\nprobability=.1\n", "")), CLASSES)
+        made.initialize_weights(seed=1)
+        return TorchStep(made, compiled=compiled)
+
+    plain, compiled = make(False), make(True)
+    for number, size in enumerate((64, 32, 64)):
+        batch = make_batch(plain.net.spec, number, size)
+        losses = [step(batch, LEARNING_RATE) for step in (plain, compiled)]
+        np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+        before = state_of(compiled)
+        bad = make_batch(plain.net.spec, number, size)
+        bad.targets[0, 0, DELTAS] = np.nan
+        with pytest.raises(NotFinite):
+            compiled(bad, LEARNING_RATE)
+        assert_identical(state_of(compiled), before)
+    assert apart(state_of(compiled), state_of(plain)) < 1e-6
+
+
+def test_what_cannot_be_compiled_is_one_sentence(monkeypatch):
+    def no_compiler(*arrays):
+        from torch._inductor.exc import InvalidCxxCompiler
+
+        raise InvalidCxxCompiler
+
+    monkeypatch.setattr(torch, "compile", lambda module, **options: no_compiler)
+    step = TorchStep(make_net(), compiled=True)
+    with refused("^--compile: torch.compile cannot compile it here: No working C.* found .*; leave it out$"):
+        step(make_batch(step.net.spec), LEARNING_RATE)
