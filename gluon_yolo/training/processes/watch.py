@@ -20,6 +20,7 @@ BEAT_S = 1.0
 START_S = 600.0  # a process may take so long until its first beat: imports from a slow file system
 GRACE_S = 3.0  # in which a process may end by itself once the training has ended
 DONE = b"done"
+_LEAST_S = 5 * BEAT_S  # in which the store has to answer, at least
 
 
 class Watch:
@@ -51,7 +52,7 @@ class Watch:
         self.ending: Ending | None = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gluon_yolo-watch", daemon=True)
-        self._guard = Guard(silence_s, self._late)
+        self._guard = Guard(max(silence_s, _LEAST_S), self._late)
         self._beats = 0
         self._next = (member.rank + 1) % member.world
         self._heard: tuple[bytes | None, float] = (None, 0.0)
@@ -107,6 +108,7 @@ class Watch:
 
     def _end(self, ending: Ending) -> None:
         """Let the main thread end the process; where it does not, end it here."""
+        self._guard.stop()
         if self._done.wait(GRACE_S):
             return
         self._last_words(ending)
