@@ -100,6 +100,7 @@ class TorchStep:
         losses = block_module(self.loss, inputs, dtype=dtype).to(self.device)
         self._network: Any = torch.compile(self.module) if compiled else self.module
         self._losses: Any = torch.compile(losses, dynamic=True) if compiled else losses
+        self._group.broadcast_(self.module.state_dict().values())  # drawn or read by each process itself
         self._gradients = GradientSum(self.module.parameters(), self._group)
         self._has_dropout = any(isinstance(layer, nn.Dropout) for layer in self.module.modules())
         trained = {p.name: p for p in structural_parameters(net).values() if p.grad_req != "null"}
@@ -143,7 +144,7 @@ class TorchStep:
         numbers, learning_rate = self.processes.agreed(losses, learning_rate)
         if not np.isfinite(numbers).all():
             forget_statistics(self.module)
-            is_bad = not bool(torch.isfinite(losses).all())
+            is_bad = not bool(torch.isfinite(losses.mean(dim=1)).all())
             names = self.processes.names_of(batch.names, is_bad)
             raise NotFinite(dataclasses.replace(batch, names=names), self.loss_names, numbers)
         losses.backward(torch.full_like(losses, self.loss_scale))

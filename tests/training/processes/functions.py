@@ -11,6 +11,7 @@ from gluon_yolo.data.loading.collate import Batch, pad_targets
 from gluon_yolo.detections import Detections
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.torch_compat import torch
+from gluon_yolo.training.engine import NotFinite
 from gluon_yolo.training.freeze import freeze
 from gluon_yolo.training.processes import start
 from gluon_yolo.training.processes.base import Processes
@@ -42,10 +43,29 @@ CASES = {
 }
 
 
-def train_cases() -> dict[str, Result]:
-    """Train every case on this process's shares of the batches; return the results by name."""
+def train_cases() -> tuple[dict[str, Result], str]:
+    """Train every case on this process's shares of the batches; return the results by name, and an error.
+
+    The error is that of a batch whose last images have targets that are no numbers.
+    """
     with start.taking_part(ARGS) as processes:
-        return {name: _steps(case, processes) for name, case in CASES.items()}
+        return {name: _steps(case, processes) for name, case in CASES.items()}, _not_finite(processes)
+
+
+def _not_finite(processes: Processes) -> str:
+    net = random_detector(norm="sync")
+    step = TorchStep(net, processes=processes)
+    before = {name: each.clone() for name, each in step.module.state_dict().items()}
+    batch = batch_of(net.spec, 0, processes.share.places(IMAGES))
+    if processes.share.rank == processes.share.world - 1:
+        batch.targets[-1, 0, 2] = np.nan
+    try:
+        step(batch, RATE)
+    except NotFinite as error:
+        for name, each in step.module.state_dict().items():
+            assert torch.equal(each, before[name]), name
+        return str(error)
+    raise AssertionError("the loss is not finite, and was taken")
 
 
 def _steps(case: Case, processes: Processes) -> Result:
