@@ -18,7 +18,13 @@ _DEBIAN_PACKAGES = {
 }
 _ARM = ("libarmpl", "libamath.", "libastring.")  # libraries that mxnet's wheel for aarch64 links to
 _EXECSTACK = "executable stack"  # part of glibc's message, in each of its versions
-_PIP_NAMES = {"cv2": "opencv-python", "mxnet": "", "gluoncv": "gluoncv==0.10.5.post0", "PIL": "Pillow"}
+_PIP_NAMES = {
+    "cv2": "opencv-python",
+    "mxnet": "",
+    "gluoncv": "gluoncv==0.10.5.post0",
+    "PIL": "Pillow",
+    "torch": '".[torch]"',
+}
 
 
 def explain(error: BaseException, package: str | None = None) -> str:

@@ -11,6 +11,7 @@ from gluon_yolo import parameter_io
 from gluon_yolo.assigners import assign
 from gluon_yolo.data.images.read import read_image
 from gluon_yolo.data.loading.collate import pad_targets
+from gluon_yolo.data.registry import open_source
 from gluon_yolo.data.transforms import resize
 from gluon_yolo.detections import Detections
 from gluon_yolo.losses import make_loss
@@ -50,6 +51,8 @@ CFGS_ALONE = {
         ("lite coco", "MobileNetV2-YOLOv3-Lite-coco"),
         ("spp", "MobileNetV2-YOLOv3-SPP"),
         ("yolov3-spp", "yolov3-spp"),
+        ("yolov3", "yolov3"),
+        ("yolov3-voc", "yolov3-voc"),
     )
 }
 ZOO = {
@@ -96,6 +99,21 @@ def make_batch(
         truth = Detections(boxes, rng.integers(0, spec.num_classes, count))
         rows.append(assign(truth, None, spec, size_hw))
     return images, pad_targets(rows)
+
+
+def annotated_batch(
+    spec: DetectionSpec, size_hw: tuple[int, int], data: Path, batch_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first images of BCCD (B, H, W, 3), and targets (B, M, 12) of its boxes."""
+    dataset = open_source(data / "bccd" / "BCCD").open("train")
+    images, rows = [], []
+    for index in range(batch_size):
+        image, truth = dataset.image(index), dataset.annotations(index)
+        scale = np.divide(size_hw, image.shape[:2])[[1, 0, 1, 0]].astype(np.float32)
+        ids = np.minimum(truth.class_ids, spec.num_classes - 1)
+        images.append(resize(image, size_hw))
+        rows.append(assign(truth.replace(boxes=truth.boxes * scale, class_ids=ids), None, spec, size_hw))
+    return np.stack(images), pad_targets(rows)
 
 
 def trained(net: DetectionNetwork, path: Path) -> None:
@@ -151,9 +169,8 @@ def held_to_float64(
     Args:
         name: of the table.
         data: the shared data.
-        kind: ``drawn``: weights of :func:`drawn`, normalisation by running statistics; ``trained``: the
-            network's own weights, normalisation by running statistics; ``batch``: its own weights,
-            normalisation by the batch's statistics, which increases rounding errors.
+        kind: ``drawn``: weights of :func:`drawn`, normalisation by running statistics; ``batch``: the
+            network's own weights, normalisation by the batch's statistics, which increases rounding errors.
         sizes_hw: of the batches that one graph gets, in order.
 
     Returns:

@@ -22,9 +22,11 @@ FLOORS = (
     ("outputs",),
     ("drawing",),
     ("detections",),
-    ("nms", "mxnet_compat"),
+    ("nms", "mxnet_compat", "torch_compat"),
     ("parameter_io",),
+    ("graph",),
     ("models",),
+    ("pytorch",),
     ("assigners",),
     ("data", "losses"),
     ("weights",),
@@ -56,7 +58,7 @@ NUMPY_ONLY = (
     ),
     *(f"evaluation.{name}" for name in ("metric", "matching", "voc_ap", "coco_ap", "f1", "table")),
 )
-MXNET_TOO = ("inference.runtimes.mxnet",)
+MXNET_TOO = ("inference.runtimes.mxnet", "inference.runtimes.torch")
 
 
 def module_name(path: Path) -> str:
@@ -147,6 +149,31 @@ def test_only_compat_imports_mxnet(path):
         assert not tops & {"mxnet", "gluoncv"}
 
 
+@pytest.mark.parametrize("path", [*SOURCES.values(), *sorted(ROOT.glob("*.py"))], ids=lambda path: path.name)
+def test_only_torch_compat_imports_torch(path):
+    tops = {name.partition(".")[0] for name in imported(path, everywhere=True)}
+    called = re.findall(r"import_module\(['\"]torch", path.read_text())
+    if path != PACKAGE / "torch_compat.py":
+        assert "torch" not in tops and not called
+
+
+# Imported only where an engine or a runtime was chosen.
+TORCH_TOO = (
+    *("torch_compat", "pytorch", "inference.runtimes.torch"),
+    *(f"training.torch_{name}" for name in ("precision", "sgd", "state", "step")),
+)
+
+
+def test_other_modules_import_no_torch():
+    """Commands, mxnet's engine and the other runtimes: none loads torch, which takes seconds and memory."""
+    chosen = tuple(f"{name}." for name in TORCH_TOO)
+    others = [name for name in SOURCES if name != "__main__" and not f"{name}.".startswith(chosen)]
+    lines = ["import importlib, sys"]
+    lines += [f"importlib.import_module('gluon_yolo{name and '.' + name}')" for name in others]
+    done = python("-c", "\n".join([*lines, "print('torch' in sys.modules)"]))
+    assert done.stdout.strip().splitlines()[-1:] == ["False"], done.stderr
+
+
 def test_numpy_side_never_reaches_the_network():
     start = [m for m in SOURCES if f"{m}.".startswith(tuple(f"{name}." for name in NUMPY_ONLY))]
     seen: set[str] = set()
@@ -161,7 +188,8 @@ def test_numpy_side_never_reaches_the_network():
 
 
 def test_importing_the_package_imports_no_mxnet():
-    code = "import sys, gluon_yolo; print(sorted({'mxnet', 'gluoncv', 'numpy', 'cv2'} & set(sys.modules)))"
+    heavy = {"mxnet", "gluoncv", "torch", "numpy", "cv2"}
+    code = f"import sys, gluon_yolo; print(sorted({heavy} & set(sys.modules)))"
     done = python("-c", code)
     assert done.stdout.strip() == "[]"
 

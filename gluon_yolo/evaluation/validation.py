@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 
@@ -21,6 +22,19 @@ from gluon_yolo.nms import LEAST_SCORE, USUAL_DETECTIONS
 from gluon_yolo.text import counted
 
 BATCH_SIZE = 8
+
+
+def block_predictor(net: DetectionNetwork, size_hw: tuple[int, int], **options: Any) -> Predictor:
+    """Return a predictor of a Gluon network with its present weights, on its first device.
+
+    Args:
+        net: the network.
+        size_hw: height and width of the input in pixels.
+        **options: as :class:`gluon_yolo.inference.predictor.Predictor` takes them.
+    """
+    context = next(iter(net.collect_params().values())).list_ctx()[0]
+    gpu = context.device_id if context.device_type == "gpu" else None
+    return Predictor.from_block(net, size_hw, gpu=gpu, **options)
 
 
 class Validation:
@@ -79,18 +93,21 @@ class Validation:
         )
 
     def __call__(self, net: DetectionNetwork) -> tuple[dict[str, Any], np.ndarray]:
-        """Evaluate a network with its present weights.
+        """Evaluate a Gluon network with its present weights, on its first device; see :meth:`measure`."""
+        return self.measure(functools.partial(block_predictor, net))
+
+    def measure(self, make: Callable[..., Predictor]) -> tuple[dict[str, Any], np.ndarray]:
+        """Evaluate a predictor.
+
+        Args:
+            make: returns the predictor from ``size_hw``, ``score_threshold`` and ``max_detections``.
 
         Returns:
             The result of :func:`gluon_yolo.evaluation.evaluate.evaluate`, with the fitness where COCO's
             values are there, and an image grid of detections.
         """
-        context = next(iter(net.collect_params().values())).list_ctx()[0]
-        gpu = context.device_id if context.device_type == "gpu" else None
-        predictor = Predictor.from_block(
-            net, self.size_hw, gpu=gpu, score_threshold=LEAST_SCORE, max_detections=self.max_detections
-        )
-        seen = ValidationGrid(net.spec.class_names)
+        predictor = make(self.size_hw, score_threshold=LEAST_SCORE, max_detections=self.max_detections)
+        seen = ValidationGrid(predictor.class_names)
         for metric in self.metrics:
             metric.reset()
         numbers = evaluate(

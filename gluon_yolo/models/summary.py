@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from gluon_yolo.graph.node import Graph, Node
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import gluon, mx
 from gluon_yolo.tables import frame, html_lines, html_table
@@ -125,33 +125,33 @@ def summarize(net: DetectionNetwork, size_hw: tuple[int, int]) -> Summary:
         net: the network.
         size_hw: height and width of the input in pixels, multiples of the spec's largest stride.
     """
-    graph = mx.sym.Group(list(net(mx.sym.var(INPUT))))
-    internals = graph.get_internals()
+    symbol = mx.sym.Group(list(net(mx.sym.var(INPUT))))
+    internals = symbol.get_internals()
     _, output_shapes, _ = internals.infer_shape(**{INPUT: (1, *size_hw, 3)})
     shapes = dict(zip(internals.list_outputs(), output_shapes))
-    statistics = set(graph.list_auxiliary_states())
+    statistics = set(symbol.list_auxiliary_states())
     places = _places(net)
-    nodes = json.loads(graph.tojson())["nodes"]
+    graph = Graph.from_json(symbol.tojson())
     counted: set[str] = set()
     layers = []
-    for node in nodes:
-        if node["op"] == "null":
+    for node in graph.nodes:
+        if node.is_variable:
             continue
-        inputs = [nodes[index] for index, *_ in node["inputs"]]
-        own = [source["name"] for source in inputs if source["name"] in places]
+        inputs = graph.read_by(node)
+        own = [source.name for source in inputs if source.name in places]
         new = [name for name in own if name not in counted]  # a shared parameter counts once
         counted.update(new)
-        computed = [source for source in inputs if source["op"] != "null" or source["name"] == INPUT]
+        computed = [source for source in inputs if not source.is_variable or source.name == INPUT]
         fed = [_output_shape(source, shapes) for source in computed]
         output = _output_shape(node, shapes)
         layers.append(
             Layer(
-                name=places[own[0]] if own else node["name"],
-                type=node["op"],
+                name=places[own[0]] if own else node.name,
+                type=node.op,
                 output=output[1:],
                 parameters=sum(math.prod(shapes[name]) for name in new),
                 statistics=sum(math.prod(shapes[name]) for name in new if name in statistics),
-                multiply_adds=_multiply_adds(node["op"], output, fed, [shapes[name] for name in own]),
+                multiply_adds=_multiply_adds(node.op, output, fed, [shapes[name] for name in own]),
                 reshapes=fed != [output],
             )
         )
@@ -164,9 +164,9 @@ def _places(net: gluon.Block) -> dict[str, str]:
     return {p.name: place.rpartition(".")[0] for place, p in params if not isinstance(p, gluon.Constant)}
 
 
-def _output_shape(node: Mapping[str, Any], shapes: dict[str, Shape]) -> Shape:
+def _output_shape(node: Node, shapes: dict[str, Shape]) -> Shape:
     """Return the shape of the first visible output of a graph node."""
-    names = (f"{node['name']}_output", f"{node['name']}_output0", node["name"])
+    names = (f"{node.name}_output", f"{node.name}_output0", node.name)
     return next(shapes[name] for name in names if name in shapes)
 
 

@@ -40,7 +40,7 @@ _CPU_BUILD = (
     "the installed mxnet computes on the CPU only: "
     "pip uninstall mxnet, then pip install -r requirements-gpu.txt"
 )
-_NONE_SHOWN = "the driver shows no GPU to this process (see nvidia-smi and CUDA_VISIBLE_DEVICES)"
+NONE_SHOWN = "the driver shows no GPU to this process (see nvidia-smi and CUDA_VISIBLE_DEVICES)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +141,7 @@ def check_gpu(index: int, cuda_build: bool) -> None:
         raise MissingDependency(f"{asked}: {error}, {_CPU_INSTEAD}") from error
     if not 0 <= index < len(present):
         if not present:
-            raise UserError(f"{asked}, and {_NONE_SHOWN}: make it visible, {_CPU_INSTEAD}")
+            raise UserError(f"{asked}, and {NONE_SHOWN}: make it visible, {_CPU_INSTEAD}")
         raise UserError(
             f"{asked}, and there are only: {', '.join(map(str, present))}; name one of these, {_CPU_INSTEAD}"
         )
@@ -161,13 +161,17 @@ def gpu_report(cuda_build: bool) -> list[str]:
             lines.append(f"GPU {gpu}: not used, {_CPU_BUILD}")
         else:
             lines.append(_no_kernels(gpu) if lacks_kernels(gpu) else f"GPU {gpu}: {READY}")
-    return lines or [f"none: {_NONE_SHOWN}"]
+    return lines or [f"none: {NONE_SHOWN}"]
 
 
 def lacks_kernels(gpu: Gpu) -> bool:
     """Return whether the installed mxnet wheel lacks kernels for a GPU; False without a CUDA wheel."""
-    same_major = [minor for major, minor in KERNELS if major == gpu.capability[0]]
-    return wheel() is not None and not any(minor <= gpu.capability[1] for minor in same_major)
+    return wheel() is not None and not wheels_have_kernels(gpu)
+
+
+def wheels_have_kernels(gpu: Gpu) -> bool:
+    """Return whether mxnet's CUDA wheels, installed or not, hold kernels for a GPU."""
+    return any(major == gpu.capability[0] and minor <= gpu.capability[1] for major, minor in KERNELS)
 
 
 def _no_kernels(gpu: Gpu) -> str:

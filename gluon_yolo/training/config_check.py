@@ -16,6 +16,8 @@ from gluon_yolo.training.lr_schedule import MODES
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
 WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
 VAL_METRICS = ("auto", "fitness", "voc07", "voc", "coco")
+ENGINES = ("auto", "mxnet", "torch")
+PRECISIONS = ("float32", "tf32", "bfloat16")
 MOST_THREADS = 4  # because of Python's lock, even two threads are only 1.65 times as fast as one
 
 # Smallest valid values; infinity and NaN are always invalid.
@@ -28,7 +30,14 @@ _AT_LEAST = {
     "max_detections": 1,
 }
 _ABOVE_0 = ("lr", "lr_power", "warmup_power", "loss_scale")
-_CHOICES = {"worker_type": WORKER_TYPES, "box_loss": BOX_LOSSES, "val_metric": VAL_METRICS, "lr_mode": MODES}
+_CHOICES = {
+    "worker_type": WORKER_TYPES,
+    "box_loss": BOX_LOSSES,
+    "val_metric": VAL_METRICS,
+    "lr_mode": MODES,
+    "engine": ENGINES,
+    "precision": PRECISIONS,
+}
 _CONTRADICTIONS = (("syncbn", "freeze_bn"), ("weights", "pretrained"))
 # Settings that have a meaning in some modes of the learning rate only.
 _OF_MODES = {"cosine_epochs": ("cosine",), "target_lr": ("poly", "cosine")}
@@ -75,6 +84,19 @@ def check_settings(settings: Mapping[str, Any], frozen: Sequence[str]) -> None:
         if settings[one] and settings[other]:
             raise SettingError(f"{{{one}}} and {{{other}}} exclude each other: give one of them")
     augmentation(settings["augment"])  # raises an error for an unknown name
+    if settings["engine"] == "mxnet":
+        refuse_for_mxnet(settings)
+
+
+def refuse_for_mxnet(settings: Mapping[str, Any]) -> None:
+    """Raise a SettingError if a setting needs torch's engine."""
+    needed = "needs {engine} torch; mxnet's engine"
+    if settings["precision"] != "float32":
+        raise SettingError(f"{{precision}} {settings['precision']}: {needed} computes in float32")
+    if settings["compile"]:
+        raise SettingError(f"{{compile}}: {needed} always plans its graphs")
+    if settings["deterministic"]:
+        raise SettingError(f"{{deterministic}}: {needed} has no such mode")
 
 
 def _check_size(name: str, size_hw: tuple[int, int]) -> None:

@@ -28,13 +28,18 @@ def parse_devices(gpus: str, cpu_devices: int = 0) -> list[mx.Context]:
         raise SettingError(f"{{cpu_devices}}: expected a number of CPU contexts, got {cpu_devices}")
     if cpu_devices:
         return [mx.cpu(index) for index in range(cpu_devices)]
-    indices = _indices(gpus)
+    indices = gpu_indices(gpus)
     for index in indices:
         mxnet_compat.check_gpu(index)
     return [mx.gpu(index) for index in indices] or [mx.cpu()]
 
 
-def _indices(gpus: str) -> list[int]:
+def gpu_indices(gpus: str) -> list[int]:
+    """Return the indices of GPUs in a text with commas; none for an empty one.
+
+    Raises:
+        SettingError: the text cannot be parsed, or names a GPU twice.
+    """
     words = [word.strip() for word in gpus.split(",") if word.strip()]
     if not all(word.isdecimal() for word in words):
         raise SettingError(f'{{gpus}}: expected numbers as 0,1 or "" for the CPU, got {gpus!r}')

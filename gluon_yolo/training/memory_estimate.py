@@ -8,7 +8,6 @@ batches and sizes; its table shows the error of the estimate.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import os
 import re
@@ -18,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gluon_yolo.evaluation.validation import BATCH_SIZE
+from gluon_yolo.graph.node import Graph
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.models.layers import fuse_for_training
 from gluon_yolo.mxnet_compat import autograd, mx
@@ -154,13 +154,12 @@ def _kept_shares(graph: mx.sym.Symbol, net: DetectionNetwork) -> dict[str, float
     trained = {name for name, parameter in net.collect_params().items() if parameter.grad_req != "null"}
     shares: dict[str, float] = {}
     reached: list[bool] = []  # whether the node depends on a trained weight
-    for node in json.loads(graph.tojson())["nodes"]:
-        is_weight = node["op"] == "null"
-        reached.append(
-            node["name"] in trained if is_weight else any(reached[place] for place, *_ in node["inputs"])
-        )
-        if not is_weight:
-            shares[node["name"]] = _KEPT.get(node["op"], 1.0) if reached[-1] else 0.0
+    for node in Graph.from_json(graph.tojson()).nodes:
+        if node.is_variable:
+            reached.append(node.name in trained)
+        else:
+            reached.append(any(reached[source.node] for source in node.inputs))
+            shares[node.name] = _KEPT.get(node.op, 1.0) if reached[-1] else 0.0
     return shares
 
 

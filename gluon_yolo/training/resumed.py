@@ -22,10 +22,12 @@ from gluon_yolo.training.run_dir import RunFolder
 
 Data = tuple[Dataset, Dataset, tuple[str, ...]]
 DEVICES = ("gpus", "cpu_devices", "memory", "num_workers", "worker_type")
+ENGINE = ("engine", "precision", "compile", "deterministic")
 
 log = logging.getLogger("gluon_yolo")
 
 _MAY_MOVE = (*PLACES, "dataset", "format")
+_ANEW = (*DEVICES, *ENGINE, *PLACES, "format")  # settings of a resumed run that may be given anew
 _DECIMALS = 2  # of a pixel; formats store boxes about this precisely
 
 
@@ -36,7 +38,7 @@ def record_of(data: Sequence[Dataset]) -> dict[str, Any]:
 
 
 def resumed_args(given: Mapping[str, Any], kept: Mapping[str, Any]) -> Args:
-    """Return the settings of a resumed run: its own, with the newly given devices and data paths.
+    """Return the settings of a resumed run: its own, with the newly given engine, devices and data paths.
 
     Args:
         given: in plain form; may include ``resume``.
@@ -49,12 +51,14 @@ def resumed_args(given: Mapping[str, Any], kept: Mapping[str, Any]) -> Args:
     ignored = [
         f"{{{name}}} {value} (the run has {kept.get(name)})"
         for name, value in given.items()
-        if name not in (*DEVICES, *PLACES, "format", "resume") and kept.get(name) != value
+        if name not in (*_ANEW, "resume") and kept.get(name) != value
     ]
     if ignored:
         message = SettingText(f"a resumed run keeps its own settings; ignored: {', '.join(ignored)}")
         log.warning("%s", message)
-    changed = {name: given[name] for name in (*DEVICES, *PLACES, "format") if name in given}
+    changed = {name: given[name] for name in _ANEW if name in given}
+    if changed.get("engine") == "mxnet":  # the other settings of an engine are torch's
+        changed = {**{name: PLAIN_DEFAULTS[name] for name in ENGINE}, **changed}
     if "data" in changed:  # the run may have named published data instead
         changed = {**changed, "dataset": None, "data_root": changed.get("data_root")}
     if changed.get("gpus") and "cpu_devices" not in changed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,7 +36,7 @@ def logging_to(folder: RunFolder) -> Iterator[None]:
 
 
 def log_start(
-    folder: RunFolder, config: TrainConfig, net: DetectionNetwork, contexts: list[Any], origin: str
+    folder: RunFolder, config: TrainConfig, net: DetectionNetwork, devices: Sequence[str], origin: str
 ) -> None:
     """Log the run folder, the network, its weights, the devices and the input size."""
     names = net.spec.class_names
@@ -50,8 +50,7 @@ def log_start(
     log.info("name: %s, which its exports take", folder.model()["name"])
     log.info("network: %s, %s: %s", net.zoo_name, counted(len(names), "class"), ", ".join(names))
     log.info("%s", origin)
-    devices = ", ".join(map(str, contexts))
-    log.info("devices: %s; batch size %d; input %s", devices, config.batch_size, shape)
+    log.info("devices: %s; batch size %d; input %s", ", ".join(devices), config.batch_size, shape)
 
 
 def log_result(trainer: Trainer, result: dict[str, Any]) -> None:

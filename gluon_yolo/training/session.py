@@ -19,6 +19,7 @@ from gluon_yolo.training.callbacks.callback_list import check_callbacks
 from gluon_yolo.training.config import PLAIN_DEFAULTS, Args, TrainConfig
 from gluon_yolo.training.config_forms import setting_words
 from gluon_yolo.training.data_parallel import check_batch_size
+from gluon_yolo.training.engine_choice import Choice, choose_engine
 from gluon_yolo.training.freeze import freeze, frozen_at_random
 from gluon_yolo.training.learnable import Learnable
 from gluon_yolo.training.memory_fit import cpu_defaults, fitted
@@ -27,7 +28,6 @@ from gluon_yolo.training.out_of_memory import explained
 from gluon_yolo.training.plan import plan
 from gluon_yolo.training.prepare import (
     architecture_of,
-    devices_of,
     new_folder,
     settled_anchors,
     validation_of,
@@ -47,7 +47,7 @@ class Plan:
 
     Args:
         args: every setting in plain form.
-        contexts: the devices.
+        choice: the engine and its devices.
         architecture: of the network.
         data: training data, validation data, and the class names of both.
         taken: log lines on settings that come from files.
@@ -58,7 +58,7 @@ class Plan:
     """
 
     args: Args
-    contexts: list[Any]
+    choice: Choice
     architecture: Architecture
     data: Data
     taken: Sequence[str | SettingText] = ()
@@ -110,12 +110,12 @@ def plan_new(given: Given, source: Source, first: Merged, from_data: Layer) -> P
     Raises:
         UserError: data, network or a device does not exist or is broken.
     """
-    contexts = devices_of(first.args["gpus"], first.args["cpu_devices"])
+    choice = choose_engine(first.args)
     data = opened(DataRequest.of(first.args), source)
     architecture = architecture_of(first.args["network"], first.args["dataset"], data[2])
     decided = decide(given, from_data.values)
     from_network = Layer(architecture.training_flags(len(data[0]), decided), architecture.place_of)
-    own = cpu_defaults(contexts, {**from_network.values, **decided})
+    own = cpu_defaults(choice.devices, {**from_network.values, **decided})
     merged = merge(given, from_data, from_network, own)
     warn_of_idle(given, merged.args)
     args, words = merged.args, given.all()
@@ -126,7 +126,7 @@ def plan_new(given: Given, source: Source, first: Merged, from_data: Layer) -> P
         if (used := {name: its[name] for name in its if name not in words and args[name] == its[name]})
     ]
     doubts = architecture.doubts(len(data[0]), decided)
-    return Plan(args, contexts, architecture, data, taken, doubts, own, merged.places)
+    return Plan(args, choice, architecture, data, taken, doubts, own, merged.places)
 
 
 def plan_resumed(folder: RunFolder, args: Args) -> Plan:
@@ -139,10 +139,10 @@ def plan_resumed(folder: RunFolder, args: Args) -> Plan:
     Raises:
         UserError: its data does not exist or differs, or a device does not exist.
     """
-    contexts = devices_of(args["gpus"], args["cpu_devices"])
+    choice = choose_engine(args)
     data, moved, doubts = open_resumed(folder, args)
     architecture = architecture_of(args["network"], args["dataset"], data[2], folder)
-    return Plan(args, contexts, architecture, data, moved, doubts, resumed=folder)
+    return Plan(args, choice, architecture, data, moved, doubts, resumed=folder)
 
 
 def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[str, Any] | None]:
@@ -172,7 +172,7 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
                 train_data,
                 ready.validation,
                 ready.folder,
-                run_plan.contexts,
+                run_plan.choice.devices,
                 callbacks=callbacks,
             )
             log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
@@ -189,18 +189,18 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
 
 def _ready(run_plan: Plan) -> _Ready:
     """Do everything that can fail because of the user's input, then make the run folder."""
-    args, architecture, contexts = run_plan.args, run_plan.architecture, run_plan.contexts
+    args, architecture, choice = run_plan.args, run_plan.architecture, run_plan.choice
     train_data, val_data, class_names = run_plan.data
-    asked = TrainConfig.from_plain(args)
+    asked = dataclasses.replace(TrainConfig.from_plain(args), engine=choice.engine)
     config = asked.for_network(architecture.name, architecture.spec.num_levels)
     learnable = Learnable(train_data, config, architecture.spec.max_stride)
     learnable.refuse()
     config, found = settled_anchors(asked.anchors, config, architecture, train_data)
-    check_batch_size(config.batch_size, len(contexts))
+    check_batch_size(config.batch_size, len(choice.devices))
     validation = validation_of(val_data, config, run_plan.resumed if run_plan.goes_on else None)
-    net = build_network(architecture, config, class_names, contexts)
+    net = build_network(architecture, config, class_names, choice.contexts)
     frozen = freeze(net, config.frozen)
-    fit = fitted(config, net, contexts, run_plan.data[:2], run_plan.own, run_plan.resumed)
+    fit = fitted(config, net, choice.devices, run_plan.data[:2], run_plan.own, run_plan.resumed)
     config = fit.config
     origin = (
         Origin(f"weights: those of {run_plan.resumed.path}")
@@ -231,7 +231,10 @@ def _random_warnings(run_plan: Plan, config: TrainConfig, random: Sequence[str])
 def _log_beginning(run_plan: Plan, ready: _Ready, story: str) -> None:
     """Log the run's description, the settings that come from files, and the warnings."""
     folder, (train_data, val_data, _) = ready.folder, run_plan.data
-    log_start(folder, ready.config, ready.net, run_plan.contexts, ready.origin.line)
+    devices = list(map(str, run_plan.choice.devices))
+    log_start(folder, ready.config, ready.net, devices, ready.origin.line)
+    if run_plan.choice.line:
+        log.info("%s", run_plan.choice.line)
     if story:
         log.warning("%s: %s; %s", folder.path, story, "it goes on" if run_plan.goes_on else "it begins anew")
     elif run_plan.resumed and not run_plan.goes_on:

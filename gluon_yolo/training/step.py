@@ -10,26 +10,26 @@ import numpy as np
 
 from gluon_yolo import parameter_io
 from gluon_yolo.data.loading.collate import Batch
+from gluon_yolo.evaluation.validation import block_predictor
+from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.losses import make_loss
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.models.layers import fuse_for_training
 from gluon_yolo.mxnet_compat import autograd, gluon, mx, nd
 from gluon_yolo.training.data_parallel import split_batch
+from gluon_yolo.training.engine import NotFinite
 from gluon_yolo.weights.load import structural_parameters
 
-_NO_DECAY = (".gamma", ".beta", ".bias")
+__all__ = ["NO_DECAY", "NotFinite", "TrainStep"]
 
-
-class NotFinite(Exception):
-    """The loss of a batch is not finite. The weights are unchanged."""
-
-    def __init__(self, batch: Batch, names: Sequence[str], losses: np.ndarray):
-        numbers = ", ".join(f"{name} {value:g}" for name, value in zip(names, losses))
-        super().__init__(f"the loss is not finite ({numbers}) on the batch of: {', '.join(batch.names)}")
+NO_DECAY = (".gamma", ".beta", ".bias")
+"""Endings of the parameters without weight decay under ``no_wd``."""
 
 
 class TrainStep:
-    """Trains a network by stochastic gradient descent, one batch at a time.
+    """Trains a network by stochastic gradient descent, one batch at a time: mxnet's engine.
+
+    It is an :class:`gluon_yolo.training.engine.Engine` whose weights are always those of the network.
 
     Args:
         net: initialized on all devices.
@@ -81,7 +81,7 @@ class TrainStep:
         parameters = structural_parameters(net)
         if no_wd:
             for name, parameter in parameters.items():
-                if name.endswith(_NO_DECAY):
+                if name.endswith(NO_DECAY):
                     parameter.wd_mult = 0.0
         self.trainer = gluon.Trainer(
             {p.name: p for p in parameters.values() if p.grad_req != "null"},
@@ -90,6 +90,16 @@ class TrainStep:
             kvstore="device" if self.contexts[0].device_type == "gpu" else "local",
         )
         self._threads = [ThreadPoolExecutor(1) for _ in self.contexts[1:]]
+
+    @property
+    def loss_names(self) -> Sequence[str]:
+        """The names of the losses."""
+        return self.loss.names
+
+    @property
+    def devices(self) -> Sequence[str]:
+        """The names of the devices that share a batch."""
+        return [str(context) for context in self.contexts]
 
     def __call__(self, batch: Batch, learning_rate: float) -> np.ndarray:
         """Train on one batch.
@@ -147,3 +157,13 @@ class TrainStep:
             if name.endswith((".running_mean", ".running_var")):
                 copies = [copy.asnumpy() for copy in parameter.list_data()]
                 parameter.set_data(nd.array(np.mean(copies, axis=0)))
+
+    def to_net(self) -> None:
+        """Do nothing: the network and ``trainer`` are what is trained."""
+
+    def from_net(self) -> None:
+        """Do nothing: the network and ``trainer`` are what is trained."""
+
+    def predictor(self, size_hw: tuple[int, int], **options: Any) -> Predictor:
+        """Return a predictor of the network with its present weights, on the first device."""
+        return block_predictor(self.net, size_hw, **options)

@@ -18,20 +18,20 @@ from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.errors import SettingError, SettingText, UserError
 from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.models.detector import DetectionNetwork
-from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.training import rng_state
 from gluon_yolo.training.callbacks.base import Callback
 from gluon_yolo.training.callbacks.built_in import built_in
 from gluon_yolo.training.callbacks.callback_list import CallbackList
 from gluon_yolo.training.checkpoint import Checkpoint
 from gluon_yolo.training.config import TrainConfig
+from gluon_yolo.training.engine import Engine, NotFinite
+from gluon_yolo.training.engine_choice import make_engine
 from gluon_yolo.training.metric_logger import MetricLogger
 from gluon_yolo.training.out_of_memory import too_large
 from gluon_yolo.training.pace import is_validated
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.signals import Stop
 from gluon_yolo.training.state import Progress
-from gluon_yolo.training.step import NotFinite, TrainStep
 
 log = logging.getLogger("gluon_yolo")
 
@@ -43,11 +43,12 @@ class Trainer:
 
     Args:
         config: the settings.
-        net: initialized on ``contexts``, with its starting weights.
+        net: with its starting weights; initialized on ``devices``, or for torch's engine on the CPU.
         train_data: the training images, checked by :class:`Learnable`.
         validation: computes the score that compares epochs.
         folder: the run folder.
-        contexts: the devices; the batch size is a multiple of their number (:func:`check_batch_size`).
+        devices: of the engine (:func:`gluon_yolo.training.engine_choice.choose_engine`); the batch size is a
+            multiple of their number (:func:`check_batch_size`).
         callbacks: the user's own, called after the trainer's.
 
     Attributes:
@@ -64,19 +65,19 @@ class Trainer:
         train_data: Dataset,
         validation: Validation,
         folder: RunFolder,
-        contexts: Sequence[mx.Context],
+        devices: Sequence[Any],
         callbacks: Sequence[Callback] = (),
     ):
         self.callbacks = CallbackList(built_in(config), callbacks, self._ended)
         self.config = config
-        self.net = net
+        self._net = net
         self.validation = validation
         self.folder = folder
         self.stop = Stop()
         self.loader = _loader(config, train_data, net)
         self.batches = config.batches(len(self.loader))
         self.schedule = config.schedule(self.batches)
-        self.step = _step(config, net, contexts)
+        self.step: Engine = make_engine(config, net, devices)
         self.checkpoint = Checkpoint(folder.weights)
         self.progress = Progress(
             net.zoo_name,
@@ -91,7 +92,7 @@ class Trainer:
         self.batch: Batch | None = None
         self.learning_rate = self.schedule(self.progress.step)
         self.losses: dict[str, float] = {}
-        self.metric_logger = MetricLogger(self.step.loss.names, self.batches)
+        self.metric_logger = MetricLogger(self.step.loss_names, self.batches)
         self.result: dict[str, Any] | None = None
         self.validation_images: np.ndarray | None = None
         rng_state.seed(config.seed)
@@ -104,15 +105,21 @@ class Trainer:
                 ),
             )
 
+    @property
+    def net(self) -> DetectionNetwork:
+        """The network, with the parameters of the last step."""
+        self.step.to_net()
+        return self._net
+
     def resume(self) -> None:
         """Restore the run's last checkpoint.
 
         Raises:
             UserError: it is missing or damaged, or belongs to another network or to other data.
         """
-        progress = self.checkpoint.load(
-            self.net, self.step.trainer, self.net.zoo_name, self.net.spec.class_names
-        )
+        net = self._net
+        progress = self.checkpoint.load(net, self.step.trainer, net.zoo_name, net.spec.class_names)
+        self.step.from_net()
         before = progress.schedule["batches_per_epoch"]
         if before != self.batches:
             raise SettingError(
@@ -153,7 +160,7 @@ class Trainer:
     def _train_epoch(self, epoch: int) -> None:
         """Train the remaining batches of an epoch; fewer if ``should_stop`` is set."""
         self.epoch, progress = epoch, self.progress
-        self.metric_logger = MetricLogger(self.step.loss.names, self.batches, progress.batch, progress.losses)
+        self.metric_logger = MetricLogger(self.step.loss_names, self.batches, progress.batch, progress.losses)
         self.callbacks.call("on_epoch_begin", self)
         batches = self.loader.epoch(epoch, progress.batch, self.config.mixup_in(epoch))
         with contextlib.closing(batches):
@@ -171,7 +178,7 @@ class Trainer:
             losses = self.step(batch, self.learning_rate)
         except NotFinite as error:
             raise self._diverged(str(error)) from error
-        self.losses = dict(zip(self.step.loss.names, losses.tolist()))
+        self.losses = dict(zip(self.step.loss_names, losses.tolist()))
         self.metric_logger.add(losses, len(batch.names))
         self.progress.step += 1
         self.progress.batch = self.metric_logger.done
@@ -185,7 +192,7 @@ class Trainer:
         self._refuse_diverged()
         if is_validated(self.epoch, self.config.epochs, self.config.val_interval):
             self.callbacks.call("on_validation_begin", self)
-            self.result, self.validation_images = self.validation(self.net)
+            self.result, self.validation_images = self.validation.measure(self.step.predictor)
             self.callbacks.call("on_validation_end", self)
         self.callbacks.call("on_epoch_end", self)
         self.progress.epoch, self.progress.batch, self.progress.losses = self.epoch + 1, 0, ()
@@ -225,7 +232,7 @@ class Trainer:
 
     def too_large(self) -> str:
         """Return the message of a training that ran out of memory."""
-        what, advice = too_large(self.config, self.step.contexts)
+        what, advice = too_large(self.config, self.step.devices)
         return f"{self._ended(what)}. {advice}"
 
     def _ended(self, what: str) -> str:
@@ -249,17 +256,4 @@ def _loader(config: TrainConfig, train_data: Dataset, net: DetectionNetwork) -> 
         workers=config.num_workers,
         resize_interval=config.shape_interval,
         worker_type=config.loader_worker_type,
-    )
-
-
-def _step(config: TrainConfig, net: DetectionNetwork, contexts: Sequence[mx.Context]) -> TrainStep:
-    return TrainStep(
-        net,
-        contexts,
-        config.momentum,
-        config.wd,
-        config.no_wd,
-        config.smoothing(net.spec.num_classes),
-        config.box_loss,
-        config.loss_scale,
     )

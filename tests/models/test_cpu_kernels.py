@@ -16,9 +16,9 @@ from gluon_yolo.models.darknet.activations import activation_block
 from gluon_yolo.models.darknet.parse import ACTIVATIONS
 from gluon_yolo.models.layers import conv_cell, fuse_for_training, hold_statistics, make_norm
 from gluon_yolo.models.necks import LightFPN, YOLOv3Neck
-from gluon_yolo.mxnet_compat import gluon, nd
+from gluon_yolo.mxnet_compat import autograd, gluon, nd
 from tests import own_process
-from tests.float64 import block_error
+from tests.float64 import block_error, in_float64
 from tests.judged_networks import batch_norms
 from tests.models.darknet import small
 
@@ -26,6 +26,7 @@ Conv2D, Sequential = gluon.nn.Conv2D, gluon.nn.HybridSequential
 # float32 has seven digits, of which a sum over a batch of maps loses at most two. Without the workarounds the
 # errors are a tenth or more.
 TOLERANCE = 1e-4
+KINK = 1.5e-5  # float32's largest error of a value before an activation was 1e-5
 IN_CHANNELS, OUT_CHANNELS = 5, 24
 NORM = make_norm()
 planned_or_not = pytest.mark.parametrize("hybridize", [False, True], ids=["one by one", "planned"])
@@ -67,19 +68,47 @@ def error(
     out_channels: int = OUT_CHANNELS,
 ) -> tuple[float, str]:
     """Return the largest error of a block between convolutions, trained on the CPU, and its place."""
-    x = np.random.default_rng(3).normal(0, 1, (batch_size, IN_CHANNELS, *size_hw))
+    shape = (batch_size, IN_CHANNELS, *size_hw)
 
     def make() -> gluon.HybridBlock:
         net = Between(build(), widths, outputs, out_channels)
         net.initialize()
-        net(nd.array(x))  # infers the shapes
+        net(nd.zeros(shape))  # infers the shapes
         fill(net)
         for norm in batch_norms(net) if held else ():
             hold_statistics(norm)
         fuse_for_training(net)
         return net
 
-    return block_error(make, [x], hybridize)
+    return block_error(make, [off_the_kinks(make(), shape)], hybridize)
+
+
+def off_the_kinks(net: gluon.HybridBlock, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw an input with which no value before an activation is near 0 in float64.
+
+    At the kink of a ReLU rounding decides between two slopes, which is no fault. Measured on YOLOv3's neck
+    (widths 32, 96, 1280), before its last leaky ReLU: one of 30720 values was 1.2e-6 in float64, above 0 in
+    PyTorch's float32 and in mxnet's with two threads, and -3.4e-7 in mxnet's with one. Gradients were up to
+    0.8 % off then; with this one value on the other side float64's are 2e-6 from those.
+    """
+    nearest: list[float] = []
+
+    def look(norm: gluon.nn.BatchNorm, given: tuple, _) -> None:
+        names = ("gamma", "beta", "running_mean", "running_var")
+        arrays = [getattr(norm, name).data().copy() for name in names]
+        nearest.append(float(nd.BatchNorm(given[0], *arrays, **norm._kwargs).abs().min().asscalar()))
+
+    net.cast("float64")
+    for norm in batch_norms(net):
+        norm.register_forward_hook(look)
+    for seed in range(3, 100):
+        x = np.random.default_rng(seed).normal(0, 1, shape)
+        nearest.clear()
+        with in_float64(), autograd.record():
+            net(nd.array(x, dtype="float64"))
+        if min(nearest, default=1.0) > KINK:
+            return x
+    raise AssertionError(f"every input is within {KINK} of a kink")
 
 
 def fill(net: gluon.Block) -> None:

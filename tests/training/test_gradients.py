@@ -1,9 +1,8 @@
 """The gradients of a training graph on the CPU against float64: all parameters of each kind of network.
 
-The weights are drawn so that rounding errors stay small (1e-7 to 1e-6 of a gradient); 1e-4 is a fault. With
-trained weights and real images some activations are near the kink of their ReLU, and float32 may switch them.
-This was measured to change all gradients together by up to 0.0011, and a single one by up to 0.01; calling
-every operator by itself gives the same. A real fault changed them by 0.15 to 0.8.
+The weights are drawn so that rounding errors stay small (1e-7 to 1e-6 of a gradient); 1e-4 is a fault. A real
+fault changed all gradients together by 0.15 to 0.8. Trained weights, and PyTorch as the judge and the other
+engine, are in ``tests/pytorch/test_gradients.py``.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import pytest
 from tests import own_process
 from tests.judged_networks import FAST, NETWORKS, held_to_float64
 
-DRAWN, TRAINED, BATCH = (1e-4, 2e-3), (0.01, 0.1), (0.05, 0.5)  # of all gradients together, of any one
+DRAWN, BATCH = (1e-4, 2e-3), (0.05, 0.5)  # of all gradients together, of any one
 
 
 def assert_right(name, data, kind, sizes_hw, tolerances) -> None:
@@ -24,22 +23,15 @@ def assert_right(name, data, kind, sizes_hw, tolerances) -> None:
         assert np.less(apart, tolerances).all(), f"{name} at {size_hw}: {found}; operators alone {plain}"
 
 
-def fast_or_slow(names: list[str], fast: tuple[str, ...]) -> list:
-    return [name if name in fast else pytest.param(name, marks=pytest.mark.slow) for name in names]
-
-
-@pytest.mark.parametrize("name", fast_or_slow(list(NETWORKS), FAST))
+@pytest.mark.parametrize(
+    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS]
+)
 def test_gradients_of_drawn_weights(name, shared_data):
     """Two sizes, so that the graph is planned again. An inference call comes before each."""
     assert_right(name, shared_data, "drawn", ((64, 96), (96, 64)), DRAWN)
 
 
 WITH_WEIGHTS = [name for name, (_, own) in NETWORKS.items() if own]
-
-
-@pytest.mark.parametrize("name", fast_or_slow(WITH_WEIGHTS, ("fastest", "yoloface-500k v2")))
-def test_gradients_of_trained_weights(name, shared_data):
-    assert_right(name, shared_data, "trained", ((224, 320),), TRAINED)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from gluon_yolo.cli.parser import Joined
 from gluon_yolo.data.transforms import TRANSFORMS
 from gluon_yolo.spec import BOX_LOSSES
 from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
-from gluon_yolo.training.config_check import VAL_METRICS, WORKER_TYPES
+from gluon_yolo.training.config_check import ENGINES, PRECISIONS, VAL_METRICS, WORKER_TYPES
 from gluon_yolo.training.config_forms import PROFILED
 from gluon_yolo.training.lr_schedule import MODES
 from gluon_yolo.training.recipes import RECIPES
@@ -37,7 +37,9 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     _add_start(parser.add_argument_group("starting weights, and what stays as it is"))
     _add_rate(parser.add_argument_group("length and learning rate"))
     _add_losses(parser.add_argument_group("losses and regularisation"))
-    _add_devices(parser.add_argument_group("devices and speed"))
+    devices = parser.add_argument_group("devices and speed")
+    _add_engine(devices)
+    _add_devices(devices)
     _add_kept(parser.add_argument_group("validation, and what is kept"))
     _add_file(parser.add_argument_group("settings in a file"))
 
@@ -99,8 +101,9 @@ def _add_first(group: Any) -> None:
     gpus = 'GPUs to train on; "" is the CPU (default: GPU 0 if usable, else the CPU)'
     resume = (
         "go on with a run that was stopped, to the same weights as without the break. Its settings are those "
-        "of its args.json; only --gpus, --cpu-devices, --memory, -j and --worker-type may be given anew, and "
-        "where its data lies by now: --data, --data-root, --classes, --class-map. "
+        "of its args.json; only --gpus, --cpu-devices, --memory, -j, --worker-type, --engine and its "
+        "--precision, --compile and --deterministic may be given anew, and where its data lies by now: "
+        "--data, --data-root, --classes, --class-map. "
         "With FILE, a .params file: start a run from it, at --start-epoch"
     )
     _add(group, "--recipe", choices=sorted(RECIPES), help=f"other defaults, for a purpose. {purposes}")
@@ -208,13 +211,34 @@ def _add_losses(group: Any) -> None:
     _add(group, "--loss-scale", metavar="X", help=scale)
 
 
+def _add_engine(group: Any) -> None:
+    engine = (
+        'what computes the training: mxnet, or torch (pip install ".[torch]"), with the same files, so that '
+        "either resumes the other's runs; auto: torch for GPUs that mxnet cannot use, such as Hopper and "
+        "newer ones, and for several processes, else mxnet"
+    )
+    precision = (
+        "of torch's engine: tf32 and bfloat16 are faster on GPUs from Ampere on, bfloat16 on a CPU with "
+        "AVX512-BF16 or AMX too; weights and losses stay float32. Refused where float32 is faster"
+    )
+    compiled = (
+        "compile the network by torch.compile: minutes before the first step of each input size, then "
+        "quicker steps; for long trainings on a GPU, with --no-random-shape"
+    )
+    same = "ask torch for the same bits in every run on a GPU, at some speed; a CPU gives them without it"
+    _add(group, "--engine", choices=ENGINES, help=engine)
+    _add(group, "--precision", choices=PRECISIONS, help=precision)
+    _add(group, "--compile", help=compiled)
+    _add(group, "--deterministic", help=same)
+
+
 def _add_devices(group: Any) -> None:
     norm = "normalise over the batch of all devices: where each has fewer than about eight pictures"
     cpus = "use N CPU contexts in the place of GPUs, to try training on several devices without them"
     there = "memory that a training on the CPU may take (default: what the machine or the container has left)"
     workers = "threads or processes that prepare pictures; more where the log says that it waits for data"
     kinds = "what these are; auto: threads up to four, which share one memory, else processes, which scale"
-    profile = f"record N steps of the first epoch ({PROFILED} if not said) with mxnet's profiler"
+    profile = f"record N steps of the first epoch ({PROFILED} if not said) with the engine's profiler"
     _add(group, "--syncbn", help=norm)
     _add(group, "--cpu-devices", help=cpus)
     _add(group, "--memory", type=float, metavar="GB", help=there)

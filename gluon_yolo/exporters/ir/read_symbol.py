@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,6 +13,7 @@ from gluon_yolo.exporters.ir.graph import INPUT, Builder, InferenceGraph
 from gluon_yolo.exporters.ir.symbol_node import Step, Unreadable, Value
 from gluon_yolo.exporters.ir.symbol_ops import READERS
 from gluon_yolo.exporters.mxnet import trace
+from gluon_yolo.graph.node import Graph, Output
 from gluon_yolo.models.detector import DetectionNetwork
 
 
@@ -46,34 +46,27 @@ def read_symbol(text: str, parameters: Mapping[str, np.ndarray], model: str) -> 
     Raises:
         UserError: an operator, or its use, is not supported.
     """
-    record = json.loads(text)
+    graph = Graph.from_json(text)
     build = Builder()
-    values: dict[tuple[int, int], Value] = {}
-    for number, node in enumerate(record["nodes"]):
-        if node["op"] == "null":
-            values[number, 0] = INPUT if node["name"] == INPUT else parameters[node["name"]]
+    values: dict[Output, Value] = {}
+    for place, node in enumerate(graph.nodes):
+        if node.is_variable:
+            values[Output(place)] = INPUT if node.name == INPUT else parameters[node.name]
             continue
-        step = Step(
-            node["name"],
-            node["op"],
-            tuple(values[source, output] for source, output, *_ in node["inputs"]),
-            tuple(record["nodes"][source]["name"] for source, *_ in node["inputs"]),
-            node.get("attrs", {}),
-        )
+        names = tuple(source.name for source in graph.read_by(node))
+        step = Step(node, tuple(values[source] for source in node.inputs), names)
         try:
-            if step.op not in READERS:
+            if node.op not in READERS:
                 raise Unreadable("this operator has no counterpart there")
-            given = READERS[step.op](step, build)
+            given = READERS[node.op](step, build)
         except Unreadable as problem:
             raise SettingError(
-                f"{model}: operator {step.op} ({step.name}) cannot be written for other runtimes: {problem}; "
+                f"{model}: operator {node.op} ({node.name}) cannot be written for other runtimes: {problem}; "
                 "export the network with {format} symbol"
             ) from None
         outputs = given if isinstance(given, list) else [given]
-        values.update({(number, output): value for output, value in enumerate(outputs)})
-    heads = [
-        (record["nodes"][source]["name"], values[source, output]) for source, output, *_ in record["heads"]
-    ]
+        values.update({Output(place, number): value for number, value in enumerate(outputs)})
+    heads = [(graph.nodes[output.node].name, values[output]) for output in graph.outputs]
     return fold(build.nodes, build.weights, {name: _array(name, value, model) for name, value in heads})
 
 

@@ -1,13 +1,13 @@
-"""A node of mxnet's symbol, and the values of its inputs while a graph is read."""
+"""A step of a graph that is read: a node of mxnet's symbol, and the values of its inputs."""
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-from collections.abc import Mapping
 from typing import Any, Union
 
 import numpy as np
+
+from gluon_yolo.graph.node import Node
 
 
 class Unreadable(Exception):
@@ -48,27 +48,23 @@ class Step:
     """A node of a symbol.
 
     Args:
-        name: of the node.
-        op: mxnet's operator.
+        node: the node.
         inputs: values of its inputs.
         input_names: names of its inputs in the symbol.
-        attributes: as text, from mxnet.
     """
 
-    name: str
-    op: str
+    node: Node
     inputs: tuple[Value, ...]
     input_names: tuple[str, ...]
-    attributes: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """The name of the node."""
+        return self.node.name
 
     def get(self, name: str, default: Any) -> Any:
-        """Return an attribute as a Python value: a number, a bool, a tuple, None, or a word."""
-        if name not in self.attributes:
-            return default
-        try:
-            return ast.literal_eval(self.attributes[name])
-        except (ValueError, SyntaxError):
-            return self.attributes[name]
+        """Return an attribute: a number, a bool, a tuple, None, or a word."""
+        return self.node.attributes.get(name, default)
 
     def pair(self, name: str, default: int) -> tuple[int, int]:
         """Return an attribute's vertical and horizontal value; mxnet leaves it empty for the default."""

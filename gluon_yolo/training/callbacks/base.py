@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     from gluon_yolo.evaluation.validation import Validation
     from gluon_yolo.models.detector import DetectionNetwork
     from gluon_yolo.training.config import TrainConfig
+    from gluon_yolo.training.engine import Engine
     from gluon_yolo.training.lr_schedule import Schedule
     from gluon_yolo.training.metric_logger import MetricLogger
     from gluon_yolo.training.run_dir import RunFolder
     from gluon_yolo.training.state import Progress
-    from gluon_yolo.training.step import TrainStep
 
 
 class TrainerView(Protocol):
@@ -56,13 +56,14 @@ class TrainerView(Protocol):
 
     Attributes:
         config: the settings of the run.
-        net: the network, with the parameters of the last step.
+        net: the network, with the parameters of the last step, to read.
         folder: the run folder.
         validation: the validation images and metrics, and the score (``validation.score_key``) that compares
             epochs.
         loader: of the training batches.
         schedule: of the learning rate.
-        step: network, losses and optimizer (``step.trainer``, gluon's) of one step.
+        step: trains one batch (:class:`gluon_yolo.training.engine.Engine`); it has the optimizer in gluon's
+            form, ``step.trainer``.
         batches: steps of an epoch.
         progress: the content of the next checkpoint: the epoch and batch to continue with, the trained steps,
             the best score and its epoch.
@@ -81,12 +82,11 @@ class TrainerView(Protocol):
     """
 
     config: TrainConfig
-    net: DetectionNetwork
     folder: RunFolder
     validation: Validation
     loader: TrainLoader
     schedule: Schedule
-    step: TrainStep
+    step: Engine
     batches: int
     progress: Progress
     epoch: int
@@ -97,6 +97,10 @@ class TrainerView(Protocol):
     result: dict[str, Any] | None
     validation_images: np.ndarray | None
     should_stop: bool
+
+    @property
+    def net(self) -> DetectionNetwork:  # noqa: D102
+        ...
 
 
 class Callback:

@@ -1,0 +1,1 @@
+"""A Graph computed by PyTorch: the same values and gradients as mxnet's."""

@@ -1,0 +1,59 @@
+"""Torch state: weights, statistics and velocities between a torch module and a Gluon network."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gluon_yolo import parameter_io
+from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.mxnet_compat import gluon, nd
+from gluon_yolo.torch_compat import Tensor, nn, torch
+from gluon_yolo.training.torch_sgd import SGD
+from gluon_yolo.weights.load import structural_parameters
+
+
+def to_net(net: DetectionNetwork, module: nn.Module) -> None:
+    """Set the parameters and statistics of a Gluon network to those of a module."""
+    state = module.state_dict()
+    for name, parameter in structural_parameters(net).items():
+        parameter.set_data(nd.array(_array(state[name])))
+
+
+@torch.no_grad()
+def from_net(net: DetectionNetwork, module: nn.Module) -> None:
+    """Set the parameters and statistics of a module to those of a Gluon network."""
+    state = module.state_dict()
+    for name, parameter in structural_parameters(net).items():
+        state[name].copy_(torch.from_numpy(parameter_io.array(parameter)))
+
+
+def to_trainer(net: DetectionNetwork, trainer: gluon.Trainer, optimizer: SGD, updates: int) -> None:
+    """Set velocities and update counts of a gluon trainer, as if it had made the updates itself."""
+    (updater,), settings = trainer._updaters, trainer.optimizer
+    for number, name in enumerate(_places(net, trainer)):
+        velocity = optimizer.velocities.get(name)
+        updater.states[number] = None if velocity is None else nd.array(_array(velocity))
+        updater.states_synced[number] = True
+    settings._all_index_update_counts = {0: dict.fromkeys(range(len(trainer._params)), updates)}
+    settings._index_update_count = settings._all_index_update_counts[0]
+    settings.num_update = updates
+
+
+@torch.no_grad()
+def from_trainer(net: DetectionNetwork, trainer: gluon.Trainer, optimizer: SGD) -> int:
+    """Set velocities to those of a gluon trainer, and return the number of updates it has made."""
+    states = trainer._updaters[0].states
+    for number, name in enumerate(_places(net, trainer)):
+        if states.get(number) is not None and name in optimizer.velocities:
+            optimizer.velocities[name].copy_(torch.from_numpy(states[number].asnumpy()))
+    return trainer.optimizer.num_update
+
+
+def _places(net: DetectionNetwork, trainer: gluon.Trainer) -> list[str]:
+    """Return the structural name of each parameter, in the trainer's order."""
+    places = {parameter.name: name for name, parameter in structural_parameters(net).items()}
+    return [places[parameter.name] for parameter in trainer._params]
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().to("cpu", torch.float32).contiguous().numpy()

@@ -1,0 +1,199 @@
+"""TorchStep: the training step computed by PyTorch, on one device: torch's engine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.data.loading.collate import Batch
+from gluon_yolo.inference.decode import RawMaps
+from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.losses import make_loss
+from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.mxnet_compat import gluon
+from gluon_yolo.pytorch.batch_norm import forget_statistics, update_statistics
+from gluon_yolo.pytorch.module import block_module
+from gluon_yolo.torch_compat import Tensor, nn, torch
+from gluon_yolo.training import torch_precision, torch_state
+from gluon_yolo.training.engine import NotFinite
+from gluon_yolo.training.step import NO_DECAY
+from gluon_yolo.training.torch_sgd import SGD
+from gluon_yolo.weights.load import structural_parameters
+
+_PIXELS, _TARGETS, _RAW_MAP = "pixels", "targets", "raw_{}"
+
+
+class TorchStep:
+    """Trains a Gluon network by PyTorch: an :class:`gluon_yolo.training.engine.Engine`.
+
+    It reads the graphs of the network and of the losses once, and computes them by modules with copies of the
+    weights. The Gluon network and ``trainer`` get the state in :meth:`to_net`.
+
+    Args:
+        net: initialized on the CPU, with its starting weights; what is frozen stays a constant.
+        device: torch's name of it.
+        momentum: of the optimizer.
+        wd: weight decay.
+        no_wd: no weight decay for biases and batch norms.
+        label_smooth: as :func:`gluon_yolo.losses.make_loss` takes it.
+        box_loss: as :func:`gluon_yolo.losses.make_loss` takes it.
+        loss_scale: factor of the gradients in the backward pass, which the update divides by.
+        precision: of the network in training: ``float32``, ``tf32`` or ``bfloat16``; weights, losses and
+            validation are float32.
+        compiled: whether torch compiles network and losses, in the first steps.
+        deterministic: whether a GPU is to give the same bits in every run.
+        seed: of the random numbers of a step (dropout); a resumed training goes on with the same ones.
+        dtype: of weights and arithmetic; float64 is for tests.
+
+    Attributes:
+        module: the network.
+        loss: the Gluon block of the losses; its ``names`` are the names of the losses.
+        trainer: the optimizer in gluon's form.
+        optimizer: the optimizer.
+
+    Raises:
+        UserError: the box loss does not suit the network, or torch has no counterpart of an operator.
+        ValueError: ``loss_scale`` is not above 0.
+    """
+
+    def __init__(
+        self,
+        net: DetectionNetwork,
+        device: str = "cpu",
+        momentum: float = 0.9,
+        wd: float = 0.0005,
+        no_wd: bool = False,
+        label_smooth: float = 0.0,
+        box_loss: str = "auto",
+        loss_scale: float = 1.0,
+        precision: str = "float32",
+        compiled: bool = False,
+        deterministic: bool = False,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float32,
+    ):
+        if not 0 < loss_scale < float("inf"):
+            raise ValueError(f"loss_scale: expected a number above 0, got {loss_scale}")
+        torch_precision.set_switches(precision, deterministic)
+        self.net = net
+        self.device = torch.device(device)
+        self.loss_scale = loss_scale
+        self._bfloat16 = precision == "bfloat16"
+        self._dtype, self._seed, self._no_wd = dtype, seed, no_wd
+        self.loss = make_loss(net.spec, box_loss, label_smooth)
+        self.loss.initialize()
+        self.module = block_module(net, [_PIXELS], dtype=dtype).to(self.device)
+        self.module = self.module.to(memory_format=torch.channels_last)
+        inputs = [*map(_RAW_MAP.format, range(net.spec.num_levels)), _TARGETS]
+        losses = block_module(self.loss, inputs, dtype=dtype).to(self.device)
+        self._network: Any = torch.compile(self.module) if compiled else self.module
+        self._losses: Any = torch.compile(losses, dynamic=True) if compiled else losses
+        self._has_dropout = any(isinstance(layer, nn.Dropout) for layer in self.module.modules())
+        trained = {p.name: p for p in structural_parameters(net).values() if p.grad_req != "null"}
+        settings = {"learning_rate": 0.0, "momentum": momentum, "wd": wd}
+        self.trainer = gluon.Trainer(trained, "sgd", settings, kvstore="local")
+        self.optimizer = self._new_optimizer()
+        self._updates = 0
+        self._is_ahead = False
+
+    @property
+    def loss_names(self) -> Sequence[str]:
+        """The names of the losses."""
+        return self.loss.names
+
+    @property
+    def devices(self) -> Sequence[str]:
+        """The name of the device."""
+        return [str(self.device)]
+
+    def __call__(self, batch: Batch, learning_rate: float) -> np.ndarray:
+        """Train on one batch.
+
+        The only wait for a GPU is for the losses, before the backward pass is started.
+
+        Args:
+            batch: of any size.
+            learning_rate: of this step.
+
+        Returns:
+            The losses in the order of ``loss_names``, means over the images of the batch.
+
+        Raises:
+            NotFinite: a loss is not finite; nothing is changed.
+        """
+        self.module.train()
+        if self._has_dropout:
+            torch.manual_seed((self._seed * 1_000_003 + self._updates) % 2**63)
+        losses = self._forward(self._on_device(batch.images), self._on_device(batch.targets))
+        numbers = losses.detach().cpu().numpy().mean(axis=1)
+        if not np.isfinite(numbers).all():
+            forget_statistics(self.module)
+            raise NotFinite(batch, self.loss_names, numbers)
+        losses.backward(torch.full_like(losses, self.loss_scale))
+        self.trainer.set_learning_rate(learning_rate)
+        scale = self.trainer._scale / (len(batch.images) * self.loss_scale)
+        self.trainer.optimizer.rescale_grad = scale
+        self.optimizer.step(learning_rate, scale)
+        update_statistics(self.module)
+        self._updates += 1
+        self._is_ahead = True
+        return numbers
+
+    def _on_device(self, array: np.ndarray) -> Tensor:
+        """Return an array on the device; a GPU copies it while this process goes on."""
+        tensor = torch.from_numpy(array)
+        if self.device.type == "cpu":
+            return tensor
+        return tensor.pin_memory().to(self.device, non_blocking=True)
+
+    def _forward(self, pixels: Tensor, targets: Tensor) -> Tensor:
+        """Return the losses (L, B) of a batch."""
+        narrow = (
+            torch.autocast(self.device.type, torch.bfloat16) if self._bfloat16 else contextlib.nullcontext()
+        )
+        with narrow:
+            maps = self._network(pixels)
+        return torch.stack(self._losses(*(each.to(self._dtype) for each in maps), targets.to(self._dtype)))
+
+    def is_finite(self) -> bool:
+        """Return whether all parameters and statistics are finite."""
+        return all(bool(torch.isfinite(each).all()) for each in self.module.state_dict().values())
+
+    def share_statistics(self) -> None:
+        """Do nothing: there is one device."""
+
+    def to_net(self) -> None:
+        """Set the Gluon network and ``trainer`` to the present weights, statistics and velocities."""
+        if self._is_ahead:
+            torch_state.to_net(self.net, self.module)
+            torch_state.to_trainer(self.net, self.trainer, self.optimizer, self._updates)
+            self._is_ahead = False
+
+    def from_net(self) -> None:
+        """Continue with the weights, statistics and velocities of the Gluon network and of ``trainer``."""
+        torch_state.from_net(self.net, self.module)
+        self.optimizer = self._new_optimizer()
+        self._updates = torch_state.from_trainer(self.net, self.trainer, self.optimizer)
+        self._is_ahead = False
+
+    def _new_optimizer(self) -> SGD:
+        """Return the optimizer with the settings of ``trainer`` and without velocities."""
+        parameters = dict(self.module.named_parameters())
+        no_decay = [name for name in parameters if self._no_wd and name.endswith(NO_DECAY)]
+        settings = self.trainer.optimizer
+        return SGD(parameters, settings.momentum, settings.wd, no_decay)
+
+    def predictor(self, size_hw: tuple[int, int], **options: Any) -> Predictor:
+        """Return a predictor that computes the module itself, with its present weights, in inference."""
+        gpu = self.device.index if self.device.type == "cuda" else None
+        options = {"name": self.net.zoo_name, "gpu": gpu, **options}
+        return Predictor(self._infer, self.net.spec, size_hw, runtime="torch", **options)
+
+    @torch.no_grad()
+    def _infer(self, pixels: np.ndarray) -> RawMaps:
+        self.module.eval()
+        maps = self.module(self._on_device(pixels))
+        return RawMaps([each.float().cpu().numpy() for each in maps], self.net.spec)
