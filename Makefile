@@ -25,6 +25,9 @@ PIP := $(PY) -m pip --disable-pip-version-check
 LISTS := $(REQUIREMENTS) requirements-runtimes.txt requirements-dev.txt
 # The stamp's name holds the lists' checksum, so a change of content, and not of a file's date, calls for pip.
 STAMP := $(VENV)/set-up-$(shell cat $(LISTS) pyproject.toml | cksum | cut -d' ' -f1)
+# PyTorch, of which only the tests need to have it here; its CUDA and mxnet's are not for one environment.
+TESTS_LIST := $(if $(filter requirements.txt,$(REQUIREMENTS)),requirements-tests.txt)
+TESTS_STAMP := $(if $(TESTS_LIST),$(VENV)/tests-set-up-$(shell cksum <requirements-tests.txt | cut -d' ' -f1))
 # The name and version of the mxnet package in the list: mxnet==1.9.1 or mxnet-cu112==1.9.1.
 MXNET := $(shell grep -o '^mxnet[a-z0-9-]*==[0-9.]*' $(REQUIREMENTS))
 OTHER_MXNET := $(filter-out $(firstword $(subst =, ,$(MXNET))),mxnet mxnet-cu112)
@@ -56,16 +59,21 @@ $(STAMP):
 	@rm -f $(VENV)/set-up-*
 	@touch $@
 
+$(VENV)/tests-set-up-%: $(STAMP)
+	@$(PIP) install --quiet -r $(TESTS_LIST)
+	@rm -f $(VENV)/tests-set-up-*
+	@touch $@
+
 help:
 	@sed -n -e '/^#/!q' -e 's/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 run: setup
 	$(PY) -m gluon_yolo quickstart --out runs/quickstart
 
-test: setup
+test: setup $(TESTS_STAMP)
 	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow" --ignore tests/deploy $(ARGS)
 
-slow: setup
+slow: setup $(TESTS_STAMP)
 	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -m slow $(ARGS)
 
 # Each interpreter is taken from the PATH or from pyenv, and gets an environment of its own.
@@ -103,7 +111,7 @@ $(DOCS_STAMP):
 package: setup
 	$(PY) -m build --no-isolation --outdir dist
 
-bench: setup
+bench: setup $(TESTS_STAMP)
 	@for script in $(filter-out benchmarks/alive.py benchmarks/peers.py benchmarks/runtime_models.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(PY) $$script || exit 1; done
 
 samples: setup

@@ -76,17 +76,21 @@ def main() -> int:
         "--steps", type=int, default=8, metavar="N", help="of each case (default: %(default)s)"
     )
     parser.add_argument("--case", metavar="TEXT", default="", help="cases whose network holds this")
+    parser.add_argument(
+        "--engine", choices=("mxnet", "torch"), default="mxnet", help="whose steps to measure"
+    )
     parser.add_argument("--side", metavar="JSON", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.side:
-        return measure(json.loads(args.side), args.steps)
+        return measure(json.loads(args.side), args.steps, args.engine)
     head = ("network", "classes", "devices", "input", "batch", "estimate MB", "measured MB", "ratio")
     print("{:36}{:>8}{:>9}{:>18}{:>6}{:>13}{:>13}{:>7}".format(*head), flush=True)
     ratios = []
     for case in CASES:
-        if args.case not in case.network:
+        if args.case not in case.network or (args.engine == "torch" and case.devices > 1):
             continue
         words = [sys.executable, __file__, "--steps", str(args.steps), "--side", json.dumps(vars(case))]
+        words += ["--engine", args.engine]
         done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
         estimate, measured = (value / 1e6 for value in json.loads(done.stdout.splitlines()[-1]))
         ratios.append(estimate / measured)
@@ -100,7 +104,7 @@ def main() -> int:
     return 0
 
 
-def measure(case: dict[str, Any], steps: int) -> int:
+def measure(case: dict[str, Any], steps: int, engine: str) -> int:
     """Train and validate in this process; print the estimate and the measurement in bytes."""
     if case["syncbn"]:
         from gluon_yolo.system import cpu
@@ -108,7 +112,6 @@ def measure(case: dict[str, Any], steps: int) -> int:
         cpu.prepare()
     import numpy as np
 
-    from gluon_yolo.inference.predictor import Predictor
     from gluon_yolo.models.build import find_architecture
     from gluon_yolo.mxnet_compat import mx, nd
     from gluon_yolo.system import memory
@@ -123,15 +126,24 @@ def measure(case: dict[str, Any], steps: int) -> int:
     net.initialize_weights(ctx=contexts, seed=0)
     sizes = [(side, side) for side in sides]
     estimate = TrainMemory(net, sizes[0], len(contexts), OBJECTS).at(sizes).of(case["batch"])
-    train = TrainStep(net, contexts)
-    nd.waitall()
-    held = memory.resident()
-    memory.forget_peak()
+    if engine == "torch":
+        from gluon_yolo.training.torch_step import TorchStep as make
+
+        nd.waitall()
+        held = memory.resident()  # the engine's own copies of the weights count
+        memory.forget_peak()
+        train: Any = make(net)
+    else:
+        train = TrainStep(net, contexts)
+        nd.waitall()
+        held = memory.resident()
+        memory.forget_peak()
     rng = np.random.default_rng(0)
     for step in range(steps):
         train(random_batch(rng, case["batch"], sizes[step % len(sizes)], net.spec), 1e-5)
         nd.waitall()
-    predictor = Predictor.from_block(net, sizes[0], score_threshold=0.01)
+    train.to_net()
+    predictor = train.predictor(sizes[0], score_threshold=0.01)
     for _ in range(2):
         predictor.detect_batch(rng.integers(0, 256, (8, *sizes[0], 3), dtype=np.uint8))
     print(json.dumps([estimate, memory.peak() - held]))

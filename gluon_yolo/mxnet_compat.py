@@ -27,11 +27,16 @@ from gluon_yolo.system.cpu import physical_cores
 __all__ = ["autograd", "check_gpu", "gluon", "gluoncv", "gpu_report", "mx", "nd", "physical_cores"]
 
 
+_THREADS = "OMP_NUM_THREADS"
+threads_are_given = _THREADS in os.environ
+"""Whether the user sets the number of threads."""
+
+
 def _prepare() -> None:
     """Do what is needed before mxnet's library is loaded."""
     numpy_compat.restore()
     # mxnet's default is half of the logical CPUs, which halves the speed of a CPU without hyper-threading.
-    os.environ.setdefault("OMP_NUM_THREADS", str(physical_cores()))
+    os.environ.setdefault(_THREADS, str(physical_cores()))
     if sys.version_info >= (3, 12):
         _provide_distutils()
     cuda.load_libraries()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Callable
 
 from gluon_yolo.api.train_result import TrainResult
 from gluon_yolo.data.opening import source_of
@@ -15,7 +16,9 @@ from gluon_yolo.training.config import KINDS, Args, TrainConfig
 from gluon_yolo.training.config_forms import plain_settings
 from gluon_yolo.training.config_given import plain_given, read_given, settled_given
 from gluon_yolo.training.merge import NOTHING, Given, Layer, merge
-from gluon_yolo.training.resumed import resumed_args
+from gluon_yolo.training.processes import start
+from gluon_yolo.training.processes.base import Processes
+from gluon_yolo.training.resumed import DEVICES, ENGINE, resumed_args
 from gluon_yolo.training.run_dir import RunFolder
 
 
@@ -55,37 +58,53 @@ def train(
         >>> result.predictor()("street.jpg")
     """
     given = _given(config, {**settings, **_some(data=data, resume=resume)})
+    # What several processes call, each of them: this function, with the same arguments.
+    same = functools.partial(train, config, data, callbacks=callbacks, resume=resume, **settings)
     with blamed(given.file_places()):
         if resume is None or os.fspath(resume).endswith(".params"):
-            return _train_new(given, callbacks)
-        return _resume(given, resume, callbacks)
+            return _train_new(given, callbacks, same)
+        folder = RunFolder.open(resume)
+        args = resumed_args(given.all(), folder.args())
+        if started := start.in_processes(args, same, callbacks):
+            return started
+        with start.taking_part(args) as processes:
+            return _resume(folder, args, callbacks, processes)
 
 
-def _resume(given: Given, resume: str | os.PathLike[str], callbacks: Sequence[Any]) -> TrainResult:
+def _resume(folder: RunFolder, args: Args, callbacks: Sequence[Any], processes: Processes) -> TrainResult:
     """Resume a run."""
-    folder = RunFolder.open(resume)
-    if run_note.going_on(folder.path):
+    if processes.is_first and run_note.going_on(folder.path):
         raise UserError(f"{folder.path}: {run_note.story(folder.path)}; wait for it, or stop it")
-    args = resumed_args(given.all(), folder.args())
+    processes.announce(folder.path)
+    _prepare_cpu(args)
     if not folder.is_fresh() and (finished := _finished(folder, args)):
         return finished
-    _prepare_cpu(args)
     from gluon_yolo.training import session
 
-    return _result(*session.run(session.plan_resumed(folder, args), callbacks), args)
+    return _result(*session.run(session.plan_resumed(folder, args, processes), callbacks), args)
 
 
-def _train_new(given: Given, callbacks: Sequence[Any]) -> TrainResult:
-    """Train a new run."""
+def _train_new(given: Given, callbacks: Sequence[Any], same: Callable[[], TrainResult]) -> TrainResult:
+    """Train a new run, or go on with the one that several processes or an earlier start have made."""
     source = source_of(DataRequest.of(merge(given).args))
     from_data = Layer(source.settings(), source.place_of)
     first = merge(given, from_data)
-    _prepare_cpu(first.args)
-    from gluon_yolo.training import session
+    if started := start.in_processes(first.args, same, callbacks):
+        return started
+    with start.taking_part(first.args) as processes:
+        if known := processes.known_folder():
+            folder = RunFolder.open(known)
+            again = {name: first.args[name] for name in (*DEVICES, *ENGINE)}
+            return _resume(folder, resumed_args(again, folder.args()), callbacks, processes)
+        if named := start.run_called(first.args["run_id"], first.args["save_prefix"]):
+            folder = RunFolder.open(named)
+            return _resume(folder, resumed_args(given.all(), folder.args()), callbacks, processes)
+        _prepare_cpu(first.args)
+        from gluon_yolo.training import session
 
-    planned = session.plan_new(given, source, first, from_data)
-    training, numbers = session.run(planned, callbacks)
-    return _result(training, numbers, training.folder.args())
+        planned = session.plan_new(given, source, first, from_data, processes)
+        training, numbers = session.run(planned, callbacks)
+        return _result(training, numbers, training.folder.args())
 
 
 def _given(config: Any, settings: Mapping[str, Any]) -> Given:

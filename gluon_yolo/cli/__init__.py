@@ -21,6 +21,7 @@ from gluon_yolo.cli.calling import flag_of, translate_log, typed
 from gluon_yolo.cli.parser import Parser
 from gluon_yolo.errors import SettingError, UserError, explain
 from gluon_yolo.progress.heartbeat import HEARTBEAT
+from gluon_yolo.system import run_note
 
 # Here and not in the modules of the commands, so that the list of commands needs no import of them.
 COMMANDS = {
@@ -64,10 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file and class names may have any characters
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logger = logging.getLogger("gluon_yolo")
-    logger.setLevel(logging.INFO)
-    translate_log(logger)
+    set_up_messages()
     try:
         if not argv or argv[0] not in COMMANDS:
             # exits after help or version, else raises the error
@@ -96,6 +94,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         print(f"stopped: {error}" if str(error) else "stopped", file=sys.stderr)
         return 130
+
+
+def set_up_messages() -> None:
+    """Let this process print log lines, with settings as flags and commands as the user calls them."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logger = logging.getLogger("gluon_yolo")
+    logger.setLevel(logging.INFO)
+    translate_log(logger)
+    run_note.word_commands(typed)
 
 
 def _discard_output() -> None:

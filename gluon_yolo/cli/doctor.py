@@ -14,12 +14,13 @@ from types import ModuleType
 
 import gluon_yolo
 from gluon_yolo.errors import UserError, explain
+from gluon_yolo.pytorch import device
 from gluon_yolo.system import cpu, cuda
 
 HELP = """\
-Print the versions of what is installed, the processor cores and GPUs, the runtimes for exported models, and
-what to install for what is missing. The last line is the verdict. Exit status 0 when this machine can train
-on its CPU, else 1."""
+Print the versions of what is installed, the processor cores, the GPUs and which engine can use them, the
+runtimes for exported models, and what to install for what is missing. The last line is the verdict. Exit
+status 0 when this machine can train on its CPU, else 1."""
 
 # Import name, name for pip, and what does not work without it; empty means that training needs it.
 _PACKAGES = (
@@ -30,6 +31,7 @@ _PACKAGES = (
     ("mxnet", "mxnet", ""),
     ("gluoncv", "gluoncv", "no weights from GluonCV's model store"),
     ("pycocotools", "pycocotools", "none of COCO's numbers, and VOC07's mAP chooses the best epoch"),
+    ("torch", "torch", "no engine for GPUs that mxnet has no kernels for, nor for several processes"),
 )
 _VERSION = "version: "  # marks the version among the lines that a runtime prints itself
 _RUNTIMES = ("torch", "onnxruntime", "openvino", "ncnn", "MNN")
@@ -62,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     _row("threads", f"{threads_asked or here.usable} ({chosen})")
 
     print("\nGPUs")
-    lines = _gpu_lines("mxnet" not in problems)
+    lines, ready = _gpu_lines("mxnet" not in problems, "torch" not in problems)
     for line in lines:
         print(f"  {line}")
 
@@ -76,8 +78,7 @@ def run(args: argparse.Namespace) -> int:
     if blocking:
         print(f"verdict: not ready to train: put right what is said above of {', '.join(blocking)}")
         return 1
-    ready = [line for line in lines if line.endswith(cuda.READY)]
-    where = f"the CPU and {len(ready)} GPU(s)" if ready else "the CPU"
+    where = f"the CPU and {ready} GPU(s)" if ready else "the CPU"
     print(f"verdict: ready to train on {where}")
     return 0
 
@@ -87,6 +88,8 @@ def _problem_of(module: str) -> str | None:
     try:
         if module == "mxnet":
             _try_convolution(importlib.import_module("gluon_yolo.mxnet_compat"))
+        elif module == "torch":
+            importlib.import_module("gluon_yolo.torch_compat")
         elif module == "gluoncv":
             importlib.import_module("gluon_yolo.mxnet_compat").gluoncv()
         else:
@@ -117,16 +120,33 @@ def _version(module: str, pip_name: str) -> str:
         wheel = cuda.wheel()
         build = f"{wheel}, CUDA" if wheel else "CPU"
         return f"{found.__version__} ({build} build; a small convolution ran)"
+    if module == "torch":
+        return f"{found.__version__} ({f'CUDA {found.version.cuda}' if found.version.cuda else 'CPU'} build)"
     try:
         return importlib.metadata.version(pip_name)
     except importlib.metadata.PackageNotFoundError:  # it has another name, as opencv-python-headless
         return getattr(found, "__version__", "installed")
 
 
-def _gpu_lines(mxnet_loads: bool) -> list[str]:
+def _gpu_lines(mxnet_loads: bool, torch_loads: bool) -> tuple[list[str], int]:
+    """Return lines on the GPUs, by which engine each can be used, and the number that one of them can use."""
     if mxnet_loads:
-        return importlib.import_module("gluon_yolo.mxnet_compat").gpu_report()
-    return cuda.gpu_report(cuda_build=cuda.wheel() is not None)
+        lines = importlib.import_module("gluon_yolo.mxnet_compat").gpu_report()
+    else:
+        lines = cuda.gpu_report(cuda_build=cuda.wheel() is not None)
+    ready = {line for line in lines if line.endswith(cuda.READY)}
+    version = sys.modules["torch"].version.cuda if torch_loads else None
+    if torch_loads and (version or lines[0].startswith("GPU")):  # else there is none, as the line says
+        by_torch = device.gpu_report()
+        ready |= {line for line in by_torch if line.endswith(cuda.READY)}
+        lines = [*(f"mxnet: {line}" for line in lines), *(f"torch: {line}" for line in by_torch)]
+    if version and cuda.wheel():
+        lines.append(
+            f"warning: {cuda.wheel()} and torch with CUDA {version} are in one environment: each may load "
+            f"the other's libraries; have one of them: pip uninstall torch, or pip uninstall {cuda.wheel()}, "
+            "then pip install -r requirements.txt"
+        )
+    return lines, len(ready)
 
 
 def _runtime_state(runtime: str) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from gluon_yolo.cli.calling import typed
+from gluon_yolo.cli import set_up_messages
 from gluon_yolo.cli.finished import say_finished
 from gluon_yolo.cli.flags.train import add_train_arguments
-from gluon_yolo.system import run_note
 
 HELP = """\
 Train a detector on pictures and boxes, validate it after every epoch, and keep everything in runs/NAME.
@@ -40,8 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train and print where the results are; return 128 plus the number of a signal that stopped the run."""
     from gluon_yolo.api.train import train
+    from gluon_yolo.training.processes import start
 
-    run_note.word_commands(typed)
+    start.prepare_with(set_up_messages)
     given = {name: value for name, value in vars(args).items() if value is not None and value is not False}
     result = train(given.pop("config", None), **given)
     if not result.trained:

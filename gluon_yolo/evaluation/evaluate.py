@@ -15,6 +15,7 @@ import numpy as np
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
+from gluon_yolo.evaluation.gathering import ALONE, Found, Gathering
 from gluon_yolo.evaluation.metric import Metric
 from gluon_yolo.inference.preprocess import InverseMap, Preprocess
 from gluon_yolo.progress.bar import Bar
@@ -45,6 +46,7 @@ def evaluate(
     watch: Watch | None = None,
     watched: int | None = None,
     title: str = "evaluate",
+    gathering: Gathering = ALONE,
 ) -> dict[str, Any]:
     """Evaluate a detector on a data set, in the pixels of its own images.
 
@@ -62,10 +64,12 @@ def evaluate(
             pixels.
         watched: number of images, from the first, for which it is called; other images are not kept as read.
         title: of the progress bar.
+        gathering: divides the batches among processes.
 
     Returns:
         All values of the metrics in one dict, with their ``per_class`` entries merged by class name, and
-        ``pictures``, ``seconds`` and ``pictures_per_second`` of the whole loop, reading included.
+        ``pictures``, ``seconds`` and ``pictures_per_second`` of the whole loop, reading included. Empty in
+        processes that do not compute the metrics.
 
     Raises:
         UserError: there is no image, or one cannot be read.
@@ -75,24 +79,41 @@ def evaluate(
         raise UserError(f"{dataset.report.title}: no pictures to evaluate on; check the split's list")
     started = time.perf_counter()
     kept = 0 if watch is None else len(dataset) if watched is None else watched
-    samples = read_ahead(dataset, size_hw, fit or Preprocess(), workers, 2 * batch_size + workers, kept)
-    bar = Bar(len(dataset), title, "picture", shown=progress)
-    with contextlib.closing(samples), bar:
-        for batch in _batches(samples, batch_size):
-            found = detect(np.stack([sample.fitted for sample in batch]))
-            if len(found) != len(batch):
-                raise ValueError(f"detect: expected {len(batch)} records, got {len(found)}")
-            for sample, predicted in zip(batch, found):
-                predicted = predicted.replace(boxes=sample.undo(predicted.boxes))
-                truth = dataset.annotations(sample.number)
-                for metric in metrics:
-                    metric.update(sample.number, predicted, truth)
-                if watch is not None and sample.image is not None:
-                    watch(sample.number, sample.image, predicted)
-            bar.update(len(batch))
+    share = gathering.batches(-(-len(dataset) // batch_size))
+    indices = range(share.start * batch_size, min(share.stop * batch_size, len(dataset)))
+    samples = read_ahead(
+        dataset, size_hw, fit or Preprocess(), workers, 2 * batch_size + workers, kept, indices
+    )
+    images: dict[int, np.ndarray] = {}
+    with contextlib.closing(samples), Bar(len(indices), title, "picture", shown=progress) as bar:
+        found = gathering.gathered(_found(detect, samples, batch_size, images, bar))
+        if found is None:
+            return {}
+        for index, predicted in found:
+            truth = dataset.annotations(index)
+            for metric in metrics:
+                metric.update(index, predicted, truth)
+            if watch is not None and index < kept:
+                image = images.pop(index) if index in images else dataset.image(index)
+                watch(index, image, predicted)
     seconds = time.perf_counter() - started
     speed = {"pictures": len(dataset), "seconds": seconds, "pictures_per_second": len(dataset) / seconds}
     return {**merge([metric.compute() for metric in metrics]), **speed}
+
+
+def _found(
+    detect: Detect, samples: Iterator[Sample], batch_size: int, images: dict[int, np.ndarray], bar: Bar
+) -> Iterator[Found]:
+    """Yield the index of each sample and its detections, and keep in ``images`` what came with an image."""
+    while batch := list(itertools.islice(samples, batch_size)):
+        found = detect(np.stack([sample.fitted for sample in batch]))
+        if len(found) != len(batch):
+            raise ValueError(f"detect: expected {len(batch)} records, got {len(found)}")
+        for sample, predicted in zip(batch, found):
+            if sample.image is not None:
+                images[sample.number] = sample.image
+            yield sample.number, predicted.replace(boxes=sample.undo(predicted.boxes))
+        bar.update(len(batch))
 
 
 def merge(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -107,9 +128,15 @@ def merge(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def read_ahead(
-    dataset: Dataset, size_hw: tuple[int, int], fit: Preprocess, workers: int, ahead: int, kept: int
+    dataset: Dataset,
+    size_hw: tuple[int, int],
+    fit: Preprocess,
+    workers: int,
+    ahead: int,
+    kept: int,
+    indices: Sequence[int],
 ) -> Generator[Sample, None, None]:
-    """Yield the samples of a data set in order, which threads read ahead.
+    """Yield samples of a data set in order, which threads read ahead.
 
     Args:
         dataset: the images.
@@ -117,7 +144,8 @@ def read_ahead(
         fit: how images are resized to the input.
         workers: number of threads.
         ahead: largest number of samples before the current one.
-        kept: number of samples, from the first, that include the image as read.
+        kept: number of images of the data set, from the first, whose samples include the image as read.
+        indices: of the images.
 
     Raises:
         UserError: an image cannot be read; raised when it is its turn. Leaving the loop early ends the
@@ -129,22 +157,16 @@ def read_ahead(
         fitted, undo = fit(image, size_hw)
         return Sample(index, image if index < kept else None, fitted, undo)
 
-    indices = iter(range(len(dataset)))
+    rest = iter(indices)
     pending: collections.deque[Future[Sample]] = collections.deque()
     with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="evaluate") as pool:
         try:
-            for index in itertools.islice(indices, max(1, ahead)):
+            for index in itertools.islice(rest, max(1, ahead)):
                 pending.append(pool.submit(load, index))
             while pending:
                 yield pending.popleft().result()
-                for index in itertools.islice(indices, 1):
+                for index in itertools.islice(rest, 1):
                     pending.append(pool.submit(load, index))
         finally:
             for future in pending:
                 future.cancel()
-
-
-def _batches(samples: Iterator[Sample], batch_size: int) -> Iterator[list[Sample]]:
-    """Yield lists of ``batch_size`` samples; the last one can be shorter."""
-    while batch := list(itertools.islice(samples, batch_size)):
-        yield batch

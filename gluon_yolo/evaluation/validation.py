@@ -13,6 +13,7 @@ from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.errors import SettingText, UserError
 from gluon_yolo.evaluation.evaluate import evaluate
 from gluon_yolo.evaluation.fitness import FITNESS, fitness
+from gluon_yolo.evaluation.gathering import ALONE, Gathering
 from gluon_yolo.evaluation.image_grids import VALIDATION_IMAGES, ValidationGrid
 from gluon_yolo.evaluation.metric import Metric
 from gluon_yolo.inference.predictor import Predictor
@@ -94,17 +95,23 @@ class Validation:
 
     def __call__(self, net: DetectionNetwork) -> tuple[dict[str, Any], np.ndarray]:
         """Evaluate a Gluon network with its present weights, on its first device; see :meth:`measure`."""
-        return self.measure(functools.partial(block_predictor, net))
+        numbers, image_grid = self.measure(functools.partial(block_predictor, net))
+        assert numbers is not None and image_grid is not None  # one process computes everything
+        return numbers, image_grid
 
-    def measure(self, make: Callable[..., Predictor]) -> tuple[dict[str, Any], np.ndarray]:
+    def measure(
+        self, make: Callable[..., Predictor], gathering: Gathering = ALONE
+    ) -> tuple[dict[str, Any] | None, np.ndarray | None]:
         """Evaluate a predictor.
 
         Args:
             make: returns the predictor from ``size_hw``, ``score_threshold`` and ``max_detections``.
+            gathering: divides the batches among processes.
 
         Returns:
             The result of :func:`gluon_yolo.evaluation.evaluate.evaluate`, with the fitness where COCO's
-            values are there, and an image grid of detections.
+            values are there, and an image grid of detections. None in processes that do not compute the
+            metrics.
         """
         predictor = make(self.size_hw, score_threshold=LEAST_SCORE, max_detections=self.max_detections)
         seen = ValidationGrid(predictor.class_names)
@@ -122,10 +129,11 @@ class Validation:
             watch=seen,
             watched=VALIDATION_IMAGES,
             title="validate",
+            gathering=gathering,
         )
         if "AP50" in numbers:
             numbers[FITNESS] = fitness(numbers)
         # The predictor's blocks have reference cycles, which keep a batch's memory until they are collected.
         del predictor
         gc.collect()
-        return numbers, seen.image_grid()
+        return (numbers, seen.image_grid()) if numbers else (None, None)

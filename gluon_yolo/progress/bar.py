@@ -11,6 +11,13 @@ from gluon_yolo.progress.heartbeat import HEARTBEAT, Heartbeat, Task
 from gluon_yolo.text import counted, duration
 
 Item = TypeVar("Item")
+_hidden = False
+
+
+def hide_bars() -> None:
+    """Show no bar in this process from now on: another one shows the progress of both."""
+    global _hidden
+    _hidden = True
 
 
 class Bar(Task):
@@ -40,6 +47,7 @@ class Bar(Task):
         heartbeat: Heartbeat = HEARTBEAT,
     ) -> None:
         super().__init__(title, counts=True)
+        shown = shown and not _hidden
         self._unit, self._before, self._shown, self._heartbeat = unit, done, shown, heartbeat
         disable = None if shown else True  # tqdm's None: disabled where there is no terminal
         self._drawn: Any = tqdm(

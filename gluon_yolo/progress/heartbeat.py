@@ -118,6 +118,17 @@ class Heartbeat:
         finally:
             self.end(task)
 
+    @contextlib.contextmanager
+    def resting(self) -> Iterator[None]:
+        """Log nothing of the tasks while the block runs, which waits for a process that logs its own."""
+        with self._lock:
+            before, self._tasks = self._tasks, []
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._tasks = before
+
     def heard(self) -> None:
         """Note that a line was just printed, so the next heartbeat waits its full time."""
         self._last_line_at = self.clock()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from gluon_yolo.torch_compat import Tensor, distributed, torch
 
@@ -30,6 +31,7 @@ class ProcessGroup:
         device: str | torch.device = "cpu",
         timeout_s: float = TIMEOUT_S,
         environment: Mapping[str, str] = os.environ,
+        store: distributed.Store | None = None,
     ) -> ProcessGroup:
         """Join the processes that torch's launcher started; without a launcher this process is alone.
 
@@ -37,6 +39,7 @@ class ProcessGroup:
             device: of this process. GPUs talk over NCCL, CPUs over gloo.
             timeout_s: seconds after which a message that is not answered raises an error.
             environment: with ``RANK`` and ``WORLD_SIZE``, as torchrun sets them.
+            store: where the processes find each other; None is the one that the environment names.
         """
         group = cls(int(environment.get("RANK", 0)), int(environment.get("WORLD_SIZE", 1)), device)
         if group.world > 1 and not distributed.is_initialized():
@@ -45,6 +48,7 @@ class ProcessGroup:
                 rank=group.rank,
                 world_size=group.world,
                 timeout=datetime.timedelta(seconds=timeout_s),
+                store=store,
             )
         return group
 
@@ -58,6 +62,10 @@ class ProcessGroup:
         if self.world > 1:
             distributed.all_reduce(tensor)
         return tensor
+
+    def sum_later(self, tensor: Tensor) -> Any:
+        """Begin to replace a tensor by the sum over several processes; ``wait()`` of the result ends it."""
+        return distributed.all_reduce(tensor, async_op=True)
 
     def gather(self, tensor: Tensor) -> Tensor:
         """Return every process's tensor (world, ...), by rank; they have one shape."""

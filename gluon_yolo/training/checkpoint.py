@@ -98,7 +98,13 @@ class Checkpoint:
             paths = {kind: self.last / f"{kind}-{new}{suffix}" for kind, suffix in _SUFFIX.items()}
             for path in paths.values():
                 path.unlink(missing_ok=True)  # the rest of an interrupted save
-            _save_network(net, paths["net"], paths["devices"])
+            params = net._collect_params_with_prefix()
+            # ``net.save_parameters`` would write the mean over the devices, which rounds the parameters and
+            # loses the differences of the running statistics. Learned parameters are bitwise equal.
+            _save_arrays(paths["net"], {name: param.list_data()[0] for name, param in params.items()})
+            others = self._statistics_of_others(net, progress)
+            if others:
+                _save_arrays(paths["devices"], others)
             extra = {
                 "places": save_optimizer(net, trainer, paths["trainer"]),
                 "random": rng_state.states(),
@@ -167,7 +173,7 @@ class Checkpoint:
             load_optimizer(net, trainer, paths["trainer"], extra["places"])
             # After the trainer: its key-value store copies the first device to the others when it starts.
             if "devices" in paths:
-                _load_devices(net, paths["devices"])
+                self._load_statistics(net, nd.load(str(paths["devices"])))
         except (AssertionError, ValueError, mx.base.MXNetError) as error:
             raise UserError(
                 f"{self.last}: does not fit {network} on these devices: {first_line(error)}; "
@@ -175,6 +181,28 @@ class Checkpoint:
             ) from error
         rng_state.restore(extra["random"], progress.seed, progress.step)
         return progress
+
+    def _statistics_of_others(self, net: gluon.Block, progress: Progress) -> dict[str, nd.NDArray]:
+        """Return the running statistics of all devices but the first, by ``DEVICE:NAME``.
+
+        Without SyncBN each device has its own.
+        """
+        return {
+            f"{device}:{name}": array
+            for name, param in net._collect_params_with_prefix().items()
+            if param.grad_req == "null"
+            for device, array in enumerate(param.list_data())
+            if device > 0
+        }
+
+    def _load_statistics(self, net: gluon.Block, arrays: dict[str, nd.NDArray]) -> None:
+        """Restore the running statistics of each device that the present training has too."""
+        params = net._collect_params_with_prefix()
+        for key, array in arrays.items():
+            device, _, name = key.partition(":")
+            copies = params[name].list_data()
+            if int(device) < len(copies):
+                copies[int(device)][:] = array
 
     def read(self) -> Progress:
         """Return the position of the training, after checking all files.
@@ -235,36 +263,6 @@ def _writing(path: Path) -> Iterator[None]:
             raise OSError(first_line(error)) from error
 
 
-def _save_network(net: gluon.Block, path: Path, devices_path: Path) -> None:
-    """Write the parameters of the first device, and the running statistics of the others.
-
-    ``net.save_parameters`` would write the mean over the devices, which rounds the parameters and loses the
-    differences: without SyncBN each device has its own running statistics. Learned parameters are bitwise
-        equal.
-    """
-    params = net._collect_params_with_prefix()
-    _save_arrays(path, {name: param.list_data()[0] for name, param in params.items()})
-    others = {
-        f"{device}:{name}": array
-        for name, param in params.items()
-        if param.grad_req == "null"
-        for device, array in enumerate(param.list_data())
-        if device > 0
-    }
-    if others:
-        _save_arrays(devices_path, others)
-
-
 def _save_arrays(path: Path, arrays: dict[str, nd.NDArray]) -> None:
     path.touch()  # Python's error for a folder that is not writable is shorter than mxnet's
     parameter_io.save(str(path), {name: array.as_in_context(mx.cpu()) for name, array in arrays.items()})
-
-
-def _load_devices(net: gluon.Block, path: Path) -> None:
-    """Restore the running statistics of each device that the present training has too."""
-    params = net._collect_params_with_prefix()
-    for key, array in nd.load(str(path)).items():
-        device, _, name = key.partition(":")
-        copies = params[name].list_data()
-        if int(device) < len(copies):
-            copies[int(device)][:] = array

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.errors import SettingError
 from gluon_yolo.spec import BOX_LOSSES
 from gluon_yolo.training.lr_schedule import MODES
+from gluon_yolo.training.processes.hosts import Hosts, Meet
 
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
 WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
@@ -24,12 +26,13 @@ MOST_THREADS = 4  # because of Python's lock, even two threads are only 1.65 tim
 _AT_LEAST = {
     **dict.fromkeys(("epochs", "batch_size", "log_interval", "val_interval", "shape_interval"), 1),
     **dict.fromkeys(("start_epoch", "seed", "num_workers", "save_interval", "no_mixup_epochs"), 0),
+    **dict.fromkeys(("restarts",), 0),
     **dict.fromkeys(("warmup_epochs", "warmup_lr", "lr_decay_period", "momentum", "wd"), 0),
     **dict.fromkeys(("target_lr", "cosine_epochs", "profile"), 0),
     "num_samples": -1,
     "max_detections": 1,
 }
-_ABOVE_0 = ("lr", "lr_power", "warmup_power", "loss_scale")
+_ABOVE_0 = ("lr", "lr_power", "warmup_power", "loss_scale", "process_timeout")
 _CHOICES = {
     "worker_type": WORKER_TYPES,
     "box_loss": BOX_LOSSES,
@@ -84,6 +87,7 @@ def check_settings(settings: Mapping[str, Any], frozen: Sequence[str]) -> None:
         if settings[one] and settings[other]:
             raise SettingError(f"{{{one}}} and {{{other}}} exclude each other: give one of them")
     augmentation(settings["augment"])  # raises an error for an unknown name
+    _check_hosts(settings)
     if settings["engine"] == "mxnet":
         refuse_for_mxnet(settings)
 
@@ -97,6 +101,21 @@ def refuse_for_mxnet(settings: Mapping[str, Any]) -> None:
         raise SettingError(f"{{compile}}: {needed} always plans its graphs")
     if settings["deterministic"]:
         raise SettingError(f"{{deterministic}}: {needed} has no such mode")
+    if settings["hosts"]:
+        raise SettingError(f"{{hosts}} {settings['hosts']}: {needed} trains on one host")
+
+
+def _check_hosts(settings: Mapping[str, Any]) -> None:
+    """Check what several hosts need: a place to meet, and one name for the run."""
+    hosts, meet, run_id = settings["hosts"], settings["meet"], settings["run_id"]
+    if run_id is not None and not re.fullmatch(r"[\w.-]+", run_id):
+        raise SettingError(f"{{run_id}} {run_id}: expected letters, digits and . _ - only")
+    if meet is not None:
+        Meet.of(meet)
+        if hosts is None:
+            raise SettingError(f"{{meet}} {meet}: say how many meet there: {{hosts}} 2")
+    if hosts is not None and Hosts.of(hosts).most > 1 and meet is None:
+        raise SettingError(f"{{hosts}} {hosts}: say where they meet: {{meet}} HOST:PORT, of one of them")
 
 
 def _check_size(name: str, size_hw: tuple[int, int]) -> None:

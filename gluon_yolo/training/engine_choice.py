@@ -12,11 +12,14 @@ from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.pytorch import device as torch_device
 from gluon_yolo.system import cuda
+from gluon_yolo.text import counted
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.config_check import refuse_for_mxnet
 from gluon_yolo.training.data_parallel import gpu_indices
 from gluon_yolo.training.engine import Engine
 from gluon_yolo.training.prepare import devices_of
+from gluon_yolo.training.processes.base import Processes
+from gluon_yolo.training.processes.member import Member
 from gluon_yolo.training.step import TrainStep
 
 MXNET, TORCH = "mxnet", "torch"
@@ -61,29 +64,32 @@ class Choice(NamedTuple):
         return self.devices if self.engine == MXNET else [mx.cpu()]
 
 
-def choose_engine(args: Mapping[str, Any], processes: int = 1) -> Choice:
+def choose_engine(args: Mapping[str, Any], member: Member | None = None) -> Choice:
     """Return the engine and the devices of a training.
 
-    ``auto`` is torch for several processes, and for GPUs that torch can use and mxnet cannot; else mxnet.
+    ``auto`` is torch for several processes or hosts, and for GPUs that torch can use and mxnet cannot; else
+    mxnet.
 
     Args:
         args: every setting in plain form.
-        processes: number of processes that train together.
+        member: this process, if it is one of several that train together.
 
     Raises:
         UserError: the engine is not installed, cannot use a device, or does not compute in this precision.
     """
     asked, gpus, cpu_devices = args["engine"], args["gpus"], args["cpu_devices"]
     if asked == TORCH:
-        return _torch(args, SettingText(_AS_ASKED.format(name=TORCH)))
+        return _torch(args, SettingText(_AS_ASKED.format(name=TORCH)), member)
     if asked == MXNET:
+        if member is not None:
+            raise SettingError("{engine} mxnet: trains in one process; several need {engine} torch")
         return Choice(MXNET, devices_of(gpus, cpu_devices), SettingText(_AS_ASKED.format(name=MXNET)))
-    if processes > 1:
-        return _torch(args, f"engine: torch, by which {processes} processes train together")
+    if member is not None or args["hosts"]:
+        return _torch(args, "engine: torch, by which several processes train together", member)
     wanted = [] if cpu_devices else [0] if gpus is None else gpu_indices(gpus)
     why = _why_not_mxnet(wanted) if torch_device.is_installed() else ""
     if why and not any(map(torch_device.problem, wanted)):
-        return _torch(args, f"engine: torch; {why}")
+        return _torch(args, f"engine: torch; {why}", member)
     try:
         devices = devices_of(gpus, cpu_devices)
     except UserError as error:
@@ -92,13 +98,16 @@ def choose_engine(args: Mapping[str, Any], processes: int = 1) -> Choice:
     return Choice(MXNET, devices, SettingText(_AUTO) if torch_device.is_installed() else "")
 
 
-def make_engine(config: TrainConfig, net: DetectionNetwork, devices: Sequence[Any]) -> Engine:
+def make_engine(
+    config: TrainConfig, net: DetectionNetwork, devices: Sequence[Any], processes: Processes
+) -> Engine:
     """Return the engine of a training.
 
     Args:
         config: of the run; its ``engine`` is the chosen one, ``auto`` is mxnet.
         net: initialized on the contexts of :class:`Choice`, with its starting weights.
         devices: of :class:`Choice`.
+        processes: which train together.
     """
     smoothing = config.smoothing(net.spec.num_classes)
     options = (config.momentum, config.wd, config.no_wd, smoothing, config.box_loss, config.loss_scale)
@@ -108,33 +117,52 @@ def make_engine(config: TrainConfig, net: DetectionNetwork, devices: Sequence[An
 
     return TorchStep(
         net,
-        str(devices[0]),
+        str(devices[processes.share.rank]),
         *options,
         precision=config.precision,
         compiled=config.compile,
         deterministic=config.deterministic,
         seed=config.seed,
+        processes=processes,
     )
 
 
-def _torch(args: Mapping[str, Any], line: str | SettingText) -> Choice:
-    """Return torch's engine on the requested devices; by default GPU 0 if torch can use it, else the CPU."""
+def _torch(args: Mapping[str, Any], line: str | SettingText, member: Member | None) -> Choice:
+    """Return torch's engine on the requested devices; by default GPU 0 if torch can use it, else the CPU.
+
+    Each device has a process of its own. The devices of several hosts are those of this one, repeated.
+    """
     from gluon_yolo.training.torch_precision import check_precision
 
-    gpus = args["gpus"]
-    indices = gpu_indices(gpus or "")
-    if gpus is None and not args["cpu_devices"]:
-        if torch_device.problem(0):
-            log.info("training on the CPU: torch can use no GPU here; `gluon-yolo doctor` says why")
-        else:
-            indices = [0]
-    if len(indices) > 1 or args["cpu_devices"] > 1:
-        raise SettingError(f"{{gpus}} {gpus}: torch's engine trains on one device; name one")
+    indices = _torch_gpus(args, member)
     for index in indices:
         torch_device.check_gpu(index)
-    devices = [TorchDevice("cuda", index) for index in indices] or [TorchDevice("cpu")]
+    devices = [TorchDevice("cuda", index) for index in indices]
+    devices = devices or [TorchDevice("cpu")] * max(
+        1, args["cpu_devices"], member.local_world if member else 1
+    )
     check_precision(args["precision"], str(devices[0]))
+    if member is None:
+        return Choice(TORCH, devices, line)
+    if len(devices) != member.local_world:
+        raise SettingError(
+            f"{{gpus}} {args['gpus']}: {counted(len(devices), 'device')} for "
+            f"{counted(member.local_world, 'process', 'processes')} on this host; each has one: name as many"
+        )
+    first = member.rank - member.local_rank
+    devices = [devices[(rank - first) % len(devices)] for rank in range(member.world)]
     return Choice(TORCH, devices, line)
+
+
+def _torch_gpus(args: Mapping[str, Any], member: Member | None) -> list[int]:
+    """Return the indices of this host's GPUs that train; none for the CPU."""
+    if args["cpu_devices"]:
+        return []
+    if args["gpus"] is not None:
+        return gpu_indices(args["gpus"])
+    if problem := torch_device.problem(0):
+        log.info("training on the CPU: torch can use no GPU here; `gluon-yolo doctor` says why")
+    return [] if problem else list(range(member.local_world if member else 1))
 
 
 def _why_not_mxnet(indices: Sequence[int]) -> str:

@@ -12,9 +12,10 @@ from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.size_advice import one_size
 
-# Messages of mxnet's allocators; of CUDA, cuDNN and cuBLAS in mxnet; of C++, OpenCV and NumPy.
+# Messages of mxnet's allocators; of CUDA, cuDNN and cuBLAS in mxnet; of torch's; of C++, OpenCV and NumPy.
 _MESSAGES = re.compile(
     r"out[ _]of[ _]memory|failed to allocate|unable to allocate|insufficient memory|bad_alloc|MemoryError"
+    r"|can't allocate memory"
     r"|(?:CUDNN|CUBLAS|CURAND)_STATUS_(?:ALLOC|ALLOCATION)_FAILED|cudaErrorMemoryAllocation",
     re.IGNORECASE,
 )
@@ -45,16 +46,18 @@ def explained(what: Callable[[], str]) -> Iterator[None]:
         raise SettingError(what()) from error
 
 
-def too_large(config: TrainConfig, devices: Sequence[object]) -> tuple[str, str]:
+def too_large(config: TrainConfig, devices: Sequence[object], shares: int = 0) -> tuple[str, str]:
     """Return what was too large for the memory of the training's devices, and the fix.
 
     Args:
         config: of the run.
-        devices: the devices that share a batch.
+        devices: the devices of this process.
+        shares: into how many equal parts a batch is divided; 0: one for each device.
     """
     height, width = max(config.sizes_hw, key=math.prod)
     batch = f"{{batch_size}} {config.batch_size} at {height}x{width}"
-    half = max(1, config.batch_size // 2 // len(devices)) * len(devices)
+    shares = shares or len(devices)
+    half = max(1, config.batch_size // 2 // shares) * shares
     smaller = f"{{batch_size}} {half}" if half < config.batch_size else "a smaller {data_shape}"
     several = f", or {one_size(config.data_shape, True)}" if config.random_shape else ""
     on = ", ".join(map(str, devices))

@@ -21,7 +21,8 @@ from gluon_yolo.training.config_given import PLACES, check_memory
 from gluon_yolo.training.run_dir import RunFolder
 
 Data = tuple[Dataset, Dataset, tuple[str, ...]]
-DEVICES = ("gpus", "cpu_devices", "memory", "num_workers", "worker_type")
+HOSTS = ("hosts", "meet", "run_id", "restarts", "process_timeout")
+DEVICES = ("gpus", "cpu_devices", "memory", "num_workers", "worker_type", *HOSTS)
 ENGINE = ("engine", "precision", "compile", "deterministic")
 
 log = logging.getLogger("gluon_yolo")

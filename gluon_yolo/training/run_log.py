@@ -11,6 +11,7 @@ from typing import Any
 from gluon_yolo.errors import SettingError, SettingText, UserError
 from gluon_yolo.evaluation.table import class_table
 from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.system import run_note
 from gluon_yolo.text import counted
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.logging import start_log
@@ -33,6 +34,13 @@ def logging_to(folder: RunFolder) -> Iterator[None]:
         raise
     finally:
         stop_log()
+
+
+@contextmanager
+def recording(folder: RunFolder) -> Iterator[None]:
+    """Keep the log and the note of a running training in its folder while the block runs."""
+    with logging_to(folder), run_note.noted(folder.path):
+        yield
 
 
 def log_start(

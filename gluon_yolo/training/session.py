@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
@@ -32,9 +33,10 @@ from gluon_yolo.training.prepare import (
     settled_anchors,
     validation_of,
 )
+from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.resumed import Data, open_resumed, opened, record_of
 from gluon_yolo.training.run_dir import RunFolder
-from gluon_yolo.training.run_log import log_result, log_start, logging_to
+from gluon_yolo.training.run_log import log_result, log_start, recording
 from gluon_yolo.training.setup import Origin, anchor_lines, build_network, load_starting_weights
 from gluon_yolo.training.trainer import Trainer
 
@@ -55,6 +57,7 @@ class Plan:
         own: the defaults of a CPU, which may be reduced.
         places: the origin of each setting, for messages.
         resumed: the run that is resumed, or restarted in its folder.
+        processes: which train together.
     """
 
     args: Args
@@ -66,6 +69,7 @@ class Plan:
     own: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     places: Mapping[str, str] = dataclasses.field(default_factory=dict)
     resumed: RunFolder | None = None
+    processes: Processes = dataclasses.field(default_factory=Processes)
 
     @property
     def goes_on(self) -> bool:
@@ -98,7 +102,9 @@ class _Ready:
     warnings: Sequence[str | SettingText]
 
 
-def plan_new(given: Given, source: Source, first: Merged, from_data: Layer) -> Plan:
+def plan_new(
+    given: Given, source: Source, first: Merged, from_data: Layer, processes: Processes | None = None
+) -> Plan:
     """Return the plan of a new run. The data's and the network's own files change its defaults.
 
     Args:
@@ -106,11 +112,13 @@ def plan_new(given: Given, source: Source, first: Merged, from_data: Layer) -> P
         source: the data set.
         first: the settings without those of the network's own file.
         from_data: the settings of the data's own file.
+        processes: which train together; None is this one alone.
 
     Raises:
         UserError: data, network or a device does not exist or is broken.
     """
-    choice = choose_engine(first.args)
+    processes = processes or Processes()
+    choice = choose_engine(first.args, processes.member)
     data = opened(DataRequest.of(first.args), source)
     architecture = architecture_of(first.args["network"], first.args["dataset"], data[2])
     decided = decide(given, from_data.values)
@@ -126,23 +134,25 @@ def plan_new(given: Given, source: Source, first: Merged, from_data: Layer) -> P
         if (used := {name: its[name] for name in its if name not in words and args[name] == its[name]})
     ]
     doubts = architecture.doubts(len(data[0]), decided)
-    return Plan(args, choice, architecture, data, taken, doubts, own, merged.places)
+    return Plan(args, choice, architecture, data, taken, doubts, own, merged.places, processes=processes)
 
 
-def plan_resumed(folder: RunFolder, args: Args) -> Plan:
+def plan_resumed(folder: RunFolder, args: Args, processes: Processes | None = None) -> Plan:
     """Return the plan of a run that is resumed, or restarted in its folder.
 
     Args:
         folder: of the run.
         args: its settings, as :func:`gluon_yolo.training.resumed.resumed_args` returns them.
+        processes: which train together; None is this one alone.
 
     Raises:
         UserError: its data does not exist or differs, or a device does not exist.
     """
-    choice = choose_engine(args)
+    processes = processes or Processes()
+    choice = choose_engine(args, processes.member)
     data, moved, doubts = open_resumed(folder, args)
     architecture = architecture_of(args["network"], args["dataset"], data[2], folder)
-    return Plan(args, choice, architecture, data, moved, doubts, resumed=folder)
+    return Plan(args, choice, architecture, data, moved, doubts, resumed=folder, processes=processes)
 
 
 def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[str, Any] | None]:
@@ -162,8 +172,9 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
     check_callbacks(callbacks)
     with blamed(run_plan.places):
         ready = _ready(run_plan)
-        story = run_note.story(ready.folder.path)
-        with logging_to(ready.folder), run_note.noted(ready.folder.path):
+        story, processes = run_note.story(ready.folder.path), run_plan.processes
+        processes.announce(ready.folder.path)
+        with recording(ready.folder) if processes.is_first else contextlib.nullcontext():
             _log_beginning(run_plan, ready, story)
             train_data, val_data, _ = run_plan.data
             trainer = Trainer(
@@ -174,11 +185,14 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
                 ready.folder,
                 run_plan.choice.devices,
                 callbacks=callbacks,
+                processes=processes,
             )
             log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
             if run_plan.goes_on:
                 trainer.resume()
-            elif run_plan.resumed:  # a killed run may have written a row of its first epoch
+            elif (
+                run_plan.resumed and processes.is_first
+            ):  # a killed run may have written a row of its first epoch
                 ready.folder.metrics.keep_before(ready.config.start_epoch)
             with explained(trainer.too_large):
                 numbers = trainer.run()
@@ -191,7 +205,8 @@ def _ready(run_plan: Plan) -> _Ready:
     """Do everything that can fail because of the user's input, then make the run folder."""
     args, architecture, choice = run_plan.args, run_plan.architecture, run_plan.choice
     train_data, val_data, class_names = run_plan.data
-    asked = dataclasses.replace(TrainConfig.from_plain(args), engine=choice.engine)
+    workers = run_plan.processes.part_of(args["num_workers"])
+    asked = dataclasses.replace(TrainConfig.from_plain(args), engine=choice.engine, num_workers=workers)
     config = asked.for_network(architecture.name, architecture.spec.num_levels)
     learnable = Learnable(train_data, config, architecture.spec.max_stride)
     learnable.refuse()
@@ -233,6 +248,8 @@ def _log_beginning(run_plan: Plan, ready: _Ready, story: str) -> None:
     folder, (train_data, val_data, _) = ready.folder, run_plan.data
     devices = list(map(str, run_plan.choice.devices))
     log_start(folder, ready.config, ready.net, devices, ready.origin.line)
+    if processes := run_plan.processes.described():
+        log.info("%s", processes)
     if run_plan.choice.line:
         log.info("%s", run_plan.choice.line)
     if story:

@@ -47,6 +47,10 @@ class Stop:
     def _note(self, number: int, _frame: Any) -> None:
         self.asked = signal.Signals(number)
         signal.signal(number, self._before[number])
-        # Not through the log: the signal may interrupt the writing of one of its lines.
-        text = f"\n{self.asked.name}: finishing what is under way, then saving; once more to quit at once\n"
-        os.write(2, text.encode())
+        announced(self.asked)
+
+
+def announced(asked: signal.Signals) -> None:
+    """Print that a signal ends the run early. Not through the log: it may interrupt the writing of a line."""
+    text = f"\n{asked.name}: finishing what is under way, then saving; once more to quit at once\n"
+    os.write(2, text.encode())

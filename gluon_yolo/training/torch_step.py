@@ -1,24 +1,29 @@
-"""TorchStep: the training step computed by PyTorch, on one device: torch's engine."""
+"""TorchStep: the training step computed by PyTorch, on the device of this process: torch's engine."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from gluon_yolo.data.loading.collate import Batch
+from gluon_yolo.errors import SettingError
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.losses import make_loss
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import gluon
-from gluon_yolo.pytorch.batch_norm import forget_statistics, update_statistics
+from gluon_yolo.pytorch.batch_norm import batch_norms, forget_statistics, update_statistics
+from gluon_yolo.pytorch.gradient_sum import GradientSum
 from gluon_yolo.pytorch.module import block_module
+from gluon_yolo.text import first_line
 from gluon_yolo.torch_compat import Tensor, nn, torch
 from gluon_yolo.training import torch_precision, torch_state
 from gluon_yolo.training.engine import NotFinite
+from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.step import NO_DECAY
 from gluon_yolo.training.torch_sgd import SGD
 from gluon_yolo.weights.load import structural_parameters
@@ -45,6 +50,7 @@ class TorchStep:
             validation are float32.
         compiled: whether torch compiles network and losses, in the first steps.
         deterministic: whether a GPU is to give the same bits in every run.
+        processes: which train together; each has a share of the batch.
         seed: of the random numbers of a step (dropout); a resumed training goes on with the same ones.
         dtype: of weights and arithmetic; float64 is for tests.
 
@@ -74,6 +80,7 @@ class TorchStep:
         deterministic: bool = False,
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
+        processes: Processes | None = None,
     ):
         if not 0 < loss_scale < float("inf"):
             raise ValueError(f"loss_scale: expected a number above 0, got {loss_scale}")
@@ -85,12 +92,15 @@ class TorchStep:
         self._dtype, self._seed, self._no_wd = dtype, seed, no_wd
         self.loss = make_loss(net.spec, box_loss, label_smooth)
         self.loss.initialize()
-        self.module = block_module(net, [_PIXELS], dtype=dtype).to(self.device)
+        self.processes = processes or Processes()
+        self._group = self.processes.group(device)
+        self.module = block_module(net, [_PIXELS], self._group, dtype).to(self.device)
         self.module = self.module.to(memory_format=torch.channels_last)
         inputs = [*map(_RAW_MAP.format, range(net.spec.num_levels)), _TARGETS]
         losses = block_module(self.loss, inputs, dtype=dtype).to(self.device)
         self._network: Any = torch.compile(self.module) if compiled else self.module
         self._losses: Any = torch.compile(losses, dynamic=True) if compiled else losses
+        self._gradients = GradientSum(self.module.parameters(), self._group)
         self._has_dropout = any(isinstance(layer, nn.Dropout) for layer in self.module.modules())
         trained = {p.name: p for p in structural_parameters(net).values() if p.grad_req != "null"}
         settings = {"learning_rate": 0.0, "momentum": momentum, "wd": wd}
@@ -115,26 +125,32 @@ class TorchStep:
         The only wait for a GPU is for the losses, before the backward pass is started.
 
         Args:
-            batch: of any size.
+            batch: this process's share of it, of one size in all processes.
             learning_rate: of this step.
 
         Returns:
-            The losses in the order of ``loss_names``, means over the images of the batch.
+            The losses in the order of ``loss_names``, means over the images of the whole batch.
 
         Raises:
-            NotFinite: a loss is not finite; nothing is changed.
+            NotFinite: a loss is not finite in a process; nothing is changed in any.
         """
         self.module.train()
         if self._has_dropout:
-            torch.manual_seed((self._seed * 1_000_003 + self._updates) % 2**63)
-        losses = self._forward(self._on_device(batch.images), self._on_device(batch.targets))
-        numbers = losses.detach().cpu().numpy().mean(axis=1)
+            drawn = (self._seed * 1_000_003 + self._updates) * self._group.world + self._group.rank
+            torch.manual_seed(drawn % 2**63)
+        with _compiling():
+            losses = self._forward(self._on_device(batch.images), self._on_device(batch.targets))
+        numbers, learning_rate = self.processes.agreed(losses, learning_rate)
         if not np.isfinite(numbers).all():
             forget_statistics(self.module)
-            raise NotFinite(batch, self.loss_names, numbers)
+            is_bad = not bool(torch.isfinite(losses).all())
+            names = self.processes.names_of(batch.names, is_bad)
+            raise NotFinite(dataclasses.replace(batch, names=names), self.loss_names, numbers)
         losses.backward(torch.full_like(losses, self.loss_scale))
+        self._gradients.finish()
         self.trainer.set_learning_rate(learning_rate)
-        scale = self.trainer._scale / (len(batch.images) * self.loss_scale)
+        images = len(batch.images) * self._group.world
+        scale = self.trainer._scale / (images * self.loss_scale)
         self.trainer.optimizer.rescale_grad = scale
         self.optimizer.step(learning_rate, scale)
         update_statistics(self.module)
@@ -163,7 +179,13 @@ class TorchStep:
         return all(bool(torch.isfinite(each).all()) for each in self.module.state_dict().values())
 
     def share_statistics(self) -> None:
-        """Do nothing: there is one device."""
+        """Set each process's running statistics to their mean."""
+        if self._group.world == 1:
+            return
+        for layer in batch_norms(self.module):
+            for statistics in (layer.running_mean, layer.running_var):
+                self._group.sum_(statistics).div_(self._group.world)
+        self._is_ahead = True
 
     def to_net(self) -> None:
         """Set the Gluon network and ``trainer`` to the present weights, statistics and velocities."""
@@ -197,3 +219,17 @@ class TorchStep:
         self.module.eval()
         maps = self.module(self._on_device(pixels))
         return RawMaps([each.float().cpu().numpy() for each in maps], self.net.spec)
+
+
+@contextlib.contextmanager
+def _compiling() -> Iterator[None]:
+    """Turn an error of torch.compile, for example that there is no C++ compiler, into a SettingError."""
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise
+        reason = first_line(error).rstrip(".")
+        raise SettingError(
+            f"{{compile}}: torch.compile cannot compile it here: {reason}; leave it out"
+        ) from error

@@ -22,15 +22,14 @@ from gluon_yolo.training import rng_state
 from gluon_yolo.training.callbacks.base import Callback
 from gluon_yolo.training.callbacks.built_in import built_in
 from gluon_yolo.training.callbacks.callback_list import CallbackList
-from gluon_yolo.training.checkpoint import Checkpoint
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.engine import Engine, NotFinite
 from gluon_yolo.training.engine_choice import make_engine
 from gluon_yolo.training.metric_logger import MetricLogger
 from gluon_yolo.training.out_of_memory import too_large
 from gluon_yolo.training.pace import is_validated
+from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.run_dir import RunFolder
-from gluon_yolo.training.signals import Stop
 from gluon_yolo.training.state import Progress
 
 log = logging.getLogger("gluon_yolo")
@@ -50,6 +49,8 @@ class Trainer:
         devices: of the engine (:func:`gluon_yolo.training.engine_choice.choose_engine`); the batch size is a
             multiple of their number (:func:`check_batch_size`).
         callbacks: the user's own, called after the trainer's.
+        processes: which train together; None is this one alone. Only the first one calls callbacks, writes
+            the run folder, and has a result.
 
     Attributes:
         stop: whether the run ends early, and why.
@@ -67,18 +68,21 @@ class Trainer:
         folder: RunFolder,
         devices: Sequence[Any],
         callbacks: Sequence[Callback] = (),
+        processes: Processes | None = None,
     ):
-        self.callbacks = CallbackList(built_in(config), callbacks, self._ended)
+        self.processes = processes or Processes()
+        own, given = map(self.processes.callbacks, (built_in(config), callbacks))
+        self.callbacks = CallbackList(own, given, self._ended)
         self.config = config
         self._net = net
         self.validation = validation
         self.folder = folder
-        self.stop = Stop()
-        self.loader = _loader(config, train_data, net)
+        self.stop = self.processes.stop
+        self.loader = _loader(config, train_data, net, self.processes)
         self.batches = config.batches(len(self.loader))
         self.schedule = config.schedule(self.batches)
-        self.step: Engine = make_engine(config, net, devices)
-        self.checkpoint = Checkpoint(folder.weights)
+        self.step: Engine = make_engine(config, net, devices, self.processes)
+        self.checkpoint = self.processes.checkpoint(folder)
         self.progress = Progress(
             net.zoo_name,
             net.spec.class_names,
@@ -133,7 +137,8 @@ class Trainer:
         progress.score_key = self.validation.score_key
         self.progress = progress
         self.learning_rate = self.step.trainer.learning_rate  # a callback may have changed the scheduled one
-        self.folder.metrics.keep_before(progress.epoch)
+        if self.processes.is_first:
+            self.folder.metrics.keep_before(progress.epoch)
         self.callbacks.load_state_dict(progress.callbacks)
         log.info("resuming at epoch %d, batch %d", progress.epoch, progress.batch)
 
@@ -152,6 +157,7 @@ class Trainer:
                 if not self.should_stop:
                     self._finish_epoch()
                 self._save()
+                self.processes.settle()
                 if self.should_stop and self.progress.epoch < self.config.epochs:
                     self._log_stopped()
                     return None
@@ -169,6 +175,7 @@ class Trainer:
                 if self.should_stop:
                     break
         self.callbacks.call("on_steps_end", self)
+        self.processes.settle()
 
     def _train_step(self, batch: Batch) -> None:
         """Train one batch, and update the progress."""
@@ -179,7 +186,7 @@ class Trainer:
         except NotFinite as error:
             raise self._diverged(str(error)) from error
         self.losses = dict(zip(self.step.loss_names, losses.tolist()))
-        self.metric_logger.add(losses, len(batch.names))
+        self.metric_logger.add(losses, self.config.batch_size)
         self.progress.step += 1
         self.progress.batch = self.metric_logger.done
         self.progress.losses = tuple(self.metric_logger.sums)
@@ -192,7 +199,8 @@ class Trainer:
         self._refuse_diverged()
         if is_validated(self.epoch, self.config.epochs, self.config.val_interval):
             self.callbacks.call("on_validation_begin", self)
-            self.result, self.validation_images = self.validation.measure(self.step.predictor)
+            measured = self.validation.measure(self.step.predictor, self.processes.gathering)
+            self.result, self.validation_images = measured
             self.callbacks.call("on_validation_end", self)
         self.callbacks.call("on_epoch_end", self)
         self.progress.epoch, self.progress.batch, self.progress.losses = self.epoch + 1, 0, ()
@@ -232,7 +240,8 @@ class Trainer:
 
     def too_large(self) -> str:
         """Return the message of a training that ran out of memory."""
-        what, advice = too_large(self.config, self.step.devices)
+        devices = self.step.devices
+        what, advice = too_large(self.config, devices, len(devices) * self.processes.share.world)
         return f"{self._ended(what)}. {advice}"
 
     def _ended(self, what: str) -> str:
@@ -245,7 +254,9 @@ class Trainer:
         return f"{at}: {what}. Training stopped; {kept}"
 
 
-def _loader(config: TrainConfig, train_data: Dataset, net: DetectionNetwork) -> TrainLoader:
+def _loader(
+    config: TrainConfig, train_data: Dataset, net: DetectionNetwork, processes: Processes
+) -> TrainLoader:
     return TrainLoader(
         train_data,
         augmentation(config.augment),
@@ -256,4 +267,5 @@ def _loader(config: TrainConfig, train_data: Dataset, net: DetectionNetwork) -> 
         workers=config.num_workers,
         resize_interval=config.shape_interval,
         worker_type=config.loader_worker_type,
+        share=processes.share,
     )

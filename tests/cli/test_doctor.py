@@ -9,6 +9,10 @@ import pytest
 
 from gluon_yolo import cli
 from gluon_yolo.cli import doctor
+from tests.system.test_cuda import machine as _machine
+from tests.training.test_engine_choice import become as _become
+
+machine, become = _machine, _become  # fixtures
 
 
 def test_this_machine_is_ready(capsys):
@@ -78,3 +82,76 @@ def test_a_runtime_that_talks_when_it_is_imported(tmp_path, monkeypatch, code, s
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert re.fullmatch(said, doctor._runtime_state("talkative"))
+
+
+H100 = "GPU 0 (H100, compute capability 9.0)"
+
+
+@pytest.mark.parametrize(
+    "gpus, wheel, built, lines, verdict",
+    [
+        (None, None, "cpu", ["none: no NVIDIA driver was found"], "the CPU"),
+        (
+            [("H100", 9, 0)],
+            None,
+            "13.0",
+            [
+                f"mxnet: {H100}: not used, the installed mxnet computes on the CPU only",
+                f"torch: {H100}: ready",
+            ],
+            "the CPU and 1 GPU(s)",
+        ),
+        (
+            [("H100", 9, 0)],
+            None,
+            "cpu",
+            [f"mxnet: {H100}: not used", "torch: none: the installed torch computes on the CPU only: pip"],
+            "the CPU",
+        ),
+        (
+            [("A100", 8, 0)],
+            "mxnet-cu112",
+            "13.0",
+            [
+                "mxnet: GPU 0 (A100, compute capability 8.0): ready",
+                "torch: GPU 0 (A100, compute capability 8.0): ready",
+                "warning: mxnet-cu112 and torch with CUDA 13.0 are in one environment: each may load",
+            ],
+            "the CPU and 1 GPU(s)",
+        ),
+        # torch is not installed: as ever
+        (
+            [("A100", 8, 0), ("H100", 9, 0)],
+            "mxnet-cu112",
+            None,
+            [
+                "GPU 0 (A100, compute capability 8.0): ready",
+                "GPU 1 (H100, compute capability 9.0): mxnet's CUDA",
+            ],
+            "the CPU and 1 GPU(s)",
+        ),
+    ],
+)
+def test_each_gpu_and_which_engine_can_use_it(
+    become, monkeypatch, capsys, gpus, wheel, built, lines, verdict
+):
+    become(gpus, wheel, built)
+    if built is None:
+        monkeypatch.setitem(sys.modules, "torch", None)
+        monkeypatch.delitem(sys.modules, "gluon_yolo.torch_compat", raising=False)
+    else:
+        assert sys.modules["torch"]  # its rows were imported by ``become``
+    monkeypatch.setattr(doctor, "_runtime_state", lambda runtime: "not asked for")
+    assert cli.main(["doctor"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    start = said.index("GPUs") + 1
+    found = [line.strip() for line in said[start : said.index("", start)]]
+    assert len(found) == len(lines)
+    assert all(line.startswith(expected) for line, expected in zip(found, lines)), found
+    assert said[-1] == f"verdict: ready to train on {verdict}"
+    (row,) = [line for line in said if line.startswith("  torch  ")]
+    kind = {
+        None: 'torch is not installed: pip install ".[torch]" (without it: no engine for GPUs',
+        "cpu": "(CPU build)",
+    }
+    assert kind.get(built, f"(CUDA {built} build)") in row

@@ -34,6 +34,11 @@ def test_mxnets_words_become_one_error(text):
         MemoryError(),
         MemoryError("Unable to allocate 30.5 GiB for an array with shape (64, 8192, 8192)"),
         RuntimeError("a.jpg: MemoryError: Unable to allocate 3 GiB"),
+        # torch's, on a CPU as it was seen here, and on a GPU as its source has it
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried"
+        ),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79 GiB"),
         RuntimeError(
             "a.jpg: error: OpenCV(4.8.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate"
         ),

@@ -9,11 +9,13 @@ from typing import Any
 
 from gluon_yolo.cli.calling import flag_of
 from gluon_yolo.cli.flags.data import add_data_arguments
+from gluon_yolo.cli.flags.engine import add_engine_arguments, add_process_arguments
+from gluon_yolo.cli.flags.setting import add_setting as _add
 from gluon_yolo.cli.parser import Joined
 from gluon_yolo.data.transforms import TRANSFORMS
 from gluon_yolo.spec import BOX_LOSSES
 from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
-from gluon_yolo.training.config_check import ENGINES, PRECISIONS, VAL_METRICS, WORKER_TYPES
+from gluon_yolo.training.config_check import VAL_METRICS, WORKER_TYPES
 from gluon_yolo.training.config_forms import PROFILED
 from gluon_yolo.training.lr_schedule import MODES
 from gluon_yolo.training.recipes import RECIPES
@@ -38,22 +40,11 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     _add_rate(parser.add_argument_group("length and learning rate"))
     _add_losses(parser.add_argument_group("losses and regularisation"))
     devices = parser.add_argument_group("devices and speed")
-    _add_engine(devices)
+    add_engine_arguments(devices)
     _add_devices(devices)
+    add_process_arguments(parser.add_argument_group("several processes and hosts, with torch's engine"))
     _add_kept(parser.add_argument_group("validation, and what is kept"))
     _add_file(parser.add_argument_group("settings in a file"))
-
-
-def _add(group: Any, *names: str, help: str, **options: Any) -> None:
-    """Add a flag; its default is put at the end of ``help``, except for switches."""
-    default = DEFAULTS.get(names[-1].lstrip("-").replace("-", "_"))
-    if default is False and "nargs" not in options:
-        options.update(action="store_true", default=None)
-    elif default is not None and default is not False:
-        help += f" (default: {default})"
-        if isinstance(default, (int, float)):
-            options = {"type": type(default), "metavar": "N", **options}
-    group.add_argument(*names, help=help, **options)
 
 
 def _number(text: str) -> float:
@@ -101,9 +92,9 @@ def _add_first(group: Any) -> None:
     gpus = 'GPUs to train on; "" is the CPU (default: GPU 0 if usable, else the CPU)'
     resume = (
         "go on with a run that was stopped, to the same weights as without the break. Its settings are those "
-        "of its args.json; only --gpus, --cpu-devices, --memory, -j, --worker-type, --engine and its "
-        "--precision, --compile and --deterministic may be given anew, and where its data lies by now: "
-        "--data, --data-root, --classes, --class-map. "
+        "of its args.json; only --gpus, --cpu-devices, --memory, -j and --worker-type may be given anew, the "
+        "--engine with its --precision, --compile and --deterministic, --hosts and what belongs to them, and "
+        "where its data lies by now: --data, --data-root, --classes, --class-map. "
         "With FILE, a .params file: start a run from it, at --start-epoch"
     )
     _add(group, "--recipe", choices=sorted(RECIPES), help=f"other defaults, for a purpose. {purposes}")
@@ -209,27 +200,6 @@ def _add_losses(group: Any) -> None:
     )
     _add(group, "--no-wd", help="no weight decay on biases and batch normalisation")
     _add(group, "--loss-scale", metavar="X", help=scale)
-
-
-def _add_engine(group: Any) -> None:
-    engine = (
-        'what computes the training: mxnet, or torch (pip install ".[torch]"), with the same files, so that '
-        "either resumes the other's runs; auto: torch for GPUs that mxnet cannot use, such as Hopper and "
-        "newer ones, and for several processes, else mxnet"
-    )
-    precision = (
-        "of torch's engine: tf32 and bfloat16 are faster on GPUs from Ampere on, bfloat16 on a CPU with "
-        "AVX512-BF16 or AMX too; weights and losses stay float32. Refused where float32 is faster"
-    )
-    compiled = (
-        "compile the network by torch.compile: minutes before the first step of each input size, then "
-        "quicker steps; for long trainings on a GPU, with --no-random-shape"
-    )
-    same = "ask torch for the same bits in every run on a GPU, at some speed; a CPU gives them without it"
-    _add(group, "--engine", choices=ENGINES, help=engine)
-    _add(group, "--precision", choices=PRECISIONS, help=precision)
-    _add(group, "--compile", help=compiled)
-    _add(group, "--deterministic", help=same)
 
 
 def _add_devices(group: Any) -> None:

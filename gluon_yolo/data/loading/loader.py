@@ -1,7 +1,8 @@
 """TrainLoader: batches of images and targets for training, at one size or at several (multi-scale training).
 
 Every random number of training comes from (seed, epoch, image), not from a worker: any number of threads or
-processes gives the same batches, and a resumed epoch continues with the same batches.
+processes gives the same batches, and a resumed epoch continues with the same batches. Several training
+processes read a share of each batch: their shares in turn are the batch that one process would read.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from gluon_yolo.assigners import assign
 from gluon_yolo.data.loading.collate import Batch, collate
 from gluon_yolo.data.loading.processes import ProcessWorkers
 from gluon_yolo.data.loading.sampler import SIZE, Assigner, Job, Sampler, image_order
+from gluon_yolo.data.loading.share import WHOLE, Share
 from gluon_yolo.data.loading.workers import prefetch
 from gluon_yolo.data.transforms import Transform
 from gluon_yolo.errors import UserError
@@ -45,7 +47,7 @@ class TrainLoader:
         dataset: images and annotations.
         transform: its output has the requested size.
         spec: the detector's, for the targets.
-        batch_size: B.
+        batch_size: B, of the global batch.
         sizes_hw: the (height, width) of batches; one is drawn at random every ``resize_interval`` batches.
         seed: 0 or more.
         workers: number of threads or processes; 0 works in the caller's thread.
@@ -55,13 +57,15 @@ class TrainLoader:
         assigner: makes the targets of an image; by default the spec's assigner.
         worker_type: ``thread``: decoding and drawing release Python's lock, and nothing is copied; or
             ``process``, for a user's data sets and transforms that hold the lock.
+        share: the part of each global batch that is read and yielded.
 
     Attributes:
+        places: the places in the global batch that a yielded batch has.
         time_waiting: seconds that the consumer has waited for batches, over all epochs.
 
     Raises:
         UserError: the data set is empty.
-        ValueError: a size does not fit the strides, or a number is out of range.
+        ValueError: a size does not fit the strides, a number is out of range, or the batch has no even share.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class TrainLoader:
         resize_interval: int = 10,
         assigner: Assigner = assign,
         worker_type: str = "thread",
+        share: Share = WHOLE,
     ) -> None:
         if not len(dataset):
             raise UserError("the training data has no pictures: check its folder and the name of its split")
@@ -90,6 +95,7 @@ class TrainLoader:
         self.dataset = dataset
         self.sampler = Sampler(dataset, transform, spec, seed, mixup_alpha, assigner)
         self.batch_size = batch_size
+        self.places = share.places(batch_size)
         self.sizes_hw = [(int(height), int(width)) for height, width in sizes_hw]
         self.seed = seed
         self.workers = workers
@@ -117,7 +123,7 @@ class TrainLoader:
     def epoch(
         self, epoch: int, start_batch: int = 0, mixup: bool | None = None
     ) -> Generator[Batch, None, None]:
-        """Yield the batches of an epoch; closing the iterator stops the workers.
+        """Yield the batches of an epoch, or this process's share of each; closing stops the workers.
 
         Args:
             epoch: from 0; an epoch always has the same batches.
@@ -134,8 +140,8 @@ class TrainLoader:
         with contextlib.closing(samples):
             for number in range(start_batch, len(self)):
                 start = time.perf_counter()
-                images, targets = zip(*islice(samples, self.batch_size))
-                indices = order[number * self.batch_size : (number + 1) * self.batch_size]
+                images, targets = zip(*islice(samples, len(self.places)))
+                indices = [order[number * self.batch_size + place] for place in self.places]
                 batch = collate(images, targets, [self.dataset.name(index) for index in indices], indices)
                 self.time_waiting += time.perf_counter() - start
                 yield batch
@@ -144,7 +150,7 @@ class TrainLoader:
         self, jobs: Iterator[tuple[Job, np.ndarray]]
     ) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
         """Yield each job's pixels and targets in order, computed ahead."""
-        ahead = _BATCHES_AHEAD * self.batch_size
+        ahead = _BATCHES_AHEAD * len(self.places)
         if self.worker_type == "process" and self.workers:
             if self._processes is None or not self._processes.pids:
                 sample_bytes = max(3 * height * width for height, width in self.sizes_hw)
@@ -161,15 +167,15 @@ class TrainLoader:
         return np.resize(order, len(self) * self.batch_size).tolist()
 
     def _jobs(self, epoch: int, start_batch: int, mixup: bool) -> Iterator[tuple[Job, np.ndarray]]:
-        """Yield the jobs of an epoch, each with its slice of the batch's array."""
+        """Yield the jobs of this share of an epoch, each with its slice of the batch's array."""
         order = self._order(epoch)
         for number in range(start_batch, len(self)):
             rng = np.random.default_rng((SIZE, self.seed, epoch, number // self.resize_interval))
             size_hw = self.sizes_hw[rng.integers(len(self.sizes_hw))]
             # Samples are drawn into their batch's array, which saves stacking them. Every batch has a new
             # array: mxnet's asynchronous engine may still read the last one.
-            images = np.empty((self.batch_size, *size_hw, 3), dtype=np.uint8)
-            for place in range(self.batch_size):
+            images = np.empty((len(self.places), *size_hw, 3), dtype=np.uint8)
+            for image, place in zip(images, self.places):
                 position = number * self.batch_size + place
                 repeat = position // len(self.dataset)
-                yield Job(epoch, order[position], repeat, mixup, size_hw), images[place]
+                yield Job(epoch, order[position], repeat, mixup, size_hw), image

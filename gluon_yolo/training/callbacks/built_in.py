@@ -11,6 +11,7 @@ from gluon_yolo.training.callbacks.profiler import Profiler
 from gluon_yolo.training.callbacks.progress_log import ProgressLog
 from gluon_yolo.training.callbacks.snapshots import Snapshots
 from gluon_yolo.training.config import TrainConfig
+from gluon_yolo.training.recording import recording_of
 
 
 def built_in(config: TrainConfig) -> list[Callback]:
@@ -21,7 +22,7 @@ def built_in(config: TrainConfig) -> list[Callback]:
     """
     return [
         ImageGrids(),
-        Profiler(config.profile),
+        Profiler(config.profile, recording_of(config.engine)),
         BestWeights(),
         ProgressLog(config.log_interval),
         CSVLogger(),

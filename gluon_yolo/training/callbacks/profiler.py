@@ -1,4 +1,4 @@
-"""Profiler: records mxnet's operators in some training steps, as a trace and as a table."""
+"""Profiler: records the engine's operators in some training steps, as a trace and as a table."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 
 from gluon_yolo import atomic_io
-from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.training.callbacks.base import Callback, TrainerView
+from gluon_yolo.training.recording import MXNetRecording, Recording
 
 TRACE, TABLE = "profile.json", "profile.txt"
 SKIPPED = 1  # steps: only the first one plans the graphs and allocates the memory
@@ -19,15 +19,16 @@ class Profiler(Callback):
     """Records steps of the run's first epoch, and writes the result.
 
     ``profile.json`` is a trace for chrome://tracing or https://ui.perfetto.dev; ``profile.txt`` has the
-    number of calls and the time (milliseconds) of every operator. mxnet's profiler can write one trace per
-    process.
+    number of calls and the time of every operator.
 
     Args:
         steps: the number of steps to record; 0 records none.
+        recording: of the engine; None is mxnet's.
     """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, recording: Recording | None = None) -> None:
         self._steps = steps
+        self._recording = recording or MXNetRecording()
         self._seen = 0
         self._running = False
 
@@ -46,7 +47,7 @@ class Profiler(Callback):
         if self._running and self._seen > SKIPPED:
             self._write(trainer.folder.path)
         elif self._running:
-            mx.profiler.set_state("stop")
+            self._recording.drop()
             self._running = False
             log.warning("profile: none: the first step is left out, and there was no other")
 
@@ -55,23 +56,15 @@ class Profiler(Callback):
         self.on_steps_end(trainer)
 
     def _start(self, folder: Path) -> None:
-        mx.nd.waitall()
-        kinds = {"profile_symbolic": True, "profile_imperative": True, "aggregate_stats": True}
-        try:
-            mx.profiler.set_config(filename=str(folder / TRACE), **kinds)
-        except mx.MXNetError:
-            log.warning("profile: none: mxnet's profiler has written one in this process, and does so once")
-            return
-        mx.profiler.set_state("run")
-        self._running = True
+        problem = self._recording.start(folder / TRACE)
+        if problem:
+            log.warning("profile: none: %s", problem)
+        self._running = not problem
 
     def _write(self, folder: Path) -> None:
-        mx.nd.waitall()
-        mx.profiler.set_state("stop")
         self._running = False
         with atomic_io.writing(folder / TABLE, "free space there or allow writing"):
-            (folder / TABLE).write_text(mx.profiler.dumps(reset=True), encoding="utf-8")
-        mx.profiler.dump()
+            (folder / TABLE).write_text(self._recording.write(folder / TRACE), encoding="utf-8")
         recorded = self._seen - SKIPPED
         log.info("profile of %d steps: %s, and a trace for https://ui.perfetto.dev: %s",
                  recorded, folder / TABLE, folder / TRACE)  # fmt: skip

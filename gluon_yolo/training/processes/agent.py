@@ -1,0 +1,181 @@
+"""Agent: starts the processes of a training on this host, and starts them again after a fault.
+
+torch's agent (``torch.distributed.elastic``) finds the other hosts and watches its processes. This one also
+finds out why they end: a user's error ends the training, a lost process or host starts all processes again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Callable
+
+from gluon_yolo.torch_compat import (
+    DefaultLogsSpecs,
+    LocalElasticAgent,
+    RunResult,
+    WorkerGroup,
+    WorkerSpec,
+    WorkerState,
+)
+from gluon_yolo.training.processes.agent_signals import Signals
+from gluon_yolo.training.processes.ending import BUG, LOST, STATUS, STOPPED, USER, Ending, Lost
+from gluon_yolo.training.processes.member import FAULT, REPORTS, ROUND, STORE
+from gluon_yolo.training.processes.store import Store
+
+_OWN_S = 3.0  # in which the other processes may say why they end, once one has ended
+_HEARD_S = 3.0  # in which other hosts read why the training ends, before their place to meet is gone
+_KINDS = (USER, BUG, STOPPED, LOST)  # the first one counts, where processes end for several reasons
+
+log = logging.getLogger("gluon_yolo")
+
+
+class Agent(LocalElasticAgent):
+    """The processes of this host.
+
+    Args:
+        spec: of the processes.
+        folder: an empty folder for their endings.
+        prefix: of the values that all processes share.
+        timeout_s: seconds that the place where hosts meet may take for an answer.
+
+    Attributes:
+        ending: why the processes of this host ended the last time; None until they did.
+        signals: passes signals on to the processes.
+    """
+
+    def __init__(self, spec: WorkerSpec, folder: Path, prefix: str, timeout_s: float) -> None:
+        super().__init__(spec, DefaultLogsSpecs(log_dir=str(folder)), start_method="spawn")
+        self.ending: Ending | None = None
+        self._remaining_restarts: int
+        self._folder, self._prefix, self._timeout_s = folder, prefix, timeout_s
+        self.signals = Signals(self._pids, folder)
+        self._tell: Callable[[Ending], Any] = lambda ending: None
+        self._fault = ""
+
+    def _pids(self) -> list[int]:
+        """Return the process ids of this host's processes that run."""
+        known = (worker.id for worker in self._worker_group.workers if worker.id)
+        return [pid for pid in known if _exit_code(pid) is None]
+
+    def _start_workers(self, worker_group: WorkerGroup) -> dict[int, Any]:
+        """Start the processes, with what they need to find each other."""
+        for path in self._folder.iterdir():
+            if path.is_file():
+                path.unlink()
+        meeting: Any = worker_group.store
+        if worker_group.group_rank == 0:
+            meeting.set("round", uuid.uuid4().hex)
+        number, place = meeting.get("round").decode(), meeting
+        while hasattr(place, "underlying_store"):
+            place = place.underlying_store
+        store = Store(place.host, place.port, self._prefix, self._timeout_s)
+        self._tell = lambda ending: store.first(f"{number}/end", ending.to_bytes())
+        variables = {
+            STORE: store.place,
+            ROUND: number,
+            FAULT: self._fault,
+            REPORTS: str(self._folder),
+            "TORCHELASTIC_SIGNALS_TO_HANDLE": "",  # those are handled here
+        }
+        with environment(variables), self.signals.held():
+            return super()._start_workers(worker_group)
+
+    def _stop_workers(self, worker_group: WorkerGroup, *args: Any, **kwargs: Any) -> None:
+        """End the processes at once: what they have saved is whole at any moment."""
+        _kill(self._pids())
+        super()._stop_workers(worker_group, *args, **kwargs)
+
+    def _shutdown(self, *args: Any, **kwargs: Any) -> None:
+        _kill(self._pids())
+        super()._shutdown(*args, **kwargs)
+
+    def _monitor_workers(self, worker_group: WorkerGroup) -> RunResult:
+        """Look after the processes; find out why they ended, and whether they start again."""
+        endings = []
+        if any(_exit_code(worker.id) for worker in worker_group.workers):
+            endings = self._endings(worker_group)
+        result = super()._monitor_workers(worker_group)
+        if result.state not in (WorkerState.FAILED, WorkerState.UNHEALTHY):
+            return result
+        endings = endings or [Ending(LOST, 0, "a process is lost", status=STATUS[LOST])]
+        # The one with the exception itself, before those of processes that were only told of it.
+        self.ending = min(endings, key=lambda each: (_KINDS.index(each.kind), not each.error))
+        if self.ending.kind == LOST and self._remaining_restarts > 0:
+            most = worker_group.spec.max_restarts
+            self._fault = f"{self.ending.text} (fault {most - self._remaining_restarts + 1} of {most})"
+            log.warning("%s; all processes start again from the last checkpoint", self._fault)
+            return result
+        self._remaining_restarts = 0
+        if worker_group.group_world_size > 1:
+            time.sleep(_HEARD_S)
+        return result
+
+    def _endings(self, worker_group: WorkerGroup) -> list[Ending]:
+        """Return how the processes ended, killed ones first, after a moment in which all may say so."""
+        killed = []
+        for worker in worker_group.workers:
+            code = _exit_code(worker.id) or 0
+            if code < 0:
+                which = f"of {worker.world_size} (pid {worker.id})"
+                killed.append(_killed_by(-code, worker.global_rank, which))
+                with contextlib.suppress(Lost):
+                    self._tell(killed[-1])
+        until = time.monotonic() + _OWN_S
+        while self._pids() and time.monotonic() < until:
+            time.sleep(0.05)
+        told = []
+        for worker in worker_group.workers:
+            rank, code = worker.global_rank, _exit_code(worker.id) or 0
+            if ending := Ending.read(self._folder, rank):
+                told.append(ending)
+            elif code > 0:
+                text = f"process {rank} ended with status {code}, see what it printed"
+                told.append(Ending(BUG, rank, text))
+        _kill(self._pids())
+        return [*killed, *told]
+
+
+def _killed_by(number: int, rank: int, which: str) -> Ending:
+    text = f"process {rank} {which} was killed by {signal.Signals(number).name}"
+    if number in (signal.SIGKILL, signal.SIGBUS):
+        text += ", as the system does when memory runs out"
+    return Ending(LOST, rank, text, status=STATUS[LOST])
+
+
+def _kill(pids: Sequence[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _exit_code(pid: int) -> int | None:
+    """Return the exit code of a child, negative for a signal; None if it runs. It can still be waited for."""
+    try:
+        found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:  # it was waited for before
+        return 0
+    if found is None:
+        return None
+    return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+
+
+@contextlib.contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set variables for the processes that the block starts."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
