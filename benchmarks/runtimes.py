@@ -81,6 +81,7 @@ OURS = (
     Row("ncnn", "float32", "float32"),
     Row("ncnn", "float16", "float16"),
     Row("mnn", "float32", "float32"),
+    Row("torch", "float32", "float32"),
 )
 GLUONCV = Row("GluonCV", "float32")
 GLUONCV_OWN = Row("GluonCV, its own threads", "float32")

@@ -58,7 +58,7 @@ NUMPY_ONLY = (
     ),
     *(f"evaluation.{name}" for name in ("metric", "matching", "voc_ap", "coco_ap", "f1", "table")),
 )
-MXNET_TOO = ("inference.runtimes.mxnet",)
+MXNET_TOO = ("inference.runtimes.mxnet", "inference.runtimes.torch")
 
 
 def module_name(path: Path) -> str:

@@ -56,6 +56,31 @@ def open_model(
     return {"network": network, "spec": record.spec, "size_hw": size_hw, "runtime": runtime, **options}
 
 
+def open_block(
+    net: Any, size_hw: tuple[int, int], gpu: int | None, runtime: str, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Copy a network in memory into a runtime.
+
+    Args:
+        net: the network.
+        size_hw: input size in pixels.
+        gpu: index of a GPU. None runs on the CPU.
+        runtime: one that runs networks, or ``auto``: mxnet, or torch for a GPU that mxnet cannot use.
+        options: of :class:`~gluon_yolo.inference.predictor.Predictor`.
+
+    Returns:
+        The arguments of a Predictor.
+
+    Raises:
+        UserError: the runtime runs exported models only, or cannot use the GPU.
+        MissingDependency: the package of the runtime is not installed.
+    """
+    runtime = registry.builder_for(gpu) if runtime == AUTO else runtime
+    network = registry.from_block(runtime, net, gpu)
+    options = {"name": net.zoo_name, "gpu": gpu, **options}
+    return {"network": network, "spec": net.spec, "size_hw": size_hw, "runtime": runtime, **options}
+
+
 def _network(
     path: Path,
     runtime: str,
@@ -67,7 +92,8 @@ def _network(
 ) -> tuple[str, Network]:
     """Return the name of the runtime and the network; ``file`` is in the folder of the model's files."""
     if record.is_run:
-        return "mxnet", registry.load_run("mxnet" if runtime == AUTO else runtime, record, path, gpu)
+        chosen = registry.builder_for(gpu) if runtime == AUTO else runtime
+        return chosen, registry.load_run(chosen, record, path, gpu)
     if runtime == AUTO:
         return autotune.choose(record, file, size_hw, gpu, remeasure)
     registry.check_fixed(runtime, record, size_hw)

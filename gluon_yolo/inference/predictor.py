@@ -13,7 +13,7 @@ import numpy as np
 from gluon_yolo.detections import Detections
 from gluon_yolo.inference import postprocess
 from gluon_yolo.inference.frames import Frame, Named, read_frames
-from gluon_yolo.inference.open_model import AUTO, open_model
+from gluon_yolo.inference.open_model import AUTO, open_block, open_model
 from gluon_yolo.inference.postprocess import FARTHEST, NMS
 from gluon_yolo.inference.preprocess import Image, PathLike, Preprocess, load_image
 from gluon_yolo.inference.runtimes import registry
@@ -32,8 +32,8 @@ class Predictor:
     """Detect objects in images: preprocessing, network, threshold, NMS, boxes in the image's own pixels.
 
     Several threads may call one predictor, with any runtime; each gets the same result as a single thread.
-    With ONNX Runtime, OpenVINO and ncnn calls run in parallel, each with ``OMP_NUM_THREADS`` threads; with
-    mxnet and MNN one after the other. A network of one's own must be thread-safe.
+    With ONNX Runtime, OpenVINO, ncnn and torch calls run in parallel, each with ``OMP_NUM_THREADS`` threads;
+    with mxnet, MNN and on GPUs one after the other. A network of one's own must be thread-safe.
 
     Args:
         network: pixels (B, h, w, 3) uint8 RGB to boxes (B, N, 4) in input pixels and scores (B, N, C).
@@ -118,8 +118,8 @@ class Predictor:
             path: an exported model (its folder, its ``NAME.json``, or one of its files; an ONNX file and
                 OpenVINO's ``.xml`` work without the others), or a run: ``RUN`` and ``RUN/best`` are its best
                 weights, ``RUN/last`` its last, and a weights file in it is that file.
-            runtime: one of ``RUNTIMES``; a run needs ``mxnet``. ``auto`` is the fastest of the installed ones
-                that have a file of this model, by a measurement
+            runtime: one of ``RUNTIMES``; a run needs ``mxnet`` or ``torch``. ``auto`` is the fastest of the
+                installed ones that have a file of this model, by a measurement
                 (:mod:`gluon_yolo.inference.runtimes.autotune`); ``predictor.runtime`` has its name.
             size_hw: height and width of the input in pixels; None is the model's own size.
             gpu: index of a GPU; None is the CPU.
@@ -143,6 +143,7 @@ class Predictor:
         size_hw: tuple[int, int] | None = None,
         gpu: int | None = None,
         anchors: Anchors | None = None,
+        runtime: str = AUTO,
         **options: Any,
     ) -> Predictor:
         """Build a network of the zoo or of a darknet cfg, and load weights into it.
@@ -154,6 +155,7 @@ class Predictor:
             size_hw: height and width of the input in pixels; None is the network's default.
             gpu: index of a GPU; None is the CPU.
             anchors: per level (width, height) in input pixels; None takes the network's own.
+            runtime: ``mxnet`` or ``torch``; ``auto`` is mxnet, or torch for a GPU that mxnet cannot use.
             **options: as for :meth:`load`; the default of ``fit`` is the network's own.
 
         Raises:
@@ -161,16 +163,19 @@ class Predictor:
         """
         net, known = registry.module_of("mxnet").from_weights(name, weights, class_names, anchors)
         options = {"fit": Preprocess(known.fit), "name": name, **options}
-        return cls.from_block(net, size_hw or known.size_hw, gpu, **options)
+        return cls.from_block(net, size_hw or known.size_hw, gpu, runtime, **options)
 
     @classmethod
     def from_block(
-        cls, net: Any, size_hw: tuple[int, int] = (416, 416), gpu: int | None = None, **options: Any
+        cls,
+        net: Any,
+        size_hw: tuple[int, int] = (416, 416),
+        gpu: int | None = None,
+        runtime: str = AUTO,
+        **options: Any,
     ) -> Predictor:
         """Return a predictor with a copy of the present weights of a network in memory."""
-        network = registry.module_of("mxnet").from_block(net, gpu=gpu)
-        options = {"name": net.zoo_name, "gpu": gpu, **options}
-        return cls(network, net.spec, size_hw, runtime="mxnet", **options)
+        return cls(**open_block(net, size_hw, gpu, runtime, options))
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -199,7 +204,6 @@ class Predictor:
         return {**shown, "fit": repr(self.fit.mode), **listed}
 
     def __repr__(self) -> str:
-        """Return the model, what runs it, and all that decides what is found."""
         return f"Predictor({', '.join(f'{name}={value}' for name, value in self._shown().items())})"
 
     def _repr_html_(self) -> str:
@@ -207,8 +211,8 @@ class Predictor:
         return html_table(("Predictor", ""), self._shown().items())
 
     def replace(self, **options: Any) -> Predictor:
-        """Return a predictor of the same network with other options, as the class takes them."""
-        kept = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        """Return a predictor of the same network with other options of the class."""
+        kept = {name: value for name, value in vars(self).items() if name[0] != "_"}
         return Predictor(self._network, **{**kept, **options})
 
     def stream(self, source: Named | Sequence[Named], **options: Any) -> Iterator[tuple[Frame, Detections]]:

@@ -55,6 +55,12 @@ def test_what_is_lost_without_a_package_that_training_can_do_without(monkeypatch
     assert said in capsys.readouterr().out
 
 
+def test_a_runtime_that_is_absent(monkeypatch):
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
+    assert doctor._runtime_state("ncnn") == "not installed: pip install ncnn"
+    assert doctor._runtime_state("torch") == 'not installed: pip install ".[torch]"'
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [

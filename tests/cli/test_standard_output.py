@@ -83,5 +83,7 @@ def test_doctor():
     lines, _ = command("doctor")
     place = lines.index("runtimes for exported models")
     rows = lines[place + 1 : lines.index("", place)]
-    matches(rows, [f"  {name:14} .+" for name in ("mxnet", "onnxruntime", "openvino", "ncnn", "MNN")])
+    matches(
+        rows, [f"  {name:14} .+" for name in ("mxnet", "torch", "onnxruntime", "openvino", "ncnn", "MNN")]
+    )
     assert re.fullmatch(r"  MNN +[\d.]+ ready", rows[-1])

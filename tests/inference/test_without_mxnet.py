@@ -36,7 +36,7 @@ def loads(package: str) -> bool:
         return False
 
 
-OTHERS = [name for name, runtime in RUNTIMES.items() if name != "mxnet" and loads(runtime.package)]
+OTHERS = [name for name, runtime in RUNTIMES.items() if not runtime.builds and loads(runtime.package)]
 FORMATS = {"onnxruntime": "onnx", "openvino": "onnx", "ncnn": "ncnn", "mnn": "mnn"}
 
 # Rejects imports of mxnet and gluoncv, as if they were not installed.

@@ -1,7 +1,7 @@
 """The gradients of a training graph on the CPU against float64: all parameters of each kind of network.
 
 The weights are drawn so that rounding errors stay small (1e-7 to 1e-6 of a gradient); 1e-4 is a fault. A real
-fault changed all gradients together by 0.15 to 0.8. Trained weights, and PyTorch as the judge and as the other
+fault changed all gradients together by 0.15 to 0.8. Trained weights, and PyTorch as the judge and the other
 engine, are in ``tests/pytorch/test_gradients.py``.
 """
 

@@ -137,8 +137,7 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
         raise UserError("--remeasure: goes with --model and --runtime auto, which alone measures anything")
     if args.model:
         return Predictor.load(args.model, args.runtime or AUTO, remeasure=args.remeasure, **options)
-    if args.runtime not in (None, AUTO, "mxnet"):
-        raise UserError(f"--runtime {args.runtime}: runs exported models; --network is for mxnet")
+    options["runtime"] = args.runtime or AUTO
     return Predictor.from_network(args.network, args.weights, class_names_of(args), **options)
 
 

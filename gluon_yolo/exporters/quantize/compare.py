@@ -209,7 +209,8 @@ def too_far(rows: Sequence[Row], accuracy_drop: AccuracyDrop, max_drop: float) -
 
 def runtimes_of(kind: str) -> list[str]:
     """Return the installed runtimes that read a format; the one that calibrates it is first."""
-    known = [name for name, runtime in RUNTIMES.items() if kind in runtime.formats and runtime.installed]
+    reading = {name: runtime for name, runtime in RUNTIMES.items() if kind in runtime.formats}
+    known = [name for name, runtime in reading.items() if runtime.installed and not runtime.for_gpus]
     return sorted(known, key=lambda name: name != RUNS_IN[kind])
 
 

@@ -53,7 +53,7 @@ def choose(
     Raises:
         UserError: no candidate can run the model.
     """
-    names, folder = registry.candidates(record, size_hw), path.parent
+    names, folder = registry.candidates(record, size_hw, gpu), path.parent
     if len(names) == 1:
         return names[0], registry.load(names[0], record, folder, gpu)
     file = autotune_cache.cache_folder() / "fastest" / f"{_key(record, folder, size_hw, gpu, names)}.json"

@@ -141,6 +141,24 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> MXNetRunt
         gpu: index of a GPU; None is the CPU.
 
     Raises:
+        UserError: as for :func:`read_exported`.
+    """
+    return MXNetRuntime(*read_exported(record, folder), gpu)
+
+
+def read_exported(
+    record: ModelRecord, folder: Path
+) -> tuple[mx.sym.Symbol, dict[str, mx.nd.NDArray], DetectionSpec | None]:
+    """Read an exported model's symbol up to its raw maps, or up to boxes and scores where these lack names.
+
+    Args:
+        record: of the model.
+        folder: of its files.
+
+    Returns:
+        The graph, the values of its inputs, and the spec, which is None where boxes and scores come out.
+
+    Raises:
         UserError: a file is absent or damaged, or the two files do not fit each other.
     """
     graph = record.exported("symbol", folder)
@@ -154,13 +172,13 @@ def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> MXNetRunt
             f"({sorted(missing)[0]}, ...): the two files are of different models"
         )
     if not graph.decoded:
-        return MXNetRuntime(symbol, parameters, record.spec, gpu)
+        return symbol, parameters, record.spec
     internals = symbol.get_internals()
     known = set(internals.list_outputs())
     raw = [f"{RAW_MAP}{level}_output" for level in range(record.spec.num_levels)]
     if known.issuperset(raw):  # files of older packages do not have them
-        return MXNetRuntime(mx.sym.Group([internals[name] for name in raw]), parameters, record.spec, gpu)
-    return MXNetRuntime(mx.sym.Group([internals[name] for name in graph.decoded]), parameters, None, gpu)
+        return mx.sym.Group([internals[name] for name in raw]), parameters, record.spec
+    return mx.sym.Group([internals[name] for name in graph.decoded]), parameters, None
 
 
 def read_parameters(path: Path) -> dict[str, mx.nd.NDArray]:

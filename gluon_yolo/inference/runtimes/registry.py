@@ -11,7 +11,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.inference.model_record import ModelRecord, find_model_record, weights_of
 from gluon_yolo.text import did_you_mean
 
@@ -26,10 +26,16 @@ class Runtime:
     Args:
         package: that the module imports.
         formats: that it reads, keys of ``exported_format.ENDINGS``; the first one that a model has is used.
+        builds: whether it runs networks too, which a run, an imported model or a weights file has; it then
+            has ``from_block(net, gpu=None) -> Network``.
+        for_gpus: whether it is left to GPUs, unless it is named: on a CPU ``auto`` and ``quantize`` do not
+            try it.
     """
 
     package: str
     formats: tuple[str, ...]
+    builds: bool = False
+    for_gpus: bool = False
 
     @property
     def installed(self) -> bool:
@@ -38,12 +44,17 @@ class Runtime:
 
 
 RUNTIMES = {
-    "mxnet": Runtime("mxnet", ("symbol",)),
+    "mxnet": Runtime("mxnet", ("symbol",), builds=True),
     "onnxruntime": Runtime("onnxruntime", ("onnx",)),
     "openvino": Runtime("openvino", ("openvino", "onnx")),
     "ncnn": Runtime("ncnn", ("ncnn",)),
     "mnn": Runtime("MNN", ("mnn",)),
+    # On a CPU it took 1.2 to 2.6 times as long as mxnet (benchmarks/runtimes.py), and loads for seconds.
+    "torch": Runtime("torch", ("symbol",), builds=True, for_gpus=True),
 }
+
+
+BUILDERS = tuple(name for name, runtime in RUNTIMES.items() if runtime.builds)
 
 
 def known(name: str) -> Runtime:
@@ -96,15 +107,53 @@ def load_run(name: str, record: ModelRecord, path: Path, gpu: int | None = None)
         gpu: index of a GPU; None is the CPU.
 
     Raises:
-        UserError: the runtime is not mxnet, or there are no weights, or they do not fit.
+        UserError: the runtime runs exported models only, or there are no weights, or they do not fit.
+        MissingDependency: mxnet, or the runtime's package, is not installed.
+    """
+    if not known(name).builds:
+        raise UserError(
+            f"{path}: is a run, which only {' and '.join(BUILDERS)} read; export it, then load that with "
+            f"{name}"
+        )
+    module_of(name)  # says at once what is missing
+    net = module_of("mxnet").from_record(record, find_model_record(path).parent, weights_of(path))
+    return from_block(name, net, gpu)
+
+
+def from_block(name: str, net: Any, gpu: int | None = None) -> Network:
+    """Copy a network in memory into a runtime.
+
+    Args:
+        name: of the runtime.
+        net: the network.
+        gpu: index of a GPU; None is the CPU.
+
+    Raises:
+        UserError: the runtime runs exported models only, or cannot use the GPU.
+        MissingDependency: the runtime's package is not installed.
+    """
+    if not known(name).builds:
+        raise SettingError(
+            f"{{runtime}} {name}: runs exported models; a network runs in {' and '.join(BUILDERS)}"
+        )
+    return module_of(name).from_block(net, gpu=gpu)
+
+
+def builder_for(gpu: int | None) -> str:
+    """Return the runtime for networks: mxnet, or, if it is installed, torch for a GPU that mxnet cannot use.
+
+    Args:
+        gpu: index of a GPU; None is the CPU.
+
+    Raises:
         MissingDependency: mxnet is not installed.
     """
-    known(name)
-    if name != "mxnet":
-        raise UserError(f"{path}: is a run, which only mxnet reads; export it, then load that with {name}")
-    module = module_of(name)
-    net = module.from_record(record, find_model_record(path).parent, weights_of(path))
-    return module.from_block(net, gpu=gpu)
+    if gpu is not None and RUNTIMES["torch"].installed:
+        try:
+            module_of("mxnet").check_gpu(gpu)
+        except UserError:
+            return "torch"
+    return "mxnet"
 
 
 def check_fixed(name: str, record: ModelRecord, size_hw: tuple[int, int]) -> None:
@@ -120,7 +169,9 @@ def _scored(name: str, record: ModelRecord) -> Sequence[str]:
     return record.formats[kind].runtimes or tuple(RUNTIMES)
 
 
-def candidates(record: ModelRecord, size_hw: tuple[int, int] | None = None) -> list[str]:
+def candidates(
+    record: ModelRecord, size_hw: tuple[int, int] | None = None, gpu: int | None = None
+) -> list[str]:
     """Return the runtimes that are installed and have a file of a model.
 
     If none is installed, the result is one that is not; its loading then tells what to install. For an int8
@@ -130,11 +181,16 @@ def candidates(record: ModelRecord, size_hw: tuple[int, int] | None = None) -> l
         record: of the model.
         size_hw: height and width of the images in pixels, to which a file may not be fixed; None is the
             model's.
+        gpu: index of a GPU; None is the CPU.
 
     Raises:
         UserError: the model has no format that any of them reads, or none that takes this size.
     """
-    fitting = [name for name, runtime in RUNTIMES.items() if set(runtime.formats) & set(record.formats)]
+    fitting = [
+        name
+        for name, runtime in RUNTIMES.items()
+        if set(runtime.formats) & set(record.formats) and _tried(runtime, record, gpu)
+    ]
     if not fitting:
         raise UserError(
             f"model {record.name} is there as {', '.join(record.formats)}, which nothing here runs"
@@ -153,6 +209,11 @@ def candidates(record: ModelRecord, size_hw: tuple[int, int] | None = None) -> l
         raise refused[0]
     smallest_first = sorted(fitting, key="mxnet".__eq__)  # the smallest package to install
     return [name for name in fitting if RUNTIMES[name].installed] or smallest_first[:1]
+
+
+def _tried(runtime: Runtime, record: ModelRecord, gpu: int | None) -> bool:
+    """Return whether a runtime is tried for a model without being named."""
+    return not runtime.for_gpus or (gpu is not None and runtime.installed and record.precision != "int8")
 
 
 def limit_of(name: str, record: ModelRecord) -> int | None:

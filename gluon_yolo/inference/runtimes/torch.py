@@ -1,0 +1,113 @@
+"""The PyTorch runtime: runs a network in memory or an exported symbol, on the CPU or a GPU."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gluon_yolo.errors import SettingError
+from gluon_yolo.graph.node import Graph
+from gluon_yolo.inference.decode import RawMaps
+from gluon_yolo.inference.model_record import ModelRecord
+from gluon_yolo.inference.runtimes import mxnet
+from gluon_yolo.inference.runtimes.base import check_size
+from gluon_yolo.inference.runtimes.mxnet import INPUT
+from gluon_yolo.pytorch import device
+from gluon_yolo.pytorch.fold import fold_norms
+from gluon_yolo.pytorch.module import block_module, graph_module
+from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.torch_compat import fx, torch
+
+
+class TorchRuntime:
+    """Run a module from pixels to boxes and scores, in float32.
+
+    Several threads may call it: on the CPU their calls run in parallel, on a GPU one after the other.
+
+    Args:
+        module: of :mod:`gluon_yolo.pytorch.module`, with raw maps, or boxes and scores, as outputs. It
+            becomes the runtime's own: batch norms are folded, and arrays moved to the device.
+        spec: of the network, for raw maps; None for boxes and scores.
+        gpu: index of a GPU; None is the CPU.
+
+    Raises:
+        UserError: torch cannot use the GPU.
+    """
+
+    def __init__(self, module: fx.GraphModule, spec: DetectionSpec | None, gpu: int | None = None) -> None:
+        if gpu is not None:
+            device.check_gpu(gpu)
+        self._device = torch.device("cpu" if gpu is None else f"cuda:{gpu}")
+        module.eval().requires_grad_(False)
+        fold_norms(module)
+        self._module = module.to(self._device)
+        for array in (*module.parameters(), *module.buffers()):
+            if array.ndim == 4:  # as the pixels are stored
+                array.data = array.data.contiguous(memory_format=torch.channels_last)
+        self._spec = spec
+        self._lock = threading.Lock()
+
+    def __call__(self, pixels: np.ndarray) -> Sequence[np.ndarray]:
+        """Run the network.
+
+        Args:
+            pixels: (B, h, w, 3) uint8 RGB; h and w are multiples of the largest stride. Calls may differ in
+                size.
+
+        Returns:
+            Boxes (B, N, 4) float32, corners in input pixels, and scores (B, N, C) float32; for a module that
+            ends at raw maps, the :class:`gluon_yolo.inference.decode.RawMaps`.
+        """
+        if self._spec is not None:
+            check_size(pixels.shape[1:3], self._spec)
+        if self._device.type == "cpu":
+            outputs = self._run(pixels)
+        else:
+            # By default a GPU rounds the factors of float32's products in convolutions to ten bits. The
+            # switch is the process's own, and a training may have set it.
+            cudnn = torch.backends.cudnn
+            kept = {name: getattr(cudnn, name) for name in ("enabled", "benchmark", "deterministic")}
+            with self._lock, cudnn.flags(**kept, allow_tf32=False):
+                outputs = self._run(pixels)
+        return outputs if self._spec is None else RawMaps(outputs, self._spec)
+
+    @torch.inference_mode()
+    def _run(self, pixels: np.ndarray) -> list[np.ndarray]:
+        outputs = self._module(torch.tensor(pixels).to(self._device))
+        return [output.contiguous().cpu().numpy() for output in outputs]
+
+
+def load(record: ModelRecord, folder: Path, gpu: int | None = None) -> TorchRuntime:
+    """Load an exported model's symbol; one in bfloat16 is computed in float32 with the same rounded weights.
+
+    Args:
+        record: of the model.
+        folder: of its files.
+        gpu: index of a GPU; None is the CPU.
+
+    Raises:
+        UserError: a file is absent or damaged, or the model is in int8.
+    """
+    symbol, parameters, spec = mxnet.read_exported(record, folder)
+    if mxnet.is_int8(symbol):
+        raise SettingError(
+            f"{folder}: is mxnet's own int8, which torch cannot compute; give {{runtime}} mxnet"
+        )
+    if mxnet.is_bfloat16(parameters):
+        symbol, parameters = mxnet.as_float32(symbol, parameters)
+    arrays = {name: array.asnumpy() for name, array in parameters.items()}
+    graph = Graph.from_json(symbol.tojson())
+    return TorchRuntime(graph_module(graph, arrays, lambda name: False, [INPUT]), spec, gpu)
+
+
+def from_block(net: Any, gpu: int | None = None) -> TorchRuntime:
+    """Return a runtime with a copy of the weights of a network in memory.
+
+    Raises:
+        UserError: torch cannot use the GPU, or has no counterpart of an operator.
+    """
+    return TorchRuntime(block_module(net, [INPUT]), net.spec, gpu)
