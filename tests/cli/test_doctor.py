@@ -149,7 +149,7 @@ def test_each_gpu_and_which_engine_can_use_it(
     assert len(found) == len(lines)
     assert all(line.startswith(expected) for line, expected in zip(found, lines)), found
     assert said[-1] == f"verdict: ready to train on {verdict}"
-    (row,) = [line for line in said if line.startswith("  torch  ")]
+    row = next(line for line in said if line.startswith("  torch  "))
     kind = {
         None: 'torch is not installed: pip install ".[torch]" (without it: no engine for GPUs',
         "cpu": "(CPU build)",
