@@ -60,15 +60,12 @@ def train(
     given = _given(config, {**settings, **_some(data=data, resume=resume)})
     # What several processes call, each of them: this function, with the same arguments.
     same = functools.partial(train, config, data, callbacks=callbacks, resume=resume, **settings)
-    with blamed(given.file_places()):
+    with blamed(given.file_places()), start.taking_part(given.all()) as processes:
         if resume is None or os.fspath(resume).endswith(".params"):
-            return _train_new(given, callbacks, same)
+            return _train_new(given, callbacks, processes, same)
         folder = RunFolder.open(resume)
         args = resumed_args(given.all(), folder.args())
-        if started := start.in_processes(args, same, callbacks):
-            return started
-        with start.taking_part(args) as processes:
-            return _resume(folder, args, callbacks, processes)
+        return start.in_processes(args, same, callbacks) or _resume(folder, args, callbacks, processes)
 
 
 def _resume(folder: RunFolder, args: Args, callbacks: Sequence[Any], processes: Processes) -> TrainResult:
@@ -84,27 +81,29 @@ def _resume(folder: RunFolder, args: Args, callbacks: Sequence[Any], processes: 
     return _result(*session.run(session.plan_resumed(folder, args, processes), callbacks), args)
 
 
-def _train_new(given: Given, callbacks: Sequence[Any], same: Callable[[], TrainResult]) -> TrainResult:
+def _train_new(
+    given: Given, callbacks: Sequence[Any], processes: Processes, same: Callable[[], TrainResult]
+) -> TrainResult:
     """Train a new run, or go on with the one that several processes or an earlier start have made."""
+    if processes.run_id and "run_id" not in given.all():
+        given = Given({**given.words, "run_id": processes.run_id}, given.file)
     source = source_of(DataRequest.of(merge(given).args))
     from_data = Layer(source.settings(), source.place_of)
     first = merge(given, from_data)
     if started := start.in_processes(first.args, same, callbacks):
         return started
-    with start.taking_part(first.args) as processes:
-        if known := processes.known_folder():
-            folder = RunFolder.open(known)
-            again = {name: first.args[name] for name in (*DEVICES, *ENGINE)}
-            return _resume(folder, resumed_args(again, folder.args()), callbacks, processes)
-        if named := start.run_called(first.args["run_id"], first.args["save_prefix"]):
-            folder = RunFolder.open(named)
-            return _resume(folder, resumed_args(given.all(), folder.args()), callbacks, processes)
-        _prepare_cpu(first.args)
-        from gluon_yolo.training import session
+    if known := processes.known_folder():
+        folder, again = RunFolder.open(known), {name: first.args[name] for name in (*DEVICES, *ENGINE)}
+        return _resume(folder, resumed_args(again, folder.args()), callbacks, processes)
+    if named := start.run_called(first.args["run_id"], first.args["save_prefix"]):
+        folder = RunFolder.open(named)
+        return _resume(folder, resumed_args(given.all(), folder.args()), callbacks, processes)
+    _prepare_cpu(first.args)
+    from gluon_yolo.training import session
 
-        planned = session.plan_new(given, source, first, from_data, processes)
-        training, numbers = session.run(planned, callbacks)
-        return _result(training, numbers, training.folder.args())
+    planned = session.plan_new(given, source, first, from_data, processes)
+    training, numbers = session.run(planned, callbacks)
+    return _result(training, numbers, training.folder.args())
 
 
 def _given(config: Any, settings: Mapping[str, Any]) -> Given:

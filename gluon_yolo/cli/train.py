@@ -45,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(args).items() if value is not None and value is not False}
     result = train(given.pop("config", None), **given)
     if not result.trained:
-        say_finished(result)
+        if start.is_first():  # the other processes of torchrun would say the same
+            say_finished(result)
     elif result.stopped is not None:
         return 128 + result.stopped
     elif result.best_score is not None:

@@ -172,7 +172,10 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
     check_callbacks(callbacks)
     with blamed(run_plan.places):
         ready = _ready(run_plan)
-        story, processes = run_note.story(ready.folder.path), run_plan.processes
+        processes = run_plan.processes
+        # Of processes that were started again, it is known better why their run was killed.
+        is_again = processes.member is not None and bool(processes.member.fault)
+        story = "" if is_again else run_note.story(ready.folder.path)
         processes.announce(ready.folder.path)
         with recording(ready.folder) if processes.is_first else contextlib.nullcontext():
             _log_beginning(run_plan, ready, story)
@@ -185,7 +188,7 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
                 ready.folder,
                 run_plan.choice.devices,
                 callbacks=callbacks,
-                processes=processes,
+                **({"processes": processes} if processes.share.world > 1 else {}),
             )
             log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
             if run_plan.goes_on:

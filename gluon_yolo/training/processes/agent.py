@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 import signal
 import time
 import uuid
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable
 
+from gluon_yolo.errors import SettingText
 from gluon_yolo.torch_compat import (
     DefaultLogsSpecs,
     LocalElasticAgent,
@@ -26,11 +28,14 @@ from gluon_yolo.torch_compat import (
 )
 from gluon_yolo.training.processes.agent_signals import Signals
 from gluon_yolo.training.processes.ending import BUG, LOST, STATUS, STOPPED, USER, Ending, Lost
+from gluon_yolo.training.processes.guard import Guard
 from gluon_yolo.training.processes.member import FAULT, REPORTS, ROUND, STORE
 from gluon_yolo.training.processes.store import Store
 
 _OWN_S = 3.0  # in which the other processes may say why they end, once one has ended
 _HEARD_S = 3.0  # in which other hosts read why the training ends, before their place to meet is gone
+_LOOKS, _MEETS = 1.5, 2  # of the time-outs: between two looks at the processes, and until hosts have met
+GO_ON = "the same command goes on from the last checkpoint, with {run_id} or {resume}"
 _KINDS = (USER, BUG, STOPPED, LOST)  # the first one counts, where processes end for several reasons
 
 log = logging.getLogger("gluon_yolo")
@@ -43,21 +48,36 @@ class Agent(LocalElasticAgent):
         spec: of the processes.
         folder: an empty folder for their endings.
         prefix: of the values that all processes share.
-        timeout_s: seconds that the place where hosts meet may take for an answer.
+        meet: the place where hosts meet, for messages.
+        timeout_s: seconds that it may take for an answer.
+        meeting_s: seconds in which hosts have to meet.
 
     Attributes:
         ending: why the processes of this host ended the last time; None until they did.
         signals: passes signals on to the processes.
+        guard: ends this host where torch's agent does not come back.
     """
 
-    def __init__(self, spec: WorkerSpec, folder: Path, prefix: str, timeout_s: float) -> None:
+    def __init__(
+        self, spec: WorkerSpec, folder: Path, prefix: str, meet: str, timeout_s: float, meeting_s: float
+    ) -> None:
         super().__init__(spec, DefaultLogsSpecs(log_dir=str(folder)), start_method="spawn")
         self.ending: Ending | None = None
         self._remaining_restarts: int
-        self._folder, self._prefix, self._timeout_s = folder, prefix, timeout_s
+        self._folder, self._prefix, self._meet = folder, prefix, meet
+        self._timeout_s, self._meeting_s = timeout_s, meeting_s
         self.signals = Signals(self._pids, folder)
         self._tell: Callable[[Ending], Any] = lambda ending: None
         self._fault = ""
+        self.guard = Guard(_MEETS * meeting_s, self._late)
+
+    def _late(self) -> None:
+        """End this host: the place where hosts meet does not answer, and torch's agent waits for ever."""
+        _kill(self._pids())
+        shutil.rmtree(self._folder, ignore_errors=True)
+        text = f"{self._meet}, where the hosts meet, does not answer any more; {GO_ON}"
+        log.error("%s", SettingText(f"error: {text}"))
+        os._exit(STATUS[LOST])
 
     def _pids(self) -> list[int]:
         """Return the process ids of this host's processes that run."""
@@ -89,6 +109,7 @@ class Agent(LocalElasticAgent):
 
     def _stop_workers(self, worker_group: WorkerGroup, *args: Any, **kwargs: Any) -> None:
         """End the processes at once: what they have saved is whole at any moment."""
+        self.guard.passed(_MEETS * self._meeting_s)
         _kill(self._pids())
         super()._stop_workers(worker_group, *args, **kwargs)
 
@@ -98,13 +119,18 @@ class Agent(LocalElasticAgent):
 
     def _monitor_workers(self, worker_group: WorkerGroup) -> RunResult:
         """Look after the processes; find out why they ended, and whether they start again."""
+        self.guard.passed(_LOOKS * self._timeout_s)
         endings = []
         if any(_exit_code(worker.id) for worker in worker_group.workers):
             endings = self._endings(worker_group)
         result = super()._monitor_workers(worker_group)
+        if result.state == WorkerState.SUCCEEDED:
+            self.guard.stop()  # torch's agent waits for those of the other hosts
         if result.state not in (WorkerState.FAILED, WorkerState.UNHEALTHY):
             return result
-        endings = endings or [Ending(LOST, 0, "a process is lost", status=STATUS[LOST])]
+        if not endings:  # one ended after this method had looked
+            failed = result.failures.items()
+            endings = [self._ending(rank, failure.exitcode, failure.pid) for rank, failure in failed]
         # The one with the exception itself, before those of processes that were only told of it.
         self.ending = min(endings, key=lambda each: (_KINDS.index(each.kind), not each.error))
         if self.ending.kind == LOST and self._remaining_restarts > 0:
@@ -119,34 +145,36 @@ class Agent(LocalElasticAgent):
 
     def _endings(self, worker_group: WorkerGroup) -> list[Ending]:
         """Return how the processes ended, killed ones first, after a moment in which all may say so."""
-        killed = []
-        for worker in worker_group.workers:
-            code = _exit_code(worker.id) or 0
-            if code < 0:
-                which = f"of {worker.world_size} (pid {worker.id})"
-                killed.append(_killed_by(-code, worker.global_rank, which))
-                with contextlib.suppress(Lost):
-                    self._tell(killed[-1])
+        killed = self._ended(worker_group, lambda code: code < 0)
+        for ending in killed:
+            with contextlib.suppress(Lost):
+                self._tell(ending)
         until = time.monotonic() + _OWN_S
         while self._pids() and time.monotonic() < until:
             time.sleep(0.05)
-        told = []
-        for worker in worker_group.workers:
-            rank, code = worker.global_rank, _exit_code(worker.id) or 0
-            if ending := Ending.read(self._folder, rank):
-                told.append(ending)
-            elif code > 0:
-                text = f"process {rank} ended with status {code}, see what it printed"
-                told.append(Ending(BUG, rank, text))
+        told = self._ended(worker_group, lambda code: code > 0)
         _kill(self._pids())
         return [*killed, *told]
 
+    def _ended(self, worker_group: WorkerGroup, wanted: Callable[[int], bool]) -> list[Ending]:
+        """Return the endings of processes with some exit codes."""
+        codes = {each.global_rank: _exit_code(each.id) or 0 for each in worker_group.workers}
+        pids = {each.global_rank: each.id for each in worker_group.workers}
+        return [self._ending(rank, code, pids[rank]) for rank, code in codes.items() if wanted(code)]
 
-def _killed_by(number: int, rank: int, which: str) -> Ending:
-    text = f"process {rank} {which} was killed by {signal.Signals(number).name}"
-    if number in (signal.SIGKILL, signal.SIGBUS):
-        text += ", as the system does when memory runs out"
-    return Ending(LOST, rank, text, status=STATUS[LOST])
+    def _ending(self, rank: int, code: int, pid: int) -> Ending:
+        """Return how a process with an exit code ended: as it said, or by a signal."""
+        said = Ending.read(self._folder, rank)
+        if said is not None:
+            return said
+        if code > 0:
+            return Ending(BUG, rank, f"process {rank} ended with status {code}, see what it printed")
+        name = signal.Signals(-code).name
+        world = self._worker_group.workers[0].world_size
+        text = f"process {rank} of {world} (pid {pid}) was killed by {name}"
+        if -code in (signal.SIGKILL, signal.SIGBUS):
+            text += ", as the system does when memory runs out"
+        return Ending(LOST, rank, text, status=STATUS[LOST])
 
 
 def _kill(pids: Sequence[int]) -> None:

@@ -41,6 +41,11 @@ class Processes:
         self.stop = Stop()
 
     @property
+    def run_id(self) -> str | None:
+        """The id that a launcher gives the run; None where none does."""
+        return None if self.member is None else self.member.run_id
+
+    @property
     def is_first(self) -> bool:
         """Whether this process writes the run's folder and the log, and calls the callbacks."""
         return self.share.rank == 0

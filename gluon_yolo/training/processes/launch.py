@@ -27,7 +27,7 @@ from gluon_yolo.torch_compat import (
     WorkerSpec,
     get_rendezvous_handler,
 )
-from gluon_yolo.training.processes.agent import Agent, environment
+from gluon_yolo.training.processes.agent import GO_ON, Agent, environment
 from gluon_yolo.training.processes.ending import BUG, LOST
 from gluon_yolo.training.processes.hosts import Hosts, Meet, interface_of
 from gluon_yolo.training.processes.membership import Fault
@@ -38,7 +38,6 @@ _LAST_CALL_S = 10  # in which further hosts may come, once the least number is t
 _ALIVE_S, _ALIVE_TIMES = 2, 5  # a host that has not called for so many times so many seconds is lost
 
 _LAUNCHERS = ("torch.distributed.elastic", "torch.multiprocessing")
-_GO_ON = "the same command goes on from the last checkpoint, with {run_id} or {resume}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +59,11 @@ class Launch:
     run_id: str | None = None
     restarts: int = 3
     silence_s: float = 300.0
+
+    @property
+    def meeting_s(self) -> float:
+        """The seconds in which hosts have to meet: a lost one first has to be known as such."""
+        return self.silence_s + _ALIVE_S * _ALIVE_TIMES + _LAST_CALL_S
 
 
 class _Trace(Exception):
@@ -103,7 +107,9 @@ def launch(
                 max_restarts=start.restarts,
                 monitor_interval=0.1,
             )
-            agent = Agent(spec, Path(folder), f"gluon_yolo/{run_id}", start.silence_s)
+            agent = Agent(
+                spec, Path(folder), f"gluon_yolo/{run_id}", str(start.meet), start.silence_s, start.meeting_s
+            )
             with agent.signals.handled():
                 return _result(agent, start)
 
@@ -111,29 +117,31 @@ def launch(
 def _result(agent: Agent, start: Launch) -> Any:
     """Run the agent; return the result of this host's first process."""
     closes = True
+    agent.guard.start()
     try:
         result: RunResult | None = agent.run()
     except RendezvousConnectionError as error:
         closes = False
-        raise Fault(f"{start.meet}, where the hosts meet, does not answer any more; {_GO_ON}") from error
+        raise Fault(f"{start.meet}, where the hosts meet, does not answer any more; {GO_ON}") from error
     except RendezvousTimeoutError as error:
         few = (
-            f"fewer than {counted(start.hosts.least, 'host')} met at {start.meet} in {start.silence_s:.0f} s"
+            f"fewer than {counted(start.hosts.least, 'host')} met at {start.meet} in {start.meeting_s:.0f} s"
         )
-        raise Fault(f"{_before(agent)}{few}; {_GO_ON}") from error
+        raise Fault(f"{_before(agent)}{few}; {GO_ON}") from error
     except RendezvousError as error:  # closed by another host, whose processes said why
         raise Fault(f"{_before(agent)}the training was ended on another host") from error
     except KeyboardInterrupt:
         closes = False  # the other hosts may go on
         raise
     finally:
+        agent.guard.stop()
         if closes:
             agent.get_worker_group().spec.rdzv_handler.shutdown()
     if result is not None and not result.is_failed():
         return result.return_values[min(result.return_values)]
     ending = agent.ending
     if ending is None or ending.kind == LOST:
-        raise Fault(f"{_before(agent)}{counted(start.restarts, 'new start')} did not help; {_GO_ON}")
+        raise Fault(f"{_before(agent)}{counted(start.restarts, 'new start')} did not help; {GO_ON}")
     raised = ending.exception()
     if ending.kind == BUG:
         raised.__cause__ = _Trace(f"in process {ending.rank}:\n{ending.trace}")
@@ -160,7 +168,7 @@ def _meeting(start: Launch, run_id: str) -> Any:
         local_addr=start.meet.own_address() if start.meet else _LOOPBACK,
         is_host=start.meet is None or start.meet.is_held_here(),
         read_timeout=max(1, round(start.silence_s)),
-        join_timeout=max(1, round(start.silence_s)),
+        join_timeout=max(1, round(start.meeting_s)),
         last_call_timeout=_LAST_CALL_S,
         keep_alive_interval=_ALIVE_S,
         keep_alive_max_attempt=_ALIVE_TIMES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -17,7 +18,8 @@ STORE, ROUND, FAULT, REPORTS = (
 """Variables that the agent of :mod:`gluon_yolo.training.processes.agent` sets beside torch's own."""
 
 _NEEDED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-_NO_NAME = "none"  # torchrun's run id where none is given
+_NO_NAME = "none"  # torchrun's run id where none is given, or a new UUID
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Member(NamedTuple):
@@ -80,7 +82,8 @@ class Member(NamedTuple):
     @property
     def run_id(self) -> str | None:
         """The run id that torchrun was given; None where it, or this package, made one."""
-        return None if self.reports or self.run == _NO_NAME else self.run
+        is_made = bool(self.reports) or self.run == _NO_NAME or bool(_UUID.fullmatch(self.run))
+        return None if is_made else self.run
 
     def others(self, place: str) -> str:
         """Return the name of a value of this start in the store."""

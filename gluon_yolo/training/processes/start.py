@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import pickle
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable
 
 from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.progress.bar import hide_bars
 from gluon_yolo.text import counted
+from gluon_yolo.training.config import PLAIN_DEFAULTS
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.processes.hosts import Hosts, Meet
 from gluon_yolo.training.processes.member import Member
@@ -58,11 +62,11 @@ def in_processes(args: Mapping[str, Any], function: Callable[[], Any], callbacks
 
 
 @contextlib.contextmanager
-def taking_part(args: Mapping[str, Any]) -> Iterator[Processes]:
+def taking_part(given: Mapping[str, Any]) -> Iterator[Processes]:
     """Be the process that trains while the block runs, or one of several.
 
     Args:
-        args: every setting of the training in plain form.
+        given: the given settings of the training in plain form.
     """
     member = Member.of()
     if member is None:
@@ -70,8 +74,24 @@ def taking_part(args: Mapping[str, Any]) -> Iterator[Processes]:
         return
     from gluon_yolo.training.processes.many import ManyProcesses
 
-    with ManyProcesses.taking_part(member, args["process_timeout"]) as processes:
+    if not member.is_first:
+        be_silent()
+    silence_s = float(given.get("process_timeout", PLAIN_DEFAULTS["process_timeout"]))
+    with ManyProcesses.taking_part(member, silence_s) as processes:
         yield processes
+
+
+def be_silent() -> None:
+    """Keep lines, bars and warnings of this process back: the first one has the same."""
+    logging.getLogger("gluon_yolo").setLevel(logging.ERROR)
+    hide_bars()
+    warnings.simplefilter("ignore")
+
+
+def is_first() -> bool:
+    """Return whether this process is the only one that trains, or the first of several."""
+    member = Member.of()
+    return member is None or member.is_first
 
 
 def run_called(run_id: str | None, save_prefix: str) -> Path | None:

@@ -12,6 +12,7 @@ import time
 from typing import Callable
 
 from gluon_yolo.training.processes.ending import LOST, STATUS, Ending, Lost
+from gluon_yolo.training.processes.guard import Guard
 from gluon_yolo.training.processes.member import Member
 from gluon_yolo.training.processes.store import Store
 
@@ -19,6 +20,7 @@ BEAT_S = 1.0
 START_S = 600.0  # a process may take so long until its first beat: imports from a slow file system
 GRACE_S = 3.0  # in which a process may end by itself once the training has ended
 DONE = b"done"
+_LEAST_S = 5 * BEAT_S  # in which the store has to answer, at least
 
 
 class Watch:
@@ -50,24 +52,28 @@ class Watch:
         self.ending: Ending | None = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gluon_yolo-watch", daemon=True)
+        self._guard = Guard(max(silence_s, _LEAST_S), self._late)
         self._beats = 0
         self._next = (member.rank + 1) % member.world
         self._heard: tuple[bytes | None, float] = (None, 0.0)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread, and what looks after it."""
         self._heard = (None, time.monotonic())
         self._thread.start()
+        self._guard.start()
 
     def stop(self) -> None:
         """End the thread; the process is not missed from then on."""
         self._done.set()
-        self._thread.join()
+        self._thread.join(GRACE_S)  # it may wait for a store that is gone
+        self._guard.stop()
 
     def _run(self) -> None:
         try:
             while not self._done.wait(BEAT_S if self._beats else 0):
                 self._beats += 1
+                self._guard.passed()
                 self._store.set(self._member.others(f"beat/{self._member.rank}"), str(self._beats).encode())
                 content = self._store.get(self._member.others("end"))
                 self.ending = Ending.from_bytes(content) if content else self._silence()
@@ -78,6 +84,13 @@ class Watch:
             if not self._done.is_set():
                 self.ending = Ending(LOST, self._member.rank, str(error), status=STATUS[LOST])
                 self._end(self.ending)
+
+    def _late(self) -> None:
+        """End the process, since the store does not answer."""
+        where = f"{self._store.place}, where the processes meet"
+        text = f"{where}, has not answered for {self._silence_s:.0f} s"
+        self.ending = Ending(LOST, self._member.rank, text, status=STATUS[LOST])
+        self._end(self.ending)
 
     def _silence(self) -> Ending | None:
         """Return the ending of a training whose next process does not answer any more; None if it does."""
@@ -95,6 +108,7 @@ class Watch:
 
     def _end(self, ending: Ending) -> None:
         """Let the main thread end the process; where it does not, end it here."""
+        self._guard.stop()
         if self._done.wait(GRACE_S):
             return
         self._last_words(ending)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-import logging
 import os
 import signal
 import sys
-import warnings
+import threading
 from pathlib import Path
 from typing import Any, Callable
 
-from gluon_yolo.progress.bar import hide_bars
+from tqdm import tqdm
+
 from gluon_yolo.progress.heartbeat import HEARTBEAT
 from gluon_yolo.training.processes.ending import Ending
 from gluon_yolo.training.processes.member import Member
@@ -49,10 +49,9 @@ def work(call: Call, parent: int) -> Any:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     member = Member.of()
     assert member is not None  # the agent has set it
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system, which a killed process leaves
     for prepare in call.preparations:
         prepare()
-    if not member.is_first:
-        be_silent()
     try:
         with HEARTBEAT.working(call.title):
             return call.function()
@@ -62,13 +61,6 @@ def work(call: Call, parent: int) -> Any:
         ending = Ending.of(error, member.rank)
     ending.write(Path(member.reports), member.rank)
     sys.exit(ending.exit_status)
-
-
-def be_silent() -> None:
-    """Keep lines, bars and warnings of this process back: the first one has the same."""
-    logging.getLogger("gluon_yolo").setLevel(logging.ERROR)
-    hide_bars()
-    warnings.simplefilter("ignore")
 
 
 def _end_with(parent: int) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class Host:
         folder: as :func:`tests.training.processes.talk.talk` takes it.
         meet: as the setting; empty for one host.
         processes: of this host.
+        inside: the beginning of the command, where it runs in a network of its own.
         **talk: further arguments of ``talk``.
 
     Attributes:
@@ -42,6 +43,7 @@ class Host:
         restarts: int = 3,
         silence_s: float = 20.0,
         rounds: int = 400,
+        inside: Sequence[str] = (),
         **talk: Any,
     ) -> None:
         settings = {
@@ -52,7 +54,7 @@ class Host:
             "silence_s": silence_s,
             "talk": {"rounds": rounds, "folder": str(folder), **talk},
         }
-        command = [sys.executable, "-m", "tests.training.processes.host", json.dumps(settings)]
+        command = [*inside, sys.executable, "-m", "tests.training.processes.host", json.dumps(settings)]
         self.folder = folder
         self.lines: list[tuple[float, str]] = []
         self._run = subprocess.Popen(

@@ -46,7 +46,8 @@ def talk(
         done = int((place / "done").read_text()) if (place / "done").exists() else 0
         begun, sums = done, []
         for number in range(begun, rounds):
-            losses, _ = processes.agreed(torch.full((1, 1), float(number + rank)), 0.5)
+            losses, rate = processes.agreed(torch.full((1, 1), float(number + rank)), 0.1 + rank)
+            assert rate == 0.1  # the first process's, to the last bit
             sums.append(float(losses[0]))
             if rank == 0:
                 (place / "part").write_text(str(number + 1))
