@@ -19,8 +19,8 @@ from gluon_yolo.cli.calling import translate_log
 from gluon_yolo.progress.heartbeat import HEARTBEAT
 from gluon_yolo.system import cpu
 
-_DEVICES = "GLUON_YOLO_TEST_DEVICES"  # set in the process of a test that is marked "devices"
-if _DEVICES in os.environ:
+_ALONE = "GLUON_YOLO_TEST_ALONE"  # set in the process of a test that has one to itself
+if os.environ.get(_ALONE) == "devices":
     cpu.prepare()  # here, since mxnet reads it when it is imported
 if "PYTEST_XDIST_WORKER" in os.environ:  # two workers on two cores: more threads wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -103,13 +103,16 @@ def _log_as_in_python() -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a test that is marked ``devices`` in a process set up for SyncBN on several CPU devices.
+    """Run a test that is marked ``own_process`` or ``devices`` in a process that ends with it.
 
-    That setup costs every process of the tests half a gigabyte and more.
+    mxnet keeps the memory of large networks. The setup for several CPU devices costs every process that has
+    it half a gigabyte and more.
     """
-    if not pyfuncitem.get_closest_marker("devices") or _DEVICES in os.environ:
+    alone, devices = (pyfuncitem.get_closest_marker(name) for name in ("own_process", "devices"))
+    if _ALONE in os.environ or not (alone or devices):
         return None
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    environment[_ALONE] = "devices" if devices else "1"
     command = [
         sys.executable,
         "-m",
@@ -121,12 +124,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         pyfuncitem.nodeid,
     ]
     done = subprocess.run(
-        command,
-        env={**environment, _DEVICES: "1"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        errors="replace",
+        command, env=environment, cwd=ROOT, capture_output=True, text=True, errors="replace"
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return True

@@ -131,7 +131,7 @@ class _OverProcesses(torch.autograd.Function):
             own_variance, own_mean = torch.var_mean(wide, (0, 2, 3), correction=0)
         else:
             own_variance, own_mean = torch.zeros_like(gamma), torch.zeros_like(gamma)
-        moments = processes.gather(torch.cat([own_mean.new_tensor([n]), own_mean, own_variance * n]))
+        moments = processes.gather(torch.cat([own_mean.new_full((1,), n), own_mean, own_variance * n]))
         counts, (means, squares) = moments[:, :1], moments[:, 1:].chunk(2, 1)
         total = counts.sum()
         mean = (counts * means).sum(0) / total

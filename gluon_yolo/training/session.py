@@ -188,7 +188,7 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
                 ready.folder,
                 run_plan.choice.devices,
                 callbacks=callbacks,
-                processes=processes,
+                **({"processes": processes} if processes.share.world > 1 else {}),
             )
             log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
             if run_plan.goes_on:

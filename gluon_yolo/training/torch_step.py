@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,8 +12,8 @@ import numpy as np
 
 from gluon_yolo.data.loading.collate import Batch
 from gluon_yolo.errors import SettingError
-from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.predictor import Predictor
+from gluon_yolo.inference.runtimes.torch import TorchRuntime
 from gluon_yolo.losses import make_loss
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import gluon
@@ -210,16 +211,11 @@ class TorchStep:
         return SGD(parameters, settings.momentum, settings.wd, no_decay)
 
     def predictor(self, size_hw: tuple[int, int], **options: Any) -> Predictor:
-        """Return a predictor that computes the module itself, with its present weights, in inference."""
+        """Return a predictor with a copy of the module and its present weights, on the engine's device."""
         gpu = self.device.index if self.device.type == "cuda" else None
         options = {"name": self.net.zoo_name, "gpu": gpu, **options}
-        return Predictor(self._infer, self.net.spec, size_hw, runtime="torch", **options)
-
-    @torch.no_grad()
-    def _infer(self, pixels: np.ndarray) -> RawMaps:
-        self.module.eval()
-        maps = self.module(self._on_device(pixels))
-        return RawMaps([each.float().cpu().numpy() for each in maps], self.net.spec)
+        network = TorchRuntime(copy.deepcopy(self.module), self.net.spec, gpu)
+        return Predictor(network, self.net.spec, size_hw, runtime="torch", **options)
 
 
 @contextlib.contextmanager

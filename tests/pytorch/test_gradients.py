@@ -30,7 +30,7 @@ from tests.pytorch.judged_engines import (  # noqa: E402
 )
 
 SIZE_HW = (160, 224)
-FAST = ("fastestv2", "fastest", "nano voc", "mobilenetv2_0.25")
+FAST = ("fastestv2", "nano voc", "mobilenetv2_0.25")
 
 
 def faults(name: str, data: Path) -> list[str]:

@@ -40,13 +40,13 @@ STATISTICS = (".running_mean", ".running_var")
         ({}, {"loss_scale": 3.0}),  # no power of two: its products are rounded
         ({}, {"label_smooth": 0.1}),
         ({}, {"box_loss": "giou"}),
-        ({}, {"box_loss": "diou"}),
-        ({}, {"box_loss": "ciou"}),
-        ({"norm": "sync"}, {}),
+        pytest.param({}, {"box_loss": "diou"}, marks=pytest.mark.slow),
+        pytest.param({}, {"box_loss": "ciou"}, marks=pytest.mark.slow),
+        pytest.param({"norm": "sync"}, {}, marks=pytest.mark.slow),
         ({"norm": "frozen"}, {}),
         ({"selectors": ["backbone", "heads.levels.0.bias"]}, {"wd": 0.5}),
         ({"name": "yolo_fastestv2_custom"}, {}),  # another loss, box coder and score rule
-        ({"name": "yolo3_mobilenetv2_0.25_custom"}, {}),
+        pytest.param({"name": "yolo3_mobilenetv2_0.25_custom"}, {}, marks=pytest.mark.slow),
     ],
     ids=lambda case: " ".join(f"{name}={value}" for name, value in case.items()) or "-",
 )
@@ -71,7 +71,7 @@ def test_what_is_frozen_stays_bit_for_bit():
     assert moved == start.keys() - frozen
 
 
-@pytest.mark.parametrize("norm", ["bn", "frozen"])
+@pytest.mark.parametrize("norm", ["bn", pytest.param("frozen", marks=pytest.mark.slow)])
 def test_float64_is_the_judge_of_both(norm):
     """In float32 both engines are as far from it as rounding takes them."""
     start = parameters_of(make_net(norm))
@@ -81,6 +81,7 @@ def test_float64_is_the_judge_of_both(norm):
     assert ours < 3 * theirs < 1e-3
 
 
+@pytest.mark.slow
 def test_sizes_change_from_batch_to_batch():
     sizes = (64, 96, 32, 64)
     expected, found = (run(step(make_net()), sizes) for step in (by_mxnet, TorchStep))
@@ -127,10 +128,11 @@ def test_not_finite_names_the_losses_own_names():
         step(bad, LEARNING_RATE)
 
 
-@pytest.mark.parametrize("loss_scale", [0, -1, float("inf"), float("nan")])
-def test_a_loss_scale_that_cannot_be(loss_scale):
-    with pytest.raises(ValueError, match="loss_scale: expected a number above 0"):
-        TorchStep(make_net(), loss_scale=loss_scale)
+def test_a_loss_scale_that_cannot_be():
+    net = make_net()
+    for loss_scale in (0, -1, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="loss_scale: expected a number above 0"):
+            TorchStep(net, loss_scale=loss_scale)
 
 
 @pytest.mark.parametrize("ending", [".weight", ".running_var"])
@@ -189,10 +191,10 @@ def test_a_predictor_computes_as_mxnets():
     """With the weights of the last step, and the running statistics; training goes on as without it."""
     step, without = TorchStep(make_net()), TorchStep(make_net())
     images = make_batch(step.net.spec, 9).images
-    predictor = step.predictor((64, 64), score_threshold=0.0, max_detections=5)
     for number in range(2):
         for each in (step, without):
             each(make_batch(each.net.spec, number), LEARNING_RATE)
+        predictor = step.predictor((64, 64), score_threshold=0.0, max_detections=5)
         found = predictor.detect_batch(images)
         step.to_net()
         expected = by_mxnet(step.net).predictor((64, 64), score_threshold=0.0, max_detections=5)
@@ -224,6 +226,7 @@ def test_the_switches_are_those_of_the_last_training():
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+@pytest.mark.slow
 def test_it_reads_a_network_that_mxnet_has_run():
     """A planned graph, and weights in a layout of mxnet's own."""
     net = make_net()

@@ -118,7 +118,7 @@ def test_a_run_of_torch_has_the_files_of_any_run(of_both):
     assert Checkpoint(of_both["torch"] / "weights").read().step == 3 * BATCHES
 
 
-@pytest.mark.parametrize("first, second", [("mxnet", "torch"), ("torch", "mxnet"), ("torch", "torch")])
+@pytest.mark.parametrize("first, second", [("mxnet", "torch"), ("torch", "mxnet")])
 def test_a_checkpoint_of_one_engine_is_resumed_by_the_other(of_both, train, send_at, capsys, first, second):
     """In the warm-up's first epoch and after it, whose velocities contain the rates of their time."""
     send_at(signal.SIGTERM, "epoch 1 batch 1/3")
@@ -127,15 +127,13 @@ def test_a_checkpoint_of_one_engine_is_resumed_by_the_other(of_both, train, send
     assert main(["train", "--resume", str(run), "--engine", second]) == 0
     assert f"engine: {second}, as --engine says" in capsys.readouterr().err
     assert_alike(of_both["mxnet"], run)
-    if first == second:
-        assert_equal_runs(of_both["torch"], run)
 
 
 @pytest.mark.parametrize(
     "number, when, at",
     [
         (signal.SIGTERM, "epoch 1 batch 1/3", (1, 1)),
-        (signal.SIGINT, "epoch 1  fitness", (2, 0)),  # during the validation
+        pytest.param(signal.SIGINT, "epoch 1  fitness", (2, 0), marks=pytest.mark.slow),  # in the validation
     ],
 )
 def test_stopped_by_a_signal_and_resumed_it_ends_with_the_same_bits(
@@ -155,6 +153,7 @@ def test_stopped_by_a_signal_and_resumed_it_ends_with_the_same_bits(
     assert_equal_runs(whole, run)
 
 
+@pytest.mark.slow
 def test_killed_in_an_epoch_and_resumed_it_ends_with_the_same_bits(whole, data, tmp_path):
     words = ["--data-root", str(data), "--save-prefix", f"{tmp_path}/", *SMALL, *TORCH]
     killed = subprocess.run([sys.executable, "-c", KILLED, *words], cwd=ROOT, capture_output=True, text=True)
@@ -165,6 +164,7 @@ def test_killed_in_an_epoch_and_resumed_it_ends_with_the_same_bits(whole, data, 
     assert_equal_runs(whole, run)
 
 
+@pytest.mark.slow
 def test_a_run_begins_and_ends_the_same(whole, train):
     """The seed decides all: a second run of the same settings has the same bits."""
     status, run = train(*TORCH)
@@ -183,6 +183,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last(train, monke
     assert all(np.isfinite(array).all() for array in parameters(run).values())
 
 
+@pytest.mark.slow
 def test_weights_that_are_not_finite_are_not_saved(train, monkeypatch, capsys):
     explode_at(monkeypatch, 2 * BATCHES, rate=3e38)  # in the last batch of epoch 1: no later loss shows it
     status, run = train("--epochs", "3", "--val-interval", "3", "--engine", "torch")
@@ -205,6 +206,7 @@ def test_steps_are_profiled_into_the_same_two_files(train, capsys):
     assert any("onvolution" in event.get("name", "") for event in events)
 
 
+@pytest.mark.slow
 def test_a_profile_of_the_first_step_alone_is_none(train, capsys):
     status, run = train("--epochs", "1", "--num-samples", "4", "--profile", "--engine", "torch")
     assert status == 0
@@ -279,6 +281,7 @@ print(main(["train", *{words}]))
     assert not list(tmp_path.glob("*-2"))
 
 
+@pytest.mark.slow
 def test_the_door_takes_the_flag(data, tmp_path):
     flags = [*SMALL, *shlex.split("--epochs 1 --engine torch"), "--data-root", str(data)]
     done = python(*DOOR[1:], *flags, "--save-prefix", f"{tmp_path}/")

@@ -33,7 +33,7 @@ BACKBONES = [
     ("mobilenetv2_0.5", "collect"),
     ("mobilenetv2_0.5", "checkpoint"),
     ("mobilenetv2_1.0", "collect, no prefix"),
-    ("darknet53", "export"),
+    pytest.param("darknet53", "export", marks=pytest.mark.own_process),
 ]
 
 

@@ -144,8 +144,7 @@ def one_hot(
 ) -> Tensor:
     """Return ``on_value`` at the place of each index along a new last axis, else ``off_value``."""
     there = index.long().unsqueeze(-1) == torch.arange(depth, device=index.device)
-    on, off = (torch.tensor(value, dtype=dtype, device=index.device) for value in (on_value, off_value))
-    return torch.where(there, on, off)
+    return torch.full_like(there, off_value, dtype=dtype).masked_fill(there, on_value)
 
 
 @operator("_contrib_arange_like", axis=is_whole)
