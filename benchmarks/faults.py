@@ -1,9 +1,9 @@
 """Faults of a training by several processes: what each prints, and how long until all go on or end.
 
-Two processes, on one host or on two over loopback, train a small network. Each fault hits them in their second
-epoch. The table has the seconds from the fault to the first line about it, to the next batch that is trained
-(or to the end), and the line itself. Most of the time until they go on is that of two Pythons that import mxnet
-and torch.
+Two processes, on one host or on two over loopback, train a small network. Each fault hits them in their
+second epoch. The table has the seconds from the fault to the first line about it, to the next batch that is
+trained (or to the end of all processes of the host that is looked at), and the line itself. Most of the time
+until they go on is that of two Pythons that import mxnet and torch.
 
 Run it as: python benchmarks/faults.py [--only NAME] [--silence SECONDS]
 """
@@ -27,8 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 FLAGS = (
-    "--network mobilenet0_25 --data-shape 96 --pretrained-base no --batch-size 8 --no-random-shape --epochs 12 "
-    "--log-interval 1 --save-interval 0 --engine torch"
+    "--network mobilenet0_25 --data-shape 96 --pretrained-base no --batch-size 8 --no-random-shape "
+    "--epochs 12 --log-interval 1 --save-interval 0 --engine torch"
 ).split()
 ABOUT = re.compile(r"start again|^error:|finishing what is under way")
 BATCH = re.compile(r"^epoch \d+ batch")
@@ -101,7 +101,7 @@ def main() -> int:
 def suffer(
     data: Path, out: Path, count: int, strike: Callable[[list[Host]], None], watched: int, silence: str
 ) -> tuple[str, str, str]:
-    """Start hosts, let the fault happen, and return the seconds until it is noticed and until the end of it."""
+    """Return a fault's seconds until it is noticed and until its end, and what was printed."""
     out.mkdir()
     common = ["--process-timeout", silence]
     if count == 1:
@@ -117,17 +117,19 @@ def suffer(
             time.sleep(1)
     try:
         wait(lambda: any(host.first(re.compile("^epoch 1 batch"), 0) for host in hosts))
-        struck = time.time()
+        host, struck = hosts[watched], time.time()
+        workers = host.workers()
         strike(hosts)
-        host = hosts[watched]
         wait(lambda: host.first(ABOUT, struck) is not None or host.run.poll() is not None)
         about = host.first(ABOUT, struck)
-        if about is None:
-            return "-", f"{time.time() - struck:.1f}", f"ended with status {host.run.poll()}"
-        wait(lambda: host.run.poll() is not None or host.first(BATCH, about[0] + 0.5) is not None)
-        on = host.first(BATCH, about[0] + 0.5)
-        end = f"{(on[0] if on else time.time()) - struck:.1f}{'' if on else ' (end)'}"
-        return f"{about[0] - struck:.1f}", end, about[1]
+        since = about[0] + 0.5 if about else struck
+        wait(lambda: host.run.poll() is not None or host.first(BATCH, since) is not None)
+        noticed = f"{about[0] - struck:.1f}" if about else "-"
+        text = about[1] if about else f"nothing: status {host.run.poll()}"
+        if host.run.poll() is None and (on := host.first(BATCH, since)):
+            return noticed, f"{on[0] - struck:.1f}", text
+        wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+        return noticed, f"{time.time() - struck:.1f} (end)", text
     finally:
         for host in hosts:
             if host.run.poll() is None:

@@ -20,6 +20,7 @@ STATUS = {USER: 2, BUG: 1, LOST: 75, STOPPED: 130}  # 75: a temporary failure, b
 _OF_THE_OTHERS = re.compile(
     r"gloo|NCCL|Connection (?:closed|reset)|Broken pipe|CUDA error|Timed out waiting", re.IGNORECASE
 )
+_IN_SHORT = re.compile(r"(?:\[(\d+(?:\.\d+){3})\]:\d+: )?(Connection (?:closed|reset) by peer|Broken pipe)")
 
 
 class Lost(Exception):
@@ -58,7 +59,8 @@ class Ending:
         if isinstance(error, KeyboardInterrupt):
             return cls(STOPPED, rank, str(error), status=STATUS[STOPPED])
         if is_lost(error):
-            return cls(LOST, rank, first_line(error), status=STATUS[LOST])
+            text = str(error) if isinstance(error, Lost) else f"process {rank}: {_reason(error)}"
+            return cls(LOST, rank, text, status=STATUS[LOST])
         trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         return cls(BUG, rank, f"{type(error).__name__}: {error}", trace=trace, error=_pickled(error))
 
@@ -112,6 +114,16 @@ def is_lost(error: BaseException) -> bool:
     if isinstance(error, distributed.DistError):
         return True
     return isinstance(error, RuntimeError) and bool(_OF_THE_OTHERS.search(str(error)))
+
+
+def _reason(error: BaseException) -> str:
+    """Return in a few words what a library says of a lost process; gloo adds a path and a joke."""
+    line = first_line(error)
+    found = _IN_SHORT.search(line)
+    if found is None:
+        return line
+    address = f" on {found.group(1)}" if found.group(1) else ""
+    return f"the connection to another process{address} is gone ({found.group(2)})"
 
 
 def _pickled(error: BaseException) -> bytes:

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,7 +38,11 @@ _LOOPBACK = "127.0.0.1"
 _LAST_CALL_S = 10  # in which further hosts may come, once the least number is there
 _ALIVE_S, _ALIVE_TIMES = 2, 5  # a host that has not called for so many times so many seconds is lost
 
+_NAME_S = 5.0  # seconds between two looks for the address of a host
 _LAUNCHERS = ("torch.distributed.elastic", "torch.multiprocessing")
+
+
+log = logging.getLogger("gluon_yolo")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +100,8 @@ def launch(
     """
     call = Call(function, tuple(preparations), title)
     _refuse_import()
+    if start.meet is not None:
+        _wait_for_name(start.meet, start.silence_s)
     run_id = start.run_id or uuid.uuid4().hex
     with tempfile.TemporaryDirectory(prefix="gluon_yolo-", ignore_cleanup_errors=True) as folder:
         with _quiet(), HEARTBEAT.resting(), environment(_variables(start)):
@@ -180,6 +187,24 @@ def _meeting(start: Launch, run_id: str) -> Any:
             f"{{meet}} {start.meet}: no host holds this place: start the training on the host of this "
             "address too, and let the port through its firewall"
         ) from error
+
+
+def _wait_for_name(meet: Meet, seconds: float) -> None:
+    """Wait until the host of a place has an address: a cluster gives one to a machine that has just started.
+
+    Raises:
+        SettingError: it has none in this time.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            meet.address()
+            return
+        except SettingError:
+            if time.monotonic() > until:
+                raise
+        log.info("%s has no address here yet; it is waited for, at most %.0f s", meet.host, seconds)
+        time.sleep(min(_NAME_S, seconds))
 
 
 def _variables(start: Launch) -> dict[str, str]:

@@ -50,6 +50,26 @@ def test_kinds(error: BaseException, kind: str, status: int, tmp_path: Path) -> 
         assert type(raised) is type(error) and str(raised) == str(error)
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "[/__w/gloo/transport/tcp/pair.cc:537] Read error [127.0.0.1]:9438: Connection reset by peer. "
+            "This is typically caused by a remote worker hanging. GLHF!",
+            "process 3: the connection to another process on 127.0.0.1 is gone (Connection reset by peer)",
+        ),
+        (
+            "[/__w/gloo/transport/tcp/pair.cc:553] Connection closed by peer [10.0.0.2]:31021",
+            "process 3: the connection to another process is gone (Connection closed by peer)",
+        ),
+        ("CUDA error: unspecified launch failure\nmore", "process 3: CUDA error: unspecified launch failure"),
+    ],
+)
+def test_a_lost_process_is_told_in_short(said: str, told: str) -> None:
+    assert Ending.of(RuntimeError(said), 3).text == told
+    assert Ending.of(Lost("as it is: GLHF"), 3).text == "as it is: GLHF"
+
+
 def test_an_error_keeps_its_class_and_its_settings() -> None:
     error = Ending.of(NothingToLearn("{data}: no object"), 0).exception()
     assert type(error) is NothingToLearn and str(error) == "data: no object"
