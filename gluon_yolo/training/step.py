@@ -20,6 +20,7 @@ from gluon_yolo.mxnet_compat import autograd, gluon, mx, nd
 from gluon_yolo.system.instructions import mxnet_has_avx512
 from gluon_yolo.training.data_parallel import split_batch
 from gluon_yolo.training.engine import NotFinite
+from gluon_yolo.training.mxnet_sgd import use_fast_kernels
 from gluon_yolo.weights.load import structural_parameters
 
 __all__ = ["NO_DECAY", "NotFinite", "TrainStep"]
@@ -86,6 +87,7 @@ class TrainStep:
             {"learning_rate": 0.0, "momentum": momentum, "wd": wd},
             kvstore="device" if self.contexts[0].device_type == "gpu" else "local",
         )
+        self.from_net()
         self._threads = [ThreadPoolExecutor(1) for _ in self.contexts[1:]]
 
     @property
@@ -159,7 +161,9 @@ class TrainStep:
         """Do nothing: the network and ``trainer`` are what is trained."""
 
     def from_net(self) -> None:
-        """Do nothing: the network and ``trainer`` are what is trained."""
+        """Continue with the optimizer of ``trainer``; the rest is what is trained."""
+        if self.contexts[0].device_type == "cpu":
+            use_fast_kernels(self.trainer)
 
     def predictor(self, size_hw: tuple[int, int], **options: Any) -> Predictor:
         """Return a predictor of the network with its present weights, on the first device."""
