@@ -34,7 +34,7 @@ from gluon_yolo.training.processes.store import Store
 
 _OWN_S = 3.0  # in which the other processes may say why they end, once one has ended
 _HEARD_S = 3.0  # in which other hosts read why the training ends, before their place to meet is gone
-_LOOKS, _MEETS = 1.5, 2  # of the time-outs: between two looks at the processes, and until hosts have met
+_SLACK_S = 30.0  # beyond the time-outs, in which torch's agent itself ends what does not answer
 GO_ON = "the same command goes on from the last checkpoint, with {run_id} or {resume}"
 _KINDS = (USER, BUG, STOPPED, LOST)  # the first one counts, where processes end for several reasons
 
@@ -69,7 +69,7 @@ class Agent(LocalElasticAgent):
         self.signals = Signals(self._pids, folder)
         self._tell: Callable[[Ending], Any] = lambda ending: None
         self._fault = ""
-        self.guard = Guard(_MEETS * meeting_s, self._late)
+        self.guard = Guard(2 * meeting_s + _SLACK_S, self._late)
 
     def _late(self) -> None:
         """End this host: the place where hosts meet does not answer, and torch's agent waits for ever."""
@@ -109,7 +109,7 @@ class Agent(LocalElasticAgent):
 
     def _stop_workers(self, worker_group: WorkerGroup, *args: Any, **kwargs: Any) -> None:
         """End the processes at once: what they have saved is whole at any moment."""
-        self.guard.passed(_MEETS * self._meeting_s)
+        self.guard.passed(2 * self._meeting_s + _SLACK_S)
         _kill(self._pids())
         super()._stop_workers(worker_group, *args, **kwargs)
 
@@ -119,7 +119,7 @@ class Agent(LocalElasticAgent):
 
     def _monitor_workers(self, worker_group: WorkerGroup) -> RunResult:
         """Look after the processes; find out why they ended, and whether they start again."""
-        self.guard.passed(_LOOKS * self._timeout_s)
+        self.guard.passed(self._timeout_s + _SLACK_S)
         endings = []
         if any(_exit_code(worker.id) for worker in worker_group.workers):
             endings = self._endings(worker_group)

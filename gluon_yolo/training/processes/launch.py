@@ -38,6 +38,7 @@ _LOOPBACK = "127.0.0.1"
 _LAST_CALL_S = 10  # in which further hosts may come, once the least number is there
 _ALIVE_S, _ALIVE_TIMES = 2, 5  # a host that has not called for so many times so many seconds is lost
 
+_ANY_RUN = "gluon_yolo"  # the name of a run without one, where several hosts meet
 _NAME_S = 5.0  # seconds between two looks for the address of a host
 _LAUNCHERS = ("torch.distributed.elastic", "torch.multiprocessing")
 
@@ -53,7 +54,7 @@ class Launch:
         processes: on this host.
         hosts: how many hosts.
         meet: the place where they meet; None for one host.
-        run_id: names the run at that place; a new name where it is None.
+        run_id: names the run at that place.
         restarts: how many faults are mended by a new start.
         silence_s: seconds that processes and hosts wait for one that does not answer or come.
     """
@@ -64,6 +65,11 @@ class Launch:
     run_id: str | None = None
     restarts: int = 3
     silence_s: float = 300.0
+
+    @property
+    def place(self) -> str:
+        """The place where processes meet; of one host a free port of its own."""
+        return str(self.meet or f"{_LOOPBACK}:0")
 
     @property
     def meeting_s(self) -> float:
@@ -102,7 +108,7 @@ def launch(
     _refuse_import()
     if start.meet is not None:
         _wait_for_name(start.meet, start.silence_s)
-    run_id = start.run_id or uuid.uuid4().hex
+    run_id = start.run_id or (_ANY_RUN if start.meet else uuid.uuid4().hex)
     with tempfile.TemporaryDirectory(prefix="gluon_yolo-", ignore_cleanup_errors=True) as folder:
         with _quiet(), HEARTBEAT.resting(), environment(_variables(start)):
             spec = WorkerSpec(
@@ -115,7 +121,7 @@ def launch(
                 monitor_interval=0.1,
             )
             agent = Agent(
-                spec, Path(folder), f"gluon_yolo/{run_id}", str(start.meet), start.silence_s, start.meeting_s
+                spec, Path(folder), f"gluon_yolo/{run_id}", start.place, start.silence_s, start.meeting_s
             )
             with agent.signals.handled():
                 return _result(agent, start)
@@ -168,7 +174,7 @@ def _meeting(start: Launch, run_id: str) -> Any:
     """
     parameters = RendezvousParameters(
         backend="c10d",
-        endpoint=str(start.meet) if start.meet else f"{_LOOPBACK}:0",
+        endpoint=start.place,
         run_id=run_id,
         min_nodes=start.hosts.least,
         max_nodes=start.hosts.most,

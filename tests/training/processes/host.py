@@ -23,7 +23,7 @@ def main() -> int:
         settings["processes"],
         Hosts.of(settings["hosts"]),
         meet,
-        "test",
+        settings["run_id"],
         settings["restarts"],
         settings["silence_s"],
     )

@@ -44,11 +44,13 @@ class Host:
         silence_s: float = 20.0,
         rounds: int = 400,
         inside: Sequence[str] = (),
+        run_id: str | None = "test",
         **talk: Any,
     ) -> None:
         settings = {
             "meet": meet,
             "hosts": hosts,
+            "run_id": run_id,
             "processes": processes,
             "restarts": restarts,
             "silence_s": silence_s,
@@ -108,7 +110,7 @@ class Host:
         else:
             os.kill(self.pid, number)
 
-    def wait(self, seconds: float = 120.0) -> int:
+    def wait(self, seconds: float = 400.0) -> int:
         """Wait for the end of the agent; return its status."""
         status = self._run.wait(seconds)
         self._reader.join(10)
@@ -146,7 +148,7 @@ def wait_for_rounds(folder: Path, rounds: int) -> None:
         path = folder / "done"
         return path.exists() and int(path.read_text() or 0) >= rounds
 
-    assert wait_until(done, 120)
+    assert wait_until(done, 300)
 
 
 def free_port() -> int:

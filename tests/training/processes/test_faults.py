@@ -83,7 +83,7 @@ def test_a_lost_host_is_done_without_where_fewer_are_allowed(tmp_path: Path) -> 
     with ended(stays):
         goes = Host(tmp_path, meet, "1:2", rounds=200)
         with ended(goes):
-            assert wait_until(lambda: bool(stays.workers() and goes.workers()), 120)
+            assert wait_until(lambda: bool(stays.workers() and goes.workers()), 300)
             wait_for_rounds(tmp_path, 5)
             goes.signal(signal.SIGKILL, whole=True)
             assert stays.wait() == 0
@@ -100,14 +100,14 @@ def test_without_the_place_to_meet_the_others_end_with_the_cause(tmp_path: Path)
             wait_for_rounds(tmp_path, 5)
             first.signal(signal.SIGKILL, whole=True)
             lost = time.time()
-            assert second.wait(60) == 75
+            assert second.wait() == 75
     assert f"{meet}, where the hosts meet, does not answer any more" in second.text
     assert second.lines[-1][0] - lost < 30
 
 
 def test_a_users_error_on_one_host_ends_all_hosts_with_it(tmp_path: Path) -> None:
     meet = f"127.0.0.1:{free_port()}"
-    hosts = [Host(tmp_path, meet, "2", victim=1, fate="user") for _ in range(2)]
+    hosts = [Host(tmp_path, meet, "2", run_id=None, victim=1, fate="user") for _ in range(2)]
     with ended(*hosts):
         assert [host.wait() for host in hosts] == [2, 2]
     for host in hosts:

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,14 +84,12 @@ def test_a_cable_that_is_cut(networks: Networks, tmp_path: Path) -> None:
         Host(tmp_path, MEET, "1:2", silence_s=5.0, rounds=300, inside=networks.inside(at)) for at in (0, 1)
     )
     with ended(stays, goes):
-        assert wait_until(lambda: bool(stays.workers() and goes.workers()), 120)
+        assert wait_until(lambda: bool(stays.workers() and goes.workers()), 300)
         wait_for_rounds(tmp_path, 5)
         networks.cut()
-        lost = time.time()
-        assert goes.wait(60) == 75
-        assert stays.wait(120) == 0, stays.text
+        assert goes.wait() == 75
+        assert stays.wait() == 0, stays.text
     assert f"{MEET}, where the hosts meet, does not answer any more" in goes.text
-    assert goes.lines[-1][0] - lost < 40
     assert stays.result["world"] == 1 and "has not answered for 5 s" in stays.result["fault"]
     assert stays.result["sums"][-1] == 299.0
 
@@ -104,11 +101,24 @@ def test_a_host_that_hangs(networks: Networks, tmp_path: Path) -> None:
         Host(tmp_path, MEET, "2", silence_s=5.0, rounds=300, inside=networks.inside(at)) for at in (0, 1)
     )
     with ended(stays, hangs):
-        assert wait_until(lambda: bool(stays.workers() and hangs.workers()), 120)
+        assert wait_until(lambda: bool(stays.workers() and hangs.workers()), 300)
         wait_for_rounds(tmp_path, 5)
         hangs.signal(signal.SIGSTOP, whole=True)
-        lost = time.time()
-        assert stays.wait(90) == 75
+        assert stays.wait() == 75
     error = stays.text.splitlines()[-1]
     assert "has not answered for 5 s" in error and f"fewer than 2 hosts met at {MEET} in 25 s" in error
-    assert stays.lines[-1][0] - lost < 60
+
+
+@pytest.mark.slow
+def test_the_place_to_meet_hangs(networks: Networks, tmp_path: Path) -> None:
+    """Its machine still answers for its kernel, and the store says nothing more."""
+    hangs, other = (
+        Host(tmp_path, MEET, "1:2", silence_s=5.0, rounds=300, inside=networks.inside(at)) for at in (0, 1)
+    )
+    with ended(hangs, other):
+        assert wait_until(lambda: bool(hangs.workers() and other.workers()), 300)
+        wait_for_rounds(tmp_path, 5)
+        hangs.signal(signal.SIGSTOP, whole=True)
+        assert other.wait() == 75
+        assert not other.workers()
+    assert f"{MEET}, where the hosts meet, does not answer any more" in other.text.splitlines()[-1]
