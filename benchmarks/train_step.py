@@ -1,171 +1,157 @@
-"""One training step: this package against GluonCV, same batches, same network, at 416 and batch 8.
+"""One training step at 416 and batch 8: this package's engines and GluonCV, same batches, in turns.
 
-A step is targets, network, losses, gradients and update. Each side runs in a separate process with its own
-defaults, thread count included. A third process is GluonCV with this package's thread count. They take turns,
-a step at a time, so that other load on the machine affects all of them. GluonCV's side is that of its
+A step is targets, network, losses, gradients and update. Each side runs in a process of its own; they take
+turns, a step at a time, so that other load on the machine affects all of them. GluonCV's side is that of its
 training script: targets by YOLOV3PrefetchTargetGenerator (which its data workers run on the same cores),
-hybridized network with its losses.
+hybridized network with its losses. "mxnet, slow kernels" is this package without what keeps oneDNN and SGD
+from slow kernels (graph/cpu_layouts.py, the pools of models/darknet/blocks.py, training/mxnet_sgd.py).
 
-Run it as: python benchmarks/train_step.py [--rounds N] [--network NAME] [--size N] [--batch-size N]
+The last column is the time of a side over that of mxnet's engine, the median over the rounds: above 1, mxnet
+is faster. Where the memory does not hold all sides at once, each is measured beside mxnet alone.
+
+    python benchmarks/train_step.py [--network NAME|CFG ...] [--threads 1,2] [--sides mxnet,torch,...]
+        [--size N] [--batch-size N] [--rounds N] [--busy N]
+
+``--busy N`` starts N processes that compute all the while, as other programs would.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import statistics
+import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import numpy as np
 from alive import alive
-from peers import OURS, THEIRS, THEIRS_OUR_THREADS, Sides, import_gluoncv, serve
+from peers import Workers, serve
+from train_sides import OBJECTS, SIDES, build, gluoncv_name
 
-NUM_CLASSES = 20
-OBJECTS = 14  # of an image, as BCCD's
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-MOMENTUM, WEIGHT_DECAY, LEARNING_RATE = 0.9, 0.0005, 1e-5
+from gluon_yolo.system import memory
+from gluon_yolo.system.cpu import physical_cores
+
+DATA = Path(os.environ.get("GLUON_YOLO_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+NANO = DATA / "darknet/nano-voc/MobileNetV2-YOLOv3-Nano-voc.cfg"
+NETWORKS = ("yolo3_mobilenet1.0_voc", *([str(NANO)] if NANO.is_file() else []), "yolo_fastestv2", "darknet53")
+USUAL = ("mxnet", "torch", "planes", "gluoncv", "gluoncv-own")
+NEIGHBOUR = (
+    "import os, numpy\na = numpy.random.rand(300, 300)\n"
+    "while os.getppid() != 1:\n    a = a @ a\n    a /= abs(a).max()\n"
+)
 
 
 def main() -> int:
-    """Measure, and print a table and the ratio."""
+    """Measure, and print a table for each network and number of threads."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--network", default="yolo3_mobilenet1.0_voc", help="a detector that GluonCV has too")
+    parser.add_argument("--network", nargs="+", default=NETWORKS, metavar="NAME|CFG")
+    parser.add_argument("--threads", default="", metavar="N,N", help="(default: 1 and all cores)")
+    parser.add_argument("--sides", default="", metavar="NAMES", help=f"of {', '.join(SIDES)}")
     parser.add_argument("--size", type=int, default=416, help="side of the square input, in pixels")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=8, help="steps of each side")
-    parser.add_argument("--side", choices=("ours", "gluoncv"), help=argparse.SUPPRESS)
+    parser.add_argument("--busy", type=int, default=0, metavar="N", help="processes that compute beside it")
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.side:
-        make = {"ours": our_side, "gluoncv": gluoncv_side}[args.side]
-        return serve({"time": make(args)})
-
-    words = ["--network", args.network, "--size", str(args.size), "--batch-size", str(args.batch_size)]
-    with Sides(__file__, words) as sides:
-        times, threads = sides.take_turns(args.rounds), sides.threads
-    print(
-        f"{args.network} at {args.size}x{args.size}, batch {args.batch_size}, {args.rounds} steps each; "
-        f"threads: {', '.join(f'{name} {count}' for name, count in threads.items())}"
-    )
-    print(f"{'':28}{'targets ms':>11}{'step ms':>10}{'whole ms':>10}{'pictures/s':>12}{'ours faster':>13}")
-    middle = {name: statistics.median(sum(parts) for parts in rows) for name, rows in times.items()}
-    for name, rows in times.items():
-        parts = [statistics.median(column) for column in zip(*rows)]
-        print(
-            f"{name:28}{parts[0]:11.1f}{parts[1]:10.0f}{middle[name]:10.0f}"
-            f"{1e3 * args.batch_size / middle[name]:12.2f}{middle[name] / middle[OURS]:12.2f}x"
-        )
-    print(f"at equal threads {middle[THEIRS_OUR_THREADS] / middle[OURS]:.2f}x")
-    print(
-        f"ratio {middle[THEIRS] / middle[OURS]:.2f}x "
-        "(ours over GluonCV, training pictures per second, each side's own defaults)"
-    )
+        args.network = args.network[0]
+        return serve({"time": SIDES[args.side].make(args)})
+    usual = USUAL if has_torch() else tuple(key for key in USUAL if key not in ("torch", "planes"))
+    keys = tuple(args.sides.split(",")) if args.sides else usual
+    if unknown := [key for key in keys if key not in SIDES]:
+        raise SystemExit(f"error: --sides {unknown[0]}: choose from {', '.join(SIDES)}")
+    cores = physical_cores()
+    threads = [int(word) for word in args.threads.split(",") if word] or sorted({1, cores})
+    with neighbours(args.busy):
+        for network in args.network:
+            own = [key for key in keys if "gluoncv" not in key or gluoncv_name(network)]
+            for count in threads:
+                measure(args, network, own, count)
     return 0
 
 
-def batches(args: argparse.Namespace):
-    """Yield the same random pixels (B, H, W, 3), boxes (B, M, 4) and ids (B, M) on every side."""
-    rng = np.random.default_rng(0)
-    while True:
-        pixels = rng.integers(0, 256, (args.batch_size, args.size, args.size, 3), dtype=np.uint8)
-        sides = rng.uniform(16, args.size / 3, (args.batch_size, OBJECTS, 2))
-        corner = rng.uniform(0, 1, sides.shape) * (args.size - sides)
-        boxes = np.concatenate([corner, corner + sides], axis=2).astype(np.float32)
-        yield pixels, boxes, rng.integers(0, NUM_CLASSES, (args.batch_size, OBJECTS))
+def has_torch() -> bool:
+    """Return whether torch is installed."""
+    from gluon_yolo.pytorch.device import is_installed
+
+    return is_installed()
 
 
-def our_side(args: argparse.Namespace):
-    """Return this package's step: milliseconds of the targets and of the rest."""
-    from gluon_yolo.assigners import assign
-    from gluon_yolo.data.loading.collate import Batch, pad_targets
-    from gluon_yolo.detections import Detections
-    from gluon_yolo.models import zoo
-    from gluon_yolo.mxnet_compat import mx, nd
-    from gluon_yolo.training.step import TrainStep
-
-    net = zoo.build(args.network)
-    net.initialize_weights(seed=0)
-    size_hw = (args.size, args.size)
-    refuse_too_much(net, size_hw, args.batch_size)
-    train = TrainStep(net, [mx.cpu()], MOMENTUM, WEIGHT_DECAY)
-    source = batches(args)
-
-    def step() -> list[float]:
-        pixels, boxes, ids = next(source)
-        begin = time.perf_counter()
-        rows = [assign(Detections(b, i), None, net.spec, size_hw) for b, i in zip(boxes, ids)]
-        batch = Batch(pixels, pad_targets(rows), [""] * len(rows), [0] * len(rows), size_hw)
-        ready = time.perf_counter()
-        train(batch, LEARNING_RATE)
-        nd.waitall()
-        return [(ready - begin) * 1e3, (time.perf_counter() - ready) * 1e3]
-
-    return step
+@contextlib.contextmanager
+def neighbours(count: int) -> Iterator[None]:
+    """Run processes that compute with one thread each."""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    started = [subprocess.Popen([sys.executable, "-c", NEIGHBOUR], env=environment) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
 
 
-def refuse_too_much(net: Any, size_hw: tuple[int, int], batch_size: int) -> None:
-    """End with a line where memory is short, before the system does without one; GluonCV takes more."""
-    from gluon_yolo.errors import UserError
-    from gluon_yolo.system import memory
-    from gluon_yolo.training.memory_check import Wanted, check
+def groups(args: argparse.Namespace, network: str, keys: list[str]) -> list[list[str]]:
+    """Return which sides are measured together: all that memory holds, else each beside the first."""
     from gluon_yolo.training.memory_estimate import TrainMemory
 
+    given = dict(os.environ)
+    net = build(network)
+    os.environ.clear()  # the import of mxnet sets what the sides set, or not
+    os.environ.update(given)
+    net.initialize_weights(seed=0)
+    size_hw = (args.size, args.size)
+    one = 1.5 * TrainMemory(net, size_hw, objects=OBJECTS).at([size_hw]).of(args.batch_size)
     there = memory.look()
-    try:
-        if there is not None:
-            wanted = Wanted(batch_size, [size_hw], size_hw, net.spec.max_stride)
-            check(wanted, TrainMemory(net, size_hw, objects=OBJECTS), there)
-    except UserError as error:
-        raise SystemExit(f"error: {error}") from None
+    if there is None or one * len(keys) < there.free:
+        return [keys]
+    first, *others = keys
+    return [[first, other] for other in others] or [keys]
 
 
-def gluoncv_side(args: argparse.Namespace):
-    """Return GluonCV's step, as its training script goes it: milliseconds of the targets and of the rest."""
-    mx, gluoncv = import_gluoncv()
-    from gluoncv.model_zoo.yolo.yolo_target import YOLOV3PrefetchTargetGenerator
-    from mxnet import autograd, gluon, nd
-
-    net = gluoncv.model_zoo.get_model(args.network, pretrained_base=False)
-    net.initialize()
-    blank = nd.zeros((1, 3, args.size, args.size))
-    with autograd.train_mode():
-        _, anchors, offsets, maps, *_ = net(blank)
-    generator = YOLOV3PrefetchTargetGenerator(len(net.classes))
-    net.hybridize()
-    descent = {"learning_rate": LEARNING_RATE, "momentum": MOMENTUM, "wd": WEIGHT_DECAY}
-    trainer = gluon.Trainer(net.collect_params(), "sgd", descent, kvstore="local")
-    source = batches(args)
-
-    def step() -> list[float]:
-        pixels, boxes, ids = next(source)
-        tensors = mx.nd.image.normalize(
-            mx.nd.image.to_tensor(nd.array(pixels, dtype="uint8")), mean=MEAN, std=STD
-        )
-        tensors.wait_to_read()  # its data workers deliver these
-        begin = time.perf_counter()
-        rows = [
-            generator(blank, maps, anchors, offsets, nd.array(b[None]), nd.array(i[None, :, None]))
-            for b, i in zip(boxes, ids)
-        ]
-        targets = [nd.array(boxes), *(nd.concat(*parts, dim=0) for parts in zip(*rows))]
-        nd.waitall()
-        ready = time.perf_counter()
-        with autograd.record():
-            losses = net(tensors, *targets)
-            total = sum(losses)
-        autograd.backward([total])
-        trainer.step(args.batch_size)
-        [loss.asnumpy() for loss in losses]
-        nd.waitall()
-        return [(ready - begin) * 1e3, (time.perf_counter() - ready) * 1e3]
-
-    return step
+def measure(args: argparse.Namespace, network: str, keys: list[str], threads: int) -> None:
+    """Measure the sides on one network with one number of threads, and print their rows."""
+    words = ["--network", network, "--size", str(args.size), "--batch-size", str(args.batch_size)]
+    busy = f", {args.busy} processes beside it" if args.busy else ""
+    print(
+        f"{Path(network).stem if network.endswith('.cfg') else network} at {args.size}x{args.size}, "
+        f"batch {args.batch_size}, {args.rounds} steps, threads {threads}{busy}"
+    )
+    print(f"{'':28}{'targets ms':>11}{'step ms':>10}{'whole ms':>10}{'pictures/s':>12}{'over mxnet':>12}")
+    shown: set[str] = set()
+    for together in groups(args, network, keys):
+        commands = {
+            key: (
+                [str(Path(__file__)), "--side", key, *words],
+                {
+                    **({} if SIDES[key].own_threads else {"OMP_NUM_THREADS": str(threads)}),
+                    **SIDES[key].environment,
+                },
+            )
+            for key in together
+        }
+        with Workers(commands) as workers:
+            times = workers.take_turns(args.rounds)
+        base = [sum(row) for row in times[together[0]]]
+        for key in together:
+            if key in shown:
+                continue
+            shown.add(key)
+            whole = [sum(row) for row in times[key]]
+            targets, step = (statistics.median(column) for column in zip(*times[key]))
+            middle = statistics.median(whole)
+            ratio = statistics.median(mine / first for mine, first in zip(whole, base))
+            print(
+                f"{SIDES[key].title:28}{targets:11.1f}{step:10.1f}{middle:10.1f}"
+                f"{1e3 * args.batch_size / middle:12.2f}{ratio:11.2f}x",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ All other modules use ``from gluon_yolo.mxnet_compat import mx, gluon, nd, autog
 ``mxnet_compat.gluoncv()``.
 
 The import of this module restores NumPy's removed names for mxnet and gluoncv only, sets the number of
-threads unless the user has set it, loads pip's CUDA libraries for a CUDA wheel, and reports each known
-failure of the import in one sentence.
+threads and how they wait unless the user has set it, loads pip's CUDA libraries for a CUDA wheel, and reports
+each known failure of the import in one sentence.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from gluon_yolo.system.cpu import physical_cores
 
 __all__ = ["autograd", "check_gpu", "gluon", "gluoncv", "gpu_report", "mx", "nd", "physical_cores"]
 
-
+# How often a thread of libgomp looks whether the others are ready, before it sleeps. "active" alone would be
+# minutes; with it, 1000 times where libgomp knows of more threads than CPUs.
+_WAITING = {"OMP_WAIT_POLICY": "active", "GOMP_SPINCOUNT": "5000"}
 _THREADS = "OMP_NUM_THREADS"
 threads_are_given = _THREADS in os.environ
 """Whether the user sets the number of threads."""
@@ -37,9 +39,21 @@ def _prepare() -> None:
     numpy_compat.restore()
     # mxnet's default is half of the logical CPUs, which halves the speed of a CPU without hyper-threading.
     os.environ.setdefault(_THREADS, str(physical_cores()))
+    _bound_spinning()
     if sys.version_info >= (3, 12):
         _provide_distutils()
     cuda.load_libraries()
+
+
+def _bound_spinning() -> None:
+    """Let OpenMP's threads wait for each other some tens of microseconds, unless the user says how they wait.
+
+    libgomp's own choice depends on the number of its threads, of which mxnet has two sets. Where they are
+    more than CPUs, a thread sleeps at once, and to wake it takes longer than most operators of a small
+    network. Where they are not, it spins for milliseconds on a CPU that another program could use.
+    """
+    if not any(name in os.environ for name in _WAITING):
+        os.environ.update(_WAITING)
 
 
 def _provide_distutils() -> None:

@@ -72,20 +72,23 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         os.environ["GLUON_YOLO_CACHE"] = before
 
 
-@pytest.fixture
-def large_networks() -> Iterator[None]:
-    """Free a test's networks before the next one makes its own: they refer to themselves."""
-    yield
-    gc.collect()
+_RESIDENT = Path("/proc/self/statm")  # on Linux; its second number is the resident memory in pages
+_GROWTH = 150 * 2**20  # bytes
+_kept = [0]  # resident memory after the last collection
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(autouse=True)
 def _give_memory_back() -> Iterator[None]:
-    """Return to the system what a file's tests have freed: the C library keeps it, by gigabytes."""
+    """Return to the system what tests have freed, once that is much: networks refer to themselves."""
     yield
-    gc.collect()
-    if sys.platform == "linux":
+    if _RESIDENT.exists() and _resident() > _kept[0] + _GROWTH:
+        gc.collect()
         ctypes.CDLL(None).malloc_trim(0)
+        _kept[0] = _resident()
+
+
+def _resident() -> int:
+    return int(_RESIDENT.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture

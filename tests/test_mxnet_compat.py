@@ -39,6 +39,25 @@ def test_settings_are_made_and_the_users_are_kept(monkeypatch):
     assert os.environ["OMP_NUM_THREADS"] == "7"
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ("active", "5000")),
+        ({"OMP_WAIT_POLICY": "passive"}, ("passive", None)),  # a number would make it spin
+        ({"GOMP_SPINCOUNT": "100"}, (None, "100")),
+        ({"OMP_NUM_THREADS": "1"}, ("active", "5000")),
+    ],
+)
+def test_threads_wait_actively_for_a_short_time_unless_the_user_says_how(monkeypatch, given, expected):
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    mxnet_compat._prepare()
+    assert tuple(map(os.environ.get, names)) == expected
+
+
 def test_torch_is_hidden_and_comes_back_as_it_was(monkeypatch):
     torch, functional = types.ModuleType("torch"), types.ModuleType("torch.nn.functional")
     monkeypatch.setitem(sys.modules, "torch", torch)

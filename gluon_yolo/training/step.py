@@ -11,13 +11,16 @@ import numpy as np
 from gluon_yolo import parameter_io
 from gluon_yolo.data.loading.collate import Batch
 from gluon_yolo.evaluation.validation import block_predictor
+from gluon_yolo.graph.cpu_layouts import without_mixed_blocks
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.losses import make_loss
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.models.layers import fuse_for_training
 from gluon_yolo.mxnet_compat import autograd, gluon, mx, nd
+from gluon_yolo.system.instructions import mxnet_has_avx512
 from gluon_yolo.training.data_parallel import split_batch
 from gluon_yolo.training.engine import NotFinite
+from gluon_yolo.training.mxnet_sgd import use_fast_kernels
 from gluon_yolo.weights.load import structural_parameters
 
 __all__ = ["NO_DECAY", "NotFinite", "TrainStep"]
@@ -70,13 +73,8 @@ class TrainStep:
         self.loss.initialize(ctx=self.contexts)
         # Two graphs: the number of objects changes from batch to batch, and then only the losses plan their
         # memory again.
-        if self.contexts[0].device_type == "cpu":
-            fuse_for_training(net)
         net.hybridize(static_alloc=True)
-        # The first call makes the graph. The graph for training differs from the one for inference, which
-        # mxnet's CPU kernels cannot train. It is made here, before any call for inference.
-        with autograd.record():
-            net._get_graph(nd.zeros((1, 1, 1, 3), dtype="uint8"))
+        make_training_graph(net, self.contexts[0])
         self.loss.hybridize()
         parameters = structural_parameters(net)
         if no_wd:
@@ -89,6 +87,7 @@ class TrainStep:
             {"learning_rate": 0.0, "momentum": momentum, "wd": wd},
             kvstore="device" if self.contexts[0].device_type == "gpu" else "local",
         )
+        self.from_net()
         self._threads = [ThreadPoolExecutor(1) for _ in self.contexts[1:]]
 
     @property
@@ -162,8 +161,30 @@ class TrainStep:
         """Do nothing: the network and ``trainer`` are what is trained."""
 
     def from_net(self) -> None:
-        """Do nothing: the network and ``trainer`` are what is trained."""
+        """Continue with the optimizer of ``trainer``; the rest is what is trained."""
+        if self.contexts[0].device_type == "cpu":
+            use_fast_kernels(self.trainer)
 
     def predictor(self, size_hw: tuple[int, int], **options: Any) -> Predictor:
         """Return a predictor of the network with its present weights, on the first device."""
         return block_predictor(self.net, size_hw, **options)
+
+
+def make_training_graph(net: DetectionNetwork, context: mx.Context) -> None:
+    """Make the graph that a hybridized network computes, in training and after it.
+
+    The graph for training differs from the one for inference, which mxnet's CPU kernels cannot train. It is
+    the graph of the first call, so it must be made before any call for inference.
+
+    Args:
+        net: initialized, hybridized, not yet called.
+        context: that trains it.
+    """
+    on_cpu = context.device_type == "cpu"
+    if on_cpu:
+        fuse_for_training(net)
+    with autograd.record():
+        inputs, symbol = net._get_graph(nd.zeros((1, 1, 1, 3), dtype="uint8"))
+    if on_cpu and mxnet_has_avx512():
+        shapes = {parameter.name: parameter.shape for parameter in net.collect_params().values()}
+        net._cached_graph = inputs, without_mixed_blocks(symbol, shapes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from gluon_yolo.errors import SettingError
-from gluon_yolo.inference.runtimes.base import processor_has
+from gluon_yolo.system.instructions import processor_has
 from gluon_yolo.torch_compat import torch
 
 _AMPERE = (8, 0)  # the first compute capability with tf32 and bfloat16

@@ -22,8 +22,6 @@ from tests.models.gluoncv_peer import (
     their_targets,
 )
 
-pytestmark = pytest.mark.usefixtures("large_networks")
-
 FORWARD_TOLERANCE = 1e-4  # absolute, for raw maps, boxes relative to the image's side, and scores
 LOSS_TOLERANCE = 1e-3  # relative
 

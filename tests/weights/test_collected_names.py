@@ -17,8 +17,6 @@ from gluon_yolo.weights.load import load_weights, structural_parameters
 from tests.models.gluoncv_peer import random_images
 from tests.weights.test_load import gluoncv_net, our_net, save_run
 
-pytestmark = pytest.mark.usefixtures("large_networks")
-
 CLASSES = ("red", "green", "blue")
 # All kinds of file for the smallest network, one for each other network.
 ALL = ("collect", "export", "checkpoint", "part of a block")

@@ -17,8 +17,6 @@ from gluon_yolo.weights import load, pth_file
 from gluon_yolo.weights.darknet_header import read_parts
 from gluon_yolo.weights.load import load_pretrained, load_weights, structural_parameters
 
-pytestmark = pytest.mark.usefixtures("large_networks")
-
 SMALL = "yolo3_mobilenet0.25"
 
 

@@ -18,9 +18,10 @@ from gluon_yolo.inference.runtimes import autotune_cache, registry
 from gluon_yolo.inference.runtimes.autotune_cache import Choice
 from gluon_yolo.inference.runtimes.autotune_race import Time, race
 from gluon_yolo.inference.runtimes.autotune_timer import CallTimer
-from gluon_yolo.inference.runtimes.base import CPUINFO, threads
+from gluon_yolo.inference.runtimes.base import threads
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
 from gluon_yolo.system.cpu import look
+from gluon_yolo.system.instructions import CPUINFO
 
 log = logging.getLogger("gluon_yolo")
 

@@ -7,7 +7,7 @@ import importlib
 import os
 import platform
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.runtimes import quiet
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.system.cpu import physical_cores
+from gluon_yolo.system.instructions import CPUINFO, processor_has
 
 BROKEN = "is damaged or no ONNX file; export the model again with --format onnx"
 
@@ -53,7 +54,6 @@ def to_boxes(outputs: Mapping[str, np.ndarray], spec: DetectionSpec) -> Sequence
     )
 
 
-CPUINFO = Path("/proc/cpuinfo")
 _X86 = ("x86_64", "amd64", "i386", "i686")
 _WITHOUT_VNNI = (
     "SSE41",
@@ -85,14 +85,6 @@ def threads() -> int:
     """Return the number of threads: ``OMP_NUM_THREADS``, else the number of physical cores."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return int(asked) if asked.isdecimal() and int(asked) else physical_cores()
-
-
-def processor_has(features: Collection[str], cpuinfo: Path = CPUINFO) -> bool:
-    """Return whether the CPU has one of these features; False where unknown."""
-    try:
-        return not set(features).isdisjoint(cpuinfo.read_text(errors="replace").split())
-    except OSError:
-        return False
 
 
 def has_vnni(cpuinfo: Path | None = None) -> bool:

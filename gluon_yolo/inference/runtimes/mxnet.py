@@ -16,11 +16,10 @@ from gluon_yolo.graph.node import Graph
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.exported_format import RAW_MAP
 from gluon_yolo.inference.model_record import ModelRecord, weights_file
-from gluon_yolo.inference.runtimes import base
-from gluon_yolo.inference.runtimes.base import CPUINFO
 from gluon_yolo.models.build import Architecture, find_architecture
 from gluon_yolo.mxnet_compat import check_gpu, mx
 from gluon_yolo.spec import DetectionSpec
+from gluon_yolo.system.instructions import CPUINFO, processor_has
 from gluon_yolo.weights.load import load_weights
 
 BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # mxnet's dtype of bfloat16
@@ -42,7 +41,7 @@ def has_bfloat16(cpuinfo: Path = CPUINFO) -> bool:
 
     On a CPU with AVX-512 only, oneDNN emulates it at half of float32's speed; on others it fails.
     """
-    return base.processor_has({"avx512_bf16"}, cpuinfo)
+    return processor_has({"avx512_bf16"}, cpuinfo)
 
 
 def as_float32(

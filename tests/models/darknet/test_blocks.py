@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gluon_yolo.models.darknet.network import DarknetNetwork
-from gluon_yolo.mxnet_compat import nd
+from gluon_yolo.mxnet_compat import autograd, nd
 from gluon_yolo.weights import darknet_file
 from tests.models.darknet import small
 from tests.models.darknet.judge import compare
@@ -85,6 +85,27 @@ def test_maxpool(keys):
         y, x0 = row * layer.stride_hw[0], column * layer.stride_hw[1]
         window = padded[:, y : y + layer.kernel, x0 : x0 + layer.kernel]
         np.testing.assert_array_equal(given[:, row, column], window.max((1, 2)))
+
+
+@pytest.mark.parametrize("size", [5, 7, 9, 11, 13])
+@pytest.mark.parametrize("size_hw", [(22, 27), (4, 3), (1, 1)])
+def test_a_large_pool_in_training_is_the_same_as_one_pool(size, size_hw):
+    """Of equal values the first one gets the gradient; whole numbers of few values are equal often."""
+    layer, block = block_of(f"[maxpool]\nsize={size}\nstride=1\n")
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 3, (2, 3, *size_hw)).astype(np.float32)
+    outer = nd.array(rng.integers(1, 9, x.shape))
+    found = []
+    for pool in (block, lambda x: nd.Pooling(x, kernel=(size,) * 2, pad=(size // 2,) * 2, pool_type="max")):
+        given = nd.array(x)
+        given.attach_grad()
+        with autograd.record():
+            output = pool(given)
+        output.backward(outer)
+        found.append((output.asnumpy(), given.grad.asnumpy()))
+    for part, whole in zip(*found):
+        np.testing.assert_array_equal(part, whole)
+    np.testing.assert_array_equal(run(block, x), found[1][0])
 
 
 def convolution(filters: int) -> str:

@@ -10,8 +10,6 @@ from gluon_yolo.models.darknet.plan import make_plan
 from tests.models.darknet import small
 from tests.models.darknet.judge import WITH_WEIGHTS, compare, shared_images, write_random_weights
 
-pytestmark = pytest.mark.usefixtures("large_networks")
-
 # The cfg, and the side of a small square input, for speed.
 WITHOUT_WEIGHTS = [
     ("MobileNetV2-YOLOv3-Lite-coco", 320),
