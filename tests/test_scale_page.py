@@ -32,7 +32,7 @@ def model() -> Any:
 
 
 def test_what_kubernetes_starts() -> None:
-    (block,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(r"^```yml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     service, job = yaml.safe_load_all(block)
     pod = job["spec"]["template"]["spec"]
     assert service["metadata"]["name"] == pod["subdomain"] == service["spec"]["selector"]["job-name"]
