@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import importlib
+import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -26,7 +27,8 @@ _PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 _OTHERS = (".", "export", "patchelf", "docker", "lscpu", "pre-commit")
 # Where a block's line begins a command, and not what one prints.
 _PROGRAM = re.compile(
-    r"(?:python3? |gluon-yolo |make |pip |cmake |deploy/|build/|\.venv/|\. |export |patchelf )"
+    r"(?:python3? |gluon-yolo |make |pip |cmake |deploy/|build/|\.venv/|\. |export |patchelf "
+    r"|srun |torchrun )"
 )
 
 
@@ -50,12 +52,14 @@ def check(line: str) -> None:
     Raises:
         Slip: for a program, target, file or flag that is not there, or a value that is not taken.
     """
-    line = re.sub(r"\bpython3 ", "python ", line)
+    line = re.sub(r"\bpython3 ", "python ", line).removeprefix("srun ")
     for call, name in _CALLS.items():
         if line == call or line.startswith(f"{call} "):
             return _own(f"{name} {line[len(call) :]}".strip())
     program, *words = shlex.split(line)
-    if program == "make":
+    if program == "torchrun":
+        _torchrun(words)
+    elif program == "make":
         _make(words)
     elif re.fullmatch(r"(?:\S*/)?python", program) and words[0] != "-m":
         _script(words)
@@ -169,6 +173,20 @@ def _words(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError:  # a lone quotation mark: text, and no command
         return []
+
+
+def _torchrun(words: list[str]) -> None:
+    """Let torch's own parser read its words, and ours those of the command that it starts."""
+    place = words.index("-m")
+    if words[place + 1] != "gluon_yolo":
+        raise Slip(f"torchrun -m {words[place + 1]}: not this package")
+    _own(shlex.join(words[place + 2 :]))
+    if importlib.util.find_spec("torch") is None:
+        return
+    try:
+        importlib.import_module("torch.distributed.run").get_args_parser().parse_args(words)
+    except SystemExit as error:
+        raise Slip(f"torchrun {shlex.join(words)}: it takes no such words") from error
 
 
 def _make(words: list[str]) -> None:

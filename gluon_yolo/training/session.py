@@ -23,7 +23,7 @@ from gluon_yolo.training.data_parallel import check_batch_size
 from gluon_yolo.training.engine_choice import Choice, choose_engine
 from gluon_yolo.training.freeze import freeze, frozen_at_random
 from gluon_yolo.training.learnable import Learnable
-from gluon_yolo.training.memory_fit import cpu_defaults, fitted
+from gluon_yolo.training.memory_fit import Fitted, cpu_defaults, fitted
 from gluon_yolo.training.merge import Given, Layer, Merged, decide, merge, warn_of_idle
 from gluon_yolo.training.out_of_memory import explained
 from gluon_yolo.training.plan import plan
@@ -218,7 +218,10 @@ def _ready(run_plan: Plan) -> _Ready:
     validation = validation_of(val_data, config, run_plan.resumed if run_plan.goes_on else None)
     net = build_network(architecture, config, class_names, choice.contexts)
     frozen = freeze(net, config.frozen)
-    fit = fitted(config, net, choice.devices, run_plan.data[:2], run_plan.own, run_plan.resumed)
+    # Of several hosts, none knows the memory of the others.
+    is_checked = run_plan.processes.hosts == 1
+    checked = (net, choice.devices, run_plan.data[:2], run_plan.own, run_plan.resumed)
+    fit = fitted(config, *checked) if is_checked else Fitted(config)
     config = fit.config
     origin = (
         Origin(f"weights: those of {run_plan.resumed.path}")

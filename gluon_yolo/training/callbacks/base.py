@@ -28,6 +28,9 @@ reverse order. Files are written in this order::
                         weights/last, by the trainer
     on_checkpoint       curves.png, weights/epoch-NNNN.params
 
+Of several processes (``docs/scale.md``) only the first one calls callbacks. What they set counts for all:
+``learning_rate``, and ``should_stop``, which in ``on_step_end`` ends the run one step later.
+
 A killed run resumes at ``weights/last`` and repeats what came after it. An exception in a hook ends the
 training, and ``weights/last`` stays as it is.
 """

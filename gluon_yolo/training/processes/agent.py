@@ -104,6 +104,12 @@ class Agent(LocalElasticAgent):
             REPORTS: str(self._folder),
             "TORCHELASTIC_SIGNALS_TO_HANDLE": "",  # those are handled here
         }
+        if worker_group.group_rank:
+            ranks = [worker.global_rank for worker in worker_group.workers]
+            named = f"process {ranks[0]}" if len(ranks) == 1 else f"processes {ranks[0]} to {ranks[-1]}"
+            log.info(
+                "%s of %d on this host; another one has the log", named, worker_group.workers[0].world_size
+            )
         with environment(variables), self.signals.held():
             return super()._start_workers(worker_group)
 

@@ -46,6 +46,11 @@ class Processes:
         return None if self.member is None else self.member.run_id
 
     @property
+    def hosts(self) -> int:
+        """The number of hosts that train together."""
+        return 1 if self.member is None else max(1, self.member.world // self.member.local_world)
+
+    @property
     def is_first(self) -> bool:
         """Whether this process writes the run's folder and the log, and calls the callbacks."""
         return self.share.rank == 0

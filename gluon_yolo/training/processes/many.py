@@ -118,11 +118,10 @@ class ManyProcesses(Processes):
 
     def described(self) -> str:
         """Return the number of processes, of hosts, and of what each process computes with."""
-        here, world = self.member.local_world, self.member.world
-        where = f" on {counted(world // here, 'host')}" if world > here else ""
+        where = f" on {self.hosts} hosts" if self.hosts > 1 else ""
         threads = counted(torch.get_num_threads(), "thread")
         again = f"; started again after a fault: {self.member.fault}" if self.member.fault else ""
-        return f"processes: {world}{where}, each of {threads}{again}"
+        return f"processes: {self.member.world}{where}, each of {threads}{again}"
 
     def known_folder(self) -> Path | None:
         """Return the run's folder: of an earlier start, or as the first process makes it."""

@@ -52,11 +52,12 @@ def in_processes(args: Mapping[str, Any], function: Callable[[], Any], callbacks
     if choice.engine != TORCH or (len(choice.devices) == 1 and not args["hosts"]):
         return None
     hosts = Hosts.of(args["hosts"]) if args["hosts"] else Hosts()
-    _check_batch_sizes(args["batch_size"], hosts, len(choice.devices))
+    if args["batch_size"] != PLAIN_DEFAULTS["batch_size"]:  # else a CPU or the network's file may change it
+        _check_batch_sizes(args["batch_size"], hosts, len(choice.devices))
     _check_pickled(callbacks)
     from gluon_yolo.training.processes.launch import Launch, launch
 
-    meet = Meet.of(args["meet"]) if args["meet"] else None
+    meet = Meet.of(args["meet"]) if args["meet"] and hosts.most > 1 else None
     many = Launch(len(choice.devices), hosts, meet, args["run_id"], args["restarts"], args["process_timeout"])
     return launch(many, function, _preparations)
 

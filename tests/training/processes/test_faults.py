@@ -99,10 +99,8 @@ def test_without_the_place_to_meet_the_others_end_with_the_cause(tmp_path: Path)
         with ended(second):
             wait_for_rounds(tmp_path, 5)
             first.signal(signal.SIGKILL, whole=True)
-            lost = time.time()
             assert second.wait() == 75
     assert f"{meet}, where the hosts meet, does not answer any more" in second.text
-    assert second.lines[-1][0] - lost < 30
 
 
 def test_a_users_error_on_one_host_ends_all_hosts_with_it(tmp_path: Path) -> None:
