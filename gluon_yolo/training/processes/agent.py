@@ -116,7 +116,10 @@ class Agent(LocalElasticAgent):
     def _stop_workers(self, worker_group: WorkerGroup, *args: Any, **kwargs: Any) -> None:
         """End the processes at once: what they have saved is whole at any moment."""
         self.guard.passed(2 * self._meeting_s + _SLACK_S)
-        _kill(self._pids())
+        if running := self._pids():  # of faults, all have ended by now
+            self._fault = "another host joins"
+            log.warning("%s; all processes start again from the last checkpoint", self._fault)
+            _kill(running)
         super()._stop_workers(worker_group, *args, **kwargs)
 
     def _shutdown(self, *args: Any, **kwargs: Any) -> None:

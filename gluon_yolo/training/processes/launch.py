@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import multiprocessing
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -37,11 +38,10 @@ from gluon_yolo.training.processes.worker import Call, work
 _LOOPBACK = "127.0.0.1"
 _LAST_CALL_S = 10  # in which further hosts may come, once the least number is there
 _ALIVE_S, _ALIVE_TIMES = 2, 5  # a host that has not called for so many times so many seconds is lost
-
 _ANY_RUN = "gluon_yolo"  # the name of a run without one, where several hosts meet
 _NAME_S = 5.0  # seconds between two looks for the address of a host
 _LAUNCHERS = ("torch.distributed.elastic", "torch.multiprocessing")
-
+_FOLDERS = "gluon_yolo-"  # what the names of the agents' folders begin with, before the process id
 
 log = logging.getLogger("gluon_yolo")
 
@@ -109,7 +109,9 @@ def launch(
     if start.meet is not None:
         _wait_for_name(start.meet, start.silence_s)
     run_id = start.run_id or (_ANY_RUN if start.meet else uuid.uuid4().hex)
-    with tempfile.TemporaryDirectory(prefix="gluon_yolo-", ignore_cleanup_errors=True) as folder:
+    _remove_folders_of_the_killed()
+    prefix = f"{_FOLDERS}{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
         with _quiet(), HEARTBEAT.resting(), environment(_variables(start)):
             spec = WorkerSpec(
                 role="gluon_yolo",
@@ -211,6 +213,14 @@ def _wait_for_name(meet: Meet, seconds: float) -> None:
                 raise
         log.info("%s has no address here yet; it is waited for, at most %.0f s", meet.host, seconds)
         time.sleep(min(_NAME_S, seconds))
+
+
+def _remove_folders_of_the_killed() -> None:
+    """Remove what agents left in the folder of temporary files that were killed before they could."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_FOLDERS}*-*"):
+        pid = path.name[len(_FOLDERS) :].partition("-")[0]
+        if pid.isdecimal() and sys.platform == "linux" and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _variables(start: Launch) -> dict[str, str]:

@@ -120,7 +120,7 @@ class ManyProcesses(Processes):
         """Return the number of processes, of hosts, and of what each process computes with."""
         where = f" on {self.hosts} hosts" if self.hosts > 1 else ""
         threads = counted(torch.get_num_threads(), "thread")
-        again = f"; started again after a fault: {self.member.fault}" if self.member.fault else ""
+        again = f"; started again: {self.member.fault}" if self.member.fault else ""
         return f"processes: {self.member.world}{where}, each of {threads}{again}"
 
     def known_folder(self) -> Path | None:

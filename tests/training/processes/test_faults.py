@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -89,6 +90,37 @@ def test_a_lost_host_is_done_without_where_fewer_are_allowed(tmp_path: Path) -> 
             assert stays.wait() == 0
     assert stays.result["world"] == 1 and stays.result["begun"] >= 4
     assert stays.result["sums"][-1] == 199.0  # of one process: the rounds' own numbers
+
+
+@pytest.mark.slow
+def test_a_host_that_comes_later_joins(tmp_path: Path) -> None:
+    meet = f"127.0.0.1:{free_port()}"
+    first = Host(tmp_path, meet, "1:2", rounds=1500)
+    with ended(first):
+        wait_for_rounds(tmp_path, 5)
+        later = Host(tmp_path, meet, "1:2", rounds=1500)
+        with ended(later):
+            assert (first.wait(), later.wait()) == (0, 0), first.text + later.text
+    for host in (first, later):
+        assert (host.result["world"], host.result["fault"]) == (
+            2,
+            "another host joins" if host is first else "",
+        )
+    assert "another host joins; all processes start again from the last checkpoint" in first.text
+    assert first.result["begun"] >= 5 and first.result["sums"][-1] == 1499.5
+
+
+def test_what_a_killed_agent_leaves_is_removed_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gluon_yolo.training.processes import launch
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    names = ["gluon_yolo-4194399-abc", f"gluon_yolo-{os.getpid()}-abc", "gluon_yolo-other", "gluon_yolo-x-y"]
+    for name in names:  # the first one is of a process id that Linux never gives
+        (tmp_path / name).mkdir()
+    launch._remove_folders_of_the_killed()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
 
 
 def test_without_the_place_to_meet_the_others_end_with_the_cause(tmp_path: Path) -> None:
