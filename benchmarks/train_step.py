@@ -12,7 +12,8 @@ is faster. Where the memory does not hold all sides at once, each is measured be
     python benchmarks/train_step.py [--network NAME|CFG ...] [--threads 1,2] [--sides mxnet,torch,...]
         [--size N] [--batch-size N] [--rounds N] [--busy N]
 
-``--busy N`` starts N processes that compute all the while, as other programs would.
+``--busy N`` starts N processes that compute all the while, as other programs would. ``--realtime`` gives
+each step precedence over all other processes of a busy machine, almost as on a quiet one; it needs root.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from alive import alive
 from peers import Workers, serve
-from train_sides import OBJECTS, SIDES, build, gluoncv_name
+from train_sides import OBJECTS, SIDES, build, gluoncv_name, in_realtime
 
 from gluon_yolo.system import memory
 from gluon_yolo.system.cpu import physical_cores
@@ -58,11 +59,13 @@ def main() -> int:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=8, help="steps of each side")
     parser.add_argument("--busy", type=int, default=0, metavar="N", help="processes that compute beside it")
+    parser.add_argument("--realtime", action="store_true", help="each step before all other processes")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.side:
         args.network = args.network[0]
-        return serve({"time": SIDES[args.side].make(args)})
+        step = SIDES[args.side].make(args)
+        return serve({"time": in_realtime(step) if args.realtime else step})
     usual = USUAL if has_torch() else tuple(key for key in USUAL if key not in ("torch", "planes"))
     keys = tuple(args.sides.split(",")) if args.sides else usual
     if unknown := [key for key in keys if key not in SIDES]:
@@ -118,6 +121,7 @@ def groups(args: argparse.Namespace, network: str, keys: list[str]) -> list[list
 def measure(args: argparse.Namespace, network: str, keys: list[str], threads: int) -> None:
     """Measure the sides on one network with one number of threads, and print their rows."""
     words = ["--network", network, "--size", str(args.size), "--batch-size", str(args.batch_size)]
+    words += ["--realtime"] if args.realtime else []
     busy = f", {args.busy} processes beside it" if args.busy else ""
     print(
         f"{Path(network).stem if network.endswith('.cfg') else network} at {args.size}x{args.size}, "
