@@ -126,7 +126,7 @@ class TrainConfig:
     meet: str | None = _field(None, "HOST:PORT of one of the hosts, where they meet")
     run_id: str | None = _field(None, "names the run on all hosts; a new start with it goes on with the run")
     restarts: int = _field(3, "faults after which several processes start again from the last checkpoint")
-    process_timeout: float = _field(300, "seconds that processes and hosts wait for one that is silent")
+    process_timeout: float = _field(300.0, "seconds that processes and hosts wait for one that is silent")
     memory: float | None = _field(None, "GB that a training on the CPU may take; null: what is left")
     name: str | None = _field(None, "of the run and its exports; null: after the data")
     save_prefix: str = _field("runs/", "the run's folder is this, the name or else the network, and a number")

@@ -176,6 +176,7 @@ def test_the_plain_form_is_that_of_args_json():
     plain = {**PLAIN_DEFAULTS, "network": "net"}
     config = TrainConfig("net", **said, **more)
     assert TrainConfig.from_plain(plain) == TrainConfig("net")
+    assert json.dumps(plain_settings(TrainConfig.from_plain(plain).values())) == json.dumps(plain)
     assert (plain["data_shape"], plain["lr_decay_epoch"], plain["no_random_shape"]) == (
         "416",
         "160,180",

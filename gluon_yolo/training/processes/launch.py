@@ -174,22 +174,24 @@ def _meeting(start: Launch, run_id: str) -> Any:
     Raises:
         UserError: the place does not answer.
     """
-    parameters = RendezvousParameters(
-        backend="c10d",
-        endpoint=start.place,
-        run_id=run_id,
-        min_nodes=start.hosts.least,
-        max_nodes=start.hosts.most,
-        local_addr=start.meet.own_address() if start.meet else _LOOPBACK,
-        is_host=start.meet is None or start.meet.is_held_here(),
-        read_timeout=max(1, round(start.silence_s)),
-        join_timeout=max(1, round(start.meeting_s)),
-        last_call_timeout=_LAST_CALL_S,
-        keep_alive_interval=_ALIVE_S,
-        keep_alive_max_attempt=_ALIVE_TIMES,
-    )
+    settings = {
+        "backend": "c10d",
+        "endpoint": start.place,
+        "run_id": run_id,
+        "min_nodes": start.hosts.least,
+        "max_nodes": start.hosts.most,
+        "local_addr": start.meet.own_address() if start.meet else _LOOPBACK,
+        "read_timeout": max(1, round(start.silence_s)),
+        "join_timeout": max(1, round(start.meeting_s)),
+        "last_call_timeout": _LAST_CALL_S,
+        "keep_alive_interval": _ALIVE_S,
+        "keep_alive_max_attempt": _ALIVE_TIMES,
+    }
+    if start.meet is None or start.meet.is_held_here():
+        with contextlib.suppress(RendezvousConnectionError):  # another agent of this machine was faster
+            return get_rendezvous_handler(RendezvousParameters(is_host=True, **settings))
     try:
-        return get_rendezvous_handler(parameters)
+        return get_rendezvous_handler(RendezvousParameters(is_host=False, **settings))
     except RendezvousConnectionError as error:
         raise SettingError(
             f"{{meet}} {start.meet}: no host holds this place: start the training on the host of this "
@@ -230,6 +232,8 @@ def _variables(start: Launch) -> dict[str, str]:
         "OMP_NUM_THREADS": str(max(1, physical_cores() // start.processes)),
         "GLOO_SOCKET_IFNAME": interface_of(address),
         "NCCL_SOCKET_IFNAME": interface_of(address) if start.meet else "",
+        # A host that joins a later round would wait for an address that torch's agents write in the first one.
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
     }
     given = {name for name in wanted if name in os.environ}
     mxnet = sys.modules.get("gluon_yolo.mxnet_compat")

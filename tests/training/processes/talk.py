@@ -41,7 +41,7 @@ def talk(
     place = Path(folder)
     with start.taking_part({"process_timeout": silence_s}) as processes, processes.stop:
         rank, member = processes.share.rank, processes.member
-        group = processes.group("cpu")
+        processes.group("cpu")
         (place / f"pid-{rank}").write_text(f"{os.getpid()} {os.getppid()}")
         done = int((place / "done").read_text()) if (place / "done").exists() else 0
         begun, sums = done, []
@@ -59,7 +59,7 @@ def talk(
             time.sleep(pause_s)
     return {
         "rank": rank,
-        "world": group.world or member.world,
+        "world": member.world,
         "begun": begun,
         "sums": sums,
         "fault": member.fault,

@@ -10,8 +10,11 @@ import pytest
 
 pytest.importorskip("torch", reason="several processes are torch's engine")
 
+from gluon_yolo.training.processes import launch as launch_module  # noqa: E402
+from gluon_yolo.training.processes.hosts import Hosts, Meet  # noqa: E402
 from gluon_yolo.training.processes.launch import Launch, launch  # noqa: E402
 from gluon_yolo.training.processes.membership import Fault  # noqa: E402
+from tests.training.processes.hosts_of_a_test import free_port  # noqa: E402
 from tests.training.processes.talk import Unreadable, talk  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -88,3 +91,12 @@ def test_a_process_that_is_always_killed_ends_the_training(tmp_path: Path) -> No
         run(tmp_path, victim=1, fate="SIGUSR1", always=True, restarts=1, rounds=50)
     assert caught.value.status == 75
     assert not left_over(tmp_path)
+
+
+def test_two_agents_that_both_would_hold_the_place_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both found it free; the slower one joins the faster one's."""
+    monkeypatch.setattr(Meet, "is_held_here", lambda self: True)
+    start = Launch(1, Hosts.of("2"), Meet.of(f"127.0.0.1:{free_port()}"), silence_s=5)
+    held = launch_module._meeting(start, "test")
+    joined = launch_module._meeting(start, "test")
+    assert held.get_run_id() == joined.get_run_id() == "test"
