@@ -232,7 +232,7 @@ def _variables(start: Launch) -> dict[str, str]:
         "OMP_NUM_THREADS": str(max(1, physical_cores() // start.processes)),
         "GLOO_SOCKET_IFNAME": interface_of(address),
         "NCCL_SOCKET_IFNAME": interface_of(address) if start.meet else "",
-        # A host that joins a later round would wait for an address that torch's agents write in the first one.
+        # A host that joins a later round would wait for an address that torch writes in the first one.
         "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
     }
     given = {name for name in wanted if name in os.environ}

@@ -151,6 +151,17 @@ def wait_for_rounds(folder: Path, rounds: int) -> None:
     assert wait_until(done, 300)
 
 
+def wait_for_place(meet: str) -> None:
+    """Wait until a host holds the place to meet: the only one that was started so far."""
+    host, _, port = meet.partition(":")
+
+    def held() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex((host, int(port))) == 0
+
+    assert wait_until(held, 300)
+
+
 def free_port() -> int:
     """Return a port that is free now."""
     with socket.socket() as probe:

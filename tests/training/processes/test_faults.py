@@ -16,6 +16,7 @@ from tests.training.processes.hosts_of_a_test import (  # noqa: E402
     ended,
     free_port,
     is_running,
+    wait_for_place,
     wait_for_rounds,
 )
 from tests.waiting import wait_until  # noqa: E402
@@ -82,6 +83,7 @@ def test_a_lost_host_is_done_without_where_fewer_are_allowed(tmp_path: Path) -> 
     meet = f"127.0.0.1:{free_port()}"
     stays = Host(tmp_path, meet, "1:2", rounds=200)
     with ended(stays):
+        wait_for_place(meet)
         goes = Host(tmp_path, meet, "1:2", rounds=200)
         with ended(goes):
             assert wait_until(lambda: bool(stays.workers() and goes.workers()), 300)
@@ -127,6 +129,7 @@ def test_without_the_place_to_meet_the_others_end_with_the_cause(tmp_path: Path)
     meet = f"127.0.0.1:{free_port()}"
     first = Host(tmp_path, meet, "2")
     with ended(first):
+        wait_for_place(meet)
         second = Host(tmp_path, meet, "2")
         with ended(second):
             wait_for_rounds(tmp_path, 5)
