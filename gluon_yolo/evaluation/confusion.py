@@ -1,12 +1,12 @@
 """The confusion matrix of detections: which class an object is detected as, and which are missed.
 
-Detections above a score threshold are matched with objects of any class, one with one: pairs of the same class
-first, then by descending IoU. The numbers equal those of supervision's ``ConfusionMatrix``, except that an IoU
-which is exactly the threshold counts as a match here, as in the other metrics.
+Detections above a score threshold are matched with objects of any class, one with one: pairs of the same
+class first, then by descending IoU. The numbers equal those of supervision's ``ConfusionMatrix``, except that
+an IoU which is exactly the threshold counts as a match here, as in the other metrics.
 
-Crowds and objects marked difficult are not counted. Nor are detections that lie on them and match no counted
-object of their own class: on a crowd of their class with the IoU threshold's share of their area, on a difficult
-object with that IoU.
+Crowds and objects marked difficult are not counted. Nor is a detection that matches no counted object of its
+own class and lies on one of them: on a crowd of its class with the IoU threshold's share of its area, or on a
+difficult object with that IoU. A difficult object of its own class comes before counted objects of others.
 """
 
 from __future__ import annotations

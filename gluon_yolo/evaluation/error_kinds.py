@@ -1,14 +1,16 @@
 """The kinds of errors of a detector, and the average precision that each of them costs.
 
 Bolya et al. 2020, "TIDE: A General Toolbox for Identifying Object Detection Errors", section 2.2. Every false
-positive and every missed object is of one of six kinds. The cost of a kind is the gain of AP50 when it alone is
-fixed: a detection of the wrong class or place becomes right if it is the best one for an object that is not
-found, else it is removed, as duplicates and detections on the background are; objects that nothing comes near are
-removed. The values equal those of the package ``tidecv``, except that the mean is over classes with objects, as
-in COCO's AP50.
+positive and every missed object is of one of six kinds. The cost of a kind is the gain of AP50 when it alone
+is fixed:
 
-Crowds and objects marked difficult are regions that are ignored, as in COCO's metrics: a detection of the same
-class whose area lies in one by half is left out.
+- A detection of the wrong class or place becomes right if it is the best one for an object that is not found.
+  Else it is removed, as all detections of the other kinds are.
+- A missed object, which no detection is near, is removed.
+
+The values equal those of the package ``tidecv``, except that the mean is over classes with objects, as in
+COCO's AP50. Crowds and objects marked difficult are ignored regions, as in COCO's metrics: a detection of the
+same class whose area lies in one by half is left out.
 """
 
 from __future__ import annotations
@@ -125,15 +127,14 @@ class ErrorKindsMetric:
         counts = self._counts(all_of)
         known = self._objects > 0
         base = _mean(before[known])
+        before = np.where(known, before, np.nan)
         together = {
             kind: Cost(int(counts[kind].sum()), _gain(base, _mean(aps[known], none_left=known.any())))
             for kind, aps in after.items()
         }
         per_class = {
             name: {
-                kind: Cost(
-                    int(counts[kind][i]), _gain(before[i], _left(aps[i])) if known[i] else float("nan")
-                )
+                kind: Cost(int(counts[kind][i]), _gain(before[i], _left(aps[i])))
                 for kind, aps in after.items()
             }
             for i, name in enumerate(self.class_names)

@@ -33,9 +33,9 @@ class ImageErrors(NamedTuple):
 class Ranking:
     """Images by their errors at a score threshold, matched as for F1.
 
-    Images with the same number of errors are ordered by scores. Of the worst, the image whose wrong detections
-    have the higher scores in sum comes first; of the best, the one with more found objects, then the one whose
-    found objects have the higher scores.
+    Images with the same number of errors are ordered by scores. Of the worst, the image whose wrong
+    detections have the higher scores in sum comes first. Of the best, the image with more found objects comes
+    first, then the one whose found objects have the higher scores in sum.
 
     Args:
         matching: of all images.

@@ -83,7 +83,7 @@ class Evaluation:
 
     @property
     def errors(self) -> Any:
-        """The kinds of errors over all classes as a pandas frame: ``count``, and ``AP50_lost`` (0..1) by each.
+        """The kinds of errors over all classes as a pandas frame, with ``count`` and ``AP50_lost`` (0..1).
 
         Raises:
             MissingDependency: pandas is not installed.
@@ -93,7 +93,7 @@ class Evaluation:
 
     @property
     def errors_per_class(self) -> Any:
-        """The AP50 (0..1) that each kind of error costs, as a pandas frame: a row per class, a column per kind.
+        """The AP50 (0..1) that errors cost as a pandas frame: a row per class, a column per kind of error.
 
         Raises:
             MissingDependency: pandas is not installed.
@@ -151,14 +151,12 @@ class Evaluation:
             ValueError: the evaluation was made of numbers only.
         """
         if self.details is None:
-            raise ValueError(
-                "details: this Evaluation has numbers only; gluon_yolo.evaluate makes one with both"
-            )
+            raise ValueError("details: expected those of gluon_yolo.evaluate, got None")
         return self.details
 
     @property
     def table(self) -> str:
-        """The average precision per class, COCO's twelve numbers, the scores at the shown threshold, the errors.
+        """The average precision per class, COCO's numbers, the scores at the shown threshold, and the errors.
 
         The errors are the confusion matrix, or for many classes the most frequent confusions, and what each
         kind of error costs.
