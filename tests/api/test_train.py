@@ -15,6 +15,7 @@ import gluon_yolo
 from gluon_yolo.api.train_result import TrainResult
 from gluon_yolo.cli import main
 from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.training import session
 from gluon_yolo.training.checkpoint import Checkpoint
 from tests.models.darknet.small import SMALL
@@ -68,6 +69,16 @@ def test_the_predictor_has_the_best_weights(trained, folder):
     assert predictor.score_threshold == 0.01 and predictor.spec.class_names[0] == "circle"
     (image, *_) = sorted((folder / "shapes" / "JPEGImages").iterdir())
     assert predictor(str(image)).boxes.shape[1] == 4
+
+
+def test_the_record_keeps_the_threshold_with_the_best_f1(trained, folder):
+    """That of its own validation, with the best weights; an export has it too."""
+    kept = ModelRecord.read(trained.folder / "model.json").best_threshold
+    scores = gluon_yolo.evaluate(trained, progress=False)
+    assert scores["best_F1"] > 0 and kept == pytest.approx(scores["best_threshold"], abs=1e-4)
+    assert trained.predictor().score_threshold == kept
+    done = gluon_yolo.export(trained, out=folder / "exported")
+    assert ModelRecord.read(done.record).best_threshold == kept == done.predictor().score_threshold
 
 
 def same(one: Path, other: Path) -> bool:
