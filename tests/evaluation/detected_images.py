@@ -15,7 +15,7 @@ Box = list[float]
 def detected_images(seed: int, count: int = 20, unsure: bool = True) -> list[Image]:
     """Return detections, annotations and crowds of each image.
 
-    Among the detections are right ones, of another class, off their place, twice on an object, and on nothing.
+    Some detections are right, some of another class, off their place, twice on an object, or on nothing.
     Coordinates are multiples of 0.25, so that float32 has them exactly.
 
     Args:

@@ -61,7 +61,7 @@ def test_pycocotools_reads_it_and_gives_the_same_numbers(seed: int, tmp_path: Pa
 
 
 def test_data_without_ids() -> None:
-    """The ids count from 1, as ``data convert --to coco`` writes them."""
+    """The ids count from 1, as ``data convert`` writes them."""
     assert results(Squares(3), Detections.empty(scored=True), FOUND) == [
         {"image_id": 2, "category_id": 2, "bbox": [1, 2, 3, 6], "score": 0.5},
         {"image_id": 2, "category_id": 1, "bbox": [0.5, 0, 0.5, 3], "score": 0.25},

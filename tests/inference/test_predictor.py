@@ -264,7 +264,7 @@ def test_what_was_trained_or_exported_for_more_gives_more(net, tmp_path):
 
 
 def test_the_threshold_with_the_best_f1(net, tmp_path):
-    """It is the default for a run's best weights and for what was exported of them, and not for other weights."""
+    """It is the default for a run's best weights and for their exports, and not for other weights."""
     record = ModelRecord("toy", net.zoo_name, net.spec, SIZE_HW, best_threshold=0.42)
     (tmp_path / "run" / "weights").mkdir(parents=True)
     record.write(tmp_path / "run" / "model.json")
