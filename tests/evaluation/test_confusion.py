@@ -194,7 +194,12 @@ def test_equals_a_plain_derivation(seed: int) -> None:
 
 # supervision 0.31.2, ConfusionMatrix.from_detections(predictions, targets, CLASSES, 0.2, 0.5).matrix of the
 # images without crowds and difficult objects, which it does not know; rows are objects there too.
-SUPERVISION: dict[int, list[list[int]]] = {}
+SUPERVISION: dict[int, list[list[int]]] = {
+    0: [[9, 0, 1, 8], [0, 5, 0, 10], [0, 0, 7, 9], [12, 18, 9, 0]],
+    1: [[7, 0, 0, 7], [0, 3, 1, 14], [0, 2, 5, 8], [22, 11, 16, 0]],
+    2: [[7, 1, 1, 4], [1, 3, 0, 10], [1, 0, 7, 10], [8, 17, 17, 0]],
+    3: [[7, 2, 0, 11], [0, 6, 0, 8], [1, 0, 5, 13], [17, 13, 17, 0]],
+}
 
 
 @pytest.mark.parametrize("seed", SUPERVISION)
