@@ -11,8 +11,8 @@ is fixed:
 Crowds and objects marked difficult are ignored regions, as in COCO's metrics: a detection of the same class
 whose area lies in one by half is left out.
 
-The values equal those of the package ``tidecv`` 1.0.1, except that the mean is over classes with objects and the
-recalls are those of COCO's AP50, and that a detection which is left out is no error.
+The values equal those of the package ``tidecv`` 1.0.1, except that the mean is over classes with objects and
+the recalls are those of COCO's AP50, and that a detection which is left out is no error.
 """
 
 from __future__ import annotations

@@ -325,8 +325,8 @@ TIDECV: dict[int, list[float]] = {
         27.060398302,
     ],
 }
-# The same with difficult objects and crowds as ignored regions, and without ``or pred['used'] == None`` in its
-# TIDERun._eval_image, by which detections on such regions are errors too.
+# The same with difficult objects and crowds as ignored regions, and without ``or pred['used'] == None`` in
+# its TIDERun._eval_image, by which detections on such regions are errors too.
 TIDECV_UNSURE: dict[int, list[float]] = {
     0: [
         19.611858622,
