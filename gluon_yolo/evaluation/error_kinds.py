@@ -57,8 +57,12 @@ class ErrorKinds(NamedTuple):
     per_class: dict[str, dict[str, Cost]]
 
     def numbers(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
-        classes = {name: _plain(costs) for name, costs in self.per_class.items()}
+        """Return plain values, for JSON; of the classes, those that have an error."""
+        classes = {
+            name: _plain(costs)
+            for name, costs in self.per_class.items()
+            if any(costs[kind].count for kind in SUMS)
+        }
         return {"AP50": self.AP50, **_plain(self.together), "per_class": classes}
 
 

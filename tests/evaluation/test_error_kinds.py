@@ -149,6 +149,7 @@ def test_per_class() -> None:
     numbers = errors.numbers()
     assert numbers["class"] == {"count": 1, "AP50_lost": pytest.approx(3 / 4)}
     assert numbers["per_class"]["bee"]["missed"] == {"count": 0, "AP50_lost": 0}
+    assert list(numbers["per_class"]) == ["ant", "bee"]  # no error is of a cat
 
 
 def test_ties_are_in_the_order_of_the_images() -> None:
