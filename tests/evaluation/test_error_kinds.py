@@ -159,6 +159,15 @@ def test_ties_are_in_the_order_of_the_images() -> None:
     assert judged([right, wrong]).AP50 == 1 and judged([wrong, right]).AP50 == pytest.approx(1 / 2)
 
 
+def test_one_class() -> None:
+    predicted = detections((at(4), 0, 0.9), (at(FAR), 0, 0.8))
+    errors = judged([(predicted, objects((at(0), 0), (at(FAR), 0)), NOTHING)], ("ant",))
+    assert errors.AP50 == pytest.approx(HALF / 2)
+    assert (
+        errors.together["location"] == errors.per_class["ant"]["location"] == (1, pytest.approx(1 - HALF / 2))
+    )
+
+
 def test_a_thousand_classes() -> None:
     names = [f"class {number}" for number in range(1000)]
     predicted, truth = detections((at(0), 999, 0.9)), objects((at(0), 500))
