@@ -58,7 +58,14 @@ NUMPY_ONLY = (
         "inference",
         "system",
     ),
-    *(f"evaluation.{name}" for name in ("metric", "matching", "voc_ap", "coco_ap", "f1", "table")),
+    *(
+        f"evaluation.{name}"
+        for name in (
+            *("metric", "matching", "voc_ap", "coco_ap", "f1", "table"),
+            *("confusion", "curves", "detection_store", "details", "error_kinds", "error_table", "ranking"),
+            "result",
+        )
+    ),
 )
 MXNET_TOO = ("inference.runtimes.mxnet", "inference.runtimes.torch")
 
