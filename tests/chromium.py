@@ -1,4 +1,4 @@
-"""A headless Chromium for tests, driven over its debugging pipe, with a record of what it logs and requests."""
+"""A headless Chromium for tests, driven over its debugging pipe; it records what it logs and requests."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from gluon_yolo.outputs import check_outputs, make_folder
 HELP = """\
 Write the page of a run, RUN/report.html: curves of losses, learning rate and mAP, label statistics, pictures,
 settings, and the commands to go on; with --score also what the best weights find on the validation pictures:
-precision and recall, confusion, kinds of errors, the worst and the best pictures. One file for a browser, which
-needs no network. A training writes it itself with --report.
+precision and recall, confusion, kinds of errors, the worst and the best pictures. One file for a browser,
+which needs no network. A training writes it itself with --report.
 
   gluon-yolo report runs/cells
   gluon-yolo report runs/cells --score --out cells.html

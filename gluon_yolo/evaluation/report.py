@@ -17,8 +17,9 @@ from gluon_yolo.evaluation.error_table import error_rows
 from gluon_yolo.evaluation.ranking import ImageErrors
 from gluon_yolo.evaluation.table import class_rows, coco_rows, f1_rows
 from gluon_yolo.report.charts import COLOURS, Line, bar_chart, line_chart, matrix_chart
+from gluon_yolo.report.environment import environment_section
 from gluon_yolo.report.images import pair
-from gluon_yolo.report.page import Facts, Image, Images, Part, Section, Table, Text
+from gluon_yolo.report.page import Facts, Image, Images, Page, Part, Section, Table, Text
 
 WORST, BEST = 12, 6  # images
 _SAMPLES = 201  # points of a curve
@@ -26,23 +27,46 @@ _LINES = len(COLOURS) - 1  # classes with a curve of their own, beside all toget
 _MATRIX = 25  # classes of a confusion matrix
 _CONFUSIONS = 15
 _ROWS = 30  # a table with more rows is folded
+_SETTINGS = ("score_threshold", "nms_threshold", "nms", "max_detections")
 _SIZES = {"APs": "small, under 32x32", "APm": "medium, to 96x96", "APl": "large"}
 
 
-def evaluation_sections(numbers: Mapping[str, Any], details: Details) -> list[Section]:
+def evaluation_sections(numbers: Mapping[str, Any], details: Details, about: str = "") -> list[Section]:
     """Return what a report shows of an evaluation.
 
     Args:
         numbers: of the metrics, as :func:`gluon_yolo.evaluation.evaluate.evaluate` returns them.
         details: of the same evaluation.
+        about: a sentence on when it was.
     """
+    note = [Text(about)] if about else []
     return [
-        Section("scores", "Scores", _scores(dict(numbers))),
+        Section("scores", "Scores", [*note, *_scores(dict(numbers))]),
         Section("curves", "Curves", _curves(numbers, details.curves)),
         Section("confusion", "Confusion", _confusion(details.confusion)),
         Section("errors", "Kinds of errors", _errors(dict(numbers), details)),
         Section("worst", "Worst and best images", _images(details)),
     ]
+
+
+def evaluation_page(numbers: Mapping[str, Any], details: Details) -> Page:
+    """Return the report of an evaluation.
+
+    Args:
+        numbers: those of :class:`gluon_yolo.evaluation.result.Evaluation`.
+        details: of the same evaluation.
+    """
+    height, width = numbers["size_hw"]
+    facts: list[tuple[str, object]] = [
+        ("images", f"{numbers['pictures']:,}"),
+        ("input size, height x width", f"{height}x{width}"),
+        ("runtime", numbers["runtime"]),
+        ("time", f"{numbers['seconds']:.1f} s, {numbers['pictures_per_second']:.1f} images a second"),
+        *((name, numbers[name]) for name in _SETTINGS),
+    ]
+    how = Section("evaluation", "Evaluation", [Facts(facts)])
+    sections = [*evaluation_sections(numbers, details), how, environment_section()]
+    return Page(f"Scores of {numbers['model']}", f"on {numbers['data']}", sections)
 
 
 def _scores(numbers: dict[str, Any]) -> list[Part]:
@@ -171,7 +195,7 @@ def _errors(numbers: dict[str, Any], details: Details) -> list[Part]:
 
 
 def _images(details: Details) -> list[Part]:
-    """Return the images with the most and with the fewest errors, annotated on the left, detected on the right."""
+    """Return the images with the most and with the fewest errors, each annotated and detected."""
     worst = [each for each in details.ranking.worst(WORST) if each.wrong + each.missed]
     taken = {each.index for each in worst}
     best = [each for each in details.ranking.best(BEST) if each.found and each.index not in taken]

@@ -198,7 +198,7 @@ def require_packages() -> None:
         MissingDependency: Bokeh or Jinja2 is not installed.
     """
     try:
-        import bokeh.embed
+        import bokeh.embed  # noqa: F401
         import jinja2  # noqa: F401
     except ImportError as error:
         raise MissingDependency(explain(error, "bokeh")) from error
@@ -213,7 +213,7 @@ def _components(charts: Sequence[Chart]) -> tuple[str, dict[str, str]]:
     return components({chart.key: chart.model for chart in charts})
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _bokeh_js() -> str:
     """Return Bokeh's JavaScript for plots, without its widgets and tables."""
     from bokeh.resources import Resources
@@ -221,6 +221,6 @@ def _bokeh_js() -> str:
     return "\n".join(Resources(mode="inline", components=["bokeh"]).js_raw)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _asset(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")

@@ -113,7 +113,9 @@ def validation_of(val_data: Dataset, config: TrainConfig, resumed: RunFolder | N
     metrics, score_key = score(val_data, kind, asked)
     fit = Preprocess(config.fit)
     most = config.max_detections
-    return Validation(val_data, metrics, score_key, config.data_shape, config.num_workers, fit, most)
+    return Validation(
+        val_data, metrics, score_key, config.data_shape, config.num_workers, fit, most, config.report
+    )
 
 
 def new_folder(args: Args, config: TrainConfig, net: DetectionNetwork) -> RunFolder:

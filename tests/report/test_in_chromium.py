@@ -1,4 +1,4 @@
-"""The page in a real browser: nothing is requested, everything is drawn, at any width, light, dark and printed."""
+"""The page in a real browser: no request, everything is drawn, at any width, light, dark and printed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ CONTRASTS = """(() => {
   };
   const text = [], series = [];
   for (const model of Bokeh.documents[0].all_models) {
-    if (model.type.endsWith("Axis")) text.push(contrast(model.axis_label_text_color), contrast(model.major_label_text_color));
+    if (model.type.endsWith("Axis")) {
+      text.push(contrast(model.axis_label_text_color), contrast(model.major_label_text_color));
+    }
     if (model.type === "Line" && model.line_color) series.push(contrast(model.line_color.value));
   }
   return { text: Math.min(...text), series: Math.min(...series), panel };

@@ -9,12 +9,13 @@ from typing import Any
 
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.errors import UserError
+from gluon_yolo.evaluation.report import evaluation_sections
 from gluon_yolo.report.labels import LabelStatistics
 from gluon_yolo.report.page import Section, require_packages
 from gluon_yolo.report.run import FAILED, FINISHED, STOPPED, TRAINING, RunState, run_page
+from gluon_yolo.text import first_line
 from gluon_yolo.training.callbacks.base import Callback, TrainerView
 from gluon_yolo.training.config import PLAIN_DEFAULTS
-from gluon_yolo.text import first_line
 from gluon_yolo.training.step_losses import StepLosses
 
 FILE = "report.html"
@@ -37,12 +38,18 @@ class Report(Callback):
         require_packages()
         self._steps = StepLosses()
         self._labels: Sequence[LabelStatistics] | None = None
+        self._sections: Sequence[Section] = []
+        self._is_new = False  # a validation without sections
         self._clock = clock
         self._next = 0.0  # when a page may be written again
 
     def on_step_end(self, trainer: TrainerView) -> None:
         """Keep the losses of the step."""
         self._steps.add(trainer.progress.step, trainer.learning_rate, trainer.losses)
+
+    def on_validation_end(self, trainer: TrainerView) -> None:
+        """Remember that there are new results."""
+        self._is_new = True
 
     def on_checkpoint(self, trainer: TrainerView) -> None:
         """Write the page where one is due: the row of the epoch is there by now."""
@@ -100,7 +107,13 @@ class Report(Callback):
         run_page(run, self._labels, self._evaluation(trainer)).write(folder.path / FILE)
 
     def _evaluation(self, trainer: TrainerView) -> Sequence[Section]:
-        return []
+        """Return the sections of the last validation, made once for each."""
+        if self._is_new and trainer.result is not None:
+            details = trainer.validation.details(trainer.result)
+            about = f"Of the validation after epoch {trainer.epoch}."
+            self._sections = [] if details is None else evaluation_sections(trainer.result, details, about)
+            self._is_new = False
+        return self._sections
 
 
 def _told(error: BaseException | None) -> str:
