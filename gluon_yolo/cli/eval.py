@@ -61,8 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     detections_help = "write all detections to this file, in the form of COCO's results (results.json)"
     parser.add_argument("--save-detections", metavar="FILE", help=detections_help)
     report_help = (
-        "write a page for a browser: curves of precision and recall, confusion, kinds of errors, the worst and "
-        "the best pictures; one file, which needs no network"
+        "write a page for a browser: curves of precision and recall, confusion, kinds of errors, the worst "
+        "and the best pictures; one file, which needs no network"
     )
     parser.add_argument("--report", metavar="FILE", help=report_help)
     images_help = "write the pictures, the truth on the left and what was found on the right"

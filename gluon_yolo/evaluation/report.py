@@ -16,10 +16,12 @@ from gluon_yolo.evaluation.error_kinds import KINDS
 from gluon_yolo.evaluation.error_table import error_rows
 from gluon_yolo.evaluation.ranking import ImageErrors
 from gluon_yolo.evaluation.table import class_rows, coco_rows, f1_rows
-from gluon_yolo.report.charts import COLOURS, Line, bar_chart, line_chart, matrix_chart
+from gluon_yolo.report.cells import matrix_chart
+from gluon_yolo.report.charts import Line, bar_chart, line_chart
 from gluon_yolo.report.environment import environment_section
 from gluon_yolo.report.images import pair
 from gluon_yolo.report.page import Facts, Image, Images, Page, Part, Section, Table, Text
+from gluon_yolo.report.plot import COLOURS
 
 WORST, BEST = 12, 6  # images
 _SAMPLES = 201  # points of a curve

@@ -9,8 +9,10 @@ import numpy as np
 
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.quality.statistics import Counts
-from gluon_yolo.report.charts import bar_chart, cell_chart, number
+from gluon_yolo.report.cells import cell_chart
+from gluon_yolo.report.charts import bar_chart
 from gluon_yolo.report.page import Facts, Part, Section, Table
+from gluon_yolo.report.plot import number
 
 _CLASSES_SHOWN = 40
 _CELLS = 24  # of a side of a map

@@ -114,7 +114,7 @@ def validation_of(val_data: Dataset, config: TrainConfig, resumed: RunFolder | N
     fit = Preprocess(config.fit)
     most = config.max_detections
     return Validation(
-        val_data, metrics, score_key, config.data_shape, config.num_workers, fit, most, config.report
+        val_data, metrics, score_key, config.data_shape, config.num_workers, fit, most, detailed=config.report
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gluon_yolo.report.charts import Line, bar_chart, cell_chart, line_chart, matrix_chart
+from gluon_yolo.report.cells import cell_chart, matrix_chart
+from gluon_yolo.report.charts import Line, bar_chart, line_chart
 from gluon_yolo.report.images import embedded
 from gluon_yolo.report.page import Commands, Facts, Images, Page, Section, Table, Text
 

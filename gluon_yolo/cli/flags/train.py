@@ -94,8 +94,8 @@ def _add_first(group: Any) -> None:
         "go on with a run that was stopped, to the same weights as without the break. Its settings are those "
         "of its args.json; only --gpus, --cpu-devices, --memory, -j and --worker-type may be given anew, the "
         "--engine with its --precision, --compile and --deterministic, --hosts and what belongs to them, "
-        "--report, --tensorboard and --jsonl, and where its data lies by now: --data, --data-root, --classes, "
-        "--class-map. "
+        "--report, --tensorboard and --jsonl, and where its data lies by now: --data, --data-root, "
+        "--classes, --class-map. "
         "With FILE, a .params file: start a run from it, at --start-epoch"
     )
     _add(group, "--recipe", choices=sorted(RECIPES), help=f"other defaults, for a purpose. {purposes}")
