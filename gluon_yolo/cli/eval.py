@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     shown_help = (
         "score above which detections count for precision, recall and F1, and are seen in --save-pictures; "
-        "--score-threshold where that is higher (default: %(default)s, demo's)"
+        "--score-threshold where that is higher (default: %(default)s)"
     )
     parser.add_argument(
         "--shown-threshold",

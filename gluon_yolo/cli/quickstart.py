@@ -78,7 +78,7 @@ its scores on the validation pictures       {scores}
 pictures with what it found                 {images}
 
 mAP50 says how well objects come before mistakes, when all are put in order; what a picture shows is what
-scores above the threshold of `demo`:
+scores above a threshold. `demo` takes the one with which F1 was best in the training's validation:
   {f1_line(numbers)}
 
 with your own pictures, in a folder with JPEGImages/ and Annotations/ (Pascal VOC's XML):
