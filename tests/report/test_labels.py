@@ -30,7 +30,8 @@ def test_sizes_and_places_are_shares_of_the_image():
     assert statistics.places.sum() == statistics.sizes.sum() == 2
     # The centre of the whole image; and x 175 of 200, y 87.5 of 100: cell 21 of 24, 0-based.
     assert np.argwhere(statistics.places).tolist() == [[12, 12], [21, 21]]
-    # The largest cell; and a quarter of each side, in 24 steps from 0.004 to 1: 24 * (1 - ln 4 / ln 250) = 17.97.
+    # The largest cell; and a quarter of each side, of 24 steps from 0.004 to 1: 24 * (1 - ln 4 / ln 250) is
+    # 17.97.
     assert np.argwhere(statistics.sizes).tolist() == [[17, 17], [23, 23]]
     assert statistics.counts.per_class == {"cat": 1, "dog": 1}
 

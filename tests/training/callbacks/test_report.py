@@ -26,13 +26,6 @@ def data(tmp_path_factory) -> Path:
 
 def trainer_of(data: Path, run: Path, callbacks=(), **settings):
     trainer = small_trainer(data, run, callbacks, report=True, **settings)
-    trainer.validation = trainer.validation.__class__(
-        trainer.validation.dataset,
-        trainer.validation.metrics,
-        trainer.validation.score_key,
-        trainer.validation.size_hw,
-        detailed=True,
-    )
     trainer.folder.write_args({"epochs": trainer.config.epochs, "data": str(data), "name": "shapes"})
     return trainer
 
@@ -58,13 +51,6 @@ def test_the_page_of_a_whole_training(data, tmp_path):
     assert len(html) < 5e6 and html.count("data:image/jpeg") >= 3
 
 
-class Pages:
-    """Keeps what the page says after each checkpoint."""
-
-    def __init__(self, run: Path) -> None:
-        self.run, self.seen = run, []
-
-
 def test_pages_are_written_as_the_training_goes_on_but_not_too_often(data, tmp_path, monkeypatch):
     times = iter(range(0, 10_000, 20))  # each look at the clock is 20 seconds later
     states: list[str] = []
@@ -76,7 +62,6 @@ def test_pages_are_written_as_the_training_goes_on_but_not_too_often(data, tmp_p
 
     monkeypatch.setattr(Report, "_write", write)
     monkeypatch.setattr(report_callback, "_SHARE", 1.0)  # 20 seconds for a page: the next one is due after 30
-    monkeypatch.setattr(report_callback.time, "monotonic", lambda: next(times))
     trainer = trainer_of(data, tmp_path / "run", epochs=6, val_interval=6, save_interval=0)
     report = next(each for each in trainer.callbacks._all if isinstance(each, Report))
     report._clock = lambda: float(next(times))
