@@ -9,6 +9,7 @@ from typing import Any, Callable
 
 import numpy as np
 
+from gluon_yolo.evaluation.coco_ap import NAMES
 from gluon_yolo.evaluation.confusion import Confusion
 from gluon_yolo.evaluation.curves import Curve, Curves
 from gluon_yolo.evaluation.details import Details
@@ -98,7 +99,7 @@ def _scores(numbers: dict[str, Any]) -> list[Part]:
     for title, rows in (
         ("Average precision of each class", class_rows(numbers)),
         ("Precision, recall and F1 of each class", f1_rows(numbers)),
-        ("COCO's numbers", [["", "", ""], *coco_rows(numbers)] if "AP" in numbers else []),
+        ("COCO's numbers", [["", "", ""], *coco_rows(numbers)] if set(NAMES) <= set(numbers) else []),
     ):
         if rows:
             parts.append(Table(title, rows[0], rows[1:], folded or title.startswith("COCO")))
@@ -107,8 +108,10 @@ def _scores(numbers: dict[str, Any]) -> list[Part]:
 
 def _per_class(numbers: Mapping[str, Any]) -> Part | None:
     """Return the bars of the classes' average precisions, the lowest first."""
-    key, title = ("COCO_AP", "COCO AP") if "AP" in numbers else ("AP", "VOC AP50")
-    known = {name: float(row.get(key, -1)) for name, row in numbers["per_class"].items()}
+    classes = numbers["per_class"]
+    has_coco = any("COCO_AP" in row for row in classes.values())  # the validations of a training have none
+    key, title = ("COCO_AP", "COCO AP") if has_coco else ("AP", "VOC AP50")
+    known = {name: float(row.get(key, -1)) for name, row in classes.items()}
     known = {name: value for name, value in known.items() if math.isfinite(value) and value >= 0}
     lowest = sorted(known, key=lambda name: known[name])[:_ROWS]
     which = f" of the {_ROWS} lowest classes" if len(known) > _ROWS else " of each class"
