@@ -44,7 +44,7 @@ def every_part(**options: object) -> Page:
             "Tables",
             [
                 Commands([("go on", f"gluon-yolo train --resume {'a_long_name/' * 20}")]),
-                Table("Classes", ("class", *range(30)), [(name, *range(30)) for name in NASTY]),
+                Table("Classes", ("class", *range(20)), [(name, *range(20)) for name in NASTY]),
                 Table("Settings", ("setting", "value"), [("augment", "x" * 200)], folded=True, text=True),
             ],
         ),

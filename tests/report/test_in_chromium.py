@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -66,6 +67,10 @@ CONTRASTS = """(() => {
 })()"""
 
 
+# What Chromium itself asks for, for all of its flags: the time, updates. What a page asks for is an event too.
+_OWN = re.compile(r"\b(google\.com|googleapis\.com|gvt1\.com|gstatic\.com)\b")
+
+
 class _Proxy(socketserver.ThreadingTCPServer):
     """Refuses everything, and keeps the first line of what it is asked for."""
 
@@ -79,7 +84,9 @@ class _Proxy(socketserver.ThreadingTCPServer):
 class _Refusal(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         assert isinstance(self.server, _Proxy)
-        self.server.asked.append(self.rfile.readline().decode(errors="replace").strip())
+        line = self.rfile.readline().decode(errors="replace").strip()
+        if not _OWN.search(line):
+            self.server.asked.append(line)
         self.wfile.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
 
@@ -98,7 +105,7 @@ def browser(proxy: _Proxy, tmp_path: Path) -> Iterator[Chromium]:
     flags = (
         f"--proxy-server={place}",
         "--proxy-bypass-list=<-loopback>",
-        "--host-resolver-rules=MAP * ~NOTFOUND",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     )
     with Chromium(tmp_path / "profile", *flags) as opened:
         yield opened
@@ -238,12 +245,12 @@ def test_the_pointer_shows_numbers(browser, tmp_path):
       search(document);
       return found;
     })()"""
-    shown = ""
+    shown = set()
     for across in range(5, 100, 3):  # along a diagonal, which crosses the line somewhere
         for down in (across * 0.8, across * 0.9, across):
             browser.move(place[0] + place[2] * across / 100, place[1] + place[3] * down / 100)
-            shown = shown or browser.run(tip)
-    assert "total" in shown
+            shown.add(browser.run(tip))
+    assert any(text.startswith("total") and "4.0000" in text for text in shown)
 
 
 def test_a_running_training_loads_itself_again_and_a_finished_one_does_not(browser, tmp_path):
