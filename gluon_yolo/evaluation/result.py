@@ -30,6 +30,7 @@ from gluon_yolo.evaluation.table import (
     f1_table,
     headline,
 )
+from gluon_yolo.report.page import Section
 from gluon_yolo.tables import frame, html_lines, html_table
 from gluon_yolo.text import counted
 from gluon_yolo.visualize.confusion import draw_confusion
@@ -143,6 +144,32 @@ class Evaluation:
         confusion = self._known().confusion
         title = f"score > {confusion.threshold:g}, IoU from {confusion.iou:g} on"
         return draw_confusion(confusion.counts, confusion.labels, title)
+
+    def sections(self) -> list[Section]:
+        """Return the parts of :meth:`report` on the scores and the errors."""
+        from gluon_yolo.evaluation.report import evaluation_sections
+
+        return evaluation_sections(self.numbers, self._known())
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write a report: one HTML file with charts, tables, and the worst and best images.
+
+        The file needs no network.
+
+        Args:
+            path: of the file.
+
+        Returns:
+            The path.
+
+        Raises:
+            MissingDependency: Bokeh is not installed.
+            NotWritten: the file cannot be written.
+        """
+        from gluon_yolo.evaluation.report import evaluation_page
+
+        evaluation_page(self.numbers, self._known()).write(Path(path))
+        return Path(path)
 
     def _known(self) -> Details:
         """Return the details.
