@@ -12,8 +12,10 @@ from gluon_yolo.cli.flags.data import add_data_arguments
 from gluon_yolo.cli.flags.model import add_model_arguments, model_files, open_predictor
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import saying
+from gluon_yolo.cli.flags.tiles import add_tile_arguments
 from gluon_yolo.nms import LEAST_SCORE, SHOWN_SCORE
-from gluon_yolo.outputs import check_outputs, write_file
+from gluon_yolo.outputs import check_outputs, make_folder, write_file
+from gluon_yolo.report.page import require_packages
 
 HELP = """\
 Score a model (a run, an exported model, or a network with weights) on the validation pictures of a data set:
@@ -25,16 +27,18 @@ is scored on its own validation part.
   gluon-yolo eval --model runs/cells --data BCCD --val-split test
   gluon-yolo eval --model exported --annotations instances_val2017.json --images val2017 --json scores.json
   gluon-yolo eval --network yolo3_mobilenet1.0_voc --weights FILE.params --dataset voc
+  gluon-yolo eval --model runs/drone --data aerial --tile 640 --max-detections 500
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``eval``."""
     add_model_arguments(parser, score_threshold=LEAST_SCORE)
+    add_tile_arguments(parser)
     add_data_arguments(parser)
     parser.add_argument("--annotations", metavar="FILE", help="a COCO annotation file, with --images")
     parser.add_argument("--images", metavar="DIR", help="the folder of its pictures")
-    batch_help = "pictures at once; more may be quicker, and take more memory (default: %(default)s)"
+    batch_help = "pictures or tiles at once; more may be quicker, and take more memory (default: %(default)s)"
     parser.add_argument(
         "--batch-size", type=int, action=Within, least=1, default=8, metavar="B", help=batch_help
     )
@@ -59,6 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write all numbers to this file")
     detections_help = "write all detections to this file, in the form of COCO's results (results.json)"
     parser.add_argument("--save-detections", metavar="FILE", help=detections_help)
+    report_help = (
+        "write a page for a browser: curves of precision and recall, confusion, kinds of errors, the worst "
+        "and the best pictures; one file, which needs no network"
+    )
+    parser.add_argument("--report", metavar="FILE", help=report_help)
     images_help = "write the pictures, the truth on the left and what was found on the right"
     parser.add_argument("--save-pictures", metavar="DIR", help=images_help)
 
@@ -66,8 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score the model and print the numbers."""
     read = {**model_files(args), "--annotations": args.annotations}
-    files = {"--json": args.json, "--save-detections": args.save_detections}
+    files = {"--json": args.json, "--save-detections": args.save_detections, "--report": args.report}
     check_outputs(files, {"--save-pictures": args.save_pictures}, read)
+    if args.report:
+        require_packages()
     shown: list[int] = []
     with saying(lambda: f"eval; no scores are written{_so_far(args, shown)}"):
         data = EvaluationData.of(vars(args)).or_of_run(args.model)
@@ -86,9 +97,14 @@ def run(args: argparse.Namespace) -> int:
     evaluation.numbers["model"] = args.model or f"{args.network} {args.weights}"
     if args.json:
         write_file("--json", Path(args.json), evaluation.to_json())
+    if args.report:
+        make_folder("--report", Path(args.report).parent)
+        evaluation.report(args.report)
     print(evaluation.text(flag_of))
     places = {"scores": args.json, "pictures": args.save_pictures, "detections": args.save_detections}
     written = [f"the {what} are in {place}" for what, place in places.items() if place]
+    if args.report:
+        written.append(f"the report is in {args.report}")
     if written:
         print("; ".join(written))
     return 0

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     step("synth", data, "--pictures", IMAGES)
     earlier = set(out.glob("*/args.json"))
     step("train", "--data", data, *(word for flag in TRAINING.items() for word in flag),
-         "--no-random-shape", "--name", NAME, "--save-prefix", f"{out}/")  # fmt: skip
+         "--no-random-shape", "--report", "--name", NAME, "--save-prefix", f"{out}/")  # fmt: skip
     (made,) = set(out.glob("*/args.json")) - earlier
     trained = made.parent
     formats = ",".join(kind for kind in FORMATS if installed(kind))
@@ -72,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     minutes, seconds = divmod(round(time.perf_counter() - started), 60)
     print(f"""
 the run, with its log, curves and weights   {trained}
+its report, a page for a browser            {trained / "report.html"}
 the exported model ({formats}){" " * (23 - len(formats))}{model}
 its scores on the validation pictures       {scores}
 pictures with what it found                 {images}

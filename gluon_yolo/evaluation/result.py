@@ -30,6 +30,7 @@ from gluon_yolo.evaluation.table import (
     f1_table,
     headline,
 )
+from gluon_yolo.report.page import Section
 from gluon_yolo.tables import frame, html_lines, html_table
 from gluon_yolo.text import counted
 from gluon_yolo.visualize.confusion import draw_confusion
@@ -144,6 +145,32 @@ class Evaluation:
         title = f"score > {confusion.threshold:g}, IoU from {confusion.iou:g} on"
         return draw_confusion(confusion.counts, confusion.labels, title)
 
+    def sections(self) -> list[Section]:
+        """Return the parts of :meth:`report` on the scores and the errors."""
+        from gluon_yolo.evaluation.report import evaluation_sections
+
+        return evaluation_sections(self.numbers, self._known())
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write a report: one HTML file with charts, tables, and the worst and best images.
+
+        The file needs no network.
+
+        Args:
+            path: of the file.
+
+        Returns:
+            The path.
+
+        Raises:
+            MissingDependency: Bokeh is not installed.
+            NotWritten: the file cannot be written.
+        """
+        from gluon_yolo.evaluation.report import evaluation_page
+
+        evaluation_page(self.numbers, self._known()).write(Path(path))
+        return Path(path)
+
     def _known(self) -> Details:
         """Return the details.
 
@@ -191,7 +218,9 @@ class Evaluation:
         height, width = numbers["size_hw"]
         speed = f"{numbers['seconds']:.1f} s, {numbers['pictures_per_second']:.1f} a second"
         images = counted(numbers["pictures"], "picture")
-        lines.append(f"{images} in {speed}, input {height}x{width}, runtime {numbers['runtime']}")
+        lines.append(
+            f"{images} in {speed}, input {height}x{width}, runtime {numbers['runtime']}{_tiles(numbers)}"
+        )
         return [*lines, f1_line(numbers), headline(numbers)]
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
@@ -233,6 +262,15 @@ class Evaluation:
             html_table(kinds_header, kinds, "errors"),
             html_table(("picture", "found", "wrong", "missed"), worst, "worst pictures"),
         ]
+
+
+def _tiles(numbers: dict[str, Any]) -> str:
+    """Return how the images were cut, to follow a line; empty where they were not."""
+    if "tile" not in numbers:
+        return ""
+    height, width = numbers["tile"]
+    whole = " and whole" if numbers["tile_whole"] else ""
+    return f", tiles {height}x{width}, overlap {numbers['overlap']:g}{whole}"
 
 
 def _plain(value: Any) -> Any:

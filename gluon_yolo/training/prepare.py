@@ -116,7 +116,9 @@ def validation_of(val_data: Dataset, config: TrainConfig, resumed: RunFolder | N
     metrics.append(F1Metric(val_data.class_names, least_score=LEAST_SCORE))
     fit = Preprocess(config.fit)
     most = config.max_detections
-    return Validation(val_data, metrics, score_key, config.data_shape, config.num_workers, fit, most)
+    return Validation(
+        val_data, metrics, score_key, config.data_shape, config.num_workers, fit, most, detailed=config.report
+    )
 
 
 def new_folder(args: Args, config: TrainConfig, net: DetectionNetwork) -> RunFolder:
