@@ -11,6 +11,7 @@
 # make samples           build the C++ programs of deploy/ (docs/deploy.md)
 # make samples-test      hold them to Python
 # make samples-packages  install what they need, on Debian and Ubuntu, as root
+# make browser-packages  install the browser that the tests open reports in, on Debian, as root
 #
 # PYTHON=python3.9 VENV=.venv3.9 choose another interpreter and place; REQUIREMENTS=requirements-gpu.txt the GPU
 # wheels; ARGS="tests/data -x" goes to pytest; WORKERS=2 processes run the tests side by side, a thread each.
@@ -42,7 +43,7 @@ DOCS_STAMP := $(DOCS_VENV)/set-up-$(shell cksum <requirements-docs.txt | cut -d'
 SAMPLES := $(CURDIR)/build/deploy
 SAMPLE_PACKAGES := cmake g++ libopencv-dev nlohmann-json3-dev
 
-.PHONY: setup help run test pythons slow lint docs package bench samples samples-test samples-packages
+.PHONY: setup help run test pythons slow lint docs package bench samples samples-test samples-packages browser-packages
 
 setup: $(STAMP)
 
@@ -126,3 +127,9 @@ samples-packages:
 	  export DEBIAN_FRONTEND=noninteractive; \
 	  apt-get -qq update && \
 	  apt-get -qq install --yes --no-install-recommends $(SAMPLE_PACKAGES) $$(apt-cache pkgnames libncnn-dev) >/dev/null; }
+
+browser-packages:
+	@{ command -v chromium || command -v google-chrome; } >/dev/null || { \
+	  echo "installing chromium"; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium >/dev/null; }

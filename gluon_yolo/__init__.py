@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gluon_yolo.api.import_darknet import import_darknet
     from gluon_yolo.api.import_fastestv2 import import_fastestv2
     from gluon_yolo.api.quantize import quantize
+    from gluon_yolo.api.report import write_report
     from gluon_yolo.api.summary import summary
     from gluon_yolo.api.train import train
     from gluon_yolo.data.registry import open_source
@@ -45,6 +46,7 @@ __all__ = [
     "quantize",
     "summary",
     "train",
+    "write_report",
 ]
 
 _HOMES = {
@@ -63,6 +65,7 @@ _HOMES = {
     "quantize": "gluon_yolo.api.quantize",
     "summary": "gluon_yolo.api.summary",
     "train": "gluon_yolo.api.train",
+    "write_report": "gluon_yolo.api.report",
 }
 
 

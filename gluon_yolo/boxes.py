@@ -16,6 +16,18 @@ def area(boxes: np.ndarray) -> np.ndarray:
 
 def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the intersection over union (N, M) of boxes (N, 4) and (M, 4); 0 where both boxes are empty."""
+    intersection = _intersections(a, b)
+    union = area(a)[:, None] + area(b)
+    union -= intersection
+    return intersection / np.maximum(union, np.finfo(np.float32).tiny)
+
+
+def cover_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return which share (N, M) of the area of boxes (N, 4) lies in boxes (M, 4); 0 for an empty box."""
+    return _intersections(a, b) / np.maximum(area(a), np.finfo(np.float32).tiny)[:, None]
+
+
+def _intersections(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     left, top, right, bottom = np.ascontiguousarray(b.T)  # contiguous rows and in-place steps make NMS faster
     width = np.minimum(a[:, 2:3], right)
     width -= np.maximum(a[:, 0:1], left)
@@ -23,9 +35,7 @@ def iou_matrix(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     height -= np.maximum(a[:, 1:2], top)
     intersection = np.maximum(width, 0, out=width)
     intersection *= np.maximum(height, 0, out=height)
-    union = area(a)[:, None] + area(b)
-    union -= intersection
-    return intersection / np.maximum(union, np.finfo(np.float32).tiny)
+    return intersection
 
 
 def clip(boxes: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:

@@ -23,6 +23,9 @@ _PIP_NAMES = {
     "mxnet": "",
     "gluoncv": "gluoncv==0.10.5.post0",
     "PIL": "Pillow",
+    "bokeh": '".[report]"',
+    "jinja2": '".[report]"',
+    "tensorboardX": '".[tensorboard]"',
     "torch": '".[torch]"',
 }
 

@@ -73,7 +73,7 @@ def _import_mxnet() -> ModuleType:
         MissingDependency: mxnet, or a library or driver that its wheel needs, is absent.
     """
     try:
-        with _quiet():
+        with _quiet(), _without("bokeh"):
             return importlib.import_module("mxnet")
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         raise MissingDependency(explain(error, "mxnet")) from error
@@ -89,7 +89,7 @@ def gluoncv() -> ModuleType:
     if loaded is not None:
         return loaded
     try:
-        with _quiet(), _without_torch(), _pil_as_it_was():
+        with _quiet(), _without("torch"), _pil_as_it_was():
             return importlib.import_module("gluoncv")
     except (ImportError, OSError, AttributeError) as error:
         raise MissingDependency(explain(error, "gluoncv")) from error
@@ -103,26 +103,35 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-class _NoTorch:
-    """A finder that comes first in ``sys.meta_path`` and raises ModuleNotFoundError for torch.
+class _Refusal:
+    """A finder that comes first in ``sys.meta_path`` and raises ModuleNotFoundError for a package.
 
     ``sys.modules["torch"] = None`` has the same effect on ``import torch``, but breaks code that looks up
     torch in ``sys.modules``.
+
+    Args:
+        package: the name of the package.
     """
 
-    @staticmethod
-    def find_spec(name: str, path: Any = None, target: Any = None) -> None:
-        if name.partition(".")[0] == "torch":
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        if name.partition(".")[0] == self._package:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 @contextlib.contextmanager
-def _without_torch() -> Iterator[None]:
-    """Make ``import torch`` fail: gluoncv does not start with torch 2, but does without torch."""
-    hidden = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "torch"}
+def _without(package: str) -> Iterator[None]:
+    """Make the import of a package fail.
+
+    gluoncv does not start with torch 2, but does without torch. mxnet imports Bokeh for a callback of its own,
+    which takes 80 ms.
+    """
+    hidden = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == package}
     for name in hidden:
         del sys.modules[name]
-    blocker = _NoTorch()
+    blocker = _Refusal(package)
     sys.meta_path.insert(0, blocker)
     try:
         yield

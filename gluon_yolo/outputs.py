@@ -36,8 +36,12 @@ def check_outputs(files: Places, folders: Places, inputs: Places | None = None) 
             raise SettingError(f"{setting}: is empty; name a place, or leave the flag out")
     for setting, path in _given(folders):
         _check(setting, path, path, stat.S_ISDIR)
+    taken: dict[Path, str] = {}
     for setting, path in _given(files):
         _check(setting, path, path.parent, stat.S_ISREG)
+        if before := taken.get(path.absolute()):
+            raise SettingError(f"{setting} {path}: is the file of {before}; name another file")
+        taken[path.absolute()] = setting
         for other, folder in _given(folders):
             if path.absolute() in (folder.absolute(), *folder.absolute().parents):
                 raise SettingError(f"{setting} {path}: is the folder of {other} {folder}; name another file")

@@ -35,7 +35,7 @@ def small_trainer(data: Path, run: Path, callbacks: Sequence[Any] = (), **config
     train_data, val_data = (source.open(split) for split in ("train", "val"))
     architecture = find_architecture(NAME)
     net = build_network(architecture, wanted, names, [mx.cpu()])
-    validation = Validation(val_data, *score(val_data), wanted.data_shape)
+    validation = Validation(val_data, *score(val_data), wanted.data_shape, detailed=wanted.report)
     folder = RunFolder(run)
     for made in (folder.weights, folder.images):
         made.mkdir(parents=True, exist_ok=True)

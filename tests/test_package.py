@@ -78,7 +78,8 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "gluon_yolo").rglob("*.py")}
     metadata = {name for name in names if name.startswith(f"{NAME}.dist-info/")}
-    assert names - metadata == modules | {"gluon_yolo/py.typed"}
+    page = {f"gluon_yolo/report/page.{kind}" for kind in ("css", "html", "js")}
+    assert names - metadata == modules | page | {"gluon_yolo/py.typed"}
     assert f"{NAME}.dist-info/licenses/LICENSE" in metadata
 
 
@@ -99,7 +100,8 @@ def test_what_the_wheel_says_of_itself(wheel: Path) -> None:
     assert not said.get_all("Project-URL") and not said["Home-page"]
     versions = [line.split(" :: ")[-1] for line in said.get_all("Classifier") or () if ":: Python ::" in line]
     assert versions == ["3", "Only", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
-    assert {"cpu", "gpu", "torch", "runtimes", "dev", "docs"} == set(said.get_all("Provides-Extra") or ())
+    extras = {"cpu", "gpu", "torch", "runtimes", "report", "tensorboard", "dev", "docs"}
+    assert extras == set(said.get_all("Provides-Extra") or ())
 
 
 def test_the_source_distribution_is_the_whole_project(built: Path) -> None:

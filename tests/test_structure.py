@@ -32,6 +32,7 @@ FLOORS = (
     ("weights",),
     ("inference",),
     ("visualize",),
+    ("report",),
     ("evaluation",),
     ("exporters",),
     ("training",),
@@ -53,10 +54,18 @@ NUMPY_ONLY = (
         "data",
         "drawing",
         "visualize",
+        "report",
         "inference",
         "system",
     ),
-    *(f"evaluation.{name}" for name in ("metric", "matching", "voc_ap", "coco_ap", "f1", "table")),
+    *(
+        f"evaluation.{name}"
+        for name in (
+            *("metric", "matching", "voc_ap", "coco_ap", "f1", "table"),
+            *("confusion", "curves", "detection_store", "details", "error_kinds", "error_table", "ranking"),
+            "result",
+        )
+    ),
 )
 MXNET_TOO = ("inference.runtimes.mxnet", "inference.runtimes.torch")
 
@@ -176,6 +185,19 @@ def test_other_modules_import_no_torch():
     lines += [f"importlib.import_module('gluon_yolo{name and '.' + name}')" for name in others]
     done = python("-c", "\n".join([*lines, "print('torch' in sys.modules)"]))
     assert done.stdout.strip().splitlines()[-1:] == ["False"], done.stderr
+
+
+def test_no_module_imports_what_reports_and_logs_need():
+    """Bokeh, Jinja2 and tensorboardX are imported where a report or event files are asked for."""
+    lines = ["import importlib, sys"]
+    lines += [
+        f"importlib.import_module('gluon_yolo{name and '.' + name}')"
+        for name in SOURCES
+        if name != "__main__"
+    ]
+    asked = {"bokeh", "jinja2", "tensorboardX"}
+    done = python("-c", "\n".join([*lines, f"print(sorted({asked} & set(sys.modules)))"]))
+    assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stderr
 
 
 def test_numpy_side_never_reaches_the_network():

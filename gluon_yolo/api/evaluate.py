@@ -23,6 +23,7 @@ from gluon_yolo.errors import SettingError
 from gluon_yolo.evaluation import evaluate as loop
 from gluon_yolo.evaluation.batch_trial import check_batch
 from gluon_yolo.evaluation.coco_ap import COCOMetric, is_counted
+from gluon_yolo.evaluation.details import DetailMetrics
 from gluon_yolo.evaluation.evaluate import Watch
 from gluon_yolo.evaluation.f1 import F1Metric
 from gluon_yolo.evaluation.image_grids import TruthGrids
@@ -68,6 +69,7 @@ def evaluate(
     workers: int = 2,
     shown_threshold: float = SHOWN_SCORE,
     save_images: PathLike | None = None,
+    save_detections: PathLike | None = None,
     progress: bool = True,
     watch: Watch | None = None,
 ) -> Evaluation:
@@ -109,11 +111,13 @@ def evaluate(
         shown_threshold: detections above this score count for precision, recall and F1, and are drawn in
             ``save_images``. It is never below ``score_threshold``.
         save_images: a folder for drawn images: annotations on the left, detections on the right.
+        save_detections: a file for all detections in the form of COCO's results, which pycocotools reads.
         progress: show a progress bar.
         watch: called for each image with its index, the original image, and the detections in its pixels.
 
     Returns:
-        The numbers. ``evaluation["AP"]`` is one of them; ``print(evaluation)`` shows the tables.
+        The numbers. ``evaluation["AP"]`` is one of them; ``print(evaluation)`` shows the tables. Frames and
+        a figure show the errors: ``confusion``, ``errors``, ``worst()``, ``plot_confusion()``.
 
     Raises:
         UserError: the model or the data does not exist, their classes differ, or memory is too small.
@@ -138,6 +142,7 @@ def evaluate(
     shown_threshold = max(shown_threshold, score_threshold)
     scorer = _Scorer(predictor, chosen, spellings)
     saved = None if save_images is None else TruthGrids(Path(save_images), chosen, shown_threshold)
+    metrics, detailed = _metrics(chosen, shown_threshold, score_threshold)
     with explained(lambda: f"{{batch_size}} {batch_size}: out of memory; give a smaller one"):
         if predictor.gpu is None:
             beside = _bytes_beside(chosen, predictor, saved is not None or watch is not None)
@@ -148,7 +153,7 @@ def evaluate(
             chosen,
             predictor.size_hw,
             batch_size,
-            _metrics(chosen, shown_threshold, score_threshold),
+            metrics,
             workers=workers,
             fit=predictor.fit,
             progress=progress,
@@ -157,7 +162,11 @@ def evaluate(
         )
     if chosen.report.boxes <= chosen.report.difficult:
         log.warning("%s: no object to find in any picture, so no score means anything", chosen.report.title)
-    return Evaluation({**_about(predictor, chosen), **numbers}, tuple(scorer.limited))
+    details = detailed.details(numbers)
+    if save_detections is not None:
+        details.detections.write(save_detections)
+    numbers = {**_about(predictor, chosen), **numbers, **details.numbers()}
+    return Evaluation(numbers, tuple(scorer.limited), details)
 
 
 def _chosen_data(data: DataLike | None, where: dict[str, Any]) -> Dataset | EvaluationData:
@@ -227,15 +236,22 @@ class _Scorer:
         return self._renumbered(found)
 
 
-def _metrics(dataset: Dataset, shown_threshold: float, score_threshold: float) -> list[Metric]:
-    """Return the metrics to compute. Without pycocotools, a warning is logged and COCO's are left out."""
-    shares = F1Metric(dataset.class_names, shown_threshold, score_threshold)
-    metrics: list[Metric] = [VOCMetric(dataset.class_names), shares]
+def _metrics(
+    dataset: Dataset, shown_threshold: float, score_threshold: float
+) -> tuple[list[Metric], DetailMetrics]:
+    """Return the metrics to compute, the last of which makes the details.
+
+    Without pycocotools, a warning is logged and COCO's are left out.
+    """
+    voc = VOCMetric(dataset.class_names)
+    shares = F1Metric(dataset.class_names, shown_threshold, score_threshold, matching=voc.matching)
+    detailed = DetailMetrics(dataset, voc.matching, shown_threshold)
+    metrics: list[Metric] = [voc, shares]
     if is_counted():
         metrics.append(COCOMetric.from_dataset(dataset))
     else:
         log.warning("COCO's numbers are left out, since they need pycocotools: pip install pycocotools")
-    return metrics
+    return [*metrics, detailed], detailed
 
 
 def _both(saved: TruthGrids | None, watch: Watch | None) -> Watch | None:

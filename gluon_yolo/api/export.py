@@ -102,6 +102,7 @@ def export(
         fit=source.fit,
         header=header_of(source.origin),
         fixed_batch=(batch_size or 1) if fixed_size else None,
+        best_threshold=source.best_threshold,
     )
 
 

@@ -150,7 +150,14 @@ def writing_request(
     """Return the request that every form of the model is exported with."""
     options = NMSOptions(*thresholds, max_detections=max_detections or source.max_detections)
     stem = checked_name(source.net, name or source.name, source.size_hw)
-    return Request(source.net, stem, source.size_hw, suppression=options, fit=source.fit)
+    return Request(
+        source.net,
+        stem,
+        source.size_hw,
+        suppression=options,
+        fit=source.fit,
+        best_threshold=source.best_threshold,
+    )
 
 
 def _listed(setting: str, given: str | Sequence[str], known: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import html
+import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,6 +68,20 @@ class TrainResult:
         from gluon_yolo.inference.predictor import Predictor
 
         return Predictor.load(self.folder, **options)
+
+    def report(self, path: str | os.PathLike[str] | None = None, **options: Any) -> Path:
+        """Write the page of the run; see :func:`gluon_yolo.write_report`.
+
+        Args:
+            path: of the page. None takes ``report.html`` in the run's folder.
+            **options: as :func:`gluon_yolo.write_report` takes them.
+
+        Returns:
+            The path of the page.
+        """
+        from gluon_yolo.api.report import write_report
+
+        return write_report(self.folder, path, **options)
 
     def __str__(self) -> str:
         """Return one line with the run folder and the best score."""

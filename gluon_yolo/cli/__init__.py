@@ -31,6 +31,7 @@ COMMANDS = {
     "data": "check, convert, split, pack and look at a data set; find anchors for it",
     "train": "train a detector on a folder of pictures and boxes",
     "eval": "score a run, a checkpoint or an exported model on a data set",
+    "report": "write a run's page for a browser: curves, scores, labels, pictures, settings",
     "demo": "draw the boxes a model finds in pictures, a video or a webcam",
     "export": "write a trained model as files that stand alone",
     "quantize": "write a trained model in int8 and bfloat16, and say what that costs",

@@ -25,6 +25,7 @@ from gluon_yolo.errors import NotWritten, UserError
 from gluon_yolo.inference.frames import RECONNECT, scratch_of
 from gluon_yolo.inference.inputs import ResultNames, Source, find_sources, left_out_of, looked_up
 from gluon_yolo.inference.web import LONGEST, SECONDS
+from gluon_yolo.nms import SHOWN_SCORE
 from gluon_yolo.outputs import check_outputs
 from gluon_yolo.progress.heartbeat import HEARTBEAT
 from gluon_yolo.text import counted
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "udp, ...) of streams, videos or pictures; Ctrl-C ends a webcam or a stream"
     )
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help=sources_help)
-    add_model_arguments(parser, score_threshold=0.3)
+    add_model_arguments(parser)
     add_tile_arguments(parser)
     only_help = "look for these classes alone; the others take no part"
     parser.add_argument("--classes-only", metavar="NAME,NAME", help=only_help)
@@ -99,8 +100,8 @@ def run(args: argparse.Namespace) -> int:
         # The first call plans the network's memory; no image's time should include this.
         batch = 1 if predictor.tile is None else predictor.batch_size
         predictor.detect_batch(np.zeros((batch, *predictor.size_hw, 3), dtype=np.uint8))
-        if predictor.runtime:
-            print(f"runtime: {predictor.runtime}")
+        if first := _first_line(args, predictor):
+            print(first)
         for note in left_out_of(args.sources):
             print(f"note: {note}", file=sys.stderr)
         for problem in problems:
@@ -133,6 +134,15 @@ def run(args: argparse.Namespace) -> int:
         print(line)
     print(f"{done} done, {counted(len(found), 'object')}{trouble}; {where}")
     return 1 if failed else 0
+
+
+def _first_line(args: argparse.Namespace, predictor: Predictor) -> str:
+    """Return the runtime, and the score threshold where it is the model's own; empty if there is neither."""
+    parts = [f"runtime: {predictor.runtime}"] if predictor.runtime else []
+    if args.score_threshold is None and predictor.score_threshold != SHOWN_SCORE:
+        shown = f"score > {predictor.score_threshold:.3f}"
+        parts.append(f"{shown}, with which F1 was best in its validation; --score-threshold for another")
+    return "; ".join(parts)
 
 
 def _own_stems(args: argparse.Namespace) -> bool:

@@ -14,13 +14,14 @@ from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import saying
 from gluon_yolo.cli.flags.tiles import add_tile_arguments
 from gluon_yolo.nms import LEAST_SCORE, SHOWN_SCORE
-from gluon_yolo.outputs import check_outputs, write_file
+from gluon_yolo.outputs import check_outputs, make_folder, write_file
+from gluon_yolo.report.page import require_packages
 
 HELP = """\
 Score a model (a run, an exported model, or a network with weights) on the validation pictures of a data set:
-average precision per class as Pascal VOC counts it, both ways, COCO's twelve numbers, and precision, recall
-and F1 at the score from which demo shows what it finds. A run that is given no data set is scored on its own
-validation part.
+average precision per class as Pascal VOC counts it, both ways, COCO's twelve numbers, precision, recall and
+F1 at a score of 0.3, the confusion matrix, and what each kind of error costs. A run that is given no data set
+is scored on its own validation part.
 
   gluon-yolo eval --model runs/cells
   gluon-yolo eval --model runs/cells --data BCCD --val-split test
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     shown_help = (
         "score above which detections count for precision, recall and F1, and are seen in --save-pictures; "
-        "--score-threshold where that is higher (default: %(default)s, demo's)"
+        "--score-threshold where that is higher (default: %(default)s)"
     )
     parser.add_argument(
         "--shown-threshold",
@@ -60,6 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=shown_help,
     )
     parser.add_argument("--json", metavar="FILE", help="write all numbers to this file")
+    detections_help = "write all detections to this file, in the form of COCO's results (results.json)"
+    parser.add_argument("--save-detections", metavar="FILE", help=detections_help)
+    report_help = (
+        "write a page for a browser: curves of precision and recall, confusion, kinds of errors, the worst "
+        "and the best pictures; one file, which needs no network"
+    )
+    parser.add_argument("--report", metavar="FILE", help=report_help)
     images_help = "write the pictures, the truth on the left and what was found on the right"
     parser.add_argument("--save-pictures", metavar="DIR", help=images_help)
 
@@ -67,7 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Score the model and print the numbers."""
     read = {**model_files(args), "--annotations": args.annotations}
-    check_outputs({"--json": args.json}, {"--save-pictures": args.save_pictures}, read)
+    files = {"--json": args.json, "--save-detections": args.save_detections, "--report": args.report}
+    check_outputs(files, {"--save-pictures": args.save_pictures}, read)
+    if args.report:
+        require_packages()
     shown: list[int] = []
     with saying(lambda: f"eval; no scores are written{_so_far(args, shown)}"):
         data = EvaluationData.of(vars(args)).or_of_run(args.model)
@@ -80,14 +91,20 @@ def run(args: argparse.Namespace) -> int:
             workers=args.workers,
             shown_threshold=args.shown_threshold,
             save_images=args.save_pictures,
+            save_detections=args.save_detections,
             watch=(lambda index, *_: shown.append(index)) if args.save_pictures else None,
         )
     evaluation.numbers["model"] = args.model or f"{args.network} {args.weights}"
     if args.json:
         write_file("--json", Path(args.json), evaluation.to_json())
+    if args.report:
+        make_folder("--report", Path(args.report).parent)
+        evaluation.report(args.report)
     print(evaluation.text(flag_of))
-    places = {"scores": args.json, "pictures": args.save_pictures}
+    places = {"scores": args.json, "pictures": args.save_pictures, "detections": args.save_detections}
     written = [f"the {what} are in {place}" for what, place in places.items() if place]
+    if args.report:
+        written.append(f"the report is in {args.report}")
     if written:
         print("; ".join(written))
     return 0

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     step("synth", data, "--pictures", IMAGES)
     earlier = set(out.glob("*/args.json"))
     step("train", "--data", data, *(word for flag in TRAINING.items() for word in flag),
-         "--no-random-shape", "--name", NAME, "--save-prefix", f"{out}/")  # fmt: skip
+         "--no-random-shape", "--report", "--name", NAME, "--save-prefix", f"{out}/")  # fmt: skip
     (made,) = set(out.glob("*/args.json")) - earlier
     trained = made.parent
     formats = ",".join(kind for kind in FORMATS if installed(kind))
@@ -72,12 +72,13 @@ def run(args: argparse.Namespace) -> int:
     minutes, seconds = divmod(round(time.perf_counter() - started), 60)
     print(f"""
 the run, with its log, curves and weights   {trained}
+its report, a page for a browser            {trained / "report.html"}
 the exported model ({formats}){" " * (23 - len(formats))}{model}
 its scores on the validation pictures       {scores}
 pictures with what it found                 {images}
 
 mAP50 says how well objects come before mistakes, when all are put in order; what a picture shows is what
-scores above the threshold of `demo`:
+scores above a threshold. `demo` takes the one with which F1 was best in the training's validation:
   {f1_line(numbers)}
 
 with your own pictures, in a folder with JPEGImages/ and Annotations/ (Pascal VOC's XML):

@@ -94,6 +94,14 @@ class Dataset(abc.ABC):
         """Return an image's crowds: regions with many objects of a class, where detections do not count."""
         return Detections.empty()
 
+    def image_id(self, index: int) -> int | str:
+        """Return an image's id in COCO's form: that of its annotation file, else its place, from 1."""
+        return index + 1
+
+    def category_id(self, class_id: int) -> int | str:
+        """Return a class's id in COCO's form: that of its annotation file, else its place, from 1."""
+        return class_id + 1
+
 
 class ListedImages(Dataset):
     """A data set of lists with one entry per image; a subclass implements :meth:`encoded`.

@@ -89,6 +89,15 @@ class Subset(Dataset):
         """Return an image's crowds; empty with new annotations, which have none."""
         return super().crowds(index) if self._has_own_truths else self._dataset.crowds(self._indices[index])
 
+    def image_id(self, index: int) -> int | str:
+        """Return an image's id in the data set behind it."""
+        return self._dataset.image_id(self._indices[index])
+
+    def category_id(self, class_id: int) -> int | str:
+        """Return a class's id in the data set behind it; with other class names its place, from 1."""
+        is_same = self.class_names == self._dataset.class_names
+        return self._dataset.category_id(class_id) if is_same else super().category_id(class_id)
+
 
 def open_unlabelled(
     folder: str | os.PathLike[str], class_names: Sequence[str], skip_bad: bool = False

@@ -25,6 +25,7 @@ class F1Metric:
         threshold: predictions with a higher score count.
         least_score: lowest score of the predictions; the best threshold is not below it.
         iou_threshold: IoU from which on a prediction matches an object.
+        matching: that of another metric, which updates and resets it. None makes one with ``iou_threshold``.
     """
 
     def __init__(
@@ -33,17 +34,21 @@ class F1Metric:
         threshold: float = SHOWN_SCORE,
         least_score: float = 0.0,
         iou_threshold: float = 0.5,
+        matching: Matching | None = None,
     ) -> None:
-        self._matching = Matching(class_names, iou_threshold)
+        self._is_shared = matching is not None
+        self._matching = Matching(class_names, iou_threshold) if matching is None else matching
         self.threshold, self.least_score = threshold, least_score
 
     def update(self, index: int, predicted: Detections, truth: Detections) -> None:
-        """Add one image; ``index`` is not used."""
-        self._matching.update(predicted, truth)
+        """Add one image."""
+        if not self._is_shared:
+            self._matching.update(predicted, truth, index)
 
     def reset(self) -> None:
         """Remove all images."""
-        self._matching.reset()
+        if not self._is_shared:
+            self._matching.reset()
 
     def compute(self) -> dict[str, Any]:
         """Return counts and rates at the threshold, and the best threshold, by class and for all together.

@@ -26,11 +26,13 @@ class Matched(NamedTuple):
         scores: (P,) descending.
         verdicts: (P,) ``RIGHT``, ``WRONG`` or ``LEFT_OUT``.
         truths: number of objects, without difficult ones.
+        images: (P,) the index of each prediction's image.
     """
 
     scores: np.ndarray
     verdicts: np.ndarray
     truths: int
+    images: np.ndarray
 
     def curve(self) -> tuple[np.ndarray, np.ndarray]:
         """Return recall (P,) and precision (P,) after each prediction; ``truths`` must not be 0."""
@@ -44,6 +46,9 @@ class Matching:
     Args:
         class_names: one name per class id.
         iou_threshold: IoU from which on a prediction matches an object.
+
+    Attributes:
+        truths_of: the number of objects, without difficult ones, by the index of the image.
     """
 
     def __init__(self, class_names: Sequence[str], iou_threshold: float = 0.5) -> None:
@@ -56,29 +61,31 @@ class Matching:
         self._truths = np.zeros(len(self.class_names), dtype=np.int64)
         self._scores: list[list[np.ndarray]] = [[] for _ in self.class_names]
         self._verdicts: list[list[np.ndarray]] = [[] for _ in self.class_names]
+        self._images: list[list[int]] = [[] for _ in self.class_names]
+        self.truths_of: dict[int, int] = {}
 
-    def update(self, predicted: Detections, truth: Detections) -> None:
+    def update(self, predicted: Detections, truth: Detections, index: int | None = None) -> None:
         """Add one image.
 
         Args:
             predicted: boxes with scores, in the image's pixels.
             truth: the objects; those marked difficult count neither as found nor as missed.
+            index: of the image in the data set. None takes the number of images before it.
 
         Raises:
             ValueError: the predictions have no scores, or a class id has no name.
         """
-        if predicted.scores is None:
-            raise ValueError("predicted: expected scores, got None")
-        present = np.union1d(predicted.class_ids, truth.class_ids)
-        if len(present) and not 0 <= present[0] <= present[-1] < len(self.class_names):
-            last = len(self.class_names) - 1
-            raise ValueError(f"class ids: expected 0..{last}, got {present[0]}..{present[-1]}")
-        difficult = np.zeros(len(truth), dtype=bool) if truth.difficult is None else truth.difficult
+        present = checked_class_ids(predicted, truth, len(self.class_names))
+        assert predicted.scores is not None
+        index = len(self.truths_of) if index is None else index
+        difficult = marks_of(truth)
+        self.truths_of[index] = int(np.count_nonzero(~difficult))
         for class_id in present:
             mine, objects = predicted.class_ids == class_id, truth.class_ids == class_id
             order = _best_first(predicted.scores[mine])
             self._truths[class_id] += np.count_nonzero(~difficult[objects])
             self._scores[class_id].append(predicted.scores[mine][order])
+            self._images[class_id].append(index)
             verdicts = _match(
                 predicted.boxes[mine][order], truth.boxes[objects], difficult[objects], self.iou_threshold
             )
@@ -86,22 +93,43 @@ class Matching:
 
     def of_class(self, class_id: int) -> Matched:
         """Return the matched predictions of one class."""
-        return _joined([self._scores[class_id]], [self._verdicts[class_id]], int(self._truths[class_id]))
+        return self._joined([class_id])
 
     def together(self) -> Matched:
         """Return the matched predictions of all classes together."""
-        return _joined(self._scores, self._verdicts, int(self._truths.sum()))
+        return self._joined(range(len(self.class_names)))
+
+    def _joined(self, class_ids: Sequence[int]) -> Matched:
+        """Return the matched predictions of some classes."""
+        scores = [part for class_id in class_ids for part in self._scores[class_id]]
+        verdicts = [part for class_id in class_ids for part in self._verdicts[class_id]]
+        indices = [index for class_id in class_ids for index in self._images[class_id]]
+        flat_scores = np.concatenate([np.zeros(0, dtype=np.float32), *scores])
+        flat_verdicts = np.concatenate([np.zeros(0, dtype=np.int64), *verdicts])
+        counts = np.array([len(part) for part in scores], dtype=np.int64)
+        images = np.repeat(np.array(indices, dtype=np.int64), counts)
+        order = _best_first(flat_scores)
+        truths = int(self._truths[list(class_ids)].sum())
+        return Matched(flat_scores[order], flat_verdicts[order], truths, images[order])
 
 
-def _joined(
-    scores: Sequence[Sequence[np.ndarray]], verdicts: Sequence[Sequence[np.ndarray]], truths: int
-) -> Matched:
-    flat_scores = np.concatenate([np.zeros(0, dtype=np.float32), *(part for each in scores for part in each)])
-    flat_verdicts = np.concatenate(
-        [np.zeros(0, dtype=np.int64), *(part for each in verdicts for part in each)]
-    )
-    order = _best_first(flat_scores)
-    return Matched(flat_scores[order], flat_verdicts[order], truths)
+def checked_class_ids(predicted: Detections, truth: Detections, num_classes: int) -> np.ndarray:
+    """Return the class ids that an image's predictions and objects have, ascending.
+
+    Raises:
+        ValueError: the predictions have no scores, or a class id is not below ``num_classes``.
+    """
+    if predicted.scores is None:
+        raise ValueError("predicted: expected scores, got None")
+    present = np.union1d(predicted.class_ids, truth.class_ids)
+    if len(present) and not 0 <= present[0] <= present[-1] < num_classes:
+        raise ValueError(f"class ids: expected 0..{num_classes - 1}, got {present[0]}..{present[-1]}")
+    return present
+
+
+def marks_of(truth: Detections) -> np.ndarray:
+    """Return which objects (N,) bool are marked difficult."""
+    return np.zeros(len(truth), dtype=bool) if truth.difficult is None else truth.difficult
 
 
 def _match(boxes: np.ndarray, truths: np.ndarray, difficult: np.ndarray, iou_threshold: float) -> np.ndarray:

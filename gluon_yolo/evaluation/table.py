@@ -52,7 +52,7 @@ def class_table(numbers: dict[str, Any]) -> str:
 
     A dash means no value: the class has no objects.
     """
-    return _ruled(class_rows(numbers))
+    return ruled(class_rows(numbers))
 
 
 def class_rows(numbers: dict[str, Any]) -> Rows:
@@ -60,8 +60,8 @@ def class_rows(numbers: dict[str, Any]) -> Rows:
     per_class = numbers["per_class"]
     keys = [key for key in CLASS_COLUMNS if any(key in row for row in per_class.values())]
     rows = [["class", *(CLASS_COLUMNS[key] for key in keys)]]
-    rows += [[name, *(_cell(row.get(key)) for key in keys)] for name, row in per_class.items()]
-    return [*rows, ["mean", *(_cell(numbers.get(MEANS[key])) if key in MEANS else "" for key in keys)]]
+    rows += [[name, *(cell(row.get(key)) for key in keys)] for name, row in per_class.items()]
+    return [*rows, ["mean", *(cell(numbers.get(MEANS[key])) if key in MEANS else "" for key in keys)]]
 
 
 def f1_table(numbers: dict[str, Any]) -> str:
@@ -69,21 +69,21 @@ def f1_table(numbers: dict[str, Any]) -> str:
 
     A dash means no value: no precision without detections, no recall without objects.
     """
-    return _ruled(f1_rows(numbers))
+    return ruled(f1_rows(numbers))
 
 
 def f1_rows(numbers: dict[str, Any]) -> Rows:
     """Return the cells of :func:`f1_table`: the titles, a row per class, all together."""
     rows = [[f"score > {numbers['F1_threshold']:g}", *F1_COLUMNS.values()]]
     rows += [
-        [name, *(_cell(row.get(key)) for key in F1_COLUMNS)] for name, row in numbers["per_class"].items()
+        [name, *(cell(row.get(key)) for key in F1_COLUMNS)] for name, row in numbers["per_class"].items()
     ]
-    return [*rows, ["together", *(_cell(numbers[key]) for key in F1_COLUMNS)]]
+    return [*rows, ["together", *(cell(numbers[key]) for key in F1_COLUMNS)]]
 
 
 def f1_line(numbers: dict[str, Any]) -> str:
     """Return ``F1Metric``'s values for all classes together in one line."""
-    shares = ", ".join(f"{name} {_cell(numbers[name]).strip()}" for name in ("precision", "recall", "F1"))
+    shares = ", ".join(f"{name} {cell(numbers[name]).strip()}" for name in ("precision", "recall", "F1"))
     counts = f"found {numbers['TP']}, wrong {numbers['FP']}, missed {numbers['FN']}"
     line = f"score > {numbers['F1_threshold']:g}: {shares} ({counts})"
     if not numbers["best_F1"] > 0:  # also for NaN
@@ -102,7 +102,7 @@ def headline(numbers: dict[str, Any]) -> str:
     return "  ".join(f"{name} {numbers[key]:.4f}" for key, name in names.items() if key in numbers)
 
 
-def _ruled(rows: Rows) -> str:
+def ruled(rows: Rows) -> str:
     """Return rows of cells as lines, with a rule below the first and above the last."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
@@ -117,10 +117,10 @@ def coco_table(numbers: dict[str, Any]) -> str:
 
 def coco_rows(numbers: dict[str, Any]) -> Rows:
     """Return the cells of :func:`coco_table`: name, number, meaning."""
-    return [[name, _cell(numbers[name]), COCO_MEANINGS[name]] for name in NAMES]
+    return [[name, cell(numbers[name]), COCO_MEANINGS[name]] for name in NAMES]
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     """Return a count, a value with three decimals, or a dash for no value (NaN, or COCO's -1)."""
     if isinstance(value, int):
         return f"{value:,}"

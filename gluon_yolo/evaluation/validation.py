@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import functools
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 import numpy as np
 
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.errors import SettingText, UserError
+from gluon_yolo.evaluation.details import DetailMetrics, Details
 from gluon_yolo.evaluation.evaluate import evaluate
+from gluon_yolo.evaluation.f1 import F1Metric
 from gluon_yolo.evaluation.fitness import FITNESS, fitness
 from gluon_yolo.evaluation.gathering import ALONE, Gathering
 from gluon_yolo.evaluation.image_grids import VALIDATION_IMAGES, ValidationGrid
 from gluon_yolo.evaluation.metric import Metric
+from gluon_yolo.evaluation.voc_ap import VOCMetric
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.models.detector import DetectionNetwork
-from gluon_yolo.nms import LEAST_SCORE, USUAL_DETECTIONS
+from gluon_yolo.nms import LEAST_SCORE, SHOWN_SCORE, USUAL_DETECTIONS
 from gluon_yolo.text import counted
 
 BATCH_SIZE = 8
@@ -49,6 +52,7 @@ class Validation:
         workers: threads that read images.
         fit: how images are resized to the input; None stretches them.
         max_detections: largest number of detections per image.
+        detailed: whether :meth:`details` has to know all errors.
 
     Raises:
         UserError: there is no object in the images, or all are marked difficult, which metrics do not count.
@@ -63,6 +67,7 @@ class Validation:
         workers: int = 2,
         fit: Preprocess | None = None,
         max_detections: int = USUAL_DETECTIONS,
+        detailed: bool = False,
     ) -> None:
         report = dataset.report
         if not report.boxes:
@@ -74,12 +79,32 @@ class Validation:
                 "take the mark off those that are to be found"
             )
         self.dataset = dataset
-        self.metrics = metrics
+        self._detailed: DetailMetrics | None = None
+        self.metrics = self._with_details(metrics) if detailed else metrics
         self.score_key = score_key
         self.size_hw = size_hw
         self.workers = workers
         self.fit = fit
         self.max_detections = max_detections
+
+    def _with_details(self, metrics: Sequence[Metric]) -> list[Metric]:
+        """Return metrics with those that :meth:`details` needs."""
+        names = self.dataset.class_names
+        voc = next((metric for metric in metrics if isinstance(metric, VOCMetric)), None)
+        added: list[Metric] = [] if voc else [VOCMetric(names)]
+        matching = (voc or added[0]).matching  # type: ignore[attr-defined,union-attr]
+        if not any(isinstance(metric, F1Metric) for metric in metrics):
+            added.append(F1Metric(names, SHOWN_SCORE, LEAST_SCORE, matching=matching))
+        self._detailed = DetailMetrics(self.dataset, matching, SHOWN_SCORE)
+        return [*metrics, *added, self._detailed]
+
+    def details(self, numbers: Mapping[str, Any]) -> Details | None:
+        """Return the details of the last evaluation; None where they were not asked for.
+
+        Args:
+            numbers: its result.
+        """
+        return self._detailed and self._detailed.details(numbers)
 
     def crowded(self) -> str | SettingText:
         """Return a message about images with more objects than ``max_detections``; empty if there is none."""

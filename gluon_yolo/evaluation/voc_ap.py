@@ -22,20 +22,23 @@ class VOCMetric:
     Args:
         class_names: one name per class id.
         iou_threshold: IoU from which on a prediction matches an object.
+
+    Attributes:
+        matching: of all images; other metrics can use it.
     """
 
     def __init__(self, class_names: Sequence[str], iou_threshold: float = 0.5) -> None:
-        self._matching = Matching(class_names, iou_threshold)
-        self.class_names = self._matching.class_names
+        self.matching = Matching(class_names, iou_threshold)
+        self.class_names = self.matching.class_names
         self.iou_threshold = iou_threshold
 
     def reset(self) -> None:
         """Remove all images."""
-        self._matching.reset()
+        self.matching.reset()
 
     def update(self, index: int, predicted: Detections, truth: Detections) -> None:
-        """Add one image, as :meth:`gluon_yolo.evaluation.matching.Matching.update`; ``index`` is not used."""
-        self._matching.update(predicted, truth)
+        """Add one image, as :meth:`gluon_yolo.evaluation.matching.Matching.update`."""
+        self.matching.update(predicted, truth, index)
 
     def compute(self) -> dict[str, Any]:
         """Return both means, and both values of every class.
@@ -47,7 +50,7 @@ class VOCMetric:
         """
         per_class: dict[str, dict[str, Any]] = {}
         for class_id, name in enumerate(self.class_names):
-            matched = self._matching.of_class(class_id)
+            matched = self.matching.of_class(class_id)
             numbers = {"AP07": float("nan"), "AP": float("nan")}
             if matched.truths:
                 recall, precision = matched.curve()

@@ -72,6 +72,7 @@ def export(
     fit: str = "resize",
     header: Header | None = None,
     fixed_batch: int | None = None,
+    best_threshold: float | None = None,
 ) -> Exported:
     """Export a network to one or more formats; each is verified against the network's boxes and scores.
 
@@ -93,6 +94,7 @@ def export(
         header: of darknet weights; None is version 0.2.5 with no images seen.
         fixed_batch: batch size; formats that can be fixed then take only this batch and ``size_hw``, and
             their default cut is ``decoded``. None does not fix the shape.
+        best_threshold: the score threshold with the best F1, for the record; None where it is not known.
 
     Raises:
         UserError: a format, its cut or its precision is unknown, an operator is not supported, the size does
@@ -109,7 +111,12 @@ def export(
     record = ModelRecord(
         request.name, net.zoo_name, net.spec, size_hw, precision=precision, weights=digest(net), fit=fit
     )
-    record = dataclasses.replace(record, origin=origin_of(net, header), max_detections=numbers.max_detections)
+    record = dataclasses.replace(
+        record,
+        origin=origin_of(net, header),
+        max_detections=numbers.max_detections,
+        best_threshold=best_threshold,
+    )
     request = dataclasses.replace(request, record=record, batch=fixed_batch)
     files = {kind: tuple(f"{request.name}{end}" for end in FORMATS[kind].endings) for kind in formats}
     parities = {}

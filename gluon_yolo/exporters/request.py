@@ -66,6 +66,7 @@ class Request:
         header: of darknet weights; None is version 0.2.5 with no images seen.
         batch: batch size of a fixed input shape; None does not fix the shape.
         record: of the model, without its formats, for files that can contain it; None leaves it out.
+        best_threshold: the score threshold with the best F1, for the record; None where it is not known.
     """
 
     net: DetectionNetwork
@@ -79,6 +80,7 @@ class Request:
     header: Header | None = None
     batch: int | None = None
     record: ModelRecord | None = None
+    best_threshold: float | None = None
 
     @property
     def fixed(self) -> tuple[int, int, int] | None:

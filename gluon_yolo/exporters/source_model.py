@@ -15,6 +15,7 @@ from gluon_yolo.exporters.exported import Exported
 from gluon_yolo.file_names import made_name
 from gluon_yolo.inference.model_path import read_model
 from gluon_yolo.inference.model_record import weights_of
+from gluon_yolo.inference.open_model import best_threshold_of
 from gluon_yolo.inference.runtimes.mxnet import from_record, from_weights
 from gluon_yolo.models import zoo
 from gluon_yolo.models.build import check_own_classes
@@ -48,6 +49,7 @@ class SourceModel:
         origin: where an imported model is from.
         name: the name of the run, or the stem of the exported files; None for a network in memory.
         max_detections: the limit for one image that the model was trained or exported with.
+        best_threshold: the score threshold with the best F1 in its validation; None where it is not known.
         given_as: how the user named the model, for reports.
     """
 
@@ -57,6 +59,7 @@ class SourceModel:
     origin: dict[str, Any] | None = None
     name: str | None = None
     max_detections: int = USUAL_DETECTIONS
+    best_threshold: float | None = None
     given_as: str = ""
 
 
@@ -125,9 +128,11 @@ def _of_path(given_as: str) -> SourceModel:
     known = (record.size_hw, record.fit, record.origin)
     if not record.is_run:
         net = model_dir.load(record, file.parent)
-        return SourceModel(net, *known, record.name, record.max_detections, given_as)
+        limits = (record.max_detections, record.best_threshold)
+        return SourceModel(net, *known, record.name, *limits, given_as)
     net = from_record(record, file.parent, weights_of(path))
-    return SourceModel(net, *known, made_name(record.name) or None, record.max_detections, given_as)
+    limits = (record.max_detections, best_threshold_of(record, path))
+    return SourceModel(net, *known, made_name(record.name) or None, *limits, given_as)
 
 
 def _of_weights(network: str, weights: PathLike, classes: ClassNames | None) -> SourceModel:

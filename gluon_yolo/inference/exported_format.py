@@ -100,3 +100,14 @@ def _of_format_1(record: Mapping[str, Any], folder: Path) -> dict[str, ExportedF
         raw = tuple(f"raw_{level}" for level in range(len(record["spec"]["strides"])))
         formats["ncnn"] = ExportedFormat(formats["ncnn"].files, "raw", raw)
     return formats
+
+
+def read_threshold(value: Any) -> float | None:
+    """Return a threshold as a number; None stays None.
+
+    Raises:
+        ValueError: it does not lie within 0..1.
+    """
+    if value is not None and not 0 <= float(value) <= 1:
+        raise ValueError(f"best_threshold {value}: expected 0..1")
+    return None if value is None else float(value)

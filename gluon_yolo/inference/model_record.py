@@ -13,7 +13,8 @@ from typing import Any
 
 from gluon_yolo._version import __version__
 from gluon_yolo.errors import UserError
-from gluon_yolo.inference.exported_format import ENDINGS, ExportedFormat, read_formats
+from gluon_yolo.inference.advice import export_command
+from gluon_yolo.inference.exported_format import ENDINGS, ExportedFormat, read_formats, read_threshold
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.nms import USUAL_DETECTIONS
 from gluon_yolo.spec import DetectionSpec
@@ -47,6 +48,7 @@ class ModelRecord:
         origin: source files of an imported model, and what is needed to write them again.
         package: name and version of the package that wrote the record.
         max_detections: default for the largest number of detections per image.
+        best_threshold: the score threshold with the best F1 in the best weights' validation; None: unknown.
     """
 
     name: str
@@ -60,6 +62,7 @@ class ModelRecord:
     origin: dict[str, Any] | None = None
     package: str = f"gluon_yolo {__version__}"
     max_detections: int = USUAL_DETECTIONS
+    best_threshold: float | None = None
 
     @property
     def is_run(self) -> bool:
@@ -90,12 +93,7 @@ class ModelRecord:
 
     def _command(self, kind: str, folder: Path) -> str:
         """Return a command that writes a format of this model; RUN and DATA are placeholders."""
-        name = "" if self.name == self.network else f" --name {shlex.quote(self.name)}"
-        place = f"--format {kind}{name} --out {shlex.quote(str(folder))}"
-        if self.precision == "int8":
-            return f"gluon-yolo quantize RUN --data DATA --precision int8 {place}"
-        precision = "" if self.precision == "float32" else f"--precision {self.precision} "
-        return f"gluon-yolo export RUN {precision}{place}"
+        return export_command(kind, folder, "" if self.name == self.network else self.name, self.precision)
 
     def _remedy(self, kind: str, folder: Path) -> str:
         """Return advice on how to get a format that is missing."""
@@ -117,6 +115,7 @@ class ModelRecord:
             "spec": self.spec.to_dict(),
             "input": {**INPUT, "size_hw": list(self.size_hw), "fit": self.fit},
             "max_detections": self.max_detections,
+            **({} if self.best_threshold is None else {"best_threshold": self.best_threshold}),
             "precision": self.precision,
             "weights": self.weights,
             "graphs": {kind: exported.to_dict() for kind, exported in self.formats.items()},
@@ -179,6 +178,7 @@ class ModelRecord:
                 origin=record.get("origin"),
                 package=record.get("package", ""),
                 max_detections=int(record.get("max_detections", USUAL_DETECTIONS)),
+                best_threshold=read_threshold(record.get("best_threshold")),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(

@@ -8,13 +8,14 @@ from typing import Any
 
 from gluon_yolo.inference import postprocess
 from gluon_yolo.inference.model_path import read_model
-from gluon_yolo.inference.model_record import ModelRecord
+from gluon_yolo.inference.model_record import ModelRecord, weights_of
 from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.inference.runtimes import autotune, registry
 from gluon_yolo.inference.runtimes.base import check_size
 from gluon_yolo.inference.runtimes.registry import Network
 
 AUTO = "auto"
+BEST_WEIGHTS = "best.params"  # of a run
 
 
 def open_model(
@@ -52,8 +53,22 @@ def open_model(
         **{"network_limit": limit, "name": str(path), "gpu": gpu},
         **options,
     }
+    if options.get("score_threshold") is None:
+        options["score_threshold"] = best_threshold_of(record, path)
     postprocess.warn_of_limit(f"{path}: {runtime}", limit, options["max_detections"])
     return {"network": network, "spec": record.spec, "size_hw": size_hw, "runtime": runtime, **options}
+
+
+def best_threshold_of(record: ModelRecord, path: Path) -> float | None:
+    """Return the score threshold with the best F1; None where it is not known, or is that of other weights.
+
+    Args:
+        record: of the model; that of a run is of its best weights.
+        path: as :func:`open_model` takes it; of a run it may stand for other weights.
+    """
+    if record.best_threshold is None or not record.is_run or weights_of(path).name == BEST_WEIGHTS:
+        return record.best_threshold
+    return None
 
 
 def open_block(

@@ -41,7 +41,7 @@ class Predictor(BatchDetector):
         network: pixels (B, h, w, 3) uint8 RGB to boxes (B, N, 4) in input pixels and scores (B, N, C).
         spec: the model's class names and strides.
         size_hw: height and width of the input in pixels, multiples of the largest stride.
-        score_threshold: detections with this score or a lower one are left out; 0..1.
+        score_threshold: detections with this score or a lower one are left out; 0..1. None takes 0.3.
         nms_threshold: IoU above which NMS removes the box with the lower score, 0..1; 0 and 1 switch NMS off.
         max_detections: largest number of detections per image, the best ones; ``left_out`` tells whether
             there were more.
@@ -71,7 +71,7 @@ class Predictor(BatchDetector):
         network: Network,
         spec: DetectionSpec,
         size_hw: tuple[int, int],
-        score_threshold: float = SHOWN_SCORE,
+        score_threshold: float | None = None,
         nms_threshold: float = NMS_THRESHOLD,
         max_detections: int = USUAL_DETECTIONS,
         fit: Preprocess | None = None,
@@ -89,6 +89,7 @@ class Predictor(BatchDetector):
     ):
         super().__init__()
         check_size(size_hw, spec)
+        score_threshold = SHOWN_SCORE if score_threshold is None else score_threshold
         postprocess.check_limits(
             nms,
             {"score threshold": score_threshold, "NMS threshold": nms_threshold},
@@ -105,8 +106,7 @@ class Predictor(BatchDetector):
         self.nms = nms
         self.classes_only = classes_only
         self.max_candidates = max_candidates
-        self.name = name
-        self.gpu = gpu
+        self.name, self.gpu = name, gpu
         self.overlap = overlap
         self.tile_whole = tile_whole
         self._tiling = None if tile is None else Tiling.of(tile, overlap)
@@ -137,10 +137,10 @@ class Predictor(BatchDetector):
             size_hw: height and width of the input in pixels; None is the model's own size.
             gpu: index of a GPU; None is the CPU.
             remeasure: with ``auto``, measure even if there is a cached result.
-            **options: arguments of the class, with these defaults: ``score_threshold`` 0.3, ``nms_threshold``
-                0.45, ``nms`` ``"class"``, ``classes_only`` None (all), ``batch_size`` 8; ``max_detections``:
-                that of the model's record, usually 100; ``max_candidates``: 400, and eight per detection from
-                101 detections on; ``fit``: the model's own.
+            **options: arguments of the class, with these defaults: ``score_threshold``: the model's
+                ``best_threshold``, else 0.3; ``nms_threshold`` 0.45, ``nms`` ``"class"``, ``classes_only``
+                None (all), ``batch_size`` 8; ``max_detections``: that of the model's record, usually 100;
+                ``max_candidates``: 400, and eight per detection from 101 on; ``fit``: the model's own.
 
         Raises:
             UserError: there is no model, or it is damaged.

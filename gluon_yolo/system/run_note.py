@@ -37,6 +37,11 @@ def word_commands(worded: Callable[[str], str]) -> None:
     _worded = worded
 
 
+def worded(text: str) -> str:
+    """Return a text with its commands as the user calls them."""
+    return _worded(text)
+
+
 @contextlib.contextmanager
 def noted(folder: Path, worded: Callable[[str], str] | None = None) -> Iterator[None]:
     """Keep the note in a run's folder while the block runs; delete it however the block ends.

@@ -104,6 +104,9 @@ class TrainConfig:
         USUAL_DETECTIONS, "of an image in validation, at most; the model's record keeps it"
     )
     save_interval: int = _field(10, "epochs between kept snapshots; 0 keeps none")
+    report: bool = _field(False, "write report.html, the run's page")
+    tensorboard: bool = _field(False, "write TensorBoard's event files")
+    jsonl: bool = _field(False, "write log.jsonl: an object a line, for other programs")
     profile: int = _field(0, "steps of the first epoch to record with the engine's profiler")
     data: str | None = _field(None, "the data set: a folder or a file")
     format: str | None = _field(None, "voc, coco, yolo, record or keras; null: found from what is there")

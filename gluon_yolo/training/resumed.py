@@ -24,11 +24,12 @@ Data = tuple[Dataset, Dataset, tuple[str, ...]]
 HOSTS = ("hosts", "meet", "run_id", "restarts", "process_timeout")
 DEVICES = ("gpus", "cpu_devices", "memory", "num_workers", "worker_type", *HOSTS)
 ENGINE = ("engine", "precision", "compile", "deterministic")
+LOGS = ("report", "tensorboard", "jsonl")
 
 log = logging.getLogger("gluon_yolo")
 
 _MAY_MOVE = (*PLACES, "dataset", "format")
-_ANEW = (*DEVICES, *ENGINE, *PLACES, "format")  # settings of a resumed run that may be given anew
+_ANEW = (*DEVICES, *ENGINE, *LOGS, *PLACES, "format")  # settings of a resumed run that may be given anew
 _DECIMALS = 2  # of a pixel; formats store boxes about this precisely
 
 

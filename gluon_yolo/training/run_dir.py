@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -108,6 +109,11 @@ class RunFolder:
     def model(self) -> dict[str, Any]:
         """Return the network's description."""
         return self._read("model.json")
+
+    def write_best_threshold(self, threshold: float) -> None:
+        """Set the score threshold with the best F1 in the network's description; NaN removes it."""
+        kept = {name: value for name, value in self.model().items() if name != "best_threshold"}
+        self.write_model(kept if math.isnan(threshold) else {**kept, "best_threshold": threshold})
 
     def write_data(self, data: Mapping[str, Any]) -> None:
         """Write the fingerprint of the run's data: plain values, fit for JSON."""

@@ -16,6 +16,7 @@ from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.models.build import Architecture
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.system import run_note
+from gluon_yolo.training.callbacks.built_in import check_packages
 from gluon_yolo.training.callbacks.callback_list import check_callbacks
 from gluon_yolo.training.config import PLAIN_DEFAULTS, Args, TrainConfig
 from gluon_yolo.training.config_forms import setting_words
@@ -211,6 +212,7 @@ def _ready(run_plan: Plan) -> _Ready:
     workers = run_plan.processes.part_of(args["num_workers"])
     asked = dataclasses.replace(TrainConfig.from_plain(args), engine=choice.engine, num_workers=workers)
     config = asked.for_network(architecture.name, architecture.spec.num_levels)
+    check_packages(config)
     learnable = Learnable(train_data, config, architecture.spec.max_stride)
     learnable.refuse()
     config, found = settled_anchors(asked.anchors, config, architecture, train_data)

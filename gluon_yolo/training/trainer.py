@@ -99,6 +99,7 @@ class Trainer:
         self.metric_logger = MetricLogger(self.step.loss_names, self.batches)
         self.result: dict[str, Any] | None = None
         self.validation_images: np.ndarray | None = None
+        self.error: BaseException | None = None
         rng_state.seed(config.seed)
         if config.mixup and not config.mixup_in(0):
             log.warning(

@@ -13,7 +13,7 @@ from gluon_yolo.errors import UserError
 from gluon_yolo.inference.predictor import AUTO, NMS, RUNTIMES, Predictor
 from gluon_yolo.inference.preprocess import MODES, Preprocess
 from gluon_yolo.input_size import parse_size
-from gluon_yolo.nms import NMS_THRESHOLD
+from gluon_yolo.nms import NMS_THRESHOLD, SHOWN_SCORE
 
 log = logging.getLogger("gluon_yolo")
 
@@ -28,12 +28,12 @@ _FOREIGN = {
 }
 
 
-def add_model_arguments(parser: argparse.ArgumentParser, score_threshold: float) -> None:
+def add_model_arguments(parser: argparse.ArgumentParser, score_threshold: float | None = None) -> None:
     """Declare ``--model``, ``--network`` with ``--weights``, and the options of the predictor.
 
     Args:
         parser: of a command; it also needs ``--classes``, the class names of a custom network.
-        score_threshold: the default of ``--score-threshold``.
+        score_threshold: the default of ``--score-threshold``; None is the model's own, else 0.3.
     """
     group = parser.add_argument_group("model")
     model_help = (
@@ -76,8 +76,9 @@ def add_network_arguments(group: Any) -> None:
     group.add_argument("--weights", metavar="FILE|RUN", help=weights_help)
 
 
-def add_threshold_arguments(group: Any, score_threshold: float) -> None:
+def add_threshold_arguments(group: Any, score_threshold: float | None) -> None:
     """Declare ``--score-threshold``, with this default, ``--nms-threshold`` and ``--max-detections``."""
+    own = f"the model's own, with which its F1 was best in its validation, else {SHOWN_SCORE:g}"
     group.add_argument(
         "--score-threshold",
         type=float,
@@ -86,7 +87,7 @@ def add_threshold_arguments(group: Any, score_threshold: float) -> None:
         most=1,
         default=score_threshold,
         metavar="S",
-        help="leave out detections that score less (default: %(default)s)",
+        help=f"leave out detections that score less (default: {score_threshold or own})",
     )
     group.add_argument(
         "--nms-threshold",

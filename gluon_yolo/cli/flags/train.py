@@ -93,8 +93,9 @@ def _add_first(group: Any) -> None:
     resume = (
         "go on with a run that was stopped, to the same weights as without the break. Its settings are those "
         "of its args.json; only --gpus, --cpu-devices, --memory, -j and --worker-type may be given anew, the "
-        "--engine with its --precision, --compile and --deterministic, --hosts and what belongs to them, and "
-        "where its data lies by now: --data, --data-root, --classes, --class-map. "
+        "--engine with its --precision, --compile and --deterministic, --hosts and what belongs to them, "
+        "--report, --tensorboard and --jsonl, and where its data lies by now: --data, --data-root, "
+        "--classes, --class-map. "
         "With FILE, a .params file: start a run from it, at --start-epoch"
     )
     _add(group, "--recipe", choices=sorted(RECIPES), help=f"other defaults, for a purpose. {purposes}")
@@ -232,6 +233,12 @@ def _add_kept(group: Any) -> None:
         "what the run is called: its folder, and what is exported of it (default: the data's folder; the "
         "run's own folder is then called after the network)"
     )
+    report = (
+        "write RUN/report.html as the run goes: curves, scores, labels, the worst and best pictures, "
+        "settings; one file for a browser, which needs no network"
+    )
+    events = "write TensorBoard's event files into RUN/tensorboard"
+    lines = "write RUN/log.jsonl: an object a line for every --log-interval steps and for each epoch"
     place = "the run's folder is PREFIX, --name or else the network, and a number"
     _add(group, "--name", metavar="NAME", help=called)
     _add(group, "--save-prefix", metavar="PREFIX", help=place)
@@ -242,6 +249,9 @@ def _add_kept(group: Any) -> None:
         group, "--save-interval", help="epochs between snapshots that are kept beside best and last, 0: none"
     )
     _add(group, "--log-interval", help="batches between log lines")
+    _add(group, "--report", help=report)
+    _add(group, "--tensorboard", help=events)
+    _add(group, "--jsonl", help=lines)
     _add(group, "--seed", help="of everything random; another one tells how much of a score is chance")
 
 

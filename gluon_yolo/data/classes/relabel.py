@@ -96,6 +96,18 @@ class Relabelled(Dataset):
         """Return an image's crowds, of the classes that are kept."""
         return self._renumbered(self._dataset.crowds(index))
 
+    def image_id(self, index: int) -> int | str:
+        """Return an image's id in the data set behind it."""
+        return self._dataset.image_id(index)
+
+    def category_id(self, class_id: int) -> int | str:
+        """Return a class's id in the data set behind it: of merged classes that of the first one.
+
+        A class that it does not have gets a negative number.
+        """
+        (before,) = np.nonzero(self._class_ids == class_id)
+        return self._dataset.category_id(int(before[0])) if len(before) else -1 - class_id
+
     def _renumbered(self, objects: Detections) -> Detections:
         class_ids = self._class_ids[objects.class_ids]
         return objects.replace(class_ids=class_ids, class_names=None)[class_ids >= 0]

@@ -62,6 +62,10 @@ class COCODataset(ImageFiles):
         """Return an image's id in the annotation file."""
         return self.image_ids[index]
 
+    def category_id(self, class_id: int) -> Identity:
+        """Return a class's id in the annotation file."""
+        return self.category_ids[class_id]
+
     def areas(self, index: int) -> np.ndarray:
         """Return the areas (N,) of an image's objects in square pixels, as the file gives them."""
         return self._areas[self._starts[index] : self._starts[index + 1]]

@@ -249,6 +249,7 @@ def _export(request: Request, folder: Path, formats: Sequence[str], precision: s
         precision=precision,
         suppression=request.suppression,
         fit=request.fit,
+        best_threshold=request.best_threshold,
     )
     if done.removed:
         say(f"removed {', '.join(done.removed)}: {done.reason}")

@@ -145,6 +145,7 @@ def write(
         weights=digest(request.net),
         fit=request.fit,
         max_detections=request.suppression.max_detections,
+        best_threshold=request.best_threshold,
     )
     files = {int8.kind: [f"{request.name}{ending}" for ending in ENDINGS[int8.kind]] for int8, _ in made}
     with staged(out_dir, record, files) as coming:

@@ -26,7 +26,9 @@ reverse order. Files are written in this order::
     on_validation_end   pictures/validation.jpg, weights/best.params
     on_epoch_end        a row of metrics.csv
                         weights/last, by the trainer
-    on_checkpoint       curves.png, weights/epoch-NNNN.params
+                        lines of log.jsonl, where they are asked for
+    on_checkpoint       curves.png, weights/epoch-NNNN.params; report.html, where it is asked for
+    on_train_end        report.html
 
 Of several processes (``docs/scale.md``) only the first one calls callbacks. What they set counts for all:
 ``learning_rate``, and ``should_stop``, which in ``on_step_end`` ends the run one step later.
@@ -79,6 +81,7 @@ class TrainerView(Protocol):
             ``on_validation_end``; None before the first validation.
         validation_images: (H, W, 3) uint8 RGB, set with ``result``: a grid of the first validation images
             with their detections.
+        error: the exception that ends the training, set before ``on_train_end``; None without one.
         should_stop: whether the training ends early. A callback can set it to True; Ctrl-C does too. If it is
             set up to ``on_steps_end``, the training ends after the present step, else after the epoch. The
             state is saved, and the run can be resumed.
@@ -99,6 +102,7 @@ class TrainerView(Protocol):
     metric_logger: MetricLogger
     result: dict[str, Any] | None
     validation_images: np.ndarray | None
+    error: BaseException | None
     should_stop: bool
 
     @property

@@ -1,4 +1,4 @@
-"""BestWeights: saves the parameters of the epoch with the highest score."""
+"""BestWeights: saves the parameters of the epoch with the highest score, and their best score threshold."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from gluon_yolo.training.checkpoint import Checkpoint
 
 
 class BestWeights(Callback):
-    """Writes ``weights/best.params``. The checkpoint keeps its score and its epoch, in ``Progress``."""
+    """Writes ``weights/best.params``, and ``best_threshold`` of these weights into ``model.json``.
+
+    The checkpoint keeps their score and epoch, in ``Progress``.
+    """
 
     def on_validation_end(self, trainer: TrainerView) -> None:
         """Save the present parameters if they are the best so far."""
@@ -17,3 +20,5 @@ class BestWeights(Callback):
         if progress.best_score is None or score > progress.best_score:
             progress.best_score, progress.best_epoch = score, trainer.epoch
             Checkpoint(trainer.folder.weights).save_best(trainer.net)
+            if "best_threshold" in trainer.result:
+                trainer.folder.write_best_threshold(float(trainer.result["best_threshold"]))
