@@ -200,6 +200,19 @@ def blamed(places: Mapping[str, str]) -> Iterator[None]:
         raise extended(error, "", f"{place}: as ") from error
 
 
+@contextmanager
+def named(file: str) -> Iterator[None]:
+    """Begin the message of a wrong setting with the file that it does not go with.
+
+    Raises:
+        SettingError: the error of the block, with the file's name in front.
+    """
+    try:
+        yield
+    except SettingError as error:
+        raise extended(error, "", f"{file}: ") from error
+
+
 class NothingToLearn(SettingError):
     """The training images have no object, or none that is large enough to learn from."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gluon_yolo.cli.calling import typed
+from gluon_yolo.cli.calling import flag_of, typed
 from gluon_yolo.cli.demo_labels import DATASET, LabelledImages
 from gluon_yolo.cli.demo_outputs import Outputs, add_output_arguments, output_folders
 from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, summary
@@ -21,7 +21,7 @@ from gluon_yolo.cli.flags.model import add_model_arguments, model_files, open_pr
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import saying
 from gluon_yolo.cli.flags.tiles import add_tile_arguments
-from gluon_yolo.errors import NotWritten, UserError
+from gluon_yolo.errors import NotWritten, SettingError, UserError, named
 from gluon_yolo.inference.frames import RECONNECT, scratch_of
 from gluon_yolo.inference.inputs import ResultNames, Source, find_sources, left_out_of, looked_up
 from gluon_yolo.inference.web import LONGEST, SECONDS
@@ -121,7 +121,8 @@ def run(args: argparse.Namespace) -> int:
                         else:
                             look_at_image(predictor, source, looked[-1], found, outputs)
                 except UserError as error:
-                    print(typed(f"error: {error}"), file=sys.stderr)
+                    text = error.named(flag_of) if isinstance(error, SettingError) else str(error)
+                    print(typed(f"error: {text}"), file=sys.stderr)
                     failed += 1
                     unwritten += isinstance(error, NotWritten)
     done = len(sources) + len(problems) - failed
@@ -193,7 +194,8 @@ def look_at_image(predictor: Predictor, source: Source, result: Path, found: Fou
     begin = time.perf_counter()
     image = source.read()
     reading = (time.perf_counter() - begin) * 1e3
-    detections = predictor(image)
+    with named(source.name):
+        detections = predictor(image)
     timings = {**predictor.timings, "preprocess": reading + predictor.timings["preprocess"]}
     outputs.write_drawing(result, image, detections)
     outputs.write_beside(result, image, detections, source=source)

@@ -20,7 +20,7 @@ from gluon_yolo.data.images.files import EXTENSIONS
 from gluon_yolo.data.quality.report import BadFile, DatasetReport
 from gluon_yolo.data.tiles import Tiling
 from gluon_yolo.detections import Detections
-from gluon_yolo.errors import check_within
+from gluon_yolo.errors import check_within, named
 
 VISIBLE = 0.3  # default share of a box that has to be in a tile
 EMPTY = 0.1  # default share of the tiles without objects that are kept
@@ -87,7 +87,9 @@ class TiledDataset(ListedImages):
         truth, crowds = self._dataset.annotations(index), self._dataset.crowds(index)
         areas = np.maximum(area(truth.boxes.astype(np.float64)), np.finfo(np.float64).tiny)
         found = np.zeros(len(truth), dtype=bool)
-        for window in tiling.windows(self._dataset.size_hw(index)):
+        with named(self._dataset.name(index)):
+            windows = tiling.windows(self._dataset.size_hw(index))
+        for window in windows:
             clipped, sides = _clipped(truth.boxes, window)
             there = (sides > 0).all(axis=1)
             wanted = sides.clip(0).prod(axis=1) >= (visible - _ROUNDING) * areas

@@ -15,7 +15,7 @@ import numpy as np
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loading.workers import prefetch
 from gluon_yolo.detections import Detections
-from gluon_yolo.errors import UserError
+from gluon_yolo.errors import UserError, named
 from gluon_yolo.evaluation.gathering import ALONE, Found, Gathering
 from gluon_yolo.evaluation.metric import Metric
 from gluon_yolo.inference.preprocess import InverseMap, Preprocess
@@ -147,7 +147,9 @@ def _found_in_images(
         for index, image in zip(indices, read):
             if index < kept:
                 images[index] = image
-            yield index, detect_image(image)
+            with named(dataset.name(index)):
+                found = detect_image(image)
+            yield index, found
             bar.update(1)
 
 

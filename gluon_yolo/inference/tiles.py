@@ -151,7 +151,8 @@ class _Views:
         """Take all views of an object, and return its box and score.
 
         A whole view has them. A cut view grows over the sides where it is cut, by cut views that go on there,
-        one from each other tile, and by the views of these.
+        one from each other tile, and by the views of these. The score is that of the best view: the object is
+        there, whichever view has the right extent.
         """
         box, score, open_sides = self._boxes[index].copy(), self._scores[index], self._cut[index].copy()
         tiles, waiting = {self._tiles[index]}, [index]
@@ -161,11 +162,11 @@ class _Views:
                 if taken[other] or self._tiles[other] == self._tiles[index]:
                     continue  # two boxes of one tile are two objects
                 taken[other] = True
+                score = max(score, self._scores[other])
                 if is_cut and self._cut[other].any() and self._tiles[other] not in tiles:
                     grown = open_sides & _beyond(self._boxes[other], box)
                     box = np.where(grown, self._boxes[other], box)
                     open_sides = np.where(grown, self._cut[other], open_sides)
-                    score = max(score, self._scores[other])
                     tiles.add(self._tiles[other])
                     waiting.append(other)
         return box, score

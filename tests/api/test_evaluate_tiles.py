@@ -103,6 +103,13 @@ def test_what_is_wrong_is_named(scenes: Scenes, options: dict[str, Any], message
         scored(PREDICTOR, scenes, **options)
 
 
+def test_too_many_tiles_name_the_image(scenes: Scenes) -> None:
+    with pytest.raises(
+        SettingError, match="^a.png: tile 32: cuts a picture of 900x700 into 65,184 tiles, more"
+    ):
+        scored(PREDICTOR, scenes, tile=32, overlap=0.9)
+
+
 def test_an_image_that_cannot_be_read_is_named(scenes: Scenes, monkeypatch: Any) -> None:
     def image(index: int, reduction: int = 1) -> np.ndarray:
         raise UserError("b.png: cannot read the picture")

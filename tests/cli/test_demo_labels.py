@@ -167,6 +167,16 @@ def test_tiles(folder, monkeypatch, capsys):
         assert f"error: {message}" in capsys.readouterr().err
 
 
+def test_too_many_tiles(folder, capsys):
+    """The image is named, and the flags; the next one goes on."""
+    cv2.imwrite("a.png", np.zeros((700, 700, 3), np.uint8))
+    make_images(folder, "b.png")
+    assert demo("a.png", "b.png", "--tile", "32", "--overlap", "0.9") == 1
+    said = capsys.readouterr()
+    message = "error: a.png: --tile 32: cuts a picture of 700x700 into 50,176 tiles, more than 10,000; give"
+    assert message in said.err and "or less --overlap" in said.err and "b.png: " in said.out
+
+
 def test_a_limit_in_a_tile_is_told(folder, monkeypatch, capsys):
     use(monkeypatch, components, SPEC.class_names)
     boxes = np.array([[x, 10, x + 12, 22] for x in range(5, 80, 15)])

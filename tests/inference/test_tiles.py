@@ -41,10 +41,10 @@ CASES = {
         [(84, 11, 96, 31, 0.9, 0)],
         [(84, 11, 96, 31, 0.9, 0)],
     ),
-    "cut by one, whole in the other, which scores less": (
+    "cut by one, whole in the other, which scores less": (  # the object's score is the better one
         [(85, 10, 100, 40, 0.9, 0)],
         [(85, 10, 140, 40, 0.6, 0)],
-        [(85, 10, 140, 40, 0.6, 0)],
+        [(85, 10, 140, 40, 0.9, 0)],
     ),
     "cut to a sliver": (
         [(97, 10, 100, 40, 0.5, 0)],
@@ -108,7 +108,7 @@ def test_two_tiles(left, right, expected):
 
 def test_between_classes():
     left, right = [(85, 10, 100, 40, 0.9, 0)], [(85, 10, 140, 40, 0.6, 1)]
-    assert merged(left, right, agnostic=True)[0] == [(85, 10, 140, 40, 0.6, 1)]
+    assert merged(left, right, agnostic=True)[0] == [(85, 10, 140, 40, 0.9, 1)]
 
 
 @pytest.mark.parametrize("threshold", [0, 1])
