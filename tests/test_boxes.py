@@ -66,6 +66,14 @@ def test_iou_of_every_pair():
     assert boxes.iou_matrix(array(), b).shape == (0, 4)
 
 
+def test_cover_of_every_pair():
+    """The share of the first box; an empty box is covered by none."""
+    a = np.array([[0, 0, 10, 10], [20, 0, 24, 5], [5, 5, 5, 9]], dtype=np.float64)
+    b = np.array([[0, 0, 100, 100], [5, 0, 22, 2]], dtype=np.float64)
+    assert boxes.cover_matrix(a, b) == pytest.approx(np.array([[1, 0.1], [1, 0.2], [0, 0]]))
+    assert boxes.cover_matrix(a, b[:0]).shape == (3, 0) and boxes.cover_matrix(a[:0], b).shape == (0, 2)
+
+
 def test_clip_takes_height_first():
     clipped = boxes.clip(array([-5, -5, 50, 50], [30, 10, 35, 15]), (20, 40))
     np.testing.assert_array_equal(clipped, array([0, 0, 40, 20], [30, 10, 35, 15]))

@@ -115,6 +115,10 @@ ModelRecord read_model_record(const fs::path& model, const std::string& format) 
         const auto most = content->value("max_detections", std::int64_t{100});  // records of before do not say
         if (most < 1) throw UserError("max_detections is below 1");
         record.max_detections = static_cast<std::size_t>(most);
+        record.best_threshold = content->value("best_threshold", 0.3F);
+        if (!(record.best_threshold >= 0 && record.best_threshold <= 1)) {
+            throw UserError("best_threshold is not within 0 and 1");
+        }
         const int stride = record.levels.back().stride;
         if (std::min(record.height, record.width) < 1 || record.height % stride || record.width % stride) {
             throw UserError("size_hw is no multiple of the largest stride");

@@ -38,6 +38,7 @@ struct ModelRecord {
     ScoreRule score_rule;
     std::vector<Level> levels;  // by ascending stride
     std::size_t max_detections;  // of an image, that the model was trained or exported for
+    float best_threshold;        // the score with the best F1 in its validation; 0.3 where the record says none
 
     // Of the format asked for:
     std::string cut;                           // nms, decoded or raw

@@ -19,14 +19,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kUsage = R"(usage: detect MODEL PICTURE... [--threshold 0.3] [--nms 0.45] [--agnostic]
+constexpr const char* kUsage = R"(usage: detect MODEL PICTURE... [--threshold T] [--nms 0.45] [--agnostic]
               [--max-detections K] [--draw DIR]
 
 Finds objects in pictures. MODEL is a folder that `python -m gluon_yolo export` wrote, or the NAME.json in it.
 One line of JSON for each object goes to the standard output, the picture's best first, boxes in its own pixels:
   {"image": "street.jpg", "class": "car", "score": 0.91234, "box": [x1, y1, x2, y2]}
 
-  --threshold T       leave out what scores T or less
+  --threshold T       leave out what scores T or less (default: the model's own, 0.3 where its record says none)
   --nms T             of two boxes of a class that overlap by more than T, keep the better one
   --agnostic          of any two boxes, and not of a class alone
   --max-detections K  detections of a picture at most (default: the model's own, 100 where its record says none)
@@ -47,6 +47,7 @@ struct Arguments {
     std::vector<std::string> images;
     Choice choice;
     bool limited = false;  // whether the command line says how many detections there may be
+    bool scored = false;   // whether it says from which score on
     fs::path draw;
     bool help = false;
 };
@@ -87,7 +88,10 @@ Arguments parse(const std::vector<std::string>& words) {
         if (!kValued.count(word)) throw UsageError(word + ": unknown");
         if (i + 1 == words.size() || words[i + 1].empty()) throw UsageError(word + ": expected a value after it");
         const std::string& value = words[++i];
-        if (word == "--threshold") arguments.choice.score_threshold = share(word, value);
+        if (word == "--threshold") {
+            arguments.choice.score_threshold = share(word, value);
+            arguments.scored = true;
+        }
         if (word == "--nms") arguments.choice.nms_threshold = share(word, value);
         if (word == "--max-detections") {
             arguments.choice.max_detections = count(word, value);
@@ -151,6 +155,7 @@ void look(const std::string& name, const ModelRecord& record, Detector& detector
     const Preprocessed preprocessed = preprocess(image, record);
     Choice choice = arguments.choice;
     if (!arguments.limited) choice.max_detections = record.max_detections;
+    if (!arguments.scored) choice.score_threshold = record.best_threshold;
     Selection chosen = detector.detect(preprocessed.pixels.data, choice);
     std::vector<Detection>& found = chosen.found;
     for (Detection& box : found) box = preprocessed.inverse(box);

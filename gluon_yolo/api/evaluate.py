@@ -59,6 +59,9 @@ def evaluate(
     nms_threshold: float | None = None,
     nms: str | None = None,
     max_detections: int | None = None,
+    tile: Size | None = None,
+    overlap: float | None = None,
+    tile_whole: bool | None = None,
     runtime: str | None = None,
     gpu: int | None = None,
     remeasure: bool = False,
@@ -96,10 +99,14 @@ def evaluate(
             takes 0.45, or the value of the Predictor.
         nms: ``"class"`` or ``"agnostic"``. None takes ``"class"``, or the value of the Predictor.
         max_detections: the limit for one image. None takes the model's own.
+        tile: cut images into tiles of this size, in their pixels, such as 640 or (480, 640), and merge what
+            is found in the tiles. None does what the Predictor does.
+        overlap: the share of a tile's side that its neighbour has too. None takes 0.2.
+        tile_whole: with tiles, detect in the whole image too.
         runtime: the runtime of an exported model. None takes the fastest.
         gpu: index of the GPU. None runs on the CPU.
         remeasure: measure again which runtime is the fastest.
-        batch_size: images in a batch.
+        batch_size: images, or tiles, in a batch.
         workers: threads that read images.
         shown_threshold: detections above this score count for precision, recall and F1, and are drawn in
             ``save_images``. It is never below ``score_threshold``.
@@ -124,9 +131,10 @@ def evaluate(
     chosen = _chosen_data(data, where)
     if isinstance(chosen, EvaluationData):
         chosen = chosen.or_of_run(model.name if isinstance(model, Predictor) else path_of(model))
-    asked = {"score_threshold": score_threshold, "nms_threshold": nms_threshold, "nms": nms}
+    asked: dict[str, Any] = {"score_threshold": score_threshold, "nms_threshold": nms_threshold, "nms": nms}
     loaded = {"size": size, "fit": fit, "runtime": runtime, "gpu": gpu, "remeasure": remeasure}
-    predictor = _predictor(model, {**asked, "max_detections": max_detections}, loaded)
+    asked.update(max_detections=max_detections, tile=tile, overlap=overlap, tile_whole=tile_whole)
+    predictor = _predictor(model, asked, loaded).replace(batch_size=batch_size)
     spellings = None
     if isinstance(chosen, EvaluationData):
         spellings = classes_of(chosen).spellings
@@ -138,7 +146,8 @@ def evaluate(
     with explained(lambda: f"{{batch_size}} {batch_size}: out of memory; give a smaller one"):
         if predictor.gpu is None:
             beside = _bytes_beside(chosen, predictor, saved is not None or watch is not None)
-            check_batch(predictor.detect_batch, predictor.size_hw, min(batch_size, len(chosen)), beside)
+            most = min(batch_size, len(chosen)) if predictor.tile is None else batch_size
+            check_batch(predictor.detect_batch, predictor.size_hw, most, beside)
         numbers = loop.evaluate(
             scorer.detect,
             chosen,
@@ -149,6 +158,7 @@ def evaluate(
             fit=predictor.fit,
             progress=progress,
             watch=_both(saved, watch),
+            detect_image=None if predictor.tile is None else scorer.detect_image,
         )
     if chosen.report.boxes <= chosen.report.difficult:
         log.warning("%s: no object to find in any picture, so no score means anything", chosen.report.title)
@@ -185,6 +195,9 @@ def _predictor(model: ModelLike, asked: dict[str, Any], loaded: dict[str, Any]) 
         SettingError: ``model`` is a Predictor and ``loaded`` has a setting.
     """
     asked, loaded = given(asked), given(loaded)
+    for name in ("overlap", "tile_whole"):
+        if name in asked and "tile" not in asked and getattr(model, "tile", None) is None:
+            raise SettingError(f"{{{name}}}: goes with {{tile}}, which cuts the pictures")
     if isinstance(model, Predictor):
         if loaded:
             name = next(iter(loaded))
@@ -216,6 +229,11 @@ class _Scorer:
         found = self._predictor.detect_batch(images)
         self.limited += [score for score in self._predictor.left_out if score > 0]
         return [self._renumbered(one) for one in found]
+
+    def detect_image(self, image: np.ndarray) -> Detections:
+        found = self._predictor(image)
+        self.limited += [score for score in self._predictor.left_out if score > 0]
+        return self._renumbered(found)
 
 
 def _metrics(
@@ -258,6 +276,10 @@ def _bytes_beside(dataset: Dataset, predictor: Predictor, as_read: bool) -> floa
 
 def _about(predictor: Predictor, dataset: Dataset) -> dict[str, Any]:
     """Return the settings of the evaluation."""
+    tiles: dict[str, Any] = {}
+    if predictor.tile is not None:
+        tiles = {name: getattr(predictor, name) for name in ("tile", "overlap", "tile_whole")}
+        tiles["tile"] = list(tiles["tile"])
     return {
         "model": predictor.name,
         "data": dataset.report.title,
@@ -267,4 +289,5 @@ def _about(predictor: Predictor, dataset: Dataset) -> dict[str, Any]:
         "nms_threshold": predictor.nms_threshold,
         "nms": predictor.nms,
         "max_detections": predictor.max_detections,
+        **tiles,
     }

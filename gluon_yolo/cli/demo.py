@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gluon_yolo.cli.calling import typed
+from gluon_yolo.cli.demo_labels import DATASET, LabelledImages
 from gluon_yolo.cli.demo_outputs import Outputs, add_output_arguments, output_folders
 from gluon_yolo.cli.demo_results import Found, limit_note, milliseconds, summary
 from gluon_yolo.cli.demo_video import look_at_video
@@ -19,6 +20,7 @@ from gluon_yolo.cli.demo_written import Written
 from gluon_yolo.cli.flags.model import add_model_arguments, model_files, open_predictor
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import saying
+from gluon_yolo.cli.flags.tiles import add_tile_arguments
 from gluon_yolo.errors import NotWritten, UserError
 from gluon_yolo.inference.frames import RECONNECT, scratch_of
 from gluon_yolo.inference.inputs import ResultNames, Source, find_sources, left_out_of, looked_up
@@ -41,6 +43,7 @@ source could not be read, or its result not written.
   gluon-yolo demo --model exported street.jpg more_pictures/ 'day*/*.png'
   gluon-yolo demo --model runs/cells clip.mp4 --json found.json
   gluon-yolo demo --model exported 0 --frames 300
+  gluon-yolo demo --model exported aerial.tif --tile 640 --overlap 0.2
   gluon-yolo demo --model exported rtsp://USER:PASSWORD@10.0.0.9/live --classes-only person,dog --save-crops
 """
 
@@ -53,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help=sources_help)
     add_model_arguments(parser)
+    add_tile_arguments(parser)
     only_help = "look for these classes alone; the others take no part"
     parser.add_argument("--classes-only", metavar="NAME,NAME", help=only_help)
     data_help = "Yolo-FastestV2's .data file, which says all of the model but its --weights"
@@ -85,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("\n".join(problems))
     out = Path(args.out)
     written = Written(out)
-    names = ResultNames(out, sources, args.save_txt or args.save_crops, written.is_free)
+    names = ResultNames(out, sources, _own_stems(args), written.is_free)
     if args.json and not names.reserve(Path(args.json)):
         raise UserError(f"--json {args.json}: is one of the sources; name another file")
     check_outputs({"--json": args.json}, output_folders(args, written), model_files(args))
@@ -94,7 +98,8 @@ def run(args: argparse.Namespace) -> int:
     with saying(lambda: f"demo, {_until_then(args, len(sources), looked, found, written)}"):
         predictor = open_predictor(args)
         # The first call plans the network's memory; no image's time should include this.
-        predictor.detect_batch(np.zeros((1, *predictor.size_hw, 3), dtype=np.uint8))
+        batch = 1 if predictor.tile is None else predictor.batch_size
+        predictor.detect_batch(np.zeros((batch, *predictor.size_hw, 3), dtype=np.uint8))
         if first := _first_line(args, predictor):
             print(first)
         for note in left_out_of(args.sources):
@@ -102,8 +107,9 @@ def run(args: argparse.Namespace) -> int:
         for problem in problems:
             print(typed(f"error: {problem}"), file=sys.stderr)
         failed, unwritten = len(problems), 0
-        outputs = _outputs(args, predictor, names, written)
-        with found:
+        labelled = LabelledImages(out, args.save_labels, predictor.class_names)
+        outputs = _outputs(args, predictor, names, written, labelled)
+        with found, labelled:
             for source in sources:
                 try:
                     with scratch_of(source) as scratch:
@@ -124,6 +130,8 @@ def run(args: argparse.Namespace) -> int:
     counts = {"read": failed - unwritten, "written": unwritten}
     trouble = ", ".join(f"{count} could not be {what}" for what, count in counts.items() if count)
     trouble = trouble and f"; {trouble}, see above"
+    if line := labelled.line():
+        print(line)
     print(f"{done} done, {counted(len(found), 'object')}{trouble}; {where}")
     return 1 if failed else 0
 
@@ -137,7 +145,18 @@ def _first_line(args: argparse.Namespace, predictor: Predictor) -> str:
     return "; ".join(parts)
 
 
-def _outputs(args: argparse.Namespace, predictor: Predictor, names: ResultNames, written: Written) -> Outputs:
+def _own_stems(args: argparse.Namespace) -> bool:
+    """Return whether each result needs a stem of its own, for the files beside it."""
+    return bool(args.save_txt or args.save_crops or args.save_labels)
+
+
+def _outputs(
+    args: argparse.Namespace,
+    predictor: Predictor,
+    names: ResultNames,
+    written: Written,
+    labelled: LabelledImages,
+) -> Outputs:
     """Return the object that draws and writes, as the arguments request."""
     return Outputs(
         predictor.class_names,
@@ -149,6 +168,7 @@ def _outputs(args: argparse.Namespace, predictor: Predictor, names: ResultNames,
         scores=not args.hide_scores,
         line_width=args.line_width,
         written=written,
+        labelled=labelled,
     )
 
 
@@ -159,6 +179,7 @@ def _until_then(
     if not looked:
         return "before the first source; nothing is written"
     left = [f"what was drawn until then is in {args.out}"] if written.count else []
+    left += [f"its labels are in {Path(args.out) / DATASET}"] if args.save_labels and written.count else []
     left += [f"{counted(len(found), 'object')} in {args.json}"] if args.json else []
     return f"at source {len(looked)} of {sources}; {', '.join(left) or 'nothing is written'}"
 
@@ -175,7 +196,7 @@ def look_at_image(predictor: Predictor, source: Source, result: Path, found: Fou
     detections = predictor(image)
     timings = {**predictor.timings, "preprocess": reading + predictor.timings["preprocess"]}
     outputs.write_drawing(result, image, detections)
-    outputs.write_beside(result, image, detections)
+    outputs.write_beside(result, image, detections, source=source)
     objects = summary(Counter(detections.class_ids.tolist()), predictor.class_names)
     print(f"{source.name}: {objects}; {milliseconds(timings)} -> {result}")
     HEARTBEAT.heard()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.atomic_io import writing
+from gluon_yolo.cli.demo_labels import DATASET, FORMATS, LabelledImages
 from gluon_yolo.cli.demo_written import Written
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.detections import Detections
@@ -20,7 +21,7 @@ from gluon_yolo.drawing.draw import draw
 from gluon_yolo.drawing.write import write_image
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.detections_text import format_predictions
-from gluon_yolo.inference.inputs import ResultNames
+from gluon_yolo.inference.inputs import ResultNames, Source
 from gluon_yolo.outputs import make_folder
 
 CROPS, LABELS, NAMES = "crops", "labels", "classes.names"
@@ -43,6 +44,11 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
         f"shares of the picture; of a video {LABELS}/NAME/FRAME.txt"
     )
     group.add_argument("--save-txt", action="store_true", help=txt_help)
+    labels_help = (
+        f"write the pictures and what was found in them as a data set to train on, DIR/{DATASET}; of a video "
+        "each frame is a picture"
+    )
+    group.add_argument("--save-labels", choices=FORMATS, help=labels_help)
     group.add_argument("--hide-labels", action="store_true", help="draw the boxes alone")
     group.add_argument("--hide-scores", action="store_true", help="draw the names without the scores")
     width_help = "pixels of the boxes' lines (default: what suits the picture)"
@@ -68,7 +74,7 @@ def output_folders(args: argparse.Namespace, written: Written) -> dict[str, str 
             f"--save-txt: {labels} holds label files that no demo wrote, or that were changed since, such as "
             f"{stranger.relative_to(labels)}; they are not touched: name another folder with --out"
         )
-    folders = {"--out": args.out}
+    folders = {"--out": args.out, **LabelledImages.check(Path(args.out), args.save_labels)}
     folders.update({"--save-crops": str(Path(args.out) / CROPS)} if args.save_crops else {})
     return {**folders, **({"--save-txt": str(labels)} if args.save_txt else {})}
 
@@ -86,6 +92,7 @@ class Outputs:
         scores: labels include the scores.
         line_width: of the boxes, in pixels. None chooses it by the size of the image.
         written: notes the written files. None makes one for the folder of all results.
+        labelled: gets each image with its detections. None collects none.
     """
 
     def __init__(
@@ -99,7 +106,9 @@ class Outputs:
         scores: bool = True,
         line_width: int | None = None,
         written: Written | None = None,
+        labelled: LabelledImages | None = None,
     ) -> None:
+        self._labelled = labelled
         self._class_names, self._names, self._out = class_names, names, out
         self._written = written or Written(out)
         self._crops, self._txt = crops, txt
@@ -126,19 +135,27 @@ class Outputs:
         self._written.note(result)
 
     def write_beside(
-        self, result: Path, image: np.ndarray, found: Detections, frame: int | None = None
+        self,
+        result: Path,
+        image: np.ndarray,
+        found: Detections,
+        frame: int | None = None,
+        source: Source | None = None,
     ) -> None:
-        """Write the requested crops and predictions of an image.
+        """Write the requested crops, predictions and labels of an image.
 
         Args:
             result: the drawing; its stem is part of their names.
             image: (H, W, 3) uint8 RGB.
             found: detections in its pixels.
             frame: number of a video's frame, from 0; None for an image.
+            source: of an image; None for a frame.
 
         Raises:
             UserError: they cannot be written.
         """
+        if self._labelled is not None:
+            self._labelled.add(result.stem, image, found, source, frame)
         if self._txt:
             self._write_predictions(result, format_predictions(found, image.shape[:2]), frame)
         if self._crops:

@@ -43,6 +43,8 @@ def limit_note(count: int, predictor: Predictor) -> str:
     most = predictor.max_detections
     if not predictor.left_out or predictor.left_out[-1] <= 0:
         return ""
+    if predictor.tile is not None and count < most:
+        return f"{counted(count, 'object')}; in some tile a limit cut boxes off: raise --max-detections"
     own = predictor.network_limit
     if own is not None and own <= count < most:
         return f"{counted(count, 'object')}, the most that the model's own suppression lets stand"

@@ -12,6 +12,7 @@ from gluon_yolo.cli.flags.data import add_data_arguments
 from gluon_yolo.cli.flags.model import add_model_arguments, model_files, open_predictor
 from gluon_yolo.cli.flags.numbers import Within
 from gluon_yolo.cli.flags.outputs import saying
+from gluon_yolo.cli.flags.tiles import add_tile_arguments
 from gluon_yolo.nms import LEAST_SCORE, SHOWN_SCORE
 from gluon_yolo.outputs import check_outputs, make_folder, write_file
 from gluon_yolo.report.page import require_packages
@@ -26,16 +27,18 @@ is scored on its own validation part.
   gluon-yolo eval --model runs/cells --data BCCD --val-split test
   gluon-yolo eval --model exported --annotations instances_val2017.json --images val2017 --json scores.json
   gluon-yolo eval --network yolo3_mobilenet1.0_voc --weights FILE.params --dataset voc
+  gluon-yolo eval --model runs/drone --data aerial --tile 640 --max-detections 500
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``eval``."""
     add_model_arguments(parser, score_threshold=LEAST_SCORE)
+    add_tile_arguments(parser)
     add_data_arguments(parser)
     parser.add_argument("--annotations", metavar="FILE", help="a COCO annotation file, with --images")
     parser.add_argument("--images", metavar="DIR", help="the folder of its pictures")
-    batch_help = "pictures at once; more may be quicker, and take more memory (default: %(default)s)"
+    batch_help = "pictures or tiles at once; more may be quicker, and take more memory (default: %(default)s)"
     parser.add_argument(
         "--batch-size", type=int, action=Within, least=1, default=8, metavar="B", help=batch_help
     )

@@ -8,9 +8,11 @@ is fixed:
   Else it is removed, as all detections of the other kinds are.
 - A missed object, which no detection is near, is removed.
 
-The values equal those of the package ``tidecv``, except that the mean is over classes with objects, as in
-COCO's AP50. Crowds and objects marked difficult are ignored regions, as in COCO's metrics: a detection of the
-same class whose area lies in one by half is left out.
+Crowds and objects marked difficult are ignored regions, as in COCO's metrics: a detection of the same class
+whose area lies in one by half is left out.
+
+The values equal those of the package ``tidecv`` 1.0.1, except that the mean is over classes with objects and
+the recalls are those of COCO's AP50, and that a detection which is left out is no error.
 """
 
 from __future__ import annotations
@@ -55,8 +57,12 @@ class ErrorKinds(NamedTuple):
     per_class: dict[str, dict[str, Cost]]
 
     def numbers(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
-        classes = {name: _plain(costs) for name, costs in self.per_class.items()}
+        """Return plain values, for JSON; of the classes, those that have an error."""
+        classes = {
+            name: _plain(costs)
+            for name, costs in self.per_class.items()
+            if any(costs[kind].count for kind in SUMS)
+        }
         return {"AP50": self.AP50, **_plain(self.together), "per_class": classes}
 
 

@@ -51,7 +51,7 @@ def matrix_rows(numbers: dict[str, Any]) -> Rows:
     counts = {(each["annotated"], each["detected"]): each["count"] for each in numbers["confusion"]}
     titles = [f"score > {numbers['F1_threshold']:g}, found as", *map(_label, names)]
     rows = [[_label(row), *(cell(counts.get((row, column), 0)) for column in names)] for row in names]
-    rows[-1][-1] = ""  # background as background
+    rows[-1][-1] = "-"  # background as background
     return [titles, *rows]
 
 

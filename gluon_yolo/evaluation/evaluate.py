@@ -6,13 +6,14 @@ import collections
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gluon_yolo.data.dataset import Dataset
+from gluon_yolo.data.loading.workers import prefetch
 from gluon_yolo.detections import Detections
 from gluon_yolo.errors import UserError
 from gluon_yolo.evaluation.gathering import ALONE, Found, Gathering
@@ -21,6 +22,7 @@ from gluon_yolo.inference.preprocess import InverseMap, Preprocess
 from gluon_yolo.progress.bar import Bar
 
 Detect = Callable[[np.ndarray], Sequence[Detections]]
+DetectImage = Callable[[np.ndarray], Detections]
 Watch = Callable[[int, np.ndarray, Detections], None]
 
 
@@ -47,6 +49,7 @@ def evaluate(
     watched: int | None = None,
     title: str = "evaluate",
     gathering: Gathering = ALONE,
+    detect_image: DetectImage | None = None,
 ) -> dict[str, Any]:
     """Evaluate a detector on a data set, in the pixels of its own images.
 
@@ -65,6 +68,8 @@ def evaluate(
         watched: number of images, from the first, for which it is called; other images are not kept as read.
         title: of the progress bar.
         gathering: divides the batches among processes.
+        detect_image: function of an image as read, (H, W, 3) uint8 RGB, that returns its detections in its
+            pixels; it takes the place of ``detect``, for a detector that cuts images itself.
 
     Returns:
         All values of the metrics in one dict, with their ``per_class`` entries merged by class name, and
@@ -81,12 +86,16 @@ def evaluate(
     kept = 0 if watch is None else len(dataset) if watched is None else watched
     share = gathering.batches(-(-len(dataset) // batch_size))
     indices = range(share.start * batch_size, min(share.stop * batch_size, len(dataset)))
-    samples = read_ahead(
-        dataset, size_hw, fit or Preprocess(), workers, 2 * batch_size + workers, kept, indices
-    )
     images: dict[int, np.ndarray] = {}
-    with contextlib.closing(samples), Bar(len(indices), title, "picture", shown=progress) as bar:
-        found = gathering.gathered(_found(detect, samples, batch_size, images, bar))
+    bar = Bar(len(indices), title, "picture", shown=progress)
+    if detect_image is None:
+        ahead = 2 * batch_size + workers
+        samples = read_ahead(dataset, size_hw, fit or Preprocess(), workers, ahead, kept, indices)
+        pairs = _found(detect, samples, batch_size, images, bar)
+    else:
+        pairs = _found_in_images(detect_image, dataset, indices, workers, images, kept, bar)
+    with contextlib.closing(pairs), bar:
+        found = gathering.gathered(pairs)
         if found is None:
             return {}
         for index, predicted in found:
@@ -102,18 +111,44 @@ def evaluate(
 
 
 def _found(
-    detect: Detect, samples: Iterator[Sample], batch_size: int, images: dict[int, np.ndarray], bar: Bar
-) -> Iterator[Found]:
+    detect: Detect,
+    samples: Generator[Sample, None, None],
+    batch_size: int,
+    images: dict[int, np.ndarray],
+    bar: Bar,
+) -> Generator[Found, None, None]:
     """Yield the index of each sample and its detections, and keep in ``images`` what came with an image."""
-    while batch := list(itertools.islice(samples, batch_size)):
-        found = detect(np.stack([sample.fitted for sample in batch]))
-        if len(found) != len(batch):
-            raise ValueError(f"detect: expected {len(batch)} records, got {len(found)}")
-        for sample, predicted in zip(batch, found):
-            if sample.image is not None:
-                images[sample.number] = sample.image
-            yield sample.number, predicted.replace(boxes=sample.undo(predicted.boxes))
-        bar.update(len(batch))
+    with contextlib.closing(samples):
+        while batch := list(itertools.islice(samples, batch_size)):
+            found = detect(np.stack([sample.fitted for sample in batch]))
+            if len(found) != len(batch):
+                raise ValueError(f"detect: expected {len(batch)} records, got {len(found)}")
+            for sample, predicted in zip(batch, found):
+                if sample.image is not None:
+                    images[sample.number] = sample.image
+                yield sample.number, predicted.replace(boxes=sample.undo(predicted.boxes))
+            bar.update(len(batch))
+
+
+def _found_in_images(
+    detect_image: DetectImage,
+    dataset: Dataset,
+    indices: Sequence[int],
+    workers: int,
+    images: dict[int, np.ndarray],
+    kept: int,
+    bar: Bar,
+) -> Generator[Found, None, None]:
+    """Yield the index of each image and its detections, and keep the first ``kept`` in ``images``.
+
+    Few images are read ahead, since those that are cut are large.
+    """
+    with contextlib.closing(prefetch(dataset.image, indices, max(1, workers), workers)) as read:
+        for index, image in zip(indices, read):
+            if index < kept:
+                images[index] = image
+            yield index, detect_image(image)
+            bar.update(1)
 
 
 def merge(results: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -218,7 +218,9 @@ class Evaluation:
         height, width = numbers["size_hw"]
         speed = f"{numbers['seconds']:.1f} s, {numbers['pictures_per_second']:.1f} a second"
         images = counted(numbers["pictures"], "picture")
-        lines.append(f"{images} in {speed}, input {height}x{width}, runtime {numbers['runtime']}")
+        lines.append(
+            f"{images} in {speed}, input {height}x{width}, runtime {numbers['runtime']}{_tiles(numbers)}"
+        )
         return [*lines, f1_line(numbers), headline(numbers)]
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
@@ -260,6 +262,15 @@ class Evaluation:
             html_table(kinds_header, kinds, "errors"),
             html_table(("picture", "found", "wrong", "missed"), worst, "worst pictures"),
         ]
+
+
+def _tiles(numbers: dict[str, Any]) -> str:
+    """Return how the images were cut, to follow a line; empty where they were not."""
+    if "tile" not in numbers:
+        return ""
+    height, width = numbers["tile"]
+    whole = " and whole" if numbers["tile_whole"] else ""
+    return f", tiles {height}x{width}, overlap {numbers['overlap']:g}{whole}"
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,8 +9,11 @@ from typing import Any, overload
 
 import numpy as np
 
+from gluon_yolo.data.tiles import OVERLAP, Tiling
 from gluon_yolo.detections import Detections
 from gluon_yolo.inference import postprocess
+from gluon_yolo.inference.batch_detector import BatchDetector
+from gluon_yolo.inference.call import Call, together
 from gluon_yolo.inference.frames import Frame, Named, read_frames
 from gluon_yolo.inference.open_model import AUTO, open_block, open_model
 from gluon_yolo.inference.postprocess import FARTHEST, NMS
@@ -19,16 +21,16 @@ from gluon_yolo.inference.preprocess import Image, PathLike, Preprocess, load_im
 from gluon_yolo.inference.runtimes import registry
 from gluon_yolo.inference.runtimes.base import check_size
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
+from gluon_yolo.inference.tiles import detect_tiled
+from gluon_yolo.input_size import Size
 from gluon_yolo.nms import NMS_THRESHOLD, SHOWN_SCORE, USUAL_DETECTIONS
 from gluon_yolo.spec import Anchors, DetectionSpec
 from gluon_yolo.tables import html_table
 
 __all__ = ["AUTO", "FARTHEST", "NMS", "RUNTIMES", "Network", "Predictor"]
 
-PARTS = ("preprocess", "network", "postprocess")  # of a call's time
 
-
-class Predictor:
+class Predictor(BatchDetector):
     """Detect objects in images: preprocessing, network, threshold, NMS, boxes in the image's own pixels.
 
     Several threads may call one predictor, with any runtime; each gets the same result as a single thread.
@@ -54,6 +56,10 @@ class Predictor:
             returns all.
         name: of the model, for ``repr``.
         gpu: index of the GPU that it runs on; None for the processor.
+        tile: cut images into tiles of this size, in their pixels, such as 640 or (480, 640), and merge what
+            is found in the tiles: for small objects in large images. None takes each image as it is.
+        overlap: the share of a tile's side that its neighbour has too, 0..0.9.
+        tile_whole: with tiles, detect in the whole image too, for objects that are larger than a tile.
 
     Raises:
         UserError: the size is no multiple of the largest stride, a threshold is outside 0..1, a limit is
@@ -77,7 +83,11 @@ class Predictor:
         network_limit: int | None = None,
         name: str | None = None,
         gpu: int | None = None,
+        tile: Size | None = None,
+        overlap: float = OVERLAP,
+        tile_whole: bool = False,
     ):
+        super().__init__()
         check_size(size_hw, spec)
         score_threshold = SHOWN_SCORE if score_threshold is None else score_threshold
         postprocess.check_limits(
@@ -97,10 +107,13 @@ class Predictor:
         self.classes_only = classes_only
         self.max_candidates = max_candidates
         self.name, self.gpu = name, gpu
+        self.overlap = overlap
+        self.tile_whole = tile_whole
+        self._tiling = None if tile is None else Tiling.of(tile, overlap)
+        self.tile = None if self._tiling is None else self._tiling.size_hw
         self._wanted = postprocess.class_ids_of(classes_only, spec.class_names)
         self.network_limit = network_limit
         self._network = network
-        self._last = threading.local()
 
     @classmethod
     def load(
@@ -177,27 +190,9 @@ class Predictor:
         """Return a predictor with a copy of the present weights of a network in memory."""
         return cls(**open_block(net, size_hw, gpu, runtime, options))
 
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Class names by class id."""
-        return self.spec.class_names
-
-    @property
-    def timings(self) -> dict[str, float]:
-        """Milliseconds of this thread's last call: ``preprocess``, ``network``, ``postprocess``."""
-        return dict(getattr(self._last, "timings", dict.fromkeys(PARTS, 0.0)))
-
-    @property
-    def left_out(self) -> tuple[float, ...]:
-        """For each image of this thread's last call, the best score that a limit cut off.
-
-        The limits are ``max_detections`` and ``max_candidates``; 0 means that nothing was cut off. NMS has
-        not seen the candidates that were cut off, so they may be duplicates.
-        """
-        return tuple(getattr(self._last, "left_out", ()))
-
     def _shown(self) -> dict[str, str]:
-        names = ("runtime", "size_hw", "score_threshold", "nms_threshold", "nms", "max_detections")
+        names = ["runtime", "size_hw", "score_threshold", "nms_threshold", "nms", "max_detections"]
+        names += ["tile", "overlap", "tile_whole"] if self.tile else []
         shown = {"model": repr(self.name), **{name: repr(getattr(self, name)) for name in names}}
         classes = {"class_names": self.class_names, "classes_only": self.classes_only}
         listed = {name: f"({postprocess.listed(some)})" for name, some in classes.items() if some is not None}
@@ -250,51 +245,28 @@ class Predictor:
         Raises:
             UserError: a file cannot be read, or the argument is no image.
         """
-        if not isinstance(image, (list, tuple)):
-            return self._detect([image])[0]
-        found: list[Detections] = []
-        left_out: tuple[float, ...] = ()
-        total = dict.fromkeys(PARTS, 0.0)
-        for start in range(0, len(image), self.batch_size):
-            found += self._detect(image[start : start + self.batch_size])
-            left_out += self.left_out
-            total = {part: spent + self.timings[part] for part, spent in total.items()}
-        self._last.timings, self._last.left_out = total, left_out
-        return found
+        images = image if isinstance(image, (list, tuple)) else [image]
+        if self._tiling is None:
+            starts = range(0, len(images), self.batch_size)
+            call = together(self._detect(images[start : start + self.batch_size]) for start in starts)
+        else:
+            call = together(self._detect_tiles(load_image(one)) for one in images)
+        self._keep(call)
+        return call.found if images is image else call.found[0]
 
-    def _detect(self, images: Sequence[Image]) -> list[Detections]:
+    def _detect(self, images: Sequence[Image]) -> Call:
         """Detect the objects in some images with one call of the network."""
         start = time.perf_counter()
         fitted = [self.fit(load_image(one), self.size_hw) for one in images]
         pixels = fitted[0][0][None] if len(fitted) == 1 else np.stack([pixels for pixels, _ in fitted])
         ready = time.perf_counter()
         found = self.detect_batch(pixels)
-        self._last.timings["preprocess"] = (ready - start) * 1e3
-        return [one.replace(boxes=undo(one.boxes)) for one, (_, undo) in zip(found, fitted)]
+        timings = {**self.timings, "preprocess": (ready - start) * 1e3}
+        moved = [one.replace(boxes=undo(one.boxes)) for one, (_, undo) in zip(found, fitted)]
+        return Call(moved, timings, self.left_out)
 
-    def detect_batch(self, images: np.ndarray) -> list[Detections]:
-        """Detect the objects in images of the input's size; ``timings`` is that of the whole batch.
-
-        Args:
-            images: (B, h, w, 3) uint8 RGB; h and w are multiples of the largest stride.
-
-        Returns:
-            B Detections in input pixels, by descending score.
-
-        Raises:
-            ValueError: the array has another shape or type.
-            UserError: the network's scores are not finite.
-        """
-        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
-            raise ValueError(f"pictures: expected (B, h, w, 3) uint8, got {images.shape} {images.dtype}")
-        start = time.perf_counter()
-        given = self._network(images)
-        ran = time.perf_counter()
-        limits = {name: getattr(self, name) for name in ("nms_threshold", "max_candidates", "max_detections")}
-        limits.update(agnostic=self.nms == "agnostic", wanted=self._wanted)
-        asked = (self.score_threshold, self.network_limit)
-        chosen = [postprocess.choose_from(given, index, *asked, **limits) for index in range(len(images))]
-        spent = (0.0, ran - start, time.perf_counter() - ran)
-        self._last.timings = {part: seconds * 1e3 for part, seconds in zip(PARTS, spent)}
-        self._last.left_out = tuple(one.left_out for one in chosen)
-        return [one.found.replace(class_names=self.class_names) for one in chosen]
+    def _detect_tiles(self, image: np.ndarray) -> Call:
+        """Detect the objects in the tiles of an image, and merge them."""
+        assert self._tiling is not None
+        limits = (self.nms_threshold, self.nms == "agnostic", self.max_detections)
+        return detect_tiled(self._detect, image, self._tiling, self.tile_whole, self.batch_size, *limits)

@@ -18,9 +18,10 @@ from gluon_yolo.cli import main
 from gluon_yolo.data.images.read import read_image
 from gluon_yolo.data.registry import open_source
 from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.evaluation.result import Evaluation
 from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.predictor import Predictor
-from tests.cli.test_eval import SPEC, bright_squares
+from tests.cli.test_eval import SPEC, bright_squares, some_wrong
 from tests.cli.test_eval import data as both  # noqa: F401 - the fixture
 
 pytest.importorskip("pycocotools")
@@ -87,6 +88,52 @@ def test_what_a_notebook_shows(data: Path) -> None:
     assert "score &gt; 0.3" in shown and "VOC07 mAP50 1.0000" in shown
     assert found["VOC_mAP50"] == pytest.approx(1)
     assert repr(found).startswith(f"Evaluation(squares on {data.name} val: VOC07 mAP50 1.0000")
+
+
+def test_what_is_wrong_as_frames_and_figure(data: Path) -> None:
+    pytest.importorskip("pandas")
+    found = scored(Predictor(some_wrong, SPEC, (96, 128), name="squares"), data, shown_threshold=0.5)
+    matrix = found.confusion
+    assert list(matrix.index) == list(matrix.columns) == ["square", "(background)"]
+    assert matrix.to_numpy().tolist() == [[3, 0], [3, 0]]
+    assert found.errors.loc["background"].to_dict() == {"count": 3, "AP50_lost": 0}
+    assert list(found.errors.index)[-1] == "false_negatives"
+    assert found.errors_per_class.loc["square", "missed"] == 0
+    assert found.curves.together.precision[700] == 1 / 2 and found.curves.together.precision[850] == 1
+    # At the best threshold, between 0.8 and 0.9, nothing is wrong.
+    worst = found.worst(2)
+    assert worst.columns.tolist() == ["picture", "TP", "FP", "FN"] and worst.index.tolist() == [0, 1]
+    assert worst.iloc[0].tolist() == [str(data / "JPEGImages" / "a.png"), 1, 0, 0]
+    assert len(found.best(None)) == 3 and len(found.worst(0)) == 0
+    assert len(found.details.detections[2]) == 2
+    pytest.importorskip("matplotlib")
+    axes = found.plot_confusion().axes[0]
+    assert axes.get_title() == "score > 0.5, IoU from 0.5 on"
+    assert [text.get_text() for text in axes.texts] == ["3", "3"]
+    shown = found._repr_html_()
+    for part in (
+        "confusion matrix",
+        "<td>background</td><td>3</td>",
+        "worst pictures",
+        "a.png</td><td>1</td>",
+    ):
+        assert part in shown
+
+
+def test_detections_as_a_file(data: Path) -> None:
+    """Of a data set without ids: they count from 1."""
+    scored(seeing(), data, save_detections=data / "results.json")
+    rows = json.loads((data / "results.json").read_text())
+    assert [(row["image_id"], row["category_id"]) for row in rows] == [(1, 1), (2, 1), (3, 1)]
+    assert rows[0]["bbox"] == pytest.approx([10, 20, 40, 40], abs=2)
+
+
+def test_numbers_alone_have_no_details(data: Path) -> None:
+    numbers = {name: value for name, value in scored(seeing(), data).numbers.items() if name != "confusion"}
+    alone = Evaluation(numbers)
+    with pytest.raises(ValueError, match="details: expected those of gluon_yolo.evaluate, got None"):
+        alone.worst()
+    assert "found as" not in str(alone) and "confusion" not in alone._repr_html_()
 
 
 def test_data_of_every_kind(data: Path, coco: Path) -> None:

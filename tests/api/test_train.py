@@ -15,6 +15,7 @@ import gluon_yolo
 from gluon_yolo.api.train_result import TrainResult
 from gluon_yolo.cli import main
 from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.training import session
 from gluon_yolo.training.checkpoint import Checkpoint
 from tests.models.darknet.small import SMALL
@@ -68,6 +69,13 @@ def test_the_predictor_has_the_best_weights(trained, folder):
     assert predictor.score_threshold == 0.01 and predictor.spec.class_names[0] == "circle"
     (image, *_) = sorted((folder / "shapes" / "JPEGImages").iterdir())
     assert predictor(str(image)).boxes.shape[1] == 4
+
+
+def test_without_anything_found_there_is_no_best_threshold(trained):
+    """The validation looks for one, and the record has none; what it keeps is in ``test_prepare``."""
+    assert trained.numbers["best_F1"] == 0
+    assert ModelRecord.read(trained.folder / "model.json").best_threshold is None
+    assert trained.predictor().score_threshold == 0.3
 
 
 def same(one: Path, other: Path) -> bool:

@@ -193,6 +193,21 @@ def test_the_runtime_is_named(folder, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("runtime: abacus\nin/a.png: ")
 
 
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        ([], "; score > 0.412, with which F1 was best in its validation; --score-threshold for another"),
+        (["--score-threshold", "0.412"], ""),
+    ],
+)
+def test_a_threshold_of_the_model_is_named(folder, monkeypatch, capsys, words, note):
+    own = Predictor(two_boxes, SPEC, (96, 96), 0.412, runtime="abacus")
+    monkeypatch.setattr(command, "open_predictor", lambda args: own)
+    assert main(["demo", "in/a.png", *words]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"runtime: abacus{note}" and lines[-1].startswith("1 done, 1 object;")
+
+
 def test_what_cannot_be_read_is_named_and_passed_over(folder, capsys):
     (folder / "in" / "aa.png").write_bytes((folder / "in" / "a.png").read_bytes()[:60])
     (folder / "in" / "clip.avi").write_bytes(b"no video")

@@ -173,6 +173,51 @@ def test_precision_recall_and_f1(
         assert line in said
 
 
+def some_wrong(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Detect the squares, and a square in the left upper corner of each image, with the score 0.8."""
+    boxes, scores = bright_squares(pixels)
+    corner = np.tile(np.array([[[0, 0, 8, 6]]], np.float32), (len(pixels), 1, 1))
+    wrong = np.tile(np.array([[[0, 0.8, 0]]], np.float32), (len(pixels), 1, 1))
+    return np.concatenate([boxes, corner], axis=1), np.concatenate([scores, wrong], axis=1)
+
+
+def test_errors_and_detections(data: Path, monkeypatch: Any, capsys: Any) -> None:
+    """The tables, the JSON, and a file that pycocotools scores as ``eval`` does."""
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    monkeypatch.setattr(command, "open_predictor", lambda args: Predictor(some_wrong, SPEC, (96, 128), 0.01))
+    words = ["--annotations", str(data / "instances.json"), "--images", str(data / "JPEGImages")]
+    words += ["--json", str(data / "s.json"), "--save-detections", str(data / "new" / "results.json")]
+    assert main(["eval", "--model", "m", *words]) == 0
+    printed = capsys.readouterr().out
+    matrix = printed[printed.index("score > 0.3, found as") :].splitlines()
+    assert [line.split() for line in matrix[2:5:2]] == [["square", "3", "0"], ["(background)", "3", "-"]]
+    assert "\nbackground            3      0.000  IoU up to 0.1 with every object\n" in printed
+    assert printed.splitlines()[-1] == (
+        f"the scores are in {data / 's.json'}; the detections are in {data / 'new' / 'results.json'}"
+    )
+    numbers = json.loads((data / "s.json").read_text())
+    assert numbers["confusion"] == [
+        {"annotated": "square", "detected": "square", "count": 3},
+        {"annotated": None, "detected": "square", "count": 3},
+    ]
+    assert numbers["errors"]["background"] == {"count": 3, "AP50_lost": 0}
+    assert numbers["errors"]["AP50"] == numbers["AP50"] == 1
+    assert numbers["errors"]["per_class"]["square"]["false_positives"]["count"] == 3
+    assert [row["FP"] for row in numbers["worst"]] == [0, 0, 0] and numbers["best_threshold"] > 0.8
+    assert len(numbers["curves"]["F1"]) == 101 and numbers["curves"]["precision"][-1] is None
+    truth = COCO(str(data / "instances.json"))
+    for annotation in truth.dataset["annotations"]:  # its own keys, which the file leaves out
+        annotation.update(iscrowd=0, area=annotation["bbox"][2] * annotation["bbox"][3])
+    judge = COCOeval(truth, truth.loadRes(str(data / "new" / "results.json")), "bbox")
+    judge.evaluate()
+    judge.accumulate()
+    judge.summarize()
+    assert judge.stats[0] == pytest.approx(numbers["AP"], abs=1e-12) and numbers["AP"] > 0.7
+    assert len(json.loads((data / "new" / "results.json").read_text())) == 6
+
+
 def test_what_a_limit_cut_off_is_said(data: Path, monkeypatch: Any, capsys: Any) -> None:
     """Once, with the number of images; the limit is in the JSON."""
     for most, said in (
@@ -235,6 +280,9 @@ def test_says_what_is_wrong(
         (["--json", "ROOT/instances.json/x"], "cannot be written"),
         (["--json", "ROOT/JPEGImages"], "JPEGImages: is a folder"),
         (["--json", "ROOT/instances.json"], "is what --annotations reads"),
+        (["--save-detections", "ROOT/instances.json"], "is what --annotations reads"),
+        (["--save-detections", "ROOT/JPEGImages"], "JPEGImages: is a folder"),
+        (["--json", "ROOT/s", "--save-detections", "ROOT/s"], "s: is the file of --json; name another file"),
         (["--save-pictures", "ROOT/instances.json"], "instances.json: is a file"),
     ],
 )

@@ -46,7 +46,8 @@ def run(tmp_path_factory):
     net = random_detector(class_names=CLASS_NAMES)
     (folder / "weights").mkdir()
     net.save_parameters(str(folder / "weights" / "best.params"))
-    ModelRecord(net.zoo_name, net.zoo_name, net.spec, (64, 64)).write(folder / "model.json")
+    record = ModelRecord(net.zoo_name, net.zoo_name, net.spec, (64, 64), best_threshold=0.42)
+    record.write(folder / "model.json")
     return folder
 
 
@@ -72,6 +73,8 @@ def test_labelled_data(run, data, tmp_path, capsys):
     assert all(row["milliseconds"] > 0 and "VOC07_mAP50" in row["numbers"] for row in report["rows"])
     record = ModelRecord.read(tmp_path / "out" / "int8" / f"{NAME}.json")
     assert record.precision == "int8" and list(record.formats) == ["symbol", "onnx"]
+    assert record.best_threshold == 0.42
+    assert read_model(tmp_path / "out" / "int8" / f"{NAME}.onnx")[0].best_threshold == 0.42
     assert record.formats["symbol"].runtimes == ("mxnet",) and record.formats["onnx"].portable
     readers = tuple(
         row["runtime"] for row in report["rows"] if (row["format"], row["precision"]) == ("onnx", "int8")

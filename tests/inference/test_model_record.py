@@ -70,6 +70,21 @@ def test_a_record_of_before_says_nothing_of_detections(tmp_path):
     assert ModelRecord.read(tmp_path / "toy.json").max_detections == 100
 
 
+def test_the_best_threshold(tmp_path):
+    """It is in the file where it is known; a record of before reads as one without."""
+    assert "best_threshold" not in RECORD.to_dict()
+    record = dataclasses.replace(RECORD, best_threshold=0.125)
+    record.write(tmp_path / "toy.json")
+    assert json.loads((tmp_path / "toy.json").read_text())["best_threshold"] == 0.125
+    assert ModelRecord.read(tmp_path / "toy.json") == record
+    for value in (1.5, "high", [1]):
+        (tmp_path / "toy.json").write_text(json.dumps({**RECORD.to_dict(), "best_threshold": value}))
+        with pytest.raises(
+            UserError, match="toy.json: a field is missing or wrong .*; write the model again"
+        ):
+            ModelRecord.read(tmp_path / "toy.json")
+
+
 def test_a_run(tmp_path):
     ModelRecord("toy", "yolo3_toy", SPEC, (96, 128)).write(tmp_path / "model.json")
     assert ModelRecord.read(tmp_path / "model.json").is_run

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+import gluon_yolo
 from gluon_yolo.errors import UserError
 from gluon_yolo.exporters.api import export
 from gluon_yolo.exporters.request import NMSOptions
@@ -260,6 +261,25 @@ def test_what_was_trained_or_exported_for_more_gives_more(net, tmp_path):
     assert Predictor.load(tmp_path / "run", max_detections=7).max_detections == 7
     export(net, tmp_path / "out", name="toy", size_hw=SIZE_HW, suppression=NMSOptions(max_detections=150))
     assert Predictor.load(tmp_path / "out").max_detections == 150
+
+
+def test_the_threshold_with_the_best_f1(net, tmp_path):
+    """It is the default for a run's best weights and for their exports, and not for other weights."""
+    record = ModelRecord("toy", net.zoo_name, net.spec, SIZE_HW, best_threshold=0.42)
+    (tmp_path / "run" / "weights").mkdir(parents=True)
+    record.write(tmp_path / "run" / "model.json")
+    for name in ("best", "epoch-0009"):
+        net.save_parameters(str(tmp_path / "run" / "weights" / f"{name}.params"))
+    gluon_yolo.export(tmp_path / "run", out=tmp_path / "out")
+    gluon_yolo.export(tmp_path / "run" / "weights" / "epoch-0009.params", out=tmp_path / "other")
+    gluon_yolo.export(tmp_path / "out", out=tmp_path / "again")
+    for name in ("run", "run/best", "run/weights/best.params", "out", "again"):
+        assert Predictor.load(tmp_path / name).score_threshold == 0.42, name
+        assert Predictor.load(tmp_path / name, score_threshold=None).score_threshold == 0.42
+        assert Predictor.load(tmp_path / name, score_threshold=0.0).score_threshold == 0
+    for name in ("run/weights/epoch-0009.params", "other"):
+        assert Predictor.load(tmp_path / name).score_threshold == 0.3, name
+    assert Predictor(one_box, SPEC, SIZE_HW, None).score_threshold == 0.3
 
 
 def test_a_graph_that_lets_fewer_stand_is_told(net, tmp_path, caplog):

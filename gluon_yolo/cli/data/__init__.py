@@ -16,6 +16,7 @@ COMMANDS = {
     "convert": "write a data set in another format",
     "split": "divide a data set into train and val lists, stratified by class",
     "dedupe": "list the pictures that a data set has twice, or write it without them",
+    "tile": "cut large pictures into overlapping tiles, to train on small objects",
     "pack": "pack a data set into RecordIO files, which are read fastest",
     "anchors": "find anchors for a data set, and say how well it is covered",
     "show": "draw a sheet of pictures with their boxes, as they are or as training sees them",

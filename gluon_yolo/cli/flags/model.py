@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gluon_yolo.cli.flags.numbers import Within
+from gluon_yolo.cli.flags.tiles import tile_options
 from gluon_yolo.errors import UserError
 from gluon_yolo.inference.predictor import AUTO, NMS, RUNTIMES, Predictor
 from gluon_yolo.inference.preprocess import MODES, Preprocess
@@ -119,6 +120,7 @@ def open_predictor(args: argparse.Namespace) -> Predictor:
         "score_threshold": args.score_threshold,
         "nms_threshold": args.nms_threshold,
         "nms": args.nms,
+        **tile_options(args),
     }
     options["size_hw"] = parse_size(args.size) if args.size else None
     if args.fit:

@@ -12,6 +12,7 @@ from gluon_yolo.training.callbacks.base import Callback
 from gluon_yolo.training.callbacks.built_in import built_in
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.metrics_csv import MetricsCSV
+from gluon_yolo.training.run_dir import RunFolder
 
 
 def test_what_every_training_calls():
@@ -64,6 +65,24 @@ def test_the_best_is_the_first_of_the_highest(calls):
         best.append((progress.best_epoch, progress.best_score))
     assert best == [(0, 0.0), (1, 0.25), (1, 0.25), (1, 0.25), (4, 0.5)]
     assert calls == [("best", "W", 0), ("best", "W", 1), ("best", "W", 4)]
+
+
+def test_the_best_threshold_is_that_of_the_best_weights(calls, tmp_path):
+    """NaN, where nothing is found, removes that of earlier weights; the rest of the description stays."""
+    folder = RunFolder(tmp_path)
+    folder.write_model({"format": 2, "name": "toy"})
+    progress = SimpleNamespace(best_score=None, best_epoch=None)
+    trainer = SimpleNamespace(
+        progress=progress, validation=SimpleNamespace(score_key="AP"), folder=folder, net="N"
+    )
+    kept = []
+    for epoch, (score, threshold) in enumerate([(0.1, 0.25), (0.05, 0.5), (0.2, 0.75), (0.3, float("nan"))]):
+        trainer.epoch, trainer.result = epoch, {"AP": score, "best_threshold": threshold}
+        best_weights.BestWeights().on_validation_end(trainer)
+        model = folder.model()
+        kept.append(model.pop("best_threshold", None))
+        assert model == {"format": 2, "name": "toy"}
+    assert kept == [0.25, 0.25, 0.75, None] and len(calls) == 3
 
 
 @pytest.mark.parametrize("interval, kept", [(0, []), (1, [0, 1, 2, 3, 4, 5]), (3, [2, 5]), (7, [])])
