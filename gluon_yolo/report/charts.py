@@ -38,8 +38,8 @@ class Line:
     """
 
     name: str
-    x: Sequence[float]
-    y: Sequence[float]
+    x: Sequence[float] | np.ndarray
+    y: Sequence[float] | np.ndarray
 
     def points(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the finite points."""
