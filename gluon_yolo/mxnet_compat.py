@@ -125,8 +125,8 @@ class _Refusal:
 def _without(package: str) -> Iterator[None]:
     """Make the import of a package fail.
 
-    gluoncv does not start with torch 2, but does without torch. mxnet imports Bokeh for a callback of its own,
-    which takes 80 ms.
+    gluoncv does not start with torch 2, but does without torch. mxnet imports Bokeh for a callback of its
+    own, which takes 80 ms.
     """
     hidden = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == package}
     for name in hidden:

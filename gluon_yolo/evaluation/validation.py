@@ -90,12 +90,11 @@ class Validation:
     def _with_details(self, metrics: Sequence[Metric]) -> list[Metric]:
         """Return metrics with those that :meth:`details` needs."""
         names = self.dataset.class_names
-        voc = next((metric for metric in metrics if isinstance(metric, VOCMetric)), None)
-        added: list[Metric] = [] if voc else [VOCMetric(names)]
-        matching = (voc or added[0]).matching  # type: ignore[attr-defined,union-attr]
+        voc = next((metric for metric in metrics if isinstance(metric, VOCMetric)), VOCMetric(names))
+        added: list[Metric] = [] if any(metric is voc for metric in metrics) else [voc]
         if not any(isinstance(metric, F1Metric) for metric in metrics):
-            added.append(F1Metric(names, SHOWN_SCORE, LEAST_SCORE, matching=matching))
-        self._detailed = DetailMetrics(self.dataset, matching, SHOWN_SCORE)
+            added.append(F1Metric(names, SHOWN_SCORE, LEAST_SCORE, matching=voc.matching))
+        self._detailed = DetailMetrics(self.dataset, voc.matching, SHOWN_SCORE)
         return [*metrics, *added, self._detailed]
 
     def details(self, numbers: Mapping[str, Any]) -> Details | None:
@@ -104,7 +103,7 @@ class Validation:
         Args:
             numbers: its result.
         """
-        return self._detailed and self._detailed.details(numbers)
+        return None if self._detailed is None else self._detailed.details(numbers)
 
     def crowded(self) -> str | SettingText:
         """Return a message about images with more objects than ``max_detections``; empty if there is none."""

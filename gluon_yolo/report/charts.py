@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 
 from gluon_yolo.report.page import Chart, Table
-from gluon_yolo.report.plot import COLOURS, ROW, distinct, new_plot, number, plain, source_of, whole_numbers
+from gluon_yolo.report.plot import (
+    COLOURS,
+    ROW,
+    distinct,
+    new_plot,
+    number,
+    plain,
+    short_numbers,
+    source_of,
+    whole_numbers,
+)
 
 _MARGIN = 70  # pixels of the axis below bars
 _MARKED = 60  # a line of more points has no markers
@@ -28,8 +38,8 @@ class Line:
     """
 
     name: str
-    x: Sequence[float]
-    y: Sequence[float]
+    x: Sequence[float] | np.ndarray
+    y: Sequence[float] | np.ndarray
 
     def points(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the finite points."""
@@ -71,18 +81,20 @@ def line_chart(
         return None
     if unit_square:
         x_range = y_range = (-0.01, 1.02)
-    positive = min(float(y.min()) for _, _, y in drawn) > 0
+    is_log = log and min(float(y.min()) for _, _, y in drawn) > 0
     options: dict[str, Any] = {"x_range": x_range, "y_range": y_range}
     options = {key: tuple(value) for key, value in options.items() if value is not None}
-    plot = new_plot(x_label, y_label, y_axis_type="log" if log and positive else "linear", **options)
+    plot = new_plot(x_label, y_label, y_axis_type="log" if is_log else "linear", **options)
     if whole:
         whole_numbers(plot.xaxis)
+    if not is_log:
+        short_numbers(plot.yaxis)
     renderers, legend = [], []
     for place, (name, x, y) in enumerate(drawn):
         colour = COLOURS[place % len(COLOURS)]
         source = source_of({"x": x, "y": y})
         line = plot.line("x", "y", source=source, line_color=colour, line_width=2, name=plain(name))
-        if len(x) <= _MARKED:
+        if whole and len(x) <= _MARKED:
             plot.scatter("x", "y", source=source, fill_color=colour, line_color=None, size=6)
         renderers.append(line)
         legend.append((name, colour))

@@ -34,6 +34,7 @@ def history_section(
     scores = [name for name in SCORES if name in columns]
     scores = sorted(scores, key=lambda name: name != score_key)
     rates = columns.get("lr", ([], []))[1]
+    by_step = _step_charts(steps or {})
     charts = [
         line_chart("Losses by epoch", _lines(columns, losses), "epoch", "loss", log=True, whole=True),
         line_chart(
@@ -49,7 +50,9 @@ def history_section(
         ),
         line_chart("Speed", _lines(columns, ["pictures_per_second"]), "epoch", "images a second", whole=True),
     ]
-    parts: list[Part | None] = [*_step_charts(steps or {}), *charts, _table(rows)]
+    if by_step:  # the rate of an epoch's last step says less
+        charts = [chart for chart in charts if chart is None or chart.title != "Learning rate"]
+    parts: list[Part | None] = [*by_step, *charts, _table(rows)]
     return Section("training", "Training", [part for part in parts if part is not None])
 
 

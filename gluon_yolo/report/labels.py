@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +18,8 @@ from gluon_yolo.report.plot import number
 _CLASSES_SHOWN = 40
 _CELLS = 24  # of a side of a map
 _SMALLEST = 0.004  # side of a box, as a share of the image's; the map of sizes begins here
-_SIZE_EDGES = np.geomspace(_SMALLEST, 1.0, _CELLS + 1)
-_PLACE_EDGES = np.linspace(0.0, 1.0, _CELLS + 1)
+_SIZE_EDGES: Any = np.geomspace(_SMALLEST, 1.0, _CELLS + 1)
+_PLACE_EDGES: Any = np.linspace(0.0, 1.0, _CELLS + 1)
 _IMAGE_SIZES = 8
 
 

@@ -108,9 +108,15 @@ class Image:
 
 @dataclasses.dataclass(frozen=True)
 class Images:
-    """Images in a grid."""
+    """Images in a grid.
+
+    Args:
+        images: in order.
+        large: whether each takes a whole row.
+    """
 
     images: Sequence[Image]
+    large: bool = False
     kind: ClassVar[str] = "images"
 
 

@@ -51,6 +51,13 @@ def whole_numbers(axis: Any) -> None:
     axis.formatter = NumeralTickFormatter(format="0,0")
 
 
+def short_numbers(axis: Any) -> None:
+    """Write the ticks of an axis in up to three digits: 0.0015 in the place of 1.500e-3."""
+    from bokeh.models import PrintfTickFormatter
+
+    axis.formatter = PrintfTickFormatter(format="%.3g")
+
+
 def number(value: float) -> str:
     """Return a number for a table: whole, or with four significant digits; a dash where it is not finite."""
     if not math.isfinite(value):

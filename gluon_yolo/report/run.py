@@ -82,7 +82,7 @@ def run_page(
         history_section(run.rows, run.steps, run.score_key),
         *evaluation,
         label_section(labels),
-        Section("images", "Images", [Images(shown)] if shown else []),
+        Section("images", "Images", [Images(shown, large=True)] if shown else []),
         Section("commands", "Commands", [_commands(run)]),
         Section("settings", "Settings", _settings(run)),
         environment_section(run.devices, run.engine),

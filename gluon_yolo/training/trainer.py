@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -152,7 +152,7 @@ class Trainer:
         Raises:
             UserError: a loss is not finite, or an image cannot be read any more.
         """
-        with self.stop, self.loader, self.callbacks.training(self):
+        with self.stop, self.loader, self.callbacks.training(self), self._keeping_error():
             for epoch in range(self.progress.epoch, self.config.epochs):
                 self._train_epoch(epoch)
                 if not self.should_stop:
@@ -163,6 +163,15 @@ class Trainer:
                     self._log_stopped()
                     return None
         return self.result
+
+    @contextlib.contextmanager
+    def _keeping_error(self) -> Iterator[None]:
+        """Keep the error of the block for ``on_train_end``."""
+        try:
+            yield
+        except BaseException as error:
+            self.error = error
+            raise
 
     def _train_epoch(self, epoch: int) -> None:
         """Train the remaining batches of an epoch; fewer if ``should_stop`` is set."""

@@ -6,6 +6,7 @@ import builtins
 import json
 import re
 import shutil
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def copied(trained, tmp_path) -> Path:
 def shown(page: Path) -> str:
     html = page.read_text(encoding="utf-8")
     html = re.sub(r"<(script|style).*?</\1>", "", html, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", html)))
 
 
 def test_a_training_with_report_leaves_one(trained):

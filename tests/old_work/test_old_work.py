@@ -29,6 +29,7 @@ THRESHOLD = 0.3  # demo's
 # What has to be importable where a runtime is named.
 MODULES = {"onnxruntime": "onnxruntime", "openvino": "openvino", "ncnn": "ncnn", "mnn": "MNN"}
 TIMED = ("seconds", "pictures_per_second")
+LATER = ("confusion", "errors", "curves", "worst", "best")  # keys of eval that the old commit did not write
 # How far boxes (pixels), scores and eval's numbers may be from those of the old commit.
 FLOAT32 = (0.02, 2e-4, 1e-3)
 INT8 = (1.0, 0.03, 0.05)
@@ -140,6 +141,7 @@ def test_eval(old: Path, tmp_path: Path, model: str, runtime: str, tolerances: t
     numbers = json.loads((tmp_path / "scores.json").read_text())
     assert numbers.pop("runtime") == (runtime or "mxnet")
     assert all(numbers.pop(name) for name in ("model", "data", *TIMED))
+    assert tuple(numbers)[-len(LATER) :] == LATER and all(numbers.pop(name) for name in LATER)
     assert [] in [differing(numbers, EXPECTED[key]["eval"], tolerances[2]) for key in keys]
 
 

@@ -18,7 +18,9 @@ def sources(chart) -> list[dict]:
 
 
 def test_points_that_are_not_finite_are_left_out_and_a_line_without_points_too():
-    chart = line_chart("L", [Line("a", [0, 1, 2], [1.0, NAN, 3.0]), Line("b", [0, 1], [INF, NAN])], "epoch")
+    chart = line_chart(
+        "L", [Line("a", [0, 1, 2], [1.0, NAN, 3.0]), Line("b", [0, 1], [INF, NAN])], "epoch", whole=True
+    )
     assert [name for name, _ in chart.legend] == []  # a single line needs no legend
     line, markers = sources(chart)
     assert line["x"].tolist() == markers["x"].tolist() == [0, 2] and line["y"].tolist() == [1, 3]

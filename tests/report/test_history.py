@@ -54,6 +54,8 @@ def test_steps_are_there_before_the_first_epoch_is_whole():
     drawn = charts(history_section([], steps))
     assert list(drawn) == ["Losses by step", "Learning rate by step"]
     assert names(drawn["Losses by step"]) == ["total", "box"]
+    later = charts(history_section([row(0)], steps))
+    assert "Learning rate by step" in later and "Learning rate" not in later
 
 
 def test_a_run_of_no_step_has_no_section():

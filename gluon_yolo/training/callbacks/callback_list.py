@@ -75,19 +75,12 @@ class CallbackList:
 
     @contextlib.contextmanager
     def training(self, trainer: TrainerView) -> Iterator[None]:
-        """Call ``on_train_begin`` before the block and ``on_train_end`` after it, also after an error.
-
-        ``trainer.error`` is then that error.
-        """
+        """Call ``on_train_begin`` before the block and ``on_train_end`` after it, also after an error."""
         with contextlib.ExitStack() as begun:
             for callback in self._all:
                 self._call(callback, "on_train_begin", trainer)
                 begun.callback(self._call, callback, "on_train_end", trainer)
-            try:
-                yield
-            except BaseException as error:
-                trainer.error = error
-                raise
+            yield
 
     def call(self, hook: str, trainer: TrainerView) -> None:
         """Call a hook of every callback."""

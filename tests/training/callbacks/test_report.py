@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def shown(run: Path) -> str:
     """Return the page's text without scripts, styles, images and tags."""
     html = (run / "report.html").read_text(encoding="utf-8")
     html = re.sub(r"<(script|style).*?</\1>", "", html, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", html)))
 
 
 def test_the_page_of_a_whole_training(data, tmp_path):
