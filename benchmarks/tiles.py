@@ -37,7 +37,8 @@ from gluon_yolo.inference import tiles
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE_HW = (3000, 4000)
-FACE, LARGE_FACE, LEAST_FACE = 20, 500, 10  # pixels
+FACE, LARGE_FACE, LEAST_FACE = 20, 400, 10  # pixels
+TALLEST = 1300  # pixels of an enlarged photograph
 GAP = 4
 MODEL = "darknet/yoloface-500k/yoloface-500k"
 Photograph = tuple[Path, np.ndarray]
@@ -164,9 +165,13 @@ def _paste(
         height, width = measure(str(path)).size_hw
         scale = size / float(np.median(np.sqrt((faces[:, 2:] - faces[:, :2]).prod(axis=1))))
         w, h = int(width * scale), int(height * scale)
-        if x + w > SIZE_HW[1]:
-            x, y = 0, below + GAP
-        if count == 0 or y + h > SIZE_HW[0] or w > SIZE_HW[1] or (size == FACE and scale > 1):
+        if size == LARGE_FACE:  # one row of them
+            fits = h <= TALLEST and x + w <= SIZE_HW[1]
+        else:
+            fits = scale <= 1 and w <= SIZE_HW[1]
+            if fits and x + w > SIZE_HW[1]:
+                x, y = 0, below + GAP
+        if count == 0 or not fits or y + h > SIZE_HW[0]:
             left_over.append((path, faces))
             continue
         pasted.append((path, (x, y, w, h)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import OrderedDict
@@ -34,7 +35,8 @@ _Pixels = tuple[np.ndarray, bool]
 class TiledDataset(ListedImages):
     """The tiles of a data set's images; an image is decoded once for all its tiles, in their order.
 
-    A tile of a JPEG or WebP file is a JPEG, any other one a PNG.
+    A tile of a JPEG or WebP file is a JPEG, any other one a PNG. An image that is one tile stays the file
+    that it is.
 
     Args:
         dataset: images of any size.
@@ -108,11 +110,15 @@ class TiledDataset(ListedImages):
         self.__dict__.update(state, _lock=threading.Lock(), _decoded=OrderedDict())
 
     def encoded(self, index: int) -> bytes:
-        """Return a tile as the bytes of a JPEG or PNG file.
+        """Return a tile as the bytes of an image file.
 
         Raises:
             BadFile: the image can no longer be read, or has another size than before.
         """
+        place, window = self._places[index]
+        if window == (0, 0, *self._dataset.size_hw(place)[::-1]):
+            with contextlib.suppress(NotImplementedError):  # where its images are no files
+                return self._dataset.encoded(place)
         pixels, is_lossy = self._tile(index)
         options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY] if is_lossy else []
         return cv2.imencode(".jpg" if is_lossy else ".png", pixels[:, :, ::-1], options)[1].tobytes()

@@ -17,6 +17,7 @@ the recalls are those of COCO's AP50, and that a detection which is left out is 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -36,7 +37,8 @@ _MISSED = KINDS.index("missed")
 _RECALLS = np.linspace(0, 1, 101)
 
 
-class Cost(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Cost:
     """How often a kind of error occurs, and the AP50 (0..1) that it costs; NaN where there is no object."""
 
     count: int
@@ -272,4 +274,4 @@ def _gain(before: float, after: float) -> float:
 
 
 def _plain(costs: dict[str, Cost]) -> dict[str, dict[str, float]]:
-    return {kind: cost._asdict() for kind, cost in costs.items()}
+    return {kind: dataclasses.asdict(cost) for kind, cost in costs.items()}

@@ -106,7 +106,7 @@ def error_table(numbers: dict[str, Any]) -> str:
 def error_rows(numbers: dict[str, Any]) -> Rows:
     """Return the cells of :func:`error_table`: titles, a row for each kind, a row for each of both sums."""
     errors = numbers["errors"]
-    titles = ["kind of error", "errors", "AP50 lost", f"of 1; AP50 is {cell(errors['AP50']).strip()}"]
+    titles = ["kind of error", "errors", "AP50 lost", f"AP50 is {cell(errors['AP50']).strip()}"]
     return [
         titles,
         *(

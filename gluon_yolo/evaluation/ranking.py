@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from gluon_yolo.evaluation.matching import RIGHT, WRONG, Matching
 
 
-class ImageErrors(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class ImageErrors:
     """The counts of one image at a score threshold.
 
     Args:

@@ -90,7 +90,7 @@ class Evaluation:
             MissingDependency: pandas is not installed.
         """
         costs = self._known().errors.together
-        return frame([cost._asdict() for cost in costs.values()], index=list(costs))
+        return frame([dataclasses.asdict(cost) for cost in costs.values()], index=list(costs))
 
     @property
     def errors_per_class(self) -> Any:

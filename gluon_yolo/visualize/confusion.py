@@ -48,6 +48,11 @@ def draw_confusion(counts: np.ndarray, labels: Sequence[str], title: str = "") -
     if size <= _COUNTED:
         for row, column in zip(*np.nonzero(counts)):
             dark = shares[row, column] > 0.5
-            text = {"ha": "center", "va": "center", "fontsize": 8, "color": "white" if dark else "black"}
+            text: dict[str, Any] = {
+                "ha": "center",
+                "va": "center",
+                "fontsize": 8,
+                "color": "white" if dark else "black",
+            }
             axes.text(column, row, f"{counts[row, column]:,}", **text)
     return figure

@@ -83,6 +83,22 @@ def test_an_image_without_objects_is_background(folder):
     assert len(data) == 1 and len(data.annotations(0)) == 0 and data.class_names == NAMES
 
 
+def test_what_is_less_than_a_pixel_is_no_box(folder, monkeypatch, capsys):
+    """A reader would take such a box for an error."""
+
+    def network(pixels):
+        scores = np.zeros((1, 2, 3), np.float32)
+        scores[0, :, 1] = 0.9, 0.8
+        return np.array([[[16, 24, 48, 72], [95.5, 24, 130, 72]]], np.float32), scores
+
+    use(monkeypatch, network)
+    make_images(folder, "in/a.png")
+    assert demo("in", "--save-labels", "coco") == 0
+    assert "1 picture with 1 box: " in capsys.readouterr().out
+    data = open_source("demo_out/dataset").open("train")
+    assert data.annotations(0).boxes.tolist() == [FOUND[1]] and not data.report.broken_boxes
+
+
 def test_nothing_is_overwritten(folder, capsys):
     make_images(folder, "in/a.png")
     assert demo("in", "--save-labels", "yolo") == 0

@@ -126,6 +126,20 @@ def test_a_jpeg_gives_jpegs(tmp_path):
     assert np.abs(decode_image(data, "tile").astype(int) - image[:, 80:]).mean() < 2
 
 
+def test_an_image_of_one_tile_is_copied(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.jpg"), random_image(90, 100))
+    files = ImageFiles(
+        ("a",),
+        [str(tmp_path / "a.jpg")],
+        [(90, 100)],
+        [Detections([[10, 20, 30, 40]], [0])],
+        DatasetReport("files"),
+    )
+    assert TiledDataset(files, TWO).encoded(0) == (tmp_path / "a.jpg").read_bytes()
+    arrays = Images([random_image(90, 100)], [Detections([[10, 20, 30, 40]], [0])])
+    assert (decode_image(TiledDataset(arrays, TWO).encoded(0), "tile") == arrays.images[0]).all()
+
+
 def test_an_image_that_changed_is_named(tmp_path):
     data = Images([random_image(100, 180)], [Detections([[10, 20, 30, 40]], [0])])
     tiles = TiledDataset(data, TWO)

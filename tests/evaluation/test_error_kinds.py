@@ -10,7 +10,7 @@ import pytest
 
 from gluon_yolo.detections import Detections
 from gluon_yolo.evaluation.coco_ap import COCOMetric, is_counted
-from gluon_yolo.evaluation.error_kinds import KINDS, SUMS, ErrorKinds, ErrorKindsMetric
+from gluon_yolo.evaluation.error_kinds import KINDS, SUMS, Cost, ErrorKinds, ErrorKindsMetric
 from tests.evaluation.detected_images import CLASSES, Image, detected_images
 from tests.evaluation.test_confusion import (
     ANT,
@@ -141,10 +141,10 @@ def test_per_class() -> None:
     predicted = detections((at(FAR), ANT, 0.9), (at(0), ANT, 0.8))
     errors = judged([(predicted, objects((at(0), ANT), (at(FAR), BEE)), NOTHING)])
     assert errors.AP50 == pytest.approx((1 / 2 + 0) / 2)
-    assert errors.together["class"] == (1, pytest.approx(3 / 4))
-    assert errors.per_class["ant"]["class"] == (1, pytest.approx(1 / 2))
-    assert errors.per_class["bee"]["class"] == (0, pytest.approx(1))
-    assert errors.per_class["bee"]["false_negatives"] == (1, pytest.approx(1))
+    assert errors.together["class"] == Cost(1, pytest.approx(3 / 4))
+    assert errors.per_class["ant"]["class"] == Cost(1, pytest.approx(1 / 2))
+    assert errors.per_class["bee"]["class"] == Cost(0, pytest.approx(1))
+    assert errors.per_class["bee"]["false_negatives"] == Cost(1, pytest.approx(1))
     assert errors.per_class["cat"]["class"].count == 0
     numbers = errors.numbers()
     assert numbers["class"] == {"count": 1, "AP50_lost": pytest.approx(3 / 4)}
@@ -159,11 +159,22 @@ def test_ties_are_in_the_order_of_the_images() -> None:
     assert judged([right, wrong]).AP50 == 1 and judged([wrong, right]).AP50 == pytest.approx(1 / 2)
 
 
+def test_one_class() -> None:
+    predicted = detections((at(4), 0, 0.9), (at(FAR), 0, 0.8))
+    errors = judged([(predicted, objects((at(0), 0), (at(FAR), 0)), NOTHING)], ("ant",))
+    assert errors.AP50 == pytest.approx(HALF / 2)
+    assert (
+        errors.together["location"]
+        == errors.per_class["ant"]["location"]
+        == Cost(1, pytest.approx(1 - HALF / 2))
+    )
+
+
 def test_a_thousand_classes() -> None:
     names = [f"class {number}" for number in range(1000)]
     predicted, truth = detections((at(0), 999, 0.9)), objects((at(0), 500))
     errors = judged([(predicted, truth, NOTHING)], names)
-    assert errors.together["class"] == (1, 1) and errors.per_class["class 500"]["class"] == (0, 1)
+    assert errors.together["class"] == Cost(1, 1) and errors.per_class["class 500"]["class"] == Cost(0, 1)
 
 
 Row = tuple[int, float, bool]  # class, score, right

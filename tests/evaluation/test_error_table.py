@@ -57,7 +57,7 @@ def test_kinds_of_errors() -> None:
     for number, kind in enumerate((*KINDS, *SUMS)):
         errors[kind] = {"count": 1000 * number, "AP50_lost": number / 100}
     lines = error_table({"errors": errors}).splitlines()
-    assert lines[0] == "kind of error    errors  AP50 lost  of 1; AP50 is 0.500"
+    assert lines[0] == "kind of error    errors  AP50 lost  AP50 is 0.500"
     assert lines[2] == "class                 0      0.000  right place, wrong class"
     assert lines[7] == "missed            5,000      0.050  objects that no detection is near"
     assert lines[9] == "false positives   6,000      0.060  all wrong detections, ranked last"

@@ -31,8 +31,8 @@ out.
   gluon-yolo train --data aerial_tiles --data-shape 640
   gluon-yolo eval --model runs/NAME --data aerial --tile 640
 
-All parts are cut, as train, val and test. A picture that is no larger than a tile stays one. OUT must be new
-or empty. Pictures are read one by one.
+All parts are cut, as train, val and test. A picture that is no larger than a tile is copied as it is. OUT
+must be new or empty. Pictures are read one by one.
 """
 
 logger = logging.getLogger("gluon_yolo")
