@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gluon_yolo.report.page import Chart, Table
-from gluon_yolo.report.plot import COLOURS, HEIGHT, ROW, distinct, new_plot, source_of
+from gluon_yolo.report.plot import COLOURS, HEIGHT, ROW, distinct, new_plot, short_numbers, source_of
 
 
 def cell_chart(
@@ -47,6 +47,7 @@ def cell_chart(
         x_range=(float(x_edges[0]), float(x_edges[-1])),
         y_range=y_range[::-1] if downwards else y_range,
     )
+    short_numbers(plot.axis)
     strength = 0.15 + 0.85 * np.sqrt(counts / max(1, counts.max(initial=1)))
     data = {"left": x_edges[columns], "right": x_edges[columns + 1], "bottom": y_edges[rows]}
     data.update(top=y_edges[rows + 1], count=counts, alpha=strength)

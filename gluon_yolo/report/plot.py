@@ -52,10 +52,10 @@ def whole_numbers(axis: Any) -> None:
 
 
 def short_numbers(axis: Any) -> None:
-    """Write the ticks of an axis in up to three digits: 0.0015 in the place of 1.500e-3."""
+    """Write the ticks of an axis in few digits: 0.0015 in the place of 1.500e-3."""
     from bokeh.models import PrintfTickFormatter
 
-    axis.formatter = PrintfTickFormatter(format="%.3g")
+    axis.formatter = PrintfTickFormatter(format="%.6g")
 
 
 def number(value: float) -> str:

@@ -28,7 +28,8 @@ log = logging.getLogger("gluon_yolo")
 class Report(Callback):
     """Writes the page at the first validation, then after epochs, and at the end of the training.
 
-    Pages are at least 30 seconds apart, and take 2 % of the time at most; the last one is always written.
+    Pages are at least 30 seconds apart, and so far that they take 2 % of the time at most. The first and the
+    last one are written in any case.
 
     Args:
         clock: returns seconds from any zero.
