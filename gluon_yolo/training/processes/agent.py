@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import multiprocessing.util
 import os
 import shutil
 import signal
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -34,6 +36,7 @@ from gluon_yolo.training.processes.store import Store
 
 _OWN_S = 3.0  # in which the other processes may say why they end, once one has ended
 _HEARD_S = 3.0  # in which other hosts read why the training ends, before their place to meet is gone
+_FREE_S = 2.0  # in which a host that ends itself frees what it has
 _SLACK_S = 30.0  # beyond the time-outs, in which torch's agent itself ends what does not answer
 GO_ON = "the same command goes on from the last checkpoint, with {run_id} or {resume}"
 _KINDS = (USER, BUG, STOPPED, LOST)  # the first one counts, where processes end for several reasons
@@ -77,6 +80,9 @@ class Agent(LocalElasticAgent):
         shutil.rmtree(self._folder, ignore_errors=True)
         text = f"{self._meet}, where the hosts meet, does not answer any more; {GO_ON}"
         log.error("%s", SettingText(f"error: {text}"))
+        threading.Timer(_FREE_S, os._exit, (STATUS[LOST],)).start()
+        with contextlib.suppress(Exception):  # semaphores that are left have Python warn of them afterwards
+            multiprocessing.util._run_finalizers()  # type: ignore[attr-defined]
         os._exit(STATUS[LOST])
 
     def _pids(self) -> list[int]:
