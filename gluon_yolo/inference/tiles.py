@@ -20,6 +20,8 @@ from gluon_yolo.detections import Detections
 from gluon_yolo.inference.call import Call, timed, together
 from gluon_yolo.nms import Selection, nms
 
+# The scores hardly depend on these: on two images of benchmarks/tiles.py AP50 changes by 0.003 at most for an
+# EDGE of 0.003 to 0.05, a CUT of 0.25 to 0.9, and a COVERED of 0.5 to 0.9.
 EDGE = 0.01  # share of a tile's side: a box that ends so near to an inner edge is taken as cut by it
 CUT = 0.5  # factor of a cut box's score, by which it is compared with other views of the object
 COVERED = 0.7  # share of a cut box that lies in a view which goes on beyond the edge
@@ -176,10 +178,11 @@ class _Views:
         there = np.unique(self._tiles)
         of_tile = {tile: np.flatnonzero(self._tiles == tile) for tile in there.tolist()}
         for tile in there.tolist():
-            shared = _intersections(self._windows[tile], self._windows[there])
-            for other, region in zip(there.tolist(), shared):
-                if other > tile and (region[2:] > region[:2]).all():
-                    yield from self._pairs_of(of_tile[tile], of_tile[other], region)
+            others = there[there > tile]
+            others = others[_overlaps(self._windows[others], self._windows[tile])]
+            shared = _intersections(self._windows[tile], self._windows[others])
+            for other, region in zip(others.tolist(), shared):
+                yield from self._pairs_of(of_tile[tile], of_tile[other], region)
 
     def _pairs_of(
         self, ours: np.ndarray, theirs: np.ndarray, region: np.ndarray

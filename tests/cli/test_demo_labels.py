@@ -169,11 +169,11 @@ def test_tiles(folder, monkeypatch, capsys):
 
 def test_too_many_tiles(folder, capsys):
     """The image is named, and the flags; the next one goes on."""
-    cv2.imwrite("a.png", np.zeros((700, 700, 3), np.uint8))
+    cv2.imwrite("a.png", np.zeros((1700, 1700, 3), np.uint8))
     make_images(folder, "b.png")
-    assert demo("a.png", "b.png", "--tile", "32", "--overlap", "0.9") == 1
+    assert demo("a.png", "b.png", "--tile", "32", "--overlap", "0.5") == 1
     said = capsys.readouterr()
-    message = "error: a.png: --tile 32: cuts a picture of 700x700 into 50,176 tiles, more than 10,000; give"
+    message = "error: a.png: --tile 32: cuts a picture of 1700x1700 into 11,236 tiles, more than 10,000;"
     assert message in said.err and "or less --overlap" in said.err and "b.png: " in said.out
 
 

@@ -28,7 +28,7 @@ def distances(found: Result, expected: Result) -> dict[str, float]:
     return {name: float(np.abs(a - b).max() / max(1e-30, np.abs(b).max())) for name, (a, b) in pairs.items()}
 
 
-@pytest.mark.parametrize("world", [2, 4])
+@pytest.mark.parametrize("world", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_many_processes_equal_one(alone: dict[str, Result], world: int) -> None:
     """In float64 to 1e-12; in float32 they are as near to float64 as one process is.
 

@@ -68,6 +68,7 @@ def test_a_second_signal_ends_everything_at_once(tmp_path: Path) -> None:
         assert not any(map(is_running, workers))
 
 
+@pytest.mark.slow
 def test_a_process_that_hangs_is_ended_after_the_time_out(tmp_path: Path) -> None:
     host = Host(tmp_path, processes=2, silence_s=3.0, rounds=30, victim=1, fate="SIGSTOP")
     with ended(host):
@@ -79,6 +80,7 @@ def test_a_process_that_hangs_is_ended_after_the_time_out(tmp_path: Path) -> Non
     assert host.result["begun"] >= 4 and host.result["sums"][-1] == 29.5
 
 
+@pytest.mark.slow
 def test_a_lost_host_is_done_without_where_fewer_are_allowed(tmp_path: Path) -> None:
     meet = f"127.0.0.1:{free_port()}"
     stays = Host(tmp_path, meet, "1:2", rounds=200)
