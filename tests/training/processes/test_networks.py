@@ -121,4 +121,5 @@ def test_the_place_to_meet_hangs(networks: Networks, tmp_path: Path) -> None:
         hangs.signal(signal.SIGSTOP, whole=True)
         assert other.wait() == 75
         assert not other.workers()
-    assert f"{MEET}, where the hosts meet, does not answer any more" in other.text.splitlines()[-1], other.text
+    last = other.text.splitlines()[-1]
+    assert f"{MEET}, where the hosts meet, does not answer any more" in last, other.text
