@@ -103,6 +103,8 @@ class TrainConfig:
     max_detections: int = _field(
         USUAL_DETECTIONS, "of an image in validation, at most; the model's record keeps it"
     )
+    patience: int = _field(0, "validations without a better score that end the training; 0: none do")
+    hours: float = _field(0.0, "of the training, at most; it ends with a whole epoch; 0: no limit")
     save_interval: int = _field(10, "epochs between kept snapshots; 0 keeps none")
     report: bool = _field(False, "write report.html, the run's page")
     tensorboard: bool = _field(False, "write TensorBoard's event files")

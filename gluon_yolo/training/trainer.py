@@ -13,8 +13,6 @@ import numpy as np
 
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loading.collate import Batch
-from gluon_yolo.data.loading.loader import TrainLoader
-from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.errors import SettingError, SettingText, UserError
 from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.models.detector import DetectionNetwork
@@ -31,6 +29,7 @@ from gluon_yolo.training.pace import is_validated
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.state import Progress
+from gluon_yolo.training.train_loader import make_loader
 
 log = logging.getLogger("gluon_yolo")
 
@@ -78,7 +77,7 @@ class Trainer:
         self.validation = validation
         self.folder = folder
         self.stop = self.processes.stop
-        self.loader = _loader(config, train_data, net, self.processes)
+        self.loader = make_loader(config, train_data, net, self.processes)
         self.batches = config.batches(len(self.loader))
         self.schedule = config.schedule(self.batches)
         self.step: Engine = make_engine(config, net, devices, self.processes)
@@ -159,6 +158,9 @@ class Trainer:
                     self._finish_epoch()
                 self._save()
                 self.processes.settle()
+                if self.has_ended:
+                    self._log_ended()
+                    break
                 if self.should_stop and self.progress.epoch < self.config.epochs:
                     self._log_stopped()
                     return None
@@ -207,7 +209,8 @@ class Trainer:
         """Validate where it is due, and set the progress to the next epoch."""
         self.step.share_statistics()
         self._refuse_diverged()
-        if is_validated(self.epoch, self.config.epochs, self.config.val_interval):
+        is_last = bool(self.stop.ending)
+        if is_last or is_validated(self.epoch, self.config.epochs, self.config.val_interval):
             self.callbacks.call("on_validation_begin", self)
             measured = self.validation.measure(self.step.predictor, self.processes.gathering)
             self.result, self.validation_images = measured
@@ -218,6 +221,7 @@ class Trainer:
     def _save(self) -> None:
         self._refuse_diverged()
         self.progress.callbacks = self.callbacks.state_dict()
+        self.progress.ended = self.stop.ending if self.has_ended else ""
         self.checkpoint.save(self.net, self.step.trainer, self.progress)
         self.callbacks.call("on_checkpoint", self)
 
@@ -232,6 +236,23 @@ class Trainer:
             self.stop.callback = self.stop.callback or self.callbacks.running or "should_stop"
         else:
             self.stop.callback = ""
+
+    def end(self, reason: str) -> None:
+        """End the training after the present epoch, as a finished one.
+
+        Args:
+            reason: for the log, and for the checkpoint.
+        """
+        self.stop.ending = self.stop.ending or reason
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the present epoch is over, and is the last one because of :meth:`end`."""
+        return bool(self.stop.ending) and self.epoch < self.progress.epoch < self.config.epochs
+
+    def _log_ended(self) -> None:
+        of = f"epoch {self.epoch}, the {self.progress.epoch}. of {self.config.epochs}"
+        log.info("ended after %s: %s; the rate was %.3g by then", of, self.stop.ending, self.learning_rate)
 
     def _log_stopped(self) -> None:
         at = f"epoch {self.progress.epoch}, batch {self.progress.batch}"
@@ -262,20 +283,3 @@ class Trainer:
             kept = f"{self.checkpoint.last} keeps the state of epoch {saved.epoch}, batch {saved.batch}"
         at = f"epoch {self.progress.epoch}, batch {self.progress.batch}"
         return f"{at}: {what}. Training stopped; {kept}"
-
-
-def _loader(
-    config: TrainConfig, train_data: Dataset, net: DetectionNetwork, processes: Processes
-) -> TrainLoader:
-    return TrainLoader(
-        train_data,
-        augmentation(config.augment),
-        net.spec,
-        config.batch_size,
-        config.sizes_hw,
-        seed=config.seed,
-        workers=config.num_workers,
-        resize_interval=config.shape_interval,
-        worker_type=config.loader_worker_type,
-        share=processes.share,
-    )

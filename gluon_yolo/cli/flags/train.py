@@ -229,6 +229,14 @@ def _add_kept(group: Any) -> None:
         "more objects"
     )
     every = "epochs between validations, which cost time; the last epoch has one in any case"
+    patience = (
+        "end the training after so many validations without a better score, as a finished one; 0: train "
+        "all --epochs"
+    )
+    hours = (
+        "end the training with the last whole epoch that fits into so many hours; 0: no limit. The rate "
+        "follows --epochs, so give about as many as fit"
+    )
     called = (
         "what the run is called: its folder, and what is exported of it (default: the data's folder; the "
         "run's own folder is then called after the network)"
@@ -245,6 +253,8 @@ def _add_kept(group: Any) -> None:
     _add(group, "--val-interval", help=every)
     _add(group, "--val-metric", choices=VAL_METRICS, help=best)
     _add(group, "--max-detections", metavar="K", help=most)
+    _add(group, "--patience", help=patience)
+    _add(group, "--hours", metavar="X", help=hours)
     _add(
         group, "--save-interval", help="epochs between snapshots that are kept beside best and last, 0: none"
     )
