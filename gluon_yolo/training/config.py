@@ -75,6 +75,8 @@ class TrainConfig:
     freeze_bn: bool = _field(False, "keep batch normalisation as loaded")
     mixup: bool = _field(False, "mix pairs of images")
     no_mixup_epochs: int = _field(20, "epochs without mixup at the end")
+    no_mosaic_epochs: int = _field(0, "epochs without mosaic at the end")
+    class_balance: float = _field(0.0, "share of images below which a class is rare, and drawn more; 0: not")
     box_loss: str = _field(
         "auto", "yolo3 (centre and size apart), giou, diou, ciou, or auto: the network's own"
     )
@@ -254,6 +256,10 @@ class TrainConfig:
     def mixup_in(self, epoch: int) -> bool:
         """Return whether mixup is on in an epoch."""
         return self.mixup and epoch < self.epochs - self.no_mixup_epochs
+
+    def mosaic_in(self, epoch: int) -> bool:
+        """Return whether a mosaic of the augmentation is used in an epoch."""
+        return epoch < self.epochs - self.no_mosaic_epochs
 
     def schedule(self, batches_per_epoch: int) -> Schedule:
         """Return the learning rate schedule."""

@@ -26,7 +26,7 @@ MOST_THREADS = 4  # because of Python's lock, even two threads are only 1.65 tim
 _AT_LEAST = {
     **dict.fromkeys(("epochs", "batch_size", "log_interval", "val_interval", "shape_interval"), 1),
     **dict.fromkeys(("start_epoch", "seed", "num_workers", "save_interval", "no_mixup_epochs"), 0),
-    **dict.fromkeys(("restarts", "patience", "hours"), 0),
+    **dict.fromkeys(("restarts", "patience", "hours", "no_mosaic_epochs", "class_balance"), 0),
     **dict.fromkeys(("warmup_epochs", "warmup_lr", "lr_decay_period", "momentum", "wd"), 0),
     **dict.fromkeys(("target_lr", "cosine_epochs", "profile"), 0),
     "num_samples": -1,
@@ -71,6 +71,7 @@ def check_settings(settings: Mapping[str, Any], frozen: Sequence[str]) -> None:
     for name, choices in _CHOICES.items():
         require(name, settings[name] in choices, f"choose from {', '.join(choices)}")
     require("momentum", settings["momentum"] < 1, "must be below 1")
+    require("class_balance", settings["class_balance"] <= 1, "must be a share of the pictures, 1 at most")
     _check_learning(settings, require)
     require("freeze", settings["freeze"] is None or bool(frozen), "names nothing")
     _check_smoothing(settings, require)

@@ -13,7 +13,7 @@ import numpy as np
 
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loading.collate import Batch
-from gluon_yolo.errors import SettingError, SettingText, UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.training import rng_state
@@ -29,7 +29,7 @@ from gluon_yolo.training.pace import is_validated
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.state import Progress
-from gluon_yolo.training.train_loader import make_loader
+from gluon_yolo.training.train_loader import log_sampling, make_loader
 
 log = logging.getLogger("gluon_yolo")
 
@@ -100,14 +100,7 @@ class Trainer:
         self.validation_images: np.ndarray | None = None
         self.error: BaseException | None = None
         rng_state.seed(config.seed)
-        if config.mixup and not config.mixup_in(0):
-            log.warning(
-                "%s",
-                SettingText(
-                    f"mixup: never on: the last {config.no_mixup_epochs} of {config.epochs} epochs go "
-                    "without; give fewer {no_mixup_epochs}"
-                ),
-            )
+        log_sampling(config, self.loader)
 
     @property
     def net(self) -> DetectionNetwork:
@@ -180,7 +173,8 @@ class Trainer:
         self.epoch, progress = epoch, self.progress
         self.metric_logger = MetricLogger(self.step.loss_names, self.batches, progress.batch, progress.losses)
         self.callbacks.call("on_epoch_begin", self)
-        batches = self.loader.epoch(epoch, progress.batch, self.config.mixup_in(epoch))
+        config = self.config
+        batches = self.loader.epoch(epoch, progress.batch, config.mixup_in(epoch), config.mosaic_in(epoch))
         with contextlib.closing(batches):
             for batch in islice(batches, self.batches - progress.batch):
                 self._train_step(batch)

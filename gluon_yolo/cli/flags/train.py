@@ -183,11 +183,18 @@ def _add_losses(group: Any) -> None:
         "how much: an object's own class is told 1 - S, every other one S, which those of a softmax share "
         "(default: GluonCV's, the smaller of 1/40 and one over the classes)"
     )
+    whole = "epochs at the end without the mosaic of --augment, on pictures as they are in use"
+    rare = (
+        "draw pictures of rare classes more often, those that less than this share of the pictures has, such "
+        "as 0.1: by sqrt(T / share), as LVIS does; 0: all equally often"
+    )
     boxes = "of boxes: YOLOv3's, centre and size apart, or by overlap; auto: the network's own"
     scale = "multiply the losses by it before the backward pass, and divide the gradients, against underflow"
     _add(group, "--box-loss", choices=BOX_LOSSES, help=boxes)
     _add(group, "--mixup", help=mixup)
     _add(group, "--no-mixup-epochs", help="epochs without mixup at the end")
+    _add(group, "--no-mosaic-epochs", help=whole)
+    _add(group, "--class-balance", metavar="T", help=rare)
     _add(
         group, "--label-smooth", help="soften class targets, where classes are easily mistaken for each other"
     )

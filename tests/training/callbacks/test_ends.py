@@ -117,7 +117,9 @@ def test_a_run_that_patience_ended_is_finished(data, tmp_path, capsys):
     assert "done: best weights" in said.out and "average precision by class, at the last epoch" in said.err
     trained = len(rows(run))
     assert trained < 9  # at this rate only the running statistics change
-    line = f"ended after epoch {trained - 1}, the {trained}. of 9: 1 validation without a better fitness than "
+    line = (
+        f"ended after epoch {trained - 1}, the {trained}. of 9: 1 validation without a better fitness than "
+    )
     assert line in (run / "log.txt").read_text()
     state = (run / "weights" / "last" / "state.json").read_bytes()
     assert main(["train", "--resume", str(run)]) == 0
