@@ -24,6 +24,7 @@ from gluon_yolo.training.data_parallel import check_batch_size
 from gluon_yolo.training.engine_choice import Choice, choose_engine
 from gluon_yolo.training.freeze import freeze, frozen_at_random
 from gluon_yolo.training.learnable import Learnable
+from gluon_yolo.training.length import keep_length
 from gluon_yolo.training.memory_fit import Fitted, cpu_defaults, fitted
 from gluon_yolo.training.merge import Given, Layer, Merged, decide, merge, warn_of_idle
 from gluon_yolo.training.out_of_memory import explained
@@ -193,7 +194,10 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
             )
             log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
             if run_plan.goes_on:
+                assert run_plan.resumed is not None
                 trainer.resume()
+                if processes.is_first:
+                    keep_length(run_plan.resumed, run_plan.args)
             elif (
                 run_plan.resumed and processes.is_first
             ):  # a killed run may have written a row of its first epoch
