@@ -87,7 +87,7 @@ def _train_new(
 ) -> TrainResult:
     """Train a new run, or go on with the one that several processes or an earlier start have made."""
     if processes.run_id and "run_id" not in given.all():
-        given = Given({**given.words, "run_id": processes.run_id}, given.file)
+        given = given._replace(words={**given.words, "run_id": processes.run_id})
     source = source_of(DataRequest.of(merge(given).args))
     from_data = Layer(source.settings(), source.place_of)
     first = merge(given, from_data)

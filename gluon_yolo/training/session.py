@@ -26,7 +26,15 @@ from gluon_yolo.training.freeze import freeze, frozen_at_random
 from gluon_yolo.training.learnable import Learnable
 from gluon_yolo.training.length import keep_length
 from gluon_yolo.training.memory_fit import Fitted, cpu_defaults, fitted
-from gluon_yolo.training.merge import Given, Layer, Merged, decide, merge, warn_of_idle
+from gluon_yolo.training.merge import (
+    Given,
+    Layer,
+    Merged,
+    decide,
+    has_own_size,
+    merge,
+    warn_of_idle,
+)
 from gluon_yolo.training.out_of_memory import explained
 from gluon_yolo.training.plan import plan
 from gluon_yolo.training.prepare import (
@@ -36,6 +44,8 @@ from gluon_yolo.training.prepare import (
     validation_of,
 )
 from gluon_yolo.training.processes.base import Processes
+from gluon_yolo.training.recipe_auto import choose
+from gluon_yolo.training.recipes import AUTO
 from gluon_yolo.training.resumed import Data, open_resumed, opened, record_of
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.run_log import log_result, log_start, recording
@@ -123,6 +133,12 @@ def plan_new(
     choice = choose_engine(first.args, processes.member)
     data = opened(DataRequest.of(first.args), source)
     architecture = architecture_of(first.args["network"], first.args["dataset"], data[2])
+    chosen: list[SettingText] = []
+    if first.args["recipe"] == AUTO:
+        devices = len(choice.devices) * processes.share.world
+        auto = choose(data[0], devices, has_own_size(first.args))
+        given = given._replace(chosen=auto.settings)
+        chosen = auto.lines({**from_data.values, **given.all()})
     decided = decide(given, from_data.values)
     from_network = Layer(architecture.training_flags(len(data[0]), decided), architecture.place_of)
     own = cpu_defaults(choice.devices, {**from_network.values, **decided})
@@ -136,7 +152,9 @@ def plan_new(
         if (used := {name: its[name] for name in its if name not in words and args[name] == its[name]})
     ]
     doubts = architecture.doubts(len(data[0]), decided)
-    return Plan(args, choice, architecture, data, taken, doubts, own, merged.places, processes=processes)
+    return Plan(
+        args, choice, architecture, data, [*taken, *chosen], doubts, own, merged.places, processes=processes
+    )
 
 
 def plan_resumed(folder: RunFolder, args: Args, processes: Processes | None = None) -> Plan:
