@@ -12,8 +12,8 @@ from gluon_yolo.errors import blamed
 from gluon_yolo.nms import USUAL_DETECTIONS
 from gluon_yolo.spec import Anchors
 from gluon_yolo.training.config_check import MOST_THREADS, check_settings
-from gluon_yolo.training.config_file import write_settings
-from gluon_yolo.training.config_forms import anchors_by_level, plain_settings, typed_settings
+from gluon_yolo.training.config_file import listed, write_settings
+from gluon_yolo.training.config_forms import AUTO_BATCH, anchors_by_level, plain_settings, typed_settings
 from gluon_yolo.training.config_given import read_given
 from gluon_yolo.training.lr_schedule import Schedule
 
@@ -47,7 +47,7 @@ class TrainConfig:
 
     network: str = _field("mobilenet1_0", "what to train: a network of the zoo, or a darknet .cfg")
     epochs: int = _field(200, "of the whole training, warm-up included")
-    batch_size: int = _field(64, "images of a step, over all devices")
+    batch_size: int = _field(64, "images of a step, over all devices; -1 or auto: as many as fit")
     data_shape: tuple[int, int] = _field((416, 416), "height and width of the input, and of validation")
     random_shape: bool = _field(True, "train at sizes drawn from random_shapes instead")
     random_shapes: tuple[tuple[int, int], ...] = _field(RANDOM_SHAPES, "heights and widths to draw from")
@@ -154,6 +154,8 @@ class TrainConfig:
         named = self.__dict__.pop("_named")
         if self.data is not None and "dataset" not in named:
             object.__setattr__(self, "dataset", None)  # it also names data
+        if self.batch_size == "auto":
+            object.__setattr__(self, "batch_size", AUTO_BATCH)
         for name, value in self.values().items():
             if isinstance(value, os.PathLike):  # YAML and JSON files need text
                 object.__setattr__(self, name, os.fspath(value))
@@ -184,7 +186,7 @@ class TrainConfig:
         Raises:
             UserError: the file cannot be written.
         """
-        write_settings(path, _lists(self.values()), self.comments(), _HEAD)
+        write_settings(path, listed(self.values()), self.comments(), _HEAD)
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> TrainConfig:
@@ -252,7 +254,7 @@ class TrainConfig:
         """Return the batches of an epoch, from the number of batches that the data has."""
         if self.num_samples <= 0:
             return available
-        return min(available, max(1, self.num_samples // self.batch_size))
+        return min(available, max(1, self.num_samples // max(1, self.batch_size)))
 
     def mixup_in(self, epoch: int) -> bool:
         """Return whether mixup is on in an epoch."""
@@ -289,12 +291,3 @@ KINDS: dict[str, str] = {field.name: str(field.type) for field in _settings()}
 """The annotation of each setting, by name."""
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in _settings()}
 PLAIN_DEFAULTS: Args = plain_settings(DEFAULTS)
-
-
-def _lists(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with lists instead of tuples."""
-
-    def listed(value: Any) -> Any:
-        return [listed(each) for each in value] if isinstance(value, (tuple, list)) else value
-
-    return {name: listed(value) for name, value in values.items()}

@@ -11,7 +11,7 @@ from typing import Any
 from gluon_yolo.data.opening import log_reports
 from gluon_yolo.data.request import DataRequest
 from gluon_yolo.data.source import Source
-from gluon_yolo.errors import SettingText, blamed
+from gluon_yolo.errors import SettingError, SettingText, blamed
 from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.models.build import Architecture
 from gluon_yolo.models.detector import DetectionNetwork
@@ -22,7 +22,7 @@ from gluon_yolo.training.config import PLAIN_DEFAULTS, Args, TrainConfig
 from gluon_yolo.training.config_forms import setting_words
 from gluon_yolo.training.data_parallel import check_batch_size
 from gluon_yolo.training.engine_choice import Choice, choose_engine
-from gluon_yolo.training.freeze import freeze, frozen_at_random
+from gluon_yolo.training.freeze import freeze, frozen_at_random, random_warnings
 from gluon_yolo.training.learnable import Learnable
 from gluon_yolo.training.length import keep_length
 from gluon_yolo.training.memory_fit import Fitted, cpu_defaults, fitted
@@ -135,8 +135,7 @@ def plan_new(
     architecture = architecture_of(first.args["network"], first.args["dataset"], data[2])
     chosen: list[SettingText] = []
     if first.args["recipe"] == AUTO:
-        devices = len(choice.devices) * processes.share.world
-        auto = choose(data[0], devices, has_own_size(first.args))
+        auto = choose(data[0], len(choice.devices), has_own_size(first.args))
         given = given._replace(chosen=auto.settings)
         chosen = auto.lines({**from_data.values, **given.all()})
     decided = decide(given, from_data.values)
@@ -232,21 +231,26 @@ def _ready(run_plan: Plan) -> _Ready:
     args, architecture, choice = run_plan.args, run_plan.architecture, run_plan.choice
     train_data, val_data, class_names = run_plan.data
     workers = run_plan.processes.part_of(args["num_workers"])
+    is_auto, count = args["batch_size"] == "auto", len(choice.devices)
     asked = dataclasses.replace(TrainConfig.from_plain(args), engine=choice.engine, num_workers=workers)
     config = asked.for_network(architecture.name, architecture.spec.num_levels)
     check_packages(config)
     learnable = Learnable(train_data, config, architecture.spec.max_stride)
     learnable.refuse()
     config, found = settled_anchors(asked.anchors, config, architecture, train_data)
-    check_batch_size(config.batch_size, len(choice.devices))
+    if not is_auto:
+        check_batch_size(config.batch_size, count)
     validation = validation_of(val_data, config, run_plan.resumed if run_plan.goes_on else None)
     net = build_network(architecture, config, class_names, choice.contexts)
     frozen = freeze(net, config.frozen)
     # Of several hosts, none knows the memory of the others.
     is_checked = run_plan.processes.hosts == 1
+    if is_auto and not is_checked:
+        raise SettingError("{batch_size} auto: no host knows the memory of the others; give a number")
     checked = (net, choice.devices, run_plan.data[:2], run_plan.own, run_plan.resumed)
     fit = fitted(config, *checked) if is_checked else Fitted(config)
-    config = fit.config
+    batch = run_plan.processes.first_says("batch", fit.config.batch_size)  # memory differs from look to look
+    config = dataclasses.replace(fit.config, batch_size=batch)
     origin = (
         Origin(f"weights: those of {run_plan.resumed.path}")
         if run_plan.resumed is not None and run_plan.goes_on
@@ -257,20 +261,12 @@ def _ready(run_plan: Plan) -> _Ready:
     if not run_plan.resumed:
         folder.write_data(record_of(run_plan.data[:2]))
     lines = (*frozen, *run_plan.taken, *fit.lines, *found)
-    warnings = (*run_plan.doubts, *fit.warnings, *_random_warnings(run_plan, config, random))
-    return _Ready(config, net, origin, folder, validation, learnable, lines, warnings)
-
-
-def _random_warnings(run_plan: Plan, config: TrainConfig, random: Sequence[str]) -> list[SettingText]:
-    """Return a warning if frozen weights have their random initial values."""
-    if not random:
-        return []
-    place = f"{run_plan.places['freeze']}: as " if "freeze" in run_plan.places else ""
-    text = (
-        f"{place}{{freeze}} {config.freeze}: {len(random)} of the frozen weights are random and stay so "
-        f"({random[0]}, ...): start from a file that has them, with {{weights}}, or freeze less"
+    warnings = (
+        *run_plan.doubts,
+        *fit.warnings,
+        *random_warnings(random, config.freeze, run_plan.places.get("freeze")),
     )
-    return [SettingText(text)]
+    return _Ready(config, net, origin, folder, validation, learnable, lines, warnings)
 
 
 def _log_beginning(run_plan: Plan, ready: _Ready, story: str) -> None:
