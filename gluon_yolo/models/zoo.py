@@ -181,6 +181,7 @@ def build(
     anchors: Anchors | None = None,
     norm: str = "bn",
     num_devices: int = 1,
+    xy_scales: Sequence[float] | None = None,
 ) -> DetectionNetwork:
     """Build a detector by name; its weights are not initialized.
 
@@ -190,6 +191,7 @@ def build(
         anchors: per level (width, height) in input pixels; None takes the architecture's own.
         norm: ``bn``, ``sync`` or ``frozen`` (:func:`gluon_yolo.models.layers.make_norm`).
         num_devices: devices that share ``sync`` statistics.
+        xy_scales: per level the range of a centre in cells; None takes the architecture's own.
 
     Raises:
         UserError: the name is unknown, a custom network has no class names, or the anchors do not suit it.
@@ -201,8 +203,9 @@ def build(
         raise UserError(f"{full}: a custom network needs class names")
     known = _ENTRIES[architecture]
     wanted = known.spec.anchors if anchors is None else anchors
+    scales = known.spec.xy_scales if xy_scales is None else tuple(xy_scales)
     try:
-        spec = dataclasses.replace(known.spec, class_names=classes, anchors=wanted)
+        spec = dataclasses.replace(known.spec, class_names=classes, anchors=wanted, xy_scales=scales)
     except ValueError as error:
         raise UserError(f"{full}: {error}") from error
     return known.builder(full, spec, make_norm(norm, num_devices))

@@ -78,6 +78,10 @@ class TrainConfig:
     box_loss: str = _field(
         "auto", "yolo3 (centre and size apart), giou, diou, ciou, or auto: the network's own"
     )
+    assigner: str = _field(
+        "auto",
+        "anchors of an object: best_shape, neighbours, overlap, or auto: the network's own",
+    )
     loss_scale: float = _field(
         1.0, "factor of the losses before the backward pass; gradients are divided by it"
     )

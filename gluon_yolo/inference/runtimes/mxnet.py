@@ -210,7 +210,7 @@ def from_record(record: ModelRecord, folder: Path, path: Any) -> Any:
         UserError: the network is unknown, or the weights do not fit it.
     """
     known = find_architecture(record.network, folder)
-    net = known.build(record.spec.class_names, record.spec.anchors)
+    net = known.build(record.spec.class_names, record.spec.anchors, xy_scales=record.spec.xy_scales)
     net.initialize_weights()
     load_weights(net, path)
     return net
