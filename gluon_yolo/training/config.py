@@ -80,7 +80,7 @@ class TrainConfig:
     )
     assigner: str = _field(
         "auto",
-        "anchors of an object: best_shape, neighbours, overlap, or auto: the network's own",
+        "anchors of an object: best_shape, neighbours, overlap, dynamic, or auto: the network's own",
     )
     loss_scale: float = _field(
         1.0, "factor of the losses before the backward pass; gradients are divided by it"

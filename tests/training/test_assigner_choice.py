@@ -32,6 +32,7 @@ RANGES = [
     ("auto", (1, 1.05, 2.5)),
     ("best_shape", (1, 1.05, 2.5)),
     ("overlap", (1, 1.05, 2.5)),
+    ("dynamic", (2, 2, 2.5)),
     ("neighbours", (2, 2, 2.5)),  # half a cell on each side of the cell; a larger range stays
 ]
 
