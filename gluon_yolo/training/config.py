@@ -78,10 +78,8 @@ class TrainConfig:
     box_loss: str = _field(
         "auto", "yolo3 (centre and size apart), giou, diou, ciou, or auto: the network's own"
     )
-    assigner: str = _field(
-        "auto",
-        "anchors of an object: best_shape, neighbours, overlap, dynamic, or auto: the network's own",
-    )
+    assigner: str = _field("auto", "anchors of an object: best_shape, neighbours, overlap, dynamic, or auto")
+    spp: bool = _field(False, "a spatial pyramid pooling in YOLOv3's neck")
     loss_scale: float = _field(
         1.0, "factor of the losses before the backward pass; gradients are divided by it"
     )
