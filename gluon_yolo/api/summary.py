@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Union, cast
 
 from gluon_yolo.api.model import Trained, path_of
 from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.inference.model_files import names_model
 from gluon_yolo.inference.model_path import read_model
-from gluon_yolo.inference.model_record import names_model
 from gluon_yolo.input_size import Size, parse_size
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ from typing import Any
 from gluon_yolo import atomic_io, parameter_io
 from gluon_yolo._version import __version__
 from gluon_yolo.errors import UserError
+from gluon_yolo.file_names import BEST_WEIGHTS
 from gluon_yolo.mxnet_compat import gluon, mx, nd
 from gluon_yolo.text import first_line
 from gluon_yolo.training import rng_state
@@ -83,7 +84,7 @@ class Checkpoint:
 
     def __init__(self, weights: str | os.PathLike[str]) -> None:
         self.last = Path(weights) / "last"
-        self.best = Path(weights) / "best.params"
+        self.best = Path(weights) / BEST_WEIGHTS
         self._state = self.last / "state.json"
 
     def save(self, net: gluon.Block, trainer: gluon.Trainer, progress: Progress) -> None:
@@ -256,7 +257,7 @@ class Checkpoint:
 @contextlib.contextmanager
 def _writing(path: Path) -> Iterator[None]:
     """Turn an error of Python or mxnet in writing into a UserError."""
-    with atomic_io.writing(path, "free space there or allow writing"):
+    with atomic_io.writing(path, atomic_io.MAKE_ROOM):
         try:
             yield
         except mx.base.MXNetError as error:

@@ -23,7 +23,7 @@ from typing import Any, Callable, NamedTuple
 
 from gluon_yolo.errors import SettingError, SettingText, UserError
 from gluon_yolo.file_names import check_name
-from gluon_yolo.inference.model_record import weights_file
+from gluon_yolo.inference.model_files import weights_file
 from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
 from gluon_yolo.training.config_check import BACKBONE_WEIGHTS
 from gluon_yolo.training.config_given import absolute, check_memory

@@ -11,7 +11,7 @@ import numpy as np
 from gluon_yolo.data import anchors
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.errors import SettingError, SettingText, UserError
-from gluon_yolo.inference.model_record import weights_file
+from gluon_yolo.inference.model_files import weights_file
 from gluon_yolo.losses.terms import choose_box_loss
 from gluon_yolo.models.build import Architecture
 from gluon_yolo.models.detector import DetectionNetwork

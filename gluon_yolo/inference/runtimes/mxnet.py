@@ -15,7 +15,8 @@ from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.graph.node import Graph
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.exported_format import RAW_MAP
-from gluon_yolo.inference.model_record import ModelRecord, weights_file
+from gluon_yolo.inference.model_files import weights_file
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.models.build import Architecture, find_architecture
 from gluon_yolo.mxnet_compat import check_gpu, mx
 from gluon_yolo.spec import DetectionSpec
