@@ -219,7 +219,8 @@ def _ready(run_plan: Plan) -> _Ready:
     config, found = settled_anchors(asked.anchors, config, architecture, train_data)
     check_batch_size(config.batch_size, len(choice.devices))
     validation = validation_of(val_data, config, run_plan.resumed if run_plan.goes_on else None)
-    resumed = run_plan.resumed and DetectionSpec.from_dict(run_plan.resumed.model()["spec"])
+    record = run_plan.resumed.model() if run_plan.resumed is not None else None
+    resumed = DetectionSpec.from_dict(record["spec"]) if record is not None else None
     net = build_network(architecture, config, class_names, choice.contexts, resumed)
     frozen = freeze(net, config.frozen)
     # Of several hosts, none knows the memory of the others.

@@ -102,8 +102,8 @@ def _array(path: Path, name: str, entry: Any, values: memoryview) -> np.ndarray:
     dtype = np.dtype(_KINDS[kind])
     if end - start != math.prod(shape) * dtype.itemsize:
         raise UserError(
-            f"{path}: {name} of shape {tuple(shape)} and type {kind} does not fit its {end - start} bytes; the "
-            "file is damaged, get it anew"
+            f"{path}: {name} of shape {tuple(shape)} and type {kind} does not fit its {end - start} bytes; "
+            "the file is damaged, get it anew"
         )
     if end > len(values):
         raise UserError(f"{path}: cut short: it ends within {name}; get it anew")
