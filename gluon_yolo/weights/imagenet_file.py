@@ -40,8 +40,8 @@ def read_for(path: Path, net: Detector) -> ForeignWeights:
     missing = [name for name in names if name not in arrays]
     if missing:
         raise UserError(
-            f"{path}: is {source.name}, of which {len(missing)} arrays are absent ({missing[0]}, ...); get it "
-            "anew"
+            f"{path}: is {source.name}, of which {len(missing)} arrays are absent ({missing[0]}, ...); get "
+            "it anew"
         )
     _check_widths(path, source, arrays, names, net)
     others = (name for name in arrays if name not in names and not name.endswith(_COUNTER))
