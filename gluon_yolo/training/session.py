@@ -15,6 +15,7 @@ from gluon_yolo.errors import SettingText, blamed
 from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.models.build import Architecture
 from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.system import run_note
 from gluon_yolo.training.callbacks.built_in import check_packages
 from gluon_yolo.training.callbacks.callback_list import check_callbacks
@@ -218,7 +219,9 @@ def _ready(run_plan: Plan) -> _Ready:
     config, found = settled_anchors(asked.anchors, config, architecture, train_data)
     check_batch_size(config.batch_size, len(choice.devices))
     validation = validation_of(val_data, config, run_plan.resumed if run_plan.goes_on else None)
-    net = build_network(architecture, config, class_names, choice.contexts)
+    record = run_plan.resumed.model() if run_plan.resumed is not None else None
+    resumed = DetectionSpec.from_dict(record["spec"]) if record is not None else None
+    net = build_network(architecture, config, class_names, choice.contexts, resumed)
     frozen = freeze(net, config.frozen)
     # Of several hosts, none knows the memory of the others.
     is_checked = run_plan.processes.hosts == 1

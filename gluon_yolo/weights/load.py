@@ -110,6 +110,7 @@ def load_weights(
         )
     if not partial:
         _check_whole(net, file, report, count)
+    _check_form(net, file, report)
     parameters = structural_parameters(net)
     for name, value in fitting.items():
         parameters[name].set_data(mx.nd.array(value))
@@ -272,6 +273,19 @@ def _check_whole(net: DetectionNetwork, file: WeightsFile, report: Loaded, count
         raise UserError(f"{file.path}: {text}; give the class names that it was trained on")
     if file.anchors and not _same_anchors(file.anchors, net.spec.anchors):
         raise _other_anchors(net, file)
+
+
+def _check_form(net: DetectionNetwork, file: WeightsFile, report: Loaded) -> None:
+    """Raise a UserError where the taken backbone computes something else in this network."""
+    theirs, ours = file.form, net.spec.backbone
+    prefix = net.backbone_prefix
+    if theirs is None or theirs == ours or not (prefix and any(n.startswith(prefix) for n in report.taken)):
+        return
+    own = f"the one of {net.zoo_name}"
+    raise UserError(
+        f"{file.path}: its backbone is {str(theirs) or own}, and the network is built with "
+        f"{str(ours) or own}: build the network with the backbone of the weights"
+    )
 
 
 def _other_anchors(net: DetectionNetwork, file: WeightsFile) -> UserError:

@@ -21,6 +21,7 @@ from gluon_yolo.models.build import Architecture, find_architecture
 from gluon_yolo.mxnet_compat import check_gpu, mx
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.system.instructions import CPUINFO, processor_has
+from gluon_yolo.weights.form import form_for
 from gluon_yolo.weights.load import load_weights
 
 BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # mxnet's dtype of bfloat16
@@ -211,7 +212,7 @@ def from_record(record: ModelRecord, folder: Path, path: Any) -> Any:
         UserError: the network is unknown, or the weights do not fit it.
     """
     known = find_architecture(record.network, folder)
-    net = known.build(record.spec.class_names, record.spec.anchors)
+    net = known.build(record.spec.class_names, record.spec.anchors, form=record.spec.backbone)
     net.initialize_weights()
     load_weights(net, path)
     return net
@@ -235,9 +236,10 @@ def from_weights(
         UserError: the network is unknown, or the weights do not fit it.
     """
     known = find_architecture(network)
-    net = known.build(class_names, anchors)
+    file = weights_file(Path(path))
+    net = known.build(class_names, anchors, form=form_for(file, known.name))
     net.initialize_weights()
-    load_weights(net, weights_file(Path(path)))
+    load_weights(net, file)
     return net, known
 
 
