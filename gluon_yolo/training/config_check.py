@@ -28,7 +28,7 @@ _AT_LEAST = {
     **dict.fromkeys(("start_epoch", "seed", "num_workers", "save_interval", "no_mixup_epochs"), 0),
     **dict.fromkeys(("restarts",), 0),
     **dict.fromkeys(("warmup_epochs", "warmup_lr", "lr_decay_period", "momentum", "wd"), 0),
-    **dict.fromkeys(("target_lr", "cosine_epochs", "profile"), 0),
+    **dict.fromkeys(("target_lr", "cosine_epochs", "profile", "ema_decay", "ema_ramp_up"), 0),
     "num_samples": -1,
     "max_detections": 1,
 }
@@ -70,7 +70,8 @@ def check_settings(settings: Mapping[str, Any], frozen: Sequence[str]) -> None:
         require(name, 0 < settings[name] < math.inf, "must be above 0")
     for name, choices in _CHOICES.items():
         require(name, settings[name] in choices, f"choose from {', '.join(choices)}")
-    require("momentum", settings["momentum"] < 1, "must be below 1")
+    for name in ("momentum", "ema_decay"):
+        require(name, settings[name] < 1, "must be below 1")
     _check_learning(settings, require)
     require("freeze", settings["freeze"] is None or bool(frozen), "names nothing")
     _check_smoothing(settings, require)

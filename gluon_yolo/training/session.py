@@ -41,6 +41,7 @@ from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.run_log import log_result, log_start, recording
 from gluon_yolo.training.setup import Origin, anchor_lines, build_network, load_starting_weights
 from gluon_yolo.training.trainer import Trainer
+from gluon_yolo.training.update_lines import update_lines
 
 log = logging.getLogger("gluon_yolo")
 
@@ -237,7 +238,7 @@ def _ready(run_plan: Plan) -> _Ready:
     folder = run_plan.resumed or new_folder(args, config, net)
     if not run_plan.resumed:
         folder.write_data(record_of(run_plan.data[:2]))
-    lines = (*frozen, *run_plan.taken, *fit.lines, *found)
+    lines = (*frozen, *run_plan.taken, *fit.lines, *found, *update_lines(config))
     warnings = (*run_plan.doubts, *fit.warnings, *_random_warnings(run_plan, config, random))
     return _Ready(config, net, origin, folder, validation, learnable, lines, warnings)
 

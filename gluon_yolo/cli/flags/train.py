@@ -184,6 +184,14 @@ def _add_losses(group: Any) -> None:
         "(default: GluonCV's, the smaller of 1/40 and one over the classes)"
     )
     boxes = "of boxes: YOLOv3's, centre and size apart, or by overlap; auto: the network's own"
+    ema = (
+        "validate, save and export the moving average of the weights, which is steadier than the weights; "
+        "also for noisy losses and high rates"
+    )
+    decay = "share of the average that an update keeps: 0.999 averages over about 1000 updates; less for few"
+    ramp_up = (
+        "updates in which this share grows to two thirds of it, so that first weights are soon forgotten"
+    )
     scale = "multiply the losses by it before the backward pass, and divide the gradients, against underflow"
     _add(group, "--box-loss", choices=BOX_LOSSES, help=boxes)
     _add(group, "--mixup", help=mixup)
@@ -200,6 +208,9 @@ def _add_losses(group: Any) -> None:
         help="weight decay; more where training scores well and validation does not",
     )
     _add(group, "--no-wd", help="no weight decay on biases and batch normalisation")
+    _add(group, "--ema", help=ema)
+    _add(group, "--ema-decay", metavar="X", help=decay)
+    _add(group, "--ema-ramp-up", metavar="N", help=ramp_up)
     _add(group, "--loss-scale", metavar="X", help=scale)
 
 
