@@ -84,8 +84,7 @@ def _build(network: str, class_names: tuple[str, ...] | None) -> tuple[Detection
             raise UserError(f"{path}: is an exported graph; name the run or the network that it came from")
         known = find_architecture(record.network, file.parent)
         spec = record.spec
-        net = known.build(class_names or spec.class_names, spec.anchors, form=spec.backbone)
-        return net, record.size_hw
+        return known.rebuild(spec, class_names), record.size_hw
     known = find_architecture(network, datasets=() if class_names else ("voc",))
     if class_names is None and known.name.endswith("_custom") and not network.endswith(".cfg"):
         raise SettingError(f"{known.name} has no number of classes of its own: add {{classes}} N")

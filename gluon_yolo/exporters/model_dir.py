@@ -105,7 +105,7 @@ def _build(record: ModelRecord) -> DetectionNetwork:
         if cfg:
             (Path(place) / CFG).write_text(cfg, encoding="utf-8")
         known = find_architecture(record.network, Path(place))
-        return known.build(record.spec.class_names, record.spec.anchors, form=record.spec.backbone)
+        return known.rebuild(record.spec)
 
 
 def write_folder(

@@ -185,6 +185,7 @@ def build(
     norm: str = "bn",
     num_devices: int = 1,
     form: BackboneForm | None = None,
+    xy_scales: Sequence[float] | None = None,
 ) -> DetectionNetwork:
     """Build a detector by name; its weights are not initialized.
 
@@ -195,6 +196,7 @@ def build(
         norm: ``bn``, ``sync`` or ``frozen`` (:func:`gluon_yolo.models.layers.make_norm`).
         num_devices: devices that share ``sync`` statistics.
         form: of the backbone; None is the architecture's own.
+        xy_scales: per level the range of a centre in cells; None takes the architecture's own.
 
     Raises:
         UserError: the name is unknown, a custom network has no class names, or the anchors do not suit it.
@@ -206,9 +208,11 @@ def build(
         raise UserError(f"{full}: a custom network needs class names")
     known = _ENTRIES[architecture]
     wanted = known.spec.anchors if anchors is None else anchors
+    scales = known.spec.xy_scales if xy_scales is None else tuple(xy_scales)
     try:
+        form = form or BackboneForm()
         spec = dataclasses.replace(
-            known.spec, class_names=classes, anchors=wanted, backbone=form or BackboneForm()
+            known.spec, class_names=classes, anchors=wanted, backbone=form, xy_scales=scales
         )
     except ValueError as error:
         raise UserError(f"{full}: {error}") from error

@@ -12,6 +12,7 @@ from gluon_yolo.data.loading import loader
 from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.errors import SettingError
 from gluon_yolo.spec import BOX_LOSSES
+from gluon_yolo.training.assigner_choice import YOLO3_ASSIGNERS
 from gluon_yolo.training.lr_schedule import MODES
 from gluon_yolo.training.processes.hosts import Hosts, Meet
 
@@ -19,6 +20,7 @@ BACKBONE_WEIGHTS = ("auto", "yes", "no")
 WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
 VAL_METRICS = ("auto", "fitness", "voc07", "voc", "coco")
 ENGINES = ("auto", "mxnet", "torch")
+ASSIGNER_CHOICES = ("auto", *YOLO3_ASSIGNERS)
 PRECISIONS = ("float32", "tf32", "bfloat16")
 MOST_THREADS = 4  # because of Python's lock, even two threads are only 1.65 times as fast as one
 
@@ -36,6 +38,7 @@ _ABOVE_0 = ("lr", "lr_power", "warmup_power", "loss_scale", "process_timeout")
 _CHOICES = {
     "worker_type": WORKER_TYPES,
     "box_loss": BOX_LOSSES,
+    "assigner": ASSIGNER_CHOICES,
     "val_metric": VAL_METRICS,
     "lr_mode": MODES,
     "engine": ENGINES,

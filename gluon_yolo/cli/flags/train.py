@@ -15,7 +15,7 @@ from gluon_yolo.cli.parser import Joined
 from gluon_yolo.data.transforms import TRANSFORMS
 from gluon_yolo.spec import BOX_LOSSES
 from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
-from gluon_yolo.training.config_check import VAL_METRICS, WORKER_TYPES
+from gluon_yolo.training.config_check import ASSIGNER_CHOICES, VAL_METRICS, WORKER_TYPES
 from gluon_yolo.training.config_forms import PROFILED
 from gluon_yolo.training.lr_schedule import MODES
 from gluon_yolo.training.recipes import RECIPES
@@ -192,8 +192,14 @@ def _add_losses(group: Any) -> None:
     ramp_up = (
         "updates in which this share grows to two thirds of it, so that first weights are soon forgotten"
     )
+    anchors = (
+        "which anchors learn an object, with YOLOv3's heads. best_shape: the one of the nearest shape, in "
+        "the cell of its centre, as YOLOv3 does; neighbours: the same in the two nearest cells as well; "
+        "overlap: all whose shapes overlap it by 0.213. auto: the network's own"
+    )
     scale = "multiply the losses by it before the backward pass, and divide the gradients, against underflow"
     _add(group, "--box-loss", choices=BOX_LOSSES, help=boxes)
+    _add(group, "--assigner", choices=ASSIGNER_CHOICES, help=anchors)
     _add(group, "--mixup", help=mixup)
     _add(group, "--no-mixup-epochs", help="epochs without mixup at the end")
     _add(

@@ -212,7 +212,7 @@ def from_record(record: ModelRecord, folder: Path, path: Any) -> Any:
         UserError: the network is unknown, or the weights do not fit it.
     """
     known = find_architecture(record.network, folder)
-    net = known.build(record.spec.class_names, record.spec.anchors, form=record.spec.backbone)
+    net = known.rebuild(record.spec)
     net.initialize_weights()
     load_weights(net, path)
     return net
