@@ -39,6 +39,7 @@ from gluon_yolo.training.resumed import Data, open_resumed, opened, record_of
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.run_log import log_result, log_start, recording
 from gluon_yolo.training.setup import Origin, anchor_lines, build_network, load_starting_weights
+from gluon_yolo.training.teacher import Teacher, keep_teacher, open_teacher
 from gluon_yolo.training.trainer import Trainer
 
 log = logging.getLogger("gluon_yolo")
@@ -89,6 +90,7 @@ class _Ready:
         folder: of the run.
         validation: computes the score that compares epochs.
         learnable: the objects of the training images.
+        teacher: of the network; None is none.
         lines: for the log.
         warnings: for the log.
     """
@@ -99,6 +101,7 @@ class _Ready:
     folder: RunFolder
     validation: Validation
     learnable: Learnable
+    teacher: Teacher | None
     lines: Sequence[str | SettingText]
     warnings: Sequence[str | SettingText]
 
@@ -189,6 +192,7 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
                 ready.folder,
                 run_plan.choice.devices,
                 callbacks=callbacks,
+                teacher=ready.teacher,
                 **({"processes": processes} if processes.share.world > 1 else {}),
             )
             log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
@@ -220,6 +224,7 @@ def _ready(run_plan: Plan) -> _Ready:
     validation = validation_of(val_data, config, run_plan.resumed if run_plan.goes_on else None)
     net = build_network(architecture, config, class_names, choice.contexts)
     frozen = freeze(net, config.frozen)
+    teacher = open_teacher(config, net.spec, run_plan.resumed)
     # Of several hosts, none knows the memory of the others.
     is_checked = run_plan.processes.hosts == 1
     checked = (net, choice.devices, run_plan.data[:2], run_plan.own, run_plan.resumed)
@@ -234,9 +239,12 @@ def _ready(run_plan: Plan) -> _Ready:
     folder = run_plan.resumed or new_folder(args, config, net)
     if not run_plan.resumed:
         folder.write_data(record_of(run_plan.data[:2]))
-    lines = (*frozen, *run_plan.taken, *fit.lines, *found)
+    if teacher:
+        keep_teacher(folder, teacher, args)
+    taught = [teacher.line] if teacher else []
+    lines = (*frozen, *taught, *run_plan.taken, *fit.lines, *found)
     warnings = (*run_plan.doubts, *fit.warnings, *_random_warnings(run_plan, config, random))
-    return _Ready(config, net, origin, folder, validation, learnable, lines, warnings)
+    return _Ready(config, net, origin, folder, validation, learnable, teacher, lines, warnings)
 
 
 def _random_warnings(run_plan: Plan, config: TrainConfig, random: Sequence[str]) -> list[SettingText]:
