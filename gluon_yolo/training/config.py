@@ -88,6 +88,12 @@ class TrainConfig:
     loss_scale: float = _field(
         1.0, "factor of the losses before the backward pass; gradients are divided by it"
     )
+    teacher: str | None = _field(
+        None, "learn from this detector too: a run, a model's folder, a network's name or a darknet .cfg"
+    )
+    teacher_weights: str | None = _field(None, "weights of a teacher that is a name or a .cfg")
+    teacher_classes: str | None = _field(None, "file of that teacher's class names, one a line")
+    distil_weight: float = _field(1.0, "factor of the losses against the teacher")
     label_smooth: bool = _field(False, "soften class targets")
     label_smooth_factor: float | None = _field(None, "by how much; null is GluonCV's")
     augment: str = _field("yolo3", "presets and transforms: light, overhead, yolo3, none, mosaic, ...")

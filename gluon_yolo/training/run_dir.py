@@ -126,6 +126,14 @@ class RunFolder:
         """Return the fingerprint of the run's data; empty for old runs, which did not write it."""
         return self._read("data.json") if (self.path / "data.json").exists() else {}
 
+    def write_teacher(self, teacher: Mapping[str, Any]) -> None:
+        """Write the fingerprint of the run's teacher: plain values, fit for JSON."""
+        self._write("teacher.json", teacher)
+
+    def teacher(self) -> dict[str, Any]:
+        """Return the fingerprint of the run's teacher; empty for a run without one."""
+        return self._read("teacher.json") if (self.path / "teacher.json").exists() else {}
+
     def _write(self, name: str, record: Mapping[str, Any]) -> None:
         path = self.path / name
         with atomic_io.writing(path, _ADVICE), atomic_io.replacing(path) as part:

@@ -40,6 +40,7 @@ from gluon_yolo.training.resumed import Data, open_resumed, opened, record_of
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.run_log import log_result, log_start, recording
 from gluon_yolo.training.setup import Origin, anchor_lines, build_network, load_starting_weights
+from gluon_yolo.training.teacher import Teacher, keep_teacher, open_teacher
 from gluon_yolo.training.trainer import Trainer
 from gluon_yolo.training.update_lines import update_lines
 
@@ -91,6 +92,7 @@ class _Ready:
         folder: of the run.
         validation: computes the score that compares epochs.
         learnable: the objects of the training images.
+        teacher: of the network; None is none.
         lines: for the log.
         warnings: for the log.
     """
@@ -101,6 +103,7 @@ class _Ready:
     folder: RunFolder
     validation: Validation
     learnable: Learnable
+    teacher: Teacher | None
     lines: Sequence[str | SettingText]
     warnings: Sequence[str | SettingText]
 
@@ -191,6 +194,7 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
                 ready.folder,
                 run_plan.choice.devices,
                 callbacks=callbacks,
+                teacher=ready.teacher,
                 **({"processes": processes} if processes.share.world > 1 else {}),
             )
             log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
@@ -224,6 +228,7 @@ def _ready(run_plan: Plan) -> _Ready:
     resumed = DetectionSpec.from_dict(record["spec"]) if record is not None else None
     net = build_network(architecture, config, class_names, choice.contexts, resumed)
     frozen = freeze(net, config.frozen)
+    teacher = open_teacher(config, net.spec, run_plan.resumed)
     # Of several hosts, none knows the memory of the others.
     is_checked = run_plan.processes.hosts == 1
     checked = (net, choice.devices, run_plan.data[:2], run_plan.own, run_plan.resumed)
@@ -238,9 +243,12 @@ def _ready(run_plan: Plan) -> _Ready:
     folder = run_plan.resumed or new_folder(args, config, net)
     if not run_plan.resumed:
         folder.write_data(record_of(run_plan.data[:2]))
-    lines = (*frozen, *run_plan.taken, *fit.lines, *found, *update_lines(config))
+    if teacher:
+        keep_teacher(folder, teacher, args)
+    taught = [teacher.line] if teacher else []
+    lines = (*frozen, *taught, *run_plan.taken, *fit.lines, *found, *update_lines(config))
     warnings = (*run_plan.doubts, *fit.warnings, *_random_warnings(run_plan, config, random))
-    return _Ready(config, net, origin, folder, validation, learnable, lines, warnings)
+    return _Ready(config, net, origin, folder, validation, learnable, teacher, lines, warnings)
 
 
 def _random_warnings(run_plan: Plan, config: TrainConfig, random: Sequence[str]) -> list[SettingText]:

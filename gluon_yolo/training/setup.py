@@ -47,7 +47,7 @@ def build_network(
         resumed: of the run that goes on, whose backbone is built as it was.
 
     Raises:
-        UserError: the starting weights cannot be read, or anchors, an input size, the box loss or the assigner
+        UserError: the starting weights cannot be read, or anchors, a size, the box loss or the assigner
             do not suit the network.
     """
     norm = "sync" if config.syncbn else "frozen" if config.freeze_bn else "bn"

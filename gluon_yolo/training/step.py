@@ -15,6 +15,7 @@ from gluon_yolo.evaluation.validation import block_predictor
 from gluon_yolo.graph.cpu_layouts import without_mixed_blocks
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.losses import make_loss
+from gluon_yolo.losses.distillation import DistillationLoss
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.models.layers import fuse_for_training
 from gluon_yolo.mxnet_compat import autograd, gluon, mx, nd
@@ -23,6 +24,8 @@ from gluon_yolo.training.data_parallel import split_batch
 from gluon_yolo.training.engine import NotFinite
 from gluon_yolo.training.mxnet_average import MXNetAverage
 from gluon_yolo.training.mxnet_sgd import use_fast_kernels
+from gluon_yolo.training.mxnet_teacher import MXNetTeacher
+from gluon_yolo.training.teacher import Teacher
 from gluon_yolo.training.weight_average import Decay
 from gluon_yolo.weights.load import structural_parameters
 
@@ -48,6 +51,7 @@ class TrainStep:
         loss_scale: factor of the gradients in the backward pass, which the update divides by. It keeps small
             gradients of a float16 network from underflow.
         ema: how fast the moving average of the weights forgets; None keeps none.
+        teacher: whose predictions on each batch are targets too; None is none.
 
     Attributes:
         average: the moving average of the weights, or None.
@@ -69,6 +73,7 @@ class TrainStep:
         box_loss: str = "auto",
         loss_scale: float = 1.0,
         ema: Decay | None = None,
+        teacher: Teacher | None = None,
     ):
         if not 0 < loss_scale < float("inf"):
             raise ValueError(f"loss_scale: expected a number above 0, got {loss_scale}")
@@ -76,6 +81,10 @@ class TrainStep:
         self.contexts = list(contexts)
         self.loss_scale = loss_scale
         self.loss = make_loss(net.spec, box_loss, label_smooth)
+        self._teacher: MXNetTeacher | None = None
+        if teacher is not None:
+            self.loss = DistillationLoss(self.loss, net.spec, teacher.weight)
+            self._teacher = MXNetTeacher(teacher.block, net.spec, self.contexts[0])
         self.loss.initialize(ctx=self.contexts)
         # Two graphs: the number of objects changes from batch to batch, and then only the losses plan their
         # memory again.
@@ -120,7 +129,8 @@ class TrainStep:
         Raises:
             NotFinite: a loss is not finite; nothing is changed.
         """
-        parts = split_batch((batch.images, batch.targets), self.contexts)
+        soft = [self._teacher(batch.images)] if self._teacher else []
+        parts = split_batch((batch.images, batch.targets, *soft), self.contexts)
         losses = self._on_each_device(self._forward, parts)
         numbers = np.concatenate([nd.stack(*part).asnumpy() for part in losses], axis=1).mean(axis=1)
         if not np.isfinite(numbers).all():
@@ -132,10 +142,10 @@ class TrainStep:
             self.average.update(self.trainer.optimizer.num_update)
         return numbers
 
-    def _forward(self, pixels: nd.NDArray, targets: nd.NDArray) -> list[nd.NDArray]:
+    def _forward(self, pixels: nd.NDArray, *targets: nd.NDArray) -> list[nd.NDArray]:
         """Return the losses of one device, each (B / D,), recorded for the backward pass."""
         with autograd.record():
-            return list(self.loss(*self.net(pixels), targets))
+            return list(self.loss(*self.net(pixels), *targets))
 
     def _backward(self, losses: list[nd.NDArray]) -> None:
         """Run the backward pass of one device, with gradients multiplied by ``loss_scale``."""

@@ -31,6 +31,7 @@ from gluon_yolo.training.pace import is_validated
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.state import Progress
+from gluon_yolo.training.teacher import Teacher
 
 log = logging.getLogger("gluon_yolo")
 
@@ -51,6 +52,7 @@ class Trainer:
         callbacks: the user's own, called after the trainer's.
         processes: which train together; None is this one alone. Only the first one calls callbacks, writes
             the run folder, and has a result.
+        teacher: whose predictions are targets too; None is none.
 
     Attributes:
         stop: whether the run ends early, and why.
@@ -69,6 +71,7 @@ class Trainer:
         devices: Sequence[Any],
         callbacks: Sequence[Callback] = (),
         processes: Processes | None = None,
+        teacher: Teacher | None = None,
     ):
         self.processes = processes or Processes()
         own, given = map(self.processes.callbacks, (built_in(config), callbacks))
@@ -81,7 +84,7 @@ class Trainer:
         self.loader = _loader(config, train_data, net, self.processes)
         self.batches = config.batches(len(self.loader))
         self.schedule = config.schedule(self.batches)
-        self.step: Engine = make_engine(config, net, devices, self.processes)
+        self.step: Engine = make_engine(config, net, devices, self.processes, teacher)
         self.checkpoint = self.processes.checkpoint(folder)
         self.progress = Progress(
             net.zoo_name,

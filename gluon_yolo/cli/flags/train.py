@@ -95,7 +95,7 @@ def _add_first(group: Any) -> None:
         "of its args.json; only --gpus, --cpu-devices, --memory, -j and --worker-type may be given anew, the "
         "--engine with its --precision, --compile and --deterministic, --hosts and what belongs to them, "
         "--report, --tensorboard and --jsonl, and where its data lies by now: --data, --data-root, "
-        "--classes, --class-map. "
+        "--classes, --class-map; and its --teacher. "
         "With FILE, a .params file: start a run from it, at --start-epoch"
     )
     _add(group, "--recipe", choices=sorted(RECIPES), help=f"other defaults, for a purpose. {purposes}")
@@ -198,6 +198,18 @@ def _add_losses(group: Any) -> None:
         "overlap: all whose shapes overlap it by 0.213. auto: the network's own"
     )
     scale = "multiply the losses by it before the backward pass, and divide the gradients, against underflow"
+    teacher = (
+        "learn from a larger detector too, which sees the same changed pictures: a run of its own on this "
+        "data (RUN, RUN/best, RUN/last), an imported or exported model's folder, or, with --teacher-weights, "
+        "a network's name or a darknet .cfg. Its classes must be the data's, in any order"
+    )
+    taught = "weights of a --teacher that is a network's name or a .cfg, such as darknet's .weights"
+    known = "class names of that teacher, in the order of its training, one a line"
+    share = "how much the teacher's losses count beside those of the annotations"
+    _add(group, "--teacher", metavar="RUN|CFG", help=teacher)
+    _add(group, "--teacher-weights", metavar="FILE", help=taught)
+    _add(group, "--teacher-classes", metavar="FILE", help=known)
+    _add(group, "--distil-weight", metavar="W", help=share)
     _add(group, "--box-loss", choices=BOX_LOSSES, help=boxes)
     _add(group, "--assigner", choices=ASSIGNER_CHOICES, help=anchors)
     _add(group, "--mixup", help=mixup)
