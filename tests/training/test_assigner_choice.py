@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.inference.model_record import ModelRecord, find_model_record
+from gluon_yolo.inference.model_files import find_model_record
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.mxnet import from_record
 from gluon_yolo.models.build import find_architecture
 from gluon_yolo.mxnet_compat import mx
