@@ -179,8 +179,8 @@ def test_a_teacher_of_other_classes(train, teacher, data, capsys):
     assert status == 2 and not run.exists()
     assert error_of(capsys) == (
         f"error: --teacher {teacher}: knows {1 + len(others)} classes ({', '.join([first, *others])}), the "
-        f"data has 1 ({first}), which does not have the teacher's {', '.join(others)}. They must be the same by "
-        "name, in any order: train the teacher on this data"
+        f"data has 1 ({first}), which does not have the teacher's {', '.join(others)}. They must be the same "
+        "by name, in any order: train the teacher on this data"
     )
 
 
