@@ -75,6 +75,14 @@ def truth_boxes(F: Any, targets: Any) -> Any:
     return F.slice_axis(targets, axis=2, begin=BOX.start, end=BOX.stop)
 
 
+def first_rows(F: Any, rows: Any, rows_per_object: int) -> Any:
+    """Return the first of each object's P rows: of (B, K * P, D) the (B, K, D)."""
+    if rows_per_object == 1:
+        return rows
+    by_object = F.reshape(rows, (0, -4, -1, rows_per_object, 0))
+    return F.reshape(F.slice_axis(by_object, axis=2, begin=0, end=1), (0, -3, 0))
+
+
 def positions(F: Any, index: Any) -> Any:
     """Turn flat anchor indices (B, M) into indices (2, B, M) of ``gather_nd`` in a table (B, N, ...)."""
     image = F.broadcast_like(F.reshape(F.contrib.arange_like(index, axis=0), (-1, 1)), index)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from gluon_yolo.assigners import DELTAS
+from gluon_yolo.assigners import DELTAS, rows_per_object
 from gluon_yolo.losses.terms import (
     box_distance,
     check_smoothing,
     choose_box_loss,
     cross_entropy,
+    first_rows,
     positions,
     positive_entropy,
     read_columns,
@@ -69,6 +70,7 @@ class YOLOv3Loss(gluon.HybridBlock):
         self.anchors = spec.anchors
         self.box_coder = box_coder_of(spec)
         self.ignore_iou = spec.ignore_iou
+        self.rows_per_object = rows_per_object(spec)
         self.num_classes = spec.num_classes
         self.smooth = check_smoothing(label_smooth)
         self.decoders = level_decoders(spec)
@@ -97,7 +99,8 @@ class YOLOv3Loss(gluon.HybridBlock):
         index = F.reshape(column["index"], (0, -1))
         position = positions(F, index)
         matched = F.gather_nd(rows, position)
-        included = F.BlockGrad(_overlap_at_most(F, corners, truth, self.ignore_iou))
+        objects = first_rows(F, truth, self.rows_per_object)
+        included = F.BlockGrad(_overlap_at_most(F, corners, objects, self.ignore_iou))
         objectness_loss = _objectness_loss(
             F, objectness, matched, included, position, column["weight"], self.soft
         )

@@ -78,6 +78,13 @@ class TrainConfig:
     box_loss: str = _field(
         "auto", "yolo3 (centre and size apart), giou, diou, ciou, or auto: the network's own"
     )
+    ema: bool = _field(False, "validate, save and export the moving average of the weights")
+    ema_decay: float = _field(0.999, "share of the average that an update keeps, after the ramp-up")
+    ema_ramp_up: float = _field(300.0, "updates in which that share grows to two thirds of it; 0: none")
+    assigner: str = _field(
+        "auto",
+        "anchors of an object: best_shape, neighbours, overlap, or auto: the network's own",
+    )
     loss_scale: float = _field(
         1.0, "factor of the losses before the backward pass; gradients are divided by it"
     )

@@ -12,6 +12,7 @@ from gluon_yolo.data.loading import loader
 from gluon_yolo.data.transforms import augmentation
 from gluon_yolo.errors import SettingError
 from gluon_yolo.spec import BOX_LOSSES
+from gluon_yolo.training.assigner_choice import YOLO3_ASSIGNERS
 from gluon_yolo.training.lr_schedule import MODES
 from gluon_yolo.training.processes.hosts import Hosts, Meet
 
@@ -19,6 +20,7 @@ BACKBONE_WEIGHTS = ("auto", "yes", "no")
 WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
 VAL_METRICS = ("auto", "fitness", "voc07", "voc", "coco")
 ENGINES = ("auto", "mxnet", "torch")
+ASSIGNER_CHOICES = ("auto", *YOLO3_ASSIGNERS)
 PRECISIONS = ("float32", "tf32", "bfloat16")
 MOST_THREADS = 4  # because of Python's lock, even two threads are only 1.65 times as fast as one
 
@@ -28,7 +30,7 @@ _AT_LEAST = {
     **dict.fromkeys(("start_epoch", "seed", "num_workers", "save_interval", "no_mixup_epochs"), 0),
     **dict.fromkeys(("restarts",), 0),
     **dict.fromkeys(("warmup_epochs", "warmup_lr", "lr_decay_period", "momentum", "wd"), 0),
-    **dict.fromkeys(("target_lr", "cosine_epochs", "profile"), 0),
+    **dict.fromkeys(("target_lr", "cosine_epochs", "profile", "ema_decay", "ema_ramp_up"), 0),
     "num_samples": -1,
     "max_detections": 1,
 }
@@ -36,6 +38,7 @@ _ABOVE_0 = ("lr", "lr_power", "warmup_power", "loss_scale", "process_timeout", "
 _CHOICES = {
     "worker_type": WORKER_TYPES,
     "box_loss": BOX_LOSSES,
+    "assigner": ASSIGNER_CHOICES,
     "val_metric": VAL_METRICS,
     "lr_mode": MODES,
     "engine": ENGINES,
@@ -70,7 +73,8 @@ def check_settings(settings: Mapping[str, Any], frozen: Sequence[str]) -> None:
         require(name, 0 < settings[name] < math.inf, "must be above 0")
     for name, choices in _CHOICES.items():
         require(name, settings[name] in choices, f"choose from {', '.join(choices)}")
-    require("momentum", settings["momentum"] < 1, "must be below 1")
+    for name in ("momentum", "ema_decay"):
+        require(name, settings[name] < 1, "must be below 1")
     _check_learning(settings, require)
     require("freeze", settings["freeze"] is None or bool(frozen), "names nothing")
     _check_smoothing(settings, require)

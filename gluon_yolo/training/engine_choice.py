@@ -22,6 +22,7 @@ from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.processes.member import Member
 from gluon_yolo.training.step import TrainStep
 from gluon_yolo.training.teacher import Teacher
+from gluon_yolo.training.weight_average import Decay
 
 MXNET, TORCH = "mxnet", "torch"
 _AS_ASKED = "engine: {name}, as {{engine}} says"
@@ -118,7 +119,7 @@ def make_engine(
     smoothing = config.smoothing(net.spec.num_classes)
     options = (config.momentum, config.wd, config.no_wd, smoothing, config.box_loss, config.loss_scale)
     if config.engine != TORCH:
-        return TrainStep(net, devices, *options, teacher=teacher)
+        return TrainStep(net, devices, *options, ema=Decay.of(config), teacher=teacher)
     from gluon_yolo.training.torch_step import TorchStep
 
     return TorchStep(
@@ -130,6 +131,7 @@ def make_engine(
         deterministic=config.deterministic,
         seed=config.seed,
         processes=processes,
+        ema=Decay.of(config),
         teacher=teacher,
     )
 

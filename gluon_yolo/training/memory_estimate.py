@@ -108,7 +108,7 @@ class TrainMemory:
         self._anchors_per_level = net.spec.anchors_per_level
         self._objects = objects
         shapes = [parameter.shape for parameter in net.collect_params().values()]
-        weights = FLOAT * sum(map(math.prod, shapes))
+        weights = weight_bytes(net)
         widest = FLOAT * max(map(math.prod, shapes))
         copies = max(0, int(os.environ.get("MXNET_CPU_TEMP_COPY", _COPIES)) - _COPIES) if devices > 1 else 0
         a_device = _WEIGHTS * weights + _WIDEST * widest + copies * _COPY * widest
@@ -144,6 +144,11 @@ class TrainMemory:
         several = _SIZES if len(set(sizes_hw)) > 1 else 1.0
         validation = _VALIDATED * self.maps(val_size_hw or self._val_size_hw).largest * BATCH_SIZE
         return Footprint(self._fixed + validation, several * an_image + _AHEAD * 3 * math.prod(largest_hw))
+
+
+def weight_bytes(net: DetectionNetwork) -> int:
+    """Return the bytes of all weights and statistics of a network."""
+    return FLOAT * sum(math.prod(parameter.shape) for parameter in net.collect_params().values())
 
 
 def _kept_shares(graph: mx.sym.Symbol, net: DetectionNetwork) -> dict[str, float]:

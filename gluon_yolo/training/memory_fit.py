@@ -16,10 +16,11 @@ from gluon_yolo.system import memory
 from gluon_yolo.text import counted
 from gluon_yolo.training.config import DEFAULTS, Args, TrainConfig
 from gluon_yolo.training.memory_check import ADVICE, Wanted, check, fits, largest_of
-from gluon_yolo.training.memory_estimate import TrainMemory, beside_the_network
+from gluon_yolo.training.memory_estimate import TrainMemory, beside_the_network, weight_bytes
 from gluon_yolo.training.run_dir import RunFolder
 
 CPU_BATCH = 8  # a larger batch is not faster on a CPU
+_AVERAGE = 2  # times all weights: their average, and themselves while a validation has it in their place
 _SIZES = ("no_random_shape", "random_shapes", "shape_interval")  # settings that decide the input sizes
 
 
@@ -110,6 +111,7 @@ def _estimate(
     images = together * max(1, config.num_workers) + VALIDATION_IMAGES
     processes = config.num_workers if config.loader_worker_type == "process" else 0
     beside = beside_the_network(processes, 3.0 * max(areas, default=0) * images)
+    beside += _AVERAGE * weight_bytes(net) if config.ema else 0
     return TrainMemory(net, config.data_shape, len(contexts), objects * together, beside)
 
 

@@ -15,6 +15,7 @@ from gluon_yolo.errors import SettingText, blamed
 from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.models.build import Architecture
 from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.system import run_note
 from gluon_yolo.training.callbacks.built_in import check_packages
 from gluon_yolo.training.callbacks.callback_list import check_callbacks
@@ -41,6 +42,7 @@ from gluon_yolo.training.run_log import log_result, log_start, recording
 from gluon_yolo.training.setup import Origin, anchor_lines, build_network, load_starting_weights
 from gluon_yolo.training.teacher import Teacher, keep_teacher, open_teacher
 from gluon_yolo.training.trainer import Trainer
+from gluon_yolo.training.update_lines import update_lines
 
 log = logging.getLogger("gluon_yolo")
 
@@ -222,7 +224,9 @@ def _ready(run_plan: Plan) -> _Ready:
     config, found = settled_anchors(asked.anchors, config, architecture, train_data)
     check_batch_size(config.batch_size, len(choice.devices))
     validation = validation_of(val_data, config, run_plan.resumed if run_plan.goes_on else None)
-    net = build_network(architecture, config, class_names, choice.contexts)
+    record = run_plan.resumed.model() if run_plan.resumed is not None else None
+    resumed = DetectionSpec.from_dict(record["spec"]) if record is not None else None
+    net = build_network(architecture, config, class_names, choice.contexts, resumed)
     frozen = freeze(net, config.frozen)
     teacher = open_teacher(config, net.spec, run_plan.resumed)
     # Of several hosts, none knows the memory of the others.
@@ -242,7 +246,7 @@ def _ready(run_plan: Plan) -> _Ready:
     if teacher:
         keep_teacher(folder, teacher, args)
     taught = [teacher.line] if teacher else []
-    lines = (*frozen, *taught, *run_plan.taken, *fit.lines, *found)
+    lines = (*frozen, *taught, *run_plan.taken, *fit.lines, *found, *update_lines(config))
     warnings = (*run_plan.doubts, *fit.warnings, *_random_warnings(run_plan, config, random))
     return _Ready(config, net, origin, folder, validation, learnable, teacher, lines, warnings)
 

@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 
-from gluon_yolo.assigners import CLASS, COLUMNS, assign
+from gluon_yolo.assigners import CLASS, COLUMNS, assign, rows_per_object
 from gluon_yolo.boxes import clip
 from gluon_yolo.data.loading.collate import pad_targets
 from gluon_yolo.detections import Detections
@@ -41,7 +41,8 @@ def soft_targets(predictions: np.ndarray, spec: DetectionSpec, size_hw: tuple[in
         (B, M, 12 + C) float32: target rows whose weight is the objectness, then the probabilities; where the
         score rule is a softmax, their sum is 1.
     """
-    return pad_targets([_rows(image, spec, size_hw) for image in predictions], _ROWS)
+    rows = [_rows(image, spec, size_hw) for image in predictions]
+    return pad_targets(rows, _ROWS * rows_per_object(spec))
 
 
 def _rows(predictions: np.ndarray, spec: DetectionSpec, size_hw: tuple[int, int]) -> np.ndarray:

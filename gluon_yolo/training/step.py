@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable
@@ -21,9 +22,11 @@ from gluon_yolo.mxnet_compat import autograd, gluon, mx, nd
 from gluon_yolo.system.instructions import mxnet_has_avx512
 from gluon_yolo.training.data_parallel import split_batch
 from gluon_yolo.training.engine import NotFinite
+from gluon_yolo.training.mxnet_average import MXNetAverage
 from gluon_yolo.training.mxnet_sgd import use_fast_kernels
 from gluon_yolo.training.mxnet_teacher import MXNetTeacher
 from gluon_yolo.training.teacher import Teacher
+from gluon_yolo.training.weight_average import Decay
 from gluon_yolo.weights.load import structural_parameters
 
 __all__ = ["NO_DECAY", "NotFinite", "TrainStep"]
@@ -47,9 +50,11 @@ class TrainStep:
         box_loss: as :func:`gluon_yolo.losses.make_loss` takes it.
         loss_scale: factor of the gradients in the backward pass, which the update divides by. It keeps small
             gradients of a float16 network from underflow.
+        ema: how fast the moving average of the weights forgets; None keeps none.
         teacher: whose predictions on each batch are targets too; None is none.
 
     Attributes:
+        average: the moving average of the weights, or None.
         loss: the loss of the network; its ``names`` are the names of the losses.
 
     Raises:
@@ -67,6 +72,7 @@ class TrainStep:
         label_smooth: float = 0.0,
         box_loss: str = "auto",
         loss_scale: float = 1.0,
+        ema: Decay | None = None,
         teacher: Teacher | None = None,
     ):
         if not 0 < loss_scale < float("inf"):
@@ -96,6 +102,7 @@ class TrainStep:
             {"learning_rate": 0.0, "momentum": momentum, "wd": wd},
             kvstore="device" if self.contexts[0].device_type == "gpu" else "local",
         )
+        self.average = None if ema is None else MXNetAverage(net, ema)
         self.from_net()
         self._threads = [ThreadPoolExecutor(1) for _ in self.contexts[1:]]
 
@@ -131,6 +138,8 @@ class TrainStep:
         self._on_each_device(self._backward, [(part,) for part in losses])
         self.trainer.set_learning_rate(learning_rate)
         self.trainer.step(len(batch.images) * self.loss_scale)
+        if self.average:
+            self.average.update(self.trainer.optimizer.num_update)
         return numbers
 
     def _forward(self, pixels: nd.NDArray, *targets: nd.NDArray) -> list[nd.NDArray]:
@@ -166,6 +175,10 @@ class TrainStep:
             if name.endswith((".running_mean", ".running_var")):
                 copies = [copy.asnumpy() for copy in parameter.list_data()]
                 parameter.set_data(nd.array(np.mean(copies, axis=0)))
+
+    def averaged(self) -> contextlib.AbstractContextManager[None]:
+        """Let the network have the averaged weights while the block runs; do nothing where there are none."""
+        return self.average.in_place() if self.average else contextlib.nullcontext()
 
     def to_net(self) -> None:
         """Do nothing: the network and ``trainer`` are what is trained."""

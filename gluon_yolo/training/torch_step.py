@@ -28,8 +28,10 @@ from gluon_yolo.training.engine import NotFinite
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.step import NO_DECAY
 from gluon_yolo.training.teacher import Teacher
+from gluon_yolo.training.torch_average import TorchAverage
 from gluon_yolo.training.torch_sgd import SGD
 from gluon_yolo.training.torch_teacher import TorchTeacher
+from gluon_yolo.training.weight_average import Decay
 from gluon_yolo.weights.load import structural_parameters
 
 _PIXELS, _TARGETS, _SOFT, _RAW_MAP = "pixels", "targets", "soft", "raw_{}"
@@ -55,11 +57,13 @@ class TorchStep:
         compiled: whether torch compiles network and losses, in the first steps.
         deterministic: whether a GPU is to give the same bits in every run.
         processes: which train together; each has a share of the batch.
+        ema: how fast the moving average of the weights forgets; None keeps none.
         seed: of the random numbers of a step (dropout); a resumed training goes on with the same ones.
         dtype: of weights and arithmetic; float64 is for tests.
         teacher: whose predictions on each batch are targets too; None is none.
 
     Attributes:
+        average: the moving average of the weights, or None.
         module: the network.
         loss: the Gluon block of the losses; its ``names`` are the names of the losses.
         trainer: the optimizer in gluon's form.
@@ -86,6 +90,7 @@ class TorchStep:
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
         processes: Processes | None = None,
+        ema: Decay | None = None,
         teacher: Teacher | None = None,
     ):
         if not 0 < loss_scale < float("inf"):
@@ -111,6 +116,7 @@ class TorchStep:
         self._network: Any = torch.compile(self.module) if compiled else self.module
         self._losses: Any = torch.compile(losses, dynamic=True) if compiled else losses
         self._group.broadcast_(self.module.state_dict().values())  # drawn or read by each process itself
+        self.average = None if ema is None else TorchAverage(net, self.module, ema)
         self._gradients = GradientSum(self.module.parameters(), self._group)
         self._has_dropout = any(isinstance(layer, nn.Dropout) for layer in self.module.modules())
         trained = {p.name: p for p in structural_parameters(net).values() if p.grad_req != "null"}
@@ -166,6 +172,8 @@ class TorchStep:
         self.optimizer.step(learning_rate, scale)
         update_statistics(self.module)
         self._updates += 1
+        if self.average:
+            self.average.update(self._updates)
         self._is_ahead = True
         return numbers
 
@@ -200,7 +208,22 @@ class TorchStep:
         for layer in batch_norms(self.module):
             for statistics in (layer.running_mean, layer.running_var):
                 self._group.sum_(statistics).div_(self._group.world)
+        if self.average:
+            self.average.share_statistics(self._group)
         self._is_ahead = True
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Let the module have the averaged weights while the block runs; do nothing where there are none."""
+        if self.average is None:
+            yield
+            return
+        try:
+            with self.average.in_place():
+                self._is_ahead = True
+                yield
+        finally:
+            self._is_ahead = True
 
     def to_net(self) -> None:
         """Set the Gluon network and ``trainer`` to the present weights, statistics and velocities."""

@@ -128,6 +128,8 @@ class Trainer:
         net = self._net
         progress = self.checkpoint.load(net, self.step.trainer, net.zoo_name, net.spec.class_names)
         self.step.from_net()
+        if self.step.average:
+            self.step.average.restart(self.checkpoint.average())
         before = progress.schedule["batches_per_epoch"]
         if before != self.batches:
             raise SettingError(
@@ -211,17 +213,19 @@ class Trainer:
         self.step.share_statistics()
         self._refuse_diverged()
         if is_validated(self.epoch, self.config.epochs, self.config.val_interval):
-            self.callbacks.call("on_validation_begin", self)
-            measured = self.validation.measure(self.step.predictor, self.processes.gathering)
-            self.result, self.validation_images = measured
-            self.callbacks.call("on_validation_end", self)
+            with self.step.averaged():
+                self.callbacks.call("on_validation_begin", self)
+                measured = self.validation.measure(self.step.predictor, self.processes.gathering)
+                self.result, self.validation_images = measured
+                self.callbacks.call("on_validation_end", self)
         self.callbacks.call("on_epoch_end", self)
         self.progress.epoch, self.progress.batch, self.progress.losses = self.epoch + 1, 0, ()
 
     def _save(self) -> None:
         self._refuse_diverged()
         self.progress.callbacks = self.callbacks.state_dict()
-        self.checkpoint.save(self.net, self.step.trainer, self.progress)
+        average = self.step.average.arrays() if self.step.average else None
+        self.checkpoint.save(self.net, self.step.trainer, self.progress, average)
         self.callbacks.call("on_checkpoint", self)
 
     @property

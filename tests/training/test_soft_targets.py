@@ -107,3 +107,17 @@ def test_images_are_padded_to_one_number_of_rows():
     targets = soft_targets(np.array([[sure], [nothing]], np.float32), SPEC, SIZE_HW)
     assert targets.shape == (2, 32, COLUMNS + 2) and targets.dtype == np.float32
     assert targets[0, 0, WEIGHT] == np.float32(0.7) and not targets[0, 1:].any() and not targets[1].any()
+
+
+@pytest.mark.parametrize("assigner, rows", [("neighbours", 3), ("overlap", 2)])
+def test_rows_of_an_object_stay_together(assigner, rows):
+    """A loss that tells the objects takes every third row, or every second one."""
+    spec = dataclasses.replace(SPEC, assigner=assigner, xy_scales=(2, 2))
+    found = soft_targets(
+        np.array([[[32, 16, 48, 32, 0.7, 0.2, 0.9], [30, 4, 66, 44, 0.4, 0.6, 0.1]]], np.float32),
+        spec,
+        SIZE_HW,
+    )[0]
+    assert len(found) % rows == 0
+    firsts = found[::rows][:2]
+    np.testing.assert_array_equal(firsts[:, BOX], [[30, 4, 66, 44], [32, 16, 48, 32]])

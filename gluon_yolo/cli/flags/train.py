@@ -15,7 +15,7 @@ from gluon_yolo.cli.parser import Joined
 from gluon_yolo.data.transforms import TRANSFORMS
 from gluon_yolo.spec import BOX_LOSSES
 from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
-from gluon_yolo.training.config_check import VAL_METRICS, WORKER_TYPES
+from gluon_yolo.training.config_check import ASSIGNER_CHOICES, VAL_METRICS, WORKER_TYPES
 from gluon_yolo.training.config_forms import PROFILED
 from gluon_yolo.training.lr_schedule import MODES
 from gluon_yolo.training.recipes import RECIPES
@@ -184,6 +184,19 @@ def _add_losses(group: Any) -> None:
         "(default: GluonCV's, the smaller of 1/40 and one over the classes)"
     )
     boxes = "of boxes: YOLOv3's, centre and size apart, or by overlap; auto: the network's own"
+    ema = (
+        "validate, save and export the moving average of the weights, which is steadier than the weights; "
+        "also for noisy losses and high rates"
+    )
+    decay = "share of the average that an update keeps: 0.999 averages over about 1000 updates; less for few"
+    ramp_up = (
+        "updates in which this share grows to two thirds of it, so that first weights are soon forgotten"
+    )
+    anchors = (
+        "which anchors learn an object, with YOLOv3's heads. best_shape: the one of the nearest shape, in "
+        "the cell of its centre, as YOLOv3 does; neighbours: the same in the two nearest cells as well; "
+        "overlap: all whose shapes overlap it by 0.213. auto: the network's own"
+    )
     scale = "multiply the losses by it before the backward pass, and divide the gradients, against underflow"
     teacher = (
         "learn from a larger detector too, which sees the same changed pictures: a run of its own on this "
@@ -198,6 +211,7 @@ def _add_losses(group: Any) -> None:
     _add(group, "--teacher-classes", metavar="FILE", help=known)
     _add(group, "--distil-weight", metavar="W", help=share)
     _add(group, "--box-loss", choices=BOX_LOSSES, help=boxes)
+    _add(group, "--assigner", choices=ASSIGNER_CHOICES, help=anchors)
     _add(group, "--mixup", help=mixup)
     _add(group, "--no-mixup-epochs", help="epochs without mixup at the end")
     _add(
@@ -212,6 +226,9 @@ def _add_losses(group: Any) -> None:
         help="weight decay; more where training scores well and validation does not",
     )
     _add(group, "--no-wd", help="no weight decay on biases and batch normalisation")
+    _add(group, "--ema", help=ema)
+    _add(group, "--ema-decay", metavar="X", help=decay)
+    _add(group, "--ema-ramp-up", metavar="N", help=ramp_up)
     _add(group, "--loss-scale", metavar="X", help=scale)
 
 

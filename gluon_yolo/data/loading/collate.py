@@ -28,7 +28,11 @@ class Batch:
 
 
 def collate(
-    images: Sequence[np.ndarray], targets: Sequence[np.ndarray], names: list[str], indices: list[int]
+    images: Sequence[np.ndarray],
+    targets: Sequence[np.ndarray],
+    names: list[str],
+    indices: list[int],
+    multiple: int = 8,
 ) -> Batch:
     """Return the batch of B samples; no pixel is copied.
 
@@ -37,10 +41,11 @@ def collate(
         targets: of each image, (rows, 12) float32.
         names: of the images, for messages.
         indices: of the images in the data set.
+        multiple: as for :func:`pad_targets`.
     """
     array, (height, width) = images[0].base, images[0].shape[:2]
     assert array is not None  # the images are views
-    return Batch(array, pad_targets(targets), names, indices, (height, width))
+    return Batch(array, pad_targets(targets, multiple), names, indices, (height, width))
 
 
 def pad_targets(targets: Sequence[np.ndarray], multiple: int = 8) -> np.ndarray:

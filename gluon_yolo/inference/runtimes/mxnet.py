@@ -15,11 +15,13 @@ from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.graph.node import Graph
 from gluon_yolo.inference.decode import RawMaps
 from gluon_yolo.inference.exported_format import RAW_MAP
-from gluon_yolo.inference.model_record import ModelRecord, weights_file
+from gluon_yolo.inference.model_files import weights_file
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.models.build import Architecture, find_architecture
 from gluon_yolo.mxnet_compat import check_gpu, mx
 from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.system.instructions import CPUINFO, processor_has
+from gluon_yolo.weights.form import form_for
 from gluon_yolo.weights.load import load_weights
 
 BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # mxnet's dtype of bfloat16
@@ -210,7 +212,7 @@ def from_record(record: ModelRecord, folder: Path, path: Any) -> Any:
         UserError: the network is unknown, or the weights do not fit it.
     """
     known = find_architecture(record.network, folder)
-    net = known.build(record.spec.class_names, record.spec.anchors)
+    net = known.rebuild(record.spec)
     net.initialize_weights()
     load_weights(net, path)
     return net
@@ -234,9 +236,10 @@ def from_weights(
         UserError: the network is unknown, or the weights do not fit it.
     """
     known = find_architecture(network)
-    net = known.build(class_names, anchors)
+    file = weights_file(Path(path))
+    net = known.build(class_names, anchors, form=form_for(file, known.name))
     net.initialize_weights()
-    load_weights(net, weights_file(Path(path)))
+    load_weights(net, file)
     return net, known
 
 
