@@ -14,7 +14,7 @@ import pytest
 
 from gluon_yolo.cli import main
 from gluon_yolo.data.registry import open_source
-from gluon_yolo.inference.model_record import weights_of
+from gluon_yolo.inference.model_files import weights_of
 from gluon_yolo.mxnet_compat import mx
 from gluon_yolo.weights.darknet_model import save
 from tests.models.darknet import small
