@@ -62,6 +62,7 @@ def fitted(
     data: Sequence[Dataset],
     own: Mapping[str, Any],
     resumed: RunFolder | None = None,
+    teacher: DetectionNetwork | None = None,
 ) -> Fitted:
     """Check a training against the free memory, before its first step.
 
@@ -72,6 +73,7 @@ def fitted(
         data: the training and the validation data.
         own: the result of :func:`cpu_defaults`; a default batch size is halved until it fits.
         resumed: the run that is resumed or restarted, if any.
+        teacher: of the training, if any.
 
     Raises:
         UserError: it certainly does not fit.
@@ -81,7 +83,7 @@ def fitted(
     there = memory.look()
     if config.memory is not None:
         there = memory.Memory(int(config.memory * memory.GB), 0, "{memory}")
-    wanted, estimate = _wanted(config, net, contexts), _estimate(config, net, contexts, data)
+    wanted, estimate = _wanted(config, net, contexts), _estimate(config, net, contexts, data, teacher)
     if there is not None and "batch_size" in own:
         wanted = _halved(wanted, estimate, there)
         config = dataclasses.replace(config, batch_size=wanted.batch_size)
@@ -102,7 +104,11 @@ def _wanted(config: TrainConfig, net: DetectionNetwork, contexts: Sequence[Any])
 
 
 def _estimate(
-    config: TrainConfig, net: DetectionNetwork, contexts: Sequence[Any], data: Sequence[Dataset]
+    config: TrainConfig,
+    net: DetectionNetwork,
+    contexts: Sequence[Any],
+    data: Sequence[Dataset],
+    teacher: DetectionNetwork | None,
 ) -> TrainMemory:
     train = data[0]
     objects = max((len(train.annotations(index)) for index in range(len(train))), default=0)
@@ -112,7 +118,7 @@ def _estimate(
     processes = config.num_workers if config.loader_worker_type == "process" else 0
     beside = beside_the_network(processes, 3.0 * max(areas, default=0) * images)
     beside += _AVERAGE * weight_bytes(net) if config.ema else 0
-    return TrainMemory(net, config.data_shape, len(contexts), objects * together, beside)
+    return TrainMemory(net, config.data_shape, len(contexts), objects * together, beside, teacher)
 
 
 def _halved(wanted: Wanted, estimate: TrainMemory, there: memory.Memory) -> Wanted:

@@ -27,7 +27,8 @@ class MXNetTeacher:
         }
         symbol = mx.sym.Group([block(mx.sym.var(INPUT))])
         gpu = context.device_id if context.device_type == "gpu" else None
-        self._runtime = MXNetRuntime(symbol, parameters, None, gpu)
+        # Of one size: batches of a size follow each other, and each plan takes memory of its own.
+        self._runtime = MXNetRuntime(symbol, parameters, None, gpu, kept_shapes=1)
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Return the soft targets (B, M, 12 + C) of images (B, H, W, 3) uint8."""

@@ -232,7 +232,8 @@ def _ready(run_plan: Plan) -> _Ready:
     # Of several hosts, none knows the memory of the others.
     is_checked = run_plan.processes.hosts == 1
     checked = (net, choice.devices, run_plan.data[:2], run_plan.own, run_plan.resumed)
-    fit = fitted(config, *checked) if is_checked else Fitted(config)
+    teachers_net = teacher.block.net if teacher else None
+    fit = fitted(config, *checked, teachers_net) if is_checked else Fitted(config)
     config = fit.config
     origin = (
         Origin(f"weights: those of {run_plan.resumed.path}")

@@ -77,6 +77,7 @@ class MXNetRuntime:
         parameters: the values of all other inputs, by name.
         spec: of the network, for raw maps; None for boxes and scores.
         gpu: index of a GPU; None is the CPU.
+        kept_shapes: number of input shapes whose plans stay in memory.
 
     Raises:
         UserError: the GPU cannot be used, or not for this graph.
@@ -88,9 +89,11 @@ class MXNetRuntime:
         parameters: Mapping[str, mx.nd.NDArray],
         spec: DetectionSpec | None,
         gpu: int | None = None,
+        kept_shapes: int = KEPT_SHAPES,
     ) -> None:
         if gpu is not None:
             check_gpu(gpu)
+        self._kept_shapes = kept_shapes
         self._context = mx.cpu() if gpu is None else mx.gpu(gpu)
         self._spec = spec
         self._symbol, values = _prepared(symbol, parameters, gpu)
@@ -127,7 +130,7 @@ class MXNetRuntime:
             flags = [("data_indices", [self._input]), ("param_indices", others)]
             planned = [("static_alloc", True), ("static_shape", True)]
             self._plans[shape] = mx.nd.CachedOp(self._symbol, [*flags, *planned])
-            if len(self._plans) > KEPT_SHAPES:
+            if len(self._plans) > self._kept_shapes:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(shape)
         return self._plans[shape]
