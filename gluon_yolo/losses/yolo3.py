@@ -13,7 +13,9 @@ from gluon_yolo.losses.terms import (
     cross_entropy,
     first_rows,
     positions,
+    positive_entropy,
     read_columns,
+    soft_classes,
     softplus,
     truth_boxes,
 )
@@ -42,6 +44,7 @@ class YOLOv3Loss(gluon.HybridBlock):
         box_loss: ``yolo3``: cross-entropy of the centre, and absolute difference of the logarithm of the
             size; ``giou``, ``diou``, ``ciou``: one minus that overlap, times ``IOU_GAIN``; ``auto``: depends
             on the coding. Each is multiplied by the row's weight and box weight.
+        soft: whether the targets are soft ones (:class:`gluon_yolo.losses.distillation.DistillationLoss`).
 
     Attributes:
         names: of the losses, in order.
@@ -51,9 +54,15 @@ class YOLOv3Loss(gluon.HybridBlock):
     """
 
     def __init__(
-        self, spec: DetectionSpec, label_smooth: float = 0.0, box_loss: str = "auto", **kwargs: Any
+        self,
+        spec: DetectionSpec,
+        label_smooth: float = 0.0,
+        box_loss: str = "auto",
+        soft: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.soft = soft
         self.box_loss = choose_box_loss(spec, box_loss)
         self.names = (
             ("objectness", "centre", "scale", "class")
@@ -99,7 +108,7 @@ class YOLOv3Loss(gluon.HybridBlock):
         weight = column["weight"]
         if self.choice is not None:
             weight = self.choice(F, matched, anchor_rows, column, truth)
-        objectness_loss = _objectness_loss(F, objectness, matched, included, position, weight)
+        objectness_loss = _objectness_loss(F, objectness, matched, included, position, weight, self.soft)
 
         deltas = F.slice_axis(matched, axis=2, begin=0, end=OBJECTNESS)
         box_weight = weight * column["box_weight"]
@@ -109,10 +118,12 @@ class YOLOv3Loss(gluon.HybridBlock):
             distance = box_distance(F, self.box_loss, self.box_coder, deltas, anchor_rows, truth)
             box_losses = (F.expand_dims(distance, axis=2) * IOU_GAIN,)
         logits = F.slice_axis(matched, axis=2, begin=BOX_CHANNELS, end=None)
-        one_hot = F.one_hot(
-            F.reshape(column["class"], (0, -1)), self.num_classes, 1 - self.smooth, self.smooth
-        )
-        class_loss = F.broadcast_mul(cross_entropy(F, logits, one_hot), weight)
+        if self.soft:
+            wanted = soft_classes(F, targets)
+        else:
+            class_id = F.reshape(column["class"], (0, -1))
+            wanted = F.one_hot(class_id, self.num_classes, 1 - self.smooth, self.smooth)
+        class_loss = F.broadcast_mul(cross_entropy(F, logits, wanted), weight)
         return (
             objectness_loss,
             *(F.sum(F.broadcast_mul(loss, box_weight), axis=(1, 2)) for loss in box_losses),
@@ -126,7 +137,9 @@ def _rows(F: Any, raw: Any, anchors: int) -> Any:
     return F.reshape(F.transpose(split, axes=(0, 1, 3, 2)), (0, -3, 0))
 
 
-def _objectness_loss(F: Any, objectness: Any, matched: Any, included: Any, position: Any, weight: Any) -> Any:
+def _objectness_loss(
+    F: Any, objectness: Any, matched: Any, included: Any, position: Any, weight: Any, soft: bool
+) -> Any:
     """Return the objectness loss (B,).
 
     Args:
@@ -136,12 +149,13 @@ def _objectness_loss(F: Any, objectness: Any, matched: Any, included: Any, posit
         included: (B, N) 1 for an anchor that is not ignored as a negative.
         position: (2, B, M) positions of the positives.
         weight: (B, M, 1) of the positives.
+        soft: as :func:`gluon_yolo.losses.terms.positive_entropy` takes it.
     """
     negative = F.sum(softplus(F, objectness) * included, axis=1)
     logit = F.reshape(F.slice_axis(matched, axis=2, begin=OBJECTNESS, end=BOX_CHANNELS), (0, -1))
     weight = F.reshape(weight, (0, -1))
     included = (weight > 0) * F.gather_nd(included, position)
-    positive = weight * softplus(F, -logit) - included * softplus(F, logit)
+    positive = positive_entropy(F, logit, weight, soft) - included * softplus(F, logit)
     return negative + F.sum(positive, axis=1)
 
 

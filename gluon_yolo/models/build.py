@@ -18,7 +18,7 @@ from gluon_yolo.models.darknet.network import CFG, DarknetNetwork
 from gluon_yolo.models.darknet.plan import make_plan
 from gluon_yolo.models.darknet.training_flags import doubts, run_flags
 from gluon_yolo.models.detector import DetectionNetwork
-from gluon_yolo.spec import Anchors, DetectionSpec
+from gluon_yolo.spec import Anchors, BackboneForm, DetectionSpec
 from gluon_yolo.text import exact, rounded
 
 log = logging.getLogger("gluon_yolo")
@@ -53,6 +53,7 @@ class Architecture:
         anchors: Anchors | None = None,
         norm: str = "bn",
         num_devices: int = 1,
+        form: BackboneForm | None = None,
         xy_scales: Sequence[float] | None = None,
     ) -> DetectionNetwork:
         """Build the network; its weights are not initialized.
@@ -62,13 +63,24 @@ class Architecture:
             anchors: per level (width, height) in input pixels; None takes the network's own.
             norm: ``bn``, ``sync`` or ``frozen`` (:func:`gluon_yolo.models.layers.make_norm`).
             num_devices: devices that share ``sync`` statistics.
+            form: of the backbone; None is the architecture's own, and the only one of a cfg.
             xy_scales: per level the range of a centre in cells; None takes the network's own.
 
         Raises:
             UserError: the network has no class names of its own and none are given, or the anchors do not
                 suit it.
         """
-        return zoo.build(self.name, class_names, anchors, norm, num_devices, xy_scales)
+        return zoo.build(self.name, class_names, anchors, norm, num_devices, form, xy_scales)
+
+    def rebuild(self, spec: DetectionSpec, class_names: Sequence[str] | None = None) -> DetectionNetwork:
+        """Build the network of a spec that :meth:`build` gave; its weights are not initialized.
+
+        Args:
+            spec: of the network.
+            class_names: other ones than the spec's.
+        """
+        names = class_names or spec.class_names
+        return self.build(names, spec.anchors, form=spec.backbone, xy_scales=spec.xy_scales)
 
     def training_flags(self, images: int, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the architecture's own defaults of training, as flags of ``train``.
@@ -121,6 +133,7 @@ class CfgArchitecture(Architecture):
         anchors: Anchors | None = None,
         norm: str = "bn",
         num_devices: int = 1,
+        form: BackboneForm | None = None,
         xy_scales: Sequence[float] | None = None,
     ) -> DetectionNetwork:
         """Build the network as the base class does; default class names are ``class 0``, ``class 1``, ..."""

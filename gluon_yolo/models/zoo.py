@@ -15,11 +15,11 @@ from gluon_yolo.models.backbones.darknet53 import darknet53
 from gluon_yolo.models.backbones.mobilenet import mobilenet
 from gluon_yolo.models.backbones.mobilenetv2 import mobilenetv2
 from gluon_yolo.models.backbones.shufflenetv2 import shufflenetv2
-from gluon_yolo.models.detector import DetectionNetwork, Detector
+from gluon_yolo.models.detector import MEAN, STD, DetectionNetwork, Detector
 from gluon_yolo.models.heads import DecoupledHeads, YOLOv3Heads
 from gluon_yolo.models.layers import Normalize, NormFactory, make_norm
 from gluon_yolo.models.necks import LightFPN, YOLOv3Neck
-from gluon_yolo.spec import Anchors, DetectionSpec
+from gluon_yolo.spec import Anchors, BackboneForm, DetectionSpec
 from gluon_yolo.text import did_you_mean
 
 DATASET_CLASSES = {"voc": VOC_CLASSES, "coco": COCO_CLASSES, "custom": None}
@@ -102,7 +102,8 @@ def _yolo3(
 ) -> Detector:
     neck = YOLOv3Neck(backbone.channels, neck_channels, norm, has_spp=_SPP in name)
     heads = YOLOv3Heads(neck.channels, spec.anchors_per_level, spec.num_classes)
-    return Detector(name, spec, backbone, neck, heads)
+    form = spec.backbone
+    return Detector(name, spec, backbone, neck, heads, Normalize(form.mean or MEAN, form.std or STD))
 
 
 def _multiplier(name: str) -> float:
@@ -118,7 +119,8 @@ def _multiplier(name: str) -> float:
 )
 def _yolo3_mobilenet(name: str, spec: DetectionSpec, norm: NormFactory) -> Detector:
     multiplier = _multiplier(name)
-    return _yolo3(name, spec, norm, mobilenet(multiplier, norm), _neck_channels(multiplier))
+    backbone = mobilenet(multiplier, norm, spec.backbone.activation or "relu")
+    return _yolo3(name, spec, norm, backbone, _neck_channels(multiplier))
 
 
 @register(
@@ -135,7 +137,8 @@ def _yolo3_mobilenetv2(name: str, spec: DetectionSpec, norm: NormFactory) -> Det
 
 @register("yolo3_darknet53", takes_spp=True)
 def _yolo3_darknet53(name: str, spec: DetectionSpec, norm: NormFactory) -> Detector:
-    return _yolo3(name, spec, norm, darknet53(norm), (128, 256, 512))
+    backbone = darknet53(norm, spec.backbone.activation or "leaky")
+    return _yolo3(name, spec, norm, backbone, (128, 256, 512))
 
 
 # Anchors, input size and training settings of the published COCO model
@@ -210,6 +213,7 @@ def build(
     anchors: Anchors | None = None,
     norm: str = "bn",
     num_devices: int = 1,
+    form: BackboneForm | None = None,
     xy_scales: Sequence[float] | None = None,
 ) -> DetectionNetwork:
     """Build a detector by name; its weights are not initialized.
@@ -220,6 +224,7 @@ def build(
         anchors: per level (width, height) in input pixels; None takes the architecture's own.
         norm: ``bn``, ``sync`` or ``frozen`` (:func:`gluon_yolo.models.layers.make_norm`).
         num_devices: devices that share ``sync`` statistics.
+        form: of the backbone; None is the architecture's own.
         xy_scales: per level the range of a centre in cells; None takes the architecture's own.
 
     Raises:
@@ -234,7 +239,10 @@ def build(
     wanted = known.spec.anchors if anchors is None else anchors
     scales = known.spec.xy_scales if xy_scales is None else tuple(xy_scales)
     try:
-        spec = dataclasses.replace(known.spec, class_names=classes, anchors=wanted, xy_scales=scales)
+        form = form or BackboneForm()
+        spec = dataclasses.replace(
+            known.spec, class_names=classes, anchors=wanted, backbone=form, xy_scales=scales
+        )
     except ValueError as error:
         raise UserError(f"{full}: {error}") from error
     return known.builder(full, spec, make_norm(norm, num_devices))

@@ -78,11 +78,20 @@ class TrainConfig:
     box_loss: str = _field(
         "auto", "yolo3 (centre and size apart), giou, diou, ciou, or auto: the network's own"
     )
+    ema: bool = _field(False, "validate, save and export the moving average of the weights")
+    ema_decay: float = _field(0.999, "share of the average that an update keeps, after the ramp-up")
+    ema_ramp_up: float = _field(300.0, "updates in which that share grows to two thirds of it; 0: none")
     assigner: str = _field("auto", "anchors of an object: best_shape, neighbours, overlap, dynamic, or auto")
     spp: bool = _field(False, "a spatial pyramid pooling in YOLOv3's neck")
     loss_scale: float = _field(
         1.0, "factor of the losses before the backward pass; gradients are divided by it"
     )
+    teacher: str | None = _field(
+        None, "learn from this detector too: a run, a model's folder, a network's name or a darknet .cfg"
+    )
+    teacher_weights: str | None = _field(None, "weights of a teacher that is a name or a .cfg")
+    teacher_classes: str | None = _field(None, "file of that teacher's class names, one a line")
+    distil_weight: float = _field(1.0, "factor of the losses against the teacher")
     label_smooth: bool = _field(False, "soften class targets")
     label_smooth_factor: float | None = _field(None, "by how much; null is GluonCV's")
     augment: str = _field("yolo3", "presets and transforms: light, overhead, yolo3, none, mosaic, ...")
@@ -181,7 +190,7 @@ class TrainConfig:
         Raises:
             UserError: the file cannot be written.
         """
-        write_settings(path, _lists(self.values()), self.comments(), _HEAD)
+        write_settings(path, self.values(), self.comments(), _HEAD)
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> TrainConfig:
@@ -282,12 +291,3 @@ KINDS: dict[str, str] = {field.name: str(field.type) for field in _settings()}
 """The annotation of each setting, by name."""
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in _settings()}
 PLAIN_DEFAULTS: Args = plain_settings(DEFAULTS)
-
-
-def _lists(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with lists instead of tuples."""
-
-    def listed(value: Any) -> Any:
-        return [listed(each) for each in value] if isinstance(value, (tuple, list)) else value
-
-    return {name: listed(value) for name, value in values.items()}

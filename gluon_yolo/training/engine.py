@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from gluon_yolo.data.loading.collate import Batch
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.mxnet_compat import gluon
+from gluon_yolo.training.weight_average import WeightAverage
 
 
 class NotFinite(Exception):
@@ -40,6 +42,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def average(self) -> WeightAverage | None:
+        """The moving average of the weights, if the training keeps one."""
+        ...
+
+    @property
     def devices(self) -> Sequence[str]:
         """The names of the devices that share a batch."""
         ...
@@ -65,6 +72,10 @@ class Engine(Protocol):
 
     def share_statistics(self) -> None:
         """Set each device's running statistics to their mean: the scored network is then the saved one."""
+        ...
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Let the network have the averaged weights while the block runs; do nothing where there are none."""
         ...
 
     def to_net(self) -> None:

@@ -12,7 +12,6 @@ from gluon_yolo import mxnet_compat
 from gluon_yolo.data.anchors import format_anchors
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.errors import SettingText, UserError
-from gluon_yolo.evaluation.f1 import F1Metric
 from gluon_yolo.evaluation.fitness import kind_of, score
 from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.inference.model_record import ModelRecord
@@ -20,7 +19,6 @@ from gluon_yolo.inference.preprocess import Preprocess
 from gluon_yolo.models import zoo
 from gluon_yolo.models.build import Architecture, find_architecture, with_spp
 from gluon_yolo.models.detector import DetectionNetwork
-from gluon_yolo.nms import LEAST_SCORE
 from gluon_yolo.spec import Anchors
 from gluon_yolo.training.checkpoint import Checkpoint
 from gluon_yolo.training.config import Args, TrainConfig
@@ -119,7 +117,6 @@ def validation_of(val_data: Dataset, config: TrainConfig, resumed: RunFolder | N
             kind = kind_of(progress.score_key, val_data)
             asked = f"{resumed.path}: its epochs are compared by {kind}, which"
     metrics, score_key = score(val_data, kind, asked)
-    metrics.append(F1Metric(val_data.class_names, least_score=LEAST_SCORE))
     fit = Preprocess(config.fit)
     most = config.max_detections
     return Validation(

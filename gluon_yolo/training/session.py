@@ -15,6 +15,7 @@ from gluon_yolo.errors import SettingText, blamed
 from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.models.build import Architecture
 from gluon_yolo.models.detector import DetectionNetwork
+from gluon_yolo.spec import DetectionSpec
 from gluon_yolo.system import run_note
 from gluon_yolo.training.callbacks.built_in import check_packages
 from gluon_yolo.training.callbacks.callback_list import check_callbacks
@@ -39,7 +40,9 @@ from gluon_yolo.training.resumed import Data, open_resumed, opened, record_of
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.run_log import log_result, log_start, recording
 from gluon_yolo.training.setup import Origin, anchor_lines, build_network, load_starting_weights
+from gluon_yolo.training.teacher import Teacher, keep_teacher, open_teacher
 from gluon_yolo.training.trainer import Trainer
+from gluon_yolo.training.update_lines import update_lines
 
 log = logging.getLogger("gluon_yolo")
 
@@ -89,6 +92,7 @@ class _Ready:
         folder: of the run.
         validation: computes the score that compares epochs.
         learnable: the objects of the training images.
+        teacher: of the network; None is none.
         lines: for the log.
         warnings: for the log.
     """
@@ -99,6 +103,7 @@ class _Ready:
     folder: RunFolder
     validation: Validation
     learnable: Learnable
+    teacher: Teacher | None
     lines: Sequence[str | SettingText]
     warnings: Sequence[str | SettingText]
 
@@ -190,6 +195,7 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
                 ready.folder,
                 run_plan.choice.devices,
                 callbacks=callbacks,
+                teacher=ready.teacher,
                 **({"processes": processes} if processes.share.world > 1 else {}),
             )
             log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
@@ -219,12 +225,16 @@ def _ready(run_plan: Plan) -> _Ready:
     config, found = settled_anchors(asked.anchors, config, architecture, train_data)
     check_batch_size(config.batch_size, len(choice.devices))
     validation = validation_of(val_data, config, run_plan.resumed if run_plan.goes_on else None)
-    net = build_network(architecture, config, class_names, choice.contexts)
+    record = run_plan.resumed.model() if run_plan.resumed is not None else None
+    resumed = DetectionSpec.from_dict(record["spec"]) if record is not None else None
+    net = build_network(architecture, config, class_names, choice.contexts, resumed)
     frozen = freeze(net, config.frozen)
+    teacher = open_teacher(config, net.spec, run_plan.resumed)
     # Of several hosts, none knows the memory of the others.
     is_checked = run_plan.processes.hosts == 1
     checked = (net, choice.devices, run_plan.data[:2], run_plan.own, run_plan.resumed)
-    fit = fitted(config, *checked) if is_checked else Fitted(config)
+    teachers_net = teacher.block.net if teacher else None
+    fit = fitted(config, *checked, teachers_net) if is_checked else Fitted(config)
     config = fit.config
     origin = (
         Origin(f"weights: those of {run_plan.resumed.path}")
@@ -235,9 +245,12 @@ def _ready(run_plan: Plan) -> _Ready:
     folder = run_plan.resumed or new_folder(args, config, net)
     if not run_plan.resumed:
         folder.write_data(record_of(run_plan.data[:2]))
-    lines = (*frozen, *run_plan.taken, *fit.lines, *found)
+    if teacher:
+        keep_teacher(folder, teacher, args)
+    taught = [teacher.line] if teacher else []
+    lines = (*frozen, *taught, *run_plan.taken, *fit.lines, *found, *update_lines(config))
     warnings = (*run_plan.doubts, *fit.warnings, *_random_warnings(run_plan, config, random))
-    return _Ready(config, net, origin, folder, validation, learnable, lines, warnings)
+    return _Ready(config, net, origin, folder, validation, learnable, teacher, lines, warnings)
 
 
 def _random_warnings(run_plan: Plan, config: TrainConfig, random: Sequence[str]) -> list[SettingText]:

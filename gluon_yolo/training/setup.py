@@ -12,15 +12,16 @@ import numpy as np
 from gluon_yolo.data import anchors
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.errors import SettingError, SettingText, UserError
-from gluon_yolo.inference.model_record import weights_file
+from gluon_yolo.inference.model_files import weights_file
 from gluon_yolo.losses.terms import choose_box_loss
 from gluon_yolo.models.build import Architecture
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
-from gluon_yolo.spec import Anchors, DetectionSpec
+from gluon_yolo.spec import Anchors, BackboneForm, DetectionSpec
 from gluon_yolo.training.assigner_choice import assigned
 from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.config_check import BACKBONE_WEIGHTS
+from gluon_yolo.weights.form import form_for
 from gluon_yolo.weights.load import Loaded, load_pretrained, load_weights, structural_parameters
 
 _POOR_IOU, _POOR_RECALL = 0.6, 0.9
@@ -33,6 +34,7 @@ def build_network(
     config: TrainConfig,
     class_names: Sequence[str],
     contexts: Sequence[mx.Context],
+    resumed: DetectionSpec | None = None,
 ) -> DetectionNetwork:
     """Build the network of a run, with random weights from the run's seed.
 
@@ -42,20 +44,35 @@ def build_network(
             network.
         class_names: of the data.
         contexts: the devices to initialize on.
+        resumed: of the run that goes on, whose backbone is built as it was.
 
     Raises:
-        UserError: anchors, an input size, the box loss or the assigner do not suit the network.
+        UserError: the starting weights cannot be read, or anchors, a size, the box loss or the assigner
+            do not suit the network.
     """
     norm = "sync" if config.syncbn else "frozen" if config.freeze_bn else "bn"
     assert not isinstance(config.anchors, str)  # ``for_network`` has resolved the words
+    form = backbone_form(architecture, config) if resumed is None else resumed.backbone
     spec = assigned(architecture.spec, config.assigner, architecture.name)
-    net = architecture.build(class_names, config.anchors, norm, len(contexts), spec.xy_scales)
+    net = architecture.build(class_names, config.anchors, norm, len(contexts), form, spec.xy_scales)
     net.spec = dataclasses.replace(net.spec, assigner=spec.assigner)
     _check_sizes(net, "data_shape", [config.data_shape])
     _check_sizes(net, "random_shapes", config.random_shapes if config.random_shape else [])
     choose_box_loss(net.spec, config.box_loss)
     net.initialize_weights(ctx=list(contexts), seed=config.seed)
     return net
+
+
+def backbone_form(architecture: Architecture, config: TrainConfig) -> BackboneForm:
+    """Return the form that the starting weights of a backbone need.
+
+    Raises:
+        UserError: their file cannot be read.
+    """
+    path = config.weights or config.pretrained_base
+    if path in BACKBONE_WEIGHTS or (config.pretrained and not config.weights):
+        return BackboneForm()
+    return form_for(weights_file(Path(path)), architecture.name)
 
 
 def _check_sizes(net: DetectionNetwork, setting: str, sizes_hw: Sequence[tuple[int, int]]) -> None:
@@ -99,7 +116,8 @@ def load_starting_weights(net: DetectionNetwork, config: TrainConfig) -> Origin:
     if config.pretrained_base not in BACKBONE_WEIGHTS:
         path = weights_file(Path(config.pretrained_base))
         loaded = load_weights(net, path, partial=True, backbone_only=True)
-        return Origin(f"backbone: {_same_network(net, loaded)}", loaded.fresh)
+        built = f"; built with {net.spec.backbone}, as these weights need" if str(net.spec.backbone) else ""
+        return Origin(f"backbone: {_same_network(net, loaded)}{built}", loaded.fresh)
     try:
         loaded = load_pretrained(net, backbone_only=True)
     except UserError as error:

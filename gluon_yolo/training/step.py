@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable
@@ -14,13 +15,18 @@ from gluon_yolo.evaluation.validation import block_predictor
 from gluon_yolo.graph.cpu_layouts import without_mixed_blocks
 from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.losses import make_loss
+from gluon_yolo.losses.distillation import DistillationLoss
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.models.layers import fuse_for_training
 from gluon_yolo.mxnet_compat import autograd, gluon, mx, nd
 from gluon_yolo.system.instructions import mxnet_has_avx512
 from gluon_yolo.training.data_parallel import split_batch
 from gluon_yolo.training.engine import NotFinite
+from gluon_yolo.training.mxnet_average import MXNetAverage
 from gluon_yolo.training.mxnet_sgd import use_fast_kernels
+from gluon_yolo.training.mxnet_teacher import MXNetTeacher
+from gluon_yolo.training.teacher import Teacher
+from gluon_yolo.training.weight_average import Decay
 from gluon_yolo.weights.load import structural_parameters
 
 __all__ = ["NO_DECAY", "NotFinite", "TrainStep"]
@@ -44,8 +50,11 @@ class TrainStep:
         box_loss: as :func:`gluon_yolo.losses.make_loss` takes it.
         loss_scale: factor of the gradients in the backward pass, which the update divides by. It keeps small
             gradients of a float16 network from underflow.
+        ema: how fast the moving average of the weights forgets; None keeps none.
+        teacher: whose predictions on each batch are targets too; None is none.
 
     Attributes:
+        average: the moving average of the weights, or None.
         loss: the loss of the network; its ``names`` are the names of the losses.
 
     Raises:
@@ -63,6 +72,8 @@ class TrainStep:
         label_smooth: float = 0.0,
         box_loss: str = "auto",
         loss_scale: float = 1.0,
+        ema: Decay | None = None,
+        teacher: Teacher | None = None,
     ):
         if not 0 < loss_scale < float("inf"):
             raise ValueError(f"loss_scale: expected a number above 0, got {loss_scale}")
@@ -70,6 +81,10 @@ class TrainStep:
         self.contexts = list(contexts)
         self.loss_scale = loss_scale
         self.loss = make_loss(net.spec, box_loss, label_smooth)
+        self._teacher: MXNetTeacher | None = None
+        if teacher is not None:
+            self.loss = DistillationLoss(self.loss, net.spec, teacher.weight)
+            self._teacher = MXNetTeacher(teacher.block, net.spec, self.contexts[0])
         self.loss.initialize(ctx=self.contexts)
         # Two graphs: the number of objects changes from batch to batch, and then only the losses plan their
         # memory again.
@@ -87,6 +102,7 @@ class TrainStep:
             {"learning_rate": 0.0, "momentum": momentum, "wd": wd},
             kvstore="device" if self.contexts[0].device_type == "gpu" else "local",
         )
+        self.average = None if ema is None else MXNetAverage(net, ema)
         self.from_net()
         self._threads = [ThreadPoolExecutor(1) for _ in self.contexts[1:]]
 
@@ -113,7 +129,8 @@ class TrainStep:
         Raises:
             NotFinite: a loss is not finite; nothing is changed.
         """
-        parts = split_batch((batch.images, batch.targets), self.contexts)
+        soft = [self._teacher(batch.images)] if self._teacher else []
+        parts = split_batch((batch.images, batch.targets, *soft), self.contexts)
         losses = self._on_each_device(self._forward, parts)
         numbers = np.concatenate([nd.stack(*part).asnumpy() for part in losses], axis=1).mean(axis=1)
         if not np.isfinite(numbers).all():
@@ -121,12 +138,14 @@ class TrainStep:
         self._on_each_device(self._backward, [(part,) for part in losses])
         self.trainer.set_learning_rate(learning_rate)
         self.trainer.step(len(batch.images) * self.loss_scale)
+        if self.average:
+            self.average.update(self.trainer.optimizer.num_update)
         return numbers
 
-    def _forward(self, pixels: nd.NDArray, targets: nd.NDArray) -> list[nd.NDArray]:
+    def _forward(self, pixels: nd.NDArray, *targets: nd.NDArray) -> list[nd.NDArray]:
         """Return the losses of one device, each (B / D,), recorded for the backward pass."""
         with autograd.record():
-            return list(self.loss(*self.net(pixels), targets))
+            return list(self.loss(*self.net(pixels), *targets))
 
     def _backward(self, losses: list[nd.NDArray]) -> None:
         """Run the backward pass of one device, with gradients multiplied by ``loss_scale``."""
@@ -156,6 +175,10 @@ class TrainStep:
             if name.endswith((".running_mean", ".running_var")):
                 copies = [copy.asnumpy() for copy in parameter.list_data()]
                 parameter.set_data(nd.array(np.mean(copies, axis=0)))
+
+    def averaged(self) -> contextlib.AbstractContextManager[None]:
+        """Let the network have the averaged weights while the block runs; do nothing where there are none."""
+        return self.average.in_place() if self.average else contextlib.nullcontext()
 
     def to_net(self) -> None:
         """Do nothing: the network and ``trainer`` are what is trained."""

@@ -31,6 +31,7 @@ from gluon_yolo.training.pace import is_validated
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.state import Progress
+from gluon_yolo.training.teacher import Teacher
 
 log = logging.getLogger("gluon_yolo")
 
@@ -51,6 +52,7 @@ class Trainer:
         callbacks: the user's own, called after the trainer's.
         processes: which train together; None is this one alone. Only the first one calls callbacks, writes
             the run folder, and has a result.
+        teacher: whose predictions are targets too; None is none.
 
     Attributes:
         stop: whether the run ends early, and why.
@@ -69,6 +71,7 @@ class Trainer:
         devices: Sequence[Any],
         callbacks: Sequence[Callback] = (),
         processes: Processes | None = None,
+        teacher: Teacher | None = None,
     ):
         self.processes = processes or Processes()
         own, given = map(self.processes.callbacks, (built_in(config), callbacks))
@@ -81,7 +84,7 @@ class Trainer:
         self.loader = _loader(config, train_data, net, self.processes)
         self.batches = config.batches(len(self.loader))
         self.schedule = config.schedule(self.batches)
-        self.step: Engine = make_engine(config, net, devices, self.processes)
+        self.step: Engine = make_engine(config, net, devices, self.processes, teacher)
         self.checkpoint = self.processes.checkpoint(folder)
         self.progress = Progress(
             net.zoo_name,
@@ -125,6 +128,8 @@ class Trainer:
         net = self._net
         progress = self.checkpoint.load(net, self.step.trainer, net.zoo_name, net.spec.class_names)
         self.step.from_net()
+        if self.step.average:
+            self.step.average.restart(self.checkpoint.average())
         before = progress.schedule["batches_per_epoch"]
         if before != self.batches:
             raise SettingError(
@@ -208,17 +213,19 @@ class Trainer:
         self.step.share_statistics()
         self._refuse_diverged()
         if is_validated(self.epoch, self.config.epochs, self.config.val_interval):
-            self.callbacks.call("on_validation_begin", self)
-            measured = self.validation.measure(self.step.predictor, self.processes.gathering)
-            self.result, self.validation_images = measured
-            self.callbacks.call("on_validation_end", self)
+            with self.step.averaged():
+                self.callbacks.call("on_validation_begin", self)
+                measured = self.validation.measure(self.step.predictor, self.processes.gathering)
+                self.result, self.validation_images = measured
+                self.callbacks.call("on_validation_end", self)
         self.callbacks.call("on_epoch_end", self)
         self.progress.epoch, self.progress.batch, self.progress.losses = self.epoch + 1, 0, ()
 
     def _save(self) -> None:
         self._refuse_diverged()
         self.progress.callbacks = self.callbacks.state_dict()
-        self.checkpoint.save(self.net, self.step.trainer, self.progress)
+        average = self.step.average.arrays() if self.step.average else None
+        self.checkpoint.save(self.net, self.step.trainer, self.progress, average)
         self.callbacks.call("on_checkpoint", self)
 
     @property

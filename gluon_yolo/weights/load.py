@@ -13,6 +13,7 @@ from gluon_yolo import mxnet_compat, parameter_io
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.data.anchors import format_anchors
 from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.file_names import BEST_WEIGHTS
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import gluon, mx
 from gluon_yolo.spec import Anchors
@@ -109,6 +110,7 @@ def load_weights(
         )
     if not partial:
         _check_whole(net, file, report, count)
+    _check_form(net, file, report)
     parameters = structural_parameters(net)
     for name, value in fitting.items():
         parameters[name].set_data(mx.nd.array(value))
@@ -123,7 +125,7 @@ def _file_of(path: Path) -> Path:
     """
     if not path.is_dir():
         return path
-    own, exported = path / "weights" / "best.params", sorted(path.glob(f"*{EXPORTED}"))
+    own, exported = path / "weights" / BEST_WEIGHTS, sorted(path.glob(f"*{EXPORTED}"))
     if not own.is_file() and len(exported) != 1:
         raise UserError(f"{path}: has no weights/best.params; name a model's folder, or a weights file")
     return own if own.is_file() else exported[0]
@@ -271,6 +273,19 @@ def _check_whole(net: DetectionNetwork, file: WeightsFile, report: Loaded, count
         raise UserError(f"{file.path}: {text}; give the class names that it was trained on")
     if file.anchors and not _same_anchors(file.anchors, net.spec.anchors):
         raise _other_anchors(net, file)
+
+
+def _check_form(net: DetectionNetwork, file: WeightsFile, report: Loaded) -> None:
+    """Raise a UserError where the taken backbone computes something else in this network."""
+    theirs, ours = file.form, net.spec.backbone
+    prefix = net.backbone_prefix
+    if theirs is None or theirs == ours or not (prefix and any(n.startswith(prefix) for n in report.taken)):
+        return
+    own = f"the one of {net.zoo_name}"
+    raise UserError(
+        f"{file.path}: its backbone is {str(theirs) or own}, and the network is built with "
+        f"{str(ours) or own}: build the network with the backbone of the weights"
+    )
 
 
 def _other_anchors(net: DetectionNetwork, file: WeightsFile) -> UserError:

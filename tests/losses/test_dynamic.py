@@ -16,6 +16,7 @@ from gluon_yolo.losses.yolo3 import YOLOv3Loss
 from gluon_yolo.spec import DetectionSpec
 from tests.assigners.plain import planes
 from tests.losses.gradients import losses_and_gradients
+from tests.losses.test_distillation import plain_yolo3
 from tests.losses.test_yolo3 import SIZE_HW, anchor_rows, plain_losses
 
 ANCHORS = (((10, 13), (16, 30)), ((40, 40),))
@@ -135,6 +136,17 @@ def test_cases_have_contested_anchors():
             alone += plain_choice(maps, part, SPEC)
         contested += ((alone > 0) & (weights == 0)).sum()
     assert contested >= 3
+
+
+def test_a_teachers_boxes_are_candidates_too():
+    maps, targets = case(4, mixup=True)
+    probabilities = np.random.default_rng(4).uniform(0, 1, (*targets.shape[:2], 3))
+    soft = np.concatenate([targets, probabilities], axis=2).astype(np.float32)
+    loss = YOLOv3Loss(SPEC, soft=True)
+    losses, _ = losses_and_gradients(loss, maps, soft, True)
+    weights = plain_choice(maps, soft, SPEC)
+    assert 0 < (weights > 0).sum() < (targets[..., WEIGHT] > 0).sum() / 2
+    np.testing.assert_allclose(losses, plain_yolo3(maps, chosen(soft, weights), SPEC, "yolo3"), rtol=2e-4)
 
 
 def test_the_same_object_twice_is_one():

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from gluon_yolo.cli import main
-from gluon_yolo.inference.model_record import ModelRecord, find_model_record
+from gluon_yolo.inference.model_files import find_model_record
+from gluon_yolo.inference.model_record import ModelRecord
 from gluon_yolo.inference.runtimes.mxnet import from_record
 from gluon_yolo.models.build import find_architecture
 from gluon_yolo.mxnet_compat import mx
@@ -88,7 +89,7 @@ def test_a_run_its_record_and_its_export(data, tmp_path, assigner):
     net = from_record(record, run, run / "weights" / "best.params")
     assert net.spec.xy_scales == ranges
     out = tmp_path / "model"
-    assert main(["export", str(run), "--format", "symbol", "--out", str(out)]) == 0
+    assert main(["export", str(run), "--format", "symbol,onnx,ncnn", "--out", str(out)]) == 0
     assert ModelRecord.read(find_model_record(out)).spec.xy_scales == ranges
     assert f"assigner: {assigner}" in (run / "log.txt").read_text()
 

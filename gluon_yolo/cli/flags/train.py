@@ -95,7 +95,7 @@ def _add_first(group: Any) -> None:
         "of its args.json; only --gpus, --cpu-devices, --memory, -j and --worker-type may be given anew, the "
         "--engine with its --precision, --compile and --deterministic, --hosts and what belongs to them, "
         "--report, --tensorboard and --jsonl, and where its data lies by now: --data, --data-root, "
-        "--classes, --class-map. "
+        "--classes, --class-map; and its --teacher. "
         "With FILE, a .params file: start a run from it, at --start-epoch"
     )
     _add(group, "--recipe", choices=sorted(RECIPES), help=f"other defaults, for a purpose. {purposes}")
@@ -189,6 +189,14 @@ def _add_losses(group: Any) -> None:
         "(default: GluonCV's, the smaller of 1/40 and one over the classes)"
     )
     boxes = "of boxes: YOLOv3's, centre and size apart, or by overlap; auto: the network's own"
+    ema = (
+        "validate, save and export the moving average of the weights, which is steadier than the weights; "
+        "also for noisy losses and high rates"
+    )
+    decay = "share of the average that an update keeps: 0.999 averages over about 1000 updates; less for few"
+    ramp_up = (
+        "updates in which this share grows to two thirds of it, so that first weights are soon forgotten"
+    )
     anchors = (
         "which anchors learn an object, with YOLOv3's heads. best_shape: the one of the nearest shape, in "
         "the cell of its centre, as YOLOv3 does; neighbours: the same in the two nearest cells as well; "
@@ -196,6 +204,18 @@ def _add_losses(group: Any) -> None:
         "the time, as SimOTA chooses. auto: the network's own"
     )
     scale = "multiply the losses by it before the backward pass, and divide the gradients, against underflow"
+    teacher = (
+        "learn from a larger detector too, which sees the same changed pictures: a run of its own on this "
+        "data (RUN, RUN/best, RUN/last), an imported or exported model's folder, or, with --teacher-weights, "
+        "a network's name or a darknet .cfg. Its classes must be the data's, in any order"
+    )
+    taught = "weights of a --teacher that is a network's name or a .cfg, such as darknet's .weights"
+    known = "class names of that teacher, in the order of its training, one a line"
+    share = "how much the teacher's losses count beside those of the annotations"
+    _add(group, "--teacher", metavar="RUN|CFG", help=teacher)
+    _add(group, "--teacher-weights", metavar="FILE", help=taught)
+    _add(group, "--teacher-classes", metavar="FILE", help=known)
+    _add(group, "--distil-weight", metavar="W", help=share)
     _add(group, "--box-loss", choices=BOX_LOSSES, help=boxes)
     _add(group, "--assigner", choices=ASSIGNER_CHOICES, help=anchors)
     _add(group, "--mixup", help=mixup)
@@ -212,6 +232,9 @@ def _add_losses(group: Any) -> None:
         help="weight decay; more where training scores well and validation does not",
     )
     _add(group, "--no-wd", help="no weight decay on biases and batch normalisation")
+    _add(group, "--ema", help=ema)
+    _add(group, "--ema-decay", metavar="X", help=decay)
+    _add(group, "--ema-ramp-up", metavar="N", help=ramp_up)
     _add(group, "--loss-scale", metavar="X", help=scale)
 
 

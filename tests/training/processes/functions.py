@@ -16,6 +16,7 @@ from gluon_yolo.training.freeze import freeze
 from gluon_yolo.training.processes import start
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.torch_step import TorchStep
+from gluon_yolo.training.weight_average import Decay
 from tests.random_model import random_detector
 
 ARGS = {"process_timeout": 60.0}
@@ -50,6 +51,27 @@ def train_cases() -> tuple[dict[str, Result], str]:
     """
     with start.taking_part(ARGS) as processes:
         return {name: _steps(case, processes) for name, case in CASES.items()}, _not_finite(processes)
+
+
+def average_of_processes() -> dict[str, np.ndarray]:
+    """Train some steps without SyncBN; return the averages of all processes (world, ...), by name.
+
+    Names of what differed between processes before the statistics were shared have a star.
+    """
+    with start.taking_part(ARGS) as processes:
+        net = random_detector()
+        step = TorchStep(net, processes=processes, ema=Decay(0.9, 4))
+        for at in range(STEPS):
+            step(batch_of(net.spec, at, processes.share.places(IMAGES)), RATE)
+        group, average = processes.group("cpu"), step.average
+        assert average is not None
+        before = {name: group.gather(torch.from_numpy(each)) for name, each in average.arrays().items()}
+        step.share_statistics()
+        after = {name: group.gather(torch.from_numpy(each)) for name, each in average.arrays().items()}
+        for name, each in before.items():
+            assert torch.equal(after[name][0], each[0]), name  # the first process's does not change
+        differ = {name for name, each in before.items() if not torch.equal(each[0], each[-1])}
+        return {f"{name}*" if name in differ else name: each.numpy() for name, each in after.items()}
 
 
 def _not_finite(processes: Processes) -> str:
