@@ -15,6 +15,7 @@ from gluon_yolo.spec import BOX_LOSSES
 from gluon_yolo.training.assigner_choice import YOLO3_ASSIGNERS
 from gluon_yolo.training.lr_schedule import MODES
 from gluon_yolo.training.processes.hosts import Hosts, Meet
+from gluon_yolo.weights.remote import is_remote
 
 BACKBONE_WEIGHTS = ("auto", "yes", "no")
 WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
@@ -79,7 +80,8 @@ def check_settings(settings: Mapping[str, Any], frozen: Sequence[str]) -> None:
     require("freeze", settings["freeze"] is None or bool(frozen), "names nothing")
     _check_smoothing(settings, require)
     base = settings["pretrained_base"]
-    known = base in BACKBONE_WEIGHTS or os.path.isabs(base)  # a file has an absolute path here
+    # a file has an absolute path here
+    known = base in BACKBONE_WEIGHTS or os.path.isabs(base) or is_remote(base)
     require("pretrained_base", known, f"choose from {', '.join(BACKBONE_WEIGHTS)}, or name a file")
     last = settings["epochs"] - 1
     require("start_epoch", settings["start_epoch"] <= last, f"training ends with epoch {last}")
