@@ -75,6 +75,8 @@ class TrainConfig:
     freeze_bn: bool = _field(False, "keep batch normalisation as loaded")
     mixup: bool = _field(False, "mix pairs of images")
     no_mixup_epochs: int = _field(20, "epochs without mixup at the end")
+    no_mosaic_epochs: int = _field(0, "epochs without mosaic at the end")
+    class_balance: float = _field(0.0, "share of images below which a class is rare, and drawn more; 0: not")
     box_loss: str = _field(
         "auto", "yolo3 (centre and size apart), giou, diou, ciou, or auto: the network's own"
     )
@@ -116,6 +118,8 @@ class TrainConfig:
     max_detections: int = _field(
         USUAL_DETECTIONS, "of an image in validation, at most; the model's record keeps it"
     )
+    patience: int = _field(0, "validations without a better score that end the training; 0: none do")
+    hours: float = _field(0.0, "of the training, at most; it ends with a whole epoch; 0: no limit")
     save_interval: int = _field(10, "epochs between kept snapshots; 0 keeps none")
     report: bool = _field(False, "write report.html, the run's page")
     tensorboard: bool = _field(False, "write TensorBoard's event files")
@@ -265,6 +269,10 @@ class TrainConfig:
     def mixup_in(self, epoch: int) -> bool:
         """Return whether mixup is on in an epoch."""
         return self.mixup and epoch < self.epochs - self.no_mixup_epochs
+
+    def mosaic_in(self, epoch: int) -> bool:
+        """Return whether a mosaic of the augmentation is used in an epoch."""
+        return epoch < self.epochs - self.no_mosaic_epochs
 
     def schedule(self, batches_per_epoch: int) -> Schedule:
         """Return the learning rate schedule."""

@@ -331,3 +331,9 @@ def test_paths_are_taken_as_paths(tmp_path):
     assert (config.data, config.weights) == ("my_data", "a/b.params")
     config.save(tmp_path / "mine.yaml")
     assert TrainConfig.load(tmp_path / "mine.yaml") == config
+
+
+def test_mosaic_ends_before_the_last_epochs():
+    closed = settings(epochs=5, no_mosaic_epochs=2)
+    assert [closed.mosaic_in(epoch) for epoch in range(5)] == [True, True, True, False, False]
+    assert all(settings(epochs=5).mosaic_in(epoch) for epoch in range(5))

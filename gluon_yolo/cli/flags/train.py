@@ -183,6 +183,11 @@ def _add_losses(group: Any) -> None:
         "how much: an object's own class is told 1 - S, every other one S, which those of a softmax share "
         "(default: GluonCV's, the smaller of 1/40 and one over the classes)"
     )
+    whole = "epochs at the end without the mosaic of --augment, on pictures as they are in use"
+    rare = (
+        "draw pictures of rare classes more often, those that less than this share of the pictures has, such "
+        "as 0.1: by sqrt(T / share), as LVIS does; 0: all equally often"
+    )
     boxes = "of boxes: YOLOv3's, centre and size apart, or by overlap; auto: the network's own"
     ema = (
         "validate, save and export the moving average of the weights, which is steadier than the weights; "
@@ -214,6 +219,8 @@ def _add_losses(group: Any) -> None:
     _add(group, "--assigner", choices=ASSIGNER_CHOICES, help=anchors)
     _add(group, "--mixup", help=mixup)
     _add(group, "--no-mixup-epochs", help="epochs without mixup at the end")
+    _add(group, "--no-mosaic-epochs", help=whole)
+    _add(group, "--class-balance", metavar="T", help=rare)
     _add(
         group, "--label-smooth", help="soften class targets, where classes are easily mistaken for each other"
     )
@@ -258,6 +265,14 @@ def _add_kept(group: Any) -> None:
         "more objects"
     )
     every = "epochs between validations, which cost time; the last epoch has one in any case"
+    patience = (
+        "end the training after so many validations without a better score, as a finished one; 0: train "
+        "all --epochs"
+    )
+    hours = (
+        "end the training with the last whole epoch that fits into so many hours; 0: no limit. The rate "
+        "follows --epochs, so give about as many as fit"
+    )
     called = (
         "what the run is called: its folder, and what is exported of it (default: the data's folder; the "
         "run's own folder is then called after the network)"
@@ -274,6 +289,8 @@ def _add_kept(group: Any) -> None:
     _add(group, "--val-interval", help=every)
     _add(group, "--val-metric", choices=VAL_METRICS, help=best)
     _add(group, "--max-detections", metavar="K", help=most)
+    _add(group, "--patience", help=patience)
+    _add(group, "--hours", metavar="X", help=hours)
     _add(
         group, "--save-interval", help="epochs between snapshots that are kept beside best and last, 0: none"
     )
