@@ -81,6 +81,8 @@ class TrainConfig:
     ema: bool = _field(False, "validate, save and export the moving average of the weights")
     ema_decay: float = _field(0.999, "share of the average that an update keeps, after the ramp-up")
     ema_ramp_up: float = _field(300.0, "updates in which that share grows to two thirds of it; 0: none")
+    accumulate: int = _field(1, "batches whose gradients make one update")
+    clip_grad_norm: float = _field(0.0, "shorten the gradient of an update to this norm; 0: not")
     loss_scale: float = _field(
         1.0, "factor of the losses before the backward pass; gradients are divided by it"
     )

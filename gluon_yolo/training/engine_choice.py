@@ -113,7 +113,14 @@ def make_engine(
     smoothing = config.smoothing(net.spec.num_classes)
     options = (config.momentum, config.wd, config.no_wd, smoothing, config.box_loss, config.loss_scale)
     if config.engine != TORCH:
-        return TrainStep(net, devices, *options, ema=Decay.of(config))
+        return TrainStep(
+            net,
+            devices,
+            *options,
+            ema=Decay.of(config),
+            sums_gradients=config.accumulate > 1,
+            max_norm=config.clip_grad_norm,
+        )
     from gluon_yolo.training.torch_step import TorchStep
 
     return TorchStep(
@@ -126,6 +133,7 @@ def make_engine(
         seed=config.seed,
         processes=processes,
         ema=Decay.of(config),
+        max_norm=config.clip_grad_norm,
     )
 
 

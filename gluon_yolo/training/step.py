@@ -22,6 +22,7 @@ from gluon_yolo.system.instructions import mxnet_has_avx512
 from gluon_yolo.training.data_parallel import split_batch
 from gluon_yolo.training.engine import NotFinite
 from gluon_yolo.training.mxnet_average import MXNetAverage
+from gluon_yolo.training.mxnet_gradients import MXNetGradients, clipped
 from gluon_yolo.training.mxnet_sgd import use_fast_kernels
 from gluon_yolo.training.weight_average import Decay
 from gluon_yolo.weights.load import structural_parameters
@@ -48,6 +49,8 @@ class TrainStep:
         loss_scale: factor of the gradients in the backward pass, which the update divides by. It keeps small
             gradients of a float16 network from underflow.
         ema: how fast the moving average of the weights forgets; None keeps none.
+        sums_gradients: whether several batches have one update.
+        max_norm: of the gradient of an update, which is shortened to it; 0 is no limit.
 
     Attributes:
         average: the moving average of the weights, or None.
@@ -69,29 +72,35 @@ class TrainStep:
         box_loss: str = "auto",
         loss_scale: float = 1.0,
         ema: Decay | None = None,
+        sums_gradients: bool = False,
+        max_norm: float = 0.0,
     ):
         if not 0 < loss_scale < float("inf"):
             raise ValueError(f"loss_scale: expected a number above 0, got {loss_scale}")
         self.net = net
         self.contexts = list(contexts)
         self.loss_scale = loss_scale
+        self._max_norm = max_norm
         self.loss = make_loss(net.spec, box_loss, label_smooth)
         self.loss.initialize(ctx=self.contexts)
+        parameters = structural_parameters(net)
+        trained = {p.name: p for p in parameters.values() if p.grad_req != "null"}
+        self._gradients = MXNetGradients(list(trained.values()), sums_gradients)
         # Two graphs: the number of objects changes from batch to batch, and then only the losses plan their
         # memory again.
         net.hybridize(static_alloc=True)
         make_training_graph(net, self.contexts[0])
         self.loss.hybridize()
-        parameters = structural_parameters(net)
         if no_wd:
             for name, parameter in parameters.items():
                 if name.endswith(NO_DECAY):
                     parameter.wd_mult = 0.0
         self.trainer = gluon.Trainer(
-            {p.name: p for p in parameters.values() if p.grad_req != "null"},
+            trained,
             "sgd",
             {"learning_rate": 0.0, "momentum": momentum, "wd": wd},
             kvstore="device" if self.contexts[0].device_type == "gpu" else "local",
+            update_on_kvstore=False if max_norm else None,  # else the sum over the devices is not seen
         )
         self.average = None if ema is None else MXNetAverage(net, ema)
         self.from_net()
@@ -107,12 +116,13 @@ class TrainStep:
         """The names of the devices that share a batch."""
         return [str(context) for context in self.contexts]
 
-    def __call__(self, batch: Batch, learning_rate: float) -> np.ndarray:
+    def __call__(self, batch: Batch, learning_rate: float, updates: bool = True) -> np.ndarray:
         """Train on one batch.
 
         Args:
             batch: its size must be a multiple of the number of devices.
             learning_rate: of this step.
+            updates: whether weights are updated, by the mean gradient of all images since the last time.
 
         Returns:
             The losses in the order of ``loss.names``, means over the images of the batch.
@@ -126,11 +136,23 @@ class TrainStep:
         if not np.isfinite(numbers).all():
             raise NotFinite(batch, self.loss.names, numbers)
         self._on_each_device(self._backward, [(part,) for part in losses])
+        self._gradients.images += len(batch.images)
+        if updates:
+            self._update(learning_rate)
+        return numbers
+
+    def _update(self, learning_rate: float) -> None:
+        """Update the weights, and their average."""
         self.trainer.set_learning_rate(learning_rate)
-        self.trainer.step(len(batch.images) * self.loss_scale)
+        divisor = self._gradients.images * self.loss_scale
+        if self._max_norm:
+            self.trainer.allreduce_grads()
+            self.trainer.update(divisor / clipped(self._gradients.norm() / divisor, self._max_norm))
+        else:
+            self.trainer.step(divisor)
+        self._gradients.drop()
         if self.average:
             self.average.update(self.trainer.optimizer.num_update)
-        return numbers
 
     def _forward(self, pixels: nd.NDArray, targets: nd.NDArray) -> list[nd.NDArray]:
         """Return the losses of one device, each (B / D,), recorded for the backward pass."""
@@ -174,7 +196,8 @@ class TrainStep:
         """Do nothing: the network and ``trainer`` are what is trained."""
 
     def from_net(self) -> None:
-        """Continue with the optimizer of ``trainer``; the rest is what is trained."""
+        """Continue with the optimizer of ``trainer``, and without gradients; the rest is what is trained."""
+        self._gradients.drop()
         if self.contexts[0].device_type == "cpu":
             use_fast_kernels(self.trainer)
 

@@ -27,6 +27,7 @@ from gluon_yolo.training.engine import NotFinite
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.step import NO_DECAY
 from gluon_yolo.training.torch_average import TorchAverage
+from gluon_yolo.training.torch_gradients import clip_gradients
 from gluon_yolo.training.torch_sgd import SGD
 from gluon_yolo.training.weight_average import Decay
 from gluon_yolo.weights.load import structural_parameters
@@ -55,6 +56,7 @@ class TorchStep:
         deterministic: whether a GPU is to give the same bits in every run.
         processes: which train together; each has a share of the batch.
         ema: how fast the moving average of the weights forgets; None keeps none.
+        max_norm: of the gradient of an update, which is shortened to it; 0 is no limit.
         seed: of the random numbers of a step (dropout); a resumed training goes on with the same ones.
         dtype: of weights and arithmetic; float64 is for tests.
 
@@ -87,6 +89,7 @@ class TorchStep:
         dtype: torch.dtype = torch.float32,
         processes: Processes | None = None,
         ema: Decay | None = None,
+        max_norm: float = 0.0,
     ):
         if not 0 < loss_scale < float("inf"):
             raise ValueError(f"loss_scale: expected a number above 0, got {loss_scale}")
@@ -115,6 +118,8 @@ class TorchStep:
         self.trainer = gluon.Trainer(trained, "sgd", settings, kvstore="local")
         self.optimizer = self._new_optimizer()
         self._updates = 0
+        self._batches, self._images = 0, 0  # since the last update
+        self._max_norm = max_norm
         self._is_ahead = False
 
     @property
@@ -127,7 +132,7 @@ class TorchStep:
         """The name of the device."""
         return [str(self.device)]
 
-    def __call__(self, batch: Batch, learning_rate: float) -> np.ndarray:
+    def __call__(self, batch: Batch, learning_rate: float, updates: bool = True) -> np.ndarray:
         """Train on one batch.
 
         The only wait for a GPU is for the losses, before the backward pass is started.
@@ -135,6 +140,7 @@ class TorchStep:
         Args:
             batch: this process's share of it, of one size in all processes.
             learning_rate: of this step.
+            updates: whether weights are updated, by the mean gradient of all images since the last time.
 
         Returns:
             The losses in the order of ``loss_names``, means over the images of the whole batch.
@@ -145,6 +151,7 @@ class TorchStep:
         self.module.train()
         if self._has_dropout:
             drawn = (self._seed * 1_000_003 + self._updates) * self._group.world + self._group.rank
+            drawn += self._batches << 40
             torch.manual_seed(drawn % 2**63)
         with _compiling():
             losses = self._forward(self._on_device(batch.images), self._on_device(batch.targets))
@@ -154,19 +161,29 @@ class TorchStep:
             is_bad = not bool(torch.isfinite(losses.mean(dim=1)).all())
             names = self.processes.names_of(batch.names, is_bad)
             raise NotFinite(dataclasses.replace(batch, names=names), self.loss_names, numbers)
+        self._gradients.waits = not updates
         losses.backward(torch.full_like(losses, self.loss_scale))
-        self._gradients.finish()
-        self.trainer.set_learning_rate(learning_rate)
-        images = len(batch.images) * self._group.world
-        scale = self.trainer._scale / (images * self.loss_scale)
-        self.trainer.optimizer.rescale_grad = scale
-        self.optimizer.step(learning_rate, scale)
+        self._batches += 1
+        self._images += len(batch.images) * self._group.world
+        if updates:
+            self._update(learning_rate)
         update_statistics(self.module)
-        self._updates += 1
-        if self.average:
+        if updates and self.average:
             self.average.update(self._updates)
         self._is_ahead = True
         return numbers
+
+    def _update(self, learning_rate: float) -> None:
+        """Update the weights."""
+        self._gradients.finish()
+        self.trainer.set_learning_rate(learning_rate)
+        scale = self.trainer._scale / (self._images * self.loss_scale)
+        self.trainer.optimizer.rescale_grad = scale
+        if self._max_norm:
+            clip_gradients(self.module.parameters(), self._max_norm / scale)
+        self.optimizer.step(learning_rate, scale)
+        self._updates += 1
+        self._batches, self._images = 0, 0
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         """Return an array on the device; a GPU copies it while this process goes on."""
@@ -221,6 +238,9 @@ class TorchStep:
 
     def from_net(self) -> None:
         """Continue with the weights, statistics and velocities of the Gluon network and of ``trainer``."""
+        for parameter in self.module.parameters():
+            parameter.grad = None
+        self._batches, self._images = 0, 0
         torch_state.from_net(self.net, self.module)
         self.optimizer = self._new_optimizer()
         self._updates = torch_state.from_trainer(self.net, self.trainer, self.optimizer)

@@ -184,6 +184,15 @@ def _add_losses(group: Any) -> None:
         "(default: GluonCV's, the smaller of 1/40 and one over the classes)"
     )
     boxes = "of boxes: YOLOv3's, centre and size apart, or by overlap; auto: the network's own"
+    several = (
+        "batches whose gradients make one update: as a batch of N times as many pictures, in the memory of "
+        "one, with an --lr for as many. Batch normalisation still sees one batch at a time: with fewer than "
+        "about eight pictures --freeze-bn may be better"
+    )
+    longest = (
+        "shorten the gradient of an update to this Euclidean norm, over all weights together, where it is "
+        "longer: against jumps of the loss; 0: not"
+    )
     ema = (
         "validate, save and export the moving average of the weights, which is steadier than the weights; "
         "also for noisy losses and high rates"
@@ -208,6 +217,8 @@ def _add_losses(group: Any) -> None:
         help="weight decay; more where training scores well and validation does not",
     )
     _add(group, "--no-wd", help="no weight decay on biases and batch normalisation")
+    _add(group, "--accumulate", metavar="N", help=several)
+    _add(group, "--clip-grad-norm", metavar="X", help=longest)
     _add(group, "--ema", help=ema)
     _add(group, "--ema-decay", metavar="X", help=decay)
     _add(group, "--ema-ramp-up", metavar="N", help=ramp_up)
