@@ -19,6 +19,7 @@ BACKBONE_WEIGHTS = ("auto", "yes", "no")
 WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
 VAL_METRICS = ("auto", "fitness", "voc07", "voc", "coco")
 ENGINES = ("auto", "mxnet", "torch")
+OPTIMIZERS = ("sgd", "adamw")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 MOST_THREADS = 4  # because of Python's lock, even two threads are only 1.65 times as fast as one
 
@@ -42,6 +43,7 @@ _CHOICES = {
     "lr_mode": MODES,
     "engine": ENGINES,
     "precision": PRECISIONS,
+    "optimizer": OPTIMIZERS,
 }
 _CONTRADICTIONS = (("syncbn", "freeze_bn"), ("weights", "pretrained"))
 # Settings that have a meaning in some modes of the learning rate only.

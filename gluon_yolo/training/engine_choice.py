@@ -120,6 +120,7 @@ def make_engine(
             ema=Decay.of(config),
             sums_gradients=config.accumulate > 1,
             max_norm=config.clip_grad_norm,
+            optimizer=config.optimizer,
         )
     from gluon_yolo.training.torch_step import TorchStep
 
@@ -134,6 +135,7 @@ def make_engine(
         processes=processes,
         ema=Decay.of(config),
         max_norm=config.clip_grad_norm,
+        optimizer=config.optimizer,
     )
 
 

@@ -17,10 +17,11 @@ from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.losses import make_loss
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.models.layers import fuse_for_training
-from gluon_yolo.mxnet_compat import autograd, gluon, mx, nd
+from gluon_yolo.mxnet_compat import autograd, mx, nd
 from gluon_yolo.system.instructions import mxnet_has_avx512
 from gluon_yolo.training.data_parallel import split_batch
 from gluon_yolo.training.engine import NotFinite
+from gluon_yolo.training.mxnet_adamw import make_trainer
 from gluon_yolo.training.mxnet_average import MXNetAverage
 from gluon_yolo.training.mxnet_gradients import MXNetGradients, clipped
 from gluon_yolo.training.mxnet_sgd import use_fast_kernels
@@ -34,7 +35,7 @@ NO_DECAY = (".gamma", ".beta", ".bias")
 
 
 class TrainStep:
-    """Trains a network by stochastic gradient descent, one batch at a time: mxnet's engine.
+    """Trains a network by gradient descent, one batch at a time: mxnet's engine.
 
     It is an :class:`gluon_yolo.training.engine.Engine` whose weights are always those of the network.
 
@@ -51,6 +52,7 @@ class TrainStep:
         ema: how fast the moving average of the weights forgets; None keeps none.
         sums_gradients: whether several batches have one update.
         max_norm: of the gradient of an update, which is shortened to it; 0 is no limit.
+        optimizer: ``sgd`` or ``adamw``.
 
     Attributes:
         average: the moving average of the weights, or None.
@@ -74,6 +76,7 @@ class TrainStep:
         ema: Decay | None = None,
         sums_gradients: bool = False,
         max_norm: float = 0.0,
+        optimizer: str = "sgd",
     ):
         if not 0 < loss_scale < float("inf"):
             raise ValueError(f"loss_scale: expected a number above 0, got {loss_scale}")
@@ -95,10 +98,11 @@ class TrainStep:
             for name, parameter in parameters.items():
                 if name.endswith(NO_DECAY):
                     parameter.wd_mult = 0.0
-        self.trainer = gluon.Trainer(
+        self.trainer = make_trainer(
             trained,
-            "sgd",
-            {"learning_rate": 0.0, "momentum": momentum, "wd": wd},
+            optimizer,
+            momentum,
+            wd,
             kvstore="device" if self.contexts[0].device_type == "gpu" else "local",
             update_on_kvstore=False if max_norm else None,  # else the sum over the devices is not seen
         )
@@ -198,7 +202,7 @@ class TrainStep:
     def from_net(self) -> None:
         """Continue with the optimizer of ``trainer``, and without gradients; the rest is what is trained."""
         self._gradients.drop()
-        if self.contexts[0].device_type == "cpu":
+        if self.contexts[0].device_type == "cpu" and isinstance(self.trainer.optimizer, mx.optimizer.SGD):
             use_fast_kernels(self.trainer)
 
     def predictor(self, size_hw: tuple[int, int], **options: Any) -> Predictor:

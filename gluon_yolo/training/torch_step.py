@@ -16,7 +16,6 @@ from gluon_yolo.inference.predictor import Predictor
 from gluon_yolo.inference.runtimes.torch import TorchRuntime
 from gluon_yolo.losses import make_loss
 from gluon_yolo.models.detector import DetectionNetwork
-from gluon_yolo.mxnet_compat import gluon
 from gluon_yolo.pytorch.batch_norm import batch_norms, forget_statistics, update_statistics
 from gluon_yolo.pytorch.gradient_sum import GradientSum
 from gluon_yolo.pytorch.module import block_module
@@ -24,8 +23,11 @@ from gluon_yolo.text import first_line
 from gluon_yolo.torch_compat import Tensor, nn, torch
 from gluon_yolo.training import torch_precision, torch_state
 from gluon_yolo.training.engine import NotFinite
+from gluon_yolo.training.mxnet_adamw import AdamW as GluonAdamW
+from gluon_yolo.training.mxnet_adamw import make_trainer
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.step import NO_DECAY
+from gluon_yolo.training.torch_adamw import AdamW
 from gluon_yolo.training.torch_average import TorchAverage
 from gluon_yolo.training.torch_gradients import clip_gradients
 from gluon_yolo.training.torch_sgd import SGD
@@ -57,6 +59,7 @@ class TorchStep:
         processes: which train together; each has a share of the batch.
         ema: how fast the moving average of the weights forgets; None keeps none.
         max_norm: of the gradient of an update, which is shortened to it; 0 is no limit.
+        optimizer: ``sgd`` or ``adamw``.
         seed: of the random numbers of a step (dropout); a resumed training goes on with the same ones.
         dtype: of weights and arithmetic; float64 is for tests.
 
@@ -90,6 +93,7 @@ class TorchStep:
         processes: Processes | None = None,
         ema: Decay | None = None,
         max_norm: float = 0.0,
+        optimizer: str = "sgd",
     ):
         if not 0 < loss_scale < float("inf"):
             raise ValueError(f"loss_scale: expected a number above 0, got {loss_scale}")
@@ -114,8 +118,7 @@ class TorchStep:
         self._gradients = GradientSum(self.module.parameters(), self._group)
         self._has_dropout = any(isinstance(layer, nn.Dropout) for layer in self.module.modules())
         trained = {p.name: p for p in structural_parameters(net).values() if p.grad_req != "null"}
-        settings = {"learning_rate": 0.0, "momentum": momentum, "wd": wd}
-        self.trainer = gluon.Trainer(trained, "sgd", settings, kvstore="local")
+        self.trainer = make_trainer(trained, optimizer, momentum, wd, kvstore="local")
         self.optimizer = self._new_optimizer()
         self._updates = 0
         self._batches, self._images = 0, 0  # since the last update
@@ -246,11 +249,13 @@ class TorchStep:
         self._updates = torch_state.from_trainer(self.net, self.trainer, self.optimizer)
         self._is_ahead = False
 
-    def _new_optimizer(self) -> SGD:
-        """Return the optimizer with the settings of ``trainer`` and without velocities."""
+    def _new_optimizer(self) -> torch_state.Optimizer:
+        """Return the optimizer with the settings of ``trainer`` and without its states."""
         parameters = dict(self.module.named_parameters())
         no_decay = [name for name in parameters if self._no_wd and name.endswith(NO_DECAY)]
         settings = self.trainer.optimizer
+        if isinstance(settings, GluonAdamW):
+            return AdamW(parameters, settings.beta1, settings.wd, no_decay)
         return SGD(parameters, settings.momentum, settings.wd, no_decay)
 
     def predictor(self, size_hw: tuple[int, int], **options: Any) -> Predictor:

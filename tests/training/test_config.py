@@ -54,6 +54,7 @@ def settings(**values) -> TrainConfig:
         (dict(target_lr=-1.0, lr_mode="poly"), "--target-lr -1.0: must be 0 or more"),
         (dict(target_lr=0.1), "--target-lr 0.1: needs --lr-mode poly or cosine"),
         (dict(cosine_epochs=9, lr_mode="poly"), "--cosine-epochs 9: needs --lr-mode cosine"),
+        (dict(optimizer="lion"), "--optimizer lion: choose from sgd, adamw"),
         (dict(accumulate=0), "--accumulate 0: must be 1 or more"),
         (dict(shape_interval=0), "--shape-interval 0: must be 1 or more"),
         (dict(clip_grad_norm=-1.0), "--clip-grad-norm -1.0: must be 0 or more"),

@@ -15,7 +15,7 @@ from gluon_yolo.cli.parser import Joined
 from gluon_yolo.data.transforms import TRANSFORMS
 from gluon_yolo.spec import BOX_LOSSES
 from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
-from gluon_yolo.training.config_check import VAL_METRICS, WORKER_TYPES
+from gluon_yolo.training.config_check import OPTIMIZERS, VAL_METRICS, WORKER_TYPES
 from gluon_yolo.training.config_forms import PROFILED
 from gluon_yolo.training.lr_schedule import MODES
 from gluon_yolo.training.recipes import RECIPES
@@ -184,6 +184,10 @@ def _add_losses(group: Any) -> None:
         "(default: GluonCV's, the smaller of 1/40 and one over the classes)"
     )
     boxes = "of boxes: YOLOv3's, centre and size apart, or by overlap; auto: the network's own"
+    descent = (
+        "how weights are updated; adamw takes steps of like size for all weights, with an --lr of 0.001 or "
+        "less and a --wd of 0.01 or more"
+    )
     several = (
         "batches whose gradients make one update: as a batch of N times as many pictures, in the memory of "
         "one, with an --lr for as many. Batch normalisation still sees one batch at a time: with fewer than "
@@ -209,7 +213,8 @@ def _add_losses(group: Any) -> None:
         group, "--label-smooth", help="soften class targets, where classes are easily mistaken for each other"
     )
     _add(group, "--label-smooth-factor", type=float, metavar="S", help=smooth)
-    _add(group, "--momentum", metavar="X", help="of stochastic gradient descent")
+    _add(group, "--optimizer", choices=OPTIMIZERS, help=descent)
+    _add(group, "--momentum", metavar="X", help="of stochastic gradient descent; of adamw its beta1")
     _add(
         group,
         "--wd",
