@@ -68,7 +68,8 @@ class TrainConfig:
     warmup_epochs: float = _field(0, "epochs of warm-up, perhaps a part of one")
     warmup_lr: float = _field(0.0, "learning rate that the warm-up starts from")
     warmup_power: float = _field(1.0, "exponent of the warm-up; 1 is a straight line")
-    momentum: float = _field(0.9, "of stochastic gradient descent")
+    optimizer: str = _field("sgd", "sgd (stochastic gradient descent) or adamw")
+    momentum: float = _field(0.9, "of stochastic gradient descent; beta1 of AdamW")
     wd: float = _field(0.0005, "weight decay")
     no_wd: bool = _field(False, "no weight decay on biases and batch normalisation")
     syncbn: bool = _field(False, "normalise over the batch of all devices")
@@ -87,6 +88,8 @@ class TrainConfig:
         "auto",
         "anchors of an object: best_shape, neighbours, overlap, or auto: the network's own",
     )
+    accumulate: int = _field(1, "batches whose gradients make one update")
+    clip_grad_norm: float = _field(0.0, "shorten the gradient of an update to this norm; 0: not")
     loss_scale: float = _field(
         1.0, "factor of the losses before the backward pass; gradients are divided by it"
     )

@@ -22,18 +22,21 @@ WORKER_TYPES = ("auto", *loader.WORKER_TYPES)
 VAL_METRICS = ("auto", "fitness", "voc07", "voc", "coco")
 ENGINES = ("auto", "mxnet", "torch")
 ASSIGNER_CHOICES = ("auto", *YOLO3_ASSIGNERS)
+OPTIMIZERS = ("sgd", "adamw")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 MOST_THREADS = 4  # because of Python's lock, even two threads are only 1.65 times as fast as one
 
 # Smallest valid values; infinity and NaN are always invalid.
 _AT_LEAST = {
-    **dict.fromkeys(("epochs", "batch_size", "log_interval", "val_interval", "shape_interval"), 1),
+    **dict.fromkeys(("epochs", "batch_size", "accumulate", "log_interval", "val_interval"), 1),
     **dict.fromkeys(("start_epoch", "seed", "num_workers", "save_interval", "no_mixup_epochs"), 0),
     **dict.fromkeys(("restarts", "patience", "hours", "no_mosaic_epochs", "class_balance"), 0),
     **dict.fromkeys(("warmup_epochs", "warmup_lr", "lr_decay_period", "momentum", "wd"), 0),
-    **dict.fromkeys(("target_lr", "cosine_epochs", "profile", "ema_decay", "ema_ramp_up"), 0),
+    **dict.fromkeys(
+        ("target_lr", "cosine_epochs", "profile", "ema_decay", "ema_ramp_up", "clip_grad_norm"), 0
+    ),
     "num_samples": -1,
-    "max_detections": 1,
+    **dict.fromkeys(("max_detections", "shape_interval"), 1),
 }
 _ABOVE_0 = ("lr", "lr_power", "warmup_power", "loss_scale", "process_timeout", "distil_weight")
 _CHOICES = {
@@ -44,6 +47,7 @@ _CHOICES = {
     "lr_mode": MODES,
     "engine": ENGINES,
     "precision": PRECISIONS,
+    "optimizer": OPTIMIZERS,
 }
 _CONTRADICTIONS = (("syncbn", "freeze_bn"), ("weights", "pretrained"))
 # Settings that have a meaning in some modes of the learning rate only.

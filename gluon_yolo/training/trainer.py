@@ -183,7 +183,7 @@ class Trainer:
         with contextlib.closing(batches):
             for batch in islice(batches, self.batches - progress.batch):
                 self._train_step(batch)
-                if self.should_stop:
+                if self.should_stop and self._is_updated_after(self.progress.batch):
                     break
         self.callbacks.call("on_steps_end", self)
         self.processes.settle()
@@ -193,7 +193,10 @@ class Trainer:
         self.batch, self.learning_rate = batch, self.schedule(self.progress.step + 1)
         self.callbacks.call("on_step_begin", self)
         try:
-            losses = self.step(batch, self.learning_rate)
+            if self._is_updated_after(self.progress.batch + 1):
+                losses = self.step(batch, self.learning_rate)
+            else:
+                losses = self.step(batch, self.learning_rate, updates=False)
         except NotFinite as error:
             raise self._diverged(str(error)) from error
         self.losses = dict(zip(self.step.loss_names, losses.tolist()))
@@ -203,6 +206,10 @@ class Trainer:
         self.progress.losses = tuple(self.metric_logger.sums)
         self.callbacks.call("on_step_end", self)
         self.batch = None
+
+    def _is_updated_after(self, batches: int) -> bool:
+        """Return whether weights are updated after a number of batches of an epoch: always after its last."""
+        return batches % self.config.accumulate == 0 or batches == self.batches
 
     def _finish_epoch(self) -> None:
         """Validate where it is due, and set the progress to the next epoch."""

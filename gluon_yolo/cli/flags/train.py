@@ -15,7 +15,7 @@ from gluon_yolo.cli.parser import Joined
 from gluon_yolo.data.transforms import TRANSFORMS
 from gluon_yolo.spec import BOX_LOSSES
 from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
-from gluon_yolo.training.config_check import ASSIGNER_CHOICES, VAL_METRICS, WORKER_TYPES
+from gluon_yolo.training.config_check import ASSIGNER_CHOICES, OPTIMIZERS, VAL_METRICS, WORKER_TYPES
 from gluon_yolo.training.config_forms import PROFILED
 from gluon_yolo.training.lr_schedule import MODES
 from gluon_yolo.training.recipes import RECIPES
@@ -189,6 +189,19 @@ def _add_losses(group: Any) -> None:
         "as 0.1: by sqrt(T / share), as LVIS does; 0: all equally often"
     )
     boxes = "of boxes: YOLOv3's, centre and size apart, or by overlap; auto: the network's own"
+    descent = (
+        "how weights are updated; adamw takes steps of like size for all weights, with an --lr of 0.001 or "
+        "less and a --wd of 0.01 or more"
+    )
+    several = (
+        "batches whose gradients make one update: as a batch of N times as many pictures, in the memory of "
+        "one, with an --lr for as many. Batch normalisation still sees one batch at a time: with fewer than "
+        "about eight pictures --freeze-bn may be better"
+    )
+    longest = (
+        "shorten the gradient of an update to this Euclidean norm, over all weights together, where it is "
+        "longer: against jumps of the loss; 0: not"
+    )
     ema = (
         "validate, save and export the moving average of the weights, which is steadier than the weights; "
         "also for noisy losses and high rates"
@@ -225,7 +238,8 @@ def _add_losses(group: Any) -> None:
         group, "--label-smooth", help="soften class targets, where classes are easily mistaken for each other"
     )
     _add(group, "--label-smooth-factor", type=float, metavar="S", help=smooth)
-    _add(group, "--momentum", metavar="X", help="of stochastic gradient descent")
+    _add(group, "--optimizer", choices=OPTIMIZERS, help=descent)
+    _add(group, "--momentum", metavar="X", help="of stochastic gradient descent; of adamw its beta1")
     _add(
         group,
         "--wd",
@@ -233,6 +247,8 @@ def _add_losses(group: Any) -> None:
         help="weight decay; more where training scores well and validation does not",
     )
     _add(group, "--no-wd", help="no weight decay on biases and batch normalisation")
+    _add(group, "--accumulate", metavar="N", help=several)
+    _add(group, "--clip-grad-norm", metavar="X", help=longest)
     _add(group, "--ema", help=ema)
     _add(group, "--ema-decay", metavar="X", help=decay)
     _add(group, "--ema-ramp-up", metavar="N", help=ramp_up)
