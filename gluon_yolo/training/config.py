@@ -81,13 +81,11 @@ class TrainConfig:
     box_loss: str = _field(
         "auto", "yolo3 (centre and size apart), giou, diou, ciou, or auto: the network's own"
     )
+    assigner: str = _field("auto", "anchors of an object: best_shape, neighbours, overlap, dynamic, or auto")
+    spp: bool = _field(False, "a spatial pyramid pooling in YOLOv3's neck")
     ema: bool = _field(False, "validate, save and export the moving average of the weights")
     ema_decay: float = _field(0.999, "share of the average that an update keeps, after the ramp-up")
     ema_ramp_up: float = _field(300.0, "updates in which that share grows to two thirds of it; 0: none")
-    assigner: str = _field(
-        "auto",
-        "anchors of an object: best_shape, neighbours, overlap, or auto: the network's own",
-    )
     accumulate: int = _field(1, "batches whose gradients make one update")
     clip_grad_norm: float = _field(0.0, "shorten the gradient of an update to this norm; 0: not")
     loss_scale: float = _field(

@@ -127,7 +127,8 @@ def plan_new(
     processes = processes or Processes()
     choice = choose_engine(first.args, processes.member)
     data = opened(DataRequest.of(first.args), source)
-    architecture = architecture_of(first.args["network"], first.args["dataset"], data[2])
+    asked = first.args
+    architecture = architecture_of(asked["network"], asked["dataset"], data[2], spp=asked["spp"])
     decided = decide(given, from_data.values)
     from_network = Layer(architecture.training_flags(len(data[0]), decided), architecture.place_of)
     own = cpu_defaults(choice.devices, {**from_network.values, **decided})

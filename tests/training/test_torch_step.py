@@ -46,6 +46,8 @@ STATISTICS = (".running_mean", ".running_var")
         ({"norm": "frozen"}, {}),
         ({"selectors": ["backbone", "heads.levels.0.bias"]}, {"wd": 0.5}),
         ({"assigner": "neighbours"}, {}),
+        ({"name": "yolo3_mobilenet0.25_spp_custom"}, {}),
+        ({"assigner": "dynamic"}, {}),
         pytest.param({"assigner": "overlap"}, {"box_loss": "ciou"}, marks=pytest.mark.slow),
         ({"name": "yolo_fastestv2_custom"}, {}),  # another loss, box coder and score rule
         pytest.param({"name": "yolo3_mobilenetv2_0.25_custom"}, {}, marks=pytest.mark.slow),

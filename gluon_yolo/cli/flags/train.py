@@ -129,9 +129,14 @@ def _add_sizes(group: Any) -> None:
         "as `gluon-yolo data anchors` finds them, for boxes that are all small, or long and thin, in long "
         "trainings; or its file; or a list such as 10,13,16,30,33,23 (default: own)"
     )
+    pyramid = (
+        "a spatial pyramid pooling in YOLOv3's neck, as in yolov3-spp: each cell of the coarsest level sees "
+        "the largest values around it; the network is then called NAME_spp"
+    )
     _add(group, "--random-shapes", metavar="N,HxW", help=shapes)
     _add(group, "--shape-interval", help="batches of one drawn size in a row")
     _add(group, "--no-random-shape", help=fixed)
+    _add(group, "--spp", help=pyramid)
     _add(group, "--anchors", metavar="own|better|auto|FILE|LIST", help=anchors)
 
 
@@ -213,7 +218,8 @@ def _add_losses(group: Any) -> None:
     anchors = (
         "which anchors learn an object, with YOLOv3's heads. best_shape: the one of the nearest shape, in "
         "the cell of its centre, as YOLOv3 does; neighbours: the same in the two nearest cells as well; "
-        "overlap: all whose shapes overlap it by 0.213. auto: the network's own"
+        "overlap: all whose shapes overlap it by 0.213; dynamic: those that predict it best at "
+        "the time, as SimOTA chooses. auto: the network's own"
     )
     scale = "multiply the losses by it before the backward pass, and divide the gradients, against underflow"
     teacher = (
