@@ -102,7 +102,7 @@ class TrainConfig:
     augment: str = _field("yolo3", "presets and transforms: light, overhead, yolo3, none, mosaic, ...")
     pretrained: bool = _field(False, "start from GluonCV's weights of the whole detector")
     pretrained_base: str = _field(
-        "auto", "backbone's ImageNet weights: yes, no, auto (if they can be had), or a file"
+        "auto", "backbone's ImageNet weights: yes, no, auto (if they can be had), a file, a URL, or a name"
     )
     weights: str | None = _field(None, "start from this file or run, as far as it fits")
     freeze: str | None = _field(None, "layers to keep as loaded: the first N, or names, commas between")

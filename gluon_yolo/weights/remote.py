@@ -10,7 +10,7 @@ from pathlib import Path
 from gluon_yolo.errors import MissingDependency, SettingError, UserError, explain
 from gluon_yolo.system.cache import cache_folder
 from gluon_yolo.weights.download import Checksum, checksum, fetch, is_offline
-from gluon_yolo.weights.published import PUBLISHED
+from gluon_yolo.weights.published import HUB, PUBLISHED
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _NAME = re.compile(r"(?P<hf>hf:)?(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
@@ -55,7 +55,8 @@ def fetch_remote(text: str) -> Path:
 
     Args:
         text: ``URL#sha256=HEX``, a URL whose file's name ends in such a sum, as PyTorch's do, or
-            ``OWNER/NAME`` or ``OWNER/NAME@REVISION`` on Hugging Face.
+            ``OWNER/NAME`` or ``OWNER/NAME@REVISION`` on Hugging Face, or a name of
+            :data:`gluon_yolo.weights.published.PUBLISHED`, which needs no library.
 
     Raises:
         UserError: the URL has no checksum, or the weights cannot be had.
@@ -82,12 +83,14 @@ def _of_hub(text: str) -> Path:
     match = _NAME.fullmatch(text)
     assert match is not None
     repo, revision = match["repo"], match["revision"]
-    for each in PUBLISHED:
-        if each.name == repo and revision is None and each.path.is_file():
-            return each.path  # `auto` or `gluon-yolo weights` has fetched it
+    known = next((each for each in PUBLISHED if each.name == repo and revision is None), None)
+    if known is not None and (known.path.is_file() or not known.url.startswith(HUB)):
+        return known.fetch(ask_dead=True)
     try:
         import huggingface_hub  # noqa: F401
     except ImportError as error:
+        if known is not None:
+            return known.fetch(ask_dead=True)
         raise MissingDependency(
             f"{text}: there is no such file, and for this name on Hugging Face "
             f"{explain(error, 'huggingface_hub')}"

@@ -9,8 +9,9 @@ import types
 import pytest
 
 from gluon_yolo.errors import MissingDependency, UserError
-from gluon_yolo.weights import download
-from gluon_yolo.weights.published import named
+from gluon_yolo.weights import download, remote
+from gluon_yolo.weights.download import Checksum
+from gluon_yolo.weights.published import Published, named
 from gluon_yolo.weights.remote import canonical, fetch_remote, is_remote
 from tests.weights.file_server import serving
 
@@ -145,6 +146,19 @@ def test_without_the_library(monkeypatch):
         MissingDependency, match=r"there is no such file, .*huggingface_hub is not installed: pip"
     ):
         fetch_remote("timm/net")
+
+
+@pytest.mark.parametrize("library", [True, False])
+def test_a_listed_name_of_another_host_needs_no_library(library, hub, monkeypatch):
+    asked = hub({})
+    if not library:
+        monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with serving({"w.pth": CONTENT}) as (url, _):
+        digits = Checksum("sha256", SHA256)
+        listed = Published("some/net", "some", "test", "none", f"{url}/whole/w.pth", digits)
+        monkeypatch.setattr(remote, "PUBLISHED", (listed,))
+        assert fetch_remote("hf:some/net").read_bytes() == CONTENT
+    assert not asked
 
 
 def test_weights_that_auto_has_fetched_need_no_library(monkeypatch):

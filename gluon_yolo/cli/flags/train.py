@@ -143,8 +143,9 @@ def _add_sizes(group: Any) -> None:
 def _add_start(group: Any) -> None:
     whole = "start from GluonCV's weights of the whole detector, or, with FILE, as --weights FILE"
     base = (
-        "start the backbone from GluonCV's ImageNet weights; auto: if they can be had. Or from the backbone "
-        "in FILE, of any kind that --weights takes"
+        "start the backbone from published ImageNet weights (`gluon-yolo weights` lists them); auto: if they "
+        "can be had. Or from the backbone in FILE, of any kind that --weights takes, or torchvision's or "
+        "timm's (.pth, .safetensors); in URL#sha256=HEX; or in OWNER/NAME on Hugging Face"
     )
     frozen = (
         "keep these as they are loaded, where there are very few pictures: the first N layers (of a darknet "
@@ -152,7 +153,7 @@ def _add_start(group: Any) -> None:
         "backbone; several with commas between"
     )
     statistics = "keep batch normalisation as the loaded weights have it, for batches of one or two pictures"
-    _add(group, "--pretrained-base", metavar="auto|yes|no|FILE", help=base)
+    _add(group, "--pretrained-base", metavar="auto|yes|no|FILE|URL|NAME", help=base)
     _add(group, "--pretrained", nargs="?", const=True, metavar="FILE", help=whole)
     _add(group, "--freeze", action=Joined, metavar="N|NAME", help=frozen)
     _add(group, "--freeze-bn", help=statistics)
