@@ -143,10 +143,16 @@ def _finished(folder: RunFolder, args: Args) -> TrainResult | None:
     from gluon_yolo.training.checkpoint import Checkpoint
 
     progress = Checkpoint(folder.weights).read()
-    if progress.epoch < args["epochs"]:
+    if progress.epoch < args["epochs"] and not progress.ended:
         return None
     return TrainResult(
-        folder.path, progress.best_score, progress.best_epoch, progress.score_key, args=args, trained=False
+        folder.path,
+        progress.best_score,
+        progress.best_epoch,
+        progress.score_key,
+        args=args,
+        trained=False,
+        ended=progress.ended,
     )
 
 
@@ -160,4 +166,5 @@ def _result(training: Any, numbers: Mapping[str, Any] | None, args: Args) -> Tra
         numbers=numbers,
         stopped=stopped if numbers is None else None,
         args=args,
+        ended=progress.ended,
     )

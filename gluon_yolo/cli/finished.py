@@ -27,6 +27,8 @@ def say_finished(result: TrainResult) -> None:
     """
     epochs = result.args["epochs"]
     trained = "its 1 epoch is trained" if epochs == 1 else f"all {counted(epochs, 'epoch')} are trained"
+    if result.ended:
+        trained = f"it ended before its {counted(epochs, 'epoch')}: {result.ended}"
     best = ""
     if result.best_score is not None:
         name = f" ({result.score_key})" if result.score_key else ""

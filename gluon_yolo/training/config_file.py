@@ -97,27 +97,22 @@ def write_settings(
 
     Args:
         path: the file.
-        values: by key; tuples are written as lists.
+        values: plain values by key.
         comments: a line on each key; JSON has no comments.
         head: the first line.
 
     Raises:
         UserError: the file cannot be written.
     """
-    path, values = Path(path), {name: _listed(value) for name, value in values.items()}
+    path = Path(path)
     if path.suffix.lower() == ".json":
-        text = json.dumps(values, indent=2) + "\n"
+        text = json.dumps(dict(values), indent=2) + "\n"
     else:
         lines = [f"# {head}\n"]
         lines += [f"\n# {comments[key]}\n{_line(key, value)}" for key, value in values.items()]
         text = "".join(lines)
     with atomic_io.writing(path, "choose a place that can be written"), atomic_io.replacing(path) as part:
         part.write_text(text, encoding="utf-8", errors="backslashreplace")
-
-
-def _listed(value: Any) -> Any:
-    """Return a value with lists in the place of tuples."""
-    return [_listed(each) for each in value] if isinstance(value, (tuple, list)) else value
 
 
 def _line(key: str, value: Any) -> str:

@@ -28,6 +28,7 @@ from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
 from gluon_yolo.training.config_check import BACKBONE_WEIGHTS
 from gluon_yolo.training.config_given import absolute, check_memory
 from gluon_yolo.training.recipes import RECIPES
+from gluon_yolo.weights.remote import canonical, is_remote
 
 log = logging.getLogger("gluon_yolo")
 
@@ -109,8 +110,9 @@ def merge(
     if args["name"] is not None:
         _check_name(args["name"])
     check_memory(args)
-    if args["pretrained_base"] not in BACKBONE_WEIGHTS:
-        args["pretrained_base"] = _file("pretrained_base", args["pretrained_base"])
+    base = args["pretrained_base"]
+    if base not in BACKBONE_WEIGHTS:
+        args["pretrained_base"] = canonical(base) if is_remote(base) else _file("pretrained_base", base)
     if isinstance(args["pretrained"], str):  # the weights file of a file of settings
         args["weights"], args["pretrained"] = _file("pretrained", args["pretrained"]), False
     elif together.get("resume") or together.get("pretrained"):

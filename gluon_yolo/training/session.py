@@ -40,6 +40,7 @@ from gluon_yolo.training.resumed import Data, open_resumed, opened, record_of
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.run_log import log_result, log_start, recording
 from gluon_yolo.training.setup import Origin, anchor_lines, build_network, load_starting_weights
+from gluon_yolo.training.start import Start, find_start
 from gluon_yolo.training.teacher import Teacher, keep_teacher, open_teacher
 from gluon_yolo.training.trainer import Trainer
 from gluon_yolo.training.update_lines import update_lines
@@ -225,9 +226,8 @@ def _ready(run_plan: Plan) -> _Ready:
     config, found = settled_anchors(asked.anchors, config, architecture, train_data)
     check_batch_size(config.batch_size, len(choice.devices))
     validation = validation_of(val_data, config, run_plan.resumed if run_plan.goes_on else None)
-    record = run_plan.resumed.model() if run_plan.resumed is not None else None
-    resumed = DetectionSpec.from_dict(record["spec"]) if record is not None else None
-    net = build_network(architecture, config, class_names, choice.contexts, resumed)
+    start = _start(run_plan, config)
+    net = build_network(architecture, config, class_names, choice.contexts, start.form)
     frozen = freeze(net, config.frozen)
     teacher = open_teacher(config, net.spec, run_plan.resumed)
     # Of several hosts, none knows the memory of the others.
@@ -239,7 +239,7 @@ def _ready(run_plan: Plan) -> _Ready:
     origin = (
         Origin(f"weights: those of {run_plan.resumed.path}")
         if run_plan.resumed is not None and run_plan.goes_on
-        else load_starting_weights(net, config)
+        else load_starting_weights(net, config, start)
     )
     random = frozen_at_random(net, origin.fresh)
     folder = run_plan.resumed or new_folder(args, config, net)
@@ -251,6 +251,13 @@ def _ready(run_plan: Plan) -> _Ready:
     lines = (*frozen, *taught, *run_plan.taken, *fit.lines, *found, *update_lines(config))
     warnings = (*run_plan.doubts, *fit.warnings, *_random_warnings(run_plan, config, random))
     return _Ready(config, net, origin, folder, validation, learnable, teacher, lines, warnings)
+
+
+def _start(run_plan: Plan, config: TrainConfig) -> Start:
+    """Return where the run's weights begin; a run that goes on has the backbone's form in its record."""
+    if run_plan.resumed is not None and run_plan.goes_on:
+        return Start(form=DetectionSpec.from_dict(run_plan.resumed.model()["spec"]).backbone)
+    return find_start(run_plan.architecture.name, config)
 
 
 def _random_warnings(run_plan: Plan, config: TrainConfig, random: Sequence[str]) -> list[SettingText]:

@@ -11,7 +11,7 @@ from gluon_yolo.assigners import CLASS, COLUMNS, assign, rows_per_object
 from gluon_yolo.boxes import clip
 from gluon_yolo.data.loading.collate import pad_targets
 from gluon_yolo.detections import Detections
-from gluon_yolo.nms import nms
+from gluon_yolo.nms import USUAL_DETECTIONS, nms
 from gluon_yolo.spec import DetectionSpec
 
 CANDIDATES = 200  # predictions of an image that enter NMS, by objectness
@@ -27,6 +27,7 @@ def soft_targets(predictions: np.ndarray, spec: DetectionSpec, size_hw: tuple[in
     Of predictions of one class and one place only the one with the highest objectness is kept, as a teacher
     predicts an object at several anchors, which would teach as many boxes (feature map NMS of Mehta & Ozturk
     2018, section 3.2.2; here by overlap, because the anchors of the teacher are not those of the network).
+    Of an image, at most the 100 surest boxes teach.
 
     The network's own assigner matches boxes with anchors, as for annotations. So levels, anchors and box
     coding of the teacher may be any. Of two boxes at one anchor, the one with the higher objectness has it.
@@ -76,4 +77,4 @@ def _chosen(predictions: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     found = np.concatenate([clip(found[:, _BOX], size_hw), found[:, OBJECTNESS:]], axis=1)
     found = found[(found[:, 2:4] - found[:, :2] >= 1).all(axis=1)]
     classes = found[:, _CLASSES].argmax(axis=1)
-    return found[nms(found[:, _BOX], found[:, OBJECTNESS], classes, NMS_IOU)]
+    return found[nms(found[:, _BOX], found[:, OBJECTNESS], classes, NMS_IOU, USUAL_DETECTIONS)]

@@ -13,9 +13,7 @@ import numpy as np
 
 from gluon_yolo.data.dataset import Dataset
 from gluon_yolo.data.loading.collate import Batch
-from gluon_yolo.data.loading.loader import TrainLoader
-from gluon_yolo.data.transforms import augmentation
-from gluon_yolo.errors import SettingError, SettingText, UserError
+from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.evaluation.validation import Validation
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.training import rng_state
@@ -32,6 +30,7 @@ from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.state import Progress
 from gluon_yolo.training.teacher import Teacher
+from gluon_yolo.training.train_loader import log_sampling, make_loader
 
 log = logging.getLogger("gluon_yolo")
 
@@ -81,7 +80,7 @@ class Trainer:
         self.validation = validation
         self.folder = folder
         self.stop = self.processes.stop
-        self.loader = _loader(config, train_data, net, self.processes)
+        self.loader = make_loader(config, train_data, net, self.processes)
         self.batches = config.batches(len(self.loader))
         self.schedule = config.schedule(self.batches)
         self.step: Engine = make_engine(config, net, devices, self.processes, teacher)
@@ -104,14 +103,7 @@ class Trainer:
         self.validation_images: np.ndarray | None = None
         self.error: BaseException | None = None
         rng_state.seed(config.seed)
-        if config.mixup and not config.mixup_in(0):
-            log.warning(
-                "%s",
-                SettingText(
-                    f"mixup: never on: the last {config.no_mixup_epochs} of {config.epochs} epochs go "
-                    "without; give fewer {no_mixup_epochs}"
-                ),
-            )
+        log_sampling(config, self.loader)
 
     @property
     def net(self) -> DetectionNetwork:
@@ -164,6 +156,9 @@ class Trainer:
                     self._finish_epoch()
                 self._save()
                 self.processes.settle()
+                if self.has_ended:
+                    self._log_ended()
+                    break
                 if self.should_stop and self.progress.epoch < self.config.epochs:
                     self._log_stopped()
                     return None
@@ -183,11 +178,12 @@ class Trainer:
         self.epoch, progress = epoch, self.progress
         self.metric_logger = MetricLogger(self.step.loss_names, self.batches, progress.batch, progress.losses)
         self.callbacks.call("on_epoch_begin", self)
-        batches = self.loader.epoch(epoch, progress.batch, self.config.mixup_in(epoch))
+        config = self.config
+        batches = self.loader.epoch(epoch, progress.batch, config.mixup_in(epoch), config.mosaic_in(epoch))
         with contextlib.closing(batches):
             for batch in islice(batches, self.batches - progress.batch):
                 self._train_step(batch)
-                if self.should_stop:
+                if self.should_stop and self._is_updated_after(self.progress.batch):
                     break
         self.callbacks.call("on_steps_end", self)
         self.processes.settle()
@@ -197,7 +193,10 @@ class Trainer:
         self.batch, self.learning_rate = batch, self.schedule(self.progress.step + 1)
         self.callbacks.call("on_step_begin", self)
         try:
-            losses = self.step(batch, self.learning_rate)
+            if self._is_updated_after(self.progress.batch + 1):
+                losses = self.step(batch, self.learning_rate)
+            else:
+                losses = self.step(batch, self.learning_rate, updates=False)
         except NotFinite as error:
             raise self._diverged(str(error)) from error
         self.losses = dict(zip(self.step.loss_names, losses.tolist()))
@@ -208,11 +207,16 @@ class Trainer:
         self.callbacks.call("on_step_end", self)
         self.batch = None
 
+    def _is_updated_after(self, batches: int) -> bool:
+        """Return whether weights are updated after a number of batches of an epoch: always after its last."""
+        return batches % self.config.accumulate == 0 or batches == self.batches
+
     def _finish_epoch(self) -> None:
         """Validate where it is due, and set the progress to the next epoch."""
         self.step.share_statistics()
         self._refuse_diverged()
-        if is_validated(self.epoch, self.config.epochs, self.config.val_interval):
+        is_last = bool(self.stop.ending)
+        if is_last or is_validated(self.epoch, self.config.epochs, self.config.val_interval):
             with self.step.averaged():
                 self.callbacks.call("on_validation_begin", self)
                 measured = self.validation.measure(self.step.predictor, self.processes.gathering)
@@ -224,6 +228,7 @@ class Trainer:
     def _save(self) -> None:
         self._refuse_diverged()
         self.progress.callbacks = self.callbacks.state_dict()
+        self.progress.ended = self.stop.ending if self.has_ended else ""
         average = self.step.average.arrays() if self.step.average else None
         self.checkpoint.save(self.net, self.step.trainer, self.progress, average)
         self.callbacks.call("on_checkpoint", self)
@@ -239,6 +244,23 @@ class Trainer:
             self.stop.callback = self.stop.callback or self.callbacks.running or "should_stop"
         else:
             self.stop.callback = ""
+
+    def end(self, reason: str) -> None:
+        """End the training after the present epoch, as a finished one.
+
+        Args:
+            reason: for the log, and for the checkpoint.
+        """
+        self.stop.ending = self.stop.ending or reason
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the present epoch is over, and is the last one because of :meth:`end`."""
+        return bool(self.stop.ending) and self.epoch < self.progress.epoch < self.config.epochs
+
+    def _log_ended(self) -> None:
+        of = f"epoch {self.epoch}, the {self.progress.epoch}. of {self.config.epochs}"
+        log.info("ended after %s: %s; the rate was %.3g by then", of, self.stop.ending, self.learning_rate)
 
     def _log_stopped(self) -> None:
         at = f"epoch {self.progress.epoch}, batch {self.progress.batch}"
@@ -269,20 +291,3 @@ class Trainer:
             kept = f"{self.checkpoint.last} keeps the state of epoch {saved.epoch}, batch {saved.batch}"
         at = f"epoch {self.progress.epoch}, batch {self.progress.batch}"
         return f"{at}: {what}. Training stopped; {kept}"
-
-
-def _loader(
-    config: TrainConfig, train_data: Dataset, net: DetectionNetwork, processes: Processes
-) -> TrainLoader:
-    return TrainLoader(
-        train_data,
-        augmentation(config.augment),
-        net.spec,
-        config.batch_size,
-        config.sizes_hw,
-        seed=config.seed,
-        workers=config.num_workers,
-        resize_interval=config.shape_interval,
-        worker_type=config.loader_worker_type,
-        share=processes.share,
-    )

@@ -121,3 +121,12 @@ def test_rows_of_an_object_stay_together(assigner, rows):
     assert len(found) % rows == 0
     firsts = found[::rows][:2]
     np.testing.assert_array_equal(firsts[:, BOX], [[30, 4, 66, 44], [32, 16, 48, 32]])
+
+
+def test_the_surest_100_boxes_of_an_image_teach():
+    fine = dataclasses.replace(SPEC, anchors=(((3, 3),), ((48, 48),)), strides=(4, 32))
+    corners = np.array([[x, y] for y in range(0, 40, 4) for x in range(0, 80, 4)])  # 200 boxes apart
+    objectness = np.linspace(0.9, 0.1, 200)
+    columns = [corners, corners + 3, objectness[:, None], np.full((200, 2), 0.5)]
+    rows = rows_of(*np.concatenate(columns, axis=1), spec=fine)
+    np.testing.assert_allclose(np.sort(rows[:, WEIGHT]), objectness[:100][::-1], rtol=1e-6)
