@@ -231,7 +231,8 @@ class Trainer:
         self.progress.ended = self.stop.ending if self.has_ended else ""
         average = self.step.average.arrays() if self.step.average else None
         self.checkpoint.save(self.net, self.step.trainer, self.progress, average)
-        self.callbacks.call("on_checkpoint", self)
+        with self.step.averaged():
+            self.callbacks.call("on_checkpoint", self)
 
     @property
     def should_stop(self) -> bool:
