@@ -25,8 +25,17 @@ from gluon_yolo.training.data_parallel import check_batch_size
 from gluon_yolo.training.engine_choice import Choice, choose_engine
 from gluon_yolo.training.freeze import freeze, frozen_at_random
 from gluon_yolo.training.learnable import Learnable
+from gluon_yolo.training.length import keep_length
 from gluon_yolo.training.memory_fit import Fitted, cpu_defaults, fitted
-from gluon_yolo.training.merge import Given, Layer, Merged, decide, merge, warn_of_idle
+from gluon_yolo.training.merge import (
+    Given,
+    Layer,
+    Merged,
+    decide,
+    has_own_size,
+    merge,
+    warn_of_idle,
+)
 from gluon_yolo.training.out_of_memory import explained
 from gluon_yolo.training.plan import plan
 from gluon_yolo.training.prepare import (
@@ -36,6 +45,8 @@ from gluon_yolo.training.prepare import (
     validation_of,
 )
 from gluon_yolo.training.processes.base import Processes
+from gluon_yolo.training.recipe_auto import choose
+from gluon_yolo.training.recipes import AUTO
 from gluon_yolo.training.resumed import Data, open_resumed, opened, record_of
 from gluon_yolo.training.run_dir import RunFolder
 from gluon_yolo.training.run_log import log_result, log_start, recording
@@ -129,6 +140,12 @@ def plan_new(
     data = opened(DataRequest.of(first.args), source)
     asked = first.args
     architecture = architecture_of(asked["network"], asked["dataset"], data[2], spp=asked["spp"])
+    chosen: list[SettingText] = []
+    if asked["recipe"] == AUTO:
+        devices = len(choice.devices) * processes.share.world
+        auto = choose(data[0], devices, has_own_size(asked))
+        given = given._replace(chosen=auto.settings)
+        chosen = auto.lines({**from_data.values, **given.all()})
     decided = decide(given, from_data.values)
     from_network = Layer(architecture.training_flags(len(data[0]), decided), architecture.place_of)
     own = cpu_defaults(choice.devices, {**from_network.values, **decided})
@@ -142,7 +159,9 @@ def plan_new(
         if (used := {name: its[name] for name in its if name not in words and args[name] == its[name]})
     ]
     doubts = architecture.doubts(len(data[0]), decided)
-    return Plan(args, choice, architecture, data, taken, doubts, own, merged.places, processes=processes)
+    return Plan(
+        args, choice, architecture, data, [*taken, *chosen], doubts, own, merged.places, processes=processes
+    )
 
 
 def plan_resumed(folder: RunFolder, args: Args, processes: Processes | None = None) -> Plan:
@@ -201,7 +220,10 @@ def run(run_plan: Plan, callbacks: Sequence[Any] = ()) -> tuple[Trainer, dict[st
             )
             log.info("%s", plan(ready.config, trainer.batches, len(train_data), len(val_data)))
             if run_plan.goes_on:
+                assert run_plan.resumed is not None
                 trainer.resume()
+                if processes.is_first:
+                    keep_length(run_plan.resumed, run_plan.args)
             elif (
                 run_plan.resumed and processes.is_first
             ):  # a killed run may have written a row of its first epoch
