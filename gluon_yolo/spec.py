@@ -21,6 +21,40 @@ DEFAULT_ANCHORS: Anchors = (
 
 
 @dataclasses.dataclass(frozen=True)
+class BackboneForm:
+    """What ImageNet weights need that differs from the architecture's own backbone.
+
+    Args:
+        activation: of the backbone's cells, a key of :data:`gluon_yolo.models.layers.ACTIVATIONS`; empty is
+            the architecture's own.
+        mean: of each colour channel, for pixels scaled to 0..1; empty is the architecture's own.
+        std: standard deviation of each colour channel, for pixels scaled to 0..1; empty as for ``mean``.
+
+    Raises:
+        ValueError: mean or deviation is not of three channels, or a deviation is not positive.
+    """
+
+    activation: str = ""
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Convert sequences to tuples of floats, and check them."""
+        mean, std = tuple(map(float, self.mean)), tuple(map(float, self.std))
+        if (len(mean), len(std)) not in ((0, 0), (3, 3)) or not all(number > 0 for number in std):
+            raise ValueError(f"backbone: expected mean and std of three channels, got {mean} and {std}")
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "std", std)
+
+    def __str__(self) -> str:
+        """Return what differs, for a log."""
+        words = [self.activation] if self.activation else []
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            words += [f"{name} {' '.join(f'{value:g}' for value in values)}"] if values else []
+        return ", ".join(words)
+
+
+@dataclasses.dataclass(frozen=True)
 class DetectionSpec:
     """Classes, anchors and box coding of a detector: the one record that all its parts read.
 
@@ -37,6 +71,7 @@ class DetectionSpec:
             all levels.
         size_divisor: input sides must be multiples of this, for a network that downsamples by more than
             the largest stride inside; 0 is the largest stride.
+        backbone: how the backbone differs from the architecture's own.
 
     Raises:
         ValueError: levels disagree, anchors are not positive, or class names are empty or repeated.
@@ -51,6 +86,7 @@ class DetectionSpec:
     ignore_iou: float = 0.7
     xy_scales: tuple[float, ...] = ()
     size_divisor: int = 0
+    backbone: BackboneForm = BackboneForm()
 
     def __post_init__(self) -> None:
         """Convert nested sequences to tuples, and check all fields."""
@@ -105,10 +141,16 @@ class DetectionSpec:
         return np.array([wh for level in self.anchors for wh in level], dtype=np.float32)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a dict of strings, numbers and tuples, which JSON can hold."""
-        return dataclasses.asdict(self)
+        """Return a dict of strings, numbers and tuples, which JSON can hold.
+
+        An architecture's own backbone is not in it, so that versions without this field read the record.
+        """
+        record = dataclasses.asdict(self)
+        if self.backbone == BackboneForm():
+            del record["backbone"]
+        return record
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> DetectionSpec:
         """Rebuild the spec from the dict of :meth:`to_dict`, also after a round trip through JSON."""
-        return cls(**record)
+        return cls(**{**record, "backbone": BackboneForm(**record.get("backbone", {}))})

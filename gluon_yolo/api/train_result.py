@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gluon_yolo.file_names import BEST_WEIGHTS
+
 if TYPE_CHECKING:
     import pandas
 
@@ -50,7 +52,7 @@ class TrainResult:
     @property
     def best_weights(self) -> Path:
         """Return the path of the best weights."""
-        return self.folder / "weights" / "best.params"
+        return self.folder / "weights" / BEST_WEIGHTS
 
     @functools.cached_property
     def metrics(self) -> pandas.DataFrame:

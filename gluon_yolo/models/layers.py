@@ -129,6 +129,7 @@ ACTIVATIONS: dict[str, Callable[[], gluon.HybridBlock]] = {
     "relu": lambda: nn.Activation("relu"),
     "relu6": ReLU6,
     "leaky": lambda: nn.LeakyReLU(0.1),
+    "leaky0.01": lambda: nn.LeakyReLU(0.01),
 }
 
 

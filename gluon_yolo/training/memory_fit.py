@@ -18,11 +18,12 @@ from gluon_yolo.training import batch_auto
 from gluon_yolo.training.config import DEFAULTS, Args, TrainConfig
 from gluon_yolo.training.config_forms import AUTO_BATCH
 from gluon_yolo.training.memory_check import ADVICE, Wanted, check, fits, largest_of
-from gluon_yolo.training.memory_estimate import TrainMemory, beside_the_network
+from gluon_yolo.training.memory_estimate import TrainMemory, beside_the_network, weight_bytes
 from gluon_yolo.training.out_of_memory import explained
 from gluon_yolo.training.run_dir import RunFolder
 
 CPU_BATCH = 8  # a larger batch is not faster on a CPU
+_AVERAGE = 2  # times all weights: their average, and themselves while a validation has it in their place
 _SIZES = ("no_random_shape", "random_shapes", "shape_interval")  # settings that decide the input sizes
 
 
@@ -64,6 +65,7 @@ def fitted(
     data: Sequence[Dataset],
     own: Mapping[str, Any],
     resumed: RunFolder | None = None,
+    teacher: DetectionNetwork | None = None,
 ) -> Fitted:
     """Check a training against the free memory, before its first step.
 
@@ -74,19 +76,20 @@ def fitted(
         data: the training and the validation data.
         own: the result of :func:`cpu_defaults`; a default batch size is halved until it fits.
         resumed: the run that is resumed or restarted, if any.
+        teacher: of the training, if any.
 
     Raises:
         UserError: it certainly does not fit.
     """
     is_auto = config.batch_size == AUTO_BATCH
     if is_auto and contexts[0].device_type != "cpu":
-        return _largest_on_gpus(config, net, contexts, data[0])
+        return _largest_on_gpus(config, net, contexts, data[0], teacher)
     if contexts[0].device_type != "cpu":  # mxnet's own error is enough for the memory of a GPU
         return Fitted(config)
     there = memory.look()
     if config.memory is not None:
         there = memory.Memory(int(config.memory * memory.GB), 0, "{memory}")
-    wanted, estimate = _wanted(config, net, contexts), _estimate(config, net, contexts, data)
+    wanted, estimate = _wanted(config, net, contexts), _estimate(config, net, contexts, data, teacher)
     line_of_batch: tuple[SettingText, ...] = ()
     if is_auto:
         batch, said = batch_auto.within(wanted, estimate.at(wanted.sizes_hw), there, len(data[0]))
@@ -112,7 +115,11 @@ def _wanted(config: TrainConfig, net: DetectionNetwork, contexts: Sequence[Any])
 
 
 def _estimate(
-    config: TrainConfig, net: DetectionNetwork, contexts: Sequence[Any], data: Sequence[Dataset]
+    config: TrainConfig,
+    net: DetectionNetwork,
+    contexts: Sequence[Any],
+    data: Sequence[Dataset],
+    teacher: DetectionNetwork | None,
 ) -> TrainMemory:
     train = data[0]
     objects = max((len(train.annotations(index)) for index in range(len(train))), default=0)
@@ -121,19 +128,27 @@ def _estimate(
     images = together * max(1, config.num_workers) + VALIDATION_IMAGES
     processes = config.num_workers if config.loader_worker_type == "process" else 0
     beside = beside_the_network(processes, 3.0 * max(areas, default=0) * images)
-    return TrainMemory(net, config.data_shape, len(contexts), objects * together, beside)
+    times = (_AVERAGE if config.ema else 0) + (len(contexts) if config.optimizer == "adamw" else 0)
+    beside += times * weight_bytes(net)
+    return TrainMemory(net, config.data_shape, len(contexts), objects * together, beside, teacher)
 
 
 def _largest_on_gpus(
-    config: TrainConfig, net: DetectionNetwork, devices: Sequence[Any], train: Dataset
+    config: TrainConfig,
+    net: DetectionNetwork,
+    devices: Sequence[Any],
+    train: Dataset,
+    teacher: DetectionNetwork | None,
 ) -> Fitted:
     """Return the training with the largest batch that fits on its GPUs; the first one stands for all.
 
     Raises:
-        SettingError: the engine is mxnet, whose memory on a GPU is not measured.
+        SettingError: the engine is mxnet, or there is a teacher: their memory on a GPU is not measured.
     """
     if config.engine != "torch":
         raise SettingError(f"{batch_auto.AUTO}: on a GPU this needs {{engine}} torch; give a number")
+    if teacher is not None:
+        raise SettingError(f"{batch_auto.AUTO}: a teacher's memory on a GPU is not measured; give a number")
     from gluon_yolo.training import torch_memory
 
     objects = max((len(train.annotations(index)) for index in range(len(train))), default=0)

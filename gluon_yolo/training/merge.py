@@ -23,17 +23,19 @@ from typing import Any, Callable, NamedTuple
 
 from gluon_yolo.errors import SettingError, SettingText, UserError
 from gluon_yolo.file_names import check_name
-from gluon_yolo.inference.model_record import weights_file
+from gluon_yolo.inference.model_files import weights_file
 from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
 from gluon_yolo.training.config_check import BACKBONE_WEIGHTS
 from gluon_yolo.training.config_given import absolute, check_memory
 from gluon_yolo.training.recipes import RECIPES
+from gluon_yolo.weights.remote import canonical, is_remote
 
 log = logging.getLogger("gluon_yolo")
 
 _SIZES = ("random_shapes", "shape_interval")  # either of them turns random shapes on
 _WEIGHTS = ("weights", "pretrained", "resume")
 _OF_STEPS = ("lr_decay_epoch", "lr_decay_period")
+_PARTS = {"ema_decay": "ema", "ema_ramp_up": "ema"}  # settings without effect where another one is off
 
 
 class Layer(NamedTuple):
@@ -110,8 +112,9 @@ def merge(
     if args["name"] is not None:
         _check_name(args["name"])
     check_memory(args)
-    if args["pretrained_base"] not in BACKBONE_WEIGHTS:
-        args["pretrained_base"] = _file("pretrained_base", args["pretrained_base"])
+    base = args["pretrained_base"]
+    if base not in BACKBONE_WEIGHTS:
+        args["pretrained_base"] = canonical(base) if is_remote(base) else _file("pretrained_base", base)
     if isinstance(args["pretrained"], str):  # the weights file of a file of settings
         args["weights"], args["pretrained"] = _file("pretrained", args["pretrained"]), False
     elif together.get("resume") or together.get("pretrained"):
@@ -149,6 +152,9 @@ def warn_of_idle(given: Given, args: Mapping[str, Any]) -> None:
     for name in _OF_STEPS:
         if name in given.words and args["lr_mode"] != "step":
             log.warning("%s", SettingText(f"{{{name}}} has no effect with {{lr_mode}} {args['lr_mode']}"))
+    for name, needed in _PARTS.items():
+        if name in given.words and not args[needed]:
+            log.warning("%s", SettingText(f"{{{name}}} has no effect without {{{needed}}}"))
 
 
 def recipe_settings(given: Mapping[str, Any]) -> Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Callable
 
@@ -12,7 +13,8 @@ from gluon_yolo.data.loading.collate import Batch
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.torch_compat import torch
 from gluon_yolo.training.config import TrainConfig
-from gluon_yolo.training.torch_step import TorchStep
+from gluon_yolo.training.engine_choice import make_engine
+from gluon_yolo.training.processes.base import Processes
 
 
 def free_bytes(device: str) -> float:
@@ -53,5 +55,6 @@ def train_one(net: DetectionNetwork, config: TrainConfig, device: str, images: i
     pixels = np.zeros((images, *size_hw, 3), dtype=np.uint8)
     targets = np.zeros((images, max(1, objects), COLUMNS), dtype=np.float32)
     names = ["blank"] * images
-    step = TorchStep(net, device, box_loss=config.box_loss, precision=config.precision)
+    config = dataclasses.replace(config, compile=False)  # compiling would take minutes
+    step = make_engine(config, net, [device], Processes())
     step(Batch(pixels, targets, names, list(range(images)), size_hw), 0.0)

@@ -23,7 +23,6 @@ from gluon_yolo.training.config import TrainConfig
 from gluon_yolo.training.engine import Engine, NotFinite
 from gluon_yolo.training.engine_choice import make_engine
 from gluon_yolo.training.metric_logger import MetricLogger
-from gluon_yolo.training.out_of_memory import too_large
 from gluon_yolo.training.pace import is_validated
 from gluon_yolo.training.processes.base import Processes
 from gluon_yolo.training.run_dir import RunFolder
@@ -36,6 +35,7 @@ from gluon_yolo.training.run_end import (
     log_stopped,
 )
 from gluon_yolo.training.state import Progress
+from gluon_yolo.training.teacher import Teacher
 from gluon_yolo.training.train_loader import log_sampling, make_loader
 
 log = logging.getLogger("gluon_yolo")
@@ -59,6 +59,7 @@ class Trainer:
         callbacks: the user's own, called after the trainer's.
         processes: which train together; None is this one alone. Only the first one calls callbacks, writes
             the run folder, and has a result.
+        teacher: whose predictions are targets too; None is none.
 
     Attributes:
         stop: whether the run ends early, and why.
@@ -77,10 +78,11 @@ class Trainer:
         devices: Sequence[Any],
         callbacks: Sequence[Callback] = (),
         processes: Processes | None = None,
+        teacher: Teacher | None = None,
     ):
         self.processes = processes or Processes()
         own, given = map(self.processes.callbacks, (built_in(config), callbacks))
-        self.callbacks = CallbackList(own, given, self._failed)
+        self.callbacks = CallbackList(own, given, self.failed)
         self.config = config
         self._net = net
         self.validation = validation
@@ -89,7 +91,7 @@ class Trainer:
         self.loader = make_loader(config, train_data, net, self.processes)
         self.batches = config.batches(len(self.loader))
         self.schedule = config.schedule(self.batches)
-        self.step: Engine = make_engine(config, net, devices, self.processes)
+        self.step: Engine = make_engine(config, net, devices, self.processes, teacher)
         self.checkpoint = self.processes.checkpoint(folder)
         self.progress = Progress(
             net.zoo_name,
@@ -125,8 +127,8 @@ class Trainer:
         """
         had = self._restore().schedule["total_epochs"]
         if had != self.config.epochs:
-            rates = self.learning_rate, self._scheduled_rate()
-            log_more_epochs(had, self.config.epochs, self.progress, *rates)
+            next_rate = self._scheduled_rate()
+            log_more_epochs(had, self.config.epochs, self.progress, self.learning_rate, next_rate)
         self.progress.schedule = self.schedule.to_dict()
         log.info("resuming at epoch %d, batch %d", self.progress.epoch, self.progress.batch)
 
@@ -135,8 +137,9 @@ class Trainer:
         net = self._net
         progress = self.checkpoint.load(net, self.step.trainer, net.zoo_name, net.spec.class_names)
         self.step.from_net()
-        before = progress.schedule["batches_per_epoch"]
-        if before != self.batches:
+        if self.step.average:
+            self.step.average.restart(self.checkpoint.average())
+        if (before := progress.schedule["batches_per_epoch"]) != self.batches:
             raise SettingError(
                 f"{self.folder.path}: its epochs had {before} batches, the data now gives {self.batches}: "
                 f"restore the data, or start a new run from these weights: {{weights}} {self.folder.path}"
@@ -162,7 +165,7 @@ class Trainer:
         where, tries = self.progress, self.progress.rollbacks + 1
         if tries > self.config.rollbacks or not self.checkpoint.exists():
             advice = "Try a lower {lr} or more {warmup_epochs}, and look at the pictures' boxes"
-            raise SettingError(f"{self._failed(str(error))}. {advice}") from error
+            raise SettingError(f"{self.failed(str(error))}. {advice}") from error
         self._restore()
         self.progress.rollbacks = tries
         log_rolled_back(str(error), where, self.progress, LOWER_RATE**tries, tries, self.config.rollbacks)
@@ -188,7 +191,7 @@ class Trainer:
                     continue
                 self.processes.settle()
                 if self.has_ended:
-                    log_ended(*(self.stop.ending, self.progress, self.config.epochs, self.learning_rate))
+                    log_ended(self.stop.ending, self.progress, self.config.epochs, self.learning_rate)
                     break
                 if self.should_stop and self.progress.epoch < self.config.epochs:
                     log_stopped(self.stop.by, self.progress, self.folder)
@@ -206,15 +209,14 @@ class Trainer:
 
     def _train_epoch(self, epoch: int) -> None:
         """Train the remaining batches of an epoch; fewer if ``should_stop`` is set."""
-        self.epoch, progress = epoch, self.progress
+        self.epoch, progress, config = epoch, self.progress, self.config
         self.metric_logger = MetricLogger(self.step.loss_names, self.batches, progress.batch, progress.losses)
         self.callbacks.call("on_epoch_begin", self)
-        config = self.config
         batches = self.loader.epoch(epoch, progress.batch, config.mixup_in(epoch), config.mosaic_in(epoch))
         with contextlib.closing(batches):
             for batch in islice(batches, self.batches - progress.batch):
                 self._train_step(batch)
-                if self.should_stop:
+                if self.should_stop and config.updates_after(progress.batch, self.batches):
                     break
         self.callbacks.call("on_steps_end", self)
         self.processes.settle()
@@ -228,7 +230,8 @@ class Trainer:
         self.batch, self.learning_rate = batch, self._scheduled_rate()
         self.callbacks.call("on_step_begin", self)
         try:
-            losses = self.step(batch, self.learning_rate)
+            updates = self.config.updates_after(self.progress.batch + 1, self.batches)
+            losses = self.step(batch, self.learning_rate, updates)
         except NotFinite as error:
             raise Diverged(str(error)) from error
         self.losses = dict(zip(self.step.loss_names, losses.tolist()))
@@ -245,10 +248,11 @@ class Trainer:
         self._refuse_diverged()
         is_last = bool(self.stop.ending)
         if is_last or is_validated(self.epoch, self.config.epochs, self.config.val_interval):
-            self.callbacks.call("on_validation_begin", self)
-            measured = self.validation.measure(self.step.predictor, self.processes.gathering)
-            self.result, self.validation_images = measured
-            self.callbacks.call("on_validation_end", self)
+            with self.step.averaged():
+                self.callbacks.call("on_validation_begin", self)
+                measured = self.validation.measure(self.step.predictor, self.processes.gathering)
+                self.result, self.validation_images = measured
+                self.callbacks.call("on_validation_end", self)
         self.callbacks.call("on_epoch_end", self)
         self.progress.epoch, self.progress.batch, self.progress.losses = self.epoch + 1, 0, ()
 
@@ -256,8 +260,10 @@ class Trainer:
         self._refuse_diverged()
         self.progress.callbacks = self.callbacks.state_dict()
         self.progress.ended = self.stop.ending if self.has_ended else ""
-        self.checkpoint.save(self.net, self.step.trainer, self.progress)
-        self.callbacks.call("on_checkpoint", self)
+        average = self.step.average.arrays() if self.step.average else None
+        self.checkpoint.save(self.net, self.step.trainer, self.progress, average)
+        with self.step.averaged():
+            self.callbacks.call("on_checkpoint", self)
 
     @property
     def should_stop(self) -> bool:
@@ -289,12 +295,6 @@ class Trainer:
         if not self.step.is_finite():
             raise Diverged("the weights are no longer finite numbers")
 
-    def too_large(self) -> str:
-        """Return the message of a training that ran out of memory."""
-        devices = self.step.devices
-        what, advice = too_large(self.config, devices, len(devices) * self.processes.share.world)
-        return f"{self._failed(what)}. {advice}"
-
-    def _failed(self, what: str) -> str:
+    def failed(self, what: str) -> str:
         """Return where and why the training failed, and what is saved of it."""
         return failed(what, self.progress, self.checkpoint)

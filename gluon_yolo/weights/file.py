@@ -15,8 +15,8 @@ import numpy as np
 from gluon_yolo.errors import SettingError, UserError
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import mx
-from gluon_yolo.spec import Anchors, DetectionSpec
-from gluon_yolo.weights import collected_names, gluoncv, placeholder
+from gluon_yolo.spec import Anchors, BackboneForm, DetectionSpec
+from gluon_yolo.weights import collected_names, gluoncv, placeholder, tensor_file
 from gluon_yolo.weights.readers import reader_of
 
 
@@ -33,6 +33,7 @@ class WeightsFile:
         anchors_per_level: number of anchors per cell at each level; None when unknown.
         left_out: arrays of the file that are not in ``values``, each with the reason.
         misfit: why the values are not the whole network, if this does not follow from names and shapes.
+        form: of the backbone; None when unknown.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class WeightsFile:
     anchors_per_level: tuple[int, ...] | None = None
     left_out: tuple[str, ...] = ()
     misfit: str | None = None
+    form: BackboneForm | None = None
 
     @classmethod
     def read(cls, path: Path, net: DetectionNetwork) -> WeightsFile:
@@ -76,6 +78,7 @@ class WeightsFile:
             foreign.anchors_per_level,
             foreign.left_out,
             foreign.misfit,
+            foreign.form,
         )
 
     @classmethod
@@ -101,9 +104,11 @@ class WeightsFile:
                 named = {ours.get(name, name): array for name, array in arrays.items()}
                 return cls(path, _numbers(path, named), True, None, _gluoncv_anchors(named, levels))
             names = {ours.get(name, name): array for name, array in arrays.items()}
-        spec = _spec_of_run(path)
+        spec = spec_of_run(path)
         values = _numbers(path, names)
-        return cls(path, values, False, spec.class_names if spec else None, spec.anchors if spec else None)
+        if spec is None:
+            return cls(path, values, False, None, None)
+        return cls(path, values, False, spec.class_names, spec.anchors, form=spec.backbone)
 
 
 def _load(path: Path) -> dict[str, mx.nd.NDArray]:
@@ -157,9 +162,8 @@ def _kind(path: Path, net: DetectionNetwork) -> str:
     with open(path, "rb") as file:
         start = file.read(placeholder.LENGTH)
     placeholder.refuse(path, start)
-    is_pth = start.startswith((b"PK\x03\x04", b"\x80\x02"))  # a zip file, or a pickle
-    if is_pth or path.suffix in (".pth", ".pt"):
-        return "pth"
+    if tensors := tensor_file.kind_of(path):
+        return tensors
     if start.startswith(_PARAMS):
         return "params"
     version = struct.unpack("<iii", start[:12]) if len(start) >= 12 else (-1,)
@@ -171,7 +175,7 @@ def _kind(path: Path, net: DetectionNetwork) -> str:
         return "darknet"  # its reader explains what is wrong
     raise UserError(
         f"{path}: is no weights file that is read here: neither ours or GluonCV's (.params), nor darknet's "
-        "(.weights), nor Yolo-FastestV2's (.pth)"
+        "(.weights), nor Yolo-FastestV2's (.pth), nor torchvision's or timm's (.pth, .safetensors)"
     )
 
 
@@ -183,14 +187,15 @@ BFLOAT16 = np.dtype([("bfloat16", np.uint16)])  # mxnet's dtype of bfloat16
 _PARAMS = (0x112).to_bytes(8, "little")  # first bytes of a list of arrays in mxnet's format
 EXPORTED = "-0000.params"
 _NEWEST = 9999  # larger than any part of a darknet version
-_KINDS = {"pth": "a PyTorch file", "darknet": "darknet weights"}
+_KINDS = {"pth": "a PyTorch file", "safetensors": "a file of safetensors", "darknet": "darknet weights"}
 _ADVICE = {
-    "pth": "such files are read for yolo_fastestv2",
+    "pth": "such files are read for yolo_fastestv2, and for MobileNet, MobileNetV2 and Darknet-53 backbones",
+    "safetensors": "such files are read for MobileNet, MobileNetV2 and Darknet-53 backbones",
     "darknet": "name its cfg with {network} FILE.cfg, or yolo3_darknet53",
 }
 
 
-def _spec_of_run(path: Path) -> DetectionSpec | None:
+def spec_of_run(path: Path) -> DetectionSpec | None:
     """Return the spec of the run or exported model that a parameter file belongs to, if any."""
     exported = path.with_name(f"{path.name[: -len(EXPORTED)]}.json") if path.name.endswith(EXPORTED) else None
     records = [folder / "model.json" for folder in list(path.resolve().parents)[:3]]

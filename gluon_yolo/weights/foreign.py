@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from gluon_yolo.spec import Anchors
+from gluon_yolo.spec import Anchors, BackboneForm
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +20,7 @@ class ForeignWeights:
         left_out: arrays of the file that are not in ``values``, each with the reason.
         misfit: why the values are not the whole network, and what to do; None where this follows from names
             and shapes.
+        form: of the backbone; None when unknown.
     """
 
     values: dict[str, np.ndarray]
@@ -27,3 +28,4 @@ class ForeignWeights:
     anchors: Anchors | None = None
     left_out: tuple[str, ...] = ()
     misfit: str | None = None
+    form: BackboneForm | None = None

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from gluon_yolo import mxnet_compat, parameter_io
+from gluon_yolo import parameter_io
 from gluon_yolo.class_names import COCO_CLASSES, VOC_CLASSES
 from gluon_yolo.data.anchors import format_anchors
 from gluon_yolo.errors import SettingError, UserError
+from gluon_yolo.file_names import BEST_WEIGHTS
 from gluon_yolo.models.detector import DetectionNetwork
 from gluon_yolo.mxnet_compat import gluon, mx
 from gluon_yolo.spec import Anchors
 from gluon_yolo.text import counted
 from gluon_yolo.weights.file import EXPORTED, WeightsFile
 from gluon_yolo.weights.gluoncv import published_name
+from gluon_yolo.weights.gluoncv_store import store_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +111,7 @@ def load_weights(
         )
     if not partial:
         _check_whole(net, file, report, count)
+    _check_form(net, file, report)
     parameters = structural_parameters(net)
     for name, value in fitting.items():
         parameters[name].set_data(mx.nd.array(value))
@@ -123,7 +126,7 @@ def _file_of(path: Path) -> Path:
     """
     if not path.is_dir():
         return path
-    own, exported = path / "weights" / "best.params", sorted(path.glob(f"*{EXPORTED}"))
+    own, exported = path / "weights" / BEST_WEIGHTS, sorted(path.glob(f"*{EXPORTED}"))
     if not own.is_file() and len(exported) != 1:
         raise UserError(f"{path}: has no weights/best.params; name a model's folder, or a weights file")
     return own if own.is_file() else exported[0]
@@ -144,19 +147,7 @@ def load_pretrained(net: DetectionNetwork, backbone_only: bool = False) -> Loade
     if name is None:
         what = "its backbone" if backbone_only else "it"
         raise UserError(f"{net.zoo_name}: GluonCV publishes no weights of {what}; give a file with --weights")
-    store = mxnet_compat.gluoncv().model_zoo.model_store
-    if name not in store._model_sha1:
-        raise UserError(f"GluonCV publishes no weights named {name}; give a file with --weights")
-    try:
-        path = store.get_model_file(name)
-    except Exception as error:  # any error of requests, urllib3, portalocker or GluonCV
-        home = os.environ.get("MXNET_HOME", "~/.mxnet")
-        wanted = os.path.join(home, "models", f"{name}-{store.short_hash(name)}.params")
-        raise UserError(
-            f"{wanted}: not there and could not be downloaded ({type(error).__name__}); "
-            "put it there, name a file with --weights, or start without: --pretrained-base no"
-        ) from error
-    return load_weights(net, path, partial=True)
+    return load_weights(net, store_file(name), partial=True)
 
 
 def _backbone_of(net: DetectionNetwork, file: WeightsFile) -> WeightsFile:
@@ -271,6 +262,19 @@ def _check_whole(net: DetectionNetwork, file: WeightsFile, report: Loaded, count
         raise UserError(f"{file.path}: {text}; give the class names that it was trained on")
     if file.anchors and not _same_anchors(file.anchors, net.spec.anchors):
         raise _other_anchors(net, file)
+
+
+def _check_form(net: DetectionNetwork, file: WeightsFile, report: Loaded) -> None:
+    """Raise a UserError where the taken backbone computes something else in this network."""
+    theirs, ours = file.form, net.spec.backbone
+    prefix = net.backbone_prefix
+    if theirs is None or theirs == ours or not (prefix and any(n.startswith(prefix) for n in report.taken)):
+        return
+    own = f"the one of {net.zoo_name}"
+    raise UserError(
+        f"{file.path}: its backbone is {str(theirs) or own}, and the network is built with "
+        f"{str(ours) or own}: build the network with the backbone of the weights"
+    )
 
 
 def _other_anchors(net: DetectionNetwork, file: WeightsFile) -> UserError:

@@ -71,12 +71,13 @@ class Tensor(NamedTuple):
     strides: tuple[int, ...]
 
 
-def read_pickle(pickled: bytes, source: str) -> Any:
+def read_pickle(pickled: bytes, source: str, storages: list[Storage] | None = None) -> Any:
     """Return the objects of a pickle: dicts, lists, numbers, strings, and tensors as :class:`Tensor`.
 
     Args:
         pickled: the pickle.
         source: for messages.
+        storages: a list to which all storages that the pickle names are added, also unused ones.
 
     Raises:
         UserError: it has other objects, or is damaged. No code of the pickle is run.
@@ -86,7 +87,11 @@ def read_pickle(pickled: bytes, source: str) -> Any:
             # Python allocates a memo of this size.
             if opcode.name.endswith("PUT") and int(str(argument)) > len(pickled):
                 raise ValueError("a place beyond its memo")
-        return _Unpickler(pickled, source).load()
+        unpickler = _Unpickler(pickled, source)
+        objects = unpickler.load()
+        if storages is not None:
+            storages += unpickler.storages
+        return objects
     except ERRORS as error:
         raise UserError(f"{source}: what it says of its tensors is damaged ({error}); get it anew") from error
 
@@ -127,9 +132,11 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, pickled: bytes, source: str) -> None:
         super().__init__(io.BytesIO(pickled), encoding="utf-8")
         self.source = source
+        self.storages: list[Storage] = []
         self.known: dict[str, Any] = {
             "collections.OrderedDict": _Mapping,
             "torch._utils._rebuild_tensor_v2": _Call(_tensor),
+            "torch._utils._rebuild_tensor": _Call(_tensor),
             "torch._utils._rebuild_parameter": _Call(_parameter),
             **{f"torch.{name}": _Kind(kind) for name, kind in _KINDS.items()},
         }
@@ -148,11 +155,18 @@ class _Unpickler(pickle.Unpickler):
         return self.known[f"{module}.{name}"]
 
     def persistent_load(self, pid: Any) -> Storage:
-        """Turn ``("storage", kind, key, device, length)`` into a :class:`Storage`."""
-        word, kind, key, _, length = pid
+        """Turn ``("storage", kind, key, device, length)`` into a :class:`Storage`.
+
+        Files from before PyTorch 1.6 have a sixth entry: the part of another storage that this one is, or
+        None.
+        """
+        word, kind, key, _, length, *part = pid
         if word != "storage" or not isinstance(kind, _Kind) or not isinstance(key, str):
             raise ValueError("a storage without kind or key")
-        return Storage(str(kind), key, _count(length))
+        if part not in ([], [None]):
+            raise ValueError("a storage that is a part of another one")
+        self.storages.append(Storage(str(kind), key, _count(length)))
+        return self.storages[-1]
 
 
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: object) -> Tensor:

@@ -123,13 +123,14 @@ def test_mxnet_on_a_gpu_needs_a_number():
         memory_fit.fitted(config, None, [gpu], [[], []], {})
 
 
-def test_a_measured_step_leaves_the_network_as_it_is():
+@pytest.mark.parametrize("more", [{}, {"ema": True, "optimizer": "adamw", "compile": True}])
+def test_a_measured_step_leaves_the_network_as_it_is(more):
     pytest.importorskip("torch", reason="the steps are torch's")
     from gluon_yolo.training.torch_memory import train_one
 
     net = random_detector()
     before = {name: each.data().asnumpy() for name, each in net.collect_params().items()}
-    config = TrainConfig(data_shape=(64, 96), random_shape=False, engine="torch")
+    config = TrainConfig(data_shape=(64, 96), random_shape=False, engine="torch", **more)
     train_one(net, config, "cpu", 3, 5)
     for name, each in net.collect_params().items():
         np.testing.assert_array_equal(each.data().asnumpy(), before[name], err_msg=name)

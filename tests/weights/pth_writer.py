@@ -61,8 +61,9 @@ def tensor(array: np.ndarray, **options) -> Tensor:
 class _Pickler(pickle.Pickler):
     """Pickle tensors as PyTorch does, with separate storages."""
 
-    def __init__(self, file: io.BytesIO, protocol: int, names: dict[str, Any]):
+    def __init__(self, file: io.BytesIO, protocol: int, names: dict[str, Any], legacy: bool = False):
         super().__init__(file, protocol)
+        self.view = (None,) if legacy else ()
         self.names = names
         self.storages: list[Storage] = []
 
@@ -73,7 +74,7 @@ class _Pickler(pickle.Pickler):
             self.storages.append(found)
         length = len(found.numbers) if found.length is None else found.length
         kind = self.names[found.kind or KINDS[found.numbers.dtype.name]]
-        return "storage", kind, str(self.storages.index(found)), "cpu", length
+        return "storage", kind, str(self.storages.index(found)), "cpu", length, *self.view
 
     def reducer_override(self, found: object) -> Any:
         if not isinstance(found, Tensor):
@@ -140,3 +141,20 @@ def write(path: Path, files: dict[str, bytes], root: str = "archive", packed: bo
 def save(path: Path, found: object, **options) -> Path:
     """Write the file that ``torch.save(found, path)`` writes."""
     return write(path, parts(found, **options))
+
+
+def legacy(found: object, version: int = 1001) -> bytes:
+    """Return the file that PyTorch before 1.6 wrote, which today's still writes on demand."""
+    file = io.BytesIO()
+    for record in (0x1950A86A20F9469CFC6C, version, {"protocol_version": version, "little_endian": True}):
+        pickle.dump(record, file, 2)
+    with _torch_names() as names:
+        pickler = _Pickler(file, 2, names, legacy=True)
+        pickler.dump(found)
+    keys = [str(index) for index in range(len(pickler.storages))]
+    pickle.dump(keys[::-1], file, 2)
+    for storage in pickler.storages[::-1]:
+        numbers = storage.numbers
+        file.write(len(numbers).to_bytes(8, "little"))
+        file.write(numbers.astype(numbers.dtype.newbyteorder("<")).tobytes())
+    return file.getvalue()

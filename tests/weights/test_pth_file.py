@@ -227,7 +227,7 @@ def test_files_that_are_none(tmp_path):
     for content, message in (
         (b"", "not a file of PyTorch's"),
         (b"a text\n", "not a file of PyTorch's"),
-        (LEGACY, "before 1.6"),
+        (LEGACY, "cut short or damaged"),
         (b"PK\x03\x04", "cut short"),
     ):
         path.write_bytes(content)

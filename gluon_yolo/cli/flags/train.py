@@ -10,10 +10,10 @@ from typing import Any
 from gluon_yolo.cli.calling import flag_of
 from gluon_yolo.cli.flags.data import add_data_arguments
 from gluon_yolo.cli.flags.engine import add_engine_arguments, add_process_arguments
+from gluon_yolo.cli.flags.losses import add_loss_arguments
 from gluon_yolo.cli.flags.setting import add_setting as _add
 from gluon_yolo.cli.parser import Joined
 from gluon_yolo.data.transforms import TRANSFORMS
-from gluon_yolo.spec import BOX_LOSSES
 from gluon_yolo.training.config import PLAIN_DEFAULTS, Args
 from gluon_yolo.training.config_check import VAL_METRICS, WORKER_TYPES
 from gluon_yolo.training.config_forms import PROFILED
@@ -38,7 +38,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     _add_sizes(parser.add_argument_group("input sizes and anchors"))
     _add_start(parser.add_argument_group("starting weights, and what stays as it is"))
     _add_rate(parser.add_argument_group("length and learning rate"))
-    _add_losses(parser.add_argument_group("losses and regularisation"))
+    add_loss_arguments(parser.add_argument_group("losses and regularisation"))
     devices = parser.add_argument_group("devices and speed")
     add_engine_arguments(devices)
     _add_devices(devices)
@@ -106,7 +106,7 @@ def _add_first(group: Any) -> None:
         "--engine with its --precision, --compile and --deterministic, --hosts and what belongs to them, "
         "more --epochs, --patience and --hours, "
         "--report, --tensorboard and --jsonl, and where its data lies by now: --data, --data-root, "
-        "--classes, --class-map. "
+        "--classes, --class-map; and its --teacher. "
         "With FILE, a .params file: start a run from it, at --start-epoch"
     )
     _add(group, "--recipe", choices=sorted(RECIPES), help=f"other defaults, for a purpose. {purposes}")
@@ -140,17 +140,23 @@ def _add_sizes(group: Any) -> None:
         "as `gluon-yolo data anchors` finds them, for boxes that are all small, or long and thin, in long "
         "trainings; or its file; or a list such as 10,13,16,30,33,23 (default: own)"
     )
+    pyramid = (
+        "a spatial pyramid pooling in YOLOv3's neck, as in yolov3-spp: each cell of the coarsest level sees "
+        "the largest values around it; the network is then called NAME_spp"
+    )
     _add(group, "--random-shapes", metavar="N,HxW", help=shapes)
     _add(group, "--shape-interval", help="batches of one drawn size in a row")
     _add(group, "--no-random-shape", help=fixed)
+    _add(group, "--spp", help=pyramid)
     _add(group, "--anchors", metavar="own|better|auto|FILE|LIST", help=anchors)
 
 
 def _add_start(group: Any) -> None:
     whole = "start from GluonCV's weights of the whole detector, or, with FILE, as --weights FILE"
     base = (
-        "start the backbone from GluonCV's ImageNet weights; auto: if they can be had. Or from the backbone "
-        "in FILE, of any kind that --weights takes"
+        "start the backbone from published ImageNet weights (`gluon-yolo weights` lists them); auto: if they "
+        "can be had. Or from the backbone in FILE, of any kind that --weights takes, or torchvision's or "
+        "timm's (.pth, .safetensors); in URL#sha256=HEX; or in OWNER/NAME on Hugging Face"
     )
     frozen = (
         "keep these as they are loaded, where there are very few pictures: the first N layers (of a darknet "
@@ -158,7 +164,7 @@ def _add_start(group: Any) -> None:
         "backbone; several with commas between"
     )
     statistics = "keep batch normalisation as the loaded weights have it, for batches of one or two pictures"
-    _add(group, "--pretrained-base", metavar="auto|yes|no|FILE", help=base)
+    _add(group, "--pretrained-base", metavar="auto|yes|no|FILE|URL|NAME", help=base)
     _add(group, "--pretrained", nargs="?", const=True, metavar="FILE", help=whole)
     _add(group, "--freeze", action=Joined, metavar="N|NAME", help=frozen)
     _add(group, "--freeze-bn", help=statistics)
@@ -186,39 +192,6 @@ def _add_rate(group: Any) -> None:
     _add(group, "--warmup-lr", metavar="X", help="learning rate that the warm-up starts from")
     _add(group, "--warmup-power", metavar="X", help=power)
     _add(group, "--num-samples", help="pictures per epoch, drawn anew for each; 0 or -1: all")
-
-
-def _add_losses(group: Any) -> None:
-    mixup = "lay pairs of pictures over each other: for thousands of pictures and many epochs"
-    smooth = (
-        "how much: an object's own class is told 1 - S, every other one S, which those of a softmax share "
-        "(default: GluonCV's, the smaller of 1/40 and one over the classes)"
-    )
-    whole = "epochs at the end without the mosaic of --augment, on pictures as they are in use"
-    rare = (
-        "draw pictures of rare classes more often, those that less than this share of the pictures has, such "
-        "as 0.1: by sqrt(T / share), as LVIS does; 0: all equally often"
-    )
-    boxes = "of boxes: YOLOv3's, centre and size apart, or by overlap; auto: the network's own"
-    scale = "multiply the losses by it before the backward pass, and divide the gradients, against underflow"
-    _add(group, "--box-loss", choices=BOX_LOSSES, help=boxes)
-    _add(group, "--mixup", help=mixup)
-    _add(group, "--no-mixup-epochs", help="epochs without mixup at the end")
-    _add(group, "--no-mosaic-epochs", help=whole)
-    _add(group, "--class-balance", metavar="T", help=rare)
-    _add(
-        group, "--label-smooth", help="soften class targets, where classes are easily mistaken for each other"
-    )
-    _add(group, "--label-smooth-factor", type=float, metavar="S", help=smooth)
-    _add(group, "--momentum", metavar="X", help="of stochastic gradient descent")
-    _add(
-        group,
-        "--wd",
-        metavar="X",
-        help="weight decay; more where training scores well and validation does not",
-    )
-    _add(group, "--no-wd", help="no weight decay on biases and batch normalisation")
-    _add(group, "--loss-scale", metavar="X", help=scale)
 
 
 def _add_devices(group: Any) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gluon_yolo.assigners import assign
+from gluon_yolo.assigners import assign, rows_per_object
 from gluon_yolo.data.loading.balance import Balance
 from gluon_yolo.data.loading.collate import Batch, collate
 from gluon_yolo.data.loading.processes import ProcessWorkers
@@ -35,6 +35,8 @@ WORKER_TYPES = ("thread", "process")
 # Batches that are finished or in progress while the consumer holds one, so that a slow image does not delay
 # the device.
 _BATCHES_AHEAD = 2
+
+_OBJECTS = 8  # the objects that targets have room for are a multiple of this
 
 
 class TrainLoader:
@@ -66,6 +68,7 @@ class TrainLoader:
     Attributes:
         balance: how often each image is drawn; None where all are drawn equally often.
         places: the places in the global batch that a yielded batch has.
+        target_rows: the number of target rows of an image is a multiple of this.
         time_waiting: seconds that the consumer has waited for batches, over all epochs.
 
     Raises:
@@ -109,6 +112,7 @@ class TrainLoader:
         self.worker_type = worker_type
         self.mixup = mixup
         self.resize_interval = resize_interval
+        self.target_rows = _OBJECTS * rows_per_object(spec)
         self.time_waiting = 0.0
         self._processes: ProcessWorkers | None = None
 
@@ -150,7 +154,8 @@ class TrainLoader:
                 start = time.perf_counter()
                 images, targets = zip(*islice(samples, len(self.places)))
                 indices = [order[number * self.batch_size + place] for place in self.places]
-                batch = collate(images, targets, [self.dataset.name(index) for index in indices], indices)
+                names = [self.dataset.name(index) for index in indices]
+                batch = collate(images, targets, names, indices, self.target_rows)
                 self.time_waiting += time.perf_counter() - start
                 yield batch
 

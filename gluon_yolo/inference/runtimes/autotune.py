@@ -8,7 +8,6 @@ import importlib.util
 import json
 import logging
 import os
-import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,8 +19,9 @@ from gluon_yolo.inference.runtimes.autotune_race import Time, race
 from gluon_yolo.inference.runtimes.autotune_timer import CallTimer
 from gluon_yolo.inference.runtimes.base import threads
 from gluon_yolo.inference.runtimes.registry import RUNTIMES, Network
+from gluon_yolo.system.cache import cache_folder
 from gluon_yolo.system.cpu import look
-from gluon_yolo.system.instructions import CPUINFO
+from gluon_yolo.system.instructions import processor_name
 
 log = logging.getLogger("gluon_yolo")
 
@@ -57,7 +57,7 @@ def choose(
     names, folder = registry.candidates(record, size_hw, gpu), path.parent
     if len(names) == 1:
         return names[0], registry.load(names[0], record, folder, gpu)
-    file = autotune_cache.cache_folder() / "fastest" / f"{_key(record, folder, size_hw, gpu, names)}.json"
+    file = cache_folder() / "fastest" / f"{_key(record, folder, size_hw, gpu, names)}.json"
     known = autotune_cache.read(file)
     why = known.stale(autotune_cache.now()) if known else ""
     if known and known.runtime in names and not why and not remeasure:
@@ -133,7 +133,7 @@ def _key(
         "files": {file: _state(folder / file) for file in files},
         "size_hw": list(size_hw),
         "runtimes": {name: _version(RUNTIMES[name].package) for name in names},
-        "machine": [_processor(), str(look()), threads(), gpu],
+        "machine": [processor_name(), str(look()), threads(), gpu],
     }
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -150,12 +150,3 @@ def _version(package: str) -> str:
     except importlib.metadata.PackageNotFoundError:
         spec = importlib.util.find_spec(package)
         return str(os.stat(spec.origin).st_mtime_ns) if spec and spec.origin else ""
-
-
-def _processor() -> str:
-    try:
-        lines = CPUINFO.read_text(errors="replace").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())

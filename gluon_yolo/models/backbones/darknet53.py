@@ -18,14 +18,15 @@ class Residual(gluon.HybridBlock):
     Args:
         channels: channels of input and output.
         norm: from :func:`gluon_yolo.models.layers.make_norm`.
+        activation: of both convolutions.
     """
 
-    def __init__(self, channels: int, norm: NormFactory, **kwargs: Any) -> None:
+    def __init__(self, channels: int, norm: NormFactory, activation: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.body = gluon.nn.HybridSequential(prefix="")
         self.body.add(
-            conv_cell(channels // 2, 1, norm, activation="leaky", in_channels=channels),
-            conv_cell(channels, 3, norm, activation="leaky", in_channels=channels // 2),
+            conv_cell(channels // 2, 1, norm, activation=activation, in_channels=channels),
+            conv_cell(channels, 3, norm, activation=activation, in_channels=channels // 2),
         )
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:
@@ -33,18 +34,23 @@ class Residual(gluon.HybridBlock):
         return x + self.body(x)
 
 
-def darknet53(norm: NormFactory) -> Backbone:
-    """Build Darknet-53; its maps have strides 8, 16, 32 and 256, 512, 1024 channels."""
+def darknet53(norm: NormFactory, activation: str = "leaky") -> Backbone:
+    """Build Darknet-53; its maps have strides 8, 16, 32 and 256, 512, 1024 channels.
+
+    Args:
+        norm: from :func:`gluon_yolo.models.layers.make_norm`.
+        activation: of all convolutions; darknet's leaky ReLU has the slope 0.1, timm's 0.01.
+    """
     in_channels = 32
     stages, published = [], []
     for index, groups in enumerate(STAGES):
         stage = gluon.nn.HybridSequential(prefix="")
         if index == 0:
-            stage.add(conv_cell(in_channels, 3, norm, activation="leaky", in_channels=3))
+            stage.add(conv_cell(in_channels, 3, norm, activation=activation, in_channels=3))
         for channels, repeats in groups:
-            stage.add(conv_cell(channels, 3, norm, stride=2, activation="leaky", in_channels=in_channels))
+            stage.add(conv_cell(channels, 3, norm, stride=2, activation=activation, in_channels=in_channels))
             for _ in range(repeats):
-                stage.add(Residual(channels, norm))
+                stage.add(Residual(channels, norm, activation))
             in_channels = channels
         stages.append(stage)
         published.append(in_channels)

@@ -14,19 +14,25 @@ STAGES = (
 )
 
 
-def mobilenet(multiplier: float, norm: NormFactory) -> Backbone:
-    """Build MobileNet 1.0 with all widths scaled by ``multiplier``; its maps have strides 8, 16, 32."""
+def mobilenet(multiplier: float, norm: NormFactory, activation: str = "relu") -> Backbone:
+    """Build MobileNet 1.0 with all widths scaled by ``multiplier``; its maps have strides 8, 16, 32.
+
+    Args:
+        multiplier: of the widths.
+        norm: from :func:`gluon_yolo.models.layers.make_norm`.
+        activation: of all cells; GluonCV's and the paper's is ``relu``, TensorFlow's and timm's ``relu6``.
+    """
     in_channels = int(32 * multiplier)
     stages, channels = [], []
     for index, blocks in enumerate(STAGES):
         stage = gluon.nn.HybridSequential(prefix="")
         if index == 0:
-            stage.add(conv_cell(in_channels, 3, norm, stride=2, in_channels=3))
+            stage.add(conv_cell(in_channels, 3, norm, 2, 1, activation, in_channels=3))
         for width, stride in blocks:
             out_channels = int(width * multiplier)
             stage.add(
-                conv_cell(in_channels, 3, norm, stride, groups=in_channels, in_channels=in_channels),
-                conv_cell(out_channels, 1, norm, in_channels=in_channels),
+                conv_cell(in_channels, 3, norm, stride, in_channels, activation, in_channels),
+                conv_cell(out_channels, 1, norm, 1, 1, activation, in_channels),
             )
             in_channels = out_channels
         stages.append(stage)
