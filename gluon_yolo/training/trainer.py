@@ -125,8 +125,7 @@ class Trainer:
         Raises:
             UserError: it is missing or damaged, or belongs to another network or to other data.
         """
-        had = self._restore().schedule["total_epochs"]
-        if had != self.config.epochs:
+        if (had := self._restore().schedule["total_epochs"]) != self.config.epochs:
             next_rate = self._scheduled_rate()
             log_more_epochs(had, self.config.epochs, self.progress, self.learning_rate, next_rate)
         self.progress.schedule = self.schedule.to_dict()
@@ -168,6 +167,7 @@ class Trainer:
             raise SettingError(f"{self.failed(str(error))}. {advice}") from error
         self._restore()
         self.progress.rollbacks = tries
+        self.callbacks.call("rolled_back", self)
         log_rolled_back(str(error), where, self.progress, LOWER_RATE**tries, tries, self.config.rollbacks)
 
     def run(self) -> dict[str, Any] | None:

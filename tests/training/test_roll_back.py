@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -53,16 +54,17 @@ class Slows(Callback):
             trainer.learning_rate *= self.factor
 
 
-@pytest.mark.parametrize("times", [1, 3])
-def test_it_equals_a_run_with_that_rate_from_the_checkpoint_on(data, tmp_path, caplog, times):
+@pytest.mark.parametrize("times, more", [(1, {}), (3, {}), (1, {"ema": True, "accumulate": 2})])
+def test_it_equals_a_run_with_that_rate_from_the_checkpoint_on(data, tmp_path, caplog, times, more):
+    """An average goes back too, and the gradient of the first step of the two of an update is dropped."""
     caplog.set_level("INFO", "gluon_yolo")
-    trainer = small_trainer(data, tmp_path / "run", [spoils := Spoils(times)])
+    trainer = small_trainer(data, tmp_path / "run", [spoils := Spoils(times)], **more)
     assert trainer.run() is not None
     factor = 0.5**times
     assert spoils.rates[:3] == [(1, 0.001), (2, 0.001), (3, 0.001)]
     assert spoils.rates[-6:] == [(step, 0.001 * factor) for step in range(4, 10)]
     assert len(spoils.rates) == 9 + times  # the first step of epoch 1, each time anew
-    assert small_trainer(data, tmp_path / "whole", [Slows(factor)]).run() is not None
+    assert small_trainer(data, tmp_path / "whole", [Slows(factor)], **more).run() is not None
     one, other = parameters(tmp_path / "whole"), parameters(tmp_path / "run")
     assert one.keys() == other.keys()
     for name in one:
@@ -77,6 +79,27 @@ def test_it_equals_a_run_with_that_rate_from_the_checkpoint_on(data, tmp_path, c
     )
     assert re.fullmatch(pattern, said[-1]), said[-1]
     assert any(line.startswith(f"epoch 2  lr {0.001 * factor:.3g}  ") for line in caplog.messages)
+
+
+def test_callbacks_go_back_too(data, tmp_path):
+    class Counts(Spoils):
+        seen, states = 0, 0
+
+        def on_step_end(self, trainer):
+            self.seen += 1
+
+        def rolled_back(self, trainer):
+            self.states = (self.seen, trainer.progress.step, trainer.progress.rollbacks)
+
+        def state_dict(self):
+            return {"seen": self.seen}
+
+        def load_state_dict(self, state):
+            self.seen = state["seen"]
+
+    trainer = small_trainer(data, tmp_path / "run", [counts := Counts(1)])
+    assert trainer.run() is not None
+    assert counts.states == (3, 3, 1) and counts.seen == 9
 
 
 @pytest.mark.parametrize("rollbacks", [0, 2])
@@ -119,11 +142,14 @@ def test_from_the_command_line(data, tmp_path, monkeypatch, engine):
         return huge.pop() if is_last and huge else 1e-4
 
     monkeypatch.setattr(Trainer, "_scheduled_rate", rate)
-    flags = ["--epochs", "3", "--val-interval", "3", "--engine", engine]
+    flags = ["--epochs", "3", "--val-interval", "3", "--engine", engine, "--jsonl"]
     status, run = start_run(data, tmp_path, *flags)
     assert status == 0
     assert all(np.isfinite(array).all() for array in parameters(run).values())
     log = (run / "log.txt").read_text()
     assert f"epoch 1, batch {BATCHES}: the weights are no longer finite numbers. Rolled back to the" in log
     assert log.count("Rolled back") == 2 and not huge
+    records = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [each["step"] for each in records if each["kind"] == "step"] == list(range(1, 10))
+    assert [each["epoch"] for each in records if each["kind"] == "epoch"] == [0, 1, 2]
     assert [row["epoch"] for row in rows(run)] == ["0", "1", "2"]

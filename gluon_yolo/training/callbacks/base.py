@@ -33,6 +33,9 @@ reverse order. Files are written in this order::
 Of several processes (``docs/scale.md``) only the first one calls callbacks. What they set counts for all:
 ``learning_rate``, and ``should_stop``, which in ``on_step_end`` ends the run one step later.
 
+A training that diverges goes back to ``weights/last``: the states of the callbacks are restored, then
+``rolled_back`` is called, and the epoch of the checkpoint begins anew.
+
 A killed run resumes at ``weights/last`` and repeats what came after it. An exception in a hook ends the
 training, and ``weights/last`` stays as it is.
 """
@@ -165,6 +168,12 @@ class Callback:
         ``progress.epoch`` is ``epoch + 1`` after a whole epoch, and ``epoch`` if the run stops within it.
         """
 
+    def rolled_back(self, trainer: TrainerView) -> None:
+        """Called when the training has gone back to its last checkpoint because it diverged.
+
+        ``progress`` and the state of the callback are those of the checkpoint; what came after it is void.
+        """
+
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the callback for :meth:`load_state_dict`: plain values, fit for JSON.
 
@@ -173,7 +182,7 @@ class Callback:
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the result of :meth:`state_dict`; called before ``on_train_begin``.
+        """Restore the result of :meth:`state_dict`; called before ``on_train_begin``, and at a roll-back.
 
         It is not called if the checkpoint has no state of this callback.
 

@@ -43,6 +43,12 @@ class JSONLogger(Callback):
 
         _log_of(trainer).keep(is_kept)
 
+    def rolled_back(self, trainer: TrainerView) -> None:
+        """Drop the lines and the losses after the checkpoint."""
+        self.on_train_begin(trainer)
+        if type(self).__name__ not in trainer.progress.callbacks:
+            self._sums, self._count = {}, 0
+
     def on_step_end(self, trainer: TrainerView) -> None:
         """Add the losses of a step; write a line where one is due."""
         for name, value in trainer.losses.items():

@@ -37,9 +37,12 @@ class ProgressLog(Callback):
         val_batches = len(trainer.validation.dataset) / config.batch_size
         self._pace = Pace(trainer.batches, config.epochs, config.val_interval, val_batches)
 
+    def rolled_back(self, trainer: TrainerView) -> None:
+        """Finish the bar of the epoch that diverged."""
+        self._end_bar()
+
     def on_epoch_begin(self, trainer: TrainerView) -> None:
         """Start the bar."""
-        self._end_bar()  # of an epoch that was rolled back
         if self._epochs:
             self._pace.spent(END)  # time of saving and drawing
         self._waited = trainer.loader.time_waiting

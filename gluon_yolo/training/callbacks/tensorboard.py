@@ -49,6 +49,11 @@ class TensorBoard(Callback):
             first = trainer.progress.step + 1 if resumed else None
             self._writer = self._package.SummaryWriter(str(folder), purge_step=first)
 
+    def rolled_back(self, trainer: TrainerView) -> None:
+        """Go on in a new file, which hides the events after the checkpoint."""
+        self.on_train_end(trainer)
+        self.on_train_begin(trainer)
+
     def on_step_end(self, trainer: TrainerView) -> None:
         """Write the losses and the learning rate where they are due."""
         step = trainer.progress.step
