@@ -56,5 +56,23 @@ def find_start(network: str, config: TrainConfig) -> Start:
     return Start(reasons=reasons) if path is None else _of_file(path, network)
 
 
+def find_again(network: str, config: TrainConfig, form: BackboneForm) -> Start:
+    """Find the file of the starting weights of a run that begins again in its folder.
+
+    Args:
+        network: name of the network.
+        config: of the run.
+        form: of the backbone in the folder's record, which stays: weights that ``auto`` finds only now are
+            left out if they need another one.
+
+    Raises:
+        UserError: the named weights cannot be had or read.
+    """
+    found = find_start(network, config)
+    if found.path is None or found.form == form or config.pretrained_base not in BACKBONE_WEIGHTS:
+        return found._replace(form=form)
+    return Start(form=form, reasons=(f"{found.path}: not of the backbone with which the run began",))
+
+
 def _of_file(path: Path, network: str) -> Start:
     return Start(path, form_for(path, network))
