@@ -104,7 +104,9 @@ def _yolo3_mobilenet(name: str, spec: DetectionSpec, norm: NormFactory) -> Detec
 )
 def _yolo3_mobilenetv2(name: str, spec: DetectionSpec, norm: NormFactory) -> Detector:
     multiplier = _multiplier(name)
-    return _yolo3(name, spec, norm, mobilenetv2(multiplier, norm), _neck_channels(multiplier))
+    return _yolo3(
+        name, spec, norm, mobilenetv2(multiplier, norm, spec.backbone.divisor), _neck_channels(multiplier)
+    )
 
 
 @register("yolo3_darknet53")

@@ -104,6 +104,7 @@ def test_exports_compute_in_the_form(run, tmp_path):
         "activation": "relu6",
         "mean": list(HALF),
         "std": list(HALF),
+        "divisor": 0,
     }
 
 
